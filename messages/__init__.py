@@ -1,0 +1,1 @@
+"""Floor 0: every message, id, value and error. Imports nothing of the house."""

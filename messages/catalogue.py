@@ -1,0 +1,71 @@
+"""Every message there is, in one tagged union; a test holds it against the modules."""
+
+from messages.lifecycle import (
+    ChildInfo,
+    DeleteChild,
+    Exit,
+    HaltTrading,
+    InjectCrash,
+    InjectHang,
+    Ping,
+    RestartChild,
+    RetryStart,
+    StartChild,
+    Supervise,
+    Supervision,
+    TerminateChild,
+    TimerFired,
+    WhichChildren,
+)
+from messages.market import (
+    Candle,
+    FeedEnded,
+    FeedGap,
+    FeedReport,
+    MarketAck,
+    MarketBatch,
+    Tick,
+    Trade,
+)
+from messages.orders import (
+    DuplicateFiltered,
+    LookupDone,
+    MarketReports,
+    OrderIntent,
+    OrderReport,
+    OrderUpdate,
+    PriceMark,
+    SubmitDone,
+)
+
+MarketMessage = (
+    Tick | Trade | Candle | MarketBatch | MarketAck | FeedReport | FeedGap | FeedEnded
+)
+OrderMessage = (
+    OrderIntent
+    | OrderReport
+    | SubmitDone
+    | LookupDone
+    | MarketReports
+    | OrderUpdate
+    | DuplicateFiltered
+    | PriceMark
+)
+LifecycleMessage = (
+    Exit
+    | TimerFired
+    | Supervision
+    | HaltTrading
+    | InjectCrash
+    | InjectHang
+    | Ping
+    | Supervise
+    | RetryStart
+    | StartChild
+    | RestartChild
+    | TerminateChild
+    | DeleteChild
+    | WhichChildren
+    | ChildInfo
+)
+AnyMessage = MarketMessage | OrderMessage | LifecycleMessage

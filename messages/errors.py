@@ -1,0 +1,99 @@
+"""Every error of the system, named by what we know.
+
+::
+
+    WatchkeeperError
+    |- ConfigError            fix the file; the process exits 2
+    |- DataError              fix the market data; the process exits 2
+    |- RunDirBusy             another living process owns the run directory; exits 2
+    |- VenueError             named by what we know of the order
+    |  |- NotSent             surely not at the venue; may be sent again under the same id
+    |  |- Rejected            the venue refused it; final
+    |  '- OutcomeUnknown      may or may not exist; ask by client order id, never send again
+    |- LedgerError            halt trading
+    |  |- LedgerConflict      the same key with another intent
+    |  |- LedgerUnavailable   the disk or the database refused; nothing was promised
+    |  '- IllegalTransition   an order was asked to take a step the table does not hold
+    |- CodecError             unknown tag, unknown field, wrong type
+    '- ActorError
+       |- ActorCrashed        a handler failed; the cause says how
+       |- ActorUnavailable    the message was not and will not be handled
+       |- AskTimeout          no answer in time; it may still be handled
+       '- WouldDeadlock       the ask would wait for itself; the path says through whom
+"""
+
+
+class WatchkeeperError(Exception):
+    """The base of all errors that this project raises on purpose."""
+
+
+class ConfigError(WatchkeeperError):
+    """The configuration cannot be used. `problems` holds one sentence per mistake."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class DataError(WatchkeeperError):
+    """A market-data file cannot be used at all; nothing was traded on it."""
+
+
+class RunDirBusy(WatchkeeperError):
+    """A living process holds the run directory; the text names its pid."""
+
+
+class VenueError(WatchkeeperError):
+    """A venue call failed; the subclass says what that proves about the order."""
+
+
+class NotSent(VenueError):
+    """The order surely did not reach the venue and may be sent again under the same id."""
+
+
+class Rejected(VenueError):
+    """The venue refused the order for a known reason; final."""
+
+
+class OutcomeUnknown(VenueError):
+    """The order may or may not exist; ask by client order id until there is evidence."""
+
+
+class LedgerError(WatchkeeperError):
+    """The ledger cannot promise anything now: trading halts."""
+
+
+class LedgerConflict(LedgerError):
+    """A key is in the ledger with another intent; the decider is not deterministic."""
+
+
+class LedgerUnavailable(LedgerError):
+    """A commit failed (disk full, file gone, locked); the change is not durable."""
+
+
+class IllegalTransition(LedgerError):
+    """A step that `messages.order_states` does not hold was asked for; nothing changed."""
+
+
+class CodecError(WatchkeeperError):
+    """Bytes are not a message of the catalogue."""
+
+
+class ActorError(WatchkeeperError):
+    """The base of what can go wrong between actors."""
+
+
+class ActorCrashed(ActorError):
+    """The handler failed; `__cause__` is the original, which may be a BaseException."""
+
+
+class ActorUnavailable(ActorError):
+    """The peer is stopped, halted or full: this message was not and will not be handled."""
+
+
+class AskTimeout(ActorError, TimeoutError):
+    """No answer within the limit; the message may still be handled later."""
+
+
+class WouldDeadlock(ActorError):
+    """The ask closes a ring of waiting actors; nothing was sent."""

@@ -1,0 +1,45 @@
+"""Names for things: one NewType per kind of id, so that mypy refuses to mix them.
+
+Time is UTC integer nanoseconds. Who made an id, and how unique it is, is said beside it.
+"""
+
+from typing import NewType
+
+Symbol = NewType("Symbol", str)
+"""A market in ccxt's unified form, base/quote: ``BTC/USDT``."""
+
+AccountId = NewType("AccountId", str)
+"""One balance at one venue; orders of one account never share an order key."""
+
+StrategyId = NewType("StrategyId", str)
+"""The ``id`` of a ``[[strategy]]`` block; unique within a run."""
+
+OrderKey = NewType("OrderKey", str)
+"""The name of one decision: 32 hex digits, of which the first 12 are its millisecond.
+
+A pure function of the decision, so deciding the same again gives the same key.
+"""
+
+ClientOrderId = NewType("ClientOrderId", str)
+"""What the venue knows the order by (FIX ClOrdID); a hash of the order key."""
+
+VenueOrderId = NewType("VenueOrderId", str)
+"""What the venue calls the order (FIX OrderID); unique per venue and symbol."""
+
+TradeId = NewType("TradeId", str)
+"""One execution (FIX ExecID); unique per venue and symbol; a repeated one is ignored."""
+
+ActorPath = NewType("ActorPath", str)
+"""Where an actor stands in the tree: ``execution/executor``. Stable over restarts."""
+
+Epoch = NewType("Epoch", int)
+"""Which incarnation of an actor: 1 for the first, one more at each restart."""
+
+TimestampNs = NewType("TimestampNs", int)
+"""A moment: nanoseconds since 1970-01-01 UTC."""
+
+DurationNs = NewType("DurationNs", int)
+"""A span on a monotonic clock, in nanoseconds."""
+
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000

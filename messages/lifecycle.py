@@ -1,0 +1,215 @@
+"""What actors, supervisors and operators say about life, death and health."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+from messages.base import Delivery, Message, OnRestart, Overflow
+from messages.ids import ActorPath, Epoch, TimestampNs
+
+_CONTROL = Delivery(overflow=Overflow.GROW, control=True)
+_FACT = Delivery(overflow=Overflow.GROW)
+
+
+class ExitReason(StrEnum):
+    """Why an incarnation ended; the first two are not failures."""
+
+    NORMAL = "normal"
+    SHUTDOWN = "shutdown"
+    CRASHED = "crashed"
+    INIT_FAILED = "init_failed"
+    KILLED = "killed"
+    """Did not stop in time, or hung: fenced off, its thread abandoned."""
+
+
+class ActorState(StrEnum):
+    """What a cell is doing, as `health` shows it."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    RECONCILING = "reconciling"
+    BACKOFF = "backoff"
+    HUNG = "hung"
+    HALTED = "halted"
+    """Restarts exhausted or a fatal error: parked until a person acts."""
+    STOPPED = "stopped"
+
+
+class Exit(Message, kw_only=True, frozen=True):
+    """An incarnation ended.
+
+    Child -> its Supervisor, on the control lane. Never lost. A late one of a replaced
+    incarnation is told by its epoch.
+    """
+
+    delivery: ClassVar[Delivery] = _CONTROL
+
+    child: ActorPath
+    epoch: Epoch
+    reason: ExitReason
+    error_class: str
+    error: str
+    ts_ns: TimestampNs
+
+
+class TimerFired(Message, kw_only=True, frozen=True):
+    """A timer that this actor set has come due.
+
+    Runtime -> the actor itself. Lost with its incarnation: the next one sets its own.
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(
+        on_restart=OnRestart.DROP, overflow=Overflow.GROW
+    )
+
+    name: str
+
+
+class Supervision(Message, kw_only=True, frozen=True):
+    """A supervisor did something worth telling.
+
+    Supervisor -> Metrics. Not lost while Metrics lives.
+    """
+
+    delivery: ClassVar[Delivery] = _FACT
+
+    supervisor: ActorPath
+    child: ActorPath
+    event: str
+    """``started``, ``exited``, ``backoff``, ``restarted``, ``hung``, ``halted``, ``gave_up``."""
+    reason: str
+    epoch: Epoch
+    restarts_in_window: int
+    ts_ns: TimestampNs
+
+
+class HaltTrading(Message, kw_only=True, frozen=True):
+    """No new orders from now on, until a person resumes.
+
+    Operator, Supervisor -> Executor. Never lost: it is also durable in the ledger.
+    """
+
+    delivery: ClassVar[Delivery] = _CONTROL
+
+    reason: str
+
+
+class InjectCrash(Message, kw_only=True, frozen=True):
+    """Fail now: the rehearsal of a crash, between two messages.
+
+    Operator, demo, tests -> any actor. May be lost.
+    """
+
+    delivery: ClassVar[Delivery] = _CONTROL
+
+    reason: str
+
+
+class InjectHang(Message, kw_only=True, frozen=True):
+    """Hang now, until fenced: the rehearsal of a call that never returns.
+
+    Operator, tests -> any actor. May be lost.
+    """
+
+    delivery: ClassVar[Delivery] = _CONTROL
+
+    reason: str
+
+
+class Ping(Message, kw_only=True, frozen=True):
+    """Answer with your path: proof that the loop turns.
+
+    Anyone -> any actor, by ask. May be lost.
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(on_restart=OnRestart.DROP)
+
+
+class Supervise(Message, kw_only=True, frozen=True):
+    """Look after the children: hung ones, deadlines.
+
+    Supervisor -> itself, by timer. May be lost.
+    """
+
+    delivery: ClassVar[Delivery] = _CONTROL
+
+
+class RetryStart(Message, kw_only=True, frozen=True):
+    """A backoff is over: start this child (and who follows it) again.
+
+    Supervisor -> itself, by timer. Lost with its incarnation.
+    """
+
+    delivery: ClassVar[Delivery] = _CONTROL
+
+    child: ActorPath
+    attempt: int
+
+
+class StartChild(Message, kw_only=True, frozen=True):
+    """Add a child to a living supervisor, or revive a known one.
+
+    Operator, tests -> Supervisor, by ask; answers a `ChildInfo`. `child` is the name of a
+    spec that the supervisor was given, or of its template with `arguments`.
+    """
+
+    delivery: ClassVar[Delivery] = _CONTROL
+
+    child: str
+    arguments: tuple[str, ...] = ()
+
+
+class RestartChild(Message, kw_only=True, frozen=True):
+    """Start a terminated or halted child again; its restart count begins anew.
+
+    Operator, tests -> Supervisor, by ask.
+    """
+
+    delivery: ClassVar[Delivery] = _CONTROL
+
+    child: str
+
+
+class TerminateChild(Message, kw_only=True, frozen=True):
+    """Stop a child and keep its spec.
+
+    Operator, tests -> Supervisor, by ask.
+    """
+
+    delivery: ClassVar[Delivery] = _CONTROL
+
+    child: str
+
+
+class DeleteChild(Message, kw_only=True, frozen=True):
+    """Forget the spec of a terminated child.
+
+    Operator, tests -> Supervisor, by ask.
+    """
+
+    delivery: ClassVar[Delivery] = _CONTROL
+
+    child: str
+
+
+class WhichChildren(Message, kw_only=True, frozen=True):
+    """List the children in start order, each a `ChildInfo`.
+
+    Anyone -> Supervisor, by ask.
+    """
+
+    delivery: ClassVar[Delivery] = _CONTROL
+
+
+class ChildInfo(Message, kw_only=True, frozen=True):
+    """One row of a supervisor's list.
+
+    Supervisor -> whoever asked.
+    """
+
+    child: str
+    path: ActorPath
+    state: ActorState
+    epoch: Epoch
+    is_supervisor: bool
+    restarts_in_window: int
+    problem: str = ""

@@ -1,0 +1,144 @@
+"""What the market did, and how it travels from a feed to those who follow it."""
+
+from decimal import Decimal
+from typing import ClassVar
+
+from messages.base import Delivery, Message, OnRestart, Overflow
+from messages.ids import ActorPath, Symbol, TimestampNs
+from messages.values import Side
+
+
+class Tick(Message, kw_only=True, frozen=True):
+    """The best bid and ask changed.
+
+    MarketFeed -> Strategy, Executor. May be conflated to the newest per symbol, and is
+    dropped at a restart: a stale price is worse than none.
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(
+        on_restart=OnRestart.DROP, overflow=Overflow.CONFLATE, ttl_ms=2_000
+    )
+
+    symbol: Symbol
+    bid_price: Decimal
+    ask_price: Decimal
+    ts_event_ns: TimestampNs
+    ts_received_ns: TimestampNs
+
+    def conflation_key(self) -> Symbol:
+        """The newest tick of a symbol replaces the queued one."""
+        return self.symbol
+
+
+class Trade(Message, kw_only=True, frozen=True):
+    """Somebody traded.
+
+    MarketFeed -> Strategy, Executor. Lost only if a live mailbox is full (oldest first).
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(overflow=Overflow.DROP_OLDEST)
+
+    symbol: Symbol
+    price: Decimal
+    quantity: Decimal
+    aggressor_side: Side | None
+    ts_event_ns: TimestampNs
+
+
+class Candle(Message, kw_only=True, frozen=True):
+    """A bar closed. Prices in quote currency, volume in base.
+
+    MarketFeed -> Strategy, Executor. Lost only if a live mailbox is full (oldest first).
+    `ts_event_ns` is its close: the first moment at which it can be known.
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(overflow=Overflow.DROP_OLDEST)
+
+    symbol: Symbol
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    ts_open_ns: TimestampNs
+    ts_event_ns: TimestampNs
+
+
+MarketEvent = Tick | Trade | Candle
+
+
+class MarketBatch(Message, kw_only=True, frozen=True):
+    """Consecutive events of one recorded or generated market, numbered by their source.
+
+    MarketFeed -> Strategy, Executor. Never lost: whoever follows says how far it came
+    (`MarketAck`), the feed sends again what a restart lost and goes no further than a
+    bounded window ahead of the slowest.
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(overflow=Overflow.GROW)
+
+    feed: ActorPath
+    first_index: int
+    """Place of `events[0]` among the usable events of the source, from 0."""
+    events: tuple[MarketEvent, ...]
+
+
+class MarketAck(Message, kw_only=True, frozen=True):
+    """A follower has finished every event below `next_index`.
+
+    Strategy, Executor -> MarketFeed. May be lost: the next one says more.
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(overflow=Overflow.GROW)
+
+    follower: ActorPath
+    next_index: int
+
+
+class FeedReport(Message, kw_only=True, frozen=True):
+    """How much of the source was usable so far; all numbers count from the run's start.
+
+    MarketFeed -> Metrics. May be lost: the next one replaces it.
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(overflow=Overflow.CONFLATE)
+
+    feed: ActorPath
+    delivered: int
+    """Events that every follower may rely on having been sent."""
+    malformed: int
+    duplicate: int
+    out_of_order: int
+    gaps: int
+    missing: int
+    """Bars that the gaps left out."""
+    first_problems: tuple[str, ...]
+    """The first few, each with its file and line."""
+    ended: bool
+
+    def conflation_key(self) -> ActorPath:
+        """The newest report of a feed replaces the queued one."""
+        return self.feed
+
+
+class FeedGap(Message, kw_only=True, frozen=True):
+    """Events are missing between two moments: indicators over it are not to be trusted.
+
+    MarketFeed -> Metrics. Not lost while there is room.
+    """
+
+    feed: ActorPath
+    symbol: Symbol
+    ts_from_ns: TimestampNs
+    ts_to_ns: TimestampNs
+    missing: int
+
+
+class FeedEnded(Message, kw_only=True, frozen=True):
+    """The recording is over and every follower has finished it.
+
+    MarketFeed -> Metrics. Not lost.
+    """
+
+    feed: ActorPath
+    delivered: int

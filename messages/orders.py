@@ -1,0 +1,205 @@
+"""One order's life, as messages: from the decision to the last fill."""
+
+from decimal import Decimal
+from typing import ClassVar
+
+import msgspec
+
+from messages.base import Delivery, Message, OnRestart, Overflow
+from messages.ids import (
+    AccountId,
+    ClientOrderId,
+    Epoch,
+    OrderKey,
+    StrategyId,
+    Symbol,
+    TimestampNs,
+    TradeId,
+    VenueOrderId,
+)
+from messages.values import Liquidity, OrderState, OrderType, Side, TimeInForce
+
+_ORDER_FACT = Delivery(overflow=Overflow.GROW, traced=True)
+
+
+class OrderIntent(Message, kw_only=True, frozen=True):
+    """A strategy decided to trade; nothing is sent yet.
+
+    Strategy -> Executor. Kept over a restart, for seconds: a late decision is dropped,
+    not sent. Refused (a dead letter) when the Executor's mailbox is full.
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(ttl_ms=10_000, traced=True)
+
+    order_key: OrderKey
+    account: AccountId
+    strategy_id: StrategyId
+    symbol: Symbol
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    quantity: Decimal
+    limit_price: Decimal | None
+    reference_price: Decimal
+    """The price the decision was made at; risk values a market order with it."""
+    decided_at_ns: TimestampNs
+    """When, on the market's clock."""
+    ts_created_ns: TimestampNs
+    """When, on the runtime's clock: what its age is counted from."""
+    reason: str
+    """Why, for a person: ``fast 61480.0 above slow 61475.2``."""
+
+    def trace_id(self) -> str:
+        """The decision's own name."""
+        return self.order_key
+
+    @property
+    def notional(self) -> Decimal:
+        """Quantity times limit or reference price, in quote currency, unsigned."""
+        return self.quantity * (self.limit_price or self.reference_price)
+
+
+class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One execution (FIX LastQty, LastPx). `fee` is a cost: positive when paid."""
+
+    trade_id: TradeId
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_currency: str
+    liquidity: Liquidity
+    ts_event_ns: TimestampNs
+
+
+class OrderReport(Message, kw_only=True, frozen=True):
+    """What the venue says of one order now: its answer, its stream or our question.
+
+    Gateway -> Executor. Kept for ever; a repeated one changes nothing.
+    `fills` holds those not reported before, by best effort; trade ids settle it.
+    """
+
+    delivery: ClassVar[Delivery] = _ORDER_FACT
+
+    client_order_id: ClientOrderId
+    symbol: Symbol
+    state: OrderState
+    venue_order_id: VenueOrderId | None
+    filled_quantity: Decimal
+    average_price: Decimal | None
+    fills: tuple[Fill, ...]
+    reason: str
+    evidence: str
+    """Where this is known from: ``submit``, ``find``, ``market``, ``error: ...``."""
+    ts_event_ns: TimestampNs
+
+
+class SubmitDone(Message, kw_only=True, frozen=True):
+    """The gateway finished one send; `report.state` says what is known of it.
+
+    Gateway -> Executor. Kept for ever. `epoch` is the Executor incarnation that asked.
+    """
+
+    delivery: ClassVar[Delivery] = _ORDER_FACT
+
+    order_key: OrderKey
+    epoch: Epoch
+    report: OrderReport
+
+    def trace_id(self) -> str:
+        """The decision that was sent."""
+        return self.order_key
+
+
+class LookupDone(Message, kw_only=True, frozen=True):
+    """The venue was asked for an order; `report` is None when it surely has no such order.
+
+    Gateway -> Executor. Kept for ever. When the question itself failed, `problem` says
+    why and nothing is known.
+    """
+
+    delivery: ClassVar[Delivery] = _ORDER_FACT
+
+    order_key: OrderKey
+    epoch: Epoch
+    report: OrderReport | None
+    problem: str
+
+    def trace_id(self) -> str:
+        """The decision that was asked about."""
+        return self.order_key
+
+
+class MarketReports(Message, kw_only=True, frozen=True):
+    """The paper venue moved orders when the market moved.
+
+    Gateway -> Executor. Kept for ever; the venue's book can be asked again.
+    """
+
+    delivery: ClassVar[Delivery] = _ORDER_FACT
+
+    reports: tuple[OrderReport, ...]
+
+
+class OrderUpdate(Message, kw_only=True, frozen=True):
+    """An order took a step, durably.
+
+    Executor -> Strategy, Metrics. Kept; the ledger is the truth and can be asked.
+    """
+
+    delivery: ClassVar[Delivery] = _ORDER_FACT
+
+    order_key: OrderKey
+    client_order_id: ClientOrderId
+    strategy_id: StrategyId
+    symbol: Symbol
+    side: Side
+    state: OrderState
+    quantity: Decimal
+    filled_quantity: Decimal
+    average_price: Decimal | None
+    fills: tuple[Fill, ...]
+    reason: str
+    decided_at_ns: TimestampNs
+    ts_event_ns: TimestampNs
+    claim_latency_ns: int | None = None
+    """From the decision to its durable claim, on the step that made the claim."""
+
+    def trace_id(self) -> str:
+        """The decision that moved."""
+        return self.order_key
+
+
+class DuplicateFiltered(Message, kw_only=True, frozen=True):
+    """A decision was made again and its key was known: nothing was sent.
+
+    Executor -> Metrics. Kept.
+    """
+
+    delivery: ClassVar[Delivery] = _ORDER_FACT
+
+    order_key: OrderKey
+    strategy_id: StrategyId
+    state: OrderState
+
+    def trace_id(self) -> str:
+        """The decision that was made again."""
+        return self.order_key
+
+
+class PriceMark(Message, kw_only=True, frozen=True):
+    """The last price of a symbol, for valuing positions.
+
+    Executor -> Metrics. Only the newest matters.
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(
+        on_restart=OnRestart.DROP, overflow=Overflow.CONFLATE
+    )
+
+    symbol: Symbol
+    price: Decimal
+    ts_event_ns: TimestampNs
+
+    def conflation_key(self) -> Symbol:
+        """The newest price of a symbol replaces the queued one."""
+        return self.symbol

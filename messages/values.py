@@ -1,0 +1,84 @@
+"""The closed sets and small values that messages are made of."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from messages.ids import Symbol
+
+
+class Side(StrEnum):
+    """Which way an order goes (FIX Side)."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def sign(self) -> int:
+        """+1 for a buy, -1 for a sell: the sign of its effect on the position."""
+        return 1 if self is Side.BUY else -1
+
+
+class OrderType(StrEnum):
+    """How the price of an order is set (FIX OrdType)."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+
+
+class TimeInForce(StrEnum):
+    """How long an order lives (FIX TimeInForce)."""
+
+    GTC = "gtc"
+    IOC = "ioc"
+    FOK = "fok"
+
+
+class Liquidity(StrEnum):
+    """Whether a fill took a resting order's price or was the resting order."""
+
+    MAKER = "maker"
+    TAKER = "taker"
+
+
+class OrderState(StrEnum):
+    """What we know of one decision; the legal steps are in `messages.order_states`."""
+
+    CLAIMED = "claimed"
+    """Durable, and surely not sent."""
+    SENT = "sent"
+    """Durable before the call; the venue may or may not have it."""
+    ACCEPTED = "accepted"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    """Refused by the venue; final."""
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+    """Sent, and the answer proves nothing; settled by asking the venue."""
+    NOT_SENT = "not_sent"
+    """Proved never to have reached the venue; the one state that may be sent again."""
+    REFUSED = "refused"
+    """By risk or by age, before any send; final."""
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The venue's grid for one symbol: quantities round down to it, prices to its ticks."""
+
+    symbol: Symbol
+    price_tick: Decimal = Decimal("0.01")
+    quantity_step: Decimal = Decimal("0.00001")
+    min_quantity: Decimal = Decimal("0.00001")
+    min_notional: Decimal = Decimal("5")
+
+    @property
+    def base(self) -> str:
+        """The currency that is bought and sold."""
+        return self.symbol.partition("/")[0]
+
+    @property
+    def quote(self) -> str:
+        """The currency that is paid."""
+        return self.symbol.partition("/")[2]
