@@ -1,0 +1,162 @@
+"""The base of every actor: Pykka's four hooks sealed, so that no death goes unseen.
+
+Pykka alone misses failures of `on_start` and `on_stop`, lets an actor live on after an
+exception in an ask, and stops every actor of the process on a BaseException. Here each of
+these becomes one `Exit` notice on the supervisor's control lane.
+"""
+
+from types import TracebackType
+from typing import Any, ClassVar, final
+
+import pykka
+
+from actors.context import Context
+from actors.envelope import Envelope
+from actors.inbox import Inbox
+from actors.runtime import CURRENT_ASKER, SPAWNING
+from messages.errors import ActorCrashed, WatchkeeperError
+from messages.lifecycle import ActorState, ExitReason, InjectCrash, InjectHang, Ping
+
+class Reject(WatchkeeperError):
+    """Raised by a handler to answer an ask with an error without dying of it."""
+
+
+class StuckInHandler(BaseException):
+    """How a stepped actor hangs: it leaves its handler and is never scheduled again."""
+
+
+class Actor(pykka.ThreadingActor):
+    """Override `started`, `receive`, `stopping`; reach the world through `self.ctx`.
+
+    Everything but `__init__` runs in the actor's own thread (or step), one message at a
+    time. An exception in `started` or `receive`, asked or told, ends the incarnation.
+    """
+
+    use_daemon_thread: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        cell, life, runtime = SPAWNING.get()
+        self._cell = cell
+        self._life = life
+        self.ctx = Context(cell, life, runtime)
+        self._inbox: Inbox = self.actor_inbox  # type: ignore[assignment]
+        self._now = cell.monotonic_ns
+
+    # ------------------------------------------------------------ for subclasses
+
+    def started(self) -> None:
+        """Prepare, before the first message. If this raises, the start has failed."""
+
+    def receive(self, message: Any) -> Any:
+        """Handle one message; what is returned answers an ask."""
+
+    def stopping(self) -> None:
+        """Leave things in order, after the last message of an orderly stop."""
+
+    # ------------------------------------------------------------ sealed
+
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        cell, life, _ = SPAWNING.get()
+        return Inbox(cell.mailbox, life)
+
+    @staticmethod
+    def _create_future() -> "pykka.Future[Any]":
+        return SPAWNING.get()[2].new_future()  # type: ignore[no-any-return]
+
+    def _start_actor_loop(self) -> None:
+        if self.ctx.runtime.threaded:
+            super()._start_actor_loop()
+
+    @final
+    def on_start(self) -> None:
+        """Sealed: use `started`."""
+        if self.ctx.runtime.threaded:
+            CURRENT_ASKER.set(self._cell.path)
+        try:
+            self.started()
+        except BaseException as error:
+            self._cell.fail(error)
+            self._cell.end_life(self._life, ExitReason.INIT_FAILED, error)
+            raise ActorCrashed(f"{self._cell.path} failed to start") from error
+        if not self._life.fenced:
+            if self._cell.state is ActorState.STARTING:
+                self._cell.set_state(ActorState.RUNNING)
+            self._life.ready.set()
+
+    @final
+    def on_receive(self, message: Any) -> Any:
+        """Sealed: use `receive`."""
+        if self._life.fenced:
+            return None
+        cell = self._cell
+        envelope = self._inbox.current
+        cell.handling_enqueued_ns = envelope.enqueued_ns
+        begun_ns = cell.handling_since_ns = self._now()
+        cell.handling = message
+        try:
+            handle = self._built_in if type(message) in _BUILT_IN else self.receive
+            answer = handle(message)
+        except Reject:
+            cell.handling = None
+            raise
+        except StuckInHandler:
+            return None
+        except BaseException as error:
+            self._poisoned(envelope, error)
+            raise ActorCrashed(f"{cell.path} failed on {type(message).__name__}") from error
+        if self._life.fenced:
+            return None
+        cell.latency.record(self._now() - begun_ns)
+        cell.processed += 1
+        cell.handling = None
+        return answer
+
+    @final
+    def on_failure(
+        self,
+        exception_type: type[BaseException] | None,
+        exception_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Sealed: the supervisor is told."""
+        if isinstance(exception_value, Reject):
+            self._cell.fail(exception_value)
+        cause = getattr(exception_value, "__cause__", None) or exception_value
+        self._cell.end_life(self._life, ExitReason.CRASHED, cause)
+
+    @final
+    def on_stop(self) -> None:
+        """Sealed: use `stopping`."""
+        if self._life.fenced:
+            return
+        reason, problem = self.ctx.stop_reason, None
+        try:
+            self.stopping()
+        except BaseException as error:  # noqa: BLE001 - the firewall: it becomes an Exit
+            self._cell.fail(error)
+            reason, problem = ExitReason.CRASHED, error
+        self._cell.end_life(self._life, reason, problem)
+
+    def _built_in(self, message: Any) -> Any:
+        match message:
+            case InjectCrash(reason=reason):
+                raise ActorCrashed(f"crash injected: {reason}")
+            case InjectHang():
+                return self.ctx.block_forever()
+            case _:
+                return self._cell.path
+
+    def _poisoned(self, envelope: Envelope, error: BaseException) -> None:
+        """Answer whoever asked, then let Pykka take the failure path as for a tell."""
+        self._cell.fail(error)
+        self.ctx.dead_letter(envelope.message, "poison", self._cell.last_traceback)
+        if envelope.reply_to is not None:
+            problem = ActorCrashed(f"{self._cell.path}: {self._cell.last_error}")
+            problem.__cause__ = error
+            envelope.reply_to.set_exception((ActorCrashed, problem, None))
+            envelope.reply_to = None
+
+
+_BUILT_IN = frozenset({InjectCrash, InjectHang, Ping})

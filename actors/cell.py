@@ -1,0 +1,131 @@
+"""What outlives an actor's incarnations: its name, mailbox, counters and history."""
+
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from actors.mailbox import Mailbox
+from decisions.histogram import LatencyHistogram
+from messages.ids import ActorPath, Epoch, TimestampNs
+from messages.lifecycle import ActorState, Exit, ExitReason
+
+
+class Incarnation:
+    """One life of a cell: what its Pykka actor and its supervisor share.
+
+    `fenced` is set by whoever replaces it; from then on its sends and effects are void.
+    """
+
+    __slots__ = ("actor_ref", "epoch", "error", "fenced", "gone", "outcome", "ready", "stuck")
+
+    def __init__(self, epoch: Epoch) -> None:
+        self.epoch = epoch
+        self.fenced = False
+        self.actor_ref: Any = None
+        self.ready = threading.Event()
+        """Set when `on_start` returned or failed."""
+        self.gone = threading.Event()
+        """Set when the incarnation will handle nothing more."""
+        self.stuck = threading.Event()
+        self.outcome: ExitReason | None = None
+        self.error = ""
+
+
+class Cell:
+    """Written by its incarnation and its supervisor; read by health from any thread."""
+
+    def __init__(
+        self,
+        path: ActorPath,
+        mailbox: Mailbox,
+        monotonic_ns: Callable[[], int],
+        utc_ns: Callable[[], TimestampNs],
+    ) -> None:
+        self.path = path
+        self.actor_class: type[Any] | None = None
+        self.arguments: dict[str, Any] = {}
+        self.mailbox = mailbox
+        self.monotonic_ns = monotonic_ns
+        self.utc_ns = utc_ns
+        self.epoch = Epoch(0)
+        self.state = ActorState.STOPPED
+        self.state_since_ns = monotonic_ns()
+        self.life: Incarnation | None = None
+        self.supervisor: Mailbox | None = None
+        self.on_exit: Callable[[Exit], None] | None = None
+        self.latency = LatencyHistogram()
+        self.processed = 0
+        self.handling: Any = None
+        self.handling_since_ns = 0
+        self.handling_enqueued_ns = 0
+        self.progress_ns = monotonic_ns()
+        self.progress_limit_ns: int | None = None
+        self.hang_after_ns: int | None = None
+        self.restarts = 0
+        self.restarts_in_window = 0
+        self.restart_limit = 0
+        self.zombies: list[Incarnation] = []
+        self.last_error = ""
+        self.last_traceback = ""
+        self.last_error_at_ns: TimestampNs | None = None
+        self.problem = ""
+
+    def set_state(self, state: ActorState, problem: str = "") -> None:
+        """Show what the cell does; `problem` is the sentence that health prints."""
+        self.state = state
+        self.problem = problem
+        self.state_since_ns = self.monotonic_ns()
+
+    def next_life(self) -> Incarnation:
+        """Begin an incarnation: a higher epoch, no timers, the mail that is kept."""
+        self.epoch = Epoch(self.epoch + 1)
+        self.life = Incarnation(self.epoch)
+        self.mailbox.begin_incarnation()
+        self.handling = None
+        self.progress_ns = self.monotonic_ns()
+        self.set_state(ActorState.STARTING)
+        return self.life
+
+    def fail(self, error: BaseException) -> None:
+        """Remember an error for health."""
+        self.last_error = f"{type(error).__name__}: {error}".split("\n", 1)[0]
+        self.last_traceback = "".join(traceback.format_exception(error))
+        self.last_error_at_ns = self.utc_ns()
+
+    def end_life(self, life: Incarnation, reason: ExitReason, error: BaseException | None) -> None:
+        """Say once that `life` is over; a fenced one has been spoken for already."""
+        if life.outcome is not None or life.fenced:
+            life.gone.set()
+            life.ready.set()
+            return
+        life.outcome = reason
+        life.error = self.last_error if error is not None else ""
+        if life is self.life:
+            self.handling = None
+            self.set_state(ActorState.STOPPED, self.problem)
+        notice = Exit(
+            child=self.path,
+            epoch=life.epoch,
+            reason=reason,
+            error_class=type(error).__name__ if error is not None else "",
+            error=life.error,
+            ts_ns=self.utc_ns(),
+        )
+        life.gone.set()
+        life.ready.set()
+        if self.supervisor is not None:
+            self.supervisor.put(notice)
+        if self.on_exit is not None:
+            self.on_exit(notice)
+
+    def hung_for_ns(self, now_ns: int) -> int:
+        """How long the present message is being handled; 0 when none is."""
+        return now_ns - self.handling_since_ns if self.handling is not None else 0
+
+    def oldest_wait_ns(self, now_ns: int) -> int:
+        """An upper bound for the age of the oldest waiting message; 0 when none waits."""
+        if not self.mailbox.depth():
+            return 0
+        since = self.handling_enqueued_ns if self.handling is not None else self.state_since_ns
+        return max(now_ns - since, 0)

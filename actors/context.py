@@ -1,0 +1,98 @@
+"""An actor's only reach into the world: time, timers, sends, its own end."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from actors.address import Address
+from actors.cell import Cell, Incarnation
+from actors.dead_letters import DeadLetter
+from messages.base import Message
+from messages.ids import ActorPath, Epoch, TimestampNs
+from messages.lifecycle import ExitReason
+
+if TYPE_CHECKING:
+    import random
+
+    from actors.runtime import Runtime
+
+M = TypeVar("M", bound=Message)
+
+
+class Context:
+    """Handed to one incarnation; once that is fenced, nothing here has an effect."""
+
+    def __init__(self, cell: Cell, life: Incarnation, runtime: "Runtime") -> None:
+        self.cell = cell
+        self.life = life
+        self.runtime = runtime
+        self.stop_reason = ExitReason.SHUTDOWN
+
+    @property
+    def path(self) -> ActorPath:
+        """Where this actor stands in the tree."""
+        return self.cell.path
+
+    @property
+    def epoch(self) -> Epoch:
+        """Which incarnation this is."""
+        return self.life.epoch
+
+    @property
+    def fenced(self) -> bool:
+        """Whether this incarnation was replaced: what it does is void."""
+        return self.life.fenced
+
+    @property
+    def rng(self) -> "random.Random":
+        """Seeded randomness of the runtime."""
+        return self.runtime.rng
+
+    def utc_ns(self) -> TimestampNs:
+        """Now, for facts."""
+        return self.cell.utc_ns()
+
+    def monotonic_ns(self) -> int:
+        """Now, for spans and timers."""
+        return self.cell.monotonic_ns()
+
+    def tell(self, address: "Address[Any]", message: Message) -> bool:
+        """Send, unless this incarnation was replaced; False when it did not go out."""
+        if self.life.fenced:
+            return False
+        return address.tell(message)
+
+    def after(self, delay_ns: int, message: Message) -> None:
+        """Deliver `message` to this actor once, after a span."""
+        self.cell.mailbox.set_timer(self.monotonic_ns() + delay_ns, message)
+
+    def every(self, period_ns: int, message: Message) -> None:
+        """Deliver `message` to this actor again and again, first after one period."""
+        self.cell.mailbox.set_timer(self.monotonic_ns() + period_ns, message, period_ns)
+
+    def drain(self, kind: type[M], limit: int) -> list[M]:
+        """Take more messages of one class that already wait at the head of the queue."""
+        return self.cell.mailbox.drain(kind, limit, self.life)
+
+    def progress(self) -> None:
+        """Say that useful work was done; health holds the age of the last against a limit."""
+        self.cell.progress_ns = self.cell.monotonic_ns()
+
+    def stop(self, reason: ExitReason = ExitReason.NORMAL) -> None:
+        """End this actor after the present message."""
+        self.stop_reason = reason
+        inbox = self.life.actor_ref.actor_inbox
+        inbox.drain_on_stop = False
+        self.life.actor_ref.stop(block=False)
+
+    def dead_letter(self, message: Any, why: str, detail: str = "") -> None:
+        """Put a message where lost ones are counted."""
+        letter = DeadLetter(self.cell.path, message, why, detail, self.monotonic_ns())
+        self.runtime.dead_letters.add(letter)
+
+    def block_forever(self) -> None:
+        """Hang until fenced: the rehearsal of a call that never returns."""
+        self.runtime.hang(self.life)
+
+    def spawn_worker(self, name: str) -> "Callable[[Callable[[], None]], None]":
+        """Give a queue of jobs that one thread beside the actors works off in order."""
+        return self.runtime.worker(name)

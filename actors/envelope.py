@@ -1,0 +1,18 @@
+"""One message on its way, in the shape that Pykka's loop expects.
+
+Pykka reads `message` and `reply_to` and nothing else; a contract test pins that.
+"""
+
+from typing import Any
+
+
+class Envelope:
+    """A message, who waits for its answer, and since when it is queued (monotonic ns)."""
+
+    __slots__ = ("dropped", "enqueued_ns", "message", "reply_to")
+
+    def __init__(self, message: Any, reply_to: Any, enqueued_ns: int) -> None:
+        self.message = message
+        self.reply_to = reply_to
+        self.enqueued_ns = enqueued_ns
+        self.dropped = False

@@ -1,0 +1,193 @@
+"""What a runtime offers, and the half of it that threads and steps share."""
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pykka
+
+from actors.address import Address
+from actors.cell import Cell, Incarnation
+from actors.clock import Clock
+from actors.dead_letters import DeadLetters
+from actors.mailbox import Mailbox, Queue
+from actors.waits import WaitGraph
+from messages.ids import NS_PER_S, ActorPath
+from messages.lifecycle import ActorState, ExitReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Job = Callable[[], None]
+SPAWNING: ContextVar[tuple[Cell, Incarnation, Any]] = ContextVar("SPAWNING")
+"""The cell, the life and the runtime that the actor under construction belongs to."""
+
+CURRENT_ASKER: ContextVar[ActorPath | None] = ContextVar("CURRENT_ASKER", default=None)
+
+
+class Started(NamedTuple):
+    """How a start ended; `problem` is empty when the child is up (or over in good order)."""
+
+    problem: str
+    outcome: ExitReason | None
+
+
+class Runtime(ABC):
+    """Makes cells, starts and stops incarnations, keeps the time and the dead letters."""
+
+    threaded: bool
+
+    def __init__(self, clock: Clock, seed: int = 0, *, ttl_enforced: bool = True) -> None:
+        self.clock = clock
+        self.rng = random.Random(seed)  # noqa: S311 - jitter and schedules, not secrets
+        self.ttl_enforced = ttl_enforced
+        self.dead_letters = DeadLetters()
+        self.cells: dict[ActorPath, Cell] = {}
+        self.waits = WaitGraph()
+
+    # ------------------------------------------------------------ cells
+
+    def cell(self, path: str) -> Cell:
+        """Give the cell at `path`, made at the first call."""
+        name = ActorPath(path)
+        found = self.cells.get(name)
+        if found is None:
+            now_ns = self.clock.monotonic_ns
+            mailbox = Mailbox(name, 1024, self.dead_letters, now_ns, self._queue(name))
+            mailbox.ttl_enforced = self.ttl_enforced
+            found = self.cells[name] = Cell(name, mailbox, now_ns, self.clock.utc_ns)
+        return found
+
+    def populate(
+        self,
+        path: str,
+        actor_class: "type[pykka.Actor]",
+        arguments: dict[str, Any] | None = None,
+        capacity: int = 1024,
+    ) -> Cell:
+        """Say which actor lives at `path`; each incarnation is a fresh one of it."""
+        cell = self.cell(path)
+        cell.actor_class = actor_class
+        cell.arguments = arguments or {}
+        cell.mailbox.capacity = capacity
+        return cell
+
+    def address(self, path: str) -> Address[Any]:
+        """Give the address of `path`, which need not have started."""
+        return Address(self.cell(path))
+
+    # ------------------------------------------------------------ life
+
+    def start(self, cell: Cell, timeout_ns: int = 10 * NS_PER_S) -> Started:
+        """Begin an incarnation and wait until its `started` returned.
+
+        Never raises: a constructor or a hook that fails is a `problem`.
+        """
+        cell.mailbox.reopen()
+        life = cell.next_life()
+        try:
+            with self._spawning(cell, life):
+                self._launch(cell, life)
+        except BaseException as error:  # noqa: BLE001 - a constructor's failure is an outcome
+            cell.fail(error)
+            cell.end_life(life, ExitReason.INIT_FAILED, error)
+        return self._await_start(cell, life, timeout_ns)
+
+    def stop(self, cell: Cell, timeout_ns: int | None, *, drain: bool = False) -> ExitReason:
+        """End the incarnation and wait; one that overruns `timeout_ns` is fenced off.
+
+        Args:
+            cell: whose incarnation.
+            timeout_ns: 0 kills at once, None waits for ever.
+            drain: whether what is queued is handled first.
+        """
+        life = cell.life
+        if life is None or life.gone.is_set():
+            cell.set_state(ActorState.STOPPED, cell.problem)
+            return life.outcome if life and life.outcome else ExitReason.SHUTDOWN
+        if timeout_ns != 0 and life.actor_ref is not None:
+            life.actor_ref.actor_inbox.drain_on_stop = drain
+            life.actor_ref.stop(block=False)
+            if self._await_gone(cell, life, timeout_ns):
+                return life.outcome or ExitReason.SHUTDOWN
+        self.fence(cell)
+        return ExitReason.KILLED
+
+    def fence(self, cell: Cell) -> None:
+        """Abandon the incarnation: a Python thread cannot be killed, but it can be ignored."""
+        life = cell.life
+        if life is None:
+            return
+        life.fenced = True
+        life.outcome = life.outcome or ExitReason.KILLED
+        if life.actor_ref is not None:
+            pykka.ActorRegistry.unregister(life.actor_ref)
+            life.actor_ref.actor_stopped.set()
+        if not life.gone.is_set() and cell.handling is not None:
+            cell.zombies.append(life)
+        self._release(cell, life)
+        life.gone.set()
+        life.ready.set()
+        cell.handling = None
+        cell.set_state(ActorState.STOPPED, cell.problem)
+
+    @contextmanager
+    def _spawning(self, cell: Cell, life: Incarnation) -> "Iterator[None]":
+        token = SPAWNING.set((cell, life, self))
+        try:
+            yield
+        finally:
+            SPAWNING.reset(token)
+
+    # ------------------------------------------------------------ per runtime
+
+    @abstractmethod
+    def _queue(self, path: ActorPath) -> Queue | None: ...
+
+    @abstractmethod
+    def _launch(self, cell: Cell, life: Incarnation) -> None: ...
+
+    @abstractmethod
+    def _await_start(self, cell: Cell, life: Incarnation, timeout_ns: int) -> Started: ...
+
+    @abstractmethod
+    def _await_gone(self, cell: Cell, life: Incarnation, timeout_ns: int | None) -> bool: ...
+
+    @abstractmethod
+    def _release(self, cell: Cell, life: Incarnation) -> None: ...
+
+    @abstractmethod
+    def new_future(self) -> "pykka.Future[Any]":
+        """Make what an ask waits on."""
+
+    @abstractmethod
+    def ask(self, address: Address[Any], message: Any, timeout_ns: int = NS_PER_S) -> Any:
+        """Send and wait for the answer. Not for actors' handlers: they tell and go on.
+
+        Raises:
+            AskTimeout: no answer yet; the message may still be handled.
+            ActorUnavailable: it was not and will not be handled.
+            ActorCrashed: the handler failed on it.
+            WouldDeadlock: asked in a ring; nothing was sent.
+        """
+
+    @abstractmethod
+    def hang(self, life: Incarnation) -> None:
+        """Leave the calling handler stuck until its incarnation is fenced."""
+
+    @abstractmethod
+    def worker(self, name: str) -> Callable[[Job], None]:
+        """Give the queue of a thread that works off jobs in order; one per name.
+
+        Jobs must not raise: a job reports its failure as a message.
+        """
+
+
+def describe(life: Incarnation) -> Started:
+    """Say how a start ended, from what the incarnation left behind."""
+    if life.outcome is ExitReason.INIT_FAILED:
+        return Started(life.error or "failed to start", life.outcome)
+    return Started("", life.outcome)

@@ -1,0 +1,403 @@
+"""The supervisor: OTP's rules on cells. Its decisions are in `decisions.supervisor`.
+
+It starts its children from top to bottom, each only when the one before is up, and stops
+them from bottom to top, each within its own time. What it waits for blocks it, as in OTP;
+backoff does not: that is a timer in its own mailbox.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from loguru import logger
+
+from actors.actor import Actor, Reject
+from actors.cell import Cell
+from actors.children import Child, ChildSpec, SupervisorSpec
+from actors.dead_letters import DeadLetter
+from decisions.supervisor import (
+    AutoShutdown,
+    OnExhausted,
+    Restart,
+    RestartWindow,
+    Strategy,
+    affected,
+    ends_supervisor,
+    wants_restart,
+)
+from messages.ids import NS_PER_MS, NS_PER_S
+from messages.lifecycle import (
+    ActorState,
+    ChildInfo,
+    DeleteChild,
+    Exit,
+    ExitReason,
+    RestartChild,
+    RetryStart,
+    StartChild,
+    Supervise,
+    Supervision,
+    TerminateChild,
+    WhichChildren,
+)
+
+EventSink = Callable[[Supervision], object]
+
+
+class StartFailed(Exception):  # noqa: N818 - it says what happened
+    """A child did not come up while the supervisor itself was starting."""
+
+
+class Supervisor(Actor):
+    """See the module. `on_event` is told of every exit, restart, hang and halt."""
+
+    def __init__(self, spec: SupervisorSpec, on_event: EventSink | None = None) -> None:
+        super().__init__()
+        self.spec = spec
+        self.children: list[Child] = []
+        self.window = RestartWindow(spec.intensity)
+        self._on_event = on_event
+        self._exhausted = False
+        self._log = logger.bind(actor=self._cell.path)
+
+    # ------------------------------------------------------------ the actor's life
+
+    def started(self) -> None:
+        """Start every child in order; if one fails, stop those before it and fail."""
+        self._cell.restart_limit = self.spec.intensity.max_restarts
+        self._cell.restarts_in_window = 0
+        for spec in self.spec.children:
+            child = Child(spec, self._cell_for(spec.name, spec))
+            child.window = RestartWindow(self.spec.intensity)
+            self.children.append(child)
+        for child in self.children:
+            problem = self._launch(child)
+            if problem:
+                self._stop_all()
+                raise StartFailed(f"{child.name}: {problem}")
+        self.ctx.every(self.spec.check_every_ms * NS_PER_MS, Supervise())
+
+    def stopping(self) -> None:
+        """Stop every child, last started first."""
+        self._stop_all()
+
+    def receive(self, message: Any) -> Any:
+        """Serve exits, timers and the questions of an operator."""
+        match message:
+            case Exit():
+                return self._child_exited(message)
+            case RetryStart():
+                return self._retry(message)
+            case Supervise():
+                return self._look_after()
+            case WhichChildren():
+                return [self._info(child) for child in self.children]
+            case StartChild():
+                return self._add(message)
+            case RestartChild():
+                return self._revive(message.child)
+            case TerminateChild():
+                return self._terminate_by_name(message.child)
+            case DeleteChild():
+                return self._delete(message.child)
+            case _:
+                raise Reject(f"a supervisor does not take {type(message).__name__}")
+
+    # ------------------------------------------------------------ exits
+
+    def _child_exited(self, notice: Exit) -> None:
+        child = next((c for c in self.children if c.cell.path == notice.child), None)
+        if child is None or not child.live or child.cell.epoch != notice.epoch:
+            return
+        child.live = False
+        self._tell("exited", child, f"{notice.reason}: {notice.error}".rstrip(": "))
+        if wants_restart(child.spec.restart, notice.reason):
+            self._restart(child, notice)
+            return
+        child.cell.mailbox.close("stopped")
+        if child.spec.restart is Restart.TEMPORARY or self._is_dynamic:
+            self.children.remove(child)
+        if child.spec.significant:
+            self._after_significant()
+
+    def _restart(self, child: Child, notice: Exit) -> None:
+        """One more attempt, unless it is one too many or the error is fatal."""
+        now_ns = self.ctx.monotonic_ns()
+        if notice.error_class in self.spec.fatal_errors:
+            self._give_up(child, f"{notice.error} (a restart cannot mend it)")
+            return
+        window = child.window if self.spec.intensity_per_child else self.window
+        within = window.add(now_ns)
+        self._show_window(child, window.count(now_ns))
+        if not within:
+            limit = self.spec.intensity
+            self._give_up(
+                child,
+                f"{limit.max_restarts} restarts in {limit.window_s:g} s used up; last: "
+                + (notice.error or notice.reason),
+            )
+            return
+        for other in self._take_down_with(child):
+            if other.spec.restart is Restart.TEMPORARY:
+                self.children.remove(other)
+        self._schedule(child, now_ns)
+
+    def _take_down_with(self, child: Child) -> list[Child]:
+        """Stop, last first, the living siblings that go down with `child`."""
+        names = affected(self.spec.strategy, [c.name for c in self.children], child.name)
+        others = [c for c in self.children if c.name in names and c is not child]
+        for other in reversed(others):
+            self._terminate(other)
+            other.waiting = other.spec.restart is not Restart.TEMPORARY
+        return others
+
+    def _schedule(self, child: Child, now_ns: int) -> None:
+        lived_ns = now_ns - child.started_ns
+        if lived_ns > self.spec.backoff.reset_after_ms * NS_PER_MS:
+            child.attempt = 0
+        child.attempt += 1
+        child.waiting = True
+        delay_ns = self.spec.backoff.delay_ns(child.attempt, self.ctx.rng)
+        retry = RetryStart(child=child.cell.path, attempt=child.attempt)
+        if delay_ns == 0:
+            self._retry(retry)
+            return
+        seconds = delay_ns / NS_PER_S
+        child.cell.set_state(ActorState.BACKOFF, f"restarts in {seconds:.1f} s")
+        self._tell("backoff", child, f"{seconds:.1f} s before restart {child.attempt}")
+        self.ctx.after(delay_ns, retry)
+
+    def _retry(self, retry: RetryStart) -> None:
+        """Start the child and whoever waits behind it; a failure counts and tries again."""
+        first = next((c for c in self.children if c.cell.path == retry.child), None)
+        if first is None or not first.waiting or first.attempt != retry.attempt:
+            return
+        names = affected(self.spec.strategy, [c.name for c in self.children], first.name)
+        for child in [c for c in self.children if c.name in names and c.waiting]:
+            problem = self._launch(child, restarted=True)
+            if problem:
+                notice = self._init_failure(child, problem)
+                child.live = False
+                self._tell("exited", child, f"{notice.reason}: {problem}")
+                self._restart(child, notice)
+                return
+
+    def _init_failure(self, child: Child, problem: str) -> Exit:
+        kind, _, _ = problem.partition(":")
+        return Exit(
+            child=child.cell.path,
+            epoch=child.cell.epoch,
+            reason=ExitReason.INIT_FAILED,
+            error_class=kind,
+            error=problem,
+            ts_ns=self.ctx.utc_ns(),
+        )
+
+    # ------------------------------------------------------------ giving up
+
+    def _give_up(self, child: Child, why: str) -> None:
+        """Exhausted or fatal: park what failed, or end and let the one above decide."""
+        fatal_halt = self.spec.on_exhausted is OnExhausted.HALT
+        self._log.critical("{} gives up on {}: {}", self._cell.path, child.name, why)
+        if not fatal_halt:
+            self._tell("gave_up", child, why)
+            self._cell.set_state(ActorState.STOPPED, why)
+            self._exhausted = True
+            self._stop_all()
+            self.ctx.stop(ExitReason.SHUTDOWN)
+            return
+        alone = self.spec.intensity_per_child
+        for parked in [child] if alone else list(reversed(self.children)):
+            self._terminate(parked)
+            parked.waiting = False
+            parked.cell.mailbox.close("halted")
+            parked.cell.set_state(ActorState.HALTED, why if parked is child else "halted with it")
+        if not alone:
+            self._cell.set_state(ActorState.HALTED, why)
+        self._tell("halted", child, why)
+        if self.spec.on_halt is not None:
+            self.spec.on_halt(child.name, why)
+
+    def _after_significant(self) -> None:
+        left = sum(1 for c in self.children if c.spec.significant and (c.live or c.waiting))
+        if ends_supervisor(self.spec.auto_shutdown, significant_left=left):
+            self._stop_all()
+            self.ctx.stop(ExitReason.SHUTDOWN)
+
+    # ------------------------------------------------------------ looking after
+
+    def _look_after(self) -> None:
+        """Replace hung children; notice dead threads; tell of work that does not come."""
+        now_ns = self.ctx.monotonic_ns()
+        for child in [c for c in self.children if c.live]:
+            cell, limit_ns = child.cell, child.cell.hang_after_ns
+            if limit_ns is not None and cell.hung_for_ns(now_ns) > limit_ns:
+                self._replace_hung(child, cell)
+            elif cell.progress_limit_ns is not None:
+                self._judge_progress(child, now_ns)
+        for child in self.children:
+            window = child.window if self.spec.intensity_per_child else self.window
+            self._show_window(child, window.count(now_ns))
+
+    def _replace_hung(self, child: Child, cell: Cell) -> None:
+        what = type(cell.handling).__name__
+        seconds = cell.hung_for_ns(self.ctx.monotonic_ns()) / NS_PER_S
+        error = f"hung on {what} for {seconds:.1f} s; its thread is abandoned and fenced"
+        cell.last_error, cell.last_error_at_ns = error, self.ctx.utc_ns()
+        letter = DeadLetter(cell.path, cell.handling, "poison", error, self.ctx.monotonic_ns())
+        self.ctx.runtime.dead_letters.add(letter)
+        self.ctx.runtime.fence(cell)
+        self._tell("hung", child, error)
+        notice = msgspec.structs.replace(
+            self._init_failure(child, error), reason=ExitReason.KILLED, error_class="Hung"
+        )
+        self._child_exited(notice)
+
+    def _judge_progress(self, child: Child, now_ns: int) -> None:
+        limit_ns = child.cell.progress_limit_ns or 0
+        late = now_ns - child.cell.progress_ns > limit_ns
+        if late and not child.late:
+            self._tell("no_progress", child, f"no useful work for {limit_ns / NS_PER_S:g} s")
+        child.late = late
+
+    def _show_window(self, child: Child, count: int) -> None:
+        child.cell.restarts_in_window = count
+        child.cell.restart_limit = self.spec.intensity.max_restarts
+
+    # ------------------------------------------------------------ starting, stopping
+
+    def _cell_for(self, name: str, spec: ChildSpec) -> Cell:
+        path = f"{self._cell.path}/{name}" if self._cell.path != "root" else name
+        runtime = self.ctx.runtime
+        cell = runtime.populate(path, spec.actor_class, spec.arguments, spec.capacity)
+        cell.supervisor = self._cell.mailbox
+        cell.hang_after_ns = spec.hang_after_ms * NS_PER_MS if spec.hang_after_ms else None
+        cell.progress_limit_ns = spec.progress_ms * NS_PER_MS if spec.progress_ms else None
+        return cell
+
+    def _launch(self, child: Child, *, restarted: bool = False) -> str:
+        """Start one child and wait; give the problem, empty when it is up."""
+        child.waiting = False
+        child.live = True
+        child.started_ns = self.ctx.monotonic_ns()
+        result = self.ctx.runtime.start(child.cell, child.spec.start_timeout_ms * NS_PER_MS)
+        if result.outcome is ExitReason.INIT_FAILED:
+            child.live = False
+            return result.problem
+        child.cell.restarts += restarted
+        self._tell("restarted" if restarted else "started", child, "")
+        return ""
+
+    def _terminate(self, child: Child) -> None:
+        if child.live:
+            child.live = False
+            self.ctx.runtime.stop(child.cell, child.spec.shutdown_ns, drain=child.spec.drain)
+        child.waiting = False
+
+    def _stop_all(self) -> None:
+        for child in reversed(self.children):
+            self._terminate(child)
+            child.cell.mailbox.close("stopped")
+
+    # ------------------------------------------------------------ an operator's questions
+
+    @property
+    def _is_dynamic(self) -> bool:
+        return self.spec.strategy is Strategy.SIMPLE_ONE_FOR_ONE
+
+    def _add(self, request: StartChild) -> ChildInfo:
+        spec = self.spec.template
+        if spec is None:
+            return self._revive(request.child)
+        if any(c.name == request.child for c in self.children):
+            raise Reject(f"{request.child} is already started")
+        if request.arguments:
+            spec = spec.with_arguments(request.arguments)
+        child = Child(spec, self._cell_for(request.child, spec), request.child)
+        child.window = RestartWindow(self.spec.intensity)
+        problem = self._launch(child)
+        if problem:
+            raise Reject(f"{request.child} did not start: {problem}")
+        self.children.append(child)
+        return self._info(child)
+
+    def _revive(self, name: str) -> ChildInfo:
+        child = self._find(name)
+        if child.live or child.waiting:
+            raise Reject(f"{name} is already running")
+        if self._is_dynamic:
+            raise Reject("children of a simple_one_for_one supervisor are not restarted by name")
+        (child.window if self.spec.intensity_per_child else self.window).clear()
+        child.attempt = 0
+        problem = self._launch(child, restarted=True)
+        if problem:
+            raise Reject(f"{name} did not start: {problem}")
+        if self._cell.state is ActorState.HALTED:
+            self._cell.set_state(ActorState.RUNNING)
+        return self._info(child)
+
+    def _terminate_by_name(self, name: str) -> None:
+        child = self._find(name)
+        self._terminate(child)
+        child.cell.mailbox.close("stopped")
+        if child.spec.restart is Restart.TEMPORARY or self._is_dynamic:
+            self.children.remove(child)
+
+    def _delete(self, name: str) -> None:
+        child = self._find(name)
+        if self._is_dynamic:
+            raise Reject("children of a simple_one_for_one supervisor have no spec to delete")
+        if child.live or child.waiting:
+            raise Reject(f"{name} is running; terminate it first")
+        self.children.remove(child)
+
+    def _find(self, name: str) -> Child:
+        for child in self.children:
+            if child.name == name:
+                return child
+        raise Reject(f"{self._cell.path} has no child {name}")
+
+    def _info(self, child: Child) -> ChildInfo:
+        return ChildInfo(
+            child=child.name,
+            path=child.cell.path,
+            state=child.cell.state,
+            epoch=child.cell.epoch,
+            is_supervisor=issubclass(child.spec.actor_class, Supervisor),
+            restarts_in_window=child.cell.restarts_in_window,
+            problem=child.cell.problem,
+        )
+
+    def _tell(self, event: str, child: Child, reason: str) -> None:
+        if event != "started":
+            level = "WARNING" if event in ("exited", "hung", "backoff") else "INFO"
+            self._log.log(level, "{} {} {}", child.cell.path, event, reason)
+        if self._on_event is not None and not self.ctx.fenced:
+            self._on_event(
+                Supervision(
+                    supervisor=self._cell.path,
+                    child=child.cell.path,
+                    event=event,
+                    reason=reason,
+                    epoch=child.cell.epoch,
+                    restarts_in_window=child.cell.restarts_in_window,
+                    ts_ns=self.ctx.utc_ns(),
+                )
+            )
+
+
+def guard(spec: SupervisorSpec) -> None:
+    """Refuse a supervisor that contradicts itself, before anything starts.
+
+    Raises:
+        ValueError: a sentence that says what to change.
+    """
+    names = [child.name for child in spec.children]
+    if len(set(names)) != len(names):
+        raise ValueError("two children of one supervisor have the same name")
+    for child in spec.children:
+        if child.significant and spec.auto_shutdown is AutoShutdown.NEVER:
+            raise ValueError(f"{child.name} is significant but auto_shutdown is never")
+        if child.significant and child.restart is Restart.PERMANENT:
+            raise ValueError(f"{child.name} is permanent and cannot be significant")
+

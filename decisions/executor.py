@@ -1,0 +1,178 @@
+"""What becomes of a decision, and what an answer of the venue proves. Nothing is sent here."""
+
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from decisions.risk import Refusal, RiskLimits, RiskState, accept, refusal
+from messages.ids import NS_PER_MS, OrderKey, Symbol, TimestampNs
+from messages.order_states import LEGAL_TRANSITIONS, OPEN_STATES
+from messages.orders import LookupDone, OrderIntent, OrderReport
+from messages.values import OrderState
+
+_BEFORE_ANY_ANSWER = (OrderState.CLAIMED, OrderState.SENT, OrderState.UNKNOWN)
+
+
+class KnownOrder(Protocol):
+    """What the ledger knows of a decision, as far as it matters here."""
+
+    @property
+    def state(self) -> OrderState: ...
+    @property
+    def fingerprint(self) -> str: ...
+
+
+class OrderInProgress(Protocol):
+    """How far an order has come."""
+
+    @property
+    def state(self) -> OrderState: ...
+    @property
+    def filled_quantity(self) -> Decimal: ...
+
+
+class JustDecided(msgspec.Struct, frozen=True, kw_only=True):
+    """A `KnownOrder` that an earlier intent of the same drain is about to become."""
+
+    state: OrderState
+    fingerprint: str
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """New and allowed: claim it, commit, send it. Risk has counted it."""
+
+    intent: OrderIntent
+    fingerprint: str
+
+
+class Refuse(msgspec.Struct, frozen=True, kw_only=True):
+    """New and not allowed: record the refusal under its key."""
+
+    intent: OrderIntent
+    fingerprint: str
+    refusal: Refusal
+
+
+class Resend(msgspec.Struct, frozen=True, kw_only=True):
+    """Known, and proved never to have reached the venue: send it under the same id."""
+
+    intent: OrderIntent
+    entry: KnownOrder
+
+
+class Duplicate(msgspec.Struct, frozen=True, kw_only=True):
+    """Known: nothing is sent."""
+
+    intent: OrderIntent
+    entry: KnownOrder
+
+
+class Conflict(msgspec.Struct, frozen=True, kw_only=True):
+    """The key is known with another intent: the decider is not deterministic. Halt."""
+
+    intent: OrderIntent
+    entry: KnownOrder
+
+
+Verdict = Claim | Refuse | Resend | Duplicate | Conflict
+
+
+def sort_intents(
+    intents: Iterable[OrderIntent],
+    known: Mapping[OrderKey, KnownOrder],
+    fingerprint_of: Callable[[OrderIntent], str],
+    limits: RiskLimits,
+    state: RiskState,
+    marks: Mapping[Symbol, Decimal],
+) -> list[Verdict]:
+    """Give one verdict per intent, in order. `state` counts what is claimed.
+
+    The key is looked up before anything else, and earlier intents of the same drain count
+    as known: what a key was once answered does not change with the state of the risk gate.
+    """
+    decided: dict[OrderKey, KnownOrder] = {}
+    verdicts = []
+    for intent in intents:
+        fingerprint = fingerprint_of(intent)
+        entry = decided.get(intent.order_key) or known.get(intent.order_key)
+        if entry is None:
+            mark = marks.get(intent.symbol)
+            verdict = _judge_new(intent, fingerprint, limits, state, mark)
+        else:
+            verdict = _judge_known(intent, fingerprint, entry)
+        if after := _STATE_AFTER.get(type(verdict)):
+            decided[intent.order_key] = JustDecided(state=after, fingerprint=fingerprint)
+        verdicts.append(verdict)
+    return verdicts
+
+
+def too_old(created_ns: TimestampNs, now_ns: TimestampNs, max_age_ns: int) -> bool:
+    """Whether a decision waited longer than it is good for; asked just before a send."""
+    return now_ns - created_ns > max_age_ns
+
+
+def next_step(entry: OrderInProgress, report: OrderReport) -> OrderState | None:
+    """Give the step that a report makes an order take, None when it tells nothing new.
+
+    Orders only go forward: a repeated, late or overtaken report gives None, whatever its
+    order of arrival. A partial fill is a step each time more is filled.
+    """
+    after = report.state
+    if after is entry.state and report.filled_quantity <= entry.filled_quantity:
+        return None
+    return after if after in LEGAL_TRANSITIONS[entry.state] else None
+
+
+def settle(entry: OrderInProgress, lookup: LookupDone) -> tuple[OrderState, ...]:
+    """Give the steps that a lookup's answer proves, first to last; none when it proves nothing.
+
+    Found: to what the venue reports, by way of SENT where the ledger thought it unsent.
+    Surely absent, and never answered for: NOT_SENT. An order that the venue once had and
+    has no more is a difference to report, not a state: no steps.
+    """
+    if lookup.problem:
+        return ()
+    if lookup.report is not None:
+        return _steps_to(entry, lookup.report)
+    return (OrderState.NOT_SENT,) if entry.state in _BEFORE_ANY_ANSWER else ()
+
+
+def _judge_new(
+    intent: OrderIntent,
+    fingerprint: str,
+    limits: RiskLimits,
+    state: RiskState,
+    mark_price: Decimal | None,
+) -> Verdict:
+    against = refusal(intent, limits, state, mark_price)
+    if against is not None:
+        return Refuse(intent=intent, fingerprint=fingerprint, refusal=against)
+    accept(intent, state)
+    return Claim(intent=intent, fingerprint=fingerprint)
+
+
+def _judge_known(intent: OrderIntent, fingerprint: str, entry: KnownOrder) -> Verdict:
+    if entry.fingerprint != fingerprint:
+        return Conflict(intent=intent, entry=entry)
+    if entry.state is OrderState.NOT_SENT:
+        return Resend(intent=intent, entry=entry)
+    return Duplicate(intent=intent, entry=entry)
+
+
+_STATE_AFTER: Mapping[type[Verdict], OrderState] = {
+    Claim: OrderState.CLAIMED,
+    Refuse: OrderState.REFUSED,
+    Resend: OrderState.SENT,
+}
+
+
+def _steps_to(entry: OrderInProgress, report: OrderReport) -> tuple[OrderState, ...]:
+    after = next_step(entry, report)
+    if after is not None:
+        return (after,)
+    sendable = OrderState.SENT in LEGAL_TRANSITIONS[entry.state]
+    if sendable and report.state in LEGAL_TRANSITIONS[OrderState.SENT]:
+        return (OrderState.SENT, report.state)
+    return ()

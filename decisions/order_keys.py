@@ -1,0 +1,67 @@
+"""The names of a decision: its key with us, its client order id at the venue. Pure functions."""
+
+from hashlib import blake2b
+from string import ascii_letters, digits
+
+from messages.ids import (
+    NS_PER_MS,
+    AccountId,
+    ClientOrderId,
+    OrderKey,
+    StrategyId,
+    Symbol,
+    TimestampNs,
+)
+
+URL_SAFE = digits + ascii_letters + "-_"
+_MS_HEX_DIGITS = 12
+_ID_BITS = 128
+_LEAST_ID_BITS = 64
+
+
+def order_key(
+    account: AccountId,
+    strategy_id: StrategyId,
+    symbol: Symbol,
+    decided_at_ns: TimestampNs,
+    ordinal: int,
+) -> OrderKey:
+    """Name one decision: 12 hex digits of its millisecond, then 20 of a hash of all five.
+
+    The time goes first so that keys are inserted in order. Each field is hashed with its
+    length, so that no two different decisions read the same.
+
+    Raises:
+        ValueError: the time is before 1970 or after the year 10889.
+    """
+    ms = decided_at_ns // NS_PER_MS
+    if not 0 <= ms < 16**_MS_HEX_DIGITS:
+        raise ValueError(f"{decided_at_ns} ns is no moment that a key can hold")
+    hashed = blake2b(digest_size=10, person=b"order-key")
+    for field in (account, strategy_id, symbol, str(decided_at_ns), str(ordinal)):
+        raw = field.encode()
+        hashed.update(b"%d:%b" % (len(raw), raw))
+    return OrderKey(f"{ms:012x}{hashed.hexdigest()}")
+
+
+def client_order_id(
+    key: OrderKey, prefix: str = "wk", max_length: int = 36, alphabet: str = URL_SAFE
+) -> ClientOrderId:
+    """Name the order at a venue: the prefix, then the key's hash in the venue's alphabet.
+
+    As long as 128 bits need and the venue allows. The prefix must be in its alphabet too.
+
+    Raises:
+        ValueError: under 64 bits fit, so two orders could share an id.
+    """
+    room = max_length - len(prefix)
+    if len(alphabet) ** max(room, 0) < 2**_LEAST_ID_BITS:
+        raise ValueError(f"{room} characters of {len(alphabet)} kinds cannot tell orders apart")
+    number = int.from_bytes(blake2b(key.encode(), digest_size=16, person=b"client-id").digest())
+    letters = []
+    reach = 1
+    while reach < 2**_ID_BITS and len(letters) < room:
+        number, place = divmod(number, len(alphabet))
+        letters.append(alphabet[place])
+        reach *= len(alphabet)
+    return ClientOrderId(prefix + "".join(letters))

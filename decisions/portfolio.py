@@ -1,0 +1,125 @@
+"""Positions and profit from fills, by average cost, in Decimal.
+
+Signs: a position is positive when long; cash flow is positive when money came in; a fee is a
+cost. Profit is per quote currency: currencies are never added to each other.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from messages.ids import Symbol
+from messages.orders import Fill
+from messages.values import Side
+
+_NOTHING = Decimal(0)
+
+
+class Holding(msgspec.Struct, kw_only=True):
+    """One symbol. Amounts in its quote currency, `quantity` in its base currency."""
+
+    quantity: Decimal = _NOTHING
+    average_cost: Decimal = _NOTHING
+    """Per unit, fees left out; 0 when flat."""
+    cash_flow: Decimal = _NOTHING
+    """Money in less money out since the beginning, quote fees included."""
+    fees: Decimal = _NOTHING
+    """Paid in quote or base currency, valued at the price of their fill."""
+    mark_price: Decimal | None = None
+
+    @property
+    def realized(self) -> Decimal:
+        """Profit of what is closed, net of fees."""
+        return self.cash_flow + self.quantity * self.average_cost
+
+    @property
+    def unrealized(self) -> Decimal:
+        """Profit of what is open, at the mark; 0 before there is one."""
+        if self.mark_price is None:
+            return _NOTHING
+        return self.quantity * (self.mark_price - self.average_cost)
+
+    @property
+    def profit(self) -> Decimal:
+        """What the trading on this symbol would have brought if it were closed at the mark."""
+        return self.realized + self.unrealized
+
+
+class Portfolio:
+    """All holdings. Each fill must come once: trade ids are the ledger's concern."""
+
+    def __init__(self) -> None:
+        self.holdings: dict[Symbol, Holding] = {}
+        self.other_fees: dict[str, Decimal] = {}
+        """Fees in a third currency (a venue's own coin), by currency; in no profit."""
+        self._equity: dict[str, Decimal] = {}
+        self._peak: dict[str, Decimal] = {}
+        self._drawdown: dict[str, Decimal] = {}
+
+    def record(self, symbol: Symbol, side: Side, fill: Fill) -> None:
+        """Count one execution and its fee.
+
+        A fee in base currency takes units out of the position; one in neither currency of
+        the symbol is kept apart, for there is no price to value it at.
+        """
+        holding = self.holdings.setdefault(symbol, Holding())
+        before = holding.profit
+        _move(holding, side.sign * fill.quantity, fill.price)
+        self._charge(holding, symbol, fill)
+        if holding.mark_price is None:
+            holding.mark_price = fill.price
+        self._follow(symbol, before)
+
+    def mark(self, symbol: Symbol, price: Decimal) -> None:
+        """Value a symbol's position at a new price; unknown symbols are not held and not kept."""
+        holding = self.holdings.get(symbol)
+        if holding is None:
+            return
+        before = holding.profit
+        holding.mark_price = price
+        self._follow(symbol, before)
+
+    def equity(self, quote: str) -> Decimal:
+        """Give the profit in one currency: 0 at the beginning, whatever the account holds."""
+        return self._equity.get(quote, _NOTHING)
+
+    def max_drawdown(self, quote: str) -> Decimal:
+        """Give the deepest fall of `equity` from a peak before it; the beginning is a peak."""
+        return self._drawdown.get(quote, _NOTHING)
+
+    def quotes(self) -> list[str]:
+        """Give the currencies that there is profit or loss in."""
+        return sorted(self._equity)
+
+    def _charge(self, holding: Holding, symbol: Symbol, fill: Fill) -> None:
+        base, _, quote = symbol.partition("/")
+        if fill.fee_currency == quote:
+            holding.cash_flow -= fill.fee
+            holding.fees += fill.fee
+        elif fill.fee_currency == base:
+            _move(holding, -fill.fee, _NOTHING)
+            holding.fees += fill.fee * fill.price
+        else:
+            so_far = self.other_fees.get(fill.fee_currency, _NOTHING)
+            self.other_fees[fill.fee_currency] = so_far + fill.fee
+
+    def _follow(self, symbol: Symbol, profit_before: Decimal) -> None:
+        quote = symbol.partition("/")[2]
+        equity = self.equity(quote) + self.holdings[symbol].profit - profit_before
+        peak = max(self._peak.get(quote, _NOTHING), equity)
+        self._equity[quote] = equity
+        self._peak[quote] = peak
+        self._drawdown[quote] = max(self.max_drawdown(quote), peak - equity)
+
+
+def _move(holding: Holding, change: Decimal, price: Decimal) -> None:
+    before = holding.quantity
+    after = before + change
+    if not after:
+        holding.average_cost = _NOTHING
+    elif before * change >= 0:
+        holding.average_cost = (before * holding.average_cost + change * price) / after
+    elif before * after < 0:
+        holding.average_cost = price
+    holding.quantity = after
+    holding.cash_flow -= change * price

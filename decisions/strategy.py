@@ -1,0 +1,209 @@
+"""Drives a strategy: which events it sees, and what its decisions become.
+
+What must outlive an incarnation is a `StrategyMemory`; the strategy object itself is thrown
+away with its actor and built anew by warm-up. An event is counted before the strategy sees
+it: one that crashes it is never shown again as something to decide on.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from decisions.order_keys import order_key
+from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
+from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
+from messages.orders import OrderIntent, OrderUpdate
+from messages.values import OrderType, Side, TimeInForce
+
+_SPARE_EVENTS = 8
+
+
+class DecisionLike(Protocol):
+    """What a strategy gives for one wish to trade."""
+
+    @property
+    def side(self) -> Side: ...
+    @property
+    def order_type(self) -> OrderType: ...
+    @property
+    def time_in_force(self) -> TimeInForce: ...
+    @property
+    def quantity(self) -> Decimal: ...
+    @property
+    def limit_price(self) -> Decimal | None: ...
+    @property
+    def reason(self) -> str: ...
+
+
+class StrategyLike(Protocol):
+    """What is driven here."""
+
+    @property
+    def warmup_events(self) -> int: ...
+    def on_candle(self, candle: Candle, position: Decimal, /) -> Sequence[DecisionLike]: ...
+    def on_trade(self, trade: Trade, position: Decimal, /) -> Sequence[DecisionLike]: ...
+    def on_tick(self, tick: Tick, position: Decimal, /) -> Sequence[DecisionLike]: ...
+    def on_update(self, update: OrderUpdate, /) -> None: ...
+
+
+class StrategyMemory(msgspec.Struct, kw_only=True):
+    """What survives a restart of a strategy's actor."""
+
+    recent: deque[MarketEvent]
+    """The last events of its symbol, crashed-on ones included, as many as warm-up needs."""
+    next_index: int = 0
+    """The place in the feed of the next event to decide on."""
+    position: Decimal = Decimal(0)
+    """What all decisions so far would hold if they filled: base currency, signed."""
+    last_ts: TimestampNs = TimestampNs(-1)
+    decided_at_last_ts: int = 0
+    """How many decisions the moment `last_ts` has had: the next one's ordinal."""
+
+
+def new_memory(warmup_events: int) -> StrategyMemory:
+    """Give the memory of a strategy that has seen nothing.
+
+    It holds a few events more than warm-up needs, for those that warm-up must leave out.
+    """
+    room = warmup_events + _SPARE_EVENTS if warmup_events else 0
+    return StrategyMemory(recent=deque(maxlen=room))
+
+
+class StrategyRun:
+    """One incarnation of one strategy on one symbol, around a memory that outlives it."""
+
+    def __init__(
+        self,
+        build: Callable[[], StrategyLike],
+        memory: StrategyMemory,
+        account: AccountId,
+        strategy_id: StrategyId,
+        symbol: Symbol,
+    ) -> None:
+        self.memory = memory
+        self.account = account
+        self.strategy_id = strategy_id
+        self.symbol = symbol
+        self._build = build
+        self._strategy = build()
+
+    def warm_up(self) -> None:
+        """Show a fresh strategy the events before now; what it decides is thrown away.
+
+        An event that it raises on is forgotten, and the strategy is begun once more.
+        """
+        events = self.memory.recent
+        while True:
+            self._strategy = self._build()
+            poison = self._first_refused(events)
+            if poison is None:
+                return
+            del events[poison]
+
+    def take(self, event: MarketEvent, created_ns: TimestampNs) -> list[OrderIntent]:
+        """Show the next event of the feed and give what the strategy decides on it.
+
+        Raises:
+            Exception: whatever the strategy raises. The event counts as taken and has
+                changed no position; throw this object away, warm a new one up, go on.
+        """
+        decisions = self._decide(event)
+        return self._intents(event, decisions, created_ns) if decisions else []
+
+    def take_batch(
+        self, batch: MarketBatch, created_ns: Callable[[], TimestampNs]
+    ) -> Iterator[OrderIntent]:
+        """Take what is new in a batch; the intents of an event come before the next is shown.
+
+        Nothing when events between are missing: the feed sends again what is not acked.
+        Exhaust it: an event whose intents are not asked for is not taken.
+        """
+        skip = self.memory.next_index - batch.first_index
+        if skip < 0:
+            return
+        for event in batch.events[skip:]:
+            decisions = self._decide(event)
+            if decisions:
+                yield from self._intents(event, decisions, created_ns())
+
+    def update(self, update: OrderUpdate) -> None:
+        """Tell the strategy what became of its order; a position does not change by it."""
+        self._strategy.on_update(update)
+
+    def _first_refused(self, events: deque[MarketEvent]) -> int | None:
+        for place, event in enumerate(events):
+            try:
+                self._show(event)
+            except Exception:  # noqa: BLE001 - whatever it is, warm-up must not fail of it twice
+                return place
+        return None
+
+    def _decide(self, event: MarketEvent) -> Sequence[DecisionLike]:
+        memory = self.memory
+        memory.next_index += 1
+        if event.symbol != self.symbol:
+            return ()
+        memory.recent.append(event)
+        if event.ts_event_ns != memory.last_ts:
+            memory.last_ts = event.ts_event_ns
+            memory.decided_at_last_ts = 0
+        return self._show(event)
+
+    def _show(self, event: MarketEvent) -> Sequence[DecisionLike]:
+        if isinstance(event, Candle):
+            return self._strategy.on_candle(event, self.memory.position)
+        if isinstance(event, Trade):
+            return self._strategy.on_trade(event, self.memory.position)
+        return self._strategy.on_tick(event, self.memory.position)
+
+    def _intents(
+        self, event: MarketEvent, decisions: Sequence[DecisionLike], created_ns: TimestampNs
+    ) -> list[OrderIntent]:
+        memory = self.memory
+        price = reference_price(event)
+        first = memory.decided_at_last_ts
+        intents = [
+            self._intent(event, decision, first + place, price, created_ns)
+            for place, decision in enumerate(decisions)
+        ]
+        position = sum((i.quantity * i.side.sign for i in intents), start=memory.position)
+        memory.position = position
+        memory.decided_at_last_ts += len(intents)
+        return intents
+
+    def _intent(
+        self,
+        event: MarketEvent,
+        decision: DecisionLike,
+        ordinal: int,
+        price: Decimal,
+        created_ns: TimestampNs,
+    ) -> OrderIntent:
+        decided_at = event.ts_event_ns
+        return OrderIntent(
+            order_key=order_key(self.account, self.strategy_id, self.symbol, decided_at, ordinal),
+            account=self.account,
+            strategy_id=self.strategy_id,
+            symbol=self.symbol,
+            side=decision.side,
+            order_type=decision.order_type,
+            time_in_force=decision.time_in_force,
+            quantity=decision.quantity,
+            limit_price=decision.limit_price,
+            reference_price=price,
+            decided_at_ns=decided_at,
+            ts_created_ns=created_ns,
+            reason=decision.reason,
+        )
+
+
+def reference_price(event: MarketEvent) -> Decimal:
+    """Give the price that a decision on this event was made at: close, trade or middle."""
+    if isinstance(event, Candle):
+        return event.close
+    if isinstance(event, Trade):
+        return event.price
+    return (event.bid_price + event.ask_price) / 2

@@ -1,0 +1,1 @@
+"""Floor 1: venues and market sources; the only place where an exchange has a name."""

@@ -1,0 +1,110 @@
+"""What one market event gives to one order: pure, and blind to every other order.
+
+Every order sees the same market, as if alone: two orders may take the same volume. That
+keeps the fate of an order a function of itself and of the market data.
+
+==========  ======================================  ================================
+event       market order                            limit order
+==========  ======================================  ================================
+candle      open, slipped against the taker         its limit, if the bar reached it
+trade       the trade's price                       its limit, if the trade reached it
+tick        ask (buy) or bid (sell)                 its limit, if ask or bid reached it
+==========  ======================================  ================================
+
+On the first event that it meets, a limit order that crosses already gets the market's price,
+as taker: a candle's open, a trade's price, the other side of a tick. Later it is the maker.
+Candles and trades give at most `participation` of their volume; a tick gives everything.
+"""
+
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+
+import msgspec
+
+from exchanges.protocol import NewOrder
+from messages.market import Candle, MarketEvent, Tick, Trade
+from messages.values import Instrument, Liquidity, Side
+
+BPS = Decimal("0.0001")
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What the venue charges and gives in one symbol. Rates are fractions, not bps."""
+
+    instrument: Instrument
+    maker_fee_rate: Decimal
+    taker_fee_rate: Decimal
+    slippage_rate: Decimal
+    participation: Decimal
+
+    def fee_rate(self, liquidity: Liquidity) -> Decimal:
+        """The fraction of the notional that a fill costs."""
+        return self.maker_fee_rate if liquidity is Liquidity.MAKER else self.taker_fee_rate
+
+
+class Offer(msgspec.Struct, frozen=True, gc=False):
+    """Up to `quantity` may be had at `price`; None is as much as wanted."""
+
+    price: Decimal
+    quantity: Decimal | None
+    liquidity: Liquidity
+
+
+def offer(order: NewOrder, event: MarketEvent, terms: Terms, *, first: bool) -> Offer | None:
+    """Say what `event` gives; None when its price does not reach the order."""
+    if order.limit_price is None:
+        return Offer(taker_price(order, event, terms), _volume(event, terms), Liquidity.TAKER)
+    at_once = _opening_price(order, event)
+    if first and _reaches(order.side, at_once, order.limit_price):
+        return Offer(at_once, _volume(event, terms), Liquidity.TAKER)
+    if _reaches(order.side, _best_price(order, event), order.limit_price):
+        return Offer(order.limit_price, _volume(event, terms), Liquidity.MAKER)
+    return None
+
+
+def taker_price(order: NewOrder, event: MarketEvent, terms: Terms) -> Decimal:
+    """Give what a market order pays or gets per unit, on the instrument's ticks."""
+    price = _opening_price(order, event)
+    if not isinstance(event, Candle):
+        return price
+    return _slipped(price, order.side, terms)
+
+
+def round_down(quantity: Decimal, step: Decimal) -> Decimal:
+    """Give the largest multiple of `step` that is not more than `quantity`."""
+    return (quantity / step).to_integral_value(ROUND_DOWN) * step
+
+
+def _slipped(price: Decimal, side: Side, terms: Terms) -> Decimal:
+    worse = price * (1 + side.sign * terms.slippage_rate)
+    # A tick coarser than the market's own prices would be refuted by the data.
+    own_grid = Decimal((0, (1,), int(price.as_tuple().exponent)))
+    tick = min(terms.instrument.price_tick, own_grid)
+    rounding = ROUND_CEILING if side is Side.BUY else ROUND_FLOOR
+    return max((worse / tick).to_integral_value(rounding) * tick, tick)
+
+
+def _opening_price(order: NewOrder, event: MarketEvent) -> Decimal:
+    """The price that stands when the event begins."""
+    if isinstance(event, Candle):
+        return event.open
+    if isinstance(event, Trade):
+        return event.price
+    return event.ask_price if order.side is Side.BUY else event.bid_price
+
+
+def _best_price(order: NewOrder, event: MarketEvent) -> Decimal:
+    """The best price for the order at any time within the event."""
+    if isinstance(event, Candle):
+        return event.low if order.side is Side.BUY else event.high
+    return _opening_price(order, event)
+
+
+def _reaches(side: Side, price: Decimal, limit: Decimal) -> bool:
+    return price <= limit if side is Side.BUY else price >= limit
+
+
+def _volume(event: MarketEvent, terms: Terms) -> Decimal | None:
+    if isinstance(event, Tick):
+        return None
+    volume = event.volume if isinstance(event, Candle) else event.quantity
+    return round_down(volume * terms.participation, terms.instrument.quantity_step)

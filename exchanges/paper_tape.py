@@ -1,0 +1,58 @@
+"""The recent market of one symbol, as the paper venue remembers it."""
+
+from collections import deque
+from collections.abc import Iterator
+
+from exchanges.paper_order import Place
+from messages.market import MarketEvent
+
+
+class Tape:
+    """A bounded run of events, each with its place; what is seen twice counts once.
+
+    Events before the newest one are a feed's redelivery and are ignored. At one moment,
+    equal events count once: so it does not matter how often or in what pieces a feed
+    delivers, at the price of the second of two identical trades in one moment.
+    """
+
+    __slots__ = ("_entries", "_last_ns", "_ordinal")
+
+    def __init__(self, length: int) -> None:
+        self._entries: deque[tuple[int, int, MarketEvent]] = deque(maxlen=length)
+        self._last_ns = -1
+        self._ordinal = 0
+
+    def add(self, event: MarketEvent) -> bool:
+        """Take one event; False when it is already known."""
+        ts_ns = event.ts_event_ns
+        if ts_ns > self._last_ns:
+            self._last_ns, self._ordinal = ts_ns, 0
+        elif ts_ns < self._last_ns or self._has(event):
+            return False
+        else:
+            self._ordinal += 1
+        self._entries.append((ts_ns, self._ordinal, event))
+        return True
+
+    @property
+    def newest(self) -> Place:
+        """Where the event that was added last stands."""
+        return Place(self._last_ns, self._ordinal)
+
+    def after(self, cursor: Place) -> Iterator[tuple[Place, MarketEvent]]:
+        """Give what the tape still holds beyond `cursor`, in market order."""
+        found = []
+        for ts_ns, ordinal, event in reversed(self._entries):
+            place = Place(ts_ns, ordinal)
+            if place <= cursor:
+                break
+            found.append((place, event))
+        return reversed(found)
+
+    def _has(self, event: MarketEvent) -> bool:
+        for ts_ns, _, known in reversed(self._entries):
+            if ts_ns != self._last_ns:
+                return False
+            if known == event:
+                return True
+        return False

@@ -1,0 +1,75 @@
+"""What all crossovers share: their two periods, and what a crossing makes them do."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from messages.ids import Symbol
+from messages.market import Candle
+from messages.values import Instrument, Side
+from strategies.protocol import Decision, Strategy, market_order
+from strategies.sizing import quantity_for_notional
+
+
+class CrossParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The periods of the two means, in candles."""
+
+    fast: int
+    slow: int
+
+    def __post_init__(self) -> None:
+        """Refuse periods that cannot cross, with all that is wrong in one text."""
+        problems = []
+        if self.fast < 1:
+            problems.append(f"fast must be at least 1, not {self.fast}")
+        if self.slow <= self.fast:
+            problems.append(f"slow must be greater than fast ({self.fast}), not {self.slow}")
+        if problems:
+            raise ValueError("; ".join(problems))
+
+
+class Crossover(Strategy):
+    """Buys `order_notional` when fast comes above slow with no position, then sells all below.
+
+    Means that are level are neither above nor below: leaving level upward is a crossing to
+    above, whichever side it was reached from. Never short, never more than one buy at a time.
+    """
+
+    Params = CrossParams
+    mean_name = "mean"
+
+    def __init__(
+        self, params: CrossParams, symbol: Symbol, order_notional: Decimal, instrument: Instrument
+    ) -> None:
+        self.params = params
+        self.symbol = symbol
+        self._order_notional = order_notional
+        self._instrument = instrument
+        self._relation: int | None = None
+
+    def cross(
+        self, now: int, candle: Candle, position: Decimal, fast: float, slow: float
+    ) -> Sequence[Decision]:
+        """Decide on a relation that changed (1 above, 0 level, -1 below), and keep it."""
+        before, self._relation = self._relation, now
+        if before is None:
+            return ()
+        if now > 0 and position == 0:
+            quantity = quantity_for_notional(self._order_notional, candle.close, self._instrument)
+            return self._order(Side.BUY, quantity, fast, slow)
+        if now < 0 and position > 0:
+            return self._order(Side.SELL, position, fast, slow)
+        return ()
+
+    def _order(self, side: Side, quantity: Decimal, fast: float, slow: float) -> Sequence[Decision]:
+        if not quantity:
+            return ()
+        digits = max(0, -int(self._instrument.price_tick.normalize().as_tuple().exponent))
+        way = "above" if side is Side.BUY else "below"
+        name = self.mean_name
+        reason = (
+            f"{name}{self.params.fast} {fast:.{digits}f} crossed {way} "
+            f"{name}{self.params.slow} {slow:.{digits}f}"
+        )
+        return (market_order(side, quantity, reason),)

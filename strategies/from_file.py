@@ -1,0 +1,57 @@
+"""A user's strategy: a class in a file of theirs, named ``path/to/file.py:ClassName``."""
+
+import importlib.util
+import sys
+from difflib import get_close_matches
+from hashlib import blake2b
+from pathlib import Path
+from types import ModuleType
+
+from messages.errors import ConfigError
+from strategies.protocol import Strategy
+
+
+def class_from_file(uses: str) -> type[Strategy]:
+    """Run the file once per process and give its class.
+
+    Raises:
+        ConfigError: one sentence about what is wrong with the path, the file or the class.
+    """
+    path_text, _, class_name = uses.rpartition(":")
+    if not path_text.endswith(".py") or not class_name:
+        raise ConfigError([f'"{uses}" must look like path/to/file.py:ClassName'])
+    path = Path(path_text)
+    if not path.is_file():
+        raise ConfigError([f"there is no strategy file {path_text}"])
+    return _strategy_class(_module(path.resolve()), class_name, path_text)
+
+
+def _module(path: Path) -> ModuleType:
+    # The name is the path's hash: two files with one stem must not replace each other.
+    name = f"_strategy_{path.stem}_{blake2b(str(path).encode(), digest_size=6).hexdigest()}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ConfigError([f"{path} is not a Python file"])
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # before it runs: classes look themselves up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise ConfigError([f"{path} cannot be run: {type(error).__name__}: {error}"]) from error
+    return module
+
+
+def _strategy_class(module: ModuleType, class_name: str, path_text: str) -> type[Strategy]:
+    found = getattr(module, class_name, None)
+    if found is None:
+        classes = [name for name, value in vars(module).items() if isinstance(value, type)]
+        close = get_close_matches(class_name, classes, n=1)
+        hint = f'; did you mean "{close[0]}"?' if close else ""
+        raise ConfigError([f'{path_text} has no class "{class_name}"{hint}'])
+    if not (isinstance(found, type) and issubclass(found, Strategy)):
+        text = f"{path_text}: {class_name} must inherit strategies.protocol.Strategy"
+        raise ConfigError([text])
+    return found
