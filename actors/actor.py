@@ -61,10 +61,6 @@ class Actor(pykka.ThreadingActor):
         cell, life, _ = SPAWNING.get()
         return Inbox(cell.mailbox, life)
 
-    @staticmethod
-    def _create_future() -> "pykka.Future[Any]":
-        return SPAWNING.get()[2].new_future()  # type: ignore[no-any-return]
-
     def _start_actor_loop(self) -> None:
         if self.ctx.runtime.threaded:
             super()._start_actor_loop()

@@ -160,10 +160,6 @@ class Runtime(ABC):
     def _release(self, cell: Cell, life: Incarnation) -> None: ...
 
     @abstractmethod
-    def new_future(self) -> "pykka.Future[Any]":
-        """Make what an ask waits on."""
-
-    @abstractmethod
     def ask(self, address: Address[Any], message: Any, timeout_ns: int = NS_PER_S) -> Any:
         """Send and wait for the answer. Not for actors' handlers: they tell and go on.
 

@@ -236,10 +236,6 @@ class StepRuntime(Runtime):
 
     # ------------------------------------------------------------ asking
 
-    def new_future(self) -> "pykka.Future[Any]":
-        """A future whose waiting is stepping."""
-        return StepFuture()
-
     def ask(self, address: Address[Any], message: Any, timeout_ns: int = NS_PER_S) -> Any:
         """See `Runtime.ask`: others run until the answer is there."""
         asker = CURRENT_ASKER.get()

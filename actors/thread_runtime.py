@@ -54,10 +54,6 @@ class ThreadRuntime(Runtime):
         life.stuck.set()
         cell.mailbox.put_stop(WAKE, drain=True)
 
-    def new_future(self) -> "pykka.Future[Any]":
-        """A future that blocks its thread."""
-        return pykka.ThreadingFuture()
-
     def ask(self, address: Address[Any], message: Any, timeout_ns: int = NS_PER_S) -> Any:
         """See `Runtime.ask`."""
         asker = CURRENT_ASKER.get()

@@ -7,11 +7,12 @@ from typing import Protocol
 import msgspec
 
 from decisions.risk import Refusal, RiskLimits, RiskState, accept, refusal
-from messages.ids import NS_PER_MS, OrderKey, Symbol, TimestampNs
-from messages.order_states import LEGAL_TRANSITIONS, OPEN_STATES
+from messages.ids import OrderKey, Symbol, TimestampNs
+from messages.order_states import LEGAL_TRANSITIONS
 from messages.orders import LookupDone, OrderIntent, OrderReport
 from messages.values import OrderState
 
+_REPORTABLE = LEGAL_TRANSITIONS[OrderState.SENT] - {OrderState.UNKNOWN, OrderState.NOT_SENT}
 _BEFORE_ANY_ANSWER = (OrderState.CLAIMED, OrderState.SENT, OrderState.UNKNOWN)
 
 
@@ -19,18 +20,24 @@ class KnownOrder(Protocol):
     """What the ledger knows of a decision, as far as it matters here."""
 
     @property
-    def state(self) -> OrderState: ...
+    def state(self) -> OrderState:
+        """What is known of it."""
+
     @property
-    def fingerprint(self) -> str: ...
+    def fingerprint(self) -> str:
+        """Of the whole intent."""
 
 
 class OrderInProgress(Protocol):
     """How far an order has come."""
 
     @property
-    def state(self) -> OrderState: ...
+    def state(self) -> OrderState:
+        """What is known of it."""
+
     @property
-    def filled_quantity(self) -> Decimal: ...
+    def filled_quantity(self) -> Decimal:
+        """Cumulative, base currency."""
 
 
 class JustDecided(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,6 +180,6 @@ def _steps_to(entry: OrderInProgress, report: OrderReport) -> tuple[OrderState, 
     if after is not None:
         return (after,)
     sendable = OrderState.SENT in LEGAL_TRANSITIONS[entry.state]
-    if sendable and report.state in LEGAL_TRANSITIONS[OrderState.SENT]:
+    if sendable and report.state in _REPORTABLE:
         return (OrderState.SENT, report.state)
     return ()

@@ -58,7 +58,7 @@ def client_order_id(
     if len(alphabet) ** max(room, 0) < 2**_LEAST_ID_BITS:
         raise ValueError(f"{room} characters of {len(alphabet)} kinds cannot tell orders apart")
     number = int.from_bytes(blake2b(key.encode(), digest_size=16, person=b"client-id").digest())
-    letters = []
+    letters: list[str] = []
     reach = 1
     while reach < 2**_ID_BITS and len(letters) < room:
         number, place = divmod(number, len(alphabet))

@@ -25,28 +25,48 @@ class DecisionLike(Protocol):
     """What a strategy gives for one wish to trade."""
 
     @property
-    def side(self) -> Side: ...
+    def side(self) -> Side:
+        """Which way."""
+
     @property
-    def order_type(self) -> OrderType: ...
+    def order_type(self) -> OrderType:
+        """How the price is set."""
+
     @property
-    def time_in_force(self) -> TimeInForce: ...
+    def time_in_force(self) -> TimeInForce:
+        """How long it lives."""
+
     @property
-    def quantity(self) -> Decimal: ...
+    def quantity(self) -> Decimal:
+        """Base currency, unsigned."""
+
     @property
-    def limit_price(self) -> Decimal | None: ...
+    def limit_price(self) -> Decimal | None:
+        """None for a market order."""
+
     @property
-    def reason(self) -> str: ...
+    def reason(self) -> str:
+        """Why, for a person."""
 
 
 class StrategyLike(Protocol):
     """What is driven here."""
 
     @property
-    def warmup_events(self) -> int: ...
-    def on_candle(self, candle: Candle, position: Decimal, /) -> Sequence[DecisionLike]: ...
-    def on_trade(self, trade: Trade, position: Decimal, /) -> Sequence[DecisionLike]: ...
-    def on_tick(self, tick: Tick, position: Decimal, /) -> Sequence[DecisionLike]: ...
-    def on_update(self, update: OrderUpdate, /) -> None: ...
+    def warmup_events(self) -> int:
+        """How many events a fresh one must see."""
+
+    def on_candle(self, candle: Candle, position: Decimal, /) -> Sequence[DecisionLike]:
+        """Decide on a bar that has just closed."""
+
+    def on_trade(self, trade: Trade, position: Decimal, /) -> Sequence[DecisionLike]:
+        """Decide on somebody's trade."""
+
+    def on_tick(self, tick: Tick, position: Decimal, /) -> Sequence[DecisionLike]:
+        """Decide on a new best bid and ask."""
+
+    def on_update(self, update: OrderUpdate, /) -> None:
+        """Learn what became of an order."""
 
 
 class StrategyMemory(msgspec.Struct, kw_only=True):

@@ -41,6 +41,9 @@ class PaperVenue:
     `path` is its book, made when missing; None keeps the book in memory, for backtests. What
     the book already holds, balances too, goes before the settings. `tape_length` is in events
     per symbol: an order submitted later than that meets only what is left.
+
+    Raises:
+        VenueError: the file cannot be used as a paper book.
     """
 
     def __init__(
@@ -54,11 +57,11 @@ class PaperVenue:
         self._settings = settings or PaperSettings()
         self._faults = faults or PaperFaults({})
         self._tape_length = tape_length
-        self._book = Book(path)
+        self._book = _open_book(path)
         self._configured = {i.symbol: i for i in self._settings.instruments}
         self._terms: dict[Symbol, Terms] = {}
         self._stale = True
-        self._restore()
+        self._safely(lambda: None, VenueError)
 
     def submit(self, order: NewOrder) -> OrderReport:
         """Accept the order durably and work it against what the tape holds since its arrival.
@@ -265,6 +268,13 @@ class PaperVenue:
 
     def _full_report(self, progress: Progress, evidence: str) -> OrderReport:
         return _report(progress, self._book.fills(progress.row), evidence)
+
+
+def _open_book(path: Path | None) -> Book:
+    try:
+        return Book(path)
+    except sqlite3.Error as error:
+        raise VenueError(f"{path}: cannot be used as a paper book: {error}") from error
 
 
 def _turn(progress: Progress) -> tuple[int, int]:

@@ -1,0 +1,216 @@
+"""The shell around a recorded or generated market: paces it and lets nobody fall behind.
+
+It sends numbered batches and keeps what is not acknowledged by all; whoever restarts is sent
+again what it had not finished. Where it stands outlives its incarnations in a `FeedMemory`.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from actors.actor import Actor
+from actors.address import Address
+from decisions.market_feed import FlowControl, due_ns
+from exchanges.source import GapSpan, MarketSource, SourceStats
+from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, Symbol, TimestampNs
+from messages.lifecycle import TimerFired
+from messages.market import FeedEnded, FeedGap, FeedReport, MarketAck, MarketBatch, MarketEvent
+
+CHECK = TimerFired(name="check")
+DUE = TimerFired(name="due")
+CHECK_EVERY_NS = 50 * NS_PER_MS
+REPORT_EVERY_NS = NS_PER_S // 2
+
+
+class FeedMemory(msgspec.Struct, kw_only=True):
+    """What survives a restart of the feed's actor."""
+
+    flow: FlowControl
+    delivered: int = 0
+    """Events that every follower has been sent."""
+    gaps_told: int = 0
+    first_ts: TimestampNs | None = None
+    started_ns: int = 0
+
+
+class MarketFeedActor(Actor):
+    """`speed` 0 is as fast as the slowest follower; `max_events` 0 is all there is."""
+
+    def __init__(
+        self,
+        *,
+        open_source: Callable[[], MarketSource],
+        followers: "Sequence[Address[MarketBatch]]",
+        memory: FeedMemory,
+        metrics: "Address[FeedReport | FeedGap | FeedEnded]",
+        speed: float = 0,
+        batch: int = 256,
+        max_events: int = 0,
+    ) -> None:
+        super().__init__()
+        self._open_source = open_source
+        self._followers = {address.path: address for address in followers}
+        self._memory, self._flow = memory, memory.flow
+        self._metrics = metrics
+        self._speed, self._batch = speed, batch if speed == 0 else 1
+        self._max_events = max_events
+        self._buffer: deque[MarketEvent] = deque()
+        self._exhausted = False
+        self._waiting_due = False
+        self._reported_ns = 0
+
+    # ------------------------------------------------------------ life
+
+    def started(self) -> None:
+        """Open the source where the slowest follower stands."""
+        self._base = self._flow.floor or 0
+        self._source = self._open_source()
+        self._events: Iterator[MarketEvent] = self._source.events(self._base)
+        for path in self._followers:
+            self._flow.rewind(path)
+        self.ctx.every(CHECK_EVERY_NS, CHECK)
+        self.ctx.after(0, DUE)
+
+    def receive(self, message: Any) -> None:
+        """Go on when somebody has room, when an event is due, or when somebody is back."""
+        match message:
+            case MarketAck():
+                self._flow.on_ack(message.follower, message.next_index)
+            case TimerFired(name="due"):
+                self._waiting_due = False
+            case TimerFired():
+                self._observe()
+        self._pump()
+
+    def stopping(self) -> None:
+        """Say how far it came."""
+        self._report(ended=self._exhausted)
+
+    # ------------------------------------------------------------ sending
+
+    def _pump(self) -> None:
+        self._forget_finished()
+        while self._fetch():
+            if not self._send():
+                break
+        self._send()
+        self._tell_progress()
+        if self._exhausted and self._flow.finished(self._end):
+            self._report(ended=True)
+            self.ctx.tell(
+                self._metrics, FeedEnded(feed=self.ctx.path, delivered=self._memory.delivered)
+            )
+            self.ctx.stop()
+
+    def _send(self) -> bool:
+        """Send every follower what it may have; False when nobody may have more."""
+        spans = self._flow.sendable(self._end)
+        for span in spans:
+            for first in range(span.first, span.stop, self._batch):
+                stop = min(first + self._batch, span.stop)
+                batch = MarketBatch(
+                    feed=self.ctx.path,
+                    first_index=first,
+                    events=tuple(islice(self._buffer, first - self._base, stop - self._base)),
+                )
+                self.ctx.tell(self._followers[span.follower], batch)
+            self._flow.sent(span)
+        if spans:
+            self._memory.delivered = max(self._memory.delivered, max(s.stop for s in spans))
+            self.ctx.progress()
+        return bool(spans)
+
+    def _fetch(self) -> bool:
+        """Read up to one batch of events that are due; False when there is nothing to add."""
+        floor = self._flow.floor
+        if self._exhausted or floor is None or self._end - floor >= self._flow.window:
+            return False
+        added = 0
+        while added < self._batch and self._is_due():
+            event = next(self._events, None)
+            if event is None or (self._max_events and self._end >= self._max_events):
+                self._exhausted = True
+                break
+            self._buffer.append(event)
+            added += 1
+            self._schedule(event)
+        return added > 0
+
+    def _is_due(self) -> bool:
+        return not self._waiting_due
+
+    def _schedule(self, event: MarketEvent) -> None:
+        """On a paced market, wait as long as the market would until the next event's turn."""
+        if self._speed == 0:
+            return
+        now_ns = self.ctx.monotonic_ns()
+        memory = self._memory
+        if memory.first_ts is None:
+            memory.first_ts, memory.started_ns = event.ts_event_ns, now_ns
+        step_ns = TimestampNs(event.ts_event_ns + self._bar_ns(event))
+        at_ns = due_ns(step_ns, memory.first_ts, TimestampNs(memory.started_ns), self._speed)
+        self._waiting_due = True
+        self.ctx.after(max(at_ns - now_ns, 0), DUE)
+
+    def _bar_ns(self, event: MarketEvent) -> int:
+        opened = getattr(event, "ts_open_ns", None)
+        return event.ts_event_ns - opened if opened is not None else 0
+
+    # ------------------------------------------------------------ who follows
+
+    def _observe(self) -> None:
+        for path, address in self._followers.items():
+            self._flow.observe(path, address.epoch, gone=address.is_out)
+
+    def _forget_finished(self) -> None:
+        floor = self._flow.floor
+        while self._buffer and floor is not None and self._base < floor:
+            self._buffer.popleft()
+            self._base += 1
+
+    @property
+    def _end(self) -> int:
+        return self._base + len(self._buffer)
+
+    # ------------------------------------------------------------ telling
+
+    def _tell_progress(self) -> None:
+        now_ns = self.ctx.monotonic_ns()
+        if now_ns - self._reported_ns >= REPORT_EVERY_NS:
+            self._reported_ns = now_ns
+            self._report(ended=False)
+
+    def _report(self, *, ended: bool) -> None:
+        stats = self._source.stats
+        self.ctx.tell(self._metrics, _report(self.ctx.path, self._memory.delivered, stats, ended))
+        told = self._memory.gaps_told
+        for span in stats.gap_spans[told:]:
+            self.ctx.tell(self._metrics, _gap(self.ctx.path, span))
+        self._memory.gaps_told = len(stats.gap_spans)
+
+
+def _report(feed: ActorPath, delivered: int, stats: SourceStats, ended: bool) -> FeedReport:  # noqa: FBT001
+    return FeedReport(
+        feed=feed,
+        delivered=delivered,
+        malformed=stats.malformed,
+        duplicate=stats.duplicate,
+        out_of_order=stats.out_of_order,
+        gaps=stats.gaps,
+        missing=stats.missing,
+        first_problems=tuple(stats.problems),
+        ended=ended,
+    )
+
+
+def _gap(feed: ActorPath, span: GapSpan) -> FeedGap:
+    return FeedGap(
+        feed=feed,
+        symbol=Symbol(""),
+        ts_from_ns=TimestampNs(span.ts_from_ns),
+        ts_to_ns=TimestampNs(span.ts_to_ns),
+        missing=span.missing,
+    )

@@ -1,0 +1,104 @@
+"""Between the ledger's rows, the venue's orders and the messages: plain translation."""
+
+from collections import deque
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from exchanges.protocol import NewOrder
+from messages.ids import NS_PER_S, TimestampNs
+from messages.market import Candle, MarketEvent, Trade
+from messages.orders import Fill, OrderReport, OrderUpdate
+from messages.values import OrderState
+from persistence.ledger import Claim, LedgerEntry, Step
+
+
+def new_order(entry: LedgerEntry) -> NewOrder:
+    """Give the order of a ledger row as it goes to the venue."""
+    return NewOrder(
+        client_order_id=entry.client_order_id,
+        symbol=entry.symbol,
+        side=entry.side,
+        order_type=entry.order_type,
+        time_in_force=entry.time_in_force,
+        quantity=entry.quantity,
+        limit_price=entry.limit_price,
+        decided_at_ns=entry.decided_at_ns,
+    )
+
+
+def step_from(entry: LedgerEntry, to: OrderState, report: OrderReport, at_ns: int) -> Step:
+    """Give the step that a venue's report makes an order take."""
+    return Step(
+        order_key=entry.order_key,
+        to=to,
+        at_ns=TimestampNs(at_ns),
+        reason=report.reason,
+        evidence=report.evidence,
+        venue_order_id=report.venue_order_id,
+        filled_quantity=report.filled_quantity,
+        average_price=report.average_price,
+        fills=report.fills,
+    )
+
+
+def ahead_of(entry: LedgerEntry, step: Step) -> LedgerEntry:
+    """Give the row as it will be once `step` is recorded, for judging the next report."""
+    filled = step.filled_quantity if step.filled_quantity is not None else entry.filled_quantity
+    return msgspec.structs.replace(entry, state=step.to, filled_quantity=filled)
+
+
+def update_of(entry: LedgerEntry, fills: Iterable[Fill], at_ns: TimestampNs) -> OrderUpdate:
+    """Tell of a row's present state; `fills` are those that the step brought."""
+    return OrderUpdate(
+        order_key=entry.order_key,
+        client_order_id=entry.client_order_id,
+        strategy_id=entry.strategy_id,
+        symbol=entry.symbol,
+        side=entry.side,
+        state=entry.state,
+        quantity=entry.quantity,
+        filled_quantity=entry.filled_quantity,
+        average_price=entry.average_price,
+        fills=tuple(fills),
+        reason=entry.state_reason,
+        decided_at_ns=entry.decided_at_ns,
+        ts_event_ns=at_ns,
+    )
+
+
+def claimed_update(claim: Claim, durable_ns: TimestampNs) -> OrderUpdate:
+    """Tell of a durable claim, or of a durable refusal."""
+    intent = claim.intent
+    return OrderUpdate(
+        order_key=intent.order_key,
+        client_order_id=claim.client_order_id,
+        strategy_id=intent.strategy_id,
+        symbol=intent.symbol,
+        side=intent.side,
+        state=OrderState.REFUSED if claim.refused else OrderState.CLAIMED,
+        quantity=intent.quantity,
+        filled_quantity=Decimal(0),
+        average_price=None,
+        fills=(),
+        reason=claim.refused or intent.reason,
+        decided_at_ns=intent.decided_at_ns,
+        ts_event_ns=durable_ns,
+        claim_latency_ns=max(durable_ns - intent.ts_created_ns, 0),
+    )
+
+
+def price_of(event: MarketEvent) -> Decimal:
+    """Give the price that an event shows: close, trade, or the middle of the book."""
+    if isinstance(event, Candle):
+        return event.close
+    if isinstance(event, Trade):
+        return event.price
+    return (event.bid_price + event.ask_price) / 2
+
+
+def window(decided_at: Iterable[int], before_ns: int) -> deque[TimestampNs]:
+    """Give the last minute's decisions before a moment, oldest first."""
+    since = before_ns - 60 * NS_PER_S
+    return deque(TimestampNs(at) for at in sorted(decided_at) if since < at < before_ns)

@@ -1,0 +1,61 @@
+"""The shell around one strategy: events in, intents to the Executor, acks to the feed."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from actors.actor import Actor
+from actors.address import Address
+from decisions.strategy import StrategyLike, StrategyMemory, StrategyRun
+from messages.ids import AccountId, ActorPath, StrategyId, Symbol
+from messages.market import Candle, MarketAck, MarketBatch, Tick, Trade
+from messages.orders import OrderIntent, OrderUpdate
+
+Accepts = MarketBatch | Candle | Trade | Tick | OrderUpdate
+
+
+class StrategyActor(Actor):
+    """`build` makes a fresh strategy for each incarnation; `memory` is what they share."""
+
+    def __init__(
+        self,
+        *,
+        build: Callable[[], StrategyLike],
+        memory: StrategyMemory,
+        account: AccountId,
+        strategy_id: StrategyId,
+        symbol: Symbol,
+        executor: "Address[OrderIntent]",
+        feeds: Mapping[ActorPath, "Address[MarketAck]"],
+    ) -> None:
+        super().__init__()
+        self._identity = (account, strategy_id, symbol)
+        self._build, self._memory = build, memory
+        self._executor, self._feeds = executor, feeds
+        self._run: StrategyRun | None = None
+
+    def started(self) -> None:
+        """Make the strategy and show it the events before now; they decide nothing."""
+        self._run = StrategyRun(self._build, self._memory, *self._identity)
+        self._run.warm_up()
+
+    def receive(self, message: Any) -> None:
+        """Show the strategy one message; send on what it decides."""
+        run = self._run
+        assert run is not None
+        match message:
+            case MarketBatch():
+                for intent in run.take_batch(message, self.ctx.utc_ns):
+                    self.ctx.tell(self._executor, intent)
+                self._acknowledge(message)
+            case Candle() | Trade() | Tick():
+                for intent in run.take(message, self.ctx.utc_ns()):
+                    self.ctx.tell(self._executor, intent)
+            case OrderUpdate():
+                run.update(message)
+        self.ctx.progress()
+
+    def _acknowledge(self, batch: MarketBatch) -> None:
+        feed = self._feeds.get(batch.feed)
+        if feed is not None:
+            ack = MarketAck(follower=self.ctx.path, next_index=self._memory.next_index)
+            self.ctx.tell(feed, ack)

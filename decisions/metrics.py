@@ -1,0 +1,177 @@
+"""What metrics_summary.json says: a fold over the messages that Metrics receives.
+
+``allowed`` counts claims, ``rejected`` refusals by risk, by age and by the venue, ``filled``
+complete orders, ``errors`` incarnations that ended badly, ``retries`` second sends of an
+order that was proved not sent, ``dupes_filtered`` decisions made again.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from decisions.portfolio import Holding, Portfolio
+from messages.ids import ActorPath, OrderKey
+from messages.lifecycle import ExitReason, Supervision
+from messages.market import FeedEnded, FeedReport
+from messages.orders import DuplicateFiltered, OrderUpdate, PriceMark
+from messages.values import OrderState
+
+MetricsInput = FeedReport | FeedEnded | OrderUpdate | DuplicateFiltered | Supervision | PriceMark
+
+_FAILURES = (ExitReason.CRASHED, ExitReason.INIT_FAILED, ExitReason.KILLED)
+_STAGES = {
+    OrderState.CLAIMED: "claim",
+    OrderState.REFUSED: "claim",
+    OrderState.SENT: "send",
+    OrderState.NOT_SENT: "send",
+    OrderState.UNKNOWN: "send",
+}
+_NOTHING = Decimal(0)
+_REFUSALS = (OrderState.REFUSED, OrderState.REJECTED)
+
+
+class MetricsFold:
+    """The counters of one process. The same messages in the same order give the same summary."""
+
+    def __init__(self) -> None:
+        self.portfolio = Portfolio()
+        self.allowed = self.rejected = self.filled = 0
+        self.errors = self.retries = self.dupes_filtered = 0
+        self.errors_by_reason: Counter[str] = Counter()
+        self.rejects_by_reason: Counter[str] = Counter()
+        self.restarts: Counter[str] = Counter()
+        self._stages: dict[str, Counter[str]] = {}
+        self._feeds: dict[ActorPath, FeedReport] = {}
+        self._ended: dict[ActorPath, int] = {}
+        self._not_sent: set[OrderKey] = set()
+
+    @property
+    def processed(self) -> int:
+        """How many market events the feeds have delivered, by their newest word."""
+        delivered = {path: report.delivered for path, report in self._feeds.items()}
+        return sum((delivered | self._ended).values())
+
+    def fold(self, message: MetricsInput) -> None:
+        """Take one message."""
+        match message:
+            case FeedReport():
+                self._feeds[message.feed] = message
+            case FeedEnded():
+                self._ended[message.feed] = message.delivered
+            case OrderUpdate():
+                self._order(message)
+            case DuplicateFiltered():
+                self.dupes_filtered += 1
+                self._count("claim", "duplicate")
+            case Supervision():
+                self._supervision(message)
+            case PriceMark():
+                self.portfolio.mark(message.symbol, message.price)
+
+    def summary(self) -> dict[str, Any]:
+        """Give all of it as JSON has it, keys sorted; money as strings, amounts per currency."""
+        return {
+            "allowed": self.allowed,
+            "dupes_filtered": self.dupes_filtered,
+            "errors": self.errors,
+            "errors_by_reason": _sorted(self.errors_by_reason),
+            "feeds": {path: _feed(self._feeds[path]) for path in sorted(self._feeds)},
+            "filled": self.filled,
+            "outcomes_by_stage": {
+                stage: _sorted(outcomes) for stage, outcomes in sorted(self._stages.items())
+            },
+            "pnl": {quote: _pnl(self.portfolio, quote) for quote in self.portfolio.quotes()},
+            "positions": {
+                symbol: _position(holding)
+                for symbol, holding in sorted(self.portfolio.holdings.items())
+            },
+            "processed": self.processed,
+            "rejected": self.rejected,
+            "rejects_by_reason": _sorted(self.rejects_by_reason),
+            "restarts": _sorted(self.restarts),
+            "retries": self.retries,
+        }
+
+    def _order(self, update: OrderUpdate) -> None:
+        state = update.state
+        self._count(_STAGES.get(state, "venue"), state.value)
+        if state is OrderState.CLAIMED:
+            self.allowed += 1
+        elif state is OrderState.FILLED:
+            self.filled += 1
+        elif state in _REFUSALS:
+            self.rejected += 1
+            self.rejects_by_reason[_slug(update.reason, state.value)] += 1
+        self._follow_sends(update)
+        for fill in update.fills:
+            self.portfolio.record(update.symbol, update.side, fill)
+
+    def _follow_sends(self, update: OrderUpdate) -> None:
+        if update.state is OrderState.NOT_SENT:
+            self._not_sent.add(update.order_key)
+        elif update.order_key in self._not_sent:
+            self._not_sent.discard(update.order_key)
+            self.retries += update.state is OrderState.SENT
+
+    def _supervision(self, report: Supervision) -> None:
+        reason = _slug(report.reason, "unknown")
+        if report.event == "restarted":
+            self.restarts[report.child] += 1
+        elif report.event == "exited" and reason in _FAILURES:
+            self.errors += 1
+            self.errors_by_reason[reason] += 1
+
+    def _count(self, stage: str, outcome: str) -> None:
+        self._stages.setdefault(stage, Counter())[outcome] += 1
+
+
+def money(amount: Decimal) -> str:
+    """Give an amount for a person: no exponent, no zeros at the end, no minus zero."""
+    text = f"{amount:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _slug(reason: str, otherwise: str) -> str:
+    # Reasons begin with a word for machines: "max_order_notional: 2 at 900 is more than 1000".
+    return reason.partition(":")[0].strip() or otherwise
+
+
+def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items()))
+
+
+def _feed(report: FeedReport) -> dict[str, int | bool]:
+    return {
+        "delivered": report.delivered,
+        "duplicate": report.duplicate,
+        "ended": report.ended,
+        "gaps": report.gaps,
+        "malformed": report.malformed,
+        "missing": report.missing,
+        "out_of_order": report.out_of_order,
+    }
+
+
+def _pnl(portfolio: Portfolio, quote: str) -> dict[str, str]:
+    holdings = portfolio.of_quote(quote)
+    return {
+        "equity": money(portfolio.equity(quote)),
+        "fees": money(sum((one.fees for one in holdings), start=_NOTHING)),
+        "max_drawdown": money(portfolio.max_drawdown(quote)),
+        "realized": money(sum((one.realized for one in holdings), start=_NOTHING)),
+        "unrealized": money(sum((one.unrealized for one in holdings), start=_NOTHING)),
+    }
+
+
+def _position(holding: Holding) -> dict[str, str | None]:
+    mark = holding.mark_price
+    return {
+        "average_cost": money(holding.average_cost),
+        "mark_price": None if mark is None else money(mark),
+        "quantity": money(holding.quantity),
+        "realized": money(holding.realized),
+        "unrealized": money(holding.unrealized),
+    }

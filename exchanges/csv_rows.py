@@ -1,0 +1,138 @@
+"""Rows of a CSV file, plain or gzip: whatever bytes there are, rows come out, in flat memory."""
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
+from pathlib import Path
+from typing import IO
+
+from exchanges.row_filter import Row, Tally
+from exchanges.times import time_ns
+from messages.errors import DataError
+
+_BLOCK_BYTES = 1 << 18
+_LONGEST_LINE = 1 << 12
+_TOO_LONG = "?"
+_COLUMNS = ("time", "open", "high", "low", "close", "volume")
+_ALIASES = {
+    "ts": "time",
+    "timestamp": "time",
+    "time": "time",
+    "date": "time",
+    "datetime": "time",
+    "open_time": "time",
+    "opentime": "time",
+    "open time": "time",
+    "unix": "time",
+    "vol": "volume",
+    "base_volume": "volume",
+} | {name: name for name in _COLUMNS}
+
+Pick = Callable[[Sequence[str]], Sequence[str]]
+
+
+def csv_rows(path: Path, tally: Tally) -> Iterator[Row]:
+    """Give the candle fields of every line but the header, in the order that candles need.
+
+    A line with other columns than the first gives no fields. A cut or damaged gzip ends the
+    rows and is counted as one malformed row.
+
+    Raises:
+        DataError: the file cannot be opened or read, or its header lacks a column.
+    """
+    number, layout = 0, None
+    try:
+        for lines in _line_blocks(path):
+            if layout is None:
+                layout = _Layout.of(path, lines)
+            separator, width, pick = layout.separator, layout.width, layout.pick
+            for line in lines:
+                number += 1
+                fields = line.split(separator)
+                if len(fields) == width and len(line) <= _LONGEST_LINE:
+                    if number > 1 or not layout.has_header:
+                        yield number, fields if pick is None else pick(fields)
+                elif line and not line.isspace():
+                    yield number, ()
+    except (EOFError, zlib.error, OSError) as error:
+        if isinstance(error, gzip.BadGzipFile) and not number:
+            raise DataError(f"{path}: is named .gz but is not gzip") from error
+        if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+            raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+        tally.malformed(number + 1, f"the gzip data is cut or damaged here: {error}")
+
+
+def _line_blocks(path: Path) -> Iterator[list[str]]:
+    """Give runs of whole lines. A line that is too long comes as a mark that is no row."""
+    rest, too_long = b"", False
+    with _open(path) as stream:
+        while block := stream.read1(_BLOCK_BYTES):
+            head, newline, tail = block.rpartition(b"\n")
+            if not newline:
+                too_long = too_long or len(rest) + len(tail) > _LONGEST_LINE
+                rest = b"" if too_long else rest + tail
+                continue
+            yield _lines(rest + head, too_long=too_long)
+            rest, too_long = tail, False
+    if rest or too_long:
+        yield _lines(rest, too_long=too_long)
+
+
+def _lines(block: bytes, *, too_long: bool) -> list[str]:
+    lines = block.removeprefix(b"\xef\xbb\xbf").decode("ascii", "replace").split("\n")
+    if too_long:
+        lines[0] = _TOO_LONG
+    if '"' in lines[0]:
+        lines = [line.replace('"', "") for line in lines]
+    return lines
+
+
+def _open(path: Path) -> IO[bytes]:
+    try:
+        raw = path.open("rb")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be opened: {error.strerror}") from error
+    return gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
+
+
+class _Layout:
+    """How the fields of a line are found, judged by the first lines."""
+
+    def __init__(self, separator: str, width: int, names: Sequence[str] | None) -> None:
+        self.separator = separator
+        self.width = width
+        self.has_header = names is not None
+        order = [names.index(name) for name in _COLUMNS] if names else list(range(6))
+        straight = width == 6 and order == list(range(6))
+        self.pick: Pick | None = None if straight else itemgetter(*order)
+
+    @classmethod
+    def of(cls, path: Path, lines: Sequence[str]) -> "_Layout":
+        first = lines[0] if lines else ""
+        separator = max(",;\t", key=first.count)
+        raw = first.lower().split(separator)
+        names = [_ALIASES.get(name.strip(), "") for name in raw]
+        if not any(names):
+            return cls(separator, _usual_width(lines, separator), None)
+        missing = [name for name in _COLUMNS if name not in names]
+        if missing:
+            raise DataError(f"{path}: the header has no column for {', '.join(missing)}")
+        return cls(separator, len(names), names)
+
+
+def _usual_width(lines: Sequence[str], separator: str) -> int:
+    """Without a header: as many columns as the first line has that begins with a time."""
+    for line in lines:
+        fields = line.split(separator)
+        if len(fields) >= 6 and _is_time(fields[0]):
+            return len(fields)
+    return 6
+
+
+def _is_time(text: str) -> bool:
+    try:
+        time_ns(text)
+    except ValueError:
+        return False
+    return True

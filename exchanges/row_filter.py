@@ -1,0 +1,246 @@
+"""From raw rows to usable events, in one pass. No row is so bad that it stops the pass.
+
+Malformed rows, duplicates and rows out of order are counted and dropped; a gap is counted and
+the row after it passes. A row that claims a time more than a year after the one before it is
+malformed, unless the next row agrees: one wild timestamp must not make the rest out of order.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal, InvalidOperation
+
+from exchanges.source import GapSpan, SourceStats
+from exchanges.times import time_ns
+from messages.ids import DurationNs, Symbol, TimestampNs
+from messages.market import Candle, Trade
+from messages.values import Side
+
+Row = tuple[int, Sequence[str]]
+"""A row's number in its file, from 1, and its fields as text."""
+
+_ZERO = Decimal(0)
+_SMALLEST = Decimal("1e-18")
+_LARGEST = Decimal("1e18")
+_YEAR_NS = 366 * 86_400_000_000_000
+_LONGEST_FIELD = 64
+_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+
+
+class Tally:
+    """Counts what is beyond the furthest row reached so far, and names the places."""
+
+    __slots__ = ("_file", "stats")
+
+    def __init__(self, stats: SourceStats, file: str) -> None:
+        self.stats = stats
+        self._file = file
+
+    def usable(self, row: int) -> None:
+        """Count a row that became an event."""
+        if row > self.stats.reached:
+            self.stats.reached = row
+            self.stats.usable += 1
+
+    def malformed(self, row: int, why: str) -> None:
+        """Count a row that makes no sense."""
+        if self._is_new(row, why):
+            self.stats.malformed += 1
+
+    def duplicate(self, row: int, why: str) -> None:
+        """Count a row that was there already."""
+        if self._is_new(row, why):
+            self.stats.duplicate += 1
+
+    def out_of_order(self, row: int, why: str) -> None:
+        """Count a row older than the one before it."""
+        if self._is_new(row, why):
+            self.stats.out_of_order += 1
+
+    def gap(self, row: int, span: GapSpan) -> None:
+        """Count what is missing before a row that is fine itself."""
+        if row > self.stats.reached:
+            self.stats.note_gap(span)
+
+    def _is_new(self, row: int, why: str) -> bool:
+        if row <= self.stats.reached:
+            return False
+        self.stats.reached = row
+        self.stats.note(f"{self._file}:{row}: {why}")
+        return True
+
+
+class Sequencer:
+    """Decides by its time alone whether a candle may follow the one before it."""
+
+    __slots__ = ("_suspect_ns", "_tally", "_timeframe_ns", "last_ns")
+
+    def __init__(self, timeframe_ns: DurationNs, tally: Tally) -> None:
+        self.last_ns = -1
+        self._suspect_ns = -1
+        self._timeframe_ns = timeframe_ns
+        self._tally = tally
+
+    def admits(self, row: int, open_ns: int) -> bool:
+        """Judge a candle that does not open exactly where the last one closed."""
+        if self.last_ns < 0:
+            return True
+        if open_ns == self.last_ns:
+            self._tally.duplicate(row, "the same time as the row before")
+        elif open_ns < self.last_ns:
+            self._tally.out_of_order(row, "older than the row before")
+        elif open_ns < self.last_ns + self._timeframe_ns:
+            self._tally.malformed(row, "opens before the candle before it has closed")
+        elif self._is_wild(open_ns):
+            self._tally.malformed(row, "more than a year after the row before")
+        else:
+            self._note_gap(row, open_ns)
+            return True
+        return False
+
+    def _is_wild(self, open_ns: int) -> bool:
+        agreed = 0 <= self._suspect_ns < open_ns <= self._suspect_ns + _YEAR_NS
+        if agreed or open_ns <= self.last_ns + _YEAR_NS:
+            return False
+        self._suspect_ns = open_ns
+        return True
+
+    def _note_gap(self, row: int, open_ns: int) -> None:
+        expected_ns = self.last_ns + self._timeframe_ns
+        missing = (open_ns - expected_ns) // self._timeframe_ns
+        self._tally.gap(row, GapSpan(expected_ns, open_ns, missing))
+
+
+def candles(
+    rows: Iterable[Row],
+    symbol: Symbol,
+    timeframe_ns: DurationNs,
+    tally: Tally,
+    start_index: int = 0,
+) -> Iterator[Candle]:
+    """Give usable candles from rows of open time, open, high, low, close, volume."""
+    # One flat loop, kept free of calls: it is walked millions of times in a backtest.
+    sequencer = Sequencer(timeframe_ns, tally)
+    expected_ns, index, stats = -1, 0, tally.stats
+    for row, fields in rows:
+        try:
+            time, opened, high, low, close, volume = fields
+            open_ns = time_ns(time)
+            o, h, lo, c = Decimal(opened), Decimal(high), Decimal(low), Decimal(close)
+            v = Decimal(volume)
+            sound = (
+                _SMALLEST <= lo <= o <= h <= _LARGEST and lo <= c <= h and _ZERO <= v <= _LARGEST
+            )
+        except (ValueError, InvalidOperation):
+            sound = False
+        if not sound:
+            tally.malformed(row, why_not_a_candle(fields))
+            continue
+        if open_ns != expected_ns and not sequencer.admits(row, open_ns):
+            continue
+        sequencer.last_ns, expected_ns = open_ns, open_ns + timeframe_ns
+        if row > stats.reached:
+            stats.reached = row
+            stats.usable += 1
+        if index >= start_index:
+            yield Candle(
+                symbol=symbol,
+                open=o,
+                high=h,
+                low=lo,
+                close=c,
+                volume=v,
+                ts_open_ns=TimestampNs(open_ns),
+                ts_event_ns=TimestampNs(expected_ns),
+            )
+        index += 1
+
+
+def trades(
+    rows: Iterable[Row], symbol: Symbol, tally: Tally, start_index: int = 0
+) -> Iterator[Trade]:
+    """Give usable trades from rows of time, price, quantity, aggressor's side, trade id.
+
+    Trades of one moment are distinct unless their ids are equal; an empty id is no id.
+    """
+    last_ns, index, ids = -1, 0, set[str]()
+    for row, fields in rows:
+        trade = _trade(fields, symbol)
+        if trade is None:
+            tally.malformed(row, why_not_a_trade(fields))
+            continue
+        if trade.ts_event_ns < last_ns:
+            tally.out_of_order(row, "older than the row before")
+            continue
+        if trade.ts_event_ns > last_ns:
+            last_ns = trade.ts_event_ns
+            ids.clear()
+        if fields[4] and fields[4] in ids:
+            tally.duplicate(row, "a trade id that was there already")
+            continue
+        ids.add(fields[4])
+        tally.usable(row)
+        if index >= start_index:
+            yield trade
+        index += 1
+
+
+def _trade(fields: Sequence[str], symbol: Symbol) -> Trade | None:
+    try:
+        ts_ns, price, quantity = time_ns(fields[0]), Decimal(fields[1]), Decimal(fields[2])
+        if not (_SMALLEST <= price <= _LARGEST and _SMALLEST <= quantity <= _LARGEST):
+            return None
+    except (ValueError, InvalidOperation):
+        return None
+    return Trade(
+        symbol=symbol,
+        price=price,
+        quantity=quantity,
+        aggressor_side=_SIDES.get(fields[3]),
+        ts_event_ns=TimestampNs(ts_ns),
+    )
+
+
+def why_not_a_trade(fields: Sequence[str]) -> str:
+    """Say in a sentence what is wrong with a row that is known to be no trade."""
+    wrong = _wrong_number(fields[1:3], ("price", "quantity")) or _wrong_time(fields[0])
+    return wrong or "price and quantity must be more than 0"
+
+
+def why_not_a_candle(fields: Sequence[str]) -> str:
+    """Say in a sentence what is wrong with a row that is known to be no candle."""
+    if len(fields) != 6:
+        return "not the columns that the other rows have"
+    names = ("open", "high", "low", "close", "volume")
+    wrong = _wrong_time(fields[0]) or _wrong_number(fields[1:], names)
+    if wrong:
+        return wrong
+    opened, high, low, close, volume = (Decimal(text) for text in fields[1:])
+    if min(opened, high, low, close) <= _ZERO or volume < _ZERO:
+        return "a price is not more than 0, or the volume is negative"
+    if high < low:
+        return f"high {high} is below low {low}"
+    if max(opened, close) > high or min(opened, close) < low:
+        return "open or close is outside of low and high"
+    return "a number is too large or too small to be true"
+
+
+def _wrong_time(text: str) -> str:
+    try:
+        time_ns(text)
+    except ValueError:
+        return f"{_shown(text)} is not a time"
+    return ""
+
+
+def _wrong_number(texts: Sequence[str], names: Sequence[str]) -> str:
+    for name, text in zip(names, texts, strict=True):
+        try:
+            if Decimal(text).is_finite():
+                continue
+        except InvalidOperation:
+            pass
+        return f"{name} {_shown(text)} is not a number"
+    return ""
+
+
+def _shown(text: str) -> str:
+    return ascii(text[:_LONGEST_FIELD])

@@ -1,0 +1,144 @@
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from messages.errors import ConfigError
+from messages.ids import Symbol
+from messages.values import Instrument
+from strategies import Strategy, build, check_params, names
+from strategies.sma_cross import SmaCross
+
+BTC = Instrument(symbol=Symbol("BTC/USDT"))
+
+MINE = """
+from collections.abc import Sequence
+from strategies.protocol import Strategy
+
+class Mine(Strategy):
+    def __init__(self, params, symbol, order_notional, instrument):
+        self.params = params
+        if params.get("broken"):
+            raise RuntimeError("no such market")
+
+class NotAStrategy:
+    pass
+"""
+
+
+def make(uses: str, params: dict[str, Any]) -> Strategy:
+    return build(uses, params, BTC.symbol, Decimal(100), BTC)
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(MINE)
+    return path
+
+
+def test_the_registered_names_are_listed_in_order() -> None:
+    assert names() == ["ema_cross", "sma_cross"]
+
+
+def test_a_registered_strategy_is_built_from_its_table() -> None:
+    strategy = make("sma_cross", {"fast": 10, "slow": 30})
+
+    assert isinstance(strategy, SmaCross)
+    assert strategy.warmup_events == 30
+
+
+@pytest.mark.parametrize(
+    ("uses", "params", "problems"),
+    [
+        ("sma_cross", {"fast": 10, "slow": 30}, []),
+        ("sma_crss", {}, ['there is no strategy "sma_crss"; did you mean "sma_cross"?']),
+        (
+            "zzz",
+            {},
+            [
+                'there is no strategy "zzz" '
+                "(known: ema_cross, sma_cross; or path/to/file.py:ClassName)"
+            ],
+        ),
+        (
+            "sma_cross",
+            {"fats": 10, "slow": 30},
+            [
+                'sma_cross has no parameter "fats"; did you mean "fast"?',
+                'sma_cross needs the parameter "fast"',
+            ],
+        ),
+        (
+            "sma_cross",
+            {"fast": 1, "slow": 2, "zzz": 1},
+            ['sma_cross has no parameter "zzz" (it takes: fast, slow)'],
+        ),
+        (
+            "sma_cross",
+            {"fast": "10", "slow": True},
+            ["fast = '10': expected int, got str", "slow = True: expected int, got bool"],
+        ),
+        ("ema_cross", {"fast": 1.5, "slow": 3}, ["fast = 1.5: expected int, got float"]),
+        (
+            "ema_cross",
+            {"fast": 0, "slow": -1},
+            ["fast must be at least 1, not 0", "slow must be greater than fast (0), not -1"],
+        ),
+    ],
+)
+def test_every_mistake_in_a_strategy_block_is_a_sentence(
+    uses: str, params: dict[str, Any], problems: list[str]
+) -> None:
+    assert check_params(uses, params) == problems
+
+
+def test_building_with_mistakes_raises_all_of_them() -> None:
+    with pytest.raises(ConfigError) as caught:
+        make("sma_cross", {"fast": 0, "slow": 0})
+
+    assert len(caught.value.problems) == 2
+
+
+def test_a_strategy_in_a_file_gets_its_table_as_it_is(mine: Path) -> None:
+    strategy = make(f"{mine}:Mine", {"anything": 1})
+
+    assert strategy.params == {"anything": 1}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("class_name", "part"),
+    [
+        ("Mien", 'has no class "Mien"; did you mean "Mine"?'),
+        ("NotAStrategy", "NotAStrategy must inherit strategies.protocol.Strategy"),
+    ],
+)
+def test_a_file_without_such_a_strategy_is_a_clear_mistake(
+    mine: Path, class_name: str, part: str
+) -> None:
+    (problem,) = check_params(f"{mine}:{class_name}", {})
+
+    assert part in problem
+
+
+def test_a_file_that_is_not_there_is_a_clear_mistake() -> None:
+    assert check_params("no/such.py:Mine", {}) == ["there is no strategy file no/such.py"]
+
+
+def test_a_file_without_a_class_name_is_a_clear_mistake() -> None:
+    assert check_params("mine.py", {}) == ['"mine.py" must look like path/to/file.py:ClassName']
+
+
+def test_a_file_that_fails_when_run_is_a_mistake_with_its_error(tmp_path: Path) -> None:
+    path = tmp_path / "bad.py"
+    path.write_text("1 / 0")
+
+    (problem,) = check_params(f"{path}:Mine", {})
+
+    assert "cannot be run: ZeroDivisionError" in problem
+
+
+def test_a_constructor_that_fails_is_a_config_mistake(mine: Path) -> None:
+    with pytest.raises(ConfigError, match="could not be made: RuntimeError: no such market"):
+        make(f"{mine}:Mine", {"broken": True})
