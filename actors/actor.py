@@ -5,6 +5,7 @@ exception in an ask, and stops every actor of the process on a BaseException. He
 these becomes one `Exit` notice on the supervisor's control lane.
 """
 
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, ClassVar, final
 
@@ -53,6 +54,9 @@ class Actor(pykka.ThreadingActor):
 
     def stopping(self) -> None:
         """Leave things in order, after the last message of an orderly stop."""
+
+    def crashed(self) -> None:
+        """Let go of what the next incarnation needs; the state is not to be trusted."""
 
     # ------------------------------------------------------------ sealed
 
@@ -120,6 +124,8 @@ class Actor(pykka.ThreadingActor):
         if isinstance(exception_value, Reject):
             self._cell.fail(exception_value)
         cause = getattr(exception_value, "__cause__", None) or exception_value
+        with suppress(Exception):
+            self.crashed()
         self._cell.end_life(self._life, ExitReason.CRASHED, cause)
 
     @final

@@ -62,6 +62,9 @@ class SupervisorSpec(msgspec.Struct, frozen=True, kw_only=True):
     on_exhausted: OnExhausted = OnExhausted.ESCALATE
     fatal_errors: frozenset[str] = frozenset()
     """Names of exceptions that no restart can mend: give up at once."""
+    tolerant_start: bool = False
+    """At boot, a child that does not come up is retried like one that failed later,
+    instead of failing the start of them all. For children that do not need each other."""
     check_every_ms: int = 500
     on_halt: Callable[[str, str], None] | None = None
     """Called with the child and the reason, in the supervisor's thread, after a halt."""

@@ -1,11 +1,12 @@
 """An actor's only reach into the world: time, timers, sends, its own end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.address import Address
 from actors.cell import Cell, Incarnation
 from actors.dead_letters import DeadLetter
+from actors.mailbox import FENCED
 from messages.base import Message
 from messages.ids import ActorPath, Epoch, TimestampNs
 from messages.lifecycle import ExitReason
@@ -72,6 +73,15 @@ class Context:
     def drain(self, kind: type[M], limit: int) -> list[M]:
         """Take more messages of one class that already wait at the head of the queue."""
         return self.cell.mailbox.drain(kind, limit, self.life)
+
+    def rest(self) -> "Iterator[Any]":
+        """Take what still waits, for an orderly end; replies are not given."""
+        while True:
+            envelope = self.cell.mailbox.poll(self.life)
+            if envelope is None or envelope is FENCED:
+                return
+            if isinstance(envelope.message, Message):
+                yield envelope.message
 
     def progress(self) -> None:
         """Say that useful work was done; health holds the age of the last against a limit."""

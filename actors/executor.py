@@ -59,6 +59,11 @@ GROUP_LIMIT = 256
 
 LOOKUP_AGAIN_NS = NS_PER_S
 
+WORKER = "gateway"
+"""The name of the worker that the gateway's jobs run on."""
+
+FLUSH_NS = 5 * NS_PER_S
+
 
 class ExecutorActor(Actor):
     """`open_ledger` is called in the actor's thread, by each incarnation.
@@ -99,6 +104,8 @@ class ExecutorActor(Actor):
         self._gateway.take_over(self.ctx.epoch)
         self._halt_reason = self._ledger.halt_reason() or ""
         self._risk = RiskState(exposure=self._ledger.exposure())
+        if self._halt_reason:
+            self._cell.set_state(ActorState.HALTED, self._halt_reason)
         for entry in self._ledger.open_entries():
             self._by_client_id[entry.client_order_id] = entry
             self._unsettled[entry.order_key] = entry
@@ -107,7 +114,14 @@ class ExecutorActor(Actor):
             self._ask_all()
 
     def stopping(self) -> None:
-        """Close the ledger after the last commit; open orders stay open at the venue."""
+        """Wait for the answers under way, record them, close; open orders stay open."""
+        waits = True
+        while waits:
+            self.ctx.runtime.flush(WORKER, FLUSH_NS)
+            waits = False
+            for message in self.ctx.rest():
+                waits = True
+                self.receive(message)
         self._ledger.close()
 
     def crashed(self) -> None:

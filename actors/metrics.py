@@ -56,12 +56,14 @@ class MetricsActor(Actor):
         write_summary: Callable[[bytes], None] | None,
         describe: Callable[[], dict[str, Any]],
         interval_s: float = 5.0,
+        observe: Callable[[Any], object] | None = None,
     ) -> None:
         super().__init__()
         self._fold = fold
         self._open_lines, self._lines = open_lines, None
         self._write_summary = write_summary
         self._describe = describe
+        self._observe = observe
         self._interval_ns = int(interval_s * NS_PER_S)
 
     def started(self) -> None:
@@ -77,6 +79,8 @@ class MetricsActor(Actor):
             return
         if not isinstance(message, FeedGap):
             self._fold.fold(message)
+        if self._observe is not None:
+            self._observe(message)
         kind = _KINDS.get(type(message))
         if kind is not None and self._lines is not None:
             self._line({"kind": kind, "message": message})

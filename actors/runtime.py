@@ -175,6 +175,10 @@ class Runtime(ABC):
         """Leave the calling handler stuck until its incarnation is fenced."""
 
     @abstractmethod
+    def flush(self, name: str, timeout_ns: int) -> bool:
+        """Wait until the worker has done every job queued so far; False when it has not."""
+
+    @abstractmethod
     def worker(self, name: str) -> Callable[[Job], None]:
         """Give the queue of a thread that works off jobs in order; one per name.
 

@@ -72,7 +72,10 @@ class Supervisor(Actor):
             self.children.append(child)
         for child in self.children:
             problem = self._launch(child)
-            if problem:
+            if problem and self.spec.tolerant_start:
+                self._tell("exited", child, f"{ExitReason.INIT_FAILED}: {problem}")
+                self._restart(child, self._init_failure(child, problem))
+            elif problem:
                 self._stop_all()
                 raise StartFailed(f"{child.name}: {problem}")
         self.ctx.every(self.spec.check_every_ms * NS_PER_MS, Supervise())

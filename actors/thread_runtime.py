@@ -79,6 +79,12 @@ class ThreadRuntime(Runtime):
             threading.Thread(target=_work, args=(jobs,), name=name, daemon=True).start()
         return jobs.put
 
+    def flush(self, name: str, timeout_ns: int) -> bool:
+        """See `Runtime.flush`."""
+        done = threading.Event()
+        self.worker(name)(done.set)
+        return done.wait(timeout_ns / NS_PER_S)
+
 
 def _work(jobs: "SimpleQueue[Job]") -> None:
     while True:

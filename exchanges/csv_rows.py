@@ -3,9 +3,9 @@
 import gzip
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from io import BufferedReader
 from operator import itemgetter
 from pathlib import Path
-from typing import IO
 
 from exchanges.row_filter import Row, Tally
 from exchanges.times import time_ns
@@ -14,6 +14,8 @@ from messages.errors import DataError
 _BLOCK_BYTES = 1 << 18
 _LONGEST_LINE = 1 << 12
 _TOO_LONG = "?"
+_HEADER_WITHIN = 5
+_ENOUGH_NAMES = 2
 _COLUMNS = ("time", "open", "high", "low", "close", "volume")
 _ALIASES = {
     "ts": "time",
@@ -46,12 +48,13 @@ def csv_rows(path: Path, tally: Tally) -> Iterator[Row]:
         for lines in _line_blocks(path):
             if layout is None:
                 layout = _Layout.of(path, lines)
-            separator, width, pick = layout.separator, layout.width, layout.pick
+            separator, width = layout.separator, layout.width
+            pick, header = layout.pick, layout.header
             for line in lines:
                 number += 1
                 fields = line.split(separator)
                 if len(fields) == width and len(line) <= _LONGEST_LINE:
-                    if number > 1 or not layout.has_header:
+                    if number != header:
                         yield number, fields if pick is None else pick(fields)
                 elif line and not line.isspace():
                     yield number, ()
@@ -88,37 +91,42 @@ def _lines(block: bytes, *, too_long: bool) -> list[str]:
     return lines
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> gzip.GzipFile | BufferedReader:
     try:
-        raw = path.open("rb")
+        return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
     except OSError as error:
         raise DataError(f"{path}: cannot be opened: {error.strerror}") from error
-    return gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
 
 
 class _Layout:
     """How the fields of a line are found, judged by the first lines."""
 
-    def __init__(self, separator: str, width: int, names: Sequence[str] | None) -> None:
+    def __init__(self, separator: str, width: int, names: Sequence[str], header: int) -> None:
         self.separator = separator
         self.width = width
-        self.has_header = names is not None
-        order = [names.index(name) for name in _COLUMNS] if names else list(range(6))
+        self.header = header
+        """The number of the header's line; 0 when there is none."""
+        order = [names.index(name) for name in _COLUMNS]
         straight = width == 6 and order == list(range(6))
         self.pick: Pick | None = None if straight else itemgetter(*order)
 
     @classmethod
     def of(cls, path: Path, lines: Sequence[str]) -> "_Layout":
-        first = lines[0] if lines else ""
-        separator = max(",;\t", key=first.count)
-        raw = first.lower().split(separator)
-        names = [_ALIASES.get(name.strip(), "") for name in raw]
-        if not any(names):
-            return cls(separator, _usual_width(lines, separator), None)
-        missing = [name for name in _COLUMNS if name not in names]
-        if missing:
-            raise DataError(f"{path}: the header has no column for {', '.join(missing)}")
-        return cls(separator, len(names), names)
+        for number, line in enumerate(lines[:_HEADER_WITHIN], 1):
+            separator = _separator(line)
+            names = [_ALIASES.get(name.strip(), "") for name in line.lower().split(separator)]
+            if sum(map(bool, names)) < _ENOUGH_NAMES:
+                continue
+            missing = [name for name in _COLUMNS if name not in names]
+            if missing:
+                raise DataError(f"{path}: the header has no column for {', '.join(missing)}")
+            return cls(separator, len(names), names, number)
+        separator = _separator(lines[0])
+        return cls(separator, _usual_width(lines, separator), _COLUMNS, 0)
+
+
+def _separator(line: str) -> str:
+    return max(",;\t", key=line.count)
 
 
 def _usual_width(lines: Sequence[str], separator: str) -> int:

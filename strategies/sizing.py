@@ -5,6 +5,7 @@ Money, prices and quantities are Decimal; indicators are float. A value crosses 
 """
 
 from decimal import ROUND_DOWN, Decimal
+from math import isfinite
 
 from messages.values import Instrument
 
@@ -21,8 +22,10 @@ def quantity_from_float(quantity: float, instrument: Instrument) -> Decimal:
     The float's shortest decimal form is taken: 0.3 is three tenths, not 0.29999999999999998.
 
     Raises:
-        decimal.InvalidOperation: it is infinite or not a number.
+        ValueError: it is infinite or not a number.
     """
+    if not isfinite(quantity):
+        raise ValueError(f"{quantity} is no quantity")
     return round_down(Decimal(repr(quantity)), instrument.quantity_step)
 
 

@@ -136,8 +136,8 @@ def test_a_fresh_one_after_warm_up_decides_as_an_old_one(uses: str, closes: list
     for close in closes[-fresh.warmup_events :]:
         fresh.on_candle(candle(close), Decimal(0))
 
-    for close in ("100", "120", "80"):
-        position = Decimal(0) if close == "120" else Decimal(1)
-        decisions = [one.on_candle(candle(close), position) for one in (old, fresh)]
+    for price in ("100", "120", "80"):
+        position = Decimal(0) if price == "120" else Decimal(1)
+        decisions = [one.on_candle(candle(price), position) for one in (old, fresh)]
 
         assert [d.side for d in decisions[0]] == [d.side for d in decisions[1]]

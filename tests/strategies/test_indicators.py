@@ -16,7 +16,7 @@ def test_a_mean_is_not_a_number_until_its_window_is_full() -> None:
 
     values = [sma.update(value) for value in (1.0, 2.0, 6.0)]
 
-    assert math.isnan(values[0]) and math.isnan(values[1])
+    assert [math.isnan(value) for value in values] == [True, True, False]
     assert values[2] == 3.0
 
 
@@ -76,7 +76,7 @@ def test_an_exponential_mean_begins_at_the_first_value_and_moves_by_its_weight()
 
     values = [ema.update(value) for value in (10.0, 20.0, 15.0)]
 
-    assert math.isnan(values[0]) and math.isnan(values[1])
+    assert [math.isnan(value) for value in values] == [True, True, False]
     assert values[2] == 15.0
 
 

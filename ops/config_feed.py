@@ -1,0 +1,103 @@
+"""The `[feed]` of a configuration: which symbols, and which file each one is in."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from messages.ids import Symbol
+from ops.config_reader import TableReader, is_there, printable
+from ops.config_schema import FeedConfig, FeedType
+
+DEFAULT_SYMBOL = Symbol("BTC/USDT")
+
+_SYMBOL = r"[A-Za-z0-9.\-]{1,30}/[A-Za-z0-9.\-]{1,30}(:[A-Za-z0-9.\-]{1,30})?"
+_TIMEFRAME = r"[1-9][0-9]{0,3}[smhdw]"
+_PATH_RULE = "a path, a list of paths or a table of symbol = path"
+_DEFAULT_SPEED = {FeedType.DEMO: 600.0}
+
+
+def read_feed(reader: TableReader, base: Path) -> FeedConfig:
+    """Give the feed; its problems are noted with the reader."""
+    kind = reader.choice("type", FeedType, FeedType.DEMO)
+    if kind is FeedType.CCXT:
+        sentence = '"ccxt" arrives with a later version; use "demo" or "replay"'
+        reader.problem("type", sentence)
+    symbols = _symbols(reader, kind)
+    feed = FeedConfig(
+        type=kind,
+        symbols=symbols,
+        paths=_paths(reader, kind, symbols, base),
+        speed=reader.number("speed", _DEFAULT_SPEED.get(kind, 0.0)),
+        timeframe=reader.matching("timeframe", "1m", _TIMEFRAME, 'a length such as "1m" or "4h"'),
+        seed=reader.integer("seed", 7, least=0),
+        limit=reader.optional_integer("limit", least=1),
+        window=reader.integer("window", 1_024, least=1),
+        batch=reader.integer("batch", 256, least=1),
+    )
+    if feed.batch > feed.window:
+        reader.expected("batch", f"at most the window ({feed.window})")
+    reader.finish()
+    return feed
+
+
+def _symbols(reader: TableReader, kind: FeedType) -> tuple[Symbol, ...]:
+    paths = reader.raw("path")
+    default = list(paths) if isinstance(paths, Mapping) else [DEFAULT_SYMBOL]
+    if kind is FeedType.REPLAY and not reader.has("symbols") and not isinstance(paths, Mapping):
+        reader.expected("symbols", f'a list such as ["{DEFAULT_SYMBOL}"]')
+    symbols = reader.raw("symbols", default)
+    if not isinstance(symbols, list) or not symbols:
+        reader.expected("symbols", f'a list such as ["{DEFAULT_SYMBOL}"]')
+        return ()
+    return _checked_symbols(reader, symbols)
+
+
+def _checked_symbols(reader: TableReader, symbols: list[Any]) -> tuple[Symbol, ...]:
+    table = {f"symbols[{i}]": symbol for i, symbol in enumerate(symbols)}
+    items = reader.beside(table)
+    found: list[Symbol] = []
+    for key in table:
+        before = len(items.problems)
+        symbol = Symbol(items.matching(key, None, _SYMBOL, 'base/quote, such as "BTC/USDT"'))
+        if symbol in found:
+            items.problem(key, f'"{symbol}" is there twice')
+        elif len(items.problems) == before:
+            found.append(symbol)
+    return tuple(found)
+
+
+def _paths(
+    reader: TableReader, kind: FeedType, symbols: tuple[Symbol, ...], base: Path
+) -> dict[Symbol, Path]:
+    value = reader.raw("path")
+    if kind is not FeedType.REPLAY:
+        if value is not None:
+            reader.problem("path", f'is for type "replay", and the type is "{kind}"')
+        return {}
+    paired = _paired(reader, value, symbols)
+    return {symbol: _located(reader, path, base) for symbol, path in paired.items()}
+
+
+def _paired(reader: TableReader, value: Any, symbols: tuple[Symbol, ...]) -> dict[Symbol, str]:
+    if isinstance(value, str):
+        value = [value]
+    if isinstance(value, list) and len(value) == len(symbols):
+        value = dict(zip(symbols, value, strict=True))
+    if isinstance(value, list):
+        reader.problem("path", f"got {len(value)} for {len(symbols)} symbols, expected one each")
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(p, str) for p in value.values()):
+        reader.expected("path", _PATH_RULE)
+        return {}
+    if symbols and set(value) != set(symbols):
+        reader.expected("path", f"a path for each of {', '.join(symbols)} and no other")
+    return dict(value)
+
+
+def _located(reader: TableReader, path: str, base: Path) -> Path:
+    for place in (base / path, Path(path)):
+        if is_there(place):
+            return place.absolute()
+    where = " or ".join(dict.fromkeys((str(base.absolute()), str(Path.cwd()))))
+    reader.problem("path", f'there is no file "{printable(path)}" in {where}')
+    return Path(path)

@@ -1,0 +1,246 @@
+"""From a TOML document to a `Config`, or to every mistake in it at once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from messages.errors import ConfigError
+from messages.ids import StrategyId, Symbol
+from ops.config_feed import read_feed
+from ops.config_reader import TableReader, is_integer, is_there, joined
+from ops.config_schema import (
+    Config,
+    FeedConfig,
+    IdempotencyBackend,
+    IdempotencyConfig,
+    MetricsConfig,
+    Mode,
+    RiskConfig,
+    StrategyConfig,
+    SupervisionConfig,
+    VenueConfig,
+    VenueType,
+)
+from ops.secret_names import is_secret_name, is_variable_name
+
+CheckParams = Callable[[str, Mapping[str, Any]], Sequence[str]]
+"""Takes a strategy's `uses` and `params`; gives one sentence per mistake in them."""
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_NAME_RULE = "letters, digits, '.', '_' or '-', at most 64, beginning with a letter or digit"
+_BPS_BELOW = 10_000
+
+
+def parse(
+    document: Mapping[str, Any], base: Path, check_params: CheckParams | None = None
+) -> Config:
+    """Give the configuration. Relative files are looked for in `base`, then where we are.
+
+    Raises:
+        ConfigError: with one sentence per mistake, each beginning with its key.
+    """
+    problems = _literal_secrets(document, "")
+    root = TableReader(document, "", problems)
+    name = root.matching("name", None, _NAME, _NAME_RULE)
+    feed = read_feed(root.table("feed"), base)
+    config = Config(
+        name=name,
+        run_dir=Path(root.text("run_dir", f"runs/{name}")),
+        mode=_mode(root),
+        feed=feed,
+        venue=_venue(root.table("venue"), feed.symbols),
+        strategies=_strategies(root, feed, base, check_params),
+        risk=_risk(root.table("risk")),
+        idempotency=_idempotency(root.table("idempotency")),
+        metrics=_metrics(root.table("metrics")),
+        supervision=_supervision(root.table("supervision")),
+    )
+    root.finish()
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _literal_secrets(value: object, path: str) -> list[str]:
+    if isinstance(value, list):
+        items = [(f"{path}[{i}]", "", item) for i, item in enumerate(value)]
+    elif isinstance(value, Mapping):
+        items = [(joined(path, str(key)), str(key), item) for key, item in value.items()]
+    else:
+        return []
+    problems = []
+    for place, key, item in items:
+        if is_secret_name(key) and (isinstance(item, str) or is_integer(item)):
+            problems.append(
+                f"{place}: a secret must not stand in the file; put it into the environment"
+                ' and name the variable here, as in api_key_env = "BINANCE_KEY"'
+            )
+        problems += _literal_secrets(item, place)
+    return problems
+
+
+def _mode(root: TableReader) -> Mode:
+    mode = root.choice("mode", Mode, Mode.PAPER)
+    if mode is Mode.LIVE:
+        sentence = "live trading arrives with a later version and is refused now"
+        root.problem("mode", f'{sentence}; use mode = "paper"')
+    return mode
+
+
+def _later(reader: TableReader, key: str, value: StrEnum, instead: str) -> None:
+    reader.problem(key, f'"{value}" arrives with a later version; use {instead}')
+
+
+def _venue(reader: TableReader, symbols: tuple[Symbol, ...]) -> VenueConfig:
+    kind = reader.choice("type", VenueType, VenueType.PAPER)
+    if kind is VenueType.CCXT:
+        _later(reader, "type", kind, '"paper"')
+    venue = VenueConfig(
+        type=kind,
+        exchange=reader.text("exchange", "paper"),
+        api_key_env=_variable(reader, "api_key_env"),
+        api_secret_env=_variable(reader, "api_secret_env"),
+        api_password_env=_variable(reader, "api_password_env"),
+        balances=_balances(reader, symbols),
+        maker_fee_bps=_bps(reader, "maker_fee_bps", "10", least=None),
+        taker_fee_bps=_bps(reader, "taker_fee_bps", "10", least=None),
+        slippage_bps=_bps(reader, "slippage_bps", "1", least="0"),
+        latency_ms=reader.integer("latency_ms", 50, least=0),
+        participation=_participation(reader),
+        ccxt=reader.table("ccxt").items(),
+    )
+    reader.finish()
+    return venue
+
+
+def _variable(reader: TableReader, key: str) -> str | None:
+    name = reader.optional_text(key)
+    if name is not None and not is_variable_name(name):
+        reader.problem(key, "expected the name of an environment variable, not what it holds")
+    return name
+
+
+def _balances(reader: TableReader, symbols: tuple[Symbol, ...]) -> dict[str, Decimal]:
+    table = reader.table("balances")
+    if not reader.has("balances"):
+        return {symbol.partition("/")[2]: Decimal(10_000) for symbol in symbols}
+    return {currency: table.money(currency, "10000") for currency in table.items()}
+
+
+def _bps(reader: TableReader, key: str, default: str, *, least: str | None) -> Decimal:
+    value = reader.money(key, default, least=least)
+    if abs(value) >= _BPS_BELOW:
+        reader.expected(key, "less than 10000 bps, which is all of the notional")
+    return value
+
+
+def _participation(reader: TableReader) -> Decimal:
+    value = reader.money("participation", "0.1", least=None)
+    if not 0 < value <= 1:
+        reader.expected("participation", 'a quoted decimal above "0" and at most "1"')
+    return value
+
+
+def _strategies(
+    root: TableReader, feed: FeedConfig, base: Path, check_params: CheckParams | None
+) -> tuple[StrategyConfig, ...]:
+    readers = root.tables("strategy")
+    if not readers and not root.has("strategy"):
+        root.problem("strategy", "got none, expected at least one [[strategy]]")
+    first_place: dict[str, int] = {}
+    strategies = []
+    for place, reader in enumerate(readers):
+        strategy = _strategy(reader, feed, base, check_params)
+        strategies.append(strategy)
+        if first_place.setdefault(strategy.id, place) != place:
+            taken = f"strategy[{first_place[strategy.id]}]"
+            reader.problem("id", f'"{strategy.id}" is already the id of {taken}')
+    return tuple(strategies)
+
+
+def _strategy(
+    reader: TableReader, feed: FeedConfig, base: Path, check_params: CheckParams | None
+) -> StrategyConfig:
+    before = len(reader.problems)
+    strategy = StrategyConfig(
+        id=StrategyId(reader.matching("id", None, _NAME, _NAME_RULE)),
+        uses=_near(reader.text("uses", None, 'a strategy, such as "sma_cross"'), base),
+        symbol=_traded_symbol(reader, feed),
+        order_notional=reader.money("order_notional", "100"),
+        params=reader.table("params").items(),
+    )
+    reader.finish()
+    if check_params is not None and len(reader.problems) == before:
+        found = check_params(strategy.uses, strategy.params)
+        reader.problems += [f"{reader.path('params')}: {sentence}" for sentence in found]
+    return strategy
+
+
+def _near(uses: str, base: Path) -> str:
+    """A strategy's file stands beside the config's, like its market data."""
+    file, colon, name = uses.rpartition(":")
+    beside = base / file
+    return f"{beside.absolute()}{colon}{name}" if colon and is_there(beside) else uses
+
+
+def _traded_symbol(reader: TableReader, feed: FeedConfig) -> Symbol:
+    first = feed.symbols[0] if feed.symbols else Symbol("BTC/USDT")
+    symbol = Symbol(reader.text("symbol", first))
+    if feed.symbols and symbol not in feed.symbols:
+        reader.expected("symbol", f"one of the feed's: {', '.join(feed.symbols)}")
+    return symbol
+
+
+def _risk(reader: TableReader) -> RiskConfig:
+    limited = reader.has("max_position_notional")
+    position = reader.money("max_position_notional", "1000") if limited else None
+    risk = RiskConfig(
+        max_order_notional=reader.money("max_order_notional", "1000"),
+        max_position_notional=position,
+        max_orders_per_minute=reader.integer("max_orders_per_minute", 60, least=1),
+        max_decision_age_ms=reader.integer("max_decision_age_ms", 5_000, least=1),
+    )
+    reader.raw("max_position_notional")
+    reader.finish()
+    return risk
+
+
+def _idempotency(reader: TableReader) -> IdempotencyConfig:
+    backend = reader.choice("backend", IdempotencyBackend, IdempotencyBackend.SQLITE)
+    if backend is IdempotencyBackend.POSTGRES:
+        _later(reader, "backend", backend, '"sqlite" or "memory"')
+    url = reader.text("url", "")
+    if url and backend is not IdempotencyBackend.POSTGRES:
+        reader.problem("url", f'is for the backend "postgres", and the backend is "{backend}"')
+    reader.finish()
+    return IdempotencyConfig(backend=backend, url=url)
+
+
+def _metrics(reader: TableReader) -> MetricsConfig:
+    metrics = MetricsConfig(
+        enabled=reader.flag("enabled", default=True),
+        rotate_max_mb=reader.number("rotate_max_mb", 64.0),
+        rotate_keep=reader.integer("rotate_keep", 10, least=0),
+        interval_s=reader.integer("interval_s", 5, least=1),
+    )
+    if metrics.rotate_max_mb == 0:
+        reader.expected("rotate_max_mb", "a number above 0")
+    reader.finish()
+    return metrics
+
+
+def _supervision(reader: TableReader) -> SupervisionConfig:
+    supervision = SupervisionConfig(
+        strategy_max_restarts=reader.integer("strategy_max_restarts", 3, least=0),
+        strategy_window_s=reader.integer("strategy_window_s", 60, least=1),
+        backoff_min_ms=reader.integer("backoff_min_ms", 500, least=0),
+        backoff_max_ms=reader.integer("backoff_max_ms", 30_000, least=0),
+        hang_after_s=reader.integer("hang_after_s", 10, least=1),
+    )
+    if supervision.backoff_min_ms > supervision.backoff_max_ms:
+        sentence = f"backoff_max_ms ({supervision.backoff_max_ms}) or less"
+        reader.expected("backoff_min_ms", sentence)
+    reader.finish()
+    return supervision

@@ -1,0 +1,157 @@
+"""What a configuration is once every mistake is out of it."""
+
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from messages.ids import NS_PER_S, StrategyId, Symbol
+
+SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+"""The letters that a timeframe ends in, as ccxt writes them."""
+
+
+class Mode(StrEnum):
+    """Whose money is traded."""
+
+    PAPER = "paper"
+    LIVE = "live"
+
+
+class FeedType(StrEnum):
+    """Where the market comes from."""
+
+    DEMO = "demo"
+    REPLAY = "replay"
+    CCXT = "ccxt"
+
+
+class VenueType(StrEnum):
+    """Where orders go."""
+
+    PAPER = "paper"
+    CCXT = "ccxt"
+
+
+class IdempotencyBackend(StrEnum):
+    """What remembers the orders."""
+
+    SQLITE = "sqlite"
+    MEMORY = "memory"
+    """Forgets everything with the process: for trials and benchmarks."""
+    POSTGRES = "postgres"
+
+
+class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`[feed]`."""
+
+    type: FeedType
+    symbols: tuple[Symbol, ...]
+    paths: dict[Symbol, Path]
+    """A file per symbol, absolute; empty unless this is a replay."""
+    speed: float
+    """Market seconds per second; 0 is as fast as possible."""
+    timeframe: str
+    seed: int
+    """Of the demo's market: the same seed makes the same candles."""
+    limit: int | None
+    """End after so many events per symbol."""
+    window: int
+    """Events that a feed may run ahead of its slowest follower."""
+    batch: int
+
+    @property
+    def timeframe_ns(self) -> int:
+        """The length of one candle."""
+        return int(self.timeframe[:-1]) * SECONDS_PER_UNIT[self.timeframe[-1]] * NS_PER_S
+
+
+class VenueConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`[venue]`. One basis point (bps) is a hundredth of a percent."""
+
+    type: VenueType
+    exchange: str
+    api_key_env: str | None
+    """The name of an environment variable, never the key; as are the next two."""
+    api_secret_env: str | None
+    api_password_env: str | None
+    balances: dict[str, Decimal]
+    maker_fee_bps: Decimal
+    """Of the notional; negative is a rebate."""
+    taker_fee_bps: Decimal
+    slippage_bps: Decimal
+    latency_ms: int
+    participation: Decimal
+    """How much of a candle's volume one order may take, above 0 and at most 1."""
+    ccxt: dict[str, Any]
+
+    @property
+    def secret_variables(self) -> tuple[str, ...]:
+        """The environment variables whose values must never be shown."""
+        named = (self.api_key_env, self.api_secret_env, self.api_password_env)
+        return tuple(name for name in named if name)
+
+
+class StrategyConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """One `[[strategy]]`."""
+
+    id: StrategyId
+    uses: str
+    """A registered name, or ``/path/to/file.py:ClassName``."""
+    symbol: Symbol
+    order_notional: Decimal
+    params: dict[str, Any]
+
+
+class RiskConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`[risk]`. Notionals are in quote currency."""
+
+    max_order_notional: Decimal
+    max_position_notional: Decimal | None
+    max_orders_per_minute: int
+    """Per symbol."""
+    max_decision_age_ms: int
+
+
+class IdempotencyConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`[idempotency]`."""
+
+    backend: IdempotencyBackend
+    url: str
+
+
+class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`[metrics]`."""
+
+    enabled: bool
+    rotate_max_mb: float
+    rotate_keep: int
+    interval_s: int
+
+
+class SupervisionConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`[supervision]`."""
+
+    strategy_max_restarts: int
+    strategy_window_s: int
+    backoff_min_ms: int
+    backoff_max_ms: int
+    hang_after_s: int
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole file, with every default filled in."""
+
+    name: str
+    run_dir: Path
+    """Relative to the working directory, as `--run-dir` is."""
+    mode: Mode
+    feed: FeedConfig
+    venue: VenueConfig
+    strategies: tuple[StrategyConfig, ...]
+    risk: RiskConfig
+    idempotency: IdempotencyConfig
+    metrics: MetricsConfig
+    supervision: SupervisionConfig

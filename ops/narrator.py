@@ -1,0 +1,162 @@
+"""What a run tells on stdout: JSON lines for machines, a live panel for people."""
+
+import sys
+import threading
+import time
+from collections import deque
+from typing import Any, Protocol
+
+import msgspec
+
+from messages.lifecycle import Supervision
+from messages.orders import OrderUpdate, PriceMark
+from messages.values import OrderState
+from ops.config import Config
+from ops.final_word import final_word
+from ops.options import StartOptions
+from ops.snapshot import Snapshots
+
+STATUS_EVERY_S = 1.0
+
+
+class Narrator(Protocol):
+    """Told of everything that Metrics sees, on its thread; the rest on the main thread."""
+
+    snapshots: Snapshots
+
+    def observe(self, message: Any) -> None:
+        """Remember one message; must not block."""
+
+    def begin(self) -> None:
+        """The run starts."""
+
+    def refresh(self) -> None:
+        """Called ten times a second."""
+
+    def end(self, reason: str, code: int) -> None:
+        """The run is over."""
+
+
+class Observations:
+    """What narrators keep of what they observe; bounded."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.orders: deque[OrderUpdate] = deque(maxlen=10_000)
+        self.supervision: deque[Supervision] = deque(maxlen=1_000)
+        self.last_state: dict[str, OrderState] = {}
+
+    def take(self, message: Any, snapshots: Snapshots) -> None:
+        """Keep one message, and keep the snapshot's prices and order states in step."""
+        match message:
+            case PriceMark():
+                snapshots.prices[message.symbol] = str(message.price)
+            case OrderUpdate():
+                self._order(message, snapshots)
+            case Supervision():
+                with self.lock:
+                    self.supervision.append(message)
+
+    def _order(self, update: OrderUpdate, snapshots: Snapshots) -> None:
+        with self.lock:
+            self.orders.append(update)
+            before = self.last_state.pop(update.order_key, None)
+            self.last_state[update.order_key] = update.state
+            if len(self.last_state) > 100_000:
+                self.last_state.pop(next(iter(self.last_state)))
+        if before is not None:
+            snapshots.order_states[before] -= 1
+        snapshots.order_states[update.state] += 1
+
+
+class JsonLines:
+    """One JSON object a line: start, orders, supervision, a status each second, the end."""
+
+    snapshots: Snapshots
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._seen = Observations()
+        self._next_status = 0.0
+
+    def observe(self, message: Any) -> None:
+        """See `Narrator.observe`."""
+        self._seen.take(message, self.snapshots)
+
+    def begin(self) -> None:
+        """Say what runs."""
+        config = self._config
+        self._print(
+            {
+                "event": "start",
+                "name": config.name,
+                "mode": config.mode,
+                "feed": config.feed.type,
+                "venue": config.venue.type,
+                "symbols": config.feed.symbols,
+                "strategies": [s.id for s in config.strategies],
+                "run_dir": str(config.run_dir),
+            }
+        )
+
+    def refresh(self) -> None:
+        """Print what came in, and once a second the counters."""
+        self._drain()
+        now = time.monotonic()
+        if now >= self._next_status:
+            self._next_status = now + STATUS_EVERY_S
+            shown = ("verdict", "why", "counters", "market", "uptime_s")
+            snapshot = self.snapshots.take()
+            self._print({"event": "status", **{key: snapshot[key] for key in shown}})
+
+    def end(self, reason: str, code: int) -> None:
+        """Print the rest and the final word."""
+        self._drain()
+        word = final_word(self.snapshots, self._config, reason, code)
+        self._print({"event": "end", **word})
+
+    def _drain(self) -> None:
+        with self._seen.lock:
+            orders, told = list(self._seen.orders), list(self._seen.supervision)
+            self._seen.orders.clear()
+            self._seen.supervision.clear()
+        for update in orders:
+            self._print({"event": "order", **_order_line(update)})
+        for report in told:
+            self._print({"event": "supervision", **_supervision_line(report)})
+
+    def _print(self, fields: dict[str, Any]) -> None:
+        sys.stdout.write(msgspec.json.encode(fields).decode() + "\n")
+        sys.stdout.flush()
+
+
+def _order_line(update: OrderUpdate) -> dict[str, Any]:
+    return {
+        "order_key": update.order_key,
+        "strategy_id": update.strategy_id,
+        "symbol": update.symbol,
+        "side": update.side,
+        "state": update.state,
+        "quantity": str(update.quantity),
+        "filled_quantity": str(update.filled_quantity),
+        "average_price": None if update.average_price is None else str(update.average_price),
+        "reason": update.reason,
+    }
+
+
+def _supervision_line(report: Supervision) -> dict[str, Any]:
+    return {
+        "child": report.child,
+        "what": report.event,
+        "reason": report.reason,
+        "epoch": report.epoch,
+    }
+
+
+def narrator_for(options: StartOptions, config: Config) -> Narrator:
+    """Give the panel on a terminal, JSON lines anywhere else."""
+    if options.json_lines or not sys.stdout.isatty():
+        return JsonLines(config)
+    from ops.panel import Panel
+
+    return Panel(config)

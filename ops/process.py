@@ -1,0 +1,185 @@
+"""One run of the bot as a process: from the command line to the exit code."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from loguru import logger
+
+from actors.runtime import Started
+from actors.thread_runtime import ThreadRuntime
+from messages.errors import DataError, WatchkeeperError
+from messages.ids import NS_PER_MS
+from messages.lifecycle import ActorState, Exit, InjectCrash
+from ops.config import Config, FeedType
+from ops.control import ControlServer
+from ops.logs import set_up_logs
+from ops.narrator import Narrator, narrator_for
+from ops.options import StartOptions
+from ops.run_config import config_for
+from ops.run_dir import RunDir
+from ops.snapshot import Snapshots
+from ops.sources import open_source
+from ops.status import StatusWriter
+from ops.wiring import System, build
+
+EXIT_OK, EXIT_PROBLEM, EXIT_EXHAUSTED, EXIT_INTERRUPTED = 0, 1, 70, 130
+CHAOS_AFTER_S = 15.0
+
+
+def run_bot(options: StartOptions) -> int:
+    """Run until the market ends, the time is over or somebody stops it; give the exit code.
+
+    Raises:
+        WatchkeeperError: a user's mistake, found before anything was started; exit 2.
+    """
+    config = config_for(options)
+    open_source(config)
+    with RunDir(config.run_dir) as run_dir:
+        set_up_logs(run_dir.path)
+        return _Run(options, config, run_dir).run()
+
+
+class _Run:
+    """What belongs to one run; its methods are called on the main thread."""
+
+    def __init__(self, options: StartOptions, config: Config, run_dir: RunDir) -> None:
+        self.options, self.config, self.run_dir = options, config, run_dir
+        self.over = threading.Event()
+        self.signal = 0
+        self.root_exit: Exit | None = None
+        runtime = ThreadRuntime(ttl_enforced=config.feed.type is FeedType.CCXT)
+        self.narrator: Narrator = narrator_for(options, config)
+        self.system: System = build(
+            config,
+            run_dir,
+            runtime,
+            max_events=options.max_events or 0,
+            observe=self.narrator.observe,
+        )
+        self.snapshots = Snapshots(self.system, config)
+        self.narrator.snapshots = self.snapshots
+        self.system.root.on_exit = self._root_gone
+
+    def run(self) -> int:
+        """Start, wait, stop, tell."""
+        self._listen_to_signals()
+        control = ControlServer(self.run_dir.control_socket, self._handlers())
+        status = StatusWriter(self.run_dir, self.snapshots.take)
+        control.start()
+        status.start()
+        self.narrator.begin()
+        code = EXIT_EXHAUSTED
+        try:
+            started = self.system.runtime.start(self.system.root, 60_000 * NS_PER_MS)
+            code = self._failed(started) if started.problem else self._wait()
+        finally:
+            reason = self._reason(code)
+            self.snapshots.ended = {
+                "at_ns": self.system.runtime.clock.utc_ns(),
+                "reason": reason,
+                "exit_code": code,
+            }
+            self.narrator.end(reason, code)
+            status.stop()
+            control.stop()
+        return code
+
+    # ------------------------------------------------------------ waiting
+
+    def _wait(self) -> int:
+        deadline = time.monotonic() + self.options.duration_s if self.options.duration_s else None
+        chaos_at = time.monotonic() + CHAOS_AFTER_S if self._has_chaos() else None
+        while not self.over.is_set():
+            now = time.monotonic()
+            if deadline is not None and now >= deadline:
+                break
+            if chaos_at is not None and now >= chaos_at:
+                chaos_at = None
+                self.system.executor.tell(InjectCrash(reason="the demo kills its own executor"))
+            self.narrator.refresh()
+            self.over.wait(0.1)
+        return self._stop()
+
+    def _stop(self) -> int:
+        """Drain from the feeds to the metrics; a second signal leaves at once."""
+        if self.root_exit is None:
+            self.system.runtime.stop(self.system.root, None)
+        if self.signal == signal.SIGINT:
+            return EXIT_INTERRUPTED
+        if self._exhausted():
+            return EXIT_EXHAUSTED
+        return EXIT_PROBLEM if self._halted() else EXIT_OK
+
+    def _exhausted(self) -> bool:
+        cells = self.system.runtime.cells
+        return any(cells[p].problem for p in ("root", "feeds") if p in cells)
+
+    def _halted(self) -> str:
+        cells = self.system.runtime.cells.values()
+        return next((c.problem for c in cells if c.state is ActorState.HALTED), "")
+
+    def _failed(self, started: Started) -> int:
+        sys.stderr.write(f"watchkeeper: it did not start: {started.problem}\n")
+        return EXIT_EXHAUSTED
+
+    def _reason(self, code: int) -> str:
+        if self.signal:
+            return f"stopped by {signal.Signals(self.signal).name}"
+        if code == EXIT_EXHAUSTED:
+            return "supervision exhausted: " + (self.system.root.problem or "see health")
+        if code == EXIT_PROBLEM:
+            return f"halted: {self._halted()}"
+        return "the market ended" if self.root_exit is not None else "the time was over"
+
+    def _has_chaos(self) -> bool:
+        return self.options.chaos and self.options.config_path is None
+
+    def _root_gone(self, notice: Exit) -> None:
+        self.root_exit = notice
+        self.over.set()
+
+    # ------------------------------------------------------------ from outside
+
+    def _listen_to_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        if self.signal:
+            os._exit(128 + number)
+        self.signal = number
+        self.over.set()
+
+    def _handlers(self) -> dict[str, Any]:
+        return {
+            "health": lambda _: self.snapshots.take(),
+            "ping": lambda _: {"pid": os.getpid()},
+            "stop": self._stop_requested,
+            "stacks": lambda _: {"stacks": _stacks()},
+        }
+
+    def _stop_requested(self, request: dict[str, Any]) -> dict[str, Any]:
+        del request
+        logger.info("stop was asked for over the control socket")
+        self.over.set()
+        return {"stopping": True, "pid": os.getpid()}
+
+
+def _stacks() -> dict[str, str]:
+    """Give the innermost line of every thread."""
+    import traceback
+
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    return {
+        names.get(ident, str(ident)): "".join(traceback.format_stack(frame, limit=3)[-2:])
+        for ident, frame in sys._current_frames().items()  # noqa: SLF001 - the documented way
+    }
+
+

@@ -1,0 +1,31 @@
+"""Which config a start uses: the file with the flags over it, or the demo."""
+
+import time
+from pathlib import Path
+
+import strategies
+from ops.config import Config, demo_config, load
+from ops.options import StartOptions
+
+
+def config_for(options: StartOptions) -> Config:
+    """Give the config of a start.
+
+    Without a file: the demo, in a run directory of its own each time, because its market
+    begins anew and an old ledger would rightly refuse to decide it twice.
+
+    Raises:
+        ConfigError: every mistake in the file and the flags.
+    """
+    overrides = {
+        "run_dir": options.run_dir,
+        "idempotency.backend": options.idempotency_backend,
+        "metrics.enabled": options.metrics_enabled,
+        "feed.speed": options.speed,
+    }
+    given = {key: value for key, value in overrides.items() if value is not None}
+    if options.config_path is None:
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+        given.setdefault("run_dir", str(Path("runs") / f"demo-{stamp}"))
+        return demo_config(given)
+    return load(options.config_path, given, strategies.check_params)

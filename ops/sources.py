@@ -1,0 +1,37 @@
+"""From config to the outside world: the market source and the paper venue's settings."""
+
+from exchanges.demo import DemoSource
+from exchanges.merge import MergedSource
+from exchanges.paper_settings import PaperSettings
+from exchanges.replay import ReplaySource
+from exchanges.source import MarketSource
+from ops.config import Config, FeedType
+
+
+def open_source(config: Config) -> MarketSource:
+    """Open the market of a run; several symbols become one market in the order of time.
+
+    Raises:
+        DataError: a file is missing, unreadable, or holds no usable row.
+    """
+    feed = config.feed
+    sources: list[MarketSource] = []
+    for symbol in feed.symbols:
+        if feed.type is FeedType.DEMO:
+            sources.append(DemoSource(symbol, seed=feed.seed, limit=feed.limit))
+        else:
+            sources.append(ReplaySource(feed.paths[symbol], symbol, feed.timeframe))
+    return sources[0] if len(sources) == 1 else MergedSource(sources)
+
+
+def paper_settings(config: Config) -> PaperSettings:
+    """Give the paper venue's settings from `[venue]`."""
+    venue = config.venue
+    return PaperSettings(
+        balances=dict(venue.balances),
+        maker_fee_bps=venue.maker_fee_bps,
+        taker_fee_bps=venue.taker_fee_bps,
+        slippage_bps=venue.slippage_bps,
+        latency_ms=venue.latency_ms,
+        participation=venue.participation,
+    )

@@ -1,0 +1,311 @@
+"""The composition root: one config becomes one tree of actors, on either runtime."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import strategies
+from actors.address import Address
+from actors.children import ChildSpec, SupervisorSpec
+from actors.cell import Cell
+from actors.executor import WORKER, ExecutorActor
+from actors.gateway import Gateway
+from actors.market_feed import FeedMemory, MarketFeedActor
+from actors.metrics import MetricsActor
+from actors.runtime import Runtime
+from actors.strategy import StrategyActor
+from actors.supervisor import Supervisor
+from decisions.market_feed import FlowControl
+from decisions.metrics import MetricsFold
+from decisions.risk import RiskLimits
+from decisions.strategy import new_memory
+from decisions.supervisor import (
+    AutoShutdown,
+    Backoff,
+    Intensity,
+    OnExhausted,
+    Restart,
+    Strategy,
+)
+from exchanges.paper import PaperVenue
+from exchanges.source import MarketSource
+from messages.ids import NS_PER_MS, AccountId, ActorPath, StrategyId, Symbol
+from messages.values import Instrument
+from ops.config import Config, StrategyConfig
+from ops.run_dir import RunDir
+from ops.sources import open_source, paper_settings
+from persistence.ledger import Ledger, open_ledger
+from persistence.lines import RotatingLines
+from persistence.memory_ledger import MemoryLedger
+
+ACCOUNT = AccountId("paper")
+FATAL = frozenset({"LedgerConflict", "LedgerUnavailable", "IllegalTransition"})
+
+
+class System(msgspec.Struct, kw_only=True):
+    """A wired system that has not started. `root` is started and stopped by the runtime."""
+
+    runtime: Any
+    root: Cell
+    fold: MetricsFold
+    feed: Address[Any]
+    executor: Address[Any]
+    strategies: dict[StrategyId, Address[Any]]
+    gateway: Gateway
+    describe: Callable[[], dict[str, Any]]
+
+
+def build(
+    config: Config,
+    run_dir: RunDir,
+    runtime: Runtime,
+    *,
+    max_events: int = 0,
+    observe: Callable[[Any], object] | None = None,
+) -> System:
+    """Wire everything and start nothing; `observe` sees all that Metrics sees, on its thread."""
+    feed_path = ActorPath(f"feeds/feed:{config.feed.type}")
+    executor = runtime.address("execution/executor")
+    metrics = runtime.address("metrics")
+    feed = runtime.address(feed_path)
+    addresses = {
+        StrategyId(s.id): runtime.address(f"execution/strategies/{s.id}") for s in config.strategies
+    }
+    gateway = Gateway(
+        partial(PaperVenue, run_dir.path / "paper.db", paper_settings(config)),
+        runtime.worker(WORKER),
+        executor,
+        runtime.clock.utc_ns,
+    )
+    fold = MetricsFold()
+    describe = _describer(runtime)
+    tree = SupervisorSpec(
+        children=(
+            _metrics(config, run_dir, fold, describe, observe),
+            _execution(config, run_dir, runtime, gateway, addresses, feed_path),
+            _feeds(config, feed_path, [*addresses.values(), executor], metrics, max_events),
+        ),
+        intensity=Intensity(max_restarts=1, window_s=300),
+        backoff=_backoff(config),
+        auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
+    )
+    root = runtime.populate("root", Supervisor, {"spec": tree, "on_event": metrics.tell})
+    return System(
+        runtime=runtime,
+        root=root,
+        fold=fold,
+        feed=feed,
+        executor=executor,
+        strategies=addresses,
+        gateway=gateway,
+        describe=describe,
+    )
+
+
+# ---------------------------------------------------------------- one branch each
+
+
+def _metrics(
+    config: Config,
+    run_dir: RunDir,
+    fold: MetricsFold,
+    describe: Callable[[], dict[str, Any]],
+    observe: Callable[[Any], object] | None,
+) -> ChildSpec:
+    settings = config.metrics
+    lines = partial(
+        RotatingLines,
+        run_dir.path / "metrics.ndjson",
+        settings.rotate_max_mb * 1_000_000,
+        settings.rotate_keep,
+    )
+    write = partial(run_dir.atomic_write, "metrics_summary.json")
+    return ChildSpec(
+        name="metrics",
+        actor_class=MetricsActor,
+        arguments={
+            "fold": fold,
+            "open_lines": lines if settings.enabled else None,
+            "write_summary": write if settings.enabled else None,
+            "describe": describe,
+            "interval_s": settings.interval_s,
+            "observe": observe,
+        },
+        drain=True,
+        capacity=100_000,
+    )
+
+
+def _execution(
+    config: Config,
+    run_dir: RunDir,
+    runtime: Runtime,
+    gateway: Gateway,
+    addresses: dict[StrategyId, Address[Any]],
+    feed_path: ActorPath,
+) -> ChildSpec:
+    metrics, executor = runtime.address("metrics"), runtime.address("execution/executor")
+    feeds = {feed_path: runtime.address(feed_path)}
+    replayed = config.feed.type in ("demo", "replay")
+    risk = config.risk
+    executor_spec = ChildSpec(
+        name="executor",
+        actor_class=ExecutorActor,
+        arguments={
+            "open_ledger": _ledger_opener(config, run_dir),
+            "gateway": gateway,
+            "limits": RiskLimits(
+                max_order_notional=risk.max_order_notional,
+                max_position_notional=risk.max_position_notional,
+                max_orders_per_minute=risk.max_orders_per_minute,
+            ),
+            "max_decision_age_ns": None if replayed else risk.max_decision_age_ms * NS_PER_MS,
+            "metrics": metrics,
+            "strategies": addresses,
+            "feeds": feeds,
+        },
+        drain=True,
+        shutdown_ms=30_000,
+        capacity=8192,
+        hang_after_ms=config.supervision.hang_after_s * 1000,
+    )
+    strategies_spec = SupervisorSpec(
+        children=tuple(_strategy(s, config, executor, feeds) for s in config.strategies),
+        intensity=Intensity(
+            max_restarts=config.supervision.strategy_max_restarts,
+            window_s=config.supervision.strategy_window_s,
+        ),
+        intensity_per_child=True,
+        on_exhausted=OnExhausted.HALT,
+        backoff=_backoff(config),
+        tolerant_start=True,
+    )
+    execution = SupervisorSpec(
+        children=(executor_spec, _supervisor("strategies", strategies_spec, metrics)),
+        strategy=Strategy.REST_FOR_ONE,
+        intensity=Intensity(max_restarts=3, window_s=60),
+        on_exhausted=OnExhausted.HALT,
+        backoff=_backoff(config),
+        fatal_errors=FATAL,
+    )
+    return _supervisor("execution", execution, metrics)
+
+
+def _strategy(
+    settings: StrategyConfig,
+    config: Config,
+    executor: Address[Any],
+    feeds: dict[ActorPath, Address[Any]],
+) -> ChildSpec:
+    symbol = Symbol(settings.symbol)
+    make = partial(
+        strategies.build,
+        settings.uses,
+        settings.params,
+        symbol,
+        Decimal(settings.order_notional),
+        Instrument(symbol=symbol),
+    )
+    return ChildSpec(
+        name=settings.id,
+        actor_class=StrategyActor,
+        arguments={
+            "build": make,
+            "memory": new_memory(make().warmup_events),
+            "account": ACCOUNT,
+            "strategy_id": StrategyId(settings.id),
+            "symbol": symbol,
+            "executor": executor,
+            "feeds": feeds,
+        },
+        restart=Restart.TRANSIENT,
+        drain=True,
+        capacity=8192,
+        hang_after_ms=config.supervision.hang_after_s * 1000,
+    )
+
+
+def _feeds(
+    config: Config,
+    feed_path: ActorPath,
+    followers: list[Address[Any]],
+    metrics: Address[Any],
+    max_events: int,
+) -> ChildSpec:
+    flow = FlowControl([f.path for f in followers], config.feed.window)
+    feed = ChildSpec(
+        name=feed_path.rpartition("/")[2],
+        actor_class=MarketFeedActor,
+        arguments={
+            "open_source": partial(_source, config),
+            "followers": followers,
+            "memory": FeedMemory(flow=flow),
+            "metrics": metrics,
+            "speed": config.feed.speed,
+            "batch": config.feed.batch,
+            "max_events": max_events,
+        },
+        restart=Restart.TRANSIENT,
+        significant=True,
+        hang_after_ms=config.supervision.hang_after_s * 1000,
+    )
+    spec = SupervisorSpec(
+        children=(feed,),
+        intensity=Intensity(max_restarts=5, window_s=60),
+        backoff=_backoff(config),
+        auto_shutdown=AutoShutdown.ALL_SIGNIFICANT,
+    )
+    child = _supervisor("feeds", spec, metrics)
+    return msgspec.structs.replace(child, restart=Restart.TRANSIENT, significant=True)
+
+
+def _supervisor(name: str, spec: SupervisorSpec, metrics: Address[Any]) -> ChildSpec:
+    return ChildSpec(
+        name=name,
+        actor_class=Supervisor,
+        arguments={"spec": spec, "on_event": metrics.tell},
+        shutdown_ms=None,
+        start_timeout_ms=60_000,
+    )
+
+
+# ---------------------------------------------------------------- small parts
+
+
+def _backoff(config: Config) -> Backoff:
+    settings = config.supervision
+    return Backoff(min_ms=settings.backoff_min_ms, max_ms=settings.backoff_max_ms)
+
+
+def _ledger_opener(config: Config, run_dir: RunDir) -> Callable[[], Ledger]:
+    if config.idempotency.backend == "memory":
+        kept = MemoryLedger()
+        return lambda: kept
+    return partial(open_ledger, Path(run_dir.path) / "ledger.db")
+
+
+def _source(config: Config) -> MarketSource:
+    return open_source(config)
+
+
+def _describer(runtime: Runtime) -> Callable[[], dict[str, Any]]:
+    """Give what only the cells know, for the summary."""
+
+    def describe() -> dict[str, Any]:
+        return {
+            "actors": {
+                path: {
+                    "processed": cell.processed,
+                    "restarts": cell.restarts,
+                    "dead_letters": runtime.dead_letters.count(path),
+                    **cell.latency.summary(),
+                }
+                for path, cell in sorted(runtime.cells.items())
+            }
+        }
+
+    return describe

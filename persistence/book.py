@@ -1,0 +1,117 @@
+"""The part of the ledger that is kept in memory: open orders and running totals.
+
+It only ever follows the disk: changes are put in after their commit.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from decimal import Context, Decimal
+
+from messages.ids import OrderKey, StrategyId, Symbol
+from messages.order_states import FINAL_STATES, OPEN_STATES
+from messages.values import OrderState, Side
+from persistence.entries import LedgerEntry
+
+StrategySymbol = tuple[StrategyId, Symbol]
+
+EXACT = Context(prec=100)
+"""Sums of money in it lose no digit; the default context rounds to 28."""
+
+_AT_RISK = OPEN_STATES - {OrderState.NOT_SENT}
+_NOTHING = Decimal(0)
+
+
+class Book:
+    """Open orders by key, with what is filled and what may yet be, per strategy and symbol."""
+
+    def __init__(self) -> None:
+        self.open: dict[OrderKey, LedgerEntry] = {}
+        self.filled: dict[StrategySymbol, Decimal] = {}
+        self._exposure: dict[StrategySymbol, Decimal] = {}
+
+    def load(
+        self, filled: Mapping[StrategySymbol, Decimal], open_entries: Iterable[LedgerEntry]
+    ) -> None:
+        """Begin with what the disk holds: the fills of all orders, and the open orders."""
+        self.filled.update(filled)
+        self._exposure.update(filled)
+        for entry in open_entries:
+            self.open[entry.order_key] = entry
+            _add(self._exposure, entry, EXACT.subtract(_held(entry), _signed_filled(entry)))
+
+    def claim(self, entries: Iterable[LedgerEntry]) -> None:
+        """Take in orders that were not there before."""
+        for entry in entries:
+            if entry.state not in FINAL_STATES:
+                self.open[entry.order_key] = entry
+                _add(self._exposure, entry, _held(entry))
+
+    def update(
+        self,
+        before: Mapping[OrderKey, LedgerEntry],
+        changed: Mapping[OrderKey, LedgerEntry],
+        filled: Mapping[StrategySymbol, Decimal],
+    ) -> None:
+        """Take in orders that moved, with what `filled_after` gave for them."""
+        for key, entry in changed.items():
+            _add(self._exposure, entry, EXACT.subtract(_held(entry), _held(before[key])))
+            if entry.state in FINAL_STATES:
+                self.open.pop(key, None)
+            else:
+                self.open[key] = entry
+        self.filled.update(filled)
+
+    def filled_after(
+        self, before: Mapping[OrderKey, LedgerEntry], changed: Mapping[OrderKey, LedgerEntry]
+    ) -> dict[StrategySymbol, Decimal]:
+        """Give the totals that these changes will touch, as they will be."""
+        totals: dict[StrategySymbol, Decimal] = {}
+        for key, entry in changed.items():
+            if entry.filled_quantity != before[key].filled_quantity:
+                place = (entry.strategy_id, entry.symbol)
+                totals.setdefault(place, self.filled.get(place, _NOTHING))
+                more = EXACT.subtract(_signed_filled(entry), _signed_filled(before[key]))
+                totals[place] = EXACT.add(totals[place], more)
+        return totals
+
+    def strategy_exposure(self) -> dict[StrategySymbol, Decimal]:
+        """Give what is not zero."""
+        return {place: held for place, held in self._exposure.items() if held}
+
+    def exposure(self) -> dict[Symbol, Decimal]:
+        """Give what is not zero, over all strategies."""
+        totals: dict[Symbol, Decimal] = {}
+        for (_, symbol), held in self._exposure.items():
+            totals[symbol] = EXACT.add(totals.get(symbol, _NOTHING), held)
+        return {symbol: held for symbol, held in totals.items() if held}
+
+
+def moved_counts(
+    before: Mapping[OrderKey, LedgerEntry], changed: Mapping[OrderKey, LedgerEntry]
+) -> Counter[OrderState]:
+    """By how much each state gains (or loses) orders."""
+    counts: Counter[OrderState] = Counter()
+    for key, entry in changed.items():
+        counts[before[key].state] -= 1
+        counts[entry.state] += 1
+    return Counter({state: count for state, count in counts.items() if count})
+
+
+def _held(entry: LedgerEntry) -> Decimal:
+    """What the order did or may yet do to the position."""
+    if entry.state in _AT_RISK:
+        return _signed(entry, entry.quantity)
+    return _signed(entry, entry.filled_quantity)
+
+
+def _signed_filled(entry: LedgerEntry) -> Decimal:
+    return _signed(entry, entry.filled_quantity)
+
+
+def _signed(entry: LedgerEntry, quantity: Decimal) -> Decimal:
+    return quantity if entry.side is Side.BUY else quantity.copy_negate()
+
+
+def _add(totals: dict[StrategySymbol, Decimal], entry: LedgerEntry, more: Decimal) -> None:
+    place = (entry.strategy_id, entry.symbol)
+    totals[place] = EXACT.add(totals.get(place, _NOTHING), more)

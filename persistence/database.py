@@ -1,0 +1,98 @@
+"""One SQLite file, opened so that a commit that returned survives a power cut."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from peewee import PeeweeException, SqliteDatabase
+
+from messages.errors import LedgerConflict, LedgerUnavailable
+from persistence.migrate import check_current, upgrade
+
+_BUSY_MS = 5_000
+_FULL = 2
+_PRAGMAS = {
+    "busy_timeout": _BUSY_MS,
+    "journal_mode": "wal",
+    "synchronous": _FULL,
+    "wal_autocheckpoint": 1_000,
+    "foreign_keys": 1,
+}
+
+
+def open_ledger_database(path: Path) -> SqliteDatabase:
+    """Open the one writing connection, creating or upgrading the file if need be.
+
+    It belongs to the calling thread: SQLite's driver refuses any other.
+
+    Raises:
+        LedgerUnavailable: the file cannot be a durable ledger here; the text says why.
+    """
+    database = SqliteDatabase(
+        str(path), pragmas=_PRAGMAS, timeout=_BUSY_MS / 1_000, thread_safe=False, autoconnect=False
+    )
+    with ledger_errors(path), _closed_on_error(database):
+        database.connect()
+        _check_pragmas(database)
+        upgrade(database)
+    return database
+
+
+def open_for_reading(path: Path) -> SqliteDatabase:
+    """Open a second connection that can neither write nor checkpoint, for the calling thread.
+
+    Raises:
+        LedgerUnavailable: there is no such file, or it is no ledger of this version.
+    """
+    if not path.is_file():
+        raise LedgerUnavailable(f"there is no ledger at {path}: has this run ever started?")
+    database = SqliteDatabase(
+        f"file:{quote(str(path.absolute()))}?mode=ro",
+        uri=True,
+        timeout=_BUSY_MS / 1_000,
+        thread_safe=False,
+        autoconnect=False,
+    )
+    with ledger_errors(path), _closed_on_error(database):
+        database.connect()
+        check_current(database)
+    return database
+
+
+@contextmanager
+def ledger_errors(path: Path) -> Iterator[None]:
+    """Turn what peewee or SQLite raise inside into the house's errors, with the cause.
+
+    Raises:
+        LedgerConflict: a row with this key is there already.
+        LedgerUnavailable: anything else. The change was not promised. After a failed flush
+            it may yet turn up when the file is next recovered; a lookup settles it.
+    """
+    try:
+        yield
+    except sqlite3.IntegrityError as error:
+        raise LedgerConflict(f"{path} refused a row: {error}") from error
+    except (PeeweeException, sqlite3.Error) as error:
+        raise LedgerUnavailable(f"the ledger {path} cannot be used: {error}") from error
+
+
+@contextmanager
+def _closed_on_error(database: SqliteDatabase) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        with suppress(PeeweeException, sqlite3.Error):
+            database.close()
+        raise
+
+
+def _check_pragmas(database: SqliteDatabase) -> None:
+    for name, wanted in _PRAGMAS.items():
+        found = database.pragma(name)
+        if found != wanted:
+            raise LedgerUnavailable(
+                f"{database.database} cannot be a durable ledger: its file system left"
+                f" {name} at {found!r} instead of {wanted!r}; put run_dir on a local disk"
+            )

@@ -1,0 +1,107 @@
+"""A ledger that forgets: for tests and simulation. It promises nothing about a crash."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from messages.errors import LedgerUnavailable
+from messages.ids import OrderKey, StrategyId, Symbol, TradeId
+from messages.order_states import FINAL_STATES
+from messages.orders import Fill
+from messages.values import OrderState
+from persistence.book import Book
+from persistence.entries import Claim, LedgerEntry, Step, claimed_entry, conflict
+from persistence.transitions import Event, claim_event, fold
+
+
+class MemoryLedger:
+    """The ledger in dictionaries; `events` and `fills` stay open for inspection."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.fills: dict[tuple[Symbol, TradeId], tuple[OrderKey, Fill]] = {}
+        self._entries: dict[OrderKey, LedgerEntry] = {}
+        self._book = Book()
+        self._halt: str | None = None
+        self._closed = False
+
+    def lookup(self, keys: Sequence[OrderKey]) -> dict[OrderKey, LedgerEntry]:
+        """See `Ledger.lookup`."""
+        self._check_open()
+        return {key: self._entries[key] for key in keys if key in self._entries}
+
+    def claim(self, claims: Sequence[Claim], now_ns: int) -> None:
+        """See `Ledger.claim`."""
+        stored = self.lookup([claim.intent.order_key for claim in claims])
+        if problem := conflict(claims, stored):
+            raise problem
+        entries = [claimed_entry(claim, now_ns) for claim in claims]
+        self._entries |= {entry.order_key: entry for entry in entries}
+        self.events.extend(map(claim_event, entries))
+        self._book.claim(entries)
+
+    def record(self, steps: Sequence[Step]) -> list[LedgerEntry]:
+        """See `Ledger.record`."""
+        known = self.lookup([step.order_key for step in steps])
+        folded = fold(known, steps)
+        filled = self._book.filled_after(known, folded.changed)
+        self._entries |= folded.changed
+        self.events.extend(folded.events)
+        for key, symbol, fill in folded.fills:
+            self.fills.setdefault((symbol, fill.trade_id), (key, fill))
+        self._book.update(known, folded.changed, filled)
+        return folded.after
+
+    def open_entries(self) -> list[LedgerEntry]:
+        """See `Ledger.open_entries`."""
+        return [entry for entry in self.entries() if entry.state not in FINAL_STATES]
+
+    def entries(self, since_ns: int = 0) -> Iterator[LedgerEntry]:
+        """See `Ledger.entries`."""
+        self._check_open()
+        ordered = [self._entries[key] for key in sorted(self._entries)]
+        return iter([entry for entry in ordered if entry.decided_at_ns >= since_ns])
+
+    def states(self) -> dict[OrderState, int]:
+        """See `Ledger.states`."""
+        self._check_open()
+        return dict(Counter(entry.state for entry in self._entries.values()))
+
+    def decided_since(self, symbol: Symbol, ts_ns: int) -> list[int]:
+        """See `Ledger.decided_since`."""
+        return sorted(
+            entry.decided_at_ns
+            for entry in self.entries(ts_ns)
+            if entry.symbol == symbol and entry.state is not OrderState.REFUSED
+        )
+
+    def exposure(self) -> dict[Symbol, Decimal]:
+        """See `Ledger.exposure`."""
+        return self._book.exposure()
+
+    def strategy_exposure(self) -> dict[tuple[StrategyId, Symbol], Decimal]:
+        """See `Ledger.strategy_exposure`."""
+        return self._book.strategy_exposure()
+
+    def halt_reason(self) -> str | None:
+        """See `Ledger.halt_reason`."""
+        self._check_open()
+        return self._halt
+
+    def set_halt(self, reason: str) -> None:
+        """See `Ledger.set_halt`."""
+        self._check_open()
+        self._halt = reason
+
+    def clear_halt(self) -> None:
+        """See `Ledger.clear_halt`."""
+        self._check_open()
+        self._halt = None
+
+    def close(self) -> None:
+        """See `Ledger.close`."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise LedgerUnavailable("the ledger is closed")

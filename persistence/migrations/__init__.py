@@ -1,0 +1,1 @@
+"""The ledger's schema, step by step. A script that was once released is never edited."""

@@ -1,0 +1,82 @@
+"""Ledgers read from outside their run, or cold: never writes, never holds the writer up."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from messages.ids import OrderKey
+from messages.orders import Fill
+from persistence.database import ledger_errors, open_for_reading
+from persistence.entries import LedgerEntry
+from persistence.statements import (
+    SELECT_AFTER,
+    SELECT_EVENTS,
+    SELECT_FILLS,
+    Row,
+    entry_of,
+    key_floor,
+)
+from persistence.transitions import Event
+
+_PAGE = 1_000
+
+
+def read_orders(path: Path, since_ns: int = 0) -> Iterator[LedgerEntry]:
+    """Give the orders decided at or after a moment, oldest first.
+
+    Read in pages, so that a long walk does not keep the writer's WAL from being reused:
+    each page is consistent, the whole walk is not one moment.
+
+    Raises:
+        LedgerUnavailable: there is no ledger of this version at `path`; raised by the call.
+    """
+    open_for_reading(path).close()
+    return _walk(path, since_ns)
+
+
+def read_events(path: Path, key: OrderKey) -> list[Event]:
+    """Give every step of one order, first one first; none if there is no such order.
+
+    Raises:
+        LedgerUnavailable: there is no ledger of this version at `path`.
+    """
+    return msgspec.convert(
+        [
+            dict(zip(Event.__struct_fields__, row, strict=True))
+            for row in _all(path, SELECT_EVENTS, key)
+        ],
+        list[Event],
+    )
+
+
+def read_fills(path: Path, key: OrderKey) -> list[Fill]:
+    """Give the executions of one order in the order of their times.
+
+    Raises:
+        LedgerUnavailable: there is no ledger of this version at `path`.
+    """
+    rows = _all(path, SELECT_FILLS, key)
+    return msgspec.convert(
+        [dict(zip(Fill.__struct_fields__, row, strict=True)) for row in rows], list[Fill]
+    )
+
+
+def _walk(path: Path, since_ns: int) -> Iterator[LedgerEntry]:
+    after = key_floor(since_ns)
+    with closing(open_for_reading(path)) as database:
+        while True:
+            with ledger_errors(path):
+                rows = database.execute_sql(SELECT_AFTER, (after, _PAGE)).fetchall()
+            page = [entry_of(row) for row in rows]
+            # A key may share the moment's millisecond and still be earlier within it.
+            yield from (entry for entry in page if entry.decided_at_ns >= since_ns)
+            if len(page) < _PAGE:
+                return
+            after = page[-1].order_key
+
+
+def _all(path: Path, sql: str, key: OrderKey) -> list[Row]:
+    with closing(open_for_reading(path)) as database, ledger_errors(path):
+        return list(database.execute_sql(sql, (key,)).fetchall())

@@ -1,0 +1,189 @@
+"""The constant SQL of the ledger, and how entries become rows and come back."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from messages.ids import NS_PER_MS, OrderKey, Symbol
+from messages.orders import Fill
+from messages.values import OrderState, OrderType, Side, TimeInForce
+from persistence.entries import LedgerEntry
+from persistence.transitions import Event
+
+Row = tuple[Any, ...]
+
+LOOKUP_CHUNK = 500
+"""Keys in one SELECT; SQLite allows 999 parameters at the least."""
+
+_COLUMNS = ", ".join(LedgerEntry.__struct_fields__)
+_MARKS = ", ".join("?" * len(LedgerEntry.__struct_fields__))
+
+INSERT_ORDER = f"INSERT INTO orders ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608
+MOVE_ORDER = (
+    "UPDATE orders SET state = ?, state_reason = ?, filled_quantity = ?, average_price = ?,"
+    " venue_order_id = ?, updated_at_ns = ?"
+    " WHERE order_key = ? AND state = ? AND filled_quantity = ?"
+)
+INSERT_EVENT = (
+    "INSERT INTO order_events (order_key, at_ns, from_state, to_state, reason, evidence)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
+INSERT_FILL = (
+    "INSERT INTO fills (symbol, trade_id, order_key, price, quantity, fee, fee_currency,"
+    " liquidity, ts_event_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (symbol, trade_id) DO NOTHING"
+)
+COUNT_STATE = (
+    "INSERT INTO state_counts (state, orders) VALUES (?, ?)"
+    " ON CONFLICT (state) DO UPDATE SET orders = orders + excluded.orders"
+)
+SET_POSITION = (
+    "INSERT INTO positions (strategy_id, symbol, filled) VALUES (?, ?, ?)"
+    " ON CONFLICT (strategy_id, symbol) DO UPDATE SET filled = excluded.filled"
+)
+SET_FLAG = (
+    "INSERT INTO flags (key, value) VALUES (?, ?)"
+    " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
+DELETE_FLAG = "DELETE FROM flags WHERE key = ?"
+SELECT_FLAG = "SELECT value FROM flags WHERE key = ?"
+SELECT_STATES = "SELECT state, orders FROM state_counts WHERE orders <> 0 ORDER BY state"
+SELECT_POSITIONS = "SELECT strategy_id, symbol, filled FROM positions"
+SELECT_OPEN = (
+    f"SELECT {_COLUMNS} FROM orders INDEXED BY orders_open WHERE state IN"  # noqa: S608
+    " ('accepted', 'claimed', 'not_sent', 'partially_filled', 'sent', 'unknown')"
+    " ORDER BY order_key"
+)
+SELECT_AFTER = (
+    f"SELECT {_COLUMNS} FROM orders WHERE order_key > ? ORDER BY order_key LIMIT ?"  # noqa: S608
+)
+SELECT_DECIDED = (
+    "SELECT decided_at_ns FROM orders WHERE order_key >= ? AND symbol = ?"
+    " AND decided_at_ns >= ? AND state <> 'refused'"
+)
+SELECT_EVENTS = (
+    "SELECT order_key, at_ns, from_state, to_state, reason, evidence FROM order_events"
+    " WHERE order_key = ? ORDER BY id"
+)
+SELECT_FILLS = (
+    "SELECT trade_id, price, quantity, fee, fee_currency, liquidity, ts_event_ns FROM fills"
+    " WHERE order_key = ? ORDER BY ts_event_ns, trade_id"
+)
+
+
+@cache
+def select_keys(count: int) -> str:
+    """Give the SELECT of that many keys."""
+    marks = ", ".join("?" * count)
+    return f"SELECT {_COLUMNS} FROM orders WHERE order_key IN ({marks})"  # noqa: S608
+
+
+def key_floor(ts_ns: int) -> str:
+    """Give the text that every key of that moment, or a later one, is not below."""
+    return f"{max(ts_ns, 0) // NS_PER_MS:012x}"
+
+
+def order_row(entry: LedgerEntry) -> Row:
+    """Turn an entry into the parameters of `INSERT_ORDER`."""
+    return (
+        entry.order_key,
+        entry.fingerprint,
+        entry.client_order_id,
+        entry.account,
+        entry.strategy_id,
+        entry.symbol,
+        entry.side.value,
+        entry.order_type.value,
+        entry.time_in_force.value,
+        str(entry.quantity),
+        _text(entry.limit_price),
+        str(entry.reference_price),
+        entry.decided_at_ns,
+        entry.reason,
+        entry.state.value,
+        entry.state_reason,
+        str(entry.filled_quantity),
+        _text(entry.average_price),
+        entry.venue_order_id,
+        entry.updated_at_ns,
+    )
+
+
+def entry_of(row: Row) -> LedgerEntry:
+    """Read what `order_row` wrote."""
+    fields = dict(zip(LedgerEntry.__struct_fields__, row, strict=True))
+    fields |= {
+        "side": Side(fields["side"]),
+        "order_type": OrderType(fields["order_type"]),
+        "time_in_force": TimeInForce(fields["time_in_force"]),
+        "quantity": Decimal(fields["quantity"]),
+        "limit_price": _money(fields["limit_price"]),
+        "reference_price": Decimal(fields["reference_price"]),
+        "state": OrderState(fields["state"]),
+        "filled_quantity": Decimal(fields["filled_quantity"]),
+        "average_price": _money(fields["average_price"]),
+    }
+    return LedgerEntry(**fields)
+
+
+def move_row(before: LedgerEntry, after: LedgerEntry) -> Row:
+    """Give the parameters of `MOVE_ORDER`: it finds the order only as it was before."""
+    return (
+        after.state.value,
+        after.state_reason,
+        str(after.filled_quantity),
+        _text(after.average_price),
+        after.venue_order_id,
+        after.updated_at_ns,
+        after.order_key,
+        before.state.value,
+        str(before.filled_quantity),
+    )
+
+
+def event_row(event: Event) -> Row:
+    """Turn an event into the parameters of `INSERT_EVENT`."""
+    came_from = event.from_state.value if event.from_state else None
+    return (
+        event.order_key,
+        event.at_ns,
+        came_from,
+        event.to_state.value,
+        event.reason,
+        event.evidence,
+    )
+
+
+def fill_row(key: OrderKey, symbol: Symbol, fill: Fill) -> Row:
+    """Turn a fill into the parameters of `INSERT_FILL`."""
+    return (
+        symbol,
+        fill.trade_id,
+        key,
+        str(fill.price),
+        str(fill.quantity),
+        str(fill.fee),
+        fill.fee_currency,
+        fill.liquidity.value,
+        fill.ts_event_ns,
+    )
+
+
+def chunks(keys: Sequence[OrderKey]) -> Iterator[Sequence[OrderKey]]:
+    """Cut keys into what one SELECT may ask for."""
+    for start in range(0, len(keys), LOOKUP_CHUNK):
+        yield keys[start : start + LOOKUP_CHUNK]
+
+
+def by_key(entries: Iterable[LedgerEntry]) -> dict[OrderKey, LedgerEntry]:
+    """Index entries."""
+    return {entry.order_key: entry for entry in entries}
+
+
+def _text(money: Decimal | None) -> str | None:
+    return None if money is None else str(money)
+
+
+def _money(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

@@ -1,0 +1,139 @@
+"""The ledger's tables. Times are integer nanoseconds UTC; money is exact text.
+
+The models belong to no database: each query says which one it is for.
+"""
+
+from peewee import (
+    AutoField,
+    BigIntegerField,
+    CompositeKey,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    TextField,
+)
+
+from messages.order_states import OPEN_STATES
+from persistence.fields import DecimalText
+
+
+class Order(Model):
+    """One decision and what is known of it now. Rows lie in the order of their keys, so in time."""
+
+    order_key = TextField(primary_key=True)
+    fingerprint = TextField()
+    client_order_id = TextField()
+    account = TextField()
+    strategy_id = TextField()
+    symbol = TextField()
+    side = TextField()
+    order_type = TextField()
+    time_in_force = TextField()
+    quantity = DecimalText()
+    limit_price = DecimalText(null=True)
+    reference_price = DecimalText()
+    decided_at_ns = BigIntegerField()
+    reason = TextField()
+    """Why it was decided; why it stands where it stands is `state_reason`."""
+    state = TextField()
+    state_reason = TextField()
+    filled_quantity = DecimalText()
+    average_price = DecimalText(null=True)
+    venue_order_id = TextField(null=True)
+    updated_at_ns = BigIntegerField()
+
+    class Meta:
+        """Keyed by the decision: no second copy of the key in an index."""
+
+        table_name = "orders"
+        without_rowid = True
+
+
+# Holds the open orders only, so it stays small however many orders there have been.
+Order.add_index(Order.order_key, where=Order.state.in_(sorted(OPEN_STATES)), name="orders_open")
+
+
+class OrderEvent(Model):
+    """One legal step of one order, in the order in which the ledger took them."""
+
+    id = AutoField()
+    order = ForeignKeyField(Order, column_name="order_key")
+    at_ns = BigIntegerField()
+    from_state = TextField(null=True)
+    """None on the claim itself."""
+    to_state = TextField()
+    reason = TextField()
+    evidence = TextField()
+
+    class Meta:
+        """Numbered by SQLite."""
+
+        table_name = "order_events"
+
+
+class FillRow(Model):
+    """One execution; a trade id counts once per symbol, however often it is reported."""
+
+    symbol = TextField()
+    trade_id = TextField()
+    order = ForeignKeyField(Order, column_name="order_key")
+    price = DecimalText()
+    quantity = DecimalText()
+    fee = DecimalText()
+    fee_currency = TextField()
+    liquidity = TextField()
+    ts_event_ns = BigIntegerField()
+
+    class Meta:
+        """Keyed as the venue keys it."""
+
+        table_name = "fills"
+        without_rowid = True
+        primary_key = CompositeKey("symbol", "trade_id")
+
+
+class Position(Model):
+    """The signed filled quantity of all orders, so that opening needs no walk over them.
+
+    Written in the transaction of the orders it sums.
+    """
+
+    strategy_id = TextField()
+    symbol = TextField()
+    filled = DecimalText()
+
+    class Meta:
+        """One row per strategy and symbol."""
+
+        table_name = "positions"
+        without_rowid = True
+        primary_key = CompositeKey("strategy_id", "symbol")
+
+
+class StateCount(Model):
+    """How many orders stand in each state; written in the transaction that moves them."""
+
+    state = TextField(primary_key=True)
+    orders = IntegerField()
+
+    class Meta:
+        """One row per state that was ever taken."""
+
+        table_name = "state_counts"
+        without_rowid = True
+
+
+class Flag(Model):
+    """A durable switch: the row's absence means off."""
+
+    key = TextField(primary_key=True)
+    value = TextField()
+
+    class Meta:
+        """A handful of rows."""
+
+        table_name = "flags"
+        without_rowid = True
+
+
+TABLES: list[type[Model]] = [Order, OrderEvent, FillRow, Position, StateCount, Flag]

@@ -1,0 +1,318 @@
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decisions.strategy import StrategyMemory, StrategyRun, new_memory
+from messages.ids import AccountId, ActorPath, StrategyId, Symbol, TimestampNs
+from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
+from messages.orders import OrderIntent, OrderUpdate
+from messages.values import OrderType, Side, TimeInForce
+
+BTC = Symbol("BTC/USDT")
+CREATED = TimestampNs(77)
+FEED = ActorPath("feeds/feed")
+
+
+class Wish(msgspec.Struct, frozen=True):
+    side: Side
+    quantity: Decimal
+    order_type: OrderType = OrderType.MARKET
+    time_in_force: TimeInForce = TimeInForce.IOC
+    limit_price: Decimal | None = None
+    reason: str = "because"
+
+
+class Swinger:
+    """Buys one on a close above the mean of the last two before it, sells all below it."""
+
+    warmup_events = 2
+
+    def __init__(self, raise_on: Callable[[Decimal], bool] = lambda _: False) -> None:
+        self._raise_on = raise_on
+        self._seen: list[Decimal] = []
+        self.updates: list[OrderUpdate] = []
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Wish]:
+        before, self._seen = self._seen, [*self._seen[-1:], candle.close]
+        if self._raise_on(candle.close):
+            raise ValueError("poison")
+        if len(before) < 2:
+            return ()
+        middle = sum(before, Decimal(0)) / 2
+        if candle.close > middle and position == 0:
+            return (Wish(Side.BUY, Decimal(1)),)
+        if candle.close < middle and position > 0:
+            return (Wish(Side.SELL, position),)
+        return ()
+
+    def on_trade(self, trade: Trade, position: Decimal) -> Sequence[Wish]:
+        return (Wish(Side.BUY, trade.quantity), Wish(Side.BUY, trade.quantity))
+
+    def on_tick(self, tick: Tick, position: Decimal) -> Sequence[Wish]:
+        return (Wish(Side.SELL, Decimal(1), OrderType.LIMIT, TimeInForce.GTC, tick.ask_price),)
+
+    def on_update(self, update: OrderUpdate) -> None:
+        self.updates.append(update)
+
+
+def candle(close: int, place: int, symbol: Symbol = BTC) -> Candle:
+    price = Decimal(close)
+    return Candle(
+        symbol=symbol,
+        open=price,
+        high=price,
+        low=price,
+        close=price,
+        volume=Decimal(1),
+        ts_open_ns=TimestampNs(place * 60),
+        ts_event_ns=TimestampNs(place * 60 + 60),
+    )
+
+
+def trade(moment: int, quantity: str = "1") -> Trade:
+    return Trade(
+        symbol=BTC,
+        price=Decimal(100),
+        quantity=Decimal(quantity),
+        aggressor_side=None,
+        ts_event_ns=TimestampNs(moment),
+    )
+
+
+def market(closes: Iterable[int]) -> list[MarketEvent]:
+    return [candle(close, place) for place, close in enumerate(closes)]
+
+
+def batch(events: Sequence[MarketEvent], first: int = 0) -> MarketBatch:
+    return MarketBatch(feed=FEED, first_index=first, events=tuple(events))
+
+
+def run(
+    memory: StrategyMemory | None = None, build: Callable[[], Any] = Swinger, name: str = "one"
+) -> StrategyRun:
+    memory = new_memory(2) if memory is None else memory
+    return StrategyRun(build, memory, AccountId("main"), StrategyId(name), BTC)
+
+
+def take_all(one: StrategyRun, events: Iterable[MarketEvent]) -> list[OrderIntent]:
+    return [intent for event in events for intent in one.take(event, CREATED)]
+
+
+def test_a_decision_becomes_an_intent_with_the_time_and_price_of_its_event() -> None:
+    (intent,) = take_all(run(), market([10, 10, 20]))
+
+    assert (intent.side, intent.quantity, intent.reason) == (Side.BUY, 1, "because")
+    assert (intent.decided_at_ns, intent.ts_created_ns) == (180, CREATED)
+    assert intent.reference_price == 20
+    assert intent.account == "main"
+
+
+def test_the_position_is_what_the_decisions_would_hold_if_they_filled() -> None:
+    one = run()
+
+    intents = take_all(one, market([10, 10, 20, 30, 5]))
+
+    assert [intent.side for intent in intents] == [Side.BUY, Side.SELL]
+    assert one.memory.position == 0
+
+
+def test_a_decision_on_a_tick_is_made_at_the_middle_and_keeps_its_limit() -> None:
+    tick = Tick(
+        symbol=BTC,
+        bid_price=Decimal(99),
+        ask_price=Decimal(101),
+        ts_event_ns=TimestampNs(5),
+        ts_received_ns=TimestampNs(6),
+    )
+
+    (intent,) = run().take(tick, CREATED)
+
+    assert (intent.reference_price, intent.limit_price) == (100, 101)
+    assert (intent.order_type, intent.time_in_force) == (OrderType.LIMIT, TimeInForce.GTC)
+
+
+def test_decisions_of_one_moment_have_each_their_own_key() -> None:
+    one = run()
+
+    intents = take_all(one, [trade(5), trade(5, "2"), trade(6)])
+
+    assert len({intent.order_key for intent in intents}) == 6
+
+
+def test_the_same_events_give_the_same_keys_in_another_life() -> None:
+    events = [trade(5), trade(5), trade(6)]
+
+    assert take_all(run(), events) == take_all(run(), events)
+
+
+def test_two_strategies_that_decide_the_same_have_different_keys() -> None:
+    keys = {take_all(run(name=name), [trade(5)])[0].order_key for name in ("one", "two")}
+
+    assert len(keys) == 2
+
+
+def test_events_of_other_symbols_are_counted_and_not_shown() -> None:
+    one = run()
+
+    intents = one.take(candle(1, 0, Symbol("ETH/USDT")), CREATED)
+
+    assert intents == []
+    assert one.memory.next_index == 1
+    assert not one.memory.recent
+
+
+def test_events_already_taken_are_skipped_when_a_batch_comes_again() -> None:
+    one = run()
+    events = market([10, 10, 20, 5])
+    first = list(one.take_batch(batch(events[:3]), lambda: CREATED))
+
+    again = list(one.take_batch(batch(events), lambda: CREATED))
+
+    assert [intent.side for intent in first] == [Side.BUY]
+    assert [intent.side for intent in again] == [Side.SELL]
+    assert one.memory.next_index == 4
+
+
+def test_a_batch_after_a_gap_is_not_taken() -> None:
+    one = run()
+
+    assert list(one.take_batch(batch(market([1, 2, 3]), first=1), lambda: CREATED)) == []
+    assert one.memory.next_index == 0
+
+
+def test_an_event_that_crashes_the_strategy_is_counted_and_moves_no_position() -> None:
+    one = run(build=lambda: Swinger(lambda close: close == 666))
+
+    with pytest.raises(ValueError, match="poison"):
+        take_all(one, market([10, 10, 20, 666]))
+
+    assert one.memory.next_index == 4
+    assert one.memory.position == 1
+
+
+def test_a_decision_that_cannot_become_an_intent_moves_no_position() -> None:
+    class Broken(Swinger):
+        def on_trade(self, trade: Trade, position: Decimal) -> Sequence[Any]:
+            return (Wish(Side.BUY, Decimal(1)), object())
+
+    one = run(build=Broken)
+
+    with pytest.raises(AttributeError):
+        one.take(trade(5), CREATED)
+
+    assert one.memory.position == 0
+
+
+def test_warm_up_decides_nothing_and_leaves_the_memory_alone() -> None:
+    memory = new_memory(2)
+    take_all(run(memory), market([10, 10, 20]))
+
+    reborn = run(memory)
+    reborn.warm_up()
+
+    assert (memory.next_index, memory.position) == (3, 1)
+    assert [intent.side for intent in reborn.take(candle(5, 3), CREATED)] == [Side.SELL]
+
+
+def test_an_event_that_raises_again_in_warm_up_is_left_out_of_it() -> None:
+    def build() -> Swinger:
+        return Swinger(lambda close: close == 666)
+
+    memory = new_memory(2)
+    one = run(memory, build)
+    take_all(one, market([10, 10]))
+    with pytest.raises(ValueError, match="poison"):
+        one.take(candle(666, 2), CREATED)
+
+    reborn = run(memory, build)
+    reborn.warm_up()
+
+    assert [event.close for event in memory.recent if isinstance(event, Candle)] == [10, 10]
+    assert [intent.side for intent in reborn.take(candle(20, 3), CREATED)] == [Side.BUY]
+
+
+def test_what_became_of_an_order_is_told_and_moves_no_position() -> None:
+    strategy = Swinger()
+    one = run(build=lambda: strategy)
+
+    one.update(msgspec.convert({}, Any))
+
+    assert len(strategy.updates) == 1
+    assert one.memory.position == 0
+
+
+def test_a_strategy_without_warm_up_remembers_no_events() -> None:
+    one = run(new_memory(0))
+
+    one.take(candle(1, 0), CREATED)
+
+    assert not one.memory.recent
+
+
+def drive(events: list[MarketEvent], cuts: set[int], raise_on: set[int]) -> list[OrderIntent]:
+    """A feed that sends what is not finished, in pieces; an actor that is reborn by warm-up."""
+    crash_at: set[int] = set(raise_on)
+    memory = new_memory(2)
+    intents: list[OrderIntent] = []
+
+    def is_fatal(close: Decimal) -> bool:
+        place = memory.next_index - 1
+        is_now = place in crash_at
+        crash_at.discard(place)
+        return is_now
+
+    one = run(memory, lambda: Swinger(is_fatal))
+    while memory.next_index < len(events):
+        stop = min([cut for cut in cuts if cut > memory.next_index], default=len(events))
+        start = max(0, memory.next_index - 3)
+        try:
+            for intent in one.take_batch(batch(events[start:stop], start), lambda: CREATED):
+                intents.append(intent)
+        except ValueError:
+            one = run(memory, lambda: Swinger(is_fatal))
+            one.warm_up()
+    return intents
+
+
+@given(
+    closes=st.lists(st.integers(8, 12), min_size=1, max_size=40),
+    cuts=st.sets(st.integers(1, 40)),
+)
+def test_however_a_market_is_cut_into_batches_the_intents_are_the_same(
+    closes: list[int], cuts: set[int]
+) -> None:
+    events = market(closes)
+
+    assert drive(events, cuts, set()) == take_all(run(), events)
+
+
+@given(
+    closes=st.lists(st.integers(8, 12), min_size=1, max_size=40),
+    cuts=st.sets(st.integers(1, 40)),
+    crashes=st.sets(st.integers(0, 39), max_size=5),
+)
+def test_a_crash_at_any_event_loses_the_decisions_of_that_event_and_no_others(
+    closes: list[int], cuts: set[int], crashes: set[int]
+) -> None:
+    events = market(closes)
+
+    class Silent(Swinger):
+        """Sees every event and decides nothing on those that crash the other."""
+
+        def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Wish]:
+            decided = super().on_candle(candle, position)
+            return () if candle.ts_open_ns // 60 in crashes else decided
+
+    assert drive(events, cuts, crashes) == take_all(run(build=Silent), events)
+
+
+@given(closes=st.lists(st.integers(8, 12), max_size=40))
+def test_no_two_intents_share_a_key(closes: list[int]) -> None:
+    intents = take_all(run(), market(closes))
+
+    assert len({intent.order_key for intent in intents}) == len(intents)
