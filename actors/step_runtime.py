@@ -184,7 +184,8 @@ class StepRuntime(Runtime):
 
     def _work(self, name: str) -> None:
         jobs = self._jobs[name]
-        jobs.popleft()()
+        if jobs:  # a flush may have done them before their turn
+            jobs.popleft()()
         if jobs:
             self._mark_ready(name)
 

@@ -1,5 +1,6 @@
 """The verdict at the end of a run: what was earned, what was sent, and that nothing doubled."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,44 @@ def final_word(
     snapshots: Snapshots, config: Config, reason: str, code: int
 ) -> dict[str, Any]:
     """Give the figures of the end; `doubled` compares the venue's book with the ledger."""
-    summary = snapshots._system.fold.summary()  # noqa: SLF001
     return {
         "reason": reason,
         "exit_code": code,
         "counters": snapshots.take()["counters"],
-        "pnl": summary.get("pnl", {}),
-        "restarts": sum(c.restarts for c in snapshots._system.runtime.cells.values()),  # noqa: SLF001
+        "profit": _profit(snapshots),
+        "restarts": snapshots.restarts(),
         "venue": _against_venue(config.run_dir),
         "run_dir": str(config.run_dir),
     }
+
+
+def verdict_lines(word: dict[str, Any]) -> list[str]:
+    """Give the six lines that a person reads at the end."""
+    counters, venue = word["counters"], word["venue"]
+    profit = ", ".join(f"{amount} {quote}" for quote, amount in word["profit"].items()) or "0"
+    proof = "the venue's book could not be compared"
+    if venue is not None:
+        proof = (
+            f"{venue['orders']} orders at the venue, {venue['doubled']} doubled, "
+            f"{venue['unexplained']} without a decision"
+        )
+    return [
+        f"Ended: {word['reason']}.",
+        f"Market: {counters['processed']} events processed.",
+        f"Decisions: {counters['allowed']} sent, {counters['rejected']} refused, "
+        f"{counters['dupes_filtered']} duplicates filtered, {counters['filled']} filled.",
+        f"Profit net of fees: {profit} (a demonstration; no edge claimed).",
+        f"Survived: {word['restarts']} restarts; {proof}.",
+        f"Files: {word['run_dir']} (try: watchkeeper orders --run-dir {word['run_dir']}).",
+    ]
+
+
+def _profit(snapshots: Snapshots) -> dict[str, str]:
+    totals: dict[str, Decimal] = {}
+    for symbol, holding in snapshots.portfolio.holdings.items():
+        quote = symbol.partition("/")[2]
+        totals[quote] = totals.get(quote, Decimal(0)) + holding.profit
+    return {quote: f"{amount:.2f}" for quote, amount in totals.items()}
 
 
 def _against_venue(run_dir: Path) -> dict[str, int] | None:

@@ -27,5 +27,5 @@ def config_for(options: StartOptions) -> Config:
     if options.config_path is None:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         given.setdefault("run_dir", str(Path("runs") / f"demo-{stamp}"))
-        return demo_config(given)
+        return demo_config(given, strategies.check_params)
     return load(options.config_path, given, strategies.check_params)

@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 from actors.cell import Cell
+from decisions.portfolio import Portfolio
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState
 from ops.config import Config
@@ -49,6 +50,15 @@ class Snapshots:
         }
         snapshot["verdict"], snapshot["why"] = verdict(snapshot)
         return snapshot
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """Positions and profit as Metrics has counted them; read only."""
+        return self._system.fold.portfolio
+
+    def restarts(self) -> int:
+        """How often an actor was started again in this process."""
+        return sum(cell.restarts for cell in self._system.runtime.cells.values())
 
     def _counters(self) -> dict[str, int]:
         fold = self._system.fold

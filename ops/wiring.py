@@ -1,7 +1,6 @@
 """The composition root: one config becomes one tree of actors, on either runtime."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,7 +37,7 @@ from messages.values import Instrument
 from ops.config import Config, StrategyConfig
 from ops.run_dir import RunDir
 from ops.sources import open_source, paper_settings
-from persistence.ledger import Ledger, open_ledger
+from persistence.ledger import Ledger, SqliteLedger
 from persistence.lines import RotatingLines
 from persistence.memory_ledger import MemoryLedger
 
@@ -120,7 +119,7 @@ def _metrics(
     lines = partial(
         RotatingLines,
         run_dir.path / "metrics.ndjson",
-        settings.rotate_max_mb * 1_000_000,
+        int(settings.rotate_max_mb * 1_000_000),
         settings.rotate_keep,
     )
     write = partial(run_dir.atomic_write, "metrics_summary.json")
@@ -207,7 +206,7 @@ def _strategy(
         settings.uses,
         settings.params,
         symbol,
-        Decimal(settings.order_notional),
+        settings.order_notional,
         Instrument(symbol=symbol),
     )
     return ChildSpec(
@@ -283,9 +282,8 @@ def _backoff(config: Config) -> Backoff:
 
 def _ledger_opener(config: Config, run_dir: RunDir) -> Callable[[], Ledger]:
     if config.idempotency.backend == "memory":
-        kept = MemoryLedger()
-        return lambda: kept
-    return partial(open_ledger, Path(run_dir.path) / "ledger.db")
+        return MemoryLedger().reopened
+    return partial(SqliteLedger, Path(run_dir.path) / "ledger.db")
 
 
 def _source(config: Config) -> MarketSource:

@@ -102,6 +102,11 @@ class MemoryLedger:
         """See `Ledger.close`."""
         self._closed = True
 
+    def reopened(self) -> "MemoryLedger":
+        """Give the same ledger, usable again: what a file would be to the next to open it."""
+        self._closed = False
+        return self
+
     def _check_open(self) -> None:
         if self._closed:
             raise LedgerUnavailable("the ledger is closed")

@@ -8,10 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decisions.strategy import StrategyMemory, StrategyRun, new_memory
-from messages.ids import AccountId, ActorPath, StrategyId, Symbol, TimestampNs
+from messages.ids import (
+    AccountId,
+    ActorPath,
+    ClientOrderId,
+    OrderKey,
+    StrategyId,
+    Symbol,
+    TimestampNs,
+)
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import OrderIntent, OrderUpdate
-from messages.values import OrderType, Side, TimeInForce
+from messages.values import OrderState, OrderType, Side, TimeInForce
 
 BTC = Symbol("BTC/USDT")
 CREATED = TimestampNs(77)
@@ -106,7 +114,8 @@ def take_all(one: StrategyRun, events: Iterable[MarketEvent]) -> list[OrderInten
 def test_a_decision_becomes_an_intent_with_the_time_and_price_of_its_event() -> None:
     (intent,) = take_all(run(), market([10, 10, 20]))
 
-    assert (intent.side, intent.quantity, intent.reason) == (Side.BUY, 1, "because")
+    assert (intent.side, intent.quantity) == (Side.BUY, Decimal(1))
+    assert intent.reason == "because"
     assert (intent.decided_at_ns, intent.ts_created_ns) == (180, CREATED)
     assert intent.reference_price == 20
     assert intent.account == "main"
@@ -132,7 +141,7 @@ def test_a_decision_on_a_tick_is_made_at_the_middle_and_keeps_its_limit() -> Non
 
     (intent,) = run().take(tick, CREATED)
 
-    assert (intent.reference_price, intent.limit_price) == (100, 101)
+    assert (intent.reference_price, intent.limit_price) == (Decimal(100), Decimal(101))
     assert (intent.order_type, intent.time_in_force) == (OrderType.LIMIT, TimeInForce.GTC)
 
 
@@ -215,7 +224,7 @@ def test_warm_up_decides_nothing_and_leaves_the_memory_alone() -> None:
     reborn = run(memory)
     reborn.warm_up()
 
-    assert (memory.next_index, memory.position) == (3, 1)
+    assert (memory.next_index, memory.position) == (3, Decimal(1))
     assert [intent.side for intent in reborn.take(candle(5, 3), CREATED)] == [Side.SELL]
 
 
@@ -240,7 +249,23 @@ def test_what_became_of_an_order_is_told_and_moves_no_position() -> None:
     strategy = Swinger()
     one = run(build=lambda: strategy)
 
-    one.update(msgspec.convert({}, Any))
+    one.update(
+        OrderUpdate(
+            order_key=OrderKey("k"),
+            client_order_id=ClientOrderId("c"),
+            strategy_id=StrategyId("one"),
+            symbol=BTC,
+            side=Side.BUY,
+            state=OrderState.FILLED,
+            quantity=Decimal(1),
+            filled_quantity=Decimal(1),
+            average_price=Decimal(100),
+            fills=(),
+            reason="",
+            decided_at_ns=TimestampNs(1),
+            ts_event_ns=TimestampNs(2),
+        )
+    )
 
     assert len(strategy.updates) == 1
     assert one.memory.position == 0

@@ -12,7 +12,7 @@ import pytest
 
 from exchanges.replay import ReplaySource
 from messages.errors import DataError
-from messages.ids import Symbol
+from messages.ids import Symbol, TimestampNs
 from messages.market import Candle, MarketEvent, Trade
 from messages.values import Side
 
@@ -47,8 +47,8 @@ def test_a_candle_is_known_at_its_close(tmp_path: Path) -> None:
             low=Decimal(90),
             close=Decimal(105),
             volume=Decimal(7),
-            ts_open_ns=AT_ONE,
-            ts_event_ns=AT_ONE + MINUTE_NS,
+            ts_open_ns=TimestampNs(AT_ONE),
+            ts_event_ns=TimestampNs(AT_ONE + MINUTE_NS),
         )
     ]
 
@@ -246,7 +246,8 @@ def test_a_malformed_parquet_row_is_counted(tmp_path: Path) -> None:
     times = [1_704_067_200_000 + n * 60_000 for n in range(4)]
     numbers = [100.0, float("nan"), None, float("inf")]
     names = ("open", "high", "low", "close", "volume")
-    path = write(tmp_path, parquet({"ts": times} | dict.fromkeys(names, numbers)), "x.parquet")
+    columns: dict[str, list[Any]] = {"ts": times} | {name: numbers for name in names}
+    path = write(tmp_path, parquet(columns), "x.parquet")
 
     source, events = read(path)
 

@@ -1,0 +1,161 @@
+"""The live panel of a person's terminal: the tree, the market, the last orders, latency."""
+
+from collections import deque
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel as Box
+from rich.table import Table
+from rich.text import Text
+
+from messages.lifecycle import Supervision
+from messages.orders import OrderUpdate
+from ops.config import Config, FeedType
+from ops.final_word import final_word, verdict_lines
+from ops.narrator import Observations
+from ops.snapshot import Snapshots
+
+_COLOURS = {"running": "green", "backoff": "yellow", "starting": "yellow", "reconciling": "yellow"}
+
+
+class Panel:
+    """Redrawn twice a second from a health snapshot; see `ops.narrator.Narrator`."""
+
+    snapshots: Snapshots
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._seen = Observations()
+        self._orders: dict[str, OrderUpdate] = {}
+        self._story: deque[str] = deque(maxlen=4)
+        self._console = Console()
+        self._live: Live | None = None
+        self._ticks = 0
+
+    def observe(self, message: Any) -> None:
+        """See `Narrator.observe`."""
+        self._seen.take(message, self.snapshots)
+
+    def begin(self) -> None:
+        """Say in one line what this is, then draw."""
+        self._console.print(_headline(self._config), highlight=False)
+        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+        self._live.start()
+
+    def refresh(self) -> None:
+        """Draw twice a second."""
+        self._take_in()
+        self._ticks += 1
+        if self._live is not None and self._ticks % 5 == 1:
+            self._live.update(self._draw(self.snapshots.take()))
+
+    def end(self, reason: str, code: int) -> None:
+        """Leave the terminal as it was, and print the verdict."""
+        self._take_in()
+        if self._live is not None:
+            self._live.update(self._draw(self.snapshots.take()))
+            self._live.stop()
+        word = final_word(self.snapshots, self._config, reason, code)
+        for line in verdict_lines(word):
+            self._console.print(line, highlight=False)
+
+    # ------------------------------------------------------------ drawing
+
+    def _take_in(self) -> None:
+        with self._seen.lock:
+            updates, told = list(self._seen.orders), list(self._seen.supervision)
+            self._seen.orders.clear()
+            self._seen.supervision.clear()
+        for update in updates:
+            self._orders.pop(update.order_key, None)
+            self._orders[update.order_key] = update
+        while len(self._orders) > 5:
+            del self._orders[next(iter(self._orders))]
+        self._story.extend(_sentence(report) for report in told if report.event != "started")
+
+    def _draw(self, snapshot: dict[str, Any]) -> Group:
+        parts: list[Any] = [self._market(snapshot), _tree(snapshot), self._order_table()]
+        if self._story:
+            parts.append(Text("\n".join(self._story), style="yellow"))
+        return Group(*parts)
+
+    def _market(self, snapshot: dict[str, Any]) -> Box:
+        counters = snapshot["counters"]
+        prices = "  ".join(f"{s} {p}" for s, p in snapshot["market"].items()) or "no price yet"
+        pnl = " ".join(f"{v:+.2f} {q}" for q, v in self._profit().items()) or "0"
+        text = (
+            f"{prices}   position {self._positions()}   profit {pnl}\n"
+            f"candles {counters['processed']}  orders {counters['allowed']}  "
+            f"filled {counters['filled']}  refused {counters['rejected']}  "
+            f"duplicates filtered {counters['dupes_filtered']}"
+        )
+        colour = {"OK": "green", "WARNING": "yellow"}.get(snapshot["verdict"], "red")
+        title = f"watchkeeper  {snapshot['mode']}  {snapshot['verdict']}  {snapshot['why']}".rstrip()
+        return Box(text, title=title, border_style=colour)
+
+    def _profit(self) -> dict[str, Decimal]:
+        totals: dict[str, Decimal] = {}
+        for symbol, holding in list(self.snapshots.portfolio.holdings.items()):
+            quote = symbol.partition("/")[2]
+            totals[quote] = totals.get(quote, Decimal(0)) + holding.profit
+        return totals
+
+    def _positions(self) -> str:
+        held = [
+            f"{holding.quantity} {symbol.partition('/')[0]}"
+            for symbol, holding in list(self.snapshots.portfolio.holdings.items())
+            if holding.quantity
+        ]
+        return ", ".join(held) or "flat"
+
+    def _order_table(self) -> Table:
+        table = Table(title="last orders", expand=True, title_justify="left")
+        for name in ("key", "symbol", "side", "quantity", "state", "price", "why"):
+            table.add_column(name, no_wrap=True)
+        for order in reversed(self._orders.values()):
+            price = "" if order.average_price is None else f"{order.average_price:.2f}"
+            table.add_row(
+                order.order_key[:18],
+                order.symbol,
+                order.side,
+                str(order.quantity),
+                order.state,
+                price,
+                order.reason,
+            )
+        return table
+
+
+def _headline(config: Config) -> str:
+    symbols = ", ".join(config.feed.symbols)
+    if config.feed.type is FeedType.DEMO:
+        return (
+            f"Demo: a generated market ({symbols}, {config.feed.speed:g} times as fast as real) on a "
+            "paper venue. No edge claimed, nothing leaves this machine. Ctrl-C stops it."
+        )
+    return f"{config.name}: {config.feed.type} {symbols} on a {config.venue.type} venue."
+
+
+def _tree(snapshot: dict[str, Any]) -> Table:
+    table = Table(expand=True)
+    for name in ("actor", "state", "restarts", "mailbox", "handled", "p50/p99 us", "last error"):
+        table.add_column(name, no_wrap=True)
+    for actor in snapshot["actors"]:
+        depth = actor["path"].count("/") + (actor["path"] != "root")
+        colour = _COLOURS.get(actor["state"], "red")
+        table.add_row(
+            "  " * depth + actor["path"].rpartition("/")[2],
+            f"[{colour}]{actor['state']}[/]",
+            str(actor["restarts"]),
+            f"{actor['mailbox']}/{actor['capacity']}",
+            str(actor["processed"]),
+            f"{actor['p50_us']:.0f}/{actor['p99_us']:.0f}",
+            actor["last_error"][:60],
+        )
+    return table
+
+
+def _sentence(report: Supervision) -> str:
+    return f"{report.child} {report.event} {report.reason}".rstrip()

@@ -1,0 +1,187 @@
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decisions.risk import RiskLimits, RiskState, accept, refusal, release
+from messages.ids import NS_PER_S, AccountId, OrderKey, StrategyId, Symbol, TimestampNs
+from messages.orders import OrderIntent
+from messages.values import OrderType, Side, TimeInForce
+
+BTC = Symbol("BTC/USDT")
+FREE = RiskLimits()
+
+
+def intent(
+    quantity: str = "1",
+    side: Side = Side.BUY,
+    price: str = "100",
+    limit_price: str | None = None,
+    second: int = 0,
+) -> OrderIntent:
+    return OrderIntent(
+        order_key=OrderKey("k"),
+        account=AccountId("main"),
+        strategy_id=StrategyId("one"),
+        symbol=BTC,
+        side=side,
+        order_type=OrderType.MARKET if limit_price is None else OrderType.LIMIT,
+        time_in_force=TimeInForce.GTC,
+        quantity=Decimal(quantity),
+        limit_price=None if limit_price is None else Decimal(limit_price),
+        reference_price=Decimal(price),
+        decided_at_ns=TimestampNs(second * NS_PER_S),
+        ts_created_ns=TimestampNs(0),
+        reason="",
+    )
+
+
+def code(
+    order: OrderIntent,
+    limits: RiskLimits = FREE,
+    state: RiskState | None = None,
+    mark: str | None = None,
+) -> str | None:
+    mark_price = None if mark is None else Decimal(mark)
+    against = refusal(order, limits, state or RiskState(), mark_price)
+    return None if against is None else against.code
+
+
+def holding(quantity: str) -> RiskState:
+    return RiskState(exposure={BTC: Decimal(quantity)})
+
+
+def test_without_limits_a_sane_order_is_let_through() -> None:
+    assert code(intent()) is None
+
+
+@pytest.mark.parametrize("quantity", ["0", "-1", "NaN", "sNaN", "Infinity", "1E+16", "1E-19"])
+def test_a_quantity_that_makes_no_sense_is_refused(quantity: str) -> None:
+    assert code(intent(quantity)) == "invalid_quantity"
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "NaN", "sNaN", "-Infinity", "1E+16"])
+def test_a_price_that_makes_no_sense_is_refused(price: str) -> None:
+    assert code(intent(price=price)) == "invalid_price"
+    assert code(intent(limit_price=price)) == "invalid_price"
+    assert code(intent(), mark=price) == "invalid_price"
+
+
+def test_a_limit_order_without_a_limit_and_a_market_order_with_one_are_refused() -> None:
+    limit = intent(limit_price="100")
+
+    assert code(msgspec.structs.replace(limit, limit_price=None)) == "invalid_price"
+    assert code(msgspec.structs.replace(limit, order_type=OrderType.MARKET)) == "invalid_price"
+
+
+def test_an_order_of_just_the_allowed_notional_passes_and_a_little_more_does_not() -> None:
+    limits = RiskLimits(max_order_notional=Decimal(1000))
+
+    assert code(intent("10"), limits) is None
+    assert code(intent("10.00001"), limits) == "max_order_notional"
+
+
+def test_a_market_order_is_valued_at_the_higher_of_its_price_and_the_mark() -> None:
+    limits = RiskLimits(max_order_notional=Decimal(1000))
+
+    assert code(intent("10", price="90"), limits, mark="101") == "max_order_notional"
+    assert code(intent("10", price="101"), limits, mark="90") == "max_order_notional"
+
+
+def test_a_limit_order_is_valued_at_its_limit() -> None:
+    limits = RiskLimits(max_order_notional=Decimal(1000))
+
+    assert code(intent("10", limit_price="100"), limits, mark="150") is None
+
+
+def test_a_position_is_limited_with_open_orders_counted_as_filled() -> None:
+    limits = RiskLimits(max_position_notional=Decimal(1000))
+    state = RiskState()
+    accept(intent("6"), state)
+
+    assert code(intent("4"), limits, state) is None
+    assert code(intent("5"), limits, state) == "max_position_notional"
+
+
+def test_a_short_position_is_limited_like_a_long_one() -> None:
+    limits = RiskLimits(max_position_notional=Decimal(1000))
+
+    assert code(intent("5", Side.SELL), limits, holding("-6")) == "max_position_notional"
+
+
+def test_what_brings_the_position_down_passes_its_limit_however_far_over_it_is() -> None:
+    limits = RiskLimits(max_position_notional=Decimal(1000))
+
+    assert code(intent("1", Side.SELL), limits, holding("50")) is None
+    assert code(intent("50", Side.SELL), limits, holding("50")) is None
+
+
+def test_turning_a_position_into_one_just_as_large_is_not_bringing_it_down() -> None:
+    limits = RiskLimits(max_position_notional=Decimal(1000))
+
+    assert code(intent("100", Side.SELL), limits, holding("50")) == "max_position_notional"
+
+
+def test_an_unknown_outcome_stops_new_risk_on_its_symbol_and_not_the_way_out() -> None:
+    state = RiskState(exposure={BTC: Decimal(1)}, unsettled={BTC})
+
+    assert code(intent("1"), FREE, state) == "unknown_outcome"
+    assert code(intent("1", Side.SELL), FREE, state) is None
+
+
+def test_orders_are_counted_over_any_minute_of_the_market() -> None:
+    limits = RiskLimits(max_orders_per_minute=2)
+    state = RiskState()
+    for second in (0, 30):
+        accept(intent(second=second), state)
+
+    assert code(intent(second=59), limits, state) == "max_orders_per_minute"
+    assert code(intent(second=60), limits, state) is None
+
+
+def test_only_the_last_minute_of_orders_is_remembered() -> None:
+    state = RiskState()
+
+    for second in range(0, 600, 10):
+        accept(intent(second=second), state)
+
+    assert len(state.decided[BTC]) == 6
+
+
+def test_what_will_never_fill_is_given_back() -> None:
+    state = RiskState()
+    accept(intent("5", Side.SELL), state)
+
+    release(BTC, Side.SELL, Decimal(2), state)
+
+    assert state.exposure[BTC] == -3
+
+
+def test_a_refusal_says_why_to_a_person() -> None:
+    limits = RiskLimits(max_order_notional=Decimal(1000))
+
+    against = refusal(intent("11"), limits, RiskState(), None)
+
+    assert against is not None
+    assert against.text == "11 at 100 is more than 1000 for one order"
+
+
+@given(
+    orders=st.lists(
+        st.tuples(st.sampled_from(Side), st.decimals("0.1", "20", places=1)), max_size=40
+    )
+)
+def test_no_sequence_of_orders_brings_the_position_over_its_limit(
+    orders: list[tuple[Side, Decimal]],
+) -> None:
+    limits = RiskLimits(max_position_notional=Decimal(1000))
+    state = RiskState()
+
+    for side, quantity in orders:
+        order = intent(str(quantity), side)
+        if refusal(order, limits, state, None) is None:
+            accept(order, state)
+
+        assert abs(state.exposure.get(BTC, Decimal(0))) * 100 <= 1000
