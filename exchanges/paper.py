@@ -192,15 +192,18 @@ class PaperVenue:
         for event in events:
             tape = self._tape(event.symbol)
             if tape.add(event) and event.symbol in self._open:
-                self._work_symbol(event, tape.newest, effects)
+                self._work_symbol(event, tape, effects)
         self._commit(effects)
         return [
             _report(progress, tuple(effects.fills.get(row, ())), "market")
             for row, progress in effects.orders.items()
         ]
 
-    def _work_symbol(self, event: MarketEvent, place: Place, effects: Effects) -> None:
+    def _work_symbol(self, event: MarketEvent, tape: Tape, effects: Effects) -> None:
         orders = self._open[event.symbol]
+        if all(may_skip(progress, event) for progress in orders):
+            return
+        place = tape.newest
         worked = [self._work(progress, place, event, effects) for progress in orders]
         orders[:] = [progress for progress in worked if progress.is_open]
         if not orders:
@@ -209,7 +212,7 @@ class PaperVenue:
     def _work(
         self, before: Progress, place: Place, event: MarketEvent, effects: Effects
     ) -> Progress:
-        if not arrived(before, event, place) or may_skip(before, event):
+        if may_skip(before, event) or not arrived(before, event, place):
             return before
         terms = self._terms_for(event.symbol)
         free = ZERO

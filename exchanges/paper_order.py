@@ -16,7 +16,7 @@ from messages.ids import TimestampNs, TradeId
 from messages.market import Candle, MarketEvent
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill
-from messages.values import OrderState, OrderType, Side, TimeInForce
+from messages.values import OrderState, Side, TimeInForce
 
 ZERO = Decimal(0)
 
@@ -233,12 +233,9 @@ def _with(step: Step, *, state: OrderState, reason: str) -> Step:
 
 
 def may_skip(progress: Progress, event: MarketEvent) -> bool:
-    """Whether a resting limit order surely stays as it is: the quick way past most events."""
+    """Whether a resting limit order surely stays as it is: the quick way past most candles."""
     order = progress.order
-    if not progress.started or order.order_type is OrderType.MARKET or order.limit_price is None:
+    limit = order.limit_price
+    if limit is None or not progress.started or not isinstance(event, Candle):
         return False
-    if not isinstance(event, Candle):
-        return False
-    if order.side is Side.BUY:
-        return event.low > order.limit_price
-    return event.high < order.limit_price
+    return event.low > limit if order.side is Side.BUY else event.high < limit

@@ -221,12 +221,10 @@ def _idempotency(reader: TableReader) -> IdempotencyConfig:
 def _metrics(reader: TableReader) -> MetricsConfig:
     metrics = MetricsConfig(
         enabled=reader.flag("enabled", default=True),
-        rotate_max_mb=reader.number("rotate_max_mb", 64.0),
+        rotate_max_mb=reader.integer("rotate_max_mb", 64, least=1),
         rotate_keep=reader.integer("rotate_keep", 10, least=0),
         interval_s=reader.integer("interval_s", 5, least=1),
     )
-    if metrics.rotate_max_mb == 0:
-        reader.expected("rotate_max_mb", "a number above 0")
     reader.finish()
     return metrics
 

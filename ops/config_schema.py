@@ -126,7 +126,7 @@ class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """`[metrics]`."""
 
     enabled: bool
-    rotate_max_mb: float
+    rotate_max_mb: int
     rotate_keep: int
     interval_s: int
 

@@ -5,7 +5,6 @@ import signal
 import sys
 import threading
 import time
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -13,16 +12,16 @@ from loguru import logger
 
 from actors.runtime import Started
 from actors.thread_runtime import ThreadRuntime
-from messages.errors import DataError, WatchkeeperError
 from messages.ids import NS_PER_MS
 from messages.lifecycle import ActorState, Exit, InjectCrash
-from ops.config import Config, FeedType
+from ops.config import Config, FeedType, effective_toml
 from ops.control import ControlServer
-from ops.logs import set_up_logs
+from ops.logs import set_up_logging
 from ops.narrator import Narrator, narrator_for
 from ops.options import StartOptions
 from ops.run_config import config_for
 from ops.run_dir import RunDir
+from ops.run_files import CONTROL_SOCKET, EFFECTIVE_CONFIG, LOG, STATUS
 from ops.snapshot import Snapshots
 from ops.sources import open_source
 from ops.status import StatusWriter
@@ -41,7 +40,12 @@ def run_bot(options: StartOptions) -> int:
     config = config_for(options)
     open_source(config)
     with RunDir(config.run_dir) as run_dir:
-        set_up_logs(run_dir.path)
+        secrets = [os.environ.get(name, "") for name in config.venue.secret_variables]
+        screen = "WARNING" if options.json_lines or not sys.stdout.isatty() else "CRITICAL"
+        set_up_logging(run_dir.path / LOG, secrets=secrets, screen_level=screen)
+        if run_dir.taken_over_from:
+            logger.warning("taking over from process {}, which died", run_dir.taken_over_from)
+        run_dir.atomic_write(EFFECTIVE_CONFIG, effective_toml(config).encode())
         return _Run(options, config, run_dir).run()
 
 
@@ -69,8 +73,8 @@ class _Run:
     def run(self) -> int:
         """Start, wait, stop, tell."""
         self._listen_to_signals()
-        control = ControlServer(self.run_dir.control_socket, self._handlers())
-        status = StatusWriter(self.run_dir, self.snapshots.take)
+        control = ControlServer(self.run_dir.path / CONTROL_SOCKET, self._handlers())
+        status = StatusWriter(self.run_dir.path / STATUS, self.snapshots.take)
         control.start()
         status.start()
         self.narrator.begin()
@@ -80,14 +84,9 @@ class _Run:
             code = self._failed(started) if started.problem else self._wait()
         finally:
             reason = self._reason(code)
-            self.snapshots.ended = {
-                "at_ns": self.system.runtime.clock.utc_ns(),
-                "reason": reason,
-                "exit_code": code,
-            }
             self.narrator.end(reason, code)
-            status.stop()
-            control.stop()
+            status.close(reason, code)
+            control.close()
         return code
 
     # ------------------------------------------------------------ waiting
@@ -160,9 +159,7 @@ class _Run:
     def _handlers(self) -> dict[str, Any]:
         return {
             "health": lambda _: self.snapshots.take(),
-            "ping": lambda _: {"pid": os.getpid()},
             "stop": self._stop_requested,
-            "stacks": lambda _: {"stacks": _stacks()},
         }
 
     def _stop_requested(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -170,16 +167,3 @@ class _Run:
         logger.info("stop was asked for over the control socket")
         self.over.set()
         return {"stopping": True, "pid": os.getpid()}
-
-
-def _stacks() -> dict[str, str]:
-    """Give the innermost line of every thread."""
-    import traceback
-
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    return {
-        names.get(ident, str(ident)): "".join(traceback.format_stack(frame, limit=3)[-2:])
-        for ident, frame in sys._current_frames().items()  # noqa: SLF001 - the documented way
-    }
-
-

@@ -17,13 +17,7 @@ def config_for(options: StartOptions) -> Config:
     Raises:
         ConfigError: every mistake in the file and the flags.
     """
-    overrides = {
-        "run_dir": options.run_dir,
-        "idempotency.backend": options.idempotency_backend,
-        "metrics.enabled": options.metrics_enabled,
-        "feed.speed": options.speed,
-    }
-    given = {key: value for key, value in overrides.items() if value is not None}
+    given = options.overrides()
     if options.config_path is None:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         given.setdefault("run_dir", str(Path("runs") / f"demo-{stamp}"))

@@ -23,7 +23,6 @@ class Snapshots:
         self._clock = system.runtime.clock
         self._started_ns = self._clock.utc_ns()
         self._begun_ns = self._clock.monotonic_ns()
-        self.ended: dict[str, Any] | None = None
         self.order_states: Counter[str] = Counter()
         self.prices: dict[str, str] = {}
 
@@ -46,7 +45,7 @@ class Snapshots:
             "market": dict(self.prices),
             "orders": dict(self.order_states),
             "counters": self._counters(),
-            "ended": self.ended,
+            "ended": None,
         }
         snapshot["verdict"], snapshot["why"] = verdict(snapshot)
         return snapshot

@@ -244,9 +244,9 @@ def parquet(columns: dict[str, list[Any]]) -> bytes:
 
 def test_a_malformed_parquet_row_is_counted(tmp_path: Path) -> None:
     times = [1_704_067_200_000 + n * 60_000 for n in range(4)]
-    numbers = [100.0, float("nan"), None, float("inf")]
+    numbers: list[Any] = [100.0, float("nan"), None, float("inf")]
     names = ("open", "high", "low", "close", "volume")
-    columns: dict[str, list[Any]] = {"ts": times} | {name: numbers for name in names}
+    columns: dict[str, list[Any]] = {"ts": list(times), **dict.fromkeys(names, numbers)}
     path = write(tmp_path, parquet(columns), "x.parquet")
 
     source, events = read(path)
@@ -255,7 +255,7 @@ def test_a_malformed_parquet_row_is_counted(tmp_path: Path) -> None:
 
 
 def test_trades_of_another_market_or_venue_are_left_out(tmp_path: Path) -> None:
-    columns = {
+    columns: dict[str, list[Any]] = {
         "ts": [1_704_067_200_000] * 5,
         "venue": ["spot", "spot", "spot", "futures", "spot"],
         "symbol": ["BTCUSD_PERP", "BTCUSDT", "ETHUSDT", "BTCUSDT", "BTCUSDT"],

@@ -1,0 +1,31 @@
+"""What the command line asks of a run, beyond its file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartOptions:
+    """The arguments of `start`; None where the command line says nothing."""
+
+    config_path: Path | None = None
+    """None is the demo."""
+    run_dir: Path | None = None
+    duration_s: float | None = None
+    max_events: int | None = None
+    idempotency_backend: str | None = None
+    metrics_enabled: bool | None = None
+    chaos: bool = True
+    """Whether the demo may crash an actor to show what happens then."""
+    json_lines: bool = False
+    speed: float | None = None
+
+    def overrides(self) -> dict[str, object]:
+        """Give what goes over the file, in the form that `ops.config.load` takes."""
+        asked = {
+            "run_dir": None if self.run_dir is None else str(self.run_dir),
+            "idempotency.backend": self.idempotency_backend,
+            "metrics.enabled": self.metrics_enabled,
+            "feed.speed": self.speed,
+        }
+        return {key: value for key, value in asked.items() if value is not None}

@@ -1,0 +1,36 @@
+"""The names of a run directory's files, and which run is the newest. Standard library only."""
+
+from pathlib import Path
+
+LEDGER = "ledger.db"
+PAPER_BOOK = "paper.db"
+JOURNAL = "journal"
+METRICS = "metrics.ndjson"
+METRICS_SUMMARY = "metrics_summary.json"
+STATUS = "status.json"
+CONTROL_SOCKET = "control.sock"
+LOG = "watchkeeper.log"
+EFFECTIVE_CONFIG = "config.effective.toml"
+DASHBOARD = "dashboard.html"
+LOCK = "run.lock"
+
+
+def find_latest(root: str | Path = "runs") -> Path | None:
+    """Give the run directory that gave a sign of life last; None where there is none."""
+    try:
+        runs = [run for run in Path(root).iterdir() if run.is_dir()]
+    except OSError:
+        return None
+    signs = [(max(_moments(run), default=0), run) for run in runs]
+    newest = max(signs, default=(0, None), key=lambda sign: sign[0])
+    return newest[1] if newest[0] else None
+
+
+def _moments(run: Path) -> list[int]:
+    moments = []
+    for name in (STATUS, CONTROL_SOCKET):
+        try:
+            moments.append((run / name).stat().st_mtime_ns)
+        except OSError:
+            continue
+    return moments

@@ -1,0 +1,70 @@
+"""Whether a snapshot of the process is well, and why not. Pure, standard library only."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+Verdict = Literal["OK", "WARNING", "CRITICAL"]
+Snapshot = Mapping[str, Any]
+"""Schema 1: the header, `actors`, `market`, `orders`, `counters`, `ended`."""
+
+
+def verdict(snapshot: Snapshot, previous: Snapshot | None = None) -> tuple[Verdict, str]:
+    """Give the worst that is known and every reason for it; no reason when all is well.
+
+    With an earlier snapshot of the same process only new dead letters are a warning.
+    """
+    critical = [*_critical_of_process(snapshot), *_each(snapshot, _critical_of_actor)]
+    if critical:
+        return "CRITICAL", "; ".join(critical)
+    warnings = [*_each(snapshot, _warnings_of_actor), *_lost(snapshot, previous)]
+    warnings += _warnings_of_process(snapshot)
+    return ("WARNING", "; ".join(warnings)) if warnings else ("OK", "")
+
+
+def _each(snapshot: Snapshot, reasons: Any) -> Iterator[str]:
+    for actor in snapshot.get("actors") or ():
+        for reason in reasons(actor):
+            yield f"{actor.get('path') or 'root'} {reason}"
+
+
+def _critical_of_process(snapshot: Snapshot) -> Iterator[str]:
+    if not snapshot.get("root_alive", True):
+        yield "the root supervisor is not running"
+
+
+def _critical_of_actor(actor: Snapshot) -> Iterator[str]:
+    state, problem = actor.get("state"), actor.get("problem")
+    if state in ("halted", "hung"):
+        yield f"{state}: {problem}" if problem else f"is {state}"
+    age, limit = actor.get("progress_age_s"), actor.get("progress_limit_s")
+    if age is not None and limit is not None and age > limit and state != "stopped":
+        yield f"made no progress for {age:.0f} s (limit {limit:.0f} s)"
+
+
+def _warnings_of_actor(actor: Snapshot) -> Iterator[str]:
+    state, problem = actor.get("state"), actor.get("problem")
+    if state in ("backoff", "starting", "reconciling"):
+        yield f"is {state}" + (f": {problem}" if problem else "")
+    restarts, limit = actor.get("restarts_in_window") or 0, actor.get("restart_limit") or 0
+    if restarts:
+        yield f"was restarted recently ({restarts} of {limit})"
+    if actor.get("zombies"):
+        yield f"left {actor['zombies']} abandoned thread(s)"
+    if actor.get("capacity") and (actor.get("mailbox") or 0) >= actor["capacity"]:
+        yield "has a full mailbox"
+
+
+def _lost(snapshot: Snapshot, previous: Snapshot | None) -> Iterator[str]:
+    before = {a.get("path"): a.get("dead_letters") or 0 for a in (previous or {}).get("actors", ())}
+    for actor in snapshot.get("actors") or ():
+        lost = (actor.get("dead_letters") or 0) - before.get(actor.get("path"), 0)
+        if lost > 0:
+            yield f"{actor.get('path') or 'root'} lost {lost} message(s)"
+
+
+def _warnings_of_process(snapshot: Snapshot) -> Iterator[str]:
+    unknown = (snapshot.get("orders") or {}).get("unknown", 0)
+    if unknown:
+        yield f"{unknown} order(s) with an unknown outcome"
+    if not snapshot.get("ready", True):
+        yield "not ready"
