@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from messages.ids import ActorPath, Epoch
-from messages.lifecycle import ActorState
 
 if TYPE_CHECKING:
     from actors.cell import Cell
@@ -33,9 +32,7 @@ class Address(Generic[M_contra]):
     @property
     def is_out(self) -> bool:
         """Whether nobody will read the mailbox before a person acts."""
-        return self.cell.state in (ActorState.HALTED, ActorState.STOPPED) and bool(
-            self.cell.mailbox.closed
-        )
+        return self.cell.mailbox.closed in ("halted", "ended")
 
     def __repr__(self) -> str:
         return f"Address({self.path})"

@@ -1,18 +1,20 @@
 """The queue of a cell: bounded, with a control lane, timers inside, and a policy per class.
 
 It outlives the incarnations that read it. Order of service: control, due timers, what was
-handed back, user. Underneath is a C-level queue; Pykka's own is four fifths of a tell's cost.
+handed back or kept over a restart, user. Underneath is a C-level queue; Pykka's own is four
+fifths of a tell's cost.
 """
 
 import heapq
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from actors.dead_letters import DeadLetter, DeadLetters
-from actors.envelope import Envelope
+from actors.envelope import Envelope, StopRequest
 from messages.base import Message, OnRestart, Overflow
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
 
@@ -33,10 +35,16 @@ class Queue(Protocol):
         """Whether none waits."""
 
 
+Timer = tuple[int, int, Message, int]
+"""When it is due, the order of setting, what it delivers, its period or 0."""
+
+
 class Reader(Protocol):
     """The incarnation that reads; `fenced` turns True when it was replaced."""
 
     fenced: bool
+    timers: list[Timer]
+    """A heap; an incarnation's own, so that nothing of it fires in the next."""
 
 
 WAKE = Envelope(None, None, 0)
@@ -45,9 +53,15 @@ WAKE = Envelope(None, None, 0)
 FENCED = Envelope(None, None, 0)
 """What a replaced reader is given instead of a message."""
 
+_REPLACEABLE = frozenset({Overflow.DROP_OLDEST, Overflow.CONFLATE})
+
 
 class Mailbox:
-    """Any thread may `put`; only the cell's live incarnation may `take` or set timers."""
+    """Any thread may `put`; only the cell's live incarnation may `take` or set timers.
+
+    A message that conflates or makes room shares its place in the queue with its successors;
+    one that is asked never does, because its asker waits for this very one.
+    """
 
     def __init__(
         self,
@@ -68,10 +82,13 @@ class Mailbox:
         self._user: Queue = queue if queue is not None else SimpleQueue()
         self._control: deque[Envelope] = deque()
         self._front: deque[Envelope] = deque()
-        self._timers: list[tuple[int, int, Message, int]] = []
+        self._timers: list[Timer] = []
         self._timer_seq = 0
+        self._woken = False
+        """Whether a `WAKE` is under way, so that there is never a heap of them."""
         self._conflated: dict[Any, Envelope] = {}
-        self._by_class: dict[type, deque[Envelope]] = {}
+        self._newest: dict[type, deque[tuple[Message, int]]] = {}
+        """What the places of a DROP_OLDEST class in the queue hold, oldest first."""
         self._lock = threading.Lock()
 
     # ------------------------------------------------------------------ putting
@@ -85,53 +102,61 @@ class Mailbox:
         if self.closed:
             return self._refuse(message, reply_to, self.closed)
         policy = message.delivery
+        envelope = Envelope(message, reply_to, self._now())
         if policy.control:
-            self._control.append(Envelope(message, reply_to, self._now()))
-            self._user.put(WAKE)
-            return True
-        if policy.overflow is not Overflow.REJECT and policy.overflow is not Overflow.GROW:
-            return self._put_replaceable(message, reply_to)
-        depth = self._user.qsize()
-        if depth >= self.capacity and policy.overflow is Overflow.REJECT:
-            return self._refuse(message, reply_to, "full")
-        if depth >= self.high_water:
-            self.high_water = depth + 1
-        self._user.put(Envelope(message, reply_to, self._now()))
-        return True
-
-    def put_stop(self, envelope: Envelope, *, drain: bool) -> None:
-        """Queue Pykka's stop request: after what is queued, or before it."""
-        if not drain:
             self._control.append(envelope)
-            envelope = WAKE
-        self._user.put(envelope)
+            self.wake()
+        elif policy.overflow in _REPLACEABLE and reply_to is None:
+            self._put_replaceable(envelope)
+        else:
+            depth = self._user.qsize() + len(self._front) - self._woken
+            if depth >= self.capacity and policy.overflow is not Overflow.GROW:
+                return self._refuse(message, reply_to, "full")
+            if depth >= self.high_water:
+                self.high_water = depth + 1
+            self._user.put(envelope)
+        if self.closed:
+            self._bury(self.closed)
+        return not envelope.buried
 
-    def _put_replaceable(self, message: Message, reply_to: Any) -> bool:
+    def put_stop(self, request: StopRequest, *, drain: bool) -> None:
+        """Queue Pykka's stop request: after what is queued, or before it."""
+        if drain:
+            self._user.put(request)
+        else:
+            self._control.append(request)
+            self.wake()
+
+    def wake(self) -> None:
+        """Make a waiting reader look at all lanes, and at whether it is fenced."""
+        if not self._woken:
+            self._woken = True
+            self._user.put(WAKE)
+
+    def _put_replaceable(self, envelope: Envelope) -> None:
+        message = envelope.message
         with self._lock:
             if message.delivery.overflow is Overflow.CONFLATE:
                 key = (type(message), message.conflation_key())
                 waiting = self._conflated.get(key)
                 if waiting is not None:
-                    waiting.message = message
-                    return True
-                envelope = Envelope(message, reply_to, self._now())
+                    waiting.message, waiting.enqueued_ns = message, envelope.enqueued_ns
+                    return
                 self._conflated[key] = envelope
-            else:
-                envelope = Envelope(message, reply_to, self._now())
-                self._make_room(message)
-                self._by_class.setdefault(type(message), deque()).append(envelope)
+            elif self._make_room(message, envelope.enqueued_ns):
+                return
             self._user.put(envelope)
-            self.high_water = max(self.high_water, self._user.qsize())
-        return True
+            self.high_water = max(self.high_water, self._user.qsize() + len(self._front))
 
-    def _make_room(self, message: Message) -> None:
-        """Mark the oldest of the same class as dropped while the lane is full."""
-        peers = self._by_class.get(type(message))
-        live = self._user.qsize() - sum(1 for e in peers or () if e.dropped)
-        if peers and live >= self.capacity:
-            oldest = peers.popleft()
-            oldest.dropped = True
-            self._dead(oldest.message, oldest.reply_to, "oldest")
+    def _make_room(self, message: Message, now_ns: int) -> bool:
+        """Whether the oldest of the same class gave up its place because the lane is full."""
+        held = self._newest.setdefault(type(message), deque())
+        held.append((message, now_ns))
+        full = self._user.qsize() + len(self._front) - self._woken >= self.capacity
+        if not full or len(held) == 1:
+            return False
+        self._dead(held.popleft()[0], None, "oldest")
+        return True
 
     def _refuse(self, message: Any, reply_to: Any, why: str) -> bool:
         self._dead(message, reply_to, why)
@@ -148,7 +173,7 @@ class Mailbox:
         while True:
             envelope = self._ready(reader)
             if envelope is None:
-                envelope = self._wait()
+                envelope = self._wait(reader)
             if envelope is not None and (envelope := self._accept(envelope, reader)) is not None:
                 return envelope
 
@@ -161,7 +186,6 @@ class Mailbox:
                     envelope = self._user.get(False)
                 except Empty:
                     return None
-            assert envelope is not None
             if (accepted := self._accept(envelope, reader)) is not None:
                 return accepted
 
@@ -171,16 +195,16 @@ class Mailbox:
             return FENCED
         if self._control:
             return self._control.popleft()
-        if self._timers and self._timers[0][0] <= (now := self._now()):
-            return self._pop_timer(now)
+        if reader.timers and reader.timers[0][0] <= (now := self._now()):
+            return self._pop_timer(reader, now)
         if self._front:
             return self._front.popleft()
         return None
 
-    def _wait(self) -> Envelope | None:
-        if not self._timers:
+    def _wait(self, reader: Reader) -> Envelope | None:
+        if not reader.timers:
             return self._user.get()  # type: ignore[no-any-return]
-        wait_s = (self._timers[0][0] - self._now()) / NS_PER_S
+        wait_s = (reader.timers[0][0] - self._now()) / NS_PER_S
         try:
             return self._user.get(True, max(wait_s, 0.0))  # type: ignore[no-any-return]
         except Empty:
@@ -189,37 +213,42 @@ class Mailbox:
     def _accept(self, envelope: Envelope, reader: Reader) -> Envelope | None:
         """Give the envelope back unless it is void; a fenced reader hands it on."""
         if envelope is WAKE:
+            self._woken = False
+            if reader.fenced:
+                self.wake()
             return None
         if reader.fenced:
             if envelope is not FENCED:
-                self._front.append(envelope)
-                self._user.put(WAKE)
+                self.hand_on(envelope)
             return FENCED
-        message = envelope.message
-        policy = getattr(message, "delivery", None)
-        if policy is None:
-            return envelope
-        if policy.overflow is Overflow.CONFLATE or policy.overflow is Overflow.DROP_OLDEST:
-            if envelope.dropped:
-                return None
-            self._release(envelope)
+        if isinstance(envelope, StopRequest):
+            return envelope if envelope.reader is reader else None
+        policy = envelope.message.delivery
+        if policy.overflow in _REPLACEABLE and not policy.control and envelope.reply_to is None:
+            self._fill(envelope)
         if policy.ttl_ms is not None and self.ttl_enforced:
             age_ns = self._now() - envelope.enqueued_ns
             if age_ns > policy.ttl_ms * NS_PER_MS:
-                self._dead(message, envelope.reply_to, "expired")
+                self._dead(envelope.message, envelope.reply_to, "expired")
                 return None
         return envelope
 
-    def _release(self, envelope: Envelope) -> None:
-        """Forget a replaceable envelope: from now on it is being handled."""
+    def hand_on(self, envelope: Envelope) -> None:
+        """Give back what was taken and not handled: the next reader has it first."""
+        if not isinstance(envelope, StopRequest):
+            self._front.appendleft(envelope)
+        self.wake()
+
+    def _fill(self, envelope: Envelope) -> None:
+        """Settle which message a shared place holds: from now on it is being handled."""
         with self._lock:
             message = envelope.message
             if message.delivery.overflow is Overflow.CONFLATE:
-                self._conflated.pop((type(message), message.conflation_key()), None)
-            else:
-                peers = self._by_class.get(type(message))
-                if peers and peers[0] is envelope:
-                    peers.popleft()
+                key = (type(message), message.conflation_key())
+                if self._conflated.get(key) is envelope:
+                    del self._conflated[key]
+            elif held := self._newest.get(type(message)):
+                envelope.message, envelope.enqueued_ns = held.popleft()
 
     def drain(self, kind: type[Message], limit: int, reader: Reader) -> list[Any]:
         """Take up to `limit` more messages of one class from the head of the user lane.
@@ -228,14 +257,14 @@ class Mailbox:
         an asker: an asked one also stays.
         """
         taken: list[Any] = []
-        while len(taken) < limit and not self._control and not self._user.empty():
+        while len(taken) < limit and not self._control:
             try:
                 envelope = self._front.popleft() if self._front else self._user.get(False)
             except Empty:
                 break
-            if envelope is WAKE:
-                continue
-            if type(envelope.message) is not kind or envelope.reply_to is not None:
+            if envelope is not WAKE and (
+                type(envelope.message) is not kind or envelope.reply_to is not None
+            ):
                 self._front.appendleft(envelope)
                 break
             accepted = self._accept(envelope, reader)
@@ -247,26 +276,28 @@ class Mailbox:
 
     # ------------------------------------------------------------------ timers
 
-    def set_timer(self, due_ns: int, message: Message, every_ns: int = 0) -> None:
+    def set_timer(self, reader: Reader, due_ns: int, message: Message, every_ns: int = 0) -> None:
         """Deliver `message` at a monotonic moment, and again every `every_ns` if given."""
         self._timer_seq += 1
-        heapq.heappush(self._timers, (due_ns, self._timer_seq, message, every_ns))
+        heapq.heappush(reader.timers, (due_ns, self._timer_seq, message, every_ns))
 
     def next_due_ns(self) -> int | None:
         """When the earliest timer fires, on the monotonic clock."""
         return self._timers[0][0] if self._timers else None
 
-    def _pop_timer(self, now: int) -> Envelope:
-        due_ns, _, message, every_ns = heapq.heappop(self._timers)
+    def _pop_timer(self, reader: Reader, now: int) -> Envelope | None:
+        due_ns, _, message, every_ns = heapq.heappop(reader.timers)
+        if reader.fenced:
+            return FENCED
         if every_ns:
-            self.set_timer(max(due_ns + every_ns, now), message, every_ns)
+            self.set_timer(reader, max(due_ns + every_ns, now), message, every_ns)
         return Envelope(message, None, due_ns)
 
     # ------------------------------------------------------------------ life
 
     def depth(self) -> int:
         """How many messages wait, timers apart. Any thread may ask."""
-        return self._user.qsize() + len(self._front)
+        return max(self._user.qsize() - self._woken, 0) + len(self._front) + len(self._control)
 
     def has_work(self) -> bool:
         """Whether `poll` would give something now."""
@@ -278,46 +309,50 @@ class Mailbox:
             or (due is not None and due <= self._now())
         )
 
-    def begin_incarnation(self) -> None:
-        """Drop timers, and the queued messages whose class does not survive a restart."""
-        self._timers = []
-        kept: list[Envelope] = []
-        for envelope in self._empty_user_lane():
-            policy = getattr(envelope.message, "delivery", None)
-            if policy is not None and policy.on_restart is OnRestart.DROP:
-                self._dead(envelope.message, envelope.reply_to, "restart")
-            elif policy is not None:
-                kept.append(envelope)
-        self._front.extend(kept)
-        if kept or self._front or self._control:
-            self._user.put(WAKE)
+    def begin_incarnation(self, reader: Reader) -> None:
+        """Drop the queued messages whose class does not survive a restart; keep the rest first.
+
+        Nobody reads now, but others put: what they put meanwhile comes after what is kept.
+        """
+        self._timers = reader.timers
+        waiting = [self._front.popleft() for _ in range(len(self._front))]
+        with suppress(Empty):
+            waiting.extend(self._user.get(False) for _ in range(self._user.qsize()))
+        for envelope in waiting:
+            if envelope is WAKE:
+                self._woken = False
+            elif isinstance(envelope, StopRequest):
+                continue
+            elif envelope.message.delivery.on_restart is OnRestart.DROP:
+                self._dead_as(envelope, "restart")
+            else:
+                self._front.append(envelope)
+        if self._front or self._control:
+            self.wake()
 
     def close(self, why: str) -> None:
         """Refuse everything from now on; what is queued becomes dead letters."""
         self.closed = why
-        for envelope in [*self._control, *self._front, *self._empty_user_lane()]:
-            if getattr(envelope.message, "delivery", None) is not None:
-                self._dead(envelope.message, envelope.reply_to, why)
-        self._control.clear()
-        self._front.clear()
+        self._bury(why)
 
     def reopen(self) -> None:
         """Take messages again."""
         self.closed = ""
 
-    def _empty_user_lane(self) -> list[Envelope]:
-        found: list[Envelope] = []
-        while True:
-            try:
-                envelope = self._user.get(False)
-            except Empty:
-                return found
-            if envelope is not WAKE and not envelope.dropped:
-                if getattr(envelope.message, "delivery", None) is not None:
-                    self._forget(envelope)
-                found.append(envelope)
+    def _bury(self, why: str) -> None:
+        """Empty a closed mailbox; whoever puts into it at that moment does the same."""
+        for take in (self._control.popleft, self._front.popleft, lambda: self._user.get(False)):
+            with suppress(IndexError, Empty):
+                while True:
+                    envelope = take()
+                    if envelope is WAKE:
+                        self._woken = False
+                    elif not isinstance(envelope, StopRequest):
+                        self._dead_as(envelope, why)
 
-    def _forget(self, envelope: Envelope) -> None:
-        overflow = envelope.message.delivery.overflow
-        if overflow in (Overflow.CONFLATE, Overflow.DROP_OLDEST):
-            self._release(envelope)
+    def _dead_as(self, envelope: Envelope, why: str) -> None:
+        policy = envelope.message.delivery
+        if policy.overflow in _REPLACEABLE and not policy.control and envelope.reply_to is None:
+            self._fill(envelope)
+        envelope.buried = True
+        self._dead(envelope.message, envelope.reply_to, why)

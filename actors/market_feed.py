@@ -66,9 +66,8 @@ class MarketFeedActor(Actor):
 
     def started(self) -> None:
         """Open the source where the slowest follower stands."""
-        self._base = self._flow.floor or 0
         self._source = self._open_source()
-        self._events: Iterator[MarketEvent] = self._source.events(self._base)
+        self._go_to(self._flow.floor or 0)
         for path in self._followers:
             self._flow.rewind(path)
         self.ctx.every(CHECK_EVERY_NS, CHECK)
@@ -164,6 +163,15 @@ class MarketFeedActor(Actor):
     def _observe(self) -> None:
         for path, address in self._followers.items():
             self._flow.observe(path, address.epoch, gone=address.is_out)
+        floor = self._flow.floor
+        if floor is not None and floor < self._base:
+            self._go_to(floor)  # somebody who was out is back: read again from where it stood
+
+    def _go_to(self, index: int) -> None:
+        self._base = index
+        self._buffer.clear()
+        self._exhausted = False
+        self._events: Iterator[MarketEvent] = self._source.events(index)
 
     def _forget_finished(self) -> None:
         floor = self._flow.floor

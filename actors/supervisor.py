@@ -117,7 +117,7 @@ class Supervisor(Actor):
         if wants_restart(child.spec.restart, notice.reason):
             self._restart(child, notice)
             return
-        child.cell.mailbox.close("stopped")
+        child.cell.mailbox.close("ended")
         if child.spec.restart is Restart.TEMPORARY or self._is_dynamic:
             self.children.remove(child)
         if child.spec.significant:
@@ -342,7 +342,7 @@ class Supervisor(Actor):
     def _terminate_by_name(self, name: str) -> None:
         child = self._find(name)
         self._terminate(child)
-        child.cell.mailbox.close("stopped")
+        child.cell.mailbox.close("ended")
         if child.spec.restart is Restart.TEMPORARY or self._is_dynamic:
             self.children.remove(child)
 

@@ -56,6 +56,7 @@ class _Run:
         self.options, self.config, self.run_dir = options, config, run_dir
         self.over = threading.Event()
         self.signal = 0
+        self.asked = self.ended_itself = False
         self.root_exit: Exit | None = None
         runtime = ThreadRuntime(ttl_enforced=config.feed.type is FeedType.CCXT)
         self.narrator: Narrator = narrator_for(options, config)
@@ -107,7 +108,8 @@ class _Run:
 
     def _stop(self) -> int:
         """Drain from the feeds to the metrics; a second signal leaves at once."""
-        if self.root_exit is None:
+        self.ended_itself = self.root_exit is not None
+        if not self.ended_itself:
             self.system.runtime.stop(self.system.root, None)
         if self.signal == signal.SIGINT:
             return EXIT_INTERRUPTED
@@ -134,7 +136,9 @@ class _Run:
             return "supervision exhausted: " + (self.system.root.problem or "see health")
         if code == EXIT_PROBLEM:
             return f"halted: {self._halted()}"
-        return "the market ended" if self.root_exit is not None else "the time was over"
+        if self.ended_itself:
+            return "the market ended"
+        return "stop was asked for" if self.over.is_set() and self.asked else "the time was over"
 
     def _has_chaos(self) -> bool:
         return self.options.chaos and self.options.config_path is None
@@ -165,5 +169,6 @@ class _Run:
     def _stop_requested(self, request: dict[str, Any]) -> dict[str, Any]:
         del request
         logger.info("stop was asked for over the control socket")
+        self.asked = True
         self.over.set()
         return {"stopping": True, "pid": os.getpid()}

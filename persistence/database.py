@@ -61,6 +61,16 @@ def open_for_reading(path: Path) -> SqliteDatabase:
     return database
 
 
+def connection_of(database: SqliteDatabase) -> sqlite3.Connection:
+    """Give the driver's own connection, for constant SQL on the hot path.
+
+    Raises:
+        InterfaceError: the database is closed; see `ledger_errors`.
+    """
+    connection: sqlite3.Connection = database.connection()  # type: ignore[no-untyped-call]
+    return connection
+
+
 @contextmanager
 def ledger_errors(path: Path) -> Iterator[None]:
     """Turn what peewee or SQLite raise inside into the house's errors, with the cause.

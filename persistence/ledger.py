@@ -17,7 +17,7 @@ from messages.ids import OrderKey, StrategyId, Symbol
 from messages.values import OrderState
 from persistence import statements as sql
 from persistence.book import Book, moved_counts
-from persistence.database import ledger_errors, open_ledger_database
+from persistence.database import connection_of, ledger_errors, open_ledger_database
 from persistence.entries import Claim, LedgerEntry, Step, claimed_entry, conflict, fingerprint
 from persistence.reading import read_events, read_fills, read_orders
 from persistence.transitions import Event, Folded, claim_event, fold
@@ -202,13 +202,13 @@ class SqliteLedger:
 
     def _rows(self, statement: str, parameters: Sequence[object] = ()) -> list[sql.Row]:
         with ledger_errors(self._path):
-            return list(self._database.execute_sql(statement, parameters).fetchall())
+            return connection_of(self._database).execute(statement, parameters).fetchall()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Commit what happens inside, flushed to disk, or roll all of it back."""
         with ledger_errors(self._path), self._database.transaction("IMMEDIATE"):
-            yield self._database.connection()
+            yield connection_of(self._database)
 
     def _move(
         self, connection: sqlite3.Connection, known: dict[OrderKey, LedgerEntry], folded: Folded

@@ -8,7 +8,7 @@ import msgspec
 
 from messages.ids import OrderKey
 from messages.orders import Fill
-from persistence.database import ledger_errors, open_for_reading
+from persistence.database import connection_of, ledger_errors, open_for_reading
 from persistence.entries import LedgerEntry
 from persistence.statements import (
     SELECT_AFTER,
@@ -68,7 +68,7 @@ def _walk(path: Path, since_ns: int) -> Iterator[LedgerEntry]:
     with closing(open_for_reading(path)) as database:
         while True:
             with ledger_errors(path):
-                rows = database.execute_sql(SELECT_AFTER, (after, _PAGE)).fetchall()
+                rows = connection_of(database).execute(SELECT_AFTER, (after, _PAGE)).fetchall()
             page = [entry_of(row) for row in rows]
             # A key may share the moment's millisecond and still be earlier within it.
             yield from (entry for entry in page if entry.decided_at_ns >= since_ns)
@@ -79,4 +79,4 @@ def _walk(path: Path, since_ns: int) -> Iterator[LedgerEntry]:
 
 def _all(path: Path, sql: str, key: OrderKey) -> list[Row]:
     with closing(open_for_reading(path)) as database, ledger_errors(path):
-        return list(database.execute_sql(sql, (key,)).fetchall())
+        return connection_of(database).execute(sql, (key,)).fetchall()

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from messages.ids import NS_PER_MS, OrderKey, Symbol
+from messages.order_states import OPEN_STATES
 from messages.orders import Fill
 from messages.values import OrderState, OrderType, Side, TimeInForce
 from persistence.entries import LedgerEntry
@@ -18,6 +19,7 @@ LOOKUP_CHUNK = 500
 
 _COLUMNS = ", ".join(LedgerEntry.__struct_fields__)
 _MARKS = ", ".join("?" * len(LedgerEntry.__struct_fields__))
+_OPEN = ", ".join(f"'{state.value}'" for state in sorted(OPEN_STATES))
 
 INSERT_ORDER = f"INSERT INTO orders ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608
 MOVE_ORDER = (
@@ -51,13 +53,10 @@ SELECT_FLAG = "SELECT value FROM flags WHERE key = ?"
 SELECT_STATES = "SELECT state, orders FROM state_counts WHERE orders <> 0 ORDER BY state"
 SELECT_POSITIONS = "SELECT strategy_id, symbol, filled FROM positions"
 SELECT_OPEN = (
-    f"SELECT {_COLUMNS} FROM orders INDEXED BY orders_open WHERE state IN"  # noqa: S608
-    " ('accepted', 'claimed', 'not_sent', 'partially_filled', 'sent', 'unknown')"
-    " ORDER BY order_key"
+    f"SELECT {_COLUMNS} FROM orders INDEXED BY orders_open"  # noqa: S608
+    f" WHERE state IN ({_OPEN}) ORDER BY order_key"
 )
-SELECT_AFTER = (
-    f"SELECT {_COLUMNS} FROM orders WHERE order_key > ? ORDER BY order_key LIMIT ?"  # noqa: S608
-)
+SELECT_AFTER = f"SELECT {_COLUMNS} FROM orders WHERE order_key > ? ORDER BY order_key LIMIT ?"  # noqa: S608
 SELECT_DECIDED = (
     "SELECT decided_at_ns FROM orders WHERE order_key >= ? AND symbol = ?"
     " AND decided_at_ns >= ? AND state <> 'refused'"

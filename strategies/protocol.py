@@ -55,11 +55,15 @@ class Strategy:
 
 
 def market_order(side: Side, quantity: Decimal, reason: str) -> Decision:
-    """Trade now at whatever the book gives; what it cannot give at once is cancelled."""
+    """Trade at whatever the book gives, the rest as soon as it gives more.
+
+    GTC, for a strategy reckons with its whole quantity: a remainder that was cancelled would
+    leave it holding less than it believes.
+    """
     return Decision(
         side=side,
         order_type=OrderType.MARKET,
-        time_in_force=TimeInForce.IOC,
+        time_in_force=TimeInForce.GTC,
         quantity=quantity,
         limit_price=None,
         reason=reason,

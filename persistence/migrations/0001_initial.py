@@ -1,3 +1,4 @@
+# ruff: noqa: D106
 """The ledger as first released: a frozen copy, deliberately independent of the models."""
 
 from typing import Any

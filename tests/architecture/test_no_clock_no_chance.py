@@ -17,7 +17,7 @@ CLOCKS = {
     "datetime.date": {"today"},
 }
 CHANCE = {"random": None, "secrets": None, "uuid": {"uuid1", "uuid4"}, "os": {"urandom"}}
-PURE_TIME = {"time.struct_time"}
+HARMLESS = {"time.struct_time", "random.Random"}
 
 Banned = dict[str, Any]
 
@@ -61,35 +61,40 @@ def violations(sources: list[Any], packages: set[str], banned: Banned, free: set
         for source in sources
         if source.package in packages and source.name not in free
         for name, line in used_names(source.tree)
-        if is_banned(name, banned) and name not in PURE_TIME
-        if not (name == "random.Random" and may_seed(source))
+        if is_banned(name, banned) and name not in HARMLESS
     ]
 
 
-def may_seed(source: Any) -> bool:
-    """Seeded generators make demo prices and the jitter of restarts and schedules."""
-    return source.name in MAY_SEED or source.package == "actors"
+def generators_made(tree: ast.Module) -> Iterator[ast.Call]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _dotted(node.func) in ("Random", "random.Random"):
+            yield node
 
 
 def test_nobody_but_the_runtime_sleeps_or_looks_at_a_clock(sources: list[Any]) -> None:
     assert violations(sources, TIMELESS, CLOCKS, MAY_KNOW_THE_TIME) == []
 
 
-def test_nobody_draws_chance_from_anywhere_but_a_seed(sources: list[Any]) -> None:
+def test_nobody_draws_chance_but_from_a_generator_handed_in(sources: list[Any]) -> None:
     assert violations(sources, WITHOUT_CHANCE, CHANCE, set()) == []
 
 
-def test_a_random_generator_is_never_made_without_a_seed(sources: list[Any]) -> None:
-    unseeded = [
-        f"{source.name}:{node.lineno}"
+def test_generators_are_made_for_demo_prices_and_by_runtimes_and_always_seeded(
+    sources: list[Any],
+) -> None:
+    wrong = [
+        f"{source.name}:{call.lineno}"
         for source in sources
         if source.package in WITHOUT_CHANCE
-        for node in ast.walk(source.tree)
-        if isinstance(node, ast.Call) and not node.args and not node.keywords
-        if (_dotted(node.func) or "") in ("Random", "random.Random")
+        for call in generators_made(source.tree)
+        if not may_seed(source) or not (call.args or call.keywords)
     ]
 
-    assert unseeded == []
+    assert wrong == []
+
+
+def may_seed(source: Any) -> bool:
+    return source.name in MAY_SEED or source.package == "actors"
 
 
 @pytest.mark.parametrize(

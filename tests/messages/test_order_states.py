@@ -34,7 +34,7 @@ def test_every_state_is_reached_from_a_claim() -> None:
 
 
 def test_a_state_is_either_open_or_final() -> None:
-    assert OPEN_STATES | FINAL_STATES == set(OrderState)
+    assert set(OrderState) == OPEN_STATES | FINAL_STATES
     assert not OPEN_STATES & FINAL_STATES
 
 

@@ -1,0 +1,82 @@
+"""The schema: the scripts lead to what the models say, and newer files are left alone."""
+
+import sqlite3
+from contextlib import closing
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from peewee import SqliteDatabase
+from playhouse.migrations import Runner
+
+from messages.errors import LedgerUnavailable
+from persistence.database import open_ledger_database
+from persistence.ledger import SqliteLedger, read_orders
+from persistence.migrate import MIGRATIONS, upgrade
+from persistence.tables import TABLES
+
+
+def schema_of(path: Path) -> set[tuple[str, str, str]]:
+    with closing(sqlite3.connect(path)) as raw:
+        rows = raw.execute(
+            "SELECT type, name, sql FROM sqlite_master"
+            " WHERE tbl_name <> 'schema_migration' AND sql IS NOT NULL"
+        )
+        return set(rows)
+
+
+def test_the_migrations_lead_to_the_schema_of_the_models(tmp_path: Path) -> None:
+    migrated, fresh = tmp_path / "migrated.db", tmp_path / "fresh.db"
+    open_ledger_database(migrated).close()
+    with closing(SqliteDatabase(str(fresh))) as database, database.bind_ctx(TABLES):
+        database.create_tables(TABLES)
+    assert schema_of(migrated) == schema_of(fresh) != set()
+
+
+def test_every_migration_can_be_taken_back(path: Path) -> None:
+    with closing(open_ledger_database(path)) as database:
+        runner = Runner(database, str(MIGRATIONS))
+        while runner.applied():
+            runner.down()
+    assert schema_of(path) == set()
+
+
+def test_an_up_to_date_file_is_not_touched(path: Path) -> None:
+    with closing(open_ledger_database(path)) as database:
+        assert upgrade(database) == []
+        assert database.pragma("foreign_keys") == 1
+
+
+def test_a_file_of_a_newer_version_is_refused_and_left_alone(path: Path) -> None:
+    SqliteLedger(path).close()
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute(
+            "INSERT INTO schema_migration (name, applied) VALUES ('9999_later', '2099-01-01')"
+        )
+    before = path.read_bytes()
+    for opening in (SqliteLedger, read_orders):
+        with pytest.raises(LedgerUnavailable, match=r"newer version .*9999_later"):
+            opening(path)
+    assert path.read_bytes() == before
+
+
+def test_a_migration_that_fails_leaves_no_half_of_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    (scripts / "0001_half.py").write_text(
+        "def up(migrator, db):\n"
+        "    db.execute_sql('CREATE TABLE half (x)')\n"
+        "    db.execute_sql('nonsense')\n"
+    )
+    monkeypatch.setattr("persistence.migrate.MIGRATIONS", scripts)
+    with pytest.raises(LedgerUnavailable, match="nonsense"):
+        open_ledger_database(path)
+    assert schema_of(path) == set()
+
+
+def test_the_scripts_belong_to_a_package_and_so_to_the_wheel() -> None:
+    package = import_module("persistence.migrations")
+    assert Path(str(package.__file__)).parent == MIGRATIONS
+    assert sorted(MIGRATIONS.glob("[0-9]*.py"))
