@@ -5,24 +5,31 @@ exception in an ask, and stops every actor of the process on a BaseException. He
 these becomes one `Exit` notice on the supervisor's control lane.
 """
 
+import threading
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, ClassVar, final
 
 import pykka
 
+from actors.cell import STOPPING
 from actors.context import Context
 from actors.envelope import Envelope
 from actors.inbox import Inbox
+from actors.mailbox import FENCED
 from actors.runtime import CURRENT_ASKER, SPAWNING
 from messages.errors import ActorCrashed, WatchkeeperError
 from messages.lifecycle import ActorState, ExitReason, InjectCrash, InjectHang, Ping
 
-class Reject(WatchkeeperError):
-    """Raised by a handler to answer an ask with an error without dying of it."""
+
+class Reject(WatchkeeperError):  # noqa: N818 - it says what the handler does
+    """Raised by a handler to refuse a message without dying of it.
+
+    Whoever asked gets it; a message that was told becomes a dead letter.
+    """
 
 
-class StuckInHandler(BaseException):
+class StuckInHandler(BaseException):  # noqa: N818
     """How a stepped actor hangs: it leaves its handler and is never scheduled again."""
 
 
@@ -56,7 +63,10 @@ class Actor(pykka.ThreadingActor):
         """Leave things in order, after the last message of an orderly stop."""
 
     def crashed(self) -> None:
-        """Let go of what the next incarnation needs; the state is not to be trusted."""
+        """Let go of what the next incarnation needs; the state is not to be trusted.
+
+        After a failure in any hook, and when a fenced incarnation has come back to itself.
+        """
 
     # ------------------------------------------------------------ sealed
 
@@ -73,23 +83,32 @@ class Actor(pykka.ThreadingActor):
     def on_start(self) -> None:
         """Sealed: use `started`."""
         if self.ctx.runtime.threaded:
+            self._life.thread = threading.current_thread()
             CURRENT_ASKER.set(self._cell.path)
+        if self.ctx.fenced:
+            pykka.ActorRegistry.unregister(self.actor_ref)
+            self.actor_stopped.set()
+            return
         try:
             self.started()
+        except StuckInHandler:
+            return
         except BaseException as error:
-            self._cell.fail(error)
+            self._fail(error)
             self._cell.end_life(self._life, ExitReason.INIT_FAILED, error)
             raise ActorCrashed(f"{self._cell.path} failed to start") from error
-        if not self._life.fenced:
-            if self._cell.state is ActorState.STARTING:
-                self._cell.set_state(ActorState.RUNNING)
-            self._life.ready.set()
+        if self._life.fenced:
+            self._let_go()
+            return
+        if self._cell.state is ActorState.STARTING:
+            self._cell.set_state(ActorState.RUNNING)
+        self._life.ready.set()
 
     @final
     def on_receive(self, message: Any) -> Any:
         """Sealed: use `receive`."""
         if self._life.fenced:
-            return None
+            return self._not_handled()
         cell = self._cell
         envelope = self._inbox.current
         cell.handling_enqueued_ns = envelope.enqueued_ns
@@ -98,16 +117,18 @@ class Actor(pykka.ThreadingActor):
         try:
             handle = self._built_in if type(message) in _BUILT_IN else self.receive
             answer = handle(message)
-        except Reject:
-            cell.handling = None
-            raise
         except StuckInHandler:
+            self._inbox.detach()
             return None
         except BaseException as error:
+            if self.ctx.fenced:
+                return self._let_go()
+            if isinstance(error, Reject):
+                return self._rejected(envelope, error)
             self._poisoned(envelope, error)
             raise ActorCrashed(f"{cell.path} failed on {type(message).__name__}") from error
-        if self._life.fenced:
-            return None
+        if self.ctx.fenced:
+            return self._let_go()
         cell.latency.record(self._now() - begun_ns)
         cell.processed += 1
         cell.handling = None
@@ -116,16 +137,15 @@ class Actor(pykka.ThreadingActor):
     @final
     def on_failure(
         self,
-        exception_type: type[BaseException] | None,
+        exception_type: type[BaseException] | None,  # noqa: ARG002 - Pykka's signature
         exception_value: BaseException | None,
-        traceback: TracebackType | None,
+        traceback: TracebackType | None,  # noqa: ARG002
     ) -> None:
         """Sealed: the supervisor is told."""
-        if isinstance(exception_value, Reject):
-            self._cell.fail(exception_value)
         cause = getattr(exception_value, "__cause__", None) or exception_value
-        with suppress(Exception):
-            self.crashed()
+        if not self._life.fenced:
+            self._cell.handle(STOPPING)
+        self._let_go()
         self._cell.end_life(self._life, ExitReason.CRASHED, cause)
 
     @final
@@ -134,12 +154,37 @@ class Actor(pykka.ThreadingActor):
         if self._life.fenced:
             return
         reason, problem = self.ctx.stop_reason, None
+        self._cell.handle(STOPPING)
         try:
             self.stopping()
+        except StuckInHandler:
+            return
         except BaseException as error:  # noqa: BLE001 - the firewall: it becomes an Exit
-            self._cell.fail(error)
+            self._fail(error)
             reason, problem = ExitReason.CRASHED, error
         self._cell.end_life(self._life, reason, problem)
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._life.fenced:
+            self._cell.fail(error)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        with suppress(BaseException):
+            self.crashed()
+
+    def _not_handled(self) -> None:
+        """Fenced with a message in hand, and perhaps an asker: the next incarnation's."""
+        if self._inbox.current is not FENCED:
+            self._cell.mailbox.hand_on(self._inbox.detach())
+        self._let_go()
+
+    def _rejected(self, envelope: Envelope, error: Reject) -> None:
+        """Tell whoever asked; when nobody did, the message is a dead letter."""
+        self._cell.handling = None
+        if envelope.reply_to is not None:
+            raise error
+        self.ctx.dead_letter(envelope.message, "rejected", str(error))
 
     def _built_in(self, message: Any) -> Any:
         match message:

@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from actors.mailbox import Mailbox
+from actors.mailbox import Mailbox, Timer
 from decisions.histogram import LatencyHistogram
 from messages.ids import ActorPath, Epoch, TimestampNs
 from messages.lifecycle import ActorState, Exit, ExitReason
@@ -17,12 +17,29 @@ class Incarnation:
     `fenced` is set by whoever replaces it; from then on its sends and effects are void.
     """
 
-    __slots__ = ("actor_ref", "epoch", "error", "fenced", "gone", "outcome", "ready", "stuck")
+    __slots__ = (
+        "actor_ref",
+        "epoch",
+        "error",
+        "fenced",
+        "gone",
+        "outcome",
+        "reading",
+        "ready",
+        "stuck",
+        "thread",
+        "timers",
+    )
 
     def __init__(self, epoch: Epoch) -> None:
         self.epoch = epoch
         self.fenced = False
+        self.reading = False
+        """Whether its thread waits in the mailbox."""
         self.actor_ref: Any = None
+        self.thread: threading.Thread | None = None
+        """What it runs on, once it runs; None where actors are stepped."""
+        self.timers: list[Timer] = []
         self.ready = threading.Event()
         """Set when `on_start` returned or failed."""
         self.gone = threading.Event()
@@ -30,6 +47,18 @@ class Incarnation:
         self.stuck = threading.Event()
         self.outcome: ExitReason | None = None
         self.error = ""
+
+    @property
+    def runs_on(self) -> bool:
+        """Whether it may still execute, gone or not."""
+        return self.thread is None or self.thread.is_alive()
+
+
+class Stopping:
+    """What a cell is handling while its actor's `stopping` runs."""
+
+
+STOPPING = Stopping()
 
 
 class Cell:
@@ -65,7 +94,7 @@ class Cell:
         self.restarts = 0
         self.restarts_in_window = 0
         self.restart_limit = 0
-        self.zombies: list[Incarnation] = []
+        self._abandoned: list[Incarnation] = []
         self.last_error = ""
         self.last_traceback = ""
         self.last_error_at_ns: TimestampNs | None = None
@@ -77,15 +106,30 @@ class Cell:
         self.problem = problem
         self.state_since_ns = self.monotonic_ns()
 
+    @property
+    def zombies(self) -> list[Incarnation]:
+        """Incarnations that were given up while they executed, and still may."""
+        self._abandoned = [life for life in self._abandoned if life.runs_on]
+        return self._abandoned
+
+    def abandon(self, life: Incarnation) -> None:
+        """Remember a life that was given up while it executed."""
+        self._abandoned = [*self.zombies, life]
+
     def next_life(self) -> Incarnation:
         """Begin an incarnation: a higher epoch, no timers, the mail that is kept."""
         self.epoch = Epoch(self.epoch + 1)
         self.life = Incarnation(self.epoch)
-        self.mailbox.begin_incarnation()
+        self.mailbox.begin_incarnation(self.life)
         self.handling = None
         self.progress_ns = self.monotonic_ns()
         self.set_state(ActorState.STARTING)
         return self.life
+
+    def handle(self, what: Any) -> None:
+        """Show what is being handled from now on."""
+        self.handling_since_ns = self.monotonic_ns()
+        self.handling = what
 
     def fail(self, error: BaseException) -> None:
         """Remember an error for health."""

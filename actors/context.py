@@ -64,11 +64,12 @@ class Context:
 
     def after(self, delay_ns: int, message: Message) -> None:
         """Deliver `message` to this actor once, after a span."""
-        self.cell.mailbox.set_timer(self.monotonic_ns() + delay_ns, message)
+        self.cell.mailbox.set_timer(self.life, self.monotonic_ns() + delay_ns, message)
 
     def every(self, period_ns: int, message: Message) -> None:
         """Deliver `message` to this actor again and again, first after one period."""
-        self.cell.mailbox.set_timer(self.monotonic_ns() + period_ns, message, period_ns)
+        due_ns = self.monotonic_ns() + period_ns
+        self.cell.mailbox.set_timer(self.life, due_ns, message, period_ns)
 
     def drain(self, kind: type[M], limit: int) -> list[M]:
         """Take more messages of one class that already wait at the head of the queue."""
@@ -85,7 +86,8 @@ class Context:
 
     def progress(self) -> None:
         """Say that useful work was done; health holds the age of the last against a limit."""
-        self.cell.progress_ns = self.cell.monotonic_ns()
+        if not self.life.fenced:
+            self.cell.progress_ns = self.cell.monotonic_ns()
 
     def stop(self, reason: ExitReason = ExitReason.NORMAL) -> None:
         """End this actor after the present message."""

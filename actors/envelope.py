@@ -19,6 +19,12 @@ class Envelope:
         """Whether it became a dead letter because its mailbox closed under it."""
 
 
+class Place(Envelope):
+    """A place in the queue whose message may still change for a newer one."""
+
+    __slots__ = ()
+
+
 class StopRequest(Envelope):
     """Pykka's stop message to one incarnation; void for every later one."""
 

@@ -211,7 +211,8 @@ class ExecutorActor(Actor):
         for entry in entries:
             if entry.state not in (OrderState.CLAIMED, OrderState.NOT_SENT):
                 continue
-            stale = self._too_old(created.get(entry.order_key), now_ns)
+            created_ns = created.get(entry.order_key, entry.decided_at_ns)
+            stale = self._too_old(created_ns, now_ns)
             to = OrderState.REFUSED if stale or self._halt_reason else OrderState.SENT
             why = stale or self._halt_reason
             steps.append(
@@ -230,8 +231,8 @@ class ExecutorActor(Actor):
                 release(after.symbol, after.side, after.quantity, self._risk)
                 self._tell_update(after, ())
 
-    def _too_old(self, created_ns: int | None, now_ns: int) -> str:
-        if self._max_age_ns is None or created_ns is None:
+    def _too_old(self, created_ns: int, now_ns: int) -> str:
+        if self._max_age_ns is None:
             return ""
         if too_old(TimestampNs(created_ns), TimestampNs(now_ns), self._max_age_ns):
             return f"stale: decided {(now_ns - created_ns) / 1e9:.1f} s ago"

@@ -1,9 +1,11 @@
 """What Pykka sees as an actor's inbox: one incarnation's door to the cell's mailbox."""
 
+from contextlib import suppress
+from queue import Full
 from typing import Any
 
 from actors.cell import Incarnation
-from actors.envelope import Envelope
+from actors.envelope import Envelope, StopRequest
 from actors.mailbox import FENCED, Mailbox
 
 
@@ -25,16 +27,32 @@ class Inbox:
 
     def put(self, envelope: Any) -> None:
         """Take what Pykka's own refs send; only its stop request ever comes this way."""
-        stop = Envelope(envelope.message, envelope.reply_to, 0)
-        self._mailbox.put_stop(stop, drain=self.drain_on_stop)
+        request = StopRequest(envelope.message, envelope.reply_to, self._life)
+        self._mailbox.put_stop(request, drain=self.drain_on_stop)
 
     def get(self) -> Envelope:
         """Wait for the next message (threads) or give the granted one (steps)."""
         if self.stepped:
             return self._step()
+        self._life.reading = True
         envelope = self._mailbox.take(self._life)
+        self._life.reading = False
         self.current = envelope
         return envelope
+
+    def detach(self) -> Envelope:
+        """Take the message in hand, with its asker, away from Pykka, which would answer it."""
+        held = self.current
+        self.current = Envelope(held.message, held.reply_to, held.enqueued_ns)
+        held.reply_to = None
+        return self.current
+
+    def fail(self, error: Exception) -> None:
+        """Answer whoever asked the message in hand: its incarnation was given up."""
+        reply_to, self.current.reply_to = self.current.reply_to, None
+        if reply_to is not None:
+            with suppress(Full):  # it answered at the last moment
+                reply_to.set_exception((type(error), error, None))
 
     def _step(self) -> Envelope:
         if self.grant <= 0:

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from actors.dead_letters import DeadLetter, DeadLetters
-from actors.envelope import Envelope, StopRequest
+from actors.envelope import Envelope, Place, StopRequest
 from messages.base import Message, OnRestart, Overflow
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
 
@@ -52,8 +52,6 @@ WAKE = Envelope(None, None, 0)
 
 FENCED = Envelope(None, None, 0)
 """What a replaced reader is given instead of a message."""
-
-_REPLACEABLE = frozenset({Overflow.DROP_OLDEST, Overflow.CONFLATE})
 
 
 class Mailbox:
@@ -102,19 +100,20 @@ class Mailbox:
         if self.closed:
             return self._refuse(message, reply_to, self.closed)
         policy = message.delivery
+        overflow = policy.overflow
         envelope = Envelope(message, reply_to, self._now())
         if policy.control:
             self._control.append(envelope)
             self.wake()
-        elif policy.overflow in _REPLACEABLE and reply_to is None:
-            self._put_replaceable(envelope)
-        else:
+        elif overflow is Overflow.REJECT or overflow is Overflow.GROW or reply_to is not None:
             depth = self._user.qsize() + len(self._front) - self._woken
-            if depth >= self.capacity and policy.overflow is not Overflow.GROW:
+            if depth >= self.capacity and overflow is not Overflow.GROW:
                 return self._refuse(message, reply_to, "full")
             if depth >= self.high_water:
                 self.high_water = depth + 1
             self._user.put(envelope)
+        else:
+            self._put_replaceable(message)
         if self.closed:
             self._bury(self.closed)
         return not envelope.buried
@@ -133,19 +132,19 @@ class Mailbox:
             self._woken = True
             self._user.put(WAKE)
 
-    def _put_replaceable(self, envelope: Envelope) -> None:
-        message = envelope.message
+    def _put_replaceable(self, message: Message) -> None:
+        place = Place(message, None, self._now())
         with self._lock:
             if message.delivery.overflow is Overflow.CONFLATE:
                 key = (type(message), message.conflation_key())
                 waiting = self._conflated.get(key)
                 if waiting is not None:
-                    waiting.message, waiting.enqueued_ns = message, envelope.enqueued_ns
+                    waiting.message, waiting.enqueued_ns = message, place.enqueued_ns
                     return
-                self._conflated[key] = envelope
-            elif self._make_room(message, envelope.enqueued_ns):
+                self._conflated[key] = place
+            elif self._make_room(message, place.enqueued_ns):
                 return
-            self._user.put(envelope)
+            self._user.put(place)
             self.high_water = max(self.high_water, self._user.qsize() + len(self._front))
 
     def _make_room(self, message: Message, now_ns: int) -> bool:
@@ -215,17 +214,17 @@ class Mailbox:
         if envelope is WAKE:
             self._woken = False
             if reader.fenced:
-                self.wake()
+                self.wake()  # it was perhaps meant for the next reader
             return None
         if reader.fenced:
             if envelope is not FENCED:
                 self.hand_on(envelope)
             return FENCED
-        if isinstance(envelope, StopRequest):
-            return envelope if envelope.reader is reader else None
-        policy = envelope.message.delivery
-        if policy.overflow in _REPLACEABLE and not policy.control and envelope.reply_to is None:
+        if type(envelope) is not Envelope:
+            if isinstance(envelope, StopRequest):
+                return envelope if envelope.reader is reader else None
             self._fill(envelope)
+        policy = envelope.message.delivery
         if policy.ttl_ms is not None and self.ttl_enforced:
             age_ns = self._now() - envelope.enqueued_ns
             if age_ns > policy.ttl_ms * NS_PER_MS:
@@ -285,10 +284,8 @@ class Mailbox:
         """When the earliest timer fires, on the monotonic clock."""
         return self._timers[0][0] if self._timers else None
 
-    def _pop_timer(self, reader: Reader, now: int) -> Envelope | None:
+    def _pop_timer(self, reader: Reader, now: int) -> Envelope:
         due_ns, _, message, every_ns = heapq.heappop(reader.timers)
-        if reader.fenced:
-            return FENCED
         if every_ns:
             self.set_timer(reader, max(due_ns + every_ns, now), message, every_ns)
         return Envelope(message, None, due_ns)
@@ -317,7 +314,8 @@ class Mailbox:
         self._timers = reader.timers
         waiting = [self._front.popleft() for _ in range(len(self._front))]
         with suppress(Empty):
-            waiting.extend(self._user.get(False) for _ in range(self._user.qsize()))
+            for _ in range(self._user.qsize()):
+                waiting.append(self._user.get(False))
         for envelope in waiting:
             if envelope is WAKE:
                 self._woken = False
@@ -351,8 +349,7 @@ class Mailbox:
                         self._dead_as(envelope, why)
 
     def _dead_as(self, envelope: Envelope, why: str) -> None:
-        policy = envelope.message.delivery
-        if policy.overflow in _REPLACEABLE and not policy.control and envelope.reply_to is None:
+        if isinstance(envelope, Place):
             self._fill(envelope)
         envelope.buried = True
         self._dead(envelope.message, envelope.reply_to, why)

@@ -6,6 +6,7 @@ again what it had not finished. Where it stands outlives its incarnations in a `
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from itertools import islice
 from typing import Any
 
@@ -36,6 +37,18 @@ class FeedMemory(msgspec.Struct, kw_only=True):
     started_ns: int = 0
 
 
+class FeedKept:
+    """Holds what the next incarnation of a feed inherits."""
+
+    def __init__(self, memory: FeedMemory) -> None:
+        self.memory = memory
+
+    def inherit(self) -> FeedMemory:
+        """Give a copy for the next incarnation; an abandoned one may still change the old."""
+        self.memory = deepcopy(self.memory)
+        return self.memory
+
+
 class MarketFeedActor(Actor):
     """`speed` 0 is as fast as the slowest follower; `max_events` 0 is all there is."""
 
@@ -44,7 +57,7 @@ class MarketFeedActor(Actor):
         *,
         open_source: Callable[[], MarketSource],
         followers: "Sequence[Address[MarketBatch]]",
-        memory: FeedMemory,
+        kept: FeedKept,
         metrics: "Address[FeedReport | FeedGap | FeedEnded]",
         speed: float = 0,
         batch: int = 256,
@@ -53,7 +66,7 @@ class MarketFeedActor(Actor):
         super().__init__()
         self._open_source = open_source
         self._followers = {address.path: address for address in followers}
-        self._memory, self._flow = memory, memory.flow
+        self._kept = kept
         self._metrics = metrics
         self._speed, self._batch = speed, batch if speed == 0 else 1
         self._max_events = max_events
@@ -66,6 +79,8 @@ class MarketFeedActor(Actor):
 
     def started(self) -> None:
         """Open the source where the slowest follower stands."""
+        self._memory = self._kept.inherit()
+        self._flow = self._memory.flow
         self._source = self._open_source()
         self._go_to(self._flow.floor or 0)
         for path in self._followers:

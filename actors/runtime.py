@@ -1,6 +1,7 @@
 """What a runtime offers, and the half of it that threads and steps share."""
 
 import random
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import contextmanager
@@ -12,9 +13,11 @@ import pykka
 from actors.address import Address
 from actors.cell import Cell, Incarnation
 from actors.clock import Clock
-from actors.dead_letters import DeadLetters
+from actors.dead_letters import DeadLetter, DeadLetters
 from actors.mailbox import Mailbox, Queue
 from actors.waits import WaitGraph
+from messages.base import Message
+from messages.errors import ActorCrashed, ActorUnavailable
 from messages.ids import NS_PER_S, ActorPath
 from messages.lifecycle import ActorState, ExitReason
 
@@ -47,6 +50,8 @@ class Runtime(ABC):
         self.dead_letters = DeadLetters()
         self.cells: dict[ActorPath, Cell] = {}
         self.waits = WaitGraph()
+        self._lives = threading.RLock()
+        """Held while a life begins or is fenced, so that no fenced supervisor begins one."""
 
     # ------------------------------------------------------------ cells
 
@@ -58,7 +63,7 @@ class Runtime(ABC):
             now_ns = self.clock.monotonic_ns
             mailbox = Mailbox(name, 1024, self.dead_letters, now_ns, self._queue(name))
             mailbox.ttl_enforced = self.ttl_enforced
-            found = self.cells[name] = Cell(name, mailbox, now_ns, self.clock.utc_ns)
+            found = self.cells.setdefault(name, Cell(name, mailbox, now_ns, self.clock.utc_ns))
         return found
 
     def populate(
@@ -81,13 +86,23 @@ class Runtime(ABC):
 
     # ------------------------------------------------------------ life
 
-    def start(self, cell: Cell, timeout_ns: int = 10 * NS_PER_S) -> Started:
+    def start(
+        self, cell: Cell, timeout_ns: int = 10 * NS_PER_S, owner: Incarnation | None = None
+    ) -> Started:
         """Begin an incarnation and wait until its `started` returned.
 
-        Never raises: a constructor or a hook that fails is a `problem`.
+        A constructor or a hook that fails is a `problem`, never an exception.
+
+        Raises:
+            ActorUnavailable: `owner`, the supervisor's incarnation that asks, was replaced.
         """
-        cell.mailbox.reopen()
-        life = cell.next_life()
+        with self._lives:
+            if owner is not None and owner.fenced:
+                raise ActorUnavailable(f"{cell.path} belongs to a newer supervisor now")
+            if cell.life is not None and not cell.life.gone.is_set():
+                self.fence(cell)
+            cell.mailbox.reopen()
+            life = cell.next_life()
         try:
             with self._spawning(cell, life):
                 self._launch(cell, life)
@@ -116,23 +131,46 @@ class Runtime(ABC):
         self.fence(cell)
         return ExitReason.KILLED
 
-    def fence(self, cell: Cell) -> None:
-        """Abandon the incarnation: a Python thread cannot be killed, but it can be ignored."""
-        life = cell.life
-        if life is None:
-            return
-        life.fenced = True
+    def fence(self, cell: Cell, why: str = "killed", detail: str = "") -> None:
+        """Abandon the incarnation: a Python thread cannot be killed, but it can be ignored.
+
+        What it was handling is a dead letter, `why`. If it is a supervisor, its children go
+        with it: nobody would look after them.
+        """
+        with self._lives:
+            life = cell.life
+            if life is None or life.fenced:
+                return
+            life.fenced = True
         life.outcome = life.outcome or ExitReason.KILLED
+        busy = cell.handling is not None or life.stuck.is_set() or not life.ready.is_set()
+        if busy and not life.gone.is_set():
+            cell.abandon(life)
+        if isinstance(cell.handling, Message):
+            letter = DeadLetter(cell.path, cell.handling, why, detail, self.clock.monotonic_ns())
+            self.dead_letters.add(letter)
         if life.actor_ref is not None:
             pykka.ActorRegistry.unregister(life.actor_ref)
             life.actor_ref.actor_stopped.set()
-        if not life.gone.is_set() and cell.handling is not None:
-            cell.zombies.append(life)
+            life.actor_ref.actor_inbox.fail(ActorCrashed(f"{cell.path} was given up: {why}"))
+        self.waits.end(cell.path)
         self._release(cell, life)
         life.gone.set()
         life.ready.set()
         cell.handling = None
         cell.set_state(ActorState.STOPPED, cell.problem)
+        for child in reversed(self.below(cell)):
+            self.fence(child)
+
+    def below(self, cell: Cell) -> list[Cell]:
+        """The cells whose supervisor is `cell`, in the order in which they were made."""
+        return [other for other in list(self.cells.values()) if other.supervisor is cell.mailbox]
+
+    def close(self, cell: Cell, why: str) -> None:
+        """Refuse mail to a cell that will not come back by itself, and to all below it."""
+        cell.mailbox.close(why)
+        for child in self.below(cell):
+            self.close(child, why)
 
     @contextmanager
     def _spawning(self, cell: Cell, life: Incarnation) -> "Iterator[None]":
@@ -191,3 +229,8 @@ def describe(life: Incarnation) -> Started:
     if life.outcome is ExitReason.INIT_FAILED:
         return Started(life.error or "failed to start", life.outcome)
     return Started("", life.outcome)
+
+
+def too_slow(timeout_ns: int) -> Started:
+    """Say that a start was given up."""
+    return Started(f"did not start within {timeout_ns / NS_PER_S:g} s", ExitReason.INIT_FAILED)

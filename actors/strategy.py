@@ -13,14 +13,21 @@ from messages.orders import OrderIntent, OrderUpdate
 Accepts = MarketBatch | Candle | Trade | Tick | OrderUpdate
 
 
+class Kept:
+    """Holds what the next incarnation of a strategy inherits."""
+
+    def __init__(self, memory: StrategyMemory) -> None:
+        self.memory = memory
+
+
 class StrategyActor(Actor):
-    """`build` makes a fresh strategy for each incarnation; `memory` is what they share."""
+    """`build` makes a fresh strategy for each incarnation; `kept` is what they inherit."""
 
     def __init__(
         self,
         *,
         build: Callable[[], StrategyLike],
-        memory: StrategyMemory,
+        kept: Kept,
         account: AccountId,
         strategy_id: StrategyId,
         symbol: Symbol,
@@ -29,13 +36,14 @@ class StrategyActor(Actor):
     ) -> None:
         super().__init__()
         self._identity = (account, strategy_id, symbol)
-        self._build, self._memory = build, memory
+        self._build, self._kept = build, kept
         self._executor, self._feeds = executor, feeds
         self._run: StrategyRun | None = None
 
     def started(self) -> None:
         """Make the strategy and show it the events before now; they decide nothing."""
-        self._run = StrategyRun(self._build, self._memory, *self._identity)
+        memory = self._kept.memory = self._kept.memory.inherited()
+        self._run = StrategyRun(self._build, memory, *self._identity)
         self._run.warm_up()
 
     def receive(self, message: Any) -> None:
@@ -46,7 +54,7 @@ class StrategyActor(Actor):
             case MarketBatch():
                 for intent in run.take_batch(message, self.ctx.utc_ns):
                     self.ctx.tell(self._executor, intent)
-                self._acknowledge(message)
+                self._acknowledge(message, run.memory.next_index)
             case Candle() | Trade() | Tick():
                 for intent in run.take(message, self.ctx.utc_ns()):
                     self.ctx.tell(self._executor, intent)
@@ -54,8 +62,8 @@ class StrategyActor(Actor):
                 run.update(message)
         self.ctx.progress()
 
-    def _acknowledge(self, batch: MarketBatch) -> None:
+    def _acknowledge(self, batch: MarketBatch, next_index: int) -> None:
         feed = self._feeds.get(batch.feed)
         if feed is not None:
-            ack = MarketAck(follower=self.ctx.path, next_index=self._memory.next_index)
+            ack = MarketAck(follower=self.ctx.path, next_index=next_index)
             self.ctx.tell(feed, ack)

@@ -11,11 +11,10 @@ import pykka
 from actors.address import Address
 from actors.cell import Cell, Incarnation
 from actors.clock import SystemClock
-from actors.mailbox import WAKE, Queue
-from actors.runtime import CURRENT_ASKER, Job, Runtime, Started, describe
+from actors.mailbox import Queue
+from actors.runtime import CURRENT_ASKER, Job, Runtime, Started, describe, too_slow
 from messages.errors import AskTimeout
 from messages.ids import NS_PER_S, ActorPath
-from messages.lifecycle import ExitReason
 
 SWITCH_INTERVAL_S = 50e-6
 """One busy thread moves tick-to-order from 0.5 to 55 ms at Python's default of 5 ms."""
@@ -45,14 +44,18 @@ class ThreadRuntime(Runtime):
         if life.ready.wait(timeout_ns / NS_PER_S):
             return describe(life)
         self.fence(cell)
-        return Started(f"did not start within {timeout_ns // NS_PER_S} s", ExitReason.INIT_FAILED)
+        return too_slow(timeout_ns)
 
     def _await_gone(self, cell: Cell, life: Incarnation, timeout_ns: int | None) -> bool:
         return life.gone.wait(None if timeout_ns is None else timeout_ns / NS_PER_S)
 
     def _release(self, cell: Cell, life: Incarnation) -> None:
         life.stuck.set()
-        cell.mailbox.put_stop(WAKE, drain=True)
+        cell.mailbox.wake()
+        for _ in range(1000):  # until it is out of the mailbox, which the next one will read
+            if not life.reading:
+                return
+            life.gone.wait(0.001)
 
     def ask(self, address: Address[Any], message: Any, timeout_ns: int = NS_PER_S) -> Any:
         """See `Runtime.ask`."""

@@ -81,6 +81,12 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     last_ts: TimestampNs = TimestampNs(-1)
     decided_at_last_ts: int = 0
     """How many decisions the moment `last_ts` has had: the next one's ordinal."""
+    deciding: MarketEvent | None = None
+    """The event that the strategy is being shown; still here after a hang."""
+
+    def inherited(self) -> "StrategyMemory":
+        """Give a copy for the next incarnation; an abandoned one may still change the old."""
+        return msgspec.structs.replace(self, recent=self.recent.copy())
 
 
 def new_memory(warmup_events: int) -> StrategyMemory:
@@ -113,9 +119,13 @@ class StrategyRun:
     def warm_up(self) -> None:
         """Show a fresh strategy the events before now; what it decides is thrown away.
 
-        An event that it raises on is forgotten, and the strategy is begun once more.
+        An event that it raises on is forgotten, and the strategy is begun once more. One
+        that it hung on is not tried again at all.
         """
         events = self.memory.recent
+        hung_on, self.memory.deciding = self.memory.deciding, None
+        if hung_on is not None and events and events[-1] is hung_on:
+            events.pop()
         while True:
             self._strategy = self._build()
             poison = self._first_refused(events)
@@ -170,7 +180,11 @@ class StrategyRun:
         if event.ts_event_ns != memory.last_ts:
             memory.last_ts = event.ts_event_ns
             memory.decided_at_last_ts = 0
-        return self._show(event)
+        memory.deciding = event
+        try:
+            return self._show(event)
+        finally:
+            memory.deciding = None
 
     def _show(self, event: MarketEvent) -> Sequence[DecisionLike]:
         if isinstance(event, Candle):

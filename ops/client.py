@@ -16,7 +16,7 @@ _LARGEST_REPLY = 64 * 1024 * 1024
 _CHUNK = 65_536
 
 
-class NoAnswer(Exception):
+class NoAnswer(ConnectionError):
     """The process did not answer; the text says what is known. `gone`: nobody listens there."""
 
     def __init__(self, sentence: str, *, gone: bool) -> None:
@@ -54,7 +54,7 @@ def short_address(path: Path) -> Iterator[str]:
     if len(os.fsencode(path)) <= _LONGEST_ADDRESS:
         yield str(path)
         return
-    with tempfile.TemporaryDirectory(prefix="wk-", dir="/tmp") as place:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="wk-", dir="/tmp") as place:
         link = Path(place) / "d"  # TMPDIR may itself be long
         link.symlink_to(path.parent.absolute())
         yield str(link / path.name)

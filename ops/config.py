@@ -104,5 +104,5 @@ def _with_overrides(document: dict[str, Any], overrides: Mapping[str, object]) -
         for name in tables:
             table[name] = dict(table[name]) if isinstance(table.get(name), dict) else {}
             table = table[name]
-        table[key] = value
+        table[key] = str(value) if isinstance(value, Path) else value
     return changed

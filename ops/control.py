@@ -47,7 +47,7 @@ class ControlServer:
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._closing = False
         self._inode = 0
-        self._listener: socket.socket | None = None
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._thread = threading.Thread(target=self._run, name="control", daemon=True)
 
     def start(self) -> Self:
@@ -56,7 +56,7 @@ class ControlServer:
         Raises:
             OSError: the socket cannot be made; nothing runs.
         """
-        self._listener = self._listen()
+        self._listen()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
         self._thread.start()
@@ -79,25 +79,23 @@ class ControlServer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _listen(self) -> socket.socket:
+    def _listen(self) -> None:
         # Made under another name and moved into place: at its own name it is never open to
         # others, never deaf, and never absent.
         new = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         new.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             with short_address(new) as address:
-                listener.bind(address)
+                self._listener.bind(address)
             new.chmod(0o600)
-            listener.listen(_BACKLOG)
-            listener.setblocking(False)
+            self._listener.listen(_BACKLOG)
+            self._listener.settimeout(0)
             self._inode = new.stat().st_ino
             new.replace(self._path)
         except BaseException:
-            listener.close()
+            self._release()
             new.unlink(missing_ok=True)
             raise
-        return listener
 
     def _run(self) -> None:
         while not self._closing:
@@ -110,7 +108,6 @@ class ControlServer:
         self._release()
 
     def _accept(self) -> None:
-        assert self._listener is not None, "only a started server has a thread"
         try:
             peer, _ = self._listener.accept()
         except OSError:
@@ -119,13 +116,13 @@ class ControlServer:
             return
         if len(self._connections) >= _MOST_CONNECTIONS:
             self._drop(next(iter(self._connections.values())))
-        peer.setblocking(False)
+        peer.settimeout(0)
         self._connections[peer] = _Connection(peer, time.monotonic() + self._patience_s)
         self._selector.register(peer, selectors.EVENT_READ)
 
     def _advance(self, connection: "_Connection") -> None:
         try:
-            if connection.reply is None:
+            if not connection.reply:
                 line = connection.request_line()
                 if line is None:
                     return
@@ -168,8 +165,7 @@ class ControlServer:
             self._drop(connection)
         self._selector.close()
         for each in (self._listener, self._wake_reader, self._wake_writer):
-            if each is not None:
-                each.close()
+            each.close()
 
 
 class _Connection:
@@ -178,7 +174,7 @@ class _Connection:
     def __init__(self, peer: socket.socket, deadline: float) -> None:
         self.peer = peer
         self.deadline = deadline
-        self.reply: memoryview | None = None
+        self.reply = memoryview(b"")
         self._request = bytearray()
 
     def request_line(self) -> bytes | None:
@@ -198,7 +194,6 @@ class _Connection:
 
     def send_some(self) -> bool:
         """Whether all of the reply is sent now."""
-        assert self.reply is not None, "a reply is sent after there is one"
         self.reply = self.reply[self.peer.send(self.reply) :]
         return not self.reply
 

@@ -23,7 +23,7 @@ class StartOptions:
     def overrides(self) -> dict[str, object]:
         """Give what goes over the file, in the form that `ops.config.load` takes."""
         asked = {
-            "run_dir": None if self.run_dir is None else str(self.run_dir),
+            "run_dir": self.run_dir,
             "idempotency.backend": self.idempotency_backend,
             "metrics.enabled": self.metrics_enabled,
             "feed.speed": self.speed,

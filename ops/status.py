@@ -29,9 +29,9 @@ class StatusWriter:
     ) -> None:
         self.problem = ""
         self._path = path
+        self._now_ns = now_ns
         self._snapshot = snapshot
         self._interval_s = interval_s
-        self._now_ns = now_ns
         self._last: Snapshot = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="status", daemon=True)
@@ -43,7 +43,7 @@ class StatusWriter:
         return self
 
     def close(self, reason: str, exit_code: int) -> None:
-        """Write the last one: this process ended by itself, and why."""
+        """Write the last one: this process ended by itself, which tells it from a kill."""
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -56,7 +56,9 @@ class StatusWriter:
             self._last = dict(self._snapshot())
         except Exception as error:  # noqa: BLE001  it reads the state of whatever is failing
             self.problem = f"{type(error).__name__}: {error}"
-        content = json.dumps({**self._last, "ended": ended}, default=str, sort_keys=True)
+        if ended is not None:
+            self._last["ended"] = ended
+        content = json.dumps(self._last, default=str, sort_keys=True)
         try:
             atomic_write(self._path, content.encode() + b"\n")
         except OSError as error:

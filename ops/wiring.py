@@ -13,10 +13,10 @@ from actors.children import ChildSpec, SupervisorSpec
 from actors.cell import Cell
 from actors.executor import WORKER, ExecutorActor
 from actors.gateway import Gateway
-from actors.market_feed import FeedMemory, MarketFeedActor
+from actors.market_feed import FeedKept, FeedMemory, MarketFeedActor
 from actors.metrics import MetricsActor
 from actors.runtime import Runtime
-from actors.strategy import StrategyActor
+from actors.strategy import Kept, StrategyActor
 from actors.supervisor import Supervisor
 from decisions.market_feed import FlowControl
 from decisions.metrics import MetricsFold
@@ -214,7 +214,7 @@ def _strategy(
         actor_class=StrategyActor,
         arguments={
             "build": make,
-            "memory": new_memory(make().warmup_events),
+            "kept": Kept(new_memory(make().warmup_events)),
             "account": ACCOUNT,
             "strategy_id": StrategyId(settings.id),
             "symbol": symbol,
@@ -242,7 +242,7 @@ def _feeds(
         arguments={
             "open_source": partial(_source, config),
             "followers": followers,
-            "memory": FeedMemory(flow=flow),
+            "kept": FeedKept(FeedMemory(flow=flow)),
             "metrics": metrics,
             "speed": config.feed.speed,
             "batch": config.feed.batch,

@@ -85,7 +85,18 @@ def ledger_errors(path: Path) -> Iterator[None]:
     except sqlite3.IntegrityError as error:
         raise LedgerConflict(f"{path} refused a row: {error}") from error
     except (PeeweeException, sqlite3.Error) as error:
-        raise LedgerUnavailable(f"the ledger {path} cannot be used: {error}") from error
+        first = _first_cause(error)
+        raise LedgerUnavailable(f"the ledger {path} cannot be used: {first}") from first
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """Find what went wrong first.
+
+    SQLite ends a transaction on a full disk by itself, and then peewee's rollback fails too.
+    """
+    while isinstance(error.__context__, (PeeweeException, sqlite3.Error)):
+        error = error.__context__
+    return error
 
 
 @contextmanager

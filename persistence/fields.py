@@ -5,7 +5,7 @@ from decimal import Decimal
 from peewee import Field
 
 
-class DecimalText(Field[Decimal]):
+class DecimalText(Field):
     """A Decimal as the text Python writes for it: every digit, and the exponent, come back.
 
     SQL compares and adds such a column as text, so sort and sum in Python.

@@ -11,6 +11,8 @@ from messages.orders import Fill
 from messages.values import OrderState
 from persistence.entries import LedgerEntry, Step
 
+_NEVER_THERE = {OrderState.NOT_SENT, OrderState.REFUSED}
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One step that an order took, and how we know. `from_state` is None on the claim."""
@@ -88,6 +90,11 @@ def _check(entry: LedgerEntry, step: Step, *, grows: bool) -> None:
         raise IllegalTransition(
             f"order {entry.order_key}: a partial fill must fill more than the"
             f" {entry.filled_quantity} that are known"
+        )
+    filled = step.filled_quantity or entry.filled_quantity
+    if step.to in _NEVER_THERE and filled:
+        raise IllegalTransition(
+            f"order {entry.order_key}: {step.to} is disproved by the {filled} that are filled"
         )
 
 

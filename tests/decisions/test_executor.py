@@ -236,7 +236,9 @@ def test_an_order_that_is_surely_absent_was_not_sent(before: OrderState) -> None
     assert settle(Row(before), lookup(None)) == (S.NOT_SENT,)
 
 
-@pytest.mark.parametrize("before", [S.ACCEPTED, S.PARTIALLY_FILLED, S.NOT_SENT, *FINAL_STATES])
+@pytest.mark.parametrize(
+    "before", [S.ACCEPTED, S.PARTIALLY_FILLED, S.NOT_SENT, *sorted(FINAL_STATES)]
+)
 def test_absence_proves_nothing_new_about_an_order_that_was_answered_for(
     before: OrderState,
 ) -> None:

@@ -67,8 +67,13 @@ def make_claim(number: int = 0, *, refused: str | None = None, **changes: Any) -
 
 def make_step(number: int, to: OrderState, filled: str | None = None, **more: Any) -> Step:
     quantity = None if filled is None else Decimal(filled)
-    fields: dict[str, Any] = {"reason": "because", "evidence": "test", "filled_quantity": quantity}
-    return Step(key_of(number), to, TimestampNs(T0 + 1), **fields | more)
+    fields: dict[str, Any] = {
+        "at_ns": T0 + 1,
+        "reason": "because",
+        "evidence": "test",
+        "filled_quantity": quantity,
+    }
+    return Step(order_key=key_of(number), to=to, **fields | more)
 
 
 def make_fill(trade_id: str, quantity: str = "0.5") -> Fill:

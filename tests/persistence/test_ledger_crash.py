@@ -87,6 +87,7 @@ print(won)
 """
 
 
+@pytest.mark.slow
 def test_two_processes_cannot_both_claim_one_key(child: Start, path: Path) -> None:
     SqliteLedger(path).close()
     racers = [child(_RACE) for _ in range(3)]

@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -52,6 +53,7 @@ def assert_legal(path: Path, entry: LedgerEntry) -> None:
         assert after.to_state in LEGAL_TRANSITIONS[before.to_state]
 
 
+@pytest.mark.slow
 @settings(
     max_examples=60,
     deadline=None,

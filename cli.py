@@ -1,0 +1,250 @@
+"""Arguments, exit codes, output. A command's code is imported when it runs, not before.
+
+`--help` and `health` are run by hand in a hurry and by probes every few seconds, so this
+module and the path of `health` import the standard library only.
+"""
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NO_PROCESS, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    try:
+        arguments = _parser().parse_args(argv)
+        code: int = arguments.command(arguments)
+        sys.stdout.flush()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else EXIT_USAGE
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader has seen enough. Python would complain again when it closes stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except Exception as error:
+        sentences = _sentences(error)
+        if not sentences:
+            raise
+        for sentence in sentences:
+            print(f"watchkeeper: {sentence}", file=sys.stderr)
+        return EXIT_USAGE
+    return code
+
+
+def _sentences(error: Exception) -> list[str]:
+    """Say what the user can do something about; nothing for a bug, which keeps its traceback."""
+    from messages.errors import ConfigError, WatchkeeperError
+
+    if isinstance(error, ConfigError):
+        return error.problems
+    if isinstance(error, WatchkeeperError):
+        return [str(error)]
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return [f"{error.filename}: {error.strerror.lower()}"]
+    return []
+
+
+def _start(arguments: argparse.Namespace) -> int:
+    from ops.options import StartOptions
+    from ops.process import run_bot
+
+    options = StartOptions(
+        config_path=arguments.config,
+        run_dir=arguments.run_dir,
+        duration_s=arguments.duration,
+        max_events=arguments.max_events,
+        idempotency_backend=arguments.idempotency_backend,
+        metrics_enabled=arguments.metrics_enabled,
+        chaos=arguments.chaos,
+        json_lines=arguments.json,
+        speed=arguments.speed,
+    )
+    return run_bot(options)
+
+
+def _health(arguments: argparse.Namespace) -> int:
+    from ops.health import HealthOptions, health
+
+    run_dir = _run_dir(arguments)
+    if run_dir is None:
+        return EXIT_FAILED if arguments.probe else EXIT_NO_PROCESS
+    options = HealthOptions(
+        run_dir=run_dir,
+        as_json=arguments.json,
+        watch_s=arguments.watch,
+        probe=arguments.probe,
+        stacks=arguments.stacks,
+        timeout_s=arguments.timeout,
+    )
+    return health(options)
+
+
+def _stop(arguments: argparse.Namespace) -> int:
+    from ops.stop import stop
+
+    run_dir = _run_dir(arguments)
+    return EXIT_NO_PROCESS if run_dir is None else stop(run_dir, arguments.timeout)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from ops.config import effective_toml, load
+    from strategies import check_params
+
+    sys.stdout.write(effective_toml(load(arguments.config, {}, check_params)))
+    return EXIT_OK
+
+
+def _orders(arguments: argparse.Namespace) -> int:
+    from ops.orders import orders
+
+    run_dir = _run_dir(arguments)
+    if run_dir is None:
+        return EXIT_USAGE
+    return orders(run_dir, as_json=arguments.json, venue=arguments.venue)
+
+
+def _run_dir(arguments: argparse.Namespace) -> Path | None:
+    """Give the run directory that was named, or the newest; None after saying there is none."""
+    from ops.run_files import find_latest
+
+    run_dir: Path | None = arguments.run_dir or find_latest()
+    if run_dir is None:
+        print("watchkeeper: there is no run in ./runs; name one with --run-dir", file=sys.stderr)
+    return run_dir
+
+
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for: importlib.metadata takes a while."""
+
+    def __call__(self, *_: object, **__: object) -> None:
+        """Print it and end."""
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"watchkeeper {version('watchkeeper')}")
+        except PackageNotFoundError:
+            print("watchkeeper (a checkout, not installed)")
+        raise SystemExit(EXIT_OK)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="watchkeeper",
+        description="At most one order per decision, settled by evidence.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_start(commands)
+    _add_health(commands)
+    _add_stop(commands)
+    _add_check(commands)
+    _add_orders(commands)
+    return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, summary: str
+) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+
+
+def _add_start(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    start = _command(commands, "start", "run the bot; without CONFIG, a demo that needs no network")
+    start.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="a TOML file")
+    _add_run_dir(start, "where its files go (default: runs/NAME)")
+    start.add_argument("--duration", type=_positive, metavar="SECONDS", help="stop after this time")
+    start.add_argument("--max-events", type=_count, metavar="N", help="stop after N market events")
+    start.add_argument("--speed", type=_not_negative, metavar="X", help="0 as fast as possible")
+    start.add_argument("--idempotency-backend", choices=("sqlite", "memory"))
+    metrics = start.add_mutually_exclusive_group()
+    for flag, value in (("--enable-metrics", True), ("--disable-metrics", False)):
+        metrics.add_argument(
+            flag, dest="metrics_enabled", action="store_const", const=value, help="over the file's"
+        )
+    start.add_argument(
+        "--no-chaos", dest="chaos", action="store_false", help="let the demo crash nothing"
+    )
+    start.add_argument("--json", action="store_true", help="write JSON lines, also on a terminal")
+    start.set_defaults(command=_start)
+
+
+def _add_health(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "show how a run is: 0 fine, 1 warning, 2 critical, 3 no such process"
+    health = _command(commands, "health", summary)
+    _add_run_dir(health)
+    health.add_argument("--json", action="store_true", help="the snapshot, one JSON object")
+    health.add_argument(
+        "--watch", type=_positive, nargs="?", const=2.0, metavar="SECONDS", help="again and again"
+    )
+    health.add_argument("--probe", choices=("live", "ready", "startup"), help="exit 0 or 1")
+    health.add_argument("--stacks", action="store_true", help="and what every thread is doing")
+    health.add_argument("--timeout", type=_positive, default=2.0, metavar="SECONDS")
+    health.set_defaults(command=_health)
+
+
+def _add_stop(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    stop = _command(commands, "stop", "ask a run to end in order, and wait until it is gone")
+    _add_run_dir(stop)
+    stop.add_argument("--timeout", type=_positive, default=30.0, metavar="SECONDS")
+    stop.set_defaults(command=_stop)
+
+
+def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "print the effective config, or every mistake in it (exit 2)"
+    check = _command(commands, "check", summary)
+    check.add_argument("config", type=Path, metavar="CONFIG")
+    check.set_defaults(command=_check)
+
+
+def _add_orders(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    orders = _command(commands, "orders", "list the orders of a run")
+    _add_run_dir(orders)
+    orders.add_argument("--json", action="store_true", help="one JSON object a line")
+    orders.add_argument("--venue", action="store_true", help="as the paper venue has them")
+    orders.set_defaults(command=_orders)
+
+
+def _add_run_dir(
+    command: argparse.ArgumentParser, text: str = "default: the newest in runs/"
+) -> None:
+    command.add_argument("--run-dir", type=Path, metavar="DIR", help=text)
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return number
+
+
+def _positive(text: str) -> float:
+    if (number := _number(text)) <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
+    return number
+
+
+def _not_negative(text: str) -> float:
+    if (number := _number(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return number
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,153 @@
+"""The `health` command: ask the process, or read what it left. Standard library only.
+
+It must answer in the moment everything else is broken, and as a probe every few seconds.
+Exit codes are Nagios's, with LSB's 3 for a process that is not there.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ops.client import NoAnswer, ask
+from ops.health_text import duration, moment, one_line, painted, render, wants_colour
+from ops.run_files import CONTROL_SOCKET, STATUS
+from ops.verdict import verdict
+
+EXIT_CODES = {"OK": 0, "WARNING": 1, "CRITICAL": 2, "UNKNOWN": 3}
+
+Snapshot = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthOptions:
+    """The arguments of `health`."""
+
+    run_dir: Path
+    as_json: bool = False
+    watch_s: float | None = None
+    probe: str | None = None
+    """``live``, ``ready`` or ``startup``: one question, answered with 0 or 1."""
+    stacks: bool = False
+    timeout_s: float = 2.0
+
+
+def health(options: HealthOptions, sleep: Callable[[float], None] = time.sleep) -> int:
+    """Print what was asked for and give the exit code."""
+    if options.probe is not None:
+        return _probe(options, options.probe)
+    snapshot = _look(options)
+    _show(snapshot, None, options)
+    while options.watch_s is not None and snapshot["verdict"] != "UNKNOWN":
+        sleep(options.watch_s)
+        previous, snapshot = snapshot, _look(options)
+        _show(snapshot, previous, options)
+    return EXIT_CODES[snapshot["verdict"]]
+
+
+def _look(options: HealthOptions) -> Snapshot:
+    """Give the snapshot with a verdict in it: UNKNOWN where there was no answer."""
+    try:
+        snapshot = _asked(options)
+    except NoAnswer as problem:
+        return _left_behind(options.run_dir, problem)
+    if snapshot.get("verdict") not in ("OK", "WARNING", "CRITICAL"):
+        snapshot["verdict"], snapshot["why"] = verdict(snapshot)
+    return snapshot
+
+
+def _asked(options: HealthOptions) -> Snapshot:
+    socket = options.run_dir / CONTROL_SOCKET
+    snapshot = ask(socket, "health", timeout_s=options.timeout_s)
+    if not isinstance(snapshot.get("actors"), list):
+        raise NoAnswer(f"no usable answer: {snapshot.get('error', 'no actors')}", gone=False)
+    if options.stacks:
+        reply = ask(socket, "stacks", timeout_s=options.timeout_s)
+        snapshot["stacks"] = reply.get("stacks") or {}
+    return snapshot
+
+
+def _left_behind(run_dir: Path, problem: NoAnswer) -> Snapshot:
+    try:
+        last = json.loads((run_dir / STATUS).read_bytes())
+    except (OSError, ValueError):
+        last = None
+    if not isinstance(last, dict):
+        why = f"there is no run in {run_dir}" if problem.gone else str(problem)
+        return {"verdict": "UNKNOWN", "why": why}
+    why = _obituary(last) if problem.gone else f"process {last.get('pid')}: {problem}"
+    return {**last, "verdict": "UNKNOWN", "why": why}
+
+
+def _obituary(last: Snapshot) -> str:
+    ended = last.get("ended")
+    pid, name = last.get("pid", "?"), last.get("name", "?")
+    if not isinstance(ended, Mapping):
+        seen = _when(last.get("captured_at_ns"))
+        return f"process {pid} ({name}) was killed: last seen {seen}, and it said no goodbye"
+    how = "ended in order" if ended.get("exit_code") == 0 else "ended by itself"
+    reason, code = ended.get("reason"), ended.get("exit_code")
+    return f"process {pid} ({name}) {how} {_when(ended.get('at_ns'))}: {reason} (exit code {code})"
+
+
+def _when(ts_ns: object) -> str:
+    if not isinstance(ts_ns, int):
+        return "at an unknown time"
+    return f"at {moment(ts_ns)}, {duration((time.time_ns() - ts_ns) / 1e9)} ago"
+
+
+def _show(snapshot: Snapshot, previous: Snapshot | None, options: HealthOptions) -> None:
+    if options.as_json:
+        _print(json.dumps(snapshot, sort_keys=True))
+        return
+    colour = wants_colour()
+    if previous is not None and sys.stdout.isatty():
+        sys.stdout.write("\x1b[2J\x1b[H")
+    if snapshot["verdict"] == "UNKNOWN":
+        _print(f"{painted('UNKNOWN', 'UNKNOWN', colour=colour)}  {one_line(snapshot['why'])}")
+        if snapshot.get("actors"):
+            seen = {**snapshot, "why": ""}
+            seen["verdict"], _ = verdict(snapshot)
+            _print(f"last known:\n{render(seen, colour=colour)}")
+        return
+    _print(render(snapshot, previous, colour=colour))
+    _show_stacks(snapshot.get("stacks") or {})
+
+
+def _show_stacks(stacks: Mapping[str, Any]) -> None:
+    for thread, frames in stacks.items():
+        _print(f"\n{one_line(thread)}")
+        for line in frames.splitlines() if isinstance(frames, str) else frames:
+            _print(f"  {one_line(line)}")
+
+
+def _probe(options: HealthOptions, question: str) -> int:
+    try:
+        snapshot = _asked(options)
+        reason = _no(question, snapshot)
+    except NoAnswer as problem:
+        reason = str(problem)
+    answer = {"probe": question, "ok": not reason, "why": reason}
+    text = f"{question}: no: {one_line(reason)}" if reason else f"{question}: yes"
+    _print(json.dumps(answer) if options.as_json else text)
+    return 1 if reason else 0
+
+
+def _no(question: str, snapshot: Snapshot) -> str:
+    """Say why the answer is no; empty for yes. Liveness asks nothing of the exchange."""
+    if not snapshot.get("root_alive"):
+        return "the root supervisor is not running"
+    starting = [a.get("path") for a in snapshot["actors"] if a.get("state") == "starting"]
+    if question == "startup" and starting:
+        return f"still starting: {', '.join(map(str, starting))}"
+    if question == "ready" and not snapshot.get("ready"):
+        return str(snapshot.get("why") or "not ready")
+    return ""
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

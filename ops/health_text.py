@@ -1,0 +1,204 @@
+"""A snapshot as a person reads it: a verdict, a tree of actors. Standard library only."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+Snapshot = Mapping[str, Any]
+
+_HEADINGS = (
+    "PATH", "STATE", "UP", "RST", "MBOX", "OLDEST", "MSGS", "P50/P99", "PROGRESS", "LAST ERROR"
+)  # fmt: skip
+_COLOURS = {
+    "OK": "32", "WARNING": "33", "CRITICAL": "1;31", "UNKNOWN": "35",
+    "running": "32", "backoff": "33", "starting": "33", "reconciling": "33",
+    "hung": "1;31", "halted": "1;31", "stopped": "2",
+}  # fmt: skip
+_LOUD = ("hung", "halted")
+
+
+def render(snapshot: Snapshot, previous: Snapshot | None = None, *, colour: bool = False) -> str:
+    """Give the page. With an earlier snapshot of the same process MSGS becomes a rate."""
+    rows = [_row(a, name, previous, snapshot) for a, name in _tree(snapshot.get("actors") or [])]
+    headings = list(_HEADINGS)
+    if _comparable(snapshot, previous):
+        headings[headings.index("MSGS")] = "MSG/S"
+    lines = [_header(snapshot, colour), *_aligned([headings, *rows], colour), *_footer(snapshot)]
+    return "\n".join(lines)
+
+
+def wants_colour(stream: TextIO = sys.stdout) -> bool:
+    """Whether a person with a capable terminal looks on, and did not say NO_COLOR."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return stream.isatty() and not plain
+
+
+def duration(seconds: float) -> str:
+    """Give a span in its two largest units: ``3d04h``, ``12m07s``, ``0.4s``."""
+    if seconds < 10:
+        return f"{max(seconds, 0.0):.1f}s"
+    minutes, s = divmod(int(seconds), 60)
+    hours, m = divmod(minutes, 60)
+    days, h = divmod(hours, 24)
+    if days:
+        return f"{days}d{h:02}h"
+    if hours:
+        return f"{hours}h{m:02}m"
+    return f"{minutes}m{s:02}s" if minutes else f"{s}s"
+
+
+def moment(ts_ns: int) -> str:
+    """Give a time of day and its date, UTC."""
+    return datetime.fromtimestamp(ts_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def one_line(text: object) -> str:
+    """Give the text without anything that would move or colour a terminal."""
+    return "".join(c if c.isprintable() else " " for c in str(text)).strip()
+
+
+def painted(text: str, word: str, *, colour: bool) -> str:
+    """Give the text in the colour of a verdict or a state."""
+    code = _COLOURS.get(word.lower() if word.lower() in _COLOURS else word)
+    return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
+
+
+def _header(snapshot: Snapshot, colour: bool) -> str:
+    judged = str(snapshot.get("verdict") or "UNKNOWN")
+    parts = [
+        painted(judged, judged, colour=colour),
+        one_line(snapshot.get("name", "?")),
+        one_line(snapshot.get("mode", "?")),
+        f"up {duration(snapshot.get('uptime_s') or 0)}",
+        f"pid {snapshot.get('pid', '?')}",
+    ]
+    why = one_line(snapshot.get("why") or "")
+    return "  ".join(parts) + (f"  why: {why}" if why else "")
+
+
+def _tree(actors: Iterable[Snapshot]) -> Iterator[tuple[Snapshot, str]]:
+    """Give each actor with its drawn name, parents before children, in the order they came."""
+    by_path = {str(actor.get("path", "")): actor for actor in actors}
+    children: dict[str | None, list[str]] = {}
+    for path in by_path:
+        children.setdefault(_parent(path, by_path), []).append(path)
+    yield from _branch(None, "", children, by_path)
+
+
+def _branch(
+    parent: str | None,
+    margin: str,
+    children: Mapping[str | None, list[str]],
+    by_path: Mapping[str, Snapshot],
+) -> Iterator[tuple[Snapshot, str]]:
+    ours = children.get(parent, [])
+    for path in ours:
+        last = path == ours[-1]
+        twig = "" if parent is None else ("'- " if last else "|- ")
+        name = path.removeprefix(f"{parent}/") or "root"
+        yield by_path[path], margin + twig + one_line(name)
+        deeper = "" if parent is None else ("   " if last else "|  ")
+        yield from _branch(path, margin + deeper, children, by_path)
+
+
+def _parent(path: str, by_path: Mapping[str, Snapshot]) -> str | None:
+    above = path
+    while "/" in above:
+        above = above.rpartition("/")[0]
+        if above in by_path:
+            return above
+    roots = [root for root in ("root", "") if root in by_path and root != path]
+    return roots[0] if roots and path not in ("root", "") else None
+
+
+def _row(actor: Snapshot, name: str, previous: Snapshot | None, snapshot: Snapshot) -> list[str]:
+    state = str(actor.get("state") or "?")
+    return [
+        name,
+        state.upper() if state in _LOUD else state,
+        duration(actor.get("uptime_s") or 0),
+        _restarts(actor),
+        f"{actor.get('mailbox') or 0}/{_thousands(actor.get('capacity') or 0)}",
+        _oldest(actor),
+        _messages(actor, previous, snapshot),
+        f"{_ms(actor.get('p50_us'))}/{_ms(actor.get('p99_us'))}ms",
+        _progress(actor),
+        _trouble(actor),
+    ]
+
+
+def _restarts(actor: Snapshot) -> str:
+    window, limit = actor.get("restarts_in_window") or 0, actor.get("restart_limit") or 0
+    if not window:
+        return str(actor.get("restarts") or 0)
+    return f"{window}/{limit}" + ("!" if limit and window >= limit else "")
+
+
+def _oldest(actor: Snapshot) -> str:
+    oldest = actor.get("oldest_ms") or 0
+    if not oldest:
+        return "-"
+    return duration(oldest / 1000) if oldest >= 1000 else f"{oldest:.0f}ms"
+
+
+def _messages(actor: Snapshot, previous: Snapshot | None, snapshot: Snapshot) -> str:
+    now = actor.get("processed") or 0
+    if previous is None or not _comparable(snapshot, previous):
+        return str(now)
+    before = {a.get("path"): a.get("processed") or 0 for a in previous.get("actors") or ()}
+    seconds = (snapshot["captured_at_ns"] - previous["captured_at_ns"]) / 1e9
+    return f"{(now - before.get(actor.get('path'), 0)) / seconds:.0f}"
+
+
+def _comparable(snapshot: Snapshot, previous: Snapshot | None) -> bool:
+    """Counters of another process say nothing about this one's rate."""
+    if previous is None or previous.get("started_at_ns") != snapshot.get("started_at_ns"):
+        return False
+    return bool((snapshot.get("captured_at_ns") or 0) > (previous.get("captured_at_ns") or 0))
+
+
+def _progress(actor: Snapshot) -> str:
+    age, limit = actor.get("progress_age_s"), actor.get("progress_limit_s")
+    if age is None or limit is None:
+        return ""
+    return f"{duration(age)}/{duration(limit)} {'ok' if age <= limit else 'LATE'}"
+
+
+def _trouble(actor: Snapshot) -> str:
+    parts = [one_line(actor.get("problem") or "")]
+    if actor.get("last_error"):
+        at = actor.get("last_error_at_ns")
+        parts.append(one_line(actor["last_error"]) + (f" ({moment(at)[11:19]})" if at else ""))
+    if actor.get("state") == "hung" and actor.get("handling"):
+        parts.append(f"in {one_line(actor['handling'])} for {actor.get('handling_ms', 0):.0f}ms")
+    if actor.get("dead_letters"):
+        parts.append(f"{actor['dead_letters']} dead letters")
+    return "; ".join(dict.fromkeys(part for part in parts if part))
+
+
+def _ms(microseconds: float | None) -> str:
+    return f"{(microseconds or 0) / 1000:.1f}"
+
+
+def _thousands(number: int) -> str:
+    return f"{number // 1000}k" if number >= 1000 else str(number)
+
+
+def _aligned(rows: list[list[str]], colour: bool) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    limit = shutil.get_terminal_size((10_000, 24)).columns
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        line = "  ".join(cells).rstrip()[:limit]
+        yield line.replace(cells[1], painted(cells[1], row[1], colour=colour), 1)
+
+
+def _footer(snapshot: Snapshot) -> Iterator[str]:
+    for title in ("market", "orders", "counters"):
+        values = snapshot.get(title) or {}
+        if values:
+            pairs = (f"{one_line(key)} {one_line(value)}" for key, value in values.items())
+            yield f"{title:<9}" + ", ".join(pairs)

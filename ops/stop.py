@@ -1,0 +1,67 @@
+"""The `stop` command: ask for an orderly end and wait for it. Standard library only."""
+
+import contextlib
+import os
+import select
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ops.client import NoAnswer, ask
+from ops.run_files import CONTROL_SOCKET
+
+EXIT_STOPPED, EXIT_NOT_YET, EXIT_NO_PROCESS = 0, 1, 3
+_ANSWER_S = 5.0
+_POLL_S = 0.05
+
+
+def stop(run_dir: Path, timeout_s: float) -> int:
+    """Give 0 once the process is gone, 1 when it is still there, 3 when there was none."""
+    socket = run_dir / CONTROL_SOCKET
+    deadline = time.monotonic() + timeout_s
+    patience_s = min(_ANSWER_S, max(timeout_s, 0.1))
+    try:
+        pid = ask(socket, "ping", timeout_s=patience_s).get("pid")
+        with _watched(pid if isinstance(pid, int) else None) as handle:
+            ask(socket, "stop", timeout_s=patience_s)
+            gone = _wait(handle, socket, deadline)
+    except NoAnswer as problem:
+        sys.stderr.write(f"watchkeeper: nothing to stop in {run_dir}: {problem}\n")
+        return EXIT_NO_PROCESS
+    if gone:
+        sys.stdout.write(f"stopped process {pid}\n")
+        return EXIT_STOPPED
+    sys.stderr.write(
+        f"watchkeeper: process {pid} was asked to stop and is not gone after {timeout_s:g} s;"
+        " it still settles its orders, so look at health before you kill it\n"
+    )
+    return EXIT_NOT_YET
+
+
+@contextlib.contextmanager
+def _watched(pid: int | None) -> Iterator[int | None]:
+    """Give a handle that the kernel marks when this very process ends, where it has such."""
+    handle = None
+    if pid is not None and hasattr(os, "pidfd_open"):
+        with contextlib.suppress(OSError):
+            handle = os.pidfd_open(pid)
+    try:
+        yield handle
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _wait(handle: int | None, socket: Path, deadline: float) -> bool:
+    if handle is not None:
+        left = max(deadline - time.monotonic(), 0.0)
+        return bool(select.select([handle], [], [], left)[0])
+    while time.monotonic() < deadline:
+        try:
+            ask(socket, "ping", timeout_s=_POLL_S)
+        except NoAnswer as problem:
+            if problem.gone:
+                return True
+        time.sleep(_POLL_S)
+    return False

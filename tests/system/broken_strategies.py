@@ -1,0 +1,54 @@
+"""Strategies that misbehave, each in its own way, around an sma_cross that does not."""
+
+import sys
+import threading
+from decimal import Decimal
+
+from messages.market import Candle
+from strategies.protocol import Decision
+from strategies.sma_cross import SmaCross
+
+
+class RaisesEvery500(SmaCross):
+    """Raises on each 500th candle that it sees as something to decide on."""
+
+    seen = 0
+
+    def on_candle(self, candle: Candle, position: Decimal) -> "tuple[Decision, ...]":
+        RaisesEvery500.seen += 1
+        if RaisesEvery500.seen % 500 == 0:
+            raise RuntimeError("every five hundredth candle is too much for me")
+        return tuple(super().on_candle(candle, position))
+
+
+class Hangs(SmaCross):
+    """Hangs on one candle, once."""
+
+    hung = False
+
+    def on_candle(self, candle: Candle, position: Decimal) -> "tuple[Decision, ...]":
+        if not Hangs.hung and candle.ts_open_ns % (1_000 * 60_000_000_000) == 0:
+            Hangs.hung = True
+            threading.Event().wait()
+        return tuple(super().on_candle(candle, position))
+
+
+class CallsExit(SmaCross):
+    """Calls sys.exit on one candle in a thousand."""
+
+    def on_candle(self, candle: Candle, position: Decimal) -> "tuple[Decision, ...]":
+        if candle.ts_open_ns % (1_000 * 60_000_000_000) == 0:
+            sys.exit(3)
+        return tuple(super().on_candle(candle, position))
+
+
+class FailsToStart(SmaCross):
+    """Is made once, to be asked for its warm-up, and never again."""
+
+    made = 0
+
+    def __init__(self, *arguments: object) -> None:
+        FailsToStart.made += 1
+        if FailsToStart.made > 1:
+            raise RuntimeError("not today")
+        super().__init__(*arguments)  # type: ignore[arg-type]

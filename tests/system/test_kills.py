@@ -1,0 +1,119 @@
+"""SIGKILL at random moments: the exchange's book is that of an uninterrupted run."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.system.conftest import STRESS, orders_at_venue
+
+KILLS = 200 if STRESS else 12
+CONFIG = """
+name = "killed"
+run_dir = "{run_dir}"
+[feed]
+type = "replay"
+path = "{path}"
+symbols = ["BTC/USDT"]
+[[strategy]]
+id = "sma-1"
+uses = "sma_cross"
+[strategy.params]
+fast = 10
+slow = 30
+"""
+
+
+def start(folder: Path, week: Path) -> "subprocess.Popen[bytes]":
+    """Start the bot on a run directory inside `folder`, as a user would."""
+    folder.mkdir(exist_ok=True)
+    config = folder / "config.toml"
+    config.write_text(CONFIG.format(run_dir=folder / "run", path=week))
+    command = [sys.executable, "-P", "-m", "cli", "start", str(config), "--json"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def finish(process: "subprocess.Popen[bytes]") -> str:
+    """Wait for the end of a run; give what it printed."""
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output.decode()
+    return output.decode()
+
+
+def wait_for_first_order(process: "subprocess.Popen[bytes]") -> None:
+    """Read its lines until it trades, or until it ends."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(b'{"event":"order"'):
+            return
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_run_killed_again_and_again_leaves_the_book_of_an_uninterrupted_one(
+    week: Path, tmp_path: Path
+) -> None:
+    finish(start(tmp_path / "whole", week))
+    expected = orders_at_venue(tmp_path / "whole/run")
+    rng = random.Random(20261123)
+    kills, runs = 0, 0
+
+    while kills < KILLS:
+        runs += 1
+        folder = tmp_path / f"killed-{runs}"
+        ended = False
+        while not ended:
+            process = start(folder, week)
+            try:
+                if kills < KILLS:
+                    process.wait(timeout=rng.uniform(0.05, 1.5))
+                else:
+                    process.wait(timeout=120)
+                ended = True
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+                kills += 1
+            process.communicate()
+
+        assert process.returncode == 0
+        assert orders_at_venue(folder / "run") == expected
+
+    assert len({order[-1] for order in expected}) == len(expected) > 100
+
+
+@pytest.mark.slow
+def test_the_same_command_again_filters_every_decision(week: Path, tmp_path: Path) -> None:
+    first = json.loads(finish(start(tmp_path / "a", week)).splitlines()[-1])
+
+    again = json.loads(finish(start(tmp_path / "a", week)).splitlines()[-1])
+
+    assert again["counters"]["allowed"] == 0
+    assert again["counters"]["dupes_filtered"] == first["counters"]["allowed"]
+    assert again["venue"] == {"doubled": 0, "orders": 420, "unexplained": 0}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"]
+)
+def test_a_signal_drains_and_ends_in_order(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    command = [sys.executable, "-P", "-m", "cli", "start", "--json", "--no-chaos"]
+    command += ["--run-dir", str(tmp_path / "run")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    wait_for_first_order(process)
+
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=30)
+
+    assert process.returncode == code, output.decode()
+    last = json.loads(output.decode().splitlines()[-1])
+    assert last["event"] == "end"
+    assert last["venue"]["doubled"] == last["venue"]["unexplained"] == 0
+    status = json.loads((tmp_path / "run/status.json").read_text())
+    assert status["ended"]["exit_code"] == code
