@@ -29,7 +29,7 @@ class Reject(WatchkeeperError):  # noqa: N818 - it says what the handler does
     """
 
 
-class StuckInHandler(BaseException):  # noqa: N818
+class StuckInHandler(BaseException):
     """How a stepped actor hangs: it leaves its handler and is never scheduled again."""
 
 

@@ -106,6 +106,16 @@ class Cell:
         self.problem = problem
         self.state_since_ns = self.monotonic_ns()
 
+    def new_actor(self) -> Any:
+        """Make the actor of the next incarnation.
+
+        Raises:
+            LookupError: nobody said which actor lives here.
+        """
+        if self.actor_class is None:
+            raise LookupError(f"no actor was given for {self.path}")
+        return self.actor_class(**self.arguments)
+
     @property
     def zombies(self) -> list[Incarnation]:
         """Incarnations that were given up while they executed, and still may."""

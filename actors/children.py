@@ -16,6 +16,7 @@ from decisions.supervisor import (
     Strategy,
 )
 from messages.ids import NS_PER_MS
+from messages.lifecycle import RetryStart
 
 
 class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,9 +26,10 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
     actor_class: Any
     arguments: dict[str, Any] = {}
     restart: Restart = Restart.PERMANENT
-    shutdown_ms: int | None = 5_000
+    shutdown_ms: int | msgspec.UnsetType | None = msgspec.UNSET
     """How long an orderly stop may take before the child is killed; 0 kills at once
-    (`brutal_kill`), None waits for ever (`infinity`, for supervisors)."""
+    (`brutal_kill`), None waits for ever (`infinity`). Unset: what the actor's class says,
+    5 s for a worker and for ever for a supervisor."""
     drain: bool = False
     """Whether an orderly stop first handles what is queued."""
     significant: bool = False
@@ -40,8 +42,11 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def shutdown_ns(self) -> int | None:
-        """`shutdown_ms` in nanoseconds."""
-        return None if self.shutdown_ms is None else self.shutdown_ms * NS_PER_MS
+        """`shutdown_ms` in nanoseconds; None waits for ever."""
+        limit_ms = self.shutdown_ms
+        if limit_ms is msgspec.UNSET:
+            limit_ms = getattr(self.actor_class, "shutdown_ms", 5_000)
+        return None if limit_ms is None else limit_ms * NS_PER_MS
 
     def with_arguments(self, values: tuple[str, ...]) -> "ChildSpec":
         """Give the template's spec with the extra arguments of one dynamic child."""
@@ -80,6 +85,8 @@ class Child:
         self.live = False
         self.waiting = False
         """A restart is due: by backoff, or because a sibling took it down."""
+        self.retry: RetryStart | None = None
+        """The one retry that counts; those that were set before it are void."""
         self.attempt = 0
         self.started_ns = 0
         self.late = False

@@ -21,8 +21,9 @@ class DeadLetter(NamedTuple):
 class DeadLetters:
     """The ring of the last dead letters of a runtime. Any thread may add.
 
-    Reasons: ``full``, ``oldest``, ``expired``, ``poison``, ``rejected``, ``killed``,
-    ``stopped``, ``halted``, ``restart``. Conflated messages are not dead: a newer one took their place.
+    Reasons: ``full``, ``oldest``, ``expired``, ``poison`` (crashed or hung on it),
+    ``rejected``, ``killed``, ``restart``, ``stopped``, ``ended``, ``halted``. Conflated
+    messages are not dead: a newer one took their place.
     """
 
     def __init__(self, keep: int = 256) -> None:

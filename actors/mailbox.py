@@ -97,8 +97,9 @@ class Mailbox:
         Returns:
             False when the message ended as a dead letter instead.
         """
-        if self.closed:
-            return self._refuse(message, reply_to, self.closed)
+        why = self.closed
+        if why:
+            return self._refuse(message, reply_to, why)
         policy = message.delivery
         overflow = policy.overflow
         envelope = Envelope(message, reply_to, self._now())
@@ -315,7 +316,7 @@ class Mailbox:
         waiting = [self._front.popleft() for _ in range(len(self._front))]
         with suppress(Empty):
             for _ in range(self._user.qsize()):
-                waiting.append(self._user.get(False))
+                waiting.append(self._user.get(False))  # noqa: PERF401 - it may end early
         for envelope in waiting:
             if envelope is WAKE:
                 self._woken = False

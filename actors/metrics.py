@@ -91,6 +91,11 @@ class MetricsActor(Actor):
         if self._lines is not None:
             self._lines.close()
 
+    def crashed(self) -> None:
+        """Let go of the lines' file; what was buffered is written."""
+        if self._lines is not None:
+            self._lines.close()
+
     def summary(self) -> dict[str, Any]:
         """Everything there is to say now."""
         return {"schema": 1, **self._fold.summary(), **self._describe()}

@@ -139,12 +139,12 @@ class Runtime(ABC):
         """
         with self._lives:
             life = cell.life
-            if life is None or life.fenced:
+            if life is None or life.fenced or life.gone.is_set():
                 return
             life.fenced = True
         life.outcome = life.outcome or ExitReason.KILLED
         busy = cell.handling is not None or life.stuck.is_set() or not life.ready.is_set()
-        if busy and not life.gone.is_set():
+        if busy:
             cell.abandon(life)
         if isinstance(cell.handling, Message):
             letter = DeadLetter(cell.path, cell.handling, why, detail, self.clock.monotonic_ns())

@@ -18,10 +18,9 @@ from actors.cell import Cell, Incarnation
 from actors.clock import VirtualClock
 from actors.inbox import WouldBlock
 from actors.mailbox import Queue
-from actors.runtime import CURRENT_ASKER, Job, Runtime, Started, describe
+from actors.runtime import CURRENT_ASKER, Job, Runtime, Started, describe, too_slow
 from messages.errors import AskTimeout
 from messages.ids import NS_PER_S, ActorPath
-from messages.lifecycle import ExitReason
 
 
 class StepQueue:
@@ -37,7 +36,7 @@ class StepQueue:
         self._items.append(item)
         self._on_put()
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ARG002, FBT001, FBT002
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ARG002
         """Take the oldest; never waits."""
         if not self._items:
             raise Empty
@@ -161,16 +160,17 @@ class StepRuntime(Runtime):
         asker = CURRENT_ASKER.set(path)
         self._busy.add(path)
         try:
-            actor._actor_loop_running()  # noqa: SLF001 - Pykka's own loop, pinned by a contract test
+            actor._actor_loop_running()  # Pykka's own loop, pinned by a contract test
         except WouldBlock:
             stopped = False
         else:
             stopped = True
         finally:
-            self._busy.discard(path)
             CURRENT_ASKER.reset(asker)
+            if self._actors.get(path, (actor, life))[1] is life:
+                self._busy.discard(path)
         if stopped:
-            actor._actor_loop_teardown()  # noqa: SLF001
+            actor._actor_loop_teardown()
             self._forget(path, life)
         elif life.stuck.is_set() and not life.fenced:
             self._busy.add(path)
@@ -195,16 +195,17 @@ class StepRuntime(Runtime):
         return StepQueue(lambda: self._mark_ready(path))
 
     def _launch(self, cell: Cell, life: Incarnation) -> None:
-        assert cell.actor_class is not None, f"no actor was given for {cell.path}"
-        actor = cell.actor_class(**cell.arguments)
+        actor = cell.new_actor()
         life.actor_ref = actor.actor_ref
         actor.actor_inbox.stepped = True
         pykka.ActorRegistry.register(actor.actor_ref)
         self._actors[cell.path] = (actor, life)
         self._busy.add(cell.path)
+        asker = CURRENT_ASKER.set(cell.path)
         try:
-            actor._actor_loop_setup()  # noqa: SLF001
+            actor._actor_loop_setup()
         finally:
+            CURRENT_ASKER.reset(asker)
             self._busy.discard(cell.path)
         if life.gone.is_set():
             self._forget(cell.path, life)
@@ -212,15 +213,21 @@ class StepRuntime(Runtime):
             self._mark_ready(cell.path)
 
     def _await_start(self, cell: Cell, life: Incarnation, timeout_ns: int) -> Started:
-        return describe(life)
+        if life.ready.is_set():
+            return describe(life)
+        self.clock.advance_to(self.clock.now_ns + timeout_ns)
+        self.fence(cell)
+        return too_slow(timeout_ns)
 
     def _await_gone(self, cell: Cell, life: Incarnation, timeout_ns: int | None) -> bool:
         """Step the dying actor, and the workers it may wait for, until it is gone."""
-        while not life.gone.is_set() and cell.path not in self._busy:
+        while cell.path in self._actors and cell.path not in self._busy:
             if cell.mailbox.has_work():
                 self._step_actor(cell.path)
             elif not self._work_off_one():
                 break
+        if not life.gone.is_set():
+            self.clock.advance_to(self.clock.now_ns + (timeout_ns or 0))
         return life.gone.is_set()
 
     def _work_off_one(self) -> bool:

@@ -6,7 +6,7 @@ backoff does not: that is a timer in its own mailbox.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 from loguru import logger
@@ -14,7 +14,6 @@ from loguru import logger
 from actors.actor import Actor, Reject
 from actors.cell import Cell
 from actors.children import Child, ChildSpec, SupervisorSpec
-from actors.dead_letters import DeadLetter
 from decisions.supervisor import (
     AutoShutdown,
     OnExhausted,
@@ -51,13 +50,15 @@ class StartFailed(Exception):  # noqa: N818 - it says what happened
 class Supervisor(Actor):
     """See the module. `on_event` is told of every exit, restart, hang and halt."""
 
+    shutdown_ms: ClassVar[int | None] = None
+
     def __init__(self, spec: SupervisorSpec, on_event: EventSink | None = None) -> None:
         super().__init__()
+        guard(spec)
         self.spec = spec
         self.children: list[Child] = []
         self.window = RestartWindow(spec.intensity)
         self._on_event = on_event
-        self._exhausted = False
         self._log = logger.bind(actor=self._cell.path)
 
     # ------------------------------------------------------------ the actor's life
@@ -76,12 +77,15 @@ class Supervisor(Actor):
                 self._tell("exited", child, f"{ExitReason.INIT_FAILED}: {problem}")
                 self._restart(child, self._init_failure(child, problem))
             elif problem:
-                self._stop_all()
                 raise StartFailed(f"{child.name}: {problem}")
         self.ctx.every(self.spec.check_every_ms * NS_PER_MS, Supervise())
 
     def stopping(self) -> None:
         """Stop every child, last started first."""
+        self._stop_all()
+
+    def crashed(self) -> None:
+        """Stop every child: nobody would look after them."""
         self._stop_all()
 
     def receive(self, message: Any) -> Any:
@@ -117,9 +121,7 @@ class Supervisor(Actor):
         if wants_restart(child.spec.restart, notice.reason):
             self._restart(child, notice)
             return
-        child.cell.mailbox.close("ended")
-        if child.spec.restart is Restart.TEMPORARY or self._is_dynamic:
-            self.children.remove(child)
+        self._part_with(child)
         if child.spec.significant:
             self._after_significant()
 
@@ -142,7 +144,7 @@ class Supervisor(Actor):
             return
         for other in self._take_down_with(child):
             if other.spec.restart is Restart.TEMPORARY:
-                self.children.remove(other)
+                self._part_with(other)
         self._schedule(child, now_ns)
 
     def _take_down_with(self, child: Child) -> list[Child]:
@@ -161,9 +163,9 @@ class Supervisor(Actor):
         child.attempt += 1
         child.waiting = True
         delay_ns = self.spec.backoff.delay_ns(child.attempt, self.ctx.rng)
-        retry = RetryStart(child=child.cell.path, attempt=child.attempt)
+        retry = child.retry = RetryStart(child=child.cell.path, attempt=child.attempt)
         if delay_ns == 0:
-            self._retry(retry)
+            self.ctx.after(0, retry)
             return
         seconds = delay_ns / NS_PER_S
         child.cell.set_state(ActorState.BACKOFF, f"restarts in {seconds:.1f} s")
@@ -173,7 +175,7 @@ class Supervisor(Actor):
     def _retry(self, retry: RetryStart) -> None:
         """Start the child and whoever waits behind it; a failure counts and tries again."""
         first = next((c for c in self.children if c.cell.path == retry.child), None)
-        if first is None or not first.waiting or first.attempt != retry.attempt:
+        if first is None or first.retry is not retry:
             return
         names = affected(self.spec.strategy, [c.name for c in self.children], first.name)
         for child in [c for c in self.children if c.name in names and c.waiting]:
@@ -205,15 +207,13 @@ class Supervisor(Actor):
         if not fatal_halt:
             self._tell("gave_up", child, why)
             self._cell.set_state(ActorState.STOPPED, why)
-            self._exhausted = True
             self._stop_all()
             self.ctx.stop(ExitReason.SHUTDOWN)
             return
         alone = self.spec.intensity_per_child
         for parked in [child] if alone else list(reversed(self.children)):
             self._terminate(parked)
-            parked.waiting = False
-            parked.cell.mailbox.close("halted")
+            self.ctx.runtime.close(parked.cell, "halted")
             parked.cell.set_state(ActorState.HALTED, why if parked is child else "halted with it")
         if not alone:
             self._cell.set_state(ActorState.HALTED, why)
@@ -247,9 +247,7 @@ class Supervisor(Actor):
         seconds = cell.hung_for_ns(self.ctx.monotonic_ns()) / NS_PER_S
         error = f"hung on {what} for {seconds:.1f} s; its thread is abandoned and fenced"
         cell.last_error, cell.last_error_at_ns = error, self.ctx.utc_ns()
-        letter = DeadLetter(cell.path, cell.handling, "poison", error, self.ctx.monotonic_ns())
-        self.ctx.runtime.dead_letters.add(letter)
-        self.ctx.runtime.fence(cell)
+        self.ctx.runtime.fence(cell, "poison", error)
         self._tell("hung", child, error)
         notice = msgspec.structs.replace(
             self._init_failure(child, error), reason=ExitReason.KILLED, error_class="Hung"
@@ -280,10 +278,11 @@ class Supervisor(Actor):
 
     def _launch(self, child: Child, *, restarted: bool = False) -> str:
         """Start one child and wait; give the problem, empty when it is up."""
-        child.waiting = False
+        child.waiting, child.retry = False, None
         child.live = True
         child.started_ns = self.ctx.monotonic_ns()
-        result = self.ctx.runtime.start(child.cell, child.spec.start_timeout_ms * NS_PER_MS)
+        limit_ns = child.spec.start_timeout_ms * NS_PER_MS
+        result = self.ctx.runtime.start(child.cell, limit_ns, owner=self.ctx.life)
         if result.outcome is ExitReason.INIT_FAILED:
             child.live = False
             return result.problem
@@ -295,12 +294,27 @@ class Supervisor(Actor):
         if child.live:
             child.live = False
             self.ctx.runtime.stop(child.cell, child.spec.shutdown_ns, drain=child.spec.drain)
-        child.waiting = False
+        elif child.waiting:
+            child.cell.set_state(ActorState.STOPPED)
+        child.waiting, child.retry = False, None
+
+    def _part_with(self, child: Child) -> None:
+        """Close a child that does not come back by itself; forget it where OTP does."""
+        self.ctx.runtime.close(child.cell, "ended")
+        if child.spec.restart is Restart.TEMPORARY or self._is_dynamic:
+            self.children.remove(child)
 
     def _stop_all(self) -> None:
+        """Stop the children; their mail is kept if the supervisor above may restart this one.
+
+        It is the one above that closes what does not come back. Dynamic children never do.
+        """
+        if self.ctx.fenced:
+            return
         for child in reversed(self.children):
             self._terminate(child)
-            child.cell.mailbox.close("stopped")
+            if self._is_dynamic or self._cell.supervisor is None:
+                self.ctx.runtime.close(child.cell, "stopped")
 
     # ------------------------------------------------------------ an operator's questions
 
@@ -320,6 +334,7 @@ class Supervisor(Actor):
         child.window = RestartWindow(self.spec.intensity)
         problem = self._launch(child)
         if problem:
+            child.cell.mailbox.close("ended")
             raise Reject(f"{request.child} did not start: {problem}")
         self.children.append(child)
         return self._info(child)
@@ -332,19 +347,21 @@ class Supervisor(Actor):
             raise Reject("children of a simple_one_for_one supervisor are not restarted by name")
         (child.window if self.spec.intensity_per_child else self.window).clear()
         child.attempt = 0
+        was_halted = child.cell.state is ActorState.HALTED
         problem = self._launch(child, restarted=True)
         if problem:
+            self.ctx.runtime.close(child.cell, "halted" if was_halted else "ended")
+            if was_halted:
+                child.cell.set_state(ActorState.HALTED, problem)
             raise Reject(f"{name} did not start: {problem}")
-        if self._cell.state is ActorState.HALTED:
+        if not any(c.cell.state is ActorState.HALTED for c in self.children):
             self._cell.set_state(ActorState.RUNNING)
         return self._info(child)
 
     def _terminate_by_name(self, name: str) -> None:
         child = self._find(name)
         self._terminate(child)
-        child.cell.mailbox.close("ended")
-        if child.spec.restart is Restart.TEMPORARY or self._is_dynamic:
-            self.children.remove(child)
+        self._part_with(child)
 
     def _delete(self, name: str) -> None:
         child = self._find(name)
@@ -395,12 +412,17 @@ def guard(spec: SupervisorSpec) -> None:
     Raises:
         ValueError: a sentence that says what to change.
     """
+    if (spec.template is None) is (spec.strategy is Strategy.SIMPLE_ONE_FOR_ONE):
+        raise ValueError("a template goes with simple_one_for_one, and only with it")
+    if spec.template is not None and spec.children:
+        raise ValueError("simple_one_for_one starts without children; add them by StartChild")
+    if spec.intensity_per_child and spec.strategy in (Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE):
+        raise ValueError("intensity_per_child needs a strategy under which children are apart")
     names = [child.name for child in spec.children]
     if len(set(names)) != len(names):
         raise ValueError("two children of one supervisor have the same name")
-    for child in spec.children:
+    for child in (*spec.children, *([spec.template] if spec.template is not None else [])):
         if child.significant and spec.auto_shutdown is AutoShutdown.NEVER:
             raise ValueError(f"{child.name} is significant but auto_shutdown is never")
         if child.significant and child.restart is Restart.PERMANENT:
             raise ValueError(f"{child.name} is permanent and cannot be significant")
-

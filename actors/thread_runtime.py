@@ -30,15 +30,14 @@ class ThreadRuntime(Runtime):
         self._workers: dict[str, SimpleQueue[Job]] = {}
         sys.setswitchinterval(SWITCH_INTERVAL_S)
 
-    def _queue(self, path: ActorPath) -> Queue | None:
+    def _queue(self, path: ActorPath) -> Queue | None:  # noqa: ARG002
         return None
 
     def _launch(self, cell: Cell, life: Incarnation) -> None:
-        assert cell.actor_class is not None, f"no actor was given for {cell.path}"
-        actor = cell.actor_class(**cell.arguments)
+        actor = cell.new_actor()
         life.actor_ref = actor.actor_ref
         pykka.ActorRegistry.register(actor.actor_ref)
-        actor._start_actor_loop()  # noqa: SLF001 - what Pykka's `start` does, with the ref known first
+        actor._start_actor_loop()  # what Pykka's `start` does, with the ref known first
 
     def _await_start(self, cell: Cell, life: Incarnation, timeout_ns: int) -> Started:
         if life.ready.wait(timeout_ns / NS_PER_S):
@@ -46,7 +45,7 @@ class ThreadRuntime(Runtime):
         self.fence(cell)
         return too_slow(timeout_ns)
 
-    def _await_gone(self, cell: Cell, life: Incarnation, timeout_ns: int | None) -> bool:
+    def _await_gone(self, cell: Cell, life: Incarnation, timeout_ns: int | None) -> bool:  # noqa: ARG002
         return life.gone.wait(None if timeout_ns is None else timeout_ns / NS_PER_S)
 
     def _release(self, cell: Cell, life: Incarnation) -> None:

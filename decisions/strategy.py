@@ -1,8 +1,9 @@
 """Drives a strategy: which events it sees, and what its decisions become.
 
 What must outlive an incarnation is a `StrategyMemory`; the strategy object itself is thrown
-away with its actor and built anew by warm-up. An event is counted before the strategy sees
-it: one that crashes it is never shown again as something to decide on.
+away with its actor and built anew by warm-up. An event that brings a strategy down is shown
+once more, to its successor: the decision's key makes that safe, and a fault that was not the
+event's own then costs no decision. If it brings that one down too, it is passed over.
 """
 
 from collections import deque
@@ -19,6 +20,7 @@ from messages.orders import OrderIntent, OrderUpdate
 from messages.values import OrderType, Side, TimeInForce
 
 _SPARE_EVENTS = 8
+MOST_TRIES = 2
 
 
 class DecisionLike(Protocol):
@@ -73,7 +75,7 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     """What survives a restart of a strategy's actor."""
 
     recent: deque[MarketEvent]
-    """The last events of its symbol, crashed-on ones included, as many as warm-up needs."""
+    """The last events of its symbol that it survived, as many as warm-up needs and a few more."""
     next_index: int = 0
     """The place in the feed of the next event to decide on."""
     position: Decimal = Decimal(0)
@@ -81,8 +83,13 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     last_ts: TimestampNs = TimestampNs(-1)
     decided_at_last_ts: int = 0
     """How many decisions the moment `last_ts` has had: the next one's ordinal."""
-    deciding: MarketEvent | None = None
-    """The event that the strategy is being shown; still here after a hang."""
+    trying: int = -1
+    """The place of the event that is, or was last, shown to be decided on."""
+    tries: int = 0
+    passed_over: int = 0
+    """Events that brought two incarnations down and were not shown to a third."""
+    warming_on: MarketEvent | None = None
+    """The event that a warm-up is showing; still here after a hang in it."""
 
     def inherited(self) -> "StrategyMemory":
         """Give a copy for the next incarnation; an abandoned one may still change the old."""
@@ -119,13 +126,14 @@ class StrategyRun:
     def warm_up(self) -> None:
         """Show a fresh strategy the events before now; what it decides is thrown away.
 
-        An event that it raises on is forgotten, and the strategy is begun once more. One
-        that it hung on is not tried again at all.
+        An event that it raises on is forgotten, and the strategy is begun once more. So is
+        one that the warm-up before this one hung on.
         """
-        events = self.memory.recent
-        hung_on, self.memory.deciding = self.memory.deciding, None
-        if hung_on is not None and events and events[-1] is hung_on:
-            events.pop()
+        events, hung_on = self.memory.recent, self.memory.warming_on
+        for place, event in enumerate(events):
+            if event is hung_on:
+                del events[place]
+                break
         while True:
             self._strategy = self._build()
             poison = self._first_refused(events)
@@ -137,8 +145,8 @@ class StrategyRun:
         """Show the next event of the feed and give what the strategy decides on it.
 
         Raises:
-            Exception: whatever the strategy raises. The event counts as taken and has
-                changed no position; throw this object away, warm a new one up, go on.
+            Exception: whatever the strategy raises. The event has changed no position;
+                throw this object away, warm a new one up, and take the event again.
         """
         decisions = self._decide(event)
         return self._intents(event, decisions, created_ns) if decisions else []
@@ -165,26 +173,34 @@ class StrategyRun:
 
     def _first_refused(self, events: deque[MarketEvent]) -> int | None:
         for place, event in enumerate(events):
+            self.memory.warming_on = event
             try:
                 self._show(event)
-            except Exception:  # noqa: BLE001 - whatever it is, warm-up must not fail of it twice
+            except BaseException:  # noqa: BLE001 - even an exit: warm-up must not fail of it twice
                 return place
+        self.memory.warming_on = None
         return None
 
     def _decide(self, event: MarketEvent) -> Sequence[DecisionLike]:
         memory = self.memory
-        memory.next_index += 1
         if event.symbol != self.symbol:
+            memory.next_index += 1
             return ()
-        memory.recent.append(event)
+        if memory.trying == memory.next_index:
+            memory.tries += 1
+        else:
+            memory.trying, memory.tries = memory.next_index, 1
+        if memory.tries > MOST_TRIES:
+            memory.next_index += 1
+            memory.passed_over += 1
+            return ()
         if event.ts_event_ns != memory.last_ts:
             memory.last_ts = event.ts_event_ns
             memory.decided_at_last_ts = 0
-        memory.deciding = event
-        try:
-            return self._show(event)
-        finally:
-            memory.deciding = None
+        decisions = self._show(event)
+        memory.next_index += 1
+        memory.recent.append(event)
+        return decisions
 
     def _show(self, event: MarketEvent) -> Sequence[DecisionLike]:
         if isinstance(event, Candle):

@@ -79,7 +79,7 @@ def _left_behind(run_dir: Path, problem: NoAnswer) -> Snapshot:
         why = f"there is no run in {run_dir}" if problem.gone else str(problem)
         return {"verdict": "UNKNOWN", "why": why}
     why = _obituary(last) if problem.gone else f"process {last.get('pid')}: {problem}"
-    return {**last, "verdict": "UNKNOWN", "why": why}
+    return {**last, "last_verdict": last.get("verdict"), "verdict": "UNKNOWN", "why": why}
 
 
 def _obituary(last: Snapshot) -> str:
@@ -88,9 +88,14 @@ def _obituary(last: Snapshot) -> str:
     if not isinstance(ended, Mapping):
         seen = _when(last.get("captured_at_ns"))
         return f"process {pid} ({name}) was killed: last seen {seen}, and it said no goodbye"
-    how = "ended in order" if ended.get("exit_code") == 0 else "ended by itself"
+    how = "ended in order" if _ended_well(last) else "ended by itself"
     reason, code = ended.get("reason"), ended.get("exit_code")
     return f"process {pid} ({name}) {how} {_when(ended.get('at_ns'))}: {reason} (exit code {code})"
+
+
+def _ended_well(last: Snapshot) -> bool:
+    ended = last.get("ended")
+    return isinstance(ended, Mapping) and ended.get("exit_code") == 0
 
 
 def _when(ts_ns: object) -> str:
@@ -108,9 +113,8 @@ def _show(snapshot: Snapshot, previous: Snapshot | None, options: HealthOptions)
         sys.stdout.write("\x1b[2J\x1b[H")
     if snapshot["verdict"] == "UNKNOWN":
         _print(f"{painted('UNKNOWN', 'UNKNOWN', colour=colour)}  {one_line(snapshot['why'])}")
-        if snapshot.get("actors"):
-            seen = {**snapshot, "why": ""}
-            seen["verdict"], _ = verdict(snapshot)
+        if snapshot.get("actors") and not _ended_well(snapshot):
+            seen = {**snapshot, "verdict": snapshot.get("last_verdict"), "why": ""}
             _print(f"last known:\n{render(seen, colour=colour)}")
         return
     _print(render(snapshot, previous, colour=colour))

@@ -198,7 +198,7 @@ def _aligned(rows: list[list[str]], colour: bool) -> Iterator[str]:
 
 def _footer(snapshot: Snapshot) -> Iterator[str]:
     for title in ("market", "orders", "counters"):
-        values = snapshot.get(title) or {}
-        if values:
-            pairs = (f"{one_line(key)} {one_line(value)}" for key, value in values.items())
+        values = (snapshot.get(title) or {}).items()
+        pairs = [f"{one_line(key)} {one_line(value)}" for key, value in values if value]
+        if pairs:
             yield f"{title:<9}" + ", ".join(pairs)

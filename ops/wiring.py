@@ -223,6 +223,7 @@ def _strategy(
         },
         restart=Restart.TRANSIENT,
         drain=True,
+        start_timeout_ms=config.supervision.hang_after_s * 1000,
         capacity=8192,
         hang_after_ms=config.supervision.hang_after_s * 1000,
     )

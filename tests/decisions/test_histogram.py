@@ -65,3 +65,7 @@ def test_a_latency_beyond_five_hours_or_before_zero_is_counted_all_the_same() ->
     assert histogram.count == 2
     assert histogram.percentile(50) == 0
     assert histogram.max == 2**60
+
+
+def test_no_percentile_is_off_by_more_than_a_sixteenth() -> None:
+    assert RELATIVE_ERROR <= 1 / 16

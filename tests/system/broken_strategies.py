@@ -10,14 +10,17 @@ from strategies.sma_cross import SmaCross
 
 
 class RaisesEvery500(SmaCross):
-    """Raises on each 500th candle that it sees as something to decide on."""
+    """Raises on each 500th candle that is new to it; what it was shown before is no trouble."""
 
-    seen = 0
+    new = last_ts = 0
 
     def on_candle(self, candle: Candle, position: Decimal) -> "tuple[Decision, ...]":
-        RaisesEvery500.seen += 1
-        if RaisesEvery500.seen % 500 == 0:
-            raise RuntimeError("every five hundredth candle is too much for me")
+        cls = RaisesEvery500
+        if candle.ts_open_ns > cls.last_ts:
+            cls.last_ts = candle.ts_open_ns
+            cls.new += 1
+            if cls.new % 500 == 0:
+                raise RuntimeError("every five hundredth candle is too much for me")
         return tuple(super().on_candle(candle, position))
 
 
@@ -34,10 +37,14 @@ class Hangs(SmaCross):
 
 
 class CallsExit(SmaCross):
-    """Calls sys.exit on one candle in a thousand."""
+    """Calls sys.exit on one new candle in a thousand."""
+
+    last_ts = 0
 
     def on_candle(self, candle: Candle, position: Decimal) -> "tuple[Decision, ...]":
-        if candle.ts_open_ns % (1_000 * 60_000_000_000) == 0:
+        is_new = candle.ts_open_ns > CallsExit.last_ts
+        CallsExit.last_ts = max(candle.ts_open_ns, CallsExit.last_ts)
+        if is_new and candle.ts_open_ns % (1_000 * 60_000_000_000) == 0:
             sys.exit(3)
         return tuple(super().on_candle(candle, position))
 

@@ -1,0 +1,59 @@
+"""Snapshots as a process gives them, for the tests of everything that reads them."""
+
+from typing import Any
+
+CAPTURED_AT_NS = 1_700_000_000_000_000_000
+
+
+def actor(path: str, **changes: Any) -> dict[str, Any]:
+    """A healthy actor, but for the changes."""
+    return {
+        "path": path,
+        "state": "running",
+        "epoch": 1,
+        "uptime_s": 61.0,
+        "restarts": 0,
+        "restarts_in_window": 0,
+        "restart_limit": 3,
+        "mailbox": 0,
+        "capacity": 1000,
+        "high_water": 3,
+        "oldest_ms": 0.0,
+        "processed": 100,
+        "p50_us": 100.0,
+        "p99_us": 400.0,
+        "max_us": 900.0,
+        "handling": None,
+        "handling_ms": 0.0,
+        "dead_letters": 0,
+        "last_error": "",
+        "last_error_at_ns": None,
+        "progress_age_s": None,
+        "progress_limit_s": None,
+        "zombies": 0,
+        "problem": "",
+        **changes,
+    }
+
+
+def snapshot(*actors: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A healthy process with these actors, but for the changes."""
+    return {
+        "schema": 1,
+        "name": "btc-sma",
+        "mode": "paper",
+        "pid": 812,
+        "started_at_ns": CAPTURED_AT_NS - 3_600_000_000_000,
+        "captured_at_ns": CAPTURED_AT_NS,
+        "uptime_s": 3600.0,
+        "verdict": "OK",
+        "why": "",
+        "ready": True,
+        "root_alive": True,
+        "actors": list(actors) or [actor("root"), actor("execution"), actor("execution/executor")],
+        "market": {"BTC/USDT": "61480.2"},
+        "orders": {"filled": 2},
+        "counters": {"processed": 7},
+        "ended": None,
+        **changes,
+    }

@@ -1,0 +1,187 @@
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messages.errors import ConfigError
+from ops.config import demo_config, load, parse
+from strategies import check_params
+
+GOOD = """
+name = "x"
+[feed]
+type = "demo"
+[[strategy]]
+id = "a"
+uses = "sma_cross"
+params = { fast = 5, slow = 15 }
+"""
+
+
+def problems_of(text: str, base: Path = Path()) -> list[str]:
+    try:
+        parse(tomllib.loads(text), base, check_params)
+    except ConfigError as error:
+        return error.problems
+    return []
+
+
+def problems_with(section: str, line: str) -> list[str]:
+    lines = [GOOD.replace("[feed]", f"[feed]\n{line}") if section == "feed" else GOOD]
+    if section not in ("", "feed", "strategy"):
+        lines.append(f"[{section}]\n{line}\n")
+    elif section == "strategy":
+        lines = [GOOD.replace('id = "a"', f'id = "a"\n{line}')]
+    elif section == "":
+        lines = [f"{line}\n{GOOD}"]
+    return problems_of("\n".join(lines))
+
+
+def test_five_mistakes_in_one_file_are_all_reported_with_their_keys_and_suggestions() -> None:
+    text = """
+    name = "x"
+    mode = "papr"
+    [feed]
+    spede = 3
+    [venue]
+    taker_fee_bps = 0.1
+    [[strategy]]
+    id = "a"
+    uses = "sma_cros"
+    [risk]
+    max_orders_per_minute = "many"
+    """
+
+    assert problems_of(text) == [
+        'feed.spede: unknown key; did you mean "speed"?',
+        'mode: got "papr", expected one of paper, live; did you mean "paper"?',
+        'venue.taker_fee_bps: got 0.1, expected it quoted, to be exact: "0.1"',
+        'strategy[0].params: there is no strategy "sma_cros"; did you mean "sma_cross"?',
+        'risk.max_orders_per_minute: got "many", expected a whole number of 1 or more',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "sentence"),
+    [
+        ("", 'mode = "live"', "mode: live trading arrives with a later version"),
+        ("", "run_dir = 3", "run_dir: got 3, expected a text"),
+        ("feed", 'path = "x.csv"', 'feed.path: is for type "replay", and the type is "demo"'),
+        ("feed", "speed = -1", "feed.speed: got -1, expected a number of 0 or more"),
+        ("feed", "speed = nan", "feed.speed: got nan, expected a number of 0 or more"),
+        ("feed", "speed = true", "feed.speed: got true, expected a number of 0 or more"),
+        ("feed", 'timeframe = "1x"', 'feed.timeframe: got "1x", expected a length'),
+        ("feed", "limit = 0", "feed.limit: got 0, expected a whole number of 1 or more"),
+        ("feed", "batch = 2000", "feed.batch: got 2000, expected at most the window (1024)"),
+        ("feed", 'symbols = ["BTC"]', 'feed.symbols[0]: got "BTC", expected base/quote'),
+        ("feed", "symbols = []", "feed.symbols: got a list, expected a list such as"),
+        ("venue", 'type = "ccxt"', 'venue.type: "ccxt" arrives with a later version'),
+        ("venue", 'participation = "1.5"', 'venue.participation: got "1.5", expected a quoted'),
+        ("venue", "balances = 5", "venue.balances: got 5, expected a table"),
+        ("venue", 'balances.USDT = "-1"', 'venue.balances.USDT: got "-1", expected a quoted'),
+        ("venue", 'slippage_bps = "1e3"', 'venue.slippage_bps: got "1e3", expected a quoted'),
+        ("strategy", 'symbol = "ETH/USDT"', 'strategy[0].symbol: got "ETH/USDT", expected one of'),
+        ("strategy", "order_notional = 1.5", "strategy[0].order_notional: got 1.5, expected it"),
+        ("idempotency", 'backend = "sqlit"', "expected one of sqlite, memory, postgres; did you"),
+        ("idempotency", 'backend = "postgres"', '"postgres" arrives with a later version'),
+        ("metrics", "enabled = 1", "metrics.enabled: got 1, expected true or false"),
+        ("supervision", "backoff_min_ms = 40000", "got 40000, expected backoff_max_ms (30000)"),
+    ],
+)
+def test_a_mistake_is_named_by_its_key_with_what_was_got_and_what_is_expected(
+    section: str, line: str, sentence: str
+) -> None:
+    found = problems_with(section, line)
+
+    assert len(found) == 1
+    assert sentence in found[0]
+
+
+def test_a_second_strategy_with_the_same_id_is_refused() -> None:
+    text = GOOD + '[[strategy]]\nid = "a"\nuses = "sma_cross"\nparams = { fast = 1, slow = 2 }\n'
+
+    assert problems_of(text) == ['strategy[1].id: "a" is already the id of strategy[0]']
+
+
+def test_parameters_are_checked_by_the_strategy_itself() -> None:
+    found = problems_of(GOOD.replace("fast = 5", "fast = 20"))
+
+    assert found == ["strategy[0].params: slow must be greater than fast (20), not 15"]
+
+
+def test_a_run_without_a_strategy_is_refused() -> None:
+    assert problems_of('name = "x"') == ["strategy: got none, expected at least one [[strategy]]"]
+
+
+def test_a_recording_that_is_not_there_is_named_with_the_places_that_were_searched(
+    tmp_path: Path,
+) -> None:
+    feed = '[feed]\ntype = "replay"\nsymbols = ["BTC/USDT"]\npath = "no.csv"'
+
+    found = problems_of(GOOD.replace('[feed]\ntype = "demo"', feed), tmp_path)
+
+    assert found == [f'feed.path: there is no file "no.csv" in {tmp_path} or {Path.cwd()}']
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"name = ", "is not TOML: "),
+        (b'name = "\xff"', "is not UTF-8 text (byte 8)"),
+        (b"a = [" * 5000, "is not TOML: "),
+        (None, "cannot be read: no such file or directory"),
+    ],
+)
+def test_a_file_that_is_no_toml_is_one_problem(
+    tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
+    path = tmp_path / "c.toml"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+
+    assert len(caught.value.problems) == 1
+    assert sentence in caught.value.problems[0]
+
+
+def test_a_wrong_override_is_reported_like_a_wrong_line() -> None:
+    with pytest.raises(ConfigError, match=r'idempotency\.backend: got "sqlit"'):
+        demo_config({"idempotency.backend": "sqlit"})
+
+
+KEYS = st.sampled_from(
+    "name run_dir mode feed venue strategy risk idempotency metrics supervision type path speed"
+    " symbols id uses params balances api_key_env backend ccxt limit timeframe symbol url".split()
+) | st.text(max_size=5)
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([10**400, -(10**400)])
+    | st.floats()
+    | st.dates()
+    | st.text(max_size=8)
+    | st.sampled_from(["demo", "replay", "paper", "sma_cross", "BTC/USDT", "1e9", "x" * 5000])
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=8))
+def test_no_document_brings_anything_out_of_the_parser_but_a_config_error(
+    document: Mapping[str, Any],
+) -> None:
+    try:
+        parse(document, Path(), check_params)
+    except ConfigError as error:
+        assert error.problems
+        assert all("\n" not in problem for problem in error.problems)
