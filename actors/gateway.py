@@ -66,7 +66,7 @@ class Gateway:
 
     def live_market(self, event: MarketEvent) -> None:
         """Show a paper venue one event of a live market."""
-        self._enqueue(lambda: self._market((event,)))
+        self._enqueue(lambda: self._live(event))
 
     def close(self, done: Callable[[], object]) -> None:
         """Let go of the venue after all jobs before, then call `done`."""
@@ -108,6 +108,9 @@ class Gateway:
             ahead = max(reached, batch.first_index + len(batch.events))
             self._reached[batch.feed] = ahead
             done(ahead)
+
+    def _live(self, event: MarketEvent) -> None:
+        self._market((event,))
 
     def _market(self, events: Sequence[MarketEvent]) -> bool:
         try:

@@ -60,7 +60,8 @@ class MetricsActor(Actor):
     ) -> None:
         super().__init__()
         self._fold = fold
-        self._open_lines, self._lines = open_lines, None
+        self._open_lines = open_lines
+        self._lines: LineWriter | None = None
         self._write_summary = write_summary
         self._describe = describe
         self._observe = observe
@@ -68,7 +69,7 @@ class MetricsActor(Actor):
 
     def started(self) -> None:
         """Open the lines' file and begin the interval."""
-        self._lines: LineWriter | None = self._open_lines() if self._open_lines else None
+        self._lines = self._open_lines() if self._open_lines else None
         self.ctx.every(self._interval_ns, INTERVAL)
 
     def receive(self, message: Any) -> None:

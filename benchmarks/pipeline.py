@@ -1,9 +1,8 @@
 """Four actors in a row: our runtime with bounds, lanes and accounting, against stock Pykka."""
 
-import argparse
-import statistics
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pykka
@@ -11,10 +10,12 @@ import pykka
 from actors.actor import Actor
 from actors.address import Address
 from actors.thread_runtime import ThreadRuntime
-from messages.ids import TimestampNs
-from messages.lifecycle import HaltTrading
+from benchmarks.common import Options, Result, median, say
+from messages.ids import NS_PER_S, ActorPath
 from messages.market import FeedEnded
-from messages.ids import ActorPath
+
+MESSAGE = FeedEnded(feed=ActorPath("feeds/x"), delivered=1)
+HOPS = 4
 
 
 class Hop(Actor):
@@ -49,54 +50,64 @@ class StockHop(pykka.ThreadingActor):
             self.done.set()
 
 
-MESSAGE = FeedEnded(feed=ActorPath("feeds/x"), delivered=1)
-
-
 def ours(total: int) -> float:
-    """Messages a second through four of our actors, mailboxes bounded."""
+    """Messages a second through our actors, mailboxes bounded, everything accounted for."""
     runtime, done = ThreadRuntime(), threading.Event()
     onward: Address[Any] | None = None
-    for place in range(4):
-        cell = runtime.populate(
-            f"hop{place}", Hop, {"onward": onward, "total": total, "done": done}, total + 1
-        )
+    for place in range(HOPS):
+        arguments = {"onward": onward, "total": total, "done": done}
+        cell = runtime.populate(f"hop{place}", Hop, arguments, total + 1)
         runtime.start(cell)
         onward = Address(cell)
     assert onward is not None
-    begun = time.perf_counter()
-    for _ in range(total):
-        onward.tell(MESSAGE)
-    done.wait()
-    took = time.perf_counter() - begun
+    rate = _rate(onward.tell, total, done)
     for cell in runtime.cells.values():
-        runtime.stop(cell, 1_000_000_000)
-    return total / took
+        runtime.stop(cell, NS_PER_S)
+    handled = [cell.processed for cell in runtime.cells.values()]
+    assert handled == [total] * HOPS, handled
+    return rate
 
 
 def stock(total: int) -> float:
-    """Messages a second through four stock actors, unbounded and unmeasured."""
+    """Messages a second through stock actors, unbounded and unmeasured."""
     done = threading.Event()
-    onward = None
-    for _ in range(4):
+    onward: Any = None
+    for _ in range(HOPS):
         onward = StockHop.start(onward, total, done)
+    rate = _rate(onward.tell, total, done)
+    pykka.ActorRegistry.stop_all()
+    return rate
+
+
+def _rate(tell: Callable[[Any], object], total: int, done: threading.Event) -> float:
     begun = time.perf_counter()
     for _ in range(total):
-        onward.tell(MESSAGE)
-    done.wait()
-    took = time.perf_counter() - begun
-    pykka.ActorRegistry.stop_all()
-    return total / took
+        tell(MESSAGE)
+    if not done.wait(300):
+        raise TimeoutError("the last message did not come through")
+    return total / (time.perf_counter() - begun)
 
 
-def run(total: int = 50_000, rounds: int = 5) -> dict[str, float]:
+def run(options: Options) -> list[Result]:
     """Interleave both and give the medians with their ratio."""
+    total, rounds = options.pick(20_000, 50_000), options.pick(3, 7)
     ours_rates, stock_rates = [], []
-    for _ in range(rounds):
+    for count in range(rounds):
         ours_rates.append(ours(total))
         stock_rates.append(stock(total))
-    mine, theirs = statistics.median(ours_rates), statistics.median(stock_rates)
-    return {"ours_per_s": mine, "stock_pykka_per_s": theirs, "ratio": mine / theirs}
-
-
-if __name__ == "__main__":
-    print(run())
+        say(
+            f"pipeline {count + 1}/{rounds}: ours {ours_rates[-1]:,.0f}/s,"
+            f" stock {stock_rates[-1]:,.0f}/s"
+        )
+    mine, theirs = median(ours_rates), median(stock_rates)
+    return [
+        Result(
+            name="4-actor pipeline",
+            value=mine,
+            unit="messages/s",
+            reference=theirs,
+            against="stock pykka",
+            goal=">= 3x",
+            met=mine >= 3 * theirs,
+        )
+    ]

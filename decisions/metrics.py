@@ -11,9 +11,10 @@ from decimal import Decimal
 from typing import Any
 
 from decisions.portfolio import Holding, Portfolio
-from messages.ids import ActorPath, OrderKey
+from messages.ids import ActorPath, OrderKey, TradeId
 from messages.lifecycle import ExitReason, Supervision
 from messages.market import FeedEnded, FeedReport
+from messages.order_states import FINAL_STATES
 from messages.orders import DuplicateFiltered, OrderUpdate, PriceMark
 from messages.values import OrderState
 
@@ -45,6 +46,7 @@ class MetricsFold:
         self._feeds: dict[ActorPath, FeedReport] = {}
         self._ended: dict[ActorPath, int] = {}
         self._not_sent: set[OrderKey] = set()
+        self._open_fills: dict[OrderKey, set[TradeId]] = {}
 
     @property
     def processed(self) -> int:
@@ -104,8 +106,17 @@ class MetricsFold:
             self.rejected += 1
             self.rejects_by_reason[_slug(update.reason, state.value)] += 1
         self._follow_sends(update)
+        self._fills(update)
+
+    def _fills(self, update: OrderUpdate) -> None:
+        """Count each execution once: a lookup tells of all of an order's again."""
+        counted = self._open_fills.pop(update.order_key, set())
         for fill in update.fills:
-            self.portfolio.record(update.symbol, update.side, fill)
+            if fill.trade_id not in counted:
+                counted.add(fill.trade_id)
+                self.portfolio.record(update.symbol, update.side, fill)
+        if counted and update.state not in FINAL_STATES:
+            self._open_fills[update.order_key] = counted
 
     def _follow_sends(self, update: OrderUpdate) -> None:
         if update.state is OrderState.NOT_SENT:

@@ -14,6 +14,7 @@ _LONGEST_ADDRESS = 100
 """Bytes. The kernel takes 107 on Linux and 103 on macOS."""
 _LARGEST_REPLY = 64 * 1024 * 1024
 _CHUNK = 65_536
+_RETRY_S = 0.01
 
 
 class NoAnswer(ConnectionError):
@@ -33,7 +34,7 @@ def ask(path: Path, command: str, *, timeout_s: float = 2.0, **fields: Any) -> d
     deadline = time.monotonic() + timeout_s
     request = json.dumps({**fields, "command": command}).encode() + b"\n"
     try:
-        with _connected(path, timeout_s) as connection:
+        with _connected(path, deadline) as connection:
             connection.sendall(request)
             line = _line(connection, deadline)
         reply = json.loads(line)
@@ -61,12 +62,24 @@ def short_address(path: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _connected(path: Path, timeout_s: float) -> Iterator[socket.socket]:
+def _connected(path: Path, deadline: float) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(timeout_s)
+        connection.settimeout(max(deadline - time.monotonic(), 0.001))
         with short_address(path) as address:
-            connection.connect(address)
+            while not _connects(connection, address):
+                if time.monotonic() > deadline:
+                    raise TimeoutError
+                time.sleep(_RETRY_S)
         yield connection
+
+
+def _connects(connection: socket.socket, address: str) -> bool:
+    """A Unix socket whose queue is full says so at once, whatever the time limit."""
+    try:
+        connection.connect(address)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _line(connection: socket.socket, deadline: float) -> bytes:

@@ -1,6 +1,7 @@
 """A configuration as TOML: every default spelled out, secrets masked."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -9,9 +10,10 @@ from typing import Any
 
 import msgspec
 
-from ops.config_reader import joined
 from ops.config_schema import Config
 from ops.secret_names import masked
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def effective_toml(config: Config) -> str:
@@ -38,14 +40,14 @@ def _table(table: Mapping[str, Any], path: str) -> list[str]:
     """The order TOML asks for: a table's own values first, then the tables in it."""
     lines, inner = [], []
     for key, value in table.items():
-        place = joined(path, key)
+        place = f"{path}.{_key(key)}" if path else _key(key)
         if isinstance(value, Mapping):
             inner += [f"\n[{place}]", *_table(value, place)] if value else []
         elif isinstance(value, list) and value and all(isinstance(i, Mapping) for i in value):
             for item in value:
                 inner += [f"\n[[{place}]]", *_table(item, place)]
         elif value is not None:
-            lines.append(f"{joined('', key)} = {_value(value)}")
+            lines.append(f"{_key(key)} = {_value(value)}")
     return lines + inner
 
 
@@ -57,11 +59,15 @@ def _value(value: object) -> str:
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, Mapping):
-        pairs = (f"{joined('', key)} = {_value(item)}" for key, item in value.items())
+        pairs = (f"{_key(key)} = {_value(item)}" for key, item in value.items())
         return "{" + ", ".join(pairs) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_value, value)) + "]"
     return repr(value)
+
+
+def _key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else _quoted(key)
 
 
 def _quoted(text: str) -> str:

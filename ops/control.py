@@ -25,7 +25,6 @@ _LARGEST_REQUEST = 65_536
 _MOST_CONNECTIONS = 64
 _BACKLOG = 128
 _PATIENCE_S = 5.0
-_TICK_S = 0.5
 _CHUNK = 65_536
 
 
@@ -99,7 +98,7 @@ class ControlServer:
 
     def _run(self) -> None:
         while not self._closing:
-            for key, _ in self._selector.select(_TICK_S):
+            for key, _ in self._selector.select(self._until_overdue()):
                 if key.fileobj is self._listener:
                     self._accept()
                 elif key.fileobj in self._connections:
@@ -149,9 +148,14 @@ class ControlServer:
         except Exception as error:  # noqa: BLE001  a handler's bug must not silence health
             return _encoded({"error": f"{type(error).__name__}: {error}"})
 
+    def _until_overdue(self) -> float | None:
+        """The oldest connection has the earliest deadline; `close` wakes who waits for ever."""
+        oldest = next(iter(self._connections.values()), None)
+        return None if oldest is None else max(oldest.deadline - time.monotonic(), 0.0)
+
     def _drop_overdue(self) -> None:
         now = time.monotonic()
-        for connection in [c for c in self._connections.values() if c.deadline < now]:
+        for connection in [c for c in self._connections.values() if c.deadline <= now]:
             self._drop(connection)
 
     def _drop(self, connection: "_Connection") -> None:

@@ -113,7 +113,7 @@ def _show(snapshot: Snapshot, previous: Snapshot | None, options: HealthOptions)
         sys.stdout.write("\x1b[2J\x1b[H")
     if snapshot["verdict"] == "UNKNOWN":
         _print(f"{painted('UNKNOWN', 'UNKNOWN', colour=colour)}  {one_line(snapshot['why'])}")
-        if snapshot.get("actors") and not _ended_well(snapshot):
+        if isinstance(snapshot.get("actors"), list) and not _ended_well(snapshot):
             seen = {**snapshot, "verdict": snapshot.get("last_verdict"), "why": ""}
             _print(f"last known:\n{render(seen, colour=colour)}")
         return

@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,11 @@ from loguru import logger
 from ops.secret_names import without_secrets
 
 if TYPE_CHECKING:
-    from loguru import FormatFunction, Record
+    from loguru import Record
 
 _STANDARD_LOGGERS = ("pykka",)
-_FILE_LINE = "{time:YYYY-MM-DDTHH:mm:ss.SSSSSSZ} {level: <8} {extra[shown]}\n"
-_SCREEN_LINE = "{time:HH:mm:ss} <level>{level: <8}</level> {extra[shown]}\n"
+_FILE_LINE = "{time:YYYY-MM-DDTHH:mm:ss.SSSSSSZ} {level: <8} {extra[shown]}"
+_SCREEN_LINE = "{time:HH:mm:ss} <level>{level: <8}</level> {extra[shown]}"
 
 
 def set_up_logging(
@@ -30,11 +31,12 @@ def set_up_logging(
 ) -> None:
     """Replace every sink. `secrets` are values, wherever they turn up in a line or traceback."""
     logger.remove()
+    logger.configure(patcher=partial(_cleaned, secrets=secrets))
     # Not enqueued: a queue costs the caller five times as much and loses the last lines.
     logger.add(
         path,
         level="DEBUG",
-        format=_format(_FILE_LINE, secrets),
+        format=_FILE_LINE,
         rotation=rotate_bytes,
         retention=keep,
         diagnose=False,
@@ -42,10 +44,14 @@ def set_up_logging(
         encoding="utf-8",
         opener=_owner_only,
     )
-    line = _format(_SCREEN_LINE, secrets)
-    logger.add(sys.stderr, level=screen_level, format=line, diagnose=False, enqueue=False)
+    logger.add(sys.stderr, level=screen_level, format=_SCREEN_LINE, diagnose=False, enqueue=False)
     for name in _STANDARD_LOGGERS:
         _intercept(logging.getLogger(name))
+
+
+def _is_ours(record: "Record") -> bool:
+    """Keep a library's tracebacks off the screen: our own line says the same in one sentence."""
+    return record["extra"].get("actor") not in _STANDARD_LOGGERS
 
 
 class _ToLoguru(logging.Handler):
@@ -65,23 +71,20 @@ def _intercept(standard: logging.Logger) -> None:
     standard.setLevel(logging.INFO)
 
 
-def _format(line: str, secrets: Collection[str]) -> "FormatFunction":
-    def formatted(record: "Record") -> str:
-        record["extra"]["shown"] = without_secrets(_text(record), secrets)
-        return line
+def _cleaned(record: "Record", secrets: Collection[str]) -> None:
+    """Take the secrets out of the record itself, before any sink sees it.
 
-    return formatted
-
-
-def _text(record: "Record") -> str:
-    fields = {k: v for k, v in record["extra"].items() if k != "shown"}
-    text = " ".join([record["message"], *(f"{key}={value}" for key, value in fields.items())])
-    exception = record["exception"]
-    if exception is None:
-        return text
-    # Written here and not by loguru, which would add it after the secrets were taken out.
-    lines = traceback.format_exception(exception.type, exception.value, exception.traceback)
-    return f"{text}\n{''.join(lines)}".rstrip()
+    A sink that fails (a full disk) makes loguru print the whole record: it must be clean too.
+    """
+    fields = {key: without_secrets(str(value), secrets) for key, value in record["extra"].items()}
+    record["message"] = without_secrets(record["message"], secrets)
+    shown = " ".join([record["message"], *(f"{key}={value}" for key, value in fields.items())])
+    if record["exception"] is not None:
+        kind, value, trace = record["exception"]
+        lines = "".join(traceback.format_exception(kind, value, trace)).rstrip()
+        shown = f"{shown}\n{without_secrets(lines, secrets)}"
+        record["exception"] = None
+    record["extra"].update(fields, shown=shown)
 
 
 def _owner_only(path: str, flags: int) -> int:

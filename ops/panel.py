@@ -4,6 +4,7 @@ from collections import deque
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel as Box
@@ -69,7 +70,9 @@ class Panel:
             self._seen.orders.clear()
             self._seen.supervision.clear()
         for update in updates:
-            self._orders.pop(update.order_key, None)
+            before = self._orders.pop(update.order_key, None)
+            if before is not None and not update.reason:
+                update = msgspec.structs.replace(update, reason=before.reason)
             self._orders[update.order_key] = update
         while len(self._orders) > 5:
             del self._orders[next(iter(self._orders))]

@@ -53,7 +53,7 @@ class StatusWriter:
         """Write now. A snapshot that fails leaves the one before it, with what is new."""
         self.problem = ""
         try:
-            self._last = dict(self._snapshot())
+            self._last = {"ended": None, **self._snapshot()}
         except Exception as error:  # noqa: BLE001  it reads the state of whatever is failing
             self.problem = f"{type(error).__name__}: {error}"
         if ended is not None:

@@ -40,14 +40,14 @@ class Swinger:
 
     warmup_events = 2
 
-    def __init__(self, raise_on: Callable[[Decimal], bool] = lambda _: False) -> None:
+    def __init__(self, raise_on: Callable[[Candle], bool] = lambda _: False) -> None:
         self._raise_on = raise_on
         self._seen: list[Decimal] = []
         self.updates: list[OrderUpdate] = []
 
     def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Wish]:
         before, self._seen = self._seen, [*self._seen[-1:], candle.close]
-        if self._raise_on(candle.close):
+        if self._raise_on(candle):
             raise ValueError("poison")
         if len(before) < 2:
             return ()
@@ -194,14 +194,32 @@ def test_a_batch_after_a_gap_is_not_taken() -> None:
     assert one.memory.next_index == 0
 
 
-def test_an_event_that_crashes_the_strategy_is_counted_and_moves_no_position() -> None:
-    one = run(build=lambda: Swinger(lambda close: close == 666))
+def poisoned() -> Swinger:
+    return Swinger(lambda candle: candle.close == 666)
+
+
+def test_an_event_that_brings_a_strategy_down_moves_no_position_and_waits_for_its_successor() -> (
+    None
+):
+    one = run(build=poisoned)
 
     with pytest.raises(ValueError, match="poison"):
         take_all(one, market([10, 10, 20, 666]))
 
-    assert one.memory.next_index == 4
-    assert one.memory.position == 1
+    assert (one.memory.next_index, one.memory.position) == (3, Decimal(1))
+
+
+def test_an_event_that_brings_two_down_is_passed_over_and_not_shown_to_a_third() -> None:
+    memory = new_memory(2)
+    take_all(run(memory), market([10, 10]))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="poison"):
+            run(memory, poisoned).take(candle(666, 2), CREATED)
+
+    intents = run(memory, poisoned).take(candle(666, 2), CREATED)
+
+    assert intents == []
+    assert (memory.next_index, memory.passed_over) == (3, 1)
 
 
 def test_a_decision_that_cannot_become_an_intent_moves_no_position() -> None:
@@ -228,21 +246,26 @@ def test_warm_up_decides_nothing_and_leaves_the_memory_alone() -> None:
     assert [intent.side for intent in reborn.take(candle(5, 3), CREATED)] == [Side.SELL]
 
 
-def test_an_event_that_raises_again_in_warm_up_is_left_out_of_it() -> None:
-    def build() -> Swinger:
-        return Swinger(lambda close: close == 666)
-
+def test_an_event_that_raises_only_in_warm_up_is_left_out_of_it() -> None:
     memory = new_memory(2)
-    one = run(memory, build)
-    take_all(one, market([10, 10]))
-    with pytest.raises(ValueError, match="poison"):
-        one.take(candle(666, 2), CREATED)
+    take_all(run(memory), market([10, 10, 666]))
 
-    reborn = run(memory, build)
+    reborn = run(memory, poisoned)
     reborn.warm_up()
 
     assert [event.close for event in memory.recent if isinstance(event, Candle)] == [10, 10]
-    assert [intent.side for intent in reborn.take(candle(20, 3), CREATED)] == [Side.BUY]
+    assert [intent.side for intent in reborn.take(candle(5, 3), CREATED)] == [Side.SELL]
+
+
+def test_an_event_that_a_warm_up_hung_on_is_left_out_of_the_next() -> None:
+    memory = new_memory(2)
+    take_all(run(memory), market([10, 10, 20]))
+    memory.warming_on = memory.recent[1]
+
+    run(memory).warm_up()
+
+    assert [event.close for event in memory.recent if isinstance(event, Candle)] == [10, 20]
+    assert memory.warming_on is None
 
 
 def test_what_became_of_an_order_is_told_and_moves_no_position() -> None:
@@ -279,17 +302,19 @@ def test_a_strategy_without_warm_up_remembers_no_events() -> None:
     assert not one.memory.recent
 
 
-def drive(events: list[MarketEvent], cuts: set[int], raise_on: set[int]) -> list[OrderIntent]:
-    """A feed that sends what is not finished, in pieces; an actor that is reborn by warm-up."""
-    crash_at: set[int] = set(raise_on)
+def drive(events: list[MarketEvent], cuts: set[int], crashes: dict[int, int]) -> list[OrderIntent]:
+    """A feed that sends what is not finished, in pieces; an actor that is reborn by warm-up.
+
+    `crashes` says how often the event at a place brings down whoever is shown it.
+    """
+    left = dict(crashes)
     memory = new_memory(2)
     intents: list[OrderIntent] = []
 
-    def is_fatal(close: Decimal) -> bool:
-        place = memory.next_index - 1
-        is_now = place in crash_at
-        crash_at.discard(place)
-        return is_now
+    def is_fatal(candle: Candle) -> bool:
+        place = candle.ts_open_ns // 60
+        left[place] = left.get(place, 0) - 1
+        return left[place] >= 0
 
     one = run(memory, lambda: Swinger(is_fatal))
     while memory.next_index < len(events):
@@ -299,6 +324,7 @@ def drive(events: list[MarketEvent], cuts: set[int], raise_on: set[int]) -> list
             for intent in one.take_batch(batch(events[start:stop], start), lambda: CREATED):
                 intents.append(intent)
         except ValueError:
+            memory = memory.inherited()
             one = run(memory, lambda: Swinger(is_fatal))
             one.warm_up()
     return intents
@@ -313,27 +339,23 @@ def test_however_a_market_is_cut_into_batches_the_intents_are_the_same(
 ) -> None:
     events = market(closes)
 
-    assert drive(events, cuts, set()) == take_all(run(), events)
+    assert drive(events, cuts, {}) == take_all(run(), events)
 
 
 @given(
     closes=st.lists(st.integers(8, 12), min_size=1, max_size=40),
     cuts=st.sets(st.integers(1, 40)),
-    crashes=st.sets(st.integers(0, 39), max_size=5),
+    crashes=st.dictionaries(st.integers(0, 39), st.integers(1, 2), max_size=5),
 )
-def test_a_crash_at_any_event_loses_the_decisions_of_that_event_and_no_others(
-    closes: list[int], cuts: set[int], crashes: set[int]
+def test_a_crash_costs_no_decision_and_a_second_on_the_same_event_costs_that_event_alone(
+    closes: list[int], cuts: set[int], crashes: dict[int, int]
 ) -> None:
     events = market(closes)
 
-    class Silent(Swinger):
-        """Sees every event and decides nothing on those that crash the other."""
+    intents = drive(events, cuts, crashes)
 
-        def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Wish]:
-            decided = super().on_candle(candle, position)
-            return () if candle.ts_open_ns // 60 in crashes else decided
-
-    assert drive(events, cuts, crashes) == take_all(run(build=Silent), events)
+    survived = [event for place, event in enumerate(events) if crashes.get(place) != 2]
+    assert intents == take_all(run(), survived)
 
 
 @given(closes=st.lists(st.integers(8, 12), max_size=40))

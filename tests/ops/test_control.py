@@ -83,13 +83,12 @@ def test_a_failing_handler_is_an_error_reply(path: Path) -> None:
 
 
 def test_a_request_without_end_is_cut_off(path: Path) -> None:
-    with connected(path) as client, pytest.raises(OSError, match="Broken pipe|reset"):
-        while True:
-            client.sendall(b"x" * 65_536)
+    with connected(path) as client, pytest.raises(OSError, match=r"Broken pipe|reset"):
+        client.sendall(b"x" * 64_000_000)
 
 
 def test_silent_clients_delay_nobody(path: Path) -> None:
-    silent = [connected(path) for _ in range(200)]
+    silent = [connected(path) for _ in range(100)]
 
     assert ask(path, "ping") == {"pid": os.getpid()}
     for client in silent:

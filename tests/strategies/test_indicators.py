@@ -71,6 +71,18 @@ def test_a_market_that_stands_still_is_level_for_every_pair_of_periods() -> None
         assert sma_relation(*pair) == 0
 
 
+def test_a_market_that_comes_to_rest_is_level_whatever_drift_its_wild_days_left() -> None:
+    wild = [61480.21 + 1_000.0 * (place * 7919 % 100_003) for place in range(200)]
+    pair = Sma(10), Sma(30)
+
+    for price in [*wild, *(61480.21 for _ in range(30))]:
+        for sma in pair:
+            sma.update(price)
+
+    assert relation(pair[0].value, pair[1].value) == -1
+    assert sma_relation(*pair) == 0
+
+
 def test_an_exponential_mean_begins_at_the_first_value_and_moves_by_its_weight() -> None:
     ema = Ema(3)
 

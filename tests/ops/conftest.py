@@ -1,11 +1,14 @@
 """Snapshots as a process gives them, for the tests of everything that reads them."""
 
+from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 CAPTURED_AT_NS = 1_700_000_000_000_000_000
 
 
-def actor(path: str, **changes: Any) -> dict[str, Any]:
+def _actor(path: str, **changes: Any) -> dict[str, Any]:
     """A healthy actor, but for the changes."""
     return {
         "path": path,
@@ -36,7 +39,7 @@ def actor(path: str, **changes: Any) -> dict[str, Any]:
     }
 
 
-def snapshot(*actors: dict[str, Any], **changes: Any) -> dict[str, Any]:
+def _snapshot(*actors: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """A healthy process with these actors, but for the changes."""
     return {
         "schema": 1,
@@ -50,10 +53,23 @@ def snapshot(*actors: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "why": "",
         "ready": True,
         "root_alive": True,
-        "actors": list(actors) or [actor("root"), actor("execution"), actor("execution/executor")],
+        "actors": list(actors)
+        or [_actor("root"), _actor("execution"), _actor("execution/executor")],
         "market": {"BTC/USDT": "61480.2"},
         "orders": {"filled": 2},
         "counters": {"processed": 7},
         "ended": None,
         **changes,
     }
+
+
+@pytest.fixture
+def actor() -> Callable[..., dict[str, Any]]:
+    """Make an actor: path, then what differs from a healthy one."""
+    return _actor
+
+
+@pytest.fixture
+def snapshot() -> Callable[..., dict[str, Any]]:
+    """Make a snapshot: actors, then what differs from a healthy one."""
+    return _snapshot

@@ -1,0 +1,226 @@
+"""A live system with clocks at the two places that count: durable claim, and hand-over."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from actors.address import Address
+from actors.executor import WORKER, ExecutorActor
+from actors.gateway import Gateway
+from actors.metrics import MetricsActor
+from actors.strategy import StrategyActor
+from actors.thread_runtime import ThreadRuntime
+from decisions.metrics import MetricsFold
+from decisions.order_keys import order_key
+from decisions.risk import RiskLimits
+from decisions.strategy import new_memory
+from exchanges.protocol import NewOrder
+from messages.ids import (
+    NS_PER_S,
+    AccountId,
+    ClientOrderId,
+    Epoch,
+    OrderKey,
+    StrategyId,
+    Symbol,
+    TimestampNs,
+    TradeId,
+)
+from messages.market import MarketEvent, Tick
+from messages.orders import Fill, OrderIntent, OrderReport
+from messages.values import Liquidity, OrderState, OrderType, Side, TimeInForce
+from persistence.ledger import Claim, SqliteLedger
+from persistence.lines import RotatingLines
+from strategies.protocol import Decision, Strategy, market_order
+
+ACCOUNT, STRATEGY, SYMBOL = AccountId("bench"), StrategyId("bench"), Symbol("BTC/USDT")
+PRICE, QUANTITY = Decimal("61480.25"), Decimal("0.001")
+FIRST_NS = 1_800_000_000 * NS_PER_S
+"""A moment of the market after all rows of a table that was built beforehand."""
+
+Moments = dict[int, int]
+"""By the market time of the decision: the monotonic moment of an event in our process."""
+
+
+class EveryOther(Strategy):
+    """Trades on every second tick, buying and selling in turn, so that nothing is held."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def on_tick(self, tick: Tick, position: Decimal) -> Sequence[Decision]:
+        self.seen += 1
+        if self.seen % 2:
+            return ()
+        side = Side.SELL if position > 0 else Side.BUY
+        return (market_order(side, QUANTITY, "every other tick"),)
+
+
+class ClockedLedger(SqliteLedger):
+    """The real ledger; notes when a claim had become durable."""
+
+    def __init__(self, path: Path, durable: Moments) -> None:
+        super().__init__(path)
+        self._noted = durable
+
+    def claim(self, claims: Sequence[Claim], now_ns: int) -> None:
+        super().claim(claims, now_ns)
+        at_ns = time.monotonic_ns()
+        for claim in claims:
+            self._noted[claim.intent.decided_at_ns] = at_ns
+
+
+class ClockedGateway(Gateway):
+    """The real gateway; notes when the executor, SENT being durable, hands an order over."""
+
+    handed: Moments
+
+    def submit(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
+        super().submit(epoch, key, order)
+        self.handed[order.decided_at_ns] = time.monotonic_ns()
+
+
+class RecordingVenue:
+    """Fills everything at once and notes when it was called."""
+
+    def __init__(self, reached: Moments) -> None:
+        self._reached = reached
+
+    def submit(self, order: NewOrder) -> OrderReport:
+        self._reached[order.decided_at_ns] = time.monotonic_ns()
+        fill = Fill(
+            trade_id=TradeId(order.client_order_id),
+            price=PRICE,
+            quantity=order.quantity,
+            fee=Decimal(0),
+            fee_currency="USDT",
+            liquidity=Liquidity.TAKER,
+            ts_event_ns=order.decided_at_ns,
+        )
+        return OrderReport(
+            client_order_id=order.client_order_id,
+            symbol=order.symbol,
+            state=OrderState.FILLED,
+            venue_order_id=None,
+            filled_quantity=order.quantity,
+            average_price=PRICE,
+            fills=(fill,),
+            reason="",
+            evidence="submit",
+            ts_event_ns=order.decided_at_ns,
+        )
+
+    def find(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport | None:
+        return None
+
+    def on_market(self, events: Sequence[MarketEvent]) -> list[OrderReport]:
+        return []
+
+    def close(self) -> None:
+        return None
+
+
+class Live:
+    """Strategy, executor, gateway and metrics on threads, as `ops.wiring` makes them."""
+
+    def __init__(self, folder: Path, ledger: Path, capacity: int) -> None:
+        self.durable: Moments = {}
+        self.handed: Moments = {}
+        self.reached: Moments = {}
+        self.fold = MetricsFold()
+        self.runtime = runtime = ThreadRuntime()
+        self.executor: Address[Any] = runtime.address("execution/executor")
+        self.strategy: Address[Any] = runtime.address("execution/strategies/bench")
+        metrics: Address[Any] = runtime.address("metrics")
+        gateway = ClockedGateway(
+            lambda: RecordingVenue(self.reached),
+            runtime.worker(WORKER),
+            self.executor,
+            runtime.clock.utc_ns,
+        )
+        gateway.handed = self.handed
+        metrics_arguments = {
+            "fold": self.fold,
+            "open_lines": partial(RotatingLines, folder / "metrics.ndjson", 1 << 30, 1),
+            "write_summary": None,
+            "describe": dict,
+        }
+        executor_arguments = {
+            "open_ledger": partial(ClockedLedger, ledger, self.durable),
+            "gateway": gateway,
+            "limits": RiskLimits(),
+            "max_decision_age_ns": 60 * NS_PER_S,
+            "metrics": metrics,
+            "strategies": {STRATEGY: self.strategy},
+            "feeds": {},
+        }
+        strategy_arguments = {
+            "build": EveryOther,
+            "memory": new_memory(0),
+            "account": ACCOUNT,
+            "strategy_id": STRATEGY,
+            "symbol": SYMBOL,
+            "executor": self.executor,
+            "feeds": {},
+        }
+        self.cells = [
+            runtime.populate("metrics", MetricsActor, metrics_arguments, 1_000_000),
+            runtime.populate("execution/executor", ExecutorActor, executor_arguments, capacity),
+            runtime.populate("execution/strategies/bench", StrategyActor, strategy_arguments, 8192),
+        ]
+        for cell in self.cells:
+            started = runtime.start(cell)
+            assert not started.problem, started
+
+    def stop(self) -> None:
+        """End in order, and insist that nobody failed."""
+        errors = [cell.last_error for cell in self.cells if cell.last_error]
+        for cell in reversed(self.cells):
+            self.runtime.stop(cell, 60 * NS_PER_S, drain=True)
+        assert not errors, errors
+
+
+@contextmanager
+def live(folder: Path, ledger: Path | None = None, capacity: int = 8192) -> Iterator[Live]:
+    """Run a live system while the block runs."""
+    system = Live(folder, ledger or folder / "ledger.db", capacity)
+    try:
+        yield system
+    finally:
+        system.stop()
+
+
+def tick(number: int) -> Tick:
+    """Give the tick of one millisecond; its market time names it."""
+    at_ns = TimestampNs(FIRST_NS + number * 1_000_000)
+    return Tick(
+        symbol=SYMBOL,
+        bid_price=PRICE,
+        ask_price=PRICE + Decimal("0.01"),
+        ts_event_ns=at_ns,
+        ts_received_ns=at_ns,
+    )
+
+
+def intent(number: int, created_ns: int) -> OrderIntent:
+    """Give one decision; bought and sold in turn."""
+    decided_at = TimestampNs(FIRST_NS + number * 50_000)
+    return OrderIntent(
+        order_key=order_key(ACCOUNT, STRATEGY, SYMBOL, decided_at, 0),
+        account=ACCOUNT,
+        strategy_id=STRATEGY,
+        symbol=SYMBOL,
+        side=Side.SELL if number % 2 else Side.BUY,
+        order_type=OrderType.MARKET,
+        time_in_force=TimeInForce.GTC,
+        quantity=QUANTITY,
+        limit_price=None,
+        reference_price=PRICE,
+        decided_at_ns=decided_at,
+        ts_created_ns=TimestampNs(created_ns),
+        reason="benchmark",
+    )

@@ -1,0 +1,47 @@
+"""Every actor test runs on threads and on steps."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from actors.step_runtime import StepRuntime
+from actors.thread_runtime import ThreadRuntime
+from tests.actors.support import Script, World
+
+RUNTIMES = {"threads": ThreadRuntime, "steps": StepRuntime}
+
+
+@pytest.fixture(params=list(RUNTIMES))
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """An empty world on one of the runtimes."""
+    made = World(RUNTIMES[request.param]())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def threads() -> Iterator[World]:
+    """For what only real threads can show."""
+    made = World(ThreadRuntime())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def steps() -> Iterator[World]:
+    """For what only virtual time can show."""
+    made = World(StepRuntime())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def script() -> Script:
+    """What one cell's incarnations do and write down."""
+    return Script()
+
+
+@pytest.fixture
+def stepped() -> Callable[[int | None], World]:
+    """Worlds on steps, each with a schedule of its own seed."""
+    return lambda seed: World(StepRuntime(seed))

@@ -1,0 +1,280 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+import cli
+from exchanges import paper_book
+from messages.errors import LedgerUnavailable
+from messages.values import OrderState
+from persistence import ledger
+
+ROOT = Path(cli.__file__).parent
+GOOD = 'name = "x"\n[[strategy]]\nid = "a"\nuses = "sma_cross"\nparams = { fast = 1, slow = 2 }\n'
+SERVER = """
+import os, signal, sys, threading
+from pathlib import Path
+from ops.control import ControlServer
+over = threading.Event()
+def stop(_):
+    over.set()
+    return {}
+with ControlServer(Path(sys.argv[1]) / "control.sock", {"stop": stop}):
+    print("up", flush=True)
+    over.wait()
+"""
+
+
+class Entry:
+    order_key = "0" * 32
+    client_order_id = "wk1"
+    strategy_id = "a"
+    symbol = "BTC/USDT"
+    side = "buy"
+    order_type = "market"
+    quantity = Decimal("0.10")
+    limit_price = None
+    state = OrderState.FILLED
+    filled_quantity = Decimal("0.10")
+    average_price = Decimal("61480.20")
+    decided_at_ns = 5
+    venue_order_id = "P-1"
+
+
+class VenueEntry(Entry):
+    @property
+    def order_key(self) -> str:  # type: ignore[override]
+        raise AttributeError
+
+    strategy_id = None  # type: ignore[assignment]
+
+
+def run(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+
+def modules_after(*arguments: str) -> set[str]:
+    code = f"import sys, cli; cli.main({list(arguments)!r}); print(*sys.modules, file=sys.stderr)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    return {name.partition(".")[0] for name in done.stderr.split("\n")[-2].split()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["health"], ["health", "--probe", "live"], ["health", "--stacks"]]
+)
+def test_help_and_health_import_the_standard_library_only(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    run_dir = [] if arguments == ["--help"] else ["--run-dir", str(tmp_path)]
+
+    foreign = modules_after(*arguments, *run_dir) - sys.stdlib_module_names
+
+    # Site packages may bring their own start-up hooks; ours and our libraries may not be there.
+    ours = {"actors", "decisions", "exchanges", "messages", "persistence", "strategies"}
+    assert foreign & {*ours, "msgspec", "rich", "loguru", "pykka", "peewee", "ccxt"} == set()
+
+
+def test_check_prints_the_effective_config(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c.toml").write_text(GOOD)
+
+    assert cli.main(["check", str(tmp_path / "c.toml")]) == 0
+    assert 'max_order_notional = "1000"' in capsys.readouterr().out
+
+
+def test_check_prints_every_mistake_on_stderr_and_exits_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c.toml").write_text(GOOD.replace('"sma_cross"', '"sma_cros"') + "[rsk]\n")
+
+    assert cli.main(["check", str(tmp_path / "c.toml")]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines() == [
+        'watchkeeper: strategy[0].params: there is no strategy "sma_cros"; '
+        'did you mean "sma_cross"?',
+        'watchkeeper: rsk: unknown key; did you mean "risk"?',
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["strat"],
+        ["start", "--duration", "0"],
+        ["start", "--duration", "nan"],
+        ["start", "--max-events", "1.5"],
+        ["start", "--speed", "-1"],
+        ["start", "--enable-metrics", "--disable-metrics"],
+        ["start", "--idempotency-backend", "redis"],
+        ["health", "--probe", "lively"],
+    ],
+)
+def test_wrong_usage_exits_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == 2
+    assert "usage: watchkeeper" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["health"], 3), (["stop"], 3), (["health", "--probe", "ready"], 1), (["orders"], 2)],
+)
+def test_where_nothing_ever_ran_one_sentence_says_so(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.main(arguments) == code
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_orders_are_one_json_object_a_line_with_money_as_strings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ledger, "read_orders", lambda _: iter([Entry(), Entry()]))
+
+    assert cli.main(["orders", "--json", "--run-dir", str(tmp_path)]) == 0
+
+    first, _ = capsys.readouterr().out.splitlines()
+    assert list(json.loads(first).items()) == [
+        ("order_key", "0" * 32),
+        ("client_order_id", "wk1"),
+        ("strategy_id", "a"),
+        ("symbol", "BTC/USDT"),
+        ("side", "buy"),
+        ("order_type", "market"),
+        ("quantity", "0.10"),
+        ("limit_price", None),
+        ("state", "filled"),
+        ("filled_quantity", "0.10"),
+        ("average_price", "61480.20"),
+        ("decided_at_ns", 5),
+        ("venue_order_id", "P-1"),
+    ]
+
+
+def test_orders_of_the_venue_are_named_by_the_ledger_where_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(paper_book, "read_book", lambda _: iter([VenueEntry()]))
+    monkeypatch.setattr(ledger, "read_orders", lambda _: iter([Entry()]))
+
+    assert cli.main(["orders", "--venue", "--json", "--run-dir", str(tmp_path)]) == 0
+
+    row = json.loads(capsys.readouterr().out)
+    assert (row["order_key"], row["strategy_id"]) == ("0" * 32, "a")
+
+
+def test_orders_of_the_venue_need_no_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_ledger(_: Path) -> None:
+        raise LedgerUnavailable("there is none")
+
+    monkeypatch.setattr(paper_book, "read_book", lambda _: iter([VenueEntry()]))
+    monkeypatch.setattr(ledger, "read_orders", no_ledger)
+
+    assert cli.main(["orders", "--venue", "--json", "--run-dir", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out)["order_key"] is None
+
+
+def test_orders_without_a_ledger_are_one_sentence_and_exit_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["orders", "--run-dir", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("watchkeeper: there is no ledger")
+
+
+@pytest.mark.slow
+def test_stop_waits_until_the_process_is_gone(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SERVER, str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+
+        done = run("stop", "--run-dir", str(tmp_path))
+
+        assert (done.returncode, done.stdout) == (0, f"stopped process {process.pid}\n")
+        assert process.wait(10) == 0
+    assert run("stop", "--run-dir", str(tmp_path)).returncode == 3
+
+
+@pytest.mark.slow
+def test_a_process_that_does_not_go_is_reported(tmp_path: Path) -> None:
+    stubborn = SERVER.replace("over.set()", "pass")
+    command = [sys.executable, "-c", stubborn, str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+
+        done = run("stop", "--run-dir", str(tmp_path), "--timeout", "0.1")
+
+        process.send_signal(signal.SIGKILL)
+    assert done.returncode == 1
+    assert "is not gone after 0.1 s" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    script = f"{sys.executable} -P -m cli --help | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ops.health.health", interrupted)
+
+    assert cli.main(["health", "--run-dir", str(tmp_path)]) == 130
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def buggy(*_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("ops.health.health", buggy)
+
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["health", "--run-dir", str(tmp_path)])
+
+
+def test_the_version_is_looked_up_only_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("watchkeeper ")

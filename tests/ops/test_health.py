@@ -1,0 +1,203 @@
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.control import ControlServer
+from ops.health import HealthOptions, health
+from ops.health_text import duration, render
+
+Make = Callable[..., dict[str, Any]]
+
+
+PAGE = """\
+CRITICAL  btc-sma  paper  up 1h00m  pid 812  why: execution halted
+PATH                  STATE    UP     RST   MBOX    OLDEST  MSGS  P50/P99    PROGRESS       LAST ERROR
+root                  running  1m01s  0     0/1k    -       100   0.1/0.4ms
+|- metrics            running  1m01s  0     12/10k  3ms     100   0.1/0.4ms
+|- execution          HALTED   1m01s  3/3!  0/1k    -       100   0.1/0.4ms                 max restarts
+|  |- executor        backoff  1m01s  0     0/1k    -       100   0.1/0.4ms                 Boom: x more [2J
+|  '- strategies/ema  running  1m01s  0     0/1k    -       100   0.1/0.4ms  3.0s/1m30s ok
+'- feeds              running  1m01s  0     0/1k    -       100   0.1/0.4ms                 late (01:01:01)
+market   BTC/USDT 61480.2
+orders   filled 2
+counters processed 7"""  # noqa: E501  a page is as wide as it is
+
+
+def options(path: Path, **changes: Any) -> HealthOptions:
+    return HealthOptions(run_dir=path, **changes)
+
+
+def server(path: Path, snapshot: dict[str, Any]) -> ControlServer:
+    return ControlServer(path / "control.sock", {"health": lambda _: snapshot})
+
+
+@pytest.mark.parametrize(("word", "code"), [("OK", 0), ("WARNING", 1), ("CRITICAL", 2)])
+def test_the_exit_code_is_the_verdict(tmp_path: Path, snapshot: Make, word: str, code: int) -> None:
+    with server(tmp_path, snapshot(verdict=word, why="because")):
+        assert health(options(tmp_path)) == code
+
+
+def test_the_page_is_a_verdict_and_a_tree(actor: Make, snapshot: Make) -> None:
+    page = render(
+        snapshot(
+            actor("root"),
+            actor("metrics", mailbox=12, capacity=10_000, oldest_ms=3.0),
+            actor("execution", state="halted", restarts_in_window=3, problem="max restarts"),
+            actor("execution/executor", state="backoff", last_error="Boom: x\nmore\x1b[2J"),
+            actor("execution/strategies/ema", progress_age_s=3.0, progress_limit_s=90.0),
+            actor("feeds", last_error="late", last_error_at_ns=10**9 * 3_661),
+            verdict="CRITICAL",
+            why="execution halted",
+        )
+    )
+
+    assert page == PAGE
+
+
+def test_colour_is_for_a_terminal_only(
+    tmp_path: Path, snapshot: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server(tmp_path, snapshot()):
+        health(options(tmp_path))
+
+    assert "\x1b" not in capsys.readouterr().out
+    assert "\x1b[32mOK\x1b[0m" in render(snapshot(), colour=True)
+
+
+def test_json_is_the_snapshot(
+    tmp_path: Path, snapshot: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server(tmp_path, snapshot()):
+        health(options(tmp_path, as_json=True))
+
+    assert json.loads(capsys.readouterr().out) == snapshot()
+
+
+def test_watching_shows_rates_until_the_process_is_gone(
+    tmp_path: Path, actor: Make, snapshot: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = snapshot(actor("x", processed=100))
+    second = snapshot(actor("x", processed=150), captured_at_ns=first["captured_at_ns"] + 10**9)
+    answers = [second, first]
+    running = ControlServer(tmp_path / "control.sock", {"health": lambda _: answers.pop()}).start()
+
+    def sleep(seconds: float) -> None:
+        assert seconds == 2.0
+        if not answers:
+            running.close()
+
+    code = health(options(tmp_path, watch_s=2.0), sleep)
+
+    out = capsys.readouterr().out
+    assert code == 3
+    assert "MSG/S" in out
+    assert " 50 " in out
+
+
+@pytest.mark.parametrize(
+    ("question", "changes", "code"),
+    [
+        ("live", {}, 0),
+        ("live", {"verdict": "CRITICAL", "ready": False}, 0),
+        ("live", {"root_alive": False}, 1),
+        ("ready", {}, 0),
+        ("ready", {"ready": False}, 1),
+        ("startup", {"ready": False}, 0),
+    ],
+)
+def test_a_probe_asks_one_question(
+    tmp_path: Path, snapshot: Make, question: str, changes: dict[str, Any], code: int
+) -> None:
+    with server(tmp_path, snapshot(**changes)):
+        assert health(options(tmp_path, probe=question)) == code
+
+
+def test_the_startup_probe_waits_for_every_actor(
+    tmp_path: Path, actor: Make, snapshot: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server(tmp_path, snapshot(actor("feeds", state="starting"))):
+        assert health(options(tmp_path, probe="startup")) == 1
+
+    assert capsys.readouterr().out == "startup: no: still starting: feeds\n"
+
+
+def test_a_probe_of_nothing_is_a_no(tmp_path: Path) -> None:
+    assert health(options(tmp_path, probe="live")) == 1
+
+
+def test_stacks_come_along_when_asked_for(
+    tmp_path: Path, snapshot: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server(tmp_path, snapshot()):
+        health(options(tmp_path, stacks=True))
+
+    assert "MainThread" in capsys.readouterr().out
+
+
+def left_behind(tmp_path: Path, capsys: pytest.CaptureFixture[str], status: object) -> str:
+    (tmp_path / "status.json").write_text(json.dumps(status))
+    assert health(options(tmp_path)) == 3
+    return capsys.readouterr().out
+
+
+def test_a_process_that_ended_in_order_is_told_from_a_killed_one(
+    tmp_path: Path, snapshot: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at_ns = time.time_ns()
+    ended = {"at_ns": at_ns, "reason": "stopped by SIGTERM", "exit_code": 0}
+
+    assert "process 812 (btc-sma) ended in order at " in left_behind(
+        tmp_path, capsys, snapshot(ended=ended)
+    )
+    killed = left_behind(tmp_path, capsys, snapshot(captured_at_ns=at_ns))
+    assert "process 812 (btc-sma) was killed: last seen at " in killed
+    assert "last known:" in killed
+
+
+def test_an_end_in_trouble_says_why_and_shows_the_last_errors(
+    tmp_path: Path, actor: Make, snapshot: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = {"at_ns": 1, "reason": "supervision exhausted", "exit_code": 70}
+
+    out = left_behind(tmp_path, capsys, snapshot(actor("x", last_error="Boom"), ended=ended))
+
+    assert "ended by itself at 1970-01-01 00:00:00 UTC" in out
+    assert "supervision exhausted (exit code 70)" in out
+    assert "Boom" in out
+
+
+def test_a_damaged_status_file_is_no_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "status.json").write_text('{"half')
+
+    assert health(options(tmp_path)) == 3
+    assert "there is no run in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "strange", [{}, {"actors": 5}, {"actors": [{}]}, {"actors": [], "ended": "x"}, [], 7]
+)
+def test_a_strange_status_file_is_no_crash(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], strange: object
+) -> None:
+    assert left_behind(tmp_path, capsys, strange).startswith("UNKNOWN")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.0s"),
+        (9.96, "10.0s"),
+        (59, "59s"),
+        (727, "12m07s"),
+        (3_700, "1h01m"),
+        (273_600, "3d04h"),
+    ],
+)
+def test_durations_are_short(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

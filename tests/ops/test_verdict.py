@@ -1,0 +1,65 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ops.verdict import verdict
+
+Make = Callable[..., dict[str, Any]]
+
+
+def test_a_healthy_process_is_ok(snapshot: Make) -> None:
+    assert verdict(snapshot()) == ("OK", "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"state": "halted"}, ("CRITICAL", "x is halted")),
+        ({"state": "halted", "problem": "3 of 3"}, ("CRITICAL", "x halted: 3 of 3")),
+        ({"state": "hung"}, ("CRITICAL", "x is hung")),
+        (
+            {"progress_age_s": 91.0, "progress_limit_s": 90.0},
+            ("CRITICAL", "x made no progress for 91 s (limit 90 s)"),
+        ),
+        ({"progress_age_s": 89.0, "progress_limit_s": 90.0}, ("OK", "")),
+        ({"state": "stopped", "progress_age_s": 91.0, "progress_limit_s": 90.0}, ("OK", "")),
+        ({"state": "backoff"}, ("WARNING", "x is backoff")),
+        ({"state": "reconciling"}, ("WARNING", "x is reconciling")),
+        ({"restarts_in_window": 2}, ("WARNING", "x was restarted recently (2 of 3)")),
+        ({"restarts": 9}, ("OK", "")),
+        ({"dead_letters": 2}, ("WARNING", "x lost 2 message(s)")),
+        ({"zombies": 1}, ("WARNING", "x left 1 abandoned thread(s)")),
+        ({"mailbox": 1000}, ("WARNING", "x has a full mailbox")),
+    ],
+)
+def test_an_actors_trouble_decides(
+    actor: Make, snapshot: Make, changes: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    assert verdict(snapshot(actor("x", **changes))) == expected
+
+
+def test_without_a_root_supervisor_nothing_else_counts(snapshot: Make) -> None:
+    assert verdict(snapshot(root_alive=False)) == (
+        "CRITICAL",
+        "the root supervisor is not running",
+    )
+
+
+def test_an_order_of_unknown_outcome_is_a_warning(snapshot: Make) -> None:
+    found = verdict(snapshot(orders={"unknown": 1}))
+
+    assert found == ("WARNING", "1 order(s) with an unknown outcome")
+
+
+def test_every_reason_of_the_worst_kind_is_given(actor: Make, snapshot: Make) -> None:
+    found = verdict(snapshot(actor("a", state="hung"), actor("b", state="halted"), ready=False))
+
+    assert found == ("CRITICAL", "a is hung; b is halted")
+
+
+def test_between_two_snapshots_only_new_losses_count(actor: Make, snapshot: Make) -> None:
+    before = snapshot(actor("x", dead_letters=2))
+
+    assert verdict(before, before) == ("OK", "")
+    assert verdict(snapshot(actor("x", dead_letters=3)), before)[1] == "x lost 1 message(s)"
