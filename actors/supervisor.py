@@ -390,8 +390,8 @@ class Supervisor(Actor):
 
     def _tell(self, event: str, child: Child, reason: str) -> None:
         if event != "started":
-            orderly = event in ("exited", "restarted") and not child.cell.last_error
-            level = "INFO" if orderly or event == "restarted" else "WARNING"
+            orderly = event == "restarted" or reason in (ExitReason.NORMAL, ExitReason.SHUTDOWN)
+            level = "INFO" if orderly else "WARNING"
             self._log.log(level, "{} {} {}", child.cell.path, event, reason)
         if self._on_event is not None and not self.ctx.fenced:
             self._on_event(

@@ -12,7 +12,7 @@ from actors.address import Address
 from actors.executor import WORKER, ExecutorActor
 from actors.gateway import Gateway
 from actors.metrics import MetricsActor
-from actors.strategy import StrategyActor
+from actors.strategy import Kept, StrategyActor
 from actors.thread_runtime import ThreadRuntime
 from decisions.metrics import MetricsFold
 from decisions.order_keys import order_key
@@ -160,7 +160,7 @@ class Live:
         }
         strategy_arguments = {
             "build": EveryOther,
-            "memory": new_memory(0),
+            "kept": Kept(new_memory(0)),
             "account": ACCOUNT,
             "strategy_id": STRATEGY,
             "symbol": SYMBOL,

@@ -237,8 +237,9 @@ class World:
                 self.runtime.stop(cell, 5 * NS_PER_S)
             else:
                 self.runtime.fence(cell)
-        ours = {c.life.actor_ref for c in self.runtime.cells.values() if c.life is not None}
-        assert not ours & set(pykka.ActorRegistry.get_all())
+        lives = [cell.life for cell in self.runtime.cells.values() if cell.life is not None]
+        ours = {life.actor_ref for life in lives}
+        self.settle(lambda: not ours & set(pykka.ActorRegistry.get_all()), "Pykka still has some")
 
 
 def probe(name: str, script: Script, **changes: Any) -> ChildSpec:

@@ -12,11 +12,9 @@ SECRET = "vmPUZE6mv9SD5VNHk4HlWFsOr6"
 
 
 @pytest.fixture
-def log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Path]:
-    del capsys  # asked for first: logging takes the stderr that it finds
-    path = tmp_path / "watchkeeper.log"
-    set_up_logging(path, secrets=[SECRET, ""])
-    yield path
+def log(tmp_path: Path) -> Iterator[Path]:
+    """A file to log to. Set up in the test itself: its stderr is not the fixture's."""
+    yield tmp_path / "watchkeeper.log"
     logger.remove()
     logger.configure(patcher=lambda _: None)
     pykka = logging.getLogger("pykka")
@@ -26,6 +24,7 @@ def log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Path]:
 def test_everything_goes_to_the_file_and_warnings_to_the_screen(
     log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    set_up_logging(log, secrets=[SECRET, ""])
     logger.bind(actor="x").info("quiet {}", 1)
     logger.warning("loud {not a field}")
 
@@ -38,6 +37,7 @@ def test_everything_goes_to_the_file_and_warnings_to_the_screen(
 def test_a_secret_is_in_no_line_no_field_and_no_traceback(
     log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    set_up_logging(log, secrets=[SECRET, ""])
     try:
         raise ValueError(f"bad signature for {SECRET}")
     except ValueError:
@@ -51,6 +51,8 @@ def test_a_secret_is_in_no_line_no_field_and_no_traceback(
 def test_a_secret_is_not_shown_by_a_sink_that_fails(
     log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    set_up_logging(log, secrets=[SECRET, ""])
+
     def full(_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -63,20 +65,22 @@ def test_a_secret_is_not_shown_by_a_sink_that_fails(
 
 
 def test_pykkas_own_lines_come_too(log: Path) -> None:
+    set_up_logging(log, secrets=[SECRET, ""])
     logging.getLogger("pykka").error("Unhandled exception in %s", "actor")
 
     assert "ERROR    Unhandled exception in actor actor=pykka" in log.read_text()
 
 
 def test_the_file_is_its_owners_alone(log: Path) -> None:
+    set_up_logging(log, secrets=[SECRET, ""])
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
-def test_a_full_file_is_rotated(tmp_path: Path) -> None:
-    set_up_logging(tmp_path / "watchkeeper.log", rotate_bytes=1_000, keep=2)
+def test_a_full_file_is_rotated(log: Path) -> None:
+    set_up_logging(log, rotate_bytes=1_000, keep=2)
 
     for number in range(100):
         logger.info("line {}", number)
     logger.remove()
 
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(log.parent.iterdir())) == 3
