@@ -22,7 +22,7 @@ from messages.errors import ActorCrashed, WatchkeeperError
 from messages.lifecycle import ActorState, ExitReason, InjectCrash, InjectHang, Ping
 
 
-class Reject(WatchkeeperError):  # noqa: N818 - it says what the handler does
+class Reject(WatchkeeperError):
     """Raised by a handler to refuse a message without dying of it.
 
     Whoever asked gets it; a message that was told becomes a dead letter.

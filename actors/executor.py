@@ -23,6 +23,7 @@ from actors.order_records import (
     update_of,
     window,
 )
+from decisions.executor import Claim as ToClaim
 from decisions.executor import (
     Conflict,
     Duplicate,
@@ -33,7 +34,6 @@ from decisions.executor import (
     sort_intents,
     too_old,
 )
-from decisions.executor import Claim as ToClaim
 from decisions.order_keys import client_order_id
 from decisions.risk import RiskLimits, RiskState, release
 from messages.errors import LedgerConflict, LedgerUnavailable

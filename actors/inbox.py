@@ -9,7 +9,7 @@ from actors.envelope import Envelope, StopRequest
 from actors.mailbox import FENCED, Mailbox
 
 
-class WouldBlock(Exception):  # noqa: N818 - a signal to the stepper, not an error
+class WouldBlock(Exception):
     """Nothing to read now. Raised outside the `try` of Pykka's loop, so it passes through."""
 
 

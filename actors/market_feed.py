@@ -140,26 +140,23 @@ class MarketFeedActor(Actor):
     def _fetch(self) -> bool:
         """Read up to one batch of events that are due; False when there is nothing to add."""
         floor = self._flow.floor
-        if self._exhausted or floor is None or self._end - floor >= self._flow.window:
+        if self._exhausted or floor is None or self._waiting_due:
             return False
-        added = 0
-        while added < self._batch and self._is_due():
-            event = next(self._events, None)
-            if event is None or (self._max_events and self._end >= self._max_events):
-                self._exhausted = True
-                break
-            self._buffer.append(event)
-            added += 1
-            self._schedule(event)
-        return added > 0
-
-    def _is_due(self) -> bool:
-        return not self._waiting_due
+        room = min(self._batch, self._flow.window - (self._end - floor))
+        if self._max_events:
+            room = min(room, self._max_events - self._end)
+            self._exhausted = self._end >= self._max_events
+        if room <= 0:
+            return False
+        added = list(islice(self._events, room))
+        self._exhausted = len(added) < room
+        self._buffer.extend(added)
+        if added and self._speed:
+            self._schedule(added[-1])
+        return bool(added)
 
     def _schedule(self, event: MarketEvent) -> None:
         """On a paced market, wait as long as the market would until the next event's turn."""
-        if self._speed == 0:
-            return
         now_ns = self.ctx.monotonic_ns()
         memory = self._memory
         if memory.first_ts is None:
@@ -190,8 +187,11 @@ class MarketFeedActor(Actor):
 
     def _forget_finished(self) -> None:
         floor = self._flow.floor
-        while self._buffer and floor is not None and self._base < floor:
-            self._buffer.popleft()
+        if floor is None:
+            return
+        drop = self._buffer.popleft
+        for _ in range(min(floor - self._base, len(self._buffer))):
+            drop()
             self._base += 1
 
     @property
@@ -215,7 +215,7 @@ class MarketFeedActor(Actor):
         self._memory.gaps_told = len(stats.gap_spans)
 
 
-def _report(feed: ActorPath, delivered: int, stats: SourceStats, ended: bool) -> FeedReport:  # noqa: FBT001
+def _report(feed: ActorPath, delivered: int, stats: SourceStats, ended: bool) -> FeedReport:
     return FeedReport(
         feed=feed,
         delivered=delivered,

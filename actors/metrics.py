@@ -15,7 +15,9 @@ from messages.lifecycle import Supervision, TimerFired
 from messages.market import FeedEnded, FeedGap, FeedReport
 from messages.orders import DuplicateFiltered, OrderUpdate, PriceMark
 
-Accepts = FeedReport | FeedGap | FeedEnded | OrderUpdate | DuplicateFiltered | Supervision | PriceMark
+Accepts = (
+    FeedReport | FeedGap | FeedEnded | OrderUpdate | DuplicateFiltered | Supervision | PriceMark
+)
 INTERVAL = TimerFired(name="interval")
 
 _KINDS: dict[type, str] = {

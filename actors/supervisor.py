@@ -43,7 +43,7 @@ from messages.lifecycle import (
 EventSink = Callable[[Supervision], object]
 
 
-class StartFailed(Exception):  # noqa: N818 - it says what happened
+class StartFailed(Exception):
     """A child did not come up while the supervisor itself was starting."""
 
 

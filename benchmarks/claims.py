@@ -10,7 +10,6 @@ import importlib
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -177,7 +176,7 @@ def run(options: Options) -> list[Result]:
     """Interleave ours with what it is held against, then the burst, then the large table."""
     rounds = options.pick(3, 5)
     alone, most, bare, aio, disk = _small(options, rounds)
-    results = [
+    return [
         Result(
             name="orders one by one (2 commits each)",
             value=alone,
@@ -205,7 +204,6 @@ def run(options: Options) -> list[Result]:
         *_burst(options, rounds, most),
         *_with_rows(options, rounds),
     ]
-    return results
 
 
 def _small(options: Options, rounds: int) -> tuple[float, float, float, float | None, float]:
@@ -279,8 +277,8 @@ def _with_rows(options: Options, rounds: int) -> list[Result]:
     few, many = options.pick(300, 1_000), options.pick(5_000, 20_000)
     rates: dict[str, list[float]] = {}
 
-    def note(name: str, measure: Callable[[], float]) -> None:
-        rates.setdefault(name, []).append(measure())
+    def note(name: str, rate: float) -> None:
+        rates.setdefault(name, []).append(rate)
 
     # Keys must be new in every round, for the large table stays.
     base = time.time_ns() // 1_000_000 % 10**9 * 1_000
@@ -289,8 +287,8 @@ def _with_rows(options: Options, rounds: int) -> list[Result]:
         for name, ledger in (("small", None), ("large", large)):
             with scratch(options) as folder, live(folder, ledger, many + 1) as system:
                 one_by_one(system, first, 100)
-                note(f"{name}, one by one", lambda s=system, n=first: one_by_one(s, n + 100, few))
-                note(f"{name}, burst", lambda s=system, n=first: maximal(s, n + 5_000, many))
+                note(f"{name}, one by one", one_by_one(system, first + 100, few))
+                note(f"{name}, burst", maximal(system, first + 5_000, many))
         shown = {name: f"{values[-1]:,.0f}/s" for name, values in rates.items()}
         say(f"claims with {options.rows:,} rows {count + 1}/{rounds}: {shown}")
     return [

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import socket
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +54,8 @@ def short_address(path: Path) -> Iterator[str]:
     if len(os.fsencode(path)) <= _LONGEST_ADDRESS:
         yield str(path)
         return
+    import tempfile  # costs a probe ten milliseconds and is rarely needed
+
     with tempfile.TemporaryDirectory(prefix="wk-", dir="/tmp") as place:
         link = Path(place) / "d"  # TMPDIR may itself be long
         link.symlink_to(path.parent.absolute())

@@ -11,9 +11,7 @@ from ops.snapshot import Snapshots
 from persistence.ledger import read_orders
 
 
-def final_word(
-    snapshots: Snapshots, config: Config, reason: str, code: int
-) -> dict[str, Any]:
+def final_word(snapshots: Snapshots, config: Config, reason: str, code: int) -> dict[str, Any]:
     """Give the figures of the end; `doubled` compares the venue's book with the ledger."""
     return {
         "reason": reason,

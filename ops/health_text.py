@@ -1,7 +1,6 @@
 """A snapshot as a person reads it: a verdict, a tree of actors. Standard library only."""
 
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -189,11 +188,19 @@ def _thousands(number: int) -> str:
 
 def _aligned(rows: list[list[str]], colour: bool) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    limit = shutil.get_terminal_size((10_000, 24)).columns
+    limit = _terminal_width()
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
         line = "  ".join(cells).rstrip()[:limit]
         yield line.replace(cells[1], painted(cells[1], row[1], colour=colour), 1)
+
+
+def _terminal_width() -> int | None:
+    """Lines are cut where a person looks on, and nowhere else."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+    except (OSError, ValueError):
+        return None
 
 
 def _footer(snapshot: Snapshot) -> Iterator[str]:

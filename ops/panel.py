@@ -95,7 +95,9 @@ class Panel:
             f"duplicates filtered {counters['dupes_filtered']}"
         )
         colour = {"OK": "green", "WARNING": "yellow"}.get(snapshot["verdict"], "red")
-        title = f"watchkeeper  {snapshot['mode']}  {snapshot['verdict']}  {snapshot['why']}".rstrip()
+        title = (
+            f"watchkeeper  {snapshot['mode']}  {snapshot['verdict']}  {snapshot['why']}".rstrip()
+        )
         return Box(text, title=title, border_style=colour)
 
     def _profit(self) -> dict[str, Decimal]:

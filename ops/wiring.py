@@ -9,8 +9,8 @@ import msgspec
 
 import strategies
 from actors.address import Address
-from actors.children import ChildSpec, SupervisorSpec
 from actors.cell import Cell
+from actors.children import ChildSpec, SupervisorSpec
 from actors.executor import WORKER, ExecutorActor
 from actors.gateway import Gateway
 from actors.market_feed import FeedKept, FeedMemory, MarketFeedActor

@@ -179,6 +179,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(KEYS, VALUES, max_size=8))
 def test_no_document_brings_anything_out_of_the_parser_but_a_config_error(
     document: Mapping[str, Any],

@@ -88,6 +88,7 @@ TREES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(TEXTS, TREES))
 def test_whatever_is_written_reads_back_as_it_was(document: dict[str, Any]) -> None:
     assert tomllib.loads("\n".join(_table(document, ""))) == document

@@ -44,7 +44,9 @@ def of_strategy(run_dir: Path, name: str) -> list[Any]:
 @pytest.fixture
 def healthy(week: Path, tmp_path: Path) -> list[Any]:
     """The orders of an undisturbed sma_cross."""
-    run_to_end(config_of(tmp_path / "healthy", {"BTC/USDT": week}), ThreadRuntime(ttl_enforced=False))
+    run_to_end(
+        config_of(tmp_path / "healthy", {"BTC/USDT": week}), ThreadRuntime(ttl_enforced=False)
+    )
     return [order[:-1] for order in orders_at_venue(tmp_path / "healthy")]
 
 

@@ -50,9 +50,7 @@ def test_the_orders_are_those_of_an_independent_crossover(
 
 
 @pytest.mark.slow
-def test_the_same_run_again_sends_nothing(
-    week: Path, tmp_path: Path, runtime: Runtime
-) -> None:
+def test_the_same_run_again_sends_nothing(week: Path, tmp_path: Path, runtime: Runtime) -> None:
     config = config_of(tmp_path / "run", {"BTC/USDT": week})
     first = run_to_end(config, ThreadRuntime(ttl_enforced=False))
     before = orders_at_venue(tmp_path / "run")
