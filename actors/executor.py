@@ -149,7 +149,7 @@ class ExecutorActor(Actor):
             case TimerFired():
                 self._ask_all()
             case HaltTrading():
-                self._halt(message.reason)
+                self._halt(message)
 
     # ------------------------------------------------------------ deciding and sending
 
@@ -159,9 +159,7 @@ class ExecutorActor(Actor):
             return
         known = self._ledger.lookup([intent.order_key for intent in intents])
         self._count_recent(intents, known)
-        verdicts = sort_intents(
-            intents, known, fingerprint, self._limits, self._risk, self._marks
-        )
+        verdicts = sort_intents(intents, known, fingerprint, self._limits, self._risk, self._marks)
         conflict = next((v for v in verdicts if isinstance(v, Conflict)), None)
         if conflict is not None:
             raise LedgerConflict(
@@ -309,7 +307,8 @@ class ExecutorActor(Actor):
         if settled.state in (OrderState.CLAIMED, OrderState.NOT_SENT):
             self._send([settled], {})
         if not self._unsettled and self._cell.state is ActorState.RECONCILING:
-            self._cell.set_state(ActorState.RUNNING)
+            settled_state = ActorState.HALTED if self._halt_reason else ActorState.RUNNING
+            self._cell.set_state(settled_state, self._halt_reason)
             stash, self._stash = self._stash, []
             if stash:
                 self._intents(stash)
@@ -361,13 +360,15 @@ class ExecutorActor(Actor):
 
     # ------------------------------------------------------------ halting and telling
 
-    def _halt(self, reason: str) -> None:
-        """No new orders until a person resumes; durable where the disk allows it."""
-        self._halt_reason = reason
-        self._cell.set_state(ActorState.HALTED, reason)
-        logger.bind(actor=self.ctx.path).critical("trading is halted: {}", reason)
+    def _halt(self, order: HaltTrading) -> None:
+        """No new orders until a person resumes, or until this process ends."""
+        self._halt_reason = order.reason
+        self._cell.set_state(ActorState.HALTED, order.reason)
+        logger.bind(actor=self.ctx.path).critical("trading is halted: {}", order.reason)
+        if not order.durable:
+            return
         try:
-            self._ledger.set_halt(reason)
+            self._ledger.set_halt(order.reason)
         except LedgerUnavailable as error:
             logger.bind(actor=self.ctx.path).error("the halt could not be kept on disk: {}", error)
 

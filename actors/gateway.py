@@ -96,9 +96,7 @@ class Gateway:
             report = self._trading().find(order.client_order_id, order.symbol)
         except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
             problem = f"{type(error).__name__}: {error}"
-        self._executor.tell(
-            LookupDone(order_key=key, epoch=epoch, report=report, problem=problem)
-        )
+        self._executor.tell(LookupDone(order_key=key, epoch=epoch, report=report, problem=problem))
 
     def _batch(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
         reached = self._reached.get(batch.feed, 0)
@@ -129,7 +127,7 @@ class Gateway:
         """The venue cannot go on: say so once; the events stay unacknowledged."""
         if why != self._halted:
             self._halted = why
-            self._executor.tell(HaltTrading(reason=f"the venue failed: {why}"))
+            self._executor.tell(HaltTrading(reason=f"the venue failed: {why}", durable=False))
 
     def _close(self, done: Callable[[], object]) -> None:
         if self._venue is not None:

@@ -257,7 +257,7 @@ class Mailbox:
         an asker: an asked one also stays.
         """
         taken: list[Any] = []
-        while len(taken) < limit and not self._control:
+        while len(taken) < limit and not self._control and not reader.fenced:
             try:
                 envelope = self._front.popleft() if self._front else self._user.get(False)
             except Empty:

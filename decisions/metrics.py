@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from decisions.histogram import LatencyHistogram
 from decisions.portfolio import Holding, Portfolio
 from messages.ids import ActorPath, OrderKey, TradeId
 from messages.lifecycle import ExitReason, Supervision
@@ -45,6 +46,8 @@ class MetricsFold:
         self._stages: dict[str, Counter[str]] = {}
         self._feeds: dict[ActorPath, FeedReport] = {}
         self._ended: dict[ActorPath, int] = {}
+        self.claim_latency = LatencyHistogram()
+        """From a decision to its durable claim."""
         self._not_sent: set[OrderKey] = set()
         self._open_fills: dict[OrderKey, set[TradeId]] = {}
 
@@ -80,6 +83,7 @@ class MetricsFold:
             "errors_by_reason": _sorted(self.errors_by_reason),
             "feeds": {path: _feed(self._feeds[path]) for path in sorted(self._feeds)},
             "filled": self.filled,
+            "latency_ns": {"decision_to_claim": self.claim_latency.summary()},
             "outcomes_by_stage": {
                 stage: _sorted(outcomes) for stage, outcomes in sorted(self._stages.items())
             },
@@ -105,6 +109,8 @@ class MetricsFold:
         elif state in _REFUSALS:
             self.rejected += 1
             self.rejects_by_reason[_slug(update.reason, state.value)] += 1
+        if update.claim_latency_ns is not None:
+            self.claim_latency.record(update.claim_latency_ns)
         self._follow_sends(update)
         self._fills(update)
 

@@ -38,9 +38,7 @@ from messages.orders import (
     SubmitDone,
 )
 
-MarketMessage = (
-    Tick | Trade | Candle | MarketBatch | MarketAck | FeedReport | FeedGap | FeedEnded
-)
+MarketMessage = Tick | Trade | Candle | MarketBatch | MarketAck | FeedReport | FeedGap | FeedEnded
 OrderMessage = (
     OrderIntent
     | OrderReport

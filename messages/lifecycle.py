@@ -57,9 +57,7 @@ class TimerFired(Message, kw_only=True, frozen=True):
     Runtime -> the actor itself. Lost with its incarnation: the next one sets its own.
     """
 
-    delivery: ClassVar[Delivery] = Delivery(
-        on_restart=OnRestart.DROP, overflow=Overflow.GROW
-    )
+    delivery: ClassVar[Delivery] = Delivery(on_restart=OnRestart.DROP, overflow=Overflow.GROW)
 
     name: str
 
@@ -85,12 +83,14 @@ class Supervision(Message, kw_only=True, frozen=True):
 class HaltTrading(Message, kw_only=True, frozen=True):
     """No new orders from now on, until a person resumes.
 
-    Operator, Supervisor -> Executor. Never lost: it is also durable in the ledger.
+    Operator, Gateway -> Executor. Never lost: a durable one is also in the ledger.
     """
 
     delivery: ClassVar[Delivery] = _CONTROL
 
     reason: str
+    durable: bool
+    """Whether it outlives the process; a venue that failed does not, an operator's word does."""
 
 
 class InjectCrash(Message, kw_only=True, frozen=True):

@@ -32,9 +32,7 @@ LEGAL_TRANSITIONS: dict[S, frozenset[S]] = {
 
 FINAL_STATES = frozenset(state for state, onward in LEGAL_TRANSITIONS.items() if not onward)
 
-OPEN_STATES = frozenset(
-    {S.CLAIMED, S.SENT, S.UNKNOWN, S.NOT_SENT, S.ACCEPTED, S.PARTIALLY_FILLED}
-)
+OPEN_STATES = frozenset({S.CLAIMED, S.SENT, S.UNKNOWN, S.NOT_SENT, S.ACCEPTED, S.PARTIALLY_FILLED})
 
 
 def check_transition(before: S, after: S) -> None:

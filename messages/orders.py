@@ -192,9 +192,7 @@ class PriceMark(Message, kw_only=True, frozen=True):
     Executor -> Metrics. Only the newest matters.
     """
 
-    delivery: ClassVar[Delivery] = Delivery(
-        on_restart=OnRestart.DROP, overflow=Overflow.CONFLATE
-    )
+    delivery: ClassVar[Delivery] = Delivery(on_restart=OnRestart.DROP, overflow=Overflow.CONFLATE)
 
     symbol: Symbol
     price: Decimal

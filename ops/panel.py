@@ -137,8 +137,8 @@ def _headline(config: Config) -> str:
     symbols = ", ".join(config.feed.symbols)
     if config.feed.type is FeedType.DEMO:
         return (
-            f"Demo: a generated market ({symbols}, {config.feed.speed:g} times as fast as real) on a "
-            "paper venue. No edge claimed, nothing leaves this machine. Ctrl-C stops it."
+            f"Demo: a generated market ({symbols}, {config.feed.speed:g} times as fast as real) "
+            "on a paper venue. No edge claimed, nothing leaves this machine. Ctrl-C stops it."
         )
     return f"{config.name}: {config.feed.type} {symbols} on a {config.venue.type} venue."
 
