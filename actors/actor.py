@@ -18,6 +18,7 @@ from actors.envelope import Envelope
 from actors.inbox import Inbox
 from actors.mailbox import FENCED
 from actors.runtime import CURRENT_ASKER, SPAWNING
+from messages.base import Message
 from messages.errors import ActorCrashed, WatchkeeperError
 from messages.lifecycle import ActorState, ExitReason, InjectCrash, InjectHang, Ping
 
@@ -27,6 +28,10 @@ class Reject(WatchkeeperError):
 
     Whoever asked gets it; a message that was told becomes a dead letter.
     """
+
+
+class _Fenced(Exception):
+    """The incarnation was replaced while it handled a message: nothing it did counts."""
 
 
 class StuckInHandler(BaseException):
@@ -50,6 +55,8 @@ class Actor(pykka.ThreadingActor):
         self.ctx = Context(cell, life, runtime)
         self._inbox: Inbox = self.actor_inbox  # type: ignore[assignment]
         self._now = cell.monotonic_ns
+        self._failure: BaseException | None = None
+        self._inbox.handle_plain = self._handle_plain
 
     # ------------------------------------------------------------ for subclasses
 
@@ -104,17 +111,43 @@ class Actor(pykka.ThreadingActor):
             self._cell.set_state(ActorState.RUNNING)
         self._life.ready.set()
 
+    def _handle_plain(self, envelope: Envelope) -> bool:
+        """Handle a told message: what `on_receive` does when all goes well, and no more."""
+        message, cell = envelope.message, self._cell
+        if type(message) in _BUILT_IN:
+            return False
+        cell.handling_enqueued_ns = envelope.enqueued_ns
+        begun_ns = cell.handling_since_ns = self._now()
+        cell.handling = message
+        try:
+            self.receive(message)
+        except BaseException as error:  # noqa: BLE001 - raised again where Pykka sees it
+            self._failure = error
+            return False
+        if self._life.fenced:
+            self._failure = _Fenced()
+            return False
+        cell.latency.record(self._now() - begun_ns)
+        cell.processed += 1
+        cell.handling = None
+        return True
+
     @final
     def on_receive(self, message: Any) -> Any:
         """Sealed: use `receive`."""
-        if self._life.fenced:
+        life = self._life
+        failure, self._failure = self._failure, None
+        if life.fenced and failure is None:
             return self._not_handled()
         cell = self._cell
         envelope = self._inbox.current
         cell.handling_enqueued_ns = envelope.enqueued_ns
         begun_ns = cell.handling_since_ns = self._now()
         cell.handling = message
+        life.reading = False
         try:
+            if failure is not None:
+                raise failure
             handle = self._built_in if type(message) in _BUILT_IN else self.receive
             answer = handle(message)
         except StuckInHandler:
@@ -151,6 +184,7 @@ class Actor(pykka.ThreadingActor):
     @final
     def on_stop(self) -> None:
         """Sealed: use `stopping`."""
+        self._life.reading = False
         if self._life.fenced:
             return
         reason, problem = self.ctx.stop_reason, None
@@ -177,6 +211,7 @@ class Actor(pykka.ThreadingActor):
         """Fenced with a message in hand, and perhaps an asker: the next incarnation's."""
         if self._inbox.current is not FENCED:
             self._cell.mailbox.hand_on(self._inbox.detach())
+        self._life.reading = False
         self._let_go()
 
     def _rejected(self, envelope: Envelope, error: Reject) -> None:

@@ -35,7 +35,7 @@ class Incarnation:
         self.epoch = epoch
         self.fenced = False
         self.reading = False
-        """Whether its thread waits in the mailbox."""
+        """Whether its thread waits in the mailbox, or is on its way from there to a hook."""
         self.actor_ref: Any = None
         self.thread: threading.Thread | None = None
         """What it runs on, once it runs; None where actors are stepped."""

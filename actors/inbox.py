@@ -1,5 +1,6 @@
 """What Pykka sees as an actor's inbox: one incarnation's door to the cell's mailbox."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from queue import Full
 from typing import Any
@@ -22,21 +23,34 @@ class Inbox:
         self.stepped = False
         self.grant = 0
         """How many messages a stepper lets through before `WouldBlock`."""
+        self.handle_plain: Callable[[Envelope], bool] = lambda _: False
+        """Handles a message without Pykka; False when Pykka must take it (it failed)."""
         self._mailbox = mailbox
         self._life = life
 
     def put(self, envelope: Any) -> None:
         """Take what Pykka's own refs send; only its stop request ever comes this way."""
-        request = StopRequest(envelope.message, envelope.reply_to, self._life)
+        request = StopRequest(envelope.message, envelope.reply_to, 0, reader=self._life)
         self._mailbox.put_stop(request, drain=self.drain_on_stop)
 
     def get(self) -> Envelope:
-        """Wait for the next message (threads) or give the granted one (steps)."""
+        """Wait for the next message (threads) or give the granted one (steps).
+
+        A told message of the plain policy is handled right here: Pykka's own loop would
+        only pass it through five more calls. Whatever fails, asks or stops goes to Pykka.
+        """
         if self.stepped:
             return self._step()
-        self._life.reading = True
-        envelope = self._mailbox.take(self._life)
-        self._life.reading = False
+        life, mailbox = self._life, self._mailbox
+        life.reading = True
+        while (envelope := mailbox.take_plain(life)) is not None:
+            self.current = envelope
+            life.reading = False
+            if not self.handle_plain(envelope):
+                return envelope
+            life.reading = True
+        envelope = mailbox.take(life)
+        life.reading = False
         self.current = envelope
         return envelope
 

@@ -14,8 +14,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from actors.dead_letters import DeadLetter, DeadLetters
-from actors.envelope import Envelope, Place, StopRequest
-from messages.base import Message, OnRestart, Overflow
+from actors.envelope import Envelope, Perishable, Place, StopRequest
+from messages.base import Delivery, Message, OnRestart, Overflow
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
 
 
@@ -46,6 +46,9 @@ class Reader(Protocol):
     timers: list[Timer]
     """A heap; an incarnation's own, so that nothing of it fires in the next."""
 
+
+_PLAIN = Message.delivery
+"""The policy of a class that declares none: bounded, kept over a restart, never too old."""
 
 WAKE = Envelope(None, None, 0)
 """A token that makes a waiting reader look at the other lanes again."""
@@ -97,12 +100,28 @@ class Mailbox:
         Returns:
             False when the message ended as a dead letter instead.
         """
+        if message.delivery is _PLAIN and not self.closed and not self._front:
+            depth = self._user.qsize()
+            if depth < self.capacity:
+                if depth >= self.high_water:
+                    self.high_water = depth + 1
+                envelope = Envelope(message, reply_to, self._now())
+                self._user.put(envelope)
+                return True if not self.closed else self._closed_under(envelope)
+        return self._put_by_policy(message, reply_to, message.delivery)
+
+    def _closed_under(self, envelope: Envelope) -> bool:
+        """The mailbox closed while a message was put: whether it was taken all the same."""
+        self._bury(self.closed)
+        return not envelope.buried
+
+    def _put_by_policy(self, message: Any, reply_to: Any, policy: Delivery) -> bool:
         why = self.closed
         if why:
             return self._refuse(message, reply_to, why)
-        policy = message.delivery
         overflow = policy.overflow
-        envelope = Envelope(message, reply_to, self._now())
+        kind = Envelope if policy.ttl_ms is None else Perishable
+        envelope = kind(message, reply_to, self._now())
         if policy.control:
             self._control.append(envelope)
             self.wake()
@@ -115,9 +134,7 @@ class Mailbox:
             self._user.put(envelope)
         else:
             self._put_replaceable(message)
-        if self.closed:
-            self._bury(self.closed)
-        return not envelope.buried
+        return True if not self.closed else self._closed_under(envelope)
 
     def put_stop(self, request: StopRequest, *, drain: bool) -> None:
         """Queue Pykka's stop request: after what is queued, or before it."""
@@ -177,6 +194,25 @@ class Mailbox:
             if envelope is not None and (envelope := self._accept(envelope, reader)) is not None:
                 return envelope
 
+    def take_plain(self, reader: Reader) -> Envelope | None:
+        """Wait for the next message where no other lane and no timer can matter.
+
+        Gives a message of the plain policy that nobody asked, or None: look at all lanes.
+        What is neither is kept for the next `take`.
+        """
+        if self._control or reader.timers or self._front or reader.fenced:
+            return None
+        envelope: Envelope = self._user.get()
+        if type(envelope) is Envelope and envelope.reply_to is None and not reader.fenced:
+            if envelope is WAKE:
+                self._woken = False
+                return None
+            return envelope
+        self._front.appendleft(envelope)
+        if reader.fenced:
+            self.wake()
+        return None
+
     def poll(self, reader: Reader) -> Envelope | None:
         """Take the next message if there is one now."""
         while True:
@@ -221,9 +257,11 @@ class Mailbox:
             if envelope is not FENCED:
                 self.hand_on(envelope)
             return FENCED
-        if type(envelope) is not Envelope:
-            if isinstance(envelope, StopRequest):
-                return envelope if envelope.reader is reader else None
+        if type(envelope) is Envelope:
+            return envelope
+        if isinstance(envelope, StopRequest):
+            return envelope if envelope.reader is reader else None
+        if isinstance(envelope, Place):
             self._fill(envelope)
         policy = envelope.message.delivery
         if policy.ttl_ms is not None and self.ttl_enforced:

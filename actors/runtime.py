@@ -143,18 +143,19 @@ class Runtime(ABC):
                 return
             life.fenced = True
         life.outcome = life.outcome or ExitReason.KILLED
-        busy = cell.handling is not None or life.stuck.is_set() or not life.ready.is_set()
-        if busy:
+        stuck = life.stuck.is_set() or not life.ready.is_set()
+        if life.actor_ref is not None:
+            pykka.ActorRegistry.unregister(life.actor_ref)
+            life.actor_ref.actor_stopped.set()
+        self._release(cell, life)
+        if stuck or cell.handling is not None:
             cell.abandon(life)
         if isinstance(cell.handling, Message):
             letter = DeadLetter(cell.path, cell.handling, why, detail, self.clock.monotonic_ns())
             self.dead_letters.add(letter)
         if life.actor_ref is not None:
-            pykka.ActorRegistry.unregister(life.actor_ref)
-            life.actor_ref.actor_stopped.set()
             life.actor_ref.actor_inbox.fail(ActorCrashed(f"{cell.path} was given up: {why}"))
         self.waits.end(cell.path)
-        self._release(cell, life)
         life.gone.set()
         life.ready.set()
         cell.handling = None

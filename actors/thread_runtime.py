@@ -51,7 +51,7 @@ class ThreadRuntime(Runtime):
     def _release(self, cell: Cell, life: Incarnation) -> None:
         life.stuck.set()
         cell.mailbox.wake()
-        for _ in range(1000):  # until it is out of the mailbox, which the next one will read
+        for _ in range(1000):  # until it has handled or handed on what it took
             if not life.reading:
                 return
             life.gone.wait(0.001)

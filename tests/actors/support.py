@@ -19,7 +19,7 @@ from actors.thread_runtime import ThreadRuntime
 from decisions.supervisor import IMMEDIATE, Backoff, Intensity
 from messages.base import Message
 from messages.ids import NS_PER_MS, NS_PER_S
-from messages.lifecycle import ActorState, ExitReason, Supervision, WhichChildren
+from messages.lifecycle import ActorState, ExitReason, InjectHang, Supervision, WhichChildren
 
 PATIENCE_S = 20.0
 OFTEN = Intensity(max_restarts=1000, window_s=5)
@@ -232,6 +232,8 @@ class World:
 
     def close(self) -> None:
         """End everything, whatever state it is in, and prove that Pykka has forgotten it."""
+        for cell in [c for c in self.runtime.cells.values() if isinstance(c.handling, InjectHang)]:
+            self.runtime.fence(cell)
         for cell in [c for c in self.runtime.cells.values() if c.supervisor is None]:
             if isinstance(self.runtime, ThreadRuntime):
                 self.runtime.stop(cell, 5 * NS_PER_S)
@@ -244,7 +246,8 @@ class World:
 
 def probe(name: str, script: Script, **changes: Any) -> ChildSpec:
     """One probe as a child."""
-    return ChildSpec(name=name, actor_class=Probe, arguments={"script": script}, **changes)
+    settings = {"actor_class": Probe, "arguments": {"script": script}, **changes}
+    return ChildSpec(name=name, **settings)
 
 
 def branch(name: str, *children: ChildSpec, world: World, **changes: Any) -> ChildSpec:
@@ -257,4 +260,4 @@ def branch(name: str, *children: ChildSpec, world: World, **changes: Any) -> Chi
     return ChildSpec(name=name, actor_class=Supervisor, arguments=arguments, **child)
 
 
-SLOW_RETRY = Backoff(min_ms=1000, max_ms=8000, reset_after_ms=60_000)
+SLOW_RETRY = Backoff(min_ms=200, max_ms=1600, reset_after_ms=60_000)

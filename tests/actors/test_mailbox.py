@@ -331,7 +331,7 @@ def test_a_restart_keeps_and_drops_by_class(box: Box) -> None:
 
 def test_a_stop_request_dies_with_the_incarnation_it_was_for(box: Box) -> None:
     for drain in (True, False):
-        box.mail.put_stop(StopRequest("stop", None, box.reader), drain=drain)
+        box.mail.put_stop(StopRequest("stop", None, 0, reader=box.reader), drain=drain)
     box.put(Item(n=1))
     box.restart()
 
@@ -340,7 +340,7 @@ def test_a_stop_request_dies_with_the_incarnation_it_was_for(box: Box) -> None:
 
 def test_a_stop_request_that_a_drain_put_back_dies_too(box: Box) -> None:
     box.put(Item(n=1))
-    box.mail.put_stop(StopRequest("stop", None, box.reader), drain=True)
+    box.mail.put_stop(StopRequest("stop", None, 0, reader=box.reader), drain=True)
     assert len(box.mail.drain(Item, 9, box.reader)) == 1
     box.restart()
 
@@ -349,8 +349,8 @@ def test_a_stop_request_that_a_drain_put_back_dies_too(box: Box) -> None:
 
 def test_a_draining_stop_waits_for_what_is_queued_and_another_does_not(box: Box) -> None:
     box.put(Item(n=1))
-    box.mail.put_stop(StopRequest("later", None, box.reader), drain=True)
-    box.mail.put_stop(StopRequest("now", None, box.reader), drain=False)
+    box.mail.put_stop(StopRequest("later", None, 0, reader=box.reader), drain=True)
+    box.mail.put_stop(StopRequest("now", None, 0, reader=box.reader), drain=False)
 
     seen = [box.mail.poll(box.reader) for _ in range(3)]
 

@@ -1,0 +1,188 @@
+"""The documents, held against the code: their commands run, their tables are the code's."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from messages.order_states import LEGAL_TRANSITIONS
+from messages.values import OrderState
+from ops.config import Config, effective_toml, parse
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+MEASUREMENTS = "performance.md"
+"""Its commands take minutes and need the benchmarks beside them."""
+SET_UP = ("<!-- run -->", "<!-- tests -->")
+SECTIONS = {"strategies": "strategy"}
+WRITTEN_AS = {"feed.paths": "feed.path"}
+
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?P<target>[^)#\s]*)(?:#(?P<anchor>[^)\s]*))?\)")
+ROW = re.compile(r"^\| `(?P<key>[a-z_.]+)` \| (?P<second>.+?) \| (?P<third>.+?) \|", re.MULTILINE)
+
+
+def name_of(document: Path) -> str:
+    return document.relative_to(ROOT).as_posix()
+
+
+def command_blocks() -> Iterator[Any]:
+    """Every block of commands but the two that set a machine up."""
+    for document in DOCUMENTS:
+        if document.name == MEASUREMENTS:
+            continue
+        blocks = [b for b in sh_blocks(document) if b[0] not in SET_UP]
+        for number, (_, text) in enumerate(blocks, 1):
+            yield pytest.param(text, id=f"{name_of(document)}-{number}")
+
+
+def sh_blocks(document: Path) -> list[tuple[str, str]]:
+    """Give each block with the line before it."""
+    found: list[tuple[str, str]] = []
+    before = ""
+    lines: list[str] | None = None
+    for line in document.read_text(encoding="utf-8").splitlines():
+        if lines is not None and line == "```":
+            found.append((before, "\n".join(lines) + "\n"))
+            lines = None
+        elif lines is not None:
+            lines.append(line)
+        elif line == "```sh":
+            lines = []
+        else:
+            before = line
+    return found
+
+
+def table(document: str, heading: str = "") -> dict[str, tuple[str, str]]:
+    """Give the rows that begin with a key in code, under a heading or in all of a document."""
+    text = (ROOT / "docs" / document).read_text(encoding="utf-8")
+    if heading:
+        text = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return {row["key"]: (row["second"], row["third"]) for row in ROW.finditer(text)}
+
+
+def keys_of(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
+    """Give the dotted keys of a configuration, as a file writes them."""
+    for field in msgspec.structs.fields(struct):
+        inner = section_in(field.type)
+        if inner is not None:
+            yield from keys_of(inner, f"{SECTIONS.get(field.name, field.name)}.")
+        else:
+            key = prefix + field.name
+            yield WRITTEN_AS.get(key, key)
+
+
+def section_in(kind: Any) -> type[msgspec.Struct] | None:
+    for candidate in (kind, *getattr(kind, "__args__", ())):
+        if isinstance(candidate, type) and issubclass(candidate, msgspec.Struct):
+            return candidate
+    return None
+
+
+def anchors(document: Path) -> set[str]:
+    """Give the anchors that a document's headings make."""
+    text = FENCED.sub("", document.read_text(encoding="utf-8"))
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", list(command_blocks()))
+def test_the_commands_of_a_document_run(text: str, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    own_commands = str(Path(sys.executable).parent)
+
+    done = subprocess.run(
+        ["sh", "-e", "-c", text],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": f"{own_commands}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+    assert done.returncode == 0, f"{text}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+def test_the_links_of_a_document_lead_somewhere(document: Path) -> None:
+    text = FENCED.sub("", document.read_text(encoding="utf-8"))
+    broken = []
+    for link in LINK.finditer(text):
+        target, anchor = link["target"], link["anchor"]
+        if "://" in target:
+            continue
+        aim = (document.parent / target).resolve() if target else document
+        if not aim.exists() or (anchor and anchor not in anchors(aim)):
+            broken.append(link.group())
+
+    assert broken == []
+
+
+def test_every_key_of_the_configuration_is_documented_and_no_other() -> None:
+    assert sorted(table("configuration.md")) == sorted(keys_of(Config))
+
+
+def test_the_documented_defaults_are_the_defaults() -> None:
+    smallest = {"name": "x", "strategy": [{"id": "a", "uses": "sma_cross"}]}
+    effective = tomllib.loads(effective_toml(parse(smallest, Path())))
+    effective["strategy"] = effective["strategy"][0]
+    wrong = []
+    for key, (_, default) in table("configuration.md").items():
+        code = re.fullmatch(r"`([^`<>]+)`(; .*)?", default)
+        if code is None:
+            continue
+        section, _, name = key.rpartition(".")
+        actual = (effective[section] if section else effective)[name]
+        documented = tomllib.loads(f"x = {code[1]}")["x"]
+        if actual != documented and not is_same_money(actual, documented):
+            wrong.append(f"{key} is {actual}, documented as {default}")
+
+    assert wrong == []
+
+
+def is_same_money(actual: object, documented: object) -> bool:
+    return isinstance(actual, str) and str(documented) == actual == str(Decimal(actual))
+
+
+def test_the_documented_order_states_and_steps_are_the_table() -> None:
+    documented = {
+        OrderState(state): frozenset(OrderState(word) for word in re.findall(r"`(\w+)`", onward))
+        for state, (_, onward) in table("orders.md", "States").items()
+    }
+
+    assert documented == LEGAL_TRANSITIONS
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    (extraction,) = re.findall(r"^command=\$\(.*\)$", script, re.MULTILINE)
+    shown = [text for before, text in sh_blocks(ROOT / "README.md") if before == "<!-- tests -->"]
+
+    found = subprocess.run(
+        ["bash", "-c", f'{extraction}; printf "%s\\n" "$command"'],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert [found.stdout] == shown
+
+
+def test_the_readme_has_two_set_up_commands_of_one_line() -> None:
+    blocks = [block for block in sh_blocks(ROOT / "README.md") if block[0] in SET_UP]
+
+    assert [before for before, _ in blocks] == list(SET_UP)
+    assert [text.count("\n") for _, text in blocks] == [1, 1]
