@@ -113,18 +113,19 @@ class Actor(pykka.ThreadingActor):
 
     def _handle_plain(self, envelope: Envelope) -> bool:
         """Handle a told message: what `on_receive` does when all goes well, and no more."""
-        message, cell = envelope.message, self._cell
-        if type(message) in _BUILT_IN:
+        message, cell, life = envelope.message, self._cell, self._life
+        if life.fenced or type(message) in _BUILT_IN:
             return False
         cell.handling_enqueued_ns = envelope.enqueued_ns
         begun_ns = cell.handling_since_ns = self._now()
         cell.handling = message
+        life.reading = False
         try:
             self.receive(message)
         except BaseException as error:  # noqa: BLE001 - raised again where Pykka sees it
             self._failure = error
             return False
-        if self._life.fenced:
+        if self.ctx.fenced:
             self._failure = _Fenced()
             return False
         cell.latency.record(self._now() - begun_ns)

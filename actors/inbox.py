@@ -45,12 +45,10 @@ class Inbox:
         life.reading = True
         while (envelope := mailbox.take_plain(life)) is not None:
             self.current = envelope
-            life.reading = False
             if not self.handle_plain(envelope):
                 return envelope
             life.reading = True
         envelope = mailbox.take(life)
-        life.reading = False
         self.current = envelope
         return envelope
 

@@ -57,6 +57,11 @@ FENCED = Envelope(None, None, 0)
 """What a replaced reader is given instead of a message."""
 
 
+def _is_fenced(reader: Reader) -> bool:
+    """Look again: while a thread waited, another may have fenced it."""
+    return reader.fenced
+
+
 class Mailbox:
     """Any thread may `put`; only the cell's live incarnation may `take` or set timers.
 
@@ -203,13 +208,16 @@ class Mailbox:
         if self._control or reader.timers or self._front or reader.fenced:
             return None
         envelope: Envelope = self._user.get()
-        if type(envelope) is Envelope and envelope.reply_to is None and not reader.fenced:
-            if envelope is WAKE:
-                self._woken = False
-                return None
-            return envelope
+        if type(envelope) is Envelope and envelope.reply_to is None and envelope is not WAKE:
+            if not _is_fenced(reader):
+                return envelope
+        elif envelope is WAKE:
+            self._woken = False
+            if _is_fenced(reader):
+                self.wake()  # it was perhaps meant for the next reader
+            return None
         self._front.appendleft(envelope)
-        if reader.fenced:
+        if _is_fenced(reader):
             self.wake()
         return None
 
@@ -262,7 +270,7 @@ class Mailbox:
         if isinstance(envelope, StopRequest):
             return envelope if envelope.reader is reader else None
         if isinstance(envelope, Place):
-            self._fill(envelope)
+            envelope = self._filled(envelope)
         policy = envelope.message.delivery
         if policy.ttl_ms is not None and self.ttl_enforced:
             age_ns = self._now() - envelope.enqueued_ns
@@ -277,16 +285,17 @@ class Mailbox:
             self._front.appendleft(envelope)
         self.wake()
 
-    def _fill(self, envelope: Envelope) -> None:
-        """Settle which message a shared place holds: from now on it is being handled."""
+    def _filled(self, place: Place) -> Envelope:
+        """Settle which message a shared place holds: no newer one takes its place any more."""
         with self._lock:
-            message = envelope.message
+            message, since_ns = place.message, place.enqueued_ns
             if message.delivery.overflow is Overflow.CONFLATE:
                 key = (type(message), message.conflation_key())
-                if self._conflated.get(key) is envelope:
+                if self._conflated.get(key) is place:
                     del self._conflated[key]
             elif held := self._newest.get(type(message)):
-                envelope.message, envelope.enqueued_ns = held.popleft()
+                message, since_ns = held.popleft()
+        return Perishable(message, None, since_ns)
 
     def drain(self, kind: type[Message], limit: int, reader: Reader) -> list[Any]:
         """Take up to `limit` more messages of one class from the head of the user lane.
@@ -389,6 +398,6 @@ class Mailbox:
 
     def _dead_as(self, envelope: Envelope, why: str) -> None:
         if isinstance(envelope, Place):
-            self._fill(envelope)
+            envelope = self._filled(envelope)
         envelope.buried = True
         self._dead(envelope.message, envelope.reply_to, why)

@@ -218,6 +218,10 @@ class World:
         assert life is not None
         self.settle(life.gone.is_set, f"{path} never ended")
 
+    def root_ended(self) -> bool:
+        life = self.root.life
+        return life is not None and life.gone.is_set()
+
     def happened(self, event: str) -> list[Supervision]:
         return [e for e in list(self.events) if e.event == event]
 
