@@ -138,8 +138,8 @@ class Actor(pykka.ThreadingActor):
         """Sealed: use `receive`."""
         life = self._life
         failure, self._failure = self._failure, None
-        if life.fenced and failure is None:
-            return self._not_handled()
+        if life.fenced:
+            return self._not_handled() if failure is None else self._let_go()
         cell = self._cell
         envelope = self._inbox.current
         cell.handling_enqueued_ns = envelope.enqueued_ns

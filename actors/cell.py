@@ -136,6 +136,12 @@ class Cell:
         self.set_state(ActorState.STARTING)
         return self.life
 
+    @property
+    def lost(self) -> bool:
+        """Whether the thread of the present incarnation ended without a word."""
+        life = self.life
+        return life is not None and not life.runs_on and not life.gone.is_set()
+
     def handle(self, what: Any) -> None:
         """Show what is being handled from now on."""
         self.handling_since_ns = self.monotonic_ns()

@@ -27,7 +27,15 @@ class Place(Envelope, eq=False):
     """A place in the queue whose message may still change for a newer one."""
 
 
-class StopRequest(Envelope, eq=False):
-    """Pykka's stop message to one incarnation; void for every later one."""
+class Own(Envelope, eq=False):
+    """What means something to one incarnation only, and is void for every later one."""
 
     reader: Any = None
+
+
+class Due(Own, eq=False):
+    """A timer that this incarnation has set has come due."""
+
+
+class StopRequest(Own, eq=False):
+    """Pykka's stop message to this incarnation."""

@@ -164,7 +164,8 @@ class ExecutorActor(Actor):
         if conflict is not None:
             raise LedgerConflict(
                 f"{conflict.intent.order_key} is known with another intent: "
-                f"{conflict.intent.strategy_id} does not decide the same way twice"
+                f"{conflict.intent.strategy_id} does not decide the same way twice, or its "
+                "settings changed in a run directory that holds its earlier decisions"
             )
         for verdict in verdicts:
             if isinstance(verdict, Duplicate):

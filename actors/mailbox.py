@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from actors.dead_letters import DeadLetter, DeadLetters
-from actors.envelope import Envelope, Perishable, Place, StopRequest
+from actors.envelope import Due, Envelope, Own, Perishable, Place, StopRequest
 from messages.base import Delivery, Message, OnRestart, Overflow
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
 
@@ -267,7 +267,7 @@ class Mailbox:
             return FENCED
         if type(envelope) is Envelope:
             return envelope
-        if isinstance(envelope, StopRequest):
+        if isinstance(envelope, Own):
             return envelope if envelope.reader is reader else None
         if isinstance(envelope, Place):
             envelope = self._filled(envelope)
@@ -281,8 +281,9 @@ class Mailbox:
 
     def hand_on(self, envelope: Envelope) -> None:
         """Give back what was taken and not handled: the next reader has it first."""
-        if not isinstance(envelope, StopRequest):
-            self._front.appendleft(envelope)
+        if not isinstance(envelope, Own):
+            lane = self._control if envelope.message.delivery.control else self._front
+            lane.appendleft(envelope)
         self.wake()
 
     def _filled(self, place: Place) -> Envelope:
@@ -336,7 +337,7 @@ class Mailbox:
         due_ns, _, message, every_ns = heapq.heappop(reader.timers)
         if every_ns:
             self.set_timer(reader, max(due_ns + every_ns, now), message, every_ns)
-        return Envelope(message, None, due_ns)
+        return Due(message, None, due_ns, reader=reader)
 
     # ------------------------------------------------------------------ life
 
@@ -367,7 +368,7 @@ class Mailbox:
         for envelope in waiting:
             if envelope is WAKE:
                 self._woken = False
-            elif isinstance(envelope, StopRequest):
+            elif isinstance(envelope, Own):
                 continue
             elif envelope.message.delivery.on_restart is OnRestart.DROP:
                 self._dead_as(envelope, "restart")
@@ -393,7 +394,7 @@ class Mailbox:
                     envelope = take()
                     if envelope is WAKE:
                         self._woken = False
-                    elif not isinstance(envelope, StopRequest):
+                    elif not isinstance(envelope, Own):
                         self._dead_as(envelope, why)
 
     def _dead_as(self, envelope: Envelope, why: str) -> None:

@@ -235,22 +235,25 @@ class Supervisor(Actor):
         for child in [c for c in self.children if c.live]:
             cell, limit_ns = child.cell, child.cell.hang_after_ns
             if limit_ns is not None and cell.hung_for_ns(now_ns) > limit_ns:
-                self._replace_hung(child, cell)
+                what = type(cell.handling).__name__
+                seconds = cell.hung_for_ns(now_ns) / NS_PER_S
+                error = f"hung on {what} for {seconds:.1f} s; its thread is abandoned and fenced"
+                self._tell("hung", child, error)
+                self._replace(child, error)
+            elif cell.lost:
+                self._replace(child, "its thread ended without a word")
             elif cell.progress_limit_ns is not None:
                 self._judge_progress(child, now_ns)
         for child in self.children:
             window = child.window if self.spec.intensity_per_child else self.window
             self._show_window(child, window.count(now_ns))
 
-    def _replace_hung(self, child: Child, cell: Cell) -> None:
-        what = type(cell.handling).__name__
-        seconds = cell.hung_for_ns(self.ctx.monotonic_ns()) / NS_PER_S
-        error = f"hung on {what} for {seconds:.1f} s; its thread is abandoned and fenced"
+    def _replace(self, child: Child, error: str) -> None:
+        cell = child.cell
         cell.last_error, cell.last_error_at_ns = error, self.ctx.utc_ns()
         self.ctx.runtime.fence(cell, "poison", error)
-        self._tell("hung", child, error)
         notice = msgspec.structs.replace(
-            self._init_failure(child, error), reason=ExitReason.KILLED, error_class="Hung"
+            self._init_failure(child, error), reason=ExitReason.KILLED, error_class=""
         )
         self._child_exited(notice)
 

@@ -1,4 +1,4 @@
-"""Several markets as one, in the order of time."""
+"""Several markets as one, in the order of time; and the beginning of one."""
 
 from collections.abc import Iterator, Sequence
 from heapq import merge
@@ -10,6 +10,22 @@ from messages.market import MarketEvent
 
 _Keyed = tuple[int, int, MarketEvent]
 _key = itemgetter(0, 1)
+
+
+class LimitedSource:
+    """The first `limit` events of a source."""
+
+    def __init__(self, source: MarketSource, limit: int) -> None:
+        self._source, self._limit = source, limit
+
+    @property
+    def stats(self) -> SourceStats:
+        """Those of the source, up to the furthest row read."""
+        return self._source.stats
+
+    def events(self, start_index: int = 0) -> Iterator[MarketEvent]:
+        """Give the events below the limit; see `exchanges.source.MarketSource`."""
+        return islice(self._source.events(start_index), max(self._limit - start_index, 0))
 
 
 class MergedSource:

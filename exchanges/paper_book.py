@@ -6,6 +6,7 @@ sent to a real one, syncs every commit.
 """
 
 import sqlite3
+import weakref
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -102,6 +103,7 @@ class Book:
         self._db = sqlite3.connect(
             path or ":memory:", isolation_level=None, check_same_thread=False
         )
+        weakref.finalize(self, self._db.close)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)

@@ -1,10 +1,11 @@
 """From config to the outside world: the market source and the paper venue's settings."""
 
 from exchanges.demo import DemoSource
-from exchanges.merge import MergedSource
+from exchanges.merge import LimitedSource, MergedSource
 from exchanges.paper_settings import PaperSettings
 from exchanges.replay import ReplaySource
 from exchanges.source import MarketSource
+from messages.ids import Symbol
 from ops.config import Config, FeedType
 
 
@@ -20,8 +21,14 @@ def open_source(config: Config) -> MarketSource:
         if feed.type is FeedType.DEMO:
             sources.append(DemoSource(symbol, seed=feed.seed, limit=feed.limit))
         else:
-            sources.append(ReplaySource(feed.paths[symbol], symbol, feed.timeframe))
+            sources.append(_recording(config, symbol))
     return sources[0] if len(sources) == 1 else MergedSource(sources)
+
+
+def _recording(config: Config, symbol: Symbol) -> MarketSource:
+    feed = config.feed
+    source = ReplaySource(feed.paths[symbol], symbol, feed.timeframe)
+    return source if feed.limit is None else LimitedSource(source, feed.limit)
 
 
 def paper_settings(config: Config) -> PaperSettings:

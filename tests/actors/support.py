@@ -206,6 +206,9 @@ class World:
     def names(self, path: str = "root") -> list[str]:
         return [row.child for row in self.children(path)]
 
+    def state(self, path: str) -> ActorState:
+        return self.cell(path).state
+
     def running(self, path: str, epoch: int) -> bool:
         cell = self.cell(path)
         return cell.epoch == epoch and cell.state is ActorState.RUNNING

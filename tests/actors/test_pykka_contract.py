@@ -25,7 +25,7 @@ class Slip:
         self.reply_to = reply_to
 
 
-class Halt(Exception):  # noqa: N818
+class Halt(Exception):
     """Raised by an inbox to step the loop."""
 
 

@@ -1,6 +1,7 @@
 """Hung actors are replaced; what the abandoned thread does later is void."""
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,18 @@ from messages.lifecycle import (
     RestartChild,
     TerminateChild,
 )
-from tests.actors.support import SLOW_RETRY, Note, Pass, Probe, Raise, Script, Wait, World, branch, probe
+from tests.actors.support import (
+    SLOW_RETRY,
+    Note,
+    Pass,
+    Probe,
+    Raise,
+    Script,
+    Wait,
+    World,
+    branch,
+    probe,
+)
 
 
 def test_a_hung_actor_is_replaced_and_its_mail_is_handled_once(
@@ -53,6 +65,7 @@ def test_a_zombie_that_wakes_can_do_nothing(threads: World, script: Script) -> N
 
     script.gate.set()
     threads.settle(lambda: not cell.zombies)
+    assert cell.handling is None
 
     assert threads.ask("a", Note(text="new")) == ("new", 2)
     assert sorted(script.notes) == ["new", "queued", "zombie"]
@@ -96,7 +109,9 @@ def test_zombies_that_have_ended_are_forgotten(threads: World, script: Script) -
 def test_an_idle_actor_that_is_killed_leaves_its_mailbox_at_once(
     threads: World, script: Script
 ) -> None:
-    threads.boot(probe("a", script, shutdown_ms=0), probe("b", Script()), strategy=Strategy.ONE_FOR_ALL)
+    threads.boot(
+        probe("a", script, shutdown_ms=0), probe("b", Script()), strategy=Strategy.ONE_FOR_ALL
+    )
     address = threads.address("a")
     sent = 0
     for epoch in range(2, 40):
@@ -117,7 +132,9 @@ def test_a_stop_that_came_too_late_does_not_stop_the_next_incarnation(
     threads: World, script: Script
 ) -> None:
     """The stop request of a killed incarnation is still queued when the next one reads."""
-    threads.boot(probe("a", script, shutdown_ms=10), probe("b", Script()), strategy=Strategy.ONE_FOR_ALL)
+    threads.boot(
+        probe("a", script, shutdown_ms=10), probe("b", Script()), strategy=Strategy.ONE_FOR_ALL
+    )
     threads.address("a").tell(Wait())
     threads.settle(script.inside.is_set)
 
@@ -156,7 +173,7 @@ def test_timers_of_an_incarnation_end_with_it(world: World) -> None:
 
 @pytest.mark.parametrize("how", [InjectCrash, InjectHang])
 def test_a_dying_supervisor_takes_its_children_with_it(
-    world: World, script: Script, how: type[InjectCrash]
+    world: World, script: Script, how: Any
 ) -> None:
     world.boot(branch("mid", probe("a", script), world=world, hang_after_ms=50))
     first = world.cell("mid/a").life
@@ -232,9 +249,7 @@ def test_a_supervisor_that_starts_too_slowly_is_given_up_with_all_it_started(
     assert [c.epoch for c in threads.children("mid")] == [2, 2, 1]
 
 
-def test_a_supervisor_whose_listener_fails_leaves_no_orphans(
-    world: World, script: Script
-) -> None:
+def test_a_supervisor_whose_listener_fails_leaves_no_orphans(world: World, script: Script) -> None:
     calls: list[str] = []
 
     def listen(event: object) -> None:
@@ -268,10 +283,11 @@ def test_a_ring_of_asks_is_refused_by_name(world: World) -> None:
 
 def chained(caught: "pytest.ExceptionInfo[BaseException]") -> list[str]:
     """The messages of an error and all its causes."""
-    said, error = [], caught.value
+    said: list[str] = []
+    error: BaseException | None = caught.value
     while error is not None:
         said.append(f"{type(error).__name__}: {error}")
-        error = error.__cause__  # type: ignore[assignment]
+        error = error.__cause__
     return said
 
 

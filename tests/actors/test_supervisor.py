@@ -248,9 +248,7 @@ def test_a_supervisor_that_gave_up_ends_with_shutdown(
 def test_backoff_doubles_has_half_jitter_and_begins_again_after_a_good_life(
     steps: World, script: Script
 ) -> None:
-    steps.boot(
-        probe("a", script), backoff=Backoff(min_ms=1000, max_ms=8000, reset_after_ms=60_000)
-    )
+    steps.boot(probe("a", script), backoff=Backoff(min_ms=1000, max_ms=8000, reset_after_ms=60_000))
     waits: list[float] = []
 
     def wait_of_a_crash() -> float:
@@ -282,9 +280,7 @@ def test_a_backoff_blocks_nobody(world: World, script: Script) -> None:
     assert world.ask("b", Note(text="well")) == ("well", 1)
 
 
-def test_mail_that_comes_during_a_backoff_is_handled_after_it(
-    world: World, script: Script
-) -> None:
+def test_mail_that_comes_during_a_backoff_is_handled_after_it(world: World, script: Script) -> None:
     world.boot(probe("a", script), backoff=SLOW_RETRY)
     world.address("a").tell(Raise())
     world.settle(lambda: world.cell("a").state is ActorState.BACKOFF)
@@ -389,9 +385,9 @@ def test_a_halted_branch_buries_its_mail_and_a_person_revives_it(
     assert world.address("mid/b").tell(Note(text="no")) is False
 
     assert world.ask("root", RestartChild(child="a")).state is ActorState.RUNNING
-    assert world.root.state is ActorState.HALTED
+    assert world.state("root") is ActorState.HALTED
     assert world.ask("root", RestartChild(child="mid")).state is ActorState.RUNNING
-    assert world.root.state is ActorState.RUNNING
+    assert world.state("root") is ActorState.RUNNING
     assert world.ask("a", Note(text="back")) == ("back", 2)
     assert world.ask("mid/b", Note(text="back")) == ("back", 2)
 
@@ -477,6 +473,7 @@ def test_a_hung_child_takes_down_those_that_depend_on_it(world: World, script: S
     assert [world.cell(n).epoch for n in "abc"] == [1, 2, 2]
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_died_without_a_word_is_noticed(threads: World, script: Script) -> None:
     """Nothing in the loop may raise outside a hook; if it does, it is a crash all the same."""
     threads.boot(probe("a", script), check_every_ms=10)
@@ -490,7 +487,7 @@ def test_a_thread_that_died_without_a_word_is_noticed(threads: World, script: Sc
         raise SystemExit
 
     inbox.get = broken
-    threads.address("a").tell(Note(text="last"))
+    threads.ask("a", Note(text="last"))
     threads.until_running("a", 2)
 
     assert "thread ended" in threads.happened("exited")[0].reason
