@@ -6,6 +6,7 @@ these becomes one `Exit` notice on the supervisor's control lane.
 """
 
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, ClassVar, final
@@ -18,7 +19,6 @@ from actors.envelope import Envelope
 from actors.inbox import Inbox
 from actors.mailbox import FENCED
 from actors.runtime import CURRENT_ASKER, SPAWNING
-from messages.base import Message
 from messages.errors import ActorCrashed, WatchkeeperError
 from messages.lifecycle import ActorState, ExitReason, InjectCrash, InjectHang, Ping
 
@@ -147,10 +147,7 @@ class Actor(pykka.ThreadingActor):
         cell.handling = message
         life.reading = False
         try:
-            if failure is not None:
-                raise failure
-            handle = self._built_in if type(message) in _BUILT_IN else self.receive
-            answer = handle(message)
+            answer = self._handler_of(message, failure)(message)
         except StuckInHandler:
             self._inbox.detach()
             return None
@@ -222,6 +219,11 @@ class Actor(pykka.ThreadingActor):
             raise error
         self.ctx.dead_letter(envelope.message, "rejected", str(error))
 
+    def _handler_of(self, message: Any, failure: BaseException | None) -> Callable[[Any], Any]:
+        if failure is not None:
+            return _raising(failure)
+        return self._built_in if type(message) in _BUILT_IN else self.receive
+
     def _built_in(self, message: Any) -> Any:
         match message:
             case InjectCrash(reason=reason):
@@ -243,3 +245,12 @@ class Actor(pykka.ThreadingActor):
 
 
 _BUILT_IN = frozenset({InjectCrash, InjectHang, Ping})
+
+
+def _raising(failure: BaseException) -> Callable[[Any], Any]:
+    """Give a handler that fails as the message's own handling did, where Pykka sees it."""
+
+    def fail(_: Any) -> Any:
+        raise failure
+
+    return fail
