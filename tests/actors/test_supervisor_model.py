@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from actors.step_runtime import StepRuntime
+from actors.supervisor import Supervisor
 from decisions.supervisor import IMMEDIATE, Intensity, OnExhausted, Restart, Strategy
 from messages.ids import NS_PER_S
 from messages.lifecycle import ActorState, InjectHang
@@ -93,9 +94,7 @@ class SupervisorMachine(RuleBasedStateMachine):
         strategy=st.sampled_from(
             [Strategy.ONE_FOR_ONE, Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE]
         ),
-        restarts=st.lists(
-            st.sampled_from(list(Restart)), min_size=len(NAMES), max_size=len(NAMES)
-        ),
+        restarts=st.lists(st.sampled_from(list(Restart)), min_size=len(NAMES), max_size=len(NAMES)),
         limit=st.integers(0, 6),
         seed=st.none() | st.integers(0, 1000),
     )
@@ -106,7 +105,9 @@ class SupervisorMachine(RuleBasedStateMachine):
         self.world = World(self.runtime)
         self.rules = Rules(strategy, restarts, limit)
         self.scripts = {name: Script() for name in NAMES}
-        self.order: list[str] = []
+        self.lives: list[str] = []
+        for script in self.scripts.values():
+            script.lives = self.lives
         self.sent: Counter[str] = Counter()
         children = [
             probe(
@@ -129,6 +130,7 @@ class SupervisorMachine(RuleBasedStateMachine):
             on_exhausted=OnExhausted.HALT,
         )
         assert started.problem == ""
+        self.supervisor: Supervisor = self.runtime._actors[self.world.root.path][0]
 
     @property
     def now_s(self) -> float:
@@ -207,11 +209,10 @@ class SupervisorMachine(RuleBasedStateMachine):
     @precondition(lambda self: hasattr(self, "world"))
     @invariant()
     def restarts_stay_within_the_intensity(self) -> None:
-        times = [e.ts_ns for e in self.world.happened("restarted") if e.child]
-        attempts = Counter[int]()
-        del times, attempts
-        for cell in self.runtime.cells.values():
-            assert cell.restarts_in_window <= self.rules.limit + self.rules.halted
+        attempts = self.supervisor.window.count(self.runtime.clock.now_ns)
+        recent = [s for s in self.rules.at_s if s >= self.now_s - WINDOW_S]
+        assert attempts == len(recent)
+        assert attempts <= self.rules.limit or self.rules.halted
 
     @precondition(lambda self: hasattr(self, "world"))
     @invariant()
@@ -228,13 +229,9 @@ class SupervisorMachine(RuleBasedStateMachine):
     @invariant()
     def those_that_run_started_in_order(self) -> None:
         if self.rules.strategy is not Strategy.ONE_FOR_ONE:
-            up = [n for n in self.rules.known if self.rules.up[n]]
-            children = {
-                c.name: c.started_ns
-                for c in self.runtime._actors[self.world.root.path][0].children
-            }
-            if self.rules.strategy is Strategy.ONE_FOR_ALL:
-                assert [children[n] for n in up] == sorted(children[n] for n in up)
+            last = {line: place for place, line in enumerate(self.lives)}
+            up = [last[f"start {n}"] for n in self.rules.known if self.rules.up[n]]
+            assert up == sorted(up)
 
     @precondition(lambda self: hasattr(self, "world"))
     @invariant()

@@ -1,0 +1,51 @@
+"""Peak memory does not grow with the number of rows."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.system.conftest import STRESS
+
+FEW, MANY = (50_000, 1_000_000) if STRESS else (10_000, 60_000)
+ALLOWED_GROWTH_KB = 32_000
+"""What the venue keeps to look back (bounded) and what the allocator does not give back."""
+
+MEASURED = """
+import resource, sys
+import cli
+code = cli.main(sys.argv[1:])
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(f'{{"peak_kb": {peak}}}')
+sys.exit(code)
+"""
+
+
+def peak_kb(folder: Path, rows: int) -> int:
+    """Run the demo's market as fast as possible in a process of its own; give its peak."""
+    folder.mkdir()
+    config = folder / "config.toml"
+    config.write_text(
+        f'name = "big"\nrun_dir = "{folder / "run"}"\n'
+        '[venue.balances]\nUSDT = "1000000"\n'
+        f'[feed]\ntype = "demo"\nspeed = 0\nlimit = {rows}\nsymbols = ["BTC/USDT"]\n'
+        '[[strategy]]\nid = "sma-1"\nuses = "sma_cross"\n'
+        "[strategy.params]\nfast = 10\nslow = 30\n"
+    )
+    command = [sys.executable, "-P", "-c", MEASURED, "start", str(config), "--json"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=900, check=True)
+    end, measured = map(json.loads, run.stdout.splitlines()[-2:])
+    assert end["counters"]["processed"] == rows
+    return int(measured["peak_kb"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_peak_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    few = peak_kb(tmp_path / "few", FEW)
+
+    many = peak_kb(tmp_path / "many", MANY)
+
+    assert many - few < ALLOWED_GROWTH_KB
