@@ -1,5 +1,6 @@
 """The names of a decision: its key with us, its client order id at the venue. Pure functions."""
 
+from functools import cache
 from hashlib import blake2b
 from string import ascii_letters, digits
 
@@ -58,10 +59,19 @@ def client_order_id(
     if len(alphabet) ** max(room, 0) < 2**_LEAST_ID_BITS:
         raise ValueError(f"{room} characters of {len(alphabet)} kinds cannot tell orders apart")
     number = int.from_bytes(blake2b(key.encode(), digest_size=16, person=b"client-id").digest())
+    length, pairs = _digits(room, alphabet)
+    # Two letters at a time: this is done for every order.
     letters: list[str] = []
-    reach = 1
-    while reach < 2**_ID_BITS and len(letters) < room:
-        number, place = divmod(number, len(alphabet))
-        letters.append(alphabet[place])
-        reach *= len(alphabet)
-    return ClientOrderId(prefix + "".join(letters))
+    for _ in range(0, length, 2):
+        number, place = divmod(number, len(pairs))
+        letters.append(pairs[place])
+    return ClientOrderId(prefix + "".join(letters)[:length])
+
+
+@cache
+def _digits(room: int, alphabet: str) -> tuple[int, list[str]]:
+    """Give how many letters an id has, and all pairs of letters, the lower digit first."""
+    length, reach = 0, 1
+    while reach < 2**_ID_BITS and length < room:
+        length, reach = length + 1, reach * len(alphabet)
+    return length, [low + high for high in alphabet for low in alphabet]

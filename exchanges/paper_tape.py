@@ -40,14 +40,22 @@ class Tape:
         return Place(self._last_ns, self._ordinal)
 
     def after(self, cursor: Place) -> Iterator[tuple[Place, MarketEvent]]:
-        """Give what the tape still holds beyond `cursor`, in market order."""
-        found = []
-        for ts_ns, ordinal, event in reversed(self._entries):
-            place = Place(ts_ns, ordinal)
-            if place <= cursor:
-                break
-            found.append((place, event))
-        return reversed(found)
+        """Give what the tape still holds beyond `cursor`, in market order.
+
+        Looked up by halving and given one by one: most orders are done at their first event,
+        however far the market was shown ahead of them.
+        """
+        entries, beyond = self._entries, (cursor.ts_ns, cursor.ordinal)
+        low, high = 0, len(entries)
+        while low < high:
+            middle = (low + high) // 2
+            if entries[middle][:2] <= beyond:
+                low = middle + 1
+            else:
+                high = middle
+        for index in range(low, len(entries)):
+            ts_ns, ordinal, event = entries[index]
+            yield Place(ts_ns, ordinal), event
 
     def _has(self, event: MarketEvent) -> bool:
         for ts_ns, _, known in reversed(self._entries):
