@@ -114,7 +114,7 @@ def affected(strategy: Strategy, children: list[str], failed: str) -> list[str]:
     place = children.index(failed)
     match strategy:
         case Strategy.ONE_FOR_ALL:
-            return list(children)[1:] if failed != children[0] else list(children)
+            return list(children)
         case Strategy.REST_FOR_ONE:
             return children[place:]
         case Strategy.ONE_FOR_ONE | Strategy.SIMPLE_ONE_FOR_ONE:
