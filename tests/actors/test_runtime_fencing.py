@@ -110,7 +110,9 @@ def test_an_idle_actor_that_is_killed_leaves_its_mailbox_at_once(
     threads: World, script: Script
 ) -> None:
     threads.boot(
-        probe("a", script, shutdown_ms=0), probe("b", Script()), strategy=Strategy.ONE_FOR_ALL
+        probe("a", script, shutdown_ms=0, capacity=10**6),
+        probe("b", Script()),
+        strategy=Strategy.ONE_FOR_ALL,
     )
     address = threads.address("a")
     sent = 0

@@ -103,7 +103,7 @@ class SupervisorMachine(RuleBasedStateMachine):
     ) -> None:
         self.runtime = StepRuntime(seed)
         self.world = World(self.runtime)
-        self.rules = Rules(strategy, restarts, limit)
+        self.otp = Rules(strategy, restarts, limit)
         self.scripts = {name: Script() for name in NAMES}
         self.lives: list[str] = []
         for script in self.scripts.values():
@@ -119,7 +119,7 @@ class SupervisorMachine(RuleBasedStateMachine):
                 shutdown_ms=0 if name == "d" else 100,
                 capacity=5,
             )
-            for name, kind in self.rules.kind.items()
+            for name, kind in self.otp.kind.items()
         ]
         started = self.world.boot(
             *children,
@@ -145,38 +145,38 @@ class SupervisorMachine(RuleBasedStateMachine):
 
     @rule(i=INDEX)
     def crash(self, i: int) -> None:
-        if self.rules.up[NAMES[i]]:
+        if self.otp.up[NAMES[i]]:
             self.tell(NAMES[i], Raise())
-            self.rules.ends(NAMES[i], self.now_s, failure=True)
+            self.otp.ends(NAMES[i], self.now_s, failure=True)
             self.quiesce()
 
     @rule(i=INDEX)
     def exit_normal(self, i: int) -> None:
-        if self.rules.up[NAMES[i]]:
+        if self.otp.up[NAMES[i]]:
             self.tell(NAMES[i], End())
-            self.rules.ends(NAMES[i], self.now_s, failure=False)
+            self.otp.ends(NAMES[i], self.now_s, failure=False)
             self.quiesce()
 
     @rule(i=INDEX)
     def hang(self, i: int) -> None:
         """The supervisor sees it at its first look after the limit."""
         name = NAMES[i]
-        if self.rules.up[name]:
+        if self.otp.up[name]:
             before = len(self.world.happened("hung"))
             self.tell(name, InjectHang(reason="drill"))
             self.world.settle(lambda: len(self.world.happened("hung")) > before)
-            self.rules.ends(name, self.now_s, failure=True)
+            self.otp.ends(name, self.now_s, failure=True)
             self.quiesce()
 
     @rule(i=INDEX, times=st.integers(1, 3))
     def init_fail(self, i: int, times: int) -> None:
         """The next starts of a child fail; then it crashes."""
         name = NAMES[i]
-        if self.rules.up[name]:
-            self.rules.failing[name] = times
+        if self.otp.up[name]:
+            self.otp.failing[name] = times
             self.scripts[name].starts.extend(["ValueError"] * times)
             self.crash(i)
-            self.rules.failing[name] = 0
+            self.otp.failing[name] = 0
             self.scripts[name].starts.clear()
 
     @rule(seconds=st.sampled_from([0.05, 1, 4, 11]))
@@ -192,27 +192,27 @@ class SupervisorMachine(RuleBasedStateMachine):
 
     @rule(i=INDEX, count=st.integers(1, 4))
     def mail_around_a_crash(self, i: int, count: int) -> None:
-        if self.rules.up[NAMES[i]]:
+        if self.otp.up[NAMES[i]]:
             self.mail(i, count)
             self.crash(i)
             self.mail(i, count)
 
     @precondition(lambda self: hasattr(self, "world"))
     @invariant()
-    def the_children_are_as_the_rules_say(self) -> None:
+    def the_children_are_as_otp_says(self) -> None:
         rows = {row.child: row for row in self.world.children()}
-        assert list(rows) == self.rules.known
+        assert list(rows) == self.otp.known
         for name, row in rows.items():
-            assert (row.state is ActorState.RUNNING) is self.rules.up[name], (name, row)
-            assert row.epoch == self.rules.epoch[name], (name, row)
+            assert (row.state is ActorState.RUNNING) is self.otp.up[name], (name, row)
+            assert row.epoch == self.otp.epoch[name], (name, row)
 
     @precondition(lambda self: hasattr(self, "world"))
     @invariant()
     def restarts_stay_within_the_intensity(self) -> None:
         attempts = self.supervisor.window.count(self.runtime.clock.now_ns)
-        recent = [s for s in self.rules.at_s if s >= self.now_s - WINDOW_S]
+        recent = [s for s in self.otp.at_s if s >= self.now_s - WINDOW_S]
         assert attempts == len(recent)
-        assert attempts <= self.rules.limit or self.rules.halted
+        assert attempts <= self.otp.limit or self.otp.halted
 
     @precondition(lambda self: hasattr(self, "world"))
     @invariant()
@@ -223,14 +223,14 @@ class SupervisorMachine(RuleBasedStateMachine):
             cell = self.world.cell(name)
             assert cell.life is not None
             living = (name in self.runtime._actors) and not cell.life.gone.is_set()
-            assert living is self.rules.up[name]
+            assert living is self.otp.up[name]
 
     @precondition(lambda self: hasattr(self, "world"))
     @invariant()
     def those_that_run_started_in_order(self) -> None:
-        if self.rules.strategy is not Strategy.ONE_FOR_ONE:
+        if self.otp.strategy is not Strategy.ONE_FOR_ONE:
             last = {line: place for place, line in enumerate(self.lives)}
-            up = [last[f"start {n}"] for n in self.rules.known if self.rules.up[n]]
+            up = [last[f"start {n}"] for n in self.otp.known if self.otp.up[n]]
             assert up == sorted(up)
 
     @precondition(lambda self: hasattr(self, "world"))

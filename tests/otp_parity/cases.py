@@ -64,7 +64,7 @@ CASES: dict[str, str] = {
     "simple_one_for_one_shutdown": "",
     "simple_one_for_one_extra": "",
     "simple_one_for_one_escalation": "",
-    "simple_one_for_one_corruption": "children are kept by name, not by a pid that may be used again",
+    "simple_one_for_one_corruption": "children are kept by name, not by a pid that is used again",
     "simple_one_for_one_restart_ignore": _NO_IGNORE,
     "rest_for_one": "",
     "rest_for_one_escalation": "",

@@ -1,0 +1,1 @@
+"""Floor 3: backtest, replay, optimise and report will live here; nothing does yet."""
