@@ -18,6 +18,9 @@ class DeadLetter(NamedTuple):
     at_ns: int
 
 
+_EXPECTED = ("stopped", "restart")
+
+
 class DeadLetters:
     """The ring of the last dead letters of a runtime. Any thread may add.
 
@@ -44,6 +47,15 @@ class DeadLetters:
         """How many messages to `path` ended here."""
         with self._lock:
             return sum(n for (owner, _), n in self.counts.items() if owner == path)
+
+    def lost(self, path: ActorPath) -> int:
+        """Those that somebody may miss: not what came to a stop or was meant to be dropped."""
+        with self._lock:
+            return sum(
+                n
+                for (owner, why), n in self.counts.items()
+                if owner == path and why not in _EXPECTED
+            )
 
     def total(self) -> int:
         """How many messages ended here."""

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from actors.address import Address
@@ -78,10 +79,13 @@ class ClockedGateway(Gateway):
     """The real gateway; notes when the executor, SENT being durable, hands an order over."""
 
     handed: Moments
+    news: "SimpleQueue[int]"
+    """The decisions handed over, for whoever waits for each."""
 
     def submit(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
         super().submit(epoch, key, order)
         self.handed[order.decided_at_ns] = time.monotonic_ns()
+        self.news.put(order.decided_at_ns)
 
 
 class RecordingVenue:
@@ -131,6 +135,7 @@ class Live:
         self.durable: Moments = {}
         self.handed: Moments = {}
         self.reached: Moments = {}
+        self.news: SimpleQueue[int] = SimpleQueue()
         self.fold = MetricsFold()
         self.runtime = runtime = ThreadRuntime()
         self.executor: Address[Any] = runtime.address("execution/executor")
@@ -142,7 +147,7 @@ class Live:
             self.executor,
             runtime.clock.utc_ns,
         )
-        gateway.handed = self.handed
+        gateway.handed, gateway.news = self.handed, self.news
         metrics_arguments = {
             "fold": self.fold,
             "open_lines": partial(RotatingLines, folder / "metrics.ndjson", 1 << 30, 1),

@@ -94,7 +94,7 @@ class Snapshots:
             "max_us": cell.latency.max / 1000,
             "handling": type(handling).__name__ if handling is not None else None,
             "handling_ms": hung_ns / NS_PER_MS,
-            "dead_letters": self._system.runtime.dead_letters.count(cell.path),
+            "dead_letters": self._system.runtime.dead_letters.lost(cell.path),
             "last_error": cell.last_error,
             "last_error_at_ns": cell.last_error_at_ns,
             "progress_age_s": (now_ns - cell.progress_ns) / NS_PER_S if limit_ns else None,
