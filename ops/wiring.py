@@ -169,6 +169,7 @@ def _execution(
         },
         drain=True,
         shutdown_ms=30_000,
+        progress_ms=_progress_ms(config),
         capacity=8192,
         hang_after_ms=config.supervision.hang_after_s * 1000,
     )
@@ -251,6 +252,7 @@ def _feeds(
         },
         restart=Restart.TRANSIENT,
         significant=True,
+        progress_ms=_progress_ms(config),
         hang_after_ms=config.supervision.hang_after_s * 1000,
     )
     spec = SupervisorSpec(
@@ -274,6 +276,13 @@ def _supervisor(name: str, spec: SupervisorSpec, metrics: Address[Any]) -> Child
 
 
 # ---------------------------------------------------------------- small parts
+
+
+def _progress_ms(config: Config) -> int:
+    """How long no event may come: three bars of the market's pace, and a minute."""
+    speed = config.feed.speed
+    bars_ms = 3 * config.feed.timeframe_ns / NS_PER_MS / speed if speed else 0
+    return 60_000 + int(bars_ms)
 
 
 def _backoff(config: Config) -> Backoff:
