@@ -139,7 +139,7 @@ class Actor(pykka.ThreadingActor):
         life = self._life
         failure, self._failure = self._failure, None
         if life.fenced:
-            return self._not_handled() if failure is None else self._let_go()
+            return self._not_handled() if failure is None else self._came_back()
         cell = self._cell
         envelope = self._inbox.current
         cell.handling_enqueued_ns = envelope.enqueued_ns
@@ -153,13 +153,13 @@ class Actor(pykka.ThreadingActor):
             return None
         except BaseException as error:
             if self.ctx.fenced:
-                return self._let_go()
+                return self._came_back()
             if isinstance(error, Reject):
                 return self._rejected(envelope, error)
             self._poisoned(envelope, error)
             raise ActorCrashed(f"{cell.path} failed on {type(message).__name__}") from error
         if self.ctx.fenced:
-            return self._let_go()
+            return self._came_back()
         cell.latency.record(self._now() - begun_ns)
         cell.processed += 1
         cell.handling = None
@@ -204,6 +204,11 @@ class Actor(pykka.ThreadingActor):
     def _let_go(self) -> None:
         with suppress(BaseException):
             self.crashed()
+
+    def _came_back(self) -> None:
+        """Fenced while it handled: what it answers is void, and whoever asked is told so."""
+        self._inbox.fail(ActorCrashed(f"{self._cell.path} was given up"))
+        self._let_go()
 
     def _not_handled(self) -> None:
         """Fenced with a message in hand, and perhaps an asker: the next incarnation's."""
