@@ -1,11 +1,12 @@
 """An actor's only reach into the world: time, timers, sends, its own end."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from actors.address import Address
 from actors.cell import Cell, Incarnation
 from actors.dead_letters import DeadLetter
+from actors.envelope import Envelope
 from actors.mailbox import FENCED
 from messages.base import Message
 from messages.ids import ActorPath, Epoch, TimestampNs
@@ -74,6 +75,13 @@ class Context:
     def drain(self, kind: type[M], limit: int) -> list[M]:
         """Take more messages of one class that already wait at the head of the queue."""
         return self.cell.mailbox.drain(kind, limit, self.life)
+
+    def hand_back(self, messages: Sequence[Message]) -> None:
+        """Put messages that were taken and not handled first in the queue, in their order."""
+        if self.life.fenced:
+            return
+        for message in reversed(messages):
+            self.cell.mailbox.hand_on(Envelope(message, None, self.monotonic_ns()))
 
     def rest(self) -> "Iterator[Any]":
         """Take what still waits, for an orderly end; replies are not given."""

@@ -93,6 +93,7 @@ class ExecutorActor(Actor):
         self._marks: dict[Symbol, Decimal] = {}
         self._unsettled: dict[OrderKey, LedgerEntry] = {}
         self._stash: list[OrderIntent] = []
+        self._in_hand: list[OrderIntent] = []
         self._by_client_id: dict[str, LedgerEntry] = {}
         self._halt_reason = ""
 
@@ -125,7 +126,12 @@ class ExecutorActor(Actor):
         self._ledger.close()
 
     def crashed(self) -> None:
-        """Let go of the ledger, so that the next incarnation is its only writer."""
+        """Hand back what waited in here, and let go of the ledger: the next one is its writer.
+
+        Handed back twice is no harm: a decision that was claimed already is a duplicate.
+        """
+        self.ctx.hand_back([*self._stash, *self._in_hand])
+        self._stash, self._in_hand = [], []
         self._ledger.close()
 
     # ------------------------------------------------------------ messages
@@ -134,7 +140,9 @@ class ExecutorActor(Actor):
         """Take one message, and with it those of its kind that already wait."""
         match message:
             case OrderIntent():
-                self._intents([message, *self.ctx.drain(OrderIntent, GROUP_LIMIT - 1)])
+                self._in_hand = self.ctx.drain(OrderIntent, GROUP_LIMIT - 1)
+                self._intents([message, *self._in_hand])
+                self._in_hand = []
             case SubmitDone():
                 self._answers([message, *self.ctx.drain(SubmitDone, GROUP_LIMIT - 1)])
             case MarketReports():
@@ -310,9 +318,10 @@ class ExecutorActor(Actor):
         if not self._unsettled and self._cell.state is ActorState.RECONCILING:
             settled_state = ActorState.HALTED if self._halt_reason else ActorState.RUNNING
             self._cell.set_state(settled_state, self._halt_reason)
-            stash, self._stash = self._stash, []
-            if stash:
-                self._intents(stash)
+            self._in_hand, self._stash = self._stash, []
+            if self._in_hand:
+                self._intents(self._in_hand)
+            self._in_hand = []
 
     def _lookup_step(self, entry: LedgerEntry, to: OrderState, answer: LookupDone) -> Step:
         if answer.report is not None:
