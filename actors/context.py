@@ -1,7 +1,7 @@
 """An actor's only reach into the world: time, timers, sends, its own end."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from actors.address import Address
 from actors.cell import Cell, Incarnation
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import random
 
     from actors.runtime import Runtime
-
-M = TypeVar("M", bound=Message)
 
 
 class Context:
@@ -72,9 +70,9 @@ class Context:
         due_ns = self.monotonic_ns() + period_ns
         self.cell.mailbox.set_timer(self.life, due_ns, message, period_ns)
 
-    def drain(self, kind: type[M], limit: int) -> list[M]:
-        """Take more messages of one class that already wait at the head of the queue."""
-        return self.cell.mailbox.drain(kind, limit, self.life)
+    def drain(self, kinds: tuple[type[Message], ...], limit: int) -> list[Any]:
+        """Take more messages of some classes that already wait at the head of the queue."""
+        return self.cell.mailbox.drain(kinds, limit, self.life)
 
     def hand_back(self, messages: Sequence[Message]) -> None:
         """Put messages that were taken and not handled first in the queue, in their order."""

@@ -5,7 +5,9 @@ Jobs run one after another, whatever becomes of the Executor meanwhile. So an an
 abandoned incarnation queued is dropped when its turn comes: its epoch is not the present one.
 """
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 
 from loguru import logger
@@ -13,12 +15,15 @@ from loguru import logger
 from actors.address import Address
 from actors.runtime import Job
 from exchanges.protocol import NewOrder, Trading
-from messages.errors import NotSent, Rejected, VenueError
+from messages.errors import ActorUnavailable, NotSent, Rejected, VenueError
 from messages.ids import ActorPath, Epoch, OrderKey, TimestampNs
 from messages.lifecycle import HaltTrading
 from messages.market import MarketBatch, MarketEvent
 from messages.orders import LookupDone, MarketReports, OrderReport, SubmitDone
 from messages.values import OrderState
+
+TAKE_OVER_S = 5.0
+"""How long an older incarnation may take to end its commit: as long as SQLite waits for a lock."""
 
 ExecutorAddress = Address[SubmitDone | LookupDone | MarketReports | HaltTrading]
 
@@ -42,16 +47,41 @@ class Gateway:
         self._utc_ns = utc_ns
         self._venue: Trading | None = None
         self._epoch = Epoch(0)
+        self._writing = threading.Lock()
         self._halted = ""
         self._reached: dict[ActorPath, int] = {}
 
     def take_over(self, epoch: Epoch) -> None:
-        """Fence off every older incarnation: what it queued and has not begun is dropped."""
-        self._epoch = epoch
+        """Fence off every older incarnation: what it queued and has not begun is dropped.
 
-    def submit(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
-        """Send one order whose SENT is durable; answers `SubmitDone`, unless fenced."""
-        self._enqueue(lambda: self._submit(epoch, key, order))
+        Raises:
+            ActorUnavailable: one of them hangs in the middle of a commit.
+        """
+        if not self._writing.acquire(timeout=TAKE_OVER_S):
+            raise ActorUnavailable("the replaced executor still hangs in a commit to the ledger")
+        self._epoch = epoch
+        self._writing.release()
+
+    @contextmanager
+    def holding(self, epoch: Epoch) -> Iterator[None]:
+        """Let one incarnation write the ledger, unless it was replaced: no other may meanwhile.
+
+        Raises:
+            ActorUnavailable: a newer incarnation has taken over; nothing was written.
+        """
+        with self._writing:
+            if epoch != self._epoch:
+                raise ActorUnavailable(f"executor {epoch} was replaced by {self._epoch}")
+            yield
+
+    def submit(
+        self, epoch: Epoch, key: OrderKey, order: NewOrder, good_until_ns: int | None = None
+    ) -> None:
+        """Send one order whose SENT is durable; answers `SubmitDone`, unless fenced.
+
+        When its turn comes after `good_until_ns` (UTC) it is not sent, and the answer says so.
+        """
+        self._enqueue(lambda: self._submit(epoch, key, order, good_until_ns))
 
     def find(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
         """Ask the venue for an order; answers `LookupDone`, unless fenced."""
@@ -74,11 +104,14 @@ class Gateway:
 
     # ------------------------------------------------------------ on the gateway's thread
 
-    def _submit(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
+    def _submit(
+        self, epoch: Epoch, key: OrderKey, order: NewOrder, good_until_ns: int | None
+    ) -> None:
         if epoch != self._epoch:
             logger.warning("a send of the replaced executor {} was dropped: {}", epoch, key)
             return
         try:
+            self._check_age(good_until_ns)
             report = self._trading().submit(order)
         except NotSent as error:
             report = self._told(order, OrderState.NOT_SENT, error)
@@ -87,6 +120,10 @@ class Gateway:
         except BaseException as error:  # noqa: BLE001 - an allow-list: everything else proves nothing
             report = self._told(order, OrderState.UNKNOWN, error)
         self._executor.tell(SubmitDone(order_key=key, epoch=epoch, report=report))
+
+    def _check_age(self, good_until_ns: int | None) -> None:
+        if good_until_ns is not None and self._utc_ns() > good_until_ns:
+            raise NotSent("stale: its turn to be sent came too late")
 
     def _find(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
         if epoch != self._epoch:

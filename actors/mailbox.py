@@ -298,8 +298,8 @@ class Mailbox:
                 message, since_ns = held.popleft()
         return Perishable(message, None, since_ns)
 
-    def drain(self, kind: type[Message], limit: int, reader: Reader) -> list[Any]:
-        """Take up to `limit` more messages of one class from the head of the user lane.
+    def drain(self, kinds: tuple[type[Message], ...], limit: int, reader: Reader) -> list[Any]:
+        """Take up to `limit` more messages of some classes from the head of the user lane.
 
         Stops at the first of another class, which stays next. Only for messages without
         an asker: an asked one also stays.
@@ -311,7 +311,7 @@ class Mailbox:
             except Empty:
                 break
             if envelope is not WAKE and (
-                type(envelope.message) is not kind or envelope.reply_to is not None
+                type(envelope.message) not in kinds or envelope.reply_to is not None
             ):
                 self._front.appendleft(envelope)
                 break

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from actors.address import Address
-from actors.executor import WORKER, ExecutorActor
+from actors.executor import WORKER, ExecutorActor, ExecutorKept
 from actors.gateway import Gateway
 from actors.metrics import MetricsActor
 from actors.strategy import Kept, StrategyActor
@@ -34,7 +34,7 @@ from messages.ids import (
 from messages.market import MarketEvent, Tick
 from messages.orders import Fill, OrderIntent, OrderReport
 from messages.values import Liquidity, OrderState, OrderType, Side, TimeInForce
-from persistence.ledger import Claim, SqliteLedger
+from persistence.ledger import Claim, LedgerEntry, SqliteLedger, Step
 from persistence.lines import RotatingLines
 from strategies.protocol import Decision, Strategy, market_order
 
@@ -68,11 +68,14 @@ class ClockedLedger(SqliteLedger):
         super().__init__(path)
         self._noted = durable
 
-    def claim(self, claims: Sequence[Claim], now_ns: int) -> None:
-        super().claim(claims, now_ns)
+    def write(
+        self, steps: Sequence[Step], claims: Sequence[Claim], now_ns: int
+    ) -> list[LedgerEntry]:
+        after = super().write(steps, claims, now_ns)
         at_ns = time.monotonic_ns()
         for claim in claims:
             self._noted[claim.intent.decided_at_ns] = at_ns
+        return after
 
 
 class ClockedGateway(Gateway):
@@ -82,8 +85,10 @@ class ClockedGateway(Gateway):
     news: "SimpleQueue[int]"
     """The decisions handed over, for whoever waits for each."""
 
-    def submit(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
-        super().submit(epoch, key, order)
+    def submit(
+        self, epoch: Epoch, key: OrderKey, order: NewOrder, good_until_ns: int | None = None
+    ) -> None:
+        super().submit(epoch, key, order, good_until_ns)
         self.handed[order.decided_at_ns] = time.monotonic_ns()
         self.news.put(order.decided_at_ns)
 
@@ -159,6 +164,7 @@ class Live:
             "gateway": gateway,
             "limits": RiskLimits(),
             "max_decision_age_ns": 60 * NS_PER_S,
+            "kept": ExecutorKept(),
             "metrics": metrics,
             "strategies": {STRATEGY: self.strategy},
             "feeds": {},

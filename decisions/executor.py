@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from decisions.risk import Refusal, RiskLimits, RiskState, accept, refusal
-from messages.ids import OrderKey, Symbol, TimestampNs
+from messages.ids import OrderKey, Symbol
 from messages.order_states import LEGAL_TRANSITIONS
 from messages.orders import LookupDone, OrderIntent, OrderReport
 from messages.values import OrderState
@@ -113,11 +113,6 @@ def sort_intents(
             decided[intent.order_key] = JustDecided(state=after, fingerprint=fingerprint)
         verdicts.append(verdict)
     return verdicts
-
-
-def too_old(created_ns: TimestampNs, now_ns: TimestampNs, max_age_ns: int) -> bool:
-    """Whether a decision waited longer than it is good for; asked just before a send."""
-    return now_ns - created_ns > max_age_ns
 
 
 def next_step(entry: OrderInProgress, report: OrderReport) -> OrderState | None:

@@ -35,6 +35,7 @@ from messages.orders import (
     OrderReport,
     OrderUpdate,
     PriceMark,
+    SendAgain,
     SubmitDone,
 )
 
@@ -43,6 +44,7 @@ OrderMessage = (
     OrderIntent
     | OrderReport
     | SubmitDone
+    | SendAgain
     | LookupDone
     | MarketReports
     | OrderUpdate

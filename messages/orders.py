@@ -110,6 +110,22 @@ class SubmitDone(Message, kw_only=True, frozen=True):
         return self.order_key
 
 
+class SendAgain(Message, kw_only=True, frozen=True):
+    """An order that was proved absent at the venue is due for its next send.
+
+    Executor -> itself, after a pause. Lost with its incarnation: the next one asks the venue
+    about every order that is not final.
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(on_restart=OnRestart.DROP, overflow=Overflow.GROW)
+
+    order_key: OrderKey
+
+    def trace_id(self) -> str:
+        """The decision that is sent again."""
+        return self.order_key
+
+
 class LookupDone(Message, kw_only=True, frozen=True):
     """The venue was asked for an order; `report` is None when it surely has no such order.
 

@@ -11,7 +11,7 @@ import strategies
 from actors.address import Address
 from actors.cell import Cell
 from actors.children import ChildSpec, SupervisorSpec
-from actors.executor import WORKER, ExecutorActor
+from actors.executor import WORKER, ExecutorActor, ExecutorKept
 from actors.gateway import Gateway
 from actors.market_feed import FeedKept, FeedMemory, MarketFeedActor
 from actors.metrics import MetricsActor
@@ -163,6 +163,7 @@ def _execution(
                 max_orders_per_minute=risk.max_orders_per_minute,
             ),
             "max_decision_age_ns": None if replayed else risk.max_decision_age_ms * NS_PER_MS,
+            "kept": ExecutorKept(),
             "metrics": metrics,
             "strategies": addresses,
             "feeds": feeds,

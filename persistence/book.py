@@ -3,7 +3,6 @@
 It only ever follows the disk: changes are put in after their commit.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal
 
@@ -11,6 +10,7 @@ from messages.ids import OrderKey, StrategyId, Symbol
 from messages.order_states import FINAL_STATES, OPEN_STATES
 from messages.values import OrderState, Side
 from persistence.entries import LedgerEntry
+from persistence.transitions import Taken
 
 StrategySymbol = tuple[StrategyId, Symbol]
 
@@ -61,16 +61,15 @@ class Book:
                 self.open[key] = entry
         self.filled.update(filled)
 
-    def filled_after(
-        self, before: Mapping[OrderKey, LedgerEntry], changed: Mapping[OrderKey, LedgerEntry]
-    ) -> dict[StrategySymbol, Decimal]:
-        """Give the totals that these changes will touch, as they will be."""
+    def filled_after(self, steps: Iterable[Taken]) -> dict[StrategySymbol, Decimal]:
+        """Give the totals that these steps will touch, as they will be after all of them."""
         totals: dict[StrategySymbol, Decimal] = {}
-        for key, entry in changed.items():
-            if entry.filled_quantity != before[key].filled_quantity:
-                place = (entry.strategy_id, entry.symbol)
+        for step in steps:
+            before, after = step.before, step.after
+            if after.filled_quantity != before.filled_quantity:
+                place = (after.strategy_id, after.symbol)
                 totals.setdefault(place, self.filled.get(place, _NOTHING))
-                more = EXACT.subtract(_signed_filled(entry), _signed_filled(before[key]))
+                more = EXACT.subtract(_signed_filled(after), _signed_filled(before))
                 totals[place] = EXACT.add(totals[place], more)
         return totals
 
@@ -86,22 +85,13 @@ class Book:
         return {symbol: held for symbol, held in totals.items() if held}
 
 
-def moved_counts(
-    before: Mapping[OrderKey, LedgerEntry], changed: Mapping[OrderKey, LedgerEntry]
-) -> Counter[OrderState]:
-    """By how much each state gains (or loses) orders."""
-    counts: Counter[OrderState] = Counter()
-    for key, entry in changed.items():
-        counts[before[key].state] -= 1
-        counts[entry.state] += 1
-    return Counter({state: count for state, count in counts.items() if count})
+def held_quantity(entry: LedgerEntry) -> Decimal:
+    """Give what the order did or may yet do to the position, unsigned."""
+    return entry.quantity if entry.state in _AT_RISK else entry.filled_quantity
 
 
 def _held(entry: LedgerEntry) -> Decimal:
-    """What the order did or may yet do to the position."""
-    if entry.state in _AT_RISK:
-        return _signed(entry, entry.quantity)
-    return _signed(entry, entry.filled_quantity)
+    return _signed(entry, held_quantity(entry))
 
 
 def _signed_filled(entry: LedgerEntry) -> Decimal:

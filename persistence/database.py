@@ -6,18 +6,23 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from peewee import PeeweeException, SqliteDatabase
+from peewee import InterfaceError, PeeweeException, SqliteDatabase
 
 from messages.errors import LedgerConflict, LedgerUnavailable
 from persistence.migrate import check_current, upgrade
 
 _BUSY_MS = 5_000
 _FULL = 2
+WAL_PAGES = 2_000
+"""So long (8 MB) may the log become before a commit must copy it, which costs that one some ms.
+
+The executor has it copied earlier, when there is nothing else to do.
+"""
 _PRAGMAS = {
     "busy_timeout": _BUSY_MS,
     "journal_mode": "wal",
     "synchronous": _FULL,
-    "wal_autocheckpoint": 1_000,
+    "wal_autocheckpoint": WAL_PAGES,
     "foreign_keys": 1,
 }
 
@@ -67,6 +72,8 @@ def connection_of(database: SqliteDatabase) -> sqlite3.Connection:
     Raises:
         InterfaceError: the database is closed; see `ledger_errors`.
     """
+    if database.is_closed():  # peewee would open it again
+        raise InterfaceError("it is closed")
     connection: sqlite3.Connection = database.connection()  # type: ignore[no-untyped-call]
     return connection
 
@@ -83,6 +90,8 @@ def ledger_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.IntegrityError as error:
+        if error.sqlite_errorname == "SQLITE_CONSTRAINT_TRIGGER":
+            raise LedgerUnavailable(f"{path}: {error}: stop one of the two") from error
         raise LedgerConflict(f"{path} refused a row: {error}") from error
     except (PeeweeException, sqlite3.Error) as error:
         first = _first_cause(error)

@@ -58,6 +58,8 @@ class Claim(msgspec.Struct, frozen=True):
     client_order_id: ClientOrderId
     refused: str | None
     """Why it may not be sent; None when it may."""
+    sent: bool = False
+    """Whether it goes out as soon as this is durable: SENT is then part of the same commit."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -116,7 +118,7 @@ def claimed_entry(claim: Claim, now_ns: int) -> LedgerEntry:
         reference_price=intent.reference_price,
         decided_at_ns=intent.decided_at_ns,
         reason=intent.reason,
-        state=OrderState.CLAIMED if claim.refused is None else OrderState.REFUSED,
+        state=_first_state(claim),
         state_reason=claim.refused or "",
         filled_quantity=Decimal(0),
         average_price=None,
@@ -143,6 +145,12 @@ def conflict(
     if len(known) < len(stored) + len(claims):
         return LedgerConflict("an order is already claimed by the same batch of claims")
     return None
+
+
+def _first_state(claim: Claim) -> OrderState:
+    if claim.refused is not None:
+        return OrderState.REFUSED
+    return OrderState.SENT if claim.sent else OrderState.CLAIMED
 
 
 def _digits(money: Decimal) -> str:

@@ -4,23 +4,22 @@ A method that changes something has it on disk when it returns. When it raises, 
 promised, nothing of it is visible, and the ledger can be used again once the cause is gone.
 """
 
-import sqlite3
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Protocol
 
-from messages.errors import LedgerConflict, LedgerUnavailable
+from messages.errors import LedgerConflict
 from messages.ids import OrderKey, StrategyId, Symbol
 from messages.values import OrderState
 from persistence import statements as sql
-from persistence.book import Book, moved_counts
+from persistence.book import Book, StrategySymbol
 from persistence.database import connection_of, ledger_errors, open_ledger_database
 from persistence.entries import Claim, LedgerEntry, Step, claimed_entry, conflict, fingerprint
 from persistence.reading import read_events, read_fills, read_orders
-from persistence.transitions import Event, Folded, claim_event, fold
+from persistence.transitions import Event, Folded, fold
 
 __all__ = [
     "Claim",
@@ -37,6 +36,9 @@ __all__ = [
 
 _HALT = "halt"
 
+Write = tuple[str, sql.Row]
+"""A constant statement and its parameters."""
+
 
 class Ledger(Protocol):
     """What the Executor needs of a ledger. Used from one thread: the one that opened it."""
@@ -44,24 +46,29 @@ class Ledger(Protocol):
     def lookup(self, keys: Sequence[OrderKey]) -> dict[OrderKey, LedgerEntry]:
         """Give the orders that are known; a key that is missing was never claimed."""
 
-    def claim(self, claims: Sequence[Claim], now_ns: int) -> None:
-        """Make decisions durable, all or none: CLAIMED, or REFUSED where a claim says so.
+    def write(
+        self, steps: Sequence[Step], claims: Sequence[Claim], now_ns: int
+    ) -> list[LedgerEntry]:
+        """Make steps and new decisions durable, all or none, with one flush to disk.
+
+        A claim becomes CLAIMED, or REFUSED or SENT where it says so. A report that is stale
+        or says nothing new leaves its order as it is; executions it brings are kept, each
+        trade id once. An order may not be claimed and take a step in one call.
+
+        Returns:
+            For each step, its order as it is after it.
 
         Raises:
+            IllegalTransition: an order may not take its step.
             LedgerConflict: a key is there already; the text says whether with this intent.
             LedgerUnavailable: not durable; none of these may be sent.
         """
 
+    def claim(self, claims: Sequence[Claim], now_ns: int) -> None:
+        """Write new decisions only. See `write`."""
+
     def record(self, steps: Sequence[Step]) -> list[LedgerEntry]:
-        """Make steps durable, all or none, and give each one's order as it is after it.
-
-        Reports that are stale or say nothing new leave the order as it is; executions
-        they bring are kept, each trade id once.
-
-        Raises:
-            IllegalTransition: an order may not take its step.
-            LedgerUnavailable: not durable.
-        """
+        """Write steps only. See `write`."""
 
     def open_entries(self) -> list[LedgerEntry]:
         """Give the orders that are not final, by key."""
@@ -90,6 +97,9 @@ class Ledger(Protocol):
     def clear_halt(self) -> None:
         """End the halt, durably."""
 
+    def tidy(self) -> None:
+        """Do now what would otherwise hold up a later write; for a moment with nothing to do."""
+
     def close(self) -> None:
         """Give the file back; a closed ledger raises LedgerUnavailable. Safe to repeat."""
 
@@ -101,6 +111,7 @@ class SqliteLedger:
         self._path = path
         self._database = open_ledger_database(path)
         self._book = Book()
+        self._newest = OrderKey("")
         try:
             self._load()
         except BaseException:
@@ -108,43 +119,45 @@ class SqliteLedger:
             raise
 
     def lookup(self, keys: Sequence[OrderKey]) -> dict[OrderKey, LedgerEntry]:
-        """See `Ledger.lookup`. Open orders are answered from memory."""
+        """See `Ledger.lookup`.
+
+        Open orders are answered from memory, and so is a decision younger than all others,
+        which most are: keys begin with the time.
+        """
         found = {key: self._book.open[key] for key in keys if key in self._book.open}
-        unseen = [key for key in dict.fromkeys(keys) if key not in found]
+        newest = self._newest
+        unseen = [key for key in dict.fromkeys(keys) if key not in found and key <= newest]
         for chunk in sql.chunks(unseen):
             found |= sql.by_key(self._select(sql.select_keys(len(chunk)), chunk))
         return found
 
     def claim(self, claims: Sequence[Claim], now_ns: int) -> None:
-        """See `Ledger.claim`. One transaction, one flush to disk."""
+        """See `Ledger.claim`."""
+        self.write((), claims, now_ns)
+
+    def record(self, steps: Sequence[Step]) -> list[LedgerEntry]:
+        """See `Ledger.record`."""
+        return self.write(steps, (), 0)
+
+    def write(
+        self, steps: Sequence[Step], claims: Sequence[Claim], now_ns: int
+    ) -> list[LedgerEntry]:
+        """See `Ledger.write`. One transaction, one flush; none if nothing changes."""
+        known = self.lookup([step.order_key for step in steps]) if steps else {}
+        folded = fold(known, steps)
         entries = [claimed_entry(claim, now_ns) for claim in claims]
-        counts = Counter(entry.state for entry in entries)
-        if not entries:
-            return
+        if not (entries or folded.taken):
+            return folded.after
+        filled = self._book.filled_after(folded.taken)
+        # Before the commit, for one that fails may all the same have reached the disk.
+        self._newest = max([self._newest, *(entry.order_key for entry in entries)])
         try:
-            with self._transaction() as connection:
-                connection.executemany(sql.INSERT_ORDER, map(sql.order_row, entries))
-                _insert_events(connection, map(claim_event, entries))
-                _count(connection, counts)
+            self._commit(_writes(folded, filled, entries))
         except LedgerConflict as error:
             stored = self.lookup([entry.order_key for entry in entries])
             raise (conflict(claims, stored) or error) from error.__cause__
+        self._book.update(known, folded.changed, filled)
         self._book.claim(entries)
-
-    def record(self, steps: Sequence[Step]) -> list[LedgerEntry]:
-        """See `Ledger.record`. One transaction, one flush; none if nothing changes."""
-        known = self.lookup([step.order_key for step in steps])
-        folded = fold(known, steps)
-        if folded.changed or folded.fills:
-            filled = self._book.filled_after(known, folded.changed)
-            with self._transaction() as connection:
-                self._move(connection, known, folded)
-                _count(connection, moved_counts(known, folded.changed))
-                connection.executemany(
-                    sql.SET_POSITION,
-                    [(*place, str(quantity)) for place, quantity in filled.items()],
-                )
-            self._book.update(known, folded.changed, filled)
         return folded.after
 
     def open_entries(self) -> list[LedgerEntry]:
@@ -179,13 +192,16 @@ class SqliteLedger:
 
     def set_halt(self, reason: str) -> None:
         """See `Ledger.set_halt`."""
-        with self._transaction() as connection:
-            connection.execute(sql.SET_FLAG, (_HALT, reason))
+        self._commit([(sql.SET_FLAG, (_HALT, reason))])
 
     def clear_halt(self) -> None:
         """See `Ledger.clear_halt`."""
-        with self._transaction() as connection:
-            connection.execute(sql.DELETE_FLAG, (_HALT,))
+        self._commit([(sql.DELETE_FLAG, (_HALT,))])
+
+    def tidy(self) -> None:
+        """See `Ledger.tidy`. Copies the write-ahead log into the file; nobody is waited for."""
+        with ledger_errors(self._path):
+            connection_of(self._database).execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:
         """See `Ledger.close`."""
@@ -196,6 +212,9 @@ class SqliteLedger:
         positions = self._rows(sql.SELECT_POSITIONS)
         filled = {(strategy, symbol): Decimal(text) for strategy, symbol, text in positions}
         self._book.load(filled, self._select(sql.SELECT_OPEN, ()))
+        newest = self._rows(sql.SELECT_NEWEST)
+        if newest:
+            self._newest = OrderKey(newest[0][0])
 
     def _select(self, statement: str, parameters: Sequence[object]) -> list[LedgerEntry]:
         return [sql.entry_of(row) for row in self._rows(statement, parameters)]
@@ -204,29 +223,31 @@ class SqliteLedger:
         with ledger_errors(self._path):
             return connection_of(self._database).execute(statement, parameters).fetchall()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Commit what happens inside, flushed to disk, or roll all of it back."""
-        with ledger_errors(self._path), self._database.transaction("IMMEDIATE"):
-            yield connection_of(self._database)
-
-    def _move(
-        self, connection: sqlite3.Connection, known: dict[OrderKey, LedgerEntry], folded: Folded
-    ) -> None:
-        moves = [sql.move_row(known[key], entry) for key, entry in folded.changed.items()]
-        if moves and connection.executemany(sql.MOVE_ORDER, moves).rowcount != len(moves):
-            raise LedgerUnavailable(f"another process writes {self._path}: stop one of the two")
-        _insert_events(connection, folded.events)
-        connection.executemany(sql.INSERT_FILL, [sql.fill_row(*fill) for fill in folded.fills])
+    def _commit(self, writes: Sequence[Write]) -> None:
+        """Run all of it as one transaction; one statement alone is one by itself."""
+        with ledger_errors(self._path):
+            if len(writes) == 1:
+                connection_of(self._database).execute(*writes[0])
+                return
+            with self._database.transaction("IMMEDIATE"):
+                connection = connection_of(self._database)
+                for statement, run in groupby(writes, key=itemgetter(0)):
+                    connection.executemany(statement, [row for _, row in run])
 
 
-def _insert_events(connection: sqlite3.Connection, events: Iterable[Event]) -> None:
-    connection.executemany(sql.INSERT_EVENT, map(sql.event_row, events))
-
-
-def _count(connection: sqlite3.Connection, counts: Counter[OrderState]) -> None:
-    rows = [(state.value, count) for state, count in counts.items()]
-    connection.executemany(sql.COUNT_STATE, rows)
+def _writes(
+    folded: Folded, filled: Mapping[StrategySymbol, Decimal], claimed: Sequence[LedgerEntry]
+) -> list[Write]:
+    """Give the statements of a batch; a total goes with the last step that touches it."""
+    left = dict(filled)
+    steps: list[Write] = []
+    fills: list[Write] = []
+    for taken in reversed(folded.taken):
+        total = left.pop((taken.after.strategy_id, taken.after.symbol), None)
+        steps.append((sql.TAKE_STEP, sql.step_row(taken, total)))
+        fills.extend((sql.INSERT_FILL, row) for row in sql.more_fill_rows(taken))
+    claims = [(sql.INSERT_ORDER, sql.order_row(entry)) for entry in claimed]
+    return [*reversed(steps), *reversed(fills), *claims]
 
 
 def _by_key(entry: LedgerEntry) -> OrderKey:

@@ -11,7 +11,7 @@ from messages.orders import Fill
 from messages.values import OrderState
 from persistence.book import Book
 from persistence.entries import Claim, LedgerEntry, Step, claimed_entry, conflict
-from persistence.transitions import Event, claim_event, fold
+from persistence.transitions import Event, claim_events, fold
 
 
 class MemoryLedger:
@@ -32,23 +32,31 @@ class MemoryLedger:
 
     def claim(self, claims: Sequence[Claim], now_ns: int) -> None:
         """See `Ledger.claim`."""
-        stored = self.lookup([claim.intent.order_key for claim in claims])
-        if problem := conflict(claims, stored):
-            raise problem
-        entries = [claimed_entry(claim, now_ns) for claim in claims]
-        self._entries |= {entry.order_key: entry for entry in entries}
-        self.events.extend(map(claim_event, entries))
-        self._book.claim(entries)
+        self.write((), claims, now_ns)
 
     def record(self, steps: Sequence[Step]) -> list[LedgerEntry]:
         """See `Ledger.record`."""
+        return self.write(steps, (), 0)
+
+    def write(
+        self, steps: Sequence[Step], claims: Sequence[Claim], now_ns: int
+    ) -> list[LedgerEntry]:
+        """See `Ledger.write`."""
         known = self.lookup([step.order_key for step in steps])
         folded = fold(known, steps)
-        filled = self._book.filled_after(known, folded.changed)
+        if problem := conflict(claims, self.lookup([c.intent.order_key for c in claims])):
+            raise problem
+        entries = [claimed_entry(claim, now_ns) for claim in claims]
+        self._entries |= {entry.order_key: entry for entry in entries}
+        self.events.extend(event for entry in entries for event in claim_events(entry))
+        self._book.claim(entries)
+        filled = self._book.filled_after(folded.taken)
         self._entries |= folded.changed
-        self.events.extend(folded.events)
-        for key, symbol, fill in folded.fills:
-            self.fills.setdefault((symbol, fill.trade_id), (key, fill))
+        for taken in folded.taken:
+            self.events.extend([taken.event] if taken.event else ())
+            for fill in taken.fills:
+                key = taken.after.order_key
+                self.fills.setdefault((taken.after.symbol, fill.trade_id), (key, fill))
         self._book.update(known, folded.changed, filled)
         return folded.after
 
@@ -97,6 +105,9 @@ class MemoryLedger:
         """See `Ledger.clear_halt`."""
         self._check_open()
         self._halt = None
+
+    def tidy(self) -> None:
+        """See `Ledger.tidy`."""
 
     def close(self) -> None:
         """See `Ledger.close`."""

@@ -5,14 +5,16 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from messages.ids import NS_PER_MS, OrderKey, Symbol
+from messages.ids import NS_PER_MS, OrderKey
 from messages.order_states import OPEN_STATES
 from messages.orders import Fill
 from messages.values import OrderState, OrderType, Side, TimeInForce
 from persistence.entries import LedgerEntry
-from persistence.transitions import Event
+from persistence.transitions import Taken
 
 Row = tuple[Any, ...]
+
+_NO_FILL: Row = (None,) * 7
 
 LOOKUP_CHUNK = 500
 """Keys in one SELECT; SQLite allows 999 parameters at the least."""
@@ -22,27 +24,17 @@ _MARKS = ", ".join("?" * len(LedgerEntry.__struct_fields__))
 _OPEN = ", ".join(f"'{state.value}'" for state in sorted(OPEN_STATES))
 
 INSERT_ORDER = f"INSERT INTO orders ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608
-MOVE_ORDER = (
-    "UPDATE orders SET state = ?, state_reason = ?, filled_quantity = ?, average_price = ?,"
-    " venue_order_id = ?, updated_at_ns = ?"
-    " WHERE order_key = ? AND state = ? AND filled_quantity = ?"
+TAKE_STEP = (
+    "INSERT INTO order_steps (order_key, from_state, from_filled, to_state, state_reason,"
+    " filled_quantity, average_price, venue_order_id, at_ns, is_event, evidence, strategy_id,"
+    " symbol, position, trade_id, price, quantity, fee, fee_currency, liquidity, ts_event_ns)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-INSERT_EVENT = (
-    "INSERT INTO order_events (order_key, at_ns, from_state, to_state, reason, evidence)"
-    " VALUES (?, ?, ?, ?, ?, ?)"
-)
+"""One step of one order, with its event, its first fill and the position; see 0002_verbs."""
 INSERT_FILL = (
-    "INSERT INTO fills (symbol, trade_id, order_key, price, quantity, fee, fee_currency,"
-    " liquidity, ts_event_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO fills (trade_id, price, quantity, fee, fee_currency, liquidity, ts_event_ns,"
+    " symbol, order_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (symbol, trade_id) DO NOTHING"
-)
-COUNT_STATE = (
-    "INSERT INTO state_counts (state, orders) VALUES (?, ?)"
-    " ON CONFLICT (state) DO UPDATE SET orders = orders + excluded.orders"
-)
-SET_POSITION = (
-    "INSERT INTO positions (strategy_id, symbol, filled) VALUES (?, ?, ?)"
-    " ON CONFLICT (strategy_id, symbol) DO UPDATE SET filled = excluded.filled"
 )
 SET_FLAG = (
     "INSERT INTO flags (key, value) VALUES (?, ?)"
@@ -56,6 +48,7 @@ SELECT_OPEN = (
     f"SELECT {_COLUMNS} FROM orders INDEXED BY orders_open"  # noqa: S608
     f" WHERE state IN ({_OPEN}) ORDER BY order_key"
 )
+SELECT_NEWEST = "SELECT order_key FROM orders ORDER BY order_key DESC LIMIT 1"
 SELECT_AFTER = f"SELECT {_COLUMNS} FROM orders WHERE order_key > ? ORDER BY order_key LIMIT ?"  # noqa: S608
 SELECT_DECIDED = (
     "SELECT decided_at_ns FROM orders WHERE order_key >= ? AND symbol = ?"
@@ -126,40 +119,36 @@ def entry_of(row: Row) -> LedgerEntry:
     return LedgerEntry(**fields)
 
 
-def move_row(before: LedgerEntry, after: LedgerEntry) -> Row:
-    """Give the parameters of `MOVE_ORDER`: it finds the order only as it was before."""
+def step_row(taken: Taken, position: Decimal | None) -> Row:
+    """Give the parameters of `TAKE_STEP`: it finds the order only as it was before."""
+    before, after, event = taken.before, taken.after, taken.event
     return (
+        after.order_key,
+        before.state.value,
+        str(before.filled_quantity),
         after.state.value,
         after.state_reason,
         str(after.filled_quantity),
         _text(after.average_price),
         after.venue_order_id,
         after.updated_at_ns,
-        after.order_key,
-        before.state.value,
-        str(before.filled_quantity),
+        event is not None,
+        event.evidence if event else "",
+        after.strategy_id,
+        after.symbol,
+        _text(position),
+        *(_fill(taken.fills[0]) if taken.fills else _NO_FILL),
     )
 
 
-def event_row(event: Event) -> Row:
-    """Turn an event into the parameters of `INSERT_EVENT`."""
-    came_from = event.from_state.value if event.from_state else None
-    return (
-        event.order_key,
-        event.at_ns,
-        came_from,
-        event.to_state.value,
-        event.reason,
-        event.evidence,
-    )
+def more_fill_rows(taken: Taken) -> list[Row]:
+    """Give the parameters of `INSERT_FILL` for the fills that the step itself does not hold."""
+    return [(*_fill(fill), taken.after.symbol, taken.after.order_key) for fill in taken.fills[1:]]
 
 
-def fill_row(key: OrderKey, symbol: Symbol, fill: Fill) -> Row:
-    """Turn a fill into the parameters of `INSERT_FILL`."""
+def _fill(fill: Fill) -> Row:
     return (
-        symbol,
         fill.trade_id,
-        key,
         str(fill.price),
         str(fill.quantity),
         str(fill.fee),

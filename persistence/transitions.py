@@ -1,11 +1,11 @@
 """What a batch of steps makes of the orders it is about: pure, and all or nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from messages.errors import IllegalTransition
-from messages.ids import OrderKey, Symbol, TimestampNs
+from messages.ids import OrderKey, TimestampNs
 from messages.order_states import check_transition
 from messages.orders import Fill
 from messages.values import OrderState
@@ -25,16 +25,26 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     evidence: str
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """A step that changes its order or brings fills. `before` and `after` may be one."""
+
+    before: LedgerEntry
+    after: LedgerEntry
+    event: Event | None
+    """None when it only teaches what was not known of the same state."""
+    fills: tuple[Fill, ...]
+    """As reported; trade ids that are known already are among them."""
+
+
 class Folded(msgspec.Struct, frozen=True):
     """The outcome of a batch."""
 
     after: list[LedgerEntry]
     """One per step: its order right after it."""
+    taken: list[Taken]
+    """The steps that leave a trace, in their order."""
     changed: dict[OrderKey, LedgerEntry]
     """The last entry of every order that differs from what it was before the batch."""
-    events: list[Event]
-    fills: list[tuple[OrderKey, Symbol, Fill]]
-    """As reported; trade ids that are known already are among them."""
 
 
 def fold(known: Mapping[OrderKey, LedgerEntry], steps: Sequence[Step]) -> Folded:
@@ -43,7 +53,7 @@ def fold(known: Mapping[OrderKey, LedgerEntry], steps: Sequence[Step]) -> Folded
     Raises:
         IllegalTransition: one of them is not to be taken, or its order was never claimed.
     """
-    folded = Folded([], {}, [], [])
+    folded = Folded([], [], {})
     for step in steps:
         entry = folded.changed.get(step.order_key) or known.get(step.order_key)
         if entry is None:
@@ -53,14 +63,13 @@ def fold(known: Mapping[OrderKey, LedgerEntry], steps: Sequence[Step]) -> Folded
 
 
 def _take(folded: Folded, entry: LedgerEntry, step: Step) -> None:
-    if _moves(entry, step):
-        after = _moved(entry, step)
-        folded.events.append(_event(entry, step))
-    else:
-        after = _learned(entry, step)
+    moves = _moves(entry, step)
+    after = _moved(entry, step) if moves else _learned(entry, step)
     if after is not entry:
         folded.changed[entry.order_key] = after
-    folded.fills.extend((entry.order_key, entry.symbol, fill) for fill in step.fills)
+    if after is not entry or step.fills:
+        event = _event(entry, step) if moves else None
+        folded.taken.append(Taken(entry, after, event, step.fills))
     folded.after.append(after)
 
 
@@ -139,13 +148,23 @@ def _event(entry: LedgerEntry, step: Step) -> Event:
     )
 
 
-def claim_event(entry: LedgerEntry) -> Event:
-    """Give the first event of an order."""
-    return Event(
+def claim_events(entry: LedgerEntry) -> Iterator[Event]:
+    """Give the first events of an order: its claim, and SENT where that came with it."""
+    is_sent = entry.state is OrderState.SENT
+    yield Event(
         order_key=entry.order_key,
         at_ns=entry.updated_at_ns,
         from_state=None,
-        to_state=entry.state,
+        to_state=OrderState.CLAIMED if is_sent else entry.state,
         reason=entry.state_reason or entry.reason,
         evidence="claim",
     )
+    if is_sent:
+        yield Event(
+            order_key=entry.order_key,
+            at_ns=entry.updated_at_ns,
+            from_state=OrderState.CLAIMED,
+            to_state=OrderState.SENT,
+            reason="",
+            evidence="claim",
+        )

@@ -341,7 +341,7 @@ def test_a_stop_request_dies_with_the_incarnation_it_was_for(box: Box) -> None:
 def test_a_stop_request_that_a_drain_put_back_dies_too(box: Box) -> None:
     box.put(Item(n=1))
     box.mail.put_stop(StopRequest("stop", None, 0, reader=box.reader), drain=True)
-    assert len(box.mail.drain(Item, 9, box.reader)) == 1
+    assert len(box.mail.drain((Item,), 9, box.reader)) == 1
     box.restart()
 
     assert box.rest() == []
@@ -427,9 +427,9 @@ def test_what_slips_into_a_closing_mailbox_is_buried_by_its_sender(box: Box, lat
 def test_drain_takes_what_is_alike_from_the_head(box: Box) -> None:
     box.put(Item(n=1), Item(n=2), Item(n=3), Fact(n=4), Item(n=5))
 
-    assert [m.n for m in box.mail.drain(Item, 2, box.reader)] == [1, 2]
-    assert [m.n for m in box.mail.drain(Item, 9, box.reader)] == [3]
-    assert box.mail.drain(Item, 9, box.reader) == []
+    assert [m.n for m in box.mail.drain((Item,), 2, box.reader)] == [1, 2]
+    assert [m.n for m in box.mail.drain((Item,), 9, box.reader)] == [3]
+    assert box.mail.drain((Item,), 9, box.reader) == []
     assert box.rest() == [4, 5]
 
 
@@ -438,9 +438,9 @@ def test_drain_stops_at_an_ask_and_before_control(box: Box) -> None:
     box.ask(Item(n=2))
     box.put(Item(n=3))
 
-    assert [m.n for m in box.mail.drain(Item, 9, box.reader)] == [1]
+    assert [m.n for m in box.mail.drain((Item,), 9, box.reader)] == [1]
     box.put(Order(n=4))
-    assert box.mail.drain(Item, 9, box.reader) == []
+    assert box.mail.drain((Item,), 9, box.reader) == []
     assert box.rest() == [4, 2, 3]
 
 
@@ -450,7 +450,7 @@ def test_drain_leaves_expired_ones_out_and_finds_those_kept_over_a_restart(box: 
     box.put(Intent(n=2))
     box.restart()
 
-    assert [m.n for m in box.mail.drain(Intent, 9, box.reader)] == [2]
+    assert [m.n for m in box.mail.drain((Intent,), 9, box.reader)] == [2]
 
 
 # ---------------------------------------------------------------- fencing
@@ -461,7 +461,7 @@ def test_a_fenced_reader_is_given_nothing(box: Box) -> None:
     box.reader.fenced = True
 
     assert box.mail.take(box.reader) is FENCED
-    assert box.mail.drain(Item, 9, box.reader) == []
+    assert box.mail.drain((Item,), 9, box.reader) == []
     box.restart()
     assert box.rest() == [1]
 

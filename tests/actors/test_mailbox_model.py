@@ -116,7 +116,7 @@ class MailboxMachine(RuleBasedStateMachine):
                 expected.append(message)
             else:
                 self.model.dead.append(message.n)
-        assert self.mail.drain(kind, limit, self.box.reader) == expected
+        assert self.mail.drain((kind,), limit, self.box.reader) == expected
         self.served += [m.n for m in expected]
 
     @rule(ms=st.sampled_from([1, 40, 120]))
@@ -133,7 +133,7 @@ class MailboxMachine(RuleBasedStateMachine):
     def zombie_looks(self) -> None:
         for zombie in self.zombies[-2:]:
             assert self.mail.poll(zombie) is FENCED
-            assert self.mail.drain(Item, 5, zombie) == []
+            assert self.mail.drain((Item,), 5, zombie) == []
 
     @rule()
     def taken_and_not_handled(self) -> None:

@@ -17,7 +17,6 @@ from decisions.executor import (
     next_step,
     settle,
     sort_intents,
-    too_old,
 )
 from decisions.risk import RiskLimits, RiskState
 from messages.ids import (
@@ -174,11 +173,6 @@ def test_claims_of_one_drain_share_the_limits() -> None:
     )
 
     assert [type(verdict) for verdict in verdicts] == [Claim, Claim, Refuse]
-
-
-def test_a_decision_is_too_old_only_past_its_age() -> None:
-    assert not too_old(TimestampNs(100), TimestampNs(150), 50)
-    assert too_old(TimestampNs(100), TimestampNs(151), 50)
 
 
 @given(before=states, after=states, filled=st.decimals("0", "2", places=1))

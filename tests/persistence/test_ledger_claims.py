@@ -142,6 +142,43 @@ def test_the_fingerprint_is_blind_to_words_and_to_when_the_message_was_made(
     assert fingerprint(same) == fingerprint(intent)
 
 
+def test_a_claim_that_goes_out_at_once_is_sent_in_the_same_commit(
+    ledger: Ledger, claim_of: ClaimOf
+) -> None:
+    ledger.claim([msgspec.structs.replace(claim_of(1), sent=True)], 5)
+    (entry,) = ledger.open_entries()
+    assert entry.state is OrderState.SENT
+    assert ledger.states() == {OrderState.SENT: 1}
+
+
+def test_steps_and_claims_are_taken_together_or_not_at_all(
+    ledger: Ledger, claim_of: ClaimOf, step_of: Callable[..., Step]
+) -> None:
+    ledger.claim([claim_of(1), claim_of(2)], 1)
+    with pytest.raises(LedgerConflict):
+        ledger.write([step_of(1, OrderState.SENT)], [claim_of(2), claim_of(3)], 2)
+    assert ledger.states() == {OrderState.CLAIMED: 2}
+    after = ledger.write([step_of(1, OrderState.SENT)], [claim_of(3)], 2)
+    assert [entry.state for entry in after] == [OrderState.SENT]
+    assert ledger.states() == {OrderState.CLAIMED: 2, OrderState.SENT: 1}
+
+
+def test_a_decision_older_than_the_newest_is_found_all_the_same(
+    ledger: Ledger, claim_of: ClaimOf, step_of: Callable[..., Step]
+) -> None:
+    ledger.claim([claim_of(5), claim_of(3)], 1)
+    ledger.record([step_of(3, OrderState.REFUSED)])
+    keys = [claim_of(number).intent.order_key for number in (3, 4, 5, 6)]
+    assert sorted(ledger.lookup(keys)) == [keys[0], keys[2]]
+
+
+def test_tidying_changes_nothing(ledger: Ledger, claim_of: ClaimOf) -> None:
+    ledger.claim([claim_of(1)], 1)
+    before = list(ledger.entries())
+    ledger.tidy()
+    assert list(ledger.entries()) == before
+
+
 def test_a_closed_ledger_refuses_and_may_be_closed_again(ledger: Ledger, claim_of: ClaimOf) -> None:
     ledger.close()
     ledger.close()

@@ -50,13 +50,16 @@ def test_a_kill_loses_nothing_that_was_promised(child: Start, path: Path, lines:
 
 
 _DIES_INSIDE = """
-from persistence import ledger as module
+from persistence.database import connection_of
 ledger.claim([make_claim(0)], 1)
-module._count = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+connection_of(ledger._database).set_progress_handler(die, {instructions})
 {act}
 """
 
 
+@pytest.mark.parametrize("instructions", [10, 60, 110])
 @pytest.mark.parametrize(
     "act",
     [
@@ -65,9 +68,9 @@ module._count = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
     ],
 )
 def test_a_kill_inside_a_transaction_leaves_nothing_of_it(
-    child: Start, path: Path, claim_of: Callable[..., Claim], act: str
+    child: Start, path: Path, claim_of: Callable[..., Claim], act: str, instructions: int
 ) -> None:
-    assert child(_DIES_INSIDE.format(act=act)).wait(60) == -9
+    assert child(_DIES_INSIDE.format(act=act, instructions=instructions)).wait(60) == -9
     with closing(SqliteLedger(path)) as ledger:
         assert [entry.state for entry in ledger.entries()] == [S.CLAIMED]
         assert len(read_events(path, claim_of(0).intent.order_key)) == 1

@@ -30,7 +30,7 @@ StepOf = Callable[..., Step]
 def test_the_file_is_opened_so_that_commits_are_durable(path: Path) -> None:
     with closing(open_ledger_database(path)) as database:
         names = ["journal_mode", "synchronous", "busy_timeout", "wal_autocheckpoint"]
-        assert [database.pragma(name) for name in names] == ["wal", 2, 5_000, 1_000]
+        assert [database.pragma(name) for name in names] == ["wal", 2, 5_000, 2_000]
         assert database.pragma("foreign_keys") == 1
 
 

@@ -1,6 +1,7 @@
 """The schema: the scripts lead to what the models say, and newer files are left alone."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from importlib import import_module
 from pathlib import Path
@@ -10,9 +11,12 @@ from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
 from messages.errors import LedgerUnavailable
+from messages.values import OrderState
 from persistence.database import open_ledger_database
-from persistence.ledger import SqliteLedger, read_orders
+from persistence.entries import claimed_entry
+from persistence.ledger import Claim, SqliteLedger, Step, read_orders
 from persistence.migrate import MIGRATIONS, upgrade
+from persistence.statements import INSERT_ORDER, order_row
 from persistence.tables import TABLES
 
 
@@ -21,6 +25,7 @@ def schema_of(path: Path) -> set[tuple[str, str, str]]:
         rows = raw.execute(
             "SELECT type, name, sql FROM sqlite_master"
             " WHERE tbl_name <> 'schema_migration' AND sql IS NOT NULL"
+            " AND type IN ('table', 'index')"
         )
         return set(rows)
 
@@ -31,6 +36,27 @@ def test_the_migrations_lead_to_the_schema_of_the_models(tmp_path: Path) -> None
     with closing(SqliteDatabase(str(fresh))) as database, database.bind_ctx(TABLES):
         database.create_tables(TABLES)
     assert schema_of(migrated) == schema_of(fresh) != set()
+
+
+def test_the_verbs_of_the_ledger_are_part_of_the_file(path: Path) -> None:
+    open_ledger_database(path).close()
+    with closing(sqlite3.connect(path)) as raw:
+        names = raw.execute("SELECT name FROM sqlite_master WHERE type IN ('trigger', 'view')")
+        assert {name for (name,) in names} == {"order_claimed", "order_steps", "order_stepped"}
+
+
+def test_a_ledger_of_the_first_version_is_upgraded_and_goes_on(
+    path: Path, claim_of: Callable[..., Claim], step_of: Callable[..., Step]
+) -> None:
+    with closing(open_ledger_database(path)) as database:
+        Runner(database, str(MIGRATIONS)).down()
+    row = order_row(claimed_entry(claim_of(1), 7))
+    with closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute(INSERT_ORDER, row)
+        raw.execute("INSERT INTO state_counts VALUES ('claimed', 1)")
+    with closing(SqliteLedger(path)) as ledger:
+        ledger.write([step_of(1, OrderState.SENT)], [claim_of(2)], 8)
+        assert ledger.states() == {OrderState.SENT: 1, OrderState.CLAIMED: 1}
 
 
 def test_every_migration_can_be_taken_back(path: Path) -> None:

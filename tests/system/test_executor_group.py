@@ -23,15 +23,15 @@ def test_what_waits_in_a_failing_executor_is_handed_back(
     paths = {"BTC/USDT": tmp_path / "candles.csv"}
     run_to_end(config_of(tmp_path / "whole", paths), StepRuntime(ttl_enforced=False))
     groups: list[int] = []
-    claim = SqliteLedger.claim
+    write = SqliteLedger.write
 
-    def fail_once(ledger: SqliteLedger, claims: Any, now_ns: int) -> None:
+    def fail_once(ledger: SqliteLedger, steps: Any, claims: Any, now_ns: int) -> Any:
         groups.append(len(claims))
         if len(groups) == 1:
             raise RuntimeError("once")
-        claim(ledger, claims, now_ns)
+        return write(ledger, steps, claims, now_ns)
 
-    monkeypatch.setattr(SqliteLedger, "claim", fail_once)
+    monkeypatch.setattr(SqliteLedger, "write", fail_once)
     run_to_end(config_of(tmp_path / "failed", paths), StepRuntime(ttl_enforced=False))
 
     whole, failed = orders_at_venue(tmp_path / "whole"), orders_at_venue(tmp_path / "failed")

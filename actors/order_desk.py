@@ -1,0 +1,208 @@
+"""What the executor does with orders once it is decided: write, hand over, ask, settle.
+
+One desk belongs to one incarnation and is used on its thread. Nothing reaches the gateway
+before the commit that says so has returned.
+"""
+
+from collections.abc import Callable, Sequence
+
+from loguru import logger
+
+from actors.context import Context
+from actors.gateway import Gateway
+from actors.open_orders import Move, OpenOrders
+from actors.order_records import new_order, step_from
+from decisions.executor import settle
+from decisions.risk import RiskState, release
+from decisions.sending import Again, after_absence
+from messages.errors import LedgerUnavailable
+from messages.ids import NS_PER_MS, NS_PER_S, OrderKey, TimestampNs
+from messages.lifecycle import TimerFired
+from messages.orders import Fill, LookupDone, SendAgain
+from messages.values import OrderState
+from persistence.book import held_quantity
+from persistence.ledger import Claim, Ledger, LedgerEntry, Step
+
+ASK_AGAIN = TimerFired(name="ask the venue again")
+ASK_AGAIN_NS = NS_PER_S
+
+TIDY = TimerFired(name="tidy the ledger")
+QUIET_NS = 250 * NS_PER_MS
+"""So long nothing was committed: a good moment for what would hold up the next commit."""
+
+OnClaimed = Callable[[Claim, TimestampNs], None]
+OnMoved = Callable[[LedgerEntry, Sequence[Fill]], None]
+
+
+class OrderDesk:
+    """`max_age_ns` is None where decisions do not age. The two callbacks tell the others."""
+
+    def __init__(
+        self,
+        *,
+        ctx: Context,
+        ledger: Ledger,
+        gateway: Gateway,
+        risk: RiskState,
+        max_age_ns: int | None,
+        on_claimed: OnClaimed,
+        on_moved: OnMoved,
+    ) -> None:
+        self._ctx, self._ledger, self._gateway = ctx, ledger, gateway
+        self._risk = risk
+        self._max_age_ns = max_age_ns
+        self._on_claimed, self._on_moved = on_claimed, on_moved
+        self.orders = OpenOrders(ledger.open_entries())
+        self.halt_reason = ""
+        """While it is not empty, nothing is sent."""
+        self._committed_ns = 0
+        self._will_tidy = self._will_ask = False
+
+    # ------------------------------------------------------------ writing and handing over
+
+    def commit(self, moves: Sequence[Move], claims: Sequence[Claim]) -> None:
+        """Make all of it durable at once; then hand over what is to be sent, then tell.
+
+        Raises:
+            LedgerError: nothing of it is durable, or the ledger contradicts it.
+            ActorUnavailable: a newer incarnation writes the ledger now.
+        """
+        if not moves and not claims:
+            return
+        self._count(moves)
+        with self._gateway.holding(self._ctx.epoch):
+            after = self._ledger.write([m.step for m in moves], claims, self._ctx.utc_ns())
+        durable_ns = self._ctx.utc_ns()
+        self._tidy_later()
+        self._hand_over(claims)
+        for claim in claims:
+            self._on_claimed(claim, durable_ns)
+        for move, entry in zip(moves, after, strict=True):
+            self._moved(entry, move.fills)
+
+    def _count(self, moves: Sequence[Move]) -> None:
+        """Keep the risk gate's exposure: what an order that ends will never fill is free."""
+        for move in moves:
+            freed = held_quantity(move.before) - held_quantity(move.after)
+            if freed:
+                release(move.after.symbol, move.after.side, freed, self._risk)
+
+    def _hand_over(self, claims: Sequence[Claim]) -> None:
+        keys = [claim.intent.order_key for claim in claims if claim.sent]
+        entries = self._ledger.lookup(keys) if keys else {}
+        for claim in claims:
+            if claim.sent:
+                self._submit(entries[claim.intent.order_key], claim.intent.ts_created_ns)
+
+    def _submit(self, entry: LedgerEntry, created_ns: int) -> None:
+        self.orders.follow(entry)
+        self.orders.sends[entry.order_key] += 1
+        good_until_ns = None if self._max_age_ns is None else created_ns + self._max_age_ns
+        order = new_order(entry)
+        self._gateway.submit(self._ctx.epoch, entry.order_key, order, good_until_ns)
+
+    def _moved(self, entry: LedgerEntry, fills: Sequence[Fill]) -> None:
+        """Follow one order that took a step, and do what its new state asks for."""
+        self.orders.follow(entry)
+        self._on_moved(entry, fills)
+        if entry.state is OrderState.UNKNOWN:
+            self.orders.unsettled[entry.order_key] = entry.client_order_id
+            self._risk.unsettled.add(entry.symbol)
+            self._ask(entry)
+        elif entry.state is OrderState.NOT_SENT:
+            self._not_sent(entry)
+
+    # ------------------------------------------------------------ what is proved not to be there
+
+    def _not_sent(self, entry: LedgerEntry) -> None:
+        """The venue does not have it: once more, after a pause, or never again."""
+        now_ns = self._ctx.utc_ns()
+        sends = self.orders.sends[entry.order_key]
+        verdict = after_absence(sends, entry.decided_at_ns, now_ns, self._max_age_ns)
+        if not isinstance(verdict, Again):
+            self._refuse(entry, verdict.reason)
+        elif verdict.after_ns:
+            self._ctx.after(verdict.after_ns, SendAgain(order_key=entry.order_key))
+        else:
+            self.send_again(entry.order_key)
+
+    def send_again(self, key: OrderKey) -> None:
+        """Send an order once more, if it is still proved that the venue does not have it."""
+        entry = self._ledger.lookup([key]).get(key)
+        if entry is None or entry.state is not OrderState.NOT_SENT:
+            return
+        if self.halt_reason:
+            self._refuse(entry, f"halted: {self.halt_reason}")
+            return
+        self._step(entry, OrderState.SENT, "", "")
+        self._submit(self._ledger.lookup([key])[key], entry.decided_at_ns)
+
+    def _refuse(self, entry: LedgerEntry, reason: str) -> None:
+        self._step(entry, OrderState.REFUSED, reason, "executor")
+
+    def _step(self, entry: LedgerEntry, to: OrderState, reason: str, evidence: str) -> None:
+        step = self._new_step(entry, to, reason, evidence)
+        self.commit([self.orders.ahead(entry, step)], ())
+
+    def _new_step(self, entry: LedgerEntry, to: OrderState, reason: str, evidence: str) -> Step:
+        at_ns = self._ctx.utc_ns()
+        return Step(order_key=entry.order_key, to=to, at_ns=at_ns, reason=reason, evidence=evidence)
+
+    # ------------------------------------------------------------ settling what is unknown
+
+    def ask_all(self) -> None:
+        """Ask the venue for every order whose outcome is not known."""
+        self._will_ask = False
+        for entry in self.orders.being_asked_for():
+            self._ask(entry)
+
+    def _ask(self, entry: LedgerEntry) -> None:
+        self._gateway.find(self._ctx.epoch, entry.order_key, new_order(entry))
+
+    def looked_up(self, answer: LookupDone) -> None:
+        """Take the venue's answer; a question that failed is asked again later."""
+        entry = self.orders.asked_for(answer.order_key)
+        if entry is None:
+            return
+        if answer.problem:
+            self._ask_later()
+            return
+        del self.orders.unsettled[answer.order_key]
+        self._risk.unsettled = self.orders.unsettled_symbols()
+        moves = []
+        for to in settle(entry, answer):
+            moves.append(self.orders.ahead(entry, self._found(entry, to, answer)))
+            entry = moves[-1].after
+        self.commit(moves, ())
+        if not moves and entry.state is OrderState.NOT_SENT:
+            self._not_sent(entry)
+
+    def _found(self, entry: LedgerEntry, to: OrderState, answer: LookupDone) -> Step:
+        if answer.report is not None:
+            return step_from(entry, to, answer.report, self._ctx.utc_ns())
+        return self._new_step(entry, to, "the venue has no such order", "find")
+
+    def _ask_later(self) -> None:
+        if not self._will_ask:
+            self._will_ask = True
+            self._ctx.after(ASK_AGAIN_NS, ASK_AGAIN)
+
+    # ------------------------------------------------------------ housekeeping
+
+    def _tidy_later(self) -> None:
+        self._committed_ns = self._ctx.monotonic_ns()
+        if not self._will_tidy:
+            self._will_tidy = True
+            self._ctx.after(QUIET_NS, TIDY)
+
+    def tidy(self) -> None:
+        """Let the ledger do its housekeeping, if nothing was committed lately."""
+        left_ns = self._committed_ns + QUIET_NS - self._ctx.monotonic_ns()
+        if left_ns > 0:
+            self._ctx.after(left_ns, TIDY)
+            return
+        self._will_tidy = False
+        try:
+            self._ledger.tidy()
+        except LedgerUnavailable as error:  # the next commit says whether it is serious
+            logger.bind(actor=self._ctx.path).warning("the ledger was not tidied: {}", error)

@@ -1,0 +1,46 @@
+"""How often an order that is proved absent goes out again, and when it is given up. Pure."""
+
+import msgspec
+
+from messages.ids import NS_PER_S, TimestampNs
+
+PAUSES_NS = (0, NS_PER_S, 5 * NS_PER_S)
+"""Before the second, third and fourth send of one order in one process."""
+
+
+class Again(msgspec.Struct, frozen=True):
+    """Send it once more, under the same id, after a pause."""
+
+    after_ns: int
+
+
+class GiveUp(msgspec.Struct, frozen=True):
+    """Refuse the decision for good: the venue does not have it and will not get it."""
+
+    reason: str
+
+
+def too_old(created_ns: TimestampNs, now_ns: TimestampNs, max_age_ns: int) -> bool:
+    """Whether a decision waited longer than it is good for; asked just before a send."""
+    return now_ns - created_ns > max_age_ns
+
+
+def stale_reason(created_ns: int, now_ns: int) -> str:
+    """Say that a decision is too old."""
+    return f"stale: decided {(now_ns - created_ns) / NS_PER_S:.1f} s ago"
+
+
+def after_absence(
+    sends: int, created_ns: TimestampNs, now_ns: TimestampNs, max_age_ns: int | None
+) -> Again | GiveUp:
+    """Say what becomes of an order of which it is proved that the venue does not have it.
+
+    `sends` counts those of this process. `max_age_ns` is None where decisions do not age.
+    Each send was proved absent before the next, so this is not about doubling: a venue that
+    loses every order is not helped by more of them.
+    """
+    if max_age_ns is not None and too_old(created_ns, now_ns, max_age_ns):
+        return GiveUp(stale_reason(created_ns, now_ns))
+    if sends > len(PAUSES_NS):
+        return GiveUp(f"not_sent: given up after {sends} sends, each proved absent at the venue")
+    return Again(PAUSES_NS[sends - 1] if sends else 0)
