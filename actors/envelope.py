@@ -19,6 +19,10 @@ class Envelope(msgspec.Struct, eq=False):
     """Whether it became a dead letter because its mailbox closed under it."""
 
 
+class Told(Envelope, eq=False):
+    """A message of the plain policy for the actor's own handler, with nobody who asks."""
+
+
 class Perishable(Envelope, eq=False):
     """A message whose class has a longest useful wait."""
 

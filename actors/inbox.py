@@ -23,8 +23,8 @@ class Inbox:
         self.stepped = False
         self.grant = 0
         """How many messages a stepper lets through before `WouldBlock`."""
-        self.handle_plain: Callable[[Envelope], bool] = lambda _: False
-        """Handles a message without Pykka; False when Pykka must take it (it failed)."""
+        self.handle_plain: Callable[[], Envelope | None] = lambda: None
+        """Handles messages short of Pykka; gives the one that failed, for Pykka to see."""
         self._mailbox = mailbox
         self._life = life
 
@@ -41,15 +41,10 @@ class Inbox:
         """
         if self.stepped:
             return self._step()
-        life, mailbox = self._life, self._mailbox
-        life.reading = True
-        while (envelope := mailbox.take_plain(life)) is not None:
-            self.current = envelope
-            if not self.handle_plain(envelope):
-                return envelope
-            life.reading = True
-        envelope = mailbox.take(life)
-        self.current = envelope
+        self._life.reading = True
+        envelope = self.handle_plain()
+        if envelope is None:
+            envelope = self.current = self._mailbox.take(self._life)
         return envelope
 
     def detach(self) -> Envelope:

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from actors.dead_letters import DeadLetter, DeadLetters
-from actors.envelope import Due, Envelope, Own, Perishable, Place, StopRequest
+from actors.envelope import Due, Envelope, Own, Perishable, Place, StopRequest, Told
 from messages.base import Delivery, Message, OnRestart, Overflow
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
 
@@ -57,9 +57,8 @@ FENCED = Envelope(None, None, 0)
 """What a replaced reader is given instead of a message."""
 
 
-def _is_fenced(reader: Reader) -> bool:
-    """Look again: while a thread waited, another may have fenced it."""
-    return reader.fenced
+Lanes = tuple[deque[Envelope], deque[Envelope], Callable[[], Any], Callable[[], int]]
+"""The control lane and what was handed back, by reference; taking from the user lane; its depth."""
 
 
 class Mailbox:
@@ -83,9 +82,13 @@ class Mailbox:
         self.closed = ""
         """Why nothing is taken any more; empty while open."""
         self.ttl_enforced = True
+        self.gather_s = 0.0
+        """How long a reader that had to wait lets more come; a stop or a fence ends it."""
+        self._bell = threading.Event()
         self._dead_letters = dead_letters
         self._now = monotonic_ns
         self._user: Queue = queue if queue is not None else SimpleQueue()
+        self._put_user, self._take_user = self._user.put, self._user.get
         self._control: deque[Envelope] = deque()
         self._front: deque[Envelope] = deque()
         self._timers: list[Timer] = []
@@ -110,8 +113,9 @@ class Mailbox:
             if depth < self.capacity:
                 if depth >= self.high_water:
                     self.high_water = depth + 1
-                envelope = Envelope(message, reply_to, self._now())
-                self._user.put(envelope)
+                kind = Told if reply_to is None else Envelope
+                envelope = kind(message, reply_to, self._now())
+                self._put_user(envelope)
                 return True if not self.closed else self._closed_under(envelope)
         return self._put_by_policy(message, reply_to, message.delivery)
 
@@ -151,6 +155,8 @@ class Mailbox:
 
     def wake(self) -> None:
         """Make a waiting reader look at all lanes, and at whether it is fenced."""
+        if self.gather_s:
+            self._bell.set()
         if not self._woken:
             self._woken = True
             self._user.put(WAKE)
@@ -199,27 +205,20 @@ class Mailbox:
             if envelope is not None and (envelope := self._accept(envelope, reader)) is not None:
                 return envelope
 
-    def take_plain(self, reader: Reader) -> Envelope | None:
-        """Wait for the next message where no other lane and no timer can matter.
+    def lanes(self) -> Lanes:
+        """Give what a reader of told messages must look at before each of them."""
+        return self._control, self._front, self._take_user, self._user.qsize
 
-        Gives a message of the plain policy that nobody asked, or None: look at all lanes.
-        What is neither is kept for the next `take`.
-        """
-        if self._control or reader.timers or self._front or reader.fenced:
-            return None
-        envelope: Envelope = self._user.get()
-        if type(envelope) is Envelope and envelope.reply_to is None and envelope is not WAKE:
-            if not _is_fenced(reader):
-                return envelope
-        elif envelope is WAKE:
+    def keep(self, envelope: Envelope, reader: Reader) -> None:
+        """Take back, for the next `take`, what came from the user lane and is not for now."""
+        if envelope is WAKE:
             self._woken = False
-            if _is_fenced(reader):
+            if reader.fenced:
                 self.wake()  # it was perhaps meant for the next reader
-            return None
+            return
         self._front.appendleft(envelope)
-        if _is_fenced(reader):
+        if reader.fenced:
             self.wake()
-        return None
 
     def poll(self, reader: Reader) -> Envelope | None:
         """Take the next message if there is one now."""
@@ -246,6 +245,14 @@ class Mailbox:
         return None
 
     def _wait(self, reader: Reader) -> Envelope | None:
+        if self.gather_s and self._user.empty():
+            envelope = self._wait_for_one(reader)
+            self._bell.wait(self.gather_s)
+            self._bell.clear()
+            return envelope
+        return self._wait_for_one(reader)
+
+    def _wait_for_one(self, reader: Reader) -> Envelope | None:
         if not reader.timers:
             return self._user.get()  # type: ignore[no-any-return]
         wait_s = (reader.timers[0][0] - self._now()) / NS_PER_S
@@ -265,7 +272,7 @@ class Mailbox:
             if envelope is not FENCED:
                 self.hand_on(envelope)
             return FENCED
-        if type(envelope) is Envelope:
+        if type(envelope) is Told or type(envelope) is Envelope:
             return envelope
         if isinstance(envelope, Own):
             return envelope if envelope.reader is reader else None

@@ -78,6 +78,7 @@ class Runtime(ABC):
         cell.actor_class = actor_class
         cell.arguments = arguments or {}
         cell.mailbox.capacity = capacity
+        cell.mailbox.gather_s = getattr(actor_class, "gather_ms", 0) / 1_000
         return cell
 
     def address(self, path: str) -> Address[Any]:

@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from math import ceil
 
-_FOLD_AT = 512
+_FOLD_AT = 1024
 _PARTS = 8
 _OCTAVES = 44
 # Every doubling of time is cut into 8 equal parts. Below 8 ns a bucket is one nanosecond,
@@ -18,9 +18,9 @@ RELATIVE_ERROR = 1 / (2 * _PARTS)
 
 
 class LatencyHistogram:
-    """Counts nanoseconds in log-linear buckets: some 850 numbers of memory, whatever comes.
+    """Counts nanoseconds in log-linear buckets: some 1,350 numbers of memory, whatever comes.
 
-    `record` only appends; 512 at a time are sorted and counted, which is cheaper than finding
+    `record` only appends; 1,024 at a time are sorted and counted, which is cheaper than finding
     the bucket of each. One thread writes; others may read at any time, for reading changes
     nothing: at worst they miss, or see twice, the records of a fold that is under way.
     """

@@ -18,6 +18,7 @@ from exchanges.matching import BPS, Terms
 from exchanges.paper_book import Book, Effects, average_price, venue_order_id
 from exchanges.paper_faults import PaperFaults, fail_after, fail_before
 from exchanges.paper_funds import Funds, Posting, deposit
+from exchanges.paper_memory import MemoryBook
 from exchanges.paper_order import ZERO, Place, Progress, Step, advance, arrived, locks, may_skip
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE, PaperSettings, problem_with
 from exchanges.paper_tape import Tape
@@ -57,7 +58,7 @@ class PaperVenue:
         self._settings = settings or PaperSettings()
         self._faults = faults or PaperFaults({})
         self._tape_length = tape_length
-        self._book = _open_book(path)
+        self._book: Book | MemoryBook = _open_book(path)
         self._configured = {i.symbol: i for i in self._settings.instruments}
         self._terms: dict[Symbol, Terms] = {}
         self._stale = True
@@ -273,7 +274,9 @@ class PaperVenue:
         return _report(progress, self._book.fills(progress.row), evidence)
 
 
-def _open_book(path: Path | None) -> Book:
+def _open_book(path: Path | None) -> Book | MemoryBook:
+    if path is None:
+        return MemoryBook()
     try:
         return Book(path)
     except sqlite3.Error as error:

@@ -99,10 +99,8 @@ def average_price(progress: Progress) -> Decimal | None:
 class Book:
     """The file, for the one venue that writes it. Every `sqlite3.Error` goes to the caller."""
 
-    def __init__(self, path: Path | None) -> None:
-        self._db = sqlite3.connect(
-            path or ":memory:", isolation_level=None, check_same_thread=False
-        )
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         weakref.finalize(self, self._db.close)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")

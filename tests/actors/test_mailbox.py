@@ -5,6 +5,7 @@ from typing import ClassVar
 import pykka
 import pytest
 
+from actors.actor import BUILT_IN
 from actors.clock import VirtualClock
 from actors.dead_letters import DeadLetters
 from actors.envelope import Envelope, StopRequest
@@ -505,3 +506,7 @@ def test_handing_on_keeps_the_asker(box: Box) -> None:
     again = box.mail.poll(box.reader)
     assert again is not None
     assert again.reply_to is future
+
+
+def test_what_every_actor_answers_by_itself_never_comes_as_a_plain_told_message() -> None:
+    assert all(kind.delivery is not Message.delivery for kind in BUILT_IN)
