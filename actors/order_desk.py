@@ -15,7 +15,7 @@ from actors.order_records import new_order, step_from
 from decisions.executor import settle
 from decisions.risk import RiskState, release
 from decisions.sending import Again, after_absence
-from messages.errors import LedgerUnavailable
+from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.ids import NS_PER_MS, NS_PER_S, OrderKey, TimestampNs
 from messages.lifecycle import TimerFired
 from messages.orders import Fill, LookupDone, SendAgain
@@ -71,6 +71,8 @@ class OrderDesk:
             return
         self._count(moves)
         with self._gateway.holding(self._ctx.epoch):
+            if self._ctx.fenced:  # given up already, though nobody has taken over yet
+                raise ActorUnavailable(f"{self._ctx.path} {self._ctx.epoch} was given up")
             after = self._ledger.write([m.step for m in moves], claims, self._ctx.utc_ns())
         durable_ns = self._ctx.utc_ns()
         self._tidy_later()

@@ -1,26 +1,34 @@
-"""The executor fails with a group of decisions in hand: only the first may be lost to it."""
+"""The executor fails or hangs with a group of decisions in hand: at most one is lost to it."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from actors import executor
+from actors.runtime import Runtime
 from actors.step_runtime import StepRuntime
 from exchanges.demo import DemoSource
 from messages.ids import NS_PER_MS, Symbol
+from ops.wiring import System
 from persistence.ledger import SqliteLedger
 from tests.system.conftest import config_of, orders_at_venue, run_to_end
+
+
+def candles_in(folder: Path) -> dict[str, Path]:
+    """Three thousand generated candles in a file."""
+    lines = [
+        ",".join(map(str, (c.ts_open_ns // NS_PER_MS, c.open, c.high, c.low, c.close, c.volume)))
+        for c in DemoSource(Symbol("BTC/USDT"), limit=3_000).events()
+    ]
+    (folder / "candles.csv").write_text("\n".join(lines))
+    return {"BTC/USDT": folder / "candles.csv"}
 
 
 def test_what_waits_in_a_failing_executor_is_handed_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = [
-        ",".join(map(str, (c.ts_open_ns // NS_PER_MS, c.open, c.high, c.low, c.close, c.volume)))
-        for c in DemoSource(Symbol("BTC/USDT"), limit=3_000).events()
-    ]
-    (tmp_path / "candles.csv").write_text("\n".join(lines))
-    paths = {"BTC/USDT": tmp_path / "candles.csv"}
+    paths = candles_in(tmp_path)
     run_to_end(config_of(tmp_path / "whole", paths), StepRuntime(ttl_enforced=False))
     groups: list[int] = []
     write = SqliteLedger.write
@@ -37,3 +45,26 @@ def test_what_waits_in_a_failing_executor_is_handed_back(
     whole, failed = orders_at_venue(tmp_path / "whole"), orders_at_venue(tmp_path / "failed")
     assert groups[0] > 1
     assert [o[-1] for o in failed] == [o[-1] for o in whole][1:]
+
+
+def test_what_a_hung_executor_had_in_hand_goes_to_its_successor(
+    tmp_path: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = candles_in(tmp_path)
+    run_to_end(config_of(tmp_path / "whole", paths), StepRuntime(ttl_enforced=False))
+    claimed: list[Any] = []
+    systems: list[System] = []
+    name_of = executor.client_order_id
+
+    def hang_once(key: Any) -> Any:
+        claimed.append(key)
+        if len(claimed) == 1:
+            runtime.hang(systems[0].executor.cell.life)
+        return name_of(key)
+
+    monkeypatch.setattr(executor, "client_order_id", hang_once)
+    config = config_of(tmp_path / "hung", paths, supervision={"hang_after_s": 1})
+    run_to_end(config, runtime, at_start=systems.append)
+
+    whole, hung = orders_at_venue(tmp_path / "whole"), orders_at_venue(tmp_path / "hung")
+    assert [o[-1] for o in hung] == [o[-1] for o in whole][1:]
