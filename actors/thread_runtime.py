@@ -1,5 +1,6 @@
 """The live runtime: one thread an actor, the machine's clocks."""
 
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -25,8 +26,10 @@ class ThreadRuntime(Runtime):
 
     threaded = True
 
-    def __init__(self, seed: int = 0, *, ttl_enforced: bool = True) -> None:
+    def __init__(self, seed: int = 0, *, ttl_enforced: bool = True, one_cpu: bool = False) -> None:
         super().__init__(SystemClock(), seed, ttl_enforced=ttl_enforced)
+        if one_cpu:
+            stay_on_one_cpu()
         self._workers: dict[str, SimpleQueue[Job]] = {}
         sys.setswitchinterval(SWITCH_INTERVAL_S)
 
@@ -86,6 +89,13 @@ class ThreadRuntime(Runtime):
         done = threading.Event()
         self.worker(name)(done.set)
         return done.wait(timeout_ns / NS_PER_S)
+
+
+def stay_on_one_cpu() -> None:
+    """Keep the calling thread, and all it starts from now on, on one of the CPUs it may use."""
+    if hasattr(os, "sched_setaffinity"):
+        cpus = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cpus[os.getpid() % len(cpus)]})
 
 
 def _work(jobs: "SimpleQueue[Job]") -> None:

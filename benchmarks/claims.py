@@ -1,9 +1,9 @@
 """Durable claims a second through the executor: alone, in a burst, and with a large table.
 
-Every order is the whole of it: lookup, risk, CLAIMED, commit, SENT, commit, gateway, venue,
-FILLED, commit, with metrics told and written. One by one an order thus costs three commits
-(the last of them before the executor looks at the next intent), against one commit of one
-bare INSERT.
+Every order is the whole of it: lookup, risk, CLAIMED and SENT in one commit, gateway, venue,
+FILLED in another, with metrics told and written. One by one an order thus costs two commits,
+against one commit of one bare INSERT. Where claims are counted the venue answers when the burst
+is over, as one behind a network would; `whole orders` lets it answer at once.
 """
 
 import asyncio
@@ -94,16 +94,30 @@ def one_by_one(system: Live, first: int, count: int) -> float:
 
 
 def maximal(system: Live, first: int, count: int) -> float:
-    """Claims a second when there is always more to do."""
+    """Claims a second when there is always more to do and the venue is slow to answer."""
     intents = [intent(first + number, time.time_ns()) for number in range(count)]
     wanted = len(system.durable) + count
+    tell = system.executor.tell
+    with system.venue_holds_back():
+        begun = time.monotonic_ns()
+        for one in intents:
+            tell(one)
+        wait_for(lambda: len(system.durable) >= wanted)
+        rate = count * 1e9 / (max(system.durable.values()) - begun)
+    wait_for(lambda: system.fold.filled >= wanted)
+    return rate
+
+
+def whole_orders(system: Live, first: int, count: int) -> float:
+    """Orders a second from the intent to the durable fill, when there is always more to do."""
+    intents = [intent(first + number, time.time_ns()) for number in range(count)]
+    wanted = system.fold.filled + count
     tell = system.executor.tell
     begun = time.monotonic_ns()
     for one in intents:
         tell(one)
-    wait_for(lambda: len(system.durable) >= wanted)
     wait_for(lambda: system.fold.filled >= wanted)
-    return count * 1e9 / (max(system.durable.values()) - begun)
+    return count * 1e9 / (time.monotonic_ns() - begun)
 
 
 class Burst:
@@ -115,15 +129,16 @@ class Burst:
         told: dict[int, int] = {}
         known = len(system.durable)
         tell, now_ns, refused = system.executor.tell, time.monotonic_ns, 0
-        begun = now_ns()
-        for number, one in enumerate(intents):
-            due_ns = begun + number * 1_000_000_000 // rate
-            while (left_ns := due_ns - now_ns()) > 0:
-                time.sleep(left_ns / 1e9)
-            told[one.decided_at_ns] = due_ns  # not now: who is told late has waited as well
-            refused += not tell(one)
-        self.told_per_s = count * 1e9 / (now_ns() - begun)
-        wait_for(lambda: len(system.durable) >= known + count - refused)
+        with system.venue_holds_back():
+            begun = now_ns()
+            for number, one in enumerate(intents):
+                due_ns = begun + number * 1_000_000_000 // rate
+                while (left_ns := due_ns - now_ns()) > 0:
+                    time.sleep(left_ns / 1e9)
+                told[one.decided_at_ns] = due_ns  # not now: who is told late has waited as well
+                refused += not tell(one)
+            self.told_per_s = count * 1e9 / (now_ns() - begun)
+            wait_for(lambda: len(system.durable) >= known + count - refused)
         wait_for(lambda: system.fold.filled >= known + count - refused)
         durable = system.durable
         spans = [(durable[key] - due) / 1e6 for key, due in told.items() if key in durable]
@@ -154,7 +169,6 @@ def large_table(options: Options) -> Path:
         connection.executemany(INSERT_ORDER, map(_old_row, range(first, stop)))
         connection.execute("COMMIT")
         say(f"claims: {stop:,} of {options.rows:,} rows are there")
-    connection.execute("INSERT INTO state_counts VALUES ('filled', ?)", (options.rows,))
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     done.touch()
@@ -178,10 +192,10 @@ def _old_row(number: int) -> tuple[object, ...]:
 def run(options: Options) -> list[Result]:
     """Interleave ours with what it is held against, then the burst, then the large table."""
     rounds = options.pick(3, 5)
-    alone, most, bare, aio, disk = _small(options, rounds)
+    alone, most, whole, bare, aio, disk = _small(options, rounds)
     return [
         Result(
-            name="orders one by one (3 commits each)",
+            name="orders one by one (2 commits each)",
             value=alone,
             unit="orders/s",
             reference=bare,
@@ -189,12 +203,12 @@ def run(options: Options) -> list[Result]:
         ),
         Result(
             name="durable commits/s of these",
-            value=3 * alone,
+            value=2 * alone,
             unit="commits/s",
             reference=disk,
             against="bare fdatasync",
             goal=">= 0.5x",
-            met=3 * alone >= 0.5 * disk,
+            met=2 * alone >= 0.5 * disk,
         ),
         Result(
             name="claims in a burst, as many as can be",
@@ -204,13 +218,20 @@ def run(options: Options) -> list[Result]:
             against="bare sqlite3, 1 commit",
         ),
         _against_aiosqlite(most, aio),
+        Result(
+            name="whole orders in a burst, to the durable fill",
+            value=whole,
+            unit="orders/s",
+            reference=bare,
+            against="bare sqlite3, 1 commit",
+        ),
         *_burst(options, rounds, most),
         *_with_rows(options, rounds),
     ]
 
 
-def _small(options: Options, rounds: int) -> tuple[float, float, float, float | None, float]:
-    alone, most, bare, disk = [], [], [], []
+def _small(options: Options, rounds: int) -> tuple[float, float, float, float, float | None, float]:
+    alone, most, whole, bare, disk = [], [], [], [], []
     aio: list[float] = []
     few, many = options.pick(300, 1_000), options.pick(10_000, 30_000)
     for count in range(rounds):
@@ -223,11 +244,14 @@ def _small(options: Options, rounds: int) -> tuple[float, float, float, float | 
                 one_by_one(system, 0, 100)
                 alone.append(one_by_one(system, 100, few))
                 most.append(maximal(system, 100_000, many))
+                whole.append(whole_orders(system, 100_000 + many, many))
         say(
             f"claims {count + 1}/{rounds}: one by one {alone[-1]:,.0f}/s, bare {bare[-1]:,.0f}/s,"
-            f" burst {most[-1]:,.0f}/s, aiosqlite {aio[-1] if aio else 0:,.0f}/s"
+            f" claims {most[-1]:,.0f}/s, whole {whole[-1]:,.0f}/s,"
+            f" aiosqlite {aio[-1] if aio else 0:,.0f}/s"
         )
-    return median(alone), median(most), median(bare), median(aio) if aio else None, median(disk)
+    aio_rate = median(aio) if aio else None
+    return median(alone), median(most), median(whole), median(bare), aio_rate, median(disk)
 
 
 def _against_aiosqlite(most: float, aio: float | None) -> Result:

@@ -82,6 +82,20 @@ def scratch(options: Options) -> Iterator[Path]:
         yield Path(name)
 
 
+@contextmanager
+def one_cpu(wanted: bool) -> Iterator[None]:
+    """Keep this thread, and those that it starts, on one CPU while the block runs, if wanted."""
+    if not wanted or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(cpus)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cpus)
+
+
 def fdatasync_us(folder: Path, count: int) -> list[float]:
     """Overwrite the same 4 kB and wait for the disk, again and again: what no commit can beat."""
     handle = os.open(folder / "probe", os.O_RDWR | os.O_CREAT, 0o600)

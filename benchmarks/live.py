@@ -1,5 +1,6 @@
 """A live system with clocks at the two places that count: durable claim, and hand-over."""
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -94,13 +95,14 @@ class ClockedGateway(Gateway):
 
 
 class RecordingVenue:
-    """Fills everything at once and notes when it was called."""
+    """Fills everything, as soon as `answers` is set, and notes when it was called."""
 
-    def __init__(self, reached: Moments) -> None:
-        self._reached = reached
+    def __init__(self, reached: Moments, answers: threading.Event) -> None:
+        self._reached, self._answers = reached, answers
 
     def submit(self, order: NewOrder) -> OrderReport:
         self._reached[order.decided_at_ns] = time.monotonic_ns()
+        self._answers.wait()
         fill = Fill(
             trade_id=TradeId(order.client_order_id),
             price=PRICE,
@@ -141,13 +143,15 @@ class Live:
         self.handed: Moments = {}
         self.reached: Moments = {}
         self.news: SimpleQueue[int] = SimpleQueue()
+        self.answers = threading.Event()
+        self.answers.set()
         self.fold = MetricsFold()
         self.runtime = runtime = ThreadRuntime()
         self.executor: Address[Any] = runtime.address("execution/executor")
         self.strategy: Address[Any] = runtime.address("execution/strategies/bench")
         metrics: Address[Any] = runtime.address("metrics")
         gateway = ClockedGateway(
-            lambda: RecordingVenue(self.reached),
+            lambda: RecordingVenue(self.reached, self.answers),
             runtime.worker(WORKER),
             self.executor,
             runtime.clock.utc_ns,
@@ -186,6 +190,13 @@ class Live:
         for cell in self.cells:
             started = runtime.start(cell)
             assert not started.problem, started
+
+    @contextmanager
+    def venue_holds_back(self) -> Iterator[None]:
+        """Let the venue answer nothing while the block runs."""
+        self.answers.clear()
+        yield
+        self.answers.set()
 
     def stop(self) -> None:
         """End in order, and insist that nobody failed."""

@@ -1,8 +1,9 @@
 """The names of a decision: its key with us, its client order id at the venue. Pure functions."""
 
+from binascii import b2a_base64
 from functools import cache
 from hashlib import blake2b
-from string import ascii_letters, digits
+from string import ascii_letters, ascii_lowercase, ascii_uppercase, digits
 
 from messages.ids import (
     NS_PER_MS,
@@ -18,6 +19,7 @@ URL_SAFE = digits + ascii_letters + "-_"
 _MS_HEX_DIGITS = 12
 _ID_BITS = 128
 _LEAST_ID_BITS = 64
+_SIX_BIT_LENGTH = 22
 
 
 def order_key(
@@ -58,20 +60,25 @@ def client_order_id(
     room = max_length - len(prefix)
     if len(alphabet) ** max(room, 0) < 2**_LEAST_ID_BITS:
         raise ValueError(f"{room} characters of {len(alphabet)} kinds cannot tell orders apart")
-    number = int.from_bytes(blake2b(key.encode(), digest_size=16, person=b"client-id").digest())
-    length, pairs = _digits(room, alphabet)
-    # Two letters at a time: this is done for every order.
-    letters: list[str] = []
-    for _ in range(0, length, 2):
-        number, place = divmod(number, len(pairs))
-        letters.append(pairs[place])
-    return ClientOrderId(prefix + "".join(letters)[:length])
+    digest = blake2b(key.encode(), digest_size=16, person=b"client-id").digest()
+    if len(alphabet) == len(URL_SAFE):  # six bits a letter; this is done for every order
+        letters = b2a_base64(digest, newline=False).decode().translate(_letters(alphabet))
+        return ClientOrderId(prefix + letters[: min(room, _SIX_BIT_LENGTH)])
+    number, length = int.from_bytes(digest), _length(room, len(alphabet))
+    spelt = ""
+    for _ in range(length):
+        number, place = divmod(number, len(alphabet))
+        spelt += alphabet[place]
+    return ClientOrderId(prefix + spelt)
 
 
 @cache
-def _digits(room: int, alphabet: str) -> tuple[int, list[str]]:
-    """Give how many letters an id has, and all pairs of letters, the lower digit first."""
+def _letters(alphabet: str) -> dict[int, str]:
+    return str.maketrans(ascii_uppercase + ascii_lowercase + digits + "+/", alphabet)  # type: ignore[return-value]
+
+
+def _length(room: int, kinds: int) -> int:
     length, reach = 0, 1
     while reach < 2**_ID_BITS and length < room:
-        length, reach = length + 1, reach * len(alphabet)
-    return length, [low + high for high in alphabet for low in alphabet]
+        length, reach = length + 1, reach * kinds
+    return length

@@ -18,6 +18,7 @@ from ops.config_schema import (
     MetricsConfig,
     Mode,
     RiskConfig,
+    RuntimeConfig,
     StrategyConfig,
     SupervisionConfig,
     VenueConfig,
@@ -56,6 +57,7 @@ def parse(
         idempotency=_idempotency(root.table("idempotency")),
         metrics=_metrics(root.table("metrics")),
         supervision=_supervision(root.table("supervision")),
+        runtime=_runtime(root.table("runtime")),
     )
     root.finish()
     if problems:
@@ -242,3 +244,9 @@ def _supervision(reader: TableReader) -> SupervisionConfig:
         reader.expected("backoff_min_ms", sentence)
     reader.finish()
     return supervision
+
+
+def _runtime(reader: TableReader) -> RuntimeConfig:
+    runtime = RuntimeConfig(one_cpu=reader.flag("one_cpu", default=False))
+    reader.finish()
+    return runtime

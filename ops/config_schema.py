@@ -141,6 +141,13 @@ class SupervisionConfig(msgspec.Struct, frozen=True, kw_only=True):
     hang_after_s: int
 
 
+class RuntimeConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`[runtime]`."""
+
+    one_cpu: bool
+    """Keep all threads on one CPU: one runs at a time anyway, and waking the next is cheaper."""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The whole file, with every default filled in."""
 
@@ -155,3 +162,4 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     idempotency: IdempotencyConfig
     metrics: MetricsConfig
     supervision: SupervisionConfig
+    runtime: RuntimeConfig

@@ -58,7 +58,9 @@ class _Run:
         self.signal = 0
         self.asked = self.ended_itself = False
         self.root_exit: Exit | None = None
-        runtime = ThreadRuntime(ttl_enforced=config.feed.type is FeedType.CCXT)
+        runtime = ThreadRuntime(
+            ttl_enforced=config.feed.type is FeedType.CCXT, one_cpu=config.runtime.one_cpu
+        )
         self.narrator: Narrator = narrator_for(options, config)
         self.system: System = build(
             config,

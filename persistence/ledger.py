@@ -4,6 +4,7 @@ A method that changes something has it on disk when it returns. When it raises, 
 promised, nothing of it is visible, and the ledger can be used again once the cause is gone.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
@@ -170,7 +171,8 @@ class SqliteLedger:
 
     def states(self) -> dict[OrderState, int]:
         """See `Ledger.states`."""
-        return {OrderState(state): orders for state, orders in self._rows(sql.SELECT_STATES)}
+        ended = {OrderState(state): orders for state, orders in self._rows(sql.SELECT_ENDED)}
+        return ended | Counter(entry.state for entry in self._book.open.values())
 
     def decided_since(self, symbol: Symbol, ts_ns: int) -> list[int]:
         """See `Ledger.decided_since`. Reads only the keys from that millisecond on."""

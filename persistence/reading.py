@@ -8,6 +8,7 @@ import msgspec
 
 from messages.ids import OrderKey
 from messages.orders import Fill
+from messages.values import OrderState
 from persistence.database import connection_of, ledger_errors, open_for_reading
 from persistence.entries import LedgerEntry
 from persistence.statements import (
@@ -39,16 +40,16 @@ def read_orders(path: Path, since_ns: int = 0) -> Iterator[LedgerEntry]:
 def read_events(path: Path, key: OrderKey) -> list[Event]:
     """Give every step of one order, first one first; none if there is no such order.
 
+    A claim that was sent in the same commit is stored as one event and given as two.
+
     Raises:
         LedgerUnavailable: there is no ledger of this version at `path`.
     """
-    return msgspec.convert(
-        [
-            dict(zip(Event.__struct_fields__, row, strict=True))
-            for row in _all(path, SELECT_EVENTS, key)
-        ],
-        list[Event],
+    rows = _all(path, SELECT_EVENTS, key)
+    stored = msgspec.convert(
+        [dict(zip(Event.__struct_fields__, row, strict=True)) for row in rows], list[Event]
     )
+    return [event for one in stored for event in _steps_in(one)]
 
 
 def read_fills(path: Path, key: OrderKey) -> list[Fill]:
@@ -61,6 +62,14 @@ def read_fills(path: Path, key: OrderKey) -> list[Fill]:
     return msgspec.convert(
         [dict(zip(Fill.__struct_fields__, row, strict=True)) for row in rows], list[Fill]
     )
+
+
+def _steps_in(event: Event) -> tuple[Event, ...]:
+    if event.from_state is not None or event.to_state is not OrderState.SENT:
+        return (event,)
+    claimed = msgspec.structs.replace(event, to_state=OrderState.CLAIMED)
+    sent = msgspec.structs.replace(event, from_state=OrderState.CLAIMED, reason="")
+    return (claimed, sent)
 
 
 def _walk(path: Path, since_ns: int) -> Iterator[LedgerEntry]:

@@ -42,7 +42,7 @@ SET_FLAG = (
 )
 DELETE_FLAG = "DELETE FROM flags WHERE key = ?"
 SELECT_FLAG = "SELECT value FROM flags WHERE key = ?"
-SELECT_STATES = "SELECT state, orders FROM state_counts WHERE orders <> 0 ORDER BY state"
+SELECT_ENDED = "SELECT state, orders FROM state_counts"
 SELECT_POSITIONS = "SELECT strategy_id, symbol, filled FROM positions"
 SELECT_OPEN = (
     f"SELECT {_COLUMNS} FROM orders INDEXED BY orders_open"  # noqa: S608
@@ -56,7 +56,7 @@ SELECT_DECIDED = (
 )
 SELECT_EVENTS = (
     "SELECT order_key, at_ns, from_state, to_state, reason, evidence FROM order_events"
-    " WHERE order_key = ? ORDER BY id"
+    " WHERE order_key = ? ORDER BY number"
 )
 SELECT_FILLS = (
     "SELECT trade_id, price, quantity, fee, fee_currency, liquidity, ts_event_ns FROM fills"

@@ -4,7 +4,6 @@ The models belong to no database: each query says which one it is for.
 """
 
 from peewee import (
-    AutoField,
     BigIntegerField,
     CompositeKey,
     ForeignKeyField,
@@ -54,10 +53,13 @@ Order.add_index(Order.order_key, where=Order.state.in_(sorted(OPEN_STATES)), nam
 
 
 class OrderEvent(Model):
-    """One legal step of one order, in the order in which the ledger took them."""
+    """One legal step of one order; `number` counts them from 1.
 
-    id = AutoField()
-    order = ForeignKeyField(Order, column_name="order_key")
+    From nothing straight to SENT is a claim that was sent in the same commit: two steps.
+    """
+
+    order = ForeignKeyField(Order, column_name="order_key", index=False)
+    number = IntegerField()
     at_ns = BigIntegerField()
     from_state = TextField(null=True)
     """None on the claim itself."""
@@ -66,9 +68,11 @@ class OrderEvent(Model):
     evidence = TextField()
 
     class Meta:
-        """Numbered by SQLite."""
+        """Written by SQLite itself, in the statement that moves the order."""
 
         table_name = "order_events"
+        without_rowid = True
+        primary_key = CompositeKey("order", "number")
 
 
 class FillRow(Model):
@@ -111,7 +115,7 @@ class Position(Model):
 
 
 class StateCount(Model):
-    """How many orders stand in each state; written in the transaction that moves them."""
+    """How many orders ended in each final state; written by what ends them."""
 
     state = TextField(primary_key=True)
     orders = IntegerField()

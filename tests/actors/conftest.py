@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from actors.runtime import Runtime
 from actors.step_runtime import StepRuntime
 from actors.thread_runtime import ThreadRuntime
 from tests.actors.support import Script, World
 
-RUNTIMES = {"threads": ThreadRuntime, "steps": StepRuntime}
+RUNTIMES: dict[str, Callable[[], Runtime]] = {"threads": ThreadRuntime, "steps": StepRuntime}
 
 
 @pytest.fixture(params=list(RUNTIMES))

@@ -1,14 +1,15 @@
 """The world of the actor tests, on both runtimes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from actors.runtime import Runtime
 from actors.step_runtime import StepRuntime
 from actors.thread_runtime import ThreadRuntime
 from tests.actors.support import Script, World
 
-RUNTIMES = {"threads": ThreadRuntime, "steps": StepRuntime}
+RUNTIMES: dict[str, Callable[[], Runtime]] = {"threads": ThreadRuntime, "steps": StepRuntime}
 
 
 @pytest.fixture(params=list(RUNTIMES))

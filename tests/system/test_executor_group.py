@@ -8,6 +8,7 @@ import pytest
 from actors import executor
 from actors.runtime import Runtime
 from actors.step_runtime import StepRuntime
+from decisions.order_keys import client_order_id
 from exchanges.demo import DemoSource
 from messages.ids import NS_PER_MS, Symbol
 from ops.wiring import System
@@ -54,12 +55,14 @@ def test_what_a_hung_executor_had_in_hand_goes_to_its_successor(
     run_to_end(config_of(tmp_path / "whole", paths), StepRuntime(ttl_enforced=False))
     claimed: list[Any] = []
     systems: list[System] = []
-    name_of = executor.client_order_id
+    name_of = client_order_id
 
     def hang_once(key: Any) -> Any:
         claimed.append(key)
         if len(claimed) == 1:
-            runtime.hang(systems[0].executor.cell.life)
+            life = systems[0].executor.cell.life
+            assert life is not None
+            runtime.hang(life)
         return name_of(key)
 
     monkeypatch.setattr(executor, "client_order_id", hang_once)
