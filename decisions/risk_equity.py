@@ -111,10 +111,10 @@ def record_fill(symbol: Symbol, side: Side, fill: Fill, book: EquityBook) -> Non
 
 
 def record_mark(symbol: Symbol, price: Decimal, ts_event_ns: TimestampNs, book: EquityBook) -> None:
-    """Value what was ever held of a symbol at a new price; a senseless price is passed over."""
-    holding = book.holdings.get(symbol)
-    if holding is None or not is_sane(price):
+    """Value what is or will be held of a symbol at a new price; a senseless one is passed over."""
+    if not is_sane(price):
         return
+    holding = book.holdings.setdefault(symbol, Holding())
     before = holding.worth
     holding.price, holding.marked = price, True
     if holding.quantity:

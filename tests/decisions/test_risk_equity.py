@@ -313,15 +313,13 @@ def naive_path(history: Sequence[Event], quote: str) -> list[tuple[int, Fraction
         worth = Fraction(0)
         for symbol in (s for s in (BTC, ETH, CROSS) if quote_of(s) == quote):
             held, cash, price = Fraction(0), Fraction(0), Fraction(0)
-            traded = marked_at = False
+            marked_at = False
             for _, kind, where, what in history[:end]:
                 if where != symbol:
                     continue
                 if kind == "mark":
-                    if traded:
-                        price, marked_at = Fraction(what), True
+                    price, marked_at = Fraction(what), True
                     continue
-                traded = True
                 side, quantity, paid, fee, currency = what
                 held += side.sign * Fraction(quantity)
                 cash -= side.sign * Fraction(quantity) * Fraction(paid)

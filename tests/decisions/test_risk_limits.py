@@ -85,6 +85,7 @@ def test_an_exit_at_the_market_passes_the_collar_and_one_with_a_wild_limit_does_
 def test_a_mark_that_makes_no_sense_stops_new_risk_and_holds_no_exit_back(mark: str) -> None:
     assert code(intent(), FREE, mark=mark) == "invalid_price"
     assert code(EXIT, COLLAR, holding("1"), mark=mark) is None
+    assert code(intent("1", SELL, limit_price="99"), COLLAR, holding("1"), mark=mark) is None
 
 
 # ---------------------------------------------------------------- the age of the market
