@@ -261,6 +261,7 @@ def rebuilt(history: Sequence[Event], resumed_at: int | None = None) -> EquityBo
     return rebuild_equity(fills, marks, None if resumed_at is None else at(resumed_at))
 
 
+@pytest.mark.slow
 @given(history=HISTORIES, resumes=st.lists(MOMENTS, max_size=3))
 def test_a_rebuilt_book_is_the_one_that_lived_through_it(
     history: list[Event], resumes: list[int]
@@ -276,6 +277,7 @@ def test_a_rebuilt_book_is_the_one_that_lived_through_it(
     assert rebuilt(history, max(resumes, default=None)) == book
 
 
+@pytest.mark.slow
 @given(history=HISTORIES, cut=st.integers(0, 30))
 def test_a_book_that_was_written_down_and_read_back_goes_on_as_if_nothing_had_been(
     history: list[Event], cut: int
@@ -291,6 +293,7 @@ def test_a_book_that_was_written_down_and_read_back_goes_on_as_if_nothing_had_be
     assert book == rebuilt(history)
 
 
+@pytest.mark.slow
 @given(history=HISTORIES, chance=st.randoms(use_true_random=False))
 def test_fills_in_any_order_give_the_same_equity(history: list[Event], chance: Any) -> None:
     fills = [event for event in history if event[1] == "fill"]
@@ -331,6 +334,7 @@ def naive_path(history: Sequence[Event], quote: str) -> list[tuple[int, Fraction
     return path
 
 
+@pytest.mark.slow
 @given(history=HISTORIES, quote=st.sampled_from(["USDT", "BTC"]))
 def test_the_losses_are_those_of_an_independent_computation(
     history: list[Event], quote: str
@@ -363,6 +367,7 @@ def loss_on(book: EquityBook, quote: str, now_ns: TimestampNs) -> Fraction:
     return Fraction(loss)
 
 
+@pytest.mark.slow
 @given(history=HISTORIES)
 def test_the_equity_is_the_portfolio_s(history: list[Event]) -> None:
     history.sort()

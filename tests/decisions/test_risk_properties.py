@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from messages.ids import OrderKey, Symbol
 from messages.orders import Fill, OrderIntent
 from messages.values import Side
 from tests.decisions.risk_orders import BTC, ETH, at, canceled, fill, filled_by, intent
+
+pytestmark = pytest.mark.slow
 
 SYMBOLS = (BTC, ETH)
 
