@@ -117,6 +117,25 @@ def test_what_was_given_up_is_cancelled_again_when_a_timer_or_a_person_says_so()
         assert (again[0].state, again[1]) == (HALTING, (Cancel(A),))
 
 
+def test_late_answers_about_an_order_that_was_given_up_start_nothing() -> None:
+    before = given_up()
+
+    assert cancel_done(before, A) == (before, ())
+    assert looked_up(before, A, is_open=True) == (before, ())
+    assert looked_up(before, A, is_open=None) == (before, ())
+
+
+def test_while_one_order_is_asked_for_another_that_was_given_up_decides_nothing() -> None:
+    after = halted(A, B)
+    for _ in range(MOST_TRIES):
+        after, _ = looked_up(after, A, is_open=True)
+    assert after.state is HALTING
+
+    after, effects = looked_up(after, A, is_open=False)
+    assert (after.state, effects) == (HALTING, ())
+    assert looked_up(after, B, is_open=False)[1] == (ListOpen(2),)
+
+
 def test_a_list_that_never_comes_is_no_proof() -> None:
     after, _ = halt(TRADING, RECORD)
     for _ in range(MOST_TRIES):
