@@ -229,8 +229,6 @@ def looked_up(before: Halt, key: OrderKey, *, is_open: bool | None) -> Step:
     if is_open is False:
         rest = {other: tries for other, tries in before.open.items() if other != key}
         return _settled(_with(before, open=rest, given_up=before.given_up - {key}), ())
-    if key in before.given_up:
-        return before, ()
     tries = before.open[key]
     if tries >= MOST_TRIES:
         return _settled(_with(before, given_up=before.given_up | {key}), ())
