@@ -115,10 +115,10 @@ def record_mark(symbol: Symbol, price: Decimal, ts_event_ns: TimestampNs, book: 
     if not is_sane(price):
         return
     holding = book.holdings.setdefault(symbol, Holding())
-    before = holding.worth
-    holding.price, holding.marked = price, True
     if holding.quantity:
-        _move(symbol, EXACT.subtract(holding.worth, before), ts_event_ns, book)
+        change = EXACT.multiply(holding.quantity, EXACT.subtract(price, holding.price))
+        _move(symbol, change, ts_event_ns, book)
+    holding.price, holding.marked = price, True
 
 
 def forgive_drawdown(book: EquityBook) -> None:
