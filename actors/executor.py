@@ -15,15 +15,16 @@ from actors.actor import Actor
 from actors.address import Address
 from actors.gateway import Gateway
 from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
-from actors.order_records import claimed_update, price_of, update_of, window
+from actors.order_records import claimed_update, price_of, update_of
 from decisions.executor import Claim as ToClaim
 from decisions.executor import Conflict, Duplicate, Refuse, Resend, Verdict, sort_intents
 from decisions.order_keys import client_order_id
-from decisions.risk import RiskLimits, RiskState, release
+from decisions.risk import RiskLimits, RiskState, follow_order, recall, release, saw_market
+from decisions.risk_state import MINUTE_NS
 from decisions.sending import stale_reason, too_old
 from messages.base import Message
 from messages.errors import LedgerConflict, LedgerUnavailable
-from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
+from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.lifecycle import ActorState, HaltTrading
 from messages.market import Candle, MarketAck, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import (
@@ -49,6 +50,8 @@ WORKER = "gateway"
 """The name of the worker that the gateway's jobs run on."""
 
 FLUSH_NS = 5 * NS_PER_S
+
+NO_MARKS: Mapping[Symbol, Decimal] = {}
 
 
 class ExecutorKept:
@@ -91,6 +94,7 @@ class ExecutorActor(Actor):
         self._gateway = gateway
         self._limits = limits
         self._max_age_ns = max_decision_age_ns
+        self._replayed = max_decision_age_ns is None
         self._kept = kept
         self._metrics, self._strategies, self._feeds = metrics, strategies, feeds
         self._marks: dict[Symbol, Decimal] = {}
@@ -102,13 +106,16 @@ class ExecutorActor(Actor):
         """Fence older incarnations, read the ledger, ask the venue about all that is open."""
         self._gateway.take_over(self.ctx.epoch)
         self._ledger = ledger = self._open_ledger()
-        self._risk = RiskState(exposure=ledger.exposure())
+        self._risk = RiskState(
+            exposure=ledger.exposure(), open_orders=None if self._replayed else {}
+        )
         self._desk = OrderDesk(
             ctx=self.ctx,
             ledger=ledger,
             gateway=self._gateway,
             risk=self._risk,
             max_age_ns=self._max_age_ns,
+            keeps_equity=bool(self._limits.max_daily_loss or self._limits.max_drawdown),
             on_claimed=self._tell_claimed,
             on_moved=self._tell_moved,
         )
@@ -205,7 +212,10 @@ class ExecutorActor(Actor):
     def _judge(self, intents: Sequence[OrderIntent]) -> list[Verdict]:
         known = self._book.lookup([intent.order_key for intent in intents])
         self._count_recent(intents, known)
-        verdicts = sort_intents(intents, known, fingerprint, self._limits, self._risk, self._marks)
+        # In a replay marks run ahead of decisions, and the market's clock waits for us.
+        self._risk.now_ns = None if self._replayed else self.ctx.utc_ns()
+        marks = NO_MARKS if self._replayed else self._marks
+        verdicts = sort_intents(intents, known, fingerprint, self._limits, self._risk, marks)
         conflict = next((v for v in verdicts if isinstance(v, Conflict)), None)
         if conflict is not None:
             raise LedgerConflict(
@@ -219,6 +229,7 @@ class ExecutorActor(Actor):
         intent, refused = verdict.intent, self._refusal_of(verdict)
         if refused and isinstance(verdict, ToClaim):  # the gate has counted it
             release(intent.symbol, intent.side, intent.quantity, self._risk)
+            follow_order(intent.order_key, intent.symbol, intent.side, Decimal(0), self._risk)
         return Claim(
             intent=intent,
             fingerprint=verdict.fingerprint,
@@ -272,6 +283,7 @@ class ExecutorActor(Actor):
     def _mark(self, event: MarketEvent) -> None:
         price = price_of(event)
         self._marks[event.symbol] = price
+        saw_market(event.symbol, price, event.ts_event_ns, self._risk)
         self._metrics.tell(
             PriceMark(symbol=event.symbol, price=price, ts_event_ns=event.ts_event_ns)
         )
@@ -282,10 +294,9 @@ class ExecutorActor(Actor):
         """Fill the order-rate window from the ledger, once per symbol, at its first new intent."""
         for intent in intents:
             if intent.order_key not in known and intent.symbol not in self._risk.decided:
-                since = TimestampNs(intent.decided_at_ns - 60 * NS_PER_S)
-                self._risk.decided[intent.symbol] = window(
-                    self._book.decided_since(intent.symbol, since), intent.decided_at_ns
-                )
+                back_ns = max(MINUTE_NS, self._limits.cooldown_ms * NS_PER_MS)
+                decided = self._book.decided_since(intent.symbol, intent.decided_at_ns - back_ns)
+                recall(intent.symbol, decided, intent.decided_at_ns, self._risk)
 
     # ------------------------------------------------------------ halting and telling
 

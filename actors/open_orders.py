@@ -7,7 +7,7 @@ import msgspec
 
 from actors.order_records import ahead_of, step_from
 from decisions.executor import next_step
-from messages.ids import ClientOrderId, OrderKey, Symbol
+from messages.ids import ClientOrderId, OrderKey, Symbol, TradeId
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill, OrderReport
 from persistence.ledger import LedgerEntry, Step
@@ -31,6 +31,7 @@ class OpenOrders:
         self.unsettled: dict[OrderKey, ClientOrderId] = {
             entry.order_key: entry.client_order_id for entry in self._by_client_id.values()
         }
+        self._seen_trades: dict[OrderKey, set[TradeId]] = {}
         self.sends: Counter[OrderKey] = Counter()
         """How often each order was sent by this incarnation."""
 
@@ -50,8 +51,16 @@ class OpenOrders:
             self._by_client_id.pop(entry.client_order_id, None)
             self.unsettled.pop(entry.order_key, None)
             self.sends.pop(entry.order_key, None)
+            self._seen_trades.pop(entry.order_key, None)
         else:
             self._by_client_id[entry.client_order_id] = entry
+
+    def new_fills(self, key: OrderKey, fills: Iterable[Fill]) -> list[Fill]:
+        """Give the executions of an order that were not given before: a lookup tells of all."""
+        seen = self._seen_trades.setdefault(key, set())
+        fresh = {fill.trade_id: fill for fill in fills if fill.trade_id not in seen}
+        seen.update(fresh)
+        return list(fresh.values())
 
     def moves(self, reports: Sequence[OrderReport], at_ns: int) -> list[Move]:
         """Give the steps that reports make orders take, each report judged after the last.

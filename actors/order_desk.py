@@ -4,16 +4,18 @@ One desk belongs to one incarnation and is used on its thread. Nothing reaches t
 before the commit that says so has returned.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
 from loguru import logger
 
 from actors.context import Context
 from actors.gateway import Gateway
 from actors.open_orders import Move, OpenOrders
-from actors.order_records import new_order, step_from
+from actors.order_records import new_order, open_part, step_from
 from decisions.executor import settle
-from decisions.risk import RiskState, release
+from decisions.risk import RiskState, follow_order, release, saw_fill
+from decisions.risk_equity import EquityBook
 from decisions.sending import Again, after_absence
 from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.ids import NS_PER_MS, NS_PER_S, OrderKey, TimestampNs
@@ -21,10 +23,14 @@ from messages.lifecycle import TimerFired
 from messages.orders import Fill, LookupDone, SendAgain
 from messages.values import OrderState
 from persistence.book import held_quantity
+from persistence.entries import NO_NOTES
 from persistence.ledger import Claim, Ledger, LedgerEntry, Step
 
 ASK_AGAIN = TimerFired(name="ask the venue again")
 ASK_AGAIN_NS = NS_PER_S
+
+EQUITY = "equity"
+"""The note under which the risk gate's profit and loss lie in the ledger."""
 
 TIDY = TimerFired(name="tidy the ledger")
 QUIET_NS = 250 * NS_PER_MS
@@ -35,7 +41,10 @@ OnMoved = Callable[[LedgerEntry, Sequence[Fill]], None]
 
 
 class OrderDesk:
-    """`max_age_ns` is None where decisions do not age. The two callbacks tell the others."""
+    """`max_age_ns` is None where decisions do not age. The two callbacks tell the others.
+
+    `keeps_equity`: a loss limit is set, so profit and loss must survive a restart.
+    """
 
     def __init__(
         self,
@@ -45,6 +54,7 @@ class OrderDesk:
         gateway: Gateway,
         risk: RiskState,
         max_age_ns: int | None,
+        keeps_equity: bool,
         on_claimed: OnClaimed,
         on_moved: OnMoved,
     ) -> None:
@@ -52,11 +62,22 @@ class OrderDesk:
         self._risk = risk
         self._max_age_ns = max_age_ns
         self._on_claimed, self._on_moved = on_claimed, on_moved
+        self._keeps_equity = keeps_equity
         self.orders = OpenOrders(ledger.open_entries())
+        self._recover()
         self.halt_reason = ""
         """While it is not empty, nothing is sent."""
         self._committed_ns = 0
         self._will_tidy = self._will_ask = False
+
+    def _recover(self) -> None:
+        """Give the risk gate what the ledger holds for it."""
+        text = self._ledger.note(EQUITY)
+        if text is not None:
+            self._risk.equity = msgspec.json.decode(text, type=EquityBook)
+        for entry in self.orders.being_asked_for():
+            follow_order(*open_part(entry), self._risk)
+            self.orders.new_fills(entry.order_key, self._ledger.fills_of(entry.order_key))
 
     # ------------------------------------------------------------ writing and handing over
 
@@ -69,11 +90,12 @@ class OrderDesk:
         """
         if not moves and not claims:
             return
-        self._count(moves)
+        notes = self._count(moves)
         with self._gateway.holding(self._ctx.epoch):
             if self._ctx.fenced:  # given up already, though nobody has taken over yet
                 raise ActorUnavailable(f"{self._ctx.path} {self._ctx.epoch} was given up")
-            after = self._ledger.write([m.step for m in moves], claims, self._ctx.utc_ns())
+            steps = [move.step for move in moves]
+            after = self._ledger.write(steps, claims, self._ctx.utc_ns(), notes)
         durable_ns = self._ctx.utc_ns()
         self._tidy_later()
         self._hand_over(claims)
@@ -82,12 +104,28 @@ class OrderDesk:
         for move, entry in zip(moves, after, strict=True):
             self._moved(entry, move.fills)
 
-    def _count(self, moves: Sequence[Move]) -> None:
-        """Keep the risk gate's exposure: what an order that ends will never fill is free."""
+    def _count(self, moves: Sequence[Move]) -> Mapping[str, str]:
+        """Feed the risk gate; give what it must find again after a restart.
+
+        What an order that ends will never fill is free again. Each fill counts once.
+        """
+        filled = False
         for move in moves:
-            freed = held_quantity(move.before) - held_quantity(move.after)
+            after = move.after
+            freed = held_quantity(move.before) - held_quantity(after)
             if freed:
-                release(move.after.symbol, move.after.side, freed, self._risk)
+                release(after.symbol, after.side, freed, self._risk)
+            for fill in self.orders.new_fills(after.order_key, move.fills):
+                saw_fill(after.symbol, after.side, fill, self._risk)
+                filled = True
+        return {EQUITY: self._equity_text()} if filled and self._keeps_equity else NO_NOTES
+
+    def _equity_text(self) -> str:
+        return msgspec.json.encode(self._risk.equity).decode()
+
+    def _follow(self, entry: LedgerEntry) -> None:
+        self.orders.follow(entry)
+        follow_order(*open_part(entry), self._risk)
 
     def _hand_over(self, claims: Sequence[Claim]) -> None:
         keys = [claim.intent.order_key for claim in claims if claim.sent]
@@ -97,7 +135,7 @@ class OrderDesk:
                 self._submit(entries[claim.intent.order_key], claim.intent.ts_created_ns)
 
     def _submit(self, entry: LedgerEntry, created_ns: int) -> None:
-        self.orders.follow(entry)
+        self._follow(entry)
         self.orders.sends[entry.order_key] += 1
         good_until_ns = None if self._max_age_ns is None else created_ns + self._max_age_ns
         order = new_order(entry)
@@ -105,7 +143,7 @@ class OrderDesk:
 
     def _moved(self, entry: LedgerEntry, fills: Sequence[Fill]) -> None:
         """Follow one order that took a step, and do what its new state asks for."""
-        self.orders.follow(entry)
+        self._follow(entry)
         self._on_moved(entry, fills)
         if entry.state is OrderState.UNKNOWN:
             self.orders.unsettled[entry.order_key] = entry.client_order_id
@@ -205,6 +243,8 @@ class OrderDesk:
             return
         self._will_tidy = False
         try:
+            if self._keeps_equity:  # marks move it too; nothing but a restart asks for these
+                self._ledger.write((), (), self._ctx.utc_ns(), {EQUITY: self._equity_text()})
             self._ledger.tidy()
         except LedgerUnavailable as error:  # the next commit says whether it is serious
             logger.bind(actor=self._ctx.path).warning("the ledger was not tidied: {}", error)

@@ -1,16 +1,16 @@
 """Between the ledger's rows, the venue's orders and the messages: plain translation."""
 
-from collections import deque
 from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
 
 from exchanges.protocol import NewOrder
-from messages.ids import NS_PER_S, TimestampNs
+from messages.ids import OrderKey, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent, Trade
 from messages.orders import Fill, OrderReport, OrderUpdate
-from messages.values import OrderState
+from messages.values import OrderState, Side
+from persistence.book import held_quantity
 from persistence.ledger import Claim, LedgerEntry, Step
 
 
@@ -98,7 +98,7 @@ def price_of(event: MarketEvent) -> Decimal:
     return (event.bid_price + event.ask_price) / 2
 
 
-def window(decided_at: Iterable[int], before_ns: int) -> deque[TimestampNs]:
-    """Give the last minute's decisions before a moment, oldest first."""
-    since = before_ns - 60 * NS_PER_S
-    return deque(TimestampNs(at) for at in sorted(decided_at) if since < at < before_ns)
+def open_part(entry: LedgerEntry) -> tuple[OrderKey, Symbol, Side, Decimal]:
+    """Give what of an order may still fill, as the risk gate follows it."""
+    unfilled = held_quantity(entry) - entry.filled_quantity
+    return entry.order_key, entry.symbol, entry.side, unfilled

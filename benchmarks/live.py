@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
@@ -35,6 +35,7 @@ from messages.ids import (
 from messages.market import MarketEvent, Tick
 from messages.orders import Fill, OrderIntent, OrderReport
 from messages.values import Liquidity, OrderState, OrderType, Side, TimeInForce
+from persistence.entries import NO_NOTES
 from persistence.ledger import Claim, LedgerEntry, SqliteLedger, Step
 from persistence.lines import RotatingLines
 from strategies.protocol import Decision, Strategy, market_order
@@ -70,9 +71,13 @@ class ClockedLedger(SqliteLedger):
         self._noted = durable
 
     def write(
-        self, steps: Sequence[Step], claims: Sequence[Claim], now_ns: int
+        self,
+        steps: Sequence[Step],
+        claims: Sequence[Claim],
+        now_ns: int,
+        notes: Mapping[str, str] = NO_NOTES,
     ) -> list[LedgerEntry]:
-        after = super().write(steps, claims, now_ns)
+        after = super().write(steps, claims, now_ns, notes)
         at_ns = time.monotonic_ns()
         for claim in claims:
             self._noted[claim.intent.decided_at_ns] = at_ns

@@ -1,49 +1,55 @@
-"""May this order be claimed? Limits in Decimal, on the market's clock, each refusal with a reason.
+"""May this order be claimed? Limits in Decimal, each refusal with a code and a sentence.
 
-A refusal is a small struct: a code for machines and a sentence for people.
+Being unable to leave is the greater risk. So an exit, an order that only brings |exposure|
+down, is refused for three reasons alone: it is unusable; it is a limit order off the collar;
+or it enlarges what is filled already, trusting that an open order against it will fill, and
+would be over the position limit if that never does. The part of an order that turns the
+position around is new risk like any other.
+
+What adds risk is refused, in this order, when it is unusable, off the collar, too large, on a
+symbol with an unknown outcome, over the position limit, after a loss limit was reached, on a
+market that is too old, or over the open orders, the order rate or the cooldown.
 """
 
-from collections import deque
+from collections.abc import Callable
 from decimal import Decimal
 
-import msgspec
-
-from messages.ids import NS_PER_S, Symbol, TimestampNs
+from decisions.exact import EXACT, NOTHING, is_sane
+from decisions.risk_equity import quote_of, stops
+from decisions.risk_limits import Refusal, RiskLimits
+from decisions.risk_state import (
+    MINUTE_NS,
+    OpenOrder,
+    RiskState,
+    accept,
+    added_quantity,
+    filled,
+    follow_order,
+    reach,
+    recall,
+    release,
+    saw_fill,
+    saw_market,
+)
+from messages.ids import NS_PER_MS, TimestampNs
 from messages.orders import OrderIntent
-from messages.values import OrderType, Side
+from messages.values import OrderType
 
-_MINUTE_NS = 60 * NS_PER_S
-_LARGEST = Decimal(10) ** 15
-_SMALLEST = Decimal(10) ** -18
-_NOTHING = Decimal(0)
+__all__ = [
+    "OpenOrder",
+    "Refusal",
+    "RiskLimits",
+    "RiskState",
+    "accept",
+    "follow_order",
+    "recall",
+    "refusal",
+    "release",
+    "saw_fill",
+    "saw_market",
+]
 
-
-class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an account may do; None is no limit. Notionals in quote currency."""
-
-    max_order_notional: Decimal | None = None
-    max_position_notional: Decimal | None = None
-    """Per symbol, long or short, with every open order counted as filled."""
-    max_orders_per_minute: int | None = None
-    """Per symbol, in any 60 s of the market's clock."""
-
-
-class RiskState(msgspec.Struct, kw_only=True):
-    """What was let through so far. Rebuilt from the ledger when the executor starts."""
-
-    exposure: dict[Symbol, Decimal] = msgspec.field(default_factory=dict)
-    """Base currency, signed: filled quantity and what is still open, as if it filled."""
-    decided: dict[Symbol, deque[TimestampNs]] = msgspec.field(default_factory=dict)
-    """When the orders of the last minute were decided, oldest first."""
-    unsettled: set[Symbol] = msgspec.field(default_factory=set)
-    """Symbols with an order whose outcome is unknown: no new risk on them."""
-
-
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an order was not claimed."""
-
-    code: str
-    text: str
+_BPS = Decimal(10_000)
 
 
 def refusal(
@@ -51,93 +57,194 @@ def refusal(
 ) -> Refusal | None:
     """Give the first reason against an order, or None. Changes nothing.
 
-    A position is valued at `mark_price`, without one at the order's own price. An order that
-    brings |exposure| down is never refused for the position or for an unknown outcome.
+    `mark_price` is the last price of the symbol. Give None where there is none, and in a replay
+    that runs ahead: there the mark may be of after the decision, and the price that was
+    decided at stands in for it. A mark that makes no sense holds no exit back.
     """
+    unusable = _unusable(intent)
+    if unusable is not None:
+        return unusable
+    added = added_quantity(intent, state)
+    if mark_price is not None and not is_sane(mark_price):
+        if added:
+            return _no_price(mark_price)
+        mark_price = None
     return (
-        _unusable(intent, mark_price)
-        or _order_too_large(intent, limits, mark_price)
-        or _adds_risk(intent, limits, state, mark_price)
-        or _too_many(intent, limits, state)
+        _off_the_collar(intent, limits, mark_price, added)
+        or (_order_too_large(intent, limits, mark_price, added) if added else None)
+        or (_unknown_outcome(intent, state) if added else None)
+        or _position_too_large(intent, limits, state, mark_price, added)
+        or (_first(_NEW_RISK, intent, limits, state) if added else None)
     )
 
 
-def accept(intent: OrderIntent, state: RiskState) -> None:
-    """Count an order that is claimed: its exposure, and its place in the last minute."""
-    symbol = intent.symbol
-    before = state.exposure.get(symbol, _NOTHING)
-    state.exposure[symbol] = before + intent.side.sign * intent.quantity
-    recent = state.decided.setdefault(symbol, deque())
-    recent.append(intent.decided_at_ns)
-    while recent[0] <= intent.decided_at_ns - _MINUTE_NS:
-        recent.popleft()
+Check = Callable[[OrderIntent, RiskLimits, RiskState], Refusal | None]
 
 
-def release(symbol: Symbol, side: Side, unfilled: Decimal, state: RiskState) -> None:
-    """Give back what an order that ended will never fill (it stays in the last minute)."""
-    before = state.exposure.get(symbol, _NOTHING)
-    state.exposure[symbol] = before - side.sign * unfilled
+def _first(
+    checks: tuple[Check, ...], intent: OrderIntent, limits: RiskLimits, state: RiskState
+) -> Refusal | None:
+    return next((no for check in checks if (no := check(intent, limits, state))), None)
 
 
-def _unusable(intent: OrderIntent, mark_price: Decimal | None) -> Refusal | None:
-    if not _is_sane(intent.quantity):
+# ---------------------------------------------------------------- any order
+
+
+def _unusable(intent: OrderIntent) -> Refusal | None:
+    if not is_sane(intent.quantity):
         return Refusal(code="invalid_quantity", text=f"{intent.quantity} is no quantity to trade")
-    prices = [intent.reference_price]
-    if intent.limit_price is not None:
-        prices.append(intent.limit_price)
-    if mark_price is not None:
-        prices.append(mark_price)
-    for price in prices:
-        if not _is_sane(price):
-            return Refusal(code="invalid_price", text=f"{price} is no price to trade at")
+    for price in (intent.reference_price, intent.limit_price):
+        if price is not None and not is_sane(price):
+            return _no_price(price)
     if (intent.order_type is OrderType.LIMIT) != (intent.limit_price is not None):
         text = f"a {intent.order_type} order with the limit price {intent.limit_price}"
         return Refusal(code="invalid_price", text=text)
     return None
 
 
-def _is_sane(number: Decimal) -> bool:
-    return number.is_finite() and _SMALLEST <= number <= _LARGEST
+def _no_price(price: Decimal) -> Refusal:
+    return Refusal(code="invalid_price", text=f"{price} is no price to trade at")
+
+
+def _off_the_collar(
+    intent: OrderIntent, limits: RiskLimits, mark_price: Decimal | None, added: Decimal
+) -> Refusal | None:
+    """A limit order by its limit; a market order, unless an exit, by the price decided at."""
+    limit = limits.price_collar_bps
+    if limit is None or (intent.limit_price is None and not added):
+        return None
+    price = intent.limit_price or intent.reference_price
+    last = mark_price or intent.reference_price
+    distance = EXACT.multiply(abs(EXACT.subtract(price, last)), _BPS)
+    if distance <= EXACT.multiply(limit, last):
+        return None
+    text = f"{price} is {distance / last:.1f} bps from the last price {last}; {limit} are allowed"
+    return Refusal(code="price_collar_bps", text=text)
+
+
+def _position_too_large(
+    intent: OrderIntent,
+    limits: RiskLimits,
+    state: RiskState,
+    mark_price: Decimal | None,
+    added: Decimal,
+) -> Refusal | None:
+    """An order that only makes the position smaller is not judged, however large that is.
+
+    Nor need it be for the sake of the limit: what it could turn into is at most what the
+    orders against it were let through for.
+    """
+    limit = limits.max_position_notional
+    if limit is None or (not added and filled(intent.symbol, state) * intent.side.sign <= 0):
+        return None
+    quantity = reach(intent, state)
+    price = mark_price or intent.limit_price or intent.reference_price
+    if quantity <= 0 or EXACT.multiply(quantity, price) <= limit:
+        return None
+    text = f"a position of {quantity * intent.side.sign} at {price} is more than {limit}"
+    return Refusal(code="max_position_notional", text=text)
+
+
+# ---------------------------------------------------------------- new risk only
 
 
 def _order_too_large(
-    intent: OrderIntent, limits: RiskLimits, mark_price: Decimal | None
+    intent: OrderIntent, limits: RiskLimits, mark_price: Decimal | None, added: Decimal
 ) -> Refusal | None:
+    """Only the part that adds risk is counted: turning around is leaving and entering."""
     limit = limits.max_order_notional
     if limit is None:
         return None
-    price = intent.limit_price or max(intent.reference_price, mark_price or _NOTHING)
-    if intent.quantity * price <= limit:
+    price = intent.limit_price or max(intent.reference_price, mark_price or NOTHING)
+    if EXACT.multiply(added, price) <= limit:
         return None
-    text = f"{intent.quantity} at {price} is more than {limit} for one order"
+    text = f"{added} at {price} is more than {limit} for one order"
     return Refusal(code="max_order_notional", text=text)
 
 
-def _adds_risk(
-    intent: OrderIntent, limits: RiskLimits, state: RiskState, mark_price: Decimal | None
-) -> Refusal | None:
-    before = state.exposure.get(intent.symbol, _NOTHING)
-    after = before + intent.side.sign * intent.quantity
-    if abs(after) < abs(before):
+def _unknown_outcome(intent: OrderIntent, state: RiskState) -> Refusal | None:
+    if intent.symbol not in state.unsettled:
         return None
-    if intent.symbol in state.unsettled:
-        text = f"an order on {intent.symbol} has an unknown outcome"
-        return Refusal(code="unknown_outcome", text=text)
-    limit = limits.max_position_notional
-    price = mark_price or intent.limit_price or intent.reference_price
-    if limit is None or abs(after) * price <= limit:
+    text = f"an order on {intent.symbol} has an unknown outcome"
+    return Refusal(code="unknown_outcome", text=text)
+
+
+def _lost_too_much(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Refusal | None:
+    for stop in stops(limits, state.equity, quote_of(intent.symbol), _clock(intent, state)):
+        return Refusal(code=stop.code, text=stop.text)
+    return None
+
+
+def _market_too_old(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Refusal | None:
+    """An event from the future is no evidence of a fresh market: one of two clocks is wrong."""
+    limit_ms = limits.max_market_age_ms
+    if limit_ms is None:
         return None
-    text = f"a position of {after} at {price} is more than {limit}"
-    return Refusal(code="max_position_notional", text=text)
+    last = state.market_at.get(intent.symbol)
+    if last is None:
+        text = f"nothing was seen of the market of {intent.symbol} yet"
+        return Refusal(code="max_market_age_ms", text=text)
+    age_ns = _clock(intent, state) - last
+    if abs(age_ns) <= limit_ms * NS_PER_MS:
+        return None
+    age_ms = age_ns / NS_PER_MS
+    when = f"{age_ms:.0f} ms old" if age_ms > 0 else f"{-age_ms:.0f} ms ahead of the clock"
+    text = f"the last event of {intent.symbol} is {when}; {limit_ms} are allowed"
+    return Refusal(code="max_market_age_ms", text=text)
+
+
+def _too_many_open(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Refusal | None:
+    everywhere, here = limits.max_open_orders, limits.max_open_orders_per_symbol
+    if everywhere is None and here is None:
+        return None
+    if state.open_orders is None:
+        text = "how many orders are open is not known, and a limit on them is set"
+        return Refusal(code="max_open_orders", text=text)
+    count = len(state.open_orders)
+    if everywhere is not None and count >= everywhere:
+        text = f"{count} orders are open; {everywhere} are allowed"
+        return Refusal(code="max_open_orders", text=text)
+    count = sum(order.symbol == intent.symbol for order in state.open_orders.values())
+    if here is not None and count >= here:
+        text = f"{count} orders are open on {intent.symbol}; {here} are allowed"
+        return Refusal(code="max_open_orders_per_symbol", text=text)
+    return None
 
 
 def _too_many(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Refusal | None:
     limit = limits.max_orders_per_minute
     if limit is None:
         return None
-    since = intent.decided_at_ns - _MINUTE_NS
+    since = intent.decided_at_ns - MINUTE_NS
     count = sum(decided > since for decided in state.decided.get(intent.symbol, ()))
     if count < limit:
         return None
     text = f"{count} orders on {intent.symbol} within a minute; {limit} are allowed"
     return Refusal(code="max_orders_per_minute", text=text)
+
+
+def _too_soon(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Refusal | None:
+    last = state.risk_added_at.get(intent.symbol)
+    if last is None or not limits.cooldown_ms:
+        return None
+    passed_ns = intent.decided_at_ns - last
+    if passed_ns >= limits.cooldown_ms * NS_PER_MS:
+        return None
+    text = (
+        f"{passed_ns / NS_PER_MS:.0f} ms after the last order that added risk on {intent.symbol}; "
+        f"{limits.cooldown_ms} must pass"
+    )
+    return Refusal(code="cooldown_ms", text=text)
+
+
+def _clock(intent: OrderIntent, state: RiskState) -> TimestampNs:
+    return intent.decided_at_ns if state.now_ns is None else state.now_ns
+
+
+_NEW_RISK: tuple[Check, ...] = (
+    _lost_too_much,
+    _market_too_old,
+    _too_many_open,
+    _too_many,
+    _too_soon,
+)

@@ -10,6 +10,7 @@ from messages.errors import ConfigError
 from messages.ids import StrategyId, Symbol
 from ops.config_feed import read_feed
 from ops.config_reader import TableReader, is_integer, is_there, joined
+from ops.config_risk import read_risk
 from ops.config_schema import (
     Config,
     FeedConfig,
@@ -17,7 +18,6 @@ from ops.config_schema import (
     IdempotencyConfig,
     MetricsConfig,
     Mode,
-    RiskConfig,
     RuntimeConfig,
     StrategyConfig,
     SupervisionConfig,
@@ -53,7 +53,7 @@ def parse(
         feed=feed,
         venue=_venue(root.table("venue"), feed.symbols),
         strategies=_strategies(root, feed, base, check_params),
-        risk=_risk(root.table("risk")),
+        risk=read_risk(root.table("risk"), feed.symbols),
         idempotency=_idempotency(root.table("idempotency")),
         metrics=_metrics(root.table("metrics")),
         supervision=_supervision(root.table("supervision")),
@@ -193,20 +193,6 @@ def _traded_symbol(reader: TableReader, feed: FeedConfig) -> Symbol:
     if feed.symbols and symbol not in feed.symbols:
         reader.expected("symbol", f"one of the feed's: {', '.join(feed.symbols)}")
     return symbol
-
-
-def _risk(reader: TableReader) -> RiskConfig:
-    limited = reader.has("max_position_notional")
-    position = reader.money("max_position_notional", "1000") if limited else None
-    risk = RiskConfig(
-        max_order_notional=reader.money("max_order_notional", "1000"),
-        max_position_notional=position,
-        max_orders_per_minute=reader.integer("max_orders_per_minute", 60, least=1),
-        max_decision_age_ms=reader.integer("max_decision_age_ms", 5_000, least=1),
-    )
-    reader.raw("max_position_notional")
-    reader.finish()
-    return risk
 
 
 def _idempotency(reader: TableReader) -> IdempotencyConfig:

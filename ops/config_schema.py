@@ -106,13 +106,22 @@ class StrategyConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RiskConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """`[risk]`. Notionals are in quote currency."""
+    """`[risk]`. Money is in quote currency; None or empty is no limit."""
 
     max_order_notional: Decimal
     max_position_notional: Decimal | None
+    max_open_orders: int
+    max_open_orders_per_symbol: int
     max_orders_per_minute: int
     """Per symbol."""
     max_decision_age_ms: int
+    price_collar_bps: Decimal
+    max_daily_loss: dict[str, Decimal]
+    """By quote currency."""
+    max_drawdown: dict[str, Decimal]
+    """By quote currency."""
+    max_market_age_ms: int
+    cooldown_ms: int
 
 
 class IdempotencyConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,6 @@ from actors.strategy import Kept, StrategyActor
 from actors.supervisor import Supervisor
 from decisions.market_feed import FlowControl
 from decisions.metrics import MetricsFold
-from decisions.risk import RiskLimits
 from decisions.strategy import new_memory
 from decisions.supervisor import (
     AutoShutdown,
@@ -35,6 +34,7 @@ from exchanges.source import MarketSource
 from messages.ids import NS_PER_MS, AccountId, ActorPath, StrategyId, Symbol
 from messages.values import Instrument
 from ops.config import Config, StrategyConfig
+from ops.config_risk import risk_limits
 from ops.run_dir import RunDir
 from ops.sources import open_source, paper_settings
 from persistence.ledger import Ledger, SqliteLedger
@@ -157,11 +157,7 @@ def _execution(
         arguments={
             "open_ledger": _ledger_opener(config, run_dir),
             "gateway": gateway,
-            "limits": RiskLimits(
-                max_order_notional=risk.max_order_notional,
-                max_position_notional=risk.max_position_notional,
-                max_orders_per_minute=risk.max_orders_per_minute,
-            ),
+            "limits": risk_limits(risk, replayed=replayed),
             "max_decision_age_ns": None if replayed else risk.max_decision_age_ms * NS_PER_MS,
             "kept": ExecutorKept(),
             "metrics": metrics,

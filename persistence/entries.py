@@ -79,6 +79,9 @@ class Step(msgspec.Struct, frozen=True):
     fills: tuple[Fill, ...] = ()
 
 
+NO_NOTES: Mapping[str, str] = {}
+
+
 def fingerprint(intent: OrderIntent) -> str:
     """Hash what makes the order what it is: equal money hashes equally (1.0 and 1.00).
 

@@ -14,11 +14,20 @@ from typing import Protocol
 
 from messages.errors import LedgerConflict
 from messages.ids import OrderKey, StrategyId, Symbol
+from messages.orders import Fill
 from messages.values import OrderState
 from persistence import statements as sql
 from persistence.book import Book, StrategySymbol
 from persistence.database import connection_of, ledger_errors, open_ledger_database
-from persistence.entries import Claim, LedgerEntry, Step, claimed_entry, conflict, fingerprint
+from persistence.entries import (
+    NO_NOTES,
+    Claim,
+    LedgerEntry,
+    Step,
+    claimed_entry,
+    conflict,
+    fingerprint,
+)
 from persistence.reading import read_events, read_fills, read_orders
 from persistence.transitions import Event, Folded, fold
 
@@ -36,6 +45,7 @@ __all__ = [
 ]
 
 _HALT = "halt"
+_NOTE = "note:"
 
 Write = tuple[str, sql.Row]
 """A constant statement and its parameters."""
@@ -48,13 +58,18 @@ class Ledger(Protocol):
         """Give the orders that are known; a key that is missing was never claimed."""
 
     def write(
-        self, steps: Sequence[Step], claims: Sequence[Claim], now_ns: int
+        self,
+        steps: Sequence[Step],
+        claims: Sequence[Claim],
+        now_ns: int,
+        notes: Mapping[str, str] = NO_NOTES,
     ) -> list[LedgerEntry]:
         """Make steps and new decisions durable, all or none, with one flush to disk.
 
         A claim becomes CLAIMED, or REFUSED or SENT where it says so. A report that is stale
         or says nothing new leaves its order as it is; executions it brings are kept, each
-        trade id once. An order may not be claimed and take a step in one call.
+        trade id once. An order may not be claimed and take a step in one call. `notes` replace
+        what stood under their names.
 
         Returns:
             For each step, its order as it is after it.
@@ -70,6 +85,12 @@ class Ledger(Protocol):
 
     def record(self, steps: Sequence[Step]) -> list[LedgerEntry]:
         """Write steps only. See `write`."""
+
+    def note(self, name: str) -> str | None:
+        """Give what was last noted under a name. Asks the disk each time."""
+
+    def fills_of(self, key: OrderKey) -> list[Fill]:
+        """Give the executions of one order that are known."""
 
     def open_entries(self) -> list[LedgerEntry]:
         """Give the orders that are not final, by key."""
@@ -141,25 +162,39 @@ class SqliteLedger:
         return self.write(steps, (), 0)
 
     def write(
-        self, steps: Sequence[Step], claims: Sequence[Claim], now_ns: int
+        self,
+        steps: Sequence[Step],
+        claims: Sequence[Claim],
+        now_ns: int,
+        notes: Mapping[str, str] = NO_NOTES,
     ) -> list[LedgerEntry]:
         """See `Ledger.write`. One transaction, one flush; none if nothing changes."""
         known = self.lookup([step.order_key for step in steps]) if steps else {}
         folded = fold(known, steps)
         entries = [claimed_entry(claim, now_ns) for claim in claims]
-        if not (entries or folded.taken):
+        if not (entries or folded.taken or notes):
             return folded.after
         filled = self._book.filled_after(folded.taken)
         # Before the commit, for one that fails may all the same have reached the disk.
         self._newest = max([self._newest, *(entry.order_key for entry in entries)])
         try:
-            self._commit(_writes(folded, filled, entries))
+            set_notes = [(sql.SET_FLAG, (_NOTE + name, text)) for name, text in notes.items()]
+            self._commit([*_writes(folded, filled, entries), *set_notes])
         except LedgerConflict as error:
             stored = self.lookup([entry.order_key for entry in entries])
             raise (conflict(claims, stored) or error) from error.__cause__
         self._book.update(known, folded.changed, filled)
         self._book.claim(entries)
         return folded.after
+
+    def note(self, name: str) -> str | None:
+        """See `Ledger.note`."""
+        rows = self._rows(sql.SELECT_FLAG, (_NOTE + name,))
+        return str(rows[0][0]) if rows else None
+
+    def fills_of(self, key: OrderKey) -> list[Fill]:
+        """See `Ledger.fills_of`."""
+        return sql.fills_in(self._rows(sql.SELECT_FILLS, (key,)))
 
     def open_entries(self) -> list[LedgerEntry]:
         """See `Ledger.open_entries`."""

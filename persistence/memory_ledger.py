@@ -1,7 +1,7 @@
 """A ledger that forgets: for tests and simulation. It promises nothing about a crash."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from messages.errors import LedgerUnavailable
@@ -10,7 +10,7 @@ from messages.order_states import FINAL_STATES
 from messages.orders import Fill
 from messages.values import OrderState
 from persistence.book import Book
-from persistence.entries import Claim, LedgerEntry, Step, claimed_entry, conflict
+from persistence.entries import NO_NOTES, Claim, LedgerEntry, Step, claimed_entry, conflict
 from persistence.transitions import Event, claim_events, fold
 
 
@@ -23,6 +23,7 @@ class MemoryLedger:
         self._entries: dict[OrderKey, LedgerEntry] = {}
         self._book = Book()
         self._halt: str | None = None
+        self._notes: dict[str, str] = {}
         self._closed = False
 
     def lookup(self, keys: Sequence[OrderKey]) -> dict[OrderKey, LedgerEntry]:
@@ -39,7 +40,11 @@ class MemoryLedger:
         return self.write(steps, (), 0)
 
     def write(
-        self, steps: Sequence[Step], claims: Sequence[Claim], now_ns: int
+        self,
+        steps: Sequence[Step],
+        claims: Sequence[Claim],
+        now_ns: int,
+        notes: Mapping[str, str] = NO_NOTES,
     ) -> list[LedgerEntry]:
         """See `Ledger.write`."""
         known = self.lookup([step.order_key for step in steps])
@@ -57,8 +62,18 @@ class MemoryLedger:
             for fill in taken.fills:
                 key = taken.after.order_key
                 self.fills.setdefault((taken.after.symbol, fill.trade_id), (key, fill))
+        self._notes |= notes
         self._book.update(known, folded.changed, filled)
         return folded.after
+
+    def note(self, name: str) -> str | None:
+        """See `Ledger.note`."""
+        self._check_open()
+        return self._notes.get(name)
+
+    def fills_of(self, key: OrderKey) -> list[Fill]:
+        """See `Ledger.fills_of`."""
+        return [fill for owner, fill in self.fills.values() if owner == key]
 
     def open_entries(self) -> list[LedgerEntry]:
         """See `Ledger.open_entries`."""

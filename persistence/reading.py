@@ -17,6 +17,7 @@ from persistence.statements import (
     SELECT_FILLS,
     Row,
     entry_of,
+    fills_in,
     key_floor,
 )
 from persistence.transitions import Event
@@ -58,10 +59,7 @@ def read_fills(path: Path, key: OrderKey) -> list[Fill]:
     Raises:
         LedgerUnavailable: there is no ledger of this version at `path`.
     """
-    rows = _all(path, SELECT_FILLS, key)
-    return msgspec.convert(
-        [dict(zip(Fill.__struct_fields__, row, strict=True)) for row in rows], list[Fill]
-    )
+    return fills_in(_all(path, SELECT_FILLS, key))
 
 
 def _steps_in(event: Event) -> tuple[Event, ...]:

@@ -5,6 +5,8 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+import msgspec
+
 from messages.ids import NS_PER_MS, OrderKey
 from messages.order_states import OPEN_STATES
 from messages.orders import Fill
@@ -156,6 +158,12 @@ def _fill(fill: Fill) -> Row:
         fill.liquidity.value,
         fill.ts_event_ns,
     )
+
+
+def fills_in(rows: Iterable[Row]) -> list[Fill]:
+    """Read what `SELECT_FILLS` gives."""
+    named = [dict(zip(Fill.__struct_fields__, row, strict=True)) for row in rows]
+    return msgspec.convert(named, list[Fill])
 
 
 def chunks(keys: Sequence[OrderKey]) -> Iterator[Sequence[OrderKey]]:

@@ -6,51 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decisions.risk import RiskLimits, RiskState, accept, refusal, release
-from messages.ids import NS_PER_S, AccountId, OrderKey, StrategyId, Symbol, TimestampNs
-from messages.orders import OrderIntent
-from messages.values import OrderType, Side, TimeInForce
-
-BTC = Symbol("BTC/USDT")
-FREE = RiskLimits()
-
-
-def intent(
-    quantity: str = "1",
-    side: Side = Side.BUY,
-    price: str = "100",
-    limit_price: str | None = None,
-    second: int = 0,
-) -> OrderIntent:
-    return OrderIntent(
-        order_key=OrderKey("k"),
-        account=AccountId("main"),
-        strategy_id=StrategyId("one"),
-        symbol=BTC,
-        side=side,
-        order_type=OrderType.MARKET if limit_price is None else OrderType.LIMIT,
-        time_in_force=TimeInForce.GTC,
-        quantity=Decimal(quantity),
-        limit_price=None if limit_price is None else Decimal(limit_price),
-        reference_price=Decimal(price),
-        decided_at_ns=TimestampNs(second * NS_PER_S),
-        ts_created_ns=TimestampNs(0),
-        reason="",
-    )
-
-
-def code(
-    order: OrderIntent,
-    limits: RiskLimits = FREE,
-    state: RiskState | None = None,
-    mark: str | None = None,
-) -> str | None:
-    mark_price = None if mark is None else Decimal(mark)
-    against = refusal(order, limits, state or RiskState(), mark_price)
-    return None if against is None else against.code
-
-
-def holding(quantity: str) -> RiskState:
-    return RiskState(exposure={BTC: Decimal(quantity)})
+from messages.values import OrderType, Side
+from tests.decisions.risk_orders import BTC, FREE, code, holding, intent
 
 
 def test_without_limits_a_sane_order_is_let_through() -> None:
@@ -122,6 +79,20 @@ def test_turning_a_position_into_one_just_as_large_is_not_bringing_it_down() -> 
     limits = RiskLimits(max_position_notional=Decimal(1000))
 
     assert code(intent("100", Side.SELL), limits, holding("50")) == "max_position_notional"
+
+
+def test_the_part_that_turns_a_position_around_is_new_risk() -> None:
+    state = RiskState(exposure={BTC: Decimal(10)}, unsettled={BTC})
+
+    assert code(intent("10", Side.SELL), FREE, state) is None
+    assert code(intent("11", Side.SELL), FREE, state) == "unknown_outcome"
+
+
+def test_of_an_order_that_turns_around_only_the_new_part_is_valued() -> None:
+    limits = RiskLimits(max_order_notional=Decimal(1000))
+
+    assert code(intent("60", Side.SELL), limits, holding("50")) is None
+    assert code(intent("61", Side.SELL), limits, holding("50")) == "max_order_notional"
 
 
 def test_an_unknown_outcome_stops_new_risk_on_its_symbol_and_not_the_way_out() -> None:

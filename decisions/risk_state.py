@@ -1,0 +1,189 @@
+"""What the risk gate remembers, and how it is fed. One owner, one thread.
+
+Nothing here is kept for its own sake: every part can be rebuilt from what the ledger and the
+market already hold, by `rebuild` and `recall`.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+import msgspec
+
+from decisions.exact import EXACT, NOTHING, is_sane
+from decisions.risk_equity import (
+    EquityBook,
+    Mark,
+    SidedFill,
+    rebuild_equity,
+    record_fill,
+    record_mark,
+)
+from messages.ids import NS_PER_S, OrderKey, Symbol, TimestampNs
+from messages.orders import Fill, OrderIntent
+from messages.values import Side
+
+MINUTE_NS = 60 * NS_PER_S
+
+
+class OpenOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that may still fill, its outcome unknown or not."""
+
+    symbol: Symbol
+    side: Side
+    unfilled: Decimal
+    """Base currency, unsigned."""
+
+
+class RiskState(msgspec.Struct, kw_only=True):
+    """What was let through so far. Rebuilt from the ledger when the executor starts."""
+
+    exposure: dict[Symbol, Decimal] = msgspec.field(default_factory=dict)
+    """Base currency, signed: filled quantity and what is still open, as if it filled."""
+    decided: dict[Symbol, deque[TimestampNs]] = msgspec.field(default_factory=dict)
+    """When the orders of the last minute were decided, oldest first."""
+    unsettled: set[Symbol] = msgspec.field(default_factory=set)
+    """Symbols with an order whose outcome is unknown: no new risk on them."""
+    open_orders: dict[OrderKey, OpenOrder] | None = None
+    """None: nobody says when orders end (`follow_order`). Then positions are judged as if all
+    orders filled, and a limit on open orders, if there is one, refuses all new risk."""
+    risk_added_at: dict[Symbol, TimestampNs] = msgspec.field(default_factory=dict)
+    """When the newest order that added risk was decided."""
+    market_at: dict[Symbol, TimestampNs] = msgspec.field(default_factory=dict)
+    """When the last event that was seen of a symbol happened."""
+    now_ns: TimestampNs | None = None
+    """The executor's clock, which it sets before it asks. None: each decision's own moment,
+    as in a replay, where the market's clock waits."""
+    equity: EquityBook = msgspec.field(default_factory=EquityBook)
+
+
+def accept(intent: OrderIntent, state: RiskState) -> None:
+    """Count an order that is claimed.
+
+    That is its exposure, its place in the last minute, its being open, and, if it adds risk,
+    its moment.
+    """
+    symbol = intent.symbol
+    if added_quantity(intent, state):
+        latest = state.risk_added_at.get(symbol, intent.decided_at_ns)
+        state.risk_added_at[symbol] = max(latest, intent.decided_at_ns)
+    _expose(symbol, intent.side.sign * intent.quantity, state)
+    recent = state.decided.setdefault(symbol, deque())
+    recent.append(intent.decided_at_ns)
+    while recent[0] <= intent.decided_at_ns - MINUTE_NS:
+        recent.popleft()
+    if state.open_orders is not None:
+        state.open_orders[intent.order_key] = OpenOrder(
+            symbol=symbol, side=intent.side, unfilled=intent.quantity
+        )
+
+
+def release(symbol: Symbol, side: Side, unfilled: Decimal, state: RiskState) -> None:
+    """Give back what an order that ended will never fill (it stays in the last minute)."""
+    _expose(symbol, -side.sign * unfilled, state)
+
+
+def follow_order(
+    order_key: OrderKey, symbol: Symbol, side: Side, unfilled: Decimal, state: RiskState
+) -> None:
+    """Say what of an order may still fill: 0 once it is filled or ended. Safe to repeat.
+
+    Call it at every step of an order, after `release` where that is due. Without effect while
+    `open_orders` is None.
+    """
+    if state.open_orders is None:
+        return
+    if unfilled:
+        state.open_orders[order_key] = OpenOrder(symbol=symbol, side=side, unfilled=unfilled)
+    else:
+        state.open_orders.pop(order_key, None)
+
+
+def saw_fill(symbol: Symbol, side: Side, fill: Fill, state: RiskState) -> None:
+    """Count an execution's profit. Each trade id once; the exposure has counted it already."""
+    record_fill(symbol, side, fill, state.equity)
+
+
+def saw_market(symbol: Symbol, price: Decimal, ts_event_ns: TimestampNs, state: RiskState) -> None:
+    """Take the price of the newest event: the market's age, and what is held at that price.
+
+    What is not shown here is not known: a fall between two shown prices reaches no limit. A
+    senseless price is passed over, and does not make a market fresh.
+    """
+    if is_sane(price):
+        state.market_at[symbol] = ts_event_ns
+        record_mark(symbol, price, ts_event_ns, state.equity)
+
+
+def added_quantity(intent: OrderIntent, state: RiskState) -> Decimal:
+    """Give the part of an order that adds risk; 0 for an exit.
+
+    That is what is left of it once |exposure| is down to 0: all of an order that enlarges the
+    position, the excess of one that turns it around.
+    """
+    exposure = state.exposure.get(intent.symbol, NOTHING)
+    against = max(-intent.side.sign * exposure, NOTHING)
+    return max(EXACT.subtract(intent.quantity, against), NOTHING)
+
+
+def filled(symbol: Symbol, state: RiskState) -> Decimal:
+    """Give what is surely held, signed: the exposure less all that is open, as far as known."""
+    held = state.exposure.get(symbol, NOTHING)
+    for order in (state.open_orders or {}).values():
+        if order.symbol == symbol:
+            held = EXACT.fma(order.unfilled, Decimal(-order.side.sign), held)
+    return held
+
+
+def reach(intent: OrderIntent, state: RiskState) -> Decimal:
+    """Give the largest position on an order's side that it could lead to; negative: none.
+
+    Every open order on its side fills; those against it, where they are known, never do.
+    """
+    sign = intent.side.sign
+    exposure = state.exposure.get(intent.symbol, NOTHING)
+    after = EXACT.fma(exposure, Decimal(sign), intent.quantity)
+    for order in (state.open_orders or {}).values():
+        if order.symbol == intent.symbol and order.side is not intent.side:
+            after = EXACT.add(after, order.unfilled)
+    return after
+
+
+def recall(symbol: Symbol, decided_at_ns: Iterable[int], before_ns: int, state: RiskState) -> None:
+    """Restore the order rate and the cooldown of a symbol from the ledger.
+
+    `decided_at_ns` are the decisions that were not refused, as far back as a minute and as the
+    cooldown reach; those from `before_ns` on are left out. An exit among them counts for the
+    cooldown too: which ones were exits is no longer known.
+    """
+    earlier = [TimestampNs(at) for at in sorted(decided_at_ns) if at < before_ns]
+    state.decided[symbol] = deque(at for at in earlier if at > before_ns - MINUTE_NS)
+    if earlier:
+        state.risk_added_at[symbol] = earlier[-1]
+
+
+def rebuild(
+    fills: Mapping[Symbol, Iterable[SidedFill]],
+    open_orders: Mapping[OrderKey, OpenOrder],
+    *,
+    marks: Mapping[Symbol, Iterable[Mark]] | None = None,
+    resumed_at_ns: TimestampNs | None = None,
+) -> RiskState:
+    """Give the state that living through all this would have left: exposure, open orders, equity.
+
+    For the order of `fills` and `marks`, and for what marks are good for, see
+    `rebuild_equity`; `recall` adds the order rate and the cooldown.
+    """
+    known = {symbol: tuple(sided) for symbol, sided in fills.items()}
+    state = RiskState(open_orders=dict(open_orders))
+    state.equity = rebuild_equity(known, marks, resumed_at_ns)
+    for symbol, sided in known.items():
+        for side, fill in sided:
+            _expose(symbol, side.sign * fill.quantity, state)
+    for order in open_orders.values():
+        _expose(order.symbol, order.side.sign * order.unfilled, state)
+    return state
+
+
+def _expose(symbol: Symbol, change: Decimal, state: RiskState) -> None:
+    state.exposure[symbol] = EXACT.add(state.exposure.get(symbol, NOTHING), change)

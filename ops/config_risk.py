@@ -1,0 +1,90 @@
+"""The `[risk]` of a configuration, and the limits that it makes."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from decisions.risk_equity import quote_of
+from decisions.risk_limits import RiskLimits
+from messages.ids import Symbol
+from ops.config_reader import TableReader
+from ops.config_schema import RiskConfig
+
+
+def read_risk(reader: TableReader, symbols: tuple[Symbol, ...]) -> RiskConfig:
+    """Give the limits; what is wrong with them is noted with the reader."""
+    quotes = tuple(dict.fromkeys(quote_of(symbol) for symbol in symbols))
+    risk = RiskConfig(
+        max_order_notional=reader.money("max_order_notional", "1000"),
+        max_position_notional=_optional_money(reader, "max_position_notional", "1000"),
+        max_open_orders=reader.integer("max_open_orders", 20, least=1),
+        max_open_orders_per_symbol=reader.integer("max_open_orders_per_symbol", 10, least=1),
+        max_orders_per_minute=reader.integer("max_orders_per_minute", 60, least=1),
+        max_decision_age_ms=reader.integer("max_decision_age_ms", 5_000, least=1),
+        price_collar_bps=_above_nothing(reader, "price_collar_bps", "500"),
+        max_daily_loss=_loss(reader, "max_daily_loss", quotes),
+        max_drawdown=_loss(reader, "max_drawdown", quotes),
+        max_market_age_ms=reader.integer("max_market_age_ms", 60_000, least=1),
+        cooldown_ms=reader.integer("cooldown_ms", 0, least=0),
+    )
+    reader.finish()
+    return risk
+
+
+def risk_limits(risk: RiskConfig, *, replayed: bool) -> RiskLimits:
+    """Give what the gate holds orders to.
+
+    `replayed`: the market's clock waits, so a market has no age, and an order is open for as
+    long as the machine takes: neither is a limit then, or the same recording would not give the
+    same orders twice.
+    """
+    return RiskLimits(
+        max_order_notional=risk.max_order_notional,
+        max_position_notional=risk.max_position_notional,
+        max_open_orders=None if replayed else risk.max_open_orders,
+        max_open_orders_per_symbol=None if replayed else risk.max_open_orders_per_symbol,
+        max_orders_per_minute=risk.max_orders_per_minute,
+        price_collar_bps=risk.price_collar_bps,
+        max_daily_loss=risk.max_daily_loss,
+        max_drawdown=risk.max_drawdown,
+        max_market_age_ms=None if replayed else risk.max_market_age_ms,
+        cooldown_ms=risk.cooldown_ms,
+    )
+
+
+def _optional_money(reader: TableReader, key: str, example: str) -> Decimal | None:
+    limited = reader.has(key)
+    reader.raw(key)
+    return reader.money(key, example) if limited else None
+
+
+def _above_nothing(reader: TableReader, key: str, example: str) -> Decimal:
+    value = reader.money(key, example)
+    if not value:
+        reader.expected(key, f'a quoted decimal above 0, such as "{example}"')
+    return value
+
+
+def _loss(reader: TableReader, key: str, quotes: tuple[str, ...]) -> dict[str, Decimal]:
+    """One amount where there is one quote currency, else an amount for each of them."""
+    value = reader.raw(key)
+    if value is None or not quotes:
+        return {}
+    if isinstance(value, Mapping):
+        return _loss_of_each(reader, key, quotes)
+    if len(quotes) == 1:
+        return {quotes[0]: _above_nothing(reader, key, "100")}
+    example = ", ".join(f'{quote} = "100"' for quote in quotes)
+    reader.expected(key, f"an amount for each quote currency, such as {{ {example} }}")
+    return {}
+
+
+def _loss_of_each(reader: TableReader, key: str, quotes: tuple[str, ...]) -> dict[str, Decimal]:
+    table = reader.table(key)
+    if any(not table.has(quote) for quote in quotes):
+        reader.expected(key, f"an amount for each of {', '.join(quotes)}")
+    losses = {
+        quote: _above_nothing(table, quote, "100") if table.has(quote) else table.raw(quote)
+        for quote in quotes
+    }
+    table.finish()
+    return losses

@@ -1,0 +1,389 @@
+"""Equity per quote currency, the loss limits on it, and that it can be found again."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decisions.portfolio import Portfolio
+from decisions.risk import RiskLimits
+from decisions.risk_equity import (
+    DAY_NS,
+    EquityBook,
+    QuoteEquity,
+    forgive_drawdown,
+    quote_of,
+    rebuild_equity,
+    record_fill,
+    record_mark,
+    stops,
+)
+from messages.ids import Symbol, TimestampNs
+from messages.values import Side
+from tests.decisions.risk_orders import BTC, BUY, CROSS, DAY_S, ETH, SELL, at, fill
+
+LIMITS = RiskLimits(max_daily_loss={"USDT": Decimal(50)}, max_drawdown={"USDT": Decimal(80)})
+
+
+def bought(price: str = "1000", second: float = 0) -> EquityBook:
+    book = EquityBook()
+    record_fill(BTC, BUY, fill("1", price, second), book)
+    return book
+
+
+def marked(book: EquityBook, *marks: tuple[float, int], symbol: Symbol = BTC) -> EquityBook:
+    for second, price in marks:
+        record_mark(symbol, Decimal(price), at(second), book)
+    return book
+
+
+def codes(book: EquityBook, second: float, limits: RiskLimits = LIMITS) -> list[str]:
+    return [stop.code for stop in stops(limits, book, "USDT", at(second))]
+
+
+def usdt(book: EquityBook) -> QuoteEquity:
+    return book.quotes["USDT"]
+
+
+# ---------------------------------------------------------------- what equity is
+
+
+def test_a_round_trip_brings_the_difference_less_both_fees() -> None:
+    book = EquityBook()
+
+    record_fill(BTC, BUY, fill("2", "100", fee="1"), book)
+    record_fill(BTC, SELL, fill("2", "110", fee="1"), book)
+
+    assert usdt(book).equity == 18
+
+
+def test_a_fee_in_the_base_currency_takes_units() -> None:
+    book = EquityBook()
+
+    record_fill(BTC, BUY, fill("1", "100", fee="0.01", currency="BTC"), book)
+    marked(book, (1, 200))
+
+    assert usdt(book).equity == Decimal("0.99") * 200 - 100
+
+
+def test_a_fee_in_a_third_currency_is_in_no_loss() -> None:
+    book = EquityBook()
+
+    record_fill(BTC, BUY, fill("1", "100", fee="5", currency="BNB"), book)
+
+    assert usdt(book).equity == 0
+
+
+def test_currencies_are_never_added_to_each_other() -> None:
+    book = EquityBook()
+    record_fill(ETH, BUY, fill("1", "100"), book)
+    record_fill(CROSS, BUY, fill("1", "0.05", currency="BTC"), book)
+
+    marked(book, (1, 90), symbol=ETH)
+    record_mark(CROSS, Decimal("0.06"), at(1), book)
+
+    assert {q: one.equity for q, one in book.quotes.items()} == {
+        "USDT": Decimal(-10),
+        "BTC": Decimal("0.01"),
+    }
+
+
+def test_a_swap_s_profit_is_in_its_quote_currency() -> None:
+    assert quote_of(Symbol("BTC/USDT:USDT")) == "USDT"
+
+
+def test_before_a_mark_a_position_is_valued_at_its_last_fill() -> None:
+    book = bought("100")
+
+    record_fill(BTC, BUY, fill("1", "90", 1), book)
+
+    assert usdt(book).equity == -10
+
+
+# ---------------------------------------------------------------- the day
+
+
+def test_a_day_s_loss_is_counted_from_the_equity_at_midnight() -> None:
+    book = marked(bought(), (10, 1100), (DAY_S + 1, 1060))
+
+    assert codes(book, DAY_S + 2) == []
+    marked(book, (DAY_S + 3, 1050))
+    assert codes(book, DAY_S + 4) == ["max_daily_loss"]
+
+
+def test_a_daily_loss_once_reached_stays_reached_when_the_market_comes_back() -> None:
+    book = marked(bought(), (1, 950), (2, 1500))
+
+    assert codes(book, 3) == ["max_daily_loss"]
+
+
+def test_a_daily_loss_ends_with_the_utc_day_though_nothing_happens() -> None:
+    book = marked(bought(), (1, 950))
+    (stop,) = stops(LIMITS, book, "USDT", at(2))
+
+    assert stop.until_ns == DAY_NS
+    assert codes(book, DAY_S - 1) == ["max_daily_loss"]
+    assert codes(book, DAY_S) == []
+
+
+def test_a_person_s_resume_does_not_end_the_day() -> None:
+    book = marked(bought(), (1, 950))
+
+    forgive_drawdown(book)
+
+    assert codes(book, 2) == ["max_daily_loss"]
+
+
+def test_what_is_reported_after_midnight_counts_for_the_new_day() -> None:
+    book = marked(bought(), (DAY_S + 1, 1000))
+
+    record_fill(BTC, SELL, fill("1", "940", DAY_S - 1), book)
+
+    assert usdt(book).day == 1
+    assert codes(book, DAY_S + 2) == ["max_daily_loss"]
+
+
+def test_a_clock_that_jumps_back_a_day_lifts_nothing() -> None:
+    book = marked(bought(), (DAY_S + 1, 950))
+
+    assert codes(book, 10) == ["max_daily_loss"]
+
+
+# ---------------------------------------------------------------- the drawdown
+
+
+def test_a_drawdown_is_from_the_peak_of_equity_over_days() -> None:
+    book = marked(bought(), (1, 1100), (DAY_S + 1, 1055), (2 * DAY_S + 1, 1021))
+
+    assert codes(book, 2 * DAY_S + 2) == []
+    marked(book, (2 * DAY_S + 3, 1020))
+    assert codes(book, 2 * DAY_S + 4) == ["max_drawdown"]
+
+
+def test_a_drawdown_lasts_until_a_person_resumes() -> None:
+    book = marked(bought(), (1, 900), (2, 2000), (3, 1950))
+    stop = stops(LIMITS, book, "USDT", at(30 * DAY_S))[0]
+
+    assert (stop.code, stop.until_ns) == ("max_drawdown", None)
+
+    forgive_drawdown(book)
+    assert codes(book, 30 * DAY_S) == []
+    marked(book, (30 * DAY_S, 1871))
+    assert "max_drawdown" not in codes(book, 30 * DAY_S)
+    marked(book, (30 * DAY_S, 1870))
+    assert "max_drawdown" in codes(book, 30 * DAY_S)
+
+
+def test_of_two_limits_the_longer_lasting_is_said_first() -> None:
+    assert codes(marked(bought(), (1, 900)), 2) == ["max_drawdown", "max_daily_loss"]
+
+
+# ---------------------------------------------------------------- numbers that are none
+
+
+@pytest.mark.parametrize("price", ["NaN", "sNaN", "Infinity", "-5", "0"])
+def test_a_senseless_mark_neither_hides_a_loss_nor_makes_one(price: str) -> None:
+    book = marked(bought(), (1, 990))
+
+    record_mark(BTC, Decimal(price), at(2), book)
+
+    assert usdt(book).equity == -10
+    assert codes(marked(book, (3, 900)), 4) == ["max_drawdown", "max_daily_loss"]
+
+
+@pytest.mark.parametrize(
+    "broken", [fill("NaN", "100"), fill("1", "sNaN"), fill("1", "100", fee="Infinity")]
+)
+def test_a_fill_that_makes_no_sense_stops_new_risk_for_good(broken: Any) -> None:
+    book = bought()
+
+    record_fill(BTC, BUY, broken, book)
+    marked(book, (1, 5000))
+
+    found = stops(LIMITS, book, "USDT", at(9 * DAY_S))
+    assert [(stop.code, stop.until_ns) for stop in found] == [
+        ("max_drawdown", None),
+        ("max_daily_loss", None),
+    ]
+    assert found[0].text.startswith("the equity is not known, since fill t of BTC/USDT")
+
+
+def test_without_a_limit_nothing_stops() -> None:
+    assert codes(marked(bought(), (1, 1)), 2, RiskLimits()) == []
+
+
+# ---------------------------------------------------------------- found again
+
+Event = tuple[int, str, Symbol, Any]
+MOMENTS = st.integers(0, 3 * DAY_S)
+SYMBOLS = st.sampled_from([BTC, ETH, CROSS])
+PRICES = st.decimals("1", "200", places=2)
+FILLS = st.builds(
+    lambda side, quantity, price, fee, currency: (side, quantity, price, fee, currency),
+    st.sampled_from(Side),
+    st.decimals("0.001", "9", places=3),
+    PRICES,
+    st.decimals("-1", "1", places=2),
+    st.sampled_from(["USDT", "BTC", "ETH", "BNB"]),
+)
+HISTORIES = st.lists(
+    st.tuples(MOMENTS, st.just("fill"), SYMBOLS, FILLS)
+    | st.tuples(MOMENTS, st.just("mark"), SYMBOLS, PRICES),
+    max_size=30,
+    unique_by=lambda event: event[0],
+)
+
+
+def show(event: Event, book: EquityBook) -> None:
+    second, kind, symbol, what = event
+    if kind == "mark":
+        record_mark(symbol, what, at(second), book)
+    else:
+        side, quantity, price, fee, currency = what
+        record_fill(symbol, side, fill(quantity, price, second, fee, currency), book)
+
+
+def rebuilt(history: Sequence[Event], resumed_at: int | None = None) -> EquityBook:
+    fills: dict[Symbol, list[Any]] = {}
+    marks: dict[Symbol, list[Any]] = {}
+    for second, kind, symbol, what in sorted(history):
+        if kind == "mark":
+            marks.setdefault(symbol, []).append((at(second), what))
+        else:
+            side, quantity, price, fee, currency = what
+            execution = fill(quantity, price, second, fee, currency)
+            fills.setdefault(symbol, []).append((side, execution))
+    return rebuild_equity(fills, marks, None if resumed_at is None else at(resumed_at))
+
+
+@pytest.mark.slow
+@given(history=HISTORIES, resumes=st.lists(MOMENTS, max_size=3))
+def test_a_rebuilt_book_is_the_one_that_lived_through_it(
+    history: list[Event], resumes: list[int]
+) -> None:
+    book = EquityBook()
+    timeline = [(e[0], 0, e) for e in history] + [(second, 1, None) for second in resumes]
+    for _, _, event in sorted(timeline, key=lambda entry: entry[:2]):
+        if event is None:
+            forgive_drawdown(book)
+        else:
+            show(event, book)
+
+    assert rebuilt(history, max(resumes, default=None)) == book
+
+
+@pytest.mark.slow
+@given(history=HISTORIES, cut=st.integers(0, 30))
+def test_a_book_that_was_written_down_and_read_back_goes_on_as_if_nothing_had_been(
+    history: list[Event], cut: int
+) -> None:
+    history.sort()
+    book = EquityBook()
+    for event in history[:cut]:
+        show(event, book)
+    book = msgspec.json.decode(msgspec.json.encode(book), type=EquityBook)
+    for event in history[cut:]:
+        show(event, book)
+
+    assert book == rebuilt(history)
+
+
+@pytest.mark.slow
+@given(history=HISTORIES, chance=st.randoms(use_true_random=False))
+def test_fills_in_any_order_give_the_same_equity(history: list[Event], chance: Any) -> None:
+    fills = [event for event in history if event[1] == "fill"]
+    last = [(4 * DAY_S, "mark", symbol, Decimal(77)) for symbol in (BTC, ETH, CROSS)]
+    shuffled = list(fills)
+    chance.shuffle(shuffled)
+    books = [EquityBook(), EquityBook()]
+    for book, order in zip(books, (fills, shuffled), strict=True):
+        for event in [*order, *last]:
+            show(event, book)
+
+    equities = [{q: one.equity for q, one in book.quotes.items()} for book in books]
+    assert equities[0] == equities[1]
+
+
+def naive_path(history: Sequence[Event], quote: str) -> list[tuple[int, Fraction]]:
+    """Equity after each event, from all that came before it, in fractions."""
+    path = []
+    for end in range(1, len(history) + 1):
+        worth = Fraction(0)
+        for symbol in (s for s in (BTC, ETH, CROSS) if quote_of(s) == quote):
+            held, cash, price = Fraction(0), Fraction(0), Fraction(0)
+            marked_at = False
+            for _, kind, where, what in history[:end]:
+                if where != symbol:
+                    continue
+                if kind == "mark":
+                    price, marked_at = Fraction(what), True
+                    continue
+                side, quantity, paid, fee, currency = what
+                held += side.sign * Fraction(quantity)
+                cash -= side.sign * Fraction(quantity) * Fraction(paid)
+                held -= Fraction(fee) if currency == symbol.partition("/")[0] else 0
+                cash -= Fraction(fee) if currency == quote else 0
+                price = price if marked_at else Fraction(paid)
+            worth += cash + held * price
+        path.append((history[end - 1][0], worth))
+    return path
+
+
+@pytest.mark.slow
+@given(history=HISTORIES, quote=st.sampled_from(["USDT", "BTC"]))
+def test_the_losses_are_those_of_an_independent_computation(
+    history: list[Event], quote: str
+) -> None:
+    history.sort()
+    path = [(0, Fraction(0)), *naive_path(history, quote)]
+    equities = [equity for _, equity in path]
+    deepest = max(max(equities[: end + 1]) - equities[end] for end in range(len(path)))
+    today = path[-1][0] // DAY_S
+    opening = [equity for second, equity in path if second // DAY_S < today]
+    within = [equity for second, equity in path if second // DAY_S == today]
+    lost_today = max((opening or [Fraction(0)])[-1] - min(within), Fraction(0))
+
+    book = rebuilt(history)
+
+    one = book.quotes.get(quote, QuoteEquity())
+    assert Fraction(one.equity) == equities[-1]
+    assert Fraction(one.drawdown) == deepest
+    assert loss_on(book, quote, TimestampNs(today * DAY_NS)) == lost_today
+
+
+def loss_on(book: EquityBook, quote: str, now_ns: TimestampNs) -> Fraction:
+    """The loss that the daily limit sees: the largest limit that is reached."""
+    one = book.quotes.get(quote, QuoteEquity())
+    loss = one.day_loss if one.day == now_ns // DAY_NS else Decimal(0)
+    limits = RiskLimits(max_daily_loss={quote: loss})
+    above = RiskLimits(max_daily_loss={quote: loss + Decimal("1e-9")})
+    assert stops(limits, book, quote, now_ns)
+    assert not stops(above, book, quote, now_ns)
+    return Fraction(loss)
+
+
+@pytest.mark.slow
+@given(history=HISTORIES)
+def test_the_equity_is_the_portfolio_s(history: list[Event]) -> None:
+    history.sort()
+    portfolio = Portfolio()
+    for second, kind, symbol, what in history:
+        if kind == "mark":
+            portfolio.mark(symbol, what)
+        else:
+            side, quantity, price, fee, currency = what
+            portfolio.record(symbol, side, fill(quantity, price, second, fee, currency))
+    ends = [(4 * DAY_S, "mark", symbol, Decimal(77)) for symbol in (BTC, ETH, CROSS)]
+    for _, _, symbol, price in ends:
+        portfolio.mark(symbol, price)
+
+    book = rebuilt([*history, *ends])
+
+    for quote in portfolio.quotes():
+        ours, theirs = float(book.quotes[quote].equity), float(portfolio.equity(quote))
+        assert ours == pytest.approx(theirs, rel=1e-12, abs=1e-12)

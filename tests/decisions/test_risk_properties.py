@@ -1,0 +1,398 @@
+"""The gate as a whole, under any sequence of decisions, fills, ends, marks and unknowns.
+
+`Naive` keeps every order and every price for ever, and computes each answer from all of it,
+in fractions, without looking at the state under test.
+"""
+
+from collections.abc import Iterator
+from copy import deepcopy
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decisions.risk import RiskLimits, RiskState, accept, refusal, saw_fill, saw_market
+from decisions.risk_state import OpenOrder, rebuild, recall
+from messages.ids import OrderKey, Symbol
+from messages.orders import Fill, OrderIntent
+from messages.values import Side
+from tests.decisions.risk_orders import BTC, ETH, at, canceled, fill, filled_by, intent
+
+pytestmark = pytest.mark.slow
+
+SYMBOLS = (BTC, ETH)
+
+
+class Order(msgspec.Struct):
+    """One accepted order, as the naive computation keeps it."""
+
+    intent: OrderIntent
+    added: bool
+    fills: list[Fill] = msgspec.field(default_factory=list)
+    ended: bool = False
+    unknown: bool = False
+
+    @property
+    def filled(self) -> Fraction:
+        return sum((Fraction(f.quantity) for f in self.fills), Fraction(0))
+
+    @property
+    def signed_filled(self) -> Fraction:
+        return self.intent.side.sign * self.filled
+
+    @property
+    def unfilled(self) -> Fraction:
+        return Fraction(0) if self.is_done else Fraction(self.intent.quantity) - self.filled
+
+    @property
+    def is_done(self) -> bool:
+        return self.ended or self.filled == Fraction(self.intent.quantity)
+
+
+class Naive:
+    """All that happened, and the rules read literally."""
+
+    def __init__(self, limits: RiskLimits) -> None:
+        self.limits = limits
+        self.orders: list[Order] = []
+        self.marks: dict[Symbol, tuple[int, Decimal]] = {}
+        self.worths: list[tuple[int, Fraction]] = [(0, Fraction(0))]
+
+    def on(self, symbol: Symbol) -> list[Order]:
+        return [order for order in self.orders if order.intent.symbol == symbol]
+
+    def position(self, symbol: Symbol) -> Fraction:
+        return sum((order.signed_filled for order in self.on(symbol)), Fraction(0))
+
+    def waiting(self, symbol: Symbol, side: Side) -> Fraction:
+        return sum((o.unfilled for o in self.on(symbol) if o.intent.side is side), Fraction(0))
+
+    def exposure(self, symbol: Symbol) -> Fraction:
+        waiting = self.waiting(symbol, Side.BUY) - self.waiting(symbol, Side.SELL)
+        return self.position(symbol) + waiting
+
+    def most(self, symbol: Symbol) -> tuple[Fraction, Fraction]:
+        """The longest and the shortest position that the open orders could make."""
+        held = self.position(symbol)
+        return held + self.waiting(symbol, Side.BUY), self.waiting(symbol, Side.SELL) - held
+
+    def added(self, order: OrderIntent) -> Fraction:
+        before = self.exposure(order.symbol)
+        after = before + order.side.sign * Fraction(order.quantity)
+        if before * after >= 0:
+            return max(abs(after) - abs(before), Fraction(0))
+        return abs(after)
+
+    def worth(self) -> Fraction:
+        total = Fraction(0)
+        for symbol in SYMBOLS:
+            fills = [(o.intent.side.sign, f) for o in self.on(symbol) for f in o.fills]
+            price = self.priced(symbol)
+            for sign, f in fills:
+                total += sign * Fraction(f.quantity) * (price - Fraction(f.price)) - Fraction(f.fee)
+        return total
+
+    def priced(self, symbol: Symbol) -> Fraction:
+        return Fraction(self.marks[symbol][1]) if symbol in self.marks else Fraction(100)
+
+    def note_worth(self, second: int) -> None:
+        self.worths.append((second, self.worth()))
+
+    def reasons(self, order: OrderIntent, now: int) -> set[str]:
+        """Everything that speaks against an order."""
+        return set(self._against(order, now))
+
+    def _against(self, order: OrderIntent, now: int) -> Iterator[str]:
+        limits, symbol, sign = self.limits, order.symbol, order.side.sign
+        added = self.added(order)
+        mark = Fraction(self.marks[symbol][1]) if symbol in self.marks else None
+        last = mark or Fraction(order.reference_price)
+        price = Fraction(order.limit_price or order.reference_price)
+        collared = order.limit_price is not None or added > 0
+        if collared and abs(price / last - 1) * 10_000 > Fraction(limits.price_collar_bps or 0):
+            yield "price_collar_bps"
+        end = sign * self.position(symbol) + self.waiting(symbol, order.side)
+        end += Fraction(order.quantity)
+        too_large = end * (mark or price) > Fraction(limits.max_position_notional or 0)
+        if too_large and (added > 0 or sign * self.position(symbol) > 0):
+            yield "max_position_notional"
+        if added > 0:
+            yield from self._against_new_risk(order, now, added, max(price, mark or price))
+
+    def _against_new_risk(
+        self, order: OrderIntent, now: int, added: Fraction, price: Fraction
+    ) -> Iterator[str]:
+        limits, symbol = self.limits, order.symbol
+        price = Fraction(order.limit_price) if order.limit_price else price
+        if added * price > Fraction(limits.max_order_notional or 0):
+            yield "max_order_notional"
+        if any(o.unknown and not o.is_done for o in self.on(symbol)):
+            yield "unknown_outcome"
+        if self.drawdown() >= limits.max_drawdown["USDT"]:
+            yield "max_drawdown"
+        if self.lost_today(now) >= limits.max_daily_loss["USDT"]:
+            yield "max_daily_loss"
+        if symbol not in self.marks or now - self.marks[symbol][0] > 100:
+            yield "max_market_age_ms"
+        open_orders = [o for o in self.orders if not o.is_done]
+        if len(open_orders) >= (limits.max_open_orders or 0):
+            yield "max_open_orders"
+        here = [o for o in open_orders if o.intent.symbol == symbol]
+        if len(here) >= (limits.max_open_orders_per_symbol or 0):
+            yield "max_open_orders_per_symbol"
+        moments = [o.intent.decided_at_ns for o in self.on(symbol)]
+        recent = [moment for moment in moments if moment > at(now - 60)]
+        if len(recent) >= (limits.max_orders_per_minute or 0):
+            yield "max_orders_per_minute"
+        adding = [o.intent.decided_at_ns for o in self.on(symbol) if o.added]
+        if any(moment > at(now - 1) for moment in adding):
+            yield "cooldown_ms"
+
+    def drawdown(self) -> Fraction:
+        worths = [worth for _, worth in self.worths]
+        return max(max(worths[: end + 1]) - worths[end] for end in range(len(worths)))
+
+    def lost_today(self, now: int) -> Fraction:
+        before = [worth for second, worth in self.worths if second // DAY < now // DAY]
+        today = [worth for second, worth in self.worths if second // DAY == now // DAY]
+        opening = before[-1] if before else Fraction(0)
+        return max([opening - worth for worth in today], default=Fraction(0))
+
+
+DAY = 86_400
+LIMITS = RiskLimits(
+    max_order_notional=Decimal(500),
+    max_position_notional=Decimal(700),
+    max_open_orders=4,
+    max_open_orders_per_symbol=3,
+    max_orders_per_minute=4,
+    price_collar_bps=Decimal(500),
+    max_daily_loss={"USDT": Decimal(4)},
+    max_drawdown={"USDT": Decimal(7)},
+    max_market_age_ms=100_000,
+    cooldown_ms=1_000,
+)
+SIZES_ONLY = RiskLimits(max_order_notional=Decimal(500), max_position_notional=Decimal(1000))
+
+symbols = st.sampled_from(SYMBOLS)
+quantities = st.decimals("0.1", "6", places=1)
+prices = st.decimals("96", "104", places=1)
+places = st.integers(0, 9)
+DECIDE = st.tuples(
+    st.just("decide"), symbols, st.sampled_from(Side), quantities, st.none() | prices
+)
+EXIT = st.tuples(st.just("exit"), symbols, st.none() | prices, st.booleans())
+FILL = st.tuples(st.just("fill"), places, st.sampled_from(["half", "all"]), prices)
+END = st.tuples(st.just("end"), places)
+UNKNOWN = st.tuples(st.just("unknown"), places)
+MARK = st.tuples(st.just("mark"), symbols, prices)
+WAIT = st.tuples(st.just("wait"), st.sampled_from([1, 2, 2, 3, 9, 29, 60, DAY // 2]))
+EVENT = st.one_of(DECIDE, DECIDE, DECIDE, WAIT, WAIT, FILL, FILL, MARK, EXIT, END, UNKNOWN)
+LIFE = st.lists(EVENT, min_size=15, max_size=50)
+
+
+class Drive:
+    """Lives a life in both the state under test and the naive one."""
+
+    def __init__(self, limits: RiskLimits, *, moving: bool = True) -> None:
+        self.limits = limits
+        self.state = RiskState(open_orders={})
+        self.naive = Naive(limits)
+        self.now = 1
+        self.moving = moving
+        self.verdicts: list[tuple[OrderIntent, str | None]] = []
+        for symbol in SYMBOLS:
+            self.mark(symbol, Decimal(100))
+
+    def step(self, event: tuple[Any, ...]) -> None:
+        kind, *what = event
+        getattr(self, kind)(*what)
+        self.state.now_ns = at(self.now)
+
+    def wait(self, seconds: int) -> None:
+        self.now += seconds
+
+    def mark(self, symbol: Symbol, price: Decimal) -> None:
+        if not self.moving:
+            return
+        saw_market(symbol, price, at(self.now), self.state)
+        self.naive.marks[symbol] = (self.now, price)
+        self.naive.note_worth(self.now)
+
+    def decide(
+        self, symbol: Symbol, side: Side, quantity: Decimal, limit_price: Decimal | None
+    ) -> None:
+        mark = self.naive.marks.get(symbol)
+        reference = "100" if mark is None else str(mark[1])
+        limit = None if limit_price is None or not self.moving else str(limit_price)
+        key = f"{len(self.verdicts)}"
+        order = intent(str(quantity), side, reference, limit, self.now, symbol, key)
+        self.judge(order)
+
+    def exit(self, symbol: Symbol, limit_price: Decimal | None, half: bool) -> None:
+        """Leave all or half of what the exposure is."""
+        exposure = self.state.exposure.get(symbol, Decimal(0))
+        quantity = abs(exposure) / 2 if half else abs(exposure)
+        if quantity:
+            side = Side.SELL if exposure > 0 else Side.BUY
+            self.decide(symbol, side, quantity, limit_price)
+
+    def judge(self, order: OrderIntent) -> None:
+        mark = self.naive.marks.get(order.symbol)
+        self.state.now_ns = at(self.now)
+        before = deepcopy(self.state)
+        against = refusal(order, self.limits, self.state, mark and mark[1])
+        assert self.state == before
+        self.verdicts.append((order, None if against is None else against.code))
+        if against is None:
+            added = self.naive.added(order) > 0
+            accept(order, self.state)
+            self.naive.orders.append(Order(order, added))
+
+    def fill(self, place: int, how: str, price: Decimal) -> None:
+        order = self.one_open(place)
+        if order is None:
+            return
+        left = order.intent.quantity - sum((f.quantity for f in order.fills), Decimal(0))
+        quantity = left if how == "all" else left / 2
+        paid = price if self.moving else Decimal(100)
+        symbol = order.intent.symbol
+        if symbol not in self.naive.marks:
+            paid = Decimal(100)
+        execution = fill(str(quantity), str(paid), self.now, "0.1")
+        order.fills.append(execution)
+        filled_by(order.intent, str(order.intent.quantity - left + quantity), self.state)
+        saw_fill(symbol, order.intent.side, execution, self.state)
+        self.naive.note_worth(self.now)
+        self.settle()
+
+    def end(self, place: int) -> None:
+        order = self.one_open(place)
+        if order is not None:
+            order.ended = True
+            filled = sum((f.quantity for f in order.fills), Decimal(0))
+            canceled(order.intent, self.state, str(filled))
+            self.settle()
+
+    def unknown(self, place: int) -> None:
+        order = self.one_open(place)
+        if order is not None:
+            order.unknown = True
+            self.settle()
+
+    def settle(self) -> None:
+        doubtful = (o for o in self.naive.orders if o.unknown and not o.is_done)
+        self.state.unsettled = {order.intent.symbol for order in doubtful}
+
+    def one_open(self, place: int) -> Order | None:
+        waiting = [order for order in self.naive.orders if not order.is_done]
+        return waiting[place % len(waiting)] if waiting else None
+
+
+@given(life=LIFE)
+def test_every_answer_is_that_of_an_independent_computation(life: list[Any]) -> None:
+    drive = Drive(LIMITS)
+
+    for event in life:
+        count = len(drive.verdicts)
+        past = deepcopy(drive.naive)
+        drive.step(event)
+
+        for order, code in drive.verdicts[count:]:
+            reasons = past.reasons(order, drive.now)
+            assert code in reasons if reasons else code is None
+
+
+@given(life=LIFE)
+def test_no_fills_and_ends_bring_a_position_over_its_limit(life: list[Any]) -> None:
+    drive = Drive(SIZES_ONLY, moving=False)
+
+    for event in life:
+        drive.step(event)
+
+        for symbol in SYMBOLS:
+            assert max(drive.naive.most(symbol)) * 100 <= 1000
+            assert abs(drive.naive.position(symbol)) * 100 <= 1000
+
+
+@given(life=LIFE)
+def test_open_orders_are_never_more_than_their_limit_but_for_exits(life: list[Any]) -> None:
+    drive = Drive(LIMITS)
+
+    for event in life:
+        drive.step(event)
+
+        adding = [o for o in drive.naive.orders if not o.is_done and o.added]
+        assert len(adding) <= 4
+        assert all(sum(o.intent.symbol == s for o in adding) <= 3 for s in SYMBOLS)
+
+
+@given(life=LIFE, half=st.booleans())
+def test_whatever_has_happened_there_is_a_way_out_at_the_market(
+    life: list[Any], half: bool
+) -> None:
+    drive = Drive(LIMITS)
+    for event in life:
+        drive.step(event)
+
+    for symbol in SYMBOLS:
+        exposure = drive.state.exposure.get(symbol, Decimal(0))
+        held = drive.naive.position(symbol)
+        if exposure * (1 if held >= 0 else -1) < 0:
+            continue  # short, with more being bought: selling again is no way out
+        count = len(drive.verdicts)
+        drive.exit(symbol, None, half)
+        assert [code for _, code in drive.verdicts[count:]] == ([None] if exposure else [])
+
+
+@given(life=LIFE)
+def test_a_rebuilt_state_is_the_one_that_lived_through_it(life: list[Any]) -> None:
+    drive = Drive(LIMITS)
+    marks = {symbol: [(at(drive.now), Decimal(100))] for symbol in SYMBOLS}
+    for event in life:
+        # One event a second: a rebuild puts fills before marks of the same moment.
+        drive.now += 1
+        drive.step(event)
+        if event[0] == "mark":
+            marks[event[1]].append((at(drive.now), event[2]))
+    orders = drive.naive.orders
+    fills = {
+        symbol: sorted(
+            ((o.intent.side, f) for o in orders if o.intent.symbol == symbol for f in o.fills),
+            key=lambda sided: sided[1].ts_event_ns,
+        )
+        for symbol in SYMBOLS
+    }
+
+    rebuilt = rebuild(fills, open_in(drive.naive), marks=marks)
+
+    now, lived = at(drive.now + 1), drive.state
+    for symbol in SYMBOLS:
+        recall(symbol, (o.intent.decided_at_ns for o in drive.naive.on(symbol)), now, rebuilt)
+    assert rebuilt.equity == lived.equity
+    assert rebuilt.open_orders == lived.open_orders
+    assert without_zeros(rebuilt.exposure) == without_zeros(lived.exposure)
+    for symbol in SYMBOLS:
+        recent = [moment for moment in lived.decided.get(symbol, ()) if moment > now - at(60)]
+        assert list(rebuilt.decided[symbol]) == recent
+        assert rebuilt.risk_added_at.get(symbol, 0) >= lived.risk_added_at.get(symbol, 0)
+
+
+def open_in(naive: Naive) -> dict[OrderKey, OpenOrder]:
+    return {
+        order.intent.order_key: OpenOrder(
+            symbol=order.intent.symbol,
+            side=order.intent.side,
+            unfilled=order.intent.quantity - sum((f.quantity for f in order.fills), Decimal(0)),
+        )
+        for order in naive.orders
+        if not order.is_done
+    }
+
+
+def without_zeros(exposure: dict[Symbol, Decimal]) -> dict[Symbol, Decimal]:
+    return {symbol: held for symbol, held in exposure.items() if held}

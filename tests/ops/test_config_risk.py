@@ -1,0 +1,124 @@
+"""The `[risk]` table: what it says, what it refuses, and what the gate makes of it."""
+
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from decisions.risk import RiskLimits
+from messages.errors import ConfigError
+from ops.config import Config, effective_toml, parse
+from ops.config_risk import risk_limits
+
+ONE = 'name = "x"\n[[strategy]]\nid = "a"\nuses = "sma_cross"\n'
+TWO = ONE + '[feed]\nsymbols = ["BTC/USDT", "ETH/BTC"]\n'
+
+
+def config_of(text: str) -> Config:
+    return parse(tomllib.loads(text), Path())
+
+
+def problems_of(text: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        config_of(text)
+    return caught.value.problems
+
+
+def test_every_limit_reaches_the_gate() -> None:
+    risk = config_of(
+        ONE
+        + """
+        [risk]
+        max_order_notional = "1.1"
+        max_position_notional = "2.2"
+        max_open_orders = 3
+        max_open_orders_per_symbol = 4
+        max_orders_per_minute = 5
+        max_decision_age_ms = 6
+        price_collar_bps = "7.7"
+        max_daily_loss = "8.8"
+        max_drawdown = "9.9"
+        max_market_age_ms = 10
+        cooldown_ms = 11
+        """
+    ).risk
+
+    assert risk.max_decision_age_ms == 6
+    assert risk_limits(risk, replayed=False) == RiskLimits(
+        max_order_notional=Decimal("1.1"),
+        max_position_notional=Decimal("2.2"),
+        max_open_orders=3,
+        max_open_orders_per_symbol=4,
+        max_orders_per_minute=5,
+        price_collar_bps=Decimal("7.7"),
+        max_daily_loss={"USDT": Decimal("8.8")},
+        max_drawdown={"USDT": Decimal("9.9")},
+        max_market_age_ms=10,
+        cooldown_ms=11,
+    )
+
+
+def test_a_replay_is_not_held_to_what_depends_on_the_speed_of_the_machine() -> None:
+    limits = risk_limits(config_of(ONE).risk, replayed=True)
+
+    assert limits.max_market_age_ms is None
+    assert limits.max_open_orders is limits.max_open_orders_per_symbol is None
+    assert limits.price_collar_bps == 500
+
+
+def test_loss_limits_are_there_only_when_they_are_set() -> None:
+    limits = risk_limits(config_of(ONE).risk, replayed=False)
+
+    assert limits.max_daily_loss == limits.max_drawdown == {}
+
+
+@pytest.mark.parametrize("key", ["max_daily_loss", "max_drawdown"])
+def test_each_quote_currency_has_its_own_loss_limit(key: str) -> None:
+    config = config_of(f'{TWO}[risk]\n{key} = {{ USDT = "100", BTC = "0.01" }}')
+
+    assert getattr(config.risk, key) == {"USDT": Decimal(100), "BTC": Decimal("0.01")}
+    assert config_of(effective_toml(config)) == config
+
+
+@pytest.mark.parametrize(
+    ("base", "line", "sentence"),
+    [
+        (ONE, "max_open_orders = 0", "risk.max_open_orders: got 0, expected a whole number of 1"),
+        (ONE, "cooldown_ms = -1", "risk.cooldown_ms: got -1, expected a whole number of 0 or more"),
+        (ONE, "price_collar_bps = 0", "risk.price_collar_bps: got 0, expected a quoted decimal ab"),
+        (ONE, "price_collar_bps = 1.5", 'got 1.5, expected it quoted, to be exact: "1.5"'),
+        (ONE, 'max_drawdown = "0"', 'risk.max_drawdown: got "0", expected a quoted decimal above'),
+        (ONE, 'max_drawdown = "NaN"', 'risk.max_drawdown: got "NaN", expected a quoted decimal'),
+        (ONE, "max_drawdown = []", "risk.max_drawdown: got a list, expected a quoted decimal"),
+        (ONE, "max_daily_los = 5", 'risk.max_daily_los: unknown key; did you mean "max_daily_l'),
+        (ONE, "max_position_notional = -1", "risk.max_position_notional: got -1, expected a quo"),
+        (
+            TWO,
+            'max_daily_loss = "5"',
+            'risk.max_daily_loss: got "5", expected an amount for each quote currency, such as '
+            '{ USDT = "100", BTC = "100" }',
+        ),
+        (
+            TWO,
+            'max_daily_loss = { USDT = "5" }',
+            "risk.max_daily_loss: got a table, expected an amount for each of USDT, BTC",
+        ),
+        (
+            TWO,
+            'max_daily_loss = { USDT = "5", BTC = "1", BTX = "1" }',
+            "risk.max_daily_loss.BTX: unknown key (known: USDT, BTC)",
+        ),
+        (
+            TWO,
+            'max_daily_loss = { USDT = "5", BTC = 0.1 }',
+            'risk.max_daily_loss.BTC: got 0.1, expected it quoted, to be exact: "0.1"',
+        ),
+    ],
+)
+def test_a_limit_that_is_none_is_named_with_what_is_expected(
+    base: str, line: str, sentence: str
+) -> None:
+    (found,) = problems_of(f"{base}[risk]\n{line}")
+
+    assert sentence in found
