@@ -13,7 +13,7 @@ from exchanges.demo import DemoSource
 from exchanges.local.clock import Clock
 from exchanges.local.depth import Depth
 from exchanges.local.engine import FEE_ASSET, Effects, Engine
-from exchanges.local.faults import Armed, Fault, Faults, Plan
+from exchanges.local.faults import CATALOGUE, Armed, Fault, Faults, Plan
 from exchanges.local.filters import Market
 from exchanges.local.market import Player
 from exchanges.local.orders import Event, Order, Placement, PublicTrade, Trade
@@ -21,7 +21,7 @@ from exchanges.local.refusals import Reason, Refused
 from exchanges.local.request_log import Request, RequestLog
 from exchanges.local.settings import Settings
 from exchanges.replay import ReplaySource
-from messages.ids import NS_PER_MS, Symbol
+from messages.ids import NS_PER_S, Symbol
 from messages.market import MarketEvent
 
 _SLOW = 10
@@ -187,6 +187,10 @@ class LocalExchange:
         with self.lock:
             self.faults.disarm(plan_id)
 
+    def catalogue(self) -> dict[str, str]:
+        """Give every fault and condition there is, with a sentence on each."""
+        return CATALOGUE
+
     def armed(self) -> list[Armed]:
         """Give every armed fault, with what it has struck."""
         with self.lock:
@@ -297,7 +301,7 @@ class LocalExchange:
     def _is_visible(self, ts_ns: int, plan: Plan | None) -> bool:
         if plan is None or plan.fault is not Fault.STALE_READ:
             return True
-        return self.clock.now_ns() - ts_ns >= plan.delay_ms * NS_PER_MS
+        return self.clock.now_ns() - ts_ns >= plan.delay_s * NS_PER_S
 
     def _fill_cap(self, placement: Placement, plan: Plan | None) -> Decimal | None:
         if plan is None or plan.fault not in (Fault.PARTIAL_FILL, Fault.NO_FILL):

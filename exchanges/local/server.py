@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 
 from exchanges.local.binance import BinanceApi
+from exchanges.local.control import control_app
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.rest import Rest
 from exchanges.local.rest_binance import add_routes
@@ -45,8 +46,9 @@ class Server:
             OSError: a port is taken.
         """
         port = await self._listen(self._venue_app(), self._ports[0])
+        control_port = await self._listen(control_app(self.exchange), self._ports[1])
         self._ticking = asyncio.create_task(self._tick())
-        return Urls(f"http://{HOST}:{port}", f"ws://{HOST}:{port}", "")
+        return Urls(f"http://{HOST}:{port}", f"ws://{HOST}:{port}", f"http://{HOST}:{control_port}")
 
     async def stop(self) -> None:
         """Let everybody go and close the sockets."""
