@@ -15,11 +15,13 @@ from aiohttp import web
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.refusals import Refused
 
-READS = ("armed", "balances", "catalogue", "orders", "orders_with", "requests", "trades")
+READS = (
+    "armed", "balances", "catalogue", "orders", "orders_with", "requests", "streams", "trades",
+)  # fmt: skip
 COMMANDS = (
-    "advance", "arm", "delist", "deposit", "disarm", "expire_order", "fill_order", "halt",
-    "release_price", "revoke_key", "set_liquidity", "set_maintenance", "set_max_orders",
-    "set_price", "set_tick", "skew_clock",
+    "advance", "arm", "arm_stream", "delist", "deposit", "disarm", "expire_order", "fill_order",
+    "halt", "release_price", "revoke_key", "set_liquidity", "set_maintenance", "set_max_orders",
+    "set_price", "set_tick", "skew_clock", "strike_streams",
 )  # fmt: skip
 _LOOPBACK_NAMES = {"127.0.0.1", "localhost"}
 

@@ -9,6 +9,8 @@ from random import Random
 
 import msgspec
 
+from exchanges.local.faults_streams import STREAM_SENTENCES
+
 
 class Fault(StrEnum):
     """The catalogue. What each one does is said in `SENTENCES`."""
@@ -120,7 +122,11 @@ CONDITIONS = {
 }
 """What lasts until it is undone, by the name of its control method."""
 
-CATALOGUE: dict[str, str] = {fault.value: text for fault, text in SENTENCES.items()} | CONDITIONS
+CATALOGUE: dict[str, str] = (
+    {fault.value: text for fault, text in SENTENCES.items()}
+    | {fault.value: text for fault, text in STREAM_SENTENCES.items()}
+    | CONDITIONS
+)
 
 ANY = "any"
 OPERATIONS = (

@@ -12,9 +12,12 @@ from aiohttp import web
 from exchanges.local.binance import BinanceApi
 from exchanges.local.control import control_app
 from exchanges.local.exchange import LocalExchange
+from exchanges.local.hub import Hub
 from exchanges.local.rest import Rest
 from exchanges.local.rest_binance import add_routes
 from exchanges.local.settings import Settings
+from exchanges.local.streams import Streams
+from exchanges.local.ws_binance import add_sockets
 
 HOST = "127.0.0.1"
 _TICK_S = 0.1
@@ -37,6 +40,8 @@ class Server:
         self._ports = (port, control_port)
         self._runners: list[web.AppRunner] = []
         self._rests: list[Rest] = []
+        self._hub: Hub | None = None
+        self._streams: Streams | None = None
         self._ticking: asyncio.Task[None] | None = None
 
     async def start(self) -> Urls:
@@ -54,6 +59,8 @@ class Server:
         """Let everybody go and close the sockets."""
         if self._ticking is not None:
             self._ticking.cancel()
+        if self._hub is not None:
+            self._hub.close_all()
         for rest in self._rests:
             rest.ended.set()
         for runner in self._runners:
@@ -61,7 +68,11 @@ class Server:
 
     def _venue_app(self) -> web.Application:
         app = web.Application()
-        self._rests.append(add_routes(app, self.exchange, BinanceApi(self.exchange)))
+        api = BinanceApi(self.exchange)
+        self._hub = Hub(self.exchange)
+        self._streams = Streams(self.exchange, self._hub)
+        add_sockets(app, self._hub, api)
+        self._rests.append(add_routes(app, self.exchange, api))
         return app
 
     async def _listen(self, app: web.Application, port: int) -> int:
@@ -75,8 +86,8 @@ class Server:
     async def _tick(self) -> None:
         """Bring the market up to the present, so that streams move without requests."""
         while True:
-            with self.exchange.operation():
-                pass
+            if self._streams is not None:
+                self._streams.flush()
             await asyncio.sleep(_TICK_S)
 
 

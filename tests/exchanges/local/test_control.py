@@ -13,7 +13,7 @@ from exchanges.local.faults import CATALOGUE, CONDITIONS
 from exchanges.local.server import RunningExchange
 
 BTC = "BTC/USDT"
-NOT_CONDITIONS = {"arm", "disarm", "release_price"}
+NOT_CONDITIONS = {"arm", "arm_stream", "disarm", "release_price", "strike_streams"}
 
 
 def ask(
