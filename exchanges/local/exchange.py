@@ -21,6 +21,7 @@ from exchanges.local.orders import Order, Placement, PublicTrade, Trade
 from exchanges.local.refusals import Reason, Refused
 from exchanges.local.request_log import Request, RequestLog
 from exchanges.local.settings import Settings
+from exchanges.local.state import State
 from exchanges.replay import ReplaySource
 from messages.ids import NS_PER_S, Symbol
 from messages.market import MarketEvent
@@ -49,12 +50,15 @@ class LocalExchange:
         self.engine = Engine(
             _markets(settings), settings.balances, fees_in_bnb=settings.fees_in_bnb
         )
+        self._state = self._open_state()
+        played = self._state.played() if self._state else {}
         self.players = {
             symbol: Player(
                 market,
                 self._events(symbol),
                 seed=settings.seed,
                 start_ns=self.clock.market_ns(),
+                skip=played.get(symbol, 0),
                 prints_per_candle=60 if settings.speed <= _SLOW else 12,
             )
             for symbol, market in self.engine.markets.items()
@@ -64,6 +68,14 @@ class LocalExchange:
             for symbol, player in self.players.items():
                 self.engine.last_prices.setdefault(symbol, player.mid)
                 player.quote(self.engine, self.clock.market_ns())
+
+    def close(self) -> None:
+        """Write how far the market has come, and let the state file go."""
+        with self.lock:
+            if self._state is not None:
+                self._keep_rules()
+                self._state.close()
+                self._state = None
 
     def listen(self, listener: Listener) -> None:
         """Tell `listener` all that happens from now on, in order, on whichever thread it does."""
@@ -259,6 +271,7 @@ class LocalExchange:
         """Stop or resume trading in a symbol; open orders stay."""
         with self.operation():
             self.engine.market(symbol).is_trading = not is_halted
+            self._keep_rules()
 
     def delist(self, symbol: str) -> None:
         """Take a symbol off the list: its open orders expire."""
@@ -267,17 +280,20 @@ class LocalExchange:
             for order in self.engine.open_orders(symbol):
                 self.engine.expire(order, self.clock.now_ns())
             market.is_listed = market.is_trading = False
+            self._keep_rules()
 
     def set_tick(self, symbol: str, tick: Decimal) -> None:
         """Change the price step; open orders stay where they are."""
         with self.operation():
             self.engine.market(symbol).tick = tick
+            self._keep_rules()
             self.players[symbol].quote(self.engine, self.clock.market_ns())
 
     def set_max_orders(self, symbol: str, count: int) -> None:
         """Change how many orders may be open in a symbol."""
         with self.operation():
             self.engine.market(symbol).max_num_orders = count
+            self._keep_rules()
 
     def deposit(self, asset: str, quantity: Decimal) -> None:
         """Add to a balance, or with a negative quantity withdraw."""
@@ -307,7 +323,23 @@ class LocalExchange:
             return ReplaySource(candles, Symbol(symbol)).events()
         return DemoSource(Symbol(symbol), seed=self.settings.seed).events()
 
+    def _open_state(self) -> State | None:
+        if self.settings.state is None:
+            return None
+        state = State(self.settings.state, profile=self.settings.profile)
+        state.load(self.engine)
+        return state
+
+    def _played(self) -> dict[str, int]:
+        return {symbol: player.played for symbol, player in self.players.items()}
+
+    def _keep_rules(self) -> None:
+        if self._state is not None:
+            self._state.write_markets(self.engine, self._played())
+
     def _commit(self, effects: Effects) -> None:
+        if self._state is not None and effects.is_durable:
+            self._state.write(effects, self.engine, self._played())
         for event in effects.events:
             if isinstance(event, PublicTrade):
                 self.players[event.symbol].note(event)

@@ -1,9 +1,10 @@
 """The process around a local exchange: sockets on loopback, and the clock that drives it."""
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
@@ -87,7 +88,9 @@ class Server:
         """Bring the market up to the present, so that streams move without requests."""
         while True:
             if self._streams is not None:
-                self._streams.flush()
+                # What cannot be written now is written with the next operation, or refuses it.
+                with suppress(sqlite3.Error):
+                    self._streams.flush()
             await asyncio.sleep(_TICK_S)
 
 
@@ -103,6 +106,29 @@ class RunningExchange:
         from exchanges.local.ccxt_config import ccxt_config
 
         return ccxt_config(self.exchange.settings, self.urls) | changes
+
+
+async def serve_until(
+    settings: Settings,
+    port: int,
+    control_port: int,
+    on_start: Callable[[RunningExchange], None],
+    over: asyncio.Event,
+) -> None:
+    """Serve in this event loop until `over` is set.
+
+    Raises:
+        OSError: a port is taken.
+        DataError: the state file or the recording cannot be used.
+    """
+    exchange = LocalExchange(settings)
+    server = Server(exchange, port, control_port)
+    try:
+        on_start(RunningExchange(exchange, await server.start()))
+        await over.wait()
+    finally:
+        await server.stop()
+        exchange.close()
 
 
 @contextmanager
@@ -124,6 +150,7 @@ def running_exchange(
         yield RunningExchange(exchange, thread.started())
     finally:
         thread.end()
+        exchange.close()
 
 
 class _LoopThread:
