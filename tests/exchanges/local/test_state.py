@@ -73,7 +73,7 @@ def test_no_acknowledged_order_is_lost_to_a_kill(tmp_path: Path) -> None:
     exchange = LocalExchange(Settings(speed=0, state=state))
     orders = {one.client_order_id: one for one in exchange.orders()}
     assert len(acknowledged) > 30
-    assert {name: orders[name].status for name in acknowledged} == acknowledged
+    assert all(orders[name].status in said for name, said in acknowledged.items())
     assert len(orders) - len(acknowledged) <= 3  # one in flight at each kill
     assert [one.order_id for one in exchange.orders()] == list(range(1, len(orders) + 1))
     assert money(exchange) == expected_money(exchange)
@@ -85,12 +85,16 @@ def trade_until_it_dies(client: Any, round_number: int, acknowledged: dict[str, 
     while True:
         number += 1
         name = f"r{round_number}-{number}"
-        if number % 3:
-            client.create_order(BTC, "limit", "buy", 0.001, 50_000, {"clientOrderId": name})
-            acknowledged[name] = "new"
-        else:
+        if number % 5 == 0:
             client.create_order(BTC, "market", "buy", 0.001, None, {"clientOrderId": name})
             acknowledged[name] = "filled"
+            continue
+        client.create_order(BTC, "limit", "buy", 0.001, 50_000, {"clientOrderId": name})
+        acknowledged[name] = "new"
+        if number % 5 > 1:
+            acknowledged[name] = "new or canceled"
+            client.cancel_order(None, BTC, {"origClientOrderId": name})
+            acknowledged[name] = "canceled"
 
 
 def money(exchange: LocalExchange) -> dict[str, Decimal]:
