@@ -10,13 +10,14 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from exchanges.local import okx
 from exchanges.local.binance import BinanceApi
 from exchanges.local.control import control_app
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.hub import Hub
 from exchanges.local.rest import Rest
 from exchanges.local.rest_binance import add_routes
-from exchanges.local.settings import Settings
+from exchanges.local.settings import Profile, Settings
 from exchanges.local.streams import Streams
 from exchanges.local.ws_binance import add_sockets
 
@@ -69,6 +70,9 @@ class Server:
 
     def _venue_app(self) -> web.Application:
         app = web.Application()
+        if self.exchange.settings.profile is Profile.OKX:
+            self._rests.append(okx.add_routes(app, self.exchange))
+            return app
         api = BinanceApi(self.exchange)
         self._hub = Hub(self.exchange)
         self._streams = Streams(self.exchange, self._hub)
@@ -91,6 +95,9 @@ class Server:
                 # What cannot be written now is written with the next operation, or refuses it.
                 with suppress(sqlite3.Error):
                     self._streams.flush()
+            else:
+                with suppress(sqlite3.Error), self.exchange.operation():
+                    pass
             await asyncio.sleep(_TICK_S)
 
 
