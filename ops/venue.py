@@ -1,6 +1,7 @@
 """The `venue` command: a local exchange as a process, until Ctrl-C."""
 
 import asyncio
+import errno
 import importlib.util
 import json
 import re
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from exchanges.local.server import RunningExchange
     from exchanges.local.settings import Settings
 
+EXIT_OK, EXIT_INTERRUPTED = 0, 130
 KEY_ENV, SECRET_ENV, PASSWORD_ENV = "LOCAL_KEY", "LOCAL_SECRET", "LOCAL_PASSWORD"
 
 
@@ -43,25 +45,34 @@ def venue(options: VenueOptions) -> int:
     """Serve until somebody ends it, and give the exit code.
 
     Raises:
-        ConfigError: aiohttp is missing, or an option means nothing.
+        ConfigError: aiohttp is missing, an option means nothing, or a port is taken.
         DataError: the state file or the recording cannot be used.
-        OSError: a port is taken.
     """
     if importlib.util.find_spec("aiohttp") is None:
         raise ConfigError(["the local exchange needs aiohttp: install watchkeeper[exchange]"])
     from exchanges.local.server import serve_until
 
     settings = _settings(options)
-    over = asyncio.Event()
+    over, codes = asyncio.Event(), [EXIT_OK]
+
+    def end(code: int) -> None:
+        codes.append(code)
+        over.set()
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, over.set)
+        loop.add_signal_handler(signal.SIGTERM, end, EXIT_OK)
+        loop.add_signal_handler(signal.SIGINT, end, EXIT_INTERRUPTED)
         await serve_until(settings, options.port, options.control_port, _tell(options), over)
 
-    asyncio.run(serve())
-    return 0
+    try:
+        asyncio.run(serve())
+    except OSError as error:
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            ports = f"--port {options.port} or --control-port {options.control_port}"
+            raise ConfigError([f"{ports} cannot be had: choose another, or 0"]) from error
+        raise
+    return codes[-1]
 
 
 def _settings(options: VenueOptions) -> "Settings":

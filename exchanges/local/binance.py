@@ -92,6 +92,7 @@ class BinanceApi:
         try:
             operation = self._operations.get(call.operation)
             if operation is not None:
+                _refuse_unread(call)
                 return operation(call, plan)
             return MARKET_DATA[call.operation](self._exchange, call.params), []
         except Refused as refused:
@@ -191,6 +192,7 @@ class BinanceApi:
         params = call.params
         market = self._market(params)
         placement = self._placement(params, market)
+        self._exchange.check(placement)
         cancel = {
             "symbol": params["symbol"],
             "orderId": params.get("cancelOrderId", ""),
@@ -338,6 +340,20 @@ class BinanceApi:
         return {"code": code, "msg": message.replace("{}", parameter)}
 
 
+_ALWAYS_READ = {"symbol", "recvWindow", "timestamp", "signature", "apiKey", "returnRateLimits"}
+_PLACE = {
+    "side", "type", "timeInForce", "quantity", "quoteOrderQty", "price", "newClientOrderId",
+    "newOrderRespType", "strategyId", "strategyType", "selfTradePreventionMode",
+}  # fmt: skip
+_CANCEL_REPLACE = {
+    "cancelReplaceMode", "cancelOrderId", "cancelOrigClientOrderId", "cancelNewClientOrderId",
+}  # fmt: skip
+_READ = {
+    # ccxt sends clientOrderId beside newClientOrderId over the WebSocket API.
+    "place": _PLACE | {"clientOrderId"},
+    "cancel": {"orderId", "origClientOrderId", "newClientOrderId"},
+    "cancel_replace": _PLACE | _CANCEL_REPLACE,
+}
 _KINDS = {word: kind for kind, word in wire.TYPES.items()}
 _SIDES = {side.upper(): side for side in Side}
 _TIMES_IN_FORCE = {tif.upper(): tif for tif in TimeInForce}
@@ -353,6 +369,19 @@ def market_of(exchange: LocalExchange, venue_id: str) -> Market:
         if market.venue_id == venue_id and market.is_listed:
             return market
     raise Refused(Reason.BAD_SYMBOL)
+
+
+def _refuse_unread(call: Call) -> None:
+    """Refuse what is not played here, rather than place another order than was asked for."""
+    read = _READ.get(call.operation)
+    if read is None or set(call.params) <= read | _ALWAYS_READ:
+        return
+    known = len(set(call.params) & (read | _ALWAYS_READ))
+    message = (
+        f"Not all sent parameters were read; read '{known}' parameter(s)"
+        f" but was sent '{len(call.params)}'."
+    )
+    raise error(400, -1104, message)
 
 
 def _required(params: dict[str, str], name: str) -> None:

@@ -112,9 +112,10 @@ class Engine:
         Raises:
             Refused: it was not accepted; nothing happened.
         """
-        market = self.market(placement.symbol)
-        open_here = self._open[placement.symbol]
-        check(placement, market, self._last_price(placement.symbol), len(open_here))
+        self.check(placement)
+        market, open_here = self.markets[placement.symbol], self._open[placement.symbol]
+        if placement.kind is not OrderKind.MARKET and len(open_here) >= market.max_num_orders:
+            raise Refused(Reason.MAX_NUM_ORDERS)
         if placement.client_order_id in open_here:
             raise Refused(Reason.DUPLICATE_ID)
         would_take = placement.kind is OrderKind.POST_ONLY and self._crosses(placement)
@@ -129,6 +130,15 @@ class Engine:
         self._match(order, ts_ns)
         self._settle_rest(order, ts_ns)
         return order, self.trades[before:]
+
+    def check(self, placement: Placement) -> None:
+        """Hold a request against the rules of its market.
+
+        Raises:
+            Refused: it breaks one.
+        """
+        market = self.market(placement.symbol)
+        check(placement, market, self._last_price(placement.symbol))
 
     def cancel(self, symbol: str, order: Order, cancel_id: str, ts_ns: int) -> Order:
         """Take an open order out.

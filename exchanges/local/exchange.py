@@ -104,6 +104,15 @@ class LocalExchange:
             finally:
                 self.engine.fill_cap = None
 
+    def check(self, placement: Placement) -> None:
+        """Hold a request against the rules of its market, without placing anything.
+
+        Raises:
+            Refused: it breaks one.
+        """
+        with self.operation():
+            self.engine.check(placement)
+
     def cancel(
         self,
         symbol: str,

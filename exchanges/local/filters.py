@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from exchanges.local.orders import OrderKind, Placement
+from exchanges.local.orders import Placement
 from exchanges.local.refusals import Reason, Refused
 
 _CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_.:/]{1,36}", re.ASCII)
@@ -48,7 +48,7 @@ class Market(msgspec.Struct, kw_only=True):
         return self.base + self.quote
 
 
-def check(placement: Placement, market: Market, last_price: Decimal, open_orders: int) -> None:
+def check(placement: Placement, market: Market, last_price: Decimal) -> None:
     """Hold a request against the rules of its market.
 
     Raises:
@@ -64,8 +64,6 @@ def check(placement: Placement, market: Market, last_price: Decimal, open_orders
     if placement.quantity is not None:
         _check_quantity(placement.quantity, market)
     _check_notional(placement, market, last_price)
-    if placement.kind is not OrderKind.MARKET and open_orders >= market.max_num_orders:
-        raise Refused(Reason.MAX_NUM_ORDERS)
 
 
 def _check_precision(placement: Placement) -> None:

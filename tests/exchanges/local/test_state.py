@@ -193,11 +193,12 @@ def test_an_operation_that_cannot_be_written_is_not_acknowledged_and_not_forgott
     second.close()
 
 
-def test_ctrl_c_ends_it_in_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_ends_it_in_order(tmp_path: Path, number: int, code: int) -> None:
     with venue(tmp_path / "venue.db") as (process, facts):
         assert facts["http"].startswith("http://127.0.0.1:")
-        os.kill(process.pid, signal.SIGINT)
-        assert process.wait(10) == 0
+        os.kill(process.pid, number)
+        assert process.wait(10) == code
 
 
 def test_faults_are_armed_anew_in_each_process(tmp_path: Path) -> None:
