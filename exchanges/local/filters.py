@@ -5,11 +5,14 @@ from decimal import Decimal
 
 import msgspec
 
-from exchanges.local.orders import Placement
+from exchanges.local.orders import OrderKind, Placement
 from exchanges.local.refusals import Reason, Refused
 
 _CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_.:/]{1,36}", re.ASCII)
 _MOST_DIGITS = 8
+_CENT, _FINEST = Decimal("0.01"), Decimal("0.00000001")
+_CENTS_SUFFICE = Decimal(100)
+_DOLLARS = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "BUSD", "DAI", "USD", "EUR"})
 
 
 class Market(msgspec.Struct, kw_only=True):
@@ -46,6 +49,20 @@ class Market(msgspec.Struct, kw_only=True):
     def venue_id(self) -> str:
         """The symbol without its stroke."""
         return self.base + self.quote
+
+
+def rules_for(symbol: str, price: Decimal) -> Market:
+    """Make rules that suit a price: at 60000 USDT a cent and five USDT, at 0.3 less."""
+    tick = _CENT
+    if price < _CENTS_SUFFICE:
+        tick = max(Decimal(1).scaleb(price.adjusted() - 4), _FINEST)
+    is_dollar = symbol.partition("/")[2] in _DOLLARS
+    return Market(
+        symbol=symbol,
+        tick=tick,
+        min_price=tick,
+        min_notional=Decimal(5) if is_dollar else Decimal("0.0001"),
+    )
 
 
 def check(placement: Placement, market: Market, last_price: Decimal) -> None:
@@ -94,5 +111,6 @@ def _check_notional(placement: Placement, market: Market, last_price: Decimal) -
     if notional is None:
         price = last_price if placement.price is None else placement.price
         notional = price * (placement.quantity or 0)
-    if not market.min_notional <= notional <= market.max_notional:
+    is_market = placement.kind is OrderKind.MARKET
+    if notional < market.min_notional or (notional > market.max_notional and not is_market):
         raise Refused(Reason.NOTIONAL)

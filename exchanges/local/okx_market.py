@@ -23,6 +23,13 @@ def market_of(exchange: LocalExchange, instrument_id: str) -> Market:
     return exchange.engine.market(instrument_id.replace("-", "/"))
 
 
+def _moment(params: Params, name: str, usual: int) -> int:
+    text = params.get(name) or str(usual)
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise Refused(Reason.TOO_PRECISE, name)
+    return int(text)
+
+
 def _time(exchange: LocalExchange, _params: Params) -> list[Any]:
     return [{"ts": wire.ms(exchange.clock.now_ns())}]
 
@@ -83,7 +90,7 @@ def _candles(exchange: LocalExchange, params: Params) -> list[Any]:
     bar = params.get("bar", "1m")
     interval = _INTERVALS.get(bar.removesuffix("utc"), bar)
     size = params.get("limit", "100")
-    before, after = int(params.get("before") or 0), int(params.get("after") or 2**63)
+    before, after = _moment(params, "before", 0), _moment(params, "after", 2**63)
     with exchange.operation():
         market = market_of(exchange, params.get("instId", ""))
         try:
