@@ -352,7 +352,11 @@ class LocalExchange:
         if self.settings.state is None:
             return None
         state = State(self.settings.state, profile=self.settings.profile)
-        state.load(self.engine)
+        try:
+            state.load(self.engine)
+        except BaseException:
+            state.close()
+            raise
         return state
 
     def _played(self) -> dict[str, int]:
