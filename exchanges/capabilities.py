@@ -19,7 +19,7 @@ class Lookup(StrEnum):
     CLIENT_ID = "client_id"
     """One question names the order."""
     SCAN = "scan"
-    """Open and closed orders carry our id and are searched."""
+    """Open and closed orders carry our id and are searched. Not found is never proof: pages end."""
     NONE = "none"
     """There is no way: an unknown outcome could never be settled."""
 
@@ -62,6 +62,8 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     """What bounds how late a request may arrive and still be taken; None: nothing does."""
     settle_ms: int
     """How long after the receive window an order may still come into sight."""
+    page_length: int = 20
+    """How many orders one list surely holds; a full page may hide more."""
     tested: bool = False
     notes: str = ""
     source: str
@@ -75,6 +77,11 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     def is_ours(self, client_order_id: str) -> bool:
         """Whether the id looks like one of this system's."""
         return client_order_id.startswith(self.id_prefix) and self.allows_id(client_order_id)
+
+    @property
+    def proves_absence(self) -> bool:
+        """Whether the exchange can ever be said not to have an order."""
+        return self.lookup is Lookup.CLIENT_ID
 
     def visible_after_ns(self, sent_at_ns: int, recv_window_ms: int) -> int:
         """Give the moment from which "no such order" is proof, on the clock of `sent_at_ns`."""
@@ -102,6 +109,7 @@ _ROWS = (
         id_scope=IdScope.OPEN_ORDERS,
         recv_window_parameter="recvWindow",
         settle_ms=BOUNDED_SETTLE_MS,
+        page_length=500,
         tested=True,
         notes="a market order sent again under its id fills again",
         source="binance-spot-api-docs a5e0bc3, ccxt 4.5.90",
@@ -113,6 +121,7 @@ _ROWS = (
         id_scope=IdScope.OPEN_ORDERS,
         recv_window_parameter="recvWindow",
         settle_ms=BOUNDED_SETTLE_MS,
+        page_length=500,
         notes="taken to be as binance, whose code ccxt shares",
         source=_SOURCE,
     ),
@@ -173,8 +182,8 @@ _ROWS = (
         id_length_max=18,
         id_scope=IdScope.OPEN_ORDERS,
         settle_ms=UNBOUNDED_SETTLE_MS,
-        notes="ccxt's fetch_order sends the id as userref, so open and closed orders are searched; "
-        + _LATE,
+        notes="ccxt's fetch_order sends the id as userref, so open and closed orders are searched;"
+        " a search that finds nothing is never proof",
         source="docs.kraken.com on cl_ord_id, ccxt 4.5.90",
     ),
     Capability(
