@@ -9,7 +9,7 @@ import pytest
 TIMELESS = {"strategies", "decisions", "actors"}
 MAY_KNOW_THE_TIME = {"actors/thread_runtime.py", "actors/clock.py"}
 WITHOUT_CHANCE = TIMELESS | {"exchanges"}
-MAY_SEED = {"exchanges/demo.py"}
+MAY_SEED = {"exchanges/demo.py", "exchanges/local/market.py", "exchanges/local/faults.py"}
 
 CLOCKS = {
     "time": None,
@@ -79,7 +79,7 @@ def test_nobody_draws_chance_but_from_a_generator_handed_in(sources: list[Any]) 
     assert violations(sources, WITHOUT_CHANCE, CHANCE, set()) == []
 
 
-def test_generators_are_made_for_demo_prices_and_by_runtimes_and_always_seeded(
+def test_generators_are_made_for_generated_markets_and_by_runtimes_and_always_seeded(
     sources: list[Any],
 ) -> None:
     wrong = [

@@ -1,0 +1,45 @@
+"""What an unmodified ccxt needs to talk to a local exchange instead of the real one.
+
+ccxt's own sandbox mode is used, so that loading the markets is one request. Two things about
+ccxt that differ on loopback, and cannot be set by its arguments:
+
+* ccxt chooses its table of error codes by the address. `restore_errors` puts the spot table
+  back; without it most codes come out as another exception class.
+* Streams must have ``/stream`` in their address, or ccxt takes them for futures.
+"""
+
+from typing import Any
+
+from exchanges.local.settings import Settings
+
+
+def ccxt_config(settings: Settings, urls: Any) -> dict[str, Any]:
+    """Give the arguments for ccxt's class. `urls` is a `server.Urls`."""
+    return {
+        "apiKey": settings.api_key,
+        "secret": settings.api_secret,
+        "sandbox": True,
+        "urls": {"test": _binance_urls(urls.http, urls.ws)},
+        "options": {"fetchMarkets": {"types": ["spot"]}},
+    }
+
+
+def _binance_urls(http: str, ws: str) -> dict[str, Any]:
+    return {
+        "public": f"{http}/api/v3",
+        "private": f"{http}/api/v3",
+        "v1": f"{http}/api/v1",
+        "ws": {
+            "spot": f"{ws}/stream/ws",
+            "margin": f"{ws}/stream/ws",
+            "ws-api": {"spot": f"{ws}/ws-api/v3"},
+        },
+    }
+
+
+def restore_errors(client: Any) -> None:
+    """Give a ccxt Binance client the spot table of errors, which it uses at the real address."""
+    spot = client.exceptions["spot"]
+    client.exceptions = client.deep_extend(
+        client.exceptions, {"exact": spot["exact"], "broad": spot.get("broad", {})}
+    )

@@ -1,0 +1,496 @@
+"""The matching engine: one account against the rest of the world. Pure: no clock, no I/O.
+
+Whoever calls says what time it is. An operation either is refused, and then nothing has
+happened, or it happens whole: `take_effects` then gives what it did, in order.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import ROUND_DOWN, Decimal
+
+import msgspec
+
+from exchanges.local.account import Account, fee_in_bnb, fee_of
+from exchanges.local.book import Book, Resting
+from exchanges.local.filters import Market, check
+from exchanges.local.orders import (
+    ZERO,
+    BalanceEvent,
+    Event,
+    Execution,
+    Order,
+    OrderEvent,
+    OrderKind,
+    Placement,
+    PublicTrade,
+    Status,
+    Trade,
+)
+from exchanges.local.refusals import Reason, Refused
+from messages.values import Side, TimeInForce
+
+EXCHANGE_CANCELED, UNFILLED_IOC, UNFILLED_FOK, INSUFFICIENT_LIQUIDITY = 2, 5, 6, 7
+"""Why an order expired, as Binance numbers it."""
+
+FEE_ASSET = "BNB"
+
+
+class Effects(msgspec.Struct, kw_only=True):
+    """What operations did since somebody last asked: events to tell, rows to keep."""
+
+    events: list[Event] = []
+    orders: dict[int, Order] = {}
+    trades: list[Trade] = []
+    assets: tuple[str, ...] = ()
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether there is anything that a restart must not forget."""
+        return bool(self.orders or self.trades or self.assets)
+
+
+class Engine:
+    """Markets, books, orders, trades and the account."""
+
+    def __init__(
+        self,
+        markets: Iterable[Market],
+        balances: Mapping[str, Decimal],
+        *,
+        fees_in_bnb: bool = False,
+    ) -> None:
+        self.markets = {market.symbol: market for market in markets}
+        self.books = {symbol: Book() for symbol in self.markets}
+        self.last_prices: dict[str, Decimal] = {}
+        self.account = Account(balances)
+        self.fees_in_bnb = fees_in_bnb
+        self.orders: dict[int, Order] = {}
+        self.trades: list[Trade] = []
+        self.last_order_id = 0
+        self.last_trade_id = 0
+        self.fill_cap: Decimal | None = None
+        """At most this much of the next placement trades at once, and the rest rests or expires."""
+        self._resting: dict[int, Resting] = {}
+        self._open: dict[str, dict[str, Order]] = {symbol: {} for symbol in self.markets}
+        self._by_client_id: dict[tuple[str, str], list[Order]] = {}
+        self._effects = Effects()
+
+    def take_effects(self) -> Effects:
+        """Give what happened since the last call, and begin anew."""
+        effects, self._effects = self._effects, Effects()
+        effects.assets = self.account.take_changed()
+        return effects
+
+    def restore(self, orders: Iterable[Order], trades: Iterable[Trade]) -> None:
+        """Take up what an earlier engine left: open orders rest again, in their order."""
+        self.trades = list(trades)
+        for order in orders:
+            self._remember(order)
+            self.last_order_id = max(self.last_order_id, order.order_id)
+            if order.is_open:
+                self._rest(order)
+        for trade in self.trades:
+            self.last_trade_id = max(self.last_trade_id, trade.trade_id)
+
+    def market(self, symbol: str) -> Market:
+        """Give a market's rules.
+
+        Raises:
+            Refused: it is not listed.
+        """
+        market = self.markets.get(symbol)
+        if market is None or not market.is_listed:
+            raise Refused(Reason.BAD_SYMBOL)
+        return market
+
+    # What an account asks for
+
+    def place(self, placement: Placement, ts_ns: int) -> tuple[Order, list[Trade]]:
+        """Accept an order, match it, and let the rest of it wait or expire.
+
+        Raises:
+            Refused: it was not accepted; nothing happened.
+        """
+        market = self.market(placement.symbol)
+        open_here = self._open[placement.symbol]
+        check(placement, market, self._last_price(placement.symbol), len(open_here))
+        if placement.client_order_id in open_here:
+            raise Refused(Reason.DUPLICATE_ID)
+        if placement.kind is OrderKind.POST_ONLY and self._crosses(placement):
+            raise Refused(Reason.WOULD_TAKE)
+        self._reserve(placement, market)
+        order = self._accept(placement, ts_ns)
+        before = len(self.trades)
+        self._match(order, ts_ns)
+        self._settle_rest(order, ts_ns)
+        return order, self.trades[before:]
+
+    def cancel(self, symbol: str, order: Order, cancel_id: str, ts_ns: int) -> Order:
+        """Take an open order out.
+
+        Raises:
+            Refused: it is not open any more.
+        """
+        self.market(symbol)
+        if not order.is_open:
+            raise Refused(Reason.NOT_OPEN)
+        order.cancel_id = cancel_id
+        self._end(order, Status.CANCELED, Execution.CANCELED, ts_ns)
+        return order
+
+    def find(
+        self, symbol: str, *, order_id: int | None = None, client_order_id: str | None = None
+    ) -> Order | None:
+        """Give an order by either id; of several with one client id the open or newest one."""
+        if order_id is not None:
+            order = self.orders.get(order_id)
+            return order if order is not None and order.symbol == symbol else None
+        same = self._by_client_id.get((symbol, client_order_id or ""), [])
+        return next((one for one in same if one.is_open), same[-1] if same else None)
+
+    def open_orders(self, symbol: str | None = None) -> list[Order]:
+        """Give what is open, oldest first."""
+        books = self._open.values() if symbol is None else [self._open.get(symbol, {})]
+        return sorted((one for book in books for one in book.values()), key=_by_id)
+
+    def orders_of(self, symbol: str) -> list[Order]:
+        """Give every order there ever was in a symbol, oldest first."""
+        return [order for order in self.orders.values() if order.symbol == symbol]
+
+    def orders_with(self, client_order_id: str) -> list[Order]:
+        """Give every order that was accepted under a client id: more than one is the disaster."""
+        return [one for one in self.orders.values() if one.client_order_id == client_order_id]
+
+    def move_balance(self, asset: str, delta: Decimal, ts_ns: int) -> None:
+        """Deposit, or with a negative number withdraw.
+
+        Raises:
+            Refused: there is less to withdraw.
+        """
+        self.account.add(asset, delta)
+        self._effects.events.append(BalanceEvent(assets=(asset,), delta=delta, ts_ns=ts_ns))
+
+    # What the rest of the world does
+
+    def quote(
+        self,
+        symbol: str,
+        bids: Mapping[Decimal, Decimal],
+        asks: Mapping[Decimal, Decimal],
+        ts_ns: int,
+    ) -> None:
+        """Let the world offer exactly this; what of it crosses our orders trades with them."""
+        book = self.books[symbol]
+        book.keep(Side.BUY, bids)
+        book.keep(Side.SELL, asks)
+        left_bids = self._cross(symbol, Side.BUY, bids, ts_ns)
+        left_asks = self._cross(symbol, Side.SELL, asks, ts_ns)
+        book.quote(Side.BUY, left_bids)
+        book.quote(Side.SELL, left_asks)
+
+    def print(
+        self, symbol: str, taker: Side, price: Decimal, quantity: Decimal, ts_ns: int
+    ) -> None:
+        """Let somebody trade up to `price`; our orders take part in their turn."""
+        left = self._sweep(symbol, taker, price, quantity, ts_ns)
+        if left == quantity:
+            self._publish(symbol, price, quantity, taker, ts_ns)
+
+    def expire(self, order: Order, ts_ns: int, reason: int = EXCHANGE_CANCELED) -> None:
+        """Let the exchange take an open order out.
+
+        Raises:
+            Refused: it is not open.
+        """
+        if not order.is_open:
+            raise Refused(Reason.NOT_OPEN)
+        order.expiry_reason = reason
+        self._end(order, Status.EXPIRED, Execution.EXPIRED, ts_ns)
+
+    def fill(self, order: Order, quantity: Decimal, ts_ns: int) -> None:
+        """Let somebody trade with a resting order at its price, out of turn."""
+        if order.is_open and order.order_id in self._resting:
+            self._trade_resting(self._resting[order.order_id], min(quantity, order.left), ts_ns)
+
+    # Inside
+
+    def _last_price(self, symbol: str) -> Decimal:
+        price = self.last_prices.get(symbol)
+        if price is None:
+            raise Refused(Reason.MARKET_CLOSED)
+        return price
+
+    def _crosses(self, placement: Placement) -> bool:
+        book = self.books[placement.symbol]
+        return next(book.reach(placement.side, placement.price), None) is not None
+
+    def _reserve(self, placement: Placement, market: Market) -> None:
+        """Hold the funds before anything happens, so that no match can fail for want of them."""
+        if placement.kind is OrderKind.MARKET:
+            asset, needed = self._market_need(placement, market)
+            if self.account.free(asset) < needed:
+                raise Refused(Reason.INSUFFICIENT_BALANCE)
+            return
+        assert placement.price is not None
+        assert placement.quantity is not None
+        if placement.side is Side.BUY:
+            self.account.lock(market.quote, placement.price * placement.quantity)
+        else:
+            self.account.lock(market.base, placement.quantity)
+
+    def _market_need(self, placement: Placement, market: Market) -> tuple[str, Decimal]:
+        """What a market order may cost at most; a sale in quote currency sells what it must."""
+        if placement.side is Side.BUY and placement.quote_quantity is not None:
+            return market.quote, placement.quote_quantity
+        if placement.side is Side.SELL and placement.quantity is not None:
+            return market.base, placement.quantity
+        wanted, budget, cost, base = placement.quantity, placement.quote_quantity, ZERO, ZERO
+        for one in self.books[placement.symbol].reach(placement.side, None):
+            take = one.left if wanted is None else min(one.left, wanted - base)
+            if budget is not None:
+                take = min(take, _round_down((budget - cost) / one.price, market.step))
+            if take <= 0:
+                break
+            base += take
+            cost += take * one.price
+        return (market.quote, cost) if placement.side is Side.BUY else (market.base, base)
+
+    def _accept(self, placement: Placement, ts_ns: int) -> Order:
+        self.last_order_id += 1
+        order = Order(
+            order_id=self.last_order_id,
+            client_order_id=placement.client_order_id,
+            symbol=placement.symbol,
+            side=placement.side,
+            kind=placement.kind,
+            time_in_force=placement.time_in_force,
+            price=placement.price or ZERO,
+            quantity=placement.quantity or ZERO,
+            quote_quantity=placement.quote_quantity or ZERO,
+            ts_created_ns=ts_ns,
+            ts_updated_ns=ts_ns,
+        )
+        self._remember(order)
+        self._open[order.symbol][order.client_order_id] = order
+        self._note(order, Execution.NEW)
+        return order
+
+    def _remember(self, order: Order) -> None:
+        self.orders[order.order_id] = order
+        self._by_client_id.setdefault((order.symbol, order.client_order_id), []).append(order)
+
+    def _match(self, order: Order, ts_ns: int) -> None:
+        limit = order.price or None
+        book = self.books[order.symbol]
+        if order.time_in_force is TimeInForce.FOK:
+            there = sum((one.left for one in book.reach(order.side, limit)), ZERO)
+            if min(there, self._cap(there)) < order.quantity:
+                return
+        cap = self._cap(order.quantity or None)
+        for one in book.reach(order.side, limit):
+            if not order.is_open:
+                break
+            if one.order_id is not None:
+                self._prevent(self.orders[one.order_id], ts_ns)
+                continue
+            quantity = min(one.left, self._wanted(order, one.price, cap))
+            if quantity <= 0:
+                break
+            self._trade(order, one.price, quantity, ts_ns, is_maker=False)
+            one.left -= quantity
+            if not one.left:
+                book.remove(_other(order.side), one)
+
+    def _cap(self, quantity: Decimal | None) -> Decimal:
+        if self.fill_cap is None:
+            return quantity if quantity is not None else Decimal("Infinity")
+        return self.fill_cap if quantity is None else min(self.fill_cap, quantity)
+
+    def _wanted(self, order: Order, price: Decimal, cap: Decimal) -> Decimal:
+        if order.quantity:
+            return cap - order.filled
+        return min(self._affordable(order, price), cap - order.filled)
+
+    def _affordable(self, order: Order, price: Decimal) -> Decimal:
+        unspent = order.quote_quantity - order.filled_quote
+        return _round_down(unspent / price, self.markets[order.symbol].step)
+
+    def _prevent(self, resting: Order, ts_ns: int) -> None:
+        """An account never trades with itself: the order that waited goes (EXPIRE_MAKER)."""
+        self._end(resting, Status.EXPIRED_IN_MATCH, Execution.TRADE_PREVENTION, ts_ns)
+
+    def _settle_rest(self, order: Order, ts_ns: int) -> None:
+        if order.kind is OrderKind.MARKET:
+            self._settle_market(order, ts_ns)
+        elif not order.left:
+            return
+        elif order.time_in_force is TimeInForce.GTC:
+            self._rest(order)
+        else:
+            is_fok = order.time_in_force is TimeInForce.FOK
+            self.expire(order, ts_ns, UNFILLED_FOK if is_fok else UNFILLED_IOC)
+
+    def _settle_market(self, order: Order, ts_ns: int) -> None:
+        if order.is_open:
+            if order.quote_quantity:
+                order.quantity = order.filled
+            self.expire(order, ts_ns, INSUFFICIENT_LIQUIDITY)
+
+    def _rest(self, order: Order) -> None:
+        resting = Resting(order.price, order.left, order.order_id)
+        self._resting[order.order_id] = resting
+        self._open[order.symbol][order.client_order_id] = order
+        self.books[order.symbol].add(order.side, resting)
+
+    def _cross(
+        self, symbol: str, side: Side, quotes: Mapping[Decimal, Decimal], ts_ns: int
+    ) -> dict[Decimal, Decimal]:
+        left = {}
+        for price, quantity in quotes.items():
+            rest = self._sweep(symbol, side, price, quantity, ts_ns)
+            if rest:
+                left[price] = rest
+        return left
+
+    def _sweep(
+        self, symbol: str, taker: Side, limit: Decimal, quantity: Decimal, ts_ns: int
+    ) -> Decimal:
+        """Let the world take from the book; gives what it did not get."""
+        book = self.books[symbol]
+        for one in book.reach(taker, limit):
+            if quantity <= 0:
+                break
+            taken = min(one.left, quantity)
+            quantity -= taken
+            if one.order_id is not None:
+                self._trade_resting(one, taken, ts_ns)
+                continue
+            self._publish(symbol, one.price, taken, taker, ts_ns)
+            one.left -= taken
+            if not one.left:
+                book.remove(_other(taker), one)
+        return quantity
+
+    def _trade_resting(self, resting: Resting, quantity: Decimal, ts_ns: int) -> None:
+        assert resting.order_id is not None
+        order = self.orders[resting.order_id]
+        self._trade(order, resting.price, quantity, ts_ns, is_maker=True)
+        resting.left -= quantity
+        if not resting.left:
+            self._leave(order)
+
+    def _trade(
+        self, order: Order, price: Decimal, quantity: Decimal, ts_ns: int, *, is_maker: bool
+    ) -> None:
+        taker = _other(order.side) if is_maker else order.side
+        trade_id = self._publish(order.symbol, price, quantity, taker, ts_ns)
+        fee, fee_asset = self._pay(order, price, quantity, is_maker=is_maker)
+        order.filled += quantity
+        order.filled_quote += price * quantity
+        order.ts_updated_ns = ts_ns
+        order.status = Status.PARTIALLY_FILLED
+        if order.quote_quantity and not self._affordable(order, price):
+            order.quantity = order.filled
+        if order.quantity and not order.left:
+            self._close(order, Status.FILLED)
+        trade = Trade(
+            trade_id=trade_id,
+            order_id=order.order_id,
+            symbol=order.symbol,
+            side=order.side,
+            price=price,
+            quantity=quantity,
+            fee=fee,
+            fee_asset=fee_asset,
+            is_maker=is_maker,
+            ts_ns=ts_ns,
+        )
+        self.trades.append(trade)
+        self._effects.trades.append(trade)
+        self._note(order, Execution.TRADE, trade)
+
+    def _pay(
+        self, order: Order, price: Decimal, quantity: Decimal, *, is_maker: bool
+    ) -> tuple[Decimal, str]:
+        market = self.markets[order.symbol]
+        quote = price * quantity
+        is_buy = order.side is Side.BUY
+        paid, received = (market.quote, market.base) if is_buy else (market.base, market.quote)
+        if order.kind is OrderKind.MARKET:
+            self.account.add(paid, -(quote if is_buy else quantity))
+        elif is_buy:
+            self.account.spend_locked(paid, quote)
+            self.account.unlock(paid, (order.price - price) * quantity)
+        else:
+            self.account.spend_locked(paid, quantity)
+        income = quantity if is_buy else quote
+        rate = market.maker_rate if is_maker else market.taker_rate
+        fee, asset = self._fee(market, quote, income, received, rate)
+        self.account.add(received, income)
+        self.account.add(asset, -fee)
+        return fee, asset
+
+    def _fee(
+        self, market: Market, quote: Decimal, income: Decimal, received: str, rate: Decimal
+    ) -> tuple[Decimal, str]:
+        bnb_price = self.last_prices.get(f"{FEE_ASSET}/{market.quote}")
+        if self.fees_in_bnb and bnb_price:
+            fee = fee_in_bnb(quote, rate, bnb_price)
+            if self.account.free(FEE_ASSET) >= fee:
+                return fee, FEE_ASSET
+        return fee_of(income, rate), received
+
+    def _publish(
+        self, symbol: str, price: Decimal, quantity: Decimal, taker: Side, ts_ns: int
+    ) -> int:
+        self.last_trade_id += 1
+        self.last_prices[symbol] = price
+        self._effects.events.append(
+            PublicTrade(
+                trade_id=self.last_trade_id,
+                symbol=symbol,
+                price=price,
+                quantity=quantity,
+                is_buyer_maker=taker is Side.SELL,
+                ts_ns=ts_ns,
+            )
+        )
+        return self.last_trade_id
+
+    def _end(self, order: Order, status: Status, execution: Execution, ts_ns: int) -> None:
+        market = self.markets[order.symbol]
+        if order.kind is not OrderKind.MARKET:
+            if order.side is Side.BUY:
+                self.account.unlock(market.quote, order.price * order.left)
+            else:
+                self.account.unlock(market.base, order.left)
+        order.ts_updated_ns = ts_ns
+        self._close(order, status)
+        self._leave(order)
+        self._note(order, execution)
+
+    def _close(self, order: Order, status: Status) -> None:
+        order.status = status
+        self._open[order.symbol].pop(order.client_order_id, None)
+        self._effects.orders[order.order_id] = order
+
+    def _leave(self, order: Order) -> None:
+        resting = self._resting.pop(order.order_id, None)
+        if resting is not None:
+            self.books[order.symbol].remove(order.side, resting)
+
+    def _note(self, order: Order, execution: Execution, trade: Trade | None = None) -> None:
+        self._effects.orders[order.order_id] = order
+        snapshot = msgspec.structs.replace(order)
+        self._effects.events.append(OrderEvent(execution=execution, order=snapshot, trade=trade))
+
+
+def _by_id(order: Order) -> int:
+    return order.order_id
+
+
+def _other(side: Side) -> Side:
+    return Side.SELL if side is Side.BUY else Side.BUY
+
+
+def _round_down(quantity: Decimal, step: Decimal) -> Decimal:
+    return (quantity / step).to_integral_value(ROUND_DOWN) * step

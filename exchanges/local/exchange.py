@@ -1,0 +1,327 @@
+"""The local exchange: engine, market, clock, faults and log behind one lock.
+
+Every method may be called from any thread. What is acknowledged has been written to the
+state file before, where there is one.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from threading import RLock
+
+from exchanges.demo import DemoSource
+from exchanges.local.clock import Clock
+from exchanges.local.depth import Depth
+from exchanges.local.engine import FEE_ASSET, Effects, Engine
+from exchanges.local.faults import Armed, Fault, Faults, Plan
+from exchanges.local.filters import Market
+from exchanges.local.market import Player
+from exchanges.local.orders import Event, Order, Placement, PublicTrade, Trade
+from exchanges.local.refusals import Reason, Refused
+from exchanges.local.request_log import Request, RequestLog
+from exchanges.local.settings import Settings
+from exchanges.replay import ReplaySource
+from messages.ids import NS_PER_MS, Symbol
+from messages.market import MarketEvent
+
+_SLOW = 10
+"""Up to this speed the market trades once a market second; beyond, every five."""
+
+Listener = Callable[[list[Event]], None]
+
+
+class LocalExchange:
+    """One account at one exchange, its market, and everything that can be done to them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.lock = RLock()
+        self.clock = Clock(settings.speed)
+        self.faults = Faults(settings.seed)
+        self.log = RequestLog()
+        self.is_under_maintenance = False
+        self.is_key_revoked = False
+        self._listeners: list[Listener] = []
+        self.engine = Engine(
+            _markets(settings), settings.balances, fees_in_bnb=settings.fees_in_bnb
+        )
+        self.players = {
+            symbol: Player(
+                market,
+                self._events(symbol),
+                seed=settings.seed,
+                start_ns=self.clock.market_ns(),
+                prints_per_candle=60 if settings.speed <= _SLOW else 12,
+            )
+            for symbol, market in self.engine.markets.items()
+        }
+        self.depth = {symbol: Depth() for symbol in self.players}
+        with self.operation():
+            for symbol, player in self.players.items():
+                self.engine.last_prices.setdefault(symbol, player.mid)
+                player.quote(self.engine, self.clock.market_ns())
+
+    def listen(self, listener: Listener) -> None:
+        """Tell `listener` all that happens from now on, in order, on whichever thread it does."""
+        with self.lock:
+            self._listeners.append(listener)
+
+    @contextmanager
+    def operation(self) -> Iterator[None]:
+        """Do something at the present moment: the market is brought up to it before."""
+        with self.lock:
+            for player in self.players.values():
+                player.advance_to(self.clock.market_ns(), self.engine)
+            try:
+                yield
+            finally:
+                self._commit(self.engine.take_effects())
+
+    # What clients ask for
+
+    def place(self, placement: Placement, plan: Plan | None = None) -> tuple[Order, list[Trade]]:
+        """Place an order. See `Engine.place`."""
+        with self.operation():
+            self.engine.fill_cap = self._fill_cap(placement, plan)
+            try:
+                return self.engine.place(placement, self.clock.now_ns())
+            finally:
+                self.engine.fill_cap = None
+
+    def cancel(
+        self,
+        symbol: str,
+        *,
+        order_id: int | None,
+        client_order_id: str | None,
+        cancel_id: str,
+        plan: Plan | None = None,
+    ) -> Order:
+        """Cancel an order by either id.
+
+        Raises:
+            Refused: there is none, or it is not open.
+        """
+        with self.operation():
+            order = self.engine.find(symbol, order_id=order_id, client_order_id=client_order_id)
+            if order is None:
+                raise Refused(Reason.UNKNOWN_ORDER)
+            self._race(order, plan)
+            return self.engine.cancel(symbol, order, cancel_id, self.clock.now_ns())
+
+    def find(
+        self,
+        symbol: str,
+        *,
+        order_id: int | None,
+        client_order_id: str | None,
+        plan: Plan | None = None,
+    ) -> Order:
+        """Give one order by either id.
+
+        Raises:
+            Refused: there is none, or a stale read does not see it yet.
+        """
+        with self.operation():
+            order = self.engine.find(symbol, order_id=order_id, client_order_id=client_order_id)
+            if order is None or not self._is_visible(order.ts_created_ns, plan):
+                raise Refused(Reason.UNKNOWN_ORDER)
+            return order
+
+    def open_orders(self, symbol: str | None = None, plan: Plan | None = None) -> list[Order]:
+        """Give what is open, oldest first."""
+        with self.operation():
+            found = self.engine.open_orders(symbol)
+            return [order for order in found if self._is_visible(order.ts_created_ns, plan)]
+
+    def orders_of(self, symbol: str, plan: Plan | None = None) -> list[Order]:
+        """Give every order of a symbol, oldest first."""
+        with self.operation():
+            found = self.engine.orders_of(symbol)
+            return [order for order in found if self._is_visible(order.ts_created_ns, plan)]
+
+    def depth_update_id(self, symbol: str) -> int:
+        """Give the number of the newest change of a book."""
+        with self.lock:
+            return self.depth[symbol].look(self.engine.books[symbol])
+
+    # The truth
+
+    def orders(self) -> list[Order]:
+        """Give every order that was ever accepted, oldest first."""
+        with self.operation():
+            return list(self.engine.orders.values())
+
+    def orders_with(self, client_order_id: str) -> list[Order]:
+        """Give every order under a client id: more than one is what must never happen."""
+        with self.operation():
+            return self.engine.orders_with(client_order_id)
+
+    def trades(self, plan: Plan | None = None) -> list[Trade]:
+        """Give every trade of the account, oldest first."""
+        with self.operation():
+            return [one for one in self.engine.trades if self._is_visible(one.ts_ns, plan)]
+
+    def balances(self) -> dict[str, tuple[Decimal, Decimal]]:
+        """Give what is free and what is locked of every asset."""
+        with self.operation():
+            balances = self.engine.account.balances
+            return {asset: (one.free, one.locked) for asset, one in balances.items()}
+
+    def requests(
+        self, *, operation: str | None = None, client_order_id: str | None = None
+    ) -> list[Request]:
+        """Give every request that arrived, oldest first."""
+        with self.lock:
+            return self.log.select(operation=operation, client_order_id=client_order_id)
+
+    # What can be done to it
+
+    def arm(self, plan: Plan) -> int:
+        """Arm a fault and give its number."""
+        with self.lock:
+            return self.faults.arm(plan)
+
+    def disarm(self, plan_id: int | None = None) -> None:
+        """Disarm one fault, or all."""
+        with self.lock:
+            self.faults.disarm(plan_id)
+
+    def armed(self) -> list[Armed]:
+        """Give every armed fault, with what it has struck."""
+        with self.lock:
+            return self.faults.armed()
+
+    def advance(self, seconds: float) -> None:
+        """Let the market play on."""
+        with self.operation():
+            self.clock.advance(seconds)
+        with self.operation():
+            pass
+
+    def set_price(self, symbol: str, price: Decimal) -> None:
+        """Move the market to a price and keep it there; resting orders that it meets trade."""
+        with self.operation():
+            self.engine.market(symbol)
+            self.players[symbol].pin(price, self.engine, self.clock.market_ns())
+
+    def release_price(self, symbol: str) -> None:
+        """Let the market go its own way again."""
+        with self.operation():
+            self.engine.market(symbol)
+            self.players[symbol].unpin()
+
+    def set_liquidity(self, symbol: str, factor: Decimal) -> None:
+        """Make the book thinner or deeper; 0 leaves one step at each best price."""
+        with self.operation():
+            self.engine.market(symbol)
+            self.players[symbol].liquidity = factor
+            self.players[symbol].quote(self.engine, self.clock.market_ns())
+
+    def fill_order(self, client_order_id: str, quantity: Decimal | None = None) -> None:
+        """Let somebody trade with a resting order now, wholly or in part."""
+        with self.operation():
+            order = self._open_order(client_order_id)
+            self.engine.fill(order, quantity or order.left, self.clock.now_ns())
+
+    def expire_order(self, client_order_id: str) -> None:
+        """Let the exchange take an open order out."""
+        with self.operation():
+            self.engine.expire(self._open_order(client_order_id), self.clock.now_ns())
+
+    def halt(self, symbol: str, *, is_halted: bool = True) -> None:
+        """Stop or resume trading in a symbol; open orders stay."""
+        with self.operation():
+            self.engine.market(symbol).is_trading = not is_halted
+
+    def delist(self, symbol: str) -> None:
+        """Take a symbol off the list: its open orders expire."""
+        with self.operation():
+            market = self.engine.market(symbol)
+            for order in self.engine.open_orders(symbol):
+                self.engine.expire(order, self.clock.now_ns())
+            market.is_listed = market.is_trading = False
+
+    def set_tick(self, symbol: str, tick: Decimal) -> None:
+        """Change the price step; open orders stay where they are."""
+        with self.operation():
+            self.engine.market(symbol).tick = tick
+            self.players[symbol].quote(self.engine, self.clock.market_ns())
+
+    def set_max_orders(self, symbol: str, count: int) -> None:
+        """Change how many orders may be open in a symbol."""
+        with self.operation():
+            self.engine.market(symbol).max_num_orders = count
+
+    def deposit(self, asset: str, quantity: Decimal) -> None:
+        """Add to a balance, or with a negative quantity withdraw."""
+        with self.operation():
+            self.engine.move_balance(asset, quantity, self.clock.now_ns())
+
+    def skew_clock(self, skew_ms: int) -> None:
+        """Let the exchange's clock differ from the machine's."""
+        with self.lock:
+            self.clock.skew_ms = skew_ms
+
+    def set_maintenance(self, *, is_on: bool) -> None:
+        """Refuse everything, or serve again."""
+        with self.lock:
+            self.is_under_maintenance = is_on
+
+    def revoke_key(self, *, is_revoked: bool = True) -> None:
+        """Refuse the account's key, or accept it again."""
+        with self.lock:
+            self.is_key_revoked = is_revoked
+
+    # Inside
+
+    def _events(self, symbol: str) -> Iterator[MarketEvent]:
+        candles = self.settings.candles
+        if candles is not None and symbol == self.settings.symbols[0]:
+            return ReplaySource(candles, Symbol(symbol)).events()
+        return DemoSource(Symbol(symbol), seed=self.settings.seed).events()
+
+    def _commit(self, effects: Effects) -> None:
+        for event in effects.events:
+            if isinstance(event, PublicTrade):
+                self.players[event.symbol].note(event)
+        for listener in self._listeners:
+            listener(effects.events)
+
+    def _open_order(self, client_order_id: str) -> Order:
+        for order in self.engine.orders_with(client_order_id):
+            if order.is_open:
+                return order
+        raise Refused(Reason.UNKNOWN_ORDER)
+
+    def _is_visible(self, ts_ns: int, plan: Plan | None) -> bool:
+        if plan is None or plan.fault is not Fault.STALE_READ:
+            return True
+        return self.clock.now_ns() - ts_ns >= plan.delay_ms * NS_PER_MS
+
+    def _fill_cap(self, placement: Placement, plan: Plan | None) -> Decimal | None:
+        if plan is None or plan.fault not in (Fault.PARTIAL_FILL, Fault.NO_FILL):
+            return None
+        step = self.engine.market(placement.symbol).step
+        if plan.fault is Fault.NO_FILL:
+            return Decimal(0)
+        quantity = placement.quantity
+        if quantity is None:
+            quote = placement.quote_quantity or Decimal(0)
+            quantity = quote / self.engine.last_prices[placement.symbol]
+        return max(quantity / 2 // step, Decimal(1)) * step
+
+    def _race(self, order: Order, plan: Plan | None) -> None:
+        if plan is None:
+            return
+        if plan.fault is Fault.CANCEL_FILL_RACE:
+            self.engine.fill(order, order.left, self.clock.now_ns())
+        elif plan.fault is Fault.CANCEL_PARTIAL_RACE:
+            step = self.engine.market(order.symbol).step
+            half = max(order.left / 2 // step, Decimal(1)) * step
+            self.engine.fill(order, half, self.clock.now_ns())
+
+
+def _markets(settings: Settings) -> list[Market]:
+    symbols = dict.fromkeys((*settings.symbols, f"{FEE_ASSET}/USDT"))
+    return [Market(symbol=symbol) for symbol in symbols]

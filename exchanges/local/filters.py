@@ -1,0 +1,100 @@
+"""The rules of one market, and whether a request keeps them."""
+
+import re
+from decimal import Decimal
+
+import msgspec
+
+from exchanges.local.orders import OrderKind, Placement
+from exchanges.local.refusals import Reason, Refused
+
+_CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_.:/]{1,36}", re.ASCII)
+_MOST_DIGITS = 8
+
+
+class Market(msgspec.Struct, kw_only=True):
+    """One symbol in ccxt's form, ``BTC/USDT``. Mutable: an operator may change the rules."""
+
+    symbol: str
+    tick: Decimal = Decimal("0.01")
+    min_price: Decimal = Decimal("0.01")
+    max_price: Decimal = Decimal("1000000")
+    step: Decimal = Decimal("0.00001")
+    min_quantity: Decimal = Decimal("0.00001")
+    max_quantity: Decimal = Decimal("9000")
+    min_notional: Decimal = Decimal("5")
+    max_notional: Decimal = Decimal("9000000")
+    multiplier_up: Decimal = Decimal("5")
+    multiplier_down: Decimal = Decimal("0.2")
+    max_num_orders: int = 200
+    maker_rate: Decimal = Decimal("0.001")
+    taker_rate: Decimal = Decimal("0.001")
+    is_trading: bool = True
+    is_listed: bool = True
+
+    @property
+    def base(self) -> str:
+        """What is bought and sold."""
+        return self.symbol.partition("/")[0]
+
+    @property
+    def quote(self) -> str:
+        """What is paid."""
+        return self.symbol.partition("/")[2]
+
+    @property
+    def venue_id(self) -> str:
+        """The symbol without its stroke."""
+        return self.base + self.quote
+
+
+def check(placement: Placement, market: Market, last_price: Decimal, open_orders: int) -> None:
+    """Hold a request against the rules of its market.
+
+    Raises:
+        Refused: it breaks one; nothing was done.
+    """
+    if not _CLIENT_ID.fullmatch(placement.client_order_id):
+        raise Refused(Reason.BAD_CLIENT_ID)
+    if not market.is_trading:
+        raise Refused(Reason.MARKET_CLOSED)
+    _check_precision(placement)
+    if placement.price is not None:
+        _check_price(placement.price, market, last_price)
+    if placement.quantity is not None:
+        _check_quantity(placement.quantity, market)
+    _check_notional(placement, market, last_price)
+    if placement.kind is not OrderKind.MARKET and open_orders >= market.max_num_orders:
+        raise Refused(Reason.MAX_NUM_ORDERS)
+
+
+def _check_precision(placement: Placement) -> None:
+    for name in ("price", "quantity", "quote_quantity"):
+        number: Decimal | None = getattr(placement, name)
+        if number is None:
+            continue
+        exponent = number.normalize().as_tuple().exponent
+        if isinstance(exponent, int) and exponent < -_MOST_DIGITS:
+            raise Refused(Reason.TOO_PRECISE, name)
+
+
+def _check_price(price: Decimal, market: Market, last_price: Decimal) -> None:
+    if not market.min_price <= price <= market.max_price or price % market.tick:
+        raise Refused(Reason.PRICE_FILTER)
+    lowest, highest = last_price * market.multiplier_down, last_price * market.multiplier_up
+    if not lowest <= price <= highest:
+        raise Refused(Reason.PERCENT_PRICE)
+
+
+def _check_quantity(quantity: Decimal, market: Market) -> None:
+    if not market.min_quantity <= quantity <= market.max_quantity or quantity % market.step:
+        raise Refused(Reason.LOT_SIZE)
+
+
+def _check_notional(placement: Placement, market: Market, last_price: Decimal) -> None:
+    notional = placement.quote_quantity
+    if notional is None:
+        price = last_price if placement.price is None else placement.price
+        notional = price * (placement.quantity or 0)
+    if not market.min_notional <= notional <= market.max_notional:
+        raise Refused(Reason.NOTIONAL)

@@ -1,0 +1,50 @@
+"""The paths of Binance spot's REST API."""
+
+from aiohttp import web
+
+from exchanges.local.binance import BinanceApi, signed_text
+from exchanges.local.calls import Call
+from exchanges.local.exchange import LocalExchange
+from exchanges.local.rest import Rest, parameters
+
+ROUTES = (
+    ("GET", "/api/v3/ping", "ping"),
+    ("GET", "/api/v3/time", "time"),
+    ("GET", "/api/v3/exchangeInfo", "exchange_info"),
+    ("GET", "/api/v3/klines", "klines"),
+    ("GET", "/api/v3/depth", "depth"),
+    ("GET", "/api/v3/trades", "trades"),
+    ("GET", "/api/v3/aggTrades", "agg_trades"),
+    ("GET", "/api/v3/ticker/24hr", "ticker"),
+    ("GET", "/api/v3/ticker/bookTicker", "book_ticker"),
+    ("GET", "/api/v3/ticker/price", "price"),
+    ("GET", "/api/v3/account", "account"),
+    ("POST", "/api/v3/order", "place"),
+    ("DELETE", "/api/v3/order", "cancel"),
+    ("GET", "/api/v3/order", "query"),
+    ("POST", "/api/v3/order/cancelReplace", "cancel_replace"),
+    ("GET", "/api/v3/openOrders", "open_orders"),
+    ("DELETE", "/api/v3/openOrders", "cancel_all"),
+    ("GET", "/api/v3/allOrders", "all_orders"),
+    ("GET", "/api/v3/myTrades", "my_trades"),
+)
+
+
+def add_routes(app: web.Application, exchange: LocalExchange, api: BinanceApi) -> Rest:
+    """Serve Binance's REST API from this application."""
+    rest = Rest(exchange, api, _call)
+    for method, path, operation in ROUTES:
+        app.router.add_route(method, path, rest.handler(operation))
+    return rest
+
+
+def _call(request: web.Request, operation: str, body: str) -> Call:
+    query = request.rel_url.raw_query_string
+    return Call(
+        operation=operation,
+        params=parameters(body) | parameters(query),
+        payload=signed_text(query, body),
+        headers=request.headers,
+        method=request.method,
+        path=request.path,
+    )

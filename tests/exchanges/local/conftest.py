@@ -1,0 +1,50 @@
+"""A local exchange on real sockets, and unmodified ccxt clients that believe in it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
+ccxt = pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+
+from exchanges.local.ccxt_config import restore_errors  # noqa: E402
+from exchanges.local.server import RunningExchange, running_exchange  # noqa: E402
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., RunningExchange]]:
+    """Serve exchanges with these settings; the market stands unless a speed is given."""
+    with ExitStack() as stack:
+        yield lambda **changes: stack.enter_context(running_exchange(**({"speed": 0.0} | changes)))
+
+
+@pytest.fixture
+def run(serve: Callable[..., RunningExchange]) -> RunningExchange:
+    """An exchange whose market stands, with its usual settings."""
+    return serve()
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., Any]]:
+    """Make a sync ccxt client for an exchange."""
+    clients = []
+
+    def make(run: RunningExchange, **changes: Any) -> Any:
+        client = ccxt.binance(run.ccxt_config(enableRateLimit=False, timeout=3000, **changes))
+        restore_errors(client)
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        client.session.close()
+
+
+@pytest.fixture
+def client(run: RunningExchange, connect: Callable[..., Any]) -> Any:
+    """A sync ccxt client of `run`, its markets loaded."""
+    client = connect(run)
+    client.load_markets()
+    return client
