@@ -53,6 +53,14 @@ class Call:
         self.bytes_left = False
         self.response: Response | None = None
 
+    @property
+    def has_answer(self) -> bool:
+        """Whether the last reply was JSON with something in it.
+
+        Of HTML, of nothing and of ``{}`` ccxt makes an empty answer: no orders, no balances.
+        """
+        return self.response is not None and self.response.has_json
+
     def evidence(self, error: BaseException) -> Evidence:
         """Put the exception and the records together."""
         seen = self.response

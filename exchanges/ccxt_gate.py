@@ -104,6 +104,16 @@ async def measure_skew(
     return min(measured, key=lambda one: one.round_trip_ns)
 
 
+def check_answer(call: Call) -> None:
+    """Pass a call whose reply was an answer at all.
+
+    Raises:
+        Unclear: HTML, nothing, or ``{}``, of which ccxt makes an empty answer.
+    """
+    if not call.has_answer:
+        raise Unclear("the reply is empty or no JSON")
+
+
 def _market(client: Any, name: str, symbol: Symbol) -> MarketFacts:
     market = (client.markets or {}).get(symbol)
     if market is None or not market.get("spot"):
@@ -140,6 +150,7 @@ def _refusing(name: str, what: str) -> Iterator[None]:
     with recorded() as call:
         try:
             yield
+            check_answer(call)
         except VenueRefused:
             raise
         except Exception as error:

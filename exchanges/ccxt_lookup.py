@@ -33,9 +33,15 @@ class OrderLookup:
         self._capability = capability
 
     async def look(
-        self, client_order_id: ClientOrderId, symbol: Symbol, sent_at_ns: int, closed_hint: bool
+        self,
+        client_order_id: ClientOrderId,
+        symbol: Symbol,
+        sent_at_ns: int | None,
+        closed_hint: bool,
     ) -> Found | None:
         """Search everywhere; None when every place was seen and shows none now.
+
+        Lists go back to a minute before `sent_at_ns`; without it they hold what is newest.
 
         Raises:
             OutcomeUnknown: a question failed before the order was found.
@@ -148,10 +154,15 @@ class OrderLookup:
         return order
 
     async def _with_namesakes(
-        self, order: dict[str, Any], client_order_id: ClientOrderId, symbol: Symbol, sent_at_ns: int
+        self,
+        order: dict[str, Any],
+        client_order_id: ClientOrderId,
+        symbol: Symbol,
+        sent_at_ns: int | None,
     ) -> Found:
         """Say whether other orders have the id: the venue chose which one it showed."""
-        since_ns = min(sent_at_ns, (order.get("timestamp") or 0) * NS_PER_MS or sent_at_ns)
+        placed_ns = (order.get("timestamp") or 0) * NS_PER_MS
+        since_ns = min((ns for ns in (placed_ns, sent_at_ns) if ns), default=None)
         try:
             listed = await self._closed(symbol, since_ns)
         except OutcomeUnknown:
@@ -163,11 +174,11 @@ class OrderLookup:
             note = "; ".join(part for part in (note, "not all orders since then were seen") if part)
         return Found(order, note)
 
-    async def _open(self, symbol: Symbol, _since_ns: int) -> list[dict[str, Any]]:
+    async def _open(self, symbol: Symbol, _since_ns: int | None) -> list[dict[str, Any]]:
         return await self.open_orders(symbol)
 
-    async def _closed(self, symbol: Symbol, since_ns: int) -> list[dict[str, Any]]:
-        since_ms = max(0, since_ns // NS_PER_MS - _LOOK_BACK_MS)
+    async def _closed(self, symbol: Symbol, since_ns: int | None) -> list[dict[str, Any]]:
+        since_ms = None if since_ns is None else max(0, since_ns // NS_PER_MS - _LOOK_BACK_MS)
         has_all = self._client.has.get("fetchOrders") is True
         method = self._client.fetch_orders if has_all else self._client.fetch_closed_orders
         length = self._capability.page_length
@@ -204,8 +215,7 @@ class OrderLookup:
         """Ask for a list; ccxt makes an empty one of HTML and of nothing, which says nothing."""
         with recorded(Urgency.DATA) as call:
             answer = await self._answer(what, question, call)
-        sound = call.response is not None and call.response.is_list
-        if not sound or not isinstance(answer, list) or not all(map(_is_object, answer)):
+        if not call.has_answer or not isinstance(answer, list) or not all(map(_is_object, answer)):
             raise OutcomeUnknown(f"no_answer: could not {what}: the reply is not a list; ask again")
         return answer
 
@@ -232,20 +242,20 @@ def _carries(order: Raw, client_order_id: str) -> bool:
     return client_order_id in (order.get("clientOrderId"), original)
 
 
-def _first_of(same: list[dict[str, Any]], sent_at_ns: int) -> Found:
+def _first_of(same: list[dict[str, Any]], sent_at_ns: int | None) -> Found:
     """Take the oldest, which the send made if any of them did, and name the others."""
     unique = {str(one["id"]): one for one in same}
     first = min(unique.values(), key=lambda one: (one.get("timestamp") or 0, str(one["id"])))
     return Found(first, _note(first, sorted(set(unique) - {str(first["id"])}), sent_at_ns))
 
 
-def _note(order: Raw, others: list[str], sent_at_ns: int) -> str:
+def _note(order: Raw, others: list[str], sent_at_ns: int | None) -> str:
     notes = []
     if others:
         also = ", ".join(others)
         notes.append(f"{len(others) + 1} orders have this id: this is {order['id']}, also {also}")
     placed_ms = order.get("timestamp")
-    early_ms = sent_at_ns // NS_PER_MS - _LOOK_BACK_MS
+    early_ms = 0 if sent_at_ns is None else sent_at_ns // NS_PER_MS - _LOOK_BACK_MS
     if isinstance(placed_ms, int) and 0 < placed_ms < early_ms:
         notes.append("it was placed more than a minute before it was sent from here")
     return "; ".join(notes)

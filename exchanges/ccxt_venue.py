@@ -14,7 +14,14 @@ import msgspec
 
 from exchanges.capabilities import capability_of
 from exchanges.ccxt_client import Call, CcxtSettings, close_client, open_client, recorded
-from exchanges.ccxt_gate import GateLimits, Skew, check_settings, measure_skew, pass_gate
+from exchanges.ccxt_gate import (
+    GateLimits,
+    Skew,
+    check_answer,
+    check_settings,
+    measure_skew,
+    pass_gate,
+)
 from exchanges.ccxt_lookup import OrderLookup
 from exchanges.ccxt_parse import (
     Unclear,
@@ -325,7 +332,7 @@ class CcxtVenue:
         for number_of_ask in range(AFTER_CANCEL_ASKS):
             if number_of_ask:
                 await asyncio.sleep(AFTER_CANCEL_PAUSE_MS / 1000)
-            found = await lookup.look(client_order_id, symbol, self._utc_ns(), closed_hint=True)
+            found = await lookup.look(client_order_id, symbol, None, closed_hint=True)
             if found is None:
                 continue
             report = await lookup.report(found, client_order_id, symbol)
@@ -360,7 +367,7 @@ class CcxtVenue:
         with recorded(Urgency.DATA) as call:
             try:
                 yield
-                _check_json(call)
+                check_answer(call)
             except Exception as error:
                 seen = call.evidence(error)
                 raise OutcomeUnknown(
@@ -369,12 +376,6 @@ class CcxtVenue:
                     code=seen.code,
                     retry_after_ms=seen.retry_after_ms,
                 ) from error
-
-
-def _check_json(call: Call) -> None:
-    """Refuse what ccxt reads as an empty answer: HTML, nothing at all, ``{}``."""
-    if call.response is None or not call.response.is_list:
-        raise Unclear("the reply is empty or no JSON")
 
 
 @contextmanager

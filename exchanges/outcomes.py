@@ -122,6 +122,9 @@ _UNSURE_STATUSES = frozenset({408, 425, 499})
 _DUPLICATE_CODES = frozenset({"51016", "126044", "170141", "10014", "12141"})
 _DUPLICATE_TEXT = re.compile(r"duplicate|already exist", re.IGNORECASE)
 
+# ccxt writes the whole address into its errors, signature and all.
+_QUERY = re.compile(r"(https?://[^\s?]*)\?\S*")
+
 _ABSENT_ERRORS = frozenset({"OrderNotFound"})
 
 
@@ -302,5 +305,6 @@ def _below(error: BaseException) -> BaseException | None:
 
 def _one_line(text: str) -> str:
     """Make a venue's text fit for a line of a log: it may be hostile, and is often HTML."""
+    text = _QUERY.sub(r"\1", text)
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 3] + "..."

@@ -17,8 +17,8 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None
     """The JSON code that exchanges put into a body, as text."""
     retry_after_ms: int | None
-    is_list: bool = False
-    """The body is JSON and an array, or an object with something in it: not HTML, not nothing."""
+    has_json: bool = False
+    """The body is a JSON array, or an object with something in it: not HTML, not nothing."""
 
 
 def response_of(http_status: int, headers: Mapping[str, str], body: str) -> Response:
@@ -29,7 +29,7 @@ def response_of(http_status: int, headers: Mapping[str, str], body: str) -> Resp
         http_status=http_status,
         code=_code(told),
         retry_after_ms=_retry_after_ms(lower.get("retry-after"), lower.get("date")),
-        is_list=isinstance(told, list) or (isinstance(told, dict) and bool(told)),
+        has_json=isinstance(told, list) or (isinstance(told, dict) and bool(told)),
     )
 
 

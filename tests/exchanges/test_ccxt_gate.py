@@ -147,11 +147,18 @@ def test_a_server_that_never_answers(script: Script) -> None:
         (
             "exchangeInfo",
             body({"symbols": [MARKET | {"filters": [], "baseAssetPrecision": 0}]}),
-            "binance",
+            "binance does not say how BTC/USDT is to be rounded",
         ),
-        ("exchangeInfo", reply(200, "<html>hello</html>"), "binance"),
-        ("time", body({"serverTime": "soon"}), "binance"),
-        ("time", body({}), "binance"),
+        (
+            "exchangeInfo",
+            reply(200, "<html>hello</html>"),
+            "binance could not list its markets (HTTP 200): the reply is empty or no JSON",
+        ),
+        ("time", body({"serverTime": "soon"}), "binance could not tell its time (HTTP 200): None"),
+        ("time", body({}), "binance could not tell its time"),
+        ("account", reply(200, "<html>hello</html>"), "binance could not show the account"),
+        ("account", body({}), "binance could not show the account (HTTP 200): the reply is empty"),
+        ("account", reply(403, "<html>"), "binance could not show the account (HTTP 403)"),
     ],
 )
 def test_a_venue_that_does_not_pass(
@@ -163,6 +170,7 @@ def test_a_venue_that_does_not_pass(
 
     assert told.startswith(sentence)
     assert told.isprintable()
+    assert "signature" not in told
     assert script.requests("order") == []
 
 
