@@ -58,6 +58,7 @@ class BinanceApi:
             "all_orders": self._all_orders,
             "my_trades": self._my_trades,
             "account": self._account,
+            "subscribe": self._subscribe,
         }
 
     def client_order_id(self, call: Call) -> str | None:
@@ -295,6 +296,10 @@ class BinanceApi:
             "permissions": ["SPOT"],
             "uid": 1,
         }, []
+
+    def _subscribe(self, _call: Call, _plan: Plan | None) -> Outcome:
+        """Only says that the account may; the socket does the rest."""
+        return {}, []
 
     # Inside
 

@@ -100,9 +100,23 @@ async def serve(
     exchange: LocalExchange, api: Api, call: Call, request: Request, plan: Plan | None
 ) -> Reply:
     """Take one request from the door to its answer; the transport harms the answer later."""
+    reply = await _served(exchange, api, call, request, plan)
+    if plan and (plan.fault is Fault.DELAYED_REPLY or _answers_late(plan)):
+        await asyncio.sleep(plan.delay_s)
+    return reply
+
+
+def _answers_late(plan: Plan) -> bool:
+    delays = (Fault.DELAYED_DELIVERY, Fault.DELAYED_ENGINE, Fault.STALE_READ)
+    return plan.delay_ms is not None and plan.fault not in delays
+
+
+async def _served(
+    exchange: LocalExchange, api: Api, call: Call, request: Request, plan: Plan | None
+) -> Reply:
     fault = plan.fault if plan else None
     if plan and fault is Fault.DELAYED_DELIVERY:
-        await asyncio.sleep(plan.delay_ms / 1000)
+        await asyncio.sleep(plan.delay_s)
     if exchange.is_under_maintenance:
         return api.closed()
     if plan and fault in BEFORE:
@@ -110,7 +124,7 @@ async def serve(
     try:
         api.authenticate(call)
         if plan and fault is Fault.DELAYED_ENGINE:
-            await asyncio.sleep(plan.delay_ms / 1000)
+            await asyncio.sleep(plan.delay_s)
             api.authenticate(call)
     except ApiError as error:
         request.engine = f"not authorised: {error.why}"
@@ -118,8 +132,6 @@ async def serve(
     reply = _run(exchange, api, call, request, plan)
     if fault is Fault.DELIVERED_TWICE:
         _run(exchange, api, call, request, plan)
-    if plan and fault is Fault.DELAYED_REPLY:
-        await asyncio.sleep(plan.delay_ms / 1000)
     return reply
 
 

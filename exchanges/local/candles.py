@@ -90,6 +90,13 @@ class Bars:
         recent = [bar for bar in self._minutes if bar.open_ms >= since_ms]
         return next(_merged(recent, length_ms))
 
+    def recent(self, interval: str, since_ms: int | None) -> list[Bar]:
+        """Give the bars since the one that opened at `since_ms`; without it, the last one."""
+        last = self.last(interval)
+        if last is None or since_ms is None or since_ms >= last.open_ms:
+            return [] if last is None else [last]
+        return [bar for bar in self.of(interval) if bar.open_ms >= since_ms]
+
     def day(self) -> Bar | None:
         """Give the last 24 hours, or as much of them as is known, as one bar."""
         if not self._minutes:

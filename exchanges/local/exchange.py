@@ -13,21 +13,22 @@ from exchanges.demo import DemoSource
 from exchanges.local.clock import Clock
 from exchanges.local.depth import Depth
 from exchanges.local.engine import FEE_ASSET, Effects, Engine
-from exchanges.local.faults import Armed, Fault, Faults, Plan
+from exchanges.local.faults import CATALOGUE, Armed, Fault, Faults, Plan
+from exchanges.local.faults_streams import ArmedStream, StreamFault, StreamFaults, StreamPlan
 from exchanges.local.filters import Market
 from exchanges.local.market import Player
-from exchanges.local.orders import Event, Order, Placement, PublicTrade, Trade
+from exchanges.local.orders import Order, Placement, PublicTrade, Trade
 from exchanges.local.refusals import Reason, Refused
 from exchanges.local.request_log import Request, RequestLog
 from exchanges.local.settings import Settings
 from exchanges.replay import ReplaySource
-from messages.ids import NS_PER_MS, Symbol
+from messages.ids import NS_PER_S, Symbol
 from messages.market import MarketEvent
 
 _SLOW = 10
 """Up to this speed the market trades once a market second; beyond, every five."""
 
-Listener = Callable[[list[Event]], None]
+Listener = Callable[[Effects], None]
 
 
 class LocalExchange:
@@ -38,6 +39,9 @@ class LocalExchange:
         self.lock = RLock()
         self.clock = Clock(settings.speed)
         self.faults = Faults(settings.seed)
+        self.stream_faults = StreamFaults()
+        self.strikers: list[Callable[[StreamPlan], None]] = []
+        self.open_streams: dict[int, list[str]] = {}
         self.log = RequestLog()
         self.is_under_maintenance = False
         self.is_key_revoked = False
@@ -183,9 +187,31 @@ class LocalExchange:
             return self.faults.arm(plan)
 
     def disarm(self, plan_id: int | None = None) -> None:
-        """Disarm one fault, or all."""
+        """Disarm one fault, or all, also those of streams."""
         with self.lock:
             self.faults.disarm(plan_id)
+            if plan_id is None:
+                self.stream_faults.armed.clear()
+
+    def arm_stream(self, plan: StreamPlan) -> None:
+        """Arm a fault that strikes an event or a subscription."""
+        with self.lock:
+            self.stream_faults.armed.append(ArmedStream(plan=plan))
+
+    def strike_streams(self, fault: StreamFault, stream: str = "*") -> None:
+        """Let a fault strike all connections with such a stream now."""
+        with self.lock:
+            for striker in self.strikers:
+                striker(StreamPlan(fault=fault, stream=stream))
+
+    def streams(self) -> dict[int, list[str]]:
+        """Give what each open connection has subscribed to."""
+        with self.lock:
+            return dict(self.open_streams)
+
+    def catalogue(self) -> dict[str, str]:
+        """Give every fault and condition there is, with a sentence on each."""
+        return CATALOGUE
 
     def armed(self) -> list[Armed]:
         """Give every armed fault, with what it has struck."""
@@ -286,7 +312,7 @@ class LocalExchange:
             if isinstance(event, PublicTrade):
                 self.players[event.symbol].note(event)
         for listener in self._listeners:
-            listener(effects.events)
+            listener(effects)
 
     def _open_order(self, client_order_id: str) -> Order:
         for order in self.engine.orders_with(client_order_id):
@@ -297,7 +323,7 @@ class LocalExchange:
     def _is_visible(self, ts_ns: int, plan: Plan | None) -> bool:
         if plan is None or plan.fault is not Fault.STALE_READ:
             return True
-        return self.clock.now_ns() - ts_ns >= plan.delay_ms * NS_PER_MS
+        return self.clock.now_ns() - ts_ns >= plan.delay_s * NS_PER_S
 
     def _fill_cap(self, placement: Placement, plan: Plan | None) -> Decimal | None:
         if plan is None or plan.fault not in (Fault.PARTIAL_FILL, Fault.NO_FILL):

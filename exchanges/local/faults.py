@@ -9,6 +9,8 @@ from random import Random
 
 import msgspec
 
+from exchanges.local.faults_streams import STREAM_SENTENCES
+
 
 class Fault(StrEnum):
     """The catalogue. What each one does is said in `SENTENCES`."""
@@ -103,6 +105,29 @@ SENTENCES: dict[Fault, str] = {
     Fault.CANCEL_PARTIAL_RACE: "half of the order fills just before its cancel, which succeeds",
 }
 
+CONDITIONS = {
+    "advance": "the market plays on for some seconds",
+    "set_price": "the market jumps to a price and stays there",
+    "set_liquidity": "the book is thin or deep; a market order that finds too little expires",
+    "fill_order": "somebody trades with a resting order now, wholly or in part",
+    "expire_order": "the exchange takes an open order out",
+    "halt": "a symbol does not trade; its open orders stay",
+    "delist": "a symbol is gone and its open orders expire",
+    "set_tick": "the price step of a symbol changes under its open orders",
+    "set_max_orders": "MAX_NUM_ORDERS of a symbol changes",
+    "deposit": "money comes or, negative, goes, without any order",
+    "skew_clock": "the exchange's clock differs from the machine's",
+    "set_maintenance": "everything is refused until it is over",
+    "revoke_key": "the key is refused until it is restored",
+}
+"""What lasts until it is undone, by the name of its control method."""
+
+CATALOGUE: dict[str, str] = (
+    {fault.value: text for fault, text in SENTENCES.items()}
+    | {fault.value: text for fault, text in STREAM_SENTENCES.items()}
+    | CONDITIONS
+)
+
 ANY = "any"
 OPERATIONS = (
     "place", "cancel", "query", "open_orders", "all_orders", "my_trades", "account",
@@ -110,6 +135,9 @@ OPERATIONS = (
     "agg_trades", "ticker", "book_ticker", "price", "ping", "subscribe",
 )  # fmt: skip
 """What a plan can aim at, whatever the venue calls it."""
+
+
+USUAL_DELAY_MS = 1_000
 
 
 class Plan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -125,11 +153,17 @@ class Plan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     client_order_id: str | None = None
     """Strike only requests about this order."""
     probability: float = 1.0
-    delay_ms: int = 1_000
-    """For delays, and how young a stale read does not see."""
+    delay_ms: int | None = None
+    """For delays, and how young a stale read does not see: 1000 unless given. With any other
+    fault that answers, the answer comes so much later."""
     status: int = 503
     """For server errors."""
     retry_after_s: int = 2
+
+    @property
+    def delay_s(self) -> float:
+        """How long a delay lasts."""
+        return (USUAL_DELAY_MS if self.delay_ms is None else self.delay_ms) / 1000
 
     def __post_init__(self) -> None:
         if self.operation != ANY and self.operation not in OPERATIONS:

@@ -10,10 +10,14 @@ import msgspec
 from aiohttp import web
 
 from exchanges.local.binance import BinanceApi
+from exchanges.local.control import control_app
 from exchanges.local.exchange import LocalExchange
+from exchanges.local.hub import Hub
 from exchanges.local.rest import Rest
 from exchanges.local.rest_binance import add_routes
 from exchanges.local.settings import Settings
+from exchanges.local.streams import Streams
+from exchanges.local.ws_binance import add_sockets
 
 HOST = "127.0.0.1"
 _TICK_S = 0.1
@@ -36,6 +40,8 @@ class Server:
         self._ports = (port, control_port)
         self._runners: list[web.AppRunner] = []
         self._rests: list[Rest] = []
+        self._hub: Hub | None = None
+        self._streams: Streams | None = None
         self._ticking: asyncio.Task[None] | None = None
 
     async def start(self) -> Urls:
@@ -45,13 +51,16 @@ class Server:
             OSError: a port is taken.
         """
         port = await self._listen(self._venue_app(), self._ports[0])
+        control_port = await self._listen(control_app(self.exchange), self._ports[1])
         self._ticking = asyncio.create_task(self._tick())
-        return Urls(f"http://{HOST}:{port}", f"ws://{HOST}:{port}", "")
+        return Urls(f"http://{HOST}:{port}", f"ws://{HOST}:{port}", f"http://{HOST}:{control_port}")
 
     async def stop(self) -> None:
         """Let everybody go and close the sockets."""
         if self._ticking is not None:
             self._ticking.cancel()
+        if self._hub is not None:
+            self._hub.close_all()
         for rest in self._rests:
             rest.ended.set()
         for runner in self._runners:
@@ -59,7 +68,11 @@ class Server:
 
     def _venue_app(self) -> web.Application:
         app = web.Application()
-        self._rests.append(add_routes(app, self.exchange, BinanceApi(self.exchange)))
+        api = BinanceApi(self.exchange)
+        self._hub = Hub(self.exchange)
+        self._streams = Streams(self.exchange, self._hub)
+        add_sockets(app, self._hub, api)
+        self._rests.append(add_routes(app, self.exchange, api))
         return app
 
     async def _listen(self, app: web.Application, port: int) -> int:
@@ -73,8 +86,8 @@ class Server:
     async def _tick(self) -> None:
         """Bring the market up to the present, so that streams move without requests."""
         while True:
-            with self.exchange.operation():
-                pass
+            if self._streams is not None:
+                self._streams.flush()
             await asyncio.sleep(_TICK_S)
 
 

@@ -34,6 +34,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fees_in_bnb: bool = False
     profile: Profile = Profile.BINANCE
     state: Path | None = None
+    ping_every_s: float = 20.0
+    """How often sockets are pinged, and how long they may take to answer."""
+    pong_within_s: float = 60.0
     candles: Path | None = None
     """A recording (CSV, gzip, Parquet) that the first symbol follows."""
     api_key: str = "local-key"

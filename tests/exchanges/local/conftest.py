@@ -1,5 +1,6 @@
 """A local exchange on real sockets, and unmodified ccxt clients that believe in it."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -48,3 +49,23 @@ def client(run: RunningExchange, connect: Callable[..., Any]) -> Any:
     client = connect(run)
     client.load_markets()
     return client
+
+
+@pytest.fixture
+def live(run: RunningExchange) -> Callable[..., Any]:
+    """Run a coroutine function with a ccxt.pro client of `run`, and give its result."""
+    import ccxt.pro as ccxt_pro
+
+    def play(story: Callable[[Any], Any], **changes: Any) -> Any:
+        async def whole() -> Any:
+            client = ccxt_pro.binance(run.ccxt_config(enableRateLimit=False, **changes))
+            restore_errors(client)
+            try:
+                await client.load_markets()
+                return await asyncio.wait_for(story(client), 20)
+            finally:
+                await client.close()
+
+        return asyncio.run(whole())
+
+    return play
