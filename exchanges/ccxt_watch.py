@@ -38,6 +38,8 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _UNANSWERED_MAX = 3
+_ASKS_MAX = 10
+_ASKS_AT_ONCE = 20
 _POLL_S = 0.02
 """ccxt has no event for "subscribed"."""
 
@@ -78,6 +80,7 @@ class PrivateStream:
         """What the stream alone has told, for comparison."""
         self._tell: Tell = lambda _: None
         self._attempt = 0
+        self._asked: dict[str, int] = {}
 
     async def run(self, symbols: Sequence[Symbol], tell: Tell) -> None:
         """Tell until cancelled. `tell` is called on the loop and must neither block nor raise."""
@@ -187,7 +190,7 @@ class PrivateStream:
                     name = ClientOrderId(report.client_order_id)
                     report = await self._lookup.report(Found(order), name, symbol)
                 found[symbol, str(report.venue_order_id)] = report
-        for known in self._known.open_orders():
+        for known in [*self._known.open_orders(), *self._to_complete()]:
             if (known.symbol, str(known.venue_order_id)) in found:
                 continue
             ended = await self._lookup.by_venue_id(str(known.venue_order_id), known.symbol)
@@ -196,6 +199,16 @@ class PrivateStream:
                 report = await self._lookup.report(Found(ended), name, known.symbol)
                 found[known.symbol, str(known.venue_order_id)] = report
         return list(found.values())
+
+    def _to_complete(self) -> list[OrderReport]:
+        """Give ended orders whose fills the stream lost; each is asked about a few times only."""
+        lacking = self._known.without_fills()
+        self._asked = {
+            str(one.venue_order_id): self._asked.get(str(one.venue_order_id), 0) + 1
+            for one in lacking
+        }
+        few = [one for one in lacking if self._asked[str(one.venue_order_id)] <= _ASKS_MAX]
+        return few[:_ASKS_AT_ONCE]
 
     def _has_told(self, report: OrderReport) -> bool:
         """Whether the stream has told at least as much of the order as REST has."""

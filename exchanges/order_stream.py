@@ -71,6 +71,11 @@ class OrderStream:
         """Give every order that is not known to have ended."""
         return [k.report for k in self._orders.values() if k.report.state not in FINAL_STATES]
 
+    def without_fills(self) -> list[OrderReport]:
+        """Give every ended order of which more is filled than its known fills sum up to."""
+        reports = (known.report for known in self._orders.values())
+        return [r for r in reports if r.state in FINAL_STATES and _missing(r) > ZERO]
+
     def _remember(self, name: OrderName, before: Known | None, after: Known) -> OrderReport | None:
         self._orders[name] = after
         closed = len(self._orders) > self._keep and after.report.state in FINAL_STATES
@@ -126,6 +131,10 @@ def _whole(report: OrderReport, more: dict[TradeId, Fill]) -> OrderReport:
     return msgspec.structs.replace(
         report, fills=ordered, filled_quantity=filled, average_price=average, state=state
     )
+
+
+def _missing(report: OrderReport) -> Decimal:
+    return report.filled_quantity - sum((fill.quantity for fill in report.fills), ZERO)
 
 
 def _news(before: OrderReport | None, after: OrderReport) -> OrderReport | None:
