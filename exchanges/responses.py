@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from functools import cache
 
 import msgspec
 
-_LONGEST_BODY = 1 << 16
 _LONGEST_RETRY_S = 4 * 86_400
 _CODE_NAMES = ("code", "retCode", "ret_code")
 
@@ -29,23 +29,27 @@ def response_of(http_status: int, headers: Mapping[str, str], body: str) -> Resp
         http_status=http_status,
         code=_code(told),
         retry_after_ms=_retry_after_ms(lower.get("retry-after"), lower.get("date")),
-        has_json=isinstance(told, list) or (isinstance(told, dict) and bool(told)),
+        has_json=isinstance(told, list) or bool(told),
     )
 
 
-def _json(body: str) -> object:
-    if len(body) > _LONGEST_BODY:
-        # Not read twice: a long reply is a list of orders or markets.
-        return [] if body.rstrip().endswith("]") else {"": ""} if body.rstrip()[-1:] == "}" else ""
+def _json(body: str) -> list[msgspec.Raw] | dict[str, msgspec.Raw] | None:
+    """Check all of the body and read its outermost layer only: some are megabytes."""
     try:
-        return msgspec.json.decode(body)
+        return _decoder().decode(body)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return ""
+        return None
 
 
-def _code(told: object) -> str | None:
+@cache
+def _decoder() -> "msgspec.json.Decoder[list[msgspec.Raw] | dict[str, msgspec.Raw]]":
+    return msgspec.json.Decoder(list[msgspec.Raw] | dict[str, msgspec.Raw])
+
+
+def _code(told: list[msgspec.Raw] | dict[str, msgspec.Raw] | None) -> str | None:
     for name in _CODE_NAMES:
-        code = told.get(name) if isinstance(told, dict) else None
+        raw = told.get(name) if isinstance(told, dict) else None
+        code = msgspec.json.decode(raw) if raw is not None else None
         if isinstance(code, int | str) and not isinstance(code, bool):
             return str(code)
     return None

@@ -126,17 +126,25 @@ def test_an_answer_is_what_it_proves(
 
 
 def test_a_refused_connection_is_not_sent(limit: NewOrder, script: Script) -> None:
-    with scripted_server() as gone, desk(local_config(gone.port)) as opened:
+    with desk(local_config(script.port)) as opened:
         opened.call(opened.venue.open())
         opened.call(move_to(opened, closed_port()))
 
         assert isinstance(outcome(opened, limit), NotSent)
 
 
-def test_a_name_that_nobody_knows_is_not_sent(limit: NewOrder, script: Script) -> None:
-    with scripted_server() as gone, desk(local_config(gone.port)) as opened:
+def test_a_name_that_nobody_knows_is_not_sent(
+    limit: NewOrder, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The resolver is the one thing that is played: no name leaves this machine."""
+
+    def unknown(host: str, *_: Any, **__: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, f"{host} is not known")
+
+    with desk(local_config(script.port)) as opened:
         opened.call(opened.venue.open())
         opened.call(move_to(opened, 80, "nowhere.invalid"))
+        monkeypatch.setattr(socket, "getaddrinfo", unknown)
 
         assert isinstance(outcome(opened, limit), NotSent)
 
