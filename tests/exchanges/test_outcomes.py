@@ -61,6 +61,7 @@ MATRIX: list[tuple[str, Evidence, Knowledge]] = [
     ("-1001", seen("OperationFailed", 400, "-1001"), UNKNOWN),
     ("-1006", seen("OperationFailed", 400, "-1006"), UNKNOWN),
     ("500 with an unknown code", seen("ExchangeError", 500, "-9999"), UNKNOWN),
+    ("400 with an unknown code", seen("ExchangeError", 400, "-9999"), UNKNOWN),
     ("-1008, real table", seen("OperationFailed", 503, "-1008"), UNKNOWN),
     ("-1008, loopback table", seen("ExchangeError", 503, "-1008"), UNKNOWN),
     ("429", seen("DDoSProtection", 429, "-1003"), REJECTED),
