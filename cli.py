@@ -116,6 +116,25 @@ def _orders(arguments: argparse.Namespace) -> int:
     return orders(run_dir, as_json=arguments.json, venue=arguments.venue)
 
 
+def _venue(arguments: argparse.Namespace) -> int:
+    from ops.venue import VenueOptions, venue
+
+    options = VenueOptions(
+        port=arguments.port,
+        control_port=arguments.control_port,
+        seed=arguments.seed,
+        symbols=tuple(arguments.symbols.split(",")),
+        state=arguments.state,
+        profile=arguments.profile,
+        speed=arguments.speed,
+        candles=arguments.candles,
+        balances=tuple(arguments.balance),
+        fees_in_bnb=arguments.fees_in_bnb,
+        as_json=arguments.json,
+    )
+    return venue(options)
+
+
 def _run_dir(arguments: argparse.Namespace) -> Path | None:
     """Give the run directory that was named, or the newest; None after saying there is none."""
     from ops.run_files import find_latest
@@ -153,6 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_stop(commands)
     _add_check(commands)
     _add_orders(commands)
+    _add_venue(commands)
     return parser
 
 
@@ -218,6 +238,29 @@ def _add_orders(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     orders.set_defaults(command=_orders)
 
 
+def _add_venue(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "serve a local exchange that ccxt takes for a real one, faults on request"
+    venue = _command(commands, "venue", summary)
+    venue.add_argument("--port", type=_port, default=0, help="0, the default, takes a free one")
+    venue.add_argument("--control-port", type=_port, default=0, metavar="PORT")
+    venue.add_argument("--seed", type=int, default=13, help="of its market and of its chances")
+    venue.add_argument("--symbols", default="BTC/USDT,ETH/USDT", metavar="A/B,C/D")
+    venue.add_argument("--state", type=Path, metavar="FILE", help="outlives a restart, and a kill")
+    venue.add_argument("--profile", choices=("binance", "okx"), default="binance")
+    venue.add_argument(
+        "--speed", type=_not_negative, default=1.0, metavar="X", help="market seconds per second"
+    )
+    venue.add_argument(
+        "--candles", type=Path, metavar="FILE", help="a recording that the first symbol follows"
+    )
+    venue.add_argument(
+        "--balance", action="append", default=[], metavar="ASSET=AMOUNT", help="again and again"
+    )
+    venue.add_argument("--fees-in-bnb", action="store_true", help="as with Binance's discount")
+    venue.add_argument("--json", action="store_true", help="one JSON object")
+    venue.set_defaults(command=_venue)
+
+
 def _add_run_dir(
     command: argparse.ArgumentParser, text: str = "default: the newest in runs/"
 ) -> None:
@@ -244,6 +287,12 @@ def _not_negative(text: str) -> float:
     if (number := _number(text)) < 0:
         raise argparse.ArgumentTypeError(f"{text} is less than 0")
     return number
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65_536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return int(text)
 
 
 def _count(text: str) -> int:

@@ -21,6 +21,11 @@ def effective_toml(config: Config) -> str:
     return "\n".join(_table(_document(config), "")).strip() + "\n"
 
 
+def to_toml(document: Mapping[str, Any]) -> str:
+    """Give a mapping as TOML, as it is."""
+    return "\n".join(_table(document, "")).strip() + "\n"
+
+
 def _document(config: Config) -> dict[str, Any]:
     document = msgspec.structs.asdict(config)
     document["strategy"] = [_section(strategy) for strategy in document.pop("strategies")]

@@ -36,6 +36,10 @@ class Account:
         """What can be spent."""
         return self.balances[asset].free if asset in self.balances else ZERO
 
+    def restore(self, asset: str, free: Decimal, locked: Decimal) -> None:
+        """Take up a balance as it was left."""
+        self.balances[asset] = Balance(free, locked)
+
     def lock(self, asset: str, quantity: Decimal) -> None:
         """Set aside what an open order may spend.
 

@@ -2,21 +2,33 @@
 
 import hashlib
 import hmac
-import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from exchanges.local import wire_binance as wire
-from exchanges.local.binance_market import MARKET_DATA
+from exchanges.local.binance_failures import FAILURES, page
+from exchanges.local.binance_market import MARKET_DATA, market_of
+from exchanges.local.binance_params import (
+    KINDS,
+    SIDES,
+    TIMES_IN_FORCE,
+    choice,
+    decimal,
+    either_id,
+    error,
+    in_span,
+    integer,
+    refuse_unread,
+    required,
+)
 from exchanges.local.calls import ApiError, Call, Reply
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.filters import Market
 from exchanges.local.orders import Order, OrderKind, Placement, Trade
 from exchanges.local.refusals import Reason, Refused
-from messages.ids import NS_PER_MS
-from messages.values import Side, TimeInForce
+from messages.values import TimeInForce
 
 SIGNED = frozenset(
     {
@@ -24,22 +36,9 @@ SIGNED = frozenset(
         "cancel_replace", "cancel_all", "subscribe",
     }
 )  # fmt: skip
-_SIGNATURE = re.compile(r"(?:^|&)signature=[^&]*")
 _LONGEST_WINDOW_MS, _USUAL_WINDOW_MS, _AHEAD_MS = 60_000, 5_000, 1_000
-_INTEGER = re.compile(r"\d{1,19}", re.ASCII)
-_HTML = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center></body></html>"
 
 Outcome = tuple[Any, list[int]]
-
-
-def signed_text(query: str, body: str) -> str:
-    """Give what a signature covers: query and body as sent, without the signature."""
-    return _SIGNATURE.sub("", query) + _SIGNATURE.sub("", body)
-
-
-def error(status: int, code: int, message: str) -> ApiError:
-    """Make an error in Binance's words."""
-    return ApiError(status, {"code": code, "msg": message}, f"{code} {message}")
 
 
 class BinanceApi:
@@ -77,7 +76,7 @@ class BinanceApi:
         if not key:
             raise error(401, -2014, "API-key format invalid.")
         for name in ("timestamp", "signature"):
-            _required(params, name)
+            required(params, name)
         expected = hmac.new(
             settings.api_secret.encode(), call.payload.encode(), hashlib.sha256
         ).hexdigest()
@@ -92,6 +91,7 @@ class BinanceApi:
         try:
             operation = self._operations.get(call.operation)
             if operation is not None:
+                refuse_unread(call)
                 return operation(call, plan)
             return MARKET_DATA[call.operation](self._exchange, call.params), []
         except Refused as refused:
@@ -99,9 +99,9 @@ class BinanceApi:
 
     def failure(self, plan: Plan) -> Reply:
         """Give the answer that a fault prescribes."""
-        reply = _FAILURES.get(plan.fault)
+        reply = FAILURES.get(plan.fault)
         if plan.fault in (Fault.SERVER_ERROR_BEFORE, Fault.SERVER_ERROR_AFTER):
-            return _page(plan.status, "Internal Server Error")
+            return page(plan.status, "Internal Server Error")
         if plan.fault in (Fault.TOO_MANY_REQUESTS, Fault.IP_BANNED) and reply is not None:
             return Reply(
                 status=reply.status,
@@ -112,7 +112,7 @@ class BinanceApi:
 
     def closed(self) -> Reply:
         """Give the answer of an exchange under maintenance."""
-        return _FAILURES[Fault.MAINTENANCE]
+        return FAILURES[Fault.MAINTENANCE]
 
     # The account's operations
 
@@ -130,18 +130,18 @@ class BinanceApi:
         return wire.placed(order, trades, market, params.get("newOrderRespType") or usual)
 
     def _placement(self, params: dict[str, str], market: Market) -> Placement:
-        kind = _choice(params, "type", _KINDS, -1116, "Invalid orderType.")
+        kind = choice(params, "type", KINDS, -1116, "Invalid orderType.")
         tif = TimeInForce.GTC
         if kind is OrderKind.LIMIT:
-            _required(params, "timeInForce")
-            tif = _choice(params, "timeInForce", _TIMES_IN_FORCE, -1115, "Invalid timeInForce.")
+            required(params, "timeInForce")
+            tif = choice(params, "timeInForce", TIMES_IN_FORCE, -1115, "Invalid timeInForce.")
         elif params.get("timeInForce"):
             raise error(400, -1106, "Parameter 'timeInForce' sent when not required.")
-        quantity, quote = _decimal(params, "quantity"), _decimal(params, "quoteOrderQty")
-        price = _decimal(params, "price")
+        quantity, quote = decimal(params, "quantity"), decimal(params, "quoteOrderQty")
+        price = decimal(params, "price")
         if kind is not OrderKind.MARKET:
-            _required(params, "price")
-            _required(params, "quantity")
+            required(params, "price")
+            required(params, "quantity")
         elif price is not None:
             raise error(400, -1106, "Parameter 'price' sent when not required.")
         elif (quantity is None) == (quote is None):
@@ -152,7 +152,7 @@ class BinanceApi:
         return Placement(
             symbol=market.symbol,
             client_order_id=params.get("newClientOrderId") or self._generate("web"),
-            side=_choice(params, "side", _SIDES, -1117, "Invalid side."),
+            side=choice(params, "side", SIDES, -1117, "Invalid side."),
             kind=kind,
             time_in_force=tif,
             quantity=quantity,
@@ -165,7 +165,7 @@ class BinanceApi:
         market = self._market(params)
         order = self._exchange.cancel(
             market.symbol,
-            **_either_id(params),
+            **either_id(params),
             cancel_id=params.get("newClientOrderId") or self._generate("cancel"),
             plan=plan,
         )
@@ -191,6 +191,7 @@ class BinanceApi:
         params = call.params
         market = self._market(params)
         placement = self._placement(params, market)
+        self._exchange.check(placement)
         cancel = {
             "symbol": params["symbol"],
             "orderId": params.get("cancelOrderId", ""),
@@ -230,7 +231,7 @@ class BinanceApi:
 
     def _query(self, call: Call, plan: Plan | None) -> Outcome:
         market = self._market(call.params)
-        order = self._exchange.find(market.symbol, **_either_id(call.params), plan=plan)
+        order = self._exchange.find(market.symbol, **either_id(call.params), plan=plan)
         return wire.queried(order, market), []
 
     def _open_orders(self, call: Call, plan: Plan | None) -> Outcome:
@@ -242,29 +243,29 @@ class BinanceApi:
     def _all_orders(self, call: Call, plan: Plan | None) -> Outcome:
         params = call.params
         market = self._market(params)
-        since = _integer(params, "orderId") or 0
+        since = integer(params, "orderId") or 0
         found = [
             order
             for order in self._exchange.orders_of(market.symbol, plan)
-            if order.order_id >= since and _in_span(order.ts_created_ns, params)
+            if order.order_id >= since and in_span(order.ts_created_ns, params)
         ]
-        limit = min(_integer(params, "limit") or 500, 1000)
+        limit = min(integer(params, "limit") or 500, 1000)
         page = found[:limit] if since or params.get("startTime") else found[-limit:]
         return [wire.queried(order, market) for order in page], []
 
     def _my_trades(self, call: Call, plan: Plan | None) -> Outcome:
         params = call.params
         market = self._market(params)
-        order_id, since = _integer(params, "orderId"), _integer(params, "fromId") or 0
+        order_id, since = integer(params, "orderId"), integer(params, "fromId") or 0
         found = [
             trade
             for trade in self._exchange.trades(plan)
             if trade.symbol == market.symbol
             and trade.trade_id >= since
             and order_id in (None, trade.order_id)
-            and _in_span(trade.ts_ns, params)
+            and in_span(trade.ts_ns, params)
         ]
-        limit = min(_integer(params, "limit") or 500, 1000)
+        limit = min(integer(params, "limit") or 500, 1000)
         page = found[:limit] if since or params.get("startTime") else found[-limit:]
         return [wire.my_trade(trade, market) for trade in page], []
 
@@ -304,13 +305,13 @@ class BinanceApi:
     # Inside
 
     def _market(self, params: dict[str, str]) -> Market:
-        _required(params, "symbol")
+        required(params, "symbol")
         return market_of(self._exchange, params["symbol"])
 
     def _check_time(self, params: dict[str, str]) -> None:
         now_ms = wire.ms(self._exchange.clock.now_ns())
-        sent_ms = _integer(params, "timestamp") or 0
-        window = float(params.get("recvWindow") or _USUAL_WINDOW_MS)
+        sent_ms = integer(params, "timestamp") or 0
+        window = decimal(params, "recvWindow") or _USUAL_WINDOW_MS
         if not 0 <= window <= _LONGEST_WINDOW_MS:
             raise error(400, -1131, "recvWindow must be less than 60000.")
         if sent_ms >= now_ms + _AHEAD_MS:
@@ -336,119 +337,3 @@ class BinanceApi:
         names = {"quote_quantity": "quoteOrderQty"}
         parameter = names.get(refused.parameter, refused.parameter)
         return {"code": code, "msg": message.replace("{}", parameter)}
-
-
-_KINDS = {word: kind for kind, word in wire.TYPES.items()}
-_SIDES = {side.upper(): side for side in Side}
-_TIMES_IN_FORCE = {tif.upper(): tif for tif in TimeInForce}
-
-
-def market_of(exchange: LocalExchange, venue_id: str) -> Market:
-    """Find a market by Binance's name for it.
-
-    Raises:
-        Refused: it is not listed.
-    """
-    for market in exchange.engine.markets.values():
-        if market.venue_id == venue_id and market.is_listed:
-            return market
-    raise Refused(Reason.BAD_SYMBOL)
-
-
-def _required(params: dict[str, str], name: str) -> None:
-    if not params.get(name):
-        message = f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
-        raise error(400, -1102, message)
-
-
-def _choice(
-    params: dict[str, str], name: str, values: dict[str, Any], code: int, message: str
-) -> Any:
-    _required(params, name)
-    if params[name] not in values:
-        raise error(400, code, message)
-    return values[params[name]]
-
-
-def _decimal(params: dict[str, str], name: str) -> Decimal | None:
-    if not params.get(name):
-        return None
-    try:
-        number = Decimal(params[name])
-    except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite() or number <= 0:
-        legal = "^([0-9]{1,20})(\\.[0-9]{1,20})?$"
-        message = f"Illegal characters found in parameter '{name}'; legal range is '{legal}'."
-        raise error(400, -1100, message)
-    return number
-
-
-def _integer(params: dict[str, str], name: str) -> int | None:
-    if not params.get(name):
-        return None
-    if not _INTEGER.fullmatch(params[name]):
-        message = (
-            f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'."
-        )
-        raise error(400, -1100, message)
-    return int(params[name])
-
-
-def _either_id(params: dict[str, str]) -> dict[str, Any]:
-    order_id, client_order_id = _integer(params, "orderId"), params.get("origClientOrderId")
-    if order_id is None and not client_order_id:
-        message = "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"
-        raise error(400, -1102, message)
-    return {"order_id": order_id, "client_order_id": client_order_id}
-
-
-def _in_span(ts_ns: int, params: dict[str, str]) -> bool:
-    start, end = _integer(params, "startTime"), _integer(params, "endTime")
-    ts_ms = ts_ns // NS_PER_MS
-    return (start is None or ts_ms >= start) and (end is None or ts_ms <= end)
-
-
-def _page(status: int, title: str) -> Reply:
-    return Reply(
-        status=status, body=_HTML.format(f"{status} {title}"), headers={"Content-Type": "text/html"}
-    )
-
-
-def _said(status: int, code: int, message: str) -> Reply:
-    return Reply(status=status, body={"code": code, "msg": message})
-
-
-_UNKNOWN = (
-    "Timeout waiting for response from backend server. Send status unknown;"
-    " execution status unknown."
-)
-_UNEXPECTED = "An unexpected response was received from the message bus. Execution status unknown."
-_INTERNAL = "Internal error; unable to process your request. Please try again."
-_WEIGHT = "Too much request weight used; current limit is 6000 request weight per 1 MINUTE."
-_OVERLOADED = (
-    "Server is currently overloaded with other requests. Please try again in a few minutes."
-)
-_FAILURES: dict[Fault, Reply] = {
-    Fault.GATEWAY_TIMEOUT_BEFORE: _page(504, "Gateway Time-out"),
-    Fault.GATEWAY_TIMEOUT_AFTER: _page(504, "Gateway Time-out"),
-    Fault.TIMEOUT_CODE_BEFORE: _said(408, -1007, _UNKNOWN),
-    Fault.TIMEOUT_CODE_AFTER: _said(408, -1007, _UNKNOWN),
-    Fault.UNEXPECTED_RESPONSE_BEFORE: _said(500, -1006, _UNEXPECTED),
-    Fault.UNEXPECTED_RESPONSE_AFTER: _said(500, -1006, _UNEXPECTED),
-    Fault.DISCONNECTED_BEFORE: _said(500, -1001, _INTERNAL),
-    Fault.DISCONNECTED_AFTER: _said(500, -1001, _INTERNAL),
-    Fault.UNKNOWN_CODE_AFTER: _said(500, -9999, "An undocumented thing happened."),
-    Fault.SERVER_BUSY: _said(503, -1008, _OVERLOADED),
-    Fault.TOO_MANY_REQUESTS: _said(429, -1003, _WEIGHT),
-    Fault.TOO_MANY_ORDERS: _said(
-        429, -1015, "Too many new orders; current limit is 100 orders per 10 SECOND."
-    ),
-    Fault.IP_BANNED: _said(418, -1003, "Way too much request weight used; IP banned."),
-    Fault.FIREWALL: _page(403, "Forbidden"),
-    Fault.KEY_REVOKED: _said(401, -2015, "Invalid API-key, IP, or permissions for action."),
-    Fault.MAINTENANCE: _said(503, -1000, "System is under maintenance."),
-    Fault.CLOCK_REFUSED: _said(
-        400, -1021, "Timestamp for this request is outside of the recvWindow."
-    ),
-}

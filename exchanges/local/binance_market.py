@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from exchanges.local import wire_binance as wire
-from exchanges.local.calls import ApiError
+from exchanges.local.binance_params import error, integer, required
 from exchanges.local.candles import INTERVALS
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.filters import Market
@@ -30,10 +30,20 @@ def listed(exchange: LocalExchange, params: Params) -> list[Market]:
     return [markets[name] for name in names] if names else list(markets.values())
 
 
+def market_of(exchange: LocalExchange, venue_id: str) -> Market:
+    """Find a market by Binance's name for it.
+
+    Raises:
+        Refused: it is not listed.
+    """
+    for market in exchange.engine.markets.values():
+        if market.venue_id == venue_id and market.is_listed:
+            return market
+    raise Refused(Reason.BAD_SYMBOL)
+
+
 def _one(exchange: LocalExchange, params: Params) -> Market:
-    if not params.get("symbol"):
-        message = "Mandatory parameter 'symbol' was not sent, was empty/null, or malformed."
-        raise ApiError(400, {"code": -1102, "msg": message}, f"-1102 {message}")
+    required(params, "symbol")
     return listed(exchange, params)[0]
 
 
@@ -71,8 +81,8 @@ def _klines(exchange: LocalExchange, params: Params) -> Any:
     market = _one(exchange, params)
     interval = params.get("interval", "")
     if interval not in INTERVALS:
-        raise ApiError(400, {"code": -1120, "msg": "Invalid interval."}, "-1120")
-    since, until = int(params.get("startTime") or 0), int(params.get("endTime") or 2**63)
+        raise error(400, -1120, "Invalid interval.")
+    since, until = integer(params, "startTime") or 0, integer(params, "endTime") or 2**63
     limit = _limit(params, 500, 1000)
     with exchange.operation():
         bars = exchange.players[market.symbol].bars.of(interval)

@@ -10,18 +10,21 @@ ccxt that differ on loopback, and cannot be set by its arguments:
 
 from typing import Any
 
-from exchanges.local.settings import Settings
+from exchanges.local.settings import Profile, Settings
 
 
 def ccxt_config(settings: Settings, urls: Any) -> dict[str, Any]:
     """Give the arguments for ccxt's class. `urls` is a `server.Urls`."""
-    return {
+    config: dict[str, Any] = {
         "apiKey": settings.api_key,
         "secret": settings.api_secret,
         "sandbox": True,
         "urls": {"test": _binance_urls(urls.http, urls.ws)},
         "options": {"fetchMarkets": {"types": ["spot"]}},
     }
+    if settings.profile is Profile.OKX:
+        config |= {"password": settings.api_password, "urls": {"test": {"rest": urls.http}}}
+    return config
 
 
 def _binance_urls(http: str, ws: str) -> dict[str, Any]:

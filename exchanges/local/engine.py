@@ -69,6 +69,8 @@ class Engine:
         self.last_trade_id = 0
         self.fill_cap: Decimal | None = None
         """At most this much of the next placement trades at once, and the rest rests or expires."""
+        self.cancels_post_only = False
+        """Whether a post-only order that would take is accepted and canceled, not refused."""
         self._resting: dict[int, Resting] = {}
         self._open: dict[str, dict[str, Order]] = {symbol: {} for symbol in self.markets}
         self._by_client_id: dict[tuple[str, str], list[Order]] = {}
@@ -110,19 +112,33 @@ class Engine:
         Raises:
             Refused: it was not accepted; nothing happened.
         """
-        market = self.market(placement.symbol)
-        open_here = self._open[placement.symbol]
-        check(placement, market, self._last_price(placement.symbol), len(open_here))
+        self.check(placement)
+        market, open_here = self.markets[placement.symbol], self._open[placement.symbol]
+        if placement.kind is not OrderKind.MARKET and len(open_here) >= market.max_num_orders:
+            raise Refused(Reason.MAX_NUM_ORDERS)
         if placement.client_order_id in open_here:
             raise Refused(Reason.DUPLICATE_ID)
-        if placement.kind is OrderKind.POST_ONLY and self._crosses(placement):
+        would_take = placement.kind is OrderKind.POST_ONLY and self._crosses(placement)
+        if would_take and not self.cancels_post_only:
             raise Refused(Reason.WOULD_TAKE)
         self._reserve(placement, market)
         order = self._accept(placement, ts_ns)
+        if would_take:
+            self._end(order, Status.CANCELED, Execution.CANCELED, ts_ns)
+            return order, []
         before = len(self.trades)
         self._match(order, ts_ns)
         self._settle_rest(order, ts_ns)
         return order, self.trades[before:]
+
+    def check(self, placement: Placement) -> None:
+        """Hold a request against the rules of its market.
+
+        Raises:
+            Refused: it breaks one.
+        """
+        market = self.market(placement.symbol)
+        check(placement, market, self._last_price(placement.symbol))
 
     def cancel(self, symbol: str, order: Order, cancel_id: str, ts_ns: int) -> Order:
         """Take an open order out.

@@ -7,7 +7,10 @@ state file before, where there is one.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import chain
 from threading import RLock
+
+import msgspec
 
 from exchanges.demo import DemoSource
 from exchanges.local.clock import Clock
@@ -15,13 +18,15 @@ from exchanges.local.depth import Depth
 from exchanges.local.engine import FEE_ASSET, Effects, Engine
 from exchanges.local.faults import CATALOGUE, Armed, Fault, Faults, Plan
 from exchanges.local.faults_streams import ArmedStream, StreamFault, StreamFaults, StreamPlan
-from exchanges.local.filters import Market
-from exchanges.local.market import Player
+from exchanges.local.filters import rules_for
+from exchanges.local.market import Player, price_of
 from exchanges.local.orders import Order, Placement, PublicTrade, Trade
 from exchanges.local.refusals import Reason, Refused
 from exchanges.local.request_log import Request, RequestLog
 from exchanges.local.settings import Settings
+from exchanges.local.state import State
 from exchanges.replay import ReplaySource
+from exchanges.source import MarketSource
 from messages.ids import NS_PER_S, Symbol
 from messages.market import MarketEvent
 
@@ -46,15 +51,21 @@ class LocalExchange:
         self.is_under_maintenance = False
         self.is_key_revoked = False
         self._listeners: list[Listener] = []
+        events = {symbol: self._events(symbol) for symbol in _symbols(settings)}
         self.engine = Engine(
-            _markets(settings), settings.balances, fees_in_bnb=settings.fees_in_bnb
+            [rules_for(symbol, price) for symbol, (price, _) in events.items()],
+            settings.balances,
+            fees_in_bnb=settings.fees_in_bnb,
         )
+        self._state = self._open_state()
+        played = self._state.played() if self._state else {}
         self.players = {
             symbol: Player(
                 market,
-                self._events(symbol),
+                events[symbol][1],
                 seed=settings.seed,
                 start_ns=self.clock.market_ns(),
+                skip=played.get(symbol, 0),
                 prints_per_candle=60 if settings.speed <= _SLOW else 12,
             )
             for symbol, market in self.engine.markets.items()
@@ -64,6 +75,14 @@ class LocalExchange:
             for symbol, player in self.players.items():
                 self.engine.last_prices.setdefault(symbol, player.mid)
                 player.quote(self.engine, self.clock.market_ns())
+
+    def close(self) -> None:
+        """Write how far the market has come, and let the state file go."""
+        with self.lock:
+            if self._state is not None:
+                self._keep_rules()
+                self._state.close()
+                self._state = None
 
     def listen(self, listener: Listener) -> None:
         """Tell `listener` all that happens from now on, in order, on whichever thread it does."""
@@ -88,9 +107,19 @@ class LocalExchange:
         with self.operation():
             self.engine.fill_cap = self._fill_cap(placement, plan)
             try:
-                return self.engine.place(placement, self.clock.now_ns())
+                order, trades = self.engine.place(placement, self.clock.now_ns())
+                return _copied(order), trades
             finally:
                 self.engine.fill_cap = None
+
+    def check(self, placement: Placement) -> None:
+        """Hold a request against the rules of its market, without placing anything.
+
+        Raises:
+            Refused: it breaks one.
+        """
+        with self.operation():
+            self.engine.check(placement)
 
     def cancel(
         self,
@@ -111,7 +140,7 @@ class LocalExchange:
             if order is None:
                 raise Refused(Reason.UNKNOWN_ORDER)
             self._race(order, plan)
-            return self.engine.cancel(symbol, order, cancel_id, self.clock.now_ns())
+            return _copied(self.engine.cancel(symbol, order, cancel_id, self.clock.now_ns()))
 
     def find(
         self,
@@ -130,19 +159,23 @@ class LocalExchange:
             order = self.engine.find(symbol, order_id=order_id, client_order_id=client_order_id)
             if order is None or not self._is_visible(order.ts_created_ns, plan):
                 raise Refused(Reason.UNKNOWN_ORDER)
-            return order
+            return _copied(order)
 
     def open_orders(self, symbol: str | None = None, plan: Plan | None = None) -> list[Order]:
         """Give what is open, oldest first."""
         with self.operation():
             found = self.engine.open_orders(symbol)
-            return [order for order in found if self._is_visible(order.ts_created_ns, plan)]
+            return [
+                _copied(order) for order in found if self._is_visible(order.ts_created_ns, plan)
+            ]
 
     def orders_of(self, symbol: str, plan: Plan | None = None) -> list[Order]:
         """Give every order of a symbol, oldest first."""
         with self.operation():
             found = self.engine.orders_of(symbol)
-            return [order for order in found if self._is_visible(order.ts_created_ns, plan)]
+            return [
+                _copied(order) for order in found if self._is_visible(order.ts_created_ns, plan)
+            ]
 
     def depth_update_id(self, symbol: str) -> int:
         """Give the number of the newest change of a book."""
@@ -154,12 +187,12 @@ class LocalExchange:
     def orders(self) -> list[Order]:
         """Give every order that was ever accepted, oldest first."""
         with self.operation():
-            return list(self.engine.orders.values())
+            return [_copied(order) for order in self.engine.orders.values()]
 
     def orders_with(self, client_order_id: str) -> list[Order]:
         """Give every order under a client id: more than one is what must never happen."""
         with self.operation():
-            return self.engine.orders_with(client_order_id)
+            return [_copied(order) for order in self.engine.orders_with(client_order_id)]
 
     def trades(self, plan: Plan | None = None) -> list[Trade]:
         """Give every trade of the account, oldest first."""
@@ -259,6 +292,7 @@ class LocalExchange:
         """Stop or resume trading in a symbol; open orders stay."""
         with self.operation():
             self.engine.market(symbol).is_trading = not is_halted
+            self._keep_rules()
 
     def delist(self, symbol: str) -> None:
         """Take a symbol off the list: its open orders expire."""
@@ -267,17 +301,20 @@ class LocalExchange:
             for order in self.engine.open_orders(symbol):
                 self.engine.expire(order, self.clock.now_ns())
             market.is_listed = market.is_trading = False
+            self._keep_rules()
 
     def set_tick(self, symbol: str, tick: Decimal) -> None:
         """Change the price step; open orders stay where they are."""
         with self.operation():
             self.engine.market(symbol).tick = tick
+            self._keep_rules()
             self.players[symbol].quote(self.engine, self.clock.market_ns())
 
     def set_max_orders(self, symbol: str, count: int) -> None:
         """Change how many orders may be open in a symbol."""
         with self.operation():
             self.engine.market(symbol).max_num_orders = count
+            self._keep_rules()
 
     def deposit(self, asset: str, quantity: Decimal) -> None:
         """Add to a balance, or with a negative quantity withdraw."""
@@ -301,13 +338,33 @@ class LocalExchange:
 
     # Inside
 
-    def _events(self, symbol: str) -> Iterator[MarketEvent]:
+    def _events(self, symbol: str) -> tuple[Decimal, Iterator[MarketEvent]]:
+        """Give the market that a symbol follows, and the price that it begins with."""
         candles = self.settings.candles
+        source: MarketSource = DemoSource(Symbol(symbol), seed=self.settings.seed)
         if candles is not None and symbol == self.settings.symbols[0]:
-            return ReplaySource(candles, Symbol(symbol)).events()
-        return DemoSource(Symbol(symbol), seed=self.settings.seed).events()
+            source = ReplaySource(candles, Symbol(symbol))
+        events = source.events()
+        first = next(events)
+        return price_of(first), chain([first], events)
+
+    def _open_state(self) -> State | None:
+        if self.settings.state is None:
+            return None
+        state = State(self.settings.state, profile=self.settings.profile)
+        state.load(self.engine)
+        return state
+
+    def _played(self) -> dict[str, int]:
+        return {symbol: player.played for symbol, player in self.players.items()}
+
+    def _keep_rules(self) -> None:
+        if self._state is not None:
+            self._state.write_markets(self.engine, self._played())
 
     def _commit(self, effects: Effects) -> None:
+        if self._state is not None and effects.is_durable:
+            self._state.write(effects, self.engine, self._played())
         for event in effects.events:
             if isinstance(event, PublicTrade):
                 self.players[event.symbol].note(event)
@@ -348,6 +405,10 @@ class LocalExchange:
             self.engine.fill(order, half, self.clock.now_ns())
 
 
-def _markets(settings: Settings) -> list[Market]:
-    symbols = dict.fromkeys((*settings.symbols, f"{FEE_ASSET}/USDT"))
-    return [Market(symbol=symbol) for symbol in symbols]
+def _symbols(settings: Settings) -> list[str]:
+    return list(dict.fromkeys((*settings.symbols, f"{FEE_ASSET}/USDT")))
+
+
+def _copied(order: Order) -> Order:
+    """An order as it is now: the engine goes on changing its own."""
+    return msgspec.structs.replace(order)

@@ -10,6 +10,9 @@ from exchanges.local.refusals import Reason, Refused
 
 _CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_.:/]{1,36}", re.ASCII)
 _MOST_DIGITS = 8
+_CENT, _FINEST = Decimal("0.01"), Decimal("0.00000001")
+_CENTS_SUFFICE = Decimal(100)
+_DOLLARS = frozenset({"USDT", "USDC", "FDUSD", "TUSD", "BUSD", "DAI", "USD", "EUR"})
 
 
 class Market(msgspec.Struct, kw_only=True):
@@ -48,7 +51,21 @@ class Market(msgspec.Struct, kw_only=True):
         return self.base + self.quote
 
 
-def check(placement: Placement, market: Market, last_price: Decimal, open_orders: int) -> None:
+def rules_for(symbol: str, price: Decimal) -> Market:
+    """Make rules that suit a price: at 60000 USDT a cent and five USDT, at 0.3 less."""
+    tick = _CENT
+    if price < _CENTS_SUFFICE:
+        tick = max(Decimal(1).scaleb(price.adjusted() - 4), _FINEST)
+    is_dollar = symbol.partition("/")[2] in _DOLLARS
+    return Market(
+        symbol=symbol,
+        tick=tick,
+        min_price=tick,
+        min_notional=Decimal(5) if is_dollar else Decimal("0.0001"),
+    )
+
+
+def check(placement: Placement, market: Market, last_price: Decimal) -> None:
     """Hold a request against the rules of its market.
 
     Raises:
@@ -64,8 +81,6 @@ def check(placement: Placement, market: Market, last_price: Decimal, open_orders
     if placement.quantity is not None:
         _check_quantity(placement.quantity, market)
     _check_notional(placement, market, last_price)
-    if placement.kind is not OrderKind.MARKET and open_orders >= market.max_num_orders:
-        raise Refused(Reason.MAX_NUM_ORDERS)
 
 
 def _check_precision(placement: Placement) -> None:
@@ -96,5 +111,6 @@ def _check_notional(placement: Placement, market: Market, last_price: Decimal) -
     if notional is None:
         price = last_price if placement.price is None else placement.price
         notional = price * (placement.quantity or 0)
-    if not market.min_notional <= notional <= market.max_notional:
+    is_market = placement.kind is OrderKind.MARKET
+    if notional < market.min_notional or (notional > market.max_notional and not is_market):
         raise Refused(Reason.NOTIONAL)

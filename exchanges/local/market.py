@@ -27,7 +27,9 @@ _SPREAD = Decimal("0.0001")
 """From the mid price to either side, as a fraction."""
 _STEP = Decimal("0.0001")
 """From level to level."""
-_LEVEL_NOTIONAL = 20_000
+_DEPTH = Decimal("0.3")
+"""Base units at the best prices, for an instrument at 60000; cheaper ones have more."""
+_DEEPEST = Decimal(60_000)
 _KEPT_TRADES = 1_000
 
 
@@ -154,12 +156,13 @@ class Player:
 
     def _ladder(self, side: Side) -> dict[Decimal, Decimal]:
         market, ladder = self._market, {}
+        depth = _DEPTH * _DEEPEST / self.mid if self.mid > 1 else _DEPTH * _DEEPEST
         gap = max(self._on_tick(self.mid * _STEP), market.tick)
         away = max(self._on_tick(self.mid * _SPREAD), market.tick)
         for level in range(LEVELS):
             price = self._on_tick(self.mid) - side.sign * (away + level * gap)
             share = Decimal(repr(round(0.25 + self._random(), 6)))
-            wanted = share * _LEVEL_NOTIONAL * (level + 1) / self.mid * self.liquidity
+            wanted = share * depth * (level + 1) * self.liquidity
             steps = (wanted / market.step).to_integral_value(ROUND_HALF_EVEN)
             quantity = max(steps, Decimal(1)) * market.step
             if price > 0 and (self.liquidity or not level):
@@ -169,6 +172,13 @@ class Player:
     def _on_tick(self, price: Decimal) -> Decimal:
         tick = self._market.tick
         return (price / tick).to_integral_value(ROUND_HALF_EVEN) * tick
+
+
+def price_of(event: MarketEvent) -> Decimal:
+    """Give the price that an event stands at."""
+    if isinstance(event, Candle):
+        return event.close
+    return (event.bid_price + event.ask_price) / 2 if isinstance(event, Tick) else event.price
 
 
 def _traded(bar: Bar, quantity: Decimal, price: Decimal, count: int) -> Bar:
@@ -183,8 +193,7 @@ def _prints(events: Iterator[MarketEvent], per_candle: int) -> Iterator[Print]:
         if isinstance(event, Candle):
             yield from _candle_prints(event, per_candle)
         elif isinstance(event, Tick):
-            mid = (event.bid_price + event.ask_price) / 2
-            yield Print(event.ts_event_ns, mid, Decimal(0), None)
+            yield Print(event.ts_event_ns, price_of(event), Decimal(0), None)
         else:
             yield Print(event.ts_event_ns, event.price, event.quantity, event.aggressor_side)
 

@@ -2,7 +2,8 @@
 
 from aiohttp import web
 
-from exchanges.local.binance import BinanceApi, signed_text
+from exchanges.local.binance import BinanceApi
+from exchanges.local.binance_params import signed_text
 from exchanges.local.calls import Call
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.rest import Rest, parameters

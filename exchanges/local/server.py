@@ -1,21 +1,23 @@
 """The process around a local exchange: sockets on loopback, and the clock that drives it."""
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
 from aiohttp import web
 
+from exchanges.local import okx
 from exchanges.local.binance import BinanceApi
 from exchanges.local.control import control_app
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.hub import Hub
 from exchanges.local.rest import Rest
 from exchanges.local.rest_binance import add_routes
-from exchanges.local.settings import Settings
+from exchanges.local.settings import Profile, Settings
 from exchanges.local.streams import Streams
 from exchanges.local.ws_binance import add_sockets
 
@@ -68,6 +70,9 @@ class Server:
 
     def _venue_app(self) -> web.Application:
         app = web.Application()
+        if self.exchange.settings.profile is Profile.OKX:
+            self._rests.append(okx.add_routes(app, self.exchange))
+            return app
         api = BinanceApi(self.exchange)
         self._hub = Hub(self.exchange)
         self._streams = Streams(self.exchange, self._hub)
@@ -87,7 +92,12 @@ class Server:
         """Bring the market up to the present, so that streams move without requests."""
         while True:
             if self._streams is not None:
-                self._streams.flush()
+                # What cannot be written now is written with the next operation, or refuses it.
+                with suppress(sqlite3.Error):
+                    self._streams.flush()
+            else:
+                with suppress(sqlite3.Error), self.exchange.operation():
+                    pass
             await asyncio.sleep(_TICK_S)
 
 
@@ -103,6 +113,29 @@ class RunningExchange:
         from exchanges.local.ccxt_config import ccxt_config
 
         return ccxt_config(self.exchange.settings, self.urls) | changes
+
+
+async def serve_until(
+    settings: Settings,
+    port: int,
+    control_port: int,
+    on_start: Callable[[RunningExchange], None],
+    over: asyncio.Event,
+) -> None:
+    """Serve in this event loop until `over` is set.
+
+    Raises:
+        OSError: a port is taken.
+        DataError: the state file or the recording cannot be used.
+    """
+    exchange = LocalExchange(settings)
+    server = Server(exchange, port, control_port)
+    try:
+        on_start(RunningExchange(exchange, await server.start()))
+        await over.wait()
+    finally:
+        await server.stop()
+        exchange.close()
 
 
 @contextmanager
@@ -124,6 +157,7 @@ def running_exchange(
         yield RunningExchange(exchange, thread.started())
     finally:
         thread.end()
+        exchange.close()
 
 
 class _LoopThread:

@@ -43,7 +43,7 @@ REFUSALS: dict[Reason, tuple[int, str]] = {
     Reason.PERCENT_PRICE: (-1013, "Filter failure: PERCENT_PRICE_BY_SIDE"),
     Reason.LOT_SIZE: (-1013, "Filter failure: LOT_SIZE"),
     Reason.NOTIONAL: (-1013, "Filter failure: NOTIONAL"),
-    Reason.MAX_NUM_ORDERS: (-2010, "Filter failure: MAX_NUM_ORDERS"),
+    Reason.MAX_NUM_ORDERS: (-1013, "Filter failure: MAX_NUM_ORDERS"),
 }
 
 

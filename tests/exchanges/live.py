@@ -46,7 +46,7 @@ def desk(
     config: dict[str, Any], symbols: tuple[Symbol, ...] = (BTC,), **more: Any
 ) -> Iterator[Desk]:
     """Give a desk at the server that `config` leads to; it is not open yet."""
-    settings = {
+    settings: dict[str, Any] = {
         "exchange": "binance",
         "api_key": "local-key",
         "secret": "local-secret",

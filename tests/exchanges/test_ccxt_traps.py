@@ -395,7 +395,7 @@ def test_trap_the_answer_to_a_cancel_bears_another_id(
 
 async def subscribed(run: RunningExchange, client: Any) -> "asyncio.Task[Any]":
     """Watch; give the task once the exchange knows of it. A lost connection is told first."""
-    watching = asyncio.ensure_future(client.watch_orders(BTC))
+    watching: asyncio.Task[Any] = asyncio.ensure_future(client.watch_orders(BTC))
     async with asyncio.timeout(LIMIT_S):
         while not any("user" in names for names in run.exchange.streams().values()):
             await asyncio.sleep(0.01)

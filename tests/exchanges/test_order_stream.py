@@ -154,7 +154,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Event], OrderReport]:
         events.append(("trade", one))
     if end is not None and end is not FILLED:
         events.append(("order", report(end, str(filled), len(fills) + 1)))
-    last_report = [e for kind, e in events if kind == "order"][-1]
+    last_report = [e for _, e in events if isinstance(e, OrderReport)][-1]
     snapshot = msgspec.structs.replace(last_report, fills=tuple(fills), evidence="find")
     return events, snapshot
 

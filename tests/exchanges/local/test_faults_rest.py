@@ -338,7 +338,7 @@ def test_conditions_last_until_they_are_undone(run: RunningExchange, client: Any
     exchange.halt(BTC, is_halted=False)
     exchange.set_max_orders(BTC, 1)
     place(client, "one")
-    assert outcome(lambda: place(client, "two")) == "InvalidOrder"
+    assert outcome(lambda: place(client, "two")) == "BadRequest"
     exchange.delist(BTC)
 
     assert outcome(lambda: place(client)) == "BadSymbol"

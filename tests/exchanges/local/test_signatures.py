@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 import requests
 
-from exchanges.local.binance import signed_text
+from exchanges.local.binance_params import signed_text
 from exchanges.local.server import RunningExchange
 
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"

@@ -1,0 +1,152 @@
+"""The `venue` command: a local exchange as a process, until Ctrl-C."""
+
+import asyncio
+import errno
+import importlib.util
+import json
+import re
+import signal
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from messages.errors import ConfigError
+from ops.config_write import to_toml
+
+if TYPE_CHECKING:
+    from exchanges.local.server import RunningExchange
+    from exchanges.local.settings import Settings
+
+EXIT_OK, EXIT_INTERRUPTED = 0, 130
+KEY_ENV, SECRET_ENV, PASSWORD_ENV = "LOCAL_KEY", "LOCAL_SECRET", "LOCAL_PASSWORD"
+
+
+class VenueOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says."""
+
+    port: int
+    control_port: int
+    seed: int
+    symbols: tuple[str, ...]
+    state: Path | None
+    profile: str
+    speed: float
+    candles: Path | None
+    balances: tuple[str, ...]
+    """Each ``ASSET=AMOUNT``."""
+    fees_in_bnb: bool
+    as_json: bool
+
+
+def venue(options: VenueOptions) -> int:
+    """Serve until somebody ends it, and give the exit code.
+
+    Raises:
+        ConfigError: aiohttp is missing, an option means nothing, or a port is taken.
+        DataError: the state file or the recording cannot be used.
+    """
+    if importlib.util.find_spec("aiohttp") is None:
+        raise ConfigError(["the local exchange needs aiohttp: install watchkeeper[exchange]"])
+    from exchanges.local.server import serve_until
+
+    settings = _settings(options)
+    over, codes = asyncio.Event(), [EXIT_OK]
+
+    def end(code: int) -> None:
+        codes.append(code)
+        over.set()
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, end, EXIT_OK)
+        loop.add_signal_handler(signal.SIGINT, end, EXIT_INTERRUPTED)
+        await serve_until(settings, options.port, options.control_port, _tell(options), over)
+
+    try:
+        asyncio.run(serve())
+    except OSError as error:
+        if error.errno in (errno.EADDRINUSE, errno.EACCES):
+            ports = f"--port {options.port} or --control-port {options.control_port}"
+            raise ConfigError([f"{ports} cannot be had: choose another, or 0"]) from error
+        raise
+    return codes[-1]
+
+
+def _settings(options: VenueOptions) -> "Settings":
+    from exchanges.local.settings import DEFAULT_BALANCES, Profile, Settings
+
+    wrong = [
+        f"--symbols: {symbol} is not a pair like BTC/USDT"
+        for symbol in options.symbols
+        if not all(part.isalnum() and part.isupper() for part in symbol.split("/", 1))
+        or symbol.count("/") != 1
+    ]
+    balances, nonsense = _balances(options.balances)
+    wrong += nonsense
+    if wrong:
+        raise ConfigError(wrong)
+    return Settings(
+        seed=options.seed,
+        symbols=options.symbols,
+        speed=options.speed,
+        profile=Profile(options.profile),
+        state=options.state,
+        candles=options.candles,
+        balances=DEFAULT_BALANCES | balances,
+        fees_in_bnb=options.fees_in_bnb,
+    )
+
+
+def _balances(texts: tuple[str, ...]) -> tuple[dict[str, Decimal], list[str]]:
+    balances, wrong = {}, []
+    for text in texts:
+        asset, _, amount = text.partition("=")
+        if asset.isalnum() and re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,8})?", amount, re.ASCII):
+            balances[asset] = Decimal(amount)
+        else:
+            wrong.append(f"--balance: {text} is not like USDT=1000")
+    return balances, wrong
+
+
+def _tell(options: VenueOptions) -> Any:
+    def tell(run: "RunningExchange") -> None:
+        facts = _facts(run)
+        text = json.dumps(facts) + "\n" if options.as_json else _text(facts)
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    return tell
+
+
+def _facts(run: "RunningExchange") -> dict[str, Any]:
+    settings = run.exchange.settings
+    config = run.ccxt_config()
+    named = {"apiKey": KEY_ENV, "secret": SECRET_ENV, "password": PASSWORD_ENV}
+    environment = {named[name]: config.pop(name) for name in named if name in config}
+    keys = {"api_key_env": KEY_ENV, "api_secret_env": SECRET_ENV}
+    if PASSWORD_ENV in environment:
+        keys["api_password_env"] = PASSWORD_ENV
+    section = {"type": "ccxt", "exchange": settings.profile.value} | keys | {"ccxt": config}
+    return {
+        "event": "venue",
+        "profile": settings.profile.value,
+        "http": run.urls.http,
+        "ws": run.urls.ws,
+        "control": run.urls.control,
+        "seed": settings.seed,
+        "symbols": [*run.exchange.engine.markets],
+        "environment": environment,
+        "toml": to_toml({"venue": section}),
+    }
+
+
+def _text(facts: dict[str, Any]) -> str:
+    exports = " ".join(f"{name}={value}" for name, value in facts["environment"].items())
+    return (
+        f"A local {facts['profile']} at {facts['http']} ({', '.join(facts['symbols'])});"
+        f" its control port is {facts['control']}. Ctrl-C ends it.\n\n"
+        f"# export {exports}\n{facts['toml']}"
+    )

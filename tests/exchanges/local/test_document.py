@@ -1,0 +1,23 @@
+"""The document of the local exchange names every fault and condition as the code does."""
+
+import re
+from pathlib import Path
+
+from exchanges.local.control import COMMANDS, READS
+from exchanges.local.faults import CATALOGUE, OPERATIONS
+
+TEXT = (Path(__file__).parents[3] / "docs" / "venue.md").read_text(encoding="utf-8")
+
+
+def test_the_tables_are_the_catalogue() -> None:
+    sections = TEXT.split("\n## Faults on requests\n")[1].split("\n## What is not played\n")[0]
+
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", sections, re.MULTILINE))
+
+    assert rows == CATALOGUE
+
+
+def test_every_operation_and_method_is_named() -> None:
+    missing = [name for name in (*OPERATIONS, *COMMANDS, *READS) if f"`{name}" not in TEXT]
+
+    assert missing == []

@@ -1,0 +1,115 @@
+"""The `venue` command: what it says can be pasted, and what it refuses it refuses plainly."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
+ccxt = pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+
+COMMAND = [sys.executable, "-P", "-m", "cli", "venue"]
+
+
+@contextmanager
+def venue(*arguments: str) -> Iterator[Any]:
+    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield process.stdout
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+        process.stdout.close()
+
+
+def refused(*arguments: str, code: str = "") -> str:
+    command = [sys.executable, "-P", "-c", code, *arguments] if code else [*COMMAND, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["binance", "okx"])
+def test_the_printed_toml_makes_an_unmodified_ccxt_trade_there(profile: str) -> None:
+    with venue("--json", "--profile", profile, "--speed", "0", "--balance", "USDT=777") as said:
+        facts = json.loads(said.readline())
+        section = tomllib.loads(facts["toml"])["venue"]
+        names = {
+            "apiKey": "api_key_env",
+            "secret": "api_secret_env",
+            "password": "api_password_env",
+        }
+        secrets = {
+            key: facts["environment"][section[name]]
+            for key, name in names.items()
+            if name in section
+        }
+        client = getattr(ccxt, section["exchange"])(section["ccxt"] | secrets)
+        balance = client.fetch_balance()
+        client.session.close()
+
+    assert section["type"] == "ccxt"
+    assert balance["USDT"]["free"] == 777
+    assert not any(value in facts["toml"] for value in facts["environment"].values())
+
+
+@pytest.mark.slow
+def test_what_it_says_to_a_person_can_be_pasted() -> None:
+    with venue("--seed", "4", "--symbols", "ETH/USDT") as said:
+        first = said.readline()
+        lines = [said.readline() for _ in range(8)]
+
+    assert first.startswith("A local binance at http://127.0.0.1:")
+    assert "ETH/USDT, BNB/USDT" in first
+    assert "Ctrl-C ends it" in first
+    assert lines[1] == "# export LOCAL_KEY=local-key LOCAL_SECRET=local-secret\n"
+    assert lines[2] == "[venue]\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--symbols", "BTCUSDT"), "--symbols: BTCUSDT is not a pair like BTC/USDT"),
+        (("--balance", "USDT"), "--balance: USDT is not like USDT=1000"),
+        (("--candles", "nowhere.csv"), "nowhere.csv"),
+        (("--state", "no/folder/x.db"), "no/folder/x.db: cannot be used as a state file"),
+        (("--speed", "-1"), "less than 0"),
+        (("--port", "70000"), "'70000' is not a port"),
+    ],
+)
+def test_nonsense_is_refused_with_a_sentence(arguments: tuple[str, ...], sentence: str) -> None:
+    assert sentence in refused(*arguments)
+
+
+def test_a_taken_port_is_refused_with_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+
+        assert f"--port {port}" in refused("--port", port)
+
+
+def test_without_aiohttp_it_says_what_to_install() -> None:
+    code = "import sys; sys.modules['aiohttp'] = None; import cli; sys.exit(cli.main(['venue']))"
+
+    assert "install watchkeeper[exchange]" in refused(code=code)
+
+
+def test_help_does_not_need_aiohttp() -> None:
+    done = subprocess.run(
+        [*COMMAND, "--help"], capture_output=True, text=True, timeout=30, check=False,
+        env=os.environ | {"COLUMNS": "200"},
+    )  # fmt: skip
+
+    assert done.returncode == 0
+    assert "--profile {binance,okx}" in done.stdout
