@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from messages.ids import NS_PER_MS, ClientOrderId, Symbol
 from messages.orders import Fill, OrderReport
 
 _LOOK_BACK_MS = 60_000
+_PAGES_MAX = 200
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -129,16 +131,26 @@ class OrderLookup:
         )
 
     async def trades(self, symbol: Symbol, since_ns: int) -> list[dict[str, Any]]:
-        """List the account's executions since a moment of the venue's clock.
+        """List all of the account's executions since a moment of the venue's clock.
 
         Raises:
-            OutcomeUnknown: the question failed.
+            OutcomeUnknown: a question failed, or there are more than can be paged through.
         """
-        since_ms = max(0, since_ns // NS_PER_MS)
-        return await self._ask_list(
-            f"list trades of {symbol}",
-            lambda: self._client.fetch_my_trades(str(symbol), since_ms),
-        )
+        length, since_ms = self._capability.page_length, max(0, since_ns // NS_PER_MS)
+        found: dict[str, dict[str, Any]] = {}
+        for _ in range(_PAGES_MAX):
+            page = await self._ask_list(
+                f"list trades of {symbol}",
+                partial(self._client.fetch_my_trades, str(symbol), since_ms, length),
+            )
+            before = len(found)
+            found.update((str(trade.get("id")), trade) for trade in page)
+            if len(page) < length:
+                return list(found.values())
+            if len(found) == before:
+                break
+            since_ms = max(trade.get("timestamp") or since_ms for trade in page)
+        raise OutcomeUnknown(f"too_many: trades of {symbol} do not end; ask for less of them")
 
     def _sound(self, order: Any, client_order_id: ClientOrderId) -> dict[str, Any] | None:
         """Pass an answer that is about the order asked for; ccxt makes one of any 200."""

@@ -89,6 +89,7 @@ class CcxtVenue:
         self._client: Any = None
         self._facts: VenueFacts | None = None
         self._signed_at_ns: dict[ClientOrderId, int] = {}
+        self._in_flight: set[ClientOrderId] = set()
 
     async def open(self) -> VenueFacts:
         """Make the client and pass the gate; a second call asks everything again.
@@ -115,15 +116,21 @@ class CcxtVenue:
     async def submit(self, order: NewOrder, fence: Callable[[], None]) -> OrderReport:
         """Send one order, exactly as it is, once; see `LiveTrading.submit`."""
         self._check(order)
+        self._in_flight.add(order.client_order_id)
+        try:
+            return self._accepted(order, await self._send(order, fence))
+        finally:
+            self._in_flight.discard(order.client_order_id)
+
+    async def _send(self, order: NewOrder, fence: Callable[[], None]) -> Any:
         began_ns = self._monotonic_ns()
         with recorded(Urgency.ORDER, lambda: self._leave(order, fence, began_ns)) as call:
             try:
-                answer = await self._client.create_order(*request_of(order))
+                return await self._client.create_order(*request_of(order))
             except Fenced as error:
                 raise NotSent(f"fenced: {error}") from error.__cause__
             except Exception as error:
                 raise self._failed(order, call, error) from error
-        return self._accepted(order, answer)
 
     async def find(
         self,
@@ -135,6 +142,7 @@ class CcxtVenue:
     ) -> OrderReport | None:
         """Ask for an order by our id; None is proof of absence; see `LiveTrading.find`."""
         lookup = self._lookup()
+        was_in_flight = client_order_id in self._in_flight
         provable_ns = self._provable_ns(client_order_id, sent_at_ns)
         # The clock goes first: what is asked after the moment has passed is proof.
         now_ns = await self._venue_now_ns()
@@ -143,7 +151,7 @@ class CcxtVenue:
             report = await lookup.report(found, client_order_id, symbol)
             self._signed_at_ns.pop(client_order_id, None)
             return report
-        self._refuse_early_absence(now_ns, provable_ns)
+        self._refuse_early_absence(now_ns, provable_ns, still_sending=was_in_flight)
         self._signed_at_ns.pop(client_order_id, None)
         return None
 
@@ -155,10 +163,8 @@ class CcxtVenue:
         with recorded(Urgency.ORDER) as call:
             try:
                 await self._client.cancel_order(None, str(symbol), params)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it was, the venue is asked now
                 verdict = judge_cancel(call.evidence(error))
-                if verdict.knowledge is Knowledge.NOT_SENT:
-                    raise error_of(verdict) from error
                 refusal = verdict.reason
                 unsure = verdict.knowledge is Knowledge.UNKNOWN
         return await self._after_cancel(client_order_id, symbol, refusal, unsure=unsure)
@@ -311,7 +317,9 @@ class CcxtVenue:
         except OutcomeUnknown:
             return 0
 
-    def _refuse_early_absence(self, now_ns: int, provable_ns: int) -> None:
+    def _refuse_early_absence(self, now_ns: int, provable_ns: int, *, still_sending: bool) -> None:
+        if still_sending:
+            raise OutcomeUnknown("not_seen: the order is being sent right now; ask again later")
         if not self._capability.proves_absence:
             raise OutcomeUnknown(
                 f"not_seen: {self._capability.exchange} shows no such order, which is never proof"
@@ -337,7 +345,7 @@ class CcxtVenue:
                 continue
             report = await lookup.report(found, client_order_id, symbol)
             if report.state in FINAL_STATES or (refusal and not unsure):
-                note = f"the cancel was refused: {refusal}" if refusal and not unsure else ""
+                note = f"the cancel did not take place: {refusal}" if refusal and not unsure else ""
                 return _with_note(report, note)
         if report is None:
             raise OutcomeUnknown(f"not_seen: the venue shows no order to cancel; {refusal}")
@@ -354,7 +362,7 @@ class CcxtVenue:
 
     def _lookup(self) -> OrderLookup:
         if self._client is None:
-            raise NotSent("closed: the venue is not open; open it first")
+            raise OutcomeUnknown("closed: the venue is not open, so it cannot be asked")
         return OrderLookup(self._client, self._capability)
 
     async def _skew(self) -> Skew:

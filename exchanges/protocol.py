@@ -106,9 +106,10 @@ class LiveTrading(Protocol):
     async def cancel(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport:
         """Cancel, then ask: the report is what the venue showed after the cancel.
 
+        An order that is still open in the report was surely not canceled; the reason says why.
+
         Raises:
-            NotSent: the cancel was not sent.
-            OutcomeUnknown: the cancel may still arrive; ask with `find`.
+            OutcomeUnknown: the cancel may still arrive, or nothing can be seen; use `find`.
         """
         ...
 

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
+from exchanges.capabilities import CAPABILITIES
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.protocol import SEND_WITHIN_MS, NewOrder
@@ -543,6 +545,70 @@ def test_the_venues_clock_is_the_venues(run: RunningExchange, opened: Desk) -> N
     told = opened.call(opened.venue.server_time_ns())
 
     assert abs(told - time.time_ns() - 60 * NS_PER_S) < 2 * NS_PER_S
+
+
+def test_all_trades_come_however_many_pages_they_are(
+    run: RunningExchange, resting: Callable[..., NewOrder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = msgspec.structs.replace(CAPABILITIES["binance"], page_length=3)
+    monkeypatch.setitem(CAPABILITIES, "binance", short)
+    since_ns = time.time_ns() - NS_PER_S
+    order = resting(quantity="0.01")
+    with desk(run.ccxt_config()) as opened:
+        opened.call(opened.venue.open())
+        placed = submit(opened, order)
+        for number in range(10):
+            run.exchange.skew_clock(number * 10)
+            run.exchange.fill_order(order.client_order_id, Decimal("0.0005"))
+
+        trades = opened.call(opened.venue.trades(BTC, since_ns))
+
+    mine = [one for one in trades if one.venue_order_id == placed.venue_order_id]
+    assert len(mine) == len({one.fill.trade_id for one in mine}) == 10
+
+
+def test_an_order_that_is_being_sent_is_never_proved_absent(
+    run: RunningExchange, opened: Desk, resting: Callable[..., NewOrder]
+) -> None:
+    order = resting()
+    run.exchange.arm(Plan(fault=Fault.HANG_BEFORE, operation="place"))
+    sending = opened.loop.submit(opened.venue.submit(order, free))
+    assert until(lambda: bool(run.exchange.requests(client_order_id=order.client_order_id)))
+
+    with pytest.raises(OutcomeUnknown, match="being sent right now"):
+        find(opened, order, time.time_ns() - 600 * NS_PER_S)
+    with pytest.raises(OutcomeUnknown):
+        sending.result(10)
+
+
+def test_a_cancel_that_the_venue_refused_leaves_the_order_open_and_says_why(
+    run: RunningExchange, opened: Desk, resting: Callable[..., NewOrder]
+) -> None:
+    order = resting()
+    submit(opened, order)
+    run.exchange.arm(Plan(fault=Fault.CLOCK_REFUSED, operation="cancel"))
+
+    report = cancel(opened, order)
+
+    assert report.state is OrderState.ACCEPTED
+    assert "the cancel did not take place: clock: InvalidNonce" in report.reason
+
+
+def test_a_closed_venue_cannot_be_asked_and_that_proves_nothing(
+    run: RunningExchange, resting: Callable[..., NewOrder]
+) -> None:
+    order = resting()
+    with desk(run.ccxt_config()) as shut:
+        for question in (
+            shut.venue.find(order.client_order_id, BTC, sent_at_ns=0),
+            shut.venue.cancel(order.client_order_id, BTC),
+            shut.venue.balances(),
+            shut.venue.open_orders(BTC),
+            shut.venue.trades(BTC, 0),
+            shut.venue.server_time_ns(),
+        ):
+            with pytest.raises(OutcomeUnknown, match="not open"):
+                shut.call(question)
 
 
 def test_a_closed_venue_sends_nothing(
