@@ -208,6 +208,7 @@ _ROWS = (
         id_alphabet=digits + ascii_letters,
         id_length_max=32,
         settle_ms=UNBOUNDED_SETTLE_MS,
+        tested=True,
         notes="its refusals come in an HTTP 200, so they are unknown until asked; " + _LATE,
         source=_SOURCE,
     ),

@@ -35,7 +35,7 @@ from exchanges.ccxt_parse import (
 )
 from exchanges.ccxt_watch import PrivateStream, StreamSettings
 from exchanges.facts import AccountTrade, Balance, StreamState, VenueFacts
-from exchanges.outcomes import Knowledge, error_of, judge_cancel, judge_placement
+from exchanges.outcomes import Knowledge, error_of, judge_cancel, judge_placement, names_only
 from exchanges.outcomes import problem_with_answer as problem_with
 from exchanges.protocol import SEND_WITHIN_MS, NewOrder
 from exchanges.rate_budget import RateBudget, Urgency
@@ -118,7 +118,10 @@ class CcxtVenue:
         self._check(order)
         self._in_flight.add(order.client_order_id)
         try:
-            return self._accepted(order, await self._send(order, fence))
+            answer = await self._send(order, fence)
+            if names_only(answer, order.client_order_id):
+                answer = await self._ask_after(order)
+            return self._accepted(order, answer)
         finally:
             self._in_flight.discard(order.client_order_id)
 
@@ -276,6 +279,10 @@ class CcxtVenue:
             return error_of(verdict)
         known_ns = self._signed_at_ns.get(order.client_order_id, self._utc_ns())
         return error_of(verdict, ask_again_ns=self._provable_ns(order.client_order_id, known_ns))
+
+    async def _ask_after(self, order: NewOrder) -> Any:
+        """Ask what became of an order that the venue has named and told no more of."""
+        return await self._lookup().by_id(order.client_order_id, order.symbol)
 
     def _accepted(self, order: NewOrder, answer: Any) -> OrderReport:
         problem = problem_with(answer, order.client_order_id)

@@ -207,6 +207,13 @@ def problem_with_answer(answer: Mapping[str, object] | object, client_order_id: 
     return ""
 
 
+def names_only(answer: object, client_order_id: str) -> bool:
+    """Whether a reply gives the order's id and ours and tells no more, as some venues do."""
+    if not isinstance(answer, Mapping) or answer.get("status"):
+        return False
+    return bool(answer.get("id")) and answer.get("clientOrderId") == client_order_id
+
+
 def error_of(verdict: Verdict, *, ask_again_ns: int | None = None) -> VenueError:
     """Make the error that says this verdict."""
     kind = {

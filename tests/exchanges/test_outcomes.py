@@ -21,6 +21,7 @@ from exchanges.outcomes import (
     judge_cancel,
     judge_placement,
     judge_query,
+    names_only,
     problem_with_answer,
 )
 from messages.errors import NotSent, OutcomeUnknown, Rejected
@@ -317,6 +318,18 @@ def test_a_reply_with_id_status_and_our_id_is_an_acceptance() -> None:
 )
 def test_a_reply_without_proof_is_no_acceptance(answer: object) -> None:
     assert problem_with_answer(answer, "wk1")
+
+
+def test_some_venues_only_name_the_order() -> None:
+    assert names_only(FINE | {"status": None}, "wk1")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, {}, FINE, FINE | {"status": None, "clientOrderId": None}, FINE | {"id": None}],
+)
+def test_a_reply_that_does_not_name_our_order_names_nothing(answer: object) -> None:
+    assert not names_only(answer, "wk1")
 
 
 # ------------------------------------------------------------------ cancels
