@@ -3,16 +3,14 @@
 Importing this needs no ccxt; opening it does.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import Any
 
-import msgspec
-
 from exchanges.capabilities import capability_of
+from exchanges.ccxt_cancel import Canceler
 from exchanges.ccxt_client import Call, CcxtSettings, close_client, open_client, recorded
 from exchanges.ccxt_gate import (
     GateLimits,
@@ -35,7 +33,7 @@ from exchanges.ccxt_parse import (
 )
 from exchanges.ccxt_watch import PrivateStream, StreamSettings
 from exchanges.facts import AccountTrade, Balance, StreamState, VenueFacts
-from exchanges.outcomes import Knowledge, error_of, judge_cancel, judge_placement, names_only
+from exchanges.outcomes import Knowledge, error_of, judge_placement, names_only
 from exchanges.outcomes import problem_with_answer as problem_with
 from exchanges.protocol import SEND_WITHIN_MS, NewOrder
 from exchanges.rate_budget import RateBudget, Urgency
@@ -44,10 +42,6 @@ from messages.ids import NS_PER_MS, NS_PER_S, ClientOrderId, Symbol, TimestampNs
 from messages.order_states import FINAL_STATES
 from messages.orders import OrderReport
 from messages.values import OrderState
-
-AFTER_CANCEL_ASKS = 4
-AFTER_CANCEL_PAUSE_MS = 250
-"""A query may lag behind the cancel it follows; only that often is it asked again at once."""
 
 
 class Fenced(Exception):
@@ -160,17 +154,15 @@ class CcxtVenue:
 
     async def cancel(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport:
         """Cancel, then say what the venue shows; see `LiveTrading.cancel`."""
-        self._lookup()
-        params = {self._capability.lookup_parameter: str(client_order_id)}
-        refusal, unsure = "", False
-        with recorded(Urgency.ORDER) as call:
-            try:
-                await self._client.cancel_order(None, str(symbol), params)
-            except Exception as error:  # noqa: BLE001 - whatever it was, the venue is asked now
-                verdict = judge_cancel(call.evidence(error))
-                refusal = verdict.reason
-                unsure = verdict.knowledge is Knowledge.UNKNOWN
-        return await self._after_cancel(client_order_id, symbol, refusal, unsure=unsure)
+        lookup = self._lookup()
+        canceler = Canceler(
+            self._client,
+            lookup,
+            self._capability,
+            self._settings.recv_window_ms,
+            lambda: self._utc_ns() + self._ahead_ns(),
+        )
+        return await canceler.cancel(client_order_id, symbol)
 
     async def cancel_replace(
         self,
@@ -313,9 +305,12 @@ class CcxtVenue:
         """
         signed_ns = self._signed_at_ns.get(client_order_id)
         latest_ns = sent_at_ns + SEND_WITHIN_MS * NS_PER_MS if signed_ns is None else signed_ns
-        ahead_ns = max(0, self._facts.skew_ns) if self._facts is not None else 0
-        latest_ns = max(latest_ns, sent_at_ns) + ahead_ns
+        latest_ns = max(latest_ns, sent_at_ns) + self._ahead_ns()
         return self._capability.visible_after_ns(latest_ns, self._settings.recv_window_ms)
+
+    def _ahead_ns(self) -> int:
+        """Give by how much the venue's clock is ahead of ours; never less than nothing."""
+        return max(0, self._facts.skew_ns) if self._facts is not None else 0
 
     async def _venue_now_ns(self) -> int:
         """Give the venue's time, or 0, from which nothing can be proved, when it tells none."""
@@ -339,28 +334,6 @@ class CcxtVenue:
                 f" {wait}",
                 ask_again_ns=provable_ns,
             )
-
-    async def _after_cancel(
-        self, client_order_id: ClientOrderId, symbol: Symbol, refusal: str, *, unsure: bool
-    ) -> OrderReport:
-        lookup, report = self._lookup(), None
-        for number_of_ask in range(AFTER_CANCEL_ASKS):
-            if number_of_ask:
-                await asyncio.sleep(AFTER_CANCEL_PAUSE_MS / 1000)
-            found = await lookup.look(client_order_id, symbol, None, closed_hint=True)
-            if found is None:
-                continue
-            report = await lookup.report(found, client_order_id, symbol)
-            if report.state in FINAL_STATES or (refusal and not unsure):
-                note = f"the cancel did not take place: {refusal}" if refusal and not unsure else ""
-                return _with_note(report, note)
-        if report is None:
-            raise OutcomeUnknown(f"not_seen: the venue shows no order to cancel; {refusal}")
-        sent_ns = self._utc_ns()
-        raise OutcomeUnknown(
-            f"cancel_unknown: the order is still open; {refusal or 'the cancel may still arrive'}",
-            ask_again_ns=self._capability.visible_after_ns(sent_ns, self._settings.recv_window_ms),
-        )
 
     def _listed(self, order: Any) -> OrderReport:
         ours = self._capability.is_ours(str(order.get("clientOrderId") or ""))
@@ -399,9 +372,3 @@ def _reading(what: str) -> Iterator[None]:
         yield
     except Unclear as error:
         raise OutcomeUnknown(f"no_answer: {what} cannot be read: {error}") from error
-
-
-def _with_note(report: OrderReport, note: str) -> OrderReport:
-    if not note:
-        return report
-    return msgspec.structs.replace(report, reason="; ".join(p for p in (report.reason, note) if p))
