@@ -1,15 +1,20 @@
 """What a venue must be able to do, whoever plays it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Protocol
 
 import msgspec
 
+from exchanges.facts import AccountTrade, Balance, StreamState, VenueFacts
 from messages.ids import ClientOrderId, Symbol, TimestampNs
 from messages.market import MarketEvent
 from messages.orders import OrderReport
 from messages.values import OrderType, Side, TimeInForce
+
+SEND_WITHIN_MS = 5_000
+"""An order that is marked as SENT leaves within this, or not at all: it bounds how long a
+question can prove nothing after a crash."""
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -57,4 +62,96 @@ class Trading(Protocol):
 
     def close(self) -> None:
         """Let go of connections and files; open orders stay as they are."""
+        ...
+
+
+class LiveTrading(Protocol):
+    """One account at one real venue. Every coroutine runs on the one loop that owns it."""
+
+    async def open(self) -> VenueFacts:
+        """Pass the gate: nothing may be traded before it has returned.
+
+        Raises:
+            VenueRefused: one sentence that says what is missing or wrong and what to do.
+        """
+        ...
+
+    async def submit(self, order: NewOrder, fence: Callable[[], None]) -> OrderReport:
+        """Send one order, exactly as it is: nothing is rounded.
+
+        `fence` is called when the request is signed and about to leave; what it raises stops
+        the send. It must raise when the order's SENT mark is older than `SEND_WITHIN_MS`.
+
+        Raises:
+            NotSent: the venue surely does not have it; the same id may be sent again.
+            Rejected: the venue refused it; final.
+            OutcomeUnknown: ask with `find`; never send again on a guess.
+        """
+        ...
+
+    async def find(
+        self, client_order_id: ClientOrderId, symbol: Symbol, *, sent_at_ns: int, closed_hint: bool
+    ) -> OrderReport | None:
+        """Ask for an order by our own id; None is proof that the venue does not have it.
+
+        `sent_at_ns` is when the order was marked as SENT, on this machine's clock.
+        `closed_hint` says that it is thought to be closed: closed orders are searched first.
+
+        Raises:
+            OutcomeUnknown: nothing is known yet; `ask_again_ns` may say from when on absence
+                can be proved, on the venue's clock.
+        """
+        ...
+
+    async def cancel(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport:
+        """Cancel, then ask: the report is what the venue showed after the cancel.
+
+        An order that is still open in the report was surely not canceled; the reason says why.
+
+        Raises:
+            OutcomeUnknown: the cancel may still arrive, or nothing can be seen; use `find`.
+        """
+        ...
+
+    async def cancel_replace(
+        self,
+        client_order_id: ClientOrderId,
+        symbol: Symbol,
+        order: NewOrder,
+        fence: Callable[[], None],
+    ) -> tuple[OrderReport, OrderReport | None]:
+        """Cancel one order and, once it is proved final, send another: never both live.
+
+        The second report is None when the first order was filled before it could be canceled.
+
+        Raises:
+            OutcomeUnknown: from the cancel, nothing was sent; from the send, as `submit` says.
+                `code` tells them apart: ``cancel`` for the former.
+        """
+        ...
+
+    async def open_orders(self, symbol: Symbol) -> list[OrderReport]:
+        """Give every open order of the account, also those that are not of this system."""
+        ...
+
+    async def trades(self, symbol: Symbol, since_ns: int) -> list[AccountTrade]:
+        """Give the account's executions since a moment of the venue's clock, oldest first."""
+        ...
+
+    async def balances(self) -> dict[str, Balance]:
+        """Give what the account holds, by currency."""
+        ...
+
+    async def server_time_ns(self) -> TimestampNs:
+        """Ask for the venue's clock; as old as half a round trip."""
+        ...
+
+    async def watch(
+        self, symbols: Sequence[Symbol], tell: Callable[[OrderReport | StreamState], None]
+    ) -> None:
+        """Tell of every change of the account's orders and of the stream, until cancelled."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections; open orders stay as they are."""
         ...

@@ -7,6 +7,7 @@
     |- DataError              fix the market data; the process exits 2
     |- RunDirBusy             another living process owns the run directory; exits 2
     |- VenueError             named by what we know of the order
+    |  |- VenueRefused        the venue may not be traded as it is set up; exits 2
     |  |- NotSent             surely not at the venue; may be sent again under the same id
     |  |- Rejected            the venue refused it; final
     |  '- OutcomeUnknown      may or may not exist; ask by client order id, never send again
@@ -44,7 +45,30 @@ class RunDirBusy(WatchkeeperError):
 
 
 class VenueError(WatchkeeperError):
-    """A venue call failed; the subclass says what that proves about the order."""
+    """A venue call failed; the subclass says what that proves about the order.
+
+    `code` is the venue's own; `retry_after_ms` is a span, `ask_again_ns` a moment on the
+    venue's clock before which asking again proves nothing. None means that it was not told.
+    """
+
+    def __init__(
+        self,
+        text: str = "",
+        *,
+        http_status: int | None = None,
+        code: str | None = None,
+        retry_after_ms: int | None = None,
+        ask_again_ns: int | None = None,
+    ) -> None:
+        super().__init__(text)
+        self.http_status = http_status
+        self.code = code
+        self.retry_after_ms = retry_after_ms
+        self.ask_again_ns = ask_again_ns
+
+
+class VenueRefused(VenueError):
+    """The venue may not be traded as it is set up; the one sentence says what to do."""
 
 
 class NotSent(VenueError):

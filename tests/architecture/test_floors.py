@@ -24,6 +24,7 @@ ONE_IMPORTER = {
     "peewee": {"persistence"},
     "playhouse": {"persistence"},
     "ccxt": {"exchanges"},
+    "aiohttp": {"exchanges"},
     "loguru": {"ops", "actors"},
 }
 

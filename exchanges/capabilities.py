@@ -1,0 +1,247 @@
+"""What each exchange can do for order safety, as data. A row that is wrong loses money: be shy.
+
+Where a fact is not known, the row says the worse one. `tested` means that this adapter has been
+run against a server that behaves like the exchange; the other rows were read, not run.
+"""
+
+from enum import StrEnum
+from string import ascii_letters, ascii_lowercase, digits
+
+import msgspec
+
+from messages.errors import VenueRefused
+from messages.ids import NS_PER_MS
+
+
+class Lookup(StrEnum):
+    """How an order is found by our own id."""
+
+    CLIENT_ID = "client_id"
+    """One question names the order."""
+    SCAN = "scan"
+    """Open and closed orders carry our id and are searched. Not found is never proof: pages end."""
+    NONE = "none"
+    """There is no way: an unknown outcome could never be settled."""
+
+
+class IdScope(StrEnum):
+    """Among which orders the exchange refuses an id that it has seen."""
+
+    OPEN_ORDERS = "open_orders"
+    """The id of a filled order can be used again, so a resend could fill twice."""
+    RECENT = "recent"
+    """Among the orders of some hours."""
+    UNPROVEN = "unproven"
+    """Not known; taken as none at all."""
+
+
+class Stream(StrEnum):
+    """A live stream that ccxt.pro has for the exchange."""
+
+    ORDERS = "orders"
+    MY_TRADES = "my_trades"
+    TRADES = "trades"
+    OHLCV = "ohlcv"
+
+
+class Capability(msgspec.Struct, frozen=True, kw_only=True):
+    """One exchange, spot only, by its ccxt id."""
+
+    exchange: str
+    lookup: Lookup
+    lookup_parameter: str = "clientOrderId"
+    """What ccxt's `fetch_order` and `cancel_order` take our id as."""
+    id_alphabet: str = digits + ascii_letters + "-_"
+    id_length_max: int = 36
+    id_prefix: str = "wk"
+    """With which ids of this system begin; what begins otherwise is foreign."""
+    id_scope: IdScope = IdScope.UNPROVEN
+    post_only: bool = True
+    streams: frozenset[Stream] = frozenset(Stream)
+    recv_window_parameter: str | None = None
+    """What bounds how late a request may arrive and still be taken; None: nothing does."""
+    settle_ms: int
+    """How long after the receive window an order may still come into sight."""
+    page_length: int = 20
+    """How many orders one list surely holds; a full page may hide more."""
+    tested: bool = False
+    notes: str = ""
+    source: str
+
+    def allows_id(self, client_order_id: str) -> bool:
+        """Whether the exchange would take the id, so that it can be found by it."""
+        return 0 < len(client_order_id) <= self.id_length_max and not (
+            set(client_order_id) - set(self.id_alphabet)
+        )
+
+    def is_ours(self, client_order_id: str) -> bool:
+        """Whether the id looks like one of this system's."""
+        return client_order_id.startswith(self.id_prefix) and self.allows_id(client_order_id)
+
+    @property
+    def proves_absence(self) -> bool:
+        """Whether the exchange can ever be said not to have an order."""
+        return self.lookup is Lookup.CLIENT_ID
+
+    def visible_after_ns(self, sent_at_ns: int, recv_window_ms: int) -> int:
+        """Give the moment from which "no such order" is proof, on the clock of `sent_at_ns`."""
+        window_ms = recv_window_ms if self.recv_window_parameter is not None else 0
+        return sent_at_ns + (window_ms + self.settle_ms) * NS_PER_MS
+
+
+ENGINE_TIMEOUT_MS = 10_000
+"""Binance's matching engine gives up on a request after this long."""
+READ_LAG_MS = 2_000
+"""How far the database behind a query may be behind the engine; observed, not promised."""
+BOUNDED_SETTLE_MS = ENGINE_TIMEOUT_MS + READ_LAG_MS
+UNBOUNDED_SETTLE_MS = 600_000
+"""Where nothing bounds a late request: by then every connection on its way has died. Assumed."""
+
+_SOURCE = "ccxt 4.5.90"
+_NO_OHLCV = frozenset({Stream.ORDERS, Stream.MY_TRADES, Stream.TRADES})
+_LATE = "nothing bounds a late request through ccxt, so absence takes ten minutes to prove"
+
+_ROWS = (
+    Capability(
+        exchange="binance",
+        lookup=Lookup.CLIENT_ID,
+        lookup_parameter="origClientOrderId",
+        id_scope=IdScope.OPEN_ORDERS,
+        recv_window_parameter="recvWindow",
+        settle_ms=BOUNDED_SETTLE_MS,
+        page_length=500,
+        tested=True,
+        notes="a market order sent again under its id fills again",
+        source="binance-spot-api-docs a5e0bc3, ccxt 4.5.90",
+    ),
+    Capability(
+        exchange="binanceus",
+        lookup=Lookup.CLIENT_ID,
+        lookup_parameter="origClientOrderId",
+        id_scope=IdScope.OPEN_ORDERS,
+        recv_window_parameter="recvWindow",
+        settle_ms=BOUNDED_SETTLE_MS,
+        page_length=500,
+        notes="taken to be as binance, whose code ccxt shares",
+        source=_SOURCE,
+    ),
+    Capability(
+        exchange="bitget",
+        lookup=Lookup.CLIENT_ID,
+        id_length_max=32,
+        settle_ms=UNBOUNDED_SETTLE_MS,
+        notes=_LATE,
+        source=_SOURCE,
+    ),
+    Capability(
+        exchange="bitstamp",
+        lookup=Lookup.CLIENT_ID,
+        settle_ms=UNBOUNDED_SETTLE_MS,
+        streams=_NO_OHLCV,
+        notes=_LATE + "; it tells no time, so the gate refuses it",
+        source=_SOURCE,
+    ),
+    Capability(
+        exchange="bybit",
+        lookup=Lookup.NONE,
+        recv_window_parameter="recvWindow",
+        settle_ms=BOUNDED_SETTLE_MS,
+        notes="ccxt's fetch_order sends no client id",
+        source=_SOURCE,
+    ),
+    Capability(
+        exchange="coinbase",
+        lookup=Lookup.NONE,
+        settle_ms=UNBOUNDED_SETTLE_MS,
+        streams=frozenset({Stream.ORDERS, Stream.TRADES}),
+        notes="ccxt's fetch_order takes the exchange's id only",
+        source=_SOURCE,
+    ),
+    Capability(
+        exchange="gate",
+        lookup=Lookup.CLIENT_ID,
+        id_length_max=28,
+        id_prefix="t-wk",
+        settle_ms=UNBOUNDED_SETTLE_MS,
+        notes="ids must begin with t-; " + _LATE,
+        source=_SOURCE,
+    ),
+    Capability(
+        exchange="htx",
+        lookup=Lookup.CLIENT_ID,
+        id_length_max=64,
+        id_scope=IdScope.RECENT,
+        settle_ms=UNBOUNDED_SETTLE_MS,
+        notes="an id can be looked up for some hours only; " + _LATE,
+        source=_SOURCE,
+    ),
+    Capability(
+        exchange="kraken",
+        lookup=Lookup.SCAN,
+        lookup_parameter="clientOrderId",
+        id_length_max=18,
+        id_scope=IdScope.OPEN_ORDERS,
+        settle_ms=UNBOUNDED_SETTLE_MS,
+        notes="ccxt's fetch_order sends the id as userref, so open and closed orders are searched;"
+        " a search that finds nothing is never proof",
+        source="docs.kraken.com on cl_ord_id, ccxt 4.5.90",
+    ),
+    Capability(
+        exchange="kucoin",
+        lookup=Lookup.CLIENT_ID,
+        id_length_max=40,
+        settle_ms=UNBOUNDED_SETTLE_MS,
+        notes=_LATE,
+        source=_SOURCE,
+    ),
+    Capability(
+        exchange="mexc",
+        lookup=Lookup.CLIENT_ID,
+        id_length_max=32,
+        recv_window_parameter="recvWindow",
+        settle_ms=BOUNDED_SETTLE_MS,
+        source=_SOURCE,
+    ),
+    Capability(
+        exchange="okx",
+        lookup=Lookup.CLIENT_ID,
+        id_alphabet=digits + ascii_letters,
+        id_length_max=32,
+        settle_ms=UNBOUNDED_SETTLE_MS,
+        tested=True,
+        notes="its refusals come in an HTTP 200, so they are unknown until asked; " + _LATE,
+        source=_SOURCE,
+    ),
+    Capability(
+        exchange="phemex",
+        lookup=Lookup.CLIENT_ID,
+        id_length_max=40,
+        id_alphabet=digits + ascii_lowercase + "-_",
+        settle_ms=UNBOUNDED_SETTLE_MS,
+        notes=_LATE + "; it tells no time, so the gate refuses it",
+        source=_SOURCE,
+    ),
+)
+
+CAPABILITIES = {row.exchange: row for row in _ROWS}
+
+
+def capability_of(exchange: str) -> Capability:
+    """Give the row of an exchange that orders may be sent to.
+
+    Raises:
+        VenueRefused: there is no row, or no way to find an order by our own id.
+    """
+    row = CAPABILITIES.get(exchange)
+    usable = ", ".join(sorted(r.exchange for r in _ROWS if r.lookup is not Lookup.NONE))
+    if row is None:
+        raise VenueRefused(
+            f"nobody has written down whether {exchange} can find an order by our own id: trade at"
+            f" one of {usable}, or add its row to exchanges/capabilities.py"
+        )
+    if row.lookup is Lookup.NONE:
+        raise VenueRefused(
+            f"{exchange} cannot find an order by our own id ({row.notes}), so a lost answer could"
+            f" never be settled: trade at one of {usable}"
+        )
+    return row

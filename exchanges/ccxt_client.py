@@ -1,0 +1,247 @@
+"""The one file that imports ccxt, and only when a client is made.
+
+A client is ccxt's own class with five things added: it counts and fences what leaves, records
+what comes back, waits for its turn in our budget instead of ccxt's, never follows a redirect
+with anything but a question, and outlives its own stream handlers' mistakes.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import msgspec
+
+from exchanges.capabilities import Capability
+from exchanges.outcomes import Evidence, evidence_of
+from exchanges.rate_budget import RateBudget, Urgency
+from exchanges.responses import Response, response_of
+from messages.errors import VenueRefused
+
+DEFAULT_RECV_WINDOW_MS = 2_500
+"""Short, because absence is proof only when it is over; long enough for a slow round trip."""
+DEFAULT_TIMEOUT_MS = 10_000
+
+
+class CcxtSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How to make a client. `config` goes to ccxt's constructor: urls, options, proxies."""
+
+    exchange: str
+    api_key: str
+    secret: str
+    password: str = ""
+    """Some exchanges have a third secret."""
+    timeout_ms: int = DEFAULT_TIMEOUT_MS
+    recv_window_ms: int = DEFAULT_RECV_WINDOW_MS
+    config: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        """Say which exchange it is, and no secret."""
+        return f"CcxtSettings(exchange={self.exchange!r})"
+
+
+class Call:
+    """What one call of ours did on the wire: filled in while it runs."""
+
+    __slots__ = ("before_send", "bytes_left", "requests", "response", "urgency")
+
+    def __init__(self, urgency: Urgency, before_send: Callable[[], None] | None = None) -> None:
+        self.urgency = urgency
+        self.before_send = before_send
+        self.requests = 0
+        self.bytes_left = False
+        self.response: Response | None = None
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether the last reply was JSON with something in it.
+
+        Of HTML, of nothing and of ``{}`` ccxt makes an empty answer: no orders, no balances.
+        """
+        return self.response is not None and self.response.has_json
+
+    def evidence(self, error: BaseException) -> Evidence:
+        """Put the exception and the records together."""
+        seen = self.response
+        return evidence_of(
+            error,
+            http_status=seen.http_status if seen else None,
+            code=seen.code if seen else None,
+            retry_after_ms=seen.retry_after_ms if seen else None,
+            requests=self.requests,
+            bytes_left=self.bytes_left,
+        )
+
+
+_CALL: contextvars.ContextVar[Call | None] = contextvars.ContextVar("call", default=None)
+
+
+@contextmanager
+def recorded(
+    urgency: Urgency = Urgency.DATA, before_send: Callable[[], None] | None = None
+) -> Iterator[Call]:
+    """Record what the client does within the block, in this task and those it starts."""
+    call = Call(urgency, before_send)
+    token = _CALL.set(call)
+    try:
+        yield call
+    finally:
+        _CALL.reset(token)
+
+
+class Redirected(Exception):
+    """An order was answered with "ask elsewhere": it is not sent there a second time."""
+
+
+def open_client(settings: CcxtSettings, capability: Capability | None, budget: RateBudget) -> Any:
+    """Make a ccxt.pro client of the exchange, on the running loop. Nothing is sent.
+
+    Raises:
+        VenueRefused: ccxt is not installed, does not know the exchange, or was given a setting
+            with which it would send an order by itself.
+    """
+    pro = _ccxt_pro()
+    kind = getattr(pro, settings.exchange, None)
+    if settings.exchange not in pro.exchanges or kind is None:
+        raise VenueRefused(f"ccxt has no exchange {settings.exchange!r}: correct venue.exchange")
+    _refuse_retries(settings.config)
+    client = _recording(kind)(_ccxt_config(settings, capability))
+    client.budget = budget
+    # It asks for more rights than trading needs; currencies follow from the markets.
+    client.has["fetchCurrencies"] = False
+    if "urls" in settings.config:
+        _judge_as_if_at_home(client)
+    return client
+
+
+def _ccxt_pro() -> Any:
+    try:
+        import ccxt.pro
+    except ImportError as error:
+        raise VenueRefused("ccxt is not installed: pip install 'watchkeeper[exchange]'") from error
+    return ccxt.pro
+
+
+def _ccxt_config(settings: CcxtSettings, capability: Capability | None) -> dict[str, Any]:
+    config = dict(settings.config)
+    options = {
+        "maxRetriesOnFailure": 0,
+        "fetchMarkets": {"types": ["spot"]},
+        "fetchMargins": False,
+        "warnOnFetchOpenOrdersWithoutSymbol": False,
+    } | config.get("options", {})
+    if capability is not None and capability.recv_window_parameter is not None:
+        options["recvWindow"] = settings.recv_window_ms
+    keys = {"apiKey": settings.api_key, "secret": settings.secret, "password": settings.password}
+    return {
+        **config,
+        **{name: key for name, key in keys.items() if key},
+        "number": str,
+        "enableRateLimit": True,
+        "timeout": settings.timeout_ms,
+        "options": options,
+    }
+
+
+def _refuse_retries(config: dict[str, Any]) -> None:
+    """Refuse what makes ccxt send a lost order again, for all paths or for one of them."""
+    options = config.get("options", {})
+    places = [options, *(inner for inner in options.values() if isinstance(inner, dict))]
+    if any(place.get("maxRetriesOnFailure") for place in places):
+        raise VenueRefused(
+            "maxRetriesOnFailure makes ccxt send a lost order a second time: remove it from"
+            " [venue.ccxt]"
+        )
+
+
+def _judge_as_if_at_home(client: Any) -> None:
+    """Give the client its exchange's own table of errors under other addresses too.
+
+    ccxt picks the table by the address; elsewhere 216 of 299 of Binance's spot codes would
+    change their class, and an unknown outcome could look like something else.
+    """
+    spot = client.exceptions.get("spot")
+    if isinstance(spot, dict):
+        tables = {kind: spot[kind] for kind in ("exact", "broad") if kind in spot}
+        client.exceptions = client.deep_extend(client.exceptions, tables)
+
+
+def _recording(base: Any) -> Any:
+    class Recording(base):  # type: ignore[misc]
+        """The exchange's class, watched."""
+
+        budget: RateBudget
+
+        async def throttle(self, cost: float | None = None) -> None:
+            call = _CALL.get()
+            urgency = call.urgency if call is not None else Urgency.DATA
+            await self.budget.acquire(self.rateLimit * (1 if cost is None else cost), urgency)
+
+        async def fetch(
+            self, url: str, method: str = "GET", headers: Any = None, body: Any = None
+        ) -> Any:
+            call = _CALL.get()
+            if call is not None:
+                if call.before_send is not None:
+                    call.before_send()
+                call.requests += 1
+                call.response = None
+            return await super().fetch(url, method, headers, body)
+
+        def on_rest_response(
+            self, code: int, reason: str, url: str, method: str, headers: Any, body: str, *more: Any
+        ) -> Any:
+            seen = response_of(code, headers, body)
+            call = _CALL.get()
+            if call is not None:
+                call.response = seen
+            self.budget.heard(seen.http_status, seen.retry_after_ms)
+            return super().on_rest_response(code, reason, url, method, headers, body, *more)
+
+        def open(self, lazy: bool = False) -> None:
+            fresh = self.session is None
+            super().open(lazy)
+            if fresh and self.session is not None:
+                self.session.trace_configs.append(_trace())
+
+        def handle_message(self, client: Any, message: Any) -> None:
+            # Raised from here it would end ccxt's receive loop without a word: a silent stall.
+            try:
+                super().handle_message(client, message)
+            except Exception as error:  # noqa: BLE001 - whoever waits is told, and reconnects
+                client.reject(pro_error(error))
+
+    return Recording
+
+
+def pro_error(error: Exception) -> Exception:
+    """Say that ccxt's own handler of a stream message failed."""
+    return RuntimeError(f"a stream message broke its handler: {type(error).__name__}: {error}")
+
+
+def _trace() -> Any:
+    """See the first bytes of a request leave, and stop redirects of what is no question."""
+    import aiohttp
+
+    async def headers_sent(_session: Any, _context: Any, _params: Any) -> None:
+        call = _CALL.get()
+        if call is not None:
+            call.bytes_left = True
+
+    async def redirect(_session: Any, _context: Any, params: Any) -> None:
+        if params.method not in ("GET", "HEAD"):
+            raise Redirected(f"{params.method} {params.url.path} was redirected")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(headers_sent)
+    trace.on_request_redirect.append(redirect)
+    trace.freeze()
+    return trace
+
+
+async def close_client(client: Any, limit_s: float = 5.0) -> None:
+    """Close sockets and sessions; what does not close in time is left to the process's end."""
+    client.timeout_on_exit = 0
+    with suppress(Exception):
+        await asyncio.wait_for(client.close(), limit_s)

@@ -1,0 +1,186 @@
+"""The gate: what must be true before a real order may leave, checked one after the other."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import msgspec
+
+from exchanges.capabilities import Capability
+from exchanges.ccxt_client import Call, CcxtSettings, recorded
+from exchanges.ccxt_parse import Unclear, market_of
+from exchanges.facts import MarketFacts, VenueFacts
+from messages.errors import VenueRefused
+from messages.ids import NS_PER_MS, DurationNs, Symbol
+
+T = TypeVar("T")
+
+CLOCK_SAMPLES = 3
+_AUTHENTICATION = frozenset({"AuthenticationError", "PermissionDenied", "AccountNotEnabled"})
+_AUTHENTICATION_CODES = frozenset({"-2014", "-2015", "-1022"})
+
+
+class GateLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How far things may be off. Binance takes no request from more than 1 s ahead of it."""
+
+    skew_ms: int = 500
+
+
+class Skew(msgspec.Struct, frozen=True):
+    """The venue's clock minus ours at the middle of a round trip."""
+
+    skew_ns: int
+    round_trip_ns: DurationNs
+
+
+def check_settings(settings: CcxtSettings, symbols: Sequence[Symbol]) -> None:
+    """Refuse what needs no network to be refused.
+
+    Raises:
+        VenueRefused: no key, or nothing to trade.
+    """
+    if not (settings.api_key and settings.secret):
+        raise VenueRefused(
+            f"there is no key for {settings.exchange}: set the environment variables that"
+            " venue.api_key_env and venue.api_secret_env name"
+        )
+    if not symbols:
+        raise VenueRefused("there is no symbol to trade: name one in a [[strategy]]")
+
+
+async def pass_gate(
+    client: Any,
+    settings: CcxtSettings,
+    symbols: Sequence[Symbol],
+    capability: Capability,
+    limits: GateLimits,
+    skew: Callable[[], Awaitable[Skew]],
+) -> VenueFacts:
+    """Ask the venue for its markets, its clock and our account.
+
+    Raises:
+        VenueRefused: one sentence that says what is wrong and what to do.
+    """
+    name = settings.exchange
+    with _refusing(name, "list its markets"):
+        await client.load_markets()
+    markets = {symbol: _market(client, name, symbol) for symbol in symbols}
+    with _refusing(name, "tell its time"):
+        measured = await skew()
+    _check_clock(name, measured, limits)
+    with _refusing(name, "show the account"):
+        account = await client.fetch_balance()
+    _check_permission(name, account)
+    return VenueFacts(
+        exchange=name,
+        skew_ns=measured.skew_ns,
+        round_trip_ns=measured.round_trip_ns,
+        markets=markets,
+        capability=capability,
+        recv_window_ms=settings.recv_window_ms,
+    )
+
+
+async def measure_skew(
+    ask_ms: Callable[[], Awaitable[Any]],
+    utc_ns: Callable[[], int],
+    monotonic_ns: Callable[[], int],
+    samples: int = CLOCK_SAMPLES,
+) -> Skew:
+    """Compare clocks; of several round trips the quickest is believed.
+
+    Raises:
+        Unclear: the venue told no time.
+    """
+    measured: list[Skew] = []
+    for _ in range(samples):
+        began_utc_ns, began_ns = utc_ns(), monotonic_ns()
+        told_ms = await ask_ms()
+        round_trip_ns = monotonic_ns() - began_ns
+        if not isinstance(told_ms, int) or told_ms <= 0:
+            raise Unclear(f"{told_ms!r} is no time")
+        middle_ns = began_utc_ns + round_trip_ns // 2
+        measured.append(Skew(told_ms * NS_PER_MS - middle_ns, DurationNs(round_trip_ns)))
+    return min(measured, key=lambda one: one.round_trip_ns)
+
+
+def check_answer(call: Call) -> None:
+    """Pass a call whose reply was an answer at all.
+
+    Raises:
+        Unclear: HTML, nothing, or ``{}``, of which ccxt makes an empty answer.
+    """
+    if not call.has_answer:
+        raise Unclear("the reply is empty or no JSON")
+
+
+def _market(client: Any, name: str, symbol: Symbol) -> MarketFacts:
+    market = (client.markets or {}).get(symbol)
+    if market is None or not market.get("spot"):
+        raise VenueRefused(f"{name} has no spot market {symbol}: correct the strategy's symbol")
+    if market.get("active") is False:
+        raise VenueRefused(f"{name} does not trade {symbol} now: wait, or take another symbol")
+    try:
+        return market_of(market)
+    except (Unclear, KeyError) as error:
+        raise VenueRefused(f"{name} does not say how {symbol} is to be rounded: {error}") from error
+
+
+def _check_clock(name: str, measured: Skew, limits: GateLimits) -> None:
+    doubt_ns = measured.round_trip_ns // 2
+    if abs(measured.skew_ns) > limits.skew_ms * NS_PER_MS + doubt_ns:
+        way = "behind" if measured.skew_ns > 0 else "ahead of"
+        raise VenueRefused(
+            f"this clock is {abs(measured.skew_ns) // NS_PER_MS} ms {way} {name}'s, more than"
+            f" {limits.skew_ms}: set it with NTP"
+        )
+
+
+def _check_permission(name: str, account: Any) -> None:
+    """Refuse a key that may not trade, where the exchange says so at all."""
+    told = account.get("info") if isinstance(account, dict) else None
+    if isinstance(told, dict) and told.get("canTrade") is False:
+        raise VenueRefused(
+            f"the key may not trade at {name}: enable spot trading for it, and only that"
+        )
+
+
+@contextmanager
+def _refusing(name: str, what: str) -> Iterator[None]:
+    with recorded() as call:
+        try:
+            yield
+            check_answer(call)
+        except VenueRefused:
+            raise
+        except Exception as error:
+            raise _refusal(name, what, error, call) from error
+
+
+def _refusal(name: str, what: str, error: Exception, call: Call) -> VenueRefused:
+    evidence = call.evidence(error)
+    said = ", ".join(
+        part
+        for part in (
+            f"HTTP {evidence.http_status}" if evidence.http_status else "",
+            f"code {evidence.code}" if evidence.code else "",
+        )
+        if part
+    )
+    if evidence.error in _AUTHENTICATION or evidence.code in _AUTHENTICATION_CODES:
+        text = (
+            f"{name} refuses the key ({said or evidence.error}): check key, secret, the addresses"
+            " it is allowed from, and that it may trade"
+        )
+    elif evidence.error == "NotSupported":
+        text = f"{name} cannot {what} through ccxt: take another exchange"
+    elif evidence.http_status is None:
+        text = f"{name} cannot be reached ({evidence.error}): check the network, the proxy and urls"
+    else:
+        text = f"{name} could not {what} ({said}): {evidence.text or evidence.error}; try again"
+    return VenueRefused(
+        text,
+        http_status=evidence.http_status,
+        code=evidence.code,
+        retry_after_ms=evidence.retry_after_ms,
+    )

@@ -1,0 +1,277 @@
+"""Finding an order by our own id: what the venue shows now, and how sure it is to be the one."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from exchanges.capabilities import Capability, Lookup
+from exchanges.ccxt_client import Call, recorded
+from exchanges.ccxt_parse import Raw, Unclear, fill_of, own_fills, report_of
+from exchanges.outcomes import Answer, judge_query
+from exchanges.rate_budget import Urgency
+from messages.errors import OutcomeUnknown
+from messages.ids import NS_PER_MS, ClientOrderId, Symbol
+from messages.orders import Fill, OrderReport
+
+_LOOK_BACK_MS = 60_000
+_PAGES_MAX = 200
+
+
+class Found(msgspec.Struct, frozen=True):
+    """An order as the venue shows it, and what is to be said about that."""
+
+    order: dict[str, Any]
+    note: str = ""
+
+
+class OrderLookup:
+    """Asks one client about orders. Every failed question is an `OutcomeUnknown`."""
+
+    def __init__(self, client: Any, capability: Capability) -> None:
+        self._client = client
+        self._capability = capability
+
+    async def look(
+        self,
+        client_order_id: ClientOrderId,
+        symbol: Symbol,
+        sent_at_ns: int | None,
+        closed_hint: bool,
+    ) -> Found | None:
+        """Search everywhere; None when every place was seen and shows none now.
+
+        Lists go back to a minute before `sent_at_ns`; without it they hold what is newest.
+
+        Raises:
+            OutcomeUnknown: a question failed before the order was found.
+        """
+        named = await self.by_id(client_order_id, symbol)
+        if named is not None:
+            return await self._with_namesakes(named, client_order_id, symbol, sent_at_ns)
+        places = [self._open, self._closed]
+        for place in reversed(places) if closed_hint else places:
+            listed = await place(symbol, sent_at_ns)
+            same = [order for order in listed if _carries(order, client_order_id)]
+            if same:
+                return _first_of(same, sent_at_ns)
+        return None
+
+    async def by_id(self, client_order_id: ClientOrderId, symbol: Symbol) -> dict[str, Any] | None:
+        """Ask for the one order, where the venue can be asked so; None: it shows none.
+
+        Raises:
+            OutcomeUnknown: the question failed.
+        """
+        if self._capability.lookup is not Lookup.CLIENT_ID:
+            return None
+        params = {self._capability.lookup_parameter: str(client_order_id)}
+        with recorded(Urgency.DATA) as call:
+            order = await self._answer(
+                f"ask for {client_order_id}",
+                lambda: self._client.fetch_order(None, str(symbol), params),
+                call,
+            )
+        return self._sound(order, client_order_id)
+
+    async def by_venue_id(self, venue_order_id: str, symbol: Symbol) -> dict[str, Any] | None:
+        """Ask for an order by the venue's own id; None: it shows none.
+
+        Raises:
+            OutcomeUnknown: the question failed.
+        """
+        with recorded(Urgency.DATA) as call:
+            order = await self._answer(
+                f"ask for order {venue_order_id}",
+                lambda: self._client.fetch_order(venue_order_id, str(symbol)),
+                call,
+            )
+        if order is None:
+            return None
+        if not isinstance(order, dict) or str(order.get("id")) != venue_order_id:
+            raise OutcomeUnknown("other_order: the answer is about another order; ask again")
+        return order
+
+    async def report(
+        self, found: Found, client_order_id: ClientOrderId, symbol: Symbol
+    ) -> OrderReport:
+        """Make the full report, with every fill the venue shows.
+
+        Raises:
+            OutcomeUnknown: the order cannot be read.
+        """
+        fills, problem = await self._fills(found.order, symbol)
+        try:
+            report = report_of(
+                found.order,
+                evidence="find",
+                fills=fills,
+                reason="; ".join(part for part in (found.note, problem) if part),
+                client_order_id=client_order_id,
+            )
+        except Unclear as error:
+            raise OutcomeUnknown(f"no_proof: the venue's order cannot be read: {error}") from error
+        missing = report.filled_quantity - sum((f.quantity for f in fills), Decimal(0))
+        if missing > 0 and not problem:
+            note = f"fills for {missing:f} are not shown yet"
+            reason = f"{report.reason}; {note}" if report.reason else note
+            report = msgspec.structs.replace(report, reason=reason)
+        return report
+
+    async def open_orders(self, symbol: Symbol) -> list[dict[str, Any]]:
+        """List the account's open orders.
+
+        Raises:
+            OutcomeUnknown: the question failed.
+        """
+        return await self._ask_list(
+            f"list open orders of {symbol}", lambda: self._client.fetch_open_orders(str(symbol))
+        )
+
+    async def trades(self, symbol: Symbol, since_ns: int) -> list[dict[str, Any]]:
+        """List all of the account's executions since a moment of the venue's clock.
+
+        Raises:
+            OutcomeUnknown: a question failed, or there are more than can be paged through.
+        """
+        length, since_ms = self._capability.page_length, max(0, since_ns // NS_PER_MS)
+        found: dict[str, dict[str, Any]] = {}
+        for _ in range(_PAGES_MAX):
+            page = await self._ask_list(
+                f"list trades of {symbol}",
+                partial(self._client.fetch_my_trades, str(symbol), since_ms, length),
+            )
+            before = len(found)
+            found.update((str(trade.get("id")), trade) for trade in page)
+            if len(page) < length:
+                return list(found.values())
+            if len(found) == before:
+                break
+            since_ms = max(trade.get("timestamp") or since_ms for trade in page)
+        raise OutcomeUnknown(f"too_many: trades of {symbol} do not end; ask for less of them")
+
+    def _sound(self, order: Any, client_order_id: ClientOrderId) -> dict[str, Any] | None:
+        """Pass an answer that is about the order asked for; ccxt makes one of any 200."""
+        if order is None:
+            return None
+        if not isinstance(order, dict) or not order.get("id") or not order.get("status"):
+            raise OutcomeUnknown("no_answer: the venue's answer is not an order; ask again")
+        told = order.get("clientOrderId")
+        other = bool(told) and not _carries(order, client_order_id)
+        # A canceled order may be shown under the id of its cancel.
+        if other and order["status"] in ("open", "closed"):
+            raise OutcomeUnknown(f"other_order: the answer is about {told!r}; ask again")
+        return order
+
+    async def _with_namesakes(
+        self,
+        order: dict[str, Any],
+        client_order_id: ClientOrderId,
+        symbol: Symbol,
+        sent_at_ns: int | None,
+    ) -> Found:
+        """Say whether other orders have the id: the venue chose which one it showed."""
+        placed_ns = (order.get("timestamp") or 0) * NS_PER_MS
+        since_ns = min((ns for ns in (placed_ns, sent_at_ns) if ns), default=None)
+        try:
+            listed = await self._closed(symbol, since_ns)
+        except OutcomeUnknown:
+            return Found(order, "whether other orders have this id could not be seen")
+        same = [one for one in listed if _carries(one, client_order_id)]
+        others = sorted({str(one["id"]) for one in same} - {str(order["id"])})
+        note = _note(order, others, sent_at_ns)
+        if len(listed) >= self._capability.page_length:
+            note = "; ".join(part for part in (note, "not all orders since then were seen") if part)
+        return Found(order, note)
+
+    async def _open(self, symbol: Symbol, _since_ns: int | None) -> list[dict[str, Any]]:
+        return await self.open_orders(symbol)
+
+    async def _closed(self, symbol: Symbol, since_ns: int | None) -> list[dict[str, Any]]:
+        since_ms = None if since_ns is None else max(0, since_ns // NS_PER_MS - _LOOK_BACK_MS)
+        has_all = self._client.has.get("fetchOrders") is True
+        method = self._client.fetch_orders if has_all else self._client.fetch_closed_orders
+        length = self._capability.page_length
+        return await self._ask_list(
+            f"list orders of {symbol}", lambda: method(str(symbol), since_ms, length)
+        )
+
+    async def _fills(self, order: Raw, symbol: Symbol) -> tuple[tuple[Fill, ...], str]:
+        if not order.get("filled") or not Decimal(str(order["filled"])):
+            return (), ""
+        try:
+            trades = await self._trades_of(order, symbol)
+            return tuple(fill_of(trade) for trade in trades), ""
+        except (OutcomeUnknown, Unclear) as error:
+            return own_fills(order), f"its fills could not be seen: {error}"
+
+    async def _trades_of(self, order: Raw, symbol: Symbol) -> Sequence[Raw]:
+        identity = str(order["id"])
+        if self._client.has.get("fetchOrderTrades"):
+            trades = await self._ask_list(
+                f"list fills of {identity}",
+                lambda: self._client.fetch_order_trades(identity, str(symbol)),
+            )
+        else:
+            trades = await self._ask_list(
+                f"list fills of {symbol}",
+                lambda: self._client.fetch_my_trades(str(symbol), order.get("timestamp")),
+            )
+        return [one for one in trades if str(one.get("order")) == identity]
+
+    async def _ask_list(
+        self, what: str, question: Callable[[], Awaitable[Any]]
+    ) -> list[dict[str, Any]]:
+        """Ask for a list; ccxt makes an empty one of HTML and of nothing, which says nothing."""
+        with recorded(Urgency.DATA) as call:
+            answer = await self._answer(what, question, call)
+        if not call.has_answer or not isinstance(answer, list) or not all(map(_is_object, answer)):
+            raise OutcomeUnknown(f"no_answer: could not {what}: the reply is not a list; ask again")
+        return answer
+
+    async def _answer(self, what: str, question: Callable[[], Awaitable[Any]], call: Call) -> Any:
+        """Give the answer, or None where the venue says that it has no such order."""
+        try:
+            return await question()
+        except Exception as error:
+            evidence = call.evidence(error)
+            if judge_query(evidence) is Answer.NO_SUCH_ORDER:
+                return None
+            raise OutcomeUnknown(
+                f"no_answer: could not {what}: {evidence.error}: {evidence.text}",
+                http_status=evidence.http_status,
+                code=evidence.code,
+                retry_after_ms=evidence.retry_after_ms,
+            ) from error
+
+
+def _carries(order: Raw, client_order_id: str) -> bool:
+    """Whether an order bears our id; a canceled one may bear it as its original id only."""
+    told = order.get("info")
+    original = told.get("origClientOrderId") if isinstance(told, dict) else None
+    return client_order_id in (order.get("clientOrderId"), original)
+
+
+def _first_of(same: list[dict[str, Any]], sent_at_ns: int | None) -> Found:
+    """Take the oldest, which the send made if any of them did, and name the others."""
+    unique = {str(one["id"]): one for one in same}
+    first = min(unique.values(), key=lambda one: (one.get("timestamp") or 0, str(one["id"])))
+    return Found(first, _note(first, sorted(set(unique) - {str(first["id"])}), sent_at_ns))
+
+
+def _note(order: Raw, others: list[str], sent_at_ns: int | None) -> str:
+    notes = []
+    if others:
+        also = ", ".join(others)
+        notes.append(f"{len(others) + 1} orders have this id: this is {order['id']}, also {also}")
+    placed_ms = order.get("timestamp")
+    early_ms = 0 if sent_at_ns is None else sent_at_ns // NS_PER_MS - _LOOK_BACK_MS
+    if isinstance(placed_ms, int) and 0 < placed_ms < early_ms:
+        notes.append("it was placed more than a minute before it was sent from here")
+    return "; ".join(notes)
+
+
+def _is_object(one: object) -> bool:
+    return isinstance(one, dict)

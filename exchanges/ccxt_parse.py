@@ -1,0 +1,252 @@
+"""From ccxt's dictionaries to our messages: pure, exact, and refusing what is not clear.
+
+Numbers come as text (`number = str`), so that a Decimal is made of what the exchange wrote.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from exchanges.facts import AccountTrade, Balance, MarketFacts
+from exchanges.protocol import NewOrder
+from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs, TradeId, VenueOrderId
+from messages.orders import Fill, OrderReport
+from messages.values import Instrument, Liquidity, OrderState, OrderType, Side, TimeInForce
+
+Raw = Mapping[str, Any]
+
+ZERO = Decimal(0)
+
+_OPEN = frozenset({"open", "canceling"})
+_ENDED = {
+    "canceled": OrderState.CANCELED,
+    "expired": OrderState.EXPIRED,
+    "rejected": OrderState.REJECTED,
+}
+_TIME_IN_FORCE = {TimeInForce.GTC: "GTC", TimeInForce.IOC: "IOC", TimeInForce.FOK: "FOK"}
+
+
+class Unclear(ValueError):
+    """The exchange's answer cannot be read as what it should be; nothing is known from it."""
+
+
+def number(value: Any) -> Decimal | None:
+    """Read a finite number that came as text or as an int; None for none.
+
+    Raises:
+        Unclear: it is something else.
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool | float):
+        raise Unclear(f"{value!r} is not exact")
+    try:
+        read = Decimal(value)
+    except (InvalidOperation, TypeError, ValueError) as error:
+        raise Unclear(f"{value!r} is not a number") from error
+    if not read.is_finite():
+        raise Unclear(f"{value!r} is not a number")
+    return read
+
+
+def milliseconds_ns(value: Any, otherwise: int = 0) -> TimestampNs:
+    """Turn ccxt's milliseconds into nanoseconds."""
+    return TimestampNs(value * NS_PER_MS if isinstance(value, int) and value > 0 else otherwise)
+
+
+def state_of(order: Raw) -> OrderState:
+    """Read an order's state; "closed" counts as filled only when all of it is.
+
+    Raises:
+        Unclear: the status is missing, or none that ccxt documents.
+    """
+    status = order.get("status")
+    filled, amount = number(order.get("filled")) or ZERO, number(order.get("amount"))
+    if status in _OPEN:
+        return OrderState.PARTIALLY_FILLED if filled > ZERO else OrderState.ACCEPTED
+    if status == "closed":
+        return OrderState.FILLED if amount is None or filled >= amount else OrderState.CANCELED
+    if status in _ENDED:
+        return _ENDED[status]
+    raise Unclear(f"order status {status!r}")
+
+
+def report_of(
+    order: Raw,
+    *,
+    evidence: str,
+    fills: Iterable[Fill] = (),
+    reason: str = "",
+    client_order_id: str | None = None,
+) -> OrderReport:
+    """Make a report of an order; `client_order_id` goes before what the answer calls it.
+
+    Raises:
+        Unclear: no id, symbol or status.
+    """
+    named = client_order_id or order.get("clientOrderId") or ""
+    if not order.get("id") or not order.get("symbol"):
+        raise Unclear("an order without id or symbol")
+    filled, average = number(order.get("filled")) or ZERO, number(order.get("average"))
+    told_at = order.get("lastUpdateTimestamp") or order.get("lastTradeTimestamp")
+    return OrderReport(
+        client_order_id=ClientOrderId(str(named)),
+        symbol=Symbol(str(order["symbol"])),
+        state=state_of(order),
+        venue_order_id=VenueOrderId(str(order["id"])),
+        filled_quantity=filled,
+        average_price=average if filled > ZERO and average else None,
+        fills=tuple(fills),
+        reason=reason,
+        evidence=evidence,
+        ts_event_ns=milliseconds_ns(told_at or order.get("timestamp")),
+    )
+
+
+def fill_of(trade: Raw) -> Fill:
+    """Read one execution. A missing fee is 0 of no currency.
+
+    Raises:
+        Unclear: no trade id, price or quantity.
+    """
+    price, quantity = number(trade.get("price")), number(trade.get("amount"))
+    if not trade.get("id") or price is None or quantity is None:
+        raise Unclear("a trade without id, price or quantity")
+    fee = trade.get("fee") or {}
+    maker = trade.get("takerOrMaker") == "maker"
+    return Fill(
+        trade_id=TradeId(str(trade["id"])),
+        price=price,
+        quantity=quantity,
+        fee=number(fee.get("cost")) or ZERO,
+        fee_currency=str(fee.get("currency") or ""),
+        liquidity=Liquidity.MAKER if maker else Liquidity.TAKER,
+        ts_event_ns=milliseconds_ns(trade.get("timestamp")),
+    )
+
+
+def own_fills(order: Raw) -> tuple[Fill, ...]:
+    """Give the fills that an order's own answer carries, where they can be read at all."""
+    try:
+        return tuple(fill_of(trade) for trade in order.get("trades") or ())
+    except Unclear:
+        return ()
+
+
+def trade_of(trade: Raw) -> AccountTrade:
+    """Read one of the account's executions.
+
+    Raises:
+        Unclear: as `fill_of`, or no side or order id.
+    """
+    if trade.get("side") not in ("buy", "sell") or not trade.get("order"):
+        raise Unclear("a trade without side or order id")
+    return AccountTrade(
+        symbol=Symbol(str(trade.get("symbol"))),
+        side=Side(trade["side"]),
+        venue_order_id=VenueOrderId(str(trade["order"])),
+        fill=fill_of(trade),
+    )
+
+
+def balances_of(answer: Raw) -> dict[str, Balance]:
+    """Read the balances of an account; currencies of which there is nothing are left out.
+
+    Raises:
+        Unclear: an amount is not a number.
+    """
+    found: dict[str, Balance] = {}
+    for currency, free in (answer.get("free") or {}).items():
+        used = (answer.get("used") or {}).get(currency)
+        balance = Balance(free=number(free) or ZERO, locked=number(used) or ZERO)
+        if balance.free or balance.locked:
+            found[currency] = balance
+    return found
+
+
+def market_of(market: Raw) -> MarketFacts:
+    """Read a market's grid and minima. Where there is no minimum it is one step, or 0.
+
+    Raises:
+        Unclear: no tick or step, so no order could be exact.
+    """
+    limits, precision = market.get("limits") or {}, market.get("precision") or {}
+    tick, step = number(precision.get("price")), number(precision.get("amount"))
+    if not tick or not step:
+        raise Unclear(f"{market.get('symbol')} has no price tick or no quantity step")
+    amounts, costs = limits.get("amount") or {}, limits.get("cost") or {}
+    instrument = Instrument(
+        symbol=Symbol(str(market["symbol"])),
+        price_tick=tick,
+        quantity_step=step,
+        min_quantity=number(amounts.get("min")) or step,
+        min_notional=number(costs.get("min")) or ZERO,
+    )
+    return MarketFacts(
+        instrument=instrument,
+        base=str(market["base"]),
+        quote=str(market["quote"]),
+        max_quantity=number(amounts.get("max")),
+        maker_fee_rate=_rate(market.get("maker")),
+        taker_fee_rate=_rate(market.get("taker")),
+    )
+
+
+def request_of(order: NewOrder) -> tuple[str, str, str, str, str | None, dict[str, str]]:
+    """Give the arguments of ccxt's `create_order`, the numbers as plain text.
+
+    A market order goes without a price: with one, ccxt sends what it would cost instead of how
+    much it is.
+    """
+    params = {"clientOrderId": str(order.client_order_id)}
+    price = None
+    if order.order_type is OrderType.LIMIT and order.limit_price is not None:
+        price = plain(order.limit_price)
+        params["timeInForce"] = _TIME_IN_FORCE[order.time_in_force]
+    return (
+        str(order.symbol),
+        order.order_type.value,
+        order.side.value,
+        plain(order.quantity),
+        price,
+        params,
+    )
+
+
+def plain(value: Decimal) -> str:
+    """Write a Decimal without an exponent, which some exchanges refuse."""
+    return f"{value:f}"
+
+
+def off_grid(order: NewOrder, market: MarketFacts) -> str:
+    """Say why the order is not one that the venue could take as it is; empty when it is."""
+    grid, quantity, price = market.instrument, order.quantity, order.limit_price
+    if not (quantity.is_finite() and quantity > ZERO):
+        return f"quantity {quantity} is not more than 0"
+    if (order.order_type is OrderType.LIMIT) != (price is not None):
+        return "a limit order needs a limit price, and a market order has none"
+    if not _is_multiple(quantity, grid.quantity_step):
+        return f"quantity {quantity} is off the step {grid.quantity_step}"
+    if quantity < grid.min_quantity:
+        return f"quantity {quantity} is below the minimum {grid.min_quantity}"
+    if market.max_quantity and quantity > market.max_quantity:
+        return f"quantity {quantity} is above the maximum {market.max_quantity}"
+    if price is None:
+        return ""
+    if not (price.is_finite() and price > ZERO and _is_multiple(price, grid.price_tick)):
+        return f"limit price {price} is off the tick {grid.price_tick}"
+    if quantity * price < grid.min_notional:
+        return f"the order is worth {plain(quantity * price)}, less than {grid.min_notional}"
+    return ""
+
+
+def _is_multiple(value: Decimal, unit: Decimal) -> bool:
+    try:
+        return not value % unit
+    except InvalidOperation:
+        return False
+
+
+def _rate(value: Any) -> Decimal | None:
+    """Read a fee rate; ccxt writes the static ones as floats, of a few digits."""
+    return number(repr(value) if isinstance(value, float) else value)

@@ -1,0 +1,374 @@
+"""A real exchange through ccxt: one account, one client, on one loop. See `LiveTrading`.
+
+Importing this needs no ccxt; opening it does.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from random import Random
+from typing import Any
+
+from exchanges.capabilities import capability_of
+from exchanges.ccxt_cancel import Canceler
+from exchanges.ccxt_client import Call, CcxtSettings, close_client, open_client, recorded
+from exchanges.ccxt_gate import (
+    GateLimits,
+    Skew,
+    check_answer,
+    check_settings,
+    measure_skew,
+    pass_gate,
+)
+from exchanges.ccxt_lookup import OrderLookup
+from exchanges.ccxt_parse import (
+    Unclear,
+    balances_of,
+    number,
+    off_grid,
+    own_fills,
+    report_of,
+    request_of,
+    trade_of,
+)
+from exchanges.ccxt_watch import PrivateStream, StreamSettings
+from exchanges.facts import AccountTrade, Balance, StreamState, VenueFacts
+from exchanges.outcomes import Knowledge, error_of, judge_placement, names_only
+from exchanges.outcomes import problem_with_answer as problem_with
+from exchanges.protocol import SEND_WITHIN_MS, NewOrder
+from exchanges.rate_budget import RateBudget, Urgency
+from messages.errors import NotSent, OutcomeUnknown, Rejected, VenueError
+from messages.ids import NS_PER_MS, NS_PER_S, ClientOrderId, Symbol, TimestampNs
+from messages.order_states import FINAL_STATES
+from messages.orders import OrderReport
+from messages.values import OrderState
+
+
+class Fenced(Exception):
+    """The fence stopped the request."""
+
+
+class CcxtVenue:
+    """One account at one exchange; see `exchanges.protocol.LiveTrading`.
+
+    Every coroutine must run on one and the same loop, for instance that of a `VenueLoop`.
+    `budget` is shared by all venues of one key; `rng` spreads reconnects.
+
+    Raises:
+        VenueRefused: there is no key or symbol, or the exchange cannot find orders by our id.
+    """
+
+    def __init__(
+        self,
+        settings: CcxtSettings,
+        symbols: Sequence[Symbol],
+        *,
+        rng: Random,
+        budget: RateBudget | None = None,
+        limits: GateLimits | None = None,
+        stream: StreamSettings | None = None,
+        utc_ns: Callable[[], int] = time.time_ns,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._capability = capability_of(settings.exchange)
+        check_settings(settings, symbols)
+        self._settings = settings
+        self._symbols = tuple(symbols)
+        self._budget = budget or RateBudget()
+        self._limits = limits or GateLimits()
+        self._stream = stream or StreamSettings()
+        self._rng = rng
+        self._utc_ns = utc_ns
+        self._monotonic_ns = monotonic_ns
+        self._client: Any = None
+        self._facts: VenueFacts | None = None
+        self._signed_at_ns: dict[ClientOrderId, int] = {}
+        self._in_flight: set[ClientOrderId] = set()
+
+    async def open(self) -> VenueFacts:
+        """Make the client and pass the gate; a second call asks everything again.
+
+        Raises:
+            VenueRefused: one sentence that says what is missing or wrong and what to do.
+        """
+        if self._client is None:
+            self._client = open_client(self._settings, self._capability, self._budget)
+        try:
+            self._facts = await pass_gate(
+                self._client,
+                self._settings,
+                self._symbols,
+                self._capability,
+                self._limits,
+                self._skew,
+            )
+        except BaseException:
+            await self.close()
+            raise
+        return self._facts
+
+    async def submit(self, order: NewOrder, fence: Callable[[], None]) -> OrderReport:
+        """Send one order, exactly as it is, once; see `LiveTrading.submit`."""
+        self._check(order)
+        self._in_flight.add(order.client_order_id)
+        try:
+            answer = await self._send(order, fence)
+            if names_only(answer, order.client_order_id):
+                answer = await self._ask_after(order)
+            return self._accepted(order, answer)
+        finally:
+            self._in_flight.discard(order.client_order_id)
+
+    async def _send(self, order: NewOrder, fence: Callable[[], None]) -> Any:
+        began_ns = self._monotonic_ns()
+        with recorded(Urgency.ORDER, lambda: self._leave(order, fence, began_ns)) as call:
+            try:
+                return await self._client.create_order(*request_of(order))
+            except Fenced as error:
+                raise NotSent(f"fenced: {error}") from error.__cause__
+            except Exception as error:
+                raise self._failed(order, call, error) from error
+
+    async def find(
+        self,
+        client_order_id: ClientOrderId,
+        symbol: Symbol,
+        *,
+        sent_at_ns: int,
+        closed_hint: bool = False,
+    ) -> OrderReport | None:
+        """Ask for an order by our id; None is proof of absence; see `LiveTrading.find`."""
+        lookup = self._lookup()
+        was_in_flight = client_order_id in self._in_flight
+        provable_ns = self._provable_ns(client_order_id, sent_at_ns)
+        # The clock goes first: what is asked after the moment has passed is proof.
+        now_ns = await self._venue_now_ns()
+        found = await lookup.look(client_order_id, symbol, sent_at_ns, closed_hint)
+        if found is not None:
+            report = await lookup.report(found, client_order_id, symbol)
+            self._signed_at_ns.pop(client_order_id, None)
+            return report
+        self._refuse_early_absence(now_ns, provable_ns, still_sending=was_in_flight)
+        self._signed_at_ns.pop(client_order_id, None)
+        return None
+
+    async def cancel(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport:
+        """Cancel, then say what the venue shows; see `LiveTrading.cancel`."""
+        lookup = self._lookup()
+        canceler = Canceler(
+            self._client,
+            lookup,
+            self._capability,
+            self._settings.recv_window_ms,
+            lambda: self._utc_ns() + self._ahead_ns(),
+        )
+        return await canceler.cancel(client_order_id, symbol)
+
+    async def cancel_replace(
+        self,
+        client_order_id: ClientOrderId,
+        symbol: Symbol,
+        order: NewOrder,
+        fence: Callable[[], None],
+    ) -> tuple[OrderReport, OrderReport | None]:
+        """Cancel, prove it, then send: two steps, since no lost reply may leave both live."""
+        self._check(order)
+        try:
+            canceled = await self.cancel(client_order_id, symbol)
+        except OutcomeUnknown as error:
+            error.code = "cancel"
+            raise
+        if canceled.state not in FINAL_STATES:
+            raise OutcomeUnknown(
+                f"cancel_refused: the first order is still open, the second was not sent:"
+                f" {canceled.reason}",
+                code="cancel",
+            )
+        if canceled.state is OrderState.FILLED:
+            return canceled, None
+        return canceled, await self.submit(order, fence)
+
+    async def open_orders(self, symbol: Symbol) -> list[OrderReport]:
+        """Give every open order; the reason of one that is not ours begins with ``foreign``."""
+        orders = await self._lookup().open_orders(symbol)
+        with _reading("an open order"):
+            return [self._listed(order) for order in orders]
+
+    async def trades(self, symbol: Symbol, since_ns: int) -> list[AccountTrade]:
+        """Give the account's executions since then, oldest first."""
+        trades = await self._lookup().trades(symbol, since_ns)
+        with _reading("a trade"):
+            found = [trade_of(trade) for trade in trades]
+        return sorted(found, key=lambda one: (one.fill.ts_event_ns, one.fill.trade_id))
+
+    async def balances(self) -> dict[str, Balance]:
+        """Give what the account holds, by currency."""
+        with self._asking("show the account"):
+            return balances_of(await self._client.fetch_balance())
+
+    async def server_time_ns(self) -> TimestampNs:
+        """Ask for the venue's clock."""
+        with self._asking("tell its time"):
+            told_ms = await self._client.fetch_time()
+            if not isinstance(told_ms, int) or told_ms <= 0:
+                raise Unclear(f"{told_ms!r} is no time")
+            return TimestampNs(told_ms * NS_PER_MS)
+
+    async def watch(
+        self, symbols: Sequence[Symbol], tell: Callable[[OrderReport | StreamState], None]
+    ) -> None:
+        """Tell of orders and of the stream until cancelled; see `LiveTrading.watch`."""
+        stream = PrivateStream(
+            self._client, self._lookup(), self._capability, self._stream, self._rng, self._utc_ns
+        )
+        await stream.run(symbols, tell)
+
+    async def close(self) -> None:
+        """Let go of connections; open orders stay as they are."""
+        client, self._client, self._facts = self._client, None, None
+        if client is not None:
+            await close_client(client)
+
+    # ------------------------------------------------------------ placing
+
+    def _check(self, order: NewOrder) -> None:
+        """Refuse, before any I/O, what the venue would refuse or what could not be found again."""
+        if self._facts is None:
+            raise NotSent("closed: the venue is not open; open it first")
+        market = self._facts.markets.get(order.symbol)
+        if market is None:
+            raise NotSent(f"bad_symbol: {order.symbol} was not named when the venue was opened")
+        if not self._capability.allows_id(order.client_order_id):
+            raise Rejected(
+                f"invalid_order: {self._capability.exchange} takes no client order id like"
+                f" {order.client_order_id!r}"
+            )
+        problem = off_grid(order, market)
+        if problem:
+            raise Rejected(f"invalid_order: {problem}")
+        blocked_ms = self._budget.blocked_for_ms
+        if blocked_ms:
+            raise NotSent(
+                f"rate_limited: the venue wants to hear nothing for {blocked_ms} ms",
+                retry_after_ms=blocked_ms,
+            )
+
+    def _leave(self, order: NewOrder, fence: Callable[[], None], began_ns: int) -> None:
+        """Decide at the last moment, the request signed, whether it leaves."""
+        waited_ms = (self._monotonic_ns() - began_ns) // NS_PER_MS
+        if waited_ms > SEND_WITHIN_MS:
+            raise Fenced(f"it waited {waited_ms} ms for its turn, too long to be sent")
+        try:
+            fence()
+        except Exception as error:
+            raise Fenced(f"{type(error).__name__}: {error}") from error
+        self._signed_at_ns[order.client_order_id] = self._utc_ns()
+
+    def _failed(self, order: NewOrder, call: Call, error: Exception) -> VenueError:
+        verdict = judge_placement(call.evidence(error))
+        if verdict.knowledge is not Knowledge.UNKNOWN:
+            self._signed_at_ns.pop(order.client_order_id, None)
+            return error_of(verdict)
+        known_ns = self._signed_at_ns.get(order.client_order_id, self._utc_ns())
+        return error_of(verdict, ask_again_ns=self._provable_ns(order.client_order_id, known_ns))
+
+    async def _ask_after(self, order: NewOrder) -> Any:
+        """Ask what became of an order that the venue has named and told no more of."""
+        return await self._lookup().by_id(order.client_order_id, order.symbol)
+
+    def _accepted(self, order: NewOrder, answer: Any) -> OrderReport:
+        problem = problem_with(answer, order.client_order_id)
+        if problem:
+            raise OutcomeUnknown(f"{problem}; ask by client order id")
+        try:
+            asked, has = order.quantity, number(answer.get("amount"))
+            report = report_of(
+                answer,
+                evidence="submit",
+                fills=own_fills(answer),
+                reason="" if has in (None, asked) else f"quantity: asked {asked}, it has {has}",
+                client_order_id=order.client_order_id,
+            )
+        except Unclear as error:
+            raise OutcomeUnknown(f"no_answer: {error}; ask by client order id") from error
+        self._signed_at_ns.pop(order.client_order_id, None)
+        return report
+
+    # ------------------------------------------------------------ asking
+
+    def _provable_ns(self, client_order_id: ClientOrderId, sent_at_ns: int) -> int:
+        """Give the moment on the venue's clock from which absence is proof.
+
+        The venue takes a request until its timestamp plus the window, and the timestamp is
+        ours. Where this process signed the request it is known; otherwise the request was
+        signed within `SEND_WITHIN_MS` of the mark, or never.
+        """
+        signed_ns = self._signed_at_ns.get(client_order_id)
+        latest_ns = sent_at_ns + SEND_WITHIN_MS * NS_PER_MS if signed_ns is None else signed_ns
+        latest_ns = max(latest_ns, sent_at_ns) + self._ahead_ns()
+        return self._capability.visible_after_ns(latest_ns, self._settings.recv_window_ms)
+
+    def _ahead_ns(self) -> int:
+        """Give by how much the venue's clock is ahead of ours; never less than nothing."""
+        return max(0, self._facts.skew_ns) if self._facts is not None else 0
+
+    async def _venue_now_ns(self) -> int:
+        """Give the venue's time, or 0, from which nothing can be proved, when it tells none."""
+        try:
+            return await self.server_time_ns()
+        except OutcomeUnknown:
+            return 0
+
+    def _refuse_early_absence(self, now_ns: int, provable_ns: int, *, still_sending: bool) -> None:
+        if still_sending:
+            raise OutcomeUnknown("not_seen: the order is being sent right now; ask again later")
+        if not self._capability.proves_absence:
+            raise OutcomeUnknown(
+                f"not_seen: {self._capability.exchange} shows no such order, which is never proof"
+                " there; look for it yourself"
+            )
+        if now_ns < provable_ns:
+            wait = f"in {(provable_ns - now_ns) / NS_PER_S:.1f} s" if now_ns else "later"
+            raise OutcomeUnknown(
+                f"not_seen: the venue shows no such order yet, which is no proof yet; ask again"
+                f" {wait}",
+                ask_again_ns=provable_ns,
+            )
+
+    def _listed(self, order: Any) -> OrderReport:
+        ours = self._capability.is_ours(str(order.get("clientOrderId") or ""))
+        note = "" if ours else "foreign: its id is not one of this system's"
+        return report_of(order, evidence="open_orders", reason=note)
+
+    def _lookup(self) -> OrderLookup:
+        if self._client is None:
+            raise OutcomeUnknown("closed: the venue is not open, so it cannot be asked")
+        return OrderLookup(self._client, self._capability)
+
+    async def _skew(self) -> Skew:
+        return await measure_skew(self._client.fetch_time, self._utc_ns, self._monotonic_ns)
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        """Make every failure of a question say that nothing is known."""
+        self._lookup()
+        with recorded(Urgency.DATA) as call:
+            try:
+                yield
+                check_answer(call)
+            except Exception as error:
+                seen = call.evidence(error)
+                raise OutcomeUnknown(
+                    f"no_answer: the venue could not {what}: {seen.error}: {seen.text}",
+                    http_status=seen.http_status,
+                    code=seen.code,
+                    retry_after_ms=seen.retry_after_ms,
+                ) from error
+
+
+@contextmanager
+def _reading(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Unclear as error:
+        raise OutcomeUnknown(f"no_answer: {what} cannot be read: {error}") from error

@@ -1,0 +1,255 @@
+"""The account's private stream: kept up, compared with REST, and never trusted to be alive.
+
+A socket that still answers pings may have stopped to tell anything. So liveness is shown by work:
+every so often REST is asked for the open orders, and a stream that had not told what REST knows is
+stale and is connected anew. After each connection REST is asked once before the stream is live,
+since nothing is replayed.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+import msgspec
+
+from exchanges.capabilities import Capability, Stream
+from exchanges.ccxt_lookup import Found, OrderLookup
+from exchanges.ccxt_parse import Unclear, report_of, trade_of
+from exchanges.facts import StreamPhase, StreamState
+from exchanges.order_stream import OrderStream
+from messages.errors import OutcomeUnknown, VenueRefused
+from messages.ids import ClientOrderId, Symbol, TimestampNs
+from messages.order_states import FINAL_STATES
+from messages.orders import OrderReport
+
+Tell = Callable[[OrderReport | StreamState], None]
+
+
+class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How patient the stream is."""
+
+    compare_every_ms: int = 30_000
+    grace_ms: int = 2_000
+    """How much later than REST the stream may tell a thing."""
+    connect_ms: int = 15_000
+    backoff_ms: int = 500
+    backoff_max_ms: int = 60_000
+
+
+_UNANSWERED_MAX = 3
+_ASKS_MAX = 10
+_ASKS_AT_ONCE = 20
+_POLL_S = 0.02
+"""ccxt has no event for "subscribed"."""
+
+
+class Stale(Exception):
+    """REST knew what the stream had not told in time."""
+
+
+def backoff_ms(attempt: int, settings: StreamSettings, rng: Random) -> int:
+    """Give how long to wait after the n-th failed attempt: doubling, with half of it chance."""
+    doubled: int = settings.backoff_ms << min(attempt - 1, 20)
+    ceiling = min(settings.backoff_max_ms, doubled)
+    return ceiling // 2 + rng.randrange(ceiling // 2 + 1)
+
+
+class PrivateStream:
+    """One run of the account's stream, on the loop of its client."""
+
+    def __init__(
+        self,
+        client: Any,
+        lookup: OrderLookup,
+        capability: Capability,
+        settings: StreamSettings,
+        rng: Random,
+        utc_ns: Callable[[], int],
+    ) -> None:
+        if Stream.ORDERS not in capability.streams:
+            raise VenueRefused(f"{capability.exchange} has no stream of orders: poll it instead")
+        self._client = client
+        self._lookup = lookup
+        self._has_trades = Stream.MY_TRADES in capability.streams
+        self._settings = settings
+        self._rng = rng
+        self._utc_ns = utc_ns
+        self._known = OrderStream()
+        self._streamed = OrderStream()
+        """What the stream alone has told, for comparison."""
+        self._tell: Tell = lambda _: None
+        self._attempt = 0
+        self._asked: dict[str, int] = {}
+
+    async def run(self, symbols: Sequence[Symbol], tell: Tell) -> None:
+        """Tell until cancelled. `tell` is called on the loop and must neither block nor raise."""
+        self._tell = tell
+        try:
+            while True:
+                self._attempt += 1
+                await self._backoff(await self._session(symbols))
+        finally:
+            self._phase(StreamPhase.STOPPED, "")
+
+    async def _session(self, symbols: Sequence[Symbol]) -> str:
+        """Connect, follow and compare until something breaks; give what broke."""
+        self._phase(StreamPhase.CONNECTING, "")
+        followers = self._followers()
+        overseer = asyncio.ensure_future(self._oversee(symbols))
+        tasks = [*followers, overseer]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            error = next(iter(done)).exception()
+            if isinstance(error, Stale):
+                self._phase(StreamPhase.STALE, str(error))
+            return f"{type(error).__name__}: {error}" if error is not None else "it ended"
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._client.close_ws_clients()
+
+    def _followers(self) -> list["asyncio.Future[None]"]:
+        streams: list[asyncio.Future[None]] = [
+            asyncio.ensure_future(self._follow(self._client.watch_orders, self._order))
+        ]
+        if self._has_trades:
+            follow = self._follow(self._client.watch_my_trades, self._trade)
+            streams.append(asyncio.ensure_future(follow))
+        return streams
+
+    async def _follow(self, watch: Callable[[], Any], take: Callable[[Any], None]) -> None:
+        while True:
+            for one in await watch():
+                take(one)
+
+    async def _oversee(self, symbols: Sequence[Symbol]) -> None:
+        await self._connected()
+        await self._compare(symbols)
+        self._attempt = 0
+        self._phase(StreamPhase.LIVE, "")
+        unanswered = 0
+        while True:
+            await asyncio.sleep(self._settings.compare_every_ms / 1000)
+            try:
+                news = await self._compare(symbols)
+            except (OutcomeUnknown, Unclear) as error:
+                unanswered += 1
+                if unanswered >= _UNANSWERED_MAX:
+                    raise Stale(f"REST could not be asked {unanswered} times: {error}") from error
+                continue
+            unanswered = 0
+            await self._check_told(news)
+
+    async def _check_told(self, news: list[OrderReport]) -> None:
+        """Let the stream catch up with what REST told first; it is stale if it does not."""
+        if not news:
+            return
+        await asyncio.sleep(self._settings.grace_ms / 1000)
+        untold = [report for report in news if not self._has_told(report)]
+        if untold:
+            names = ", ".join(sorted(str(report.venue_order_id) for report in untold)[:3])
+            raise Stale(f"the stream did not tell of {len(untold)} changes: orders {names}")
+
+    async def _connected(self) -> None:
+        """Wait until ccxt has a socket on which somebody waits for orders."""
+        limit_s = self._settings.connect_ms / 1000
+        async with asyncio.timeout(limit_s):
+            while True:
+                if self._is_subscribed():
+                    return
+                await asyncio.sleep(_POLL_S)
+
+    def _is_subscribed(self) -> bool:
+        return any(
+            socket.isConnected and any("order" in str(name).lower() for name in socket.futures)
+            for socket in self._client.clients.values()
+        )
+
+    async def _compare(self, symbols: Sequence[Symbol]) -> list[OrderReport]:
+        """Ask REST for all that may be open and tell what is new; give that.
+
+        Raises:
+            OutcomeUnknown, Unclear: a question failed, which shows nothing of the stream.
+        """
+        changes = []
+        for report in await self._ask_all(symbols):
+            news = self._known.tell(report, by_rest=True)
+            if news is not None:
+                self._tell(news)
+                changes.append(report)
+        return changes
+
+    async def _ask_all(self, symbols: Sequence[Symbol]) -> list[OrderReport]:
+        found: dict[tuple[Symbol, str], OrderReport] = {}
+        for symbol in symbols:
+            for order in await self._lookup.open_orders(symbol):
+                report = report_of(order, evidence="open_orders")
+                if report.filled_quantity:
+                    name = ClientOrderId(report.client_order_id)
+                    report = await self._lookup.report(Found(order), name, symbol)
+                found[symbol, str(report.venue_order_id)] = report
+        for known in [*self._known.open_orders(), *self._to_complete()]:
+            if (known.symbol, str(known.venue_order_id)) in found:
+                continue
+            ended = await self._lookup.by_venue_id(str(known.venue_order_id), known.symbol)
+            if ended is not None:
+                name = known.client_order_id
+                report = await self._lookup.report(Found(ended), name, known.symbol)
+                found[known.symbol, str(known.venue_order_id)] = report
+        return list(found.values())
+
+    def _to_complete(self) -> list[OrderReport]:
+        """Give ended orders whose fills the stream lost; each is asked about a few times only."""
+        lacking = self._known.without_fills()
+        self._asked = {
+            str(one.venue_order_id): self._asked.get(str(one.venue_order_id), 0) + 1
+            for one in lacking
+        }
+        few = [one for one in lacking if self._asked[str(one.venue_order_id)] <= _ASKS_MAX]
+        return few[:_ASKS_AT_ONCE]
+
+    def _has_told(self, report: OrderReport) -> bool:
+        """Whether the stream has told at least as much of the order as REST has."""
+        assert report.venue_order_id is not None
+        told = self._streamed.whole(report.symbol, report.venue_order_id)
+        if told is None or told.filled_quantity < report.filled_quantity:
+            return False
+        return report.state not in FINAL_STATES or told.state in FINAL_STATES
+
+    def _order(self, order: Any) -> None:
+        try:
+            report = report_of(order, evidence="stream")
+        except Unclear:
+            return
+        self._streamed.tell(report, by_rest=False)
+        self._pass_on(self._known.tell(report, by_rest=False))
+
+    def _trade(self, trade: Any) -> None:
+        try:
+            read = trade_of(trade)
+        except Unclear:
+            return
+        self._streamed.trade(read)
+        self._pass_on(self._known.trade(read))
+
+    def _pass_on(self, news: OrderReport | None) -> None:
+        if news is not None:
+            self._tell(news)
+
+    async def _backoff(self, reason: str) -> None:
+        wait_ms = backoff_ms(max(1, self._attempt), self._settings, self._rng)
+        self._phase(StreamPhase.BACKOFF, reason, retry_in_ms=wait_ms)
+        await asyncio.sleep(wait_ms / 1000)
+
+    def _phase(self, phase: StreamPhase, reason: str, retry_in_ms: int = 0) -> None:
+        self._tell(
+            StreamState(
+                phase=phase,
+                reason=reason,
+                attempt=self._attempt,
+                retry_in_ms=retry_in_ms,
+                ts_ns=TimestampNs(self._utc_ns()),
+            )
+        )

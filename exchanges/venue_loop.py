@@ -1,0 +1,79 @@
+"""One asyncio loop on one thread, owned by one owner; callers are never blocked."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class VenueLoop:
+    """Runs coroutines on a thread of its own. Methods may be called from any thread.
+
+    `on_error` gets, on the loop's thread, what no caller waits for: a callback that failed, a
+    task that nobody looked at.
+    """
+
+    def __init__(self, name: str, on_error: Callable[[str], object] = lambda _: None) -> None:
+        self._on_error = on_error
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(self._unhandled)
+        self._lock = threading.Lock()
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Start the thread; once."""
+        self._thread.start()
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
+        """Run a coroutine on the loop; its result, error or cancellation is in the future.
+
+        After `close` the coroutine is not run and the future holds a RuntimeError. So an order
+        whose future holds that error before its fence was called was not sent.
+        """
+        with self._lock:
+            if not self._closing:
+                return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        coroutine.close()
+        refused: Future[T] = Future()
+        refused.set_exception(RuntimeError("the venue's loop is closed"))
+        return refused
+
+    def close(self, limit_s: float) -> bool:
+        """Cancel what runs, stop the thread, and wait for it no longer than the limit.
+
+        True when the thread has ended. A task that does not let itself be cancelled keeps it.
+        """
+        with self._lock:
+            first, self._closing = not self._closing, True
+        if first and self._thread.ident is not None:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+        if self._thread.ident is not None:
+            self._thread.join(limit_s)
+        ended = not self._thread.is_alive()
+        if ended and not self._loop.is_closed():
+            self._loop.close()
+        return ended
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+            self._loop.run_until_complete(self._cancel_all())
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        finally:
+            asyncio.set_event_loop(None)
+
+    async def _cancel_all(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _unhandled(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        detail = f": {type(error).__name__}: {error}" if error is not None else ""
+        self._on_error(f"{context.get('message', 'an error')}{detail}")

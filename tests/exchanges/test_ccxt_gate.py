@@ -1,0 +1,260 @@
+"""The gate: each thing that is missing or wrong is refused in one sentence, and nothing is sent."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from exchanges.capabilities import CAPABILITIES
+from exchanges.ccxt_client import CcxtSettings
+from exchanges.ccxt_gate import measure_skew
+from exchanges.ccxt_venue import CcxtVenue
+from messages.errors import VenueRefused
+from messages.ids import NS_PER_MS, Symbol
+from tests.exchanges.live import BTC, HANG, MARKET, Script, desk, local_config, reply
+from tests.exchanges.live import scripted as scripted_server
+
+WITHOUT_CCXT = """
+import sys
+sys.modules["ccxt"] = None
+import asyncio, random
+from exchanges.ccxt_client import CcxtSettings
+from exchanges.ccxt_venue import CcxtVenue
+from messages.errors import VenueRefused
+settings = CcxtSettings(exchange="binance", api_key="k", secret="s")
+try:
+    asyncio.run(CcxtVenue(settings, ("BTC/USDT",), rng=random.Random(1)).open())
+except VenueRefused as error:
+    print(error)
+"""
+
+LIGHT = "import exchanges.ccxt_venue, sys; print('ccxt' in sys.modules, 'aiohttp' in sys.modules)"
+
+
+def python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.slow
+def test_without_ccxt_the_venue_says_what_to_install() -> None:
+    assert python(WITHOUT_CCXT) == "ccxt is not installed: pip install 'watchkeeper[exchange]'"
+
+
+@pytest.mark.slow
+def test_importing_the_venue_imports_neither_ccxt_nor_aiohttp() -> None:
+    assert python(LIGHT) == "False False"
+
+
+def venue(**changes: Any) -> CcxtVenue:
+    settings: dict[str, Any] = {"exchange": "binance", "api_key": "k", "secret": "s"} | changes
+    symbols = settings.pop("symbols", (BTC,))
+    return CcxtVenue(CcxtSettings(**settings), symbols, rng=msgspec.NODEFAULT)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"api_key": ""}, "there is no key for binance: set the environment variables"),
+        ({"secret": ""}, "there is no key for binance"),
+        ({"symbols": ()}, "there is no symbol to trade"),
+        ({"exchange": "bybit"}, "bybit cannot find an order by our own id"),
+        ({"exchange": "nowhere"}, "nobody has written down whether nowhere"),
+    ],
+)
+def test_what_needs_no_network_is_refused_at_once(changes: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(VenueRefused, match=sentence):
+        venue(**changes)
+
+
+def test_the_settings_show_no_secret() -> None:
+    settings = CcxtSettings(exchange="binance", api_key="topsecret", secret="topsecret")
+
+    assert "topsecret" not in f"{settings} {settings!r}"
+
+
+# ------------------------------------------------------------------ asked over the network
+
+
+@pytest.fixture
+def script() -> Iterator[Script]:
+    with scripted_server() as script:
+        yield script
+
+
+def refusal(config: dict[str, Any], symbols: tuple[Symbol, ...] = (BTC,), **more: Any) -> str:
+    pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+    with desk(config, symbols, **more) as opened:
+        with pytest.raises(VenueRefused) as raised:
+            opened.call(opened.venue.open())
+        return str(raised.value)
+
+
+def body(value: Any) -> bytes:
+    return reply(200, msgspec.json.encode(value))
+
+
+@pytest.mark.slow
+def test_a_port_where_nobody_listens(script: Script) -> None:
+    sentence = refusal(local_config(1))
+
+    assert sentence.startswith(
+        "binance cannot be reached (ExchangeNotAvailable): check the network"
+    )
+
+
+@pytest.mark.slow
+def test_a_server_that_never_answers(script: Script) -> None:
+    script.say("exchangeInfo", HANG)
+
+    sentence = refusal(local_config(script.port), timeout_ms=200)
+
+    assert sentence.startswith("binance cannot be reached (RequestTimeout): check the network")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("path", "answer", "sentence"),
+    [
+        (
+            "account",
+            reply(401, '{"code":-2015,"msg":"Invalid API-key, IP, or permissions"}'),
+            "binance refuses the key (HTTP 401, code -2015): check key, secret, the addresses",
+        ),
+        (
+            "account",
+            reply(400, '{"code":-1022,"msg":"Signature for this request is not valid."}'),
+            "binance refuses the key (HTTP 400, code -1022)",
+        ),
+        ("account", body({"canTrade": False, "balances": []}), "the key may not trade at binance"),
+        (
+            "exchangeInfo",
+            reply(503, "<html>busy</html>"),
+            "binance could not list its markets (HTTP 503)",
+        ),
+        ("exchangeInfo", body({"symbols": []}), "binance has no spot market BTC/USDT"),
+        (
+            "exchangeInfo",
+            body({"symbols": [MARKET | {"status": "BREAK"}]}),
+            "binance does not trade BTC/USDT now",
+        ),
+        (
+            "exchangeInfo",
+            body({"symbols": [MARKET | {"filters": [], "baseAssetPrecision": 0}]}),
+            "binance does not say how BTC/USDT is to be rounded",
+        ),
+        (
+            "exchangeInfo",
+            reply(200, "<html>hello</html>"),
+            "binance could not list its markets (HTTP 200): the reply is empty or no JSON",
+        ),
+        ("time", body({"serverTime": "soon"}), "binance could not tell its time (HTTP 200): None"),
+        ("time", body({}), "binance could not tell its time"),
+        ("account", reply(200, "<html>hello</html>"), "binance could not show the account"),
+        ("account", body({}), "binance could not show the account (HTTP 200): the reply is empty"),
+        ("account", reply(403, "<html>"), "binance could not show the account (HTTP 403)"),
+    ],
+)
+def test_a_venue_that_does_not_pass(
+    path: str, answer: bytes, sentence: str, script: Script
+) -> None:
+    script.say(path, answer)
+
+    told = refusal(local_config(script.port))
+
+    assert told.startswith(sentence)
+    assert told.isprintable()
+    assert "signature" not in told
+    assert script.requests("order") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("off_ms", "way"), [(5_000, "behind"), (-5_000, "ahead of")])
+def test_a_clock_that_is_off_is_refused(off_ms: int, way: str, script: Script) -> None:
+    script.answers["time"] = lambda: body({"serverTime": time.time_ns() // NS_PER_MS + off_ms})
+
+    told = refusal(local_config(script.port))
+
+    assert f"ms {way} binance's, more than 500: set it with NTP" in told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options", [{"maxRetriesOnFailure": 2}, {"order": {"maxRetriesOnFailure": 1}}]
+)
+def test_settings_with_which_ccxt_would_send_twice_are_refused(
+    options: dict[str, Any], script: Script
+) -> None:
+    told = refusal(local_config(script.port) | {"options": options})
+
+    assert told.startswith("maxRetriesOnFailure makes ccxt send a lost order a second time")
+
+
+@pytest.mark.slow
+def test_an_exchange_that_ccxt_does_not_know(
+    script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = msgspec.structs.replace(CAPABILITIES["binance"], exchange="atlantis")
+    monkeypatch.setitem(CAPABILITIES, "atlantis", row)
+
+    assert refusal({}, exchange="atlantis").startswith("ccxt has no exchange 'atlantis'")
+
+
+@pytest.mark.slow
+def test_a_sound_venue_gives_its_facts(script: Script) -> None:
+    pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+    with desk(local_config(script.port)) as opened:
+        facts = opened.call(opened.venue.open())
+
+    market = facts.markets[BTC]
+    grid = market.instrument
+    assert [str(n) for n in (grid.price_tick, grid.quantity_step, grid.min_notional)] == [
+        "0.01",
+        "0.00001",
+        "5",
+    ]
+    assert (market.base, market.quote, str(market.taker_fee_rate)) == ("BTC", "USDT", "0.001")
+    assert abs(facts.skew_ns) < 500 * NS_PER_MS
+    assert facts.capability.tested
+
+
+@pytest.mark.slow
+def test_the_gate_asks_only_what_trading_needs(script: Script) -> None:
+    pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+    with desk(local_config(script.port)) as opened:
+        opened.call(opened.venue.open())
+
+    assert {one.path.rpartition("/")[2] for one in script.asked} == {
+        "exchangeInfo",
+        "time",
+        "account",
+    }
+
+
+# ------------------------------------------------------------------ measuring the clock
+
+
+def test_the_skew_is_taken_at_the_middle_of_the_quickest_round_trip() -> None:
+    import asyncio
+
+    now_ns = [1_000_000 * NS_PER_MS]
+    delays_ms = iter([(400, 0), (10, 10), (0, 300)])
+
+    async def ask() -> int:
+        there, back = next(delays_ms)
+        now_ns[0] += there * NS_PER_MS
+        told = now_ns[0] // NS_PER_MS + 250
+        now_ns[0] += back * NS_PER_MS
+        return told
+
+    clock: Callable[[], int] = lambda: now_ns[0]  # noqa: E731
+    measured = asyncio.run(measure_skew(ask, clock, clock))
+
+    assert measured.skew_ns == 250 * NS_PER_MS
+    assert measured.round_trip_ns == 20 * NS_PER_MS
