@@ -16,7 +16,8 @@ from exchanges.local.exchange import LocalExchange
 from exchanges.local.refusals import Refused
 
 READS = (
-    "armed", "balances", "catalogue", "orders", "orders_with", "requests", "streams", "trades",
+    "armed", "balances", "catalogue", "doubled", "orders", "orders_with", "requests", "streams",
+    "trades",
 )  # fmt: skip
 COMMANDS = (
     "advance", "arm", "arm_stream", "delist", "deposit", "disarm", "expire_order", "fill_order",

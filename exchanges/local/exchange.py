@@ -194,6 +194,13 @@ class LocalExchange:
         with self.operation():
             return [_copied(order) for order in self.engine.orders_with(client_order_id)]
 
+    def doubled(self) -> dict[str, list[int]]:
+        """Give each client id under which more than one order was accepted, and those orders."""
+        by_name: dict[str, list[int]] = {}
+        for order in self.orders():
+            by_name.setdefault(order.client_order_id, []).append(order.order_id)
+        return {name: ids for name, ids in by_name.items() if len(ids) > 1}
+
     def trades(self, plan: Plan | None = None) -> list[Trade]:
         """Give every trade of the account, oldest first."""
         with self.operation():
@@ -352,7 +359,11 @@ class LocalExchange:
         if self.settings.state is None:
             return None
         state = State(self.settings.state, profile=self.settings.profile)
-        state.load(self.engine)
+        try:
+            state.load(self.engine)
+        except BaseException:
+            state.close()
+            raise
         return state
 
     def _played(self) -> dict[str, int]:

@@ -41,15 +41,27 @@ class State:
             self._db = sqlite3.connect(
                 path, timeout=0.5, isolation_level=None, check_same_thread=False
             )
-            self._db.execute("pragma locking_mode = exclusive")
-            self._db.execute("pragma journal_mode = wal")
-            self._db.execute("pragma synchronous = full")
-            self._db.executescript(_SCHEMA)
-            self._check(profile)
         except sqlite3.Error as error:
-            if "locked" in str(error):
-                raise DataError(f"{path}: another process has this state file") from error
-            raise DataError(f"{path}: cannot be used as a state file: {error}") from error
+            raise self._unusable(error) from error
+        try:
+            self._set_up(profile)
+        except BaseException as error:
+            self._db.close()
+            if isinstance(error, sqlite3.Error):
+                raise self._unusable(error) from error
+            raise
+
+    def _set_up(self, profile: str) -> None:
+        self._db.execute("pragma locking_mode = exclusive")
+        self._db.execute("pragma journal_mode = wal")
+        self._db.execute("pragma synchronous = full")
+        self._db.executescript(_SCHEMA)
+        self._check(profile)
+
+    def _unusable(self, error: sqlite3.Error) -> DataError:
+        if "locked" in str(error):
+            return DataError(f"{self._path}: another process has this state file")
+        return DataError(f"{self._path}: cannot be used as a state file: {error}")
 
     def load(self, engine: Engine) -> None:
         """Give an engine what the file holds: rules, balances, orders, trades, numbers.

@@ -117,6 +117,7 @@ def test_an_open_id_is_refused_and_a_filled_one_fills_again(
 
     assert len(run.exchange.orders_with("open")) == 1
     assert len(run.exchange.orders_with("filled")) == 2
+    assert run.exchange.doubled() == {"filled": [2, 3]}
 
 
 @pytest.mark.parametrize(
