@@ -65,22 +65,26 @@ class Book:
                 return
             yield from tuple(self._levels[side].get(price, ()))
 
+    def of_the_world(self, taker: Side, limit: Decimal | None) -> Iterator[Resting]:
+        """Give what a taker can trade with: an account's own orders go before they trade."""
+        return (one for one in self.reach(taker, limit) if one.order_id is None)
+
     def quote(self, side: Side, quotes: Mapping[Decimal, Decimal]) -> None:
         """Let the rest of the world offer exactly this; a price that stays keeps its place."""
         self.keep(side, quotes)
         missing = dict(quotes)
-        for one in self._of_the_world(side):
+        for one in self._quoted(side):
             one.left = missing.pop(one.price)
         for price, quantity in missing.items():
             self.add(side, Resting(price, quantity))
 
     def keep(self, side: Side, prices: Container[Decimal]) -> None:
         """Let the rest of the world take back what it offers at any other price."""
-        for one in self._of_the_world(side):
+        for one in self._quoted(side):
             if one.price not in prices:
                 self.remove(side, one)
 
-    def _of_the_world(self, side: Side) -> list[Resting]:
+    def _quoted(self, side: Side) -> list[Resting]:
         levels = self._levels[side].values()
         return [one for level in levels for one in level if one.order_id is None]
 

@@ -5,12 +5,13 @@ happened, or it happens whole: `take_effects` then gives what it did, in order.
 """
 
 from collections.abc import Iterable, Mapping
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
 import msgspec
 
-from exchanges.local.account import Account, fee_in_bnb, fee_of
+from exchanges.local.account import Account
 from exchanges.local.book import Book, Resting
+from exchanges.local.cashier import Cashier, round_down
 from exchanges.local.filters import Market, check
 from exchanges.local.orders import (
     ZERO,
@@ -30,8 +31,6 @@ from messages.values import Side, TimeInForce
 
 EXCHANGE_CANCELED, UNFILLED_IOC, UNFILLED_FOK, INSUFFICIENT_LIQUIDITY = 2, 5, 6, 7
 """Why an order expired, as Binance numbers it."""
-
-FEE_ASSET = "BNB"
 
 
 class Effects(msgspec.Struct, kw_only=True):
@@ -62,7 +61,7 @@ class Engine:
         self.books = {symbol: Book() for symbol in self.markets}
         self.last_prices: dict[str, Decimal] = {}
         self.account = Account(balances)
-        self.fees_in_bnb = fees_in_bnb
+        self._cashier = Cashier(self.account, self.last_prices, fees_in_bnb=fees_in_bnb)
         self.orders: dict[int, Order] = {}
         self.trades: list[Trade] = []
         self.last_order_id = 0
@@ -121,7 +120,7 @@ class Engine:
         would_take = placement.kind is OrderKind.POST_ONLY and self._crosses(placement)
         if would_take and not self.cancels_post_only:
             raise Refused(Reason.WOULD_TAKE)
-        self._reserve(placement, market)
+        self._cashier.reserve(placement, market, self.books[placement.symbol])
         order = self._accept(placement, ts_ns)
         if would_take:
             self._end(order, Status.CANCELED, Execution.CANCELED, ts_ns)
@@ -239,37 +238,6 @@ class Engine:
         book = self.books[placement.symbol]
         return next(book.reach(placement.side, placement.price), None) is not None
 
-    def _reserve(self, placement: Placement, market: Market) -> None:
-        """Hold the funds before anything happens, so that no match can fail for want of them."""
-        if placement.kind is OrderKind.MARKET:
-            asset, needed = self._market_need(placement, market)
-            if self.account.free(asset) < needed:
-                raise Refused(Reason.INSUFFICIENT_BALANCE)
-            return
-        assert placement.price is not None
-        assert placement.quantity is not None
-        if placement.side is Side.BUY:
-            self.account.lock(market.quote, placement.price * placement.quantity)
-        else:
-            self.account.lock(market.base, placement.quantity)
-
-    def _market_need(self, placement: Placement, market: Market) -> tuple[str, Decimal]:
-        """What a market order may cost at most; a sale in quote currency sells what it must."""
-        if placement.side is Side.BUY and placement.quote_quantity is not None:
-            return market.quote, placement.quote_quantity
-        if placement.side is Side.SELL and placement.quantity is not None:
-            return market.base, placement.quantity
-        wanted, budget, cost, base = placement.quantity, placement.quote_quantity, ZERO, ZERO
-        for one in self.books[placement.symbol].reach(placement.side, None):
-            take = one.left if wanted is None else min(one.left, wanted - base)
-            if budget is not None:
-                take = min(take, _round_down((budget - cost) / one.price, market.step))
-            if take <= 0:
-                break
-            base += take
-            cost += take * one.price
-        return (market.quote, cost) if placement.side is Side.BUY else (market.base, base)
-
     def _accept(self, placement: Placement, ts_ns: int) -> Order:
         self.last_order_id += 1
         order = Order(
@@ -298,7 +266,7 @@ class Engine:
         limit = order.price or None
         book = self.books[order.symbol]
         if order.time_in_force is TimeInForce.FOK:
-            there = sum((one.left for one in book.reach(order.side, limit)), ZERO)
+            there = sum((one.left for one in book.of_the_world(order.side, limit)), ZERO)
             if min(there, self._cap(there)) < order.quantity:
                 return
         cap = self._cap(order.quantity or None)
@@ -328,7 +296,7 @@ class Engine:
 
     def _affordable(self, order: Order, price: Decimal) -> Decimal:
         unspent = order.quote_quantity - order.filled_quote
-        return _round_down(unspent / price, self.markets[order.symbol].step)
+        return round_down(unspent / price, self.markets[order.symbol].step)
 
     def _prevent(self, resting: Order, ts_ns: int) -> None:
         """An account never trades with itself: the order that waited goes (EXPIRE_MAKER)."""
@@ -399,7 +367,8 @@ class Engine:
     ) -> None:
         taker = _other(order.side) if is_maker else order.side
         trade_id = self._publish(order.symbol, price, quantity, taker, ts_ns)
-        fee, fee_asset = self._pay(order, price, quantity, is_maker=is_maker)
+        market = self.markets[order.symbol]
+        fee, fee_asset = self._cashier.pay(order, market, price, quantity, is_maker=is_maker)
         order.filled += quantity
         order.filled_quote += price * quantity
         order.ts_updated_ns = ts_ns
@@ -424,37 +393,6 @@ class Engine:
         self._effects.trades.append(trade)
         self._note(order, Execution.TRADE, trade)
 
-    def _pay(
-        self, order: Order, price: Decimal, quantity: Decimal, *, is_maker: bool
-    ) -> tuple[Decimal, str]:
-        market = self.markets[order.symbol]
-        quote = price * quantity
-        is_buy = order.side is Side.BUY
-        paid, received = (market.quote, market.base) if is_buy else (market.base, market.quote)
-        if order.kind is OrderKind.MARKET:
-            self.account.add(paid, -(quote if is_buy else quantity))
-        elif is_buy:
-            self.account.spend_locked(paid, quote)
-            self.account.unlock(paid, (order.price - price) * quantity)
-        else:
-            self.account.spend_locked(paid, quantity)
-        income = quantity if is_buy else quote
-        rate = market.maker_rate if is_maker else market.taker_rate
-        fee, asset = self._fee(market, quote, income, received, rate)
-        self.account.add(received, income)
-        self.account.add(asset, -fee)
-        return fee, asset
-
-    def _fee(
-        self, market: Market, quote: Decimal, income: Decimal, received: str, rate: Decimal
-    ) -> tuple[Decimal, str]:
-        bnb_price = self.last_prices.get(f"{FEE_ASSET}/{market.quote}")
-        if self.fees_in_bnb and bnb_price:
-            fee = fee_in_bnb(quote, rate, bnb_price)
-            if self.account.free(FEE_ASSET) >= fee:
-                return fee, FEE_ASSET
-        return fee_of(income, rate), received
-
     def _publish(
         self, symbol: str, price: Decimal, quantity: Decimal, taker: Side, ts_ns: int
     ) -> int:
@@ -473,12 +411,7 @@ class Engine:
         return self.last_trade_id
 
     def _end(self, order: Order, status: Status, execution: Execution, ts_ns: int) -> None:
-        market = self.markets[order.symbol]
-        if order.kind is not OrderKind.MARKET:
-            if order.side is Side.BUY:
-                self.account.unlock(market.quote, order.price * order.left)
-            else:
-                self.account.unlock(market.base, order.left)
+        self._cashier.release(order, self.markets[order.symbol])
         order.ts_updated_ns = ts_ns
         self._close(order, status)
         self._leave(order)
@@ -506,7 +439,3 @@ def _by_id(order: Order) -> int:
 
 def _other(side: Side) -> Side:
     return Side.SELL if side is Side.BUY else Side.BUY
-
-
-def _round_down(quantity: Decimal, step: Decimal) -> Decimal:
-    return (quantity / step).to_integral_value(ROUND_DOWN) * step

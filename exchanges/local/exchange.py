@@ -13,9 +13,10 @@ from threading import RLock
 import msgspec
 
 from exchanges.demo import DemoSource
+from exchanges.local.cashier import FEE_ASSET
 from exchanges.local.clock import Clock
 from exchanges.local.depth import Depth
-from exchanges.local.engine import FEE_ASSET, Effects, Engine
+from exchanges.local.engine import Effects, Engine
 from exchanges.local.faults import CATALOGUE, Armed, Fault, Faults, Plan
 from exchanges.local.faults_streams import ArmedStream, StreamFault, StreamFaults, StreamPlan
 from exchanges.local.filters import rules_for

@@ -17,13 +17,14 @@ from messages.values import Side, TimeInForce
 D = Decimal
 
 BTC = "BTC/USDT"
-CHEAP = {"USDT": D(100_000), "BTC": D(10), "BNB": D(5)}
+RICH = {"USDT": D(100_000), "BTC": D(10), "BNB": D(5)}
+POOR = {"USDT": D(302), "BTC": D(5), "BNB": D("0.001")}
 
 
-def make_engine(**changes: Any) -> Engine:
+def make_engine(money: dict[str, Decimal] = RICH, **changes: Any) -> Engine:
     """BTC/USDT at 100: asks 101 and 102, bids 99 and 98, two of each; BNB/USDT at 50."""
-    engine = Engine([Market(symbol=BTC), Market(symbol="BNB/USDT")], CHEAP, **changes)
-    engine.last_prices = {BTC: D(100), "BNB/USDT": D(50)}
+    engine = Engine([Market(symbol=BTC), Market(symbol="BNB/USDT")], money, **changes)
+    engine.last_prices.update({BTC: D(100), "BNB/USDT": D(50)})
     engine.quote(BTC, {D(99): D(2), D(98): D(2)}, {D(101): D(2), D(102): D(2)}, 0)
     return engine
 
@@ -230,6 +231,17 @@ def test_an_account_does_not_trade_with_itself() -> None:
     assert (taker.status, [one.price for one in trades]) == (Status.FILLED, [D(101)])
 
 
+def test_what_the_account_offers_itself_does_not_pay_for_its_market_order() -> None:
+    engine = make_engine(POOR)
+    resting, _ = engine.place(ask_for("a", side=Side.SELL, price="100.5", quantity="5"), 1)
+
+    with pytest.raises(Refused) as refusal:
+        engine.place(ask_for("b", kind=OrderKind.MARKET, quantity="3"), 2)
+
+    assert refusal.value.reason is Reason.INSUFFICIENT_BALANCE
+    assert (resting.is_open, engine.trades) == (True, [])
+
+
 def test_events_tell_each_step_with_the_order_as_it_was() -> None:
     engine = make_engine()
     engine.take_effects()
@@ -260,21 +272,23 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(steps, max_size=25), st.booleans())
+@settings(max_examples=120, deadline=None)
+@given(st.lists(steps, max_size=25), st.booleans(), st.sampled_from([RICH, POOR]))
 def test_whatever_happens_the_balances_equal_the_trades(
-    story: list[Any], fees_in_bnb: bool
+    story: list[Any], fees_in_bnb: bool, money: dict[str, Decimal]
 ) -> None:
-    engine = make_engine(fees_in_bnb=fees_in_bnb)
+    engine = make_engine(money, fees_in_bnb=fees_in_bnb)
     for number, step in enumerate(story):
         act(engine, number, step)
-    expected = dict(CHEAP)
+    expected = dict(money)
     for trade in engine.trades:
         expected["BTC"] += trade.side.sign * trade.quantity
         expected["USDT"] -= trade.side.sign * trade.quote
         expected[trade.fee_asset] -= trade.fee
 
     assert wealth(engine) == expected
+    assert all(one.free >= 0 for one in engine.account.balances.values())
+    assert not any(one.kind is OrderKind.MARKET for one in engine.open_orders())
     assert locks(engine) == {
         "USDT": sum((o.price * o.left for o in engine.open_orders() if o.side is Side.BUY), D(0)),
         "BTC": sum((o.left for o in engine.open_orders() if o.side is Side.SELL), D(0)),

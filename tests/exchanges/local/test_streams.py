@@ -236,7 +236,7 @@ def test_events_as_faults_want_them(
     run: RunningExchange, client: Any, fault: StreamFault | None, fills: Any
 ) -> None:
     if fault is not None:
-        plan = StreamPlan(fault=fault, stream="user", event="executionReport", nth=2, delay_ms=200)
+        plan = StreamPlan(fault=fault, stream="user", event="executionReport", nth=2, delay_ms=400)
         run.exchange.arm_stream(plan)
 
     async def story() -> Any:
