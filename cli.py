@@ -69,6 +69,7 @@ def _start(arguments: argparse.Namespace) -> int:
         idempotency_backend=arguments.idempotency_backend,
         metrics_enabled=arguments.metrics_enabled,
         chaos=arguments.chaos,
+        i_understand_live=arguments.i_understand_live,
         json_lines=arguments.json,
         speed=arguments.speed,
     )
@@ -197,6 +198,11 @@ def _add_start(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         )
     start.add_argument(
         "--no-chaos", dest="chaos", action="store_false", help="let the demo crash nothing"
+    )
+    start.add_argument(
+        "--i-understand-live",
+        action="store_true",
+        help='agree, once for a run directory, that mode = "live" sends real orders',
     )
     start.add_argument("--json", action="store_true", help="write JSON lines, also on a terminal")
     start.set_defaults(command=_start)

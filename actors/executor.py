@@ -38,13 +38,14 @@ from messages.orders import (
     PriceMark,
     SendAgain,
     SubmitDone,
+    VenueStream,
 )
 from persistence.ledger import Claim, Ledger, LedgerEntry, fingerprint
 
 GROUP_LIMIT = 256
 """How many messages share one commit at most."""
 
-GROUPED = (OrderIntent, SubmitDone, MarketReports)
+GROUPED = (OrderIntent, SubmitDone, MarketReports, OrderReport)
 
 WORKER = "gateway"
 """The name of the worker that the gateway's jobs run on."""
@@ -131,7 +132,7 @@ class ExecutorActor(Actor):
         """Wait for the answers under way, record them, close; open orders stay open."""
         waits = True
         while waits:
-            self.ctx.runtime.flush(WORKER, FLUSH_NS)
+            self._gateway.flush(FLUSH_NS)
             waits = False
             for message in self.ctx.rest():
                 waits = True
@@ -158,7 +159,7 @@ class ExecutorActor(Actor):
     def receive(self, message: Any) -> None:
         """Take one message, and with it those that may share its commit and already wait."""
         match message:
-            case OrderIntent() | SubmitDone() | MarketReports():
+            case OrderIntent() | SubmitDone() | MarketReports() | OrderReport():
                 self._group(message)
             case MarketBatch():
                 self._market(message)
@@ -171,12 +172,14 @@ class ExecutorActor(Actor):
                 self._desk.send_again(message.order_key)
             case HaltTrading():
                 self._halt(message)
+            case VenueStream():
+                self._stream(message)
             case _ if message == TIDY:
                 self._desk.tidy()
             case _ if message == ASK_AGAIN:
                 self._desk.ask_all()
 
-    def _group(self, first: OrderIntent | SubmitDone | MarketReports) -> None:
+    def _group(self, first: OrderIntent | SubmitDone | MarketReports | OrderReport) -> None:
         """Work off what one drain gives: what the venue said, then what was decided."""
         self._kept.in_hand = in_hand = self.ctx.drain(GROUPED, GROUP_LIMIT - 1)
         intents: list[OrderIntent] = []
@@ -186,6 +189,8 @@ class ExecutorActor(Actor):
                 intents.append(message)
             elif isinstance(message, SubmitDone):
                 reports.append(message.report)
+            elif isinstance(message, OrderReport):
+                reports.append(message)
             else:
                 reports.extend(message.reports)
         if intents and self._cell.state is ActorState.RECONCILING:
@@ -297,6 +302,14 @@ class ExecutorActor(Actor):
                 back_ns = max(MINUTE_NS, self._limits.cooldown_ms * NS_PER_MS)
                 decided = self._book.decided_since(intent.symbol, intent.decided_at_ns - back_ns)
                 recall(intent.symbol, decided, intent.decided_at_ns, self._risk)
+
+    def _stream(self, news: VenueStream) -> None:
+        """Show in health how far the venue's stream can be relied on."""
+        is_live = news.phase == "live"
+        log = logger.bind(actor=self.ctx.path)
+        (log.info if is_live else log.warning)("venue stream {}: {}", news.phase, news.reason)
+        if self._cell.state is ActorState.RUNNING:
+            self._cell.problem = "" if is_live else f"venue stream {news.phase}: {news.reason}"
 
     # ------------------------------------------------------------ halting and telling
 

@@ -1,55 +1,40 @@
-"""The one place with effects: the venue, on a thread of its own, behind a fence.
+"""The one place with effects: a venue, off the executor's thread, behind a fence.
 
-Jobs run one after another, whatever becomes of the Executor meanwhile. So an answer to
-"do you have this order?" is never older than the send it asks about, and a send that an
-abandoned incarnation queued is dropped when its turn comes: its epoch is not the present one.
+A gateway outlives the executor's incarnations. Whatever an abandoned one queued is dropped
+when its turn comes: its epoch is not the present one. Answers come back as messages.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 
-from loguru import logger
-
 from actors.address import Address
-from actors.runtime import Job
-from exchanges.protocol import NewOrder, Trading
-from messages.errors import ActorUnavailable, NotSent, Rejected, VenueError
-from messages.ids import ActorPath, Epoch, OrderKey, TimestampNs
+from exchanges.protocol import NewOrder
+from messages.errors import ActorUnavailable, NotSent, Rejected
+from messages.ids import Epoch, OrderKey, TimestampNs
 from messages.lifecycle import HaltTrading
 from messages.market import MarketBatch, MarketEvent
-from messages.orders import LookupDone, MarketReports, OrderReport, SubmitDone
+from messages.orders import LookupDone, MarketReports, OrderReport, SubmitDone, VenueStream
 from messages.values import OrderState
+
+ExecutorAddress = Address[
+    SubmitDone | LookupDone | MarketReports | OrderReport | VenueStream | HaltTrading
+]
 
 TAKE_OVER_S = 5.0
 """How long an older incarnation may take to end its commit: as long as SQLite waits for a lock."""
 
-ExecutorAddress = Address[SubmitDone | LookupDone | MarketReports | HaltTrading]
 
+class Gateway(ABC):
+    """What the executor needs of any venue. Its thread calls every method but `close`."""
 
-class Gateway:
-    """Outlives the Executor's incarnations. Methods may be called from its thread only.
-
-    `open_venue` runs on the gateway's thread, at the first job.
-    """
-
-    def __init__(
-        self,
-        open_venue: Callable[[], Trading],
-        enqueue: Callable[[Job], None],
-        executor: ExecutorAddress,
-        utc_ns: Callable[[], TimestampNs],
-    ) -> None:
-        self._open_venue = open_venue
-        self._enqueue = enqueue
+    def __init__(self, executor: ExecutorAddress, utc_ns: Callable[[], TimestampNs]) -> None:
         self._executor = executor
         self._utc_ns = utc_ns
-        self._venue: Trading | None = None
         self._epoch = Epoch(0)
         self._writing = threading.Lock()
-        self._halted = ""
-        self._reached: dict[ActorPath, int] = {}
 
     def take_over(self, epoch: Epoch) -> None:
         """Fence off every older incarnation: what it queued and has not begun is dropped.
@@ -74,111 +59,59 @@ class Gateway:
                 raise ActorUnavailable(f"executor {epoch} was replaced by {self._epoch}")
             yield
 
+    @abstractmethod
     def submit(
-        self, epoch: Epoch, key: OrderKey, order: NewOrder, good_until_ns: int | None = None
+        self,
+        epoch: Epoch,
+        key: OrderKey,
+        order: NewOrder,
+        *,
+        sent_at_ns: int,
+        good_until_ns: int | None,
     ) -> None:
-        """Send one order whose SENT is durable; answers `SubmitDone`, unless fenced.
+        """Send one order whose SENT is durable since `sent_at_ns` (UTC); answers `SubmitDone`.
 
-        When its turn comes after `good_until_ns` (UTC) it is not sent, and the answer says so.
+        When its turn comes after `good_until_ns` (UTC), or when the executor was replaced
+        meanwhile, it is not sent; in the former case the answer says so.
         """
-        self._enqueue(lambda: self._submit(epoch, key, order, good_until_ns))
 
-    def find(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
-        """Ask the venue for an order; answers `LookupDone`, unless fenced."""
-        self._enqueue(lambda: self._find(epoch, key, order))
+    @abstractmethod
+    def find(self, epoch: Epoch, key: OrderKey, order: NewOrder, *, sent_at_ns: int) -> None:
+        """Ask the venue for an order marked SENT at `sent_at_ns` or before; answers `LookupDone`.
 
+        The answer is never older than a send of the same order that was asked for before.
+        """
+
+    @abstractmethod
     def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
         """Show a paper venue what is new in a batch, then call `done` with the next index.
 
         A batch that leaves a gap is passed over without a word: the feed sends again.
         """
-        self._enqueue(lambda: self._batch(batch, done))
 
+    @abstractmethod
     def live_market(self, event: MarketEvent) -> None:
         """Show a paper venue one event of a live market."""
-        self._enqueue(lambda: self._live(event))
 
+    @abstractmethod
+    def flush(self, timeout_ns: int) -> bool:
+        """Wait until what is under way has been answered; False when some of it has not."""
+
+    @abstractmethod
     def close(self, done: Callable[[], object]) -> None:
-        """Let go of the venue after all jobs before, then call `done`."""
-        self._enqueue(lambda: self._close(done))
-
-    # ------------------------------------------------------------ on the gateway's thread
-
-    def _submit(
-        self, epoch: Epoch, key: OrderKey, order: NewOrder, good_until_ns: int | None
-    ) -> None:
-        if epoch != self._epoch:
-            logger.warning("a send of the replaced executor {} was dropped: {}", epoch, key)
-            return
-        try:
-            self._check_age(good_until_ns)
-            report = self._trading().submit(order)
-        except NotSent as error:
-            report = self._told(order, OrderState.NOT_SENT, error)
-        except Rejected as error:
-            report = self._told(order, OrderState.REJECTED, error)
-        except BaseException as error:  # noqa: BLE001 - an allow-list: everything else proves nothing
-            report = self._told(order, OrderState.UNKNOWN, error)
-        self._executor.tell(SubmitDone(order_key=key, epoch=epoch, report=report))
+        """Let go of the venue after all that is under way, then call `done`."""
 
     def _check_age(self, good_until_ns: int | None) -> None:
         if good_until_ns is not None and self._utc_ns() > good_until_ns:
             raise NotSent("stale: its turn to be sent came too late")
 
-    def _find(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
-        if epoch != self._epoch:
-            return
-        report, problem = None, ""
-        try:
-            report = self._trading().find(order.client_order_id, order.symbol)
-        except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
-            problem = f"{type(error).__name__}: {error}"
-        self._executor.tell(LookupDone(order_key=key, epoch=epoch, report=report, problem=problem))
-
-    def _batch(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
-        reached = self._reached.get(batch.feed, 0)
-        if batch.first_index > reached:
-            return
-        if self._market(batch.events[reached - batch.first_index :]):
-            ahead = max(reached, batch.first_index + len(batch.events))
-            self._reached[batch.feed] = ahead
-            done(ahead)
-
-    def _live(self, event: MarketEvent) -> None:
-        self._market((event,))
-
-    def _market(self, events: Sequence[MarketEvent]) -> bool:
-        try:
-            reports = self._trading().on_market(events)
-        except VenueError as error:
-            self._halt(str(error))
-            return False
-        except Exception as error:  # noqa: BLE001 - a broken venue must not kill its thread
-            self._halt(f"{type(error).__name__}: {error}")
-            return False
-        if reports:
-            self._executor.tell(MarketReports(reports=tuple(reports)))
-        return True
-
-    def _halt(self, why: str) -> None:
-        """The venue cannot go on: say so once; the events stay unacknowledged."""
-        if why != self._halted:
-            self._halted = why
-            self._executor.tell(HaltTrading(reason=f"the venue failed: {why}", durable=False))
-
-    def _close(self, done: Callable[[], object]) -> None:
-        if self._venue is not None:
-            self._venue.close()
-            self._venue = None
-        done()
-
-    def _trading(self) -> Trading:
-        if self._venue is None:
-            self._venue = self._open_venue()
-        return self._venue
-
-    def _told(self, order: NewOrder, state: OrderState, error: BaseException) -> OrderReport:
-        text = f"{type(error).__name__}: {error}"
+    def _told(self, order: NewOrder, error: BaseException) -> OrderReport:
+        """Say what a failed send proves: an allow-list, everything else proves nothing."""
+        state = OrderState.UNKNOWN
+        if isinstance(error, NotSent):
+            state = OrderState.NOT_SENT
+        elif isinstance(error, Rejected):
+            state = OrderState.REJECTED
         return OrderReport(
             client_order_id=order.client_order_id,
             symbol=order.symbol,
@@ -188,6 +121,6 @@ class Gateway:
             average_price=None,
             fills=(),
             reason=str(error),
-            evidence=f"error: {text}",
+            evidence=f"error: {type(error).__name__}: {error}",
             ts_event_ns=self._utc_ns(),
         )

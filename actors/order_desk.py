@@ -16,7 +16,7 @@ from actors.order_records import new_order, open_part, step_from
 from decisions.executor import settle
 from decisions.risk import RiskState, follow_order, release, saw_fill
 from decisions.risk_equity import EquityBook
-from decisions.sending import Again, after_absence
+from decisions.sending import PAUSES_NS, REFUSED_PAUSES_NS, Again, after_absence
 from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.ids import NS_PER_MS, NS_PER_S, OrderKey, TimestampNs
 from messages.lifecycle import TimerFired
@@ -25,6 +25,9 @@ from messages.values import OrderState
 from persistence.book import held_quantity
 from persistence.entries import NO_NOTES
 from persistence.ledger import Claim, Ledger, LedgerEntry, Step
+
+BY_ASKING = "find"
+"""The evidence of what the venue said when it was asked for an order."""
 
 ASK_AGAIN = TimerFired(name="ask the venue again")
 ASK_AGAIN_NS = NS_PER_S
@@ -102,7 +105,7 @@ class OrderDesk:
         for claim in claims:
             self._on_claimed(claim, durable_ns)
         for move, entry in zip(moves, after, strict=True):
-            self._moved(entry, move.fills)
+            self._moved(entry, move.fills, asked=move.step.evidence == BY_ASKING)
 
     def _count(self, moves: Sequence[Move]) -> Mapping[str, str]:
         """Feed the risk gate; give what it must find again after a restart.
@@ -139,9 +142,15 @@ class OrderDesk:
         self.orders.sends[entry.order_key] += 1
         good_until_ns = None if self._max_age_ns is None else created_ns + self._max_age_ns
         order = new_order(entry)
-        self._gateway.submit(self._ctx.epoch, entry.order_key, order, good_until_ns)
+        self._gateway.submit(
+            self._ctx.epoch,
+            entry.order_key,
+            order,
+            sent_at_ns=entry.updated_at_ns,
+            good_until_ns=good_until_ns,
+        )
 
-    def _moved(self, entry: LedgerEntry, fills: Sequence[Fill]) -> None:
+    def _moved(self, entry: LedgerEntry, fills: Sequence[Fill], *, asked: bool) -> None:
         """Follow one order that took a step, and do what its new state asks for."""
         self._follow(entry)
         self._on_moved(entry, fills)
@@ -150,15 +159,19 @@ class OrderDesk:
             self._risk.unsettled.add(entry.symbol)
             self._ask(entry)
         elif entry.state is OrderState.NOT_SENT:
-            self._not_sent(entry)
+            self._not_sent(entry, asked=asked)
 
     # ------------------------------------------------------------ what is proved not to be there
 
-    def _not_sent(self, entry: LedgerEntry) -> None:
-        """The venue does not have it: once more, after a pause, or never again."""
+    def _not_sent(self, entry: LedgerEntry, *, asked: bool) -> None:
+        """The venue does not have it: once more, after a pause, or never again.
+
+        `asked`: the venue said so, and not our own failure to send.
+        """
         now_ns = self._ctx.utc_ns()
         sends = self.orders.sends[entry.order_key]
-        verdict = after_absence(sends, entry.decided_at_ns, now_ns, self._max_age_ns)
+        pauses_ns = PAUSES_NS if asked else REFUSED_PAUSES_NS
+        verdict = after_absence(sends, entry.decided_at_ns, now_ns, self._max_age_ns, pauses_ns)
         if not isinstance(verdict, Again):
             self._refuse(entry, verdict.reason)
         elif verdict.after_ns:
@@ -197,7 +210,10 @@ class OrderDesk:
             self._ask(entry)
 
     def _ask(self, entry: LedgerEntry) -> None:
-        self._gateway.find(self._ctx.epoch, entry.order_key, new_order(entry))
+        # Of an order in any later state this is later than its send, which only waits longer.
+        sent_at_ns = entry.updated_at_ns
+        order = new_order(entry)
+        self._gateway.find(self._ctx.epoch, entry.order_key, order, sent_at_ns=sent_at_ns)
 
     def looked_up(self, answer: LookupDone) -> None:
         """Take the venue's answer; a question that failed is asked again later."""
@@ -215,12 +231,12 @@ class OrderDesk:
             entry = moves[-1].after
         self.commit(moves, ())
         if not moves and entry.state is OrderState.NOT_SENT:
-            self._not_sent(entry)
+            self._not_sent(entry, asked=True)
 
     def _found(self, entry: LedgerEntry, to: OrderState, answer: LookupDone) -> Step:
         if answer.report is not None:
             return step_from(entry, to, answer.report, self._ctx.utc_ns())
-        return self._new_step(entry, to, "the venue has no such order", "find")
+        return self._new_step(entry, to, "the venue has no such order", BY_ASKING)
 
     def _ask_later(self) -> None:
         if not self._will_ask:

@@ -12,8 +12,8 @@ from typing import Any
 
 from actors.address import Address
 from actors.executor import WORKER, ExecutorActor, ExecutorKept
-from actors.gateway import Gateway
 from actors.metrics import MetricsActor
+from actors.paper_gateway import PaperGateway
 from actors.strategy import Kept, StrategyActor
 from actors.thread_runtime import ThreadRuntime
 from decisions.metrics import MetricsFold
@@ -84,17 +84,15 @@ class ClockedLedger(SqliteLedger):
         return after
 
 
-class ClockedGateway(Gateway):
+class ClockedGateway(PaperGateway):
     """The real gateway; notes when the executor, SENT being durable, hands an order over."""
 
     handed: Moments
     news: "SimpleQueue[int]"
     """The decisions handed over, for whoever waits for each."""
 
-    def submit(
-        self, epoch: Epoch, key: OrderKey, order: NewOrder, good_until_ns: int | None = None
-    ) -> None:
-        super().submit(epoch, key, order, good_until_ns)
+    def submit(self, epoch: Epoch, key: OrderKey, order: NewOrder, **when: Any) -> None:
+        super().submit(epoch, key, order, **when)
         self.handed[order.decided_at_ns] = time.monotonic_ns()
         self.news.put(order.decided_at_ns)
 
@@ -158,6 +156,7 @@ class Live:
         gateway = ClockedGateway(
             lambda: RecordingVenue(self.reached, self.answers),
             runtime.worker(WORKER),
+            partial(runtime.flush, WORKER),
             self.executor,
             runtime.clock.utc_ns,
         )

@@ -5,7 +5,11 @@ import msgspec
 from messages.ids import NS_PER_S, TimestampNs
 
 PAUSES_NS = (0, NS_PER_S, 5 * NS_PER_S)
-"""Before the second, third and fourth send of one order in one process."""
+"""Before the second, third and fourth send of one order in one process, each proved absent by
+asking, which took its time already."""
+
+REFUSED_PAUSES_NS = (NS_PER_S, 5 * NS_PER_S, 15 * NS_PER_S)
+"""The same where the order could not even be sent: no connection, or no leave to send."""
 
 
 class Again(msgspec.Struct, frozen=True):
@@ -31,7 +35,11 @@ def stale_reason(created_ns: int, now_ns: int) -> str:
 
 
 def after_absence(
-    sends: int, created_ns: TimestampNs, now_ns: TimestampNs, max_age_ns: int | None
+    sends: int,
+    created_ns: TimestampNs,
+    now_ns: TimestampNs,
+    max_age_ns: int | None,
+    pauses_ns: tuple[int, ...] = PAUSES_NS,
 ) -> Again | GiveUp:
     """Say what becomes of an order of which it is proved that the venue does not have it.
 
@@ -41,6 +49,6 @@ def after_absence(
     """
     if max_age_ns is not None and too_old(created_ns, now_ns, max_age_ns):
         return GiveUp(stale_reason(created_ns, now_ns))
-    if sends > len(PAUSES_NS):
+    if sends > len(pauses_ns):
         return GiveUp(f"not_sent: given up after {sends} sends, each proved absent at the venue")
-    return Again(PAUSES_NS[sends - 1] if sends else 0)
+    return Again(pauses_ns[sends - 1] if sends else 0)

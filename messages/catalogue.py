@@ -37,6 +37,7 @@ from messages.orders import (
     PriceMark,
     SendAgain,
     SubmitDone,
+    VenueStream,
 )
 
 MarketMessage = Tick | Trade | Candle | MarketBatch | MarketAck | FeedReport | FeedGap | FeedEnded
@@ -45,6 +46,7 @@ OrderMessage = (
     | OrderReport
     | SubmitDone
     | SendAgain
+    | VenueStream
     | LookupDone
     | MarketReports
     | OrderUpdate

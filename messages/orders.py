@@ -156,6 +156,23 @@ class MarketReports(Message, kw_only=True, frozen=True):
     reports: tuple[OrderReport, ...]
 
 
+class VenueStream(Message, kw_only=True, frozen=True):
+    """The venue's stream of our own orders changed its phase.
+
+    Gateway -> Executor. Only the newest matters; REST is asked whatever the stream does.
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(overflow=Overflow.CONFLATE)
+
+    phase: str
+    """``connecting``, ``live``, ``stale``, ``backoff`` or ``stopped``."""
+    reason: str
+    attempt: int
+    """Connection attempts since it was last live; 0 while it is."""
+    retry_in_ms: int
+    ts_ns: TimestampNs
+
+
 class OrderUpdate(Message, kw_only=True, frozen=True):
     """An order took a step, durably.
 

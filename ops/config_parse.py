@@ -14,6 +14,7 @@ from ops.config_risk import read_risk
 from ops.config_schema import (
     Config,
     FeedConfig,
+    FeedType,
     IdempotencyBackend,
     IdempotencyConfig,
     MetricsConfig,
@@ -32,6 +33,11 @@ CheckParams = Callable[[str, Mapping[str, Any]], Sequence[str]]
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _NAME_RULE = "letters, digits, '.', '_' or '-', at most 64, beginning with a letter or digit"
 _BPS_BELOW = 10_000
+_LIVE_KEYS = {
+    "exchange": '"binance"',
+    "api_key_env": '"BINANCE_KEY"',
+    "api_secret_env": '"BINANCE_SECRET"',
+}
 
 
 def parse(
@@ -46,12 +52,15 @@ def parse(
     root = TableReader(document, "", problems)
     name = root.matching("name", None, _NAME, _NAME_RULE)
     feed = read_feed(root.table("feed"), base)
+    mode = _mode(root)
+    venue = _venue(root.table("venue"), feed.symbols)
+    _check_live(root, mode, venue, feed)
     config = Config(
         name=name,
         run_dir=Path(root.text("run_dir", f"runs/{name}")),
-        mode=_mode(root),
+        mode=mode,
         feed=feed,
-        venue=_venue(root.table("venue"), feed.symbols),
+        venue=venue,
         strategies=_strategies(root, feed, base, check_params),
         risk=read_risk(root.table("risk"), feed.symbols),
         idempotency=_idempotency(root.table("idempotency")),
@@ -85,10 +94,19 @@ def _literal_secrets(value: object, path: str) -> list[str]:
 
 def _mode(root: TableReader) -> Mode:
     mode = root.choice("mode", Mode, Mode.PAPER)
-    if mode is Mode.LIVE:
-        sentence = "live trading arrives with a later version and is refused now"
-        root.problem("mode", f'{sentence}; use mode = "paper"')
+    if mode is Mode.LIVE and not root.has("risk"):
+        root.problem("risk", 'mode "live" needs a [risk] section: say what may be lost')
     return mode
+
+
+def _check_live(root: TableReader, mode: Mode, venue: VenueConfig, feed: FeedConfig) -> None:
+    """Refuse what would send made-up decisions to a real venue, or real ones to a played one."""
+    is_live = mode is Mode.LIVE
+    if (venue.type is VenueType.CCXT) is not is_live:
+        wanted = 'venue.type = "ccxt"' if is_live else 'mode = "live"'
+        root.problem("mode", f'got "{mode}" with venue.type "{venue.type}"; it goes with {wanted}')
+    if is_live and feed.type is not FeedType.CCXT:
+        root.problem("mode", f'got "live" with feed.type "{feed.type}"; it goes with "ccxt" only')
 
 
 def _later(reader: TableReader, key: str, value: StrEnum, instead: str) -> None:
@@ -97,8 +115,6 @@ def _later(reader: TableReader, key: str, value: StrEnum, instead: str) -> None:
 
 def _venue(reader: TableReader, symbols: tuple[Symbol, ...]) -> VenueConfig:
     kind = reader.choice("type", VenueType, VenueType.PAPER)
-    if kind is VenueType.CCXT:
-        _later(reader, "type", kind, '"paper"')
     venue = VenueConfig(
         type=kind,
         exchange=reader.text("exchange", "paper"),
@@ -113,6 +129,10 @@ def _venue(reader: TableReader, symbols: tuple[Symbol, ...]) -> VenueConfig:
         participation=_participation(reader),
         ccxt=reader.table("ccxt").items(),
     )
+    if kind is VenueType.CCXT:
+        for key, example in _LIVE_KEYS.items():
+            if not reader.has(key):
+                reader.problem(key, f'is needed for type "ccxt", such as {example}')
     reader.finish()
     return venue
 

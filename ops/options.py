@@ -17,6 +17,8 @@ class StartOptions:
     metrics_enabled: bool | None = None
     chaos: bool = True
     """Whether the demo may crash an actor to show what happens then."""
+    i_understand_live: bool = False
+    """A person's word, once for a run directory, that real orders are sent."""
     json_lines: bool = False
     speed: float | None = None
 

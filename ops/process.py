@@ -5,8 +5,9 @@ import signal
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
@@ -14,8 +15,9 @@ from actors.runtime import Started
 from actors.thread_runtime import ThreadRuntime
 from messages.ids import NS_PER_MS
 from messages.lifecycle import ActorState, Exit, InjectCrash
-from ops.config import Config, FeedType, effective_toml
+from ops.config import Config, FeedType, Mode, VenueType, effective_toml
 from ops.control import ControlServer
+from ops.live_consent import check_consent
 from ops.logs import set_up_logging
 from ops.narrator import Narrator, narrator_for
 from ops.options import StartOptions
@@ -26,6 +28,9 @@ from ops.snapshot import Snapshots
 from ops.sources import open_source
 from ops.status import StatusWriter
 from ops.wiring import System, build
+
+if TYPE_CHECKING:
+    from ops.live_venue import LiveVenue
 
 EXIT_OK, EXIT_PROBLEM, EXIT_EXHAUSTED, EXIT_INTERRUPTED = 0, 1, 70, 130
 CHAOS_AFTER_S = 15.0
@@ -39,20 +44,30 @@ def run_bot(options: StartOptions) -> int:
     """
     config = config_for(options)
     open_source(config)
-    with RunDir(config.run_dir) as run_dir:
+    if config.mode is Mode.LIVE:
+        check_consent(config.run_dir, given=options.i_understand_live)
+    with RunDir(config.run_dir) as run_dir, ExitStack() as stack:
         secrets = [os.environ.get(name, "") for name in config.venue.secret_variables]
         screen = "WARNING" if options.json_lines or not sys.stdout.isatty() else "CRITICAL"
         set_up_logging(run_dir.path / LOG, secrets=secrets, screen_level=screen)
         if run_dir.taken_over_from:
             logger.warning("taking over from process {}, which died", run_dir.taken_over_from)
         run_dir.atomic_write(EFFECTIVE_CONFIG, effective_toml(config).encode())
-        return _Run(options, config, run_dir).run()
+        live = None
+        if config.venue.type is VenueType.CCXT:
+            from ops.live_venue import open_live_venue
+
+            live = open_live_venue(config)
+            stack.callback(live.close)
+        return _Run(options, config, run_dir, live).run()
 
 
 class _Run:
     """What belongs to one run; its methods are called on the main thread."""
 
-    def __init__(self, options: StartOptions, config: Config, run_dir: RunDir) -> None:
+    def __init__(
+        self, options: StartOptions, config: Config, run_dir: RunDir, live: "LiveVenue | None"
+    ) -> None:
         self.options, self.config, self.run_dir = options, config, run_dir
         self.over = threading.Event()
         self.signal = 0
@@ -68,6 +83,7 @@ class _Run:
             runtime,
             max_events=options.max_events or 0,
             observe=self.narrator.observe,
+            live=live,
         )
         self.snapshots = Snapshots(self.system, config)
         self.narrator.snapshots = self.snapshots

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from actors.executor import WORKER, ExecutorActor, ExecutorKept
 from actors.gateway import Gateway
 from actors.market_feed import FeedKept, FeedMemory, MarketFeedActor
 from actors.metrics import MetricsActor
+from actors.paper_gateway import PaperGateway
 from actors.runtime import Runtime
 from actors.strategy import Kept, StrategyActor
 from actors.supervisor import Supervisor
@@ -41,7 +42,10 @@ from persistence.ledger import Ledger, SqliteLedger
 from persistence.lines import RotatingLines
 from persistence.memory_ledger import MemoryLedger
 
-ACCOUNT = AccountId("paper")
+if TYPE_CHECKING:
+    from ops.live_venue import LiveVenue
+
+PAPER_ACCOUNT = AccountId("paper")
 FATAL = frozenset({"LedgerConflict", "LedgerUnavailable", "IllegalTransition"})
 
 
@@ -65,8 +69,12 @@ def build(
     *,
     max_events: int = 0,
     observe: Callable[[Any], object] | None = None,
+    live: "LiveVenue | None" = None,
 ) -> System:
-    """Wire everything and start nothing; `observe` sees all that Metrics sees, on its thread."""
+    """Wire everything and start nothing; `observe` sees all that Metrics sees, on its thread.
+
+    `live` is the real venue, its gate passed; None plays one.
+    """
     feed_path = ActorPath(f"feeds/feed:{config.feed.type}")
     executor = runtime.address("execution/executor")
     metrics = runtime.address("metrics")
@@ -74,18 +82,13 @@ def build(
     addresses = {
         StrategyId(s.id): runtime.address(f"execution/strategies/{s.id}") for s in config.strategies
     }
-    gateway = Gateway(
-        partial(PaperVenue, run_dir.path / "paper.db", paper_settings(config)),
-        runtime.worker(WORKER),
-        executor,
-        runtime.clock.utc_ns,
-    )
+    gateway = _gateway(config, run_dir, runtime, executor, live)
     fold = MetricsFold()
     describe = _describer(runtime)
     tree = SupervisorSpec(
         children=(
             _metrics(config, run_dir, fold, describe, observe),
-            _execution(config, run_dir, runtime, gateway, addresses, feed_path),
+            _execution(config, run_dir, runtime, gateway, addresses, feed_path, live),
             _feeds(config, feed_path, [*addresses.values(), executor], metrics, max_events),
         ),
         intensity=Intensity(max_restarts=1, window_s=300),
@@ -102,6 +105,28 @@ def build(
         strategies=addresses,
         gateway=gateway,
         describe=describe,
+    )
+
+
+def _gateway(
+    config: Config,
+    run_dir: RunDir,
+    runtime: Runtime,
+    executor: Address[Any],
+    live: "LiveVenue | None",
+) -> Gateway:
+    if live is not None:
+        from actors.live_gateway import LiveGateway  # asyncio, which a paper run can do without
+
+        gateway = LiveGateway(live.venue, live.loop, executor, runtime.clock.utc_ns)
+        gateway.watch(tuple(live.facts.markets))
+        return gateway
+    return PaperGateway(
+        partial(PaperVenue, run_dir.path / "paper.db", paper_settings(config)),
+        runtime.worker(WORKER),
+        partial(runtime.flush, WORKER),
+        executor,
+        runtime.clock.utc_ns,
     )
 
 
@@ -146,6 +171,7 @@ def _execution(
     gateway: Gateway,
     addresses: dict[StrategyId, Address[Any]],
     feed_path: ActorPath,
+    live: "LiveVenue | None",
 ) -> ChildSpec:
     metrics, executor = runtime.address("metrics"), runtime.address("execution/executor")
     feeds = {feed_path: runtime.address(feed_path)}
@@ -171,7 +197,7 @@ def _execution(
         hang_after_ms=config.supervision.hang_after_s * 1000,
     )
     strategies_spec = SupervisorSpec(
-        children=tuple(_strategy(s, config, executor, feeds) for s in config.strategies),
+        children=tuple(_strategy(s, config, executor, feeds, live) for s in config.strategies),
         intensity=Intensity(
             max_restarts=config.supervision.strategy_max_restarts,
             window_s=config.supervision.strategy_window_s,
@@ -197,15 +223,18 @@ def _strategy(
     config: Config,
     executor: Address[Any],
     feeds: dict[ActorPath, Address[Any]],
+    live: "LiveVenue | None",
 ) -> ChildSpec:
     symbol = Symbol(settings.symbol)
+    instrument = Instrument(symbol=symbol) if live is None else live.instrument(symbol)
+    account = PAPER_ACCOUNT if live is None else AccountId(config.venue.exchange)
     make = partial(
         strategies.build,
         settings.uses,
         settings.params,
         symbol,
         settings.order_notional,
-        Instrument(symbol=symbol),
+        instrument,
     )
     return ChildSpec(
         name=settings.id,
@@ -213,7 +242,7 @@ def _strategy(
         arguments={
             "build": make,
             "kept": Kept(new_memory(make().warmup_events)),
-            "account": ACCOUNT,
+            "account": account,
             "strategy_id": StrategyId(settings.id),
             "symbol": symbol,
             "executor": executor,

@@ -68,7 +68,6 @@ def test_five_mistakes_in_one_file_are_all_reported_with_their_keys_and_suggesti
 @pytest.mark.parametrize(
     ("section", "line", "sentence"),
     [
-        ("", 'mode = "live"', "mode: live trading arrives with a later version"),
         ("", "run_dir = 3", "run_dir: got 3, expected a text"),
         ("feed", 'path = "x.csv"', 'feed.path: is for type "replay", and the type is "demo"'),
         ("feed", "speed = -1", "feed.speed: got -1, expected a number of 0 or more"),
@@ -79,7 +78,6 @@ def test_five_mistakes_in_one_file_are_all_reported_with_their_keys_and_suggesti
         ("feed", "batch = 2000", "feed.batch: got 2000, expected at most the window (1024)"),
         ("feed", 'symbols = ["BTC"]', 'feed.symbols[0]: got "BTC", expected base/quote'),
         ("feed", "symbols = []", "feed.symbols: got a list, expected a list such as"),
-        ("venue", 'type = "ccxt"', 'venue.type: "ccxt" arrives with a later version'),
         ("venue", 'participation = "1.5"', 'venue.participation: got "1.5", expected a quoted'),
         ("venue", "balances = 5", "venue.balances: got 5, expected a table"),
         ("venue", 'balances.USDT = "-1"', 'venue.balances.USDT: got "-1", expected a quoted'),
@@ -99,6 +97,27 @@ def test_a_mistake_is_named_by_its_key_with_what_was_got_and_what_is_expected(
 
     assert len(found) == 1
     assert sentence in found[0]
+
+
+def test_live_trading_needs_a_venue_a_live_market_and_limits() -> None:
+    found = problems_of('mode = "live"\n' + GOOD)
+
+    assert found == [
+        'risk: mode "live" needs a [risk] section: say what may be lost',
+        'mode: got "live" with venue.type "paper"; it goes with venue.type = "ccxt"',
+        'mode: got "live" with feed.type "demo"; it goes with "ccxt" only',
+    ]
+
+
+def test_a_real_venue_needs_its_name_its_keys_and_the_word_live() -> None:
+    found = problems_with("venue", 'type = "ccxt"')
+
+    assert found == [
+        'venue.exchange: is needed for type "ccxt", such as "binance"',
+        'venue.api_key_env: is needed for type "ccxt", such as "BINANCE_KEY"',
+        'venue.api_secret_env: is needed for type "ccxt", such as "BINANCE_SECRET"',
+        'mode: got "paper" with venue.type "ccxt"; it goes with mode = "live"',
+    ]
 
 
 def test_a_second_strategy_with_the_same_id_is_refused() -> None:

@@ -1,0 +1,126 @@
+"""The gateway to a real exchange: every call is a coroutine on the venue's own loop.
+
+The executor's thread only hands over. What a call proves is decided in `exchanges`; here it is
+fenced, at the moment when the signed request is about to leave, and turned into messages.
+"""
+
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import Future, wait
+from typing import Any
+
+from loguru import logger
+
+from actors.gateway import ExecutorAddress, Gateway
+from exchanges.facts import StreamState
+from exchanges.protocol import SEND_WITHIN_MS, LiveTrading, NewOrder
+from exchanges.venue_loop import VenueLoop
+from messages.errors import NotSent
+from messages.ids import NS_PER_MS, NS_PER_S, Epoch, OrderKey, Symbol, TimestampNs
+from messages.market import MarketBatch, MarketEvent
+from messages.orders import LookupDone, OrderReport, SubmitDone, VenueStream
+
+
+class LiveGateway(Gateway):
+    """`venue` has passed its gate on `loop` and is used on it alone."""
+
+    def __init__(
+        self,
+        venue: LiveTrading,
+        loop: VenueLoop,
+        executor: ExecutorAddress,
+        utc_ns: Callable[[], TimestampNs],
+    ) -> None:
+        super().__init__(executor, utc_ns)
+        self._venue = venue
+        self._loop = loop
+        self._under_way: set[Future[None]] = set()
+
+    def watch(self, symbols: Sequence[Symbol]) -> None:
+        """Begin to tell the executor what the account's stream says; until the loop ends."""
+        self._loop.submit(self._venue.watch(symbols, self._streamed))
+
+    def submit(
+        self,
+        epoch: Epoch,
+        key: OrderKey,
+        order: NewOrder,
+        *,
+        sent_at_ns: int,
+        good_until_ns: int | None,
+    ) -> None:
+        """See `Gateway.submit`."""
+
+        def fence() -> None:
+            if epoch != self._epoch:
+                raise NotSent(f"executor {epoch} was replaced by {self._epoch}")
+            if self._utc_ns() > sent_at_ns + SEND_WITHIN_MS * NS_PER_MS:
+                raise NotSent("stale: it was marked as sent too long ago")
+            self._check_age(good_until_ns)
+
+        self._run(self._submit(epoch, key, order, fence))
+
+    def find(self, epoch: Epoch, key: OrderKey, order: NewOrder, *, sent_at_ns: int) -> None:
+        """See `Gateway.find`."""
+        self._run(self._find(epoch, key, order, sent_at_ns))
+
+    def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
+        """A real venue knows what its market does: nothing but the acknowledgement."""
+        done(batch.first_index + len(batch.events))
+
+    def live_market(self, event: MarketEvent) -> None:
+        """A real venue knows what its market does."""
+
+    def flush(self, timeout_ns: int) -> bool:
+        """See `Gateway.flush`."""
+        return not wait(set(self._under_way), timeout_ns / NS_PER_S).not_done
+
+    def close(self, done: Callable[[], object]) -> None:
+        """See `Gateway.close`."""
+        future = self._loop.submit(self._venue.close())
+        future.add_done_callback(lambda _: done())
+
+    # ------------------------------------------------------------ on the venue's loop
+
+    def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        future = self._loop.submit(coroutine)
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
+
+    async def _submit(
+        self, epoch: Epoch, key: OrderKey, order: NewOrder, fence: Callable[[], None]
+    ) -> None:
+        if epoch != self._epoch:
+            logger.warning("a send of the replaced executor {} was dropped: {}", epoch, key)
+            return
+        try:
+            report = await self._venue.submit(order, fence)
+        except BaseException as error:  # noqa: BLE001 - what it proves is told
+            report = self._told(order, error)
+        self._executor.tell(SubmitDone(order_key=key, epoch=epoch, report=report))
+
+    async def _find(self, epoch: Epoch, key: OrderKey, order: NewOrder, sent_at_ns: int) -> None:
+        report, problem = None, ""
+        try:
+            report = await self._venue.find(
+                order.client_order_id, order.symbol, sent_at_ns=sent_at_ns, closed_hint=False
+            )
+        except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
+            problem = f"{type(error).__name__}: {error}"
+        if epoch == self._epoch:
+            self._executor.tell(
+                LookupDone(order_key=key, epoch=epoch, report=report, problem=problem)
+            )
+
+    def _streamed(self, news: OrderReport | StreamState) -> None:
+        if isinstance(news, OrderReport):
+            self._executor.tell(news)
+            return
+        self._executor.tell(
+            VenueStream(
+                phase=news.phase,
+                reason=news.reason,
+                attempt=news.attempt,
+                retry_in_ms=news.retry_in_ms,
+                ts_ns=news.ts_ns,
+            )
+        )

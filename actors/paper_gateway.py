@@ -1,0 +1,147 @@
+"""The gateway to the paper venue: its jobs run one after another on a thread beside the actors.
+
+So an answer to "do you have this order?" is never older than the send it asks about, and the
+stepping runtime can take each job as a step.
+"""
+
+from collections.abc import Callable, Sequence
+
+from loguru import logger
+
+from actors.gateway import ExecutorAddress, Gateway
+from actors.runtime import Job
+from exchanges.protocol import NewOrder, Trading
+from messages.errors import VenueError
+from messages.ids import ActorPath, Epoch, OrderKey, TimestampNs
+from messages.lifecycle import HaltTrading
+from messages.market import MarketBatch, MarketEvent
+from messages.orders import LookupDone, MarketReports, SubmitDone
+
+
+class PaperGateway(Gateway):
+    """`open_venue` runs on the worker's thread, at the first job.
+
+    `enqueue` gives a job to the worker, `flush` waits until it has done all given so far.
+    """
+
+    def __init__(
+        self,
+        open_venue: Callable[[], Trading],
+        enqueue: Callable[[Job], None],
+        flush: Callable[[int], bool],
+        executor: ExecutorAddress,
+        utc_ns: Callable[[], TimestampNs],
+    ) -> None:
+        super().__init__(executor, utc_ns)
+        self._open_venue = open_venue
+        self._enqueue = enqueue
+        self._flush = flush
+        self._venue: Trading | None = None
+        self._halted = ""
+        self._reached: dict[ActorPath, int] = {}
+
+    def submit(
+        self,
+        epoch: Epoch,
+        key: OrderKey,
+        order: NewOrder,
+        *,
+        sent_at_ns: int,  # noqa: ARG002 - a played venue knows nothing of requests on their way
+        good_until_ns: int | None,
+    ) -> None:
+        """See `Gateway.submit`."""
+        self._enqueue(lambda: self._submit(epoch, key, order, good_until_ns))
+
+    def find(
+        self,
+        epoch: Epoch,
+        key: OrderKey,
+        order: NewOrder,
+        *,
+        sent_at_ns: int,  # noqa: ARG002
+    ) -> None:
+        """See `Gateway.find`."""
+        self._enqueue(lambda: self._find(epoch, key, order))
+
+    def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
+        """See `Gateway.market`."""
+        self._enqueue(lambda: self._batch(batch, done))
+
+    def live_market(self, event: MarketEvent) -> None:
+        """See `Gateway.live_market`."""
+        self._enqueue(lambda: self._live(event))
+
+    def flush(self, timeout_ns: int) -> bool:
+        """See `Gateway.flush`."""
+        return self._flush(timeout_ns)
+
+    def close(self, done: Callable[[], object]) -> None:
+        """See `Gateway.close`."""
+        self._enqueue(lambda: self._close(done))
+
+    # ------------------------------------------------------------ on the worker's thread
+
+    def _submit(
+        self, epoch: Epoch, key: OrderKey, order: NewOrder, good_until_ns: int | None
+    ) -> None:
+        if epoch != self._epoch:
+            logger.warning("a send of the replaced executor {} was dropped: {}", epoch, key)
+            return
+        try:
+            self._check_age(good_until_ns)
+            report = self._trading().submit(order)
+        except BaseException as error:  # noqa: BLE001 - what it proves is told
+            report = self._told(order, error)
+        self._executor.tell(SubmitDone(order_key=key, epoch=epoch, report=report))
+
+    def _find(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
+        if epoch != self._epoch:
+            return
+        report, problem = None, ""
+        try:
+            report = self._trading().find(order.client_order_id, order.symbol)
+        except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
+            problem = f"{type(error).__name__}: {error}"
+        self._executor.tell(LookupDone(order_key=key, epoch=epoch, report=report, problem=problem))
+
+    def _batch(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
+        reached = self._reached.get(batch.feed, 0)
+        if batch.first_index > reached:
+            return
+        if self._market(batch.events[reached - batch.first_index :]):
+            ahead = max(reached, batch.first_index + len(batch.events))
+            self._reached[batch.feed] = ahead
+            done(ahead)
+
+    def _live(self, event: MarketEvent) -> None:
+        self._market((event,))
+
+    def _market(self, events: Sequence[MarketEvent]) -> bool:
+        try:
+            reports = self._trading().on_market(events)
+        except VenueError as error:
+            self._halt(str(error))
+            return False
+        except Exception as error:  # noqa: BLE001 - a broken venue must not kill its thread
+            self._halt(f"{type(error).__name__}: {error}")
+            return False
+        if reports:
+            self._executor.tell(MarketReports(reports=tuple(reports)))
+        return True
+
+    def _halt(self, why: str) -> None:
+        """The venue cannot go on: say so once; the events stay unacknowledged."""
+        if why != self._halted:
+            self._halted = why
+            self._executor.tell(HaltTrading(reason=f"the venue failed: {why}", durable=False))
+
+    def _close(self, done: Callable[[], object]) -> None:
+        if self._venue is not None:
+            self._venue.close()
+            self._venue = None
+        done()
+
+    def _trading(self) -> Trading:
+        if self._venue is None:
+            self._venue = self._open_venue()
+        return self._venue

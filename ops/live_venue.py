@@ -1,0 +1,76 @@
+"""The real venue of a run: made from config and environment, opened before anything else."""
+
+import os
+from concurrent.futures import wait
+from random import SystemRandom
+
+import msgspec
+from loguru import logger
+
+from exchanges.ccxt_client import CcxtSettings
+from exchanges.ccxt_venue import CcxtVenue
+from exchanges.facts import VenueFacts
+from exchanges.venue_loop import VenueLoop
+from messages.errors import ConfigError
+from messages.ids import Symbol
+from messages.values import Instrument
+from ops.config import Config
+
+OPEN_LIMIT_S = 60.0
+CLOSE_LIMIT_S = 10.0
+
+
+class LiveVenue(msgspec.Struct, frozen=True):
+    """An open venue, the loop that owns it, and what its gate found."""
+
+    venue: CcxtVenue
+    loop: VenueLoop
+    facts: VenueFacts
+
+    def instrument(self, symbol: Symbol) -> Instrument:
+        """Give the venue's grid of a symbol."""
+        return self.facts.markets[symbol].instrument
+
+    def close(self) -> None:
+        """Let go of connections and of the loop; open orders stay as they are."""
+        closed = wait([self.loop.submit(self.venue.close())], CLOSE_LIMIT_S)
+        if closed.not_done or not self.loop.close(CLOSE_LIMIT_S):
+            logger.warning("the venue's loop did not end within {} s", CLOSE_LIMIT_S)
+
+
+def open_live_venue(config: Config) -> LiveVenue:
+    """Make the client and pass the gate, off every actor.
+
+    Raises:
+        ConfigError: an environment variable that the config names is not set.
+        VenueRefused: the gate's one sentence.
+    """
+    symbols = tuple(dict.fromkeys(strategy.symbol for strategy in config.strategies))
+    venue = CcxtVenue(_settings(config), symbols, rng=SystemRandom())
+    loop = VenueLoop("venue", lambda text: logger.error("the venue's loop: {}", text))
+    loop.start()
+    try:
+        facts = loop.submit(venue.open()).result(OPEN_LIMIT_S)
+    except BaseException:
+        loop.close(CLOSE_LIMIT_S)
+        raise
+    return LiveVenue(venue, loop, facts)
+
+
+def _settings(config: Config) -> CcxtSettings:
+    venue = config.venue
+    values = {name: os.environ.get(name, "") for name in venue.secret_variables}
+    problems = [
+        f"venue: the environment variable {name} is not set: export it before the start"
+        for name, value in values.items()
+        if not value
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return CcxtSettings(
+        exchange=venue.exchange,
+        api_key=values.get(venue.api_key_env or "", ""),
+        secret=values.get(venue.api_secret_env or "", ""),
+        password=values.get(venue.api_password_env or "", ""),
+        config=venue.ccxt,
+    )

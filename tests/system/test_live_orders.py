@@ -1,0 +1,133 @@
+"""The whole system against an exchange on loopback, through real ccxt: never two, never lost."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
+pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+
+from actors.thread_runtime import ThreadRuntime
+from exchanges.ccxt_client import CcxtSettings
+from exchanges.ccxt_venue import CcxtVenue
+from exchanges.local.faults import Fault, Plan
+from exchanges.local.server import RunningExchange, running_exchange
+from exchanges.venue_loop import VenueLoop
+from messages.ids import NS_PER_S, Symbol
+from messages.lifecycle import InjectCrash
+from messages.values import OrderState
+from ops.config import Config, parse
+from ops.live_venue import LiveVenue
+from ops.run_dir import RunDir
+from ops.wiring import System, build
+from persistence.ledger import LedgerEntry, read_orders
+
+SECRETS = ("apiKey", "secret", "timeout")
+
+
+@contextmanager
+def venue_at(run: RunningExchange) -> Iterator[LiveVenue]:
+    """A venue of our own at the exchange, its gate passed."""
+    config = run.ccxt_config()
+    settings = CcxtSettings(
+        exchange="binance",
+        api_key=config["apiKey"],
+        secret=config["secret"],
+        timeout_ms=2_000,
+        config={key: value for key, value in config.items() if key not in SECRETS},
+    )
+    loop = VenueLoop("venue")
+    loop.start()
+    venue = CcxtVenue(settings, [Symbol("BTC/USDT")], rng=Random(1))
+    live = LiveVenue(venue, loop, loop.submit(venue.open()).result(30))
+    try:
+        yield live
+    finally:
+        live.close()
+
+
+def demo_of(run_dir: Path, candles: int) -> Config:
+    document: dict[str, Any] = {
+        "name": "live",
+        "run_dir": str(run_dir),
+        "feed": {"type": "demo", "symbols": ["BTC/USDT"], "limit": candles, "speed": 0},
+        "strategy": [{"id": "sma", "uses": "sma_cross", "params": {"fast": 10, "slow": 30}}],
+    }
+    return parse(document, Path.cwd())
+
+
+def trade(
+    config: Config, run: RunningExchange, *, at_start: Callable[[System], object] = lambda _: None
+) -> list[LedgerEntry]:
+    """Run the market to its end and stop in order; give what the ledger holds then."""
+    runtime = ThreadRuntime(ttl_enforced=False)
+    with RunDir(config.run_dir) as run_dir, venue_at(run) as live:
+        system = build(config, run_dir, runtime, live=live)
+        assert runtime.start(system.root, 60 * NS_PER_S).problem == ""
+        at_start(system)
+        life = system.root.life
+        assert life is not None
+        assert life.gone.wait(90)
+    return list(read_orders(config.run_dir / "ledger.db"))
+
+
+def placed_at(run: RunningExchange) -> Counter[str]:
+    return Counter(order.client_order_id for order in run.exchange.orders())
+
+
+def sent_ones(ledger: list[LedgerEntry]) -> dict[str, LedgerEntry]:
+    refused = OrderState.REFUSED
+    return {order.client_order_id: order for order in ledger if order.state is not refused}
+
+
+def test_every_decision_is_one_order_at_the_exchange_and_its_fills_are_known(
+    tmp_path: Path,
+) -> None:
+    with running_exchange(seed=3, speed=0) as run:
+        ledger = trade(demo_of(tmp_path / "run", 800), run)
+
+        orders = sent_ones(ledger)
+        assert len(orders) > 5
+        assert placed_at(run) == Counter(list(orders))
+        assert {order.state for order in orders.values()} == {OrderState.FILLED}
+        assert all(order.average_price for order in orders.values())
+
+
+@pytest.mark.parametrize("fault", [Fault.RESET_AFTER, Fault.EMPTY_BODY, Fault.SERVER_ERROR_AFTER])
+def test_an_order_whose_answer_is_lost_is_found_and_not_sent_again(
+    tmp_path: Path, fault: Fault
+) -> None:
+    with running_exchange(seed=3, speed=0) as run:
+        run.exchange.arm(Plan(fault=fault, operation="place", nth=2, times=1))
+        ledger = trade(demo_of(tmp_path / "run", 800), run)
+
+        assert max(placed_at(run).values()) == 1
+        orders = sent_ones(ledger)
+        assert set(placed_at(run)) == set(orders)
+        assert {order.state for order in orders.values()} == {OrderState.FILLED}
+
+
+def test_a_crashed_executor_settles_with_the_exchange_and_doubles_nothing(tmp_path: Path) -> None:
+    def crash(system: System) -> None:
+        system.executor.tell(InjectCrash(reason="test"))
+
+    with running_exchange(seed=3, speed=0) as run:
+        ledger = trade(demo_of(tmp_path / "run", 800), run, at_start=crash)
+
+        assert placed_at(run) == Counter(list(sent_ones(ledger)))
+        assert {order.state for order in sent_ones(ledger).values()} == {OrderState.FILLED}
+
+
+def test_the_same_market_again_in_the_same_run_directory_sends_nothing(tmp_path: Path) -> None:
+    with running_exchange(seed=3, speed=0) as run:
+        config = demo_of(tmp_path / "run", 800)
+        first = trade(config, run)
+        again = trade(config, run)
+
+        assert [order.order_key for order in again] == [order.order_key for order in first]
+        assert placed_at(run) == Counter(list(sent_ones(first)))
