@@ -40,6 +40,7 @@ from messages.orders import (
     SubmitDone,
     VenueStream,
 )
+from messages.values import OrderState
 from persistence.ledger import Claim, Ledger, LedgerEntry, fingerprint
 
 GROUP_LIMIT = 256
@@ -188,7 +189,7 @@ class ExecutorActor(Actor):
             if isinstance(message, OrderIntent):
                 intents.append(message)
             elif isinstance(message, SubmitDone):
-                reports.append(message.report)
+                reports.extend(self._reported(message))
             elif isinstance(message, OrderReport):
                 reports.append(message)
             else:
@@ -198,6 +199,14 @@ class ExecutorActor(Actor):
             intents = []
         self._work(reports, intents)
         self._kept.in_hand = []
+
+    def _reported(self, done: SubmitDone) -> Sequence[OrderReport]:
+        """Leave out a failure to send from before a restart.
+
+        The order may have been sent again since; and it is being asked for anyway.
+        """
+        void = done.epoch != self.ctx.epoch and done.report.state is OrderState.NOT_SENT
+        return () if void else (done.report,)
 
     # ------------------------------------------------------------ deciding
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from actors.order_records import ahead_of, step_from
-from decisions.executor import next_step
+from decisions.executor import steps_to
 from messages.ids import ClientOrderId, OrderKey, Symbol, TradeId
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill, OrderReport
@@ -34,6 +34,8 @@ class OpenOrders:
         self._seen_trades: dict[OrderKey, set[TradeId]] = {}
         self.sends: Counter[OrderKey] = Counter()
         """How often each order was sent by this incarnation."""
+        self.asked: dict[OrderKey, int] = {}
+        """How often it had been when the question was asked that is under way for it."""
 
     def being_asked_for(self) -> list[LedgerEntry]:
         """Give the orders whose outcome is not known."""
@@ -70,9 +72,10 @@ class OpenOrders:
         moves = []
         for report in reports:
             entry = self._by_client_id.get(report.client_order_id)
-            to = None if entry is None else next_step(entry, report)
-            if entry is not None and to is not None:
+            for to in () if entry is None else steps_to(entry, report):
+                assert entry is not None
                 moves.append(self.ahead(entry, step_from(entry, to, report, at_ns)))
+                entry = moves[-1].after
         return moves
 
     def ahead(self, entry: LedgerEntry, step: Step) -> Move:

@@ -127,7 +127,10 @@ class OrderDesk:
         return msgspec.json.encode(self._risk.equity).decode()
 
     def _follow(self, entry: LedgerEntry) -> None:
+        was_unsettled = entry.order_key in self.orders.unsettled
         self.orders.follow(entry)
+        if was_unsettled and entry.order_key not in self.orders.unsettled:
+            self._risk.unsettled = self.orders.unsettled_symbols()
         follow_order(*open_part(entry), self._risk)
 
     def _hand_over(self, claims: Sequence[Claim]) -> None:
@@ -168,6 +171,8 @@ class OrderDesk:
 
         `asked`: the venue said so, and not our own failure to send.
         """
+        if self._ledger.lookup([entry.order_key])[entry.order_key].state is not entry.state:
+            return  # a report of the same group knew better
         now_ns = self._ctx.utc_ns()
         sends = self.orders.sends[entry.order_key]
         pauses_ns = PAUSES_NS if asked else REFUSED_PAUSES_NS
@@ -210,18 +215,32 @@ class OrderDesk:
             self._ask(entry)
 
     def _ask(self, entry: LedgerEntry) -> None:
+        """Ask for one order, unless a question for it is under way."""
+        if entry.order_key in self.orders.asked:
+            return
+        self.orders.asked[entry.order_key] = self.orders.sends[entry.order_key]
         # Of an order in any later state this is later than its send, which only waits longer.
         sent_at_ns = entry.updated_at_ns
         order = new_order(entry)
         self._gateway.find(self._ctx.epoch, entry.order_key, order, sent_at_ns=sent_at_ns)
 
     def looked_up(self, answer: LookupDone) -> None:
-        """Take the venue's answer; a question that failed is asked again later."""
+        """Take the venue's answer; a question that failed is asked again later.
+
+        That there is no such order is proof only if it was asked after the last send: an
+        answer from before it, or from before a restart, is void.
+        """
+        ours = answer.epoch == self._ctx.epoch
+        sends_then = self.orders.asked.pop(answer.order_key, None) if ours else None
         entry = self.orders.asked_for(answer.order_key)
         if entry is None:
             return
         if answer.problem:
             self._ask_later()
+            return
+        if answer.report is None and sends_then != self.orders.sends[answer.order_key]:
+            if ours:
+                self._ask(entry)
             return
         del self.orders.unsettled[answer.order_key]
         self._risk.unsettled = self.orders.unsettled_symbols()

@@ -29,7 +29,13 @@ def new_order(entry: LedgerEntry) -> NewOrder:
 
 
 def step_from(entry: LedgerEntry, to: OrderState, report: OrderReport, at_ns: int) -> Step:
-    """Give the step that a venue's report makes an order take."""
+    """Give the step that a venue's report makes an order take.
+
+    What is filled belongs to the state that the venue reports, not to SENT on the way there.
+    """
+    if to is OrderState.SENT:
+        at = TimestampNs(at_ns)
+        return Step(entry.order_key, to, at, report.reason, report.evidence)
     return Step(
         order_key=entry.order_key,
         to=to,

@@ -122,9 +122,26 @@ def next_step(entry: OrderInProgress, report: OrderReport) -> OrderState | None:
     order of arrival. A partial fill is a step each time more is filled.
     """
     after = report.state
-    if after is entry.state and report.filled_quantity <= entry.filled_quantity:
+    if report.filled_quantity < entry.filled_quantity:
+        return None  # of before: an order's fills are never taken back
+    says_it_again = after is entry.state or after is OrderState.PARTIALLY_FILLED
+    if says_it_again and report.filled_quantity == entry.filled_quantity:
         return None
     return after if after in LEGAL_TRANSITIONS[entry.state] else None
+
+
+def steps_to(entry: OrderInProgress, report: OrderReport) -> tuple[OrderState, ...]:
+    """Give the steps that a report proves; none when it tells nothing new.
+
+    An order that the ledger thinks unsent and the venue shows was sent, whatever was said.
+    """
+    after = next_step(entry, report)
+    if after is not None:
+        return (after,)
+    sendable = OrderState.SENT in LEGAL_TRANSITIONS[entry.state]
+    if sendable and report.state in _REPORTABLE:
+        return (OrderState.SENT, report.state)
+    return ()
 
 
 def settle(entry: OrderInProgress, lookup: LookupDone) -> tuple[OrderState, ...]:
@@ -137,7 +154,7 @@ def settle(entry: OrderInProgress, lookup: LookupDone) -> tuple[OrderState, ...]
     if lookup.problem:
         return ()
     if lookup.report is not None:
-        return _steps_to(entry, lookup.report)
+        return steps_to(entry, lookup.report)
     return (OrderState.NOT_SENT,) if entry.state in _BEFORE_ANY_ANSWER else ()
 
 
@@ -168,13 +185,3 @@ _STATE_AFTER: Mapping[type[Verdict], OrderState] = {
     Refuse: OrderState.REFUSED,
     Resend: OrderState.SENT,
 }
-
-
-def _steps_to(entry: OrderInProgress, report: OrderReport) -> tuple[OrderState, ...]:
-    after = next_step(entry, report)
-    if after is not None:
-        return (after,)
-    sendable = OrderState.SENT in LEGAL_TRANSITIONS[entry.state]
-    if sendable and report.state in _REPORTABLE:
-        return (OrderState.SENT, report.state)
-    return ()
