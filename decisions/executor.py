@@ -8,7 +8,7 @@ import msgspec
 
 from decisions.risk import Refusal, RiskLimits, RiskState, accept, refusal
 from messages.ids import OrderKey, Symbol
-from messages.order_states import LEGAL_TRANSITIONS
+from messages.order_states import FINAL_STATES, LEGAL_TRANSITIONS
 from messages.orders import LookupDone, OrderIntent, OrderReport
 from messages.values import OrderState
 
@@ -93,11 +93,13 @@ def sort_intents(
     limits: RiskLimits,
     state: RiskState,
     marks: Mapping[Symbol, Decimal],
+    barred: Callable[[OrderIntent], Refusal | None] = lambda _: None,
 ) -> list[Verdict]:
     """Give one verdict per intent, in order. `state` counts what is claimed.
 
     The key is looked up before anything else, and earlier intents of the same drain count
     as known: what a key was once answered does not change with the state of the risk gate.
+    What is `barred` for other reasons than risk is refused before risk counts it.
     """
     decided: dict[OrderKey, KnownOrder] = {}
     verdicts = []
@@ -106,7 +108,7 @@ def sort_intents(
         entry = decided.get(intent.order_key) or known.get(intent.order_key)
         if entry is None:
             mark = marks.get(intent.symbol)
-            verdict = _judge_new(intent, fingerprint, limits, state, mark)
+            verdict = _judge_new(intent, fingerprint, limits, state, mark, barred(intent))
         else:
             verdict = _judge_known(intent, fingerprint, entry)
         if after := _STATE_AFTER.get(type(verdict)):
@@ -158,14 +160,27 @@ def settle(entry: OrderInProgress, lookup: LookupDone) -> tuple[OrderState, ...]
     return (OrderState.NOT_SENT,) if entry.state in _BEFORE_ANY_ANSWER else ()
 
 
+def difference(key: OrderKey, entry: OrderInProgress, found: OrderReport | None) -> str:
+    """Say in what the venue's answer contradicts an order that it moves nowhere, if it does."""
+    if found is None:
+        return f"order {key} is {entry.state} here; the venue has no such order (any more)"
+    if found.filled_quantity < entry.filled_quantity or found.state in FINAL_STATES:
+        return (
+            f"order {key} is {entry.state} with {entry.filled_quantity} filled here;"
+            f" at the venue {found.state} with {found.filled_quantity}"
+        )
+    return ""
+
+
 def _judge_new(
     intent: OrderIntent,
     fingerprint: str,
     limits: RiskLimits,
     state: RiskState,
     mark_price: Decimal | None,
+    bar: Refusal | None,
 ) -> Verdict:
-    against = refusal(intent, limits, state, mark_price)
+    against = bar or refusal(intent, limits, state, mark_price)
     if against is not None:
         return Refuse(intent=intent, fingerprint=fingerprint, refusal=against)
     accept(intent, state)

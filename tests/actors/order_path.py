@@ -1,4 +1,4 @@
-"""An executor whose venue is the test: what it sends and asks is written down, and answered by hand."""
+"""An executor whose venue is the test: what it sends and asks is written down, answered by hand."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal

@@ -1,12 +1,18 @@
 """Evidence is about one send: what was known before it proves nothing after it."""
 
+from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from actors.executor import ExecutorKept
+from decisions.risk import RiskLimits
 from messages.ids import NS_PER_S
+from messages.lifecycle import HaltTrading
 from messages.values import OrderState as S
-from tests.actors.order_path import OrderPath, key_of
+from messages.values import Side
+from tests.actors.order_path import BTC, OrderPath, fill, key_of
 
 
 @pytest.fixture
@@ -112,8 +118,6 @@ def test_reconciling_ends_when_the_stream_settles_the_last_order(desk: OrderPath
 def test_what_waited_for_reconciling_is_refused_by_name_when_trading_is_halted(
     desk: OrderPath,
 ) -> None:
-    from messages.lifecycle import HaltTrading
-
     desk.tell(desk.intent(1)).start()
     desk.tell(desk.intent(2))
     desk.tell(HaltTrading(reason="a person", durable=False))
@@ -157,23 +161,18 @@ def test_a_partial_fill_that_fills_nothing_more_harms_nobody(desk: OrderPath) ->
     assert desk.order(1).state is S.ACCEPTED
 
 
-@pytest.mark.parametrize("seconds", [0.0, 61.0])
 def test_an_accepted_order_that_the_venue_has_no_more_is_told_of(
-    desk: OrderPath, seconds: float
+    desk: OrderPath,
 ) -> None:
     desk.tell(desk.intent(1)).tell(desk.submitted(1, S.ACCEPTED)).start()
 
-    desk.tell(desk.answer(desk.gateway.asked[-1], None)).after(seconds)
+    desk.tell(desk.answer(desk.gateway.asked[-1], None))
 
     assert desk.order(1).state is S.ACCEPTED
     assert key_of(1) in desk.cell.problem
 
 
 def test_exposure_holds_what_will_be_sent_again(tmp_path: Path) -> None:
-    from decimal import Decimal
-
-    from decisions.risk import RiskLimits
-
     limits = RiskLimits(max_position_notional=Decimal(100))
     desk = OrderPath(tmp_path, limits=limits).start()
     desk.tell(desk.intent(1)).tell(desk.submitted(1, S.NOT_SENT))
@@ -186,11 +185,6 @@ def test_exposure_holds_what_will_be_sent_again(tmp_path: Path) -> None:
 
 
 def test_a_stale_decision_in_the_same_group_makes_nothing_an_exit(tmp_path: Path) -> None:
-    from decimal import Decimal
-
-    from decisions.risk import RiskLimits
-    from messages.values import Side
-
     limits = RiskLimits(max_order_notional=Decimal(50))
     desk = OrderPath(tmp_path, limits=limits, max_decision_age_ns=10 * NS_PER_S).start()
     stale = desk.intent(1, Side.BUY, quantity=Decimal("0.5"))
@@ -212,3 +206,55 @@ def test_an_order_thought_unsent_that_is_found_partly_filled_is_recorded_so(
 
     assert desk.cell.last_error == ""
     assert desk.order(1).state is S.PARTIALLY_FILLED
+
+
+@pytest.mark.parametrize("last", [S.PARTIALLY_FILLED, S.FILLED])
+def test_executions_that_are_told_after_the_order_is_are_counted_once(
+    tmp_path: Path, last: S
+) -> None:
+    """As streams do: first how much of the order is filled, then each trade."""
+    limits = RiskLimits(max_daily_loss={"USDT": Decimal(1_000)})
+    desk = OrderPath(tmp_path, limits=limits).start()
+    filled = "1" if last is S.FILLED else "0.5"
+    desk.tell(desk.intent(1)).tell(desk.submitted(1, last, filled))
+    told = desk.report(1, last, filled, (fill("t1", filled),))
+
+    desk.tell(told, told)
+    desk.tell(told)
+
+    ledger, risk = desk.actor._book, desk.actor._risk
+    assert [one.trade_id for one in ledger.fills_of(key_of(1))] == ["t1"]
+    assert risk.equity.holdings[BTC].quantity == Decimal(filled)
+    assert risk.exposure == ledger.exposure()
+    note = ledger.note("equity")
+    assert note is not None
+    assert msgspec.json.decode(note, type=type(risk.equity)) == risk.equity
+
+
+def test_a_loss_limit_that_comes_later_knows_the_trades_from_before(tmp_path: Path) -> None:
+    desk = OrderPath(tmp_path).start()
+    desk.tell(desk.intent(1)).tell(desk.submitted(1, S.ACCEPTED))
+    desk.tell(desk.report(1, S.FILLED, "1", (fill("t1", "1"),)))
+    desk.stop()
+
+    limits = RiskLimits(max_daily_loss={"USDT": Decimal(1_000)})
+    limited = OrderPath(tmp_path, limits=limits).start()
+
+    assert limited.actor._risk.equity.holdings[BTC].quantity == 1
+
+
+def test_an_incarnation_that_was_given_up_neither_adds_to_nor_empties_what_the_next_holds(
+    desk: OrderPath,
+) -> None:
+    first, second, third = (desk.intent(number) for number in (1, 2, 3))
+    kept = ExecutorKept()
+    old, _ = kept.take()
+    assert kept.hold(old, [first])
+    new, taken = kept.take()
+    assert taken == [first]
+    assert kept.hold(new, [second])
+
+    assert not kept.hold(old, [third])
+    old.in_hand = []
+
+    assert kept.take()[1] == [second]
