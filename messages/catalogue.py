@@ -21,7 +21,10 @@ from messages.market import (
     Candle,
     FeedEnded,
     FeedGap,
+    FeedHistory,
+    FeedNews,
     FeedReport,
+    FeedState,
     MarketAck,
     MarketBatch,
     Tick,
@@ -39,7 +42,19 @@ from messages.orders import (
     SubmitDone,
 )
 
-MarketMessage = Tick | Trade | Candle | MarketBatch | MarketAck | FeedReport | FeedGap | FeedEnded
+MarketMessage = (
+    Tick
+    | Trade
+    | Candle
+    | MarketBatch
+    | MarketAck
+    | FeedReport
+    | FeedGap
+    | FeedEnded
+    | FeedState
+    | FeedHistory
+    | FeedNews
+)
 OrderMessage = (
     OrderIntent
     | OrderReport
