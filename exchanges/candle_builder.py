@@ -57,6 +57,8 @@ class CandleBuilder:
         self.gaps: list[GapSpan] = []
         """Those found since somebody last took them away."""
         self._compares = True
+        self._told = (-1, Decimal(0))
+        """The newest bar of the stream alone, and its volume."""
         self._timeframe_ns = timeframe_ns
         self._grace_ns = grace_ns
         self._forming: dict[int, Bar] = {}
@@ -69,6 +71,7 @@ class CandleBuilder:
     def stream(self, bar: Bar) -> None:
         """Take an update of a bar. Volume only grows, so the largest is the latest word."""
         self._newest_ns = max(self._newest_ns, bar.open_ns)
+        self.assume_told(bar)
         known = self._forming.get(bar.open_ns)
         if self._is_new(bar.open_ns) and (known is None or bar.volume >= known.volume):
             self._forming[bar.open_ns] = bar
@@ -88,11 +91,13 @@ class CandleBuilder:
         return self.next_open_ns is None or self._is_over(self.next_open_ns, venue_now_ns)
 
     def is_behind(self, bar: Bar) -> bool:
-        """Whether a bar from REST is news: newer than all that was told, or fuller."""
-        if not bar.open_ns <= self._newest_ns < bar.open_ns + self._timeframe_ns:
-            return bar.open_ns > self._newest_ns
-        known = self._forming.get(bar.open_ns)
-        return self._is_new(bar.open_ns) and (known is None or known.volume < bar.volume)
+        """Whether a bar from REST is news to the stream: newer than all it told, or fuller."""
+        open_ns, volume = self._told
+        return bar.open_ns > open_ns or (bar.open_ns == open_ns and bar.volume > volume * _ROUNDING)
+
+    def assume_told(self, bar: Bar) -> None:
+        """Take for told what the market was when the stream began."""
+        self._told = max(self._told, (bar.open_ns, bar.volume))
 
     def settle(
         self, rows: Iterable[Bar], venue_now_ns: int, *, patient: bool = True

@@ -206,7 +206,10 @@ class CcxtFeed:
         self._phase(FeedPhase.BACKFILLING, "")
         for line in self._lines:
             await line.backfill(self._client, self._venue_now_ns)
-            await line.trades_since(self._client, self._settings.exchange, self._venue_now_ns())
+            if Channel.TRADES in streams:
+                await line.begin_trades(self._client, self._settings.exchange, self._venue_now_ns())
+            if Channel.TICKS in streams:
+                await line.poll_tick(self._client, self._utc_ns())
             for channel in streams:
                 line.heard(channel)
         self._phase(FeedPhase.LIVE, "")

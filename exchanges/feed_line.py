@@ -8,6 +8,7 @@ from exchanges.candle_builder import Bar, CandleBuilder
 from exchanges.ccxt_client import recorded
 from exchanges.ccxt_gate import check_answer
 from exchanges.ccxt_market_rows import bars_of, tick_of, trades_of
+from exchanges.ccxt_parse import milliseconds_ns
 from exchanges.feed_settings import Channel, FeedItem, FeedRequest, FeedSettings
 from exchanges.source import SourceStats
 from exchanges.trade_bars import TradeBars
@@ -22,7 +23,7 @@ _TRADE_PARAMS = {
 }
 """What makes REST number trades as the stream does: Binance's default counts aggregates."""
 
-Tell = Callable[[FeedItem], None]
+Tell = Callable[[FeedItem], object]
 
 
 class Line:
@@ -53,6 +54,8 @@ class Line:
         self._last_trade_ns = 0
         self._due_since_ns: int | None = None
         self._missed = 0
+        self._last_bar: Bar | None = None
+        """The newest that REST has shown."""
 
     def interrupted(self) -> None:
         """Forget what was forming: a connection is over."""
@@ -134,6 +137,8 @@ class Line:
             Exception: ccxt's, or `Unclear`: REST could not be asked.
         """
         await self._settle(client, venue_now_ns, is_patient=True)
+        if self._last_bar is not None:
+            self.builder.assume_told(self._last_bar)
 
     async def catch_up(self, client: Any, venue_now_ns: Callable[[], int]) -> bool:
         """Ask for every bar that is over and not told yet; False when there was none.
@@ -196,18 +201,21 @@ class Line:
             )
         )
 
-    async def trades_since(self, client: Any, exchange: str, venue_now_ns: int) -> None:
-        """Ask for the trades of an interruption; what REST has no more is told as a gap."""
-        if not self._last_trade_ns or Channel.TRADES not in self._request.channels:
-            return
+    async def begin_trades(self, client: Any, exchange: str, venue_now_ns: int) -> None:
+        """Ask for the trades of an interruption; at first, only learn where the stream begins.
+
+        What REST has no more is told as a gap.
+        """
         last_ns = self._last_trade_ns
         rows = await self._trades(client, exchange)
-        trades = list(trades_of(rows, self.symbol, SourceStats()))
-        if trades and min(trade.ts_event_ns for _, trade in trades) > last_ns:
-            self._tell_gap(last_ns, min(trade.ts_event_ns for _, trade in trades), 0)
-        self.take_trades(
-            [row for row in rows if row["timestamp"] * NS_PER_MS >= last_ns], venue_now_ns
-        )
+        found = [trade.ts_event_ns for _, trade in trades_of(rows, self.symbol, SourceStats())]
+        if not last_ns:
+            self._last_trade_ns = max(found, default=0)
+            return
+        if found and min(found) > last_ns and Channel.TRADES in self._request.channels:
+            self._tell_gap(last_ns, min(found), 0)
+        missed = [row for row in rows if milliseconds_ns(row.get("timestamp")) >= last_ns]
+        self.take_trades(missed, venue_now_ns)
 
     # ------------------------------------------------------------ is the stream alive?
 
@@ -246,7 +254,9 @@ class Line:
         since_ms = None if since_ns is None else since_ns // NS_PER_MS
         timeframe = self._request.timeframe
         rows = await _asked(client.fetch_ohlcv(self.symbol, timeframe, since_ms, limit))
-        return sorted(bars_of(rows, self._stats), key=lambda bar: bar.open_ns)
+        bars = sorted(bars_of(rows, self._stats), key=lambda bar: bar.open_ns)
+        self._last_bar = bars[-1] if bars else self._last_bar
+        return bars
 
 
 async def _asked(question: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 from messages.errors import ConfigError
 from messages.ids import StrategyId, Symbol
-from ops.config_feed import read_feed
+from ops.config_feed import check_exchange, read_feed
 from ops.config_reader import TableReader, is_integer, is_there, joined
 from ops.config_risk import read_risk
 from ops.config_schema import (
@@ -59,6 +59,7 @@ def parse(
         supervision=_supervision(root.table("supervision")),
         runtime=_runtime(root.table("runtime")),
     )
+    check_exchange(root, feed, config.venue.exchange)
     root.finish()
     if problems:
         raise ConfigError(problems)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -20,7 +20,7 @@ from actors.strategy import Kept, StrategyActor
 from actors.supervisor import Supervisor
 from decisions.market_feed import FlowControl
 from decisions.metrics import MetricsFold
-from decisions.strategy import new_memory
+from decisions.strategy import StrategyLike, new_memory
 from decisions.supervisor import (
     AutoShutdown,
     Backoff,
@@ -33,13 +33,16 @@ from exchanges.paper import PaperVenue
 from exchanges.source import MarketSource
 from messages.ids import NS_PER_MS, AccountId, ActorPath, StrategyId, Symbol
 from messages.values import Instrument
-from ops.config import Config, StrategyConfig
+from ops.config import Config, FeedType, StrategyConfig
 from ops.config_risk import risk_limits
 from ops.run_dir import RunDir
 from ops.sources import open_source, paper_settings
 from persistence.ledger import Ledger, SqliteLedger
 from persistence.lines import RotatingLines
 from persistence.memory_ledger import MemoryLedger
+
+if TYPE_CHECKING:
+    from exchanges.feed_connection import FeedConnection
 
 ACCOUNT = AccountId("paper")
 FATAL = frozenset({"LedgerConflict", "LedgerUnavailable", "IllegalTransition"})
@@ -65,9 +68,13 @@ def build(
     *,
     max_events: int = 0,
     observe: Callable[[Any], object] | None = None,
+    opened: "FeedConnection | None" = None,
 ) -> System:
-    """Wire everything and start nothing; `observe` sees all that Metrics sees, on its thread."""
-    feed_path = ActorPath(f"feeds/feed:{config.feed.type}")
+    """Wire everything and start nothing; `observe` sees all that Metrics sees, on its thread.
+
+    `opened` is a connection that has passed the gate, for a live feed.
+    """
+    feed_path = path_of_feed(config)
     executor = runtime.address("execution/executor")
     metrics = runtime.address("metrics")
     feed = runtime.address(feed_path)
@@ -86,7 +93,7 @@ def build(
         children=(
             _metrics(config, run_dir, fold, describe, observe),
             _execution(config, run_dir, runtime, gateway, addresses, feed_path),
-            _feeds(config, feed_path, [*addresses.values(), executor], metrics, max_events),
+            _feeds(config, feed_path, [*addresses.values(), executor], metrics, max_events, opened),
         ),
         intensity=Intensity(max_restarts=1, window_s=300),
         backoff=_backoff(config),
@@ -103,6 +110,16 @@ def build(
         gateway=gateway,
         describe=describe,
     )
+
+
+def path_of_feed(config: Config) -> ActorPath:
+    """Give where the feed stands in the tree."""
+    return ActorPath(f"feeds/feed:{config.feed.type}")
+
+
+def warmup_of(config: Config) -> int:
+    """Give how many events the strategy that needs the most must see before it decides."""
+    return max((_maker(one)().warmup_events for one in config.strategies), default=0)
 
 
 # ---------------------------------------------------------------- one branch each
@@ -199,14 +216,7 @@ def _strategy(
     feeds: dict[ActorPath, Address[Any]],
 ) -> ChildSpec:
     symbol = Symbol(settings.symbol)
-    make = partial(
-        strategies.build,
-        settings.uses,
-        settings.params,
-        symbol,
-        settings.order_notional,
-        Instrument(symbol=symbol),
-    )
+    make = _maker(settings)
     return ChildSpec(
         name=settings.id,
         actor_class=StrategyActor,
@@ -227,26 +237,55 @@ def _strategy(
     )
 
 
+def _maker(settings: StrategyConfig) -> Callable[[], StrategyLike]:
+    symbol = Symbol(settings.symbol)
+    return partial(
+        strategies.build,
+        settings.uses,
+        settings.params,
+        symbol,
+        settings.order_notional,
+        Instrument(symbol=symbol),
+    )
+
+
 def _feeds(
     config: Config,
     feed_path: ActorPath,
     followers: list[Address[Any]],
     metrics: Address[Any],
     max_events: int,
+    opened: "FeedConnection | None",
 ) -> ChildSpec:
-    flow = FlowControl([f.path for f in followers], config.feed.window)
-    feed = ChildSpec(
-        name=feed_path.rpartition("/")[2],
-        actor_class=MarketFeedActor,
-        arguments={
-            "open_source": partial(_source, config),
-            "followers": followers,
-            "kept": FeedKept(FeedMemory(flow=flow)),
-            "metrics": metrics,
-            "speed": config.feed.speed,
-            "batch": config.feed.batch,
-            "max_events": max_events,
-        },
+    if config.feed.type is FeedType.CCXT:
+        from ops.live_feed import live_feed
+
+        feed = live_feed(
+            config,
+            feed_path,
+            followers,
+            metrics,
+            history=warmup_of(config),
+            max_events=max_events,
+            opened=opened,
+        )
+    else:
+        flow = FlowControl([f.path for f in followers], config.feed.window)
+        feed = ChildSpec(
+            name=feed_path.rpartition("/")[2],
+            actor_class=MarketFeedActor,
+            arguments={
+                "open_source": partial(_source, config),
+                "followers": followers,
+                "kept": FeedKept(FeedMemory(flow=flow)),
+                "metrics": metrics,
+                "speed": config.feed.speed,
+                "batch": config.feed.batch,
+                "max_events": max_events,
+            },
+        )
+    feed = msgspec.structs.replace(
+        feed,
         restart=Restart.TRANSIENT,
         significant=True,
         progress_ms=_progress_ms(config),

@@ -193,6 +193,14 @@ def test_a_stream_is_behind_when_rest_has_a_newer_or_a_fuller_bar() -> None:
     assert not made.is_behind(bar(2))
 
 
+def test_what_rest_showed_when_the_stream_began_is_no_news() -> None:
+    made = builder()
+    made.assume_told(bar(3, "10"))
+
+    assert not made.is_behind(bar(3, "10"))
+    assert made.is_behind(bar(3, "11"))
+
+
 # ------------------------------------------------------------------ any stream
 
 volumes = st.lists(st.integers(1, 9), min_size=1, max_size=4)
