@@ -186,9 +186,17 @@ class LiveFeedActor(Actor):
         memory = self._memory
         if isinstance(event, Candle):
             memory.closed_ns[event.symbol] = event.ts_event_ns
+        late_ns = self._venue_now_ns() - event.ts_event_ns
+        if late_ns > self._max_age_ns:
+            text = "a {} of {} came {:.1f} s late: it decides nothing"
+            kind = type(event).__name__.lower()
+            logger.bind(actor=self.ctx.path).warning(text, kind, event.symbol, late_ns / NS_PER_S)
         if not self._is_enough():
             memory.buffer.add(event)
         self.ctx.progress()
+
+    def _venue_now_ns(self) -> int:
+        return self.ctx.utc_ns() + self._skew_ns
 
     def _is_enough(self) -> bool:
         taken = self._memory.buffer.end - self._memory.history
@@ -231,7 +239,7 @@ class LiveFeedActor(Actor):
 
     def _send(self, span: Span) -> None:
         memory = self._memory
-        oldest_ns = self.ctx.utc_ns() + self._skew_ns - self._max_age_ns
+        oldest_ns = self._venue_now_ns() - self._max_age_ns
         for piece in memory.buffer.pieces(span.first, span.stop, self._batch, oldest_ns):
             if piece.lost:
                 self._tell_lost(span.follower, piece)

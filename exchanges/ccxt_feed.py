@@ -246,7 +246,7 @@ class CcxtFeed:
             return
         assert line.builder.next_open_ns is not None, "nothing is due without history"
         end_ns = line.builder.next_open_ns + self._request.timeframe_ns
-        wait_ms = (end_ns - now_ns) // NS_PER_MS + self._patience.grace_ms + 1
+        wait_ms = (end_ns - now_ns) // NS_PER_MS + self._patience.ask_after_ms
         if is_polled:
             wait_ms = min(wait_ms, self._patience.poll_ms)
         try:

@@ -181,6 +181,8 @@ class Line:
 
     def _release(self, venue_now_ns: int) -> bool:
         candles = self.builder.release(venue_now_ns)
+        if candles:
+            self._stats.note(f"{self.symbol}: candles as streamed, since REST could not be asked")
         for candle in candles:
             self.tell(candle)
         return bool(candles)

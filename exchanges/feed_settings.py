@@ -40,6 +40,8 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
     grace_ms: int = 2_000
     """How much later than REST the stream may tell a thing, and how long after its end a bar
     is taken for over when no later one has begun."""
+    ask_after_ms: int = 250
+    """How long after its end, by the exchange's clock, a bar is first asked for."""
     confirm_ms: int = 10_000
     """How long REST may take to confirm a bar before it is given as the stream told it."""
     ask_again_ms: int = 250

@@ -78,6 +78,9 @@ def test_five_mistakes_in_one_file_are_all_reported_with_their_keys_and_suggesti
         ("feed", "limit = 0", "feed.limit: got 0, expected a whole number of 1 or more"),
         ("feed", "batch = 2000", "feed.batch: got 2000, expected at most the window (1024)"),
         ("feed", 'symbols = ["BTC"]', 'feed.symbols[0]: got "BTC", expected base/quote'),
+        ("feed", 'type = "ccxt"', "venue.exchange: got none, expected an exchange of ccxt"),
+        ("feed", 'channels = ["tick"]', "feed.channels: got a list, expected a list of some of"),
+        ("feed", "quiet_ms = 1", "feed.quiet_ms: got 1, expected a whole number of 100 or more"),
         ("feed", "symbols = []", "feed.symbols: got a list, expected a list such as"),
         ("venue", 'type = "ccxt"', 'venue.type: "ccxt" arrives with a later version'),
         ("venue", 'participation = "1.5"', 'venue.participation: got "1.5", expected a quoted'),
@@ -99,6 +102,16 @@ def test_a_mistake_is_named_by_its_key_with_what_was_got_and_what_is_expected(
 
     assert len(found) == 1
     assert sentence in found[0]
+
+
+def test_a_live_market_needs_an_exchange_and_has_no_speed_and_no_end() -> None:
+    live = GOOD.replace('type = "demo"', 'type = "ccxt"\nspeed = 600\nlimit = 5')
+
+    assert problems_of(live) == [
+        "feed.speed: a live market has its own; leave it out",
+        "feed.limit: a live market has no end; use start --max-events",
+        'venue.exchange: got none, expected an exchange of ccxt, such as "binance"',
+    ]
 
 
 def test_a_second_strategy_with_the_same_id_is_refused() -> None:

@@ -107,6 +107,16 @@ def config_file(folder: Path, run: RunningExchange, **feed: Any) -> Path:
     return path
 
 
+def until_subscribed(run: RunningExchange, before: set[int]) -> None:
+    """Wait for a connection that was not there before, and follows candles."""
+    wait = threading.Event()
+    for _ in range(int(LIMIT_S / 0.05)):
+        if any(names for key, names in run.exchange.streams().items() if key not in before):
+            return
+        wait.wait(0.05)
+    raise AssertionError(f"nobody came back: {run.exchange.streams()}")
+
+
 def feed_lines(run_dir: Path, tag: str) -> list[dict[str, Any]]:
     lines = (run_dir / "metrics.ndjson").read_text().splitlines()
     told = [json.loads(line) for line in lines]
@@ -121,8 +131,9 @@ def test_a_live_market_is_traded_on_paper_through_a_drop_and_a_stall(
     with running_exchange(seed=5, speed=SPEED) as run:
         bot = start(config_file(tmp_path, run))
         bot.until_processed(8)
+        before = set(run.exchange.streams())
         run.exchange.strike_streams(StreamFault.DROP)
-        bot.until_processed(12)
+        until_subscribed(run, before)
         run.exchange.strike_streams(StreamFault.STALL_WITH_PONGS)
         bot.until(lambda: any(order["state"] == "filled" for order in bot.of("order")))
         bot.until_processed(30)
