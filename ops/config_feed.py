@@ -46,7 +46,8 @@ def read_feed(reader: TableReader, base: Path) -> FeedConfig:
 def check_exchange(root: TableReader, feed: FeedConfig, exchange: str) -> None:
     """Note with the reader when a live feed does not say which exchange it follows."""
     if feed.type is FeedType.CCXT and exchange == "paper":
-        root.problem("venue.exchange", 'got none, expected an exchange of ccxt, such as "binance"')
+        expected = 'expected an exchange of ccxt, such as "binance"'
+        root.problems.append(f"venue.exchange: got none, {expected}")
 
 
 def _check_kind(reader: TableReader, feed: FeedConfig) -> None:

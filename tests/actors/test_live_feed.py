@@ -332,6 +332,7 @@ def test_after_so_many_events_it_ends_and_history_does_not_count(
 
     desk.told.until(lambda: bool(desk.told.of(FeedEnded)))
     assert len(desk.seen.until_events(3)) == 3
+    desk.stop()
     assert desk.lines[0].closed
 
 

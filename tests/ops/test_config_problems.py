@@ -78,7 +78,6 @@ def test_five_mistakes_in_one_file_are_all_reported_with_their_keys_and_suggesti
         ("feed", "limit = 0", "feed.limit: got 0, expected a whole number of 1 or more"),
         ("feed", "batch = 2000", "feed.batch: got 2000, expected at most the window (1024)"),
         ("feed", 'symbols = ["BTC"]', 'feed.symbols[0]: got "BTC", expected base/quote'),
-        ("feed", 'type = "ccxt"', "venue.exchange: got none, expected an exchange of ccxt"),
         ("feed", 'channels = ["tick"]', "feed.channels: got a list, expected a list of some of"),
         ("feed", "quiet_ms = 1", "feed.quiet_ms: got 1, expected a whole number of 100 or more"),
         ("feed", "symbols = []", "feed.symbols: got a list, expected a list such as"),
