@@ -72,6 +72,9 @@ def _start(arguments: argparse.Namespace) -> int:
         i_understand_live=arguments.i_understand_live,
         json_lines=arguments.json,
         speed=arguments.speed,
+        exchange=arguments.exchange,
+        symbol=arguments.symbol,
+        timeframe=arguments.timeframe,
     )
     return run_bot(options)
 
@@ -190,6 +193,11 @@ def _add_start(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     start.add_argument("--duration", type=_positive, metavar="SECONDS", help="stop after this time")
     start.add_argument("--max-events", type=_count, metavar="N", help="stop after N market events")
     start.add_argument("--speed", type=_not_negative, metavar="X", help="0 as fast as possible")
+    start.add_argument(
+        "--exchange", metavar="ID", help="without CONFIG: its live market, traded on paper"
+    )
+    start.add_argument("--symbol", metavar="BASE/QUOTE", help="with --exchange (BTC/USDT)")
+    start.add_argument("--timeframe", metavar="LENGTH", help="with --exchange (1m)")
     start.add_argument("--idempotency-backend", choices=("sqlite", "memory"))
     metrics = start.add_mutually_exclusive_group()
     for flag, value in (("--enable-metrics", True), ("--disable-metrics", False)):

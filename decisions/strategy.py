@@ -156,15 +156,18 @@ class StrategyRun:
     ) -> Iterator[OrderIntent]:
         """Take what is new in a batch; the intents of an event come before the next is shown.
 
-        Nothing when events between are missing: the feed sends again what is not acked.
+        Nothing when events between are missing: the feed sends again what is not acked, unless
+        it says that they are lost. What is decided on history is thrown away.
         Exhaust it: an event whose intents are not asked for is not taken.
         """
         skip = self.memory.next_index - batch.first_index
-        if skip < 0:
+        if skip < -batch.lost:
             return
+        if skip < 0:
+            self.memory.next_index, skip = batch.first_index, 0
         for event in batch.events[skip:]:
             decisions = self._decide(event)
-            if decisions:
+            if decisions and not batch.is_history:
                 yield from self._intents(event, decisions, created_ns())
 
     def update(self, update: OrderUpdate) -> None:
