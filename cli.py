@@ -10,6 +10,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ops.orders import OrderFilter
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NO_PROCESS, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -113,7 +117,64 @@ def _orders(arguments: argparse.Namespace) -> int:
     run_dir = _run_dir(arguments)
     if run_dir is None:
         return EXIT_USAGE
-    return orders(run_dir, as_json=arguments.json, venue=arguments.venue)
+    return orders(run_dir, as_json=arguments.json, venue=arguments.venue, wanted=_filter(arguments))
+
+
+def _filter(arguments: argparse.Namespace) -> "OrderFilter":
+    from ops.orders import OrderFilter
+
+    return OrderFilter(
+        states=tuple(arguments.state.split(",")) if arguments.state else (),
+        symbol=arguments.symbol,
+        strategy=arguments.strategy,
+        since=arguments.since,
+        limit=arguments.limit,
+    )
+
+
+def _orders_show(arguments: argparse.Namespace) -> int:
+    from ops.order_view import show
+
+    run_dir = _run_dir(arguments)
+    if run_dir is None:
+        return EXIT_USAGE
+    return show(run_dir, arguments.order, as_json=arguments.json)
+
+
+def _positions(arguments: argparse.Namespace) -> int:
+    from ops.positions import positions
+
+    run_dir = _run_dir(arguments)
+    if run_dir is None:
+        return EXIT_USAGE
+    return positions(
+        run_dir, as_json=arguments.json, symbol=arguments.symbol, strategy=arguments.strategy
+    )
+
+
+def _trades(arguments: argparse.Namespace) -> int:
+    from ops.trades import trades
+
+    run_dir = _run_dir(arguments)
+    if run_dir is None:
+        return EXIT_USAGE
+    return trades(
+        run_dir,
+        as_json=arguments.json,
+        symbol=arguments.symbol,
+        strategy=arguments.strategy,
+        since=arguments.since,
+        limit=arguments.limit,
+    )
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from ops.explain import explain
+
+    run_dir = _run_dir(arguments)
+    if run_dir is None:
+        return EXIT_USAGE
+    return explain(run_dir, arguments.order, as_json=arguments.json)
 
 
 def _venue(arguments: argparse.Namespace) -> int:
@@ -172,6 +233,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_stop(commands)
     _add_check(commands)
     _add_orders(commands)
+    _add_positions(commands)
+    _add_trades(commands)
+    _add_explain(commands)
     _add_venue(commands)
     return parser
 
@@ -231,11 +295,62 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_orders(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    orders = _command(commands, "orders", "list the orders of a run")
+    orders = _command(commands, "orders", "list the orders of a run, or show one")
     _add_run_dir(orders)
     orders.add_argument("--json", action="store_true", help="one JSON object a line")
     orders.add_argument("--venue", action="store_true", help="as the paper venue has them")
+    states = "claimed, sent, accepted, filled ..., several with commas"
+    orders.add_argument("--state", metavar="STATES", help=states)
+    _add_filters(orders, "of them the newest N")
     orders.set_defaults(command=_orders)
+    _add_orders_show(orders.add_subparsers(metavar="show ORDER"))
+
+
+def _add_orders_show(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    show = _command(commands, "show", "all that the ledger holds of one order")
+    _add_order(show)
+    # What stands before the word `show` must not be undone by a default that comes after it.
+    show.add_argument("--run-dir", type=Path, metavar="DIR", default=argparse.SUPPRESS)
+    show.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+    show.set_defaults(command=_orders_show)
+
+
+def _add_positions(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "show what a run holds and what it earned, by strategy and by symbol"
+    positions = _command(commands, "positions", summary)
+    _add_run_dir(positions)
+    positions.add_argument("--json", action="store_true", help="one JSON object a line")
+    positions.add_argument("--symbol", metavar="A/B")
+    positions.add_argument("--strategy", metavar="ID")
+    positions.set_defaults(command=_positions)
+
+
+def _add_trades(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    trades = _command(commands, "trades", "list the executions of a run, the newest first")
+    _add_run_dir(trades)
+    trades.add_argument("--json", action="store_true", help="one JSON object a line")
+    _add_filters(trades, "no more than N")
+    trades.set_defaults(command=_trades)
+
+
+def _add_explain(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    explain = _command(commands, "explain", "tell the life of one order, step by step")
+    _add_order(explain)
+    _add_run_dir(explain)
+    explain.add_argument("--json", action="store_true", help="one JSON object")
+    explain.set_defaults(command=_explain)
+
+
+def _add_order(command: argparse.ArgumentParser) -> None:
+    text = "its key, client order id or venue order id, or the beginning of one"
+    command.add_argument("order", metavar="ORDER", help=text)
+
+
+def _add_filters(command: argparse.ArgumentParser, limit: str) -> None:
+    command.add_argument("--symbol", metavar="A/B")
+    command.add_argument("--strategy", metavar="ID")
+    command.add_argument("--since", metavar="TIME", help="2026-01-31T12:00, or back: 15m, 2h, 7d")
+    command.add_argument("--limit", type=_count, metavar="N", help=limit)
 
 
 def _add_venue(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
