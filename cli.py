@@ -177,6 +177,14 @@ def _explain(arguments: argparse.Namespace) -> int:
     return explain(run_dir, arguments.order, as_json=arguments.json)
 
 
+def _audit(arguments: argparse.Namespace) -> int:
+    from ops.audit import audit
+
+    arguments.run_dir = arguments.run or arguments.run_dir
+    run_dir = _run_dir(arguments)
+    return EXIT_USAGE if run_dir is None else audit(run_dir, as_json=arguments.json)
+
+
 def _venue(arguments: argparse.Namespace) -> int:
     from ops.venue import VenueOptions, venue
 
@@ -236,6 +244,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_positions(commands)
     _add_trades(commands)
     _add_explain(commands)
+    _add_audit(commands)
     _add_venue(commands)
     return parser
 
@@ -339,6 +348,15 @@ def _add_explain(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _add_run_dir(explain)
     explain.add_argument("--json", action="store_true", help="one JSON object")
     explain.set_defaults(command=_explain)
+
+
+def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "check that everything in a run directory agrees: 0 it does, 1 something differs"
+    audit = _command(commands, "audit", summary)
+    audit.add_argument("run", nargs="?", type=Path, metavar="RUN", help="as --run-dir")
+    _add_run_dir(audit)
+    audit.add_argument("--json", action="store_true", help="one JSON object a check")
+    audit.set_defaults(command=_audit)
 
 
 def _add_order(command: argparse.ArgumentParser) -> None:

@@ -181,6 +181,10 @@ class LedgerReader:
         rows = [*self.rows(sql.SELECT_ENDED), *self.rows(sql.SELECT_OPEN_STATES)]
         return {OrderState(state): count for state, count in rows if count}
 
+    def ended(self) -> dict[str, int]:
+        """Give the kept counts of the orders that ended, by the word of their state."""
+        return {state: count for state, count in self.rows(sql.SELECT_ENDED) if count}
+
     def positions(self) -> Mapping[tuple[StrategyId, Symbol], str]:
         """Give the kept positions."""
         return {(strategy, symbol): filled for strategy, symbol, filled in self._positions()}
@@ -192,8 +196,14 @@ class LedgerReader:
 
     @contextmanager
     def one_moment(self) -> Iterator[None]:
-        """Let everything read inside be of one moment. Be quick: the log is kept until then."""
+        """Let everything read inside be of one moment. Be quick: the log is kept until then.
+
+        Inside another, it is that one's moment.
+        """
         connection = connection_of(self._database)
+        if connection.in_transaction:
+            yield
+            return
         with ledger_errors(self._path):
             connection.execute("BEGIN")
         try:
