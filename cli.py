@@ -185,6 +185,12 @@ def _audit(arguments: argparse.Namespace) -> int:
     return EXIT_USAGE if run_dir is None else audit(run_dir, as_json=arguments.json)
 
 
+def _doctor(arguments: argparse.Namespace) -> int:
+    from ops.doctor import doctor
+
+    return doctor(arguments.config, online=arguments.online, as_json=arguments.json)
+
+
 def _venue(arguments: argparse.Namespace) -> int:
     from ops.venue import VenueOptions, venue
 
@@ -245,6 +251,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_trades(commands)
     _add_explain(commands)
     _add_audit(commands)
+    _add_doctor(commands)
     _add_venue(commands)
     return parser
 
@@ -357,6 +364,15 @@ def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     _add_run_dir(audit)
     audit.add_argument("--json", action="store_true", help="one JSON object a check")
     audit.set_defaults(command=_audit)
+
+
+def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "look at this machine and a config: 0 all is well, 1 a warning, 2 a problem"
+    doctor = _command(commands, "doctor", summary)
+    doctor.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="a TOML file")
+    doctor.add_argument("--online", action="store_true", help="ask the exchange; places no order")
+    doctor.add_argument("--json", action="store_true", help="one JSON object a finding")
+    doctor.set_defaults(command=_doctor)
 
 
 def _add_order(command: argparse.ArgumentParser) -> None:

@@ -65,7 +65,7 @@ def read_page(ledger: LedgerReader, after: OrderKey) -> Page:
     steps: dict[OrderKey, list[StepRow]] = defaultdict(list)
     fills: dict[OrderKey, list[Fill]] = defaultdict(list)
     for key, *step in step_rows:
-        steps[key].append(tuple(step))  # type: ignore[arg-type]
+        steps[key].append(tuple(step))
     for key, *fill in fill_rows:
         fills[key] += _read(lambda row: sql.fills_in([row]), key, tuple(fill), unreadable) or []
     read = [_read(sql.entry_of, row[0], row, unreadable) for row in rows]
