@@ -37,6 +37,7 @@ from messages.values import Instrument
 from ops.config import Config, FeedType, StrategyConfig
 from ops.config_risk import risk_limits
 from ops.run_dir import RunDir
+from ops.run_totals import with_run_totals
 from ops.sources import open_source, paper_settings
 from persistence.ledger import Ledger, SqliteLedger
 from persistence.lines import RotatingLines
@@ -87,7 +88,7 @@ def build(
     }
     gateway = _gateway(config, run_dir, runtime, executor, live)
     fold = MetricsFold()
-    describe = _describer(runtime)
+    describe = with_run_totals(_describer(runtime), run_dir.ledger)
     tree = SupervisorSpec(
         children=(
             _metrics(config, run_dir, fold, describe, observe),
