@@ -70,9 +70,7 @@ def _doubled(by_id: Mapping[ClientOrderId, Sequence[AtExchange]]) -> list[str]:
     return [f"{one}: {len(orders)} orders" for one, orders in by_id.items() if len(orders) > 1]
 
 
-def _differs(
-    entry: InLedger, by_id: Mapping[ClientOrderId, Sequence[AtExchange]]
-) -> list[str]:
+def _differs(entry: InLedger, by_id: Mapping[ClientOrderId, Sequence[AtExchange]]) -> list[str]:
     """Say how one decision's end differs from what the exchange has of it."""
     name, state = entry.client_order_id, entry.state
     orders = by_id.get(name, ())

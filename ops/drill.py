@@ -88,9 +88,11 @@ def play(
         try:
             for future in as_completed(futures):
                 yield future.result()
-        finally:
+        except BaseException:  # Ctrl-C above all
+            setting.over.set()
             for future in futures:
                 future.cancel()
+            raise
 
 
 def _usual_jobs() -> int:

@@ -16,10 +16,11 @@ import msgspec
 
 from decisions.drill import Blow, Case, Point
 from decisions.drill_verdict import AtExchange, InLedger, expected_at_exchange, problems
+from exchanges.local.faults import Fault
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.local.settings import DEFAULT_BALANCES, Settings
 from messages.errors import DataError, LedgerUnavailable
-from messages.ids import ClientOrderId, OrderKey, Symbol
+from messages.ids import ClientOrderId, Symbol
 from messages.values import OrderState
 from ops.config import Config
 from ops.drill_child import EXIT_NOT_STARTED, Job
@@ -45,8 +46,11 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     candles: int
     seed: int | None
     command: tuple[str, ...] = COMMAND
+    settle_limit_s: float = SETTLE_LIMIT_S
     keep: Path | None = None
     """Where run directories are left for a look; None: nowhere."""
+    over: threading.Event = msgspec.field(default_factory=threading.Event)
+    """Set when nobody waits for the results any more: every process is ended at once."""
 
 
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,7 +140,9 @@ class _Rehearsal:
             self.run(Point.ANSWER_RECEIVED, Blow.KILL)
         point: Point | None = case.point if case.blow is not Blow.NONE else None
         ended = self.run(point, case.blow)
-        while ended and self._lives < LIVES_MAX:  # it was killed, or gave up and is started anew
+        while (
+            ended and self._lives < LIVES_MAX and not self._setting.over.is_set()
+        ):  # it was killed, or gave up and is started anew
             ended = self.run(None, Blow.NONE)
         seconds = time.monotonic() - self._began
         wrong = self.problems(baseline.sent)
@@ -171,17 +177,18 @@ class _Rehearsal:
         try:
             ended = self._watch(life, blow)
         finally:
-            life.stop()
+            life.stop(0 if self._setting.over.is_set() else STOP_LIMIT_S)
         self._reached = life.has("reached") if point is not None else self._reached
         if life.returncode == EXIT_NOT_STARTED or life.errors:
             self._failed = f"a process failed: {life.errors[-300:] or 'it did not start'}"
         return ended
 
     def _watch(self, life: "_Life", blow: Blow) -> bool:
-        limit = time.monotonic() + SETTLE_LIMIT_S
+        limit = time.monotonic() + self._setting.settle_limit_s
         calm_since: float | None = None
         struck = False
-        while time.monotonic() < limit:
+        exchange, over = self._exchange.exchange, self._setting.over
+        while time.monotonic() < limit and not exchange.doubled() and not over.is_set():
             if not struck and life.has("reached"):
                 struck, self._began = True, time.monotonic()
             if not life.alive(_POLL_S):
@@ -202,8 +209,7 @@ class _Rehearsal:
         on_its_way = [
             request
             for request in self._exchange.exchange.requests(operation="place")
-            if request.fault == "delayed_delivery" and request.http_status is None
-            and request.engine == "not reached"
+            if request.fault == Fault.DELAYED_DELIVERY and request.engine == "not reached"
         ]
         expected = self._baseline.sent if self._baseline else frozenset()
         unknown = any(entry.state is OrderState.UNKNOWN for entry in self.entries())
@@ -264,7 +270,7 @@ class _Life:
     """One process of the bot, and what it has said so far."""
 
     def __init__(self, command: Sequence[str], job: Job) -> None:
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - this very program
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -302,17 +308,20 @@ class _Life:
             return True
         return False
 
-    def stop(self) -> None:
-        """End it in order; one that does not end is killed."""
+    def stop(self, limit_s: float) -> None:
+        """End it in order; one that does not end in time is killed."""
         if self.returncode is None:
             self._process.send_signal(signal.SIGTERM)
         try:
-            self._process.wait(STOP_LIMIT_S)
+            self._process.wait(limit_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
         for reader in self._readers:
             reader.join(5)
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
@@ -329,6 +338,3 @@ def _exchange_settings(setting: Setting) -> Settings:
     assets = {asset for symbol in symbols for asset in symbol.split("/")}
     balances = DEFAULT_BALANCES | dict.fromkeys(assets, _PLENTY)
     return Settings(seed=setting.seed or 13, symbols=symbols, speed=0, balances=balances)
-
-
-__all__ = ["Baseline", "OrderKey", "Result", "Setting", "find_baseline", "rehearse"]

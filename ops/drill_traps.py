@@ -36,6 +36,10 @@ HELD_S = 20.0
 """How long a struck thread waits for its executor's successor at most."""
 ZOMBIE_S = 0.3
 """How much later an executor that was replaced wakes up, and goes on where it hung."""
+LINGER_S = 0.05
+"""How long a process lives on that is about to be killed before a commit: what was let go too
+early leaves it meanwhile."""
+_BEFORE = (Point.BEFORE_CLAIM, Point.BEFORE_OUTCOME, Point.BEFORE_SETTLED, Point.BEFORE_RESEND)
 PENDING_S = 0.4
 """How long after it left a request counts as waiting for its answer."""
 
@@ -119,6 +123,8 @@ class Trap:
 
     def _strike(self) -> None:
         if self.blow is Blow.KILL:
+            if self.point in _BEFORE:
+                time.sleep(LINGER_S)
             os.kill(os.getpid(), signal.SIGKILL)
         for address in self._addresses():
             cell = address.cell
