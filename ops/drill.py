@@ -68,9 +68,12 @@ def drill(options: DrillOptions) -> int:
     for result in play(setting, baseline, cases, options.jobs or _usual_jobs()):
         results.append(result)
         show(result)
+        if options.as_json:
+            sys.stdout.write(_json_line(result))
+            sys.stdout.flush()
     results.sort(key=lambda result: cases.index(parse_case(result.case)))
     seconds = time.monotonic() - began
-    text = _json(results, seconds) if options.as_json else _text(results, seconds, options)
+    text = _json_end(results, seconds) if options.as_json else _text(results, seconds, options)
     sys.stdout.write(text)
     return EXIT_OK if all(result.passed for result in results) else EXIT_FAILED
 
@@ -138,11 +141,15 @@ def _progress(total: int, screen: TextIO) -> "Callable[[Result], None]":
     return show
 
 
-def _json(results: "Sequence[Result]", seconds: float) -> str:
-    lines = [{"event": "case", "passed": r.passed, **msgspec.to_builtins(r)} for r in results]
+def _json_line(result: "Result") -> str:
+    line = {"event": "case", "passed": result.passed, **msgspec.to_builtins(result)}
+    return json.dumps(line) + "\n"
+
+
+def _json_end(results: "Sequence[Result]", seconds: float) -> str:
     failed = sum(not result.passed for result in results)
     end = {"event": "end", "cases": len(results), "failed": failed, "seconds": round(seconds, 1)}
-    return "".join(json.dumps(line) + "\n" for line in [*lines, end])
+    return json.dumps(end) + "\n"
 
 
 def _text(results: "Sequence[Result]", seconds: float, options: DrillOptions) -> str:

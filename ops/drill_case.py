@@ -286,7 +286,7 @@ class _Life:
             reader.start()
         assert self._process.stdin is not None
         self._process.stdin.write(msgspec.json.encode(job) + b"\n")
-        self._process.stdin.close()
+        self._process.stdin.flush()
 
     @property
     def returncode(self) -> int | None:
@@ -319,7 +319,7 @@ class _Life:
             self._process.wait()
         for reader in self._readers:
             reader.join(5)
-        for pipe in (self._process.stdout, self._process.stderr):
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
 

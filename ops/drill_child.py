@@ -1,7 +1,8 @@
 """The process that the crash rehearsal kills: a whole run against the parent's exchange.
 
 It is told what to do in one line of JSON on its standard input, and says on its standard
-output, a JSON object a line, how far it is. It runs until SIGTERM, or until it is killed.
+output, a JSON object a line, how far it is. It runs until SIGTERM, or until it is killed, or
+until its standard input ends.
 """
 
 import os
@@ -100,6 +101,7 @@ def main() -> int:
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
+    threading.Thread(target=_die_with_the_parent, daemon=True).start()
     trap = Trap(job.target, job.point, job.blow, _tell)
     with RunDir(job.run_dir) as run_dir:
         set_up_logging(run_dir.path / LOG, secrets=[], screen_level="CRITICAL")
@@ -157,6 +159,12 @@ def _open_venue(config: Config, job: Job, trap: Trap) -> LiveVenue:
 
 def _capability() -> Capability:
     return msgspec.structs.replace(capability_of("binance"), settle_ms=SETTLE_MS)
+
+
+def _die_with_the_parent() -> None:
+    """Wait until the parent lets go of this process's standard input: nobody is left to judge."""
+    sys.stdin.buffer.read()
+    os._exit(EXIT_NOT_STARTED)
 
 
 def _tell(**facts: Any) -> None:
