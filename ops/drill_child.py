@@ -163,7 +163,8 @@ def _capability() -> Capability:
 
 def _die_with_the_parent() -> None:
     """Wait until the parent lets go of this process's standard input: nobody is left to judge."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1):  # not through `sys.stdin`, whose lock a daemon thread must not hold
+        pass
     os._exit(EXIT_NOT_STARTED)
 
 
