@@ -235,6 +235,7 @@ def _every_blow() -> Iterator[Case]:
     yield Case(Point.IN_FENCE, "none", Blow.EXECUTOR_CRASH)
     yield Case(Point.PAST_FENCE, "none", Blow.EXECUTOR_HANG)
     yield Case(Point.ANSWER_RECEIVED, "none", Blow.EXECUTOR_CRASH)
+    yield Case(Point.INTENT_TOLD, "none", Blow.EXECUTOR_CRASH)
     yield Case(Point.INTENT_TOLD, "none", Blow.STRATEGY_CRASH)
     yield Case(Point.INTENT_TOLD, "none", Blow.STRATEGY_HANG)
     yield Case(Point.AFTER_CLAIM, "none", Blow.FEED_CRASH)

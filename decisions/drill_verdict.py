@@ -39,10 +39,12 @@ def problems(
     exchange: Sequence[AtExchange],
     ledger: Sequence[InLedger],
     expected: Set[ClientOrderId] = frozenset(),
+    dead_letters: Set[ClientOrderId] = frozenset(),
 ) -> list[str]:
     """Say what breaks the promise; nothing when all is well.
 
-    `expected` are the decisions of an undisturbed run: each must be in the ledger.
+    `expected` are the decisions of an undisturbed run: each must be in the ledger, or be
+    reported as a dead letter, for a message that brought its actor down is not given to it again.
     """
     by_id: dict[ClientOrderId, list[AtExchange]] = {}
     for order in exchange:
@@ -51,7 +53,10 @@ def problems(
     return [
         *_doubled(by_id),
         *(f"{one}: the ledger does not know this order" for one in by_id if one not in known),
-        *(f"{one}: the decision was lost" for one in sorted(expected - known.keys())),
+        *(
+            f"{one}: the decision was lost"
+            for one in sorted(expected - known.keys() - dead_letters)
+        ),
         *(text for entry in ledger for text in _differs(entry, by_id)),
         *_positions(exchange, ledger),
     ]

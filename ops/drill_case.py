@@ -118,6 +118,8 @@ class _Rehearsal:
         self._reached = False
         self._began = time.monotonic()
         self._failed = ""
+        self._dead: set[ClientOrderId] = set()
+        """Decisions that some life reported as dead letters."""
 
     def __enter__(self) -> "_Rehearsal":
         name = str(self._case).replace("/", "-") if self._case else "baseline"
@@ -161,19 +163,22 @@ class _Rehearsal:
             case=str(self._case),
             at_exchange=len(exchange.orders_with(name)),
             expected=expected_at_exchange(entry),
-            state=str(entry.state) if entry else "not in the ledger",
+            state=str(entry.state) if entry else self._where(name),
             placements=len(exchange.requests(operation="place", client_order_id=name)),
             lives=self._lives,
             seconds=round(seconds, 2),
             problems=tuple(wrong),
         )
 
+    def _where(self, name: ClientOrderId) -> str:
+        return "dead letter" if name in self._dead else "not in the ledger"
+
     # ------------------------------------------------------------ one life
 
     def run(self, point: Point | None, blow: Blow) -> bool:
         """Start the bot; give whether it ended by itself instead of settling."""
         self._lives += 1
-        life = _Life(self._setting.command, self._job(point, blow))
+        life = _Life(self._setting.command, self._job(point, blow), self._dead)
         try:
             ended = self._watch(life, blow)
         finally:
@@ -244,7 +249,7 @@ class _Rehearsal:
             )
             for order in self._exchange.exchange.orders()
         ]
-        return problems(orders, self._ledger(), expected)
+        return problems(orders, self._ledger(), expected, frozenset(self._dead))
 
     def entries(self) -> list[LedgerEntry]:
         try:
@@ -269,7 +274,8 @@ class _Rehearsal:
 class _Life:
     """One process of the bot, and what it has said so far."""
 
-    def __init__(self, command: Sequence[str], job: Job) -> None:
+    def __init__(self, command: Sequence[str], job: Job, dead: set[ClientOrderId]) -> None:
+        self._dead = dead
         self._process = subprocess.Popen(  # noqa: S603 - this very program
             command,
             stdin=subprocess.PIPE,
@@ -326,7 +332,10 @@ class _Life:
     def _listen(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self._said.add(str(msgspec.json.decode(line)["event"]))
+            said = msgspec.json.decode(line)
+            self._said.add(str(said["event"]))
+            if said["event"] == "dead_letter":
+                self._dead.add(ClientOrderId(said["order"]))
 
     def _collect(self) -> None:
         assert self._process.stderr is not None

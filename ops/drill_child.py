@@ -17,10 +17,12 @@ import msgspec
 
 import strategies
 from decisions.drill import Blow, Point
+from decisions.order_keys import client_order_id
 from exchanges.capabilities import Capability, capability_of
 from exchanges.ccxt_client import CcxtSettings
 from exchanges.venue_loop import VenueLoop
 from messages.ids import NS_PER_S, Symbol
+from messages.orders import OrderIntent
 from ops.config import Config, FeedType, IdempotencyBackend, Mode, VenueType, demo_config, load
 from ops.drill_traps import DrillLedger, DrillRuntime, DrillVenue, Target, Trap
 from ops.live_venue import LiveVenue
@@ -132,6 +134,7 @@ def _run(config: Config, job: Job, run_dir: RunDir, trap: Trap, over: threading.
                 _tell_once(told, "market_done")
             if trap.recovered:
                 _tell_once(told, "recovered")
+            _tell_dead(told, runtime)
             if system.root.life is not None and system.root.life.gone.is_set():
                 break
         runtime.stop(system.root, None)
@@ -176,6 +179,14 @@ def _tell_once(told: set[str], event: str) -> None:
     if event not in told:
         told.add(event)
         _tell(event=event)
+
+
+def _tell_dead(told: set[str], runtime: DrillRuntime) -> None:
+    """Report each decision that died on its way to the executor."""
+    for letter in list(runtime.dead_letters.ring):
+        if isinstance(letter.message, OrderIntent) and letter.message.order_key not in told:
+            told.add(letter.message.order_key)
+            _tell(event="dead_letter", order=client_order_id(letter.message.order_key))
 
 
 if __name__ == "__main__":

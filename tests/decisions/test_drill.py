@@ -79,7 +79,7 @@ def test_the_full_cases_strike_every_point_under_every_possible_fault() -> None:
 
 
 def test_the_sizes_are_what_the_documents_say() -> None:
-    assert (len(quick_cases()), len(full_cases())) == (45, 1495)
+    assert (len(quick_cases()), len(full_cases())) == (46, 1495)
 
 
 @pytest.mark.parametrize("case", quick_cases(), ids=str)
@@ -130,6 +130,13 @@ def test_an_order_that_the_ledger_does_not_know_is_told() -> None:
 
 def test_a_decision_that_an_undisturbed_run_makes_is_missed() -> None:
     assert problems([], [], {ClientOrderId("a")}) == ["a: the decision was lost"]
+
+
+def test_a_decision_that_is_reported_as_a_dead_letter_is_not_missed() -> None:
+    name = ClientOrderId("a")
+
+    assert problems([], [], {name}, {name}) == []
+    assert problems([order("a")], [], {name}, {name}) != []
 
 
 @pytest.mark.parametrize("state", [OrderState.REJECTED, OrderState.REFUSED])

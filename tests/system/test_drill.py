@@ -18,7 +18,8 @@ from tests.system.conftest import STRESS
 JOBS = 3
 SMOKE = (
     "intent_told/none/strategy_crash",
-    "before_claim/none/executor_hang",
+    "intent_told/none/executor_crash",
+    "after_claim/none/executor_hang",
     "past_fence/none/kill",
     "answer_pending/hang_after/kill",
     "before_outcome/reset_after/kill",
