@@ -11,7 +11,7 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from decisions.drill import parse_case, quick_cases
 from ops.drill import play
-from ops.drill_case import find_baseline
+from ops.drill_case import Baseline, find_baseline
 from tests.system.test_drill import JOBS, setting_of
 
 MUTANTS = Path(__file__).with_name("drill_mutants.py")
@@ -20,23 +20,34 @@ CAUGHT_BY = {
     "resend_without_asking": ("answer_received/reset_after/kill", "2 orders"),
     "unknown_is_rejected": ("intent_told/server_error_after/none", "the exchange has it"),
 }
+CASES = [parse_case(text) for text, _ in CAUGHT_BY.values()]
+
+
+@pytest.fixture(scope="module")
+def baseline() -> Baseline:
+    return find_baseline(setting_of())
+
+
+def test_the_cases_that_catch_them_are_quick_ones() -> None:
+    assert set(CASES) <= set(quick_cases())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_without_a_bug_the_cases_pass(baseline: Baseline) -> None:
+    results = list(play(setting_of(), baseline, CASES, JOBS))
+
+    assert [result.problems for result in results] == [(), (), ()]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("bug", list(CAUGHT_BY))
-def test_a_planted_bug_is_caught_by_a_quick_case(bug: str) -> None:
+def test_a_planted_bug_is_caught_by_a_quick_case(bug: str, baseline: Baseline) -> None:
     text, problem = CAUGHT_BY[bug]
-    case = parse_case(text)
-    assert case in quick_cases()
-    healthy = setting_of()
-    sick = msgspec.structs.replace(
-        healthy, command=(sys.executable, "-P", str(MUTANTS), bug), settle_limit_s=8
-    )
-    baseline = find_baseline(healthy)
+    command = (sys.executable, "-P", str(MUTANTS), bug)
+    sick = msgspec.structs.replace(setting_of(), command=command, settle_limit_s=5)
 
-    (good,) = play(healthy, baseline, [case], JOBS)
-    (bad,) = play(sick, baseline, [case], JOBS)
+    (result,) = play(sick, baseline, [parse_case(text)], 1)
 
-    assert good.problems == ()
-    assert any(problem in one for one in bad.problems), bad.problems
+    assert any(problem in one for one in result.problems), result.problems
