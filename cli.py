@@ -297,7 +297,9 @@ def _add_drill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--case", action="append", default=[], metavar="POINT/FAULT/BLOW", help="again and again"
     )
     drill.add_argument("--seed", type=int, metavar="N", help="of the market and of the order")
-    drill.add_argument("--candles", type=_count, default=100, metavar="N", help="how much market")
+    drill.add_argument(
+        "--candles", type=_count, metavar="N", help="how much market; default: two orders' worth"
+    )
     drill.add_argument("--jobs", type=_count, metavar="N", help="cases at once")
     drill.add_argument("--keep", type=Path, metavar="DIR", help="leave the run directories here")
     drill.add_argument("--json", action="store_true", help="one JSON object a line")

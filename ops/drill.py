@@ -15,7 +15,7 @@ import msgspec
 
 import strategies
 from decisions.drill import Case, full_cases, parse_case, quick_cases
-from messages.errors import ConfigError
+from messages.errors import ConfigError, DataError
 from ops.config import Config, demo_config, load
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 EXIT_OK, EXIT_FAILED = 0, 1
 CANDLES = 100
+ENOUGH = (CANDLES, 4 * CANDLES, 16 * CANDLES)
+"""How much market is tried until a strategy sends two orders."""
 
 
 class DrillOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +37,8 @@ class DrillOptions(msgspec.Struct, frozen=True, kw_only=True):
     """POINT/FAULT/BLOW, instead of a choice of ours."""
     seed: int | None = None
     """Of the market and of the order of the cases; None: the config's."""
-    candles: int = CANDLES
+    candles: int | None = None
+    """How much of the market; None: as much as it takes for two orders, within reason."""
     jobs: int | None = None
     """Cases at once; None: two for each CPU, since most of the time is waiting."""
     keep: Path | None = None
@@ -51,18 +54,11 @@ def drill(options: DrillOptions) -> int:
     """
     if any(importlib.util.find_spec(name) is None for name in ("aiohttp", "ccxt")):
         raise ConfigError(["the drill needs aiohttp and ccxt: install watchkeeper[exchange]"])
+    if options.keep is not None and options.keep.is_dir() and any(options.keep.iterdir()):
+        raise ConfigError([f"--keep: {options.keep} is not empty: name a new directory"])
     cases, config = _cases(options), _config(options)
-    from ops.drill_case import Setting, find_baseline
-
-    setting = Setting(
-        config_path=options.config_path,
-        config=config,
-        candles=options.candles,
-        seed=options.seed,
-        keep=options.keep,
-    )
     began = time.monotonic()
-    baseline = find_baseline(setting)
+    setting, baseline = _prepared(options, config)
     show = _progress(len(cases), sys.stderr)
     results = []
     for result in play(setting, baseline, cases, options.jobs or _usual_jobs()):
@@ -76,6 +72,34 @@ def drill(options: DrillOptions) -> int:
     text = _json_end(results, seconds) if options.as_json else _text(results, seconds, options)
     sys.stdout.write(text)
     return EXIT_OK if all(result.passed for result in results) else EXIT_FAILED
+
+
+def _prepared(options: DrillOptions, config: Config) -> "tuple[Setting, Baseline]":
+    """Find out what an undisturbed run sends, in as little market as shows two orders.
+
+    Raises:
+        DataError: it sends nothing, or fails.
+    """
+    from ops.drill_case import Setting, find_baseline
+
+    choices = ENOUGH if options.candles is None else (options.candles,)
+    for candles in choices:
+        setting = Setting(
+            config_path=options.config_path,
+            config=config,
+            candles=candles,
+            seed=options.seed,
+            keep=options.keep,
+        )
+        baseline = find_baseline(setting)
+        if len(baseline.sent) > 1:
+            break
+    if not baseline.sent:
+        raise DataError(
+            f"the strategy sends no order in {setting.candles} candles, so there is nothing to"
+            " rehearse: use more --candles, another --seed, or looser [risk] limits"
+        )
+    return setting, baseline
 
 
 def play(
@@ -164,7 +188,7 @@ def _text(results: "Sequence[Result]", seconds: float, options: DrillOptions) ->
     verdict = (
         f"{len(failed)} of {len(results)} cases FAILED"
         if failed
-        else f"All {len(results)} cases passed: never two orders for one decision, none lost"
+        else f"Passed, {len(results)} of {len(results)}: never two orders for one decision, none lost"
     )
     return "\n".join([*table, "", *_failures(failed, options), f"{verdict} ({seconds:.0f} s).", ""])
 
@@ -192,6 +216,6 @@ def _again(case: str, options: DrillOptions) -> str:
     words += ["--case", case]
     if options.seed is not None:
         words += ["--seed", str(options.seed)]
-    if options.candles != CANDLES:
+    if options.candles is not None:
         words += ["--candles", str(options.candles)]
     return " ".join(words)

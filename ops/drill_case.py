@@ -56,7 +56,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """What an undisturbed run decides and sends."""
 
-    target: Target
+    target: Target | None
+    """The second decision that is sent, or the only one; None: there is none."""
     sent: frozenset[ClientOrderId]
 
 
@@ -82,24 +83,21 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_baseline(setting: Setting) -> Baseline:
-    """Run without faults and blows, and choose the decision to rehearse: the second, if any.
+    """Run without faults and blows, and choose the decision to rehearse.
 
     Raises:
-        DataError: nothing was decided, or an undisturbed run breaks the promise already.
+        DataError: an undisturbed run breaks the promise already.
     """
     with _Rehearsal(setting, None, None) as rehearsal:
         rehearsal.run(None, Blow.NONE)
         entries = [e for e in rehearsal.entries() if e.state is not OrderState.REFUSED]
         wrong = rehearsal.problems(frozenset())
-    if not entries:
-        raise DataError(
-            f"the strategy sends no order in {setting.candles} candles, so there is nothing to"
-            " rehearse: use more --candles, another --seed, or looser [risk] limits"
-        )
     if wrong:
         raise DataError(f"an undisturbed run fails already: {'; '.join(wrong)}")
-    chosen = entries[min(1, len(entries) - 1)]
-    target = Target(order_key=chosen.order_key, client_order_id=chosen.client_order_id)
+    chosen = entries[:2][-1:]
+    target = next(
+        (Target(order_key=e.order_key, client_order_id=e.client_order_id) for e in chosen), None
+    )
     return Baseline(target=target, sent=frozenset(entry.client_order_id for entry in entries))
 
 
@@ -122,7 +120,8 @@ class _Rehearsal:
         """Decisions that some life reported as dead letters."""
 
     def __enter__(self) -> "_Rehearsal":
-        name = str(self._case).replace("/", "-") if self._case else "baseline"
+        undisturbed = f"undisturbed-{self._setting.candles}"
+        name = str(self._case).replace("/", "-") if self._case else undisturbed
         self._folder = tempfile.TemporaryDirectory(prefix=f"drill-{name}-")
         self._run_dir = (self._setting.keep or Path(self._folder.name)) / name
         self._serving = running_exchange(_exchange_settings(self._setting))
@@ -137,6 +136,7 @@ class _Rehearsal:
         case, baseline = self._case, self._baseline
         assert case is not None
         assert baseline is not None
+        assert baseline.target is not None, "there is nothing to rehearse"
         arm(self._exchange, case.fault, baseline.target.client_order_id)
         if case.point in (Point.RESTART_ASKED, Point.RESTART_ANSWERED):
             self.run(Point.ANSWER_RECEIVED, Blow.KILL)
@@ -152,10 +152,9 @@ class _Rehearsal:
             wrong.append(f"the order did not come by {point}: nothing was rehearsed")
         if self._failed:
             wrong.append(self._failed)
-        return self._result(baseline, wrong, seconds)
+        return self._result(baseline.target.client_order_id, wrong, seconds)
 
-    def _result(self, baseline: Baseline, wrong: Sequence[str], seconds: float) -> Result:
-        name = baseline.target.client_order_id
+    def _result(self, name: ClientOrderId, wrong: Sequence[str], seconds: float) -> Result:
         ledger = {entry.client_order_id: entry for entry in self._ledger()}
         entry = ledger.get(name)
         exchange = self._exchange.exchange
@@ -346,4 +345,9 @@ def _exchange_settings(setting: Setting) -> Settings:
     symbols = tuple(dict.fromkeys(strategy.symbol for strategy in setting.config.strategies))
     assets = {asset for symbol in symbols for asset in symbol.split("/")}
     balances = DEFAULT_BALANCES | dict.fromkeys(assets, _PLENTY)
-    return Settings(seed=setting.seed or 13, symbols=symbols, speed=0, balances=balances)
+    return Settings(
+        seed=13 if setting.seed is None else setting.seed,
+        symbols=symbols,
+        speed=0,
+        balances=balances,
+    )

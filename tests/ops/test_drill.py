@@ -6,16 +6,14 @@ import pytest
 
 pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 
-import strategies
 from decisions.drill import FAULTS, Outcome
 from exchanges.local.calls import BEFORE
 from exchanges.local.faults import Fault, Plan
 from messages.errors import ConfigError, DataError
 from messages.ids import ClientOrderId
 from ops import drill as command
-from ops.config import demo_config
 from ops.drill import DrillOptions, drill
-from ops.drill_case import Result, Setting, find_baseline
+from ops.drill_case import Result
 from ops.drill_child import RECV_WINDOW_MS, SETTLE_MS, TIMEOUT_MS
 from ops.drill_faults import INSIDE_MS, LAG_MS, OUTSIDE_MS, plans_of
 
@@ -92,6 +90,13 @@ def test_without_the_extra_one_sentence_says_what_to_install(
         drill(DrillOptions())
 
 
+def test_a_directory_with_something_in_it_is_not_mixed_up(tmp_path: Path) -> None:
+    (tmp_path / "old").touch()
+
+    with pytest.raises(ConfigError, match="is not empty: name a new directory"):
+        drill(DrillOptions(keep=tmp_path))
+
+
 def test_a_failed_case_prints_how_to_play_it_again() -> None:
     options = DrillOptions(config_path=Path("my.toml"), seed=5)
 
@@ -105,13 +110,10 @@ def test_a_failed_case_prints_how_to_play_it_again() -> None:
 def test_when_all_passed_the_last_line_says_so() -> None:
     text = command._text([PASSED], 12.0, DrillOptions())
 
-    assert text.splitlines()[-1].startswith("All 1 cases passed")
+    assert text.splitlines()[-1].startswith("Passed, 1 of 1: never two orders")
 
 
 @pytest.mark.slow
 def test_a_strategy_that_sends_nothing_is_told_what_to_change() -> None:
-    config = demo_config({}, strategies.check_params)
-    setting = Setting(config_path=None, config=config, candles=3, seed=None)
-
     with pytest.raises(DataError, match="sends no order in 3 candles"):
-        find_baseline(setting)
+        drill(DrillOptions(candles=3, cases=("in_fence/none/kill",)))
