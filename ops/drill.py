@@ -184,11 +184,11 @@ def _text(results: "Sequence[Result]", seconds: float, options: DrillOptions) ->
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    failed = [result for result in results if not result.passed]
+    failed, total = [result for result in results if not result.passed], len(results)
     verdict = (
-        f"{len(failed)} of {len(results)} cases FAILED"
+        f"{len(failed)} of {total} cases FAILED"
         if failed
-        else f"Passed, {len(results)} of {len(results)}: never two orders for one decision, none lost"
+        else f"Passed, {total} of {total}: never two orders for one decision, none lost"
     )
     return "\n".join([*table, "", *_failures(failed, options), f"{verdict} ({seconds:.0f} s).", ""])
 
