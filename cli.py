@@ -10,6 +10,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ops.orders import OrderFilter
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NO_PROCESS, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -72,6 +76,9 @@ def _start(arguments: argparse.Namespace) -> int:
         i_understand_live=arguments.i_understand_live,
         json_lines=arguments.json,
         speed=arguments.speed,
+        exchange=arguments.exchange,
+        symbol=arguments.symbol,
+        timeframe=arguments.timeframe,
     )
     return run_bot(options)
 
@@ -114,7 +121,78 @@ def _orders(arguments: argparse.Namespace) -> int:
     run_dir = _run_dir(arguments)
     if run_dir is None:
         return EXIT_USAGE
-    return orders(run_dir, as_json=arguments.json, venue=arguments.venue)
+    return orders(run_dir, as_json=arguments.json, venue=arguments.venue, wanted=_filter(arguments))
+
+
+def _filter(arguments: argparse.Namespace) -> "OrderFilter":
+    from ops.orders import OrderFilter
+
+    return OrderFilter(
+        states=tuple(arguments.state.split(",")) if arguments.state else (),
+        symbol=arguments.symbol,
+        strategy=arguments.strategy,
+        since=arguments.since,
+        limit=arguments.limit,
+    )
+
+
+def _orders_show(arguments: argparse.Namespace) -> int:
+    from ops.order_view import show
+
+    run_dir = _run_dir(arguments)
+    if run_dir is None:
+        return EXIT_USAGE
+    return show(run_dir, arguments.order, as_json=arguments.json)
+
+
+def _positions(arguments: argparse.Namespace) -> int:
+    from ops.positions import positions
+
+    run_dir = _run_dir(arguments)
+    if run_dir is None:
+        return EXIT_USAGE
+    return positions(
+        run_dir, as_json=arguments.json, symbol=arguments.symbol, strategy=arguments.strategy
+    )
+
+
+def _trades(arguments: argparse.Namespace) -> int:
+    from ops.trades import trades
+
+    run_dir = _run_dir(arguments)
+    if run_dir is None:
+        return EXIT_USAGE
+    return trades(
+        run_dir,
+        as_json=arguments.json,
+        symbol=arguments.symbol,
+        strategy=arguments.strategy,
+        since=arguments.since,
+        limit=arguments.limit,
+    )
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from ops.explain import explain
+
+    run_dir = _run_dir(arguments)
+    if run_dir is None:
+        return EXIT_USAGE
+    return explain(run_dir, arguments.order, as_json=arguments.json)
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    from ops.audit import audit
+
+    arguments.run_dir = arguments.run or arguments.run_dir
+    run_dir = _run_dir(arguments)
+    return EXIT_USAGE if run_dir is None else audit(run_dir, as_json=arguments.json)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from ops.doctor import doctor
+
+    return doctor(arguments.config, online=arguments.online, as_json=arguments.json)
 
 
 def _venue(arguments: argparse.Namespace) -> int:
@@ -189,6 +267,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_stop(commands)
     _add_check(commands)
     _add_orders(commands)
+    _add_positions(commands)
+    _add_trades(commands)
+    _add_explain(commands)
+    _add_audit(commands)
+    _add_doctor(commands)
     _add_venue(commands)
     _add_drill(commands)
     return parser
@@ -207,6 +290,11 @@ def _add_start(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     start.add_argument("--duration", type=_positive, metavar="SECONDS", help="stop after this time")
     start.add_argument("--max-events", type=_count, metavar="N", help="stop after N market events")
     start.add_argument("--speed", type=_not_negative, metavar="X", help="0 as fast as possible")
+    start.add_argument(
+        "--exchange", metavar="ID", help="without CONFIG: its live market, traded on paper"
+    )
+    start.add_argument("--symbol", metavar="BASE/QUOTE", help="with --exchange (BTC/USDT)")
+    start.add_argument("--timeframe", metavar="LENGTH", help="with --exchange (1m)")
     start.add_argument("--idempotency-backend", choices=("sqlite", "memory"))
     metrics = start.add_mutually_exclusive_group()
     for flag, value in (("--enable-metrics", True), ("--disable-metrics", False)):
@@ -254,11 +342,80 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_orders(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    orders = _command(commands, "orders", "list the orders of a run")
+    orders = _command(commands, "orders", "list the orders of a run, or show one")
     _add_run_dir(orders)
     orders.add_argument("--json", action="store_true", help="one JSON object a line")
     orders.add_argument("--venue", action="store_true", help="as the paper venue has them")
+    states = "claimed, sent, accepted, filled ..., several with commas"
+    orders.add_argument("--state", metavar="STATES", help=states)
+    _add_filters(orders, "of them the newest N")
     orders.set_defaults(command=_orders)
+    _add_orders_show(orders.add_subparsers(metavar="show ORDER"))
+
+
+def _add_orders_show(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    show = _command(commands, "show", "all that the ledger holds of one order")
+    _add_order(show)
+    # What stands before the word `show` must not be undone by a default that comes after it.
+    show.add_argument("--run-dir", type=Path, metavar="DIR", default=argparse.SUPPRESS)
+    show.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+    show.set_defaults(command=_orders_show)
+
+
+def _add_positions(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "show what a run holds and what it earned, by strategy and by symbol"
+    positions = _command(commands, "positions", summary)
+    _add_run_dir(positions)
+    positions.add_argument("--json", action="store_true", help="one JSON object a line")
+    positions.add_argument("--symbol", metavar="A/B")
+    positions.add_argument("--strategy", metavar="ID")
+    positions.set_defaults(command=_positions)
+
+
+def _add_trades(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    trades = _command(commands, "trades", "list the executions of a run, the newest first")
+    _add_run_dir(trades)
+    trades.add_argument("--json", action="store_true", help="one JSON object a line")
+    _add_filters(trades, "no more than N")
+    trades.set_defaults(command=_trades)
+
+
+def _add_explain(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    explain = _command(commands, "explain", "tell the life of one order, step by step")
+    _add_order(explain)
+    _add_run_dir(explain)
+    explain.add_argument("--json", action="store_true", help="one JSON object")
+    explain.set_defaults(command=_explain)
+
+
+def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "check that everything in a run directory agrees: 0 it does, 1 something differs"
+    audit = _command(commands, "audit", summary)
+    audit.add_argument("run", nargs="?", type=Path, metavar="RUN", help="as --run-dir")
+    _add_run_dir(audit)
+    audit.add_argument("--json", action="store_true", help="one JSON object a check")
+    audit.set_defaults(command=_audit)
+
+
+def _add_doctor(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "look at this machine and a config: 0 all is well, 1 a warning, 2 a problem"
+    doctor = _command(commands, "doctor", summary)
+    doctor.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="a TOML file")
+    doctor.add_argument("--online", action="store_true", help="ask the exchange; places no order")
+    doctor.add_argument("--json", action="store_true", help="one JSON object a finding")
+    doctor.set_defaults(command=_doctor)
+
+
+def _add_order(command: argparse.ArgumentParser) -> None:
+    text = "its key, client order id or venue order id, or the beginning of one"
+    command.add_argument("order", metavar="ORDER", help=text)
+
+
+def _add_filters(command: argparse.ArgumentParser, limit: str) -> None:
+    command.add_argument("--symbol", metavar="A/B")
+    command.add_argument("--strategy", metavar="ID")
+    command.add_argument("--since", metavar="TIME", help="2026-01-31T12:00, or back: 15m, 2h, 7d")
+    command.add_argument("--limit", type=_count, metavar="N", help=limit)
 
 
 def _add_venue(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

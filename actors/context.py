@@ -76,8 +76,11 @@ class Context:
 
     def hand_back(self, messages: Sequence[Message]) -> None:
         """Put messages that were taken and not handled first in the queue, in their order."""
-        if self.life.fenced:
-            return
+        if not self.life.fenced:
+            self.hand_on(messages)
+
+    def hand_on(self, messages: Sequence[Message]) -> None:
+        """Give drained messages to the incarnation that has replaced this one meanwhile."""
         for message in reversed(messages):
             self.cell.mailbox.hand_on(Envelope(message, None, self.monotonic_ns()))
 

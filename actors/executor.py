@@ -5,6 +5,7 @@ intents of one drain share one commit, in which each new order is CLAIMED and SE
 is called by the gateway, off this thread; answers come back as messages.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -19,9 +20,9 @@ from actors.order_records import claimed_update, price_of, update_of
 from decisions.executor import Claim as ToClaim
 from decisions.executor import Conflict, Duplicate, Refuse, Resend, Verdict, sort_intents
 from decisions.order_keys import client_order_id
-from decisions.risk import RiskLimits, RiskState, follow_order, recall, release, saw_market
+from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
-from decisions.sending import stale_reason, too_old
+from decisions.sending import STALE, stale_text, too_old
 from messages.base import Message
 from messages.errors import LedgerConflict, LedgerUnavailable
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
@@ -40,6 +41,7 @@ from messages.orders import (
     SubmitDone,
     VenueStream,
 )
+from messages.values import OrderState
 from persistence.ledger import Claim, Ledger, LedgerEntry, fingerprint
 
 GROUP_LIMIT = 256
@@ -55,8 +57,8 @@ FLUSH_NS = 5 * NS_PER_S
 NO_MARKS: Mapping[Symbol, Decimal] = {}
 
 
-class ExecutorKept:
-    """What the next incarnation finds of messages that this one had taken and not finished."""
+class Held:
+    """Messages that one incarnation has taken and not finished."""
 
     def __init__(self) -> None:
         self.in_hand: list[Any] = []
@@ -64,11 +66,29 @@ class ExecutorKept:
         self.stash: list[OrderIntent] = []
         """What waits until all is settled."""
 
-    def take(self) -> list[Message]:
-        """Give all of it, once; an abandoned incarnation may still hold the old lists."""
-        held = [*self.stash, *self.in_hand]
-        self.in_hand, self.stash = [], []
-        return held
+
+class ExecutorKept:
+    """What the next incarnation finds of messages that this one had taken and not finished.
+
+    Each incarnation holds its own, so that one that was given up can neither add to what its
+    successor has taken over already nor empty what that one holds.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held = Held()
+
+    def take(self) -> tuple[Held, list[Message]]:
+        """Begin a hold; give all of the one before, once."""
+        with self._lock:
+            before, self._held = self._held, Held()
+        return self._held, [*before.stash, *before.in_hand]
+
+    def hold(self, held: Held, messages: list[Any]) -> bool:
+        """Take messages in hand; False when a successor has taken over already."""
+        with self._lock:
+            held.in_hand = messages
+            return held is self._held
 
 
 class ExecutorActor(Actor):
@@ -97,6 +117,7 @@ class ExecutorActor(Actor):
         self._max_age_ns = max_decision_age_ns
         self._replayed = max_decision_age_ns is None
         self._kept = kept
+        self._held = Held()
         self._metrics, self._strategies, self._feeds = metrics, strategies, feeds
         self._marks: dict[Symbol, Decimal] = {}
         self._ledger: Ledger | None = None
@@ -123,13 +144,17 @@ class ExecutorActor(Actor):
         self._desk.halt_reason = ledger.halt_reason() or ""
         if self._desk.halt_reason:
             self._cell.set_state(ActorState.HALTED, self._desk.halt_reason)
-        self.ctx.hand_back(self._kept.take())
+        self._held, messages = self._kept.take()
+        self.ctx.hand_back(messages)
         if count := len(self._desk.orders.unsettled):
             self._cell.set_state(ActorState.RECONCILING, f"{count} orders to settle")
             self._desk.ask_all()
 
     def stopping(self) -> None:
-        """Wait for the answers under way, record them, close; open orders stay open."""
+        """Wait for the answers under way, record them, close; open orders stay open.
+
+        What still waits until all is settled is the next one's, or becomes dead letters.
+        """
         waits = True
         while waits:
             self._gateway.flush(FLUSH_NS)
@@ -137,6 +162,7 @@ class ExecutorActor(Actor):
             for message in self.ctx.rest():
                 waits = True
                 self.receive(message)
+        self._give_back()
         self._book.close()
 
     def crashed(self) -> None:
@@ -145,9 +171,13 @@ class ExecutorActor(Actor):
         Handed back twice is no harm: a decision that was claimed already is a duplicate.
         """
         if not self.ctx.fenced:
-            self.ctx.hand_back(self._kept.take())
+            self._give_back()
         if self._ledger is not None:
             self._ledger.close()
+
+    def _give_back(self) -> None:
+        self._held, messages = self._kept.take()
+        self.ctx.hand_back(messages)
 
     @property
     def _book(self) -> Ledger:
@@ -170,6 +200,7 @@ class ExecutorActor(Actor):
                 self._gateway.live_market(message)
             case SendAgain():
                 self._desk.send_again(message.order_key)
+                self._when_settled()
             case HaltTrading():
                 self._halt(message)
             case VenueStream():
@@ -181,23 +212,35 @@ class ExecutorActor(Actor):
 
     def _group(self, first: OrderIntent | SubmitDone | MarketReports | OrderReport) -> None:
         """Work off what one drain gives: what the venue said, then what was decided."""
-        self._kept.in_hand = in_hand = self.ctx.drain(GROUPED, GROUP_LIMIT - 1)
+        in_hand = self.ctx.drain(GROUPED, GROUP_LIMIT - 1)
+        if not self._kept.hold(self._held, in_hand):
+            self.ctx.hand_on(in_hand)
+            return
         intents: list[OrderIntent] = []
         reports: list[OrderReport] = []
         for message in (first, *in_hand):
             if isinstance(message, OrderIntent):
                 intents.append(message)
             elif isinstance(message, SubmitDone):
-                reports.append(message.report)
+                reports.extend(self._reported(message))
             elif isinstance(message, OrderReport):
                 reports.append(message)
             else:
                 reports.extend(message.reports)
         if intents and self._cell.state is ActorState.RECONCILING:
-            self._kept.stash.extend(intents)
+            self._held.stash.extend(intents)
             intents = []
         self._work(reports, intents)
-        self._kept.in_hand = []
+        self._held.in_hand = []
+        self._when_settled()
+
+    def _reported(self, done: SubmitDone) -> Sequence[OrderReport]:
+        """Leave out a failure to send from before a restart.
+
+        The order may have been sent again since; and it is being asked for anyway.
+        """
+        void = done.epoch != self.ctx.epoch and done.report.state is OrderState.NOT_SENT
+        return () if void else (done.report,)
 
     # ------------------------------------------------------------ deciding
 
@@ -220,7 +263,9 @@ class ExecutorActor(Actor):
         # In a replay marks run ahead of decisions, and the market's clock waits for us.
         self._risk.now_ns = None if self._replayed else self.ctx.utc_ns()
         marks = NO_MARKS if self._replayed else self._marks
-        verdicts = sort_intents(intents, known, fingerprint, self._limits, self._risk, marks)
+        verdicts = sort_intents(
+            intents, known, fingerprint, self._limits, self._risk, marks, self._barred
+        )
         conflict = next((v for v in verdicts if isinstance(v, Conflict)), None)
         if conflict is not None:
             raise LedgerConflict(
@@ -231,26 +276,23 @@ class ExecutorActor(Actor):
         return verdicts
 
     def _claim(self, verdict: ToClaim | Refuse) -> Claim:
-        intent, refused = verdict.intent, self._refusal_of(verdict)
-        if refused and isinstance(verdict, ToClaim):  # the gate has counted it
-            release(intent.symbol, intent.side, intent.quantity, self._risk)
-            follow_order(intent.order_key, intent.symbol, intent.side, Decimal(0), self._risk)
+        intent = verdict.intent
+        no = verdict.refusal if isinstance(verdict, Refuse) else None
         return Claim(
             intent=intent,
             fingerprint=verdict.fingerprint,
             client_order_id=client_order_id(intent.order_key),
-            refused=refused,
-            sent=refused is None,
+            refused=f"{no.code}: {no.text}" if no else None,
+            sent=no is None,
         )
 
-    def _refusal_of(self, verdict: ToClaim | Refuse) -> str | None:
+    def _barred(self, intent: OrderIntent) -> Refusal | None:
+        """Refuse what a halt or its age keeps from being sent, whatever risk says."""
         if self._desk.halt_reason:
-            return f"halted: {self._desk.halt_reason}"
-        if isinstance(verdict, Refuse):
-            return f"{verdict.refusal.code}: {verdict.refusal.text}"
-        created_ns, now_ns = verdict.intent.ts_created_ns, self.ctx.utc_ns()
+            return Refusal(code="halted", text=self._desk.halt_reason)
+        created_ns, now_ns = intent.ts_created_ns, self.ctx.utc_ns()
         if self._max_age_ns is not None and too_old(created_ns, now_ns, self._max_age_ns):
-            return stale_reason(created_ns, now_ns)
+            return Refusal(code=STALE, text=stale_text(created_ns, now_ns))
         return None
 
     # ------------------------------------------------------------ settling
@@ -258,16 +300,22 @@ class ExecutorActor(Actor):
     def _looked_up(self, answer: LookupDone) -> None:
         self._desk.looked_up(answer)
         self.ctx.progress()
-        if self._cell.state is ActorState.RECONCILING and not self._desk.orders.unsettled:
-            self._reconciled()
+        self._when_settled()
+        if self._cell.state is ActorState.RUNNING and self._desk.difference:
+            self._cell.problem = self._desk.difference
 
-    def _reconciled(self) -> None:
-        """All is settled: take the intents that waited, in their order."""
-        halted = self._desk.halt_reason
-        self._cell.set_state(ActorState.HALTED if halted else ActorState.RUNNING, halted)
-        if self._kept.stash:
-            self._work((), self._kept.stash)
-            self._kept.stash = []
+    def _when_settled(self) -> None:
+        """Once all is settled, by whatever message: take the intents that waited."""
+        if self._cell.state is ActorState.RECONCILING and not self._desk.orders.unsettled:
+            halted = self._desk.halt_reason
+            state = ActorState.HALTED if halted else ActorState.RUNNING
+            self._cell.set_state(state, halted or self._desk.difference)
+            self._work_off_stash()
+
+    def _work_off_stash(self) -> None:
+        if self._held.stash:
+            self._work((), self._held.stash)
+            self._held.stash = []
 
     # ------------------------------------------------------------ the market
 
@@ -309,7 +357,8 @@ class ExecutorActor(Actor):
         log = logger.bind(actor=self.ctx.path)
         (log.info if is_live else log.warning)("venue stream {}: {}", news.phase, news.reason)
         if self._cell.state is ActorState.RUNNING:
-            self._cell.problem = "" if is_live else f"venue stream {news.phase}: {news.reason}"
+            broken = "" if is_live else f"venue stream {news.phase}: {news.reason}"
+            self._cell.problem = broken or self._desk.difference
 
     # ------------------------------------------------------------ halting and telling
 
@@ -318,21 +367,22 @@ class ExecutorActor(Actor):
         self._desk.halt_reason = order.reason
         self._cell.set_state(ActorState.HALTED, order.reason)
         logger.bind(actor=self.ctx.path).critical("trading is halted: {}", order.reason)
-        if not order.durable:
-            return
-        try:
-            self._book.set_halt(order.reason)
-        except LedgerUnavailable as error:
-            logger.bind(actor=self.ctx.path).error("the halt could not be kept on disk: {}", error)
+        if order.durable:
+            try:
+                self._book.set_halt(order.reason)
+            except LedgerUnavailable as error:
+                log = logger.bind(actor=self.ctx.path)
+                log.error("the halt could not be kept on disk: {}", error)
+        self._work_off_stash()  # each is refused under its key
 
     def _tell_claimed(self, claim: Claim, durable_ns: TimestampNs) -> None:
         self.ctx.tell(self._metrics, claimed_update(claim, durable_ns))
 
-    def _tell_moved(self, entry: LedgerEntry, fills: Sequence[Fill]) -> None:
-        update = update_of(entry, fills, self.ctx.utc_ns())
+    def _tell_moved(self, entry: LedgerEntry, fills: Sequence[Fill], late: bool) -> None:
+        update = update_of(entry, fills, self.ctx.utc_ns(), late=late)
         self.ctx.tell(self._metrics, update)
         strategy = self._strategies.get(entry.strategy_id)
-        if strategy is not None:
+        if strategy is not None and not late:
             self.ctx.tell(strategy, update)
 
     def _tell_duplicate(self, verdict: Duplicate) -> None:

@@ -320,7 +320,7 @@ class Mailbox:
             if envelope is not WAKE and (
                 type(envelope.message) not in kinds or envelope.reply_to is not None
             ):
-                self._front.appendleft(envelope)
+                self.keep(envelope, reader)
                 break
             accepted = self._accept(envelope, reader)
             if accepted is FENCED:

@@ -12,11 +12,18 @@ from actors.actor import Actor
 from decisions.metrics import MetricsFold
 from messages.ids import NS_PER_S
 from messages.lifecycle import Supervision, TimerFired
-from messages.market import FeedEnded, FeedGap, FeedReport
+from messages.market import FeedEnded, FeedGap, FeedReport, FeedState
 from messages.orders import DuplicateFiltered, OrderUpdate, PriceMark
 
 Accepts = (
-    FeedReport | FeedGap | FeedEnded | OrderUpdate | DuplicateFiltered | Supervision | PriceMark
+    FeedReport
+    | FeedGap
+    | FeedEnded
+    | FeedState
+    | OrderUpdate
+    | DuplicateFiltered
+    | Supervision
+    | PriceMark
 )
 INTERVAL = TimerFired(name="interval")
 
@@ -27,6 +34,7 @@ _KINDS: dict[type, str] = {
     FeedReport: "feed",
     FeedGap: "feed",
     FeedEnded: "feed",
+    FeedState: "feed",
 }
 
 
@@ -82,7 +90,7 @@ class MetricsActor(Actor):
             self._line({"kind": "interval", **self.summary()})
             self._flush()
             return
-        if not isinstance(message, FeedGap):
+        if not isinstance(message, FeedGap | FeedState):
             self._fold.fold(message)
         if self._observe is not None:
             self._observe(message)

@@ -2,15 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 import msgspec
 
-from actors.order_records import ahead_of, step_from
-from decisions.executor import next_step
+from actors.order_records import ahead_of, fills_step, step_from
+from decisions.executor import steps_to
 from messages.ids import ClientOrderId, OrderKey, Symbol, TradeId
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill, OrderReport
+from messages.values import OrderState
 from persistence.ledger import LedgerEntry, Step
+
+LACKING_MAX = 1_000
+"""So many ended orders are remembered for executions that have not been told of yet."""
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -22,6 +27,12 @@ class Move(msgspec.Struct, frozen=True):
     """As far as it can be told ahead of the commit: state and filled quantity."""
     fills: tuple[Fill, ...]
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the order stays where it was, and only executions are new."""
+        before, after = self.before, self.after
+        return (before.state, before.filled_quantity) == (after.state, after.filled_quantity)
+
 
 class OpenOrders:
     """By client order id, with those whose outcome is being asked for. One thread's."""
@@ -31,9 +42,13 @@ class OpenOrders:
         self.unsettled: dict[OrderKey, ClientOrderId] = {
             entry.order_key: entry.client_order_id for entry in self._by_client_id.values()
         }
-        self._seen_trades: dict[OrderKey, set[TradeId]] = {}
+        self._fills: dict[OrderKey, dict[TradeId, Decimal]] = {}
+        self._lacking: dict[OrderKey, ClientOrderId] = {}
+        """Those that ended before all of their executions were told of, oldest first."""
         self.sends: Counter[OrderKey] = Counter()
         """How often each order was sent by this incarnation."""
+        self.asked: dict[OrderKey, int] = {}
+        """How often it had been when the question was asked that is under way for it."""
 
     def being_asked_for(self) -> list[LedgerEntry]:
         """Give the orders whose outcome is not known."""
@@ -47,19 +62,32 @@ class OpenOrders:
 
     def follow(self, entry: LedgerEntry) -> None:
         """Take over what the ledger says of an order now."""
-        if entry.state in FINAL_STATES:
-            self._by_client_id.pop(entry.client_order_id, None)
+        ended = entry.state in FINAL_STATES
+        if ended and entry.client_order_id not in self._by_client_id:
+            return  # forgotten with an earlier step of the same commit
+        self._by_client_id[entry.client_order_id] = entry
+        if ended:
             self.unsettled.pop(entry.order_key, None)
             self.sends.pop(entry.order_key, None)
-            self._seen_trades.pop(entry.order_key, None)
-        else:
-            self._by_client_id[entry.client_order_id] = entry
+            self._lacking[entry.order_key] = entry.client_order_id
+            if not self._lacks(entry):
+                self._forget(entry.order_key)
+            elif len(self._lacking) > LACKING_MAX:
+                self._forget(next(iter(self._lacking)))
+
+    def _forget(self, key: OrderKey) -> None:
+        self._by_client_id.pop(self._lacking.pop(key), None)
+        self._fills.pop(key, None)
+
+    def _lacks(self, entry: LedgerEntry) -> bool:
+        """Whether more is filled than the executions that are known."""
+        return entry.filled_quantity > sum(self._fills.get(entry.order_key, {}).values())
 
     def new_fills(self, key: OrderKey, fills: Iterable[Fill]) -> list[Fill]:
         """Give the executions of an order that were not given before: a lookup tells of all."""
-        seen = self._seen_trades.setdefault(key, set())
-        fresh = {fill.trade_id: fill for fill in fills if fill.trade_id not in seen}
-        seen.update(fresh)
+        known = self._fills.setdefault(key, {})
+        fresh = {fill.trade_id: fill for fill in fills if fill.trade_id not in known}
+        known.update({name: fill.quantity for name, fill in fresh.items()})
         return list(fresh.values())
 
     def moves(self, reports: Sequence[OrderReport], at_ns: int) -> list[Move]:
@@ -70,9 +98,26 @@ class OpenOrders:
         moves = []
         for report in reports:
             entry = self._by_client_id.get(report.client_order_id)
-            to = None if entry is None else next_step(entry, report)
-            if entry is not None and to is not None:
-                moves.append(self.ahead(entry, step_from(entry, to, report, at_ns)))
+            if entry is not None:
+                moves += self.moves_of(entry, steps_to(entry, report), report, at_ns)
+        return moves
+
+    def moves_of(
+        self, entry: LedgerEntry, steps: Sequence[OrderState], report: OrderReport, at_ns: int
+    ) -> list[Move]:
+        """Give the moves to these states; without any, what the report only adds in executions.
+
+        A stream tells of an order and of its trades apart, and of the order first.
+        """
+        moves: list[Move] = []
+        for to in steps:
+            moves.append(self.ahead(entry, step_from(entry, to, report, at_ns)))
+            entry = moves[-1].after
+        if not steps and report.fills and self._lacks(entry):
+            known = self._fills.get(entry.order_key, {})
+            fresh = tuple(fill for fill in report.fills if fill.trade_id not in known)
+            if fresh:
+                moves.append(self.ahead(entry, fills_step(entry, fresh, report, at_ns)))
         return moves
 
     def ahead(self, entry: LedgerEntry, step: Step) -> Move:

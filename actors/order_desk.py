@@ -12,13 +12,13 @@ from loguru import logger
 from actors.context import Context
 from actors.gateway import Gateway
 from actors.open_orders import Move, OpenOrders
-from actors.order_records import new_order, open_part, step_from
-from decisions.executor import settle
+from actors.order_records import new_order, open_part
+from decisions.executor import difference, settle
 from decisions.risk import RiskState, follow_order, release, saw_fill
-from decisions.risk_equity import EquityBook
+from decisions.risk_equity import EquityBook, SidedFill, rebuild_equity
 from decisions.sending import PAUSES_NS, REFUSED_PAUSES_NS, Again, after_absence
 from messages.errors import ActorUnavailable, LedgerUnavailable
-from messages.ids import NS_PER_MS, NS_PER_S, OrderKey, TimestampNs
+from messages.ids import NS_PER_MS, NS_PER_S, OrderKey, Symbol, TimestampNs
 from messages.lifecycle import TimerFired
 from messages.orders import Fill, LookupDone, SendAgain
 from messages.values import OrderState
@@ -40,7 +40,8 @@ QUIET_NS = 250 * NS_PER_MS
 """So long nothing was committed: a good moment for what would hold up the next commit."""
 
 OnClaimed = Callable[[Claim, TimestampNs], None]
-OnMoved = Callable[[LedgerEntry, Sequence[Fill]], None]
+OnMoved = Callable[[LedgerEntry, Sequence[Fill], bool], None]
+"""The last says whether only the executions are new."""
 
 
 class OrderDesk:
@@ -70,17 +71,35 @@ class OrderDesk:
         self._recover()
         self.halt_reason = ""
         """While it is not empty, nothing is sent."""
+        self.difference = ""
+        """What venue and ledger do not agree on, for a person; the last such thing."""
         self._committed_ns = 0
         self._will_tidy = self._will_ask = False
 
     def _recover(self) -> None:
         """Give the risk gate what the ledger holds for it."""
         text = self._ledger.note(EQUITY)
-        if text is not None:
+        if not self._keeps_equity:
+            if text:  # nobody keeps it up to date from now on
+                self._write((), (), {EQUITY: ""})
+        elif text:
             self._risk.equity = msgspec.json.decode(text, type=EquityBook)
+        else:
+            self._risk.equity = rebuild_equity(self._all_fills())
         for entry in self.orders.being_asked_for():
             follow_order(*open_part(entry), self._risk)
             self.orders.new_fills(entry.order_key, self._ledger.fills_of(entry.order_key))
+
+    def _all_fills(self) -> dict[Symbol, list[SidedFill]]:
+        """Read every execution there is, in the order of time, once a loss limit is new."""
+        fills: dict[Symbol, list[SidedFill]] = {}
+        for entry in self._ledger.entries():
+            if entry.filled_quantity:
+                known = self._ledger.fills_of(entry.order_key)
+                fills.setdefault(entry.symbol, []).extend((entry.side, fill) for fill in known)
+        for sided in fills.values():
+            sided.sort(key=lambda one: one[1].ts_event_ns)
+        return fills
 
     # ------------------------------------------------------------ writing and handing over
 
@@ -94,18 +113,23 @@ class OrderDesk:
         if not moves and not claims:
             return
         notes = self._count(moves)
-        with self._gateway.holding(self._ctx.epoch):
-            if self._ctx.fenced:  # given up already, though nobody has taken over yet
-                raise ActorUnavailable(f"{self._ctx.path} {self._ctx.epoch} was given up")
-            steps = [move.step for move in moves]
-            after = self._ledger.write(steps, claims, self._ctx.utc_ns(), notes)
+        after = self._write([move.step for move in moves], claims, notes)
         durable_ns = self._ctx.utc_ns()
         self._tidy_later()
         self._hand_over(claims)
         for claim in claims:
             self._on_claimed(claim, durable_ns)
         for move, entry in zip(moves, after, strict=True):
-            self._moved(entry, move.fills, asked=move.step.evidence == BY_ASKING)
+            self._moved(entry, move, asked=move.step.evidence == BY_ASKING)
+
+    def _write(
+        self, steps: Sequence[Step], claims: Sequence[Claim], notes: Mapping[str, str]
+    ) -> list[LedgerEntry]:
+        """Write, unless this incarnation was given up: even its notes would be of before."""
+        with self._gateway.holding(self._ctx.epoch):
+            if self._ctx.fenced:  # given up already, though nobody has taken over yet
+                raise ActorUnavailable(f"{self._ctx.path} {self._ctx.epoch} was given up")
+            return self._ledger.write(steps, claims, self._ctx.utc_ns(), notes)
 
     def _count(self, moves: Sequence[Move]) -> Mapping[str, str]:
         """Feed the risk gate; give what it must find again after a restart.
@@ -127,7 +151,10 @@ class OrderDesk:
         return msgspec.json.encode(self._risk.equity).decode()
 
     def _follow(self, entry: LedgerEntry) -> None:
+        was_unsettled = entry.order_key in self.orders.unsettled
         self.orders.follow(entry)
+        if was_unsettled and entry.order_key not in self.orders.unsettled:
+            self._risk.unsettled = self.orders.unsettled_symbols()
         follow_order(*open_part(entry), self._risk)
 
     def _hand_over(self, claims: Sequence[Claim]) -> None:
@@ -150,10 +177,12 @@ class OrderDesk:
             good_until_ns=good_until_ns,
         )
 
-    def _moved(self, entry: LedgerEntry, fills: Sequence[Fill], *, asked: bool) -> None:
+    def _moved(self, entry: LedgerEntry, move: Move, *, asked: bool) -> None:
         """Follow one order that took a step, and do what its new state asks for."""
         self._follow(entry)
-        self._on_moved(entry, fills)
+        self._on_moved(entry, move.fills, move.is_late)
+        if move.is_late:
+            return
         if entry.state is OrderState.UNKNOWN:
             self.orders.unsettled[entry.order_key] = entry.client_order_id
             self._risk.unsettled.add(entry.symbol)
@@ -168,6 +197,8 @@ class OrderDesk:
 
         `asked`: the venue said so, and not our own failure to send.
         """
+        if self._ledger.lookup([entry.order_key])[entry.order_key].state is not entry.state:
+            return  # a report of the same group knew better
         now_ns = self._ctx.utc_ns()
         sends = self.orders.sends[entry.order_key]
         pauses_ns = PAUSES_NS if asked else REFUSED_PAUSES_NS
@@ -210,33 +241,56 @@ class OrderDesk:
             self._ask(entry)
 
     def _ask(self, entry: LedgerEntry) -> None:
+        """Ask for one order, unless a question for it is under way."""
+        if entry.order_key in self.orders.asked:
+            return
+        self.orders.asked[entry.order_key] = self.orders.sends[entry.order_key]
         # Of an order in any later state this is later than its send, which only waits longer.
         sent_at_ns = entry.updated_at_ns
         order = new_order(entry)
         self._gateway.find(self._ctx.epoch, entry.order_key, order, sent_at_ns=sent_at_ns)
 
     def looked_up(self, answer: LookupDone) -> None:
-        """Take the venue's answer; a question that failed is asked again later."""
+        """Take the venue's answer; a question that failed is asked again later.
+
+        That there is no such order is proof only if it was asked after the last send: an
+        answer from before it, or from before a restart, is void.
+        """
+        ours = answer.epoch == self._ctx.epoch
+        sends_then = self.orders.asked.pop(answer.order_key, None) if ours else None
         entry = self.orders.asked_for(answer.order_key)
         if entry is None:
             return
         if answer.problem:
             self._ask_later()
             return
+        if answer.report is None and sends_then != self.orders.sends[answer.order_key]:
+            if ours:
+                self._ask(entry)
+            return
         del self.orders.unsettled[answer.order_key]
         self._risk.unsettled = self.orders.unsettled_symbols()
-        moves = []
-        for to in settle(entry, answer):
-            moves.append(self.orders.ahead(entry, self._found(entry, to, answer)))
-            entry = moves[-1].after
+        steps, report = settle(entry, answer), answer.report
+        if report is not None:
+            moves = self.orders.moves_of(entry, steps, report, self._ctx.utc_ns())
+        else:
+            absent = "the venue has no such order"
+            moves = [
+                self.orders.ahead(entry, self._new_step(entry, to, absent, BY_ASKING))
+                for to in steps
+            ]
         self.commit(moves, ())
-        if not moves and entry.state is OrderState.NOT_SENT:
+        if moves:
+            return
+        if entry.state is OrderState.NOT_SENT:
             self._not_sent(entry, asked=True)
+        elif problem := difference(entry.order_key, entry, answer.report):
+            self._differs(problem)
 
-    def _found(self, entry: LedgerEntry, to: OrderState, answer: LookupDone) -> Step:
-        if answer.report is not None:
-            return step_from(entry, to, answer.report, self._ctx.utc_ns())
-        return self._new_step(entry, to, "the venue has no such order", BY_ASKING)
+    def _differs(self, problem: str) -> None:
+        """Nothing is done about it and nobody is asked again: a person must look."""
+        self.difference = problem
+        logger.bind(actor=self._ctx.path).error("the venue and the ledger differ: {}", problem)
 
     def _ask_later(self) -> None:
         if not self._will_ask:
@@ -260,7 +314,7 @@ class OrderDesk:
         self._will_tidy = False
         try:
             if self._keeps_equity:  # marks move it too; nothing but a restart asks for these
-                self._ledger.write((), (), self._ctx.utc_ns(), {EQUITY: self._equity_text()})
+                self._write((), (), {EQUITY: self._equity_text()})
             self._ledger.tidy()
         except LedgerUnavailable as error:  # the next commit says whether it is serious
             logger.bind(actor=self._ctx.path).warning("the ledger was not tidied: {}", error)

@@ -29,7 +29,13 @@ def new_order(entry: LedgerEntry) -> NewOrder:
 
 
 def step_from(entry: LedgerEntry, to: OrderState, report: OrderReport, at_ns: int) -> Step:
-    """Give the step that a venue's report makes an order take."""
+    """Give the step that a venue's report makes an order take.
+
+    What is filled belongs to the state that the venue reports, not to SENT on the way there.
+    """
+    if to is OrderState.SENT:
+        at = TimestampNs(at_ns)
+        return Step(entry.order_key, to, at, report.reason, report.evidence)
     return Step(
         order_key=entry.order_key,
         to=to,
@@ -43,13 +49,23 @@ def step_from(entry: LedgerEntry, to: OrderState, report: OrderReport, at_ns: in
     )
 
 
+def fills_step(
+    entry: LedgerEntry, fills: tuple[Fill, ...], report: OrderReport, at_ns: int
+) -> Step:
+    """Give the step that moves nothing and brings executions."""
+    at, why = TimestampNs(at_ns), report.evidence
+    return Step(entry.order_key, entry.state, at, entry.state_reason, why, fills=fills)
+
+
 def ahead_of(entry: LedgerEntry, step: Step) -> LedgerEntry:
     """Give the row as it will be once `step` is recorded, for judging the next report."""
     filled = step.filled_quantity if step.filled_quantity is not None else entry.filled_quantity
     return msgspec.structs.replace(entry, state=step.to, filled_quantity=filled)
 
 
-def update_of(entry: LedgerEntry, fills: Iterable[Fill], at_ns: TimestampNs) -> OrderUpdate:
+def update_of(
+    entry: LedgerEntry, fills: Iterable[Fill], at_ns: TimestampNs, *, late: bool = False
+) -> OrderUpdate:
     """Tell of a row's present state; `fills` are those that the step brought."""
     return OrderUpdate(
         order_key=entry.order_key,
@@ -65,6 +81,7 @@ def update_of(entry: LedgerEntry, fills: Iterable[Fill], at_ns: TimestampNs) -> 
         reason=entry.state_reason,
         decided_at_ns=entry.decided_at_ns,
         ts_event_ns=at_ns,
+        late_fills=late,
     )
 
 

@@ -106,8 +106,9 @@ class PaperGateway(Gateway):
 
     def _batch(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
         reached = self._reached.get(batch.feed, 0)
-        if batch.first_index > reached:
+        if batch.first_index - batch.lost > reached:
             return
+        reached = max(reached, batch.first_index if batch.lost else 0)
         if self._market(batch.events[reached - batch.first_index :]):
             ahead = max(reached, batch.first_index + len(batch.events))
             self._reached[batch.feed] = ahead

@@ -8,7 +8,7 @@ import msgspec
 
 from decisions.risk import Refusal, RiskLimits, RiskState, accept, refusal
 from messages.ids import OrderKey, Symbol
-from messages.order_states import LEGAL_TRANSITIONS
+from messages.order_states import FINAL_STATES, LEGAL_TRANSITIONS
 from messages.orders import LookupDone, OrderIntent, OrderReport
 from messages.values import OrderState
 
@@ -93,11 +93,13 @@ def sort_intents(
     limits: RiskLimits,
     state: RiskState,
     marks: Mapping[Symbol, Decimal],
+    barred: Callable[[OrderIntent], Refusal | None] = lambda _: None,
 ) -> list[Verdict]:
     """Give one verdict per intent, in order. `state` counts what is claimed.
 
     The key is looked up before anything else, and earlier intents of the same drain count
     as known: what a key was once answered does not change with the state of the risk gate.
+    What is `barred` for other reasons than risk is refused before risk counts it.
     """
     decided: dict[OrderKey, KnownOrder] = {}
     verdicts = []
@@ -106,7 +108,7 @@ def sort_intents(
         entry = decided.get(intent.order_key) or known.get(intent.order_key)
         if entry is None:
             mark = marks.get(intent.symbol)
-            verdict = _judge_new(intent, fingerprint, limits, state, mark)
+            verdict = _judge_new(intent, fingerprint, limits, state, mark, barred(intent))
         else:
             verdict = _judge_known(intent, fingerprint, entry)
         if after := _STATE_AFTER.get(type(verdict)):
@@ -122,9 +124,26 @@ def next_step(entry: OrderInProgress, report: OrderReport) -> OrderState | None:
     order of arrival. A partial fill is a step each time more is filled.
     """
     after = report.state
-    if after is entry.state and report.filled_quantity <= entry.filled_quantity:
+    if report.filled_quantity < entry.filled_quantity:
+        return None  # of before: an order's fills are never taken back
+    says_it_again = after is entry.state or after is OrderState.PARTIALLY_FILLED
+    if says_it_again and report.filled_quantity == entry.filled_quantity:
         return None
     return after if after in LEGAL_TRANSITIONS[entry.state] else None
+
+
+def steps_to(entry: OrderInProgress, report: OrderReport) -> tuple[OrderState, ...]:
+    """Give the steps that a report proves; none when it tells nothing new.
+
+    An order that the ledger thinks unsent and the venue shows was sent, whatever was said.
+    """
+    after = next_step(entry, report)
+    if after is not None:
+        return (after,)
+    sendable = OrderState.SENT in LEGAL_TRANSITIONS[entry.state]
+    if sendable and report.state in _REPORTABLE:
+        return (OrderState.SENT, report.state)
+    return ()
 
 
 def settle(entry: OrderInProgress, lookup: LookupDone) -> tuple[OrderState, ...]:
@@ -137,8 +156,20 @@ def settle(entry: OrderInProgress, lookup: LookupDone) -> tuple[OrderState, ...]
     if lookup.problem:
         return ()
     if lookup.report is not None:
-        return _steps_to(entry, lookup.report)
+        return steps_to(entry, lookup.report)
     return (OrderState.NOT_SENT,) if entry.state in _BEFORE_ANY_ANSWER else ()
+
+
+def difference(key: OrderKey, entry: OrderInProgress, found: OrderReport | None) -> str:
+    """Say in what the venue's answer contradicts an order that it moves nowhere, if it does."""
+    if found is None:
+        return f"order {key} is {entry.state} here; the venue has no such order (any more)"
+    if found.filled_quantity < entry.filled_quantity or found.state in FINAL_STATES:
+        return (
+            f"order {key} is {entry.state} with {entry.filled_quantity} filled here;"
+            f" at the venue {found.state} with {found.filled_quantity}"
+        )
+    return ""
 
 
 def _judge_new(
@@ -147,8 +178,9 @@ def _judge_new(
     limits: RiskLimits,
     state: RiskState,
     mark_price: Decimal | None,
+    bar: Refusal | None,
 ) -> Verdict:
-    against = refusal(intent, limits, state, mark_price)
+    against = bar or refusal(intent, limits, state, mark_price)
     if against is not None:
         return Refuse(intent=intent, fingerprint=fingerprint, refusal=against)
     accept(intent, state)
@@ -168,13 +200,3 @@ _STATE_AFTER: Mapping[type[Verdict], OrderState] = {
     Refuse: OrderState.REFUSED,
     Resend: OrderState.SENT,
 }
-
-
-def _steps_to(entry: OrderInProgress, report: OrderReport) -> tuple[OrderState, ...]:
-    after = next_step(entry, report)
-    if after is not None:
-        return (after,)
-    sendable = OrderState.SENT in LEGAL_TRANSITIONS[entry.state]
-    if sendable and report.state in _REPORTABLE:
-        return (OrderState.SENT, report.state)
-    return ()

@@ -100,6 +100,9 @@ class MetricsFold:
         }
 
     def _order(self, update: OrderUpdate) -> None:
+        if update.late_fills:
+            self._fills(update)
+            return
         state = update.state
         self._count(_STAGES.get(state, "venue"), state.value)
         if state is OrderState.CLAIMED:

@@ -12,6 +12,10 @@ REFUSED_PAUSES_NS = (NS_PER_S, 5 * NS_PER_S, 15 * NS_PER_S)
 """The same where the order could not even be sent: no connection, or no leave to send."""
 
 
+STALE = "stale"
+"""The code of a decision that is too old."""
+
+
 class Again(msgspec.Struct, frozen=True):
     """Send it once more, under the same id, after a pause."""
 
@@ -29,9 +33,9 @@ def too_old(created_ns: TimestampNs, now_ns: TimestampNs, max_age_ns: int) -> bo
     return now_ns - created_ns > max_age_ns
 
 
-def stale_reason(created_ns: int, now_ns: int) -> str:
-    """Say that a decision is too old."""
-    return f"stale: decided {(now_ns - created_ns) / NS_PER_S:.1f} s ago"
+def stale_text(created_ns: int, now_ns: int) -> str:
+    """Say how old a decision is."""
+    return f"decided {(now_ns - created_ns) / NS_PER_S:.1f} s ago"
 
 
 def after_absence(
@@ -48,7 +52,7 @@ def after_absence(
     loses every order is not helped by more of them.
     """
     if max_age_ns is not None and too_old(created_ns, now_ns, max_age_ns):
-        return GiveUp(stale_reason(created_ns, now_ns))
+        return GiveUp(f"{STALE}: {stale_text(created_ns, now_ns)}")
     if sends > len(pauses_ns):
         return GiveUp(f"not_sent: given up after {sends} sends, each proved absent at the venue")
     return Again(pauses_ns[sends - 1] if sends else 0)

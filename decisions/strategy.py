@@ -160,17 +160,20 @@ class StrategyRun:
     ) -> Iterator[OrderIntent]:
         """Take what is new in a batch; the intents of an event come before the next is shown.
 
-        Nothing when events between are missing: the feed sends again what is not acked.
+        Nothing when events between are missing: the feed sends again what is not acked, unless
+        it says that they are lost. What is decided on history is thrown away.
         Exhaust it: an event is taken when all its intents have been, and more is asked for. So
         who stops half-way leaves it to the next incarnation, which gives the same intents.
         """
         skip = self.memory.next_index - batch.first_index
-        if skip < 0:
+        if skip < -batch.lost:
             return
+        if skip < 0:
+            self.memory.next_index, skip = batch.first_index, 0
         for event in batch.events[skip:]:
             decisions = self._decide(event)
             if decisions:
-                intents = self._intents(event, decisions, created_ns())
+                intents = [] if batch.is_history else self._intents(event, decisions, created_ns())
                 yield from intents
                 self._advance(event, intents)
 

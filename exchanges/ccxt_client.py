@@ -9,6 +9,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from difflib import get_close_matches
 from typing import Any
 
 import msgspec
@@ -28,8 +29,9 @@ class CcxtSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How to make a client. `config` goes to ccxt's constructor: urls, options, proxies."""
 
     exchange: str
-    api_key: str
-    secret: str
+    api_key: str = ""
+    """Without key and secret it is a client for public data."""
+    secret: str = ""
     password: str = ""
     """Some exchanges have a third secret."""
     timeout_ms: int = DEFAULT_TIMEOUT_MS
@@ -104,7 +106,9 @@ def open_client(settings: CcxtSettings, capability: Capability | None, budget: R
     pro = _ccxt_pro()
     kind = getattr(pro, settings.exchange, None)
     if settings.exchange not in pro.exchanges or kind is None:
-        raise VenueRefused(f"ccxt has no exchange {settings.exchange!r}: correct venue.exchange")
+        near = get_close_matches(settings.exchange, pro.exchanges, 1)
+        hint = f"did you mean {near[0]!r}? Correct" if near else "correct"
+        raise VenueRefused(f"ccxt has no exchange {settings.exchange!r}: {hint} venue.exchange")
     _refuse_retries(settings.config)
     client = _recording(kind)(_ccxt_config(settings, capability))
     client.budget = budget

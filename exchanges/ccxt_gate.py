@@ -62,13 +62,13 @@ async def pass_gate(
         VenueRefused: one sentence that says what is wrong and what to do.
     """
     name = settings.exchange
-    with _refusing(name, "list its markets"):
+    with refusing(name, "list its markets"):
         await client.load_markets()
     markets = {symbol: _market(client, name, symbol) for symbol in symbols}
-    with _refusing(name, "tell its time"):
+    with refusing(name, "tell its time"):
         measured = await skew()
     _check_clock(name, measured, limits)
-    with _refusing(name, "show the account"):
+    with refusing(name, "show the account"):
         account = await client.fetch_balance()
     _check_permission(name, account)
     return VenueFacts(
@@ -146,7 +146,8 @@ def _check_permission(name: str, account: Any) -> None:
 
 
 @contextmanager
-def _refusing(name: str, what: str) -> Iterator[None]:
+def refusing(name: str, what: str) -> Iterator[None]:
+    """Make every failure of a question one sentence that says what to do, a `VenueRefused`."""
     with recorded() as call:
         try:
             yield

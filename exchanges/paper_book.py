@@ -58,6 +58,8 @@ _PUT_FILL = "INSERT INTO fills VALUES (?,?,?,?,?,?,?,?,?)"
 _PUT_POSTING = "INSERT INTO postings VALUES (?,?,?,?,?,?,?,?,?)"
 _PUT_BALANCE = "INSERT OR REPLACE INTO balances VALUES (?,?,?)"
 _FILLS = "SELECT * FROM fills WHERE order_id = ? ORDER BY number"
+_ORDERS_AFTER = "SELECT * FROM orders WHERE id > ? ORDER BY id LIMIT ?"
+_PAGE = 500
 
 
 class Effects(msgspec.Struct):
@@ -169,20 +171,37 @@ class Book:
 def read_book(path: Path) -> Iterator[BookRow]:
     """Give every order of a book, by acceptance, without disturbing a venue that writes it.
 
+    Read in pages: each is of one moment, the whole is not, and a reader that pauses keeps
+    nothing from the writer.
+
     Raises:
         DataError: there is no such book or it cannot be read.
     """
     if not path.is_file():
         raise DataError(f"{path}: there is no paper book here; start a paper run first")
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
     try:
-        for row in db.execute("SELECT * FROM orders ORDER BY id"):
-            progress = _progress(row)
-            yield _book_row(progress, tuple(map(_fill, db.execute(_FILLS, (progress.row,)))))
+        last = -1
+        while page := _page_after(db, last):
+            last = page[-1][0]
+            yield from (row for _, row in page)
     except sqlite3.Error as error:
         raise DataError(f"{path}: cannot be read as a paper book: {error}") from error
     finally:
         db.close()
+
+
+def _page_after(db: sqlite3.Connection, last: int) -> list[tuple[int, BookRow]]:
+    db.execute("BEGIN")
+    try:
+        rows = db.execute(_ORDERS_AFTER, (last, _PAGE)).fetchall()
+        page = []
+        for progress in map(_progress, rows):
+            fills = tuple(map(_fill, db.execute(_FILLS, (progress.row,))))
+            page.append((progress.row, _book_row(progress, fills)))
+        return page
+    finally:
+        db.execute("COMMIT")
 
 
 def _book_row(progress: Progress, fills: tuple[Fill, ...]) -> BookRow:

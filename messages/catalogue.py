@@ -21,7 +21,10 @@ from messages.market import (
     Candle,
     FeedEnded,
     FeedGap,
+    FeedHistory,
+    FeedNews,
     FeedReport,
+    FeedState,
     MarketAck,
     MarketBatch,
     Tick,
@@ -40,7 +43,19 @@ from messages.orders import (
     VenueStream,
 )
 
-MarketMessage = Tick | Trade | Candle | MarketBatch | MarketAck | FeedReport | FeedGap | FeedEnded
+MarketMessage = (
+    Tick
+    | Trade
+    | Candle
+    | MarketBatch
+    | MarketAck
+    | FeedReport
+    | FeedGap
+    | FeedEnded
+    | FeedState
+    | FeedHistory
+    | FeedNews
+)
 OrderMessage = (
     OrderIntent
     | OrderReport

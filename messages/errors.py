@@ -5,6 +5,7 @@
     WatchkeeperError
     |- ConfigError            fix the file; the process exits 2
     |- DataError              fix the market data; the process exits 2
+    |- NotFound               a run does not hold what was asked for; exits 2
     |- RunDirBusy             another living process owns the run directory; exits 2
     |- VenueError             named by what we know of the order
     |  |- VenueRefused        the venue may not be traded as it is set up; exits 2
@@ -38,6 +39,10 @@ class ConfigError(WatchkeeperError):
 
 class DataError(WatchkeeperError):
     """A market-data file cannot be used at all; nothing was traded on it."""
+
+
+class NotFound(WatchkeeperError):
+    """A run does not hold what was asked for, or holds several of it; the text says which."""
 
 
 class RunDirBusy(WatchkeeperError):

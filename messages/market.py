@@ -1,10 +1,11 @@
 """What the market did, and how it travels from a feed to those who follow it."""
 
 from decimal import Decimal
+from enum import StrEnum
 from typing import ClassVar
 
 from messages.base import Delivery, Message, OnRestart, Overflow
-from messages.ids import ActorPath, Symbol, TimestampNs
+from messages.ids import ActorPath, Epoch, Symbol, TimestampNs
 from messages.values import Side
 
 
@@ -68,7 +69,7 @@ MarketEvent = Tick | Trade | Candle
 
 
 class MarketBatch(Message, kw_only=True, frozen=True):
-    """Consecutive events of one recorded or generated market, numbered by their source.
+    """Consecutive events of one market, numbered by their source.
 
     MarketFeed -> Strategy, Executor. Never lost: whoever follows says how far it came
     (`MarketAck`), the feed sends again what a restart lost and goes no further than a
@@ -81,6 +82,11 @@ class MarketBatch(Message, kw_only=True, frozen=True):
     first_index: int
     """Place of `events[0]` among the usable events of the source, from 0."""
     events: tuple[MarketEvent, ...]
+    is_history: bool = False
+    """They happened before the run, or too long ago to act on: they build a strategy's state
+    and decide nothing."""
+    lost: int = 0
+    """How many events right before the first can't be had any more: go on without them."""
 
 
 class MarketAck(Message, kw_only=True, frozen=True):
@@ -142,3 +148,57 @@ class FeedEnded(Message, kw_only=True, frozen=True):
 
     feed: ActorPath
     delivered: int
+
+
+class FeedPhase(StrEnum):
+    """How far a live feed can be relied on."""
+
+    CONNECTING = "connecting"
+    BACKFILLING = "backfilling"
+    """Subscribed; what happened meanwhile is being asked for."""
+    LIVE = "live"
+    STALE = "stale"
+    """The exchange knew something that the stream had not told in time."""
+    BACKOFF = "backoff"
+    STOPPED = "stopped"
+
+
+class FeedState(Message, kw_only=True, frozen=True):
+    """The connection of a live feed changed its phase.
+
+    MarketFeed -> Metrics. Not lost while there is room.
+    """
+
+    feed: ActorPath
+    phase: FeedPhase
+    reason: str
+    attempt: int
+    """Connection attempts since it was last live for a while."""
+    retry_in_ms: int
+    """Set while in backoff."""
+    skew_ms: int | None
+    """The exchange's clock minus ours; None where it tells no time."""
+    ts_ns: TimestampNs
+
+
+class FeedHistory(Message, kw_only=True, frozen=True):
+    """The last candles that closed before a live feed began, oldest first.
+
+    A feed's connection -> MarketFeed, inside a `FeedNews`. Lost with its incarnation.
+    """
+
+    symbol: Symbol
+    candles: tuple[Candle, ...]
+
+
+class FeedNews(Message, kw_only=True, frozen=True):
+    """What the connection of a live feed has to tell, from its own thread.
+
+    A feed's connection -> MarketFeed. Lost at a restart: the next connection asks again.
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(on_restart=OnRestart.DROP, overflow=Overflow.GROW)
+
+    epoch: Epoch
+    """Of the incarnation that made the connection; news of another one are void."""
+    what: MarketEvent | FeedHistory | FeedGap | FeedState

@@ -196,6 +196,8 @@ class OrderUpdate(Message, kw_only=True, frozen=True):
     ts_event_ns: TimestampNs
     claim_latency_ns: int | None = None
     """From the decision to its durable claim, on the step that made the claim."""
+    late_fills: bool = False
+    """Whether this state was told before, and only `fills` are new. The strategy is not told."""
 
     def trace_id(self) -> str:
         """The decision that moved."""

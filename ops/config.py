@@ -39,6 +39,7 @@ __all__ = [
     "VenueType",
     "demo_config",
     "effective_toml",
+    "live_config",
     "load",
     "parse",
 ]
@@ -56,6 +57,20 @@ uses = "sma_cross"
 [strategy.params]
 fast = 5
 slow = 15
+"""
+
+_LIVE = """
+name = "live"
+
+[feed]
+type = "ccxt"
+
+[[strategy]]
+id = "sma-1"
+uses = "sma_cross"
+[strategy.params]
+fast = 10
+slow = 30
 """
 
 
@@ -82,6 +97,15 @@ def demo_config(
         ConfigError: an override is wrong.
     """
     return parse(_with_overrides(tomllib.loads(_DEMO), overrides or {}), Path(), check_params)
+
+
+def live_config(overrides: Mapping[str, object], check_params: CheckParams | None = None) -> Config:
+    """Give what `start --exchange` runs without a file: a live market on the paper venue.
+
+    Raises:
+        ConfigError: an override is wrong, or none names the exchange.
+    """
+    return parse(_with_overrides(tomllib.loads(_LIVE), overrides), Path(), check_params)
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from exchanges.feed_settings import Channel
 from messages.ids import Symbol
 from ops.config_reader import TableReader, is_there, printable
 from ops.config_schema import FeedConfig, FeedType
@@ -13,15 +14,12 @@ DEFAULT_SYMBOL = Symbol("BTC/USDT")
 _SYMBOL = r"[A-Za-z0-9.\-]{1,30}/[A-Za-z0-9.\-]{1,30}(:[A-Za-z0-9.\-]{1,30})?"
 _TIMEFRAME = r"[1-9][0-9]{0,3}[smhdw]"
 _PATH_RULE = "a path, a list of paths or a table of symbol = path"
-_DEFAULT_SPEED = {FeedType.DEMO: 600.0}
+_DEFAULT_SPEED = {FeedType.DEMO: 600.0, FeedType.CCXT: 1.0}
 
 
 def read_feed(reader: TableReader, base: Path) -> FeedConfig:
     """Give the feed; its problems are noted with the reader."""
     kind = reader.choice("type", FeedType, FeedType.DEMO)
-    if kind is FeedType.CCXT:
-        sentence = '"ccxt" arrives with a later version; use "demo" or "replay"'
-        reader.problem("type", sentence)
     symbols = _symbols(reader, kind)
     feed = FeedConfig(
         type=kind,
@@ -33,11 +31,40 @@ def read_feed(reader: TableReader, base: Path) -> FeedConfig:
         limit=reader.optional_integer("limit", least=1),
         window=reader.integer("window", 1_024, least=1),
         batch=reader.integer("batch", 256, least=1),
+        channels=_channels(reader),
+        quiet_ms=reader.integer("quiet_ms", 20_000, least=100),
+        poll_ms=reader.integer("poll_ms", 5_000, least=100),
+        ccxt=reader.table("ccxt").items(),
     )
     if feed.batch > feed.window:
         reader.expected("batch", f"at most the window ({feed.window})")
+    _check_kind(reader, feed)
     reader.finish()
     return feed
+
+
+def check_exchange(root: TableReader, feed: FeedConfig, exchange: str) -> None:
+    """Note with the reader when a live feed does not say which exchange it follows."""
+    if feed.type is FeedType.CCXT and exchange == "paper":
+        expected = 'expected an exchange of ccxt, such as "binance"'
+        root.problems.append(f"venue.exchange: got none, {expected}")
+
+
+def _check_kind(reader: TableReader, feed: FeedConfig) -> None:
+    """Note what a live market can't do."""
+    if feed.type is FeedType.CCXT and feed.speed != 1:
+        reader.problem("speed", "a live market has its own; leave it out")
+    if feed.type is FeedType.CCXT and feed.limit is not None:
+        reader.problem("limit", "a live market has no end; use start --max-events")
+
+
+def _channels(reader: TableReader) -> tuple[str, ...]:
+    channels = reader.raw("channels", [Channel.CANDLES.value])
+    known = [channel.value for channel in Channel]
+    if not isinstance(channels, list) or not channels or not set(map(str, channels)) <= set(known):
+        reader.expected("channels", f"a list of some of {', '.join(known)}")
+        return (Channel.CANDLES.value,)
+    return tuple(dict.fromkeys(str(channel) for channel in channels))
 
 
 def _symbols(reader: TableReader, kind: FeedType) -> tuple[Symbol, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from messages.errors import ConfigError
 from messages.ids import StrategyId, Symbol
-from ops.config_feed import read_feed
+from ops.config_feed import check_exchange, read_feed
 from ops.config_reader import TableReader, is_integer, is_there, joined
 from ops.config_risk import read_risk
 from ops.config_schema import (
@@ -34,7 +34,6 @@ _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _NAME_RULE = "letters, digits, '.', '_' or '-', at most 64, beginning with a letter or digit"
 _BPS_BELOW = 10_000
 _LIVE_KEYS = {
-    "exchange": '"binance"',
     "api_key_env": '"BINANCE_KEY"',
     "api_secret_env": '"BINANCE_SECRET"',
 }
@@ -68,6 +67,7 @@ def parse(
         supervision=_supervision(root.table("supervision")),
         runtime=_runtime(root.table("runtime")),
     )
+    check_exchange(root, feed, config.venue.exchange)
     root.finish()
     if problems:
         raise ConfigError(problems)

@@ -61,6 +61,14 @@ class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):
     window: int
     """Events that a feed may run ahead of its slowest follower."""
     batch: int
+    channels: tuple[str, ...]
+    """Of a ccxt feed: ``candles``, ``trades``, ``ticks``."""
+    quiet_ms: int
+    """Of a ccxt feed: a stream that is silent for longer is compared with REST."""
+    poll_ms: int
+    """Of a ccxt feed: how often is asked where there is no stream."""
+    ccxt: dict[str, Any]
+    """For ccxt's constructor; empty takes the venue's."""
 
     @property
     def timeframe_ns(self) -> int:

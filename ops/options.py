@@ -21,6 +21,10 @@ class StartOptions:
     """A person's word, once for a run directory, that real orders are sent."""
     json_lines: bool = False
     speed: float | None = None
+    exchange: str | None = None
+    """Without a file: this exchange's live market on the paper venue, instead of the demo."""
+    symbol: str | None = None
+    timeframe: str | None = None
 
     def overrides(self) -> dict[str, object]:
         """Give what goes over the file, in the form that `ops.config.load` takes."""
@@ -29,5 +33,8 @@ class StartOptions:
             "idempotency.backend": self.idempotency_backend,
             "metrics.enabled": self.metrics_enabled,
             "feed.speed": self.speed,
+            "venue.exchange": self.exchange,
+            "feed.symbols": None if self.symbol is None else [self.symbol],
+            "feed.timeframe": self.timeframe,
         }
         return {key: value for key, value in asked.items() if value is not None}

@@ -1,14 +1,18 @@
 """The `orders` command: what the ledger, or the paper venue, knows of every order."""
 
-import json
-import sys
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from messages.errors import LedgerUnavailable
+import msgspec
+
+from messages.errors import ConfigError, LedgerUnavailable
+from messages.values import OrderState
+from ops.moments import since_ns
 from ops.run_files import LEDGER, PAPER_BOOK
+from ops.tables import write_json, write_table
 
 KEYS = (
     "order_key", "client_order_id", "strategy_id", "symbol", "side", "order_type", "quantity",
@@ -19,53 +23,63 @@ _SHOWN = (
     "order_key", "strategy_id", "symbol", "side", "order_type", "quantity", "limit_price", "state",
     "filled_quantity", "average_price",
 )  # fmt: skip
+_TOGETHER = 500
+"""So many of the venue's orders are looked up in the ledger at once."""
 
 Row = dict[str, Any]
 
 
-def orders(run_dir: Path, *, as_json: bool, venue: bool) -> int:
-    """Print every order, oldest first, and give the exit code.
+class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which orders; empty or None is any. Of those, `limit` gives the newest."""
+
+    states: tuple[str, ...] = ()
+    symbol: str | None = None
+    strategy: str | None = None
+    since: str | None = None
+    limit: int | None = None
+
+    def check(self) -> None:
+        """Pass states that exist.
+
+        Raises:
+            ConfigError: one does not.
+        """
+        known = [state.value for state in OrderState]
+        wrong = [state for state in self.states if state not in known]
+        if wrong:
+            raise ConfigError([f"--state {', '.join(wrong)}: expected one of {', '.join(known)}"])
+
+    def passes(self, row: Row) -> bool:
+        """Whether all but time and limit is met."""
+        return (
+            (not self.states or row["state"] in self.states)
+            and (self.symbol is None or row["symbol"] == self.symbol)
+            and (self.strategy is None or row["strategy_id"] == self.strategy)
+        )
+
+
+ALL = OrderFilter()
+
+
+def orders(run_dir: Path, *, as_json: bool, venue: bool, wanted: OrderFilter = ALL) -> int:
+    """Print the orders, oldest first, and give the exit code.
 
     Raises:
         LedgerUnavailable, DataError: there is nothing to read in this run directory.
+        ConfigError: the filter makes no sense.
     """
-    rows = _of_venue(run_dir) if venue else _of_ledger(run_dir)
+    wanted.check()
+    from_ns = since_ns(wanted.since)
+    rows = _of_venue(run_dir, wanted, from_ns) if venue else _of_ledger(run_dir, wanted, from_ns)
     if as_json:
-        for row in rows:
-            sys.stdout.write(json.dumps(row) + "\n")
+        write_json(rows)
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _table(list(rows)))
+        write_table(_SHOWN, rows)
     return 0
 
 
-def _of_ledger(run_dir: Path) -> Iterator[Row]:
-    from persistence.ledger import read_orders
-
-    return (_row(entry) for entry in read_orders(run_dir / LEDGER))
-
-
-def _of_venue(run_dir: Path) -> Iterator[Row]:
-    """The venue knows neither decisions nor strategies: those are the ledger's, if there."""
-    from exchanges.paper_book import read_book
-
-    book = read_book(run_dir / PAPER_BOOK)
-    first = next(book, None)  # raises here, before anything is printed
-    known = _names(run_dir)
-    for entry in () if first is None else chain([first], book):
-        row = _row(entry)
-        row["order_key"], row["strategy_id"] = known.get(row["client_order_id"], (None, None))
-        yield row
-
-
-def _names(run_dir: Path) -> dict[str, tuple[str, str]]:
-    try:
-        rows = _of_ledger(run_dir)
-        return {r["client_order_id"]: (r["order_key"], r["strategy_id"]) for r in rows}
-    except LedgerUnavailable:
-        return {}
-
-
-def _row(entry: object) -> Row:
+def row_of(entry: object) -> Row:
+    """Give an order as JSON has it: money as text."""
     row: Row = {}
     for key in KEYS:
         value = getattr(entry, key, None)
@@ -73,10 +87,50 @@ def _row(entry: object) -> Row:
     return row
 
 
-def _table(rows: Iterable[Row]) -> Iterator[str]:
-    table = [[key.upper() for key in _SHOWN]]
-    table += [["-" if row[key] is None else row[key] for key in _SHOWN] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for cells in table:
-        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        yield "  ".join(padded).rstrip()
+def _of_ledger(run_dir: Path, wanted: OrderFilter, from_ns: int) -> Iterable[Row]:
+    from persistence.ledger import read_orders
+
+    path = run_dir / LEDGER
+    if wanted.limit is not None:
+        return reversed(list(_newest(path, wanted, from_ns, wanted.limit)))
+    entries = read_orders(path, from_ns) if from_ns else read_orders(path)
+    return filter(wanted.passes, map(row_of, entries))
+
+
+def _newest(path: Path, wanted: OrderFilter, from_ns: int, limit: int) -> Iterator[Row]:
+    from persistence.reader import LedgerReader
+
+    with LedgerReader(path) as ledger:
+        rows = filter(wanted.passes, map(row_of, ledger.newest_orders(from_ns)))
+        yield from islice(rows, limit)
+
+
+def _of_venue(run_dir: Path, wanted: OrderFilter, from_ns: int) -> Iterable[Row]:
+    """The venue knows neither decisions nor strategies: those are the ledger's, if there."""
+    from exchanges.paper_book import read_book
+
+    book = read_book(run_dir / PAPER_BOOK)
+    first = next(book, None)  # raises here, before anything is printed
+    entries = () if first is None else chain([first], book)
+    named = _named(run_dir / LEDGER, map(row_of, entries))
+    rows = (r for r in named if r["decided_at_ns"] >= from_ns and wanted.passes(r))
+    return rows if wanted.limit is None else deque(rows, wanted.limit)
+
+
+def _named(path: Path, rows: Iterator[Row]) -> Iterator[Row]:
+    while together := list(islice(rows, _TOGETHER)):
+        known = _names(path, [row["decided_at_ns"] for row in together])
+        for row in together:
+            row["order_key"], row["strategy_id"] = known.get(row["client_order_id"], (None, None))
+            yield row
+
+
+def _names(path: Path, moments_ns: Sequence[int]) -> dict[str, tuple[str, str]]:
+    from persistence.reader import LedgerReader
+
+    try:
+        with LedgerReader(path) as ledger:
+            entries = ledger.decided_at(moments_ns)
+            return {e.client_order_id: (e.order_key, e.strategy_id) for e in entries}
+    except LedgerUnavailable:
+        return {}

@@ -19,13 +19,13 @@ from ops.config import Config, FeedType, Mode, VenueType, effective_toml
 from ops.control import ControlServer
 from ops.live_consent import check_consent
 from ops.logs import set_up_logging
+from ops.market_gate import market_of
 from ops.narrator import Narrator, narrator_for
 from ops.options import StartOptions
 from ops.run_config import config_for
 from ops.run_dir import RunDir
 from ops.run_files import CONTROL_SOCKET, EFFECTIVE_CONFIG, LOG, STATUS
 from ops.snapshot import Snapshots
-from ops.sources import open_source
 from ops.status import StatusWriter
 from ops.wiring import System, build
 
@@ -43,10 +43,9 @@ def run_bot(options: StartOptions) -> int:
         WatchkeeperError: a user's mistake, found before anything was started; exit 2.
     """
     config = config_for(options)
-    open_source(config)
     if config.mode is Mode.LIVE:
         check_consent(config.run_dir, given=options.i_understand_live)
-    with RunDir(config.run_dir) as run_dir, ExitStack() as stack:
+    with market_of(config) as opened, RunDir(config.run_dir) as run_dir, ExitStack() as stack:
         secrets = [os.environ.get(name, "") for name in config.venue.secret_variables]
         screen = "WARNING" if options.json_lines or not sys.stdout.isatty() else "CRITICAL"
         set_up_logging(run_dir.path / LOG, secrets=secrets, screen_level=screen)
@@ -59,14 +58,19 @@ def run_bot(options: StartOptions) -> int:
 
             live = open_live_venue(config)
             stack.callback(live.close)
-        return _Run(options, config, run_dir, live).run()
+        return _Run(options, config, run_dir, live, opened).run()
 
 
 class _Run:
     """What belongs to one run; its methods are called on the main thread."""
 
     def __init__(
-        self, options: StartOptions, config: Config, run_dir: RunDir, live: "LiveVenue | None"
+        self,
+        options: StartOptions,
+        config: Config,
+        run_dir: RunDir,
+        live: "LiveVenue | None",
+        opened: Any = None,
     ) -> None:
         self.options, self.config, self.run_dir = options, config, run_dir
         self.over = threading.Event()
@@ -84,6 +88,7 @@ class _Run:
             max_events=options.max_events or 0,
             observe=self.narrator.observe,
             live=live,
+            opened=opened,
         )
         self.snapshots = Snapshots(self.system, config)
         self.narrator.snapshots = self.snapshots
@@ -159,7 +164,8 @@ class _Run:
         return "stop was asked for" if self.over.is_set() and self.asked else "the time was over"
 
     def _has_chaos(self) -> bool:
-        return self.options.chaos and self.options.config_path is None
+        is_demo = self.options.config_path is None and self.options.exchange is None
+        return self.options.chaos and is_demo
 
     def _root_gone(self, notice: Exit) -> None:
         self.root_exit = notice

@@ -1,10 +1,12 @@
 """Which config a start uses: the file with the flags over it, or the demo."""
 
+import re
 import time
 from pathlib import Path
 
 import strategies
-from ops.config import Config, demo_config, load
+from messages.errors import ConfigError
+from ops.config import Config, demo_config, live_config, load
 from ops.options import StartOptions
 
 
@@ -12,14 +14,31 @@ def config_for(options: StartOptions) -> Config:
     """Give the config of a start.
 
     Without a file: the demo, in a run directory of its own each time, because its market
-    begins anew and an old ledger would rightly refuse to decide it twice.
+    begins anew and an old ledger would rightly refuse to decide it twice. With an exchange: its
+    live market, in a run directory that a next start goes on in.
 
     Raises:
         ConfigError: every mistake in the file and the flags.
     """
     given = options.overrides()
+    if options.exchange is not None:
+        return _live(options, given)
+    if options.symbol is not None or options.timeframe is not None:
+        raise ConfigError(["--symbol and --timeframe go with --exchange, such as binance"])
     if options.config_path is None:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         given.setdefault("run_dir", str(Path("runs") / f"demo-{stamp}"))
         return demo_config(given, strategies.check_params)
     return load(options.config_path, given, strategies.check_params)
+
+
+def _live(options: StartOptions, given: dict[str, object]) -> Config:
+    if options.config_path is not None:
+        raise ConfigError(
+            [f"--exchange goes without a file: write venue.exchange into {options.config_path}"]
+        )
+    exchange, symbol = str(options.exchange), options.symbol or "BTC/USDT"
+    words = re.findall(r"[a-z0-9]+", f"{exchange} {symbol}".lower())
+    given.setdefault("name", "-".join(words)[:64] or "live")
+    given.setdefault("run_dir", str(Path("runs") / str(given["name"])))
+    return live_config(given, strategies.check_params)

@@ -21,7 +21,7 @@ from actors.strategy import Kept, StrategyActor
 from actors.supervisor import Supervisor
 from decisions.market_feed import FlowControl
 from decisions.metrics import MetricsFold
-from decisions.strategy import new_memory
+from decisions.strategy import StrategyLike, new_memory
 from decisions.supervisor import (
     AutoShutdown,
     Backoff,
@@ -34,7 +34,7 @@ from exchanges.paper import PaperVenue
 from exchanges.source import MarketSource
 from messages.ids import NS_PER_MS, AccountId, ActorPath, StrategyId, Symbol
 from messages.values import Instrument
-from ops.config import Config, StrategyConfig
+from ops.config import Config, FeedType, StrategyConfig
 from ops.config_risk import risk_limits
 from ops.run_dir import RunDir
 from ops.sources import open_source, paper_settings
@@ -43,6 +43,7 @@ from persistence.lines import RotatingLines
 from persistence.memory_ledger import MemoryLedger
 
 if TYPE_CHECKING:
+    from exchanges.feed_connection import FeedConnection
     from ops.live_venue import LiveVenue
 
 PAPER_ACCOUNT = AccountId("paper")
@@ -70,14 +71,16 @@ def build(
     max_events: int = 0,
     observe: Callable[[Any], object] | None = None,
     live: "LiveVenue | None" = None,
+    opened: "FeedConnection | None" = None,
     open_ledger: Callable[[], Ledger] | None = None,
 ) -> System:
     """Wire everything and start nothing; `observe` sees all that Metrics sees, on its thread.
 
-    `live` is the real venue, its gate passed; None plays one. `open_ledger` replaces the
-    ledger that the config asks for: a rehearsal's.
+    `live` is the real venue, its gate passed; None plays one. `opened` is a connection that has
+    passed the gate, for a live feed. `open_ledger` replaces the ledger that the config asks for:
+    a rehearsal's.
     """
-    feed_path = ActorPath(f"feeds/feed:{config.feed.type}")
+    feed_path = path_of_feed(config)
     executor = runtime.address("execution/executor")
     metrics = runtime.address("metrics")
     feed = runtime.address(feed_path)
@@ -99,7 +102,7 @@ def build(
                 feed_path,
                 live,
             ),
-            _feeds(config, feed_path, [*addresses.values(), executor], metrics, max_events),
+            _feeds(config, feed_path, [*addresses.values(), executor], metrics, max_events, opened),
         ),
         intensity=Intensity(max_restarts=1, window_s=300),
         backoff=_backoff(config),
@@ -138,6 +141,16 @@ def _gateway(
         executor,
         runtime.clock.utc_ns,
     )
+
+
+def path_of_feed(config: Config) -> ActorPath:
+    """Give where the feed stands in the tree."""
+    return ActorPath(f"feeds/feed:{config.feed.type}")
+
+
+def warmup_of(config: Config) -> int:
+    """Give how many events the strategy that needs the most must see before it decides."""
+    return max((_maker(one)().warmup_events for one in config.strategies), default=0)
 
 
 # ---------------------------------------------------------------- one branch each
@@ -236,16 +249,8 @@ def _strategy(
     live: "LiveVenue | None",
 ) -> ChildSpec:
     symbol = Symbol(settings.symbol)
-    instrument = Instrument(symbol=symbol) if live is None else live.instrument(symbol)
     account = PAPER_ACCOUNT if live is None else AccountId(config.venue.exchange)
-    make = partial(
-        strategies.build,
-        settings.uses,
-        settings.params,
-        symbol,
-        settings.order_notional,
-        instrument,
-    )
+    make = _maker(settings, None if live is None else live.instrument(symbol))
     return ChildSpec(
         name=settings.id,
         actor_class=StrategyActor,
@@ -266,26 +271,57 @@ def _strategy(
     )
 
 
+def _maker(
+    settings: StrategyConfig, instrument: Instrument | None = None
+) -> Callable[[], StrategyLike]:
+    symbol = Symbol(settings.symbol)
+    return partial(
+        strategies.build,
+        settings.uses,
+        settings.params,
+        symbol,
+        settings.order_notional,
+        instrument or Instrument(symbol=symbol),
+    )
+
+
 def _feeds(
     config: Config,
     feed_path: ActorPath,
     followers: list[Address[Any]],
     metrics: Address[Any],
     max_events: int,
+    opened: "FeedConnection | None",
 ) -> ChildSpec:
-    flow = FlowControl([f.path for f in followers], config.feed.window)
-    feed = ChildSpec(
-        name=feed_path.rpartition("/")[2],
-        actor_class=MarketFeedActor,
-        arguments={
-            "open_source": partial(_source, config),
-            "followers": followers,
-            "kept": FeedKept(FeedMemory(flow=flow)),
-            "metrics": metrics,
-            "speed": config.feed.speed,
-            "batch": config.feed.batch,
-            "max_events": max_events,
-        },
+    if config.feed.type is FeedType.CCXT:
+        from ops.live_feed import live_feed
+
+        feed = live_feed(
+            config,
+            feed_path,
+            followers,
+            metrics,
+            history=warmup_of(config),
+            max_events=max_events,
+            opened=opened,
+        )
+    else:
+        flow = FlowControl([f.path for f in followers], config.feed.window)
+        feed = ChildSpec(
+            name=feed_path.rpartition("/")[2],
+            actor_class=MarketFeedActor,
+            arguments={
+                "open_source": partial(_source, config),
+                "followers": followers,
+                "kept": FeedKept(FeedMemory(flow=flow)),
+                "metrics": metrics,
+                "speed": config.feed.speed,
+                "batch": config.feed.batch,
+                "max_events": max_events,
+            },
+        )
+    feed = msgspec.structs.replace(
+        feed,
         restart=Restart.TRANSIENT,
         significant=True,
         progress_ms=_progress_ms(config),

@@ -8,7 +8,7 @@ from decimal import Context, Decimal
 
 from messages.ids import OrderKey, StrategyId, Symbol
 from messages.order_states import FINAL_STATES, OPEN_STATES
-from messages.values import OrderState, Side
+from messages.values import Side
 from persistence.entries import LedgerEntry
 from persistence.transitions import Taken
 
@@ -17,7 +17,6 @@ StrategySymbol = tuple[StrategyId, Symbol]
 EXACT = Context(prec=100)
 """Sums of money in it lose no digit; the default context rounds to 28."""
 
-_AT_RISK = OPEN_STATES - {OrderState.NOT_SENT}
 _NOTHING = Decimal(0)
 
 
@@ -86,8 +85,11 @@ class Book:
 
 
 def held_quantity(entry: LedgerEntry) -> Decimal:
-    """Give what the order did or may yet do to the position, unsigned."""
-    return entry.quantity if entry.state in _AT_RISK else entry.filled_quantity
+    """Give what the order did or may yet do to the position, unsigned.
+
+    One that is proved absent is sent again or refused: until then its place is taken.
+    """
+    return entry.quantity if entry.state in OPEN_STATES else entry.filled_quantity
 
 
 def _held(entry: LedgerEntry) -> Decimal:

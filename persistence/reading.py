@@ -1,11 +1,12 @@
 """Ledgers read from outside their run, or cold: never writes, never holds the writer up."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
+from messages.errors import LedgerUnavailable
 from messages.ids import OrderKey
 from messages.orders import Fill
 from messages.values import OrderState
@@ -46,11 +47,7 @@ def read_events(path: Path, key: OrderKey) -> list[Event]:
     Raises:
         LedgerUnavailable: there is no ledger of this version at `path`.
     """
-    rows = _all(path, SELECT_EVENTS, key)
-    stored = msgspec.convert(
-        [dict(zip(Event.__struct_fields__, row, strict=True)) for row in rows], list[Event]
-    )
-    return [event for one in stored for event in _steps_in(one)]
+    return events_in(_all(path, SELECT_EVENTS, key))
 
 
 def read_fills(path: Path, key: OrderKey) -> list[Fill]:
@@ -60,6 +57,20 @@ def read_fills(path: Path, key: OrderKey) -> list[Fill]:
         LedgerUnavailable: there is no ledger of this version at `path`.
     """
     return fills_in(_all(path, SELECT_FILLS, key))
+
+
+def events_in(rows: Sequence[Row]) -> list[Event]:
+    """Read what `SELECT_EVENTS` gives.
+
+    Raises:
+        LedgerUnavailable: somebody else wrote it: a word that means nothing.
+    """
+    named = [dict(zip(Event.__struct_fields__, row, strict=True)) for row in rows]
+    try:
+        stored = msgspec.convert(named, list[Event])
+    except msgspec.ValidationError as error:
+        raise LedgerUnavailable(f"an event in the ledger cannot be read: {error}") from error
+    return [event for one in stored for event in _steps_in(one)]
 
 
 def _steps_in(event: Event) -> tuple[Event, ...]:

@@ -1,12 +1,13 @@
 """The constant SQL of the ledger, and how entries become rows and come back."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Any
 
 import msgspec
 
+from messages.errors import LedgerUnavailable
 from messages.ids import NS_PER_MS, OrderKey
 from messages.order_states import OPEN_STATES
 from messages.orders import Fill
@@ -52,6 +53,16 @@ SELECT_OPEN = (
 )
 SELECT_NEWEST = "SELECT order_key FROM orders ORDER BY order_key DESC LIMIT 1"
 SELECT_AFTER = f"SELECT {_COLUMNS} FROM orders WHERE order_key > ? ORDER BY order_key LIMIT ?"  # noqa: S608
+SELECT_BEFORE = f"SELECT {_COLUMNS} FROM orders WHERE order_key < ? ORDER BY order_key DESC LIMIT ?"  # noqa: S608
+SELECT_NAMED = (
+    f"SELECT {_COLUMNS} FROM orders WHERE {{column}} >= ?1 AND {{column}} < ?2"  # noqa: S608
+    " ORDER BY {column} <> ?1, order_key LIMIT ?3"
+)
+"""By a name's beginning, the whole name first; only the key has an index."""
+SELECT_OPEN_STATES = (
+    "SELECT state, count(*) FROM orders INDEXED BY orders_open"  # noqa: S608
+    f" WHERE state IN ({_OPEN}) GROUP BY state"
+)
 SELECT_DECIDED = (
     "SELECT decided_at_ns FROM orders WHERE order_key >= ? AND symbol = ?"
     " AND decided_at_ns >= ? AND state <> 'refused'"
@@ -105,19 +116,27 @@ def order_row(entry: LedgerEntry) -> Row:
 
 
 def entry_of(row: Row) -> LedgerEntry:
-    """Read what `order_row` wrote."""
+    """Read what `order_row` wrote.
+
+    Raises:
+        LedgerUnavailable: somebody else wrote it: a word or a number that means nothing.
+    """
     fields = dict(zip(LedgerEntry.__struct_fields__, row, strict=True))
-    fields |= {
-        "side": Side(fields["side"]),
-        "order_type": OrderType(fields["order_type"]),
-        "time_in_force": TimeInForce(fields["time_in_force"]),
-        "quantity": Decimal(fields["quantity"]),
-        "limit_price": _money(fields["limit_price"]),
-        "reference_price": Decimal(fields["reference_price"]),
-        "state": OrderState(fields["state"]),
-        "filled_quantity": Decimal(fields["filled_quantity"]),
-        "average_price": _money(fields["average_price"]),
-    }
+    try:
+        fields |= {
+            "side": Side(fields["side"]),
+            "order_type": OrderType(fields["order_type"]),
+            "time_in_force": TimeInForce(fields["time_in_force"]),
+            "quantity": Decimal(fields["quantity"]),
+            "limit_price": _money(fields["limit_price"]),
+            "reference_price": Decimal(fields["reference_price"]),
+            "state": OrderState(fields["state"]),
+            "filled_quantity": Decimal(fields["filled_quantity"]),
+            "average_price": _money(fields["average_price"]),
+        }
+    except (ValueError, TypeError, InvalidOperation) as error:
+        said = "no number" if isinstance(error, InvalidOperation) else str(error)
+        raise LedgerUnavailable(f"order {row[0]} of the ledger cannot be read: {said}") from error
     return LedgerEntry(**fields)
 
 
@@ -161,9 +180,16 @@ def _fill(fill: Fill) -> Row:
 
 
 def fills_in(rows: Iterable[Row]) -> list[Fill]:
-    """Read what `SELECT_FILLS` gives."""
+    """Read what `SELECT_FILLS` gives.
+
+    Raises:
+        LedgerUnavailable: somebody else wrote it: a word or a number that means nothing.
+    """
     named = [dict(zip(Fill.__struct_fields__, row, strict=True)) for row in rows]
-    return msgspec.convert(named, list[Fill])
+    try:
+        return msgspec.convert(named, list[Fill])
+    except msgspec.ValidationError as error:
+        raise LedgerUnavailable(f"an execution in the ledger cannot be read: {error}") from error
 
 
 def chunks(keys: Sequence[OrderKey]) -> Iterator[Sequence[OrderKey]]:

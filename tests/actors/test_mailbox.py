@@ -1,6 +1,6 @@
 """The mailbox by itself: order of service, bounds, policies, timers, closing, fencing."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pykka
 import pytest
@@ -10,6 +10,7 @@ from actors.clock import VirtualClock
 from actors.dead_letters import DeadLetters
 from actors.envelope import Envelope, StopRequest
 from actors.mailbox import FENCED, Mailbox, Timer
+from actors.step_runtime import StepQueue
 from messages.base import Delivery, Message, OnRestart, Overflow
 from messages.errors import ActorUnavailable
 from messages.ids import NS_PER_MS, ActorPath
@@ -510,3 +511,29 @@ def test_handing_on_keeps_the_asker(box: Box) -> None:
 
 def test_what_every_actor_answers_by_itself_never_comes_as_a_plain_told_message() -> None:
     assert all(kind.delivery is not Message.delivery for kind in BUILT_IN)
+
+
+class FencingQueue(StepQueue):
+    """Its reader is replaced at the moment in which it takes something."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__(lambda: None)
+        self.reader = reader
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        item = super().get(block, timeout)
+        self.reader.fenced = True
+        return item
+
+
+def test_a_reader_replaced_in_a_drain_wakes_the_next_for_what_it_puts_back() -> None:
+    """The next one may wait in the user lane already, which has nothing for it."""
+    reader = Reader()
+    queue = FencingQueue(reader)
+    mail = Mailbox(ActorPath("p"), 9, DeadLetters(), VirtualClock().monotonic_ns, queue)
+    mail.put(Fact(n=1))
+
+    assert mail.drain((Item,), 9, reader) == []
+
+    assert not queue.empty()
+    assert mail.poll(Reader()).message == Fact(n=1)  # type: ignore[union-attr]

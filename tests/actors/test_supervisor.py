@@ -6,7 +6,8 @@ import pytest
 
 from actors.actor import Reject
 from actors.children import Child, ChildSpec, SupervisorSpec
-from actors.supervisor import Supervisor, guard
+from actors.parent import guard
+from actors.supervisor import Supervisor
 from decisions.supervisor import (
     AutoShutdown,
     Backoff,

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 import cli
-from exchanges import paper_book
-from messages.errors import LedgerUnavailable
 from messages.values import OrderState
 from persistence import ledger
 
@@ -44,14 +42,6 @@ class Entry:
     average_price = Decimal("61480.20")
     decided_at_ns = 5
     venue_order_id = "P-1"
-
-
-class VenueEntry(Entry):
-    @property
-    def order_key(self) -> str:  # type: ignore[override]
-        raise AttributeError
-
-    strategy_id = None  # type: ignore[assignment]
 
 
 def run(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
@@ -180,28 +170,25 @@ def test_orders_are_one_json_object_a_line_with_money_as_strings(
 
 
 def test_orders_of_the_venue_are_named_by_the_ledger_where_it_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    whole_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(paper_book, "read_book", lambda _: iter([VenueEntry()]))
-    monkeypatch.setattr(ledger, "read_orders", lambda _: iter([Entry()]))
+    printed = []
+    for arguments in (["orders", "--json"], ["orders", "--venue", "--json"]):
+        assert cli.main([*arguments, "--run-dir", str(whole_run)]) == 0
+        printed.append(sorted(capsys.readouterr().out.splitlines()))
 
-    assert cli.main(["orders", "--venue", "--json", "--run-dir", str(tmp_path)]) == 0
-
-    row = json.loads(capsys.readouterr().out)
-    assert (row["order_key"], row["strategy_id"]) == ("0" * 32, "a")
+    assert printed[0] == printed[1]
 
 
 def test_orders_of_the_venue_need_no_ledger(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    copied_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def no_ledger(_: Path) -> None:
-        raise LedgerUnavailable("there is none")
+    (copied_run / "ledger.db").unlink()
 
-    monkeypatch.setattr(paper_book, "read_book", lambda _: iter([VenueEntry()]))
-    monkeypatch.setattr(ledger, "read_orders", no_ledger)
+    assert cli.main(["orders", "--venue", "--json", "--run-dir", str(copied_run)]) == 0
 
-    assert cli.main(["orders", "--venue", "--json", "--run-dir", str(tmp_path)]) == 0
-    assert json.loads(capsys.readouterr().out)["order_key"] is None
+    row = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (row["order_key"], row["strategy_id"], row["state"]) == (None, None, "filled")
 
 
 def test_orders_without_a_ledger_are_one_sentence_and_exit_2(

@@ -251,7 +251,9 @@ def test_a_question_that_failed_proves_nothing(
 def test_an_order_that_is_found_is_what_the_venue_says(
     before: OrderState, found: OrderState
 ) -> None:
-    assert settle(Row(before), lookup(report(found))) == (found,)
+    filled = "1" if found is S.PARTIALLY_FILLED else "0"
+
+    assert settle(Row(before), lookup(report(found, filled))) == (found,)
 
 
 @pytest.mark.parametrize("found", AT_VENUE)

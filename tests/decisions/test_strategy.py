@@ -380,3 +380,41 @@ def test_no_two_intents_share_a_key(closes: list[int]) -> None:
     intents = take_all(run(), market(closes))
 
     assert len({intent.order_key for intent in intents}) == len(intents)
+
+
+# ------------------------------------------------------------------ a live market
+
+
+def test_history_builds_the_state_and_decides_nothing() -> None:
+    one = run()
+    rising = market([10, 11, 12])
+    history = msgspec.structs.replace(batch(rising), is_history=True)
+
+    assert list(one.take_batch(history, lambda: CREATED)) == []
+    assert (one.memory.next_index, one.memory.position) == (3, Decimal(0))
+    assert list(one.memory.recent) == rising
+
+    (intent,) = one.take_batch(batch([candle(20, 3)], first=3), lambda: CREATED)
+    assert intent.side is Side.BUY
+
+
+def test_lost_events_are_passed_over_only_when_the_feed_says_so() -> None:
+    one = run()
+    late = batch([candle(10, 5)], first=5)
+
+    list(one.take_batch(late, lambda: CREATED))
+    list(one.take_batch(msgspec.structs.replace(late, lost=4), lambda: CREATED))
+    assert one.memory.next_index == 0
+
+    list(one.take_batch(msgspec.structs.replace(late, lost=5), lambda: CREATED))
+    assert one.memory.next_index == 6
+
+
+def test_what_a_follower_has_is_not_lost_to_it_though_the_feed_says_so() -> None:
+    one = run()
+    list(one.take_batch(batch(market([10, 11])), lambda: CREATED))
+    again = msgspec.structs.replace(batch(market([10, 11, 12])[1:], first=1), lost=1)
+
+    list(one.take_batch(again, lambda: CREATED))
+
+    assert (one.memory.next_index, len(one.memory.recent)) == (3, 3)

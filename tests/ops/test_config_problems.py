@@ -77,6 +77,8 @@ def test_five_mistakes_in_one_file_are_all_reported_with_their_keys_and_suggesti
         ("feed", "limit = 0", "feed.limit: got 0, expected a whole number of 1 or more"),
         ("feed", "batch = 2000", "feed.batch: got 2000, expected at most the window (1024)"),
         ("feed", 'symbols = ["BTC"]', 'feed.symbols[0]: got "BTC", expected base/quote'),
+        ("feed", 'channels = ["tick"]', "feed.channels: got a list, expected a list of some of"),
+        ("feed", "quiet_ms = 1", "feed.quiet_ms: got 1, expected a whole number of 100 or more"),
         ("feed", "symbols = []", "feed.symbols: got a list, expected a list such as"),
         ("venue", 'participation = "1.5"', 'venue.participation: got "1.5", expected a quoted'),
         ("venue", "balances = 5", "venue.balances: got 5, expected a table"),
@@ -113,10 +115,19 @@ def test_a_real_venue_needs_its_name_its_keys_and_the_word_live() -> None:
     found = problems_with("venue", 'type = "ccxt"')
 
     assert found == [
-        'venue.exchange: is needed for type "ccxt", such as "binance"',
         'venue.api_key_env: is needed for type "ccxt", such as "BINANCE_KEY"',
         'venue.api_secret_env: is needed for type "ccxt", such as "BINANCE_SECRET"',
         'mode: got "paper" with venue.type "ccxt"; it goes with mode = "live"',
+    ]
+
+
+def test_a_live_market_needs_an_exchange_and_has_no_speed_and_no_end() -> None:
+    live = GOOD.replace('type = "demo"', 'type = "ccxt"\nspeed = 600\nlimit = 5')
+
+    assert problems_of(live) == [
+        "feed.speed: a live market has its own; leave it out",
+        "feed.limit: a live market has no end; use start --max-events",
+        'venue.exchange: got none, expected an exchange of ccxt, such as "binance"',
     ]
 
 

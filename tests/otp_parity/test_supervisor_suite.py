@@ -4,7 +4,8 @@ import pytest
 
 from actors.actor import Reject
 from actors.children import ChildSpec, SupervisorSpec
-from actors.supervisor import Supervisor, guard
+from actors.parent import guard
+from actors.supervisor import Supervisor
 from decisions.supervisor import AutoShutdown, Intensity, Restart, Strategy
 from messages.ids import NS_PER_S
 from messages.lifecycle import (

@@ -172,9 +172,9 @@ def test_exposure_is_what_is_filled_or_may_yet_be(
             step_of(6, S.NOT_SENT),
         ]
     )
-    assert ledger.exposure() == {"BTC/USDT": Decimal("1.75")}
+    assert ledger.exposure() == {"BTC/USDT": Decimal("3.25")}
     assert ledger.strategy_exposure() == {
-        ("sma-1", "BTC/USDT"): Decimal("3.25"),
+        ("sma-1", "BTC/USDT"): Decimal("4.75"),
         ("other", "BTC/USDT"): Decimal("-1.5"),
     }
 

@@ -1,0 +1,306 @@
+"""The shell around a live market: what its connection tells is numbered and handed on.
+
+The network is never waited for here. The connection lives on a thread of its own and tells by
+messages; those of an older incarnation are void, and its connection is closed. Followers are
+served as by `MarketFeedActor`, but a live market can't be read again: what does not fit into a
+bounded buffer is lost, and told as a gap.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from typing import Any
+
+import msgspec
+from loguru import logger
+
+from actors.actor import Actor
+from actors.address import Address
+from decisions.live_feed import LiveBuffer, Piece
+from decisions.market_feed import FlowControl, Span
+from exchanges.feed_connection import FeedConnection
+from exchanges.source import SourceStats, total
+from messages.errors import WatchkeeperError
+from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, Symbol
+from messages.lifecycle import ActorState, TimerFired
+from messages.market import (
+    Candle,
+    FeedEnded,
+    FeedGap,
+    FeedHistory,
+    FeedNews,
+    FeedPhase,
+    FeedReport,
+    FeedState,
+    MarketAck,
+    MarketBatch,
+    MarketEvent,
+    Tick,
+    Trade,
+)
+
+CHECK = TimerFired(name="check")
+CHECK_EVERY_NS = 50 * NS_PER_MS
+REPORT_EVERY_NS = NS_PER_S // 2
+CLOSE_S = 3.0
+"""How long an orderly stop waits for the connection to end."""
+_NO_WINDOW = 1 << 62
+
+_STATES = {
+    FeedPhase.LIVE: ActorState.RUNNING,
+    FeedPhase.CONNECTING: ActorState.STARTING,
+    FeedPhase.BACKFILLING: ActorState.STARTING,
+}
+
+
+class FeedLost(WatchkeeperError):
+    """The connection ended by a fault of its own code; the supervisor makes a new one."""
+
+
+class LiveMemory(msgspec.Struct, kw_only=True):
+    """What survives a restart of a live feed's actor."""
+
+    flow: FlowControl
+    buffer: LiveBuffer
+    closed_ns: dict[Symbol, int] = {}
+    """The close of the last candle of each symbol."""
+    history: int = 0
+    """How many events happened before the run."""
+    delivered: int = 0
+
+
+def new_memory(followers: Iterable[ActorPath], capacity: int) -> LiveMemory:
+    """Give the memory of a feed that has told nothing; a live market waits for no follower."""
+    return LiveMemory(
+        flow=FlowControl(followers, window=_NO_WINDOW), buffer=LiveBuffer(capacity=capacity)
+    )
+
+
+class LiveKept:
+    """Holds what the next incarnation of a live feed inherits."""
+
+    def __init__(self, memory: LiveMemory) -> None:
+        self.memory = memory
+        self.stats: list[SourceStats] = []
+        self._connection: FeedConnection | None = None
+
+    def inherit(self) -> LiveMemory:
+        """Give a copy for the next incarnation; an abandoned one may still change the old."""
+        self.memory = deepcopy(self.memory)
+        return self.memory
+
+    def replace(self, connection: FeedConnection) -> None:
+        """Keep the connection of the present incarnation, and end that of an abandoned one."""
+        before, self._connection = self._connection, connection
+        if before is not None:
+            before.close(0)
+        self.stats.append(connection.stats)
+
+
+class LiveFeedActor(Actor):
+    """`connect` is called by each incarnation and must not wait for the network.
+
+    An event that happened more than `max_age_ns` ago, on the exchange's clock, is history: it
+    comes too late to act on. `max_events` 0 is without end; history does not count.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect: Callable[[], FeedConnection],
+        followers: "Sequence[Address[MarketBatch | Tick]]",
+        kept: LiveKept,
+        metrics: "Address[FeedReport | FeedGap | FeedEnded | FeedState]",
+        max_age_ns: int,
+        batch: int = 256,
+        max_events: int = 0,
+    ) -> None:
+        super().__init__()
+        self._connect = connect
+        self._followers = {address.path: address for address in followers}
+        self._kept, self._metrics = kept, metrics
+        self._max_age_ns, self._batch, self._max_events = max_age_ns, batch, max_events
+        self._connection: FeedConnection | None = None
+        self._skew_ns = 0
+        self._reported_ns = 0
+
+    # ------------------------------------------------------------ life
+
+    def started(self) -> None:
+        """Connect, and go on after the last candle that an earlier incarnation had."""
+        memory = self._memory = self._kept.inherit()
+        for path in self._followers:
+            memory.flow.rewind(path)
+        connection = self._connection = self._connect()
+        self._kept.replace(connection)
+        put, epoch = self._cell.mailbox.put, self.ctx.epoch
+        connection.run(lambda item: put(FeedNews(epoch=epoch, what=item)), dict(memory.closed_ns))
+        self.ctx.every(CHECK_EVERY_NS, CHECK)
+
+    def receive(self, message: Any) -> None:
+        """Take in what the connection tells; serve whoever has room or is back."""
+        match message:
+            case FeedNews():
+                if message.epoch == self.ctx.epoch:
+                    self._news(message.what)
+            case MarketAck():
+                self._memory.flow.on_ack(message.follower, message.next_index)
+            case TimerFired():
+                for path, address in self._followers.items():
+                    self._memory.flow.observe(path, address.epoch, gone=address.is_out)
+        self._pump()
+
+    def stopping(self) -> None:
+        """Close the connection and say how far it came."""
+        if self._connection is not None and not self._connection.close(CLOSE_S):
+            logger.bind(actor=self.ctx.path).warning("the connection did not end in {} s", CLOSE_S)
+        self._report(ended=False)
+
+    def crashed(self) -> None:
+        """Let the connection end by itself."""
+        if self._connection is not None:
+            self._connection.close(0)
+
+    # ------------------------------------------------------------ what the connection tells
+
+    def _news(self, what: MarketEvent | FeedHistory | FeedGap | FeedState) -> None:
+        memory = self._memory
+        match what:
+            case FeedState():
+                self._phase(what)
+            case FeedGap():
+                self.ctx.tell(self._metrics, what)
+            case FeedHistory():
+                memory.buffer.add_history(what.candles)
+                memory.history += len(what.candles)
+                if what.candles:
+                    memory.closed_ns[what.symbol] = what.candles[-1].ts_event_ns
+                self.ctx.progress()
+            case Tick():
+                for address in self._followers.values():
+                    self.ctx.tell(address, what)
+                self.ctx.progress()
+            case Candle() | Trade():
+                self._take(what)
+
+    def _take(self, event: Candle | Trade) -> None:
+        memory = self._memory
+        if isinstance(event, Candle):
+            memory.closed_ns[event.symbol] = event.ts_event_ns
+        late_ns = self._venue_now_ns() - event.ts_event_ns
+        if late_ns > self._max_age_ns:
+            text = "a {} of {} came {:.1f} s late: it decides nothing"
+            kind = type(event).__name__.lower()
+            logger.bind(actor=self.ctx.path).warning(text, kind, event.symbol, late_ns / NS_PER_S)
+        if not self._is_enough():
+            memory.buffer.add(event)
+        self.ctx.progress()
+
+    def _venue_now_ns(self) -> int:
+        return self.ctx.utc_ns() + self._skew_ns
+
+    def _is_enough(self) -> bool:
+        taken = self._memory.buffer.end - self._memory.history
+        return bool(self._max_events) and taken >= self._max_events
+
+    def _phase(self, state: FeedState) -> None:
+        """Show how the connection is doing.
+
+        Raises:
+            FeedLost: it ended by a fault.
+        """
+        self._skew_ns = (state.skew_ms or 0) * NS_PER_MS
+        self.ctx.tell(self._metrics, state)
+        if state.phase is FeedPhase.STOPPED:
+            if state.reason:
+                raise FeedLost(state.reason)
+            return
+        self._cell.set_state(_STATES.get(state.phase, ActorState.BACKOFF), _problem(state))
+        log = logger.bind(actor=self.ctx.path)
+        if state.phase in (FeedPhase.STALE, FeedPhase.BACKOFF):
+            log.warning("the market is not live: {}", _problem(state))
+        elif state.phase is FeedPhase.LIVE:
+            log.info("the market is live; clock difference {} ms", state.skew_ms)
+
+    # ------------------------------------------------------------ sending
+
+    def _pump(self) -> None:
+        flow, buffer = self._memory.flow, self._memory.buffer
+        floor = flow.floor
+        if floor is not None:
+            buffer.forget(floor)
+        for span in flow.sendable(buffer.end):
+            self._send(span)
+        self._tell_progress()
+        if self._is_enough() and flow.finished(buffer.end):
+            self._report(ended=True)
+            ended = FeedEnded(feed=self.ctx.path, delivered=self._memory.delivered)
+            self.ctx.tell(self._metrics, ended)
+            self.ctx.stop()
+
+    def _send(self, span: Span) -> None:
+        memory = self._memory
+        oldest_ns = self._venue_now_ns() - self._max_age_ns
+        for piece in memory.buffer.pieces(span.first, span.stop, self._batch, oldest_ns):
+            if piece.lost:
+                self._tell_lost(span.follower, piece)
+            batch = MarketBatch(
+                feed=self.ctx.path,
+                first_index=piece.first_index,
+                events=piece.events,
+                is_history=piece.is_history,
+                lost=piece.lost,
+            )
+            self.ctx.tell(self._followers[span.follower], batch)
+        memory.flow.sent(span)
+        memory.delivered = max(memory.delivered, span.stop)
+
+    def _tell_lost(self, follower: ActorPath, piece: Piece) -> None:
+        """Some events fell out of the buffer before this follower had finished them."""
+        buffer, first = self._memory.buffer, piece.events[0]
+        since_ns = buffer.dropped_from_ns or first.ts_event_ns
+        logger.bind(actor=self.ctx.path).error("{} missed {} events", follower, piece.lost)
+        gap = FeedGap(
+            feed=self.ctx.path,
+            symbol=first.symbol,
+            ts_from_ns=since_ns,
+            ts_to_ns=first.ts_event_ns,
+            missing=piece.lost,
+        )
+        self.ctx.tell(self._metrics, gap)
+
+    # ------------------------------------------------------------ telling
+
+    def _tell_progress(self) -> None:
+        now_ns = self.ctx.monotonic_ns()
+        if now_ns - self._reported_ns >= REPORT_EVERY_NS:
+            self._reported_ns = now_ns
+            self._report(ended=False)
+
+    def _report(self, *, ended: bool) -> None:
+        stats = total(self._kept.stats)
+        report = FeedReport(
+            feed=self.ctx.path,
+            delivered=self._memory.delivered,
+            malformed=stats.malformed,
+            duplicate=stats.duplicate,
+            out_of_order=stats.out_of_order,
+            gaps=stats.gaps,
+            missing=stats.missing,
+            first_problems=tuple(stats.problems),
+            ended=ended,
+        )
+        self.ctx.tell(self._metrics, report)
+
+
+def _problem(state: FeedState) -> str:
+    """Say in one sentence why the market is not live; empty when it is."""
+    match state.phase:
+        case FeedPhase.LIVE:
+            return ""
+        case FeedPhase.BACKOFF:
+            wait_s = state.retry_in_ms / 1000
+            return f"{state.reason}; attempt {state.attempt + 1} in {wait_s:.1f} s"
+        case FeedPhase.CONNECTING | FeedPhase.BACKFILLING:
+            return f"{state.phase}, attempt {state.attempt}"
+        case _:
+            return f"{state.phase}: {state.reason}"

@@ -1,0 +1,368 @@
+"""A live market through ccxt: kept up, completed by REST, and never trusted to be alive.
+
+Each connection goes through phases that are told: connecting, backfilling, live, and what ended
+it: stale or backoff. Liveness is shown by work: a stream that is silent for long is compared with
+REST, and one that had not told what REST knows is connected anew, whatever its pongs say.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from random import Random
+from typing import Any
+
+from exchanges.ccxt_client import CcxtSettings, close_client, open_client
+from exchanges.ccxt_feed_gate import ask_skew_ms, pass_feed_gate, stream_of
+from exchanges.ccxt_watch import Stale, StreamSettings, backoff_ms
+from exchanges.feed_line import Line, Tell
+from exchanges.feed_settings import Channel, FeedFacts, FeedRequest, FeedSettings
+from exchanges.rate_budget import RateBudget
+from exchanges.source import SourceStats
+from messages.errors import VenueRefused
+from messages.ids import NS_PER_MS, Symbol, TimestampNs
+from messages.market import FeedPhase, FeedState
+
+_POLL_S = 0.02
+"""ccxt has no event for "connected"."""
+_BARS_AT_ONCE = 3
+_UNANSWERED_MAX = 3
+
+
+class CcxtFeed:
+    """One exchange's market. Every coroutine must run on one and the same loop.
+
+    `budget` is shared with the venue of the same address; `rng` spreads reconnects.
+    """
+
+    def __init__(
+        self,
+        settings: CcxtSettings,
+        request: FeedRequest,
+        *,
+        rng: Random,
+        patience: FeedSettings | None = None,
+        budget: RateBudget | None = None,
+        utc_ns: Callable[[], int] = time.time_ns,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self.stats = SourceStats()
+        """Any thread may read it."""
+        self._settings, self._request = settings, request
+        self._patience = patience or FeedSettings()
+        self._budget = budget or RateBudget()
+        self._rng = rng
+        self._utc_ns, self._monotonic_ns = utc_ns, monotonic_ns
+        self._client: Any = None
+        self._facts: FeedFacts | None = None
+        self._skew_ms: int | None = None
+        self._lines: list[Line] = []
+        self._tell: Tell = lambda _: None
+        self._attempt = 0
+
+    async def open(self) -> FeedFacts:
+        """Make the client and pass the gate.
+
+        Raises:
+            VenueRefused: one sentence that says what is missing or wrong and what to do.
+        """
+        if self._client is None:
+            self._client = open_client(self._settings, None, self._budget)
+        try:
+            self._facts = await pass_feed_gate(
+                self._client,
+                self._settings.exchange,
+                self._request,
+                self._utc_ns,
+                self._monotonic_ns,
+            )
+        except BaseException:
+            await self.close()
+            raise
+        self._skew_ms = self._facts.skew_ms
+        return self._facts
+
+    async def run(self, tell: Tell, since_ns: Mapping[Symbol, int] | None = None) -> None:
+        """Tell until cancelled. `tell` is called on the loop and must neither block nor raise.
+
+        `since_ns` says for each symbol where the last candle that is known closed; without it
+        the last candles are told as history first.
+        """
+        self._tell = tell
+        self._lines = [self._line(symbol, since_ns or {}) for symbol in self._request.symbols]
+        try:
+            while True:
+                self._attempt += 1
+                await self._backoff(await self._session())
+        finally:
+            self._phase(FeedPhase.STOPPED, "")
+            await self.close()
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        client, self._client, self._facts = self._client, None, None
+        if client is not None:
+            await close_client(client)
+
+    # ------------------------------------------------------------ one connection
+
+    async def _session(self) -> str:
+        """Connect and follow until something breaks; give what broke."""
+        self._phase(FeedPhase.CONNECTING, "")
+        tasks: list[asyncio.Future[Any]] = []
+        try:
+            if self._facts is None:
+                await self.open()
+            for line in self._lines:
+                line.interrupted()
+            tasks = [asyncio.ensure_future(one) for one in [*self._followers(), self._live()]]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            error = _first(next(iter(done)).exception())
+        except VenueRefused as refusal:
+            error = refusal
+        finally:
+            await self._end(tasks)
+        if isinstance(error, Stale):
+            self._phase(FeedPhase.STALE, str(error))
+        return _reason(error)
+
+    async def _end(self, tasks: "list[asyncio.Future[Any]]") -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._client is not None:
+            await self._client.close_ws_clients()
+
+    def _followers(self) -> list[Coroutine[Any, Any, None]]:
+        """Give what waits for each stream, and polls where there is none."""
+        client, found = self._client, []
+        for line in self._lines:
+            if stream_of(client, Channel.CANDLES):
+                found.append(self._follow_candles(line))
+            if Channel.TRADES in self._streams():
+                found.append(self._follow_trades(line))
+            elif Channel.TRADES in self._request.channels:
+                found.append(self._polling(self._poll_trades, line))
+            if Channel.TICKS in self._streams():
+                found.append(self._follow_ticks(line))
+            elif Channel.TICKS in self._request.channels:
+                found.append(self._polling(self._poll_tick, line))
+        return found
+
+    def _streams(self) -> set[Channel]:
+        """Give the channels that are streamed; trades also where they stand in for candles."""
+        wanted = set(self._request.channels)
+        if stream_of(self._client, Channel.CANDLES) is None:
+            wanted.add(Channel.TRADES)
+        return {channel for channel in wanted if stream_of(self._client, channel)}
+
+    async def _follow_candles(self, line: Line) -> None:
+        client, timeframe = self._client, self._request.timeframe
+        while True:
+            rows = list(await client.watch_ohlcv(line.symbol, timeframe))
+            # An update of an older bar is in ccxt's cache, and not in what it returns.
+            cached = (client.ohlcvs.get(line.symbol) or {}).get(timeframe) or ()
+            line.take_bars([*list(cached)[-_BARS_AT_ONCE:], *rows], self._venue_now_ns())
+
+    async def _follow_trades(self, line: Line) -> None:
+        while True:
+            rows = await self._client.watch_trades(line.symbol)
+            line.take_trades(rows, self._venue_now_ns())
+
+    async def _follow_ticks(self, line: Line) -> None:
+        client = self._client
+        by_book = stream_of(client, Channel.TICKS) == "watchOrderBook"
+        while True:
+            if by_book:
+                line.take_tick(await client.watch_order_book(line.symbol), self._utc_ns())
+            else:
+                for row in (await client.watch_bids_asks([line.symbol])).values():
+                    line.take_tick(row, self._utc_ns())
+
+    async def _polling(self, poll: Callable[[Line], Awaitable[None]], line: Line) -> None:
+        missed = 0
+        while True:
+            await asyncio.sleep(self._patience.poll_ms / 1000)
+            try:
+                await poll(line)
+                missed = 0
+            except Exception:
+                missed += 1
+                if missed >= _UNANSWERED_MAX:
+                    raise
+
+    async def _poll_trades(self, line: Line) -> None:
+        await line.poll_trades(self._client, self._settings.exchange, self._venue_now_ns())
+
+    async def _poll_tick(self, line: Line) -> None:
+        await line.poll_tick(self._client, self._utc_ns())
+
+    # ------------------------------------------------------------ candles, completed by REST
+
+    async def _live(self) -> None:
+        """Wait for the streams, ask for what was missed, then keep up."""
+        streams = self._streams()
+        if streams:
+            await self._connected()
+        self._phase(FeedPhase.BACKFILLING, "")
+        for line in self._lines:
+            await line.backfill(self._client, self._venue_now_ns)
+            if Channel.TRADES in streams:
+                await line.begin_trades(self._client, self._settings.exchange, self._venue_now_ns())
+            if Channel.TICKS in streams:
+                await line.poll_tick(self._client, self._utc_ns())
+            for channel in streams:
+                line.heard(channel)
+        self._phase(FeedPhase.LIVE, "")
+        async with asyncio.TaskGroup() as group:
+            for line in self._lines:
+                group.create_task(self._keep_up(line, is_polled=Channel.CANDLES not in streams))
+            group.create_task(self._oversee(streams))
+
+    async def _connected(self) -> None:
+        """Wait until every socket that ccxt has opened is connected."""
+        async with asyncio.timeout(self._patience.connect_ms / 1000):
+            while True:
+                sockets = list(self._client.clients.values())
+                if sockets and all(socket.isConnected for socket in sockets):
+                    return
+                await asyncio.sleep(_POLL_S)
+
+    async def _keep_up(self, line: Line, *, is_polled: bool) -> None:
+        """Ask for each bar when it is over; again, ever slower, while REST has it not."""
+        patience, pause_ms = self._patience, self._patience.ask_again_ms
+        while True:
+            await self._until_due(line, is_polled=is_polled)
+            if await line.catch_up(self._client, self._venue_now_ns):
+                pause_ms = patience.ask_again_ms
+                continue
+            await asyncio.sleep(pause_ms / 1000)
+            pause_ms = min(2 * pause_ms, patience.poll_ms)
+
+    async def _until_due(self, line: Line, *, is_polled: bool) -> None:
+        """Wait until a bar is over by the stream or by the exchange's clock, or to poll."""
+        line.wake.clear()
+        now_ns = self._venue_now_ns()
+        if line.builder.is_due(now_ns):
+            return
+        assert line.builder.next_open_ns is not None, "nothing is due without history"
+        end_ns = line.builder.next_open_ns + self._request.timeframe_ns
+        wait_ms = (end_ns - now_ns) // NS_PER_MS + self._patience.ask_after_ms
+        if is_polled:
+            wait_ms = min(wait_ms, self._patience.poll_ms)
+        try:
+            async with asyncio.timeout(max(1, wait_ms) / 1000):
+                await line.wake.wait()
+        except TimeoutError:
+            return
+
+    # ------------------------------------------------------------ is it alive?
+
+    async def _oversee(self, streams: set[Channel]) -> None:
+        patience, began_ns = self._patience, self._monotonic_ns()
+        measured_ns, unanswered = began_ns, 0
+        while True:
+            await asyncio.sleep(patience.quiet_ms / 4_000)
+            now_ns = self._monotonic_ns()
+            if now_ns - began_ns > patience.stable_ms * NS_PER_MS:
+                self._attempt = 0
+            try:
+                if now_ns - measured_ns > patience.skew_every_ms * NS_PER_MS:
+                    measured_ns = now_ns
+                    await self._measure_skew()
+                await self._compare_silent(streams, now_ns)
+                unanswered = 0
+            except Stale:
+                raise
+            except Exception as error:
+                unanswered += 1
+                if unanswered >= _UNANSWERED_MAX:
+                    raise Stale(f"REST could not be asked {unanswered} times: {error}") from error
+
+    async def _measure_skew(self) -> None:
+        before = self._skew_ms
+        self._skew_ms = await ask_skew_ms(
+            self._client, self._settings.exchange, self._utc_ns, self._monotonic_ns
+        )
+        if before != self._skew_ms:
+            self._phase(FeedPhase.LIVE, "")
+
+    async def _compare_silent(self, streams: set[Channel], now_ns: int) -> None:
+        quiet_ns = self._patience.quiet_ms * NS_PER_MS
+        silent = [
+            (line, channel)
+            for line in self._lines
+            for channel in streams
+            if now_ns - line.heard_ns[channel] > quiet_ns
+        ]
+        for line, channel in silent:
+            await self._compare(line, channel)
+
+    async def _compare(self, line: Line, channel: Channel) -> None:
+        """Let REST say whether a silent stream has nothing to tell, or does not tell it."""
+        heard_ns = line.heard_ns[channel]
+        news = await line.is_behind(self._client, self._settings.exchange, channel)
+        if news:
+            await asyncio.sleep(self._patience.grace_ms / 1000)
+        if line.heard_ns[channel] != heard_ns:
+            return
+        if news:
+            silent_s = (self._monotonic_ns() - heard_ns) / (1000 * NS_PER_MS)
+            raise Stale(
+                f"the stream of {channel} was silent for {silent_s:.1f} s, and REST had {news}"
+            )
+        line.heard(channel)
+
+    # ------------------------------------------------------------ small parts
+
+    def _line(self, symbol: Symbol, since_ns: Mapping[Symbol, int]) -> Line:
+        line = Line(
+            symbol,
+            self._request,
+            self._patience,
+            self.stats,
+            since_ns.get(symbol),
+            self._monotonic_ns,
+        )
+        line.tell = self._tell
+        return line
+
+    def _venue_now_ns(self) -> int:
+        return self._utc_ns() + (self._skew_ms or 0) * NS_PER_MS
+
+    async def _backoff(self, reason: str) -> None:
+        patience = self._patience
+        limits = StreamSettings(
+            backoff_ms=patience.backoff_ms, backoff_max_ms=patience.backoff_max_ms
+        )
+        wait_ms = backoff_ms(max(1, self._attempt), limits, self._rng)
+        self._phase(FeedPhase.BACKOFF, reason, retry_in_ms=wait_ms)
+        await asyncio.sleep(wait_ms / 1000)
+
+    def _phase(self, phase: FeedPhase, reason: str, retry_in_ms: int = 0) -> None:
+        self._tell(
+            FeedState(
+                feed=self._request.path,
+                phase=phase,
+                reason=reason,
+                attempt=self._attempt,
+                retry_in_ms=retry_in_ms,
+                skew_ms=self._skew_ms,
+                ts_ns=TimestampNs(self._utc_ns()),
+            )
+        )
+
+
+def _first(error: BaseException | None) -> BaseException | None:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _reason(error: BaseException | None) -> str:
+    """Say in one line what ended a connection."""
+    if error is None:
+        return "it ended"
+    if isinstance(error, VenueRefused | Stale):
+        return str(error)
+    text = f"{type(error).__name__}: {error}".splitlines()[0]
+    return text[:200]

@@ -1,0 +1,281 @@
+"""One symbol of a live feed: what was told of it, and what REST is asked for."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from exchanges.candle_builder import Bar, CandleBuilder
+from exchanges.ccxt_client import recorded
+from exchanges.ccxt_gate import check_answer
+from exchanges.ccxt_market_rows import bars_of, tick_of, trades_of
+from exchanges.ccxt_parse import milliseconds_ns
+from exchanges.feed_settings import Channel, FeedItem, FeedRequest, FeedSettings
+from exchanges.source import SourceStats
+from exchanges.trade_bars import TradeBars
+from messages.ids import NS_PER_MS, Symbol, TimestampNs
+from messages.market import FeedGap, FeedHistory, Tick
+
+PAGE = 500
+_KEPT_IDS = 20_000
+_ANSWERS_MISSED_MAX = 3
+_TRADE_PARAMS = {
+    name: {"fetchTradesMethod": "publicGetTrades"} for name in ("binance", "binanceus")
+}
+"""What makes REST number trades as the stream does: Binance's default counts aggregates."""
+
+Tell = Callable[[FeedItem], object]
+
+
+class Line:
+    """Lives on the loop of its client. It outlives connections, so nothing is told twice."""
+
+    def __init__(
+        self,
+        symbol: Symbol,
+        request: FeedRequest,
+        settings: FeedSettings,
+        stats: SourceStats,
+        next_open_ns: int | None,
+        monotonic_ns: Callable[[], int],
+    ) -> None:
+        self.symbol = symbol
+        self.heard_ns: dict[Channel, int] = {}
+        """When each stream was last known to be alive."""
+        self.wake = asyncio.Event()
+        self.tell: Tell = lambda _: None
+        self.builder = CandleBuilder(
+            symbol, request.timeframe_ns, settings.grace_ms * NS_PER_MS, next_open_ns, stats
+        )
+        self.tick: Tick | None = None
+        self._trade_bars = TradeBars(request.timeframe_ns)
+        self._request, self._settings, self._stats = request, settings, stats
+        self._monotonic_ns = monotonic_ns
+        self._trade_ids: dict[str, None] = {}
+        self._last_trade_ns = 0
+        self._due_since_ns: int | None = None
+        self._missed = 0
+        self._last_bar: Bar | None = None
+        """The newest that REST has shown."""
+
+    def interrupted(self) -> None:
+        """Forget what was forming: a connection is over."""
+        self.builder.interrupted()
+        self._trade_bars.interrupted()
+
+    def heard(self, channel: Channel) -> None:
+        """Note that a stream is alive."""
+        self.heard_ns[channel] = self._monotonic_ns()
+
+    # ------------------------------------------------------------ what the stream tells
+
+    def take_bars(self, rows: Any, venue_now_ns: int) -> None:
+        """Take updates of bars; they wake whoever waits for one to be over."""
+        self.heard(Channel.CANDLES)
+        for bar in bars_of(rows, self._stats):
+            self.builder.stream(bar)
+        self._wake_if_due(venue_now_ns)
+
+    def take_trades(self, rows: Any, venue_now_ns: int) -> None:
+        """Take trades: told if they are asked for, and bars in the making in any case."""
+        self.heard(Channel.TRADES)
+        for name, trade in trades_of(rows, self.symbol, self._stats):
+            self.builder.begun(trade.ts_event_ns)
+            bar = self._trade_bars.add(name, trade)
+            if bar is not None:
+                self.builder.stream(bar)
+            self._last_trade_ns = max(self._last_trade_ns, trade.ts_event_ns)
+            if Channel.TRADES in self._request.channels and self._is_new(name):
+                self.tell(trade)
+        self._wake_if_due(venue_now_ns)
+
+    def take_tick(self, row: Any, now_ns: int) -> None:
+        """Take a best bid and ask; told if it changed."""
+        self.heard(Channel.TICKS)
+        tick = tick_of(row, self.symbol, now_ns)
+        if tick is not None and not _same(tick, self.tick):
+            self.tick = tick
+            self.tell(tick)
+
+    def _wake_if_due(self, venue_now_ns: int) -> None:
+        if self.builder.is_due(venue_now_ns):
+            self.wake.set()
+
+    def _is_new(self, name: str) -> bool:
+        if name in self._trade_ids:
+            self._stats.duplicate += 1
+            return False
+        self._trade_ids[name] = None
+        if len(self._trade_ids) > _KEPT_IDS:
+            del self._trade_ids[next(iter(self._trade_ids))]
+        return True
+
+    # ------------------------------------------------------------ what REST is asked for
+
+    async def _begin(self, client: Any, venue_now_ns: Callable[[], int]) -> bool:
+        """Ask for the candles before now and tell them as history; False when there are none."""
+        wanted = max(1, self._request.history)
+        rows = await self._bars(client, None, min(wanted + 2, PAGE))
+        page = len(rows)
+        while rows and len(rows) < wanted + 1:
+            since_ns = rows[0].open_ns - page * self._request.timeframe_ns
+            older = await self._bars(client, since_ns, page)
+            older = [bar for bar in older if bar.open_ns < rows[0].open_ns]
+            if not older:
+                break
+            rows = older + rows
+        candles = self.builder.settle(rows, venue_now_ns())
+        kept = tuple(candles[-self._request.history :]) if self._request.history else ()
+        if candles:
+            self.builder.gaps.clear()
+            self.tell(FeedHistory(symbol=self.symbol, candles=kept))
+        return bool(candles)
+
+    async def backfill(self, client: Any, venue_now_ns: Callable[[], int]) -> None:
+        """Ask for the history, or for what an interruption has left out.
+
+        Raises:
+            Exception: ccxt's, or `Unclear`: REST could not be asked.
+        """
+        await self._settle(client, venue_now_ns, is_patient=True)
+        if self._last_bar is not None:
+            self.builder.assume_told(self._last_bar)
+
+    async def catch_up(self, client: Any, venue_now_ns: Callable[[], int]) -> bool:
+        """Ask for every bar that is over and not told yet; False when there was none.
+
+        Raises:
+            Exception: ccxt's, or `Unclear`: REST could not be asked, and the stream, even after
+                a while, can't stand in for it.
+        """
+        began_ns = self._monotonic_ns()
+        if self._due_since_ns is None:
+            self._due_since_ns = began_ns
+        is_patient = began_ns - self._due_since_ns < self._settings.confirm_ms * NS_PER_MS
+        try:
+            found = await self._settle(client, venue_now_ns, is_patient=is_patient)
+            self._missed = 0
+        except Exception:
+            self._missed += 1
+            found = not is_patient and self._release(venue_now_ns())
+            if not found and not is_patient and self._missed >= _ANSWERS_MISSED_MAX:
+                raise
+        if found or not self.builder.is_due(venue_now_ns()):
+            self._due_since_ns = None
+        return found
+
+    async def _settle(
+        self, client: Any, venue_now_ns: Callable[[], int], *, is_patient: bool
+    ) -> bool:
+        found = False
+        if self.builder.next_open_ns is None:
+            return await self._begin(client, venue_now_ns)
+        while True:
+            bars = await self._bars(client, self.builder.next_open_ns, PAGE)
+            candles = self.builder.settle(bars, venue_now_ns(), patient=is_patient)
+            self._tell_gaps()
+            for candle in candles:
+                self.tell(candle)
+            found = found or bool(candles)
+            if not candles or not self.builder.is_due(venue_now_ns()):
+                return found
+
+    def _release(self, venue_now_ns: int) -> bool:
+        candles = self.builder.release(venue_now_ns)
+        if candles:
+            self._stats.note(f"{self.symbol}: candles as streamed, since REST could not be asked")
+        for candle in candles:
+            self.tell(candle)
+        return bool(candles)
+
+    def _tell_gaps(self) -> None:
+        gaps, self.builder.gaps = self.builder.gaps, []
+        for gap in gaps:
+            self._tell_gap(gap.ts_from_ns, gap.ts_to_ns, gap.missing)
+
+    def _tell_gap(self, from_ns: int, to_ns: int, missing: int) -> None:
+        self.tell(
+            FeedGap(
+                feed=self._request.path,
+                symbol=self.symbol,
+                ts_from_ns=TimestampNs(from_ns),
+                ts_to_ns=TimestampNs(to_ns),
+                missing=missing,
+            )
+        )
+
+    async def begin_trades(self, client: Any, exchange: str, venue_now_ns: int) -> None:
+        """Ask for the trades of an interruption; at first, only learn where the stream begins.
+
+        What REST has no more is told as a gap.
+        """
+        last_ns = self._last_trade_ns
+        rows = await self._trades(client, exchange)
+        found = [trade.ts_event_ns for _, trade in trades_of(rows, self.symbol, SourceStats())]
+        if not last_ns:
+            self._last_trade_ns = max(found, default=0)
+            return
+        if found and min(found) > last_ns and Channel.TRADES in self._request.channels:
+            self._tell_gap(last_ns, min(found), 0)
+        missed = [row for row in rows if milliseconds_ns(row.get("timestamp")) >= last_ns]
+        self.take_trades(missed, venue_now_ns)
+
+    # ------------------------------------------------------------ is the stream alive?
+
+    async def is_behind(self, client: Any, exchange: str, channel: Channel) -> str:
+        """Say what REST knows that the stream has not told; empty when it is merely quiet."""
+        if channel is Channel.CANDLES:
+            bars = await self._bars(client, None, 2)
+            if bars and self.builder.is_behind(bars[-1]):
+                return f"a newer candle of {self.symbol}"
+        elif channel is Channel.TRADES:
+            found = list(
+                trades_of(await self._trades(client, exchange, 5), self.symbol, self._stats)
+            )
+            if any(trade.ts_event_ns > self._last_trade_ns for _, trade in found):
+                return f"a newer trade of {self.symbol}"
+        else:
+            tick = tick_of(await _asked(client.fetch_order_book(self.symbol, 5)), self.symbol, 1)
+            if tick is not None and not _same(tick, self.tick):
+                return f"another best price of {self.symbol}"
+        return ""
+
+    async def poll_trades(self, client: Any, exchange: str, venue_now_ns: int) -> None:
+        """Ask for the newest trades, where there is no stream of them."""
+        self.take_trades(await self._trades(client, exchange), venue_now_ns)
+
+    async def poll_tick(self, client: Any, now_ns: int) -> None:
+        """Ask for the best prices, where there is no stream of them."""
+        self.take_tick(await _asked(client.fetch_order_book(self.symbol, 5)), now_ns)
+
+    async def _trades(self, client: Any, exchange: str, limit: int = PAGE) -> list[Any]:
+        params = _TRADE_PARAMS.get(exchange, {})
+        rows: list[Any] = await _asked(client.fetch_trades(self.symbol, None, limit, params))
+        return rows
+
+    async def _bars(self, client: Any, since_ns: int | None, limit: int) -> list[Bar]:
+        since_ms = None if since_ns is None else since_ns // NS_PER_MS
+        timeframe = self._request.timeframe
+        rows = await _asked(client.fetch_ohlcv(self.symbol, timeframe, since_ms, limit))
+        bars = sorted(bars_of(rows, self._stats), key=lambda bar: bar.open_ns)
+        self._last_bar = bars[-1] if bars else self._last_bar
+        return bars
+
+
+async def _asked(question: Any) -> Any:
+    """Await an answer.
+
+    Raises:
+        Unclear: it is none: HTML, or nothing, of which ccxt makes an empty list.
+    """
+    with recorded() as call:
+        answer = await question
+        if not answer:
+            check_answer(call)
+        return answer
+
+
+def _same(one: Tick, other: Tick | None) -> bool:
+    return other is not None and (one.bid_price, one.ask_price) == (
+        other.bid_price,
+        other.ask_price,
+    )

@@ -1,0 +1,113 @@
+"""The `audit` command: everything that must agree in a run directory, checked."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from decisions.audit import ahead_problem, run_totals, totals_problem
+from exchanges.paper_reading import BookReader
+from messages.errors import DataError, LedgerUnavailable
+from ops.audit_check import Check
+from ops.audit_ledger import LedgerAudit
+from ops.audit_venue import VenueAudit
+from ops.health_text import one_line
+from ops.run_files import LEDGER, METRICS_SUMMARY, PAPER_BOOK
+from ops.run_state import RunState, read_object, run_state
+from persistence.histories import file_problems
+from persistence.reader import LedgerReader
+
+_WALKS = 3
+"""Of a living run: an order may be written behind a walk, never behind three."""
+
+
+def audit(run_dir: Path, *, as_json: bool) -> int:
+    """Print a line per check; give 0 when all agree, 1 when something differs.
+
+    Raises:
+        LedgerUnavailable: there is no ledger to check.
+    """
+    checks = list(audit_run(run_dir))
+    for check in checks:
+        sys.stdout.writelines(f"{line}\n" for line in _lines(check, as_json=as_json))
+    return 1 if any(check.differ for check in checks) else 0
+
+
+def audit_run(run_dir: Path) -> Iterator[Check]:
+    """Make every check.
+
+    What was told is read before what it tells of, so that a living run is never behind.
+
+    Raises:
+        LedgerUnavailable: there is no ledger to check.
+    """
+    state = run_state(run_dir)
+    summary = read_object(run_dir / METRICS_SUMMARY)
+    files = Check("files", "SQLite finds nothing wrong with the files")
+    with ExitStack() as stack:
+        ledger = stack.enter_context(LedgerReader(run_dir / LEDGER))
+        book = None
+        if (run_dir / PAPER_BOOK).is_file():
+            book = stack.enter_context(BookReader(run_dir / PAPER_BOOK))
+        try:
+            _check_files(files, ledger, book)
+            walked, venue = _walk(ledger, book, is_alive=state.is_alive)
+        except (LedgerUnavailable, DataError) as error:
+            files.differs(str(error))
+            yield files
+            return
+    yield files
+    yield from walked.checks()
+    yield from () if venue is None else (venue.once, venue.venue)
+    yield _summary(summary, state, walked)
+
+
+def _check_files(check: Check, ledger: LedgerReader, book: BookReader | None) -> None:
+    check.see(LEDGER, "; ".join(file_problems(ledger)) or None)
+    if book is not None:
+        check.see(PAPER_BOOK, "; ".join(book.file_problems()) or None)
+
+
+def _walk(
+    ledger: LedgerReader, book: BookReader | None, *, is_alive: bool
+) -> tuple[LedgerAudit, VenueAudit | None]:
+    left = _WALKS if is_alive else 1
+    while True:
+        left -= 1
+        venue = None if book is None else VenueAudit(ledger, book)
+        if venue is not None:
+            venue.explain()
+        walked = LedgerAudit(ledger, venue)
+        walked.run()
+        if walked.sums_agree or not left:
+            return walked, venue
+
+
+def _summary(summary: dict[str, Any], state: RunState, walked: LedgerAudit) -> Check:
+    check = Check("run_totals", "the summary's run_totals are those of the orders")
+    told = summary.get("run_totals")
+    if not isinstance(told, dict):
+        check.note = "the summary holds none"
+        return check
+    counted = run_totals(walked.totals.states, walked.totals.filled)
+    if state.ended_in_order:
+        check.see("", totals_problem(told, counted))
+    else:
+        check.note = "the run lives or was killed: the summary may be behind, it is not ahead"
+        check.see("", ahead_problem(told, counted))
+    return check
+
+
+def _lines(check: Check, *, as_json: bool) -> Iterator[str]:
+    if as_json:
+        yield json.dumps(check.row())
+        return
+    verdict = "differs" if check.differ else "ok"
+    how_many = f"{check.differ} of {check.checked}" if check.differ else f"{check.checked} checked"
+    note = f"; {check.note}" if check.note else ""
+    yield f"{verdict:8}{check.name:13} {check.about} ({how_many}{note})"
+    yield from (f"          {one_line(example)}" for example in check.examples)
+    if check.differ > len(check.examples):
+        yield f"          and {check.differ - len(check.examples)} more"

@@ -1,0 +1,83 @@
+"""The `doctor` command: what this machine, and a config, are good for. Places no order."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from messages.errors import ConfigError, WatchkeeperError
+from ops.config_schema import Config
+from ops.doctor_disk import disk_findings
+from ops.doctor_finding import Finding, Level, ok, problem, warning
+from ops.doctor_machine import machine_findings
+from ops.doctor_venue import venue_findings
+from ops.health_text import one_line
+from ops.run_files import LEDGER, find_latest
+from persistence.histories import file_problems
+from persistence.reader import LedgerReader
+
+
+def doctor(config_path: Path | None, *, online: bool, as_json: bool) -> int:
+    """Print a line per finding; give 0 when all is well, 1 for a warning, 2 for a problem."""
+    worst = 0
+    for finding in findings(config_path, online=online):
+        worst = max(worst, finding.level.exit_code)
+        line = json.dumps(finding.row()) if as_json else _line(finding)
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    return worst
+
+
+def findings(config_path: Path | None, *, online: bool) -> Iterator[Finding]:
+    """Look at everything, the cheap things first."""
+    yield from machine_findings()
+    config = None
+    if config_path is not None:
+        config, problems = _config(config_path)
+        yield from problems
+    run_dir = find_latest() if config is None else config.run_dir
+    yield from disk_findings(run_dir or Path("runs"))
+    if run_dir is not None:
+        yield from ledger_findings(run_dir)
+    if config is not None:
+        yield from venue_findings(config, online=online)
+
+
+def ledger_findings(run_dir: Path) -> Iterator[Finding]:
+    """Look at the ledger of a run, if it has one."""
+    path = run_dir / LEDGER
+    if not path.is_file():
+        yield ok("ledger", f"{run_dir} has none yet")
+        return
+    try:
+        with LedgerReader(path) as ledger:
+            found, halted = file_problems(ledger), ledger.halt_reason()
+            states = ledger.states()
+    except (WatchkeeperError, ValueError) as error:
+        yield problem("ledger", str(error), f"keep a copy of {run_dir}, then look into it")
+        return
+    if found:
+        yield problem("ledger", f"{path}: {'; '.join(found)}", f"watchkeeper audit {run_dir}")
+    else:
+        yield ok("ledger", f"{path} is sound and holds {sum(states.values())} orders")
+    if halted:
+        yield warning(
+            "halt", f"{run_dir} is halted: {halted}", "look into it before the next start"
+        )
+
+
+def _config(path: Path) -> tuple[Config | None, list[Finding]]:
+    from ops.config import load
+    from strategies import check_params
+
+    try:
+        return load(path, {}, check_params), [ok("config", f"{path} has no mistake")]
+    except ConfigError as error:
+        todo = f"correct it, then watchkeeper check {path}"
+        return None, [problem("config", text, todo) for text in error.problems]
+
+
+def _line(finding: Finding) -> str:
+    todo = f" -> {finding.todo}" if finding.todo else ""
+    level = str(finding.level) if finding.level is not Level.OK else "ok"
+    return one_line(f"{level:8}{finding.about:12} {finding.text}{todo}")

@@ -1,0 +1,108 @@
+"""What a config's exchange can do, whether its keys are set, and, online, whether it lets us in."""
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import TimeoutError as TookTooLong
+from random import Random
+
+from exchanges.capabilities import Capability, capability_of
+from exchanges.ccxt_client import CcxtSettings
+from exchanges.ccxt_venue import CcxtVenue
+from exchanges.facts import VenueFacts
+from exchanges.venue_loop import VenueLoop
+from messages.errors import VenueError
+from ops.config_schema import Config, FeedType, VenueType
+from ops.doctor_finding import Finding, ok, problem, warning
+from ops.moments import span
+
+_GATE_S = 60.0
+_CLOSE_S = 5.0
+
+
+def venue_findings(config: Config, *, online: bool) -> Iterator[Finding]:
+    """Look at the venue; the network is used only when `online`."""
+    venue = config.venue
+    if VenueType.CCXT is not venue.type and config.feed.type is not FeedType.CCXT:
+        yield ok("venue", "the run trades on paper and asks no exchange")
+        return
+    try:
+        row = capability_of(venue.exchange)
+    except VenueError as error:
+        yield problem("exchange", str(error), "choose another exchange")
+        return
+    yield _capability(row)
+    if venue.type is not VenueType.CCXT:
+        return
+    keys = list(_keys(config, os.environ))
+    yield from keys
+    if not online:
+        yield ok("gate", "not asked; --online asks the exchange, and places no order")
+    elif any(finding.todo for finding in keys):
+        yield problem("gate", "not asked, for a key is missing", "set it, then ask again")
+    else:
+        yield _gate(config)
+
+
+def _capability(row: Capability) -> Finding:
+    proof = "absence can be proved" if row.proves_absence else "absence can never be proved"
+    notes = f"; {row.notes}" if row.notes else ""
+    text = f"{row.exchange} finds an order by {row.lookup}, {proof}{notes}"
+    if row.tested:
+        return ok("exchange", text)
+    return warning(
+        "exchange", f"{text}; read, not tested", "begin with the smallest orders, and watch them"
+    )
+
+
+def _keys(config: Config, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Look which variables are set; what they hold is never shown."""
+    venue = config.venue
+    named = {"api_key_env": venue.api_key_env, "api_secret_env": venue.api_secret_env}
+    if venue.api_password_env:
+        named["api_password_env"] = venue.api_password_env
+    for key, name in named.items():
+        if name is None:
+            yield problem("key", f"venue.{key} is not set", "name an environment variable there")
+        elif not environment.get(name):
+            yield problem("key", f"{name} is not set", f"export {name} (venue.{key} names it)")
+        else:
+            yield ok("key", f"{name} is set")
+
+
+def _gate(config: Config) -> Finding:
+    todo = "correct it: a start would be refused"
+    loop = VenueLoop("doctor")
+    loop.start()
+    try:
+        facts = loop.submit(_open(config)).result(_GATE_S)
+    except VenueError as error:
+        return problem("gate", str(error), todo)
+    except TookTooLong:
+        return problem("gate", f"no answer within {_GATE_S:g} s", "check the network and urls")
+    finally:
+        loop.close(_CLOSE_S)
+    return ok(
+        "gate",
+        f"{facts.exchange} takes the key and lists {', '.join(sorted(facts.markets))}; its clock"
+        f" is {span(facts.skew_ns)} from ours, a round trip takes {span(facts.round_trip_ns)}",
+    )
+
+
+async def _open(config: Config) -> VenueFacts:
+    symbols = sorted({strategy.symbol for strategy in config.strategies})
+    venue = CcxtVenue(_settings(config), symbols, rng=Random())  # noqa: S311  spreads reconnects
+    try:
+        return await venue.open()
+    finally:
+        await venue.close()
+
+
+def _settings(config: Config) -> CcxtSettings:
+    venue = config.venue
+    return CcxtSettings(
+        exchange=venue.exchange,
+        api_key=os.environ.get(venue.api_key_env or "", ""),
+        secret=os.environ.get(venue.api_secret_env or "", ""),
+        password=os.environ.get(venue.api_password_env or "", ""),
+        config=venue.ccxt,
+    )

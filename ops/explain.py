@@ -1,0 +1,127 @@
+"""The `explain` command: the whole life of one order, with the evidence of each step."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from decisions.exact import EXACT, NOTHING
+from decisions.metrics import money
+from decisions.order_story import open_quantity, spans_ns, what_next
+from messages.orders import Fill
+from messages.values import OrderState
+from ops.explain_text import lines_of
+from ops.metric_lines import lines_about, metric_files
+from ops.order_view import find_order, whole_row
+from ops.run_files import LEDGER
+from ops.run_state import run_state
+from persistence.entries import LedgerEntry
+from persistence.reader import LedgerReader
+from persistence.transitions import Event
+
+
+class Metrics(msgspec.Struct, frozen=True):
+    """What the metric lines tell of an order."""
+
+    are_kept: bool
+    """Whether there are such files at all."""
+    decision_to_claim_ns: int | None
+    duplicates: tuple[dict[str, Any], ...]
+    """When the same decision was made again, and the state it met; oldest first."""
+
+
+def explain(run_dir: Path, name: str, *, as_json: bool) -> int:
+    """Print an order's life and give the exit code.
+
+    Raises:
+        NotFound: no order, or several, bear this name.
+        LedgerUnavailable: there is no ledger to read.
+    """
+    story = story_of(run_dir, name)
+    if as_json:
+        sys.stdout.write(json.dumps(story) + "\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in lines_of(story))
+    return 0
+
+
+def story_of(run_dir: Path, name: str) -> dict[str, Any]:
+    """Give all of it as JSON has it: money as text, times in nanoseconds."""
+    with LedgerReader(run_dir / LEDGER) as ledger:
+        key = find_order(ledger, name).order_key
+        with ledger.one_moment():
+            entry = ledger.lookup([key])[key]
+            events, fills = ledger.events(key), ledger.fills(key)
+            halted = ledger.halt_reason()
+    metrics = _metrics(run_dir, key)
+    is_alive = run_state(run_dir).is_alive
+    return {
+        "order": whole_row(entry),
+        "risk": _risk(events),
+        "decision_to_claim_ns": metrics.decision_to_claim_ns,
+        "steps": _steps(events),
+        "fills": [_fill(fill) for fill in fills],
+        "open_quantity": str(open_quantity(entry)),
+        "process_is_alive": is_alive,
+        "next": what_next(entry.state, is_alive=is_alive, halted=halted),
+        "metrics_are_kept": metrics.are_kept,
+        "duplicates_filtered": list(metrics.duplicates),
+        **_filled(entry, fills),
+    }
+
+
+def _risk(events: Sequence[Event]) -> dict[str, Any]:
+    first = events[0] if events else None
+    is_refused = first is not None and first.to_state is OrderState.REFUSED
+    return {
+        "passed": None if first is None else not is_refused,
+        "reason": first.reason if first is not None and is_refused else "",
+    }
+
+
+def _steps(events: Sequence[Event]) -> list[dict[str, Any]]:
+    return [
+        {
+            "at_ns": event.at_ns,
+            "after_ns": after_ns,
+            "from_state": event.from_state,
+            "to_state": str(event.to_state),
+            "reason": event.reason,
+            "evidence": event.evidence,
+        }
+        for event, after_ns in zip(events, spans_ns(events), strict=True)
+    ]
+
+
+def _fill(fill: Fill) -> dict[str, Any]:
+    return {
+        "trade_id": fill.trade_id,
+        "ts_event_ns": fill.ts_event_ns,
+        "quantity": str(fill.quantity),
+        "price": str(fill.price),
+        "fee": str(fill.fee),
+        "fee_currency": fill.fee_currency,
+        "liquidity": str(fill.liquidity),
+    }
+
+
+def _filled(entry: LedgerEntry, fills: Sequence[Fill]) -> dict[str, Any]:
+    known = sum((fill.quantity for fill in fills), start=NOTHING)
+    return {"filled_without_executions": money(EXACT.subtract(entry.filled_quantity, known))}
+
+
+def _metrics(run_dir: Path, key: str) -> Metrics:
+    claim_ns: int | None = None
+    duplicates = []
+    for line in lines_about(run_dir, key):
+        message = line.get("message")
+        if not isinstance(message, dict) or message.get("order_key") != key:
+            continue
+        if message.get("type") == "DuplicateFiltered":
+            duplicates.append({"at_ns": line.get("at_ns"), "state": message.get("state")})
+        elif isinstance(message.get("claim_latency_ns"), int):
+            claim_ns = message["claim_latency_ns"]
+    return Metrics(bool(metric_files(run_dir)), claim_ns, tuple(duplicates))

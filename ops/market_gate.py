@@ -1,0 +1,33 @@
+"""The market of a run, looked at before anything is started."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ops.config import Config, FeedType
+from ops.sources import open_source
+from ops.wiring import path_of_feed, warmup_of
+
+if TYPE_CHECKING:
+    from exchanges.feed_connection import FeedConnection
+
+
+@contextmanager
+def market_of(config: Config) -> Iterator["FeedConnection | None"]:
+    """Give the connection of a live market that has passed its gate; None for another market.
+
+    Raises:
+        VenueRefused: the exchange, the symbol or the network is not there.
+        DataError: a recording can't be used.
+    """
+    if config.feed.type is not FeedType.CCXT:
+        open_source(config)
+        yield None
+        return
+    from ops.live_feed import open_live
+
+    opened = open_live(config, path_of_feed(config), warmup_of(config))
+    try:
+        yield opened
+    finally:
+        opened.close(3.0)

@@ -1,0 +1,142 @@
+"""The `positions` command: what the ledger's executions make, per strategy and per symbol."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from decisions.exact import EXACT
+from decisions.metrics import money
+from decisions.portfolio import Holding, Portfolio
+from messages.ids import StrategyId, Symbol
+from ops.run_files import LEDGER
+from ops.run_state import run_state
+from ops.tables import write_json, write_table
+from persistence.reader import Execution, LedgerReader, PositionRow, Wanted
+
+_SHOWN = (
+    "strategy_id", "symbol", "quantity", "average_cost", "mark_price", "realized", "unrealized",
+    "fees", "executions",
+)  # fmt: skip
+_NOTHING = Decimal(0)
+
+
+class _Account:
+    """One row to be: the executions of a strategy in a symbol, or of all strategies in it."""
+
+    def __init__(self, symbol: Symbol) -> None:
+        self.symbol = symbol
+        self.portfolio = Portfolio()
+        self.fees: dict[str, Decimal] = {}
+        self.executions = 0
+        self.filled = _NOTHING
+        """Signed, without what fees in base currency took."""
+        self.last_price: Decimal | None = None
+
+    def record(self, one: Execution) -> None:
+        """Count one execution."""
+        fill = one.fill
+        self.portfolio.record(self.symbol, one.side, fill)
+        self.fees[fill.fee_currency] = EXACT.add(
+            self.fees.get(fill.fee_currency, _NOTHING), fill.fee
+        )
+        self.filled = EXACT.add(self.filled, one.side.sign * fill.quantity)
+        self.executions += 1
+        self.last_price = fill.price
+
+    @property
+    def holding(self) -> Holding:
+        """What it makes."""
+        return self.portfolio.holdings.get(self.symbol, Holding())
+
+
+def positions(
+    run_dir: Path, *, as_json: bool, symbol: str | None = None, strategy: str | None = None
+) -> int:
+    """Print the positions, then the totals per symbol, and give the exit code.
+
+    Raises:
+        LedgerUnavailable: there is no ledger to read.
+    """
+    wanted = Wanted(symbol=symbol, strategy=strategy)
+    with LedgerReader(run_dir / LEDGER) as ledger:
+        kept, executions = ledger.holdings(wanted)
+        rows = list(_rows(_wanted(kept, wanted), executions, run_state(run_dir).prices))
+    if as_json:
+        write_json(rows)
+    else:
+        _print(rows)
+    return 0
+
+
+def _wanted(kept: Iterable[PositionRow], wanted: Wanted) -> Iterator[PositionRow]:
+    for row in kept:
+        if wanted.strategy in (None, row[0]) and wanted.symbol in (None, row[1]):
+            yield row
+
+
+def _rows(
+    kept: Iterable[PositionRow], executions: Iterable[Execution], prices: Mapping[str, Decimal]
+) -> Iterator[dict[str, Any]]:
+    of_strategy: dict[tuple[StrategyId, Symbol], _Account] = {}
+    of_symbol: dict[Symbol, _Account] = {}
+    filled: dict[tuple[StrategyId, Symbol], Decimal] = {}
+    totals: dict[Symbol, Decimal] = {}
+    for one in executions:
+        place = (one.strategy_id, one.symbol)
+        of_strategy.setdefault(place, _Account(one.symbol)).record(one)
+        of_symbol.setdefault(one.symbol, _Account(one.symbol)).record(one)
+    for strategy, where, text in kept:
+        amount = Decimal(text)
+        filled[strategy, where] = amount
+        totals[where] = EXACT.add(totals.get(where, _NOTHING), amount)
+        of_strategy.setdefault((strategy, where), _Account(where))
+        of_symbol.setdefault(where, _Account(where))
+    for place, account in sorted(of_strategy.items()):
+        yield _row("strategy", place[0], account, filled.get(place, _NOTHING), prices)
+    for symbol, account in sorted(of_symbol.items()):
+        yield _row("total", None, account, totals.get(symbol, _NOTHING), prices)
+
+
+def _row(
+    scope: str,
+    strategy: str | None,
+    account: _Account,
+    filled: Decimal,
+    prices: Mapping[str, Decimal],
+) -> dict[str, Any]:
+    market = prices.get(account.symbol)
+    mark = account.last_price if market is None else market
+    if mark is not None:
+        account.portfolio.mark(account.symbol, mark)
+    holding = account.holding
+    return {
+        "scope": scope,
+        "strategy_id": strategy,
+        "symbol": account.symbol,
+        "quantity": money(holding.quantity),
+        "average_cost": money(holding.average_cost),
+        "realized": money(holding.realized),
+        "unrealized": money(holding.unrealized),
+        "mark_price": None if mark is None else money(mark),
+        "mark_source": None if mark is None else "last_fill" if market is None else "market",
+        "fees": {currency: money(fee) for currency, fee in sorted(account.fees.items())},
+        "executions": account.executions,
+        "filled_without_executions": money(EXACT.subtract(filled, account.filled)),
+    }
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    write_table(_SHOWN, map(_shown, rows))
+    for row in rows:
+        if row["scope"] == "strategy" and row["filled_without_executions"] != "0":
+            sys.stdout.write(
+                f"{row['strategy_id']} {row['symbol']}: {row['filled_without_executions']} is"
+                " filled of which no execution is known; it is not in the figures above\n"
+            )
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    fees = ", ".join(f"{fee} {currency}" for currency, fee in row["fees"].items())
+    return {**row, "strategy_id": row["strategy_id"] or "(all)", "fees": fees or "0"}

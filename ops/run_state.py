@@ -1,0 +1,71 @@
+"""What a run's small files say of it: whether its process lives, how it ended, the last prices."""
+
+import json
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ops.client import NoAnswer, ask
+from ops.run_files import CONTROL_SOCKET, STATUS
+
+_ASK_S = 1.0
+
+
+class RunState(msgspec.Struct, frozen=True, kw_only=True):
+    """As of the newest `status.json`; nothing of it is known where there is none."""
+
+    is_alive: bool
+    exit_code: int | None
+    """None: it lives, was killed, or left no word."""
+    seen_at_ns: int | None
+    prices: dict[str, Decimal]
+    """The last known price by symbol."""
+
+    @property
+    def ended_in_order(self) -> bool:
+        """Whether its last process left after everything was written."""
+        return not self.is_alive and self.exit_code == 0
+
+
+def run_state(run_dir: Path) -> RunState:
+    """Read it; a process that holds the control socket is alive, however busy."""
+    status = read_object(run_dir / STATUS)
+    ended, seen = status.get("ended"), status.get("captured_at_ns")
+    code = ended.get("exit_code") if isinstance(ended, dict) else None
+    return RunState(
+        is_alive=_is_alive(run_dir),
+        exit_code=code if isinstance(code, int) else None,
+        seen_at_ns=seen if isinstance(seen, int) else None,
+        prices=_prices(status.get("market")),
+    )
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Give the JSON object in a file; an empty one when there is none."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_alive(run_dir: Path) -> bool:
+    try:
+        ask(run_dir / CONTROL_SOCKET, "health", timeout_s=_ASK_S)
+    except NoAnswer as problem:
+        return not problem.gone
+    return True
+
+
+def _prices(market: object) -> dict[str, Decimal]:
+    prices: dict[str, Decimal] = {}
+    for symbol, text in market.items() if isinstance(market, dict) else ():
+        try:
+            price = Decimal(text)
+        except (InvalidOperation, TypeError, ValueError):
+            continue
+        if price.is_finite():
+            prices[symbol] = price
+    return prices

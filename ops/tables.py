@@ -1,0 +1,36 @@
+"""What the reading commands print: plain tables, or one JSON object a line."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any
+
+from ops.health_text import one_line
+
+Row = Mapping[str, Any]
+
+_MEASURED = 1_000
+"""So many rows set the widths; a table of a million is not held for its widest cell."""
+
+
+def write_json(rows: Iterable[Row]) -> None:
+    """Print one object a line."""
+    for row in rows:
+        sys.stdout.write(json.dumps(row) + "\n")
+
+
+def write_table(columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Print the columns of the rows, aligned."""
+    for line in table(columns, rows):
+        sys.stdout.write(line + "\n")
+
+
+def table(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:
+    """Give the lines of a table, the heading first."""
+    texts = (["-" if row[key] is None else one_line(row[key]) for key in columns] for row in rows)
+    head = [[key.upper() for key in columns], *islice(texts, _MEASURED)]
+    widths = [max(map(len, column)) for column in zip(*head, strict=True)]
+    for cells in chain(head, texts):
+        padded = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        yield "  ".join(padded).rstrip()

@@ -1,0 +1,63 @@
+"""The `trades` command: every execution that the ledger knows, the newest first."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ops.moments import since_ns, utc
+from ops.run_files import LEDGER
+from ops.tables import write_json, write_table
+from persistence.reader import Execution, LedgerReader, Wanted
+
+_SHOWN = (
+    "time", "strategy_id", "symbol", "side", "quantity", "price", "fee", "fee_currency",
+    "liquidity", "order_key",
+)  # fmt: skip
+
+
+def trades(
+    run_dir: Path,
+    *,
+    as_json: bool,
+    symbol: str | None = None,
+    strategy: str | None = None,
+    since: str | None = None,
+    limit: int | None = None,
+) -> int:
+    """Print the executions and give the exit code.
+
+    Raises:
+        LedgerUnavailable: there is no ledger to read.
+        ConfigError: `since` is no moment.
+    """
+    wanted = Wanted(symbol=symbol, strategy=strategy, since_ns=since_ns(since) or None)
+    with LedgerReader(run_dir / LEDGER) as ledger:
+        rows = map(row_of, ledger.newest_executions(wanted, limit))
+        if as_json:
+            write_json(rows)
+        else:
+            write_table(_SHOWN, _timed(rows))
+    return 0
+
+
+def row_of(execution: Execution) -> dict[str, Any]:
+    """Give an execution as JSON has it: money as text."""
+    fill = execution.fill
+    return {
+        "trade_id": fill.trade_id,
+        "order_key": execution.order_key,
+        "strategy_id": execution.strategy_id,
+        "symbol": execution.symbol,
+        "side": str(execution.side),
+        "price": str(fill.price),
+        "quantity": str(fill.quantity),
+        "fee": str(fill.fee),
+        "fee_currency": fill.fee_currency,
+        "liquidity": str(fill.liquidity),
+        "ts_event_ns": fill.ts_event_ns,
+    }
+
+
+def _timed(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        yield {"time": utc(row["ts_event_ns"]), **row}

@@ -1,0 +1,219 @@
+"""An executor whose venue is the test: what it sends and asks is written down, answered by hand."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from actors.address import Address
+from actors.executor import ExecutorActor, ExecutorKept
+from actors.gateway import Gateway
+from actors.runtime import Runtime
+from actors.step_runtime import StepRuntime
+from decisions.order_keys import client_order_id, order_key
+from decisions.risk import RiskLimits
+from exchanges.protocol import NewOrder
+from messages.base import Message
+from messages.ids import (
+    NS_PER_S,
+    AccountId,
+    Epoch,
+    OrderKey,
+    StrategyId,
+    Symbol,
+    TimestampNs,
+    TradeId,
+    VenueOrderId,
+)
+from messages.market import MarketBatch, MarketEvent
+from messages.orders import Fill, LookupDone, OrderIntent, OrderReport, SubmitDone
+from messages.values import Liquidity, OrderState, OrderType, Side, TimeInForce
+from persistence.ledger import LedgerEntry, SqliteLedger, read_orders
+
+BTC = Symbol("BTC/USDT")
+ONE = Decimal(1)
+PATIENCE_NS = 60 * NS_PER_S
+
+
+class Asked(NamedTuple):
+    """A call of the gateway that waits for its answer."""
+
+    epoch: Epoch
+    key: OrderKey
+    order: NewOrder
+
+
+class HandGateway(Gateway):
+    """Writes down what reaches it, and does nothing."""
+
+    def __init__(self, executor: Address[Any], utc_ns: Callable[[], TimestampNs]) -> None:
+        super().__init__(executor, utc_ns)
+        self.sent: list[Asked] = []
+        self.asked: list[Asked] = []
+
+    def submit(
+        self,
+        epoch: Epoch,
+        key: OrderKey,
+        order: NewOrder,
+        *,
+        sent_at_ns: int,
+        good_until_ns: int | None,
+    ) -> None:
+        self.sent.append(Asked(epoch, key, order))
+
+    def find(self, epoch: Epoch, key: OrderKey, order: NewOrder, *, sent_at_ns: int) -> None:
+        self.asked.append(Asked(epoch, key, order))
+
+    def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
+        done(batch.first_index + len(batch.events))
+
+    def live_market(self, event: MarketEvent) -> None:
+        """Nothing follows."""
+
+    def flush(self, timeout_ns: int) -> bool:
+        return True
+
+    def close(self, done: Callable[[], object]) -> None:
+        done()
+
+
+class OrderPath:
+    """One executor cell on a ledger file, from one incarnation to the next."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        limits: RiskLimits | None = None,
+        max_decision_age_ns: int | None = None,
+        open_ledger: Callable[[], Any] | None = None,
+    ) -> None:
+        self.runtime: Runtime = StepRuntime(start_ns=1_000_000 * NS_PER_S, ttl_enforced=False)
+        self.path = folder / "ledger.db"
+        self.address = self.runtime.address("executor")
+        self.gateway = HandGateway(self.address, self.runtime.clock.utc_ns)
+        self.kept = ExecutorKept()
+        strategy = self.runtime.address("strategy")
+        self.cell = self.runtime.populate(
+            "executor",
+            ExecutorActor,
+            {
+                "open_ledger": open_ledger or (lambda: SqliteLedger(self.path)),
+                "gateway": self.gateway,
+                "limits": limits or RiskLimits(),
+                "max_decision_age_ns": max_decision_age_ns,
+                "kept": self.kept,
+                "metrics": self.runtime.address("metrics"),
+                "strategies": {StrategyId("one"): strategy},
+                "feeds": {},
+            },
+        )
+
+    # ------------------------------------------------------------ lives
+
+    def start(self) -> "OrderPath":
+        """Begin an incarnation; a living one is fenced, as a hung one is."""
+        started = self.runtime.start(self.cell)
+        assert not started.problem, started.problem
+        return self.rest()
+
+    def stop(self) -> None:
+        self.runtime.stop(self.cell, PATIENCE_NS, drain=True)
+
+    def rest(self) -> "OrderPath":
+        """Let everybody work until nothing waits; time stands still."""
+        assert isinstance(self.runtime, StepRuntime)
+        self.runtime.run_until_idle()
+        return self
+
+    def after(self, seconds: float) -> "OrderPath":
+        assert isinstance(self.runtime, StepRuntime)
+        self.runtime.run_for(int(seconds * NS_PER_S))
+        return self
+
+    # ------------------------------------------------------------ what is told
+
+    def tell(self, *messages: Message) -> "OrderPath":
+        """Put all of them in the mailbox before any is worked off."""
+        for message in messages:
+            self.address.tell(message)
+        return self.rest()
+
+    def intent(self, number: int = 0, side: Side = Side.BUY, **changes: Any) -> OrderIntent:
+        now_ns = self.runtime.clock.utc_ns()
+        fields: dict[str, Any] = {
+            "order_key": key_of(number),
+            "account": AccountId("main"),
+            "strategy_id": StrategyId("one"),
+            "symbol": BTC,
+            "side": side,
+            "order_type": OrderType.MARKET,
+            "time_in_force": TimeInForce.GTC,
+            "quantity": ONE,
+            "limit_price": None,
+            "reference_price": Decimal(100),
+            "decided_at_ns": TimestampNs(now_ns),
+            "ts_created_ns": TimestampNs(now_ns),
+            "reason": "",
+        }
+        return OrderIntent(**fields | changes)
+
+    def submitted(self, number: int, state: OrderState, filled: str = "0") -> SubmitDone:
+        """The answer to the last send of an order."""
+        call = [one for one in self.gateway.sent if one.key == key_of(number)][-1]
+        report = self.report(number, state, filled)
+        return SubmitDone(order_key=call.key, epoch=call.epoch, report=report)
+
+    def answer(self, asked: Asked, report: OrderReport | None, problem: str = "") -> LookupDone:
+        return LookupDone(order_key=asked.key, epoch=asked.epoch, report=report, problem=problem)
+
+    def report(
+        self, number: int, state: OrderState, filled: str = "0", fills: tuple[Fill, ...] = ()
+    ) -> OrderReport:
+        return OrderReport(
+            client_order_id=client_order_id(key_of(number)),
+            symbol=BTC,
+            state=state,
+            venue_order_id=VenueOrderId(f"v{number}"),
+            filled_quantity=Decimal(filled),
+            average_price=Decimal(100) if Decimal(filled) else None,
+            fills=fills,
+            reason="",
+            evidence="test",
+            ts_event_ns=TimestampNs(0),
+        )
+
+    # ------------------------------------------------------------ what is seen
+
+    @property
+    def actor(self) -> ExecutorActor:
+        assert isinstance(self.runtime, StepRuntime)
+        actor, _ = self.runtime._actors[self.cell.path]
+        assert isinstance(actor, ExecutorActor)
+        return actor
+
+    def order(self, number: int) -> LedgerEntry:
+        return self.orders()[key_of(number)]
+
+    def orders(self) -> Mapping[OrderKey, LedgerEntry]:
+        return {entry.order_key: entry for entry in read_orders(self.path)}
+
+    def sends(self, number: int) -> int:
+        return sum(one.key == key_of(number) for one in self.gateway.sent)
+
+
+def key_of(number: int) -> OrderKey:
+    return order_key(AccountId("main"), StrategyId("one"), BTC, TimestampNs(1), number)
+
+
+def fill(name: str, quantity: str = "1", price: str = "100") -> Fill:
+    return Fill(
+        trade_id=TradeId(name),
+        price=Decimal(price),
+        quantity=Decimal(quantity),
+        fee=Decimal(0),
+        fee_currency="USDT",
+        liquidity=Liquidity.TAKER,
+        ts_event_ns=TimestampNs(1),
+    )

@@ -1,0 +1,260 @@
+"""Evidence is about one send: what was known before it proves nothing after it."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from actors.executor import ExecutorKept
+from decisions.risk import RiskLimits
+from messages.ids import NS_PER_S
+from messages.lifecycle import HaltTrading
+from messages.values import OrderState as S
+from messages.values import Side
+from tests.actors.order_path import BTC, OrderPath, fill, key_of
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> OrderPath:
+    """An executor that has begun, on an empty ledger."""
+    return OrderPath(tmp_path).start()
+
+
+def test_an_absence_that_was_asked_for_before_the_last_send_proves_nothing(
+    desk: OrderPath,
+) -> None:
+    """Two questions of one order are under way: another order's failed one had it asked twice."""
+    desk.tell(desk.intent(1), desk.intent(2))
+    desk.tell(desk.submitted(1, S.UNKNOWN), desk.submitted(2, S.UNKNOWN))
+    first, other = desk.gateway.asked
+    desk.tell(desk.answer(other, None, "no answer")).after(2)
+    questions = [one for one in desk.gateway.asked if one.key == first.key]
+
+    desk.tell(desk.answer(first, None))
+    assert desk.sends(1) == 2, "it was proved absent"
+    desk.tell(desk.submitted(1, S.UNKNOWN))
+    for old in questions[1:]:
+        desk.tell(desk.answer(old, None))
+    desk.after(30)
+
+    assert desk.sends(1) == 2
+    assert desk.order(1).state is S.UNKNOWN
+
+
+def test_an_absence_from_before_a_restart_proves_nothing_after_a_send(desk: OrderPath) -> None:
+    desk.tell(desk.intent(1))
+    failed = desk.submitted(1, S.NOT_SENT)
+    desk.start()
+    (question,) = desk.gateway.asked
+
+    desk.tell(failed, desk.answer(question, None))
+    sends = desk.sends(1)
+    desk.tell(desk.submitted(1, S.ACCEPTED))
+
+    assert sends == 2
+    assert desk.order(1).state is S.ACCEPTED
+
+
+def test_a_failed_send_that_is_told_twice_is_not_the_failure_of_the_next(desk: OrderPath) -> None:
+    """A group that was handed back holds reports that were recorded already."""
+    desk.tell(desk.intent(1))
+    failed = desk.submitted(1, S.NOT_SENT)
+    desk.start().tell(failed)
+    desk.tell(desk.answer(desk.gateway.asked[-1], None))
+    sends = desk.sends(1)
+    desk.start().tell(failed)
+
+    assert sends == 2
+    assert desk.sends(1) == sends
+    assert desk.order(1).state is S.SENT
+
+
+def test_a_void_answer_is_asked_for_again(desk: OrderPath) -> None:
+    desk.tell(desk.intent(1)).start()
+    (question,) = desk.gateway.asked
+    desk.tell(desk.answer(question, None))
+    desk.tell(desk.submitted(1, S.UNKNOWN))
+
+    assert desk.sends(1) == 2
+    assert len(desk.gateway.asked) == 2
+    desk.tell(desk.answer(desk.gateway.asked[-1], desk.report(1, S.FILLED, "1")))
+    assert desk.order(1).state is S.FILLED
+
+
+def test_an_order_that_the_stream_shows_is_not_sent_again(desk: OrderPath) -> None:
+    """It was proved absent, and was there: whoever said otherwise, it is not sent again."""
+    desk.tell(desk.intent(1)).tell(desk.submitted(1, S.NOT_SENT))
+    assert desk.order(1).state is S.NOT_SENT
+
+    desk.tell(desk.report(1, S.ACCEPTED)).after(30)
+
+    assert desk.sends(1) == 1
+    assert desk.order(1).state is S.ACCEPTED
+
+
+def test_a_symbol_is_free_again_once_its_unknown_order_is_known_by_the_stream(
+    desk: OrderPath,
+) -> None:
+    desk.tell(desk.intent(1))
+    desk.tell(desk.submitted(1, S.UNKNOWN), desk.report(1, S.FILLED, "1"))
+    desk.tell(desk.answer(desk.gateway.asked[-1], desk.report(1, S.FILLED, "1")))
+
+    desk.tell(desk.intent(2))
+
+    assert desk.order(2).state is S.SENT, desk.order(2).state_reason
+
+
+def test_reconciling_ends_when_the_stream_settles_the_last_order(desk: OrderPath) -> None:
+    desk.tell(desk.intent(1)).start()
+    desk.tell(desk.intent(2))
+    desk.tell(desk.answer(desk.gateway.asked[-1], None, "no answer"))
+
+    desk.tell(desk.report(1, S.FILLED, "1")).after(5)
+
+    assert desk.order(2).state is S.SENT
+
+
+def test_what_waited_for_reconciling_is_refused_by_name_when_trading_is_halted(
+    desk: OrderPath,
+) -> None:
+    desk.tell(desk.intent(1)).start()
+    desk.tell(desk.intent(2))
+    desk.tell(HaltTrading(reason="a person", durable=False))
+
+    desk.tell(desk.answer(desk.gateway.asked[-1], desk.report(1, S.FILLED, "1")))
+
+    assert desk.order(2).state is S.REFUSED
+    assert desk.order(2).state_reason == "halted: a person"
+
+
+def test_what_waited_for_reconciling_is_a_dead_letter_when_the_process_ends(
+    desk: OrderPath,
+) -> None:
+    desk.tell(desk.intent(1)).start()
+    desk.tell(desk.intent(2))
+
+    desk.stop()
+    desk.runtime.close(desk.cell, "stopped")
+
+    assert key_of(2) not in desk.orders()
+    lost = [letter.message for letter in desk.runtime.dead_letters.ring]
+    assert [m.order_key for m in lost if hasattr(m, "side")] == [key_of(2)]
+
+
+def test_fewer_fills_than_known_move_nothing(desk: OrderPath) -> None:
+    desk.tell(desk.intent(1)).tell(desk.submitted(1, S.PARTIALLY_FILLED, "0.5"))
+
+    desk.tell(desk.report(1, S.CANCELED, "0.3"))
+
+    ledger, risk = desk.actor._book, desk.actor._risk
+    assert desk.order(1).state is S.PARTIALLY_FILLED
+    assert risk.exposure == ledger.exposure()
+
+
+def test_a_partial_fill_that_fills_nothing_more_harms_nobody(desk: OrderPath) -> None:
+    desk.tell(desk.intent(1)).tell(desk.submitted(1, S.ACCEPTED))
+
+    desk.tell(desk.report(1, S.PARTIALLY_FILLED, "0"))
+
+    assert desk.cell.last_error == ""
+    assert desk.order(1).state is S.ACCEPTED
+
+
+def test_an_accepted_order_that_the_venue_has_no_more_is_told_of(
+    desk: OrderPath,
+) -> None:
+    desk.tell(desk.intent(1)).tell(desk.submitted(1, S.ACCEPTED)).start()
+
+    desk.tell(desk.answer(desk.gateway.asked[-1], None))
+
+    assert desk.order(1).state is S.ACCEPTED
+    assert key_of(1) in desk.cell.problem
+
+
+def test_exposure_holds_what_will_be_sent_again(tmp_path: Path) -> None:
+    limits = RiskLimits(max_position_notional=Decimal(100))
+    desk = OrderPath(tmp_path, limits=limits).start()
+    desk.tell(desk.intent(1)).tell(desk.submitted(1, S.NOT_SENT))
+
+    desk.tell(desk.intent(2))
+    desk.after(5)
+
+    assert desk.sends(1) == 2
+    assert desk.order(2).state is S.REFUSED
+
+
+def test_a_stale_decision_in_the_same_group_makes_nothing_an_exit(tmp_path: Path) -> None:
+    limits = RiskLimits(max_order_notional=Decimal(50))
+    desk = OrderPath(tmp_path, limits=limits, max_decision_age_ns=10 * NS_PER_S).start()
+    stale = desk.intent(1, Side.BUY, quantity=Decimal("0.5"))
+    desk.after(11)
+
+    desk.tell(stale, desk.intent(2, Side.SELL, quantity=Decimal("0.8")))
+
+    assert desk.order(1).state is S.REFUSED
+    assert desk.order(2).state is S.REFUSED
+
+
+def test_an_order_thought_unsent_that_is_found_partly_filled_is_recorded_so(
+    desk: OrderPath,
+) -> None:
+    desk.tell(desk.intent(1)).tell(desk.submitted(1, S.NOT_SENT)).start()
+
+    found = desk.report(1, S.PARTIALLY_FILLED, "0.4")
+    desk.tell(desk.answer(desk.gateway.asked[-1], found))
+
+    assert desk.cell.last_error == ""
+    assert desk.order(1).state is S.PARTIALLY_FILLED
+
+
+@pytest.mark.parametrize("last", [S.PARTIALLY_FILLED, S.FILLED])
+def test_executions_that_are_told_after_the_order_is_are_counted_once(
+    tmp_path: Path, last: S
+) -> None:
+    """As streams do: first how much of the order is filled, then each trade."""
+    limits = RiskLimits(max_daily_loss={"USDT": Decimal(1_000)})
+    desk = OrderPath(tmp_path, limits=limits).start()
+    filled = "1" if last is S.FILLED else "0.5"
+    desk.tell(desk.intent(1)).tell(desk.submitted(1, last, filled))
+    told = desk.report(1, last, filled, (fill("t1", filled),))
+
+    desk.tell(told, told)
+    desk.tell(told)
+
+    ledger, risk = desk.actor._book, desk.actor._risk
+    assert [one.trade_id for one in ledger.fills_of(key_of(1))] == ["t1"]
+    assert risk.equity.holdings[BTC].quantity == Decimal(filled)
+    assert risk.exposure == ledger.exposure()
+    note = ledger.note("equity")
+    assert note is not None
+    assert msgspec.json.decode(note, type=type(risk.equity)) == risk.equity
+
+
+def test_a_loss_limit_that_comes_later_knows_the_trades_from_before(tmp_path: Path) -> None:
+    desk = OrderPath(tmp_path).start()
+    desk.tell(desk.intent(1)).tell(desk.submitted(1, S.ACCEPTED))
+    desk.tell(desk.report(1, S.FILLED, "1", (fill("t1", "1"),)))
+    desk.stop()
+
+    limits = RiskLimits(max_daily_loss={"USDT": Decimal(1_000)})
+    limited = OrderPath(tmp_path, limits=limits).start()
+
+    assert limited.actor._risk.equity.holdings[BTC].quantity == 1
+
+
+def test_an_incarnation_that_was_given_up_neither_adds_to_nor_empties_what_the_next_holds(
+    desk: OrderPath,
+) -> None:
+    first, second, third = (desk.intent(number) for number in (1, 2, 3))
+    kept = ExecutorKept()
+    old, _ = kept.take()
+    assert kept.hold(old, [first])
+    new, taken = kept.take()
+    assert taken == [first]
+    assert kept.hold(new, [second])
+
+    assert not kept.hold(old, [third])
+    old.in_hand = []
+
+    assert kept.take()[1] == [second]
