@@ -214,6 +214,22 @@ def _venue(arguments: argparse.Namespace) -> int:
     return venue(options)
 
 
+def _drill(arguments: argparse.Namespace) -> int:
+    from ops.drill import DrillOptions, drill
+
+    options = DrillOptions(
+        config_path=arguments.config,
+        full=arguments.full,
+        cases=tuple(arguments.case),
+        seed=arguments.seed,
+        candles=arguments.candles,
+        jobs=arguments.jobs,
+        keep=arguments.keep,
+        as_json=arguments.json,
+    )
+    return drill(options)
+
+
 def _run_dir(arguments: argparse.Namespace) -> Path | None:
     """Give the run directory that was named, or the newest; None after saying there is none."""
     from ops.run_files import find_latest
@@ -257,6 +273,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_audit(commands)
     _add_doctor(commands)
     _add_venue(commands)
+    _add_drill(commands)
     return parser
 
 
@@ -422,6 +439,28 @@ def _add_venue(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     venue.add_argument("--fees-in-bnb", action="store_true", help="as with Binance's discount")
     venue.add_argument("--json", action="store_true", help="one JSON object")
     venue.set_defaults(command=_venue)
+
+
+def _add_drill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "kill a bot at every step of an order, and see that no order is doubled or lost"
+    drill = _command(commands, "drill", summary)
+    drill.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="default: the demo")
+    which = drill.add_mutually_exclusive_group()
+    which.add_argument(
+        "--quick", dest="full", action="store_false", help="a choice of cases (the default)"
+    )
+    which.add_argument("--full", action="store_true", help="every point under every fault")
+    which.add_argument(
+        "--case", action="append", default=[], metavar="POINT/FAULT/BLOW", help="again and again"
+    )
+    drill.add_argument("--seed", type=int, metavar="N", help="of the market and of the order")
+    drill.add_argument(
+        "--candles", type=_count, metavar="N", help="how much market; default: two orders' worth"
+    )
+    drill.add_argument("--jobs", type=_count, metavar="N", help="cases at once")
+    drill.add_argument("--keep", type=Path, metavar="DIR", help="leave the run directories here")
+    drill.add_argument("--json", action="store_true", help="one JSON object a line")
+    drill.set_defaults(command=_drill, full=False)
 
 
 def _add_run_dir(

@@ -54,6 +54,8 @@ class StrategyActor(Actor):
             case MarketBatch():
                 for intent in run.take_batch(message, self.ctx.utc_ns):
                     self.ctx.tell(self._executor, intent)
+                    if self.ctx.fenced:
+                        return  # its event is the successor's, who decides it again by one key
                 self._acknowledge(message, run.memory.next_index)
             case Candle() | Trade() | Tick():
                 for intent in run.take(message, self.ctx.utc_ns()):

@@ -149,7 +149,11 @@ class StrategyRun:
                 throw this object away, warm a new one up, and take the event again.
         """
         decisions = self._decide(event)
-        return self._intents(event, decisions, created_ns) if decisions else []
+        if not decisions:
+            return []
+        intents = self._intents(event, decisions, created_ns)
+        self._advance(event, intents)
+        return intents
 
     def take_batch(
         self, batch: MarketBatch, created_ns: Callable[[], TimestampNs]
@@ -158,7 +162,8 @@ class StrategyRun:
 
         Nothing when events between are missing: the feed sends again what is not acked, unless
         it says that they are lost. What is decided on history is thrown away.
-        Exhaust it: an event whose intents are not asked for is not taken.
+        Exhaust it: an event is taken when all its intents have been, and more is asked for. So
+        who stops half-way leaves it to the next incarnation, which gives the same intents.
         """
         skip = self.memory.next_index - batch.first_index
         if skip < -batch.lost:
@@ -167,8 +172,10 @@ class StrategyRun:
             self.memory.next_index, skip = batch.first_index, 0
         for event in batch.events[skip:]:
             decisions = self._decide(event)
-            if decisions and not batch.is_history:
-                yield from self._intents(event, decisions, created_ns())
+            if decisions:
+                intents = [] if batch.is_history else self._intents(event, decisions, created_ns())
+                yield from intents
+                self._advance(event, intents)
 
     def update(self, update: OrderUpdate) -> None:
         """Tell the strategy what became of its order; a position does not change by it."""
@@ -201,9 +208,18 @@ class StrategyRun:
             memory.last_ts = event.ts_event_ns
             memory.decided_at_last_ts = 0
         decisions = self._show(event)
+        if not decisions:
+            self._advance(event, ())
+        return decisions
+
+    def _advance(self, event: MarketEvent, intents: Sequence[OrderIntent]) -> None:
+        """Leave an event behind: what was decided on it is on its way."""
+        memory = self.memory
         memory.next_index += 1
         memory.recent.append(event)
-        return decisions
+        if intents:
+            memory.position += sum((i.quantity * i.side.sign for i in intents), start=Decimal(0))
+            memory.decided_at_last_ts += len(intents)
 
     def _show(self, event: MarketEvent) -> Sequence[DecisionLike]:
         if isinstance(event, Candle):
@@ -218,14 +234,10 @@ class StrategyRun:
         memory = self.memory
         price = reference_price(event)
         first = memory.decided_at_last_ts
-        intents = [
+        return [
             self._intent(event, decision, first + place, price, created_ns)
             for place, decision in enumerate(decisions)
         ]
-        position = sum((i.quantity * i.side.sign for i in intents), start=memory.position)
-        memory.position = position
-        memory.decided_at_last_ts += len(intents)
-        return intents
 
     def _intent(
         self,

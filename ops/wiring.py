@@ -73,11 +73,13 @@ def build(
     observe: Callable[[Any], object] | None = None,
     live: "LiveVenue | None" = None,
     opened: "FeedConnection | None" = None,
+    open_ledger: Callable[[], Ledger] | None = None,
 ) -> System:
     """Wire everything and start nothing; `observe` sees all that Metrics sees, on its thread.
 
     `live` is the real venue, its gate passed; None plays one. `opened` is a connection that has
-    passed the gate, for a live feed.
+    passed the gate, for a live feed. `open_ledger` replaces the ledger that the config asks for:
+    a rehearsal's.
     """
     feed_path = path_of_feed(config)
     executor = runtime.address("execution/executor")
@@ -92,7 +94,15 @@ def build(
     tree = SupervisorSpec(
         children=(
             _metrics(config, run_dir, fold, describe, observe),
-            _execution(config, run_dir, runtime, gateway, addresses, feed_path, live),
+            _execution(
+                config,
+                open_ledger or _ledger_opener(config, run_dir),
+                runtime,
+                gateway,
+                addresses,
+                feed_path,
+                live,
+            ),
             _feeds(config, feed_path, [*addresses.values(), executor], metrics, max_events, opened),
         ),
         intensity=Intensity(max_restarts=1, window_s=300),
@@ -180,7 +190,7 @@ def _metrics(
 
 def _execution(
     config: Config,
-    run_dir: RunDir,
+    open_ledger: Callable[[], Ledger],
     runtime: Runtime,
     gateway: Gateway,
     addresses: dict[StrategyId, Address[Any]],
@@ -195,7 +205,7 @@ def _execution(
         name="executor",
         actor_class=ExecutorActor,
         arguments={
-            "open_ledger": _ledger_opener(config, run_dir),
+            "open_ledger": open_ledger,
             "gateway": gateway,
             "limits": risk_limits(risk, replayed=replayed),
             "max_decision_age_ns": None if replayed else risk.max_decision_age_ms * NS_PER_MS,

@@ -1,0 +1,251 @@
+"""The crash rehearsal's cases: where an order can be struck, by what, and who dies there. Pure.
+
+A case is POINT/FAULT/BLOW. Not every point is on the road of every fault: an order that the
+venue answers is never asked for, one that it has is never sent again. `is_possible` says so.
+"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+import msgspec
+
+
+class Point(StrEnum):
+    """A durable step or a message boundary in the life of an order, in their order."""
+
+    INTENT_TOLD = "intent_told"
+    INTENT_TAKEN = "intent_taken"
+    BEFORE_CLAIM = "before_claim"
+    AFTER_CLAIM = "after_claim"
+    HANDED_OVER = "handed_over"
+    ON_THE_LOOP = "on_the_loop"
+    IN_FENCE = "in_fence"
+    PAST_FENCE = "past_fence"
+    ANSWER_PENDING = "answer_pending"
+    ANSWER_RECEIVED = "answer_received"
+    ANSWER_TOLD = "answer_told"
+    BEFORE_OUTCOME = "before_outcome"
+    AFTER_OUTCOME = "after_outcome"
+    FIND_ASKED = "find_asked"
+    FIND_ANSWERED = "find_answered"
+    BEFORE_SETTLED = "before_settled"
+    AFTER_SETTLED = "after_settled"
+    ABSENCE_RECORDED = "absence_recorded"
+    BEFORE_RESEND = "before_resend"
+    AFTER_RESEND = "after_resend"
+    RESTART_ASKED = "restart_asked"
+    RESTART_ANSWERED = "restart_answered"
+
+
+POINTS: dict[Point, str] = {
+    Point.INTENT_TOLD: "the strategy has told the executor what it decided",
+    Point.INTENT_TAKEN: "the executor has taken the intent from its mailbox",
+    Point.BEFORE_CLAIM: "the decision is judged; its claim is about to be committed",
+    Point.AFTER_CLAIM: "the claim is durable; the gateway does not have the order yet",
+    Point.HANDED_OVER: "the gateway has the order",
+    Point.ON_THE_LOOP: "the venue's loop begins to send it",
+    Point.IN_FENCE: "the request is signed; the fence has not been asked",
+    Point.PAST_FENCE: "the fence has let the request pass; it has not left",
+    Point.ANSWER_PENDING: "the request has left; no answer has come",
+    Point.ANSWER_RECEIVED: "the answer has come; the executor has not been told",
+    Point.ANSWER_TOLD: "the executor has the answer in its mailbox",
+    Point.BEFORE_OUTCOME: "the answer is about to be committed",
+    Point.AFTER_OUTCOME: "the answer is durable; nothing has been done about it",
+    Point.FIND_ASKED: "the venue is about to be asked for an order of unknown outcome",
+    Point.FIND_ANSWERED: "the venue has said what it has; the executor has not been told",
+    Point.BEFORE_SETTLED: "what the venue has is about to be committed",
+    Point.AFTER_SETTLED: "what the venue has is durable; nothing has been done about it",
+    Point.ABSENCE_RECORDED: "it is durable that the venue does not have it; not sent again yet",
+    Point.BEFORE_RESEND: "the second send is about to be committed",
+    Point.AFTER_RESEND: "the second send is durable; the gateway does not have it yet",
+    Point.RESTART_ASKED: "after a kill, the new process is about to ask for the order",
+    Point.RESTART_ANSWERED: "after a kill, the new process has its answer, the executor not yet",
+}
+
+
+class Blow(StrEnum):
+    """Who dies at the point, and how."""
+
+    NONE = "none"
+    KILL = "kill"
+    EXECUTOR_CRASH = "executor_crash"
+    EXECUTOR_HANG = "executor_hang"
+    STRATEGY_CRASH = "strategy_crash"
+    STRATEGY_HANG = "strategy_hang"
+    FEED_CRASH = "feed_crash"
+    METRICS_CRASH = "metrics_crash"
+
+
+class Outcome(StrEnum):
+    """What a fault does to one order."""
+
+    ANSWERED = "answered"
+    TAKEN = "taken"
+    """The venue has it and the answer is lost."""
+    LATE = "late"
+    """The venue will have it, after the sender has given up waiting."""
+    ABSENT = "absent"
+    """The venue does not have it, and the answer does not prove that."""
+    REFUSED = "refused"
+    """The venue says that it does not take it; final."""
+
+
+FAULTS: dict[str, Outcome] = {
+    "none": Outcome.ANSWERED,
+    "reset_after": Outcome.TAKEN,
+    "reset_before": Outcome.ABSENT,
+    "hang_after": Outcome.TAKEN,
+    "hang_before": Outcome.ABSENT,
+    "close_after": Outcome.TAKEN,
+    "close_before": Outcome.ABSENT,
+    "empty_body": Outcome.TAKEN,
+    "empty_object": Outcome.TAKEN,
+    "html_body": Outcome.TAKEN,
+    "half_json": Outcome.TAKEN,
+    "server_error_after": Outcome.TAKEN,
+    "server_error_before": Outcome.ABSENT,
+    "timeout_code_after": Outcome.TAKEN,
+    "timeout_code_before": Outcome.ABSENT,
+    "late_inside": Outcome.LATE,
+    "late_outside": Outcome.ABSENT,
+    "too_many_requests": Outcome.REFUSED,
+    "stale_read": Outcome.TAKEN,
+    "query_reset": Outcome.TAKEN,
+    "query_html": Outcome.TAKEN,
+    "query_429": Outcome.TAKEN,
+    "streamed": Outcome.TAKEN,
+}
+"""Each strikes one order once. The last five: its answer is lost, and then the questions see
+too old a state, are reset, are answered with HTML or with 429, or the stream tells first."""
+
+_ASKED = (Point.FIND_ASKED, Point.FIND_ANSWERED, Point.BEFORE_SETTLED, Point.AFTER_SETTLED)
+_AGAIN = (Point.ABSENCE_RECORDED, Point.BEFORE_RESEND, Point.AFTER_RESEND)
+_RESTART = (Point.RESTART_ASKED, Point.RESTART_ANSWERED)
+_WAITS = frozenset({"hang_after", "hang_before", "late_inside", "late_outside"})
+_LOST = (Outcome.TAKEN, Outcome.LATE, Outcome.ABSENT)
+_OTHERS = (Blow.STRATEGY_CRASH, Blow.STRATEGY_HANG, Blow.FEED_CRASH, Blow.METRICS_CRASH)
+_BLOWS = (Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG)
+
+
+class Case(msgspec.Struct, frozen=True, order=True):
+    """One rehearsal."""
+
+    point: Point
+    fault: str
+    blow: Blow
+
+    def __str__(self) -> str:
+        return f"{self.point}/{self.fault}/{self.blow}"
+
+
+def is_possible(case: Case) -> bool:
+    """Whether an order that the fault strikes surely comes by the point."""
+    outcome, point = FAULTS[case.fault], case.point
+    if case.blow is Blow.NONE and point is not Point.INTENT_TOLD:
+        return False  # nobody dies, so the place says nothing
+    if case.fault == "streamed" and point in _ASKED:
+        return False  # the stream tells what the questions would
+    if point is Point.ANSWER_PENDING:
+        return case.fault in _WAITS
+    if point in _ASKED:
+        return outcome in _LOST
+    if point in _AGAIN:
+        return outcome is Outcome.ABSENT
+    return True
+
+
+def parse_case(text: str) -> Case:
+    """Read POINT/FAULT/BLOW.
+
+    Raises:
+        ValueError: the sentence says which part is wrong and what it may be.
+    """
+    parts = text.split("/")
+    if len(parts) != 3:
+        raise ValueError(f"{text!r} is not POINT/FAULT/BLOW, such as in_fence/reset_after/kill")
+    words: tuple[list[str], ...] = ([*Point], [*FAULTS], [*Blow])
+    for part, known in zip(parts, words, strict=True):
+        if part not in known:
+            raise ValueError(f"{part!r} is none of: {', '.join(known)}")
+    case = Case(Point(parts[0]), parts[1], Blow(parts[2]))
+    if not is_possible(case):
+        raise ValueError(f"{text}: an order under {case.fault} does not surely come by that point")
+    return case
+
+
+def full_cases() -> list[Case]:
+    """Give every case that is possible."""
+    return [
+        case
+        for point in Point
+        for fault in FAULTS
+        for blow in Blow
+        if is_possible(case := Case(point, fault, blow)) and _is_worth(case)
+    ]
+
+
+def _is_worth(case: Case) -> bool:
+    """The other actors hold no order: they die where an order has just been made or sent."""
+    if case.blow in _OTHERS:
+        return case.point in (Point.INTENT_TOLD, Point.AFTER_CLAIM, Point.ANSWER_PENDING)
+    return True
+
+
+def quick_cases() -> list[Case]:
+    """Give a choice: every point is killed at, every kind of fault strikes, every blow falls."""
+    return sorted({*_every_point(), *_every_fault(), *_every_blow()}, key=_by_place)
+
+
+def _every_point() -> Iterator[Case]:
+    for point in Point:
+        fault = "reset_after"
+        if point is Point.ANSWER_PENDING:
+            fault = "hang_after"
+        elif point in _AGAIN:
+            fault = "reset_before"
+        elif point in (Point.INTENT_TOLD, Point.INTENT_TAKEN, Point.ANSWER_TOLD):
+            fault = "none"
+        yield Case(point, fault, Blow.KILL)
+
+
+_LIKE_OTHERS = frozenset(
+    {"reset_after", "reset_before", "hang_after", "close_after", "close_before", "half_json"}
+    | {"empty_object", "timeout_code_before", "server_error_before", "query_html"}
+)
+"""Killed at above, or so near to another fault that the full matrix is the place for it."""
+
+
+def _every_fault() -> Iterator[Case]:
+    for fault in FAULTS:
+        if fault in ("none", "late_inside", "stale_read", "too_many_requests", "hang_before"):
+            continue
+        if fault not in _LIKE_OTHERS:
+            yield Case(Point.INTENT_TOLD, fault, Blow.NONE)
+    yield Case(Point.INTENT_TOLD, "none", Blow.NONE)
+    yield Case(Point.AFTER_OUTCOME, "stale_read", Blow.KILL)
+    yield Case(Point.ANSWER_PENDING, "late_inside", Blow.KILL)
+    yield Case(Point.ANSWER_RECEIVED, "too_many_requests", Blow.KILL)
+    yield Case(Point.RESTART_ASKED, "hang_before", Blow.KILL)
+    yield Case(Point.FIND_ASKED, "hang_before", Blow.EXECUTOR_CRASH)
+
+
+def _every_blow() -> Iterator[Case]:
+    yield Case(Point.AFTER_CLAIM, "none", Blow.EXECUTOR_CRASH)
+    yield Case(Point.BEFORE_CLAIM, "none", Blow.EXECUTOR_HANG)
+    yield Case(Point.IN_FENCE, "none", Blow.EXECUTOR_CRASH)
+    yield Case(Point.PAST_FENCE, "none", Blow.EXECUTOR_HANG)
+    yield Case(Point.ANSWER_RECEIVED, "none", Blow.EXECUTOR_CRASH)
+    yield Case(Point.INTENT_TOLD, "none", Blow.EXECUTOR_CRASH)
+    yield Case(Point.INTENT_TOLD, "none", Blow.STRATEGY_CRASH)
+    yield Case(Point.INTENT_TOLD, "none", Blow.STRATEGY_HANG)
+    yield Case(Point.AFTER_CLAIM, "none", Blow.FEED_CRASH)
+    yield Case(Point.AFTER_CLAIM, "none", Blow.METRICS_CRASH)
+
+
+def _by_place(case: Case) -> tuple[int, int, int]:
+    places = (list(Point), list(FAULTS), list(Blow))
+    return (
+        places[0].index(case.point),
+        places[1].index(case.fault),
+        places[2].index(case.blow),
+    )

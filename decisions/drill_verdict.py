@@ -1,0 +1,114 @@
+"""The crash rehearsal's verdict: the exchange's own truth against the ledger. Pure."""
+
+from collections.abc import Mapping, Sequence, Set
+from decimal import Decimal
+
+import msgspec
+
+from messages.ids import ClientOrderId, Symbol
+from messages.order_states import FINAL_STATES
+from messages.values import OrderState, Side
+
+ZERO = Decimal(0)
+_RESTING = frozenset({OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED})
+_NEVER_THERE = frozenset({OrderState.REFUSED, OrderState.NOT_SENT, OrderState.CLAIMED})
+
+
+class AtExchange(msgspec.Struct, frozen=True, kw_only=True):
+    """One order as the exchange has it."""
+
+    client_order_id: ClientOrderId
+    symbol: Symbol
+    side: Side
+    filled: Decimal
+    is_open: bool
+
+
+class InLedger(msgspec.Struct, frozen=True, kw_only=True):
+    """One decision as the ledger has it."""
+
+    client_order_id: ClientOrderId
+    symbol: Symbol
+    side: Side
+    state: OrderState
+    filled: Decimal
+    reason: str
+
+
+def problems(
+    exchange: Sequence[AtExchange],
+    ledger: Sequence[InLedger],
+    expected: Set[ClientOrderId] = frozenset(),
+    dead_letters: Set[ClientOrderId] = frozenset(),
+) -> list[str]:
+    """Say what breaks the promise; nothing when all is well.
+
+    `expected` are the decisions of an undisturbed run: each must be in the ledger, or be
+    reported as a dead letter, for a message that brought its actor down is not given to it again.
+    """
+    by_id: dict[ClientOrderId, list[AtExchange]] = {}
+    for order in exchange:
+        by_id.setdefault(order.client_order_id, []).append(order)
+    known = {entry.client_order_id: entry for entry in ledger}
+    return [
+        *_doubled(by_id),
+        *(f"{one}: the ledger does not know this order" for one in by_id if one not in known),
+        *(
+            f"{one}: the decision was lost"
+            for one in sorted(expected - known.keys() - dead_letters)
+        ),
+        *(text for entry in ledger for text in _differs(entry, by_id)),
+        *_positions(exchange, ledger),
+    ]
+
+
+def expected_at_exchange(entry: InLedger | None) -> str:
+    """Say how many orders the exchange should have, going by what the ledger claims."""
+    if entry is None or entry.state in _NEVER_THERE:
+        return "0"
+    if entry.state in (OrderState.UNKNOWN, OrderState.SENT):
+        return "0..1"
+    return "0" if entry.state is OrderState.REJECTED else "1"
+
+
+def _doubled(by_id: Mapping[ClientOrderId, Sequence[AtExchange]]) -> list[str]:
+    return [f"{one}: {len(orders)} orders" for one, orders in by_id.items() if len(orders) > 1]
+
+
+def _differs(entry: InLedger, by_id: Mapping[ClientOrderId, Sequence[AtExchange]]) -> list[str]:
+    """Say how one decision's end differs from what the exchange has of it."""
+    name, state = entry.client_order_id, entry.state
+    orders = by_id.get(name, ())
+    if state is OrderState.UNKNOWN:
+        return [] if entry.reason else [f"{name}: UNKNOWN without a reason"]
+    if state not in FINAL_STATES | _RESTING:
+        return [f"{name}: still {state}"]
+    there = expected_at_exchange(entry) == "1"
+    if there is not bool(orders):
+        has = "has" if orders else "does not have"
+        return [f"{name}: the ledger says {state}, the exchange {has} it"]
+    filled = sum((order.filled for order in orders), ZERO)
+    if filled != entry.filled:
+        return [f"{name}: filled {filled:f} at the exchange, {entry.filled:f} in the ledger"]
+    if orders and (state in _RESTING) is not any(order.is_open for order in orders):
+        return [f"{name}: the ledger says {state}, which the exchange's order is not"]
+    return []
+
+
+def _positions(exchange: Sequence[AtExchange], ledger: Sequence[InLedger]) -> list[str]:
+    """Compare by symbol. What is UNKNOWN is reported, and excused by its report alone."""
+    unknown = {entry.symbol for entry in ledger if entry.state is OrderState.UNKNOWN}
+    real, told = _totals(exchange), _totals(ledger)
+    return [
+        f"{symbol}: the position is {real.get(symbol, ZERO):f}, the ledger explains"
+        f" {told.get(symbol, ZERO):f}"
+        for symbol in sorted({*real, *told})
+        if real.get(symbol, ZERO) != told.get(symbol, ZERO) and symbol not in unknown
+    ]
+
+
+def _totals(orders: Sequence[AtExchange] | Sequence[InLedger]) -> dict[Symbol, Decimal]:
+    totals: dict[Symbol, Decimal] = {}
+    for order in orders:
+        totals[order.symbol] = totals.get(order.symbol, ZERO) + order.filled * order.side.sign
+    return totals

@@ -1,0 +1,221 @@
+"""The `drill` command: the user's strategy, struck at every step of an order's life."""
+
+import importlib.util
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import msgspec
+
+import strategies
+from decisions.drill import Case, full_cases, parse_case, quick_cases
+from messages.errors import ConfigError, DataError
+from ops.config import Config, demo_config, load
+
+if TYPE_CHECKING:
+    from ops.drill_case import Baseline, Result, Setting
+
+EXIT_OK, EXIT_FAILED = 0, 1
+CANDLES = 100
+ENOUGH = (CANDLES, 4 * CANDLES, 16 * CANDLES)
+"""How much market is tried until a strategy sends two orders."""
+
+
+class DrillOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says."""
+
+    config_path: Path | None = None
+    """None is the demo."""
+    full: bool = False
+    cases: tuple[str, ...] = ()
+    """POINT/FAULT/BLOW, instead of a choice of ours."""
+    seed: int | None = None
+    """Of the market and of the order of the cases; None: the config's."""
+    candles: int | None = None
+    """How much of the market; None: as much as it takes for two orders, within reason."""
+    jobs: int | None = None
+    """Cases at once; None: two for each CPU, since most of the time is waiting."""
+    keep: Path | None = None
+    as_json: bool = False
+
+
+def drill(options: DrillOptions) -> int:
+    """Play the cases, print what came of them; 0 when none failed, else 1.
+
+    Raises:
+        ConfigError: the config or a case cannot be used, or the extra is not installed.
+        DataError: the strategy sends no order, or an undisturbed run fails already.
+    """
+    if any(importlib.util.find_spec(name) is None for name in ("aiohttp", "ccxt")):
+        raise ConfigError(["the drill needs aiohttp and ccxt: install watchkeeper[exchange]"])
+    if options.keep is not None and options.keep.is_dir() and any(options.keep.iterdir()):
+        raise ConfigError([f"--keep: {options.keep} is not empty: name a new directory"])
+    cases, config = _cases(options), _config(options)
+    began = time.monotonic()
+    setting, baseline = _prepared(options, config)
+    show = _progress(len(cases), sys.stderr)
+    results = []
+    for result in play(setting, baseline, cases, options.jobs or _usual_jobs()):
+        results.append(result)
+        show(result)
+        if options.as_json:
+            sys.stdout.write(_json_line(result))
+            sys.stdout.flush()
+    results.sort(key=lambda result: cases.index(parse_case(result.case)))
+    seconds = time.monotonic() - began
+    text = _json_end(results, seconds) if options.as_json else _text(results, seconds, options)
+    sys.stdout.write(text)
+    return EXIT_OK if all(result.passed for result in results) else EXIT_FAILED
+
+
+def _prepared(options: DrillOptions, config: Config) -> "tuple[Setting, Baseline]":
+    """Find out what an undisturbed run sends, in as little market as shows two orders.
+
+    Raises:
+        DataError: it sends nothing, or fails.
+    """
+    from ops.drill_case import Setting, find_baseline
+
+    choices = ENOUGH if options.candles is None else (options.candles,)
+    for candles in choices:
+        setting = Setting(
+            config_path=options.config_path,
+            config=config,
+            candles=candles,
+            seed=options.seed,
+            keep=options.keep,
+        )
+        baseline = find_baseline(setting)
+        if len(baseline.sent) > 1:
+            break
+    if not baseline.sent:
+        raise DataError(
+            f"the strategy sends no order in {setting.candles} candles, so there is nothing to"
+            " rehearse: use more --candles, another --seed, or looser [risk] limits"
+        )
+    return setting, baseline
+
+
+def play(
+    setting: "Setting", baseline: "Baseline", cases: Sequence[Case], jobs: int
+) -> "Iterator[Result]":
+    """Play some cases at once, each at an exchange of its own; give each when it has ended."""
+    from ops.drill_case import rehearse
+
+    shuffled = list(cases)  # those that wait long are spread among those that do not
+    random.Random(setting.seed or 0).shuffle(shuffled)  # noqa: S311
+    with ThreadPoolExecutor(jobs) as pool:
+        futures = [pool.submit(rehearse, setting, baseline, case) for case in shuffled]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BaseException:  # Ctrl-C above all
+            setting.over.set()
+            for future in futures:
+                future.cancel()
+            raise
+
+
+def _usual_jobs() -> int:
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+
+
+def _cases(options: DrillOptions) -> list[Case]:
+    if not options.cases:
+        return full_cases() if options.full else quick_cases()
+    cases, wrong = [], []
+    for text in options.cases:
+        try:
+            cases.append(parse_case(text))
+        except ValueError as error:
+            wrong.append(f"--case: {error}")
+    if wrong:
+        raise ConfigError(wrong)
+    return cases
+
+
+def _config(options: DrillOptions) -> Config:
+    check = strategies.check_params
+    path = options.config_path
+    return demo_config({}, check) if path is None else load(path, {}, check)
+
+
+# ---------------------------------------------------------------- output
+
+
+def _progress(total: int, screen: TextIO) -> "Callable[[Result], None]":
+    """Count on a terminal, and nowhere else."""
+    done = failed = 0
+
+    def show(result: "Result") -> None:
+        nonlocal done, failed
+        done += 1
+        failed += not result.passed
+        if screen.isatty():
+            end = "\n" if done == total else ""
+            screen.write(f"\r\x1b[K{done}/{total} cases, {failed} failed: {result.case}{end}")
+            screen.flush()
+
+    return show
+
+
+def _json_line(result: "Result") -> str:
+    line = {"event": "case", "passed": result.passed, **msgspec.to_builtins(result)}
+    return json.dumps(line) + "\n"
+
+
+def _json_end(results: "Sequence[Result]", seconds: float) -> str:
+    failed = sum(not result.passed for result in results)
+    end = {"event": "end", "cases": len(results), "failed": failed, "seconds": round(seconds, 1)}
+    return json.dumps(end) + "\n"
+
+
+def _text(results: "Sequence[Result]", seconds: float, options: DrillOptions) -> str:
+    head = ("point", "fault", "blow", "orders", "expected", "state", "settled in", "verdict")
+    rows = [head, *(_row(result) for result in results)]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(head))]
+    table = [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    failed, total = [result for result in results if not result.passed], len(results)
+    verdict = (
+        f"{len(failed)} of {total} cases FAILED"
+        if failed
+        else f"Passed, {total} of {total}: never two orders for one decision, none lost"
+    )
+    return "\n".join([*table, "", *_failures(failed, options), f"{verdict} ({seconds:.0f} s).", ""])
+
+
+def _row(result: "Result") -> tuple[str, ...]:
+    point, fault, blow = result.case.split("/")
+    end = "passed" if result.passed else "FAILED"
+    orders, took = str(result.at_exchange), f"{result.seconds:.1f} s"
+    return (point, fault, blow, orders, result.expected, result.state, took, end)
+
+
+def _failures(failed: "Sequence[Result]", options: DrillOptions) -> list[str]:
+    lines = []
+    for result in failed:
+        lines += [f"{result.case}: {problem}" for problem in result.problems]
+        lines += [f"  again: {_again(result.case, options)}", ""]
+    return lines
+
+
+def _again(case: str, options: DrillOptions) -> str:
+    """Give the one line that plays a case again."""
+    words = ["watchkeeper", "drill"]
+    if options.config_path is not None:
+        words.append(str(options.config_path))
+    words += ["--case", case]
+    if options.seed is not None:
+        words += ["--seed", str(options.seed)]
+    if options.candles is not None:
+        words += ["--candles", str(options.candles)]
+    return " ".join(words)

@@ -1,0 +1,353 @@
+"""One case of the crash rehearsal: an exchange, a bot that is struck, a restart, the verdict."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from decisions.drill import Blow, Case, Point
+from decisions.drill_verdict import AtExchange, InLedger, expected_at_exchange, problems
+from exchanges.local.faults import Fault
+from exchanges.local.server import RunningExchange, running_exchange
+from exchanges.local.settings import DEFAULT_BALANCES, Settings
+from messages.errors import DataError, LedgerUnavailable
+from messages.ids import ClientOrderId, Symbol
+from messages.values import OrderState
+from ops.config import Config
+from ops.drill_child import EXIT_NOT_STARTED, Job
+from ops.drill_faults import arm
+from ops.drill_traps import Target
+from persistence.ledger import LedgerEntry, read_orders
+
+COMMAND = (sys.executable, "-P", "-m", "ops.drill_child")
+SETTLE_LIMIT_S = 45.0
+STOP_LIMIT_S = 40.0
+CALM_S = 0.3
+"""How long all must have been well before it is believed."""
+LIVES_MAX = 4
+_POLL_S = 0.05
+_PLENTY = Decimal(1_000_000_000)
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """What all cases of one rehearsal share."""
+
+    config_path: Path | None
+    config: Config
+    candles: int
+    seed: int | None
+    command: tuple[str, ...] = COMMAND
+    settle_limit_s: float = SETTLE_LIMIT_S
+    keep: Path | None = None
+    """Where run directories are left for a look; None: nowhere."""
+    over: threading.Event = msgspec.field(default_factory=threading.Event)
+    """Set when nobody waits for the results any more: every process is ended at once."""
+
+
+class Baseline(msgspec.Struct, frozen=True, kw_only=True):
+    """What an undisturbed run decides and sends."""
+
+    target: Target | None
+    """The second decision that is sent, or the only one; None: there is none."""
+    sent: frozenset[ClientOrderId]
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """How one case ended."""
+
+    case: str
+    at_exchange: int
+    expected: str
+    """How many orders the ledger says the exchange has: 0, 1, or 0..1 while it is not known."""
+    state: str
+    placements: int
+    """How many requests to place it arrived."""
+    lives: int
+    seconds: float
+    """From the blow, or without one from the start, until all was settled."""
+    problems: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing broke the promise."""
+        return not self.problems
+
+
+def find_baseline(setting: Setting) -> Baseline:
+    """Run without faults and blows, and choose the decision to rehearse.
+
+    Raises:
+        DataError: an undisturbed run breaks the promise already.
+    """
+    with _Rehearsal(setting, None, None) as rehearsal:
+        rehearsal.run(None, Blow.NONE)
+        entries = [e for e in rehearsal.entries() if e.state is not OrderState.REFUSED]
+        wrong = rehearsal.problems(frozenset())
+    if wrong:
+        raise DataError(f"an undisturbed run fails already: {'; '.join(wrong)}")
+    chosen = entries[:2][-1:]
+    target = next(
+        (Target(order_key=e.order_key, client_order_id=e.client_order_id) for e in chosen), None
+    )
+    return Baseline(target=target, sent=frozenset(entry.client_order_id for entry in entries))
+
+
+def rehearse(setting: Setting, baseline: Baseline, case: Case) -> Result:
+    """Play one case to its end."""
+    with _Rehearsal(setting, case, baseline) as rehearsal:
+        return rehearsal.play()
+
+
+class _Rehearsal:
+    """Owns the exchange, the run directory and the living process."""
+
+    def __init__(self, setting: Setting, case: Case | None, baseline: Baseline | None) -> None:
+        self._setting, self._case, self._baseline = setting, case, baseline
+        self._lives = 0
+        self._reached = False
+        self._began = time.monotonic()
+        self._failed = ""
+        self._dead: set[ClientOrderId] = set()
+        """Decisions that some life reported as dead letters."""
+
+    def __enter__(self) -> "_Rehearsal":
+        undisturbed = f"undisturbed-{self._setting.candles}"
+        name = str(self._case).replace("/", "-") if self._case else undisturbed
+        self._folder = tempfile.TemporaryDirectory(prefix=f"drill-{name}-")
+        self._run_dir = (self._setting.keep or Path(self._folder.name)) / name
+        self._serving = running_exchange(_exchange_settings(self._setting))
+        self._exchange: RunningExchange = self._serving.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._serving.__exit__(*error)
+        self._folder.cleanup()
+
+    def play(self) -> Result:
+        case, baseline = self._case, self._baseline
+        assert case is not None
+        assert baseline is not None
+        assert baseline.target is not None, "there is nothing to rehearse"
+        arm(self._exchange, case.fault, baseline.target.client_order_id)
+        if case.point in (Point.RESTART_ASKED, Point.RESTART_ANSWERED):
+            self.run(Point.ANSWER_RECEIVED, Blow.KILL)
+        point: Point | None = case.point if case.blow is not Blow.NONE else None
+        ended = self.run(point, case.blow)
+        while (
+            ended and self._lives < LIVES_MAX and not self._setting.over.is_set()
+        ):  # it was killed, or gave up and is started anew
+            ended = self.run(None, Blow.NONE)
+        seconds = time.monotonic() - self._began
+        wrong = self.problems(baseline.sent)
+        if point is not None and not self._reached:
+            wrong.append(f"the order did not come by {point}: nothing was rehearsed")
+        if self._failed:
+            wrong.append(self._failed)
+        return self._result(baseline.target.client_order_id, wrong, seconds)
+
+    def _result(self, name: ClientOrderId, wrong: Sequence[str], seconds: float) -> Result:
+        ledger = {entry.client_order_id: entry for entry in self._ledger()}
+        entry = ledger.get(name)
+        exchange = self._exchange.exchange
+        return Result(
+            case=str(self._case),
+            at_exchange=len(exchange.orders_with(name)),
+            expected=expected_at_exchange(entry),
+            state=str(entry.state) if entry else self._where(name),
+            placements=len(exchange.requests(operation="place", client_order_id=name)),
+            lives=self._lives,
+            seconds=round(seconds, 2),
+            problems=tuple(wrong),
+        )
+
+    def _where(self, name: ClientOrderId) -> str:
+        return "dead letter" if name in self._dead else "not in the ledger"
+
+    # ------------------------------------------------------------ one life
+
+    def run(self, point: Point | None, blow: Blow) -> bool:
+        """Start the bot; give whether it ended by itself instead of settling."""
+        self._lives += 1
+        life = _Life(self._setting.command, self._job(point, blow), self._dead)
+        try:
+            ended = self._watch(life, blow)
+        finally:
+            life.stop(0 if self._setting.over.is_set() else STOP_LIMIT_S)
+        self._reached = life.has("reached") if point is not None else self._reached
+        if life.returncode == EXIT_NOT_STARTED or life.errors:
+            self._failed = f"a process failed: {life.errors[-300:] or 'it did not start'}"
+        return ended
+
+    def _watch(self, life: "_Life", blow: Blow) -> bool:
+        limit = time.monotonic() + self._setting.settle_limit_s
+        calm_since: float | None = None
+        struck = False
+        exchange, over = self._exchange.exchange, self._setting.over
+        while time.monotonic() < limit and not exchange.doubled() and not over.is_set():
+            if not struck and life.has("reached"):
+                struck, self._began = True, time.monotonic()
+            if not life.alive(_POLL_S):
+                return True
+            if not self._is_settled(life, blow):
+                calm_since = None
+            elif calm_since is None:
+                calm_since = time.monotonic()
+            elif time.monotonic() - calm_since > CALM_S:
+                return False
+        return False
+
+    def _is_settled(self, life: "_Life", blow: Blow) -> bool:
+        if not life.has("market_done"):
+            return False
+        if blow is not Blow.NONE and life.has("reached") and not life.has("recovered"):
+            return False
+        on_its_way = [
+            request
+            for request in self._exchange.exchange.requests(operation="place")
+            if request.fault == Fault.DELAYED_DELIVERY and request.engine == "not reached"
+        ]
+        expected = self._baseline.sent if self._baseline else frozenset()
+        unknown = any(entry.state is OrderState.UNKNOWN for entry in self.entries())
+        return not on_its_way and not unknown and not self.problems(expected)
+
+    def _job(self, point: Point | None, blow: Blow) -> Job:
+        setting = self._setting
+        ccxt = self._exchange.ccxt_config()
+        return Job(
+            config=str(setting.config_path) if setting.config_path else None,
+            run_dir=str(self._run_dir),
+            candles=setting.candles,
+            seed=setting.seed,
+            api_key=ccxt.pop("apiKey"),
+            secret=ccxt.pop("secret"),
+            ccxt=ccxt,
+            target=self._baseline.target if self._baseline else None,
+            point=point,
+            blow=blow,
+        )
+
+    # ------------------------------------------------------------ the two truths
+
+    def problems(self, expected: frozenset[ClientOrderId]) -> list[str]:
+        orders = [
+            AtExchange(
+                client_order_id=ClientOrderId(order.client_order_id),
+                symbol=Symbol(order.symbol),
+                side=order.side,
+                filled=order.filled,
+                is_open=order.is_open,
+            )
+            for order in self._exchange.exchange.orders()
+        ]
+        return problems(orders, self._ledger(), expected, frozenset(self._dead))
+
+    def entries(self) -> list[LedgerEntry]:
+        try:
+            return list(read_orders(self._run_dir / "ledger.db"))
+        except LedgerUnavailable:
+            return []  # killed before there was one
+
+    def _ledger(self) -> list[InLedger]:
+        return [
+            InLedger(
+                client_order_id=entry.client_order_id,
+                symbol=entry.symbol,
+                side=entry.side,
+                state=entry.state,
+                filled=entry.filled_quantity,
+                reason=entry.reason,
+            )
+            for entry in self.entries()
+        ]
+
+
+class _Life:
+    """One process of the bot, and what it has said so far."""
+
+    def __init__(self, command: Sequence[str], job: Job, dead: set[ClientOrderId]) -> None:
+        self._dead = dead
+        self._process = subprocess.Popen(  # noqa: S603 - this very program
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+        self._said: set[str] = set()
+        self._errors: list[bytes] = []
+        self._readers = [
+            threading.Thread(target=reader, daemon=True) for reader in (self._listen, self._collect)
+        ]
+        for reader in self._readers:
+            reader.start()
+        assert self._process.stdin is not None
+        self._process.stdin.write(msgspec.json.encode(job) + b"\n")
+        self._process.stdin.flush()
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.returncode
+
+    @property
+    def errors(self) -> str:
+        """What it wrote to its standard error, unless it was killed."""
+        text = b"".join(self._errors).decode(errors="replace")
+        return "" if self.returncode == -signal.SIGKILL else text
+
+    def has(self, event: str) -> bool:
+        return event in self._said
+
+    def alive(self, wait_s: float) -> bool:
+        try:
+            self._process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            return True
+        return False
+
+    def stop(self, limit_s: float) -> None:
+        """End it in order; one that does not end in time is killed."""
+        if self.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for reader in self._readers:
+            reader.join(5)
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            said = msgspec.json.decode(line)
+            self._said.add(str(said["event"]))
+            if said["event"] == "dead_letter":
+                self._dead.add(ClientOrderId(said["order"]))
+
+    def _collect(self) -> None:
+        assert self._process.stderr is not None
+        self._errors.extend(self._process.stderr)
+
+
+def _exchange_settings(setting: Setting) -> Settings:
+    symbols = tuple(dict.fromkeys(strategy.symbol for strategy in setting.config.strategies))
+    assets = {asset for symbol in symbols for asset in symbol.split("/")}
+    balances = DEFAULT_BALANCES | dict.fromkeys(assets, _PLENTY)
+    return Settings(
+        seed=13 if setting.seed is None else setting.seed,
+        symbols=symbols,
+        speed=0,
+        balances=balances,
+    )

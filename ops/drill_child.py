@@ -1,0 +1,193 @@
+"""The process that the crash rehearsal kills: a whole run against the parent's exchange.
+
+It is told what to do in one line of JSON on its standard input, and says on its standard
+output, a JSON object a line, how far it is. It runs until SIGTERM, or until it is killed, or
+until its standard input ends.
+"""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+
+import strategies
+from decisions.drill import Blow, Point
+from decisions.order_keys import client_order_id
+from exchanges.capabilities import Capability, capability_of
+from exchanges.ccxt_client import CcxtSettings
+from exchanges.venue_loop import VenueLoop
+from messages.ids import NS_PER_S, Symbol
+from messages.orders import OrderIntent
+from ops.config import Config, FeedType, IdempotencyBackend, Mode, VenueType, demo_config, load
+from ops.drill_traps import DrillLedger, DrillRuntime, DrillVenue, Target, Trap
+from ops.live_venue import LiveVenue
+from ops.logs import set_up_logging
+from ops.run_dir import RunDir
+from ops.run_files import LOG
+from ops.wiring import build
+
+TIMEOUT_MS = 1_000
+RECV_WINDOW_MS = 2_000
+SETTLE_MS = 1_500
+"""How long after the window an order may still come into sight at the local exchange. Binance's
+engine may take ten seconds and its queries lag two; the local one is as late as it is told to
+be, at most this."""
+EXIT_OK, EXIT_NOT_STARTED = 0, 70
+
+
+class Job(msgspec.Struct, kw_only=True):
+    """One life of the bot."""
+
+    config: str | None
+    """None is the demo's."""
+    run_dir: str
+    candles: int
+    seed: int | None
+    ccxt: dict[str, Any]
+    api_key: str
+    secret: str
+    target: Target | None = None
+    point: Point | None = None
+    blow: Blow = Blow.NONE
+
+
+def rehearsed(config: Config, job: Job) -> Config:
+    """Give the user's config with a generated market and times that suit a rehearsal.
+
+    Strategies and risk limits stay as they are.
+    """
+    replace = msgspec.structs.replace
+    feed = replace(
+        config.feed,
+        type=FeedType.DEMO,
+        paths={},
+        speed=0,
+        timeframe="1m",
+        limit=job.candles,
+        seed=config.feed.seed if job.seed is None else job.seed,
+        window=max(config.feed.window, 2 * job.candles * len(config.feed.symbols)),
+    )
+    return replace(
+        config,
+        run_dir=Path(job.run_dir),
+        mode=Mode.PAPER,
+        feed=feed,
+        venue=replace(config.venue, type=VenueType.PAPER, exchange="binance"),
+        idempotency=replace(config.idempotency, backend=IdempotencyBackend.SQLITE),
+        metrics=replace(config.metrics, enabled=False),
+        supervision=replace(
+            config.supervision, backoff_min_ms=20, backoff_max_ms=200, hang_after_s=1
+        ),
+    )
+
+
+def config_of(job: Job) -> Config:
+    """Read the config of a rehearsal.
+
+    Raises:
+        ConfigError: every mistake in the user's file.
+    """
+    check = strategies.check_params
+    config = demo_config({}, check) if job.config is None else load(Path(job.config), {}, check)
+    return rehearsed(config, job)
+
+
+def main() -> int:
+    """Run the job on standard input."""
+    job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
+    threading.Thread(target=_die_with_the_parent, daemon=True).start()
+    trap = Trap(job.target, job.point, job.blow, _tell)
+    with RunDir(job.run_dir) as run_dir:
+        set_up_logging(run_dir.path / LOG, secrets=[], screen_level="CRITICAL")
+        return _run(config_of(job), job, run_dir, trap, over)
+
+
+def _run(config: Config, job: Job, run_dir: RunDir, trap: Trap, over: threading.Event) -> int:
+    events = job.candles * len(config.feed.symbols)
+    runtime = DrillRuntime(trap, events)
+    live = _open_venue(config, job, trap)
+    try:
+        system = build(
+            config,
+            run_dir,
+            runtime,
+            live=live,
+            open_ledger=lambda: DrillLedger(run_dir.ledger, trap),
+        )
+        trap.strategies, trap.feed = [*system.strategies.values()], system.feed
+        started = runtime.start(system.root, 60 * NS_PER_S)
+        if started.problem:
+            _tell(event="failed", problem=started.problem)
+            return EXIT_NOT_STARTED
+        followers = {address.path for address in (*system.strategies.values(), system.executor)}
+        told: set[str] = set()
+        while not over.wait(0.02):
+            if all(runtime.acknowledged.get(path, 0) >= events for path in followers):
+                _tell_once(told, "market_done")
+            if trap.recovered:
+                _tell_once(told, "recovered")
+            _tell_dead(told, runtime)
+            if system.root.life is not None and system.root.life.gone.is_set():
+                break
+        runtime.stop(system.root, None)
+    finally:
+        live.close()
+    return EXIT_OK
+
+
+def _open_venue(config: Config, job: Job, trap: Trap) -> LiveVenue:
+    settings = CcxtSettings(
+        exchange="binance",
+        api_key=job.api_key,
+        secret=job.secret,
+        timeout_ms=TIMEOUT_MS,
+        recv_window_ms=RECV_WINDOW_MS,
+        config=job.ccxt,
+    )
+    symbols = [Symbol(symbol) for symbol in dict.fromkeys(s.symbol for s in config.strategies)]
+    venue = DrillVenue(settings, symbols, rng=Random(1), capability=_capability())  # noqa: S311
+    venue.trap = trap
+    loop = VenueLoop("venue")
+    loop.start()
+    return LiveVenue(venue, loop, loop.submit(venue.open()).result(30))
+
+
+def _capability() -> Capability:
+    return msgspec.structs.replace(capability_of("binance"), settle_ms=SETTLE_MS)
+
+
+def _die_with_the_parent() -> None:
+    """Wait until the parent lets go of this process's standard input: nobody is left to judge."""
+    while os.read(0, 1):  # not through `sys.stdin`, whose lock a daemon thread must not hold
+        pass
+    os._exit(EXIT_NOT_STARTED)
+
+
+def _tell(**facts: Any) -> None:
+    os.write(1, msgspec.json.encode(facts) + b"\n")
+
+
+def _tell_once(told: set[str], event: str) -> None:
+    if event not in told:
+        told.add(event)
+        _tell(event=event)
+
+
+def _tell_dead(told: set[str], runtime: DrillRuntime) -> None:
+    """Report each decision that died on its way to the executor."""
+    for letter in list(runtime.dead_letters.ring):
+        if isinstance(letter.message, OrderIntent) and letter.message.order_key not in told:
+            told.add(letter.message.order_key)
+            _tell(event="dead_letter", order=client_order_id(letter.message.order_key))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

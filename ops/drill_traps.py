@@ -1,0 +1,302 @@
+"""What the crash rehearsal puts around the parts of a run, so that they can be struck.
+
+Each wrapper does what its part does, and says when the order under rehearsal comes by. It is
+wired by the rehearsal's own child process alone; a run in earnest knows nothing of it.
+"""
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from actors.address import Address
+from actors.cell import Cell
+from actors.order_desk import BY_ASKING
+from actors.thread_runtime import ThreadRuntime
+from decisions.drill import Blow, Point
+from exchanges.ccxt_venue import CcxtVenue
+from exchanges.protocol import NewOrder
+from messages.ids import ClientOrderId, OrderKey, Symbol
+from messages.lifecycle import ActorState, InjectCrash, InjectHang
+from messages.market import MarketAck
+from messages.orders import LookupDone, OrderIntent, OrderReport, OrderUpdate, SubmitDone
+from messages.values import OrderState
+from persistence.entries import NO_NOTES
+from persistence.ledger import Claim, LedgerEntry, SqliteLedger, Step
+
+EXECUTOR = "execution/executor"
+METRICS = "metrics"
+HELD_S = 20.0
+"""How long a struck thread waits for its executor's successor at most."""
+ZOMBIE_S = 0.3
+"""How much later an executor that was replaced wakes up, and goes on where it hung."""
+LINGER_S = 0.05
+"""How long a process lives on that is about to be killed before a commit: what was let go too
+early leaves it meanwhile."""
+_BEFORE = (Point.BEFORE_CLAIM, Point.BEFORE_OUTCOME, Point.BEFORE_SETTLED, Point.BEFORE_RESEND)
+PENDING_S = 0.4
+"""How long after it left a request counts as waiting for its answer."""
+
+
+class Struck(Exception):
+    """The crash of an actor, on its own thread, in the middle of what it does."""
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """The decision under rehearsal."""
+
+    order_key: OrderKey
+    client_order_id: ClientOrderId
+
+
+class Trap:
+    """Springs once, when the target comes by the point. `tell` is how the parent hears of it."""
+
+    def __init__(
+        self, target: Target | None, point: Point | None, blow: Blow, tell: Callable[..., object]
+    ) -> None:
+        self.target, self.point, self.blow = target, point, blow
+        self.runtime: DrillRuntime | None = None
+        self.strategies: list[Address[Any]] = []
+        self.feed: Address[Any] | None = None
+        self.victims: dict[Cell, int] = {}
+        """Who was struck, and the epoch that it was in."""
+        self._tell = tell
+        self._lock = threading.Lock()
+        self._sprung = False
+
+    def is_target(self, name: str) -> bool:
+        """Whether an order key or a client order id is the target's."""
+        return self.target is not None and name in (
+            self.target.order_key,
+            self.target.client_order_id,
+        )
+
+    def reach(self, point: Point, name: str, *, holds: bool = True) -> None:
+        """Say that an order is at a point; strikes if it is the one.
+
+        Args:
+            point: where it is.
+            name: its key or its client order id.
+            holds: whether this thread waits until the struck actor has a successor.
+        """
+        if not self._springs(point, name):
+            return
+        self._strike()
+        if holds and self.blow in (Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG):
+            deadline = time.monotonic() + HELD_S
+            while not self._replaced() and time.monotonic() < deadline:
+                time.sleep(0.005)
+
+    async def reach_on_loop(self, point: Point, name: str) -> None:
+        """Do the same without holding up the venue's loop."""
+        if not self._springs(point, name):
+            return
+        self._strike()
+        if self.blow in (Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG):
+            async with asyncio.timeout(HELD_S):
+                while not self._replaced():  # noqa: ASYNC110 - another thread's state
+                    await asyncio.sleep(0.005)
+
+    @property
+    def recovered(self) -> bool:
+        """Whether all that was struck is back at work."""
+        return self._sprung and all(
+            cell.epoch > epoch and cell.state in (ActorState.RUNNING, ActorState.HALTED)
+            for cell, epoch in self.victims.items()
+        )
+
+    def _springs(self, point: Point, name: str) -> bool:
+        if point is not self.point or not self.is_target(name):
+            return False
+        with self._lock:
+            first, self._sprung = not self._sprung, True
+        if first:
+            self._tell(event="reached", point=point)
+        return first
+
+    def _strike(self) -> None:
+        if self.blow is Blow.KILL:
+            if self.point in _BEFORE:
+                time.sleep(LINGER_S)
+            os.kill(os.getpid(), signal.SIGKILL)
+        for address in self._addresses():
+            cell = address.cell
+            self.victims[cell] = cell.epoch
+            life = cell.life
+            own = life is not None and life.thread is threading.current_thread()
+            if self.blow in (Blow.EXECUTOR_HANG, Blow.STRATEGY_HANG):
+                if own and life is not None:
+                    life.stuck.wait(HELD_S)
+                    time.sleep(ZOMBIE_S)
+                else:
+                    address.tell(InjectHang(reason="drill"))
+            elif own:
+                raise Struck(f"drill: {self.point}")
+            else:
+                address.tell(InjectCrash(reason="drill"))
+
+    def _addresses(self) -> list[Address[Any]]:
+        assert self.runtime is not None, "given before the start"
+        match self.blow:
+            case Blow.EXECUTOR_CRASH | Blow.EXECUTOR_HANG:
+                return [self.runtime.address(EXECUTOR)]
+            case Blow.STRATEGY_CRASH | Blow.STRATEGY_HANG:
+                return self.strategies
+            case Blow.METRICS_CRASH:
+                return [self.runtime.address(METRICS)]
+            case Blow.FEED_CRASH:
+                return [self.feed] if self.feed is not None else []
+        return []
+
+    def _replaced(self) -> bool:
+        return all(
+            cell.epoch > epoch and cell.life is not None and cell.life.ready.is_set()
+            for cell, epoch in self.victims.items()
+        )
+
+
+# ---------------------------------------------------------------- the wrappers
+
+
+class DrillRuntime(ThreadRuntime):
+    """Hands out addresses that notice what is told; `hold_at` is where the market is held."""
+
+    def __init__(self, trap: Trap, hold_at: int) -> None:
+        super().__init__(ttl_enforced=False)
+        self.trap = trap
+        trap.runtime = self
+        self.hold_at = hold_at
+        self.acknowledged: dict[str, int] = {}
+        """How far each follower of the market is."""
+
+    def address(self, path: str) -> Address[Any]:
+        """See `Runtime.address`."""
+        address: Address[Any] = super().address(path)
+        tell = address.tell
+        if path == EXECUTOR:
+            address.tell = lambda message: self._to_executor(tell, message)
+        elif path == METRICS:
+            address.tell = lambda message: self._to_metrics(tell, message)
+        elif path.startswith("feeds/feed:"):
+            address.tell = lambda message: self._to_feed(tell, message)
+        return address
+
+    def _to_executor(self, tell: Callable[[Any], bool], message: Any) -> bool:
+        if isinstance(message, LookupDone):
+            self.trap.reach(Point.FIND_ANSWERED, message.order_key)
+            self.trap.reach(Point.RESTART_ANSWERED, message.order_key)
+        told = tell(message)
+        if isinstance(message, OrderIntent):
+            self.trap.reach(Point.INTENT_TOLD, message.order_key)
+        elif isinstance(message, SubmitDone):
+            self.trap.reach(Point.ANSWER_TOLD, message.order_key)
+        return told
+
+    def _to_metrics(self, tell: Callable[[Any], bool], message: Any) -> bool:
+        if isinstance(message, OrderUpdate) and message.claim_latency_ns is not None:
+            self.trap.reach(Point.HANDED_OVER, message.order_key)
+        return tell(message)
+
+    def _to_feed(self, tell: Callable[[Any], bool], message: Any) -> bool:
+        """Keep back the executor's last acknowledgement: the market does not end by itself."""
+        if isinstance(message, MarketAck):
+            self.acknowledged[message.follower] = message.next_index
+            if message.follower == EXECUTOR and message.next_index >= self.hold_at:
+                return True
+        return tell(message)
+
+
+class DrillLedger(SqliteLedger):
+    """A ledger that says what is about to be committed, and what has been."""
+
+    def __init__(self, path: Path, trap: Trap) -> None:
+        self._trap = trap
+        super().__init__(path)
+
+    def lookup(self, keys: Sequence[OrderKey]) -> dict[OrderKey, LedgerEntry]:
+        """See `Ledger.lookup`."""
+        found = super().lookup(keys)
+        for key in keys:
+            if key not in found:
+                self._trap.reach(Point.INTENT_TAKEN, key)
+        return found
+
+    def write(
+        self,
+        steps: Sequence[Step],
+        claims: Sequence[Claim],
+        now_ns: int,
+        notes: Mapping[str, str] = NO_NOTES,
+    ) -> list[LedgerEntry]:
+        """See `Ledger.write`."""
+        passed = [(_points_of(step), step.order_key) for step in steps]
+        sent = (Point.BEFORE_CLAIM, Point.AFTER_CLAIM)
+        passed += [(sent, claim.intent.order_key) for claim in claims if claim.sent]
+        for (before, _), key in passed:
+            self._trap.reach(before, key)
+        after = super().write(steps, claims, now_ns, notes)
+        for (_, behind), key in passed:
+            self._trap.reach(behind, key)
+        for step in steps:
+            if step.to is OrderState.NOT_SENT:
+                self._trap.reach(Point.ABSENCE_RECORDED, step.order_key)
+        return after
+
+
+def _points_of(step: Step) -> tuple[Point, Point]:
+    if step.to is OrderState.SENT:
+        return Point.BEFORE_RESEND, Point.AFTER_RESEND
+    if step.evidence == BY_ASKING:
+        return Point.BEFORE_SETTLED, Point.AFTER_SETTLED
+    return Point.BEFORE_OUTCOME, Point.AFTER_OUTCOME
+
+
+class DrillVenue(CcxtVenue):
+    """The real venue through ccxt, noticed on its way in and out."""
+
+    trap: Trap
+
+    async def submit(self, order: NewOrder, fence: Callable[[], None]) -> OrderReport:
+        """See `LiveTrading.submit`."""
+        name, trap = order.client_order_id, self.trap
+        await trap.reach_on_loop(Point.ON_THE_LOOP, name)
+        pending: list[asyncio.TimerHandle] = []
+
+        def noticed() -> None:
+            trap.reach(Point.IN_FENCE, name)
+            fence()
+            trap.reach(Point.PAST_FENCE, name)
+            loop = asyncio.get_running_loop()
+            pending.append(loop.call_later(PENDING_S, self._pending, name))
+
+        try:
+            return await super().submit(order, noticed)
+        finally:
+            for handle in pending:
+                handle.cancel()
+            await trap.reach_on_loop(Point.ANSWER_RECEIVED, name)
+
+    def _pending(self, name: ClientOrderId) -> None:
+        self.trap.reach(Point.ANSWER_PENDING, name, holds=False)
+
+    async def find(
+        self,
+        client_order_id: ClientOrderId,
+        symbol: Symbol,
+        *,
+        sent_at_ns: int,
+        closed_hint: bool = False,
+    ) -> OrderReport | None:
+        """See `LiveTrading.find`."""
+        await self.trap.reach_on_loop(Point.FIND_ASKED, client_order_id)
+        await self.trap.reach_on_loop(Point.RESTART_ASKED, client_order_id)
+        return await super().find(
+            client_order_id, symbol, sent_at_ns=sent_at_ns, closed_hint=closed_hint
+        )

@@ -1,0 +1,39 @@
+"""The `drill` command as it is typed: its words, its exit codes, its output for machines."""
+
+import json
+
+import pytest
+
+pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
+pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+
+import cli
+
+
+def test_a_wrong_case_is_one_sentence_and_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["drill", "--case", "in_fence/none/sneeze"]) == 2
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("watchkeeper: --case: 'sneeze' is none of: none, kill, ")
+
+
+@pytest.mark.parametrize("other", ["--quick", "--full"])
+def test_one_choice_of_cases_excludes_another(
+    other: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["drill", other, "--case", "in_fence/none/kill"]) == 2
+
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_its_results_are_lines_of_json(capsys: pytest.CaptureFixture[str]) -> None:
+    case = "intent_told/reset_after/none"
+
+    assert cli.main(["drill", "--json", "--seed", "13", "--case", case]) == 0
+
+    result, end = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (result["event"], result["case"], result["passed"]) == ("case", case, True)
+    assert (result["at_exchange"], result["expected"], result["placements"]) == (1, "1", 1)
+    assert (end["event"], end["cases"], end["failed"]) == ("end", 1, 0)

@@ -1,0 +1,224 @@
+"""The crash rehearsal's cases and its verdict."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decisions.drill import (
+    FAULTS,
+    POINTS,
+    Blow,
+    Case,
+    Point,
+    full_cases,
+    is_possible,
+    parse_case,
+    quick_cases,
+)
+from decisions.drill_verdict import AtExchange, InLedger, expected_at_exchange, problems
+from messages.ids import ClientOrderId, Symbol
+from messages.values import OrderState, Side
+
+BTC = Symbol("BTC/USDT")
+
+
+def order(name: str, filled: str = "1", **changes: Any) -> AtExchange:
+    facts: dict[str, Any] = {
+        "client_order_id": ClientOrderId(name),
+        "symbol": BTC,
+        "side": Side.BUY,
+        "filled": Decimal(filled),
+        "is_open": False,
+    }
+    return AtExchange(**facts | changes)
+
+
+def entry(
+    name: str, state: OrderState = OrderState.FILLED, filled: str = "1", **changes: Any
+) -> InLedger:
+    facts: dict[str, Any] = {
+        "client_order_id": ClientOrderId(name),
+        "symbol": BTC,
+        "side": Side.BUY,
+        "state": state,
+        "filled": Decimal(filled),
+        "reason": "",
+    }
+    return InLedger(**facts | changes)
+
+
+# ------------------------------------------------------------ the cases
+
+
+def test_every_point_has_a_sentence() -> None:
+    assert set(POINTS) == set(Point)
+
+
+def test_the_quick_cases_are_of_the_full_ones() -> None:
+    assert set(quick_cases()) <= set(full_cases())
+
+
+def test_the_quick_cases_kill_at_every_point_and_let_every_blow_fall() -> None:
+    quick = quick_cases()
+
+    assert {case.point for case in quick if case.blow is Blow.KILL} == set(Point)
+    assert {case.blow for case in quick} == set(Blow)
+    assert {FAULTS[case.fault] for case in quick} == set(FAULTS.values())
+
+
+def test_the_full_cases_strike_every_point_under_every_possible_fault() -> None:
+    full = set(full_cases())
+
+    for point in Point:
+        for fault in FAULTS:
+            case = Case(point, fault, Blow.KILL)
+            assert (case in full) is is_possible(case)
+
+
+def test_the_sizes_are_what_the_documents_say() -> None:
+    assert (len(quick_cases()), len(full_cases())) == (46, 1495)
+
+
+@pytest.mark.parametrize("case", quick_cases(), ids=str)
+def test_a_case_is_read_as_it_is_written(case: Case) -> None:
+    assert parse_case(str(case)) == case
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("in_fence", "is not POINT/FAULT/BLOW"),
+        ("in_fense/none/kill", "'in_fense' is none of: intent_told, "),
+        ("in_fence/nothing/kill", "'nothing' is none of: none, reset_after"),
+        ("in_fence/none/die", "'die' is none of: none, kill"),
+        ("after_settled/none/kill", "does not surely come by that point"),
+        ("absence_recorded/reset_after/kill", "does not surely come by that point"),
+        ("answer_pending/none/kill", "does not surely come by that point"),
+    ],
+)
+def test_a_case_that_cannot_be_says_why(text: str, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        parse_case(text)
+
+
+# ------------------------------------------------------------ the verdict
+
+
+def test_one_filled_order_for_one_decision_is_well() -> None:
+    assert problems([order("a")], [entry("a")], {ClientOrderId("a")}) == []
+
+
+def test_two_orders_for_one_decision_are_told() -> None:
+    assert "a: 2 orders" in problems([order("a"), order("a")], [entry("a")])
+
+
+def test_a_second_order_that_has_not_filled_is_told_too() -> None:
+    second = order("a", "0", is_open=True)
+
+    assert "a: 2 orders" in problems([order("a"), second], [entry("a")])
+
+
+def test_an_order_that_the_ledger_does_not_know_is_told() -> None:
+    told = problems([order("a")], [])
+
+    assert "a: the ledger does not know this order" in told
+    assert "BTC/USDT: the position is 1, the ledger explains 0" in told
+
+
+def test_a_decision_that_an_undisturbed_run_makes_is_missed() -> None:
+    assert problems([], [], {ClientOrderId("a")}) == ["a: the decision was lost"]
+
+
+def test_a_decision_that_is_reported_as_a_dead_letter_is_not_missed() -> None:
+    name = ClientOrderId("a")
+
+    assert problems([], [], {name}, {name}) == []
+    assert problems([order("a")], [], {name}, {name}) != []
+
+
+@pytest.mark.parametrize("state", [OrderState.REJECTED, OrderState.REFUSED])
+def test_an_order_that_is_there_against_the_ledgers_word_is_told(state: OrderState) -> None:
+    told = problems([order("a")], [entry("a", state, "0")])
+
+    assert f"a: the ledger says {state}, the exchange has it" in told
+
+
+def test_an_order_that_is_not_there_against_the_ledgers_word_is_told() -> None:
+    told = problems([], [entry("a")])
+
+    assert "a: the ledger says filled, the exchange does not have it" in told
+
+
+def test_a_fill_that_the_ledger_missed_is_told() -> None:
+    told = problems([order("a", "1")], [entry("a", filled="0.5")])
+
+    assert "a: filled 1 at the exchange, 0.5 in the ledger" in told
+
+
+@pytest.mark.parametrize("state", [OrderState.CLAIMED, OrderState.SENT, OrderState.NOT_SENT])
+def test_a_decision_that_has_not_ended_is_told(state: OrderState) -> None:
+    assert problems([], [entry("a", state, "0")]) == [f"a: still {state}"]
+
+
+def test_an_unknown_outcome_is_well_when_it_is_reported() -> None:
+    reported = entry("a", OrderState.UNKNOWN, "0", reason="no answer")
+
+    assert problems([order("a")], [reported]) == []
+    assert problems([], [reported]) == []
+    assert problems([], [entry("a", OrderState.UNKNOWN, "0")]) == ["a: UNKNOWN without a reason"]
+
+
+def test_an_order_that_rests_at_the_exchange_is_well_while_it_does() -> None:
+    accepted = entry("a", OrderState.ACCEPTED, "0")
+
+    assert problems([order("a", "0", is_open=True)], [accepted]) == []
+    assert problems([order("a", "0", is_open=False)], [accepted]) != []
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (OrderState.FILLED, "1"),
+        (OrderState.CANCELED, "1"),
+        (OrderState.ACCEPTED, "1"),
+        (OrderState.REJECTED, "0"),
+        (OrderState.REFUSED, "0"),
+        (OrderState.NOT_SENT, "0"),
+        (OrderState.UNKNOWN, "0..1"),
+        (OrderState.SENT, "0..1"),
+    ],
+)
+def test_what_the_ledger_says_is_at_the_exchange(state: OrderState, expected: str) -> None:
+    assert expected_at_exchange(entry("a", state)) == expected
+
+
+def test_of_a_decision_that_is_not_in_the_ledger_nothing_may_be_at_the_exchange() -> None:
+    assert expected_at_exchange(None) == "0"
+
+
+NAMES = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=8, unique=True)
+SIDES = st.sampled_from(Side)
+
+
+@given(NAMES, SIDES, st.data())
+def test_no_single_difference_goes_unseen(names: list[str], side: Side, data: Any) -> None:
+    exchange = [order(name, side=side) for name in names]
+    ledger = [entry(name, side=side) for name in names]
+    expected = {ClientOrderId(name) for name in names}
+    assert problems(exchange, ledger, expected) == []
+
+    place = data.draw(st.integers(0, len(names) - 1))
+    kind = data.draw(st.sampled_from(["twice", "gone", "forgotten", "less"]))
+    if kind == "twice":
+        exchange.append(exchange[place])
+    elif kind == "gone":
+        del exchange[place]
+    elif kind == "forgotten":
+        del ledger[place]
+    else:
+        exchange[place] = order(names[place], "0.5", side=side)
+
+    assert problems(exchange, ledger, expected) != []

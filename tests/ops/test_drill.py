@@ -1,0 +1,119 @@
+"""The parts of the crash rehearsal that need no process: its faults, its words, its refusals."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
+
+from decisions.drill import FAULTS, Outcome
+from exchanges.local.calls import BEFORE
+from exchanges.local.faults import Fault, Plan
+from messages.errors import ConfigError, DataError
+from messages.ids import ClientOrderId
+from ops import drill as command
+from ops.drill import DrillOptions, drill
+from ops.drill_case import Result
+from ops.drill_child import RECV_WINDOW_MS, SETTLE_MS, TIMEOUT_MS
+from ops.drill_faults import INSIDE_MS, LAG_MS, OUTSIDE_MS, plans_of
+
+NAME = ClientOrderId("wk1")
+PASSED = Result(
+    case="in_fence/reset_after/kill",
+    at_exchange=1,
+    expected="1",
+    state="filled",
+    placements=1,
+    lives=2,
+    seconds=4.2,
+    problems=(),
+)
+FAILED = Result(
+    case="in_fence/none/kill",
+    at_exchange=2,
+    expected="1",
+    state="filled",
+    placements=2,
+    lives=2,
+    seconds=4.2,
+    problems=("wk1: 2 orders",),
+)
+
+
+def placing(name: str) -> list[Plan]:
+    return [plan for plan in plans_of(name, NAME) if plan.operation == "place"]
+
+
+@pytest.mark.parametrize("name", list(FAULTS))
+def test_a_fault_strikes_one_placement_of_the_target_and_no_other_order(name: str) -> None:
+    plans = placing(name)
+
+    assert len(plans) == (0 if name == "none" else 1)
+    assert all(plan.client_order_id == NAME and plan.times == 1 for plan in plans)
+
+
+@pytest.mark.parametrize("name", [name for name in FAULTS if not name.startswith(("late", "none"))])
+def test_a_fault_does_to_the_order_what_the_matrix_says(name: str) -> None:
+    (plan,) = placing(name)
+
+    never_arrives = FAULTS[name] in (Outcome.ABSENT, Outcome.REFUSED)
+    assert (plan.fault in BEFORE) is never_arrives
+
+
+def test_a_late_request_arrives_when_its_sender_has_given_up() -> None:
+    assert TIMEOUT_MS < INSIDE_MS < RECV_WINDOW_MS < OUTSIDE_MS
+
+
+def test_the_shortened_window_covers_what_the_exchange_is_told_to_delay() -> None:
+    assert LAG_MS < SETTLE_MS
+
+
+def test_every_other_fault_is_one_of_the_exchanges_own() -> None:
+    own = {fault.value for fault in Fault}
+    ours = {"none", "late_inside", "late_outside", "streamed"}
+    assert {name for name in FAULTS if not name.startswith("query_")} - ours <= own
+
+
+def test_a_wrong_case_is_refused_before_anything_starts() -> None:
+    with pytest.raises(ConfigError) as caught:
+        drill(DrillOptions(cases=("nowhere/none/kill", "in_fence/none")))
+
+    assert len(caught.value.problems) == 2
+
+
+def test_without_the_extra_one_sentence_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+
+    with pytest.raises(ConfigError, match=r"install watchkeeper\[exchange\]"):
+        drill(DrillOptions())
+
+
+def test_a_directory_with_something_in_it_is_not_mixed_up(tmp_path: Path) -> None:
+    (tmp_path / "old").touch()
+
+    with pytest.raises(ConfigError, match="is not empty: name a new directory"):
+        drill(DrillOptions(keep=tmp_path))
+
+
+def test_a_failed_case_prints_how_to_play_it_again() -> None:
+    options = DrillOptions(config_path=Path("my.toml"), seed=5)
+
+    text = command._text([PASSED, FAILED], 12.0, options)
+
+    assert "in_fence/none/kill: wk1: 2 orders" in text
+    assert "again: watchkeeper drill my.toml --case in_fence/none/kill --seed 5\n" in text
+    assert "1 of 2 cases FAILED (12 s)." in text
+
+
+def test_when_all_passed_the_last_line_says_so() -> None:
+    text = command._text([PASSED], 12.0, DrillOptions())
+
+    assert text.splitlines()[-1].startswith("Passed, 1 of 1: never two orders")
+
+
+@pytest.mark.slow
+def test_a_strategy_that_sends_nothing_is_told_what_to_change() -> None:
+    with pytest.raises(DataError, match="sends no order in 3 candles"):
+        drill(DrillOptions(candles=3, cases=("in_fence/none/kill",)))

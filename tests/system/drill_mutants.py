@@ -1,0 +1,67 @@
+"""The drill's child with a bug planted in it. Run as a program: its argument names the bug."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from actors.gateway import Gateway
+from actors.open_orders import Move
+from actors.order_desk import OrderDesk
+from exchanges.protocol import NewOrder
+from messages.errors import NotSent
+from messages.orders import LookupDone, OrderReport
+from messages.values import OrderState
+from ops.drill_child import main
+from persistence.entries import Claim, LedgerEntry, claimed_entry
+
+
+def send_before_commit() -> None:
+    """Hand orders over first, and write them down then."""
+    commit = OrderDesk.commit
+
+    def hasty(self: Any, moves: Sequence[Move], claims: Sequence[Claim]) -> None:
+        for claim in claims:
+            if claim.sent:
+                entry = claimed_entry(claim, self._ctx.utc_ns())
+                self._submit(entry, claim.intent.ts_created_ns)
+        self._hand_over = lambda _: None
+        commit(self, moves, claims)
+
+    OrderDesk.commit = hasty  # type: ignore[method-assign]
+
+
+def resend_without_asking() -> None:
+    """Take a lost answer for proof that the venue does not have the order."""
+
+    def guess(self: Any, entry: LedgerEntry) -> None:
+        absent = LookupDone(
+            order_key=entry.order_key, epoch=self._ctx.epoch, report=None, problem=""
+        )
+        self._gateway._executor.tell(absent)
+
+    OrderDesk._ask = guess  # type: ignore[method-assign]
+
+
+def unknown_is_rejected() -> None:
+    """Call every failed send a rejection."""
+    told = Gateway._told
+
+    def sure(self: Any, order: NewOrder, error: BaseException) -> OrderReport:
+        report = told(self, order, error)
+        if not isinstance(error, NotSent):
+            report = type(report)(
+                **{name: getattr(report, name) for name in report.__struct_fields__}
+                | {"state": OrderState.REJECTED}
+            )
+        return report
+
+    Gateway._told = sure  # type: ignore[method-assign]
+
+
+BUGS = {
+    bug.__name__: bug for bug in (send_before_commit, resend_without_asking, unknown_is_rejected)
+}
+
+if __name__ == "__main__":
+    BUGS[sys.argv[1]]()
+    sys.exit(main())

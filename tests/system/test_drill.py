@@ -1,0 +1,93 @@
+"""The crash rehearsal, played: a few cases in every run, the whole matrix under stress."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
+pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+
+import strategies
+from decisions.drill import full_cases, parse_case, quick_cases
+from ops.config import demo_config, load
+from ops.drill import CANDLES, play
+from ops.drill_case import Baseline, Setting, find_baseline
+from tests.system.conftest import STRESS
+
+JOBS = 3
+SMOKE = (
+    "intent_told/none/strategy_crash",
+    "intent_told/none/executor_crash",
+    "answer_pending/hang_after/kill",
+    "before_outcome/reset_after/kill",
+    "find_answered/html_body/executor_crash",
+    "restart_asked/reset_after/kill",
+)
+LIMITS = """
+name = "mine"
+[feed]
+type = "demo"
+symbols = ["ETH/USDT", "BTC/USDT"]
+[[strategy]]
+id = "one"
+uses = "ema_cross"
+symbol = "ETH/USDT"
+params = { fast = 5, slow = 15 }
+[[strategy]]
+id = "two"
+uses = "sma_cross"
+symbol = "BTC/USDT"
+params = { fast = 5, slow = 15 }
+[risk]
+max_orders_per_minute = 1
+"""
+
+
+def setting_of(config_path: Path | None = None) -> Setting:
+    check = strategies.check_params
+    config = demo_config({}, check) if config_path is None else load(config_path, {}, check)
+    return Setting(config_path=config_path, config=config, candles=CANDLES, seed=None)
+
+
+@pytest.fixture(scope="module")
+def baseline() -> Baseline:
+    return find_baseline(setting_of())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_an_order_that_is_struck_is_neither_doubled_nor_lost(baseline: Baseline) -> None:
+    cases = [parse_case(text) for text in SMOKE]
+
+    results = list(play(setting_of(), baseline, cases, JOBS))
+
+    assert {result.case: result.problems for result in results} == dict.fromkeys(SMOKE, ())
+    assert {(result.at_exchange, result.state) for result in results} == {(1, "filled")}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_the_users_own_strategies_and_limits_are_rehearsed(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(LIMITS)
+    setting = setting_of(path)
+    baseline = find_baseline(setting)
+
+    (result,) = play(setting, baseline, [parse_case("answer_received/none/executor_crash")], 1)
+
+    assert len(baseline.sent) > 2
+    assert result.problems == ()
+
+
+@pytest.mark.slow
+@pytest.mark.stress
+@pytest.mark.timeout(7200)
+@pytest.mark.skipif(not STRESS, reason="the full matrix takes most of an hour")
+def test_the_full_matrix(baseline: Baseline) -> None:
+    cases = full_cases()
+    results = list(play(setting_of(), baseline, cases, JOBS))
+    sys.stdout.write(f"{len(results)} cases, of which {len(quick_cases())} are the quick ones\n")
+
+    assert {result.case: result.problems for result in results if not result.passed} == {}
+    assert len(results) == len(cases)
