@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from actors.gateway import Gateway
+from actors.live_gateway import LiveGateway
 from actors.open_orders import Move
 from actors.order_desk import OrderDesk
 from exchanges.protocol import NewOrder
 from messages.errors import NotSent
+from messages.ids import Epoch, OrderKey
 from messages.orders import LookupDone, OrderReport
 from messages.values import OrderState
 from ops.drill_child import main
-from persistence.entries import Claim, LedgerEntry, claimed_entry
+from persistence.entries import Claim, claimed_entry
 
 
 def send_before_commit() -> None:
@@ -33,13 +35,11 @@ def send_before_commit() -> None:
 def resend_without_asking() -> None:
     """Take a lost answer for proof that the venue does not have the order."""
 
-    def guess(self: Any, entry: LedgerEntry) -> None:
-        absent = LookupDone(
-            order_key=entry.order_key, epoch=self._ctx.epoch, report=None, problem=""
-        )
-        self._gateway._executor.tell(absent)
+    def guess(self: Any, epoch: Epoch, key: OrderKey, order: NewOrder, *, sent_at_ns: int) -> None:
+        absent = LookupDone(order_key=key, epoch=epoch, report=None, problem="")
+        self._executor.tell(absent)
 
-    OrderDesk._ask = guess  # type: ignore[method-assign]
+    LiveGateway.find = guess  # type: ignore[method-assign]
 
 
 def unknown_is_rejected() -> None:
