@@ -181,6 +181,8 @@ def run_totals(
     """Give the totals of a run directory since its beginning as JSON has them, keys sorted."""
     strategies: dict[str, dict[str, str]] = {}
     for (strategy, symbol), amount in sorted(filled.items()):
+        if not amount:  # whether a row of nothing is kept tells nothing
+            continue
         strategies.setdefault(strategy, {})[symbol] = _digits(amount)
     return {
         "by_state": {state.value: states[state] for state in sorted(states) if states[state]},

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+import pykka
 import pytest
 
 from actors.runtime import Runtime
@@ -10,6 +11,14 @@ from actors.thread_runtime import ThreadRuntime
 from tests.actors.support import Script, World
 
 RUNTIMES: dict[str, Callable[[], Runtime]] = {"threads": ThreadRuntime, "steps": StepRuntime}
+
+
+@pytest.fixture(autouse=True)
+def _nobody_is_left() -> Iterator[None]:
+    """A stepped actor that nobody stopped would hold up Pykka's own `stop_all` for ever."""
+    yield
+    for ref in pykka.ActorRegistry.get_all():
+        pykka.ActorRegistry.unregister(ref)
 
 
 @pytest.fixture(params=list(RUNTIMES))
