@@ -28,6 +28,7 @@ from messages.values import Liquidity, OrderState, OrderType, Side, TimeInForce
 from persistence.ledger import Claim, SqliteLedger, Step, fingerprint
 
 ROOT = Path(cli.__file__).parent
+EXAMPLES = Path(__file__).parents[2] / "examples"
 T0 = 1_700_000_000 * NS_PER_S
 CLOCK = T0 + 3_600 * NS_PER_S
 """What the process's clock says at the first claim."""
@@ -48,7 +49,7 @@ def command(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedPr
 
 def real_run(run_dir: Path, example: str = "two_symbols", events: int = 1_200) -> Path:
     """Run an example to its end."""
-    config = ROOT / "examples" / f"{example}.toml"
+    config = EXAMPLES / f"{example}.toml"
     arguments = ("--run-dir", str(run_dir), "--max-events", str(events), "--json")
     done = command("start", str(config), *arguments)
     assert done.returncode == 0, done.stderr

@@ -15,7 +15,7 @@ from ops.doctor_disk import disk_findings, flush_finding, kind_finding, room_fin
 from ops.doctor_finding import Finding, Level
 from ops.doctor_machine import clock_findings, python_finding, sqlite_finding
 from ops.doctor_venue import venue_findings
-from tests.cli.runs import ROOT, book, edit, objects
+from tests.cli.runs import EXAMPLES, book, edit, objects
 
 CLOCK = "clock"
 """Whether the clock of a test machine is kept right is not this project's business."""
@@ -37,7 +37,7 @@ def test_a_sound_machine_and_config_have_no_problem(
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
-    code, rows = run(capsys, ROOT / "examples" / "demo.toml")
+    code, rows = run(capsys, EXAMPLES / "demo.toml")
 
     assert code < 2
     assert {row["finding"] for row in rows} >= {
