@@ -105,7 +105,7 @@ class LedgerReader:
         """
         for column in _NAMES:
             statement = sql.SELECT_NAMED.format(column=column)
-            rows = self.rows(statement, (name, name + _AFTER_ALL, limit))
+            rows = self.rows(statement, (name, name + _AFTER_ALL, name, limit))
             if rows:
                 found = [sql.entry_of(row) for row in rows]
                 whole = [entry for entry in found if getattr(entry, column) == name]
@@ -132,7 +132,7 @@ class LedgerReader:
         """Give the orders that were decided in the same milliseconds as these moments."""
         statement = sql.SELECT_NAMED.format(column="order_key")
         for floor in dict.fromkeys(map(sql.key_floor, moments_ns)):
-            for row in self.rows(statement, (floor, floor + _AFTER_ALL, -1)):
+            for row in self.rows(statement, (floor, floor + _AFTER_ALL, floor, -1)):
                 yield sql.entry_of(row)
 
     def newest_executions(

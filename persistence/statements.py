@@ -55,8 +55,8 @@ SELECT_NEWEST = "SELECT order_key FROM orders ORDER BY order_key DESC LIMIT 1"
 SELECT_AFTER = f"SELECT {_COLUMNS} FROM orders WHERE order_key > ? ORDER BY order_key LIMIT ?"  # noqa: S608
 SELECT_BEFORE = f"SELECT {_COLUMNS} FROM orders WHERE order_key < ? ORDER BY order_key DESC LIMIT ?"  # noqa: S608
 SELECT_NAMED = (
-    f"SELECT {_COLUMNS} FROM orders WHERE {{column}} >= ?1 AND {{column}} < ?2"  # noqa: S608
-    " ORDER BY {column} <> ?1, order_key LIMIT ?3"
+    f"SELECT {_COLUMNS} FROM orders WHERE {{column}} >= ? AND {{column}} < ?"  # noqa: S608
+    " ORDER BY {column} <> ?, order_key LIMIT ?"
 )
 """By a name's beginning, the whole name first; only the key has an index."""
 SELECT_OPEN_STATES = (

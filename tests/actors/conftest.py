@@ -8,6 +8,7 @@ import pytest
 from actors.runtime import Runtime
 from actors.step_runtime import StepRuntime
 from actors.thread_runtime import ThreadRuntime
+from tests.actors.order_path import OPENED
 from tests.actors.support import Script, World
 
 RUNTIMES: dict[str, Callable[[], Runtime]] = {"threads": ThreadRuntime, "steps": StepRuntime}
@@ -19,6 +20,8 @@ def _nobody_is_left() -> Iterator[None]:
     yield
     for ref in pykka.ActorRegistry.get_all():
         pykka.ActorRegistry.unregister(ref)
+    while OPENED:
+        OPENED.pop().close()
 
 
 @pytest.fixture(params=list(RUNTIMES))

@@ -33,6 +33,8 @@ from persistence.ledger import LedgerEntry, SqliteLedger, read_orders
 BTC = Symbol("BTC/USDT")
 ONE = Decimal(1)
 PATIENCE_NS = 60 * NS_PER_S
+OPENED: list[Any] = []
+"""Ledgers that a test has opened; closed after it (`conftest`)."""
 
 
 class Asked(NamedTuple):
@@ -99,7 +101,7 @@ class OrderPath:
             "executor",
             ExecutorActor,
             {
-                "open_ledger": open_ledger or (lambda: SqliteLedger(self.path)),
+                "open_ledger": lambda: self._opened(open_ledger),
                 "gateway": self.gateway,
                 "limits": limits or RiskLimits(),
                 "max_decision_age_ns": max_decision_age_ns,
@@ -109,6 +111,11 @@ class OrderPath:
                 "feeds": {},
             },
         )
+
+    def _opened(self, open_ledger: Callable[[], Any] | None) -> Any:
+        ledger = open_ledger() if open_ledger is not None else SqliteLedger(self.path)
+        OPENED.append(ledger)
+        return ledger
 
     # ------------------------------------------------------------ lives
 

@@ -34,6 +34,7 @@ def test_with_and_without_a_file_the_answers_are_the_same(tmp_path: Path) -> Non
     assert everything_said(in_memory) == everything_said(on_disk)
     assert in_memory.balances() == on_disk.balances()
     assert in_memory.free_balances() == on_disk.free_balances()
+    on_disk.close()
 
 
 def test_after_a_failure_the_book_is_read_again_as_from_a_file() -> None:

@@ -165,6 +165,7 @@ def test_a_compressed_market_moves_as_fast_as_it_says(
 ) -> None:
     run = serve(speed=600.0)
     player = run.exchange.players[BTC]
+    run.exchange.trades()  # brings the market up to now
     before, began_ns = player.played, run.exchange.clock.market_ns()
     threading.Event().wait(1.0)
     run.exchange.trades()
