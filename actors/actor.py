@@ -111,7 +111,7 @@ class Actor(pykka.ThreadingActor):
             self._cell.end_life(self._life, ExitReason.INIT_FAILED, error)
             raise ActorCrashed(f"{self._cell.path} failed to start") from error
         if self._life.fenced:
-            self._let_go()
+            self.let_go()
             return
         if self._cell.state is ActorState.STARTING:
             self._cell.set_state(ActorState.RUNNING)
@@ -199,7 +199,7 @@ class Actor(pykka.ThreadingActor):
         cause = getattr(exception_value, "__cause__", None) or exception_value
         if not self._life.fenced:
             self._cell.handle(STOPPING)
-        self._let_go()
+        self.let_go()
         self._cell.end_life(self._life, ExitReason.CRASHED, cause)
 
     @final
@@ -222,23 +222,24 @@ class Actor(pykka.ThreadingActor):
     def _fail(self, error: BaseException) -> None:
         if not self._life.fenced:
             self._cell.fail(error)
-        self._let_go()
+        self.let_go()
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
+        """Give the next incarnation what it needs; whatever that raises is of no use to anybody."""
         with suppress(BaseException):
             self.crashed()
 
     def _came_back(self) -> None:
         """Fenced while it handled: what it answers is void, and whoever asked is told so."""
         self._inbox.fail(ActorCrashed(f"{self._cell.path} was given up"))
-        self._let_go()
+        self.let_go()
 
     def _not_handled(self) -> None:
         """Fenced with a message in hand, and perhaps an asker: the next incarnation's."""
         if self._inbox.current is not FENCED:
             self._cell.mailbox.hand_on(self._inbox.detach())
         self._life.reading = False
-        self._let_go()
+        self.let_go()
 
     def _rejected(self, envelope: Envelope, error: Reject) -> None:
         """Tell whoever asked; when nobody did, the message is a dead letter."""

@@ -238,9 +238,13 @@ class StepRuntime(Runtime):
         return False
 
     def _release(self, cell: Cell, life: Incarnation) -> None:
+        present = self._actors.get(cell.path)
+        was_stuck = life.stuck.is_set()
         life.stuck.set()
         self._busy.discard(cell.path)
         self._forget(cell.path, life)
+        if was_stuck and present is not None and present[1] is life:
+            present[0].let_go()  # as a hung thread does when it comes back to itself
 
     # ------------------------------------------------------------ asking
 
