@@ -37,8 +37,7 @@ def told(ledger: Ledger) -> tuple[object, ...]:
 def recomputed_exposure(entries: list[LedgerEntry]) -> dict[str, Decimal]:
     total = Decimal(0)
     for entry in entries:
-        if entry.state in {OrderState.REFUSED, OrderState.NOT_SENT}:
-            continue
+        # What is proved absent keeps its place: it is sent again, or refused.
         is_open = entry.state in OPEN_STATES
         total += entry.side.sign * (entry.quantity if is_open else entry.filled_quantity)
     return {"BTC/USDT": total} if total else {}
