@@ -37,7 +37,8 @@ class LiveGateway(Gateway):
 
     def watch(self, symbols: Sequence[Symbol]) -> None:
         """Begin to tell the executor what the account's stream says; until the loop ends."""
-        self._loop.submit(self._venue.watch(symbols, self._streamed))
+        stream = self._loop.submit(self._venue.watch(symbols, self._streamed))
+        stream.add_done_callback(self._stream_over)
 
     def submit(
         self,
@@ -109,6 +110,21 @@ class LiveGateway(Gateway):
         if epoch == self._epoch:
             self._executor.tell(
                 LookupDone(order_key=key, epoch=epoch, report=report, problem=problem)
+            )
+
+    def _stream_over(self, stream: "Future[None]") -> None:
+        """Say that nobody follows the account any more; REST is asked whatever happens here."""
+        error = None if stream.cancelled() else stream.exception()
+        if error is not None:
+            logger.error("the venue's stream failed for good: {}: {}", type(error).__name__, error)
+            self._executor.tell(
+                VenueStream(
+                    phase="stopped",
+                    reason=f"{type(error).__name__}: {error}",
+                    attempt=0,
+                    retry_in_ms=0,
+                    ts_ns=self._utc_ns(),
+                )
             )
 
     def _streamed(self, news: OrderReport | StreamState) -> None:

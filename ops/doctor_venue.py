@@ -6,13 +6,13 @@ from concurrent.futures import TimeoutError as TookTooLong
 from random import Random
 
 from exchanges.capabilities import Capability, capability_of
-from exchanges.ccxt_client import CcxtSettings
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.facts import VenueFacts
 from exchanges.venue_loop import VenueLoop
 from messages.errors import VenueError
 from ops.config_schema import Config, FeedType, VenueType
 from ops.doctor_finding import Finding, ok, problem, warning
+from ops.live_venue import venue_settings
 from ops.moments import span
 
 _GATE_S = 60.0
@@ -90,19 +90,8 @@ def _gate(config: Config) -> Finding:
 
 async def _open(config: Config) -> VenueFacts:
     symbols = sorted({strategy.symbol for strategy in config.strategies})
-    venue = CcxtVenue(_settings(config), symbols, rng=Random())  # noqa: S311  spreads reconnects
+    venue = CcxtVenue(venue_settings(config), symbols, rng=Random())  # noqa: S311  spreads reconnects
     try:
         return await venue.open()
     finally:
         await venue.close()
-
-
-def _settings(config: Config) -> CcxtSettings:
-    venue = config.venue
-    return CcxtSettings(
-        exchange=venue.exchange,
-        api_key=os.environ.get(venue.api_key_env or "", ""),
-        secret=os.environ.get(venue.api_secret_env or "", ""),
-        password=os.environ.get(venue.api_password_env or "", ""),
-        config=venue.ccxt,
-    )

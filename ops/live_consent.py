@@ -20,7 +20,7 @@ def check_consent(run_dir: Path, *, given: bool) -> None:
     """
     path = run_dir / CONSENT
     if given:
-        run_dir.mkdir(parents=True, exist_ok=True)
+        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(f"agreed at {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime())} UTC\n")
     elif not path.exists():
         raise ConfigError(

@@ -11,7 +11,7 @@ from exchanges.ccxt_client import CcxtSettings
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.facts import VenueFacts
 from exchanges.venue_loop import VenueLoop
-from messages.errors import ConfigError
+from messages.errors import ConfigError, VenueRefused
 from messages.ids import Symbol
 from messages.values import Instrument
 from ops.config import Config
@@ -46,31 +46,45 @@ def open_live_venue(config: Config) -> LiveVenue:
         VenueRefused: the gate's one sentence.
     """
     symbols = tuple(dict.fromkeys(strategy.symbol for strategy in config.strategies))
-    venue = CcxtVenue(_settings(config), symbols, rng=SystemRandom())
+    check_variables(config)
+    venue = CcxtVenue(venue_settings(config), symbols, rng=SystemRandom())
     loop = VenueLoop("venue", lambda text: logger.error("the venue's loop: {}", text))
     loop.start()
     try:
         facts = loop.submit(venue.open()).result(OPEN_LIMIT_S)
+    except TimeoutError:
+        loop.close(CLOSE_LIMIT_S)
+        raise VenueRefused(
+            f"{config.venue.exchange} did not answer within {OPEN_LIMIT_S:.0f} s: check the network"
+        ) from None
     except BaseException:
         loop.close(CLOSE_LIMIT_S)
         raise
     return LiveVenue(venue, loop, facts)
 
 
-def _settings(config: Config) -> CcxtSettings:
-    venue = config.venue
-    values = {name: os.environ.get(name, "") for name in venue.secret_variables}
+def check_variables(config: Config) -> None:
+    """Pass a config whose secrets are all in the environment.
+
+    Raises:
+        ConfigError: one sentence for each that is not.
+    """
     problems = [
         f"venue: the environment variable {name} is not set: export it before the start"
-        for name, value in values.items()
-        if not value
+        for name in config.venue.secret_variables
+        if not os.environ.get(name)
     ]
     if problems:
         raise ConfigError(problems)
+
+
+def venue_settings(config: Config) -> CcxtSettings:
+    """Give how to make the client, with the secrets of the environment; none is ""."""
+    venue = config.venue
     return CcxtSettings(
         exchange=venue.exchange,
-        api_key=values.get(venue.api_key_env or "", ""),
-        secret=values.get(venue.api_secret_env or "", ""),
-        password=values.get(venue.api_password_env or "", ""),
+        api_key=os.environ.get(venue.api_key_env or "", ""),
+        secret=os.environ.get(venue.api_secret_env or "", ""),
+        password=os.environ.get(venue.api_password_env or "", ""),
         config=venue.ccxt,
     )

@@ -1,5 +1,6 @@
 """The whole system against an exchange on loopback, through real ccxt: never two, never lost."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -131,3 +132,25 @@ def test_the_same_market_again_in_the_same_run_directory_sends_nothing(tmp_path:
 
         assert [order.order_key for order in again] == [order.order_key for order in first]
         assert placed_at(run) == Counter(list(sent_ones(first)))
+
+
+def test_a_stream_that_fails_for_good_is_shown_and_orders_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("the stream's own mistake")
+
+    monkeypatch.setattr(CcxtVenue, "watch", broken)
+    told: list[str] = []
+
+    def listen(system: System) -> None:
+        deadline = threading.Event()
+        while not system.executor.cell.problem and not deadline.wait(0.01):
+            pass
+        told.append(system.executor.cell.problem)
+
+    with running_exchange(seed=3, speed=0) as run:
+        ledger = trade(demo_of(tmp_path / "run", 400), run, at_start=listen)
+
+        assert told == ["venue stream stopped: RuntimeError: the stream's own mistake"]
+        assert placed_at(run) == Counter(list(sent_ones(ledger)))
