@@ -74,7 +74,8 @@ def client_order_id(
 
 @cache
 def _letters(alphabet: str) -> dict[int, str]:
-    return str.maketrans(ascii_uppercase + ascii_lowercase + digits + "+/", alphabet)  # type: ignore[return-value]
+    of_base64 = ascii_uppercase + ascii_lowercase + digits + "+/"
+    return dict(zip(map(ord, of_base64), alphabet, strict=True))
 
 
 def _length(room: int, kinds: int) -> int:
