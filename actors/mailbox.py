@@ -57,8 +57,8 @@ FENCED = Envelope(None, None, 0)
 """What a replaced reader is given instead of a message."""
 
 
-Lanes = tuple[deque[Envelope], deque[Envelope], Callable[[], Any], Callable[[], int]]
-"""The control lane and what was handed back, by reference; taking from the user lane; its depth."""
+Lanes = tuple[deque[Envelope], deque[Envelope], Callable[[], Any]]
+"""The control lane and what was handed back, by reference; taking from the user lane."""
 
 
 class Mailbox:
@@ -89,6 +89,7 @@ class Mailbox:
         self._now = monotonic_ns
         self._user: Queue = queue if queue is not None else SimpleQueue()
         self._put_user, self._take_user = self._user.put, self._user.get
+        self._waiting = self._user.qsize
         self._control: deque[Envelope] = deque()
         self._front: deque[Envelope] = deque()
         self._timers: list[Timer] = []
@@ -102,21 +103,24 @@ class Mailbox:
 
     # ------------------------------------------------------------------ putting
 
-    def put(self, message: Any, reply_to: Any = None) -> bool:
+    def put(self, message: Any) -> bool:
         """Queue a message by the policy of its class; never blocks, never raises.
 
         Returns:
             False when the message ended as a dead letter instead.
         """
         if message.delivery is _PLAIN and not self.closed and not self._front:
-            depth = self._user.qsize()
+            depth = self._waiting()
             if depth < self.capacity:
                 if depth >= self.high_water:
                     self.high_water = depth + 1
-                kind = Told if reply_to is None else Envelope
-                envelope = kind(message, reply_to, self._now())
+                envelope = Told(message, None, self._now())
                 self._put_user(envelope)
                 return True if not self.closed else self._closed_under(envelope)
+        return self._put_by_policy(message, None, message.delivery)
+
+    def ask(self, message: Any, reply_to: Any) -> bool:
+        """Queue a message, as `put` does, whose answer somebody waits for."""
         return self._put_by_policy(message, reply_to, message.delivery)
 
     def _closed_under(self, envelope: Envelope) -> bool:
@@ -207,7 +211,7 @@ class Mailbox:
 
     def lanes(self) -> Lanes:
         """Give what a reader of told messages must look at before each of them."""
-        return self._control, self._front, self._take_user, self._user.qsize
+        return self._control, self._front, self._take_user
 
     def keep(self, envelope: Envelope, reader: Reader) -> None:
         """Take back, for the next `take`, what came from the user lane and is not for now."""
