@@ -15,6 +15,7 @@ from messages.errors import ConfigError, VenueRefused
 from messages.ids import Symbol
 from messages.values import Instrument
 from ops.config import Config
+from ops.rate_budgets import budget_for
 
 OPEN_LIMIT_S = 60.0
 CLOSE_LIMIT_S = 10.0
@@ -47,7 +48,9 @@ def open_live_venue(config: Config) -> LiveVenue:
     """
     symbols = tuple(dict.fromkeys(strategy.symbol for strategy in config.strategies))
     check_variables(config)
-    venue = CcxtVenue(venue_settings(config), symbols, rng=SystemRandom())
+    settings = venue_settings(config)
+    budget = budget_for(settings.exchange, settings.config)
+    venue = CcxtVenue(settings, symbols, rng=SystemRandom(), budget=budget)
     loop = VenueLoop("venue", lambda text: logger.error("the venue's loop: {}", text))
     loop.start()
     try:
