@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from actors.dead_letters import DeadLetter, DeadLetters
 from actors.envelope import Due, Envelope, Own, Perishable, Place, StopRequest, Told
+from actors.places import Places
 from messages.base import Delivery, Message, OnRestart, Overflow
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
 
@@ -96,10 +97,7 @@ class Mailbox:
         self._timer_seq = 0
         self._woken = False
         """Whether a `WAKE` is under way, so that there is never a heap of them."""
-        self._conflated: dict[Any, Envelope] = {}
-        self._newest: dict[type, deque[tuple[Message, int]]] = {}
-        """What the places of a DROP_OLDEST class in the queue hold, oldest first."""
-        self._lock = threading.Lock()
+        self._places = Places()
 
     # ------------------------------------------------------------------ putting
 
@@ -166,29 +164,16 @@ class Mailbox:
             self._user.put(WAKE)
 
     def _put_replaceable(self, message: Message) -> None:
-        place = Place(message, None, self._now())
-        with self._lock:
-            if message.delivery.overflow is Overflow.CONFLATE:
-                key = (type(message), message.conflation_key())
-                waiting = self._conflated.get(key)
-                if waiting is not None:
-                    waiting.message, waiting.enqueued_ns = message, place.enqueued_ns
-                    return
-                self._conflated[key] = place
-            elif self._make_room(message, place.enqueued_ns):
-                return
-            self._user.put(place)
-            self.high_water = max(self.high_water, self._user.qsize() + len(self._front))
+        gone = self._places.enter(message, self._now(), self._is_full, self._put_place)
+        if gone is not None:
+            self._dead(gone, None, "oldest")
 
-    def _make_room(self, message: Message, now_ns: int) -> bool:
-        """Whether the oldest of the same class gave up its place because the lane is full."""
-        held = self._newest.setdefault(type(message), deque())
-        held.append((message, now_ns))
-        full = self._user.qsize() + len(self._front) - self._woken >= self.capacity
-        if not full or len(held) == 1:
-            return False
-        self._dead(held.popleft()[0], None, "oldest")
-        return True
+    def _is_full(self) -> bool:
+        return self._user.qsize() + len(self._front) - self._woken >= self.capacity
+
+    def _put_place(self, place: Place) -> None:
+        self._user.put(place)
+        self.high_water = max(self.high_water, self._user.qsize() + len(self._front))
 
     def _refuse(self, message: Any, reply_to: Any, why: str) -> bool:
         self._dead(message, reply_to, why)
@@ -281,7 +266,7 @@ class Mailbox:
         if isinstance(envelope, Own):
             return envelope if envelope.reader is reader else None
         if isinstance(envelope, Place):
-            envelope = self._filled(envelope)
+            envelope = self._places.settle(envelope)
         policy = envelope.message.delivery
         if policy.ttl_ms is not None and self.ttl_enforced:
             age_ns = self._now() - envelope.enqueued_ns
@@ -296,18 +281,6 @@ class Mailbox:
             lane = self._control if envelope.message.delivery.control else self._front
             lane.appendleft(envelope)
         self.wake()
-
-    def _filled(self, place: Place) -> Envelope:
-        """Settle which message a shared place holds: no newer one takes its place any more."""
-        with self._lock:
-            message, since_ns = place.message, place.enqueued_ns
-            if message.delivery.overflow is Overflow.CONFLATE:
-                key = (type(message), message.conflation_key())
-                if self._conflated.get(key) is place:
-                    del self._conflated[key]
-            elif held := self._newest.get(type(message)):
-                message, since_ns = held.popleft()
-        return Perishable(message, None, since_ns)
 
     def drain(self, kinds: tuple[type[Message], ...], limit: int, reader: Reader) -> list[Any]:
         """Take up to `limit` more messages of some classes from the head of the user lane.
@@ -410,6 +383,6 @@ class Mailbox:
 
     def _dead_as(self, envelope: Envelope, why: str) -> None:
         if isinstance(envelope, Place):
-            envelope = self._filled(envelope)
+            envelope = self._places.settle(envelope)
         envelope.buried = True
         self._dead(envelope.message, envelope.reply_to, why)
