@@ -14,6 +14,7 @@ from loguru import logger
 
 from actors.actor import Actor
 from actors.address import Address
+from actors.executions import ASK_FILLS
 from actors.gateway import Gateway
 from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
 from actors.order_records import claimed_update, price_of, update_of
@@ -149,6 +150,8 @@ class ExecutorActor(Actor):
         if count := len(self._desk.orders.unsettled):
             self._cell.set_state(ActorState.RECONCILING, f"{count} orders to settle")
             self._desk.ask_all()
+        if not self._replayed:
+            self._desk.executions.recover(ledger)
 
     def stopping(self) -> None:
         """Wait for the answers under way, record them, close; open orders stay open.
@@ -207,6 +210,8 @@ class ExecutorActor(Actor):
                 self._stream(message)
             case _ if message == TIDY:
                 self._desk.tidy()
+            case _ if message == ASK_FILLS:
+                self._desk.executions.ask()
             case _ if message == ASK_AGAIN:
                 self._desk.ask_all()
 

@@ -10,6 +10,7 @@ import msgspec
 from loguru import logger
 
 from actors.context import Context
+from actors.executions import Executions
 from actors.gateway import Gateway
 from actors.open_orders import Move, OpenOrders
 from actors.order_records import new_order, open_part
@@ -68,6 +69,9 @@ class OrderDesk:
         self._on_claimed, self._on_moved = on_claimed, on_moved
         self._keeps_equity = keeps_equity
         self.orders = OpenOrders(ledger.open_entries())
+        self.executions = Executions(
+            ctx, gateway, self.orders, lambda moves: self.commit(moves, ())
+        )
         self._recover()
         self.halt_reason = ""
         """While it is not empty, nothing is sent."""
@@ -153,6 +157,8 @@ class OrderDesk:
     def _follow(self, entry: LedgerEntry) -> None:
         was_unsettled = entry.order_key in self.orders.unsettled
         self.orders.follow(entry)
+        if self.orders.lacks_executions(entry.order_key) is not None:
+            self.executions.owed()
         if was_unsettled and entry.order_key not in self.orders.unsettled:
             self._risk.unsettled = self.orders.unsettled_symbols()
         follow_order(*open_part(entry), self._risk)
@@ -260,6 +266,7 @@ class OrderDesk:
         sends_then = self.orders.asked.pop(answer.order_key, None) if ours else None
         entry = self.orders.asked_for(answer.order_key)
         if entry is None:
+            self.executions.looked_up(answer)
             return
         if answer.problem:
             self._ask_later()

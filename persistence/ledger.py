@@ -95,6 +95,9 @@ class Ledger(Protocol):
     def open_entries(self) -> list[LedgerEntry]:
         """Give the orders that are not final, by key."""
 
+    def lacking(self, newest: int) -> list[LedgerEntry]:
+        """Give those of the newest orders that ended with more filled than their executions say."""
+
     def entries(self, since_ns: int = 0) -> Iterator[LedgerEntry]:
         """Walk the orders decided at or after a moment, by key. Cold: costs a file open."""
 
@@ -199,6 +202,10 @@ class SqliteLedger:
     def open_entries(self) -> list[LedgerEntry]:
         """See `Ledger.open_entries`."""
         return sorted(self._book.open.values(), key=_by_key)
+
+    def lacking(self, newest: int) -> list[LedgerEntry]:
+        """See `Ledger.lacking`."""
+        return self._select(sql.SELECT_LACKING, (newest,))
 
     def entries(self, since_ns: int = 0) -> Iterator[LedgerEntry]:
         """See `Ledger.entries`. Uses a read-only connection of its own."""

@@ -79,6 +79,16 @@ class MemoryLedger:
         """See `Ledger.open_entries`."""
         return [entry for entry in self.entries() if entry.state not in FINAL_STATES]
 
+    def lacking(self, newest: int) -> list[LedgerEntry]:
+        """See `Ledger.lacking`."""
+        return [
+            entry
+            for entry in list(self.entries())[-newest:]
+            if entry.state in FINAL_STATES
+            and entry.filled_quantity
+            > sum(fill.quantity for fill in self.fills_of(entry.order_key))
+        ]
+
     def entries(self, since_ns: int = 0) -> Iterator[LedgerEntry]:
         """See `Ledger.entries`."""
         self._check_open()

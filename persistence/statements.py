@@ -63,6 +63,13 @@ SELECT_OPEN_STATES = (
     "SELECT state, count(*) FROM orders INDEXED BY orders_open"  # noqa: S608
     f" WHERE state IN ({_OPEN}) GROUP BY state"
 )
+SELECT_LACKING = (
+    f"SELECT {_COLUMNS} FROM (SELECT * FROM orders ORDER BY order_key DESC LIMIT ?) AS newest"  # noqa: S608
+    f" WHERE state NOT IN ({_OPEN}) AND CAST(filled_quantity AS REAL) > 1.000000001 * coalesce("
+    "(SELECT sum(CAST(quantity AS REAL)) FROM fills WHERE fills.order_key = newest.order_key), 0)"
+    " ORDER BY order_key"
+)
+"""Floats only choose whom to ask; money is added up exactly by whoever asks."""
 SELECT_DECIDED = (
     "SELECT decided_at_ns FROM orders WHERE order_key >= ? AND symbol = ?"
     " AND decided_at_ns >= ? AND state <> 'refused'"
