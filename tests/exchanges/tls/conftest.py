@@ -4,7 +4,6 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -12,8 +11,8 @@ pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 pytest.importorskip("trustme", reason="it makes the certificates of these tests")
 
-from exchanges.local.server import RunningExchange, running_exchange  # noqa: E402
-from tests.exchanges.tls.proxy import TlsProxy, tls_proxy  # noqa: E402
+from exchanges.local.server import RunningExchange, running_exchange
+from tests.exchanges.tls.proxy import TlsProxy, tls_proxy
 
 
 @pytest.fixture(autouse=True)
@@ -41,9 +40,7 @@ def run() -> Iterator[RunningExchange]:
 
 @pytest.fixture
 def proxy(run: RunningExchange) -> Iterator[TlsProxy]:
-    port = urlsplit(run.urls.http).port
-    assert port is not None
-    with tls_proxy(port) as proxy:
+    with tls_proxy(run.urls.http) as proxy:
         yield proxy
 
 

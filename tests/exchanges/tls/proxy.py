@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import trustme
 
@@ -29,10 +30,11 @@ BINANCE = (
 
 
 class TlsProxy:
-    """Leads `hosts` to the port of a local exchange. Methods may be called from any thread."""
+    """Leads `hosts` to a local exchange. Methods may be called from any thread."""
 
-    def __init__(self, exchange_port: int, hosts: tuple[str, ...] = BINANCE) -> None:
-        self._exchange_port = exchange_port
+    def __init__(self, exchange_url: str, hosts: tuple[str, ...] = BINANCE) -> None:
+        self._exchange_port = 0
+        self.lead_to(exchange_url)
         self._hosts = frozenset(hosts)
         self._loop = VenueLoop("tls-proxy")
         self._authority = trustme.CA()
@@ -43,6 +45,8 @@ class TlsProxy:
         """Every ``host:port`` that a CONNECT named."""
         self.answer = 200
         """What the next CONNECTs are answered; anything but 200 opens nothing."""
+        self.hangs = False
+        """Whether CONNECTs are left without an answer."""
         self.login = ""
         """``user:password``; while it is set, whoever does not give it gets 407."""
 
@@ -52,6 +56,13 @@ class TlsProxy:
 
     def url_with(self, login: str) -> str:
         return f"http://{login}@{HOST}:{self._port}"
+
+    def lead_to(self, exchange_url: str) -> None:
+        """Let what is opened from now on lead to this exchange."""
+        parts = urlsplit(exchange_url)
+        assert parts.hostname == HOST, f"{exchange_url} is not on this machine"
+        assert parts.port is not None
+        self._exchange_port = parts.port
 
     def write_authority(self, path: Path) -> Path:
         """Write the certificate that a client must trust."""
@@ -101,6 +112,8 @@ class TlsProxy:
             method, target, _ = head.split("\r\n", 1)[0].split(" ")
             assert method == "CONNECT", f"not through the tunnel: {head}"
             self.asked.append(target)
+            if self.hangs:
+                await reader.read()
             status = self._verdict(target, head)
             writer.write(f"HTTP/1.1 {status} X\r\n\r\n".encode())
             await writer.drain()
@@ -147,9 +160,9 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @contextmanager
-def tls_proxy(exchange_port: int) -> Iterator[TlsProxy]:
+def tls_proxy(exchange_url: str) -> Iterator[TlsProxy]:
     """Run a proxy in front of a local exchange until the block ends."""
-    proxy = TlsProxy(exchange_port)
+    proxy = TlsProxy(exchange_url)
     proxy.start()
     try:
         yield proxy

@@ -99,7 +99,11 @@ def test_markets_prices_and_orders(
     assert [len(candle) for candle in seen["candles"]] == [6, 6, 6]
     assert {trade["symbol"] for trade in seen["trades"]} == {BTC}
     placed, found = seen["placed"], seen["found"]
-    assert (placed["status"], placed["clientOrderId"], found["id"]) == ("open", "mine", placed["id"])
+    assert (placed["status"], placed["clientOrderId"], found["id"]) == (
+        "open",
+        "mine",
+        placed["id"],
+    )
     assert [order["clientOrderId"] for order in seen["open"]] == ["mine"]
     assert seen["locked"] == 100
     assert (seen["canceled"]["status"], seen["gone"]["status"]) == ("canceled", "canceled")
@@ -137,7 +141,7 @@ def test_the_streams_of_the_market_and_of_the_account(
     run: RunningExchange, proxy: TlsProxy, play: Play
 ) -> None:
     async def subscribed(stream: str, watch: Any) -> "asyncio.Task[Any]":
-        task = asyncio.ensure_future(watch)
+        task: asyncio.Task[Any] = asyncio.ensure_future(watch)
         while not any(stream in names for names in run.exchange.streams().values()):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         return task
