@@ -79,7 +79,10 @@ def write_ledger(path: Path, venue: Exchange) -> None:
         some = intents[first : first + AT_ONCE]
         ledger.claim([_claim(one) for one in some], TimestampNs(now_ns))
         ledger.record(
-            [_step(one, OrderState.FILLED, f"old-{one.decided_at_ns}") for one in some[: _done(first)]]
+            [
+                _step(one, OrderState.FILLED, f"old-{one.decided_at_ns}")
+                for one in some[: _done(first)]
+            ]
         )
     resting = intents[ROWS - OPEN :]
     ids = _place(venue, resting)
