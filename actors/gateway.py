@@ -6,9 +6,10 @@ when its turn comes: its epoch is not the present one. Answers come back as mess
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from typing import NamedTuple
 
 from actors.address import Address
 from exchanges.protocol import NewOrder
@@ -25,6 +26,14 @@ ExecutorAddress = Address[
 
 TAKE_OVER_S = 5.0
 """How long an older incarnation may take to end its commit: as long as SQLite waits for a lock."""
+
+
+class Question(NamedTuple):
+    """An order that is to be asked for, as `Gateway.find` takes it."""
+
+    key: OrderKey
+    order: NewOrder
+    sent_at_ns: int
 
 
 class Gateway(ABC):
@@ -81,6 +90,11 @@ class Gateway(ABC):
 
         The answer is never older than a send of the same order that was asked for before.
         """
+
+    def find_all(self, epoch: Epoch, questions: Sequence[Question]) -> None:
+        """Ask for many at once; each is answered as by `find`, in any order."""
+        for one in questions:
+            self.find(epoch, one.key, one.order, sent_at_ns=one.sent_at_ns)
 
     @abstractmethod
     def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:

@@ -4,13 +4,15 @@ The executor's thread only hands over. What a call proves is decided in `exchang
 fenced, at the moment when the signed request is about to leave, and turned into messages.
 """
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future, wait
 from typing import Any
 
 from loguru import logger
 
-from actors.gateway import ExecutorAddress, Gateway
+from actors.gateway import ExecutorAddress, Gateway, Question
 from exchanges.facts import StreamState
 from exchanges.protocol import SEND_WITHIN_MS, LiveTrading, NewOrder
 from exchanges.venue_loop import VenueLoop
@@ -18,6 +20,10 @@ from messages.errors import NotSent
 from messages.ids import NS_PER_MS, NS_PER_S, Epoch, OrderKey, Symbol, TimestampNs
 from messages.market import MarketBatch, MarketEvent
 from messages.orders import LookupDone, OrderReport, SubmitDone, VenueStream
+from messages.values import OrderState
+
+TOGETHER = 4
+"""From so many orders of a symbol on, a list of its open orders is asked for first."""
 
 
 class LiveGateway(Gateway):
@@ -63,6 +69,17 @@ class LiveGateway(Gateway):
     def find(self, epoch: Epoch, key: OrderKey, order: NewOrder, *, sent_at_ns: int) -> None:
         """See `Gateway.find`."""
         self._run(self._find(epoch, key, order, sent_at_ns))
+
+    def find_all(self, epoch: Epoch, questions: Sequence[Question]) -> None:
+        """See `Gateway.find_all`. The list of a symbol's open orders settles those it shows."""
+        by_symbol: dict[Symbol, list[Question]] = {}
+        for one in questions:
+            by_symbol.setdefault(one.order.symbol, []).append(one)
+        for symbol, some in by_symbol.items():
+            if len(some) < TOGETHER:
+                super().find_all(epoch, some)
+            else:
+                self._run(self._find_listed(epoch, symbol, some))
 
     def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
         """A real venue knows what its market does: nothing but the acknowledgement."""
@@ -111,6 +128,32 @@ class LiveGateway(Gateway):
             self._executor.tell(
                 LookupDone(order_key=key, epoch=epoch, report=report, problem=problem)
             )
+
+    async def _find_listed(
+        self, epoch: Epoch, symbol: Symbol, questions: Sequence[Question]
+    ) -> None:
+        """Ask for the open orders once; what they do not settle is asked for by itself.
+
+        That an order is listed proves that it is there. That it is not proves nothing, and of
+        one with fills the list does not tell the executions.
+        """
+        try:
+            listed = await self._venue.open_orders(symbol)
+        except Exception as error:  # noqa: BLE001 - a failed question proves nothing
+            logger.debug("open orders of {} were not listed: {}", symbol, error)
+            listed = []
+        shown = Counter(one.client_order_id for one in listed)
+        found = {one.client_order_id: one for one in listed if one.state is OrderState.ACCEPTED}
+        left = []
+        for one in questions:
+            report = found.get(one.order.client_order_id)
+            if report is None or shown[report.client_order_id] > 1:
+                left.append(self._find(epoch, one.key, one.order, one.sent_at_ns))
+            elif epoch == self._epoch:
+                self._executor.tell(
+                    LookupDone(order_key=one.key, epoch=epoch, report=report, problem="")
+                )
+        await asyncio.gather(*left)
 
     def _stream_over(self, stream: "Future[None]") -> None:
         """Say that nobody follows the account any more; REST is asked whatever happens here."""

@@ -11,7 +11,7 @@ from loguru import logger
 
 from actors.context import Context
 from actors.executions import Executions
-from actors.gateway import Gateway
+from actors.gateway import Gateway, Question
 from actors.open_orders import Move, OpenOrders
 from actors.order_records import new_order, open_part
 from decisions.executor import difference, settle
@@ -243,18 +243,20 @@ class OrderDesk:
     def ask_all(self) -> None:
         """Ask the venue for every order whose outcome is not known."""
         self._will_ask = False
-        for entry in self.orders.being_asked_for():
-            self._ask(entry)
+        self._ask(*self.orders.being_asked_for())
 
-    def _ask(self, entry: LedgerEntry) -> None:
-        """Ask for one order, unless a question for it is under way."""
-        if entry.order_key in self.orders.asked:
-            return
-        self.orders.asked[entry.order_key] = self.orders.sends[entry.order_key]
-        # Of an order in any later state this is later than its send, which only waits longer.
-        sent_at_ns = entry.updated_at_ns
-        order = new_order(entry)
-        self._gateway.find(self._ctx.epoch, entry.order_key, order, sent_at_ns=sent_at_ns)
+    def _ask(self, *entries: LedgerEntry) -> None:
+        """Ask for orders, but not for one for which a question is under way."""
+        questions = []
+        for entry in entries:
+            if entry.order_key not in self.orders.asked:
+                self.orders.asked[entry.order_key] = self.orders.sends[entry.order_key]
+                # Of an order in any later state this is later than its send, which only waits
+                # longer.
+                questions.append(
+                    Question(entry.order_key, new_order(entry), sent_at_ns=entry.updated_at_ns)
+                )
+        self._gateway.find_all(self._ctx.epoch, questions)
 
     def looked_up(self, answer: LookupDone) -> None:
         """Take the venue's answer; a question that failed is asked again later.

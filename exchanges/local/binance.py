@@ -33,7 +33,7 @@ from messages.values import TimeInForce
 SIGNED = frozenset(
     {
         "place", "cancel", "query", "open_orders", "all_orders", "my_trades", "account",
-        "cancel_replace", "cancel_all", "subscribe",
+        "cancel_replace", "cancel_all", "subscribe", "coins",
     }
 )  # fmt: skip
 _LONGEST_WINDOW_MS, _USUAL_WINDOW_MS, _AHEAD_MS = 60_000, 5_000, 1_000
