@@ -234,6 +234,8 @@ class ExecutorActor(Actor):
         self._desk.commit(moves, claims)
         if moves:
             self.ctx.progress()
+        if reports and self._operator.halted:
+            self._operator.reported(reports)
         for verdict in verdicts:
             if isinstance(verdict, Duplicate):
                 self._tell_duplicate(verdict)

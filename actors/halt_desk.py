@@ -30,9 +30,10 @@ from decisions.halting import (
     OrderedBy,
     Step,
 )
+from decisions.order_keys import PREFIX
 from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.halting import CancelDone, OpenListed, ResumeTrading
-from messages.ids import NS_PER_S, ClientOrderId, OrderKey
+from messages.ids import NS_PER_S, OrderKey
 from messages.lifecycle import ActorState, HaltTrading, TimerFired
 from messages.order_states import FINAL_STATES
 from messages.orders import LookupDone, OrderReport
@@ -182,6 +183,14 @@ class HaltDesk:
         elif entry.state not in FINAL_STATES and entry.state not in _NEVER_LEFT:
             self._take(halting.order_seen(self._halt, key))
 
+    def reported(self, reports: Iterable[OrderReport]) -> None:
+        """The venue told of orders unasked: one that had ended here and is open there is ours."""
+        alive = [one for one in reports if one.state not in FINAL_STATES]
+        if alive and not self._halt.may_send:
+            ours, _ = self._sorted(alive)
+            for key in ours:
+                self._take(halting.order_seen(self._halt, key))
+
     def canceled(self, answer: CancelDone) -> None:
         """Take the end of a cancel; what its report says is recorded already."""
         if answer.problem:
@@ -223,13 +232,13 @@ class HaltDesk:
         """Tell this ledger's orders, ended ones too, from those of anybody else."""
         by_name = {report.client_order_id: report for report in reports}
         known = {e.client_order_id: e.order_key for e in self._ledger.open_entries()}
-        unknown = [name for name in by_name if name not in known]
+        unknown = [name for name in by_name if name not in known and name.startswith(PREFIX)]
         if unknown:
             known |= {name: e.order_key for name, e in self._ledger.called(unknown).items()}
         foreign = tuple(
             f"{report.symbol} {report.venue_order_id or report.client_order_id}"
             for report in reports
-            if ClientOrderId(report.client_order_id) not in known
+            if report.client_order_id not in known
         )
         return [known[name] for name in by_name if name in known], foreign
 
@@ -364,12 +373,13 @@ class HaltDesk:
         count = len(self._halt.open)
         if proved_at_ns is not None:
             at = datetime.fromtimestamp(proved_at_ns // NS_PER_S, UTC).strftime("%H:%M:%S")
-            return f"halted, proved: nothing open at {at} UTC"
+            return f"proved: nothing open at {at} UTC"
         if self._halt.state is HaltState.HALTED_UNPROVED:
-            return f"halted, NOT proved{self._doubt()}"
+            return f"NOT proved{self._doubt()}"
+        why = f" ({self._problem})" if self._problem else ""
         if count:
-            return f"halting: {count} order{'s' * (count != 1)} to be closed"
-        return "halting: the venue is asked what is open"
+            return f"halting: {count} order{'s' * (count != 1)} to be closed{why}"
+        return f"halting: the venue is asked what is open{why}"
 
     def _doubt(self) -> str:
         """Name what may be open; empty when nothing of it is known by name."""

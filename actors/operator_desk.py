@@ -1,6 +1,6 @@
 """What people want of the executor, in one place: the kill switch, and orders one by one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from actors.context import Context
@@ -11,7 +11,7 @@ from actors.order_desk import OrderDesk
 from actors.person_desk import PersonDesk
 from messages.halting import CancelDone, CancelOrder, OpenListed, ResolveOrder, ResumeTrading
 from messages.lifecycle import HaltTrading
-from messages.orders import LookupDone
+from messages.orders import LookupDone, OrderReport
 from persistence.ledger import Ledger, LedgerEntry
 
 
@@ -53,6 +53,10 @@ class OperatorDesk:
     def saw(self, entry: LedgerEntry) -> None:
         """An order moved, durably."""
         self._halts.saw(entry)
+
+    def reported(self, reports: Sequence[OrderReport]) -> None:
+        """The venue told of orders unasked; what moved is recorded."""
+        self._halts.reported(reports)
 
     def looked_up(self, answer: LookupDone) -> None:
         """The order desk has taken this answer."""

@@ -151,6 +151,28 @@ def _gateway(
     return gateway
 
 
+def executor_alone(
+    config: Config, run_dir: RunDir, runtime: Runtime, live: "LiveVenue | None"
+) -> tuple[Cell, OperatorBoard]:
+    """Wire an executor that nobody tells a decision: to halt what a dead process left open.
+
+    To be started only under a halt that is on disk: without one it would settle, and so
+    perhaps send again, as any start does.
+    """
+    executor, kept = runtime.address("execution/executor"), ExecutorKept()
+    arguments = {
+        "open_ledger": _ledger_opener(config, run_dir),
+        "gateway": _gateway(config, run_dir, runtime, executor, live),
+        "limits": risk_limits(config.risk, replayed=True),
+        "max_decision_age_ns": None,
+        "kept": kept,
+        "metrics": runtime.address("metrics"),
+        "strategies": {},
+        "feeds": {},
+    }
+    return runtime.populate(executor.path, ExecutorActor, arguments, 8192), kept.board
+
+
 def path_of_feed(config: Config) -> ActorPath:
     """Give where the feed stands in the tree."""
     return ActorPath(f"feeds/feed:{config.feed.type}")
