@@ -6,7 +6,7 @@ fenced, at the moment when the signed request is about to leave, and turned into
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Future, wait
 from typing import Any
 
@@ -17,6 +17,7 @@ from exchanges.facts import StreamState
 from exchanges.protocol import SEND_WITHIN_MS, LiveTrading, NewOrder
 from exchanges.venue_loop import VenueLoop
 from messages.errors import NotSent
+from messages.halting import CancelDone, OpenListed
 from messages.ids import NS_PER_MS, NS_PER_S, Epoch, OrderKey, Symbol, TimestampNs
 from messages.market import MarketBatch, MarketEvent
 from messages.orders import LookupDone, OrderReport, SubmitDone, VenueStream
@@ -62,7 +63,7 @@ class LiveGateway(Gateway):
                 raise NotSent(f"executor {epoch} was replaced by {self._epoch}")
             if self._utc_ns() > sent_at_ns + SEND_WITHIN_MS * NS_PER_MS:
                 raise NotSent("stale: it was marked as sent too long ago")
-            self._check_age(good_until_ns)
+            self._check_leave(good_until_ns)
 
         self._run(self._submit(epoch, key, order, fence))
 
@@ -80,6 +81,14 @@ class LiveGateway(Gateway):
                 super().find_all(epoch, some)
             else:
                 self._run(self._find_listed(epoch, symbol, some))
+
+    def cancel(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
+        """See `Gateway.cancel`."""
+        self._run(self._cancel(epoch, key, order))
+
+    def list_open(self, epoch: Epoch, question: int, symbols: Iterable[Symbol]) -> None:
+        """See `Gateway.list_open`."""
+        self._run(self._list_open(epoch, question, self._all_symbols(symbols)))
 
     def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
         """A real venue knows what its market does: nothing but the acknowledgement."""
@@ -154,6 +163,29 @@ class LiveGateway(Gateway):
                     LookupDone(order_key=one.key, epoch=epoch, report=report, problem="")
                 )
         await asyncio.gather(*left)
+
+    async def _cancel(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
+        if epoch != self._epoch:
+            return
+        report, problem = None, ""
+        try:
+            report = await self._venue.cancel(order.client_order_id, order.symbol)
+        except BaseException as error:  # noqa: BLE001 - a failed cancel proves nothing
+            problem = f"{type(error).__name__}: {error}"
+        self._executor.tell(CancelDone(order_key=key, epoch=epoch, report=report, problem=problem))
+
+    async def _list_open(self, epoch: Epoch, question: int, symbols: Sequence[Symbol]) -> None:
+        reports: list[OrderReport] = []
+        problem = ""
+        try:
+            for symbol in symbols:
+                reports += await self._venue.open_orders(symbol)
+        except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
+            problem = f"{type(error).__name__}: {error}"
+        if epoch == self._epoch:
+            self._executor.tell(
+                OpenListed(question=question, epoch=epoch, reports=tuple(reports), problem=problem)
+            )
 
     def _stream_over(self, stream: "Future[None]") -> None:
         """Say that nobody follows the account any more; REST is asked whatever happens here."""

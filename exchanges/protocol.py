@@ -52,6 +52,25 @@ class Trading(Protocol):
         """
         ...
 
+    def cancel(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport:
+        """Cancel an order; the report is what the venue shows after it.
+
+        An order that had ended before is reported as it ended; one that is still open in the
+        report was surely not canceled.
+
+        Raises:
+            OutcomeUnknown: the cancel may have worked, or there is no such order; use `find`.
+        """
+        ...
+
+    def open_orders(self, symbol: Symbol) -> list[OrderReport]:
+        """Give every open order of the account on a symbol.
+
+        Raises:
+            VenueError: the question failed; nothing is known.
+        """
+        ...
+
     def on_market(self, events: Sequence[MarketEvent]) -> list[OrderReport]:
         """Show the venue what the market did; a real venue knows and gives nothing back.
 

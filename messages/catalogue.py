@@ -1,5 +1,12 @@
 """Every message there is, in one tagged union; a test holds it against the modules."""
 
+from messages.halting import (
+    CancelDone,
+    CancelOrder,
+    OpenListed,
+    ResolveOrder,
+    ResumeTrading,
+)
 from messages.lifecycle import (
     ChildInfo,
     DeleteChild,
@@ -85,4 +92,5 @@ LifecycleMessage = (
     | WhichChildren
     | ChildInfo
 )
-AnyMessage = MarketMessage | OrderMessage | LifecycleMessage
+HaltMessage = ResumeTrading | CancelOrder | ResolveOrder | CancelDone | OpenListed
+AnyMessage = MarketMessage | OrderMessage | LifecycleMessage | HaltMessage

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from decisions.halting import reason_in
 from messages.errors import ConfigError, WatchkeeperError
 from ops.config_schema import Config
 from ops.doctor_disk import disk_findings
@@ -61,9 +62,8 @@ def ledger_findings(run_dir: Path) -> Iterator[Finding]:
     else:
         yield ok("ledger", f"{path} is sound and holds {sum(states.values())} orders")
     if halted:
-        yield warning(
-            "halt", f"{run_dir} is halted: {halted}", "look into it before the next start"
-        )
+        text = f"{run_dir} is halted: {reason_in(halted)}"
+        yield warning("halt", text, f"look into it, then watchkeeper resume {run_dir}")
 
 
 def _config(path: Path) -> tuple[Config | None, list[Finding]]:

@@ -204,7 +204,7 @@ def _terminal_width() -> int | None:
 
 
 def _footer(snapshot: Snapshot) -> Iterator[str]:
-    for title in ("market", "orders", "counters"):
+    for title in ("halt", "market", "orders", "counters"):
         values = (snapshot.get(title) or {}).items()
         pairs = [f"{one_line(key)} {one_line(value)}" for key, value in values if value]
         if pairs:

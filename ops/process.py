@@ -21,6 +21,7 @@ from ops.live_consent import check_consent
 from ops.logs import set_up_logging
 from ops.market_gate import market_of
 from ops.narrator import Narrator, narrator_for
+from ops.operator_control import OperatorControl
 from ops.options import StartOptions
 from ops.run_config import config_for
 from ops.run_dir import RunDir
@@ -75,6 +76,7 @@ class _Run:
         self.options, self.config, self.run_dir = options, config, run_dir
         self.over = threading.Event()
         self.signal = 0
+        self.halted = ""
         self.asked = self.ended_itself = False
         self.root_exit: Exit | None = None
         runtime = ThreadRuntime(
@@ -132,13 +134,15 @@ class _Run:
     def _stop(self) -> int:
         """Drain from the feeds to the metrics; a second signal leaves at once."""
         self.ended_itself = self.root_exit is not None
+        self.halted = self._halted()
         if not self.ended_itself:
             self.system.runtime.stop(self.system.root, None)
         if self.signal == signal.SIGINT:
             return EXIT_INTERRUPTED
         if self._exhausted():
             return EXIT_EXHAUSTED
-        return EXIT_PROBLEM if self._halted() else EXIT_OK
+        self.halted = self.halted or self._halted()
+        return EXIT_PROBLEM if self.halted else EXIT_OK
 
     def _exhausted(self) -> bool:
         cells = self.system.runtime.cells
@@ -146,7 +150,8 @@ class _Run:
 
     def _halted(self) -> str:
         cells = self.system.runtime.cells.values()
-        return next((c.problem for c in cells if c.state is ActorState.HALTED), "")
+        told = (c.problem for c in cells if c.state is ActorState.HALTED)
+        return next(told, self.system.board.halt.text)
 
     def _failed(self, started: Started) -> int:
         sys.stderr.write(f"watchkeeper: it did not start: {started.problem}\n")
@@ -158,7 +163,7 @@ class _Run:
         if code == EXIT_EXHAUSTED:
             return "supervision exhausted: " + (self.system.root.problem or "see health")
         if code == EXIT_PROBLEM:
-            return f"halted: {self._halted()}"
+            return f"halted: {self.halted}"
         if self.ended_itself:
             return "the market ended"
         return "stop was asked for" if self.over.is_set() and self.asked else "the time was over"
@@ -188,6 +193,7 @@ class _Run:
         return {
             "health": lambda _: self.snapshots.take(),
             "stop": self._stop_requested,
+            **OperatorControl(self.system.executor, self.system.board).handlers(),
         }
 
     def _stop_requested(self, request: dict[str, Any]) -> dict[str, Any]:

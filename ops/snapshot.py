@@ -5,10 +5,13 @@ from collections import Counter
 from typing import Any
 
 from actors.cell import Cell
+from actors.halt_desk import VENUE_FAILED
+from actors.operator_board import TRADING
 from decisions.portfolio import Portfolio
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState
 from ops.config import Config
+from ops.health_text import moment
 from ops.verdict import verdict
 from ops.wiring import System
 
@@ -45,10 +48,26 @@ class Snapshots:
             "market": dict(self.prices),
             "orders": dict(self.order_states),
             "counters": self._counters(),
+            "halt": self._halt(),
             "ended": None,
         }
         snapshot["verdict"], snapshot["why"] = verdict(snapshot)
         return snapshot
+
+    def _halt(self) -> dict[str, Any]:
+        """Say how far a halt is, and how it ends; empty while trading."""
+        view = self._system.board.halt
+        if view is TRADING:
+            return {}
+        is_persons = view.state != VENUE_FAILED
+        return {
+            "state": view.state,
+            "reason": view.reason,
+            "since": moment(view.at_ns) if view.at_ns else None,
+            "on_disk": view.on_disk,
+            "proved_at": moment(view.proved_at_ns) if view.proved_at_ns else None,
+            "ends_with": f"watchkeeper resume {self._config.run_dir}" if is_persons else "stop",
+        }
 
     @property
     def portfolio(self) -> Portfolio:

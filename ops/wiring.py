@@ -15,6 +15,7 @@ from actors.executor import WORKER, ExecutorActor, ExecutorKept
 from actors.gateway import Gateway
 from actors.market_feed import FeedKept, FeedMemory, MarketFeedActor
 from actors.metrics import MetricsActor
+from actors.operator_board import OperatorBoard
 from actors.paper_gateway import PaperGateway
 from actors.runtime import Runtime
 from actors.strategy import Kept, StrategyActor
@@ -61,6 +62,7 @@ class System(msgspec.Struct, kw_only=True):
     executor: Address[Any]
     strategies: dict[StrategyId, Address[Any]]
     gateway: Gateway
+    board: OperatorBoard
     describe: Callable[[], dict[str, Any]]
 
 
@@ -88,7 +90,7 @@ def build(
     addresses = {
         StrategyId(s.id): runtime.address(f"execution/strategies/{s.id}") for s in config.strategies
     }
-    gateway = _gateway(config, run_dir, runtime, executor, live)
+    gateway, kept = _gateway(config, run_dir, runtime, executor, live), ExecutorKept()
     fold = MetricsFold()
     describe = with_run_totals(_describer(runtime), run_dir.ledger)
     tree = SupervisorSpec(
@@ -99,6 +101,7 @@ def build(
                 open_ledger or _ledger_opener(config, run_dir),
                 runtime,
                 gateway,
+                kept,
                 addresses,
                 feed_path,
                 live,
@@ -118,6 +121,7 @@ def build(
         executor=executor,
         strategies=addresses,
         gateway=gateway,
+        board=kept.board,
         describe=describe,
     )
 
@@ -129,19 +133,44 @@ def _gateway(
     executor: Address[Any],
     live: "LiveVenue | None",
 ) -> Gateway:
+    gateway: Gateway
     if live is not None:
         from actors.live_gateway import LiveGateway  # asyncio, which a paper run can do without
 
         gateway = LiveGateway(live.venue, live.loop, executor, runtime.clock.utc_ns)
         gateway.watch(tuple(live.facts.markets))
-        return gateway
-    return PaperGateway(
-        partial(PaperVenue, run_dir.path / "paper.db", paper_settings(config)),
-        runtime.worker(WORKER),
-        partial(runtime.flush, WORKER),
-        executor,
-        runtime.clock.utc_ns,
-    )
+    else:
+        gateway = PaperGateway(
+            partial(PaperVenue, run_dir.path / "paper.db", paper_settings(config)),
+            runtime.worker(WORKER),
+            partial(runtime.flush, WORKER),
+            executor,
+            runtime.clock.utc_ns,
+        )
+    gateway.symbols = tuple(dict.fromkeys(Symbol(one.symbol) for one in config.strategies))
+    return gateway
+
+
+def executor_alone(
+    config: Config, run_dir: RunDir, runtime: Runtime, live: "LiveVenue | None"
+) -> tuple[Cell, OperatorBoard]:
+    """Wire an executor that nobody tells a decision: to halt what a dead process left open.
+
+    To be started only under a halt that is on disk: without one it would settle, and so
+    perhaps send again, as any start does.
+    """
+    executor, kept = runtime.address("execution/executor"), ExecutorKept()
+    arguments = {
+        "open_ledger": _ledger_opener(config, run_dir),
+        "gateway": _gateway(config, run_dir, runtime, executor, live),
+        "limits": risk_limits(config.risk, replayed=True),
+        "max_decision_age_ns": None,
+        "kept": kept,
+        "metrics": runtime.address("metrics"),
+        "strategies": {},
+        "feeds": {},
+    }
+    return runtime.populate(executor.path, ExecutorActor, arguments, 8192), kept.board
 
 
 def path_of_feed(config: Config) -> ActorPath:
@@ -193,6 +222,7 @@ def _execution(
     open_ledger: Callable[[], Ledger],
     runtime: Runtime,
     gateway: Gateway,
+    kept: ExecutorKept,
     addresses: dict[StrategyId, Address[Any]],
     feed_path: ActorPath,
     live: "LiveVenue | None",
@@ -209,7 +239,7 @@ def _execution(
             "gateway": gateway,
             "limits": risk_limits(risk, replayed=replayed),
             "max_decision_age_ns": None if replayed else risk.max_decision_age_ms * NS_PER_MS,
-            "kept": ExecutorKept(),
+            "kept": kept,
             "metrics": metrics,
             "strategies": addresses,
             "feeds": feeds,

@@ -5,7 +5,7 @@ promised, nothing of it is visible, and the ledger can be used again once the ca
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from messages.errors import LedgerConflict
-from messages.ids import OrderKey, StrategyId, Symbol
+from messages.ids import ClientOrderId, OrderKey, StrategyId, Symbol
 from messages.orders import Fill
 from messages.values import OrderState
 from persistence import statements as sql
@@ -91,6 +91,9 @@ class Ledger(Protocol):
 
     def fills_of(self, key: OrderKey) -> list[Fill]:
         """Give the executions of one order that are known."""
+
+    def called(self, names: Collection[ClientOrderId]) -> dict[ClientOrderId, LedgerEntry]:
+        """Give the orders with these client order ids. Cold: reads all that there are."""
 
     def open_entries(self) -> list[LedgerEntry]:
         """Give the orders that are not final, by key."""
@@ -198,6 +201,13 @@ class SqliteLedger:
     def fills_of(self, key: OrderKey) -> list[Fill]:
         """See `Ledger.fills_of`."""
         return sql.fills_in(self._rows(sql.SELECT_FILLS, (key,)))
+
+    def called(self, names: Collection[ClientOrderId]) -> dict[ClientOrderId, LedgerEntry]:
+        """See `Ledger.called`."""
+        found: list[LedgerEntry] = []
+        for chunk in sql.chunks([*names]):
+            found += self._select(sql.select_called(len(chunk)), chunk)
+        return {entry.client_order_id: entry for entry in found}
 
     def open_entries(self) -> list[LedgerEntry]:
         """See `Ledger.open_entries`."""

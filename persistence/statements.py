@@ -91,6 +91,13 @@ def select_keys(count: int) -> str:
     return f"SELECT {_COLUMNS} FROM orders WHERE order_key IN ({marks})"  # noqa: S608
 
 
+@cache
+def select_called(count: int) -> str:
+    """Give the SELECT of that many client order ids, which have no index."""
+    marks = ", ".join("?" * count)
+    return f"SELECT {_COLUMNS} FROM orders WHERE client_order_id IN ({marks})"  # noqa: S608
+
+
 def key_floor(ts_ns: int) -> str:
     """Give the text that every key of that moment, or a later one, is not below."""
     return f"{max(ts_ns, 0) // NS_PER_MS:012x}"
@@ -199,7 +206,7 @@ def fills_in(rows: Iterable[Row]) -> list[Fill]:
         raise LedgerUnavailable(f"an execution in the ledger cannot be read: {error}") from error
 
 
-def chunks(keys: Sequence[OrderKey]) -> Iterator[Sequence[OrderKey]]:
+def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
     """Cut keys into what one SELECT may ask for."""
     for start in range(0, len(keys), LOOKUP_CHUNK):
         yield keys[start : start + LOOKUP_CHUNK]
