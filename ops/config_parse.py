@@ -127,6 +127,8 @@ def _venue(reader: TableReader, symbols: tuple[Symbol, ...]) -> VenueConfig:
         slippage_bps=_bps(reader, "slippage_bps", "1", least="0"),
         latency_ms=reader.integer("latency_ms", 50, least=0),
         participation=_participation(reader),
+        lease_dir=_path(reader, "lease_dir"),
+        lease_ms=reader.optional_integer("lease_ms", least=1),
         ccxt=reader.table("ccxt").items(),
     )
     if kind is VenueType.CCXT:
@@ -142,6 +144,11 @@ def _variable(reader: TableReader, key: str) -> str | None:
     if name is not None and not is_variable_name(name):
         reader.problem(key, "expected the name of an environment variable, not what it holds")
     return name
+
+
+def _path(reader: TableReader, key: str) -> Path | None:
+    text = reader.optional_text(key)
+    return None if text is None else Path(text)
 
 
 def _balances(reader: TableReader, symbols: tuple[Symbol, ...]) -> dict[str, Decimal]:
