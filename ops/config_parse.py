@@ -127,7 +127,7 @@ def _venue(reader: TableReader, symbols: tuple[Symbol, ...]) -> VenueConfig:
         slippage_bps=_bps(reader, "slippage_bps", "1", least="0"),
         latency_ms=reader.integer("latency_ms", 50, least=0),
         participation=_participation(reader),
-        lease_dir=_path(reader, "lease_dir"),
+        lease_dir=_lease_dir(reader),
         lease_ms=reader.optional_integer("lease_ms", least=1),
         ccxt=reader.table("ccxt").items(),
     )
@@ -146,8 +146,11 @@ def _variable(reader: TableReader, key: str) -> str | None:
     return name
 
 
-def _path(reader: TableReader, key: str) -> Path | None:
-    text = reader.optional_text(key)
+def _lease_dir(reader: TableReader) -> Path | None:
+    """A relative one would be another place for each working directory, and lease nothing."""
+    text = reader.optional_text("lease_dir")
+    if text is not None and not Path(text).is_absolute():
+        reader.expected("lease_dir", "an absolute path")
     return None if text is None else Path(text)
 
 

@@ -18,6 +18,7 @@ from messages.errors import ConfigError, LeaseHeld, LeaseUnavailable
 from messages.ids import NS_PER_S
 from messages.lease import Holder, Lease, Moment
 from ops.config_schema import Config, VenueConfig
+from ops.doctor_disk import NETWORK_DISKS, file_system_of
 from ops.lease_identity import account_name, default_lease_dir
 from ops.lease_keeper import LeaseKeeper, OnLost
 from ops.lease_machine import Machine, moment, this_machine
@@ -137,7 +138,8 @@ def prepare(folder: Path) -> None:
     """Make the directory of the leases, or pass one that only this user can write in.
 
     Raises:
-        ConfigError: it cannot be made, or others could put files there.
+        ConfigError: it cannot be made, others could put files there, or it is on a network disk,
+            where two machines do not see each other's locks.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -148,6 +150,15 @@ def prepare(folder: Path) -> None:
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or found.st_uid != getuid():
         raise ConfigError(
             [f"venue.lease_dir: others can write in {folder}: chmod 700 it, or take another"]
+        )
+    _refuse_network(folder)
+
+
+def _refuse_network(folder: Path) -> None:
+    kind = file_system_of(folder.resolve())
+    if kind in NETWORK_DISKS:
+        raise ConfigError(
+            [f"venue.lease_dir: {folder} is on a network disk ({kind}): take a local one"]
         )
 
 

@@ -14,7 +14,7 @@ from tests.exchanges.feed_run import public_config
 from tests.system.bots import LIMIT_S
 
 SPEED = 120.0
-"""A candle of a minute each half second."""
+CANDLE_S = 60 / SPEED
 AHEAD_MS = 86_400_000
 """The market of a compressed clock is ahead of the machine's."""
 SHORT_LEASE_MS = 6_000
