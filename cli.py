@@ -74,6 +74,7 @@ def _start(arguments: argparse.Namespace) -> int:
         metrics_enabled=arguments.metrics_enabled,
         chaos=arguments.chaos,
         i_understand_live=arguments.i_understand_live,
+        standby=arguments.standby,
         json_lines=arguments.json,
         speed=arguments.speed,
         exchange=arguments.exchange,
@@ -367,6 +368,9 @@ def _add_start(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--i-understand-live",
         action="store_true",
         help='agree, once for a run directory, that mode = "live" sends real orders',
+    )
+    start.add_argument(
+        "--standby", action="store_true", help="wait for an account that is traded, and take over"
     )
     start.add_argument("--json", action="store_true", help="write JSON lines, also on a terminal")
     start.set_defaults(command=_start)

@@ -28,7 +28,11 @@ TOGETHER = 4
 
 
 class LiveGateway(Gateway):
-    """`venue` has passed its gate on `loop` and is used on it alone."""
+    """`venue` has passed its gate on `loop` and is used on it alone.
+
+    `may_send` raises `NotSent` where this process may not trade the account now; it is asked at
+    the last moment, on the venue's loop.
+    """
 
     def __init__(
         self,
@@ -36,8 +40,10 @@ class LiveGateway(Gateway):
         loop: VenueLoop,
         executor: ExecutorAddress,
         utc_ns: Callable[[], TimestampNs],
+        may_send: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(executor, utc_ns)
+        self._may_send = may_send
         self._venue = venue
         self._loop = loop
         self._under_way: set[Future[None]] = set()
@@ -64,6 +70,7 @@ class LiveGateway(Gateway):
             if self._utc_ns() > sent_at_ns + SEND_WITHIN_MS * NS_PER_MS:
                 raise NotSent("stale: it was marked as sent too long ago")
             self._check_leave(good_until_ns)
+            self._may_send()
 
         self._run(self._submit(epoch, key, order, fence))
 

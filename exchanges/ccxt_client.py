@@ -217,6 +217,8 @@ def _recording(base: Any) -> Any:
         """The exchange's class, watched."""
 
         budget: RateBudget
+        may_call: Callable[[], None] | None = None
+        """Asked before any request leaves; what it raises stops it."""
 
         async def throttle(self, cost: float | None = None) -> None:
             call = _CALL.get()
@@ -227,9 +229,11 @@ def _recording(base: Any) -> Any:
             self, url: str, method: str = "GET", headers: Any = None, body: Any = None
         ) -> Any:
             call = _CALL.get()
+            if call is not None and call.before_send is not None:
+                call.before_send()
+            if self.may_call is not None:
+                self.may_call()
             if call is not None:
-                if call.before_send is not None:
-                    call.before_send()
                 call.requests += 1
                 call.response = None
             return await super().fetch(url, method, headers, body)

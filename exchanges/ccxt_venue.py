@@ -69,6 +69,7 @@ class CcxtVenue:
         limits: GateLimits | None = None,
         stream: StreamSettings | None = None,
         capability: Capability | None = None,
+        may_call: Callable[[], None] = lambda: None,
         utc_ns: Callable[[], int] = time.time_ns,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -80,6 +81,7 @@ class CcxtVenue:
         self._limits = limits or GateLimits()
         self._stream = stream or StreamSettings()
         self._rng = rng
+        self._may_call = may_call
         self._utc_ns = utc_ns
         self._monotonic_ns = monotonic_ns
         self._client: Any = None
@@ -95,6 +97,7 @@ class CcxtVenue:
         """
         if self._client is None:
             self._client = open_client(self._settings, self._capability, self._budget)
+            self._client.may_call = self._may_call
         try:
             self._facts = await pass_gate(
                 self._client,

@@ -10,6 +10,7 @@ from messages.errors import ConfigError, WatchkeeperError
 from ops.config_schema import Config
 from ops.doctor_disk import disk_findings
 from ops.doctor_finding import Finding, Level, ok, problem, warning
+from ops.doctor_lease import lease_findings
 from ops.doctor_machine import machine_findings
 from ops.doctor_venue import venue_findings
 from ops.health_text import one_line
@@ -42,6 +43,7 @@ def findings(config_path: Path | None, *, online: bool) -> Iterator[Finding]:
         yield from ledger_findings(run_dir)
     if config is not None:
         yield from venue_findings(config, online=online)
+        yield from lease_findings(config)
 
 
 def ledger_findings(run_dir: Path) -> Iterator[Finding]:

@@ -148,10 +148,9 @@ def _executor(config: Config, held: RunDir, stack: ExitStack) -> OperatorBoard:
     """
     live = None
     if config.venue.type is VenueType.CCXT:
-        from ops.live_venue import open_live_venue
+        from ops.account import live_venue_alone
 
-        live = open_live_venue(config)
-        stack.callback(live.close)
+        live = stack.enter_context(live_venue_alone(config))
     elif not held.paper_book.exists():
         raise WatchkeeperError(f"there is no paper book {held.paper_book}")
     runtime = ThreadRuntime(ttl_enforced=False)

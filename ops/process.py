@@ -13,8 +13,9 @@ from loguru import logger
 
 from actors.runtime import Started
 from actors.thread_runtime import ThreadRuntime
+from messages.errors import ConfigError
 from messages.ids import NS_PER_MS
-from messages.lifecycle import ActorState, Exit, InjectCrash
+from messages.lifecycle import ActorState, Exit, HaltTrading, InjectCrash
 from ops.config import Config, FeedType, Mode, VenueType, effective_toml
 from ops.control import ControlServer
 from ops.live_consent import check_consent
@@ -31,7 +32,7 @@ from ops.status import StatusWriter
 from ops.wiring import System, build
 
 if TYPE_CHECKING:
-    from ops.live_venue import LiveVenue
+    from ops.account import Account
 
 EXIT_OK, EXIT_PROBLEM, EXIT_EXHAUSTED, EXIT_INTERRUPTED = 0, 1, 70, 130
 CHAOS_AFTER_S = 15.0
@@ -44,22 +45,29 @@ def run_bot(options: StartOptions) -> int:
         WatchkeeperError: a user's mistake, found before anything was started; exit 2.
     """
     config = config_for(options)
+    is_live = config.venue.type is VenueType.CCXT
     if config.mode is Mode.LIVE:
         check_consent(config.run_dir, given=options.i_understand_live)
-    with market_of(config) as opened, RunDir(config.run_dir) as run_dir, ExitStack() as stack:
+    elif options.standby:
+        raise ConfigError(["--standby: only a live run has an account to take over"])
+    with ExitStack() as stack:
+        account: Account | None = None
+        if is_live:
+            from ops.account import hold_account
+
+            account = stack.enter_context(hold_account(config, standby=options.standby))
+        opened = stack.enter_context(market_of(config))
+        run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
         secrets = [os.environ.get(name, "") for name in config.venue.secret_variables]
         screen = "WARNING" if options.json_lines or not sys.stdout.isatty() else "CRITICAL"
         set_up_logging(run_dir.path / LOG, secrets=secrets, screen_level=screen)
         if run_dir.taken_over_from:
-            logger.warning("taking over from process {}, which died", run_dir.taken_over_from)
+            logger.warning("taking over from process {}", run_dir.taken_over_from)
         run_dir.atomic_write(EFFECTIVE_CONFIG, effective_toml(config).encode())
-        live = None
-        if config.venue.type is VenueType.CCXT:
-            from ops.live_venue import open_live_venue
-
-            live = open_live_venue(config)
-            stack.callback(live.close)
-        return _Run(options, config, run_dir, live, opened).run()
+        if account is not None:
+            account.open()
+            stack.callback(account.close)
+        return _Run(options, config, run_dir, account, opened).run()
 
 
 class _Run:
@@ -70,7 +78,7 @@ class _Run:
         options: StartOptions,
         config: Config,
         run_dir: RunDir,
-        live: "LiveVenue | None",
+        account: "Account | None" = None,
         opened: Any = None,
     ) -> None:
         self.options, self.config, self.run_dir = options, config, run_dir
@@ -89,10 +97,13 @@ class _Run:
             runtime,
             max_events=options.max_events or 0,
             observe=self.narrator.observe,
-            live=live,
+            live=account.venue if account else None,
             opened=opened,
+            open_ledger=account.open_ledger if account else None,
         )
-        self.snapshots = Snapshots(self.system, config)
+        self.snapshots = Snapshots(self.system, config, account.lease if account else None)
+        if account is not None:
+            account.when_barred(self._halt)
         self.narrator.snapshots = self.snapshots
         self.system.root.on_exit = self._root_gone
 
@@ -100,7 +111,8 @@ class _Run:
         """Start, wait, stop, tell."""
         self._listen_to_signals()
         control = ControlServer(self.run_dir.path / CONTROL_SOCKET, self._handlers())
-        status = StatusWriter(self.run_dir.path / STATUS, self.snapshots.take)
+        fence = self.run_dir.fence
+        status = StatusWriter(self.run_dir.path / STATUS, self.snapshots.take, fence=fence)
         control.start()
         status.start()
         self.narrator.begin()
@@ -171,6 +183,9 @@ class _Run:
     def _has_chaos(self) -> bool:
         is_demo = self.options.config_path is None and self.options.exchange is None
         return self.options.chaos and is_demo
+
+    def _halt(self, reason: str) -> None:
+        self.system.executor.tell(HaltTrading(reason=reason, durable=False))
 
     def _root_gone(self, notice: Exit) -> None:
         self.root_exit = notice

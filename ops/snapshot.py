@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from actors.cell import Cell
@@ -19,9 +20,18 @@ _NOT_READY = (ActorState.STARTING, ActorState.RECONCILING, ActorState.HALTED, Ac
 
 
 class Snapshots:
-    """Any thread may `take` one; it costs well under a millisecond and blocks nobody."""
+    """Any thread may `take` one; it costs well under a millisecond and blocks nobody.
 
-    def __init__(self, system: System, config: Config) -> None:
+    `lease` says how the lease of the account stands, where there is one.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        config: Config,
+        lease: Callable[[], dict[str, Any]] | None = None,
+    ) -> None:
+        self._lease = lease
         self._system, self._config = system, config
         self._clock = system.runtime.clock
         self._started_ns = self._clock.utc_ns()
@@ -49,6 +59,7 @@ class Snapshots:
             "orders": dict(self.order_states),
             "counters": self._counters(),
             "halt": self._halt(),
+            "lease": None if self._lease is None else self._lease(),
             "ended": None,
         }
         snapshot["verdict"], snapshot["why"] = verdict(snapshot)

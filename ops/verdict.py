@@ -30,6 +30,9 @@ def _each(snapshot: Snapshot, reasons: Any) -> Iterator[str]:
 def _critical_of_process(snapshot: Snapshot) -> Iterator[str]:
     if not snapshot.get("root_alive", True):
         yield "the root supervisor is not running"
+    barred = (snapshot.get("lease") or {}).get("barred")
+    if barred:
+        yield f"nothing may be sent: {barred}"
 
 
 def _critical_of_actor(actor: Snapshot) -> Iterator[str]:
@@ -66,5 +69,8 @@ def _warnings_of_process(snapshot: Snapshot) -> Iterator[str]:
     unknown = (snapshot.get("orders") or {}).get("unknown", 0)
     if unknown:
         yield f"{unknown} order(s) with an unknown outcome"
+    problem = (snapshot.get("lease") or {}).get("problem")
+    if problem:
+        yield f"the lease is not renewed: {problem}"
     if not snapshot.get("ready", True):
         yield "not ready"

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from ops.live_venue import LiveVenue
 
 PAPER_ACCOUNT = AccountId("paper")
-FATAL = frozenset({"LedgerConflict", "LedgerUnavailable", "IllegalTransition"})
+FATAL = frozenset({"LedgerConflict", "LedgerFenced", "LedgerUnavailable", "IllegalTransition"})
 
 
 class System(msgspec.Struct, kw_only=True):
@@ -137,7 +137,7 @@ def _gateway(
     if live is not None:
         from actors.live_gateway import LiveGateway  # asyncio, which a paper run can do without
 
-        gateway = LiveGateway(live.venue, live.loop, executor, runtime.clock.utc_ns)
+        gateway = LiveGateway(live.venue, live.loop, executor, runtime.clock.utc_ns, live.may_send)
         gateway.watch(tuple(live.facts.markets))
     else:
         gateway = PaperGateway(
@@ -199,6 +199,7 @@ def _metrics(
         run_dir.path / "metrics.ndjson",
         int(settings.rotate_max_mb * 1_000_000),
         settings.rotate_keep,
+        run_dir.fence,
     )
     write = partial(run_dir.atomic_write, "metrics_summary.json")
     return ChildSpec(

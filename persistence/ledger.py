@@ -28,6 +28,7 @@ from persistence.entries import (
     conflict,
     fingerprint,
 )
+from persistence.fence import check_writer, fence, take_writing
 from persistence.reading import read_events, read_fills, read_orders
 from persistence.transitions import Event, Folded, fold
 
@@ -42,6 +43,7 @@ __all__ = [
     "read_events",
     "read_fills",
     "read_orders",
+    "take_writing",
 ]
 
 _HALT = "halt"
@@ -133,14 +135,25 @@ class Ledger(Protocol):
 
 
 class SqliteLedger:
-    """The ledger in one SQLite file, which this process alone writes."""
+    """The ledger in one SQLite file, which this process alone writes.
 
-    def __init__(self, path: Path) -> None:
+    `writer` is what `take_writing` gave: then what another process does about it is noticed in
+    the very statement that writes. None where the lock of the run directory is enough.
+
+    Raises:
+        LedgerFenced: another process has taken it over; so does every method that writes.
+    """
+
+    def __init__(self, path: Path, writer: int | None = None) -> None:
         self._path = path
+        self._writer = writer
         self._database = open_ledger_database(path)
         self._book = Book()
         self._newest = OrderKey("")
         try:
+            if writer is not None:
+                with ledger_errors(path):
+                    fence(self._database, writer)
             self._load()
         except BaseException:
             self._database.close()
@@ -255,6 +268,8 @@ class SqliteLedger:
     def tidy(self) -> None:
         """See `Ledger.tidy`. Copies the write-ahead log into the file; nobody is waited for."""
         with ledger_errors(self._path):
+            if self._writer is not None:  # two that checkpoint at once: see the doctor on SQLite
+                check_writer(self._database, self._writer)
             connection_of(self._database).execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:

@@ -23,7 +23,8 @@ from messages.values import OrderState, Side
 from ops.config_write import to_toml
 from persistence.ledger import LedgerEntry, read_events, read_orders
 from tests.exchanges.feed_run import public_config
-from tests.system.test_live_feed import AHEAD_MS, Bot
+from tests.system.bots import Bot
+from tests.system.live_bots import AHEAD_MS
 
 SPEED = 60.0
 LIMIT_S = 40.0
