@@ -17,6 +17,7 @@ from actors.address import Address
 from actors.gateway import Gateway
 from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
 from actors.order_records import claimed_update, price_of, update_of
+from actors.venue_notices import VenueNotices
 from decisions.executor import Claim as ToClaim
 from decisions.executor import Conflict, Duplicate, Refuse, Resend, Verdict, sort_intents
 from decisions.order_keys import client_order_id
@@ -33,15 +34,17 @@ from messages.orders import (
     Fill,
     LookupDone,
     MarketReports,
+    MarketRules,
     OrderIntent,
     OrderReport,
     OrderUpdate,
     PriceMark,
     SendAgain,
     SubmitDone,
+    VenueNotice,
     VenueStream,
 )
-from messages.values import OrderState
+from messages.values import Instrument, OrderState
 from persistence.ledger import Claim, Ledger, LedgerEntry, fingerprint
 
 GROUP_LIMIT = 256
@@ -77,6 +80,8 @@ class ExecutorKept:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held = Held()
+        self.instruments: dict[Symbol, Instrument] = {}
+        """The markets' rules, as a real venue told them last."""
 
     def take(self) -> tuple[Held, list[Message]]:
         """Begin a hold; give all of the one before, once."""
@@ -107,7 +112,7 @@ class ExecutorActor(Actor):
         max_decision_age_ns: int | None,
         kept: ExecutorKept,
         metrics: "Address[OrderUpdate | DuplicateFiltered | PriceMark]",
-        strategies: "Mapping[StrategyId, Address[OrderUpdate]]",
+        strategies: "Mapping[StrategyId, Address[OrderUpdate | MarketRules]]",
         feeds: "Mapping[ActorPath, Address[MarketAck]]",
     ) -> None:
         super().__init__()
@@ -120,6 +125,7 @@ class ExecutorActor(Actor):
         self._held = Held()
         self._metrics, self._strategies, self._feeds = metrics, strategies, feeds
         self._marks: dict[Symbol, Decimal] = {}
+        self._notices = VenueNotices()
         self._ledger: Ledger | None = None
 
     # ------------------------------------------------------------ beginning and end
@@ -129,7 +135,9 @@ class ExecutorActor(Actor):
         self._gateway.take_over(self.ctx.epoch)
         self._ledger = ledger = self._open_ledger()
         self._risk = RiskState(
-            exposure=ledger.exposure(), open_orders=None if self._replayed else {}
+            exposure=ledger.exposure(),
+            open_orders=None if self._replayed else {},
+            instruments=self._kept.instruments,
         )
         self._desk = OrderDesk(
             ctx=self.ctx,
@@ -203,8 +211,8 @@ class ExecutorActor(Actor):
                 self._when_settled()
             case HaltTrading():
                 self._halt(message)
-            case VenueStream():
-                self._stream(message)
+            case VenueStream() | VenueNotice() | MarketRules():
+                self._venue_says(message)
             case _ if message == TIDY:
                 self._desk.tidy()
             case _ if message == ASK_AGAIN:
@@ -301,15 +309,15 @@ class ExecutorActor(Actor):
         self._desk.looked_up(answer)
         self.ctx.progress()
         self._when_settled()
-        if self._cell.state is ActorState.RUNNING and self._desk.difference:
-            self._cell.problem = self._desk.difference
+        self._show()
 
     def _when_settled(self) -> None:
         """Once all is settled, by whatever message: take the intents that waited."""
         if self._cell.state is ActorState.RECONCILING and not self._desk.orders.unsettled:
             halted = self._desk.halt_reason
             state = ActorState.HALTED if halted else ActorState.RUNNING
-            self._cell.set_state(state, halted or self._desk.difference)
+            self._cell.set_state(state, halted)
+            self._show()
             self._work_off_stash()
 
     def _work_off_stash(self) -> None:
@@ -351,14 +359,36 @@ class ExecutorActor(Actor):
                 decided = self._book.decided_since(intent.symbol, intent.decided_at_ns - back_ns)
                 recall(intent.symbol, decided, intent.decided_at_ns, self._risk)
 
-    def _stream(self, news: VenueStream) -> None:
-        """Show in health how far the venue's stream can be relied on."""
-        is_live = news.phase == "live"
-        log = logger.bind(actor=self.ctx.path)
-        (log.info if is_live else log.warning)("venue stream {}: {}", news.phase, news.reason)
+    def _venue_says(self, news: VenueStream | VenueNotice | MarketRules) -> None:
+        """Take in what is new of the venue: its stream, what lasts, or a symbol's rules."""
+        if isinstance(news, VenueNotice):
+            self._notices.notice(news)
+        elif isinstance(news, VenueStream):
+            self._notices.stream(news)
+            log = logger.bind(actor=self.ctx.path)
+            tell = log.info if news.phase == "live" else log.warning
+            tell("venue stream {}: {}", news.phase, news.reason)
+        else:
+            self._take_rules(news)
+        self._show()
+
+    def _take_rules(self, rules: MarketRules) -> None:
+        """Judge by these from now on; strategies are made anew with a grid that changed."""
+        known, told = self._kept.instruments, rules.instrument
+        before = known.get(told.symbol)
+        known[told.symbol] = told
+        if before not in (None, told):
+            logger.bind(actor=self.ctx.path).warning("new rules of the market: {}", told)
+            for strategy in self._strategies.values():
+                self.ctx.tell(strategy, rules)
+
+    def _show(self) -> None:
+        """Let health say what is wrong with the venue; a halt has a reason of its own."""
         if self._cell.state is ActorState.RUNNING:
-            broken = "" if is_live else f"venue stream {news.phase}: {news.reason}"
-            self._cell.problem = broken or self._desk.difference
+            self._cell.problem = self._notices.text(self._desk.difference)
+        elif self._cell.state is ActorState.RECONCILING:
+            count = len(self._desk.orders.unsettled)
+            self._cell.problem = self._notices.text(f"{count} orders to settle")
 
     # ------------------------------------------------------------ halting and telling
 

@@ -16,11 +16,26 @@ from messages.errors import ActorUnavailable, NotSent, Rejected
 from messages.ids import Epoch, OrderKey, TimestampNs
 from messages.lifecycle import HaltTrading
 from messages.market import MarketBatch, MarketEvent
-from messages.orders import LookupDone, MarketReports, OrderReport, SubmitDone, VenueStream
+from messages.orders import (
+    LookupDone,
+    MarketReports,
+    MarketRules,
+    OrderReport,
+    SubmitDone,
+    VenueNotice,
+    VenueStream,
+)
 from messages.values import OrderState
 
 ExecutorAddress = Address[
-    SubmitDone | LookupDone | MarketReports | OrderReport | VenueStream | HaltTrading
+    SubmitDone
+    | LookupDone
+    | MarketReports
+    | OrderReport
+    | VenueStream
+    | VenueNotice
+    | MarketRules
+    | HaltTrading
 ]
 
 TAKE_OVER_S = 5.0

@@ -16,6 +16,7 @@ from decimal import Decimal
 
 from decisions.exact import EXACT, NOTHING, is_sane
 from decisions.risk_equity import quote_of, stops
+from decisions.risk_grid import off_grid
 from decisions.risk_limits import Refusal, RiskLimits
 from decisions.risk_state import (
     MINUTE_NS,
@@ -70,7 +71,8 @@ def refusal(
             return _no_price(mark_price)
         mark_price = None
     return (
-        _off_the_collar(intent, limits, mark_price, added)
+        off_grid(intent, state.instruments.get(intent.symbol), added)
+        or _off_the_collar(intent, limits, mark_price, added)
         or (_order_too_large(intent, limits, mark_price, added) if added else None)
         or (_unknown_outcome(intent, state) if added else None)
         or _position_too_large(intent, limits, state, mark_price, added)

@@ -21,7 +21,7 @@ from decisions.risk_equity import (
 )
 from messages.ids import NS_PER_S, OrderKey, Symbol, TimestampNs
 from messages.orders import Fill, OrderIntent
-from messages.values import Side
+from messages.values import Instrument, Side
 
 MINUTE_NS = 60 * NS_PER_S
 
@@ -55,6 +55,9 @@ class RiskState(msgspec.Struct, kw_only=True):
     """The executor's clock, which it sets before it asks. None: each decision's own moment,
     as in a replay, where the market's clock waits."""
     equity: EquityBook = msgspec.field(default_factory=EquityBook)
+    instruments: dict[Symbol, Instrument] = msgspec.field(default_factory=dict)
+    """What a real venue takes, by symbol; of a symbol that is missing nothing is known, and
+    nothing is refused for it."""
 
 
 def accept(intent: OrderIntent, state: RiskState) -> None:

@@ -34,12 +34,14 @@ from messages.orders import (
     DuplicateFiltered,
     LookupDone,
     MarketReports,
+    MarketRules,
     OrderIntent,
     OrderReport,
     OrderUpdate,
     PriceMark,
     SendAgain,
     SubmitDone,
+    VenueNotice,
     VenueStream,
 )
 
@@ -62,6 +64,8 @@ OrderMessage = (
     | SubmitDone
     | SendAgain
     | VenueStream
+    | VenueNotice
+    | MarketRules
     | LookupDone
     | MarketReports
     | OrderUpdate

@@ -28,8 +28,8 @@ class LiveVenue(msgspec.Struct, frozen=True):
     facts: VenueFacts
 
     def instrument(self, symbol: Symbol) -> Instrument:
-        """Give the venue's grid of a symbol."""
-        return self.facts.markets[symbol].instrument
+        """Give the venue's grid of a symbol, as it was read last."""
+        return (self.venue.markets().get(symbol) or self.facts.markets[symbol]).instrument
 
     def close(self) -> None:
         """Let go of connections and of the loop; open orders stay as they are."""
