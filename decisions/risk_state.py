@@ -138,6 +138,18 @@ def filled(symbol: Symbol, state: RiskState) -> Decimal:
     return held
 
 
+def sellable(symbol: Symbol, state: RiskState) -> Decimal:
+    """Give what is surely held and in no open sell order; below 0 when more is on sale.
+
+    Fees taken in the base currency are not subtracted: an exit is of what was bought.
+    """
+    left = filled(symbol, state)
+    for order in (state.open_orders or {}).values():
+        if order.symbol == symbol and order.side is Side.SELL:
+            left = EXACT.subtract(left, order.unfilled)
+    return left
+
+
 def reach(intent: OrderIntent, state: RiskState) -> Decimal:
     """Give the largest position on an order's side that it could lead to; negative: none.
 

@@ -88,13 +88,17 @@ def key_refused(exchange: str, evidence: Evidence) -> Condition:
 
 
 def no_funds(exchange: str, symbol: Symbol, evidence: Evidence) -> Condition:
-    """Say that the account has less than this system believes."""
+    """Say that the account has less than this system believes.
+
+    Of a sale, too: a fee that is taken of what was bought leaves less of it to sell.
+    """
+    base = symbol.partition("/")[0]
     return Condition(
         name=FUNDS,
         text=(
             f"{exchange} has not enough money for an order on {symbol} ({_said(evidence)}): compare"
-            " the balances with what this run holds, lower order_notional or add money; then stop"
-            " this run and start it again"
+            f" the balances with what this run holds (fees may have been taken in {base}), lower"
+            " order_notional or add money; then stop this run and start it again"
         ),
         halts=True,
     )

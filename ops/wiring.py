@@ -207,7 +207,7 @@ def _execution(
         arguments={
             "open_ledger": open_ledger,
             "gateway": gateway,
-            "limits": risk_limits(risk, replayed=replayed),
+            "limits": risk_limits(risk, replayed=replayed, live=live is not None),
             "max_decision_age_ns": None if replayed else risk.max_decision_age_ms * NS_PER_MS,
             "kept": ExecutorKept(),
             "metrics": metrics,
