@@ -19,6 +19,7 @@ from actors.gateway import Gateway
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
 from actors.order_records import claimed_update, price_of, update_of
+from actors.venue_notices import VenueNotices
 from decisions.executor import Claim as ToClaim
 from decisions.executor import Conflict, Duplicate, Refuse, Resend, Verdict, sort_intents
 from decisions.order_keys import client_order_id
@@ -34,12 +35,14 @@ from messages.orders import (
     Fill,
     LookupDone,
     MarketReports,
+    MarketRules,
     OrderIntent,
     OrderReport,
     OrderUpdate,
     PriceMark,
     SendAgain,
     SubmitDone,
+    VenueNotice,
     VenueStream,
 )
 from messages.values import OrderState
@@ -76,7 +79,7 @@ class ExecutorActor(Actor):
         max_decision_age_ns: int | None,
         kept: ExecutorKept,
         metrics: "Address[OrderUpdate | DuplicateFiltered | PriceMark]",
-        strategies: "Mapping[StrategyId, Address[OrderUpdate]]",
+        strategies: "Mapping[StrategyId, Address[OrderUpdate | MarketRules]]",
         feeds: "Mapping[ActorPath, Address[MarketAck]]",
     ) -> None:
         super().__init__()
@@ -89,6 +92,7 @@ class ExecutorActor(Actor):
         self._held = Held()
         self._metrics, self._strategies, self._feeds = metrics, strategies, feeds
         self._marks: dict[Symbol, Decimal] = {}
+        self._notices = VenueNotices()
         self._ledger: Ledger | None = None
         self._reconciled = False
 
@@ -99,7 +103,9 @@ class ExecutorActor(Actor):
         self._gateway.take_over(self.ctx.epoch)
         self._ledger = ledger = self._open_ledger()
         self._risk = RiskState(
-            exposure=ledger.exposure(), open_orders=None if self._replayed else {}
+            exposure=ledger.exposure(),
+            open_orders=None if self._replayed else {},
+            instruments=self._kept.instruments,
         )
         self._desk = OrderDesk(
             ctx=self.ctx,
@@ -186,8 +192,8 @@ class ExecutorActor(Actor):
             case SendAgain():
                 self._desk.send_again(message.order_key)
                 self._when_settled()
-            case VenueStream():
-                self._stream(message)
+            case VenueStream() | VenueNotice() | MarketRules():
+                self._venue_says(message)
             case _ if message == TIDY:
                 self._desk.tidy()
             case _ if message == ASK_FILLS:
@@ -292,8 +298,7 @@ class ExecutorActor(Actor):
         self._operator.looked_up(answer)
         self.ctx.progress()
         self._when_settled()
-        if self._cell.state is ActorState.RUNNING and self._desk.difference:
-            self._cell.problem = self._desk.difference
+        self._show()
 
     def _when_settled(self) -> None:
         """Once all is settled, by whatever message: take the intents that waited.
@@ -302,15 +307,17 @@ class ExecutorActor(Actor):
         """
         self._reconciled = self._reconciled or not self._desk.orders.unsettled
         if self._cell.state is ActorState.RECONCILING and self._reconciled:
-            self._cell.set_state(ActorState.RUNNING, self._desk.difference)
+            self._cell.set_state(ActorState.RUNNING)
+            self._show()
             self._work_off_stash()
         elif self._operator.halted:
             self._work_off_stash()
 
     def _resumed(self) -> None:
         """A person ended a halt."""
-        self._cell.set_state(ActorState.RUNNING, self._desk.difference)
+        self._cell.set_state(ActorState.RUNNING)
         self._show_reconciling()
+        self._show()
 
     def _work_off_stash(self) -> None:
         if self._held.stash:
@@ -351,14 +358,36 @@ class ExecutorActor(Actor):
                 decided = self._book.decided_since(intent.symbol, intent.decided_at_ns - back_ns)
                 recall(intent.symbol, decided, intent.decided_at_ns, self._risk)
 
-    def _stream(self, news: VenueStream) -> None:
-        """Show in health how far the venue's stream can be relied on."""
-        is_live = news.phase == "live"
-        log = logger.bind(actor=self.ctx.path)
-        (log.info if is_live else log.warning)("venue stream {}: {}", news.phase, news.reason)
+    def _venue_says(self, news: VenueStream | VenueNotice | MarketRules) -> None:
+        """Take in what is new of the venue: its stream, what lasts, or a symbol's rules."""
+        if isinstance(news, VenueNotice):
+            self._notices.notice(news)
+        elif isinstance(news, VenueStream):
+            self._notices.stream(news)
+            log = logger.bind(actor=self.ctx.path)
+            tell = log.info if news.phase == "live" else log.warning
+            tell("venue stream {}: {}", news.phase, news.reason)
+        else:
+            self._take_rules(news)
+        self._show()
+
+    def _take_rules(self, rules: MarketRules) -> None:
+        """Judge by these from now on; strategies are made anew with a grid that changed."""
+        known, told = self._kept.instruments, rules.instrument
+        before = known.get(told.symbol)
+        known[told.symbol] = told
+        if before not in (None, told):
+            logger.bind(actor=self.ctx.path).warning("new rules of the market: {}", told)
+            for strategy in self._strategies.values():
+                self.ctx.tell(strategy, rules)
+
+    def _show(self) -> None:
+        """Let health say what is wrong with the venue; a halt has a reason of its own."""
         if self._cell.state is ActorState.RUNNING:
-            broken = "" if is_live else f"venue stream {news.phase}: {news.reason}"
-            self._cell.problem = broken or self._desk.difference
+            self._cell.problem = self._notices.text(self._desk.difference)
+        elif self._cell.state is ActorState.RECONCILING:
+            count = len(self._desk.orders.unsettled)
+            self._cell.problem = self._notices.text(f"{count} orders to settle")
 
     # ------------------------------------------------------------ telling
 

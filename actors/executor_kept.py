@@ -5,7 +5,9 @@ from typing import Any
 
 from actors.operator_board import OperatorBoard
 from messages.base import Message
+from messages.ids import Symbol
 from messages.orders import OrderIntent
+from messages.values import Instrument
 
 
 class Held:
@@ -28,6 +30,8 @@ class ExecutorKept:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._held = Held()
+        self.instruments: dict[Symbol, Instrument] = {}
+        """The markets' rules, as a real venue told them last."""
         self.board = OperatorBoard()
         """What people read of the executor, and a halt that holds in this process."""
 

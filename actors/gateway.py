@@ -18,7 +18,15 @@ from messages.halting import CancelDone, OpenListed
 from messages.ids import Epoch, OrderKey, Symbol, TimestampNs
 from messages.lifecycle import HaltTrading
 from messages.market import MarketBatch, MarketEvent
-from messages.orders import LookupDone, MarketReports, OrderReport, SubmitDone, VenueStream
+from messages.orders import (
+    LookupDone,
+    MarketReports,
+    MarketRules,
+    OrderReport,
+    SubmitDone,
+    VenueNotice,
+    VenueStream,
+)
 from messages.values import OrderState
 
 ExecutorAddress = Address[
@@ -29,6 +37,8 @@ ExecutorAddress = Address[
     | MarketReports
     | OrderReport
     | VenueStream
+    | VenueNotice
+    | MarketRules
     | HaltTrading
 ]
 

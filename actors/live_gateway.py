@@ -6,21 +6,30 @@ fenced, at the moment when the signed request is about to leave, and turned into
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from typing import Any
 
 from loguru import logger
 
 from actors.gateway import ExecutorAddress, Gateway, Question
-from exchanges.facts import StreamState
+from exchanges.conditions import Condition
+from exchanges.facts import MarketFacts, StreamState
 from exchanges.protocol import SEND_WITHIN_MS, LiveTrading, NewOrder
 from exchanges.venue_loop import VenueLoop
 from messages.errors import NotSent
 from messages.halting import CancelDone, OpenListed
 from messages.ids import NS_PER_MS, NS_PER_S, Epoch, OrderKey, Symbol, TimestampNs
+from messages.lifecycle import HaltTrading
 from messages.market import MarketBatch, MarketEvent
-from messages.orders import LookupDone, OrderReport, SubmitDone, VenueStream
+from messages.orders import (
+    LookupDone,
+    MarketRules,
+    OrderReport,
+    SubmitDone,
+    VenueNotice,
+    VenueStream,
+)
 from messages.values import OrderState
 
 TOGETHER = 4
@@ -47,6 +56,15 @@ class LiveGateway(Gateway):
         self._venue = venue
         self._loop = loop
         self._under_way: set[Future[None]] = set()
+        self._standing: dict[str, Condition] = {}
+        venue.follow(self._condition, self._rules)
+
+    def take_over(self, epoch: Epoch) -> None:
+        """See `Gateway.take_over`; what lasts is told anew, and the markets' rules."""
+        super().take_over(epoch)
+        for condition in list(self._standing.values()):
+            self._tell_condition(condition)
+        self._rules(self._venue.markets())
 
     def watch(self, symbols: Sequence[Symbol]) -> None:
         """Begin to tell the executor what the account's stream says; until the loop ends."""
@@ -208,6 +226,25 @@ class LiveGateway(Gateway):
                     ts_ns=self._utc_ns(),
                 )
             )
+
+    def _condition(self, news: Condition) -> None:
+        """Tell what begins or ends; trading is halted before the answer that showed it is told."""
+        if news.text:
+            self._standing[news.name] = news
+            logger.warning("the venue: {}", news.text)
+        else:
+            self._standing.pop(news.name, None)
+            logger.info("the venue: {} is over", news.name)
+        self._tell_condition(news)
+
+    def _tell_condition(self, news: Condition) -> None:
+        self._executor.tell(VenueNotice(name=news.name, text=news.text))
+        if news.text and news.halts:
+            self._executor.tell(HaltTrading(reason=news.text, durable=False))
+
+    def _rules(self, markets: Mapping[Symbol, MarketFacts]) -> None:
+        for market in markets.values():
+            self._executor.tell(MarketRules(instrument=market.instrument))
 
     def _streamed(self, news: OrderReport | StreamState) -> None:
         if isinstance(news, OrderReport):

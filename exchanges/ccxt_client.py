@@ -64,6 +64,11 @@ class Call:
         """
         return self.response is not None and self.response.has_json
 
+    @property
+    def is_page(self) -> bool:
+        """Whether the last reply was a page of HTML."""
+        return self.response is not None and self.response.is_page
+
     def evidence(self, error: BaseException) -> Evidence:
         """Put the exception and the records together."""
         seen = self.response

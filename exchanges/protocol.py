@@ -1,12 +1,13 @@
 """What a venue must be able to do, whoever plays it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
 import msgspec
 
-from exchanges.facts import AccountTrade, Balance, StreamState, VenueFacts
+from exchanges.conditions import Condition
+from exchanges.facts import AccountTrade, Balance, MarketFacts, StreamState, VenueFacts
 from messages.ids import ClientOrderId, Symbol, TimestampNs
 from messages.market import MarketEvent
 from messages.orders import OrderReport
@@ -169,6 +170,22 @@ class LiveTrading(Protocol):
         self, symbols: Sequence[Symbol], tell: Callable[[OrderReport | StreamState], None]
     ) -> None:
         """Tell of every change of the account's orders and of the stream, until cancelled."""
+        ...
+
+    def follow(
+        self,
+        tell: Callable[[Condition], object],
+        markets_changed: Callable[[Mapping[Symbol, MarketFacts]], object],
+    ) -> None:
+        """Tell what lasts, when it begins and when it is over, and of symbols' new rules.
+
+        What stands already is told at once. Then both are called on the loop, before the call
+        that showed it has returned.
+        """
+        ...
+
+    def markets(self) -> Mapping[Symbol, MarketFacts]:
+        """Give the symbols' rules as they were last read; from any thread."""
         ...
 
     async def close(self) -> None:

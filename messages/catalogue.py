@@ -41,12 +41,14 @@ from messages.orders import (
     DuplicateFiltered,
     LookupDone,
     MarketReports,
+    MarketRules,
     OrderIntent,
     OrderReport,
     OrderUpdate,
     PriceMark,
     SendAgain,
     SubmitDone,
+    VenueNotice,
     VenueStream,
 )
 
@@ -69,6 +71,8 @@ OrderMessage = (
     | SubmitDone
     | SendAgain
     | VenueStream
+    | VenueNotice
+    | MarketRules
     | LookupDone
     | MarketReports
     | OrderUpdate

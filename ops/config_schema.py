@@ -134,6 +134,8 @@ class RiskConfig(msgspec.Struct, frozen=True, kw_only=True):
     """By quote currency."""
     max_market_age_ms: int
     cooldown_ms: int
+    allow_short: bool
+    """Live: whether more may be sold than this run has bought."""
 
 
 class IdempotencyConfig(msgspec.Struct, frozen=True, kw_only=True):

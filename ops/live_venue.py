@@ -33,8 +33,8 @@ class LiveVenue(msgspec.Struct, frozen=True):
     """Raises where this process may not trade the account now; see `LeaseKeeper.may_send`."""
 
     def instrument(self, symbol: Symbol) -> Instrument:
-        """Give the venue's grid of a symbol."""
-        return self.facts.markets[symbol].instrument
+        """Give the venue's grid of a symbol, as it was read last."""
+        return (self.venue.markets().get(symbol) or self.facts.markets[symbol]).instrument
 
     def close(self) -> bool:
         """Let go of connections and of the loop; open orders stay as they are.

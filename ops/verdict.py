@@ -48,6 +48,8 @@ def _warnings_of_actor(actor: Snapshot) -> Iterator[str]:
     state, problem = actor.get("state"), actor.get("problem")
     if state in ("backoff", "starting", "reconciling"):
         yield f"is {state}" + (f": {problem}" if problem else "")
+    elif state == "running" and problem:
+        yield f"says: {problem}"
     restarts, limit = actor.get("restarts_in_window") or 0, actor.get("restart_limit") or 0
     if restarts:
         yield f"was restarted recently ({restarts} of {limit})"

@@ -238,7 +238,7 @@ def _execution(
         arguments={
             "open_ledger": open_ledger,
             "gateway": gateway,
-            "limits": risk_limits(risk, replayed=replayed),
+            "limits": risk_limits(risk, replayed=replayed, live=live is not None),
             "max_decision_age_ns": None if replayed else risk.max_decision_age_ms * NS_PER_MS,
             "kept": kept,
             "metrics": metrics,
@@ -282,7 +282,7 @@ def _strategy(
 ) -> ChildSpec:
     symbol = Symbol(settings.symbol)
     account = PAPER_ACCOUNT if live is None else AccountId(config.venue.exchange)
-    make = _maker(settings, None if live is None else live.instrument(symbol))
+    make = _maker(settings, None if live is None else partial(live.instrument, symbol))
     return ChildSpec(
         name=settings.id,
         actor_class=StrategyActor,
@@ -304,17 +304,18 @@ def _strategy(
 
 
 def _maker(
-    settings: StrategyConfig, instrument: Instrument | None = None
+    settings: StrategyConfig, instrument: Callable[[], Instrument] | None = None
 ) -> Callable[[], StrategyLike]:
+    """Give what makes a strategy; `instrument` is asked each time, for rules may change."""
     symbol = Symbol(settings.symbol)
-    return partial(
-        strategies.build,
-        settings.uses,
-        settings.params,
-        symbol,
-        settings.order_notional,
-        instrument or Instrument(symbol=symbol),
-    )
+
+    def make() -> StrategyLike:
+        grid = Instrument(symbol=symbol) if instrument is None else instrument()
+        return strategies.build(
+            settings.uses, settings.params, symbol, settings.order_notional, grid
+        )
+
+    return make
 
 
 def _feeds(
