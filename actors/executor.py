@@ -12,6 +12,7 @@ from typing import Any
 
 from loguru import logger
 
+from actors.account_desk import ACCOUNT, COMPARE, AccountDesk, AccountSettings, AccountView
 from actors.actor import Actor
 from actors.address import Address
 from actors.gateway import Gateway
@@ -24,6 +25,7 @@ from decisions.order_keys import client_order_id
 from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
 from decisions.sending import STALE, stale_text, too_old
+from messages.account import AcceptAccount, AccountRead
 from messages.base import Message
 from messages.errors import LedgerConflict, LedgerUnavailable
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
@@ -114,6 +116,7 @@ class ExecutorActor(Actor):
         metrics: "Address[OrderUpdate | DuplicateFiltered | PriceMark]",
         strategies: "Mapping[StrategyId, Address[OrderUpdate | MarketRules]]",
         feeds: "Mapping[ActorPath, Address[MarketAck]]",
+        account: tuple[AccountSettings, AccountView] | None = None,
     ) -> None:
         super().__init__()
         self._open_ledger = open_ledger
@@ -126,6 +129,8 @@ class ExecutorActor(Actor):
         self._metrics, self._strategies, self._feeds = metrics, strategies, feeds
         self._marks: dict[Symbol, Decimal] = {}
         self._notices = VenueNotices()
+        self._compared = account
+        self._account: AccountDesk | None = None
         self._ledger: Ledger | None = None
 
     # ------------------------------------------------------------ beginning and end
@@ -152,11 +157,28 @@ class ExecutorActor(Actor):
         self._desk.halt_reason = ledger.halt_reason() or ""
         if self._desk.halt_reason:
             self._cell.set_state(ActorState.HALTED, self._desk.halt_reason)
+        self._open_account(ledger)
         self._held, messages = self._kept.take()
         self.ctx.hand_back(messages)
         if count := len(self._desk.orders.unsettled):
             self._cell.set_state(ActorState.RECONCILING, f"{count} orders to settle")
             self._desk.ask_all()
+
+    def _open_account(self, ledger: Ledger) -> None:
+        """Begin to compare the account of a real venue."""
+        if self._compared is not None:
+            settings, view = self._compared
+            self._account = AccountDesk(
+                ctx=self.ctx,
+                ledger=ledger,
+                gateway=self._gateway,
+                risk=self._risk,
+                settings=settings,
+                view=view,
+                keep=self._desk.keep,
+                show=lambda text: self._venue_says(VenueNotice(name=ACCOUNT, text=text)),
+                halt=self._halt_for_account,
+            )
 
     def stopping(self) -> None:
         """Wait for the answers under way, record them, close; open orders stay open.
@@ -213,6 +235,10 @@ class ExecutorActor(Actor):
                 self._halt(message)
             case VenueStream() | VenueNotice() | MarketRules():
                 self._venue_says(message)
+            case AccountRead() | AcceptAccount():
+                self._account_says(message)
+            case _ if message == COMPARE and self._account is not None:
+                self._account.due()
             case _ if message == TIDY:
                 self._desk.tidy()
             case _ if message == ASK_AGAIN:
@@ -368,9 +394,23 @@ class ExecutorActor(Actor):
             log = logger.bind(actor=self.ctx.path)
             tell = log.info if news.phase == "live" else log.warning
             tell("venue stream {}: {}", news.phase, news.reason)
+            if news.phase == "live" and self._account is not None:
+                self._account.ask()
         else:
             self._take_rules(news)
         self._show()
+
+    def _account_says(self, news: AccountRead | AcceptAccount) -> None:
+        if self._account is None:
+            return
+        if isinstance(news, AccountRead):
+            self._account.read(news)
+        else:
+            self._account.accept(news)
+
+    def _halt_for_account(self, difference: str) -> None:
+        if not self._desk.halt_reason:
+            self._halt(HaltTrading(reason=difference, durable=False))
 
     def _take_rules(self, rules: MarketRules) -> None:
         """Judge by these from now on; strategies are made anew with a grid that changed."""

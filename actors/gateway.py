@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from actors.address import Address
 from exchanges.protocol import NewOrder
+from messages.account import AccountRead
 from messages.errors import ActorUnavailable, NotSent, Rejected
 from messages.ids import Epoch, OrderKey, TimestampNs
 from messages.lifecycle import HaltTrading
@@ -35,6 +36,7 @@ ExecutorAddress = Address[
     | VenueStream
     | VenueNotice
     | MarketRules
+    | AccountRead
     | HaltTrading
 ]
 
@@ -96,6 +98,11 @@ class Gateway(ABC):
 
         The answer is never older than a send of the same order that was asked for before.
         """
+
+    def ask_account(self, epoch: Epoch) -> None:
+        """Ask what the account holds; answers `AccountRead`. A venue that is played has none."""
+        none = "this venue has no account"
+        self._executor.tell(AccountRead(epoch=epoch, balances={}, open_orders=(), problem=none))
 
     @abstractmethod
     def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:

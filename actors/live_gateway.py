@@ -6,6 +6,7 @@ fenced, at the moment when the signed request is about to leave, and turned into
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future, wait
+from decimal import Decimal
 from typing import Any
 
 from loguru import logger
@@ -15,6 +16,7 @@ from exchanges.conditions import Condition
 from exchanges.facts import MarketFacts, StreamState
 from exchanges.protocol import SEND_WITHIN_MS, LiveTrading, NewOrder
 from exchanges.venue_loop import VenueLoop
+from messages.account import AccountRead
 from messages.errors import NotSent
 from messages.ids import NS_PER_MS, NS_PER_S, Epoch, OrderKey, Symbol, TimestampNs
 from messages.lifecycle import HaltTrading
@@ -82,6 +84,10 @@ class LiveGateway(Gateway):
         """See `Gateway.find`."""
         self._run(self._find(epoch, key, order, sent_at_ns))
 
+    def ask_account(self, epoch: Epoch) -> None:
+        """See `Gateway.ask_account`."""
+        self._run(self._read_account(epoch))
+
     def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
         """A real venue knows what its market does: nothing but the acknowledgement."""
         done(batch.first_index + len(batch.events))
@@ -129,6 +135,21 @@ class LiveGateway(Gateway):
             self._executor.tell(
                 LookupDone(order_key=key, epoch=epoch, report=report, problem=problem)
             )
+
+    async def _read_account(self, epoch: Epoch) -> None:
+        held: dict[str, Decimal] = {}
+        orders: list[OrderReport] = []
+        problem = ""
+        try:
+            balances = await self._venue.balances()
+            held = {name: one.free + one.locked for name, one in balances.items()}
+            for symbol in self._venue.markets():
+                orders += await self._venue.open_orders(symbol)
+        except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
+            problem = f"{type(error).__name__}: {error}"
+        self._executor.tell(
+            AccountRead(epoch=epoch, balances=held, open_orders=tuple(orders), problem=problem)
+        )
 
     def _stream_over(self, stream: "Future[None]") -> None:
         """Say that nobody follows the account any more; REST is asked whatever happens here."""

@@ -13,6 +13,7 @@ from loguru import logger
 
 from actors.runtime import Started
 from actors.thread_runtime import ThreadRuntime
+from messages.account import AcceptAccount
 from messages.ids import NS_PER_MS
 from messages.lifecycle import ActorState, Exit, InjectCrash
 from ops.config import Config, FeedType, Mode, VenueType, effective_toml
@@ -188,7 +189,13 @@ class _Run:
         return {
             "health": lambda _: self.snapshots.take(),
             "stop": self._stop_requested,
+            "account": lambda _: self.system.account.latest,
+            "account_accept": self._account_accepted,
         }
+
+    def _account_accepted(self, request: dict[str, Any]) -> dict[str, Any]:
+        reason = str(request.get("reason") or "").strip()
+        return {"told": bool(reason) and self.system.executor.tell(AcceptAccount(reason=reason))}
 
     def _stop_requested(self, request: dict[str, Any]) -> dict[str, Any]:
         del request

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 import strategies
+from actors.account_desk import AccountSettings, AccountView
 from actors.address import Address
 from actors.cell import Cell
 from actors.children import ChildSpec, SupervisorSpec
@@ -32,9 +33,9 @@ from decisions.supervisor import (
 )
 from exchanges.paper import PaperVenue
 from exchanges.source import MarketSource
-from messages.ids import NS_PER_MS, AccountId, ActorPath, StrategyId, Symbol
+from messages.ids import NS_PER_MS, NS_PER_S, AccountId, ActorPath, StrategyId, Symbol
 from messages.values import Instrument
-from ops.config import Config, FeedType, StrategyConfig
+from ops.config import Config, FeedType, OnDifference, StrategyConfig
 from ops.config_risk import risk_limits
 from ops.run_dir import RunDir
 from ops.run_totals import with_run_totals
@@ -62,6 +63,8 @@ class System(msgspec.Struct, kw_only=True):
     strategies: dict[StrategyId, Address[Any]]
     gateway: Gateway
     describe: Callable[[], dict[str, Any]]
+    account: AccountView
+    """Of a real venue: how its account compares."""
 
 
 def build(
@@ -89,7 +92,7 @@ def build(
         StrategyId(s.id): runtime.address(f"execution/strategies/{s.id}") for s in config.strategies
     }
     gateway = _gateway(config, run_dir, runtime, executor, live)
-    fold = MetricsFold()
+    fold, account = MetricsFold(), AccountView()
     describe = with_run_totals(_describer(runtime), run_dir.ledger)
     tree = SupervisorSpec(
         children=(
@@ -102,6 +105,7 @@ def build(
                 addresses,
                 feed_path,
                 live,
+                account,
             ),
             _feeds(config, feed_path, [*addresses.values(), executor], metrics, max_events, opened),
         ),
@@ -119,6 +123,7 @@ def build(
         strategies=addresses,
         gateway=gateway,
         describe=describe,
+        account=account,
     )
 
 
@@ -196,6 +201,7 @@ def _execution(
     addresses: dict[StrategyId, Address[Any]],
     feed_path: ActorPath,
     live: "LiveVenue | None",
+    account: AccountView,
 ) -> ChildSpec:
     metrics, executor = runtime.address("metrics"), runtime.address("execution/executor")
     feeds = {feed_path: runtime.address(feed_path)}
@@ -213,6 +219,7 @@ def _execution(
             "metrics": metrics,
             "strategies": addresses,
             "feeds": feeds,
+            "account": None if live is None else (_account_settings(config), account),
         },
         drain=True,
         shutdown_ms=30_000,
@@ -240,6 +247,14 @@ def _execution(
         fatal_errors=FATAL,
     )
     return _supervisor("execution", execution, metrics)
+
+
+def _account_settings(config: Config) -> AccountSettings:
+    return AccountSettings(
+        symbols=tuple(dict.fromkeys(Symbol(one.symbol) for one in config.strategies)),
+        interval_ns=config.venue.account_interval_s * NS_PER_S,
+        halts=config.risk.on_account_difference is OnDifference.HALT,
+    )
 
 
 def _strategy(

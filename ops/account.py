@@ -1,0 +1,114 @@
+"""The `account` command: what a live account holds, beside what the executions explain."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from decisions.account import Baseline, Flows, compare, record
+from messages.errors import ConfigError
+from ops.client import NoAnswer, ask
+from ops.health_text import moment, one_line
+from ops.run_files import CONTROL_SOCKET, LEDGER
+from ops.tables import write_table
+from persistence.reader import LedgerReader
+
+EXIT_SAME, EXIT_DIFFERS, EXIT_NO_PROCESS = 0, 1, 3
+_ANSWER_S = 5.0
+_ACCEPT_S = 60.0
+_POLL_S = 0.2
+_COLUMNS = ("currency", "baseline", "traded", "expected", "venue", "difference")
+_ORDER_COLUMNS = ("symbol", "venue_order_id", "client_order_id", "state", "filled_quantity")
+
+
+def account(run_dir: Path, *, as_json: bool, accept: str | None) -> int:
+    """Print the last comparison, after a new baseline where one was asked for; give the exit code.
+
+    Raises:
+        ConfigError: `accept` says nothing.
+        LedgerUnavailable: there is neither a process nor a ledger.
+    """
+    if accept is not None and not accept.strip():
+        raise ConfigError(['--accept: say why, such as --accept "deposit of 500 USDT"'])
+    try:
+        if accept is not None:
+            return _accept(run_dir, accept.strip(), as_json=as_json)
+        found = ask(run_dir / CONTROL_SOCKET, "account", timeout_s=_ANSWER_S)
+    except NoAnswer as problem:
+        if accept is not None:
+            sys.stderr.write(f"watchkeeper: {problem} in {run_dir}: start the run, then accept\n")
+            return EXIT_NO_PROCESS
+        found = _left_behind(run_dir)
+        _print(found, as_json=as_json)
+        return EXIT_NO_PROCESS
+    _print(found, as_json=as_json)
+    return EXIT_SAME if found.get("state") == "same" else EXIT_DIFFERS
+
+
+def _accept(run_dir: Path, why: str, *, as_json: bool) -> int:
+    """Tell the process, and wait until its next reading has become the baseline."""
+    socket = run_dir / CONTROL_SOCKET
+    before = ask(socket, "account", timeout_s=_ANSWER_S).get("baseline_at_ns")
+    if not ask(socket, "account_accept", timeout_s=_ANSWER_S, reason=why).get("told"):
+        sys.stderr.write("watchkeeper: nobody takes it: the executor has ended; see health\n")
+        return EXIT_DIFFERS
+    deadline = time.monotonic() + _ACCEPT_S
+    while time.monotonic() < deadline:
+        found = ask(socket, "account", timeout_s=_ANSWER_S)
+        if found.get("baseline_at_ns") != before and found.get("baseline_why") == why:
+            _print(found, as_json=as_json)
+            return EXIT_SAME if found.get("state") == "same" else EXIT_DIFFERS
+        time.sleep(_POLL_S)
+    skipped = found.get("skipped") or found.get("state")
+    sys.stderr.write(
+        f"watchkeeper: the account could not be read within {_ACCEPT_S:g} s ({skipped}): it is"
+        " accepted at its next reading; look again with `watchkeeper account`\n"
+    )
+    return EXIT_DIFFERS
+
+
+def _left_behind(run_dir: Path) -> dict[str, Any]:
+    """Give what the ledger expects; what the venue says only a running process asks."""
+    flows = Flows()
+    with LedgerReader(run_dir / LEDGER) as ledger, ledger.one_moment():
+        text = ledger.note("account")
+        symbols = {symbol for _, symbol in ledger.positions()}
+        for one in ledger.newest_executions():
+            record(one.symbol, one.side, one.fill, flows)
+    baselines = msgspec.json.decode(text, type=list[Baseline]) if text else []
+    if not baselines:
+        return {"state": "never compared", "rows": [], "foreign_orders": []}
+    rows = [
+        {**msgspec.to_builtins(row), "told": None, "difference": None}
+        for row in compare(baselines[-1], flows, {}, symbols)
+    ]
+    return {
+        "state": "no process: the venue was not asked",
+        "baseline_at_ns": baselines[-1].at_ns,
+        "baseline_why": baselines[-1].why,
+        "rows": rows,
+        "foreign_orders": [],
+    }
+
+
+def _print(found: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(found, sort_keys=True) + "\n")
+        return
+    if found.get("baseline_at_ns"):
+        at, why = moment(found["baseline_at_ns"]), one_line(found.get("baseline_why"))
+        sys.stdout.write(f"since {at} ({why}), free and locked together\n")
+    rows = [{**row, "venue": row["told"]} for row in found.get("rows") or ()]
+    if rows:
+        write_table(_COLUMNS, rows)
+    foreign = found.get("foreign_orders") or ()
+    if foreign:
+        sys.stdout.write(f"\n{len(foreign)} open orders of others, seen and left alone:\n")
+        write_table(_ORDER_COLUMNS, foreign)
+    sys.stdout.write(f"\n{one_line(found.get('difference') or found.get('state') or '')}\n")
+    if found.get("skipped"):
+        sys.stdout.write(f"last not compared because: {one_line(found['skipped'])}\n")
