@@ -88,8 +88,7 @@ class AccountDesk:
         self._ctx, self._ledger, self._gateway, self._risk = ctx, ledger, gateway, risk
         self._settings, self._view = settings, view
         self._keep, self._show, self._halt = keep, show, halt
-        text = ledger.note(ACCOUNT)
-        self._baselines = msgspec.json.decode(text, type=list[Baseline]) if text else []
+        self._baselines, self._lost = baselines_in(ledger.note(ACCOUNT))
         self._flows = risk.flows = flows_of(ledger)
         self._seen: Seen | None = None
         self._accepting: str | None = None
@@ -97,6 +96,9 @@ class AccountDesk:
         """How many executions were known when the question was asked that is under way."""
         self._foreign: frozenset[str] = frozenset()
         self._log = logger.bind(actor=ctx.path)
+        if self._lost:
+            self._view.latest = {**self._view.latest, "state": "differs", "difference": self._lost}
+            self._log.error("the account: {}", self._lost)
         self._due_ns: int | None = None
         self._later(0)
 
@@ -110,6 +112,9 @@ class AccountDesk:
 
     def ask(self) -> None:
         """Ask the venue, now if it is quiet: a stream is back, or a person wants to know."""
+        if self._lost and self._accepting is None:
+            self._show(self._lost)
+            return
         if self._asked_fills is not None:
             return
         if why := self._not_quiet():
@@ -183,8 +188,9 @@ class AccountDesk:
         baseline = begin(answer.balances, self._flows, self._ctx.utc_ns(), why)
         baselines = [*self._baselines, baseline]
         self._keep({ACCOUNT: msgspec.json.encode(baselines).decode()})
-        self._baselines, self._accepting, self._seen = baselines, None, None
-        self._log.warning("the account's baseline is that of now: {}", why)
+        tell = self._log.warning if self._accepting else self._log.info
+        tell("the account's baseline is that of now: {}", why)
+        self._baselines, self._accepting, self._seen, self._lost = baselines, None, None, ""
 
     def _tell(self, rows: Sequence[Row], foreign: Sequence[OrderReport]) -> None:
         text = sentence(rows, self._flows)
@@ -216,6 +222,18 @@ class AccountDesk:
                 ", ".join(sorted(foreign)),
             )
         self._foreign = foreign
+
+
+def baselines_in(text: str | None) -> tuple[list[Baseline], str]:
+    """Read the note of the baselines, oldest first; or say that it cannot be read.
+
+    Then nothing is compared, and none is made up, until a person says what is right.
+    """
+    try:
+        return (msgspec.json.decode(text, type=list[Baseline]) if text else []), ""
+    except msgspec.MsgspecError:
+        lost = "what the account held at the beginning cannot be read from the ledger: look at it"
+        return [], f'{lost}, then `watchkeeper account --accept "WHY"`'
 
 
 def flows_of(ledger: Ledger) -> Flows:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from actors.account_desk import AccountSettings, AccountView
 from actors.address import Address
 from actors.executor import ExecutorActor, ExecutorKept
 from actors.gateway import Gateway
@@ -52,6 +53,8 @@ class HandGateway(Gateway):
         super().__init__(executor, utc_ns)
         self.sent: list[Asked] = []
         self.asked: list[Asked] = []
+        self.accounts: list[Epoch] = []
+        """Who asked what the account holds."""
 
     def submit(
         self,
@@ -66,6 +69,9 @@ class HandGateway(Gateway):
 
     def find(self, epoch: Epoch, key: OrderKey, order: NewOrder, *, sent_at_ns: int) -> None:
         self.asked.append(Asked(epoch, key, order))
+
+    def ask_account(self, epoch: Epoch) -> None:
+        self.accounts.append(epoch)
 
     def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
         done(batch.first_index + len(batch.events))
@@ -90,6 +96,7 @@ class OrderPath:
         limits: RiskLimits | None = None,
         max_decision_age_ns: int | None = None,
         open_ledger: Callable[[], Any] | None = None,
+        account: tuple[AccountSettings, AccountView] | None = None,
     ) -> None:
         self.runtime: Runtime = StepRuntime(start_ns=1_000_000 * NS_PER_S, ttl_enforced=False)
         self.path = folder / "ledger.db"
@@ -109,6 +116,7 @@ class OrderPath:
                 "metrics": self.runtime.address("metrics"),
                 "strategies": {StrategyId("one"): strategy},
                 "feeds": {},
+                "account": account,
             },
         )
 
