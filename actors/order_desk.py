@@ -379,6 +379,10 @@ class OrderDesk:
             self._will_tidy = True
             self._ctx.after(QUIET_NS, TIDY)
 
+    def keep(self, notes: Mapping[str, str]) -> None:
+        """Note something durably, unless this incarnation was given up."""
+        self._write((), (), notes)
+
     def tidy(self) -> None:
         """Let the ledger do its housekeeping, if nothing was committed lately."""
         left_ns = self._committed_ns + QUIET_NS - self._ctx.monotonic_ns()
