@@ -84,6 +84,7 @@ class _Run:
         self.over = threading.Event()
         self.signal = 0
         self.asked = self.ended_itself = False
+        self.halted = ""
         self.root_exit: Exit | None = None
         runtime = ThreadRuntime(
             ttl_enforced=config.feed.type is FeedType.CCXT, one_cpu=config.runtime.one_cpu
@@ -144,13 +145,15 @@ class _Run:
     def _stop(self) -> int:
         """Drain from the feeds to the metrics; a second signal leaves at once."""
         self.ended_itself = self.root_exit is not None
+        self.halted = self._halted()
         if not self.ended_itself:
             self.system.runtime.stop(self.system.root, None)
         if self.signal == signal.SIGINT:
             return EXIT_INTERRUPTED
         if self._exhausted():
             return EXIT_EXHAUSTED
-        return EXIT_PROBLEM if self._halted() else EXIT_OK
+        self.halted = self.halted or self._halted()
+        return EXIT_PROBLEM if self.halted else EXIT_OK
 
     def _exhausted(self) -> bool:
         cells = self.system.runtime.cells
@@ -170,7 +173,7 @@ class _Run:
         if code == EXIT_EXHAUSTED:
             return "supervision exhausted: " + (self.system.root.problem or "see health")
         if code == EXIT_PROBLEM:
-            return f"halted: {self._halted()}"
+            return f"halted: {self.halted}"
         if self.ended_itself:
             return "the market ended"
         return "stop was asked for" if self.over.is_set() and self.asked else "the time was over"
