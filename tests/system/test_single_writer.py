@@ -151,6 +151,39 @@ def test_of_two_that_stand_by_one_takes_over_and_then_the_other(
         assert max(placed(run).values()) == 1
 
 
+def test_who_cannot_see_that_it_was_overtaken_is_as_silent(tmp_path: Path, start: Start) -> None:
+    """The lease's file is locked when it goes on: all it has is the clock, and the fences."""
+    with running_exchange(seed=5, speed=SPEED) as run:
+        config = live_config(tmp_path, run)
+        first = live(start, config)
+        until_orders(run, 3)
+        second = live(start, config, "--standby")
+        second.until_said("is traded by process")
+        first.send(signal.SIGSTOP)
+        second.until(lambda: bool(second.of("start")))
+        until_orders(run, 3)
+        second.send(signal.SIGSTOP)
+        files = ("status.json", "metrics.ndjson", "ledger.db-wal")
+        before = last_number(run), [(tmp_path / "run" / name).read_bytes() for name in files]
+        with closing(sqlite3.connect(lease_file(tmp_path), isolation_level=None)) as blind:
+            blind.execute("PRAGMA busy_timeout = 20000")
+            blind.execute("BEGIN IMMEDIATE")
+            first.send(signal.SIGCONT)
+            code, said = first.end()
+            after = [(tmp_path / "run" / name).read_bytes() for name in files]
+            asked = signed(run, before[0])
+            blind.execute("ROLLBACK")
+        second.send(signal.SIGCONT)
+        until_orders(run, 2)
+        assert second.end(signal.SIGTERM)[0] == 0
+
+        assert asked == []
+        assert after == before[1]
+        assert code == FENCED
+        assert f"was taken over by process {second.process.pid}" in said
+        assert max(placed(run).values()) == 1
+
+
 def test_different_accounts_do_not_know_of_one_another(tmp_path: Path, start: Start) -> None:
     with (
         running_exchange(seed=5, speed=SPEED) as one,
