@@ -33,7 +33,7 @@ class Account:
             config.run_dir,
             claim=held.claim,
             former_claim=held.former_claim,
-            fence=held.keeper.may_write,
+            on_taken=_end,
         )
 
     def open(self) -> None:
