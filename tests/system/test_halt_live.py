@@ -109,7 +109,7 @@ def halt(run_dir: Path, *arguments: object) -> tuple[int, dict[str, Any]]:
 
 def until_resting(bot: Bot, count: int = 2) -> None:
     def resting() -> bool:
-        return sum(order["state"] == "accepted" for order in bot.of("order")) >= count
+        return [order["state"] for order in bot.of("order")].count("accepted") >= count
 
     bot.until(resting)
 
