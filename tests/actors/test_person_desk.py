@@ -241,6 +241,17 @@ def test_a_venue_that_does_not_answer_must_be_given_up_in_so_many_words(desk: Or
     assert answer(desk, "r2") == (True, "resolved: canceled, 0 of 1 filled")
 
 
+def test_what_the_venue_will_prove_by_itself_is_waited_for(desk: OrderPath) -> None:
+    unknown(desk)
+    resolve(desk, S.REFUSED, unasked=True)
+    found(desk, None, "OutcomeUnknown: not_seen: no proof yet; ask again in 500.0 s")
+
+    ok, text = answer(desk, "r")
+    assert not ok
+    assert "the venue will prove it itself" in text
+    assert desk.order(1).state is S.UNKNOWN
+
+
 def test_an_accepted_order_that_the_venue_has_no_more_is_a_persons_to_settle(
     desk: OrderPath,
 ) -> None:
