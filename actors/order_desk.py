@@ -340,10 +340,12 @@ class OrderDesk:
         if entry.state is OrderState.NOT_SENT:
             self._not_sent(entry, asked=True)
         elif problem := difference(entry.order_key, entry, answer.report):
-            self._differs(problem)
+            self.differs(problem)
 
-    def _differs(self, problem: str) -> None:
+    def differs(self, problem: str) -> None:
         """Nothing is done about it and nobody is asked again: a person must look."""
+        if problem == self.difference:
+            return
         self.difference = problem
         logger.bind(actor=self._ctx.path).error("the venue and the ledger differ: {}", problem)
 

@@ -39,7 +39,7 @@ from exchanges.conditions import Standing, Tell
 from exchanges.facts import AccountTrade, Balance, StreamState, VenueFacts
 from exchanges.outcomes import Knowledge, error_of, judge_placement, names_only
 from exchanges.outcomes import problem_with_answer as problem_with
-from exchanges.protocol import SEND_WITHIN_MS, NewOrder
+from exchanges.protocol import NEVER_PROOF, SEND_WITHIN_MS, NewOrder
 from exchanges.rate_budget import RateBudget, Urgency
 from messages.errors import NotSent, OutcomeUnknown, Rejected, VenueError
 from messages.ids import NS_PER_MS, NS_PER_S, ClientOrderId, Symbol, TimestampNs
@@ -363,7 +363,7 @@ class CcxtVenue:
             raise OutcomeUnknown("not_seen: the order is being sent right now; ask again later")
         if not self._capability.proves_absence:
             raise OutcomeUnknown(
-                f"not_seen: {self._capability.exchange} shows no such order, which is never proof"
+                f"not_seen: {self._capability.exchange} shows no such order, which is {NEVER_PROOF}"
                 " there; look for it yourself"
             )
         if now_ns < provable_ns:
