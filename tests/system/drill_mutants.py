@@ -1,4 +1,4 @@
-"""The drill's child with a bug planted in it. Run as a program: its argument names the bug."""
+"""The drill's nursery with a bug planted in it. Run as a program: its argument names the bug."""
 
 import sys
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from messages.errors import NotSent
 from messages.ids import Epoch, OrderKey
 from messages.orders import LookupDone, OrderReport
 from messages.values import OrderState
-from ops.drill_child import main
+from ops.drill_nursery import main
 from persistence.entries import Claim, claimed_entry
 
 
