@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from decisions.drill import Blow, Case, Point
+from decisions.drill import RESTART, Blow, Case, Point
 from decisions.drill_verdict import AtExchange, InLedger, expected_at_exchange, problems
 from exchanges.local.faults import Fault
 from exchanges.local.server import RunningExchange, running_exchange
@@ -134,8 +134,8 @@ class _Rehearsal:
         assert case is not None
         assert baseline is not None
         assert baseline.target is not None, "there is nothing to rehearse"
-        arm(self._exchange, case.fault, baseline.target.client_order_id)
-        if case.point in (Point.RESTART_ASKED, Point.RESTART_ANSWERED):
+        arm(self._exchange, case, baseline.target.client_order_id)
+        if case.point in RESTART:
             self.run(Point.ANSWER_RECEIVED, Blow.KILL)
         point: Point | None = case.point if case.blow is not Blow.NONE else None
         ended = self.run(point, case.blow)
