@@ -74,6 +74,7 @@ def _start(arguments: argparse.Namespace) -> int:
         metrics_enabled=arguments.metrics_enabled,
         chaos=arguments.chaos,
         i_understand_live=arguments.i_understand_live,
+        standby=arguments.standby,
         json_lines=arguments.json,
         speed=arguments.speed,
         exchange=arguments.exchange,
@@ -105,6 +106,29 @@ def _stop(arguments: argparse.Namespace) -> int:
 
     run_dir = _run_dir(arguments)
     return EXIT_NO_PROCESS if run_dir is None else stop(run_dir, arguments.timeout)
+
+
+def _halt(arguments: argparse.Namespace) -> int:
+    from ops.halt import halt
+
+    run_dir = _run_of(arguments)
+    if run_dir is None:
+        return EXIT_NO_PROCESS
+    return halt(run_dir, arguments.reason, as_json=arguments.json, timeout_s=arguments.timeout)
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    from ops.halt import resume
+
+    run_dir = _run_of(arguments)
+    if run_dir is None:
+        return EXIT_NO_PROCESS
+    return resume(
+        run_dir,
+        despite_open=arguments.despite_open,
+        as_json=arguments.json,
+        timeout_s=arguments.timeout,
+    )
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -143,6 +167,34 @@ def _orders_show(arguments: argparse.Namespace) -> int:
     if run_dir is None:
         return EXIT_USAGE
     return show(run_dir, arguments.order, as_json=arguments.json)
+
+
+def _orders_cancel(arguments: argparse.Namespace) -> int:
+    from ops.order_commands import cancel
+
+    run_dir = _run_dir(arguments)
+    if run_dir is None:
+        return EXIT_NO_PROCESS
+    return cancel(run_dir, arguments.order, as_json=arguments.json, timeout_s=arguments.timeout)
+
+
+def _orders_resolve(arguments: argparse.Namespace) -> int:
+    from ops.order_commands import resolve
+
+    run_dir = _run_dir(arguments)
+    if run_dir is None:
+        return EXIT_NO_PROCESS
+    return resolve(
+        run_dir,
+        arguments.order,
+        end=arguments.end,
+        evidence=arguments.evidence,
+        filled=arguments.filled,
+        price=arguments.price,
+        unasked=arguments.unasked,
+        as_json=arguments.json,
+        timeout_s=arguments.timeout,
+    )
 
 
 def _positions(arguments: argparse.Namespace) -> int:
@@ -240,6 +292,12 @@ def _run_dir(arguments: argparse.Namespace) -> Path | None:
     return run_dir
 
 
+def _run_of(arguments: argparse.Namespace) -> Path | None:
+    """Give the run directory that was named either way, or the newest."""
+    arguments.run_dir = arguments.run or arguments.run_dir
+    return _run_dir(arguments)
+
+
 class _Version(argparse.Action):
     """Looks the version up when it is asked for: importlib.metadata takes a while."""
 
@@ -265,6 +323,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_start(commands)
     _add_health(commands)
     _add_stop(commands)
+    _add_halt(commands)
+    _add_resume(commands)
     _add_check(commands)
     _add_orders(commands)
     _add_positions(commands)
@@ -309,6 +369,9 @@ def _add_start(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         action="store_true",
         help='agree, once for a run directory, that mode = "live" sends real orders',
     )
+    start.add_argument(
+        "--standby", action="store_true", help="wait for an account that is traded, and take over"
+    )
     start.add_argument("--json", action="store_true", help="write JSON lines, also on a terminal")
     start.set_defaults(command=_start)
 
@@ -334,6 +397,27 @@ def _add_stop(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     stop.set_defaults(command=_stop)
 
 
+def _add_halt(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "stop trading, cancel what is open and prove it: 0 proved, 1 not, 3 no such run"
+    halt = _command(commands, "halt", summary)
+    _add_run(halt)
+    halt.add_argument("--reason", default="a person said so", metavar="TEXT", help="for the record")
+    halt.add_argument("--json", action="store_true", help="one JSON object")
+    halt.add_argument("--timeout", type=_positive, default=60.0, metavar="SECONDS")
+    halt.set_defaults(command=_halt)
+
+
+def _add_resume(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    resume = _command(commands, "resume", "end a halt: 0 trading goes on, 1 it does not")
+    _add_run(resume)
+    resume.add_argument(
+        "--despite-open", action="store_true", help="although nothing proves that all is closed"
+    )
+    resume.add_argument("--json", action="store_true", help="one JSON object")
+    resume.add_argument("--timeout", type=_positive, default=30.0, metavar="SECONDS")
+    resume.set_defaults(command=_resume)
+
+
 def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     summary = "print the effective config, or every mistake in it (exit 2)"
     check = _command(commands, "check", summary)
@@ -342,7 +426,8 @@ def _add_check(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _add_orders(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    orders = _command(commands, "orders", "list the orders of a run, or show one")
+    summary = "list the orders of a run; show, cancel or resolve one"
+    orders = _command(commands, "orders", summary)
     _add_run_dir(orders)
     orders.add_argument("--json", action="store_true", help="one JSON object a line")
     orders.add_argument("--venue", action="store_true", help="as the paper venue has them")
@@ -350,16 +435,49 @@ def _add_orders(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     orders.add_argument("--state", metavar="STATES", help=states)
     _add_filters(orders, "of them the newest N")
     orders.set_defaults(command=_orders)
-    _add_orders_show(orders.add_subparsers(metavar="show ORDER"))
+    of_one = orders.add_subparsers(metavar="show|cancel|resolve ORDER")
+    _add_orders_show(of_one)
+    _add_orders_cancel(of_one)
+    _add_orders_resolve(of_one)
 
 
 def _add_orders_show(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     show = _command(commands, "show", "all that the ledger holds of one order")
-    _add_order(show)
-    # What stands before the word `show` must not be undone by a default that comes after it.
-    show.add_argument("--run-dir", type=Path, metavar="DIR", default=argparse.SUPPRESS)
-    show.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+    _add_one_order(show)
     show.set_defaults(command=_orders_show)
+
+
+def _add_orders_cancel(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "cancel one order in the living process, and prove it: 0 it has ended, 1 not proved"
+    cancel = _command(commands, "cancel", summary)
+    _add_one_order(cancel)
+    cancel.add_argument("--timeout", type=_positive, default=30.0, metavar="SECONDS")
+    cancel.set_defaults(command=_orders_cancel)
+
+
+def _add_orders_resolve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "settle an order that the venue cannot settle, on evidence of your own"
+    resolve = _command(commands, "resolve", summary)
+    _add_one_order(resolve)
+    ends = ("filled", "canceled", "expired", "rejected", "absent")
+    resolve.add_argument("--as", dest="end", choices=ends, required=True, help="how it ended")
+    resolve.add_argument(
+        "--evidence", required=True, metavar="TEXT", help="where you have seen it; kept for ever"
+    )
+    resolve.add_argument("--filled", metavar="QUANTITY", help="all that is filled of it")
+    resolve.add_argument("--price", metavar="PRICE", help="of what is filled and not known here")
+    resolve.add_argument(
+        "--unasked", action="store_true", help="also when the venue gives no answer at all"
+    )
+    resolve.add_argument("--timeout", type=_positive, default=30.0, metavar="SECONDS")
+    resolve.set_defaults(command=_orders_resolve)
+
+
+def _add_one_order(command: argparse.ArgumentParser) -> None:
+    _add_order(command)
+    # What stands before the word `show` must not be undone by a default that comes after it.
+    command.add_argument("--run-dir", type=Path, metavar="DIR", default=argparse.SUPPRESS)
+    command.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
 
 
 def _add_positions(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -461,6 +579,11 @@ def _add_drill(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     drill.add_argument("--keep", type=Path, metavar="DIR", help="leave the run directories here")
     drill.add_argument("--json", action="store_true", help="one JSON object a line")
     drill.set_defaults(command=_drill, full=False)
+
+
+def _add_run(command: argparse.ArgumentParser) -> None:
+    command.add_argument("run", nargs="?", type=Path, metavar="RUN_DIR", help="as --run-dir")
+    _add_run_dir(command)
 
 
 def _add_run_dir(

@@ -19,6 +19,7 @@ from actors.envelope import Envelope, Told
 from actors.inbox import Inbox
 from actors.mailbox import FENCED
 from actors.runtime import CURRENT_ASKER, SPAWNING
+from decisions.histogram import FOLD_AT
 from messages.errors import ActorCrashed, WatchkeeperError
 from messages.lifecycle import ActorState, ExitReason, InjectCrash, InjectHang, Ping
 
@@ -126,19 +127,18 @@ class Actor(pykka.ThreadingActor):
         """
         cell, inbox, now = self._cell, self._inbox, self._now
         life: Any = self._life  # others fence it at any moment
-        control, front, take, depth = cell.mailbox.lanes()
-        timers, receive, record = life.timers, self.receive, cell.latency.record
-        ended_ns = 0
+        control, front, take = cell.mailbox.lanes()
+        timers, receive, latency = life.timers, self.receive, cell.latency
+        record, handled, ended_ns = latency.append, 0, 0
         while not (control or front or timers or life.fenced):
-            waits = not depth()
             envelope = take()
             if type(envelope) is not Told or life.fenced:
                 cell.mailbox.keep(envelope, life)
-                return None
+                break
             inbox.current = envelope
-            cell.handling_enqueued_ns = envelope.enqueued_ns
-            # Without a wait the end of the last is the beginning of this: a clock costs too.
-            begun_ns = cell.handling_since_ns = now() if waits or not ended_ns else ended_ns
+            cell.handling_enqueued_ns = queued_ns = envelope.enqueued_ns
+            # What waited already begins where the last one ended: a clock costs too.
+            begun_ns = cell.handling_since_ns = ended_ns if queued_ns < ended_ns else now()
             cell.handling = message = envelope.message
             life.reading = False
             try:
@@ -151,9 +151,13 @@ class Actor(pykka.ThreadingActor):
                 return envelope
             ended_ns = now()
             record(ended_ns - begun_ns)
+            handled += 1
+            if not handled % FOLD_AT:
+                latency.fold_when_full()
             cell.processed += 1
             cell.handling = None
             life.reading = True
+        latency.fold_when_full()
         return None
 
     @final

@@ -5,7 +5,6 @@ intents of one drain share one commit, in which each new order is CLAIMED and SE
 is called by the gateway, off this thread; answers come back as messages.
 """
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -14,35 +13,42 @@ from loguru import logger
 
 from actors.actor import Actor
 from actors.address import Address
+from actors.executions import ASK_FILLS
+from actors.executor_kept import ExecutorKept, Held
 from actors.gateway import Gateway
+from actors.operator_desk import OperatorDesk
 from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
 from actors.order_records import claimed_update, price_of, update_of
+from actors.venue_notices import VenueNotices
 from decisions.executor import Claim as ToClaim
 from decisions.executor import Conflict, Duplicate, Refuse, Resend, Verdict, sort_intents
 from decisions.order_keys import client_order_id
 from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
 from decisions.sending import STALE, stale_text, too_old
-from messages.base import Message
-from messages.errors import LedgerConflict, LedgerUnavailable
+from messages.errors import LedgerConflict
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
-from messages.lifecycle import ActorState, HaltTrading
+from messages.lifecycle import ActorState
 from messages.market import Candle, MarketAck, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import (
     DuplicateFiltered,
     Fill,
     LookupDone,
     MarketReports,
+    MarketRules,
     OrderIntent,
     OrderReport,
     OrderUpdate,
     PriceMark,
     SendAgain,
     SubmitDone,
+    VenueNotice,
     VenueStream,
 )
 from messages.values import OrderState
 from persistence.ledger import Claim, Ledger, LedgerEntry, fingerprint
+
+__all__ = ["WORKER", "ExecutorActor", "ExecutorKept"]
 
 GROUP_LIMIT = 256
 """How many messages share one commit at most."""
@@ -55,40 +61,6 @@ WORKER = "gateway"
 FLUSH_NS = 5 * NS_PER_S
 
 NO_MARKS: Mapping[Symbol, Decimal] = {}
-
-
-class Held:
-    """Messages that one incarnation has taken and not finished."""
-
-    def __init__(self) -> None:
-        self.in_hand: list[Any] = []
-        """The rest of the drain that is being worked off."""
-        self.stash: list[OrderIntent] = []
-        """What waits until all is settled."""
-
-
-class ExecutorKept:
-    """What the next incarnation finds of messages that this one had taken and not finished.
-
-    Each incarnation holds its own, so that one that was given up can neither add to what its
-    successor has taken over already nor empty what that one holds.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held = Held()
-
-    def take(self) -> tuple[Held, list[Message]]:
-        """Begin a hold; give all of the one before, once."""
-        with self._lock:
-            before, self._held = self._held, Held()
-        return self._held, [*before.stash, *before.in_hand]
-
-    def hold(self, held: Held, messages: list[Any]) -> bool:
-        """Take messages in hand; False when a successor has taken over already."""
-        with self._lock:
-            held.in_hand = messages
-            return held is self._held
 
 
 class ExecutorActor(Actor):
@@ -107,7 +79,7 @@ class ExecutorActor(Actor):
         max_decision_age_ns: int | None,
         kept: ExecutorKept,
         metrics: "Address[OrderUpdate | DuplicateFiltered | PriceMark]",
-        strategies: "Mapping[StrategyId, Address[OrderUpdate]]",
+        strategies: "Mapping[StrategyId, Address[OrderUpdate | MarketRules]]",
         feeds: "Mapping[ActorPath, Address[MarketAck]]",
     ) -> None:
         super().__init__()
@@ -120,7 +92,9 @@ class ExecutorActor(Actor):
         self._held = Held()
         self._metrics, self._strategies, self._feeds = metrics, strategies, feeds
         self._marks: dict[Symbol, Decimal] = {}
+        self._notices = VenueNotices()
         self._ledger: Ledger | None = None
+        self._reconciled = False
 
     # ------------------------------------------------------------ beginning and end
 
@@ -129,7 +103,9 @@ class ExecutorActor(Actor):
         self._gateway.take_over(self.ctx.epoch)
         self._ledger = ledger = self._open_ledger()
         self._risk = RiskState(
-            exposure=ledger.exposure(), open_orders=None if self._replayed else {}
+            exposure=ledger.exposure(),
+            open_orders=None if self._replayed else {},
+            instruments=self._kept.instruments,
         )
         self._desk = OrderDesk(
             ctx=self.ctx,
@@ -141,14 +117,29 @@ class ExecutorActor(Actor):
             on_claimed=self._tell_claimed,
             on_moved=self._tell_moved,
         )
-        self._desk.halt_reason = ledger.halt_reason() or ""
-        if self._desk.halt_reason:
-            self._cell.set_state(ActorState.HALTED, self._desk.halt_reason)
+        self._operator = OperatorDesk(
+            ctx=self.ctx,
+            ledger=ledger,
+            gateway=self._gateway,
+            desk=self._desk,
+            board=self._kept.board,
+            forgive=lambda: self._desk.forgive_drawdown(self._limits),
+            on_resumed=self._resumed,
+        )
         self._held, messages = self._kept.take()
         self.ctx.hand_back(messages)
-        if count := len(self._desk.orders.unsettled):
+        self._show_reconciling()
+        self._desk.ask_all()
+        if not self._replayed:
+            self._desk.executions.recover(ledger)
+        self._operator.recover()
+
+    def _show_reconciling(self) -> None:
+        """Wait with intents until all is settled, once in an incarnation."""
+        count = len(self._desk.orders.unsettled)
+        self._reconciled = self._reconciled or not count
+        if not self._reconciled:
             self._cell.set_state(ActorState.RECONCILING, f"{count} orders to settle")
-            self._desk.ask_all()
 
     def stopping(self) -> None:
         """Wait for the answers under way, record them, close; open orders stay open.
@@ -201,14 +192,17 @@ class ExecutorActor(Actor):
             case SendAgain():
                 self._desk.send_again(message.order_key)
                 self._when_settled()
-            case HaltTrading():
-                self._halt(message)
-            case VenueStream():
-                self._stream(message)
+            case VenueStream() | VenueNotice() | MarketRules():
+                self._venue_says(message)
             case _ if message == TIDY:
                 self._desk.tidy()
+            case _ if message == ASK_FILLS:
+                self._desk.executions.ask()
             case _ if message == ASK_AGAIN:
                 self._desk.ask_all()
+            case _:
+                self._operator.receive(message)
+                self._when_settled()
 
     def _group(self, first: OrderIntent | SubmitDone | MarketReports | OrderReport) -> None:
         """Work off what one drain gives: what the venue said, then what was decided."""
@@ -251,6 +245,8 @@ class ExecutorActor(Actor):
         self._desk.commit(moves, claims)
         if moves:
             self.ctx.progress()
+        if reports and self._operator.halted:
+            self._operator.reported(reports)
         for verdict in verdicts:
             if isinstance(verdict, Duplicate):
                 self._tell_duplicate(verdict)
@@ -299,18 +295,29 @@ class ExecutorActor(Actor):
 
     def _looked_up(self, answer: LookupDone) -> None:
         self._desk.looked_up(answer)
+        self._operator.looked_up(answer)
         self.ctx.progress()
         self._when_settled()
-        if self._cell.state is ActorState.RUNNING and self._desk.difference:
-            self._cell.problem = self._desk.difference
+        self._show()
 
     def _when_settled(self) -> None:
-        """Once all is settled, by whatever message: take the intents that waited."""
-        if self._cell.state is ActorState.RECONCILING and not self._desk.orders.unsettled:
-            halted = self._desk.halt_reason
-            state = ActorState.HALTED if halted else ActorState.RUNNING
-            self._cell.set_state(state, halted or self._desk.difference)
+        """Once all is settled, by whatever message: take the intents that waited.
+
+        While trading is halted they are taken, to be refused each under its key.
+        """
+        self._reconciled = self._reconciled or not self._desk.orders.unsettled
+        if self._cell.state is ActorState.RECONCILING and self._reconciled:
+            self._cell.set_state(ActorState.RUNNING)
+            self._show()
             self._work_off_stash()
+        elif self._operator.halted:
+            self._work_off_stash()
+
+    def _resumed(self) -> None:
+        """A person ended a halt."""
+        self._cell.set_state(ActorState.RUNNING)
+        self._show_reconciling()
+        self._show()
 
     def _work_off_stash(self) -> None:
         if self._held.stash:
@@ -351,34 +358,44 @@ class ExecutorActor(Actor):
                 decided = self._book.decided_since(intent.symbol, intent.decided_at_ns - back_ns)
                 recall(intent.symbol, decided, intent.decided_at_ns, self._risk)
 
-    def _stream(self, news: VenueStream) -> None:
-        """Show in health how far the venue's stream can be relied on."""
-        is_live = news.phase == "live"
-        log = logger.bind(actor=self.ctx.path)
-        (log.info if is_live else log.warning)("venue stream {}: {}", news.phase, news.reason)
+    def _venue_says(self, news: VenueStream | VenueNotice | MarketRules) -> None:
+        """Take in what is new of the venue: its stream, what lasts, or a symbol's rules."""
+        if isinstance(news, VenueNotice):
+            self._notices.notice(news)
+        elif isinstance(news, VenueStream):
+            self._notices.stream(news)
+            log = logger.bind(actor=self.ctx.path)
+            tell = log.info if news.phase == "live" else log.warning
+            tell("venue stream {}: {}", news.phase, news.reason)
+        else:
+            self._take_rules(news)
+        self._show()
+
+    def _take_rules(self, rules: MarketRules) -> None:
+        """Judge by these from now on; strategies are made anew with a grid that changed."""
+        known, told = self._kept.instruments, rules.instrument
+        before = known.get(told.symbol)
+        known[told.symbol] = told
+        if before not in (None, told):
+            logger.bind(actor=self.ctx.path).warning("new rules of the market: {}", told)
+            for strategy in self._strategies.values():
+                self.ctx.tell(strategy, rules)
+
+    def _show(self) -> None:
+        """Let health say what is wrong with the venue; a halt has a reason of its own."""
         if self._cell.state is ActorState.RUNNING:
-            broken = "" if is_live else f"venue stream {news.phase}: {news.reason}"
-            self._cell.problem = broken or self._desk.difference
+            self._cell.problem = self._notices.text(self._desk.difference)
+        elif self._cell.state is ActorState.RECONCILING:
+            count = len(self._desk.orders.unsettled)
+            self._cell.problem = self._notices.text(f"{count} orders to settle")
 
-    # ------------------------------------------------------------ halting and telling
-
-    def _halt(self, order: HaltTrading) -> None:
-        """No new orders until a person resumes, or until this process ends."""
-        self._desk.halt_reason = order.reason
-        self._cell.set_state(ActorState.HALTED, order.reason)
-        logger.bind(actor=self.ctx.path).critical("trading is halted: {}", order.reason)
-        if order.durable:
-            try:
-                self._book.set_halt(order.reason)
-            except LedgerUnavailable as error:
-                log = logger.bind(actor=self.ctx.path)
-                log.error("the halt could not be kept on disk: {}", error)
-        self._work_off_stash()  # each is refused under its key
+    # ------------------------------------------------------------ telling
 
     def _tell_claimed(self, claim: Claim, durable_ns: TimestampNs) -> None:
         self.ctx.tell(self._metrics, claimed_update(claim, durable_ns))
 
     def _tell_moved(self, entry: LedgerEntry, fills: Sequence[Fill], late: bool) -> None:
+        self._operator.saw(entry)
         update = update_of(entry, fills, self.ctx.utc_ns(), late=late)
         self.ctx.tell(self._metrics, update)
         strategy = self._strategies.get(entry.strategy_id)

@@ -6,25 +6,52 @@ when its turn comes: its epoch is not the present one. Answers come back as mess
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from typing import NamedTuple
 
 from actors.address import Address
 from exchanges.protocol import NewOrder
 from messages.errors import ActorUnavailable, NotSent, Rejected
-from messages.ids import Epoch, OrderKey, TimestampNs
+from messages.halting import CancelDone, OpenListed
+from messages.ids import Epoch, OrderKey, Symbol, TimestampNs
 from messages.lifecycle import HaltTrading
 from messages.market import MarketBatch, MarketEvent
-from messages.orders import LookupDone, MarketReports, OrderReport, SubmitDone, VenueStream
+from messages.orders import (
+    LookupDone,
+    MarketReports,
+    MarketRules,
+    OrderReport,
+    SubmitDone,
+    VenueNotice,
+    VenueStream,
+)
 from messages.values import OrderState
 
 ExecutorAddress = Address[
-    SubmitDone | LookupDone | MarketReports | OrderReport | VenueStream | HaltTrading
+    SubmitDone
+    | LookupDone
+    | CancelDone
+    | OpenListed
+    | MarketReports
+    | OrderReport
+    | VenueStream
+    | VenueNotice
+    | MarketRules
+    | HaltTrading
 ]
 
 TAKE_OVER_S = 5.0
 """How long an older incarnation may take to end its commit: as long as SQLite waits for a lock."""
+
+
+class Question(NamedTuple):
+    """An order that is to be asked for, as `Gateway.find` takes it."""
+
+    key: OrderKey
+    order: NewOrder
+    sent_at_ns: int
 
 
 class Gateway(ABC):
@@ -35,6 +62,10 @@ class Gateway(ABC):
         self._utc_ns = utc_ns
         self._epoch = Epoch(0)
         self._writing = threading.Lock()
+        self.symbols: tuple[Symbol, ...] = ()
+        """All that the run trades; set before the start."""
+        self.barred = ""
+        """Why nothing may be sent now: what is queued and has not left comes back NOT_SENT."""
 
     def take_over(self, epoch: Epoch) -> None:
         """Fence off every older incarnation: what it queued and has not begun is dropped.
@@ -82,6 +113,25 @@ class Gateway(ABC):
         The answer is never older than a send of the same order that was asked for before.
         """
 
+    def find_all(self, epoch: Epoch, questions: Sequence[Question]) -> None:
+        """Ask for many at once; each is answered as by `find`, in any order."""
+        for one in questions:
+            self.find(epoch, one.key, one.order, sent_at_ns=one.sent_at_ns)
+
+    @abstractmethod
+    def cancel(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
+        """Cancel one order at the venue; answers `CancelDone`.
+
+        When the executor was replaced meanwhile nothing is done and nothing answered.
+        """
+
+    @abstractmethod
+    def list_open(self, epoch: Epoch, question: int, symbols: Iterable[Symbol]) -> None:
+        """Ask the venue what is open on these symbols and on the run's; answers `OpenListed`.
+
+        The answer is never older than the question. Nothing comes to a replaced executor.
+        """
+
     @abstractmethod
     def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
         """Show a paper venue what is new in a batch, then call `done` with the next index.
@@ -101,7 +151,13 @@ class Gateway(ABC):
     def close(self, done: Callable[[], object]) -> None:
         """Let go of the venue after all that is under way, then call `done`."""
 
-    def _check_age(self, good_until_ns: int | None) -> None:
+    def _all_symbols(self, more: Iterable[Symbol]) -> tuple[Symbol, ...]:
+        return tuple(dict.fromkeys((*self.symbols, *more)))
+
+    def _check_leave(self, good_until_ns: int | None) -> None:
+        """Stop a send that has not left yet, if trading has halted or it has waited too long."""
+        if self.barred:
+            raise NotSent(f"halted: {self.barred}")
         if good_until_ns is not None and self._utc_ns() > good_until_ns:
             raise NotSent("stale: its turn to be sent came too late")
 

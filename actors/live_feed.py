@@ -293,10 +293,10 @@ class LiveFeedActor(Actor):
 
 
 def _problem(state: FeedState) -> str:
-    """Say in one sentence why the market is not live; empty when it is."""
+    """Say in one sentence why the market is not live, or not all of it; empty when it is."""
     match state.phase:
         case FeedPhase.LIVE:
-            return ""
+            return state.reason
         case FeedPhase.BACKOFF:
             wait_s = state.retry_in_ms / 1000
             return f"{state.reason}; attempt {state.attempt + 1} in {wait_s:.1f} s"

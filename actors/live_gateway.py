@@ -4,24 +4,44 @@ The executor's thread only hands over. What a call proves is decided in `exchang
 fenced, at the moment when the signed request is about to leave, and turned into messages.
 """
 
-from collections.abc import Callable, Coroutine, Sequence
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from typing import Any
 
 from loguru import logger
 
-from actors.gateway import ExecutorAddress, Gateway
-from exchanges.facts import StreamState
+from actors.gateway import ExecutorAddress, Gateway, Question
+from exchanges.conditions import Condition
+from exchanges.facts import MarketFacts, StreamState
 from exchanges.protocol import SEND_WITHIN_MS, LiveTrading, NewOrder
 from exchanges.venue_loop import VenueLoop
 from messages.errors import NotSent
+from messages.halting import CancelDone, OpenListed
 from messages.ids import NS_PER_MS, NS_PER_S, Epoch, OrderKey, Symbol, TimestampNs
+from messages.lifecycle import HaltTrading
 from messages.market import MarketBatch, MarketEvent
-from messages.orders import LookupDone, OrderReport, SubmitDone, VenueStream
+from messages.orders import (
+    LookupDone,
+    MarketRules,
+    OrderReport,
+    SubmitDone,
+    VenueNotice,
+    VenueStream,
+)
+from messages.values import OrderState
+
+TOGETHER = 4
+"""From so many orders of a symbol on, a list of its open orders is asked for first."""
 
 
 class LiveGateway(Gateway):
-    """`venue` has passed its gate on `loop` and is used on it alone."""
+    """`venue` has passed its gate on `loop` and is used on it alone.
+
+    `may_send` raises `NotSent` where this process may not trade the account now; it is asked at
+    the last moment, on the venue's loop.
+    """
 
     def __init__(
         self,
@@ -29,11 +49,22 @@ class LiveGateway(Gateway):
         loop: VenueLoop,
         executor: ExecutorAddress,
         utc_ns: Callable[[], TimestampNs],
+        may_send: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(executor, utc_ns)
+        self._may_send = may_send
         self._venue = venue
         self._loop = loop
         self._under_way: set[Future[None]] = set()
+        self._standing: dict[str, Condition] = {}
+        venue.follow(self._condition, self._rules)
+
+    def take_over(self, epoch: Epoch) -> None:
+        """See `Gateway.take_over`; what lasts is told anew, and the markets' rules."""
+        super().take_over(epoch)
+        for condition in list(self._standing.values()):
+            self._tell_condition(condition)
+        self._rules(self._venue.markets())
 
     def watch(self, symbols: Sequence[Symbol]) -> None:
         """Begin to tell the executor what the account's stream says; until the loop ends."""
@@ -56,13 +87,33 @@ class LiveGateway(Gateway):
                 raise NotSent(f"executor {epoch} was replaced by {self._epoch}")
             if self._utc_ns() > sent_at_ns + SEND_WITHIN_MS * NS_PER_MS:
                 raise NotSent("stale: it was marked as sent too long ago")
-            self._check_age(good_until_ns)
+            self._check_leave(good_until_ns)
+            self._may_send()
 
         self._run(self._submit(epoch, key, order, fence))
 
     def find(self, epoch: Epoch, key: OrderKey, order: NewOrder, *, sent_at_ns: int) -> None:
         """See `Gateway.find`."""
         self._run(self._find(epoch, key, order, sent_at_ns))
+
+    def find_all(self, epoch: Epoch, questions: Sequence[Question]) -> None:
+        """See `Gateway.find_all`. The list of a symbol's open orders settles those it shows."""
+        by_symbol: dict[Symbol, list[Question]] = {}
+        for one in questions:
+            by_symbol.setdefault(one.order.symbol, []).append(one)
+        for symbol, some in by_symbol.items():
+            if len(some) < TOGETHER:
+                super().find_all(epoch, some)
+            else:
+                self._run(self._find_listed(epoch, symbol, some))
+
+    def cancel(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
+        """See `Gateway.cancel`."""
+        self._run(self._cancel(epoch, key, order))
+
+    def list_open(self, epoch: Epoch, question: int, symbols: Iterable[Symbol]) -> None:
+        """See `Gateway.list_open`."""
+        self._run(self._list_open(epoch, question, self._all_symbols(symbols)))
 
     def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
         """A real venue knows what its market does: nothing but the acknowledgement."""
@@ -112,6 +163,55 @@ class LiveGateway(Gateway):
                 LookupDone(order_key=key, epoch=epoch, report=report, problem=problem)
             )
 
+    async def _find_listed(
+        self, epoch: Epoch, symbol: Symbol, questions: Sequence[Question]
+    ) -> None:
+        """Ask for the open orders once; what they do not settle is asked for by itself.
+
+        That an order is listed proves that it is there. That it is not proves nothing, and of
+        one with fills the list does not tell the executions.
+        """
+        try:
+            listed = await self._venue.open_orders(symbol)
+        except Exception as error:  # noqa: BLE001 - a failed question proves nothing
+            logger.debug("open orders of {} were not listed: {}", symbol, error)
+            listed = []
+        shown = Counter(one.client_order_id for one in listed)
+        found = {one.client_order_id: one for one in listed if one.state is OrderState.ACCEPTED}
+        left = []
+        for one in questions:
+            report = found.get(one.order.client_order_id)
+            if report is None or shown[report.client_order_id] > 1:
+                left.append(self._find(epoch, one.key, one.order, one.sent_at_ns))
+            elif epoch == self._epoch:
+                self._executor.tell(
+                    LookupDone(order_key=one.key, epoch=epoch, report=report, problem="")
+                )
+        await asyncio.gather(*left)
+
+    async def _cancel(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
+        if epoch != self._epoch:
+            return
+        report, problem = None, ""
+        try:
+            report = await self._venue.cancel(order.client_order_id, order.symbol)
+        except BaseException as error:  # noqa: BLE001 - a failed cancel proves nothing
+            problem = f"{type(error).__name__}: {error}"
+        self._executor.tell(CancelDone(order_key=key, epoch=epoch, report=report, problem=problem))
+
+    async def _list_open(self, epoch: Epoch, question: int, symbols: Sequence[Symbol]) -> None:
+        reports: list[OrderReport] = []
+        problem = ""
+        try:
+            for symbol in symbols:
+                reports += await self._venue.open_orders(symbol)
+        except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
+            problem = f"{type(error).__name__}: {error}"
+        if epoch == self._epoch:
+            self._executor.tell(
+                OpenListed(question=question, epoch=epoch, reports=tuple(reports), problem=problem)
+            )
+
     def _stream_over(self, stream: "Future[None]") -> None:
         """Say that nobody follows the account any more; REST is asked whatever happens here."""
         error = None if stream.cancelled() else stream.exception()
@@ -126,6 +226,25 @@ class LiveGateway(Gateway):
                     ts_ns=self._utc_ns(),
                 )
             )
+
+    def _condition(self, news: Condition) -> None:
+        """Tell what begins or ends; trading is halted before the answer that showed it is told."""
+        if news.text:
+            self._standing[news.name] = news
+            logger.warning("the venue: {}", news.text)
+        else:
+            self._standing.pop(news.name, None)
+            logger.info("the venue: {} is over", news.name)
+        self._tell_condition(news)
+
+    def _tell_condition(self, news: Condition) -> None:
+        self._executor.tell(VenueNotice(name=news.name, text=news.text))
+        if news.text and news.halts:
+            self._executor.tell(HaltTrading(reason=news.text, durable=False))
+
+    def _rules(self, markets: Mapping[Symbol, MarketFacts]) -> None:
+        for market in markets.values():
+            self._executor.tell(MarketRules(instrument=market.instrument))
 
     def _streamed(self, news: OrderReport | StreamState) -> None:
         if isinstance(news, OrderReport):

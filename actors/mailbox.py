@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from actors.dead_letters import DeadLetter, DeadLetters
 from actors.envelope import Due, Envelope, Own, Perishable, Place, StopRequest, Told
+from actors.places import Places
 from messages.base import Delivery, Message, OnRestart, Overflow
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
 
@@ -57,8 +58,8 @@ FENCED = Envelope(None, None, 0)
 """What a replaced reader is given instead of a message."""
 
 
-Lanes = tuple[deque[Envelope], deque[Envelope], Callable[[], Any], Callable[[], int]]
-"""The control lane and what was handed back, by reference; taking from the user lane; its depth."""
+Lanes = tuple[deque[Envelope], deque[Envelope], Callable[[], Any]]
+"""The control lane and what was handed back, by reference; taking from the user lane."""
 
 
 class Mailbox:
@@ -89,34 +90,35 @@ class Mailbox:
         self._now = monotonic_ns
         self._user: Queue = queue if queue is not None else SimpleQueue()
         self._put_user, self._take_user = self._user.put, self._user.get
+        self._waiting = self._user.qsize
         self._control: deque[Envelope] = deque()
         self._front: deque[Envelope] = deque()
         self._timers: list[Timer] = []
         self._timer_seq = 0
         self._woken = False
         """Whether a `WAKE` is under way, so that there is never a heap of them."""
-        self._conflated: dict[Any, Envelope] = {}
-        self._newest: dict[type, deque[tuple[Message, int]]] = {}
-        """What the places of a DROP_OLDEST class in the queue hold, oldest first."""
-        self._lock = threading.Lock()
+        self._places = Places()
 
     # ------------------------------------------------------------------ putting
 
-    def put(self, message: Any, reply_to: Any = None) -> bool:
+    def put(self, message: Any) -> bool:
         """Queue a message by the policy of its class; never blocks, never raises.
 
         Returns:
             False when the message ended as a dead letter instead.
         """
         if message.delivery is _PLAIN and not self.closed and not self._front:
-            depth = self._user.qsize()
+            depth = self._waiting()
             if depth < self.capacity:
                 if depth >= self.high_water:
                     self.high_water = depth + 1
-                kind = Told if reply_to is None else Envelope
-                envelope = kind(message, reply_to, self._now())
+                envelope = Told(message, None, self._now())
                 self._put_user(envelope)
                 return True if not self.closed else self._closed_under(envelope)
+        return self._put_by_policy(message, None, message.delivery)
+
+    def ask(self, message: Any, reply_to: Any) -> bool:
+        """Queue a message, as `put` does, whose answer somebody waits for."""
         return self._put_by_policy(message, reply_to, message.delivery)
 
     def _closed_under(self, envelope: Envelope) -> bool:
@@ -162,29 +164,16 @@ class Mailbox:
             self._user.put(WAKE)
 
     def _put_replaceable(self, message: Message) -> None:
-        place = Place(message, None, self._now())
-        with self._lock:
-            if message.delivery.overflow is Overflow.CONFLATE:
-                key = (type(message), message.conflation_key())
-                waiting = self._conflated.get(key)
-                if waiting is not None:
-                    waiting.message, waiting.enqueued_ns = message, place.enqueued_ns
-                    return
-                self._conflated[key] = place
-            elif self._make_room(message, place.enqueued_ns):
-                return
-            self._user.put(place)
-            self.high_water = max(self.high_water, self._user.qsize() + len(self._front))
+        gone = self._places.enter(message, self._now(), self._is_full, self._put_place)
+        if gone is not None:
+            self._dead(gone, None, "oldest")
 
-    def _make_room(self, message: Message, now_ns: int) -> bool:
-        """Whether the oldest of the same class gave up its place because the lane is full."""
-        held = self._newest.setdefault(type(message), deque())
-        held.append((message, now_ns))
-        full = self._user.qsize() + len(self._front) - self._woken >= self.capacity
-        if not full or len(held) == 1:
-            return False
-        self._dead(held.popleft()[0], None, "oldest")
-        return True
+    def _is_full(self) -> bool:
+        return self._user.qsize() + len(self._front) - self._woken >= self.capacity
+
+    def _put_place(self, place: Place) -> None:
+        self._user.put(place)
+        self.high_water = max(self.high_water, self._user.qsize() + len(self._front))
 
     def _refuse(self, message: Any, reply_to: Any, why: str) -> bool:
         self._dead(message, reply_to, why)
@@ -207,7 +196,7 @@ class Mailbox:
 
     def lanes(self) -> Lanes:
         """Give what a reader of told messages must look at before each of them."""
-        return self._control, self._front, self._take_user, self._user.qsize
+        return self._control, self._front, self._take_user
 
     def keep(self, envelope: Envelope, reader: Reader) -> None:
         """Take back, for the next `take`, what came from the user lane and is not for now."""
@@ -277,7 +266,7 @@ class Mailbox:
         if isinstance(envelope, Own):
             return envelope if envelope.reader is reader else None
         if isinstance(envelope, Place):
-            envelope = self._filled(envelope)
+            envelope = self._places.settle(envelope)
         policy = envelope.message.delivery
         if policy.ttl_ms is not None and self.ttl_enforced:
             age_ns = self._now() - envelope.enqueued_ns
@@ -292,18 +281,6 @@ class Mailbox:
             lane = self._control if envelope.message.delivery.control else self._front
             lane.appendleft(envelope)
         self.wake()
-
-    def _filled(self, place: Place) -> Envelope:
-        """Settle which message a shared place holds: no newer one takes its place any more."""
-        with self._lock:
-            message, since_ns = place.message, place.enqueued_ns
-            if message.delivery.overflow is Overflow.CONFLATE:
-                key = (type(message), message.conflation_key())
-                if self._conflated.get(key) is place:
-                    del self._conflated[key]
-            elif held := self._newest.get(type(message)):
-                message, since_ns = held.popleft()
-        return Perishable(message, None, since_ns)
 
     def drain(self, kinds: tuple[type[Message], ...], limit: int, reader: Reader) -> list[Any]:
         """Take up to `limit` more messages of some classes from the head of the user lane.
@@ -406,6 +383,6 @@ class Mailbox:
 
     def _dead_as(self, envelope: Envelope, why: str) -> None:
         if isinstance(envelope, Place):
-            envelope = self._filled(envelope)
+            envelope = self._places.settle(envelope)
         envelope.buried = True
         self._dead(envelope.message, envelope.reply_to, why)

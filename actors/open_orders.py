@@ -75,6 +75,21 @@ class OpenOrders:
             elif len(self._lacking) > LACKING_MAX:
                 self._forget(next(iter(self._lacking)))
 
+    def lacking(self) -> list[LedgerEntry]:
+        """Give the orders that ended before all of their executions were told of."""
+        return [self._by_client_id[one] for one in self._lacking.values()]
+
+    def take_lacking(self, entry: LedgerEntry, fills: Iterable[Fill]) -> None:
+        """Follow such an order of an earlier process; `fills` are those that are known."""
+        self._by_client_id[entry.client_order_id] = entry
+        self._lacking[entry.order_key] = entry.client_order_id
+        self.new_fills(entry.order_key, fills)
+
+    def lacks_executions(self, key: OrderKey) -> LedgerEntry | None:
+        """Give one of them."""
+        client_order_id = self._lacking.get(key)
+        return None if client_order_id is None else self._by_client_id[client_order_id]
+
     def _forget(self, key: OrderKey) -> None:
         self._by_client_id.pop(self._lacking.pop(key), None)
         self._fills.pop(key, None)

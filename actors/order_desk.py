@@ -10,16 +10,24 @@ import msgspec
 from loguru import logger
 
 from actors.context import Context
-from actors.gateway import Gateway
+from actors.executions import Executions
+from actors.gateway import Gateway, Question
 from actors.open_orders import Move, OpenOrders
 from actors.order_records import new_order, open_part
 from decisions.executor import difference, settle
-from decisions.risk import RiskState, follow_order, release, saw_fill
-from decisions.risk_equity import EquityBook, SidedFill, rebuild_equity
+from decisions.risk import RiskLimits, RiskState, follow_order, release, saw_fill
+from decisions.risk_equity import (
+    EquityBook,
+    SidedFill,
+    forgive_drawdown,
+    rebuild_equity,
+    stops,
+)
 from decisions.sending import PAUSES_NS, REFUSED_PAUSES_NS, Again, after_absence
 from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.ids import NS_PER_MS, NS_PER_S, OrderKey, Symbol, TimestampNs
 from messages.lifecycle import TimerFired
+from messages.order_states import FINAL_STATES
 from messages.orders import Fill, LookupDone, SendAgain
 from messages.values import OrderState
 from persistence.book import held_quantity
@@ -34,6 +42,9 @@ ASK_AGAIN_NS = NS_PER_S
 
 EQUITY = "equity"
 """The note under which the risk gate's profit and loss lie in the ledger."""
+
+UNWANTED = "unwanted:"
+"""What the note begins with under which it lies that an order is not to be sent again."""
 
 TIDY = TimerFired(name="tidy the ledger")
 QUIET_NS = 250 * NS_PER_MS
@@ -68,9 +79,15 @@ class OrderDesk:
         self._on_claimed, self._on_moved = on_claimed, on_moved
         self._keeps_equity = keeps_equity
         self.orders = OpenOrders(ledger.open_entries())
+        self.executions = Executions(
+            ctx, gateway, self.orders, lambda moves: self.commit(moves, ())
+        )
         self._recover()
         self.halt_reason = ""
         """While it is not empty, nothing is sent."""
+        self.unwanted: dict[OrderKey, str] = {}
+        """Orders that are not sent again whatever is proved, and why."""
+        self._recall_unwanted()
         self.difference = ""
         """What venue and ledger do not agree on, for a person; the last such thing."""
         self._committed_ns = 0
@@ -89,6 +106,11 @@ class OrderDesk:
         for entry in self.orders.being_asked_for():
             follow_order(*open_part(entry), self._risk)
             self.orders.new_fills(entry.order_key, self._ledger.fills_of(entry.order_key))
+
+    def _recall_unwanted(self) -> None:
+        for entry in self.orders.being_asked_for():
+            if why := self._ledger.note(UNWANTED + entry.order_key):
+                self.unwanted[entry.order_key] = why
 
     def _all_fills(self) -> dict[Symbol, list[SidedFill]]:
         """Read every execution there is, in the order of time, once a loss limit is new."""
@@ -153,6 +175,8 @@ class OrderDesk:
     def _follow(self, entry: LedgerEntry) -> None:
         was_unsettled = entry.order_key in self.orders.unsettled
         self.orders.follow(entry)
+        if self.orders.lacks_executions(entry.order_key) is not None:
+            self.executions.owed()
         if was_unsettled and entry.order_key not in self.orders.unsettled:
             self._risk.unsettled = self.orders.unsettled_symbols()
         follow_order(*open_part(entry), self._risk)
@@ -199,6 +223,9 @@ class OrderDesk:
         """
         if self._ledger.lookup([entry.order_key])[entry.order_key].state is not entry.state:
             return  # a report of the same group knew better
+        if why := self._why_never_again(entry.order_key):
+            self._refuse(entry, why)
+            return
         now_ns = self._ctx.utc_ns()
         sends = self.orders.sends[entry.order_key]
         pauses_ns = PAUSES_NS if asked else REFUSED_PAUSES_NS
@@ -215,11 +242,23 @@ class OrderDesk:
         entry = self._ledger.lookup([key]).get(key)
         if entry is None or entry.state is not OrderState.NOT_SENT:
             return
-        if self.halt_reason:
-            self._refuse(entry, f"halted: {self.halt_reason}")
+        if why := self._why_never_again(key):
+            self._refuse(entry, why)
             return
         self._step(entry, OrderState.SENT, "", "")
         self._submit(self._ledger.lookup([key])[key], entry.decided_at_ns)
+
+    def _why_never_again(self, key: OrderKey) -> str:
+        return f"halted: {self.halt_reason}" if self.halt_reason else self.unwanted.get(key, "")
+
+    def never_again(self, entry: LedgerEntry, why: str) -> None:
+        """See to it, over restarts too, that an order is not sent again.
+
+        Raises:
+            LedgerError: it could not be written down.
+        """
+        self._write((), (), {UNWANTED + entry.order_key: why})
+        self.unwanted[entry.order_key] = why
 
     def _refuse(self, entry: LedgerEntry, reason: str) -> None:
         self._step(entry, OrderState.REFUSED, reason, "executor")
@@ -237,18 +276,33 @@ class OrderDesk:
     def ask_all(self) -> None:
         """Ask the venue for every order whose outcome is not known."""
         self._will_ask = False
-        for entry in self.orders.being_asked_for():
-            self._ask(entry)
+        self._ask(*self.orders.being_asked_for())
 
-    def _ask(self, entry: LedgerEntry) -> None:
-        """Ask for one order, unless a question for it is under way."""
-        if entry.order_key in self.orders.asked:
-            return
-        self.orders.asked[entry.order_key] = self.orders.sends[entry.order_key]
-        # Of an order in any later state this is later than its send, which only waits longer.
-        sent_at_ns = entry.updated_at_ns
-        order = new_order(entry)
-        self._gateway.find(self._ctx.epoch, entry.order_key, order, sent_at_ns=sent_at_ns)
+    def _ask(self, *entries: LedgerEntry) -> None:
+        """Ask for orders, but not for one for which a question is under way."""
+        questions = []
+        for entry in entries:
+            if entry.order_key not in self.orders.asked:
+                self.orders.asked[entry.order_key] = self.orders.sends[entry.order_key]
+                # Of an order in any later state this is later than its send, which only waits
+                # longer.
+                questions.append(
+                    Question(entry.order_key, new_order(entry), sent_at_ns=entry.updated_at_ns)
+                )
+        self._gateway.find_all(self._ctx.epoch, questions)
+
+    def ask_for(self, entry: LedgerEntry) -> None:
+        """Ask what became of an order: now, and each second until the venue says it.
+
+        One that is final here is asked for once, and the answer moves nothing.
+        """
+        if entry.state in FINAL_STATES:
+            sent_at_ns, order = entry.updated_at_ns, new_order(entry)
+            self._gateway.find(self._ctx.epoch, entry.order_key, order, sent_at_ns=sent_at_ns)
+        elif entry.order_key not in self.orders.unsettled:
+            self.orders.unsettled[entry.order_key] = entry.client_order_id
+            self._risk.unsettled.add(entry.symbol)
+            self._ask(entry)
 
     def looked_up(self, answer: LookupDone) -> None:
         """Take the venue's answer; a question that failed is asked again later.
@@ -260,6 +314,7 @@ class OrderDesk:
         sends_then = self.orders.asked.pop(answer.order_key, None) if ours else None
         entry = self.orders.asked_for(answer.order_key)
         if entry is None:
+            self.executions.looked_up(answer)
             return
         if answer.problem:
             self._ask_later()
@@ -298,6 +353,25 @@ class OrderDesk:
             self._ctx.after(ASK_AGAIN_NS, ASK_AGAIN)
 
     # ------------------------------------------------------------ housekeeping
+
+    def forgive_drawdown(self, limits: RiskLimits) -> bool:
+        """Begin the drawdown anew at a person's word; False when it stops nothing.
+
+        Raises:
+            LedgerError: it could not be written down, and a restart finds the old one.
+        """
+        equity, now_ns = self._risk.equity, self._ctx.utc_ns()
+        reached = [
+            stop
+            for quote in limits.max_drawdown
+            for stop in stops(limits, equity, quote, now_ns)
+            if stop.code == "max_drawdown"
+        ]
+        if not reached or equity.unusable:
+            return False
+        forgive_drawdown(equity)
+        self._write((), (), {EQUITY: self._equity_text()})
+        return True
 
     def _tidy_later(self) -> None:
         self._committed_ns = self._ctx.monotonic_ns()

@@ -4,7 +4,7 @@ So an answer to "do you have this order?" is never older than the send it asks a
 stepping runtime can take each job as a step.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from loguru import logger
 
@@ -12,10 +12,11 @@ from actors.gateway import ExecutorAddress, Gateway
 from actors.runtime import Job
 from exchanges.protocol import NewOrder, Trading
 from messages.errors import VenueError
-from messages.ids import ActorPath, Epoch, OrderKey, TimestampNs
+from messages.halting import CancelDone, OpenListed
+from messages.ids import ActorPath, Epoch, OrderKey, Symbol, TimestampNs
 from messages.lifecycle import HaltTrading
 from messages.market import MarketBatch, MarketEvent
-from messages.orders import LookupDone, MarketReports, SubmitDone
+from messages.orders import LookupDone, MarketReports, OrderReport, SubmitDone
 
 
 class PaperGateway(Gateway):
@@ -63,6 +64,15 @@ class PaperGateway(Gateway):
         """See `Gateway.find`."""
         self._enqueue(lambda: self._find(epoch, key, order))
 
+    def cancel(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
+        """See `Gateway.cancel`."""
+        self._enqueue(lambda: self._cancel(epoch, key, order))
+
+    def list_open(self, epoch: Epoch, question: int, symbols: Iterable[Symbol]) -> None:
+        """See `Gateway.list_open`."""
+        wanted = self._all_symbols(symbols)
+        self._enqueue(lambda: self._list_open(epoch, question, wanted))
+
     def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
         """See `Gateway.market`."""
         self._enqueue(lambda: self._batch(batch, done))
@@ -88,7 +98,7 @@ class PaperGateway(Gateway):
             logger.warning("a send of the replaced executor {} was dropped: {}", epoch, key)
             return
         try:
-            self._check_age(good_until_ns)
+            self._check_leave(good_until_ns)
             report = self._trading().submit(order)
         except BaseException as error:  # noqa: BLE001 - what it proves is told
             report = self._told(order, error)
@@ -103,6 +113,30 @@ class PaperGateway(Gateway):
         except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
             problem = f"{type(error).__name__}: {error}"
         self._executor.tell(LookupDone(order_key=key, epoch=epoch, report=report, problem=problem))
+
+    def _cancel(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
+        if epoch != self._epoch:
+            return
+        report, problem = None, ""
+        try:
+            report = self._trading().cancel(order.client_order_id, order.symbol)
+        except BaseException as error:  # noqa: BLE001 - a failed cancel proves nothing
+            problem = f"{type(error).__name__}: {error}"
+        self._executor.tell(CancelDone(order_key=key, epoch=epoch, report=report, problem=problem))
+
+    def _list_open(self, epoch: Epoch, question: int, symbols: Sequence[Symbol]) -> None:
+        if epoch != self._epoch:
+            return
+        reports: list[OrderReport] = []
+        problem = ""
+        try:
+            for symbol in symbols:
+                reports += self._trading().open_orders(symbol)
+        except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
+            problem = f"{type(error).__name__}: {error}"
+        self._executor.tell(
+            OpenListed(question=question, epoch=epoch, reports=tuple(reports), problem=problem)
+        )
 
     def _batch(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
         reached = self._reached.get(batch.feed, 0)

@@ -255,7 +255,7 @@ class StepRuntime(Runtime):
         future = StepFuture()
         deadline_ns = self.clock.now_ns + timeout_ns
         try:
-            address.cell.mailbox.put(message, future)
+            address.cell.mailbox.ask(message, future)
             while not future.done:
                 if not self.step() and not self._jump(deadline_ns):
                     self.clock.advance_to(deadline_ns)

@@ -8,9 +8,9 @@ from actors.address import Address
 from decisions.strategy import StrategyLike, StrategyMemory, StrategyRun
 from messages.ids import AccountId, ActorPath, StrategyId, Symbol
 from messages.market import Candle, MarketAck, MarketBatch, Tick, Trade
-from messages.orders import OrderIntent, OrderUpdate
+from messages.orders import MarketRules, OrderIntent, OrderUpdate
 
-Accepts = MarketBatch | Candle | Trade | Tick | OrderUpdate
+Accepts = MarketBatch | Candle | Trade | Tick | OrderUpdate | MarketRules
 
 
 class Kept:
@@ -62,6 +62,8 @@ class StrategyActor(Actor):
                     self.ctx.tell(self._executor, intent)
             case OrderUpdate():
                 run.update(message)
+            case MarketRules() if message.instrument.symbol == run.symbol:
+                run.warm_up()  # builds it anew, with the rules as they are now
         self.ctx.progress()
 
     def _acknowledge(self, batch: MarketBatch, next_index: int) -> None:

@@ -65,7 +65,7 @@ class ThreadRuntime(Runtime):
         self.waits.begin(asker, address.path)
         future: pykka.Future[Any] = pykka.ThreadingFuture()
         try:
-            address.cell.mailbox.put(message, future)
+            address.cell.mailbox.ask(message, future)
             return future.get(timeout=timeout_ns / NS_PER_S)
         except pykka.Timeout as error:
             raise AskTimeout(f"{address.path} gave no answer in {timeout_ns / 1e9:g} s") from error

@@ -17,7 +17,15 @@ from loguru import logger
 
 from benchmarks.common import Options, Result, say
 
-NAMES = ("pipeline", "tick_to_order", "claims", "step_system", "startup")
+NAMES = (
+    "pipeline",
+    "tick_to_order",
+    "claims",
+    "step_system",
+    "startup",
+    "live_orders",
+    "recovery",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

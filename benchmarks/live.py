@@ -21,6 +21,7 @@ from decisions.order_keys import order_key
 from decisions.risk import RiskLimits
 from decisions.strategy import new_memory
 from exchanges.protocol import NewOrder
+from messages.errors import Rejected
 from messages.ids import (
     NS_PER_S,
     AccountId,
@@ -130,6 +131,12 @@ class RecordingVenue:
 
     def find(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport | None:
         return None
+
+    def cancel(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport:
+        raise Rejected(f"there is no open order {client_order_id} of {symbol}")
+
+    def open_orders(self, symbol: Symbol) -> list[OrderReport]:
+        return []
 
     def on_market(self, events: Sequence[MarketEvent]) -> list[OrderReport]:
         return []

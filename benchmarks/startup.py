@@ -49,7 +49,7 @@ class Paper:
             stderr=subprocess.PIPE,
         )
         try:
-            while not _answers(run_dir / "control.sock"):
+            while not answers_ready(run_dir / "control.sock"):
                 if process.poll() is not None or time.perf_counter() - begun > 30:
                     process.kill()
                     _, errors = process.communicate(timeout=30)
@@ -66,7 +66,7 @@ class Paper:
                 process.communicate(timeout=60)
 
 
-def _answers(path: Path) -> bool:
+def answers_ready(path: Path) -> bool:
     """Whether the run says of itself that it is ready: every actor up, the ledger reconciled."""
     try:
         with socket.socket(socket.AF_UNIX) as peer:

@@ -155,6 +155,14 @@ def text_of(record: HaltRecord) -> str:
     return msgspec.json.encode(record).decode()
 
 
+def reason_in(text: str) -> str:
+    """Give the reason in a record, for a person; all of it where it makes no sense."""
+    try:
+        return msgspec.json.decode(text, type=HaltRecord).reason
+    except (msgspec.MsgspecError, UnicodeError):
+        return text
+
+
 def why_not_resume(before: Halt, by: OrderedBy, *, despite_open: bool = False) -> str:
     """Say in one sentence why trading does not go on; empty when it does.
 

@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from itertools import accumulate
 from math import ceil
 
-_FOLD_AT = 1024
+FOLD_AT = 1024
 _PARTS = 8
 _OCTAVES = 44
 # Every doubling of time is cut into 8 equal parts. Below 8 ns a bucket is one nanosecond,
@@ -25,19 +25,27 @@ class LatencyHistogram:
     nothing: at worst they miss, or see twice, the records of a fold that is under way.
     """
 
-    __slots__ = ("_buffer", "_counts", "_max")
+    __slots__ = ("_buffer", "_counts", "_max", "append")
 
     def __init__(self) -> None:
         self._buffer: list[int] = []
+        self.append = self._buffer.append
+        """`record` for who calls `fold_when_full` after some, and at least every `FOLD_AT`."""
         self._counts = [0] * (len(_BOUNDS) + 1)
         self._max = 0
 
     def record(self, ns: int) -> None:
         """Count one latency; less than 0 counts as 0."""
-        buffer = self._buffer
-        buffer.append(ns)
-        if len(buffer) >= _FOLD_AT:
-            self._fold()
+        self.append(ns)
+        self.fold_when_full()
+
+    def fold_when_full(self) -> None:
+        """Count what was appended, if it is enough to be worth it; for the writing thread."""
+        if len(self._buffer) >= FOLD_AT:
+            ordered = sorted(self._buffer)
+            _tally(ordered, self._counts)
+            self._max = max(self._max, ordered[-1])
+            self._buffer.clear()
 
     @property
     def count(self) -> int:
@@ -66,12 +74,6 @@ class LatencyHistogram:
         """Give the count, p50, p95, p99 and max, in nanoseconds."""
         p50, p95, p99 = self._percentiles((50, 95, 99))
         return {"count": self.count, "max": self.max, "p50": p50, "p95": p95, "p99": p99}
-
-    def _fold(self) -> None:
-        ordered = sorted(self._buffer)
-        _tally(ordered, self._counts)
-        self._max = max(self._max, ordered[-1])
-        self._buffer = []
 
     def _tallied(self) -> list[int]:
         counts = self._counts.copy()

@@ -47,8 +47,12 @@ def order_key(
     return OrderKey(f"{ms:012x}{hashed.hexdigest()}")
 
 
+PREFIX = "wk"
+"""What every client order id of this system begins with."""
+
+
 def client_order_id(
-    key: OrderKey, prefix: str = "wk", max_length: int = 36, alphabet: str = URL_SAFE
+    key: OrderKey, prefix: str = PREFIX, max_length: int = 36, alphabet: str = URL_SAFE
 ) -> ClientOrderId:
     """Name the order at a venue: the prefix, then the key's hash in the venue's alphabet.
 

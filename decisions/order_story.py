@@ -55,8 +55,10 @@ def what_next(state: OrderState, *, is_alive: bool, halted: str) -> str:
         return "nothing: the order is final"
     if not is_alive:
         return _AFTER_A_START[state] + _HALTED_LATER * bool(halted)
-    if halted and state is OrderState.NOT_SENT:
+    if halted and state in (OrderState.CLAIMED, OrderState.NOT_SENT):
         return f"it is refused, for trading is halted: {halted}"
+    if halted:
+        return f"{_CANCELED}, for trading is halted: {halted}"
     return _WHILE_IT_RUNS[state]
 
 
@@ -84,4 +86,5 @@ _AFTER_A_START = {
     OrderState.ACCEPTED: f"{_ASKED}; it stays open there meanwhile",
     OrderState.PARTIALLY_FILLED: f"{_ASKED}; the rest stays open there meanwhile",
 }
-_HALTED_LATER = "; trading is halted, so nothing is sent"
+_CANCELED = "it is canceled, and asked for until the venue shows that it has ended"
+_HALTED_LATER = "; trading is halted, so what is open is canceled then and nothing is sent"

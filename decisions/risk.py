@@ -6,6 +6,9 @@ or it enlarges what is filled already, trusting that an open order against it wi
 would be over the position limit if that never does. The part of an order that turns the
 position around is new risk like any other.
 
+At a real spot venue two more reasons hold for any order: the venue would surely refuse it, or
+it sells what this run has not bought or has on sale already.
+
 What adds risk is refused, in this order, when it is unusable, off the collar, too large, on a
 symbol with an unknown outcome, over the position limit, after a loss limit was reached, on a
 market that is too old, or over the open orders, the order rate or the cooldown.
@@ -16,6 +19,7 @@ from decimal import Decimal
 
 from decisions.exact import EXACT, NOTHING, is_sane
 from decisions.risk_equity import quote_of, stops
+from decisions.risk_grid import off_grid
 from decisions.risk_limits import Refusal, RiskLimits
 from decisions.risk_state import (
     MINUTE_NS,
@@ -30,10 +34,11 @@ from decisions.risk_state import (
     release,
     saw_fill,
     saw_market,
+    sellable,
 )
 from messages.ids import NS_PER_MS, TimestampNs
 from messages.orders import OrderIntent
-from messages.values import OrderType
+from messages.values import OrderType, Side
 
 __all__ = [
     "OpenOrder",
@@ -70,7 +75,9 @@ def refusal(
             return _no_price(mark_price)
         mark_price = None
     return (
-        _off_the_collar(intent, limits, mark_price, added)
+        off_grid(intent, state.instruments.get(intent.symbol), added)
+        or _not_held(intent, limits, state)
+        or _off_the_collar(intent, limits, mark_price, added)
         or (_order_too_large(intent, limits, mark_price, added) if added else None)
         or (_unknown_outcome(intent, state) if added else None)
         or _position_too_large(intent, limits, state, mark_price, added)
@@ -104,6 +111,20 @@ def _unusable(intent: OrderIntent) -> Refusal | None:
 
 def _no_price(price: Decimal) -> Refusal:
     return Refusal(code="invalid_price", text=f"{price} is no price to trade at")
+
+
+def _not_held(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Refusal | None:
+    """A sell of what this run has bought passes; at a spot account the rest is not its own."""
+    if limits.allow_short or intent.side is not Side.SELL:
+        return None
+    held = max(sellable(intent.symbol, state), NOTHING)
+    if intent.quantity <= held:
+        return None
+    text = (
+        f"{intent.quantity} to sell, and of what this run has bought {held} is filled and not on"
+        " sale already; the rest would be coins that it did not buy ([risk] allow_short)"
+    )
+    return Refusal(code="no_position", text=text)
 
 
 def _off_the_collar(

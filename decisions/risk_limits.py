@@ -42,6 +42,8 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Of the symbol's newest market event, on the clock that the executor is given."""
     cooldown_ms: int = 0
     """Between two decisions that add risk on one symbol, on the market's clock."""
+    allow_short: bool = True
+    """False at a real spot venue: what was not bought here is somebody's, and is not sold."""
 
     def __post_init__(self) -> None:
         """Refuse a limit that compares with nothing."""

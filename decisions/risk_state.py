@@ -21,7 +21,7 @@ from decisions.risk_equity import (
 )
 from messages.ids import NS_PER_S, OrderKey, Symbol, TimestampNs
 from messages.orders import Fill, OrderIntent
-from messages.values import Side
+from messages.values import Instrument, Side
 
 MINUTE_NS = 60 * NS_PER_S
 
@@ -55,6 +55,9 @@ class RiskState(msgspec.Struct, kw_only=True):
     """The executor's clock, which it sets before it asks. None: each decision's own moment,
     as in a replay, where the market's clock waits."""
     equity: EquityBook = msgspec.field(default_factory=EquityBook)
+    instruments: dict[Symbol, Instrument] = msgspec.field(default_factory=dict)
+    """What a real venue takes, by symbol; of a symbol that is missing nothing is known, and
+    nothing is refused for it."""
 
 
 def accept(intent: OrderIntent, state: RiskState) -> None:
@@ -133,6 +136,18 @@ def filled(symbol: Symbol, state: RiskState) -> Decimal:
         if order.symbol == symbol:
             held = EXACT.fma(order.unfilled, Decimal(-order.side.sign), held)
     return held
+
+
+def sellable(symbol: Symbol, state: RiskState) -> Decimal:
+    """Give what is surely held and in no open sell order; below 0 when more is on sale.
+
+    Fees taken in the base currency are not subtracted: an exit is of what was bought.
+    """
+    left = filled(symbol, state)
+    for order in (state.open_orders or {}).values():
+        if order.symbol == symbol and order.side is Side.SELL:
+            left = EXACT.subtract(left, order.unfilled)
+    return left
 
 
 def reach(intent: OrderIntent, state: RiskState) -> Decimal:

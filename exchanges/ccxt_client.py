@@ -7,6 +7,7 @@ with anything but a question, and outlives its own stream handlers' mistakes.
 
 import asyncio
 import contextvars
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
@@ -26,7 +27,7 @@ DEFAULT_TIMEOUT_MS = 10_000
 
 
 class CcxtSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How to make a client. `config` goes to ccxt's constructor: urls, options, proxies."""
+    """How to make a client. `config` goes to ccxt's constructor: urls, options, proxies, cafile."""
 
     exchange: str
     api_key: str = ""
@@ -62,6 +63,11 @@ class Call:
         Of HTML, of nothing and of ``{}`` ccxt makes an empty answer: no orders, no balances.
         """
         return self.response is not None and self.response.has_json
+
+    @property
+    def is_page(self) -> bool:
+        """Whether the last reply was a page of HTML."""
+        return self.response is not None and self.response.is_page
 
     def evidence(self, error: BaseException) -> Evidence:
         """Put the exception and the records together."""
@@ -101,7 +107,7 @@ def open_client(settings: CcxtSettings, capability: Capability | None, budget: R
 
     Raises:
         VenueRefused: ccxt is not installed, does not know the exchange, or was given a setting
-            with which it would send an order by itself.
+            with which it would send an order by itself or believe anybody.
     """
     pro = import_ccxt()
     kind = getattr(pro, settings.exchange, None)
@@ -110,6 +116,7 @@ def open_client(settings: CcxtSettings, capability: Capability | None, budget: R
         hint = f"did you mean {near[0]!r}? Correct" if near else "correct"
         raise VenueRefused(f"ccxt has no exchange {settings.exchange!r}: {hint} venue.exchange")
     _refuse_retries(settings.config)
+    _check_trust(settings.config)
     client = _recording(kind)(_ccxt_config(settings, capability))
     client.budget = budget
     # It asks for more rights than trading needs; currencies follow from the markets.
@@ -142,6 +149,7 @@ def _ccxt_config(settings: CcxtSettings, capability: Capability | None) -> dict[
     } | config.get("options", {})
     if capability is not None and capability.recv_window_parameter is not None:
         options["recvWindow"] = settings.recv_window_ms
+    config |= _stream_proxy(config)
     keys = {"apiKey": settings.api_key, "secret": settings.secret, "password": settings.password}
     return {
         **config,
@@ -164,6 +172,44 @@ def _refuse_retries(config: dict[str, Any]) -> None:
         )
 
 
+def _check_trust(config: dict[str, Any]) -> None:
+    """Refuse to take an answer from whoever gives one, and certificates that cannot be read."""
+    if config.get("verify", True) is not True:
+        raise VenueRefused(
+            "verify = false lets anybody on the way answer for the exchange: remove it, and name"
+            " the certificate to be trusted as cafile in [venue.ccxt]"
+        )
+    file = config.get("cafile")
+    try:
+        if file is not None:
+            ssl.create_default_context(cafile=file)
+    except (OSError, TypeError) as error:  # an SSLError is an OSError
+        raise VenueRefused(
+            f"cafile in [venue.ccxt] is {file!r}, and no certificate can be read from it"
+            f" ({type(error).__name__}): give the path of a PEM file"
+        ) from error
+
+
+_STREAM_PROXIES = {
+    ("httpsProxy", "https_proxy", "httpProxy", "http_proxy"): "wssProxy",
+    ("socksProxy", "socks_proxy"): "wsSocksProxy",
+}
+_OWN_STREAM_PROXIES = frozenset(
+    {"wsProxy", "ws_proxy", "wssProxy", "wss_proxy", "wsSocksProxy", "ws_socks_proxy"}
+)
+
+
+def _stream_proxy(config: dict[str, Any]) -> dict[str, Any]:
+    """Lead streams through the proxy of the requests, unless they have one: ccxt does not."""
+    if not _OWN_STREAM_PROXIES.isdisjoint(config):
+        return {}
+    for names, own in _STREAM_PROXIES.items():
+        for name in names:
+            if config.get(name):
+                return {own: config[name]}
+    return {}
+
+
 def _judge_as_if_at_home(client: Any) -> None:
     """Give the client its exchange's own table of errors under other addresses too.
 
@@ -181,6 +227,8 @@ def _recording(base: Any) -> Any:
         """The exchange's class, watched."""
 
         budget: RateBudget
+        may_call: Callable[[], None] | None = None
+        """Asked before any request leaves; what it raises stops it."""
 
         async def throttle(self, cost: float | None = None) -> None:
             call = _CALL.get()
@@ -191,9 +239,11 @@ def _recording(base: Any) -> Any:
             self, url: str, method: str = "GET", headers: Any = None, body: Any = None
         ) -> Any:
             call = _CALL.get()
+            if call is not None and call.before_send is not None:
+                call.before_send()
+            if self.may_call is not None:
+                self.may_call()
             if call is not None:
-                if call.before_send is not None:
-                    call.before_send()
                 call.requests += 1
                 call.response = None
             return await super().fetch(url, method, headers, body)

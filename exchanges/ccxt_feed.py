@@ -8,11 +8,13 @@ REST, and one that had not told what REST knows is connected anew, whatever its 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from random import Random
 from typing import Any
 
-from exchanges.ccxt_client import CcxtSettings, close_client, open_client
+from exchanges.ccxt_client import CcxtSettings, close_client, open_client, recorded
 from exchanges.ccxt_feed_gate import ask_skew_ms, pass_feed_gate, stream_of
+from exchanges.ccxt_gate import check_answer
 from exchanges.ccxt_watch import Stale, StreamSettings, backoff_ms
 from exchanges.feed_line import Line, Tell
 from exchanges.feed_settings import Channel, FeedFacts, FeedRequest, FeedSettings
@@ -56,6 +58,8 @@ class CcxtFeed:
         self._facts: FeedFacts | None = None
         self._skew_ms: int | None = None
         self._lines: list[Line] = []
+        self._all_lines: list[Line] = []
+        """With those of symbols that are not listed any more."""
         self._tell: Tell = lambda _: None
         self._attempt = 0
 
@@ -89,6 +93,7 @@ class CcxtFeed:
         """
         self._tell = tell
         self._lines = [self._line(symbol, since_ns or {}) for symbol in self._request.symbols]
+        self._all_lines = self._lines
         try:
             while True:
                 self._attempt += 1
@@ -117,6 +122,8 @@ class CcxtFeed:
             tasks = [asyncio.ensure_future(one) for one in [*self._followers(), self._live()]]
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             error = _first(next(iter(done)).exception())
+            if "BadSymbol" in (type(error).__name__, type(getattr(error, "__cause__", 0)).__name__):
+                await self._leave_out_unlisted()
         except VenueRefused as refusal:
             error = refusal
         finally:
@@ -124,6 +131,23 @@ class CcxtFeed:
         if isinstance(error, Stale):
             self._phase(FeedPhase.STALE, str(error))
         return _reason(error)
+
+    async def _leave_out_unlisted(self) -> None:
+        """Go on without the symbols that are not listed any more: the others still have a market.
+
+        Where nothing can be learned, or none would be left, all of them are tried again.
+        """
+        with suppress(Exception), recorded() as call:
+            await self._client.load_markets(reload=True)
+            check_answer(call)
+            listed = [line for line in self._all_lines if line.symbol in self._client.markets]
+            self._lines = listed or self._all_lines
+
+    @property
+    def _left_out(self) -> str:
+        """Say which symbols are not followed any more, empty for none."""
+        names = [line.symbol for line in self._all_lines if line not in self._lines]
+        return f"without {', '.join(names)}: not listed any more" if names else ""
 
     async def _end(self, tasks: "list[asyncio.Future[Any]]") -> None:
         for task in tasks:
@@ -212,7 +236,7 @@ class CcxtFeed:
                 await line.poll_tick(self._client, self._utc_ns())
             for channel in streams:
                 line.heard(channel)
-        self._phase(FeedPhase.LIVE, "")
+        self._phase(FeedPhase.LIVE, self._left_out)
         async with asyncio.TaskGroup() as group:
             for line in self._lines:
                 group.create_task(self._keep_up(line, is_polled=Channel.CANDLES not in streams))
@@ -284,7 +308,7 @@ class CcxtFeed:
             self._client, self._settings.exchange, self._utc_ns, self._monotonic_ns
         )
         if before != self._skew_ms:
-            self._phase(FeedPhase.LIVE, "")
+            self._phase(FeedPhase.LIVE, self._left_out)
 
     async def _compare_silent(self, streams: set[Channel], now_ns: int) -> None:
         quiet_ns = self._patience.quiet_ms * NS_PER_MS

@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 CLOCK_SAMPLES = 3
 _AUTHENTICATION = frozenset({"AuthenticationError", "PermissionDenied", "AccountNotEnabled"})
+_DISTRUST = frozenset({"ClientConnectorCertificateError", "SSLCertVerificationError"})
 _AUTHENTICATION_CODES = frozenset({"-2014", "-2015", "-1022"})
 
 
@@ -175,6 +176,16 @@ def _refusal(name: str, what: str, error: Exception, call: Call) -> VenueRefused
         )
     elif evidence.error == "NotSupported":
         text = f"{name} cannot {what} through ccxt: take another exchange"
+    elif "ClientHttpProxyError" in evidence.causes:
+        text = (
+            f"the proxy on the way to {name} opens no tunnel ({_proxy_said(error)}): check its"
+            " address, its login and that it lets this host through"
+        )
+    elif not _DISTRUST.isdisjoint(evidence.causes):
+        text = (
+            f"the certificate that answers for {name} is not trusted: if a proxy opens connections"
+            " on this network, name the file of its certificate as cafile in [venue.ccxt]"
+        )
     elif evidence.http_status is None:
         text = f"{name} cannot be reached ({evidence.error}): check the network, the proxy and urls"
     else:
@@ -185,3 +196,9 @@ def _refusal(name: str, what: str, error: Exception, call: Call) -> VenueRefused
         code=evidence.code,
         retry_after_ms=evidence.retry_after_ms,
     )
+
+
+def _proxy_said(error: Exception) -> str:
+    """Give the status with which a proxy refused; its own words may hold a login."""
+    cause = error.__cause__
+    return f"HTTP {getattr(cause, 'status', 'unknown')}"

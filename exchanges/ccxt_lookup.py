@@ -30,9 +30,16 @@ class Found(msgspec.Struct, frozen=True):
 class OrderLookup:
     """Asks one client about orders. Every failed question is an `OutcomeUnknown`."""
 
-    def __init__(self, client: Any, capability: Capability) -> None:
+    def __init__(
+        self,
+        client: Any,
+        capability: Capability,
+        heard: Callable[[Call, BaseException | None], object] = lambda _call, _error: None,
+    ) -> None:
         self._client = client
         self._capability = capability
+        self._heard = heard
+        """Told of every question's end, with the error if it failed."""
 
     async def look(
         self,
@@ -234,8 +241,9 @@ class OrderLookup:
     async def _answer(self, what: str, question: Callable[[], Awaitable[Any]], call: Call) -> Any:
         """Give the answer, or None where the venue says that it has no such order."""
         try:
-            return await question()
+            answer = await question()
         except Exception as error:
+            self._heard(call, error)
             evidence = call.evidence(error)
             if judge_query(evidence) is Answer.NO_SUCH_ORDER:
                 return None
@@ -245,6 +253,8 @@ class OrderLookup:
                 code=evidence.code,
                 retry_after_ms=evidence.retry_after_ms,
             ) from error
+        self._heard(call, None)
+        return answer
 
 
 def _carries(order: Raw, client_order_id: str) -> bool:

@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any
 
+import msgspec
+
 from exchanges.capabilities import Capability, capability_of
 from exchanges.ccxt_cancel import Canceler
 from exchanges.ccxt_client import Call, CcxtSettings, close_client, open_client, recorded
+from exchanges.ccxt_conditions import ConditionKeeper, Markets
 from exchanges.ccxt_gate import (
     GateLimits,
     Skew,
@@ -32,6 +35,7 @@ from exchanges.ccxt_parse import (
     trade_of,
 )
 from exchanges.ccxt_watch import PrivateStream, StreamSettings
+from exchanges.conditions import Standing, Tell
 from exchanges.facts import AccountTrade, Balance, StreamState, VenueFacts
 from exchanges.outcomes import Knowledge, error_of, judge_placement, names_only
 from exchanges.outcomes import problem_with_answer as problem_with
@@ -69,6 +73,7 @@ class CcxtVenue:
         limits: GateLimits | None = None,
         stream: StreamSettings | None = None,
         capability: Capability | None = None,
+        may_call: Callable[[], None] = lambda: None,
         utc_ns: Callable[[], int] = time.time_ns,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -80,10 +85,14 @@ class CcxtVenue:
         self._limits = limits or GateLimits()
         self._stream = stream or StreamSettings()
         self._rng = rng
+        self._may_call = may_call
         self._utc_ns = utc_ns
         self._monotonic_ns = monotonic_ns
         self._client: Any = None
         self._facts: VenueFacts | None = None
+        self._standing = Standing()
+        self._keeper: ConditionKeeper | None = None
+        self._markets_changed: Callable[[Markets], object] = lambda _: None
         self._signed_at_ns: dict[ClientOrderId, int] = {}
         self._in_flight: set[ClientOrderId] = set()
 
@@ -95,6 +104,7 @@ class CcxtVenue:
         """
         if self._client is None:
             self._client = open_client(self._settings, self._capability, self._budget)
+            self._client.may_call = self._may_call
         try:
             self._facts = await pass_gate(
                 self._client,
@@ -107,7 +117,24 @@ class CcxtVenue:
         except BaseException:
             await self.close()
             raise
+        self._keeper = ConditionKeeper(
+            self._client,
+            self._settings.exchange,
+            self._facts.markets,
+            self._standing,
+            self._monotonic_ns,
+            self._take_markets,
+        )
         return self._facts
+
+    def follow(self, tell: Tell, markets_changed: Callable[[Markets], object]) -> None:
+        """Tell of the conditions that stand and of each change; see `LiveTrading.follow`."""
+        self._markets_changed = markets_changed
+        self._standing.follow(tell)
+
+    def markets(self) -> Markets:
+        """Give the symbols' rules as they were last read; from any thread."""
+        return {} if self._facts is None else self._facts.markets
 
     async def submit(self, order: NewOrder, fence: Callable[[], None]) -> OrderReport:
         """Send one order, exactly as it is, once; see `LiveTrading.submit`."""
@@ -125,11 +152,14 @@ class CcxtVenue:
         began_ns = self._monotonic_ns()
         with recorded(Urgency.ORDER, lambda: self._leave(order, fence, began_ns)) as call:
             try:
-                return await self._client.create_order(*request_of(order))
+                answer = await self._client.create_order(*request_of(order))
             except Fenced as error:
                 raise NotSent(f"fenced: {error}") from error.__cause__
             except Exception as error:
                 raise self._failed(order, call, error) from error
+        if self._keeper is not None:
+            self._keeper.answered(call, accepted=not problem_with(answer, order.client_order_id))
+        return answer
 
     async def find(
         self,
@@ -205,7 +235,7 @@ class CcxtVenue:
 
     async def balances(self) -> dict[str, Balance]:
         """Give what the account holds, by currency."""
-        with self._asking("show the account"):
+        with self._asking("show the account", is_signed=True):
             return balances_of(await self._client.fetch_balance())
 
     async def server_time_ns(self) -> TimestampNs:
@@ -228,6 +258,9 @@ class CcxtVenue:
     async def close(self) -> None:
         """Let go of connections; open orders stay as they are."""
         client, self._client, self._facts = self._client, None, None
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            await keeper.close()
         if client is not None:
             await close_client(client)
 
@@ -248,6 +281,8 @@ class CcxtVenue:
         problem = off_grid(order, market)
         if problem:
             raise Rejected(f"invalid_order: {problem}")
+        if self._keeper is not None:
+            self._keeper.check(order.symbol)
         blocked_ms = self._budget.blocked_for_ms
         if blocked_ms:
             raise NotSent(
@@ -268,6 +303,8 @@ class CcxtVenue:
 
     def _failed(self, order: NewOrder, call: Call, error: Exception) -> VenueError:
         verdict = judge_placement(call.evidence(error))
+        if self._keeper is not None:
+            self._keeper.refused(order.symbol, call, error, verdict)
         if verdict.knowledge is not Knowledge.UNKNOWN:
             self._signed_at_ns.pop(order.client_order_id, None)
             return error_of(verdict)
@@ -345,20 +382,32 @@ class CcxtVenue:
     def _lookup(self) -> OrderLookup:
         if self._client is None:
             raise OutcomeUnknown("closed: the venue is not open, so it cannot be asked")
-        return OrderLookup(self._client, self._capability)
+        return OrderLookup(self._client, self._capability, self._heard)
+
+    def _heard(self, call: Call, error: BaseException | None) -> None:
+        if self._keeper is not None:
+            self._keeper.question(call, error)
+
+    def _take_markets(self, markets: Markets) -> None:
+        if self._facts is not None:
+            self._facts = msgspec.structs.replace(self._facts, markets=dict(markets))
+            self._markets_changed(markets)
 
     async def _skew(self) -> Skew:
         return await measure_skew(self._client.fetch_time, self._utc_ns, self._monotonic_ns)
 
     @contextmanager
-    def _asking(self, what: str) -> Iterator[None]:
+    def _asking(self, what: str, *, is_signed: bool = False) -> Iterator[None]:
         """Make every failure of a question say that nothing is known."""
         self._lookup()
         with recorded(Urgency.DATA) as call:
             try:
                 yield
                 check_answer(call)
+                if is_signed:
+                    self._heard(call, None)
             except Exception as error:
+                self._heard(call, error)
                 seen = call.evidence(error)
                 raise OutcomeUnknown(
                     f"no_answer: the venue could not {what}: {seen.error}: {seen.text}",

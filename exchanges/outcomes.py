@@ -96,6 +96,8 @@ CONNECT_ERRORS = frozenset(
         "gaierror",
     }
 )
+# A proxy said no to the tunnel, which is asked for before the request is written.
+_TUNNEL_REFUSED = "ClientHttpProxyError"
 _CONNECT_OUTER = frozenset({"ExchangeNotAvailable", "NetworkError", "RequestTimeout"})
 
 # With an HTTP 4xx and a JSON code: the venue understood the request and refused it.
@@ -246,6 +248,8 @@ def _not_sent(evidence: Evidence, *, repeated_by_client: bool) -> str:
     # A DELETE that was lost may be repeated inside the HTTP client and then find no server.
     if evidence.requests != 1 or repeated_by_client:
         return ""
+    if _TUNNEL_REFUSED in evidence.causes and evidence.error == "ExchangeError":
+        return "proxy"
     failed_to_connect = not CONNECT_ERRORS.isdisjoint(evidence.causes)
     return "no_connection" if failed_to_connect and evidence.error in _CONNECT_OUTER else ""
 

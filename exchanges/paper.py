@@ -19,7 +19,17 @@ from exchanges.paper_book import Book, Effects, average_price, venue_order_id
 from exchanges.paper_faults import PaperFaults, fail_after, fail_before
 from exchanges.paper_funds import Funds, Posting, deposit
 from exchanges.paper_memory import MemoryBook
-from exchanges.paper_order import ZERO, Place, Progress, Step, advance, arrived, locks, may_skip
+from exchanges.paper_order import (
+    ZERO,
+    Place,
+    Progress,
+    Step,
+    advance,
+    arrived,
+    canceled,
+    locks,
+    may_skip,
+)
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE, PaperSettings, problem_with
 from exchanges.paper_tape import Tape
 from exchanges.protocol import NewOrder
@@ -90,6 +100,33 @@ class PaperVenue:
         if known is None or known.order.symbol != symbol:
             return None
         return self._safely(lambda: self._full_report(known, "find"), VenueError)
+
+    def cancel(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport:
+        """End an order where the market stands now, durably; see `Trading.cancel`.
+
+        After a restart the market stands, until it is shown, where the order's own events end.
+
+        Raises:
+            OutcomeUnknown: the book could not be written, a fault was scripted, or there is no
+                such order.
+            NotSent, Rejected: a fault was scripted.
+        """
+        fault = self._faults.next_cancel()
+        fail_before(fault)
+        report = self._safely(lambda: self._cancel(client_order_id, symbol), OutcomeUnknown)
+        fail_after(fault)
+        return report
+
+    def open_orders(self, symbol: Symbol) -> list[OrderReport]:
+        """Give every open order of a symbol, in the order of their turns.
+
+        Raises:
+            VenueError: the book could not be read; nothing is known.
+        """
+        return self._safely(
+            lambda: [self._full_report(one, "open_orders") for one in self._open.get(symbol, ())],
+            VenueError,
+        )
 
     def on_market(self, events: Sequence[MarketEvent]) -> list[OrderReport]:
         """Work open orders against the events; one report for each order that moved.
@@ -176,6 +213,24 @@ class PaperVenue:
         if known.order != order:
             raise Rejected(f"{order.client_order_id} is already the id of another order")
         return self._full_report(known, "submit")
+
+    def _cancel(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport:
+        known = self._book.find(client_order_id)
+        if known is None or known.order.symbol != symbol:
+            raise OutcomeUnknown("not_seen: the venue shows no order to cancel")
+        open_ones = self._open.get(symbol, [])
+        # The book may be behind: what moved nothing is not written.
+        progress = next((one for one in open_ones if one.row == known.row), None)
+        if progress is None:
+            return self._full_report(known, "cancel")
+        effects, place = Effects(), max(self._tape(symbol).newest, progress.cursor)
+        step = canceled(progress, place, self._terms_for(symbol))
+        self._note(effects, step, place)
+        self._commit(effects)
+        open_ones.remove(progress)
+        if not open_ones:
+            del self._open[symbol]
+        return self._full_report(step.progress, "cancel")
 
     def _accept(self, order: NewOrder) -> tuple[Progress, Effects]:
         arrival_ns = order.decided_at_ns + self._settings.latency_ms * NS_PER_MS

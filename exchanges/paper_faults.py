@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 
 from messages.errors import NotSent, OutcomeUnknown, Rejected
 
 
 class PaperFault(StrEnum):
-    """What goes wrong at one submit."""
+    """What goes wrong at one submit, or at one cancel."""
 
     NOT_SENT = "not_sent"
     """The connection is refused: the order is surely not there."""
@@ -20,19 +21,28 @@ class PaperFault(StrEnum):
 
 
 class PaperFaults:
-    """A script: which submit of this venue object, from 1, fails and how.
+    """A script: which submit or cancel of this venue object, each from 1, fails and how.
 
     ``PaperFaults({2: PaperFault.LOST_AFTER})`` loses the answer to the second submit.
     """
 
-    def __init__(self, script: Mapping[int, PaperFault]) -> None:
-        self._script = dict(script)
-        self._submits = 0
+    def __init__(
+        self,
+        script: Mapping[int, PaperFault],
+        cancels: Mapping[int, PaperFault] = MappingProxyType({}),
+    ) -> None:
+        self._script, self._cancel_script = dict(script), dict(cancels)
+        self._submits = self._cancels = 0
 
     def next_submit(self) -> PaperFault | None:
         """Count one submit and give what goes wrong with it."""
         self._submits += 1
         return self._script.get(self._submits)
+
+    def next_cancel(self) -> PaperFault | None:
+        """Count one cancel and give what goes wrong with it."""
+        self._cancels += 1
+        return self._cancel_script.get(self._cancels)
 
 
 def fail_before(fault: PaperFault | None) -> None:

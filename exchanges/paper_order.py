@@ -24,6 +24,7 @@ MARKET_LOCK_MARGIN = Decimal("1.05")
 """A market buy locks up to this times its first price: later candles may be dearer."""
 
 NO_FUNDS = "insufficient funds"
+BY_REQUEST = "canceled by request"
 
 
 class Place(msgspec.Struct, frozen=True, order=True, gc=False):
@@ -117,6 +118,12 @@ def advance(
     if offered is not None:
         step = _take(step, offered, event.ts_event_ns, terms)
     return _settle(step, terms)
+
+
+def canceled(before: Progress, place: Place, terms: Terms) -> Step:
+    """End an open order where the market stands now; what it locked is free from then on."""
+    after = msgspec.structs.replace(before, cursor=max(before.cursor, place))
+    return _release(_with(Step(after), state=OrderState.CANCELED, reason=BY_REQUEST), terms)
 
 
 def _lock(step: Step, event: MarketEvent, terms: Terms, free: Decimal) -> Step:

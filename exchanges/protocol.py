@@ -1,12 +1,13 @@
 """What a venue must be able to do, whoever plays it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
 import msgspec
 
-from exchanges.facts import AccountTrade, Balance, StreamState, VenueFacts
+from exchanges.conditions import Condition
+from exchanges.facts import AccountTrade, Balance, MarketFacts, StreamState, VenueFacts
 from messages.ids import ClientOrderId, Symbol, TimestampNs
 from messages.market import MarketEvent
 from messages.orders import OrderReport
@@ -46,6 +47,25 @@ class Trading(Protocol):
 
     def find(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport | None:
         """Ask for an order by our own id; None is proof that the venue does not have it.
+
+        Raises:
+            VenueError: the question failed; nothing is known.
+        """
+        ...
+
+    def cancel(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport:
+        """Cancel an order; the report is what the venue shows after it.
+
+        An order that had ended before is reported as it ended; one that is still open in the
+        report was surely not canceled.
+
+        Raises:
+            OutcomeUnknown: the cancel may have worked, or there is no such order; use `find`.
+        """
+        ...
+
+    def open_orders(self, symbol: Symbol) -> list[OrderReport]:
+        """Give every open order of the account on a symbol.
 
         Raises:
             VenueError: the question failed; nothing is known.
@@ -150,6 +170,22 @@ class LiveTrading(Protocol):
         self, symbols: Sequence[Symbol], tell: Callable[[OrderReport | StreamState], None]
     ) -> None:
         """Tell of every change of the account's orders and of the stream, until cancelled."""
+        ...
+
+    def follow(
+        self,
+        tell: Callable[[Condition], object],
+        markets_changed: Callable[[Mapping[Symbol, MarketFacts]], object],
+    ) -> None:
+        """Tell what lasts, when it begins and when it is over, and of symbols' new rules.
+
+        What stands already is told at once. Then both are called on the loop, before the call
+        that showed it has returned.
+        """
+        ...
+
+    def markets(self) -> Mapping[Symbol, MarketFacts]:
+        """Give the symbols' rules as they were last read; from any thread."""
         ...
 
     async def close(self) -> None:

@@ -1,5 +1,12 @@
 """Every message there is, in one tagged union; a test holds it against the modules."""
 
+from messages.halting import (
+    CancelDone,
+    CancelOrder,
+    OpenListed,
+    ResolveOrder,
+    ResumeTrading,
+)
 from messages.lifecycle import (
     ChildInfo,
     DeleteChild,
@@ -34,12 +41,14 @@ from messages.orders import (
     DuplicateFiltered,
     LookupDone,
     MarketReports,
+    MarketRules,
     OrderIntent,
     OrderReport,
     OrderUpdate,
     PriceMark,
     SendAgain,
     SubmitDone,
+    VenueNotice,
     VenueStream,
 )
 
@@ -62,6 +71,8 @@ OrderMessage = (
     | SubmitDone
     | SendAgain
     | VenueStream
+    | VenueNotice
+    | MarketRules
     | LookupDone
     | MarketReports
     | OrderUpdate
@@ -85,4 +96,5 @@ LifecycleMessage = (
     | WhichChildren
     | ChildInfo
 )
-AnyMessage = MarketMessage | OrderMessage | LifecycleMessage
+HaltMessage = ResumeTrading | CancelOrder | ResolveOrder | CancelDone | OpenListed
+AnyMessage = MarketMessage | OrderMessage | LifecycleMessage | HaltMessage

@@ -7,6 +7,9 @@
     |- DataError              fix the market data; the process exits 2
     |- NotFound               a run does not hold what was asked for; exits 2
     |- RunDirBusy             another living process owns the run directory; exits 2
+    |- LeaseError             the account may not be traded by this process; exits 2
+    |  |- LeaseHeld           another process has its lease; the text names it
+    |  '- LeaseUnavailable    the lease cannot be read or written; nothing is known
     |- VenueError             named by what we know of the order
     |  |- VenueRefused        the venue may not be traded as it is set up; exits 2
     |  |- NotSent             surely not at the venue; may be sent again under the same id
@@ -15,6 +18,7 @@
     |- LedgerError            halt trading
     |  |- LedgerConflict      the same key with another intent
     |  |- LedgerUnavailable   the disk or the database refused; nothing was promised
+    |  |  '- LedgerFenced     another process has taken the ledger over; this one is done
     |  '- IllegalTransition   an order was asked to take a step the table does not hold
     |- CodecError             unknown tag, unknown field, wrong type
     '- ActorError
@@ -47,6 +51,18 @@ class NotFound(WatchkeeperError):
 
 class RunDirBusy(WatchkeeperError):
     """A living process holds the run directory; the text names its pid."""
+
+
+class LeaseError(WatchkeeperError):
+    """The account may not be traded by this process."""
+
+
+class LeaseHeld(LeaseError):
+    """Another process has the lease of the account; the text names it and says what to do."""
+
+
+class LeaseUnavailable(LeaseError):
+    """The lease cannot be read or written: it is not known who may trade, so nobody new may."""
 
 
 class VenueError(WatchkeeperError):
@@ -98,6 +114,10 @@ class LedgerConflict(LedgerError):
 
 class LedgerUnavailable(LedgerError):
     """A commit failed (disk full, file gone, locked); the change is not durable."""
+
+
+class LedgerFenced(LedgerUnavailable):
+    """Another process has taken the ledger over: nothing was written, and nothing will be."""
 
 
 class IllegalTransition(LedgerError):

@@ -83,7 +83,8 @@ class Supervision(Message, kw_only=True, frozen=True):
 class HaltTrading(Message, kw_only=True, frozen=True):
     """No new orders from now on, until a person resumes.
 
-    Operator, Gateway -> Executor. Never lost: a durable one is also in the ledger.
+    Operator, Gateway -> Executor. Never lost: a durable one is also in the ledger, and cancels
+    what is open. One that is not durable leaves open orders as they are.
     """
 
     delivery: ClassVar[Delivery] = _CONTROL
@@ -91,6 +92,8 @@ class HaltTrading(Message, kw_only=True, frozen=True):
     reason: str
     durable: bool
     """Whether it outlives the process; a venue that failed does not, an operator's word does."""
+    request: str = ""
+    """Names the answer for the person who ordered it; empty when nobody did."""
 
 
 class InjectCrash(Message, kw_only=True, frozen=True):

@@ -17,7 +17,7 @@ from messages.ids import (
     TradeId,
     VenueOrderId,
 )
-from messages.values import Liquidity, OrderState, OrderType, Side, TimeInForce
+from messages.values import Instrument, Liquidity, OrderState, OrderType, Side, TimeInForce
 
 _ORDER_FACT = Delivery(overflow=Overflow.GROW, traced=True)
 
@@ -171,6 +171,40 @@ class VenueStream(Message, kw_only=True, frozen=True):
     """Connection attempts since it was last live; 0 while it is."""
     retry_in_ms: int
     ts_ns: TimestampNs
+
+
+class VenueNotice(Message, kw_only=True, frozen=True):
+    """Something about the venue or the account lasts; with no text it is over.
+
+    Gateway -> Executor. Of each name only the newest matters; told anew to each incarnation.
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(overflow=Overflow.CONFLATE)
+
+    name: str
+    """What it is about: ``away``, ``key``, ``funds``, ``symbol BTC/USDT``, ``account`` ..."""
+    text: str
+    """One sentence for `health`: what it is and what a person can do."""
+
+    def conflation_key(self) -> str:
+        """A newer word on the same thing replaces the queued one."""
+        return self.name
+
+
+class MarketRules(Message, kw_only=True, frozen=True):
+    """A symbol's grid at the venue, as it was read last.
+
+    Gateway -> Executor, anew to each incarnation; Executor -> Strategy when it is another one.
+    Only the newest of a symbol matters.
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(overflow=Overflow.CONFLATE)
+
+    instrument: Instrument
+
+    def conflation_key(self) -> Symbol:
+        """The newest grid of a symbol replaces the queued one."""
+        return self.instrument.symbol
 
 
 class OrderUpdate(Message, kw_only=True, frozen=True):

@@ -127,6 +127,8 @@ def _venue(reader: TableReader, symbols: tuple[Symbol, ...]) -> VenueConfig:
         slippage_bps=_bps(reader, "slippage_bps", "1", least="0"),
         latency_ms=reader.integer("latency_ms", 50, least=0),
         participation=_participation(reader),
+        lease_dir=_lease_dir(reader),
+        lease_ms=reader.optional_integer("lease_ms", least=1),
         ccxt=reader.table("ccxt").items(),
     )
     if kind is VenueType.CCXT:
@@ -142,6 +144,14 @@ def _variable(reader: TableReader, key: str) -> str | None:
     if name is not None and not is_variable_name(name):
         reader.problem(key, "expected the name of an environment variable, not what it holds")
     return name
+
+
+def _lease_dir(reader: TableReader) -> Path | None:
+    """A relative one would be another place for each working directory, and lease nothing."""
+    text = reader.optional_text("lease_dir")
+    if text is not None and not Path(text).is_absolute():
+        reader.expected("lease_dir", "an absolute path")
+    return None if text is None else Path(text)
 
 
 def _balances(reader: TableReader, symbols: tuple[Symbol, ...]) -> dict[str, Decimal]:

@@ -25,17 +25,18 @@ def read_risk(reader: TableReader, symbols: tuple[Symbol, ...]) -> RiskConfig:
         max_drawdown=_loss(reader, "max_drawdown", quotes),
         max_market_age_ms=reader.integer("max_market_age_ms", 60_000, least=1),
         cooldown_ms=reader.integer("cooldown_ms", 0, least=0),
+        allow_short=reader.flag("allow_short", default=False),
     )
     reader.finish()
     return risk
 
 
-def risk_limits(risk: RiskConfig, *, replayed: bool) -> RiskLimits:
+def risk_limits(risk: RiskConfig, *, replayed: bool, live: bool = False) -> RiskLimits:
     """Give what the gate holds orders to.
 
     `replayed`: the market's clock waits, so a market has no age, and an order is open for as
     long as the machine takes: neither is a limit then, or the same recording would not give the
-    same orders twice.
+    same orders twice. `live`: the venue is real, and so are the coins that were there before.
     """
     return RiskLimits(
         max_order_notional=risk.max_order_notional,
@@ -48,6 +49,7 @@ def risk_limits(risk: RiskConfig, *, replayed: bool) -> RiskLimits:
         max_drawdown=risk.max_drawdown,
         max_market_age_ms=None if replayed else risk.max_market_age_ms,
         cooldown_ms=risk.cooldown_ms,
+        allow_short=risk.allow_short or not live,
     )
 
 

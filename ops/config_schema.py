@@ -93,6 +93,10 @@ class VenueConfig(msgspec.Struct, frozen=True, kw_only=True):
     latency_ms: int
     participation: Decimal
     """How much of a candle's volume one order may take, above 0 and at most 1."""
+    lease_dir: Path | None
+    """Where the leases of accounts stand; None is this user's own place."""
+    lease_ms: int | None
+    """How long a lease lasts; None is as long as suits the exchange."""
     ccxt: dict[str, Any]
 
     @property
@@ -130,6 +134,8 @@ class RiskConfig(msgspec.Struct, frozen=True, kw_only=True):
     """By quote currency."""
     max_market_age_ms: int
     cooldown_ms: int
+    allow_short: bool
+    """Live: whether more may be sold than this run has bought."""
 
 
 class IdempotencyConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,10 +5,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from decisions.halting import reason_in
 from messages.errors import ConfigError, WatchkeeperError
 from ops.config_schema import Config
 from ops.doctor_disk import disk_findings
 from ops.doctor_finding import Finding, Level, ok, problem, warning
+from ops.doctor_lease import lease_findings
 from ops.doctor_machine import machine_findings
 from ops.doctor_venue import venue_findings
 from ops.health_text import one_line
@@ -41,6 +43,7 @@ def findings(config_path: Path | None, *, online: bool) -> Iterator[Finding]:
         yield from ledger_findings(run_dir)
     if config is not None:
         yield from venue_findings(config, online=online)
+        yield from lease_findings(config)
 
 
 def ledger_findings(run_dir: Path) -> Iterator[Finding]:
@@ -61,9 +64,8 @@ def ledger_findings(run_dir: Path) -> Iterator[Finding]:
     else:
         yield ok("ledger", f"{path} is sound and holds {sum(states.values())} orders")
     if halted:
-        yield warning(
-            "halt", f"{run_dir} is halted: {halted}", "look into it before the next start"
-        )
+        text = f"{run_dir} is halted: {reason_in(halted)}"
+        yield warning("halt", text, f"look into it, then watchkeeper resume {run_dir}")
 
 
 def _config(path: Path) -> tuple[Config | None, list[Finding]]:

@@ -18,7 +18,7 @@ _FLUSHES = 20
 _SLOW_NS = 50 * NS_PER_MS
 _LITTLE, _TOO_LITTLE = 2_000_000_000, 200_000_000
 _MEMORY = {"tmpfs", "ramfs"}
-_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs"}
+NETWORK_DISKS = {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs"}
 _MOVE = "put run_dir on a local disk"
 
 
@@ -26,7 +26,7 @@ def disk_findings(run_dir: Path) -> Iterator[Finding]:
     """Measure beside the run directory, in a directory that is taken away again."""
     place = _existing(run_dir)
     yield room_finding(place, shutil.disk_usage(place).free)
-    yield kind_finding(place, _file_system(place))
+    yield kind_finding(place, file_system_of(place))
     try:
         with tempfile.TemporaryDirectory(prefix=".doctor-", dir=place) as trial:
             yield flush_finding(_flush_ns(Path(trial) / "flush"))
@@ -51,7 +51,7 @@ def kind_finding(place: Path, kind: str) -> Finding:
     text = f"{place} is on {kind or 'an unknown file system'}"
     if kind in _MEMORY:
         return warning("disk", f"{text}: memory, gone with the power", _MOVE)
-    if kind in _NETWORK:
+    if kind in NETWORK_DISKS:
         return problem("disk", f"{text}: a network, where the ledger's log is not safe", _MOVE)
     return ok("disk", text)
 
@@ -90,7 +90,7 @@ def _existing(path: Path) -> Path:
     return next(place for place in (path, *path.parents) if place.is_dir())
 
 
-def _file_system(place: Path) -> str:
+def file_system_of(place: Path) -> str:
     """Give the type of the mount that holds a place; empty where the kernel does not list them."""
     try:
         lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")

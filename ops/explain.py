@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from decisions.exact import EXACT, NOTHING
+from decisions.halting import reason_in
 from decisions.metrics import money
 from decisions.order_story import open_quantity, spans_ns, what_next
 from messages.orders import Fill
@@ -55,7 +56,7 @@ def story_of(run_dir: Path, name: str) -> dict[str, Any]:
         with ledger.one_moment():
             entry = ledger.lookup([key])[key]
             events, fills = ledger.events(key), ledger.fills(key)
-            halted = ledger.halt_reason()
+            halted = reason_in(ledger.halt_reason())
     metrics = _metrics(run_dir, key)
     is_alive = run_state(run_dir).is_alive
     return {

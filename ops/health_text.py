@@ -204,7 +204,13 @@ def _terminal_width() -> int | None:
 
 
 def _footer(snapshot: Snapshot) -> Iterator[str]:
-    for title in ("market", "orders", "counters"):
+    lease = snapshot.get("lease")
+    if isinstance(lease, Mapping):
+        left = duration(lease.get("expires_in_s") or 0)
+        who = f"pid {lease.get('pid', '?')} on {one_line(lease.get('host', '?'))}"
+        account, token = one_line(lease.get("account", "?")), lease.get("token", "?")
+        yield f"{'lease':<9}{account}, token {token}, {who}, ends in {left} unless renewed"
+    for title in ("halt", "market", "orders", "counters"):
         values = (snapshot.get(title) or {}).items()
         pairs = [f"{one_line(key)} {one_line(value)}" for key, value in values if value]
         if pairs:

@@ -18,6 +18,7 @@ from exchanges.feed_settings import Channel, FeedRequest, FeedSettings
 from messages.errors import VenueRefused
 from messages.ids import NS_PER_MS, ActorPath
 from ops.config import Config
+from ops.rate_budgets import budget_for
 
 GATE_S = 60.0
 KEPT_EVENTS = 16_384
@@ -90,5 +91,8 @@ def _connection(config: Config, feed_path: ActorPath, history: int) -> FeedConne
     )
     patience = FeedSettings(quiet_ms=feed.quiet_ms, poll_ms=feed.poll_ms)
     rng = Random(os.urandom(8))  # noqa: S311 - it spreads reconnects
-    make: Callable[[], CcxtFeed] = partial(CcxtFeed, settings, request, rng=rng, patience=patience)
+    budget = budget_for(settings.exchange, settings.config)
+    make: Callable[[], CcxtFeed] = partial(
+        CcxtFeed, settings, request, rng=rng, patience=patience, budget=budget
+    )
     return FeedConnection(make, feed_path, logger.debug)

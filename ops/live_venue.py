@@ -1,6 +1,7 @@
 """The real venue of a run: made from config and environment, opened before anything else."""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import wait
 from random import SystemRandom
 
@@ -15,6 +16,8 @@ from messages.errors import ConfigError, VenueRefused
 from messages.ids import Symbol
 from messages.values import Instrument
 from ops.config import Config
+from ops.lease_keeper import LeaseKeeper
+from ops.rate_budgets import budget_for
 
 OPEN_LIMIT_S = 60.0
 CLOSE_LIMIT_S = 10.0
@@ -26,20 +29,27 @@ class LiveVenue(msgspec.Struct, frozen=True):
     venue: CcxtVenue
     loop: VenueLoop
     facts: VenueFacts
+    may_send: Callable[[], None] = lambda: None
+    """Raises where this process may not trade the account now; see `LeaseKeeper.may_send`."""
 
     def instrument(self, symbol: Symbol) -> Instrument:
-        """Give the venue's grid of a symbol."""
-        return self.facts.markets[symbol].instrument
+        """Give the venue's grid of a symbol, as it was read last."""
+        return (self.venue.markets().get(symbol) or self.facts.markets[symbol]).instrument
 
-    def close(self) -> None:
-        """Let go of connections and of the loop; open orders stay as they are."""
+    def close(self) -> bool:
+        """Let go of connections and of the loop; open orders stay as they are.
+
+        False when something may still be under way: the loop did not end in time.
+        """
         closed = wait([self.loop.submit(self.venue.close())], CLOSE_LIMIT_S)
         if closed.not_done or not self.loop.close(CLOSE_LIMIT_S):
             logger.warning("the venue's loop did not end within {} s", CLOSE_LIMIT_S)
+            return False
+        return True
 
 
-def open_live_venue(config: Config) -> LiveVenue:
-    """Make the client and pass the gate, off every actor.
+def open_live_venue(config: Config, keeper: LeaseKeeper) -> LiveVenue:
+    """Make the client and pass the gate, off every actor; `keeper` holds the account's lease.
 
     Raises:
         ConfigError: an environment variable that the config names is not set.
@@ -47,7 +57,11 @@ def open_live_venue(config: Config) -> LiveVenue:
     """
     symbols = tuple(dict.fromkeys(strategy.symbol for strategy in config.strategies))
     check_variables(config)
-    venue = CcxtVenue(venue_settings(config), symbols, rng=SystemRandom())
+    settings = venue_settings(config)
+    budget = budget_for(settings.exchange, settings.config)
+    venue = CcxtVenue(
+        settings, symbols, rng=SystemRandom(), budget=budget, may_call=keeper.may_call
+    )
     loop = VenueLoop("venue", lambda text: logger.error("the venue's loop: {}", text))
     loop.start()
     try:
@@ -60,7 +74,8 @@ def open_live_venue(config: Config) -> LiveVenue:
     except BaseException:
         loop.close(CLOSE_LIMIT_S)
         raise
-    return LiveVenue(venue, loop, facts)
+    keeper.passed_gate()
+    return LiveVenue(venue, loop, facts, keeper.may_send)
 
 
 def check_variables(config: Config) -> None:

@@ -19,6 +19,8 @@ class StartOptions:
     """Whether the demo may crash an actor to show what happens then."""
     i_understand_live: bool = False
     """A person's word, once for a run directory, that real orders are sent."""
+    standby: bool = False
+    """Whether to wait for an account that another process trades, and take it over from it."""
     json_lines: bool = False
     speed: float | None = None
     exchange: str | None = None

@@ -13,14 +13,16 @@ from loguru import logger
 
 from actors.runtime import Started
 from actors.thread_runtime import ThreadRuntime
+from messages.errors import ConfigError
 from messages.ids import NS_PER_MS
-from messages.lifecycle import ActorState, Exit, InjectCrash
+from messages.lifecycle import ActorState, Exit, HaltTrading, InjectCrash
 from ops.config import Config, FeedType, Mode, VenueType, effective_toml
 from ops.control import ControlServer
 from ops.live_consent import check_consent
 from ops.logs import set_up_logging
 from ops.market_gate import market_of
 from ops.narrator import Narrator, narrator_for
+from ops.operator_control import OperatorControl
 from ops.options import StartOptions
 from ops.run_config import config_for
 from ops.run_dir import RunDir
@@ -30,7 +32,7 @@ from ops.status import StatusWriter
 from ops.wiring import System, build
 
 if TYPE_CHECKING:
-    from ops.live_venue import LiveVenue
+    from ops.account import Account
 
 EXIT_OK, EXIT_PROBLEM, EXIT_EXHAUSTED, EXIT_INTERRUPTED = 0, 1, 70, 130
 CHAOS_AFTER_S = 15.0
@@ -43,22 +45,29 @@ def run_bot(options: StartOptions) -> int:
         WatchkeeperError: a user's mistake, found before anything was started; exit 2.
     """
     config = config_for(options)
+    is_live = config.venue.type is VenueType.CCXT
     if config.mode is Mode.LIVE:
         check_consent(config.run_dir, given=options.i_understand_live)
-    with market_of(config) as opened, RunDir(config.run_dir) as run_dir, ExitStack() as stack:
+    elif options.standby:
+        raise ConfigError(["--standby: only a live run has an account to take over"])
+    with ExitStack() as stack:
+        account: Account | None = None
+        if is_live:
+            from ops.account import hold_account
+
+            account = stack.enter_context(hold_account(config, standby=options.standby))
+        opened = stack.enter_context(market_of(config))
+        run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
         secrets = [os.environ.get(name, "") for name in config.venue.secret_variables]
         screen = "WARNING" if options.json_lines or not sys.stdout.isatty() else "CRITICAL"
         set_up_logging(run_dir.path / LOG, secrets=secrets, screen_level=screen)
         if run_dir.taken_over_from:
-            logger.warning("taking over from process {}, which died", run_dir.taken_over_from)
+            logger.warning("taking over from process {}", run_dir.taken_over_from)
         run_dir.atomic_write(EFFECTIVE_CONFIG, effective_toml(config).encode())
-        live = None
-        if config.venue.type is VenueType.CCXT:
-            from ops.live_venue import open_live_venue
-
-            live = open_live_venue(config)
-            stack.callback(live.close)
-        return _Run(options, config, run_dir, live, opened).run()
+        if account is not None:
+            account.open()
+            stack.callback(account.close)
+        return _Run(options, config, run_dir, account, opened).run()
 
 
 class _Run:
@@ -69,12 +78,13 @@ class _Run:
         options: StartOptions,
         config: Config,
         run_dir: RunDir,
-        live: "LiveVenue | None",
+        account: "Account | None" = None,
         opened: Any = None,
     ) -> None:
         self.options, self.config, self.run_dir = options, config, run_dir
         self.over = threading.Event()
         self.signal = 0
+        self.halted = ""
         self.asked = self.ended_itself = False
         self.root_exit: Exit | None = None
         runtime = ThreadRuntime(
@@ -87,10 +97,13 @@ class _Run:
             runtime,
             max_events=options.max_events or 0,
             observe=self.narrator.observe,
-            live=live,
+            live=account.venue if account else None,
             opened=opened,
+            open_ledger=account.open_ledger if account else None,
         )
-        self.snapshots = Snapshots(self.system, config)
+        self.snapshots = Snapshots(self.system, config, account.lease if account else None)
+        if account is not None:
+            account.when_barred(self._halt)
         self.narrator.snapshots = self.snapshots
         self.system.root.on_exit = self._root_gone
 
@@ -98,7 +111,8 @@ class _Run:
         """Start, wait, stop, tell."""
         self._listen_to_signals()
         control = ControlServer(self.run_dir.path / CONTROL_SOCKET, self._handlers())
-        status = StatusWriter(self.run_dir.path / STATUS, self.snapshots.take)
+        fence = self.run_dir.fence
+        status = StatusWriter(self.run_dir.path / STATUS, self.snapshots.take, fence=fence)
         control.start()
         status.start()
         self.narrator.begin()
@@ -132,13 +146,15 @@ class _Run:
     def _stop(self) -> int:
         """Drain from the feeds to the metrics; a second signal leaves at once."""
         self.ended_itself = self.root_exit is not None
+        self.halted = self._halted()
         if not self.ended_itself:
             self.system.runtime.stop(self.system.root, None)
         if self.signal == signal.SIGINT:
             return EXIT_INTERRUPTED
         if self._exhausted():
             return EXIT_EXHAUSTED
-        return EXIT_PROBLEM if self._halted() else EXIT_OK
+        self.halted = self.halted or self._halted()
+        return EXIT_PROBLEM if self.halted else EXIT_OK
 
     def _exhausted(self) -> bool:
         cells = self.system.runtime.cells
@@ -146,7 +162,8 @@ class _Run:
 
     def _halted(self) -> str:
         cells = self.system.runtime.cells.values()
-        return next((c.problem for c in cells if c.state is ActorState.HALTED), "")
+        told = (c.problem for c in cells if c.state is ActorState.HALTED)
+        return next(told, self.system.board.halt.text)
 
     def _failed(self, started: Started) -> int:
         sys.stderr.write(f"watchkeeper: it did not start: {started.problem}\n")
@@ -158,7 +175,7 @@ class _Run:
         if code == EXIT_EXHAUSTED:
             return "supervision exhausted: " + (self.system.root.problem or "see health")
         if code == EXIT_PROBLEM:
-            return f"halted: {self._halted()}"
+            return f"halted: {self.halted}"
         if self.ended_itself:
             return "the market ended"
         return "stop was asked for" if self.over.is_set() and self.asked else "the time was over"
@@ -166,6 +183,9 @@ class _Run:
     def _has_chaos(self) -> bool:
         is_demo = self.options.config_path is None and self.options.exchange is None
         return self.options.chaos and is_demo
+
+    def _halt(self, reason: str) -> None:
+        self.system.executor.tell(HaltTrading(reason=reason, durable=False))
 
     def _root_gone(self, notice: Exit) -> None:
         self.root_exit = notice
@@ -188,6 +208,7 @@ class _Run:
         return {
             "health": lambda _: self.snapshots.take(),
             "stop": self._stop_requested,
+            **OperatorControl(self.system.executor, self.system.board).handlers(),
         }
 
     def _stop_requested(self, request: dict[str, Any]) -> dict[str, Any]:

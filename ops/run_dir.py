@@ -3,6 +3,9 @@
 import fcntl
 import os
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,15 +16,34 @@ from ops.run_files import find_latest
 
 __all__ = ["RunDir", "atomic_write", "find_latest"]
 
+_TAKE_LIMIT_S = 5.0
+
+
+def _no_fence() -> None:
+    """Let everything be written."""
+
 
 class RunDir:
     """Names the files at once; `open`, or a `with`, makes the directory and holds it.
 
-    The lock is the kernel's (flock): it ends with its process, however that ends.
+    The lock is the kernel's (flock): it ends with its process, however that ends. A process that
+    was stopped keeps it. So where an account's lease says who may trade, its holder leaves its
+    `claim` in the lock, and who has taken the lease from it, and knows that claim, takes the
+    directory too, with a lock of its own. `fence` is called before each file is written, and
+    does not return in a process whose directory was taken so.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        claim: str = "",
+        former_claim: str = "",
+        fence: Callable[[], None] = _no_fence,
+    ) -> None:
         self.path = Path(path)
+        self.fence = fence
+        self._claim, self._former_claim = claim, former_claim
         self.ledger = self.path / run_files.LEDGER
         self.paper_book = self.path / run_files.PAPER_BOOK
         self.journal = self.path / run_files.JOURNAL
@@ -34,7 +56,7 @@ class RunDir:
         self.dashboard = self.path / run_files.DASHBOARD
         self.lock = self.path / run_files.LOCK
         self.taken_over_from: int | None = None
-        """The process that held the directory last and died without giving it back."""
+        """The process that held the directory last and did not give it back."""
         self._lock_fd: int | None = None
 
     def open(self) -> Self:
@@ -46,12 +68,11 @@ class RunDir:
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            lock_fd = os.open(self.lock, flags, 0o600)
+            with self._alone():
+                self._hold(_opened(self.lock))
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise ConfigError([f"run_dir: {self.path} cannot be used: {reason}"]) from error
-        self._hold(lock_fd)
         return self
 
     def close(self) -> None:
@@ -63,7 +84,7 @@ class RunDir:
 
     def atomic_write(self, name: str, content: bytes) -> None:
         """Replace one of its files."""
-        atomic_write(self.path / name, content)
+        atomic_write(self.path / name, content, self.fence)
 
     def __enter__(self) -> Self:
         return self.open()
@@ -76,26 +97,56 @@ class RunDir:
     ) -> None:
         self.close()
 
-    def _hold(self, lock_fd: int) -> None:
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep others from taking the lock meanwhile: one of us may replace it."""
+        folder_fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            pid = _pid_in(lock_fd)
-            os.close(lock_fd)
+            deadline = time.monotonic() + _TAKE_LIMIT_S
+            while not _locked(folder_fd):
+                if time.monotonic() > deadline:
+                    raise RunDirBusy(f"{self.path} is being taken by another process: try again")
+                time.sleep(0.01)
+            yield
+        finally:
+            os.close(folder_fd)
+
+    def _hold(self, lock_fd: int) -> None:
+        if _locked(lock_fd):
+            self.taken_over_from = _pid_in(lock_fd)
+            self._sign(lock_fd)
+            return
+        pid, claim = _pid_in(lock_fd), _claim_in(lock_fd)
+        os.close(lock_fd)
+        if not claim or claim != self._former_claim:
             holder = f"process {pid}" if pid else "another process"
             hint = f"watchkeeper stop --run-dir {self.path}"
-            sentence = (
+            raise RunDirBusy(
                 f"{self.path} is in use by {holder}; stop it ({hint}) or use another --run-dir"
             )
-            raise RunDirBusy(sentence) from error
-        self.taken_over_from = _pid_in(lock_fd)
+        self.taken_over_from = pid
+        self._replace_lock()
+
+    def _replace_lock(self) -> None:
+        """Put a lock of our own in the place of one whose holder was stopped, not killed."""
+        new = self.lock.with_name(f".{self.lock.name}.{os.getpid()}")
+        new.unlink(missing_ok=True)
+        lock_fd = _opened(new)
+        if not _locked(lock_fd):
+            raise RunDirBusy(f"{new} is in use: try again")
+        self._sign(lock_fd)
+        new.replace(self.lock)
+
+    def _sign(self, lock_fd: int) -> None:
         os.ftruncate(lock_fd, 0)
-        os.pwrite(lock_fd, b"%d\n" % os.getpid(), 0)
+        os.pwrite(lock_fd, f"{os.getpid()}\n{self._claim}\n".encode(), 0)
         self._lock_fd = lock_fd
 
 
-def atomic_write(path: Path, content: bytes) -> None:
+def atomic_write(path: Path, content: bytes, fence: Callable[[], None] = _no_fence) -> None:
     """Replace a file so that any reader, and any crash, finds the old one or the new one.
+
+    `fence` is called at the last moment, and what it raises leaves the old one.
 
     Raises:
         OSError: the old one stands.
@@ -107,12 +158,33 @@ def atomic_write(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(fd)
+        fence()
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
+def _opened(lock: Path) -> int:
+    return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 def _pid_in(lock_fd: int) -> int | None:
-    text = os.pread(lock_fd, 32, 0).strip()
+    text = _lines_in(lock_fd)[0]
     return int(text) if text.isdigit() else None
+
+
+def _claim_in(lock_fd: int) -> str:
+    return "".join(_lines_in(lock_fd)[1:2])
+
+
+def _lines_in(lock_fd: int) -> list[str]:
+    return os.pread(lock_fd, 256, 0).decode(errors="replace").split("\n")

@@ -2,13 +2,17 @@
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from actors.cell import Cell
+from actors.halt_desk import VENUE_FAILED
+from actors.operator_board import TRADING
 from decisions.portfolio import Portfolio
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState
 from ops.config import Config
+from ops.health_text import moment
 from ops.verdict import verdict
 from ops.wiring import System
 
@@ -16,9 +20,18 @@ _NOT_READY = (ActorState.STARTING, ActorState.RECONCILING, ActorState.HALTED, Ac
 
 
 class Snapshots:
-    """Any thread may `take` one; it costs well under a millisecond and blocks nobody."""
+    """Any thread may `take` one; it costs well under a millisecond and blocks nobody.
 
-    def __init__(self, system: System, config: Config) -> None:
+    `lease` says how the lease of the account stands, where there is one.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        config: Config,
+        lease: Callable[[], dict[str, Any]] | None = None,
+    ) -> None:
+        self._lease = lease
         self._system, self._config = system, config
         self._clock = system.runtime.clock
         self._started_ns = self._clock.utc_ns()
@@ -45,10 +58,27 @@ class Snapshots:
             "market": dict(self.prices),
             "orders": dict(self.order_states),
             "counters": self._counters(),
+            "halt": self._halt(),
+            "lease": None if self._lease is None else self._lease(),
             "ended": None,
         }
         snapshot["verdict"], snapshot["why"] = verdict(snapshot)
         return snapshot
+
+    def _halt(self) -> dict[str, Any]:
+        """Say how far a halt is, and how it ends; empty while trading."""
+        view = self._system.board.halt
+        if view is TRADING:
+            return {}
+        is_persons = view.state != VENUE_FAILED
+        return {
+            "state": view.state,
+            "reason": view.reason,
+            "since": moment(view.at_ns) if view.at_ns else None,
+            "on_disk": view.on_disk,
+            "proved_at": moment(view.proved_at_ns) if view.proved_at_ns else None,
+            "ends_with": f"watchkeeper resume {self._config.run_dir}" if is_persons else "stop",
+        }
 
     @property
     def portfolio(self) -> Portfolio:

@@ -16,7 +16,7 @@ class StatusWriter:
     """Writes a snapshot every interval from a plain thread, and a last one with the cause.
 
     Neither a failing snapshot nor a full disk stops it: `problem` holds the last failure,
-    empty when the newest write went well.
+    empty when the newest write went well. `fence` is that of the run directory.
     """
 
     def __init__(
@@ -26,8 +26,10 @@ class StatusWriter:
         *,
         interval_s: float = 1.0,
         now_ns: Callable[[], int] = time.time_ns,
+        fence: Callable[[], None] = lambda: None,
     ) -> None:
         self.problem = ""
+        self._fence = fence
         self._path = path
         self._now_ns = now_ns
         self._snapshot = snapshot
@@ -60,7 +62,7 @@ class StatusWriter:
             self._last["ended"] = ended
         content = json.dumps(self._last, default=str, sort_keys=True)
         try:
-            atomic_write(self._path, content.encode() + b"\n")
+            atomic_write(self._path, content.encode() + b"\n", self._fence)
         except OSError as error:
             self.problem = str(error)
 

@@ -30,6 +30,9 @@ def _each(snapshot: Snapshot, reasons: Any) -> Iterator[str]:
 def _critical_of_process(snapshot: Snapshot) -> Iterator[str]:
     if not snapshot.get("root_alive", True):
         yield "the root supervisor is not running"
+    barred = (snapshot.get("lease") or {}).get("barred")
+    if barred:
+        yield f"nothing may be sent: {barred}"
 
 
 def _critical_of_actor(actor: Snapshot) -> Iterator[str]:
@@ -45,6 +48,8 @@ def _warnings_of_actor(actor: Snapshot) -> Iterator[str]:
     state, problem = actor.get("state"), actor.get("problem")
     if state in ("backoff", "starting", "reconciling"):
         yield f"is {state}" + (f": {problem}" if problem else "")
+    elif state == "running" and problem:
+        yield f"says: {problem}"
     restarts, limit = actor.get("restarts_in_window") or 0, actor.get("restart_limit") or 0
     if restarts:
         yield f"was restarted recently ({restarts} of {limit})"
@@ -66,5 +71,8 @@ def _warnings_of_process(snapshot: Snapshot) -> Iterator[str]:
     unknown = (snapshot.get("orders") or {}).get("unknown", 0)
     if unknown:
         yield f"{unknown} order(s) with an unknown outcome"
+    problem = (snapshot.get("lease") or {}).get("problem")
+    if problem:
+        yield f"the lease is not renewed: {problem}"
     if not snapshot.get("ready", True):
         yield "not ready"

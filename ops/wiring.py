@@ -15,6 +15,7 @@ from actors.executor import WORKER, ExecutorActor, ExecutorKept
 from actors.gateway import Gateway
 from actors.market_feed import FeedKept, FeedMemory, MarketFeedActor
 from actors.metrics import MetricsActor
+from actors.operator_board import OperatorBoard
 from actors.paper_gateway import PaperGateway
 from actors.runtime import Runtime
 from actors.strategy import Kept, StrategyActor
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from ops.live_venue import LiveVenue
 
 PAPER_ACCOUNT = AccountId("paper")
-FATAL = frozenset({"LedgerConflict", "LedgerUnavailable", "IllegalTransition"})
+FATAL = frozenset({"LedgerConflict", "LedgerFenced", "LedgerUnavailable", "IllegalTransition"})
 
 
 class System(msgspec.Struct, kw_only=True):
@@ -61,6 +62,7 @@ class System(msgspec.Struct, kw_only=True):
     executor: Address[Any]
     strategies: dict[StrategyId, Address[Any]]
     gateway: Gateway
+    board: OperatorBoard
     describe: Callable[[], dict[str, Any]]
 
 
@@ -88,7 +90,7 @@ def build(
     addresses = {
         StrategyId(s.id): runtime.address(f"execution/strategies/{s.id}") for s in config.strategies
     }
-    gateway = _gateway(config, run_dir, runtime, executor, live)
+    gateway, kept = _gateway(config, run_dir, runtime, executor, live), ExecutorKept()
     fold = MetricsFold()
     describe = with_run_totals(_describer(runtime), run_dir.ledger)
     tree = SupervisorSpec(
@@ -99,6 +101,7 @@ def build(
                 open_ledger or _ledger_opener(config, run_dir),
                 runtime,
                 gateway,
+                kept,
                 addresses,
                 feed_path,
                 live,
@@ -118,6 +121,7 @@ def build(
         executor=executor,
         strategies=addresses,
         gateway=gateway,
+        board=kept.board,
         describe=describe,
     )
 
@@ -129,19 +133,44 @@ def _gateway(
     executor: Address[Any],
     live: "LiveVenue | None",
 ) -> Gateway:
+    gateway: Gateway
     if live is not None:
         from actors.live_gateway import LiveGateway  # asyncio, which a paper run can do without
 
-        gateway = LiveGateway(live.venue, live.loop, executor, runtime.clock.utc_ns)
+        gateway = LiveGateway(live.venue, live.loop, executor, runtime.clock.utc_ns, live.may_send)
         gateway.watch(tuple(live.facts.markets))
-        return gateway
-    return PaperGateway(
-        partial(PaperVenue, run_dir.path / "paper.db", paper_settings(config)),
-        runtime.worker(WORKER),
-        partial(runtime.flush, WORKER),
-        executor,
-        runtime.clock.utc_ns,
-    )
+    else:
+        gateway = PaperGateway(
+            partial(PaperVenue, run_dir.path / "paper.db", paper_settings(config)),
+            runtime.worker(WORKER),
+            partial(runtime.flush, WORKER),
+            executor,
+            runtime.clock.utc_ns,
+        )
+    gateway.symbols = tuple(dict.fromkeys(Symbol(one.symbol) for one in config.strategies))
+    return gateway
+
+
+def executor_alone(
+    config: Config, run_dir: RunDir, runtime: Runtime, live: "LiveVenue | None"
+) -> tuple[Cell, OperatorBoard]:
+    """Wire an executor that nobody tells a decision: to halt what a dead process left open.
+
+    To be started only under a halt that is on disk: without one it would settle, and so
+    perhaps send again, as any start does.
+    """
+    executor, kept = runtime.address("execution/executor"), ExecutorKept()
+    arguments = {
+        "open_ledger": _ledger_opener(config, run_dir),
+        "gateway": _gateway(config, run_dir, runtime, executor, live),
+        "limits": risk_limits(config.risk, replayed=True),
+        "max_decision_age_ns": None,
+        "kept": kept,
+        "metrics": runtime.address("metrics"),
+        "strategies": {},
+        "feeds": {},
+    }
+    return runtime.populate(executor.path, ExecutorActor, arguments, 8192), kept.board
 
 
 def path_of_feed(config: Config) -> ActorPath:
@@ -170,6 +199,7 @@ def _metrics(
         run_dir.path / "metrics.ndjson",
         int(settings.rotate_max_mb * 1_000_000),
         settings.rotate_keep,
+        run_dir.fence,
     )
     write = partial(run_dir.atomic_write, "metrics_summary.json")
     return ChildSpec(
@@ -193,6 +223,7 @@ def _execution(
     open_ledger: Callable[[], Ledger],
     runtime: Runtime,
     gateway: Gateway,
+    kept: ExecutorKept,
     addresses: dict[StrategyId, Address[Any]],
     feed_path: ActorPath,
     live: "LiveVenue | None",
@@ -207,9 +238,9 @@ def _execution(
         arguments={
             "open_ledger": open_ledger,
             "gateway": gateway,
-            "limits": risk_limits(risk, replayed=replayed),
+            "limits": risk_limits(risk, replayed=replayed, live=live is not None),
             "max_decision_age_ns": None if replayed else risk.max_decision_age_ms * NS_PER_MS,
-            "kept": ExecutorKept(),
+            "kept": kept,
             "metrics": metrics,
             "strategies": addresses,
             "feeds": feeds,
@@ -251,7 +282,7 @@ def _strategy(
 ) -> ChildSpec:
     symbol = Symbol(settings.symbol)
     account = PAPER_ACCOUNT if live is None else AccountId(config.venue.exchange)
-    make = _maker(settings, None if live is None else live.instrument(symbol))
+    make = _maker(settings, None if live is None else partial(live.instrument, symbol))
     return ChildSpec(
         name=settings.id,
         actor_class=StrategyActor,
@@ -273,17 +304,18 @@ def _strategy(
 
 
 def _maker(
-    settings: StrategyConfig, instrument: Instrument | None = None
+    settings: StrategyConfig, instrument: Callable[[], Instrument] | None = None
 ) -> Callable[[], StrategyLike]:
+    """Give what makes a strategy; `instrument` is asked each time, for rules may change."""
     symbol = Symbol(settings.symbol)
-    return partial(
-        strategies.build,
-        settings.uses,
-        settings.params,
-        symbol,
-        settings.order_notional,
-        instrument or Instrument(symbol=symbol),
-    )
+
+    def make() -> StrategyLike:
+        grid = Instrument(symbol=symbol) if instrument is None else instrument()
+        return strategies.build(
+            settings.uses, settings.params, symbol, settings.order_notional, grid
+        )
+
+    return make
 
 
 def _feeds(

@@ -8,8 +8,11 @@ from urllib.parse import quote
 
 from peewee import InterfaceError, PeeweeException, SqliteDatabase
 
-from messages.errors import LedgerConflict, LedgerUnavailable
+from messages.errors import LedgerConflict, LedgerFenced, LedgerUnavailable
 from persistence.migrate import check_current, upgrade
+
+FENCED = "another process has taken this ledger over"
+"""What the fence says; see `persistence.fence`."""
 
 _BUSY_MS = 5_000
 _FULL = 2
@@ -84,12 +87,15 @@ def ledger_errors(path: Path) -> Iterator[None]:
 
     Raises:
         LedgerConflict: a row with this key is there already.
+        LedgerFenced: this process may not write it any more.
         LedgerUnavailable: anything else. The change was not promised. After a failed flush
             it may yet turn up when the file is next recovered; a lookup settles it.
     """
     try:
         yield
     except sqlite3.IntegrityError as error:
+        if FENCED in str(error):
+            raise LedgerFenced(f"{path}: {error}: this one may not write any more") from error
         if error.sqlite_errorname == "SQLITE_CONSTRAINT_TRIGGER":
             raise LedgerUnavailable(f"{path}: {error}: stop one of the two") from error
         raise LedgerConflict(f"{path} refused a row: {error}") from error

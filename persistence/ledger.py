@@ -5,7 +5,7 @@ promised, nothing of it is visible, and the ledger can be used again once the ca
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from messages.errors import LedgerConflict
-from messages.ids import OrderKey, StrategyId, Symbol
+from messages.ids import ClientOrderId, OrderKey, StrategyId, Symbol
 from messages.orders import Fill
 from messages.values import OrderState
 from persistence import statements as sql
@@ -28,6 +28,7 @@ from persistence.entries import (
     conflict,
     fingerprint,
 )
+from persistence.fence import check_writer, fence, take_writing
 from persistence.reading import read_events, read_fills, read_orders
 from persistence.transitions import Event, Folded, fold
 
@@ -42,6 +43,7 @@ __all__ = [
     "read_events",
     "read_fills",
     "read_orders",
+    "take_writing",
 ]
 
 _HALT = "halt"
@@ -92,8 +94,14 @@ class Ledger(Protocol):
     def fills_of(self, key: OrderKey) -> list[Fill]:
         """Give the executions of one order that are known."""
 
+    def called(self, names: Collection[ClientOrderId]) -> dict[ClientOrderId, LedgerEntry]:
+        """Give the orders with these client order ids. Cold: reads all that there are."""
+
     def open_entries(self) -> list[LedgerEntry]:
         """Give the orders that are not final, by key."""
+
+    def lacking(self, newest: int) -> list[LedgerEntry]:
+        """Give those of the newest orders that ended with more filled than their executions say."""
 
     def entries(self, since_ns: int = 0) -> Iterator[LedgerEntry]:
         """Walk the orders decided at or after a moment, by key. Cold: costs a file open."""
@@ -127,14 +135,25 @@ class Ledger(Protocol):
 
 
 class SqliteLedger:
-    """The ledger in one SQLite file, which this process alone writes."""
+    """The ledger in one SQLite file, which this process alone writes.
 
-    def __init__(self, path: Path) -> None:
+    `writer` is what `take_writing` gave: then what another process does about it is noticed in
+    the very statement that writes. None where the lock of the run directory is enough.
+
+    Raises:
+        LedgerFenced: another process has taken it over; so does every method that writes.
+    """
+
+    def __init__(self, path: Path, writer: int | None = None) -> None:
         self._path = path
+        self._writer = writer
         self._database = open_ledger_database(path)
         self._book = Book()
         self._newest = OrderKey("")
         try:
+            if writer is not None:
+                with ledger_errors(path):
+                    fence(self._database, writer)
             self._load()
         except BaseException:
             self._database.close()
@@ -196,9 +215,20 @@ class SqliteLedger:
         """See `Ledger.fills_of`."""
         return sql.fills_in(self._rows(sql.SELECT_FILLS, (key,)))
 
+    def called(self, names: Collection[ClientOrderId]) -> dict[ClientOrderId, LedgerEntry]:
+        """See `Ledger.called`."""
+        found: list[LedgerEntry] = []
+        for chunk in sql.chunks([*names]):
+            found += self._select(sql.select_called(len(chunk)), chunk)
+        return {entry.client_order_id: entry for entry in found}
+
     def open_entries(self) -> list[LedgerEntry]:
         """See `Ledger.open_entries`."""
         return sorted(self._book.open.values(), key=_by_key)
+
+    def lacking(self, newest: int) -> list[LedgerEntry]:
+        """See `Ledger.lacking`."""
+        return self._select(sql.SELECT_LACKING, (newest,))
 
     def entries(self, since_ns: int = 0) -> Iterator[LedgerEntry]:
         """See `Ledger.entries`. Uses a read-only connection of its own."""
@@ -238,6 +268,8 @@ class SqliteLedger:
     def tidy(self) -> None:
         """See `Ledger.tidy`. Copies the write-ahead log into the file; nobody is waited for."""
         with ledger_errors(self._path):
+            if self._writer is not None:  # two that checkpoint at once: see the doctor on SQLite
+                check_writer(self._database, self._writer)
             connection_of(self._database).execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:

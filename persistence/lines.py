@@ -8,31 +8,42 @@ compressed twin is complete. So a crash between the steps loses nothing.
 import gzip
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 
 class RotatingLines:
-    """Written by one thread. `keep` old files stay; the size is checked at each flush."""
+    """Written by one thread. `keep` old files stay; the size is checked at each flush.
 
-    def __init__(self, path: Path, max_bytes: int, keep: int) -> None:
+    `fence` is called before each write: it does not return in a process whose run directory
+    another has taken over.
+    """
+
+    def __init__(
+        self, path: Path, max_bytes: int, keep: int, fence: Callable[[], None] = lambda: None
+    ) -> None:
         self.path, self.max_bytes, self.keep = path, max_bytes, keep
+        self._fence = fence
         self._finish_rotation()
         self._mend_tail()
         self._file: IO[bytes] = path.open("ab", buffering=1 << 16)
 
     def write(self, line: bytes) -> None:
         """Append one line; buffered."""
+        self._fence()
         self._file.write(line)
 
     def flush(self) -> None:
         """Hand all lines to the operating system, and rotate a file that is full."""
+        self._fence()
         self._file.flush()
         if self._file.tell() >= self.max_bytes:
             self._rotate()
 
     def close(self) -> None:
         """Flush and let go."""
+        self._fence()
         self._file.close()
 
     def _rotate(self) -> None:

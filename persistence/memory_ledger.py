@@ -1,11 +1,11 @@
 """A ledger that forgets: for tests and simulation. It promises nothing about a crash."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from messages.errors import LedgerUnavailable
-from messages.ids import OrderKey, StrategyId, Symbol, TradeId
+from messages.ids import ClientOrderId, OrderKey, StrategyId, Symbol, TradeId
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill
 from messages.values import OrderState
@@ -75,9 +75,23 @@ class MemoryLedger:
         """See `Ledger.fills_of`."""
         return [fill for owner, fill in self.fills.values() if owner == key]
 
+    def called(self, names: Collection[ClientOrderId]) -> dict[ClientOrderId, LedgerEntry]:
+        """See `Ledger.called`."""
+        return {e.client_order_id: e for e in self.entries() if e.client_order_id in names}
+
     def open_entries(self) -> list[LedgerEntry]:
         """See `Ledger.open_entries`."""
         return [entry for entry in self.entries() if entry.state not in FINAL_STATES]
+
+    def lacking(self, newest: int) -> list[LedgerEntry]:
+        """See `Ledger.lacking`."""
+        return [
+            entry
+            for entry in list(self.entries())[-newest:]
+            if entry.state in FINAL_STATES
+            and entry.filled_quantity
+            > sum(fill.quantity for fill in self.fills_of(entry.order_key))
+        ]
 
     def entries(self, since_ns: int = 0) -> Iterator[LedgerEntry]:
         """See `Ledger.entries`."""

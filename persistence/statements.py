@@ -63,6 +63,13 @@ SELECT_OPEN_STATES = (
     "SELECT state, count(*) FROM orders INDEXED BY orders_open"  # noqa: S608
     f" WHERE state IN ({_OPEN}) GROUP BY state"
 )
+SELECT_LACKING = (
+    f"SELECT {_COLUMNS} FROM (SELECT * FROM orders ORDER BY order_key DESC LIMIT ?) AS newest"  # noqa: S608
+    f" WHERE state NOT IN ({_OPEN}) AND CAST(filled_quantity AS REAL) > 1.000000001 * coalesce("
+    "(SELECT sum(CAST(quantity AS REAL)) FROM fills WHERE fills.order_key = newest.order_key), 0)"
+    " ORDER BY order_key"
+)
+"""Floats only choose whom to ask; money is added up exactly by whoever asks."""
 SELECT_DECIDED = (
     "SELECT decided_at_ns FROM orders WHERE order_key >= ? AND symbol = ?"
     " AND decided_at_ns >= ? AND state <> 'refused'"
@@ -82,6 +89,13 @@ def select_keys(count: int) -> str:
     """Give the SELECT of that many keys."""
     marks = ", ".join("?" * count)
     return f"SELECT {_COLUMNS} FROM orders WHERE order_key IN ({marks})"  # noqa: S608
+
+
+@cache
+def select_called(count: int) -> str:
+    """Give the SELECT of that many client order ids, which have no index."""
+    marks = ", ".join("?" * count)
+    return f"SELECT {_COLUMNS} FROM orders WHERE client_order_id IN ({marks})"  # noqa: S608
 
 
 def key_floor(ts_ns: int) -> str:
@@ -192,7 +206,7 @@ def fills_in(rows: Iterable[Row]) -> list[Fill]:
         raise LedgerUnavailable(f"an execution in the ledger cannot be read: {error}") from error
 
 
-def chunks(keys: Sequence[OrderKey]) -> Iterator[Sequence[OrderKey]]:
+def chunks(keys: Sequence[str]) -> Iterator[Sequence[str]]:
     """Cut keys into what one SELECT may ask for."""
     for start in range(0, len(keys), LOOKUP_CHUNK):
         yield keys[start : start + LOOKUP_CHUNK]

@@ -22,7 +22,7 @@ from exchanges.local.binance_params import (
     refuse_unread,
     required,
 )
-from exchanges.local.calls import ApiError, Call, Reply
+from exchanges.local.calls import TRADING, ApiError, Call, Reply
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.filters import Market
@@ -33,7 +33,7 @@ from messages.values import TimeInForce
 SIGNED = frozenset(
     {
         "place", "cancel", "query", "open_orders", "all_orders", "my_trades", "account",
-        "cancel_replace", "cancel_all", "subscribe",
+        "cancel_replace", "cancel_all", "subscribe", "coins",
     }
 )  # fmt: skip
 _LONGEST_WINDOW_MS, _USUAL_WINDOW_MS, _AHEAD_MS = 60_000, 5_000, 1_000
@@ -80,7 +80,8 @@ class BinanceApi:
         expected = hmac.new(
             settings.api_secret.encode(), call.payload.encode(), hashlib.sha256
         ).hexdigest()
-        if key != settings.api_key or self._exchange.is_key_revoked:
+        may_not = self._exchange.is_key_restricted and call.operation in TRADING
+        if key != settings.api_key or self._exchange.is_key_revoked or may_not:
             raise error(401, -2015, "Invalid API-key, IP, or permissions for action.")
         self._check_time(params)
         if not hmac.compare_digest(expected, params["signature"].lower()):

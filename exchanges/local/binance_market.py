@@ -178,6 +178,15 @@ def _ticker(exchange: LocalExchange, params: Params) -> Any:
         return _each(exchange, params, _day)
 
 
+def _none_listed(_exchange: LocalExchange, _params: Params) -> Any:
+    """There is no margin here, and a wallet of no coins that could be moved."""
+    return []
+
+
+def _futures(exchange: LocalExchange, _params: Params) -> Any:
+    return {"timezone": "UTC", "serverTime": wire.ms(exchange.clock.now_ns()), "symbols": []}
+
+
 MARKET_DATA: dict[str, Callable[[LocalExchange, Params], Any]] = {
     "ping": _ping,
     "time": _time,
@@ -189,4 +198,8 @@ MARKET_DATA: dict[str, Callable[[LocalExchange, Params], Any]] = {
     "ticker": _ticker,
     "book_ticker": _book_ticker,
     "price": _price,
+    "coins": _none_listed,
+    "margin_pairs": _none_listed,
+    "isolated_pairs": _none_listed,
+    "futures": _futures,
 }

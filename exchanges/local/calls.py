@@ -33,6 +33,10 @@ BEFORE = frozenset(
 """The engine never sees the request."""
 
 
+TRADING = frozenset({"place", "cancel", "cancel_replace", "cancel_all"})
+"""What a key that may only read may not do."""
+
+
 class ApiError(Exception):
     """The venue answers with an error. `why` goes to the request log."""
 
@@ -119,6 +123,10 @@ async def _served(
         await asyncio.sleep(plan.delay_s)
     if exchange.is_under_maintenance:
         return api.closed()
+    if exchange.page_status is not None:
+        body = "<html><body><h1>We will be back soon</h1></body></html>"
+        headers = {"Content-Type": "text/html"}
+        return Reply(status=exchange.page_status, body=body, headers=headers)
     if plan and fault in BEFORE:
         return api.failure(plan)
     try:

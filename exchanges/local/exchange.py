@@ -51,6 +51,8 @@ class LocalExchange:
         self.log = RequestLog()
         self.is_under_maintenance = False
         self.is_key_revoked = False
+        self.is_key_restricted = False
+        self.page_status: int | None = None
         self._listeners: list[Listener] = []
         events = {symbol: self._events(symbol) for symbol in _symbols(settings)}
         self.engine = Engine(
@@ -324,6 +326,16 @@ class LocalExchange:
             self.engine.market(symbol).max_num_orders = count
             self._keep_rules()
 
+    def set_minimum(
+        self, symbol: str, quantity: Decimal | None = None, notional: Decimal | None = None
+    ) -> None:
+        """Change how small an order may be; what is not given stays."""
+        with self.operation():
+            market = self.engine.market(symbol)
+            market.min_quantity = market.min_quantity if quantity is None else quantity
+            market.min_notional = market.min_notional if notional is None else notional
+            self._keep_rules()
+
     def deposit(self, asset: str, quantity: Decimal) -> None:
         """Add to a balance, or with a negative quantity withdraw."""
         with self.operation():
@@ -338,6 +350,16 @@ class LocalExchange:
         """Refuse everything, or serve again."""
         with self.lock:
             self.is_under_maintenance = is_on
+
+    def set_page(self, status: int | None) -> None:
+        """Answer everything with a page of HTML and this status, or with None serve again."""
+        with self.lock:
+            self.page_status = status
+
+    def restrict_key(self, *, is_restricted: bool = True) -> None:
+        """Let the key read and not trade, or trade again."""
+        with self.lock:
+            self.is_key_restricted = is_restricted
 
     def revoke_key(self, *, is_revoked: bool = True) -> None:
         """Refuse the account's key, or accept it again."""

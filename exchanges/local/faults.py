@@ -115,10 +115,13 @@ CONDITIONS = {
     "delist": "a symbol is gone and its open orders expire",
     "set_tick": "the price step of a symbol changes under its open orders",
     "set_max_orders": "MAX_NUM_ORDERS of a symbol changes",
+    "set_minimum": "the smallest order of a symbol changes, in quantity or in money",
     "deposit": "money comes or, negative, goes, without any order",
     "skew_clock": "the exchange's clock differs from the machine's",
     "set_maintenance": "everything is refused until it is over",
+    "set_page": "everything is answered with a page of HTML, under a status, until it is over",
     "revoke_key": "the key is refused until it is restored",
+    "restrict_key": "the key may read and not trade until it is restored",
 }
 """What lasts until it is undone, by the name of its control method."""
 

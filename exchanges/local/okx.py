@@ -17,7 +17,7 @@ import msgspec
 from aiohttp import web
 
 from exchanges.local import wire_okx as wire
-from exchanges.local.calls import ApiError, Call, Reply
+from exchanges.local.calls import TRADING, ApiError, Call, Reply
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.filters import Market
@@ -141,6 +141,8 @@ class OkxApi:
         expected = base64.b64encode(digest).decode()
         if not hmac.compare_digest(expected, headers.get("OK-ACCESS-SIGN", "")):
             raise error(401, "50113", "Invalid Sign.")
+        if self._exchange.is_key_restricted and call.operation in TRADING:
+            raise error(403, "50120", "This API key doesn't have permission to use this function.")
 
     def run(self, call: Call, plan: Plan | None) -> Outcome:
         """Do what was asked."""

@@ -28,6 +28,12 @@ ROUTES = (
     ("DELETE", "/api/v3/openOrders", "cancel_all"),
     ("GET", "/api/v3/allOrders", "all_orders"),
     ("GET", "/api/v3/myTrades", "my_trades"),
+    # What ccxt asks besides when it loads the markets with a key and its own settings.
+    ("GET", "/sapi/v1/capital/config/getall", "coins"),
+    ("GET", "/sapi/v1/margin/allPairs", "margin_pairs"),
+    ("GET", "/sapi/v1/margin/isolated/allPairs", "isolated_pairs"),
+    ("GET", "/fapi/v1/exchangeInfo", "futures"),
+    ("GET", "/dapi/v1/exchangeInfo", "futures"),
 )
 
 

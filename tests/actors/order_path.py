@@ -1,6 +1,6 @@
 """An executor whose venue is the test: what it sends and asks is written down, answered by hand."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,6 +52,8 @@ class HandGateway(Gateway):
         super().__init__(executor, utc_ns)
         self.sent: list[Asked] = []
         self.asked: list[Asked] = []
+        self.canceled: list[Asked] = []
+        self.listed: list[tuple[Epoch, int, tuple[Symbol, ...]]] = []
 
     def submit(
         self,
@@ -66,6 +68,12 @@ class HandGateway(Gateway):
 
     def find(self, epoch: Epoch, key: OrderKey, order: NewOrder, *, sent_at_ns: int) -> None:
         self.asked.append(Asked(epoch, key, order))
+
+    def cancel(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
+        self.canceled.append(Asked(epoch, key, order))
+
+    def list_open(self, epoch: Epoch, question: int, symbols: Iterable[Symbol]) -> None:
+        self.listed.append((epoch, question, self._all_symbols(symbols)))
 
     def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
         done(batch.first_index + len(batch.events))

@@ -77,7 +77,7 @@ class Box:
 
     def ask(self, message: Item) -> "pykka.ThreadingFuture[object]":
         future: pykka.ThreadingFuture[object] = pykka.ThreadingFuture()
-        self.mail.put(message, future)
+        self.mail.ask(message, future)
         return future
 
     def next(self) -> Item | None:

@@ -13,9 +13,14 @@ from exchanges.local.settings import Settings
 from ops.config import Config, VenueType, parse
 from ops.doctor_disk import disk_findings, flush_finding, kind_finding, room_finding
 from ops.doctor_finding import Finding, Level
+from ops.doctor_lease import lease_findings
 from ops.doctor_machine import clock_findings, python_finding, sqlite_finding
 from ops.doctor_venue import venue_findings
+from ops.lease import place_of
+from ops.lease_machine import boot_ns, this_machine
+from persistence.lease import SqliteLeases
 from tests.cli.runs import EXAMPLES, book, edit, objects
+from tests.persistence.lease_model import lease
 
 CLOCK = "clock"
 """Whether the clock of a test machine is kept right is not this project's business."""
@@ -227,3 +232,90 @@ def test_an_exchange_that_cannot_be_reached_is_a_problem() -> None:
 
     assert levels(found)[-1] == ("gate", "problem")
     assert "cannot be reached" in found[-1].text
+
+
+# ---------------------------------------------------------------- the lease
+
+
+def leased_config(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.setenv("KEY", "the key itself")
+    document = {
+        "name": "x",
+        "mode": "live",
+        "run_dir": str(folder / "mine"),
+        "feed": {"type": "ccxt"},
+        "venue": {
+            "type": "ccxt",
+            "exchange": "binance",
+            "api_key_env": "KEY",
+            "api_secret_env": "SECRET",
+            "lease_dir": str(folder / "leases"),
+        },
+        "risk": {},
+        "strategy": [{"id": "a", "uses": "sma_cross"}],
+    }
+    return parse(document, Path.cwd())
+
+
+@pytest.mark.parametrize(
+    ("run_dir", "alive", "left_s", "level", "says"),
+    [
+        ("mine", True, 9, "ok", "is traded by process "),
+        ("mine", True, -1, "warning", "does not renew it"),
+        ("mine", False, 9, "ok", "the next start takes it over"),
+        ("other", True, 9, "problem", "is traded by process "),
+        ("other", False, 9, "warning", "is gone and did not give it back"),
+    ],
+)
+def test_who_trades_the_account_is_found(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run_dir: str,
+    alive: bool,
+    left_s: int,
+    level: str,
+    says: str,
+) -> None:
+    config = leased_config(tmp_path, monkeypatch)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "ledger.db").touch()
+    (tmp_path / "leases").mkdir(mode=0o700)
+    place, machine = place_of(config), this_machine()
+    if not machine.space:
+        pytest.skip("the kernel does not tell")
+    me = machine.me(tmp_path / run_dir)
+    holder = me if alive else msgspec.structs.replace(me, started=1)
+    ends_ns = boot_ns() + left_s * 10**9
+    with SqliteLeases(place.path, place.account) as store:
+        row = lease(account=place.account, holder=holder, clock=machine.clock, expires_ns=ends_ns)
+        assert store.take(row, None)
+
+    (found,) = lease_findings(config)
+
+    assert (str(found.level), bool(found.todo)) == (level, level != "ok")
+    assert says in found.text
+    assert "the key itself" not in found.text
+
+
+def test_an_account_that_nobody_trades_is_found_so_and_nothing_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = leased_config(tmp_path, monkeypatch)
+
+    (found,) = lease_findings(config)
+
+    assert found.text.startswith("nobody trades binance-")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lease_that_cannot_be_read_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = leased_config(tmp_path, monkeypatch)
+    (tmp_path / "leases").mkdir(mode=0o700)
+    place_of(config).path.write_bytes(b"nonsense" * 500)
+
+    (found,) = lease_findings(config)
+
+    assert (str(found.level), found.about) == ("problem", "lease")
+    assert "file is not a database" in found.text

@@ -78,3 +78,13 @@ def test_the_gate_says_what_is_documented(cell: str, sentences: list[str]) -> No
     parts = codes(cell)
 
     assert any(all(part in sentence for part in parts) for sentence in sentences), parts
+
+
+def test_every_trap_is_a_test_and_every_such_test_is_documented() -> None:
+    source = (ROOT / "tests" / "exchanges" / "test_ccxt_traps.py").read_text(encoding="utf-8")
+    tests = {node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+
+    documented = {f"test_trap_{codes(cells[2])[0]}" for cells in rows("The traps of ccxt")}
+
+    assert documented == {name for name in tests if name.startswith("test_trap_")}
+    assert len(documented) >= 14

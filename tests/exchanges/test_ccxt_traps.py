@@ -27,7 +27,7 @@ from exchanges.local.faults_streams import StreamFault, StreamPlan
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.protocol import NewOrder
 from exchanges.rate_budget import RateBudget
-from messages.errors import OutcomeUnknown, Rejected, VenueRefused
+from messages.errors import NotSent, OutcomeUnknown, Rejected, VenueRefused
 from messages.orders import OrderReport
 from messages.values import OrderState
 from tests.exchanges.live import BTC, Desk, desk, free
@@ -166,6 +166,19 @@ def test_trap_ccxts_own_retries_send_a_lost_order_again(run: RunningExchange) ->
         ours.call(ours.venue.open())
 
 
+def test_trap_ccxts_own_retries_call_a_live_order_refused(run: RunningExchange) -> None:
+    run.exchange.arm(Plan(fault=Fault.RESET_AFTER, operation="place"))
+    retries = {"fetchMarkets": {"types": ["spot"]}, "maxRetriesOnFailure": 2}
+
+    with pytest.raises(ccxt.InvalidOrder, match="Duplicate order sent"):
+        bare(run, limit, options=retries)
+
+    assert [order.is_open for order in run.exchange.orders_with("bare")] == [True]
+    per_path = retries | {"maxRetriesOnFailure": 0, "place": {"maxRetriesOnFailure": 1}}
+    with desk(run.ccxt_config(options=per_path)) as ours, pytest.raises(VenueRefused):
+        ours.call(ours.venue.open())
+
+
 @pytest.mark.parametrize(
     "fault", [Fault.HALF_JSON, Fault.EMPTY_BODY, Fault.EMPTY_OBJECT, Fault.HTML_BODY]
 )
@@ -217,6 +230,84 @@ def test_trap_status_unknown_is_no_network_error(
     assert not isinstance(raised.value, ccxt.NetworkError)
     with pytest.raises(OutcomeUnknown):
         submit(opened, resting)
+
+
+def test_trap_a_lost_answer_and_no_connection_are_of_one_class(
+    run: RunningExchange, opened: Desk, resting: NewOrder, order: Callable[..., NewOrder]
+) -> None:
+    """After one of them the order is live; after the other it can be sent again."""
+    run.exchange.arm(Plan(fault=Fault.RESET_AFTER, operation="place", times=2))
+
+    async def to_nobody(client: Any) -> None:
+        client.urls["api"]["private"] = "http://127.0.0.1:1/api/v3"
+        await limit(client, "nobody")
+
+    kinds = []
+    for story in (limit, to_nobody):
+        with pytest.raises(ccxt.NetworkError) as raised:
+            bare(run, story)
+        kinds.append(type(raised.value))
+    assert kinds == [ccxt.ExchangeNotAvailable] * 2
+
+    with pytest.raises(OutcomeUnknown):
+        submit(opened, resting)
+    opened.venue._client.urls["api"]["private"] = "http://127.0.0.1:1/api/v3"
+    with pytest.raises(NotSent, match="no_connection"):
+        submit(opened, order("wk2", quantity="0.002", limit_price="50000"))
+    assert [one.client_order_id for one in run.exchange.orders()] == ["bare", "wk1"]
+
+
+def test_trap_a_wrong_clock_is_a_network_error(
+    run: RunningExchange, opened: Desk, resting: NewOrder
+) -> None:
+    """Who retries after each NetworkError sends for ever what the exchange refuses for ever."""
+    run.exchange.skew_clock(11_000)
+
+    with pytest.raises(ccxt.NetworkError) as raised:
+        bare(run, limit)
+
+    assert type(raised.value) is ccxt.InvalidNonce
+    with pytest.raises(Rejected, match="clock: "):
+        submit(opened, resting)
+    assert run.exchange.orders() == []
+
+
+@pytest.mark.parametrize("fault", [Fault.TOO_MANY_REQUESTS, Fault.IP_BANNED])
+def test_trap_throttling_is_not_rate_limit_exceeded(
+    fault: Fault, run: RunningExchange, opened: Desk, resting: NewOrder
+) -> None:
+    """Who stays away only after RateLimitExceeded asks on until the address is banned."""
+    plan = Plan(fault=fault, operation="place", times=2, retry_after_s=60)
+    run.exchange.arm(plan)
+
+    with pytest.raises(ccxt.DDoSProtection) as raised:
+        bare(run, limit)
+
+    assert not isinstance(raised.value, ccxt.RateLimitExceeded)
+    with pytest.raises(Rejected, match="rate_limited: "):
+        submit(opened, resting)
+    asked = len(run.exchange.requests())
+    with pytest.raises(NotSent, match="rate_limited: "):
+        submit(opened, resting)
+    assert len(run.exchange.requests()) == asked
+
+
+def test_trap_an_order_that_is_too_small_is_not_an_invalid_order(
+    run: RunningExchange, opened: Desk, order: Callable[..., NewOrder]
+) -> None:
+    """And ccxt, which knows the minimum, sends it."""
+
+    async def too_small(client: Any) -> None:
+        await client.create_order(BTC, "limit", "buy", "0.00002", "50000")
+
+    with pytest.raises(ccxt.BadRequest) as raised:
+        bare(run, too_small)
+
+    assert not isinstance(raised.value, ccxt.InvalidOrder)
+    sent = len(run.exchange.requests(operation="place"))
+    with pytest.raises(Rejected, match="invalid_order: "):
+        submit(opened, order("wk1", quantity="0.00002", limit_price="50000"))
+    assert len(run.exchange.requests(operation="place")) == sent == 1
 
 
 def test_trap_a_duplicate_is_an_invalid_order_although_the_order_is_live(
@@ -324,6 +415,22 @@ def test_trap_orders_over_the_socket_have_no_timeout(
     assert bare(run, over_socket) is False
     submit(opened, resting)
     assert run.exchange.requests(client_order_id="wk1")[0].transport == "rest"
+
+
+def test_trap_a_socket_that_closes_takes_the_answer_of_a_live_order_with_it(
+    run: RunningExchange,
+) -> None:
+    run.exchange.arm(Plan(fault=Fault.CLOSE_AFTER, operation="place"))
+
+    async def over_socket(client: Any) -> None:
+        await client.create_order_ws(
+            BTC, "limit", "buy", "0.002", "50000", {"newClientOrderId": "bare"}
+        )
+
+    with pytest.raises(ccxt.NetworkError):
+        bare(run, over_socket)
+
+    assert len(run.exchange.orders_with("bare")) == 1
 
 
 # ------------------------------------------------------------------ asking and canceling

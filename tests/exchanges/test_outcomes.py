@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,6 +109,11 @@ MATRIX: list[tuple[str, Evidence, Knowledge]] = [
         seen("RequestTimeout", causes=("ConnectionTimeoutError", "TimeoutError")),
         NOT_SENT,
     ),
+    (
+        "no tunnel, refused by the proxy",
+        seen("ExchangeError", causes=("ClientHttpProxyError", "ClientResponseError")),
+        NOT_SENT,
+    ),
     ("bad symbol, on this machine", seen("BadSymbol", requests=0), NOT_SENT),
     ("missing argument", seen("ArgumentsRequired", requests=0), NOT_SENT),
     ("not supported", seen("NotSupported", requests=0), NOT_SENT),
@@ -165,6 +171,17 @@ def test_a_connection_error_after_bytes_have_left_is_no_proof() -> None:
     assert judge_placement(evidence).knowledge is UNKNOWN
 
 
+@pytest.mark.parametrize(
+    "more", [{"requests": 2}, {"requests": None}, {"bytes_left": True}, {"http_status": 502}]
+)
+def test_a_refused_tunnel_is_no_proof_where_anything_may_have_gone_through_another(
+    more: dict[str, Any],
+) -> None:
+    evidence = seen("ExchangeError", causes=("ClientHttpProxyError",))
+
+    assert judge_placement(msgspec.structs.replace(evidence, **more)).knowledge is UNKNOWN
+
+
 @pytest.mark.parametrize("error", sorted(LOCAL_ERRORS))
 def test_a_local_class_after_a_request_without_an_answer_is_no_proof(error: str) -> None:
     assert judge_placement(seen(error, requests=1)).knowledge is UNKNOWN
@@ -210,7 +227,8 @@ def test_a_new_subclass_of_a_listed_class_is_no_proof(base: str) -> None:
 
 
 class_names = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", min_size=1)
-listed = st.sampled_from(sorted({*REFUSALS, *LOCAL_ERRORS, *THROTTLES, *CONNECT_ERRORS}))
+NO_WAY = CONNECT_ERRORS | {"ClientHttpProxyError"}
+listed = st.sampled_from(sorted({*REFUSALS, *LOCAL_ERRORS, *THROTTLES, *NO_WAY, "ExchangeError"}))
 evidences = st.builds(
     Evidence,
     error=class_names | listed | st.just("OrderNotFound"),
@@ -232,7 +250,7 @@ def test_no_class_outside_the_lists_ever_proves_anything(evidence: Evidence) -> 
         assert evidence.http_status is None
         assert not evidence.bytes_left
         assert (evidence.requests == 0 and evidence.error in LOCAL_ERRORS) or (
-            evidence.requests == 1 and not CONNECT_ERRORS.isdisjoint(evidence.causes)
+            evidence.requests == 1 and not NO_WAY.isdisjoint(evidence.causes)
         )
     if verdict.knowledge is REJECTED:
         assert evidence.error in REFUSALS or evidence.error in THROTTLES
@@ -244,7 +262,7 @@ def test_no_class_outside_the_lists_ever_proves_anything(evidence: Evidence) -> 
 def test_an_unlisted_class_is_unknown_unless_no_connection_came_about(evidence: Evidence) -> None:
     verdict = judge_placement(evidence)
 
-    assert verdict.knowledge is UNKNOWN or not CONNECT_ERRORS.isdisjoint(evidence.causes)
+    assert verdict.knowledge is UNKNOWN or not NO_WAY.isdisjoint(evidence.causes)
 
 
 @given(st.text(), st.none() | st.integers(100, 599))

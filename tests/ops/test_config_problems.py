@@ -81,6 +81,8 @@ def test_five_mistakes_in_one_file_are_all_reported_with_their_keys_and_suggesti
         ("feed", "quiet_ms = 1", "feed.quiet_ms: got 1, expected a whole number of 100 or more"),
         ("feed", "symbols = []", "feed.symbols: got a list, expected a list such as"),
         ("venue", 'participation = "1.5"', 'venue.participation: got "1.5", expected a quoted'),
+        ("venue", 'lease_dir = "leases"', 'venue.lease_dir: got "leases", expected an absolute'),
+        ("venue", "lease_ms = 0", "venue.lease_ms: got 0, expected a whole number of 1 or more"),
         ("venue", "balances = 5", "venue.balances: got 5, expected a table"),
         ("venue", 'balances.USDT = "-1"', 'venue.balances.USDT: got "-1", expected a quoted'),
         ("venue", 'slippage_bps = "1e3"', 'venue.slippage_bps: got "1e3", expected a quoted'),

@@ -15,15 +15,15 @@ ROOT = Path(ops.__file__ or "").parent.parent
 HOLDER = """
 import sys
 from ops.run_dir import RunDir
-run = RunDir(sys.argv[1]).open()
+run = RunDir(sys.argv[1], claim=sys.argv[2]).open()
 print("held", flush=True)
 sys.stdin.read()
 """
 
 
-def holder_of(path: Path) -> "subprocess.Popen[bytes]":
+def holder_of(path: Path, claim: str = "") -> "subprocess.Popen[bytes]":
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(path)],
+        [sys.executable, "-c", HOLDER, str(path), claim],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -62,6 +62,49 @@ def test_who_left_in_order_is_not_taken_over(tmp_path: Path) -> None:
 def test_one_process_cannot_hold_a_directory_twice(tmp_path: Path) -> None:
     with RunDir(tmp_path), pytest.raises(RunDirBusy, match=f"process {os.getpid()}"):
         RunDir(tmp_path).open()
+
+
+@pytest.mark.slow
+def test_the_directory_of_a_stopped_process_is_taken_by_who_has_its_lease(tmp_path: Path) -> None:
+    with holder_of(tmp_path, "binance-1 4") as process:
+        process.send_signal(signal.SIGSTOP)
+        for wrong in ("", "binance-1 3", "binance-1"):
+            with pytest.raises(RunDirBusy, match=f"process {process.pid}"):
+                RunDir(tmp_path, claim="binance-1 5", former_claim=wrong).open()
+
+        with RunDir(tmp_path, claim="binance-1 5", former_claim="binance-1 4") as run:
+            assert run.taken_over_from == process.pid
+            process.send_signal(signal.SIGCONT)
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait()
+            with pytest.raises(RunDirBusy, match=f"process {os.getpid()}"):
+                RunDir(tmp_path).open()
+            with pytest.raises(RunDirBusy, match=f"process {os.getpid()}"):
+                RunDir(tmp_path, former_claim="binance-1 4").open()
+
+        with RunDir(tmp_path) as run:
+            assert run.taken_over_from is None
+
+
+def test_a_run_without_a_lease_has_nothing_to_be_taken_over_by(tmp_path: Path) -> None:
+    """The paper venue's book lies in the directory: its lock is all there is, and enough."""
+    with RunDir(tmp_path), pytest.raises(RunDirBusy):
+        RunDir(tmp_path, claim="binance-1 5", former_claim="").open()
+
+
+def test_what_the_fence_raises_leaves_the_file_as_it_is(tmp_path: Path) -> None:
+    def over() -> None:
+        raise RuntimeError("another has it")
+
+    with RunDir(tmp_path) as run:
+        run.atomic_write("status.json", b"old")
+        run.fence = over
+        with pytest.raises(RuntimeError):
+            run.atomic_write("status.json", b"new")
+
+        assert (tmp_path / "status.json").read_bytes() == b"old"
+        assert {file.name for file in tmp_path.iterdir()} == {"run.lock", "status.json"}
 
 
 def test_a_directory_that_cannot_be_made_is_the_users_mistake(tmp_path: Path) -> None:

@@ -63,3 +63,15 @@ def test_a_disk_that_refuses_is_a_problem_and_no_crash(tmp_path: Path) -> None:
     writer.write()
 
     assert "No such file" in writer.problem
+
+
+def test_what_may_not_be_written_any_more_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "status.json"
+    path.write_text("the successor's")
+
+    def over() -> None:
+        raise OSError("another has it")
+
+    StatusWriter(path, dict, fence=over).write()
+
+    assert path.read_text() == "the successor's"

@@ -63,3 +63,23 @@ def test_between_two_snapshots_only_new_losses_count(actor: Make, snapshot: Make
 
     assert verdict(before, before) == ("OK", "")
     assert verdict(snapshot(actor("x", dead_letters=3)), before)[1] == "x lost 1 message(s)"
+
+
+@pytest.mark.parametrize(
+    ("lease", "expected"),
+    [
+        ({"barred": "", "problem": ""}, ("OK", "")),
+        (
+            {"barred": "", "problem": "no disk"},
+            ("WARNING", "the lease is not renewed: no disk"),
+        ),
+        (
+            {"barred": "the lease ends in 3.9 s", "problem": "no disk"},
+            ("CRITICAL", "nothing may be sent: the lease ends in 3.9 s"),
+        ),
+    ],
+)
+def test_a_lease_that_runs_out_is_told_before_it_has(
+    snapshot: Make, lease: dict[str, str], expected: tuple[str, str]
+) -> None:
+    assert verdict(snapshot(lease=lease)) == expected

@@ -206,3 +206,28 @@ def test_fills_of_a_report_that_moves_nothing_are_taken(
     late = step_of(1, S.FILLED, "1.5", fills=(fill_of("t1"), fill_of("t1")))
     before = stored(ledger)
     assert ledger.record([late, late]) == [before, before]
+
+
+def test_what_ended_without_all_its_executions_is_found(
+    ledger: Ledger, claim_of: ClaimOf, step_of: StepOf, fill_of: Callable[..., Fill]
+) -> None:
+    """Whole, short of one, none at all, still open, never filled."""
+    ledger.claim([claim_of(number) for number in range(5)], 1)
+    halves = (fill_of("a", "0.7"), fill_of("b", "0.8"))
+    ledger.record([step_of(number, S.SENT) for number in range(5)])
+    ledger.record([step_of(0, S.FILLED, "1.5", fills=halves)])
+    ledger.record([step_of(1, S.FILLED, "1.5", fills=(fill_of("c", "1.4999999"),))])
+    ledger.record([step_of(2, S.CANCELED, "0.5"), step_of(3, S.PARTIALLY_FILLED, "0.5")])
+    ledger.record([step_of(4, S.CANCELED)])
+
+    assert [entry.client_order_id for entry in ledger.lacking(5)] == ["wk1", "wk2"]
+
+
+def test_only_the_newest_orders_are_searched_for_missing_executions(
+    ledger: Ledger, claim_of: ClaimOf, step_of: StepOf
+) -> None:
+    ledger.claim([claim_of(number) for number in range(3)], 1)
+    ledger.record([step_of(number, S.SENT) for number in range(3)])
+    ledger.record([step_of(number, S.FILLED, "1.5") for number in range(3)])
+
+    assert [entry.client_order_id for entry in ledger.lacking(2)] == ["wk1", "wk2"]

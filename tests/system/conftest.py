@@ -15,6 +15,7 @@ from exchanges.paper_book import read_book
 from ops.config import Config, parse
 from ops.run_dir import RunDir
 from ops.wiring import System, build
+from tests.system.bots import Bot
 
 STRESS = bool(os.environ.get("WATCHKEEPER_STRESS"))
 _BESIDE = Path(__file__).parents[2].parent / "shared" / "data"
@@ -102,3 +103,16 @@ def runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
         yield ThreadRuntime(ttl_enforced=False)
     else:
         yield StepRuntime(ttl_enforced=False)
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Bot]]:
+    bots: list[Bot] = []
+
+    def make(*arguments: Any, **more: Any) -> Bot:
+        bots.append(Bot(*map(str, arguments), **more))
+        return bots[-1]
+
+    yield make
+    for bot in bots:
+        bot.kill()

@@ -2,10 +2,8 @@
 
 import json
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,78 +17,11 @@ from exchanges.local.server import RunningExchange, running_exchange
 from messages.order_states import FINAL_STATES
 from ops.config_write import to_toml
 from tests.exchanges.feed_run import public_config
+from tests.system.bots import LIMIT_S, Bot
 
-LIMIT_S = 30.0
 SPEED = 300.0
 AHEAD_MS = 86_400_000
 """The market of a compressed clock is ahead of the machine's."""
-
-
-class Bot:
-    """One `start`, and what it has printed."""
-
-    def __init__(self, *arguments: str) -> None:
-        command = [sys.executable, "-P", "-m", "cli", "start", *arguments, "--json"]
-        self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        self.events: list[dict[str, Any]] = []
-        self._news = threading.Condition()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            with self._news:
-                self.events.append(json.loads(line))
-                self._news.notify_all()
-        with self._news:
-            self._news.notify_all()
-
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        return [event for event in self.events if event["event"] == kind]
-
-    def until(self, is_so: Callable[[], bool]) -> None:
-        with self._news:
-            assert self._news.wait_for(is_so, LIMIT_S), self.events[-5:]
-
-    def until_processed(self, count: int) -> None:
-        self.until(lambda: any(s["counters"]["processed"] >= count for s in self.of("status")))
-
-    def until_why(self, part: str) -> None:
-        self.until(lambda: any(part in s["why"] for s in self.of("status")))
-
-    def end(self, number: signal.Signals | None = None) -> tuple[int, str]:
-        """Send a signal, wait for the end; give the exit code and what stands on stderr."""
-        if number is not None:
-            self._process.send_signal(number)
-        code = self._process.wait(LIMIT_S)
-        self._reader.join(LIMIT_S)
-        assert self._process.stdout is not None
-        assert self._process.stderr is not None
-        self._process.stdout.close()
-        text = self._process.stderr.read()
-        self._process.stderr.close()
-        return code, text
-
-    def kill(self) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self.end()
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., Bot]]:
-    bots: list[Bot] = []
-
-    def make(*arguments: Any) -> Bot:
-        bots.append(Bot(*map(str, arguments)))
-        return bots[-1]
-
-    yield make
-    for bot in bots:
-        bot.kill()
 
 
 def config_file(folder: Path, run: RunningExchange, **feed: Any) -> Path:

@@ -1,0 +1,48 @@
+"""What an executor's next incarnation finds of the one before."""
+
+import threading
+from typing import Any
+
+from actors.operator_board import OperatorBoard
+from messages.base import Message
+from messages.ids import Symbol
+from messages.orders import OrderIntent
+from messages.values import Instrument
+
+
+class Held:
+    """Messages that one incarnation has taken and not finished."""
+
+    def __init__(self) -> None:
+        self.in_hand: list[Any] = []
+        """The rest of the drain that is being worked off."""
+        self.stash: list[OrderIntent] = []
+        """What waits until all is settled."""
+
+
+class ExecutorKept:
+    """What the next incarnation finds of messages that this one had taken and not finished.
+
+    Each incarnation holds its own, so that one that was given up can neither add to what its
+    successor has taken over already nor empty what that one holds.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held = Held()
+        self.instruments: dict[Symbol, Instrument] = {}
+        """The markets' rules, as a real venue told them last."""
+        self.board = OperatorBoard()
+        """What people read of the executor, and a halt that holds in this process."""
+
+    def take(self) -> tuple[Held, list[Message]]:
+        """Begin a hold; give all of the one before, once."""
+        with self._lock:
+            before, self._held = self._held, Held()
+        return self._held, [*before.stash, *before.in_hand]
+
+    def hold(self, held: Held, messages: list[Any]) -> bool:
+        """Take messages in hand; False when a successor has taken over already."""
+        with self._lock:
+            held.in_hand = messages
+            return held is self._held

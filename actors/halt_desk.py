@@ -1,0 +1,391 @@
+"""The kill switch at work: what `decisions.halting` says, done to the ledger and the venue.
+
+One desk belongs to one incarnation of the executor and is used on its thread. A halt bars the
+gateway first, so that nothing leaves any more, then is written down, then cancels and asks.
+What it repeats it repeats after a pause; what was not proved is tried again by a timer, until
+it is. A venue that failed for good halts too, and no more than that: open orders are left as
+they are, for there is nobody to ask, and a person's halt on top cancels them.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from loguru import logger
+
+from actors.context import Context
+from actors.gateway import Gateway
+from actors.operator_board import TRADING, Answer, HaltView, OperatorBoard
+from actors.order_desk import OrderDesk
+from actors.order_records import new_order
+from decisions import halting
+from decisions.halting import (
+    Ask,
+    Cancel,
+    Drop,
+    Effect,
+    HaltRecord,
+    HaltState,
+    Keep,
+    ListOpen,
+    OrderedBy,
+    Step,
+)
+from decisions.order_keys import PREFIX
+from messages.errors import ActorUnavailable, LedgerUnavailable
+from messages.halting import CancelDone, OpenListed, ResumeTrading
+from messages.ids import NS_PER_S, OrderKey
+from messages.lifecycle import ActorState, HaltTrading, TimerFired
+from messages.order_states import FINAL_STATES
+from messages.orders import LookupDone, OrderReport
+from messages.values import OrderState
+from persistence.ledger import Ledger, LedgerEntry
+
+PAUSE_NS = NS_PER_S
+"""Before a question or a cancel is repeated."""
+TRY_AGAIN_NS = 5 * NS_PER_S
+"""Before all of a halt that was not proved is tried anew."""
+
+REPEAT = TimerFired(name="repeat what a halt asked for")
+TRY_AGAIN = TimerFired(name="try again to prove a halt")
+
+VENUE_FAILED = "venue_failed"
+_NEVER_LEFT = (OrderState.CLAIMED, OrderState.NOT_SENT)
+_SHOWN_AT_MOST = 3
+
+
+class HaltDesk:
+    """`forgive` begins a drawdown anew, and says whether one stopped anything.
+
+    `on_resumed` is called once trading may go on.
+    """
+
+    def __init__(
+        self,
+        *,
+        ctx: Context,
+        ledger: Ledger,
+        gateway: Gateway,
+        desk: OrderDesk,
+        board: OperatorBoard,
+        forgive: Callable[[], bool],
+        on_resumed: Callable[[], None],
+    ) -> None:
+        self._ctx, self._ledger, self._gateway = ctx, ledger, gateway
+        self._desk, self._board = desk, board
+        self._forgive, self._on_resumed = forgive, on_resumed
+        self._halt = halting.TRADING
+        self._later: list[Effect] = []
+        self._foreign: tuple[str, ...] = ()
+        self._on_disk = False
+        self._problem = ""
+        self._will_try = False
+
+    @property
+    def halted(self) -> bool:
+        """Whether nothing may be sent, for whatever reason."""
+        return not self._halt.may_send or bool(self._board.venue_failure)
+
+    # ------------------------------------------------------------ beginning and end
+
+    def recover(self) -> None:
+        """Take up the halt that is on disk, or was in this process. Unreadable is halted."""
+        now_ns = self._ctx.utc_ns()
+        try:
+            text = self._ledger.halt_reason()
+        except LedgerUnavailable as error:
+            step = halting.unreadable(str(error), now_ns)
+        else:
+            self._on_disk = text is not None
+            step = halting.recover(text, now_ns)
+        if step[0].record is None and self._board.record is not None:
+            step = halting.halt(halting.TRADING, self._board.record)
+        self._bar(step[0].record)
+        self._take(step)
+        self._show()
+
+    def order(self, message: HaltTrading) -> None:
+        """Halt: durably at a person's word, for as long as this process lives otherwise."""
+        logger.bind(actor=self._ctx.path).critical("trading is halted: {}", message.reason)
+        if not message.durable:
+            self._board.venue_failure = message.reason
+            self._bar(self._halt.record)
+            self._show()
+            return
+        by = OrderedBy.PERSON if message.request else OrderedBy.RULE
+        record = HaltRecord(reason=message.reason, ordered_by=by, at_ns=self._ctx.utc_ns())
+        self._bar(self._halt.record or record)
+        try:
+            self._take(halting.halt(self._halt, record))
+            if not self._on_disk:
+                self._keep()
+                self._show()
+        except ActorUnavailable:
+            self._ctx.hand_on([message])  # a newer incarnation has taken over
+            raise
+        self._board.tell(message.request, Answer(ok=self._on_disk, text=self._board.halt.text))
+
+    def resume(self, message: ResumeTrading) -> None:
+        """Trade on at a person's word, once the record is gone from the disk."""
+        reason = self._halt.record.reason if self._halt.record else ""
+        try:
+            ok, text = self._resumed(despite_open=message.despite_open)
+        except LedgerUnavailable as error:
+            ok, text = False, f"the halt is still on disk, and trading stays halted: {error}"
+        except ActorUnavailable:
+            self._ctx.hand_on([message])
+            raise
+        if ok and reason:
+            logger.bind(actor=self._ctx.path).warning("a person resumed trading: {}", reason)
+            text = f"{text} (it was halted: {reason})"
+        self._board.tell(message.request, Answer(ok=ok, text=text))
+
+    def _resumed(self, *, despite_open: bool) -> tuple[bool, str]:
+        """Resume, or say why not.
+
+        Raises:
+            LedgerUnavailable: the record could not be deleted; nothing changed.
+            ActorUnavailable: a newer incarnation has taken over; nothing changed.
+        """
+        by, failed = OrderedBy.PERSON, self._board.venue_failure
+        if failed:
+            return False, f"the venue failed ({failed}): stop the run and start it again"
+        if self._halt.may_send and self._forgive():
+            return True, "the drawdown begins anew at the present equity"
+        why_not = halting.why_not_resume(self._halt, by, despite_open=despite_open)
+        if why_not:
+            return False, f"{why_not}{self._doubt()}"
+        after, _ = halting.resume(self._halt, by, despite_open=despite_open)
+        with self._gateway.holding(self._ctx.epoch):
+            self._ledger.clear_halt()
+        self._halt, self._later, self._on_disk = after, [], False
+        self._bar(None)
+        self._board.halt = TRADING
+        self._forgive()
+        self._on_resumed()
+        return True, "trading goes on"
+
+    def _bar(self, record: HaltRecord | None) -> None:
+        """Let nothing leave, or everything again: before the disk is asked, and after."""
+        self._board.record = record
+        reason = record.reason if record else self._board.venue_failure
+        self._desk.halt_reason = self._gateway.barred = reason
+
+    # ------------------------------------------------------------ what the venue says
+
+    def saw(self, entry: LedgerEntry) -> None:
+        """An order moved: if it is open, or may be, that ends any proof.
+
+        What was refused never reached the venue, which need not be asked for it.
+        """
+        key = entry.order_key
+        if entry.state is OrderState.REFUSED:
+            self._take(halting.looked_up(self._halt, key, is_open=False))
+        elif entry.state not in FINAL_STATES and entry.state not in _NEVER_LEFT:
+            self._take(halting.order_seen(self._halt, key))
+
+    def reported(self, reports: Iterable[OrderReport]) -> None:
+        """The venue told of orders unasked: one that had ended here and is open there is ours."""
+        alive = [one for one in reports if one.state not in FINAL_STATES]
+        if alive and not self._halt.may_send:
+            ours, _ = self._sorted(alive)
+            for key in ours:
+                self._take(halting.order_seen(self._halt, key))
+
+    def canceled(self, answer: CancelDone) -> None:
+        """Take the end of a cancel; what its report says is recorded already."""
+        if answer.problem:
+            self._problem = answer.problem
+        self._take(halting.cancel_done(self._halt, answer.order_key))
+
+    def looked_up(self, answer: LookupDone) -> None:
+        """Take the answer to a question for one order, which the order desk has judged."""
+        key = answer.order_key
+        if answer.epoch != self._ctx.epoch or key not in self._halt.open:
+            return
+        is_open = self._is_open(answer)
+        if answer.problem:
+            self._problem = answer.problem
+        step = halting.looked_up(self._halt, key, is_open=is_open)
+        self._take(step, pause=is_open is not False)
+
+    def _is_open(self, answer: LookupDone) -> bool | None:
+        if answer.report is not None:
+            return answer.report.state not in FINAL_STATES
+        # Void, too, is an absence that was asked for before the last send.
+        void = answer.problem or answer.order_key in self._desk.orders.unsettled
+        return None if void else False
+
+    def listed(self, answer: OpenListed) -> None:
+        """Take the answer to a question for all that is open."""
+        if answer.epoch != self._ctx.epoch:
+            return
+        if answer.problem:
+            self._problem = answer.problem
+            self._take(halting.list_failed(self._halt, answer.question), pause=True)
+            return
+        ours, foreign = self._sorted(answer.reports)
+        not_final = [entry.order_key for entry in self._ledger.open_entries()]
+        self._foreign, self._problem = foreign, ""
+        self._take(halting.listed(self._halt, answer.question, [*ours, *not_final]))
+
+    def _sorted(self, reports: Iterable[OrderReport]) -> tuple[list[OrderKey], tuple[str, ...]]:
+        """Tell this ledger's orders, ended ones too, from those of anybody else."""
+        by_name = {report.client_order_id: report for report in reports}
+        known = {e.client_order_id: e.order_key for e in self._ledger.open_entries()}
+        unknown = [name for name in by_name if name not in known and name.startswith(PREFIX)]
+        if unknown:
+            known |= {name: e.order_key for name, e in self._ledger.called(unknown).items()}
+        foreign = tuple(
+            f"{report.symbol} {report.venue_order_id or report.client_order_id}"
+            for report in reports
+            if report.client_order_id not in known
+        )
+        return [known[name] for name in by_name if name in known], foreign
+
+    # ------------------------------------------------------------ timers
+
+    def repeat(self) -> None:
+        """Do what was put off."""
+        later, self._later = self._later, []
+        for effect in later:
+            self._do(effect)
+
+    def try_again(self) -> None:
+        """Try anew what was not proved, and to write down what is not on disk."""
+        self._will_try = False
+        if self._halt.record is not None and not self._on_disk:
+            self._keep()
+        if self._halt.state is HaltState.HALTED_UNPROVED:
+            self._take(halting.try_again(self._halt))
+        self._show()
+
+    # ------------------------------------------------------------ doing
+
+    def _take(self, step: Step, *, pause: bool = False) -> None:
+        """Take the next state, then do what it asks for: at once, or after a pause."""
+        before, (self._halt, effects) = self._halt, step
+        if self._halt is before and not effects:
+            return
+        if pause and effects:
+            if not self._later:
+                self._ctx.after(PAUSE_NS, REPEAT)
+            self._later += effects
+        else:
+            for effect in effects:
+                self._do(effect)
+        self._show()
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Keep():
+                self._keep()
+            case ListOpen(question) if question == self._halt.question and self._halt.listing:
+                self._list(question)
+            case Cancel(key) if key in self._halt.open:
+                self._cancel(key)
+            case Ask(key) if key in self._halt.open:
+                self._ask(key)
+            case Drop() | ListOpen() | Cancel() | Ask():
+                pass  # `resume` drops; the others have been settled meanwhile
+
+    def _keep(self) -> None:
+        """Write the record down; a disk that refuses is asked again by the timer.
+
+        What is there already stays, also where it cannot be read: it is the cause.
+        """
+        record = self._halt.record
+        if record is None:
+            return
+        try:
+            with self._gateway.holding(self._ctx.epoch):
+                if self._ledger.halt_reason() is None:
+                    self._ledger.set_halt(halting.text_of(record))
+            self._on_disk = True
+        except LedgerUnavailable as error:
+            self._on_disk = False
+            log = logger.bind(actor=self._ctx.path)
+            log.error("the halt could not be kept on disk: {}", error)
+
+    def _list(self, question: int) -> None:
+        symbols = [entry.symbol for entry in self._ledger.open_entries()]
+        symbols += [e.symbol for e in self._ledger.lookup([*self._halt.open]).values()]
+        self._gateway.list_open(self._ctx.epoch, question, symbols)
+
+    def _cancel(self, key: OrderKey) -> None:
+        entry = self._ledger.lookup([key])[key]
+        if entry.state in _NEVER_LEFT:  # nothing to cancel; it is asked for all the same
+            self._take(halting.cancel_done(self._halt, key))
+            return
+        self._gateway.cancel(self._ctx.epoch, key, new_order(entry))
+
+    def _ask(self, key: OrderKey) -> None:
+        self._desk.ask_for(self._ledger.lookup([key])[key])
+
+    # ------------------------------------------------------------ showing
+
+    def _show(self) -> None:
+        """Say in the cell and on the board how far it is."""
+        if self._ctx.fenced or not self.halted:
+            return
+        unproved = self._halt.state is HaltState.HALTED_UNPROVED
+        wants = unproved or (self._halt.record is not None and not self._on_disk)
+        if wants and not self._will_try:
+            self._will_try = True
+            self._ctx.after(TRY_AGAIN_NS, TRY_AGAIN)
+        view, cell = self._view(), self._ctx.cell
+        self._board.halt = view
+        if (cell.state, cell.problem) != (ActorState.HALTED, view.text):
+            cell.set_state(ActorState.HALTED, view.text)
+
+    def _view(self) -> HaltView:
+        record, before = self._halt.record, self._board.halt
+        if record is None:
+            failed = self._board.venue_failure
+            text = f"{failed}; open orders are left as they are"
+            return HaltView(state=VENUE_FAILED, reason=failed, text=text)
+        proved_at_ns = None
+        if self._halt.state is HaltState.HALTED_PROVED:
+            proved_at_ns = before.proved_at_ns or self._ctx.utc_ns()
+        return HaltView(
+            state=str(self._halt.state),
+            reason=record.reason,
+            ordered_by=str(record.ordered_by),
+            at_ns=record.at_ns,
+            on_disk=self._on_disk,
+            open=tuple(sorted(self._halt.open)),
+            foreign=self._foreign,
+            proved_at_ns=proved_at_ns,
+            problem="" if proved_at_ns else self._problem,
+            text=self._text(proved_at_ns),
+        )
+
+    def _text(self, proved_at_ns: int | None) -> str:
+        record = self._halt.record
+        assert record is not None
+        parts = [self._progress(proved_at_ns)]
+        if self._foreign:
+            parts.append(f"{len(self._foreign)} orders of others were seen and left alone")
+        if not self._on_disk:
+            parts.append("NOT on disk: it ends with this process")
+        return f"{'; '.join(parts)}: {record.reason}"
+
+    def _progress(self, proved_at_ns: int | None) -> str:
+        count = len(self._halt.open)
+        if proved_at_ns is not None:
+            at = datetime.fromtimestamp(proved_at_ns // NS_PER_S, UTC).strftime("%H:%M:%S")
+            return f"proved: nothing open at {at} UTC"
+        if self._halt.state is HaltState.HALTED_UNPROVED:
+            return f"NOT proved{self._doubt()}"
+        why = f" ({self._problem})" if self._problem else ""
+        if count:
+            return f"halting: {count} order{'s' * (count != 1)} to be closed{why}"
+        return f"halting: the venue is asked what is open{why}"
+
+    def _doubt(self) -> str:
+        """Name what may be open; empty when nothing of it is known by name."""
+        keys = sorted(self._halt.open) or [e.order_key for e in self._ledger.open_entries()]
+        named = ", ".join(keys[:_SHOWN_AT_MOST])
+        more = f" and {len(keys) - _SHOWN_AT_MOST} more" if len(keys) > _SHOWN_AT_MOST else ""
+        doubt = f": {named}{more} may be open" if keys else ""
+        why = f" ({self._problem})" if self._problem else ""
+        return f"{doubt}{why}" if not self._halt.may_send else ""

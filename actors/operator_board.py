@@ -1,0 +1,75 @@
+"""What the executor leaves for people to read, and for its next incarnation to go on with.
+
+Written by the executor's thread, read by any: every value is replaced as a whole.
+"""
+
+import threading
+from collections import OrderedDict
+
+import msgspec
+
+from decisions.halting import HaltRecord
+from messages.ids import OrderKey, TimestampNs
+
+KEPT_ANSWERS = 256
+"""So many answers are kept for who asked; the oldest goes first."""
+
+
+class HaltView(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a halt is."""
+
+    state: str
+    """A `HaltState`, or ``venue_failed``: no new orders, and open ones are left as they are."""
+    reason: str = ""
+    ordered_by: str = ""
+    at_ns: TimestampNs | None = None
+    on_disk: bool = False
+    """Whether it outlives this process."""
+    open: tuple[OrderKey, ...] = ()
+    """Of ours, what is not proved closed."""
+    foreign: tuple[str, ...] = ()
+    """Orders of others on the account, seen and left alone: symbol and the venue's id."""
+    proved_at_ns: TimestampNs | None = None
+    """When the venue said that nothing of ours is open; only in ``halted_proved``."""
+    problem: str = ""
+    """Why the last question failed."""
+    text: str = ""
+    """All of it in one sentence."""
+
+
+TRADING = HaltView(state="trading")
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a person's request."""
+
+    ok: bool
+    text: str
+    state: str = ""
+    """Of the order that it was about."""
+
+
+class OperatorBoard:
+    """One for all incarnations of an executor."""
+
+    def __init__(self) -> None:
+        self.halt = TRADING
+        self.record: HaltRecord | None = None
+        """The halt that holds in this process, whatever the disk says."""
+        self.venue_failure = ""
+        """Why the venue failed for good; until this process ends."""
+        self._answers: OrderedDict[str, Answer] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def tell(self, request: str, answer: Answer) -> None:
+        """Leave an answer for whoever made the request."""
+        if request:
+            with self._lock:
+                self._answers[request] = answer
+                while len(self._answers) > KEPT_ANSWERS:
+                    self._answers.popitem(last=False)
+
+    def answer(self, request: str) -> Answer | None:
+        """Give the answer; None while there is none."""
+        with self._lock:
+            return self._answers.get(request)

@@ -1,0 +1,206 @@
+"""One order at a person's word: canceled and proved, or settled on the person's own evidence.
+
+Both ask the venue in the end, and only then answer. One desk belongs to one incarnation of the
+executor and is used on its thread; who waits for an answer of a dead one asks again.
+"""
+
+from decimal import Decimal
+
+from loguru import logger
+
+from actors.context import Context
+from actors.gateway import Gateway
+from actors.open_orders import Move
+from actors.operator_board import Answer, OperatorBoard
+from actors.order_desk import OrderDesk
+from actors.order_records import new_order
+from decisions.resolving import NOT_SEEN, Resolution, resolve, why_not_resolve
+from messages.halting import CancelDone, CancelOrder, ResolveOrder
+from messages.ids import OrderKey, TradeId
+from messages.order_states import FINAL_STATES
+from messages.orders import Fill, LookupDone
+from messages.values import Liquidity, OrderState
+from persistence.ledger import Ledger, LedgerEntry, Step
+
+ASKS_MAX = 5
+"""So often the venue is asked before a person is told that there is no proof yet."""
+
+BY_A_PERSON = "a person canceled it"
+_NEVER_LEFT = (OrderState.CLAIMED, OrderState.NOT_SENT)
+
+Request = CancelOrder | ResolveOrder
+
+
+class PersonDesk:
+    """See the module."""
+
+    def __init__(
+        self,
+        *,
+        ctx: Context,
+        ledger: Ledger,
+        gateway: Gateway,
+        desk: OrderDesk,
+        board: OperatorBoard,
+    ) -> None:
+        self._ctx, self._ledger, self._gateway = ctx, ledger, gateway
+        self._desk, self._board = desk, board
+        self._waiting: dict[OrderKey, Request] = {}
+        self._asks: dict[OrderKey, int] = {}
+        self._problem = ""
+
+    # ------------------------------------------------------------ what is wanted
+
+    def cancel(self, message: CancelOrder) -> None:
+        """Cancel one order, whatever else goes on; it is not sent again either."""
+        entry = self._entry(message)
+        if entry is None:
+            return
+        if entry.state in FINAL_STATES:
+            self._tell(message, entry, ok=True, text=f"it had ended already: {_end(entry)}")
+            return
+        self._desk.never_again(entry, BY_A_PERSON)
+        self._wait_for(message)
+        if entry.state in _NEVER_LEFT:
+            self._desk.ask_for(entry)
+        else:
+            self._gateway.cancel(self._ctx.epoch, entry.order_key, new_order(entry))
+
+    def resolve(self, message: ResolveOrder) -> None:
+        """Ask the venue first: only what it does not settle is settled by a person."""
+        entry = self._entry(message)
+        if entry is None:
+            return
+        if why_not := self._why_not(entry, message):
+            self._tell(message, entry, ok=False, text=why_not)
+            return
+        self._desk.unwanted[entry.order_key] = "a person settles it"
+        self._wait_for(message)
+        self._desk.ask_for(entry)
+
+    def _why_not(self, entry: LedgerEntry, message: ResolveOrder) -> str:
+        to, now_ns = message.to, self._ctx.utc_ns()
+        return why_not_resolve(entry, to, message.filled_quantity, message.price, now_ns)
+
+    def _wait_for(self, message: Request) -> None:
+        before = self._waiting.get(message.order_key)
+        if before is not None:
+            self._board.tell(before.request, Answer(ok=False, text="another request replaced it"))
+        self._waiting[message.order_key], self._asks[message.order_key] = message, 0
+
+    # ------------------------------------------------------------ what the venue says
+
+    def canceled(self, answer: CancelDone) -> None:
+        """Take the end of a cancel: whatever it says, the order is asked for."""
+        if isinstance(self._waiting.get(answer.order_key), CancelOrder):
+            self._problem = answer.problem
+            self._desk.ask_for(self._ledger.lookup([answer.order_key])[answer.order_key])
+
+    def looked_up(self, answer: LookupDone) -> None:
+        """Take the venue's answer, which the order desk has recorded."""
+        message = self._waiting.get(answer.order_key)
+        if message is None or answer.epoch != self._ctx.epoch:
+            return
+        entry = self._ledger.lookup([answer.order_key])[answer.order_key]
+        if isinstance(message, CancelOrder):
+            self._prove(message, entry, answer)
+        else:
+            self._settle(message, entry, answer)
+
+    def _prove(self, message: CancelOrder, entry: LedgerEntry, answer: LookupDone) -> None:
+        shown = answer.report
+        if entry.state in FINAL_STATES:
+            doubt = f"; asked once more it said nothing ({answer.problem})" * bool(answer.problem)
+            self._answer(message, entry, ok=True, text=f"{_end(entry)}{doubt}")
+        elif shown is not None:
+            why = shown.reason or self._problem or "the venue did not say why"
+            text = f"it is still open at the venue ({shown.state}): {why}"
+            self._answer(message, entry, ok=False, text=text)
+        elif self._asked_often(answer):
+            text = f"nothing is proved, and it goes on being asked for: {answer.problem}"
+            self._answer(message, entry, ok=False, text=text)
+
+    def _asked_often(self, answer: LookupDone) -> bool:
+        self._asks[answer.order_key] += 1
+        return self._asks[answer.order_key] >= ASKS_MAX
+
+    def _settle(self, message: ResolveOrder, entry: LedgerEntry, answer: LookupDone) -> None:
+        if entry.state in FINAL_STATES:
+            text = f"the venue settled it, so nothing was resolved: {_end(entry)}"
+            self._answer(message, entry, ok=entry.state is message.to, text=text)
+        elif answer.report is not None and answer.report.state not in FINAL_STATES:
+            text = f"the venue shows it open ({answer.report.state}): cancel it instead"
+            self._answer(message, entry, ok=False, text=text)
+        elif answer.problem and NOT_SEEN not in answer.problem and not message.unasked:
+            text = f"the venue could not be asked ({answer.problem}): try again, or say --unasked"
+            self._answer(message, entry, ok=False, text=text)
+        elif why_not := self._why_not(entry, message):
+            self._answer(message, entry, ok=False, text=why_not)
+        else:
+            self._write(message, entry)
+
+    def _write(self, message: ResolveOrder, entry: LedgerEntry) -> None:
+        end = resolve(entry, message.to, message.filled_quantity, message.price)
+        log = logger.bind(actor=self._ctx.path)
+        log.warning("a person resolves {} as {}: {}", entry.order_key, message.to, message.evidence)
+        self._desk.commit(self._moves(message, entry, end), ())
+        after = self._ledger.lookup([entry.order_key])[entry.order_key]
+        self._answer(message, after, ok=True, text=f"resolved: {_end(after)}")
+
+    def _moves(self, message: ResolveOrder, entry: LedgerEntry, end: Resolution) -> list[Move]:
+        moves: list[Move] = []
+        for place, to in enumerate(end.steps, 1):
+            is_last = place == len(end.steps)
+            step = Step(
+                order_key=entry.order_key,
+                to=to,
+                at_ns=self._ctx.utc_ns(),
+                reason="resolved by a person",
+                evidence=f"person: {message.evidence}",
+                filled_quantity=end.filled_quantity if is_last else None,
+                average_price=end.average_price if is_last else None,
+                fills=self._fills(message, entry, end) if is_last else (),
+            )
+            moves.append(self._desk.orders.ahead(entry, step))
+            entry = moves[-1].after
+        return moves
+
+    def _fills(
+        self, message: ResolveOrder, entry: LedgerEntry, end: Resolution
+    ) -> tuple[Fill, ...]:
+        """Make one execution of what the ledger did not know, so that sums and profit hold."""
+        if not end.more or message.price is None:
+            return ()
+        return (
+            Fill(
+                trade_id=TradeId(f"person-{entry.client_order_id}"),
+                price=message.price,
+                quantity=end.more,
+                fee=Decimal(0),
+                fee_currency=entry.symbol.partition("/")[2].partition(":")[0],
+                liquidity=Liquidity.TAKER,
+                ts_event_ns=self._ctx.utc_ns(),
+            ),
+        )
+
+    # ------------------------------------------------------------ answering
+
+    def _entry(self, message: Request) -> LedgerEntry | None:
+        entry = self._ledger.lookup([message.order_key]).get(message.order_key)
+        if entry is None:
+            text = f"the ledger has no order {message.order_key}"
+            self._board.tell(message.request, Answer(ok=False, text=text))
+        return entry
+
+    def _answer(self, message: Request, entry: LedgerEntry, *, ok: bool, text: str) -> None:
+        del self._waiting[message.order_key], self._asks[message.order_key]
+        if isinstance(message, ResolveOrder):
+            self._desk.unwanted.pop(message.order_key, None)
+        self._tell(message, entry, ok=ok, text=text)
+
+    def _tell(self, message: Request, entry: LedgerEntry, *, ok: bool, text: str) -> None:
+        self._board.tell(message.request, Answer(ok=ok, text=text, state=str(entry.state)))
+
+
+def _end(entry: LedgerEntry) -> str:
+    return f"{entry.state}, {entry.filled_quantity} of {entry.quantity} filled"

@@ -1,0 +1,26 @@
+"""What the executor shows of its venue: the stream, and all that lasts. One thread's."""
+
+from messages.orders import VenueNotice, VenueStream
+
+
+class VenueNotices:
+    """The newest word on each thing; what is over is forgotten."""
+
+    def __init__(self) -> None:
+        self._stream = ""
+        self._lasting: dict[str, str] = {}
+
+    def stream(self, news: VenueStream) -> None:
+        """Take in how far the venue's stream can be relied on."""
+        self._stream = "" if news.phase == "live" else f"venue stream {news.phase}: {news.reason}"
+
+    def notice(self, news: VenueNotice) -> None:
+        """Take in what lasts, or that it is over."""
+        if news.text:
+            self._lasting[news.name] = news.text
+        else:
+            self._lasting.pop(news.name, None)
+
+    def text(self, *more: str) -> str:
+        """Give all of it in one line, with what else there is to say."""
+        return "; ".join(part for part in (*self._lasting.values(), self._stream, *more) if part)

@@ -1,0 +1,183 @@
+"""Keeps the conditions of one venue: learns them from calls, and finds out when they are over.
+
+While nobody is in, the venue is asked for its time until it answers. When an order was refused
+for the symbol's rules, the markets are loaded again, at most once in a while. Both are tasks on
+the venue's loop, which `close` ends.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any
+
+from exchanges.ccxt_client import Call, recorded
+from exchanges.ccxt_gate import check_answer
+from exchanges.ccxt_parse import Unclear, market_of
+from exchanges.conditions import (
+    AWAY,
+    FUNDS,
+    KEY,
+    Condition,
+    Sign,
+    Standing,
+    away,
+    key_refused,
+    no_funds,
+    not_traded,
+    sign_of_placement,
+    sign_of_question,
+)
+from exchanges.facts import MarketFacts
+from exchanges.outcomes import Evidence, Verdict
+from messages.errors import NotSent, Rejected
+from messages.ids import NS_PER_S, Symbol
+
+Markets = Mapping[Symbol, MarketFacts]
+
+
+PROBE_S, PROBE_MAX_S = 0.5, 15.0
+"""Between two questions whether a venue that is away is back; each pause is twice the last."""
+RELOAD_S = 60.0
+"""Between two loads of the markets, which are heavy: the venue's whole list."""
+
+
+class ConditionKeeper:
+    """Of one client, on its loop. `tell_markets` gets the markets when their rules changed."""
+
+    def __init__(
+        self,
+        client: Any,
+        exchange: str,
+        markets: Markets,
+        standing: Standing,
+        monotonic_ns: Callable[[], int],
+        tell_markets: Callable[[Markets], object],
+    ) -> None:
+        self._client, self._exchange = client, exchange
+        self._markets = dict(markets)
+        self._standing = standing
+        self._monotonic_ns = monotonic_ns
+        self._tell_markets = tell_markets
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._reloaded_ns: int | None = None
+
+    def check(self, symbol: Symbol) -> None:
+        """Let an order pass, or say why it need not be sent.
+
+        Raises:
+            NotSent: nobody is in who could take it.
+            Rejected: the symbol is not traded, as the venue itself has said.
+        """
+        if why := self._standing.text(AWAY):
+            raise NotSent(f"away: {why}")
+        if why := self._standing.text(f"symbol {symbol}"):
+            self._reload_soon()
+            raise Rejected(f"market_closed: {why}")
+
+    # ------------------------------------------------------------ what calls tell
+
+    def question(self, call: Call, error: BaseException | None) -> None:
+        """Learn from a signed question that ended, well or not."""
+        evidence = None if error is None else call.evidence(error)
+        sign = Sign.PAGE if call.is_page else None
+        if evidence is not None:
+            sign = sign_of_question(evidence, is_page=call.is_page)
+        if sign is not None:
+            self._begin(sign, None, evidence)
+        elif call.has_answer and call.response is not None and call.response.http_status < 500:
+            self._standing.end(AWAY)
+            self._standing.end(KEY)
+
+    def refused(self, symbol: Symbol, call: Call, error: BaseException, verdict: Verdict) -> None:
+        """Learn from a placement that failed."""
+        evidence = call.evidence(error)
+        sign = sign_of_placement(evidence, is_page=call.is_page, is_duplicate=verdict.adopt)
+        if sign is not None:
+            self._begin(sign, symbol, evidence)
+
+    def answered(self, call: Call, *, accepted: bool) -> None:
+        """Learn from a placement that did not fail; its answer may be no order all the same."""
+        if call.is_page:
+            self._begin(Sign.PAGE, None, None)
+        elif accepted:
+            for name in (AWAY, KEY, FUNDS):
+                self._standing.end(name)
+
+    def _begin(self, sign: Sign, symbol: Symbol | None, evidence: Evidence | None) -> None:
+        if sign is Sign.RULES:
+            self._reload_soon()
+        elif sign in (Sign.MAINTENANCE, Sign.PAGE):
+            if self._standing.begin(away(self._exchange, sign, evidence)):
+                self._run(AWAY, self._probe())
+        elif evidence is not None:
+            self._standing.begin(self._halting(sign, symbol, evidence))
+
+    def _halting(self, sign: Sign, symbol: Symbol | None, evidence: Evidence) -> Condition:
+        if sign is Sign.FUNDS and symbol is not None:
+            return no_funds(self._exchange, symbol, evidence)
+        return key_refused(self._exchange, evidence)
+
+    # ------------------------------------------------------------ whether it is over
+
+    async def _probe(self) -> None:
+        """Ask for the time, ever more rarely, until there is an answer."""
+        pause_s = PROBE_S
+        while self._standing.text(AWAY):
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, PROBE_MAX_S)
+            with suppress(Exception), recorded() as call:
+                await self._client.fetch_time()
+                check_answer(call)
+                self._standing.end(AWAY)
+
+    def _reload_soon(self) -> None:
+        """Load the markets again, unless that was done a moment ago."""
+        now_ns, pause_ns = self._monotonic_ns(), int(RELOAD_S * NS_PER_S)
+        if self._reloaded_ns is None or now_ns - self._reloaded_ns >= pause_ns:
+            self._reloaded_ns = now_ns
+            self._run("reload", self._reload())
+
+    async def _reload(self) -> None:
+        """See what the venue lists now; while a symbol is blocked, look again in a while."""
+        while True:
+            before = dict(self._client.markets)
+            with suppress(Exception), recorded() as call:
+                await self._client.load_markets(reload=True)
+                check_answer(call)
+                self._compare(before)
+            if not any(name.startswith("symbol ") for name in self._standing.all):
+                return
+            await asyncio.sleep(RELOAD_S)
+            self._reloaded_ns = self._monotonic_ns()
+
+    def _compare(self, before: Mapping[str, Any]) -> None:
+        known = dict(self._markets)
+        for symbol in known:
+            market = (self._client.markets or {}).get(symbol)
+            if market is None:
+                # Its orders are still to be asked for, which ccxt does of a known market only.
+                gone = before[symbol] | {"active": False}
+                self._client.set_markets([*self._client.markets.values(), gone])
+            if market is None or market.get("active") is False:
+                why = "does not list it any more" if market is None else "does not trade it now"
+                self._standing.begin(not_traded(self._exchange, symbol, why))
+                continue
+            self._standing.end(f"symbol {symbol}")
+            with suppress(Unclear, KeyError):
+                known[symbol] = market_of(market)
+        if known != self._markets:
+            self._markets = known
+            self._tell_markets(known)
+
+    def _run(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        running = self._tasks.get(name)
+        if running is not None and not running.done():
+            work.close()
+            return
+        self._tasks[name] = asyncio.ensure_future(work)
+
+    async def close(self) -> None:
+        """End what is being asked."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)

@@ -1,0 +1,175 @@
+"""`halt` and `resume` of a run whose process is gone: the same executor, alone, on the same files.
+
+The run directory is held meanwhile, so nobody starts it. The executor finds the halt on disk
+and does what it does at any start under a halt: it takes no decisions, cancels what is open and
+proves it. Nothing is ever sent from here.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from actors.operator_board import HaltView, OperatorBoard
+from actors.thread_runtime import ThreadRuntime
+from decisions import halting
+from decisions.halting import HaltRecord, HaltState, OrderedBy
+from messages.errors import RunDirBusy, WatchkeeperError
+from messages.ids import NS_PER_S, TimestampNs
+from ops.config import Config, VenueType, load
+from ops.logs import set_up_logging
+from ops.run_dir import RunDir
+from ops.wiring import executor_alone
+from persistence.ledger import SqliteLedger
+
+POLL_S = 0.05
+START_LIMIT_NS = 60 * NS_PER_S
+STOP_LIMIT_NS = 10 * NS_PER_S
+
+View = dict[str, Any]
+Told = Callable[[str], object]
+
+
+def halt_offline(run_dir: Path, reason: str, *, timeout_s: float, told: Told) -> View:
+    """Write the halt down, then prove it as far as the venue can be opened.
+
+    Raises:
+        RunDirBusy: a process has it after all, and does not answer.
+        LedgerUnavailable: the halt could not be written down; nothing was done.
+    """
+    deadline = time.monotonic() + timeout_s
+    with _held(run_dir, deadline) as held:
+        record = _record(held, reason)
+        told(f"the halt is on disk; the venue is asked now: {record.reason}")
+        return _proved(held, record, deadline, told)
+
+
+def resume_offline(
+    run_dir: Path, *, despite_open: bool, timeout_s: float, told: Told
+) -> dict[str, Any]:
+    """Delete the record of a halt; before it, prove that nothing is open, unless that is waived.
+
+    Raises:
+        RunDirBusy: a process has it after all, and does not answer.
+        LedgerUnavailable: the ledger could not be read or written.
+    """
+    deadline = time.monotonic() + timeout_s
+    with _held(run_dir, deadline) as held:
+        text = _kept(held)
+        if text is None:
+            return {"ok": False, "text": "trading is not halted"}
+        reason = halting.reason_in(text)
+        if not despite_open:
+            record = HaltRecord(reason=reason, ordered_by=OrderedBy.RULE, at_ns=_now_ns())
+            view = _proved(held, record, deadline, told)
+            if view["state"] != HaltState.HALTED_PROVED:
+                return {"ok": False, "text": f"{view['text']}; wait, or say --despite-open"}
+        ledger = SqliteLedger(held.ledger)
+        try:
+            ledger.clear_halt()
+        finally:
+            ledger.close()
+        return {"ok": True, "text": f"the next start trades (it was halted: {reason})"}
+
+
+@contextmanager
+def _held(run_dir: Path, deadline: float) -> Iterator[RunDir]:
+    """Hold the directory; a process that is on its way out is waited for."""
+    held = RunDir(run_dir)
+    while True:
+        try:
+            held.open()
+            break
+        except RunDirBusy:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(POLL_S)
+    try:
+        yield held
+    finally:
+        held.close()
+
+
+def _record(held: RunDir, reason: str) -> HaltRecord:
+    """Write the record, unless there is one; give the one that holds."""
+    record = HaltRecord(reason=reason, ordered_by=OrderedBy.PERSON, at_ns=_now_ns())
+    ledger = SqliteLedger(held.ledger)
+    try:
+        text = ledger.halt_reason()
+        if text is None:
+            ledger.set_halt(halting.text_of(record))
+            return record
+        return msgspec.structs.replace(record, reason=halting.reason_in(text))
+    finally:
+        ledger.close()
+
+
+def _kept(held: RunDir) -> str | None:
+    ledger = SqliteLedger(held.ledger)
+    try:
+        return ledger.halt_reason()
+    finally:
+        ledger.close()
+
+
+def _proved(held: RunDir, record: HaltRecord, deadline: float, told: Told) -> View:
+    """Let an executor prove it until the time is over; say so where there is no venue."""
+    try:
+        with ExitStack() as stack:
+            config = load(held.effective_config, {"run_dir": str(held.path)})
+            secrets = [os.environ.get(name, "") for name in config.venue.secret_variables]
+            set_up_logging(held.log, secrets=secrets, screen_level="CRITICAL")
+            board = _executor(config, held, stack)
+            return msgspec.to_builtins(_followed(board, deadline, told))  # type: ignore[no-any-return]
+    except WatchkeeperError as error:
+        text = f"halted on disk, NOT proved, for the venue could not be asked ({error})"
+        view = HaltView(
+            state=str(HaltState.HALTED_UNPROVED),
+            reason=record.reason,
+            ordered_by=str(record.ordered_by),
+            at_ns=record.at_ns,
+            on_disk=True,
+            problem=str(error),
+            text=f"{text}: {record.reason}",
+        )
+        found: View = msgspec.to_builtins(view)
+        return found
+
+
+def _executor(config: Config, held: RunDir, stack: ExitStack) -> OperatorBoard:
+    """Start an executor that stays until `stack` ends; give what it leaves to be read.
+
+    Raises:
+        WatchkeeperError: the venue cannot be opened, or the executor does not start.
+    """
+    live = None
+    if config.venue.type is VenueType.CCXT:
+        from ops.account import live_venue_alone
+
+        live = stack.enter_context(live_venue_alone(config))
+    elif not held.paper_book.exists():
+        raise WatchkeeperError(f"there is no paper book {held.paper_book}")
+    runtime = ThreadRuntime(ttl_enforced=False)
+    cell, board = executor_alone(config, held, runtime, live)
+    started = runtime.start(cell, START_LIMIT_NS)
+    if started.problem:
+        raise WatchkeeperError(f"its executor does not start: {started.problem}")
+    stack.callback(runtime.stop, cell, STOP_LIMIT_NS, drain=True)
+    return board
+
+
+def _followed(board: OperatorBoard, deadline: float, told: Told) -> HaltView:
+    while True:
+        view = board.halt
+        told(view.text)
+        if view.state == HaltState.HALTED_PROVED or time.monotonic() >= deadline:
+            return view
+        time.sleep(POLL_S)
+
+
+def _now_ns() -> TimestampNs:
+    return TimestampNs(time.time_ns())

@@ -1,0 +1,197 @@
+"""Keeps the lease of an account: renews it on a thread of its own, and says who may still act.
+
+Whether a send may leave is asked of the clock at the moment of the send, never of what the
+thread last did: a process that was stopped finds its lease over with its first instruction.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from loguru import logger
+
+from decisions.lease import Grant, Timing, barred, left_ns, named
+from messages.errors import LeaseUnavailable, NotSent
+from messages.ids import NS_PER_S
+from messages.lease import Lease, Moment
+from persistence.lease import LeaseStore
+
+_CONFIRM_S = 5.0
+_RETRY_S = 0.2
+"""How soon a renewal that failed is tried again."""
+
+OnLost = Callable[[str], object]
+
+
+class LeaseKeeper:
+    """Holds one lease from `start` until `close`. Any thread may ask; its own thread renews.
+
+    `on_lost` is called on its thread, with a sentence, when another process has the account: it
+    should end the process and not return. `on_barred` is called there, at most once, when
+    nothing may be sent any more for a reason that will not pass by itself.
+    """
+
+    def __init__(
+        self,
+        lease: Lease,
+        taken_at: Moment,
+        timing: Timing,
+        open_store: Callable[[], LeaseStore],
+        now: Callable[[], Moment],
+        on_lost: OnLost,
+    ) -> None:
+        self.lease = lease
+        self.problem = ""
+        """Why it could not be renewed, while that is so."""
+        self.on_barred: Callable[[str], object] = lambda _: None
+        self._timing, self._open_store, self._now = timing, open_store, now
+        self._on_lost = on_lost
+        self._grant = Grant(lease.token, taken_at, timing.term_ns)
+        self._asked_ns = taken_at.boot_ns
+        self._failing_ns = 0
+        self._gate: Moment | None = None
+        self._told = self._over = self._gives_back = False
+        self._wake = threading.Event()
+        self._news = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
+
+    def start(self) -> None:
+        """Begin to renew it."""
+        self._thread.start()
+
+    def close(self, *, give_back: bool) -> None:
+        """End; `give_back` says that nothing is under way any more, so that another may begin."""
+        self._over, self._gives_back = True, give_back
+        self._wake.set()
+        self._thread.join(_CONFIRM_S)
+
+    # ------------------------------------------------------------ asked from any thread
+
+    def may_send(self) -> None:
+        """Pass an order that is about to leave; see `decisions.lease` for the proof.
+
+        Raises:
+            NotSent: another process may trade the account before this order would be refused.
+        """
+        problem = barred(self._grant, self._now(), self._timing, self._gate)
+        if problem:
+            self._wake.set()
+            raise NotSent(f"lease: {problem}")
+
+    def may_call(self) -> None:
+        """Pass any other request to the account: a question, a cancel.
+
+        Raises:
+            NotSent: the lease is over.
+        """
+        if left_ns(self._grant, self._now()) <= 0:
+            self._wake.set()
+            raise NotSent("lease: it is over, so nothing is asked for the account")
+
+    def may_write(self) -> None:
+        """Pass a file of the run directory that is about to be written.
+
+        While the lease runs, at once. When it is over, once its place has been looked at: if
+        another holds it, this does not return. If it cannot be looked at, the file is written,
+        for it tells a person so.
+        """
+        if self._is_known():
+            return
+        with self._news:
+            self._wake.set()
+            self._news.wait_for(self._is_known, _CONFIRM_S)
+
+    def passed_gate(self) -> None:
+        """Note that the venue's clock was compared with ours just now."""
+        self._gate = self._now()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Say how it stands, for `health`."""
+        now = self._now()
+        holder = self.lease.holder
+        return {
+            "account": self.lease.account,
+            "token": self.lease.token,
+            "pid": holder.pid,
+            "host": holder.host,
+            "expires_in_s": round(left_ns(self._grant, now) / NS_PER_S, 3),
+            "barred": barred(self._grant, now, self._timing, self._gate),
+            "problem": self.problem,
+        }
+
+    def _is_known(self) -> bool:
+        return self._now().boot_ns - self._asked_ns < self._timing.term_ns
+
+    # ------------------------------------------------------------ on its own thread
+
+    def _run(self) -> None:
+        store: LeaseStore | None = None
+        while not self._over:
+            try:
+                store = store or self._open_store()
+                self._renew(store)
+            except LeaseUnavailable as error:
+                self._failed(str(error))
+                if store is not None:
+                    store.close()
+                store = None
+            except Exception as error:  # noqa: BLE001 - this thread must outlive every mistake
+                self._failed(f"{type(error).__name__}: {error}")
+            self._tell_if_barred()
+            pause_s = _RETRY_S if self.problem else self._timing.renew_ns / NS_PER_S
+            self._wake.wait(pause_s)
+            self._wake.clear()
+        if store is not None:
+            if self._gives_back:
+                self._give_back(store)
+            store.close()
+
+    def _renew(self, store: LeaseStore) -> None:
+        at = self._now()
+        if not store.renew(self.lease.token, at.boot_ns + self._timing.term_ns):
+            self._lost(store)
+            return
+        self._grant = Grant(self.lease.token, at, self._timing.term_ns)
+        self._looked(at)
+        if self.problem:
+            logger.info("the lease of {} is renewed again", self.lease.account)
+        self.problem, self._failing_ns = "", 0
+
+    def _failed(self, why: str) -> None:
+        now = self._now()
+        self._failing_ns = self._failing_ns or now.boot_ns
+        self._looked(now)
+        if why != self.problem:
+            logger.error("the lease of {} was not renewed: {}", self.lease.account, why)
+        self.problem = why
+
+    def _looked(self, at: Moment) -> None:
+        with self._news:
+            self._asked_ns = at.boot_ns
+            self._news.notify_all()
+
+    def _lost(self, store: LeaseStore) -> None:
+        found = store.read()
+        who = "nobody" if found is None else f"{named(found.holder)}, token {found.token},"
+        gone_s = (self._now().boot_ns - self._grant.at.boot_ns) / NS_PER_S
+        self._over = True
+        self._on_lost(
+            f"{who} has taken over {self.lease.account}: this process (token {self.lease.token})"
+            f" had not renewed its lease for {gone_s:.1f} s and sends and writes nothing more"
+        )
+
+    def _tell_if_barred(self) -> None:
+        """Halt for what does not pass: renewals that fail, a clock that was set."""
+        now = self._now()
+        problem = barred(self._grant, now, self._timing, self._gate)
+        lasts = not self.problem or now.boot_ns - self._failing_ns >= self._timing.renew_ns
+        if problem and lasts and not self._told and not self._over:
+            self._told = True
+            why = self.problem or problem
+            self.on_barred(f"the lease of {self.lease.account}: {why}; set it right, start again")
+
+    def _give_back(self, store: LeaseStore) -> None:
+        try:
+            store.give_back(self.lease.token)
+        except LeaseUnavailable as error:
+            logger.warning("the lease was not given back, and will run out: {}", error)

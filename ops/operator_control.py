@@ -1,0 +1,70 @@
+"""The process's side of `halt`, `resume`, `orders cancel` and `orders resolve`.
+
+A request is handed to the executor and named; who made it asks for the answer by that name,
+since the control thread waits for nobody.
+"""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from actors.address import Address
+from actors.operator_board import OperatorBoard
+from messages.base import Message
+from messages.halting import CancelOrder, ResolveOrder, ResumeTrading
+from messages.lifecycle import HaltTrading
+from ops.control import Handler
+
+
+class OperatorControl:
+    """Methods are called on the control thread; they only tell and read."""
+
+    def __init__(self, executor: Address[Any], board: OperatorBoard) -> None:
+        self._executor, self._board = executor, board
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Give the commands of the control socket."""
+        return {
+            "halt": lambda request: self._tell(HaltTrading, {"durable": True}, request, "reason"),
+            "halt_state": lambda _: self._state(),
+            "resume": lambda request: self._tell(ResumeTrading, {}, request, "despite_open"),
+            "cancel_order": lambda request: self._tell(CancelOrder, {}, request, "order_key"),
+            "resolve_order": lambda request: self._tell(
+                ResolveOrder,
+                {},
+                request,
+                *("order_key", "to", "filled_quantity", "price", "evidence", "unasked"),
+            ),
+            "operator_answer": self._answer,
+        }
+
+    def _tell(
+        self, kind: type[Message], known: dict[str, Any], request: dict[str, Any], *names: str
+    ) -> dict[str, Any]:
+        """Tell the executor; what does not make a message is an error for whoever asked."""
+        name = uuid.uuid4().hex
+        fields = {**known, "request": name, "type": kind.__name__}
+        fields |= {field: request.get(field) for field in names}
+        message = msgspec.convert(fields, kind)
+        executor = self._executor
+        if executor.is_out or not executor.tell(message):
+            why = executor.cell.problem or "it has ended"
+            return {
+                "error": f"the executor takes no orders any more ({why}): stop the process, then"
+                " do it again; `halt` works without one"
+            }
+        return {"request": name}
+
+    def _state(self) -> dict[str, Any]:
+        view = self._board.halt
+        found: dict[str, Any] = msgspec.to_builtins(view)
+        return found
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        answer = self._board.answer(str(request.get("request")))
+        if answer is None:
+            return {"ok": None}
+        found: dict[str, Any] = msgspec.to_builtins(answer)
+        return found

@@ -1,0 +1,56 @@
+"""What a venue would surely refuse is refused before it is claimed."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from decisions.risk import RiskState
+from messages.values import Instrument
+from tests.decisions.risk_orders import BTC, ETH, FREE, SELL, code, intent, text
+
+GRID = Instrument(
+    symbol=BTC,
+    price_tick=Decimal("0.5"),
+    quantity_step=Decimal("0.01"),
+    min_quantity=Decimal("0.1"),
+    min_notional=Decimal(20),
+)
+
+
+def at_a_venue(held: str = "0") -> RiskState:
+    return RiskState(exposure={BTC: Decimal(held)}, open_orders={}, instruments={BTC: GRID})
+
+
+@pytest.mark.parametrize(
+    ("order", "word"),
+    [
+        ({"quantity": "0.105"}, "off_grid"),
+        ({"quantity": "0.2", "limit_price": "100.25"}, "off_grid"),
+        ({"quantity": "0.05"}, "min_quantity"),
+        ({"quantity": "0.19"}, "min_notional"),
+        ({"quantity": "0.19", "limit_price": "100"}, "min_notional"),
+        ({"quantity": "0.2"}, None),
+        ({"quantity": "0.20", "limit_price": "100.5"}, None),
+        ({"quantity": "0.05", "symbol": ETH}, None),
+    ],
+)
+def test_an_order_is_held_against_the_grid_of_its_symbol(
+    order: dict[str, Any], word: str | None
+) -> None:
+    assert code(intent(**order), state=at_a_venue()) == word
+
+
+def test_where_no_venue_has_told_its_rules_nothing_is_refused_for_them() -> None:
+    assert code(intent("0.00000001")) is None
+
+
+def test_what_an_exit_at_the_market_is_worth_is_left_to_the_venue() -> None:
+    assert code(intent("0.1", SELL), state=at_a_venue("0.1")) is None
+    assert code(intent("0.05", SELL), state=at_a_venue("0.1")) == "min_quantity"
+
+
+def test_the_sentence_names_both_numbers() -> None:
+    assert text(intent("0.05"), FREE, at_a_venue()) == (
+        "0.05 is below the venue's minimum 0.1: raise order_notional"
+    )

@@ -1,0 +1,51 @@
+"""Feed and venue of one exchange live on two loops and on one budget."""
+
+import asyncio
+import threading
+
+from exchanges.rate_budget import Urgency
+from ops.rate_budgets import budget_for
+
+HERE = {"urls": {"api": {"public": "http://127.0.0.1:1"}}, "timeout": 5_000}
+ALSO_HERE = {"urls": {"api": {"public": "http://127.0.0.1:1"}}, "apiKey": "another"}
+ELSEWHERE = {"urls": {"api": {"public": "http://127.0.0.1:2"}}}
+
+
+def test_whoever_reaches_the_same_address_shares_a_budget() -> None:
+    assert budget_for("binance", HERE) is budget_for("binance", ALSO_HERE)
+
+
+def test_another_exchange_or_address_has_its_own() -> None:
+    budgets = {id(budget_for(*one)) for one in (("binance", HERE), ("okx", HERE))}
+    assert len({*budgets, id(budget_for("binance", ELSEWHERE))}) == 3
+
+
+def test_what_the_feed_was_told_keeps_the_venue_away_too() -> None:
+    feed = budget_for("binance", {"hostname": "told"})
+    feed.heard(429, 3_000)
+    assert budget_for("binance", {"hostname": "told"}).blocked_for_ms > 2_000
+
+
+def test_an_order_on_one_loop_goes_before_candles_on_another() -> None:
+    """The bucket is empty and both wait; the order came last."""
+    budget = budget_for("binance", {"hostname": "urgent"})
+    served: list[Urgency] = []
+    both_wait = threading.Barrier(2, timeout=10)
+
+    def caller(urgency: Urgency, cost_ms: float) -> threading.Thread:
+        async def call() -> None:
+            both_wait.wait()
+            if urgency is Urgency.ORDER:
+                await asyncio.sleep(0.02)
+            await budget.acquire(cost_ms, urgency)
+            served.append(urgency)
+
+        thread = threading.Thread(target=lambda: asyncio.run(call()))
+        thread.start()
+        return thread
+
+    asyncio.run(budget.acquire(2_000, Urgency.ORDER))
+    threads = [caller(Urgency.DATA, 300), caller(Urgency.ORDER, 100)]
+    for thread in threads:
+        thread.join(10)
+    assert served == [Urgency.ORDER, Urgency.DATA]

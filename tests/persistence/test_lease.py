@@ -1,0 +1,275 @@
+"""What every place of a lease must do, and what the file must do besides."""
+
+import multiprocessing
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import persistence
+from messages.errors import LeaseUnavailable
+from messages.lease import Lease
+from persistence.lease import LeaseStore, SqliteLeases
+from tests.persistence.lease_model import ACCOUNT, ListedLeases, lease
+
+ROOT = Path(persistence.__file__ or "").parent.parent
+
+Open = Callable[..., LeaseStore]
+
+
+@pytest.fixture(params=["sqlite", "listed"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    shelf: dict[str, Lease] = {}
+    stores: list[LeaseStore] = []
+
+    def make(account: str = ACCOUNT) -> LeaseStore:
+        is_file = request.param == "sqlite"
+        stores.append(
+            SqliteLeases(tmp_path / f"{account}.db", account)
+            if is_file
+            else ListedLeases(shelf, account)
+        )
+        return stores[-1]
+
+    yield make
+    for store in stores:
+        store.close()
+
+
+# ---------------------------------------------------------------- the contract
+
+
+def test_an_account_that_was_never_held_has_no_lease(opened: Open) -> None:
+    assert opened().read() is None
+
+
+def test_who_takes_it_is_seen_by_everybody(opened: Open) -> None:
+    one, other = opened(), opened()
+
+    assert one.take(lease(), None)
+    assert other.read() == lease()
+
+
+def test_two_that_saw_the_same_do_not_both_take_it(opened: Open) -> None:
+    one, other = opened(), opened()
+    assert one.take(lease(1), None)
+
+    assert not other.take(lease(1, expires_ns=5), None)
+    assert one.take(lease(2), lease(1))
+    assert not other.take(lease(2, expires_ns=5), lease(1))
+    assert other.read() == lease(2)
+
+
+def test_what_was_renewed_after_it_was_judged_is_not_taken(opened: Open) -> None:
+    one, other = opened(), opened()
+    one.take(lease(), None)
+    judged = other.read()
+    one.renew(1, 2**62)  # to the very same moment
+
+    assert not other.take(lease(2), judged)
+
+
+def test_a_renewal_puts_off_the_end_and_is_counted(opened: Open) -> None:
+    one, other = opened(), opened()
+    one.take(lease(), None)
+
+    assert one.renew(1, 5)
+    assert one.renew(1, 6)
+    assert other.read() == lease(renewals=2, expires_ns=6)
+
+
+def test_who_has_lost_it_can_neither_renew_nor_return_it(opened: Open) -> None:
+    one, other = opened(), opened()
+    one.take(lease(1), None)
+    other.take(lease(2), lease(1))
+
+    assert not one.renew(1, 5)
+    assert not one.give_back(1)
+    assert other.read() == lease(2)
+
+
+def test_what_was_given_back_is_not_renewed_and_can_be_taken(opened: Open) -> None:
+    one, other = opened(), opened()
+    one.take(lease(1), None)
+
+    assert one.give_back(1)
+    assert not one.renew(1, 5)
+    found = other.read()
+    assert found == lease(1, returned=True)
+    assert other.take(lease(2), found)
+
+
+def test_accounts_do_not_know_of_one_another(opened: Open) -> None:
+    one, other = opened(), opened("okx-2")
+    one.take(lease(), None)
+
+    assert other.read() is None
+    assert other.take(lease(7, account="okx-2"), None)
+    assert one.renew(1, 5)
+    assert other.read() == lease(7, account="okx-2")
+
+
+# ---------------------------------------------------------------- the file
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "account.db"
+
+
+def test_it_is_for_its_owner_alone(path: Path) -> None:
+    with SqliteLeases(path, ACCOUNT) as store:
+        store.take(lease(), None)
+        modes = {stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+
+    assert modes == {0o600}
+
+
+def test_what_is_no_database_is_one_clear_error_and_stays_as_it_is(path: Path) -> None:
+    path.write_bytes(b"not a database, surely" * 100)
+
+    with pytest.raises(LeaseUnavailable, match="cannot be used: file is not a database"):
+        SqliteLeases(path, ACCOUNT)
+
+    assert path.read_bytes().startswith(b"not a database")
+
+
+def test_a_link_is_not_followed(path: Path, tmp_path: Path) -> None:
+    path.symlink_to(tmp_path / "elsewhere.db")
+
+    with pytest.raises(LeaseUnavailable):
+        SqliteLeases(path, ACCOUNT)
+
+    assert not (tmp_path / "elsewhere.db").exists()
+
+
+def test_a_newer_version_of_it_is_refused(path: Path) -> None:
+    SqliteLeases(path, ACCOUNT).close()
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 9")
+
+    with pytest.raises(LeaseUnavailable, match="newer version of watchkeeper"):
+        SqliteLeases(path, ACCOUNT)
+
+
+def test_a_file_that_was_put_in_its_place_is_noticed(path: Path) -> None:
+    """SQLite would go on writing into the one that nobody else sees any more."""
+    with SqliteLeases(path, ACCOUNT) as store:
+        store.take(lease(), None)
+        for file in list(path.parent.iterdir()):
+            file.unlink()
+        with pytest.raises(LeaseUnavailable):
+            store.renew(1, 5)
+        with SqliteLeases(path, ACCOUNT) as other:
+            other.take(lease(), None)
+            with pytest.raises(LeaseUnavailable, match="was replaced while it was in use"):
+                store.renew(1, 5)
+
+
+def test_a_reader_in_the_middle_of_reading_holds_up_no_renewal(path: Path) -> None:
+    with SqliteLeases(path, ACCOUNT) as store:
+        store.take(lease(), None)
+        with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM leases").fetchone()
+            assert store.renew(1, 5)
+
+
+def test_a_writer_in_the_middle_of_writing_is_told_of_and_then_passes(path: Path) -> None:
+    with SqliteLeases(path, ACCOUNT) as store:
+        store.take(lease(), None)
+        with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            with pytest.raises(LeaseUnavailable, match="locked"):
+                store.renew(1, 5)
+            assert store.read() == lease()
+            writer.execute("ROLLBACK")
+        assert store.renew(1, 5)
+
+
+def test_a_full_disk_is_an_error_and_the_lease_stands(path: Path) -> None:
+    child = f"""
+import resource, signal, sys
+from pathlib import Path
+from messages.errors import LeaseUnavailable
+from persistence.lease import SqliteLeases
+store = SqliteLeases(Path({str(path)!r}), {ACCOUNT!r})
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+try:
+    store.renew(1, 5)
+except LeaseUnavailable as error:
+    print(error)
+"""
+    with SqliteLeases(path, ACCOUNT) as store:
+        store.take(lease(), None)
+        done = subprocess.run(
+            [sys.executable, "-c", child],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert "cannot be used" in done.stdout
+        assert store.read() == lease()
+        assert store.renew(1, 6)
+
+
+def _race(path: Path, number: int, begin: Any, won: Any) -> None:
+    begin.wait()
+    for _ in range(20):
+        try:
+            with SqliteLeases(path, ACCOUNT) as store:
+                if store.take(lease(1, expires_ns=number), None):
+                    won.put(number)
+                return
+        except LeaseUnavailable:  # all of them make the file at once: try again
+            continue
+
+
+@pytest.mark.slow
+def test_of_many_processes_that_begin_at_once_one_takes_it(path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    begin, won = context.Barrier(5), context.Queue()
+    racers = [context.Process(target=_race, args=(path, n, begin, won)) for n in range(5)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join(60)
+
+    winner = won.get(timeout=10)
+    assert won.empty()
+    with SqliteLeases(path, ACCOUNT) as store:
+        assert store.read() == lease(1, expires_ns=winner)
+
+
+def test_threads_with_files_of_their_own_do_not_disturb_one_another(tmp_path: Path) -> None:
+    problems: list[BaseException] = []
+
+    def live(name: str) -> None:
+        try:
+            with SqliteLeases(tmp_path / f"{name}.db", name) as store:
+                assert store.take(lease(1, account=name), None)
+                for number in range(50):
+                    assert store.renew(1, number)
+                    found = store.read()
+                    assert found is not None
+                    assert (found.account, found.expires_ns) == (name, number)
+        except BaseException as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=live, args=(f"a{n}",)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert problems == []

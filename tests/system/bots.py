@@ -1,0 +1,81 @@
+"""One `start` as a process of its own, and all that it says."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import IO, Any
+
+LIMIT_S = 30.0
+
+
+class Bot:
+    """One `start`, and what it has printed."""
+
+    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+        command = [sys.executable, "-P", "-m", "cli", "start", *arguments, "--json"]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        )
+        self.events: list[dict[str, Any]] = []
+        self.said = ""
+        self._news = threading.Condition()
+        readers = ((self.process.stdout, self._event), (self.process.stderr, self._words))
+        self._readers = [
+            threading.Thread(target=self._read, args=reader, daemon=True) for reader in readers
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    def _read(self, stream: "IO[str] | None", keep: Callable[[str], None]) -> None:
+        assert stream is not None
+        for line in stream:
+            with self._news:
+                keep(line)
+                self._news.notify_all()
+        with self._news:
+            self._news.notify_all()
+
+    def _event(self, line: str) -> None:
+        self.events.append(json.loads(line))
+
+    def _words(self, line: str) -> None:
+        self.said += line
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["event"] == kind]
+
+    def until(self, is_so: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
+        with self._news:
+            assert self._news.wait_for(is_so, limit_s), (self.events[-5:], self.said)
+
+    def until_processed(self, count: int) -> None:
+        self.until(lambda: any(s["counters"]["processed"] >= count for s in self.of("status")))
+
+    def until_why(self, part: str) -> None:
+        self.until(lambda: any(part in s["why"] for s in self.of("status")))
+
+    def until_said(self, part: str, limit_s: float = LIMIT_S) -> None:
+        self.until(lambda: part in self.said, limit_s)
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def end(self, number: signal.Signals | None = None) -> tuple[int, str]:
+        """Send a signal, wait for the end; give the exit code and what stands on stderr."""
+        if number is not None:
+            self.process.send_signal(number)
+        code = self.process.wait(LIMIT_S)
+        for reader in self._readers:
+            reader.join(LIMIT_S)
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
+        return code, self.said
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.end()

@@ -1,0 +1,271 @@
+"""What a live venue can do to a running bot: each ends in a named state and a sentence that helps.
+
+Real ccxt, the whole system on threads, an exchange on loopback; a test decides in the place of
+the strategy, so that each decision has its moment.
+"""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
+pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+
+from exchanges.local.faults import Fault, Plan
+from exchanges.local.faults_streams import StreamFault, StreamPlan
+from exchanges.local.server import RunningExchange, running_exchange
+from messages.lifecycle import ActorState, InjectCrash
+from messages.values import Instrument, OrderState, Side
+from strategies.from_file import class_from_file
+from tests.system.live_bot import BTC, ETH, SILENT, Bot, live_bot
+
+BOTH = (BTC, ETH)
+
+
+def grids() -> list[Instrument]:
+    """Give the grids that the strategies of this process were made with, the newest last."""
+    made: list[Instrument] = vars(class_from_file(SILENT))["grids"]
+    return made
+
+
+def placements(run: RunningExchange) -> int:
+    return len(run.exchange.requests(operation="place"))
+
+
+def assert_halted(bot: Bot, *parts: str) -> None:
+    """Trading is halted; health is critical and says why, in one sentence."""
+    bot.until(lambda: bot.executor.state is ActorState.HALTED)
+    health = bot.health()
+    assert health["verdict"] == "CRITICAL"
+    assert not health["ready"]
+    for part in parts:
+        assert part in health["why"]
+    bot.assert_no_restart()
+
+
+def assert_refused(bot: Bot, code: str, **order: Any) -> str:
+    """Give the reason of a decision that is refused before it is sent."""
+    entry = bot.until_state(bot.decide(**order), OrderState.REFUSED)
+    assert entry.state_reason.startswith(f"{code}: "), entry.state_reason
+    return entry.state_reason
+
+
+def test_a_key_that_is_revoked_while_running_halts_trading_with_the_first_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_exchange(seed=3) as run, live_bot(run, tmp_path / "run", monkeypatch) as bot:
+        bot.trades()
+        run.exchange.revoke_key()
+
+        rejected = bot.until_state(bot.decide(), OrderState.REJECTED)
+
+        assert rejected.state_reason.startswith("authentication: ")
+        assert_halted(bot, "binance refuses the key (HTTP 401, code -2015)", "start it again")
+        assert "refuses the key" in assert_refused(bot, "halted")
+        assert placements(run) == 2
+
+
+def test_a_revoked_key_on_a_question_proves_nothing_of_the_order_and_halts_trading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_exchange(seed=3) as run, live_bot(run, tmp_path / "run", monkeypatch) as bot:
+        for operation in ("query", "open_orders", "all_orders"):
+            run.exchange.arm(Plan(fault=Fault.KEY_REVOKED, operation=operation, times=None))
+        run.exchange.arm(Plan(fault=Fault.RESET_AFTER, operation="place"))
+        run.exchange.arm_stream(
+            StreamPlan(fault=StreamFault.DROPPED_EVENT, stream="user", times=None)
+        )
+        key = bot.decide()
+
+        assert_halted(bot, "refuses the key")
+        assert bot.until_state(key, OrderState.UNKNOWN)
+        run.exchange.disarm()
+
+        assert bot.until_state(key, OrderState.FILLED)
+        assert run.exchange.doubled() == {}
+
+
+def test_a_halt_for_the_key_survives_a_crash_of_the_executor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_exchange(seed=3) as run, live_bot(run, tmp_path / "run", monkeypatch) as bot:
+        run.exchange.revoke_key()
+        bot.until_state(bot.decide(), OrderState.REJECTED)
+        bot.until(lambda: bot.executor.state is ActorState.HALTED)
+        bot.system.executor.tell(InjectCrash(reason="a test"))
+        bot.until(lambda: bot.executor.epoch == 2 and bot.executor.state is ActorState.HALTED)
+
+        assert "refuses the key" in bot.health()["why"]
+
+
+def test_a_new_start_with_a_good_key_trades_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_exchange(seed=3) as run:
+        with live_bot(run, tmp_path / "run", monkeypatch) as bot:
+            run.exchange.revoke_key()
+            bot.until_state(bot.decide(), OrderState.REJECTED)
+        run.exchange.revoke_key(is_revoked=False)
+        with live_bot(run, tmp_path / "run", monkeypatch) as bot:
+            assert bot.trades()
+
+
+def test_a_key_without_trade_permission_halts_trading_with_the_first_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_exchange(seed=3) as run:
+        run.exchange.restrict_key()
+        with live_bot(run, tmp_path / "run", monkeypatch) as bot:
+            rejected = bot.until_state(bot.decide(), OrderState.REJECTED)
+
+            assert rejected.state_reason.startswith("authentication: ")
+            assert_halted(bot, "may trade spot")
+            assert placements(run) == 1
+
+
+def test_a_symbol_that_is_delisted_is_blocked_and_others_trade_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir, feed = tmp_path / "run", {"quiet_ms": 500}
+    with (
+        running_exchange(seed=3) as run,
+        live_bot(run, run_dir, monkeypatch, BOTH, feed=feed) as bot,
+    ):
+        run.exchange.delist("BTC/USDT")
+        rejected = bot.until_state(bot.decide(), OrderState.REJECTED)
+        why = bot.until_why("BTC/USDT is blocked")
+        sent = placements(run)
+
+        assert rejected.state_reason.startswith("bad_symbol: ")
+        assert "does not list it any more" in why
+        assert bot.health()["verdict"] == "WARNING"
+        again = bot.until_state(bot.decide(), OrderState.REJECTED)
+        assert again.state_reason.startswith("market_closed: BTC/USDT is blocked")
+        assert placements(run) == sent
+        bot.until_why("feeds/feed:ccxt says: without BTC/USDT: not listed any more")
+        assert bot.trades(ETH)
+        bot.assert_no_restart()
+
+
+def test_a_symbol_that_is_halted_is_blocked_until_it_trades_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchanges.ccxt_conditions.RELOAD_S", 0.3)
+    with running_exchange(seed=3) as run, live_bot(run, tmp_path / "run", monkeypatch, BOTH) as bot:
+        run.exchange.halt("BTC/USDT")
+        bot.until_state(bot.decide(), OrderState.REJECTED)
+        bot.until_why("BTC/USDT is blocked: binance does not trade it now")
+        run.exchange.halt("BTC/USDT", is_halted=False)
+        bot.until_well()
+
+        assert bot.trades()
+        bot.assert_no_restart()
+
+
+def test_a_tick_size_that_changes_costs_one_order_and_the_next_is_on_the_new_grid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_exchange(seed=3) as run, live_bot(run, tmp_path / "run", monkeypatch) as bot:
+        made = len(grids())
+        run.exchange.set_tick("BTC/USDT", Decimal("0.5"))
+        rejected = bot.until_state(bot.decide(limit_price="50000.01"), OrderState.REJECTED)
+        bot.until(lambda: len(grids()) > made)
+
+        assert rejected.state_reason.startswith("invalid_order: ")
+        assert grids()[-1].price_tick == Decimal("0.5")
+        assert "off the venue's tick 0.5" in assert_refused(bot, "off_grid", limit_price="50000.01")
+        assert bot.until_state(bot.decide(limit_price="50000.5"), OrderState.ACCEPTED)
+        assert len(run.exchange.requests(operation="exchange_info")) == 3  # two gates, one reload
+        bot.until_well()
+        bot.assert_no_restart()
+
+
+@pytest.mark.parametrize(
+    ("code", "order"),
+    [
+        ("min_notional", {"quantity": "0.00002"}),
+        ("min_notional", {"quantity": "0.00002", "limit_price": "50000"}),
+        ("off_grid", {"quantity": "0.000001"}),
+    ],
+)
+def test_a_quantity_below_the_minimum_is_refused_before_its_claim(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, order: dict[str, str]
+) -> None:
+    with running_exchange(seed=3) as run, live_bot(run, tmp_path / "run", monkeypatch) as bot:
+        assert "the venue's" in assert_refused(bot, code, **order)
+
+        assert placements(run) == 0
+        assert bot.health()["verdict"] == "OK", bot.health()["why"]
+        assert bot.trades()
+
+
+def test_a_minimum_that_is_raised_while_running_costs_one_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_exchange(seed=3) as run, live_bot(run, tmp_path / "run", monkeypatch) as bot:
+        made = len(grids())
+        run.exchange.set_minimum("BTC/USDT", quantity=Decimal("0.1"))
+        rejected = bot.until_state(bot.decide(), OrderState.REJECTED)
+        bot.until(lambda: len(grids()) > made)
+
+        assert rejected.state_reason.startswith("invalid_order: ")
+        assert "below the venue's minimum 0.1" in assert_refused(bot, "min_quantity")
+        assert placements(run) == 1
+
+
+def test_a_balance_that_is_gone_rejects_the_order_and_halts_trading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_exchange(seed=3) as run, live_bot(run, tmp_path / "run", monkeypatch) as bot:
+        run.exchange.deposit("USDT", Decimal(-999_990))
+        rejected = bot.until_state(bot.decide(), OrderState.REJECTED)
+
+        assert rejected.state_reason.startswith("insufficient_funds: ")
+        assert_halted(bot, "has not enough money for an order on BTC/USDT", "balances")
+        assert_refused(bot, "halted")
+        assert placements(run) == 1
+
+
+@pytest.mark.parametrize("page", [None, 200, 403, 502], ids=["maintenance", "200", "403", "502"])
+def test_an_exchange_that_is_away_is_sent_nothing_and_traded_again_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: int | None
+) -> None:
+    """In maintenance, or with a page of HTML in its place."""
+    with running_exchange(seed=3) as run, live_bot(run, tmp_path / "run", monkeypatch, BOTH) as bot:
+        if page is None:
+            run.exchange.set_maintenance(is_on=True)
+        else:
+            run.exchange.set_page(page)
+        unknown = bot.decide()
+        bot.until_state(unknown, OrderState.UNKNOWN)
+        why = bot.until_why("nothing is sent until it answers again")
+        paused = bot.decide(symbol=ETH, quantity="0.1", reference_price="3000")
+        bot.until_state(paused, OrderState.NOT_SENT)
+
+        assert ("is in maintenance" if page is None else "answers with a page") in why
+        assert bot.health()["verdict"] == "WARNING"
+        assert bot.executor.state is ActorState.RUNNING
+        assert placements(run) == 1
+        run.exchange.set_maintenance(is_on=False)
+        run.exchange.set_page(None)
+
+        # Each is proved absent: sent again, or given up where it is too old by then.
+        assert bot.until_state(paused, OrderState.FILLED, OrderState.REFUSED)
+        assert bot.until_state(unknown, OrderState.FILLED, OrderState.REFUSED)
+        bot.until_well()
+        assert bot.trades()
+        assert run.exchange.doubled() == {}
+        bot.assert_no_restart()
+
+
+def test_a_single_page_after_an_order_leaves_it_to_be_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_exchange(seed=3) as run, live_bot(run, tmp_path / "run", monkeypatch) as bot:
+        run.exchange.arm(Plan(fault=Fault.HTML_BODY, operation="place"))
+
+        assert bot.trades().side is Side.BUY
+        bot.until_well()
+        assert len(run.exchange.orders()) == 1

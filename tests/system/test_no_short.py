@@ -1,0 +1,51 @@
+"""A live account with coins of its owner: a sell without a buy of ours does not touch them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
+pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+
+from exchanges.local.faults import Fault, Plan
+from exchanges.local.server import running_exchange
+from messages.values import OrderState, Side
+from tests.system.live_bot import live_bot
+
+
+def test_after_a_buy_that_was_rejected_the_sell_is_refused_and_the_owner_keeps_the_coins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_exchange(seed=3) as run, live_bot(run, tmp_path / "run", monkeypatch) as bot:
+        run.exchange.arm(Plan(fault=Fault.CLOCK_REFUSED, operation="place"))
+        bot.until_state(bot.decide(), OrderState.REJECTED)
+        before = run.exchange.balances()["BTC"]
+
+        refused = bot.until_state(bot.decide(Side.SELL), OrderState.REFUSED)
+
+        assert refused.state_reason.startswith("no_position: ")
+        assert run.exchange.balances()["BTC"] == before
+        assert len(run.exchange.requests(operation="place")) == 1
+
+
+def test_what_was_bought_can_be_sold_once_also_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_exchange(seed=3) as run:
+        with live_bot(run, tmp_path / "run", monkeypatch) as bot:
+            bot.trades()
+        with live_bot(run, tmp_path / "run", monkeypatch) as bot:
+            bot.until_state(bot.decide(Side.SELL), OrderState.FILLED)
+            bot.until_state(bot.decide(Side.SELL), OrderState.REFUSED)
+
+
+@pytest.mark.parametrize("limits", [{"allow_short": True}])
+def test_who_allows_it_sells_what_was_there_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: dict[str, Any]
+) -> None:
+    with (
+        running_exchange(seed=3) as run,
+        live_bot(run, tmp_path / "run", monkeypatch, risk=limits) as bot,
+    ):
+        assert bot.until_state(bot.decide(Side.SELL), OrderState.FILLED)

@@ -1,0 +1,267 @@
+"""Two processes, one account: one trades, whatever happens to either. Real ones, really stopped."""
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+
+from exchanges.local.server import RunningExchange, running_exchange
+from messages.values import OrderState
+from ops.client import ask
+from ops.run_files import CONTROL_SOCKET
+from persistence.ledger import read_orders
+from tests.system.bots import LIMIT_S, Bot
+from tests.system.conftest import STRESS
+from tests.system.live_bots import (
+    CANDLE_S,
+    ENVIRONMENT,
+    SPEED,
+    last_number,
+    live_config,
+    placed,
+    signed,
+    until_orders,
+    wait_until,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+Start = Callable[..., Bot]
+FENCED = 75
+FREEZES = 40 if STRESS else 3
+
+
+def live(start: Start, config: Path, *more: str) -> Bot:
+    return start(config, "--i-understand-live", *more, environment=ENVIRONMENT)
+
+
+def test_a_stopped_process_is_taken_over_and_sends_nothing_when_it_goes_on(
+    tmp_path: Path, start: Start
+) -> None:
+    with running_exchange(seed=5, speed=SPEED) as run:
+        config = live_config(tmp_path, run)
+        first = live(start, config)
+        until_orders(run, 5)
+        second = live(start, config, "--standby")
+        second.until_said(f"is traded by process {first.process.pid}")
+        until_orders(run, 3)
+        assert second.events == []
+
+        first.send(signal.SIGSTOP)
+        second.until(lambda: bool(second.of("start")))
+        until_orders(run, 5)
+
+        second.send(signal.SIGSTOP)
+        before = last_number(run)
+        first.send(signal.SIGCONT)
+        code, said = first.end()
+        of_the_first = signed(run, before)
+        status = json.loads((tmp_path / "run" / "status.json").read_text())
+        second.send(signal.SIGCONT)
+        until_orders(run, 5)
+        ended, _ = second.end(signal.SIGTERM)
+
+        assert of_the_first == []
+        assert code == FENCED
+        assert f"process {second.process.pid}" in said
+        assert status["pid"] == second.process.pid
+        assert ended == 0
+        assert max(placed(run).values()) == 1
+
+
+def lease_file(folder: Path) -> Path:
+    (path,) = (folder / "leases").glob("*.db")
+    return path
+
+
+def health(run_dir: Path) -> dict[str, Any]:
+    return ask(run_dir / CONTROL_SOCKET, "health", timeout_s=LIMIT_S)
+
+
+def test_a_second_start_is_refused_and_names_the_first(tmp_path: Path, start: Start) -> None:
+    with running_exchange(seed=5, speed=SPEED) as run:
+        first = live(start, live_config(tmp_path, run))
+        first.until(lambda: bool(first.of("start")))
+        same = live(start, live_config(tmp_path, run))
+        other = live(start, live_config(tmp_path, run, "other"))
+        waiting = live(start, live_config(tmp_path, run, "other"), "--standby")
+        endings = [bot.end() for bot in (same, other, waiting)]
+        lease = health(tmp_path / "run")["lease"]
+        assert first.end(signal.SIGTERM)[0] == 0
+        again = live(start, live_config(tmp_path, run, "other"))
+        until_orders(run, 2)
+        assert again.end(signal.SIGTERM)[0] == 0
+
+    pid = first.process.pid
+    assert [code for code, _ in endings] == [2, 2, 2]
+    assert all(f"is traded by process {pid} on" in said for _, said in endings)
+    assert "start with --standby" in endings[0][1]
+    assert "only a start with its run directory can stand by" in endings[1][1]
+    assert endings[1][1] == endings[2][1]
+    assert {"token": 1, "pid": pid, "barred": "", "problem": ""}.items() <= lease.items()
+    assert "local-key" not in lease["account"]
+
+
+def test_a_killed_process_is_taken_over_at_once(tmp_path: Path, start: Start) -> None:
+    with running_exchange(seed=5, speed=SPEED) as run:
+        config = live_config(tmp_path, run, lease_ms=60_000)
+        first = live(start, config)
+        until_orders(run, 3)
+        first.kill()
+        second = live(start, config)
+        second.until(lambda: bool(second.of("start")), limit_s=15)
+        until_orders(run, 3)
+        assert second.end(signal.SIGTERM)[0] == 0
+
+        assert max(placed(run).values()) == 1
+
+
+def test_of_two_that_stand_by_one_takes_over_and_then_the_other(
+    tmp_path: Path, start: Start
+) -> None:
+    with running_exchange(seed=5, speed=SPEED) as run:
+        config = live_config(tmp_path, run)
+        first = live(start, config)
+        until_orders(run, 2)
+        waiting = [live(start, config, "--standby") for _ in range(2)]
+        for bot in waiting:
+            bot.until_said(f"is traded by process {first.process.pid}")
+        first.kill()
+        wait_until(lambda: any(bot.of("start") for bot in waiting))
+        waiting.sort(key=lambda bot: not bot.of("start"))
+        active, passive = waiting
+        passive.until_said(f"is traded by process {active.process.pid}")
+        until_orders(run, 2)
+        assert passive.events == []
+
+        assert active.end(signal.SIGTERM)[0] == 0
+        passive.until(lambda: bool(passive.of("start")))
+        until_orders(run, 2)
+        assert passive.end(signal.SIGTERM)[0] == 0
+
+        assert max(placed(run).values()) == 1
+
+
+def test_different_accounts_do_not_know_of_one_another(tmp_path: Path, start: Start) -> None:
+    with (
+        running_exchange(seed=5, speed=SPEED) as one,
+        running_exchange(seed=6, speed=SPEED) as other,
+    ):
+        bots = [
+            live(start, live_config(tmp_path, one, "one")),
+            live(start, live_config(tmp_path, other, "other")),
+        ]
+        until_orders(one, 2)
+        until_orders(other, 2)
+        assert [bot.end(signal.SIGTERM)[0] for bot in bots] == [0, 0]
+
+    assert len(list((tmp_path / "leases").glob("*.db"))) == 2
+
+
+def test_a_lease_that_cannot_be_renewed_halts_before_it_ends(tmp_path: Path, start: Start) -> None:
+    """The lock stands for a full disk, a directory taken away, a stopped process in a write."""
+    with running_exchange(seed=5, speed=SPEED) as run:
+        bot = live(start, live_config(tmp_path, run))
+        until_orders(run, 2)
+        with closing(sqlite3.connect(lease_file(tmp_path), isolation_level=None)) as stuck:
+            stuck.execute("BEGIN IMMEDIATE")
+            bot.until_why("execution/executor halted: the lease of binance-")
+            before = last_number(run)
+            threading.Event().wait(3 * CANDLE_S)
+            late = [one for one in signed(run, before) if one.operation == "place"]
+            stuck.execute("ROLLBACK")
+        code, _ = bot.end(signal.SIGTERM)
+
+    assert late == []
+    assert code == 1
+
+
+def test_a_lease_file_that_is_no_such_thing_refuses_a_start(tmp_path: Path, start: Start) -> None:
+    with running_exchange(seed=5, speed=SPEED) as run:
+        config = live_config(tmp_path, run)
+        first = live(start, config)
+        first.until(lambda: bool(first.of("start")))
+        assert first.end(signal.SIGTERM)[0] == 0
+        lease_file(tmp_path).write_bytes(b"not a lease" * 1_000)
+
+        code, said = live(start, config).end()
+
+    assert code == 2
+    assert "file is not a database" in said
+
+
+def test_a_process_stopped_in_the_middle_of_a_write_is_waited_for(
+    tmp_path: Path, start: Start
+) -> None:
+    """It holds the ledger's lock until it goes on: its successor has the lease, and says so."""
+    with running_exchange(seed=5, speed=SPEED) as run:
+        config = live_config(tmp_path, run)
+        first = live(start, config)
+        until_orders(run, 2)
+        second = live(start, config, "--standby")
+        second.until_said("is traded by process")
+        first.send(signal.SIGSTOP)
+        with closing(sqlite3.connect(tmp_path / "run" / "ledger.db", isolation_level=None)) as lock:
+            lock.execute("PRAGMA busy_timeout = 20000")
+            lock.execute("BEGIN IMMEDIATE")
+            second.until_said("stopped in the middle of a write; kill -9 it")
+            assert second.events == []
+            lock.execute("ROLLBACK")
+        second.until(lambda: bool(second.of("start")))
+        first.send(signal.SIGCONT)
+        assert first.end()[0] == FENCED
+        until_orders(run, 2)
+        assert second.end(signal.SIGTERM)[0] == 0
+
+        assert max(placed(run).values()) == 1
+
+
+@pytest.mark.timeout(60 + 60 * FREEZES)
+def test_stopped_at_any_moment_again_and_again_no_order_is_doubled_or_lost(
+    tmp_path: Path, start: Start
+) -> None:
+    rng = random.Random(int(os.environ.get("SEED", "7")))
+    with running_exchange(seed=5, speed=SPEED) as run:
+        config = live_config(tmp_path, run)
+        active = live(start, config)
+        until_orders(run, 1)
+        for _ in range(FREEZES):
+            following = live(start, config, "--standby")
+            following.until_said("is traded by process")
+            threading.Event().wait(rng.uniform(0, 1.5))
+            active = freeze(run, active, following)
+        until_orders(run, 2, limit_s=60)
+        assert active.end(signal.SIGTERM)[0] == 0
+        at_venue = placed(run)
+
+    in_ledger = {
+        order.client_order_id: order.state for order in read_orders(tmp_path / "run" / "ledger.db")
+    }
+    assert max(at_venue.values()) == 1
+    assert set(at_venue) <= set(in_ledger)
+    unsent = (OrderState.REFUSED, OrderState.NOT_SENT, OrderState.UNKNOWN, OrderState.SENT)
+    assert {name for name, state in in_ledger.items() if state not in unsent} <= set(at_venue)
+
+
+def freeze(run: RunningExchange, active: Bot, following: Bot) -> Bot:
+    """Stop one, wait for the other to have taken over, let the first go on: it says nothing."""
+    active.send(signal.SIGSTOP)
+    following.until(lambda: bool(following.of("start")), limit_s=40)
+    following.send(signal.SIGSTOP)
+    before = last_number(run)
+    active.send(signal.SIGCONT)
+    code, said = active.end()
+    arrived = [one for one in signed(run, before) if "-1021" not in one.engine]
+    following.send(signal.SIGCONT)
+    assert code == FENCED, said
+    assert arrived == []
+    return following
