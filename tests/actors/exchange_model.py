@@ -66,6 +66,14 @@ class ModelExchange:
         self.held: list[Held] = []
         self.wire: list[Request] = []
         self.news: list[OrderReport] = []
+        self.late_cancels: list[ClientOrderId] = []
+        """Cancels of which nobody knows whether they will arrive yet."""
+
+    def cancel(self, client_order_id: ClientOrderId) -> None:
+        """Cancel what is open under an id, if anything is."""
+        for held in self.with_id(client_order_id):
+            if held.is_open:
+                self.move(held, S.CANCELED)
 
     def arrive(self, request: Request, how: str) -> None:
         """Take a request off the wire: ``rest``, ``part``, ``fill`` or ``refuse``."""
@@ -198,11 +206,39 @@ class ModelVenue:
         known_ns = self._signed_ns.get(client_order_id, sent_at_ns + SEND_WITHIN_MS * NS_PER_MS)
         return max(known_ns, sent_at_ns) + (WINDOW_MS + LAG_MS) * NS_PER_MS
 
+    async def cancel(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport:
+        arrives = await Turn("cancel", client_order_id)
+        if arrives:
+            self._exchange.cancel(client_order_id)
+        else:
+            self._exchange.late_cancels.append(client_order_id)
+        if not await Turn("canceled", client_order_id) or not arrives:
+            raise OutcomeUnknown("no answer")
+        shown = self._exchange.seen(client_order_id, self._exchange.now_ns())
+        if shown is None:
+            raise OutcomeUnknown("no such order, so far")
+        return shown
+
+    async def open_orders(self, symbol: Symbol) -> list[OrderReport]:
+        lag_ms = await Turn("look", "")
+        at_ns = self._exchange.now_ns() - lag_ms * NS_PER_MS
+        if not await Turn("seen", ""):
+            raise OutcomeUnknown("no answer")
+        names = dict.fromkeys(held.order.client_order_id for held in self._exchange.held)
+        shown = [self._exchange.seen(name, at_ns) for name in names]
+        return [one for one in shown if one is not None and one.state not in FINAL_STATES]
+
     async def watch(
         self, symbols: Sequence[Symbol], tell: Callable[[OrderReport | StreamState], None]
     ) -> None:
         self.tell = tell
         await Turn("watch", "")
+
+    def follow(self, tell: Any, markets_changed: Any) -> None:
+        """Nothing of the kind ever begins."""
+
+    def markets(self) -> dict[Symbol, Any]:
+        return {}
 
     async def close(self) -> None:
         """Nothing is held."""

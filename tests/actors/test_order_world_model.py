@@ -28,8 +28,9 @@ from actors.live_gateway import LiveGateway
 from actors.order_desk import OrderDesk
 from decisions.order_keys import client_order_id
 from messages.errors import NotSent
+from messages.halting import CancelOrder, ResumeTrading
 from messages.ids import NS_PER_S, Epoch, OrderKey
-from messages.lifecycle import ActorState, InjectCrash
+from messages.lifecycle import ActorState, HaltTrading, InjectCrash
 from messages.order_states import FINAL_STATES, LEGAL_TRANSITIONS
 from messages.orders import LookupDone, OrderIntent, OrderReport
 from messages.values import OrderState as S
@@ -48,9 +49,11 @@ STEPS = st.sampled_from([None, None, None, None, 0, 1, 2])
 WHICH = st.sampled_from(["all", "first", "last"])
 HOWS = ("fill", "fill", "rest", "part", "refuse")
 MOVES = (S.PARTIALLY_FILLED, S.FILLED, S.CANCELED, S.EXPIRED)
-WAITS = ("begin", "connect", "answer", "look", "seen")
+QUESTIONS = ("look", "seen", "cancel", "canceled")
+WAITS = ("begin", "connect", "answer", *QUESTIONS)
 FAILURES = ("fail before", "fail after", "kill before", "kill after")
 PATIENCE_S = 90
+RESUME = ResumeTrading(request="test", despite_open=True)
 DEATHS_MAX = 4
 
 
@@ -85,7 +88,7 @@ class OrderWorld(RuleBasedStateMachine):
         weights = {
             self.decide: 2 if len(self.decided_ns) < len(NUMBERS) else 1,
             self.somebody_goes_on: 3 * bool(self.tasks()),
-            self.questions_are_answered: 4 * bool(self.tasks("look", "seen")),
+            self.questions_are_answered: 4 * bool(self.tasks(*QUESTIONS)),
             self.sends_end: 3 * bool(self.tasks("begin", "connect", "answer")),
             self.a_request_arrives: 3 * bool(self.exchange.wire),
             self.a_request_is_lost: bool(self.exchange.wire),
@@ -93,6 +96,8 @@ class OrderWorld(RuleBasedStateMachine):
             self.the_stream_tells: 2 * bool(self.exchange.news),
             self.a_commit_fails: self.may_die(),
             self.somebody_dies: 2 * self.may_die(),
+            self.a_person_acts: 1 if self.decided_ns else 0,
+            self.a_cancel_arrives_late: bool(self.exchange.late_cancels),
             self.time_passes: 2,
         }
         names = {what.__name__: what for what in weights}
@@ -124,7 +129,7 @@ class OrderWorld(RuleBasedStateMachine):
     def questions_are_answered(self, data: st.DataObject) -> None:
         """Some of them go on, one of them perhaps badly."""
         badly = data.draw(st.integers(-3, 1), "badly")
-        for place, task in enumerate(self._some(data, "look", "seen")):
+        for place, task in enumerate(self._some(data, *QUESTIONS)):
             self.go(task, well=place != badly)
         self.work(data.draw(STEPS, "steps"))
 
@@ -187,6 +192,26 @@ class OrderWorld(RuleBasedStateMachine):
             bare = msgspec.structs.replace(report, fills=())
             self.life.venue.tell(bare if what == "bare" else report)
         self.work(data.draw(STEPS, "steps"))
+
+    # ------------------------------------------------------------ a person
+
+    def a_person_acts(self, data: st.DataObject) -> None:
+        """Trading is halted, or goes on again, or one order is to be canceled."""
+        what = data.draw(st.sampled_from(["halt", "resume", "cancel", "cancel"]), "what")
+        if what == "cancel":
+            number = data.draw(st.sampled_from(sorted(self.decided_ns)), "number")
+            self.tell(CancelOrder(request="test", order_key=key_of(number)))
+        elif what == "halt":
+            self.tell(HaltTrading(reason="test", durable=data.draw(st.booleans(), "durable")))
+        else:
+            self.tell(RESUME)
+        self.work(data.draw(STEPS, "steps"))
+
+    def a_cancel_arrives_late(self, data: st.DataObject) -> None:
+        """Or never: its receive window is over."""
+        name = self.exchange.late_cancels.pop(0)
+        if data.draw(st.booleans(), "in time"):
+            self.exchange.cancel(name)
 
     # ------------------------------------------------------------ what goes wrong
 
@@ -292,6 +317,7 @@ class OrderWorld(RuleBasedStateMachine):
     def _settle(self) -> None:
         """Nothing goes wrong any more, and every decision is made once more."""
         self.life.fails = ""
+        self.exchange.late_cancels.clear()
         self._until_quiet()
         self.tell(*(self.intent(number) for number in self.decided_ns))
         self._until_quiet()
@@ -308,6 +334,11 @@ class OrderWorld(RuleBasedStateMachine):
             self.work(None)
             if not self.tasks() and not self.exchange.wire and self._is_quiet():
                 return
+            if self.life.path.kept.board.venue_failure:  # halted until it is started again
+                self.life.kill()
+                self.revive()
+            elif self.life.path.cell.state is ActorState.HALTED:
+                self.tell(RESUME)
             if not self.tasks():
                 self.life.path.after(1)
         raise AssertionError(f"{self.life.path.cell.state}, not at rest: {self.entries()}")
@@ -364,9 +395,10 @@ def stale_absence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take an absence for proof whenever it was asked for, and ask again while it is asked."""
     ask, looked_up = OrderDesk._ask, OrderDesk.looked_up
 
-    def eager(self: OrderDesk, entry: LedgerEntry) -> None:
-        self.orders.asked.pop(entry.order_key, None)
-        ask(self, entry)
+    def eager(self: OrderDesk, *entries: LedgerEntry) -> None:
+        for entry in entries:
+            self.orders.asked.pop(entry.order_key, None)
+        ask(self, *entries)
 
     def gullible(self: OrderDesk, answer: LookupDone) -> None:
         self.orders.asked[answer.order_key] = self.orders.sends[answer.order_key]

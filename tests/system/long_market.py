@@ -75,14 +75,13 @@ every = {every}
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """What was measured. Memory is the resident set in MB; `early` after a quarter of the time."""
+    """What was measured. Memory is the resident set in MB, at each tenth of the time."""
 
     market_s: float
     seconds: float = 0.0
     lives: int = 0
     kills: int = 0
-    bot_early_mb: float = 0.0
-    bot_late_mb: float = 0.0
+    bot_mb: dict[str, float] = msgspec.field(default_factory=dict)
     venue_late_mb: float = 0.0
     decisions: int = 0
     states: dict[str, int] = msgspec.field(default_factory=dict)
@@ -221,6 +220,7 @@ def _both(folder: Path, seed: int, speed: float, every: int) -> Iterator[tuple[V
 
 RESTARTS = ((0.04, signal.SIGKILL), (0.08, signal.SIGTERM), (0.12, signal.SIGKILL))
 """At which part of the time; the life that is measured begins with the last of these."""
+LOOKS = (0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 def play(folder: Path, *, seed: int, market_s: float, speed: float, every: int) -> Report:
@@ -231,17 +231,17 @@ def play(folder: Path, *, seed: int, market_s: float, speed: float, every: int) 
             venue.do("arm", plan={"times": None, **plan})
         began, span_s = time.monotonic(), market_s / speed
         bot.start()
-        restarts, is_early = list(RESTARTS), True
+        restarts, looks = list(RESTARTS), list(LOOKS)
         while (part := (time.monotonic() - began) / span_s) < 1:
             if restarts and part >= restarts[0][0]:
                 _restart(bot, restarts.pop(0)[1], report)
-            elif part >= 0.25 and is_early:
-                is_early, report.bot_early_mb = False, bot.resident_mb()
+            elif looks and part >= looks[0]:
+                report.bot_mb[f"{looks.pop(0):.0%}"] = round(bot.resident_mb(), 1)
             else:
                 _break_a_stream(venue, rng)
                 report.stream_faults += 1
                 time.sleep(min(QUIET_S, 0.02 * span_s))
-        report.bot_late_mb = bot.resident_mb()
+        report.bot_mb["100%"] = round(bot.resident_mb(), 1)
         report.venue_late_mb = resident_mb(venue.process.pid)
         report.struck = sum(one["struck"] for one in venue.ask("armed"))
         _restart(bot, signal.SIGKILL, report)
