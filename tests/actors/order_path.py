@@ -104,7 +104,7 @@ class OrderPath:
         self.runtime: Runtime = StepRuntime(start_ns=start_ns, ttl_enforced=False)
         self.path = folder / "ledger.db"
         self.address = self.runtime.address("executor")
-        self.gateway = make_gateway(self.address, self.runtime.clock.utc_ns)
+        self.gateway: HandGateway = make_gateway(self.address, self.runtime.clock.utc_ns)
         self.kept = ExecutorKept()
         strategy = self.runtime.address("strategy")
         self.cell = self.runtime.populate(

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pykka
 from actors.live_gateway import LiveGateway
 from decisions.risk import RiskLimits
 from messages.errors import LedgerUnavailable
+from messages.ids import TimestampNs
 from persistence.ledger import SqliteLedger
 from tests.actors.exchange_model import ModelExchange, ModelVenue
 from tests.actors.order_path import BTC, OPENED, OrderPath
@@ -43,17 +44,17 @@ class Life:
             limits=LIMITS,
             max_decision_age_ns=max_age_ns,
             open_ledger=lambda: MortalLedger(folder / "ledger.db", self),
-            make_gateway=lambda executor, utc_ns: LiveGateway(
-                self.venue,
-                self.loop,  # type: ignore[arg-type]
-                executor,
-                utc_ns,
-            ),
+            make_gateway=self._gateway,
             start_ns=start_ns,
         )
 
+    def _gateway(self, executor: Any, utc_ns: Callable[[], TimestampNs]) -> LiveGateway:
+        loop: Any = self.loop
+        self.gateway = LiveGateway(self.venue, loop, executor, utc_ns)
+        return self.gateway
+
     def begin(self) -> None:
-        self.path.gateway.watch([BTC])
+        self.gateway.watch([BTC])
         self.loop.tasks[0].go()
         self.path.start()
 

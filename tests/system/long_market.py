@@ -88,7 +88,8 @@ class Report(msgspec.Struct, kw_only=True):
     at_exchange: int = 0
     struck: int = 0
     stream_faults: int = 0
-    events: int = 0
+    handled: int = 0
+    """Messages, by all actors of all lives but the killed ones' last moments."""
     dead_letters: dict[str, int] = msgspec.field(default_factory=dict)
     problems: list[str] = msgspec.field(default_factory=list)
 
@@ -277,7 +278,7 @@ def _note(health: Mapping[str, Any], report: Report) -> None:
         if actor["dead_letters"]:
             path = actor["path"]
             report.dead_letters[path] = report.dead_letters.get(path, 0) + actor["dead_letters"]
-    report.events += health.get("counters", {}).get("processed", 0)
+        report.handled += actor["processed"]
 
 
 def _settle(venue: Venue, bot: Bot, report: Report) -> None:
