@@ -409,10 +409,10 @@ def stale_absence(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def resend_without_asking(monkeypatch: pytest.MonkeyPatch) -> None:
-    def guess(self: Any, epoch: Epoch, key: OrderKey, order: Any, *, sent_at_ns: int) -> None:
+    async def guess(self: Any, epoch: Epoch, key: OrderKey, order: Any, sent_at_ns: int) -> None:
         self._executor.tell(LookupDone(order_key=key, epoch=epoch, report=None, problem=""))
 
-    monkeypatch.setattr(LiveGateway, "find", guess)
+    monkeypatch.setattr(LiveGateway, "_find", guess)
 
 
 def unknown_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,11 +35,11 @@ def send_before_commit() -> None:
 def resend_without_asking() -> None:
     """Take a lost answer for proof that the venue does not have the order."""
 
-    def guess(self: Any, epoch: Epoch, key: OrderKey, order: NewOrder, *, sent_at_ns: int) -> None:
+    async def guess(self: Any, epoch: Epoch, key: OrderKey, order: NewOrder, _: int) -> None:
         absent = LookupDone(order_key=key, epoch=epoch, report=None, problem="")
         self._executor.tell(absent)
 
-    LiveGateway.find = guess  # type: ignore[method-assign]
+    LiveGateway._find = guess  # type: ignore[method-assign]
 
 
 def unknown_is_rejected() -> None:
