@@ -120,7 +120,8 @@ too old a state, are reset, are answered with HTML or with 429, or the stream te
 
 _ASKED = (Point.FIND_ASKED, Point.FIND_ANSWERED, Point.BEFORE_SETTLED, Point.AFTER_SETTLED)
 _AGAIN = (Point.ABSENCE_RECORDED, Point.BEFORE_RESEND, Point.AFTER_RESEND)
-_RESTART = (Point.RESTART_ASKED, Point.RESTART_ANSWERED)
+RESTART = (Point.RESTART_ASKED, Point.RESTART_ANSWERED)
+"""In a second life, after a first was killed when the answer had come."""
 _WAITS = frozenset({"hang_after", "hang_before", "late_inside", "late_outside"})
 _LOST = (Outcome.TAKEN, Outcome.LATE, Outcome.ABSENT)
 _OTHERS = (Blow.STRATEGY_CRASH, Blow.STRATEGY_HANG, Blow.FEED_CRASH, Blow.METRICS_CRASH)
@@ -143,7 +144,7 @@ def is_possible(case: Case) -> bool:
     outcome, point = FAULTS[case.fault], case.point
     if case.blow is Blow.NONE and point is not Point.INTENT_TOLD:
         return False  # nobody dies, so the place says nothing
-    if case.fault == "streamed" and point in _ASKED:
+    if case.fault == "streamed" and point in (*_ASKED, *RESTART):
         return False  # the stream tells what the questions would
     if point is Point.ANSWER_PENDING:
         return case.fault in _WAITS

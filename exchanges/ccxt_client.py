@@ -109,7 +109,7 @@ def open_client(settings: CcxtSettings, capability: Capability | None, budget: R
         VenueRefused: ccxt is not installed, does not know the exchange, or was given a setting
             with which it would send an order by itself or believe anybody.
     """
-    pro = _ccxt_pro()
+    pro = import_ccxt()
     kind = getattr(pro, settings.exchange, None)
     if settings.exchange not in pro.exchanges or kind is None:
         near = get_close_matches(settings.exchange, pro.exchanges, 1)
@@ -126,7 +126,12 @@ def open_client(settings: CcxtSettings, capability: Capability | None, budget: R
     return client
 
 
-def _ccxt_pro() -> Any:
+def import_ccxt() -> Any:
+    """Import ccxt, which takes a second or more the first time, and give its live half.
+
+    Raises:
+        VenueRefused: it is not installed.
+    """
     try:
         import ccxt.pro
     except ImportError as error:

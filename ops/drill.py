@@ -20,8 +20,10 @@ from ops.config import Config, demo_config, load
 
 if TYPE_CHECKING:
     from ops.drill_case import Baseline, Result, Setting
+    from ops.drill_life import Nursery
 
 EXIT_OK, EXIT_FAILED = 0, 1
+JOBS_PER_CPU = 4
 CANDLES = 100
 ENOUGH = (CANDLES, 4 * CANDLES, 16 * CANDLES)
 """How much market is tried until a strategy sends two orders."""
@@ -40,7 +42,7 @@ class DrillOptions(msgspec.Struct, frozen=True, kw_only=True):
     candles: int | None = None
     """How much of the market; None: as much as it takes for two orders, within reason."""
     jobs: int | None = None
-    """Cases at once; None: two for each CPU, since most of the time is waiting."""
+    """Cases at once; None: four for each CPU, since most of the time is waiting."""
     keep: Path | None = None
     as_json: bool = False
 
@@ -57,8 +59,17 @@ def drill(options: DrillOptions) -> int:
     if options.keep is not None and options.keep.is_dir() and any(options.keep.iterdir()):
         raise ConfigError([f"--keep: {options.keep} is not empty: name a new directory"])
     cases, config = _cases(options), _config(options)
+    from ops.drill_life import Nursery
+
+    with Nursery() as nursery:
+        return _played(options, config, cases, nursery)
+
+
+def _played(
+    options: DrillOptions, config: Config, cases: Sequence[Case], nursery: "Nursery"
+) -> int:
     began = time.monotonic()
-    setting, baseline = _prepared(options, config)
+    setting, baseline = _prepared(options, config, nursery)
     show = _progress(len(cases), sys.stderr)
     results = []
     for result in play(setting, baseline, cases, options.jobs or _usual_jobs()):
@@ -74,7 +85,9 @@ def drill(options: DrillOptions) -> int:
     return EXIT_OK if all(result.passed for result in results) else EXIT_FAILED
 
 
-def _prepared(options: DrillOptions, config: Config) -> "tuple[Setting, Baseline]":
+def _prepared(
+    options: DrillOptions, config: Config, nursery: "Nursery"
+) -> "tuple[Setting, Baseline]":
     """Find out what an undisturbed run sends, in as little market as shows two orders.
 
     Raises:
@@ -90,6 +103,7 @@ def _prepared(options: DrillOptions, config: Config) -> "tuple[Setting, Baseline
             candles=candles,
             seed=options.seed,
             keep=options.keep,
+            nursery=nursery,
         )
         baseline = find_baseline(setting)
         if len(baseline.sent) > 1:
@@ -123,7 +137,7 @@ def play(
 
 
 def _usual_jobs() -> int:
-    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    return JOBS_PER_CPU * (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
 
 
 def _cases(options: DrillOptions) -> list[Case]:

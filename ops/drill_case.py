@@ -1,9 +1,5 @@
 """One case of the crash rehearsal: an exchange, a bot that is struck, a restart, the verdict."""
 
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -14,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from decisions.drill import Blow, Case, Point
+from decisions.drill import RESTART, Blow, Case, Point
 from decisions.drill_verdict import AtExchange, InLedger, expected_at_exchange, problems
 from exchanges.local.faults import Fault
 from exchanges.local.server import RunningExchange, running_exchange
@@ -25,16 +21,16 @@ from messages.values import OrderState
 from ops.config import Config
 from ops.drill_child import EXIT_NOT_STARTED, Job
 from ops.drill_faults import arm
+from ops.drill_life import Life, Nursery
 from ops.drill_traps import Target
 from persistence.ledger import LedgerEntry, read_orders
 
-COMMAND = (sys.executable, "-P", "-m", "ops.drill_child")
 SETTLE_LIMIT_S = 45.0
 STOP_LIMIT_S = 40.0
 CALM_S = 0.3
 """How long all must have been well before it is believed."""
 LIVES_MAX = 4
-_POLL_S = 0.05
+_POLL_S = 0.1
 _PLENTY = Decimal(1_000_000_000)
 
 
@@ -45,7 +41,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     config: Config
     candles: int
     seed: int | None
-    command: tuple[str, ...] = COMMAND
+    nursery: Nursery
     settle_limit_s: float = SETTLE_LIMIT_S
     keep: Path | None = None
     """Where run directories are left for a look; None: nowhere."""
@@ -90,8 +86,9 @@ def find_baseline(setting: Setting) -> Baseline:
     """
     with _Rehearsal(setting, None, None) as rehearsal:
         rehearsal.run(None, Blow.NONE)
-        entries = [e for e in rehearsal.entries() if e.state is not OrderState.REFUSED]
-        wrong = rehearsal.problems(frozenset())
+        decided = rehearsal.entries()
+        entries = [entry for entry in decided if entry.state is not OrderState.REFUSED]
+        wrong = rehearsal.problems(frozenset(), decided)
     if wrong:
         raise DataError(f"an undisturbed run fails already: {'; '.join(wrong)}")
     chosen = entries[:2][-1:]
@@ -137,8 +134,8 @@ class _Rehearsal:
         assert case is not None
         assert baseline is not None
         assert baseline.target is not None, "there is nothing to rehearse"
-        arm(self._exchange, case.fault, baseline.target.client_order_id)
-        if case.point in (Point.RESTART_ASKED, Point.RESTART_ANSWERED):
+        arm(self._exchange, case, baseline.target.client_order_id)
+        if case.point in RESTART:
             self.run(Point.ANSWER_RECEIVED, Blow.KILL)
         point: Point | None = case.point if case.blow is not Blow.NONE else None
         ended = self.run(point, case.blow)
@@ -147,16 +144,19 @@ class _Rehearsal:
         ):  # it was killed, or gave up and is started anew
             ended = self.run(None, Blow.NONE)
         seconds = time.monotonic() - self._began
-        wrong = self.problems(baseline.sent)
+        entries = self.entries()
+        wrong = self.problems(baseline.sent, entries)
         if point is not None and not self._reached:
             wrong.append(f"the order did not come by {point}: nothing was rehearsed")
         if self._failed:
             wrong.append(self._failed)
-        return self._result(baseline.target.client_order_id, wrong, seconds)
+        name = baseline.target.client_order_id
+        ours = next((one for one in _in_ledger(entries) if one.client_order_id == name), None)
+        return self._result(name, ours, wrong, seconds)
 
-    def _result(self, name: ClientOrderId, wrong: Sequence[str], seconds: float) -> Result:
-        ledger = {entry.client_order_id: entry for entry in self._ledger()}
-        entry = ledger.get(name)
+    def _result(
+        self, name: ClientOrderId, entry: InLedger | None, wrong: Sequence[str], seconds: float
+    ) -> Result:
         exchange = self._exchange.exchange
         return Result(
             case=str(self._case),
@@ -177,7 +177,7 @@ class _Rehearsal:
     def run(self, point: Point | None, blow: Blow) -> bool:
         """Start the bot; give whether it ended by itself instead of settling."""
         self._lives += 1
-        life = _Life(self._setting.command, self._job(point, blow), self._dead)
+        life = self._setting.nursery.bear(self._job(point, blow), self._dead)
         try:
             ended = self._watch(life, blow)
         finally:
@@ -187,7 +187,7 @@ class _Rehearsal:
             self._failed = f"a process failed: {life.errors[-300:] or 'it did not start'}"
         return ended
 
-    def _watch(self, life: "_Life", blow: Blow) -> bool:
+    def _watch(self, life: Life, blow: Blow) -> bool:
         limit = time.monotonic() + self._setting.settle_limit_s
         calm_since: float | None = None
         struck = False
@@ -205,7 +205,7 @@ class _Rehearsal:
                 return False
         return False
 
-    def _is_settled(self, life: "_Life", blow: Blow) -> bool:
+    def _is_settled(self, life: Life, blow: Blow) -> bool:
         if not life.has("market_done"):
             return False
         if blow is not Blow.NONE and life.has("reached") and not life.has("recovered"):
@@ -216,8 +216,11 @@ class _Rehearsal:
             if request.fault == Fault.DELAYED_DELIVERY and request.engine == "not reached"
         ]
         expected = self._baseline.sent if self._baseline else frozenset()
-        unknown = any(entry.state is OrderState.UNKNOWN for entry in self.entries())
-        return not on_its_way and not unknown and not self.problems(expected)
+        if on_its_way:
+            return False
+        entries = self.entries()
+        unknown = any(entry.state is OrderState.UNKNOWN for entry in entries)
+        return not unknown and not self.problems(expected, entries)
 
     def _job(self, point: Point | None, blow: Blow) -> Job:
         setting = self._setting
@@ -237,7 +240,9 @@ class _Rehearsal:
 
     # ------------------------------------------------------------ the two truths
 
-    def problems(self, expected: frozenset[ClientOrderId]) -> list[str]:
+    def problems(
+        self, expected: frozenset[ClientOrderId], entries: Sequence[LedgerEntry]
+    ) -> list[str]:
         orders = [
             AtExchange(
                 client_order_id=ClientOrderId(order.client_order_id),
@@ -248,7 +253,7 @@ class _Rehearsal:
             )
             for order in self._exchange.exchange.orders()
         ]
-        return problems(orders, self._ledger(), expected, frozenset(self._dead))
+        return problems(orders, _in_ledger(entries), expected, frozenset(self._dead))
 
     def entries(self) -> list[LedgerEntry]:
         try:
@@ -256,89 +261,19 @@ class _Rehearsal:
         except LedgerUnavailable:
             return []  # killed before there was one
 
-    def _ledger(self) -> list[InLedger]:
-        return [
-            InLedger(
-                client_order_id=entry.client_order_id,
-                symbol=entry.symbol,
-                side=entry.side,
-                state=entry.state,
-                filled=entry.filled_quantity,
-                reason=entry.reason,
-            )
-            for entry in self.entries()
-        ]
 
-
-class _Life:
-    """One process of the bot, and what it has said so far."""
-
-    def __init__(self, command: Sequence[str], job: Job, dead: set[ClientOrderId]) -> None:
-        self._dead = dead
-        self._process = subprocess.Popen(  # noqa: S603 - this very program
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+def _in_ledger(entries: Sequence[LedgerEntry]) -> list[InLedger]:
+    return [
+        InLedger(
+            client_order_id=entry.client_order_id,
+            symbol=entry.symbol,
+            side=entry.side,
+            state=entry.state,
+            filled=entry.filled_quantity,
+            reason=entry.reason,
         )
-        self._said: set[str] = set()
-        self._errors: list[bytes] = []
-        self._readers = [
-            threading.Thread(target=reader, daemon=True) for reader in (self._listen, self._collect)
-        ]
-        for reader in self._readers:
-            reader.start()
-        assert self._process.stdin is not None
-        self._process.stdin.write(msgspec.json.encode(job) + b"\n")
-        self._process.stdin.flush()
-
-    @property
-    def returncode(self) -> int | None:
-        return self._process.returncode
-
-    @property
-    def errors(self) -> str:
-        """What it wrote to its standard error, unless it was killed."""
-        text = b"".join(self._errors).decode(errors="replace")
-        return "" if self.returncode == -signal.SIGKILL else text
-
-    def has(self, event: str) -> bool:
-        return event in self._said
-
-    def alive(self, wait_s: float) -> bool:
-        try:
-            self._process.wait(wait_s)
-        except subprocess.TimeoutExpired:
-            return True
-        return False
-
-    def stop(self, limit_s: float) -> None:
-        """End it in order; one that does not end in time is killed."""
-        if self.returncode is None:
-            self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(limit_s)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        for reader in self._readers:
-            reader.join(5)
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            said = msgspec.json.decode(line)
-            self._said.add(str(said["event"]))
-            if said["event"] == "dead_letter":
-                self._dead.add(ClientOrderId(said["order"]))
-
-    def _collect(self) -> None:
-        assert self._process.stderr is not None
-        self._errors.extend(self._process.stderr)
+        for entry in entries
+    ]
 
 
 def _exchange_settings(setting: Setting) -> Settings:

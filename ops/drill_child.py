@@ -1,13 +1,11 @@
 """The process that the crash rehearsal kills: a whole run against the parent's exchange.
 
-It is told what to do in one line of JSON on its standard input, and says on its standard
-output, a JSON object a line, how far it is. It runs until SIGTERM, or until it is killed, or
-until its standard input ends.
+It says on its standard output, a JSON object a line, how far it is. It runs until SIGTERM, or
+until it is killed, or until its standard input ends. `ops.drill_nursery` starts it.
 """
 
 import os
 import signal
-import sys
 import threading
 from pathlib import Path
 from random import Random
@@ -97,9 +95,9 @@ def config_of(job: Job) -> Config:
     return rehearsed(config, job)
 
 
-def main() -> int:
-    """Run the job on standard input."""
-    job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
+def run(text: bytes) -> int:
+    """Run a job, which is JSON; give the exit code."""
+    job = msgspec.json.decode(text, type=Job)
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
@@ -187,7 +185,3 @@ def _tell_dead(told: set[str], runtime: DrillRuntime) -> None:
         if isinstance(letter.message, OrderIntent) and letter.message.order_key not in told:
             told.add(letter.message.order_key)
             _tell(event="dead_letter", order=client_order_id(letter.message.order_key))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,5 +1,6 @@
 """The crash rehearsal's faults as plans of the local exchange. Needs the extra `exchange`."""
 
+from decisions.drill import RESTART, Case
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.faults_streams import USER, StreamFault, StreamPlan
 from exchanges.local.server import RunningExchange
@@ -39,20 +40,20 @@ _PLANS: dict[str, tuple[Plan, ...]] = {
 _LISTS = frozenset({"open_orders", "all_orders", "my_trades"})
 
 
-def plans_of(fault: str, client_order_id: ClientOrderId) -> list[Plan]:
-    """Give the plans of a fault, aimed at one order."""
+def plans_of(fault: str, client_order_id: ClientOrderId, operation: str = "place") -> list[Plan]:
+    """Give the plans of a fault that strikes one operation on one order."""
     plans = _PLANS.get(fault)
     if plans is None:
         plans = (Plan(fault=Fault(fault)),)
-    return [_aimed(plan, client_order_id) for plan in plans]
+    return [_aimed(plan, client_order_id, operation) for plan in plans]
 
 
-def _aimed(plan: Plan, client_order_id: ClientOrderId) -> Plan:
+def _aimed(plan: Plan, client_order_id: ClientOrderId, operation: str) -> Plan:
     # A list names no order.
     name = None if plan.operation in _LISTS else client_order_id
     return Plan(
         fault=plan.fault,
-        operation=plan.operation,
+        operation=operation if plan.operation == "place" else plan.operation,
         times=plan.times,
         client_order_id=name,
         delay_ms=plan.delay_ms,
@@ -60,11 +61,11 @@ def _aimed(plan: Plan, client_order_id: ClientOrderId) -> Plan:
     )
 
 
-def arm(run: RunningExchange, fault: str, client_order_id: ClientOrderId) -> None:
-    """Arm a fault. Where REST must settle, the account's stream tells nothing of orders."""
-    for plan in plans_of(fault, client_order_id):
+def arm(run: RunningExchange, case: Case, client_order_id: ClientOrderId) -> None:
+    """Arm a case's fault. Where REST must settle, the account's stream tells nothing of orders."""
+    for plan in plans_of(case.fault, client_order_id):
         run.exchange.arm(plan)
-    if fault not in ("none", "streamed"):
+    if case.fault not in ("none", "streamed") or case.point in RESTART:
         run.exchange.arm_stream(
             StreamPlan(fault=StreamFault.DROPPED_EVENT, stream=USER, times=None)
         )

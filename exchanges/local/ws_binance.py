@@ -75,7 +75,10 @@ class Sockets:
 
     async def _open(self, request: web.Request) -> Connection:
         ws = web.WebSocketResponse(autoping=False, timeout=_CLOSE_S)
-        await ws.prepare(request)
+        try:
+            await ws.prepare(request)
+        except ConnectionResetError as error:  # killed while it knocked: nobody waits for this
+            raise asyncio.CancelledError from error
         return self._hub.open(ws, request)
 
     async def _run(

@@ -105,11 +105,13 @@ class OrderPath:
         max_decision_age_ns: int | None = None,
         open_ledger: Callable[[], Any] | None = None,
         account: tuple[AccountSettings, AccountView] | None = None,
+        make_gateway: Callable[[Address[Any], Callable[[], TimestampNs]], Any] = HandGateway,
+        start_ns: int = 1_000_000 * NS_PER_S,
     ) -> None:
-        self.runtime: Runtime = StepRuntime(start_ns=1_000_000 * NS_PER_S, ttl_enforced=False)
+        self.runtime: Runtime = StepRuntime(start_ns=start_ns, ttl_enforced=False)
         self.path = folder / "ledger.db"
         self.address = self.runtime.address("executor")
-        self.gateway = HandGateway(self.address, self.runtime.clock.utc_ns)
+        self.gateway: HandGateway = make_gateway(self.address, self.runtime.clock.utc_ns)
         self.kept = ExecutorKept()
         strategy = self.runtime.address("strategy")
         self.cell = self.runtime.populate(

@@ -1,4 +1,4 @@
-"""The drill's child with a bug planted in it. Run as a program: its argument names the bug."""
+"""The drill's nursery with a bug planted in it. Run as a program: its argument names the bug."""
 
 import sys
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from messages.errors import NotSent
 from messages.ids import Epoch, OrderKey
 from messages.orders import LookupDone, OrderReport
 from messages.values import OrderState
-from ops.drill_child import main
+from ops.drill_nursery import main
 from persistence.entries import Claim, claimed_entry
 
 
@@ -35,11 +35,17 @@ def send_before_commit() -> None:
 def resend_without_asking() -> None:
     """Take a lost answer for proof that the venue does not have the order."""
 
-    def guess(self: Any, epoch: Epoch, key: OrderKey, order: NewOrder, *, sent_at_ns: int) -> None:
+    async def guess(
+        self: Any,
+        epoch: Epoch,
+        key: OrderKey,
+        order: NewOrder,
+        sent_at_ns: int,
+    ) -> None:
         absent = LookupDone(order_key=key, epoch=epoch, report=None, problem="")
         self._executor.tell(absent)
 
-    LiveGateway.find = guess  # type: ignore[method-assign]
+    LiveGateway._find = guess  # type: ignore[method-assign]
 
 
 def unknown_is_rejected() -> None:

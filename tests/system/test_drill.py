@@ -1,6 +1,7 @@
 """The crash rehearsal, played: a few cases in every run, the whole matrix under stress."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from decisions.drill import full_cases, parse_case, quick_cases
 from ops.config import demo_config, load
 from ops.drill import CANDLES, play
 from ops.drill_case import Baseline, Setting, find_baseline
+from ops.drill_life import Nursery
 from tests.system.conftest import STRESS
 
 JOBS = 3
@@ -44,23 +46,33 @@ max_orders_per_minute = 1
 """
 
 
-def setting_of(config_path: Path | None = None) -> Setting:
+def setting_of(nursery: Nursery, config_path: Path | None = None) -> Setting:
     check = strategies.check_params
     config = demo_config({}, check) if config_path is None else load(config_path, {}, check)
-    return Setting(config_path=config_path, config=config, candles=CANDLES, seed=None)
+    return Setting(
+        config_path=config_path, config=config, candles=CANDLES, seed=None, nursery=nursery
+    )
 
 
 @pytest.fixture(scope="module")
-def baseline() -> Baseline:
-    return find_baseline(setting_of())
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def baseline(nursery: Nursery) -> Baseline:
+    return find_baseline(setting_of(nursery))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_an_order_that_is_struck_is_neither_doubled_nor_lost(baseline: Baseline) -> None:
+def test_an_order_that_is_struck_is_neither_doubled_nor_lost(
+    nursery: Nursery, baseline: Baseline
+) -> None:
     cases = [parse_case(text) for text in SMOKE]
 
-    results = list(play(setting_of(), baseline, cases, JOBS))
+    results = list(play(setting_of(nursery), baseline, cases, JOBS))
 
     assert {result.case: result.problems for result in results} == dict.fromkeys(SMOKE, ())
     assert {(result.at_exchange, result.state) for result in results} == {(1, "filled")}
@@ -68,10 +80,12 @@ def test_an_order_that_is_struck_is_neither_doubled_nor_lost(baseline: Baseline)
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_the_users_own_strategies_and_limits_are_rehearsed(tmp_path: Path) -> None:
+def test_the_users_own_strategies_and_limits_are_rehearsed(
+    nursery: Nursery, tmp_path: Path
+) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(LIMITS)
-    setting = setting_of(path)
+    setting = setting_of(nursery, path)
     baseline = find_baseline(setting)
 
     (result,) = play(setting, baseline, [parse_case("answer_received/none/executor_crash")], 1)
@@ -83,10 +97,10 @@ def test_the_users_own_strategies_and_limits_are_rehearsed(tmp_path: Path) -> No
 @pytest.mark.slow
 @pytest.mark.stress
 @pytest.mark.timeout(7200)
-@pytest.mark.skipif(not STRESS, reason="the full matrix takes most of an hour")
-def test_the_full_matrix(baseline: Baseline) -> None:
+@pytest.mark.skipif(not STRESS, reason="the full matrix takes half an hour")
+def test_the_full_matrix(nursery: Nursery, baseline: Baseline) -> None:
     cases = full_cases()
-    results = list(play(setting_of(), baseline, cases, JOBS))
+    results = list(play(setting_of(nursery), baseline, cases, JOBS))
     sys.stdout.write(f"{len(results)} cases, of which {len(quick_cases())} are the quick ones\n")
 
     assert {result.case: result.problems for result in results if not result.passed} == {}

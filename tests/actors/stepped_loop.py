@@ -1,0 +1,71 @@
+"""A venue's loop that goes on only where the test says: every wait is a choice."""
+
+from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures import Future
+from typing import Any
+
+
+class Turn:
+    """What a coroutine of a model venue waits for: the test's word, which the wait gives."""
+
+    def __init__(self, name: str, about: str) -> None:
+        self.name, self.about = name, about
+
+    def __await__(self) -> Generator["Turn", Any, Any]:
+        return (yield self)
+
+
+OVER = Turn("over", "")
+
+
+class Task:
+    """One coroutine and where it waits; at first it has not begun."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], over: Callable[["Task"], None]) -> None:
+        self._coroutine = coroutine
+        self._over = over
+        self.future: Future[Any] = Future()
+        self.turn = Turn("begin", "")
+
+    def go(self, word: Any = None) -> None:
+        """Let it run to its next wait, or to its end."""
+        self.turn = OVER
+        try:
+            self.turn = self._coroutine.send(word)
+        except StopIteration as end:
+            self._over(self)
+            self.future.set_result(end.value)
+        except BaseException as error:
+            self._over(self)
+            self.future.set_exception(error)
+
+    def drop(self) -> None:
+        """Forget it, as the death of its process does."""
+        self._coroutine.close()
+
+
+class SteppedLoop:
+    """Stands where a `VenueLoop` does."""
+
+    def __init__(self) -> None:
+        self.tasks: list[Task] = []
+        self._dead = False
+
+    def submit(self, coroutine: Coroutine[Any, Any, Any]) -> "Future[Any]":
+        task = Task(coroutine, self.tasks.remove)
+        if self._dead:
+            task.drop()
+            return task.future
+        self.tasks.append(task)
+        return task.future
+
+    def waiting(self, *names: str) -> list[Task]:
+        """Those that wait for one of these words, oldest first."""
+        return [task for task in self.tasks if task.turn.name in names]
+
+    def kill(self) -> None:
+        """End every coroutine where it stands; nothing runs here any more."""
+        self._dead = True
+        for task in self.tasks:
+            task.drop()
+        self.tasks.clear()

@@ -1,0 +1,349 @@
+"""A market of hours, compressed, with everything in processes of their own: a local exchange and
+the bot as a user starts it, in live mode. A seeded plan breaks requests, streams and processes.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+import cli
+from messages.order_states import FINAL_STATES
+from messages.values import OrderState
+from persistence.ledger import LedgerEntry, read_orders
+
+ROOT = Path(cli.__file__).parent
+SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
+TRADER = Path(__file__).with_name("tick_trader.py")
+READY_S, SETTLE_S, END_S = 60.0, 90.0, 60.0
+QUIET_S = 3.0
+"""How often the plan does something."""
+FAULTS: tuple[dict[str, Any], ...] = (
+    {"fault": "reset_after", "probability": 0.04},
+    {"fault": "reset_before", "probability": 0.02},
+    {"fault": "empty_body", "probability": 0.02},
+    {"fault": "html_body", "probability": 0.02},
+    {"fault": "server_error_after", "probability": 0.02},
+    {"fault": "server_error_before", "probability": 0.01},
+    {"fault": "delayed_delivery", "probability": 0.03, "delay_ms": 1500},
+    {"fault": "delayed_reply", "probability": 0.03, "delay_ms": 700},
+    {"fault": "too_many_requests", "probability": 0.01, "retry_after_s": 1},
+    {"fault": "partial_fill", "probability": 0.1},
+    {"fault": "reset_before", "operation": "query", "probability": 0.1},
+    {"fault": "html_body", "operation": "query", "probability": 0.05},
+    {"fault": "stale_read", "operation": "query", "probability": 0.2, "delay_ms": 500},
+    {"fault": "server_error_before", "operation": "my_trades", "probability": 0.1},
+    {"fault": "reset_before", "operation": "open_orders", "probability": 0.1},
+)
+EVENT_FAULTS = ("duplicate_event", "dropped_event", "out_of_order", "late_event")
+CONFIG = """
+name = "long"
+run_dir = "{run_dir}"
+mode = "live"
+[feed]
+type = "ccxt"
+symbols = {symbols}
+channels = ["ticks"]
+{venue}
+{strategies}
+[risk]
+max_order_notional = "1000"
+max_orders_per_minute = 100000
+"""
+STRATEGY = """
+[[strategy]]
+id = "trader-{number}"
+uses = "{file}:TickTrader"
+symbol = "{symbol}"
+order_notional = "{notional}"
+[strategy.params]
+every = {every}
+"""
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """What was measured. Memory is the resident set in MB, at each tenth of the time."""
+
+    market_s: float
+    seconds: float = 0.0
+    lives: int = 0
+    kills: int = 0
+    bot_mb: dict[str, float] = msgspec.field(default_factory=dict)
+    venue_late_mb: float = 0.0
+    decisions: int = 0
+    states: dict[str, int] = msgspec.field(default_factory=dict)
+    at_exchange: int = 0
+    struck: int = 0
+    stream_faults: int = 0
+    handled: int = 0
+    """Messages, by all actors of all lives but the killed ones' last moments."""
+    dead_letters: dict[str, int] = msgspec.field(default_factory=dict)
+    problems: list[str] = msgspec.field(default_factory=list)
+
+
+class Venue:
+    """The local exchange's process and its control port."""
+
+    def __init__(self, folder: Path, seed: int, speed: float) -> None:
+        self._out = (folder / "venue.json").open("wb")
+        command = [sys.executable, "-P", "-m", "cli", "venue", "--json", "--seed", str(seed)]
+        command += ["--speed", str(speed), "--symbols", ",".join(SYMBOLS)]
+        command += [f"--balance={asset}=100000000" for asset in ("USDT", "SOL", "BTC", "ETH")]
+        self.process = subprocess.Popen(command, stdout=self._out, stderr=self._out, cwd=ROOT)
+        self.facts = _until(lambda: self._told(folder / "venue.json"), READY_S, "the venue's start")
+
+    def _told(self, path: Path) -> Any:
+        text = path.read_text()
+        return json.loads(text) if text.endswith("\n") else None
+
+    def ask(self, name: str) -> Any:
+        return self._call(urllib.request.Request(f"{self.facts['control']}/{name}"))
+
+    def do(self, name: str, **arguments: Any) -> Any:
+        body, kind = json.dumps(arguments).encode(), {"Content-Type": "application/json"}
+        return self._call(urllib.request.Request(f"{self.facts['control']}/{name}", body, kind))
+
+    def _call(self, request: urllib.request.Request) -> Any:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)["result"]
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(END_S)
+        self._out.close()
+
+
+class Bot:
+    """The bot as a user starts it, one life after another on one run directory."""
+
+    def __init__(self, folder: Path, venue: Venue, every: int) -> None:
+        self.run_dir = folder / "run"
+        self._config = folder / "config.toml"
+        self._config.write_text(_config(self.run_dir, venue.facts["toml"], every))
+        self._out = (folder / "bot.log").open("wb")
+        self._env = {**os.environ, "PYTHONPATH": str(ROOT), **venue.facts["environment"]}
+        self.process: subprocess.Popen[bytes] | None = None
+        self.pids: list[int] = []
+
+    def start(self) -> None:
+        command = [sys.executable, "-P", "-m", "cli", "start", str(self._config), "--json"]
+        command.append("--i-understand-live")
+        self.process = subprocess.Popen(
+            command, stdout=self._out, stderr=self._out, cwd=ROOT, env=self._env
+        )
+        self.pids.append(self.process.pid)
+        _until(lambda: self.health().get("ready") or self._ended(), READY_S, "the bot's start")
+
+    def _ended(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise AssertionError(f"the bot ended with {self.process.returncode} at its start")
+        return False
+
+    def end(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+        self.process.wait(END_S)
+
+    def health(self) -> Any:
+        done = self.command("health", "--json")
+        return json.loads(done.stdout) if done.stdout.startswith("{") else {}
+
+    def command(self, name: str, *more: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-P", "-m", "cli", name, "--run-dir", str(self.run_dir), *more]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=ROOT, env=self._env
+        )
+
+    def resident_mb(self) -> float:
+        assert self.process is not None
+        return resident_mb(self.process.pid)
+
+    def ledger(self) -> list[LedgerEntry]:
+        return list(read_orders(self.run_dir / "ledger.db"))
+
+    def close(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._out.close()
+
+
+def resident_mb(process_id: int) -> float:
+    return float(psutil.Process(process_id).memory_info().rss) / 1e6
+
+
+def _config(run_dir: Path, venue: str, every: int) -> str:
+    notionals = (500, 300, 200)
+    strategies = "".join(
+        STRATEGY.format(number=number, file=TRADER, symbol=symbol, notional=notional, every=every)
+        for number, (symbol, notional) in enumerate(zip(SYMBOLS, notionals, strict=True), 1)
+    )
+    return CONFIG.format(
+        run_dir=run_dir, symbols=json.dumps(SYMBOLS), venue=venue, strategies=strategies
+    )
+
+
+def _until(ready: Any, limit_s: float, what: str) -> Any:
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        if found := ready():
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{what} took more than {limit_s:.0f} s")
+
+
+@contextmanager
+def _both(folder: Path, seed: int, speed: float, every: int) -> Iterator[tuple[Venue, Bot]]:
+    venue = Venue(folder, seed, speed)
+    try:
+        bot = Bot(folder, venue, every)
+        try:
+            yield venue, bot
+        finally:
+            bot.close()
+    finally:
+        venue.close()
+
+
+RESTARTS = ((0.04, signal.SIGKILL), (0.08, signal.SIGTERM), (0.12, signal.SIGKILL))
+"""At which part of the time; the life that is measured begins with the last of these."""
+LOOKS = (0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+def play(folder: Path, *, seed: int, market_s: float, speed: float, every: int) -> Report:
+    """Play a market of so many seconds; see what is left when all is settled."""
+    report, rng = Report(market_s=market_s), random.Random(seed)
+    with _both(folder, seed, speed, every) as (venue, bot):
+        for plan in FAULTS:
+            venue.do("arm", plan={"times": None, **plan})
+        began, span_s = time.monotonic(), market_s / speed
+        bot.start()
+        restarts, looks = list(RESTARTS), list(LOOKS)
+        while (part := (time.monotonic() - began) / span_s) < 1:
+            if restarts and part >= restarts[0][0]:
+                _restart(bot, restarts.pop(0)[1], report)
+            elif looks and part >= looks[0]:
+                report.bot_mb[f"{looks.pop(0):.0%}"] = round(bot.resident_mb(), 1)
+            else:
+                _break_a_stream(venue, rng)
+                report.stream_faults += 1
+                time.sleep(min(QUIET_S, 0.02 * span_s))
+        report.bot_mb["100%"] = round(bot.resident_mb(), 1)
+        report.venue_late_mb = resident_mb(venue.process.pid)
+        report.struck = sum(one["struck"] for one in venue.ask("armed"))
+        _restart(bot, signal.SIGKILL, report)
+        _settle(venue, bot, report)
+        report.seconds = round(time.monotonic() - began, 1)
+        _compare(venue, bot, report)
+    return report
+
+
+def _restart(bot: Bot, how: signal.Signals, report: Report) -> None:
+    _note(bot.health(), report)
+    report.kills += how is signal.SIGKILL
+    bot.end(how)
+    bot.start()
+
+
+def _break_a_stream(venue: Venue, rng: random.Random) -> None:
+    if rng.random() < 0.15:
+        how = rng.choice(["drop", "close", "server_shutdown"])
+        venue.do("strike_streams", fault=how, stream=rng.choice(["user", "*"]))
+    else:
+        times = rng.randint(1, 3)
+        venue.do(
+            "arm_stream",
+            plan={"fault": rng.choice(EVENT_FAULTS), "stream": "user", "times": times},
+        )
+
+
+def _note(health: Mapping[str, Any], report: Report) -> None:
+    """Add up what one life tells of its messages."""
+    report.lives += 1
+    for actor in health.get("actors", ()):
+        if actor["dead_letters"]:
+            path = actor["path"]
+            report.dead_letters[path] = report.dead_letters.get(path, 0) + actor["dead_letters"]
+        report.handled += actor["processed"]
+
+
+def _settle(venue: Venue, bot: Bot, report: Report) -> None:
+    """Nothing is broken any more: the last decisions are settled, and the bot ends in order."""
+    venue.do("disarm")
+    calm_ns = time.time_ns()
+    _until(lambda: _is_settled(bot, calm_ns), SETTLE_S, "settling")
+    _note(bot.health(), report)
+    bot.end(signal.SIGTERM)
+
+
+def _is_settled(bot: Bot, calm_ns: int) -> bool:
+    """Whether every decision from before the calm has ended, and some from after it are there."""
+    ledger = bot.ledger()
+    has_new = any(entry.decided_at_ns > calm_ns for entry in ledger)
+    return has_new and all(
+        entry.state in FINAL_STATES for entry in ledger if entry.decided_at_ns <= calm_ns
+    )
+
+
+# ---------------------------------------------------------------- what must be true at the end
+
+
+def _compare(venue: Venue, bot: Bot, report: Report) -> None:
+    ledger, orders = bot.ledger(), venue.ask("orders")
+    report.decisions, report.at_exchange = len(ledger), len(orders)
+    report.states = dict(Counter(str(entry.state) for entry in ledger))
+    audit = bot.command("audit")
+    if audit.returncode:
+        report.problems.append(f"audit: {audit.stdout}{audit.stderr}")
+    report.problems += [f"twice at the exchange: {venue.ask('doubled')}"] * bool(
+        venue.ask("doubled")
+    )
+    report.problems += _differences(ledger, {order["client_order_id"]: order for order in orders})
+    report.problems += _lost_decisions(ledger)
+
+
+def _differences(ledger: list[LedgerEntry], orders: Mapping[str, Any]) -> Iterator[str]:
+    """Hold the ledger against the exchange's own list, both ways, to the last fill."""
+    known = {entry.client_order_id for entry in ledger}
+    yield from (f"{name} is not in the ledger" for name in orders if name not in known)
+    real: dict[str, Decimal] = defaultdict(Decimal)
+    told: dict[str, Decimal] = defaultdict(Decimal)
+    never = (OrderState.REFUSED, OrderState.REJECTED, OrderState.NOT_SENT)
+    for entry in ledger:
+        order = orders.get(entry.client_order_id)
+        if (order is None) is not (entry.state in never):
+            yield f"{entry.client_order_id} is {entry.state} here, {order} there"
+            continue
+        filled = Decimal(order["filled"]) if order else Decimal(0)
+        if filled != entry.filled_quantity:
+            yield f"{entry.client_order_id}: {entry.filled_quantity} filled here, {filled} there"
+        told[entry.symbol] += entry.filled_quantity * entry.side.sign
+        real[entry.symbol] += filled * entry.side.sign
+    if real != told:
+        yield f"positions: {dict(real)} there, {dict(told)} here"
+
+
+def _lost_decisions(ledger: list[LedgerEntry]) -> Iterator[str]:
+    """A strategy numbers what it decides: a number that is missing is a message that was lost."""
+    numbers: dict[str, set[int]] = defaultdict(set)
+    for entry in ledger:
+        who, _, number = entry.reason.rpartition(":")
+        numbers[f"{entry.strategy_id} {who}"].add(int(number))
+    for who, seen in numbers.items():
+        missing = set(range(1, max(seen) + 1)) - seen
+        if missing:
+            yield f"{who}: decisions {sorted(missing)} of {max(seen)} are lost"
