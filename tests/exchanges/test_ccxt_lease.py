@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.exchanges.live import BTC, desk, free
 WINDOW_MS = 400
 
 
-def over() -> None:
+def over(_: Any = None) -> None:
     raise NotSent("lease: it is over")
 
 
