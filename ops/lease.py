@@ -1,5 +1,6 @@
 """From a live config to the lease of its account: taken, waited for, or refused with a sentence."""
 
+import signal
 import stat
 import sys
 import time
@@ -72,7 +73,7 @@ def place_of(config: Config) -> Place:
         )  # fmt: skip
     key = environ.get(venue.api_key_env or "", "")
     account = account_name(venue.exchange, key, venue.ccxt)
-    folder = venue.lease_dir or default_lease_dir()
+    folder = venue.lease_dir or default_lease_dir(environ)
     return Place(account, folder / f"{account}.db", timing_of(window_ms, venue.lease_ms))
 
 
@@ -97,7 +98,10 @@ def hold_lease(config: Config, *, standby: bool, on_lost: OnLost) -> Iterator["H
     place, machine = place_of(config), this_machine()
     prepare(place.path.parent)
     me = machine.me(config.run_dir)
-    got = acquire(partial(place.open, flushes=True), place, machine, me, patient=standby, tell=_say)
+    with _ended_by_sigterm():
+        got = acquire(
+            partial(place.open, flushes=True), place, machine, me, patient=standby, tell=_say
+        )
     keeper = LeaseKeeper(
         got.lease, got.at, place.timing, partial(place.open, flushes=False), moment, on_lost
     )
@@ -107,6 +111,20 @@ def hold_lease(config: Config, *, standby: bool, on_lost: OnLost) -> Iterator["H
         yield held
     finally:
         keeper.close(give_back=held.is_quiet)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """End in order while nothing is held yet; the first process of a container would not end."""
+
+    def leave(*_: object) -> None:
+        raise SystemExit(0)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class HeldAccount:

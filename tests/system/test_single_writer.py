@@ -133,8 +133,10 @@ def test_of_two_that_stand_by_one_takes_over_and_then_the_other(
         first = live(start, config)
         until_orders(run, 2)
         waiting = [live(start, config, "--standby") for _ in range(2)]
-        for bot in waiting:
+        tired = live(start, config, "--standby")
+        for bot in (*waiting, tired):
             bot.until_said(f"is traded by process {first.process.pid}")
+        assert tired.end(signal.SIGTERM)[0] == 0
         first.kill()
         wait_until(lambda: any(bot.of("start") for bot in waiting))
         waiting.sort(key=lambda bot: not bot.of("start"))
