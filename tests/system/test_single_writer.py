@@ -37,6 +37,7 @@ from tests.system.live_bots import (
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 Start = Callable[..., Bot]
 FENCED = 75
+UNENDING = "import ops.account\nops.account._end = lambda sentence: None\n"
 FREEZES = 40 if STRESS else 3
 
 
@@ -183,6 +184,39 @@ def test_who_cannot_see_that_it_was_overtaken_is_as_silent(tmp_path: Path, start
         assert after == before[1]
         assert code == FENCED
         assert f"was taken over by process {second.process.pid}" in said
+        assert max(placed(run).values()) == 1
+
+
+def test_the_fences_hold_also_in_a_process_that_does_not_end(tmp_path: Path, start: Start) -> None:
+    """Ending is the last line of defence, so it is taken away here."""
+    (tmp_path / "sitecustomize.py").write_text(UNENDING)
+    with running_exchange(seed=5, speed=SPEED) as run:
+        config = live_config(tmp_path, run)
+        more = {"PYTHONPATH": str(tmp_path)}
+        first = start(config, "--i-understand-live", environment={**ENVIRONMENT, **more})
+        until_orders(run, 3)
+        second = live(start, config, "--standby")
+        second.until_said("is traded by process")
+        first.send(signal.SIGSTOP)
+        second.until(lambda: bool(second.of("start")))
+        until_orders(run, 3)
+        second.send(signal.SIGSTOP)
+        files = ("status.json", "metrics.ndjson", "ledger.db-wal")
+        before = last_number(run), [(tmp_path / "run" / name).read_bytes() for name in files]
+        first.send(signal.SIGCONT)
+        first.until_said("another process has taken this ledger over")
+        threading.Event().wait(2)
+        after = [(tmp_path / "run" / name).read_bytes() for name in files]
+        asked = signed(run, before[0])
+        is_there = first.process.poll() is None
+        second.send(signal.SIGCONT)
+        until_orders(run, 2)
+        first.kill()
+        assert second.end(signal.SIGTERM)[0] == 0
+
+        assert is_there
+        assert asked == []
+        assert after == before[1]
         assert max(placed(run).values()) == 1
 
 
