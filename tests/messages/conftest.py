@@ -5,6 +5,6 @@ import os
 from hypothesis import settings
 
 settings.register_profile(
-    "watchkeeper", deadline=None, max_examples=2_000 if os.getenv("WATCHKEEPER_STRESS") else 100
+    "watchkeeper", deadline=None, max_examples=2_000 if os.getenv("WATCHKEEPER_STRESS") else 25
 )
 settings.load_profile("watchkeeper")
