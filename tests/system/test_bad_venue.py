@@ -197,7 +197,7 @@ def test_a_quantity_below_the_minimum_is_refused_before_its_claim(
         assert "the venue's" in assert_refused(bot, code, **order)
 
         assert placements(run) == 0
-        assert bot.health()["verdict"] == "OK", bot.health()["why"]
+        bot.until_well()
         assert bot.trades()
 
 
