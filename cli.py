@@ -233,6 +233,16 @@ def _explain(arguments: argparse.Namespace) -> int:
     return explain(run_dir, arguments.order, as_json=arguments.json)
 
 
+def _account(arguments: argparse.Namespace) -> int:
+    from ops.account import account
+
+    arguments.run_dir = arguments.run or arguments.run_dir
+    run_dir = _run_dir(arguments)
+    if run_dir is None:
+        return EXIT_USAGE
+    return account(run_dir, as_json=arguments.json, accept=arguments.accept)
+
+
 def _audit(arguments: argparse.Namespace) -> int:
     from ops.audit import audit
 
@@ -330,6 +340,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_positions(commands)
     _add_trades(commands)
     _add_explain(commands)
+    _add_account(commands)
     _add_audit(commands)
     _add_doctor(commands)
     _add_venue(commands)
@@ -504,6 +515,17 @@ def _add_explain(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     _add_run_dir(explain)
     explain.add_argument("--json", action="store_true", help="one JSON object")
     explain.set_defaults(command=_explain)
+
+
+def _add_account(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    summary = "hold a live account against the executions: 0 the same, 1 it differs, 3 no process"
+    account = _command(commands, "account", summary)
+    account.add_argument("run", nargs="?", type=Path, metavar="RUN", help="as --run-dir")
+    _add_run_dir(account)
+    why = "what it holds now is right, and this is why: a deposit, a trade by hand"
+    account.add_argument("--accept", metavar="WHY", help=why)
+    account.add_argument("--json", action="store_true", help="one JSON object")
+    account.set_defaults(command=_account)
 
 
 def _add_audit(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

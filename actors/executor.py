@@ -11,6 +11,7 @@ from typing import Any
 
 from loguru import logger
 
+from actors.account_desk import ACCOUNT, COMPARE, AccountDesk, AccountSettings, AccountView
 from actors.actor import Actor
 from actors.address import Address
 from actors.executions import ASK_FILLS
@@ -26,9 +27,10 @@ from decisions.order_keys import client_order_id
 from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
 from decisions.sending import STALE, stale_text, too_old
+from messages.account import AcceptAccount, AccountRead
 from messages.errors import LedgerConflict
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
-from messages.lifecycle import ActorState
+from messages.lifecycle import ActorState, HaltTrading
 from messages.market import Candle, MarketAck, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import (
     DuplicateFiltered,
@@ -81,6 +83,7 @@ class ExecutorActor(Actor):
         metrics: "Address[OrderUpdate | DuplicateFiltered | PriceMark]",
         strategies: "Mapping[StrategyId, Address[OrderUpdate | MarketRules]]",
         feeds: "Mapping[ActorPath, Address[MarketAck]]",
+        account: tuple[AccountSettings, AccountView] | None = None,
     ) -> None:
         super().__init__()
         self._open_ledger = open_ledger
@@ -93,6 +96,8 @@ class ExecutorActor(Actor):
         self._metrics, self._strategies, self._feeds = metrics, strategies, feeds
         self._marks: dict[Symbol, Decimal] = {}
         self._notices = VenueNotices()
+        self._compared = account
+        self._account: AccountDesk | None = None
         self._ledger: Ledger | None = None
         self._reconciled = False
 
@@ -126,6 +131,7 @@ class ExecutorActor(Actor):
             forgive=lambda: self._desk.forgive_drawdown(self._limits),
             on_resumed=self._resumed,
         )
+        self._open_account(ledger)
         self._held, messages = self._kept.take()
         self.ctx.hand_back(messages)
         self._show_reconciling()
@@ -140,6 +146,22 @@ class ExecutorActor(Actor):
         self._reconciled = self._reconciled or not count
         if not self._reconciled:
             self._cell.set_state(ActorState.RECONCILING, f"{count} orders to settle")
+
+    def _open_account(self, ledger: Ledger) -> None:
+        """Begin to compare the account of a real venue."""
+        if self._compared is not None:
+            settings, view = self._compared
+            self._account = AccountDesk(
+                ctx=self.ctx,
+                ledger=ledger,
+                gateway=self._gateway,
+                risk=self._risk,
+                settings=settings,
+                view=view,
+                keep=self._desk.keep,
+                show=lambda text: self._venue_says(VenueNotice(name=ACCOUNT, text=text)),
+                halt=self._halt_for_account,
+            )
 
     def stopping(self) -> None:
         """Wait for the answers under way, record them, close; open orders stay open.
@@ -194,6 +216,10 @@ class ExecutorActor(Actor):
                 self._when_settled()
             case VenueStream() | VenueNotice() | MarketRules():
                 self._venue_says(message)
+            case AccountRead() | AcceptAccount():
+                self._account_says(message)
+            case _ if message == COMPARE and self._account is not None:
+                self._account.due()
             case _ if message == TIDY:
                 self._desk.tidy()
             case _ if message == ASK_FILLS:
@@ -367,9 +393,23 @@ class ExecutorActor(Actor):
             log = logger.bind(actor=self.ctx.path)
             tell = log.info if news.phase == "live" else log.warning
             tell("venue stream {}: {}", news.phase, news.reason)
+            if news.phase == "live" and self._account is not None:
+                self._account.ask()
         else:
             self._take_rules(news)
         self._show()
+
+    def _account_says(self, news: AccountRead | AcceptAccount) -> None:
+        if self._account is None:
+            return
+        if isinstance(news, AccountRead):
+            self._account.read(news)
+        else:
+            self._account.accept(news)
+
+    def _halt_for_account(self, difference: str) -> None:
+        if not self._desk.halt_reason:
+            self._operator.receive(HaltTrading(reason=difference, durable=False))
 
     def _take_rules(self, rules: MarketRules) -> None:
         """Judge by these from now on; strategies are made anew with a grid that changed."""

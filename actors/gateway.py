@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from actors.address import Address
 from exchanges.protocol import NewOrder
+from messages.account import AccountRead
 from messages.errors import ActorUnavailable, NotSent, Rejected
 from messages.halting import CancelDone, OpenListed
 from messages.ids import Epoch, OrderKey, Symbol, TimestampNs
@@ -39,6 +40,7 @@ ExecutorAddress = Address[
     | VenueStream
     | VenueNotice
     | MarketRules
+    | AccountRead
     | HaltTrading
 ]
 
@@ -131,6 +133,11 @@ class Gateway(ABC):
 
         The answer is never older than the question. Nothing comes to a replaced executor.
         """
+
+    def ask_account(self, epoch: Epoch) -> None:
+        """Ask what the account holds; answers `AccountRead`. A venue that is played has none."""
+        none = "this venue has no account"
+        self._executor.tell(AccountRead(epoch=epoch, balances={}, open_orders=(), problem=none))
 
     @abstractmethod
     def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:

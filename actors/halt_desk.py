@@ -18,6 +18,7 @@ from actors.operator_board import TRADING, Answer, HaltView, OperatorBoard
 from actors.order_desk import OrderDesk
 from actors.order_records import new_order
 from decisions import halting
+from decisions.executor import contradiction
 from decisions.halting import (
     Ask,
     Cancel,
@@ -233,8 +234,10 @@ class HaltDesk:
         by_name = {report.client_order_id: report for report in reports}
         known = {e.client_order_id: e.order_key for e in self._ledger.open_entries()}
         unknown = [name for name in by_name if name not in known and name.startswith(PREFIX)]
-        if unknown:
-            known |= {name: e.order_key for name, e in self._ledger.called(unknown).items()}
+        for name, entry in self._ledger.called(unknown).items() if unknown else ():
+            known[name] = entry.order_key
+            if difference := contradiction(entry.order_key, entry, by_name[name]):
+                self._desk.differs(difference)
         foreign = tuple(
             f"{report.symbol} {report.venue_order_id or report.client_order_id}"
             for report in reports

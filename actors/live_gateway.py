@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
+from decimal import Decimal
 from typing import Any
 
 from loguru import logger
@@ -17,6 +18,7 @@ from exchanges.conditions import Condition
 from exchanges.facts import MarketFacts, StreamState
 from exchanges.protocol import SEND_WITHIN_MS, LiveTrading, NewOrder
 from exchanges.venue_loop import VenueLoop
+from messages.account import AccountRead
 from messages.errors import NotSent
 from messages.halting import CancelDone, OpenListed
 from messages.ids import NS_PER_MS, NS_PER_S, Epoch, OrderKey, Symbol, TimestampNs
@@ -115,6 +117,10 @@ class LiveGateway(Gateway):
         """See `Gateway.list_open`."""
         self._run(self._list_open(epoch, question, self._all_symbols(symbols)))
 
+    def ask_account(self, epoch: Epoch) -> None:
+        """See `Gateway.ask_account`."""
+        self._run(self._read_account(epoch))
+
     def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
         """A real venue knows what its market does: nothing but the acknowledgement."""
         done(batch.first_index + len(batch.events))
@@ -211,6 +217,21 @@ class LiveGateway(Gateway):
             self._executor.tell(
                 OpenListed(question=question, epoch=epoch, reports=tuple(reports), problem=problem)
             )
+
+    async def _read_account(self, epoch: Epoch) -> None:
+        held: dict[str, Decimal] = {}
+        orders: list[OrderReport] = []
+        problem = ""
+        try:
+            balances = await self._venue.balances()
+            held = {name: one.free + one.locked for name, one in balances.items()}
+            for symbol in self._venue.markets():
+                orders += await self._venue.open_orders(symbol)
+        except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
+            problem = f"{type(error).__name__}: {error}"
+        self._executor.tell(
+            AccountRead(epoch=epoch, balances=held, open_orders=tuple(orders), problem=problem)
+        )
 
     def _stream_over(self, stream: "Future[None]") -> None:
         """Say that nobody follows the account any more; REST is asked whatever happens here."""

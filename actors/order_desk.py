@@ -340,10 +340,12 @@ class OrderDesk:
         if entry.state is OrderState.NOT_SENT:
             self._not_sent(entry, asked=True)
         elif problem := difference(entry.order_key, entry, answer.report):
-            self._differs(problem)
+            self.differs(problem)
 
-    def _differs(self, problem: str) -> None:
+    def differs(self, problem: str) -> None:
         """Nothing is done about it and nobody is asked again: a person must look."""
+        if problem == self.difference:
+            return
         self.difference = problem
         logger.bind(actor=self._ctx.path).error("the venue and the ledger differ: {}", problem)
 
@@ -378,6 +380,10 @@ class OrderDesk:
         if not self._will_tidy:
             self._will_tidy = True
             self._ctx.after(QUIET_NS, TIDY)
+
+    def keep(self, notes: Mapping[str, str]) -> None:
+        """Note something durably, unless this incarnation was given up."""
+        self._write((), (), notes)
 
     def tidy(self) -> None:
         """Let the ledger do its housekeeping, if nothing was committed lately."""

@@ -14,7 +14,8 @@ from actors.open_orders import Move
 from actors.operator_board import Answer, OperatorBoard
 from actors.order_desk import OrderDesk
 from actors.order_records import new_order
-from decisions.resolving import NOT_SEEN, Resolution, resolve, why_not_resolve
+from decisions.resolving import Resolution, resolve, why_not_resolve
+from exchanges.protocol import NEVER_PROOF, NOT_SEEN
 from messages.halting import CancelDone, CancelOrder, ResolveOrder
 from messages.ids import OrderKey, TradeId
 from messages.order_states import FINAL_STATES
@@ -131,13 +132,14 @@ class PersonDesk:
         elif answer.report is not None and answer.report.state not in FINAL_STATES:
             text = f"the venue shows it open ({answer.report.state}): cancel it instead"
             self._answer(message, entry, ok=False, text=text)
-        elif answer.problem and NOT_SEEN not in answer.problem and not message.unasked:
-            text = f"the venue could not be asked ({answer.problem}): try again, or say --unasked"
-            self._answer(message, entry, ok=False, text=text)
-        elif why_not := self._why_not(entry, message):
+        elif why_not := self._unresolvable(message, entry, answer):
             self._answer(message, entry, ok=False, text=why_not)
         else:
             self._write(message, entry)
+
+    def _unresolvable(self, message: ResolveOrder, entry: LedgerEntry, answer: LookupDone) -> str:
+        unproved = _unproved(answer.problem, unasked=message.unasked)
+        return unproved or self._why_not(entry, message)
 
     def _write(self, message: ResolveOrder, entry: LedgerEntry) -> None:
         end = resolve(entry, message.to, message.filled_quantity, message.price)
@@ -200,6 +202,15 @@ class PersonDesk:
 
     def _tell(self, message: Request, entry: LedgerEntry, *, ok: bool, text: str) -> None:
         self._board.tell(message.request, Answer(ok=ok, text=text, state=str(entry.state)))
+
+
+def _unproved(problem: str, *, unasked: bool) -> str:
+    """Say why a failed question is not a person's to make good; empty when it is."""
+    if not problem or NEVER_PROOF in problem:
+        return ""
+    if NOT_SEEN in problem:
+        return f"the venue will prove it itself ({problem}): wait for it"
+    return "" if unasked else f"the venue could not be asked ({problem}): try again, or --unasked"
 
 
 def _end(entry: LedgerEntry) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from actors.address import Address
 from actors.executor import WORKER, ExecutorActor, ExecutorKept
+from actors.gateway import Gateway
 from actors.metrics import MetricsActor
 from actors.paper_gateway import PaperGateway
 from actors.strategy import Kept, StrategyActor
@@ -160,14 +161,6 @@ class Live:
         self.executor: Address[Any] = runtime.address("execution/executor")
         self.strategy: Address[Any] = runtime.address("execution/strategies/bench")
         metrics: Address[Any] = runtime.address("metrics")
-        gateway = ClockedGateway(
-            lambda: RecordingVenue(self.reached, self.answers),
-            runtime.worker(WORKER),
-            partial(runtime.flush, WORKER),
-            self.executor,
-            runtime.clock.utc_ns,
-        )
-        gateway.handed, gateway.news = self.handed, self.news
         metrics_arguments = {
             "fold": self.fold,
             "open_lines": partial(RotatingLines, folder / "metrics.ndjson", 1 << 30, 1),
@@ -175,8 +168,8 @@ class Live:
             "describe": dict,
         }
         executor_arguments = {
-            "open_ledger": partial(ClockedLedger, ledger, self.durable),
-            "gateway": gateway,
+            "open_ledger": partial(self.open_ledger, ledger),
+            "gateway": self.make_gateway(),
             "limits": RiskLimits(),
             "max_decision_age_ns": 60 * NS_PER_S,
             "kept": ExecutorKept(),
@@ -201,6 +194,22 @@ class Live:
         for cell in self.cells:
             started = runtime.start(cell)
             assert not started.problem, started
+
+    def open_ledger(self, path: Path) -> SqliteLedger:
+        """Open the ledger, on the executor's thread."""
+        return ClockedLedger(path, self.durable)
+
+    def make_gateway(self) -> Gateway:
+        """Give the gateway: here to a venue that is played."""
+        gateway = ClockedGateway(
+            lambda: RecordingVenue(self.reached, self.answers),
+            self.runtime.worker(WORKER),
+            partial(self.runtime.flush, WORKER),
+            self.executor,
+            self.runtime.clock.utc_ns,
+        )
+        gateway.handed, gateway.news = self.handed, self.news
+        return gateway
 
     @contextmanager
     def venue_holds_back(self) -> Iterator[None]:

@@ -1,1 +1,270 @@
-"""x"""
+"""A live order against a bare `create_order` of ccxt, at an exchange in a process of its own.
+
+*Wire*: from just before `tell(tick)` until the body of the signed request has been handed to the
+socket; in between it was decided, judged, made durable and fenced. Bare: from the call of
+`create_order` to the same hook. *Answer*: until FILLED is durable; bare: until the call returns.
+"""
+
+import asyncio
+import sqlite3
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.claims import BARE_INSERT, BARE_TABLE, BODY
+from benchmarks.common import Options, Result, median, percentile, say, scratch, wait_for
+from benchmarks.exchange import Exchange, exchange
+from benchmarks.live import intent, tick
+from benchmarks.live_ccxt import Bare, LiveCcxt, at_once, live_ccxt, paced
+from messages.ids import NS_PER_MS
+from messages.values import OrderState
+
+PERIOD_NS = 20 * NS_PER_MS
+"""50 orders a second: half of what the exchange allows, so that nobody waits for a turn."""
+WARM_UP = 30
+FIRST = 1_000_000
+APART = 10_000
+"""Each system decides at moments of its own: the same moment would be the same order."""
+EXTRA_US = 500
+"""What all of the safety may cost beyond one commit that is flushed."""
+
+
+class Round(NamedTuple):
+    """Microseconds of one round, ours and bare."""
+
+    commit: list[float]
+    claim: list[float]
+    wire: list[float]
+    answer: list[float]
+    bare_wire: list[float]
+    bare_answer: list[float]
+
+
+def run(options: Options) -> list[Result]:
+    """Interleave ours with the bare client and the bare disk."""
+    if find_spec("ccxt") is None or find_spec("aiohttp") is None:
+        return [Result(name="live orders", note="skipped: the extra `exchange` is not installed")]
+    orders, burst = options.pick(250, 1_000), options.pick(400, 1_000)
+    rounds: list[Round] = []
+    rates: dict[str, list[float]] = {"ours": [], "bare": [], "kept": []}
+    settled: list[float] = []
+    gone: list[float] = []
+    for count in range(options.pick(3, 5)):
+        with scratch(options) as folder, exchange(speed=1) as venue:
+            rounds.append(_round(folder, venue, orders))
+            rates["bare"].append(asyncio.run(_burst_bare(venue, burst)))
+            rates["ours"].append(_burst(folder / "wide", venue, burst, FIRST, wide=True))
+            rates["kept"].append(_burst(folder / "kept", venue, burst, FIRST + APART, wide=False))
+            settled += _settled(folder / "lost", venue, options.pick(20, 50))
+            if not count or not options.quick:
+                gone += _gone(folder / "gone", venue)
+            doubled = venue.read("doubled")
+            assert not [name for name in doubled if not name.startswith("bare")], doubled
+        shown = {name: f"{values[-1]:,.0f}/s" for name, values in rates.items()}
+        last = rounds[-1]
+        say(
+            f"live_orders {count + 1}: wire {_pair(last.wire)}, bare {_pair(last.bare_wire)}, claim"
+            f" {_pair(last.claim)}, commit {_pair(last.commit)}; {shown}; settled"
+            f" {median(settled):.1f} ms"
+        )
+    return [*_wire(rounds), _answers(rounds), *_rates(rates), *_settling(settled, gone)]
+
+
+# ---------------------------------------------------------------- one round
+
+
+def commit_us(folder: Path, count: int) -> list[float]:
+    """One INSERT per commit through `sqlite3`, `synchronous=FULL`, at the pace of the orders."""
+    connection = sqlite3.connect(folder / "bare.db", isolation_level=None)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(BARE_TABLE)
+    taken = []
+    for number in range(count):
+        time.sleep(PERIOD_NS / 4e9)
+        begun = time.perf_counter_ns()
+        connection.execute(BARE_INSERT, (f"{number:032x}", BODY))
+        taken.append((time.perf_counter_ns() - begun) / 1_000)
+    connection.close()
+    return taken
+
+
+def _round(folder: Path, venue: Exchange, orders: int) -> Round:
+    bare = asyncio.run(_bare(venue, orders))[WARM_UP:]
+    with live_ccxt(folder / "paced", venue) as system:
+        told = _tick_paced(system, orders)
+        keys = [at for at in sorted(system.durable) if at in told][WARM_UP:]
+        wire = [(system.wire[system.names[at]] - told[at]) / 1_000 for at in keys]
+        claim = [(system.durable[at] - told[at]) / 1_000 for at in keys]
+        answers = sorted(moments[OrderState.FILLED] for moments in system.states.values())[WARM_UP:]
+        answer = [(at - told[k]) / 1_000 for at, k in zip(answers, keys, strict=True)]
+    return Round(
+        commit=commit_us(folder, orders),
+        claim=claim,
+        wire=wire,
+        answer=answer,
+        bare_wire=[one for one, _ in bare],
+        bare_answer=[one for _, one in bare],
+    )
+
+
+async def _bare(venue: Exchange, orders: int) -> list[tuple[float, float]]:
+    async with Bare(venue) as bare:
+        return await paced(bare, orders, PERIOD_NS)
+
+
+def _tick_paced(system: LiveCcxt, orders: int) -> dict[int, int]:
+    """Tell ticks by the clock, every second of which is traded; give when each was told."""
+    told: dict[int, int] = {}
+    tell, now_ns = system.strategy.tell, time.monotonic_ns
+    due_ns = now_ns()
+    for number in range(2 * orders):
+        due_ns += PERIOD_NS // 2
+        event = tick(number)
+        while (left_ns := due_ns - now_ns()) > 0:
+            time.sleep(left_ns / 1e9)
+        told[event.ts_event_ns] = now_ns()
+        tell(event)
+    time.sleep(0.3)  # of two ticks that come late, one is conflated: how many orders, time tells
+    wait_for(lambda: system.ended() >= len(system.durable))
+    return told
+
+
+async def _burst_bare(venue: Exchange, count: int) -> float:
+    async with Bare(venue) as bare:
+        await paced(bare, WARM_UP, PERIOD_NS // 4)
+        return await at_once(bare, count)
+
+
+def _burst(folder: Path, venue: Exchange, count: int, first: int, *, wide: bool) -> float:
+    """Orders a second from the first intent to the last durable fill."""
+    with live_ccxt(folder, venue, wide=wide) as system:
+        _some(system, first, WARM_UP)
+        begun = time.monotonic_ns()
+        for number in range(first + WARM_UP, first + WARM_UP + count):
+            system.executor.tell(intent(number, time.time_ns()))
+        wait_for(lambda: system.ended() >= WARM_UP + count)
+        return count * 1e9 / (time.monotonic_ns() - begun)
+
+
+def _some(system: LiveCcxt, first: int, count: int) -> None:
+    """Place some, each after the one before has been answered."""
+    for number in range(first, first + count):
+        wanted = system.ended() + 1
+        system.executor.tell(intent(number, time.time_ns()))
+        wait_for(lambda least=wanted: system.ended() >= least)  # type: ignore[misc]
+
+
+# ---------------------------------------------------------------- outcomes that are not known
+
+
+def _settled(folder: Path, venue: Exchange, count: int) -> list[float]:
+    """From UNKNOWN to FILLED, both durable: the answer was lost, the order is there."""
+    with live_ccxt(folder, venue) as system:
+        first = FIRST + 2 * APART
+        _some(system, first, WARM_UP)
+        for number in range(first + WARM_UP, first + WARM_UP + count):
+            venue.do("arm", plan={"fault": "reset_after", "operation": "place"})
+            _some(system, number, 1)
+            time.sleep(0.25)  # so that questions never wait for a turn
+        return _spans(system, OrderState.FILLED)
+
+
+def _gone(folder: Path, venue: Exchange) -> list[float]:
+    """From UNKNOWN to NOT_SENT, both durable: the order never arrived, and that was proved."""
+    with live_ccxt(folder, venue) as system:
+        first = FIRST + 3 * APART
+        _some(system, first, WARM_UP)
+        venue.do("arm", plan={"fault": "reset_before", "operation": "place"})
+        _some(system, first + WARM_UP, 1)  # proved absent, it was sent again
+        return _spans(system, OrderState.NOT_SENT)
+
+
+def _spans(system: LiveCcxt, to: OrderState) -> list[float]:
+    return [
+        (moments[to] - moments[OrderState.UNKNOWN]) / NS_PER_MS
+        for moments in system.states.values()
+        if OrderState.UNKNOWN in moments
+    ]
+
+
+# ---------------------------------------------------------------- lines of the table
+
+
+def _wire(rounds: list[Round]) -> list[Result]:
+    results = []
+    for percent in (50, 99):
+        ours, bare, commit, claim = (
+            median([percentile(getattr(one, name), percent) for one in rounds])
+            for name in ("wire", "bare_wire", "commit", "claim")
+        )
+        is_goal = percent == 50
+        results.append(
+            Result(
+                name=f"decision -> durable -> wire, p{percent}",
+                value=ours,
+                unit="us",
+                reference=bare,
+                against="bare create_order -> wire",
+                goal=f"bare + a commit + {EXTRA_US} us" if is_goal else "",
+                met=ours - bare < commit + EXTRA_US if is_goal else None,
+                note=f"{ours - bare:,.0f} us more than bare; one commit is {commit:,.0f} us;"
+                f" of ours {claim:,.0f} us until the claim is durable",
+            )
+        )
+    return results
+
+
+def _answers(rounds: list[Round]) -> Result:
+    ours, bare = (
+        median([percentile(getattr(one, name), 50) for one in rounds])
+        for name in ("answer", "bare_answer")
+    )
+    p99 = median([percentile(one.answer, 99) for one in rounds])
+    return Result(
+        name="decision -> fill durable, p50",
+        value=ours,
+        unit="us",
+        reference=bare,
+        against="bare create_order",
+        note=f"p99 {p99:,.0f} us",
+    )
+
+
+def _rates(rates: dict[str, list[float]]) -> list[Result]:
+    bare = median(rates["bare"])
+    return [
+        Result(
+            name=name,
+            value=median(rates[which]),
+            unit="orders/s",
+            reference=bare,
+            against="bare create_order, all at once",
+        )
+        for name, which in (
+            ("live orders at once, to the durable fill", "ours"),
+            ("the same, the exchange's rate kept", "kept"),
+        )
+    ]
+
+
+def _settling(settled: list[float], gone: list[float]) -> list[Result]:
+    return [
+        Result(
+            name="UNKNOWN -> settled, the order is there, p50",
+            value=median(settled),
+            unit="ms",
+            note=f"p99 {percentile(settled, 99):,.1f} ms",
+        ),
+        Result(
+            name="UNKNOWN -> settled, it never arrived",
+            value=median(gone),
+            unit="ms",
+            note=f"slowest {max(gone):,.0f} ms; the exchange's window is most of it",
+        ),
+    ]
+
+
+def _pair(spans: list[float]) -> str:
+    return f"{percentile(spans, 50):.0f}/{percentile(spans, 99):.0f} us"

@@ -172,6 +172,16 @@ def difference(key: OrderKey, entry: OrderInProgress, found: OrderReport | None)
     return ""
 
 
+def contradiction(key: OrderKey, entry: OrderInProgress, shown: OrderReport) -> str:
+    """Say that an order that has ended here is open at the venue; empty when it has not."""
+    if entry.state not in FINAL_STATES or shown.state in FINAL_STATES:
+        return ""
+    return (
+        f"order {key} is {entry.state} with {entry.filled_quantity} filled here;"
+        f" at the venue it is open, with {shown.filled_quantity} filled"
+    )
+
+
 def _judge_new(
     intent: OrderIntent,
     fingerprint: str,

@@ -21,9 +21,6 @@ ABSENT = S.REFUSED
 WAIT_NS = 60 * NS_PER_S
 """So long after its last step an order whose outcome is unknown may still arrive."""
 
-NOT_SEEN = "not_seen"
-"""What a venue's answer begins with when it shows no such order and cannot prove it."""
-
 _MAY_ARRIVE = (S.SENT, S.UNKNOWN)
 _ENDS = (S.FILLED, S.CANCELED, S.EXPIRED, S.REJECTED, ABSENT)
 _EMPTY_ENDS = (S.REJECTED, ABSENT)

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 import msgspec
 
+from decisions.account import Flows, record
 from decisions.exact import EXACT, NOTHING, is_sane
 from decisions.risk_equity import (
     EquityBook,
@@ -55,6 +56,8 @@ class RiskState(msgspec.Struct, kw_only=True):
     """The executor's clock, which it sets before it asks. None: each decision's own moment,
     as in a replay, where the market's clock waits."""
     equity: EquityBook = msgspec.field(default_factory=EquityBook)
+    flows: Flows | None = None
+    """What executions have moved in the account; None where nobody compares it."""
     instruments: dict[Symbol, Instrument] = msgspec.field(default_factory=dict)
     """What a real venue takes, by symbol; of a symbol that is missing nothing is known, and
     nothing is refused for it."""
@@ -105,6 +108,8 @@ def follow_order(
 def saw_fill(symbol: Symbol, side: Side, fill: Fill, state: RiskState) -> None:
     """Count an execution's profit. Each trade id once; the exposure has counted it already."""
     record_fill(symbol, side, fill, state.equity)
+    if state.flows is not None:
+        record(symbol, side, fill, state.flows)
 
 
 def saw_market(symbol: Symbol, price: Decimal, ts_event_ns: TimestampNs, state: RiskState) -> None:

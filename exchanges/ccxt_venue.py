@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 
 from exchanges.capabilities import Capability, capability_of
+from exchanges.ccxt_asking import asking, reading
 from exchanges.ccxt_cancel import Canceler
 from exchanges.ccxt_client import Call, CcxtSettings, close_client, open_client, recorded
 from exchanges.ccxt_conditions import ConditionKeeper, Markets
 from exchanges.ccxt_gate import (
     GateLimits,
     Skew,
-    check_answer,
     check_settings,
     measure_skew,
     pass_gate,
@@ -39,7 +39,7 @@ from exchanges.conditions import Standing, Tell
 from exchanges.facts import AccountTrade, Balance, StreamState, VenueFacts
 from exchanges.outcomes import Knowledge, error_of, judge_placement, names_only
 from exchanges.outcomes import problem_with_answer as problem_with
-from exchanges.protocol import SEND_WITHIN_MS, NewOrder
+from exchanges.protocol import NEVER_PROOF, SEND_WITHIN_MS, NewOrder
 from exchanges.rate_budget import RateBudget, Urgency
 from messages.errors import NotSent, OutcomeUnknown, Rejected, VenueError
 from messages.ids import NS_PER_MS, NS_PER_S, ClientOrderId, Symbol, TimestampNs
@@ -223,13 +223,13 @@ class CcxtVenue:
     async def open_orders(self, symbol: Symbol) -> list[OrderReport]:
         """Give every open order; the reason of one that is not ours begins with ``foreign``."""
         orders = await self._lookup().open_orders(symbol)
-        with _reading("an open order"):
+        with reading("an open order"):
             return [self._listed(order) for order in orders]
 
     async def trades(self, symbol: Symbol, since_ns: int) -> list[AccountTrade]:
         """Give the account's executions since then, oldest first."""
         trades = await self._lookup().trades(symbol, since_ns)
-        with _reading("a trade"):
+        with reading("a trade"):
             found = [trade_of(trade) for trade in trades]
         return sorted(found, key=lambda one: (one.fill.ts_event_ns, one.fill.trade_id))
 
@@ -363,7 +363,7 @@ class CcxtVenue:
             raise OutcomeUnknown("not_seen: the order is being sent right now; ask again later")
         if not self._capability.proves_absence:
             raise OutcomeUnknown(
-                f"not_seen: {self._capability.exchange} shows no such order, which is never proof"
+                f"not_seen: {self._capability.exchange} shows no such order, which is {NEVER_PROOF}"
                 " there; look for it yourself"
             )
         if now_ns < provable_ns:
@@ -400,26 +400,5 @@ class CcxtVenue:
     def _asking(self, what: str, *, is_signed: bool = False) -> Iterator[None]:
         """Make every failure of a question say that nothing is known."""
         self._lookup()
-        with recorded(Urgency.DATA) as call:
-            try:
-                yield
-                check_answer(call)
-                if is_signed:
-                    self._heard(call, None)
-            except Exception as error:
-                self._heard(call, error)
-                seen = call.evidence(error)
-                raise OutcomeUnknown(
-                    f"no_answer: the venue could not {what}: {seen.error}: {seen.text}",
-                    http_status=seen.http_status,
-                    code=seen.code,
-                    retry_after_ms=seen.retry_after_ms,
-                ) from error
-
-
-@contextmanager
-def _reading(what: str) -> Iterator[None]:
-    try:
-        yield
-    except Unclear as error:
-        raise OutcomeUnknown(f"no_answer: {what} cannot be read: {error}") from error
+        with asking(what, self._heard, is_signed=is_signed):
+            yield

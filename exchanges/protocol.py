@@ -17,6 +17,12 @@ SEND_WITHIN_MS = 5_000
 """An order that is marked as SENT leaves within this, or not at all: it bounds how long a
 question can prove nothing after a crash."""
 
+NOT_SEEN = "not_seen"
+"""What a failed `find` says where the venue shows no such order, and that is no proof (yet)."""
+
+NEVER_PROOF = "never proof"
+"""What a failed `find` says where the venue can never prove that it has no such order."""
+
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An order as it goes to the venue; `limit_price` is None for a market order."""

@@ -1,5 +1,6 @@
 """Every message there is, in one tagged union; a test holds it against the modules."""
 
+from messages.account import AcceptAccount, AccountRead
 from messages.halting import (
     CancelDone,
     CancelOrder,
@@ -73,6 +74,8 @@ OrderMessage = (
     | VenueStream
     | VenueNotice
     | MarketRules
+    | AccountRead
+    | AcceptAccount
     | LookupDone
     | MarketReports
     | OrderUpdate

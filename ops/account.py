@@ -1,134 +1,114 @@
-"""The account that a live run trades: its lease first, then all that may only be had with it."""
+"""The `account` command: what a live account holds, beside what the executions explain."""
 
-import os
+import json
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from loguru import logger
+import msgspec
 
-from messages.errors import LedgerUnavailable
-from ops.config import Config, IdempotencyBackend
-from ops.lease import HeldAccount, hold_lease
-from ops.live_venue import LiveVenue, check_variables, open_live_venue
-from ops.run_dir import RunDir
-from persistence.fence import take_writing
-from persistence.ledger import Ledger, SqliteLedger
+from decisions.account import Baseline, Flows, compare, record
+from messages.errors import ConfigError
+from ops.client import NoAnswer, ask
+from ops.health_text import moment, one_line
+from ops.run_files import CONTROL_SOCKET, LEDGER
+from ops.tables import write_table
+from persistence.reader import LedgerReader
 
-EXIT_FENCED = 75
-"""Another process trades the account: sysexits.h's "try again later"."""
-
-
-class Account:
-    """What a run holds of its account; used on the main thread."""
-
-    def __init__(self, config: Config, held: HeldAccount, *, patient: bool) -> None:
-        self._config, self._held, self._patient = config, held, patient
-        self._writer: int | None = None
-        self._venue: LiveVenue | None = None
-        self.run_dir = RunDir(
-            config.run_dir,
-            claim=held.claim,
-            former_claim=held.former_claim,
-            fence=held.keeper.may_write,
-        )
-
-    def open(self) -> None:
-        """Take the ledger, then pass the venue's gate.
-
-        Raises:
-            LedgerUnavailable: the ledger cannot be written.
-            VenueRefused: the gate's one sentence.
-        """
-        logger.info("the lease of {}: {}", self._held.claim, self._held.got.why)
-        if self._config.idempotency.backend is IdempotencyBackend.SQLITE:
-            self._writer = self._take_writing()
-        self._venue = open_live_venue(self._config, self._held.keeper)
-
-    def close(self) -> None:
-        """Let go of the venue; the lease is given back only if nothing can be under way."""
-        if self._venue is not None:
-            self._held.is_quiet = self._venue.close()
-
-    @property
-    def venue(self) -> LiveVenue:
-        """The open venue."""
-        assert self._venue is not None, "opened by open()"
-        return self._venue
-
-    @property
-    def open_ledger(self) -> "Callable[[], Ledger] | None":
-        """Opens the ledger for writing as this process; None: as any other run does."""
-        if self._writer is None:
-            return None
-        return partial(SqliteLedger, self.run_dir.ledger, self._writer)
-
-    def when_barred(self, act: Callable[[str], object]) -> None:
-        """Say what is done, on the lease's thread, when nothing may be sent any more."""
-        self._held.keeper.on_barred = act
-
-    def lease(self) -> dict[str, Any]:
-        """Say how the lease stands, for `health`."""
-        return self._held.keeper.snapshot()
-
-    def _take_writing(self) -> int:
-        """Take the ledger; who stands by waits for one who was stopped in the middle of a write."""
-        said = False
-        while True:
-            try:
-                return take_writing(self.run_dir.ledger)
-            except LedgerUnavailable as error:
-                former = self.run_dir.taken_over_from
-                if not self._patient or "locked" not in str(error):
-                    raise
-                if not said:
-                    who = f"process {former}" if former else "a process"
-                    _say(f"{error}: {who} was stopped in the middle of a write; kill -9 it")
-                said = True
-                time.sleep(0.1)
+EXIT_SAME, EXIT_DIFFERS, EXIT_NO_PROCESS = 0, 1, 3
+_ANSWER_S = 5.0
+_ACCEPT_S = 60.0
+_POLL_S = 0.2
+_COLUMNS = ("currency", "baseline", "traded", "expected", "venue", "difference")
+_ORDER_COLUMNS = ("symbol", "venue_order_id", "client_order_id", "state", "filled_quantity")
 
 
-@contextmanager
-def hold_account(config: Config, *, standby: bool) -> Iterator[Account]:
-    """Hold the account of a live config; a `standby` waits for it as long as it takes.
+def account(run_dir: Path, *, as_json: bool, accept: str | None) -> int:
+    """Print the last comparison, after a new baseline where one was asked for; give the exit code.
 
     Raises:
-        LeaseError: another process has it, or the lease cannot be used.
-        ConfigError: a secret, or the directory of the leases, is missing.
+        ConfigError: `accept` says nothing.
+        LedgerUnavailable: there is neither a process nor a ledger.
     """
-    check_variables(config)
-    with hold_lease(config, standby=standby, on_lost=_end) as held:
-        yield Account(config, held, patient=standby)
+    if accept is not None and not accept.strip():
+        raise ConfigError(['--accept: say why, such as --accept "deposit of 500 USDT"'])
+    try:
+        if accept is not None:
+            return _accept(run_dir, accept.strip(), as_json=as_json)
+        found = ask(run_dir / CONTROL_SOCKET, "account", timeout_s=_ANSWER_S)
+    except NoAnswer as problem:
+        if accept is not None:
+            sys.stderr.write(f"watchkeeper: {problem} in {run_dir}: start the run, then accept\n")
+            return EXIT_NO_PROCESS
+        found = _left_behind(run_dir)
+        _print(found, as_json=as_json)
+        return EXIT_NO_PROCESS
+    _print(found, as_json=as_json)
+    return EXIT_SAME if found.get("state") == "same" else EXIT_DIFFERS
 
 
-@contextmanager
-def live_venue_alone(config: Config) -> Iterator[LiveVenue]:
-    """Open the venue of a run whose process is gone, as the holder of its account.
-
-    Raises:
-        LeaseError: another process trades the account.
-        ConfigError: a secret, or the directory of the leases, is missing.
-        VenueRefused: the gate's one sentence.
-    """
-    check_variables(config)
-    with hold_lease(config, standby=False, on_lost=_end) as held:
-        venue = open_live_venue(config, held.keeper)
-        try:
-            yield venue
-        finally:
-            held.is_quiet = venue.close()
-
-
-def _end(sentence: str) -> None:
-    """End at once: every orderly step would write into what is another process's now."""
-    logger.critical(sentence)
-    _say(sentence)
-    os._exit(EXIT_FENCED)
+def _accept(run_dir: Path, why: str, *, as_json: bool) -> int:
+    """Tell the process, and wait until its next reading has become the baseline."""
+    socket = run_dir / CONTROL_SOCKET
+    before = ask(socket, "account", timeout_s=_ANSWER_S).get("baseline_at_ns")
+    if not ask(socket, "account_accept", timeout_s=_ANSWER_S, reason=why).get("told"):
+        sys.stderr.write("watchkeeper: nobody takes it: the executor has ended; see health\n")
+        return EXIT_DIFFERS
+    deadline = time.monotonic() + _ACCEPT_S
+    while time.monotonic() < deadline:
+        found = ask(socket, "account", timeout_s=_ANSWER_S)
+        if found.get("baseline_at_ns") != before and found.get("baseline_why") == why:
+            _print(found, as_json=as_json)
+            return EXIT_SAME if found.get("state") == "same" else EXIT_DIFFERS
+        time.sleep(_POLL_S)
+    skipped = found.get("skipped") or found.get("state")
+    sys.stderr.write(
+        f"watchkeeper: the account could not be read within {_ACCEPT_S:g} s ({skipped}): it is"
+        " accepted at its next reading; look again with `watchkeeper account`\n"
+    )
+    return EXIT_DIFFERS
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(f"watchkeeper: {text}\n")
-    sys.stderr.flush()
+def _left_behind(run_dir: Path) -> dict[str, Any]:
+    """Give what the ledger expects; what the venue says only a running process asks."""
+    flows = Flows()
+    with LedgerReader(run_dir / LEDGER) as ledger, ledger.one_moment():
+        text = ledger.note("account")
+        symbols = {symbol for _, symbol in ledger.positions()}
+        for one in ledger.newest_executions():
+            record(one.symbol, one.side, one.fill, flows)
+    baselines = msgspec.json.decode(text, type=list[Baseline]) if text else []
+    if not baselines:
+        return {"state": "never compared", "rows": [], "foreign_orders": []}
+    rows = [
+        {**msgspec.to_builtins(row), "told": None, "difference": None}
+        for row in compare(baselines[-1], flows, {}, symbols)
+    ]
+    return {
+        "state": "no process: the venue was not asked",
+        "baseline_at_ns": baselines[-1].at_ns,
+        "baseline_why": baselines[-1].why,
+        "rows": rows,
+        "foreign_orders": [],
+    }
+
+
+def _print(found: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(found, sort_keys=True) + "\n")
+        return
+    if found.get("baseline_at_ns"):
+        at, why = moment(found["baseline_at_ns"]), one_line(found.get("baseline_why"))
+        sys.stdout.write(f"since {at} ({why}), free and locked together\n")
+    rows = [{**row, "venue": row["told"]} for row in found.get("rows") or ()]
+    if rows:
+        write_table(_COLUMNS, rows)
+    foreign = found.get("foreign_orders") or ()
+    if foreign:
+        sys.stdout.write(f"\n{len(foreign)} open orders of others, seen and left alone:\n")
+        write_table(_ORDER_COLUMNS, foreign)
+    sys.stdout.write(f"\n{one_line(found.get('difference') or found.get('state') or '')}\n")
+    if found.get("skipped"):
+        sys.stdout.write(f"last not compared because: {one_line(found['skipped'])}\n")

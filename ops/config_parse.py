@@ -126,6 +126,7 @@ def _venue(reader: TableReader, symbols: tuple[Symbol, ...]) -> VenueConfig:
         taker_fee_bps=_bps(reader, "taker_fee_bps", "10", least=None),
         slippage_bps=_bps(reader, "slippage_bps", "1", least="0"),
         latency_ms=reader.integer("latency_ms", 50, least=0),
+        account_interval_s=reader.integer("account_interval_s", 60, least=1),
         participation=_participation(reader),
         lease_dir=_lease_dir(reader),
         lease_ms=reader.optional_integer("lease_ms", least=1),

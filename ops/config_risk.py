@@ -7,7 +7,7 @@ from decisions.risk_equity import quote_of
 from decisions.risk_limits import RiskLimits
 from messages.ids import Symbol
 from ops.config_reader import TableReader
-from ops.config_schema import RiskConfig
+from ops.config_schema import OnDifference, RiskConfig
 
 
 def read_risk(reader: TableReader, symbols: tuple[Symbol, ...]) -> RiskConfig:
@@ -25,6 +25,9 @@ def read_risk(reader: TableReader, symbols: tuple[Symbol, ...]) -> RiskConfig:
         max_drawdown=_loss(reader, "max_drawdown", quotes),
         max_market_age_ms=reader.integer("max_market_age_ms", 60_000, least=1),
         cooldown_ms=reader.integer("cooldown_ms", 0, least=0),
+        on_account_difference=reader.choice(
+            "on_account_difference", OnDifference, OnDifference.REPORT
+        ),
         allow_short=reader.flag("allow_short", default=False),
     )
     reader.finish()

@@ -20,6 +20,13 @@ class Mode(StrEnum):
     LIVE = "live"
 
 
+class OnDifference(StrEnum):
+    """What follows when the account holds something else than the executions explain."""
+
+    REPORT = "report"
+    HALT = "halt"
+
+
 class FeedType(StrEnum):
     """Where the market comes from."""
 
@@ -91,6 +98,8 @@ class VenueConfig(msgspec.Struct, frozen=True, kw_only=True):
     taker_fee_bps: Decimal
     slippage_bps: Decimal
     latency_ms: int
+    account_interval_s: int
+    """Live: how often the account is compared with the ledger."""
     participation: Decimal
     """How much of a candle's volume one order may take, above 0 and at most 1."""
     lease_dir: Path | None
@@ -134,6 +143,7 @@ class RiskConfig(msgspec.Struct, frozen=True, kw_only=True):
     """By quote currency."""
     max_market_age_ms: int
     cooldown_ms: int
+    on_account_difference: OnDifference
     allow_short: bool
     """Live: whether more may be sold than this run has bought."""
 

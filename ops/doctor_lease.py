@@ -9,8 +9,8 @@ from messages.errors import WatchkeeperError
 from messages.lease import Lease
 from ops.config_schema import Config, VenueType
 from ops.doctor_finding import Finding, ok, problem, warning
-from ops.lease import Place, place_of, prepare
 from ops.lease_machine import boot_ns, this_machine
+from ops.lease_place import Place, place_of, prepare
 from ops.run_files import LEDGER
 
 _TODO = "a start would be refused: correct it"

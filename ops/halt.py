@@ -94,10 +94,16 @@ def finish(view: View, run_dir: Path, *, as_json: bool) -> int:
 
 
 def _followed(look: Callable[[], View], left_s: Callable[[], float], told: "_Progress") -> View:
-    """Wait for the proof; give how far it is then, or when the time is over."""
+    """Wait for the proof; give how far it is then, or when the time is over.
+
+    Raises:
+        Refused: nobody is left to prove it.
+    """
     while True:
         view = look()
         told(view["text"])
+        if view["given_up"] and view["state"] != PROVED:
+            raise Refused(view["given_up"])
         if view["state"] == PROVED or not left_s():
             return view
         time.sleep(min(_POLL_S, left_s()))

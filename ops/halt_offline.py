@@ -148,7 +148,7 @@ def _executor(config: Config, held: RunDir, stack: ExitStack) -> OperatorBoard:
     """
     live = None
     if config.venue.type is VenueType.CCXT:
-        from ops.account import live_venue_alone
+        from ops.held_account import live_venue_alone
 
         live = stack.enter_context(live_venue_alone(config))
     elif not held.paper_book.exists():

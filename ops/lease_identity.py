@@ -1,13 +1,14 @@
 """Which account a key opens, as a name that may stand in a file: it holds no part of the key."""
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from messages.errors import ConfigError
 
 _DIGITS = 16
 """Of the hash. A key is as long as a password never is, so that nobody finds it by trying; who
@@ -26,10 +27,17 @@ def account_name(exchange: str, api_key: str, ccxt: Mapping[str, Any]) -> str:
     return f"{re.sub(r'[^a-z0-9]', '', exchange.lower())}-{digest}"
 
 
-def default_lease_dir(environment: Mapping[str, str] = os.environ) -> Path:
-    """Give where the leases of this user stand: one place for all run directories."""
+def default_lease_dir(environment: Mapping[str, str]) -> Path:
+    """Give where the leases of this user stand: one place for all run directories.
+
+    Raises:
+        ConfigError: this user has no home.
+    """
     state = environment.get("XDG_STATE_HOME", "")
-    root = Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state"
+    try:
+        root = Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state"
+    except RuntimeError as error:
+        raise ConfigError(["venue.lease_dir: is needed, for this user has no home"]) from error
     return root / "watchkeeper" / "accounts"
 
 

@@ -16,7 +16,7 @@ from messages.ids import NS_PER_S
 from messages.lease import Lease, Moment
 from persistence.lease import LeaseStore
 
-_CONFIRM_S = 5.0
+_CLOSE_LIMIT_S = 5.0
 _RETRY_S = 0.2
 """How soon a renewal that failed is tried again."""
 
@@ -47,12 +47,10 @@ class LeaseKeeper:
         self._timing, self._open_store, self._now = timing, open_store, now
         self._on_lost = on_lost
         self._grant = Grant(lease.token, taken_at, timing.term_ns)
-        self._asked_ns = taken_at.boot_ns
         self._failing_ns = 0
         self._gate: Moment | None = None
         self._told = self._over = self._gives_back = False
         self._wake = threading.Event()
-        self._news = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def start(self) -> None:
@@ -63,7 +61,7 @@ class LeaseKeeper:
         """End; `give_back` says that nothing is under way any more, so that another may begin."""
         self._over, self._gives_back = True, give_back
         self._wake.set()
-        self._thread.join(_CONFIRM_S)
+        self._thread.join(_CLOSE_LIMIT_S)
 
     # ------------------------------------------------------------ asked from any thread
 
@@ -88,19 +86,6 @@ class LeaseKeeper:
             self._wake.set()
             raise NotSent("lease: it is over, so nothing is asked for the account")
 
-    def may_write(self) -> None:
-        """Pass a file of the run directory that is about to be written.
-
-        While the lease runs, at once. When it is over, once its place has been looked at: if
-        another holds it, this does not return. If it cannot be looked at, the file is written,
-        for it tells a person so.
-        """
-        if self._is_known():
-            return
-        with self._news:
-            self._wake.set()
-            self._news.wait_for(self._is_known, _CONFIRM_S)
-
     def passed_gate(self) -> None:
         """Note that the venue's clock was compared with ours just now."""
         self._gate = self._now()
@@ -118,9 +103,6 @@ class LeaseKeeper:
             "barred": barred(self._grant, now, self._timing, self._gate),
             "problem": self.problem,
         }
-
-    def _is_known(self) -> bool:
-        return self._now().boot_ns - self._asked_ns < self._timing.term_ns
 
     # ------------------------------------------------------------ on its own thread
 
@@ -152,23 +134,15 @@ class LeaseKeeper:
             self._lost(store)
             return
         self._grant = Grant(self.lease.token, at, self._timing.term_ns)
-        self._looked(at)
         if self.problem:
             logger.info("the lease of {} is renewed again", self.lease.account)
         self.problem, self._failing_ns = "", 0
 
     def _failed(self, why: str) -> None:
-        now = self._now()
-        self._failing_ns = self._failing_ns or now.boot_ns
-        self._looked(now)
+        self._failing_ns = self._failing_ns or self._now().boot_ns
         if why != self.problem:
             logger.error("the lease of {} was not renewed: {}", self.lease.account, why)
         self.problem = why
-
-    def _looked(self, at: Moment) -> None:
-        with self._news:
-            self._asked_ns = at.boot_ns
-            self._news.notify_all()
 
     def _lost(self, store: LeaseStore) -> None:
         found = store.read()

@@ -17,6 +17,11 @@ from messages.halting import CancelOrder, ResolveOrder, ResumeTrading
 from messages.lifecycle import HaltTrading
 from ops.control import Handler
 
+_GONE = (
+    "the executor takes no orders any more: stop the process, then do it again, for `halt` works"
+    " without one"
+)
+
 
 class OperatorControl:
     """Methods are called on the control thread; they only tell and read."""
@@ -48,19 +53,19 @@ class OperatorControl:
         fields = {**known, "request": name, "type": kind.__name__}
         fields |= {field: request.get(field) for field in names}
         message = msgspec.convert(fields, kind)
-        executor = self._executor
-        if executor.is_out or not executor.tell(message):
-            why = executor.cell.problem or "it has ended"
-            return {
-                "error": f"the executor takes no orders any more ({why}): stop the process, then"
-                " do it again; `halt` works without one"
-            }
+        if self._given_up() or not self._executor.tell(message):
+            return {"error": self._given_up() or _GONE}
         return {"request": name}
 
+    def _given_up(self) -> str:
+        """Say that nobody is there who could do anything; empty when somebody is, or will be."""
+        if not self._executor.is_out:
+            return ""
+        return f"{_GONE} (it was given up: {self._executor.cell.problem})"
+
     def _state(self) -> dict[str, Any]:
-        view = self._board.halt
-        found: dict[str, Any] = msgspec.to_builtins(view)
-        return found
+        view: dict[str, Any] = msgspec.to_builtins(self._board.halt)
+        return {**view, "given_up": self._given_up()}
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         answer = self._board.answer(str(request.get("request")))

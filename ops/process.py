@@ -13,6 +13,7 @@ from loguru import logger
 
 from actors.runtime import Started
 from actors.thread_runtime import ThreadRuntime
+from messages.account import AcceptAccount
 from messages.errors import ConfigError
 from messages.ids import NS_PER_MS
 from messages.lifecycle import ActorState, Exit, HaltTrading, InjectCrash
@@ -32,7 +33,7 @@ from ops.status import StatusWriter
 from ops.wiring import System, build
 
 if TYPE_CHECKING:
-    from ops.account import Account
+    from ops.held_account import Account
 
 EXIT_OK, EXIT_PROBLEM, EXIT_EXHAUSTED, EXIT_INTERRUPTED = 0, 1, 70, 130
 CHAOS_AFTER_S = 15.0
@@ -53,7 +54,7 @@ def run_bot(options: StartOptions) -> int:
     with ExitStack() as stack:
         account: Account | None = None
         if is_live:
-            from ops.account import hold_account
+            from ops.held_account import hold_account
 
             account = stack.enter_context(hold_account(config, standby=options.standby))
         opened = stack.enter_context(market_of(config))
@@ -146,7 +147,7 @@ class _Run:
     def _stop(self) -> int:
         """Drain from the feeds to the metrics; a second signal leaves at once."""
         self.ended_itself = self.root_exit is not None
-        self.halted = self._halted()
+        self.halted = self._halted()  # an executor that halted is stopped afterwards
         if not self.ended_itself:
             self.system.runtime.stop(self.system.root, None)
         if self.signal == signal.SIGINT:
@@ -209,7 +210,13 @@ class _Run:
             "health": lambda _: self.snapshots.take(),
             "stop": self._stop_requested,
             **OperatorControl(self.system.executor, self.system.board).handlers(),
+            "account": lambda _: self.system.account.latest,
+            "account_accept": self._account_accepted,
         }
+
+    def _account_accepted(self, request: dict[str, Any]) -> dict[str, Any]:
+        reason = str(request.get("reason") or "").strip()
+        return {"told": bool(reason) and self.system.executor.tell(AcceptAccount(reason=reason))}
 
     def _stop_requested(self, request: dict[str, Any]) -> dict[str, Any]:
         del request

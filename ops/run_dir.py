@@ -23,14 +23,17 @@ def _no_fence() -> None:
     """Let everything be written."""
 
 
+OnTaken = Callable[[str], object]
+
+
 class RunDir:
     """Names the files at once; `open`, or a `with`, makes the directory and holds it.
 
     The lock is the kernel's (flock): it ends with its process, however that ends. A process that
     was stopped keeps it. So where an account's lease says who may trade, its holder leaves its
     `claim` in the lock, and who has taken the lease from it, and knows that claim, takes the
-    directory too, with a lock of its own. `fence` is called before each file is written, and
-    does not return in a process whose directory was taken so.
+    directory too, with a lock file of its own in the place of the other. That is how the other
+    one knows: `on_taken` is then called with a sentence, and should end the process.
     """
 
     def __init__(
@@ -39,10 +42,10 @@ class RunDir:
         *,
         claim: str = "",
         former_claim: str = "",
-        fence: Callable[[], None] = _no_fence,
+        on_taken: OnTaken | None = None,
     ) -> None:
         self.path = Path(path)
-        self.fence = fence
+        self._on_taken = on_taken
         self._claim, self._former_claim = claim, former_claim
         self.ledger = self.path / run_files.LEDGER
         self.paper_book = self.path / run_files.PAPER_BOOK
@@ -82,6 +85,19 @@ class RunDir:
             os.close(self._lock_fd)
             self._lock_fd = None
 
+    def fence(self) -> None:
+        """Pass a file of the directory that is about to be written. Any thread; some µs.
+
+        Raises:
+            RunDirBusy: another process has taken the directory from this one, which was stopped.
+        """
+        if self._on_taken is None or self._lock_fd is None or self._bears_our_lock(self._lock_fd):
+            return
+        pid = self.lock.read_text().partition("\n")[0]
+        sentence = f"{self.path} was taken over by process {pid}; this one writes nothing more"
+        self._on_taken(sentence)
+        raise RunDirBusy(sentence)
+
     def atomic_write(self, name: str, content: bytes) -> None:
         """Replace one of its files."""
         atomic_write(self.path / name, content, self.fence)
@@ -96,6 +112,14 @@ class RunDir:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _bears_our_lock(self, lock_fd: int) -> bool:
+        ours = os.fstat(lock_fd)
+        try:
+            there = self.lock.stat()
+        except FileNotFoundError:
+            return True  # deleted by hand: nobody has put his own there
+        return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 import strategies
+from actors.account_desk import AccountSettings, AccountView
 from actors.address import Address
 from actors.cell import Cell
 from actors.children import ChildSpec, SupervisorSpec
@@ -33,9 +34,9 @@ from decisions.supervisor import (
 )
 from exchanges.paper import PaperVenue
 from exchanges.source import MarketSource
-from messages.ids import NS_PER_MS, AccountId, ActorPath, StrategyId, Symbol
+from messages.ids import NS_PER_MS, NS_PER_S, AccountId, ActorPath, StrategyId, Symbol
 from messages.values import Instrument
-from ops.config import Config, FeedType, StrategyConfig
+from ops.config import Config, FeedType, OnDifference, StrategyConfig
 from ops.config_risk import risk_limits
 from ops.run_dir import RunDir
 from ops.run_totals import with_run_totals
@@ -64,6 +65,8 @@ class System(msgspec.Struct, kw_only=True):
     gateway: Gateway
     board: OperatorBoard
     describe: Callable[[], dict[str, Any]]
+    account: AccountView
+    """Of a real venue: how its account compares."""
 
 
 def build(
@@ -91,7 +94,7 @@ def build(
         StrategyId(s.id): runtime.address(f"execution/strategies/{s.id}") for s in config.strategies
     }
     gateway, kept = _gateway(config, run_dir, runtime, executor, live), ExecutorKept()
-    fold = MetricsFold()
+    fold, account = MetricsFold(), AccountView()
     describe = with_run_totals(_describer(runtime), run_dir.ledger)
     tree = SupervisorSpec(
         children=(
@@ -105,6 +108,7 @@ def build(
                 addresses,
                 feed_path,
                 live,
+                account,
             ),
             _feeds(config, feed_path, [*addresses.values(), executor], metrics, max_events, opened),
         ),
@@ -123,6 +127,7 @@ def build(
         gateway=gateway,
         board=kept.board,
         describe=describe,
+        account=account,
     )
 
 
@@ -227,6 +232,7 @@ def _execution(
     addresses: dict[StrategyId, Address[Any]],
     feed_path: ActorPath,
     live: "LiveVenue | None",
+    account: AccountView,
 ) -> ChildSpec:
     metrics, executor = runtime.address("metrics"), runtime.address("execution/executor")
     feeds = {feed_path: runtime.address(feed_path)}
@@ -244,6 +250,7 @@ def _execution(
             "metrics": metrics,
             "strategies": addresses,
             "feeds": feeds,
+            "account": None if live is None else (_account_settings(config), account),
         },
         drain=True,
         shutdown_ms=30_000,
@@ -271,6 +278,14 @@ def _execution(
         fatal_errors=FATAL,
     )
     return _supervisor("execution", execution, metrics)
+
+
+def _account_settings(config: Config) -> AccountSettings:
+    return AccountSettings(
+        symbols=tuple(dict.fromkeys(Symbol(one.symbol) for one in config.strategies)),
+        interval_ns=config.venue.account_interval_s * NS_PER_S,
+        halts=config.risk.on_account_difference is OnDifference.HALT,
+    )
 
 
 def _strategy(

@@ -12,12 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+_BUFFER = 1 << 16
+
 
 class RotatingLines:
     """Written by one thread. `keep` old files stay; the size is checked at each flush.
 
-    `fence` is called before each write: it does not return in a process whose run directory
-    another has taken over.
+    `fence` is called before anything goes to the operating system: it does not return in a
+    process whose run directory another has taken over.
     """
 
     def __init__(
@@ -25,19 +27,21 @@ class RotatingLines:
     ) -> None:
         self.path, self.max_bytes, self.keep = path, max_bytes, keep
         self._fence = fence
+        self._held = 0
         self._finish_rotation()
         self._mend_tail()
-        self._file: IO[bytes] = path.open("ab", buffering=1 << 16)
+        self._file: IO[bytes] = path.open("ab", buffering=_BUFFER)
 
     def write(self, line: bytes) -> None:
         """Append one line; buffered."""
-        self._fence()
+        if self._held + len(line) > _BUFFER:
+            self._hand_over()
         self._file.write(line)
+        self._held += len(line)
 
     def flush(self) -> None:
         """Hand all lines to the operating system, and rotate a file that is full."""
-        self._fence()
-        self._file.flush()
+        self._hand_over()
         if self._file.tell() >= self.max_bytes:
             self._rotate()
 
@@ -46,11 +50,16 @@ class RotatingLines:
         self._fence()
         self._file.close()
 
+    def _hand_over(self) -> None:
+        self._fence()
+        self._file.flush()
+        self._held = 0
+
     def _rotate(self) -> None:
         self._file.close()
         self.path.replace(self._interim)
         self._finish_rotation()
-        self._file = self.path.open("ab", buffering=1 << 16)
+        self._file = self.path.open("ab", buffering=_BUFFER)
 
     def _finish_rotation(self) -> None:
         """Compress what a rename set aside, moving older files up by one first."""

@@ -194,6 +194,11 @@ class LedgerReader:
         rows = self.rows(sql.SELECT_FLAG, ("halt",))
         return str(rows[0][0]) if rows else ""
 
+    def note(self, name: str) -> str:
+        """Give what was last noted under a name; empty when nothing was."""
+        rows = self.rows(sql.SELECT_FLAG, (f"note:{name}",))
+        return str(rows[0][0]) if rows else ""
+
     @contextmanager
     def one_moment(self) -> Iterator[None]:
         """Let everything read inside be of one moment. Be quick: the log is kept until then.

@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from actors.account_desk import AccountSettings, AccountView
 from actors.address import Address
 from actors.executor import ExecutorActor, ExecutorKept
 from actors.gateway import Gateway
@@ -54,6 +55,8 @@ class HandGateway(Gateway):
         self.asked: list[Asked] = []
         self.canceled: list[Asked] = []
         self.listed: list[tuple[Epoch, int, tuple[Symbol, ...]]] = []
+        self.accounts: list[Epoch] = []
+        """Who asked what the account holds."""
 
     def submit(
         self,
@@ -74,6 +77,9 @@ class HandGateway(Gateway):
 
     def list_open(self, epoch: Epoch, question: int, symbols: Iterable[Symbol]) -> None:
         self.listed.append((epoch, question, self._all_symbols(symbols)))
+
+    def ask_account(self, epoch: Epoch) -> None:
+        self.accounts.append(epoch)
 
     def market(self, batch: MarketBatch, done: Callable[[int], object]) -> None:
         done(batch.first_index + len(batch.events))
@@ -98,6 +104,7 @@ class OrderPath:
         limits: RiskLimits | None = None,
         max_decision_age_ns: int | None = None,
         open_ledger: Callable[[], Any] | None = None,
+        account: tuple[AccountSettings, AccountView] | None = None,
         make_gateway: Callable[[Address[Any], Callable[[], TimestampNs]], Any] = HandGateway,
         start_ns: int = 1_000_000 * NS_PER_S,
     ) -> None:
@@ -119,6 +126,7 @@ class OrderPath:
                 "metrics": self.runtime.address("metrics"),
                 "strategies": {StrategyId("one"): strategy},
                 "feeds": {},
+                "account": account,
             },
         )
 

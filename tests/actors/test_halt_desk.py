@@ -218,6 +218,7 @@ def test_an_order_that_is_final_here_and_listed_there_is_ours_and_is_canceled(
     assert [call.key for call in desk.gateway.canceled] == [key_of(1)]
     assert state_of(desk) == PROVED
     assert desk.order(1).state is S.REJECTED
+    assert "is rejected with 0 filled here; at the venue it is open" in desk.actor._desk.difference
 
 
 # ------------------------------------------------------------------ sends under way

@@ -16,8 +16,8 @@ from ops.doctor_finding import Finding, Level
 from ops.doctor_lease import lease_findings
 from ops.doctor_machine import clock_findings, python_finding, sqlite_finding
 from ops.doctor_venue import venue_findings
-from ops.lease import place_of
 from ops.lease_machine import boot_ns, this_machine
+from ops.lease_place import place_of
 from persistence.lease import SqliteLeases
 from tests.cli.runs import EXAMPLES, book, edit, objects
 from tests.persistence.lease_model import lease

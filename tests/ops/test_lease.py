@@ -13,8 +13,9 @@ from messages.errors import ConfigError, LeaseHeld, LeaseUnavailable, VenueRefus
 from messages.ids import NS_PER_S
 from messages.lease import Holder, Lease, Moment
 from ops.config import Config, parse
-from ops.lease import Place, Taken, acquire, place_of, prepare
 from ops.lease_machine import Machine
+from ops.lease_place import Place, place_of, prepare
+from ops.lease_taking import Taken, acquire
 from persistence.lease import LeaseStore
 from tests.persistence.lease_model import ACCOUNT, ListedLeases, lease
 

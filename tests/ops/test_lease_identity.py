@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from messages.errors import ConfigError
 from ops.lease_identity import account_name, default_lease_dir
 
 KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
@@ -62,3 +63,13 @@ def test_the_usual_place_is_the_users_own() -> None:
     at_home = Path.home() / ".local/state/watchkeeper/accounts"
     assert default_lease_dir({}) == at_home
     assert default_lease_dir({"XDG_STATE_HOME": "not/absolute"}) == at_home
+
+
+def test_a_user_without_a_home_must_name_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+
+    with pytest.raises(ConfigError, match=r"venue.lease_dir: is needed"):
+        default_lease_dir({})

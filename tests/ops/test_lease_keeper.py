@@ -200,39 +200,6 @@ def test_a_clock_set_since_the_gate_halts(scene: Scene) -> None:
     assert scene.says(scene.keeper.may_call) == ""
 
 
-def test_a_file_is_written_at_once_while_the_lease_runs(scene: Scene) -> None:
-    scene.store.passing.clear()
-    scene.wait(11)
-
-    scene.keeper.may_write()
-
-
-def test_a_file_of_a_process_that_slept_waits_for_a_look(scene: Scene) -> None:
-    scene.store.passing.clear()
-    scene.wait(60)
-    written = threading.Event()
-
-    def write() -> None:
-        scene.keeper.may_write()
-        written.set()
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    assert not written.wait(0.05)
-    scene.store.passing.set()
-    assert written.wait(LIMIT_S)
-    writer.join(LIMIT_S)
-
-
-def test_where_no_look_can_be_had_a_file_may_still_say_so(scene: Scene) -> None:
-    scene.store.broken = "no disk"
-    scene.wait(60)
-
-    scene.keeper.may_write()
-
-    assert scene.keeper.problem == "no disk"
-
-
 def test_it_is_given_back_only_if_nothing_is_under_way() -> None:
     for gives_back in (True, False):
         scene = Scene()

@@ -93,18 +93,28 @@ def test_a_run_without_a_lease_has_nothing_to_be_taken_over_by(tmp_path: Path) -
         RunDir(tmp_path, claim="binance-1 5", former_claim="").open()
 
 
-def test_what_the_fence_raises_leaves_the_file_as_it_is(tmp_path: Path) -> None:
-    def over() -> None:
-        raise RuntimeError("another has it")
+def test_who_was_overtaken_is_told_at_its_next_file_and_writes_it_not(tmp_path: Path) -> None:
+    told: list[str] = []
+    first = RunDir(tmp_path, claim="binance-1 4", on_taken=told.append).open()
+    first.atomic_write("status.json", b"of the first")
+    assert told == []
+    second = RunDir(
+        tmp_path, claim="binance-1 5", former_claim="binance-1 4", on_taken=told.append
+    ).open()
+    second.atomic_write("status.json", b"of the second")
+    assert told == []
 
-    with RunDir(tmp_path) as run:
-        run.atomic_write("status.json", b"old")
-        run.fence = over
-        with pytest.raises(RuntimeError):
-            run.atomic_write("status.json", b"new")
+    with pytest.raises(RunDirBusy, match=f"was taken over by process {os.getpid()}; "):
+        first.atomic_write("status.json", b"of the first")
+    with pytest.raises(RunDirBusy):
+        first.fence()
 
-        assert (tmp_path / "status.json").read_bytes() == b"old"
-        assert {file.name for file in tmp_path.iterdir()} == {"run.lock", "status.json"}
+    assert len(told) == 2
+    assert (tmp_path / "status.json").read_bytes() == b"of the second"
+    assert {file.name for file in tmp_path.iterdir()} == {"run.lock", "status.json"}
+    first.close()
+    second.fence()
+    second.close()
 
 
 def test_a_directory_that_cannot_be_made_is_the_users_mistake(tmp_path: Path) -> None:

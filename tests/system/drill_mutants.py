@@ -35,7 +35,13 @@ def send_before_commit() -> None:
 def resend_without_asking() -> None:
     """Take a lost answer for proof that the venue does not have the order."""
 
-    async def guess(self: Any, epoch: Epoch, key: OrderKey, order: NewOrder, _: int) -> None:
+    async def guess(
+        self: Any,
+        epoch: Epoch,
+        key: OrderKey,
+        order: NewOrder,
+        sent_at_ns: int,
+    ) -> None:
         absent = LookupDone(order_key=key, epoch=epoch, report=None, problem="")
         self._executor.tell(absent)
 

@@ -18,8 +18,8 @@ from messages.ids import NS_PER_S, AccountId, OrderKey, StrategyId, Symbol, Time
 from messages.market import Trade
 from messages.orders import OrderIntent
 from messages.values import OrderState, OrderType, Side, TimeInForce
-from ops.account import live_venue_alone
 from ops.config import parse
+from ops.held_account import live_venue_alone
 from ops.market_gate import market_of
 from ops.run_dir import RunDir
 from ops.snapshot import Snapshots

@@ -1,4 +1,4 @@
-"""A strategy that watches and decides nothing: the test decides in its place."""
+"""Strategies for live tests: one that decides nothing, one that decides on every trade."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from messages.ids import Symbol
 from messages.market import Candle, Tick, Trade
 from messages.orders import OrderUpdate
-from messages.values import Instrument
-from strategies.protocol import Decision, Strategy
+from messages.values import Instrument, Side
+from strategies.protocol import Decision, Strategy, market_order
 
 
 class Silent(Strategy):
@@ -37,3 +37,11 @@ class Silent(Strategy):
 
     def on_update(self, update: OrderUpdate) -> None:
         """Nothing to learn."""
+
+
+class Busy(Silent):
+    """Buys a hundredth on one trade that it sees and sells it on the next."""
+
+    def on_trade(self, trade: Trade, position: Decimal) -> Sequence[Decision]:
+        side = Side.SELL if position else Side.BUY
+        return (market_order(side, Decimal("0.01"), "a test"),)

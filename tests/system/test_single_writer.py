@@ -37,6 +37,7 @@ from tests.system.live_bots import (
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 Start = Callable[..., Bot]
 FENCED = 75
+UNENDING = "import ops.held_account\nops.held_account._end = lambda sentence: None\n"
 FREEZES = 40 if STRESS else 3
 
 
@@ -133,8 +134,10 @@ def test_of_two_that_stand_by_one_takes_over_and_then_the_other(
         first = live(start, config)
         until_orders(run, 2)
         waiting = [live(start, config, "--standby") for _ in range(2)]
-        for bot in waiting:
+        tired = live(start, config, "--standby")
+        for bot in (*waiting, tired):
             bot.until_said(f"is traded by process {first.process.pid}")
+        assert tired.end(signal.SIGTERM)[0] == 0
         first.kill()
         wait_until(lambda: any(bot.of("start") for bot in waiting))
         waiting.sort(key=lambda bot: not bot.of("start"))
@@ -148,6 +151,72 @@ def test_of_two_that_stand_by_one_takes_over_and_then_the_other(
         until_orders(run, 2)
         assert passive.end(signal.SIGTERM)[0] == 0
 
+        assert max(placed(run).values()) == 1
+
+
+def test_who_cannot_see_that_it_was_overtaken_is_as_silent(tmp_path: Path, start: Start) -> None:
+    """The lease's file is locked when it goes on: all it has is the clock, and the fences."""
+    with running_exchange(seed=5, speed=SPEED) as run:
+        config = live_config(tmp_path, run)
+        first = live(start, config)
+        until_orders(run, 3)
+        second = live(start, config, "--standby")
+        second.until_said("is traded by process")
+        first.send(signal.SIGSTOP)
+        second.until(lambda: bool(second.of("start")))
+        until_orders(run, 3)
+        second.send(signal.SIGSTOP)
+        files = ("status.json", "metrics.ndjson", "ledger.db-wal")
+        before = last_number(run), [(tmp_path / "run" / name).read_bytes() for name in files]
+        with closing(sqlite3.connect(lease_file(tmp_path), isolation_level=None)) as blind:
+            blind.execute("PRAGMA busy_timeout = 20000")
+            blind.execute("BEGIN IMMEDIATE")
+            first.send(signal.SIGCONT)
+            code, said = first.end()
+            after = [(tmp_path / "run" / name).read_bytes() for name in files]
+            asked = signed(run, before[0])
+            blind.execute("ROLLBACK")
+        second.send(signal.SIGCONT)
+        until_orders(run, 2)
+        assert second.end(signal.SIGTERM)[0] == 0
+
+        assert asked == []
+        assert after == before[1]
+        assert code == FENCED
+        assert f"was taken over by process {second.process.pid}" in said
+        assert max(placed(run).values()) == 1
+
+
+def test_the_fences_hold_also_in_a_process_that_does_not_end(tmp_path: Path, start: Start) -> None:
+    """Ending is the last line of defence, so it is taken away here."""
+    (tmp_path / "sitecustomize.py").write_text(UNENDING)
+    with running_exchange(seed=5, speed=SPEED) as run:
+        config = live_config(tmp_path, run)
+        more = {"PYTHONPATH": str(tmp_path)}
+        first = start(config, "--i-understand-live", environment={**ENVIRONMENT, **more})
+        until_orders(run, 3)
+        second = live(start, config, "--standby")
+        second.until_said("is traded by process")
+        first.send(signal.SIGSTOP)
+        second.until(lambda: bool(second.of("start")))
+        until_orders(run, 3)
+        second.send(signal.SIGSTOP)
+        files = ("status.json", "metrics.ndjson", "ledger.db-wal")
+        before = last_number(run), [(tmp_path / "run" / name).read_bytes() for name in files]
+        first.send(signal.SIGCONT)
+        first.until_said("another process has taken this ledger over")
+        threading.Event().wait(2)
+        after = [(tmp_path / "run" / name).read_bytes() for name in files]
+        asked = signed(run, before[0])
+        is_there = first.process.poll() is None
+        second.send(signal.SIGCONT)
+        until_orders(run, 2)
+        first.kill()
+        assert second.end(signal.SIGTERM)[0] == 0
+
+        assert is_there
+        assert asked == []
+        assert after == before[1]
         assert max(placed(run).values()) == 1
 
 

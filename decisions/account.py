@@ -1,0 +1,194 @@
+"""What an account should hold, what it is said to hold, and whether that is the same. Pure.
+
+What was there before a run is nobody's business here: the balances at one moment are the
+baseline, and from then on what the run's executions moved is added to them. Whatever else moves
+a balance (a deposit, somebody's own trade, a fee nobody told of) is a difference, which is
+reported and never made to fit: only a person's word moves the baseline.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from decisions.exact import EXACT, NOTHING, is_sane, is_sane_signed
+from messages.ids import Symbol, TimestampNs
+from messages.orders import Fill
+from messages.values import Side
+
+Amounts = Mapping[str, Decimal]
+"""By currency."""
+
+GRAIN = Decimal("0.00000001")
+"""To how much venues round a balance and a fee; each execution may be off by so much."""
+
+
+class Flows(msgspec.Struct, kw_only=True):
+    """What executions have moved so far. One owner, one thread; each trade id comes once."""
+
+    amounts: dict[str, Decimal] = msgspec.field(default_factory=dict)
+    """By currency: positive when it came in. Fees are in it, in whatever currency."""
+    bought: dict[Symbol, Decimal] = msgspec.field(default_factory=dict)
+    """Base currency, signed, without fees: what the ledger's filled quantities sum up to."""
+    fills: int = 0
+    without_fee: int = 0
+    """Executions of which it is not known what they cost."""
+
+
+class Baseline(msgspec.Struct, frozen=True, kw_only=True):
+    """What the account held at a moment, and what the run had moved by then."""
+
+    at_ns: TimestampNs
+    balances: dict[str, Decimal]
+    """Free and locked together."""
+    moved: dict[str, Decimal]
+    fills: int
+    why: str
+    """What began it: the first start, or a person's words."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One currency, compared."""
+
+    currency: str
+    baseline: Decimal
+    traded: Decimal
+    """What the run has moved since the baseline."""
+    expected: Decimal
+    told: Decimal
+    """What the venue says."""
+    difference: Decimal
+    """What the venue has more than expected; 0 within the rounding."""
+
+
+class Verdict(StrEnum):
+    """What a reading of the account comes to."""
+
+    CONFIRM = "confirm"
+    """Read it once more: an execution may be on its way to us."""
+    BEGIN = "begin"
+    """There is no baseline: this reading is one."""
+    SAME = "same"
+    DIFFERS = "differs"
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One reading that waits to be confirmed."""
+
+    differences: dict[str, Decimal]
+    """Without a baseline, the balances themselves."""
+    fills: int
+
+
+def record(symbol: Symbol, side: Side, fill: Fill, flows: Flows) -> None:
+    """Count one execution: base one way, quote the other, the fee out of its own currency.
+
+    One with numbers that make no sense is passed over, and so is missing: see `untold`.
+    """
+    if not (is_sane(fill.price) and is_sane(fill.quantity) and is_sane_signed(fill.fee)):
+        return
+    base, _, rest = symbol.partition("/")
+    quote = rest.partition(":")[0]
+    signed = EXACT.multiply(Decimal(side.sign), fill.quantity)
+    _add(base, signed, flows.amounts)
+    _add(quote, EXACT.minus(EXACT.multiply(signed, fill.price)), flows.amounts)
+    if fill.fee_currency:
+        _add(fill.fee_currency, EXACT.minus(fill.fee), flows.amounts)
+    else:
+        flows.without_fee += 1
+    flows.bought[symbol] = EXACT.add(flows.bought.get(symbol, NOTHING), signed)
+    flows.fills += 1
+
+
+def begin(balances: Amounts, flows: Flows, at_ns: TimestampNs, why: str) -> Baseline:
+    """Give the baseline that a reading makes."""
+    return Baseline(
+        at_ns=at_ns,
+        balances=dict(balances),
+        moved=dict(flows.amounts),
+        fills=flows.fills,
+        why=why,
+    )
+
+
+def compare(
+    baseline: Baseline, flows: Flows, told: Amounts, symbols: Iterable[Symbol]
+) -> list[Row]:
+    """Give a row for each currency that this run trades or has paid fees in, by name.
+
+    What else the account holds is not looked at.
+    """
+    rounding = EXACT.multiply(GRAIN, Decimal(flows.fills - baseline.fills + 1))
+    rows = []
+    for currency in sorted(currencies_of(symbols) | set(flows.amounts)):
+        before = baseline.balances.get(currency, NOTHING)
+        moved = flows.amounts.get(currency, NOTHING)
+        traded = EXACT.subtract(moved, baseline.moved.get(currency, NOTHING))
+        expected = EXACT.add(before, traded)
+        has = told.get(currency, NOTHING)
+        off = EXACT.subtract(has, expected)
+        rows.append(
+            Row(
+                currency=currency,
+                baseline=before,
+                traded=traded,
+                expected=expected,
+                told=has,
+                difference=off if abs(off) > rounding else NOTHING,
+            )
+        )
+    return rows
+
+
+def judge(rows: Iterable[Row] | None, told: Amounts, flows: Flows, before: Seen | None) -> Verdict:
+    """Say what a reading comes to; `before` is the reading that it would confirm.
+
+    A difference counts once it was seen twice in a row with no execution between, for an
+    execution moves a balance before it is told. So does a baseline.
+    """
+    seen = seen_of(rows, told, flows)
+    if rows is not None and not seen.differences:
+        return Verdict.SAME
+    if before != seen:
+        return Verdict.CONFIRM
+    return Verdict.BEGIN if rows is None else Verdict.DIFFERS
+
+
+def seen_of(rows: Iterable[Row] | None, told: Amounts, flows: Flows) -> Seen:
+    """Give what of a reading must be seen again."""
+    if rows is None:
+        return Seen(dict(told), flows.fills)
+    return Seen({row.currency: row.difference for row in rows if row.difference}, flows.fills)
+
+
+def untold(held: Mapping[Symbol, Decimal], flows: Flows) -> list[Symbol]:
+    """Give the symbols in which more (or less) is filled than the known executions sum up to."""
+    symbols = sorted({*held, *flows.bought})
+    return [s for s in symbols if held.get(s, NOTHING) != flows.bought.get(s, NOTHING)]
+
+
+def sentence(rows: Iterable[Row], flows: Flows) -> str:
+    """Say in words what differs, and what a person does about it; empty when nothing does."""
+    parts = [
+        f"{abs(row.difference):f} {row.currency} {'more' if row.difference > 0 else 'less'}"
+        f" ({row.told:f}, expected {row.expected:f})"
+        for row in rows
+        if row.difference
+    ]
+    if not parts:
+        return ""
+    fees = f"; {flows.without_fee} executions came without their fee" if flows.without_fee else ""
+    return (
+        f"the account holds {', '.join(parts)} than this run's executions explain{fees}: find out"
+        ' why, then `watchkeeper account --accept "WHY"`'
+    )
+
+
+def currencies_of(symbols: Iterable[Symbol]) -> set[str]:
+    """Give the bases and the quotes."""
+    return {part.partition(":")[0] for symbol in symbols for part in symbol.split("/", 1)}
+
+
+def _add(currency: str, amount: Decimal, amounts: dict[str, Decimal]) -> None:
+    amounts[currency] = EXACT.add(amounts.get(currency, NOTHING), amount)

@@ -1,0 +1,134 @@
+"""The account that a live run trades: its lease first, then all that may only be had with it."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from loguru import logger
+
+from messages.errors import LedgerUnavailable
+from ops.config import Config, IdempotencyBackend
+from ops.lease import HeldAccount, hold_lease
+from ops.live_venue import LiveVenue, check_variables, open_live_venue
+from ops.run_dir import RunDir
+from persistence.fence import take_writing
+from persistence.ledger import Ledger, SqliteLedger
+
+EXIT_FENCED = 75
+"""Another process trades the account: sysexits.h's "try again later"."""
+
+
+class Account:
+    """What a run holds of its account; used on the main thread."""
+
+    def __init__(self, config: Config, held: HeldAccount, *, patient: bool) -> None:
+        self._config, self._held, self._patient = config, held, patient
+        self._writer: int | None = None
+        self._venue: LiveVenue | None = None
+        self.run_dir = RunDir(
+            config.run_dir,
+            claim=held.claim,
+            former_claim=held.former_claim,
+            on_taken=_end,
+        )
+
+    def open(self) -> None:
+        """Take the ledger, then pass the venue's gate.
+
+        Raises:
+            LedgerUnavailable: the ledger cannot be written.
+            VenueRefused: the gate's one sentence.
+        """
+        logger.info("the lease of {}: {}", self._held.claim, self._held.got.why)
+        if self._config.idempotency.backend is IdempotencyBackend.SQLITE:
+            self._writer = self._take_writing()
+        self._venue = open_live_venue(self._config, self._held.keeper)
+
+    def close(self) -> None:
+        """Let go of the venue; the lease is given back only if nothing can be under way."""
+        if self._venue is not None:
+            self._held.is_quiet = self._venue.close()
+
+    @property
+    def venue(self) -> LiveVenue:
+        """The open venue."""
+        assert self._venue is not None, "opened by open()"
+        return self._venue
+
+    @property
+    def open_ledger(self) -> "Callable[[], Ledger] | None":
+        """Opens the ledger for writing as this process; None: as any other run does."""
+        if self._writer is None:
+            return None
+        return partial(SqliteLedger, self.run_dir.ledger, self._writer)
+
+    def when_barred(self, act: Callable[[str], object]) -> None:
+        """Say what is done, on the lease's thread, when nothing may be sent any more."""
+        self._held.keeper.on_barred = act
+
+    def lease(self) -> dict[str, Any]:
+        """Say how the lease stands, for `health`."""
+        return self._held.keeper.snapshot()
+
+    def _take_writing(self) -> int:
+        """Take the ledger; who stands by waits for one who was stopped in the middle of a write."""
+        said = False
+        while True:
+            try:
+                return take_writing(self.run_dir.ledger)
+            except LedgerUnavailable as error:
+                former = self.run_dir.taken_over_from
+                if not self._patient or "locked" not in str(error):
+                    raise
+                if not said:
+                    who = f"process {former}" if former else "a process"
+                    _say(f"{error}: {who} was stopped in the middle of a write; kill -9 it")
+                said = True
+                time.sleep(0.1)
+
+
+@contextmanager
+def hold_account(config: Config, *, standby: bool) -> Iterator[Account]:
+    """Hold the account of a live config; a `standby` waits for it as long as it takes.
+
+    Raises:
+        LeaseError: another process has it, or the lease cannot be used.
+        ConfigError: a secret, or the directory of the leases, is missing.
+    """
+    check_variables(config)
+    with hold_lease(config, standby=standby, on_lost=_end) as held:
+        yield Account(config, held, patient=standby)
+
+
+@contextmanager
+def live_venue_alone(config: Config) -> Iterator[LiveVenue]:
+    """Open the venue of a run whose process is gone, as the holder of its account.
+
+    Raises:
+        LeaseError: another process trades the account.
+        ConfigError: a secret, or the directory of the leases, is missing.
+        VenueRefused: the gate's one sentence.
+    """
+    check_variables(config)
+    with hold_lease(config, standby=False, on_lost=_end) as held:
+        venue = open_live_venue(config, held.keeper)
+        try:
+            yield venue
+        finally:
+            held.is_quiet = venue.close()
+
+
+def _end(sentence: str) -> None:
+    """End at once: every orderly step would write into what is another process's now."""
+    logger.critical(sentence)
+    _say(sentence)
+    os._exit(EXIT_FENCED)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"watchkeeper: {text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,238 @@
+"""When a reading of the account proves something: the venue answers by hand, in virtual time."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.account_desk import AccountSettings, AccountView
+from messages.account import AcceptAccount, AccountRead
+from messages.ids import NS_PER_S
+from messages.lifecycle import ActorState
+from messages.orders import VenueStream
+from messages.values import OrderState as S
+from messages.values import Side
+from tests.actors.order_path import BTC, OrderPath, fill
+
+NEVER_OLD_NS = 10**18
+START = {"USDT": "1000", "BTC": "5"}
+
+
+class Account(OrderPath):
+    """An order path at a venue with an account; `says` answers the question that waits."""
+
+    def __init__(self, folder: Path, *, halts: bool = False) -> None:
+        self.view = AccountView()
+        settings = AccountSettings(symbols=(BTC,), interval_ns=60 * NS_PER_S, halts=halts)
+        super().__init__(folder, max_decision_age_ns=NEVER_OLD_NS, account=(settings, self.view))
+
+    def says(self, problem: str = "", **balances: str) -> "Account":
+        assert self.gateway.accounts, "nobody has asked"
+        self.tell(self.read(problem, **balances))
+        return self
+
+    def read(self, problem: str = "", **balances: str) -> AccountRead:
+        held = {name: Decimal(amount) for name, amount in (START | balances).items()}
+        epoch = self.gateway.accounts.pop(0)
+        return AccountRead(epoch=epoch, balances=held, open_orders=(), problem=problem)
+
+    def says_twice(self, **balances: str) -> "Account":
+        self.says(**balances).after(3)
+        return self.says(**balances)
+
+    def next(self) -> "Account":
+        self.after(61)
+        return self
+
+    def bought(self, number: int, name: str) -> "Account":
+        """Buy one at a hundred, told of at once."""
+        self.tell(self.intent(number))
+        self.tell(self.submitted(number, S.ACCEPTED))
+        self.tell(self.report(number, S.FILLED, "1", (fill(name),)))
+        return self
+
+    @property
+    def state(self) -> str:
+        return str(self.view.latest["state"])
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Account:
+    """A started executor whose account was read twice: the baseline is there."""
+    one = Account(tmp_path)
+    one.start()
+    one.says_twice()
+    assert one.state == "same"
+    return one
+
+
+def test_the_account_is_asked_at_once_and_then_every_interval(account: Account) -> None:
+    assert account.gateway.accounts == []
+    account.after(59)
+    assert account.gateway.accounts == []
+
+    account.after(2)
+
+    assert account.gateway.accounts == [account.cell.epoch]
+
+
+def test_an_execution_that_comes_while_the_venue_is_asked_voids_the_reading(
+    account: Account,
+) -> None:
+    account.next()
+    account.bought(1, "t1")
+
+    account.says(USDT="1000", BTC="5")
+
+    assert account.view.latest["skipped"] == "an execution came meanwhile"
+    account.after(3)
+    account.says(USDT="900", BTC="6")
+    assert account.state == "same"
+
+
+def test_an_execution_that_is_told_after_the_balance_shows_it_is_no_difference(
+    account: Account,
+) -> None:
+    """A resting order fills; the balance is read before the stream tells."""
+    account.tell(account.intent(1))
+    account.tell(account.submitted(1, S.ACCEPTED))
+    account.next()
+    account.says(USDT="900", BTC="6")
+    account.tell(account.report(1, S.FILLED, "1", (fill("t1"),)))
+    account.after(3)
+
+    account.says(USDT="900", BTC="6")
+
+    assert account.state == "same"
+    assert account.cell.problem == ""
+
+
+def test_nobody_is_asked_while_an_order_is_under_way(account: Account) -> None:
+    account.tell(account.intent(1))
+
+    account.next()
+
+    assert account.gateway.accounts == []
+    assert account.view.latest["skipped"] == "1 orders are under way"
+
+
+def test_an_order_that_was_sent_while_the_venue_is_asked_voids_the_reading(
+    account: Account,
+) -> None:
+    account.next()
+    account.tell(account.intent(1))
+
+    account.says(USDT="900", BTC="6")
+
+    assert account.view.latest["skipped"] == "1 orders are under way"
+
+
+def test_what_is_filled_without_its_executions_is_waited_for(account: Account) -> None:
+    account.tell(account.intent(1))
+    account.tell(account.submitted(1, S.FILLED, "1"))
+    account.next()
+    assert account.view.latest["skipped"] == "not all executions of BTC/USDT are known"
+
+    account.tell(account.report(1, S.FILLED, "1", (fill("t1"),)))
+    account.after(3)
+
+    account.says(USDT="900", BTC="6")
+    assert account.state == "same"
+
+
+def test_a_difference_is_shown_when_it_is_seen_twice_and_goes_when_it_is_gone(
+    account: Account,
+) -> None:
+    account.next()
+    account.says(USDT="1500")
+    assert account.cell.problem == ""
+    account.after(3)
+    account.says(USDT="1500")
+    assert "500 USDT more" in account.cell.problem
+
+    account.next()
+    account.says()
+
+    assert account.cell.problem == ""
+    assert account.state == "same"
+
+
+def test_a_question_that_failed_says_nothing(account: Account) -> None:
+    account.next()
+    account.says("OutcomeUnknown: no answer", USDT="0")
+
+    assert account.state == "same"
+    assert account.view.latest["skipped"] == "OutcomeUnknown: no answer"
+
+
+def test_an_answer_to_the_incarnation_before_is_void(account: Account) -> None:
+    account.next()
+    late = account.read("it is of before")
+    account.start()
+
+    account.tell(late)
+    account.says()
+
+    assert "skipped" not in account.view.latest
+
+
+def test_exits_and_entries_go_on_while_the_account_differs(account: Account) -> None:
+    account.next()
+    account.says_twice(USDT="1500")
+
+    account.bought(1, "t1")
+    account.tell(account.intent(2, Side.SELL))
+
+    assert account.sends(1) == account.sends(2) == 1
+    assert account.cell.state is ActorState.RUNNING
+
+
+def test_a_difference_halts_once_where_that_is_asked_for(tmp_path: Path) -> None:
+    account = Account(tmp_path, halts=True)
+    account.start()
+    account.says_twice()
+    account.next()
+    account.says_twice(USDT="1500")
+
+    assert account.cell.state is ActorState.HALTED
+    account.tell(account.intent(1))
+    assert account.order(1).state is S.REFUSED
+
+
+def test_what_a_person_accepts_is_the_baseline_after_two_like_readings_and_a_restart(
+    account: Account,
+) -> None:
+    account.next()
+    account.says_twice(USDT="1500")
+    account.tell(AcceptAccount(reason="a deposit"))
+    account.says_twice(USDT="1500")
+    accepted: dict[str, Any] = account.view.latest
+
+    assert (accepted["state"], accepted["baseline_why"]) == ("same", "a deposit")
+    account.start()
+    account.says(USDT="1500")
+    assert account.view.latest["baseline_at_ns"] == accepted["baseline_at_ns"]
+    assert account.state == "same"
+
+
+def test_the_account_is_asked_when_the_stream_is_back(account: Account) -> None:
+    live = VenueStream(phase="live", reason="", attempt=0, retry_in_ms=0, ts_ns=1)  # type: ignore[arg-type]
+
+    account.tell(live)
+
+    assert len(account.gateway.accounts) == 1
+
+
+def test_a_baseline_that_cannot_be_read_is_told_and_none_is_made_up(account: Account) -> None:
+    account.actor._desk.keep({"account": "nonsense"})
+    account.start().after(200)
+
+    assert account.cell.state is ActorState.RUNNING
+    assert "cannot be read from the ledger" in account.cell.problem
+    assert account.gateway.accounts == []
+
+    account.tell(AcceptAccount(reason="looked at it"))
+    account.says_twice()
+    assert account.cell.problem == ""
+    assert account.state == "same"

@@ -1,0 +1,57 @@
+"""`account` without a process: what the ledger expects. With one it is run by the documents."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import cli
+from decisions.account import Flows, begin
+from messages.ids import TimestampNs
+from messages.values import OrderState
+from tests.cli.runs import book, fill
+
+
+def test_a_run_that_was_never_compared_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with book(tmp_path / "run"):
+        pass
+
+    assert cli.main(["account", str(tmp_path / "run")]) == 3
+    assert capsys.readouterr().out == "\nnever compared\n"
+
+
+def test_without_a_process_the_ledger_says_what_is_expected(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with book(tmp_path / "run") as written:
+        key = written.claim()
+        written.step(key, OrderState.FILLED, fill("t1", "2"))
+        one = begin({"USDT": Decimal(1000)}, Flows(), TimestampNs(1), "a test")
+        note = msgspec.json.encode([one]).decode()
+        written.ledger.write((), (), 0, {"account": note})
+
+    assert cli.main(["account", str(tmp_path / "run"), "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)
+
+    expected = {row["currency"]: (row["expected"], row["told"]) for row in found["rows"]}
+    assert expected == {"BTC": ("2", None), "USDT": ("799.9", None)}
+    assert found["baseline_why"] == "a test"
+
+
+def test_nothing_is_accepted_without_a_process(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with book(tmp_path / "run"):
+        pass
+
+    assert cli.main(["account", str(tmp_path / "run"), "--accept", "a deposit"]) == 3
+    assert "start the run, then accept" in capsys.readouterr().err
+
+
+def test_a_person_must_say_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["account", str(tmp_path), "--accept", " "]) == 2
+    assert "--accept: say why" in capsys.readouterr().err
