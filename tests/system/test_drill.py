@@ -18,6 +18,7 @@ from ops.drill_life import Nursery
 from tests.system.conftest import STRESS
 
 JOBS = 3
+MATRIX_JOBS = 8
 SMOKE = (
     "intent_told/none/strategy_crash",
     "intent_told/none/executor_crash",
@@ -100,7 +101,7 @@ def test_the_users_own_strategies_and_limits_are_rehearsed(
 @pytest.mark.skipif(not STRESS, reason="the full matrix takes half an hour")
 def test_the_full_matrix(nursery: Nursery, baseline: Baseline) -> None:
     cases = full_cases()
-    results = list(play(setting_of(nursery), baseline, cases, JOBS))
+    results = list(play(setting_of(nursery), baseline, cases, MATRIX_JOBS))
     sys.stdout.write(f"{len(results)} cases, of which {len(quick_cases())} are the quick ones\n")
 
     assert {result.case: result.problems for result in results if not result.passed} == {}

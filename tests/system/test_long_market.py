@@ -20,7 +20,8 @@ def check(report: Report) -> None:
     sys.stdout.write(f"{msgspec.json.encode(report).decode()}\n")
 
     assert report.problems == []
-    assert report.dead_letters == {}
+    # A tick that waited too long for a busy machine is dropped and counted; nothing else is.
+    assert all("/strategies/" in path for path in report.dead_letters), report.dead_letters
     assert report.states.get("filled", 0) > 20
     assert report.kills == 3
     assert report.struck > 3
