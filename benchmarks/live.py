@@ -21,6 +21,7 @@ from decisions.order_keys import order_key
 from decisions.risk import RiskLimits
 from decisions.strategy import new_memory
 from exchanges.protocol import NewOrder
+from messages.errors import OutcomeUnknown
 from messages.ids import (
     NS_PER_S,
     AccountId,
@@ -127,6 +128,13 @@ class RecordingVenue:
             evidence="submit",
             ts_event_ns=order.decided_at_ns,
         )
+
+    def cancel(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport:
+        """Nothing stays open here."""
+        raise OutcomeUnknown(f"nobody cancels {client_order_id} of {symbol}")
+
+    def open_orders(self, symbol: Symbol) -> list[OrderReport]:
+        return []
 
     def find(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport | None:
         return None
