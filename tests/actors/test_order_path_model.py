@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -238,4 +239,4 @@ class OrderPathMachine(RuleBasedStateMachine):
 OrderPathMachine.TestCase.settings = settings(
     max_examples=60, stateful_step_count=40, deadline=None
 )
-TestOrderPath = OrderPathMachine.TestCase
+TestOrderPath = pytest.mark.slow(OrderPathMachine.TestCase)

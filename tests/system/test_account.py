@@ -19,6 +19,8 @@ from messages.lifecycle import ActorState, InjectCrash
 from messages.values import OrderState, Side
 from tests.system.live_bot import Bot, live_bot
 
+pytestmark = pytest.mark.slow
+
 OFTEN: dict[str, Any] = {"account_interval_s": 1}
 
 

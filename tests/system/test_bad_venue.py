@@ -21,6 +21,8 @@ from messages.values import Instrument, OrderState, Side
 from strategies.from_file import class_from_file
 from tests.system.live_bot import BTC, ETH, SILENT, Bot, live_bot
 
+pytestmark = pytest.mark.slow
+
 BOTH = (BTC, ETH)
 
 
