@@ -36,6 +36,7 @@ def resting(run_dir: Path, candles: int = 40) -> Config:
             "type": "demo",
             "symbols": ["BTC/USDT"],
             "limit": candles,
+            "speed": 3000,
             "window": 2,
             "batch": 1,
         },
