@@ -43,6 +43,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
             return st.one_of(*(values(one) for one in kind.types))
         case msgspec.inspect.VarTupleType():
             return st.lists(values(kind.item_type), max_size=3).map(tuple)
+        case msgspec.inspect.DictType():
+            return st.dictionaries(values(kind.key_type), values(kind.value_type), max_size=3)
         case msgspec.inspect.StructType():
             fields = {field.name: values(field.type) for field in kind.fields}
             return st.builds(kind.cls, **fields)
