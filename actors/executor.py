@@ -9,9 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from loguru import logger
-
-from actors.account_desk import ACCOUNT, COMPARE, AccountDesk, AccountSettings, AccountView
+from actors.account_desk import AccountSettings, AccountView
 from actors.actor import Actor
 from actors.address import Address
 from actors.executions import ASK_FILLS
@@ -20,17 +18,16 @@ from actors.gateway import Gateway
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
 from actors.order_records import claimed_update, price_of, update_of
-from actors.venue_notices import VenueNotices
+from actors.venue_desk import VenueDesk
 from decisions.executor import Claim as ToClaim
 from decisions.executor import Conflict, Duplicate, Refuse, Resend, Verdict, sort_intents
 from decisions.order_keys import client_order_id
 from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
 from decisions.sending import STALE, stale_text, too_old
-from messages.account import AcceptAccount, AccountRead
 from messages.errors import LedgerConflict
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
-from messages.lifecycle import ActorState, HaltTrading
+from messages.lifecycle import ActorState
 from messages.market import Candle, MarketAck, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import (
     DuplicateFiltered,
@@ -44,8 +41,6 @@ from messages.orders import (
     PriceMark,
     SendAgain,
     SubmitDone,
-    VenueNotice,
-    VenueStream,
 )
 from messages.values import OrderState
 from persistence.ledger import Claim, Ledger, LedgerEntry, fingerprint
@@ -95,9 +90,7 @@ class ExecutorActor(Actor):
         self._held = Held()
         self._metrics, self._strategies, self._feeds = metrics, strategies, feeds
         self._marks: dict[Symbol, Decimal] = {}
-        self._notices = VenueNotices()
         self._compared = account
-        self._account: AccountDesk | None = None
         self._ledger: Ledger | None = None
         self._reconciled = False
 
@@ -131,7 +124,18 @@ class ExecutorActor(Actor):
             forgive=lambda: self._desk.forgive_drawdown(self._limits),
             on_resumed=self._resumed,
         )
-        self._open_account(ledger)
+        self._venue = VenueDesk(
+            ctx=self.ctx,
+            ledger=ledger,
+            gateway=self._gateway,
+            desk=self._desk,
+            risk=self._risk,
+            instruments=self._kept.instruments,
+            strategies=tuple(self._strategies.values()),
+            compared=self._compared,
+            show=self._show,
+            halt=self._operator.receive,
+        )
         self._held, messages = self._kept.take()
         self.ctx.hand_back(messages)
         self._show_reconciling()
@@ -146,22 +150,6 @@ class ExecutorActor(Actor):
         self._reconciled = self._reconciled or not count
         if not self._reconciled:
             self._cell.set_state(ActorState.RECONCILING, f"{count} orders to settle")
-
-    def _open_account(self, ledger: Ledger) -> None:
-        """Begin to compare the account of a real venue."""
-        if self._compared is not None:
-            settings, view = self._compared
-            self._account = AccountDesk(
-                ctx=self.ctx,
-                ledger=ledger,
-                gateway=self._gateway,
-                risk=self._risk,
-                settings=settings,
-                view=view,
-                keep=self._desk.keep,
-                show=lambda text: self._venue_says(VenueNotice(name=ACCOUNT, text=text)),
-                halt=self._halt_for_account,
-            )
 
     def stopping(self) -> None:
         """Wait for the answers under way, record them, close; open orders stay open.
@@ -214,18 +202,14 @@ class ExecutorActor(Actor):
             case SendAgain():
                 self._desk.send_again(message.order_key)
                 self._when_settled()
-            case VenueStream() | VenueNotice() | MarketRules():
-                self._venue_says(message)
-            case AccountRead() | AcceptAccount():
-                self._account_says(message)
-            case _ if message == COMPARE and self._account is not None:
-                self._account.due()
             case _ if message == TIDY:
                 self._desk.tidy()
             case _ if message == ASK_FILLS:
                 self._desk.executions.ask()
             case _ if message == ASK_AGAIN:
                 self._desk.ask_all()
+            case _ if self._venue.receive(message):
+                pass
             case _:
                 self._operator.receive(message)
                 self._when_settled()
@@ -384,50 +368,13 @@ class ExecutorActor(Actor):
                 decided = self._book.decided_since(intent.symbol, intent.decided_at_ns - back_ns)
                 recall(intent.symbol, decided, intent.decided_at_ns, self._risk)
 
-    def _venue_says(self, news: VenueStream | VenueNotice | MarketRules) -> None:
-        """Take in what is new of the venue: its stream, what lasts, or a symbol's rules."""
-        if isinstance(news, VenueNotice):
-            self._notices.notice(news)
-        elif isinstance(news, VenueStream):
-            self._notices.stream(news)
-            log = logger.bind(actor=self.ctx.path)
-            tell = log.info if news.phase == "live" else log.warning
-            tell("venue stream {}: {}", news.phase, news.reason)
-            if news.phase == "live" and self._account is not None:
-                self._account.ask()
-        else:
-            self._take_rules(news)
-        self._show()
-
-    def _account_says(self, news: AccountRead | AcceptAccount) -> None:
-        if self._account is None:
-            return
-        if isinstance(news, AccountRead):
-            self._account.read(news)
-        else:
-            self._account.accept(news)
-
-    def _halt_for_account(self, difference: str) -> None:
-        if not self._desk.halt_reason:
-            self._operator.receive(HaltTrading(reason=difference, durable=False))
-
-    def _take_rules(self, rules: MarketRules) -> None:
-        """Judge by these from now on; strategies are made anew with a grid that changed."""
-        known, told = self._kept.instruments, rules.instrument
-        before = known.get(told.symbol)
-        known[told.symbol] = told
-        if before not in (None, told):
-            logger.bind(actor=self.ctx.path).warning("new rules of the market: {}", told)
-            for strategy in self._strategies.values():
-                self.ctx.tell(strategy, rules)
-
     def _show(self) -> None:
         """Let health say what is wrong with the venue; a halt has a reason of its own."""
         if self._cell.state is ActorState.RUNNING:
-            self._cell.problem = self._notices.text(self._desk.difference)
+            self._cell.problem = self._venue.text(self._desk.difference)
         elif self._cell.state is ActorState.RECONCILING:
             count = len(self._desk.orders.unsettled)
-            self._cell.problem = self._notices.text(f"{count} orders to settle")
+            self._cell.problem = self._venue.text(f"{count} orders to settle")
 
     # ------------------------------------------------------------ telling
 
