@@ -35,7 +35,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 class OrderStream:
     """Merges reports and trades. `keep` closed orders are remembered; open ones always are."""
 
-    def __init__(self, keep: int = 10_000) -> None:
+    def __init__(self, keep: int = 1_000) -> None:
         self._keep = keep
         self._orders: dict[OrderName, Known] = {}
         self._early: dict[OrderName, dict[TradeId, Fill]] = {}

@@ -62,7 +62,7 @@ class Observations:
             self.orders.append(update)
             before = self.last_state.pop(update.order_key, None)
             self.last_state[update.order_key] = update.state
-            if len(self.last_state) > 100_000:
+            if len(self.last_state) > 10_000:
                 self.last_state.pop(next(iter(self.last_state)))
         if before is not None:
             snapshots.order_states[before] -= 1
