@@ -290,6 +290,7 @@ class ExecutorActor(Actor):
             client_order_id=client_order_id(intent.order_key),
             refused=f"{no.code}: {no.text}" if no else None,
             sent=no is None,
+            decided_quantity=None if isinstance(verdict, Refuse) else verdict.decided_quantity,
         )
 
     def _barred(self, intent: OrderIntent) -> Refusal | None:

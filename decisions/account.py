@@ -31,6 +31,8 @@ class Flows(msgspec.Struct, kw_only=True):
     """By currency: positive when it came in. Fees are in it, in whatever currency."""
     bought: dict[Symbol, Decimal] = msgspec.field(default_factory=dict)
     """Base currency, signed, without fees: what the ledger's filled quantities sum up to."""
+    base_fees: dict[Symbol, Decimal] = msgspec.field(default_factory=dict)
+    """Base currency: what was taken out of the very coins that were traded."""
     fills: int = 0
     without_fee: int = 0
     """Executions of which it is not known what they cost."""
@@ -97,6 +99,8 @@ def record(symbol: Symbol, side: Side, fill: Fill, flows: Flows) -> None:
         _add(fill.fee_currency, EXACT.minus(fill.fee), flows.amounts)
     else:
         flows.without_fee += 1
+    if fill.fee_currency == base:
+        flows.base_fees[symbol] = EXACT.add(flows.base_fees.get(symbol, NOTHING), fill.fee)
     flows.bought[symbol] = EXACT.add(flows.bought.get(symbol, NOTHING), signed)
     flows.fills += 1
 

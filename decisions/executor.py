@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from decisions.risk import Refusal, RiskLimits, RiskState, accept, refusal
+from decisions.risk import Refusal, RiskLimits, RiskState, accept, fit_exit, refusal
 from messages.ids import OrderKey, Symbol
 from messages.order_states import FINAL_STATES, LEGAL_TRANSITIONS
 from messages.orders import LookupDone, OrderIntent, OrderReport
@@ -48,10 +48,15 @@ class JustDecided(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """New and allowed: claim it, commit, send it. Risk has counted it."""
+    """New and allowed: claim it, commit, send it. Risk has counted it.
+
+    `intent` is what is sent; of an exit that may be less than the `decided_quantity`, which the
+    fingerprint is of.
+    """
 
     intent: OrderIntent
     fingerprint: str
+    decided_quantity: Decimal | None = None
 
 
 class Refuse(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,11 +195,13 @@ def _judge_new(
     mark_price: Decimal | None,
     bar: Refusal | None,
 ) -> Verdict:
-    against = bar or refusal(intent, limits, state, mark_price)
+    fitted = fit_exit(intent, limits, state)
+    against = bar or refusal(fitted, limits, state, mark_price)
     if against is not None:
         return Refuse(intent=intent, fingerprint=fingerprint, refusal=against)
-    accept(intent, state)
-    return Claim(intent=intent, fingerprint=fingerprint)
+    accept(fitted, state)
+    decided = None if fitted is intent else intent.quantity
+    return Claim(intent=fitted, fingerprint=fingerprint, decided_quantity=decided)
 
 
 def _judge_known(intent: OrderIntent, fingerprint: str, entry: KnownOrder) -> Verdict:

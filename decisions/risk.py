@@ -19,6 +19,7 @@ from decimal import Decimal
 
 from decisions.exact import EXACT, NOTHING, is_sane
 from decisions.risk_equity import quote_of, stops
+from decisions.risk_exit import fit_exit
 from decisions.risk_grid import off_grid
 from decisions.risk_limits import Refusal, RiskLimits
 from decisions.risk_state import (
@@ -46,6 +47,7 @@ __all__ = [
     "RiskLimits",
     "RiskState",
     "accept",
+    "fit_exit",
     "follow_order",
     "recall",
     "refusal",

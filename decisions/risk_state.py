@@ -146,7 +146,8 @@ def filled(symbol: Symbol, state: RiskState) -> Decimal:
 def sellable(symbol: Symbol, state: RiskState) -> Decimal:
     """Give what is surely held and in no open sell order; below 0 when more is on sale.
 
-    Fees taken in the base currency are not subtracted: an exit is of what was bought.
+    Fees taken in the base currency are not subtracted: an exit is of what was bought, and is
+    made to fit what fees have left (`fit_exit`).
     """
     left = filled(symbol, state)
     for order in (state.open_orders or {}).values():

@@ -146,6 +146,8 @@ def _history_problem(rows: list[StepRow], state: OrderState) -> str | None:
 def _names_problem(entry: LedgerEntry) -> str | None:
     if fingerprint(_intent(entry)) != entry.fingerprint:
         return "its fingerprint is that of another decision"
+    if entry.decided_quantity is not None and entry.decided_quantity <= entry.quantity:
+        return f"{entry.quantity} were sent of a decision of only {entry.decided_quantity}"
     key, name = entry.order_key, entry.client_order_id
     if name != client_order_id(key) and name not in _venue_names(key):
         return f"its client order id {name} is not made of its key"
@@ -164,4 +166,6 @@ def _intent(entry: LedgerEntry) -> OrderIntent:
         for name in OrderIntent.__struct_fields__
         if name != "ts_created_ns"
     }
+    if entry.decided_quantity is not None:
+        fields["quantity"] = entry.decided_quantity
     return OrderIntent(ts_created_ns=TimestampNs(0), **fields)

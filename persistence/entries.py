@@ -48,6 +48,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     average_price: Decimal | None
     venue_order_id: VenueOrderId | None
     updated_at_ns: TimestampNs
+    decided_quantity: Decimal | None = None
+    """What was decided, where `quantity` had to be less; the fingerprint is of it."""
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -60,6 +62,8 @@ class Claim(msgspec.Struct, frozen=True):
     """Why it may not be sent; None when it may."""
     sent: bool = False
     """Whether it goes out as soon as this is durable: SENT is then part of the same commit."""
+    decided_quantity: Decimal | None = None
+    """What was decided, where the intent's quantity had to be less."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -127,6 +131,7 @@ def claimed_entry(claim: Claim, now_ns: int) -> LedgerEntry:
         average_price=None,
         venue_order_id=None,
         updated_at_ns=TimestampNs(now_ns),
+        decided_quantity=claim.decided_quantity,
     )
 
 

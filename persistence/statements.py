@@ -126,6 +126,7 @@ def order_row(entry: LedgerEntry) -> Row:
         _text(entry.average_price),
         entry.venue_order_id,
         entry.updated_at_ns,
+        _text(entry.decided_quantity),
     )
 
 
@@ -147,6 +148,7 @@ def entry_of(row: Row) -> LedgerEntry:
             "state": OrderState(fields["state"]),
             "filled_quantity": Decimal(fields["filled_quantity"]),
             "average_price": _money(fields["average_price"]),
+            "decided_quantity": _money(fields["decided_quantity"]),
         }
     except (ValueError, TypeError, InvalidOperation) as error:
         said = "no number" if isinstance(error, InvalidOperation) else str(error)

@@ -40,6 +40,8 @@ class Order(Model):
     average_price = DecimalText(null=True)
     venue_order_id = TextField(null=True)
     updated_at_ns = BigIntegerField()
+    decided_quantity = DecimalText(null=True)
+    """What was decided, where less had to be sent."""
 
     class Meta:
         """Keyed by the decision: no second copy of the key in an index."""

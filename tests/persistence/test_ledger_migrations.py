@@ -13,10 +13,10 @@ from playhouse.migrations import Runner
 from messages.errors import LedgerUnavailable
 from messages.values import OrderState
 from persistence.database import open_ledger_database
-from persistence.entries import claimed_entry
+from persistence.entries import LedgerEntry, claimed_entry
 from persistence.ledger import Claim, SqliteLedger, Step, read_orders
 from persistence.migrate import MIGRATIONS, upgrade
-from persistence.statements import INSERT_ORDER, order_row
+from persistence.statements import order_row
 from persistence.tables import TABLES
 
 
@@ -45,15 +45,23 @@ def test_the_verbs_of_the_ledger_are_part_of_the_file(path: Path) -> None:
         assert {name for (name,) in names} == {"order_claimed", "order_steps", "order_stepped"}
 
 
-def test_a_ledger_of_the_first_version_is_upgraded_and_goes_on(
-    path: Path, claim_of: Callable[..., Claim], step_of: Callable[..., Step]
+@pytest.mark.parametrize("back_to", ["0002_verbs", "0003_decided_quantity"])
+def test_a_ledger_of_an_earlier_version_is_upgraded_and_goes_on(
+    path: Path, claim_of: Callable[..., Claim], step_of: Callable[..., Step], back_to: str
 ) -> None:
     with closing(open_ledger_database(path)) as database:
-        Runner(database, str(MIGRATIONS)).down()
-    row = order_row(claimed_entry(claim_of(1), 7))
+        Runner(database, str(MIGRATIONS)).down(back_to)
     with closing(sqlite3.connect(path)) as raw, raw:
-        raw.execute(INSERT_ORDER, row)
-        raw.execute("INSERT INTO state_counts VALUES ('claimed', 1)")
+        columns = [row[1] for row in raw.execute("PRAGMA table_info(orders)")]
+        known = dict(
+            zip(
+                LedgerEntry.__struct_fields__, order_row(claimed_entry(claim_of(1), 7)), strict=True
+            )
+        )
+        marks = ", ".join("?" * len(columns))
+        raw.execute(f"INSERT INTO orders VALUES ({marks})", [known[name] for name in columns])
+        if back_to == "0002_verbs":
+            raw.execute("INSERT INTO state_counts VALUES ('claimed', 1)")
     with closing(SqliteLedger(path)) as ledger:
         ledger.write([step_of(1, OrderState.SENT)], [claim_of(2)], 8)
         assert ledger.states() == {OrderState.SENT: 1, OrderState.CLAIMED: 1}

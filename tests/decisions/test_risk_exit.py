@@ -1,0 +1,155 @@
+"""An exit is of what was bought; where fees were taken in that, of what they have left."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decisions.account import Flows
+from decisions.risk import RiskLimits, RiskState, accept, fit_exit, saw_fill
+from messages.ids import AccountId, OrderKey, StrategyId, Symbol, TimestampNs, TradeId
+from messages.orders import Fill, OrderIntent
+from messages.values import Instrument, Liquidity, OrderType, Side, TimeInForce
+
+BTC = Symbol("BTC/USDT")
+SPOT = RiskLimits(allow_short=False)
+GRID = Instrument(
+    symbol=BTC,
+    price_tick=Decimal("0.01"),
+    quantity_step=Decimal("0.00001"),
+    min_quantity=Decimal("0.00001"),
+    min_notional=Decimal(5),
+)
+
+
+def order(side: Side, quantity: Decimal | str, number: int = 0) -> OrderIntent:
+    return OrderIntent(
+        order_key=OrderKey(f"{number:032x}"),
+        account=AccountId("a"),
+        strategy_id=StrategyId("s"),
+        symbol=BTC,
+        side=side,
+        order_type=OrderType.MARKET,
+        time_in_force=TimeInForce.GTC,
+        quantity=Decimal(quantity),
+        limit_price=None,
+        reference_price=Decimal(60_000),
+        decided_at_ns=TimestampNs(number),
+        ts_created_ns=TimestampNs(number),
+        reason="out",
+    )
+
+
+def traded(state: RiskState, side: Side, quantity: Decimal, fee: Decimal, currency: str) -> None:
+    """An order is claimed and fills at once."""
+    number = state.flows.fills if state.flows else 0
+    one = order(side, quantity, number)
+    accept(one, state)
+    assert state.open_orders is not None
+    state.open_orders.pop(one.order_key)
+    fill = Fill(
+        trade_id=TradeId(f"t{number}"),
+        price=Decimal(60_000),
+        quantity=quantity,
+        fee=fee,
+        fee_currency=currency,
+        liquidity=Liquidity.TAKER,
+        ts_event_ns=TimestampNs(number),
+    )
+    saw_fill(BTC, side, fill, state)
+
+
+def account() -> RiskState:
+    return RiskState(open_orders={}, flows=Flows(), instruments={BTC: GRID})
+
+
+@pytest.fixture
+def bought() -> RiskState:
+    """0.01 BTC, a thousandth of it gone for the fee: 0.00999 are there."""
+    state = account()
+    traded(state, Side.BUY, Decimal("0.01"), Decimal("0.00001"), "BTC")
+    return state
+
+
+def test_a_whole_exit_leaves_out_the_fee(bought: RiskState) -> None:
+    fitted = fit_exit(order(Side.SELL, "0.01"), SPOT, bought)
+
+    assert fitted.quantity == Decimal("0.00999")
+    assert fitted.reason == "out; of 0.01, fees have left 0.00999"
+
+
+def test_what_is_left_is_cut_to_the_venues_step() -> None:
+    state = account()
+    traded(state, Side.BUY, Decimal("0.01"), Decimal("0.0000001"), "BTC")
+
+    assert fit_exit(order(Side.SELL, "0.01"), SPOT, state).quantity == Decimal("0.00999")
+
+
+def test_a_part_that_is_there_is_sold_as_it_is(bought: RiskState) -> None:
+    part = order(Side.SELL, "0.00999")
+
+    assert fit_exit(part, SPOT, bought) is part
+
+
+def test_a_fee_in_another_currency_takes_nothing_away() -> None:
+    state = account()
+    traded(state, Side.BUY, Decimal("0.01"), Decimal("0.0002"), "BNB")
+    whole = order(Side.SELL, "0.01")
+
+    assert fit_exit(whole, SPOT, state) is whole
+
+
+def test_more_than_was_bought_is_left_for_the_gate_to_refuse(bought: RiskState) -> None:
+    more = order(Side.SELL, "0.02")
+
+    assert fit_exit(more, SPOT, bought) is more
+
+
+def test_what_is_on_sale_already_is_not_counted_again(bought: RiskState) -> None:
+    accept(order(Side.SELL, "0.004", 7), bought)
+
+    assert fit_exit(order(Side.SELL, "0.006"), SPOT, bought).quantity == Decimal("0.00599")
+
+
+@pytest.mark.parametrize(
+    ("side", "limits"), [(Side.BUY, SPOT), (Side.SELL, RiskLimits(allow_short=True))]
+)
+def test_buys_and_accounts_that_may_be_short_are_not_touched(
+    bought: RiskState, side: Side, limits: RiskLimits
+) -> None:
+    one = order(side, "0.01")
+
+    assert fit_exit(one, limits, bought) is one
+
+
+def test_where_nothing_is_known_of_fees_or_steps_nothing_is_changed(bought: RiskState) -> None:
+    whole = order(Side.SELL, "0.01")
+    assert fit_exit(whole, SPOT, msgspec.structs.replace(bought, flows=None)) is whole
+    assert fit_exit(whole, SPOT, msgspec.structs.replace(bought, instruments={})) is whole
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 5_000), st.integers(0, 20)),  # steps bought, fee in 1/10 steps
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_round_trip_after_round_trip_no_coin_is_sold_that_the_run_does_not_have(
+    trips: list[tuple[int, int]],
+) -> None:
+    state, there = account(), Decimal(0)
+    for steps, tenths in trips:
+        quantity = steps * GRID.quantity_step
+        fee = min(tenths * GRID.quantity_step / 10, quantity)
+        traded(state, Side.BUY, quantity, fee, "BTC")
+        there += quantity - fee
+        out = fit_exit(order(Side.SELL, quantity, 1_000), SPOT, state)
+        if out.quantity <= there:
+            traded(state, Side.SELL, out.quantity, Decimal(1), "USDT")
+            there -= out.quantity
+        else:
+            assert there < GRID.quantity_step, "less than a step is left, and nothing fits"
+        assert 0 <= there < 2 * GRID.quantity_step * (1 + len(trips))
