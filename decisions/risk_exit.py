@@ -25,8 +25,8 @@ def fit_exit(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Order
     left = EXACT.subtract(held, fees)
     if grid is None or not left < intent.quantity <= held:
         return intent
-    fits = EXACT.subtract(left, EXACT.remainder(left, grid.quantity_step))
+    fits = EXACT.multiply(EXACT.divide_int(left, grid.quantity_step), grid.quantity_step)
     if fits <= NOTHING:
         return intent
-    reason = f"{intent.reason}; of {intent.quantity}, fees have left {fits}"
+    reason = f"{intent.reason}; of {intent.quantity}, fees have left {fits.normalize():f}"
     return msgspec.structs.replace(intent, quantity=fits, reason=reason)

@@ -1,5 +1,6 @@
 """A live account with coins of its owner: a sell without a buy of ours does not touch them."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,25 @@ def test_what_was_bought_can_be_sold_once_also_after_a_restart(
         with live_bot(run, tmp_path / "run", monkeypatch) as bot:
             bot.until_state(bot.decide(Side.SELL), OrderState.FILLED)
             bot.until_state(bot.decide(Side.SELL), OrderState.REFUSED)
+
+
+def test_a_whole_exit_is_sold_although_the_fee_was_taken_in_coins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The account held no coin before: of 0.01 that were bought, 0.00999 are there."""
+    with (
+        running_exchange(seed=3, balances={"USDT": Decimal(10_000)}) as run,
+        live_bot(run, tmp_path / "run", monkeypatch) as bot,
+    ):
+        bot.trades()
+
+        out = bot.until_state(bot.decide(Side.SELL), OrderState.FILLED)
+
+        assert (out.decided_quantity, out.quantity) == (Decimal("0.01"), Decimal("0.00999"))
+        assert out.reason.endswith("of 0.01, fees have left 0.00999")
+        bot.until_well()
+        again = bot.until_state(bot.decide(Side.SELL), OrderState.REFUSED)
+        assert again.state_reason.startswith("no_position: ")
 
 
 @pytest.mark.parametrize("limits", [{"allow_short": True}])
