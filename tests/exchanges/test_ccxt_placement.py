@@ -34,7 +34,7 @@ def script() -> Iterator[Script]:
         yield script
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def opened(script: Script) -> Iterator[Desk]:
     with desk(local_config(script.port), timeout_ms=600) as opened:
         opened.call(opened.venue.open())

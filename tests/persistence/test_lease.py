@@ -1,6 +1,5 @@
 """What every place of a lease must do, and what the file must do besides."""
 
-import multiprocessing
 import os
 import sqlite3
 import stat
@@ -10,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,6 +19,13 @@ from persistence.lease import LeaseStore, SqliteLeases
 from tests.persistence.lease_model import ACCOUNT, ListedLeases, lease
 
 ROOT = Path(persistence.__file__ or "").parent.parent
+RACER = """
+import sys
+from pathlib import Path
+sys.path.append(sys.argv[1])  # last: whatever is installed is what is tested
+from tests.persistence.test_lease import race
+race(Path(sys.argv[2]), int(sys.argv[3]))
+"""
 
 Open = Callable[..., LeaseStore]
 
@@ -223,13 +228,15 @@ except LeaseUnavailable as error:
         assert store.renew(1, 6)
 
 
-def _race(path: Path, number: int, begin: Any, won: Any) -> None:
-    begin.wait()
+def race(path: Path, number: int) -> None:
+    """Wait for the start, then take the lease; who has it prints its number."""
+    os.write(1, b"ready\n")
+    sys.stdin.readline()
     for _ in range(20):
         try:
             with SqliteLeases(path, ACCOUNT) as store:
                 if store.take(lease(1, expires_ns=number), None):
-                    won.put(number)
+                    os.write(1, f"{number}\n".encode())
                 return
         except LeaseUnavailable:  # all of them make the file at once: try again
             continue
@@ -237,16 +244,21 @@ def _race(path: Path, number: int, begin: Any, won: Any) -> None:
 
 @pytest.mark.slow
 def test_of_many_processes_that_begin_at_once_one_takes_it(path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    begin, won = context.Barrier(5), context.Queue()
-    racers = [context.Process(target=_race, args=(path, n, begin, won)) for n in range(5)]
+    tests = Path(__file__).parents[2]
+    command = [sys.executable, "-c", RACER, str(tests), str(path)]
+    racers = [
+        subprocess.Popen(
+            [*command, str(n)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for n in range(5)
+    ]
     for racer in racers:
-        racer.start()
-    for racer in racers:
-        racer.join(60)
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "ready\n"
 
-    winner = won.get(timeout=10)
-    assert won.empty()
+    said = [racer.communicate("go\n", timeout=60)[0] for racer in racers]
+
+    (winner,) = (int(one) for one in said if one)
     with SqliteLeases(path, ACCOUNT) as store:
         assert store.read() == lease(1, expires_ns=winner)
 

@@ -153,7 +153,11 @@ def document_of(run: RunningExchange, run_dir: Path, symbols: tuple[Symbol, ...]
             {"id": symbol.partition("/")[0].lower(), "uses": SILENT, "symbol": symbol}
             for symbol in symbols
         ],
-        "risk": {"max_order_notional": "100000", "price_collar_bps": "5000"},
+        "risk": {
+            "max_order_notional": "100000",
+            "price_collar_bps": "5000",
+            "max_decision_age_ms": 30_000,  # the machine of a test may be busy
+        },
     }
 
 

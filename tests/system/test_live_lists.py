@@ -37,6 +37,8 @@ class Executor:
         self._news = threading.Condition()
 
     def tell(self, message: Any) -> None:
+        if not isinstance(message, LookupDone):
+            return  # what the venue tells unasked: its markets' rules
         with self._news:
             assert message.order_key not in self.answers, "answered twice"
             self.answers[message.order_key] = message
