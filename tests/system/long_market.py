@@ -341,7 +341,8 @@ def _lost_decisions(ledger: list[LedgerEntry]) -> Iterator[str]:
     """A strategy numbers what it decides: a number that is missing is a message that was lost."""
     numbers: dict[str, set[int]] = defaultdict(set)
     for entry in ledger:
-        who, _, number = entry.reason.rpartition(":")
+        decided = entry.reason.partition(";")[0]  # behind it: what fees have left to sell
+        who, _, number = decided.rpartition(":")
         numbers[f"{entry.strategy_id} {who}"].add(int(number))
     for who, seen in numbers.items():
         missing = set(range(1, max(seen) + 1)) - seen

@@ -82,8 +82,9 @@ def placed_at(run: RunningExchange) -> Counter[str]:
 
 
 def sent_ones(ledger: list[LedgerEntry]) -> dict[str, LedgerEntry]:
-    refused = OrderState.REFUSED
-    return {order.client_order_id: order for order in ledger if order.state is not refused}
+    """Leave out what was never sent, and what is proved not to be there and waits its turn."""
+    never = (OrderState.REFUSED, OrderState.NOT_SENT)
+    return {order.client_order_id: order for order in ledger if order.state not in never}
 
 
 def test_every_decision_is_one_order_at_the_exchange_and_its_fills_are_known(
