@@ -5,6 +5,7 @@ like; the one promise kept to the executor is the gateway's: a question is answe
 the sends before it have arrived or never will.
 """
 
+import os
 import shutil
 import tempfile
 from collections import Counter
@@ -237,6 +238,8 @@ class OrderPathMachine(RuleBasedStateMachine):
 
 
 OrderPathMachine.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None
+    max_examples=600 if os.environ.get("WATCHKEEPER_STRESS") else 30,
+    stateful_step_count=40,
+    deadline=None,
 )
 TestOrderPath = pytest.mark.slow(OrderPathMachine.TestCase)

@@ -38,7 +38,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 Start = Callable[..., Bot]
 FENCED = 75
 UNENDING = "import ops.held_account\nops.held_account._end = lambda sentence: None\n"
-FREEZES = 40 if STRESS else 3
+FREEZES = 40 if STRESS else 1
 
 
 def live(start: Start, config: Path, *more: str) -> Bot:
