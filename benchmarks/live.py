@@ -37,6 +37,7 @@ from messages.ids import (
 from messages.market import MarketEvent, Tick
 from messages.orders import Fill, OrderIntent, OrderReport
 from messages.values import Liquidity, OrderState, OrderType, Side, TimeInForce
+from ops.collector import seldom_collecting
 from persistence.entries import NO_NOTES
 from persistence.ledger import Claim, LedgerEntry, SqliteLedger, Step
 from persistence.lines import RotatingLines
@@ -231,7 +232,8 @@ def live(folder: Path, ledger: Path | None = None, capacity: int = 8192) -> Iter
     """Run a live system while the block runs."""
     system = Live(folder, ledger or folder / "ledger.db", capacity)
     try:
-        yield system
+        with seldom_collecting():  # as `start` does
+            yield system
     finally:
         system.stop()
 

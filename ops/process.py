@@ -17,6 +17,7 @@ from messages.account import AcceptAccount
 from messages.errors import ConfigError
 from messages.ids import NS_PER_MS
 from messages.lifecycle import ActorState, Exit, HaltTrading, InjectCrash
+from ops.collector import seldom_collecting
 from ops.config import Config, FeedType, Mode, VenueType, effective_toml
 from ops.control import ControlServer
 from ops.live_consent import check_consent
@@ -131,6 +132,11 @@ class _Run:
     # ------------------------------------------------------------ waiting
 
     def _wait(self) -> int:
+        with seldom_collecting():
+            self._watch()
+        return self._stop()
+
+    def _watch(self) -> None:
         deadline = time.monotonic() + self.options.duration_s if self.options.duration_s else None
         chaos_at = time.monotonic() + CHAOS_AFTER_S if self._has_chaos() else None
         while not self.over.is_set():
@@ -142,7 +148,6 @@ class _Run:
                 self.system.executor.tell(InjectCrash(reason="the demo kills its own executor"))
             self.narrator.refresh()
             self.over.wait(0.1)
-        return self._stop()
 
     def _stop(self) -> int:
         """Drain from the feeds to the metrics; a second signal leaves at once."""

@@ -192,6 +192,8 @@ def live_bot(
             system.executor.tell(first_trade(symbol, runtime.clock.utc_ns()))
         if is_well:
             bot.until_well()
+        # Then the account has been asked for, and is not again for a minute: only the test asks.
+        bot.until(lambda: system.account.latest["state"] != "not compared yet")
         try:
             yield bot
         finally:

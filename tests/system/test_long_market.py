@@ -29,8 +29,8 @@ def check(report: Report) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-def test_ten_minutes_of_a_market_that_fails_at_random_lose_nothing(tmp_path: Path) -> None:
-    check(play(tmp_path, seed=7, market_s=600, speed=20, every=3))
+def test_five_minutes_of_a_market_that_fails_at_random_lose_nothing(tmp_path: Path) -> None:
+    check(play(tmp_path, seed=7, market_s=300, speed=20, every=3))
 
 
 @pytest.mark.slow
