@@ -128,9 +128,11 @@ class Cell:
 
     def next_life(self) -> Incarnation:
         """Begin an incarnation: a higher epoch, no timers, the mail that is kept."""
-        self.epoch = Epoch(self.epoch + 1)
-        self.life = Incarnation(self.epoch)
-        self.mailbox.begin_incarnation(self.life)
+        life = Incarnation(Epoch(self.epoch + 1))
+        # The epoch is shown last: who sees it sends again what was not finished, and that must
+        # not be dropped with the mail of the life before.
+        self.mailbox.begin_incarnation(life)
+        self.life, self.epoch = life, life.epoch
         self.handling = None
         self.progress_ns = self.monotonic_ns()
         self.set_state(ActorState.STARTING)
