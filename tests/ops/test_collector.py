@@ -34,9 +34,11 @@ def test_what_was_there_before_is_left_alone_until_the_end() -> None:
     assert seen() is None
 
 
-def test_afterwards_all_is_as_before() -> None:
-    before = gc.get_threshold(), gc.get_freeze_count()
+def test_afterwards_the_passes_come_as_before_and_leave_nothing_out() -> None:
+    # Python 3.12 has left out some of its own at the start: what that was is not for us to keep.
+    before, left_out = gc.get_threshold(), gc.get_freeze_count()
     with seldom_collecting():
-        assert gc.get_freeze_count() > before[1]
+        assert gc.get_freeze_count() > left_out
 
-    assert (gc.get_threshold(), gc.get_freeze_count()) == before
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
