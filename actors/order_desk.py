@@ -38,7 +38,10 @@ BY_ASKING = "find"
 """The evidence of what the venue said when it was asked for an order."""
 
 ASK_AGAIN = TimerFired(name="ask the venue again")
-ASK_AGAIN_NS = NS_PER_S
+ASK_AGAIN_NS = (NS_PER_S, 5 * NS_PER_S)
+"""The pause before a failed question is asked again: at first, and after `_AWAY` such rounds."""
+_AWAY = 30
+"""More rounds than the proof of an absence takes at most exchanges: nobody is there."""
 
 EQUITY = "equity"
 """The note under which the risk gate's profit and loss lie in the ledger."""
@@ -92,6 +95,8 @@ class OrderDesk:
         """What venue and ledger do not agree on, for a person; the last such thing."""
         self._committed_ns = 0
         self._will_tidy = self._will_ask = False
+        self._rounds_failed = 0
+        """How often in a row the venue was asked and told of no order."""
 
     def _recover(self) -> None:
         """Give the risk gate what the ledger holds for it."""
@@ -292,7 +297,7 @@ class OrderDesk:
         self._gateway.find_all(self._ctx.epoch, questions)
 
     def ask_for(self, entry: LedgerEntry) -> None:
-        """Ask what became of an order: now, and each second until the venue says it.
+        """Ask what became of an order: now, and again and again until the venue says it.
 
         One that is final here is asked for once, and the answer moves nothing.
         """
@@ -319,6 +324,7 @@ class OrderDesk:
         if answer.problem:
             self._ask_later()
             return
+        self._rounds_failed = 0
         if answer.report is None and sends_then != self.orders.sends[answer.order_key]:
             if ours:
                 self._ask(entry)
@@ -352,7 +358,8 @@ class OrderDesk:
     def _ask_later(self) -> None:
         if not self._will_ask:
             self._will_ask = True
-            self._ctx.after(ASK_AGAIN_NS, ASK_AGAIN)
+            self._rounds_failed += 1
+            self._ctx.after(ASK_AGAIN_NS[self._rounds_failed > _AWAY], ASK_AGAIN)
 
     # ------------------------------------------------------------ housekeeping
 
