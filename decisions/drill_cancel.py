@@ -223,10 +223,11 @@ def quick_cancel_cases() -> list[CancelCase]:
 
 def _quick() -> Iterator[CancelCase]:
     halt, cancel = Road.HALT, Road.CANCEL
+    yield CancelCase(halt, _P.HALT_TOLD, "server_error_before", Blow.NONE)
     yield CancelCase(halt, _P.AFTER_HALT_KEPT, "part_unseen", Blow.KILL)
     yield CancelCase(halt, _P.LIST_ANSWERED, "list_html", Blow.EXECUTOR_CRASH)
     yield CancelCase(halt, _P.CANCEL_REPLIED, "reset_before", Blow.KILL)
-    yield CancelCase(halt, _P.BEFORE_END, "cancel_partial_race", Blow.EXECUTOR_HANG)
+    yield CancelCase(halt, _P.AFTER_END, "cancel_partial_race", Blow.EXECUTOR_HANG)
     yield CancelCase(halt, _P.PROOF_ANSWERED, "streamed", Blow.KILL)
     yield CancelCase(halt, _P.AFTER_HALT_DROPPED, "none", Blow.KILL)
     yield CancelCase(cancel, _P.CANCEL_ORDERED, "server_error_before", Blow.NONE)

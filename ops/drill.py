@@ -183,13 +183,21 @@ def _cases(options: DrillOptions) -> list[AnyCase]:
     wrong = []
     for text in options.cases:
         try:
-            is_cancel = text.count("/") == 3
-            cases.append(parse_cancel_case(text) if is_cancel else parse_case(text))
+            cases.append(parse_any(text))
         except ValueError as error:
             wrong.append(f"--case: {error}")
     if wrong:
         raise ConfigError(wrong)
     return cases
+
+
+def parse_any(text: str) -> AnyCase:
+    """Read a case of either kind.
+
+    Raises:
+        ValueError: the sentence says which part is wrong and what it may be.
+    """
+    return parse_cancel_case(text) if text.count("/") == 3 else parse_case(text)
 
 
 def _config(options: DrillOptions) -> Config:

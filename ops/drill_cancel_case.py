@@ -46,14 +46,14 @@ class CancelRehearsal(Rehearsal):
         case, baseline = self._case, self._baseline
         assert baseline is not None
         assert baseline.target is not None
-        self._target, self._venue = baseline.target, self._exchange.exchange
+        self._target, self._local = baseline.target, self._exchange.exchange
         self._person = (
-            HaltingPerson(self._venue)
+            HaltingPerson(self._local)
             if case.road is Road.HALT
-            else CancelingPerson(self._venue, self._target.order_key, self._target.client_order_id)
+            else CancelingPerson(self._local, self._target.order_key, self._target.client_order_id)
         )
         self._rests = False
-        arm_placing(self._venue, case.fault, self._target.client_order_id)
+        arm_placing(self._local, case.fault, self._target.client_order_id)
         point = case.point if case.blow is not Blow.NONE else None
         return self._played(baseline, point, case.blow)
 
@@ -74,9 +74,12 @@ class CancelRehearsal(Rehearsal):
             wrong.append(f"{self._case.fault} did not strike: nothing was rehearsed")
         return wrong
 
+    def _is_hopeless(self) -> bool:
+        return bool(self._person.problems) or super()._is_hopeless()
+
     def _struck(self) -> bool:
         """Whether the fault did; of what moved unseen a restart learns, so nothing is canceled."""
-        first = self._venue.armed()[:1]
+        first = self._local.armed()[:1]
         return self._case.fault in UNSEEN or all(armed.struck for armed in first)
 
     def _missing(self, entries: Sequence[LedgerEntry]) -> list[ClientOrderId]:
@@ -85,7 +88,7 @@ class CancelRehearsal(Rehearsal):
         return [
             entry.client_order_id
             for entry in later
-            if not self._venue.orders_with(entry.client_order_id)
+            if not self._local.orders_with(entry.client_order_id)
         ]
 
     def _is_settled(self, life: Life, blow: Blow) -> bool:
@@ -108,5 +111,5 @@ class CancelRehearsal(Rehearsal):
             return False
         if any(entry.state not in _AT_REST for entry in entries.values()):
             return False
-        disturb(self._venue, self._case.fault, target.client_order_id, target.quantity)
+        disturb(self._local, self._case.fault, target.client_order_id, target.quantity)
         return True

@@ -6,6 +6,7 @@ socket of a run does, and tells what came of it.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -46,7 +47,7 @@ class CancelTrap(Trap):
     def __init__(
         self,
         target: Target | None,
-        point: CancelPoint | None,
+        point: StrEnum | None,
         blow: Blow,
         tell: Callable[..., object],
     ) -> None:
@@ -57,10 +58,12 @@ class CancelTrap(Trap):
         self.proofs: set[tuple[Epoch, int]] = set()
         """The questions for a list that are."""
 
-    def _springs(self, point: Any, name: str | None) -> bool:
+    def _springs(self, point: StrEnum, name: str | None) -> bool:
         return self.begun and super()._springs(point, name)
 
-    def of_list(self, epoch: Epoch, question: int, usual: CancelPoint, proof: CancelPoint) -> Any:
+    def of_list(
+        self, epoch: Epoch, question: int, usual: CancelPoint, proof: CancelPoint
+    ) -> CancelPoint:
         """Give the point of a question for a list."""
         return proof if (epoch, question) in self.proofs else usual
 
@@ -94,7 +97,7 @@ class CancelRuntime(DrillRuntime):
                 trap.reach(CancelPoint.FIND_TOLD, message.order_key)
         return told
 
-    def _listed(self, message: OpenListed, *, told: bool) -> Any:
+    def _listed(self, message: OpenListed, *, told: bool) -> CancelPoint:
         usual = CancelPoint.LIST_TOLD if told else CancelPoint.LIST_ANSWERED
         proof = CancelPoint.PROOF_TOLD if told else CancelPoint.PROOF_ANSWERED
         return self.trap.of_list(message.epoch, message.question, usual, proof)

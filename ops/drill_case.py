@@ -208,8 +208,8 @@ class Rehearsal:
         limit = time.monotonic() + self._setting.settle_limit_s
         calm_since: float | None = None
         struck = False
-        exchange, over = self._exchange.exchange, self._setting.over
-        while time.monotonic() < limit and not exchange.doubled() and not over.is_set():
+        over = self._setting.over
+        while time.monotonic() < limit and not self._is_hopeless() and not over.is_set():
             if not struck and life.has("reached"):
                 struck, self._began = True, time.monotonic()
             if not life.alive(_POLL_S):
@@ -221,6 +221,10 @@ class Rehearsal:
             elif time.monotonic() - calm_since > CALM_S:
                 return False
         return False
+
+    def _is_hopeless(self) -> bool:
+        """Whether it has failed already."""
+        return bool(self._exchange.exchange.doubled())
 
     def _is_settled(self, life: Life, blow: Blow) -> bool:
         if not life.has("market_done"):

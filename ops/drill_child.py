@@ -181,8 +181,9 @@ def _runtime(trap: Trap, events: int) -> DrillRuntime:
 
 
 def _ledger(run_dir: RunDir, trap: Trap) -> DrillLedger:
-    make = CancelLedger if isinstance(trap, CancelTrap) else DrillLedger
-    return make(run_dir.ledger, trap)
+    if isinstance(trap, CancelTrap):
+        return CancelLedger(run_dir.ledger, trap)
+    return DrillLedger(run_dir.ledger, trap)
 
 
 def _open_venue(config: Config, job: Job, trap: Trap) -> LiveVenue:

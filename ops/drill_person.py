@@ -46,7 +46,7 @@ class Person(ABC):
         """What was told last, for who asks why it never was settled."""
         self._number = 0
         self._asked: Life | None = None
-        self._asked_at = 0.0
+        self._asked_at, self._command = 0.0, ""
         self._going_on: Life | None = None
 
     def attend(self, life: Life) -> None:
@@ -64,12 +64,12 @@ class Person(ABC):
 
     def _order(self, life: Life, command: str, **facts: Any) -> None:
         """Order something of this life, if it is not under way."""
-        if self._asked is life:
+        if self._asked is life and self._command == command:
             answer, waited_s = self._answer(life), time.monotonic() - self._asked_at
             if waited_s < (AGAIN_S if answer is None else REFUSED_S):
                 return
         self._number += 1
-        self._asked, self._asked_at = life, time.monotonic()
+        self._asked, self._asked_at, self._command = life, time.monotonic(), command
         life.say(command=command, number=self._number, **facts)
 
     def _answer(self, life: Life) -> dict[str, Any] | None:
