@@ -94,7 +94,7 @@ class Kind(StrEnum):
     ORDER = "order"
     """The order moves unseen before it is canceled, or while it is."""
     ASKING = "asking"
-    """The answer is lost, and then the questions for the order fail, or see too old a state."""
+    """The questions for the order fail, or see too old a state; mostly the answer is lost too."""
     LIST = "list"
     """The list of what is open is not given at first."""
     PLACING = "placing"
@@ -126,11 +126,14 @@ CANCEL_FAULTS: dict[str, Kind] = {
     "filled_unseen": Kind.ORDER,
     "part_unseen": Kind.ORDER,
     "expired_unseen": Kind.ORDER,
+    "lagging_race": Kind.ORDER,
     "stale_read": Kind.ASKING,
     "query_reset": Kind.ASKING,
     "query_html": Kind.ASKING,
     "query_429": Kind.ASKING,
     "streamed": Kind.ASKING,
+    "lagging_read": Kind.ASKING,
+    "lagging_streamed": Kind.ASKING,
     "list_reset": Kind.LIST,
     "list_html": Kind.LIST,
     "list_429": Kind.LIST,
@@ -164,6 +167,7 @@ _SETTLED = frozenset({"none", "cancel_partial_race"})
 """What is left to tell once all is settled: a fill that came with the cancel, or nothing."""
 _ONE_OF_EACH = frozenset(
     {"none", "reset_after", "reset_before", "late_inside", "stale_read", "streamed"}
+    | {"lagging_read", "lagging_streamed"}
     | {name for name, kind in CANCEL_FAULTS.items() if kind in (Kind.LIST, Kind.PLACING)}
     | {name for name, kind in CANCEL_FAULTS.items() if kind is Kind.ORDER}
 )
@@ -227,11 +231,11 @@ def _quick() -> Iterator[CancelCase]:
     yield CancelCase(halt, _P.AFTER_HALT_KEPT, "part_unseen", Blow.KILL)
     yield CancelCase(halt, _P.LIST_ANSWERED, "list_html", Blow.EXECUTOR_CRASH)
     yield CancelCase(halt, _P.CANCEL_REPLIED, "reset_before", Blow.KILL)
-    yield CancelCase(halt, _P.AFTER_END, "cancel_partial_race", Blow.EXECUTOR_HANG)
+    yield CancelCase(halt, _P.AFTER_END, "cancel_partial_race", Blow.EXECUTOR_CRASH)
     yield CancelCase(halt, _P.PROOF_ANSWERED, "streamed", Blow.KILL)
     yield CancelCase(halt, _P.AFTER_HALT_DROPPED, "none", Blow.KILL)
     yield CancelCase(cancel, _P.CANCEL_ORDERED, "server_error_before", Blow.NONE)
-    yield CancelCase(cancel, _P.CANCEL_SHOWN, "cancel_fill_race", Blow.EXECUTOR_CRASH)
+    yield CancelCase(cancel, _P.CANCEL_SHOWN, "cancel_fill_race", Blow.EXECUTOR_HANG)
 
 
 def parse_cancel_case(text: str) -> CancelCase:

@@ -11,6 +11,10 @@ from ops.drill_faults import INSIDE_MS, plans_of
 STALE_MS = 4_000
 """So young orders the questions do not see: those that rest are younger when they are canceled."""
 
+LAG_MS = 1_500
+"""So far behind are the questions that show an order as it was."""
+
+SEEN_BY_STREAM = frozenset({"none", "streamed", "lagging_streamed"})
 _LIST = "open_orders"
 _OF_LISTS: dict[str, Plan] = {
     "list_reset": Plan(fault=Fault.RESET_BEFORE, operation=_LIST, times=2),
@@ -28,7 +32,7 @@ def arm_placing(exchange: LocalExchange, fault: str, name: ClientOrderId) -> Non
     """Arm, before the start, what strikes the order's own placement, and silence the stream."""
     if fault in _OF_PLACING:
         exchange.arm(_with(_OF_PLACING[fault], client_order_id=name))
-    if fault not in ("none", "streamed"):
+    if fault not in SEEN_BY_STREAM:
         exchange.arm_stream(StreamPlan(fault=StreamFault.DROPPED_EVENT, stream=USER, times=None))
 
 
@@ -52,6 +56,10 @@ def cancel_plans(fault: str, name: ClientOrderId) -> list[Plan]:
         return [_OF_LISTS[fault]]
     if fault in UNSEEN:  # and the cancel's answer, which would have told, is lost
         return plans_of("reset_after", name, "cancel")
+    if fault == "lagging_race":
+        return [*plans_of("cancel_partial_race", name, "cancel"), *_lagging()]
+    if fault in ("lagging_read", "lagging_streamed"):
+        return _lagging()
     plans = plans_of(fault, name, "cancel")
     if fault == "stale_read":
         return [
@@ -59,6 +67,13 @@ def cancel_plans(fault: str, name: ClientOrderId) -> list[Plan]:
             for plan in plans
         ]
     return plans
+
+
+def _lagging() -> list[Plan]:
+    return [
+        Plan(fault=Fault.LAGGING_READ, operation=operation, delay_ms=LAG_MS, times=None)
+        for operation in ("query", _LIST, "all_orders", "my_trades")
+    ]
 
 
 def _with(plan: Plan, *, client_order_id: str | None = None, delay_ms: int | None = None) -> Plan:

@@ -27,8 +27,8 @@ CAUGHT_BY = {
         "told that it ended",
     ),
     "racing_fill_is_dropped": (
-        "halt/after_end/cancel_partial_race/executor_hang",
-        "filled 0.0005 at the exchange, 0 in the ledger",
+        "halt/after_end/cancel_partial_race/executor_crash",
+        "filled 0.00050 at the exchange, 0 in the ledger",
     ),
     "halt_is_proved_without_asking": (
         "halt/halt_told/server_error_before/none",
