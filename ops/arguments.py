@@ -296,7 +296,11 @@ def _add_drill(commands: "Commands") -> None:
     )
     which.add_argument("--full", action="store_true", help="every point under every fault")
     which.add_argument(
-        "--case", action="append", default=[], metavar="POINT/FAULT/BLOW", help="again and again"
+        "--case",
+        action="append",
+        default=[],
+        metavar="CASE",
+        help="POINT/FAULT/BLOW or ROAD/POINT/FAULT/BLOW, again and again",
     )
     drill.add_argument("--seed", type=int, metavar="N", help="of the market and of the order")
     drill.add_argument(

@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from actors.cell import Cell
 from actors.order_desk import BY_ASKING
 from actors.thread_runtime import ThreadRuntime
 from decisions.drill import Blow, Point
+from decisions.drill_cancel import CancelPoint
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.protocol import NewOrder
 from messages.ids import ClientOrderId, OrderKey, Symbol
@@ -39,7 +41,11 @@ ZOMBIE_S = 0.3
 LINGER_S = 0.05
 """How long a process lives on that is about to be killed before a commit: what was let go too
 early leaves it meanwhile."""
-_BEFORE = (Point.BEFORE_CLAIM, Point.BEFORE_OUTCOME, Point.BEFORE_SETTLED, Point.BEFORE_RESEND)
+_BEFORE: tuple[StrEnum, ...] = (
+    *(Point.BEFORE_CLAIM, Point.BEFORE_OUTCOME, Point.BEFORE_SETTLED, Point.BEFORE_RESEND),
+    *(CancelPoint.BEFORE_HALT_KEPT, CancelPoint.BEFORE_UNWANTED, CancelPoint.BEFORE_END),
+    CancelPoint.BEFORE_HALT_DROPPED,
+)
 PENDING_S = 0.4
 """How long after it left a request counts as waiting for its answer."""
 
@@ -59,7 +65,11 @@ class Trap:
     """Springs once, when the target comes by the point. `tell` is how the parent hears of it."""
 
     def __init__(
-        self, target: Target | None, point: Point | None, blow: Blow, tell: Callable[..., object]
+        self,
+        target: Target | None,
+        point: StrEnum | None,
+        blow: Blow,
+        tell: Callable[..., object],
     ) -> None:
         self.target, self.point, self.blow = target, point, blow
         self.runtime: DrillRuntime | None = None
@@ -78,12 +88,12 @@ class Trap:
             self.target.client_order_id,
         )
 
-    def reach(self, point: Point, name: str, *, holds: bool = True) -> None:
+    def reach(self, point: StrEnum, name: str | None, *, holds: bool = True) -> None:
         """Say that an order is at a point; strikes if it is the one.
 
         Args:
             point: where it is.
-            name: its key or its client order id.
+            name: its key or its client order id; None where the point is not one order's.
             holds: whether this thread waits until the struck actor has a successor.
         """
         if not self._springs(point, name):
@@ -94,7 +104,7 @@ class Trap:
             while not self._replaced() and time.monotonic() < deadline:
                 time.sleep(0.005)
 
-    async def reach_on_loop(self, point: Point, name: str) -> None:
+    async def reach_on_loop(self, point: StrEnum, name: str | None) -> None:
         """Do the same without holding up the venue's loop."""
         if not self._springs(point, name):
             return
@@ -112,8 +122,8 @@ class Trap:
             for cell, epoch in self.victims.items()
         )
 
-    def _springs(self, point: Point, name: str) -> bool:
-        if point is not self.point or not self.is_target(name):
+    def _springs(self, point: StrEnum, name: str | None) -> bool:
+        if point is not self.point or not (name is None or self.is_target(name)):
             return False
         with self._lock:
             first, self._sprung = not self._sprung, True
@@ -175,6 +185,14 @@ class DrillRuntime(ThreadRuntime):
         self.hold_at = hold_at
         self.acknowledged: dict[str, int] = {}
         """How far each follower of the market is."""
+        self._kept_back: tuple[Callable[[Any], bool], MarketAck] | None = None
+
+    def go_on(self, hold_at: int) -> None:
+        """Hold the market further on, and show what was held so far."""
+        self.hold_at = hold_at
+        kept_back = self._kept_back
+        if kept_back is not None:
+            self._to_feed(*kept_back)
 
     def address(self, path: str) -> Address[Any]:
         """See `Runtime.address`."""
@@ -209,6 +227,7 @@ class DrillRuntime(ThreadRuntime):
         if isinstance(message, MarketAck):
             self.acknowledged[message.follower] = message.next_index
             if message.follower == EXECUTOR and message.next_index >= self.hold_at:
+                self._kept_back = (tell, message)
                 return True
         return tell(message)
 
