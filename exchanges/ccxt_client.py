@@ -8,7 +8,7 @@ with anything but a question, and outlives its own stream handlers' mistakes.
 import asyncio
 import contextvars
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from typing import Any
@@ -47,11 +47,19 @@ class CcxtSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Call:
     """What one call of ours did on the wire: filled in while it runs."""
 
-    __slots__ = ("before_send", "bytes_left", "requests", "response", "urgency")
+    __slots__ = ("before_send", "bytes_left", "cost_ms", "hold", "requests", "response", "urgency")
 
-    def __init__(self, urgency: Urgency, before_send: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        urgency: Urgency,
+        before_send: Callable[[], None] | None = None,
+        hold: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self.urgency = urgency
         self.before_send = before_send
+        self.hold = hold
+        self.cost_ms = 0.0
+        """What its turns have taken from the budget."""
         self.requests = 0
         self.bytes_left = False
         self.response: Response | None = None
@@ -87,10 +95,16 @@ _CALL: contextvars.ContextVar[Call | None] = contextvars.ContextVar("call", defa
 
 @contextmanager
 def recorded(
-    urgency: Urgency = Urgency.DATA, before_send: Callable[[], None] | None = None
+    urgency: Urgency = Urgency.DATA,
+    before_send: Callable[[], None] | None = None,
+    hold: Callable[[], Awaitable[None]] | None = None,
 ) -> Iterator[Call]:
-    """Record what the client does within the block, in this task and those it starts."""
-    call = Call(urgency, before_send)
+    """Record what the client does within the block, in this task and those it starts.
+
+    A signed request waits for `hold`, then passes `before_send` and leaves: nothing is awaited
+    in between. What either raises stops it.
+    """
+    call = Call(urgency, before_send, hold)
     token = _CALL.set(call)
     try:
         yield call
@@ -233,12 +247,17 @@ def _recording(base: Any) -> Any:
         async def throttle(self, cost: float | None = None) -> None:
             call = _CALL.get()
             urgency = call.urgency if call is not None else Urgency.DATA
-            await self.budget.acquire(self.rateLimit * (1 if cost is None else cost), urgency)
+            cost_ms = self.rateLimit * (1 if cost is None else cost)
+            await self.budget.acquire(cost_ms, urgency)
+            if call is not None:
+                call.cost_ms += cost_ms
 
         async def fetch(
             self, url: str, method: str = "GET", headers: Any = None, body: Any = None
         ) -> Any:
             call = _CALL.get()
+            if call is not None and call.hold is not None:
+                await call.hold()
             if call is not None and call.before_send is not None:
                 call.before_send()
             if self.may_call is not None:
