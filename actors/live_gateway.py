@@ -18,7 +18,7 @@ from actors.gateway import ExecutorAddress, Gateway, Question
 from actors.send_ticket import SendTicket
 from exchanges.conditions import Condition
 from exchanges.facts import MarketFacts, StreamState
-from exchanges.protocol import SEND_WITHIN_MS, LiveTrading, NewOrder
+from exchanges.protocol import HOLD_MS, SEND_WITHIN_MS, LiveTrading, NewOrder
 from exchanges.venue_loop import VenueLoop
 from messages.account import AccountRead
 from messages.errors import NotSent
@@ -44,7 +44,7 @@ class LiveGateway(Gateway):
     """`venue` has passed its gate on `loop` and is used on it alone.
 
     `may_send` raises `NotSent` where this process may not trade the account now; it is asked at
-    the last moment, on the venue's loop.
+    the last moment, on the venue's loop. What is prepared is dropped after `hold_ms` at its fence.
     """
 
     def __init__(
@@ -54,8 +54,10 @@ class LiveGateway(Gateway):
         executor: ExecutorAddress,
         utc_ns: Callable[[], TimestampNs],
         may_send: Callable[[], None] = lambda: None,
+        hold_ms: int = HOLD_MS,
     ) -> None:
         super().__init__(executor, utc_ns)
+        self._hold_ms = hold_ms
         self._may_send = may_send
         self._venue = venue
         self._loop = loop
@@ -83,7 +85,7 @@ class LiveGateway(Gateway):
         tickets: dict[tuple[Epoch, OrderKey], SendTicket] = {}
         try:
             for key, order in orders:
-                ticket = SendTicket(order, self._loop.call)
+                ticket = SendTicket(order, self._loop.call, self._hold_ms)
                 tickets[epoch, key] = self._tickets[epoch, key] = ticket
                 self._run(self._submit_prepared(epoch, key, ticket))
             yield

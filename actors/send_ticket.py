@@ -45,6 +45,11 @@ class SendTicket:
         """Where it stands now; of another thread's it may be otherwise a moment later."""
         return self._state
 
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether a signed request has come as far as this ticket."""
+        return self._waiting is not None
+
     def open(self, fence: Fence) -> bool:
         """Let the order leave, past this fence. False: it never will, on this ticket."""
         return self._end(TicketState.OPEN, fence)

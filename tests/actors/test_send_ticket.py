@@ -1,4 +1,4 @@
-"""Leave to send an order: given at most once, never when in doubt, whatever comes in which order."""
+"""Leave to send an order: given once, never when in doubt, whatever comes in which order."""
 
 import asyncio
 import random
