@@ -39,6 +39,8 @@ ZOMBIE_S = 0.3
 LINGER_S = 0.05
 """How long a process lives on that is about to be killed before a commit: what was let go too
 early leaves it meanwhile."""
+HELD_OUT_S = 0.25
+"""The same where a signed request waits: longer than it may."""
 _BEFORE = (
     Point.BEFORE_CLAIM,
     Point.FENCE_WAITING,
@@ -143,7 +145,7 @@ class Trap:
     def _strike(self) -> None:
         if self.blow is Blow.KILL:
             if self.point in _BEFORE:
-                time.sleep(LINGER_S)
+                time.sleep(HELD_OUT_S if self.point is Point.FENCE_WAITING else LINGER_S)
             os.kill(os.getpid(), signal.SIGKILL)
         for address in self._addresses():
             cell = address.cell

@@ -8,6 +8,7 @@ from actors.gateway import Gateway
 from actors.live_gateway import LiveGateway
 from actors.open_orders import Move
 from actors.order_desk import OrderDesk
+from actors.send_ticket import SendTicket
 from exchanges.protocol import NewOrder
 from messages.errors import NotSent
 from messages.ids import Epoch, OrderKey
@@ -30,6 +31,17 @@ def send_before_commit() -> None:
         commit(self, moves, claims)
 
     OrderDesk.commit = hasty  # type: ignore[method-assign]
+
+
+def open_before_commit() -> None:
+    """Let what is signed ahead leave at once, and write it down meanwhile."""
+    ready = SendTicket.ready
+
+    async def eager(self: SendTicket) -> None:
+        self.open(lambda: None)
+        await ready(self)
+
+    SendTicket.ready = eager  # type: ignore[method-assign]
 
 
 def resend_without_asking() -> None:
@@ -65,7 +77,8 @@ def unknown_is_rejected() -> None:
 
 
 BUGS = {
-    bug.__name__: bug for bug in (send_before_commit, resend_without_asking, unknown_is_rejected)
+    bug.__name__: bug
+    for bug in (send_before_commit, open_before_commit, resend_without_asking, unknown_is_rejected)
 }
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ MATRIX_JOBS = 8
 SMOKE = (
     "intent_told/none/strategy_crash",
     "intent_told/none/executor_crash",
+    "prepared/none/executor_crash",
+    "opened/none/executor_hang",
     "answer_pending/hang_after/kill",
     "before_outcome/reset_after/kill",
     "find_answered/html_body/executor_crash",
