@@ -531,6 +531,7 @@ def send_all(world: OrderWorld, *, arrive: bool) -> None:
     for task in world.tasks("begin"):
         world.go(task)
     go_on(world, "connect")
+    go_on(world, "held")
     for request in list(world.exchange.wire):
         if arrive:
             world.exchange.arrive(request, "fill")
