@@ -193,8 +193,6 @@ class OrderDesk:
                 self._submit(entries[claim.intent.order_key], claim.intent.ts_created_ns)
 
     def _submit(self, entry: LedgerEntry, created_ns: int) -> None:
-        self._follow(entry)
-        self.orders.sends[entry.order_key] += 1
         good_until_ns = None if self._max_age_ns is None else created_ns + self._max_age_ns
         order = new_order(entry)
         self._gateway.submit(
@@ -204,6 +202,8 @@ class OrderDesk:
             sent_at_ns=entry.updated_at_ns,
             good_until_ns=good_until_ns,
         )
+        self._follow(entry)  # any answer is a message, and handled after this
+        self.orders.sends[entry.order_key] += 1
 
     def _moved(self, entry: LedgerEntry, move: Move, *, asked: bool) -> None:
         """Follow one order that took a step, and do what its new state asks for."""
