@@ -22,8 +22,8 @@ MATRIX_JOBS = 8
 SMOKE = (
     "intent_told/none/strategy_crash",
     "intent_told/none/executor_crash",
-    "prepared/none/executor_crash",
-    "opened/none/executor_hang",
+    "prepared/none/kill",
+    "fence_waiting/none/kill",
     "answer_pending/hang_after/kill",
     "before_outcome/reset_after/kill",
     "find_answered/html_body/executor_crash",
