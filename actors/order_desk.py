@@ -13,7 +13,7 @@ from actors.context import Context
 from actors.executions import Executions
 from actors.gateway import Gateway, Question
 from actors.open_orders import Move, OpenOrders
-from actors.order_records import new_order, open_part
+from actors.order_records import new_order, open_part, order_of
 from decisions.executor import difference, settle
 from decisions.risk import RiskLimits, RiskState, follow_order, release, saw_fill
 from decisions.risk_equity import (
@@ -133,6 +133,8 @@ class OrderDesk:
     def commit(self, moves: Sequence[Move], claims: Sequence[Claim]) -> None:
         """Make all of it durable at once; then hand over what is to be sent, then tell.
 
+        The gateway may prepare meanwhile what will be sent.
+
         Raises:
             LedgerError: nothing of it is durable, or the ledger contradicts it.
             ActorUnavailable: a newer incarnation writes the ledger now.
@@ -140,10 +142,12 @@ class OrderDesk:
         if not moves and not claims:
             return
         notes = self._count(moves)
-        after = self._write([move.step for move in moves], claims, notes)
-        durable_ns = self._ctx.utc_ns()
+        coming = ((one.intent.order_key, order_of(one)) for one in claims if one.sent)
+        with self._gateway.prepared(self._ctx.epoch, coming):
+            after = self._write([move.step for move in moves], claims, notes)
+            durable_ns = self._ctx.utc_ns()
+            self._hand_over(claims)
         self._tidy_later()
-        self._hand_over(claims)
         for claim in claims:
             self._on_claimed(claim, durable_ns)
         for move, entry in zip(moves, after, strict=True):
@@ -194,8 +198,6 @@ class OrderDesk:
                 self._submit(entries[claim.intent.order_key], claim.intent.ts_created_ns)
 
     def _submit(self, entry: LedgerEntry, created_ns: int) -> None:
-        self._follow(entry)
-        self.orders.sends[entry.order_key] += 1
         good_until_ns = None if self._max_age_ns is None else created_ns + self._max_age_ns
         order = new_order(entry)
         self._gateway.submit(
@@ -205,6 +207,8 @@ class OrderDesk:
             sent_at_ns=entry.updated_at_ns,
             good_until_ns=good_until_ns,
         )
+        self._follow(entry)  # any answer is a message, and handled after this
+        self.orders.sends[entry.order_key] += 1
 
     def _moved(self, entry: LedgerEntry, move: Move, *, asked: bool) -> None:
         """Follow one order that took a step, and do what its new state asks for."""

@@ -8,7 +8,7 @@ with anything but a question, and outlives its own stream handlers' mistakes.
 import asyncio
 import contextvars
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from exchanges.capabilities import Capability
+from exchanges.ccxt_guard import guard, is_guarded
 from exchanges.outcomes import Evidence, evidence_of
 from exchanges.rate_budget import RateBudget, Urgency
 from exchanges.responses import Response, response_of
@@ -47,14 +48,41 @@ class CcxtSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Call:
     """What one call of ours did on the wire: filled in while it runs."""
 
-    __slots__ = ("before_send", "bytes_left", "requests", "response", "urgency")
+    __slots__ = (
+        "before_send",
+        "bytes_left",
+        "cost_ms",
+        "hold",
+        "is_cleared",
+        "requests",
+        "response",
+        "urgency",
+    )
 
-    def __init__(self, urgency: Urgency, before_send: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        urgency: Urgency,
+        before_send: Callable[[], None] | None = None,
+        hold: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self.urgency = urgency
         self.before_send = before_send
+        self.hold = hold
+        self.is_cleared = before_send is None and hold is None
+        """Whether nothing stops it, or what might have has let it pass."""
+        self.cost_ms = 0.0
+        """What its turns have taken from the budget."""
         self.requests = 0
         self.bytes_left = False
         self.response: Response | None = None
+
+    async def clear(self) -> None:
+        """Wait while it is held, then pass the fence; what either raises stops the request."""
+        if self.hold is not None:
+            await self.hold()
+        if self.before_send is not None:
+            self.before_send()
+        self.is_cleared = True
 
     @property
     def has_answer(self) -> bool:
@@ -87,15 +115,25 @@ _CALL: contextvars.ContextVar[Call | None] = contextvars.ContextVar("call", defa
 
 @contextmanager
 def recorded(
-    urgency: Urgency = Urgency.DATA, before_send: Callable[[], None] | None = None
+    urgency: Urgency = Urgency.DATA,
+    before_send: Callable[[], None] | None = None,
+    hold: Callable[[], Awaitable[None]] | None = None,
 ) -> Iterator[Call]:
-    """Record what the client does within the block, in this task and those it starts."""
-    call = Call(urgency, before_send)
+    """Record what the client does within the block, in this task and those it starts.
+
+    A request that is signed and has a connection waits for `hold`, then passes `before_send` and
+    leaves: nothing is awaited in between. What either raises stops it.
+    """
+    call = Call(urgency, before_send, hold)
     token = _CALL.set(call)
     try:
         yield call
     finally:
         _CALL.reset(token)
+
+
+class Unguarded(Exception):
+    """An order was about to leave unasked: a mistake of ours, or a new way of aiohttp's."""
 
 
 class Redirected(Exception):
@@ -233,16 +271,19 @@ def _recording(base: Any) -> Any:
         async def throttle(self, cost: float | None = None) -> None:
             call = _CALL.get()
             urgency = call.urgency if call is not None else Urgency.DATA
-            await self.budget.acquire(self.rateLimit * (1 if cost is None else cost), urgency)
+            cost_ms = self.rateLimit * (1 if cost is None else cost)
+            await self.budget.acquire(cost_ms, urgency)
+            if call is not None:
+                call.cost_ms += cost_ms
 
         async def fetch(
             self, url: str, method: str = "GET", headers: Any = None, body: Any = None
         ) -> Any:
             call = _CALL.get()
-            if call is not None and call.before_send is not None:
-                call.before_send()
             if self.may_call is not None:
                 self.may_call()
+            if call is not None and self.session is not None and not is_guarded(self.session):
+                await call.clear()  # a session of somebody else's
             if call is not None:
                 call.requests += 1
                 call.response = None
@@ -263,6 +304,14 @@ def _recording(base: Any) -> Any:
             super().open(lazy)
             if fresh and self.session is not None:
                 self.session.trace_configs.append(_trace())
+                guard(self.session, _clear)
+
+        def get_socks_proxy_session(self, proxy: str) -> Any:
+            session = super().get_socks_proxy_session(proxy)
+            if not is_guarded(session):
+                session.trace_configs.append(_trace())
+                guard(session, _clear)
+            return session
 
         def handle_message(self, client: Any, message: Any) -> None:
             # Raised from here it would end ccxt's receive loop without a word: a silent stall.
@@ -279,12 +328,20 @@ def pro_error(error: Exception) -> Exception:
     return RuntimeError(f"a stream message broke its handler: {type(error).__name__}: {error}")
 
 
+async def _clear() -> None:
+    call = _CALL.get()
+    if call is not None:
+        await call.clear()
+
+
 def _trace() -> Any:
     """See the first bytes of a request leave, and stop redirects of what is no question."""
     import aiohttp
 
     async def headers_sent(_session: Any, _context: Any, _params: Any) -> None:
         call = _CALL.get()
+        if call is not None and not call.is_cleared:  # aiohttp asks this before it writes
+            raise Unguarded("a request had a connection without having passed its fence")
         if call is not None:
             call.bytes_left = True
 
