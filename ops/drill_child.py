@@ -98,8 +98,8 @@ def config_of(job: Job) -> Config:
 def run(text: bytes) -> int:
     """Run a job, which is JSON; give the exit code."""
     job = msgspec.json.decode(text, type=Job)
-    over = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    over: list[int] = []  # not an Event: a handler would wait for the lock its own thread holds
+    signal.signal(signal.SIGTERM, lambda number, _: over.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
     threading.Thread(target=_die_with_the_parent, daemon=True).start()
     trap = Trap(job.target, job.point, job.blow, _tell)
@@ -108,7 +108,7 @@ def run(text: bytes) -> int:
         return _run(config_of(job), job, run_dir, trap, over)
 
 
-def _run(config: Config, job: Job, run_dir: RunDir, trap: Trap, over: threading.Event) -> int:
+def _run(config: Config, job: Job, run_dir: RunDir, trap: Trap, over: list[int]) -> int:
     events = job.candles * len(config.feed.symbols)
     runtime = DrillRuntime(trap, events)
     live = _open_venue(config, job, trap)
@@ -127,7 +127,9 @@ def _run(config: Config, job: Job, run_dir: RunDir, trap: Trap, over: threading.
             return EXIT_NOT_STARTED
         followers = {address.path for address in (*system.strategies.values(), system.executor)}
         told: set[str] = set()
-        while not over.wait(0.02):
+        pause = threading.Event()
+        while not over:
+            pause.wait(0.02)
             if all(runtime.acknowledged.get(path, 0) >= events for path in followers):
                 _tell_once(told, "market_done")
             if trap.recovered:
