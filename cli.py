@@ -63,8 +63,11 @@ def _sentences(error: Exception) -> list[str]:
 
 
 def _start(arguments: argparse.Namespace) -> int:
-    from ops.options import StartOptions
-    from ops.process import run_bot
+    from ops.collector import not_collecting
+
+    with not_collecting():
+        from ops.options import StartOptions
+        from ops.process import run_bot
 
     options = StartOptions(
         config_path=arguments.config,

@@ -11,9 +11,8 @@ from concurrent.futures import Future, wait
 from decimal import Decimal
 from typing import Any
 
-from loguru import logger
-
 from actors.gateway import ExecutorAddress, Gateway, Question
+from actors.log import logger
 from exchanges.conditions import Condition
 from exchanges.facts import MarketFacts, StreamState
 from exchanges.protocol import SEND_WITHIN_MS, LiveTrading, NewOrder
