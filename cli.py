@@ -21,7 +21,8 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NO_PROCESS, EXIT_INTERRUPTED = 0, 1, 2, 3
 
 def _run(argv: Sequence[str] | None) -> int:
     try:
-        arguments = parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else argv
+        arguments = parser(words).parse_args(words)
         code = _COMMANDS[arguments.command](arguments)
     except SystemExit as end:  # argparse's way out of --help and of wrong usage
         return end.code if isinstance(end.code, int) else EXIT_USAGE
@@ -63,8 +64,11 @@ def _sentences(error: Exception) -> list[str]:
 
 
 def _start(arguments: argparse.Namespace) -> int:
-    from ops.options import StartOptions
-    from ops.process import run_bot
+    from ops.collector import not_collecting
+
+    with not_collecting():
+        from ops.options import StartOptions
+        from ops.process import run_bot
 
     options = StartOptions(
         config_path=arguments.config,

@@ -11,10 +11,10 @@ from copy import deepcopy
 from typing import Any
 
 import msgspec
-from loguru import logger
 
 from actors.actor import Actor
 from actors.address import Address
+from actors.log import logger
 from decisions.live_feed import LiveBuffer, Piece
 from decisions.market_feed import FlowControl, Span
 from exchanges.feed_connection import FeedConnection

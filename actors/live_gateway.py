@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
-from loguru import logger
-
 from actors.gateway import ExecutorAddress, Gateway, Question
+from actors.log import logger
 from actors.send_ticket import SendTicket
 from exchanges.conditions import Condition
 from exchanges.facts import MarketFacts, StreamState

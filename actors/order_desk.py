@@ -7,11 +7,11 @@ before the commit that says so has returned.
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
-from loguru import logger
 
 from actors.context import Context
 from actors.executions import Executions
 from actors.gateway import Gateway, Question
+from actors.log import logger
 from actors.open_orders import Move, OpenOrders
 from actors.order_records import new_order, open_part, order_of
 from decisions.executor import difference, settle

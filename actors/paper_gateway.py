@@ -6,9 +6,8 @@ stepping runtime can take each job as a step.
 
 from collections.abc import Callable, Iterable, Sequence
 
-from loguru import logger
-
 from actors.gateway import ExecutorAddress, Gateway
+from actors.log import logger
 from actors.runtime import Job
 from exchanges.protocol import NewOrder, Trading
 from messages.errors import VenueError

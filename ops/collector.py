@@ -9,6 +9,17 @@ THRESHOLDS = (5_000, 20, 20)
 
 
 @contextmanager
+def not_collecting() -> Iterator[None]:
+    """Make no pass while the block runs, which imports, and leave out later what it has made."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@contextmanager
 def seldom_collecting() -> Iterator[None]:
     """Leave out what is there now from every pass, and make passes rarer, while the block runs.
 

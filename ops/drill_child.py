@@ -118,8 +118,8 @@ def config_of(job: Job) -> Config:
 def run(text: bytes) -> int:
     """Run a job, which is JSON; give the exit code."""
     job = msgspec.json.decode(text, type=Job)
-    over = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    over: list[int] = []  # not an Event: a handler would wait for the lock its own thread holds
+    signal.signal(signal.SIGTERM, lambda number, _: over.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
     orders: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_hear_the_parent, args=(orders,), daemon=True).start()
@@ -136,7 +136,7 @@ def _run(
     run_dir: RunDir,
     trap: Trap,
     orders: "SimpleQueue[bytes]",
-    over: threading.Event,
+    over: list[int],
 ) -> int:
     events = job.candles * len(config.feed.symbols)
     runtime = _runtime(trap, events)
@@ -159,7 +159,9 @@ def _run(
         followers = {address.path for address in (*system.strategies.values(), system.executor)}
         told: set[str] = set()
         desk = Operator(system, runtime, trap, events, _tell)
-        while not over.wait(0.02):
+        pause = threading.Event()
+        while not over:
+            pause.wait(0.02)
             if all(runtime.acknowledged.get(path, 0) >= events for path in followers):
                 _tell_once(told, "market_done")
             if trap.recovered:

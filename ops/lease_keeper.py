@@ -8,8 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from loguru import logger
-
+from actors.log import logger
 from decisions.lease import Grant, Timing, barred, left_ns, named
 from messages.errors import LeaseUnavailable, NotSent
 from messages.ids import NS_PER_S

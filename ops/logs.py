@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loguru import logger
-
+from actors.log import open_log, set_up_with
 from ops.secret_names import without_secrets
 
 if TYPE_CHECKING:
@@ -29,9 +28,16 @@ def set_up_logging(
     keep: int = 5,
     screen_level: str = "WARNING",
 ) -> None:
-    """Replace every sink. `secrets` are values, wherever they turn up in a line or traceback."""
+    """Replace every sink. `secrets` are values, wherever they turn up in a line or traceback.
+
+    Raises:
+        OSError: the file cannot be opened; what is logged goes to the screen, secrets to neither.
+    """
+    from loguru import logger
+
     logger.remove()
     logger.configure(patcher=partial(_cleaned, secrets=secrets))
+    logger.add(sys.stderr, level=screen_level, format=_SCREEN_LINE, diagnose=False, enqueue=False)
     # Not enqueued: a queue costs the caller five times as much and loses the last lines.
     logger.add(
         path,
@@ -44,7 +50,18 @@ def set_up_logging(
         encoding="utf-8",
         opener=_owner_only,
     )
-    logger.add(sys.stderr, level=screen_level, format=_SCREEN_LINE, diagnose=False, enqueue=False)
+    for name in _STANDARD_LOGGERS:
+        _intercept(logging.getLogger(name))
+
+
+def log_from_now_on(path: Path, *, secrets: Collection[str], screen_level: str) -> None:
+    """Set up logging at the first line, which costs a start nothing.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    os.close(_owner_only(str(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC))
+    set_up_with(partial(set_up_logging, path, secrets=secrets, screen_level=screen_level))
     for name in _STANDARD_LOGGERS:
         _intercept(logging.getLogger(name))
 
@@ -61,7 +78,7 @@ class _ToLoguru(logging.Handler):
         """Called by `logging`, on the thread that logs."""
         known = record.levelname in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
         level = record.levelname if known else record.levelno
-        bound = logger.bind(actor=record.name).opt(exception=record.exc_info)
+        bound = open_log().bind(actor=record.name).opt(exception=record.exc_info)
         bound.log(level, "{}", record.getMessage())
 
 

@@ -9,8 +9,7 @@ from contextlib import ExitStack
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from loguru import logger
-
+from actors.log import logger, open_log
 from actors.runtime import Started
 from actors.thread_runtime import ThreadRuntime
 from messages.account import AcceptAccount
@@ -21,7 +20,7 @@ from ops.collector import seldom_collecting
 from ops.config import Config, FeedType, Mode, VenueType, effective_toml
 from ops.control import ControlServer
 from ops.live_consent import check_consent
-from ops.logs import set_up_logging
+from ops.logs import log_from_now_on
 from ops.market_gate import market_of
 from ops.narrator import Narrator, narrator_for
 from ops.operator_control import OperatorControl
@@ -62,7 +61,7 @@ def run_bot(options: StartOptions) -> int:
         run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
         secrets = [os.environ.get(name, "") for name in config.venue.secret_variables]
         screen = "WARNING" if options.json_lines or not sys.stdout.isatty() else "CRITICAL"
-        set_up_logging(run_dir.path / LOG, secrets=secrets, screen_level=screen)
+        log_from_now_on(run_dir.path / LOG, secrets=secrets, screen_level=screen)
         if run_dir.taken_over_from:
             logger.warning("taking over from process {}", run_dir.taken_over_from)
         run_dir.atomic_write(EFFECTIVE_CONFIG, effective_toml(config).encode())
@@ -132,6 +131,7 @@ class _Run:
     # ------------------------------------------------------------ waiting
 
     def _wait(self) -> int:
+        open_log()  # now that nobody waits for a start, and not with the first line that matters
         with seldom_collecting():
             self._watch()
         return self._stop()
@@ -139,7 +139,7 @@ class _Run:
     def _watch(self) -> None:
         deadline = time.monotonic() + self.options.duration_s if self.options.duration_s else None
         chaos_at = time.monotonic() + CHAOS_AFTER_S if self._has_chaos() else None
-        while not self.over.is_set():
+        while not (self.over.is_set() or self.signal):
             now = time.monotonic()
             if deadline is not None and now >= deadline:
                 break
@@ -204,11 +204,15 @@ class _Run:
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Note it for the main thread, which looks ten times a second.
+
+        This runs on that very thread, in the middle of anything: to set an Event here would be
+        to wait for ever, when the thread is just inside that Event with its lock in hand.
+        """
         del frame
         if self.signal:
             os._exit(128 + number)
         self.signal = number
-        self.over.set()
 
     def _handlers(self) -> dict[str, Any]:
         return {
