@@ -143,7 +143,7 @@ class Scene:
         client.sign = noted
 
     def new_gateway(self, hold_ms: int, executor: Any = None) -> LiveGateway:
-        where = executor or self.executor
+        where: Any = executor or self.executor
         gateway = LiveGateway(
             self.live.venue, self.live.loop, where, wall_ns, lambda: self.may_send(), hold_ms
         )
