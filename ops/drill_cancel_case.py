@@ -75,7 +75,8 @@ class CancelRehearsal(Rehearsal):
         return wrong
 
     def _is_hopeless(self) -> bool:
-        return bool(self._person.problems) or super()._is_hopeless()
+        told_wrong = bool(self._person.problems)
+        return told_wrong or super()._is_hopeless() or self._is_beyond_repair()
 
     def _struck(self) -> bool:
         """Whether the fault did; of what moved unseen a restart learns, so nothing is canceled."""

@@ -13,7 +13,13 @@ import msgspec
 
 from decisions.drill import RESTART, Blow, Case, Point
 from decisions.drill_cancel import CancelCase, CancelPoint
-from decisions.drill_verdict import AtExchange, InLedger, expected_at_exchange, problems
+from decisions.drill_verdict import (
+    AtExchange,
+    InLedger,
+    beyond_repair,
+    expected_at_exchange,
+    problems,
+)
 from exchanges.local.faults import Fault
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.local.settings import DEFAULT_BALANCES, Settings
@@ -267,7 +273,13 @@ class Rehearsal:
         self, expected: frozenset[ClientOrderId], entries: Sequence[LedgerEntry]
     ) -> list[str]:
         """Hold the exchange's book against the ledger."""
-        orders = [
+        return problems(self._at_exchange(), _in_ledger(entries), expected, frozenset(self._dead))
+
+    def _is_beyond_repair(self) -> bool:
+        return beyond_repair(self._at_exchange(), _in_ledger(self.entries()))
+
+    def _at_exchange(self) -> list[AtExchange]:
+        return [
             AtExchange(
                 client_order_id=ClientOrderId(order.client_order_id),
                 symbol=Symbol(order.symbol),
@@ -277,7 +289,6 @@ class Rehearsal:
             )
             for order in self._exchange.exchange.orders()
         ]
-        return problems(orders, _in_ledger(entries), expected, frozenset(self._dead))
 
     def entries(self) -> list[LedgerEntry]:
         """Read the ledger as it is now."""

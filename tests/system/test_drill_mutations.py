@@ -68,7 +68,9 @@ def test_without_a_bug_the_cases_pass(nursery: Nursery, baseline: Baseline) -> N
 def test_a_planted_bug_is_caught_by_a_quick_case(bug: str, baseline: Baseline) -> None:
     text, problem = CAUGHT_BY[bug]
     with Nursery((sys.executable, "-P", str(MUTANTS), bug)) as sick:
-        setting = msgspec.structs.replace(setting_of(sick), settle_limit_s=5)
+        setting = setting_of(sick)
+        if text.count("/") == 2:  # a cancel that went wrong is seen at once
+            setting = msgspec.structs.replace(setting, settle_limit_s=5)
         (result,) = play(setting, baseline, [parse_any(text)], 1)
 
     assert any(problem in one for one in result.problems), result.problems
