@@ -188,8 +188,12 @@ class CcxtFeed:
             line.take_bars([*list(cached)[-_BARS_AT_ONCE:], *rows], self._venue_now_ns())
 
     async def _follow_trades(self, line: Line) -> None:
+        client = self._client
         while True:
-            rows = await self._client.watch_trades(line.symbol)
+            rows = await client.watch_trades(line.symbol)
+            cached = client.trades.get(line.symbol)
+            if cached is not None:  # all of it is in `rows`, or was before
+                cached.clear()
             line.take_trades(rows, self._venue_now_ns())
 
     async def _follow_ticks(self, line: Line) -> None:
