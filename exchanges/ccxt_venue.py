@@ -47,6 +47,12 @@ from messages.order_states import FINAL_STATES
 from messages.orders import OrderReport
 from messages.values import OrderState
 
+SIGNED_MAX = 1_000
+"""So many orders of unknown outcome are remembered with the moment of their signature.
+
+What the stream settles is never asked for. Of one that is forgotten a later moment is taken.
+"""
+
 
 class Fenced(Exception):
     """The fence stopped the request."""
@@ -300,6 +306,8 @@ class CcxtVenue:
         except Exception as error:
             raise Fenced(f"{type(error).__name__}: {error}") from error
         self._signed_at_ns[order.client_order_id] = self._utc_ns()
+        if len(self._signed_at_ns) > SIGNED_MAX:
+            del self._signed_at_ns[next(iter(self._signed_at_ns))]
 
     def _failed(self, order: NewOrder, call: Call, error: Exception) -> VenueError:
         verdict = judge_placement(call.evidence(error))

@@ -13,9 +13,12 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from exchanges.ccxt_client import KEPT_BARS
 from exchanges.facts import StreamPhase
+from exchanges.local.faults import Fault, Plan
 from exchanges.local.faults_streams import StreamFault
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.protocol import NewOrder
+from messages.errors import OutcomeUnknown
+from messages.ids import ClientOrderId
 from messages.market import FeedPhase
 from messages.values import OrderState
 from tests.exchanges.feed_run import ALL_CHANNELS, Following, following, public_config
@@ -129,3 +132,22 @@ def test_trades_of_the_market_are_not_kept_once_they_are_told(run: RunningExchan
 
         assert feed.loop.submit(kept()).result(LIMIT_S) < len(feed.trades())
         assert client.ohlcvs[BTC]["1m"].max_size == KEPT_BARS
+
+
+@pytest.mark.slow
+def test_when_orders_were_signed_is_not_remembered_for_ever(
+    run: RunningExchange, order: Callable[..., NewOrder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchanges.ccxt_venue.SIGNED_MAX", 2)
+    run.exchange.arm(Plan(fault=Fault.RESET_AFTER, times=4))
+    with desk(run.ccxt_config()) as opened:
+        opened.call(opened.venue.open())
+        for number in range(4):
+            with pytest.raises(OutcomeUnknown):
+                opened.call(opened.venue.submit(order(f"wk{number}"), free))
+
+        assert list(opened.venue._signed_at_ns) == ["wk2", "wk3"]
+        for number in range(4):
+            found = opened.call(opened.venue.find(ClientOrderId(f"wk{number}"), BTC, sent_at_ns=1))
+            assert found is not None
+        assert not opened.venue._signed_at_ns

@@ -32,8 +32,8 @@ READY_S, SETTLE_S, END_S = 120.0, 180.0, 60.0
 QUIET_S = 3.0
 """How often the plan does something."""
 LOOK_AGAIN_S = 0.1
-MORE_S = 120.0
-"""How much longer than planned a market may last to have its least number of orders."""
+MORE_TIMES, MORE_S = 2, 120.0
+"""How much longer than planned a market may last, to have its least number of orders."""
 NOT_ARRIVING = ("reset_before", "server_error_before", "delayed_delivery", "too_many_requests")
 """What keeps an order from the exchange keeps its symbol waiting until that is proved: 15 s."""
 FAULTS: tuple[dict[str, Any], ...] = (
@@ -323,7 +323,7 @@ def _play(venue: Venue, bot: Bot, pace: Pace, report: Report, rng: random.Random
 
 def _has_few(bot: Bot, pace: Pace) -> bool:
     """Whether a busy machine has kept too much from happening, and there is time for more."""
-    if bot.ready_for_s > pace.span_s + MORE_S:
+    if bot.ready_for_s > MORE_TIMES * pace.span_s + MORE_S:
         return False
     filled = sum(entry.state is OrderState.FILLED for entry in bot.ledger())
     return filled < pace.least_filled
