@@ -13,15 +13,19 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from exchanges.ccxt_client import KEPT_BARS
 from exchanges.facts import StreamPhase
+from exchanges.feed_line import KEPT_IDS, PAGE, Line
+from exchanges.feed_settings import FeedItem
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.faults_streams import StreamFault
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.protocol import NewOrder
+from exchanges.source import SourceStats
 from messages.errors import OutcomeUnknown
 from messages.ids import ClientOrderId
 from messages.market import FeedPhase
 from messages.values import OrderState
-from tests.exchanges.feed_run import ALL_CHANNELS, Following, following, public_config
+from tests.exchanges.feed_run import ALL_CHANNELS, Following, following, public_config, request
+from tests.exchanges.feed_run import LAZY as LAZY_FEED
 from tests.exchanges.live import BTC, LIMIT_S, desk, free
 from tests.exchanges.test_ccxt_watch import LAZY, Watcher
 
@@ -151,3 +155,22 @@ def test_when_orders_were_signed_is_not_remembered_for_ever(
             found = opened.call(opened.venue.find(ClientOrderId(f"wk{number}"), BTC, sent_at_ns=1))
             assert found is not None
         assert not opened.venue._signed_at_ns
+
+
+def test_a_page_of_old_trades_is_known_again_and_no_more_are_remembered() -> None:
+    told: list[FeedItem] = []
+    stats = SourceStats()
+    line = Line(BTC, request(channels=ALL_CHANNELS), LAZY_FEED, stats, None, lambda: 0)
+    line.tell = told.append
+    rows = [
+        {"id": f"{number}", "timestamp": 1_000 + number, "price": "60000", "amount": "1"}
+        for number in range(6 * PAGE)
+    ]
+
+    for row in rows:
+        line.take_trades([row], 0)
+    line.take_trades(rows[-PAGE:], 0)
+
+    assert len(told) == len(rows)
+    assert stats.duplicate == PAGE
+    assert len(line._trade_ids) == KEPT_IDS
