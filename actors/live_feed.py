@@ -93,6 +93,9 @@ class LiveKept:
         before, self._connection = self._connection, connection
         if before is not None:
             before.close(0)
+        if self.stats:  # the last one's connection may still be counting
+            *older, last = self.stats
+            self.stats = [total(older), last]
         self.stats.append(connection.stats)
 
 

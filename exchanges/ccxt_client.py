@@ -25,6 +25,14 @@ from messages.errors import VenueRefused
 DEFAULT_RECV_WINDOW_MS = 2_500
 """Short, because absence is proof only when it is over; long enough for a slow round trip."""
 DEFAULT_TIMEOUT_MS = 10_000
+KEPT_ORDERS = KEPT_TRADES = 256
+"""What ccxt remembers of the account's stream; more than one burst of ours (see `RateBudget`).
+
+Beyond that nobody here looks, and at ccxt's own 1,000 each they came to ten megabytes. What falls
+out unread, REST shows at the next comparison.
+"""
+KEPT_BARS = 16
+"""Per symbol; ccxt would remember 1,000, and fill them for 17 hours."""
 
 
 class CcxtSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,6 +192,10 @@ def _ccxt_config(settings: CcxtSettings, capability: Capability | None) -> dict[
         "fetchMarkets": {"types": ["spot"]},
         "fetchMargins": False,
         "warnOnFetchOpenOrdersWithoutSymbol": False,
+        "ordersLimit": KEPT_ORDERS,
+        "OHLCVLimit": KEPT_BARS,
+        # Of a market (no capability) 1,000 may come at once; the feed empties it as it reads.
+        **({} if capability is None else {"tradesLimit": KEPT_TRADES}),
     } | config.get("options", {})
     if capability is not None and capability.recv_window_parameter is not None:
         options["recvWindow"] = settings.recv_window_ms
@@ -268,6 +280,11 @@ def _recording(base: Any) -> Any:
         may_call: Callable[[], None] | None = None
         """Asked before any request leaves; what it raises stops it."""
 
+        def __init__(self, config: dict[str, Any]) -> None:
+            super().__init__(config)
+            self.opened: list[Any] = []
+            """The sockets since all were closed last, with those that ended by themselves."""
+
         async def throttle(self, cost: float | None = None) -> None:
             call = _CALL.get()
             urgency = call.urgency if call is not None else Urgency.DATA
@@ -313,6 +330,19 @@ def _recording(base: Any) -> Any:
                 guard(session, _clear)
             return session
 
+        def client(self, url: str) -> Any:
+            is_new = url not in (self.clients or {})
+            socket = super().client(url)
+            if is_new:
+                self.opened.append(socket)
+            return socket
+
+        async def close_ws_clients(self) -> None:
+            closed, self.opened = self.opened, []
+            await super().close_ws_clients()
+            for socket in closed:
+                _let_go(socket)
+
         def handle_message(self, client: Any, message: Any) -> None:
             # Raised from here it would end ccxt's receive loop without a word: a silent stall.
             try:
@@ -321,6 +351,18 @@ def _recording(base: Any) -> Any:
                 client.reject(pro_error(error))
 
     return Recording
+
+
+def _let_go(socket: Any) -> None:
+    """Cut the rings in a closed socket, which hold its buffers: a third of a megabyte and more.
+
+    What ended it holds the frames that it passed, and they hold the socket. A pass of the cycle
+    collector would find that, but it counts objects and not their bytes: it comes hours later.
+    """
+    socket.ping_looper = None
+    error = socket.connection.exception() if socket.connection is not None else None
+    if error is not None:
+        error.__traceback__ = error.__context__ = None
 
 
 def pro_error(error: Exception) -> Exception:

@@ -190,7 +190,10 @@ class CcxtFeed:
     async def _follow_trades(self, line: Line) -> None:
         client, exchange = self._client, self._settings.exchange
         while True:
-            rows = await client.watch_trades(line.symbol)
+            rows = list(await client.watch_trades(line.symbol))
+            cached = client.trades.get(line.symbol)
+            if cached is not None:  # all of it is in `rows`, or was before
+                cached.clear()
             await line.stream_trades(rows, client, exchange, self._venue_now_ns)
 
     async def _follow_ticks(self, line: Line) -> None:

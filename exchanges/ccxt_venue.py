@@ -49,6 +49,12 @@ from messages.order_states import FINAL_STATES
 from messages.orders import OrderReport
 from messages.values import OrderState
 
+SIGNED_MAX = 1_000
+"""So many orders of unknown outcome are remembered with the moment of their signature.
+
+What the stream settles is never asked for. Of one that is forgotten a later moment is taken.
+"""
+
 
 class CcxtVenue:
     """One account at one exchange; see `exchanges.protocol.LiveTrading`.
@@ -306,6 +312,8 @@ class CcxtVenue:
     ) -> Departure:
         def left() -> None:
             self._signed_at_ns[order.client_order_id] = self._utc_ns()
+            if len(self._signed_at_ns) > SIGNED_MAX:
+                del self._signed_at_ns[next(iter(self._signed_at_ns))]
 
         return Departure(fence, ready, left, self._utc_ns, self._monotonic_ns)
 

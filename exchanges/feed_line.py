@@ -16,7 +16,8 @@ from messages.ids import NS_PER_MS, Symbol, TimestampNs
 from messages.market import FeedGap, FeedHistory, Tick
 
 PAGE = 500
-_KEPT_IDS = 20_000
+KEPT_IDS = 4 * PAGE
+"""Trades that are known again: REST is asked for one page of the newest, so none older returns."""
 _ANSWERS_MISSED_MAX = 3
 _TRADE_PARAMS = {
     name: {"fetchTradesMethod": "publicGetTrades"} for name in ("binance", "binanceus")
@@ -126,7 +127,7 @@ class Line:
             self._stats.duplicate += 1
             return False
         self._trade_ids[name] = None
-        if len(self._trade_ids) > _KEPT_IDS:
+        if len(self._trade_ids) > KEPT_IDS:
             del self._trade_ids[next(iter(self._trade_ids))]
         return True
 

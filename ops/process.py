@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -132,11 +133,11 @@ class _Run:
 
     def _wait(self) -> int:
         open_log()  # now that nobody waits for a start, and not with the first line that matters
-        with seldom_collecting():
-            self._watch()
+        with seldom_collecting() as collect_when_due:
+            self._watch(collect_when_due)
         return self._stop()
 
-    def _watch(self) -> None:
+    def _watch(self, collect_when_due: Callable[[float], None]) -> None:
         deadline = time.monotonic() + self.options.duration_s if self.options.duration_s else None
         chaos_at = time.monotonic() + CHAOS_AFTER_S if self._has_chaos() else None
         while not (self.over.is_set() or self.signal):
@@ -147,6 +148,7 @@ class _Run:
                 chaos_at = None
                 self.system.executor.tell(InjectCrash(reason="the demo kills its own executor"))
             self.narrator.refresh()
+            collect_when_due(now)
             self.over.wait(0.1)
 
     def _stop(self) -> int:

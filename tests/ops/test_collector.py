@@ -3,7 +3,7 @@
 import gc
 import weakref
 
-from ops.collector import THRESHOLDS, seldom_collecting
+from ops.collector import PASS_EVERY_S, THRESHOLDS, seldom_collecting
 
 
 class Ring:
@@ -19,6 +19,22 @@ def test_what_a_run_leaves_behind_is_collected_all_the_same() -> None:
         gc.collect()
 
     assert gone() is None
+
+
+def test_a_few_rings_with_large_buffers_do_not_wait_for_millions_of_others() -> None:
+    with seldom_collecting() as collect_when_due:
+        collect_when_due(100.0)
+        ring = Ring()
+        seen = weakref.ref(ring)
+        gc.collect(1)  # it is in use at a young pass, and old from now on
+        del ring
+        gc.collect(1)
+
+        collect_when_due(100.0 + PASS_EVERY_S / 2)
+        assert seen() is not None
+        collect_when_due(100.0 + PASS_EVERY_S)
+
+    assert seen() is None
 
 
 def test_what_was_there_before_is_left_alone_until_the_end() -> None:

@@ -32,7 +32,7 @@ def test_a_signal_waits_for_no_lock_that_its_own_thread_may_hold(run: _Run) -> N
 def test_a_signal_ends_the_wait(run: _Run) -> None:
     run._on_signal(signal.SIGTERM, None)
 
-    run._watch()
+    run._watch(lambda _: None)
 
     assert run._reason(0) == "stopped by SIGTERM"
 
