@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from messages.ids import NS_PER_S, StrategyId, Symbol
+from ops.config_records import LogsConfig
 
 SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 """The letters that a timeframe ends in, as ccxt writes them."""
@@ -196,3 +197,4 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     metrics: MetricsConfig
     supervision: SupervisionConfig
     runtime: RuntimeConfig
+    logs: LogsConfig

@@ -21,14 +21,17 @@ from ops.collector import seldom_collecting
 from ops.config import Config, FeedType, Mode, VenueType, effective_toml
 from ops.control import ControlServer
 from ops.live_consent import check_consent
-from ops.logs import set_up_logging
+from ops.log_context import LogContext
+from ops.logs import LogCounts, log_settings, set_up_logging, unhandled_are_logged
 from ops.market_gate import market_of
 from ops.narrator import Narrator, narrator_for
 from ops.operator_control import OperatorControl
 from ops.options import StartOptions
+from ops.order_log import OrderLog
 from ops.run_config import config_for
 from ops.run_dir import RunDir
 from ops.run_files import CONTROL_SOCKET, EFFECTIVE_CONFIG, LOG, STATUS
+from ops.secret_values import secrets_of
 from ops.snapshot import Snapshots
 from ops.status import StatusWriter
 from ops.wiring import System, build
@@ -60,16 +63,34 @@ def run_bot(options: StartOptions) -> int:
             account = stack.enter_context(hold_account(config, standby=options.standby))
         opened = stack.enter_context(market_of(config))
         run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
-        secrets = [os.environ.get(name, "") for name in config.venue.secret_variables]
-        screen = "WARNING" if options.json_lines or not sys.stdout.isatty() else "CRITICAL"
-        set_up_logging(run_dir.path / LOG, secrets=secrets, screen_level=screen)
+        secrets, context = secrets_of(config), LogContext()
+        stack.enter_context(unhandled_are_logged(secrets))
+        _set_up_logging(options, config, run_dir, secrets, context)
         if run_dir.taken_over_from:
             logger.warning("taking over from process {}", run_dir.taken_over_from)
         run_dir.atomic_write(EFFECTIVE_CONFIG, effective_toml(config).encode())
         if account is not None:
             account.open()
             stack.callback(account.close)
-        return _Run(options, config, run_dir, account, opened).run()
+        run = _Run(options, config, run_dir, account, opened)
+        context.cells = run.system.runtime.cells
+        return run.run()
+
+
+def _set_up_logging(
+    options: StartOptions,
+    config: Config,
+    run_dir: RunDir,
+    secrets: list[str],
+    context: LogContext,
+) -> LogCounts:
+    return set_up_logging(
+        run_dir.path / LOG,
+        secrets=secrets,
+        settings=log_settings(config.logs),
+        screen_level="WARNING" if options.json_lines or not sys.stdout.isatty() else "CRITICAL",
+        context=context.fields,
+    )
 
 
 class _Run:
@@ -93,12 +114,13 @@ class _Run:
             ttl_enforced=config.feed.type is FeedType.CCXT, one_cpu=config.runtime.one_cpu
         )
         self.narrator: Narrator = narrator_for(options, config)
+        self.observers = [self.narrator.observe, OrderLog(config).observe]
         self.system: System = build(
             config,
             run_dir,
             runtime,
             max_events=options.max_events or 0,
-            observe=self.narrator.observe,
+            observe=self._observe,
             live=account.venue if account else None,
             opened=opened,
             open_ledger=account.open_ledger if account else None,
@@ -128,6 +150,10 @@ class _Run:
             status.close(reason, code)
             control.close()
         return code
+
+    def _observe(self, message: Any) -> None:
+        for observe in self.observers:
+            observe(message)
 
     # ------------------------------------------------------------ waiting
 
