@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     _add_doctor(commands)
     _add_venue(commands)
     _add_drill(commands)
+    _add_alert(commands)
     return root
 
 
@@ -102,6 +103,8 @@ def _add_health(commands: "Commands") -> None:
     )
     health.add_argument("--probe", choices=("live", "ready", "startup"), help="exit 0 or 1")
     health.add_argument("--stacks", action="store_true", help="and what every thread is doing")
+    health.add_argument("--errors", action="store_true", help="and the last errors, tracebacks")
+    health.add_argument("--deep", metavar="PATH", help="and what one actor holds: its PATH")
     health.add_argument("--timeout", type=_positive, default=2.0, metavar="SECONDS")
     health.set_defaults(command="health")
 
@@ -306,6 +309,23 @@ def _add_drill(commands: "Commands") -> None:
     drill.add_argument("--keep", type=Path, metavar="DIR", help="leave the run directories here")
     drill.add_argument("--json", action="store_true", help="one JSON object a line")
     drill.set_defaults(command="drill", full=False)
+
+
+def _add_alert(commands: "Commands") -> None:
+    alert = _command(commands, "alert", "try the addresses of alerts, or watch over a run")
+    what = alert.add_subparsers(title="what", metavar="test|watch", required=True)
+    summary = "send one notice to each address: 0 all took it, 1 one did not"
+    test = _command(what, "test", summary)
+    test.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="names the variable")
+    test.add_argument("--json", action="store_true", help="one JSON object an address")
+    test.set_defaults(command="alert_test")
+    watch = _command(what, "watch", "tell when the process of a run is gone without a goodbye")
+    _add_run(watch)
+    watch.add_argument("--interval", type=_positive, default=2.0, metavar="SECONDS")
+    stale = "how old its last word may be"
+    watch.add_argument("--stale", type=_positive, default=15.0, metavar="SECONDS", help=stale)
+    watch.add_argument("--once", action="store_true", help="look once: 0 well, 1 told")
+    watch.set_defaults(command="alert_watch")
 
 
 def _add_run(command: argparse.ArgumentParser) -> None:

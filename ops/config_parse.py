@@ -8,6 +8,7 @@ from typing import Any
 
 from messages.errors import ConfigError
 from messages.ids import StrategyId, Symbol
+from ops.config_alerts import read_alerts
 from ops.config_feed import check_exchange, read_feed
 from ops.config_reader import TableReader, is_integer, is_there, joined
 from ops.config_records import read_logs
@@ -68,6 +69,7 @@ def parse(
         supervision=_supervision(root.table("supervision")),
         runtime=_runtime(root.table("runtime")),
         logs=read_logs(root.table("logs")),
+        alerts=read_alerts(root.table("alerts"), feed.symbols),
     )
     check_exchange(root, feed, config.venue.exchange)
     root.finish()

@@ -133,6 +133,13 @@ def unhandled_are_logged(secrets: Collection[str]) -> Iterator[None]:
         threading.excepthook = before  # the other one is for after this block
 
 
+def quiet_standard_loggers(*names: str) -> None:
+    """Keep a library's lines off the screen, in a command that says the same in a sentence."""
+    for name in names:
+        logging.getLogger(name).addHandler(logging.NullHandler())
+        logging.getLogger(name).propagate = False
+
+
 def _is_ours(record: "Record") -> bool:
     """Keep a library's tracebacks off the screen: our own line says the same in one sentence."""
     return str(record["extra"].get("actor")).partition(".")[0] not in _STANDARD_LOGGERS

@@ -16,6 +16,8 @@ def secrets_of(config: Config) -> list[str]:
     """Give the secrets of a run in every spelling that a line could have, longest first."""
     plain = [os.environ.get(name, "") for name in config.venue.secret_variables]
     plain += [*_named(config.venue.ccxt), *_named(config.feed.ccxt)]
+    urls = os.environ.get(config.alerts.urls_env, "").split()
+    plain += [part for url in urls for part in secret_parts(url)]
     return spellings(plain)
 
 
