@@ -316,6 +316,13 @@ def _alert_watch(arguments: argparse.Namespace) -> int:
     return alert_watch(options)
 
 
+def _journal(arguments: argparse.Namespace) -> int:
+    from ops.journal_command import journal
+
+    run_dir = _run_of(arguments)
+    return EXIT_USAGE if run_dir is None else journal(run_dir, as_json=arguments.json)
+
+
 def _run_dir(arguments: argparse.Namespace) -> Path | None:
     """Give the run directory that was named, or the newest; None after saying there is none."""
     from ops.run_files import find_latest
@@ -353,6 +360,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "venue": _venue,
     "alert_test": _alert_test,
     "alert_watch": _alert_watch,
+    "journal": _journal,
 }
 
 

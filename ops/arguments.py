@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     _add_venue(commands)
     _add_drill(commands)
     _add_alert(commands)
+    _add_journal(commands)
     return root
 
 
@@ -326,6 +327,14 @@ def _add_alert(commands: "Commands") -> None:
     watch.add_argument("--stale", type=_positive, default=15.0, metavar="SECONDS", help=stale)
     watch.add_argument("--once", action="store_true", help="look once: 0 well, 1 told")
     watch.set_defaults(command="alert_watch")
+
+
+def _add_journal(commands: "Commands") -> None:
+    summary = "show what came from outside: 0 all of it can be read, 1 something cannot"
+    journal = _command(commands, "journal", summary)
+    _add_run(journal)
+    journal.add_argument("--json", action="store_true", help="one JSON object a message")
+    journal.set_defaults(command="journal")
 
 
 def _add_run(command: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""The `[logs]` of a configuration: what a run writes down of itself for people."""
+"""The `[logs]` and the `[journal]` of a configuration: what a run writes down of itself."""
 
 from enum import StrEnum
 
@@ -42,3 +42,35 @@ def read_logs(reader: TableReader) -> LogsConfig:
     )
     reader.finish()
     return logs
+
+
+class JournalWhen(StrEnum):
+    """When a journal is kept."""
+
+    LIVE = "live"
+    """While the market is live: a recording can be shown again anyway."""
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class JournalConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`[journal]`."""
+
+    when: JournalWhen
+    rotate_mb: int
+    keep: int
+    keep_mb: int
+    keep_days: int
+
+
+def read_journal_settings(reader: TableReader) -> JournalConfig:
+    """Give when and how much is kept; what is wrong with it is noted with the reader."""
+    journal = JournalConfig(
+        when=reader.choice("when", JournalWhen, JournalWhen.LIVE),
+        rotate_mb=reader.integer("rotate_mb", 16, least=1),
+        keep=reader.integer("keep", 100, least=1),
+        keep_mb=reader.integer("keep_mb", 1_000, least=1),
+        keep_days=reader.integer("keep_days", 30, least=1),
+    )
+    reader.finish()
+    return journal

@@ -10,7 +10,7 @@ import msgspec
 from decisions.alert_rules import AlertLimits
 from decisions.alerting import NoticeLimits
 from messages.ids import NS_PER_S, StrategyId, Symbol
-from ops.config_records import LogsConfig
+from ops.config_records import JournalConfig, LogsConfig
 
 SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 """The letters that a timeframe ends in, as ccxt writes them."""
@@ -239,3 +239,4 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     runtime: RuntimeConfig
     logs: LogsConfig
     alerts: AlertsConfig
+    journal: JournalConfig

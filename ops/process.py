@@ -26,6 +26,7 @@ from ops.config import Config, FeedType, Mode, VenueType, effective_toml
 from ops.control import ControlServer
 from ops.heart import Heart
 from ops.inspect_control import InspectControl
+from ops.journal import journal_for
 from ops.live_consent import check_consent
 from ops.log_context import LogContext
 from ops.logs import LogCounts, log_settings, set_up_logging, unhandled_are_logged
@@ -126,6 +127,9 @@ class _Run:
         runtime = ThreadRuntime(
             ttl_enforced=config.feed.type is FeedType.CCXT, one_cpu=config.runtime.one_cpu
         )
+        self.journal = journal_for(config, run_dir, runtime.clock.utc_ns)
+        if self.journal is not None:
+            runtime.recorder = self.journal.record
         self.narrator: Narrator = narrator_for(options, config)
         self.observers = [self.narrator.observe, OrderLog(config).observe]
         self.alerts = Alerts(config, list(urls))
@@ -145,6 +149,8 @@ class _Run:
             account.when_barred(self._halt)
         self.narrator.snapshots = self.snapshots
         self.alerts.tell = self.system.metrics.tell
+        if self.journal is not None:
+            self.snapshots.extras["journal"] = self.journal.summary
         self.snapshots.extras["alerts"] = self.alerts.summary
         self.observers += [self.snapshots.facts.observe, self.alerts.observe]
         self.system.root.on_exit = self._root_gone
@@ -159,6 +165,8 @@ class _Run:
         status.start()
         heart = Heart(self.system.root, self.snapshots.take).start()
         self.snapshots.extras["pulse"] = heart.pulse
+        if self.journal is not None:
+            self.journal.start()
         self.narrator.begin()
         if self.config.alerts.enabled:
             self.alerts.start(self.snapshots.take)
@@ -169,6 +177,8 @@ class _Run:
         finally:
             reason = self._reason(code)
             heart.close(reason)
+            if self.journal is not None:
+                self.journal.close()
             self._tell_of_the_end(reason, code)
             self.narrator.end(reason, code)
             status.close(reason, code)
