@@ -296,9 +296,9 @@ def _drill(arguments: argparse.Namespace) -> int:
 
 
 def _alert_test(arguments: argparse.Namespace) -> int:
-    from ops.alert_test import alert_test
+    from ops.alert_try import alert_try
 
-    return alert_test(arguments.config, as_json=arguments.json)
+    return alert_try(arguments.config, as_json=arguments.json)
 
 
 def _alert_watch(arguments: argparse.Namespace) -> int:

@@ -158,13 +158,14 @@ class _Run:
     def run(self) -> int:
         """Start, wait, stop, tell."""
         self._listen_to_signals()
+        heart = Heart(self.system.root, self.snapshots.take)
+        self.snapshots.extras["pulse"] = heart.pulse
         control = ControlServer(self.run_dir.path / CONTROL_SOCKET, self._handlers())
         fence = self.run_dir.fence
         status = StatusWriter(self.run_dir.path / STATUS, self.snapshots.take, fence=fence)
         control.start()
         status.start()
-        heart = Heart(self.system.root, self.snapshots.take).start()
-        self.snapshots.extras["pulse"] = heart.pulse
+        heart.start()
         if self.journal is not None:
             self.journal.start()
         self.narrator.begin()

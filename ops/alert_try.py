@@ -11,7 +11,7 @@ from ops.config_alerts import URLS_ENV
 from ops.logs import quiet_standard_loggers
 
 
-def alert_test(config_path: Path | None, *, as_json: bool) -> int:
+def alert_try(config_path: Path | None, *, as_json: bool) -> int:
     """Send, print a line for each address, and give 0 when all took it, else 1.
 
     Raises:
