@@ -41,7 +41,7 @@ class Heart:
         self._root, self._take, self._monotonic = root, take, monotonic
         self._address = environment.get("NOTIFY_SOCKET", "")
         self._feeds = _feeds_watchdog(environment)
-        self._is_ready = False
+        self._is_ready = self._is_stopping = False
         self._late_s: deque[float] = deque([0.0], maxlen=_BEATS_KEPT)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
@@ -51,8 +51,13 @@ class Heart:
         self._thread.start()
         return self
 
+    def stopping(self) -> None:
+        """Say that the process stops. What drains is alive: how long it may is systemd's to say."""
+        self._is_stopping = True
+        self._notify("STOPPING=1")
+
     def close(self, reason: str) -> None:
-        """Say that the process stops."""
+        """Say how it ended, and beat no more."""
         self._over.set()
         if self._thread.is_alive():
             self._thread.join(2 * BEAT_S)
@@ -64,7 +69,9 @@ class Heart:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the root supervisor runs and does its rounds."""
+        """Whether the root supervisor runs and does its rounds, or is being stopped."""
+        if self._is_stopping:
+            return True
         if self._root.state is not ActorState.RUNNING:
             return False
         return self._root.monotonic_ns() - self._root.progress_ns < ROUND_LIMIT_S * NS_PER_S

@@ -153,13 +153,14 @@ class _Run:
             self.snapshots.extras["journal"] = self.journal.summary
         self.snapshots.extras["alerts"] = self.alerts.summary
         self.observers += [self.snapshots.facts.observe, self.alerts.observe]
+        self.heart = Heart(self.system.root, self.snapshots.take)
+        self.snapshots.extras["pulse"] = self.heart.pulse
         self.system.root.on_exit = self._root_gone
 
     def run(self) -> int:
         """Start, wait, stop, tell."""
         self._listen_to_signals()
-        heart = Heart(self.system.root, self.snapshots.take)
-        self.snapshots.extras["pulse"] = heart.pulse
+        heart = self.heart
         control = ControlServer(self.run_dir.path / CONTROL_SOCKET, self._handlers())
         fence = self.run_dir.fence
         status = StatusWriter(self.run_dir.path / STATUS, self.snapshots.take, fence=fence)
@@ -218,6 +219,7 @@ class _Run:
     def _stop(self) -> int:
         """Drain from the feeds to the metrics; a second signal leaves at once."""
         self.ended_itself = self.root_exit is not None
+        self.heart.stopping()
         self.halted = self._halted()  # an executor that halted is stopped afterwards
         if not self.ended_itself:
             self.system.runtime.stop(self.system.root, None)

@@ -92,6 +92,18 @@ def test_a_root_that_does_no_rounds_or_does_not_run_starves_it(
 
 
 @pytest.mark.parametrize("systemd", ["file"], indirect=True)
+def test_a_run_that_drains_is_alive_and_says_that_it_stops(
+    systemd: tuple[socket.socket, str], root: Cell, snapshot: Make
+) -> None:
+    heart = heart_of(systemd[1], root, snapshot(ready=False))
+    heart.stopping()
+    root.set_state(ActorState.STOPPED)
+    heart.beat()
+
+    assert words(systemd[0])[:2] == ["STOPPING=1", "WATCHDOG=1"]
+
+
+@pytest.mark.parametrize("systemd", ["file"], indirect=True)
 @pytest.mark.parametrize("more", [{"WATCHDOG_USEC": "0"}, {"WATCHDOG_PID": "1"}])
 def test_a_watchdog_that_is_not_ours_is_not_fed(
     systemd: tuple[socket.socket, str], root: Cell, snapshot: Make, more: dict[str, str]
