@@ -158,7 +158,7 @@ def letter_of(notice: Notice, config: Config, snapshot: Snapshot) -> Letter:
     """Give a notice as a person reads it, on a telephone, at night."""
     is_over = notice.state is Stage.RECOVERED
     word = "over" if is_over else str(notice.severity).upper()
-    said = f"It is over: {notice.sentence}" if is_over else notice.sentence
+    said = f"Calm again: {notice.sentence}" if is_over else notice.sentence
     lines = [said, f"{config.mode}, pid {snapshot.get('pid', '?')} on {socket.gethostname()}"]
     if notice.held_back:
         lines.append(f"{notice.held_back} more came and went untold: too many in an hour")

@@ -36,7 +36,7 @@ FRAMES = st.lists(
         path=st.sampled_from(["feeds/feed:ccxt", "execution/executor", ""]),
         payload=st.binary(max_size=60),
     ),
-    max_size=8,
+    max_size=6,
 )
 DAY_NS = 86_400 * 10**9
 
