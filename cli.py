@@ -101,6 +101,8 @@ def _health(arguments: argparse.Namespace) -> int:
         watch_s=arguments.watch,
         probe=arguments.probe,
         stacks=arguments.stacks,
+        errors=arguments.errors,
+        deep=arguments.deep,
         timeout_s=arguments.timeout,
     )
     return health(options)
@@ -297,6 +299,34 @@ def _drill(arguments: argparse.Namespace) -> int:
     return drill(options)
 
 
+def _alert_test(arguments: argparse.Namespace) -> int:
+    from ops.alert_try import alert_try
+
+    return alert_try(arguments.config, as_json=arguments.json)
+
+
+def _alert_watch(arguments: argparse.Namespace) -> int:
+    from ops.alert_watch import WatchOptions, alert_watch
+
+    run_dir = _run_of(arguments)
+    if run_dir is None:
+        return EXIT_NO_PROCESS
+    options = WatchOptions(
+        run_dir=run_dir,
+        interval_s=arguments.interval,
+        stale_after_s=arguments.stale,
+        once=arguments.once,
+    )
+    return alert_watch(options)
+
+
+def _journal(arguments: argparse.Namespace) -> int:
+    from ops.journal_command import journal
+
+    run_dir = _run_of(arguments)
+    return EXIT_USAGE if run_dir is None else journal(run_dir, as_json=arguments.json)
+
+
 def _run_dir(arguments: argparse.Namespace) -> Path | None:
     """Give the run directory that was named, or the newest; None after saying there is none."""
     from ops.run_files import find_latest
@@ -332,6 +362,9 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "doctor": _doctor,
     "drill": _drill,
     "venue": _venue,
+    "alert_test": _alert_test,
+    "alert_watch": _alert_watch,
+    "journal": _journal,
 }
 
 

@@ -17,11 +17,12 @@ from actors.cell import STOPPING
 from actors.context import Context
 from actors.envelope import Envelope, Told
 from actors.inbox import Inbox
+from actors.inspection import inspected
 from actors.mailbox import FENCED
 from actors.runtime import CURRENT_ASKER, SPAWNING
 from decisions.histogram import FOLD_AT
 from messages.errors import ActorCrashed, WatchkeeperError
-from messages.lifecycle import ActorState, ExitReason, InjectCrash, InjectHang, Ping
+from messages.lifecycle import ActorState, ExitReason, InjectCrash, InjectHang, Inspect, Ping
 
 
 class Reject(WatchkeeperError):
@@ -75,6 +76,10 @@ class Actor(pykka.ThreadingActor):
 
     def stopping(self) -> None:
         """Leave things in order, after the last message of an orderly stop."""
+
+    def inspect(self) -> dict[str, Any]:
+        """Give a few things that a person may want to know of its state; plain values."""
+        return {}
 
     def crashed(self) -> None:
         """Let go of what the next incarnation needs; the state is not to be trusted.
@@ -263,6 +268,8 @@ class Actor(pykka.ThreadingActor):
                 raise ActorCrashed(f"crash injected: {reason}")
             case InjectHang():
                 return self.ctx.block_forever()
+            case Inspect():
+                return inspected(self)
             case _:
                 return self._cell.path
 
@@ -277,7 +284,7 @@ class Actor(pykka.ThreadingActor):
             envelope.reply_to = None
 
 
-BUILT_IN = frozenset({InjectCrash, InjectHang, Ping})
+BUILT_IN = frozenset({InjectCrash, InjectHang, Inspect, Ping})
 """What every actor answers by itself. None has the plain policy, so none comes as `Told`."""
 
 

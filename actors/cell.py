@@ -95,6 +95,8 @@ class Cell:
         self.restarts_in_window = 0
         self.restart_limit = 0
         self._abandoned: list[Incarnation] = []
+        self.retry_at_ns: int | None = None
+        """When a backoff is over."""
         self.last_error = ""
         self.last_traceback = ""
         self.last_error_at_ns: TimestampNs | None = None
@@ -104,6 +106,7 @@ class Cell:
         """Show what the cell does; `problem` is the sentence that health prints."""
         self.state = state
         self.problem = problem
+        self.retry_at_ns = None
         self.state_since_ns = self.monotonic_ns()
 
     def new_actor(self) -> Any:

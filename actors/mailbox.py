@@ -62,6 +62,13 @@ Lanes = tuple[deque[Envelope], deque[Envelope], Callable[[], Any]]
 """The control lane and what was handed back, by reference; taking from the user lane."""
 
 
+class Recorder(Protocol):
+    """Whoever keeps what came from outside; called on the reader's thread."""
+
+    def __call__(self, path: ActorPath, message: Any, *, is_timer: bool) -> None:
+        """Take one message; must not block, and must not raise."""
+
+
 class Mailbox:
     """Any thread may `put`; only the cell's live incarnation may `take` or set timers.
 
@@ -83,6 +90,8 @@ class Mailbox:
         self.closed = ""
         """Why nothing is taken any more; empty while open."""
         self.ttl_enforced = True
+        self.recorder: Recorder | None = None
+        """Shown what a reader takes, on its thread, but for plain told messages."""
         self.gather_s = 0.0
         """How long a reader that had to wait lets more come; a stop or a fence ends it."""
         self._bell = threading.Event()
@@ -192,6 +201,8 @@ class Mailbox:
             if envelope is None:
                 envelope = self._wait(reader)
             if envelope is not None and (envelope := self._accept(envelope, reader)) is not None:
+                if self.recorder is not None:
+                    self._record(envelope, self.recorder)
                 return envelope
 
     def lanes(self) -> Lanes:
@@ -219,7 +230,14 @@ class Mailbox:
                 except Empty:
                     return None
             if (accepted := self._accept(envelope, reader)) is not None:
+                if self.recorder is not None:
+                    self._record(accepted, self.recorder)
                 return accepted
+
+    def _record(self, envelope: Envelope, recorder: "Recorder") -> None:
+        kind = type(envelope)
+        if kind is not Told and envelope is not FENCED and kind is not StopRequest:
+            recorder(self.path, envelope.message, is_timer=kind is Due)
 
     def _ready(self, reader: Reader) -> Envelope | None:
         """What goes before the user lane."""
@@ -303,6 +321,8 @@ class Mailbox:
             if accepted is FENCED:
                 break
             if accepted is not None:
+                if self.recorder is not None:
+                    self._record(accepted, self.recorder)
                 taken.append(accepted.message)
         return taken
 

@@ -10,6 +10,7 @@ import msgspec
 
 from actors.actor import Actor
 from decisions.metrics import MetricsFold
+from messages.alerts import AlertTold
 from messages.ids import NS_PER_S
 from messages.lifecycle import Supervision, TimerFired
 from messages.market import FeedEnded, FeedGap, FeedReport, FeedState
@@ -24,6 +25,7 @@ Accepts = (
     | DuplicateFiltered
     | Supervision
     | PriceMark
+    | AlertTold
 )
 INTERVAL = TimerFired(name="interval")
 
@@ -89,6 +91,10 @@ class MetricsActor(Actor):
         if isinstance(message, TimerFired):
             self._line({"kind": "interval", **self.summary()})
             self._flush()
+            self.ctx.progress()
+            return
+        if isinstance(message, AlertTold):
+            self._line({"kind": "alert", **_plain(message)})
             return
         if not isinstance(message, FeedGap | FeedState):
             self._fold.fold(message)
@@ -124,3 +130,9 @@ class MetricsActor(Actor):
         if self._write_summary is not None:
             text = msgspec.json.format(msgspec.json.encode(self.summary(), order="sorted"))
             self._write_summary(text + b"\n")
+
+
+def _plain(alert: AlertTold) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(alert)
+    del fields["ts_ns"]  # a line has the moment of its writing
+    return fields

@@ -14,7 +14,7 @@ from actors.address import Address
 from actors.cell import Cell, Incarnation
 from actors.clock import Clock
 from actors.dead_letters import DeadLetter, DeadLetters
-from actors.mailbox import Mailbox, Queue
+from actors.mailbox import Mailbox, Queue, Recorder
 from actors.waits import WaitGraph
 from messages.base import Message
 from messages.errors import ActorCrashed, ActorUnavailable
@@ -50,6 +50,8 @@ class Runtime(ABC):
         self.dead_letters = DeadLetters()
         self.cells: dict[ActorPath, Cell] = {}
         self.waits = WaitGraph()
+        self.recorder: Recorder | None = None
+        """Set before any cell is made: shown what comes from outside."""
         self._lives = threading.RLock()
         """Held while a life begins or is fenced, so that no fenced supervisor begins one."""
 
@@ -63,6 +65,7 @@ class Runtime(ABC):
             now_ns = self.clock.monotonic_ns
             mailbox = Mailbox(name, 1024, self.dead_letters, now_ns, self._queue(name))
             mailbox.ttl_enforced = self.ttl_enforced
+            mailbox.recorder = self.recorder
             found = self.cells.setdefault(name, Cell(name, mailbox, now_ns, self.clock.utc_ns))
         return found
 

@@ -66,6 +66,21 @@ class StrategyActor(Actor):
                 run.warm_up()  # builds it anew, with the rules as they are now
         self.ctx.progress()
 
+    def inspect(self) -> dict[str, Any]:
+        """Give the place in the feed, and what the strategy itself holds."""
+        run = self._run
+        if run is None:
+            return {}
+        memory = run.memory
+        return {
+            "symbol": run.symbol,
+            "next_index": memory.next_index,
+            "warmed": list(memory.warmed),
+            "position": memory.position,
+            "passed_over": memory.passed_over,
+            "strategy": run.strategy_state,
+        }
+
     def _acknowledge(self, batch: MarketBatch, next_index: int) -> None:
         feed = self._feeds.get(batch.feed)
         if feed is not None:

@@ -163,6 +163,7 @@ def open_client(settings: CcxtSettings, capability: Capability | None, budget: R
         raise VenueRefused(f"ccxt has no exchange {settings.exchange!r}: {hint} venue.exchange")
     _refuse_retries(settings.config)
     _check_trust(settings.config)
+    _refuse_verbose(settings.config)
     client = _recording(kind)(_ccxt_config(settings, capability))
     client.budget = budget
     # It asks for more rights than trading needs; currencies follow from the markets.
@@ -238,6 +239,14 @@ def _check_trust(config: dict[str, Any]) -> None:
             f"cafile in [venue.ccxt] is {file!r}, and no certificate can be read from it"
             f" ({type(error).__name__}): give the path of a PEM file"
         ) from error
+
+
+def _refuse_verbose(config: dict[str, Any]) -> None:
+    """Refuse to print every request with its headers, of which one is the key."""
+    if config.get("verbose"):
+        raise VenueRefused(
+            "verbose = true makes ccxt print the key with each request: remove it from [venue.ccxt]"
+        )
 
 
 _STREAM_PROXIES = {

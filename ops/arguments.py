@@ -95,6 +95,8 @@ def _add_health(commands: "Commands") -> None:
     )
     health.add_argument("--probe", choices=("live", "ready", "startup"), help="exit 0 or 1")
     health.add_argument("--stacks", action="store_true", help="and what every thread is doing")
+    health.add_argument("--errors", action="store_true", help="and the last errors, tracebacks")
+    health.add_argument("--deep", metavar="PATH", help="and what one actor holds: its PATH")
     health.add_argument("--timeout", type=_positive, default=2.0, metavar="SECONDS")
     health.set_defaults(command="health")
 
@@ -305,6 +307,31 @@ def _add_drill(commands: "Commands") -> None:
     drill.set_defaults(command="drill", full=False)
 
 
+def _add_alert(commands: "Commands") -> None:
+    alert = _command(commands, "alert", "try the addresses of alerts, or watch over a run")
+    what = alert.add_subparsers(title="what", metavar="test|watch", required=True)
+    summary = "send one notice to each address: 0 all took it, 1 one did not"
+    test = _command(what, "test", summary)
+    test.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="names the variable")
+    test.add_argument("--json", action="store_true", help="one JSON object an address")
+    test.set_defaults(command="alert_test")
+    watch = _command(what, "watch", "tell when the process of a run is gone without a goodbye")
+    _add_run(watch)
+    watch.add_argument("--interval", type=_positive, default=2.0, metavar="SECONDS")
+    stale = "how old its last word may be"
+    watch.add_argument("--stale", type=_positive, default=15.0, metavar="SECONDS", help=stale)
+    watch.add_argument("--once", action="store_true", help="look once: 0 well, 1 told")
+    watch.set_defaults(command="alert_watch")
+
+
+def _add_journal(commands: "Commands") -> None:
+    summary = "show what came from outside: 0 all of it can be read, 1 something cannot"
+    journal = _command(commands, "journal", summary)
+    _add_run(journal)
+    journal.add_argument("--json", action="store_true", help="one JSON object a message")
+    journal.set_defaults(command="journal")
+
+
 def _add_run(command: argparse.ArgumentParser) -> None:
     command.add_argument("run", nargs="?", type=Path, metavar="RUN_DIR", help="as --run-dir")
     _add_run_dir(command)
@@ -366,4 +393,6 @@ _ADD: "dict[str, Callable[[Commands], None]]" = {
     "doctor": _add_doctor,
     "venue": _add_venue,
     "drill": _add_drill,
+    "alert": _add_alert,
+    "journal": _add_journal,
 }

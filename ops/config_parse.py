@@ -8,8 +8,10 @@ from typing import Any
 
 from messages.errors import ConfigError
 from messages.ids import StrategyId, Symbol
+from ops.config_alerts import read_alerts
 from ops.config_feed import check_exchange, read_feed
 from ops.config_reader import TableReader, is_integer, is_there, joined
+from ops.config_records import read_journal_settings, read_logs
 from ops.config_risk import read_risk
 from ops.config_schema import (
     Config,
@@ -66,6 +68,9 @@ def parse(
         metrics=_metrics(root.table("metrics")),
         supervision=_supervision(root.table("supervision")),
         runtime=_runtime(root.table("runtime")),
+        logs=read_logs(root.table("logs")),
+        alerts=read_alerts(root.table("alerts"), feed.symbols),
+        journal=read_journal_settings(root.table("journal")),
     )
     check_exchange(root, feed, config.venue.exchange)
     root.finish()

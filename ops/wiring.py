@@ -62,6 +62,7 @@ class System(msgspec.Struct, kw_only=True):
     feed: Address[Any]
     executor: Address[Any]
     strategies: dict[StrategyId, Address[Any]]
+    metrics: Address[Any]
     gateway: Gateway
     board: OperatorBoard
     describe: Callable[[], dict[str, Any]]
@@ -79,12 +80,13 @@ def build(
     live: "LiveVenue | None" = None,
     opened: "FeedConnection | None" = None,
     open_ledger: Callable[[], Ledger] | None = None,
+    more: Callable[[], dict[str, Any]] = dict,
 ) -> System:
     """Wire everything and start nothing; `observe` sees all that Metrics sees, on its thread.
 
     `live` is the real venue, its gate passed; None plays one. `opened` is a connection that has
     passed the gate, for a live feed. `open_ledger` replaces the ledger that the config asks for:
-    a rehearsal's.
+    a rehearsal's. `more` goes into the summary.
     """
     feed_path = path_of_feed(config)
     executor = runtime.address("execution/executor")
@@ -95,7 +97,11 @@ def build(
     }
     gateway, kept = _gateway(config, run_dir, runtime, executor, live), ExecutorKept()
     fold, account = MetricsFold(), AccountView()
-    describe = with_run_totals(_describer(runtime), run_dir.ledger)
+    totals = with_run_totals(_describer(runtime), run_dir.ledger)
+
+    def describe() -> dict[str, Any]:
+        return {**totals(), **more()}
+
     tree = SupervisorSpec(
         children=(
             _metrics(config, run_dir, fold, describe, observe),
@@ -123,6 +129,7 @@ def build(
         fold=fold,
         feed=feed,
         executor=executor,
+        metrics=metrics,
         strategies=addresses,
         gateway=gateway,
         board=kept.board,
@@ -219,6 +226,7 @@ def _metrics(
             "observe": observe,
         },
         drain=True,
+        progress_ms=60_000 + 3_000 * settings.interval_s,
         capacity=100_000,
     )
 
@@ -312,6 +320,7 @@ def _strategy(
         },
         restart=Restart.TRANSIENT,
         drain=True,
+        progress_ms=_progress_ms(config),
         start_timeout_ms=config.supervision.hang_after_s * 1000,
         capacity=8192,
         hang_after_ms=config.supervision.hang_after_s * 1000,
