@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
 import msgspec
+from loguru import logger
 
 from actors.actor import Actor
 from decisions.metrics import MetricsFold
@@ -39,7 +40,11 @@ _KINDS: dict[type, str] = {
 
 
 class LineWriter(Protocol):
-    """Where metric lines go; see `persistence.lines`."""
+    """Where metric lines go; see `persistence.lines`. A disk that refuses raises nothing."""
+
+    written: int
+    dropped: int
+    problem: str
 
     def write(self, line: bytes) -> None:
         """Append one line."""
@@ -100,18 +105,35 @@ class MetricsActor(Actor):
 
     def stopping(self) -> None:
         """Write the last summary after the last message."""
-        self._flush()
         if self._lines is not None:
             self._lines.close()
+        self._flush()
 
     def crashed(self) -> None:
         """Let go of the lines' file; what was buffered is written."""
         if self._lines is not None:
             self._lines.close()
+            self._take_over_counts()
 
     def summary(self) -> dict[str, Any]:
         """Everything there is to say now."""
         return {"schema": 1, **self._fold.summary(), **self._describe()}
+
+    def _take_over_counts(self) -> None:
+        """Add what the file counted since the last time: the fold outlives both."""
+        lines, keeping = self._lines, self._fold.keeping
+        if lines is not None:
+            keeping.lines += lines.written
+            keeping.dropped_lines += lines.dropped
+            lines.written = lines.dropped = 0
+        keeping.problem = "" if lines is None else lines.problem
+
+    def _log_problem(self, was: str) -> None:
+        problem = self._fold.keeping.problem
+        if problem and not was:
+            logger.bind(actor=self.ctx.path).warning("metrics are not kept: {}", problem)
+        elif was and not problem:
+            logger.bind(actor=self.ctx.path).info("metrics are kept again")
 
     def _line(self, fields: dict[str, Any]) -> None:
         if self._lines is not None:
@@ -121,6 +143,12 @@ class MetricsActor(Actor):
     def _flush(self) -> None:
         if self._lines is not None:
             self._lines.flush()
+        was = self._fold.keeping.problem
+        self._take_over_counts()
         if self._write_summary is not None:
             text = msgspec.json.format(msgspec.json.encode(self.summary(), order="sorted"))
-            self._write_summary(text + b"\n")
+            try:
+                self._write_summary(text + b"\n")
+            except OSError as error:  # a full disk stops metrics, never trading
+                self._fold.keeping.problem = f"metrics_summary.json: {error.strerror or error}"
+        self._log_problem(was)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from decisions.histogram import LatencyHistogram
 from decisions.portfolio import Holding, Portfolio
 from messages.ids import ActorPath, OrderKey, TradeId
@@ -33,10 +35,19 @@ _NOTHING = Decimal(0)
 _REFUSALS = (OrderState.REFUSED, OrderState.REJECTED)
 
 
+class Keeping(msgspec.Struct):
+    """How the keeping of metrics itself goes; `problem` says what the disk refuses now."""
+
+    dropped_lines: int = 0
+    lines: int = 0
+    problem: str = ""
+
+
 class MetricsFold:
     """The counters of one process. The same messages in the same order give the same summary."""
 
     def __init__(self) -> None:
+        self.keeping = Keeping()
         self.portfolio = Portfolio()
         self.allowed = self.rejected = self.filled = 0
         self.errors = self.retries = self.dupes_filtered = 0
@@ -84,6 +95,7 @@ class MetricsFold:
             "feeds": {path: _feed(self._feeds[path]) for path in sorted(self._feeds)},
             "filled": self.filled,
             "latency_ns": {"decision_to_claim": self.claim_latency.summary()},
+            "metrics": msgspec.structs.asdict(self.keeping),
             "outcomes_by_stage": {
                 stage: _sorted(outcomes) for stage, outcomes in sorted(self._stages.items())
             },

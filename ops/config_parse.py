@@ -241,6 +241,8 @@ def _metrics(reader: TableReader) -> MetricsConfig:
     metrics = MetricsConfig(
         enabled=reader.flag("enabled", default=True),
         rotate_max_mb=reader.integer("rotate_max_mb", 64, least=1),
+        rotate_max_lines=reader.optional_integer("rotate_max_lines", least=1),
+        rotate_max_age_s=reader.optional_integer("rotate_max_age_s", least=1),
         rotate_keep=reader.integer("rotate_keep", 10, least=0),
         interval_s=reader.integer("interval_s", 5, least=1),
     )

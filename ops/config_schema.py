@@ -160,6 +160,8 @@ class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     enabled: bool
     rotate_max_mb: int
+    rotate_max_lines: int | None
+    rotate_max_age_s: int | None
     rotate_keep: int
     interval_s: int
 

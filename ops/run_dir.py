@@ -73,10 +73,16 @@ class RunDir:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._alone():
                 self._hold(_opened(self.lock))
+                self._sweep()
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise ConfigError([f"run_dir: {self.path} cannot be used: {reason}"]) from error
         return self
+
+    def _sweep(self) -> None:
+        """Take away what writers that were killed had not put into its place."""
+        for left in self.path.glob(".*.tmp"):
+            left.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Give the directory back; the next holder sees that this one left in order."""

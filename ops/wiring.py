@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from ops.live_venue import LiveVenue
 
 PAPER_ACCOUNT = AccountId("paper")
+METRICS_RESERVE_BYTES = 64_000_000
+"""Of the disk, which metric lines leave to the ledger."""
 FATAL = frozenset({"LedgerConflict", "LedgerFenced", "LedgerUnavailable", "IllegalTransition"})
 
 
@@ -205,6 +207,9 @@ def _metrics(
         int(settings.rotate_max_mb * 1_000_000),
         settings.rotate_keep,
         run_dir.fence,
+        max_lines=settings.rotate_max_lines,
+        max_age_s=settings.rotate_max_age_s,
+        reserve_bytes=METRICS_RESERVE_BYTES,
     )
     write = partial(run_dir.atomic_write, "metrics_summary.json")
     return ChildSpec(
