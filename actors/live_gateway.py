@@ -91,6 +91,7 @@ class LiveGateway(Gateway):
                 raise NotSent("stale: it was marked as sent too long ago")
             self._check_leave(good_until_ns)
             self._may_send()
+            self.leaving(key)
 
         self._run(self._submit(epoch, key, order, fence))
 

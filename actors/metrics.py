@@ -10,6 +10,8 @@ import msgspec
 from loguru import logger
 
 from actors.actor import Actor
+from actors.gathering import Gathering
+from decisions.metric_lines import SCHEMA
 from decisions.metrics import MetricsFold
 from messages.ids import NS_PER_S
 from messages.lifecycle import Supervision, TimerFired
@@ -27,6 +29,8 @@ Accepts = (
     | PriceMark
 )
 INTERVAL = TimerFired(name="interval")
+GATHER = TimerFired(name="gather")
+GATHER_NS = NS_PER_S
 
 _KINDS: dict[type, str] = {
     OrderUpdate: "order",
@@ -74,6 +78,7 @@ class MetricsActor(Actor):
         describe: Callable[[], dict[str, Any]],
         interval_s: float = 5.0,
         observe: Callable[[Any], object] | None = None,
+        gathering: Gathering | None = None,
     ) -> None:
         super().__init__()
         self._fold = fold
@@ -82,18 +87,22 @@ class MetricsActor(Actor):
         self._write_summary = write_summary
         self._describe = describe
         self._observe = observe
+        self._gathering = gathering
         self._interval_ns = int(interval_s * NS_PER_S)
 
     def started(self) -> None:
         """Open the lines' file and begin the interval."""
         self._lines = self._open_lines() if self._open_lines else None
         self.ctx.every(self._interval_ns, INTERVAL)
+        if self._gathering is not None and self._interval_ns > GATHER_NS:
+            self.ctx.every(GATHER_NS, GATHER)
 
     def receive(self, message: Any) -> None:
         """Count one message; at the interval, write."""
         if isinstance(message, TimerFired):
-            self._line({"kind": "interval", **self.summary()})
-            self._flush()
+            self._gather()
+            if message == INTERVAL:
+                self._interval()
             return
         if not isinstance(message, FeedGap | FeedState):
             self._fold.fold(message)
@@ -103,8 +112,23 @@ class MetricsActor(Actor):
         if kind is not None and self._lines is not None:
             self._line({"kind": kind, "message": message})
 
+    def _interval(self) -> None:
+        since = {} if self._gathering is None else {"since": self._gathering.since()}
+        self._line({"kind": "interval", **self.summary(), **since})
+        self._flush()
+
+    def _gather(self) -> None:
+        """Take what the actors have noted of messages and stages."""
+        if self._gathering is None:
+            return
+        for line in self._gathering.lines(self.ctx.utc_ns):
+            if self._lines is not None:
+                self._lines.write(line)
+        self._fold.keeping.dropped_lines += self._gathering.newly_dropped()
+
     def stopping(self) -> None:
         """Write the last summary after the last message."""
+        self._gather()
         if self._lines is not None:
             self._lines.close()
         self._flush()
@@ -117,7 +141,7 @@ class MetricsActor(Actor):
 
     def summary(self) -> dict[str, Any]:
         """Everything there is to say now."""
-        return {"schema": 1, **self._fold.summary(), **self._describe()}
+        return {"schema": SCHEMA, **self._fold.summary(), **self._describe()}
 
     def _take_over_counts(self) -> None:
         """Add what the file counted since the last time: the fold outlives both."""
@@ -137,7 +161,7 @@ class MetricsActor(Actor):
 
     def _line(self, fields: dict[str, Any]) -> None:
         if self._lines is not None:
-            fields = {"schema": 1, "at_ns": self.ctx.utc_ns(), **fields}
+            fields = {"schema": SCHEMA, "at_ns": self.ctx.utc_ns(), **fields}
             self._lines.write(msgspec.json.encode(fields, order="sorted") + b"\n")
 
     def _flush(self) -> None:

@@ -22,8 +22,10 @@ class LatencyHistogram:
     """Counts nanoseconds, exact in their number, off by at most `RELATIVE_ERROR` in their size.
 
     `record` only appends; 2,048 at a time are sorted and counted, which is cheaper than finding
-    the bucket of each. A bucket in which nothing fell takes no memory. One thread writes; others may read at any time, for reading changes nothing: at
-    worst they miss, or see twice, the records of a fold that is under way.
+    the bucket of each. A bucket in which nothing fell takes no memory.
+
+    One thread writes; others may read at any time, for reading changes nothing: at worst they
+    miss, or see twice, the records of a fold that is under way.
     """
 
     __slots__ = ("_buffer", "_counts", "_max", "_sum", "append")

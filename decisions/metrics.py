@@ -14,6 +14,7 @@ import msgspec
 
 from decisions.histogram import LatencyHistogram
 from decisions.portfolio import Holding, Portfolio
+from decisions.stages import StageFold
 from messages.ids import ActorPath, OrderKey, TradeId
 from messages.lifecycle import ExitReason, Supervision
 from messages.market import FeedEnded, FeedReport
@@ -55,6 +56,8 @@ class MetricsFold:
         self.rejects_by_reason: Counter[str] = Counter()
         self.restarts: Counter[str] = Counter()
         self._stages: dict[str, Counter[str]] = {}
+        self.stages = StageFold()
+        """What the stages of decisions took; another's where somebody else folds them."""
         self._feeds: dict[ActorPath, FeedReport] = {}
         self._ended: dict[ActorPath, int] = {}
         self.claim_latency = LatencyHistogram()
@@ -96,9 +99,7 @@ class MetricsFold:
             "filled": self.filled,
             "latency_ns": {"decision_to_claim": self.claim_latency.summary()},
             "metrics": msgspec.structs.asdict(self.keeping),
-            "outcomes_by_stage": {
-                stage: _sorted(outcomes) for stage, outcomes in sorted(self._stages.items())
-            },
+            "outcomes_by_stage": self._outcomes(),
             "pnl": {quote: _pnl(self.portfolio, quote) for quote in self.portfolio.quotes()},
             "positions": {
                 symbol: _position(holding)
@@ -109,7 +110,13 @@ class MetricsFold:
             "rejects_by_reason": _sorted(self.rejects_by_reason),
             "restarts": _sorted(self.restarts),
             "retries": self.retries,
+            "stages": self.stages.summary(),
         }
+
+    def _outcomes(self) -> dict[str, dict[str, int]]:
+        """Those of claim, send and venue are states; of the other stages how they went."""
+        noted = {stage: n for stage, n in self.stages.outcomes.items() if n}
+        return {stage: _sorted(n) for stage, n in sorted({**noted, **self._stages}.items())}
 
     def _order(self, update: OrderUpdate) -> None:
         if update.late_fills:

@@ -244,6 +244,7 @@ def _metrics(reader: TableReader) -> MetricsConfig:
         rotate_max_lines=reader.optional_integer("rotate_max_lines", least=1),
         rotate_max_age_s=reader.optional_integer("rotate_max_age_s", least=1),
         rotate_keep=reader.integer("rotate_keep", 10, least=0),
+        sample_every=reader.integer("sample_every", 1_000, least=1),
         interval_s=reader.integer("interval_s", 5, least=1),
     )
     reader.finish()

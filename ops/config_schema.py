@@ -163,6 +163,7 @@ class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True):
     rotate_max_lines: int | None
     rotate_max_age_s: int | None
     rotate_keep: int
+    sample_every: int
     interval_s: int
 
 

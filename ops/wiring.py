@@ -14,6 +14,7 @@ from actors.cell import Cell
 from actors.children import ChildSpec, SupervisorSpec
 from actors.executor import WORKER, ExecutorActor, ExecutorKept
 from actors.gateway import Gateway
+from actors.gathering import Gathering
 from actors.market_feed import FeedKept, FeedMemory, MarketFeedActor
 from actors.metrics import MetricsActor
 from actors.operator_board import OperatorBoard
@@ -38,6 +39,7 @@ from messages.ids import NS_PER_MS, NS_PER_S, AccountId, ActorPath, StrategyId, 
 from messages.values import Instrument
 from ops.config import Config, FeedType, OnDifference, StrategyConfig
 from ops.config_risk import risk_limits
+from ops.describe import describer
 from ops.run_dir import RunDir
 from ops.run_totals import with_run_totals
 from ops.sources import open_source, paper_settings
@@ -88,6 +90,7 @@ def build(
     passed the gate, for a live feed. `open_ledger` replaces the ledger that the config asks for:
     a rehearsal's.
     """
+    stages = runtime.note_hops(config.metrics.sample_every) if config.metrics.enabled else None
     feed_path = path_of_feed(config)
     executor = runtime.address("execution/executor")
     metrics = runtime.address("metrics")
@@ -97,10 +100,13 @@ def build(
     }
     gateway, kept = _gateway(config, run_dir, runtime, executor, live), ExecutorKept()
     fold, account = MetricsFold(), AccountView()
-    describe = with_run_totals(_describer(runtime), run_dir.ledger)
+    if stages is not None:
+        gateway.leaving, fold.stages = stages.leaving, stages.fold
+    gathering = None if stages is None else Gathering(runtime.cells, stages)
+    describe = with_run_totals(describer(runtime), run_dir.ledger)
     tree = SupervisorSpec(
         children=(
-            _metrics(config, run_dir, fold, describe, observe),
+            _metrics(config, run_dir, fold, describe, observe, gathering),
             _execution(
                 config,
                 open_ledger or _ledger_opener(config, run_dir),
@@ -199,6 +205,7 @@ def _metrics(
     fold: MetricsFold,
     describe: Callable[[], dict[str, Any]],
     observe: Callable[[Any], object] | None,
+    gathering: Gathering | None,
 ) -> ChildSpec:
     settings = config.metrics
     lines = partial(
@@ -222,6 +229,7 @@ def _metrics(
             "describe": describe,
             "interval_s": settings.interval_s,
             "observe": observe,
+            "gathering": gathering,
         },
         drain=True,
         capacity=100_000,
@@ -423,22 +431,3 @@ def _ledger_opener(config: Config, run_dir: RunDir) -> Callable[[], Ledger]:
 
 def _source(config: Config) -> MarketSource:
     return open_source(config)
-
-
-def _describer(runtime: Runtime) -> Callable[[], dict[str, Any]]:
-    """Give what only the cells know, for the summary."""
-
-    def describe() -> dict[str, Any]:
-        return {
-            "actors": {
-                path: {
-                    "processed": cell.processed,
-                    "restarts": cell.restarts,
-                    "dead_letters": runtime.dead_letters.count(path),
-                    **cell.latency.summary(),
-                }
-                for path, cell in sorted(runtime.cells.items())
-            }
-        }
-
-    return describe
