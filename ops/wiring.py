@@ -22,6 +22,7 @@ from actors.paper_gateway import PaperGateway
 from actors.runtime import Runtime
 from actors.strategy import Kept, StrategyActor
 from actors.supervisor import Supervisor
+from decisions.ledger_figures import LedgerFigures
 from decisions.market_feed import FlowControl
 from decisions.metrics import MetricsFold
 from decisions.strategy import StrategyLike, new_memory
@@ -39,7 +40,7 @@ from messages.ids import NS_PER_MS, NS_PER_S, AccountId, ActorPath, StrategyId, 
 from messages.values import Instrument
 from ops.config import Config, FeedType, OnDifference, StrategyConfig
 from ops.config_risk import risk_limits
-from ops.describe import describer
+from ops.describe import describer, measured
 from ops.run_dir import RunDir
 from ops.run_totals import with_run_totals
 from ops.sources import open_source, paper_settings
@@ -103,13 +104,17 @@ def build(
     if stages is not None:
         gateway.leaving, fold.stages = stages.leaving, stages.fold
     gathering = None if stages is None else Gathering(runtime.cells, stages)
-    describe = with_run_totals(describer(runtime), run_dir.ledger)
+    open_ledger, figures = open_ledger or _ledger_opener(config, run_dir), None
+    if stages is not None:
+        figures = LedgerFigures()
+        open_ledger = measured(open_ledger, figures)
+    describe = with_run_totals(describer(runtime, run_dir.ledger, figures), run_dir.ledger)
     tree = SupervisorSpec(
         children=(
             _metrics(config, run_dir, fold, describe, observe, gathering),
             _execution(
                 config,
-                open_ledger or _ledger_opener(config, run_dir),
+                open_ledger,
                 runtime,
                 gateway,
                 kept,
