@@ -71,6 +71,10 @@ class MetricsFold:
         delivered = {path: report.delivered for path, report in self._feeds.items()}
         return sum((delivered | self._ended).values())
 
+    def feeds(self) -> dict[ActorPath, FeedReport]:
+        """Give the newest report of each feed; any thread."""
+        return self._feeds.copy()
+
     def fold(self, message: MetricsInput) -> None:
         """Take one message."""
         match message:

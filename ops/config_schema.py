@@ -165,6 +165,11 @@ class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True):
     rotate_keep: int
     sample_every: int
     interval_s: int
+    prometheus_file: Path | None
+    """Relative to the run directory."""
+    http: str | None
+    http_token_env: str | None
+    """The name of an environment variable, never the token."""
 
 
 class SupervisionConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,14 +32,15 @@ def describer(
         cells = sorted(runtime.cells.copy().items())
         return {
             "actors": {path: _actor(runtime, cell) for path, cell in cells},
-            "ledger": None if figures is None else figures.summary(_wal_bytes(ledger)),
+            "ledger": None if figures is None else figures.summary(wal_bytes(ledger)),
             "started_at_ns": started_at_ns,
         }
 
     return describe
 
 
-def _wal_bytes(ledger: Path | None) -> int:
+def wal_bytes(ledger: Path | None) -> int:
+    """Give how long a ledger's write-ahead log is now."""
     try:
         return 0 if ledger is None else ledger.with_name(ledger.name + "-wal").stat().st_size
     except OSError:

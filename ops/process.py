@@ -35,6 +35,7 @@ from ops.wiring import System, build
 
 if TYPE_CHECKING:
     from ops.held_account import Account
+    from ops.publishing import Publishing
 
 EXIT_OK, EXIT_PROBLEM, EXIT_EXHAUSTED, EXIT_INTERRUPTED = 0, 1, 70, 130
 CHAOS_AFTER_S = 15.0
@@ -112,6 +113,7 @@ class _Run:
     def run(self) -> int:
         """Start, wait, stop, tell."""
         self._listen_to_signals()
+        publishing = self._publish()
         control = ControlServer(self.run_dir.path / CONTROL_SOCKET, self._handlers())
         fence = self.run_dir.fence
         status = StatusWriter(self.run_dir.path / STATUS, self.snapshots.take, fence=fence)
@@ -125,9 +127,18 @@ class _Run:
         finally:
             reason = self._reason(code)
             self.narrator.end(reason, code)
+            publishing.close()
             status.close(reason, code)
             control.close()
         return code
+
+    def _publish(self) -> "Publishing | ExitStack":
+        settings = self.config.metrics
+        if settings.http is None and settings.prometheus_file is None:
+            return ExitStack()
+        from ops.publishing import Publishing  # an HTTP server, which most runs do without
+
+        return Publishing(self.config, self.run_dir, self.system, self.snapshots).start()
 
     # ------------------------------------------------------------ waiting
 

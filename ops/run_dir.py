@@ -173,7 +173,9 @@ class RunDir:
         self._lock_fd = lock_fd
 
 
-def atomic_write(path: Path, content: bytes, fence: Callable[[], None] = _no_fence) -> None:
+def atomic_write(
+    path: Path, content: bytes, fence: Callable[[], None] = _no_fence, *, mode: int = 0o600
+) -> None:
     """Replace a file so that any reader, and any crash, finds the old one or the new one.
 
     `fence` is called at the last moment, and what it raises leaves the old one.
@@ -183,7 +185,7 @@ def atomic_write(path: Path, content: bytes, fence: Callable[[], None] = _no_fen
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
         with os.fdopen(fd, "wb") as file:
             file.write(content)
             file.flush()

@@ -72,6 +72,8 @@ class System(msgspec.Struct, kw_only=True):
     describe: Callable[[], dict[str, Any]]
     account: AccountView
     """Of a real venue: how its account compares."""
+    ledger_figures: LedgerFigures | None = None
+    """What the ledger shows of itself; None with metrics off."""
 
 
 def build(
@@ -141,6 +143,7 @@ def build(
         board=kept.board,
         describe=describe,
         account=account,
+        ledger_figures=figures,
     )
 
 
