@@ -26,6 +26,12 @@ def metric_files(run_dir: Path) -> list[Path]:
     return [path for _, path in sorted(numbered)] + [path for path in plain if path.is_file()]
 
 
+def all_lines(run_dir: Path) -> Iterator[bytes]:
+    """Walk all lines that are kept, oldest first; see `lines_about` for what is passed over."""
+    for path in metric_files(run_dir):
+        yield from _lines(path)
+
+
 def lines_about(run_dir: Path, word: str) -> list[dict[str, Any]]:
     """Give the lines in which a word stands, each once.
 
