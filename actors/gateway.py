@@ -56,6 +56,10 @@ class Question(NamedTuple):
     sent_at_ns: int
 
 
+def _nobody(key: OrderKey) -> None:
+    """Want to know nothing."""
+
+
 class Gateway(ABC):
     """What the executor needs of any venue. Its thread calls every method but `close`."""
 
@@ -66,6 +70,8 @@ class Gateway(ABC):
         self._writing = threading.Lock()
         self.symbols: tuple[Symbol, ...] = ()
         """All that the run trades; set before the start."""
+        self.leaving: Callable[[OrderKey], object] = _nobody
+        """Called where an order leaves for the venue; set before the start."""
         self.barred = ""
         """Why nothing may be sent now: what is queued and has not left comes back NOT_SENT."""
 

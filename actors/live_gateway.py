@@ -111,6 +111,7 @@ class LiveGateway(Gateway):
                 raise NotSent("stale: it was marked as sent too long ago")
             self._check_leave(good_until_ns)
             self._may_send()
+            self.leaving(key)
 
         ticket = self._tickets.pop((epoch, key), None)
         if ticket is None or ticket.order != order or not ticket.open(fence):

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from actors.dead_letters import DeadLetter, DeadLetters
 from actors.envelope import Due, Envelope, Own, Perishable, Place, StopRequest, Told
+from actors.hops import Hops
 from actors.places import Places
 from messages.base import Delivery, Message, OnRestart, Overflow
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
@@ -92,6 +93,9 @@ class Mailbox:
         self.ttl_enforced = True
         self.recorder: Recorder | None = None
         """Shown what a reader takes, on its thread, but for plain told messages."""
+        self.hops: Hops | None = None
+        self.drained = 0
+        """How many messages the reader took to handle them together with the present one."""
         self.gather_s = 0.0
         """How long a reader that had to wait lets more come; a stop or a fence ends it."""
         self._bell = threading.Event()
@@ -324,6 +328,9 @@ class Mailbox:
                 if self.recorder is not None:
                     self._record(accepted, self.recorder)
                 taken.append(accepted.message)
+                self.drained += 1
+                if self.hops is not None:
+                    self.hops.join(accepted.message, accepted.enqueued_ns)
         return taken
 
     # ------------------------------------------------------------------ timers

@@ -98,6 +98,7 @@ class PaperGateway(Gateway):
             return
         try:
             self._check_leave(good_until_ns)
+            self.leaving(key)
             report = self._trading().submit(order)
         except BaseException as error:  # noqa: BLE001 - what it proves is told
             report = self._told(order, error)

@@ -5,6 +5,7 @@ from typing import Any
 
 from actors.actor import Actor
 from actors.address import Address
+from decisions.stages import Cause
 from decisions.strategy import StrategyLike, StrategyMemory, StrategyRun
 from messages.ids import AccountId, ActorPath, StrategyId, Symbol
 from messages.market import Candle, MarketAck, MarketBatch, Tick, Trade
@@ -53,6 +54,8 @@ class StrategyActor(Actor):
         match message:
             case MarketBatch():
                 for intent in run.take_batch(message, self.ctx.utc_ns):
+                    if self.ctx.stages is not None:
+                        self._note_decision(intent, message.feed)
                     self.ctx.tell(self._executor, intent)
                     if self.ctx.fenced:
                         return  # its event is the successor's, who decides it again by one key
@@ -80,6 +83,13 @@ class StrategyActor(Actor):
             "passed_over": memory.passed_over,
             "strategy": run.strategy_state,
         }
+
+    def _note_decision(self, intent: OrderIntent, feed: ActorPath) -> None:
+        assert self.ctx.stages is not None
+        assert self._run is not None
+        cell = self.ctx.cell
+        cause = Cause(feed, self._run.memory.next_index, intent.decided_at_ns)
+        self.ctx.stages.decided(intent, cause, cell.handling_enqueued_ns, cell.handling_since_ns)
 
     def _acknowledge(self, batch: MarketBatch, next_index: int) -> None:
         feed = self._feeds.get(batch.feed)

@@ -163,8 +163,16 @@ class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     enabled: bool
     rotate_max_mb: int
+    rotate_max_lines: int | None
+    rotate_max_age_s: int | None
     rotate_keep: int
+    sample_every: int
     interval_s: int
+    prometheus_file: Path | None
+    """Relative to the run directory."""
+    http: str | None
+    http_token_env: str | None
+    """The name of an environment variable, never the token."""
 
 
 class SupervisionConfig(msgspec.Struct, frozen=True, kw_only=True):

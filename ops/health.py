@@ -142,7 +142,7 @@ def _show_stacks(stacks: Mapping[str, Any]) -> None:
 def _probe(options: HealthOptions, question: str) -> int:
     try:
         snapshot = _asked(options)
-        reason = _no(question, snapshot)
+        reason = probe_problem(question, snapshot)
     except NoAnswer as problem:
         reason = str(problem)
     answer = {"probe": question, "ok": not reason, "why": reason}
@@ -151,7 +151,7 @@ def _probe(options: HealthOptions, question: str) -> int:
     return 1 if reason else 0
 
 
-def _no(question: str, snapshot: Snapshot) -> str:
+def probe_problem(question: str, snapshot: Snapshot) -> str:
     """Say why the answer is no; empty for yes. Liveness asks nothing of the exchange."""
     if not snapshot.get("root_alive"):
         return "the root supervisor is not running"

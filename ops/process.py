@@ -45,6 +45,7 @@ from ops.wiring import System, build
 
 if TYPE_CHECKING:
     from ops.held_account import Account
+    from ops.publishing import Publishing
 
 EXIT_OK, EXIT_PROBLEM, EXIT_EXHAUSTED, EXIT_INTERRUPTED = 0, 1, 70, 130
 CHAOS_AFTER_S = 15.0
@@ -163,6 +164,7 @@ class _Run:
         """Start, wait, stop, tell."""
         self._listen_to_signals()
         heart = self.heart
+        publishing = self._publish()
         control = ControlServer(self.run_dir.path / CONTROL_SOCKET, self._handlers())
         fence = self.run_dir.fence
         status = StatusWriter(self.run_dir.path / STATUS, self.snapshots.take, fence=fence)
@@ -185,6 +187,7 @@ class _Run:
                 self.journal.close()
             self._tell_of_the_end(reason, code)
             self.narrator.end(reason, code)
+            publishing.close()
             status.close(reason, code)
             control.close()
         return code
@@ -197,6 +200,14 @@ class _Run:
         if code not in (EXIT_OK, EXIT_INTERRUPTED):
             self.alerts.happened("gone", f"process {os.getpid()} ends: {reason} (exit code {code})")
         self.alerts.close(self.snapshots.take)
+
+    def _publish(self) -> "Publishing | ExitStack":
+        settings = self.config.metrics
+        if settings.http is None and settings.prometheus_file is None:
+            return ExitStack()
+        from ops.publishing import Publishing  # an HTTP server, which most runs do without
+
+        return Publishing(self.config, self.run_dir, self.system, self.snapshots).start()
 
     # ------------------------------------------------------------ waiting
 
