@@ -7,7 +7,6 @@ from its file; of a live market only the prices that the metric lines kept are k
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -26,7 +25,6 @@ from ops.health_text import one_line
 
 MOST_EVENTS = 1_000_000
 _MOST_SYMBOLS = 40
-_TOGETHER = 20_000
 
 
 class Feed(msgspec.Struct):
@@ -50,22 +48,26 @@ class Market:
         self.points: list[PricePoint] = []
         self.events = 0
         self._base_bars = base_bars
+        self._held: MarketEvent | None = None
         self._events = self._opened(feed)
 
     def advance(self, count: int, until_ns: int | None = None) -> int:
-        """Read on until so many events are read, or one lies after `until_ns`; say how many."""
+        """Read on until so many events are read, or the next lies after `until_ns`; say how many.
+
+        The market of a run that is still alive grows: call it again with more.
+        """
         before = self.events
-        while self.events < min(count, MOST_EVENTS):
-            try:
-                together = list(islice(self._events, min(_TOGETHER, count - self.events)))
-            except (WatchkeeperError, OSError, ValueError, ArithmeticError) as error:
-                self._stopped(error)
-                break
-            for event in together:
+        try:
+            while self.events < min(count, MOST_EVENTS):
+                event = self._held or next(self._events, None)
+                self._held = event
+                if event is None or (until_ns is not None and event.ts_event_ns > until_ns):
+                    break
+                self._held = None
                 self._take(event)
-            self.events += len(together)
-            if not together or (until_ns is not None and together[-1].ts_event_ns > until_ns):
-                break
+                self.events += 1
+        except (WatchkeeperError, OSError, ValueError, ArithmeticError) as error:
+            self._stopped(error)
         if before < MOST_EVENTS <= self.events:
             self.sentence += f" Only the first {MOST_EVENTS:,} events are shown."
         return self.events - before
@@ -80,11 +82,6 @@ class Market:
                 if price is not None:
                     self._price(Symbol(symbol), at_ns, price)
         self.points.sort()
-
-    @property
-    def is_made_again(self) -> bool:
-        """Whether candles are those that the run saw."""
-        return self.events > 0
 
     def _take(self, event: MarketEvent) -> None:
         if isinstance(event, Candle):
@@ -136,6 +133,7 @@ class Market:
         return iter(())
 
     def _stopped(self, error: Exception) -> None:
+        self._events = iter(())
         self.sentence += f" It cannot be read: {one_line(error)}"
 
 
