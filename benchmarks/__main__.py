@@ -25,6 +25,7 @@ NAMES = (
     "startup",
     "live_orders",
     "recovery",
+    "dashboard",
 )
 
 

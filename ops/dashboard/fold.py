@@ -169,7 +169,7 @@ class RunFold:
         self.totals[f"order:{one.state}"] += 1
         if one.state in ("refused", "rejected"):
             _count(self.rejects, _slug(one.reason) or one.state)
-        if one.claim_latency_ns is not None:
+        if one.claim_latency_ns is not None and not self.totals["stage_lines"]:
             self.latency("claim", outer.at_ns, one.claim_latency_ns)
         return outer.at_ns
 

@@ -65,6 +65,8 @@ class LineTail:
                 return
             yield from self._last_of_rotated()
             self._file = _opened(self._path)
+            if self._file is None:
+                return
 
     def _beginning(self) -> Iterator[list[bytes]]:
         older: list[Path] = []

@@ -97,7 +97,7 @@ W.candles = (holder, market, symbol, openOrder) => {
       W.el("li", {}, W.el("button", { type: "button", text: "← Fill before", on: { click: () => goTo(current < 0 ? placed.length - 1 : current - 1) } })),
       W.el("li", {}, W.el("button", { type: "button", text: "Next fill →", on: { click: () => goTo(current + 1) } })),
       W.el("li", {}, W.el("button", { type: "button", text: "Show all", on: { click: () => chart.timeScale().fitContent() } }))));
-  const handle = { redraw: () => { chart.applyOptions(look()); draw(); }, destroy: () => {
+  const handle = { chart: box, redraw: () => { chart.applyOptions(look()); draw(); }, destroy: () => {
     const range = chart.timeScale().getVisibleLogicalRange();
     W.seen = range && range.to < times.length - 2 ? { ...W.seen, [symbol]: range } : W.seen;
     W.charts.delete(handle); watcher.disconnect(); chart.remove();

@@ -2,6 +2,8 @@
 // Lines over time: uPlot, with keys for the keyboard, dashes as well as colours, and both themes.
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3], [4, 4], [12, 4], [1, 4]];
 W.charts = new Set();
+// How far a chart is zoomed in, by its label: a live page draws it anew and goes back there.
+W.zooms = {};
 
 const swatch = (index) => W.svg("svg", { width: 26, height: 8, "aria-hidden": "true" },
   W.svg("line", { x1: 1, x2: 25, y1: 4, y2: 4, stroke: `var(--s${index % 7})`, "stroke-width": 2.2, "stroke-dasharray": DASHES[index % 7].join(" ") || "none" }));
@@ -23,6 +25,7 @@ W.lines = (holder, times, series, options) => {
   const chart = W.el("div", { class: "chart", tabindex: "0", role: "group", "aria-roledescription": "chart", "aria-label": `${options.label}. Arrow keys read values, plus and minus zoom, 0 shows all.` });
   const keys = W.el("ul", { class: "keys", "aria-label": `Lines of ${options.label}` });
   holder.append(chart, keys);
+  const zoomed = W.zooms[options.label];
   const data = [times, ...series.map((one) => one.values)];
   const shows = options.show || W.number;
   const readouts = [];
@@ -53,7 +56,13 @@ W.lines = (holder, times, series, options) => {
     })],
     hooks: {
       setCursor: [(u) => read(u.cursor.idx)],
-      setScale: [(u, key) => { if (key === "x") chart.dataset.from = u.scales.x.min, chart.dataset.to = u.scales.x.max; }],
+      setScale: [(u, key) => {
+        if (key !== "x") return;
+        const { min, max } = u.scales.x;
+        chart.dataset.from = min;
+        chart.dataset.to = max;
+        if (min > times[0] || max < times[times.length - 1]) W.zooms[options.label] = { min, max }; else delete W.zooms[options.label];
+      }],
       draw: [(u) => { for (const mark of options.marks || []) rule(u, mark); }],
     },
   }, data, chart);
@@ -69,6 +78,8 @@ W.lines = (holder, times, series, options) => {
     });
     keys.append(W.el("li", {}, button));
   });
+
+  if (zoomed) plot.setScale("x", zoomed);
 
   function read(idx) {
     const none = idx === null || idx === undefined;

@@ -30,7 +30,7 @@
   const tabs = document.getElementById("tabs");
   W.show = (at) => {
     current = at;
-    W.asked = null; W.seen = null; W.ui.symbol = "";
+    W.asked = null; W.seen = null; W.zooms = {}; W.ui.symbol = "";
     [...tabs.children].forEach((tab, n) => { tab.setAttribute("aria-selected", String(n === at)); tab.tabIndex = n === at ? 0 : -1; });
     document.title = `${model.runs[at].title} – Watchkeeper`;
     draw(Object.keys(SECTIONS));
