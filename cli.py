@@ -258,6 +258,25 @@ def _audit(arguments: argparse.Namespace) -> int:
     return EXIT_USAGE if run_dir is None else audit(run_dir, as_json=arguments.json)
 
 
+def _dashboard(arguments: argparse.Namespace) -> int:
+    from ops.dashboard.command import DashboardOptions, dashboard
+
+    run_dir = arguments.run_dir if arguments.runs else _run_dir(arguments)
+    runs = (*arguments.runs, *([] if run_dir is None else [run_dir]))
+    if not runs:
+        return EXIT_USAGE
+    options = DashboardOptions(
+        runs=runs,
+        out=arguments.out,
+        as_json=arguments.json,
+        most_orders=arguments.orders,
+        serve=arguments.serve,
+        host=arguments.host,
+        port=arguments.port,
+    )
+    return dashboard(options)
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     from ops.doctor import doctor
 
@@ -359,6 +378,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "explain": _explain,
     "account": _account,
     "audit": _audit,
+    "dashboard": _dashboard,
     "doctor": _doctor,
     "drill": _drill,
     "venue": _venue,

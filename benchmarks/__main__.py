@@ -26,6 +26,7 @@ NAMES = (
     "live_orders",
     "recovery",
     "journal",
+    "dashboard",
 )
 
 

@@ -237,6 +237,25 @@ def _add_audit(commands: "Commands") -> None:
     audit.set_defaults(command="audit")
 
 
+def _add_dashboard(commands: "Commands") -> None:
+    summary = "write one HTML page that shows runs, or serve it live"
+    dashboard = _command(commands, "dashboard", summary)
+    dashboard.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run directories")
+    _add_run_dir(dashboard)
+    dashboard.add_argument(
+        "--out", type=Path, metavar="FILE", help="default: dashboard.html in RUN; - is stdout"
+    )
+    dashboard.add_argument(
+        "--orders", type=_count, default=1_000, metavar="N", help="the newest N with their lives"
+    )
+    how = dashboard.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="what the page shows, one JSON object")
+    how.add_argument("--serve", action="store_true", help="the page, live, until interrupted")
+    dashboard.add_argument("--host", default="127.0.0.1", help="with --serve (127.0.0.1)")
+    dashboard.add_argument("--port", type=_port, default=8765, help="with --serve; 0 is any")
+    dashboard.set_defaults(command="dashboard")
+
+
 def _add_doctor(commands: "Commands") -> None:
     summary = "look at this machine and a config: 0 all is well, 1 a warning, 2 a problem"
     doctor = _command(commands, "doctor", summary)
@@ -390,6 +409,7 @@ _ADD: "dict[str, Callable[[Commands], None]]" = {
     "explain": _add_explain,
     "account": _add_account,
     "audit": _add_audit,
+    "dashboard": _add_dashboard,
     "doctor": _add_doctor,
     "venue": _add_venue,
     "drill": _add_drill,
