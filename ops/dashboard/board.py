@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,7 +14,6 @@ from ops.dashboard.run import RunModel
 _PERIOD_S = 1.0
 _REST = 20
 """So many times as long as a look took is rested after it: under 5 % of one core."""
-_LONGEST_REST_S = 60.0
 _AS_OF = ("at",)
 
 
@@ -53,7 +52,7 @@ class LiveBoard:
             began = time.monotonic()
             await self.refresh()
             took = time.monotonic() - began
-            await self._rest(min(max(_PERIOD_S, _REST * took), _LONGEST_REST_S))
+            await self._rest(max(_PERIOD_S, _REST * took))
         async with self._changed:
             self._changed.notify_all()
 
@@ -90,7 +89,7 @@ class LiveBoard:
         runs = [{name: json.loads(text) for name, text in p.items()} for p in self._parts]
         return {**document([]), "live": True, "runs": runs}
 
-    async def changes(self) -> AsyncIterator[str]:
+    async def changes(self) -> AsyncGenerator[str, None]:
         """Give the sections that change, as JSON, first all of them; ends when closed."""
         seen = -1
         self._watchers += 1
