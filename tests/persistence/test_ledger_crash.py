@@ -29,6 +29,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lines", [1, 2, 3, 10, 101])
 def test_a_kill_loses_nothing_that_was_promised(child: Start, path: Path, lines: int) -> None:
     process = child(_ENDLESS)
@@ -59,6 +60,7 @@ connection_of(ledger._database).set_progress_handler(die, {instructions})
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("instructions", [10, 60, 110])
 @pytest.mark.parametrize(
     "act",
