@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from typing import Any, get_args
 
 import msgspec
@@ -54,6 +55,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     raise AssertionError(f"no strategy for {kind}")
 
 
+@cache
 def any_of(message: type[Message]) -> st.SearchStrategy[Any]:
     return values(msgspec.inspect.type_info(message))
 

@@ -136,6 +136,7 @@ print(json.dumps([refused, ledger.states()]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [0, 100, 4096, 20_000])
 def test_a_full_disk_refuses_and_the_ledger_goes_on_when_there_is_room(
     answer_of: Callable[[str], Any], path: Path, room: int
