@@ -33,7 +33,7 @@ def venue(*arguments: str) -> Iterator[Any]:
 
 def refused(*arguments: str, code: str = "") -> str:
     command = [sys.executable, "-P", "-c", code, *arguments] if code else [*COMMAND, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
     return done.stderr
@@ -111,7 +111,7 @@ def test_without_aiohttp_it_says_what_to_install() -> None:
 @pytest.mark.slow
 def test_help_does_not_need_aiohttp() -> None:
     done = subprocess.run(
-        [*COMMAND, "--help"], capture_output=True, text=True, timeout=30, check=False,
+        [*COMMAND, "--help"], capture_output=True, text=True, timeout=90, check=False,
         env=os.environ | {"COLUMNS": "200"},
     )  # fmt: skip
 
