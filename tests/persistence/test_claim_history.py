@@ -1,12 +1,12 @@
 """The claim is no row of its own: the history must read as if it were, whatever came after it."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
-from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
 from messages.ids import OrderKey
@@ -95,9 +95,9 @@ def test_the_history_survives_the_way_back_and_forth_between_versions(
 ) -> None:
     with closing(open_ledger_database(path)) as database:
         Runner(database, str(MIGRATIONS)).down("0004_claims_once")
-    with closing(SqliteDatabase(str(path))) as database:
-        written = database.execute_sql("SELECT count(*) FROM order_events WHERE from_state IS NULL")
-        assert written.fetchone()[0] == len(walked)
+    with closing(sqlite3.connect(path)) as raw:
+        written = raw.execute("SELECT count(*) FROM order_events WHERE from_state IS NULL")
+        assert written.fetchone() == (len(walked),)
     SqliteLedger(path).close()
     with closing(LedgerReader(path)) as reader:
         assert {key: reader.events(key) for key in walked} == walked
