@@ -21,7 +21,8 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NO_PROCESS, EXIT_INTERRUPTED = 0, 1, 2, 3
 
 def _run(argv: Sequence[str] | None) -> int:
     try:
-        arguments = parser().parse_args(argv)
+        words = sys.argv[1:] if argv is None else argv
+        arguments = parser(words).parse_args(words)
         code = _COMMANDS[arguments.command](arguments)
     except SystemExit as end:  # argparse's way out of --help and of wrong usage
         return end.code if isinstance(end.code, int) else EXIT_USAGE
@@ -63,8 +64,11 @@ def _sentences(error: Exception) -> list[str]:
 
 
 def _start(arguments: argparse.Namespace) -> int:
-    from ops.options import StartOptions
-    from ops.process import run_bot
+    from ops.collector import not_collecting
+
+    with not_collecting():
+        from ops.options import StartOptions
+        from ops.process import run_bot
 
     options = StartOptions(
         config_path=arguments.config,
@@ -97,6 +101,8 @@ def _health(arguments: argparse.Namespace) -> int:
         watch_s=arguments.watch,
         probe=arguments.probe,
         stacks=arguments.stacks,
+        errors=arguments.errors,
+        deep=arguments.deep,
         timeout_s=arguments.timeout,
     )
     return health(options)
@@ -252,6 +258,25 @@ def _audit(arguments: argparse.Namespace) -> int:
     return EXIT_USAGE if run_dir is None else audit(run_dir, as_json=arguments.json)
 
 
+def _dashboard(arguments: argparse.Namespace) -> int:
+    from ops.dashboard.command import DashboardOptions, dashboard
+
+    run_dir = arguments.run_dir if arguments.runs else _run_dir(arguments)
+    runs = (*arguments.runs, *([] if run_dir is None else [run_dir]))
+    if not runs:
+        return EXIT_USAGE
+    options = DashboardOptions(
+        runs=runs,
+        out=arguments.out,
+        as_json=arguments.json,
+        most_orders=arguments.orders,
+        serve=arguments.serve,
+        host=arguments.host,
+        port=arguments.port,
+    )
+    return dashboard(options)
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     from ops.doctor import doctor
 
@@ -293,6 +318,34 @@ def _drill(arguments: argparse.Namespace) -> int:
     return drill(options)
 
 
+def _alert_test(arguments: argparse.Namespace) -> int:
+    from ops.alert_try import alert_try
+
+    return alert_try(arguments.config, as_json=arguments.json)
+
+
+def _alert_watch(arguments: argparse.Namespace) -> int:
+    from ops.alert_watch import WatchOptions, alert_watch
+
+    run_dir = _run_of(arguments)
+    if run_dir is None:
+        return EXIT_NO_PROCESS
+    options = WatchOptions(
+        run_dir=run_dir,
+        interval_s=arguments.interval,
+        stale_after_s=arguments.stale,
+        once=arguments.once,
+    )
+    return alert_watch(options)
+
+
+def _journal(arguments: argparse.Namespace) -> int:
+    from ops.journal_command import journal
+
+    run_dir = _run_of(arguments)
+    return EXIT_USAGE if run_dir is None else journal(run_dir, as_json=arguments.json)
+
+
 def _run_dir(arguments: argparse.Namespace) -> Path | None:
     """Give the run directory that was named, or the newest; None after saying there is none."""
     from ops.run_files import find_latest
@@ -325,9 +378,13 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "explain": _explain,
     "account": _account,
     "audit": _audit,
+    "dashboard": _dashboard,
     "doctor": _doctor,
     "drill": _drill,
     "venue": _venue,
+    "alert_test": _alert_test,
+    "alert_watch": _alert_watch,
+    "journal": _journal,
 }
 
 

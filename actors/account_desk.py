@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from loguru import logger
 
 from actors.context import Context
 from actors.gateway import Gateway
+from actors.log import logger
 from decisions.account import (
     Baseline,
     Flows,

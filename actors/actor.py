@@ -17,11 +17,13 @@ from actors.cell import STOPPING
 from actors.context import Context
 from actors.envelope import Envelope, Told
 from actors.inbox import Inbox
+from actors.inspection import inspected
 from actors.mailbox import FENCED
 from actors.runtime import CURRENT_ASKER, SPAWNING
 from decisions.histogram import FOLD_AT
+from decisions.stages import ERROR, REJECTED
 from messages.errors import ActorCrashed, WatchkeeperError
-from messages.lifecycle import ActorState, ExitReason, InjectCrash, InjectHang, Ping
+from messages.lifecycle import ActorState, ExitReason, InjectCrash, InjectHang, Inspect, Ping
 
 
 class Reject(WatchkeeperError):
@@ -75,6 +77,10 @@ class Actor(pykka.ThreadingActor):
 
     def stopping(self) -> None:
         """Leave things in order, after the last message of an orderly stop."""
+
+    def inspect(self) -> dict[str, Any]:
+        """Give a few things that a person may want to know of its state; plain values."""
+        return {}
 
     def crashed(self) -> None:
         """Let go of what the next incarnation needs; the state is not to be trusted.
@@ -130,6 +136,8 @@ class Actor(pykka.ThreadingActor):
         control, front, take = cell.mailbox.lanes()
         timers, receive, latency = life.timers, self.receive, cell.latency
         record, handled, ended_ns = latency.append, 0, 0
+        hops = cell.hops
+        waited, due = (hops.waits.append, hops.due) if hops is not None else (record, 0)
         while not (control or front or timers or life.fenced):
             envelope = take()
             if type(envelope) is not Told or life.fenced:
@@ -152,12 +160,22 @@ class Actor(pykka.ThreadingActor):
             ended_ns = now()
             record(ended_ns - begun_ns)
             handled += 1
+            if hops is not None:
+                waited(begun_ns - queued_ns)
+                if handled == due:
+                    due += hops.every
+                    hops.sampled(message, queued_ns, begun_ns, ended_ns)
             if not handled % FOLD_AT:
                 latency.fold_when_full()
+                if hops is not None:
+                    hops.waits.fold_when_full()
             cell.processed += 1
             cell.handling = None
             life.reading = True
         latency.fold_when_full()
+        if hops is not None:
+            hops.due = due - handled
+            hops.waits.fold_when_full()
         return None
 
     @final
@@ -173,6 +191,7 @@ class Actor(pykka.ThreadingActor):
         begun_ns = cell.handling_since_ns = self._now()
         cell.handling = message
         life.reading = False
+        cell.mailbox.drained = 0
         try:
             answer = self._handler_of(message, failure)(message)
         except StuckInHandler:
@@ -181,14 +200,18 @@ class Actor(pykka.ThreadingActor):
         except BaseException as error:
             if self.ctx.fenced:
                 return self._came_back()
+            is_refusal = isinstance(error, Reject)
+            if cell.hops is not None:
+                outcome = REJECTED if is_refusal else ERROR
+                queued_ns = envelope.enqueued_ns
+                cell.hops.failed(message, queued_ns, begun_ns, self._now(), outcome, error)
             if isinstance(error, Reject):
                 return self._rejected(envelope, error)
             self._poisoned(envelope, error)
             raise ActorCrashed(f"{cell.path} failed on {type(message).__name__}") from error
         if self.ctx.fenced:
             return self._came_back()
-        cell.latency.record(self._now() - begun_ns)
-        cell.processed += 1
+        cell.handled(envelope, begun_ns, self._now())
         cell.handling = None
         return answer
 
@@ -263,6 +286,8 @@ class Actor(pykka.ThreadingActor):
                 raise ActorCrashed(f"crash injected: {reason}")
             case InjectHang():
                 return self.ctx.block_forever()
+            case Inspect():
+                return inspected(self)
             case _:
                 return self._cell.path
 
@@ -277,7 +302,7 @@ class Actor(pykka.ThreadingActor):
             envelope.reply_to = None
 
 
-BUILT_IN = frozenset({InjectCrash, InjectHang, Ping})
+BUILT_IN = frozenset({InjectCrash, InjectHang, Inspect, Ping})
 """What every actor answers by itself. None has the plain policy, so none comes as `Told`."""
 
 

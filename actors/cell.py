@@ -5,6 +5,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from actors.envelope import Envelope
+from actors.hops import Hops
 from actors.mailbox import Mailbox, Timer
 from decisions.histogram import LatencyHistogram
 from messages.ids import ActorPath, Epoch, TimestampNs
@@ -84,6 +86,8 @@ class Cell:
         self.supervisor: Mailbox | None = None
         self.on_exit: Callable[[Exit], None] | None = None
         self.latency = LatencyHistogram()
+        self.hops: Hops | None = None
+        """What messages go through here; None where nobody wants to know."""
         self.processed = 0
         self.handling: Any = None
         self.handling_since_ns = 0
@@ -95,6 +99,8 @@ class Cell:
         self.restarts_in_window = 0
         self.restart_limit = 0
         self._abandoned: list[Incarnation] = []
+        self.retry_at_ns: int | None = None
+        """When a backoff is over."""
         self.last_error = ""
         self.last_traceback = ""
         self.last_error_at_ns: TimestampNs | None = None
@@ -104,6 +110,7 @@ class Cell:
         """Show what the cell does; `problem` is the sentence that health prints."""
         self.state = state
         self.problem = problem
+        self.retry_at_ns = None
         self.state_since_ns = self.monotonic_ns()
 
     def new_actor(self) -> Any:
@@ -143,6 +150,15 @@ class Cell:
         """Whether the thread of the present incarnation ended without a word."""
         life = self.life
         return life is not None and not life.runs_on and not life.gone.is_set()
+
+    def handled(self, envelope: Envelope, begun_ns: int, ended_ns: int) -> None:
+        """Count a message that went well, and those that were drained to go with it."""
+        together = 1 + self.mailbox.drained
+        for _ in range(together):
+            self.latency.record(ended_ns - begun_ns)
+        if self.hops is not None:
+            self.hops.handled(envelope.message, envelope.enqueued_ns, begun_ns, ended_ns)
+        self.processed += together
 
     def handle(self, what: Any) -> None:
         """Show what is being handled from now on."""

@@ -7,6 +7,7 @@ from actors.address import Address
 from actors.cell import Cell, Incarnation
 from actors.dead_letters import DeadLetter
 from actors.envelope import Envelope
+from actors.hops import StageNotes
 from actors.mailbox import FENCED
 from messages.base import Message
 from messages.ids import ActorPath, Epoch, TimestampNs
@@ -85,13 +86,29 @@ class Context:
             self.cell.mailbox.hand_on(Envelope(message, None, self.monotonic_ns()))
 
     def rest(self) -> "Iterator[Any]":
-        """Take what still waits, for an orderly end; replies are not given."""
+        """Take what still waits, for an orderly end; replies are not given.
+
+        Each counts as handled once the next is asked for.
+        """
         while True:
             envelope = self.cell.mailbox.poll(self.life)
             if envelope is None or envelope is FENCED:
                 return
             if isinstance(envelope.message, Message):
+                begun_ns = self.monotonic_ns()
+                self.cell.mailbox.drained = 0
                 yield envelope.message
+                self.cell.handled(envelope, begun_ns, self.monotonic_ns())
+
+    @property
+    def stages(self) -> StageNotes | None:
+        """Where stages of decisions are noted, if they are."""
+        return self.runtime.stages
+
+    def judge(self, trace_id: str, outcome: str, reason: str = "") -> None:
+        """Say what became of a decision in hand, for the line of its message."""
+        if self.cell.hops is not None:
+            self.cell.hops.judge(trace_id, outcome, reason)
 
     def progress(self) -> None:
         """Say that useful work was done; health holds the age of the last against a limit."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter, deque
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from messages.errors import ActorUnavailable
@@ -33,12 +34,16 @@ class DeadLetters:
         self.ring: deque[DeadLetter] = deque(maxlen=keep)
         self.counts: Counter[tuple[ActorPath, str]] = Counter()
         self._lock = threading.Lock()
+        self.observe: Callable[[DeadLetter], object] | None = None
+        """Is told of each, on the thread that adds it; must not raise."""
 
     def add(self, letter: DeadLetter, reply_to: Any = None) -> None:
         """Count and keep a letter; whoever waits for its answer is told at once."""
         with self._lock:
             self.counts[(letter.path, letter.why)] += 1
             self.ring.append(letter)
+        if self.observe is not None:
+            self.observe(letter)
         if reply_to is not None:
             error = ActorUnavailable(f"{letter.path} did not take the message: {letter.why}")
             reply_to.set_exception((ActorUnavailable, error, None))
@@ -47,6 +52,11 @@ class DeadLetters:
         """How many messages to `path` ended here."""
         with self._lock:
             return sum(n for (owner, _), n in self.counts.items() if owner == path)
+
+    def reasons(self, path: ActorPath) -> dict[str, int]:
+        """How many messages to `path` ended here, by reason."""
+        with self._lock:
+            return {why: n for (owner, why), n in self.counts.items() if owner == path}
 
     def lost(self, path: ActorPath) -> int:
         """Those that somebody may miss: not what came to a stop or was meant to be dropped."""

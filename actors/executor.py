@@ -14,6 +14,7 @@ from actors.actor import Actor
 from actors.address import Address
 from actors.executions import ASK_FILLS
 from actors.executor_kept import ExecutorKept, Held
+from actors.executor_stages import ExecutorStages
 from actors.gateway import Gateway
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
@@ -100,6 +101,7 @@ class ExecutorActor(Actor):
         """Fence older incarnations, read the ledger, ask the venue about all that is open."""
         self._gateway.take_over(self.ctx.epoch)
         self._ledger = ledger = self._open_ledger()
+        self._stages = ExecutorStages(self.ctx)
         self._risk = RiskState(
             exposure=ledger.exposure(),
             open_orders=None if self._replayed else {},
@@ -279,6 +281,7 @@ class ExecutorActor(Actor):
                 f"{conflict.intent.strategy_id} does not decide the same way twice, or its "
                 "settings changed in a run directory that holds its earlier decisions"
             )
+        self._stages.judged(verdicts)
         return verdicts
 
     def _claim(self, verdict: ToClaim | Refuse) -> Claim:
@@ -380,10 +383,13 @@ class ExecutorActor(Actor):
     # ------------------------------------------------------------ telling
 
     def _tell_claimed(self, claim: Claim, durable_ns: TimestampNs) -> None:
+        self._stages.claimed(claim)
         self.ctx.tell(self._metrics, claimed_update(claim, durable_ns))
 
     def _tell_moved(self, entry: LedgerEntry, fills: Sequence[Fill], late: bool) -> None:
         self._operator.saw(entry)
+        if not late:
+            self._stages.moved(entry)
         update = update_of(entry, fills, self.ctx.utc_ns(), late=late)
         self.ctx.tell(self._metrics, update)
         strategy = self._strategies.get(entry.strategy_id)

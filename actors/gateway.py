@@ -7,7 +7,7 @@ when its turn comes: its epoch is not the present one. Answers come back as mess
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -56,6 +56,10 @@ class Question(NamedTuple):
     sent_at_ns: int
 
 
+def _nobody(key: OrderKey) -> None:
+    """Want to know nothing."""
+
+
 class Gateway(ABC):
     """What the executor needs of any venue. Its thread calls every method but `close`."""
 
@@ -66,6 +70,8 @@ class Gateway(ABC):
         self._writing = threading.Lock()
         self.symbols: tuple[Symbol, ...] = ()
         """All that the run trades; set before the start."""
+        self.leaving: Callable[[OrderKey], object] = _nobody
+        """Called where an order leaves for the venue; set before the start."""
         self.barred = ""
         """Why nothing may be sent now: what is queued and has not left comes back NOT_SENT."""
 
@@ -91,6 +97,19 @@ class Gateway(ABC):
             if epoch != self._epoch:
                 raise ActorUnavailable(f"executor {epoch} was replaced by {self._epoch}")
             yield
+
+    def prepared(
+        self,
+        epoch: Epoch,  # noqa: ARG002 - a gateway that prepares nothing needs neither
+        orders: Iterable[tuple[OrderKey, NewOrder]],  # noqa: ARG002
+    ) -> AbstractContextManager[None]:
+        """Say what is about to become durable and will be submitted then, within the block.
+
+        A gateway may use the time to build and sign it. Nothing of it leaves before `submit`;
+        what was not submitted when the block ends, or when that takes too long, is dropped, as
+        if it had never been prepared.
+        """
+        return nullcontext()
 
     @abstractmethod
     def submit(

@@ -10,10 +10,9 @@ they are, for there is nobody to ask, and a person's halt on top cancels them.
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from loguru import logger
-
 from actors.context import Context
 from actors.gateway import Gateway
+from actors.log import logger
 from actors.operator_board import TRADING, Answer, HaltView, OperatorBoard
 from actors.order_desk import OrderDesk
 from actors.order_records import new_order

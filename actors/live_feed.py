@@ -11,10 +11,10 @@ from copy import deepcopy
 from typing import Any
 
 import msgspec
-from loguru import logger
 
 from actors.actor import Actor
 from actors.address import Address
+from actors.log import logger
 from decisions.live_feed import LiveBuffer, Piece
 from decisions.market_feed import FlowControl, Span
 from exchanges.feed_connection import FeedConnection
@@ -93,6 +93,9 @@ class LiveKept:
         before, self._connection = self._connection, connection
         if before is not None:
             before.close(0)
+        if self.stats:  # the last one's connection may still be counting
+            *older, last = self.stats
+            self.stats = [total(older), last]
         self.stats.append(connection.stats)
 
 

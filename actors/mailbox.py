@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from actors.dead_letters import DeadLetter, DeadLetters
 from actors.envelope import Due, Envelope, Own, Perishable, Place, StopRequest, Told
+from actors.hops import Hops
 from actors.places import Places
 from messages.base import Delivery, Message, OnRestart, Overflow
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
@@ -62,6 +63,13 @@ Lanes = tuple[deque[Envelope], deque[Envelope], Callable[[], Any]]
 """The control lane and what was handed back, by reference; taking from the user lane."""
 
 
+class Recorder(Protocol):
+    """Whoever keeps what came from outside; called on the reader's thread."""
+
+    def __call__(self, path: ActorPath, message: Any, *, is_timer: bool) -> None:
+        """Take one message; must not block, and must not raise."""
+
+
 class Mailbox:
     """Any thread may `put`; only the cell's live incarnation may `take` or set timers.
 
@@ -83,6 +91,11 @@ class Mailbox:
         self.closed = ""
         """Why nothing is taken any more; empty while open."""
         self.ttl_enforced = True
+        self.recorder: Recorder | None = None
+        """Shown what a reader takes, on its thread, but for plain told messages."""
+        self.hops: Hops | None = None
+        self.drained = 0
+        """How many messages the reader took to handle them together with the present one."""
         self.gather_s = 0.0
         """How long a reader that had to wait lets more come; a stop or a fence ends it."""
         self._bell = threading.Event()
@@ -192,6 +205,8 @@ class Mailbox:
             if envelope is None:
                 envelope = self._wait(reader)
             if envelope is not None and (envelope := self._accept(envelope, reader)) is not None:
+                if self.recorder is not None:
+                    self._record(envelope, self.recorder)
                 return envelope
 
     def lanes(self) -> Lanes:
@@ -219,7 +234,14 @@ class Mailbox:
                 except Empty:
                     return None
             if (accepted := self._accept(envelope, reader)) is not None:
+                if self.recorder is not None:
+                    self._record(accepted, self.recorder)
                 return accepted
+
+    def _record(self, envelope: Envelope, recorder: "Recorder") -> None:
+        kind = type(envelope)
+        if kind is not Told and envelope is not FENCED and kind is not StopRequest:
+            recorder(self.path, envelope.message, is_timer=kind is Due)
 
     def _ready(self, reader: Reader) -> Envelope | None:
         """What goes before the user lane."""
@@ -303,7 +325,12 @@ class Mailbox:
             if accepted is FENCED:
                 break
             if accepted is not None:
+                if self.recorder is not None:
+                    self._record(accepted, self.recorder)
                 taken.append(accepted.message)
+                self.drained += 1
+                if self.hops is not None:
+                    self.hops.join(accepted.message, accepted.enqueued_ns)
         return taken
 
     # ------------------------------------------------------------------ timers

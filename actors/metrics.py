@@ -9,7 +9,11 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 
 from actors.actor import Actor
+from actors.gathering import Gathering
+from actors.log import logger
+from decisions.metric_lines import SCHEMA
 from decisions.metrics import MetricsFold
+from messages.alerts import AlertTold
 from messages.ids import NS_PER_S
 from messages.lifecycle import Supervision, TimerFired
 from messages.market import FeedEnded, FeedGap, FeedReport, FeedState
@@ -24,8 +28,11 @@ Accepts = (
     | DuplicateFiltered
     | Supervision
     | PriceMark
+    | AlertTold
 )
 INTERVAL = TimerFired(name="interval")
+GATHER = TimerFired(name="gather")
+GATHER_NS = NS_PER_S
 
 _KINDS: dict[type, str] = {
     OrderUpdate: "order",
@@ -39,7 +46,11 @@ _KINDS: dict[type, str] = {
 
 
 class LineWriter(Protocol):
-    """Where metric lines go; see `persistence.lines`."""
+    """Where metric lines go; see `persistence.lines`. A disk that refuses raises nothing."""
+
+    written: int
+    dropped: int
+    problem: str
 
     def write(self, line: bytes) -> None:
         """Append one line."""
@@ -69,6 +80,7 @@ class MetricsActor(Actor):
         describe: Callable[[], dict[str, Any]],
         interval_s: float = 5.0,
         observe: Callable[[Any], object] | None = None,
+        gathering: Gathering | None = None,
     ) -> None:
         super().__init__()
         self._fold = fold
@@ -77,18 +89,26 @@ class MetricsActor(Actor):
         self._write_summary = write_summary
         self._describe = describe
         self._observe = observe
+        self._gathering = gathering
         self._interval_ns = int(interval_s * NS_PER_S)
 
     def started(self) -> None:
         """Open the lines' file and begin the interval."""
         self._lines = self._open_lines() if self._open_lines else None
         self.ctx.every(self._interval_ns, INTERVAL)
+        if self._gathering is not None and self._interval_ns > GATHER_NS:
+            self.ctx.every(GATHER_NS, GATHER)
 
     def receive(self, message: Any) -> None:
         """Count one message; at the interval, write."""
         if isinstance(message, TimerFired):
-            self._line({"kind": "interval", **self.summary()})
-            self._flush()
+            self._gather()
+            if message == INTERVAL:
+                self._interval()
+                self.ctx.progress()
+            return
+        if isinstance(message, AlertTold):
+            self._line({"kind": "alert", **_plain(message)})
             return
         if not isinstance(message, FeedGap | FeedState):
             self._fold.fold(message)
@@ -98,29 +118,73 @@ class MetricsActor(Actor):
         if kind is not None and self._lines is not None:
             self._line({"kind": kind, "message": message})
 
+    def _interval(self) -> None:
+        since = {} if self._gathering is None else {"since": self._gathering.since()}
+        self._line({"kind": "interval", **self.summary(), **since})
+        self._flush()
+
+    def _gather(self) -> None:
+        """Take what the actors have noted of messages and stages."""
+        if self._gathering is None:
+            return
+        for line in self._gathering.lines(self.ctx.utc_ns):
+            if self._lines is not None:
+                self._lines.write(line)
+        self._fold.keeping.dropped_lines += self._gathering.newly_dropped()
+
     def stopping(self) -> None:
         """Write the last summary after the last message."""
-        self._flush()
+        self._gather()
         if self._lines is not None:
             self._lines.close()
+        self._flush()
 
     def crashed(self) -> None:
         """Let go of the lines' file; what was buffered is written."""
         if self._lines is not None:
             self._lines.close()
+            self._take_over_counts()
 
     def summary(self) -> dict[str, Any]:
         """Everything there is to say now."""
-        return {"schema": 1, **self._fold.summary(), **self._describe()}
+        return {"schema": SCHEMA, **self._fold.summary(), **self._describe()}
+
+    def _take_over_counts(self) -> None:
+        """Add what the file counted since the last time: the fold outlives both."""
+        lines, keeping = self._lines, self._fold.keeping
+        if lines is not None:
+            keeping.lines += lines.written
+            keeping.dropped_lines += lines.dropped
+            lines.written = lines.dropped = 0
+        keeping.problem = "" if lines is None else lines.problem
+
+    def _log_problem(self, was: str) -> None:
+        problem = self._fold.keeping.problem
+        if problem and not was:
+            logger.bind(actor=self.ctx.path).warning("metrics are not kept: {}", problem)
+        elif was and not problem:
+            logger.bind(actor=self.ctx.path).info("metrics are kept again")
 
     def _line(self, fields: dict[str, Any]) -> None:
         if self._lines is not None:
-            fields = {"schema": 1, "at_ns": self.ctx.utc_ns(), **fields}
+            fields = {"schema": SCHEMA, "at_ns": self.ctx.utc_ns(), **fields}
             self._lines.write(msgspec.json.encode(fields, order="sorted") + b"\n")
 
     def _flush(self) -> None:
         if self._lines is not None:
             self._lines.flush()
+        was = self._fold.keeping.problem
+        self._take_over_counts()
         if self._write_summary is not None:
             text = msgspec.json.format(msgspec.json.encode(self.summary(), order="sorted"))
-            self._write_summary(text + b"\n")
+            try:
+                self._write_summary(text + b"\n")
+            except OSError as error:  # a full disk stops metrics, never trading
+                self._fold.keeping.problem = f"metrics_summary.json: {error.strerror or error}"
+        self._log_problem(was)
+
+
+def _plain(alert: AlertTold) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(alert)
+    del fields["ts_ns"]  # a line has the moment of its writing
+    return fields

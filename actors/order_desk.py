@@ -7,13 +7,13 @@ before the commit that says so has returned.
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
-from loguru import logger
 
 from actors.context import Context
 from actors.executions import Executions
 from actors.gateway import Gateway, Question
+from actors.log import logger
 from actors.open_orders import Move, OpenOrders
-from actors.order_records import new_order, open_part
+from actors.order_records import new_order, open_part, order_of
 from decisions.executor import difference, settle
 from decisions.risk import RiskLimits, RiskState, follow_order, release, saw_fill
 from decisions.risk_equity import (
@@ -38,7 +38,10 @@ BY_ASKING = "find"
 """The evidence of what the venue said when it was asked for an order."""
 
 ASK_AGAIN = TimerFired(name="ask the venue again")
-ASK_AGAIN_NS = NS_PER_S
+ASK_AGAIN_NS = (NS_PER_S, 5 * NS_PER_S)
+"""The pause before a failed question is asked again: at first, and after `_AWAY` such rounds."""
+_AWAY = 30
+"""More rounds than the proof of an absence takes at most exchanges: nobody is there."""
 
 EQUITY = "equity"
 """The note under which the risk gate's profit and loss lie in the ledger."""
@@ -92,6 +95,8 @@ class OrderDesk:
         """What venue and ledger do not agree on, for a person; the last such thing."""
         self._committed_ns = 0
         self._will_tidy = self._will_ask = False
+        self._rounds_failed = 0
+        """How often in a row the venue was asked and told of no order."""
 
     def _recover(self) -> None:
         """Give the risk gate what the ledger holds for it."""
@@ -128,6 +133,8 @@ class OrderDesk:
     def commit(self, moves: Sequence[Move], claims: Sequence[Claim]) -> None:
         """Make all of it durable at once; then hand over what is to be sent, then tell.
 
+        The gateway may prepare meanwhile what will be sent.
+
         Raises:
             LedgerError: nothing of it is durable, or the ledger contradicts it.
             ActorUnavailable: a newer incarnation writes the ledger now.
@@ -135,10 +142,12 @@ class OrderDesk:
         if not moves and not claims:
             return
         notes = self._count(moves)
-        after = self._write([move.step for move in moves], claims, notes)
-        durable_ns = self._ctx.utc_ns()
+        coming = ((one.intent.order_key, order_of(one)) for one in claims if one.sent)
+        with self._gateway.prepared(self._ctx.epoch, coming):
+            after = self._write([move.step for move in moves], claims, notes)
+            durable_ns = self._ctx.utc_ns()
+            self._hand_over(claims)
         self._tidy_later()
-        self._hand_over(claims)
         for claim in claims:
             self._on_claimed(claim, durable_ns)
         for move, entry in zip(moves, after, strict=True):
@@ -189,8 +198,6 @@ class OrderDesk:
                 self._submit(entries[claim.intent.order_key], claim.intent.ts_created_ns)
 
     def _submit(self, entry: LedgerEntry, created_ns: int) -> None:
-        self._follow(entry)
-        self.orders.sends[entry.order_key] += 1
         good_until_ns = None if self._max_age_ns is None else created_ns + self._max_age_ns
         order = new_order(entry)
         self._gateway.submit(
@@ -200,6 +207,8 @@ class OrderDesk:
             sent_at_ns=entry.updated_at_ns,
             good_until_ns=good_until_ns,
         )
+        self._follow(entry)  # any answer is a message, and handled after this
+        self.orders.sends[entry.order_key] += 1
 
     def _moved(self, entry: LedgerEntry, move: Move, *, asked: bool) -> None:
         """Follow one order that took a step, and do what its new state asks for."""
@@ -292,7 +301,7 @@ class OrderDesk:
         self._gateway.find_all(self._ctx.epoch, questions)
 
     def ask_for(self, entry: LedgerEntry) -> None:
-        """Ask what became of an order: now, and each second until the venue says it.
+        """Ask what became of an order: now, and again and again until the venue says it.
 
         One that is final here is asked for once, and the answer moves nothing.
         """
@@ -319,6 +328,7 @@ class OrderDesk:
         if answer.problem:
             self._ask_later()
             return
+        self._rounds_failed = 0
         if answer.report is None and sends_then != self.orders.sends[answer.order_key]:
             if ours:
                 self._ask(entry)
@@ -352,7 +362,8 @@ class OrderDesk:
     def _ask_later(self) -> None:
         if not self._will_ask:
             self._will_ask = True
-            self._ctx.after(ASK_AGAIN_NS, ASK_AGAIN)
+            self._rounds_failed += 1
+            self._ctx.after(ASK_AGAIN_NS[self._rounds_failed > _AWAY], ASK_AGAIN)
 
     # ------------------------------------------------------------ housekeeping
 

@@ -6,9 +6,8 @@ stepping runtime can take each job as a step.
 
 from collections.abc import Callable, Iterable, Sequence
 
-from loguru import logger
-
 from actors.gateway import ExecutorAddress, Gateway
+from actors.log import logger
 from actors.runtime import Job
 from exchanges.protocol import NewOrder, Trading
 from messages.errors import VenueError
@@ -99,6 +98,7 @@ class PaperGateway(Gateway):
             return
         try:
             self._check_leave(good_until_ns)
+            self.leaving(key)
             report = self._trading().submit(order)
         except BaseException as error:  # noqa: BLE001 - what it proves is told
             report = self._told(order, error)

@@ -5,11 +5,10 @@ When it does so is decided in `actors.supervisor`.
 
 from collections.abc import Callable
 
-from loguru import logger
-
 from actors.actor import Actor, Reject
 from actors.cell import Cell
 from actors.children import Child, ChildSpec, SupervisorSpec
+from actors.log import logger
 from decisions.supervisor import AutoShutdown, Restart, RestartWindow, Strategy
 from messages.ids import NS_PER_MS
 from messages.lifecycle import ActorState, ChildInfo, ExitReason, Supervision

@@ -6,10 +6,9 @@ executor and is used on its thread; who waits for an answer of a dead one asks a
 
 from decimal import Decimal
 
-from loguru import logger
-
 from actors.context import Context
 from actors.gateway import Gateway
+from actors.log import logger
 from actors.open_orders import Move
 from actors.operator_board import Answer, OperatorBoard
 from actors.order_desk import OrderDesk

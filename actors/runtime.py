@@ -14,7 +14,8 @@ from actors.address import Address
 from actors.cell import Cell, Incarnation
 from actors.clock import Clock
 from actors.dead_letters import DeadLetter, DeadLetters
-from actors.mailbox import Mailbox, Queue
+from actors.hops import Hops, StageNotes
+from actors.mailbox import Mailbox, Queue, Recorder
 from actors.waits import WaitGraph
 from messages.base import Message
 from messages.errors import ActorCrashed, ActorUnavailable
@@ -50,6 +51,11 @@ class Runtime(ABC):
         self.dead_letters = DeadLetters()
         self.cells: dict[ActorPath, Cell] = {}
         self.waits = WaitGraph()
+        self.recorder: Recorder | None = None
+        """Set before any cell is made: shown what comes from outside."""
+        self.stages: StageNotes | None = None
+        """Of decisions; None where nobody wants to know."""
+        self._sample_every = 0
         self._lives = threading.RLock()
         """Held while a life begins or is fenced, so that no fenced supervisor begins one."""
 
@@ -63,8 +69,28 @@ class Runtime(ABC):
             now_ns = self.clock.monotonic_ns
             mailbox = Mailbox(name, 1024, self.dead_letters, now_ns, self._queue(name))
             mailbox.ttl_enforced = self.ttl_enforced
-            found = self.cells.setdefault(name, Cell(name, mailbox, now_ns, self.clock.utc_ns))
+            cell = Cell(name, mailbox, now_ns, self.clock.utc_ns)
+            if self._sample_every:
+                cell.hops = mailbox.hops = Hops(self._sample_every)
+            mailbox.recorder = self.recorder
+            found = self.cells.setdefault(name, cell)
         return found
+
+    def note_hops(self, sample_every: int) -> StageNotes:
+        """Have what messages go through noted from now on, each order's, and one in so many.
+
+        To be called before any cell is made.
+        """
+        assert not self.cells, "cells that are there already would not be noted"
+        self._sample_every = sample_every
+        self.stages = StageNotes(self.clock.monotonic_ns)
+        self.dead_letters.observe = self._lost
+        return self.stages
+
+    def _lost(self, letter: DeadLetter) -> None:
+        cell = self.cells.get(letter.path)
+        if cell is not None and cell.hops is not None:
+            cell.hops.lost(letter)
 
     def populate(
         self,

@@ -5,6 +5,7 @@ from typing import Any
 
 from actors.actor import Actor
 from actors.address import Address
+from decisions.stages import Cause
 from decisions.strategy import StrategyLike, StrategyMemory, StrategyRun
 from messages.ids import AccountId, ActorPath, StrategyId, Symbol
 from messages.market import Candle, MarketAck, MarketBatch, Tick, Trade
@@ -53,6 +54,8 @@ class StrategyActor(Actor):
         match message:
             case MarketBatch():
                 for intent in run.take_batch(message, self.ctx.utc_ns):
+                    if self.ctx.stages is not None:
+                        self._note_decision(intent, message.feed)
                     self.ctx.tell(self._executor, intent)
                     if self.ctx.fenced:
                         return  # its event is the successor's, who decides it again by one key
@@ -65,6 +68,28 @@ class StrategyActor(Actor):
             case MarketRules() if message.instrument.symbol == run.symbol:
                 run.warm_up()  # builds it anew, with the rules as they are now
         self.ctx.progress()
+
+    def inspect(self) -> dict[str, Any]:
+        """Give the place in the feed, and what the strategy itself holds."""
+        run = self._run
+        if run is None:
+            return {}
+        memory = run.memory
+        return {
+            "symbol": run.symbol,
+            "next_index": memory.next_index,
+            "warmed": list(memory.warmed),
+            "position": memory.position,
+            "passed_over": memory.passed_over,
+            "strategy": run.strategy_state,
+        }
+
+    def _note_decision(self, intent: OrderIntent, feed: ActorPath) -> None:
+        assert self.ctx.stages is not None
+        assert self._run is not None
+        cell = self.ctx.cell
+        cause = Cause(feed, self._run.memory.next_index, intent.decided_at_ns)
+        self.ctx.stages.decided(intent, cause, cell.handling_enqueued_ns, cell.handling_since_ns)
 
     def _acknowledge(self, batch: MarketBatch, next_index: int) -> None:
         feed = self._feeds.get(batch.feed)

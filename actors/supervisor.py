@@ -153,6 +153,7 @@ class Supervisor(Parent):
             return
         seconds = delay_ns / NS_PER_S
         child.cell.set_state(ActorState.BACKOFF, f"restarts in {seconds:.1f} s")
+        child.cell.retry_at_ns = now_ns + delay_ns
         self._tell("backoff", child, f"{seconds:.1f} s before restart {child.attempt}")
         self.ctx.after(delay_ns, retry)
 
@@ -215,6 +216,7 @@ class Supervisor(Parent):
 
     def _look_after(self) -> None:
         """Replace hung children; notice dead threads; tell of work that does not come."""
+        self.ctx.progress()
         now_ns = self.ctx.monotonic_ns()
         for child in [c for c in self.children if c.live]:
             cell, limit_ns = child.cell, child.cell.hang_after_ns

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from loguru import logger
-
 from actors.account_desk import ACCOUNT, COMPARE, AccountDesk, AccountSettings, AccountView
 from actors.address import Address
 from actors.context import Context
 from actors.gateway import Gateway
+from actors.log import logger
 from actors.order_desk import OrderDesk
 from actors.venue_notices import VenueNotices
 from decisions.risk_state import RiskState

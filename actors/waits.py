@@ -31,6 +31,10 @@ class WaitGraph:
                 ring.append(onward)
         raise WouldDeadlock("an ask would wait for itself: " + " -> ".join(ring))
 
+    def whom(self, asker: ActorPath) -> ActorPath | None:
+        """Whom an actor waits for now; any thread."""
+        return self._edges.get(asker)
+
     def end(self, asker: ActorPath | None) -> None:
         """The wait is over, however it ended."""
         if asker is not None:

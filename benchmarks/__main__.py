@@ -25,6 +25,8 @@ NAMES = (
     "startup",
     "live_orders",
     "recovery",
+    "journal",
+    "dashboard",
 )
 
 

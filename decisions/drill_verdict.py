@@ -71,6 +71,16 @@ def expected_at_exchange(entry: InLedger | None) -> str:
     return "0" if entry.state is OrderState.REJECTED else "1"
 
 
+def beyond_repair(exchange: Sequence[AtExchange], ledger: Sequence[InLedger]) -> bool:
+    """Whether an order has ended here and there, and not with the same fills: it stays so."""
+    ended = {order.client_order_id: order.filled for order in exchange if not order.is_open}
+    return any(
+        entry.state in FINAL_STATES
+        and entry.filled != ended.get(entry.client_order_id, entry.filled)
+        for entry in ledger
+    )
+
+
 def _doubled(by_id: Mapping[ClientOrderId, Sequence[AtExchange]]) -> list[str]:
     return [f"{one}: {len(orders)} orders" for one, orders in by_id.items() if len(orders) > 1]
 

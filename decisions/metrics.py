@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from decisions.histogram import LatencyHistogram
 from decisions.portfolio import Holding, Portfolio
+from decisions.stages import StageFold
 from messages.ids import ActorPath, OrderKey, TradeId
 from messages.lifecycle import ExitReason, Supervision
 from messages.market import FeedEnded, FeedReport
@@ -33,10 +36,19 @@ _NOTHING = Decimal(0)
 _REFUSALS = (OrderState.REFUSED, OrderState.REJECTED)
 
 
+class Keeping(msgspec.Struct):
+    """How the keeping of metrics itself goes; `problem` says what the disk refuses now."""
+
+    dropped_lines: int = 0
+    lines: int = 0
+    problem: str = ""
+
+
 class MetricsFold:
     """The counters of one process. The same messages in the same order give the same summary."""
 
     def __init__(self) -> None:
+        self.keeping = Keeping()
         self.portfolio = Portfolio()
         self.allowed = self.rejected = self.filled = 0
         self.errors = self.retries = self.dupes_filtered = 0
@@ -44,6 +56,8 @@ class MetricsFold:
         self.rejects_by_reason: Counter[str] = Counter()
         self.restarts: Counter[str] = Counter()
         self._stages: dict[str, Counter[str]] = {}
+        self.stages = StageFold()
+        """What the stages of decisions took; another's where somebody else folds them."""
         self._feeds: dict[ActorPath, FeedReport] = {}
         self._ended: dict[ActorPath, int] = {}
         self.claim_latency = LatencyHistogram()
@@ -56,6 +70,10 @@ class MetricsFold:
         """How many market events the feeds have delivered, by their newest word."""
         delivered = {path: report.delivered for path, report in self._feeds.items()}
         return sum((delivered | self._ended).values())
+
+    def feeds(self) -> dict[ActorPath, FeedReport]:
+        """Give the newest report of each feed; any thread."""
+        return self._feeds.copy()
 
     def fold(self, message: MetricsInput) -> None:
         """Take one message."""
@@ -84,9 +102,8 @@ class MetricsFold:
             "feeds": {path: _feed(self._feeds[path]) for path in sorted(self._feeds)},
             "filled": self.filled,
             "latency_ns": {"decision_to_claim": self.claim_latency.summary()},
-            "outcomes_by_stage": {
-                stage: _sorted(outcomes) for stage, outcomes in sorted(self._stages.items())
-            },
+            "metrics": msgspec.structs.asdict(self.keeping),
+            "outcomes_by_stage": self._outcomes(),
             "pnl": {quote: _pnl(self.portfolio, quote) for quote in self.portfolio.quotes()},
             "positions": {
                 symbol: _position(holding)
@@ -97,7 +114,13 @@ class MetricsFold:
             "rejects_by_reason": _sorted(self.rejects_by_reason),
             "restarts": _sorted(self.restarts),
             "retries": self.retries,
+            "stages": self.stages.summary(),
         }
+
+    def _outcomes(self) -> dict[str, dict[str, int]]:
+        """Those of claim, send and venue are states; of the other stages how they went."""
+        noted = {stage: n for stage, n in self.stages.outcomes.items() if n}
+        return {stage: _sorted(n) for stage, n in sorted({**noted, **self._stages}.items())}
 
     def _order(self, update: OrderUpdate) -> None:
         if update.late_fills:

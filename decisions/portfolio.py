@@ -87,6 +87,10 @@ class Portfolio:
         """Give the deepest fall of `equity` from a peak before it; the beginning is a peak."""
         return self._drawdown.get(quote, _NOTHING)
 
+    def drawdown(self, quote: str) -> Decimal:
+        """Give how far `equity` is below its highest now; 0 at a peak."""
+        return self._peak.get(quote, _NOTHING) - self.equity(quote)
+
     def of_quote(self, quote: str) -> list[Holding]:
         """Give the holdings whose profit is in one currency."""
         return [one for name, one in self.holdings.items() if name.partition("/")[2] == quote]

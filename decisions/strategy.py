@@ -91,6 +91,12 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     warming_on: MarketEvent | None = None
     """The event that a warm-up is showing; still here after a hang in it."""
 
+    @property
+    def warmed(self) -> tuple[int, int]:
+        """How many events a fresh strategy would be shown, and how many it wants; any thread."""
+        room = self.recent.maxlen or 0
+        return len(self.recent), max(room - _SPARE_EVENTS, 0)
+
     def inherited(self) -> "StrategyMemory":
         """Give a copy for the next incarnation; an abandoned one may still change the old."""
         return msgspec.structs.replace(self, recent=self.recent.copy())
@@ -180,6 +186,12 @@ class StrategyRun:
     def update(self, update: OrderUpdate) -> None:
         """Tell the strategy what became of its order; a position does not change by it."""
         self._strategy.on_update(update)
+
+    @property
+    def strategy_state(self) -> dict[str, str]:
+        """What the strategy object holds, each thing as a short text."""
+        held = getattr(self._strategy, "__dict__", {})
+        return {name.lstrip("_"): repr(value)[:200] for name, value in sorted(held.items())}
 
     def _first_refused(self, events: deque[MarketEvent]) -> int | None:
         for place, event in enumerate(events):

@@ -8,7 +8,7 @@ with anything but a question, and outlives its own stream handlers' mistakes.
 import asyncio
 import contextvars
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from exchanges.capabilities import Capability
+from exchanges.ccxt_guard import guard, is_guarded
 from exchanges.outcomes import Evidence, evidence_of
 from exchanges.rate_budget import RateBudget, Urgency
 from exchanges.responses import Response, response_of
@@ -24,6 +25,14 @@ from messages.errors import VenueRefused
 DEFAULT_RECV_WINDOW_MS = 2_500
 """Short, because absence is proof only when it is over; long enough for a slow round trip."""
 DEFAULT_TIMEOUT_MS = 10_000
+KEPT_ORDERS = KEPT_TRADES = 256
+"""What ccxt remembers of the account's stream; more than one burst of ours (see `RateBudget`).
+
+Beyond that nobody here looks, and at ccxt's own 1,000 each they came to ten megabytes. What falls
+out unread, REST shows at the next comparison.
+"""
+KEPT_BARS = 16
+"""Per symbol; ccxt would remember 1,000, and fill them for 17 hours."""
 
 
 class CcxtSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,14 +56,41 @@ class CcxtSettings(msgspec.Struct, frozen=True, kw_only=True):
 class Call:
     """What one call of ours did on the wire: filled in while it runs."""
 
-    __slots__ = ("before_send", "bytes_left", "requests", "response", "urgency")
+    __slots__ = (
+        "before_send",
+        "bytes_left",
+        "cost_ms",
+        "hold",
+        "is_cleared",
+        "requests",
+        "response",
+        "urgency",
+    )
 
-    def __init__(self, urgency: Urgency, before_send: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        urgency: Urgency,
+        before_send: Callable[[], None] | None = None,
+        hold: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self.urgency = urgency
         self.before_send = before_send
+        self.hold = hold
+        self.is_cleared = before_send is None and hold is None
+        """Whether nothing stops it, or what might have has let it pass."""
+        self.cost_ms = 0.0
+        """What its turns have taken from the budget."""
         self.requests = 0
         self.bytes_left = False
         self.response: Response | None = None
+
+    async def clear(self) -> None:
+        """Wait while it is held, then pass the fence; what either raises stops the request."""
+        if self.hold is not None:
+            await self.hold()
+        if self.before_send is not None:
+            self.before_send()
+        self.is_cleared = True
 
     @property
     def has_answer(self) -> bool:
@@ -87,15 +123,25 @@ _CALL: contextvars.ContextVar[Call | None] = contextvars.ContextVar("call", defa
 
 @contextmanager
 def recorded(
-    urgency: Urgency = Urgency.DATA, before_send: Callable[[], None] | None = None
+    urgency: Urgency = Urgency.DATA,
+    before_send: Callable[[], None] | None = None,
+    hold: Callable[[], Awaitable[None]] | None = None,
 ) -> Iterator[Call]:
-    """Record what the client does within the block, in this task and those it starts."""
-    call = Call(urgency, before_send)
+    """Record what the client does within the block, in this task and those it starts.
+
+    A request that is signed and has a connection waits for `hold`, then passes `before_send` and
+    leaves: nothing is awaited in between. What either raises stops it.
+    """
+    call = Call(urgency, before_send, hold)
     token = _CALL.set(call)
     try:
         yield call
     finally:
         _CALL.reset(token)
+
+
+class Unguarded(Exception):
+    """An order was about to leave unasked: a mistake of ours, or a new way of aiohttp's."""
 
 
 class Redirected(Exception):
@@ -117,6 +163,7 @@ def open_client(settings: CcxtSettings, capability: Capability | None, budget: R
         raise VenueRefused(f"ccxt has no exchange {settings.exchange!r}: {hint} venue.exchange")
     _refuse_retries(settings.config)
     _check_trust(settings.config)
+    _refuse_verbose(settings.config)
     client = _recording(kind)(_ccxt_config(settings, capability))
     client.budget = budget
     # It asks for more rights than trading needs; currencies follow from the markets.
@@ -146,6 +193,10 @@ def _ccxt_config(settings: CcxtSettings, capability: Capability | None) -> dict[
         "fetchMarkets": {"types": ["spot"]},
         "fetchMargins": False,
         "warnOnFetchOpenOrdersWithoutSymbol": False,
+        "ordersLimit": KEPT_ORDERS,
+        "OHLCVLimit": KEPT_BARS,
+        # Of a market (no capability) 1,000 may come at once; the feed empties it as it reads.
+        **({} if capability is None else {"tradesLimit": KEPT_TRADES}),
     } | config.get("options", {})
     if capability is not None and capability.recv_window_parameter is not None:
         options["recvWindow"] = settings.recv_window_ms
@@ -190,6 +241,14 @@ def _check_trust(config: dict[str, Any]) -> None:
         ) from error
 
 
+def _refuse_verbose(config: dict[str, Any]) -> None:
+    """Refuse to print every request with its headers, of which one is the key."""
+    if config.get("verbose"):
+        raise VenueRefused(
+            "verbose = true makes ccxt print the key with each request: remove it from [venue.ccxt]"
+        )
+
+
 _STREAM_PROXIES = {
     ("httpsProxy", "https_proxy", "httpProxy", "http_proxy"): "wssProxy",
     ("socksProxy", "socks_proxy"): "wsSocksProxy",
@@ -230,19 +289,27 @@ def _recording(base: Any) -> Any:
         may_call: Callable[[], None] | None = None
         """Asked before any request leaves; what it raises stops it."""
 
+        def __init__(self, config: dict[str, Any]) -> None:
+            super().__init__(config)
+            self.opened: list[Any] = []
+            """The sockets since all were closed last, with those that ended by themselves."""
+
         async def throttle(self, cost: float | None = None) -> None:
             call = _CALL.get()
             urgency = call.urgency if call is not None else Urgency.DATA
-            await self.budget.acquire(self.rateLimit * (1 if cost is None else cost), urgency)
+            cost_ms = self.rateLimit * (1 if cost is None else cost)
+            await self.budget.acquire(cost_ms, urgency)
+            if call is not None:
+                call.cost_ms += cost_ms
 
         async def fetch(
             self, url: str, method: str = "GET", headers: Any = None, body: Any = None
         ) -> Any:
             call = _CALL.get()
-            if call is not None and call.before_send is not None:
-                call.before_send()
             if self.may_call is not None:
                 self.may_call()
+            if call is not None and self.session is not None and not is_guarded(self.session):
+                await call.clear()  # a session of somebody else's
             if call is not None:
                 call.requests += 1
                 call.response = None
@@ -263,6 +330,27 @@ def _recording(base: Any) -> Any:
             super().open(lazy)
             if fresh and self.session is not None:
                 self.session.trace_configs.append(_trace())
+                guard(self.session, _clear)
+
+        def get_socks_proxy_session(self, proxy: str) -> Any:
+            session = super().get_socks_proxy_session(proxy)
+            if not is_guarded(session):
+                session.trace_configs.append(_trace())
+                guard(session, _clear)
+            return session
+
+        def client(self, url: str) -> Any:
+            is_new = url not in (self.clients or {})
+            socket = super().client(url)
+            if is_new:
+                self.opened.append(socket)
+            return socket
+
+        async def close_ws_clients(self) -> None:
+            closed, self.opened = self.opened, []
+            await super().close_ws_clients()
+            for socket in closed:
+                _let_go(socket)
 
         def handle_message(self, client: Any, message: Any) -> None:
             # Raised from here it would end ccxt's receive loop without a word: a silent stall.
@@ -274,9 +362,27 @@ def _recording(base: Any) -> Any:
     return Recording
 
 
+def _let_go(socket: Any) -> None:
+    """Cut the rings in a closed socket, which hold its buffers: a third of a megabyte and more.
+
+    What ended it holds the frames that it passed, and they hold the socket. A pass of the cycle
+    collector would find that, but it counts objects and not their bytes: it comes hours later.
+    """
+    socket.ping_looper = None
+    error = socket.connection.exception() if socket.connection is not None else None
+    if error is not None:
+        error.__traceback__ = error.__context__ = None
+
+
 def pro_error(error: Exception) -> Exception:
     """Say that ccxt's own handler of a stream message failed."""
     return RuntimeError(f"a stream message broke its handler: {type(error).__name__}: {error}")
+
+
+async def _clear() -> None:
+    call = _CALL.get()
+    if call is not None:
+        await call.clear()
 
 
 def _trace() -> Any:
@@ -285,6 +391,8 @@ def _trace() -> Any:
 
     async def headers_sent(_session: Any, _context: Any, _params: Any) -> None:
         call = _CALL.get()
+        if call is not None and not call.is_cleared:  # aiohttp asks this before it writes
+            raise Unguarded("a request had a connection without having passed its fence")
         if call is not None:
             call.bytes_left = True
 

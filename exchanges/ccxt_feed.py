@@ -188,9 +188,13 @@ class CcxtFeed:
             line.take_bars([*list(cached)[-_BARS_AT_ONCE:], *rows], self._venue_now_ns())
 
     async def _follow_trades(self, line: Line) -> None:
+        client, exchange = self._client, self._settings.exchange
         while True:
-            rows = await self._client.watch_trades(line.symbol)
-            line.take_trades(rows, self._venue_now_ns())
+            rows = list(await client.watch_trades(line.symbol))
+            cached = client.trades.get(line.symbol)
+            if cached is not None:  # all of it is in `rows`, or was before
+                cached.clear()
+            await line.stream_trades(rows, client, exchange, self._venue_now_ns)
 
     async def _follow_ticks(self, line: Line) -> None:
         client = self._client
@@ -231,7 +235,7 @@ class CcxtFeed:
         for line in self._lines:
             await line.backfill(self._client, self._venue_now_ns)
             if Channel.TRADES in streams:
-                await line.begin_trades(self._client, self._settings.exchange, self._venue_now_ns())
+                await line.begin_trades(self._client, self._settings.exchange, self._venue_now_ns)
             if Channel.TICKS in streams:
                 await line.poll_tick(self._client, self._utc_ns())
             for channel in streams:

@@ -4,6 +4,7 @@ Importing this needs no ccxt; opening it does.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
@@ -16,6 +17,7 @@ from exchanges.ccxt_asking import asking, reading
 from exchanges.ccxt_cancel import Canceler
 from exchanges.ccxt_client import Call, CcxtSettings, close_client, open_client, recorded
 from exchanges.ccxt_conditions import ConditionKeeper, Markets
+from exchanges.ccxt_departure import Departure, Fenced, SignAnew
 from exchanges.ccxt_gate import (
     GateLimits,
     Skew,
@@ -39,7 +41,7 @@ from exchanges.conditions import Standing, Tell
 from exchanges.facts import AccountTrade, Balance, StreamState, VenueFacts
 from exchanges.outcomes import Knowledge, error_of, judge_placement, names_only
 from exchanges.outcomes import problem_with_answer as problem_with
-from exchanges.protocol import NEVER_PROOF, SEND_WITHIN_MS, NewOrder
+from exchanges.protocol import NEVER_PROOF, SEND_WITHIN_MS, NewOrder, Ready
 from exchanges.rate_budget import RateBudget, Urgency
 from messages.errors import NotSent, OutcomeUnknown, Rejected, VenueError
 from messages.ids import NS_PER_MS, NS_PER_S, ClientOrderId, Symbol, TimestampNs
@@ -47,9 +49,11 @@ from messages.order_states import FINAL_STATES
 from messages.orders import OrderReport
 from messages.values import OrderState
 
+SIGNED_MAX = 1_000
+"""So many orders of unknown outcome are remembered with the moment of their signature.
 
-class Fenced(Exception):
-    """The fence stopped the request."""
+What the stream settles is never asked for. Of one that is forgotten a later moment is taken.
+"""
 
 
 class CcxtVenue:
@@ -94,7 +98,7 @@ class CcxtVenue:
         self._keeper: ConditionKeeper | None = None
         self._markets_changed: Callable[[Markets], object] = lambda _: None
         self._signed_at_ns: dict[ClientOrderId, int] = {}
-        self._in_flight: set[ClientOrderId] = set()
+        self._in_flight: Counter[ClientOrderId] = Counter()
 
     async def open(self) -> VenueFacts:
         """Make the client and pass the gate; a second call asks everything again.
@@ -136,25 +140,38 @@ class CcxtVenue:
         """Give the symbols' rules as they were last read; from any thread."""
         return {} if self._facts is None else self._facts.markets
 
-    async def submit(self, order: NewOrder, fence: Callable[[], None]) -> OrderReport:
+    async def submit(
+        self, order: NewOrder, fence: Callable[[], None], ready: Ready | None = None
+    ) -> OrderReport:
         """Send one order, exactly as it is, once; see `LiveTrading.submit`."""
         self._check(order)
-        self._in_flight.add(order.client_order_id)
+        self._in_flight[order.client_order_id] += 1
         try:
-            answer = await self._send(order, fence)
+            answer = await self._send(order, self._departure(order, fence, ready))
             if names_only(answer, order.client_order_id):
                 answer = await self._ask_after(order)
             return self._accepted(order, answer)
         finally:
-            self._in_flight.discard(order.client_order_id)
+            self._landed(order.client_order_id)
 
-    async def _send(self, order: NewOrder, fence: Callable[[], None]) -> Any:
-        began_ns = self._monotonic_ns()
-        with recorded(Urgency.ORDER, lambda: self._leave(order, fence, began_ns)) as call:
+    async def _send(self, order: NewOrder, departure: Departure) -> Any:
+        try:
+            if not self._capability.holds_signed:
+                await departure.wait()
+            try:
+                return await self._request(order, departure)
+            except SignAnew:
+                return await self._request(order, departure)
+        except Fenced as error:
+            raise NotSent(f"fenced: {error}") from error.__cause__
+
+    async def _request(self, order: NewOrder, departure: Departure) -> Any:
+        with recorded(Urgency.ORDER, departure.leave, departure.hold) as call:
             try:
                 answer = await self._client.create_order(*request_of(order))
-            except Fenced as error:
-                raise NotSent(f"fenced: {error}") from error.__cause__
+            except (Fenced, SignAnew):
+                self._budget.give_back(call.cost_ms)
+                raise
             except Exception as error:
                 raise self._failed(order, call, error) from error
         if self._keeper is not None:
@@ -171,7 +188,7 @@ class CcxtVenue:
     ) -> OrderReport | None:
         """Ask for an order by our id; None is proof of absence; see `LiveTrading.find`."""
         lookup = self._lookup()
-        was_in_flight = client_order_id in self._in_flight
+        was_in_flight = self._in_flight[client_order_id] > 0
         provable_ns = self._provable_ns(client_order_id, sent_at_ns)
         # The clock goes first: what is asked after the moment has passed is proof.
         now_ns = await self._venue_now_ns()
@@ -290,16 +307,21 @@ class CcxtVenue:
                 retry_after_ms=blocked_ms,
             )
 
-    def _leave(self, order: NewOrder, fence: Callable[[], None], began_ns: int) -> None:
-        """Decide at the last moment, the request signed, whether it leaves."""
-        waited_ms = (self._monotonic_ns() - began_ns) // NS_PER_MS
-        if waited_ms > SEND_WITHIN_MS:
-            raise Fenced(f"it waited {waited_ms} ms for its turn, too long to be sent")
-        try:
-            fence()
-        except Exception as error:
-            raise Fenced(f"{type(error).__name__}: {error}") from error
-        self._signed_at_ns[order.client_order_id] = self._utc_ns()
+    def _departure(
+        self, order: NewOrder, fence: Callable[[], None], ready: Ready | None
+    ) -> Departure:
+        def left() -> None:
+            self._signed_at_ns[order.client_order_id] = self._utc_ns()
+            if len(self._signed_at_ns) > SIGNED_MAX:
+                del self._signed_at_ns[next(iter(self._signed_at_ns))]
+
+        return Departure(fence, ready, left, self._utc_ns, self._monotonic_ns)
+
+    def _landed(self, name: ClientOrderId) -> None:
+        """Count one send less; of one order two may be there while the first is dropped."""
+        self._in_flight[name] -= 1
+        if not self._in_flight[name]:
+            del self._in_flight[name]
 
     def _failed(self, order: NewOrder, call: Call, error: Exception) -> VenueError:
         verdict = judge_placement(call.evidence(error))

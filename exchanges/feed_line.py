@@ -16,7 +16,8 @@ from messages.ids import NS_PER_MS, Symbol, TimestampNs
 from messages.market import FeedGap, FeedHistory, Tick
 
 PAGE = 500
-_KEPT_IDS = 20_000
+KEPT_IDS = 4 * PAGE
+"""Trades that are known again: REST is asked for one page of the newest, so none older returns."""
 _ANSWERS_MISSED_MAX = 3
 _TRADE_PARAMS = {
     name: {"fetchTradesMethod": "publicGetTrades"} for name in ("binance", "binanceus")
@@ -24,6 +25,8 @@ _TRADE_PARAMS = {
 """What makes REST number trades as the stream does: Binance's default counts aggregates."""
 
 Tell = Callable[[FeedItem], object]
+Now = Callable[[], int]
+"""The venue's clock, in ns."""
 
 
 class Line:
@@ -52,6 +55,9 @@ class Line:
         self._monotonic_ns = monotonic_ns
         self._trade_ids: dict[str, None] = {}
         self._last_trade_ns = 0
+        self._held: list[Any] | None = None
+        """What the stream tells before the trades of an interruption are told; None: not now."""
+        self._is_asked = False
         self._due_since_ns: int | None = None
         self._missed = 0
         self._last_bar: Bar | None = None
@@ -61,6 +67,8 @@ class Line:
         """Forget what was forming: a connection is over."""
         self.builder.interrupted()
         self._trade_bars.interrupted()
+        self._held = [] if self._last_trade_ns else None
+        self._is_asked = False
 
     def heard(self, channel: Channel) -> None:
         """Note that a stream is alive."""
@@ -74,6 +82,20 @@ class Line:
         for bar in bars_of(rows, self._stats):
             self.builder.stream(bar)
         self._wake_if_due(venue_now_ns)
+
+    async def stream_trades(self, rows: Any, client: Any, exchange: str, now: Now) -> None:
+        """Take what the stream tells; after an interruption, not before all that it left out.
+
+        Raises:
+            Exception: ccxt's, or `Unclear`: REST could not be asked for that.
+        """
+        self.heard(Channel.TRADES)
+        if self._held is None:
+            self.take_trades(rows, now())
+            return
+        self._held += rows
+        if self._is_asked:
+            await self._join_trades(client, exchange, now)
 
     def take_trades(self, rows: Any, venue_now_ns: int) -> None:
         """Take trades: told if they are asked for, and bars in the making in any case."""
@@ -105,13 +127,13 @@ class Line:
             self._stats.duplicate += 1
             return False
         self._trade_ids[name] = None
-        if len(self._trade_ids) > _KEPT_IDS:
+        if len(self._trade_ids) > KEPT_IDS:
             del self._trade_ids[next(iter(self._trade_ids))]
         return True
 
     # ------------------------------------------------------------ what REST is asked for
 
-    async def _begin(self, client: Any, venue_now_ns: Callable[[], int]) -> bool:
+    async def _begin(self, client: Any, venue_now_ns: Now) -> bool:
         """Ask for the candles before now and tell them as history; False when there are none."""
         wanted = max(1, self._request.history)
         rows = await self._bars(client, None, min(wanted + 2, PAGE))
@@ -130,7 +152,7 @@ class Line:
             self.tell(FeedHistory(symbol=self.symbol, candles=kept))
         return bool(candles)
 
-    async def backfill(self, client: Any, venue_now_ns: Callable[[], int]) -> None:
+    async def backfill(self, client: Any, venue_now_ns: Now) -> None:
         """Ask for the history, or for what an interruption has left out.
 
         Raises:
@@ -140,7 +162,7 @@ class Line:
         if self._last_bar is not None:
             self.builder.assume_told(self._last_bar)
 
-    async def catch_up(self, client: Any, venue_now_ns: Callable[[], int]) -> bool:
+    async def catch_up(self, client: Any, venue_now_ns: Now) -> bool:
         """Ask for every bar that is over and not told yet; False when there was none.
 
         Raises:
@@ -163,9 +185,7 @@ class Line:
             self._due_since_ns = None
         return found
 
-    async def _settle(
-        self, client: Any, venue_now_ns: Callable[[], int], *, is_patient: bool
-    ) -> bool:
+    async def _settle(self, client: Any, venue_now_ns: Now, *, is_patient: bool) -> bool:
         found = False
         if self.builder.next_open_ns is None:
             return await self._begin(client, venue_now_ns)
@@ -203,21 +223,38 @@ class Line:
             )
         )
 
-    async def begin_trades(self, client: Any, exchange: str, venue_now_ns: int) -> None:
+    async def begin_trades(self, client: Any, exchange: str, now: Now) -> None:
         """Ask for the trades of an interruption; at first, only learn where the stream begins.
 
-        What REST has no more is told as a gap.
+        The stream counts from when the exchange has understood the subscription, which nobody
+        tells. So what was missed is asked for again once the stream has told its first trade.
         """
+        if self._held is None:
+            rows = trades_of(await self._trades(client, exchange), self.symbol, SourceStats())
+            newest_ns = max((trade.ts_event_ns for _, trade in rows), default=0)
+            self._last_trade_ns = self._last_trade_ns or newest_ns
+            return
+        if not self._held:
+            await self._take_missed(client, exchange, now)
+        if self._held:
+            await self._join_trades(client, exchange, now)
+        self._is_asked = True
+
+    async def _join_trades(self, client: Any, exchange: str, now: Now) -> None:
+        """Tell what was missed before the stream's first trades, then these and all later ones."""
+        await self._take_missed(client, exchange, now)
+        held, self._held = self._held or [], None
+        self.take_trades(held, now())
+
+    async def _take_missed(self, client: Any, exchange: str, now: Now) -> None:
+        """Tell the trades that REST has since the last one told; a gap where it has no more."""
         last_ns = self._last_trade_ns
         rows = await self._trades(client, exchange)
         found = [trade.ts_event_ns for _, trade in trades_of(rows, self.symbol, SourceStats())]
-        if not last_ns:
-            self._last_trade_ns = max(found, default=0)
-            return
         if found and min(found) > last_ns and Channel.TRADES in self._request.channels:
             self._tell_gap(last_ns, min(found), 0)
         missed = [row for row in rows if milliseconds_ns(row.get("timestamp")) >= last_ns]
-        self.take_trades(missed, venue_now_ns)
+        self.take_trades(missed, now())
 
     # ------------------------------------------------------------ is the stream alive?
 

@@ -93,6 +93,10 @@ class Budget:
         self._level_ns -= ticket.cost_ns
         return 0
 
+    def give_back(self, cost_ms: float) -> None:
+        """Undo a `take`: what it was for did not leave."""
+        self._level_ns = min(self._burst_ns, self._level_ns + round(cost_ms * NS_PER_MS))
+
     def block(self, now_ns: int, span_ms: int) -> None:
         """Let nothing through for a span; a shorter one does not shorten it."""
         self._blocked_until_ns = max(self._blocked_until_ns, now_ns + span_ms * NS_PER_MS)
@@ -135,6 +139,11 @@ class RateBudget:
         finally:
             with self._lock:
                 self._budget.leave(ticket)
+
+    def give_back(self, cost_ms: float) -> None:
+        """Return the cost of a request that had its turn and did not leave."""
+        with self._lock:
+            self._budget.give_back(cost_ms)
 
     def heard(self, http_status: int, retry_after_ms: int | None) -> None:
         """Stay away when the exchange says so (429, 418), for as long as it says."""

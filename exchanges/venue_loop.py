@@ -2,8 +2,10 @@
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -22,6 +24,8 @@ class VenueLoop:
         self._loop.set_exception_handler(self._unhandled)
         self._lock = threading.Lock()
         self._closing = False
+        self._calls: deque[Callable[[], object]] = deque()
+        self._is_woken = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -42,6 +46,18 @@ class VenueLoop:
         refused.set_exception(RuntimeError("the venue's loop is closed"))
         return refused
 
+    def call(self, callback: Callable[[], object]) -> None:
+        """Call something on the loop, soon; after `close` never.
+
+        Waking a thread that sleeps is dear: calls that come together wake it once.
+        """
+        self._calls.append(callback)
+        if self._is_woken:  # and `_work_off` has not begun: it will find this one too
+            return
+        self._is_woken = True
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._work_off)
+
     def close(self, limit_s: float) -> bool:
         """Cancel what runs, stop the thread, and wait for it no longer than the limit.
 
@@ -57,6 +73,11 @@ class VenueLoop:
         if ended and not self._loop.is_closed():
             self._loop.close()
         return ended
+
+    def _work_off(self) -> None:
+        self._is_woken = False  # before the first is taken: what comes from now on wakes again
+        while self._calls:
+            self._loop.call_soon(self._calls.popleft())
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -1,6 +1,7 @@
 """Every message there is, in one tagged union; a test holds it against the modules."""
 
 from messages.account import AcceptAccount, AccountRead
+from messages.alerts import AlertTold
 from messages.halting import (
     CancelDone,
     CancelOrder,
@@ -15,6 +16,7 @@ from messages.lifecycle import (
     HaltTrading,
     InjectCrash,
     InjectHang,
+    Inspect,
     Ping,
     RestartChild,
     RetryStart,
@@ -89,6 +91,7 @@ LifecycleMessage = (
     | HaltTrading
     | InjectCrash
     | InjectHang
+    | Inspect
     | Ping
     | Supervise
     | RetryStart
@@ -98,6 +101,7 @@ LifecycleMessage = (
     | DeleteChild
     | WhichChildren
     | ChildInfo
+    | AlertTold
 )
 HaltMessage = ResumeTrading | CancelOrder | ResolveOrder | CancelDone | OpenListed
 AnyMessage = MarketMessage | OrderMessage | LifecycleMessage | HaltMessage

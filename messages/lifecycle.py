@@ -127,6 +127,15 @@ class Ping(Message, kw_only=True, frozen=True):
     delivery: ClassVar[Delivery] = Delivery(on_restart=OnRestart.DROP)
 
 
+class Inspect(Message, kw_only=True, frozen=True):
+    """Say what you hold: a small table for a person.
+
+    Operator -> any actor, by ask; before everything that waits. May be lost.
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(on_restart=OnRestart.DROP, control=True)
+
+
 class Supervise(Message, kw_only=True, frozen=True):
     """Look after the children: hung ones, deadlines.
 

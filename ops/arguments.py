@@ -6,6 +6,7 @@ Only the standard library: `--help` is waited for, and probes run `health` every
 import argparse
 import math
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,12 @@ class _Version(argparse.Action):
         raise SystemExit(0)
 
 
-def parser() -> argparse.ArgumentParser:
-    """Make the parser; what it gives names its `command`, and has the command's own arguments."""
+def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Make the parser; what it gives names its `command`, and has the command's own arguments.
+
+    With the `words` that it is to read it knows only their command, if they begin with one: to
+    make all of them takes as long as half a start of Python.
+    """
     root = argparse.ArgumentParser(
         prog="watchkeeper",
         description="At most one order per decision, settled by evidence.",
@@ -37,21 +42,9 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = root.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_start(commands)
-    _add_health(commands)
-    _add_stop(commands)
-    _add_halt(commands)
-    _add_resume(commands)
-    _add_check(commands)
-    _add_orders(commands)
-    _add_positions(commands)
-    _add_trades(commands)
-    _add_explain(commands)
-    _add_account(commands)
-    _add_audit(commands)
-    _add_doctor(commands)
-    _add_venue(commands)
-    _add_drill(commands)
+    chosen = _ADD.get(words[0]) if words else None
+    for add in [chosen] if chosen else _ADD.values():
+        add(commands)
     return root
 
 
@@ -102,6 +95,8 @@ def _add_health(commands: "Commands") -> None:
     )
     health.add_argument("--probe", choices=("live", "ready", "startup"), help="exit 0 or 1")
     health.add_argument("--stacks", action="store_true", help="and what every thread is doing")
+    health.add_argument("--errors", action="store_true", help="and the last errors, tracebacks")
+    health.add_argument("--deep", metavar="PATH", help="and what one actor holds: its PATH")
     health.add_argument("--timeout", type=_positive, default=2.0, metavar="SECONDS")
     health.set_defaults(command="health")
 
@@ -242,6 +237,25 @@ def _add_audit(commands: "Commands") -> None:
     audit.set_defaults(command="audit")
 
 
+def _add_dashboard(commands: "Commands") -> None:
+    summary = "write one HTML page that shows runs, or serve it live"
+    dashboard = _command(commands, "dashboard", summary)
+    dashboard.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run directories")
+    _add_run_dir(dashboard)
+    dashboard.add_argument(
+        "--out", type=Path, metavar="FILE", help="default: dashboard.html in RUN; - is stdout"
+    )
+    dashboard.add_argument(
+        "--orders", type=_count, default=1_000, metavar="N", help="the newest N with their lives"
+    )
+    how = dashboard.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="what the page shows, one JSON object")
+    how.add_argument("--serve", action="store_true", help="the page, live, until interrupted")
+    dashboard.add_argument("--host", default="127.0.0.1", help="with --serve (127.0.0.1)")
+    dashboard.add_argument("--port", type=_port, default=8765, help="with --serve; 0 is any")
+    dashboard.set_defaults(command="dashboard")
+
+
 def _add_doctor(commands: "Commands") -> None:
     summary = "look at this machine and a config: 0 all is well, 1 a warning, 2 a problem"
     doctor = _command(commands, "doctor", summary)
@@ -296,7 +310,11 @@ def _add_drill(commands: "Commands") -> None:
     )
     which.add_argument("--full", action="store_true", help="every point under every fault")
     which.add_argument(
-        "--case", action="append", default=[], metavar="POINT/FAULT/BLOW", help="again and again"
+        "--case",
+        action="append",
+        default=[],
+        metavar="CASE",
+        help="POINT/FAULT/BLOW or ROAD/POINT/FAULT/BLOW, again and again",
     )
     drill.add_argument("--seed", type=int, metavar="N", help="of the market and of the order")
     drill.add_argument(
@@ -306,6 +324,31 @@ def _add_drill(commands: "Commands") -> None:
     drill.add_argument("--keep", type=Path, metavar="DIR", help="leave the run directories here")
     drill.add_argument("--json", action="store_true", help="one JSON object a line")
     drill.set_defaults(command="drill", full=False)
+
+
+def _add_alert(commands: "Commands") -> None:
+    alert = _command(commands, "alert", "try the addresses of alerts, or watch over a run")
+    what = alert.add_subparsers(title="what", metavar="test|watch", required=True)
+    summary = "send one notice to each address: 0 all took it, 1 one did not"
+    test = _command(what, "test", summary)
+    test.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="names the variable")
+    test.add_argument("--json", action="store_true", help="one JSON object an address")
+    test.set_defaults(command="alert_test")
+    watch = _command(what, "watch", "tell when the process of a run is gone without a goodbye")
+    _add_run(watch)
+    watch.add_argument("--interval", type=_positive, default=2.0, metavar="SECONDS")
+    stale = "how old its last word may be"
+    watch.add_argument("--stale", type=_positive, default=15.0, metavar="SECONDS", help=stale)
+    watch.add_argument("--once", action="store_true", help="look once: 0 well, 1 told")
+    watch.set_defaults(command="alert_watch")
+
+
+def _add_journal(commands: "Commands") -> None:
+    summary = "show what came from outside: 0 all of it can be read, 1 something cannot"
+    journal = _command(commands, "journal", summary)
+    _add_run(journal)
+    journal.add_argument("--json", action="store_true", help="one JSON object a message")
+    journal.set_defaults(command="journal")
 
 
 def _add_run(command: argparse.ArgumentParser) -> None:
@@ -351,3 +394,25 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+_ADD: "dict[str, Callable[[Commands], None]]" = {
+    "start": _add_start,
+    "health": _add_health,
+    "stop": _add_stop,
+    "halt": _add_halt,
+    "resume": _add_resume,
+    "check": _add_check,
+    "orders": _add_orders,
+    "positions": _add_positions,
+    "trades": _add_trades,
+    "explain": _add_explain,
+    "account": _add_account,
+    "audit": _add_audit,
+    "dashboard": _add_dashboard,
+    "doctor": _add_doctor,
+    "venue": _add_venue,
+    "drill": _add_drill,
+    "alert": _add_alert,
+    "journal": _add_journal,
+}

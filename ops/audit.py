@@ -12,6 +12,7 @@ from exchanges.paper_reading import BookReader
 from messages.errors import DataError, LedgerUnavailable
 from ops.audit_check import Check
 from ops.audit_ledger import LedgerAudit
+from ops.audit_metrics import MetricsAudit
 from ops.audit_venue import VenueAudit
 from ops.health_text import one_line
 from ops.run_files import LEDGER, METRICS_SUMMARY, PAPER_BOOK
@@ -54,6 +55,7 @@ def audit_run(run_dir: Path) -> Iterator[Check]:
         try:
             _check_files(files, ledger, book)
             walked, venue = _walk(ledger, book, is_alive=state.is_alive)
+            told = MetricsAudit(run_dir, summary, state).run(ledger)
         except (LedgerUnavailable, DataError) as error:
             files.differs(str(error))
             yield files
@@ -62,6 +64,7 @@ def audit_run(run_dir: Path) -> Iterator[Check]:
     yield from walked.checks()
     yield from () if venue is None else (venue.once, venue.venue)
     yield _summary(summary, state, walked)
+    yield from told
 
 
 def _check_files(check: Check, ledger: LedgerReader, book: BookReader | None) -> None:

@@ -8,8 +8,11 @@ from typing import Any
 
 from messages.errors import ConfigError
 from messages.ids import StrategyId, Symbol
+from ops.config_alerts import read_alerts
 from ops.config_feed import check_exchange, read_feed
+from ops.config_metrics import read_metrics
 from ops.config_reader import TableReader, is_integer, is_there, joined
+from ops.config_records import read_journal_settings, read_logs
 from ops.config_risk import read_risk
 from ops.config_schema import (
     Config,
@@ -17,7 +20,6 @@ from ops.config_schema import (
     FeedType,
     IdempotencyBackend,
     IdempotencyConfig,
-    MetricsConfig,
     Mode,
     RuntimeConfig,
     StrategyConfig,
@@ -63,9 +65,12 @@ def parse(
         strategies=_strategies(root, feed, base, check_params),
         risk=read_risk(root.table("risk"), feed.symbols),
         idempotency=_idempotency(root.table("idempotency")),
-        metrics=_metrics(root.table("metrics")),
+        metrics=read_metrics(root.table("metrics")),
         supervision=_supervision(root.table("supervision")),
         runtime=_runtime(root.table("runtime")),
+        logs=read_logs(root.table("logs")),
+        alerts=read_alerts(root.table("alerts"), feed.symbols),
+        journal=read_journal_settings(root.table("journal")),
     )
     check_exchange(root, feed, config.venue.exchange)
     root.finish()
@@ -235,17 +240,6 @@ def _idempotency(reader: TableReader) -> IdempotencyConfig:
         reader.problem("url", f'is for the backend "postgres", and the backend is "{backend}"')
     reader.finish()
     return IdempotencyConfig(backend=backend, url=url)
-
-
-def _metrics(reader: TableReader) -> MetricsConfig:
-    metrics = MetricsConfig(
-        enabled=reader.flag("enabled", default=True),
-        rotate_max_mb=reader.integer("rotate_max_mb", 64, least=1),
-        rotate_keep=reader.integer("rotate_keep", 10, least=0),
-        interval_s=reader.integer("interval_s", 5, least=1),
-    )
-    reader.finish()
-    return metrics
 
 
 def _supervision(reader: TableReader) -> SupervisionConfig:

@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -211,5 +210,7 @@ def is_there(path: Path) -> bool:
 
 def did_you_mean(word: object, known: list[str]) -> str:
     """Give ``; did you mean "speed"?`` where something is close, else nothing."""
+    from difflib import get_close_matches  # only for who has mistyped
+
     close = get_close_matches(word.lower(), known, n=1) if isinstance(word, str) else []
     return f'; did you mean "{close[0]}"?' if close else ""

@@ -21,8 +21,8 @@ def read_risk(reader: TableReader, symbols: tuple[Symbol, ...]) -> RiskConfig:
         max_orders_per_minute=reader.integer("max_orders_per_minute", 60, least=1),
         max_decision_age_ms=reader.integer("max_decision_age_ms", 5_000, least=1),
         price_collar_bps=_above_nothing(reader, "price_collar_bps", "500"),
-        max_daily_loss=_loss(reader, "max_daily_loss", quotes),
-        max_drawdown=_loss(reader, "max_drawdown", quotes),
+        max_daily_loss=read_loss(reader, "max_daily_loss", quotes),
+        max_drawdown=read_loss(reader, "max_drawdown", quotes),
         max_market_age_ms=reader.integer("max_market_age_ms", 60_000, least=1),
         cooldown_ms=reader.integer("cooldown_ms", 0, least=0),
         on_account_difference=reader.choice(
@@ -69,8 +69,8 @@ def _above_nothing(reader: TableReader, key: str, example: str) -> Decimal:
     return value
 
 
-def _loss(reader: TableReader, key: str, quotes: tuple[str, ...]) -> dict[str, Decimal]:
-    """One amount where there is one quote currency, else an amount for each of them."""
+def read_loss(reader: TableReader, key: str, quotes: tuple[str, ...]) -> dict[str, Decimal]:
+    """Give one amount where there is one quote currency, else an amount for each of them."""
     value = reader.raw(key)
     if value is None or not quotes:
         return {}

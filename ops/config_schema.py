@@ -7,7 +7,10 @@ from typing import Any
 
 import msgspec
 
+from decisions.alert_rules import AlertLimits
+from decisions.alerting import NoticeLimits
 from messages.ids import NS_PER_S, StrategyId, Symbol
+from ops.config_records import JournalConfig, LogsConfig
 
 SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 """The letters that a timeframe ends in, as ccxt writes them."""
@@ -160,8 +163,16 @@ class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     enabled: bool
     rotate_max_mb: int
+    rotate_max_lines: int | None
+    rotate_max_age_s: int | None
     rotate_keep: int
+    sample_every: int
     interval_s: int
+    prometheus_file: Path | None
+    """Relative to the run directory."""
+    http: str | None
+    http_token_env: str | None
+    """The name of an environment variable, never the token."""
 
 
 class SupervisionConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,6 +192,44 @@ class RuntimeConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Keep all threads on one CPU: one runs at a time anyway, and waking the next is cheaper."""
 
 
+class AlertsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`[alerts]`."""
+
+    enabled: bool
+    urls_env: str
+    """The name of an environment variable, never an address: those hold secrets."""
+    unknown_after_s: int
+    stale_after_s: int | None
+    """None: each feed's own limit."""
+    drawdown: dict[str, Decimal]
+    """By quote currency; empty is none."""
+    errors_per_minute: int
+    disk_free_mb: int
+    per_hour: int
+    per_key_per_hour: int
+    calm_s: int
+
+    @property
+    def limits(self) -> AlertLimits:
+        """From where on a measure is a fault."""
+        return AlertLimits(
+            unknown_after_s=self.unknown_after_s,
+            stale_after_s=self.stale_after_s,
+            drawdown=self.drawdown,
+            errors_per_minute=self.errors_per_minute,
+            disk_free_mb=self.disk_free_mb,
+        )
+
+    @property
+    def notice_limits(self) -> NoticeLimits:
+        """How much a person is told."""
+        return NoticeLimits(
+            per_hour=self.per_hour,
+            per_key_per_hour=self.per_key_per_hour,
+            calm_s=self.calm_s,
+        )
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """The whole file, with every default filled in."""
 
@@ -196,3 +245,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     metrics: MetricsConfig
     supervision: SupervisionConfig
     runtime: RuntimeConfig
+    logs: LogsConfig
+    alerts: AlertsConfig
+    journal: JournalConfig

@@ -15,12 +15,20 @@ import msgspec
 
 import strategies
 from decisions.drill import Case, full_cases, parse_case, quick_cases
+from decisions.drill_cancel import (
+    CancelCase,
+    full_cancel_cases,
+    parse_cancel_case,
+    quick_cancel_cases,
+)
 from messages.errors import ConfigError, DataError
 from ops.config import Config, demo_config, load
 
 if TYPE_CHECKING:
     from ops.drill_case import Baseline, Result, Setting
     from ops.drill_life import Nursery
+
+AnyCase = Case | CancelCase
 
 EXIT_OK, EXIT_FAILED = 0, 1
 JOBS_PER_CPU = 4
@@ -36,7 +44,7 @@ class DrillOptions(msgspec.Struct, frozen=True, kw_only=True):
     """None is the demo."""
     full: bool = False
     cases: tuple[str, ...] = ()
-    """POINT/FAULT/BLOW, instead of a choice of ours."""
+    """POINT/FAULT/BLOW or ROAD/POINT/FAULT/BLOW, instead of a choice of ours."""
     seed: int | None = None
     """Of the market and of the order of the cases; None: the config's."""
     candles: int | None = None
@@ -66,10 +74,10 @@ def drill(options: DrillOptions) -> int:
 
 
 def _played(
-    options: DrillOptions, config: Config, cases: Sequence[Case], nursery: "Nursery"
+    options: DrillOptions, config: Config, cases: Sequence[AnyCase], nursery: "Nursery"
 ) -> int:
     began = time.monotonic()
-    setting, baseline = _prepared(options, config, nursery)
+    setting, baseline = _prepared(options, config, cases, nursery)
     show = _progress(len(cases), sys.stderr)
     results = []
     for result in play(setting, baseline, cases, options.jobs or _usual_jobs()):
@@ -78,7 +86,8 @@ def _played(
         if options.as_json:
             sys.stdout.write(_json_line(result))
             sys.stdout.flush()
-    results.sort(key=lambda result: cases.index(parse_case(result.case)))
+    places = {str(case): place for place, case in enumerate(cases)}
+    results.sort(key=lambda result: places[result.case])
     seconds = time.monotonic() - began
     text = _json_end(results, seconds) if options.as_json else _text(results, seconds, options)
     sys.stdout.write(text)
@@ -86,14 +95,16 @@ def _played(
 
 
 def _prepared(
-    options: DrillOptions, config: Config, nursery: "Nursery"
+    options: DrillOptions, config: Config, cases: Sequence[AnyCase], nursery: "Nursery"
 ) -> "tuple[Setting, Baseline]":
     """Find out what an undisturbed run sends, in as little market as shows two orders.
+
+    Where only cancels are rehearsed nothing of it is needed.
 
     Raises:
         DataError: it sends nothing, or fails.
     """
-    from ops.drill_case import Setting, find_baseline
+    from ops.drill_case import Baseline, Setting, find_baseline
 
     choices = ENOUGH if options.candles is None else (options.candles,)
     for candles in choices:
@@ -105,6 +116,8 @@ def _prepared(
             keep=options.keep,
             nursery=nursery,
         )
+        if not any(isinstance(case, Case) for case in cases):
+            return setting, Baseline(target=None, sent=frozenset())
         baseline = find_baseline(setting)
         if len(baseline.sent) > 1:
             break
@@ -117,15 +130,17 @@ def _prepared(
 
 
 def play(
-    setting: "Setting", baseline: "Baseline", cases: Sequence[Case], jobs: int
+    setting: "Setting", baseline: "Baseline", cases: Sequence[AnyCase], jobs: int
 ) -> "Iterator[Result]":
-    """Play some cases at once, each at an exchange of its own; give each when it has ended."""
-    from ops.drill_case import rehearse
+    """Play some cases at once, each at an exchange of its own; give each when it has ended.
 
+    `baseline` is for the cases of an order's life; those of cancels have one of their own.
+    """
+    rehearse = _rehearser(setting, baseline, cases)
     shuffled = list(cases)  # those that wait long are spread among those that do not
     random.Random(setting.seed or 0).shuffle(shuffled)  # noqa: S311
     with ThreadPoolExecutor(jobs) as pool:
-        futures = [pool.submit(rehearse, setting, baseline, case) for case in shuffled]
+        futures = [pool.submit(rehearse, case) for case in shuffled]
         try:
             for future in as_completed(futures):
                 yield future.result()
@@ -136,22 +151,53 @@ def play(
             raise
 
 
+def _rehearser(
+    setting: "Setting", baseline: "Baseline", cases: Sequence[AnyCase]
+) -> "Callable[[AnyCase], Result]":
+    """Give what plays one case, of either kind."""
+    from ops.drill_cancel_case import cancel_setting, rehearse_cancel
+    from ops.drill_case import find_baseline, rehearse
+
+    with_cancels = any(isinstance(case, CancelCase) for case in cases)
+    canceling = cancel_setting(setting)
+    resting = find_baseline(canceling) if with_cancels else baseline
+
+    def one(case: AnyCase) -> "Result":
+        if isinstance(case, CancelCase):
+            return rehearse_cancel(canceling, resting, case)
+        return rehearse(setting, baseline, case)
+
+    return one
+
+
 def _usual_jobs() -> int:
     return JOBS_PER_CPU * (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
 
 
-def _cases(options: DrillOptions) -> list[Case]:
+def _cases(options: DrillOptions) -> list[AnyCase]:
     if not options.cases:
-        return full_cases() if options.full else quick_cases()
-    cases, wrong = [], []
+        if options.full:
+            return [*full_cases(), *full_cancel_cases()]
+        return [*quick_cases(), *quick_cancel_cases()]
+    cases: list[AnyCase] = []
+    wrong = []
     for text in options.cases:
         try:
-            cases.append(parse_case(text))
+            cases.append(parse_any(text))
         except ValueError as error:
             wrong.append(f"--case: {error}")
     if wrong:
         raise ConfigError(wrong)
     return cases
+
+
+def parse_any(text: str) -> AnyCase:
+    """Read a case of either kind.
+
+    Raises:
+        ValueError: the sentence says which part is wrong and what it may be.
+    """
+    return parse_cancel_case(text) if text.count("/") == 3 else parse_case(text)
 
 
 def _config(options: DrillOptions) -> Config:
@@ -208,7 +254,7 @@ def _text(results: "Sequence[Result]", seconds: float, options: DrillOptions) ->
 
 
 def _row(result: "Result") -> tuple[str, ...]:
-    point, fault, blow = result.case.split("/")
+    point, fault, blow = result.case.rsplit("/", 2)
     end = "passed" if result.passed else "FAILED"
     orders, took = str(result.at_exchange), f"{result.seconds:.1f} s"
     return (point, fault, blow, orders, result.expected, result.state, took, end)

@@ -5,13 +5,21 @@ import threading
 import time
 from collections.abc import Sequence
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from decisions.drill import RESTART, Blow, Case, Point
-from decisions.drill_verdict import AtExchange, InLedger, expected_at_exchange, problems
+from decisions.drill_cancel import CancelCase, CancelPoint
+from decisions.drill_verdict import (
+    AtExchange,
+    InLedger,
+    beyond_repair,
+    expected_at_exchange,
+    problems,
+)
 from exchanges.local.faults import Fault
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.local.settings import DEFAULT_BALANCES, Settings
@@ -45,6 +53,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     settle_limit_s: float = SETTLE_LIMIT_S
     keep: Path | None = None
     """Where run directories are left for a look; None: nowhere."""
+    cancels: bool = False
+    """Whether orders of its own rest and are canceled, instead of the config's being sent."""
     over: threading.Event = msgspec.field(default_factory=threading.Event)
     """Set when nobody waits for the results any more: every process is ended at once."""
 
@@ -84,7 +94,7 @@ def find_baseline(setting: Setting) -> Baseline:
     Raises:
         DataError: an undisturbed run breaks the promise already.
     """
-    with _Rehearsal(setting, None, None) as rehearsal:
+    with Rehearsal(setting, None, None) as rehearsal:
         rehearsal.run(None, Blow.NONE)
         decided = rehearsal.entries()
         entries = [entry for entry in decided if entry.state is not OrderState.REFUSED]
@@ -100,14 +110,16 @@ def find_baseline(setting: Setting) -> Baseline:
 
 def rehearse(setting: Setting, baseline: Baseline, case: Case) -> Result:
     """Play one case to its end."""
-    with _Rehearsal(setting, case, baseline) as rehearsal:
+    with Rehearsal(setting, case, baseline) as rehearsal:
         return rehearsal.play()
 
 
-class _Rehearsal:
+class Rehearsal:
     """Owns the exchange, the run directory and the living process."""
 
-    def __init__(self, setting: Setting, case: Case | None, baseline: Baseline | None) -> None:
+    def __init__(
+        self, setting: Setting, case: Case | CancelCase | None, baseline: Baseline | None
+    ) -> None:
         self._setting, self._case, self._baseline = setting, case, baseline
         self._lives = 0
         self._reached = False
@@ -116,7 +128,7 @@ class _Rehearsal:
         self._dead: set[ClientOrderId] = set()
         """Decisions that some life reported as dead letters."""
 
-    def __enter__(self) -> "_Rehearsal":
+    def __enter__(self) -> "Rehearsal":
         undisturbed = f"undisturbed-{self._setting.candles}"
         name = str(self._case).replace("/", "-") if self._case else undisturbed
         self._folder = tempfile.TemporaryDirectory(prefix=f"drill-{name}-")
@@ -130,15 +142,21 @@ class _Rehearsal:
         self._folder.cleanup()
 
     def play(self) -> Result:
+        """Play the case."""
         case, baseline = self._case, self._baseline
-        assert case is not None
+        assert isinstance(case, Case)
         assert baseline is not None
         assert baseline.target is not None, "there is nothing to rehearse"
         arm(self._exchange, case, baseline.target.client_order_id)
         if case.point in RESTART:
             self.run(Point.ANSWER_RECEIVED, Blow.KILL)
-        point: Point | None = case.point if case.blow is not Blow.NONE else None
-        ended = self.run(point, case.blow)
+        point = case.point if case.blow is not Blow.NONE else None
+        return self._played(baseline, point, case.blow)
+
+    def _played(self, baseline: Baseline, point: StrEnum | None, blow: Blow) -> Result:
+        """Live until it is settled, and judge."""
+        assert baseline.target is not None, "there is nothing to rehearse"
+        ended = self.run(point, blow)
         while (
             ended and self._lives < LIVES_MAX and not self._setting.over.is_set()
         ):  # it was killed, or gave up and is started anew
@@ -148,11 +166,16 @@ class _Rehearsal:
         wrong = self.problems(baseline.sent, entries)
         if point is not None and not self._reached:
             wrong.append(f"the order did not come by {point}: nothing was rehearsed")
+        wrong += self._wrong_besides(entries)
         if self._failed:
             wrong.append(self._failed)
         name = baseline.target.client_order_id
         ours = next((one for one in _in_ledger(entries) if one.client_order_id == name), None)
         return self._result(name, ours, wrong, seconds)
+
+    def _wrong_besides(self, entries: Sequence[LedgerEntry]) -> list[str]:  # noqa: ARG002
+        """Say what else is wrong at the end, in a case of a kind of its own."""
+        return []
 
     def _result(
         self, name: ClientOrderId, entry: InLedger | None, wrong: Sequence[str], seconds: float
@@ -174,7 +197,7 @@ class _Rehearsal:
 
     # ------------------------------------------------------------ one life
 
-    def run(self, point: Point | None, blow: Blow) -> bool:
+    def run(self, point: StrEnum | None, blow: Blow) -> bool:
         """Start the bot; give whether it ended by itself instead of settling."""
         self._lives += 1
         life = self._setting.nursery.bear(self._job(point, blow), self._dead)
@@ -191,8 +214,8 @@ class _Rehearsal:
         limit = time.monotonic() + self._setting.settle_limit_s
         calm_since: float | None = None
         struck = False
-        exchange, over = self._exchange.exchange, self._setting.over
-        while time.monotonic() < limit and not exchange.doubled() and not over.is_set():
+        over = self._setting.over
+        while time.monotonic() < limit and not self._is_hopeless() and not over.is_set():
             if not struck and life.has("reached"):
                 struck, self._began = True, time.monotonic()
             if not life.alive(_POLL_S):
@@ -204,6 +227,10 @@ class _Rehearsal:
             elif time.monotonic() - calm_since > CALM_S:
                 return False
         return False
+
+    def _is_hopeless(self) -> bool:
+        """Whether it has failed already."""
+        return bool(self._exchange.exchange.doubled())
 
     def _is_settled(self, life: Life, blow: Blow) -> bool:
         if not life.has("market_done"):
@@ -222,7 +249,7 @@ class _Rehearsal:
         unknown = any(entry.state is OrderState.UNKNOWN for entry in entries)
         return not unknown and not self.problems(expected, entries)
 
-    def _job(self, point: Point | None, blow: Blow) -> Job:
+    def _job(self, point: StrEnum | None, blow: Blow) -> Job:
         setting = self._setting
         ccxt = self._exchange.ccxt_config()
         return Job(
@@ -234,7 +261,9 @@ class _Rehearsal:
             secret=ccxt.pop("secret"),
             ccxt=ccxt,
             target=self._baseline.target if self._baseline else None,
-            point=point,
+            point=point if isinstance(point, Point) else None,
+            cancel_point=point if isinstance(point, CancelPoint) else None,
+            cancels=setting.cancels,
             blow=blow,
         )
 
@@ -243,7 +272,14 @@ class _Rehearsal:
     def problems(
         self, expected: frozenset[ClientOrderId], entries: Sequence[LedgerEntry]
     ) -> list[str]:
-        orders = [
+        """Hold the exchange's book against the ledger."""
+        return problems(self._at_exchange(), _in_ledger(entries), expected, frozenset(self._dead))
+
+    def _is_beyond_repair(self) -> bool:
+        return beyond_repair(self._at_exchange(), _in_ledger(self.entries()))
+
+    def _at_exchange(self) -> list[AtExchange]:
+        return [
             AtExchange(
                 client_order_id=ClientOrderId(order.client_order_id),
                 symbol=Symbol(order.symbol),
@@ -253,9 +289,9 @@ class _Rehearsal:
             )
             for order in self._exchange.exchange.orders()
         ]
-        return problems(orders, _in_ledger(entries), expected, frozenset(self._dead))
 
     def entries(self) -> list[LedgerEntry]:
+        """Read the ledger as it is now."""
         try:
             return list(read_orders(self._run_dir / "ledger.db"))
         except LedgerUnavailable:

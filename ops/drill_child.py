@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from pathlib import Path
+from queue import SimpleQueue
 from random import Random
 from typing import Any
 
@@ -15,6 +16,7 @@ import msgspec
 
 import strategies
 from decisions.drill import Blow, Point
+from decisions.drill_cancel import CancelPoint
 from decisions.order_keys import client_order_id
 from exchanges.capabilities import Capability, capability_of
 from exchanges.ccxt_client import CcxtSettings
@@ -22,6 +24,15 @@ from exchanges.venue_loop import VenueLoop
 from messages.ids import NS_PER_S, Symbol
 from messages.orders import OrderIntent
 from ops.config import Config, FeedType, IdempotencyBackend, Mode, VenueType, demo_config, load
+from ops.drill_cancel_traps import (
+    CancelLedger,
+    CancelRuntime,
+    CancelTrap,
+    CancelVenue,
+    Operator,
+    notice_gateway,
+)
+from ops.drill_resting import RESTING, resting_config
 from ops.drill_traps import DrillLedger, DrillRuntime, DrillVenue, Target, Trap
 from ops.live_venue import LiveVenue
 from ops.logs import set_up_logging
@@ -36,6 +47,8 @@ SETTLE_MS = 1_500
 engine may take ten seconds and its queries lag two; the local one is as late as it is told to
 be, at most this."""
 EXIT_OK, EXIT_NOT_STARTED = 0, 70
+HALT_REASON = "the drill halts"
+"""Why trading is halted where it is."""
 
 
 class Job(msgspec.Struct, kw_only=True):
@@ -52,6 +65,9 @@ class Job(msgspec.Struct, kw_only=True):
     target: Target | None = None
     point: Point | None = None
     blow: Blow = Blow.NONE
+    cancels: bool = False
+    """Whether it rehearses cancels, with orders of its own that rest, instead of the config's."""
+    cancel_point: CancelPoint | None = None
 
 
 def rehearsed(config: Config, job: Job) -> Config:
@@ -70,6 +86,8 @@ def rehearsed(config: Config, job: Job) -> Config:
         seed=config.feed.seed if job.seed is None else job.seed,
         window=max(config.feed.window, 2 * job.candles * len(config.feed.symbols)),
     )
+    if job.cancels:
+        feed = replace(feed, window=RESTING, batch=RESTING)
     return replace(
         config,
         run_dir=Path(job.run_dir),
@@ -90,6 +108,8 @@ def config_of(job: Job) -> Config:
     Raises:
         ConfigError: every mistake in the user's file.
     """
+    if job.cancels:
+        return rehearsed(resting_config(), job)
     check = strategies.check_params
     config = demo_config({}, check) if job.config is None else load(Path(job.config), {}, check)
     return rehearsed(config, job)
@@ -98,19 +118,28 @@ def config_of(job: Job) -> Config:
 def run(text: bytes) -> int:
     """Run a job, which is JSON; give the exit code."""
     job = msgspec.json.decode(text, type=Job)
-    over = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    over: list[int] = []  # not an Event: a handler would wait for the lock its own thread holds
+    signal.signal(signal.SIGTERM, lambda number, _: over.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
-    threading.Thread(target=_die_with_the_parent, daemon=True).start()
-    trap = Trap(job.target, job.point, job.blow, _tell)
+    orders: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_hear_the_parent, args=(orders,), daemon=True).start()
+    make = CancelTrap if job.cancels else Trap
+    trap = make(job.target, job.cancel_point or job.point, job.blow, _tell)
     with RunDir(job.run_dir) as run_dir:
         set_up_logging(run_dir.path / LOG, secrets=[], screen_level="CRITICAL")
-        return _run(config_of(job), job, run_dir, trap, over)
+        return _run(config_of(job), job, run_dir, trap, orders, over)
 
 
-def _run(config: Config, job: Job, run_dir: RunDir, trap: Trap, over: threading.Event) -> int:
+def _run(
+    config: Config,
+    job: Job,
+    run_dir: RunDir,
+    trap: Trap,
+    orders: "SimpleQueue[bytes]",
+    over: list[int],
+) -> int:
     events = job.candles * len(config.feed.symbols)
-    runtime = DrillRuntime(trap, events)
+    runtime = _runtime(trap, events)
     live = _open_venue(config, job, trap)
     try:
         system = build(
@@ -118,8 +147,10 @@ def _run(config: Config, job: Job, run_dir: RunDir, trap: Trap, over: threading.
             run_dir,
             runtime,
             live=live,
-            open_ledger=lambda: DrillLedger(run_dir.ledger, trap),
+            open_ledger=lambda: _ledger(run_dir, trap),
         )
+        if isinstance(trap, CancelTrap):
+            notice_gateway(system.gateway, trap)
         trap.strategies, trap.feed = [*system.strategies.values()], system.feed
         started = runtime.start(system.root, 60 * NS_PER_S)
         if started.problem:
@@ -127,18 +158,34 @@ def _run(config: Config, job: Job, run_dir: RunDir, trap: Trap, over: threading.
             return EXIT_NOT_STARTED
         followers = {address.path for address in (*system.strategies.values(), system.executor)}
         told: set[str] = set()
-        while not over.wait(0.02):
+        desk = Operator(system, runtime, trap, events, _tell)
+        pause = threading.Event()
+        while not over:
+            pause.wait(0.02)
             if all(runtime.acknowledged.get(path, 0) >= events for path in followers):
                 _tell_once(told, "market_done")
             if trap.recovered:
                 _tell_once(told, "recovered")
             _tell_dead(told, runtime)
+            desk.work(orders)
             if system.root.life is not None and system.root.life.gone.is_set():
                 break
         runtime.stop(system.root, None)
     finally:
         live.close()
     return EXIT_OK
+
+
+def _runtime(trap: Trap, events: int) -> DrillRuntime:
+    if isinstance(trap, CancelTrap):  # an undisturbed run shows the whole market
+        return CancelRuntime(trap, events if trap.target is None else 1)
+    return DrillRuntime(trap, events)
+
+
+def _ledger(run_dir: RunDir, trap: Trap) -> DrillLedger:
+    if isinstance(trap, CancelTrap):
+        return CancelLedger(run_dir.ledger, trap)
+    return DrillLedger(run_dir.ledger, trap)
 
 
 def _open_venue(config: Config, job: Job, trap: Trap) -> LiveVenue:
@@ -151,7 +198,8 @@ def _open_venue(config: Config, job: Job, trap: Trap) -> LiveVenue:
         config=job.ccxt,
     )
     symbols = [Symbol(symbol) for symbol in dict.fromkeys(s.symbol for s in config.strategies)]
-    venue = DrillVenue(settings, symbols, rng=Random(1), capability=_capability())  # noqa: S311
+    make = CancelVenue if isinstance(trap, CancelTrap) else DrillVenue
+    venue = make(settings, symbols, rng=Random(1), capability=_capability())  # noqa: S311
     venue.trap = trap
     loop = VenueLoop("venue")
     loop.start()
@@ -162,10 +210,13 @@ def _capability() -> Capability:
     return msgspec.structs.replace(capability_of("binance"), settle_ms=SETTLE_MS)
 
 
-def _die_with_the_parent() -> None:
-    """Wait until the parent lets go of this process's standard input: nobody is left to judge."""
-    while os.read(0, 1):  # not through `sys.stdin`, whose lock a daemon thread must not hold
-        pass
+def _hear_the_parent(orders: "SimpleQueue[bytes]") -> None:
+    """Pass on the lines that it says, until it lets go: then nobody is left to judge, so die."""
+    rest = b""
+    while more := os.read(0, 4096):  # not through `sys.stdin`, which a daemon thread must not lock
+        *lines, rest = (rest + more).split(b"\n")
+        for line in lines:
+            orders.put(line)
     os._exit(EXIT_NOT_STARTED)
 
 

@@ -1,5 +1,6 @@
 """The lives of the crash rehearsal: processes that are forked, heard, ended and buried."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -12,11 +13,13 @@ from typing import IO, Any
 import msgspec
 
 from messages.ids import ClientOrderId
-from ops.drill_child import Job
+from ops.drill_child import HALT_REASON, Job
 from ops.drill_nursery import Bear, Bury
 
 COMMAND = (sys.executable, "-P", "-m", "ops.drill_nursery")
 _ANSWER_MAX = 64
+EXPECTED = f"trading is halted: {HALT_REASON}".encode()
+"""What a life says on its standard error where nothing is wrong."""
 
 
 class Nursery:
@@ -74,6 +77,7 @@ class Life:
         self._bury = bury
         self._dead = dead_letters
         self._said: set[str] = set()
+        self._heard: list[dict[str, Any]] = []
         self._errors: list[bytes] = []
         self.returncode: int | None = None
         """How it ended, once it has: negative is a signal's number."""
@@ -103,6 +107,16 @@ class Life:
         """Whether it has told of something."""
         return event in self._said
 
+    def last(self, event: str, **facts: Any) -> dict[str, Any] | None:
+        """Give the last that it told of this; None when it told of no such thing."""
+        wanted = {"event": event, **facts}.items()
+        return next((said for said in reversed(self._heard) if wanted <= said.items()), None)
+
+    def say(self, **facts: Any) -> None:
+        """Tell it something; one that has died meanwhile does not hear it."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._line, msgspec.json.encode(facts) + b"\n")
+
     def alive(self, wait_s: float) -> bool:
         """Whether it still lives after so long."""
         for reader in self._readers:  # a process that ends closes its streams
@@ -127,10 +141,11 @@ class Life:
         with stream:
             for line in stream:
                 said: dict[str, Any] = msgspec.json.decode(line)
+                self._heard.append(said)
                 self._said.add(str(said["event"]))
                 if said["event"] == "dead_letter":
                     self._dead.add(ClientOrderId(said["order"]))
 
     def _collect(self, stream: IO[bytes]) -> None:
         with stream:
-            self._errors.extend(stream)
+            self._errors.extend(line for line in stream if EXPECTED not in line)

@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from actors.cell import Cell
 from actors.order_desk import BY_ASKING
 from actors.thread_runtime import ThreadRuntime
 from decisions.drill import Blow, Point
+from decisions.drill_cancel import CancelPoint
 from exchanges.ccxt_venue import CcxtVenue
-from exchanges.protocol import NewOrder
+from exchanges.protocol import NewOrder, Ready
 from messages.ids import ClientOrderId, OrderKey, Symbol
 from messages.lifecycle import ActorState, InjectCrash, InjectHang
 from messages.market import MarketAck
@@ -39,7 +41,14 @@ ZOMBIE_S = 0.3
 LINGER_S = 0.05
 """How long a process lives on that is about to be killed before a commit: what was let go too
 early leaves it meanwhile."""
-_BEFORE = (Point.BEFORE_CLAIM, Point.BEFORE_OUTCOME, Point.BEFORE_SETTLED, Point.BEFORE_RESEND)
+HELD_OUT_S = 0.25
+"""The same where a signed request waits: longer than it may."""
+_BEFORE: tuple[StrEnum, ...] = (
+    *(Point.BEFORE_CLAIM, Point.FENCE_WAITING),
+    *(Point.BEFORE_OUTCOME, Point.BEFORE_SETTLED, Point.BEFORE_RESEND),
+    *(CancelPoint.BEFORE_HALT_KEPT, CancelPoint.BEFORE_UNWANTED, CancelPoint.BEFORE_END),
+    CancelPoint.BEFORE_HALT_DROPPED,
+)
 PENDING_S = 0.4
 """How long after it left a request counts as waiting for its answer."""
 
@@ -59,7 +68,11 @@ class Trap:
     """Springs once, when the target comes by the point. `tell` is how the parent hears of it."""
 
     def __init__(
-        self, target: Target | None, point: Point | None, blow: Blow, tell: Callable[..., object]
+        self,
+        target: Target | None,
+        point: StrEnum | None,
+        blow: Blow,
+        tell: Callable[..., object],
     ) -> None:
         self.target, self.point, self.blow = target, point, blow
         self.runtime: DrillRuntime | None = None
@@ -70,6 +83,7 @@ class Trap:
         self._tell = tell
         self._lock = threading.Lock()
         self._sprung = False
+        self._signed = threading.Event()
 
     def is_target(self, name: str) -> bool:
         """Whether an order key or a client order id is the target's."""
@@ -78,12 +92,12 @@ class Trap:
             self.target.client_order_id,
         )
 
-    def reach(self, point: Point, name: str, *, holds: bool = True) -> None:
+    def reach(self, point: StrEnum, name: str | None, *, holds: bool = True) -> None:
         """Say that an order is at a point; strikes if it is the one.
 
         Args:
             point: where it is.
-            name: its key or its client order id.
+            name: its key or its client order id; None where the point is not one order's.
             holds: whether this thread waits until the struck actor has a successor.
         """
         if not self._springs(point, name):
@@ -94,7 +108,7 @@ class Trap:
             while not self._replaced() and time.monotonic() < deadline:
                 time.sleep(0.005)
 
-    async def reach_on_loop(self, point: Point, name: str) -> None:
+    async def reach_on_loop(self, point: StrEnum, name: str | None) -> None:
         """Do the same without holding up the venue's loop."""
         if not self._springs(point, name):
             return
@@ -104,6 +118,18 @@ class Trap:
                 while not self._replaced():  # noqa: ASYNC110 - another thread's state
                     await asyncio.sleep(0.005)
 
+    async def signed(self, name: str) -> None:
+        """Say that an order's request is signed, and about to wait at its fence."""
+        if self.is_target(name):
+            self._signed.set()
+        await self.reach_on_loop(Point.PREPARED, name)
+
+    def commits(self, name: str) -> None:
+        """Say that a claim is about to be committed; for some points, once its order is signed."""
+        if self.point in (Point.PREPARED, Point.FENCE_WAITING) and self.is_target(name):
+            self._signed.wait(HELD_S)
+        self.reach(Point.FENCE_WAITING, name)
+
     @property
     def recovered(self) -> bool:
         """Whether all that was struck is back at work."""
@@ -112,8 +138,8 @@ class Trap:
             for cell, epoch in self.victims.items()
         )
 
-    def _springs(self, point: Point, name: str) -> bool:
-        if point is not self.point or not self.is_target(name):
+    def _springs(self, point: StrEnum, name: str | None) -> bool:
+        if point is not self.point or not (name is None or self.is_target(name)):
             return False
         with self._lock:
             first, self._sprung = not self._sprung, True
@@ -124,7 +150,7 @@ class Trap:
     def _strike(self) -> None:
         if self.blow is Blow.KILL:
             if self.point in _BEFORE:
-                time.sleep(LINGER_S)
+                time.sleep(HELD_OUT_S if self.point is Point.FENCE_WAITING else LINGER_S)
             os.kill(os.getpid(), signal.SIGKILL)
         for address in self._addresses():
             cell = address.cell
@@ -175,6 +201,14 @@ class DrillRuntime(ThreadRuntime):
         self.hold_at = hold_at
         self.acknowledged: dict[str, int] = {}
         """How far each follower of the market is."""
+        self._kept_back: tuple[Callable[[Any], bool], MarketAck] | None = None
+
+    def go_on(self, hold_at: int) -> None:
+        """Hold the market further on, and show what was held so far."""
+        self.hold_at = hold_at
+        kept_back = self._kept_back
+        if kept_back is not None:
+            self._to_feed(*kept_back)
 
     def address(self, path: str) -> Address[Any]:
         """See `Runtime.address`."""
@@ -209,6 +243,7 @@ class DrillRuntime(ThreadRuntime):
         if isinstance(message, MarketAck):
             self.acknowledged[message.follower] = message.next_index
             if message.follower == EXECUTOR and message.next_index >= self.hold_at:
+                self._kept_back = (tell, message)
                 return True
         return tell(message)
 
@@ -241,6 +276,9 @@ class DrillLedger(SqliteLedger):
         passed += [(sent, claim.intent.order_key) for claim in claims if claim.sent]
         for (before, _), key in passed:
             self._trap.reach(before, key)
+        for claim in claims:
+            if claim.sent:
+                self._trap.commits(claim.intent.order_key)
         after = super().write(steps, claims, now_ns, notes)
         for (_, behind), key in passed:
             self._trap.reach(behind, key)
@@ -263,7 +301,9 @@ class DrillVenue(CcxtVenue):
 
     trap: Trap
 
-    async def submit(self, order: NewOrder, fence: Callable[[], None]) -> OrderReport:
+    async def submit(
+        self, order: NewOrder, fence: Callable[[], None], ready: Ready | None = None
+    ) -> OrderReport:
         """See `LiveTrading.submit`."""
         name, trap = order.client_order_id, self.trap
         await trap.reach_on_loop(Point.ON_THE_LOOP, name)
@@ -276,8 +316,14 @@ class DrillVenue(CcxtVenue):
             loop = asyncio.get_running_loop()
             pending.append(loop.call_later(PENDING_S, self._pending, name))
 
+        async def held() -> None:
+            await trap.signed(name)
+            if ready is not None:
+                await ready()
+            await trap.reach_on_loop(Point.OPENED, name)
+
         try:
-            return await super().submit(order, noticed)
+            return await super().submit(order, noticed, held)
         finally:
             for handle in pending:
                 handle.cancel()

@@ -5,7 +5,6 @@ and does what it does at any start under a halt: it takes no decisions, cancels 
 proves it. Nothing is ever sent from here.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,8 +20,9 @@ from decisions.halting import HaltRecord, HaltState, OrderedBy
 from messages.errors import RunDirBusy, WatchkeeperError
 from messages.ids import NS_PER_S, TimestampNs
 from ops.config import Config, VenueType, load
-from ops.logs import set_up_logging
+from ops.logs import log_settings, set_up_logging
 from ops.run_dir import RunDir
+from ops.secret_values import secrets_of
 from ops.wiring import executor_alone
 from persistence.ledger import SqliteLedger
 
@@ -121,8 +121,10 @@ def _proved(held: RunDir, record: HaltRecord, deadline: float, told: Told) -> Vi
     try:
         with ExitStack() as stack:
             config = load(held.effective_config, {"run_dir": str(held.path)})
-            secrets = [os.environ.get(name, "") for name in config.venue.secret_variables]
-            set_up_logging(held.log, secrets=secrets, screen_level="CRITICAL")
+            settings = log_settings(config.logs)
+            set_up_logging(
+                held.log, secrets=secrets_of(config), settings=settings, screen_level="CRITICAL"
+            )
             board = _executor(config, held, stack)
             return msgspec.to_builtins(_followed(board, deadline, told))  # type: ignore[no-any-return]
     except WatchkeeperError as error:

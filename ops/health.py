@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ops.client import NoAnswer, ask
+from ops.health_deep import deep_lines, error_lines, look_deep
 from ops.health_text import duration, moment, one_line, painted, render, wants_colour
 from ops.run_files import CONTROL_SOCKET, STATUS
 from ops.verdict import verdict
@@ -30,6 +31,9 @@ class HealthOptions(NamedTuple):
     probe: str | None = None
     """``live``, ``ready`` or ``startup``: one question, answered with 0 or 1."""
     stacks: bool = False
+    errors: bool = False
+    deep: str | None = None
+    """The path of one actor that is asked what it holds."""
     timeout_s: float = 2.0
 
 
@@ -37,17 +41,17 @@ def health(options: HealthOptions, sleep: Callable[[float], None] = time.sleep) 
     """Print what was asked for and give the exit code."""
     if options.probe is not None:
         return _probe(options, options.probe)
-    snapshot = _look(options)
+    snapshot = look(options)
     _show(snapshot, None, options)
     while options.watch_s is not None and snapshot["verdict"] != "UNKNOWN":
         sleep(options.watch_s)
-        previous, snapshot = snapshot, _look(options)
+        previous, snapshot = snapshot, look(options)
         _show(snapshot, previous, options)
     return EXIT_CODES[snapshot["verdict"]]
 
 
-def _look(options: HealthOptions) -> Snapshot:
-    """Give the snapshot with a verdict in it: UNKNOWN where there was no answer."""
+def look(options: HealthOptions) -> Snapshot:
+    """Ask, or read what is left: a snapshot whose verdict is UNKNOWN where nobody answered."""
     try:
         snapshot = _asked(options)
     except NoAnswer as problem:
@@ -65,6 +69,10 @@ def _asked(options: HealthOptions) -> Snapshot:
     if options.stacks:
         reply = ask(socket, "stacks", timeout_s=options.timeout_s)
         snapshot["stacks"] = reply.get("stacks") or {}
+    if options.errors:
+        snapshot["errors_of"] = ask(socket, "errors", timeout_s=options.timeout_s)
+    if options.deep is not None:
+        snapshot["deep"] = look_deep(socket, options.deep, options.timeout_s)
     return snapshot
 
 
@@ -77,7 +85,8 @@ def _left_behind(run_dir: Path, problem: NoAnswer) -> Snapshot:
         why = f"there is no run in {run_dir}" if problem.gone else str(problem)
         return {"verdict": "UNKNOWN", "why": why}
     why = _obituary(last) if problem.gone else f"process {last.get('pid')}: {problem}"
-    return {**last, "last_verdict": last.get("verdict"), "verdict": "UNKNOWN", "why": why}
+    judged = {"last_verdict": last.get("verdict"), "verdict": "UNKNOWN", "why": why}
+    return {**last, **judged, "gone": problem.gone}
 
 
 def _obituary(last: Snapshot) -> str:
@@ -117,6 +126,10 @@ def _show(snapshot: Snapshot, previous: Snapshot | None, options: HealthOptions)
         return
     _print(render(snapshot, previous, colour=colour))
     _show_stacks(snapshot.get("stacks") or {})
+    more = [*error_lines(snapshot["errors_of"])] if "errors_of" in snapshot else []
+    more += [*deep_lines(snapshot["deep"])] if "deep" in snapshot else []
+    for line in more:
+        _print(line)
 
 
 def _show_stacks(stacks: Mapping[str, Any]) -> None:
@@ -129,7 +142,7 @@ def _show_stacks(stacks: Mapping[str, Any]) -> None:
 def _probe(options: HealthOptions, question: str) -> int:
     try:
         snapshot = _asked(options)
-        reason = _no(question, snapshot)
+        reason = probe_problem(question, snapshot)
     except NoAnswer as problem:
         reason = str(problem)
     answer = {"probe": question, "ok": not reason, "why": reason}
@@ -138,7 +151,7 @@ def _probe(options: HealthOptions, question: str) -> int:
     return 1 if reason else 0
 
 
-def _no(question: str, snapshot: Snapshot) -> str:
+def probe_problem(question: str, snapshot: Snapshot) -> str:
     """Say why the answer is no; empty for yes. Liveness asks nothing of the exchange."""
     if not snapshot.get("root_alive"):
         return "the root supervisor is not running"

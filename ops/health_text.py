@@ -13,10 +13,12 @@ _HEADINGS = (
 )  # fmt: skip
 _COLOURS = {
     "OK": "32", "WARNING": "33", "CRITICAL": "1;31", "UNKNOWN": "35",
-    "running": "32", "backoff": "33", "starting": "33", "reconciling": "33",
+    "running": "32", "backoff": "33", "degraded": "33", "starting": "33", "reconciling": "33",
     "hung": "1;31", "halted": "1;31", "stopped": "2",
 }  # fmt: skip
 _LOUD = ("hung", "halted")
+_LONG_MS = 100
+"""One message for longer is worth a word."""
 
 
 def render(snapshot: Snapshot, previous: Snapshot | None = None, *, colour: bool = False) -> str:
@@ -117,7 +119,7 @@ def _row(actor: Snapshot, name: str, previous: Snapshot | None, snapshot: Snapsh
     state = str(actor.get("state") or "?")
     return [
         name,
-        state.upper() if state in _LOUD else state,
+        _state(actor, state),
         duration(actor.get("uptime_s") or 0),
         _restarts(actor),
         f"{actor.get('mailbox') or 0}/{_thousands(actor.get('capacity') or 0)}",
@@ -127,6 +129,14 @@ def _row(actor: Snapshot, name: str, previous: Snapshot | None, snapshot: Snapsh
         _progress(actor),
         _trouble(actor),
     ]
+
+
+def _state(actor: Snapshot, state: str) -> str:
+    if state == "backoff" and actor.get("retry_in_s") is not None:
+        return f"backoff {duration(actor['retry_in_s'])}"
+    if state == "running" and actor.get("problem"):
+        return "degraded"
+    return state.upper() if state in _LOUD else state
 
 
 def _restarts(actor: Snapshot) -> str:
@@ -171,8 +181,10 @@ def _trouble(actor: Snapshot) -> str:
     if actor.get("last_error"):
         at = actor.get("last_error_at_ns")
         parts.append(one_line(actor["last_error"]) + (f" ({moment(at)[11:19]})" if at else ""))
-    if actor.get("state") == "hung" and actor.get("handling"):
+    if actor.get("handling") and (actor.get("handling_ms") or 0) >= _LONG_MS:
         parts.append(f"in {one_line(actor['handling'])} for {actor.get('handling_ms', 0):.0f}ms")
+    if actor.get("waiting_on"):
+        parts.append(f"waits for {one_line(actor['waiting_on'])}")
     if actor.get("dead_letters"):
         parts.append(f"{actor['dead_letters']} dead letters")
     return "; ".join(dict.fromkeys(part for part in parts if part))
@@ -203,6 +215,15 @@ def _terminal_width() -> int | None:
         return None
 
 
+def _market_link(snapshot: Snapshot) -> Iterator[str]:
+    for path, link in (snapshot.get("link") or {}).items():
+        skew = link.get("skew_ms")
+        clock = "" if skew is None else f", the exchange's clock {skew:+} ms"
+        reason = f": {one_line(link.get('reason'))}" if link.get("reason") else ""
+        phase, since = one_line(link.get("phase")), duration(link.get("for_s") or 0)
+        yield f"{'link':<9}{one_line(path)} {phase} for {since}{reason}{clock}"
+
+
 def _footer(snapshot: Snapshot) -> Iterator[str]:
     lease = snapshot.get("lease")
     if isinstance(lease, Mapping):
@@ -210,6 +231,14 @@ def _footer(snapshot: Snapshot) -> Iterator[str]:
         who = f"pid {lease.get('pid', '?')} on {one_line(lease.get('host', '?'))}"
         account, token = one_line(lease.get("account", "?")), lease.get("token", "?")
         yield f"{'lease':<9}{account}, token {token}, {who}, ends in {left} unless renewed"
+    yield from _market_link(snapshot)
+    for name, strategy in (snapshot.get("trading") or {}).items():
+        reasons = "; ".join(one_line(reason) for reason in strategy.get("why") or ())
+        yield f"{'trading':<9}{one_line(name)} {one_line(strategy.get('symbol'))}: {reasons}"
+    firing = (snapshot.get("alerts") or {}).get("firing") or ()
+    for alert in firing:
+        since = moment(alert["since_ns"]) if alert.get("since_ns") else "?"
+        yield f"{'alert':<9}{one_line(alert.get('sentence'))} (since {since})"
     for title in ("halt", "market", "orders", "counters"):
         values = (snapshot.get(title) or {}).items()
         pairs = [f"{one_line(key)} {one_line(value)}" for key, value in values if value]

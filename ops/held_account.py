@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from loguru import logger
-
+from actors.log import logger
 from messages.errors import LedgerUnavailable
 from ops.config import Config, IdempotencyBackend
 from ops.lease import HeldAccount, hold_lease

@@ -6,11 +6,10 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from loguru import logger
-
 from actors.address import Address
 from actors.children import ChildSpec
 from actors.live_feed import LiveFeedActor, LiveKept, new_memory
+from actors.log import logger
 from exchanges.ccxt_client import CcxtSettings
 from exchanges.ccxt_feed import CcxtFeed
 from exchanges.feed_connection import FeedConnection

@@ -6,8 +6,8 @@ from concurrent.futures import wait
 from random import SystemRandom
 
 import msgspec
-from loguru import logger
 
+from actors.log import logger
 from exchanges.ccxt_client import CcxtSettings
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.facts import VenueFacts

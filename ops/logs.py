@@ -1,57 +1,184 @@
 """Where log lines go: all to a rotated file, warnings to stderr, secrets to neither."""
 
+import json
 import logging
 import os
 import sys
+import threading
 import traceback
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from loguru import logger
-
-from ops.secret_names import without_secrets
+from actors.log import open_log, set_up_with
+from ops.config_records import LogFormat, LogsConfig
+from ops.secret_names import without_logins, without_secrets
 
 if TYPE_CHECKING:
     from loguru import Record
 
-_STANDARD_LOGGERS = ("pykka",)
+_STANDARD_LOGGERS = ("pykka", "ccxt", "asyncio", "aiohttp", "apprise", "py.warnings")
+"""What of them is news goes to the file. Of all others, warnings do."""
 _FILE_LINE = "{time:YYYY-MM-DDTHH:mm:ss.SSSSSSZ} {level: <8} {extra[shown]}"
 _SCREEN_LINE = "{time:HH:mm:ss} <level>{level: <8}</level> {extra[shown]}"
+_JSON_LINE = "{extra[shown]}"
+_ERROR = 40
+
+
+class LogSettings(NamedTuple):
+    """How lines look and how many are kept; `[logs]` of a config."""
+
+    as_json: bool = False
+    level: str = "DEBUG"
+    rotate_bytes: int = 16_000_000
+    keep: int = 5
+
+
+def log_settings(logs: LogsConfig) -> LogSettings:
+    """Give what a config says of its log."""
+    return LogSettings(
+        as_json=logs.format is LogFormat.JSON,
+        level=str(logs.level).upper(),
+        rotate_bytes=logs.rotate_mb * 1_000_000,
+        keep=logs.rotate_keep,
+    )
+
+
+class LogCounts:
+    """How many lines of an error or worse were written; any thread may read it."""
+
+    def __init__(self) -> None:
+        self.errors = 0
+
+
+Context = Callable[[], Mapping[str, Any]]
+"""Gives what a line is about that does not say so: the actor, the trace id."""
+
+
+def _no_context() -> Mapping[str, Any]:
+    return {}
 
 
 def set_up_logging(
     path: Path,
     *,
     secrets: Collection[str] = (),
-    rotate_bytes: int = 16_000_000,
-    keep: int = 5,
+    settings: LogSettings = LogSettings(),  # noqa: B008  immutable
     screen_level: str = "WARNING",
-) -> None:
-    """Replace every sink. `secrets` are values, wherever they turn up in a line or traceback."""
+    context: Context = _no_context,
+    counts: LogCounts | None = None,
+) -> LogCounts:
+    """Replace every sink. `secrets` are values, wherever they turn up in a line or traceback.
+
+    Raises:
+        OSError: the file cannot be opened; what is logged goes to the screen, secrets to neither.
+    """
+    from loguru import logger
+
+    counts = counts or LogCounts()
     logger.remove()
-    logger.configure(patcher=partial(_cleaned, secrets=secrets))
+    cleaned = partial(
+        _cleaned, secrets=secrets, as_json=settings.as_json, context=context, counts=counts
+    )
+    logger.configure(patcher=cleaned)
+    logger.add(
+        sys.stderr,
+        level=screen_level,
+        format=_JSON_LINE if settings.as_json else _SCREEN_LINE,
+        filter=_is_ours,
+        backtrace=False,
+        diagnose=False,
+        enqueue=False,
+    )
     # Not enqueued: a queue costs the caller five times as much and loses the last lines.
     logger.add(
         path,
-        level="DEBUG",
-        format=_FILE_LINE,
-        rotation=rotate_bytes,
-        retention=keep,
+        level=settings.level,
+        format=_JSON_LINE if settings.as_json else _FILE_LINE,
+        rotation=settings.rotate_bytes,
+        retention=settings.keep,
+        backtrace=False,
         diagnose=False,
         enqueue=False,
         encoding="utf-8",
         opener=_owner_only,
     )
-    logger.add(sys.stderr, level=screen_level, format=_SCREEN_LINE, diagnose=False, enqueue=False)
+    logging.captureWarnings(capture=True)
+    _intercept(logging.getLogger(), logging.WARNING)
     for name in _STANDARD_LOGGERS:
-        _intercept(logging.getLogger(name))
+        _intercept(logging.getLogger(name), logging.INFO)
+    return counts
+
+
+def log_from_now_on(
+    path: Path,
+    *,
+    secrets: Collection[str],
+    settings: LogSettings,
+    screen_level: str,
+    context: Context,
+) -> LogCounts:
+    """Set up logging at the first line, which costs a start nothing.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    counts = LogCounts()
+    os.close(_owner_only(str(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC))
+    set_up_with(
+        partial(
+            set_up_logging,
+            path,
+            secrets=secrets,
+            settings=settings,
+            screen_level=screen_level,
+            context=context,
+            counts=counts,
+        )
+    )
+    return counts
+
+
+@contextmanager
+def unhandled_are_logged(secrets: Collection[str]) -> Iterator[None]:
+    """Log what ends a thread, and clean what ends the process, which Python prints by itself."""
+    before = threading.excepthook
+
+    def of_thread(fault: threading.ExceptHookArgs) -> None:
+        if fault.exc_type is SystemExit:
+            return
+        error = fault.exc_value or fault.exc_type()
+        name = fault.thread.name if fault.thread else "unknown"
+        log = open_log().opt(exception=error)
+        log.error("the thread {} ended by {}", name, type(error).__name__)
+
+    def of_process(
+        kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        lines = "".join(traceback.format_exception(kind, error, trace))
+        sys.stderr.write(_without(lines, secrets))
+
+    sys.excepthook = of_process
+    threading.excepthook = of_thread
+    try:
+        yield
+    finally:
+        threading.excepthook = before  # the other one is for after this block
+
+
+def quiet_standard_loggers(*names: str) -> None:
+    """Keep a library's lines off the screen, in a command that says the same in a sentence."""
+    for name in names:
+        logging.getLogger(name).addHandler(logging.NullHandler())
+        logging.getLogger(name).propagate = False
 
 
 def _is_ours(record: "Record") -> bool:
     """Keep a library's tracebacks off the screen: our own line says the same in one sentence."""
-    return record["extra"].get("actor") not in _STANDARD_LOGGERS
+    return str(record["extra"].get("actor")).partition(".")[0] not in _STANDARD_LOGGERS
 
 
 class _ToLoguru(logging.Handler):
@@ -61,30 +188,65 @@ class _ToLoguru(logging.Handler):
         """Called by `logging`, on the thread that logs."""
         known = record.levelname in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
         level = record.levelname if known else record.levelno
-        bound = logger.bind(actor=record.name).opt(exception=record.exc_info)
-        bound.log(level, "{}", record.getMessage())
+        bound = open_log().bind(actor=record.name).opt(exception=record.exc_info)
+        try:
+            text = record.getMessage()
+        except Exception as error:  # noqa: BLE001  a library's line must not end its thread
+            text = f"{record.msg} ({type(error).__name__}: {error})"
+        bound.log(level, "{}", text)
 
 
-def _intercept(standard: logging.Logger) -> None:
+def _intercept(standard: logging.Logger, level: int) -> None:
+    # A library's debug lines hold whole requests with their headers: never below this level.
     standard.handlers = [_ToLoguru()]
     standard.propagate = False
-    standard.setLevel(logging.INFO)
+    standard.setLevel(level)
 
 
-def _cleaned(record: "Record", secrets: Collection[str]) -> None:
+def _cleaned(
+    record: "Record",
+    secrets: Collection[str],
+    as_json: bool,
+    context: Context,
+    counts: LogCounts,
+) -> None:
     """Take the secrets out of the record itself, before any sink sees it.
 
     A sink that fails (a full disk) makes loguru print the whole record: it must be clean too.
     """
-    fields = {key: without_secrets(str(value), secrets) for key, value in record["extra"].items()}
-    record["message"] = without_secrets(record["message"], secrets)
-    shown = " ".join([record["message"], *(f"{key}={value}" for key, value in fields.items())])
+    counts.errors += record["level"].no >= _ERROR
+    named = {**context(), **record["extra"]}
+    fields = {key: _without(str(value), secrets) for key, value in named.items()}
+    record["message"] = _without(record["message"], secrets)
+    trace = ""
     if record["exception"] is not None:
-        kind, value, trace = record["exception"]
-        lines = "".join(traceback.format_exception(kind, value, trace)).rstrip()
-        shown = f"{shown}\n{without_secrets(lines, secrets)}"
+        kind, value, tb = record["exception"]
+        trace = _without("".join(traceback.format_exception(kind, value, tb)).rstrip(), secrets)
         record["exception"] = None
+    shown = _json_line(record, fields, trace) if as_json else _text_line(record, fields, trace)
     record["extra"].update(fields, shown=shown)
+
+
+def _text_line(record: "Record", fields: Mapping[str, str], trace: str) -> str:
+    shown = " ".join([record["message"], *(f"{key}={value}" for key, value in fields.items())])
+    return f"{shown}\n{trace}" if trace else shown
+
+
+def _json_line(record: "Record", fields: Mapping[str, str], trace: str) -> str:
+    at = record["time"]
+    line = {
+        **fields,
+        "at": at.isoformat(),
+        "at_ns": int(at.timestamp()) * 1_000_000_000 + at.microsecond * 1_000,
+        "level": record["level"].name.lower(),
+        "message": record["message"],
+        **({"traceback": trace} if trace else {}),
+    }
+    return json.dumps(line, sort_keys=True)
+
+
+def _without(text: str, secrets: Collection[str]) -> str:
+    return without_logins(without_secrets(text, secrets))
 
 
 def _owner_only(path: str, flags: int) -> int:

@@ -11,14 +11,25 @@ from ops.run_files import METRICS
 
 
 def metric_files(run_dir: Path) -> list[Path]:
-    """Give the files that are there: numbered ones, one whose rotation is under way, the newest."""
+    """Give the files that are there: numbered ones, one whose rotation is under way, the newest.
+
+    Number 0 is a whole copy of what is set aside, which then goes.
+    """
     numbered = []
     for path in run_dir.glob(f"{METRICS}.*.gz"):
         number = path.name[len(METRICS) + 1 : -len(".gz")]
         if number.isdigit():
             numbered.append((-int(number), path))
-    plain = [run_dir / f"{METRICS}.rotating", run_dir / METRICS]
+    aside = run_dir / f"{METRICS}.rotating"
+    is_copied = any(number == 0 for number, _ in numbered)
+    plain = [*([] if is_copied else [aside]), run_dir / METRICS]
     return [path for _, path in sorted(numbered)] + [path for path in plain if path.is_file()]
+
+
+def all_lines(run_dir: Path) -> Iterator[bytes]:
+    """Walk all lines that are kept, oldest first; see `lines_about` for what is passed over."""
+    for path in metric_files(run_dir):
+        yield from _lines(path)
 
 
 def lines_about(run_dir: Path, word: str) -> list[dict[str, Any]]:

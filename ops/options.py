@@ -1,11 +1,11 @@
 """What the command line asks of a run, beyond its file."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartOptions:
+
+class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The arguments of `start`; None where the command line says nothing."""
 
     config_path: Path | None = None

@@ -1,40 +1,51 @@
 """One run of the bot as a process: from the command line to the exit code."""
 
+import faulthandler
 import os
 import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from loguru import logger
-
+from actors.log import logger, open_log
 from actors.runtime import Started
 from actors.thread_runtime import ThreadRuntime
 from messages.account import AcceptAccount
 from messages.errors import ConfigError
 from messages.ids import NS_PER_MS
 from messages.lifecycle import ActorState, Exit, HaltTrading, InjectCrash
+from ops.alert_addresses import addresses
+from ops.alerts import Alerts
 from ops.collector import seldom_collecting
 from ops.config import Config, FeedType, Mode, VenueType, effective_toml
 from ops.control import ControlServer
+from ops.heart import Heart
+from ops.inspect_control import InspectControl
+from ops.journal import journal_for
 from ops.live_consent import check_consent
-from ops.logs import set_up_logging
+from ops.log_context import LogContext
+from ops.logs import LogCounts, log_from_now_on, log_settings, unhandled_are_logged
 from ops.market_gate import market_of
 from ops.narrator import Narrator, narrator_for
 from ops.operator_control import OperatorControl
 from ops.options import StartOptions
+from ops.order_log import OrderLog
 from ops.run_config import config_for
 from ops.run_dir import RunDir
+from ops.run_end import how_it_ended
 from ops.run_files import CONTROL_SOCKET, EFFECTIVE_CONFIG, LOG, STATUS
+from ops.secret_values import secrets_of
 from ops.snapshot import Snapshots
 from ops.status import StatusWriter
 from ops.wiring import System, build
 
 if TYPE_CHECKING:
     from ops.held_account import Account
+    from ops.publishing import Publishing
 
 EXIT_OK, EXIT_PROBLEM, EXIT_EXHAUSTED, EXIT_INTERRUPTED = 0, 1, 70, 130
 CHAOS_AFTER_S = 15.0
@@ -48,6 +59,7 @@ def run_bot(options: StartOptions) -> int:
     """
     config = config_for(options)
     is_live = config.venue.type is VenueType.CCXT
+    urls = addresses(config.alerts.urls_env) if config.alerts.enabled else []
     if config.mode is Mode.LIVE:
         check_consent(config.run_dir, given=options.i_understand_live)
     elif options.standby:
@@ -60,16 +72,41 @@ def run_bot(options: StartOptions) -> int:
             account = stack.enter_context(hold_account(config, standby=options.standby))
         opened = stack.enter_context(market_of(config))
         run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
-        secrets = [os.environ.get(name, "") for name in config.venue.secret_variables]
-        screen = "WARNING" if options.json_lines or not sys.stdout.isatty() else "CRITICAL"
-        set_up_logging(run_dir.path / LOG, secrets=secrets, screen_level=screen)
+        secrets, context = secrets_of(config), LogContext()
+        stack.enter_context(unhandled_are_logged(secrets))
+        counts = _set_up_logging(options, config, run_dir, secrets, context)
+        before = how_it_ended(run_dir)
         if run_dir.taken_over_from:
             logger.warning("taking over from process {}", run_dir.taken_over_from)
         run_dir.atomic_write(EFFECTIVE_CONFIG, effective_toml(config).encode())
         if account is not None:
             account.open()
             stack.callback(account.close)
-        return _Run(options, config, run_dir, account, opened).run()
+        run = _Run(options, config, run_dir, account, opened, urls)
+        run.snapshots.extras["errors"] = lambda: {"logged": counts.errors}
+        if before:
+            run.alerts.happened("gone", before)
+        context.cells = run.system.runtime.cells
+        return run.run()
+
+
+def _set_up_logging(
+    options: StartOptions,
+    config: Config,
+    run_dir: RunDir,
+    secrets: list[str],
+    context: LogContext,
+) -> LogCounts:
+    counts = log_from_now_on(
+        run_dir.path / LOG,
+        secrets=secrets,
+        settings=log_settings(config.logs),
+        screen_level="WARNING" if options.json_lines or not sys.stdout.isatty() else "CRITICAL",
+        context=context.fields,
+    )
+    if "asyncio" in sys.modules:  # an exchange's libraries are there, and have loggers of their own
+        open_log()
+    return counts
 
 
 class _Run:
@@ -82,6 +119,7 @@ class _Run:
         run_dir: RunDir,
         account: "Account | None" = None,
         opened: Any = None,
+        urls: Sequence[str] = (),
     ) -> None:
         self.options, self.config, self.run_dir = options, config, run_dir
         self.over = threading.Event()
@@ -92,54 +130,97 @@ class _Run:
         runtime = ThreadRuntime(
             ttl_enforced=config.feed.type is FeedType.CCXT, one_cpu=config.runtime.one_cpu
         )
+        self.journal = journal_for(config, run_dir, runtime.clock.utc_ns)
+        if self.journal is not None:
+            runtime.recorder = self.journal.record
         self.narrator: Narrator = narrator_for(options, config)
+        self.observers = [self.narrator.observe, OrderLog(config).observe]
+        self.alerts = Alerts(config, list(urls))
         self.system: System = build(
             config,
             run_dir,
             runtime,
             max_events=options.max_events or 0,
-            observe=self.narrator.observe,
+            observe=self._observe,
             live=account.venue if account else None,
             opened=opened,
             open_ledger=account.open_ledger if account else None,
+            more=lambda: {"alerts": self.alerts.summary()},
         )
         self.snapshots = Snapshots(self.system, config, account.lease if account else None)
         if account is not None:
             account.when_barred(self._halt)
         self.narrator.snapshots = self.snapshots
+        self.alerts.tell = self.system.metrics.tell
+        if self.journal is not None:
+            self.snapshots.extras["journal"] = self.journal.summary
+        self.snapshots.extras["alerts"] = self.alerts.summary
+        self.observers += [self.snapshots.facts.observe, self.alerts.observe]
+        self.heart = Heart(self.system.root, self.snapshots.take)
+        self.snapshots.extras["pulse"] = self.heart.pulse
         self.system.root.on_exit = self._root_gone
 
     def run(self) -> int:
         """Start, wait, stop, tell."""
         self._listen_to_signals()
+        heart = self.heart
+        publishing = self._publish()
         control = ControlServer(self.run_dir.path / CONTROL_SOCKET, self._handlers())
         fence = self.run_dir.fence
         status = StatusWriter(self.run_dir.path / STATUS, self.snapshots.take, fence=fence)
         control.start()
         status.start()
+        heart.start()
+        if self.journal is not None:
+            self.journal.start()
         self.narrator.begin()
+        if self.config.alerts.enabled:
+            self.alerts.start(self.snapshots.take)
         code = EXIT_EXHAUSTED
         try:
             started = self.system.runtime.start(self.system.root, 60_000 * NS_PER_MS)
             code = self._failed(started) if started.problem else self._wait()
         finally:
             reason = self._reason(code)
+            heart.close(reason)
+            if self.journal is not None:
+                self.journal.close()
+            self._tell_of_the_end(reason, code)
             self.narrator.end(reason, code)
+            publishing.close()
             status.close(reason, code)
             control.close()
         return code
 
+    def _observe(self, message: Any) -> None:
+        for observe in self.observers:
+            observe(message)
+
+    def _tell_of_the_end(self, reason: str, code: int) -> None:
+        if code not in (EXIT_OK, EXIT_INTERRUPTED):
+            self.alerts.happened("gone", f"process {os.getpid()} ends: {reason} (exit code {code})")
+        self.alerts.close(self.snapshots.take)
+
+    def _publish(self) -> "Publishing | ExitStack":
+        settings = self.config.metrics
+        if settings.http is None and settings.prometheus_file is None:
+            return ExitStack()
+        from ops.publishing import Publishing  # an HTTP server, which most runs do without
+
+        return Publishing(self.config, self.run_dir, self.system, self.snapshots).start()
+
     # ------------------------------------------------------------ waiting
 
     def _wait(self) -> int:
-        with seldom_collecting():
-            self._watch()
+        open_log()  # now that nobody waits for a start, and not with the first line that matters
+        with seldom_collecting() as collect_when_due:
+            self._watch(collect_when_due)
         return self._stop()
 
-    def _watch(self) -> None:
+    def _watch(self, collect_when_due: Callable[[float], None]) -> None:
         deadline = time.monotonic() + self.options.duration_s if self.options.duration_s else None
         chaos_at = time.monotonic() + CHAOS_AFTER_S if self._has_chaos() else None
-        while not self.over.is_set():
+        while not (self.over.is_set() or self.signal):
             now = time.monotonic()
             if deadline is not None and now >= deadline:
                 break
@@ -147,11 +228,13 @@ class _Run:
                 chaos_at = None
                 self.system.executor.tell(InjectCrash(reason="the demo kills its own executor"))
             self.narrator.refresh()
+            collect_when_due(now)
             self.over.wait(0.1)
 
     def _stop(self) -> int:
         """Drain from the feeds to the metrics; a second signal leaves at once."""
         self.ended_itself = self.root_exit is not None
+        self.heart.stopping()
         self.halted = self._halted()  # an executor that halted is stopped afterwards
         if not self.ended_itself:
             self.system.runtime.stop(self.system.root, None)
@@ -202,19 +285,26 @@ class _Run:
     def _listen_to_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        # A process so stuck that the control thread is silent still says where.
+        faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        """Note it for the main thread, which looks ten times a second.
+
+        This runs on that very thread, in the middle of anything: to set an Event here would be
+        to wait for ever, when the thread is just inside that Event with its lock in hand.
+        """
         del frame
         if self.signal:
             os._exit(128 + number)
         self.signal = number
-        self.over.set()
 
     def _handlers(self) -> dict[str, Any]:
         return {
             "health": lambda _: self.snapshots.take(),
             "stop": self._stop_requested,
             **OperatorControl(self.system.executor, self.system.board).handlers(),
+            **InspectControl(self.system.runtime).handlers(),
             "account": lambda _: self.system.account.latest,
             "account_accept": self._account_accepted,
         }

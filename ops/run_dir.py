@@ -73,10 +73,16 @@ class RunDir:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._alone():
                 self._hold(_opened(self.lock))
+                self._sweep()
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise ConfigError([f"run_dir: {self.path} cannot be used: {reason}"]) from error
         return self
+
+    def _sweep(self) -> None:
+        """Take away what writers that were killed had not put into its place."""
+        for left in self.path.glob(".*.tmp"):
+            left.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Give the directory back; the next holder sees that this one left in order."""
@@ -167,7 +173,9 @@ class RunDir:
         self._lock_fd = lock_fd
 
 
-def atomic_write(path: Path, content: bytes, fence: Callable[[], None] = _no_fence) -> None:
+def atomic_write(
+    path: Path, content: bytes, fence: Callable[[], None] = _no_fence, *, mode: int = 0o600
+) -> None:
     """Replace a file so that any reader, and any crash, finds the old one or the new one.
 
     `fence` is called at the last moment, and what it raises leaves the old one.
@@ -177,7 +185,7 @@ def atomic_write(path: Path, content: bytes, fence: Callable[[], None] = _no_fen
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
         with os.fdopen(fd, "wb") as file:
             file.write(content)
             file.flush()

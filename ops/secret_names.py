@@ -36,7 +36,12 @@ def masked(value: object, key: str = "") -> object:
         return MASK
     if isinstance(value, list | tuple):
         return [masked(item, key) for item in value]
-    return _URL_LOGIN.sub(MASK, value) if isinstance(value, str) else value
+    return without_logins(value) if isinstance(value, str) else value
+
+
+def without_logins(text: str) -> str:
+    """Give the text with the name and the password of each address in it replaced."""
+    return _URL_LOGIN.sub(MASK, text) if "://" in text else text
 
 
 def without_secrets(text: str, secrets: Iterable[str]) -> str:

@@ -13,6 +13,8 @@ from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState
 from ops.config import Config
 from ops.health_text import moment
+from ops.run_facts import RunFacts, disk_of, pnl_of
+from ops.trading_view import trading_view
 from ops.verdict import verdict
 from ops.wiring import System
 
@@ -22,7 +24,8 @@ _NOT_READY = (ActorState.STARTING, ActorState.RECONCILING, ActorState.HALTED, Ac
 class Snapshots:
     """Any thread may `take` one; it costs well under a millisecond and blocks nobody.
 
-    `lease` says how the lease of the account stands, where there is one.
+    `lease` says how the lease of the account stands, where there is one. `extras` are asked for
+    more of what is shown, each under its name.
     """
 
     def __init__(
@@ -34,6 +37,8 @@ class Snapshots:
         self._lease = lease
         self._system, self._config = system, config
         self._clock = system.runtime.clock
+        self.facts = RunFacts(self._clock.monotonic_ns)
+        self.extras: dict[str, Callable[[], Any]] = {}
         self._started_ns = self._clock.utc_ns()
         self._begun_ns = self._clock.monotonic_ns()
         self.order_states: Counter[str] = Counter()
@@ -58,10 +63,17 @@ class Snapshots:
             "market": dict(self.prices),
             "orders": dict(self.order_states),
             "counters": self._counters(),
+            "unknown": self.facts.unknown(),
+            "pnl": pnl_of(self.portfolio),
+            "disk": disk_of(self._config.run_dir),
+            "open_orders": self.facts.open_orders(),
+            "link": self.facts.link(),
             "halt": self._halt(),
             "lease": None if self._lease is None else self._lease(),
             "ended": None,
         }
+        snapshot["trading"] = trading_view(self._system, self._config, self.facts, snapshot, now_ns)
+        snapshot |= {name: extra() for name, extra in self.extras.items()}
         snapshot["verdict"], snapshot["why"] = verdict(snapshot)
         return snapshot
 
@@ -74,6 +86,7 @@ class Snapshots:
         return {
             "state": view.state,
             "reason": view.reason,
+            "ordered_by": view.ordered_by,
             "since": moment(view.at_ns) if view.at_ns else None,
             "on_disk": view.on_disk,
             "proved_at": moment(view.proved_at_ns) if view.proved_at_ns else None,
@@ -124,6 +137,8 @@ class Snapshots:
             "max_us": cell.latency.max / 1000,
             "handling": type(handling).__name__ if handling is not None else None,
             "handling_ms": hung_ns / NS_PER_MS,
+            "waiting_on": self._system.runtime.waits.whom(cell.path),
+            "retry_in_s": _left_s(cell.retry_at_ns, now_ns),
             "dead_letters": self._system.runtime.dead_letters.lost(cell.path),
             "last_error": cell.last_error,
             "last_error_at_ns": cell.last_error_at_ns,
@@ -132,6 +147,10 @@ class Snapshots:
             "zombies": len(cell.zombies),
             "problem": cell.problem,
         }
+
+
+def _left_s(until_ns: int | None, now_ns: int) -> float | None:
+    return None if until_ns is None else max(until_ns - now_ns, 0) / NS_PER_S
 
 
 _TREE = ("root", "metrics", "execution", "feeds")

@@ -3,7 +3,6 @@
 from exchanges.demo import DemoSource
 from exchanges.merge import LimitedSource, MergedSource
 from exchanges.paper_settings import PaperSettings
-from exchanges.replay import ReplaySource
 from exchanges.source import MarketSource
 from messages.ids import Symbol
 from ops.config import Config, FeedType
@@ -26,6 +25,8 @@ def open_source(config: Config) -> MarketSource:
 
 
 def _recording(config: Config, symbol: Symbol) -> MarketSource:
+    from exchanges.replay import ReplaySource  # which a demo can start without
+
     feed = config.feed
     source = ReplaySource(feed.paths[symbol], symbol, feed.timeframe)
     return source if feed.limit is None else LimitedSource(source, feed.limit)

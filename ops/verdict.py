@@ -74,5 +74,13 @@ def _warnings_of_process(snapshot: Snapshot) -> Iterator[str]:
     problem = (snapshot.get("lease") or {}).get("problem")
     if problem:
         yield f"the lease is not renewed: {problem}"
+    journal = (snapshot.get("journal") or {}).get("problem")
+    if journal:
+        yield f"the journal is not written: {journal}"
+    alerts = snapshot.get("alerts") or {}
+    if alerts.get("problem"):
+        yield f"{alerts.get('undelivered') or 0} alert(s) not delivered: {alerts['problem']}"
+    elif alerts.get("undelivered"):
+        yield f"{alerts['undelivered']} alert(s) were never delivered"
     if not snapshot.get("ready", True):
         yield "not ready"

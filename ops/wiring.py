@@ -14,6 +14,7 @@ from actors.cell import Cell
 from actors.children import ChildSpec, SupervisorSpec
 from actors.executor import WORKER, ExecutorActor, ExecutorKept
 from actors.gateway import Gateway
+from actors.gathering import Gathering
 from actors.market_feed import FeedKept, FeedMemory, MarketFeedActor
 from actors.metrics import MetricsActor
 from actors.operator_board import OperatorBoard
@@ -21,6 +22,7 @@ from actors.paper_gateway import PaperGateway
 from actors.runtime import Runtime
 from actors.strategy import Kept, StrategyActor
 from actors.supervisor import Supervisor
+from decisions.ledger_figures import LedgerFigures
 from decisions.market_feed import FlowControl
 from decisions.metrics import MetricsFold
 from decisions.strategy import StrategyLike, new_memory
@@ -38,6 +40,7 @@ from messages.ids import NS_PER_MS, NS_PER_S, AccountId, ActorPath, StrategyId, 
 from messages.values import Instrument
 from ops.config import Config, FeedType, OnDifference, StrategyConfig
 from ops.config_risk import risk_limits
+from ops.describe import describer, measured
 from ops.run_dir import RunDir
 from ops.run_totals import with_run_totals
 from ops.sources import open_source, paper_settings
@@ -50,6 +53,8 @@ if TYPE_CHECKING:
     from ops.live_venue import LiveVenue
 
 PAPER_ACCOUNT = AccountId("paper")
+METRICS_RESERVE_BYTES = 64_000_000
+"""Of the disk, which metric lines leave to the ledger."""
 FATAL = frozenset({"LedgerConflict", "LedgerFenced", "LedgerUnavailable", "IllegalTransition"})
 
 
@@ -62,11 +67,14 @@ class System(msgspec.Struct, kw_only=True):
     feed: Address[Any]
     executor: Address[Any]
     strategies: dict[StrategyId, Address[Any]]
+    metrics: Address[Any]
     gateway: Gateway
     board: OperatorBoard
     describe: Callable[[], dict[str, Any]]
     account: AccountView
     """Of a real venue: how its account compares."""
+    ledger_figures: LedgerFigures | None = None
+    """What the ledger shows of itself; None with metrics off."""
 
 
 def build(
@@ -79,13 +87,15 @@ def build(
     live: "LiveVenue | None" = None,
     opened: "FeedConnection | None" = None,
     open_ledger: Callable[[], Ledger] | None = None,
+    more: Callable[[], dict[str, Any]] = dict,
 ) -> System:
     """Wire everything and start nothing; `observe` sees all that Metrics sees, on its thread.
 
     `live` is the real venue, its gate passed; None plays one. `opened` is a connection that has
     passed the gate, for a live feed. `open_ledger` replaces the ledger that the config asks for:
-    a rehearsal's.
+    a rehearsal's. `more` goes into the summary.
     """
+    stages = runtime.note_hops(config.metrics.sample_every) if config.metrics.enabled else None
     feed_path = path_of_feed(config)
     executor = runtime.address("execution/executor")
     metrics = runtime.address("metrics")
@@ -95,13 +105,24 @@ def build(
     }
     gateway, kept = _gateway(config, run_dir, runtime, executor, live), ExecutorKept()
     fold, account = MetricsFold(), AccountView()
-    describe = with_run_totals(_describer(runtime), run_dir.ledger)
+    if stages is not None:
+        gateway.leaving, fold.stages = stages.leaving, stages.fold
+    gathering = None if stages is None else Gathering(runtime.cells, stages)
+    open_ledger, figures = open_ledger or _ledger_opener(config, run_dir), None
+    if stages is not None:
+        figures = LedgerFigures()
+        open_ledger = measured(open_ledger, figures)
+    totals = with_run_totals(describer(runtime, run_dir.ledger, figures), run_dir.ledger)
+
+    def describe() -> dict[str, Any]:
+        return {**totals(), **more()}
+
     tree = SupervisorSpec(
         children=(
-            _metrics(config, run_dir, fold, describe, observe),
+            _metrics(config, run_dir, fold, describe, observe, gathering),
             _execution(
                 config,
-                open_ledger or _ledger_opener(config, run_dir),
+                open_ledger,
                 runtime,
                 gateway,
                 kept,
@@ -123,11 +144,13 @@ def build(
         fold=fold,
         feed=feed,
         executor=executor,
+        metrics=metrics,
         strategies=addresses,
         gateway=gateway,
         board=kept.board,
         describe=describe,
         account=account,
+        ledger_figures=figures,
     )
 
 
@@ -197,6 +220,7 @@ def _metrics(
     fold: MetricsFold,
     describe: Callable[[], dict[str, Any]],
     observe: Callable[[Any], object] | None,
+    gathering: Gathering | None,
 ) -> ChildSpec:
     settings = config.metrics
     lines = partial(
@@ -205,6 +229,9 @@ def _metrics(
         int(settings.rotate_max_mb * 1_000_000),
         settings.rotate_keep,
         run_dir.fence,
+        max_lines=settings.rotate_max_lines,
+        max_age_s=settings.rotate_max_age_s,
+        reserve_bytes=METRICS_RESERVE_BYTES,
     )
     write = partial(run_dir.atomic_write, "metrics_summary.json")
     return ChildSpec(
@@ -217,8 +244,10 @@ def _metrics(
             "describe": describe,
             "interval_s": settings.interval_s,
             "observe": observe,
+            "gathering": gathering,
         },
         drain=True,
+        progress_ms=60_000 + 3_000 * settings.interval_s,
         capacity=100_000,
     )
 
@@ -312,6 +341,7 @@ def _strategy(
         },
         restart=Restart.TRANSIENT,
         drain=True,
+        progress_ms=_progress_ms(config),
         start_timeout_ms=config.supervision.hang_after_s * 1000,
         capacity=8192,
         hang_after_ms=config.supervision.hang_after_s * 1000,
@@ -418,22 +448,3 @@ def _ledger_opener(config: Config, run_dir: RunDir) -> Callable[[], Ledger]:
 
 def _source(config: Config) -> MarketSource:
     return open_source(config)
-
-
-def _describer(runtime: Runtime) -> Callable[[], dict[str, Any]]:
-    """Give what only the cells know, for the summary."""
-
-    def describe() -> dict[str, Any]:
-        return {
-            "actors": {
-                path: {
-                    "processed": cell.processed,
-                    "restarts": cell.restarts,
-                    "dead_letters": runtime.dead_letters.count(path),
-                    **cell.latency.summary(),
-                }
-                for path, cell in sorted(runtime.cells.items())
-            }
-        }
-
-    return describe

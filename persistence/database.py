@@ -14,7 +14,7 @@ from persistence.migrate import check_current, upgrade
 FENCED = "another process has taken this ledger over"
 """What the fence says; see `persistence.fence`."""
 
-_BUSY_MS = 5_000
+BUSY_MS = 5_000
 _FULL = 2
 WAL_PAGES = 2_000
 """So long (8 MB) may the log become before a commit must copy it, which costs that one some ms.
@@ -22,7 +22,7 @@ WAL_PAGES = 2_000
 The executor has it copied earlier, when there is nothing else to do.
 """
 _PRAGMAS = {
-    "busy_timeout": _BUSY_MS,
+    "busy_timeout": BUSY_MS,
     "journal_mode": "wal",
     "synchronous": _FULL,
     "wal_autocheckpoint": WAL_PAGES,
@@ -39,7 +39,7 @@ def open_ledger_database(path: Path) -> SqliteDatabase:
         LedgerUnavailable: the file cannot be a durable ledger here; the text says why.
     """
     database = SqliteDatabase(
-        str(path), pragmas=_PRAGMAS, timeout=_BUSY_MS / 1_000, thread_safe=False, autoconnect=False
+        str(path), pragmas=_PRAGMAS, timeout=BUSY_MS / 1_000, thread_safe=False, autoconnect=False
     )
     with ledger_errors(path), _closed_on_error(database):
         database.connect()
@@ -59,7 +59,7 @@ def open_for_reading(path: Path) -> SqliteDatabase:
     database = SqliteDatabase(
         f"file:{quote(str(path.absolute()))}?mode=ro",
         uri=True,
-        timeout=_BUSY_MS / 1_000,
+        timeout=BUSY_MS / 1_000,
         thread_safe=False,
         autoconnect=False,
     )

@@ -1,17 +1,20 @@
 """Bring a ledger file to the schema of this version, or refuse it.
 
 The scripts are `migrations/NNNN_name.py`, run by peewee's own runner, which records each by
-name in the file itself.
+name in the file itself. It is imported where there is something to run.
 """
 
 from pathlib import Path
 
 from peewee import SqliteDatabase
-from playhouse.migrations import Runner
 
 from messages.errors import LedgerUnavailable
+from persistence import schema
 
 MIGRATIONS = Path(__file__).with_name("migrations")
+
+_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
+_APPLIED = "SELECT name FROM schema_migration"
 
 
 def upgrade(database: SqliteDatabase) -> list[str]:
@@ -22,14 +25,14 @@ def upgrade(database: SqliteDatabase) -> list[str]:
     Raises:
         LedgerUnavailable: a newer version wrote this file; it is untouched.
     """
-    runner = Runner(database, str(MIGRATIONS))
-    if not _pending(runner):
+    if not _pending(database):
         return []
     # A script may rebuild a table; that the pragma is off only counts outside a transaction.
     database.pragma("foreign_keys", 0)
     try:
         with database.atomic("EXCLUSIVE"):
-            return list(runner.up()) if _pending(runner) else []
+            made = _make(database)
+            return [*made, *_run(database)] if _pending(database) else made
     finally:
         database.pragma("foreign_keys", 1)
 
@@ -40,20 +43,49 @@ def check_current(database: SqliteDatabase) -> None:
     Raises:
         LedgerUnavailable: it is no ledger, an older or a newer one; the text says which.
     """
-    if _pending(Runner(database, str(MIGRATIONS))):
+    if _pending(database):
         raise LedgerUnavailable(
             f"{database.database} has no ledger, or one of an older version of watchkeeper:"
             " start its run once with this version to upgrade it"
         )
 
 
-def _pending(runner: Runner) -> bool:
+def _make(database: SqliteDatabase) -> list[str]:
+    """Give an empty file the schema at once; leave any other as it is."""
+    names = [*schema.NAMES]
+    if _rows(database, _TABLES) or _scripts()[: len(names)] != names:
+        return []
+    for statement in schema.STATEMENTS:
+        database.execute_sql(statement)  # type: ignore[no-untyped-call]
+    for name in names:
+        database.execute_sql(schema.RECORD, (name,))  # type: ignore[no-untyped-call]
+    return names
+
+
+def _run(database: SqliteDatabase) -> list[str]:
+    from playhouse.migrations import Runner
+
+    return list(Runner(database, str(MIGRATIONS)).up())
+
+
+def _pending(database: SqliteDatabase) -> bool:
     """Whether a known script is not applied yet."""
-    status = runner.status()
-    unknown = [row.name for row in status if row.path is None]
+    tables = _rows(database, _TABLES)
+    applied = _rows(database, _APPLIED) if "schema_migration" in tables else []
+    known = _scripts()
+    unknown = sorted(set(applied) - set(known))
     if unknown:
         raise LedgerUnavailable(
-            f"{runner.database.database} was written by a newer version of watchkeeper"
+            f"{database.database} was written by a newer version of watchkeeper"
             f" (schema {unknown[-1]}): install that version to use this ledger"
         )
-    return any(not row.applied for row in status)
+    return len(applied) < len(known)
+
+
+def _scripts() -> list[str]:
+    return sorted(path.stem for path in MIGRATIONS.glob("[0-9]*.py"))
+
+
+def _rows(database: SqliteDatabase, statement: str) -> list[str]:
+    cursor = database.execute_sql(statement)  # type: ignore[no-untyped-call]
+    return [name for (name,) in cursor.fetchall()]

@@ -2,7 +2,6 @@
 
 import importlib.util
 import sys
-from difflib import get_close_matches
 from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
@@ -48,6 +47,8 @@ def _strategy_class(module: ModuleType, class_name: str, path_text: str) -> type
     found = getattr(module, class_name, None)
     if found is None:
         classes = [name for name, value in vars(module).items() if isinstance(value, type)]
+        from difflib import get_close_matches
+
         close = get_close_matches(class_name, classes, n=1)
         hint = f'; did you mean "{close[0]}"?' if close else ""
         raise ConfigError([f'{path_text} has no class "{class_name}"{hint}'])

@@ -111,8 +111,8 @@ async def serve(
 
 
 def _answers_late(plan: Plan) -> bool:
-    delays = (Fault.DELAYED_DELIVERY, Fault.DELAYED_ENGINE, Fault.STALE_READ)
-    return plan.delay_ms is not None and plan.fault not in delays
+    others = (Fault.DELAYED_DELIVERY, Fault.DELAYED_ENGINE, Fault.STALE_READ, Fault.LAGGING_READ)
+    return plan.delay_ms is not None and plan.fault not in others
 
 
 async def _served(

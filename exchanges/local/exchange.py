@@ -4,7 +4,7 @@ Every method may be called from any thread. What is acknowledged has been writte
 state file before, where there is one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from itertools import chain
@@ -21,7 +21,7 @@ from exchanges.local.faults import CATALOGUE, Armed, Fault, Faults, Plan
 from exchanges.local.faults_streams import ArmedStream, StreamFault, StreamFaults, StreamPlan
 from exchanges.local.filters import rules_for
 from exchanges.local.market import Player, price_of
-from exchanges.local.orders import Order, Placement, PublicTrade, Trade
+from exchanges.local.orders import ZERO, Order, Placement, PublicTrade, Status, Trade
 from exchanges.local.refusals import Reason, Refused
 from exchanges.local.request_log import Request, RequestLog
 from exchanges.local.settings import Settings
@@ -162,22 +162,25 @@ class LocalExchange:
             order = self.engine.find(symbol, order_id=order_id, client_order_id=client_order_id)
             if order is None or not self._is_visible(order.ts_created_ns, plan):
                 raise Refused(Reason.UNKNOWN_ORDER)
-            return _copied(order)
+            return self._seen(order, plan)
 
     def open_orders(self, symbol: str | None = None, plan: Plan | None = None) -> list[Order]:
         """Give what is open, oldest first."""
         with self.operation():
-            found = self.engine.open_orders(symbol)
-            return [
-                _copied(order) for order in found if self._is_visible(order.ts_created_ns, plan)
-            ]
+            found: Iterable[Order] = self.engine.open_orders(symbol)
+            if plan is not None and plan.fault is Fault.LAGGING_READ:
+                found = self.engine.orders.values() if symbol is None else self.orders_of(symbol)
+            visible = [one for one in found if self._is_visible(one.ts_created_ns, plan)]
+            return [seen for one in visible if (seen := self._seen(one, plan)).is_open]
 
     def orders_of(self, symbol: str, plan: Plan | None = None) -> list[Order]:
         """Give every order of a symbol, oldest first."""
         with self.operation():
             found = self.engine.orders_of(symbol)
             return [
-                _copied(order) for order in found if self._is_visible(order.ts_created_ns, plan)
+                self._seen(order, plan)
+                for order in found
+                if self._is_visible(order.ts_created_ns, plan)
             ]
 
     def depth_update_id(self, symbol: str) -> int:
@@ -207,7 +210,12 @@ class LocalExchange:
     def trades(self, plan: Plan | None = None) -> list[Trade]:
         """Give every trade of the account, oldest first."""
         with self.operation():
-            return [one for one in self.engine.trades if self._is_visible(one.ts_ns, plan)]
+            then_ns = self._lags_behind_ns(plan)
+            return [
+                one
+                for one in self.engine.trades
+                if self._is_visible(one.ts_ns, plan) and (then_ns is None or one.ts_ns <= then_ns)
+            ]
 
     def balances(self) -> dict[str, tuple[Decimal, Decimal]]:
         """Give what is free and what is locked of every asset."""
@@ -415,6 +423,26 @@ class LocalExchange:
         if plan is None or plan.fault is not Fault.STALE_READ:
             return True
         return self.clock.now_ns() - ts_ns >= plan.delay_s * NS_PER_S
+
+    def _lags_behind_ns(self, plan: Plan | None) -> int | None:
+        """Give the moment whose state a lagging read shows."""
+        if plan is None or plan.fault is not Fault.LAGGING_READ:
+            return None
+        return self.clock.now_ns() - round(plan.delay_s * NS_PER_S)
+
+    def _seen(self, order: Order, plan: Plan | None) -> Order:
+        """Give an order as a reader sees it: as it is, or as it rested some time ago."""
+        seen, then_ns = _copied(order), self._lags_behind_ns(plan)
+        if then_ns is None or order.ts_updated_ns <= then_ns:
+            return seen
+        trades = [one for one in self.engine.trades if one.order_id == order.order_id]
+        before = [one for one in trades if one.ts_ns <= then_ns]
+        seen.filled = sum((one.quantity for one in before), ZERO)
+        seen.filled_quote = sum((one.quote for one in before), ZERO)
+        seen.status = Status.PARTIALLY_FILLED if before else Status.NEW
+        seen.ts_updated_ns = max((one.ts_ns for one in before), default=order.ts_created_ns)
+        seen.cancel_id, seen.expiry_reason = "", 0
+        return seen
 
     def _fill_cap(self, placement: Placement, plan: Plan | None) -> Decimal | None:
         if plan is None or plan.fault not in (Fault.PARTIAL_FILL, Fault.NO_FILL):

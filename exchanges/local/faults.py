@@ -51,6 +51,7 @@ class Fault(StrEnum):
     DELAYED_REPLY = "delayed_reply"
     DELIVERED_TWICE = "delivered_twice"
     STALE_READ = "stale_read"
+    LAGGING_READ = "lagging_read"
     RESET_IDLE_KEEP_ALIVE = "reset_idle_keep_alive"
     PARTIAL_FILL = "partial_fill"
     NO_FILL = "no_fill"
@@ -98,6 +99,7 @@ SENTENCES: dict[Fault, str] = {
     Fault.DELAYED_REPLY: _LOST_AFTER + "the reply comes `delay_ms` late",
     Fault.DELIVERED_TWICE: "the network delivers the request twice; the second answer is lost",
     Fault.STALE_READ: "orders younger than `delay_ms` are not found yet",
+    Fault.LAGGING_READ: "orders that traded or ended in the last `delay_ms` are shown as before",
     Fault.RESET_IDLE_KEEP_ALIVE: "after the reply the idle connection is reset at its next use",
     Fault.PARTIAL_FILL: "half of the order finds a counterparty; the rest rests or expires",
     Fault.NO_FILL: "nobody is there to trade: the order rests, or expires unfilled",
@@ -157,8 +159,8 @@ class Plan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Strike only requests about this order."""
     probability: float = 1.0
     delay_ms: int | None = None
-    """For delays, and how young a stale read does not see: 1000 unless given. With any other
-    fault that answers, the answer comes so much later."""
+    """For delays, and how young a stale or lagging read does not see: 1000 unless given. With any
+    other fault that answers, the answer comes so much later."""
     status: int = 503
     """For server errors."""
     retry_after_s: int = 2

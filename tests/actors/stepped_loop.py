@@ -59,6 +59,9 @@ class SteppedLoop:
         self.tasks.append(task)
         return task.future
 
+    def call(self, callback: Callable[[], object]) -> None:
+        """Whoever waits here waits for the test's word, and asks then."""
+
     def waiting(self, *names: str) -> list[Task]:
         """Those that wait for one of these words, oldest first."""
         return [task for task in self.tasks if task.turn.name in names]

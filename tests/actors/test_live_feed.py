@@ -13,7 +13,7 @@ from actors.live_feed import LiveFeedActor, LiveKept, new_memory
 from actors.supervisor import Supervisor
 from actors.thread_runtime import ThreadRuntime
 from decisions.supervisor import IMMEDIATE, Intensity
-from exchanges.source import SourceStats
+from exchanges.source import SourceStats, total
 from messages.ids import NS_PER_S, ActorPath, Symbol, TimestampNs
 from messages.lifecycle import ActorState, InjectCrash, InjectHang, Ping
 from messages.market import (
@@ -343,3 +343,16 @@ def test_an_orderly_stop_closes_the_connection(open_desk: Callable[..., Desk]) -
     desk.stop()
 
     assert line.closed
+
+
+def test_what_connections_have_counted_is_summed_up_and_not_kept_one_by_one() -> None:
+    kept = LiveKept(new_memory([FEED], 10))
+    for _ in range(50):
+        line = Line()
+        kept.replace(line)  # type: ignore[arg-type]
+        line.stats.duplicate += 1
+        line.stats.gaps += 2
+
+    summed = total(kept.stats)
+    assert (summed.duplicate, summed.gaps) == (50, 100)
+    assert len(kept.stats) == 3

@@ -93,6 +93,24 @@ def test_an_order_that_the_stream_shows_is_not_sent_again(desk: OrderPath) -> No
     assert desk.order(1).state is S.ACCEPTED
 
 
+def test_a_venue_that_is_away_is_asked_seldom_and_one_that_answers_often_again(
+    desk: OrderPath,
+) -> None:
+    def rounds(seconds: int) -> int:
+        before = len(desk.gateway.asked)
+        for _ in range(seconds):
+            desk.tell(desk.answer(desk.gateway.asked[-1], None, "no answer")).after(1.01)
+        return len(desk.gateway.asked) - before
+
+    desk.tell(desk.intent(1)).tell(desk.submitted(1, S.UNKNOWN))
+    assert rounds(30) >= 29
+    assert rounds(60) <= 13
+
+    desk.tell(desk.answer(desk.gateway.asked[-1], desk.report(1, S.FILLED, "1")))
+    desk.tell(desk.intent(2)).tell(desk.submitted(2, S.UNKNOWN))
+    assert rounds(10) >= 9
+
+
 def test_a_symbol_is_free_again_once_its_unknown_order_is_known_by_the_stream(
     desk: OrderPath,
 ) -> None:

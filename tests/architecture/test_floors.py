@@ -26,6 +26,8 @@ ONE_IMPORTER = {
     "ccxt": {"exchanges"},
     "aiohttp": {"exchanges"},
     "loguru": {"ops", "actors"},
+    "starlette": {"ops"},
+    "uvicorn": {"ops"},
 }
 
 

@@ -21,7 +21,7 @@ FIRST = "(SELECT min(order_key) FROM orders)"
 LAST = "(SELECT max(order_key) FROM orders)"
 CHECKS = [
     "files", "rows", "history", "fills", "names", "positions", "state_counts", "orders_open",
-    "once", "venue", "run_totals",
+    "once", "venue", "run_totals", "stages", "lines",
 ]  # fmt: skip
 BARE_BOOK = (
     "CREATE TABLE bare AS SELECT * FROM orders",
@@ -221,6 +221,54 @@ def test_a_planted_fault_is_caught_by_its_check(sound: Path, ask: Ask, fault: st
     assert found <= caught or found >= caught
     assert found & caught
     assert all(row["examples"] for row in rows if not row["ok"])
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("stages", "claim", "count"), 7),
+        (("latency_ns", "decision_to_claim", "count"), 7),
+        (("outcomes_by_stage", "fill"), {"ok": 7}),
+        (("outcomes_by_stage", "risk"), {"duplicate": 7}),
+        (("filled",), 7),
+        (("dupes_filtered",), 7),
+        (("started_at_ns",), 1 << 62),
+    ],
+)
+def test_stages_that_are_not_those_of_the_decisions_are_caught(
+    sound: Path, ask: Ask, path: tuple[str, ...], value: object
+) -> None:
+    file = sound / "metrics_summary.json"
+    summary = json.loads(file.read_bytes())
+    table = summary
+    for name in path[:-1]:
+        table = table[name]
+    table[path[-1]] = value
+    file.write_text(json.dumps(summary))
+
+    assert "stages" in differing(ask("audit", sound, code=1))
+
+
+def test_a_line_about_no_order_is_caught(sound: Path, ask: Ask) -> None:
+    line = b'{"at_ns":1,"kind":"stage","schema":2,"stage":"claim","trace_id":"feed"}\n'
+    with (sound / "metrics.ndjson").open("ab") as file:
+        file.write(line)
+
+    assert differing(ask("audit", sound, code=1)) == {"lines"}
+
+
+def test_a_claim_without_a_line_is_caught_unless_lines_were_rotated_away(
+    sound: Path, ask: Ask
+) -> None:
+    path = sound / "metrics.ndjson"
+    lines = path.read_bytes().splitlines(keepends=True)
+    place = next(n for n, line in enumerate(lines) if b'"stage":"claim"' in line)
+    changed = lines[place].replace(b'"stage":"claim"', b'"stage":"nap"')
+    path.write_bytes(b"".join([*lines[:place], changed, *lines[place + 1 :]]))
+    assert differing(ask("audit", sound, code=1)) == {"lines"}
+
+    path.write_bytes(b"".join([*lines[:place], *lines[place + 1 :]]))
+    assert differing(ask("audit", sound)) == set()
 
 
 def test_the_index_of_open_orders_is_held_against_the_orders(tmp_path: Path, ask: Ask) -> None:

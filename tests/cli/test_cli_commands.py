@@ -70,7 +70,14 @@ def modules_after(*arguments: str) -> set[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["health"], ["health", "--probe", "live"], ["health", "--stacks"]]
+    "arguments",
+    [
+        ["--help"],
+        ["health"],
+        ["health", "--probe", "live"],
+        ["health", "--stacks"],
+        ["health", "--errors", "--deep", "x"],
+    ],
 )
 def test_help_and_health_import_the_standard_library_only(
     tmp_path: Path, arguments: list[str]

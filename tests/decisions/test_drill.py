@@ -18,7 +18,13 @@ from decisions.drill import (
     parse_case,
     quick_cases,
 )
-from decisions.drill_verdict import AtExchange, InLedger, expected_at_exchange, problems
+from decisions.drill_verdict import (
+    AtExchange,
+    InLedger,
+    beyond_repair,
+    expected_at_exchange,
+    problems,
+)
 from messages.ids import ClientOrderId, Symbol
 from messages.values import OrderState, Side
 
@@ -79,7 +85,7 @@ def test_the_full_cases_strike_every_point_under_every_possible_fault() -> None:
 
 
 def test_the_sizes_are_what_the_documents_say() -> None:
-    assert (len(quick_cases()), len(full_cases())) == (46, 1489)
+    assert (len(quick_cases()), len(full_cases())) == (49, 1696)
 
 
 @pytest.mark.parametrize("case", quick_cases(), ids=str)
@@ -162,6 +168,16 @@ def test_a_fill_that_the_ledger_missed_is_told() -> None:
 @pytest.mark.parametrize("state", [OrderState.CLAIMED, OrderState.SENT, OrderState.NOT_SENT])
 def test_a_decision_that_has_not_ended_is_told(state: OrderState) -> None:
     assert problems([], [entry("a", state, "0")]) == [f"a: still {state}"]
+
+
+def test_what_has_ended_with_other_fills_stays_so() -> None:
+    assert beyond_repair([order("a", "1")], [entry("a", filled="0.5")])
+    assert not beyond_repair([order("a", "1")], [entry("a", filled="1")])
+    assert not beyond_repair([order("a", "1", is_open=True)], [entry("a", filled="0.5")])
+    assert not beyond_repair(
+        [order("a", "1")], [entry("a", OrderState.PARTIALLY_FILLED, filled="0.5")]
+    )
+    assert not beyond_repair([], [entry("a")])
 
 
 def test_an_unknown_outcome_is_well_when_it_is_reported() -> None:

@@ -297,10 +297,24 @@ def test_okx_is_polled_where_it_has_no_streams() -> None:
             assert_same_as_exchange(run, feed.start().until_candles(3))
 
 
+LATE_SUBSCRIPTION = StreamPlan(
+    fault=StreamFault.SLOW_SUBSCRIBE, stream="*@trade", delay_ms=300, times=None
+)
+LATE_CANDLES = Plan(fault=Fault.DELAYED_REPLY, operation="klines", delay_ms=300, times=None)
+
+
 @pytest.mark.slow
-def test_trades_and_ticks_come_each_once_over_a_lost_connection(run: RunningExchange) -> None:
+@pytest.mark.parametrize("late", [None, LATE_SUBSCRIPTION, LATE_CANDLES])
+def test_trades_and_ticks_come_each_once_over_a_lost_connection(
+    late: StreamPlan | Plan | None, run: RunningExchange
+) -> None:
     with following(public_config(run), channels=frozenset({Channel.TRADES, Channel.TICKS})) as feed:
-        feed.start().until(lambda: len(feed.trades()) > 10)
+        feed.start().until_phase(FeedPhase.LIVE)
+        feed.until(lambda: len(feed.trades()) > 10)
+        if isinstance(late, StreamPlan):
+            run.exchange.arm_stream(late)
+        elif late is not None:
+            run.exchange.arm(late)
         run.exchange.strike_streams(StreamFault.DROP)
         feed.until_phase(FeedPhase.LIVE, times=2)
         before = len(feed.trades())

@@ -80,6 +80,18 @@ def test_a_block_holds_everybody_and_a_shorter_one_does_not_end_it() -> None:
     assert take(budget, 1, ORDER, 5_000) == 0
 
 
+def test_what_did_not_leave_is_given_back_and_no_more_than_full() -> None:
+    budget = Budget(burst_ms=100, reserve_ms=0)
+    take(budget, 30, ORDER, 0)
+
+    budget.give_back(30)
+    assert take(budget, 100, ORDER, 0) == 0
+    budget.give_back(100)
+    budget.give_back(100)
+    assert take(budget, 100, ORDER, 0) == 0
+    assert take(budget, 1, ORDER, 0) == 1
+
+
 def test_a_clock_that_goes_backwards_gives_nothing_away() -> None:
     budget = Budget(burst_ms=100, reserve_ms=0)
     take(budget, 100, DATA, 1_000)

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from typing import Any
 
 import pytest
 
@@ -97,3 +98,73 @@ def test_what_nobody_waits_for_is_told() -> None:
     loop.close(LIMIT_S)
 
     assert "ZeroDivisionError" in told[0]
+
+
+# ---------------------------------------------------------------- calls from outside
+
+
+def test_calls_that_come_together_are_made_in_their_order_and_wake_the_loop_once(
+    loop: VenueLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    done, busy, free = threading.Event(), threading.Event(), threading.Event()
+    wakes: list[object] = []
+    wake = loop._loop.call_soon_threadsafe
+
+    def counted(callback: Any, *more: Any) -> Any:
+        wakes.append(callback)
+        return wake(callback, *more)
+
+    def occupy() -> None:
+        busy.set()
+        free.wait(LIMIT_S)
+
+    loop.call(occupy)
+    assert busy.wait(LIMIT_S)
+    monkeypatch.setattr(loop._loop, "call_soon_threadsafe", counted)
+    for number in range(5):
+        loop.call(lambda number=number: made.append(number))  # type: ignore[misc]
+    loop.call(done.set)
+    free.set()
+
+    assert done.wait(LIMIT_S)
+    assert made == [0, 1, 2, 3, 4]
+    assert len(wakes) == 1
+
+
+def test_no_call_is_lost_however_many_threads_make_them(loop: VenueLoop) -> None:
+    made: list[int] = []
+    done = threading.Event()
+
+    def make() -> None:
+        for _ in range(500):
+            loop.call(lambda: made.append(1))
+
+    threads = [threading.Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LIMIT_S)
+    loop.call(done.set)
+
+    assert done.wait(LIMIT_S)
+    assert len(made) == 2_000
+
+
+def test_a_call_that_fails_is_told_and_the_next_is_made(loop: VenueLoop) -> None:
+    done = threading.Event()
+
+    loop.call(lambda: 1 / 0)
+    loop.call(done.set)
+
+    assert done.wait(LIMIT_S)
+
+
+def test_after_closing_nothing_is_called(loop: VenueLoop) -> None:
+    made: list[int] = []
+    assert loop.close(LIMIT_S)
+
+    loop.call(lambda: made.append(1))
+    loop.call(lambda: made.append(2))
+
+    assert made == []

@@ -1,12 +1,14 @@
+import json
 import logging
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from loguru import logger
 
-from ops.logs import set_up_logging
+from ops.logs import LogSettings, set_up_logging, unhandled_are_logged
 
 SECRET = "vmPUZE6mv9SD5VNHk4HlWFsOr6"
 
@@ -14,11 +16,16 @@ SECRET = "vmPUZE6mv9SD5VNHk4HlWFsOr6"
 @pytest.fixture
 def log(tmp_path: Path) -> Iterator[Path]:
     """A file to log to. Set up in the test itself: its stderr is not the fixture's."""
+    names = (None, "pykka", "ccxt", "asyncio", "aiohttp", "apprise", "py.warnings")
+    loggers = [logging.getLogger(name) for name in names]
+    before = {one: (one.handlers, one.level) for one in loggers}
     yield tmp_path / "watchkeeper.log"
     logger.remove()
     logger.configure(patcher=lambda _: None)
-    pykka = logging.getLogger("pykka")
-    pykka.handlers, pykka.propagate = [], True
+    logging.captureWarnings(capture=False)
+    for one, (handlers, level) in before.items():
+        one.handlers, one.propagate = handlers, True
+        one.setLevel(level)
 
 
 def test_everything_goes_to_the_file_and_warnings_to_the_screen(
@@ -71,13 +78,97 @@ def test_pykkas_own_lines_come_too(log: Path) -> None:
     assert "ERROR    Unhandled exception in actor actor=pykka" in log.read_text()
 
 
+@pytest.mark.parametrize("name", ["ccxt.base.exchange", "asyncio", "some.library"])
+def test_other_libraries_lines_come_too_and_stay_off_the_screen_where_they_are_known(
+    log: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    set_up_logging(log, secrets=[SECRET])
+    logging.getLogger(name).warning("retry with %s", SECRET)
+
+    assert f"WARNING  retry with *** actor={name}" in log.read_text()
+    assert ("retry" in capsys.readouterr().err) is (name == "some.library")
+
+
+def test_a_librarys_debug_lines_which_hold_whole_requests_are_not_written(log: Path) -> None:
+    set_up_logging(log)
+    logging.getLogger("ccxt.base.exchange").debug("GET, Request: {'X-MBX-APIKEY': ...}")
+    logger.info("the end")
+
+    assert "APIKEY" not in log.read_text()
+
+
+def test_a_librarys_broken_line_harms_nobody(log: Path) -> None:
+    set_up_logging(log)
+    logging.getLogger("ccxt").warning("two %s %s", "one")
+
+    assert "two %s %s (TypeError" in log.read_text()
+
+
+def test_a_line_in_json_is_one_object(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logging(log, secrets=[SECRET], settings=LogSettings(as_json=True))
+    try:
+        raise ValueError(f"bad\nkey {SECRET}")
+    except ValueError:
+        logger.bind(order_key="7" * 32).exception("it {failed}")
+
+    (line,) = log.read_text().splitlines()
+    found = json.loads(line)
+    assert found["level"] == "error"
+    assert found["message"] == "it {failed}"
+    assert found["order_key"] == "7" * 32
+    assert found["traceback"].endswith("ValueError: bad\nkey ***")
+    assert json.loads(capsys.readouterr().err) == found
+
+
+def test_what_an_actor_writes_names_it_and_the_decision_it_works_on(log: Path) -> None:
+    set_up_logging(log, context=lambda: {"actor": "a/b", "trace_id": "9" * 32})
+    logger.info("by itself")
+    logger.bind(actor="another").info("bound")
+
+    by_itself, bound = log.read_text().splitlines()
+    assert by_itself.endswith(f"by itself actor=a/b trace_id={'9' * 32}")
+    assert bound.endswith(f"bound actor=another trace_id={'9' * 32}")
+
+
+def test_what_ends_a_thread_is_logged_without_its_secrets(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise ValueError(f"bad {SECRET}")
+
+    set_up_logging(log, secrets=[SECRET])
+    with unhandled_are_logged([SECRET]):
+        thread = threading.Thread(target=fail, name="worker")
+        thread.start()
+        thread.join()
+
+    assert "the thread worker ended by ValueError" in log.read_text()
+    assert SECRET not in log.read_text() + capsys.readouterr().err
+
+
+def test_errors_are_counted(log: Path) -> None:
+    counts = set_up_logging(log)
+    logger.warning("no error")
+    logger.error("one")
+    logger.critical("two")
+
+    assert counts.errors == 2
+
+
+def test_the_login_of_an_address_is_not_written(log: Path) -> None:
+    set_up_logging(log)
+    logger.info("through http://user:word@proxy:8080/")
+
+    assert "through http://***@proxy:8080/" in log.read_text()
+
+
 def test_the_file_is_its_owners_alone(log: Path) -> None:
     set_up_logging(log, secrets=[SECRET, ""])
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
 def test_a_full_file_is_rotated(log: Path) -> None:
-    set_up_logging(log, rotate_bytes=1_000, keep=2)
+    set_up_logging(log, settings=LogSettings(rotate_bytes=1_000, keep=2))
 
     for number in range(100):
         logger.info("line {}", number)

@@ -150,3 +150,11 @@ def test_without_a_run_there_is_no_latest(tmp_path: Path) -> None:
 
     assert find_latest(tmp_path) is None
     assert find_latest(tmp_path / "nowhere") is None
+
+
+def test_what_a_killed_writer_had_not_put_into_its_place_is_taken_away(tmp_path: Path) -> None:
+    torn = tmp_path / ".metrics_summary.json.7.7.tmp"
+    torn.write_bytes(b'{"al')
+
+    with RunDir(tmp_path):
+        assert not torn.exists()

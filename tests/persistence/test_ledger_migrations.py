@@ -1,5 +1,6 @@
 """The schema: the scripts lead to what the models say, and newer files are left alone."""
 
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -16,6 +17,7 @@ from persistence.database import open_ledger_database
 from persistence.entries import LedgerEntry, claimed_entry
 from persistence.ledger import Claim, SqliteLedger, Step, read_events, read_orders
 from persistence.migrate import MIGRATIONS, upgrade
+from persistence.schema import NAMES
 from persistence.statements import order_row
 from persistence.tables import TABLES
 
@@ -27,15 +29,59 @@ def schema_of(path: Path) -> set[tuple[str, str, str]]:
             " WHERE tbl_name <> 'schema_migration' AND sql IS NOT NULL"
             " AND type IN ('table', 'index')"
         )
-        return set(rows)
+        return {(kind, name, in_one_line(sql)) for kind, name, sql in rows}
+
+
+def in_one_line(sql: str) -> str:
+    return " ".join(sql.split())
+
+
+def migrated_by_the_scripts(path: Path) -> Path:
+    with closing(SqliteDatabase(str(path))) as database:
+        Runner(database, str(MIGRATIONS)).up()
+    return path
 
 
 def test_the_migrations_lead_to_the_schema_of_the_models(tmp_path: Path) -> None:
-    migrated, fresh = tmp_path / "migrated.db", tmp_path / "fresh.db"
-    open_ledger_database(migrated).close()
+    migrated, fresh = migrated_by_the_scripts(tmp_path / "migrated.db"), tmp_path / "fresh.db"
     with closing(SqliteDatabase(str(fresh))) as database, database.bind_ctx(TABLES):
         database.create_tables(TABLES)
     assert schema_of(migrated) == schema_of(fresh) != set()
+
+
+def test_a_new_file_is_what_the_scripts_lead_to(tmp_path: Path) -> None:
+    def content(path: Path) -> tuple[list[tuple[str, ...]], list[str]]:
+        with closing(sqlite3.connect(path)) as raw:
+            master = raw.execute(
+                "SELECT type, name, tbl_name, coalesce(sql, '') FROM sqlite_master"
+            )
+            names = raw.execute("SELECT name FROM schema_migration ORDER BY id")
+            return (
+                sorted((*row[:3], in_one_line(row[3])) for row in master),
+                [name for (name,) in names],
+            )
+
+    open_ledger_database(tmp_path / "new.db").close()
+
+    assert content(tmp_path / "new.db") == content(migrated_by_the_scripts(tmp_path / "old.db"))
+    assert content(tmp_path / "new.db")[1] == [*NAMES]
+
+
+def test_a_script_that_is_newer_than_the_schema_is_run_after_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    scripts = tmp_path / "scripts"
+    shutil.copytree(MIGRATIONS, scripts)
+    (scripts / "0100_more.py").write_text(
+        "def up(migrator, db):\n    db.execute_sql('CREATE TABLE more (x)')\n"
+    )
+    monkeypatch.setattr("persistence.migrate.MIGRATIONS", scripts)
+
+    with closing(open_ledger_database(path)) as database:
+        assert upgrade(database) == []
+
+    assert ("table", "more", "CREATE TABLE more (x)") in schema_of(path)
+    assert ("table", "orders") in {entry[:2] for entry in schema_of(path)}
 
 
 def test_the_verbs_of_the_ledger_are_part_of_the_file(path: Path) -> None:

@@ -6,7 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from messages.errors import LedgerConflict
@@ -18,6 +18,7 @@ from persistence.statements import INSERT_FILL, INSERT_ORDER, TAKE_STEP
 INSERT = "INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT (a) DO NOTHING"
 
 
+@settings(deadline=None)  # a busy machine
 @given(st.integers(0, 700), st.integers(1, 40))
 def test_every_row_is_written_once_and_in_order(count: int, width: int) -> None:
     rows = [tuple(range(number, number + width)) for number in range(count)]

@@ -1,16 +1,23 @@
 """The drill's nursery with a bug planted in it. Run as a program: its argument names the bug."""
 
 import sys
+import time
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from actors.gateway import Gateway
 from actors.live_gateway import LiveGateway
 from actors.open_orders import Move
 from actors.order_desk import OrderDesk
+from actors.send_ticket import SendTicket
+from decisions import halting
+from exchanges.ccxt_cancel import Canceler
 from exchanges.protocol import NewOrder
-from messages.errors import NotSent
-from messages.ids import Epoch, OrderKey
+from messages.errors import NotSent, OutcomeUnknown
+from messages.ids import ClientOrderId, Epoch, OrderKey, Symbol, TimestampNs
 from messages.orders import LookupDone, OrderReport
 from messages.values import OrderState
 from ops.drill_nursery import main
@@ -30,6 +37,17 @@ def send_before_commit() -> None:
         commit(self, moves, claims)
 
     OrderDesk.commit = hasty  # type: ignore[method-assign]
+
+
+def open_before_commit() -> None:
+    """Let what is signed ahead leave at once, and write it down meanwhile."""
+    ready = SendTicket.ready
+
+    async def eager(self: SendTicket) -> None:
+        self.open(lambda: None)
+        await ready(self)
+
+    SendTicket.ready = eager  # type: ignore[method-assign]
 
 
 def resend_without_asking() -> None:
@@ -64,8 +82,67 @@ def unknown_is_rejected() -> None:
     Gateway._told = sure  # type: ignore[method-assign]
 
 
+def unknown_cancel_is_canceled() -> None:
+    """Take a cancel whose outcome is not known for one that worked."""
+    cancel = Canceler.cancel
+
+    async def sure(self: Any, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport:
+        try:
+            return await cancel(self, client_order_id, symbol)
+        except OutcomeUnknown:
+            return OrderReport(
+                client_order_id=client_order_id,
+                symbol=symbol,
+                state=OrderState.CANCELED,
+                venue_order_id=None,
+                filled_quantity=Decimal(0),
+                average_price=None,
+                fills=(),
+                reason="",
+                evidence="cancel",
+                ts_event_ns=TimestampNs(time.time_ns()),
+            )
+
+    Canceler.cancel = sure  # type: ignore[method-assign]
+
+
+def racing_fill_is_dropped() -> None:
+    """Take what was canceled for never filled."""
+    cancel = Canceler.cancel
+
+    async def empty(self: Any, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport:
+        report = await cancel(self, client_order_id, symbol)
+        return msgspec.structs.replace(
+            report, filled_quantity=Decimal(0), average_price=None, fills=()
+        )
+
+    Canceler.cancel = empty  # type: ignore[method-assign]
+
+
+def halt_is_proved_without_asking() -> None:
+    """Take the end of the last cancel for the proof."""
+
+    def done(before: halting.Halt, key: OrderKey) -> halting.Step:
+        rest = {other: tries for other, tries in before.open.items() if other != key}
+        after = msgspec.structs.replace(before, open=rest)
+        if before.state is halting.HaltState.HALTING and not rest:
+            after = msgspec.structs.replace(after, state=halting.HaltState.HALTED_PROVED)
+        return after, ()
+
+    halting.cancel_done = done
+
+
 BUGS = {
-    bug.__name__: bug for bug in (send_before_commit, resend_without_asking, unknown_is_rejected)
+    bug.__name__: bug
+    for bug in (
+        send_before_commit,
+        open_before_commit,
+        resend_without_asking,
+        unknown_is_rejected,
+        unknown_cancel_is_canceled,
+        racing_fill_is_dropped,
+        halt_is_proved_without_asking,
+    )
 }
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -89,7 +90,10 @@ def signed(run: RunningExchange, after: int = 0) -> list[Request]:
 
 
 def last_number(run: RunningExchange) -> int:
-    """Give the number of the newest request."""
+    """Give the number of the newest request, once all that had been sent by now has arrived."""
+    for _ in range(2):  # on a connection of its own: what was sent before is read before
+        with urllib.request.urlopen(f"{run.urls.http}/api/v3/ping", timeout=LIMIT_S) as answer:
+            answer.read()
     return max((request.number for request in run.exchange.requests()), default=0)
 
 

@@ -12,7 +12,7 @@ import time
 import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,14 @@ from persistence.ledger import LedgerEntry, read_orders
 ROOT = Path(cli.__file__).parent
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
 TRADER = Path(__file__).with_name("tick_trader.py")
-READY_S, SETTLE_S, END_S = 60.0, 90.0, 60.0
+READY_S, SETTLE_S, END_S = 120.0, 180.0, 60.0
 QUIET_S = 3.0
 """How often the plan does something."""
+LOOK_AGAIN_S = 0.1
+MORE_TIMES, MORE_S = 2, 120.0
+"""How much longer than planned a market may last, to have its least number of orders."""
+NOT_ARRIVING = ("reset_before", "server_error_before", "delayed_delivery", "too_many_requests")
+"""What keeps an order from the exchange keeps its symbol waiting until that is proved: 15 s."""
 FAULTS: tuple[dict[str, Any], ...] = (
     {"fault": "reset_after", "probability": 0.04},
     {"fault": "reset_before", "probability": 0.02},
@@ -70,8 +75,29 @@ uses = "{file}:TickTrader"
 symbol = "{symbol}"
 order_notional = "{notional}"
 [strategy.params]
-every = {every}
+every = {pace.every}
+at_once = {pace.at_once}
 """
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a market lasts, and how much happens in it."""
+
+    market_s: float
+    speed: float
+    every: int
+    """Ticks between two decisions of a strategy."""
+    at_once: int = 1
+    """Orders of one decision."""
+    not_arriving: float = 1.0
+    """What the probability of a fault that keeps an order from the exchange is multiplied by."""
+    least_filled: int = 0
+    """It goes on until so many orders are filled, but not for ever."""
+
+    @property
+    def span_s(self) -> float:
+        """How long it is planned to last here."""
+        return self.market_s / self.speed
 
 
 class Report(msgspec.Struct, kw_only=True):
@@ -82,6 +108,8 @@ class Report(msgspec.Struct, kw_only=True):
     lives: int = 0
     kills: int = 0
     bot_mb: dict[str, float] = msgspec.field(default_factory=dict)
+    orders: dict[str, int] = msgspec.field(default_factory=dict)
+    """How many decisions there had been then."""
     venue_late_mb: float = 0.0
     decisions: int = 0
     states: dict[str, int] = msgspec.field(default_factory=dict)
@@ -103,7 +131,8 @@ class Venue:
         command += ["--speed", str(speed), "--symbols", ",".join(SYMBOLS)]
         command += [f"--balance={asset}=100000000" for asset in ("USDT", "SOL", "BTC", "ETH")]
         self.process = subprocess.Popen(command, stdout=self._out, stderr=self._out, cwd=ROOT)
-        self.facts = _until(lambda: self._told(folder / "venue.json"), READY_S, "the venue's start")
+        path = folder / "venue.json"
+        self.facts = _until(self.process, lambda: self._told(path), READY_S, "the venue's start")
 
     def _told(self, path: Path) -> Any:
         text = path.read_text()
@@ -129,14 +158,17 @@ class Venue:
 class Bot:
     """The bot as a user starts it, one life after another on one run directory."""
 
-    def __init__(self, folder: Path, venue: Venue, every: int) -> None:
+    def __init__(self, folder: Path, venue: Venue, pace: Pace) -> None:
         self.run_dir = folder / "run"
         self._config = folder / "config.toml"
-        self._config.write_text(_config(self.run_dir, venue.facts["toml"], every))
+        self._config.write_text(_config(self.run_dir, venue.facts["toml"], pace))
         self._out = (folder / "bot.log").open("wb")
         self._env = {**os.environ, "PYTHONPATH": str(ROOT), **venue.facts["environment"]}
         self.process: subprocess.Popen[bytes] | None = None
         self.pids: list[int] = []
+        self.ready_s = 0.0
+        """How long its lives that have ended were ready."""
+        self._ready_at: float | None = None
 
     def start(self) -> None:
         command = [sys.executable, "-P", "-m", "cli", "start", str(self._config), "--json"]
@@ -145,16 +177,34 @@ class Bot:
             command, stdout=self._out, stderr=self._out, cwd=ROOT, env=self._env
         )
         self.pids.append(self.process.pid)
-        _until(lambda: self.health().get("ready") or self._ended(), READY_S, "the bot's start")
+        self.until(self._is_ready, READY_S, "the bot's start")
+        self._ready_at = time.monotonic()
 
-    def _ended(self) -> bool:
+    def _is_ready(self) -> bool:
+        """Whether this life is: of one that was killed `health` shows the last word it had."""
         assert self.process is not None
-        if self.process.poll() is not None:
-            raise AssertionError(f"the bot ended with {self.process.returncode} at its start")
-        return False
+        health = self.health()
+        return bool(health.get("ready")) and health["pid"] == self.process.pid
+
+    @property
+    def ready_for_s(self) -> float:
+        """How long it was ready, all lives together: a start's time does not count."""
+        now = time.monotonic()
+        return self.ready_s + (0.0 if self._ready_at is None else now - self._ready_at)
+
+    def until(self, is_so: Any, limit_s: float, what: str) -> Any:
+        """Wait for something that this life must come to."""
+        assert self.process is not None
+        return _until(self.process, is_so, limit_s, what)
+
+    def lives_for(self, seconds: float) -> None:
+        """Let time pass, in which it must not end."""
+        assert self.process is not None
+        _lives_for(self.process, seconds)
 
     def end(self, number: signal.Signals) -> None:
         assert self.process is not None
+        self.ready_s, self._ready_at = self.ready_for_s, None
         self.process.send_signal(number)
         self.process.wait(END_S)
 
@@ -186,10 +236,10 @@ def resident_mb(process_id: int) -> float:
     return float(psutil.Process(process_id).memory_info().rss) / 1e6
 
 
-def _config(run_dir: Path, venue: str, every: int) -> str:
+def _config(run_dir: Path, venue: str, pace: Pace) -> str:
     notionals = (500, 300, 200)
     strategies = "".join(
-        STRATEGY.format(number=number, file=TRADER, symbol=symbol, notional=notional, every=every)
+        STRATEGY.format(number=number, file=TRADER, symbol=symbol, notional=notional, pace=pace)
         for number, (symbol, notional) in enumerate(zip(SYMBOLS, notionals, strict=True), 1)
     )
     return CONFIG.format(
@@ -197,20 +247,28 @@ def _config(run_dir: Path, venue: str, every: int) -> str:
     )
 
 
-def _until(ready: Any, limit_s: float, what: str) -> Any:
+def _until(process: "subprocess.Popen[bytes]", is_so: Any, limit_s: float, what: str) -> Any:
+    """Look again and again, in the life of the process that must come to it."""
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
-        if found := ready():
+        if found := is_so():
             return found
-        time.sleep(0.1)
+        _lives_for(process, LOOK_AGAIN_S)
     raise AssertionError(f"{what} took more than {limit_s:.0f} s")
 
 
+def _lives_for(process: "subprocess.Popen[bytes]", seconds: float) -> None:
+    """Pace the plan by waiting for what must not happen: that the process ends by itself."""
+    with suppress(subprocess.TimeoutExpired):
+        code = process.wait(seconds)
+        raise AssertionError(f"process {process.pid} ended by itself, with {code}")
+
+
 @contextmanager
-def _both(folder: Path, seed: int, speed: float, every: int) -> Iterator[tuple[Venue, Bot]]:
-    venue = Venue(folder, seed, speed)
+def _both(folder: Path, seed: int, pace: Pace) -> Iterator[tuple[Venue, Bot]]:
+    venue = Venue(folder, seed, pace.speed)
     try:
-        bot = Bot(folder, venue, every)
+        bot = Bot(folder, venue, pace)
         try:
             yield venue, bot
         finally:
@@ -224,25 +282,14 @@ RESTARTS = ((0.04, signal.SIGKILL), (0.08, signal.SIGTERM), (0.12, signal.SIGKIL
 LOOKS = (0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-def play(folder: Path, *, seed: int, market_s: float, speed: float, every: int) -> Report:
-    """Play a market of so many seconds; see what is left when all is settled."""
-    report, rng = Report(market_s=market_s), random.Random(seed)
-    with _both(folder, seed, speed, every) as (venue, bot):
-        for plan in FAULTS:
-            venue.do("arm", plan={"times": None, **plan})
-        began, span_s = time.monotonic(), market_s / speed
+def play(folder: Path, seed: int, pace: Pace) -> Report:
+    """Play a market; see what is left when all is settled."""
+    report, rng = Report(market_s=pace.market_s), random.Random(seed)
+    with _both(folder, seed, pace) as (venue, bot):
+        _arm(venue, pace)
+        began = time.monotonic()
         bot.start()
-        restarts, looks = list(RESTARTS), list(LOOKS)
-        while (part := (time.monotonic() - began) / span_s) < 1:
-            if restarts and part >= restarts[0][0]:
-                _restart(bot, restarts.pop(0)[1], report)
-            elif looks and part >= looks[0]:
-                report.bot_mb[f"{looks.pop(0):.0%}"] = round(bot.resident_mb(), 1)
-            else:
-                _break_a_stream(venue, rng)
-                report.stream_faults += 1
-                time.sleep(min(QUIET_S, 0.02 * span_s))
-        report.bot_mb["100%"] = round(bot.resident_mb(), 1)
+        _play(venue, bot, pace, report, rng)
         report.venue_late_mb = resident_mb(venue.process.pid)
         report.struck = sum(one["struck"] for one in venue.ask("armed"))
         _restart(bot, signal.SIGKILL, report)
@@ -250,6 +297,41 @@ def play(folder: Path, *, seed: int, market_s: float, speed: float, every: int) 
         report.seconds = round(time.monotonic() - began, 1)
         _compare(venue, bot, report)
     return report
+
+
+def _arm(venue: Venue, pace: Pace) -> None:
+    for plan in FAULTS:
+        is_order = plan["fault"] in NOT_ARRIVING and "operation" not in plan
+        share = pace.not_arriving if is_order else 1.0
+        more = {"times": None, "probability": plan["probability"] * share}
+        venue.do("arm", plan=plan | more)
+
+
+def _play(venue: Venue, bot: Bot, pace: Pace, report: Report, rng: random.Random) -> None:
+    restarts, looks = list(RESTARTS), list(LOOKS)
+    while (part := bot.ready_for_s / pace.span_s) < 1 or _has_few(bot, pace):
+        if restarts and part >= restarts[0][0]:
+            _restart(bot, restarts.pop(0)[1], report)
+        elif looks and part >= looks[0]:
+            _look(bot, f"{looks.pop(0):.0%}", report)
+        else:
+            _break_a_stream(venue, rng)
+            report.stream_faults += 1
+            bot.lives_for(min(QUIET_S, 0.02 * pace.span_s))
+    _look(bot, "100%", report)
+
+
+def _has_few(bot: Bot, pace: Pace) -> bool:
+    """Whether a busy machine has kept too much from happening, and there is time for more."""
+    if bot.ready_for_s > MORE_TIMES * pace.span_s + MORE_S:
+        return False
+    filled = sum(entry.state is OrderState.FILLED for entry in bot.ledger())
+    return filled < pace.least_filled
+
+
+def _look(bot: Bot, when: str, report: Report) -> None:
+    report.bot_mb[when] = round(bot.resident_mb(), 1)
+    report.orders[when] = len(bot.ledger())
 
 
 def _restart(bot: Bot, how: signal.Signals, report: Report) -> None:
@@ -285,7 +367,7 @@ def _settle(venue: Venue, bot: Bot, report: Report) -> None:
     """Nothing is broken any more: the last decisions are settled, and the bot ends in order."""
     venue.do("disarm")
     calm_ns = time.time_ns()
-    _until(lambda: _is_settled(bot, calm_ns), SETTLE_S, "settling")
+    bot.until(lambda: _is_settled(bot, calm_ns), SETTLE_S, "settling")
     _note(bot.health(), report)
     bot.end(signal.SIGTERM)
 

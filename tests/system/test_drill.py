@@ -11,6 +11,7 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 import strategies
 from decisions.drill import full_cases, parse_case, quick_cases
+from decisions.drill_cancel import full_cancel_cases, quick_cancel_cases
 from ops.config import demo_config, load
 from ops.drill import CANDLES, play
 from ops.drill_case import Baseline, Setting, find_baseline
@@ -22,6 +23,8 @@ MATRIX_JOBS = 8
 SMOKE = (
     "intent_told/none/strategy_crash",
     "intent_told/none/executor_crash",
+    "prepared/none/kill",
+    "fence_waiting/none/kill",
     "answer_pending/hang_after/kill",
     "before_outcome/reset_after/kill",
     "find_answered/html_body/executor_crash",
@@ -93,6 +96,20 @@ def test_the_users_own_strategies_and_limits_are_rehearsed(
 
     assert len(baseline.sent) > 2
     assert result.problems == ()
+
+
+@pytest.mark.slow
+@pytest.mark.stress
+@pytest.mark.timeout(7200)
+@pytest.mark.skipif(not STRESS, reason="the full matrix of cancels takes half an hour")
+def test_the_full_matrix_of_cancels(nursery: Nursery) -> None:
+    cases = full_cancel_cases()
+    nothing = Baseline(target=None, sent=frozenset())
+    results = list(play(setting_of(nursery), nothing, cases, MATRIX_JOBS))
+    sys.stdout.write(f"{len(results)} cases, of which {len(quick_cancel_cases())} are quick ones\n")
+
+    assert {result.case: result.problems for result in results if not result.passed} == {}
+    assert len(results) == len(cases)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -62,6 +63,7 @@ ANSWERED = {
     Fault.DELAYED_REPLY,
     Fault.DELIVERED_TWICE,
     Fault.STALE_READ,
+    Fault.LAGGING_READ,
     Fault.RESET_IDLE_KEEP_ALIVE,
     Fault.PARTIAL_FILL,
     Fault.NO_FILL,
@@ -264,6 +266,27 @@ def test_a_stale_read_does_not_see_a_young_order(run: RunningExchange, client: A
         find(client)
     assert client.fetch_open_orders(BTC) == []
     assert eventually(lambda: outcome(lambda: find(client)) == "fine")
+
+
+def test_a_lagging_read_shows_an_order_as_it_was(run: RunningExchange, client: Any) -> None:
+    place(client)
+    run.exchange.fill_order("a", Decimal("0.004"))
+    client.cancel_order(None, BTC, {"origClientOrderId": "a"})
+    plans = [
+        run.exchange.arm(Plan(fault=Fault.LAGGING_READ, operation=one, delay_ms=60_000, times=None))
+        for one in ("query", "open_orders", "my_trades")
+    ]
+
+    lagging = find(client)
+    assert (lagging["status"], lagging["filled"]) == ("open", 0)
+    assert [one["clientOrderId"] for one in client.fetch_open_orders(BTC)] == ["a"]
+    assert client.fetch_my_trades(BTC) == []
+
+    for plan in plans:
+        run.exchange.disarm(plan)
+    now = find(client)
+    assert (now["status"], now["filled"]) == ("canceled", 0.004)
+    assert client.fetch_open_orders(BTC) == []
 
 
 def test_an_idle_connection_is_reset_when_it_is_used_again(

@@ -1,0 +1,156 @@
+"""What a run's executions were worth at every price, against buying at the start and holding. Pure.
+
+Exact: everything here is Decimal; a chart makes its floats from it.
+"""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from heapq import merge
+from operator import itemgetter
+from typing import NamedTuple
+
+import msgspec
+
+from decisions.portfolio import Portfolio
+from messages.ids import Symbol
+from messages.orders import Fill
+from messages.values import Side
+
+_NOTHING = Decimal(0)
+_ONE = Decimal(1)
+
+PricePoint = tuple[int, Symbol, Decimal]
+"""When on the market's clock, of what, how much."""
+Execution = tuple[int, Symbol, Side, Fill]
+
+
+class Curve(msgspec.Struct):
+    """One quote currency. The lists are of equal length; amounts of profit, 0 at the beginning."""
+
+    times_ns: list[int] = []
+    profit: list[Decimal] = []
+    hold: list[Decimal] = []
+    """What holding would have made of the same money."""
+    drawdown: list[Decimal] = []
+    """How far profit stands below its peak: 0 or more. The beginning is a peak."""
+    hold_drawdown: list[Decimal] = []
+    capital: Decimal = _NOTHING
+    """What holding had to spend."""
+    symbols: list[Symbol] = []
+    executions: int = 0
+    other_fees: dict[str, Decimal] = {}
+    """Fees in a third currency, which are in no profit."""
+
+    @property
+    def deepest(self) -> Decimal:
+        """The greatest drawdown."""
+        return max(self.drawdown, default=_NOTHING)
+
+    @property
+    def deepest_of_hold(self) -> Decimal:
+        """The greatest drawdown of holding."""
+        return max(self.hold_drawdown, default=_NOTHING)
+
+
+def curve(
+    quote: str,
+    prices: Iterable[PricePoint],
+    executions: Iterable[Execution],
+    *,
+    capital: Decimal,
+    fee_share: Decimal = _NOTHING,
+) -> Curve:
+    """Value one currency's executions at each price and at each execution.
+
+    Both are in the order of time; an execution comes before a price of the same moment, for a
+    candle's price is its close. Holding spends `capital` in equal parts on each symbol at its
+    first price, less `fee_share` of it (0.001 is ten basis points).
+    """
+    return _Curve(quote, capital, fee_share).over(prices, executions)
+
+
+class _Curve:
+    def __init__(self, quote: str, capital: Decimal, fee_share: Decimal) -> None:
+        self._quote = quote
+        self._portfolio = Portfolio()
+        self._kept = _ONE - fee_share
+        self._curve = Curve(capital=capital)
+        self._cash = _NOTHING
+        self._quantity: dict[Symbol, Decimal] = {}
+        self._price: dict[Symbol, Decimal] = {}
+        self._first: dict[Symbol, Decimal] = {}
+        self._peak = self._hold_peak = _NOTHING
+
+    def over(self, prices: Iterable[PricePoint], executions: Iterable[Execution]) -> Curve:
+        for happened in merge(self._prices(prices), self._executions(executions), key=_key):
+            if isinstance(happened, _Traded):
+                self._execution(happened)
+            else:
+                self._mark(happened.symbol, happened.price)
+            self._note(happened.ts_ns)
+        curve = self._curve
+        curve.symbols = list(self._first)
+        curve.other_fees = dict(self._portfolio.other_fees)
+        return curve
+
+    def _prices(self, prices: Iterable[PricePoint]) -> Iterator["_Priced | _Traded"]:
+        for ts_ns, symbol, price in prices:
+            if symbol.partition("/")[2] == self._quote:
+                yield _Priced(ts_ns, 1, symbol, price)
+
+    def _executions(self, executions: Iterable[Execution]) -> Iterator["_Priced | _Traded"]:
+        for ts_ns, symbol, side, fill in executions:
+            if symbol.partition("/")[2] == self._quote:
+                yield _Traded(ts_ns, 0, symbol, side, fill)
+
+    def _execution(self, traded: "_Traded") -> None:
+        symbol = traded.symbol
+        self._portfolio.record(symbol, traded.side, traded.fill)
+        self._curve.executions += 1
+        holdings = self._portfolio.holdings
+        self._cash = sum((one.cash_flow for one in holdings.values()), start=_NOTHING)
+        self._quantity[symbol] = holdings[symbol].quantity
+        self._mark(symbol, traded.fill.price)
+
+    def _mark(self, symbol: Symbol, price: Decimal) -> None:
+        self._price[symbol] = price
+        self._first.setdefault(symbol, price)
+
+    def _note(self, ts_ns: int) -> None:
+        price = self._price
+        profit = self._cash
+        for symbol, quantity in self._quantity.items():
+            profit += quantity * price[symbol]
+        hold = self._hold()
+        self._peak, self._hold_peak = max(self._peak, profit), max(self._hold_peak, hold)
+        curve = self._curve
+        curve.times_ns.append(ts_ns)
+        curve.profit.append(profit)
+        curve.hold.append(hold)
+        curve.drawdown.append(self._peak - profit)
+        curve.hold_drawdown.append(self._hold_peak - hold)
+
+    def _hold(self) -> Decimal:
+        growth = [self._price[symbol] / first for symbol, first in self._first.items() if first]
+        if not growth:
+            return _NOTHING
+        capital = self._curve.capital
+        return capital * self._kept * sum(growth, start=_NOTHING) / len(growth) - capital
+
+
+class _Priced(NamedTuple):
+    ts_ns: int
+    rank: int
+    symbol: Symbol
+    price: Decimal
+
+
+class _Traded(NamedTuple):
+    ts_ns: int
+    rank: int
+    symbol: Symbol
+    side: Side
+    fill: Fill
+
+
+_key = itemgetter(0, 1)

@@ -1,0 +1,113 @@
+"""A series in bounded memory: columns of equal width that become wider when time goes on. Pure."""
+
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from messages.ids import NS_PER_MS
+
+C = TypeVar("C")
+_PARTS = 8
+_EXACT = 2 * _PARTS
+
+
+class TimeColumns(Generic[C]):
+    """At most `most` columns. `merge` adds its second argument to the first.
+
+    What is earlier than the first moment, after a clock went back, counts in the first column.
+    """
+
+    def __init__(
+        self,
+        new: Callable[[], C],
+        merge: Callable[[C, C], object],
+        *,
+        most: int = 1_000,
+        width_ns: int = 100 * NS_PER_MS,
+    ) -> None:
+        self._new, self._merge, self._most = new, merge, most
+        self.width_ns = width_ns
+        self._origin_ns: int | None = None
+        self._cells: dict[int, C] = {}
+
+    def at(self, ts_ns: int) -> C:
+        """Give the column of a moment, to be changed."""
+        if self._origin_ns is None:
+            self._origin_ns = ts_ns - ts_ns % self.width_ns
+        index = max((ts_ns - self._origin_ns) // self.width_ns, 0)
+        while index >= self._most:
+            self._widen()
+            index = (ts_ns - self._origin_ns) // self.width_ns
+        cell = self._cells.get(index)
+        if cell is None:
+            cell = self._cells[index] = self._new()
+        return cell
+
+    def __iter__(self) -> Iterator[tuple[int, C]]:
+        """Give the columns that hold something, in order, each with the moment it begins."""
+        origin = self._origin_ns or 0
+        for index in sorted(self._cells):
+            yield origin + index * self.width_ns, self._cells[index]
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def _widen(self) -> None:
+        halved: dict[int, C] = {}
+        for index in sorted(self._cells):
+            if index // 2 in halved:
+                self._merge(halved[index // 2], self._cells[index])
+            else:
+                halved[index // 2] = self._cells[index]
+        self._cells = halved
+        self.width_ns *= 2
+
+
+class Spread:
+    """Counts nanoseconds as `decisions.histogram` does, with room only for what came.
+
+    For the many that are small: a column of a chart. Percentiles are off by 6.25 % at most.
+    """
+
+    __slots__ = ("_counts", "count", "greatest")
+
+    def __init__(self) -> None:
+        self._counts: dict[int, int] = {}
+        self.count = 0
+        self.greatest = 0
+
+    def add(self, ns: int, times: int = 1) -> None:
+        """Count one latency; less than 0 counts as 0."""
+        ns = max(ns, 0)
+        shift = max(ns.bit_length() - 4, 0)
+        bucket = shift * _PARTS + (ns >> shift)
+        self._counts[bucket] = self._counts.get(bucket, 0) + times
+        self.count += times
+        self.greatest = max(self.greatest, ns)
+
+    def merge(self, other: "Spread") -> None:
+        """Add what another counted."""
+        for bucket, times in other._counts.items():
+            self._counts[bucket] = self._counts.get(bucket, 0) + times
+        self.count += other.count
+        self.greatest = max(self.greatest, other.greatest)
+
+    def percentiles(self, percents: tuple[float, ...]) -> list[int]:
+        """Give for each the least latency that so many percent do not exceed; 0 without any."""
+        found = []
+        ordered = sorted(self._counts.items())
+        for percent in percents:
+            rank, so_far, value = max(1.0, self.count * percent / 100), 0, 0
+            for bucket, times in ordered:
+                so_far += times
+                value = _middle(bucket)
+                if so_far >= rank:
+                    break
+            found.append(min(value, self.greatest))
+        return found
+
+
+def _middle(bucket: int) -> int:
+    if bucket < _EXACT:
+        return bucket
+    shift = bucket // _PARTS - 1
+    return ((bucket - shift * _PARTS) << shift) + ((1 << shift) - 1) // 2

@@ -1,0 +1,93 @@
+"""Why a strategy does not trade now, in words a person can act on: the first thing they ask."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+import msgspec
+
+from messages.order_states import FINAL_STATES
+from messages.values import OrderState
+
+_REFUSED = (OrderState.REFUSED, OrderState.REJECTED)
+
+
+class LastOrder(msgspec.Struct, frozen=True):
+    """What became of a strategy's newest decision."""
+
+    state: OrderState
+    reason: str
+    age_s: float
+
+
+class Sight(msgspec.Struct, frozen=True, kw_only=True):
+    """All that can keep one strategy from trading, as it is now. Empty text is nothing."""
+
+    symbol: str
+    halt: str = ""
+    """Why trading is halted, since when, and by whom."""
+    barred: str = ""
+    """Why the lease of the account lets nothing be sent."""
+    executor: str = ""
+    """What the executor does instead of running."""
+    actor: str = ""
+    """What the strategy's own actor does instead of running."""
+    feed: str = ""
+    """Why the market is not live."""
+    market_age_s: float | None = None
+    """Since the last event of the market; None before the first, or where it has no age."""
+    market_limit_s: float | None = None
+    """From where on risk refuses for it."""
+    events: int = 0
+    """What it has seen of its symbol, as far as that is kept."""
+    warmup: int = 0
+    """How many events it needs before it decides as an old one would."""
+    unknown: int = 0
+    """Orders of its symbol with an unknown outcome."""
+    position: Decimal = Decimal(0)
+    decisions: int = 0
+    """In this process."""
+    last: LastOrder | None = None
+
+
+def reasons(sight: Sight) -> list[str]:
+    """Give every reason, what a person must act on first; never none."""
+    found = list(_blocked(sight))
+    if sight.events < sight.warmup:
+        found.append(f"warm-up: {sight.events} of {sight.warmup} events")
+    last = sight.last
+    if last is not None and last.state in _REFUSED:
+        found.append(f"its last decision was {last.state} {_ago(last.age_s)}: {last.reason}")
+    elif last is not None and last.state not in FINAL_STATES:
+        found.append(f"its last order is {last.state}, {_ago(last.age_s)}")
+    return found or [_quiet(sight)]
+
+
+def _blocked(sight: Sight) -> Iterator[str]:
+    for text in (sight.halt, sight.barred, sight.executor, sight.actor, sight.feed):
+        if text:
+            yield text
+    age, limit = sight.market_age_s, sight.market_limit_s
+    if limit is not None and age is None:
+        yield "the market has shown nothing yet"
+    elif limit is not None and age is not None and age > limit:
+        yield f"market stale {age:.0f} s (limit {limit:.0f} s)"
+    if sight.unknown:
+        yield (
+            f"{sight.unknown} order(s) of {sight.symbol} with an unknown outcome:"
+            " no new risk until settled"
+        )
+
+
+def _quiet(sight: Sight) -> str:
+    if sight.last is None:
+        return "nothing keeps it from trading; it has not decided yet"
+    return (
+        f"nothing keeps it from trading; last decision {_ago(sight.last.age_s)}"
+        f" ({sight.last.state}), {sight.decisions} in all"
+    )
+
+
+def _ago(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s ago"
+    return f"{seconds / 60:.0f} min ago" if seconds < 7_200 else f"{seconds / 3_600:.0f} h ago"

@@ -1,0 +1,40 @@
+"""The last place before the wire: a connection is given to a request only once it may leave.
+
+By the time a request has its connection it is built and signed, and without one it cannot be
+written: so this is later than a fence in front of the HTTP client, and as sure.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Clear = Callable[[], Awaitable[None]]
+
+
+def is_guarded(session: Any) -> bool:
+    """Whether a session's connections are given out by `guard`."""
+    return getattr(session.connector, "guarded_by", None) is not None
+
+
+def guard(session: Any, clear: Clear) -> None:
+    """Give no connection of an aiohttp session to a request before `clear` has returned.
+
+    `clear` is called in the request's own task. What it raises stops the request, and the
+    connection can be used by the next. Nothing is awaited between its end and the write.
+    """
+    connector = session.connector
+    connect = connector.connect
+
+    async def guarded(*request: Any, **how: Any) -> Any:
+        while True:
+            connection = await connect(*request, **how)
+            try:
+                await clear()
+            except BaseException:
+                connection.release()
+                raise
+            if connection.protocol is not None and connection.protocol.is_connected():
+                return connection
+            connection.close()  # the server closed it meanwhile
+
+    connector.connect = guarded
+    connector.guarded_by = clear

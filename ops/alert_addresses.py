@@ -1,0 +1,38 @@
+"""Where alerts go: addresses of apprise from the environment, which are secrets themselves."""
+
+import importlib.util
+import os
+from urllib.parse import urlsplit
+
+from messages.errors import ConfigError
+from ops.secret_names import MASK
+from ops.secret_values import is_place
+
+
+def addresses(variable: str) -> list[str]:
+    """Give the addresses in an environment variable, which white space parts.
+
+    Raises:
+        ConfigError: there are some, and what sends to them is not installed.
+    """
+    found = os.environ.get(variable, "").split()
+    if found and importlib.util.find_spec("apprise") is None:
+        raise ConfigError(
+            [
+                f"alerts: {variable} is set and apprise is not installed:"
+                " pip install 'watchkeeper[alerts]', or unset it"
+            ]
+        )
+    return found
+
+
+def shown(url: str) -> str:
+    """Give an address as it may be shown: the service, and the machine where there is one."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return MASK
+    place = parts.netloc.rpartition("@")[2]
+    rest = f"/{MASK}" if parts.path.strip("/") or parts.query else ""
+    scheme = parts.scheme or "?"
+    return f"{scheme}://{place}{rest}" if is_place(place) else f"{scheme}://{MASK}"

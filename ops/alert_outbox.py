@@ -1,0 +1,124 @@
+"""A thread for each address: letters in order, again and again until one is taken.
+
+Nobody waits for it but an end in order, and that not for long.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from messages.alerts import AlertTold
+from ops.alert_sender import Letter, Sender
+
+MOST_WAITING = 100
+GIVE_UP_S = 3_600.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+
+Told = Callable[["Post", str], object]
+"""Called on the outbox's thread after the first attempt at a letter, and when it got through."""
+
+
+class Post(NamedTuple):
+    """A letter on its way."""
+
+    letter: Letter
+    fact: AlertTold
+    """What it tells, for whoever counts."""
+    since: float
+
+
+class Outbox:
+    """What waits for one address. `put` returns at once on any thread; `name` may be shown."""
+
+    def __init__(
+        self,
+        name: str,
+        make_sender: Callable[[], Sender],
+        told: Told,
+        *,
+        first_pause_s: float = FIRST_PAUSE_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self.lost = 0
+        """Letters given up: too old, or too many before them."""
+        self.problem = ""
+        """Why the last attempt failed; empty when it did not."""
+        self._make_sender, self._told = make_sender, told
+        self._first_pause_s, self._monotonic = first_pause_s, monotonic
+        self._waiting: deque[Post] = deque()
+        self._news = threading.Condition()
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._run, name=f"alerts {name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._thread.start()
+
+    def put(self, post: Post) -> None:
+        """Leave a letter; the oldest is given up when there are too many."""
+        with self._news:
+            if len(self._waiting) >= MOST_WAITING:
+                self._waiting.popleft()
+                self.lost += 1
+            self._waiting.append(post)
+            self._news.notify()
+
+    @property
+    def waiting(self) -> int:
+        """How many letters were not taken yet."""
+        return len(self._waiting)
+
+    @property
+    def undelivered(self) -> int:
+        """How many letters an attempt failed with, or were given up."""
+        return self.lost + (self.waiting if self.problem else 0)
+
+    def close(self, patience_s: float) -> None:
+        """Send what waits, each once, for so long at most."""
+        with self._news:
+            self._is_closing = True
+            self._news.notify()
+        if self._thread.is_alive():
+            self._thread.join(patience_s)
+
+    def _run(self) -> None:
+        send: Sender | None = None
+        pause_s = self._first_pause_s
+        told: Post | None = None
+        while (post := self._next()) is not None:
+            try:
+                send = send or self._make_sender()
+                problem = send(post.letter)
+            except Exception as error:  # noqa: BLE001  a letter must not end what sends letters
+                problem = f"it cannot be sent: {type(error).__name__}"
+            self.problem = problem
+            if not problem or post is not told:
+                self._told(post, problem)
+            told = post
+            if not problem:
+                self._done(post)
+                pause_s = self._first_pause_s
+            elif self._is_closing or self._monotonic() - post.since > GIVE_UP_S:
+                self._done(post)
+                self.lost += 1
+            else:
+                self._rest(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _next(self) -> Post | None:
+        with self._news:
+            while not self._waiting and not self._is_closing:
+                self._news.wait()
+            return self._waiting[0] if self._waiting else None
+
+    def _done(self, post: Post) -> None:
+        with self._news:
+            if self._waiting and self._waiting[0] is post:
+                self._waiting.popleft()
+
+    def _rest(self, pause_s: float) -> None:
+        with self._news:
+            self._news.wait_for(lambda: self._is_closing, pause_s)

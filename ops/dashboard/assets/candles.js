@@ -1,0 +1,119 @@
+"use strict";
+// Candles with the run's fills. Rising candles are hollow and falling ones full, buys point up and sells down.
+W.candles = (holder, market, symbol, openOrder) => {
+  const found = market.symbols[symbol];
+  const width = found.width_s >= 86400 ? `${found.width_s / 86400} d` : found.width_s >= 3600 ? `${found.width_s / 3600} h` : found.width_s >= 60 ? `${found.width_s / 60} min` : `${found.width_s} s`;
+  const box = W.el("div", { class: "chart tall", tabindex: "0", role: "group", "aria-roledescription": "chart",
+    "aria-label": `${symbol}: ${found.bars.length} bars, ${found.fills_total} fills. Left and right arrow keys go from fill to fill, Enter opens its order, plus and minus zoom, 0 shows all.` });
+  const reading = W.el("span", { class: "right note", text: "" });
+  const head = W.el("div", { class: "head" }, W.el("span", { class: "note", text: found.bars.length && !found.is_line ? `One bar is ${width}` : "Prices" }), reading);
+  holder.append(head, box);
+  const chart = LightweightCharts.createChart(box, { ...look(), width: box.clientWidth, height: box.clientHeight });
+  const watcher = new ResizeObserver(() => chart.resize(box.clientWidth, box.clientHeight));
+  watcher.observe(box);
+  const bars = found.bars;
+  let main;
+  const least = bars.length ? Math.min(...bars.slice(-400).map((bar) => Math.abs(bar[4]))) : Math.min(...found.fills.map((fill) => fill[5]));
+  const precision = least >= 1000 ? 2 : least >= 1 ? 4 : 8;
+  const format = { type: "price", precision, minMove: 10 ** -precision };
+  if (!bars.length || found.is_line) {
+    main = chart.addSeries(LightweightCharts.LineSeries, { priceFormat: format, lineWidth: 2, priceLineVisible: false });
+    const points = bars.length ? bars.map((bar) => [bar[0], bar[4]]) : found.fills.map((fill) => [Math.floor(fill[0]), fill[5]]);
+    main.setData(onePerTime(points.map(([time, value]) => ({ time, value }))));
+  } else {
+    main = chart.addSeries(LightweightCharts.CandlestickSeries, { priceFormat: format, priceLineVisible: false });
+    main.setData(bars.map(([time, open, high, low, close]) => ({ time, open, high, low, close })));
+    const volume = chart.addSeries(LightweightCharts.HistogramSeries, { priceScaleId: "volume", priceFormat: { type: "volume" }, priceLineVisible: false, lastValueVisible: false });
+    chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.86, bottom: 0 } });
+    volume.setData(bars.map(([time, , , , , value]) => ({ time, value })));
+    box.volume = volume;
+  }
+  const times = bars.length ? bars.map((bar) => bar[0]) : found.fills.map((fill) => Math.floor(fill[0]));
+  const barOf = (t) => {
+    let low = 0, high = times.length - 1;
+    while (low < high) { const middle = (low + high + 1) >> 1; if (times[middle] <= t) low = middle; else high = middle - 1; }
+    return times[low];
+  };
+  // An execution at a bar's close belongs to the bar that closes then, as the market knew it.
+  const placed = found.fills.map((fill) => ({ fill, time: barOf(bars.length ? fill[0] - 0.001 : fill[0]) }));
+  const markers = LightweightCharts.createSeriesMarkers(main, []);
+  const draw = () => {
+    main.applyOptions(found.is_line || !bars.length ? { color: W.colour("accent") } : {
+      upColor: W.colour("card"), borderUpColor: W.colour("soft"), wickUpColor: W.colour("soft"),
+      downColor: W.colour("soft"), borderDownColor: W.colour("soft"), wickDownColor: W.colour("soft") });
+    if (box.volume) box.volume.applyOptions({ color: W.faded("faint", 0.28) });
+    const named = placed.length <= 40;
+    markers.setMarkers(placed.map(({ fill, time }) => fill[1] === "buy"
+      ? { time, position: "belowBar", shape: "arrowUp", color: W.colour("accent"), text: named ? "Buy" : "", size: 1.3 }
+      : { time, position: "aboveBar", shape: "arrowDown", color: W.colour("second"), text: named ? "Sell" : "", size: 1.3 }));
+  };
+  draw();
+  const tell = (fill) => `${fill[1] === "buy" ? "▲ Bought" : "▼ Sold"} ${fill[3]} at ${fill[2]}, ${W.moment(fill[0])}`;
+  let current = -1;
+  const goTo = (at) => {
+    if (!placed.length) return;
+    current = Math.min(Math.max(at, 0), placed.length - 1);
+    const { fill, time } = placed[current], range = chart.timeScale().getVisibleLogicalRange(), index = times.indexOf(time);
+    if (range && (index < range.from || index > range.to)) {
+      const half = (range.to - range.from) / 2;
+      chart.timeScale().setVisibleLogicalRange({ from: index - half, to: index + half });
+    }
+    chart.setCrosshairPosition(fill[5], time, main);
+    reading.textContent = tell(fill);
+    W.say(`Fill ${current + 1} of ${placed.length}: ${tell(fill)}`);
+  };
+  const zoom = (factor) => {
+    const range = chart.timeScale().getVisibleLogicalRange();
+    if (!range) return;
+    const middle = (range.from + range.to) / 2, half = ((range.to - range.from) / 2) * factor;
+    chart.timeScale().setVisibleLogicalRange({ from: middle - half, to: middle + half });
+  };
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowRight") goTo(current + 1);
+    else if (event.key === "ArrowLeft") goTo(current < 0 ? placed.length - 1 : current - 1);
+    else if (event.key === "Enter" && current >= 0) openOrder(placed[current].fill[4]);
+    else if (event.key === "+" || event.key === "=") zoom(0.5);
+    else if (event.key === "-") zoom(2);
+    else if (event.key === "0") chart.timeScale().fitContent();
+    else return;
+    event.preventDefault();
+  });
+  chart.subscribeCrosshairMove((where) => {
+    if (!where.time) { reading.textContent = ""; return; }
+    const here = placed.filter((one) => one.time === where.time).map((one) => tell(one.fill));
+    const bar = where.seriesData.get(main);
+    const text = bar && bar.open !== undefined ? `O ${W.number(bar.open, 8)}  H ${W.number(bar.high, 8)}  L ${W.number(bar.low, 8)}  C ${W.number(bar.close, 8)}` : "";
+    reading.textContent = here.length ? here.slice(0, 3).join("; ") : text;
+  });
+  chart.subscribeClick((where) => {
+    const hit = placed.find((one) => one.time === where.time);
+    if (hit) openOrder(hit.fill[4]);
+  });
+  chart.timeScale().subscribeVisibleLogicalRangeChange((range) => { if (range) box.dataset.bars = String(Math.round(range.to - range.from)); });
+  const kept = W.seen && W.seen[symbol];
+  if (kept) chart.timeScale().setVisibleLogicalRange(kept); else chart.timeScale().fitContent();
+  holder.append(
+    W.el("ul", { class: "keys" },
+      W.el("li", {}, W.el("button", { type: "button", text: "← Fill before", on: { click: () => goTo(current < 0 ? placed.length - 1 : current - 1) } })),
+      W.el("li", {}, W.el("button", { type: "button", text: "Next fill →", on: { click: () => goTo(current + 1) } })),
+      W.el("li", {}, W.el("button", { type: "button", text: "Show all", on: { click: () => chart.timeScale().fitContent() } }))));
+  const handle = { chart: box, redraw: () => { chart.applyOptions(look()); draw(); }, destroy: () => {
+    const range = chart.timeScale().getVisibleLogicalRange();
+    W.seen = range && range.to < times.length - 2 ? { ...W.seen, [symbol]: range } : W.seen;
+    W.charts.delete(handle); watcher.disconnect(); chart.remove();
+  } };
+  W.charts.add(handle);
+  return handle;
+
+  function look() {
+    return {
+      layout: { background: { type: "solid", color: W.colour("card") }, textColor: W.colour("faint"), fontFamily: "system-ui, sans-serif", fontSize: 12, attributionLogo: false },
+      grid: { vertLines: { color: W.colour("grid") }, horzLines: { color: W.colour("grid") } },
+      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.18 } },
+      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: found.width_s < 60, minBarSpacing: 0.1 },
+      crosshair: { mode: 0, vertLine: { color: W.colour("faint"), labelBackgroundColor: W.colour("soft") }, horzLine: { color: W.colour("faint"), labelBackgroundColor: W.colour("soft") } },
+      localization: { locale: "en-GB" }, handleScroll: { vertTouchDrag: false }, handleScale: { mouseWheel: false },
+    };
+  }
+  function onePerTime(points) { return points.filter((point, at) => at === points.length - 1 || points[at + 1].time > point.time); }
+};

@@ -1,0 +1,130 @@
+"use strict";
+// Lines over time: uPlot, with keys for the keyboard, dashes as well as colours, and both themes.
+const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3], [4, 4], [12, 4], [1, 4]];
+W.charts = new Set();
+// How far a chart is zoomed in, by its label: a live page draws it anew and goes back there.
+W.zooms = {};
+
+const swatch = (index) => W.svg("svg", { width: 26, height: 8, "aria-hidden": "true" },
+  W.svg("line", { x1: 1, x2: 25, y1: 4, y2: 4, stroke: `var(--s${index % 7})`, "stroke-width": 2.2, "stroke-dasharray": DASHES[index % 7].join(" ") || "none" }));
+
+// Two lines under the axis: the time of day, and the date where it begins or changes.
+const moments = (found) => {
+  const fine = found.length > 1 && found[1] - found[0] < 60, daily = found.length > 1 && found[1] - found[0] >= 86400;
+  let date = "";
+  return found.map((t) => {
+    const here = W.date(t), isNew = here !== date;
+    date = here;
+    if (daily) return here;
+    return W.clock(t).slice(0, fine ? 8 : 5) + (isNew ? `\n${here}` : "");
+  });
+};
+
+// series: [{ name, values, wash?, steps?, index? }]; options: { label, height, show, log, marks, zero }
+W.lines = (holder, times, series, options) => {
+  const chart = W.el("div", { class: "chart", tabindex: "0", role: "group", "aria-roledescription": "chart", "aria-label": `${options.label}. Arrow keys read values, plus and minus zoom, 0 shows all.` });
+  const keys = W.el("ul", { class: "keys", "aria-label": `Lines of ${options.label}` });
+  holder.append(chart, keys);
+  const zoomed = W.zooms[options.label];
+  const data = [times, ...series.map((one) => one.values)];
+  const shows = options.show || W.number;
+  const readouts = [];
+  const few = times.length < 40;
+  const axis = { stroke: () => W.colour("faint"), font: "12px system-ui, sans-serif", grid: { stroke: () => W.colour("grid"), width: 1 }, ticks: { show: false } };
+  const widest = () => Math.max(...series.flatMap((s) => s.values.filter(Number.isFinite)).map((v) => shows(v).length), 3);
+  const plot = new uPlot({
+    width: Math.max(chart.clientWidth, 200), height: options.height || 220, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "Etc/UTC"),
+    legend: { show: false }, padding: [10, 8, 0, 0],
+    cursor: { drag: { x: true, y: false, setScale: true }, points: { size: 7 }, sync: options.sync ? { key: options.sync } : undefined },
+    scales: { y: { distr: options.log ? 3 : 1, range: options.log ? undefined : (u, low, high) => {
+      if (low === null || !Number.isFinite(low)) return [0, 1];
+      if (options.zero) { low = Math.min(low, 0); high = Math.max(high, 0); }
+      const room = (high - low || Math.abs(high) || 1) * 0.08;
+      return [options.zero && low === 0 ? 0 : low - room, options.zero && high === 0 ? 0 : high + room];
+    } } },
+    axes: [
+      { ...axis, size: 44, space: 84, values: (u, found) => moments(found) },
+      { ...axis, size: Math.min(16 + widest() * 7, 92), space: 36, values: (u, found) => found.map((v) => (v === null ? "" : shows(v))) },
+    ],
+    series: [{}, ...series.map((one, at) => {
+      const index = one.index === undefined ? at : one.index;
+      return {
+        label: one.name, stroke: () => W.colour(`s${index % 7}`), width: one.wash ? 2 : 1.6, dash: DASHES[index % 7], spanGaps: !one.gaps,
+        fill: one.wash ? () => W.faded(`s${index % 7}`, 0.1) : undefined,
+        paths: one.steps ? uPlot.paths.stepped({ align: 1 }) : undefined, points: { show: few, size: 5 },
+      };
+    })],
+    hooks: {
+      setCursor: [(u) => read(u.cursor.idx)],
+      setScale: [(u, key) => {
+        if (key !== "x") return;
+        const { min, max } = u.scales.x;
+        chart.dataset.from = min;
+        chart.dataset.to = max;
+        if (min > times[0] || max < times[times.length - 1]) W.zooms[options.label] = { min, max }; else delete W.zooms[options.label];
+      }],
+      draw: [(u) => { for (const mark of options.marks || []) rule(u, mark); }],
+    },
+  }, data, chart);
+
+  series.forEach((one, at) => {
+    const value = W.el("b", { text: "" });
+    readouts.push(value);
+    const button = W.el("button", { type: "button", "aria-pressed": "true", title: "Show or hide this line" }, swatch(one.index === undefined ? at : one.index), one.name, value);
+    button.addEventListener("click", () => {
+      const shown = !plot.series[at + 1].show;
+      plot.setSeries(at + 1, { show: shown });
+      button.setAttribute("aria-pressed", String(shown));
+    });
+    keys.append(W.el("li", {}, button));
+  });
+
+  if (zoomed) plot.setScale("x", zoomed);
+
+  function read(idx) {
+    const none = idx === null || idx === undefined;
+    series.forEach((one, number) => { readouts[number].textContent = shows(none ? one.values.findLast((v) => v !== null && v !== undefined) ?? null : one.values[idx] ?? null); });
+  }
+  read(null);
+
+  function rule(u, mark) {
+    if (mark.t < u.scales.x.min || mark.t > u.scales.x.max) return;
+    const x = Math.round(u.valToPos(mark.t, "x", true)), { ctx, bbox } = u, r = devicePixelRatio;
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = W.colour(mark.level);
+    ctx.setLineDash([3 * r, 4 * r]);
+    ctx.lineWidth = r;
+    ctx.beginPath(); ctx.moveTo(x, bbox.top + 10 * r); ctx.lineTo(x, bbox.top + bbox.height); ctx.stroke();
+    ctx.font = `${11 * r}px system-ui, sans-serif`; ctx.textAlign = "center";
+    ctx.fillText(mark.glyph, x, bbox.top + 8 * r);
+    ctx.restore();
+  }
+
+  const all = () => plot.setScale("x", { min: times[0], max: times[times.length - 1] });
+  const zoom = (factor) => {
+    const { min, max } = plot.scales.x, at = plot.cursor.idx, middle = at === null || at === undefined ? (min + max) / 2 : times[at];
+    const low = Math.max(middle - (middle - min) * factor, times[0]), high = Math.min(middle + (max - middle) * factor, times[times.length - 1]);
+    if (high > low) plot.setScale("x", { min: low, max: high });
+  };
+  chart.addEventListener("keydown", (event) => {
+    const last = times.length - 1, now = plot.cursor.idx;
+    const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: -25, PageDown: 25, Home: -Infinity, End: Infinity };
+    if (event.key in steps) {
+      const at = Math.min(Math.max((now === null || now === undefined ? last : now) + steps[event.key], 0), last);
+      if (times[at] < plot.scales.x.min || times[at] > plot.scales.x.max) all();
+      plot.setCursor({ left: plot.valToPos(times[at], "x"), top: 10 });
+      read(at);
+      W.say(`${W.moment(times[at])}: ${series.map((one) => `${one.name} ${shows(one.values[at])}`).join(", ")}`);
+    } else if (event.key === "+" || event.key === "=") zoom(0.5);
+    else if (event.key === "-") zoom(2);
+    else if (event.key === "0" || event.key === "Escape") all();
+    else return;
+    event.preventDefault();
+  });
+
+  const watcher = new ResizeObserver(() => { if (chart.clientWidth) plot.setSize({ width: chart.clientWidth, height: options.height || 220 }); });
+  watcher.observe(chart);
+  const handle = { redraw: () => plot.redraw(true, true), destroy: () => { watcher.disconnect(); plot.destroy(); W.charts.delete(handle); }, plot, chart };
+  W.charts.add(handle);
+  return handle;
+};

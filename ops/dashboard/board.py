@@ -1,0 +1,130 @@
+"""What a live page shows now, looked up again and again while somebody watches."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncGenerator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ops.dashboard.command import document, with_names
+from ops.dashboard.run import RunModel
+
+_PERIOD_S = 1.0
+_REST = 20
+"""So many times as long as a look took is rested after it: under 5 % of one core."""
+_LONGEST_REST_S = 60.0
+_AS_OF = ("at",)
+
+
+class LiveBoard:
+    """Belongs to one event loop; the files are read on a thread of its own, one look at a time."""
+
+    def __init__(self, models: Sequence[RunModel]) -> None:
+        self._models = models
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="dashboard")
+        self._parts: list[dict[str, str]] = [{} for _ in models]
+        """The newest JSON of each section of each run."""
+        self._numbers: list[dict[str, int]] = [{} for _ in models]
+        """In which change a section was new."""
+        self._change = 0
+        self._changed = asyncio.Condition()
+        self._over = asyncio.Event()
+        self._looking = asyncio.Lock()
+        self._looked_at = -_PERIOD_S
+        self._watchers = 0
+        self._wanted = asyncio.Event()
+        self.looks = 0
+
+    def close(self) -> None:
+        """End: who listens is let go. Any number of times."""
+        self._over.set()
+        self._wanted.set()
+        self._thread.shutdown(wait=False)
+
+    async def look(self) -> None:
+        """Look until closed, while somebody watches."""
+        await self.refresh()
+        while not self._over.is_set():
+            await self._wanted.wait()
+            if self._over.is_set():
+                break
+            began = time.monotonic()
+            await self.refresh()
+            took = time.monotonic() - began
+            await self._rest(min(max(_PERIOD_S, _REST * took), _LONGEST_REST_S))
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def refresh(self) -> None:
+        """Look once, now; who asks while a look is under way, or right after one, has that one."""
+        asked_at = time.monotonic()
+        async with self._looking:
+            if self._looked_at < min(asked_at, time.monotonic() - _PERIOD_S / 2):
+                await self._look_once()
+                self._looked_at = time.monotonic()
+
+    async def _look_once(self) -> None:
+        try:
+            found = await asyncio.get_running_loop().run_in_executor(self._thread, self._read)
+        except RuntimeError:  # closed meanwhile
+            return
+        self.looks += 1
+        fresh = False
+        for at, parts in enumerate(found):
+            for name, text in parts.items():
+                if self._parts[at].get(name) != text:
+                    fresh = fresh or name not in _AS_OF
+                    self._parts[at][name] = text
+                    self._numbers[at][name] = self._change + 1
+        if fresh:
+            async with self._changed:
+                self._change += 1
+                self._changed.notify_all()
+
+    async def document(self) -> dict[str, Any]:
+        """Give the whole model, as of now or of a second ago."""
+        if not self._watchers or not self._parts[0]:
+            await self.refresh()
+        runs = [{name: json.loads(text) for name, text in p.items()} for p in self._parts]
+        return {**document([]), "live": True, "runs": runs}
+
+    async def changes(self) -> AsyncGenerator[str, None]:
+        """Give the sections that change, as JSON, first all of them; ends when closed."""
+        seen = -1
+        self._watchers += 1
+        self._wanted.set()
+        try:
+            while not self._over.is_set():
+                newest = self._change
+                for at, parts in enumerate(self._parts):
+                    new = {n: t for n, t in parts.items() if self._numbers[at][n] > seen}
+                    if new.keys() - set(_AS_OF):
+                        yield _object(at, new)
+                seen = newest
+                await self._change_after(newest)
+        finally:
+            self._watchers -= 1
+            if not self._watchers and not self._over.is_set():
+                self._wanted.clear()
+
+    async def _change_after(self, known: int) -> None:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._change != known or self._over.is_set())
+
+    def _read(self) -> list[dict[str, str]]:
+        models = with_names([model.refresh() for model in self._models])
+        return [
+            {name: json.dumps(part, separators=(",", ":")) for name, part in model.items()}
+            for model in models
+        ]
+
+    async def _rest(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), seconds)
+
+
+def _object(at: int, parts: dict[str, str]) -> str:
+    inside = ",".join(f"{json.dumps(name)}:{text}" for name, text in parts.items())
+    return f'{{"run":{at},"parts":{{{inside}}}}}'

@@ -1,0 +1,318 @@
+"""Counts metric lines into columns of time: latencies, throughput, mailboxes, what happened.
+
+Takes schema 1 and 2. What does not parse, or means nothing, is counted and passed over.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from decisions.time_columns import Spread, TimeColumns
+from ops.dashboard.kinds import (
+    AlertLine,
+    FeedLine,
+    IntervalLine,
+    MessageLine,
+    OrderLine,
+    StageLine,
+    SupervisionLine,
+)
+
+_MOST_COLUMNS = 800
+_MOST_EVENTS = 2_000
+_MOST_REASONS = 200
+_MOST_NAMES = 400
+_MOST_PRICES = 20_000
+_EARLIEST_NS, _LATEST_NS = 10**17, 8 * 10**18
+"""From 1973 to 2223: a moment outside would make every column a century wide."""
+_KIND = b'"kind":"'
+_LOUD = ("exited", "backoff", "restarted", "hung", "halted", "gave_up")
+_FAILURES = ("crashed", "init_failed", "killed")
+_OTHER = "(others)"
+
+Given = tuple[int, int, int, int]
+"""p50, p95, p99, max as the run itself has worked them out."""
+
+
+class Column(msgspec.Struct):
+    """What happened in one column of time."""
+
+    counts: Counter[str] = msgspec.field(default_factory=Counter)
+    """``events``, ``messages``, ``claimed``, ``filled`` and the like."""
+    spreads: dict[str, Spread] = {}
+    """Latencies by stage."""
+    given: dict[str, Given] = {}
+    """Percentiles of intervals by stage, the worst of each."""
+    depths: dict[str, int] = {}
+    """The fullest that a mailbox was seen."""
+
+
+def _merge(one: Column, other: Column) -> None:
+    one.counts.update(other.counts)
+    for stage, spread in other.spreads.items():
+        one.spreads.setdefault(stage, Spread()).merge(spread)
+    for stage, given in other.given.items():
+        _worst(one.given, stage, given)
+    for path, depth in other.depths.items():
+        one.depths[path] = max(one.depths.get(path, 0), depth)
+
+
+class Happening(msgspec.Struct, frozen=True):
+    """Something on the time line."""
+
+    at_ns: int
+    kind: str
+    """``started``, ``exited``, ``restarted``, ..., ``alert``, ``recovered``, ``feed``."""
+    who: str
+    text: str
+
+
+class RunFold:
+    """Feed it lines in their order, any number of times."""
+
+    def __init__(self) -> None:
+        self.columns = TimeColumns(Column, _merge, most=_MOST_COLUMNS)
+        self.happenings: deque[Happening] = deque(maxlen=_MOST_EVENTS)
+        self.totals: Counter[str] = Counter()
+        self.rejects: Counter[str] = Counter()
+        self.errors: Counter[str] = Counter()
+        self.restarts: Counter[str] = Counter()
+        self.delivered: dict[str, int] = {}
+        """Market events by feed, of its newest process; the most of any is in `furthest`."""
+        self.furthest: dict[str, int] = {}
+        self.prices: dict[str, list[tuple[int, str]]] = {}
+        """Last prices by symbol as intervals kept them: when, how much."""
+        self.first_ns: int | None = None
+        self.last_ns: int | None = None
+        self.broken = 0
+        self._handled: dict[str, int] = {}
+        self._told: dict[str, int] = {}
+        self._began_ns: int | None = None
+        self._takers: dict[bytes, Callable[[bytes], int]] = {
+            b"message": self._message,
+            b"stage": self._stage,
+            b"order": self._order,
+            b"feed": self._feed,
+            b"supervision": self._supervision,
+            b"alert": self._alert,
+            b"interval": self._interval,
+        }
+
+    def take(self, lines: Iterable[bytes]) -> None:
+        """Count some lines."""
+        takers, broken = self._takers, 0
+        earliest, latest = self.first_ns, self.last_ns
+        for line in lines:
+            # Found by its beginning, for most lines; written with spaces, by reading it.
+            start = line.find(_KIND) + len(_KIND)
+            taker = takers.get(line[start : line.find(b'"', start)])
+            try:
+                at_ns = taker(line) if taker is not None else self._other(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError, _Senseless):
+                broken += 1
+                continue
+            if earliest is None or at_ns < earliest:
+                earliest = at_ns
+            if latest is None or at_ns > latest:
+                latest = at_ns
+        self.first_ns, self.last_ns = earliest, latest
+        self.broken += broken
+
+    def latency(self, stage: str, at_ns: int, latency_ns: int) -> None:
+        """Count one latency of one stage, from wherever it is known."""
+        spreads = self._column(at_ns).spreads
+        if stage not in spreads and len(spreads) >= _MOST_NAMES:
+            return
+        spreads.setdefault(stage, Spread()).add(latency_ns)
+
+    def _other(self, line: bytes) -> int:
+        head = _HEAD.decode(line)
+        taker = self._takers.get(head.kind.encode())
+        if taker is not None:
+            return taker(line)
+        if not _EARLIEST_NS < head.at_ns < _LATEST_NS:
+            raise _Senseless
+        return head.at_ns
+
+    def _column(self, at_ns: int) -> Column:
+        if not _EARLIEST_NS < at_ns < _LATEST_NS:
+            raise _Senseless
+        return self.columns.at(at_ns)
+
+    def _message(self, line: bytes) -> int:
+        one = _MESSAGE.decode(line)
+        column = self._column(one.ended_ns or one.at_ns)
+        every = max(one.every, 1)
+        column.counts["messages"] += every
+        self.totals["messages"] += every
+        if one.outcome == "error":
+            column.counts["errors"] += every
+        return one.at_ns
+
+    def _stage(self, line: bytes) -> int:
+        one = _STAGE.decode(line)
+        self.latency(one.stage, one.at_ns, one.latency_ns)
+        self.totals["stage_lines"] += 1
+        return one.at_ns
+
+    def _order(self, line: bytes) -> int:
+        outer = _ORDER.decode(line)
+        one, counts = outer.message, self._column(outer.at_ns).counts
+        if one.type == "DuplicateFiltered":
+            counts["duplicates"] += 1
+            self.totals["duplicates"] += 1
+            return outer.at_ns
+        if one.late_fills:
+            return outer.at_ns
+        counts[one.state] += 1
+        self.totals[f"order:{one.state}"] += 1
+        if one.state in ("refused", "rejected"):
+            _count(self.rejects, _slug(one.reason) or one.state)
+        if one.claim_latency_ns is not None and not self.totals["stage_lines"]:
+            self.latency("claim", outer.at_ns, one.claim_latency_ns)
+        return outer.at_ns
+
+    def _feed(self, line: bytes) -> int:
+        outer = _FEED.decode(line)
+        one = outer.message
+        if one.delivered is not None:
+            self._progress(one.feed, outer.at_ns, one.delivered)
+        elif one.phase:
+            self._happened(outer.at_ns, "feed", one.feed, _joined(one.phase, one.reason))
+        elif one.missing:
+            text = f"{one.missing} events missing" + f" of {one.symbol}" * bool(one.symbol)
+            self._happened(outer.at_ns, "gap", one.feed, text)
+        return outer.at_ns
+
+    def _progress(self, feed: str, at_ns: int, delivered: int) -> None:
+        if feed not in self.delivered and len(self.delivered) >= _MOST_NAMES:
+            return
+        before = self.delivered.get(feed, 0)
+        # A new process counts from 0 again.
+        new = delivered - before if delivered >= before else delivered
+        self.delivered[feed] = delivered
+        self.furthest[feed] = max(self.furthest.get(feed, 0), delivered)
+        self._spread("events", self._told.get(feed, self._began_ns or at_ns), at_ns, new)
+        self._told[feed] = at_ns
+        self.totals["events"] += new
+
+    def _spread(self, name: str, from_ns: int, to_ns: int, amount: int) -> None:
+        """Count evenly since the report before what is only told now and then."""
+        width = self.columns.width_ns
+        parts = min(max((to_ns - from_ns) // width, 1), _MOST_COLUMNS)
+        for part in range(parts):
+            share = amount * (part + 1) // parts - amount * part // parts
+            self._column(to_ns - (parts - 1 - part) * width).counts[name] += share
+
+    def _supervision(self, line: bytes) -> int:
+        outer = _SUPERVISION.decode(line)
+        one = outer.message
+        if one.event == "started" and one.child == "metrics" and one.epoch == 1:
+            self.totals["starts"] += 1
+            self.delivered.clear()
+            self._handled.clear()
+            self._told.clear()
+            self._began_ns = outer.at_ns
+            self._happened(outer.at_ns, "start", "process", "a process began")
+        if one.event not in _LOUD or (one.event == "exited" and one.reason in _QUIET):
+            return outer.at_ns
+        if one.event == "restarted":
+            _count(self.restarts, one.child)
+        if one.event == "exited" and _slug(one.reason) in _FAILURES:
+            _count(self.errors, _slug(one.reason))
+        self._happened(outer.at_ns, one.event, one.child, one.reason)
+        return outer.at_ns
+
+    def _alert(self, line: bytes) -> int:
+        one = _ALERT.decode(line)
+        kind = "recovered" if one.state == "recovered" else "alert"
+        text = one.sentence or one.rule
+        if not one.delivered:
+            text += f" (not delivered: {one.problem or 'no reason given'})"
+        self._happened(one.at_ns, kind, _joined(one.rule, one.key), text)
+        return one.at_ns
+
+    def _interval(self, line: bytes) -> int:
+        one = _INTERVAL.decode(line)
+        column = self._column(one.at_ns)
+        handled = 0
+        for path, actor in list(one.actors.items())[:_MOST_NAMES]:
+            if actor.mailbox is not None:
+                column.depths[path] = max(column.depths.get(path, 0), actor.mailbox)
+            handled += self._handled_since(path, actor.processed)
+        for stage, spread in list(one.since.stages.items())[:_MOST_NAMES]:
+            if spread.count:
+                worst = (spread.p50, spread.p95, spread.p99, spread.max)
+                _worst(column.given, stage, worst)
+        for symbol, place in one.positions.items():
+            if place.mark_price and (symbol in self.prices or len(self.prices) < _MOST_NAMES):
+                _append_thinly(self.prices.setdefault(symbol, []), (one.at_ns, place.mark_price))
+        if not self.totals["messages"]:
+            self._spread(
+                "messages", self._told.get("", self._began_ns or one.at_ns), one.at_ns, handled
+            )
+        self._told[""] = one.at_ns
+        self.totals["intervals"] += 1
+        return one.at_ns
+
+    def _handled_since(self, path: str, processed: int) -> int:
+        before = self._handled.get(path, 0)
+        self._handled[path] = processed
+        return processed - before if processed >= before else processed
+
+    def _happened(self, at_ns: int, kind: str, who: str, text: str) -> None:
+        if not _EARLIEST_NS < at_ns < _LATEST_NS:
+            raise _Senseless
+        self.totals[f"happened:{kind}"] += 1
+        self.happenings.append(Happening(at_ns, kind, who[:200], text[:1_000]))
+
+
+class _Senseless(Exception):
+    """It parses and cannot be."""
+
+
+_QUIET = ("normal", "shutdown")
+
+
+def _worst(given: dict[str, Given], stage: str, new: Given) -> None:
+    old = given.get(stage, new)
+    given[stage] = (
+        max(old[0], new[0]),
+        max(old[1], new[1]),
+        max(old[2], new[2]),
+        max(old[3], new[3]),
+    )
+
+
+def _append_thinly(prices: list[tuple[int, str]], price: tuple[int, str]) -> None:
+    if len(prices) >= _MOST_PRICES:
+        del prices[1::2]
+    prices.append(price)
+
+
+def _count(counts: Counter[str], name: str) -> None:
+    counts[name if name in counts or len(counts) < _MOST_REASONS else _OTHER] += 1
+
+
+def _slug(reason: str) -> str:
+    return reason.partition(":")[0].strip()[:100]
+
+
+def _joined(first: str, second: str) -> str:
+    return f"{first}: {second}" if first and second else first or second
+
+
+class _Head(msgspec.Struct):
+    at_ns: int
+    kind: str = ""
+
+
+_HEAD = msgspec.json.Decoder(_Head)
+_MESSAGE = msgspec.json.Decoder(MessageLine)
+_STAGE = msgspec.json.Decoder(StageLine)
+_ORDER = msgspec.json.Decoder(OrderLine)
+_FEED = msgspec.json.Decoder(FeedLine)
+_SUPERVISION = msgspec.json.Decoder(SupervisionLine)
+_ALERT = msgspec.json.Decoder(AlertLine)
+_INTERVAL = msgspec.json.Decoder(IntervalLine)

@@ -1,0 +1,64 @@
+"""What the summary says that only the process knows: its actors, its ledger, when it began."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from actors.cell import Cell
+from actors.hops import outcomes
+from actors.runtime import Runtime
+from decisions.ledger_figures import LedgerFigures
+from persistence.ledger import Ledger, SqliteLedger
+from persistence.measured_ledger import MeasuredLedger
+
+Describe = Callable[[], dict[str, Any]]
+
+
+def measured(open_ledger: Callable[[], Ledger], figures: LedgerFigures) -> Callable[[], Ledger]:
+    """Have a ledger on disk measured; any other is opened as it is."""
+    if isinstance(open_ledger, partial) and open_ledger.func is SqliteLedger:
+        return partial(MeasuredLedger, *open_ledger.args, figures=figures)
+    return open_ledger
+
+
+def describer(
+    runtime: Runtime, ledger: Path | None = None, figures: LedgerFigures | None = None
+) -> Describe:
+    """Give what reads the cells and the ledger's figures, on any thread."""
+    started_at_ns = runtime.clock.utc_ns()
+
+    def describe() -> dict[str, Any]:
+        cells = sorted(runtime.cells.copy().items())
+        return {
+            "actors": {path: _actor(runtime, cell) for path, cell in cells},
+            "ledger": None if figures is None else figures.summary(wal_bytes(ledger)),
+            "started_at_ns": started_at_ns,
+        }
+
+    return describe
+
+
+def wal_bytes(ledger: Path | None) -> int:
+    """Give how long a ledger's write-ahead log is now."""
+    try:
+        return 0 if ledger is None else ledger.with_name(ledger.name + "-wal").stat().st_size
+    except OSError:
+        return 0
+
+
+def _actor(runtime: Runtime, cell: Cell) -> dict[str, Any]:
+    processed, letters = cell.processed, runtime.dead_letters
+    told: dict[str, Any] = {
+        "capacity": cell.mailbox.capacity,
+        "dead_letters": letters.count(cell.path),
+        "high_water": cell.mailbox.high_water,
+        "mailbox": cell.mailbox.depth(),
+        "processed": processed,
+        "restarts": cell.restarts,
+        **cell.latency.summary(),
+    }
+    if cell.hops is not None:
+        told["outcomes"] = outcomes(processed, cell.hops, letters.reasons(cell.path))
+        told["wait_ns"] = cell.hops.waits.summary()
+    return dict(sorted(told.items()))

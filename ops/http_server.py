@@ -1,0 +1,158 @@
+"""`/metrics` and the probes over HTTP: plain threads beside the actors, off unless configured.
+
+A request reads what is there and tells nobody anything, so it is answered while every actor
+hangs. One that is slow or silent is dropped after a while.
+"""
+
+import hmac
+import socket
+import threading
+from collections.abc import Callable
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar, Self
+
+from ops.loopback import is_loopback
+from ops.prometheus_text import CONTENT_TYPE
+
+PATIENCE_S = 5.0
+MOST_AT_ONCE = 32
+PLAIN = "text/plain; charset=utf-8"
+_PROBES = {"/livez": "live", "/readyz": "ready", "/startupz": "startup"}
+
+Probe = Callable[[str], str]
+"""Takes ``live``, ``ready`` or ``startup``; says why not, or nothing."""
+
+
+class HttpServer:
+    """Answers from `start` to `close`. With a token, `/metrics` and reasons are for its bearer."""
+
+    def __init__(
+        self, host: str, port: int, metrics: Callable[[], str], probe: Probe, token: str = ""
+    ) -> None:
+        self._host, self._port = host, port
+        self._handler = type(
+            "Handler",
+            (_Handler,),
+            {"metrics": staticmethod(metrics), "probe": staticmethod(probe), "token": token},
+        )
+        self._server: _Server | None = None
+
+    @property
+    def port(self) -> int:
+        """Where it listens; of interest when 0 was asked for."""
+        assert self._server is not None
+        return int(self._server.server_address[1])
+
+    def start(self) -> Self:
+        """Listen from now on.
+
+        Raises:
+            OSError: it cannot listen there.
+        """
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        kind = type("Server", (_Server,), {"address_family": family})
+        self._server = kind((self._host, self._port), self._handler)
+        serve = self._server.serve_forever
+        threading.Thread(target=serve, name="http", args=(0.2,), daemon=True).start()
+        return self
+
+    def close(self) -> None:
+        """Stop answering."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+    request_queue_size = 128
+
+    def __init__(self, *arguments: Any) -> None:
+        self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
+        super().__init__(*arguments)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer on a thread of its own, unless too many are under way."""
+        if not self._free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer, and make room for the next."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: who went away in the middle is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "watchkeeper"
+    sys_version = ""
+    timeout = PATIENCE_S
+    metrics: ClassVar[Callable[[], str]]
+    probe: ClassVar[Probe]
+    token: ClassVar[str]
+
+    def do_GET(self) -> None:
+        """Answer one question."""
+        status, kind, text = self._answer(self.path.partition("?")[0])
+        body = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        if status == 401:
+            self.send_header("WWW-Authenticate", "Bearer")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def do_HEAD(self) -> None:
+        """Answer with what comes before the text."""
+        self.do_GET()
+
+    def _answer(self, path: str) -> tuple[int, str, str]:
+        is_bearer = self._is_bearer()
+        if not self.token and not is_loopback(_host_of(self.headers)):
+            return 403, PLAIN, "ask by a loopback name: there is no token\n"
+        if path in _PROBES:
+            reason = type(self).probe(_PROBES[path])
+            told = f"no: {reason}\n" if is_bearer else "no\n"
+            return (503, PLAIN, told) if reason else (200, PLAIN, "ok\n")
+        if not is_bearer:
+            return 401, PLAIN, "a bearer token is needed\n"
+        if path == "/metrics":
+            return 200, CONTENT_TYPE, type(self).metrics()
+        return 404, PLAIN, "there are /metrics, /livez, /readyz and /startupz\n"
+
+    def _is_bearer(self) -> bool:
+        if not self.token:
+            return True
+        scheme, _, given = self.headers.get("Authorization", "").partition(" ")
+        same = hmac.compare_digest(given.strip().encode(), self.token.encode())
+        return scheme.lower() == "bearer" and same
+
+    def log_message(self, *arguments: Any) -> None:
+        """Scrapes are no news."""
+
+
+def _host_of(headers: Message) -> str:
+    """Give whom the client believes to ask; a page that was tricked believes something else."""
+    host = headers.get("Host", "localhost")
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]

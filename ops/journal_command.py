@@ -1,0 +1,98 @@
+"""The `journal` command: what a journal holds, and what of it can't be read."""
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from messages.codec import from_msgpack
+from messages.errors import CodecError, ConfigError
+from messages.outside import Origin
+from ops.health_text import moment, one_line
+from ops.run_files import JOURNAL
+from persistence.frames import LOST, Frame
+from persistence.journal import Found, read_journal, segments
+
+EXIT_OK, EXIT_DAMAGED = 0, 1
+
+
+def journal(run_dir: Path, *, as_json: bool) -> int:
+    """Print it; give 1 when something but a torn tail can't be read.
+
+    Raises:
+        ConfigError: this run has no journal.
+    """
+    folder = run_dir / JOURNAL
+    if not segments(folder):
+        raise ConfigError(
+            [f'{run_dir} has no journal: one is kept of a live market, or journal.when = "always"']
+        )
+    return _lines(folder) if as_json else _summary(folder)
+
+
+def _lines(folder: Path) -> int:
+    code = EXIT_OK
+    for item in read_journal(folder):
+        if isinstance(item, Found):
+            code = max(code, _code(item))
+            _print(json.dumps({"damage": _row(item)}, sort_keys=True))
+        else:
+            _print(json.dumps(_message(item), sort_keys=True))
+    return code
+
+
+def _summary(folder: Path) -> int:
+    code, counts, types = EXIT_OK, Counter[str](), Counter[str]()
+    first = last = None
+    for item in read_journal(folder):
+        if isinstance(item, Found):
+            code = max(code, _code(item))
+            name, damage = item.segment.name, item.damage
+            _print(f"damage  {name} at byte {damage.offset}: {damage.reason}")
+            continue
+        first, last = first or item.at_ns, item.at_ns
+        message = _message(item)
+        counts[message["origin"]] += message.get("lost", 1)
+        types[str((message.get("message") or {}).get("type", "?"))] += 1
+    there = segments(folder)
+    size = sum(path.stat().st_size for path in there)
+    _print(f"{len(there)} segment(s), {size} bytes, {sum(counts.values())} messages")
+    if first is not None and last is not None:
+        _print(f"from {moment(first)} to {moment(last)}")
+    for title, found in (("origin", counts), ("type", types)):
+        pairs = ", ".join(f"{one_line(name)} {count}" for name, count in found.most_common())
+        _print(f"{title:<8}{pairs}")
+    return code
+
+
+def _message(frame: Frame) -> dict[str, Any]:
+    row: dict[str, Any] = {"at_ns": frame.at_ns, "actor": frame.path}
+    if frame.origin == LOST:
+        return {**row, "origin": "lost", "lost": msgspec.msgpack.decode(frame.payload, type=int)}
+    row["origin"] = _origin(frame.origin)
+    try:
+        return {**row, "message": msgspec.to_builtins(from_msgpack(frame.payload))}
+    except CodecError as error:
+        return {**row, "problem": str(error)}
+
+
+def _origin(number: int) -> str:
+    try:
+        return Origin(number).name.lower()
+    except ValueError:
+        return f"unknown ({number})"
+
+
+def _row(found: Found) -> dict[str, Any]:
+    return {"segment": found.segment.name, **found.damage._asdict()}
+
+
+def _code(found: Found) -> int:
+    return EXIT_OK if found.damage.is_torn else EXIT_DAMAGED
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,113 @@
+"""What a run publishes of its metrics beside its files: over HTTP, and as a text file."""
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Self
+
+from loguru import logger
+
+from messages.errors import ConfigError
+from ops.config import Config
+from ops.exposition import Exposition
+from ops.health import probe_problem
+from ops.http_server import HttpServer
+from ops.loopback import split_address
+from ops.run_dir import RunDir, atomic_write
+from ops.snapshot import Snapshots
+from ops.wiring import System
+
+_READABLE = 0o644
+
+
+class Publishing:
+    """Nothing where nothing is configured. To be closed before the run directory is given back."""
+
+    def __init__(
+        self, config: Config, run_dir: RunDir, system: System, snapshots: Snapshots
+    ) -> None:
+        self._config, self._run_dir, self._snapshots = config, run_dir, snapshots
+        self._exposition = Exposition(system, run_dir.ledger, config.name, str(config.mode))
+        self._stack = ExitStack()
+
+    def start(self) -> Self:
+        """Publish from now on.
+
+        Raises:
+            ConfigError: it cannot be published there, or the token is not in the environment.
+        """
+        settings = self._config.metrics
+        if settings.prometheus_file is not None:
+            path, fence = self._run_dir.path / settings.prometheus_file, self._run_dir.fence
+            file = TextFile(path, self._exposition.text, settings.interval_s, fence)
+            self._stack.callback(file.start().close)
+        if settings.http is not None:
+            self._stack.callback(self._serve(settings.http).close)
+        return self
+
+    def close(self) -> None:
+        """Publish no more; the text file stays as it is."""
+        self._stack.close()
+
+    def _serve(self, text: str) -> HttpServer:
+        address = split_address(text)
+        assert address is not None, "checked with the configuration"
+        name = self._config.metrics.http_token_env
+        token = os.environ.get(name, "") if name else ""
+        if name and not token:
+            raise ConfigError([f"metrics.http_token_env: {name} is not set in the environment"])
+        server = HttpServer(*address, self._exposition.text, self._probe, token)
+        try:
+            return server.start()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise ConfigError([f"metrics.http: cannot listen on {text}: {reason}"]) from error
+
+    def _probe(self, question: str) -> str:
+        return probe_problem(question, self._snapshots.take())
+
+
+class TextFile:
+    """Replaces a file for the node exporter each interval; a disk that refuses is logged once."""
+
+    def __init__(
+        self,
+        path: Path,
+        text: Callable[[], str],
+        interval_s: float,
+        fence: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.problem = ""
+        self._fence = fence
+        self._path, self._text, self._interval_s = path, text, interval_s
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="prometheus", daemon=True)
+
+    def start(self) -> Self:
+        """Write the first one before returning, then go on."""
+        self.write()
+        self._thread.start()
+        return self
+
+    def close(self) -> None:
+        """Write the last one."""
+        self._stopping.set()
+        self._thread.join()
+        self.write()
+
+    def write(self) -> None:
+        """Replace the file now."""
+        try:
+            atomic_write(self._path, self._text().encode(), self._fence, mode=_READABLE)
+        except OSError as error:
+            if not self.problem:
+                logger.warning("{} is not written: {}", self._path, error.strerror or error)
+            self.problem = str(error)
+        else:
+            self.problem = ""
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._interval_s):
+            self.write()

@@ -1,0 +1,19 @@
+"""How the process before this one left a run directory, when it did not leave it in order."""
+
+from ops.health_text import moment
+from ops.run_dir import RunDir
+from ops.run_state import read_object
+
+
+def how_it_ended(run_dir: RunDir) -> str:
+    """Say that the last process died, and when it was seen; nothing when it ended in order.
+
+    To be asked by who holds the directory, before anything of this run is written.
+    """
+    pid = run_dir.taken_over_from
+    if pid is None:
+        return ""
+    last = read_object(run_dir.status)
+    seen = last.get("captured_at_ns")
+    when = f"last seen {moment(seen)}" if isinstance(seen, int) else "never seen"
+    return f"process {pid} died without a word, {when}; a new one has taken its place"

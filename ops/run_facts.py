@@ -1,0 +1,119 @@
+"""What `health` and the alerts ask about a run and no cell knows: kept from what Metrics sees."""
+
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from decisions.metrics import money
+from decisions.portfolio import Portfolio
+from decisions.why_no_trade import LastOrder
+from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
+from messages.market import FeedState
+from messages.order_states import FINAL_STATES
+from messages.orders import OrderUpdate
+from messages.values import OrderState
+
+_MB = 1_000_000
+
+
+class RunFacts:
+    """`observe` on the thread of Metrics; the rest on any. Bounded by the orders that are open."""
+
+    def __init__(self, monotonic_ns: Callable[[], int]) -> None:
+        self._monotonic_ns = monotonic_ns
+        self._lock = threading.Lock()
+        self._unknown: dict[OrderKey, tuple[int, Symbol]] = {}
+        self._open: set[OrderKey] = set()
+        self._last: dict[StrategyId, tuple[OrderKey, OrderState, str, int]] = {}
+        self._decisions: Counter[StrategyId] = Counter()
+        self._feeds: dict[ActorPath, tuple[FeedState, int]] = {}
+
+    def observe(self, message: Any) -> None:
+        """Remember what one message says."""
+        if isinstance(message, OrderUpdate):
+            with self._lock:
+                self._order(message)
+        elif isinstance(message, FeedState):
+            with self._lock:
+                self._feeds[message.feed] = (message, self._monotonic_ns())
+
+    def unknown(self) -> dict[str, Any]:
+        """Say how many orders have an unknown outcome, and for how long the oldest."""
+        with self._lock:
+            since = [since_ns for since_ns, _ in self._unknown.values()]
+        oldest_ns = self._monotonic_ns() - min(since) if since else 0
+        return {"count": len(since), "oldest_s": oldest_ns / NS_PER_S}
+
+    def unknown_of(self, symbol: str) -> int:
+        """Give how many orders of a symbol have an unknown outcome."""
+        with self._lock:
+            return sum(1 for _, of_symbol in self._unknown.values() if of_symbol == symbol)
+
+    def open_orders(self) -> int:
+        """Give how many orders of this process have not ended, as far as was told."""
+        return len(self._open)
+
+    def last_of(self, strategy: StrategyId) -> tuple[int, LastOrder | None]:
+        """Give how often a strategy has decided, and what became of its newest decision."""
+        with self._lock:
+            count, last = self._decisions[strategy], self._last.get(strategy)
+        if last is None:
+            return count, None
+        _, state, reason, at_ns = last
+        return count, LastOrder(state, reason, (self._monotonic_ns() - at_ns) / NS_PER_S)
+
+    def link(self) -> dict[str, dict[str, Any]]:
+        """Say of each live feed in which phase its connection is, why, and the clocks' skew."""
+        now_ns = self._monotonic_ns()
+        with self._lock:
+            feeds = dict(self._feeds)
+        return {
+            path: {
+                "phase": str(state.phase),
+                "reason": state.reason,
+                "attempt": state.attempt,
+                "skew_ms": state.skew_ms,
+                "for_s": (now_ns - at_ns) / NS_PER_S,
+            }
+            for path, (state, at_ns) in feeds.items()
+        }
+
+    def _order(self, update: OrderUpdate) -> None:
+        key, now_ns = update.order_key, self._monotonic_ns()
+        if update.state is OrderState.UNKNOWN:
+            self._unknown.setdefault(key, (now_ns, update.symbol))
+        else:
+            self._unknown.pop(key, None)
+        if update.state in FINAL_STATES:
+            self._open.discard(key)
+        else:
+            self._open.add(key)
+        last = self._last.get(update.strategy_id)
+        if last is None or key >= last[0]:  # keys rise with the time of the decision
+            is_new = last is None or key != last[0]
+            self._decisions[update.strategy_id] += is_new
+            since_ns = now_ns if is_new or last is None else last[3]
+            self._last[update.strategy_id] = (key, update.state, update.reason, since_ns)
+
+
+def pnl_of(portfolio: Portfolio) -> dict[str, dict[str, str]]:
+    """Give the profit by quote currency, and how far it is below its highest."""
+    return {
+        quote: {
+            "equity": money(portfolio.equity(quote)),
+            "drawdown": money(portfolio.drawdown(quote)),
+        }
+        for quote in portfolio.quotes()
+    }
+
+
+def disk_of(run_dir: Path) -> dict[str, Any]:
+    """Give the room on the disk of a run; none is known where it cannot be asked."""
+    try:
+        free = shutil.disk_usage(run_dir).free
+    except OSError:
+        return {"free_mb": None}
+    return {"free_mb": free // _MB}

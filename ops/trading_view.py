@@ -1,0 +1,89 @@
+"""Why each strategy does not trade now, put together from the cells and from what was told."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from actors.cell import Cell
+from decisions.why_no_trade import Sight, reasons
+from messages.ids import NS_PER_S, StrategyId
+from messages.lifecycle import ActorState
+from ops.config import Config, FeedType
+from ops.run_facts import RunFacts
+from ops.wiring import System
+
+
+def trading_view(
+    system: System, config: Config, facts: RunFacts, snapshot: Mapping[str, Any], now_ns: int
+) -> dict[str, dict[str, Any]]:
+    """Give, by strategy, the reasons and the figures behind them."""
+    found = {}
+    for settings in config.strategies:
+        sight = _sight(system, config, facts, snapshot, settings.id, settings.symbol, now_ns)
+        fields = msgspec.to_builtins(sight)
+        keep = ("symbol", "events", "warmup", "position", "decisions", "last")
+        found[str(settings.id)] = {"why": reasons(sight), **{k: fields[k] for k in keep}}
+    return found
+
+
+def _sight(
+    system: System,
+    config: Config,
+    facts: RunFacts,
+    snapshot: Mapping[str, Any],
+    strategy: StrategyId,
+    symbol: str,
+    now_ns: int,
+) -> Sight:
+    cell, feed = system.strategies[strategy].cell, system.feed.cell
+    memory = cell.arguments["kept"].memory if cell.arguments else None
+    seen, needed = memory.warmed if memory is not None else (0, 0)
+    is_live = config.feed.type is FeedType.CCXT
+    decisions, last = facts.last_of(strategy)
+    link = facts.link().get(feed.path, {})
+    has_shown = bool(snapshot.get("market"))
+    return Sight(
+        symbol=symbol,
+        halt=_halt(snapshot.get("halt") or {}),
+        barred=_barred(snapshot.get("lease") or {}),
+        executor=_instead(system.executor.cell, now_ns),
+        actor=_instead(cell, now_ns),
+        feed=_phase(link) or _instead(feed, now_ns),
+        market_age_s=(now_ns - feed.progress_ns) / NS_PER_S if has_shown else None,
+        market_limit_s=config.risk.max_market_age_ms / 1_000 if is_live else None,
+        events=min(seen, needed),
+        warmup=needed,
+        unknown=facts.unknown_of(symbol),
+        position=memory.position if memory is not None else Decimal(0),
+        decisions=decisions,
+        last=last,
+    )
+
+
+def _halt(halt: Mapping[str, Any]) -> str:
+    if not halt:
+        return ""
+    by, since = halt.get("ordered_by") or "the run itself", halt.get("since")
+    return f"halted by {by}" + (f" at {since}" if since else "") + f": {halt.get('reason')}"
+
+
+def _barred(lease: Mapping[str, Any]) -> str:
+    return f"nothing may be sent: {lease['barred']}" if lease.get("barred") else ""
+
+
+def _instead(cell: Cell, now_ns: int) -> str:
+    limit_ns = cell.hang_after_ns
+    if limit_ns is not None and cell.hung_for_ns(now_ns) > limit_ns:
+        return f"{cell.path} hangs"
+    if cell.state is ActorState.RUNNING:
+        return ""
+    return f"{cell.path} is {cell.state}" + (f": {cell.problem}" if cell.problem else "")
+
+
+def _phase(link: Mapping[str, Any]) -> str:
+    if not link or link["phase"] == "live":
+        return ""
+    reason = f": {link['reason']}" if link["reason"] else ""
+    return f"the market is {link['phase']} for {link['for_s']:.0f} s{reason}"

@@ -1,0 +1,171 @@
+"""A directory of segments, ``00000001.wkj`` and on: written by one thread, read by anybody.
+
+Nothing is synced: a kill loses what was not flushed yet, a loss of power what the system had
+not written. What is left of either is a torn tail, which the next writer cuts off.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from persistence.frames import (
+    HEADER_SIZE,
+    Damage,
+    Frame,
+    frames_of,
+    header_of,
+    packed,
+    packed_header,
+)
+
+SUFFIX, TORN = ".wkj", ".torn"
+_DAY_NS = 86_400 * 1_000_000_000
+
+
+class Retention(NamedTuple):
+    """Which old segments go, when a new one begins. The newest always stays."""
+
+    segments: int = 100
+    megabytes: int = 1_000
+    days: int = 30
+
+
+class Found(NamedTuple):
+    """A damage, and where."""
+
+    segment: Path
+    damage: Damage
+
+
+def segments(folder: Path) -> list[Path]:
+    """Give the segments, oldest first."""
+    named = [path for path in folder.glob(f"*{SUFFIX}") if path.stem.isdigit()]
+    return sorted(named, key=lambda path: int(path.stem))
+
+
+def read_segment(path: Path) -> Iterator[Frame | Found]:
+    """Give the whole frames of a segment, then its damage if it has one.
+
+    Raises:
+        OSError: it cannot be read, or was removed meanwhile.
+    """
+    content = path.read_bytes()
+    header = header_of(content)
+    if isinstance(header, Damage):
+        yield Found(path, header)
+        return
+    for item in frames_of(content):
+        yield Found(path, item) if isinstance(item, Damage) else item
+
+
+def read_journal(folder: Path) -> Iterator[Frame | Found]:
+    """Give all that can be read, segment after segment, and what cannot.
+
+    A segment that is missing between two is a damage of the later one.
+    """
+    before: int | None = None
+    for path in segments(folder):
+        number = int(path.stem)
+        if before is not None and number != before + 1:
+            gone = Damage(0, f"segments {before + 1} to {number - 1} are gone", is_torn=False)
+            yield Found(path, gone)
+        before = number
+        yield from read_segment(path)
+
+
+class JournalWriter:
+    """Used by one thread. Begins a segment of its own, so that what is damaged stays as it is.
+
+    `fence` is called before anything is written. `mended` is the torn tail that was cut off.
+
+    Raises:
+        OSError: from every method; nothing more can be written then.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        utc_ns: Callable[[], int],
+        *,
+        rotate_bytes: int = 16_000_000,
+        retention: Retention = Retention(),  # noqa: B008  immutable
+        fence: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._folder, self._utc_ns, self._fence = folder, utc_ns, fence
+        self._rotate_bytes, self._retention = rotate_bytes, retention
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self.mended = self._mend_tail()
+        there = segments(folder)
+        self._number = int(there[-1].stem) if there else 0
+        self._fd = -1
+        self._size = 0
+        self._begin()
+
+    @property
+    def segment(self) -> Path:
+        """The one that is written now."""
+        return self._folder / f"{self._number:08}{SUFFIX}"
+
+    def write(self, frames: list[Frame]) -> None:
+        """Hand frames to the operating system, all of them in this order."""
+        self._put(b"".join(map(packed, frames)))
+        if self._size >= self._rotate_bytes:
+            self._begin()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _begin(self) -> None:
+        self.close()
+        self._number += 1
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self._fence()
+        self._fd = os.open(self.segment, flags, 0o600)
+        self._size = 0
+        self._put(packed_header(self._number, self._utc_ns()))
+        self._retire()
+
+    def _put(self, content: bytes) -> None:
+        self._fence()
+        view = memoryview(content)
+        while view:
+            written = os.write(self._fd, view)
+            self._size += written
+            view = view[written:]
+
+    def _retire(self) -> None:
+        """Remove what is too old, too many or too much; oldest first."""
+        kept = self._retention
+        old = [(path, path.stat()) for path in segments(self._folder)[:-1]]
+        total = sum(stat.st_size for _, stat in old)
+        oldest_ns = self._utc_ns() - kept.days * _DAY_NS
+        for place, (path, stat) in enumerate(old):
+            is_too_much = total > kept.megabytes * 1_000_000
+            is_too_many = len(old) - place > kept.segments - 1
+            if not (is_too_much or is_too_many or stat.st_mtime_ns < oldest_ns):
+                return
+            path.unlink(missing_ok=True)
+            path.with_suffix(TORN).unlink(missing_ok=True)
+            total -= stat.st_size
+
+    def _mend_tail(self) -> Found | None:
+        """Cut a torn tail off the newest segment, and put it beside; a flipped bit may look so."""
+        there = segments(self._folder)
+        if not there:
+            return None
+        newest = there[-1]
+        damage = next((item for item in read_segment(newest) if isinstance(item, Found)), None)
+        if damage is None or not damage.damage.is_torn:
+            return damage
+        self._fence()
+        if damage.damage.offset < HEADER_SIZE:
+            newest.replace(newest.with_suffix(TORN))
+        else:
+            tail = newest.read_bytes()[damage.damage.offset :]
+            newest.with_suffix(TORN).write_bytes(tail)
+            os.truncate(newest, damage.damage.offset)
+        return damage

@@ -1,0 +1,65 @@
+"""Metrics on a disk that refuses: counted, shown, and nobody is the worse for it."""
+
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+from actors.metrics import MetricsActor
+from actors.step_runtime import StepRuntime
+from decisions.metrics import MetricsFold
+from messages.ids import NS_PER_S, ActorPath
+from messages.lifecycle import ActorState
+from messages.market import FeedEnded
+from persistence.lines import RotatingLines
+
+ENDED = FeedEnded(feed=ActorPath("feeds/x"), delivered=3)
+
+
+class Disk:
+    """Takes summaries while there is room."""
+
+    is_full = False
+
+    def __init__(self) -> None:
+        self.summaries: list[dict[str, Any]] = []
+
+    def write(self, text: bytes) -> None:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.summaries.append(json.loads(text))
+
+
+def test_a_full_disk_stops_metrics_and_nothing_else(tmp_path: Path) -> None:
+    path, disk, fold = tmp_path / "metrics.ndjson", Disk(), MetricsFold()
+    path.symlink_to("/dev/full")
+    disk.is_full = True
+    runtime = StepRuntime()
+    arguments = {
+        "fold": fold,
+        "open_lines": lambda: RotatingLines(path, 10**9, 1),
+        "write_summary": disk.write,
+        "describe": dict,
+    }
+    metrics = runtime.populate("metrics", MetricsActor, arguments)
+    runtime.start(metrics)
+    metrics.mailbox.put(ENDED)
+    runtime.run_for(6 * NS_PER_S)
+
+    assert metrics.state is ActorState.RUNNING
+    assert fold.processed == 3
+    assert fold.keeping.dropped_lines == 2
+    assert fold.keeping.problem
+    assert not disk.summaries
+
+    path.unlink()
+    disk.is_full = False
+    metrics.mailbox.put(ENDED)
+    runtime.run_for(5 * NS_PER_S)
+
+    assert not fold.keeping.problem
+    told = disk.summaries[-1]["metrics"]
+    assert (told["lines"], told["dropped_lines"]) == (2, 2)
+    assert len(path.read_bytes().splitlines()) == 2
+    runtime.stop(metrics, NS_PER_S)
+    assert metrics.epoch == 1

@@ -1,0 +1,184 @@
+"""Which snapshot is worth a person's sleep, rule by rule."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from decisions.alert_rules import PULSE_S, AlertLimits, AlertRules
+from decisions.alerting import Condition, Severity
+from messages.ids import NS_PER_S, ActorPath, Epoch, TimestampNs
+from messages.lifecycle import Supervision
+
+LIMITS = AlertLimits(
+    unknown_after_s=30, drawdown={"USDT": Decimal(100)}, errors_per_minute=10, disk_free_mb=500
+)
+WELL: dict[str, Any] = {
+    "actors": [
+        {"path": "root", "state": "running", "restarts_in_window": 0, "restart_limit": 1},
+        {"path": "feeds/feed:ccxt", "state": "running"},
+    ],
+    "halt": {},
+    "lease": {"barred": "", "problem": ""},
+    "unknown": {"count": 0, "oldest_s": 0.0},
+    "pnl": {"USDT": {"equity": "-20", "drawdown": "99.99"}},
+    "disk": {"free_mb": 500},
+    "errors": {"logged": 3},
+    "counters": {"errors": 2},
+}
+
+
+def actor(path: str = "execution/executor", **changes: Any) -> dict[str, Any]:
+    return {"actors": [{"path": path, "state": "running", "restart_limit": 3, **changes}]}
+
+
+def look(
+    changes: dict[str, Any], firing: tuple[str, ...] = (), limits: AlertLimits = LIMITS
+) -> dict[str, Condition]:
+    found = AlertRules(limits).look({**WELL, **changes}, 0, firing)
+    return {condition.key: condition for condition in found}
+
+
+def test_a_healthy_run_wakes_nobody() -> None:
+    assert look({}) == {}
+
+
+@pytest.mark.parametrize("snapshot", [{}, {"actors": None, "pnl": None, "disk": {"free_mb": None}}])
+def test_a_snapshot_that_says_little_wakes_nobody(snapshot: dict[str, Any]) -> None:
+    assert AlertRules(LIMITS).look(snapshot, 0, ()) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "changes", "part"),
+    [
+        (
+            "restart:execution/executor",
+            actor(restarts_in_window=1, last_error="Boom: x"),
+            "was restarted (1 of 3 in its window): Boom: x",
+        ),
+        (
+            "intensity:execution/executor",
+            actor(restarts_in_window=2, last_error="Boom: x"),
+            "used 2 of 3 restarts: 1 more and it is given up",
+        ),
+        (
+            "intensity:root",
+            actor("root", restarts_in_window=1, restart_limit=1, last_error="Boom: x"),
+            "the next one is one too many",
+        ),
+        ("halt:execution", actor("execution", state="halted", problem="3 used up"), "3 used up"),
+        ("hung:execution/executor", actor(state="hung"), "execution/executor is hung"),
+        ("halt:trading", {"halt": {"state": "halted", "reason": "I said so"}}, "I said so"),
+        ("unknown:orders", {"unknown": {"count": 2, "oldest_s": 31.0}}, "2 order(s)"),
+        ("unknown:reconciling", actor(state="reconciling", uptime_s=31.0), "still settles"),
+        (
+            "stale:feeds/feed:ccxt",
+            actor("feeds/feed:ccxt", progress_age_s=91.0, progress_limit_s=90.0),
+            "no market event for 91 s",
+        ),
+        (
+            "stale:execution/executor",
+            actor(progress_age_s=91.0, progress_limit_s=90.0),
+            "made no progress for 91 s",
+        ),
+        ("drawdown:USDT", {"pnl": {"USDT": {"drawdown": "100"}}}, "100 USDT below its highest"),
+        ("disk", {"disk": {"free_mb": 499}}, "499 MB are free"),
+        ("disk:journal", {"journal": {"problem": "no space"}}, "no space"),
+        ("lease:barred", {"lease": {"barred": "it ran out"}}, "nothing may be sent: it ran out"),
+        ("lease:problem", {"lease": {"problem": "locked"}}, "is not renewed: locked"),
+    ],
+)
+def test_a_rule_says_what_is_wrong(key: str, changes: dict[str, Any], part: str) -> None:
+    assert part in look(changes)[key].sentence
+
+
+def test_a_sibling_that_was_taken_down_with_another_is_not_told_of() -> None:
+    assert look(actor("execution/strategies", restarts_in_window=2, last_error="")) == {}
+
+
+def test_a_limit_of_no_restarts_has_no_last_but_one() -> None:
+    assert look(actor(restarts_in_window=0, restart_limit=0)) == {}
+
+
+def test_the_age_of_a_feed_can_be_set_and_then_is_its_own() -> None:
+    stale = actor("feeds/feed:ccxt", progress_age_s=11.0, progress_limit_s=90.0)
+
+    assert look(stale) == {}
+    assert "stale:feeds/feed:ccxt" in look(stale, limits=AlertLimits(stale_after_s=10))
+
+
+@pytest.mark.parametrize("state", ["stopped", "halted"])
+def test_who_does_not_run_need_not_progress(state: str) -> None:
+    assert "stale:x" not in look(
+        actor("x", state=state, progress_age_s=91.0, progress_limit_s=90.0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "between"),
+    [
+        ("disk", {"disk": {"free_mb": 549}}),
+        ("drawdown:USDT", {"pnl": {"USDT": {"drawdown": "90"}}}),
+        ("unknown:orders", {"unknown": {"count": 1, "oldest_s": 1.0}}),
+    ],
+)
+def test_a_measure_lets_go_later_than_it_takes_hold(key: str, between: dict[str, Any]) -> None:
+    assert key not in look(between)
+    assert key in look(between, firing=(key,))
+    assert look({}, firing=("disk",)).keys() == {"disk"}
+
+
+def test_errors_are_counted_over_a_minute() -> None:
+    rules = AlertRules(LIMITS)
+
+    def errors_at(second: int, total: int) -> bool:
+        snapshot = {**WELL, "errors": {"logged": total}}
+        return any(c.key == "errors" for c in rules.look(snapshot, second * NS_PER_S, ()))
+
+    assert not errors_at(0, 100)
+    assert not errors_at(30, 110)
+    assert errors_at(59, 111)
+    assert not errors_at(91, 111)
+
+
+def event(what: str, reason: str, child: str = "feeds/x") -> Supervision:
+    return Supervision(
+        supervisor=ActorPath("feeds"),
+        child=ActorPath(child),
+        event=what,
+        reason=reason,
+        epoch=Epoch(1),
+        restarts_in_window=1,
+        ts_ns=TimestampNs(1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("what", "reason", "key", "severity"),
+    [
+        ("exited", "crashed: Boom", "restart:feeds/x", Severity.WARNING),
+        ("exited", "init_failed: Boom", "restart:feeds/x", Severity.WARNING),
+        ("hung", "hung on Tick for 9 s", "hung:feeds/x", Severity.CRITICAL),
+        ("gave_up", "5 restarts used up", "halt:feeds/x", Severity.CRITICAL),
+    ],
+)
+def test_what_happened_between_two_looks_counts_for_a_while(
+    what: str, reason: str, key: str, severity: Severity
+) -> None:
+    rules = AlertRules(LIMITS)
+    rules.supervision(event(what, reason), 0)
+
+    (found,) = rules.look(WELL, NS_PER_S, ())
+    assert (found.key, found.severity) == (key, severity)
+    assert reason in found.sentence
+    assert rules.look(WELL, int(PULSE_S * NS_PER_S), ()) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"), [("exited", "normal"), ("exited", "shutdown"), ("started", "crashed: x")]
+)
+def test_an_orderly_end_wakes_nobody(what: str, reason: str) -> None:
+    rules = AlertRules(LIMITS)
+    rules.supervision(event(what, reason), 0)
+
+    assert rules.look(WELL, 1, ()) == []

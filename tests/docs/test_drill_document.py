@@ -1,0 +1,40 @@
+"""The drill's page names every point and every fault there is, and says how many cases."""
+
+from pathlib import Path
+
+import pytest
+
+from decisions.drill import FAULTS, POINTS, full_cases, quick_cases
+from decisions.drill_cancel import (
+    CANCEL_FAULTS,
+    CANCEL_POINTS,
+    ROADS,
+    full_cancel_cases,
+    quick_cancel_cases,
+)
+
+TEXT = (Path(__file__).parents[2] / "docs" / "drill.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("point", "sentence"), POINTS.items())
+def test_a_point_is_told_as_in_the_code(point: str, sentence: str) -> None:
+    assert f"| `{point}` | {sentence} |" in TEXT
+
+
+@pytest.mark.parametrize(("point", "sentence"), CANCEL_POINTS.items())
+def test_a_point_of_a_cancel_is_told_with_its_road(point: str, sentence: str) -> None:
+    roads = ", ".join(f"`{road}`" for road, points in ROADS.items() if point in points)
+
+    assert f"| `{point}` | {roads} | {sentence} |" in TEXT
+
+
+@pytest.mark.parametrize("fault", sorted({*FAULTS, *CANCEL_FAULTS}))
+def test_a_fault_is_named(fault: str) -> None:
+    assert f"`{fault}`" in TEXT
+
+
+def test_the_counts_are_those_of_the_code() -> None:
+    lives, cancels = len(full_cases()), len(full_cancel_cases())
+
+    assert f"{len(quick_cases()) + len(quick_cancel_cases())} cases, the default" in TEXT
+    assert f"{lives + cancels} cases: {lives} of an order's life and {cancels} of cancels" in TEXT

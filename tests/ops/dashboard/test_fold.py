@@ -1,0 +1,93 @@
+"""What metric lines come to, of either schema, and whatever stands in them."""
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messages.ids import NS_PER_S
+from ops.dashboard.fold import RunFold
+from ops.dashboard.internals import internals
+from tests.ops.dashboard.runs import LIFE, T0, encoded, line, said
+
+
+def folded(*lines: object) -> RunFold:
+    fold = RunFold()
+    fold.take(encoded(*lines).splitlines())
+    return fold
+
+
+def test_a_run_is_counted() -> None:
+    fold = folded(*LIFE)
+
+    assert fold.broken == 0
+    assert fold.rejects == {"cooldown": 1}
+    assert fold.errors == {"crashed": 1}
+    assert fold.restarts == {"x": 1}
+    assert (fold.totals["events"], fold.totals["messages"], fold.totals["starts"]) == (10, 10, 1)
+    assert [one.kind for one in fold.happenings] == [
+        "start", "exited", "restarted", "alert", "recovered",
+    ]  # fmt: skip
+
+
+def test_stages_come_from_their_lines_else_from_the_intervals() -> None:
+    stages = internals(folded(*LIFE), {})["stages"]
+
+    assert list(stages) == ["claim", "send", "ack"]
+    assert [x for x in stages["send"]["max"] if x] == [5.0]
+    assert [x for x in stages["ack"]["p99"] if x] == [3.0]
+    assert (stages["send"]["is_counted"], stages["ack"]["is_counted"]) == (True, False)
+
+
+def test_mailboxes_are_as_full_as_they_were_seen() -> None:
+    assert [x for x in internals(folded(*LIFE), {})["mailboxes"]["a"] if x] == [3]
+
+
+def test_an_alert_fires_until_it_is_over_or_the_process_is_another() -> None:
+    firing = line(1, "alert", rule="r", key="k", state="firing", sentence="S", delivered=False)
+    start = said(2, "supervision", child="metrics", event="started", epoch=1)
+
+    assert internals(folded(firing), {})["firing"] == ["S (not delivered: no reason given)"]
+    assert internals(folded(firing, start), {})["firing"] == []
+    assert internals(folded(*LIFE), {})["firing"] == []
+
+
+def test_a_new_process_counts_its_events_from_nothing() -> None:
+    def report(second: int, delivered: int) -> object:
+        return said(second, "feed", feed="f", delivered=delivered)
+
+    start = said(3, "supervision", child="metrics", event="started", epoch=1)
+
+    fold = folded(report(1, 100), report(2, 150), start, report(4, 120))
+
+    assert fold.totals["events"] == 270
+    assert fold.furthest == {"f": 150}
+    assert sum(column.counts["events"] for _, column in fold.columns) == 270
+
+
+def test_lines_that_mean_nothing_are_counted_and_passed_over() -> None:
+    bad = [
+        b"not json\n", b'{"kind":"order"}\n', b'{"kind":"message","at_ns":"soon"}\n', b"\xff\xfe\n",
+        b'{"at_ns":1,"kind":"stage","latency_ns":5,"stage":"ack"}\n', b"[]\n", b'"kind":"\n',
+    ]  # fmt: skip
+    fold = folded(*bad, *LIFE, line(9, "from the future"))
+
+    assert fold.broken == len(bad)
+    assert fold.last_ns == T0 + 9 * NS_PER_S
+
+
+@given(st.lists(st.binary(max_size=60) | st.sampled_from([encoded(one) for one in LIFE])))
+def test_no_line_breaks_it(lines: list[bytes]) -> None:
+    fold = RunFold()
+    fold.take(lines)
+
+    msgspec.json.encode(internals(fold, {}))
+
+
+def test_names_without_end_take_no_memory_without_end() -> None:
+    fold = folded(
+        *[line(1, "stage", stage=f"s{n}", latency_ns=1) for n in range(1_000)],
+        *[said(1, "order", state="refused", reason=f"r{n}: x") for n in range(1_000)],
+    )
+
+    assert len(fold.rejects) <= 201
+    assert len(internals(fold, {})["stages"]) <= 12

@@ -1,0 +1,96 @@
+"""Metric lines as they lie on the disk, whole and broken, and as they come."""
+
+import gzip
+import os
+from contextlib import closing
+from pathlib import Path
+
+from ops.dashboard.lines import LineTail
+
+MEGABYTE = 1 << 20
+
+
+def read(tail: LineTail) -> list[bytes]:
+    return [line for lines in tail.read() for line in lines]
+
+
+def read_all(run_dir: Path) -> list[bytes]:
+    with closing(LineTail(run_dir)) as tail:
+        return read(tail)
+
+
+def test_rotated_files_are_read_before_the_newest_the_oldest_first(tmp_path: Path) -> None:
+    (tmp_path / "metrics.ndjson").write_bytes(b"4\n")
+    (tmp_path / "metrics.ndjson.rotating").write_bytes(b"3\n")
+    for number, text in ((1, b"2\n"), (2, b"1\n")):
+        (tmp_path / f"metrics.ndjson.{number}.gz").write_bytes(gzip.compress(text))
+
+    assert read_all(tmp_path) == [b"1", b"2", b"3", b"4"]
+
+
+def test_what_an_interrupted_rotation_left_twice_is_read_once(tmp_path: Path) -> None:
+    (tmp_path / "metrics.ndjson.rotating").write_bytes(b"1\n2\n")
+    (tmp_path / "metrics.ndjson.1.gz").write_bytes(gzip.compress(b"1\n2\n"))
+
+    assert read_all(tmp_path) == [b"1", b"2"]
+
+
+def test_each_reading_gives_what_is_new_and_no_half_line(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.ndjson"
+    tail = LineTail(tmp_path)
+    found = [read(tail)]
+    for text in (b"1\n2", b"3\n", b""):
+        with path.open("ab") as file:
+            file.write(text)
+        found.append(read(tail))
+    tail.close()
+
+    assert found == [[], [b"1"], [b"23"], []]
+
+
+def test_a_rotation_between_two_readings_loses_and_doubles_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.ndjson"
+    path.write_bytes(b"1\n")
+    tail = LineTail(tmp_path)
+    first = read(tail)
+    with path.open("ab") as file:
+        file.write(b"2\n")
+    path.replace(tmp_path / "metrics.ndjson.rotating")
+    path.write_bytes(b"3\n")
+    second = read(tail)
+    tail.close()
+
+    assert (first, second) == ([b"1"], [b"2", b"3"])
+
+
+def test_a_line_of_ten_megabytes_is_passed_over_and_counted(tmp_path: Path) -> None:
+    (tmp_path / "metrics.ndjson").write_bytes(b"1\n" + b"x" * 10 * MEGABYTE + b"\n2\n")
+    tail = LineTail(tmp_path)
+
+    found = read(tail)
+    tail.close()
+
+    assert (found, tail.found.too_long) == ([b"1", b"2"], 1)
+
+
+def test_a_truncated_archive_gives_what_it_has_and_says_so(tmp_path: Path) -> None:
+    text = b"".join(b"%d\n" % number for number in range(50_000))
+    (tmp_path / "metrics.ndjson.1.gz").write_bytes(gzip.compress(text)[:-2_000])
+    (tmp_path / "metrics.ndjson.2.gz").write_bytes(b"no gzip at all")
+    (tmp_path / "metrics.ndjson").write_bytes(b"last\n")
+    tail = LineTail(tmp_path)
+
+    found = read(tail)
+    tail.close()
+
+    assert found[-1] == b"last"
+    assert [problem.split(" ")[0] for problem in tail.found.problems] == [
+        "metrics.ndjson.2.gz",
+        "metrics.ndjson.1.gz",
+    ]
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "metrics.ndjson")
+
+    assert read_all(tmp_path) == []

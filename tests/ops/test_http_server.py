@@ -1,0 +1,141 @@
+"""HTTP beside the actors: for this machine, or for the bearer of a token, and never in the way."""
+
+import http.client
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from ops.http_server import MOST_AT_ONCE, HttpServer
+from ops.loopback import is_loopback, split_address
+
+Start = Callable[..., HttpServer]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    started: list[HttpServer] = []
+
+    def go(
+        token: str = "", reason: str = "", metrics: Callable[[], str] = lambda: "x 1\n"
+    ) -> HttpServer:
+        server = HttpServer(
+            "127.0.0.1", 0, metrics, lambda question: reason and f"{question} {reason}", token
+        )
+        started.append(server.start())
+        return server
+
+    yield go
+    for server in started:
+        server.close()
+
+
+def ask(
+    server: HttpServer, path: str, method: str = "GET", **headers: str
+) -> tuple[int, str, dict[str, str]]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    try:
+        connection.request(method, path, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode(), dict(answer.getheaders())
+    finally:
+        connection.close()
+
+
+def test_metrics_are_told_in_the_text_format(start: Start) -> None:
+    status, text, headers = ask(start(), "/metrics")
+
+    assert (status, text) == (200, "x 1\n")
+    assert headers["Content-Type"].startswith("text/plain; version=0.0.4")
+
+
+@pytest.mark.parametrize(
+    ("path", "question"), [("/livez", "live"), ("/readyz", "ready"), ("/startupz", "startup")]
+)
+def test_a_probe_says_yes_or_why_not(start: Start, path: str, question: str) -> None:
+    assert ask(start(), path)[:2] == (200, "ok\n")
+    assert ask(start(reason="is down"), path)[:2] == (503, f"no: {question} is down\n")
+
+
+def test_with_a_token_only_its_bearer_learns_anything(start: Start) -> None:
+    server = start(token="sesame", reason="is down")
+
+    assert ask(server, "/metrics")[0] == 401
+    assert ask(server, "/metrics", Authorization="Bearer sesam")[0] == 401
+    assert ask(server, "/metrics", Authorization="Basic sesame")[0] == 401
+    assert ask(server, "/metrics", Authorization="Bearer sesame")[0] == 200
+    assert ask(server, "/livez")[:2] == (503, "no\n")
+    assert ask(server, "/livez", Authorization="bearer sesame")[1] == "no: live is down\n"
+    assert ask(server, "/else")[0] == 401
+
+
+def test_a_page_that_was_tricked_into_asking_is_turned_away(start: Start) -> None:
+    server = start()
+
+    assert ask(server, "/metrics", Host="evil.example")[0] == 403
+    assert ask(server, "/metrics", Host="evil.example:9464")[0] == 403
+    assert ask(server, "/metrics", Host=f"localhost:{server.port}")[0] == 200
+    assert ask(server, "/metrics", Host="[::1]:9464")[0] == 200
+
+
+def test_only_questions_are_answered(start: Start) -> None:
+    server = start()
+
+    assert ask(server, "/")[0] == 404
+    assert ask(server, "/metrics", "HEAD")[:2] == (200, "")
+    assert ask(server, "/metrics", "POST")[0] == 501
+    assert ask(server, "/metrics?x=" + "y" * 100)[0] == 200
+
+
+def test_who_says_nothing_keeps_nobody_waiting(start: Start) -> None:
+    server = start()
+    silent = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(MOST_AT_ONCE - 2)]
+    try:
+        assert ask(server, "/metrics")[0] == 200
+    finally:
+        for one in silent:
+            one.close()
+
+
+def test_a_failing_answer_takes_nothing_down(start: Start) -> None:
+    broken = threading.Event()
+
+    def metrics() -> str:
+        if broken.is_set():
+            return "x 1\n"
+        broken.set()
+        raise ValueError("not now")
+
+    server = start(metrics=metrics)
+
+    with pytest.raises((http.client.HTTPException, OSError)):
+        ask(server, "/metrics")
+    assert ask(server, "/metrics")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:9464", ("127.0.0.1", 9464)),
+        ("[::1]:1", ("::1", 1)),
+        ("localhost:0", ("localhost", 0)),
+        ("9464", None),
+        (":9464", None),
+        ("host:", None),
+        ("host:65536", None),
+        ("host:-1", None),
+    ],
+)
+def test_an_address_is_a_host_and_a_port(text: str, address: tuple[str, int] | None) -> None:
+    assert split_address(text) == address
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost"])
+def test_what_only_this_machine_reaches(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "example.com", ""])
+def test_what_others_reach_too(host: str) -> None:
+    assert not is_loopback(host)

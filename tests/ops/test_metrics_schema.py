@@ -1,0 +1,35 @@
+"""What a run writes is what the published schemas say; they are those of the code."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ops
+from ops.metrics_schema import schemas
+
+ROOT = Path(ops.__file__ or "").parent.parent
+FOLDER = ROOT / "docs" / "schemas"
+REGENERATE = "python -m ops.metrics_schema docs/schemas"
+
+
+@pytest.mark.parametrize("name", list(schemas()))
+def test_the_published_schema_is_that_of_the_code(name: str) -> None:
+    if not FOLDER.is_dir():
+        pytest.skip("installed without its docs")
+    of_the_code = json.loads(json.dumps(schemas()[name]))
+    assert json.loads((FOLDER / name).read_text()) == of_the_code, REGENERATE
+
+
+@pytest.mark.parametrize("name", list(schemas()))
+def test_it_is_a_schema(name: str) -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    jsonschema.Draft202012Validator.check_schema(schemas()[name])
+
+
+@pytest.mark.parametrize("line", [{"kind": "message"}, {"kind": "stage", "stage": "nap"}, {}])
+def test_what_is_no_line_does_not_pass(line: dict[str, Any]) -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    validator = jsonschema.Draft202012Validator(schemas()["metrics_line.schema.json"])
+    assert not validator.is_valid({"schema": 2, "at_ns": 1, **line})

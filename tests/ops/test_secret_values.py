@@ -1,0 +1,76 @@
+"""Every spelling in which a secret could be written down."""
+
+import tomllib
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops.config import parse
+from ops.secret_names import without_secrets
+from ops.secret_values import secret_parts, secrets_of, spellings
+
+CONFIG = """
+name = "x"
+[venue]
+api_key_env = "A_KEY"
+api_secret_env = "A_SECRET"
+[venue.ccxt]
+httpsProxy = "http://user:opensesame@proxy:3128"
+[[strategy]]
+id = "a"
+uses = "sma_cross"
+"""
+
+
+def test_a_runs_secrets_are_those_that_its_variables_hold_and_its_proxys_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("A_KEY", "key-of-mine")
+    monkeypatch.setenv("A_SECRET", "")
+
+    found = secrets_of(parse(tomllib.loads(CONFIG), Path()))
+
+    assert {"key-of-mine", "opensesame"} <= set(found)
+    assert "" not in found
+
+
+def test_a_key_of_several_lines_is_hidden_line_by_line() -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ\nshort\n-----END PRIVATE KEY-----\n"
+
+    assert "MC4CAQAwBQYDK2VwBCIEIJ" in spellings([key])
+    assert "short" not in spellings([key])
+
+
+@given(
+    st.text(st.characters(max_codepoint=300), min_size=8, max_size=40),
+    st.sampled_from([str, quote, repr]),
+)
+def test_no_spelling_of_a_secret_is_left(secret: str, spell: object) -> None:
+    spelled = spell(secret)  # type: ignore[operator]
+
+    shown = without_secrets(f"<{spelled}>", spellings([secret]))
+
+    assert secret not in shown or secret == "*" * len(secret)
+    assert shown.startswith("<")
+    assert "***" in shown
+
+
+@pytest.mark.parametrize(
+    ("url", "hidden", "shown"),
+    [
+        ("tgram://123456:ABC-def/987654", {"123456:ABC-def", "987654"}, set()),
+        ("jsons://user:password@example.com/pathtoken", {"password", "pathtoken"}, {"example.com"}),
+        ("json://127.0.0.1:8080/x?token=abcdefgh", {"abcdefgh"}, {"127.0.0.1:8080", "x"}),
+        ("http://[broken", {"http://[broken"}, set()),
+    ],
+)
+def test_of_an_address_all_is_secret_that_is_no_place(
+    url: str, hidden: set[str], shown: set[str]
+) -> None:
+    parts = set(secret_parts(url))
+
+    assert hidden <= parts
+    assert not shown & parts

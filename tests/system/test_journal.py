@@ -1,0 +1,165 @@
+"""A run's journal: all that came from outside, exactly; a kill and a full disk harm nothing."""
+
+import errno
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cli
+import strategies
+from actors.step_runtime import StepRuntime
+from messages.codec import from_msgpack
+from messages.ids import NS_PER_S
+from messages.lifecycle import HaltTrading, TimerFired
+from messages.market import MarketBatch
+from messages.outside import Origin
+from ops.config import Config, demo_config
+from ops.journal import Journal, journal_for
+from ops.run_dir import RunDir
+from ops.snapshot import Snapshots
+from ops.verdict import verdict
+from ops.wiring import build
+from persistence.frames import LOST, Frame
+from persistence.journal import Found, read_journal
+from tests.system.bots import Bot
+
+CANDLES = 60
+
+
+def demo(tmp_path: Path, **overrides: Any) -> Config:
+    given = {"run_dir": str(tmp_path / "run"), "feed.speed": 0, "feed.limit": CANDLES}
+    return demo_config({**given, "journal.when": "always", **overrides}, strategies.check_params)
+
+
+def run_stepped(config: Config, run_dir: RunDir, journal: Journal, seen: list[Any]) -> Any:
+    """Run a demo to its end in virtual time, with everything recorded twice."""
+    runtime = StepRuntime(ttl_enforced=False)
+
+    def record(path: Any, message: Any, *, is_timer: bool) -> None:
+        before = journal.summary()["waiting"]
+        journal.record(path, message, is_timer=is_timer)
+        if journal.summary()["waiting"] > before:
+            seen.append((path, message))
+
+    runtime.recorder = record
+    system = build(config, run_dir, runtime)
+    assert not runtime.start(system.root, 60 * NS_PER_S).problem
+    life = system.root.life
+    assert life is not None
+    runtime.run_until(lambda: system.executor.cell.processed >= 1)
+    system.executor.tell(HaltTrading(reason="for the journal", durable=False))
+    runtime.run_until(life.gone.is_set)
+    return system
+
+
+def test_all_that_came_from_outside_reads_back_exactly(tmp_path: Path) -> None:
+    config, seen = demo(tmp_path), list[Any]()
+    with RunDir(config.run_dir) as run_dir:
+        journal = journal_for(config, run_dir, lambda: 7)
+        assert journal is not None
+        run_stepped(config, run_dir, journal, seen)
+        journal.start()
+        journal.close()
+
+    frames = [item for item in read_journal(config.run_dir / "journal") if isinstance(item, Frame)]
+    assert [(f.path, from_msgpack(f.payload)) for f in frames] == seen
+    assert {frame.at_ns for frame in frames} == {7}
+    pairs = zip(frames, seen, strict=True)
+    kinds = {(Origin(frame.origin), type(message)) for frame, (_, message) in pairs}
+    assert (Origin.MARKET, MarketBatch) in kinds
+    assert (Origin.COMMAND, HaltTrading) in kinds
+    assert (Origin.TIMER, TimerFired) in kinds
+
+
+@pytest.mark.parametrize(("when", "is_kept"), [("live", False), ("never", False), ("always", True)])
+def test_a_recording_needs_no_journal_unless_it_is_asked_for(
+    tmp_path: Path, when: str, is_kept: bool
+) -> None:
+    config = demo(tmp_path, **{"journal.when": when})
+    with RunDir(config.run_dir) as run_dir:
+        assert (journal_for(config, run_dir, lambda: 7) is not None) is is_kept
+
+
+def test_a_full_disk_ends_the_journal_with_a_sentence_and_not_the_trading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    config, seen = demo(tmp_path), list[Any]()
+    with RunDir(config.run_dir) as run_dir:
+        journal = journal_for(config, run_dir, lambda: 7)
+        assert journal is not None
+        with monkeypatch.context() as patch:
+            patch.setattr("persistence.journal.os.write", full)
+            journal.start()
+            journal.close()
+        system = run_stepped(config, run_dir, journal, seen)
+        snapshots = Snapshots(system, config)
+        snapshots.extras["journal"] = journal.summary
+        snapshot = {**snapshots.take(), "root_alive": True}
+
+    assert "the journal is not written: no space left on device" in verdict(snapshot)[1]
+    assert system.fold.processed == CANDLES
+    assert journal.summary()["waiting"] == 0
+    assert journal.summary()["lost"] > 0
+
+
+def test_what_a_slow_disk_leaves_no_room_for_is_counted_in_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.journal.MOST_WAITING", 50)
+    config = demo(tmp_path)
+    with RunDir(config.run_dir) as run_dir:
+        journal = journal_for(config, run_dir, lambda: 7)
+        assert journal is not None
+        command = HaltTrading(reason="x", durable=False)
+        for _ in range(55):
+            journal.record("execution/executor", command, is_timer=False)  # type: ignore[arg-type]
+        journal.start()
+        journal.close()
+
+    *_, last = read_journal(config.run_dir / "journal")
+    lost = [i for i in read_journal(config.run_dir / "journal") if getattr(i, "origin", 9) == LOST]
+    assert journal.summary()["lost"] == 5
+    assert len(lost) == 1
+    assert isinstance(last, Frame)
+
+
+@pytest.mark.slow
+def test_a_kill_leaves_whole_messages_and_the_next_start_goes_on(
+    tmp_path: Path, start: Callable[..., Bot], capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(
+        f'name = "j"\nrun_dir = "{tmp_path}/run"\n[journal]\nwhen = "always"\n'
+        '[feed]\nspeed = 6000\n[[strategy]]\nid = "a"\nuses = "sma_cross"\n'
+        "params = { fast = 5, slow = 15 }\n"
+    )
+    bot = start(config)
+    bot.until_processed(50)
+    bot.end(signal.SIGKILL)
+    before = [i for i in read_journal(tmp_path / "run" / "journal") if isinstance(i, Frame)]
+    second = start(config)
+    second.until_processed(20)
+    code, said = second.end(signal.SIGTERM)
+
+    items = list(read_journal(tmp_path / "run" / "journal"))
+    assert code == 0, said
+    assert before
+    assert [i for i in items if isinstance(i, Found)] == []
+    assert [i for i in items if isinstance(i, Frame)][: len(before)] == before
+    assert cli.main(["journal", str(tmp_path / "run")]) == 0
+    assert "MarketBatch" in capsys.readouterr().out
+    assert cli.main(["journal", str(tmp_path / "run"), "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {row["origin"] for row in rows} >= {"market", "venue", "timer"}
+
+
+def test_a_run_without_one_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["journal", str(tmp_path)]) == 2
+    assert "has no journal" in capsys.readouterr().err

@@ -1,0 +1,155 @@
+"""What a whole run tells Prometheus: clean by its own tools, and told while every actor hangs."""
+
+import http.client
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from actors.thread_runtime import ThreadRuntime
+from messages.ids import NS_PER_S
+from messages.lifecycle import InjectHang
+from ops.config import demo_config
+from ops.exposition import Exposition
+from ops.health import probe_problem
+from ops.http_server import HttpServer
+from ops.publishing import TextFile
+from ops.run_dir import RunDir
+from ops.snapshot import Snapshots
+from ops.wiring import build
+from tests.system.conftest import STRESS, config_of, run_to_end
+
+UNITS = ("seconds", "bytes", "messages", "total", "info", "units", "claims")
+NO_UNIT = {
+    "watchkeeper_ready",
+    "watchkeeper_halted",
+    "watchkeeper_actor_up",
+    "watchkeeper_metrics_failing",
+}
+
+
+@pytest.fixture
+def candles(tmp_path: Path) -> Path:
+    rows = ["ts,open,high,low,close,volume"]
+    for minute in range(400):
+        close = 100 + (minute % 60 if minute % 120 < 60 else 60 - minute % 60) / 10
+        rows.append(f"{1_700_000_040_000 + minute * 60_000},{close},{close},{close},{close},50")
+    path = tmp_path / "candles.csv"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+@pytest.fixture
+def told(candles: Path, tmp_path: Path) -> str:
+    run = tmp_path / "run"
+    system = run_to_end(config_of(run, {"BTC/USDT": candles}), ThreadRuntime(ttl_enforced=False))
+    return Exposition(system, run / "ledger.db", 'te"st\\\n', "paper").text()
+
+
+@pytest.mark.slow
+def test_its_names_and_units_are_by_the_conventions(told: str) -> None:
+    parser = pytest.importorskip(
+        "prometheus_client.parser", reason="prometheus-client is not there"
+    )
+    families = list(parser.text_string_to_metric_families(told))
+    assert len({f.name for f in families}) == len(families) > 30
+    for family in families:
+        full = re.findall(rf"^# TYPE ({family.name}(?:_total)?) ", told, re.MULTILINE)[0]
+        assert re.fullmatch(r"(watchkeeper|process)_[a-z_]+", full)
+        assert family.documentation.endswith(".")
+        assert full in NO_UNIT or full.rpartition("_")[2] in UNITS, full
+        assert (family.type == "counter") == full.endswith("_total")
+        seen = [(s.name, tuple(sorted(s.labels.items()))) for s in family.samples]
+        assert len(set(seen)) == len(seen), "a sample is there twice"
+        for sample in family.samples:
+            assert sample.timestamp is None
+            assert family.type != "counter" or sample.value >= 0
+    samples = {s.name: s.value for f in families for s in f.samples if not s.labels}
+    assert samples["watchkeeper_events_processed_total"] == 400
+    assert samples["watchkeeper_orders_filled_total"] > 1
+    assert samples["watchkeeper_ledger_commit_duration_seconds_count"] > 0
+    stages = {
+        s.labels["stage"]: s.value
+        for f in families
+        for s in f.samples
+        if s.name == "watchkeeper_stage_duration_seconds_count"
+    }
+    assert set(stages.values()) == {samples["watchkeeper_decisions_allowed_total"]}
+
+
+@pytest.mark.slow
+def test_promtool_finds_nothing_to_say(told: str) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool (of Debian's package prometheus) is not installed")
+    done = subprocess.run(
+        [promtool, "check", "metrics"], input=told, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def get(port: int, path: str) -> tuple[int, str, float]:
+    begun = time.perf_counter()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, text, time.perf_counter() - begun
+
+
+@pytest.mark.slow
+def test_it_is_told_under_full_load_and_with_every_actor_hung(tmp_path: Path) -> None:
+    config = demo_config({"run_dir": str(tmp_path / "run"), "feed.speed": 0})
+    runtime = ThreadRuntime(ttl_enforced=False)
+    with RunDir(config.run_dir) as run_dir:
+        system = build(config, run_dir, runtime)
+        snapshots = Snapshots(system, config)
+        exposition = Exposition(system, run_dir.ledger, config.name, "paper")
+
+        def probe(question: str) -> str:
+            return probe_problem(question, snapshots.take())
+
+        with HttpServer("127.0.0.1", 0, exposition.text, probe) as server:
+            assert get(server.port, "/livez")[0] == 503
+            assert not runtime.start(system.root, 60 * NS_PER_S).problem
+            loaded = [get(server.port, "/metrics") for _ in range(20 if STRESS else 5)]
+            assert get(server.port, "/readyz")[:2] == (200, "ok\n")
+            cells = [c for c in runtime.cells.values() if c.path != "root"]
+            for cell in cells:
+                cell.mailbox.put(InjectHang(reason="a rehearsal"))
+            deadline = time.monotonic() + 60
+            while not all(type(c.handling) is InjectHang for c in cells):
+                assert time.monotonic() < deadline
+                get(server.port, "/livez")
+            hung = [get(server.port, "/metrics") for _ in range(20 if STRESS else 5)]
+            assert get(server.port, "/livez")[0] == 200
+        assert {status for status, _, _ in loaded + hung} == {200}
+        assert 'watchkeeper_actor_handling_seconds{actor="execution/executor"}' in hung[-1][1]
+        limit_s = 0.1 if STRESS else 2.0
+        assert sorted(took for _, _, took in loaded)[len(loaded) // 2] < limit_s
+        assert max(took for _, _, took in hung) < limit_s
+        runtime.stop(system.root, 0)
+
+
+@pytest.mark.slow
+def test_the_text_file_is_whole_and_readable_by_the_node_exporter(tmp_path: Path) -> None:
+    texts = iter(["a 1\n", "a 2\n", "a 3\n"])
+    path = tmp_path / "wk.prom"
+    file = TextFile(path, lambda: next(texts), interval_s=3600).start()
+    assert path.read_text() == "a 1\n"
+    file.close()
+
+    assert path.read_text() == "a 2\n"
+    assert path.stat().st_mode & 0o044 == 0o044
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_that_refuses_the_text_file_raises_nothing(tmp_path: Path) -> None:
+    file = TextFile(tmp_path / "gone" / "wk.prom", lambda: "a 1\n", interval_s=3600)
+    file.write()
+
+    assert file.problem

@@ -1,0 +1,68 @@
+"""A live run at the local exchange, with keys that look real: nothing that it writes has them."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+
+from exchanges.local.server import running_exchange
+from tests.system.bots import Bot
+from tests.system.live_bots import live_config, until_orders
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
+SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
+"""The pair of Binance's own documentation."""
+SPEED = 120.0
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def assert_secret(folder: Path, bot: Bot, said: str, *secrets: str) -> None:
+    files = written(folder)
+    printed = said.encode() + repr(bot.events).encode()
+    for secret in secrets:
+        assert [name for name, content in files.items() if secret[:20].encode() in content] == []
+        assert secret[:20].encode() not in printed
+
+
+def test_no_file_and_no_line_of_a_live_run_holds_a_key(
+    tmp_path: Path, start: Callable[..., Bot]
+) -> None:
+    with running_exchange(seed=5, speed=SPEED, api_key=KEY, api_secret=SECRET) as run:
+        config = live_config(tmp_path, run)
+        config.write_text(f'{config.read_text()}\n[logs]\nformat = "json"\n')
+        environment = {**os.environ, "LOCAL_KEY": KEY, "LOCAL_SECRET": SECRET}
+        bot = start(config, "--i-understand-live", environment=environment)
+        until_orders(run, 3)
+        run.exchange.revoke_key()
+        bot.until(lambda: any("key" in status["why"] for status in bot.of("status")))
+        code, said = bot.end(signal.SIGTERM)
+
+    assert code == 1, said
+    assert {"watchkeeper.log", "status.json", "metrics.ndjson", "ledger.db"} <= set(
+        written(tmp_path)
+    )
+    assert b"trace_id" in written(tmp_path)["watchkeeper.log"]
+    assert_secret(tmp_path, bot, said, KEY, SECRET)
+
+
+def test_a_key_that_is_refused_is_not_shown_with_the_reason(
+    tmp_path: Path, start: Callable[..., Bot]
+) -> None:
+    with running_exchange(seed=5, speed=SPEED, api_key=KEY, api_secret=SECRET) as run:
+        config = live_config(tmp_path, run)
+        environment = {**os.environ, "LOCAL_KEY": KEY, "LOCAL_SECRET": SECRET[::-1]}
+        bot = start(config, "--i-understand-live", environment=environment)
+        code, said = bot.end()
+
+    assert code == 2
+    assert "refuses the key" in said
+    assert_secret(tmp_path, bot, said, KEY, SECRET[::-1])
