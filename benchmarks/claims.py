@@ -182,7 +182,7 @@ def _old_row(number: int) -> tuple[object, ...]:
         *(key, f"{number:032x}", f"wk{number:022x}", "bench", "bench", "BTC/USDT"),
         *("buy" if number % 2 else "sell", "market", "gtc", "0.001", None, "61480.25"),
         *(at_ns, "sma10 61480.25 crossed above sma30 61479.90", "filled", "", "0.001"),
-        *("61480.25", f"paper-{number}", at_ns, None),
+        *("61480.25", f"paper-{number}", at_ns, None, at_ns),
     )
 
 

@@ -40,10 +40,9 @@ def order_key(
     ms = decided_at_ns // NS_PER_MS
     if not 0 <= ms < 16**_MS_HEX_DIGITS:
         raise ValueError(f"{decided_at_ns} ns is no moment that a key can hold")
-    hashed = blake2b(digest_size=10, person=b"order-key")
-    for field in (account, strategy_id, symbol, str(decided_at_ns), str(ordinal)):
-        raw = field.encode()
-        hashed.update(b"%d:%b" % (len(raw), raw))
+    fields = (account, strategy_id, symbol, str(decided_at_ns), str(ordinal))
+    text = b"".join([b"%d:%b" % (len(raw), raw) for raw in map(str.encode, fields)])
+    hashed = blake2b(text, digest_size=10, person=b"order-key")
     return OrderKey(f"{ms:012x}{hashed.hexdigest()}")
 
 
@@ -61,14 +60,12 @@ def client_order_id(
     Raises:
         ValueError: under 64 bits fit, so two orders could share an id.
     """
-    room = max_length - len(prefix)
-    if len(alphabet) ** max(room, 0) < 2**_LEAST_ID_BITS:
-        raise ValueError(f"{room} characters of {len(alphabet)} kinds cannot tell orders apart")
+    length, letters = _shape(max_length - len(prefix), alphabet)
     digest = blake2b(key.encode(), digest_size=16, person=b"client-id").digest()
-    if len(alphabet) == len(URL_SAFE):  # six bits a letter; this is done for every order
-        letters = b2a_base64(digest, newline=False).decode().translate(_letters(alphabet))
-        return ClientOrderId(prefix + letters[: min(room, _SIX_BIT_LENGTH)])
-    number, length = int.from_bytes(digest), _length(room, len(alphabet))
+    if letters:
+        spelt = b2a_base64(digest, newline=False).translate(letters)[:length].decode()
+        return ClientOrderId(prefix + spelt)
+    number = int.from_bytes(digest)
     spelt = ""
     for _ in range(length):
         number, place = divmod(number, len(alphabet))
@@ -77,9 +74,18 @@ def client_order_id(
 
 
 @cache
-def _letters(alphabet: str) -> dict[int, str]:
+def _shape(room: int, alphabet: str) -> tuple[int, bytes]:
+    """Give the length of what follows the prefix; and how to spell six bits a letter, if it is so.
+
+    Kept, for this is asked for every order.
+    """
+    if len(alphabet) ** max(room, 0) < 2**_LEAST_ID_BITS:
+        raise ValueError(f"{room} characters of {len(alphabet)} kinds cannot tell orders apart")
+    if len(alphabet) != len(URL_SAFE) or not alphabet.isascii():
+        return _length(room, len(alphabet)), b""
     of_base64 = ascii_uppercase + ascii_lowercase + digits + "+/"
-    return dict(zip(map(ord, of_base64), alphabet, strict=True))
+    letters = bytes.maketrans(of_base64.encode(), alphabet.encode())
+    return min(room, _SIX_BIT_LENGTH), letters
 
 
 def _length(room: int, kinds: int) -> int:

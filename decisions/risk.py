@@ -93,7 +93,10 @@ Check = Callable[[OrderIntent, RiskLimits, RiskState], Refusal | None]
 def _first(
     checks: tuple[Check, ...], intent: OrderIntent, limits: RiskLimits, state: RiskState
 ) -> Refusal | None:
-    return next((no for check in checks if (no := check(intent, limits, state))), None)
+    for check in checks:
+        if no := check(intent, limits, state):
+            return no
+    return None
 
 
 # ---------------------------------------------------------------- any order
@@ -193,6 +196,8 @@ def _unknown_outcome(intent: OrderIntent, state: RiskState) -> Refusal | None:
 
 
 def _lost_too_much(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Refusal | None:
+    if not (limits.max_daily_loss or limits.max_drawdown):
+        return None
     for stop in stops(limits, state.equity, quote_of(intent.symbol), _clock(intent, state)):
         return Refusal(code=stop.code, text=stop.text)
     return None

@@ -130,7 +130,9 @@ def added_quantity(intent: OrderIntent, state: RiskState) -> Decimal:
     position, the excess of one that turns it around.
     """
     exposure = state.exposure.get(intent.symbol, NOTHING)
-    against = max(-intent.side.sign * exposure, NOTHING)
+    against = exposure.copy_negate() if intent.side is Side.BUY else exposure
+    if against <= 0:
+        return intent.quantity
     return max(EXACT.subtract(intent.quantity, against), NOTHING)
 
 

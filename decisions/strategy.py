@@ -205,23 +205,28 @@ class StrategyRun:
 
     def _decide(self, event: MarketEvent) -> Sequence[DecisionLike]:
         memory = self.memory
+        index = memory.next_index
         if event.symbol != self.symbol:
-            memory.next_index += 1
+            memory.next_index = index + 1
             return ()
-        if memory.trying == memory.next_index:
-            memory.tries += 1
+        if memory.trying != index:
+            memory.trying, memory.tries = index, 1
         else:
-            memory.trying, memory.tries = memory.next_index, 1
-        if memory.tries > MOST_TRIES:
-            memory.next_index += 1
-            memory.passed_over += 1
-            return ()
+            memory.tries += 1
+            if memory.tries > MOST_TRIES:
+                memory.next_index = index + 1
+                memory.passed_over += 1
+                return ()
         if event.ts_event_ns != memory.last_ts:
             memory.last_ts = event.ts_event_ns
             memory.decided_at_last_ts = 0
-        decisions = self._show(event)
+        if type(event) is Candle:  # what most are: `_show`, and `_advance` with nothing decided
+            decisions = self._strategy.on_candle(event, memory.position)
+        else:
+            decisions = self._show(event)
         if not decisions:
-            self._advance(event, ())
+            memory.next_index = index + 1
+            memory.recent.append(event)
         return decisions
 
     def _advance(self, event: MarketEvent, intents: Sequence[OrderIntent]) -> None:

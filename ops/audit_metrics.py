@@ -15,7 +15,7 @@ _CLAIM = b'"stage":"claim"'
 _TRACE_ID = re.compile(rb'"trace_id":"([^"]*)"')
 _AT = re.compile(rb'"at_ns":(\d+)')
 _TOGETHER = 500
-_BEGUN_SINCE = "SELECT count(*) FROM order_events WHERE number = 1 AND at_ns >= ?"
+_BEGUN_SINCE = "SELECT count(*) FROM order_history WHERE number = 1 AND at_ns >= ?"
 
 
 class MetricsAudit:

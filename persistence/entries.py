@@ -83,6 +83,7 @@ class Step(msgspec.Struct, frozen=True):
     fills: tuple[Fill, ...] = ()
 
 
+_NOTHING = Decimal(0)
 NO_NOTES: Mapping[str, str] = {}
 
 
@@ -127,7 +128,7 @@ def claimed_entry(claim: Claim, now_ns: int) -> LedgerEntry:
         reason=intent.reason,
         state=_first_state(claim),
         state_reason=claim.refused or "",
-        filled_quantity=Decimal(0),
+        filled_quantity=_NOTHING,
         average_price=None,
         venue_order_id=None,
         updated_at_ns=TimestampNs(now_ns),

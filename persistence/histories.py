@@ -22,7 +22,7 @@ StepRow = tuple[int, str | None, str]
 
 _RANGE = "order_key > ? AND order_key <= ?"
 _STEPS = (
-    "SELECT order_key, number, from_state, to_state FROM order_events"  # noqa: S608
+    "SELECT order_key, number, from_state, to_state FROM order_history"  # noqa: S608
     f" WHERE {_RANGE} ORDER BY order_key, number"
 )
 _FILLS = (

@@ -29,6 +29,7 @@ from persistence.entries import (
     fingerprint,
 )
 from persistence.fence import check_writer, fence, take_writing
+from persistence.many_rows import together
 from persistence.reading import read_events, read_fills, read_orders
 from persistence.transitions import Event, Folded, fold
 
@@ -294,14 +295,19 @@ class SqliteLedger:
 
     def _commit(self, writes: Sequence[Write]) -> None:
         """Run all of it as one transaction; one statement alone is one by itself."""
+        statements = [
+            one
+            for statement, run in groupby(writes, key=itemgetter(0))
+            for one in together(statement, [row for _, row in run])
+        ]
         with ledger_errors(self._path):
-            if len(writes) == 1:
-                connection_of(self._database).execute(*writes[0])
+            if len(statements) == 1:
+                connection_of(self._database).execute(*statements[0])
                 return
             with self._database.transaction("IMMEDIATE"):
                 connection = connection_of(self._database)
-                for statement, run in groupby(writes, key=itemgetter(0)):
-                    connection.executemany(statement, [row for _, row in run])
+                for statement, values in statements:
+                    connection.execute(statement, values)
 
 
 def _writes(

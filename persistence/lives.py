@@ -27,7 +27,7 @@ _FILLS_PAGE = 5_000
 _AFTER_ALL = "\U0010ffff"
 _RANGE = "order_key >= ? AND order_key <= ?"
 _EVENTS = (
-    "SELECT order_key, at_ns, from_state, to_state, reason, evidence FROM order_events"  # noqa: S608
+    "SELECT order_key, at_ns, from_state, to_state, reason, evidence FROM order_history"  # noqa: S608
     f" WHERE {_RANGE} ORDER BY order_key, number"
 )
 _FILLS = (

@@ -4,7 +4,7 @@ A test holds it against the scripts. They remain what counts: those that are not
 run after it.
 """
 
-NAMES = ("0001_initial", "0002_verbs", "0003_decided_quantity")
+NAMES = ("0001_initial", "0002_verbs", "0003_decided_quantity", "0004_claims_once")
 """The scripts that are in it."""
 
 RECORD = """
@@ -26,8 +26,8 @@ CREATE TABLE "orders" ("order_key" TEXT NOT NULL PRIMARY KEY, "fingerprint" TEXT
   NOT NULL, "quantity" TEXT NOT NULL, "limit_price" TEXT, "reference_price" TEXT NOT NULL,
   "decided_at_ns" INTEGER NOT NULL, "reason" TEXT NOT NULL, "state" TEXT NOT NULL,
   "state_reason" TEXT NOT NULL, "filled_quantity" TEXT NOT NULL, "average_price" TEXT,
-  "venue_order_id" TEXT, "updated_at_ns" INTEGER NOT NULL, "decided_quantity" TEXT) WITHOUT
-  ROWID
+  "venue_order_id" TEXT, "updated_at_ns" INTEGER NOT NULL, "decided_quantity" TEXT,
+  "claimed_at_ns" INTEGER) WITHOUT ROWID
 """,
     """
 CREATE INDEX "orders_open" ON "orders" ("order_key") WHERE ("state" IN ('accepted', 'claimed',
@@ -61,16 +61,9 @@ CREATE TABLE "order_events" ("order_key" TEXT NOT NULL, "number" INTEGER NOT NUL
   REFERENCES "orders" ("order_key")) WITHOUT ROWID
 """,
     """
-CREATE TRIGGER order_claimed AFTER INSERT ON orders BEGIN
-  INSERT INTO order_events (order_key, number, at_ns, from_state, to_state, reason, evidence)
-  VALUES (
-    NEW.order_key, 1, NEW.updated_at_ns, NULL, NEW.state,
-    CASE NEW.state_reason WHEN '' THEN NEW.reason ELSE NEW.state_reason END,
-    'claim'
-  );
-  INSERT INTO state_counts (state, orders)
-  SELECT NEW.state, 1 WHERE NEW.state NOT IN ('accepted', 'claimed', 'not_sent',
-    'partially_filled', 'sent', 'unknown')
+CREATE TRIGGER order_claimed AFTER INSERT ON orders WHEN NEW.state NOT IN ('accepted',
+  'claimed', 'not_sent', 'partially_filled', 'sent', 'unknown') BEGIN
+  INSERT INTO state_counts (state, orders) VALUES (NEW.state, 1)
   ON CONFLICT (state) DO UPDATE SET orders = orders + 1;
 END
 """,
@@ -95,7 +88,7 @@ CREATE TRIGGER order_stepped INSTEAD OF INSERT ON order_steps BEGIN
   SELECT RAISE(ABORT, 'another process writes this ledger') WHERE changes() = 0;
   INSERT INTO order_events (order_key, number, at_ns, from_state, to_state, reason, evidence)
   SELECT NEW.order_key,
-    (SELECT coalesce(max(number), 0) + 1 FROM order_events WHERE order_key = NEW.order_key),
+    (SELECT coalesce(max(number), 1) + 1 FROM order_events WHERE order_key = NEW.order_key),
     NEW.at_ns, NEW.from_state, NEW.to_state, NEW.state_reason, NEW.evidence
   WHERE NEW.is_event;
   INSERT INTO state_counts (state, orders) SELECT NEW.to_state, 1
@@ -112,5 +105,21 @@ CREATE TRIGGER order_stepped INSTEAD OF INSERT ON order_steps BEGIN
   SELECT NEW.strategy_id, NEW.symbol, NEW.position WHERE NEW.position IS NOT NULL
   ON CONFLICT (strategy_id, symbol) DO UPDATE SET filled = excluded.filled;
 END
+""",
+    """
+CREATE VIEW order_history AS
+SELECT order_key, number, at_ns, from_state, to_state, reason, evidence FROM order_events
+UNION ALL
+SELECT order_key, 1, claimed_at_ns, NULL,
+  coalesce(
+    (SELECT e.from_state FROM order_events e WHERE e.order_key = orders.order_key
+      ORDER BY e.number LIMIT 1),
+    state
+  ),
+  CASE WHEN state = 'refused' AND state_reason <> '' AND NOT EXISTS (
+    SELECT 1 FROM order_events e WHERE e.order_key = orders.order_key
+  ) THEN state_reason ELSE reason END,
+  'claim'
+FROM orders WHERE claimed_at_ns IS NOT NULL
 """,
 )

@@ -42,6 +42,8 @@ class Order(Model):
     updated_at_ns = BigIntegerField()
     decided_quantity = DecimalText(null=True)
     """What was decided, where less had to be sent."""
+    claimed_at_ns = BigIntegerField(null=True)
+    """None where the claim is written among the events, as earlier versions did."""
 
     class Meta:
         """Keyed by the decision: no second copy of the key in an index."""
@@ -55,9 +57,10 @@ Order.add_index(Order.order_key, where=Order.state.in_(sorted(OPEN_STATES)), nam
 
 
 class OrderEvent(Model):
-    """One legal step of one order; `number` counts them from 1.
+    """One legal step of one order; `number` counts from 2, for the claim is the order itself.
 
-    From nothing straight to SENT is a claim that was sent in the same commit: two steps.
+    The view `order_history` gives both. In an order of an earlier version the claim is number 1
+    here. From nothing straight to SENT is a claim that was sent in the same commit: two steps.
     """
 
     order = ForeignKeyField(Order, column_name="order_key", index=False)

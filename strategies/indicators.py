@@ -29,19 +29,20 @@ class Sma:
         """Take the next value and give the mean."""
         window = self._window
         if self.value == self.value:  # not nan: the window is full
-            self._total += value - window[0]
+            total = self._total + (value - window[0])
             window.append(value)
         else:
-            self._total += value
+            total = self._total = self._total + value
             window.append(value)
             if len(window) < self._period:
                 return nan
-        self._countdown -= 1
-        if not self._countdown:
+        self._countdown = left = self._countdown - 1
+        if not left:
             self._countdown = _EXACT_EVERY
-            self._total = fsum(window)
-        self.value = self._total / self._period
-        return self.value
+            total = fsum(window)
+        self._total = total
+        self.value = mean = total / self._period
+        return mean
 
     def exact(self) -> float:
         """Give the mean with no drift: wrong by one rounding of the sum and one of the quotient."""

@@ -15,7 +15,7 @@ from messages.errors import LedgerUnavailable
 from messages.values import OrderState
 from persistence.database import open_ledger_database
 from persistence.entries import LedgerEntry, claimed_entry
-from persistence.ledger import Claim, SqliteLedger, Step, read_orders
+from persistence.ledger import Claim, SqliteLedger, Step, read_events, read_orders
 from persistence.migrate import MIGRATIONS, upgrade
 from persistence.schema import NAMES
 from persistence.statements import order_row
@@ -88,10 +88,15 @@ def test_the_verbs_of_the_ledger_are_part_of_the_file(path: Path) -> None:
     open_ledger_database(path).close()
     with closing(sqlite3.connect(path)) as raw:
         names = raw.execute("SELECT name FROM sqlite_master WHERE type IN ('trigger', 'view')")
-        assert {name for (name,) in names} == {"order_claimed", "order_steps", "order_stepped"}
+        assert {name for (name,) in names} == {
+            "order_claimed",
+            "order_steps",
+            "order_stepped",
+            "order_history",
+        }
 
 
-@pytest.mark.parametrize("back_to", ["0002_verbs", "0003_decided_quantity"])
+@pytest.mark.parametrize("back_to", ["0002_verbs", "0003_decided_quantity", "0004_claims_once"])
 def test_a_ledger_of_an_earlier_version_is_upgraded_and_goes_on(
     path: Path, claim_of: Callable[..., Claim], step_of: Callable[..., Step], back_to: str
 ) -> None:
@@ -99,11 +104,8 @@ def test_a_ledger_of_an_earlier_version_is_upgraded_and_goes_on(
         Runner(database, str(MIGRATIONS)).down(back_to)
     with closing(sqlite3.connect(path)) as raw, raw:
         columns = [row[1] for row in raw.execute("PRAGMA table_info(orders)")]
-        known = dict(
-            zip(
-                LedgerEntry.__struct_fields__, order_row(claimed_entry(claim_of(1), 7)), strict=True
-            )
-        )
+        names = (*LedgerEntry.__struct_fields__, "claimed_at_ns")
+        known = dict(zip(names, order_row(claimed_entry(claim_of(1), 7)), strict=True))
         marks = ", ".join("?" * len(columns))
         raw.execute(f"INSERT INTO orders VALUES ({marks})", [known[name] for name in columns])
         if back_to == "0002_verbs":
@@ -111,6 +113,11 @@ def test_a_ledger_of_an_earlier_version_is_upgraded_and_goes_on(
     with closing(SqliteLedger(path)) as ledger:
         ledger.write([step_of(1, OrderState.SENT)], [claim_of(2)], 8)
         assert ledger.states() == {OrderState.SENT: 1, OrderState.CLAIMED: 1}
+    if back_to != "0002_verbs":  # before, the program wrote the history, and here none did
+        keys = [claim_of(number).intent.order_key for number in (1, 2)]
+        upgraded, new = (read_events(path, key) for key in keys)
+        assert [event.to_state for event in upgraded] == [OrderState.CLAIMED, OrderState.SENT]
+        assert [event.to_state for event in new] == [OrderState.CLAIMED]
 
 
 def test_every_migration_can_be_taken_back(path: Path) -> None:
