@@ -25,6 +25,7 @@ from persistence.frames import LOST, Frame
 from persistence.journal import JournalWriter, Retention
 
 FLUSH_S = 0.2
+CLOSE_S = 10.0
 MOST_WAITING = 200_000
 _ROUNDS = 2_000
 """Messages that are packed at once: between them other threads have their turn."""
@@ -81,10 +82,10 @@ class Journal:
         self._thread.start()
 
     def close(self) -> None:
-        """Write what waits, and let go."""
+        """Write what waits, and let go; a disk that hangs is not waited for."""
         self._over.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(CLOSE_S)
 
     def summary(self) -> dict[str, Any]:
         """Say how far it is."""

@@ -103,7 +103,8 @@ def test_an_alert_that_nobody_takes_is_shown_by_health_and_harms_nothing(
     status = json.loads((tmp_path / "run" / "status.json").read_text())
     summary = json.loads((tmp_path / "run" / "metrics_summary.json").read_text())
     assert code == 0, said
-    assert status["verdict"] == "WARNING"
+    told = [s["verdict"] for s in bot.of("status") if "not delivered" in s["why"]]
+    assert "WARNING" in told
     assert [row["rule"] for row in status["alerts"]["firing"]] == ["disk"]
     assert summary["alerts"]["undelivered"] == 1
     everything = [path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()]
