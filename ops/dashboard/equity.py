@@ -96,12 +96,9 @@ def _percent(amount: Decimal, capital: Decimal) -> str | None:
 
 def _basis(quote: str, start: Decimal | None, in_use: Decimal, whole: Curve) -> str:
     names = ", ".join(whole.symbols) or "the market"
-    if start is not None:
-        money_is = f"the whole start of {shown(start)} {quote}"
-    else:
-        money_is = f"{shown(in_use)} {quote}, the most that the run had in use"
-    used = f" The run had at most {shown(in_use)} {quote} in use." if start is not None else ""
-    return f"Buy and hold puts {money_is} into {names} at the first price, fee included.{used}"
+    used = f"{shown(in_use)} {quote}, the most that the run had in use"
+    money_is = used if start is None else f"the whole start of {shown(start)} {quote}, or {used}"
+    return f"Buy and hold puts {money_is}, into {names} at the first price, fee included."
 
 
 def _most_in_use(quote: str, executions: Sequence[Execution]) -> Decimal:
