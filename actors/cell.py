@@ -108,8 +108,8 @@ class Cell:
 
     def set_state(self, state: ActorState, problem: str = "") -> None:
         """Show what the cell does; `problem` is the sentence that health prints."""
+        self.problem = problem  # before the state: who sees that looks for its reason
         self.state = state
-        self.problem = problem
         self.retry_at_ns = None
         self.state_since_ns = self.monotonic_ns()
 

@@ -113,7 +113,7 @@ def test_a_client_that_vanishes_before_its_reply_harms_nobody(path: Path) -> Non
         with connected(path) as client:
             client.sendall(b'{"command": "big"}\n')
 
-    assert ask(path, "ping") == {"pid": os.getpid()}
+    assert ask(path, "ping", timeout_s=30) == {"pid": os.getpid()}
 
 
 def test_a_request_in_pieces_is_one_request(path: Path) -> None:

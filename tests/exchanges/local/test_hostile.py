@@ -24,6 +24,7 @@ from exchanges.local.server import RunningExchange
 from exchanges.local.settings import Profile, Settings
 
 BTC = "BTC/USDT"
+MINUTE_NS = 60_000_000_000
 EXAMPLES = 3_000 if os.environ.get("WATCHKEEPER_STRESS") else 100
 LIKELY = {
     "symbol": ["BTCUSDT", "ETHUSDT", "NOPE", ""],
@@ -167,12 +168,18 @@ def test_a_compressed_market_moves_as_fast_as_it_says(
 ) -> None:
     run = serve(speed=600.0)
     player = run.exchange.players[BTC]
-    run.exchange.trades()  # brings the market up to now
-    before, began_ns = player.played, run.exchange.clock.market_ns()
+
+    def bring_up_to_now() -> tuple[float, float, int]:
+        """Give the market's minute before and after, and how much was played by then."""
+        before = run.exchange.clock.market_ns() / MINUTE_NS
+        run.exchange.trades()
+        return before, run.exchange.clock.market_ns() / MINUTE_NS, player.played
+
+    since, since_at_most, played_before = bring_up_to_now()
     threading.Event().wait(1.0)
-    run.exchange.trades()
-    minutes = (run.exchange.clock.market_ns() - began_ns) / 60_000_000_000
+    until, until_at_most, played = bring_up_to_now()
 
     # Beyond a speed of ten there are twelve prints in a minute; the demo leaves bars out.
-    assert minutes >= 9.9
-    assert minutes * 12 * 0.7 <= player.played - before <= minutes * 12 + 20
+    assert until_at_most - since >= 9.9
+    assert (until - since_at_most) * 12 * 0.7 <= played - played_before
+    assert played - played_before <= (until_at_most - since) * 12 + 20
