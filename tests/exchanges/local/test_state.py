@@ -50,7 +50,7 @@ def client_of(facts: dict[str, Any]) -> Any:
             "secret": "local-secret",
             "sandbox": True,
             "enableRateLimit": False,
-            "timeout": 5000,
+            "timeout": 60_000,
             "urls": {"test": {"public": http, "private": http}},
             "options": {"fetchMarkets": {"types": ["spot"]}},
         }
@@ -65,10 +65,15 @@ def test_no_acknowledged_order_is_lost_to_a_kill(tmp_path: Path) -> None:
     for round_number in range(3):
         with venue(state) as (process, facts):
             client = client_of(facts)
-            threading.Timer(0.15 + 0.1 * round_number, process.kill).start()
+            killed_at = len(acknowledged) + 11 + 7 * round_number
+            killer = threading.Thread(
+                target=kill_once, args=(process, lambda at=killed_at: len(acknowledged) >= at)
+            )
+            killer.start()
             with pytest.raises(ccxt.NetworkError):
                 trade_until_it_dies(client, round_number, acknowledged)
             client.session.close()
+            killer.join()
 
     exchange = LocalExchange(Settings(speed=0, state=state))
     orders = {one.client_order_id: one for one in exchange.orders()}
@@ -78,6 +83,14 @@ def test_no_acknowledged_order_is_lost_to_a_kill(tmp_path: Path) -> None:
     assert [one.order_id for one in exchange.orders()] == list(range(1, len(orders) + 1))
     assert money(exchange) == expected_money(exchange)
     exchange.close()
+
+
+def kill_once(process: "subprocess.Popen[str]", is_so: Callable[[], bool]) -> None:
+    """Kill it in the middle of whatever it does just then."""
+    pause = threading.Event()
+    while not is_so() and process.poll() is None:
+        pause.wait(0.001)
+    process.kill()
 
 
 def trade_until_it_dies(client: Any, round_number: int, acknowledged: dict[str, str]) -> None:
