@@ -137,7 +137,8 @@ class Actor(pykka.ThreadingActor):
         timers, receive, latency = life.timers, self.receive, cell.latency
         record, handled, ended_ns = latency.append, 0, 0
         hops = cell.hops
-        waited, due = (hops.waits.append, hops.due) if hops is not None else (record, 0)
+        waited, due = (None, 0) if hops is None else (hops.waits.append, hops.due)
+        stop = FOLD_AT if hops is None else min(FOLD_AT, due)
         while not (control or front or timers or life.fenced):
             envelope = take()
             if type(envelope) is not Told or life.fenced:
@@ -160,15 +161,17 @@ class Actor(pykka.ThreadingActor):
             ended_ns = now()
             record(ended_ns - begun_ns)
             handled += 1
-            if hops is not None:
+            if waited is not None:
                 waited(begun_ns - queued_ns)
-                if handled == due:
-                    due += hops.every
-                    hops.sampled(message, queued_ns, begun_ns, ended_ns)
-            if not handled % FOLD_AT:
+            if handled >= stop:
                 latency.fold_when_full()
+                stop = handled + FOLD_AT
                 if hops is not None:
                     hops.waits.fold_when_full()
+                    if handled == due:
+                        due += hops.every
+                        hops.sampled(message, queued_ns, begun_ns, ended_ns)
+                    stop = min(stop, due)
             cell.processed += 1
             cell.handling = None
             life.reading = True

@@ -160,6 +160,7 @@ class MetricsActor(Actor):
 
     def _log_problem(self, was: str) -> None:
         problem = self._fold.keeping.problem
+        self.ctx.cell.problem = f"metrics are not kept: {problem}" if problem else ""
         if problem and not was:
             logger.bind(actor=self.ctx.path).warning("metrics are not kept: {}", problem)
         elif was and not problem:

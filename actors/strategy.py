@@ -14,6 +14,10 @@ from messages.orders import MarketRules, OrderIntent, OrderUpdate
 Accepts = MarketBatch | Candle | Trade | Tick | OrderUpdate | MarketRules
 
 
+NO_FEED = ActorPath("")
+"""Whose place is not told: events that come by themselves, not in a batch."""
+
+
 class Kept:
     """Holds what the next incarnation of a strategy inherits."""
 
@@ -62,6 +66,8 @@ class StrategyActor(Actor):
                 self._acknowledge(message, run.memory.next_index)
             case Candle() | Trade() | Tick():
                 for intent in run.take(message, self.ctx.utc_ns()):
+                    if self.ctx.stages is not None:
+                        self._note_decision(intent, NO_FEED)
                     self.ctx.tell(self._executor, intent)
             case OrderUpdate():
                 run.update(message)

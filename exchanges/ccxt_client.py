@@ -166,6 +166,7 @@ def open_client(settings: CcxtSettings, capability: Capability | None, budget: R
     _refuse_verbose(settings.config)
     client = _recording(kind)(_ccxt_config(settings, capability))
     client.budget = budget
+    client.hidden = tuple(filter(None, (settings.api_key, settings.secret, settings.password)))
     # It asks for more rights than trading needs; currencies follow from the markets.
     client.has["fetchCurrencies"] = False
     if "urls" in settings.config:
@@ -286,6 +287,8 @@ def _recording(base: Any) -> Any:
         """The exchange's class, watched."""
 
         budget: RateBudget
+        hidden: tuple[str, ...] = ()
+        """What an exchange may give back in the text of an error, and nobody is to read."""
         may_call: Callable[[], None] | None = None
         """Asked before any request leaves; what it raises stops it."""
 
@@ -313,7 +316,11 @@ def _recording(base: Any) -> Any:
             if call is not None:
                 call.requests += 1
                 call.response = None
-            return await super().fetch(url, method, headers, body)
+            try:
+                return await super().fetch(url, method, headers, body)
+            except Exception as error:
+                _hide(error, self.hidden)
+                raise
 
         def on_rest_response(
             self, code: int, reason: str, url: str, method: str, headers: Any, body: str, *more: Any
@@ -372,6 +379,16 @@ def _let_go(socket: Any) -> None:
     error = socket.connection.exception() if socket.connection is not None else None
     if error is not None:
         error.__traceback__ = error.__context__ = None
+
+
+def _hide(error: Exception, secrets: tuple[str, ...]) -> None:
+    """Take the keys out of an error's text, before anybody writes it down."""
+    texts = [text for text in error.args if isinstance(text, str)]
+    if any(secret in text for secret in secrets for text in texts):
+        shown = list(error.args)
+        for secret in secrets:
+            shown = [a.replace(secret, "***") if isinstance(a, str) else a for a in shown]
+        error.args = tuple(shown)
 
 
 def pro_error(error: Exception) -> Exception:

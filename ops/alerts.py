@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ import msgspec
 
 from actors.log import logger
 from decisions.alert_rules import AlertRules
-from decisions.alerting import AlertFold, Condition, Notice, Severity, Stage
+from decisions.alerting import AlertFold, Condition, Fault, Notice, Severity, Stage
 from messages.alerts import AlertTold
 from messages.ids import TimestampNs
 from messages.lifecycle import Supervision
@@ -24,6 +24,7 @@ from ops.alert_addresses import shown
 from ops.alert_outbox import Outbox, Post
 from ops.alert_sender import Letter, Sender, apprise_sender
 from ops.config import Config
+from ops.secret_names import without_secrets
 
 LOOK_EVERY_S = 1.0
 CLOSE_S = 5.0
@@ -35,7 +36,8 @@ Snapshot = Mapping[str, Any]
 class Alerts:
     """`urls` may be empty: faults are judged, shown and counted all the same.
 
-    `tell` takes what was told, for the metrics. Any thread may call `observe` and `summary`.
+    `tell` takes what was told, for the metrics; `secrets` are in nothing that is told. Any
+    thread may call `observe` and `summary`.
     """
 
     def __init__(
@@ -44,11 +46,12 @@ class Alerts:
         urls: list[str],
         *,
         tell: Callable[[AlertTold], object] = lambda _: None,
+        secrets: Collection[str] = (),
         sender: Callable[[str], Sender] = apprise_sender,
         utc_ns: Callable[[], int] = time.time_ns,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        self._config, self.tell = config, tell
+        self._config, self.tell, self._secrets = config, tell, secrets
         self._utc_ns, self._monotonic_ns = utc_ns, monotonic_ns
         self._rules = AlertRules(config.alerts.limits)
         self._fold = AlertFold(config.alerts.notice_limits)
@@ -129,9 +132,14 @@ class Alerts:
         conditions = self._rules.look(snapshot, now_ns, held)
         notices = self._fold.take(conditions, now_ns, TimestampNs(self._utc_ns()))
         for notice in notices:
-            self._post(notice, snapshot)
-        self._firing = [_row(fault) for fault in self._fold.firing]
+            self._post(self._cleaned(notice), snapshot)
+        self._firing = [_row(fault, self._secrets) for fault in self._fold.firing]
         return notices
+
+    def _cleaned(self, notice: Notice) -> Notice:
+        """An error's text goes to others' machines: no secret goes with it."""
+        said = without_secrets(notice.sentence, self._secrets)
+        return msgspec.structs.replace(notice, sentence=said)
 
     def _post(self, notice: Notice, snapshot: Snapshot) -> None:
         log = logger.bind(actor="alerts", rule=notice.rule)
@@ -167,14 +175,14 @@ def letter_of(notice: Notice, config: Config, snapshot: Snapshot) -> Letter:
     return Letter(f"{config.name}: {word} {notice.rule}", "\n".join(lines), is_critical, is_over)
 
 
-def _row(fault: Any) -> dict[str, Any]:
+def _row(fault: Fault, secrets: Collection[str]) -> dict[str, Any]:
     condition = fault.condition
     return {
         "rule": condition.rule,
         "key": condition.key,
         "severity": str(condition.severity),
         "since_ns": fault.since_ns,
-        "sentence": condition.sentence,
+        "sentence": without_secrets(condition.sentence, secrets),
     }
 
 

@@ -4,6 +4,7 @@ It says on its standard output, a JSON object a line, how far it is. It runs unt
 until it is killed, or until its standard input ends. `ops.drill_nursery` starts it.
 """
 
+import contextlib
 import os
 import signal
 import threading
@@ -20,7 +21,9 @@ from decisions.drill_cancel import CancelPoint
 from decisions.order_keys import client_order_id
 from exchanges.capabilities import Capability, capability_of
 from exchanges.ccxt_client import CcxtSettings
+from exchanges.facts import VenueFacts
 from exchanges.venue_loop import VenueLoop
+from messages.errors import VenueRefused
 from messages.ids import NS_PER_S, Symbol
 from messages.orders import OrderIntent
 from ops.config import Config, FeedType, IdempotencyBackend, Mode, VenueType, demo_config, load
@@ -46,6 +49,7 @@ SETTLE_MS = 1_500
 """How long after the window an order may still come into sight at the local exchange. Binance's
 engine may take ten seconds and its queries lag two; the local one is as late as it is told to
 be, at most this."""
+OPENINGS_MAX = 5
 EXIT_OK, EXIT_NOT_STARTED = 0, 70
 HALT_REASON = "the drill halts"
 """Why trading is halted where it is."""
@@ -203,7 +207,15 @@ def _open_venue(config: Config, job: Job, trap: Trap) -> LiveVenue:
     venue.trap = trap
     loop = VenueLoop("venue")
     loop.start()
-    return LiveVenue(venue, loop, loop.submit(venue.open()).result(30))
+    return LiveVenue(venue, loop, _opened(venue, loop))
+
+
+def _opened(venue: DrillVenue, loop: VenueLoop) -> VenueFacts:
+    """Pass the gate. What fails at first is a machine too busy for such short timeouts."""
+    for _ in range(OPENINGS_MAX - 1):
+        with contextlib.suppress(VenueRefused):
+            return loop.submit(venue.open()).result(30)
+    return loop.submit(venue.open()).result(30)
 
 
 def _capability() -> Capability:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ops.client import NoAnswer, ask
-from ops.health_deep import deep_lines, error_lines, look_deep
 from ops.health_text import duration, moment, one_line, painted, render, wants_colour
 from ops.run_files import CONTROL_SOCKET, STATUS
 from ops.verdict import verdict
@@ -72,6 +71,8 @@ def _asked(options: HealthOptions) -> Snapshot:
     if options.errors:
         snapshot["errors_of"] = ask(socket, "errors", timeout_s=options.timeout_s)
     if options.deep is not None:
+        from ops.health_deep import look_deep  # what a probe can do without
+
         snapshot["deep"] = look_deep(socket, options.deep, options.timeout_s)
     return snapshot
 
@@ -126,6 +127,14 @@ def _show(snapshot: Snapshot, previous: Snapshot | None, options: HealthOptions)
         return
     _print(render(snapshot, previous, colour=colour))
     _show_stacks(snapshot.get("stacks") or {})
+    _show_more(snapshot)
+
+
+def _show_more(snapshot: Snapshot) -> None:
+    if not snapshot.keys() & {"errors_of", "deep"}:
+        return
+    from ops.health_deep import deep_lines, error_lines
+
     more = [*error_lines(snapshot["errors_of"])] if "errors_of" in snapshot else []
     more += [*deep_lines(snapshot["deep"])] if "deep" in snapshot else []
     for line in more:

@@ -82,7 +82,7 @@ def run_bot(options: StartOptions) -> int:
         if account is not None:
             account.open()
             stack.callback(account.close)
-        run = _Run(options, config, run_dir, account, opened, urls)
+        run = _Run(options, config, run_dir, account, opened, urls, secrets)
         run.snapshots.extras["errors"] = lambda: {"logged": counts.errors}
         if before:
             run.alerts.happened("gone", before)
@@ -120,6 +120,7 @@ class _Run:
         account: "Account | None" = None,
         opened: Any = None,
         urls: Sequence[str] = (),
+        secrets: Sequence[str] = (),
     ) -> None:
         self.options, self.config, self.run_dir = options, config, run_dir
         self.over = threading.Event()
@@ -135,7 +136,7 @@ class _Run:
             runtime.recorder = self.journal.record
         self.narrator: Narrator = narrator_for(options, config)
         self.observers = [self.narrator.observe, OrderLog(config).observe]
-        self.alerts = Alerts(config, list(urls))
+        self.alerts = Alerts(config, list(urls), secrets=secrets)
         self.system: System = build(
             config,
             run_dir,

@@ -1,9 +1,20 @@
-"""What every test is kept from: the state of the user who runs them."""
+"""What every test is kept from: the state of a user, and the pace of the machine."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is not a failure: no example has a time limit.
+settings.register_profile(
+    "watchkeeper",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=2_000 if os.environ.get("WATCHKEEPER_STRESS") else 50,
+)
+settings.load_profile("watchkeeper")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -14,7 +14,6 @@ from ops.dashboard.run import RunModel
 _PERIOD_S = 1.0
 _REST = 20
 """So many times as long as a look took is rested after it: under 5 % of one core."""
-_LONGEST_REST_S = 60.0
 _AS_OF = ("at",)
 
 
@@ -53,7 +52,7 @@ class LiveBoard:
             began = time.monotonic()
             await self.refresh()
             took = time.monotonic() - began
-            await self._rest(min(max(_PERIOD_S, _REST * took), _LONGEST_REST_S))
+            await self._rest(max(_PERIOD_S, _REST * took))
         async with self._changed:
             self._changed.notify_all()
 

@@ -23,7 +23,8 @@ from messages.market import Candle, MarketEvent, Tick
 from ops.dashboard.bars import Bars
 from ops.health_text import one_line
 
-MOST_EVENTS = 1_000_000
+MOST_EVENTS = 600_000
+"""More than the minutes of a year: half a gigabyte of memory while the page is made."""
 _MOST_SYMBOLS = 40
 
 

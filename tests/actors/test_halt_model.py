@@ -1,5 +1,6 @@
 """The order path's model, and in it a kill switch: a proof is true, and it comes in the end."""
 
+import os
 from decimal import Decimal
 from typing import Any
 
@@ -151,5 +152,9 @@ class HaltMachine(OrderPathMachine):
         return SubmitDone(order_key=call.key, epoch=call.epoch, report=report)
 
 
-HaltMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+HaltMachine.TestCase.settings = settings(
+    max_examples=1_000 if os.environ.get("WATCHKEEPER_STRESS") else 25,
+    stateful_step_count=30,
+    deadline=None,
+)
 TestHalt = pytest.mark.slow(HaltMachine.TestCase)

@@ -30,7 +30,7 @@ from messages.market import (
 
 BTC = Symbol("BTC/USDT")
 MINUTE_NS = 60 * NS_PER_S
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 FEED = ActorPath("feed")
 
 

@@ -50,6 +50,7 @@ def test_a_full_disk_stops_metrics_and_nothing_else(tmp_path: Path) -> None:
     assert fold.processed == 3
     assert fold.keeping.dropped_lines == 2
     assert fold.keeping.problem
+    assert "metrics are not kept" in metrics.problem
     assert not disk.summaries
 
     path.unlink()
@@ -58,6 +59,7 @@ def test_a_full_disk_stops_metrics_and_nothing_else(tmp_path: Path) -> None:
     runtime.run_for(5 * NS_PER_S)
 
     assert not fold.keeping.problem
+    assert not metrics.problem
     told = disk.summaries[-1]["metrics"]
     assert (told["lines"], told["dropped_lines"]) == (2, 2)
     assert len(path.read_bytes().splitlines()) == 2

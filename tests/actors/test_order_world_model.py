@@ -387,7 +387,7 @@ class OrderWorld(RuleBasedStateMachine):
 
 
 OrderWorld.TestCase.settings = settings(
-    max_examples=5_000 if STRESS else 60,
+    max_examples=5_000 if STRESS else 40,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -12,7 +12,7 @@ import pykka
 import pytest
 from pykka import messages
 
-LIMIT_S = 10
+LIMIT_S = 60
 
 INBOX: ContextVar[Any] = ContextVar("INBOX")
 

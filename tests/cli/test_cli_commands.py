@@ -91,6 +91,21 @@ def test_help_and_health_import_the_standard_library_only(
     assert foreign & {*ours, "msgspec", "rich", "loguru", "pykka", "peewee", "ccxt"} == set()
 
 
+@pytest.mark.slow
+def test_a_start_imports_nothing_large_that_it_can_do_without() -> None:
+    """What `start` imports until it is ready; loguru comes with the first line that is logged."""
+    code = "import ops.process, sys; print(*sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, env=environment
+    )
+
+    imported = {name.partition(".")[0] for name in done.stdout.split()}
+    assert {"ops", "actors", "msgspec", "peewee", "pykka"} <= imported
+    large = {"aiohttp", "asyncio", "ccxt", "loguru", "multiprocessing", "playhouse", "rich", "ssl"}
+    assert imported & large == set()
+
+
 def test_check_prints_the_effective_config(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

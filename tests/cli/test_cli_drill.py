@@ -27,7 +27,6 @@ def test_one_choice_of_cases_excludes_another(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_its_results_are_lines_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     case = "intent_told/reset_after/none"
 

@@ -16,7 +16,7 @@ from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, Symbol
 from messages.market import Candle, FeedGap, FeedHistory, FeedPhase, FeedState, Tick, Trade
 from tests.exchanges.live import BTC
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 MINUTE_NS = 60 * NS_PER_S
 SECRETS = ("apiKey", "secret", "password")
 LAZY = FeedSettings(quiet_ms=60_000, grace_ms=200, backoff_ms=20, ask_again_ms=20)

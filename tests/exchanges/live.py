@@ -17,7 +17,7 @@ from messages.ids import NS_PER_MS, Symbol
 T = TypeVar("T")
 
 BTC = Symbol("BTC/USDT")
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 
 def free(_: Any = None) -> None:

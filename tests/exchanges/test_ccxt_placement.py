@@ -125,6 +125,17 @@ def test_an_answer_is_what_it_proves(
     assert str(error).isprintable()
 
 
+def test_a_key_that_the_exchange_gives_back_is_not_shown(
+    script: Script, opened: Desk, limit: NewOrder
+) -> None:
+    script.say("order", reply(401, '{"code":-2015,"msg":"Invalid API-key local-key"}'))
+
+    error = outcome(opened, limit)
+
+    assert "Invalid API-key ***" in str(error)
+    assert "local-key" not in str(error)
+
+
 def test_a_refused_connection_is_not_sent(limit: NewOrder, script: Script) -> None:
     with desk(local_config(script.port)) as opened:
         opened.call(opened.venue.open())

@@ -35,7 +35,7 @@ from tests.exchanges.live import BTC, Desk, desk, free
 pytestmark = pytest.mark.slow
 
 Story = Callable[[Any], Awaitable[Any]]
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 numbers = itertools.count()
 

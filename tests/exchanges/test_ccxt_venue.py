@@ -288,7 +288,7 @@ def test_a_request_later_than_its_window_never_becomes_an_order(
     assert run.exchange.orders_with(name) == []
 
 
-def until(is_so: Callable[[], bool], limit_s: float = 10.0) -> bool:
+def until(is_so: Callable[[], bool], limit_s: float = 60.0) -> bool:
     """Wait for what another thread brings about."""
     import threading
 

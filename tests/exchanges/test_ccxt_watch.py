@@ -24,7 +24,7 @@ from tests.exchanges.live import BTC, Desk, desk, free
 
 QUICK = StreamSettings(compare_every_ms=150, grace_ms=300, backoff_ms=20, connect_ms=5_000)
 LAZY = StreamSettings(compare_every_ms=60_000, backoff_ms=20, connect_ms=5_000)
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 class Watcher:

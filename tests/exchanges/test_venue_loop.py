@@ -10,7 +10,7 @@ import pytest
 
 from exchanges.venue_loop import VenueLoop
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 
 
 @pytest.fixture

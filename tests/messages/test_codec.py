@@ -1,13 +1,15 @@
 """Messages survive their two codecs unchanged, and nothing else gets in."""
 
 import json
+import os
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from typing import Any, get_args
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from messages.base import Message
@@ -18,6 +20,8 @@ from messages.ids import Symbol, TimestampNs
 from messages.market import Candle
 from messages.orders import Fill
 
+FEW = settings(max_examples=2_000 if os.environ.get("WATCHKEEPER_STRESS") else 15)
+"""Of each class; there are many, of few kinds of fields."""
 CLASSES: list[type[Message]] = list(get_args(AnyMessage))
 INT_64 = st.integers(-(2**63), 2**63 - 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -51,6 +55,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     raise AssertionError(f"no strategy for {kind}")
 
 
+@cache
 def any_of(message: type[Message]) -> st.SearchStrategy[Any]:
     return values(msgspec.inspect.type_info(message))
 
@@ -70,6 +75,7 @@ def candle() -> Candle:
 
 
 @pytest.mark.parametrize("message", CLASSES)
+@FEW
 @given(data=st.data())
 def test_every_message_comes_back_from_json_as_it_was(
     message: type[Message], data: st.DataObject
@@ -80,6 +86,7 @@ def test_every_message_comes_back_from_json_as_it_was(
 
 
 @pytest.mark.parametrize("message", CLASSES)
+@FEW
 @given(data=st.data())
 def test_every_message_comes_back_from_msgpack_as_it_was(
     message: type[Message], data: st.DataObject

@@ -174,6 +174,18 @@ def test_a_snapshot_that_fails_ends_nothing_and_is_shown(there: Receiver, snapsh
     assert "dictionary changed size" in alerts.summary()["problem"]
 
 
+def test_a_secret_in_an_errors_text_is_told_to_nobody(there: Receiver, snapshot: Make) -> None:
+    told: list[AlertTold] = []
+    alerts = Alerts(config_of(), [there.url], secrets=["opensesame"], tell=told.append)
+    alerts.start(snapshot)
+    alerts.look(snapshot(halt={"state": "halted", "reason": "bad key opensesame"}))
+    there.until(1)
+    alerts.close()
+
+    assert "bad key ***" in there.got[0]["message"]
+    assert "opensesame" not in json.dumps([there.got, alerts.summary()]) + repr(told)
+
+
 def test_what_happens_at_the_very_end_is_told(there: Receiver, snapshot: Make) -> None:
     alerts = Alerts(config_of(), [there.url])
     alerts.start(snapshot)

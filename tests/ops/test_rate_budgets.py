@@ -30,7 +30,7 @@ def test_an_order_on_one_loop_goes_before_candles_on_another() -> None:
     """The bucket is empty and both wait; the order came last."""
     budget = budget_for("binance", {"hostname": "urgent"})
     served: list[Urgency] = []
-    both_wait = threading.Barrier(2, timeout=10)
+    both_wait = threading.Barrier(2, timeout=60)
 
     def caller(urgency: Urgency, cost_ms: float) -> threading.Thread:
         async def call() -> None:
@@ -47,5 +47,5 @@ def test_an_order_on_one_loop_goes_before_candles_on_another() -> None:
     asyncio.run(budget.acquire(2_000, Urgency.ORDER))
     threads = [caller(Urgency.DATA, 300), caller(Urgency.ORDER, 100)]
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert served == [Urgency.ORDER, Urgency.DATA]

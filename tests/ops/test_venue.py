@@ -33,7 +33,7 @@ def venue(*arguments: str) -> Iterator[Any]:
 
 def refused(*arguments: str, code: str = "") -> str:
     command = [sys.executable, "-P", "-c", code, *arguments] if code else [*COMMAND, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
     return done.stderr
@@ -77,6 +77,7 @@ def test_what_it_says_to_a_person_can_be_pasted() -> None:
     assert lines[2] == "[venue]\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -92,6 +93,7 @@ def test_nonsense_is_refused_with_a_sentence(arguments: tuple[str, ...], sentenc
     assert sentence in refused(*arguments)
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_refused_with_a_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -99,15 +101,17 @@ def test_a_taken_port_is_refused_with_a_sentence() -> None:
         assert f"--port {port}" in refused("--port", port)
 
 
+@pytest.mark.slow
 def test_without_aiohttp_it_says_what_to_install() -> None:
     code = "import sys; sys.modules['aiohttp'] = None; import cli; sys.exit(cli.main(['venue']))"
 
     assert "install watchkeeper[exchange]" in refused(code=code)
 
 
+@pytest.mark.slow
 def test_help_does_not_need_aiohttp() -> None:
     done = subprocess.run(
-        [*COMMAND, "--help"], capture_output=True, text=True, timeout=30, check=False,
+        [*COMMAND, "--help"], capture_output=True, text=True, timeout=90, check=False,
         env=os.environ | {"COLUMNS": "200"},
     )  # fmt: skip
 

@@ -29,6 +29,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lines", [1, 2, 3, 10, 101])
 def test_a_kill_loses_nothing_that_was_promised(child: Start, path: Path, lines: int) -> None:
     process = child(_ENDLESS)
@@ -60,6 +61,7 @@ connection_of(ledger._database).set_progress_handler(die, {instructions})
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("instructions", [10, 60, 110])
 @pytest.mark.parametrize(
     "act",
@@ -135,6 +137,7 @@ print(json.dumps([refused, ledger.states()]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [0, 100, 4096, 20_000])
 def test_a_full_disk_refuses_and_the_ledger_goes_on_when_there_is_room(
     answer_of: Callable[[str], Any], path: Path, room: int

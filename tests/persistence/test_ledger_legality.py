@@ -1,5 +1,6 @@
 """Only legal transitions get in, whatever is asked, and both backends agree on all of it."""
 
+import os
 import tempfile
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -54,7 +55,7 @@ def assert_legal(path: Path, entry: LedgerEntry) -> None:
 
 @pytest.mark.slow
 @settings(
-    max_examples=60,
+    max_examples=600 if os.environ.get("WATCHKEEPER_STRESS") else 30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

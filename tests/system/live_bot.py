@@ -28,7 +28,7 @@ from persistence.ledger import LedgerEntry
 from persistence.reader import LedgerReader
 
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 SILENT = f"{Path(__file__).parent / 'silent_strategy.py'}:Silent"
 SECRETS = {"apiKey": "TEST_KEY", "secret": "TEST_SECRET"}
 

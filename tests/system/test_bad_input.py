@@ -91,7 +91,7 @@ def test_a_run_directory_in_use_is_refused_naming_the_process(tmp_path: Path) ->
 
     second = start("--run-dir", tmp_path / "run")
     first.terminate()
-    first.communicate(timeout=30)
+    first.communicate(timeout=90)
 
     assert second.returncode == 2
     assert str(first.pid) in second.stderr

@@ -15,7 +15,7 @@ from ops.config_write import to_toml
 from tests.system.bots import Bot
 from tests.system.live_bot import BTC, SECRETS, SILENT, document_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

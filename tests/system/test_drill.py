@@ -70,7 +70,6 @@ def baseline(nursery: Nursery) -> Baseline:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_an_order_that_is_struck_is_neither_doubled_nor_lost(
     nursery: Nursery, baseline: Baseline
 ) -> None:
@@ -83,7 +82,6 @@ def test_an_order_that_is_struck_is_neither_doubled_nor_lost(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_the_users_own_strategies_and_limits_are_rehearsed(
     nursery: Nursery, tmp_path: Path
 ) -> None:

@@ -55,7 +55,6 @@ def test_the_cases_that_catch_them_are_quick_ones() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 def test_without_a_bug_the_cases_pass(nursery: Nursery, baseline: Baseline) -> None:
     results = list(play(setting_of(nursery), baseline, CASES, JOBS))
 
@@ -63,7 +62,6 @@ def test_without_a_bug_the_cases_pass(nursery: Nursery, baseline: Baseline) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("bug", list(CAUGHT_BY))
 def test_a_planted_bug_is_caught_by_a_quick_case(bug: str, baseline: Baseline) -> None:
     text, problem = CAUGHT_BY[bug]

@@ -109,7 +109,7 @@ def test_a_signal_drains_and_ends_in_order(
     wait_for_first_order(process)
 
     process.send_signal(number)
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=90)
 
     assert process.returncode == code, output.decode()
     last = json.loads(output.decode().splitlines()[-1])

@@ -24,7 +24,7 @@ from tests.system.test_live_orders import venue_at
 
 pytestmark = pytest.mark.slow
 
-NOW, LIMIT_S = Epoch(3), 30.0
+NOW, LIMIT_S = Epoch(3), 60.0
 BTC = Symbol("BTC/USDT")
 NAMES = [f"wk{number}" for number in range(TOGETHER)]
 

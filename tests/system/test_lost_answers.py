@@ -49,6 +49,7 @@ def test_an_order_whose_answer_is_lost_is_at_the_venue_once_and_the_ledger_agree
     assert all(order.state_reason.startswith("unknown_outcome") for order in refused)
 
 
+@pytest.mark.slow
 def test_an_order_that_is_always_lost_is_given_up_after_some_sends(
     tmp_path: Path, breaks: Breaks
 ) -> None:

@@ -15,6 +15,7 @@ from messages.values import OrderState, Side
 from tests.system.live_bot import live_bot
 
 
+@pytest.mark.slow
 def test_after_a_buy_that_was_rejected_the_sell_is_refused_and_the_owner_keeps_the_coins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -30,6 +31,7 @@ def test_after_a_buy_that_was_rejected_the_sell_is_refused_and_the_owner_keeps_t
         assert len(run.exchange.requests(operation="place")) == 1
 
 
+@pytest.mark.slow
 def test_what_was_bought_can_be_sold_once_also_after_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -41,6 +43,7 @@ def test_what_was_bought_can_be_sold_once_also_after_a_restart(
             bot.until_state(bot.decide(Side.SELL), OrderState.REFUSED)
 
 
+@pytest.mark.slow
 def test_a_whole_exit_is_sold_although_the_fee_was_taken_in_coins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,6 +63,7 @@ def test_a_whole_exit_is_sold_although_the_fee_was_taken_in_coins(
         assert again.state_reason.startswith("no_position: ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", [{"allow_short": True}])
 def test_who_allows_it_sells_what_was_there_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: dict[str, Any]

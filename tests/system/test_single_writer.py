@@ -34,7 +34,7 @@ from tests.system.live_bots import (
     wait_until,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.slow
 Start = Callable[..., Bot]
 FENCED = 75
 UNENDING = "import ops.held_account\nops.held_account._end = lambda sentence: None\n"

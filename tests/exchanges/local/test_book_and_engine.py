@@ -1,5 +1,6 @@
 """The engine alone: what trades with what, what it costs, and that money is never made."""
 
+import os
 from decimal import Decimal
 from typing import Any
 
@@ -272,7 +273,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=1_200 if os.environ.get("WATCHKEEPER_STRESS") else 60, deadline=None)
 @given(st.lists(steps, max_size=25), st.booleans(), st.sampled_from([RICH, POOR]))
 def test_whatever_happens_the_balances_equal_the_trades(
     story: list[Any], fees_in_bnb: bool, money: dict[str, Decimal]

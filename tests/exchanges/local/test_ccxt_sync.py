@@ -208,6 +208,7 @@ def test_a_wrong_secret_a_wrong_key_and_a_wrong_clock_are_refused(
     assert [one.client_order_id for one in run.exchange.orders()] == ["b"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_and_the_same_requests_give_the_same_fills(
     serve: Callable[..., RunningExchange], connect: Callable[..., Any]
 ) -> None:

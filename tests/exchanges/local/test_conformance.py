@@ -185,7 +185,7 @@ def ask(run: RunningExchange) -> Callable[..., Any]:
             method=method,
         )
         try:
-            with urllib.request.urlopen(request, timeout=5) as reply:
+            with urllib.request.urlopen(request, timeout=60) as reply:
                 return reply.status, json.load(reply)
         except urllib.error.HTTPError as error:
             with error:

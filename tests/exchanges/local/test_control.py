@@ -24,7 +24,7 @@ def ask(
         f"{run.urls.control}/{path}", data, {"Content-Type": "application/json"} | headers
     )
     try:
-        with urllib.request.urlopen(request, timeout=5) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return reply.status, json.load(reply)
     except urllib.error.HTTPError as error:
         with error:

@@ -377,7 +377,7 @@ def test_conditions_last_until_they_are_undone(run: RunningExchange, client: Any
     assert [one.status for one in exchange.orders()] == ["expired"]
 
 
-def eventually(is_so: Callable[[], bool], limit_s: float = 5.0) -> bool:
+def eventually(is_so: Callable[[], bool], limit_s: float = 60.0) -> bool:
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
         if is_so():

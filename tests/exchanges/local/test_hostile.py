@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import threading
 from collections.abc import Callable
 from decimal import Decimal
@@ -23,6 +24,7 @@ from exchanges.local.server import RunningExchange
 from exchanges.local.settings import Profile, Settings
 
 BTC = "BTC/USDT"
+EXAMPLES = 3_000 if os.environ.get("WATCHKEEPER_STRESS") else 100
 LIKELY = {
     "symbol": ["BTCUSDT", "ETHUSDT", "NOPE", ""],
     "symbols": ['["BTCUSDT"]', "[", "[]"],
@@ -63,7 +65,7 @@ def okx() -> LocalExchange:
     return LocalExchange(Settings(speed=0, profile=Profile.OKX))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(operation=st.sampled_from(OPERATIONS), params=requests_like(LIKELY))
 def test_no_parameters_break_binance(
     binance: LocalExchange, operation: str, params: dict[str, str]
@@ -84,7 +86,7 @@ OKX_ORDER = {
 }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     operation=st.sampled_from(sorted({operation for _, _, operation in ROUTES})),
     params=requests_like(LIKELY),

@@ -52,7 +52,7 @@ def ask(run: RunningExchange, path: str, **params: Any) -> tuple[int, Any]:
     if "signature" not in values:
         query += "&signature=" + sign(settings.api_secret, query)
     reply = requests.get(
-        f"{run.urls.http}{path}?{query}", headers={"X-MBX-APIKEY": settings.api_key}, timeout=5
+        f"{run.urls.http}{path}?{query}", headers={"X-MBX-APIKEY": settings.api_key}, timeout=60
     )
     return reply.status_code, reply.json()
 
@@ -76,6 +76,6 @@ def test_each_flaw_has_its_code(run: RunningExchange, params: dict[str, Any], co
 
 
 def test_a_request_without_a_key_is_refused(run: RunningExchange) -> None:
-    reply = requests.get(f"{run.urls.http}/api/v3/account", timeout=5)
+    reply = requests.get(f"{run.urls.http}/api/v3/account", timeout=60)
 
     assert (reply.status_code, reply.json()["code"]) == (401, -2014)

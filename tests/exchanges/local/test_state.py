@@ -193,6 +193,7 @@ def test_an_operation_that_cannot_be_written_is_not_acknowledged_and_not_forgott
     second.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
 def test_a_signal_ends_it_in_order(tmp_path: Path, number: int, code: int) -> None:
     with venue(tmp_path / "venue.db") as (process, facts):

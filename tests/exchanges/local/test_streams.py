@@ -139,7 +139,7 @@ def test_a_deposit_is_told(run: RunningExchange) -> None:
     async def story() -> Any:
         async with user_socket(run) as ws:
             run.exchange.deposit("USDT", Decimal(5))
-            return [(await ws.receive_json(timeout=5))["event"] for _ in range(2)]
+            return [(await ws.receive_json(timeout=60))["event"] for _ in range(2)]
 
     update, position = asyncio.run(story())
 
@@ -246,7 +246,7 @@ def test_events_as_faults_want_them(
                 run.exchange.fill_order("a", Decimal("0.01"))
             events: list[Any] = []
             while len(events) < len(fills):
-                event = (await ws.receive_json(timeout=5))["event"]
+                event = (await ws.receive_json(timeout=60))["event"]
                 events += [event] if event["e"] == "executionReport" else []
             return events
 
@@ -273,23 +273,23 @@ def test_a_lost_depth_event_is_a_gap_that_ccxt_notices(run: RunningExchange, liv
 
 
 def test_a_stalled_stream_says_nothing_at_all(run: RunningExchange, client: Any) -> None:
-    async def story(fault: StreamFault) -> Any:
+    async def story(fault: StreamFault, wait_s: float) -> Any:
         async with user_socket(run) as ws:
             run.exchange.strike_streams(fault, "user")
             client.create_order(BTC, "limit", "buy", 0.01, 50_000)
             await ws.ping(b"x")
-            return (await ws.receive(timeout=0.5)).type
+            return (await ws.receive(timeout=wait_s)).type
 
-    assert asyncio.run(story(StreamFault.STALL_WITH_PONGS)) is aiohttp.WSMsgType.PONG
+    assert asyncio.run(story(StreamFault.STALL_WITH_PONGS, 60)) is aiohttp.WSMsgType.PONG
     with pytest.raises(TimeoutError):
-        asyncio.run(story(StreamFault.STALL))
+        asyncio.run(story(StreamFault.STALL, 0.5))
 
 
 def test_the_exchange_announces_that_it_goes(run: RunningExchange) -> None:
     async def story() -> Any:
         async with user_socket(run) as ws:
             run.exchange.strike_streams(StreamFault.SERVER_SHUTDOWN)
-            return [await ws.receive(timeout=5) for _ in range(2)]
+            return [await ws.receive(timeout=60) for _ in range(2)]
 
     told, closed = asyncio.run(story())
 
@@ -303,7 +303,7 @@ def test_a_terminated_stream_leaves_the_socket_open_and_silent(
     async def story() -> Any:
         async with user_socket(run) as ws:
             run.exchange.strike_streams(StreamFault.STREAM_TERMINATED)
-            told = await ws.receive_json(timeout=5)
+            told = await ws.receive_json(timeout=60)
             client.create_order(BTC, "limit", "buy", 0.01, 50_000)
             with pytest.raises(TimeoutError):
                 await ws.receive(timeout=0.3)
@@ -344,7 +344,7 @@ def test_who_does_not_answer_pings_is_dropped(serve: Callable[..., RunningExchan
         async with aiohttp.ClientSession() as session:
             url = run.urls.ws + "/ws/btcusdt@trade"
             async with session.ws_connect(url, autoping=False) as ws:
-                return [(await ws.receive(timeout=5)).type for _ in range(4)]
+                return [(await ws.receive(timeout=60)).type for _ in range(4)]
 
     kinds = asyncio.run(story())
 
@@ -361,7 +361,7 @@ def test_who_sends_too_much_is_closed(run: RunningExchange) -> None:
             for number in range(6):
                 await ws.send_json({"method": "LIST_SUBSCRIPTIONS", "id": number})
             while not ws.closed:
-                await ws.receive(timeout=5)
+                await ws.receive(timeout=60)
             return ws.close_code
 
     assert asyncio.run(story()) == 1008
@@ -375,7 +375,7 @@ def test_combined_streams_carry_their_names(run: RunningExchange) -> None:
             run.exchange.advance(5)
             seen: set[str] = set()
             while seen != {"btcusdt@trade", "ethusdt@miniTicker"}:
-                seen.add((await ws.receive_json(timeout=5))["stream"])
+                seen.add((await ws.receive_json(timeout=60))["stream"])
 
     asyncio.run(story())
 
@@ -399,7 +399,7 @@ class user_socket:  # noqa: N801  it reads like the function that it stands for
         self._session = aiohttp.ClientSession()
         ws = await self._session.ws_connect(self._run.urls.ws + "/ws-api/v3", autoping=False)
         await ws.send_json(subscription(self._run))
-        assert (await ws.receive_json(timeout=5))["result"] == {"subscriptionId": 0}
+        assert (await ws.receive_json(timeout=60))["result"] == {"subscriptionId": 0}
         self._ws = ws
         return ws
 

@@ -18,7 +18,7 @@ import trustme
 from exchanges.venue_loop import VenueLoop
 
 HOST = "127.0.0.1"
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 BINANCE = (
     "api.binance.com",
     "stream.binance.com",

@@ -21,7 +21,7 @@ from tests.exchanges.tls.proxy import TlsProxy
 
 pytestmark = pytest.mark.slow
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 LOGIN = "trader:pass-word-1"
 
 

@@ -22,7 +22,7 @@ from tests.exchanges.tls.proxy import TlsProxy
 
 pytestmark = pytest.mark.slow
 
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 CLIENTS = {"sync": "ccxt", "async": "ccxt.async_support", "pro": "ccxt.pro"}
 REST_HOSTS = {"api.binance.com:443", "fapi.binance.com:443", "dapi.binance.com:443"}
 PRO_HOSTS = {"stream.binance.com:9443", "ws-api.binance.com:443"}

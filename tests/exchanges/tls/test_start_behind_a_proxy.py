@@ -15,7 +15,7 @@ from ops.config_write import to_toml
 from persistence.ledger import read_orders
 from tests.exchanges.tls.proxy import BINANCE, TlsProxy, tls_proxy
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.slow
 
 LIMIT_S = 60.0
 SPEED = 300.0

@@ -1,7 +1,7 @@
 """What metric lines come to, of either schema, and whatever stands in them."""
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from messages.ids import NS_PER_S
@@ -75,6 +75,7 @@ def test_lines_that_mean_nothing_are_counted_and_passed_over() -> None:
     assert fold.last_ns == T0 + 9 * NS_PER_S
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.binary(max_size=60) | st.sampled_from([encoded(one) for one in LIFE])))
 def test_no_line_breaks_it(lines: list[bytes]) -> None:
     fold = RunFold()
