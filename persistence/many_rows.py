@@ -1,7 +1,7 @@
 """Many rows in one statement: SQLite writes them all while Python lets other threads run.
 
-Row by row each is a call that gives up the interpreter and must win it back, from threads that
-have more to do: with one busy thread that is 50 us a row, five times what the row costs.
+Row by row each is a call of its own that gives the interpreter away, and waits for it, up to a
+switch interval, when another thread was quick enough to take it.
 """
 
 import sqlite3

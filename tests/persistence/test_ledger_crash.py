@@ -36,7 +36,8 @@ def test_a_kill_loses_nothing_that_was_promised(child: Start, path: Path, lines:
     assert process.stdout is not None
     promised = dict(json.loads(process.stdout.readline()) for _ in range(lines))
     process.kill()
-    rest, _ = process.communicate()
+    rest = process.stdout.read()  # `communicate` would leave out what is buffered here already
+    process.wait(60)
     promised |= dict(json.loads(line) for line in rest.splitlines() if line.endswith("]"))
     order = [S.CLAIMED, S.SENT, S.FILLED]
     with closing(SqliteLedger(path)) as ledger:
