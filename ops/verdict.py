@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 Verdict = Literal["OK", "WARNING", "CRITICAL"]
+_ALERTS_OF_THEIR_OWN = ("stale", "drawdown", "errors", "disk")
+"""Rules whose condition nothing else here looks at."""
 Snapshot = Mapping[str, Any]
 """Schema 1: the header, `actors`, `market`, `orders`, `counters`, `ended`."""
 
@@ -82,5 +84,8 @@ def _warnings_of_process(snapshot: Snapshot) -> Iterator[str]:
         yield f"{alerts.get('undelivered') or 0} alert(s) not delivered: {alerts['problem']}"
     elif alerts.get("undelivered"):
         yield f"{alerts['undelivered']} alert(s) were never delivered"
+    for alert in alerts.get("firing") or ():
+        if alert.get("rule") in _ALERTS_OF_THEIR_OWN:
+            yield str(alert.get("sentence"))
     if not snapshot.get("ready", True):
         yield "not ready"
