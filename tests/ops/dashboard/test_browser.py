@@ -85,7 +85,8 @@ def wait_until(shown: Seen, condition: str) -> None:
     """Look at each frame; Playwright's own way needs `eval`, which the page's policy forbids."""
     shown.page.evaluate(
         "new Promise((done) => {"
-        f" const look = () => (({condition}) ? done(true) : requestAnimationFrame(look)); look(); }})"
+        f" const look = () => (({condition}) ? done(true) : requestAnimationFrame(look));"
+        " look(); })"
     )
 
 
