@@ -3,9 +3,10 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from actors.cell import Cell
 from actors.hops import outcomes
@@ -22,10 +23,17 @@ PREFIX = "watchkeeper_"
 
 
 class Exposition:
-    """Any thread may ask for the `text`."""
+    """Any thread may ask for the `text`. `alerts` gives what `metrics_summary.json` has of them."""
 
-    def __init__(self, system: System, ledger: Path, name: str, mode: str) -> None:
-        self._system, self._ledger_path = system, ledger
+    def __init__(
+        self,
+        system: System,
+        ledger: Path,
+        name: str,
+        mode: str,
+        alerts: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        self._system, self._ledger_path, self._alerts = system, ledger, alerts
         self._info = {"name": name, "mode": mode, "version": _version()}
         self._started_s = time.time()
 
@@ -40,6 +48,7 @@ class Exposition:
             _money(self._system.fold),
             _feeds(self._system.fold),
             _keeping(self._system.fold),
+            _alerting(self._alerts()),
         ]
         return "".join(line for part in parts for line in part)
 
@@ -113,6 +122,20 @@ class Exposition:
         figures = self._system.ledger_figures
         if figures is not None:
             yield from _ledger(figures, wal_bytes(self._ledger_path))
+
+
+def _alerting(alerts: Mapping[str, Any]) -> Iterator[str]:
+    rules = Counter((one["rule"], one["severity"]) for one in alerts.get("firing", ()))
+    yield from gauge(
+        f"{PREFIX}alerts_firing",
+        "Faults that alerts tell of, by rule.",
+        [({"rule": rule, "severity": level}, n) for (rule, level), n in sorted(rules.items())],
+    )
+    yield from gauge(
+        f"{PREFIX}alerts_undelivered",
+        "Notices that no address has taken.",
+        [(NO_LABELS, alerts.get("undelivered", 0))],
+    )
 
 
 def _is_halted(system: System) -> bool:

@@ -7,8 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from loguru import logger
-
+from actors.log import logger
 from messages.errors import ConfigError
 from ops.config import Config
 from ops.exposition import Exposition
@@ -29,7 +28,8 @@ class Publishing:
         self, config: Config, run_dir: RunDir, system: System, snapshots: Snapshots
     ) -> None:
         self._config, self._run_dir, self._snapshots = config, run_dir, snapshots
-        self._exposition = Exposition(system, run_dir.ledger, config.name, str(config.mode))
+        alerts = snapshots.extras.get("alerts", dict)
+        self._exposition = Exposition(system, run_dir.ledger, config.name, str(config.mode), alerts)
         self._stack = ExitStack()
 
     def start(self) -> Self:

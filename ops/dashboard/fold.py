@@ -152,7 +152,8 @@ class RunFold:
 
     def _stage(self, line: bytes) -> int:
         one = _STAGE.decode(line)
-        self.latency(one.stage, one.at_ns, one.latency_ns)
+        if one.latency_ns is not None:
+            self.latency(one.stage, one.at_ns, one.latency_ns)
         self.totals["stage_lines"] += 1
         return one.at_ns
 

@@ -18,7 +18,8 @@ class StageLine(msgspec.Struct, gc=False):
 
     at_ns: int
     stage: str
-    latency_ns: int
+    latency_ns: int | None = None
+    """None: what it counts from was before this process."""
 
 
 class _OrderMessage(msgspec.Struct, gc=False):

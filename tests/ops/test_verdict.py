@@ -52,6 +52,15 @@ def test_an_order_of_unknown_outcome_is_a_warning(snapshot: Make) -> None:
     assert found == ("WARNING", "1 order(s) with an unknown outcome")
 
 
+def test_an_alert_is_a_reason_where_nothing_else_says_it(snapshot: Make) -> None:
+    stale = {"rule": "stale", "sentence": "feeds/f shows no market event for 13 s"}
+    restart = {"rule": "restart", "sentence": "x was restarted"}
+
+    found = verdict(snapshot(alerts={"firing": [stale, restart]}))
+
+    assert found == ("WARNING", "feeds/f shows no market event for 13 s")
+
+
 def test_every_reason_of_the_worst_kind_is_given(actor: Make, snapshot: Make) -> None:
     found = verdict(snapshot(actor("a", state="hung"), actor("b", state="halted"), ready=False))
 

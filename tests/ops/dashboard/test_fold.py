@@ -38,6 +38,12 @@ def test_stages_come_from_their_lines_else_from_the_intervals() -> None:
     assert (stages["send"]["is_counted"], stages["ack"]["is_counted"]) == (True, False)
 
 
+def test_a_stage_that_an_earlier_process_began_has_no_latency_and_counts_all_the_same() -> None:
+    fold = folded(line(1, "stage", stage="fill", latency_ns=None))
+
+    assert (fold.broken, fold.totals["stage_lines"]) == (0, 1)
+
+
 def test_mailboxes_are_as_full_as_they_were_seen() -> None:
     assert [x for x in internals(folded(*LIFE), {})["mailboxes"]["a"] if x] == [3]
 

@@ -1,0 +1,213 @@
+"""What goes wrong in a run is seen, with its cause, wherever a person or a machine looks."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("apprise", reason="the extra `alerts` is not installed")
+
+from tests.ops.receiver import Receiver, receiver
+from tests.system.bots import LIMIT_S, Bot
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+PLANTED = Path(__file__).with_name("planted.py")
+CONFIG = """
+name = "seen"
+run_dir = "{folder}/run"
+[feed]
+speed = {speed}
+[[strategy]]
+id = "good"
+uses = "{planted}:Seesaw"
+[[strategy]]
+id = "crasher"
+uses = "{planted}:Crasher"
+params = {{ folder = "{folder}" }}
+[[strategy]]
+id = "greedy"
+uses = "{planted}:Seesaw"
+order_notional = "5000"
+[risk]
+max_order_notional = "1000"
+max_orders_per_minute = 100000
+[metrics]
+interval_s = 1
+prometheus_file = "{folder}/run.prom"
+[alerts]
+calm_s = 1
+stale_after_s = {stale_after_s}
+"""
+Surfaces = Mapping[str, str]
+"""What each place says, as text."""
+
+
+class Scene:
+    """One run directory, and every place where one can look."""
+
+    def __init__(self, folder: Path, start: Callable[..., Bot], there: Receiver) -> None:
+        self.folder, self.run_dir = folder, folder / "run"
+        self._start, self._there = start, there
+
+    def begin(self, *more: str, speed: int = 300, stale_after_s: int = 600) -> Bot:
+        config = self.folder / "seen.toml"
+        config.write_text(
+            CONFIG.format(
+                folder=self.folder, planted=PLANTED, speed=speed, stale_after_s=stale_after_s
+            )
+        )
+        environment = {**os.environ, "WATCHKEEPER_ALERT_URLS": self._there.url}
+        return self._start(config, *more, environment=environment)
+
+    def command(self, *words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "cli", *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LIMIT_S,
+        )
+        return done.stdout
+
+    def look(self, health: str = "") -> Surfaces:
+        page = json.loads(self.command("dashboard", str(self.run_dir), "--json"))
+        assert not page["runs"][0]["missing"], page["runs"][0]["missing"]
+        return {
+            "health": health,
+            "summary": (self.run_dir / "metrics_summary.json").read_text(),
+            "ndjson": (self.run_dir / "metrics.ndjson").read_text(),
+            "prometheus": (self.folder / "run.prom").read_text(),
+            "dashboard": json.dumps(page),
+            "log": (self.run_dir / "watchkeeper.log").read_text(),
+            "alert": json.dumps(self._there.got),
+        }
+
+
+@pytest.fixture
+def scene(tmp_path: Path, start: Callable[..., Bot]) -> Any:
+    with receiver() as there:
+        yield Scene(tmp_path, start, there)
+
+
+def lacking(surfaces: Surfaces, **wanted: str | tuple[str, ...]) -> list[str]:
+    """Give the places that do not say what they should."""
+    return [
+        f"{place}: {part}"
+        for place, parts in wanted.items()
+        for part in ([parts] if isinstance(parts, str) else parts)
+        if part not in surfaces[place]
+    ]
+
+
+def counted(value: str, at_least: int = 1) -> Callable[[str], bool]:
+    return lambda text: any(
+        float(line.rpartition(" ")[2]) >= at_least
+        for line in text.splitlines()
+        if line.startswith(value)
+    )
+
+
+def test_a_crash_and_refusals_are_seen_everywhere(scene: Scene) -> None:
+    bot = scene.begin("--max-events", "40")
+    bot.until(lambda: bool(bot.of("status")))
+    errors: list[str] = []
+
+    def has_crashed() -> bool:
+        errors[:] = [scene.command("health", "--run-dir", str(scene.run_dir), "--errors")]
+        return "a planted crash" in errors[0]
+
+    bot.until(lambda: (scene.folder / "crashed").exists())
+    assert has_crashed(), errors
+    assert bot.end()[0] == 0
+
+    seen = scene.look("".join(errors))
+    crash = "RuntimeError: a planted crash"
+    assert not lacking(
+        seen,
+        health=("crasher", crash),
+        summary=('"crashed": 1', '"execution/strategies/crasher": 1'),
+        ndjson=crash,
+        prometheus='watchkeeper_actor_restarts_total{actor="execution/strategies/crasher"} 1',
+        dashboard=crash,
+        log=crash,
+        alert=crash,
+    )
+    refusal = "max_order_notional"
+    assert not lacking(
+        seen,
+        health=("greedy BTC/USDT", refusal),
+        summary=f'"{refusal}":',
+        ndjson=refusal,
+        prometheus=f'reason="{refusal}"',
+        dashboard=refusal,
+        log=refusal,
+    )
+
+
+def test_duplicates_and_a_halt_are_seen_everywhere(scene: Scene) -> None:
+    assert scene.begin("--max-events", "20").end()[0] == 0
+    bot = scene.begin()
+    bot.until(lambda: any(s["counters"]["dupes_filtered"] >= 10 for s in bot.of("status")))
+    why = "a planted halt"
+    scene.command("halt", str(scene.run_dir), "--reason", why)
+    bot.until_why(why)
+    bot.until(lambda: why in json.dumps(scene._there.got))
+    bot.until_processed(40)
+    health = scene.command("health", "--run-dir", str(scene.run_dir))
+    bot.until(lambda: "watchkeeper_halted 1" in prometheus(scene))
+    scene.command("stop", "--run-dir", str(scene.run_dir))
+    assert bot.end()[0] == 1, "it ends halted"
+
+    seen = scene.look(health)
+    assert not lacking(
+        seen,
+        health="dupes_filtered",
+        summary='"duplicate":',
+        ndjson='"DuplicateFiltered"',
+        prometheus='outcome="duplicate"',
+        dashboard="duplicate",
+        log="nothing is sent",
+    )
+    assert counted("watchkeeper_duplicates_filtered_total", 10)(seen["prometheus"])
+    assert not lacking(
+        seen,
+        health=("HALTED", why, "halted by person"),
+        summary="halted",
+        ndjson=why,
+        dashboard=why,
+        log=why,
+        alert=why,
+    )
+
+
+def prometheus(scene: Scene) -> str:
+    path = scene.folder / "run.prom"
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_stale_feed_is_seen_everywhere(scene: Scene) -> None:
+    bot = scene.begin(speed=1, stale_after_s=2)  # a candle a minute
+    why = "shows no market event for"
+    bot.until_why(why)
+    bot.until(lambda: why in json.dumps(scene._there.got))
+    health = scene.command("health", "--run-dir", str(scene.run_dir))
+    bot.until(lambda: 'rule="stale"' in prometheus(scene))
+    scene.command("stop", "--run-dir", str(scene.run_dir))
+    assert bot.end()[0] == 0
+
+    assert not lacking(
+        scene.look(health),
+        health=("WARNING", why),
+        summary=why,
+        ndjson=why,
+        prometheus='rule="stale"',
+        dashboard=why,
+        log=why,
+        alert=why,
+    )
