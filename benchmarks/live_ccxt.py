@@ -7,7 +7,7 @@ client of ours and on a bare one, on the bot's side, so that it depends on no ot
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -84,15 +84,15 @@ class ClockedLiveGateway(LiveGateway):
     """The decisions that were signed ahead."""
     _groups = 0
 
-    def prepared(
-        self, epoch: Epoch, orders: Iterable[tuple[OrderKey, NewOrder]]
-    ) -> AbstractContextManager[None]:
+    @contextmanager
+    def prepared(self, epoch: Epoch, orders: Iterable[tuple[OrderKey, NewOrder]]) -> Iterator[None]:
         group = list(orders)
         self._groups += bool(group)
-        if self._groups // 2 % 2:  # in pairs: every other order buys
-            return nullcontext()
-        self.ahead.update(order.decided_at_ns for _, order in group)
-        return super().prepared(epoch, group)
+        is_plain = bool(self._groups // 2 % 2)  # in pairs: every other order buys
+        if not is_plain:
+            self.ahead.update(order.decided_at_ns for _, order in group)
+        with nullcontext() if is_plain else super().prepared(epoch, group):
+            yield
 
     def submit(self, epoch: Epoch, key: OrderKey, order: NewOrder, **when: Any) -> None:
         super().submit(epoch, key, order, **when)
