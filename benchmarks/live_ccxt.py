@@ -7,11 +7,7 @@ client of ours and on a bare one, on the bot's side, so that it depends on no ot
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-<<<<<<< HEAD
-from contextlib import contextmanager
-=======
 from contextlib import contextmanager, nullcontext
->>>>>>> ccxt
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -92,18 +88,10 @@ class ClockedLiveGateway(LiveGateway):
     def prepared(self, epoch: Epoch, orders: Iterable[tuple[OrderKey, NewOrder]]) -> Iterator[None]:
         group = list(orders)
         self._groups += bool(group)
-<<<<<<< HEAD
-        if self._groups // 2 % 2:  # in pairs: every other order buys
-            yield
-            return
-        self.ahead.update(order.decided_at_ns for _, order in group)
-        with super().prepared(epoch, group):
-=======
         is_plain = bool(self._groups // 2 % 2)  # in pairs: every other order buys
         if not is_plain:
             self.ahead.update(order.decided_at_ns for _, order in group)
         with nullcontext() if is_plain else super().prepared(epoch, group):
->>>>>>> ccxt
             yield
 
     def submit(self, epoch: Epoch, key: OrderKey, order: NewOrder, **when: Any) -> None:

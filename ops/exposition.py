@@ -127,12 +127,12 @@ class Exposition:
 def _alerting(alerts: Mapping[str, Any]) -> Iterator[str]:
     rules = Counter((one["rule"], one["severity"]) for one in alerts.get("firing", ()))
     yield from gauge(
-        f"{PREFIX}alerts_firing",
+        f"{PREFIX}firing_alerts",
         "Faults that alerts tell of, by rule.",
         [({"rule": rule, "severity": level}, n) for (rule, level), n in sorted(rules.items())],
     )
     yield from gauge(
-        f"{PREFIX}alerts_undelivered",
+        f"{PREFIX}undelivered_alerts",
         "Notices that no address has taken.",
         [(NO_LABELS, alerts.get("undelivered", 0))],
     )

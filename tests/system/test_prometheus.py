@@ -22,7 +22,7 @@ from ops.snapshot import Snapshots
 from ops.wiring import build
 from tests.system.conftest import STRESS, config_of, run_to_end
 
-UNITS = ("seconds", "bytes", "messages", "total", "info", "units", "claims")
+UNITS = ("seconds", "bytes", "messages", "total", "info", "units", "claims", "alerts")
 NO_UNIT = {
     "watchkeeper_ready",
     "watchkeeper_halted",
