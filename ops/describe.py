@@ -15,10 +15,12 @@ from persistence.measured_ledger import MeasuredLedger
 Describe = Callable[[], dict[str, Any]]
 
 
-def measured(open_ledger: Callable[[], Ledger], figures: LedgerFigures) -> Callable[[], Ledger]:
-    """Have a ledger on disk measured; any other is opened as it is."""
+def measured(
+    open_ledger: Callable[[], Ledger], figures: LedgerFigures, now_ns: Callable[[], int]
+) -> Callable[[], Ledger]:
+    """Have a ledger on disk measured by the runtime's clock; any other is opened as it is."""
     if isinstance(open_ledger, partial) and open_ledger.func is SqliteLedger:
-        return partial(MeasuredLedger, *open_ledger.args, figures=figures)
+        return partial(MeasuredLedger, *open_ledger.args, figures=figures, now_ns=now_ns)
     return open_ledger
 
 

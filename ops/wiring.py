@@ -111,7 +111,7 @@ def build(
     open_ledger, figures = open_ledger or _ledger_opener(config, run_dir), None
     if stages is not None:
         figures = LedgerFigures()
-        open_ledger = measured(open_ledger, figures)
+        open_ledger = measured(open_ledger, figures, runtime.clock.monotonic_ns)
     totals = with_run_totals(describer(runtime, run_dir.ledger, figures), run_dir.ledger)
 
     def describe() -> dict[str, Any]:

@@ -39,19 +39,26 @@ class Figures(Protocol):
 
 
 class MeasuredLedger(SqliteLedger):
-    """See `SqliteLedger`."""
+    """See `SqliteLedger`. `now_ns` is the clock that durations are taken by."""
 
-    def __init__(self, path: Path, writer: int | None = None, *, figures: Figures) -> None:
+    def __init__(
+        self,
+        path: Path,
+        writer: int | None = None,
+        *,
+        figures: Figures,
+        now_ns: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
         super().__init__(path, writer)
-        self._figures = figures
+        self._figures, self._now_ns = figures, now_ns
         with ledger_errors(path):
             connection_of(self._database).execute("PRAGMA busy_timeout = 0")
 
     def tidy(self) -> None:
         """See `Ledger.tidy`."""
-        begun_ns = time.perf_counter_ns()
+        begun_ns = self._now_ns()
         self._patiently(super().tidy)
-        self._figures.checkpointed(time.perf_counter_ns() - begun_ns)
+        self._figures.checkpointed(self._now_ns() - begun_ns)
 
     def _rows(self, statement: str, parameters: Sequence[object] = ()) -> list[sql.Row]:
         try:
@@ -63,11 +70,11 @@ class MeasuredLedger(SqliteLedger):
         return self._again(lambda: rows(statement, parameters))
 
     def _commit(self, writes: Sequence[Write]) -> None:
-        begun_ns = time.perf_counter_ns()
+        begun_ns = self._now_ns()
         commit = super()._commit
         self._patiently(lambda: commit(writes))
         claims = sum(1 for statement, _ in writes if statement is sql.INSERT_ORDER)
-        self._figures.committed(time.perf_counter_ns() - begun_ns, claims)
+        self._figures.committed(self._now_ns() - begun_ns, claims)
 
     def _patiently(self, act: Callable[[], _Answer]) -> _Answer:
         try:

@@ -106,5 +106,6 @@ def test_real_orders_reach_the_exchange_through_the_tunnel_and_nothing_tells_the
     sent = [o for o in read_orders(tmp_path / "run" / "ledger.db") if o.state != "refused"]
     assert Counter(order.client_order_id for order in sent) == placed
     assert {target.partition(":")[0] for target in proxy.asked} == set(BINANCE[:3])
-    kept = "".join(one.read_text(errors="replace") for one in (tmp_path / "run").iterdir())
+    files = [one for one in (tmp_path / "run").rglob("*") if one.is_file()]
+    kept = "".join(one.read_text(errors="replace") for one in files)
     assert "pass-word" not in kept + out + err
