@@ -55,7 +55,8 @@ class Log:
 def set_up_with(set_up: Callable[[], object]) -> None:
     """Have `set_up` called before the first line that comes from now on.
 
-    An OSError of it is itself logged, by what it has set up until then.
+    An error of it is itself logged, by what it has set up until then: who logs is in trouble
+    already, and is to get on with that.
     """
     with _opening:
         _set_up[:] = [set_up]
@@ -70,7 +71,7 @@ def open_log() -> "Logger":
             try:
                 for set_up in _set_up:
                     set_up()
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001
                 loguru.error("the log is not kept: {}", error)
             _set_up.clear()
     return loguru

@@ -81,7 +81,7 @@ class SendTicket:
             if self._state is TicketState.CLOSED:
                 self._waiting = loop.create_future()
         if self._waiting is not None:
-            timer = loop.call_later(self._hold_s, self.void)
+            timer = loop.call_later(self._hold_s, self._give_up)
             try:
                 await self._waiting
             finally:
@@ -98,6 +98,11 @@ class SendTicket:
         if waits:
             self._call(self._go_on)
         return True
+
+    def _give_up(self) -> None:
+        """Void it; should it be open already, and the word of that lost, go on all the same."""
+        self.void()
+        self._go_on()
 
     def _go_on(self) -> None:
         if self._waiting is not None and not self._waiting.done():

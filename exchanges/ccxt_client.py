@@ -303,14 +303,14 @@ def _recording(base: Any) -> Any:
             cost_ms = self.rateLimit * (1 if cost is None else cost)
             await self.budget.acquire(cost_ms, urgency)
             if call is not None:
-                call.cost_ms += cost_ms
+                call.cost_ms = cost_ms
 
         async def fetch(
             self, url: str, method: str = "GET", headers: Any = None, body: Any = None
         ) -> Any:
             call = _CALL.get()
-            if self.may_call is not None:
-                self.may_call()
+            if self.may_call is not None and (call is None or call.before_send is None):
+                self.may_call()  # what sends an order asks its own fence, which is stricter
             if call is not None and self.session is not None and not is_guarded(self.session):
                 await call.clear()  # a session of somebody else's
             if call is not None:

@@ -188,13 +188,13 @@ class CcxtFeed:
             line.take_bars([*list(cached)[-_BARS_AT_ONCE:], *rows], self._venue_now_ns())
 
     async def _follow_trades(self, line: Line) -> None:
-        client, exchange = self._client, self._settings.exchange
+        client = self._client
         while True:
             rows = list(await client.watch_trades(line.symbol))
             cached = client.trades.get(line.symbol)
             if cached is not None:  # all of it is in `rows`, or was before
                 cached.clear()
-            await line.stream_trades(rows, client, exchange, self._venue_now_ns)
+            line.stream_trades(rows, self._venue_now_ns())
 
     async def _follow_ticks(self, line: Line) -> None:
         client = self._client
@@ -228,14 +228,14 @@ class CcxtFeed:
 
     async def _live(self) -> None:
         """Wait for the streams, ask for what was missed, then keep up."""
-        streams = self._streams()
+        streams, exchange = self._streams(), self._settings.exchange
         if streams:
             await self._connected()
         self._phase(FeedPhase.BACKFILLING, "")
         for line in self._lines:
             await line.backfill(self._client, self._venue_now_ns)
             if Channel.TRADES in streams:
-                await line.begin_trades(self._client, self._settings.exchange, self._venue_now_ns)
+                await line.begin_trades(self._client, exchange, self._venue_now_ns)
             if Channel.TICKS in streams:
                 await line.poll_tick(self._client, self._utc_ns())
             for channel in streams:
@@ -244,6 +244,8 @@ class CcxtFeed:
         async with asyncio.TaskGroup() as group:
             for line in self._lines:
                 group.create_task(self._keep_up(line, is_polled=Channel.CANDLES not in streams))
+                joined = line.join_trades(self._client, exchange, self._venue_now_ns)
+                group.create_task(joined)
             group.create_task(self._oversee(streams))
 
     async def _connected(self) -> None:

@@ -57,7 +57,7 @@ class Line:
         self._last_trade_ns = 0
         self._held: list[Any] | None = None
         """What the stream tells before the trades of an interruption are told; None: not now."""
-        self._is_asked = False
+        self._has_held = asyncio.Event()
         self._due_since_ns: int | None = None
         self._missed = 0
         self._last_bar: Bar | None = None
@@ -68,7 +68,7 @@ class Line:
         self.builder.interrupted()
         self._trade_bars.interrupted()
         self._held = [] if self._last_trade_ns else None
-        self._is_asked = False
+        self._has_held.clear()
 
     def heard(self, channel: Channel) -> None:
         """Note that a stream is alive."""
@@ -83,19 +83,14 @@ class Line:
             self.builder.stream(bar)
         self._wake_if_due(venue_now_ns)
 
-    async def stream_trades(self, rows: Any, client: Any, exchange: str, now: Now) -> None:
-        """Take what the stream tells; after an interruption, not before all that it left out.
-
-        Raises:
-            Exception: ccxt's, or `Unclear`: REST could not be asked for that.
-        """
+    def stream_trades(self, rows: list[Any], venue_now_ns: int) -> None:
+        """Take what the stream tells; after an interruption, not before all that it left out."""
         self.heard(Channel.TRADES)
         if self._held is None:
-            self.take_trades(rows, now())
-            return
-        self._held += rows
-        if self._is_asked:
-            await self._join_trades(client, exchange, now)
+            self.take_trades(rows, venue_now_ns)
+        elif rows:
+            self._held += rows
+            self._has_held.set()
 
     def take_trades(self, rows: Any, venue_now_ns: int) -> None:
         """Take trades: told if they are asked for, and bars in the making in any case."""
@@ -236,24 +231,40 @@ class Line:
             return
         if not self._held:
             await self._take_missed(client, exchange, now)
-        if self._held:
-            await self._join_trades(client, exchange, now)
-        self._is_asked = True
 
-    async def _join_trades(self, client: Any, exchange: str, now: Now) -> None:
-        """Tell what was missed before the stream's first trades, then these and all later ones."""
+    async def join_trades(self, client: Any, exchange: str, now: Now) -> None:
+        """Wait for the stream's first trades, tell what was missed before them, then go on.
+
+        Raises:
+            Exception: ccxt's, or `Unclear`: REST could not be asked.
+        """
+        if self._held is None:
+            return
+        await self._has_held.wait()
         await self._take_missed(client, exchange, now)
-        held, self._held = self._held or [], None
+        held, self._held = self._held, None
         self.take_trades(held, now())
 
     async def _take_missed(self, client: Any, exchange: str, now: Now) -> None:
-        """Tell the trades that REST has since the last one told; a gap where it has no more."""
+        """Tell the trades that REST has between the last one told and the first one held.
+
+        Where REST has no more of them, that is told as a gap.
+        """
         last_ns = self._last_trade_ns
         rows = await self._trades(client, exchange)
+        until_ns = milliseconds_ns(self._held[0].get("timestamp")) if self._held else None
         found = [trade.ts_event_ns for _, trade in trades_of(rows, self.symbol, SourceStats())]
-        if found and min(found) > last_ns and Channel.TRADES in self._request.channels:
-            self._tell_gap(last_ns, min(found), 0)
-        missed = [row for row in rows if milliseconds_ns(row.get("timestamp")) >= last_ns]
+        known_ns = min([*found, *([] if until_ns is None else [until_ns])], default=last_ns)
+        if known_ns > last_ns:
+            self._trade_bars.interrupted()
+            if Channel.TRADES in self._request.channels:
+                self._tell_gap(last_ns, known_ns, 0)
+        missed = [
+            row
+            for row in rows
+            if last_ns <= milliseconds_ns(row.get("timestamp"))
+            and (until_ns is None or milliseconds_ns(row.get("timestamp")) <= until_ns)
+        ]
         self.take_trades(missed, now())
 
     # ------------------------------------------------------------ is the stream alive?

@@ -64,9 +64,10 @@ def test_without_the_lease_nothing_is_asked_or_canceled_or_sent(
             live.venue.trades(BTC, 0),
             live.venue.balances(),
             live.venue.server_time_ns(),
-            live.venue.submit(order("wk1", quantity="0.001"), over),
         ):
             with pytest.raises((OutcomeUnknown, NotSent), match="lease: it is over"):
                 live.call(question)
+        with pytest.raises(NotSent, match="lease: it is over"):  # and nothing is left to prove
+            live.call(live.venue.submit(order("wk1", quantity="0.001"), over))
 
         assert len(run.exchange.requests()) == before
