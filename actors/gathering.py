@@ -17,6 +17,7 @@ class Gathering:
 
     def __init__(self, cells: Mapping[ActorPath, Cell], stages: StageNotes) -> None:
         self._cells, self._stages = cells, stages
+        self.nudge = stages.nudge
         self._encode = msgspec.json.Encoder().encode
         self._dropped = 0
         self._before: dict[str, LatencyHistogram] = {}
@@ -25,6 +26,7 @@ class Gathering:
 
     def lines(self, utc_ns: Callable[[], int]) -> Iterator[bytes]:
         """Count and give all that waits."""
+        self.nudge.coming()
         offset_ns = utc_ns() - self._stages.now_ns()
         for record in self._stages.take():
             yield self._encode(stage_line(record, offset_ns)) + b"\n"

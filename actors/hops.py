@@ -1,7 +1,7 @@
 """What each message went through in each actor, noted where it happens and told to nobody.
 
-The actor's own thread appends to a bounded buffer; metrics empties it now and then. When it is
-full, lines are left out and counted; the histograms miss nothing.
+The actor's own thread appends to a bounded buffer; metrics empties it now and then, and at once
+when much waits. When it is full, lines are left out and counted; the histograms miss nothing.
 """
 
 import threading
@@ -23,8 +23,39 @@ from decisions.stages import (
 )
 from messages.orders import MarketReports, OrderIntent, OrderReport
 
-CAPACITY = 16_384
+CAPACITY = 32_768
 """Lines that may wait for metrics, for each actor."""
+
+STAGES_CAPACITY = 65_536
+"""Stages that may wait: an order has seven, and all orders of a process share one buffer."""
+
+MUCH = 8_192
+"""So many in one buffer and metrics is asked to come at once: it needs a while to get there."""
+
+
+class Nudge:
+    """Asks metrics to come before its time: once, until it has come. Any thread.
+
+    Two threads may both ask, which costs a message; that nobody asks cannot be, for metrics says
+    that it comes before it looks.
+    """
+
+    __slots__ = ("_is_asked", "ask")
+
+    def __init__(self) -> None:
+        self.ask: Callable[[], object] | None = None
+        """How; None while nobody gathers. Must not block nor raise."""
+        self._is_asked = False
+
+    def __call__(self) -> None:
+        """Ask, if nobody has."""
+        if not self._is_asked and self.ask is not None:
+            self._is_asked = True
+            self.ask()
+
+    def coming(self) -> None:
+        """Say that metrics looks at all buffers now."""
+        self._is_asked = False
 
 
 class Hop(NamedTuple):
@@ -47,6 +78,7 @@ class Hops:
     __slots__ = (
         "_buffer",
         "_joined",
+        "_nudge",
         "_verdicts",
         "apart",
         "dropped",
@@ -56,8 +88,9 @@ class Hops:
         "waits",
     )
 
-    def __init__(self, every: int) -> None:
+    def __init__(self, every: int, nudge: Nudge) -> None:
         self.every = every
+        self._nudge = nudge
         self.due = every
         """How many more messages that bear no order pass until one of them is a line."""
         self.waits = LatencyHistogram()
@@ -147,9 +180,12 @@ class Hops:
     def _note(
         self, message: Any, times: tuple[int, int, int], outcome: str, reason: str, every: int
     ) -> None:
-        if len(self._buffer) >= CAPACITY:
-            self.dropped += 1
-            return
+        waiting = len(self._buffer)
+        if waiting >= MUCH:
+            self._nudge()
+            if waiting >= CAPACITY:
+                self.dropped += 1
+                return
         kind, trace_id = type(message).__name__, None
         names: tuple[str, ...] = ()
         if _is_traced(message):
@@ -163,6 +199,7 @@ class StageNotes:
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self.now_ns = now_ns
         self.fold = StageFold()
+        self.nudge = Nudge()
         self.dropped = 0
         """Lines that found the buffer full; their stages are counted all the same."""
         self._records: deque[StageRecord] = deque()
@@ -171,7 +208,10 @@ class StageNotes:
 
     def note(self, record: StageRecord) -> None:
         """Note one stage. Any thread."""
-        if len(self._records) < CAPACITY:
+        waiting = len(self._records)
+        if waiting >= MUCH:
+            self.nudge()
+        if waiting < STAGES_CAPACITY:
             self._records.append(record)
             return
         with self._folding:

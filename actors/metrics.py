@@ -4,6 +4,7 @@ Nobody waits for it and it stands first in the start order, so it is the last to
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 import msgspec
@@ -15,7 +16,7 @@ from decisions.metric_lines import SCHEMA
 from decisions.metrics import MetricsFold
 from messages.alerts import AlertTold
 from messages.ids import NS_PER_S
-from messages.lifecycle import Supervision, TimerFired
+from messages.lifecycle import GatherNow, Supervision, TimerFired
 from messages.market import FeedEnded, FeedGap, FeedReport, FeedState
 from messages.orders import DuplicateFiltered, OrderUpdate, PriceMark
 
@@ -29,6 +30,7 @@ Accepts = (
     | Supervision
     | PriceMark
     | AlertTold
+    | GatherNow
 )
 INTERVAL = TimerFired(name="interval")
 GATHER = TimerFired(name="gather")
@@ -96,12 +98,15 @@ class MetricsActor(Actor):
         """Open the lines' file and begin the interval."""
         self._lines = self._open_lines() if self._open_lines else None
         self.ctx.every(self._interval_ns, INTERVAL)
-        if self._gathering is not None and self._interval_ns > GATHER_NS:
+        if self._gathering is None:
+            return
+        self._gathering.nudge.ask = partial(self.ctx.cell.mailbox.put, GatherNow())
+        if self._interval_ns > GATHER_NS:
             self.ctx.every(GATHER_NS, GATHER)
 
     def receive(self, message: Any) -> None:
         """Count one message; at the interval, write."""
-        if isinstance(message, TimerFired):
+        if isinstance(message, TimerFired | GatherNow):
             self._gather()
             if message == INTERVAL:
                 self._interval()

@@ -70,8 +70,8 @@ class Runtime(ABC):
             mailbox = Mailbox(name, 1024, self.dead_letters, now_ns, self._queue(name))
             mailbox.ttl_enforced = self.ttl_enforced
             cell = Cell(name, mailbox, now_ns, self.clock.utc_ns)
-            if self._sample_every:
-                cell.hops = mailbox.hops = Hops(self._sample_every)
+            if self.stages is not None:
+                cell.hops = mailbox.hops = Hops(self._sample_every, self.stages.nudge)
             mailbox.recorder = self.recorder
             found = self.cells.setdefault(name, cell)
         return found

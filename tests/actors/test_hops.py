@@ -2,15 +2,20 @@
 
 from collections import Counter
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from actors import hops as hops_module
 from actors.cell import Cell
-from actors.hops import Hop, outcomes
+from actors.gathering import Gathering
+from actors.hops import Hop, StageNotes, outcomes
+from actors.metrics import MetricsActor
 from actors.step_runtime import StepRuntime
+from decisions.metrics import MetricsFold
+from decisions.stages import OK, StageRecord
 from messages.base import Delivery, Message
-from messages.ids import NS_PER_S
+from messages.ids import NS_PER_S, ActorPath
 from tests.actors.support import Note, Probe, Raise, Refuse, Script, World
 
 
@@ -111,6 +116,7 @@ def test_every_outcome_has_its_line_and_its_count() -> None:
 
 def test_a_full_buffer_costs_lines_which_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hops_module, "CAPACITY", 3)
+    monkeypatch.setattr(hops_module, "MUCH", 2)
     runtime, cell = probed(every=1)
     for number in range(10):
         cell.mailbox.put(Order(key=str(number)))
@@ -120,6 +126,80 @@ def test_a_full_buffer_costs_lines_which_are_counted(monkeypatch: pytest.MonkeyP
     assert cell.hops is not None
     assert cell.hops.dropped == 7
     assert cell.hops.waits.count == 10
+
+
+class Noting(Probe):
+    """Notes two stages of each order, as an executor does."""
+
+    def receive(self, message: Any) -> None:
+        notes = self.ctx.stages
+        assert notes is not None
+        at_ns = self.ctx.monotonic_ns()
+        for stage in ("risk", "claim"):
+            notes.note(StageRecord(at_ns, stage, message.key, "BTC/USDT", 1, OK))
+
+
+class Kept:
+    """Counts lines."""
+
+    written = dropped = 0
+    problem = ""
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    def write(self, line: bytes) -> None:
+        self.total += bool(line)
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def gathered(kept: Kept, fold: MetricsFold) -> tuple[StepRuntime, Cell, StageNotes]:
+    runtime = StepRuntime()
+    notes = runtime.note_hops(1_000)
+    arguments = {
+        "fold": fold,
+        "open_lines": lambda: kept,
+        "write_summary": None,
+        "describe": dict,
+        "gathering": Gathering(runtime.cells, notes),
+    }
+    runtime.start(runtime.populate("metrics", MetricsActor, arguments))
+    cell = runtime.populate("executor", Noting, {"script": Script()}, 100_000)
+    runtime.start(cell)
+    return runtime, cell, notes
+
+
+def test_a_burst_between_two_rounds_of_metrics_loses_no_line() -> None:
+    """More at one moment than any buffer holds: what is half full asks metrics to come."""
+    kept, fold, orders = Kept(), MetricsFold(), hops_module.CAPACITY + 2_000
+    runtime, cell, notes = gathered(kept, fold)
+    assert 2 * orders > hops_module.STAGES_CAPACITY
+    for number in range(orders):
+        cell.mailbox.put(Order(key=str(number)))
+    runtime.run_until_idle()
+    before_the_round = kept.total
+    runtime.run_for(NS_PER_S)
+
+    assert cell.hops is not None
+    assert (cell.hops.dropped, notes.dropped, fold.keeping.dropped_lines) == (0, 0, 0)
+    assert before_the_round > 2 * orders
+    assert kept.total == 3 * orders
+
+
+def test_metrics_is_asked_once_until_it_comes() -> None:
+    runtime, _, notes = gathered(Kept(), MetricsFold())
+    metrics = runtime.cells[ActorPath("metrics")]
+    for _ in range(hops_module.MUCH + 100):
+        notes.note(StageRecord(0, "claim", "k", "BTC/USDT", 1, OK))
+    assert metrics.mailbox.depth() == 1
+    runtime.run_until_idle()
+
+    assert list(notes.take()) == []
+    notes.nudge()
+    assert metrics.mailbox.depth() == 1
 
 
 @pytest.mark.parametrize("every", [1, 7, 500])
