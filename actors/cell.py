@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from actors.dead_letters import DeadLetter
 from actors.envelope import Envelope
 from actors.hops import Hops
 from actors.mailbox import Mailbox, Timer
@@ -164,6 +165,22 @@ class Cell:
         """Show what is being handled from now on."""
         self.handling_since_ns = self.monotonic_ns()
         self.handling = what
+
+    def given_up(self, why: str, detail: str) -> DeadLetter:
+        """Count the present message, whose incarnation was fenced. Whoever fences it."""
+        now_ns, begun_ns = self.monotonic_ns(), self.handling_since_ns
+        self.latency.append(now_ns - begun_ns)
+        times = (now_ns, self.handling_enqueued_ns, begun_ns)
+        return DeadLetter(self.path, self.handling, why, detail, *times)
+
+    def failed(
+        self, envelope: Envelope, begun_ns: int, ended_ns: int, outcome: str, error: BaseException
+    ) -> None:
+        """Count a message that did not go well: it took its time all the same."""
+        self.latency.record(ended_ns - begun_ns)
+        if self.hops is not None:
+            times = (envelope.enqueued_ns, begun_ns, ended_ns)
+            self.hops.failed(envelope.message, *times, outcome, error)
 
     def fail(self, error: BaseException) -> None:
         """Remember an error for health."""

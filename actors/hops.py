@@ -84,6 +84,7 @@ class Hops:
         "dropped",
         "due",
         "every",
+        "given_up",
         "outcomes",
         "waits",
     )
@@ -100,6 +101,8 @@ class Hops:
         self.apart = 0
         """How many of the cell's `processed` are in `outcomes`: all but told ones of the plain
         policy."""
+        self.given_up = 0
+        """Messages that the actor hung on; not in `outcomes`, which its own thread counts."""
         self.dropped = 0
         """Lines that found the buffer full."""
         self._buffer: deque[Hop] = deque()
@@ -147,10 +150,17 @@ class Hops:
         self._note(message, (enqueued_ns, started_ns, ended_ns), outcome, reason, 1)
 
     def lost(self, letter: DeadLetter) -> None:
-        """Note a message that nobody handled, if it bears an order. Any thread."""
-        message, at_ns = letter.message, letter.at_ns
-        if letter.why not in _HANDLED and _is_traced(message):
-            self._note(message, (at_ns, at_ns, at_ns), outcome_of(letter.why), letter.why, 1)
+        """Note a message that nobody handled to its end, if it bears an order. Any thread."""
+        at_ns, queued_ns, started_ns = letter.at_ns, letter.enqueued_ns, letter.started_ns
+        queued_ns = at_ns if queued_ns is None else queued_ns
+        if started_ns is not None:
+            self.given_up += letter.why in _HANDLED
+            self.waits.append(started_ns - queued_ns)  # its own thread hangs, and folds nothing
+        elif letter.why in _HANDLED:
+            return
+        if _is_traced(letter.message):
+            times = (queued_ns, at_ns if started_ns is None else started_ns, at_ns)
+            self._note(letter.message, times, outcome_of(letter.why), letter.why, 1)
 
     def take(self) -> Iterator[Hop]:
         """Give the lines that wait, oldest first; for metrics alone."""
@@ -258,6 +268,7 @@ def outcomes(processed: int, hops: Hops, letters: dict[str, int]) -> dict[str, i
     found = Counter(dict.fromkeys(OUTCOMES, 0))
     found.update(hops.outcomes)
     found[OK] += max(processed - hops.apart, 0)
+    found[ERROR] += hops.given_up
     for why, count in letters.items():
         if why not in _HANDLED:
             found[outcome_of(why)] += count
@@ -265,7 +276,7 @@ def outcomes(processed: int, hops: Hops, letters: dict[str, int]) -> dict[str, i
 
 
 _HANDLED = ("rejected", "poison")
-"""Dead letters that their receiver itself has noted."""
+"""Dead letters that their receiver itself has noted, if it was not given up."""
 
 
 def _is_traced(message: Any) -> bool:

@@ -179,7 +179,8 @@ class Mailbox:
     def _put_replaceable(self, message: Message) -> None:
         gone = self._places.enter(message, self._now(), self._is_full, self._put_place)
         if gone is not None:
-            self._dead(gone, None, "oldest")
+            oldest, since_ns = gone
+            self._dead(oldest, None, "oldest", since_ns)
 
     def _is_full(self) -> bool:
         return self._user.qsize() + len(self._front) - self._woken >= self.capacity
@@ -192,8 +193,8 @@ class Mailbox:
         self._dead(message, reply_to, why)
         return False
 
-    def _dead(self, message: Any, reply_to: Any, why: str, detail: str = "") -> None:
-        letter = DeadLetter(self.path, message, why, detail, self._now())
+    def _dead(self, message: Any, reply_to: Any, why: str, since_ns: int | None = None) -> None:
+        letter = DeadLetter(self.path, message, why, "", self._now(), since_ns)
         self._dead_letters.add(letter, reply_to)
 
     # ------------------------------------------------------------------ taking
@@ -293,7 +294,7 @@ class Mailbox:
         if policy.ttl_ms is not None and self.ttl_enforced:
             age_ns = self._now() - envelope.enqueued_ns
             if age_ns > policy.ttl_ms * NS_PER_MS:
-                self._dead(envelope.message, envelope.reply_to, "expired")
+                self._dead(envelope.message, envelope.reply_to, "expired", envelope.enqueued_ns)
                 return None
         return envelope
 
@@ -412,4 +413,4 @@ class Mailbox:
         if isinstance(envelope, Place):
             envelope = self._places.settle(envelope)
         envelope.buried = True
-        self._dead(envelope.message, envelope.reply_to, why)
+        self._dead(envelope.message, envelope.reply_to, why, envelope.enqueued_ns)

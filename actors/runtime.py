@@ -178,8 +178,7 @@ class Runtime(ABC):
         if stuck or cell.handling is not None:
             cell.abandon(life)
         if isinstance(cell.handling, Message):
-            letter = DeadLetter(cell.path, cell.handling, why, detail, self.clock.monotonic_ns())
-            self.dead_letters.add(letter)
+            self.dead_letters.add(cell.given_up(why, detail))
         if life.actor_ref is not None:
             life.actor_ref.actor_inbox.fail(ActorCrashed(f"{cell.path} was given up: {why}"))
         self.waits.end(cell.path)

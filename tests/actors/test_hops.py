@@ -15,7 +15,7 @@ from actors.step_runtime import StepRuntime
 from decisions.metrics import MetricsFold
 from decisions.stages import OK, StageRecord
 from messages.base import Delivery, Message
-from messages.ids import NS_PER_S, ActorPath
+from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
 from tests.actors.support import Note, Probe, Raise, Refuse, Script, World
 
 
@@ -114,6 +114,74 @@ def test_every_outcome_has_its_line_and_its_count() -> None:
     assert told == {"dropped": 1, "duplicate": 0, "error": 1, "ok": 1, "rejected": 1}
 
 
+class Slow(Probe):
+    """Takes 3 ns for an order, and then fails, refuses, hangs or does well, as its key says."""
+
+    def receive(self, message: Any) -> Any:
+        runtime = self.ctx.runtime
+        assert isinstance(runtime, StepRuntime)
+        runtime.clock.now_ns += 3
+        script = {"error": Raise(), "rejected": Refuse()}
+        if message.key == "hung":
+            self.ctx.block_forever()
+        return super().receive(script.get(message.key, message))
+
+
+@pytest.mark.parametrize(
+    ("key", "outcome"),
+    [("k", "ok"), ("rejected", "rejected"), ("error", "error"), ("hung", "error")],
+)
+def test_every_outcome_has_its_times_in_its_line_and_in_both_histograms(
+    key: str, outcome: str
+) -> None:
+    runtime = StepRuntime(start_ns=100)
+    runtime.note_hops(1_000)
+    cell = runtime.populate("probe", Slow, {"script": Script()})
+    runtime.start(cell)
+    cell.mailbox.put(Order(key=key))
+    runtime.clock.now_ns += 5
+    runtime.run_until_idle()
+    if key == "hung":
+        runtime.fence(cell, "poison", "hung on it")
+
+    (line,) = lines(cell)
+    assert (line.enqueued_ns, line.started_ns, line.ended_ns) == (100, 105, 108)
+    assert (line.trace_id, line.outcome) == (key, outcome)
+    assert cell.hops is not None
+    assert (cell.hops.waits.count, cell.hops.waits.max) == (1, 5)
+    assert (cell.latency.count, cell.latency.max) == (1, 3)
+    letters = runtime.dead_letters.reasons(cell.path)
+    assert +Counter(outcomes(cell.processed, cell.hops, letters)) == {outcome: 1}
+
+
+def test_a_dropped_one_shows_how_long_it_waited() -> None:
+    runtime, cell = probed(every=1000, capacity=1)
+    cell.mailbox.put(Late())
+    cell.mailbox.put(Order())
+    runtime.clock.advance_to(NS_PER_S)
+    runtime.run_until_idle()
+
+    times = [(one.kind, one.enqueued_ns, one.started_ns, one.ended_ns) for one in lines(cell)]
+    assert times == [("Order", 0, 0, 0), ("Late", 0, NS_PER_S, NS_PER_S)]
+    assert cell.hops is not None
+    assert cell.hops.waits.count == cell.latency.count == 0
+
+
+def test_on_threads_a_plain_message_that_fails_began_when_it_was_taken_up(world: World) -> None:
+    """The plain road fails a message once more, where Pykka sees it: not the time of that."""
+    world.runtime.cells.clear()
+    world.runtime.note_hops(1)
+    script = Script()
+    cell = world.runtime.populate("probe", Failing, {"script": script})
+    world.runtime.start(cell)
+    cell.mailbox.put(Note(text="x"))
+    world.settle(lambda: cell.hops is not None and cell.hops.outcomes["error"] == 1, "failed")
+
+    (line,) = lines(cell)
+    assert line.ended_ns - line.started_ns >= Failing.took_ns > 0
+    assert cell.latency.max >= Failing.took_ns
+
+
 def test_a_full_buffer_costs_lines_which_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hops_module, "CAPACITY", 3)
     monkeypatch.setattr(hops_module, "MUCH", 2)
@@ -126,6 +194,20 @@ def test_a_full_buffer_costs_lines_which_are_counted(monkeypatch: pytest.MonkeyP
     assert cell.hops is not None
     assert cell.hops.dropped == 7
     assert cell.hops.waits.count == 10
+
+
+class Failing(Probe):
+    """Works for two milliseconds, then fails."""
+
+    took_ns = 2 * NS_PER_MS
+
+    def receive(self, message: Any) -> None:
+        until_ns = self.ctx.monotonic_ns() + self.took_ns
+        while self.ctx.runtime.threaded and self.ctx.monotonic_ns() < until_ns:
+            pass
+        if not self.ctx.runtime.threaded:
+            self.ctx.runtime.clock.advance_to(until_ns)  # type: ignore[attr-defined]
+        raise ValueError("after a while")
 
 
 class Noting(Probe):
