@@ -214,6 +214,8 @@ class StageNotes:
         """Lines that found the buffer full; their stages are counted all the same."""
         self._records: deque[StageRecord] = deque()
         self._left: dict[str, int] = {}
+        self._decided: dict[str, int] = {}
+        self._decided_before: dict[str, int] = {}
         self._folding = threading.Lock()
 
     def note(self, record: StageRecord) -> None:
@@ -235,6 +237,14 @@ class StageNotes:
         feed = StageRecord(started_ns, "feed", key, symbol, waited_ns, OK, cause=cause)
         self.note(feed)
         self.note(StageRecord(now_ns, "strategy", key, symbol, took_ns, OK))
+        if len(self._decided) >= CAPACITY:  # a decision that got lost on its way is never asked for
+            self._decided_before, self._decided = self._decided, {}
+        self._decided[key] = now_ns
+
+    def decided_at(self, key: str) -> int | None:
+        """Give, once, when a decision was made, if it was here. The executor's thread."""
+        newer = self._decided.pop(key, None)
+        return self._decided_before.pop(key, None) if newer is None else newer
 
     def leaving(self, key: str) -> None:
         """Say that an order leaves for the venue now. The gateway's thread."""
