@@ -125,8 +125,9 @@ class MetricsActor(Actor):
 
     def _interval(self) -> None:
         since = {} if self._gathering is None else {"since": self._gathering.since()}
-        self._line({"kind": "interval", **self.summary(), **since})
-        self._flush()
+        told = self.summary()
+        self._line({"kind": "interval", **told, **since})
+        self._flush(told)
 
     def _gather(self) -> None:
         """Take what the actors have noted of messages and stages."""
@@ -142,7 +143,7 @@ class MetricsActor(Actor):
         self._gather()
         if self._lines is not None:
             self._lines.close()
-        self._flush()
+        self._flush(self.summary())
 
     def crashed(self) -> None:
         """Let go of the lines' file; what was buffered is written."""
@@ -176,13 +177,15 @@ class MetricsActor(Actor):
             fields = {"schema": SCHEMA, "at_ns": self.ctx.utc_ns(), **fields}
             self._lines.write(msgspec.json.encode(fields, order="sorted") + b"\n")
 
-    def _flush(self) -> None:
+    def _flush(self, told: dict[str, Any]) -> None:
+        """Hand over the lines and write the summary, with how the keeping went until now."""
         if self._lines is not None:
             self._lines.flush()
         was = self._fold.keeping.problem
         self._take_over_counts()
         if self._write_summary is not None:
-            text = msgspec.json.format(msgspec.json.encode(self.summary(), order="sorted"))
+            told = {**told, "metrics": msgspec.structs.asdict(self._fold.keeping)}
+            text = msgspec.json.format(msgspec.json.encode(told, order="sorted"))
             try:
                 self._write_summary(text + b"\n")
             except OSError as error:  # a full disk stops metrics, never trading
