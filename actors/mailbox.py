@@ -98,6 +98,8 @@ class Mailbox:
         """How many messages the reader took to handle them together with the present one."""
         self.gather_s = 0.0
         """How long a reader that had to wait lets more come; a stop or a fence ends it."""
+        self.empty_ns = monotonic_ns()
+        """A moment at which nothing waited, or only what the reader has taken since."""
         self._bell = threading.Event()
         self._dead_letters = dead_letters
         self._now = monotonic_ns
@@ -259,6 +261,8 @@ class Mailbox:
     def _wait(self, reader: Reader) -> Envelope | None:
         if self.gather_s and self._user.empty():
             envelope = self._wait_for_one(reader)
+            if envelope is not None:
+                self.empty_ns = max(self.empty_ns, envelope.enqueued_ns)  # the first to come
             self._bell.wait(self.gather_s)
             self._bell.clear()
             return envelope
