@@ -191,9 +191,10 @@ class Actor(pykka.ThreadingActor):
         cell = self._cell
         envelope = self._inbox.current
         cell.handling_enqueued_ns = envelope.enqueued_ns
-        if failure is None:
-            cell.handling_since_ns = self._now()
-        begun_ns = cell.handling_since_ns  # of what has failed already: when that began
+        # What has failed on the plain road began there.
+        begun_ns = cell.handling_since_ns = (
+            self._now() if failure is None else cell.handling_since_ns
+        )
         cell.handling = message
         life.reading = False
         cell.mailbox.drained = 0
