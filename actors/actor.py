@@ -191,7 +191,10 @@ class Actor(pykka.ThreadingActor):
         cell = self._cell
         envelope = self._inbox.current
         cell.handling_enqueued_ns = envelope.enqueued_ns
-        begun_ns = cell.handling_since_ns = self._now()
+        # What has failed on the plain road began there.
+        begun_ns = cell.handling_since_ns = (
+            self._now() if failure is None else cell.handling_since_ns
+        )
         cell.handling = message
         life.reading = False
         cell.mailbox.drained = 0
@@ -203,11 +206,8 @@ class Actor(pykka.ThreadingActor):
         except BaseException as error:
             if self.ctx.fenced:
                 return self._came_back()
-            is_refusal = isinstance(error, Reject)
-            if cell.hops is not None:
-                outcome = REJECTED if is_refusal else ERROR
-                queued_ns = envelope.enqueued_ns
-                cell.hops.failed(message, queued_ns, begun_ns, self._now(), outcome, error)
+            outcome = REJECTED if isinstance(error, Reject) else ERROR
+            cell.failed(envelope, begun_ns, self._now(), outcome, error)
             if isinstance(error, Reject):
                 return self._rejected(envelope, error)
             self._poisoned(envelope, error)

@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from actors.dead_letters import DeadLetter
 from actors.envelope import Envelope
 from actors.hops import Hops
 from actors.mailbox import Mailbox, Timer
@@ -21,6 +22,7 @@ class Incarnation:
 
     __slots__ = (
         "actor_ref",
+        "begun_ns",
         "epoch",
         "error",
         "fenced",
@@ -33,8 +35,10 @@ class Incarnation:
         "timers",
     )
 
-    def __init__(self, epoch: Epoch) -> None:
+    def __init__(self, epoch: Epoch, begun_ns: int) -> None:
         self.epoch = epoch
+        self.begun_ns = begun_ns
+        """When it began, on the monotonic clock."""
         self.fenced = False
         self.reading = False
         """Whether its thread waits in the mailbox, or is on its way from there to a hook."""
@@ -91,7 +95,8 @@ class Cell:
         self.processed = 0
         self.handling: Any = None
         self.handling_since_ns = 0
-        self.handling_enqueued_ns = 0
+        self.handling_enqueued_ns = monotonic_ns()
+        """Since when the message that is handled was queued, or the last one that was."""
         self.progress_ns = monotonic_ns()
         self.progress_limit_ns: int | None = None
         self.hang_after_ns: int | None = None
@@ -135,7 +140,7 @@ class Cell:
 
     def next_life(self) -> Incarnation:
         """Begin an incarnation: a higher epoch, no timers, the mail that is kept."""
-        life = Incarnation(Epoch(self.epoch + 1))
+        life = Incarnation(Epoch(self.epoch + 1), self.monotonic_ns())
         # The epoch is shown last: who sees it sends again what was not finished, and that must
         # not be dropped with the mail of the life before.
         self.mailbox.begin_incarnation(life)
@@ -164,6 +169,22 @@ class Cell:
         """Show what is being handled from now on."""
         self.handling_since_ns = self.monotonic_ns()
         self.handling = what
+
+    def given_up(self, why: str, detail: str) -> DeadLetter:
+        """Count the present message, whose incarnation was fenced. Whoever fences it."""
+        now_ns, begun_ns = self.monotonic_ns(), self.handling_since_ns
+        self.latency.append(now_ns - begun_ns)
+        times = (now_ns, self.handling_enqueued_ns, begun_ns)
+        return DeadLetter(self.path, self.handling, why, detail, *times)
+
+    def failed(
+        self, envelope: Envelope, begun_ns: int, ended_ns: int, outcome: str, error: BaseException
+    ) -> None:
+        """Count a message that did not go well: it took its time all the same."""
+        self.latency.record(ended_ns - begun_ns)
+        if self.hops is not None:
+            times = (envelope.enqueued_ns, begun_ns, ended_ns)
+            self.hops.failed(envelope.message, *times, outcome, error)
 
     def fail(self, error: BaseException) -> None:
         """Remember an error for health."""
@@ -202,8 +223,19 @@ class Cell:
         return now_ns - self.handling_since_ns if self.handling is not None else 0
 
     def oldest_wait_ns(self, now_ns: int) -> int:
-        """An upper bound for the age of the oldest waiting message; 0 when none waits."""
-        if not self.mailbox.depth():
+        """An upper bound for the age of the oldest waiting message; 0 when none waits.
+
+        What waits came after the message that was taken last, and after the last moment at which
+        nothing was known to wait. (Timers and control go before others, so right after one of
+        these the bound is that one's.) Any thread; `now_ns` is read before the call.
+        """
+        mailbox = self.mailbox
+        if not mailbox.depth():
+            mailbox.empty_ns = now_ns
             return 0
-        since = self.handling_enqueued_ns if self.handling is not None else self.state_since_ns
-        return max(now_ns - since, 0)
+        return max(now_ns - max(self.handling_enqueued_ns, mailbox.empty_ns), 0)
+
+    def uptime_ns(self, now_ns: int) -> int:
+        """How long the present incarnation lives; 0 when there is none."""
+        life = self.life
+        return 0 if life is None or life.gone.is_set() else now_ns - life.begun_ns

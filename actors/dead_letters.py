@@ -10,13 +10,18 @@ from messages.ids import ActorPath
 
 
 class DeadLetter(NamedTuple):
-    """One message that was not handled. `why` is a short slug, `detail` a traceback or text."""
+    """One message that was not handled. `why` is a short slug, `detail` a traceback or text.
+
+    Times are monotonic nanoseconds; None where it was never queued, or never taken up.
+    """
 
     path: ActorPath
     message: Any
     why: str
     detail: str
     at_ns: int
+    enqueued_ns: int | None = None
+    started_ns: int | None = None
 
 
 _EXPECTED = ("stopped", "restart")

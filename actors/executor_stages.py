@@ -20,14 +20,14 @@ class ExecutorStages:
         """Note that decisions were judged, before any of them is durable."""
         if self._notes is None:
             return
-        at_ns, utc_ns = self._ctx.monotonic_ns(), self._ctx.utc_ns()
-        self._judged_ns = at_ns
+        at_ns = self._judged_ns = self._ctx.monotonic_ns()
         for verdict in verdicts:
             intent = verdict.intent
             outcome, reason = _outcome(verdict)
             self._ctx.judge(intent.order_key, outcome, reason)
-            took_ns = max(utc_ns - intent.ts_created_ns, 0)
             key, symbol = intent.order_key, intent.symbol
+            decided_ns = self._notes.decided_at(key)
+            took_ns = None if decided_ns is None else max(at_ns - decided_ns, 0)
             self._notes.note(StageRecord(at_ns, "risk", key, symbol, took_ns, outcome, reason))
 
     def claimed(self, claim: Claim) -> None:

@@ -7,6 +7,7 @@ import msgspec
 
 from actors.cell import Cell
 from actors.hops import Hop, StageNotes
+from actors.utc_offset import UtcOffset
 from decisions.histogram import LatencyHistogram
 from decisions.metric_lines import SCHEMA, HopLine, stage_line
 from messages.ids import NS_PER_S, ActorPath
@@ -17,7 +18,9 @@ class Gathering:
 
     def __init__(self, cells: Mapping[ActorPath, Cell], stages: StageNotes) -> None:
         self._cells, self._stages = cells, stages
+        self.nudge = stages.nudge
         self._encode = msgspec.json.Encoder().encode
+        self._offset: UtcOffset | None = None
         self._dropped = 0
         self._before: dict[str, LatencyHistogram] = {}
         self._handled_before = 0
@@ -25,7 +28,10 @@ class Gathering:
 
     def lines(self, utc_ns: Callable[[], int]) -> Iterator[bytes]:
         """Count and give all that waits."""
-        offset_ns = utc_ns() - self._stages.now_ns()
+        self.nudge.coming()
+        if self._offset is None:
+            self._offset = UtcOffset(utc_ns, self._stages.now_ns)
+        offset_ns = self._offset.current_ns()
         for record in self._stages.take():
             yield self._encode(stage_line(record, offset_ns)) + b"\n"
         for path, cell in list(self._cells.items()):

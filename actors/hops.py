@@ -1,7 +1,7 @@
 """What each message went through in each actor, noted where it happens and told to nobody.
 
-The actor's own thread appends to a bounded buffer; metrics empties it now and then. When it is
-full, lines are left out and counted; the histograms miss nothing.
+The actor's own thread appends to a bounded buffer; metrics empties it now and then, and at once
+when much waits. When it is full, lines are left out and counted; the histograms miss nothing.
 """
 
 import threading
@@ -23,8 +23,39 @@ from decisions.stages import (
 )
 from messages.orders import MarketReports, OrderIntent, OrderReport
 
-CAPACITY = 16_384
+CAPACITY = 32_768
 """Lines that may wait for metrics, for each actor."""
+
+STAGES_CAPACITY = 65_536
+"""Stages that may wait: an order has seven, and all orders of a process share one buffer."""
+
+MUCH = 8_192
+"""So many in one buffer and metrics is asked to come at once: it needs a while to get there."""
+
+
+class Nudge:
+    """Asks metrics to come before its time: once, until it has come. Any thread.
+
+    Two threads may both ask, which costs a message; that nobody asks cannot be, for metrics says
+    that it comes before it looks.
+    """
+
+    __slots__ = ("_is_asked", "ask")
+
+    def __init__(self) -> None:
+        self.ask: Callable[[], object] | None = None
+        """How; None while nobody gathers. Must not block nor raise."""
+        self._is_asked = False
+
+    def __call__(self) -> None:
+        """Ask, if nobody has."""
+        if not self._is_asked and self.ask is not None:
+            self._is_asked = True
+            self.ask()
+
+    def coming(self) -> None:
+        """Say that metrics looks at all buffers now."""
+        self._is_asked = False
 
 
 class Hop(NamedTuple):
@@ -47,17 +78,20 @@ class Hops:
     __slots__ = (
         "_buffer",
         "_joined",
+        "_nudge",
         "_verdicts",
         "apart",
         "dropped",
         "due",
         "every",
+        "given_up",
         "outcomes",
         "waits",
     )
 
-    def __init__(self, every: int) -> None:
+    def __init__(self, every: int, nudge: Nudge) -> None:
         self.every = every
+        self._nudge = nudge
         self.due = every
         """How many more messages that bear no order pass until one of them is a line."""
         self.waits = LatencyHistogram()
@@ -67,6 +101,8 @@ class Hops:
         self.apart = 0
         """How many of the cell's `processed` are in `outcomes`: all but told ones of the plain
         policy."""
+        self.given_up = 0
+        """Messages that the actor hung on; not in `outcomes`, which its own thread counts."""
         self.dropped = 0
         """Lines that found the buffer full."""
         self._buffer: deque[Hop] = deque()
@@ -114,10 +150,17 @@ class Hops:
         self._note(message, (enqueued_ns, started_ns, ended_ns), outcome, reason, 1)
 
     def lost(self, letter: DeadLetter) -> None:
-        """Note a message that nobody handled, if it bears an order. Any thread."""
-        message, at_ns = letter.message, letter.at_ns
-        if letter.why not in _HANDLED and _is_traced(message):
-            self._note(message, (at_ns, at_ns, at_ns), outcome_of(letter.why), letter.why, 1)
+        """Note a message that nobody handled to its end, if it bears an order. Any thread."""
+        at_ns, queued_ns, started_ns = letter.at_ns, letter.enqueued_ns, letter.started_ns
+        queued_ns = at_ns if queued_ns is None else queued_ns
+        if started_ns is not None:
+            self.given_up += letter.why in _HANDLED
+            self.waits.append(started_ns - queued_ns)  # its own thread hangs, and folds nothing
+        elif letter.why in _HANDLED:
+            return
+        if _is_traced(letter.message):
+            times = (queued_ns, at_ns if started_ns is None else started_ns, at_ns)
+            self._note(letter.message, times, outcome_of(letter.why), letter.why, 1)
 
     def take(self) -> Iterator[Hop]:
         """Give the lines that wait, oldest first; for metrics alone."""
@@ -147,9 +190,12 @@ class Hops:
     def _note(
         self, message: Any, times: tuple[int, int, int], outcome: str, reason: str, every: int
     ) -> None:
-        if len(self._buffer) >= CAPACITY:
-            self.dropped += 1
-            return
+        waiting = len(self._buffer)
+        if waiting >= MUCH:
+            self._nudge()
+            if waiting >= CAPACITY:
+                self.dropped += 1
+                return
         kind, trace_id = type(message).__name__, None
         names: tuple[str, ...] = ()
         if _is_traced(message):
@@ -163,15 +209,21 @@ class StageNotes:
     def __init__(self, now_ns: Callable[[], int]) -> None:
         self.now_ns = now_ns
         self.fold = StageFold()
+        self.nudge = Nudge()
         self.dropped = 0
         """Lines that found the buffer full; their stages are counted all the same."""
         self._records: deque[StageRecord] = deque()
         self._left: dict[str, int] = {}
+        self._decided: dict[str, int] = {}
+        self._decided_before: dict[str, int] = {}
         self._folding = threading.Lock()
 
     def note(self, record: StageRecord) -> None:
         """Note one stage. Any thread."""
-        if len(self._records) < CAPACITY:
+        waiting = len(self._records)
+        if waiting >= MUCH:
+            self.nudge()
+        if waiting < STAGES_CAPACITY:
             self._records.append(record)
             return
         with self._folding:
@@ -185,6 +237,14 @@ class StageNotes:
         feed = StageRecord(started_ns, "feed", key, symbol, waited_ns, OK, cause=cause)
         self.note(feed)
         self.note(StageRecord(now_ns, "strategy", key, symbol, took_ns, OK))
+        if len(self._decided) >= CAPACITY:  # a decision that got lost on its way is never asked for
+            self._decided_before, self._decided = self._decided, {}
+        self._decided[key] = now_ns
+
+    def decided_at(self, key: str) -> int | None:
+        """Give, once, when a decision was made, if it was here. The executor's thread."""
+        newer = self._decided.pop(key, None)
+        return self._decided_before.pop(key, None) if newer is None else newer
 
     def leaving(self, key: str) -> None:
         """Say that an order leaves for the venue now. The gateway's thread."""
@@ -218,6 +278,7 @@ def outcomes(processed: int, hops: Hops, letters: dict[str, int]) -> dict[str, i
     found = Counter(dict.fromkeys(OUTCOMES, 0))
     found.update(hops.outcomes)
     found[OK] += max(processed - hops.apart, 0)
+    found[ERROR] += hops.given_up
     for why, count in letters.items():
         if why not in _HANDLED:
             found[outcome_of(why)] += count
@@ -225,7 +286,7 @@ def outcomes(processed: int, hops: Hops, letters: dict[str, int]) -> dict[str, i
 
 
 _HANDLED = ("rejected", "poison")
-"""Dead letters that their receiver itself has noted."""
+"""Dead letters that their receiver itself has noted, if it was not given up."""
 
 
 def _is_traced(message: Any) -> bool:

@@ -98,6 +98,8 @@ class Mailbox:
         """How many messages the reader took to handle them together with the present one."""
         self.gather_s = 0.0
         """How long a reader that had to wait lets more come; a stop or a fence ends it."""
+        self.empty_ns = monotonic_ns()
+        """A moment at which nothing waited, or only what the reader has taken since."""
         self._bell = threading.Event()
         self._dead_letters = dead_letters
         self._now = monotonic_ns
@@ -179,7 +181,8 @@ class Mailbox:
     def _put_replaceable(self, message: Message) -> None:
         gone = self._places.enter(message, self._now(), self._is_full, self._put_place)
         if gone is not None:
-            self._dead(gone, None, "oldest")
+            oldest, since_ns = gone
+            self._dead(oldest, None, "oldest", since_ns)
 
     def _is_full(self) -> bool:
         return self._user.qsize() + len(self._front) - self._woken >= self.capacity
@@ -192,8 +195,8 @@ class Mailbox:
         self._dead(message, reply_to, why)
         return False
 
-    def _dead(self, message: Any, reply_to: Any, why: str, detail: str = "") -> None:
-        letter = DeadLetter(self.path, message, why, detail, self._now())
+    def _dead(self, message: Any, reply_to: Any, why: str, since_ns: int | None = None) -> None:
+        letter = DeadLetter(self.path, message, why, "", self._now(), since_ns)
         self._dead_letters.add(letter, reply_to)
 
     # ------------------------------------------------------------------ taking
@@ -258,6 +261,8 @@ class Mailbox:
     def _wait(self, reader: Reader) -> Envelope | None:
         if self.gather_s and self._user.empty():
             envelope = self._wait_for_one(reader)
+            if envelope is not None:
+                self.empty_ns = max(self.empty_ns, envelope.enqueued_ns)  # the first to come
             self._bell.wait(self.gather_s)
             self._bell.clear()
             return envelope
@@ -293,7 +298,7 @@ class Mailbox:
         if policy.ttl_ms is not None and self.ttl_enforced:
             age_ns = self._now() - envelope.enqueued_ns
             if age_ns > policy.ttl_ms * NS_PER_MS:
-                self._dead(envelope.message, envelope.reply_to, "expired")
+                self._dead(envelope.message, envelope.reply_to, "expired", envelope.enqueued_ns)
                 return None
         return envelope
 
@@ -412,4 +417,4 @@ class Mailbox:
         if isinstance(envelope, Place):
             envelope = self._places.settle(envelope)
         envelope.buried = True
-        self._dead(envelope.message, envelope.reply_to, why)
+        self._dead(envelope.message, envelope.reply_to, why, envelope.enqueued_ns)

@@ -4,6 +4,7 @@ Nobody waits for it and it stands first in the start order, so it is the last to
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, Protocol
 
 import msgspec
@@ -15,7 +16,7 @@ from decisions.metric_lines import SCHEMA
 from decisions.metrics import MetricsFold
 from messages.alerts import AlertTold
 from messages.ids import NS_PER_S
-from messages.lifecycle import Supervision, TimerFired
+from messages.lifecycle import GatherNow, Supervision, TimerFired
 from messages.market import FeedEnded, FeedGap, FeedReport, FeedState
 from messages.orders import DuplicateFiltered, OrderUpdate, PriceMark
 
@@ -29,6 +30,7 @@ Accepts = (
     | Supervision
     | PriceMark
     | AlertTold
+    | GatherNow
 )
 INTERVAL = TimerFired(name="interval")
 GATHER = TimerFired(name="gather")
@@ -96,12 +98,15 @@ class MetricsActor(Actor):
         """Open the lines' file and begin the interval."""
         self._lines = self._open_lines() if self._open_lines else None
         self.ctx.every(self._interval_ns, INTERVAL)
-        if self._gathering is not None and self._interval_ns > GATHER_NS:
+        if self._gathering is None:
+            return
+        self._gathering.nudge.ask = partial(self.ctx.cell.mailbox.put, GatherNow())
+        if self._interval_ns > GATHER_NS:
             self.ctx.every(GATHER_NS, GATHER)
 
     def receive(self, message: Any) -> None:
         """Count one message; at the interval, write."""
-        if isinstance(message, TimerFired):
+        if isinstance(message, TimerFired | GatherNow):
             self._gather()
             if message == INTERVAL:
                 self._interval()
@@ -120,8 +125,9 @@ class MetricsActor(Actor):
 
     def _interval(self) -> None:
         since = {} if self._gathering is None else {"since": self._gathering.since()}
-        self._line({"kind": "interval", **self.summary(), **since})
-        self._flush()
+        told = self.summary()
+        self._line({"kind": "interval", **told, **since})
+        self._flush(told)
 
     def _gather(self) -> None:
         """Take what the actors have noted of messages and stages."""
@@ -137,7 +143,7 @@ class MetricsActor(Actor):
         self._gather()
         if self._lines is not None:
             self._lines.close()
-        self._flush()
+        self._flush(self.summary())
 
     def crashed(self) -> None:
         """Let go of the lines' file; what was buffered is written."""
@@ -171,13 +177,15 @@ class MetricsActor(Actor):
             fields = {"schema": SCHEMA, "at_ns": self.ctx.utc_ns(), **fields}
             self._lines.write(msgspec.json.encode(fields, order="sorted") + b"\n")
 
-    def _flush(self) -> None:
+    def _flush(self, told: dict[str, Any]) -> None:
+        """Hand over the lines and write the summary, with how the keeping went until now."""
         if self._lines is not None:
             self._lines.flush()
         was = self._fold.keeping.problem
         self._take_over_counts()
         if self._write_summary is not None:
-            text = msgspec.json.format(msgspec.json.encode(self.summary(), order="sorted"))
+            told = {**told, "metrics": msgspec.structs.asdict(self._fold.keeping)}
+            text = msgspec.json.format(msgspec.json.encode(told, order="sorted"))
             try:
                 self._write_summary(text + b"\n")
             except OSError as error:  # a full disk stops metrics, never trading

@@ -29,8 +29,8 @@ class Places:
         now_ns: int,
         is_full: Callable[[], bool],
         put: Callable[[Place], None],
-    ) -> Message | None:
-        """Put a new place, or take over one that waits; give the message that had to go."""
+    ) -> tuple[Message, int] | None:
+        """Put a new place, or take over one that waits; give what had to go, and since when."""
         with self._lock:
             place = Place(message, None, now_ns)
             if message.delivery.overflow is Overflow.CONFLATE:
@@ -44,7 +44,7 @@ class Places:
                 held = self._newest.setdefault(type(message), deque())
                 held.append((message, now_ns))
                 if is_full() and len(held) > 1:
-                    return held.popleft()[0]
+                    return held.popleft()
             put(place)
         return None
 

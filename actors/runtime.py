@@ -70,8 +70,8 @@ class Runtime(ABC):
             mailbox = Mailbox(name, 1024, self.dead_letters, now_ns, self._queue(name))
             mailbox.ttl_enforced = self.ttl_enforced
             cell = Cell(name, mailbox, now_ns, self.clock.utc_ns)
-            if self._sample_every:
-                cell.hops = mailbox.hops = Hops(self._sample_every)
+            if self.stages is not None:
+                cell.hops = mailbox.hops = Hops(self._sample_every, self.stages.nudge)
             mailbox.recorder = self.recorder
             found = self.cells.setdefault(name, cell)
         return found
@@ -178,8 +178,7 @@ class Runtime(ABC):
         if stuck or cell.handling is not None:
             cell.abandon(life)
         if isinstance(cell.handling, Message):
-            letter = DeadLetter(cell.path, cell.handling, why, detail, self.clock.monotonic_ns())
-            self.dead_letters.add(letter)
+            self.dead_letters.add(cell.given_up(why, detail))
         if life.actor_ref is not None:
             life.actor_ref.actor_inbox.fail(ActorCrashed(f"{cell.path} was given up: {why}"))
         self.waits.end(cell.path)

@@ -102,8 +102,8 @@ def _of_actor(actor: Snapshot, limits: AlertLimits) -> Iterator[Condition]:
         yield Condition(rule, f"{rule}:{path}", Severity.CRITICAL, said)
     yield from _restarts(actor, path)
     yield from _staleness(actor, path, limits)
-    if state == "reconciling" and (actor.get("uptime_s") or 0) > limits.unknown_after_s:
-        said = f"{path} still settles orders with the venue after {actor['uptime_s']:.0f} s"
+    if state == "reconciling" and (actor.get("state_s") or 0) > limits.unknown_after_s:
+        said = f"{path} still settles orders with the venue after {actor['state_s']:.0f} s"
         said = f"{said}: {problem}".rstrip(": ")
         yield Condition("unknown", "unknown:reconciling", Severity.CRITICAL, said)
 

@@ -13,6 +13,7 @@ from messages.lifecycle import (
     ChildInfo,
     DeleteChild,
     Exit,
+    GatherNow,
     HaltTrading,
     InjectCrash,
     InjectHang,
@@ -87,6 +88,7 @@ OrderMessage = (
 LifecycleMessage = (
     Exit
     | TimerFired
+    | GatherNow
     | Supervision
     | HaltTrading
     | InjectCrash

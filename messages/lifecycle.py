@@ -80,6 +80,16 @@ class Supervision(Message, kw_only=True, frozen=True):
     ts_ns: TimestampNs
 
 
+class GatherNow(Message, kw_only=True, frozen=True):
+    """Much waits to be written: take it before the next round.
+
+    Whoever notes what messages went through -> Metrics, on the control lane. May be lost: the
+    next round takes it all the same.
+    """
+
+    delivery: ClassVar[Delivery] = _CONTROL
+
+
 class HaltTrading(Message, kw_only=True, frozen=True):
     """No new orders from now on, until a person resumes.
 

@@ -61,6 +61,8 @@ class Journal:
             del self._origins[MarketBatch]
         self._writer: JournalWriter | None = None
         self._frames = self._lost = self._lost_told = 0
+        self._in_hand = 0
+        """Messages taken from the queue and not yet written: lost, once nothing is written more."""
         self.problem = ""
         """Why nothing is written any more; empty while it is."""
         self._over = threading.Event()
@@ -88,12 +90,13 @@ class Journal:
             self._thread.join(CLOSE_S)
 
     def summary(self) -> dict[str, Any]:
-        """Say how far it is."""
+        """Say how far it is; `lost` holds what was taken from actors and cannot be read."""
+        waiting = len(self._waiting)
         return {
             "problem": self.problem,
             "frames": self._frames,
-            "lost": self._lost,
-            "waiting": len(self._waiting),
+            "lost": self._lost + (self._in_hand + waiting if self.problem else 0),
+            "waiting": 0 if self.problem else waiting,
             "segment": self._writer.segment.name if self._writer else None,
         }
 
@@ -107,7 +110,7 @@ class Journal:
             self._flush()
         except Exception as error:  # noqa: BLE001  whatever it is, trading goes on
             self.problem = _sentence(error)
-            self._waiting.clear()
+            self._drop_waiting()
             logger.bind(actor="journal").error("the journal ends: {}", self.problem)
         finally:
             if self._writer is not None:
@@ -135,11 +138,23 @@ class Journal:
         assert writer is not None, "opened before"
         while self._waiting or self._lost > self._lost_told:
             count = min(len(self._waiting), _ROUNDS)
-            frames = [_frame(*self._waiting.popleft()) for _ in range(count)]
+            entries = [self._waiting.popleft() for _ in range(count)]
+            self._in_hand = count
+            frames = [_frame(*entry) for entry in entries]
             if self._lost > self._lost_told:
                 frames.append(self._gap())
-            writer.write(frames)
-            self._frames += len(frames)
+            before = writer.written
+            try:
+                writer.write(frames)
+            finally:
+                written = writer.written - before
+                self._frames += written
+                self._in_hand -= min(written, count)
+
+    def _drop_waiting(self) -> None:
+        while self._waiting:
+            self._waiting.popleft()
+            self._in_hand += 1
 
     def _gap(self) -> Frame:
         lost = self._lost

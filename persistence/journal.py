@@ -5,7 +5,9 @@ not written. What is left of either is a torn tail, which the next writer cuts o
 """
 
 import os
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,6 +102,8 @@ class JournalWriter:
         self._number = int(there[-1].stem) if there else 0
         self._fd = -1
         self._size = 0
+        self.written = 0
+        """Frames that the operating system has whole, whatever became of the rest."""
         self._begin()
 
     @property
@@ -109,7 +113,12 @@ class JournalWriter:
 
     def write(self, frames: list[Frame]) -> None:
         """Hand frames to the operating system, all of them in this order."""
-        self._put(b"".join(map(packed, frames)))
+        contents, before = list(map(packed, frames)), self._size
+        try:
+            self._put(b"".join(contents))
+        finally:
+            ends = list(accumulate(map(len, contents)))
+            self.written += bisect_right(ends, self._size - before)
         if self._size >= self._rotate_bytes:
             self._begin()
 

@@ -2,15 +2,20 @@
 
 from collections import Counter
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from actors import hops as hops_module
 from actors.cell import Cell
-from actors.hops import Hop, outcomes
+from actors.gathering import Gathering
+from actors.hops import Hop, StageNotes, outcomes
+from actors.metrics import MetricsActor
 from actors.step_runtime import StepRuntime
+from decisions.metrics import MetricsFold
+from decisions.stages import OK, StageRecord
 from messages.base import Delivery, Message
-from messages.ids import NS_PER_S
+from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
 from tests.actors.support import Note, Probe, Raise, Refuse, Script, World
 
 
@@ -109,8 +114,77 @@ def test_every_outcome_has_its_line_and_its_count() -> None:
     assert told == {"dropped": 1, "duplicate": 0, "error": 1, "ok": 1, "rejected": 1}
 
 
+class Slow(Probe):
+    """Takes 3 ns for an order, and then fails, refuses, hangs or does well, as its key says."""
+
+    def receive(self, message: Any) -> Any:
+        runtime = self.ctx.runtime
+        assert isinstance(runtime, StepRuntime)
+        runtime.clock.now_ns += 3
+        script = {"error": Raise(), "rejected": Refuse()}
+        if message.key == "hung":
+            self.ctx.block_forever()
+        return super().receive(script.get(message.key, message))
+
+
+@pytest.mark.parametrize(
+    ("key", "outcome"),
+    [("k", "ok"), ("rejected", "rejected"), ("error", "error"), ("hung", "error")],
+)
+def test_every_outcome_has_its_times_in_its_line_and_in_both_histograms(
+    key: str, outcome: str
+) -> None:
+    runtime = StepRuntime(start_ns=100)
+    runtime.note_hops(1_000)
+    cell = runtime.populate("probe", Slow, {"script": Script()})
+    runtime.start(cell)
+    cell.mailbox.put(Order(key=key))
+    runtime.clock.now_ns += 5
+    runtime.run_until_idle()
+    if key == "hung":
+        runtime.fence(cell, "poison", "hung on it")
+
+    (line,) = lines(cell)
+    assert (line.enqueued_ns, line.started_ns, line.ended_ns) == (100, 105, 108)
+    assert (line.trace_id, line.outcome) == (key, outcome)
+    assert cell.hops is not None
+    assert (cell.hops.waits.count, cell.hops.waits.max) == (1, 5)
+    assert (cell.latency.count, cell.latency.max) == (1, 3)
+    letters = runtime.dead_letters.reasons(cell.path)
+    assert +Counter(outcomes(cell.processed, cell.hops, letters)) == {outcome: 1}
+
+
+def test_a_dropped_one_shows_how_long_it_waited() -> None:
+    runtime, cell = probed(every=1000, capacity=1)
+    cell.mailbox.put(Late())
+    cell.mailbox.put(Order())
+    runtime.clock.advance_to(NS_PER_S)
+    runtime.run_until_idle()
+
+    times = [(one.kind, one.enqueued_ns, one.started_ns, one.ended_ns) for one in lines(cell)]
+    assert times == [("Order", 0, 0, 0), ("Late", 0, NS_PER_S, NS_PER_S)]
+    assert cell.hops is not None
+    assert cell.hops.waits.count == cell.latency.count == 0
+
+
+def test_on_threads_a_plain_message_that_fails_began_when_it_was_taken_up(world: World) -> None:
+    """The plain road fails a message once more, where Pykka sees it: not the time of that."""
+    world.runtime.cells.clear()
+    world.runtime.note_hops(1)
+    script = Script()
+    cell = world.runtime.populate("probe", Failing, {"script": script})
+    world.runtime.start(cell)
+    cell.mailbox.put(Note(text="x"))
+    world.settle(lambda: cell.hops is not None and cell.hops.outcomes["error"] == 1, "failed")
+
+    (line,) = lines(cell)
+    assert line.ended_ns - line.started_ns >= Failing.took_ns > 0
+    assert cell.latency.max >= Failing.took_ns
+
+
 def test_a_full_buffer_costs_lines_which_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hops_module, "CAPACITY", 3)
+    monkeypatch.setattr(hops_module, "MUCH", 2)
     runtime, cell = probed(every=1)
     for number in range(10):
         cell.mailbox.put(Order(key=str(number)))
@@ -120,6 +194,94 @@ def test_a_full_buffer_costs_lines_which_are_counted(monkeypatch: pytest.MonkeyP
     assert cell.hops is not None
     assert cell.hops.dropped == 7
     assert cell.hops.waits.count == 10
+
+
+class Failing(Probe):
+    """Works for two milliseconds, then fails."""
+
+    took_ns = 2 * NS_PER_MS
+
+    def receive(self, message: Any) -> None:
+        until_ns = self.ctx.monotonic_ns() + self.took_ns
+        while self.ctx.runtime.threaded and self.ctx.monotonic_ns() < until_ns:
+            pass
+        if not self.ctx.runtime.threaded:
+            self.ctx.runtime.clock.advance_to(until_ns)  # type: ignore[attr-defined]
+        raise ValueError("after a while")
+
+
+class Noting(Probe):
+    """Notes two stages of each order, as an executor does."""
+
+    def receive(self, message: Any) -> None:
+        notes = self.ctx.stages
+        assert notes is not None
+        at_ns = self.ctx.monotonic_ns()
+        for stage in ("risk", "claim"):
+            notes.note(StageRecord(at_ns, stage, message.key, "BTC/USDT", 1, OK))
+
+
+class Kept:
+    """Counts lines."""
+
+    written = dropped = 0
+    problem = ""
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    def write(self, line: bytes) -> None:
+        self.total += bool(line)
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def gathered(kept: Kept, fold: MetricsFold) -> tuple[StepRuntime, Cell, StageNotes]:
+    runtime = StepRuntime()
+    notes = runtime.note_hops(1_000)
+    arguments = {
+        "fold": fold,
+        "open_lines": lambda: kept,
+        "write_summary": None,
+        "describe": dict,
+        "gathering": Gathering(runtime.cells, notes),
+    }
+    runtime.start(runtime.populate("metrics", MetricsActor, arguments))
+    cell = runtime.populate("executor", Noting, {"script": Script()}, 100_000)
+    runtime.start(cell)
+    return runtime, cell, notes
+
+
+def test_a_burst_between_two_rounds_of_metrics_loses_no_line() -> None:
+    """More at one moment than any buffer holds: what is half full asks metrics to come."""
+    kept, fold, orders = Kept(), MetricsFold(), hops_module.CAPACITY + 2_000
+    runtime, cell, notes = gathered(kept, fold)
+    assert 2 * orders > hops_module.STAGES_CAPACITY
+    for number in range(orders):
+        cell.mailbox.put(Order(key=str(number)))
+    runtime.run_until_idle()
+    before_the_round = kept.total
+    runtime.run_for(NS_PER_S)
+
+    assert cell.hops is not None
+    assert (cell.hops.dropped, notes.dropped, fold.keeping.dropped_lines) == (0, 0, 0)
+    assert before_the_round > 2 * orders
+    assert kept.total == 3 * orders
+
+
+def test_metrics_is_asked_once_until_it_comes() -> None:
+    runtime, _, notes = gathered(Kept(), MetricsFold())
+    metrics = runtime.cells[ActorPath("metrics")]
+    for _ in range(hops_module.MUCH + 100):
+        notes.note(StageRecord(0, "claim", "k", "BTC/USDT", 1, OK))
+    assert metrics.mailbox.depth() == 1
+    runtime.run_until_idle()
+
+    assert list(notes.take()) == []
+    notes.nudge()
+    assert metrics.mailbox.depth() == 1
 
 
 @pytest.mark.parametrize("every", [1, 7, 500])

@@ -30,6 +30,31 @@ class Disk:
         self.summaries.append(json.loads(text))
 
 
+def test_what_the_process_alone_knows_is_asked_for_once_an_interval(tmp_path: Path) -> None:
+    """It opens the ledger and counts there; the line and the file say the same."""
+    path, disk, asked = tmp_path / "metrics.ndjson", Disk(), list[int]()
+    runtime = StepRuntime()
+
+    def describe() -> dict[str, Any]:
+        asked.append(runtime.clock.now_ns)
+        return {"asked": len(asked)}
+
+    arguments = {
+        "fold": MetricsFold(),
+        "open_lines": lambda: RotatingLines(path, 10**9, 1),
+        "write_summary": disk.write,
+        "describe": describe,
+    }
+    runtime.start(runtime.populate("metrics", MetricsActor, arguments))
+    runtime.run_for(16 * NS_PER_S)
+
+    assert asked == [5 * NS_PER_S, 10 * NS_PER_S, 15 * NS_PER_S]
+    assert [one["asked"] for one in disk.summaries] == [1, 2, 3]
+    assert [json.loads(line)["asked"] for line in path.read_bytes().splitlines()] == [1, 2, 3]
+    assert [one["metrics"]["lines"] for one in disk.summaries] == [1, 2, 3]
+    runtime.stop(runtime.cells[ActorPath("metrics")], NS_PER_S)
+
+
 def test_a_full_disk_stops_metrics_and_nothing_else(tmp_path: Path) -> None:
     path, disk, fold = tmp_path / "metrics.ndjson", Disk(), MetricsFold()
     path.symlink_to("/dev/full")

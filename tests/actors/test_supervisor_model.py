@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from fractions import Fraction
 from typing import Any
 
 from hypothesis import settings
@@ -31,10 +32,10 @@ class Rules:
         self.up = dict.fromkeys(NAMES, True)
         self.epoch = dict.fromkeys(NAMES, 1)
         self.failing = dict.fromkeys(NAMES, 0)
-        self.at_s: list[float] = []
+        self.at_s: list[Fraction] = []
         self.halted = False
 
-    def ends(self, name: str, now_s: float, *, failure: bool) -> None:
+    def ends(self, name: str, now_s: Fraction, *, failure: bool) -> None:
         """A child that was up ended by itself."""
         self.up[name] = False
         kind = self.kind[name]
@@ -43,7 +44,7 @@ class Rules:
         elif kind is Restart.TEMPORARY:
             self.known.remove(name)
 
-    def restart(self, name: str, now_s: float) -> None:
+    def restart(self, name: str, now_s: Fraction) -> None:
         """Restart until it holds, counting every attempt; one too many halts all."""
         while True:
             self.at_s = [s for s in self.at_s if s >= now_s - WINDOW_S] + [now_s]
@@ -133,8 +134,8 @@ class SupervisorMachine(RuleBasedStateMachine):
         self.supervisor: Supervisor = self.runtime._actors[self.world.root.path][0]
 
     @property
-    def now_s(self) -> float:
-        return self.runtime.clock.now_ns / NS_PER_S
+    def now_s(self) -> Fraction:
+        return Fraction(self.runtime.clock.now_ns, NS_PER_S)  # a window has an exact edge
 
     def tell(self, name: str, message: Any) -> None:
         self.world.address(name).tell(message)

@@ -70,7 +70,7 @@ def test_a_snapshot_that_says_little_wakes_nobody(snapshot: dict[str, Any]) -> N
         ("hung:execution/executor", actor(state="hung"), "execution/executor is hung"),
         ("halt:trading", {"halt": {"state": "halted", "reason": "I said so"}}, "I said so"),
         ("unknown:orders", {"unknown": {"count": 2, "oldest_s": 31.0}}, "2 order(s)"),
-        ("unknown:reconciling", actor(state="reconciling", uptime_s=31.0), "still settles"),
+        ("unknown:reconciling", actor(state="reconciling", state_s=31.0), "still settles"),
         (
             "stale:feeds/feed:ccxt",
             actor("feeds/feed:ccxt", progress_age_s=91.0, progress_limit_s=90.0),

@@ -15,6 +15,7 @@ def _actor(path: str, **changes: Any) -> dict[str, Any]:
         "state": "running",
         "epoch": 1,
         "uptime_s": 61.0,
+        "state_s": 61.0,
         "restarts": 0,
         "restarts_in_window": 0,
         "restart_limit": 3,

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import cli
 import strategies
 from actors.step_runtime import StepRuntime
 from messages.codec import from_msgpack
-from messages.ids import NS_PER_S
+from messages.ids import NS_PER_S, ActorPath
 from messages.lifecycle import HaltTrading, TimerFired
 from messages.market import MarketBatch
 from messages.outside import Origin
@@ -107,6 +108,43 @@ def test_a_full_disk_ends_the_journal_with_a_sentence_and_not_the_trading(
     assert system.fold.processed == CANDLES
     assert journal.summary()["waiting"] == 0
     assert journal.summary()["lost"] > 0
+
+
+@pytest.mark.parametrize("room", [0, 40, 1_000, 100_000])
+def test_what_a_disk_that_fills_up_did_not_take_is_counted_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """Each message is either read back or counted, those in hand and those waiting too."""
+    left, write = room, os.write
+
+    def filling(fd: int, content: memoryview) -> int:
+        nonlocal left
+        if not left:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        count = write(fd, content[:left])
+        left -= count
+        return count
+
+    monkeypatch.setattr("ops.journal._ROUNDS", 3)
+    config = demo(tmp_path)
+    with RunDir(config.run_dir) as run_dir:
+        journal = journal_for(config, run_dir, lambda: 7)
+        assert journal is not None
+        command = HaltTrading(reason="x", durable=False)
+        for _ in range(50):
+            journal.record(ActorPath("execution/executor"), command, is_timer=False)
+        with monkeypatch.context() as patch:
+            patch.setattr("persistence.journal.os.write", filling)
+            journal.start()
+            journal.close()
+        told = journal.summary()
+
+    items = read_journal(config.run_dir / "journal")
+    read = sum(isinstance(item, Frame) for item in items)
+    assert read + told["lost"] == 50
+    assert (read > 0) is (room >= 1_000)
+    assert (told["frames"], told["waiting"]) == (read, 0)
+    assert bool(told["problem"]) is bool(told["lost"]) is (room < 100_000)
 
 
 def test_what_a_slow_disk_leaves_no_room_for_is_counted_in_the_journal(
