@@ -383,7 +383,7 @@ class ExecutorActor(Actor):
     # ------------------------------------------------------------ telling
 
     def _tell_claimed(self, claim: Claim, durable_ns: TimestampNs) -> None:
-        self._stages.claimed(claim)
+        self._stages.claimed(claim, self._desk.durable_ns)
         self.ctx.tell(self._metrics, claimed_update(claim, durable_ns))
 
     def _tell_moved(self, entry: LedgerEntry, fills: Sequence[Fill], late: bool) -> None:

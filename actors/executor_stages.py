@@ -30,11 +30,11 @@ class ExecutorStages:
             took_ns = None if decided_ns is None else max(at_ns - decided_ns, 0)
             self._notes.note(StageRecord(at_ns, "risk", key, symbol, took_ns, outcome, reason))
 
-    def claimed(self, claim: Claim) -> None:
-        """Note that a claim, or a refusal, is durable."""
+    def claimed(self, claim: Claim, at_ns: int) -> None:
+        """Note that a claim, or a refusal, was durable at that moment."""
         if self._notes is None:
             return
-        at_ns, intent = self._ctx.monotonic_ns(), claim.intent
+        intent = claim.intent
         if claim.refused is None:
             self._orders.claimed(intent.order_key, at_ns)
         outcome = OK if claim.refused is None else REJECTED

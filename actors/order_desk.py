@@ -94,6 +94,8 @@ class OrderDesk:
         self.difference = ""
         """What venue and ledger do not agree on, for a person; the last such thing."""
         self._committed_ns = 0
+        self.durable_ns = 0
+        """When the last commit had returned, before anything of it was handed over; monotonic."""
         self._will_tidy = self._will_ask = False
         self._rounds_failed = 0
         """How often in a row the venue was asked and told of no order."""
@@ -145,7 +147,7 @@ class OrderDesk:
         coming = ((one.intent.order_key, order_of(one)) for one in claims if one.sent)
         with self._gateway.prepared(self._ctx.epoch, coming):
             after = self._write([move.step for move in moves], claims, notes)
-            durable_ns = self._ctx.utc_ns()
+            durable_ns, self.durable_ns = self._ctx.utc_ns(), self._ctx.monotonic_ns()
             self._hand_over(claims)
         self._tidy_later()
         for claim in claims:
