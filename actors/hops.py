@@ -49,6 +49,7 @@ class Hops:
         "_joined",
         "_verdicts",
         "apart",
+        "clean",
         "dropped",
         "due",
         "every",
@@ -56,8 +57,8 @@ class Hops:
         "waits",
     )
 
-    def __init__(self, every: int) -> None:
-        self.every = every
+    def __init__(self, every: int, clean: Callable[[str], str] = str) -> None:
+        self.every, self.clean = every, clean
         self.due = every
         """How many more messages that bear no order pass until one of them is a line."""
         self.waits = LatencyHistogram()
@@ -110,7 +111,7 @@ class Hops:
         self._verdicts.clear()
         self.waits.record(started_ns - enqueued_ns)
         self.outcomes[outcome] += 1
-        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        reason = self.clean(f"{type(error).__name__}: {error}").partition("\n")[0]
         self._note(message, (enqueued_ns, started_ns, ended_ns), outcome, reason, 1)
 
     def lost(self, letter: DeadLetter) -> None:

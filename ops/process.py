@@ -38,7 +38,7 @@ from ops.run_config import config_for
 from ops.run_dir import RunDir
 from ops.run_end import how_it_ended
 from ops.run_files import CONTROL_SOCKET, EFFECTIVE_CONFIG, LOG, STATUS
-from ops.secret_values import secrets_of
+from ops.secret_values import cleaner, secrets_of
 from ops.snapshot import Snapshots
 from ops.status import StatusWriter
 from ops.wiring import System, build
@@ -131,6 +131,7 @@ class _Run:
         runtime = ThreadRuntime(
             ttl_enforced=config.feed.type is FeedType.CCXT, one_cpu=config.runtime.one_cpu
         )
+        runtime.clean = cleaner(secrets)
         self.journal = journal_for(config, run_dir, runtime.clock.utc_ns)
         if self.journal is not None:
             runtime.recorder = self.journal.record
