@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from actors.log import logger, open_log
 from actors.runtime import Started
 from actors.thread_runtime import ThreadRuntime
@@ -156,6 +158,8 @@ class _Run:
         self.alerts.tell = self.system.metrics.tell
         if self.journal is not None:
             self.snapshots.extras["journal"] = self.journal.summary
+        keeping = self.system.fold.keeping
+        self.snapshots.extras["metrics"] = lambda: msgspec.structs.asdict(keeping)
         self.snapshots.extras["alerts"] = self.alerts.summary
         self.observers += [self.snapshots.facts.observe, self.alerts.observe]
         self.heart = Heart(self.system.root, self.snapshots.take)
@@ -170,6 +174,7 @@ class _Run:
         control = ControlServer(self.run_dir.path / CONTROL_SOCKET, self._handlers())
         fence = self.run_dir.fence
         status = StatusWriter(self.run_dir.path / STATUS, self.snapshots.take, fence=fence)
+        self.snapshots.extras["status"] = lambda: {"problem": status.problem}
         control.start()
         status.start()
         heart.start()
