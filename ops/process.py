@@ -28,6 +28,7 @@ from ops.control import ControlServer
 from ops.heart import Heart
 from ops.inspect_control import InspectControl
 from ops.journal import journal_for
+from ops.late_alerts import LateAlerts
 from ops.live_consent import check_consent
 from ops.log_context import LogContext
 from ops.logs import LogCounts, log_from_now_on, log_settings, unhandled_are_logged
@@ -43,7 +44,7 @@ from ops.run_files import CONTROL_SOCKET, EFFECTIVE_CONFIG, LOG, STATUS
 from ops.secret_values import cleaner, secrets_of
 from ops.snapshot import Snapshots
 from ops.status import StatusWriter
-from ops.wiring import System, build
+from ops.wiring import System, build, metric_writers
 
 if TYPE_CHECKING:
     from ops.held_account import Account
@@ -204,9 +205,13 @@ class _Run:
             observe(message)
 
     def _tell_of_the_end(self, reason: str, code: int) -> None:
+        late = LateAlerts(self.system, *metric_writers(self.config, self.run_dir))
+        if late.begin():
+            self.alerts.tell = late.tell
         if code not in (EXIT_OK, EXIT_INTERRUPTED):
             self.alerts.happened("gone", f"process {os.getpid()} ends: {reason} (exit code {code})")
         self.alerts.close(self.snapshots.take)
+        late.write()
 
     def _publish(self) -> "Publishing | ExitStack":
         settings = self.config.metrics

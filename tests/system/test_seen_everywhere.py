@@ -179,11 +179,16 @@ def test_duplicates_and_a_halt_are_seen_everywhere(scene: Scene) -> None:
         seen,
         health=("HALTED", why, "halted by person"),
         summary="halted",
-        ndjson=why,
+        ndjson=(why, "(exit code 1)"),
         dashboard=why,
         log=why,
-        alert=why,
+        alert=(why, "(exit code 1)"),
     )
+    lines = [json.loads(line) for line in seen["ndjson"].splitlines()]
+    assert [one["delivered"] for one in lines if one.get("rule") == "gone"] == [True]
+    summary = json.loads(seen["summary"])
+    own = [one for one in lines if one["at_ns"] >= summary["started_at_ns"]]
+    assert summary["metrics"]["lines"] == len(own)
 
 
 def prometheus(scene: Scene) -> str:
