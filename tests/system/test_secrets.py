@@ -1,5 +1,6 @@
 """A live run at the local exchange, with keys that look real: nothing that it writes has them."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from exchanges.local.server import running_exchange
+from ops.metrics_schema import schemas
 from tests.system.bots import LIMIT_S, Bot
 from tests.system.live_bots import live_config, until_orders
 
@@ -92,6 +94,11 @@ def test_no_file_and_no_line_of_a_live_run_holds_a_key(
         code, said = bot.end(signal.SIGTERM)
 
     assert code == 1, said
+    status = json.loads(written(tmp_path)["status.json"])
+    assert status["lease"]
+    assert status["link"]
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    jsonschema.Draft202012Validator(schemas()["health.schema.json"]).validate(status)
     assert {"watchkeeper.log", "status.json", "metrics.ndjson", "ledger.db"} <= set(
         written(tmp_path)
     )
