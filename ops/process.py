@@ -41,7 +41,7 @@ from ops.run_config import config_for
 from ops.run_dir import RunDir
 from ops.run_end import how_it_ended
 from ops.run_files import CONTROL_SOCKET, EFFECTIVE_CONFIG, LOG, STATUS
-from ops.secret_values import cleaner, secrets_of
+from ops.secret_values import clean_refusals, cleaner, secrets_of
 from ops.snapshot import Snapshots
 from ops.status import StatusWriter
 from ops.wiring import System, build, metric_writers
@@ -61,13 +61,14 @@ def run_bot(options: StartOptions) -> int:
         WatchkeeperError: a user's mistake, found before anything was started; exit 2.
     """
     config = config_for(options)
+    secrets, context = secrets_of(config), LogContext()
     is_live = config.venue.type is VenueType.CCXT
     urls = addresses(config.alerts.urls_env) if config.alerts.enabled else []
     if config.mode is Mode.LIVE:
         check_consent(config.run_dir, given=options.i_understand_live)
     elif options.standby:
         raise ConfigError(["--standby: only a live run has an account to take over"])
-    with ExitStack() as stack:
+    with clean_refusals(secrets), ExitStack() as stack:
         account: Account | None = None
         if is_live:
             from ops.held_account import hold_account
@@ -75,7 +76,6 @@ def run_bot(options: StartOptions) -> int:
             account = stack.enter_context(hold_account(config, standby=options.standby))
         opened = stack.enter_context(market_of(config))
         run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
-        secrets, context = secrets_of(config), LogContext()
         stack.enter_context(unhandled_are_logged(secrets))
         counts = _set_up_logging(options, config, run_dir, secrets, context)
         before = how_it_ended(run_dir)

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
+from messages.errors import ConfigError, WatchkeeperError
 from ops.config import Config
 from ops.secret_names import MASK, is_secret_name, without_logins, without_secrets
 
@@ -34,6 +36,19 @@ def cleaner(secrets: Sequence[str]) -> Callable[[str], str]:
         return _without_beginnings(text, secrets) if _CUT in text else text
 
     return clean
+
+
+@contextmanager
+def clean_refusals(secrets: Sequence[str]) -> Iterator[None]:
+    """Take these values out of the sentence with which a start is refused."""
+    try:
+        yield
+    except WatchkeeperError as error:
+        clean = cleaner(secrets)
+        error.args = tuple(clean(one) if isinstance(one, str) else one for one in error.args)
+        if isinstance(error, ConfigError):
+            error.problems[:] = map(clean, error.problems)
+        raise
 
 
 def _without_beginnings(text: str, secrets: Sequence[str]) -> str:

@@ -120,6 +120,20 @@ def test_a_key_that_is_refused_is_not_shown_with_the_reason(
     assert_secret(tmp_path, bot, said, KEY, SECRET[::-1])
 
 
+def test_a_start_that_a_strategy_refuses_is_told_without_the_key_in_it(
+    tmp_path: Path, start: Callable[..., Bot]
+) -> None:
+    refusing = LEAKY.replace("        pass", '        raise ValueError(os.environ["LOCAL_KEY"])')
+    (tmp_path / "leaky.py").write_text(refusing)
+    (tmp_path / "leaky.toml").write_text(PAPER.format(folder=tmp_path))
+    bot = start(tmp_path / "leaky.toml", environment={**os.environ, "LOCAL_KEY": KEY})
+    code, said = bot.end()
+
+    assert code == 2
+    assert "could not be made: ValueError: ***" in said
+    assert_secret(tmp_path, bot, said, KEY)
+
+
 def test_what_a_strategy_raises_is_told_everywhere_without_the_key_in_it(
     tmp_path: Path, start: Callable[..., Bot]
 ) -> None:
