@@ -13,6 +13,13 @@ from decisions.histogram import LatencyHistogram
 from messages.ids import ActorPath, Epoch, TimestampNs
 from messages.lifecycle import ActorState, Exit, ExitReason
 
+Clean = Callable[[str], str]
+
+
+def as_it_is(text: str) -> str:
+    """Give the text; where there are secrets, another function takes them out."""
+    return text
+
 
 class Incarnation:
     """One life of a cell: what its Pykka actor and its supervisor share.
@@ -110,6 +117,8 @@ class Cell:
         self.last_traceback = ""
         self.last_error_at_ns: TimestampNs | None = None
         self.problem = ""
+        self.clean: Clean = as_it_is
+        """Takes secrets out of what an error says, before anybody is told."""
 
     def set_state(self, state: ActorState, problem: str = "") -> None:
         """Show what the cell does; `problem` is the sentence that health prints."""
@@ -188,8 +197,9 @@ class Cell:
 
     def fail(self, error: BaseException) -> None:
         """Remember an error for health."""
-        self.last_error = f"{type(error).__name__}: {error}".split("\n", 1)[0]
-        self.last_traceback = "".join(traceback.format_exception(error))
+        # Whole and then cut: of a secret that goes over lines a part would not be known.
+        self.last_error = self.clean(f"{type(error).__name__}: {error}").split("\n", 1)[0]
+        self.last_traceback = self.clean("".join(traceback.format_exception(error)))
         self.last_error_at_ns = self.utc_ns()
 
     def end_life(self, life: Incarnation, reason: ExitReason, error: BaseException | None) -> None:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from actors.address import Address
+from actors.cell import Clean, as_it_is
 from exchanges.protocol import NewOrder
 from messages.account import AccountRead
 from messages.errors import ActorUnavailable, NotSent, Rejected
@@ -72,6 +73,8 @@ class Gateway(ABC):
         """All that the run trades; set before the start."""
         self.leaving: Callable[[OrderKey], object] = _nobody
         """Called where an order leaves for the venue; set before the start."""
+        self.clean: Clean = as_it_is
+        """Takes secrets out of what a venue or an error says; set before the start."""
         self.barred = ""
         """Why nothing may be sent now: what is queued and has not left comes back NOT_SENT."""
 
@@ -187,6 +190,9 @@ class Gateway(ABC):
         if good_until_ns is not None and self._utc_ns() > good_until_ns:
             raise NotSent("stale: its turn to be sent came too late")
 
+    def _said(self, error: BaseException) -> str:
+        return self.clean(f"{type(error).__name__}: {error}")
+
     def _told(self, order: NewOrder, error: BaseException) -> OrderReport:
         """Say what a failed send proves: an allow-list, everything else proves nothing."""
         state = OrderState.UNKNOWN
@@ -202,7 +208,7 @@ class Gateway(ABC):
             filled_quantity=Decimal(0),
             average_price=None,
             fills=(),
-            reason=str(error),
-            evidence=f"error: {type(error).__name__}: {error}",
+            reason=self.clean(str(error)),
+            evidence=f"error: {self._said(error)}",
             ts_event_ns=self._utc_ns(),
         )

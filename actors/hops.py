@@ -81,6 +81,7 @@ class Hops:
         "_nudge",
         "_verdicts",
         "apart",
+        "clean",
         "dropped",
         "due",
         "every",
@@ -89,8 +90,8 @@ class Hops:
         "waits",
     )
 
-    def __init__(self, every: int, nudge: Nudge) -> None:
-        self.every = every
+    def __init__(self, every: int, nudge: Nudge, clean: Callable[[str], str] = str) -> None:
+        self.every, self.clean = every, clean
         self._nudge = nudge
         self.due = every
         """How many more messages that bear no order pass until one of them is a line."""
@@ -146,7 +147,7 @@ class Hops:
         self._verdicts.clear()
         self.waits.record(started_ns - enqueued_ns)
         self.outcomes[outcome] += 1
-        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        reason = self.clean(f"{type(error).__name__}: {error}").partition("\n")[0]
         self._note(message, (enqueued_ns, started_ns, ended_ns), outcome, reason, 1)
 
     def lost(self, letter: DeadLetter) -> None:

@@ -20,7 +20,8 @@ def inspected(actor: Any) -> dict[str, Any]:
     try:
         told: dict[str, Any] = actor.inspect()
     except Exception as error:  # noqa: BLE001
-        return {"problem": f"inspect failed: {type(error).__name__}: {error}"}
+        said = actor.ctx.cell.clean(f"{type(error).__name__}: {error}")
+        return {"problem": f"inspect failed: {said}"}
     return told
 
 

@@ -136,7 +136,14 @@ class LiveFeedActor(Actor):
         connection = self._connection = self._connect()
         self._kept.replace(connection)
         put, epoch = self._cell.mailbox.put, self.ctx.epoch
-        connection.run(lambda item: put(FeedNews(epoch=epoch, what=item)), dict(memory.closed_ns))
+        clean = self._cell.clean
+
+        def take(item: MarketEvent | FeedHistory | FeedGap | FeedState) -> None:
+            if isinstance(item, FeedState) and item.reason:
+                item = msgspec.structs.replace(item, reason=clean(item.reason))
+            put(FeedNews(epoch=epoch, what=item))
+
+        connection.run(take, dict(memory.closed_ns))
         self.ctx.every(CHECK_EVERY_NS, CHECK)
 
     def receive(self, message: Any) -> None:

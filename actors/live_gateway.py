@@ -197,7 +197,7 @@ class LiveGateway(Gateway):
                 order.client_order_id, order.symbol, sent_at_ns=sent_at_ns, closed_hint=False
             )
         except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
-            problem = f"{type(error).__name__}: {error}"
+            problem = self._said(error)
         if epoch == self._epoch:
             self._executor.tell(
                 LookupDone(order_key=key, epoch=epoch, report=report, problem=problem)
@@ -236,7 +236,7 @@ class LiveGateway(Gateway):
         try:
             report = await self._venue.cancel(order.client_order_id, order.symbol)
         except BaseException as error:  # noqa: BLE001 - a failed cancel proves nothing
-            problem = f"{type(error).__name__}: {error}"
+            problem = self._said(error)
         self._executor.tell(CancelDone(order_key=key, epoch=epoch, report=report, problem=problem))
 
     async def _list_open(self, epoch: Epoch, question: int, symbols: Sequence[Symbol]) -> None:
@@ -246,7 +246,7 @@ class LiveGateway(Gateway):
             for symbol in symbols:
                 reports += await self._venue.open_orders(symbol)
         except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
-            problem = f"{type(error).__name__}: {error}"
+            problem = self._said(error)
         if epoch == self._epoch:
             self._executor.tell(
                 OpenListed(question=question, epoch=epoch, reports=tuple(reports), problem=problem)
@@ -262,7 +262,7 @@ class LiveGateway(Gateway):
             for symbol in self._venue.markets():
                 orders += await self._venue.open_orders(symbol)
         except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
-            problem = f"{type(error).__name__}: {error}"
+            problem = self._said(error)
         self._executor.tell(
             AccountRead(epoch=epoch, balances=held, open_orders=tuple(orders), problem=problem)
         )
@@ -275,7 +275,7 @@ class LiveGateway(Gateway):
             self._executor.tell(
                 VenueStream(
                     phase="stopped",
-                    reason=f"{type(error).__name__}: {error}",
+                    reason=self._said(error),
                     attempt=0,
                     retry_in_ms=0,
                     ts_ns=self._utc_ns(),
@@ -293,9 +293,10 @@ class LiveGateway(Gateway):
         self._tell_condition(news)
 
     def _tell_condition(self, news: Condition) -> None:
-        self._executor.tell(VenueNotice(name=news.name, text=news.text))
-        if news.text and news.halts:
-            self._executor.tell(HaltTrading(reason=news.text, durable=False))
+        text = self.clean(news.text)
+        self._executor.tell(VenueNotice(name=news.name, text=text))
+        if text and news.halts:
+            self._executor.tell(HaltTrading(reason=text, durable=False))
 
     def _rules(self, markets: Mapping[Symbol, MarketFacts]) -> None:
         for market in markets.values():
@@ -308,7 +309,7 @@ class LiveGateway(Gateway):
         self._executor.tell(
             VenueStream(
                 phase=news.phase,
-                reason=news.reason,
+                reason=self.clean(news.reason),
                 attempt=news.attempt,
                 retry_in_ms=news.retry_in_ms,
                 ts_ns=news.ts_ns,

@@ -113,7 +113,8 @@ class MetricsActor(Actor):
                 self.ctx.progress()
             return
         if isinstance(message, AlertTold):
-            self._line({"kind": "alert", **_plain(message)})
+            if self._lines is not None:
+                self._lines.write(alert_line(message, self.ctx.utc_ns()))
             return
         if not isinstance(message, FeedGap | FeedState):
             self._fold.fold(message)
@@ -153,7 +154,7 @@ class MetricsActor(Actor):
 
     def summary(self) -> dict[str, Any]:
         """Everything there is to say now."""
-        return {"schema": SCHEMA, **self._fold.summary(), **self._describe()}
+        return _summary(self._fold, self._describe())
 
     def _take_over_counts(self) -> None:
         """Add what the file counted since the last time: the fold outlives both."""
@@ -174,8 +175,7 @@ class MetricsActor(Actor):
 
     def _line(self, fields: dict[str, Any]) -> None:
         if self._lines is not None:
-            fields = {"schema": SCHEMA, "at_ns": self.ctx.utc_ns(), **fields}
-            self._lines.write(msgspec.json.encode(fields, order="sorted") + b"\n")
+            self._lines.write(_line_of(fields, self.ctx.utc_ns()))
 
     def _flush(self, told: dict[str, Any]) -> None:
         """Hand over the lines and write the summary, with how the keeping went until now."""
@@ -185,15 +185,33 @@ class MetricsActor(Actor):
         self._take_over_counts()
         if self._write_summary is not None:
             told = {**told, "metrics": msgspec.structs.asdict(self._fold.keeping)}
-            text = msgspec.json.format(msgspec.json.encode(told, order="sorted"))
             try:
-                self._write_summary(text + b"\n")
+                self._write_summary(_text_of(told))
             except OSError as error:  # a full disk stops metrics, never trading
                 self._fold.keeping.problem = f"metrics_summary.json: {error.strerror or error}"
         self._log_problem(was)
 
 
-def _plain(alert: AlertTold) -> dict[str, Any]:
+def alert_line(alert: AlertTold, at_ns: int) -> bytes:
+    """Give an alert as a line, written at this moment."""
     fields = msgspec.structs.asdict(alert)
     del fields["ts_ns"]  # a line has the moment of its writing
-    return fields
+    return _line_of({"kind": "alert", **fields}, at_ns)
+
+
+def summary_text(fold: MetricsFold, described: dict[str, Any]) -> bytes:
+    """Give metrics_summary.json."""
+    return _text_of(_summary(fold, described))
+
+
+def _text_of(summary: dict[str, Any]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(summary, order="sorted")) + b"\n"
+
+
+def _summary(fold: MetricsFold, described: dict[str, Any]) -> dict[str, Any]:
+    return {"schema": SCHEMA, **fold.summary(), **described}
+
+
+def _line_of(fields: dict[str, Any], at_ns: int) -> bytes:
+    line = {"schema": SCHEMA, "at_ns": at_ns, **fields}
+    return msgspec.json.encode(line, order="sorted") + b"\n"

@@ -111,7 +111,7 @@ class PaperGateway(Gateway):
         try:
             report = self._trading().find(order.client_order_id, order.symbol)
         except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
-            problem = f"{type(error).__name__}: {error}"
+            problem = self._said(error)
         self._executor.tell(LookupDone(order_key=key, epoch=epoch, report=report, problem=problem))
 
     def _cancel(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
@@ -121,7 +121,7 @@ class PaperGateway(Gateway):
         try:
             report = self._trading().cancel(order.client_order_id, order.symbol)
         except BaseException as error:  # noqa: BLE001 - a failed cancel proves nothing
-            problem = f"{type(error).__name__}: {error}"
+            problem = self._said(error)
         self._executor.tell(CancelDone(order_key=key, epoch=epoch, report=report, problem=problem))
 
     def _list_open(self, epoch: Epoch, question: int, symbols: Sequence[Symbol]) -> None:
@@ -133,7 +133,7 @@ class PaperGateway(Gateway):
             for symbol in symbols:
                 reports += self._trading().open_orders(symbol)
         except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
-            problem = f"{type(error).__name__}: {error}"
+            problem = self._said(error)
         self._executor.tell(
             OpenListed(question=question, epoch=epoch, reports=tuple(reports), problem=problem)
         )
@@ -155,10 +155,10 @@ class PaperGateway(Gateway):
         try:
             reports = self._trading().on_market(events)
         except VenueError as error:
-            self._halt(str(error))
+            self._halt(self.clean(str(error)))
             return False
         except Exception as error:  # noqa: BLE001 - a broken venue must not kill its thread
-            self._halt(f"{type(error).__name__}: {error}")
+            self._halt(self._said(error))
             return False
         if reports:
             self._executor.tell(MarketReports(reports=tuple(reports)))

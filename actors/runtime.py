@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pykka
 
 from actors.address import Address
-from actors.cell import Cell, Incarnation
+from actors.cell import Cell, Clean, Incarnation, as_it_is
 from actors.clock import Clock
 from actors.dead_letters import DeadLetter, DeadLetters
 from actors.hops import Hops, StageNotes
@@ -53,6 +53,8 @@ class Runtime(ABC):
         self.waits = WaitGraph()
         self.recorder: Recorder | None = None
         """Set before any cell is made: shown what comes from outside."""
+        self.clean: Clean = as_it_is
+        """Set before any cell is made: takes secrets out of what an error says. Any thread."""
         self.stages: StageNotes | None = None
         """Of decisions; None where nobody wants to know."""
         self._sample_every = 0
@@ -70,8 +72,10 @@ class Runtime(ABC):
             mailbox = Mailbox(name, 1024, self.dead_letters, now_ns, self._queue(name))
             mailbox.ttl_enforced = self.ttl_enforced
             cell = Cell(name, mailbox, now_ns, self.clock.utc_ns)
+            cell.clean = self.clean
             if self.stages is not None:
-                cell.hops = mailbox.hops = Hops(self._sample_every, self.stages.nudge)
+                nudge = self.stages.nudge
+                cell.hops = mailbox.hops = Hops(self._sample_every, nudge, self.clean)
             mailbox.recorder = self.recorder
             found = self.cells.setdefault(name, cell)
         return found

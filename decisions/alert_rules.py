@@ -23,6 +23,12 @@ _MINUTE_NS = 60 * NS_PER_S
 _CRASHES = ("crashed", "init_failed")
 _CALMER = {"disk": Decimal("1.1"), "drawdown": Decimal("0.9"), "errors": Decimal("0.5")}
 """Where a rule that holds lets go, in parts of its limit."""
+_WRITERS = {
+    "journal": "the journal is",
+    "metrics": "metrics are",
+    "prometheus": "the file for prometheus is",
+    "status": "status.json is",
+}
 
 
 class AlertLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,10 +201,10 @@ def _writers(
 ) -> Iterator[Condition]:
     """Whoever writes down what the run does and cannot: nobody else would say so."""
     del limits, firing
-    for name in ("journal", "metrics"):
+    for name, what in _WRITERS.items():
         problem = (snapshot.get(name) or {}).get("problem")
         if problem:
-            said = f"the {name} is not written: {problem}"
+            said = f"{what} not written: {problem}"
             yield Condition("disk", f"disk:{name}", Severity.WARNING, said)
 
 

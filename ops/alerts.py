@@ -118,7 +118,8 @@ class Alerts:
             self.look(take())
             self._problem = ""
         except Exception as error:  # noqa: BLE001  it reads the state of whatever is failing
-            self._problem = f"the rules failed: {type(error).__name__}: {error}"
+            said = without_secrets(f"{type(error).__name__}: {error}", self._secrets)
+            self._problem = f"the rules failed: {said}"
             logger.bind(actor="alerts").error(self._problem)
 
     def look(self, snapshot: Snapshot) -> list[Notice]:

@@ -22,7 +22,7 @@ from messages.ids import NS_PER_S, TimestampNs
 from ops.config import Config, VenueType, load
 from ops.logs import log_settings, set_up_logging
 from ops.run_dir import RunDir
-from ops.secret_values import secrets_of
+from ops.secret_values import cleaner, secrets_of
 from ops.wiring import executor_alone
 from persistence.ledger import SqliteLedger
 
@@ -156,6 +156,7 @@ def _executor(config: Config, held: RunDir, stack: ExitStack) -> OperatorBoard:
     elif not held.paper_book.exists():
         raise WatchkeeperError(f"there is no paper book {held.paper_book}")
     runtime = ThreadRuntime(ttl_enforced=False)
+    runtime.clean = cleaner(secrets_of(config))
     cell, board = executor_alone(config, held, runtime, live)
     started = runtime.start(cell, START_LIMIT_NS)
     if started.problem:

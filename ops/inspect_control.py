@@ -61,5 +61,5 @@ class InspectControl:
         try:
             told = self._inspections.answer(number if isinstance(number, int) else -1)
         except Exception as error:  # noqa: BLE001  whatever ended the actor is the answer
-            return {"error": f"{type(error).__name__}: {error}"}
+            return {"error": self._runtime.clean(f"{type(error).__name__}: {error}")}
         return {"told": told}

@@ -1,4 +1,4 @@
-"""The JSON schemas of the files that metrics writes; docs/schemas/ holds what `schemas` gives."""
+"""The JSON schemas of what a run writes and `health` says; docs/schemas/ holds what they are."""
 
 import json
 import sys
@@ -11,6 +11,7 @@ from decisions.metric_lines import HopLine, StageLine
 from messages.lifecycle import Supervision
 from messages.market import FeedEnded, FeedGap, FeedReport, FeedState
 from messages.orders import DuplicateFiltered, OrderUpdate
+from ops.health_schema import Health, NoRun
 
 Counts = dict[str, int]
 
@@ -234,6 +235,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {
         "metrics_summary.schema.json": _document("metrics_summary.json", (SummaryBody,)),
         "metrics_line.schema.json": _document("one line of metrics.ndjson", LINES),
+        "health.schema.json": _document("status.json and health --json", (Health, NoRun)),
     }
 
 

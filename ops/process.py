@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from actors.log import logger, open_log
 from actors.runtime import Started
 from actors.thread_runtime import ThreadRuntime
@@ -26,6 +28,7 @@ from ops.control import ControlServer
 from ops.heart import Heart
 from ops.inspect_control import InspectControl
 from ops.journal import journal_for
+from ops.late_alerts import LateAlerts
 from ops.live_consent import check_consent
 from ops.log_context import LogContext
 from ops.logs import LogCounts, log_from_now_on, log_settings, unhandled_are_logged
@@ -38,10 +41,10 @@ from ops.run_config import config_for
 from ops.run_dir import RunDir
 from ops.run_end import how_it_ended
 from ops.run_files import CONTROL_SOCKET, EFFECTIVE_CONFIG, LOG, STATUS
-from ops.secret_values import secrets_of
+from ops.secret_values import clean_refusals, cleaner, secrets_of
 from ops.snapshot import Snapshots
 from ops.status import StatusWriter
-from ops.wiring import System, build
+from ops.wiring import System, build, metric_writers
 
 if TYPE_CHECKING:
     from ops.held_account import Account
@@ -58,13 +61,14 @@ def run_bot(options: StartOptions) -> int:
         WatchkeeperError: a user's mistake, found before anything was started; exit 2.
     """
     config = config_for(options)
+    secrets, context = secrets_of(config), LogContext()
     is_live = config.venue.type is VenueType.CCXT
     urls = addresses(config.alerts.urls_env) if config.alerts.enabled else []
     if config.mode is Mode.LIVE:
         check_consent(config.run_dir, given=options.i_understand_live)
     elif options.standby:
         raise ConfigError(["--standby: only a live run has an account to take over"])
-    with ExitStack() as stack:
+    with clean_refusals(secrets), ExitStack() as stack:
         account: Account | None = None
         if is_live:
             from ops.held_account import hold_account
@@ -72,7 +76,6 @@ def run_bot(options: StartOptions) -> int:
             account = stack.enter_context(hold_account(config, standby=options.standby))
         opened = stack.enter_context(market_of(config))
         run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
-        secrets, context = secrets_of(config), LogContext()
         stack.enter_context(unhandled_are_logged(secrets))
         counts = _set_up_logging(options, config, run_dir, secrets, context)
         before = how_it_ended(run_dir)
@@ -131,6 +134,7 @@ class _Run:
         runtime = ThreadRuntime(
             ttl_enforced=config.feed.type is FeedType.CCXT, one_cpu=config.runtime.one_cpu
         )
+        runtime.clean = cleaner(secrets)
         self.journal = journal_for(config, run_dir, runtime.clock.utc_ns)
         if self.journal is not None:
             runtime.recorder = self.journal.record
@@ -155,6 +159,8 @@ class _Run:
         self.alerts.tell = self.system.metrics.tell
         if self.journal is not None:
             self.snapshots.extras["journal"] = self.journal.summary
+        keeping = self.system.fold.keeping
+        self.snapshots.extras["metrics"] = lambda: msgspec.structs.asdict(keeping)
         self.snapshots.extras["alerts"] = self.alerts.summary
         self.observers += [self.snapshots.facts.observe, self.alerts.observe]
         self.heart = Heart(self.system.root, self.snapshots.take)
@@ -169,6 +175,7 @@ class _Run:
         control = ControlServer(self.run_dir.path / CONTROL_SOCKET, self._handlers())
         fence = self.run_dir.fence
         status = StatusWriter(self.run_dir.path / STATUS, self.snapshots.take, fence=fence)
+        self.snapshots.extras["status"] = lambda: {"problem": status.problem}
         control.start()
         status.start()
         heart.start()
@@ -198,9 +205,13 @@ class _Run:
             observe(message)
 
     def _tell_of_the_end(self, reason: str, code: int) -> None:
+        late = LateAlerts(self.system, *metric_writers(self.config, self.run_dir))
+        if late.begin():
+            self.alerts.tell = late.tell
         if code not in (EXIT_OK, EXIT_INTERRUPTED):
             self.alerts.happened("gone", f"process {os.getpid()} ends: {reason} (exit code {code})")
         self.alerts.close(self.snapshots.take)
+        late.write()
 
     def _publish(self) -> "Publishing | ExitStack":
         settings = self.config.metrics

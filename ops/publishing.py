@@ -42,6 +42,7 @@ class Publishing:
         if settings.prometheus_file is not None:
             path, fence = self._run_dir.path / settings.prometheus_file, self._run_dir.fence
             file = TextFile(path, self._exposition.text, settings.interval_s, fence)
+            self._snapshots.extras["prometheus"] = lambda: {"problem": file.problem}
             self._stack.callback(file.start().close)
         if settings.http is not None:
             self._stack.callback(self._serve(settings.http).close)

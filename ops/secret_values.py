@@ -1,24 +1,61 @@
 """Every value of a run that must never be written: keys, logins, addresses that hold a token."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
+from messages.errors import ConfigError, WatchkeeperError
 from ops.config import Config
-from ops.secret_names import is_secret_name
+from ops.secret_names import MASK, is_secret_name, without_logins, without_secrets
 
 _SHORTEST_LINE = 16
 _SHORTEST_PART = 6
+_CUT = "..."
+"""What a text ends with that was too long."""
+_SHORTEST_BEGINNING = 8
 
 
 def secrets_of(config: Config) -> list[str]:
     """Give the secrets of a run in every spelling that a line could have, longest first."""
-    plain = [os.environ.get(name, "") for name in config.venue.secret_variables]
+    named = [*config.venue.secret_variables, config.metrics.http_token_env or ""]
+    named += [name for one in config.strategies for name in _variables(one.params)]
+    plain = [os.environ.get(name, "") for name in named]
     plain += [*_named(config.venue.ccxt), *_named(config.feed.ccxt)]
     urls = os.environ.get(config.alerts.urls_env, "").split()
     plain += [part for url in urls for part in secret_parts(url)]
     return spellings(plain)
+
+
+def cleaner(secrets: Sequence[str]) -> Callable[[str], str]:
+    """Give what takes these values out of a text, also one that was cut within such a value."""
+
+    def clean(text: str) -> str:
+        text = without_logins(without_secrets(text, secrets))
+        return _without_beginnings(text, secrets) if _CUT in text else text
+
+    return clean
+
+
+@contextmanager
+def clean_refusals(secrets: Sequence[str]) -> Iterator[None]:
+    """Take these values out of the sentence with which a start is refused."""
+    try:
+        yield
+    except WatchkeeperError as error:
+        clean = cleaner(secrets)
+        error.args = tuple(clean(one) if isinstance(one, str) else one for one in error.args)
+        if isinstance(error, ConfigError):
+            error.problems[:] = map(clean, error.problems)
+        raise
+
+
+def _without_beginnings(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        for length in range(len(secret) - 1, _SHORTEST_BEGINNING - 1, -1):
+            text = text.replace(secret[:length] + _CUT, MASK + _CUT)
+    return text
 
 
 def spellings(plain: Iterable[str]) -> list[str]:
@@ -55,6 +92,15 @@ def is_place(host: str) -> bool:
     """Whether this names a machine: this one, or a name or number with dots, or IPv6."""
     name = host.partition(":")[0]
     return name == "localhost" or "." in name or host.startswith("[")
+
+
+def _variables(params: Mapping[str, Any]) -> Iterator[str]:
+    """Give the variables that a strategy's parameters name: those that end in ``_env``."""
+    for key, value in params.items():
+        if isinstance(value, Mapping):
+            yield from _variables(value)
+        elif isinstance(value, str) and str(key).endswith("_env"):
+            yield value
 
 
 def _named(settings: Mapping[str, Any]) -> Iterator[str]:

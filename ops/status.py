@@ -53,18 +53,19 @@ class StatusWriter:
 
     def write(self, ended: dict[str, Any] | None = None) -> None:
         """Write now. A snapshot that fails leaves the one before it, with what is new."""
-        self.problem = ""
+        problem = ""
         try:
             self._last = {"ended": None, **self._snapshot()}
         except Exception as error:  # noqa: BLE001  it reads the state of whatever is failing
-            self.problem = f"{type(error).__name__}: {error}"
+            problem = f"{type(error).__name__}: {error}"
         if ended is not None:
             self._last["ended"] = ended
         content = json.dumps(self._last, default=str, sort_keys=True)
         try:
             atomic_write(self._path, content.encode() + b"\n", self._fence)
         except OSError as error:
-            self.problem = str(error)
+            problem = error.strerror or str(error)
+        self.problem = problem  # at the end: meanwhile the last one holds
 
     def _run(self) -> None:
         while not self._stopping.wait(self._interval_s):

@@ -166,6 +166,7 @@ def _gateway(
         from actors.live_gateway import LiveGateway  # asyncio, which a paper run can do without
 
         gateway = LiveGateway(live.venue, live.loop, executor, runtime.clock.utc_ns, live.may_send)
+        gateway.clean = runtime.clean
         gateway.watch(tuple(live.facts.markets))
     else:
         gateway = PaperGateway(
@@ -175,6 +176,7 @@ def _gateway(
             executor,
             runtime.clock.utc_ns,
         )
+    gateway.clean = runtime.clean
     gateway.symbols = tuple(dict.fromkeys(Symbol(one.symbol) for one in config.strategies))
     return gateway
 
@@ -223,24 +225,14 @@ def _metrics(
     gathering: Gathering | None,
 ) -> ChildSpec:
     settings = config.metrics
-    lines = partial(
-        RotatingLines,
-        run_dir.path / "metrics.ndjson",
-        int(settings.rotate_max_mb * 1_000_000),
-        settings.rotate_keep,
-        run_dir.fence,
-        max_lines=settings.rotate_max_lines,
-        max_age_s=settings.rotate_max_age_s,
-        reserve_bytes=METRICS_RESERVE_BYTES,
-    )
-    write = partial(run_dir.atomic_write, "metrics_summary.json")
+    open_lines, write_summary = metric_writers(config, run_dir)
     return ChildSpec(
         name="metrics",
         actor_class=MetricsActor,
         arguments={
             "fold": fold,
-            "open_lines": lines if settings.enabled else None,
-            "write_summary": write if settings.enabled else None,
+            "open_lines": open_lines,
+            "write_summary": write_summary,
             "describe": describe,
             "interval_s": settings.interval_s,
             "observe": observe,
@@ -250,6 +242,29 @@ def _metrics(
         progress_ms=60_000 + 3_000 * settings.interval_s,
         capacity=100_000,
     )
+
+
+def metric_writers(
+    config: Config, run_dir: RunDir
+) -> tuple[Callable[[], RotatingLines] | None, Callable[[bytes], None] | None]:
+    """Give what opens the file of the lines, and what replaces the summary; None with metrics off.
+
+    One thread at a time may use them.
+    """
+    settings = config.metrics
+    if not settings.enabled:
+        return None, None
+    open_lines = partial(
+        RotatingLines,
+        run_dir.path / "metrics.ndjson",
+        int(settings.rotate_max_mb * 1_000_000),
+        settings.rotate_keep,
+        run_dir.fence,
+        max_lines=settings.rotate_max_lines,
+        max_age_s=settings.rotate_max_age_s,
+        reserve_bytes=METRICS_RESERVE_BYTES,
+    )
+    return open_lines, partial(run_dir.atomic_write, "metrics_summary.json")
 
 
 def _execution(

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 import ops
+from actors.metrics import alert_line
+from messages.alerts import AlertTold
+from messages.ids import TimestampNs
 from ops.metrics_schema import schemas
 
 ROOT = Path(ops.__file__ or "").parent.parent
@@ -26,6 +29,34 @@ def test_the_published_schema_is_that_of_the_code(name: str) -> None:
 def test_it_is_a_schema(name: str) -> None:
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
     jsonschema.Draft202012Validator.check_schema(schemas()[name])
+
+
+def test_an_alert_is_a_line_in_the_schema_and_one_without_its_sentence_is_not() -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    validator = jsonschema.Draft202012Validator(schemas()["metrics_line.schema.json"])
+    told = AlertTold(
+        rule="gone",
+        key="gone",
+        state="firing",
+        severity="critical",
+        sentence="it ends",
+        delivered=False,
+        problem="no address is configured",
+        ts_ns=TimestampNs(1),
+    )
+    line = json.loads(alert_line(told, 2))
+    validator.validate(line)
+    del line["sentence"]
+    assert not validator.is_valid(line)
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"verdict": "OK", "why": ""}, {"schema": 1, "verdict": "UNKNOWN", "why": ""}]
+)
+def test_what_is_no_health_does_not_pass(answer: dict[str, Any]) -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    validator = jsonschema.Draft202012Validator(schemas()["health.schema.json"])
+    assert not validator.is_valid(answer)
 
 
 @pytest.mark.parametrize("line", [{"kind": "message"}, {"kind": "stage", "stage": "nap"}, {}])

@@ -1,4 +1,4 @@
-"""What the process does with a signal."""
+"""What the process does with a signal, and with a disk that takes no metrics."""
 
 import os
 import signal
@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from actors.metrics import MetricsActor
+from actors.step_runtime import StepRuntime
+from messages.ids import NS_PER_S
 from ops.options import StartOptions
 from ops.process import _Run
 from ops.run_config import config_for
 from ops.run_dir import RunDir
+from persistence.lines import RotatingLines
 
 
 @pytest.fixture
@@ -45,3 +49,24 @@ def test_a_second_signal_leaves_at_once(run: _Run, monkeypatch: pytest.MonkeyPat
     run._on_signal(signal.SIGTERM, None)
 
     assert left == [128 + signal.SIGTERM]
+
+
+def test_metrics_on_a_full_disk_are_an_alert(run: _Run, tmp_path: Path) -> None:
+    path = tmp_path / "metrics.ndjson"
+    path.symlink_to("/dev/full")
+    runtime, fold = StepRuntime(), run.system.fold
+    arguments = {
+        "fold": fold,
+        "open_lines": lambda: RotatingLines(path, 10**9, 1),
+        "write_summary": None,
+        "describe": dict,
+    }
+    metrics = runtime.populate("metrics", MetricsActor, arguments)
+    runtime.start(metrics)
+    runtime.run_for(6 * NS_PER_S)
+
+    run.alerts.look(run.snapshots.take())
+
+    sentences = {one["key"]: one["sentence"] for one in run.alerts.summary()["firing"]}
+    assert sentences["disk:metrics"].startswith("metrics are not written: ")
+    assert run.snapshots.take()["metrics"]["dropped_lines"] == 1

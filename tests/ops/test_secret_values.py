@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ops.config import parse
 from ops.secret_names import without_secrets
-from ops.secret_values import secret_parts, secrets_of, spellings
+from ops.secret_values import cleaner, secret_parts, secrets_of, spellings
 
 CONFIG = """
 name = "x"
@@ -19,9 +19,12 @@ api_key_env = "A_KEY"
 api_secret_env = "A_SECRET"
 [venue.ccxt]
 httpsProxy = "http://user:opensesame@proxy:3128"
+[metrics]
+http_token_env = "A_TOKEN"
 [[strategy]]
 id = "a"
 uses = "sma_cross"
+params = { feed = { login_env = "A_LOGIN" } }
 """
 
 
@@ -30,10 +33,12 @@ def test_a_runs_secrets_are_those_that_its_variables_hold_and_its_proxys_passwor
 ) -> None:
     monkeypatch.setenv("A_KEY", "key-of-mine")
     monkeypatch.setenv("A_SECRET", "")
+    monkeypatch.setenv("A_TOKEN", "token-of-mine")
+    monkeypatch.setenv("A_LOGIN", "login-of-mine")
 
     found = secrets_of(parse(tomllib.loads(CONFIG), Path()))
 
-    assert {"key-of-mine", "opensesame"} <= set(found)
+    assert {"key-of-mine", "opensesame", "token-of-mine", "login-of-mine"} <= set(found)
     assert "" not in found
 
 
@@ -56,6 +61,19 @@ def test_no_spelling_of_a_secret_is_left(secret: str, spell: object) -> None:
     assert secret not in shown or secret == "*" * len(secret)
     assert shown.startswith("<")
     assert "***" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no key", "no key"),
+        ("key-0123456789 at https://me:word@x/", "*** at https://***@x/"),
+        ("HTTP 400: the key key-0123456...; ask", "HTTP 400: the key ***...; ask"),
+        ("a keyring...", "a keyring..."),
+    ],
+)
+def test_a_text_is_cleaned_also_where_it_was_cut_within_a_secret(text: str, shown: str) -> None:
+    assert cleaner(spellings(["key-0123456789"]))(text) == shown
 
 
 @pytest.mark.parametrize(

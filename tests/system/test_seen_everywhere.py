@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("apprise", reason="the extra `alerts` is not installed")
 
+from ops.metrics_schema import schemas
 from tests.ops.receiver import Receiver, receiver
 from tests.system.bots import LIMIT_S, Bot
 
@@ -105,6 +106,22 @@ def lacking(surfaces: Surfaces, **wanted: str | tuple[str, ...]) -> list[str]:
     ]
 
 
+def assert_as_published(run_dir: Path, *answers: str) -> list[dict[str, Any]]:
+    """Check files and answers of `health --json` against their schemas; give the lines."""
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    checks = {
+        name.partition(".")[0]: jsonschema.Draft202012Validator(schema)
+        for name, schema in schemas().items()
+    }
+    for text in ((run_dir / "status.json").read_text(), *answers):
+        checks["health"].validate(json.loads(text))
+    checks["metrics_summary"].validate(json.loads((run_dir / "metrics_summary.json").read_text()))
+    lines = [json.loads(line) for line in (run_dir / "metrics.ndjson").read_text().splitlines()]
+    for line in lines:
+        assert checks["metrics_line"].is_valid(line), line
+    return lines
+
+
 def counted(value: str, at_least: int = 1) -> Callable[[str], bool]:
     return lambda text: any(
         float(line.rpartition(" ")[2]) >= at_least
@@ -124,7 +141,13 @@ def test_a_crash_and_refusals_are_seen_everywhere(scene: Scene) -> None:
 
     bot.until(lambda: (scene.folder / "crashed").exists())
     assert has_crashed(), errors
+    asked = scene.command("health", "--run-dir", str(scene.run_dir), "--errors", "--json")
     assert bot.end()[0] == 0
+    left = scene.command("health", "--run-dir", str(scene.run_dir), "--json")
+    nowhere = scene.command("health", "--run-dir", str(scene.folder / "nowhere"), "--json")
+    lines = assert_as_published(scene.run_dir, asked, left, nowhere)
+    kinds = {line["kind"] for line in lines}
+    assert kinds == {"message", "stage", "order", "supervision", "feed", "interval", "alert"}
 
     seen = scene.look("".join(errors))
     crash = "RuntimeError: a planted crash"
@@ -160,6 +183,7 @@ def test_duplicates_and_a_halt_are_seen_everywhere(scene: Scene) -> None:
     bot.until(lambda: why in json.dumps(scene._there.got))
     bot.until_processed(40)
     health = scene.command("health", "--run-dir", str(scene.run_dir))
+    halted = scene.command("health", "--run-dir", str(scene.run_dir), "--json")
     bot.until(lambda: "watchkeeper_halted 1" in prometheus(scene))
     scene.command("stop", "--run-dir", str(scene.run_dir))
     assert bot.end()[0] == 1, "it ends halted"
@@ -179,11 +203,17 @@ def test_duplicates_and_a_halt_are_seen_everywhere(scene: Scene) -> None:
         seen,
         health=("HALTED", why, "halted by person"),
         summary="halted",
-        ndjson=why,
+        ndjson=(why, "(exit code 1)"),
         dashboard=why,
         log=why,
-        alert=why,
+        alert=(why, "(exit code 1)"),
     )
+    lines = assert_as_published(scene.run_dir, halted)
+    assert json.loads(halted)["halt"]["reason"] == why
+    assert [one["delivered"] for one in lines if one.get("rule") == "gone"] == [True]
+    summary = json.loads(seen["summary"])
+    own = [one for one in lines if one["at_ns"] >= summary["started_at_ns"]]
+    assert summary["metrics"]["lines"] == len(own)
 
 
 def prometheus(scene: Scene) -> str:

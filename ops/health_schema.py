@@ -1,0 +1,247 @@
+"""The JSON schema of status.json and of `health --json`; `ops.metrics_schema` writes it down."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from messages.lifecycle import ActorState
+
+Unset = msgspec.UnsetType
+UNSET = msgspec.UNSET
+
+
+class Actor(msgspec.Struct, kw_only=True):
+    """One actor."""
+
+    path: str
+    state: ActorState
+    epoch: int
+    """Which life this is."""
+    uptime_s: float
+    """In this state."""
+    restarts: int
+    restarts_in_window: int
+    restart_limit: int
+    mailbox: int
+    capacity: int
+    high_water: int
+    oldest_ms: float
+    processed: int
+    p50_us: float
+    p99_us: float
+    max_us: float
+    handling: str | None
+    """The class of the message in hand."""
+    handling_ms: float
+    waiting_on: str | None
+    retry_in_s: float | None
+    dead_letters: int
+    last_error: str
+    last_error_at_ns: int | None
+    progress_age_s: float | None
+    progress_limit_s: float | None
+    zombies: int
+    problem: str
+
+
+class Counters(msgspec.Struct, kw_only=True):
+    """Of this process."""
+
+    processed: int
+    allowed: int
+    rejected: int
+    filled: int
+    errors: int
+    retries: int
+    dupes_filtered: int
+
+
+class Unknown(msgspec.Struct, kw_only=True):
+    """Orders with an unknown outcome."""
+
+    count: int
+    oldest_s: float
+
+
+class PnlNow(msgspec.Struct, kw_only=True):
+    """One quote currency; money is text, exact."""
+
+    equity: str
+    drawdown: str
+
+
+class Disk(msgspec.Struct, kw_only=True):
+    """Of the run directory."""
+
+    free_mb: int | None
+
+
+class Link(msgspec.Struct, kw_only=True):
+    """The connection of one live feed."""
+
+    phase: str
+    reason: str
+    attempt: int
+    skew_ms: int | None
+    for_s: float
+
+
+class Halt(msgspec.Struct, kw_only=True):
+    """How far a halt is; empty while trading."""
+
+    state: str | Unset = UNSET
+    reason: str | Unset = UNSET
+    ordered_by: str | Unset = UNSET
+    since: str | Unset | None = UNSET
+    on_disk: bool | Unset = UNSET
+    proved_at: str | Unset | None = UNSET
+    ends_with: str | Unset = UNSET
+    """The command that ends it."""
+
+
+class Lease(msgspec.Struct, kw_only=True):
+    """Of the account of a live run."""
+
+    account: str
+    token: int
+    pid: int
+    host: str
+    expires_in_s: float
+    barred: str
+    problem: str
+
+
+class LastDecision(msgspec.Struct, kw_only=True):
+    """What became of a strategy's newest decision."""
+
+    state: str
+    reason: str
+    age_s: float
+
+
+class Trading(msgspec.Struct, kw_only=True):
+    """Why one strategy does not trade, and the figures behind it; `position` is text, exact."""
+
+    why: list[str]
+    symbol: str
+    events: int
+    warmup: int
+    position: str
+    decisions: int
+    last: LastDecision | None
+
+
+class Firing(msgspec.Struct, kw_only=True):
+    """One alert that holds now."""
+
+    rule: str
+    key: str
+    severity: Literal["warning", "critical"]
+    since_ns: int
+    sentence: str
+
+
+class AlertsNow(msgspec.Struct, kw_only=True):
+    """What is alerted, and how the telling goes."""
+
+    firing: list[Firing]
+    addresses: int
+    undelivered: int
+    held_back: int
+    problem: str
+
+
+class JournalNow(msgspec.Struct, kw_only=True):
+    """How far the journal is."""
+
+    problem: str
+    frames: int
+    lost: int
+    waiting: int
+    segment: str | None
+
+
+class MetricsNow(msgspec.Struct, kw_only=True):
+    """How the keeping of metrics goes."""
+
+    dropped_lines: int
+    lines: int
+    problem: str
+
+
+class Writer(msgspec.Struct, kw_only=True):
+    """Whether a file is written."""
+
+    problem: str
+
+
+class Pulse(msgspec.Struct, kw_only=True):
+    """How late threads wake."""
+
+    late_ms: float
+
+
+class Errors(msgspec.Struct, kw_only=True):
+    """Lines of an error or worse."""
+
+    logged: int
+
+
+class Ended(msgspec.Struct, kw_only=True):
+    """How the process ended by itself."""
+
+    at_ns: int
+    exit_code: int
+    reason: str
+
+
+class Health(msgspec.Struct, kw_only=True):
+    """A run. What stands without `required` is there where the run has such a thing."""
+
+    schema: Literal[1]
+    name: str
+    mode: str
+    pid: int
+    started_at_ns: int
+    captured_at_ns: int
+    uptime_s: float
+    verdict: Literal["OK", "WARNING", "CRITICAL", "UNKNOWN"]
+    why: str
+    root_alive: bool
+    ready: bool
+    actors: list[Actor]
+    market: dict[str, str]
+    orders: dict[str, int]
+    counters: Counters
+    unknown: Unknown
+    pnl: dict[str, PnlNow]
+    disk: Disk
+    open_orders: int
+    link: dict[str, Link]
+    halt: Halt
+    lease: Lease | None
+    trading: dict[str, Trading]
+    metrics: MetricsNow
+    status: Writer
+    alerts: AlertsNow
+    pulse: Pulse
+    errors: Errors
+    ended: Ended | None
+    journal: JournalNow | Unset = UNSET
+    prometheus: Writer | Unset = UNSET
+    stacks: dict[str, Any] | Unset = UNSET
+    """With `--stacks`."""
+    errors_of: dict[str, Any] | Unset = UNSET
+    """With `--errors`."""
+    deep: dict[str, Any] | Unset = UNSET
+    """With `--deep`."""
+    last_verdict: str | Unset | None = UNSET
+    """Of the last one that the process wrote; the verdict is UNKNOWN then."""
+    gone: bool | Unset = UNSET
+
+
+class NoRun(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """There is no run, or none that left anything."""
+
+    verdict: Literal["UNKNOWN"]
+    why: str

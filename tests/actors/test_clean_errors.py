@@ -1,0 +1,72 @@
+"""What an error says of a secret is told to nobody: not by health, a line or evidence."""
+
+from typing import Any
+
+from actors.address import Address
+from actors.hops import Hops
+from actors.paper_gateway import PaperGateway
+from actors.step_runtime import StepRuntime
+from exchanges.protocol import Trading
+from messages.errors import VenueError
+from messages.ids import Epoch, OrderKey, TimestampNs
+from tests.actors.support import Note, Probe, Script
+from tests.actors.test_send_ticket import ORDER
+
+KEY = "key-0123456789"
+FAULT = VenueError(f"it does not take {KEY}\nat all")
+TOLD = "VenueError: it does not take ***"
+
+
+def clean(text: str) -> str:
+    return text.replace(KEY, "***")
+
+
+def test_what_a_cell_remembers_of_an_error_is_clean() -> None:
+    runtime = StepRuntime()
+    runtime.clean = clean
+    runtime.note_hops(1)
+    cell = runtime.populate("one", Probe, {"script": Script()})
+    cell.fail(FAULT)
+
+    assert cell.last_error == TOLD
+    assert KEY not in cell.last_traceback
+    assert "***" in cell.last_traceback
+    assert cell.hops is not None
+    assert cell.hops.clean is clean
+
+
+def test_the_line_of_a_message_that_failed_is_clean() -> None:
+    hops = Hops(1, clean)
+    hops.failed(Note(text="x"), 0, 1, 2, "error", FAULT)
+
+    assert [hop.reason for hop in hops.take()] == [TOLD]
+
+
+def test_evidence_and_answers_of_a_venue_are_clean() -> None:
+    told: list[Any] = []
+
+    class Executor(Address[Any]):
+        def __init__(self) -> None:
+            pass
+
+        def tell(self, message: Any) -> bool:
+            told.append(message)
+            return True
+
+    def refuse() -> Trading:
+        raise FAULT
+
+    gateway = PaperGateway(
+        refuse, lambda job: job(), lambda _: True, Executor(), lambda: TimestampNs(0)
+    )
+    gateway.clean = clean
+    gateway.take_over(Epoch(1))
+    key = OrderKey("k")
+    gateway.submit(Epoch(1), key, ORDER, sent_at_ns=0, good_until_ns=None)
+    gateway.find(Epoch(1), key, ORDER, sent_at_ns=0)
+    gateway.cancel(Epoch(1), key, ORDER)
+    gateway.list_open(Epoch(1), 1, [ORDER.symbol])
+
+    assert len(told) == 4
+    assert KEY not in repr(told)
+    assert repr(told).count("it does not take ***") == 5, "one is a reason and evidence"

@@ -1,0 +1,68 @@
+"""What is told when Metrics is over is a line of its file, once, in the order of telling."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from messages.alerts import AlertTold
+from messages.ids import TimestampNs
+from ops.late_alerts import LateAlerts
+from ops.options import StartOptions
+from ops.process import _Run
+from ops.run_config import config_for
+from ops.run_dir import RunDir
+from ops.wiring import metric_writers
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> _Run:
+    options = StartOptions(run_dir=tmp_path / "run", json_lines=True)
+    (tmp_path / "run").mkdir()
+    return _Run(options, config_for(options), RunDir(tmp_path / "run"))
+
+
+def told(rule: str) -> AlertTold:
+    return AlertTold(
+        rule=rule,
+        key=rule,
+        state="firing",
+        severity="critical",
+        sentence="it is so",
+        delivered=True,
+        problem="",
+        ts_ns=TimestampNs(1),
+    )
+
+
+def test_what_metrics_did_not_read_and_what_comes_later_are_lines(run: _Run) -> None:
+    late = LateAlerts(run.system, *metric_writers(run.config, run.run_dir))
+    run.alerts.tell(told("halt"))
+
+    assert late.begin()
+    late.tell(told("gone"))
+    late.write()
+
+    lines = [json.loads(line) for line in run.run_dir.metrics.read_bytes().splitlines()]
+    assert [(one["kind"], one["rule"]) for one in lines] == [("alert", "halt"), ("alert", "gone")]
+    summary = json.loads(run.run_dir.metrics_summary.read_bytes())
+    assert summary["metrics"] == {"dropped_lines": 0, "lines": 2, "problem": ""}
+    assert not run.system.metrics.tell(told("stale"))
+
+
+def test_metrics_that_still_run_go_on_by_themselves(run: _Run) -> None:
+    run.system.metrics.cell.next_life()
+
+    assert not LateAlerts(run.system, None, None).begin()
+    assert run.system.metrics.tell(told("halt"))
+
+
+def test_a_disk_that_refuses_is_a_problem_and_no_error(run: _Run) -> None:
+    run.run_dir.metrics.symlink_to("/dev/full")
+    late = LateAlerts(run.system, *metric_writers(run.config, run.run_dir))
+    late.begin()
+    late.tell(told("gone"))
+    late.write()
+
+    assert run.system.fold.keeping.dropped_lines == 1
+    assert "No space" in run.system.fold.keeping.problem
