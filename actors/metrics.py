@@ -68,7 +68,8 @@ class MetricsActor(Actor):
     """`fold` outlives the incarnations: what was counted stays counted.
 
     `describe` gives what only the process knows: actors, ledger states. `write_summary`
-    replaces the file at once. Either may be left out; counting goes on.
+    replaces the file at once. Either may be left out; counting goes on. `settle` waits a little,
+    before the last summary, for what is still being counted.
     """
 
     gather_ms: ClassVar[int] = 20
@@ -83,6 +84,7 @@ class MetricsActor(Actor):
         interval_s: float = 5.0,
         observe: Callable[[Any], object] | None = None,
         gathering: Gathering | None = None,
+        settle: Callable[[], object] | None = None,
     ) -> None:
         super().__init__()
         self._fold = fold
@@ -91,7 +93,7 @@ class MetricsActor(Actor):
         self._write_summary = write_summary
         self._describe = describe
         self._observe = observe
-        self._gathering = gathering
+        self._gathering, self._settle = gathering, settle
         self._interval_ns = int(interval_s * NS_PER_S)
 
     def started(self) -> None:
@@ -142,6 +144,8 @@ class MetricsActor(Actor):
     def stopping(self) -> None:
         """Write the last summary after the last message."""
         self._gather()
+        if self._settle is not None:
+            self._settle()
         if self._lines is not None:
             self._lines.close()
         self._flush(self.summary())

@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 
 from decisions.histogram import LatencyHistogram
+from decisions.money_fold import MoneyFold
 from decisions.portfolio import Holding, Portfolio
 from decisions.stages import StageFold
-from messages.ids import ActorPath, OrderKey, TradeId
+from messages.ids import ActorPath, OrderKey
 from messages.lifecycle import ExitReason, Supervision
 from messages.market import FeedEnded, FeedReport
-from messages.order_states import FINAL_STATES
 from messages.orders import DuplicateFiltered, OrderUpdate, PriceMark
 from messages.values import OrderState
 
@@ -45,11 +45,14 @@ class Keeping(msgspec.Struct):
 
 
 class MetricsFold:
-    """The counters of one process. The same messages in the same order give the same summary."""
+    """The counters of one process, and the `money` of its run directory since the beginning.
+
+    The same messages in the same order give the same summary.
+    """
 
     def __init__(self) -> None:
         self.keeping = Keeping()
-        self.portfolio = Portfolio()
+        self.money = MoneyFold()
         self.allowed = self.rejected = self.filled = 0
         self.errors = self.retries = self.dupes_filtered = 0
         self.errors_by_reason: Counter[str] = Counter()
@@ -63,7 +66,11 @@ class MetricsFold:
         self.claim_latency = LatencyHistogram()
         """From a decision to its durable claim."""
         self._not_sent: set[OrderKey] = set()
-        self._open_fills: dict[OrderKey, set[TradeId]] = {}
+
+    @property
+    def portfolio(self) -> Portfolio:
+        """Positions and profit of the run directory; read only, on any thread."""
+        return self.money.portfolio
 
     @property
     def processed(self) -> int:
@@ -90,13 +97,19 @@ class MetricsFold:
             case Supervision():
                 self._supervision(message)
             case PriceMark():
-                self.portfolio.mark(message.symbol, message.price)
+                self.money.mark(message.symbol, message.price)
 
     def summary(self) -> dict[str, Any]:
         """Give all of it as JSON has it, keys sorted; money as strings, amounts per currency."""
+        self.money.take_up()
         return {
             "allowed": self.allowed,
             "dupes_filtered": self.dupes_filtered,
+            "earlier": {
+                "executions": self.money.executions,
+                "pending": self.money.is_pending,
+                "problem": self.money.problem,
+            },
             "errors": self.errors,
             "errors_by_reason": _sorted(self.errors_by_reason),
             "feeds": {path: _feed(self._feeds[path]) for path in sorted(self._feeds)},
@@ -104,7 +117,7 @@ class MetricsFold:
             "latency_ns": {"decision_to_claim": self.claim_latency.summary()},
             "metrics": msgspec.structs.asdict(self.keeping),
             "outcomes_by_stage": self._outcomes(),
-            "pnl": {quote: _pnl(self.portfolio, quote) for quote in self.portfolio.quotes()},
+            "pnl": {quote: _pnl(self.money, quote) for quote in self.portfolio.quotes()},
             "positions": {
                 symbol: _position(holding)
                 for symbol, holding in sorted(self.portfolio.holdings.items())
@@ -124,7 +137,7 @@ class MetricsFold:
 
     def _order(self, update: OrderUpdate) -> None:
         if update.late_fills:
-            self._fills(update)
+            self.money.order(update)
             return
         state = update.state
         self._count(_STAGES.get(state, "venue"), state.value)
@@ -138,17 +151,7 @@ class MetricsFold:
         if update.claim_latency_ns is not None:
             self.claim_latency.record(update.claim_latency_ns)
         self._follow_sends(update)
-        self._fills(update)
-
-    def _fills(self, update: OrderUpdate) -> None:
-        """Count each execution once: a lookup tells of all of an order's again."""
-        counted = self._open_fills.pop(update.order_key, set())
-        for fill in update.fills:
-            if fill.trade_id not in counted:
-                counted.add(fill.trade_id)
-                self.portfolio.record(update.symbol, update.side, fill)
-        if counted and update.state not in FINAL_STATES:
-            self._open_fills[update.order_key] = counted
+        self.money.order(update)
 
     def _follow_sends(self, update: OrderUpdate) -> None:
         if update.state is OrderState.NOT_SENT:
@@ -198,13 +201,15 @@ def _feed(report: FeedReport) -> dict[str, int | bool]:
     }
 
 
-def _pnl(portfolio: Portfolio, quote: str) -> dict[str, str]:
+def _pnl(all_money: MoneyFold, quote: str) -> dict[str, str]:
+    portfolio = all_money.portfolio
     holdings = portfolio.of_quote(quote)
     return {
         "equity": money(portfolio.equity(quote)),
         "fees": money(sum((one.fees for one in holdings), start=_NOTHING)),
-        "max_drawdown": money(portfolio.max_drawdown(quote)),
+        "max_drawdown_since_start": money(portfolio.max_drawdown(quote)),
         "realized": money(sum((one.realized for one in holdings), start=_NOTHING)),
+        "since_start": money(all_money.since_start(quote)),
         "unrealized": money(sum((one.unrealized for one in holdings), start=_NOTHING)),
     }
 

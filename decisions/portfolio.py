@@ -91,6 +91,10 @@ class Portfolio:
         """Give how far `equity` is below its highest now; 0 at a peak."""
         return self._peak.get(quote, _NOTHING) - self.equity(quote)
 
+    def begin_drawdown(self) -> None:
+        """Let the present equity be the highest and the beginning: there was no fall yet."""
+        self._peak, self._drawdown = dict(self._equity), {}
+
     def of_quote(self, quote: str) -> list[Holding]:
         """Give the holdings whose profit is in one currency."""
         return [one for name, one in self.holdings.items() if name.partition("/")[2] == quote]

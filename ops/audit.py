@@ -13,6 +13,7 @@ from messages.errors import DataError, LedgerUnavailable
 from ops.audit_check import Check
 from ops.audit_ledger import LedgerAudit
 from ops.audit_metrics import MetricsAudit
+from ops.audit_money import money_check
 from ops.audit_venue import VenueAudit
 from ops.health_text import one_line
 from ops.run_files import LEDGER, METRICS_SUMMARY, PAPER_BOOK
@@ -55,6 +56,7 @@ def audit_run(run_dir: Path) -> Iterator[Check]:
         try:
             _check_files(files, ledger, book)
             walked, venue = _walk(ledger, book, is_alive=state.is_alive)
+            money = money_check(summary, state, ledger)
             told = MetricsAudit(run_dir, summary, state).run(ledger)
         except (LedgerUnavailable, DataError) as error:
             files.differs(str(error))
@@ -64,6 +66,7 @@ def audit_run(run_dir: Path) -> Iterator[Check]:
     yield from walked.checks()
     yield from () if venue is None else (venue.once, venue.venue)
     yield _summary(summary, state, walked)
+    yield money
     yield from told
 
 

@@ -244,17 +244,26 @@ def _ledger(figures: LedgerFigures, log_bytes: int) -> Iterator[str]:
 
 
 def _money(fold: MetricsFold) -> Iterator[str]:
-    portfolio = fold.portfolio
-    holdings = portfolio.holdings.copy()
+    money = fold.money
+    yield from gauge(
+        f"{PREFIX}positions_incomplete",
+        "Whether positions and profit lack what earlier processes executed: 1 or 0.",
+        [(NO_LABELS, float(not money.is_whole))],
+    )
+    holdings = money.portfolio.holdings.copy()
     yield from gauge(
         f"{PREFIX}position_base_units",
-        "What is held of a symbol's base currency, signed.",
+        "What the run directory's orders hold of a symbol's base currency, signed.",
         [({"symbol": symbol}, float(one.quantity)) for symbol, one in sorted(holdings.items())],
     )
     for name, help_text, attribute in (
-        ("realized", "Profit of what was closed, in quote currency.", "realized"),
+        (
+            "realized",
+            "Profit of what was closed since the run directory's beginning, in quote currency.",
+            "realized",
+        ),
         ("unrealized", "Profit of what is held, in quote currency.", "unrealized"),
-        ("fees", "Fees paid, in quote currency.", "fees"),
+        ("fees", "Fees paid since the run directory's beginning, in quote currency.", "fees"),
     ):
         samples = [
             ({"symbol": symbol}, float(getattr(one, attribute)))

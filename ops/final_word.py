@@ -1,9 +1,9 @@
 """The verdict at the end of a run: what was earned, what was sent, and that nothing doubled."""
 
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from decisions.money_fold import MoneyFold
 from exchanges.paper_book import read_book
 from messages.errors import WatchkeeperError
 from ops.config import Config
@@ -12,12 +12,17 @@ from persistence.ledger import read_orders
 
 
 def final_word(snapshots: Snapshots, config: Config, reason: str, code: int) -> dict[str, Any]:
-    """Give the figures of the end; `doubled` compares the venue's book with the ledger."""
+    """Give the figures of the end; `doubled` compares the venue's book with the ledger.
+
+    `profit` is what came since this process began, `profit_since_beginning` that of the whole run
+    directory; null while, or if, what earlier processes executed could not be read.
+    """
     return {
         "reason": reason,
         "exit_code": code,
         "counters": snapshots.take()["counters"],
-        "profit": _profit(snapshots),
+        "profit": _since_start(snapshots.money),
+        "profit_since_beginning": _since_beginning(snapshots.money),
         "restarts": snapshots.restarts(),
         "venue": _against_venue(config.run_dir),
         "run_dir": str(config.run_dir),
@@ -27,7 +32,11 @@ def final_word(snapshots: Snapshots, config: Config, reason: str, code: int) -> 
 def verdict_lines(word: dict[str, Any]) -> list[str]:
     """Give the six lines that a person reads at the end."""
     counters, venue = word["counters"], word["venue"]
-    profit = ", ".join(f"{amount} {quote}" for quote, amount in word["profit"].items()) or "0"
+    profit, of_all = _amounts(word["profit"]), word["profit_since_beginning"]
+    if of_all is None:
+        profit += " in this process"
+    elif of_all != word["profit"]:
+        profit += f" since this start, {_amounts(of_all)} since the run directory's beginning"
     proof = "the venue's book could not be compared"
     if venue is not None:
         proof = (
@@ -45,12 +54,19 @@ def verdict_lines(word: dict[str, Any]) -> list[str]:
     ]
 
 
-def _profit(snapshots: Snapshots) -> dict[str, str]:
-    totals: dict[str, Decimal] = {}
-    for symbol, holding in snapshots.portfolio.holdings.items():
-        quote = symbol.partition("/")[2]
-        totals[quote] = totals.get(quote, Decimal(0)) + holding.profit
-    return {quote: f"{amount:.2f}" for quote, amount in totals.items()}
+def _amounts(profit: dict[str, str]) -> str:
+    return ", ".join(f"{amount} {quote}" for quote, amount in profit.items()) or "0"
+
+
+def _since_start(money: MoneyFold) -> dict[str, str]:
+    return {quote: f"{money.since_start(quote):.2f}" for quote in money.portfolio.quotes()}
+
+
+def _since_beginning(money: MoneyFold) -> dict[str, str] | None:
+    if not money.is_whole:
+        return None
+    portfolio = money.portfolio
+    return {quote: f"{portfolio.equity(quote):.2f}" for quote in portfolio.quotes()}
 
 
 def _against_venue(run_dir: Path) -> dict[str, int] | None:

@@ -81,8 +81,9 @@ class Pnl(msgspec.Struct, kw_only=True):
 
     equity: str
     fees: str
-    max_drawdown: str
+    max_drawdown_since_start: str
     realized: str
+    since_start: str
     unrealized: str
 
 
@@ -126,6 +127,14 @@ class FiringAlert(msgspec.Struct, kw_only=True):
     since_ns: int
 
 
+class Earlier(msgspec.Struct, kw_only=True):
+    """What earlier processes executed, which `pnl` and `positions` begin with."""
+
+    executions: int
+    pending: bool
+    problem: str
+
+
 class Alerts(msgspec.Struct, kw_only=True):
     """What is alerted, where alerts are set up."""
 
@@ -140,6 +149,7 @@ class SummaryBody(msgspec.Struct, kw_only=True):
     alerts: Alerts | msgspec.UnsetType = msgspec.UNSET
     allowed: int
     dupes_filtered: int
+    earlier: Earlier
     errors: int
     errors_by_reason: Counts
     feeds: dict[str, FeedFigures]

@@ -8,6 +8,7 @@ from typing import Any
 from actors.cell import Cell
 from actors.halt_desk import VENUE_FAILED
 from actors.operator_board import TRADING
+from decisions.money_fold import MoneyFold
 from decisions.portfolio import Portfolio
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState
@@ -95,8 +96,13 @@ class Snapshots:
 
     @property
     def portfolio(self) -> Portfolio:
-        """Positions and profit as Metrics has counted them; read only."""
+        """Positions and profit of the run directory, as Metrics has counted them; read only."""
         return self._system.fold.portfolio
+
+    @property
+    def money(self) -> MoneyFold:
+        """What `portfolio` is a part of."""
+        return self._system.fold.money
 
     def restarts(self) -> int:
         """How often an actor was started again in this process."""

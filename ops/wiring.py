@@ -41,6 +41,7 @@ from messages.values import Instrument
 from ops.config import Config, FeedType, OnDifference, StrategyConfig
 from ops.config_risk import risk_limits
 from ops.describe import describer, measured
+from ops.earlier import EarlierExecutions
 from ops.run_dir import RunDir
 from ops.run_totals import with_run_totals
 from ops.sources import open_source, paper_settings
@@ -112,6 +113,8 @@ def build(
     if stages is not None:
         figures = LedgerFigures()
         open_ledger = measured(open_ledger, figures, runtime.clock.monotonic_ns)
+    earlier = EarlierExecutions(run_dir.ledger, runtime, fold.money)
+    open_ledger = earlier.opening(open_ledger)
     totals = with_run_totals(describer(runtime, run_dir.ledger, figures), run_dir.ledger)
 
     def describe() -> dict[str, Any]:
@@ -119,7 +122,7 @@ def build(
 
     tree = SupervisorSpec(
         children=(
-            _metrics(config, run_dir, fold, describe, observe, gathering),
+            _metrics(config, run_dir, fold, describe, observe, gathering, earlier),
             _execution(
                 config,
                 open_ledger,
@@ -223,6 +226,7 @@ def _metrics(
     describe: Callable[[], dict[str, Any]],
     observe: Callable[[Any], object] | None,
     gathering: Gathering | None,
+    earlier: EarlierExecutions,
 ) -> ChildSpec:
     settings = config.metrics
     open_lines, write_summary = metric_writers(config, run_dir)
@@ -237,6 +241,7 @@ def _metrics(
             "interval_s": settings.interval_s,
             "observe": observe,
             "gathering": gathering,
+            "settle": earlier.settle,
         },
         drain=True,
         progress_ms=60_000 + 3_000 * settings.interval_s,

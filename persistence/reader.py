@@ -146,7 +146,7 @@ class LedgerReader:
             size = _FILLS_PAGE if left is None else min(left, _FILLS_PAGE)
             where = _where([*conditions, _BEFORE] if place else conditions)
             statement = _SELECT_EXECUTIONS + where + _NEWEST_FIRST
-            page = [_execution(row) for row in self.rows(statement, (*values, *place, size))]
+            page = _executions(self.rows(statement, (*values, *place, size)))
             yield from page
             if len(page) < size:
                 return
@@ -169,8 +169,9 @@ class LedgerReader:
         def walk() -> Iterator[Execution]:
             try:
                 with ledger_errors(self._path):
-                    for row in connection.execute(statement, values):
-                        yield _execution(row)
+                    found = connection.execute(statement, values)
+                    while rows := found.fetchmany(_PAGE):
+                        yield from _executions(rows)
             finally:
                 connection.execute("COMMIT")
 
@@ -240,8 +241,9 @@ def _where(conditions: Sequence[str]) -> str:
     return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
-def _execution(row: sql.Row) -> Execution:
-    (fill,) = sql.fills_in([row[4:]])
-    return Execution(
-        order_key=row[0], strategy_id=row[1], symbol=row[2], side=Side(row[3]), fill=fill
-    )
+def _executions(rows: Sequence[sql.Row]) -> list[Execution]:
+    fills = sql.fills_in([row[4:] for row in rows])
+    return [
+        Execution(order_key=row[0], strategy_id=row[1], symbol=row[2], side=Side(row[3]), fill=fill)
+        for row, fill in zip(rows, fills, strict=True)
+    ]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from actors.address import Address
-from actors.hops import Hops
+from actors.hops import Hops, Nudge
 from actors.paper_gateway import PaperGateway
 from actors.step_runtime import StepRuntime
 from exchanges.protocol import Trading
@@ -36,7 +36,7 @@ def test_what_a_cell_remembers_of_an_error_is_clean() -> None:
 
 
 def test_the_line_of_a_message_that_failed_is_clean() -> None:
-    hops = Hops(1, clean)
+    hops = Hops(1, Nudge(), clean)
     hops.failed(Note(text="x"), 0, 1, 2, "error", FAULT)
 
     assert [hop.reason for hop in hops.take()] == [TOLD]

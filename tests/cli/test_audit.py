@@ -21,7 +21,7 @@ FIRST = "(SELECT min(order_key) FROM orders)"
 LAST = "(SELECT max(order_key) FROM orders)"
 CHECKS = [
     "files", "rows", "history", "fills", "names", "positions", "state_counts", "orders_open",
-    "once", "venue", "run_totals", "stages", "lines",
+    "once", "venue", "run_totals", "money", "stages", "lines",
 ]  # fmt: skip
 BARE_BOOK = (
     "CREATE TABLE bare AS SELECT * FROM orders",
@@ -350,6 +350,30 @@ def test_of_a_run_that_was_killed_the_totals_may_be_behind_but_not_ahead(
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "is_caught"),
+    [
+        ({"quantity": "0.5"}, True),
+        ({"quantity": "many"}, True),
+        ({"realized": "1000"}, True),
+        ({"average_cost": "1"}, False),  # flat: nothing has a cost
+        ({}, False),
+    ],
+)
+def test_the_summarys_positions_and_money_are_those_of_the_executions(
+    sound: Path, ask: Ask, change: dict[str, str], is_caught: bool
+) -> None:
+    path = sound / "metrics_summary.json"
+    summary = json.loads(path.read_bytes())
+    flat = next(s for s, told in summary["positions"].items() if told["quantity"] == "0")
+    summary["positions"][flat] |= change
+    path.write_text(json.dumps(summary))
+
+    assert differing(ask("audit", sound, code=int(is_caught))) == (
+        {"money"} if is_caught else set()
+    )
+
+
 def plant_totals(run_dir: Path, change: dict[str, Any]) -> None:
     path = run_dir / "metrics_summary.json"
     summary = json.loads(path.read_bytes())
@@ -392,11 +416,11 @@ def test_a_person_reads_a_line_a_check_and_no_more_than_five_examples(
 
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines if line[0] != " "] == [
-        "differs" if name == "fills" else "ok" for name in CHECKS
+        "differs" if name in ("fills", "money") else "ok" for name in CHECKS
     ]
     examples = [line for line in lines if line[0] == " "]
-    assert len(examples) == 6
-    assert examples[-1].strip().startswith("and ")
+    assert len(examples) == 6 + 2  # five fills and how many more; money of two symbols
+    assert examples[5].strip().startswith("and ")
 
 
 def test_a_ledger_longer_than_a_page_is_walked_whole(

@@ -190,8 +190,9 @@ def test_profit_is_net_of_fees_and_told_as_strings() -> None:
     assert told["pnl"]["USDT"] == {
         "equity": "12",
         "fees": "0.5",
-        "max_drawdown": "10.5",
+        "max_drawdown_since_start": "10.5",
         "realized": "-0.5",
+        "since_start": "12",
         "unrealized": "12.5",
     }
     assert told["positions"]["BTC/USDT"]["quantity"] == "1"

@@ -28,6 +28,7 @@ NO_UNIT = {
     "watchkeeper_halted",
     "watchkeeper_actor_up",
     "watchkeeper_metrics_failing",
+    "watchkeeper_positions_incomplete",
 }
 
 

@@ -1,0 +1,63 @@
+"""Holds the positions and the money of the summary against the executions in the ledger."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from decisions.metrics import money
+from decisions.portfolio import Holding, Portfolio
+from messages.ids import Symbol
+from ops.audit_check import Check
+from ops.run_state import RunState
+from persistence.lives import all_executions
+from persistence.reader import LedgerReader
+
+_DOUBT = Decimal("1e-12")
+"""Of the money that went in and out: an average cost is rounded."""
+
+
+def money_check(summary: Mapping[str, Any], state: RunState, ledger: LedgerReader) -> Check:
+    """Make the check; only after an orderly end, for a position may go either way meanwhile.
+
+    Raises:
+        LedgerUnavailable: the ledger cannot be read.
+    """
+    check = Check("money", "the summary's positions and money are those of the executions")
+    told, earlier = summary.get("positions"), summary.get("earlier")
+    if not isinstance(told, Mapping) or not isinstance(earlier, Mapping):
+        check.note = "the summary holds none"
+    elif earlier.get("pending") or earlier.get("problem"):
+        check.note = "the summary could not count what earlier processes executed"
+    elif not state.ended_in_order:
+        check.note = "the run lives or was killed: the summary may be behind"
+    else:
+        for symbol, problem in _compared(told, _executed(ledger)):
+            check.see(symbol, problem)
+    return check
+
+
+def _executed(ledger: LedgerReader) -> Portfolio:
+    """Count them in any order: quantity and money do not depend on it, an average cost does."""
+    portfolio = Portfolio()
+    for one in all_executions(ledger):
+        portfolio.record(one.symbol, one.side, one.fill)
+    return portfolio
+
+
+def _compared(told: Mapping[str, Any], executed: Portfolio) -> Iterator[tuple[str, str | None]]:
+    for symbol in sorted({*told, *executed.holdings}):
+        made = executed.holdings.get(Symbol(symbol), Holding())
+        yield symbol, _problem(told.get(symbol), made)
+
+
+def _problem(told: Any, made: Holding) -> str | None:
+    try:
+        quantity, cost = Decimal(told["quantity"]), Decimal(told["average_cost"])
+        cash = Decimal(told["realized"]) - quantity * cost
+    except (TypeError, KeyError, ValueError, InvalidOperation):
+        return f"nothing is told, the executions make {money(made.quantity)}"
+    if quantity != made.quantity:
+        return f"{money(quantity)} is told, the executions make {money(made.quantity)}"
+    if abs(cash - made.cash_flow) > _DOUBT * (1 + abs(quantity * cost) + abs(made.cash_flow)):
+        return f"{money(cash)} came in, as is told; the executions make {money(made.cash_flow)}"
+    return None
