@@ -13,7 +13,7 @@ from decisions.why_no_trade import LastOrder
 from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
 from messages.market import FeedState
 from messages.order_states import FINAL_STATES
-from messages.orders import OrderUpdate
+from messages.orders import OrderUpdate, PriceMark
 from messages.values import OrderState
 
 _MB = 1_000_000
@@ -30,12 +30,15 @@ class RunFacts:
         self._last: dict[StrategyId, tuple[OrderKey, OrderState, str, int]] = {}
         self._decisions: Counter[StrategyId] = Counter()
         self._feeds: dict[ActorPath, tuple[FeedState, int]] = {}
+        self._priced_ns: dict[Symbol, int] = {}
 
     def observe(self, message: Any) -> None:
         """Remember what one message says."""
         if isinstance(message, OrderUpdate):
             with self._lock:
                 self._order(message)
+        elif isinstance(message, PriceMark):
+            self._priced_ns[message.symbol] = self._monotonic_ns()
         elif isinstance(message, FeedState):
             with self._lock:
                 self._feeds[message.feed] = (message, self._monotonic_ns())
@@ -55,6 +58,11 @@ class RunFacts:
     def open_orders(self) -> int:
         """Give how many orders of this process have not ended, as far as was told."""
         return len(self._open)
+
+    def market_age_s(self) -> dict[str, float]:
+        """Say how old the last price of each symbol is: a feed of many may lack one of them."""
+        now_ns = self._monotonic_ns()
+        return {symbol: (now_ns - at) / NS_PER_S for symbol, at in self._priced_ns.copy().items()}
 
     def last_of(self, strategy: StrategyId) -> tuple[int, LastOrder | None]:
         """Give how often a strategy has decided, and what became of its newest decision."""

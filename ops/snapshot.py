@@ -61,6 +61,7 @@ class Snapshots:
             "ready": root.state is ActorState.RUNNING and executor.state not in _NOT_READY,
             "actors": [self._actor(cell, now_ns) for cell in cells],
             "market": dict(self.prices),
+            "market_age_s": self.facts.market_age_s(),
             "orders": dict(self.order_states),
             "counters": self._counters(),
             "unknown": self.facts.unknown(),
