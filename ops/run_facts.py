@@ -3,7 +3,7 @@
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,11 @@ class RunFacts:
             with self._lock:
                 self._feeds[message.feed] = (message, self._monotonic_ns())
 
+    def begin_with(self, open_keys: Iterable[OrderKey]) -> None:
+        """Count in the orders that processes before this one left open."""
+        with self._lock:
+            self._open.update(open_keys)
+
     def unknown(self) -> dict[str, Any]:
         """Say how many orders have an unknown outcome, and for how long the oldest."""
         with self._lock:
@@ -56,7 +61,7 @@ class RunFacts:
             return sum(1 for _, of_symbol in self._unknown.values() if of_symbol == symbol)
 
     def open_orders(self) -> int:
-        """Give how many orders of this process have not ended, as far as was told."""
+        """Give how many orders have not ended: those found at the start, and since, as told."""
         return len(self._open)
 
     def market_age_s(self) -> dict[str, float]:
@@ -116,6 +121,12 @@ def pnl_of(portfolio: Portfolio) -> dict[str, dict[str, str]]:
         }
         for quote in portfolio.quotes()
     }
+
+
+def traded_of(portfolio: Portfolio) -> dict[str, str]:
+    """Give what this process has bought less what it has sold, by symbol, in base currency."""
+    holdings = portfolio.holdings.copy()
+    return {symbol: money(one.quantity) for symbol, one in sorted(holdings.items()) if one.quantity}
 
 
 def disk_of(run_dir: Path) -> dict[str, Any]:

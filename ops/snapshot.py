@@ -13,7 +13,7 @@ from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState
 from ops.config import Config
 from ops.health_text import moment
-from ops.run_facts import RunFacts, disk_of, pnl_of
+from ops.run_facts import RunFacts, disk_of, pnl_of, traded_of
 from ops.trading_view import trading_view
 from ops.verdict import verdict
 from ops.wiring import System
@@ -66,6 +66,7 @@ class Snapshots:
             "counters": self._counters(),
             "unknown": self.facts.unknown(),
             "pnl": pnl_of(self.portfolio),
+            "traded": traded_of(self.portfolio),
             "disk": disk_of(self._config.run_dir),
             "open_orders": self.facts.open_orders(),
             "link": self.facts.link(),
@@ -108,6 +109,8 @@ class Snapshots:
         return {
             "processed": fold.processed,
             "allowed": fold.allowed,
+            "sent": fold.sent,
+            "accepted": fold.accepted,
             "rejected": fold.rejected,
             "filled": fold.filled,
             "errors": fold.errors,
@@ -145,6 +148,7 @@ class Snapshots:
             "last_error_at_ns": cell.last_error_at_ns,
             "progress_age_s": (now_ns - cell.progress_ns) / NS_PER_S if limit_ns else None,
             "progress_limit_s": limit_ns / NS_PER_S if limit_ns else None,
+            "progress_on": cell.progress_on.__name__ if limit_ns and cell.progress_on else None,
             "zombies": len(cell.zombies),
             "problem": cell.problem,
         }

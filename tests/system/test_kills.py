@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.run_totals import open_keys
 from tests.system.conftest import STRESS, orders_at_venue
 
 KILLS = 200 if STRESS else 12
@@ -81,6 +82,8 @@ def test_a_run_killed_again_and_again_leaves_the_book_of_an_uninterrupted_one(
 
         assert process.returncode == 0
         assert orders_at_venue(folder / "run") == expected
+        last = json.loads((folder / "run" / "status.json").read_bytes())
+        assert last["open_orders"] == len(open_keys(folder / "run" / "ledger.db"))
 
     assert len({order[-1] for order in expected}) == len(expected) > 100
 
