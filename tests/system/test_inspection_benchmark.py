@@ -1,4 +1,4 @@
-"""The benchmark of `health` and `/metrics` asks what it says it asks; its figures are not judged."""
+"""The benchmark of `health` and `/metrics` asks what it says; its figures are not judged."""
 
 from pathlib import Path
 
