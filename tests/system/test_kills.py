@@ -69,16 +69,13 @@ def test_a_run_killed_again_and_again_leaves_the_book_of_an_uninterrupted_one(
         ended = False
         while not ended:
             process = start(folder, week)
-            try:
-                if kills < KILLS:
-                    process.wait(timeout=rng.uniform(0.05, 1.5))
-                else:
-                    process.wait(timeout=120)
+            try:  # read all the while: nobody reads a pipe that is only waited at, and it fills
+                process.communicate(timeout=rng.uniform(0.05, 1.5) if kills < KILLS else 120)
                 ended = True
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 kills += 1
-            process.communicate()
+                process.communicate()
 
         assert process.returncode == 0
         assert orders_at_venue(folder / "run") == expected
