@@ -105,6 +105,8 @@ class Cell:
         self.handling_enqueued_ns = monotonic_ns()
         """Since when the message that is handled was queued, or the last one that was."""
         self.progress_ns = monotonic_ns()
+        self.progress_on: type | None = None
+        """The message that the last useful work was done for; None before any."""
         self.progress_limit_ns: int | None = None
         self.hang_after_ns: int | None = None
         self.restarts = 0
@@ -156,6 +158,7 @@ class Cell:
         self.life, self.epoch = life, life.epoch
         self.handling = None
         self.progress_ns = self.monotonic_ns()
+        self.progress_on = None
         self.set_state(ActorState.STARTING)
         return self.life
 

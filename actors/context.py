@@ -114,6 +114,7 @@ class Context:
         """Say that useful work was done; health holds the age of the last against a limit."""
         if not self.life.fenced:
             self.cell.progress_ns = self.cell.monotonic_ns()
+            self.cell.progress_on = type(self.cell.handling)
 
     def stop(self, reason: ExitReason = ExitReason.NORMAL) -> None:
         """End this actor after the present message."""

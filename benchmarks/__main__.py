@@ -23,6 +23,7 @@ NAMES = (
     "claims",
     "step_system",
     "startup",
+    "inspection",
     "live_orders",
     "recovery",
     "journal",

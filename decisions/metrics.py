@@ -33,6 +33,7 @@ _STAGES = {
     OrderState.UNKNOWN: "send",
 }
 _NOTHING = Decimal(0)
+_NONE: Counter[str] = Counter()
 _REFUSALS = (OrderState.REFUSED, OrderState.REJECTED)
 
 
@@ -77,6 +78,16 @@ class MetricsFold:
         """How many market events the feeds have delivered, by their newest word."""
         delivered = {path: report.delivered for path, report in self._feeds.items()}
         return sum((delivered | self._ended).values())
+
+    @property
+    def sent(self) -> int:
+        """How often an order was on its way to the venue; 0 where no stages are noted."""
+        return self.stages.outcomes["send"]["ok"]
+
+    @property
+    def accepted(self) -> int:
+        """How many orders the venue has said to have accepted."""
+        return self._stages.get("venue", _NONE)[OrderState.ACCEPTED.value]
 
     def feeds(self) -> dict[ActorPath, FeedReport]:
         """Give the newest report of each feed; any thread."""

@@ -34,7 +34,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     feed: str = ""
     """Why the market is not live."""
     market_age_s: float | None = None
-    """Since the last event of the market; None before the first, or where it has no age."""
+    """Since the last event of its symbol; None before the first."""
     market_limit_s: float | None = None
     """From where on risk refuses for it."""
     events: int = 0
@@ -68,9 +68,9 @@ def _blocked(sight: Sight) -> Iterator[str]:
             yield text
     age, limit = sight.market_age_s, sight.market_limit_s
     if limit is not None and age is None:
-        yield "the market has shown nothing yet"
+        yield f"the market has shown nothing of {sight.symbol} yet"
     elif limit is not None and age is not None and age > limit:
-        yield f"market stale {age:.0f} s (limit {limit:.0f} s)"
+        yield f"market of {sight.symbol} stale {age:.0f} s (limit {limit:.0f} s)"
     if sight.unknown:
         yield (
             f"{sight.unknown} order(s) of {sight.symbol} with an unknown outcome:"

@@ -15,6 +15,7 @@ from decisions.metrics import MetricsFold
 from messages.ids import NS_PER_S
 from messages.lifecycle import ActorState
 from ops.describe import wal_bytes
+from ops.exposition_snapshot import of_snapshot
 from ops.prometheus_text import NO_LABELS, Labels, counter, durations, gauge, sizes
 from ops.wiring import System
 
@@ -23,7 +24,7 @@ PREFIX = "watchkeeper_"
 
 
 class Exposition:
-    """Any thread may ask for the `text`. `alerts` gives what `metrics_summary.json` has of them."""
+    """Any thread may ask for the `text`. `take` gives the snapshot that `health` shows."""
 
     def __init__(
         self,
@@ -31,9 +32,9 @@ class Exposition:
         ledger: Path,
         name: str,
         mode: str,
-        alerts: Callable[[], Mapping[str, Any]] = dict,
+        take: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
-        self._system, self._ledger_path, self._alerts = system, ledger, alerts
+        self._system, self._ledger_path, self._take = system, ledger, take
         self._info = {"name": name, "mode": mode, "version": _version()}
         self._started_s = time.time()
 
@@ -48,7 +49,7 @@ class Exposition:
             _money(self._system.fold),
             _feeds(self._system.fold),
             _keeping(self._system.fold),
-            _alerting(self._alerts()),
+            of_snapshot(self._take()),
         ]
         return "".join(line for part in parts for line in part)
 
@@ -122,20 +123,6 @@ class Exposition:
         figures = self._system.ledger_figures
         if figures is not None:
             yield from _ledger(figures, wal_bytes(self._ledger_path))
-
-
-def _alerting(alerts: Mapping[str, Any]) -> Iterator[str]:
-    rules = Counter((one["rule"], one["severity"]) for one in alerts.get("firing", ()))
-    yield from gauge(
-        f"{PREFIX}firing_alerts",
-        "Faults that alerts tell of, by rule.",
-        [({"rule": rule, "severity": level}, n) for (rule, level), n in sorted(rules.items())],
-    )
-    yield from gauge(
-        f"{PREFIX}undelivered_alerts",
-        "Notices that no address has taken.",
-        [(NO_LABELS, alerts.get("undelivered", 0))],
-    )
 
 
 def _is_halted(system: System) -> bool:

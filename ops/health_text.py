@@ -27,7 +27,11 @@ def render(snapshot: Snapshot, previous: Snapshot | None = None, *, colour: bool
     headings = list(_HEADINGS)
     if _comparable(snapshot, previous):
         headings[headings.index("MSGS")] = "MSG/S"
-    lines = [_header(snapshot, colour), *_aligned([headings, *rows], colour), *_footer(snapshot)]
+    lines = [
+        _header(snapshot, colour),
+        *_aligned([headings, *rows], colour),
+        *_footer(snapshot, previous),
+    ]
     return "\n".join(lines)
 
 
@@ -173,7 +177,8 @@ def _progress(actor: Snapshot) -> str:
     age, limit = actor.get("progress_age_s"), actor.get("progress_limit_s")
     if age is None or limit is None:
         return ""
-    return f"{duration(age)}/{duration(limit)} {'ok' if age <= limit else 'LATE'}"
+    on = f" ({one_line(actor['progress_on'])})" if actor.get("progress_on") else ""
+    return f"{duration(age)}/{duration(limit)} {'ok' if age <= limit else 'LATE'}{on}"
 
 
 def _trouble(actor: Snapshot) -> str:
@@ -224,7 +229,7 @@ def _market_link(snapshot: Snapshot) -> Iterator[str]:
         yield f"{'link':<9}{one_line(path)} {phase} for {since}{reason}{clock}"
 
 
-def _footer(snapshot: Snapshot) -> Iterator[str]:
+def _footer(snapshot: Snapshot, previous: Snapshot | None) -> Iterator[str]:
     lease = snapshot.get("lease")
     if isinstance(lease, Mapping):
         left = duration(lease.get("expires_in_s") or 0)
@@ -239,8 +244,46 @@ def _footer(snapshot: Snapshot) -> Iterator[str]:
     for alert in firing:
         since = moment(alert["since_ns"]) if alert.get("since_ns") else "?"
         yield f"{'alert':<9}{one_line(alert.get('sentence'))} (since {since})"
+    notes = {
+        "market": {key: f" ({text} ago)" for key, text in _ages(snapshot).items()},
+        "counters": _rates(snapshot, previous),
+    }
     for title in ("halt", "market", "orders", "counters"):
-        values = (snapshot.get(title) or {}).items()
-        pairs = [f"{one_line(key)} {one_line(value)}" for key, value in values if value]
+        values, noted = (snapshot.get(title) or {}).items(), notes.get(title, {})
+        pairs = [f"{one_line(k)} {one_line(v)}{noted.get(k, '')}" for k, v in values if v]
         if pairs:
             yield f"{title:<9}" + ", ".join(pairs)
+    yield from _sums(snapshot)
+
+
+def _ages(snapshot: Snapshot) -> dict[str, str]:
+    ages = snapshot.get("market_age_s") or {}
+    return {symbol: duration(age) for symbol, age in ages.items()}
+
+
+def _rates(snapshot: Snapshot, previous: Snapshot | None) -> dict[str, str]:
+    """Give how much each counter rose a second, where two snapshots tell."""
+    if previous is None or not _comparable(snapshot, previous):
+        return {}
+    now, before = snapshot.get("counters") or {}, previous.get("counters") or {}
+    seconds = (snapshot["captured_at_ns"] - previous["captured_at_ns"]) / 1e9
+    return {key: f" ({(now[key] - before.get(key, 0)) / seconds:.1f}/s)" for key in now}
+
+
+def _sums(snapshot: Snapshot) -> Iterator[str]:
+    """Say what is open, what was made and what is held, and whether threads get their turn."""
+    if snapshot.get("open_orders") is not None:
+        unknown = snapshot.get("unknown") or {}
+        oldest = duration(unknown.get("oldest_s") or 0)
+        doubt = f", {unknown['count']} of unknown outcome, the oldest for {oldest}"
+        yield f"{'open':<9}{snapshot['open_orders']} orders" + doubt * bool(unknown.get("count"))
+    parts = [
+        f"{one_line(quote)} {one_line(one.get('equity'))}, drawdown {one_line(one.get('drawdown'))}"
+        for quote, one in (snapshot.get("pnl") or {}).items()
+    ]
+    traded = (snapshot.get("traded") or {}).items()
+    parts += [f"net {one_line(quantity)} {one_line(symbol)}" for symbol, quantity in traded]
+    if parts:
+        yield f"{'money':<9}since the start: " + "; ".join(parts)
+    if snapshot.get("pulse"):
+        yield f"{'pulse':<9}{snapshot['pulse'].get('late_ms') or 0:.0f} ms late"

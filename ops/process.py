@@ -41,6 +41,7 @@ from ops.run_config import config_for
 from ops.run_dir import RunDir
 from ops.run_end import how_it_ended
 from ops.run_files import CONTROL_SOCKET, EFFECTIVE_CONFIG, LOG, STATUS
+from ops.run_totals import open_keys
 from ops.secret_values import clean_refusals, cleaner, secrets_of
 from ops.snapshot import Snapshots
 from ops.status import StatusWriter
@@ -153,6 +154,7 @@ class _Run:
             more=lambda: {"alerts": self.alerts.summary()},
         )
         self.snapshots = Snapshots(self.system, config, account.lease if account else None)
+        self.snapshots.facts.begin_with(open_keys(run_dir.ledger))
         if account is not None:
             account.when_barred(self._halt)
         self.narrator.snapshots = self.snapshots

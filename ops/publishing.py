@@ -28,8 +28,9 @@ class Publishing:
         self, config: Config, run_dir: RunDir, system: System, snapshots: Snapshots
     ) -> None:
         self._config, self._run_dir, self._snapshots = config, run_dir, snapshots
-        alerts = snapshots.extras.get("alerts", dict)
-        self._exposition = Exposition(system, run_dir.ledger, config.name, str(config.mode), alerts)
+        self._exposition = Exposition(
+            system, run_dir.ledger, config.name, str(config.mode), snapshots.take
+        )
         self._stack = ExitStack()
 
     def start(self) -> Self:

@@ -3,7 +3,7 @@
 import shutil
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from decisions.why_no_trade import LastOrder
 from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
 from messages.market import FeedState
 from messages.order_states import FINAL_STATES
-from messages.orders import OrderUpdate
+from messages.orders import OrderUpdate, PriceMark
 from messages.values import OrderState
 
 _MB = 1_000_000
@@ -30,15 +30,23 @@ class RunFacts:
         self._last: dict[StrategyId, tuple[OrderKey, OrderState, str, int]] = {}
         self._decisions: Counter[StrategyId] = Counter()
         self._feeds: dict[ActorPath, tuple[FeedState, int]] = {}
+        self._priced_ns: dict[Symbol, int] = {}
 
     def observe(self, message: Any) -> None:
         """Remember what one message says."""
         if isinstance(message, OrderUpdate):
             with self._lock:
                 self._order(message)
+        elif isinstance(message, PriceMark):
+            self._priced_ns[message.symbol] = self._monotonic_ns()
         elif isinstance(message, FeedState):
             with self._lock:
                 self._feeds[message.feed] = (message, self._monotonic_ns())
+
+    def begin_with(self, open_keys: Iterable[OrderKey]) -> None:
+        """Count in the orders that processes before this one left open."""
+        with self._lock:
+            self._open.update(open_keys)
 
     def unknown(self) -> dict[str, Any]:
         """Say how many orders have an unknown outcome, and for how long the oldest."""
@@ -53,8 +61,13 @@ class RunFacts:
             return sum(1 for _, of_symbol in self._unknown.values() if of_symbol == symbol)
 
     def open_orders(self) -> int:
-        """Give how many orders of this process have not ended, as far as was told."""
+        """Give how many orders have not ended: those found at the start, and since, as told."""
         return len(self._open)
+
+    def market_age_s(self) -> dict[str, float]:
+        """Say how old the last price of each symbol is: a feed of many may lack one of them."""
+        now_ns = self._monotonic_ns()
+        return {symbol: (now_ns - at) / NS_PER_S for symbol, at in self._priced_ns.copy().items()}
 
     def last_of(self, strategy: StrategyId) -> tuple[int, LastOrder | None]:
         """Give how often a strategy has decided, and what became of its newest decision."""
@@ -108,6 +121,12 @@ def pnl_of(portfolio: Portfolio) -> dict[str, dict[str, str]]:
         }
         for quote in portfolio.quotes()
     }
+
+
+def traded_of(portfolio: Portfolio) -> dict[str, str]:
+    """Give what this process has bought less what it has sold, by symbol, in base currency."""
+    holdings = portfolio.holdings.copy()
+    return {symbol: money(one.quantity) for symbol, one in sorted(holdings.items()) if one.quantity}
 
 
 def disk_of(run_dir: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from decisions.audit import run_totals
 from messages.errors import LedgerUnavailable
+from messages.ids import OrderKey
 from persistence.reader import LedgerReader
 
 Describe = Callable[[], dict[str, Any]]
@@ -33,3 +34,12 @@ def totals_of(ledger_path: Path) -> dict[str, Any] | None:
             return run_totals(ledger.states(), filled)
     except LedgerUnavailable:
         return None
+
+
+def open_keys(ledger_path: Path) -> set[OrderKey]:
+    """Give the orders that have not ended; none where there is no ledger that can be read."""
+    try:
+        with LedgerReader(ledger_path) as ledger:
+            return ledger.open_keys()
+    except LedgerUnavailable:
+        return set()

@@ -14,7 +14,7 @@ from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState
 from ops.config import Config
 from ops.health_text import moment
-from ops.run_facts import RunFacts, disk_of, pnl_of
+from ops.run_facts import RunFacts, disk_of, pnl_of, traded_of
 from ops.trading_view import trading_view
 from ops.verdict import verdict
 from ops.wiring import System
@@ -62,10 +62,12 @@ class Snapshots:
             "ready": root.state is ActorState.RUNNING and executor.state not in _NOT_READY,
             "actors": [self._actor(cell, now_ns) for cell in cells],
             "market": dict(self.prices),
+            "market_age_s": self.facts.market_age_s(),
             "orders": dict(self.order_states),
             "counters": self._counters(),
             "unknown": self.facts.unknown(),
             "pnl": pnl_of(self.portfolio),
+            "traded": traded_of(self.portfolio),
             "disk": disk_of(self._config.run_dir),
             "open_orders": self.facts.open_orders(),
             "link": self.facts.link(),
@@ -113,6 +115,8 @@ class Snapshots:
         return {
             "processed": fold.processed,
             "allowed": fold.allowed,
+            "sent": fold.sent,
+            "accepted": fold.accepted,
             "rejected": fold.rejected,
             "filled": fold.filled,
             "errors": fold.errors,
@@ -151,6 +155,7 @@ class Snapshots:
             "last_error_at_ns": cell.last_error_at_ns,
             "progress_age_s": (now_ns - cell.progress_ns) / NS_PER_S if limit_ns else None,
             "progress_limit_s": limit_ns / NS_PER_S if limit_ns else None,
+            "progress_on": cell.progress_on.__name__ if limit_ns and cell.progress_on else None,
             "zombies": len(cell.zombies),
             "problem": cell.problem,
         }

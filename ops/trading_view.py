@@ -8,7 +8,7 @@ import msgspec
 
 from actors.cell import Cell
 from decisions.why_no_trade import Sight, reasons
-from messages.ids import NS_PER_S, StrategyId
+from messages.ids import StrategyId
 from messages.lifecycle import ActorState
 from ops.config import Config, FeedType
 from ops.run_facts import RunFacts
@@ -43,7 +43,6 @@ def _sight(
     is_live = config.feed.type is FeedType.CCXT
     decisions, last = facts.last_of(strategy)
     link = facts.link().get(feed.path, {})
-    has_shown = bool(snapshot.get("market"))
     return Sight(
         symbol=symbol,
         halt=_halt(snapshot.get("halt") or {}),
@@ -51,7 +50,7 @@ def _sight(
         executor=_instead(system.executor.cell, now_ns),
         actor=_instead(cell, now_ns),
         feed=_phase(link) or _instead(feed, now_ns),
-        market_age_s=(now_ns - feed.progress_ns) / NS_PER_S if has_shown else None,
+        market_age_s=(snapshot.get("market_age_s") or {}).get(symbol),
         market_limit_s=config.risk.max_market_age_ms / 1_000 if is_live else None,
         events=min(seen, needed),
         warmup=needed,

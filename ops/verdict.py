@@ -6,6 +6,8 @@ from typing import Any, Literal
 Verdict = Literal["OK", "WARNING", "CRITICAL"]
 _ALERTS_OF_THEIR_OWN = ("stale", "drawdown", "errors", "disk")
 """Rules whose condition nothing else here looks at."""
+_STARVED_MS = 2_000
+"""A busy machine makes a thread wait for tenths; for seconds, the process is starved."""
 Snapshot = Mapping[str, Any]
 """Schema 1: the header, `actors`, `market`, `orders`, `counters`, `ended`."""
 
@@ -79,6 +81,9 @@ def _warnings_of_process(snapshot: Snapshot) -> Iterator[str]:
     journal = (snapshot.get("journal") or {}).get("problem")
     if journal:
         yield f"the journal is not written: {journal}"
+    late_ms = (snapshot.get("pulse") or {}).get("late_ms") or 0
+    if late_ms > _STARVED_MS:
+        yield f"a thread that wakes twice a second came {late_ms / 1_000:.1f} s late: starved"
     alerts = snapshot.get("alerts") or {}
     if alerts.get("problem"):
         yield f"{alerts.get('undelivered') or 0} alert(s) not delivered: {alerts['problem']}"

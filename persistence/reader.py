@@ -182,6 +182,10 @@ class LedgerReader:
         rows = [*self.rows(sql.SELECT_ENDED), *self.rows(sql.SELECT_OPEN_STATES)]
         return {OrderState(state): count for state, count in rows if count}
 
+    def open_keys(self) -> set[OrderKey]:
+        """Give the keys of the orders that have not ended."""
+        return {OrderKey(key) for (key,) in self.rows(sql.SELECT_OPEN_KEYS)}
+
     def ended(self) -> dict[str, int]:
         """Give the kept counts of the orders that ended, by the word of their state."""
         return {state: count for state, count in self.rows(sql.SELECT_ENDED) if count}

@@ -51,6 +51,7 @@ SELECT_OPEN = (
     f"SELECT {_COLUMNS} FROM orders INDEXED BY orders_open"  # noqa: S608
     f" WHERE state IN ({_OPEN}) ORDER BY order_key"
 )
+SELECT_OPEN_KEYS = f"SELECT order_key FROM orders INDEXED BY orders_open WHERE state IN ({_OPEN})"  # noqa: S608
 SELECT_NEWEST = "SELECT order_key FROM orders ORDER BY order_key DESC LIMIT 1"
 SELECT_AFTER = f"SELECT {_COLUMNS} FROM orders WHERE order_key > ? ORDER BY order_key LIMIT ?"  # noqa: S608
 SELECT_BEFORE = f"SELECT {_COLUMNS} FROM orders WHERE order_key < ? ORDER BY order_key DESC LIMIT ?"  # noqa: S608

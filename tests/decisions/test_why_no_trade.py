@@ -28,9 +28,9 @@ def sight(**changes: Any) -> Sight:
         ),
         (
             sight(market_age_s=41.0, market_limit_s=30.0),
-            ["market stale 41 s (limit 30 s)"],
+            ["market of BTC/USDT stale 41 s (limit 30 s)"],
         ),
-        (sight(market_limit_s=30.0), ["the market has shown nothing yet"]),
+        (sight(market_limit_s=30.0), ["the market has shown nothing of BTC/USDT yet"]),
         (sight(market_age_s=41.0), ["nothing keeps it from trading; it has not decided yet"]),
         (
             sight(halt="halted by operator at 12:00: I said so"),

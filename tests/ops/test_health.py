@@ -58,6 +58,30 @@ def test_the_page_is_a_verdict_and_a_tree(actor: Make, snapshot: Make) -> None:
     assert page == PAGE
 
 
+def test_the_foot_of_the_page_says_what_is_open_made_and_late(actor: Make, snapshot: Make) -> None:
+    page = render(
+        snapshot(
+            actor("x", progress_age_s=3.0, progress_limit_s=90.0, progress_on="MarketBatch"),
+            market_age_s={"BTC/USDT": 41.2},
+            open_orders=3,
+            unknown={"count": 1, "oldest_s": 62.0},
+            pnl={"USDT": {"equity": "-0.53", "drawdown": "1.2"}},
+            traded={"BTC/USDT": "0.0016"},
+            pulse={"late_ms": 1500.4},
+        )
+    )
+
+    assert "3.0s/1m30s ok (MarketBatch)" in page
+    assert page.splitlines()[-6:] == [
+        "market   BTC/USDT 61480.2 (41s ago)",
+        "orders   filled 2",
+        "counters processed 7",
+        "open     3 orders, 1 of unknown outcome, the oldest for 1m02s",
+        "money    since the start: USDT -0.53, drawdown 1.2; net 0.0016 BTC/USDT",
+        "pulse    1500 ms late",
+    ]
+
+
 def test_colour_is_for_a_terminal_only(
     tmp_path: Path, snapshot: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -81,7 +105,11 @@ def test_watching_shows_rates_until_the_process_is_gone(
     tmp_path: Path, actor: Make, snapshot: Make, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = snapshot(actor("x", processed=100))
-    second = snapshot(actor("x", processed=150), captured_at_ns=first["captured_at_ns"] + 10**9)
+    second = snapshot(
+        actor("x", processed=150),
+        captured_at_ns=first["captured_at_ns"] + 10**9,
+        counters={"processed": 12, "sent": 3},
+    )
     answers = [second, first]
     running = ControlServer(tmp_path / "control.sock", {"health": lambda _: answers.pop()}).start()
 
@@ -96,6 +124,7 @@ def test_watching_shows_rates_until_the_process_is_gone(
     assert code == 3
     assert "MSG/S" in out
     assert " 50 " in out
+    assert "counters processed 12 (5.0/s), sent 3 (3.0/s)" in out
 
 
 @pytest.mark.parametrize(

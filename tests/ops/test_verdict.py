@@ -52,6 +52,13 @@ def test_an_order_of_unknown_outcome_is_a_warning(snapshot: Make) -> None:
     assert found == ("WARNING", "1 order(s) with an unknown outcome")
 
 
+def test_a_starved_process_is_a_warning(snapshot: Make) -> None:
+    found = verdict(snapshot(pulse={"late_ms": 2_500.0}))
+
+    assert found == ("WARNING", "a thread that wakes twice a second came 2.5 s late: starved")
+    assert verdict(snapshot(pulse={"late_ms": 900.0})) == ("OK", "")
+
+
 def test_an_alert_is_a_reason_where_nothing_else_says_it(snapshot: Make) -> None:
     stale = {"rule": "stale", "sentence": "feeds/f shows no market event for 13 s"}
     restart = {"rule": "restart", "sentence": "x was restarted"}

@@ -115,6 +115,8 @@ def test_a_page_says_why_nothing_is_traded(
         return "; ".join(snapshot["trading"]["sma-1"]["why"])
 
     assert "warm-up: " in why(running.snapshots.take())
+    running.until(lambda s: s["market_age_s"].get("BTC/USDT", 60.0) < 30.0)
+    running.until(lambda s: "MarketBatch" in [a["progress_on"] for a in s["actors"]])
     running.system.executor.tell(HaltTrading(reason="I said so", durable=True))
     running.until(lambda s: "halted by" in why(s))
 

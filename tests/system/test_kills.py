@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.run_totals import open_keys
 from tests.system.conftest import STRESS, orders_at_venue
 
 KILLS = 200 if STRESS else 12
@@ -68,19 +69,18 @@ def test_a_run_killed_again_and_again_leaves_the_book_of_an_uninterrupted_one(
         ended = False
         while not ended:
             process = start(folder, week)
-            try:
-                if kills < KILLS:
-                    process.wait(timeout=rng.uniform(0.05, 1.5))
-                else:
-                    process.wait(timeout=120)
+            try:  # read all the while: nobody reads a pipe that is only waited at, and it fills
+                process.communicate(timeout=rng.uniform(0.05, 1.5) if kills < KILLS else 120)
                 ended = True
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 kills += 1
-            process.communicate()
+                process.communicate()
 
         assert process.returncode == 0
         assert orders_at_venue(folder / "run") == expected
+        last = json.loads((folder / "run" / "status.json").read_bytes())
+        assert last["open_orders"] == len(open_keys(folder / "run" / "ledger.db"))
 
     assert len({order[-1] for order in expected}) == len(expected) > 100
 

@@ -22,13 +22,19 @@ from ops.snapshot import Snapshots
 from ops.wiring import build
 from tests.system.conftest import STRESS, config_of, run_to_end
 
-UNITS = ("seconds", "bytes", "messages", "total", "info", "units", "claims", "alerts")
+UNITS = (
+    *("seconds", "bytes", "messages", "total", "info", "units"),
+    *("claims", "alerts", "orders", "restarts"),
+)
 NO_UNIT = {
     "watchkeeper_ready",
     "watchkeeper_halted",
     "watchkeeper_actor_up",
     "watchkeeper_metrics_failing",
     "watchkeeper_positions_incomplete",
+    "watchkeeper_journal_failing",
+    "watchkeeper_lease_barred",
+    "watchkeeper_lease_failing",
 }
 
 
@@ -46,8 +52,10 @@ def candles(tmp_path: Path) -> Path:
 @pytest.fixture
 def told(candles: Path, tmp_path: Path) -> str:
     run = tmp_path / "run"
-    system = run_to_end(config_of(run, {"BTC/USDT": candles}), ThreadRuntime(ttl_enforced=False))
-    return Exposition(system, run / "ledger.db", 'te"st\\\n', "paper").text()
+    config = config_of(run, {"BTC/USDT": candles})
+    system = run_to_end(config, ThreadRuntime(ttl_enforced=False))
+    take = Snapshots(system, config).take
+    return Exposition(system, run / "ledger.db", 'te"st\\\n', "paper", take).text()
 
 
 @pytest.mark.slow
@@ -109,7 +117,7 @@ def test_it_is_told_under_full_load_and_with_every_actor_hung(tmp_path: Path) ->
     with RunDir(config.run_dir) as run_dir:
         system = build(config, run_dir, runtime)
         snapshots = Snapshots(system, config)
-        exposition = Exposition(system, run_dir.ledger, config.name, "paper")
+        exposition = Exposition(system, run_dir.ledger, config.name, "paper", snapshots.take)
 
         def probe(question: str) -> str:
             return probe_problem(question, snapshots.take())
