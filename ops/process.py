@@ -40,6 +40,7 @@ from ops.run_end import how_it_ended
 from ops.run_files import CONTROL_SOCKET, EFFECTIVE_CONFIG, LOG, STATUS
 from ops.secret_values import secrets_of
 from ops.snapshot import Snapshots
+from ops.software import Software
 from ops.status import StatusWriter
 from ops.wiring import System, build
 
@@ -159,6 +160,8 @@ class _Run:
         self.observers += [self.snapshots.facts.observe, self.alerts.observe]
         self.heart = Heart(self.system.root, self.snapshots.take)
         self.snapshots.extras["pulse"] = self.heart.pulse
+        self.software = Software()
+        self.snapshots.extras["software"] = self.software.summary
         self.system.root.on_exit = self._root_gone
 
     def run(self) -> int:
@@ -214,6 +217,7 @@ class _Run:
 
     def _wait(self) -> int:
         open_log()  # now that nobody waits for a start, and not with the first line that matters
+        self.software.look()
         with seldom_collecting() as collect_when_due:
             self._watch(collect_when_due)
         return self._stop()
