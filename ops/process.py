@@ -44,6 +44,7 @@ from ops.run_files import CONTROL_SOCKET, EFFECTIVE_CONFIG, LOG, STATUS
 from ops.run_totals import open_keys
 from ops.secret_values import clean_refusals, cleaner, secrets_of
 from ops.snapshot import Snapshots
+from ops.software import Software
 from ops.status import StatusWriter
 from ops.wiring import System, build, metric_writers
 
@@ -167,6 +168,8 @@ class _Run:
         self.observers += [self.snapshots.facts.observe, self.alerts.observe]
         self.heart = Heart(self.system.root, self.snapshots.take)
         self.snapshots.extras["pulse"] = self.heart.pulse
+        self.software = Software()
+        self.snapshots.extras["software"] = self.software.summary
         self.system.root.on_exit = self._root_gone
 
     def run(self) -> int:
@@ -227,6 +230,7 @@ class _Run:
 
     def _wait(self) -> int:
         open_log()  # now that nobody waits for a start, and not with the first line that matters
+        self.software.look()
         with seldom_collecting() as collect_when_due:
             self._watch(collect_when_due)
         return self._stop()

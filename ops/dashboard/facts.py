@@ -8,6 +8,7 @@ from typing import Any
 
 from ops.config_write import to_toml
 from ops.dashboard.numbers import seconds
+from ops.health_text import one_line
 from ops.run_files import (
     EFFECTIVE_CONFIG,
     LEDGER,
@@ -56,9 +57,13 @@ def facts(run_dir: Path, config: Mapping[str, Any], status: Mapping[str, Any]) -
         ["Market", _market(feed, venue)],
         ["Venue", _venue(venue)],
         *[["Strategy", text] for text in _strategies(config)],
+        ["Seed", _text(feed.get("seed")) if feed.get("type") == "demo" else ""],
+        ["Versions", _versions(_table(status, "software"))],
+        ["Host", _host(_table(status, "software"))],
         ["Process", _text(status.get("pid"))],
         ["Began", _moment(status.get("started_at_ns"))],
         ["Last sign of life", _moment(status.get("captured_at_ns"))],
+        ["Exit code", _ended(_table(status, "ended"))],
         ["Files", _files(run_dir)],
     ]
     return [row for row in rows if row[1] not in ("", None)]
@@ -96,6 +101,25 @@ def _strategies(config: Mapping[str, Any]) -> list[str]:
             text = f"{words[0]}: {words[1]} on {words[2] or 'every symbol'}"
             found.append(f"{text} ({values})" if values else text)
     return found
+
+
+def _versions(software: Mapping[str, Any]) -> str:
+    names = {"watchkeeper": "Watchkeeper", "python": "Python", "sqlite": "SQLite", "ccxt": "ccxt"}
+    return ", ".join(
+        f"{name} {_text(software[key])}" for key, name in names.items() if software.get(key)
+    )
+
+
+def _host(software: Mapping[str, Any]) -> str:
+    number = software.get("processors")
+    parts = [_text(software.get("host")), _text(software.get("system"))]
+    parts.append(f"{number} processors" if isinstance(number, int) else "")
+    return ", ".join(part for part in parts if part)
+
+
+def _ended(ended: Mapping[str, Any]) -> str:
+    code, reason = _text(ended.get("exit_code")), one_line(_text(ended.get("reason")))
+    return f"{code}: {reason}" if code and reason else code
 
 
 def _files(run_dir: Path) -> str:

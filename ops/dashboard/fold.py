@@ -87,6 +87,7 @@ class RunFold:
         self.last_ns: int | None = None
         self.broken = 0
         self._handled: dict[str, int] = {}
+        self._sampled: dict[str, int] = {}
         self._told: dict[str, int] = {}
         self._began_ns: int | None = None
         self._takers: dict[bytes, Callable[[bytes], int]] = {
@@ -144,11 +145,21 @@ class RunFold:
         one = _MESSAGE.decode(line)
         column = self._column(one.ended_ns or one.at_ns)
         every = max(one.every, 1)
-        column.counts["messages"] += every
+        if every == 1:
+            column.counts["messages"] += 1
+        else:
+            self._sample(one.actor, one.ended_ns or one.at_ns, every)
         self.totals["messages"] += every
         if one.outcome == "error":
             column.counts["errors"] += every
         return one.at_ns
+
+    def _sample(self, actor: str, at_ns: int, every: int) -> None:
+        """Count a line that stands for many: they came since the actor's line before it."""
+        since_ns = self._sampled.get(actor, self._began_ns or at_ns)
+        self._spread("messages", since_ns, at_ns, every)
+        if actor in self._sampled or len(self._sampled) < _MOST_NAMES:
+            self._sampled[actor] = at_ns
 
     def _stage(self, line: bytes) -> int:
         one = _STAGE.decode(line)
@@ -214,7 +225,9 @@ class RunFold:
             self.delivered.clear()
             self._handled.clear()
             self._told.clear()
+            self._sampled.clear()
             self._began_ns = outer.at_ns
+            self._column(outer.at_ns)  # time begins here, also for what is spread back to it
             self._happened(outer.at_ns, "start", "process", "a process began")
         if one.event not in _LOUD or (one.event == "exited" and one.reason in _QUIET):
             return outer.at_ns

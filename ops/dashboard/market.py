@@ -1,7 +1,8 @@
 """The market that a run saw: read again from where its config says it came from.
 
-A run keeps no candles. The demo's market is made again from its seed, a recording is read again
-from its file; of a live market only the prices that the metric lines kept are known.
+The demo's market is made again from its seed, a recording is read again from its file. A live
+market is in the run's journal (`journal_market`); where there is none, only the prices that the
+metric lines kept are known.
 """
 
 import stat
@@ -40,7 +41,10 @@ class Feed(msgspec.Struct):
 
 
 class Market:
-    """The bars and prices of a run's market, up to as many events as the run has seen."""
+    """The bars and prices of a run's market, up to as many events as the run has seen.
+
+    `is_line`: they are single prices. `is_unreadable`: it is not where the config says.
+    """
 
     def __init__(self, feed: Feed, base_bars: int) -> None:
         self.sentence = ""
@@ -48,6 +52,7 @@ class Market:
         self.bars: dict[str, Bars] = {}
         self.points: list[PricePoint] = []
         self.events = 0
+        self.is_line, self.is_unreadable = feed.type == "ccxt", False
         self._base_bars = base_bars
         self._held: MarketEvent | None = None
         self._events = self._opened(feed)
@@ -126,7 +131,7 @@ class Market:
                 self._stopped(error)
         elif feed.type:
             self.sentence = (
-                "A live market, of which the run keeps no candles: this is the last price at each"
+                "A live market, of which the run has no journal: this is the last price at each"
                 " interval of its metrics, from the first execution on."
             )
         else:
@@ -135,6 +140,7 @@ class Market:
 
     def _stopped(self, error: Exception) -> None:
         self._events = iter(())
+        self.is_unreadable = True
         self.sentence += f" It cannot be read: {one_line(error)}"
 
 

@@ -14,12 +14,13 @@ from ops.dashboard.equity import equities
 from ops.dashboard.facts import config_of, facts, toml_text
 from ops.dashboard.fold import RunFold
 from ops.dashboard.internals import internals
+from ops.dashboard.journal_market import JournalMarket
 from ops.dashboard.lines import LineTail
 from ops.dashboard.market import MOST_EVENTS, Market, feed_of
 from ops.dashboard.numbers import seconds
 from ops.dashboard.orders import Ledgered, read_ledger
 from ops.dashboard.standing import standing
-from ops.run_files import METRICS, METRICS_SUMMARY, STATUS
+from ops.run_files import JOURNAL, METRICS, METRICS_SUMMARY, STATUS
 from ops.run_state import read_object, run_state
 
 Model = dict[str, Any]
@@ -49,11 +50,13 @@ class RunModel:
         self._config, self._config_problem = config_of(run_dir)
         feed = feed_of(self._config)
         self._is_live_market = feed.type == "ccxt"
-        self._market = Market(feed, max(_MOST_BARS // max(len(feed.symbols), 1), _FEWEST_BARS))
+        most_bars = max(_MOST_BARS // max(len(feed.symbols), 1), _FEWEST_BARS)
+        self._market: Market | JournalMarket = Market(feed, most_bars)
+        self._journal = JournalMarket(run_dir / JOURNAL, most_bars)
         self._ledger = Ledgered()
         self._seen: tuple[object, ...] = ()
         self._stepped: set[tuple[str, str]] = set()
-        self._drawn: tuple[tuple[int, int], Model] = ((-1, -1), {})
+        self._drawn: tuple[tuple[int, ...], Model] = ((), {})
 
     def close(self) -> None:
         """Let go of the files."""
@@ -87,15 +90,28 @@ class RunModel:
         return [self._run_dir / f"ledger.db{suffix}" for suffix in ("", "-wal")]
 
     def _read_market(self) -> None:
+        market = self._market
+        if (self._is_live_market or market is self._journal) and self._read_journal():
+            return
+        assert isinstance(market, Market), "what the journal told stays told"
         if self._is_live_market:
-            self._market.lines(self._fold.prices)
+            market.lines(self._fold.prices)
             return
         furthest = sum(self._fold.furthest.values())
         last = max(self._ledger.last_decided_ns, *[e[0] for e in self._ledger.executions[-1:]], 0)
         if furthest:
-            self._market.advance(furthest)
+            market.advance(furthest)
         elif last:
-            self._market.advance(MOST_EVENTS, until_ns=last)
+            market.advance(MOST_EVENTS, until_ns=last)
+        if market.is_unreadable:
+            self._read_journal()
+
+    def _read_journal(self) -> bool:
+        """Go on in the journal, and say whether it tells of the market."""
+        self._journal.read()
+        if self._journal.events:
+            self._market = self._journal
+        return bool(self._journal.events)
 
     def _model(self, status: Model, *, is_alive: bool) -> Model:
         ledger, now_ns = self._ledger, self._now_ns()
@@ -126,7 +142,7 @@ class RunModel:
 
     def _equity(self) -> Model:
         points, executions = self._market.points, self._ledger.executions
-        size = (len(points), len(executions))
+        size = (self._market.events, len(points), len(executions))
         if size != self._drawn[0]:
             self._drawn = (size, equities(self._config, points, executions))
         return self._drawn[1]
@@ -147,7 +163,7 @@ class RunModel:
         return {
             "bars": [[row[0], *[float(f"{x:.9g}") for x in row[1:]]] for row in rows],
             "width_s": bars.shown_width_ns / 10**9 if bars is not None else 0,
-            "is_line": self._is_live_market,
+            "is_line": self._market.is_line,
             "fills": marks[-self._most_orders :],
             "fills_total": len(marks),
         }

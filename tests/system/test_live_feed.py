@@ -5,6 +5,8 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from exchanges.local.faults_streams import StreamFault
 from exchanges.local.server import RunningExchange, running_exchange
 from messages.order_states import FINAL_STATES
 from ops.config_write import to_toml
+from ops.dashboard.command import DashboardOptions, model_of
 from tests.exchanges.feed_run import public_config
 from tests.system.bots import LIMIT_S, Bot
 
@@ -122,6 +125,18 @@ def test_a_next_start_warms_up_on_history_and_doubles_nothing(
     assert before
     # What the first left open may end in the second; what it ended is not decided again.
     assert not {key for key, state in before.items() if state in FINAL_STATES} & after
+    # The page draws the market of both from their journal: each candle once, and none is missing
+    # but while neither ran.
+    page = model_of(DashboardOptions(runs=(tmp_path / "run",)))["runs"][0]
+    (drawn,) = page["market"]["symbols"].values()
+    opened = [bar[0] for bar in drawn["bars"]]
+    assert not drawn["is_line"]
+    assert len(opened) >= 24
+    steps = sorted(later - one for one, later in pairwise(opened))
+    assert set(steps[:-1]) == {60}
+    assert steps[-1] >= 60
+    assert min(opened) < min(fill[0] for fill in drawn["fills"]) <= max(opened) + 120
+    assert f"ccxt {version('ccxt')}" in dict(page["facts"])["Versions"]
 
 
 # ------------------------------------------------------------------ the gate

@@ -1,16 +1,19 @@
 "use strict";
 // Lines over time: uPlot, with keys for the keyboard, dashes as well as colours, and both themes.
 const DASHES = [[], [7, 4], [2, 3], [9, 3, 2, 3], [4, 4], [12, 4], [1, 4]];
+// Colours come again after seven lines; then they come with another dash each.
+const dash = (index) => DASHES[(index + Math.floor(index / 7)) % 7];
 W.charts = new Set();
 // How far a chart is zoomed in, by its label: a live page draws it anew and goes back there.
 W.zooms = {};
+const WHOLE = [...Array(12).keys()].flatMap((power) => [1, 2, 5].map((n) => n * 10 ** power));
 
 const swatch = (index) => W.svg("svg", { width: 26, height: 8, "aria-hidden": "true" },
-  W.svg("line", { x1: 1, x2: 25, y1: 4, y2: 4, stroke: `var(--s${index % 7})`, "stroke-width": 2.2, "stroke-dasharray": DASHES[index % 7].join(" ") || "none" }));
+  W.svg("line", { x1: 1, x2: 25, y1: 4, y2: 4, stroke: `var(--s${index % 7})`, "stroke-width": 2.2, "stroke-dasharray": dash(index).join(" ") || "none" }));
 
 // Two lines under the axis: the time of day, and the date where it begins or changes.
-const moments = (found) => {
-  const fine = found.length > 1 && found[1] - found[0] < 60, daily = found.length > 1 && found[1] - found[0] >= 86400;
+const moments = (found, span) => {
+  const fine = found.length > 1 ? found[1] - found[0] < 60 : span < 600, daily = found.length > 1 && found[1] - found[0] >= 86400;
   let date = "";
   return found.map((t) => {
     const here = W.date(t), isNew = here !== date;
@@ -20,7 +23,7 @@ const moments = (found) => {
   });
 };
 
-// series: [{ name, values, wash?, steps?, index? }]; options: { label, height, show, log, marks, zero }
+// series: [{ name, values, wash?, steps?, index? }]; options: { label, height, show, log, marks, zero, whole }
 W.lines = (holder, times, series, options) => {
   const chart = W.el("div", { class: "chart", tabindex: "0", role: "group", "aria-roledescription": "chart", "aria-label": `${options.label}. Arrow keys read values, plus and minus zoom, 0 shows all.` });
   const keys = W.el("ul", { class: "keys", "aria-label": `Lines of ${options.label}` });
@@ -34,7 +37,7 @@ W.lines = (holder, times, series, options) => {
   const widest = () => Math.max(...series.flatMap((s) => s.values.filter(Number.isFinite)).map((v) => shows(v).length), 3);
   const plot = new uPlot({
     width: Math.max(chart.clientWidth, 200), height: options.height || 220, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "Etc/UTC"),
-    legend: { show: false }, padding: [10, 8, 0, 0],
+    legend: { show: false }, padding: [10, 26, 0, 0],
     cursor: { drag: { x: true, y: false, setScale: true }, points: { size: 7 }, sync: options.sync ? { key: options.sync } : undefined },
     scales: { y: { distr: options.log ? 3 : 1, range: options.log ? undefined : (u, low, high) => {
       if (low === null || !Number.isFinite(low)) return [0, 1];
@@ -43,13 +46,13 @@ W.lines = (holder, times, series, options) => {
       return [options.zero && low === 0 ? 0 : low - room, options.zero && high === 0 ? 0 : high + room];
     } } },
     axes: [
-      { ...axis, size: 44, space: 84, values: (u, found) => moments(found) },
-      { ...axis, size: Math.min(16 + widest() * 7, 92), space: 36, values: (u, found) => found.map((v) => (v === null ? "" : shows(v))) },
+      { ...axis, size: 44, space: 84, values: (u, found) => moments(found, u.scales.x.max - u.scales.x.min) },
+      { ...axis, incrs: options.whole ? WHOLE : undefined, size: Math.min(16 + widest() * 7, 92), space: 36, values: (u, found) => found.map((v) => (v === null ? "" : shows(v))) },
     ],
     series: [{}, ...series.map((one, at) => {
       const index = one.index === undefined ? at : one.index;
       return {
-        label: one.name, stroke: () => W.colour(`s${index % 7}`), width: one.wash ? 2 : 1.6, dash: DASHES[index % 7], spanGaps: !one.gaps,
+        label: one.name, stroke: () => W.colour(`s${index % 7}`), width: one.wash ? 2 : 1.6, dash: dash(index), spanGaps: !one.gaps,
         fill: one.wash ? () => W.faded(`s${index % 7}`, 0.1) : undefined,
         paths: one.steps ? uPlot.paths.stepped({ align: 1 }) : undefined, points: { show: few, size: 5 },
       };

@@ -7,7 +7,7 @@ W.ui = { percentile: "p99", equity: "profit", symbol: "", hold: "" };
 W.overview = (body, run) => {
   const { standing } = run;
   const quotes = Object.entries(run.equity), first = quotes[0];
-  const figure = (label, value, ...under) => W.el("div", {}, W.el("dt", { text: label }), W.el("dd", {}, value), under.filter(Boolean).map((text) => W.el("dd", { class: "under", text })));
+  const figure = (label, value, ...under) => W.el("div", {}, W.el("dt", { text: label }), W.el("dd", {}, value), under.filter(Boolean).map((text) => W.el("dd", { class: "under", text: text.replaceAll(" %", "\u00a0%") })));
   const figures = [];
   for (const [quote, e] of quotes.slice(0, 3)) {
     figures.push(figure("Profit, net of fees", [W.signed(e.final_shown), W.el("small", { text: ` ${quote}` })], e.profit_percent ? `${W.signed(e.profit_percent)} % of the ${e.start ? "start" : "money in use"}` : ""));
@@ -126,7 +126,7 @@ W.internals = (body, run) => {
   W.later(() => {
     if (stages.length && times.length) drawLate(W.ui.percentile);
     if (rates.length) W.lines(flow, times, rates.map(([name, values]) => ({ name: names[name] || name, values })), { label: "Throughput per second", show: (v) => W.number(v, 3), zero: true, marks, sync: "time" });
-    if (boxes.length) W.lines(depth, times, boxes.map(([name, values]) => ({ name, values })), { label: "Messages that wait, by mailbox", show: (v) => (v === null ? "–" : W.count(v)), zero: true, marks, sync: "time" });
+    if (boxes.length) W.lines(depth, times, boxes.map(([name, values]) => ({ name, values })), { label: "Messages that wait, by mailbox", show: (v) => (v === null ? "–" : W.count(v)), zero: true, whole: true, marks, sync: "time" });
   });
 };
 

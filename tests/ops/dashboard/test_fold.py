@@ -29,6 +29,16 @@ def test_a_run_is_counted() -> None:
     ]  # fmt: skip
 
 
+def test_a_line_that_stands_for_many_is_spread_over_the_time_they_took() -> None:
+    began = LIFE[0]
+    sampled = [line(at, "message", actor="a", every=1_000, outcome="ok") for at in (10, 20, 30)]
+
+    inside = internals(folded(began, *sampled), {})
+
+    assert inside["messages"] == 3_000
+    assert max(inside["rates"]["messages"]) == 100
+
+
 def test_stages_come_from_their_lines_else_from_the_intervals() -> None:
     stages = internals(folded(*LIFE), {})["stages"]
 

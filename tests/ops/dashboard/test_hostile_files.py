@@ -29,7 +29,19 @@ ANYTHING = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(["type", "symbols", "path", "seed", "limit", "balances", "USDT", "id"])
-            | st.sampled_from(["params", "exit_code", "reason", "restarts", "p50_us", "timeframe"])
+            | st.sampled_from(
+                [
+                    "params",
+                    "host",
+                    "processors",
+                    "python",
+                    "exit_code",
+                    "reason",
+                    "restarts",
+                    "p50_us",
+                    "timeframe",
+                ]
+            )
             | st.text(max_size=4),
             inner,
             max_size=4,
@@ -45,6 +57,7 @@ STATUS_KEYS = [
     "why",
     "pid",
     "started_at_ns",
+    "software",
     "mode",
 ]
 CONFIG_KEYS = ["feed", "venue", "strategy", "mode", "name"]

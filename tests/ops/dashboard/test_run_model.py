@@ -127,6 +127,22 @@ def test_how_a_process_ended_is_the_verdict(
     assert (standing["level"], standing["word"]) == (level, word)
 
 
+def test_the_facts_name_versions_machine_seed_and_exit_code(tmp_path: Path) -> None:
+    software = {"watchkeeper": "0.1.0", "python": "3.12.1", "sqlite": "3.45", "ccxt": None}
+    machine = {"host": "bot-1", "system": "Linux 6 x86_64", "processors": 2}
+    ended = {"exit_code": 1, "reason": "halted: too many losses"}
+    status = {"captured_at_ns": 1, "software": {**software, **machine}, "ended": ended}
+    run_with(tmp_path, *LIFE)
+    (tmp_path / "status.json").write_text(json.dumps(status))
+
+    facts = dict(model_of(tmp_path)["facts"])
+
+    assert facts["Versions"] == "Watchkeeper 0.1.0, Python 3.12.1, SQLite 3.45"
+    assert facts["Host"] == "bot-1, Linux 6 x86_64, 2 processors"
+    assert facts["Seed"] == "7"
+    assert facts["Exit code"] == "1: halted: too many losses"
+
+
 def test_what_is_not_settled_is_a_warning_after_the_end(tmp_path: Path) -> None:
     with book(tmp_path) as written:
         written.step(written.claim(0), OrderState.UNKNOWN)

@@ -44,10 +44,12 @@ def served(*runs: Path, **environment: str) -> Iterator[tuple[str, "subprocess.P
         process.communicate()
 
 
-def get(url: str, path: str = "/", **headers: str) -> tuple[http.client.HTTPResponse, str]:
+def get(
+    url: str, path: str = "/", method: str = "GET", **headers: str
+) -> tuple[http.client.HTTPResponse, str]:
     parts = urlsplit(url)
     with closing(http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)) as one:
-        one.request("GET", path, headers=headers)
+        one.request(method, path, headers=headers)
         response = one.getresponse()
         return response, response.read().decode()
 
@@ -114,9 +116,17 @@ def test_with_a_token_nobody_sees_anything_without_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_name_of_somebody_else_does_not_lead_to_loopback(tmp_path: Path) -> None:
+def test_it_only_reads_and_a_name_of_somebody_else_does_not_lead_to_it(tmp_path: Path) -> None:
     run_with(tmp_path, *LIFE)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with served(tmp_path) as (url, _):
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            for path in ("/", "/events"):
+                refused, _ = get(url, path, method)
+                assert refused.status == 405
+                assert set(str(refused.headers["Allow"]).split(", ")) == {"GET", "HEAD"}
+        assert get(url, "/stop", "POST")[0].status == 404
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
         assert get(url, Host="evil.example:80")[0].status == 421
         assert get(url, Host="localhost")[0].status == 200
 
