@@ -11,6 +11,7 @@ from ops.dashboard.numbers import seconds
 from ops.health_text import one_line
 from ops.run_files import (
     EFFECTIVE_CONFIG,
+    JOURNAL,
     LEDGER,
     LOG,
     METRICS,
@@ -19,6 +20,7 @@ from ops.run_files import (
     STATUS,
 )
 from ops.secret_names import masked
+from persistence.journal import segments
 
 _LARGEST = 1 << 20
 _FILES = (LEDGER, PAPER_BOOK, METRICS, METRICS_SUMMARY, STATUS, LOG)
@@ -130,7 +132,16 @@ def _files(run_dir: Path) -> str:
         except OSError:
             continue
         parts.append(f"{name} {_bytes(size)}")
-    return ", ".join(parts)
+    return ", ".join([*parts, *_journal(run_dir)])
+
+
+def _journal(run_dir: Path) -> list[str]:
+    try:
+        sizes = [path.stat().st_size for path in segments(run_dir / JOURNAL)]
+    except (OSError, ValueError):
+        return []
+    many = "segment" if len(sizes) == 1 else "segments"
+    return [f"{JOURNAL} {_bytes(sum(sizes))} in {len(sizes)} {many}"] if sizes else []
 
 
 def _bytes(size: int) -> str:

@@ -65,10 +65,10 @@ class JournalMarket:
             width = self._bucket_ns // NS_PER_S
             parts.append(f"Equity is valued at the last price of each {width:,} s.")
         for count, text in (
-            (tail.gone, "segments of the journal are gone, the oldest first"),
-            (tail.passed_over, "segments in its middle are passed over, for it is very long"),
-            (tail.damaged, "segments are damaged, and shown as far as they can be read"),
-            (tail.lost, "messages could not be kept"),
+            (tail.gone, "segment(s) of the journal, which are gone"),
+            (tail.passed_over, "segment(s) in the middle of a very long journal"),
+            (tail.damaged, "segment(s) from where they are damaged"),
+            (tail.lost, "message(s) that could not be kept or read"),
         ):
             if count:
                 parts.append(f"Missing: {count:,} {text}.")

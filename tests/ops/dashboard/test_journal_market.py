@@ -100,9 +100,12 @@ def test_a_live_run_shows_the_candles_of_its_journal(tmp_path: Path) -> None:
     run_with(tmp_path, *LIFE, config=LIVE)
     written(tmp_path, *[news(candle(minute)) for minute in range(5)])
 
-    market = model_of(tmp_path)["market"]
+    model = model_of(tmp_path)
+    market, files = model["market"], dict(model["facts"])["Files"]
     found = market["symbols"]["BTC/USDT"]
 
+    size = segment(tmp_path).stat().st_size
+    assert f"journal {size} bytes in 1 segment" in files
     assert closes(found["bars"]) == [101, 102, 103, 104, 105]
     assert [row[1] for row in found["bars"]] == [100, 101, 102, 103, 104]
     assert (found["width_s"], found["is_line"]) == (60, False)
@@ -197,7 +200,7 @@ def test_a_flipped_bit_costs_a_segments_rest_and_is_said(tmp_path: Path) -> None
     market = read(tmp_path)
 
     assert closes(market.bars[BTC].rows) == [101, 102, 104, 105]
-    assert "1 segments are damaged" in market.sentence
+    assert "Missing: 1 segment(s) from where they are damaged." in market.sentence
 
 
 def test_what_was_lost_and_what_is_gone_is_said(tmp_path: Path) -> None:
@@ -208,8 +211,8 @@ def test_what_was_lost_and_what_is_gone_is_said(tmp_path: Path) -> None:
     market = read(tmp_path)
 
     assert closes(market.bars[BTC].rows) == [101, 103]
-    assert "1 segments of the journal are gone" in market.sentence
-    assert "10 messages could not be kept" in market.sentence
+    assert "1 segment(s) of the journal, which are gone" in market.sentence
+    assert "10 message(s) that could not be kept" in market.sentence
 
 
 @pytest.mark.parametrize("plant", ["fifo", "directory", "name", "noise", "empty"])
