@@ -169,7 +169,7 @@ def _gateway(
         from actors.live_gateway import LiveGateway  # asyncio, which a paper run can do without
 
         gateway = LiveGateway(live.venue, live.loop, executor, runtime.clock.utc_ns, live.may_send)
-        gateway.clean = runtime.clean
+        gateway.clean = runtime.clean  # before it hears anything
         gateway.watch(tuple(live.facts.markets))
     else:
         gateway = PaperGateway(
@@ -179,7 +179,7 @@ def _gateway(
             executor,
             runtime.clock.utc_ns,
         )
-    gateway.clean = runtime.clean
+        gateway.clean = runtime.clean
     gateway.symbols = tuple(dict.fromkeys(Symbol(one.symbol) for one in config.strategies))
     return gateway
 
