@@ -1,13 +1,17 @@
 """What a run tells on stdout: JSON lines for machines, a live panel for people."""
 
+import os
 import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
 import msgspec
 
+from actors.log import logger
 from messages.lifecycle import Supervision
 from messages.orders import OrderUpdate, PriceMark
 from messages.values import OrderState
@@ -35,6 +39,58 @@ class Narrator(Protocol):
 
     def end(self, reason: str, code: int) -> None:
         """The run is over."""
+
+
+class Unharmed:
+    """A narrator whose every trouble is its own: the run goes on, and nothing more is told.
+
+    Whoever read the lines is gone, the disk behind them is full: that is no reason to leave
+    orders alone. It is logged once.
+    """
+
+    def __init__(self, narrator: Narrator) -> None:
+        self._narrator = narrator
+        self.is_mute = False
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """See `Narrator`."""
+        return self._narrator.snapshots
+
+    @snapshots.setter
+    def snapshots(self, snapshots: Snapshots) -> None:
+        self._narrator.snapshots = snapshots
+
+    def observe(self, message: Any) -> None:
+        """See `Narrator.observe`; this is needed by others, and keeps bounded memory."""
+        self._narrator.observe(message)
+
+    def begin(self) -> None:
+        """See `Narrator.begin`."""
+        self._do(self._narrator.begin)
+
+    def refresh(self) -> None:
+        """See `Narrator.refresh`."""
+        self._do(self._narrator.refresh)
+
+    def end(self, reason: str, code: int) -> None:
+        """See `Narrator.end`."""
+        self._do(lambda: self._narrator.end(reason, code))
+
+    def _do(self, tell: Callable[[], object]) -> None:
+        if self.is_mute:
+            return
+        try:
+            tell()
+        except Exception as error:  # noqa: BLE001 - see the class
+            self.is_mute = True
+            with suppress(Exception):  # what is still buffered would be tried again at the exit
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            logger.warning(
+                "nothing more is told on stdout: {}: {}; the run goes on, see `watchkeeper health`",
+                type(error).__name__,
+                error,
+            )
 
 
 class Observations:
@@ -156,7 +212,7 @@ def _supervision_line(report: Supervision) -> dict[str, Any]:
 def narrator_for(options: StartOptions, config: Config) -> Narrator:
     """Give the panel on a terminal, JSON lines anywhere else."""
     if options.json_lines or not sys.stdout.isatty():
-        return JsonLines(config)
+        return Unharmed(JsonLines(config))
     from ops.panel import Panel
 
-    return Panel(config)
+    return Unharmed(Panel(config))

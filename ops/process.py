@@ -131,6 +131,8 @@ class _Run:
         self.over = threading.Event()
         self.signal = 0
         self.halted = ""
+        self.code = EXIT_EXHAUSTED
+        self._mistake = ""
         self.asked = self.ended_itself = False
         self.root_exit: Exit | None = None
         runtime = ThreadRuntime(
@@ -175,46 +177,46 @@ class _Run:
     def run(self) -> int:
         """Start, wait, stop, tell."""
         self._listen_to_signals()
-        heart = self.heart
         publishing = self._publish()
         control = ControlServer(self.run_dir.path / CONTROL_SOCKET, self._handlers())
         fence = self.run_dir.fence
         status = StatusWriter(self.run_dir.path / STATUS, self.snapshots.take, fence=fence)
         self.snapshots.extras["status"] = lambda: {"problem": status.problem}
-        control.start()
-        status.start()
-        heart.start()
-        if self.journal is not None:
-            self.journal.start()
-        self.narrator.begin()
-        if self.config.alerts.enabled:
-            self.alerts.start(self.snapshots.take)
-        code = EXIT_EXHAUSTED
-        try:
-            started = self.system.runtime.start(self.system.root, 60_000 * NS_PER_MS)
-            code = self._failed(started) if started.problem else self._wait()
-        finally:
-            reason = self._reason(code)
-            heart.close(reason)
+        with ExitStack() as last:  # the other way round, and each whatever another raises
+            last.callback(control.close)
+            last.callback(lambda: status.close(self._reason(), self.code))
+            last.callback(publishing.close)
+            last.callback(lambda: self.narrator.end(self._reason(), self.code))
+            last.callback(self._tell_of_the_end)
+            control.start()
+            status.start()
             if self.journal is not None:
-                self.journal.close()
-            self._tell_of_the_end(reason, code)
-            self.narrator.end(reason, code)
-            publishing.close()
-            status.close(reason, code)
-            control.close()
-        return code
+                last.callback(self.journal.close)
+                self.journal.start()
+            last.callback(lambda: self.heart.close(self._reason()))
+            self.heart.start()
+            self.narrator.begin()
+            if self.config.alerts.enabled:
+                self.alerts.start(self.snapshots.take)
+            try:
+                started = self.system.runtime.start(self.system.root, 60_000 * NS_PER_MS)
+                self.code = self._failed(started) if started.problem else self._wait()
+            except Exception as error:
+                self._mistake = f"{type(error).__name__}: {error}"
+                raise
+        return self.code
 
     def _observe(self, message: Any) -> None:
         for observe in self.observers:
             observe(message)
 
-    def _tell_of_the_end(self, reason: str, code: int) -> None:
+    def _tell_of_the_end(self) -> None:
         late = LateAlerts(self.system, *metric_writers(self.config, self.run_dir))
         if late.begin():
             self.alerts.tell = late.tell
-        if code not in (EXIT_OK, EXIT_INTERRUPTED):
-            self.alerts.happened("gone", f"process {os.getpid()} ends: {reason} (exit code {code})")
+        if self.code not in (EXIT_OK, EXIT_INTERRUPTED):
+            how = f"{self._reason()} (exit code {self.code})"
+            self.alerts.happened("gone", f"process {os.getpid()} ends: {how}")
         self.alerts.close(self.snapshots.take)
         late.write()
 
@@ -231,8 +233,12 @@ class _Run:
     def _wait(self) -> int:
         open_log()  # now that nobody waits for a start, and not with the first line that matters
         self.software.look()
-        with seldom_collecting() as collect_when_due:
-            self._watch(collect_when_due)
+        try:
+            with seldom_collecting() as collect_when_due:
+                self._watch(collect_when_due)
+        except Exception:
+            self._stop()  # a mistake of ours in waiting: nothing is left running behind it
+            raise
         return self._stop()
 
     def _watch(self, collect_when_due: Callable[[float], None]) -> None:
@@ -276,7 +282,10 @@ class _Run:
         sys.stderr.write(f"watchkeeper: it did not start: {started.problem}\n")
         return EXIT_EXHAUSTED
 
-    def _reason(self, code: int) -> str:
+    def _reason(self) -> str:
+        code = self.code
+        if self._mistake:
+            return f"a mistake of watchkeeper's own: {self._mistake}"
         if self.signal:
             return f"stopped by {signal.Signals(self.signal).name}"
         if code == EXIT_EXHAUSTED:

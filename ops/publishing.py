@@ -103,10 +103,10 @@ class TextFile:
         """Replace the file now."""
         try:
             atomic_write(self._path, self._text().encode(), self._fence, mode=_READABLE)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - it reads the state of whatever is failing
             if not self.problem:
-                logger.warning("{} is not written: {}", self._path, error.strerror or error)
-            self.problem = str(error)
+                logger.warning("{} is not written: {}: {}", self._path, type(error).__name__, error)
+            self.problem = f"{type(error).__name__}: {error}"
         else:
             self.problem = ""
 

@@ -1,7 +1,10 @@
 """What the process does with a signal, and with a disk that takes no metrics."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -37,8 +40,9 @@ def test_a_signal_ends_the_wait(run: _Run) -> None:
     run._on_signal(signal.SIGTERM, None)
 
     run._watch(lambda _: None)
+    run.code = 0
 
-    assert run._reason(0) == "stopped by SIGTERM"
+    assert run._reason() == "stopped by SIGTERM"
 
 
 def test_a_second_signal_leaves_at_once(run: _Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,3 +74,42 @@ def test_metrics_on_a_full_disk_are_an_alert(run: _Run, tmp_path: Path) -> None:
     sentences = {one["key"]: one["sentence"] for one in run.alerts.summary()["firing"]}
     assert sentences["disk:metrics"].startswith("metrics are not written: ")
     assert run.snapshots.take()["metrics"]["dropped_lines"] == 1
+
+
+def started_json(run_dir: Path) -> "subprocess.Popen[str]":
+    words = ["start", "--run-dir", str(run_dir), "--duration", "3", "--no-chaos", "--json"]
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "cli", *words], stdout=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.slow
+def test_who_reads_the_lines_may_go_and_the_run_goes_on_to_its_end(tmp_path: Path) -> None:
+    process = started_json(tmp_path)
+    assert process.stdout is not None
+    assert "start" in process.stdout.readline()
+    process.stdout.close()
+
+    assert process.wait(90) == 0
+    ended = json.loads((tmp_path / "status.json").read_text())["ended"]
+    assert (ended["reason"], ended["exit_code"]) == ("the time was over", 0)
+    assert "nothing more is told on stdout" in (tmp_path / "watchkeeper.log").read_text()
+
+
+def test_each_end_is_made_whatever_another_raises(
+    run: _Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake in waiting and one in telling: the last word of status.json is written."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(run, "_watch", broken)
+    monkeypatch.setattr(run, "_listen_to_signals", lambda: None)
+    monkeypatch.setattr(run, "_tell_of_the_end", broken)
+    with run.run_dir, pytest.raises(RuntimeError, match="planted"):
+        run.run()
+
+    assert run.root_exit is not None, "the actors were left running"
+    ended = json.loads((run.run_dir.path / "status.json").read_text())["ended"]
+    assert ended["reason"] == "a mistake of watchkeeper's own: RuntimeError: planted"
