@@ -126,8 +126,9 @@ class Trap:
 
     def commits(self, name: str) -> None:
         """Say that a claim is about to be committed; for some points, once its order is signed."""
-        if self.point in (Point.PREPARED, Point.FENCE_WAITING) and self.is_target(name):
-            self._signed.wait(HELD_S)
+        waits = self.point in (Point.PREPARED, Point.FENCE_WAITING) and self.is_target(name)
+        if waits and not self._signed.wait(HELD_S):
+            return  # nothing waits at a fence: such a case has not come by its point
         self.reach(Point.FENCE_WAITING, name)
 
     @property

@@ -12,7 +12,7 @@ settings.register_profile(
     "watchkeeper",
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
-    max_examples=2_000 if os.environ.get("WATCHKEEPER_STRESS") else 50,
+    max_examples=2_000 if os.environ.get("WATCHKEEPER_STRESS") else 100,
 )
 settings.load_profile("watchkeeper")
 

@@ -153,7 +153,7 @@ class HaltMachine(OrderPathMachine):
 
 
 HaltMachine.TestCase.settings = settings(
-    max_examples=1_000 if os.environ.get("WATCHKEEPER_STRESS") else 25,
+    max_examples=1_000 if os.environ.get("WATCHKEEPER_STRESS") else 40,
     stateful_step_count=30,
     deadline=None,
 )

@@ -165,6 +165,6 @@ class MailboxMachine(RuleBasedStateMachine):
 
 
 MailboxMachine.TestCase.settings = settings(
-    max_examples=2000 if STRESS else 30, stateful_step_count=60, deadline=None
+    max_examples=2000 if STRESS else 60, stateful_step_count=60, deadline=None
 )
 TestMailboxModel = MailboxMachine.TestCase

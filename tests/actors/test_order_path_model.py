@@ -238,7 +238,7 @@ class OrderPathMachine(RuleBasedStateMachine):
 
 
 OrderPathMachine.TestCase.settings = settings(
-    max_examples=600 if os.environ.get("WATCHKEEPER_STRESS") else 20,
+    max_examples=600 if os.environ.get("WATCHKEEPER_STRESS") else 60,
     stateful_step_count=40,
     deadline=None,
 )

@@ -258,6 +258,6 @@ class SupervisorMachine(RuleBasedStateMachine):
 
 
 SupervisorMachine.TestCase.settings = settings(
-    max_examples=3000 if STRESS else 40, stateful_step_count=30, deadline=None
+    max_examples=3000 if STRESS else 80, stateful_step_count=30, deadline=None
 )
 TestSupervisorModel = SupervisorMachine.TestCase

@@ -20,7 +20,7 @@ from messages.ids import Symbol, TimestampNs
 from messages.market import Candle
 from messages.orders import Fill
 
-FEW = settings(max_examples=2_000 if os.environ.get("WATCHKEEPER_STRESS") else 15)
+FEW = settings(max_examples=2_000 if os.environ.get("WATCHKEEPER_STRESS") else 25)
 """Of each class; there are many, of few kinds of fields."""
 CLASSES: list[type[Message]] = list(get_args(AnyMessage))
 INT_64 = st.integers(-(2**63), 2**63 - 1)

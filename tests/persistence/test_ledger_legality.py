@@ -55,7 +55,7 @@ def assert_legal(path: Path, entry: LedgerEntry) -> None:
 
 @pytest.mark.slow
 @settings(
-    max_examples=600 if os.environ.get("WATCHKEEPER_STRESS") else 30,
+    max_examples=600 if os.environ.get("WATCHKEEPER_STRESS") else 60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -33,6 +33,9 @@ QUIET_S = 3.0
 """How often the plan does something."""
 LOOK_AGAIN_S = 0.1
 STARTS = 3
+GIVEN_UP = (2, 70)
+"""How a start ends that its gate refused, or that was too slow for its own limits; no other way
+is made good by starting again."""
 MORE_TIMES, MORE_S = 2, 120.0
 """How much longer than planned a market may last, to have its least number of orders."""
 NOT_ARRIVING = ("reset_before", "server_error_before", "delayed_delivery", "too_many_requests")
@@ -84,6 +87,10 @@ at_once = {pace.at_once}
 class Ended(AssertionError):
     """A process ended by itself."""
 
+    def __init__(self, process_id: int, code: int) -> None:
+        super().__init__(f"process {process_id} ended by itself, with {code}")
+        self.code = code
+
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """How long a market lasts, and how much happens in it."""
@@ -124,6 +131,7 @@ class Report(msgspec.Struct, kw_only=True):
     handled: int = 0
     """Messages, by all actors of all lives but the killed ones' last moments."""
     dead_letters: dict[str, int] = msgspec.field(default_factory=dict)
+    failed_starts: list[int] = msgspec.field(default_factory=list)
     problems: list[str] = msgspec.field(default_factory=list)
 
 
@@ -171,6 +179,8 @@ class Bot:
         self._env = {**os.environ, "PYTHONPATH": str(ROOT), **venue.facts["environment"]}
         self.process: subprocess.Popen[bytes] | None = None
         self.pids: list[int] = []
+        self.failed_starts: list[int] = []
+        """The exit codes of those that ended by themselves."""
         self.ready_s = 0.0
         """How long its lives that have ended were ready."""
         self._ready_at: float | None = None
@@ -186,8 +196,9 @@ class Bot:
             try:
                 self.until(self._is_ready, READY_S, "the bot's start")
                 break
-            except Ended:
-                if not left:
+            except Ended as error:
+                self.failed_starts.append(error.code)
+                if not left or error.code not in GIVEN_UP:
                     raise
         self._ready_at = time.monotonic()
 
@@ -280,7 +291,7 @@ def _lives_for(process: "subprocess.Popen[bytes]", seconds: float) -> None:
     """Pace the plan by waiting for what must not happen: that the process ends by itself."""
     with suppress(subprocess.TimeoutExpired):
         code = process.wait(seconds)
-        raise Ended(f"process {process.pid} ended by itself, with {code}")
+        raise Ended(process.pid, code)
 
 
 @contextmanager
@@ -405,6 +416,7 @@ def _is_settled(bot: Bot, calm_ns: int) -> bool:
 
 def _compare(venue: Venue, bot: Bot, report: Report) -> None:
     ledger, orders = bot.ledger(), venue.ask("orders")
+    report.failed_starts = bot.failed_starts
     report.decisions, report.at_exchange = len(ledger), len(orders)
     report.states = dict(Counter(str(entry.state) for entry in ledger))
     audit = bot.command("audit")

@@ -16,7 +16,7 @@ from tests.system.conftest import config_of, orders_at_venue, run_to_end
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 BROKEN = Path(__file__).with_name("broken_strategies.py")
-QUICK = {"backoff_min_ms": 1, "backoff_max_ms": 2, "strategy_max_restarts": 30, "hang_after_s": 1}
+QUICK = {"backoff_min_ms": 1, "backoff_max_ms": 2, "strategy_max_restarts": 30, "hang_after_s": 4}
 
 
 def beside_a_healthy_one(run_dir: Path, week: Path, broken: str) -> Config:

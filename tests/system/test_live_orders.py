@@ -84,6 +84,9 @@ def placed_at(run: RunningExchange) -> Counter[str]:
 def sent_ones(ledger: list[LedgerEntry]) -> dict[str, LedgerEntry]:
     """Leave out what was never sent, and what is proved not to be there and waits its turn."""
     never = (OrderState.REFUSED, OrderState.NOT_SENT)
+    waiting = [order for order in ledger if order.state is OrderState.NOT_SENT]
+    newest = sorted(ledger, key=lambda order: order.updated_at_ns)[-10:]
+    assert all(order in newest for order in waiting), "it waits for ever"
     return {order.client_order_id: order for order in ledger if order.state not in never}
 
 

@@ -25,7 +25,7 @@ from exchanges.local.settings import Profile, Settings
 
 BTC = "BTC/USDT"
 MINUTE_NS = 60_000_000_000
-EXAMPLES = 3_000 if os.environ.get("WATCHKEEPER_STRESS") else 100
+EXAMPLES = 3_000 if os.environ.get("WATCHKEEPER_STRESS") else 300
 LIKELY = {
     "symbol": ["BTCUSDT", "ETHUSDT", "NOPE", ""],
     "symbols": ['["BTCUSDT"]', "[", "[]"],
