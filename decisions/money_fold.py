@@ -113,9 +113,10 @@ class MoneyFold:
 
     def take_up(self) -> None:
         """Begin with what was earlier, if it is known by now; then what has waited for it."""
-        earlier, self._offered = self._offered, None
+        earlier = self._offered
         if earlier is None:
             return
+        self._offered = None
         portfolio, self.problem = earlier.portfolio, earlier.problem
         self._at_start = {quote: portfolio.equity(quote) for quote in portfolio.quotes()}
         for symbol, side, fill, key in self._waiting:
