@@ -56,6 +56,8 @@ class MoneyFold:
         self.is_pending = False
         self.executions = 0
         """How many were counted of earlier processes."""
+        self.orders: int | None = None
+        """How many orders there were before this process's first; None before that is known."""
         self.problem = ""
         """Why `portfolio` is only this process's; empty when it is all."""
         self._offered: Earlier | None = None

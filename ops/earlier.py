@@ -56,7 +56,8 @@ class EarlierExecutions:
 
     def _begin(self, ledger: Ledger) -> None:
         with suppress(LedgerError):  # then reading it says what is wrong
-            if not ledger.states():
+            orders = self._money.orders = sum(ledger.states().values())
+            if not orders:
                 self._offer(Earlier())
                 return
         if not isinstance(ledger, SqliteLedger):

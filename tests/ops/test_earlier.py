@@ -42,7 +42,7 @@ def test_the_moment_is_that_of_the_opening_however_late_it_is_read(ledger: Path)
     earlier.settle()
     money.take_up()
 
-    assert (money.executions, money.is_whole) == (3, True)
+    assert (money.orders, money.executions, money.is_whole) == (2, 3, True)
     assert str(money.portfolio.holdings[BTC].quantity) == "2.5"
 
 
