@@ -144,7 +144,7 @@ class Alerts(msgspec.Struct, kw_only=True):
     undelivered: int
 
 
-class SummaryBody(msgspec.Struct, kw_only=True):
+class SummaryBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """metrics_summary.json."""
 
     actors: dict[str, ActorFigures]
