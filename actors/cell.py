@@ -155,6 +155,8 @@ class Cell:
         # The epoch is shown last: who sees it sends again what was not finished, and that must
         # not be dropped with the mail of the life before.
         self.mailbox.begin_incarnation(life)
+        if self.hops is not None:
+            self.hops.begin_incarnation()
         self.life, self.epoch = life, life.epoch
         self.handling = None
         self.progress_ns = self.monotonic_ns()

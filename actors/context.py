@@ -107,7 +107,7 @@ class Context:
 
     def judge(self, trace_id: str, outcome: str, reason: str = "") -> None:
         """Say what became of a decision in hand, for the line of its message."""
-        if self.cell.hops is not None:
+        if self.cell.hops is not None and not self.life.fenced:
             self.cell.hops.judge(trace_id, outcome, reason)
 
     def progress(self) -> None:

@@ -114,6 +114,10 @@ class Hops:
         """Note the one in `every` that stands for all."""
         self._note(message, (enqueued_ns, started_ns, ended_ns), OK, "", self.every)
 
+    def begin_incarnation(self) -> None:
+        """Forget what a fenced incarnation had in hand: it went with it, or is handed on."""
+        self._joined, self._verdicts = [], {}
+
     def join(self, message: Any, enqueued_ns: int) -> None:
         """Note one that is handled together with the present message."""
         self._joined.append((message, enqueued_ns))

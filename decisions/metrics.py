@@ -118,6 +118,7 @@ class MetricsFold:
             "dupes_filtered": self.dupes_filtered,
             "earlier": {
                 "executions": self.money.executions,
+                "orders": self.money.orders,
                 "pending": self.money.is_pending,
                 "problem": self.money.problem,
             },

@@ -56,6 +56,8 @@ class MoneyFold:
         self.is_pending = False
         self.executions = 0
         """How many were counted of earlier processes."""
+        self.orders: int | None = None
+        """How many orders there were before this process's first; None before that is known."""
         self.problem = ""
         """Why `portfolio` is only this process's; empty when it is all."""
         self._offered: Earlier | None = None
@@ -113,9 +115,10 @@ class MoneyFold:
 
     def take_up(self) -> None:
         """Begin with what was earlier, if it is known by now; then what has waited for it."""
-        earlier, self._offered = self._offered, None
+        earlier = self._offered
         if earlier is None:
             return
+        self._offered = None
         portfolio, self.problem = earlier.portfolio, earlier.problem
         self._at_start = {quote: portfolio.equity(quote) for quote in portfolio.quotes()}
         for symbol, side, fill, key in self._waiting:

@@ -15,6 +15,7 @@ _CLAIM = b'"stage":"claim"'
 _TRACE_ID = re.compile(rb'"trace_id":"([^"]*)"')
 _AT = re.compile(rb'"at_ns":(\d+)')
 _TOGETHER = 500
+_ORDERS = "SELECT count(*) FROM orders"
 _BEGUN_SINCE = "SELECT count(*) FROM order_history WHERE number = 1 AND at_ns >= ?"
 
 
@@ -58,8 +59,16 @@ class MetricsAudit:
         yield "duplicates", risk.get("duplicate", 0), self._number("dupes_filtered")
         fills = self._counts("outcomes_by_stage", "fill")
         yield "fills", fills.get("ok", 0), self._number("filled")
+        yield "claims, by the ledger since this process began", claims, self._begun(ledger)
+
+    def _begun(self, ledger: LedgerReader) -> int:
+        """Count by what was there before: a clock that was set meanwhile is not asked."""
+        before = self._number("earlier", "orders")
+        if before is not None:
+            ((orders,),) = ledger.rows(_ORDERS)
+            return int(orders) - before
         ((begun,),) = ledger.rows(_BEGUN_SINCE, (self._number("started_at_ns"),))
-        yield "claims, by the ledger since this process began", claims, begun
+        return int(begun)
 
     def _was_restarted(self) -> bool:
         restarts = self._summary.get("restarts")

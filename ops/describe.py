@@ -20,7 +20,8 @@ def measured(
 ) -> Callable[[], Ledger]:
     """Have a ledger on disk measured by the runtime's clock; any other is opened as it is."""
     if isinstance(open_ledger, partial) and open_ledger.func is SqliteLedger:
-        return partial(MeasuredLedger, *open_ledger.args, figures=figures, now_ns=now_ns)
+        arguments, named = open_ledger.args, open_ledger.keywords
+        return partial(MeasuredLedger, *arguments, **named, figures=figures, now_ns=now_ns)
     return open_ledger
 
 

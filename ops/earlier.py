@@ -34,6 +34,8 @@ class EarlierExecutions:
         self._reader: LedgerReader | None = None
         self._executions: Iterator[Execution] = iter(())
         self._told_again: set[OrderKey] = set()
+        if path.exists():  # until the executor has opened it, nobody knows what it holds
+            money.expect()
 
     def opening(self, open_ledger: Callable[[], Ledger]) -> Callable[[], Ledger]:
         """Give what opens the ledger and, the first time, begins to read it."""
@@ -54,7 +56,8 @@ class EarlierExecutions:
 
     def _begin(self, ledger: Ledger) -> None:
         with suppress(LedgerError):  # then reading it says what is wrong
-            if not ledger.states():
+            orders = self._money.orders = sum(ledger.states().values())
+            if not orders:
                 self._offer(Earlier())
                 return
         if not isinstance(ledger, SqliteLedger):
@@ -67,6 +70,7 @@ class EarlierExecutions:
             submit(self._read)
         else:
             self._without("the ledger was too slow to read")
+            submit(self._close)  # it may have been held just after it was looked whether to
 
     def _hold_moment(self) -> None:
         try:

@@ -49,8 +49,8 @@ def _market(snapshot: Snapshot) -> Iterator[str]:
 
 def _money(pnl: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     for key, help_text in (
-        ("equity", "Profit since the start, in quote currency."),
-        ("drawdown", "How far that is below its highest, in quote currency."),
+        ("equity", "Profit of the run directory since its beginning, in quote currency."),
+        ("drawdown", "How far that is below its highest since this start, in quote currency."),
     ):
         samples: Samples = [({"quote": q}, float(one[key])) for q, one in sorted(pnl.items())]
         yield from gauge(f"{_P}{key}_quote_units", help_text, samples)

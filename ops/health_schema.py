@@ -70,6 +70,15 @@ class PnlNow(msgspec.Struct, kw_only=True):
     drawdown: str
 
 
+class EarlierNow(msgspec.Struct, kw_only=True):
+    """Whether `pnl` and `traded` hold what earlier processes executed."""
+
+    pending: bool
+    """It is being read; until then both are empty."""
+    problem: str
+    """Why they do not hold it all; empty when they do."""
+
+
 class Disk(msgspec.Struct, kw_only=True):
     """Of the run directory."""
 
@@ -215,6 +224,7 @@ class Health(msgspec.Struct, kw_only=True):
     counters: Counters
     unknown: Unknown
     pnl: dict[str, PnlNow]
+    earlier: EarlierNow
     disk: Disk
     open_orders: int
     link: dict[str, Link]

@@ -278,12 +278,18 @@ def _sums(snapshot: Snapshot) -> Iterator[str]:
         doubt = f", {unknown['count']} of unknown outcome, the oldest for {oldest}"
         yield f"{'open':<9}{snapshot['open_orders']} orders" + doubt * bool(unknown.get("count"))
     parts = [
-        f"{one_line(quote)} {one_line(one.get('equity'))}, drawdown {one_line(one.get('drawdown'))}"
+        f"{one_line(quote)} {one_line(one.get('equity'))},"
+        f" {one_line(one.get('drawdown'))} below its highest since the start"
         for quote, one in (snapshot.get("pnl") or {}).items()
     ]
     traded = (snapshot.get("traded") or {}).items()
     parts += [f"net {one_line(quantity)} {one_line(symbol)}" for symbol, quantity in traded]
-    if parts:
-        yield f"{'money':<9}since the start: " + "; ".join(parts)
+    earlier = snapshot.get("earlier") or {}
+    if earlier.get("pending"):
+        yield f"{'money':<9}not known yet: what was executed before this start is being read"
+    elif problem := earlier.get("problem"):
+        yield f"{'money':<9}not whole ({one_line(problem)}): " + "; ".join(parts or ["nothing"])
+    elif parts:
+        yield f"{'money':<9}of this run directory: " + "; ".join(parts)
     if snapshot.get("pulse"):
         yield f"{'pulse':<9}{snapshot['pulse'].get('late_ms') or 0:.0f} ms late"

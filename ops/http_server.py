@@ -6,12 +6,14 @@ hangs. One that is slow or silent is dropped after a while.
 
 import hmac
 import socket
+import sys
 import threading
 from collections.abc import Callable
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, Self
 
+from actors.log import open_log
 from ops.loopback import is_loopback
 from ops.prometheus_text import CONTENT_TYPE
 
@@ -94,8 +96,11 @@ class _Server(ThreadingHTTPServer):
         finally:
             self._free.release()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: who went away in the middle is no news."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the base's
+        """Say what went wrong here; who went away in the middle is no news."""
+        error = sys.exception()
+        if error is not None and not isinstance(error, OSError):
+            _log(error)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -109,7 +114,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer one question."""
-        status, kind, text = self._answer(self.path.partition("?")[0])
+        try:
+            status, kind, text = self._answer(self.path.partition("?")[0])
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next one is answered
+            _log(error)
+            status, kind, text = 500, PLAIN, "this could not be told: the log says why\n"
         body = text.encode()
         self.send_response(status)
         self.send_header("Content-Type", kind)
@@ -148,6 +157,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *arguments: Any) -> None:
         """Scrapes are no news."""
+
+
+def _log(error: BaseException) -> None:
+    log = open_log().bind(actor="http").opt(exception=error)
+    log.error("a request was not answered: {}: {}", type(error).__name__, error)
 
 
 def _host_of(headers: Message) -> str:

@@ -26,6 +26,7 @@ class LateAlerts:
         write_summary: Callable[[bytes], None] | None,
     ) -> None:
         self._system, self._open_lines, self._write_summary = system, open_lines, write_summary
+        self._unread: list[AlertTold] = []
         self._told: list[AlertTold] = []
         self.tell: Callable[[AlertTold], object] = self._told.append
 
@@ -38,16 +39,17 @@ class LateAlerts:
         if cell.life is not None and not cell.life.gone.is_set():
             return False
         cell.mailbox.close(STOPPED)
-        self._told[:0] = _unread(self._system.runtime.dead_letters, cell.path)
+        self._collect()
         return True
 
     def write(self) -> None:
         """Append a line for each; a disk that refuses is the problem of the metrics."""
-        if self._open_lines is None or not self._told:
+        self._collect()  # and what was told between `begin` and the first that `tell` was given
+        if self._open_lines is None or not (self._unread or self._told):
             return
         fold: MetricsFold = self._system.fold
         lines, utc_ns = self._open_lines(), self._system.runtime.clock.utc_ns
-        for one in list(self._told):
+        for one in [*self._unread, *self._told]:
             lines.write(alert_line(one, utc_ns()))
         lines.close()
         fold.keeping.lines += lines.written
@@ -59,8 +61,14 @@ class LateAlerts:
             except OSError as error:
                 fold.keeping.problem = f"metrics_summary.json: {error.strerror or error}"
 
+    def _collect(self) -> None:
+        """Take over, each once, what Metrics was told and did not read: letters may be let go."""
+        known = {id(one) for one in self._unread}
+        letters = _letters(self._system.runtime.dead_letters, self._system.metrics.cell.path)
+        self._unread += [one for one in letters if id(one) not in known]
 
-def _unread(letters: DeadLetters, path: Any) -> list[AlertTold]:
+
+def _letters(letters: DeadLetters, path: Any) -> list[AlertTold]:
     return [
         letter.message
         for letter in list(letters.ring)

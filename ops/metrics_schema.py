@@ -131,6 +131,8 @@ class Earlier(msgspec.Struct, kw_only=True):
     """What earlier processes executed, which `pnl` and `positions` begin with."""
 
     executions: int
+    orders: int | None
+    """How many orders the ledger held when this process first opened it."""
     pending: bool
     problem: str
 
@@ -142,7 +144,7 @@ class Alerts(msgspec.Struct, kw_only=True):
     undelivered: int
 
 
-class SummaryBody(msgspec.Struct, kw_only=True):
+class SummaryBody(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """metrics_summary.json."""
 
     actors: dict[str, ActorFigures]

@@ -113,7 +113,10 @@ class RunFacts:
 
 
 def pnl_of(portfolio: Portfolio) -> dict[str, dict[str, str]]:
-    """Give the profit by quote currency, and how far it is below its highest."""
+    """Give the profit since the run directory's beginning, by quote currency.
+
+    `drawdown` is how far it is below its highest since this process began.
+    """
     return {
         quote: {
             "equity": money(portfolio.equity(quote)),
@@ -124,7 +127,7 @@ def pnl_of(portfolio: Portfolio) -> dict[str, dict[str, str]]:
 
 
 def traded_of(portfolio: Portfolio) -> dict[str, str]:
-    """Give what this process has bought less what it has sold, by symbol, in base currency."""
+    """Give what the run directory has bought less sold since its beginning, by symbol, in base."""
     holdings = portfolio.holdings.copy()
     return {symbol: money(one.quantity) for symbol, one in sorted(holdings.items()) if one.quantity}
 

@@ -68,6 +68,7 @@ class Snapshots:
             "unknown": self.facts.unknown(),
             "pnl": pnl_of(self.portfolio),
             "traded": traded_of(self.portfolio),
+            "earlier": {"pending": self.money.is_pending, "problem": self.money.problem},
             "disk": disk_of(self._config.run_dir),
             "open_orders": self.facts.open_orders(),
             "link": self.facts.link(),

@@ -47,6 +47,8 @@ class RotatingLines:
         self._held = 0
         self._fd: int | None = None
         self._size = self._lines = self._begun_ns = 0
+        self._is_unfinished = True
+        """Whether a rotation may have left something to do; lines are appended all the same."""
         self.written = 0
         """Lines that the operating system has."""
         self.dropped = 0
@@ -54,6 +56,7 @@ class RotatingLines:
         self.problem = ""
         """Why lines are dropped, or not rotated, now; empty when all is well."""
         with self._noting_problems():
+            self._finish()
             self._opened()
 
     def write(self, line: bytes) -> None:
@@ -76,11 +79,15 @@ class RotatingLines:
 
     def _hand_over(self) -> None:
         self._fence()
+        if not self._pending and not self._is_full():
+            return  # nothing was tried, so nothing went well
         with self._noting_problems():
             if self._pending:
                 self._append()
             if self._is_full():
                 self._rotate()
+            elif self._is_unfinished:
+                self._finish()
 
     def _append(self) -> None:
         lines = self._pending
@@ -111,9 +118,8 @@ class RotatingLines:
         self._size += len(data)
 
     def _opened(self) -> int:
-        """Give the open file; finish first what a kill has left unfinished."""
+        """Give the open file."""
         if self._fd is None:
-            self._rotation.finish()
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             fd = os.open(self.path, flags, 0o600)
             try:
@@ -155,9 +161,17 @@ class RotatingLines:
         return self._now_ns() - self._begun_ns >= self._max_age_s * NS_PER_S
 
     def _rotate(self) -> None:
+        self._finish()  # where that fails the file stays open and grows on: better than lost lines
         self._let_go()
+        self._is_unfinished = True
         self._rotation.rotate()
+        self._is_unfinished = False
         self._opened()
+
+    def _finish(self) -> None:
+        """Do what a kill or a disk that refused has left to do of a rotation."""
+        self._rotation.finish()
+        self._is_unfinished = False
 
     def _let_go(self) -> None:
         if self._fd is not None:

@@ -16,7 +16,7 @@ from messages.orders import Fill
 from messages.values import Side
 from persistence import statements as sql
 from persistence.entries import LedgerEntry
-from persistence.reader import Execution, LedgerReader
+from persistence.reader import SELECT_EXECUTIONS, Execution, LedgerReader
 from persistence.reading import events_in
 from persistence.transitions import Event
 
@@ -34,10 +34,7 @@ _FILLS = (
     "SELECT order_key, trade_id, price, quantity, fee, fee_currency, liquidity, ts_event_ns"  # noqa: S608
     f" FROM fills WHERE {_RANGE} ORDER BY order_key, ts_event_ns, trade_id"
 )
-_EXECUTIONS = (
-    "SELECT f.order_key, o.strategy_id, f.symbol, o.side, f.trade_id, f.price, f.quantity, f.fee,"
-    " f.fee_currency, f.liquidity, f.ts_event_ns"
-    " FROM fills f CROSS JOIN orders o ON o.order_key = f.order_key"
+_EXECUTIONS = SELECT_EXECUTIONS + (
     " WHERE (f.symbol, f.trade_id) > (?, ?) ORDER BY f.symbol, f.trade_id LIMIT ?"
 )
 

@@ -49,8 +49,8 @@ class MeasuredLedger(SqliteLedger):
         figures: Figures,
         now_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
+        self._figures, self._now_ns = figures, now_ns  # first: opening reads, and may wait
         super().__init__(path, writer)
-        self._figures, self._now_ns = figures, now_ns
         with ledger_errors(path):
             connection_of(self._database).execute("PRAGMA busy_timeout = 0")
 

@@ -26,7 +26,7 @@ _FILLS_PAGE = 20_000
 """Each page of fills in the order of time is a look at all of them: there is no index of it."""
 _NAMES = ("order_key", "client_order_id", "venue_order_id")
 _AFTER_ALL = "\U0010ffff"
-_SELECT_EXECUTIONS = (
+SELECT_EXECUTIONS = (
     "SELECT f.order_key, o.strategy_id, f.symbol, o.side, f.trade_id, f.price, f.quantity, f.fee,"
     " f.fee_currency, f.liquidity, f.ts_event_ns"
     " FROM fills f CROSS JOIN orders o ON o.order_key = f.order_key"
@@ -145,7 +145,7 @@ class LedgerReader:
         while left is None or left > 0:
             size = _FILLS_PAGE if left is None else min(left, _FILLS_PAGE)
             where = _where([*conditions, _BEFORE] if place else conditions)
-            statement = _SELECT_EXECUTIONS + where + _NEWEST_FIRST
+            statement = SELECT_EXECUTIONS + where + _NEWEST_FIRST
             page = _executions(self.rows(statement, (*values, *place, size)))
             yield from page
             if len(page) < size:
@@ -160,7 +160,7 @@ class LedgerReader:
         Take the executions to their end at once: the moment is held until then.
         """
         conditions, values = _conditions(wanted)
-        statement = _SELECT_EXECUTIONS + _where(conditions) + _OLDEST_FIRST
+        statement = SELECT_EXECUTIONS + _where(conditions) + _OLDEST_FIRST
         connection = connection_of(self._database)
         with ledger_errors(self._path):
             connection.execute("BEGIN")

@@ -8,6 +8,7 @@ import pytest
 
 from actors import hops as hops_module
 from actors.cell import Cell
+from actors.context import Context
 from actors.gathering import Gathering
 from actors.hops import Hop, StageNotes, outcomes
 from actors.metrics import MetricsActor
@@ -152,6 +153,56 @@ def test_every_outcome_has_its_times_in_its_line_and_in_both_histograms(
     assert (cell.latency.count, cell.latency.max) == (1, 3)
     letters = runtime.dead_letters.reasons(cell.path)
     assert +Counter(outcomes(cell.processed, cell.hops, letters)) == {outcome: 1}
+
+
+class Draining(Probe):
+    """Handles orders together and refuses all, as an executor may; it is fenced in the middle."""
+
+    def receive(self, message: Any) -> None:
+        batch = [message, *self.ctx.drain((Order,), 9)]
+        for one in batch:
+            self.ctx.judge(one.key, "rejected", "by risk")
+        if message.key == "hung":
+            self.ctx.runtime.fence(self.ctx.cell, "poison", "hung on it")
+            self.ctx.hand_on(batch[1:])
+            self.ctx.runtime.start(self.ctx.cell)
+
+
+def test_what_a_fenced_incarnation_had_in_hand_is_not_noted_for_its_successor() -> None:
+    runtime = StepRuntime()
+    runtime.note_hops(1_000)
+    cell = runtime.populate("probe", Draining, {"script": Script()})
+    runtime.start(cell)
+    for key in ("hung", "b", "c"):
+        cell.mailbox.put(Order(key=key))
+    runtime.run_until_idle()
+
+    assert cell.hops is not None
+    assert [(one.trace_id, one.outcome) for one in lines(cell)] == [
+        ("hung", "error"),
+        ("b", "rejected"),
+        ("c", "rejected"),
+    ]
+    assert cell.processed == 2
+    letters = runtime.dead_letters.reasons(cell.path)
+    assert +Counter(outcomes(cell.processed, cell.hops, letters)) == {"error": 1, "rejected": 2}
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_a_verdict_of_a_fenced_incarnation_is_none_of_its_successors(is_late: bool) -> None:
+    runtime, cell = probed(every=1_000)
+    context = Context(cell, cell.life, runtime) if cell.life else None
+    assert context is not None
+    if not is_late:
+        context.judge("k", "rejected", "by risk")
+    runtime.fence(cell)
+    runtime.start(cell)
+    if is_late:
+        context.judge("k", "rejected", "by a zombie")
+    cell.mailbox.put(Order(key="k"))
+    runtime.run_until_idle()
+
+    assert [(one.trace_id, one.outcome) for one in lines(cell)] == [("k", "ok")]
 
 
 def test_a_dropped_one_shows_how_long_it_waited() -> None:

@@ -90,3 +90,27 @@ def test_a_full_disk_stops_metrics_and_nothing_else(tmp_path: Path) -> None:
     assert len(path.read_bytes().splitlines()) == 2
     runtime.stop(metrics, NS_PER_S)
     assert metrics.epoch == 1
+
+
+def test_lines_that_the_disk_refuses_at_the_very_end_are_a_problem_of_the_last_summary(
+    tmp_path: Path,
+) -> None:
+    path, disk = tmp_path / "metrics.ndjson", Disk()
+    path.symlink_to("/dev/full")
+    runtime = StepRuntime()
+    arguments = {
+        "fold": MetricsFold(),
+        "open_lines": lambda: RotatingLines(path, 10**9, 1),
+        "write_summary": disk.write,
+        "describe": dict,
+    }
+    metrics = runtime.populate("metrics", MetricsActor, arguments)
+    runtime.start(metrics)
+    metrics.mailbox.put(ENDED)
+    runtime.run_until_idle()
+    runtime.stop(metrics, NS_PER_S)
+
+    told = disk.summaries[-1]["metrics"]
+    assert (told["lines"], told["dropped_lines"]) == (0, 1)
+    assert "No space left on device" in told["problem"]
+    assert "metrics are not kept" in metrics.problem

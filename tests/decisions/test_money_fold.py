@@ -122,3 +122,36 @@ def test_what_is_remembered_of_ended_orders_is_bounded() -> None:
         money.order(update(OrderState.FILLED, f"k{number}", fills=(one,)))
 
     assert len(money._ended) == ENDED_KEPT
+
+
+def test_what_is_offered_while_it_is_looked_for_is_taken_up_the_next_time() -> None:
+    """The worker offers it just after Metrics has looked and found nothing."""
+
+    class Raced(MoneyFold):
+        coming: list[Earlier]
+        there: Earlier | None
+
+        def __init__(self) -> None:
+            self.coming = []
+            super().__init__()
+
+        @property
+        def _offered(self) -> Earlier | None:
+            found = self.there
+            if self.coming:
+                self.there = self.coming.pop()
+            return found
+
+        @_offered.setter
+        def _offered(self, earlier: Earlier | None) -> None:
+            self.there = earlier
+
+    money = Raced()
+    money.expect()
+    money.coming = [earlier(execution("t1", "100"))]
+    money.take_up()
+    assert money.is_pending
+    money.take_up()
+
+    assert money.is_whole
+    assert money.portfolio.holdings[BTC].quantity == 1

@@ -42,7 +42,7 @@ def test_the_moment_is_that_of_the_opening_however_late_it_is_read(ledger: Path)
     earlier.settle()
     money.take_up()
 
-    assert (money.executions, money.is_whole) == (3, True)
+    assert (money.orders, money.executions, money.is_whole) == (2, 3, True)
     assert str(money.portfolio.holdings[BTC].quantity) == "2.5"
 
 
@@ -87,6 +87,48 @@ def test_a_reader_that_is_too_slow_is_given_up_and_tells_nothing_later(ledger: P
 
     assert money.problem == "the ledger was too slow to read"
     assert not money.portfolio.holdings
+
+
+def test_a_moment_that_is_held_just_too_late_is_let_go(ledger: Path) -> None:
+    """It is given up between the look whether it was and the end of the job that holds it."""
+    jobs: list[Callable[[], Any]] = []
+
+    class Slow(StepRuntime):
+        def flush(self, name: str, timeout_ns: int) -> bool:
+            jobs.pop(0)()
+            return False
+
+    runtime, money = Slow(), MoneyFold()
+    runtime.worker = lambda name: jobs.append  # type: ignore[method-assign]
+    earlier = opened(ledger, runtime, money)
+    assert earlier._reader is not None
+    for job in jobs:
+        job()
+
+    assert earlier._reader is None
+
+
+def test_before_the_executor_has_opened_its_ledger_nothing_is_said_of_it(ledger: Path) -> None:
+    money = MoneyFold()
+    earlier = EarlierExecutions(ledger, StepRuntime(), money)
+    earlier.settle()
+    money.take_up()
+    assert not money.is_whole
+
+    earlier.opening(lambda: SqliteLedger(ledger))().close()
+    earlier.settle()
+    money.take_up()
+    assert (money.is_whole, money.executions) == (True, 3)
+
+
+def test_a_run_directory_without_a_ledger_is_whole_from_the_beginning(tmp_path: Path) -> None:
+    money = MoneyFold()
+    earlier = EarlierExecutions(tmp_path / "none.db", StepRuntime(), money)
+    assert money.is_whole
+
+    earlier.opening(lambda: SqliteLedger(tmp_path / "none.db"))().close()
+    money.take_up()
+    assert money.is_whole
 
 
 def test_a_ledger_in_memory_is_new() -> None:

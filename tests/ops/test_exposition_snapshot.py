@@ -15,6 +15,13 @@ def samples(snapshot: dict[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
 
 
+def test_the_help_says_since_when_the_profit_is(snapshot: Make) -> None:
+    text = "".join(of_snapshot(snapshot(pnl={"USDT": {"equity": "1", "drawdown": "2"}})))
+
+    assert "equity_quote_units Profit of the run directory since its beginning" in text
+    assert "drawdown_quote_units How far that is below its highest since this start" in text
+
+
 def test_all_that_health_judges_is_told_in_base_units(actor: Make, snapshot: Make) -> None:
     late = {
         "progress_age_s": 3.5,

@@ -67,6 +67,7 @@ def test_the_foot_of_the_page_says_what_is_open_made_and_late(actor: Make, snaps
             unknown={"count": 1, "oldest_s": 62.0},
             pnl={"USDT": {"equity": "-0.53", "drawdown": "1.2"}},
             traded={"BTC/USDT": "0.0016"},
+            earlier={"pending": False, "problem": ""},
             pulse={"late_ms": 1500.4},
         )
     )
@@ -77,9 +78,28 @@ def test_the_foot_of_the_page_says_what_is_open_made_and_late(actor: Make, snaps
         "orders   filled 2",
         "counters processed 7",
         "open     3 orders, 1 of unknown outcome, the oldest for 1m02s",
-        "money    since the start: USDT -0.53, drawdown 1.2; net 0.0016 BTC/USDT",
+        "money    of this run directory: USDT -0.53, 1.2 below its highest since the start;"
+        " net 0.0016 BTC/USDT",
         "pulse    1500 ms late",
     ]
+
+
+@pytest.mark.parametrize(
+    ("pending", "problem", "said"),
+    [
+        (True, "", "not known yet: what was executed before this start is being read"),
+        (False, "it is\nlocked", "not whole (it is locked): net 0.0016 BTC/USDT"),
+    ],
+)
+def test_money_that_is_not_whole_is_said_to_be_a_part(
+    snapshot: Make, *, pending: bool, problem: str, said: str
+) -> None:
+    traded = {} if pending else {"BTC/USDT": "0.0016"}
+    earlier = {"pending": pending, "problem": problem}
+
+    lines = render(snapshot(pnl={}, traded=traded, earlier=earlier)).splitlines()
+
+    assert [line for line in lines if line.startswith("money")] == [f"money    {said}"]
 
 
 def test_colour_is_for_a_terminal_only(

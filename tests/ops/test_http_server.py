@@ -2,10 +2,13 @@
 
 import http.client
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from loguru import logger
 
 from ops.http_server import MOST_AT_ONCE, HttpServer
 from ops.loopback import is_loopback, split_address
@@ -29,6 +32,15 @@ def start() -> Iterator[Start]:
     yield go
     for server in started:
         server.close()
+
+
+@pytest.fixture
+def errors() -> Iterator[list[Any]]:
+    """What is logged as an error."""
+    found: list[Any] = []
+    sink = logger.add(lambda message: found.append(message.record), level="ERROR")
+    yield found
+    logger.remove(sink)
 
 
 def ask(
@@ -98,7 +110,7 @@ def test_who_says_nothing_keeps_nobody_waiting(start: Start) -> None:
             one.close()
 
 
-def test_a_failing_answer_takes_nothing_down(start: Start) -> None:
+def test_a_failing_answer_takes_nothing_down_and_is_said(start: Start, errors: list[Any]) -> None:
     broken = threading.Event()
 
     def metrics() -> str:
@@ -109,9 +121,50 @@ def test_a_failing_answer_takes_nothing_down(start: Start) -> None:
 
     server = start(metrics=metrics)
 
+    status, text, _ = ask(server, "/metrics")
+    assert (status, text) == (500, "this could not be told: the log says why\n")
+    assert ask(server, "/metrics")[0] == 200
+    (error,) = errors
+    assert error["message"] == "a request was not answered: ValueError: not now"
+    assert error["exception"].value.args == ("not now",)
+
+
+def test_an_answer_that_cannot_be_sent_is_said_too(start: Start, errors: list[Any]) -> None:
+    server = start(metrics=lambda: "\udc80")
+
     with pytest.raises((http.client.HTTPException, OSError)):
         ask(server, "/metrics")
-    assert ask(server, "/metrics")[0] == 200
+    (error,) = errors
+    assert "UnicodeEncodeError" in error["message"]
+
+
+def test_who_goes_away_in_the_middle_is_no_news(start: Start, errors: list[Any]) -> None:
+    """It resets the connection, so nothing can be written to it any more."""
+    asked, gone, written = threading.Event(), threading.Event(), threading.Event()
+
+    def metrics() -> str:
+        asked.set()
+        gone.wait(20)
+        return "x 1\n" * 1_000_000
+
+    server = start(metrics=metrics)
+    assert server._server is not None
+    end = server._server.process_request_thread
+
+    def ended(*arguments: Any) -> None:
+        end(*arguments)
+        written.set()
+
+    server._server.process_request_thread = ended  # type: ignore[method-assign,assignment]
+    client = socket.create_connection(("127.0.0.1", server.port))
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert asked.wait(20)
+    client.close()
+    gone.set()
+
+    assert written.wait(20)
+    assert errors == []
 
 
 @pytest.mark.parametrize(

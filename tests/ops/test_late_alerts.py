@@ -50,6 +50,19 @@ def test_what_metrics_did_not_read_and_what_comes_later_are_lines(run: _Run) -> 
     assert not run.system.metrics.tell(told("stale"))
 
 
+def test_an_alert_that_comes_while_the_teller_changes_is_a_line_too(run: _Run) -> None:
+    late = LateAlerts(run.system, *metric_writers(run.config, run.run_dir))
+    run.alerts.tell(told("halt"))
+    assert late.begin()
+    run.alerts.tell(told("between"))
+    run.alerts.tell = late.tell
+    run.alerts.tell(told("gone"))
+    late.write()
+
+    lines = [json.loads(line) for line in run.run_dir.metrics.read_bytes().splitlines()]
+    assert [one["rule"] for one in lines] == ["halt", "between", "gone"]
+
+
 def test_metrics_that_still_run_go_on_by_themselves(run: _Run) -> None:
     run.system.metrics.cell.next_life()
 

@@ -1,6 +1,7 @@
 """Lines rotate by size, number and age; what a disk refuses is counted and raises nothing."""
 
 import gzip
+import os
 from itertools import count
 from pathlib import Path
 
@@ -190,11 +191,47 @@ def test_a_rotation_that_fails_loses_nothing_and_is_done_later(path: Path) -> No
     for _ in range(2):
         lines.write(line(next(numbers)))
         lines.flush()
-    assert lines.problem
-    assert lines.dropped == 1
+        assert lines.problem
+    assert lines.dropped == 0
     in_the_way.rmdir()
     lines.write(line(next(numbers)))
     lines.close()
 
     assert lines.problem == ""
-    assert everything(path.parent) == line(0) + line(2)
+    assert lines.dropped == 0
+    assert everything(path.parent) == line(0) + line(1) + line(2)
+
+
+def test_lines_are_kept_where_there_is_room_for_them_and_none_to_compress(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger's part and a little more are free, as after a kill or in the middle of a run."""
+    disk = os.statvfs(path.parent)
+    room = os.statvfs_result((1, 1, *disk[2:3], 1_050, 1_050, *disk[5:]))
+    monkeypatch.setattr("persistence.rotation.os.statvfs", lambda _: room)
+    path.with_name("metrics.ndjson.rotating").write_bytes(line(0) * 100)
+    lines = RotatingLines(path, 100, 9, reserve_bytes=1_000)
+    for number in range(1, 10):
+        lines.write(line(number))
+        lines.flush()
+        assert "left to the ledger" in lines.problem
+
+    assert (lines.written, lines.dropped) == (9, 0)
+    assert everything(path.parent) == line(0) * 100 + b"".join(map(line, range(1, 10)))
+    monkeypatch.undo()
+    lines.write(line(10))
+    lines.close()
+    assert lines.problem == ""
+    assert everything(path.parent) == line(0) * 100 + b"".join(map(line, range(1, 11)))
+    assert not path.with_name("metrics.ndjson.rotating").exists()
+
+
+def test_a_problem_lasts_until_something_was_written(path: Path) -> None:
+    path.symlink_to("/dev/full")
+    lines = RotatingLines(path, FAR, 1)
+    lines.write(line(0))
+    lines.close()
+    lines.flush()
+
+    assert lines.dropped == 1
+    assert "No space left on device" in lines.problem

@@ -3,7 +3,9 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from decisions.ledger_figures import LedgerFigures
 from messages.errors import LedgerUnavailable
 from messages.values import OrderState
 from persistence import measured_ledger
-from persistence.ledger import Claim, Step
+from persistence.ledger import Claim, SqliteLedger, Step
 from persistence.measured_ledger import MeasuredLedger
 
 
@@ -96,6 +98,26 @@ def test_who_never_gets_it_is_told_so_in_the_end(
     other.execute("COMMIT")
     measured.claim([claim_of(0)], 1)
     assert measured.states() == {OrderState.CLAIMED: 1}
+
+
+def test_a_file_that_is_locked_while_it_is_opened_is_waited_for(
+    path: Path, figures: LedgerFigures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by one that recovers it after a crash, in the moment between two statements."""
+    rows, refused = SqliteLedger._rows, LedgerUnavailable("the ledger cannot be used: locked")
+    refused.__cause__ = locked = sqlite3.OperationalError("database is locked")
+    locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
+    refusals = [refused]
+
+    def locked_once(self: SqliteLedger, *arguments: Any) -> Any:
+        if refusals:
+            raise refusals.pop()
+        return rows(self, *arguments)
+
+    monkeypatch.setattr(SqliteLedger, "_rows", locked_once)
+    with closing(MeasuredLedger(path, figures=figures)) as ledger:
+        assert ledger.states() == {}
+    assert (figures.lock_waits, figures.busy_retries) == (1, 1)
 
 
 def test_reading_goes_on_while_somebody_writes(

@@ -61,6 +61,20 @@ class Hop(Actor):
             self.through.release()
 
 
+class CountedLines(RotatingLines):
+    """Counts what it is given; intervals come with the time and are counted apart."""
+
+    given: ClassVar[int] = 0
+    intervals: ClassVar[int] = 0
+
+    def write(self, line: bytes) -> None:
+        """Count one line."""
+        is_interval = b'"kind":"interval"' in line
+        CountedLines.intervals += is_interval
+        CountedLines.given += not is_interval
+        super().write(line)
+
+
 def resident_mb() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
@@ -71,7 +85,7 @@ def flood(folder: Path, total: int) -> dict[str, Any]:
     stages = runtime.note_hops(1_000)
     arguments = {
         "fold": fold,
-        "open_lines": partial(RotatingLines, folder / "metrics.ndjson", ROTATE_BYTES, KEEP),
+        "open_lines": partial(CountedLines, folder / "metrics.ndjson", ROTATE_BYTES, KEEP),
         "write_summary": partial(atomic_write, folder / "metrics_summary.json"),
         "describe": describer(runtime),
         "gathering": Gathering(runtime.cells, stages),
@@ -103,6 +117,8 @@ def flood(folder: Path, total: int) -> dict[str, Any]:
         "waited": sum(c.hops.waits.count for c in cells if c.hops is not None),
         "ok": sum(outcomes(c.processed, c.hops, {})["ok"] for c in cells if c.hops is not None),
         "lines": fold.keeping.lines,
+        "given": CountedLines.given,
+        "intervals": CountedLines.intervals,
         "dropped_lines": fold.keeping.dropped_lines,
         "disk_mb": disk / 1e6,
         "early_mb": max(memory[tenth : 2 * tenth] or memory),

@@ -73,7 +73,9 @@ def test_what_is_written_is_what_the_schemas_say_and_adds_up(
     run_to_end(config_of(run, {"BTC/USDT": candles}, metrics={"sample_every": 3}), runtime)
 
     summary = json.loads((run / "metrics_summary.json").read_bytes())
-    jsonschema.Draft202012Validator(schemas()["metrics_summary.schema.json"]).validate(summary)
+    of_summary = jsonschema.Draft202012Validator(schemas()["metrics_summary.schema.json"])
+    of_summary.validate(summary)
+    assert not of_summary.is_valid({**summary, "new": 1})
     check = jsonschema.Draft202012Validator(schemas()["metrics_line.schema.json"])
     found = all_lines(run)
     for line in found:
