@@ -134,7 +134,7 @@ def _outbox(url: str, place: int) -> Outbox:
         if problem:
             _say(f"not delivered to {place}: {shown(url)}: {problem}")
 
-    return Outbox(shown(url), lambda: apprise_sender(url), told)
+    return Outbox(f"{shown(url)} ({place})", lambda: apprise_sender(url), told)
 
 
 def _variable(run_dir: Path) -> str:

@@ -58,7 +58,11 @@ class Alerts:
         self._events: deque[Supervision] = deque(maxlen=1_000)
         self._happened: deque[Condition] = deque(maxlen=100)
         self._outboxes = [
-            Outbox(shown(url), partial(sender, url), partial(self._told, f"{place}: {shown(url)}"))
+            Outbox(
+                f"{shown(url)} ({place})",
+                partial(sender, url),
+                partial(self._told, f"{place}: {shown(url)}"),
+            )
             for place, url in enumerate(urls, 1)
         ]
         self._over = threading.Event()

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
@@ -15,6 +16,8 @@ _SHORTEST_PART = 6
 _CUT = "..."
 """What a text ends with that was too long."""
 _SHORTEST_BEGINNING = 8
+_SCHEMES_WITH_A_PLACE = ("json", "xml", "form", "mailto", "gotify")
+"""Of these, and with an ``s`` behind, apprise takes the host as a machine and never as a token."""
 
 
 def secrets_of(config: Config) -> list[str]:
@@ -71,7 +74,7 @@ def spellings(plain: Iterable[str]) -> list[str]:
 def secret_parts(url: str) -> Iterator[str]:
     """Give an address whose parts are secrets, and those parts: login, path, query, and the place.
 
-    The place is one only where it is no address: in ``tgram://TOKEN/CHAT`` it is the token.
+    The place is one unless it surely is a machine: in ``pbul://o.TOKEN`` it is the token.
     """
     yield url
     try:
@@ -81,17 +84,27 @@ def secret_parts(url: str) -> Iterator[str]:
     host = parts.netloc.rpartition("@")[2]
     wanted = [parts.username, parts.password, *parts.path.split("/")]
     wanted += [value for _, value in parse_qsl(parts.query)]
-    if not is_place(host):
+    if not is_place(parts.scheme, host):
         wanted.append(host)
     for part in wanted:
         if part and len(part) >= _SHORTEST_PART:
             yield from {part, unquote(part)}
 
 
-def is_place(host: str) -> bool:
-    """Whether this names a machine: this one, or a name or number with dots, or IPv6."""
-    name = host.partition(":")[0]
-    return name == "localhost" or "." in name or host.startswith("[")
+def is_place(scheme: str, host: str) -> bool:
+    """Whether this surely names a machine: this one, a number, or a name where none is a token."""
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if name == "localhost" or _is_number(name):
+        return True
+    return scheme.removesuffix("s") in _SCHEMES_WITH_A_PLACE and "." in name
+
+
+def _is_number(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _variables(params: Mapping[str, Any]) -> Iterator[str]:

@@ -76,12 +76,27 @@ def test_an_address_that_is_none_is_a_reason(url: str) -> None:
         ("tgram://123:abc/456", "tgram://***"),
         ("json://user:word@127.0.0.1:80/token", "json://127.0.0.1:80/***"),
         ("mailto://me:word@example.com", "mailto://example.com"),
+        ("pbul://o.AbCdEf0123456789", "pbul://***"),
+        ("pbul://o.AbCdEf0123456789:80/chat", "pbul://***"),
+        ("jsons://[::1]:80/token", "jsons://[::1]:80/***"),
+        ("ntfy://127.0.0.1:80/topic", "ntfy://127.0.0.1:80/***"),
+        ("o.AbCdEf0123456789:x", "?://***"),
         ("http://[broken", "***"),
         ("", "?://***"),
     ],
 )
 def test_an_address_is_shown_without_what_is_secret_in_it(url: str, text: str) -> None:
     assert shown(url) == text
+
+
+def test_addresses_that_look_the_same_are_told_apart_by_their_number() -> None:
+    urls = ["pbul://o.AbCdEf0123456789", "pbul://o.GhIjKl0123456789"]
+    alerts = Alerts(config_of(), urls, sender=lambda _: lambda _: "away")
+    alerts.start(dict)
+    alerts.happened("gone", "process 1 ends")
+    alerts.close(dict)
+
+    assert alerts.summary()["problem"] == "pbul://*** (1): away; pbul://*** (2): away"
 
 
 def test_addresses_are_parted_by_white_space(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,9 @@ def test_a_text_is_cleaned_also_where_it_was_cut_within_a_secret(text: str, show
         ("tgram://123456:ABC-def/987654", {"123456:ABC-def", "987654"}, set()),
         ("jsons://user:password@example.com/pathtoken", {"password", "pathtoken"}, {"example.com"}),
         ("json://127.0.0.1:8080/x?token=abcdefgh", {"abcdefgh"}, {"127.0.0.1:8080", "x"}),
+        ("pbul://o.AbCdEf0123456789", {"o.AbCdEf0123456789"}, set()),
+        ("pbul://o.AbCdEf0123456789:80/x", {"o.AbCdEf0123456789:80"}, set()),
+        ("ntfy://my.hidden.topic", {"my.hidden.topic"}, set()),
         ("http://[broken", {"http://[broken"}, set()),
     ],
 )
