@@ -4,6 +4,7 @@ A thread of its own judges; a thread for each address sends. Nothing here is wai
 nothing here stops trading.
 """
 
+import os
 import socket
 import threading
 import time
@@ -105,11 +106,27 @@ class Alerts:
         if self._thread is None:
             return
         self._thread.join(CLOSE_S)
+        last = list(self._happened)
         if take is not None and not self._thread.is_alive():
             self._look_safely(take)
+        self._happened.clear()
+        self._tell_last(last)
         deadline = time.monotonic() + CLOSE_S
         for outbox in self._outboxes:
             outbox.close(max(deadline - time.monotonic(), 0.0))
+
+    def _tell_last(self, conditions: list[Condition]) -> None:
+        """Tell what has happened at the end, also if the last look failed or hangs."""
+        if self._thread is not None and self._thread.is_alive():  # which has the fold in hand
+            notices = [
+                Notice(c.rule, c.key, Stage.FIRING, c.severity, c.sentence) for c in conditions
+            ]
+        else:
+            now_ns, utc_ns = self._monotonic_ns(), TimestampNs(self._utc_ns())
+            notices = self._fold.take_last(conditions, now_ns, utc_ns)
+            self._firing = [_row(fault, self._secrets) for fault in self._fold.firing]
+        for notice in notices:
+            self._post(self._cleaned(notice), {"pid": os.getpid()})
 
     # ------------------------------------------------------------ on its own thread
 

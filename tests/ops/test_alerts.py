@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -190,6 +191,41 @@ def test_a_snapshot_that_fails_ends_nothing_and_is_shown(there: Receiver, snapsh
     alerts.close(fails)
 
     assert "dictionary changed size" in alerts.summary()["problem"]
+    assert there.titles() == ["btc: CRITICAL gone"]
+    assert [row["rule"] for row in alerts.summary()["firing"]] == ["gone"]
+
+
+def test_an_end_is_told_also_while_a_look_hangs(
+    there: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.alerts.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("ops.alerts.CLOSE_S", 1.0)
+    is_inside, may_go = threading.Event(), threading.Event()
+
+    def hangs() -> dict[str, Any]:
+        is_inside.set()
+        assert may_go.wait(LIMIT_S)
+        return {}
+
+    alerts = Alerts(config_of(), [there.url])
+    alerts.start(hangs)
+    assert is_inside.wait(LIMIT_S)
+    alerts.happened("gone", "process 1 ends")
+    alerts.close(hangs)
+    there.until(1)
+    may_go.set()
+
+    assert there.titles() == ["btc: CRITICAL gone"]
+
+
+def test_an_end_is_told_whatever_the_limits_say(there: Receiver, snapshot: Make) -> None:
+    alerts = Alerts(config_of("[alerts]\nper_hour = 1"), [there.url])
+    alerts.start(snapshot)
+    alerts.look(snapshot(halt={"state": "halted", "reason": "x"}))
+    alerts.happened("gone", "process 1 ends")
+    alerts.close(snapshot)
+
+    assert there.titles() == ["btc: CRITICAL halt", "btc: CRITICAL gone"]
 
 
 def test_a_secret_in_an_errors_text_is_told_to_nobody(there: Receiver, snapshot: Make) -> None:
