@@ -25,7 +25,7 @@ from ops.alert_addresses import shown
 from ops.alert_outbox import Outbox, Post
 from ops.alert_sender import Letter, Sender, apprise_sender
 from ops.config import Config
-from ops.secret_names import without_secrets
+from ops.secret_values import cleaner
 
 LOOK_EVERY_S = 1.0
 CLOSE_S = 5.0
@@ -52,7 +52,7 @@ class Alerts:
         utc_ns: Callable[[], int] = time.time_ns,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        self._config, self.tell, self._secrets = config, tell, secrets
+        self._config, self.tell, self._clean = config, tell, cleaner(secrets)
         self._utc_ns, self._monotonic_ns = utc_ns, monotonic_ns
         self._rules = AlertRules(config.alerts.limits)
         self._fold = AlertFold(config.alerts.notice_limits)
@@ -124,7 +124,7 @@ class Alerts:
         else:
             now_ns, utc_ns = self._monotonic_ns(), TimestampNs(self._utc_ns())
             notices = self._fold.take_last(conditions, now_ns, utc_ns)
-            self._firing = [_row(fault, self._secrets) for fault in self._fold.firing]
+            self._firing = [_row(fault, self._clean) for fault in self._fold.firing]
         for notice in notices:
             self._post(self._cleaned(notice), {"pid": os.getpid()})
 
@@ -139,7 +139,7 @@ class Alerts:
             self.look(take())
             self._problem = ""
         except Exception as error:  # noqa: BLE001  it reads the state of whatever is failing
-            said = without_secrets(f"{type(error).__name__}: {error}", self._secrets)
+            said = self._clean(f"{type(error).__name__}: {error}")
             self._problem = f"the rules failed: {said}"
             logger.bind(actor="alerts").error(self._problem)
 
@@ -155,12 +155,12 @@ class Alerts:
         notices = self._fold.take(conditions, now_ns, TimestampNs(self._utc_ns()))
         for notice in notices:
             self._post(self._cleaned(notice), snapshot)
-        self._firing = [_row(fault, self._secrets) for fault in self._fold.firing]
+        self._firing = [_row(fault, self._clean) for fault in self._fold.firing]
         return notices
 
     def _cleaned(self, notice: Notice) -> Notice:
         """An error's text goes to others' machines: no secret goes with it."""
-        said = without_secrets(notice.sentence, self._secrets)
+        said = self._clean(notice.sentence)
         return msgspec.structs.replace(notice, sentence=said)
 
     def _post(self, notice: Notice, snapshot: Snapshot) -> None:
@@ -197,14 +197,14 @@ def letter_of(notice: Notice, config: Config, snapshot: Snapshot) -> Letter:
     return Letter(f"{config.name}: {word} {notice.rule}", "\n".join(lines), is_critical, is_over)
 
 
-def _row(fault: Fault, secrets: Collection[str]) -> dict[str, Any]:
+def _row(fault: Fault, clean: Callable[[str], str]) -> dict[str, Any]:
     condition = fault.condition
     return {
         "rule": condition.rule,
         "key": condition.key,
         "severity": str(condition.severity),
         "since_ns": fault.since_ns,
-        "sentence": without_secrets(condition.sentence, secrets),
+        "sentence": clean(condition.sentence),
     }
 
 

@@ -1,7 +1,7 @@
 """Every value of a run that must never be written: keys, logins, addresses that hold a token."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import Any
@@ -31,7 +31,7 @@ def secrets_of(config: Config) -> list[str]:
     return spellings(plain)
 
 
-def cleaner(secrets: Sequence[str]) -> Callable[[str], str]:
+def cleaner(secrets: Collection[str]) -> Callable[[str], str]:
     """Give what takes these values out of a text, also one that was cut within such a value."""
 
     def clean(text: str) -> str:
@@ -42,7 +42,7 @@ def cleaner(secrets: Sequence[str]) -> Callable[[str], str]:
 
 
 @contextmanager
-def clean_refusals(secrets: Sequence[str]) -> Iterator[None]:
+def clean_refusals(secrets: Collection[str]) -> Iterator[None]:
     """Take these values out of the sentence with which a start is refused."""
     try:
         yield
@@ -54,7 +54,7 @@ def clean_refusals(secrets: Sequence[str]) -> Iterator[None]:
         raise
 
 
-def _without_beginnings(text: str, secrets: Sequence[str]) -> str:
+def _without_beginnings(text: str, secrets: Collection[str]) -> str:
     for secret in secrets:
         for length in range(len(secret) - 1, _SHORTEST_BEGINNING - 1, -1):
             text = text.replace(secret[:length] + _CUT, MASK + _CUT)
@@ -109,22 +109,28 @@ def _is_number(name: str) -> bool:
 
 def _variables(params: Mapping[str, Any]) -> Iterator[str]:
     """Give the variables that a strategy's parameters name: those that end in ``_env``."""
-    for key, value in params.items():
-        if isinstance(value, Mapping):
-            yield from _variables(value)
-        elif isinstance(value, str) and str(key).endswith("_env"):
-            yield value
+    return (value for key, value in _texts(params) if key.endswith("_env"))
 
 
 def _named(settings: Mapping[str, Any]) -> Iterator[str]:
     """Give what stands in a table under a secret's name, and the password of an address."""
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _named(value)
-        elif isinstance(value, str) and is_secret_name(str(key)):
+    for key, value in _texts(settings):
+        if is_secret_name(key):
             yield value
-        elif isinstance(value, str) and "://" in value:
+        elif "://" in value:
             yield _password_in(value)
+
+
+def _texts(value: object, key: str = "") -> Iterator[tuple[str, str]]:
+    """Give each text in tables and lists, however deep, with the name that it stands under."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _texts(item, str(name))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item, key)
 
 
 def _password_in(url: str) -> str:

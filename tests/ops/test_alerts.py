@@ -233,11 +233,13 @@ def test_a_secret_in_an_errors_text_is_told_to_nobody(there: Receiver, snapshot:
     alerts = Alerts(config_of(), [there.url], secrets=["opensesame"], tell=told.append)
     alerts.start(snapshot)
     alerts.look(snapshot(halt={"state": "halted", "reason": "bad key opensesame"}))
-    there.until(1)
+    alerts.look(snapshot(lease={"problem": "no opensesa... at https://me:word@x/"}))
+    there.until(2)
     alerts.close()
 
     assert "bad key ***" in there.got[0]["message"]
-    assert "opensesame" not in json.dumps([there.got, alerts.summary()]) + repr(told)
+    assert "no ***... at https://***@x/" in there.got[1]["message"]
+    assert "opensesa" not in json.dumps([there.got, alerts.summary()]) + repr(told)
 
 
 def test_what_happens_at_the_very_end_is_told(there: Receiver, snapshot: Make) -> None:
