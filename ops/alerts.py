@@ -90,14 +90,15 @@ class Alerts:
         self._happened.append(Condition(rule, rule, Severity.CRITICAL, sentence))
 
     def summary(self) -> dict[str, Any]:
-        """Say what fires, and what could not be told."""
+        """Say what fires, what could not be told, and why nothing is judged if nothing is."""
         failing = [f"{one.name}: {one.problem}" for one in self._outboxes if one.problem]
         return {
             "firing": self._firing,
             "addresses": len(self._outboxes),
             "undelivered": max((one.undelivered for one in self._outboxes), default=0),
             "held_back": self._fold.waiting,
-            "problem": "; ".join([*filter(None, [self._problem]), *failing]),
+            "problem": "; ".join(failing),
+            "rules_problem": self._problem,
         }
 
     def close(self, take: Callable[[], Snapshot] | None = None) -> None:

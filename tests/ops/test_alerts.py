@@ -190,7 +190,8 @@ def test_a_snapshot_that_fails_ends_nothing_and_is_shown(there: Receiver, snapsh
     alerts.happened("gone", "process 1 ends")
     alerts.close(fails)
 
-    assert "dictionary changed size" in alerts.summary()["problem"]
+    assert "dictionary changed size" in alerts.summary()["rules_problem"]
+    assert alerts.summary()["problem"] == ""
     assert there.titles() == ["btc: CRITICAL gone"]
     assert [row["rule"] for row in alerts.summary()["firing"]] == ["gone"]
 

@@ -8,6 +8,7 @@ import pytest
 
 from ops.control import ControlServer
 from ops.health import HealthOptions, health
+from ops.health_deep import error_lines
 from ops.health_text import duration, render
 
 Make = Callable[..., dict[str, Any]]
@@ -80,6 +81,17 @@ def test_the_foot_of_the_page_says_what_is_open_made_and_late(actor: Make, snaps
         "money    since the start: USDT -0.53, drawdown 1.2; net 0.0016 BTC/USDT",
         "pulse    1500 ms late",
     ]
+
+
+def test_a_count_that_is_not_there_is_not_shown(snapshot: Make) -> None:
+    assert "open     3 orders\n" in render(snapshot(open_orders=3, unknown={})) + "\n"
+
+
+def test_errors_that_cannot_be_told_are_not_called_none() -> None:
+    assert list(error_lines({"error": "internal error: x"})) == [
+        "\nwhat went wrong can't be told: internal error: x"
+    ]
+    assert list(error_lines({})) == ["\nno actor has had an error, and no message was lost"]
 
 
 def test_colour_is_for_a_terminal_only(
