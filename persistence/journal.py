@@ -188,6 +188,8 @@ class JournalWriter:
             newest.replace(newest.with_suffix(TORN))
         else:
             tail = newest.read_bytes()[damage.damage.offset :]
-            newest.with_suffix(TORN).write_bytes(tail)
+            beside = newest.with_suffix(TORN)
+            beside.touch(mode=0o600)  # no more than its owner's, as the segment is
+            beside.write_bytes(tail)
             os.truncate(newest, damage.damage.offset)
         return damage

@@ -202,6 +202,7 @@ def test_a_torn_tail_is_cut_off_at_the_next_start_and_laid_beside(
     assert numbers(tmp_path / "journal") == [1, 3]
     assert damages(tmp_path / "journal") == []
     assert segment.read_bytes() + segment.with_suffix(TORN).read_bytes() == torn
+    assert segment.with_suffix(TORN).stat().st_mode & 0o777 == 0o600
     assert opened().mended is None
 
 
