@@ -111,7 +111,10 @@ class Alerts:
         if take is not None and not self._thread.is_alive():
             self._look_safely(take)
         self._happened.clear()
-        self._tell_last(last)
+        try:
+            self._tell_last(last)
+        except Exception as error:  # noqa: BLE001  an end goes on, whatever cannot be told
+            self._note_failure(error)
         deadline = time.monotonic() + CLOSE_S
         for outbox in self._outboxes:
             outbox.close(max(deadline - time.monotonic(), 0.0))
@@ -140,9 +143,12 @@ class Alerts:
             self.look(take())
             self._problem = ""
         except Exception as error:  # noqa: BLE001  it reads the state of whatever is failing
-            said = self._clean(f"{type(error).__name__}: {error}")
-            self._problem = f"the rules failed: {said}"
-            logger.bind(actor="alerts").error(self._problem)
+            self._note_failure(error)
+
+    def _note_failure(self, error: Exception) -> None:
+        said = self._clean(f"{type(error).__name__}: {error}")
+        self._problem = f"the rules failed: {said}"
+        logger.bind(actor="alerts").error(self._problem)
 
     def look(self, snapshot: Snapshot) -> list[Notice]:
         """Judge a snapshot, and what has happened since the last; tell what is due."""
