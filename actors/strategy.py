@@ -87,7 +87,7 @@ class StrategyActor(Actor):
             "warmed": list(memory.warmed),
             "position": memory.position,
             "passed_over": memory.passed_over,
-            "strategy": run.strategy_state,
+            "strategy": run.strategy_state(self.ctx.cell.clean),
         }
 
     def _note_decision(self, intent: OrderIntent, feed: ActorPath) -> None:

@@ -71,7 +71,7 @@ class AlertRules:
         self.happened(Condition(rule, f"{rule}:{event.child}", severity, said), now_ns)
 
     def look(self, snapshot: Snapshot, now_ns: int, firing: Collection[str]) -> list[Condition]:
-        """Give all that is wrong now; `firing` holds the keys of faults that were told."""
+        """Give all that is wrong now; `firing` holds the keys of faults that are not over."""
         self._pulses = {k: pulse for k, pulse in self._pulses.items() if pulse[1] > now_ns}
         found = {key: condition for key, (condition, _) in self._pulses.items()}
         for actor in snapshot.get("actors") or ():

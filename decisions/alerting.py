@@ -7,7 +7,7 @@ allow; if it is over by then, it is counted and not told.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 
 import msgspec
@@ -82,12 +82,13 @@ class AlertFold:
         self._told_at: deque[int] = deque()
         self._told_of: dict[str, deque[int]] = {}
         self._held_back = 0
+        self._now_ns = 0
 
     @property
     def firing(self) -> list[Fault]:
-        """The faults that were told and whose end was not, oldest first."""
-        told = [fault for fault in self._faults.values() if fault.told]
-        return sorted(told, key=lambda fault: fault.since_ns)
+        """The faults that are not over, told or held back, oldest first."""
+        there = [f for f in self._faults.values() if not self._is_over(f, self._now_ns)]
+        return sorted(there, key=lambda fault: fault.since_ns)
 
     @property
     def waiting(self) -> int:
@@ -98,10 +99,20 @@ class AlertFold:
         self, conditions: Iterable[Condition], now_ns: int, utc_ns: TimestampNs
     ) -> list[Notice]:
         """Look once: give the notices that are due, what is critical first."""
+        self._now_ns = now_ns
         self._see(conditions, now_ns, utc_ns)
         self._forget(now_ns)
         due = sorted((f for f in self._faults.values() if self._is_due(f, now_ns)), key=_urgency)
         return [self._tell(fault) for fault in due if self._may_tell(fault, now_ns)]
+
+    def take_last(
+        self, conditions: Collection[Condition], now_ns: int, utc_ns: TimestampNs
+    ) -> list[Notice]:
+        """Give a notice of each that was not told, whatever the limits say: there is no later."""
+        self._now_ns = now_ns
+        self._see(conditions, now_ns, utc_ns)
+        faults = {c.key: self._faults[c.key] for c in conditions}
+        return [self._tell(fault) for fault in faults.values() if not fault.told]
 
     def _see(self, conditions: Iterable[Condition], now_ns: int, utc_ns: TimestampNs) -> None:
         for condition in conditions:
@@ -109,6 +120,8 @@ class AlertFold:
             if fault is None:
                 self._faults[condition.key] = Fault(condition, utc_ns, now_ns)
             else:
+                if self._is_over(fault, now_ns):  # and its end is untold yet: a new one
+                    fault.since_ns = utc_ns
                 fault.condition, fault.seen_ns = condition, now_ns
 
     def _forget(self, now_ns: int) -> None:

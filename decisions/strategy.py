@@ -187,11 +187,10 @@ class StrategyRun:
         """Tell the strategy what became of its order; a position does not change by it."""
         self._strategy.on_update(update)
 
-    @property
-    def strategy_state(self) -> dict[str, str]:
-        """What the strategy object holds, each thing as a short text."""
+    def strategy_state(self, clean: Callable[[str], str]) -> dict[str, str]:
+        """What the strategy object holds, each thing as a short text, cleaned before it is cut."""
         held = getattr(self._strategy, "__dict__", {})
-        return {name.lstrip("_"): repr(value)[:200] for name, value in sorted(held.items())}
+        return {name.lstrip("_"): clean(repr(value))[:200] for name, value in sorted(held.items())}
 
     def _first_refused(self, events: deque[MarketEvent]) -> int | None:
         for place, event in enumerate(events):

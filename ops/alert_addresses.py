@@ -27,12 +27,15 @@ def addresses(variable: str) -> list[str]:
 
 
 def shown(url: str) -> str:
-    """Give an address as it may be shown: the service, and the machine where there is one."""
+    """Give an address as it may be shown: the service, and what surely is a machine.
+
+    Two addresses may look the same: say the number of each beside it.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
         return MASK
     place = parts.netloc.rpartition("@")[2]
     rest = f"/{MASK}" if parts.path.strip("/") or parts.query else ""
-    scheme = parts.scheme or "?"
-    return f"{scheme}://{place}{rest}" if is_place(place) else f"{scheme}://{MASK}"
+    scheme = parts.scheme if "://" in url and parts.scheme else "?"
+    return f"{scheme}://{place}{rest}" if is_place(scheme, place) else f"{scheme}://{MASK}"

@@ -17,7 +17,11 @@ GIVE_UP_S = 3_600.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 
 Told = Callable[["Post", str], object]
-"""Called on the outbox's thread after the first attempt at a letter, and when it got through."""
+"""Called on the outbox's thread after the first attempt at a letter, and when it got through.
+
+At the end on the thread that closes, with `ENDED_FIRST`, for each letter that still waits.
+"""
+ENDED_FIRST = "the process ended first"
 
 
 class Post(NamedTuple):
@@ -50,7 +54,7 @@ class Outbox:
         self._first_pause_s, self._monotonic = first_pause_s, monotonic
         self._waiting: deque[Post] = deque()
         self._news = threading.Condition()
-        self._is_closing = False
+        self._is_closing = self._is_over = False
         self._thread = threading.Thread(target=self._run, name=f"alerts {name}", daemon=True)
 
     def start(self) -> None:
@@ -74,15 +78,21 @@ class Outbox:
     @property
     def undelivered(self) -> int:
         """How many letters an attempt failed with, or were given up."""
-        return self.lost + (self.waiting if self.problem else 0)
+        return self.lost + (self.waiting if self.problem or self._is_over else 0)
 
     def close(self, patience_s: float) -> None:
-        """Send what waits, each once, for so long at most."""
+        """Send what waits, each once, for so long at most; tell of what was not taken by then."""
         with self._news:
             self._is_closing = True
             self._news.notify()
         if self._thread.is_alive():
             self._thread.join(patience_s)
+        with self._news:
+            left, self._is_over = list(self._waiting), True
+        if left:
+            self.problem = ENDED_FIRST
+        for post in left:
+            self._told(post, ENDED_FIRST)
 
     def _run(self) -> None:
         send: Sender | None = None

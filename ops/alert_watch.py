@@ -4,13 +4,14 @@ A process of its own, for the dead tell nobody. It asks over the control socket 
 `status.json`, and needs nothing of the run to be well. The run's own faults are the run's to tell.
 """
 
+import contextlib
 import signal
 import sys
-import threading
 import time
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import msgspec
@@ -28,6 +29,8 @@ from ops.health_text import duration
 from ops.run_files import EFFECTIVE_CONFIG
 
 EXIT_OK, EXIT_PROBLEM = 0, 1
+_TICK_S = 0.1
+_RULE = "gone"
 
 
 class WatchOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +46,8 @@ class WatchOptions(msgspec.Struct, frozen=True, kw_only=True):
 def alert_watch(options: WatchOptions) -> int:
     """Watch until a signal comes; with `once`, look once and give 1 when something is wrong.
 
+    Nothing to look at is wrong then too: a mistyped name must not be well for ever.
+
     Raises:
         ConfigError: nobody could be told.
     """
@@ -50,22 +55,45 @@ def alert_watch(options: WatchOptions) -> int:
     urls = addresses(variable)
     if not urls:
         raise ConfigError([f"alerts: the environment variable {variable} is not set: export it"])
-    over = threading.Event()
+    signals = _Signals()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: over.set())
+        signal.signal(number, signals.note)
     watch = Watch(options, urls)
     watch.look()
-    while not options.once and not over.wait(options.interval_s):
+    while not options.once and signals.none_within(options.interval_s):
         watch.look()
     watch.close()
-    return EXIT_PROBLEM if options.once and (watch.wrong or watch.undelivered) else EXIT_OK
+    is_bad = watch.wrong or watch.unseen or watch.undelivered
+    return EXIT_PROBLEM if options.once and is_bad else EXIT_OK
+
+
+class _Signals:
+    """Whether one came. A flag: to set an Event could wait for the very thread it interrupts."""
+
+    def __init__(self) -> None:
+        self._came = False
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Called by Python on the main thread, in the middle of anything."""
+        del number, frame
+        self._came = True
+
+    def none_within(self, seconds: float) -> bool:
+        """Wait so long, or until a signal has come; say whether none has."""
+        deadline = time.monotonic() + seconds
+        while not self._came and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, _TICK_S))
+        return not self._came
 
 
 class Watch:
-    """Looks at one run; `wrong` says what the last look found."""
+    """Looks at one run; `wrong` and `unseen` say what the last look found."""
 
     def __init__(self, options: WatchOptions, urls: list[str]) -> None:
         self.wrong: list[Condition] = []
+        self.unseen = ""
+        """Why there was nothing to look at; empty when there was."""
+        self._was_seen = False
         self._options = options
         self._fold = AlertFold(NoticeLimits(calm_s=0))
         self._outboxes = [_outbox(url, place) for place, url in enumerate(urls, 1)]
@@ -76,14 +104,21 @@ class Watch:
         """Look once, and tell what is new."""
         options = self._options
         seen = look(HealthOptions(run_dir=options.run_dir, timeout_s=options.timeout_s))
+        self._note_unseen(seen)
         self.wrong = conditions(seen, time.time_ns(), options.stale_after_s)
         notices = self._fold.take(self.wrong, time.monotonic_ns(), TimestampNs(time.time_ns()))
         for notice in notices:
             letter = _letter(notice, seen, options.run_dir)
-            _say(f"{notice.state}: {notice.sentence}")
+            _say(f"{notice.state}: {_said(notice, seen)}")
             for outbox in self._outboxes:
                 outbox.put(Post(letter, fact_of(notice, time.time_ns()), time.monotonic()))
         return notices
+
+    def _note_unseen(self, seen: Mapping[str, Any]) -> None:
+        before, self.unseen = self.unseen, "" if "actors" in seen else str(seen.get("why"))
+        if self.unseen and self.unseen != before:
+            _say(f"nothing is seen {'any more' if self._was_seen else 'yet'}: {self.unseen}")
+        self._was_seen = self._was_seen or not self.unseen
 
     @property
     def undelivered(self) -> int:
@@ -105,28 +140,47 @@ def conditions(seen: Mapping[str, Any], now_ns: int, stale_after_s: float) -> li
     age_s = (now_ns - captured) / NS_PER_S if isinstance(captured, int) else 0.0
     is_late = age_s > stale_after_s
     if seen.get("verdict") != "UNKNOWN":
-        return [_silent(f"what it says is {duration(age_s)} old")] if is_late else []
-    ended, why = seen.get("ended"), str(seen.get("why"))
+        return [_wrong(f"what it says is {duration(age_s)} old")] if is_late else []
+    why = str(seen.get("why"))
     if "actors" not in seen:
         return []
     if not seen.get("gone"):
-        return [_silent(f"the process does not answer: {why}")] if is_late else []
-    if isinstance(ended, Mapping) and ended.get("exit_code") in (0, 130):
-        return []
-    return [Condition("gone", "gone", Severity.CRITICAL, why)]
+        return [_wrong(f"the process does not answer: {why}")] if is_late else []
+    return [] if _ended_in_order(seen) else [_wrong(why)]
 
 
-def _silent(why: str) -> Condition:
-    return Condition("gone", "silent", Severity.CRITICAL, why)
+def recovered(seen: Mapping[str, Any]) -> str:
+    """Say why nothing is wrong any more: that is not always that the run is well; pure."""
+    if seen.get("verdict") != "UNKNOWN":
+        return "It answers again."
+    why = seen.get("why")
+    if "actors" not in seen:
+        return f"It can't be looked at any more: {why}"
+    if seen.get("gone") and _ended_in_order(seen):
+        return f"It has ended in order: {why}"
+    return f"Its status.json is written again; it does not answer yet: {why}"
+
+
+def _ended_in_order(seen: Mapping[str, Any]) -> bool:
+    ended = seen.get("ended")
+    return isinstance(ended, Mapping) and ended.get("exit_code") in (0, 130)
+
+
+def _wrong(why: str) -> Condition:
+    """Silent and gone are one fault: a process that is stopped and then killed never came back."""
+    return Condition(_RULE, _RULE, Severity.CRITICAL, why)
 
 
 def _letter(notice: Notice, seen: Mapping[str, Any], run_dir: Path) -> Letter:
     is_over = notice.state is Stage.RECOVERED
     name = seen.get("name") or run_dir.name
-    said = "It answers again." if is_over else notice.sentence
-    lines = [said, f"watchkeeper health --run-dir {run_dir}"]
+    lines = [_said(notice, seen), f"watchkeeper health --run-dir {run_dir}"]
     title = f"{name}: {'over' if is_over else 'CRITICAL'} {notice.rule}"
     return Letter(title, "\n".join(lines), is_critical=True, is_over=is_over)
+
+
+def _said(notice: Notice, seen: Mapping[str, Any]) -> str:
+    return recovered(seen) if notice.state is Stage.RECOVERED else notice.sentence
 
 
 def _outbox(url: str, place: int) -> Outbox:
@@ -134,7 +188,7 @@ def _outbox(url: str, place: int) -> Outbox:
         if problem:
             _say(f"not delivered to {place}: {shown(url)}: {problem}")
 
-    return Outbox(shown(url), lambda: apprise_sender(url), told)
+    return Outbox(f"{shown(url)} ({place})", lambda: apprise_sender(url), told)
 
 
 def _variable(run_dir: Path) -> str:
@@ -149,5 +203,8 @@ def _variable(run_dir: Path) -> str:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"watchkeeper: {text}\n")
-    sys.stderr.flush()
+    # Whoever read it may be gone, and nobody may ever have: the watch goes on.
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(f"watchkeeper: {text}\n")
+            sys.stderr.flush()

@@ -4,6 +4,7 @@ A thread of its own judges; a thread for each address sends. Nothing here is wai
 nothing here stops trading.
 """
 
+import os
 import socket
 import threading
 import time
@@ -24,7 +25,7 @@ from ops.alert_addresses import shown
 from ops.alert_outbox import Outbox, Post
 from ops.alert_sender import Letter, Sender, apprise_sender
 from ops.config import Config
-from ops.secret_names import without_secrets
+from ops.secret_values import cleaner
 
 LOOK_EVERY_S = 1.0
 CLOSE_S = 5.0
@@ -51,14 +52,18 @@ class Alerts:
         utc_ns: Callable[[], int] = time.time_ns,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        self._config, self.tell, self._secrets = config, tell, secrets
+        self._config, self.tell, self._clean = config, tell, cleaner(secrets)
         self._utc_ns, self._monotonic_ns = utc_ns, monotonic_ns
         self._rules = AlertRules(config.alerts.limits)
         self._fold = AlertFold(config.alerts.notice_limits)
         self._events: deque[Supervision] = deque(maxlen=1_000)
         self._happened: deque[Condition] = deque(maxlen=100)
         self._outboxes = [
-            Outbox(shown(url), partial(sender, url), partial(self._told, f"{place}: {shown(url)}"))
+            Outbox(
+                f"{shown(url)} ({place})",
+                partial(sender, url),
+                partial(self._told, f"{place}: {shown(url)}"),
+            )
             for place, url in enumerate(urls, 1)
         ]
         self._over = threading.Event()
@@ -85,14 +90,15 @@ class Alerts:
         self._happened.append(Condition(rule, rule, Severity.CRITICAL, sentence))
 
     def summary(self) -> dict[str, Any]:
-        """Say what fires, and what could not be told."""
+        """Say what fires, what could not be told, and why nothing is judged if nothing is."""
         failing = [f"{one.name}: {one.problem}" for one in self._outboxes if one.problem]
         return {
             "firing": self._firing,
             "addresses": len(self._outboxes),
             "undelivered": max((one.undelivered for one in self._outboxes), default=0),
             "held_back": self._fold.waiting,
-            "problem": "; ".join([*filter(None, [self._problem]), *failing]),
+            "problem": "; ".join(failing),
+            "rules_problem": self._problem,
         }
 
     def close(self, take: Callable[[], Snapshot] | None = None) -> None:
@@ -101,11 +107,30 @@ class Alerts:
         if self._thread is None:
             return
         self._thread.join(CLOSE_S)
+        last = list(self._happened)
         if take is not None and not self._thread.is_alive():
             self._look_safely(take)
+        self._happened.clear()
+        try:
+            self._tell_last(last)
+        except Exception as error:  # noqa: BLE001  an end goes on, whatever cannot be told
+            self._note_failure(error)
         deadline = time.monotonic() + CLOSE_S
         for outbox in self._outboxes:
             outbox.close(max(deadline - time.monotonic(), 0.0))
+
+    def _tell_last(self, conditions: list[Condition]) -> None:
+        """Tell what has happened at the end, also if the last look failed or hangs."""
+        if self._thread is not None and self._thread.is_alive():  # which has the fold in hand
+            notices = [
+                Notice(c.rule, c.key, Stage.FIRING, c.severity, c.sentence) for c in conditions
+            ]
+        else:
+            now_ns, utc_ns = self._monotonic_ns(), TimestampNs(self._utc_ns())
+            notices = self._fold.take_last(conditions, now_ns, utc_ns)
+            self._firing = [_row(fault, self._clean) for fault in self._fold.firing]
+        for notice in notices:
+            self._post(self._cleaned(notice), {"pid": os.getpid()})
 
     # ------------------------------------------------------------ on its own thread
 
@@ -118,9 +143,12 @@ class Alerts:
             self.look(take())
             self._problem = ""
         except Exception as error:  # noqa: BLE001  it reads the state of whatever is failing
-            said = without_secrets(f"{type(error).__name__}: {error}", self._secrets)
-            self._problem = f"the rules failed: {said}"
-            logger.bind(actor="alerts").error(self._problem)
+            self._note_failure(error)
+
+    def _note_failure(self, error: Exception) -> None:
+        said = self._clean(f"{type(error).__name__}: {error}")
+        self._problem = f"the rules failed: {said}"
+        logger.bind(actor="alerts").error(self._problem)
 
     def look(self, snapshot: Snapshot) -> list[Notice]:
         """Judge a snapshot, and what has happened since the last; tell what is due."""
@@ -134,12 +162,12 @@ class Alerts:
         notices = self._fold.take(conditions, now_ns, TimestampNs(self._utc_ns()))
         for notice in notices:
             self._post(self._cleaned(notice), snapshot)
-        self._firing = [_row(fault, self._secrets) for fault in self._fold.firing]
+        self._firing = [_row(fault, self._clean) for fault in self._fold.firing]
         return notices
 
     def _cleaned(self, notice: Notice) -> Notice:
         """An error's text goes to others' machines: no secret goes with it."""
-        said = without_secrets(notice.sentence, self._secrets)
+        said = self._clean(notice.sentence)
         return msgspec.structs.replace(notice, sentence=said)
 
     def _post(self, notice: Notice, snapshot: Snapshot) -> None:
@@ -176,14 +204,14 @@ def letter_of(notice: Notice, config: Config, snapshot: Snapshot) -> Letter:
     return Letter(f"{config.name}: {word} {notice.rule}", "\n".join(lines), is_critical, is_over)
 
 
-def _row(fault: Fault, secrets: Collection[str]) -> dict[str, Any]:
+def _row(fault: Fault, clean: Callable[[str], str]) -> dict[str, Any]:
     condition = fault.condition
     return {
         "rule": condition.rule,
         "key": condition.key,
         "severity": str(condition.severity),
         "since_ns": fault.since_ns,
-        "sentence": without_secrets(condition.sentence, secrets),
+        "sentence": clean(condition.sentence),
     }
 
 

@@ -49,6 +49,9 @@ def deep_lines(deep: Mapping[str, Any]) -> Iterator[str]:
 
 def error_lines(found: Mapping[str, Any]) -> Iterator[str]:
     """Give the last errors with their tracebacks, then the newest dead letters."""
+    if found.get("error"):
+        yield f"\nwhat went wrong can't be told: {one_line(found['error'])}"
+        return
     errors, letters = found.get("errors") or (), found.get("dead_letters") or ()
     if not errors and not letters:
         yield "\nno actor has had an error, and no message was lost"

@@ -158,6 +158,9 @@ class AlertsNow(msgspec.Struct, kw_only=True):
     undelivered: int
     held_back: int
     problem: str
+    """Why notices are not taken."""
+    rules_problem: str
+    """Why nothing is judged."""
 
 
 class JournalNow(msgspec.Struct, kw_only=True):

@@ -275,8 +275,9 @@ def _sums(snapshot: Snapshot) -> Iterator[str]:
     if snapshot.get("open_orders") is not None:
         unknown = snapshot.get("unknown") or {}
         oldest = duration(unknown.get("oldest_s") or 0)
-        doubt = f", {unknown['count']} of unknown outcome, the oldest for {oldest}"
-        yield f"{'open':<9}{snapshot['open_orders']} orders" + doubt * bool(unknown.get("count"))
+        count = unknown.get("count")
+        doubt = f", {count} of unknown outcome, the oldest for {oldest}" if count else ""
+        yield f"{'open':<9}{snapshot['open_orders']} orders{doubt}"
     parts = [
         f"{one_line(quote)} {one_line(one.get('equity'))},"
         f" {one_line(one.get('drawdown'))} below its highest since the start"

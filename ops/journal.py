@@ -21,7 +21,7 @@ from messages.outside import OUTSIDE, Origin
 from ops.config import Config, FeedType
 from ops.config_records import JournalConfig, JournalWhen
 from ops.run_dir import RunDir
-from persistence.frames import LOST, Frame
+from persistence.frames import LOST, Frame, fits
 from persistence.journal import JournalWriter, Retention
 
 FLUSH_S = 0.2
@@ -61,6 +61,8 @@ class Journal:
             del self._origins[MarketBatch]
         self._writer: JournalWriter | None = None
         self._frames = self._lost = self._lost_told = 0
+        self._unpacked = 0
+        """Messages that cannot be packed: lost, each by itself."""
         self._in_hand = 0
         """Messages taken from the queue and not yet written: lost, once nothing is written more."""
         self.problem = ""
@@ -88,6 +90,8 @@ class Journal:
         self._over.set()
         if self._thread.is_alive():
             self._thread.join(CLOSE_S)
+            if self._thread.is_alive() and not self.problem:
+                self.problem = f"the disk took nothing more within {CLOSE_S:.0f} s of the end"
 
     def summary(self) -> dict[str, Any]:
         """Say how far it is; `lost` holds what was taken from actors and cannot be read."""
@@ -95,7 +99,7 @@ class Journal:
         return {
             "problem": self.problem,
             "frames": self._frames,
-            "lost": self._lost + (self._in_hand + waiting if self.problem else 0),
+            "lost": self._all_lost() + (self._in_hand + waiting if self.problem else 0),
             "waiting": 0 if self.problem else waiting,
             "segment": self._writer.segment.name if self._writer else None,
         }
@@ -136,12 +140,13 @@ class Journal:
     def _flush(self) -> None:
         writer = self._writer
         assert writer is not None, "opened before"
-        while self._waiting or self._lost > self._lost_told:
+        while self._waiting or self._all_lost() > self._lost_told:
             count = min(len(self._waiting), _ROUNDS)
             entries = [self._waiting.popleft() for _ in range(count)]
             self._in_hand = count
-            frames = [_frame(*entry) for entry in entries]
-            if self._lost > self._lost_told:
+            frames = [frame for entry in entries if (frame := self._frame(*entry)) is not None]
+            packed, self._in_hand = len(frames), len(frames)
+            if self._all_lost() > self._lost_told:
                 frames.append(self._gap())
             before = writer.written
             try:
@@ -149,21 +154,37 @@ class Journal:
             finally:
                 written = writer.written - before
                 self._frames += written
-                self._in_hand -= min(written, count)
+                self._in_hand -= min(written, packed)
 
     def _drop_waiting(self) -> None:
         while self._waiting:
             self._waiting.popleft()
             self._in_hand += 1
 
+    def _all_lost(self) -> int:
+        return self._lost + self._unpacked
+
+    def _frame(self, origin: Origin, at_ns: int, path: ActorPath, message: Any) -> Frame | None:
+        """Pack a message; None for one that cannot be, which is lost alone."""
+        try:
+            frame = Frame(origin, at_ns, path, to_msgpack(message))
+            problem = "" if fits(frame) else f"{len(frame.payload)} bytes are too many"
+        except Exception as error:  # noqa: BLE001  whatever it is, the others are kept
+            problem = type(error).__name__
+        if not problem:
+            return frame
+        self._unpacked += 1
+        if self._unpacked == 1:
+            kind = type(message).__name__
+            logger.bind(actor="journal").error(
+                "a {} for {} cannot be kept: {}; others are only counted", kind, path, problem
+            )
+        return None
+
     def _gap(self) -> Frame:
-        lost = self._lost
+        lost = self._all_lost()
         count, self._lost_told = lost - self._lost_told, lost
         return Frame(LOST, self._utc_ns(), "", msgspec.msgpack.encode(count))
-
-
-def _frame(origin: Origin, at_ns: int, path: ActorPath, message: Any) -> Frame:
-    return Frame(origin, at_ns, path, to_msgpack(message))
 
 
 def _sentence(error: Exception) -> str:

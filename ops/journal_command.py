@@ -14,7 +14,7 @@ from messages.outside import Origin
 from ops.health_text import moment, one_line
 from ops.run_files import JOURNAL
 from persistence.frames import LOST, Frame
-from persistence.journal import Found, read_journal, segments
+from persistence.journal import Found, read_journal, segments, torn_tails
 
 EXIT_OK, EXIT_DAMAGED = 0, 1
 
@@ -40,13 +40,18 @@ def _lines(folder: Path) -> int:
             code = max(code, _code(item))
             _print(json.dumps({"damage": _row(item)}, sort_keys=True))
         else:
-            _print(json.dumps(_message(item), sort_keys=True))
+            row = _message(item)
+            code = max(code, EXIT_DAMAGED if "problem" in row else EXIT_OK)
+            _print(json.dumps(row, sort_keys=True))
+    for tail in torn_tails(folder):
+        _print(json.dumps({"torn": {"file": tail.name, "bytes": tail.stat().st_size}}))
     return code
 
 
 def _summary(folder: Path) -> int:
     code, counts, types = EXIT_OK, Counter[str](), Counter[str]()
     first = last = None
+    problems: list[str] = []
     for item in read_journal(folder):
         if isinstance(item, Found):
             code = max(code, _code(item))
@@ -55,8 +60,15 @@ def _summary(folder: Path) -> int:
             continue
         first, last = first or item.at_ns, item.at_ns
         message = _message(item)
+        if "problem" in message:
+            problems.append(message["problem"])
         counts[message["origin"]] += message.get("lost", 1)
         types[str((message.get("message") or {}).get("type", "?"))] += 1
+    if problems:
+        code = EXIT_DAMAGED
+        _print(f"damage  {len(problems)} message(s) cannot be read: {one_line(problems[0])}")
+    for tail in torn_tails(folder):
+        _print(f"torn    {tail.name}: {tail.stat().st_size} bytes, cut off at a start")
     there = segments(folder)
     size = sum(path.stat().st_size for path in there)
     _print(f"{len(there)} segment(s), {size} bytes, {sum(counts.values())} messages")
@@ -70,12 +82,12 @@ def _summary(folder: Path) -> int:
 
 def _message(frame: Frame) -> dict[str, Any]:
     row: dict[str, Any] = {"at_ns": frame.at_ns, "actor": frame.path}
-    if frame.origin == LOST:
-        return {**row, "origin": "lost", "lost": msgspec.msgpack.decode(frame.payload, type=int)}
-    row["origin"] = _origin(frame.origin)
+    row["origin"] = "lost" if frame.origin == LOST else _origin(frame.origin)
     try:
+        if frame.origin == LOST:
+            return {**row, "lost": msgspec.msgpack.decode(frame.payload, type=int)}
         return {**row, "message": msgspec.to_builtins(from_msgpack(frame.payload))}
-    except CodecError as error:
+    except (CodecError, msgspec.MsgspecError) as error:
         return {**row, "problem": str(error)}
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors.log import open_log, set_up_with
 from ops.config_records import LogFormat, LogsConfig
-from ops.secret_names import without_logins, without_secrets
+from ops.secret_values import cleaner
 
 if TYPE_CHECKING:
     from loguru import Record
@@ -246,7 +246,7 @@ def _json_line(record: "Record", fields: Mapping[str, str], trace: str) -> str:
 
 
 def _without(text: str, secrets: Collection[str]) -> str:
-    return without_logins(without_secrets(text, secrets))
+    return cleaner(secrets)(text)
 
 
 def _owner_only(path: str, flags: int) -> int:

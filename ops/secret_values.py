@@ -1,8 +1,9 @@
 """Every value of a run that must never be written: keys, logins, addresses that hold a token."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
@@ -15,6 +16,8 @@ _SHORTEST_PART = 6
 _CUT = "..."
 """What a text ends with that was too long."""
 _SHORTEST_BEGINNING = 8
+_SCHEMES_WITH_A_PLACE = ("json", "xml", "form", "mailto", "gotify")
+"""Of these, and with an ``s`` behind, apprise takes the host as a machine and never as a token."""
 
 
 def secrets_of(config: Config) -> list[str]:
@@ -28,7 +31,7 @@ def secrets_of(config: Config) -> list[str]:
     return spellings(plain)
 
 
-def cleaner(secrets: Sequence[str]) -> Callable[[str], str]:
+def cleaner(secrets: Collection[str]) -> Callable[[str], str]:
     """Give what takes these values out of a text, also one that was cut within such a value."""
 
     def clean(text: str) -> str:
@@ -39,7 +42,7 @@ def cleaner(secrets: Sequence[str]) -> Callable[[str], str]:
 
 
 @contextmanager
-def clean_refusals(secrets: Sequence[str]) -> Iterator[None]:
+def clean_refusals(secrets: Collection[str]) -> Iterator[None]:
     """Take these values out of the sentence with which a start is refused."""
     try:
         yield
@@ -51,7 +54,7 @@ def clean_refusals(secrets: Sequence[str]) -> Iterator[None]:
         raise
 
 
-def _without_beginnings(text: str, secrets: Sequence[str]) -> str:
+def _without_beginnings(text: str, secrets: Collection[str]) -> str:
     for secret in secrets:
         for length in range(len(secret) - 1, _SHORTEST_BEGINNING - 1, -1):
             text = text.replace(secret[:length] + _CUT, MASK + _CUT)
@@ -71,7 +74,7 @@ def spellings(plain: Iterable[str]) -> list[str]:
 def secret_parts(url: str) -> Iterator[str]:
     """Give an address whose parts are secrets, and those parts: login, path, query, and the place.
 
-    The place is one only where it is no address: in ``tgram://TOKEN/CHAT`` it is the token.
+    The place is one unless it surely is a machine: in ``pbul://o.TOKEN`` it is the token.
     """
     yield url
     try:
@@ -81,37 +84,53 @@ def secret_parts(url: str) -> Iterator[str]:
     host = parts.netloc.rpartition("@")[2]
     wanted = [parts.username, parts.password, *parts.path.split("/")]
     wanted += [value for _, value in parse_qsl(parts.query)]
-    if not is_place(host):
+    if not is_place(parts.scheme, host):
         wanted.append(host)
     for part in wanted:
         if part and len(part) >= _SHORTEST_PART:
             yield from {part, unquote(part)}
 
 
-def is_place(host: str) -> bool:
-    """Whether this names a machine: this one, or a name or number with dots, or IPv6."""
-    name = host.partition(":")[0]
-    return name == "localhost" or "." in name or host.startswith("[")
+def is_place(scheme: str, host: str) -> bool:
+    """Whether this surely names a machine: this one, a number, or a name where none is a token."""
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if name == "localhost" or _is_number(name):
+        return True
+    return scheme.removesuffix("s") in _SCHEMES_WITH_A_PLACE and "." in name
+
+
+def _is_number(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _variables(params: Mapping[str, Any]) -> Iterator[str]:
     """Give the variables that a strategy's parameters name: those that end in ``_env``."""
-    for key, value in params.items():
-        if isinstance(value, Mapping):
-            yield from _variables(value)
-        elif isinstance(value, str) and str(key).endswith("_env"):
-            yield value
+    return (value for key, value in _texts(params) if key.endswith("_env"))
 
 
 def _named(settings: Mapping[str, Any]) -> Iterator[str]:
     """Give what stands in a table under a secret's name, and the password of an address."""
-    for key, value in settings.items():
-        if isinstance(value, Mapping):
-            yield from _named(value)
-        elif isinstance(value, str) and is_secret_name(str(key)):
+    for key, value in _texts(settings):
+        if is_secret_name(key):
             yield value
-        elif isinstance(value, str) and "://" in value:
+        elif "://" in value:
             yield _password_in(value)
+
+
+def _texts(value: object, key: str = "") -> Iterator[tuple[str, str]]:
+    """Give each text in tables and lists, however deep, with the name that it stands under."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _texts(item, str(name))
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item, key)
 
 
 def _password_in(url: str) -> str:

@@ -6,6 +6,13 @@ from typing import Any, Literal
 Verdict = Literal["OK", "WARNING", "CRITICAL"]
 _ALERTS_OF_THEIR_OWN = ("stale", "drawdown", "errors", "disk")
 """Rules whose condition nothing else here looks at."""
+_WRITERS = {
+    "journal": "the journal is",
+    "metrics": "metrics are",
+    "prometheus": "the file for prometheus is",
+    "status": "status.json is",
+}
+"""Who writes down what the run does: looked at here, for alerts may be off."""
 _STARVED_MS = 2_000
 """A busy machine makes a thread wait for tenths; for seconds, the process is starved."""
 Snapshot = Mapping[str, Any]
@@ -78,19 +85,26 @@ def _warnings_of_process(snapshot: Snapshot) -> Iterator[str]:
     problem = (snapshot.get("lease") or {}).get("problem")
     if problem:
         yield f"the lease is not renewed: {problem}"
-    journal = (snapshot.get("journal") or {}).get("problem")
-    if journal:
-        yield f"the journal is not written: {journal}"
+    for name, what in _WRITERS.items():
+        unwritten = (snapshot.get(name) or {}).get("problem")
+        if unwritten:
+            yield f"{what} not written: {unwritten}"
     late_ms = (snapshot.get("pulse") or {}).get("late_ms") or 0
     if late_ms > _STARVED_MS:
         yield f"a thread that wakes twice a second came {late_ms / 1_000:.1f} s late: starved"
-    alerts = snapshot.get("alerts") or {}
+    yield from _warnings_of_alerts(snapshot.get("alerts") or {})
+    if not snapshot.get("ready", True):
+        yield "not ready"
+
+
+def _warnings_of_alerts(alerts: Snapshot) -> Iterator[str]:
+    if alerts.get("rules_problem"):
+        yield f"alerts judge nothing: {alerts['rules_problem']}"
     if alerts.get("problem"):
         yield f"{alerts.get('undelivered') or 0} alert(s) not delivered: {alerts['problem']}"
     elif alerts.get("undelivered"):
         yield f"{alerts['undelivered']} alert(s) were never delivered"
     for alert in alerts.get("firing") or ():
-        if alert.get("rule") in _ALERTS_OF_THEIR_OWN:
+        of_a_writer = str(alert.get("key")).startswith("disk:")
+        if alert.get("rule") in _ALERTS_OF_THEIR_OWN and not of_a_writer:
             yield str(alert.get("sentence"))
-    if not snapshot.get("ready", True):
-        yield "not ready"

@@ -68,6 +68,11 @@ def packed(frame: Frame) -> bytes:
     return _FRONT.pack(len(body), zlib.crc32(body)) + body
 
 
+def fits(frame: Frame) -> bool:
+    """Whether the path and the message have room in a frame."""
+    return len(frame.path.encode()) <= 255 and len(frame.payload) <= LARGEST - 512
+
+
 def header_of(content: bytes) -> Header | Damage:
     """Read the beginning of a segment."""
     if len(content) < HEADER_SIZE:

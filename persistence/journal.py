@@ -64,16 +64,29 @@ def read_segment(path: Path) -> Iterator[Frame | Found]:
 def read_journal(folder: Path) -> Iterator[Frame | Found]:
     """Give all that can be read, segment after segment, and what cannot.
 
-    A segment that is missing between two is a damage of the later one.
+    A segment that is missing between two is a damage of the later one. Only the last may be torn:
+    a start cuts a torn tail off before it begins the next.
     """
     before: int | None = None
-    for path in segments(folder):
+    there = segments(folder)
+    for path in there:
         number = int(path.stem)
         if before is not None and number != before + 1:
             gone = Damage(0, f"segments {before + 1} to {number - 1} are gone", is_torn=False)
             yield Found(path, gone)
         before = number
-        yield from read_segment(path)
+        for item in read_segment(path):
+            is_last = path == there[-1]
+            yield item if is_last or isinstance(item, Frame) else _not_torn(item)
+
+
+def torn_tails(folder: Path) -> list[Path]:
+    """Give what starts have cut off and laid beside, oldest first."""
+    return sorted(folder.glob(f"*{TORN}"))
+
+
+def _not_torn(found: Found) -> Found:
+    return found._replace(damage=found.damage._replace(is_torn=False))
 
 
 class JournalWriter:
@@ -175,6 +188,8 @@ class JournalWriter:
             newest.replace(newest.with_suffix(TORN))
         else:
             tail = newest.read_bytes()[damage.damage.offset :]
-            newest.with_suffix(TORN).write_bytes(tail)
+            beside = newest.with_suffix(TORN)
+            beside.touch(mode=0o600)  # no more than its owner's, as the segment is
+            beside.write_bytes(tail)
             os.truncate(newest, damage.damage.offset)
         return damage

@@ -74,6 +74,29 @@ def test_what_the_limits_held_back_is_told_when_they_allow() -> None:
     assert watched.look(HOUR_S, *still) == [Stage.FIRING]
 
 
+def test_what_the_limits_hold_back_is_shown_while_it_is_there_and_no_longer() -> None:
+    watched = Watched(NoticeLimits(per_hour=1, per_key_per_hour=1))
+    watched.look(0, fault("a"), fault("b"))
+    assert [one.condition.key for one in watched.fold.firing] == ["a", "b"]
+    watched.look(29)
+    assert [one.condition.key for one in watched.fold.firing] == ["a", "b"]
+
+    assert watched.look(30) == []  # the end of `a` is held back
+    assert watched.fold.firing == []
+    watched.look(40, fault("a"))
+    assert [one.since_ns for one in watched.fold.firing] == [40 * NS_PER_S]
+    assert [notice.key for _, notice in watched.told] == ["a"]
+
+
+def test_the_last_words_are_told_once_whatever_the_limits_say() -> None:
+    watched = Watched(NoticeLimits(per_hour=1, per_key_per_hour=1))
+    watched.look(0, fault("a"))
+
+    last = watched.fold.take_last([fault("a"), fault("b"), fault("b")], 1, TimestampNs(1))
+
+    assert [(notice.key, notice.state) for notice in last] == [("b", Stage.FIRING)]
+
+
 def test_warnings_leave_room_for_what_is_critical() -> None:
     watched = Watched()
     warnings = [fault(f"x:{n}", Severity.WARNING) for n in range(20)]
@@ -132,6 +155,10 @@ def test_whatever_happens_the_limits_hold_and_firing_and_recovered_take_turns(
         last_seen |= dict.fromkeys(conditions, at_s)
         before = len(watched.told)
         watched.look(at_s, *conditions.values())
+        assert {one.condition.key for one in watched.fold.firing} >= set(conditions)
+        assert all(
+            at_s - last_seen[one.condition.key] <= limits.calm_s for one in watched.fold.firing
+        )
         for _, notice in watched.told[before:]:
             if notice.state is Stage.RECOVERED:
                 assert at_s - last_seen[notice.key] >= limits.calm_s

@@ -311,6 +311,21 @@ def test_what_became_of_an_order_is_told_and_moves_no_position() -> None:
     assert one.memory.position == 0
 
 
+def test_what_a_strategy_holds_is_cleaned_before_it_is_cut() -> None:
+    class Noted(Swinger):
+        note = ""
+
+    strategy = Noted()
+    strategy.note = "x" * 190 + "opensesame"
+
+    told = StrategyRun(
+        lambda: strategy, new_memory(2), AccountId("main"), StrategyId("a"), BTC
+    ).strategy_state(lambda text: text.replace("opensesame", "***"))
+
+    assert told["note"] == "'" + "x" * 190 + "***'"
+    assert told["updates"] == "[]"
+
+
 def test_a_strategy_without_warm_up_remembers_no_events() -> None:
     one = run(new_memory(0))
 

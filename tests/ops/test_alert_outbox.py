@@ -8,7 +8,7 @@ import pytest
 
 from messages.alerts import AlertTold
 from messages.ids import TimestampNs
-from ops.alert_outbox import MOST_WAITING, Outbox, Post
+from ops.alert_outbox import ENDED_FIRST, MOST_WAITING, Outbox, Post
 from ops.alert_sender import Letter, Sender
 
 LIMIT_S = 30.0
@@ -138,6 +138,16 @@ def test_whoever_leaves_a_letter_does_not_wait_and_too_many_are_given_up(address
     assert address.outbox.lost == 7
     address.gate.set()
     address.until(lambda: str(MOST_WAITING + 6) in address.taken)
+
+
+def test_what_still_hangs_when_patience_ends_is_counted_and_told(address: Address) -> None:
+    address.gate.clear()
+    address.put("a", "b")
+    address.outbox.close(0.0)
+
+    assert address.told == [("a", ENDED_FIRST), ("b", ENDED_FIRST)]
+    assert address.outbox.problem == ENDED_FIRST
+    assert address.outbox.undelivered == 2
 
 
 def test_an_end_sends_what_waits_once_and_waits_no_longer_than_it_may(address: Address) -> None:

@@ -1,6 +1,9 @@
 """Alerts, from a snapshot to a real receiver on loopback."""
 
 import json
+import os
+import signal
+import threading
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,14 +14,15 @@ import pytest
 pytest.importorskip("apprise", reason="the extra `alerts` is not installed")
 
 import cli
+from decisions.alerting import Notice
 from messages.alerts import AlertTold
 from messages.errors import ConfigError
 from ops.alert_addresses import addresses, shown
 from ops.alert_sender import Letter, apprise_sender
-from ops.alert_watch import conditions
+from ops.alert_watch import Watch, WatchOptions, _Signals, alert_watch, conditions
 from ops.alerts import Alerts
 from ops.config import Config, parse
-from tests.ops.receiver import TOKEN, Receiver, receiver
+from tests.ops.receiver import LIMIT_S, TOKEN, Receiver, receiver
 
 Make = Callable[..., dict[str, Any]]
 LETTER = Letter("x: CRITICAL halt", "it is halted", is_critical=True)
@@ -76,12 +80,27 @@ def test_an_address_that_is_none_is_a_reason(url: str) -> None:
         ("tgram://123:abc/456", "tgram://***"),
         ("json://user:word@127.0.0.1:80/token", "json://127.0.0.1:80/***"),
         ("mailto://me:word@example.com", "mailto://example.com"),
+        ("pbul://o.AbCdEf0123456789", "pbul://***"),
+        ("pbul://o.AbCdEf0123456789:80/chat", "pbul://***"),
+        ("jsons://[::1]:80/token", "jsons://[::1]:80/***"),
+        ("ntfy://127.0.0.1:80/topic", "ntfy://127.0.0.1:80/***"),
+        ("o.AbCdEf0123456789:x", "?://***"),
         ("http://[broken", "***"),
         ("", "?://***"),
     ],
 )
 def test_an_address_is_shown_without_what_is_secret_in_it(url: str, text: str) -> None:
     assert shown(url) == text
+
+
+def test_addresses_that_look_the_same_are_told_apart_by_their_number() -> None:
+    urls = ["pbul://o.AbCdEf0123456789", "pbul://o.GhIjKl0123456789"]
+    alerts = Alerts(config_of(), urls, sender=lambda _: lambda _: "away")
+    alerts.start(dict)
+    alerts.happened("gone", "process 1 ends")
+    alerts.close(dict)
+
+    assert alerts.summary()["problem"] == "pbul://*** (1): away; pbul://*** (2): away"
 
 
 def test_addresses_are_parted_by_white_space(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +190,43 @@ def test_a_snapshot_that_fails_ends_nothing_and_is_shown(there: Receiver, snapsh
     alerts.happened("gone", "process 1 ends")
     alerts.close(fails)
 
-    assert "dictionary changed size" in alerts.summary()["problem"]
+    assert "dictionary changed size" in alerts.summary()["rules_problem"]
+    assert alerts.summary()["problem"] == ""
+    assert there.titles() == ["btc: CRITICAL gone"]
+    assert [row["rule"] for row in alerts.summary()["firing"]] == ["gone"]
+
+
+def test_an_end_is_told_also_while_a_look_hangs(
+    there: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.alerts.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("ops.alerts.CLOSE_S", 1.0)
+    is_inside, may_go = threading.Event(), threading.Event()
+
+    def hangs() -> dict[str, Any]:
+        is_inside.set()
+        assert may_go.wait(LIMIT_S)
+        return {}
+
+    alerts = Alerts(config_of(), [there.url])
+    alerts.start(hangs)
+    assert is_inside.wait(LIMIT_S)
+    alerts.happened("gone", "process 1 ends")
+    alerts.close(hangs)
+    there.until(1)
+    may_go.set()
+
+    assert there.titles() == ["btc: CRITICAL gone"]
+
+
+def test_an_end_is_told_whatever_the_limits_say(there: Receiver, snapshot: Make) -> None:
+    alerts = Alerts(config_of("[alerts]\nper_hour = 1"), [there.url])
+    alerts.start(snapshot)
+    alerts.look(snapshot(halt={"state": "halted", "reason": "x"}))
+    alerts.happened("gone", "process 1 ends")
+    alerts.close(snapshot)
+
+    assert there.titles() == ["btc: CRITICAL halt", "btc: CRITICAL gone"]
 
 
 def test_a_secret_in_an_errors_text_is_told_to_nobody(there: Receiver, snapshot: Make) -> None:
@@ -179,11 +234,13 @@ def test_a_secret_in_an_errors_text_is_told_to_nobody(there: Receiver, snapshot:
     alerts = Alerts(config_of(), [there.url], secrets=["opensesame"], tell=told.append)
     alerts.start(snapshot)
     alerts.look(snapshot(halt={"state": "halted", "reason": "bad key opensesame"}))
-    there.until(1)
+    alerts.look(snapshot(lease={"problem": "no opensesa... at https://me:word@x/"}))
+    there.until(2)
     alerts.close()
 
     assert "bad key ***" in there.got[0]["message"]
-    assert "opensesame" not in json.dumps([there.got, alerts.summary()]) + repr(told)
+    assert "no ***... at https://***@x/" in there.got[1]["message"]
+    assert "opensesa" not in json.dumps([there.got, alerts.summary()]) + repr(told)
 
 
 def test_what_happens_at_the_very_end_is_told(there: Receiver, snapshot: Make) -> None:
@@ -233,25 +290,123 @@ S = 1_000_000_000
 
 
 @pytest.mark.parametrize(
-    ("changes", "age_s", "keys"),
+    ("changes", "age_s", "told"),
     [
         ({}, 1, []),
-        ({}, 16, ["silent"]),
-        ({"verdict": "UNKNOWN", "gone": True, "why": "killed"}, 1, ["gone"]),
-        ({"verdict": "UNKNOWN", "gone": True, "ended": {"exit_code": 70}}, 1, ["gone"]),
+        ({}, 16, ["what it says is 16s old"]),
+        ({"verdict": "UNKNOWN", "gone": True, "why": "killed"}, 1, ["killed"]),
+        ({"verdict": "UNKNOWN", "gone": True, "why": "x", "ended": {"exit_code": 70}}, 1, ["x"]),
         ({"verdict": "UNKNOWN", "gone": True, "ended": {"exit_code": 0}}, 99, []),
         ({"verdict": "UNKNOWN", "gone": True, "ended": {"exit_code": 130}}, 99, []),
         ({"verdict": "UNKNOWN", "gone": False, "why": "no answer"}, 1, []),
-        ({"verdict": "UNKNOWN", "gone": False, "why": "no answer"}, 16, ["silent"]),
+        (
+            {"verdict": "UNKNOWN", "gone": False, "why": "no answer"},
+            16,
+            ["the process does not answer: no answer"],
+        ),
     ],
 )
 def test_a_watch_tells_of_a_process_that_is_gone_or_silent(
-    snapshot: Make, changes: dict[str, Any], age_s: int, keys: list[str]
+    snapshot: Make, changes: dict[str, Any], age_s: int, told: list[str]
 ) -> None:
     found = conditions(snapshot(**changes), AT_NS + age_s * S, 15.0)
 
-    assert [condition.key for condition in found] == keys
+    assert [condition.sentence for condition in found] == told
+    assert {condition.key for condition in found} <= {"gone"}
 
 
 def test_a_watch_says_nothing_of_a_run_that_never_was() -> None:
     assert conditions({"verdict": "UNKNOWN", "why": "there is no run"}, AT_NS, 15.0) == []
+
+
+SILENT = {"verdict": "UNKNOWN", "gone": False, "why": "no answer within 2 s", "captured_at_ns": 1}
+KILLED = {"verdict": "UNKNOWN", "gone": True, "why": "it was killed"}
+ENDED = {"verdict": "UNKNOWN", "gone": True, "why": "it ended", "ended": {"exit_code": 0}}
+DELETED = {"verdict": "UNKNOWN", "why": "there is no run"}
+
+
+@pytest.fixture
+def watched(
+    monkeypatch: pytest.MonkeyPatch, snapshot: Make, tmp_path: Path
+) -> Iterator[Callable[[dict[str, Any]], list[Notice]]]:
+    """A watch whose each look finds what it is given."""
+    monkeypatch.setattr("ops.alert_watch.apprise_sender", lambda _: lambda _: "")
+    watch = Watch(WatchOptions(run_dir=tmp_path), ["json://127.0.0.1:9"])
+
+    def finds(changes: dict[str, Any]) -> list[Notice]:
+        seen = changes if changes is DELETED else snapshot(**{"captured_at_ns": 1 << 62, **changes})
+        monkeypatch.setattr("ops.alert_watch.look", lambda _: seen)
+        return watch.look()
+
+    yield finds
+    watch.close()
+
+
+def test_a_stopped_process_that_is_killed_never_answers_again(
+    watched: Callable[[dict[str, Any]], list[Notice]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = [notice.state for seen in (SILENT, KILLED, KILLED, {}, {}) for notice in watched(seen)]
+
+    assert told == ["firing", "recovered"]
+    assert capsys.readouterr().err.splitlines() == [
+        "watchkeeper: firing: the process does not answer: no answer within 2 s",
+        "watchkeeper: recovered: It answers again.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "said"),
+    [
+        (SILENT, ENDED, "It has ended in order: it ended"),
+        (KILLED, DELETED, "It can't be looked at any more: there is no run"),
+        (SILENT, {**SILENT, "captured_at_ns": 1 << 62}, "Its status.json is written again"),
+    ],
+)
+def test_an_end_of_a_fault_says_what_is_seen(
+    watched: Callable[[dict[str, Any]], list[Notice]],
+    capsys: pytest.CaptureFixture[str],
+    first: dict[str, Any],
+    then: dict[str, Any],
+    said: str,
+) -> None:
+    told = [notice.state for seen in (first, then, then) for notice in watched(seen)]
+    words = capsys.readouterr().err
+
+    assert told == ["firing", "recovered"]
+    assert f"recovered: {said}" in words
+    assert "answers again" not in words
+
+
+def test_a_watch_over_a_run_that_never_was_says_that_nothing_is_seen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WATCHKEEPER_ALERT_URLS", "json://127.0.0.1:9")
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        assert alert_watch(WatchOptions(run_dir=tmp_path / "mistyped", once=True)) == 1
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert "nothing is seen yet: there is no run in" in capsys.readouterr().err
+
+
+def test_a_watch_whose_words_nobody_reads_goes_on(
+    monkeypatch: pytest.MonkeyPatch, watched: Callable[[dict[str, Any]], list[Notice]]
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", buffering=1) as closed:
+        monkeypatch.setattr("sys.stderr", closed)
+        assert [notice.state for notice in watched(KILLED)] == ["firing"]
+        monkeypatch.setattr("sys.stderr", None)
+        assert [notice.state for notice in watched({})] == ["recovered"]
+        os.dup2(os.open(os.devnull, os.O_WRONLY), closed.fileno())
+
+
+def test_a_signal_ends_a_wait_at_once() -> None:
+    signals = _Signals()
+    assert signals.none_within(0.0)
+    signals.note(15, None)
+
+    assert not signals.none_within(LIMIT_S)

@@ -8,6 +8,7 @@ import pytest
 
 from ops.control import ControlServer
 from ops.health import HealthOptions, health
+from ops.health_deep import error_lines
 from ops.health_text import duration, render
 
 Make = Callable[..., dict[str, Any]]
@@ -100,6 +101,17 @@ def test_money_that_is_not_whole_is_said_to_be_a_part(
     lines = render(snapshot(pnl={}, traded=traded, earlier=earlier)).splitlines()
 
     assert [line for line in lines if line.startswith("money")] == [f"money    {said}"]
+
+
+def test_a_count_that_is_not_there_is_not_shown(snapshot: Make) -> None:
+    assert "open     3 orders\n" in render(snapshot(open_orders=3, unknown={})) + "\n"
+
+
+def test_errors_that_cannot_be_told_are_not_called_none() -> None:
+    assert list(error_lines({"error": "internal error: x"})) == [
+        "\nwhat went wrong can't be told: internal error: x"
+    ]
+    assert list(error_lines({})) == ["\nno actor has had an error, and no message was lost"]
 
 
 def test_colour_is_for_a_terminal_only(

@@ -55,6 +55,17 @@ def test_a_secret_is_in_no_line_no_field_and_no_traceback(
     assert "ValueError: bad signature for ***" in shown
 
 
+def test_a_secret_that_was_cut_is_not_shown_either(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_up_logging(log, secrets=[SECRET])
+    logger.bind(said=f"{SECRET[:20]}...").error(f"refused {SECRET[:12]}...")
+
+    shown = log.read_text() + capsys.readouterr().err
+    assert "refused ***..." in shown
+    assert SECRET[:12] not in shown
+
+
 def test_a_secret_is_not_shown_by_a_sink_that_fails(
     log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,12 +19,13 @@ api_key_env = "A_KEY"
 api_secret_env = "A_SECRET"
 [venue.ccxt]
 httpsProxy = "http://user:opensesame@proxy:3128"
+proxies = ["http://user:hidden-too@proxy:3128", [{ at = "http://u:deep-down@p" }]]
 [metrics]
 http_token_env = "A_TOKEN"
 [[strategy]]
 id = "a"
 uses = "sma_cross"
-params = { feed = { login_env = "A_LOGIN" } }
+params = { feed = { login_env = "A_LOGIN" }, more = [{ b_env = "B" }], c_env = ["C"] }
 """
 
 
@@ -36,9 +37,13 @@ def test_a_runs_secrets_are_those_that_its_variables_hold_and_its_proxys_passwor
     monkeypatch.setenv("A_TOKEN", "token-of-mine")
     monkeypatch.setenv("A_LOGIN", "login-of-mine")
 
+    monkeypatch.setenv("B", "b-of-mine")
+    monkeypatch.setenv("C", "c-of-mine")
+
     found = secrets_of(parse(tomllib.loads(CONFIG), Path()))
 
     assert {"key-of-mine", "opensesame", "token-of-mine", "login-of-mine"} <= set(found)
+    assert {"hidden-too", "deep-down", "b-of-mine", "c-of-mine"} <= set(found)
     assert "" not in found
 
 
@@ -82,6 +87,9 @@ def test_a_text_is_cleaned_also_where_it_was_cut_within_a_secret(text: str, show
         ("tgram://123456:ABC-def/987654", {"123456:ABC-def", "987654"}, set()),
         ("jsons://user:password@example.com/pathtoken", {"password", "pathtoken"}, {"example.com"}),
         ("json://127.0.0.1:8080/x?token=abcdefgh", {"abcdefgh"}, {"127.0.0.1:8080", "x"}),
+        ("pbul://o.AbCdEf0123456789", {"o.AbCdEf0123456789"}, set()),
+        ("pbul://o.AbCdEf0123456789:80/x", {"o.AbCdEf0123456789:80"}, set()),
+        ("ntfy://my.hidden.topic", {"my.hidden.topic"}, set()),
         ("http://[broken", {"http://[broken"}, set()),
     ],
 )

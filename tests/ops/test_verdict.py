@@ -68,6 +68,48 @@ def test_an_alert_is_a_reason_where_nothing_else_says_it(snapshot: Make) -> None
     assert found == ("WARNING", "feeds/f shows no market event for 13 s")
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("journal", "the journal is not written: full"),
+        ("metrics", "metrics are not written: full"),
+        ("prometheus", "the file for prometheus is not written: full"),
+        ("status", "status.json is not written: full"),
+    ],
+)
+def test_a_file_that_is_not_written_is_a_reason_once_with_alerts_and_without(
+    snapshot: Make, name: str, said: str
+) -> None:
+    row = {"rule": "disk", "key": f"disk:{name}", "sentence": said}
+    broken = {name: {"problem": "full"}}
+
+    assert verdict(snapshot(**broken)) == ("WARNING", said)
+    assert verdict(snapshot(**broken, alerts={"firing": [row]})) == ("WARNING", said)
+
+
+def test_little_room_on_the_disk_is_a_reason(snapshot: Make) -> None:
+    row = {"rule": "disk", "key": "disk", "sentence": "9 MB are free"}
+
+    assert verdict(snapshot(alerts={"firing": [row]})) == ("WARNING", "9 MB are free")
+
+
+@pytest.mark.parametrize(
+    ("alerts", "said"),
+    [
+        ({"rules_problem": "x failed", "undelivered": 0}, "alerts judge nothing: x failed"),
+        ({"problem": "1: away", "undelivered": 2}, "2 alert(s) not delivered: 1: away"),
+        (
+            {"rules_problem": "x failed", "problem": "1: away", "undelivered": 1},
+            "alerts judge nothing: x failed; 1 alert(s) not delivered: 1: away",
+        ),
+    ],
+)
+def test_rules_that_fail_and_notices_that_nobody_takes_are_told_apart(
+    snapshot: Make, alerts: dict[str, Any], said: str
+) -> None:
+    assert verdict(snapshot(alerts=alerts)) == ("WARNING", said)
+
+
 def test_every_reason_of_the_worst_kind_is_given(actor: Make, snapshot: Make) -> None:
     found = verdict(snapshot(actor("a", state="hung"), actor("b", state="halted"), ready=False))
 

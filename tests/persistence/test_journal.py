@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from persistence.frames import (
     HEADER_SIZE,
+    LARGEST,
     Damage,
     Frame,
     Header,
@@ -94,15 +95,26 @@ def test_with_any_bit_flipped_the_frames_before_are_read_and_the_damage_is_repor
     read, damages = whole(bytes(content))
 
     assert read == frames[:intact]
-    assert len(damages) == 1
+    (damage,) = damages
+    assert damage.is_torn is reaches_beyond_the_end(bytes(content), place, damage.offset)
+
+
+def reaches_beyond_the_end(content: bytes, place: int, begin: int) -> bool:
+    """Whether the flipped bit is of a frame's length, which now says more than there is."""
+    if begin < HEADER_SIZE or place >= begin + 4:
+        return False
+    length = int.from_bytes(content[begin : begin + 4], "big")
+    return length <= LARGEST and begin + 8 + length > len(content)
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_without_an_error(noise: bytes) -> None:
     frames, damages = whole(packed_header(1, 1) + noise)
 
-    assert frames == [] or damages or noise
-    whole(noise)
+    kept = b"".join(map(packed, frames))
+    assert noise.startswith(kept)
+    assert [damage.offset for damage in damages] == [HEADER_SIZE + len(kept)] * (kept != noise)
+    assert whole(noise)[0] == [] or noise.startswith(b"WKJ1")
 
 
 def test_zeros_where_the_end_was_to_be_are_a_torn_tail() -> None:
@@ -190,6 +202,7 @@ def test_a_torn_tail_is_cut_off_at_the_next_start_and_laid_beside(
     assert numbers(tmp_path / "journal") == [1, 3]
     assert damages(tmp_path / "journal") == []
     assert segment.read_bytes() + segment.with_suffix(TORN).read_bytes() == torn
+    assert segment.with_suffix(TORN).stat().st_mode & 0o777 == 0o600
     assert opened().mended is None
 
 
@@ -222,6 +235,20 @@ def test_a_flipped_bit_is_left_as_it_is_and_reported(
         "a frame's checksum is wrong"
     ]
     assert writer.segment.read_bytes() == content
+
+
+def test_a_segment_that_ends_too_soon_before_another_is_damaged_and_not_torn(
+    tmp_path: Path, opened: Callable[..., JournalWriter]
+) -> None:
+    for number in (1, 2):
+        writer = opened()
+        writer.write([a_frame(number), a_frame(number + 10)])
+        writer.close()
+    for path in segments(tmp_path / "journal"):
+        os.truncate(path, path.stat().st_size - 3)
+
+    assert numbers(tmp_path / "journal") == [1, 2]
+    assert [found.damage.is_torn for found in damages(tmp_path / "journal")] == [False, True]
 
 
 def test_a_segment_that_is_gone_is_a_damage(

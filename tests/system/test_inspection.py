@@ -69,7 +69,11 @@ def test_an_actor_says_what_it_holds(running: Running, capsys: pytest.CaptureFix
 
     assert f"{STRATEGY}: says" in page
     assert told["symbol"] == "BTC/USDT"
-    assert "strategy" in told
+    assert told["strategy"]
+
+    running.system.runtime.cells[ActorPath(STRATEGY)].clean = lambda _: "***"
+    told = json.loads(running.health(capsys, "--deep", STRATEGY, "--json"))["deep"]["told"]
+    assert set(told["strategy"].values()) == {"***"}
 
 
 def test_an_actor_that_hangs_shows_its_stack_instead(

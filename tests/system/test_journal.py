@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,56 @@ def test_what_a_disk_that_fills_up_did_not_take_is_counted_as_lost(
     assert bool(told["problem"]) is bool(told["lost"]) is (room < 100_000)
 
 
+def test_a_disk_that_hangs_at_the_end_leaves_a_problem_and_what_waits_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go, write = threading.Event(), os.write
+
+    def hangs(fd: int, content: memoryview) -> int:
+        assert may_go.wait(30)
+        return write(fd, content)
+
+    monkeypatch.setattr("ops.journal.CLOSE_S", 0.1)
+    config = demo(tmp_path)
+    with RunDir(config.run_dir) as run_dir:
+        journal = journal_for(config, run_dir, lambda: 7)
+        assert journal is not None
+        command = HaltTrading(reason="x", durable=False)
+        for _ in range(5):
+            journal.record(ActorPath("execution/executor"), command, is_timer=False)
+        with monkeypatch.context() as patch:
+            patch.setattr("persistence.journal.os.write", hangs)
+            journal.start()
+            journal.close()
+            told = journal.summary()
+            may_go.set()
+            monkeypatch.setattr("ops.journal.CLOSE_S", 30)
+            journal.close()
+
+    assert "the disk took nothing more" in told["problem"]
+    assert (told["lost"], told["waiting"]) == (5, 0)
+
+
+@pytest.mark.parametrize("strange", [{"reason": 1 << 70}, {"reason": "x" * (1 << 26)}])
+def test_a_message_that_cannot_be_packed_is_lost_alone(
+    tmp_path: Path, strange: dict[str, Any]
+) -> None:
+    config = demo(tmp_path)
+    with RunDir(config.run_dir) as run_dir:
+        journal = journal_for(config, run_dir, lambda: 7)
+        assert journal is not None
+        for reason in ("x", strange["reason"], "y"):
+            command = HaltTrading(reason=reason, durable=False)
+            journal.record(ActorPath("execution/executor"), command, is_timer=False)
+        journal.start()
+        journal.close()
+        told = journal.summary()
+
+    frames = [i for i in read_journal(config.run_dir / "journal") if isinstance(i, Frame)]
+    assert [frame.origin for frame in frames] == [Origin.COMMAND, Origin.COMMAND, LOST]
+    assert (told["problem"], told["lost"]) == ("", 1)
+
+
 def test_what_a_slow_disk_leaves_no_room_for_is_counted_in_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,7 +246,7 @@ def test_a_kill_leaves_whole_messages_and_the_next_start_goes_on(
     assert "MarketBatch" in capsys.readouterr().out
     assert cli.main(["journal", str(tmp_path / "run"), "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {row["origin"] for row in rows} >= {"market", "venue", "timer"}
+    assert {row["origin"] for row in rows if "torn" not in row} >= {"market", "venue", "timer"}
 
 
 def test_a_run_without_one_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
