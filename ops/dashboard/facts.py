@@ -76,10 +76,16 @@ def _market(feed: Mapping[str, Any], venue: Mapping[str, Any]) -> str:
     names = ", ".join(map(_text, symbols)) if isinstance(symbols, list) else ""
     where = venue.get("exchange") if feed.get("type") == "ccxt" else ""
     parts = [_text(feed.get("type")), _text(where), names, _text(feed.get("timeframe"))]
-    speed = feed.get("speed")
-    if isinstance(speed, int | float) and speed != 1:
-        parts.append("as fast as possible" if not speed else f"{speed:g} times real time")
-    return ", ".join(part for part in parts if part)
+    return ", ".join(part for part in [*parts, _pace(feed.get("speed"))] if part)
+
+
+def _pace(speed: object) -> str:
+    if not isinstance(speed, int | float) or speed == 1:
+        return ""
+    try:
+        return "as fast as possible" if not speed else f"{speed:g} times real time"
+    except OverflowError:  # TOML has integers of any length, a float ends at 309 digits
+        return ""
 
 
 def _venue(venue: Mapping[str, Any]) -> str:
