@@ -98,6 +98,9 @@ def test_lines_that_mean_nothing_are_counted_and_passed_over() -> None:
     assert fold.totals == folded(*LIFE).totals
 
 
+NUMBERS_TOO_LONG = [b"9" * 400, b"-" + b"9" * 400, b"9223372036854775808"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -110,7 +113,7 @@ def test_lines_that_mean_nothing_are_counted_and_passed_over() -> None:
         b'{"kind":"of tomorrow","at_ns":NUMBER}',
     ],
 )
-@pytest.mark.parametrize("number", [b"9" * 400, b"-" + b"9" * 400, b"9223372036854775808"])
+@pytest.mark.parametrize("number", NUMBERS_TOO_LONG, ids=["huge", "deep", "next"])
 def test_a_number_beyond_64_bits_is_no_number_of_ours(text: bytes, number: bytes) -> None:
     fold = folded(text.replace(b"NUMBER", number).replace(b"AT", b"%d" % T0) + b"\n", *LIFE)
 
