@@ -28,6 +28,15 @@ def test_rotated_files_are_read_before_the_newest_the_oldest_first(tmp_path: Pat
     assert read_all(tmp_path) == [b"1", b"2", b"3", b"4"]
 
 
+def test_a_file_whose_number_only_looks_like_one_is_none_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "metrics.ndjson").write_bytes(b"2\n")
+    for number in ("1", "\u00b2", "\u0663", "\u2460"):
+        name = tmp_path / f"metrics.ndjson.{number}.gz"
+        name.write_bytes(gzip.compress(b"1\n"))
+
+    assert read_all(tmp_path) == [b"1", b"2"]
+
+
 def test_what_an_interrupted_rotation_left_twice_is_read_once(tmp_path: Path) -> None:
     (tmp_path / "metrics.ndjson.rotating").write_bytes(b"1\n2\n")
     (tmp_path / "metrics.ndjson.1.gz").write_bytes(gzip.compress(b"1\n2\n"))
