@@ -77,7 +77,7 @@
   if (!model.live) return;
 
   // Live: what changed of a run comes as its sections; only those are drawn again.
-  const live = document.getElementById("live"), PARTS = { standing: "overview", missing: "overview", equity: "equity", market: "market", orders: "orders", internals: "internals", facts: "facts", config: "facts" };
+  const live = document.getElementById("live"), PARTS = { standing: "overview", missing: "overview", trouble: "overview", equity: "equity", market: "market", orders: "orders", internals: "internals", facts: "facts", config: "facts" };
   const source = new EventSource("events");
   source.addEventListener("open", () => { live.textContent = "● Live"; });
   source.addEventListener("error", () => { live.textContent = "○ No contact, trying again"; });
