@@ -63,9 +63,10 @@ class TimeColumns(Generic[C]):
 
 
 class Spread:
-    """Counts nanoseconds as `decisions.histogram` does, with room only for what came.
+    """Counts nanoseconds coarser than `decisions.histogram`, with room only for what came.
 
-    For the many that are small: a column of a chart. Percentiles are off by 6.25 % at most.
+    Every doubling is cut into 8 equal parts (there it is 128) and a percentile is the middle of
+    one, not its upper end: off by 6.25 % at most. For the many that are small: a chart's columns.
     """
 
     __slots__ = ("_counts", "count", "greatest")

@@ -46,7 +46,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """Give the JSON object in a file; an empty one when there is none."""
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

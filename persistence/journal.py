@@ -42,7 +42,7 @@ class Found(NamedTuple):
 
 def segments(folder: Path) -> list[Path]:
     """Give the segments, oldest first."""
-    named = [path for path in folder.glob(f"*{SUFFIX}") if path.stem.isdigit()]
+    named = [p for p in folder.glob(f"*{SUFFIX}") if p.stem.isascii() and p.stem.isdigit()]
     return sorted(named, key=lambda path: int(path.stem))
 
 

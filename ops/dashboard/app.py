@@ -46,7 +46,10 @@ def make_app(board: LiveBoard, *, token: str, hosts: tuple[str, ...]) -> Starlet
             response: Response = RedirectResponse("/", status_code=303)
             response.set_cookie(_COOKIE, token, httponly=True, samesite="strict")
             return response
-        text = await asyncio.to_thread(page, await board.document())
+        model = await board.document()
+        if model is None:
+            return PlainTextResponse(f"{board.trouble or 'Nothing is read yet.'}\n", 503)
+        text = await asyncio.to_thread(page, model)
         return HTMLResponse(text, headers={"Content-Security-Policy": policy(live=True)})
 
     async def events(_: Request) -> Response:

@@ -3,27 +3,34 @@
 import asyncio
 import contextlib
 import json
+import sys
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ops.dashboard.command import document, with_names
 from ops.dashboard.run import RunModel
+from ops.health_text import one_line
 
 _PERIOD_S = 1.0
 _REST = 20
 """So many times as long as a look took is rested after it: under 5 % of one core."""
 _AS_OF = ("at",)
+_MOST_SENTENCES = 100
+
+Parts = list[dict[str, str]]
 
 
 class LiveBoard:
     """Belongs to one event loop; the files are read on a thread of its own, one look at a time."""
 
-    def __init__(self, models: Sequence[RunModel]) -> None:
-        self._models = models
+    def __init__(
+        self, models: Sequence[RunModel], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._models, self._clock = models, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="dashboard")
-        self._parts: list[dict[str, str]] = [{} for _ in models]
+        self._parts: Parts = [{} for _ in models]
         """The newest JSON of each section of each run."""
         self._numbers: list[dict[str, int]] = [{} for _ in models]
         """In which change a section was new."""
@@ -31,10 +38,13 @@ class LiveBoard:
         self._changed = asyncio.Condition()
         self._over = asyncio.Event()
         self._looking = asyncio.Lock()
-        self._looked_at = -_PERIOD_S
+        self._rests_until = float("-inf")
         self._watchers = 0
         self._wanted = asyncio.Event()
+        self._told: set[str] = set()
         self.looks = 0
+        self.trouble = ""
+        """Why the newest look failed, in one sentence; empty when it did not."""
 
     def close(self) -> None:
         """End: who listens is let go. Any number of times."""
@@ -49,26 +59,43 @@ class LiveBoard:
             await self._wanted.wait()
             if self._over.is_set():
                 break
-            began = time.monotonic()
             await self.refresh()
-            took = time.monotonic() - began
-            await self._rest(max(_PERIOD_S, _REST * took))
+            await self._rest(max(_PERIOD_S, self._rests_until - self._clock()))
         async with self._changed:
             self._changed.notify_all()
 
     async def refresh(self) -> None:
-        """Look once, now; who asks while a look is under way, or right after one, has that one."""
-        asked_at = time.monotonic()
+        """Look once, now; who asks while a look is under way, or in the rest after one, has it."""
         async with self._looking:
-            if self._looked_at < min(asked_at, time.monotonic() - _PERIOD_S / 2):
+            began = self._clock()
+            if began >= self._rests_until:
                 await self._look_once()
-                self._looked_at = time.monotonic()
+                ended = self._clock()
+                self._rests_until = ended + max(_PERIOD_S / 2, _REST * (ended - began))
 
     async def _look_once(self) -> None:
         try:
             found = await asyncio.get_running_loop().run_in_executor(self._thread, self._read)
-        except RuntimeError:  # closed meanwhile
-            return
+        except Exception as error:  # noqa: BLE001  the next look is another
+            if self._over.is_set():
+                return  # the thread and the files are let go
+            found = self._failed(error)
+        else:
+            self.trouble = ""
+        await self._keep([{"trouble": json.dumps(self.trouble), **parts} for parts in found])
+
+    def _failed(self, error: Exception) -> Parts:
+        """Tell the terminal, each sentence once; the page keeps what it had and says why."""
+        what = f"{type(error).__name__}: {one_line(str(error))}"[:500]
+        self.trouble = f"The newest look at the files failed ({what}); it is tried again."
+        if self.trouble not in self._told and len(self._told) < _MOST_SENTENCES:
+            self._told.add(self.trouble)
+            with contextlib.suppress(OSError):  # the terminal may be gone, the page is not
+                sys.stderr.write(f"dashboard: {self.trouble}\n")
+                sys.stderr.flush()
+        return [{} for _ in self._models]
+
+    async def _keep(self, found: Parts) -> None:
         self.looks += 1
         fresh = False
         for at, parts in enumerate(found):
@@ -82,10 +109,12 @@ class LiveBoard:
                 self._change += 1
                 self._changed.notify_all()
 
-    async def document(self) -> dict[str, Any]:
-        """Give the whole model, as of now or of a second ago."""
-        if not self._watchers or not self._parts[0]:
+    async def document(self) -> dict[str, Any] | None:
+        """Give the whole model, as of the newest look; None while none has succeeded."""
+        if not self._watchers or "standing" not in self._parts[0]:
             await self.refresh()
+        if "standing" not in self._parts[0]:
+            return None
         runs = [{name: json.loads(text) for name, text in p.items()} for p in self._parts]
         return {**document([]), "live": True, "runs": runs}
 
@@ -112,7 +141,7 @@ class LiveBoard:
         async with self._changed:
             await self._changed.wait_for(lambda: self._change != known or self._over.is_set())
 
-    def _read(self) -> list[dict[str, str]]:
+    def _read(self) -> Parts:
         models = with_names([model.refresh() for model in self._models])
         return [
             {name: json.dumps(part, separators=(",", ":")) for name, part in model.items()}

@@ -35,11 +35,22 @@ def config_of(run_dir: Path) -> tuple[dict[str, Any], str]:
         with path.open("rb") as file:
             text = file.read(_LARGEST).decode()
         shown = masked(tomllib.loads(text))
+        if _has_overlong(shown):
+            return {}, f"{path.name} holds an integer beyond 64 bits, which TOML does not have"
     except OSError as error:
         return {}, f"{path.name} cannot be read: {(error.strerror or str(error)).lower()}"
     except (ValueError, RecursionError):
         return {}, f"{path.name} is not TOML"
     return (shown, "") if isinstance(shown, dict) else ({}, f"{path.name} is not a table")
+
+
+def _has_overlong(value: object) -> bool:
+    """Whether an integer is in it that no float holds or, written in hex, no text may show."""
+    if isinstance(value, Mapping):
+        return any(map(_has_overlong, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_overlong, value))
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
 
 
 def toml_text(config: Mapping[str, Any]) -> str:
@@ -76,10 +87,16 @@ def _market(feed: Mapping[str, Any], venue: Mapping[str, Any]) -> str:
     names = ", ".join(map(_text, symbols)) if isinstance(symbols, list) else ""
     where = venue.get("exchange") if feed.get("type") == "ccxt" else ""
     parts = [_text(feed.get("type")), _text(where), names, _text(feed.get("timeframe"))]
-    speed = feed.get("speed")
-    if isinstance(speed, int | float) and speed != 1:
-        parts.append("as fast as possible" if not speed else f"{speed:g} times real time")
-    return ", ".join(part for part in parts if part)
+    return ", ".join(part for part in [*parts, _pace(feed.get("speed"))] if part)
+
+
+def _pace(speed: object) -> str:
+    if not isinstance(speed, int | float) or speed == 1:
+        return ""
+    try:
+        return "as fast as possible" if not speed else f"{speed:g} times real time"
+    except OverflowError:  # TOML has integers of any length, a float ends at 309 digits
+        return ""
 
 
 def _venue(venue: Mapping[str, Any]) -> str:

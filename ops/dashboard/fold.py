@@ -12,6 +12,7 @@ from decisions.time_columns import Spread, TimeColumns
 from ops.dashboard.kinds import (
     AlertLine,
     FeedLine,
+    Int64,
     IntervalLine,
     MessageLine,
     OrderLine,
@@ -83,14 +84,12 @@ class RunFold:
         self.furthest: dict[str, int] = {}
         self.prices: dict[str, list[tuple[int, str]]] = {}
         """Last prices by symbol as intervals kept them: when, how much."""
-        self.first_ns: int | None = None
-        self.last_ns: int | None = None
         self.broken = 0
         self._handled: dict[str, int] = {}
         self._sampled: dict[str, int] = {}
         self._told: dict[str, int] = {}
         self._began_ns: int | None = None
-        self._takers: dict[bytes, Callable[[bytes], int]] = {
+        self._takers: dict[bytes, Callable[[bytes], None]] = {
             b"message": self._message,
             b"stage": self._stage,
             b"order": self._order,
@@ -103,21 +102,14 @@ class RunFold:
     def take(self, lines: Iterable[bytes]) -> None:
         """Count some lines."""
         takers, broken = self._takers, 0
-        earliest, latest = self.first_ns, self.last_ns
         for line in lines:
             # Found by its beginning, for most lines; written with spaces, by reading it.
             start = line.find(_KIND) + len(_KIND)
             taker = takers.get(line[start : line.find(b'"', start)])
             try:
-                at_ns = taker(line) if taker is not None else self._other(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError, _Senseless):
+                (taker or self._other)(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _Senseless):
                 broken += 1
-                continue
-            if earliest is None or at_ns < earliest:
-                earliest = at_ns
-            if latest is None or at_ns > latest:
-                latest = at_ns
-        self.first_ns, self.last_ns = earliest, latest
         self.broken += broken
 
     def latency(self, stage: str, at_ns: int, latency_ns: int) -> None:
@@ -127,21 +119,20 @@ class RunFold:
             return
         spreads.setdefault(stage, Spread()).add(latency_ns)
 
-    def _other(self, line: bytes) -> int:
+    def _other(self, line: bytes) -> None:
         head = _HEAD.decode(line)
         taker = self._takers.get(head.kind.encode())
         if taker is not None:
-            return taker(line)
-        if not _EARLIEST_NS < head.at_ns < _LATEST_NS:
+            taker(line)
+        elif not _EARLIEST_NS < head.at_ns < _LATEST_NS:
             raise _Senseless
-        return head.at_ns
 
     def _column(self, at_ns: int) -> Column:
         if not _EARLIEST_NS < at_ns < _LATEST_NS:
             raise _Senseless
         return self.columns.at(at_ns)
 
-    def _message(self, line: bytes) -> int:
+    def _message(self, line: bytes) -> None:
         one = _MESSAGE.decode(line)
         column = self._column(one.ended_ns or one.at_ns)
         every = max(one.every, 1)
@@ -152,7 +143,6 @@ class RunFold:
         self.totals["messages"] += every
         if one.outcome == "error":
             column.counts["errors"] += every
-        return one.at_ns
 
     def _sample(self, actor: str, at_ns: int, every: int) -> None:
         """Count a line that stands for many: they came since the actor's line before it."""
@@ -161,31 +151,29 @@ class RunFold:
         if actor in self._sampled or len(self._sampled) < _MOST_NAMES:
             self._sampled[actor] = at_ns
 
-    def _stage(self, line: bytes) -> int:
+    def _stage(self, line: bytes) -> None:
         one = _STAGE.decode(line)
         if one.latency_ns is not None:
             self.latency(one.stage, one.at_ns, one.latency_ns)
         self.totals["stage_lines"] += 1
-        return one.at_ns
 
-    def _order(self, line: bytes) -> int:
+    def _order(self, line: bytes) -> None:
         outer = _ORDER.decode(line)
         one, counts = outer.message, self._column(outer.at_ns).counts
         if one.type == "DuplicateFiltered":
             counts["duplicates"] += 1
             self.totals["duplicates"] += 1
-            return outer.at_ns
+            return
         if one.late_fills:
-            return outer.at_ns
+            return
         counts[one.state] += 1
         self.totals[f"order:{one.state}"] += 1
         if one.state in ("refused", "rejected"):
             _count(self.rejects, _slug(one.reason) or one.state)
         if one.claim_latency_ns is not None and not self.totals["stage_lines"]:
             self.latency("claim", outer.at_ns, one.claim_latency_ns)
-        return outer.at_ns
 
-    def _feed(self, line: bytes) -> int:
+    def _feed(self, line: bytes) -> None:
         outer = _FEED.decode(line)
         one = outer.message
         if one.delivered is not None:
@@ -195,7 +183,6 @@ class RunFold:
         elif one.missing:
             text = f"{one.missing} events missing" + f" of {one.symbol}" * bool(one.symbol)
             self._happened(outer.at_ns, "gap", one.feed, text)
-        return outer.at_ns
 
     def _progress(self, feed: str, at_ns: int, delivered: int) -> None:
         if feed not in self.delivered and len(self.delivered) >= _MOST_NAMES:
@@ -217,7 +204,7 @@ class RunFold:
             share = amount * (part + 1) // parts - amount * part // parts
             self._column(to_ns - (parts - 1 - part) * width).counts[name] += share
 
-    def _supervision(self, line: bytes) -> int:
+    def _supervision(self, line: bytes) -> None:
         outer = _SUPERVISION.decode(line)
         one = outer.message
         if one.event == "started" and one.child == "metrics" and one.epoch == 1:
@@ -230,24 +217,22 @@ class RunFold:
             self._column(outer.at_ns)  # time begins here, also for what is spread back to it
             self._happened(outer.at_ns, "start", "process", "a process began")
         if one.event not in _LOUD or (one.event == "exited" and one.reason in _QUIET):
-            return outer.at_ns
+            return
         if one.event == "restarted":
             _count(self.restarts, one.child)
         if one.event == "exited" and _slug(one.reason) in _FAILURES:
             _count(self.errors, _slug(one.reason))
         self._happened(outer.at_ns, one.event, one.child, one.reason)
-        return outer.at_ns
 
-    def _alert(self, line: bytes) -> int:
+    def _alert(self, line: bytes) -> None:
         one = _ALERT.decode(line)
         kind = "recovered" if one.state == "recovered" else "alert"
         text = one.sentence or one.rule
         if not one.delivered:
             text += f" (not delivered: {one.problem or 'no reason given'})"
         self._happened(one.at_ns, kind, _joined(one.rule, one.key), text)
-        return one.at_ns
 
-    def _interval(self, line: bytes) -> int:
+    def _interval(self, line: bytes) -> None:
         one = _INTERVAL.decode(line)
         column = self._column(one.at_ns)
         handled = 0
@@ -268,7 +253,6 @@ class RunFold:
             )
         self._told[""] = one.at_ns
         self.totals["intervals"] += 1
-        return one.at_ns
 
     def _handled_since(self, path: str, processed: int) -> int:
         before = self._handled.get(path, 0)
@@ -318,7 +302,7 @@ def _joined(first: str, second: str) -> str:
 
 
 class _Head(msgspec.Struct):
-    at_ns: int
+    at_ns: Int64
     kind: str = ""
 
 

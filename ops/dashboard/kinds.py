@@ -1,24 +1,29 @@
 """The metric lines as far as the dashboard reads them; more fields than these are no matter."""
 
+from typing import Annotated
+
 import msgspec
+
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""Any that our writers count with; one of 400 digits does not fit into a chart's float."""
 
 
 class MessageLine(msgspec.Struct, gc=False):
     """One hop of one message."""
 
-    at_ns: int
+    at_ns: Int64
     actor: str = ""
-    ended_ns: int = 0
+    ended_ns: Int64 = 0
     outcome: str = ""
-    every: int = 1
+    every: Int64 = 1
 
 
 class StageLine(msgspec.Struct, gc=False):
     """One stage of one decision's way."""
 
-    at_ns: int
+    at_ns: Int64
     stage: str
-    latency_ns: int | None = None
+    latency_ns: Int64 | None = None
     """None: what it counts from was before this process."""
 
 
@@ -26,30 +31,30 @@ class _OrderMessage(msgspec.Struct, gc=False):
     state: str
     type: str = ""
     reason: str = ""
-    claim_latency_ns: int | None = None
+    claim_latency_ns: Int64 | None = None
     late_fills: bool = False
 
 
 class OrderLine(msgspec.Struct, gc=False):
     """A step of an order, or a decision made again."""
 
-    at_ns: int
+    at_ns: Int64
     message: _OrderMessage
 
 
 class _FeedMessage(msgspec.Struct, gc=False):
     feed: str = ""
-    delivered: int | None = None
+    delivered: Int64 | None = None
     phase: str = ""
     reason: str = ""
     symbol: str = ""
-    missing: int = 0
+    missing: Int64 = 0
 
 
 class FeedLine(msgspec.Struct, gc=False):
     """How far a feed is, or how its connection stands."""
 
-    at_ns: int
+    at_ns: Int64
     message: _FeedMessage
 
 
@@ -57,20 +62,20 @@ class _SupervisionMessage(msgspec.Struct, gc=False):
     child: str
     event: str
     reason: str = ""
-    epoch: int = 0
+    epoch: Int64 = 0
 
 
 class SupervisionLine(msgspec.Struct, gc=False):
     """An exit, a restart, a halt of one actor."""
 
-    at_ns: int
+    at_ns: Int64
     message: _SupervisionMessage
 
 
 class AlertLine(msgspec.Struct, gc=False):
     """An alert fires, or what it was about is over."""
 
-    at_ns: int
+    at_ns: Int64
     rule: str = ""
     key: str = ""
     state: str = ""
@@ -80,16 +85,16 @@ class AlertLine(msgspec.Struct, gc=False):
 
 
 class _Actor(msgspec.Struct, gc=False):
-    processed: int = 0
-    mailbox: int | None = None
+    processed: Int64 = 0
+    mailbox: Int64 | None = None
 
 
 class _Percentiles(msgspec.Struct, gc=False):
-    count: int = 0
-    p50: int = 0
-    p95: int = 0
-    p99: int = 0
-    max: int = 0
+    count: Int64 = 0
+    p50: Int64 = 0
+    p95: Int64 = 0
+    p99: Int64 = 0
+    max: Int64 = 0
 
 
 class _Since(msgspec.Struct, gc=False):
@@ -103,7 +108,7 @@ class _Place(msgspec.Struct, gc=False):
 class IntervalLine(msgspec.Struct, gc=False):
     """The summary at one moment."""
 
-    at_ns: int
+    at_ns: Int64
     actors: dict[str, _Actor] = {}
     since: _Since = msgspec.field(default_factory=_Since)
     positions: dict[str, _Place] = {}

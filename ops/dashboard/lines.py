@@ -26,8 +26,6 @@ class LinesRead(msgspec.Struct):
     """What was found so far."""
 
     lines: int = 0
-    broken: int = 0
-    """That do not parse; counted by whoever decodes."""
     too_long: int = 0
     problems: list[str] = []
 
@@ -36,14 +34,18 @@ class LineTail:
     """Reads what is there, and at each later `read` what is new. Opens nothing for writing.
 
     It keeps the newest file open, so what a rotation takes away meanwhile is still read, once.
+    Of that file only whole lines are taken: the bot cuts off at its next start what a kill has
+    left half, and what it writes there then begins where the half line began.
     """
 
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = run_dir
         self._path = run_dir / METRICS
         self._file: IO[bytes] | None = None
-        self._rest = b""
+        self._place = 0
+        """Where the next line of the newest file begins."""
         self._is_skipping = False
+        """It is one that is too long, and this is somewhere in it."""
         self._has_begun = False
         self.found = LinesRead()
 
@@ -60,11 +62,11 @@ class LineTail:
             yield from self._beginning()
         while True:
             if self._file is not None:
-                yield from self._lines(self._file, whole=False)
+                yield from self._new_lines(self._file.fileno())
             if not self._moved():
                 return
             yield from self._last_of_rotated()
-            self._file = _opened(self._path)
+            self._open()
             if self._file is None:
                 return
 
@@ -72,7 +74,7 @@ class LineTail:
         older: list[Path] = []
         for _ in range(_TRIES):
             self.close()
-            self._file = _opened(self._path)
+            self._open()
             older = _without_twin([p for p in metric_files(self._run_dir) if p != self._path])
             if not self._moved():
                 break
@@ -82,7 +84,10 @@ class LineTail:
     def _last_of_rotated(self) -> Iterator[list[bytes]]:
         """Its writer has let go of it: what is left is whole."""
         if self._file is not None:
-            yield from self._lines(self._file, whole=True)
+            file = self._file.fileno()
+            yield from self._new_lines(file)
+            if not self._is_skipping:
+                yield self._counted(os.pread(file, _LONGEST + 1, self._place).split(b"\n"))
         self.close()
 
     def _moved(self) -> bool:
@@ -103,28 +108,54 @@ class LineTail:
         with file:
             plain = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
             try:
-                yield from self._lines(plain, whole=True)
+                yield from self._lines(plain)
             except (OSError, EOFError, zlib.error) as error:
-                self._rest, self._is_skipping = b"", False
                 self._problem(path, f"breaks off: {error}")
 
-    def _lines(self, file: "IO[bytes] | gzip.GzipFile", *, whole: bool) -> Iterator[list[bytes]]:
-        left = _MOST_BYTES
+    def _open(self) -> None:
+        self._file = _opened(self._path)
+        self._place, self._is_skipping = 0, False
+
+    def _new_lines(self, file: int) -> Iterator[list[bytes]]:
+        """Give the whole lines from `_place` on, which is after the last of them then."""
+        if os.fstat(file).st_size < self._place:
+            self._place, self._is_skipping = _end_of_lines(file), False
+        until = self._place + _MOST_BYTES
+        while self._place < until and (chunk := os.pread(file, _LONGEST + 1, self._place)):
+            end = chunk.rfind(b"\n") + 1
+            if end:
+                lines = chunk[:end].split(b"\n")[self._is_skipping :]
+                self._is_skipping = False
+                self._place += end
+                yield self._counted(lines)
+            elif self._is_skipping or len(chunk) > _LONGEST:
+                self.found.too_long += not self._is_skipping
+                self._is_skipping = True
+                self._place += len(chunk)
+            else:
+                return
+        if self._place >= until:
+            self._read_too_much()
+
+    def _lines(self, file: "IO[bytes] | gzip.GzipFile") -> Iterator[list[bytes]]:
+        """Give the lines of a file that nobody writes any more."""
+        left, rest, is_skipping = _MOST_BYTES, b"", False
         while left > 0 and (chunk := file.read(_CHUNK)):
             left -= len(chunk)
-            *lines, self._rest = (self._rest + chunk).split(b"\n")
-            if self._is_skipping and lines:
+            *lines, rest = (rest + chunk).split(b"\n")
+            if is_skipping and lines:
                 del lines[0]
-                self._is_skipping = False
-            if len(self._rest) > _LONGEST:
-                self.found.too_long += not self._is_skipping
-                self._rest, self._is_skipping = b"", True
+                is_skipping = False
+            if len(rest) > _LONGEST:
+                self.found.too_long += not is_skipping
+                rest, is_skipping = b"", True
             yield self._counted(lines)
         if left <= 0:
-            self.found.problems.append(f"a metrics file was read for {_MOST_BYTES >> 30} GB only")
-        if whole:
-            yield self._counted([] if self._is_skipping else [self._rest])
-            self._rest, self._is_skipping = b"", False
+            self._read_too_much()
+        yield self._counted([] if is_skipping else [rest])
+
+    def _read_too_much(self) -> None:
+        self.found.problems.append(f"a metrics file was read for {_MOST_BYTES >> 30} GB only")
 
     def _counted(self, lines: list[bytes]) -> list[bytes]:
         usable = [line for line in lines if line and len(line) <= _LONGEST]
@@ -144,6 +175,18 @@ def _opened(path: Path) -> IO[bytes] | None:
         return path.open("rb")
     except OSError:
         return None
+
+
+def _end_of_lines(file: int) -> int:
+    """Give where the last whole line of a file ends."""
+    place = os.fstat(file).st_size
+    while place > 0:
+        start = max(place - _CHUNK, 0)
+        found = os.pread(file, place - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        place = start
+    return 0
 
 
 def _without_twin(paths: list[Path]) -> list[Path]:

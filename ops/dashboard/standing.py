@@ -82,9 +82,11 @@ def _orders(states: Mapping[str, int], problem: str, *, is_alive: bool) -> tuple
 
 def _actors(status: Mapping[str, Any]) -> list[tuple[str, str]]:
     actors = [a for a in _list(status.get("actors")) if isinstance(a, Mapping)]
-    restarts = sum(a["restarts"] for a in actors if isinstance(a.get("restarts"), int))
     if not actors:
         return []
+    counts = [a["restarts"] for a in actors if isinstance(a.get("restarts"), int)]
+    # A sum of what JSON may hold can have more digits than Python writes.
+    restarts = sum(count for count in counts if 0 <= count < 2**63)
     text = f"{_count(len(actors), 'actor', 'actors')}, {_count(restarts, 'restart', 'restarts')}."
     return [("ok", text)]
 

@@ -22,7 +22,6 @@ DASHBOARD = ROOT / "deploy" / "grafana" / "watchkeeper.json"
 METRIC = re.compile(r"\b(?:watchkeeper|process)_[a-z_]+\b")
 PROMTOOL = shutil.which("promtool")
 
-pytestmark = pytest.mark.skipif(not RULES.is_file(), reason="installed without deploy/")
 needs_promtool = pytest.mark.skipif(
     PROMTOOL is None, reason="promtool (of Debian's package prometheus) is not installed"
 )

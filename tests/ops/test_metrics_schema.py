@@ -6,21 +6,17 @@ from typing import Any
 
 import pytest
 
-import ops
 from actors.metrics import alert_line
 from messages.alerts import AlertTold
 from messages.ids import TimestampNs
 from ops.metrics_schema import schemas
 
-ROOT = Path(ops.__file__ or "").parent.parent
-FOLDER = ROOT / "docs" / "schemas"
+FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 REGENERATE = "python -m ops.metrics_schema docs/schemas"
 
 
 @pytest.mark.parametrize("name", list(schemas()))
 def test_the_published_schema_is_that_of_the_code(name: str) -> None:
-    if not FOLDER.is_dir():
-        pytest.skip("installed without its docs")
     of_the_code = json.loads(json.dumps(schemas()[name]))
     assert json.loads((FOLDER / name).read_text()) == of_the_code, REGENERATE
 

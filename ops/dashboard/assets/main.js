@@ -5,6 +5,7 @@
   const body = (id) => document.querySelector(`#${id} .body`) || document.getElementById(id);
   const dialog = document.getElementById("order");
   let current = 0, waiting = [];
+  const late = new Set();  // What has changed and is not drawn again yet: sections, and "heads".
   W.later = (act) => waiting.push(act);
   const finish = () => { const acts = waiting; waiting = []; for (const act of acts) act(); };
 
@@ -34,6 +35,7 @@
     [...tabs.children].forEach((tab, n) => { tab.setAttribute("aria-selected", String(n === at)); tab.tabIndex = n === at ? 0 : -1; });
     document.title = `${model.runs[at].title} – Watchkeeper`;
     draw(Object.keys(SECTIONS));
+    for (const name of Object.keys(SECTIONS)) late.delete(name);
     W.say(`${model.runs[at].title}: ${model.runs[at].standing.word}`);
   };
   const heads = () => {
@@ -77,7 +79,19 @@
   if (!model.live) return;
 
   // Live: what changed of a run comes as its sections; only those are drawn again.
-  const live = document.getElementById("live"), PARTS = { standing: "overview", missing: "overview", equity: "equity", market: "market", orders: "orders", internals: "internals", facts: "facts", config: "facts" };
+  const live = document.getElementById("live"), PARTS = { standing: "overview", missing: "overview", trouble: "overview", equity: "equity", market: "market", orders: "orders", internals: "internals", facts: "facts", config: "facts" };
+  const holds = (id) => document.getElementById(id).contains(document.activeElement);
+  const busy = (name) => (name === "heads" ? holds("tabs") || holds("compare") : name !== "overview" && holds(name));
+  // Who reads a chart, types a search or has an order open is not interrupted; it is drawn when the focus is gone.
+  const catchUp = () => {
+    if (dialog.open) return;
+    const free = [...late].filter((name) => !busy(name));
+    for (const name of free) late.delete(name);
+    if (free.includes("heads")) heads();
+    draw(free.filter((name) => name !== "heads"));
+  };
+  document.addEventListener("focusout", () => setTimeout(catchUp));
+  dialog.addEventListener("close", catchUp);
   const source = new EventSource("events");
   source.addEventListener("open", () => { live.textContent = "● Live"; });
   source.addEventListener("error", () => { live.textContent = "○ No contact, trying again"; });
@@ -85,13 +99,11 @@
     const { run: at, parts } = JSON.parse(event.data);
     if (!model.runs[at]) return;
     Object.assign(model.runs[at], parts);
-    const names = [...new Set(Object.keys(parts).map((part) => PARTS[part]).filter(Boolean))];
+    const names = Object.keys(parts).map((part) => PARTS[part]).filter(Boolean);
     if (Object.keys(parts).some((part) => part === "equity" || part === "orders" || part === "internals")) names.push("overview");
-    const busy = document.activeElement && document.activeElement.closest("section");
-    // Who reads a chart or types a search is not interrupted; the next change draws it.
-    const free = [...new Set(names)].filter((name) => !busy || busy.id !== name || name === "overview");
-    if (at === current) draw(free);
-    if (model.runs.length > 1) heads();
+    if (at === current) for (const name of names) late.add(name);
+    if (model.runs.length > 1) late.add("heads");
+    catchUp();
     made();
   });
 })();

@@ -5,7 +5,7 @@ const loud = (kind) => LOUD[kind] || ["·", "unknown", kind];
 W.ui = { percentile: "p99", equity: "profit", symbol: "", hold: "" };
 
 W.overview = (body, run) => {
-  const { standing } = run;
+  const { standing } = run, lacks = [...(run.trouble ? [run.trouble] : []), ...run.missing];
   const quotes = Object.entries(run.equity), first = quotes[0];
   const figure = (label, value, ...under) => W.el("div", {}, W.el("dt", { text: label }), W.el("dd", {}, value), under.filter(Boolean).map((text) => W.el("dd", { class: "under", text: text.replaceAll(" %", "\u00a0%") })));
   const figures = [];
@@ -28,7 +28,7 @@ W.overview = (body, run) => {
     W.el("h1", { class: "verdict" }, W.mark(standing.level), standing.word),
     W.el("p", { class: "why", text: standing.why }),
     W.el("ul", { class: "evidence" }, standing.evidence.map(([level, text]) => W.el("li", {}, W.mark(level), text))),
-    run.missing.length ? W.el("div", { class: "missing" }, W.el("p", { text: "What this page lacks" }), W.el("ul", {}, run.missing.map((text) => W.el("li", { text })))) : null,
+    lacks.length ? W.el("div", { class: "missing" }, W.el("p", { text: "What this page lacks" }), W.el("ul", {}, lacks.map((text) => W.el("li", { text })))) : null,
     W.el("dl", { class: "figures" }, figures));
 };
 

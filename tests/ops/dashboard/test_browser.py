@@ -12,7 +12,7 @@ import pytest
 from ops.dashboard.command import DashboardOptions, model_of
 from ops.dashboard.page import page
 from tests.cli.runs import real_run
-from tests.ops.dashboard.runs import CONFIG, LIFE, line, run_with, said
+from tests.ops.dashboard.runs import CONFIG, LIFE, encoded, line, run_with, said
 from tests.ops.dashboard.screenshots import SIZES, launched, shoot
 from tests.ops.dashboard.test_run_model import EVIL, traded
 from tests.ops.dashboard.test_serve import served
@@ -390,14 +390,35 @@ def test_an_empty_directory_is_a_page_that_says_what_it_lacks(seen: Any, tmp_pat
     assert shown.said == []
 
 
-def test_a_live_page_draws_what_is_new_without_being_asked(browser: Any, tmp_path: Path) -> None:
-    run_with(tmp_path, *LIFE)
-    with served(tmp_path) as (url, _):
+def test_a_live_page_draws_what_is_new_and_leaves_alone_what_has_the_focus(
+    browser: Any, tmp_path: Path
+) -> None:
+    one, two = run_with(tmp_path / "one", *LIFE), run_with(tmp_path / "two", *LIFE)
+    events, firing = "#internals .events", ".evidence li:has-text('{} firing')"
+    with served(one, two) as (url, _):
         shown = Seen(browser, url)
         shown.page.wait_for_selector("#live:has-text('Live')")
         assert shown.text("#orders .empty") != ""
-        traded(tmp_path)
+        traded(one)
         shown.page.wait_for_selector("#orders tbody tr")
+
+        shown.page.focus(events)
+        alert_of(one, "First.")
+        shown.page.wait_for_selector(firing.format("1 alert is"))
+        assert "First." not in shown.text(events)
+        assert shown.page.evaluate(f"document.activeElement.matches('{events}')")
+
+        shown.page.get_by_role("tab", name="one").focus()
+        shown.page.wait_for_selector(f"{events}:has-text('First.')")
+        alert_of(one, "Second.")
+        shown.page.wait_for_selector(firing.format("2 alerts are"))
+        assert shown.page.evaluate("document.activeElement.textContent") == "one"
         shown.context.close()
 
     assert shown.said == []
+
+
+def alert_of(run_dir: Path, sentence: str) -> None:
+    alert = line(20, "alert", rule=sentence, state="firing", sentence=sentence)
+    with (run_dir / "metrics.ndjson").open("ab") as file:
+        file.write(encoded(alert))

@@ -1,10 +1,13 @@
 """What metric lines come to, of either schema, and whatever stands in them."""
 
-import msgspec
+import json
+import os
+from typing import Any
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messages.ids import NS_PER_S
 from ops.dashboard.fold import RunFold
 from ops.dashboard.internals import internals
 from tests.ops.dashboard.runs import LIFE, T0, encoded, line, said
@@ -14,6 +17,10 @@ def folded(*lines: object) -> RunFold:
     fold = RunFold()
     fold.take(encoded(*lines).splitlines())
     return fold
+
+
+def as_the_page_does(fold: RunFold) -> None:
+    json.dumps(internals(fold, {}), allow_nan=False)
 
 
 def test_a_run_is_counted() -> None:
@@ -88,16 +95,91 @@ def test_lines_that_mean_nothing_are_counted_and_passed_over() -> None:
     fold = folded(*bad, *LIFE, line(9, "from the future"))
 
     assert fold.broken == len(bad)
-    assert fold.last_ns == T0 + 9 * NS_PER_S
+    assert fold.totals == folded(*LIFE).totals
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.binary(max_size=60) | st.sampled_from([encoded(one) for one in LIFE])))
+NUMBERS_TOO_LONG = [b"9" * 400, b"-" + b"9" * 400, b"9223372036854775808"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"kind":"stage","stage":"ack","latency_ns":NUMBER,"at_ns":AT}',
+        b'{"kind":"feed","message":{"feed":"f","delivered":NUMBER},"at_ns":AT}',
+        b'{"kind":"message","actor":"a","every":NUMBER,"at_ns":AT}',
+        b'{"kind":"interval","actors":{"a":{"processed":NUMBER}},"at_ns":AT}',
+        b'{"kind":"interval","actors":{"a":{"mailbox":NUMBER}},"at_ns":AT}',
+        b'{"kind":"interval","since":{"stages":{"ack":{"count":1,"p50":NUMBER}}},"at_ns":AT}',
+        b'{"kind":"of tomorrow","at_ns":NUMBER}',
+    ],
+)
+@pytest.mark.parametrize("number", NUMBERS_TOO_LONG, ids=["huge", "deep", "next"])
+def test_a_number_beyond_64_bits_is_no_number_of_ours(text: bytes, number: bytes) -> None:
+    fold = folded(text.replace(b"NUMBER", number).replace(b"AT", b"%d" % T0) + b"\n", *LIFE)
+
+    as_the_page_does(fold)
+    assert fold.broken == 1
+
+
+@pytest.mark.parametrize("kind", [b"stage", b"interval", b"of tomorrow"])
+def test_a_line_nested_deeper_than_anybody_can_read_is_counted(kind: bytes) -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    nested = b'{"kind":"%s","at_ns":%d,"more":%s}\n' % (kind, T0, deep)
+
+    assert folded(nested, *LIFE).broken == 1
+
+
+NUMBERS = (
+    st.integers(-2, 5)
+    | st.integers(T0, T0 + 10**12)
+    | st.integers(-(2**64), 2**64)
+    | st.integers(300, 4_000).map(lambda digits: 10**digits)
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+PLAIN = NUMBERS | st.none() | st.booleans() | st.text(max_size=6)
+ODD = st.recursive(
+    PLAIN,
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2)
+    ),
+    max_leaves=6,
+)
+
+
+@st.composite
+def strange(draw: st.DrawFn) -> bytes:
+    """A line of a run in whose objects, at any depth, some values are of somebody else."""
+
+    def changed(value: Any) -> Any:
+        if isinstance(value, dict) and value and draw(st.integers(0, 9)):
+            return {key: changed(inner) for key, inner in value.items()}
+        chance = draw(st.integers(0, 9))
+        if isinstance(value, int) and chance < 4:
+            return draw(NUMBERS)
+        return draw(ODD) if chance == 9 else value
+
+    one = changed(draw(st.sampled_from([*LIFE, *MORE])))
+    text = json.dumps(one, separators=draw(st.sampled_from([(",", ":"), (", ", ": ")])))
+    depth = draw(st.sampled_from([0, 0, 0, 0, 50_000]))
+    return text.encode().replace(b"}", b',"z":' + b"[" * depth + b"]" * depth + b"}", depth > 0)
+
+
+MORE = [
+    said(3, "feed", feed="f", phase="down", reason="r", symbol="BTC/USDT", missing=3),
+    said(3, "order", state="filled", type="OrderUpdate", late_fills=True),
+    line(
+        4, "interval", positions={"BTC/USDT": {"mark_price": "1"}}, actors={"a": {"processed": 2}}
+    ),
+]
+
+
+@settings(max_examples=2_000 if os.environ.get("WATCHKEEPER_STRESS") else 60, deadline=None)
+@given(st.lists(strange() | st.binary(max_size=60), max_size=12))
 def test_no_line_breaks_it(lines: list[bytes]) -> None:
     fold = RunFold()
     fold.take(lines)
 
-    msgspec.json.encode(internals(fold, {}))
+    as_the_page_does(fold)
 
 
 def test_names_without_end_take_no_memory_without_end() -> None:

@@ -235,6 +235,20 @@ def test_a_hostile_journal_leaves_the_prices_of_the_metric_lines(
     assert (closes(found["bars"]), found["is_line"]) == ([123.5], True)
 
 
+@pytest.mark.parametrize("name", ["\u00b2", "\u2460", "\u0663"])
+def test_a_name_that_only_looks_like_a_number_hides_no_sound_segment(
+    tmp_path: Path, name: str
+) -> None:
+    written(tmp_path, news(candle(0)))
+    (tmp_path / "journal" / f"{name}.wkj").write_bytes(b"x" * 5_000)
+    written(tmp_path, news(candle(1)))
+
+    market = read(tmp_path)
+
+    assert closes(market.bars[BTC].rows) == [101, 102]
+    assert segment(tmp_path, 2).is_file()
+
+
 def test_numbers_that_cannot_be_money_are_passed_over(tmp_path: Path) -> None:
     for close in ("NaN", "1E+400", "-1", "0"):
         written(tmp_path, news(candle(0, "101")), news(trade(70, close)), news(candle(1, "102")))
