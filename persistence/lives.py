@@ -35,7 +35,7 @@ _FILLS = (
     f" FROM fills WHERE {_RANGE} ORDER BY order_key, ts_event_ns, trade_id"
 )
 _EXECUTIONS = SELECT_EXECUTIONS + (
-    " WHERE (f.symbol, f.trade_id) > (?, ?) ORDER BY f.symbol, f.trade_id LIMIT ?"
+    " WHERE (f.order_key, f.trade_id) > (?, ?) ORDER BY f.order_key, f.trade_id LIMIT ?"
 )
 
 
@@ -69,7 +69,7 @@ def newest_lives(ledger: LedgerReader, limit: int) -> Iterator[Life]:
 
 
 def all_executions(ledger: LedgerReader) -> Iterator[Execution]:
-    """Walk all executions, by symbol and trade id.
+    """Walk all executions, by order and trade id.
 
     One that is written behind the walk is not seen; a number that means nothing is passed over.
 
@@ -93,7 +93,7 @@ def all_executions(ledger: LedgerReader) -> Iterator[Execution]:
                 continue
         if len(rows) < _FILLS_PAGE:
             return
-        place = (rows[-1][2], rows[-1][4])
+        place = (rows[-1][0], rows[-1][4])
 
 
 def _lives(

@@ -19,7 +19,7 @@ class MemoryLedger:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self.fills: dict[tuple[Symbol, TradeId], tuple[OrderKey, Fill]] = {}
+        self.fills: dict[tuple[OrderKey, TradeId], Fill] = {}
         self._entries: dict[OrderKey, LedgerEntry] = {}
         self._book = Book()
         self._halt: str | None = None
@@ -61,7 +61,7 @@ class MemoryLedger:
             self.events.extend([taken.event] if taken.event else ())
             for fill in taken.fills:
                 key = taken.after.order_key
-                self.fills.setdefault((taken.after.symbol, fill.trade_id), (key, fill))
+                self.fills.setdefault((key, fill.trade_id), fill)
         self._notes |= notes
         self._book.update(known, folded.changed, filled)
         return folded.after
@@ -73,7 +73,7 @@ class MemoryLedger:
 
     def fills_of(self, key: OrderKey) -> list[Fill]:
         """See `Ledger.fills_of`."""
-        return [fill for owner, fill in self.fills.values() if owner == key]
+        return [fill for (owner, _), fill in self.fills.items() if owner == key]
 
     def called(self, names: Collection[ClientOrderId]) -> dict[ClientOrderId, LedgerEntry]:
         """See `Ledger.called`."""

@@ -31,9 +31,11 @@ SELECT_EXECUTIONS = (
     " f.fee_currency, f.liquidity, f.ts_event_ns"
     " FROM fills f CROSS JOIN orders o ON o.order_key = f.order_key"
 )
-_OLDEST_FIRST = " ORDER BY f.ts_event_ns, f.symbol, f.trade_id"
-_NEWEST_FIRST = " ORDER BY f.ts_event_ns DESC, f.symbol DESC, f.trade_id DESC LIMIT ?"
-_BEFORE = "(f.ts_event_ns, f.symbol, f.trade_id) < (?, ?, ?)"
+_OLDEST_FIRST = " ORDER BY f.ts_event_ns, f.symbol, f.trade_id, f.order_key"
+_NEWEST_FIRST = (
+    " ORDER BY f.ts_event_ns DESC, f.symbol DESC, f.trade_id DESC, f.order_key DESC LIMIT ?"
+)
+_BEFORE = "(f.ts_event_ns, f.symbol, f.trade_id, f.order_key) < (?, ?, ?, ?)"
 
 PositionRow = tuple[StrategyId, Symbol, str]
 """The signed filled quantity as the ledger keeps it, as text."""
@@ -151,7 +153,7 @@ class LedgerReader:
             if len(page) < size:
                 return
             last = page[-1]
-            place = (last.fill.ts_event_ns, last.symbol, last.fill.trade_id)
+            place = (last.fill.ts_event_ns, last.symbol, last.fill.trade_id, last.order_key)
             left = None if left is None else left - len(page)
 
     def holdings(self, wanted: Wanted = ANY) -> tuple[list[PositionRow], Iterator[Execution]]:

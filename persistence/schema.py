@@ -4,7 +4,13 @@ A test holds it against the scripts. They remain what counts: those that are not
 run after it.
 """
 
-NAMES = ("0001_initial", "0002_verbs", "0003_decided_quantity", "0004_claims_once")
+NAMES = (
+    "0001_initial",
+    "0002_verbs",
+    "0003_decided_quantity",
+    "0004_claims_once",
+    "0005_fill_of_an_order",
+)
 """The scripts that are in it."""
 
 RECORD = """
@@ -37,11 +43,8 @@ CREATE INDEX "orders_open" ON "orders" ("order_key") WHERE ("state" IN ('accepte
 CREATE TABLE "fills" ("symbol" TEXT NOT NULL, "trade_id" TEXT NOT NULL, "order_key" TEXT NOT
   NULL, "price" TEXT NOT NULL, "quantity" TEXT NOT NULL, "fee" TEXT NOT NULL, "fee_currency"
   TEXT NOT NULL, "liquidity" TEXT NOT NULL, "ts_event_ns" INTEGER NOT NULL, PRIMARY KEY
-  ("symbol", "trade_id"), FOREIGN KEY ("order_key") REFERENCES "orders" ("order_key")) WITHOUT
+  ("order_key", "trade_id"), FOREIGN KEY ("order_key") REFERENCES "orders" ("order_key")) WITHOUT
   ROWID
-""",
-    """
-CREATE INDEX "fillrow_order_key" ON "fills" ("order_key")
 """,
     """
 CREATE TABLE "flags" ("key" TEXT NOT NULL PRIMARY KEY, "value" TEXT NOT NULL) WITHOUT ROWID
@@ -100,7 +103,7 @@ CREATE TRIGGER order_stepped INSTEAD OF INSERT ON order_steps BEGIN
   SELECT NEW.symbol, NEW.trade_id, NEW.order_key, NEW.price, NEW.quantity, NEW.fee,
     NEW.fee_currency, NEW.liquidity, NEW.ts_event_ns
   WHERE NEW.trade_id IS NOT NULL
-  ON CONFLICT (symbol, trade_id) DO NOTHING;
+  ON CONFLICT (order_key, trade_id) DO NOTHING;
   INSERT INTO positions (strategy_id, symbol, filled)
   SELECT NEW.strategy_id, NEW.symbol, NEW.position WHERE NEW.position IS NOT NULL
   ON CONFLICT (strategy_id, symbol) DO UPDATE SET filled = excluded.filled;

@@ -37,7 +37,7 @@ TAKE_STEP = (
 INSERT_FILL = (
     "INSERT INTO fills (trade_id, price, quantity, fee, fee_currency, liquidity, ts_event_ns,"
     " symbol, order_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (symbol, trade_id) DO NOTHING"
+    " ON CONFLICT (order_key, trade_id) DO NOTHING"
 )
 SET_FLAG = (
     "INSERT INTO flags (key, value) VALUES (?, ?)"

@@ -81,11 +81,14 @@ class OrderEvent(Model):
 
 
 class FillRow(Model):
-    """One execution; a trade id counts once per symbol, however often it is reported."""
+    """One execution; a trade id counts once per order, however often it is reported.
+
+    Two of our orders that trade with one another have one trade id, and an execution each.
+    """
 
     symbol = TextField()
     trade_id = TextField()
-    order = ForeignKeyField(Order, column_name="order_key")
+    order = ForeignKeyField(Order, column_name="order_key", index=False)
     price = DecimalText()
     quantity = DecimalText()
     fee = DecimalText()
@@ -94,11 +97,11 @@ class FillRow(Model):
     ts_event_ns = BigIntegerField()
 
     class Meta:
-        """Keyed as the venue keys it."""
+        """Found by its order."""
 
         table_name = "fills"
         without_rowid = True
-        primary_key = CompositeKey("symbol", "trade_id")
+        primary_key = CompositeKey("order", "trade_id")
 
 
 class Position(Model):

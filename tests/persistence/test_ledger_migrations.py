@@ -12,6 +12,7 @@ from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
 from messages.errors import LedgerUnavailable
+from messages.orders import Fill
 from messages.values import OrderState
 from persistence.database import open_ledger_database
 from persistence.entries import LedgerEntry, claimed_entry
@@ -96,7 +97,9 @@ def test_the_verbs_of_the_ledger_are_part_of_the_file(path: Path) -> None:
         }
 
 
-@pytest.mark.parametrize("back_to", ["0002_verbs", "0003_decided_quantity", "0004_claims_once"])
+@pytest.mark.parametrize(
+    "back_to", ["0002_verbs", "0003_decided_quantity", "0004_claims_once", "0005_fill_of_an_order"]
+)
 def test_a_ledger_of_an_earlier_version_is_upgraded_and_goes_on(
     path: Path, claim_of: Callable[..., Claim], step_of: Callable[..., Step], back_to: str
 ) -> None:
@@ -118,6 +121,25 @@ def test_a_ledger_of_an_earlier_version_is_upgraded_and_goes_on(
         upgraded, new = (read_events(path, key) for key in keys)
         assert [event.to_state for event in upgraded] == [OrderState.CLAIMED, OrderState.SENT]
         assert [event.to_state for event in new] == [OrderState.CLAIMED]
+
+
+def test_what_was_executed_is_kept_over_the_change_of_its_key(
+    path: Path,
+    claim_of: Callable[..., Claim],
+    step_of: Callable[..., Step],
+    fill_of: Callable[..., Fill],
+) -> None:
+    keys = [claim_of(number).intent.order_key for number in range(3)]
+    with closing(SqliteLedger(path)) as ledger:
+        ledger.write([], [claim_of(number) for number in range(3)], 7)
+        ledger.record([step_of(number, OrderState.SENT) for number in range(3)])
+        fills = [fill_of("t1", "1.5"), fill_of("t2", "1.5"), fill_of("t3", "1.5")]
+        for number, fill in enumerate(fills):
+            ledger.record([step_of(number, OrderState.FILLED, "1.5", fills=(fill,))])
+    with closing(open_ledger_database(path)) as database:
+        Runner(database, str(MIGRATIONS)).down("0005_fill_of_an_order")
+    with closing(SqliteLedger(path)) as ledger:
+        assert [ledger.fills_of(key) for key in keys] == [[fill] for fill in fills]
 
 
 def test_every_migration_can_be_taken_back(path: Path) -> None:

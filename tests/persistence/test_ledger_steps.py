@@ -208,6 +208,20 @@ def test_fills_of_a_report_that_moves_nothing_are_taken(
     assert ledger.record([late, late]) == [before, before]
 
 
+def test_two_of_our_orders_that_trade_with_one_another_have_an_execution_each(
+    ledger: Ledger, claim_of: ClaimOf, step_of: StepOf, fill_of: Callable[..., Fill]
+) -> None:
+    """The venue gives both one trade id; that of one order counts once, however often told."""
+    ledger.claim([claim_of(number) for number in range(2)], 1)
+    ledger.record([step_of(number, S.SENT) for number in range(2)])
+    for number in (0, 1, 1):
+        ledger.record([step_of(number, S.FILLED, "1.5", fills=(fill_of("t1", "1.5"),))])
+
+    keys = [claim_of(number).intent.order_key for number in range(2)]
+    assert [len(ledger.fills_of(key)) for key in keys] == [1, 1]
+    assert ledger.lacking(2) == []
+
+
 def test_what_ended_without_all_its_executions_is_found(
     ledger: Ledger, claim_of: ClaimOf, step_of: StepOf, fill_of: Callable[..., Fill]
 ) -> None:
