@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -31,8 +32,13 @@ ONE_IMPORTER = {
 }
 
 
-def imported(tree: ast.Module) -> Iterator[tuple[str, int]]:
+@cache
+def imported(tree: ast.Module) -> tuple[tuple[str, int], ...]:
     """Give the top-level name of every import, wherever in the file it stands, and its line."""
+    return tuple(_imported(tree))
+
+
+def _imported(tree: ast.Module) -> Iterator[tuple[str, int]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
