@@ -346,6 +346,27 @@ def _journal(arguments: argparse.Namespace) -> int:
     return EXIT_USAGE if run_dir is None else journal(run_dir, as_json=arguments.json)
 
 
+def _orchestrate(arguments: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+
+    if find_spec("psutil") is None:
+        from messages.errors import ConfigError
+
+        raise ConfigError(["orchestrate needs psutil: pip install 'watchkeeper[orchestrate]'"])
+    if arguments.verb == "up":
+        from ops.fleet.command import up
+
+        return up(arguments.fleet, as_json=arguments.json)
+    from ops.fleet import asking
+
+    if arguments.verb == "ps":
+        return asking.ps(arguments.fleet, as_json=arguments.json)
+    if arguments.verb == "logs":
+        return asking.logs(arguments.fleet, arguments.bot, arguments.lines)
+    bot = getattr(arguments, "bot", "")
+    return asking.ask(arguments.fleet, arguments.verb, bot, arguments.timeout)
+
+
 def _run_dir(arguments: argparse.Namespace) -> Path | None:
     """Give the run directory that was named, or the newest; None after saying there is none."""
     from ops.run_files import find_latest
@@ -385,6 +406,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "alert_test": _alert_test,
     "alert_watch": _alert_watch,
     "journal": _journal,
+    "orchestrate": _orchestrate,
 }
 
 

@@ -343,6 +343,32 @@ def _add_alert(commands: "Commands") -> None:
     watch.set_defaults(command="alert_watch")
 
 
+def _add_orchestrate(commands: "Commands") -> None:
+    summary = "run many bots as processes of their own, watch them, restart or park them"
+    fleet = _command(commands, "orchestrate", summary)
+    verbs = fleet.add_subparsers(title="what", metavar="VERB", required=True)
+    for verb, told in (
+        ("up", "run the fleet in the foreground; a signal ends all bots in order"),
+        ("ps", "show the bots: 0 all is well, 1 one is parked or waits, 3 never up"),
+        ("restart", "drain one bot and start it again, also a parked one"),
+        ("drain", "end one bot in order and leave it so"),
+        ("reload", "read the fleet file again; bots that are as they were are not touched"),
+        ("down", "end all bots in order, then the orchestrator"),
+        ("logs", "print the end of one bot's log"),
+    ):
+        one = _command(verbs, verb, told)
+        one.add_argument("fleet", type=Path, metavar="FLEET", help="a TOML file")
+        if verb in ("restart", "drain", "logs"):
+            one.add_argument("bot", metavar="BOT", help="its id in the file")
+        if verb in ("up", "ps"):
+            one.add_argument("--json", action="store_true", help="for machines")
+        if verb in ("restart", "drain", "reload", "down"):
+            one.add_argument("--timeout", type=_positive, default=60.0, metavar="SECONDS")
+        if verb == "logs":
+            one.add_argument("--lines", type=_count, default=40, metavar="N")
+        one.set_defaults(command="orchestrate", verb=verb)
+
+
 def _add_journal(commands: "Commands") -> None:
     summary = "show what came from outside: 0 all of it can be read, 1 something cannot"
     journal = _command(commands, "journal", summary)
@@ -415,4 +441,5 @@ _ADD: "dict[str, Callable[[Commands], None]]" = {
     "drill": _add_drill,
     "alert": _add_alert,
     "journal": _add_journal,
+    "orchestrate": _add_orchestrate,
 }

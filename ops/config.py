@@ -86,7 +86,7 @@ def load(
     Raises:
         ConfigError: with one sentence per mistake.
     """
-    document = _with_overrides(_document(path), overrides or {})
+    document = _with_overrides(document_of(path), overrides or {})
     return parse(document, path.parent, check_params)
 
 
@@ -110,7 +110,12 @@ def live_config(overrides: Mapping[str, object], check_params: CheckParams | Non
     return parse(_with_overrides(tomllib.loads(_LIVE), overrides), Path(), check_params)
 
 
-def _document(path: Path) -> dict[str, Any]:
+def document_of(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        ConfigError: one sentence about why it cannot be read.
+    """
     try:
         return tomllib.loads(path.read_bytes().decode())
     except OSError as error:

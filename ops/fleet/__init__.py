@@ -1,0 +1,1 @@
+"""Many bots as processes of their own, started, watched and ended by one orchestrator."""

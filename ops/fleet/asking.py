@@ -1,0 +1,150 @@
+"""What persons ask of a fleet: `ps`, `restart`, `drain`, `reload`, `down`, `logs`."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from decisions.fleet import BotMemory, Phase, ending
+from ops.fleet.bots import BotProcess, holder
+from ops.fleet.config import BotSpec, FleetConfig, load_fleet
+from ops.fleet.orchestrator import FLEET_LOCK, OK, STATE, Orchestrator
+from ops.health_text import duration
+from ops.run_files import LOG
+from persistence.fleet import FleetStore, Kept
+
+EXIT_OK, EXIT_FAILED, EXIT_NO_PROCESS = 0, 1, 3
+_POLL_S = 0.1
+
+
+def ask(path: Path, verb: str, bot: str, timeout_s: float) -> int:
+    """Have the living orchestrator do something; 0 done, 1 it cannot or does not, 3 there is none.
+
+    `down` needs none: without one, this process ends the bots.
+    """
+    fleet = load_fleet(path)
+    if holder(fleet.run_dir / FLEET_LOCK) is None:
+        if verb == "down":
+            return _take_down(fleet)
+        _complain(f"nobody runs this fleet: watchkeeper orchestrate up {path}")
+        return EXIT_NO_PROCESS
+    store = FleetStore(fleet.run_dir / STATE)
+    try:
+        answer = _answer(store, store.ask(verb, bot, time.time_ns()), timeout_s)
+    finally:
+        store.close()
+    if answer == OK:
+        return EXIT_OK
+    said = answer or f"no answer in {timeout_s:g} s; it is still asked for"
+    _complain(said)
+    return EXIT_FAILED
+
+
+def ps(path: Path, *, as_json: bool) -> int:
+    """Show the bots; 0 all run or ended in order, 1 one is parked or waits, 3 nothing is there."""
+    fleet = load_fleet(path)
+    if not (fleet.run_dir / STATE).is_file():
+        _complain(f"this fleet was never up: watchkeeper orchestrate up {path}")
+        return EXIT_NO_PROCESS
+    store = FleetStore(fleet.run_dir / STATE)
+    try:
+        rows = [_row(kept) for kept in store.bots()]
+    finally:
+        store.close()
+    orchestrator = holder(fleet.run_dir / FLEET_LOCK)
+    if as_json:
+        shown = {"fleet": fleet.name, "orchestrator": orchestrator and orchestrator.pid}
+        sys.stdout.write(json.dumps({**shown, "bots": rows}, sort_keys=True) + "\n")
+    else:
+        _print_table(rows, orchestrator)
+    fine = (Phase.RUNNING, Phase.STOPPED)
+    return EXIT_OK if all(row["phase"] in fine for row in rows) else EXIT_FAILED
+
+
+def logs(path: Path, bot: str, lines: int) -> int:
+    """Print the last lines of one bot's log, and what it said when it started."""
+    fleet = load_fleet(path)
+    spec = next((one for one in fleet.bots if one.bot == bot), None)
+    if spec is None:
+        known = ", ".join(one.bot for one in fleet.bots)
+        _complain(f"there is no bot {bot} (there are: {known})")
+        return EXIT_FAILED
+    for name in ("start.out", LOG):
+        tail = _tail(Path(spec.run_dir) / name, lines)
+        if tail:
+            sys.stdout.write(f"==> {name} <==\n{tail}\n")
+    return EXIT_OK
+
+
+def _take_down(fleet: FleetConfig) -> int:
+    with Orchestrator(fleet, lambda *_, **__: None) as orchestrator:
+        orchestrator.end()
+        while not orchestrator.is_over:
+            orchestrator.step()
+            time.sleep(_POLL_S)
+    return EXIT_OK
+
+
+def _answer(store: FleetStore, number: int, timeout_s: float) -> str:
+    deadline = time.monotonic() + timeout_s
+    while not (answer := store.answer_to(number)) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    return answer
+
+
+def _row(kept: Kept) -> dict[str, Any]:
+    spec = msgspec.json.decode(kept.spec, type=BotSpec)
+    memory = msgspec.json.decode(kept.memory, type=BotMemory)
+    process = BotProcess(spec)
+    pid = process.adopt()
+    usage = process.usage()
+    return {
+        "bot": kept.bot,
+        "phase": str(memory.phase),
+        "pid": pid,
+        "since_s": max(time.time_ns() - memory.since_ns, 0) / 1e9 if memory.since_ns else None,
+        "restarts": memory.restarts,
+        "exit": None if kept.exit_code is None else ending(kept.exit_code),
+        "cpu_s": None if usage is None else round(usage[0], 2),
+        "rss_mb": None if usage is None else round(usage[1] / 1e6, 1),
+        "why": memory.why,
+        "warnings": memory.warnings,
+        "run_dir": spec.run_dir,
+    }
+
+
+def _print_table(rows: list[dict[str, Any]], orchestrator: psutil.Process | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    by = f"orchestrator {orchestrator.pid}" if orchestrator else "no orchestrator is running"
+    table = Table(title=by, title_justify="left", box=None)
+    for name in ("bot", "phase", "pid", "for", "restarts", "cpu s", "MB", "why"):
+        table.add_column(name)
+    for row in rows:
+        since = row["since_s"]
+        cells = [
+            row["bot"], row["phase"], row["pid"], None if since is None else duration(since),
+            row["restarts"], row["cpu_s"], row["rss_mb"], "; ".join([row["why"], *row["warnings"]]),
+        ]  # fmt: skip
+        table.add_row(*("" if cell is None else str(cell).strip("; ") for cell in cells))
+    Console(soft_wrap=True).print(table)
+
+
+def _complain(sentence: str) -> None:
+    sys.stderr.write(f"watchkeeper: {sentence}\n")
+
+
+def _tail(path: Path, lines: int) -> str:
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(size - 256 * max(lines, 1) * 4, 0))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:]) if lines else ""

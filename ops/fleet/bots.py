@@ -1,0 +1,172 @@
+"""One bot's process: started, found again, asked to end, killed.
+
+The truth about whether it runs is the lock of its run directory, which the kernel gives back when
+its process ends, however that ends. So an orchestrator that was killed finds its bots again, and a
+bot that was started twice in a moment of doubt refuses the second start by itself.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from messages.errors import WatchkeeperError
+from ops.fleet.config import BotSpec
+from ops.run_files import LOCK, STATUS
+from ops.run_state import read_object
+
+_OUTPUT = "start.out"
+_SLACK_S = 2.0
+_MB = 1_048_576
+
+
+class BotProcess:
+    """Of one bot, at most one process at a time. One thread uses it."""
+
+    def __init__(self, spec: BotSpec) -> None:
+        self.spec = spec
+        self._child: subprocess.Popen[bytes] | None = None
+        self._process: psutil.Process | None = None
+        self.exit_code: int | None = None
+        """Of the last process that is over; negative is a signal, None is not known."""
+
+    @property
+    def pid(self) -> int | None:
+        """The process that runs; None when none does."""
+        if self._process is None:
+            return None
+        if self._child is not None:
+            code = self._child.poll()
+            if code is None:
+                return self._child.pid
+            self._over(code)
+            return self._found()  # a second start that was refused: the first one still runs
+        if self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE:
+            return self._process.pid
+        self._over(self._last_word(self._process.pid))
+        return None
+
+    def adopt(self) -> int | None:
+        """Take over the process that runs in its directory, if one does, and give its pid."""
+        return self.pid if self._process is not None else self._found()
+
+    def left(self, pid: int | None) -> None:
+        """Read what a process that ended while nobody looked has left as its exit code."""
+        self.exit_code = None if pid is None else self._last_word(pid)
+
+    def start(self) -> int:
+        """Start it and give its pid. Call it only where `adopt` has found nobody.
+
+        Raises:
+            WatchkeeperError: it cannot be started at all.
+        """
+        run_dir = Path(self.spec.run_dir)
+        command = [
+            *(sys.executable, "-P", "-m", "cli", "start", self.spec.config),
+            *("--run-dir", self.spec.run_dir, "--json"),
+        ]
+        try:
+            run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with _private(run_dir / _OUTPUT) as output:
+                self._child = subprocess.Popen(  # noqa: S603 - our own command, no shell
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            self._process = psutil.Process(self._child.pid)
+        except (OSError, psutil.Error) as error:
+            raise WatchkeeperError(f"{self.spec.bot} cannot be started: {error}") from error
+        self.exit_code = None
+        self._limit(self._process)
+        return self._child.pid
+
+    def drain(self) -> None:
+        """Ask it to end in order."""
+        with contextlib.suppress(psutil.Error):
+            if self._process is not None:
+                self._process.terminate()  # which looks whether the pid is still the same process
+                self._process.resume()  # one that was stopped would never hear of it
+
+    def kill(self) -> None:
+        """End it at once; the ledger is made for that."""
+        with contextlib.suppress(psutil.Error):
+            if self._process is not None:
+                self._process.kill()
+
+    def usage(self) -> tuple[float, int] | None:
+        """Give the processor seconds that it has used, and its resident bytes."""
+        with contextlib.suppress(psutil.Error):
+            if self._process is not None:
+                times = self._process.cpu_times()
+                return times.user + times.system, self._process.memory_info().rss
+        return None
+
+    def _found(self) -> int | None:
+        self._process = holder(Path(self.spec.run_dir) / LOCK)
+        return None if self._process is None else self._process.pid
+
+    def _over(self, code: int | None) -> None:
+        self.exit_code, self._child, self._process = code, None, None
+
+    def _last_word(self, pid: int) -> int | None:
+        """Give the exit code of a process that was not our child, as far as it left one."""
+        status = read_object(Path(self.spec.run_dir) / STATUS)
+        ended = status.get("ended")
+        code = ended.get("exit_code") if isinstance(ended, dict) else None
+        return code if status.get("pid") == pid and isinstance(code, int) else None
+
+    def _limit(self, process: psutil.Process) -> None:
+        spec = self.spec
+        with contextlib.suppress(psutil.Error, OSError, ValueError):
+            if spec.nice:
+                process.nice(spec.nice)
+            if spec.memory_mb is not None:
+                bound = spec.memory_mb * _MB
+                process.rlimit(psutil.RLIMIT_AS, (bound, bound))
+            if spec.open_files is not None:
+                process.rlimit(psutil.RLIMIT_NOFILE, (spec.open_files, spec.open_files))
+
+
+def holder(lock: Path) -> psutil.Process | None:
+    """Give the living process that holds a lock file that names it; the lock is not touched.
+
+    The kernel's list of locks proves it. Where that tells nothing, a pid that another process has
+    by now is told by its age: the holder signs after it began.
+    """
+    try:
+        text = lock.read_bytes().partition(b"\n")[0]
+        if not text.isdigit():
+            return None
+        pid, stat = int(text), lock.stat()
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        is_signer = process.create_time() <= stat.st_mtime + _SLACK_S
+        return process if is_signer or _is_listed(pid, stat.st_ino) else None
+    except (OSError, OverflowError, ValueError, psutil.Error):
+        return None
+
+
+def _is_listed(pid: int, inode: int) -> bool:
+    """Whether Linux lists this process as the holder of a lock on this file."""
+    try:
+        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError):
+        return False
+    words = [line.split() for line in lines]
+    return any(
+        one[1] == "FLOCK" and one[4] == str(pid) and one[5].endswith(f":{inode}")
+        for one in words
+        if len(one) > 5
+    )
+
+
+def _private(path: Path) -> IO[bytes]:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "wb")

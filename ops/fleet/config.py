@@ -1,0 +1,148 @@
+"""The fleet file: which bots there are, and the rules they are held to."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from decisions.fleet import Act, Measure, Policy, Rule
+from decisions.supervisor import Backoff, Intensity
+from messages.errors import ConfigError
+from ops.config import document_of
+from ops.config_reader import TableReader
+
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_NAME_RULE = "a name of letters, digits, dots, dashes and underscores"
+
+
+class BotSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One bot, as the fleet file has it. Paths are absolute."""
+
+    bot: str
+    config: str
+    run_dir: str
+    after: tuple[str, ...] = ()
+    """Started only once these are ready."""
+    nice: int = 0
+    memory_mb: int | None = None
+    """The most address space its process may have."""
+    open_files: int | None = None
+
+
+class FleetConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A fleet. `run_dir` holds what the orchestrator writes, and each bot's own directory."""
+
+    name: str
+    path: Path
+    run_dir: Path
+    bots: tuple[BotSpec, ...]
+    policy: Policy
+    look_s: float = 1.0
+    stagger_s: float = 0.5
+    """At least this long between two starts."""
+
+
+def load_fleet(path: Path) -> FleetConfig:
+    """Read a fleet file. Relative paths are looked for beside it.
+
+    Raises:
+        ConfigError: with one sentence per mistake.
+    """
+    return parse_fleet(document_of(path), path.absolute())
+
+
+def parse_fleet(document: Mapping[str, Any], path: Path) -> FleetConfig:
+    """See `load_fleet`."""
+    root = TableReader(document, "", [])
+    name = root.matching("name", None, _NAME, _NAME_RULE)
+    run_dir = path.parent / root.text("run_dir", f"runs/{name}")
+    fleet = FleetConfig(
+        name=name,
+        path=path,
+        run_dir=run_dir,
+        bots=_bots(root, path.parent, run_dir),
+        policy=_policy(root),
+        look_s=max(root.number("look_s", 1.0), 0.05),
+        stagger_s=root.number("stagger_s", 0.5),
+    )
+    root.finish()
+    if root.problems:
+        raise ConfigError([f"{path.name}: {problem}" for problem in root.problems])
+    return fleet
+
+
+def _policy(root: TableReader) -> Policy:
+    restarts = root.table("restarts")
+    policy = Policy(
+        rules=tuple(_rule(reader) for reader in root.tables("rule")),
+        intensity=Intensity(
+            max_restarts=restarts.integer("max", 5, least=0),
+            window_s=restarts.number("window_s", 300.0),
+        ),
+        backoff=Backoff(
+            min_ms=restarts.integer("backoff_min_ms", 500, least=0),
+            max_ms=restarts.integer("backoff_max_ms", 60_000, least=0),
+            reset_after_ms=restarts.integer("reset_after_ms", 60_000, least=0),
+        ),
+        drain_s=root.number("drain_s", 45.0),
+        silent_s=root.number("silent_s", 30.0),
+        start_s=root.number("start_s", 60.0),
+    )
+    restarts.finish()
+    return policy
+
+
+def _rule(reader: TableReader) -> Rule:
+    if not reader.has("measure"):
+        reader.expected("measure", f"one of {', '.join(Measure)}")
+    if not reader.has("over"):
+        reader.expected("over", "the bound that it may not be above")
+    rule = Rule(
+        measure=reader.choice("measure", Measure, Measure.ERROR_RATE),
+        over=reader.number("over", 0.0),
+        for_s=reader.number("for_s", 0.0),
+        act=reader.choice("act", Act, Act.WARN),
+    )
+    reader.finish()
+    return rule
+
+
+def _bots(root: TableReader, base: Path, run_dir: Path) -> tuple[BotSpec, ...]:
+    readers = root.tables("bot")
+    if not readers and not root.problems:
+        root.expected("bot", "at least one bot, written [[bot]]")
+    bots = [_bot(reader, base, run_dir) for reader in readers]
+    seen: dict[str, str] = {}
+    for reader, bot in zip(readers, bots, strict=True):
+        if bot.bot in seen.values():
+            reader.problem("id", f'"{bot.bot}" is there twice')
+        if other := seen.get(bot.run_dir):
+            reader.problem("run_dir", f'"{other}" has the same run directory')
+        for name in bot.after:
+            if name not in seen.values():
+                reader.problem("after", f'"{name}" is no bot that stands before it')
+        seen[bot.run_dir] = bot.bot
+    return tuple(bots)
+
+
+def _bot(reader: TableReader, base: Path, run_dir: Path) -> BotSpec:
+    name = reader.matching("id", None, _NAME, _NAME_RULE)
+    config = base / reader.text("config", None, "the path of a config for start")
+    if reader.has("config") and not config.is_file():
+        reader.problem("config", f"there is no file {config}")
+    after = reader.raw("after", [])
+    if not (isinstance(after, list) and all(isinstance(one, str) for one in after)):
+        reader.expected("after", 'names of bots, such as ["feed"]')
+        after = []
+    bot = BotSpec(
+        bot=name,
+        config=str(config),
+        run_dir=str(base / reader.text("run_dir", str(run_dir / name))),
+        after=tuple(after),
+        nice=reader.integer("nice", 0, least=0),
+        memory_mb=reader.optional_integer("memory_mb", least=16),
+        open_files=reader.optional_integer("open_files", least=32),
+    )
+    reader.finish()
+    return bot

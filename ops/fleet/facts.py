@@ -1,0 +1,115 @@
+"""What can be seen of one bot from outside: its small files, and nothing that it must answer."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from decisions.fleet import BotFacts, Measure
+from messages.ids import NS_PER_MS, NS_PER_S
+from ops.run_files import METRICS_SUMMARY, STATUS
+from ops.run_state import read_object
+
+
+class BotEyes:
+    """Looks at one run directory, again and again: some measures are of what changed between.
+
+    How old a last word is goes by our own monotonic clock, from the moment when it was first
+    seen: a wall clock that jumps makes no bot look dead, or alive.
+    """
+
+    def __init__(self, run_dir: Path, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self._run_dir, self._monotonic_ns = run_dir, monotonic_ns
+        self._word: tuple[object, object] = (None, None)
+        self._word_at_ns = monotonic_ns()
+        self._counted: tuple[int, int] | None = None
+        self._error_rate = 0.0
+        self._begun_ns = monotonic_ns()
+
+    def begin(self) -> None:
+        """Its process has just been started, or has just been found."""
+        self._word, self._counted, self._error_rate = (None, None), None, 0.0
+        self._begun_ns = self._monotonic_ns()
+
+    def look(self, *, pid: int | None, exit_code: int | None) -> BotFacts:
+        """Look at what its process `pid` says; None: there is no process any more."""
+        now_ns = self._monotonic_ns()
+        status = read_object(self._run_dir / STATUS)
+        if pid is None:
+            return BotFacts(is_running=False, exit_code=exit_code)
+        up_s = (now_ns - self._begun_ns) / NS_PER_S
+        if status.get("pid") != pid:  # of the process before
+            return BotFacts(is_running=True, up_s=up_s)
+        word = (status.get("captured_at_ns"), status.get("started_at_ns"))
+        if word != self._word:
+            self._word, self._word_at_ns = word, now_ns
+        return BotFacts(
+            is_running=True,
+            said_s=(now_ns - self._word_at_ns) / NS_PER_S,
+            up_s=up_s,
+            measures=self._measures(status, read_object(self._run_dir / METRICS_SUMMARY)),
+        )
+
+    def is_ready(self, pid: int | None) -> bool:
+        """Whether its process trades, or could."""
+        status = read_object(self._run_dir / STATUS)
+        return pid is not None and status.get("pid") == pid and status.get("ready") is True
+
+    def _measures(
+        self, status: Mapping[str, Any], summary: Mapping[str, Any]
+    ) -> dict[Measure, float]:
+        unknown = _table(status.get("unknown"))
+        claim = _table(_table(summary.get("latency_ns")).get("decision_to_claim"))
+        found = {
+            Measure.DRAWDOWN: _largest(
+                _table(of_quote).get("drawdown") for of_quote in _table(status.get("pnl")).values()
+            ),
+            Measure.MARKET_AGE_S: _largest(_table(status.get("market_age_s")).values()),
+            Measure.UNKNOWN_ORDERS: _number(unknown.get("count")),
+            Measure.UNKNOWN_S: _number(unknown.get("oldest_s")),
+        }
+        if _is_of_this_process(summary, status):
+            p99 = _number(claim.get("p99"))
+            found[Measure.CLAIM_P99_MS] = None if p99 is None else p99 / NS_PER_MS
+            found[Measure.ERROR_RATE] = self._rate(summary)
+        return {measure: value for measure, value in found.items() if value is not None}
+
+    def _rate(self, summary: Mapping[str, Any]) -> float | None:
+        handled = _number(summary.get("processed"))
+        errors = _number(summary.get("errors"))
+        if handled is None or errors is None:
+            return None
+        now, before = (int(handled), int(errors)), self._counted
+        if before is None or now[0] < before[0] or now[1] < before[1]:
+            before = (0, 0)
+        if now != self._counted:
+            more, failed = now[0] - before[0], now[1] - before[1]
+            self._counted, self._error_rate = now, failed / max(more, failed, 1)
+        return self._error_rate
+
+
+def _is_of_this_process(summary: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+    """The summary of the process before stands there until this one writes its own."""
+    begun, started = summary.get("started_at_ns"), status.get("started_at_ns")
+    if not (isinstance(begun, int) and isinstance(started, int)):
+        return False
+    return abs(begun - started) < NS_PER_S
+
+
+def _table(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _number(value: object) -> float | None:
+    """Give what a JSON number or a money text is worth; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if abs(number) < float("inf") else None
+
+
+def _largest(values: Any) -> float | None:
+    return max((one for one in map(_number, values) if one is not None), default=None)

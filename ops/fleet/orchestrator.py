@@ -1,0 +1,310 @@
+"""Looks at every bot once a second, asks `decisions.fleet` what to do, and does it.
+
+One thread. All that it must know again after its own death is in `fleet.db`; that no bot runs
+twice rests on the bots' own locks. Nothing here is waited for: a bot is started or signalled, and
+what became of it is seen at the next look.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any, Self
+
+import msgspec
+
+from decisions.fleet import (
+    BotMemory,
+    Do,
+    Phase,
+    drain,
+    judge,
+    person_starts,
+    started,
+)
+from messages.errors import ConfigError, WatchkeeperError
+from ops.fleet.bots import BotProcess
+from ops.fleet.config import BotSpec, FleetConfig, load_fleet
+from ops.fleet.facts import BotEyes
+from persistence.fleet import FleetStore, Kept, Request
+
+STATE, FLEET_LOCK = "fleet.db", "fleet.lock"
+OK = "done"
+
+Say = Callable[..., object]
+"""Called with the name of what happened, and its facts by name."""
+
+
+class FleetBusy(WatchkeeperError):
+    """Another orchestrator runs this fleet; the text names it."""
+
+
+class Bot:
+    """One bot, all that is known of it."""
+
+    def __init__(self, spec: BotSpec, memory: BotMemory | None = None) -> None:
+        self.spec = spec
+        self.memory = BotMemory() if memory is None else memory
+        self.process = BotProcess(spec)
+        self.eyes = BotEyes(Path(spec.run_dir))
+        self.kept: Kept | None = None
+        self.leaves = False
+        """Taken out of the fleet file: forgotten once it has ended."""
+        self.next_spec: BotSpec | None = None
+        """Changed in the fleet file: taken up once it has ended."""
+
+
+class Orchestrator:
+    """Holds the fleet's lock from `open` to `close`.
+
+    `say` is told what is done; `clock` gives UTC nanoseconds that never go back.
+    """
+
+    def __init__(self, fleet: FleetConfig, say: Say, rng: Random | None = None) -> None:
+        self.fleet, self._say = fleet, say
+        self._rng = rng or Random()  # noqa: S311 - jitter, not a secret
+        self._offset_ns = time.time_ns() - time.monotonic_ns()
+        self._bots: dict[str, Bot] = {}
+        self._lock_fd: int | None = None
+        self._last_start_ns = 0
+        self._is_ending = False
+        self.is_over = False
+        """Whether all was ended, is gone, and is written down so."""
+        self._downs: list[Request] = []
+        self._failures: dict[str, str] = {}
+
+    def open(self) -> Self:
+        """Take the fleet's lock, read what was left, find the bots that run.
+
+        Raises:
+            FleetBusy: another orchestrator holds it.
+            FleetStateUnavailable: the state cannot be read.
+        """
+        run_dir = self.fleet.run_dir
+        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock_fd = _take(run_dir / FLEET_LOCK)
+        self._store = FleetStore(run_dir / STATE)
+        for kept in self._store.bots():
+            spec = msgspec.json.decode(kept.spec, type=BotSpec)
+            bot = self._bots[kept.bot] = Bot(spec, msgspec.json.decode(kept.memory, type=BotMemory))
+            bot.kept = kept
+            if pid := bot.process.adopt():
+                bot.eyes.begin()
+                self._say("adopted", bot=kept.bot, pid=pid)
+            else:
+                bot.process.left(kept.pid)
+        self._apply(self.fleet)
+        return self
+
+    def close(self) -> None:
+        """Give the fleet back. The bots that still run go on."""
+        with self._telling_failures("requests"):
+            for request in self._downs if self.is_over else []:
+                self._store.answer(request.number, OK)
+            self._store.tidy()
+        self._store.close()
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+    def __enter__(self) -> Self:
+        return self.open()
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def end(self) -> None:
+        """Begin to end every bot in order; `step` goes on until all are gone."""
+        self._is_ending = True
+
+    def step(self) -> None:
+        """Look at everything once and do what follows."""
+        now_ns = self._offset_ns + time.monotonic_ns()
+        with self._telling_failures("requests"):
+            for request in [] if self._is_ending else self._store.open_requests():
+                self._carry_out(request, now_ns)
+        may_start = not self._is_ending
+        for bot in list(self._bots.values()):
+            with self._telling_failures(bot.spec.bot):
+                may_start = self._look_at(bot, now_ns, may_start=may_start) and may_start
+        on = [b for b in self._bots.values() if b.memory.phase in (Phase.RUNNING, Phase.DRAINING)]
+        self.is_over = self._is_ending and not on
+
+    @contextmanager
+    def _telling_failures(self, what: str) -> Iterator[None]:
+        """One bot that cannot be looked at, or a full disk, keeps nobody from the others."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next bot is looked at
+            said = f"{type(error).__name__}: {error}"
+            if self._failures.get(what) != said:
+                self._say("failed", what=what, why=said)
+            self._failures[what] = said
+        else:
+            self._failures.pop(what, None)
+
+    # ------------------------------------------------------------ one bot
+
+    def _look_at(self, bot: Bot, now_ns: int, *, may_start: bool) -> bool:
+        """Do what is due for one bot; give whether another may be started in this look."""
+        pid, memory = bot.process.pid, bot.memory
+        if self._is_ending:
+            self._do(bot, self._ended_with_fleet(bot, now_ns), now_ns)
+        before = memory.phase, memory.why, tuple(memory.warnings)
+        facts = bot.eyes.look(pid=pid, exit_code=bot.process.exit_code)
+        do = judge(memory, facts, self.fleet.policy, now_ns, self._rng)
+        is_started = do is Do.START and may_start and self._is_its_turn(bot, now_ns)
+        if do is not Do.START or is_started:
+            self._do(bot, do, now_ns)
+        self._settle(bot)
+        if before != (memory.phase, memory.why, tuple(memory.warnings)):
+            self._tell(bot)
+        self._keep(bot)
+        return not is_started
+
+    def _ended_with_fleet(self, bot: Bot, now_ns: int) -> Do:
+        """What runs is to run again with the next `up`; what was stopped or parked stays so."""
+        runs = bot.memory.phase is Phase.RUNNING
+        return (
+            drain(bot.memory, Phase.WAITING, "the fleet went down", now_ns) if runs else Do.NOTHING
+        )
+
+    def _is_its_turn(self, bot: Bot, now_ns: int) -> bool:
+        if now_ns - self._last_start_ns < self.fleet.stagger_s * 1e9:
+            return False
+        others = [self._bots[name] for name in bot.spec.after if name in self._bots]
+        return all(one.eyes.is_ready(one.process.pid) for one in others)
+
+    def _do(self, bot: Bot, do: Do, now_ns: int) -> None:
+        match do:
+            case Do.START:
+                self._start(bot, now_ns)
+            case Do.DRAIN:
+                bot.process.drain()
+            case Do.KILL:
+                self._say("killed", bot=bot.spec.bot, why="its orderly end took too long")
+                bot.process.kill()
+
+    def _start(self, bot: Bot, now_ns: int) -> None:
+        self._last_start_ns = now_ns
+        if pid := bot.process.adopt():
+            self._say("adopted", bot=bot.spec.bot, pid=pid)
+        else:
+            try:
+                bot.process.start()
+            except WatchkeeperError as error:
+                bot.memory.phase, bot.memory.why = Phase.PARKED, str(error)
+                return
+        bot.eyes.begin()
+        started(bot.memory, now_ns)
+
+    def _settle(self, bot: Bot) -> None:
+        """Take up what the fleet file says anew, once its process is gone."""
+        if bot.memory.phase in (Phase.RUNNING, Phase.DRAINING):
+            return
+        if bot.leaves:
+            del self._bots[bot.spec.bot]
+            self._store.forget(bot.spec.bot)
+            self._say("forgotten", bot=bot.spec.bot)
+        elif bot.next_spec is not None:
+            bot.spec, bot.next_spec = bot.next_spec, None
+            bot.process, bot.eyes = BotProcess(bot.spec), BotEyes(Path(bot.spec.run_dir))
+
+    def _tell(self, bot: Bot) -> None:
+        memory = bot.memory
+        facts: dict[str, Any] = {"bot": bot.spec.bot, "pid": bot.process.pid, "why": memory.why}
+        if memory.warnings:
+            facts["warnings"] = list(memory.warnings)
+        self._say(str(memory.phase), **facts)
+
+    def _keep(self, bot: Bot) -> None:
+        """Write down what has changed of it, and nothing else: mostly nothing has."""
+        if bot.spec.bot not in self._bots:
+            return
+        kept = Kept(
+            bot=bot.spec.bot,
+            place=list(self._bots).index(bot.spec.bot),
+            spec=msgspec.json.encode(bot.spec).decode(),
+            memory=msgspec.json.encode(bot.memory).decode(),
+            pid=bot.process.pid,
+            exit_code=bot.process.exit_code,
+        )
+        if kept != bot.kept:
+            self._store.keep(kept)
+            bot.kept = kept
+
+    # ------------------------------------------------------------ what persons want
+
+    def _carry_out(self, request: Request, now_ns: int) -> None:
+        if request.verb == "down":
+            self._downs.append(request)
+            self.end()
+            return
+        if request.verb == "reload":
+            self._store.answer(request.number, self._reload())
+            return
+        bot = self._bots.get(request.bot)
+        if bot is None:
+            known = ", ".join(self._bots) or "none"
+            answer = f"there is no bot {request.bot} (there are: {known})"
+        elif request.verb == "restart":
+            self._do(bot, person_starts(bot.memory, now_ns), now_ns)
+            answer = OK
+        elif request.verb == "drain":
+            stopped = drain(bot.memory, Phase.STOPPED, "a person drained it", now_ns)
+            self._do(bot, stopped, now_ns)
+            answer = OK
+        else:
+            answer = f"{request.verb} is nothing that can be asked for"
+        self._store.answer(request.number, answer)
+
+    def _reload(self) -> str:
+        try:
+            fleet = load_fleet(self.fleet.path)
+        except ConfigError as error:
+            return "; ".join(error.problems)
+        if (fleet.name, fleet.run_dir) != (self.fleet.name, self.fleet.run_dir):
+            return "name and run_dir cannot change while the fleet is up: take it down first"
+        self.fleet = fleet
+        self._apply(fleet)
+        return OK
+
+    def _apply(self, fleet: FleetConfig) -> None:
+        """Add, change and take out bots; those that are as they were are not touched."""
+        now_ns = self._offset_ns + time.monotonic_ns()
+        wanted = {spec.bot: spec for spec in fleet.bots}
+        for name, bot in list(self._bots.items()):
+            if name not in wanted:
+                bot.leaves = True
+                why = "it is no more in the fleet file"
+                self._do(bot, drain(bot.memory, Phase.STOPPED, why, now_ns), now_ns)
+            elif wanted[name] != bot.spec:
+                bot.next_spec = wanted[name]
+                runs = bot.memory.phase is Phase.RUNNING
+                if runs or bot.memory.phase is Phase.PARKED:
+                    self._do(
+                        bot, drain(bot.memory, Phase.WAITING, "it was changed", now_ns), now_ns
+                    )
+        for name, spec in wanted.items():
+            if name in self._bots:
+                self._bots[name].leaves = False
+            else:
+                self._bots[name] = Bot(spec)
+        names = [*wanted, *(name for name in self._bots if name not in wanted)]
+        self._bots = {name: self._bots[name] for name in names}
+
+
+def _take(lock: Path) -> int:
+    fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        pid = os.pread(fd, 20, 0).decode(errors="replace").strip()
+        os.close(fd)
+        raise FleetBusy(f"{lock.parent} is run by orchestrator {pid or '(unknown)'}") from None
+    os.ftruncate(fd, 0)
+    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    return fd

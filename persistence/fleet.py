@@ -1,0 +1,175 @@
+"""What an orchestrator must find again after it was killed, and what persons ask of it.
+
+Both lie in one SQLite file: a request that was made while nobody ran is carried out by the next.
+That no bot runs twice does not rest on this file, but on the lock of each run directory.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+from peewee import (
+    AutoField,
+    BigIntegerField,
+    IntegerField,
+    Model,
+    PeeweeException,
+    SqliteDatabase,
+    TextField,
+)
+
+from messages.errors import WatchkeeperError
+from persistence.database import BUSY_MS
+
+
+class FleetStateUnavailable(WatchkeeperError):
+    """The fleet's file cannot be read or written; the text says why."""
+
+
+class BotRow(Model):
+    """One bot: what it was started with, where it stands, and its process."""
+
+    bot = TextField(primary_key=True)
+    place = IntegerField()
+    spec = TextField()
+    memory = TextField()
+    pid = IntegerField(null=True)
+    exit_code = IntegerField(null=True)
+
+    class Meta:
+        """As few rows as there are bots."""
+
+        table_name = "bots"
+        without_rowid = True
+
+
+class RequestRow(Model):
+    """What a person wants; `answer` is empty until it was taken up."""
+
+    number = AutoField()
+    verb = TextField()
+    bot = TextField()
+    at_ns = BigIntegerField()
+    answer = TextField(default="")
+
+    class Meta:
+        """In the order of asking."""
+
+        table_name = "requests"
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """One bot, as it was left. `spec` and `memory` are JSON of whoever wrote them."""
+
+    bot: str
+    place: int
+    spec: str
+    memory: str
+    pid: int | None
+    exit_code: int | None
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One wish of a person."""
+
+    number: int
+    verb: str
+    bot: str
+
+
+class FleetStore:
+    """Belongs to the thread that made it. Many processes may have it open.
+
+    Raises:
+        FleetStateUnavailable: from here, and from every method.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        pragmas = {"journal_mode": "wal", "busy_timeout": BUSY_MS, "synchronous": 1}
+        self._database = SqliteDatabase(str(path), pragmas=pragmas, autoconnect=False)
+        with self._errors():
+            self._database.connect()
+            with self._database.bind_ctx([BotRow, RequestRow]):
+                self._database.create_tables([BotRow, RequestRow], safe=True)
+            path.chmod(0o600)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    def bots(self) -> list[Kept]:
+        """Give every bot, in the fleet's order."""
+        with self._bound():
+            return [
+                Kept(
+                    bot=row.bot,
+                    place=row.place,
+                    spec=row.spec,
+                    memory=row.memory,
+                    pid=row.pid,
+                    exit_code=row.exit_code,
+                )
+                for row in BotRow.select().order_by(BotRow.place)
+            ]
+
+    def keep(self, kept: Kept) -> None:
+        """Write one bot down, in the place of what was known of it."""
+        with self._bound():
+            BotRow.replace(**msgspec.structs.asdict(kept)).execute()  # type: ignore[no-untyped-call]
+
+    def forget(self, bot: str) -> None:
+        """Take one bot out: it is no more in the fleet."""
+        with self._bound():
+            BotRow.delete().where(BotRow.bot == bot).execute()
+
+    def ask(self, verb: str, bot: str, now_ns: int) -> int:
+        """Write a wish down, and give its number."""
+        with self._bound():
+            return int(RequestRow.insert(verb=verb, bot=bot, at_ns=now_ns).execute())
+
+    def open_requests(self) -> list[Request]:
+        """Give the wishes that nobody has taken up, oldest first."""
+        with self._bound():
+            rows = RequestRow.select().where(RequestRow.answer == "").order_by(RequestRow.number)
+            return [Request(number=row.number, verb=row.verb, bot=row.bot) for row in rows]
+
+    def answer(self, number: int, answer: str) -> None:
+        """Say what became of a wish; never with an empty text."""
+        with self._bound():
+            RequestRow.update(answer=answer).where(RequestRow.number == number).execute()
+
+    def answer_to(self, number: int) -> str:
+        """Give the answer to a wish; empty while there is none."""
+        with self._bound():
+            row = RequestRow.get_or_none(RequestRow.number == number)
+            return "" if row is None else str(row.answer)
+
+    def tidy(self, keep: int = 100) -> None:
+        """Forget the oldest answered wishes."""
+        with self._bound():
+            newest = (
+                RequestRow.select(RequestRow.number).order_by(RequestRow.number.desc()).limit(keep)
+            )
+            old = RequestRow.delete().where(
+                RequestRow.answer != "", RequestRow.number.not_in(newest)
+            )
+            old.execute()
+
+    @contextmanager
+    def _bound(self) -> Iterator[None]:
+        with (
+            self._errors(),
+            self._database.bind_ctx([BotRow, RequestRow]),
+            self._database.atomic("IMMEDIATE"),
+        ):
+            yield
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (PeeweeException, sqlite3.Error, OSError) as error:
+            raise FleetStateUnavailable(f"{self._path} cannot be used: {error}") from error

@@ -1,0 +1,108 @@
+"""What is seen of a bot: only of the very process that runs, and by no clock that can jump."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from decisions.fleet import Measure
+from messages.ids import NS_PER_S
+from ops.fleet.facts import BotEyes
+
+STARTED = 1_800_000_000 * NS_PER_S
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_ns = 5 * NS_PER_S
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def eyes(tmp_path: Path, clock: Clock) -> BotEyes:
+    return BotEyes(tmp_path, clock)
+
+
+def write(run_dir: Path, name: str, **changes: Any) -> None:
+    status = {"pid": 7, "captured_at_ns": STARTED, "started_at_ns": STARTED}
+    summary = {"started_at_ns": STARTED, "processed": 0, "errors": 0}
+    base = status if name == "status.json" else summary
+    (run_dir / name).write_text(json.dumps(base | changes))
+
+
+def test_a_word_grows_old_until_another_is_said(
+    tmp_path: Path, eyes: BotEyes, clock: Clock
+) -> None:
+    write(tmp_path, "status.json")
+    assert eyes.look(pid=7, exit_code=None).said_s == 0
+    clock.now_ns += 9 * NS_PER_S
+    assert eyes.look(pid=7, exit_code=None).said_s == 9
+    write(tmp_path, "status.json", captured_at_ns=STARTED - 3_600 * NS_PER_S)  # the clock went back
+    assert eyes.look(pid=7, exit_code=None).said_s == 0
+
+
+def test_the_word_of_another_process_is_none(tmp_path: Path, eyes: BotEyes, clock: Clock) -> None:
+    write(tmp_path, "status.json", pnl={"USDT": {"drawdown": "900"}})
+    clock.now_ns += 3 * NS_PER_S
+    facts = eyes.look(pid=8, exit_code=None)
+    assert (facts.said_s, facts.up_s, facts.measures) == (None, 3, {})
+
+
+def test_what_rules_look_at_is_read_from_both_files(tmp_path: Path, eyes: BotEyes) -> None:
+    write(
+        tmp_path,
+        "status.json",
+        pnl={"USDT": {"drawdown": "12.5"}, "EUR": {"drawdown": "3"}},
+        market_age_s={"BTC/USDT": 1.5, "ETH/USDT": 40},
+        unknown={"count": 2, "oldest_s": 8.0},
+    )
+    claim = {"decision_to_claim": {"p99": 2_500_000}}
+    write(tmp_path, "metrics_summary.json", processed=80, errors=20, latency_ns=claim)
+    assert eyes.look(pid=7, exit_code=None).measures == {
+        Measure.DRAWDOWN: 12.5,
+        Measure.MARKET_AGE_S: 40,
+        Measure.UNKNOWN_ORDERS: 2,
+        Measure.UNKNOWN_S: 8,
+        Measure.CLAIM_P99_MS: 2.5,
+        Measure.ERROR_RATE: 0.25,
+    }
+
+
+def test_the_error_rate_is_of_what_changed_since_the_last_summary(
+    tmp_path: Path, eyes: BotEyes
+) -> None:
+    write(tmp_path, "status.json")
+    rates = []
+    for handled, errors in ((100, 0), (100, 0), (110, 5), (110, 5), (210, 5)):
+        write(tmp_path, "metrics_summary.json", processed=handled, errors=errors)
+        rates.append(eyes.look(pid=7, exit_code=None).measures[Measure.ERROR_RATE])
+    assert rates == [0, 0, 0.5, 0.5, 0]
+
+
+def test_the_summary_of_the_process_before_is_not_this_ones(tmp_path: Path, eyes: BotEyes) -> None:
+    write(tmp_path, "status.json")
+    write(tmp_path, "metrics_summary.json", started_at_ns=STARTED - 30 * NS_PER_S, errors=9)
+    assert Measure.ERROR_RATE not in eyes.look(pid=7, exit_code=None).measures
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"pid": 7, "pnl": [], "unknown": "x", "market_age_s": {"a": NaN}}']
+)
+def test_a_torn_or_strange_file_is_no_measure(tmp_path: Path, eyes: BotEyes, text: str) -> None:
+    for name in ("status.json", "metrics_summary.json"):
+        (tmp_path / name).write_text(text)
+    assert eyes.look(pid=7, exit_code=None).measures == {}
+
+
+def test_without_a_process_only_its_exit_code_counts(tmp_path: Path, eyes: BotEyes) -> None:
+    write(tmp_path, "status.json")
+    facts = eyes.look(pid=None, exit_code=70)
+    assert (facts.is_running, facts.exit_code, facts.said_s) == (False, 70, None)
