@@ -3,14 +3,18 @@
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
 import msgspec
 
-from ops.fleet.config import load_fleet
-from ops.fleet.orchestrator import Orchestrator
+from ops.alert_addresses import addresses
+from ops.fleet.alerts import FleetAlerts
+from ops.fleet.config import FleetConfig, load_fleet
+from ops.fleet.orchestrator import Orchestrator, Say
 
 EXIT_OK, EXIT_LEFT = 0, 1
 _TICK_S = 0.05
@@ -38,8 +42,9 @@ def up(path: Path, *, as_json: bool) -> int:
     """
     fleet = load_fleet(path)
     say = _lines(sys.stdout) if as_json or not sys.stdout.isatty() else _sentences(sys.stdout)
+    urls = addresses(fleet.urls_env)
     signals = _Signals()
-    with Orchestrator(fleet, say) as orchestrator:
+    with Orchestrator(fleet, say) as orchestrator, _alerts(fleet, urls) as alerts:
         say("up", fleet=fleet.name, bots=len(fleet.bots), run_dir=str(fleet.run_dir))
         while not orchestrator.is_over:
             if signals.count > 1:
@@ -48,9 +53,27 @@ def up(path: Path, *, as_json: bool) -> int:
             if signals.count:
                 orchestrator.end()
             orchestrator.step()
+            _tell(alerts, orchestrator, say)
             _wait(signals, orchestrator.fleet.look_s)
         say("down", fleet=fleet.name)
     return EXIT_OK
+
+
+@contextmanager
+def _alerts(fleet: FleetConfig, urls: list[str]) -> Iterator[FleetAlerts]:
+    alerts = FleetAlerts(fleet.name, urls, fleet.calm_s)
+    try:
+        yield alerts
+    finally:
+        alerts.close()
+
+
+def _tell(alerts: FleetAlerts, orchestrator: Orchestrator, say: Say) -> None:
+    before = alerts.problem
+    for notice in alerts.look(orchestrator.memories):
+        say("alert", state=str(notice.state), sentence=notice.sentence)
+    if alerts.problem and alerts.problem != before:
+        say("undelivered", why=alerts.problem)
 
 
 def _wait(signals: _Signals, seconds: float) -> None:

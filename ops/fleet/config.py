@@ -10,7 +10,9 @@ from decisions.fleet import Act, Measure, Policy, Rule
 from decisions.supervisor import Backoff, Intensity
 from messages.errors import ConfigError
 from ops.config import document_of
+from ops.config_alerts import URLS_ENV
 from ops.config_reader import TableReader
+from ops.secret_names import is_variable_name
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _NAME_RULE = "a name of letters, digits, dots, dashes and underscores"
@@ -41,6 +43,10 @@ class FleetConfig(msgspec.Struct, frozen=True, kw_only=True):
     look_s: float = 1.0
     stagger_s: float = 0.5
     """At least this long between two starts."""
+    urls_env: str = URLS_ENV
+    """The environment variable that holds the addresses of alerts."""
+    calm_s: float = 30.0
+    """How long a fault must be away before it is told to be over."""
 
 
 def load_fleet(path: Path) -> FleetConfig:
@@ -56,6 +62,7 @@ def parse_fleet(document: Mapping[str, Any], path: Path) -> FleetConfig:
     """See `load_fleet`."""
     root = TableReader(document, "", [])
     name = root.matching("name", None, _NAME, _NAME_RULE)
+    alerts = root.table("alerts")
     run_dir = path.parent / root.text("run_dir", f"runs/{name}")
     fleet = FleetConfig(
         name=name,
@@ -65,11 +72,21 @@ def parse_fleet(document: Mapping[str, Any], path: Path) -> FleetConfig:
         policy=_policy(root),
         look_s=max(root.number("look_s", 1.0), 0.05),
         stagger_s=root.number("stagger_s", 0.5),
+        urls_env=_urls_env(alerts),
+        calm_s=alerts.number("calm_s", 30.0),
     )
+    alerts.finish()
     root.finish()
     if root.problems:
         raise ConfigError([f"{path.name}: {problem}" for problem in root.problems])
     return fleet
+
+
+def _urls_env(reader: TableReader) -> str:
+    variable = reader.text("urls_env", URLS_ENV)
+    if not is_variable_name(variable):
+        reader.problem("urls_env", "expected the name of an environment variable, not an address")
+    return variable
 
 
 def _policy(root: TableReader) -> Policy:

@@ -116,6 +116,11 @@ class Orchestrator:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def memories(self) -> dict[str, BotMemory]:
+        """How each bot stands; to be read only."""
+        return {name: bot.memory for name, bot in self._bots.items()}
+
     def end(self) -> None:
         """Begin to end every bot in order; `step` goes on until all are gone."""
         self._is_ending = True

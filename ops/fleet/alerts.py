@@ -1,0 +1,87 @@
+"""Tells the addresses of alerts what is wrong with a fleet's bots: once, and once when it is over.
+
+The same fold and the same outboxes as a bot's own alerts; a bot that is parked tells nobody.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+
+from decisions.alerting import AlertFold, Condition, Notice, NoticeLimits, Severity, Stage
+from decisions.fleet import BotMemory, Phase
+from messages.ids import TimestampNs
+from ops.alert_addresses import shown
+from ops.alert_outbox import Outbox, Post
+from ops.alert_sender import Letter, apprise_sender
+from ops.alerts import fact_of
+
+CLOSE_S = 5.0
+_RULE = "fleet"
+
+
+class FleetAlerts:
+    """`urls` are apprise's. `look` and `close` belong to one thread; others send."""
+
+    def __init__(self, fleet: str, urls: Iterable[str], calm_s: float = 30.0) -> None:
+        self._fleet = fleet
+        self._fold = AlertFold(NoticeLimits(calm_s=calm_s))
+        self._problems: dict[str, str] = {}
+        self._outboxes = [self._outbox(url, place) for place, url in enumerate(urls, 1)]
+        for outbox in self._outboxes:
+            outbox.start()
+
+    @property
+    def problem(self) -> str:
+        """What could not be delivered, and where; empty when all was."""
+        return "; ".join(f"{name}: {why}" for name, why in self._problems.items())
+
+    def look(self, bots: Mapping[str, BotMemory]) -> list[Notice]:
+        """Tell what is new in how the bots stand; give what was told."""
+        wrong = [one for name, memory in bots.items() for one in conditions(name, memory)]
+        now_ns = TimestampNs(time.time_ns())
+        notices = self._fold.take(wrong, time.monotonic_ns(), now_ns)
+        for notice in notices:
+            post = Post(_letter(self._fleet, notice), fact_of(notice, now_ns), time.monotonic())
+            for outbox in self._outboxes:
+                outbox.put(post)
+        return notices
+
+    def close(self) -> None:
+        """Send what waits, for a while."""
+        deadline = time.monotonic() + CLOSE_S
+        for outbox in self._outboxes:
+            outbox.close(max(deadline - time.monotonic(), 0.0))
+
+    def _outbox(self, url: str, place: int) -> Outbox:
+        name = f"{shown(url)} ({place})"
+
+        def told(_: Post, problem: str) -> None:
+            if problem:
+                self._problems[name] = problem
+            else:
+                self._problems.pop(name, None)
+
+        return Outbox(name, lambda: apprise_sender(url), told)
+
+
+def conditions(bot: str, memory: BotMemory) -> list[Condition]:
+    """Give what is wrong with one bot; pure. One that a person stopped is as it should be."""
+    found = []
+    if memory.phase is Phase.PARKED:
+        said = f"{bot} is parked: {memory.why}"
+        found.append(Condition(_RULE, f"{bot} parked", Severity.CRITICAL, said))
+    elif memory.restarts_ns and memory.phase in (Phase.WAITING, Phase.DRAINING):
+        said = f"{bot} is being restarted: {memory.why}"
+        found.append(Condition(_RULE, f"{bot} restarted", Severity.WARNING, said))
+    found += [
+        Condition(_RULE, f"{bot} {said.partition(' ')[0]}", Severity.WARNING, f"{bot}: {said}")
+        for said in memory.warnings
+    ]
+    return found
+
+
+def _letter(fleet: str, notice: Notice) -> Letter:
+    is_over = notice.state is Stage.RECOVERED
+    word = "over" if is_over else notice.severity.upper()
+    said = f"It is over: {notice.sentence}" if is_over else notice.sentence
+    is_critical = notice.severity is Severity.CRITICAL
+    return Letter(f"{fleet}: {word} {notice.key}", said, is_critical, is_over)
