@@ -88,9 +88,13 @@ class Orchestrator:
         self._lock_fd = _take(run_dir / FLEET_LOCK)
         self._store = FleetStore(run_dir / STATE)
         for kept in self._store.bots():
-            spec = msgspec.json.decode(kept.spec, type=BotSpec)
-            bot = self._bots[kept.bot] = Bot(spec, msgspec.json.decode(kept.memory, type=BotMemory))
-            bot.kept = kept
+            try:
+                bot = _bot_of(kept)
+            except msgspec.DecodeError as error:  # its lock still says whether it runs
+                self._say("forgotten", bot=kept.bot, why=f"{STATE} cannot be read: {error}")
+                self._store.forget(kept.bot)
+                continue
+            self._bots[kept.bot] = bot
             if pid := bot.process.adopt():
                 bot.eyes.begin()
                 self._say("adopted", bot=kept.bot, pid=pid)
@@ -300,6 +304,13 @@ class Orchestrator:
                 self._bots[name] = Bot(spec)
         names = [*wanted, *(name for name in self._bots if name not in wanted)]
         self._bots = {name: self._bots[name] for name in names}
+
+
+def _bot_of(kept: Kept) -> Bot:
+    spec = msgspec.json.decode(kept.spec, type=BotSpec)
+    bot = Bot(spec, msgspec.json.decode(kept.memory, type=BotMemory))
+    bot.kept = kept
+    return bot
 
 
 def _take(lock: Path) -> int:
