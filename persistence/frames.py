@@ -100,14 +100,18 @@ def lost_of(frame: Frame) -> Lost:
     return Lost(said, None) if isinstance(said, int) else Lost(*said)
 
 
-def seal_frame(at_ns: int, *, goes_on: bool) -> Frame:
-    """Say that a segment is whole; `goes_on` in the next one, which the same process writes."""
-    return Frame(SEAL, at_ns, "", msgspec.msgpack.encode(goes_on))
+def seal_frame(at_ns: int, next_begun_ns: int | None) -> Frame:
+    """Say that a segment is whole, and when the next one begins that the same process writes.
+
+    None where it ended in order. The number alone tells nothing: a next process gives it anew
+    where a kill had not left even the header.
+    """
+    return Frame(SEAL, at_ns, "", msgspec.msgpack.encode(next_begun_ns))
 
 
-def goes_on(seal: Frame) -> bool:
-    """Whether the process that sealed a segment wrote the next one at once."""
-    return seal.payload == msgspec.msgpack.encode(True)  # noqa: FBT003  the value itself
+def next_begun_ns(seal: Frame) -> int | None:
+    """Say when the next segment begins, as a seal has it."""
+    return msgspec.msgpack.decode(seal.payload, type=int | None)
 
 
 def header_of(content: bytes) -> Header | Damage:

@@ -128,6 +128,8 @@ class JournalWriter:
         self._fd = -1
         self._size = 0
         self._is_torn = False
+        self._begun_ns = utc_ns()
+        """Of the next segment, if it does not exist yet."""
         self.written = 0
         """Frames that the operating system has whole, whatever became of the rest."""
         self._begin()
@@ -150,13 +152,14 @@ class JournalWriter:
             raise
         self.written += len(contents)
         if self._size >= self._rotate_bytes:
-            self._seal(goes_on=True)
+            self._begun_ns = self._utc_ns()
+            self._seal(self._begun_ns)
             self._begin()
 
     def seal(self) -> None:
         """Say that the run ended in order, and that nothing is missing up to now."""
         if self._fd >= 0:
-            self._seal(goes_on=False)
+            self._seal(None)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -176,7 +179,7 @@ class JournalWriter:
         self._fd = os.open(path, flags, 0o600)
         self._size = 0
         try:
-            self._put(packed_header(self._number + 1, self._utc_ns()))
+            self._put(packed_header(self._number + 1, self._begun_ns))
         except OSError:
             self.close()
             path.unlink(missing_ok=True)
@@ -184,8 +187,8 @@ class JournalWriter:
         self._number += 1
         self._retire()
 
-    def _seal(self, *, goes_on: bool) -> None:
-        content, before = packed(seal_frame(self._utc_ns(), goes_on=goes_on)), self._size
+    def _seal(self, next_begun_ns: int | None) -> None:
+        content, before = packed(seal_frame(self._utc_ns(), next_begun_ns)), self._size
         try:
             self._put(content)
         except OSError:
@@ -211,6 +214,7 @@ class JournalWriter:
         except OSError:
             self.close()
             self._is_torn = True
+            self._begun_ns = self._utc_ns()
         self._size = ends[whole]
 
     def _named(self, number: int) -> Path:

@@ -19,10 +19,10 @@ from persistence.frames import (
     Header,
     Lost,
     frames_of,
-    goes_on,
     header_of,
     lost_frame,
     lost_of,
+    next_begun_ns,
     packed,
     packed_header,
 )
@@ -400,7 +400,7 @@ def seals(folder: Path) -> list[bool | None]:
     for path in segments(folder):
         *_, last = [a_frame(0), *read_segment(path, seals=True)]
         assert isinstance(last, Frame)
-        ends.append(goes_on(last) if last.origin == SEAL else None)
+        ends.append(next_begun_ns(last) is not None if last.origin == SEAL else None)
     return ends
 
 
