@@ -310,6 +310,7 @@ def test_a_kill_leaves_whole_messages_and_the_next_start_goes_on(
     assert cli.main(["journal", str(tmp_path / "run"), "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {row["origin"] for row in rows if "torn" not in row} >= {"market", "venue", "timer"}
+    assert cli.main(["audit", str(tmp_path / "run")]) == 0
 
 
 def test_a_run_without_one_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
