@@ -201,13 +201,13 @@ class Journal:
             self._in_hand = 0
             if gap and written > len(frames):
                 self._lost_told = lost
-            elif since_ns:
-                self._lost_since_ns = since_ns
+            else:
+                self._lost_since_ns = _earlier(since_ns, self._lost_since_ns)
             if written < len(frames):
                 self._note_lost(frames[written].at_ns, len(frames) - written)
 
     def _note_lost(self, since_ns: int, count: int) -> None:
-        self._lost_since_ns = self._lost_since_ns or since_ns
+        self._lost_since_ns = _earlier(since_ns, self._lost_since_ns)
         self._unwritten += count
 
     def _all_lost(self) -> int:
@@ -230,3 +230,8 @@ class Journal:
                 "a {} for {} cannot be kept: {}; others are only counted", kind, path, problem
             )
         return None
+
+
+def _earlier(one_ns: int, other_ns: int) -> int:
+    """Give the earlier of two moments, of which 0 is none."""
+    return min(one_ns, other_ns) if one_ns and other_ns else one_ns or other_ns

@@ -204,6 +204,35 @@ def test_the_journal_is_tried_again_and_tells_what_is_missing(
     assert missing.since_ns == 51 - (told["lost"] - 7)  # at each tick of the clock one message
 
 
+def test_a_gap_begins_with_the_first_that_is_missing_whatever_was_lost_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue is full, so the newest are lost at once; then the disk refuses the oldest."""
+    refused, write = threading.Event(), os.write
+
+    def refusing_once(fd: int, content: memoryview) -> int:
+        if len(content) > 200 and not refused.is_set():
+            refused.set()
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(fd, content)
+
+    monkeypatch.setattr("ops.journal.MOST_WAITING", 50)
+    monkeypatch.setattr("ops.journal.RETRY_S", 0.01)
+    monkeypatch.setattr("persistence.journal.os.write", refusing_once)
+    config, clock = demo(tmp_path), itertools.count(1)
+    with RunDir(config.run_dir) as run_dir:
+        journal = journal_for(config, run_dir, lambda: next(clock))
+        assert journal is not None
+        for _ in range(60):
+            journal.record(EXECUTOR, COMMAND, is_timer=False)
+        journal.start()
+        assert eventually(lambda: refused.is_set() and not journal.summary()["problem"])
+        journal.close()
+
+    (gap,) = [i for i in read_journal(config.run_dir / "journal") if isinstance(i, Frame)]
+    assert lost_of(gap) == (60, 1)
+
+
 def eventually(holds: Callable[[], object]) -> bool:
     limit = time.monotonic() + 10
     while not holds() and time.monotonic() < limit:
