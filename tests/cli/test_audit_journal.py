@@ -170,12 +170,22 @@ def test_a_report_that_was_taken_out_of_the_journal_is_caught(run: Path, ask: As
     assert "filled orders of the summary" in found["journal"]["examples"][0]
 
 
-def test_a_message_that_cannot_be_read_is_caught(run: Path, ask: Ask) -> None:
-    rewrite(
-        run, lambda frame, message: frame._replace(payload=b"\xc1") if is_filled(message) else frame
-    )
+def test_a_message_that_cannot_be_read_is_caught_and_covers_nothing(run: Path, ask: Ask) -> None:
+    broken: list[OrderKey] = []
 
-    assert "journal" in differing(ask("audit", run, code=1))
+    def change(frame: Frame, message: Any) -> Frame:
+        if is_filled(message) and not broken:
+            broken.append(message.order_key)
+            return frame._replace(payload=b"\xc1")
+        return frame
+
+    rewrite(run, change)
+
+    found = checks(ask("audit", run, code=1))
+    assert "cannot be read" in found["journal"]["examples"][0]
+    assert found["journal"]["differences"] == 1
+    assert found["reports"]["ok"]
+    assert "does not cover" in found["reports"]["note"]
 
 
 def test_a_summary_that_counts_other_fills_than_the_journal_is_caught(run: Path, ask: Ask) -> None:
