@@ -316,10 +316,13 @@ def stream(frame: Frame) -> Frame:
     return frame._replace(payload=to_msgpack(found.report))
 
 
-def journal_of(run_dir: Path, *frames: Frame, ends_ns: int | None = None) -> None:
-    now_ns = CLOCK
+def journal_of(
+    run_dir: Path, *frames: Frame, begun_ns: int = CLOCK, ends_ns: int | None = None
+) -> None:
+    now_ns = begun_ns
     writer = JournalWriter(run_dir / "journal", lambda: now_ns)
-    writer.write([Frame(Origin.TIMER, CLOCK, EXECUTOR, to_msgpack(TimerFired(name="x"))), *frames])
+    timer = Frame(Origin.TIMER, begun_ns, EXECUTOR, to_msgpack(TimerFired(name="x")))
+    writer.write([timer, *frames])
     if ends_ns is not None:
         now_ns = ends_ns
         writer.seal()
@@ -393,6 +396,31 @@ def test_two_words_for_one_end_agree(tmp_path: Path, ask: Ask) -> None:
     shutil.rmtree(tmp_path / "journal")
     journal_of(tmp_path, answer(1, at_ns - 1, state=OrderState.REJECTED), ends_ns=at_ns)
     assert differing(ask("audit", tmp_path, code=1)) == {"journal"}
+
+
+def test_what_was_refused_here_and_is_at_the_venue_is_caught(tmp_path: Path, ask: Ask) -> None:
+    with book(tmp_path) as ledger:
+        ledger.claim(1, refused="max_open_orders: 1")
+        at_ns = ledger.tick()
+    journal_of(tmp_path, answer(1, at_ns - 1, state=OrderState.ACCEPTED), ends_ns=at_ns)
+
+    assert differing(ask("audit", tmp_path, code=1)) == {"journal"}
+
+
+@pytest.mark.parametrize("told", [0, 1])
+def test_an_order_that_an_earlier_process_filled_is_not_counted_again(
+    tmp_path: Path, ask: Ask, told: int
+) -> None:
+    """It was asked for again, because executions were owed."""
+    with book(tmp_path) as ledger:
+        before_ns = filled(ledger, 1, fill("t1", "2"))
+    begun_ns = before_ns + 100
+    process = {"begun_ns": begun_ns, "ends_ns": begun_ns + 9}
+    summary = {"started_at_ns": begun_ns, "filled": told}
+    (tmp_path / "metrics_summary.json").write_text(json.dumps(summary))
+    journal_of(tmp_path, answer(1, begun_ns + 5, fill("t1", "2")), **process)
+
+    assert differing(ask("audit", tmp_path, code=told)) == ({"journal"} if told else set())
 
 
 def test_many_reports_are_compared_a_part_at_a_time(
