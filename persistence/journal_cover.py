@@ -6,6 +6,7 @@ is gone, a clock that was set back. What lies in no span is not covered, which i
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,7 +87,7 @@ class CoverReader:
         self._end()
 
     def _segment(self, path: Path, *, is_last: bool) -> Iterator[Frame]:
-        try:
+        with suppress(FileNotFoundError):  # the next one finds that this did not lead to it
             for item in read_segment(path, seals=True):
                 if isinstance(item, Found):
                     self._end()
@@ -99,8 +100,6 @@ class CoverReader:
                 elif item.path == self._actor:
                     self._took(item)
                     yield item
-        except FileNotFoundError:
-            self._end()
 
     def _enter(self, path: Path, *, is_new: bool) -> None:
         """Go on with the span if the same process did, or begin one where a process did."""

@@ -101,6 +101,22 @@ def test_rotation_goes_on_and_retired_segments_are_not_covered(tmp_path: Path) -
     assert read(tmp_path / "j").damages == []
 
 
+def test_a_segment_that_is_retired_while_it_is_read_is_one_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    life = Life(tmp_path / "j", 10, rotate_bytes=60)
+    for at_ns in range(20, 80, 10):
+        life.write(message(at_ns))
+    life.end(90)
+    listed = segments(tmp_path / "j")
+    monkeypatch.setattr("persistence.journal_cover.segments", lambda _: listed)
+    listed[0].unlink()
+    assert read(tmp_path / "j").spans == [Span(30, 90)]
+
+    listed[2].unlink()
+    assert read(tmp_path / "j").spans[-1] == Span(50, 90)
+
+
 @pytest.mark.parametrize("since_ns", [25, None])
 def test_a_gap_is_not_covered(tmp_path: Path, since_ns: int | None) -> None:
     life = Life(tmp_path / "j", 10)
