@@ -23,6 +23,7 @@ _MINUTE_NS = 60 * NS_PER_S
 _CRASHES = ("crashed", "init_failed")
 _CALMER = {"disk": Decimal("1.1"), "drawdown": Decimal("0.9"), "errors": Decimal("0.5")}
 """Where a rule that holds lets go, in parts of its limit."""
+_SYMBOL = "stale:symbol:"
 _WRITERS = {
     "journal": "the journal is",
     "metrics": "metrics are",
@@ -79,6 +80,10 @@ class AlertRules:
         if any(key.startswith("stale:feeds/") for key in found):
             # Who waits for a market that shows nothing is not at fault.
             found = {k: c for k, c in found.items() if c.rule != "stale" or _is_feed(c.key[6:])}
+        else:
+            silent = {c.key: c for c in _silent_symbols(snapshot, self._limits)}
+            found = {k: c for k, c in found.items() if k not in _waiting(snapshot, silent)}
+            found |= silent
         for rule in (_halt, _lease, _unknown, _drawdown, _disk, _writers):
             found |= {c.key: c for c in rule(snapshot, self._limits, firing)}
         found |= {c.key: c for c in self._error_rate(snapshot, now_ns, firing)}
@@ -143,6 +148,38 @@ def _staleness(actor: Snapshot, path: str, limits: AlertLimits) -> Iterator[Cond
         what = "shows no market event" if is_feed else "made no progress"
         said = f"{path} {what} for {age:.0f} s (limit {limit:.0f} s)"
         yield Condition("stale", f"stale:{path}", Severity.CRITICAL, said)
+
+
+def _silent_symbols(snapshot: Snapshot, limits: AlertLimits) -> Iterator[Condition]:
+    """Give the symbols that show nothing while others of the same live market do.
+
+    A market of which none does is stale as a whole, or nobody takes it: other rules say so.
+    """
+    silent_s = snapshot.get("silent_s") or {}
+    for feed in snapshot.get("actors") or ():
+        path, own_limit = feed.get("path") or "", feed.get("progress_limit_s")
+        if not _is_feed(path) or own_limit is None or feed.get("state") != "running":
+            continue
+        limit = own_limit if limits.stale_after_s is None else limits.stale_after_s
+        # What a feed that was away did not show is counted from its return.
+        ages = {s: min(age, feed.get("state_s") or 0) for s, age in silent_s.items()}
+        if all(age > limit for age in ages.values()):
+            continue
+        for symbol, age in ages.items():
+            if age > limit:
+                said = f"{path} shows nothing of {symbol} for {age:.0f} s (limit {limit:.0f} s)"
+                key = f"{_SYMBOL}{symbol}"
+                yield Condition("stale", key, Severity.WARNING, f"{said}; other symbols are live")
+
+
+def _waiting(snapshot: Snapshot, silent: Collection[str]) -> set[str]:
+    """Give the faults of strategies that wait for one of these symbols: it is not theirs."""
+    trading = (snapshot.get("trading") or {}).items()
+    return {
+        f"stale:execution/strategies/{strategy}"
+        for strategy, view in trading
+        if f"{_SYMBOL}{view.get('symbol')}" in silent
+    }
 
 
 def _is_feed(path: str) -> bool:

@@ -11,6 +11,7 @@ from decisions.audit import ahead_problem, run_totals, totals_problem
 from exchanges.paper_reading import BookReader
 from messages.errors import DataError, LedgerUnavailable
 from ops.audit_check import Check
+from ops.audit_journal import JournalAudit
 from ops.audit_ledger import LedgerAudit
 from ops.audit_metrics import MetricsAudit
 from ops.audit_money import money_check
@@ -58,6 +59,8 @@ def audit_run(run_dir: Path) -> Iterator[Check]:
             walked, venue = _walk(ledger, book, is_alive=state.is_alive)
             money = money_check(summary, state, ledger)
             told = MetricsAudit(run_dir, summary, state).run(ledger)
+            is_paper = book is not None
+            recorded = JournalAudit(run_dir, summary, state, is_paper=is_paper).run(ledger)
         except (LedgerUnavailable, DataError) as error:
             files.differs(str(error))
             yield files
@@ -68,6 +71,7 @@ def audit_run(run_dir: Path) -> Iterator[Check]:
     yield _summary(summary, state, walked)
     yield money
     yield from told
+    yield from recorded
 
 
 def _check_files(check: Check, ledger: LedgerReader, book: BookReader | None) -> None:

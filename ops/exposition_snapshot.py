@@ -73,6 +73,11 @@ def _machine(snapshot: Snapshot) -> Iterator[str]:
         _one(None if journal is None else bool(journal.get("problem"))),
     )
     yield from counter(
+        f"{_P}journal_lost_messages_total",
+        "Messages from outside that the journal of this process lacks.",
+        _one(None if journal is None else journal.get("lost")),
+    )
+    yield from counter(
         f"{_P}log_errors_total",
         "Lines of an error or worse in the log.",
         _one((snapshot.get("errors") or {}).get("logged")),

@@ -240,6 +240,8 @@ class Health(msgspec.Struct, kw_only=True):
     pulse: Pulse
     errors: Errors
     ended: Ended | None
+    silent_s: dict[str, float] | Unset = UNSET
+    """Of a live market."""
     journal: JournalNow | Unset = UNSET
     prometheus: Writer | Unset = UNSET
     stacks: dict[str, Any] | Unset = UNSET

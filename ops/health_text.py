@@ -254,6 +254,9 @@ def _footer(snapshot: Snapshot, previous: Snapshot | None) -> Iterator[str]:
         if pairs:
             yield f"{title:<9}" + ", ".join(pairs)
     yield from _sums(snapshot)
+    lost = (snapshot.get("journal") or {}).get("lost")
+    if lost:
+        yield f"{'journal':<9}{lost} message(s) are missing from it"
 
 
 def _ages(snapshot: Snapshot) -> dict[str, str]:

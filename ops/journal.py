@@ -1,15 +1,13 @@
 """The journal of a run: what came from outside, as each actor took it, on a thread of its own.
 
-An actor pays for one append to a queue. A full disk ends the journal with a sentence in
-`health`, and nothing else.
+An actor pays for one append to a queue. A full disk costs messages, which are counted, and a
+sentence in `health`; once there is room the journal goes on, with a frame that tells of the gap.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
-
-import msgspec
 
 from actors.log import logger
 from messages.base import Message
@@ -21,11 +19,15 @@ from messages.outside import OUTSIDE, Origin
 from ops.config import Config, FeedType
 from ops.config_records import JournalConfig, JournalWhen
 from ops.run_dir import RunDir
-from persistence.frames import LOST, Frame, fits
+from persistence.frames import Frame, fits, lost_frame
 from persistence.journal import JournalWriter, Retention
 
 FLUSH_S = 0.2
 CLOSE_S = 10.0
+RETRY_S = 5.0
+"""After a disk refused, so long until it is tried again."""
+RESERVE_BYTES = 64_000_000
+"""Of the disk, left to the ledger."""
 MOST_WAITING = 200_000
 _ROUNDS = 2_000
 """Messages that are packed at once: between them other threads have their turn."""
@@ -60,13 +62,18 @@ class Journal:
         if not keeps_batches:
             del self._origins[MarketBatch]
         self._writer: JournalWriter | None = None
-        self._frames = self._lost = self._lost_told = 0
-        self._unpacked = 0
-        """Messages that cannot be packed: lost, each by itself."""
+        self._frames = self._lost_told = 0
+        self._lost = 0
+        """Messages that were not even queued; each actor's thread counts."""
+        self._unwritten = 0
+        """Messages that were, and cannot be packed, or the disk did not take them."""
+        self._lost_since_ns = 0
+        """When the first was lost of which no frame tells yet; 0 while there is none."""
+        self._unpacked_told = False
         self._in_hand = 0
         """Messages taken from the queue and not yet written: lost, once nothing is written more."""
         self.problem = ""
-        """Why nothing is written any more; empty while it is."""
+        """Why nothing is written now; empty while it is."""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
@@ -77,6 +84,7 @@ class Journal:
         if origin is None or kind is Supervise:
             return
         if self.problem or len(self._waiting) >= MOST_WAITING:
+            self._lost_since_ns = self._lost_since_ns or self._utc_ns()
             self._lost += 1
             return
         self._waiting.append((origin, self._utc_ns(), path, message))
@@ -108,17 +116,46 @@ class Journal:
 
     def _run(self) -> None:
         try:
-            self._writer = self._open()
-            while not self._over.wait(FLUSH_S):
-                self._flush()
-            self._flush()
+            self._round()
+            while not self._over.wait(RETRY_S if self.problem else FLUSH_S):
+                self._round()
+            self._round()
+            if self._writer is not None and not self.problem:
+                self._writer.seal()
         except Exception as error:  # noqa: BLE001  whatever it is, trading goes on
-            self.problem = _sentence(error)
-            self._drop_waiting()
-            logger.bind(actor="journal").error("the journal ends: {}", self.problem)
+            self._stand_still(f"{type(error).__name__}: {error}")
         finally:
             if self._writer is not None:
                 self._writer.close()
+
+    def _round(self) -> None:
+        """Write what waits; a disk that refuses is tried again in a later round."""
+        try:
+            if self._writer is None:
+                self._writer = self._open()
+            if self.problem:
+                self._go_on(self._writer)
+            self._flush(self._writer)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            self._stand_still(f"{reason}; it goes on when there is room")
+
+    def _stand_still(self, problem: str) -> None:
+        """Nothing is queued from now on; what was is lost."""
+        if not self.problem:
+            logger.bind(actor="journal").error("the journal is not written: {}", problem)
+        self.problem = problem
+        waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if waiting:
+            self._note_lost(waiting[0][1], len(waiting))
+
+    def _go_on(self, writer: JournalWriter) -> None:
+        """Tell of the gap first: only what is taken after it is queued again."""
+        missing = self._all_lost() - self._lost_told
+        self._write(writer, [])
+        self.problem = ""
+        text = "the journal is written again; {} message(s) are missing from it"
+        logger.bind(actor="journal").warning(text, missing)
 
     def _open(self) -> JournalWriter:
         settings = self._settings
@@ -128,6 +165,7 @@ class Journal:
             rotate_bytes=settings.rotate_mb * 1_000_000,
             retention=Retention(settings.keep, settings.keep_mb, settings.keep_days),
             fence=self._run_dir.fence,
+            reserve_bytes=RESERVE_BYTES,
         )
         if writer.mended is not None:
             segment, damage = writer.mended
@@ -137,32 +175,43 @@ class Journal:
             )
         return writer
 
-    def _flush(self) -> None:
-        writer = self._writer
-        assert writer is not None, "opened before"
+    def _flush(self, writer: JournalWriter) -> None:
         while self._waiting or self._all_lost() > self._lost_told:
             count = min(len(self._waiting), _ROUNDS)
             entries = [self._waiting.popleft() for _ in range(count)]
             self._in_hand = count
-            frames = [frame for entry in entries if (frame := self._frame(*entry)) is not None]
-            packed, self._in_hand = len(frames), len(frames)
-            if self._all_lost() > self._lost_told:
-                frames.append(self._gap())
-            before = writer.written
-            try:
-                writer.write(frames)
-            finally:
-                written = writer.written - before
-                self._frames += written
-                self._in_hand -= min(written, packed)
+            self._write(writer, [f for entry in entries if (f := self._frame(*entry)) is not None])
 
-    def _drop_waiting(self) -> None:
-        while self._waiting:
-            self._waiting.popleft()
-            self._in_hand += 1
+    def _write(self, writer: JournalWriter, frames: list[Frame]) -> None:
+        """Write them, and after them what is missing that no frame tells of yet.
+
+        Raises:
+            OSError: those that are not written are lost, too.
+        """
+        self._in_hand = len(frames)
+        since_ns, self._lost_since_ns = self._lost_since_ns, 0  # first: a later loss says it anew
+        lost = self._all_lost()
+        count, before = lost - self._lost_told, writer.written
+        gap = [lost_frame(count, since_ns, self._utc_ns())] if count else []
+        try:
+            writer.write([*frames, *gap])
+        finally:
+            written = writer.written - before
+            self._frames += written
+            self._in_hand = 0
+            if gap and written > len(frames):
+                self._lost_told = lost
+            else:
+                self._lost_since_ns = _earlier(since_ns, self._lost_since_ns)
+            if written < len(frames):
+                self._note_lost(frames[written].at_ns, len(frames) - written)
+
+    def _note_lost(self, since_ns: int, count: int) -> None:
+        self._lost_since_ns = _earlier(since_ns, self._lost_since_ns)
+        self._unwritten += count
 
     def _all_lost(self) -> int:
-        return self._lost + self._unpacked
+        return self._lost + self._unwritten
 
     def _frame(self, origin: Origin, at_ns: int, path: ActorPath, message: Any) -> Frame | None:
         """Pack a message; None for one that cannot be, which is lost alone."""
@@ -173,21 +222,16 @@ class Journal:
             problem = type(error).__name__
         if not problem:
             return frame
-        self._unpacked += 1
-        if self._unpacked == 1:
+        self._note_lost(at_ns, 1)
+        if not self._unpacked_told:
+            self._unpacked_told = True
             kind = type(message).__name__
             logger.bind(actor="journal").error(
                 "a {} for {} cannot be kept: {}; others are only counted", kind, path, problem
             )
         return None
 
-    def _gap(self) -> Frame:
-        lost = self._all_lost()
-        count, self._lost_told = lost - self._lost_told, lost
-        return Frame(LOST, self._utc_ns(), "", msgspec.msgpack.encode(count))
 
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror.lower()}; make room and start again"
-    return f"{type(error).__name__}: {error}"
+def _earlier(one_ns: int, other_ns: int) -> int:
+    """Give the earlier of two moments, of which 0 is none."""
+    return min(one_ns, other_ns) if one_ns and other_ns else one_ns or other_ns

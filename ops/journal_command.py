@@ -13,10 +13,11 @@ from messages.errors import CodecError, ConfigError
 from messages.outside import Origin
 from ops.health_text import moment, one_line
 from ops.run_files import JOURNAL
-from persistence.frames import LOST, Frame
+from persistence.frames import LOST, Frame, Lost, lost_of
 from persistence.journal import Found, read_journal, segments, torn_tails
 
 EXIT_OK, EXIT_DAMAGED = 0, 1
+_GAPS_SHOWN = 10
 
 
 def journal(run_dir: Path, *, as_json: bool) -> int:
@@ -52,6 +53,7 @@ def _summary(folder: Path) -> int:
     code, counts, types = EXIT_OK, Counter[str](), Counter[str]()
     first = last = None
     problems: list[str] = []
+    gaps: list[dict[str, Any]] = []
     for item in read_journal(folder):
         if isinstance(item, Found):
             code = max(code, _code(item))
@@ -62,6 +64,8 @@ def _summary(folder: Path) -> int:
         message = _message(item)
         if "problem" in message:
             problems.append(message["problem"])
+        if "lost" in message:
+            gaps.append(message)
         counts[message["origin"]] += message.get("lost", 1)
         types[str((message.get("message") or {}).get("type", "?"))] += 1
     if problems:
@@ -74,6 +78,11 @@ def _summary(folder: Path) -> int:
     _print(f"{len(there)} segment(s), {size} bytes, {sum(counts.values())} messages")
     if first is not None and last is not None:
         _print(f"from {moment(first)} to {moment(last)}")
+    for gap in gaps[:_GAPS_SHOWN]:
+        since = f"from {moment(gap['since_ns'])} " if "since_ns" in gap else ""
+        _print(f"missing {gap['lost']} messages {since}to {moment(gap['at_ns'])}")
+    if len(gaps) > _GAPS_SHOWN:
+        _print(f"missing in {len(gaps) - _GAPS_SHOWN} more places")
     for title, found in (("origin", counts), ("type", types)):
         pairs = ", ".join(f"{one_line(name)} {count}" for name, count in found.most_common())
         _print(f"{title:<8}{pairs}")
@@ -85,10 +94,15 @@ def _message(frame: Frame) -> dict[str, Any]:
     row["origin"] = "lost" if frame.origin == LOST else _origin(frame.origin)
     try:
         if frame.origin == LOST:
-            return {**row, "lost": msgspec.msgpack.decode(frame.payload, type=int)}
+            return {**row, **_lost(lost_of(frame))}
         return {**row, "message": msgspec.to_builtins(from_msgpack(frame.payload))}
     except (CodecError, msgspec.MsgspecError) as error:
         return {**row, "problem": str(error)}
+
+
+def _lost(lost: Lost) -> dict[str, int]:
+    since = {} if lost.since_ns is None else {"since_ns": lost.since_ns}
+    return {"lost": lost.messages, **since}
 
 
 def _origin(number: int) -> str:

@@ -1,6 +1,7 @@
 """What a run publishes of its metrics beside its files: over HTTP, and as a text file."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ from ops.run_dir import RunDir, atomic_write
 from ops.snapshot import Snapshots
 from ops.wiring import System
 
+CLOSE_S = 5.0
 _READABLE = 0o644
 
 
@@ -94,10 +96,13 @@ class TextFile:
         return self
 
     def close(self) -> None:
-        """Write the last one."""
+        """Write the last one; a disk, or a text, that hangs is waited for a few seconds."""
         self._stopping.set()
-        self._thread.join()
-        self.write()
+        self._thread.join(CLOSE_S)
+        if self._thread.is_alive():
+            self.problem = f"it took nothing within {CLOSE_S:.0f} s of the end"
+            told = f"watchkeeper: {self._path}: the last figures are not written: {self.problem}"
+            sys.stderr.write(f"{told}\n")  # the log may hang as well
 
     def write(self) -> None:
         """Replace the file now."""
@@ -113,3 +118,4 @@ class TextFile:
     def _run(self) -> None:
         while not self._stopping.wait(self._interval_s):
             self.write()
+        self.write()

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from actors.cell import Cell
@@ -12,7 +12,7 @@ from decisions.money_fold import MoneyFold
 from decisions.portfolio import Portfolio
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState
-from ops.config import Config
+from ops.config import Config, FeedType
 from ops.health_text import moment
 from ops.run_facts import RunFacts, disk_of, pnl_of, traded_of
 from ops.trading_view import trading_view
@@ -76,10 +76,17 @@ class Snapshots:
             "lease": None if self._lease is None else self._lease(),
             "ended": None,
         }
+        if self._config.feed.type is FeedType.CCXT:
+            snapshot["silent_s"] = self._silent_s(snapshot)
         snapshot["trading"] = trading_view(self._system, self._config, self.facts, snapshot, now_ns)
         snapshot |= {name: extra() for name, extra in self.extras.items()}
         snapshot["verdict"], snapshot["why"] = verdict(snapshot)
         return snapshot
+
+    def _silent_s(self, snapshot: Mapping[str, Any]) -> dict[str, float]:
+        """Say how long each symbol of a live market shows nothing, also one that never did."""
+        ages, uptime_s = snapshot["market_age_s"], snapshot["uptime_s"]
+        return {symbol: ages.get(symbol, uptime_s) for symbol in self._config.feed.symbols}
 
     def _halt(self) -> dict[str, Any]:
         """Say how far a halt is, and how it ends; empty while trading."""

@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import msgspec
+
 SCHEMA = 1
 MAGIC = b"WKJ1"
 _HEADER = struct.Struct(">4sHQQ")
@@ -22,6 +24,8 @@ LARGEST = 1 << 26
 """Bytes of one frame; a length beyond it is damage, not a message."""
 LOST = 0
 """The origin of a frame that says how many messages could not be kept before it."""
+SEAL = 255
+"""The origin of a segment's last frame: nothing that was taken before it is missing behind it."""
 
 
 class Header(NamedTuple):
@@ -33,12 +37,20 @@ class Header(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """One message, not decoded. `origin` is an `Origin`, or `LOST`."""
+    """One message, not decoded. `origin` is an `Origin`, or `LOST`, or `SEAL`."""
 
     origin: int
     at_ns: int
     path: str
     payload: bytes
+
+
+class Lost(NamedTuple):
+    """What a `LOST` frame says: so many messages between a moment and that of the frame."""
+
+    messages: int
+    since_ns: int | None
+    """UTC; None in a journal of before this was noted."""
 
 
 class Damage(NamedTuple):
@@ -71,6 +83,35 @@ def packed(frame: Frame) -> bytes:
 def fits(frame: Frame) -> bool:
     """Whether the path and the message have room in a frame."""
     return len(frame.path.encode()) <= 255 and len(frame.payload) <= LARGEST - 512
+
+
+def lost_frame(count: int, since_ns: int, at_ns: int) -> Frame:
+    """Say that messages are missing, of between two moments (UTC ns)."""
+    return Frame(LOST, at_ns, "", msgspec.msgpack.encode((count, since_ns)))
+
+
+def lost_of(frame: Frame) -> Lost:
+    """Read a `LOST` frame.
+
+    Raises:
+        msgspec.MsgspecError: it says nothing that can be understood.
+    """
+    said = msgspec.msgpack.decode(frame.payload, type=int | tuple[int, int])
+    return Lost(said, None) if isinstance(said, int) else Lost(*said)
+
+
+def seal_frame(at_ns: int, next_begun_ns: int | None) -> Frame:
+    """Say that a segment is whole, and when the next one begins that the same process writes.
+
+    None where it ended in order. The number alone tells nothing: a next process gives it anew
+    where a kill had not left even the header.
+    """
+    return Frame(SEAL, at_ns, "", msgspec.msgpack.encode(next_begun_ns))
+
+
+def next_begun_ns(seal: Frame) -> int | None:
+    """Say when the next segment begins, as a seal has it."""
+    return msgspec.msgpack.decode(seal.payload, type=int | None)
 
 
 def header_of(content: bytes) -> Header | Damage:

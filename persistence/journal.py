@@ -13,13 +13,16 @@ from typing import NamedTuple
 
 from persistence.frames import (
     HEADER_SIZE,
+    SEAL,
     Damage,
     Frame,
     frames_of,
     header_of,
     packed,
     packed_header,
+    seal_frame,
 )
+from persistence.rotation import check_room
 
 SUFFIX, TORN = ".wkj", ".torn"
 _DAY_NS = 86_400 * 1_000_000_000
@@ -46,8 +49,10 @@ def segments(folder: Path) -> list[Path]:
     return sorted(named, key=lambda path: int(path.stem))
 
 
-def read_segment(path: Path) -> Iterator[Frame | Found]:
+def read_segment(path: Path, *, seals: bool = False) -> Iterator[Frame | Found]:
     """Give the whole frames of a segment, then its damage if it has one.
+
+    Of `seals`, which are no messages, only who asks is told.
 
     Raises:
         OSError: it cannot be read, or was removed meanwhile.
@@ -58,7 +63,10 @@ def read_segment(path: Path) -> Iterator[Frame | Found]:
         yield Found(path, header)
         return
     for item in frames_of(content):
-        yield Found(path, item) if isinstance(item, Damage) else item
+        if isinstance(item, Damage):
+            yield Found(path, item)
+        elif seals or item.origin != SEAL:
+            yield item
 
 
 def read_journal(folder: Path) -> Iterator[Frame | Found]:
@@ -93,9 +101,11 @@ class JournalWriter:
     """Used by one thread. Begins a segment of its own, so that what is damaged stays as it is.
 
     `fence` is called before anything is written. `mended` is the torn tail that was cut off.
+    `reserve_bytes` of the disk are left to others: the ledger needs them.
 
     Raises:
-        OSError: from every method; nothing more can be written then.
+        OSError: from every method. Of what was to be written the frames that `written` counts
+            are there, whole, and nothing behind them; writing may be tried again.
     """
 
     def __init__(
@@ -106,8 +116,10 @@ class JournalWriter:
         rotate_bytes: int = 16_000_000,
         retention: Retention = Retention(),  # noqa: B008  immutable
         fence: Callable[[], None] = lambda: None,
+        reserve_bytes: int = 0,
     ) -> None:
         self._folder, self._utc_ns, self._fence = folder, utc_ns, fence
+        self._reserve_bytes = reserve_bytes
         self._rotate_bytes, self._retention = rotate_bytes, retention
         folder.mkdir(mode=0o700, exist_ok=True)
         self.mended = self._mend_tail()
@@ -115,25 +127,39 @@ class JournalWriter:
         self._number = int(there[-1].stem) if there else 0
         self._fd = -1
         self._size = 0
+        self._is_torn = False
+        self._begun_ns = utc_ns()
+        """Of the next segment, if it does not exist yet."""
         self.written = 0
         """Frames that the operating system has whole, whatever became of the rest."""
         self._begin()
 
     @property
     def segment(self) -> Path:
-        """The one that is written now."""
-        return self._folder / f"{self._number:08}{SUFFIX}"
+        """The one that is written now, or was last."""
+        return self._named(self._number)
 
     def write(self, frames: list[Frame]) -> None:
         """Hand frames to the operating system, all of them in this order."""
+        if self._fd < 0:
+            self._begin()
         contents, before = list(map(packed, frames)), self._size
+        check_room(self._folder, self._reserve_bytes)
         try:
             self._put(b"".join(contents))
-        finally:
-            ends = list(accumulate(map(len, contents)))
-            self.written += bisect_right(ends, self._size - before)
+        except OSError:
+            self._cut_short(before, contents)
+            raise
+        self.written += len(contents)
         if self._size >= self._rotate_bytes:
+            self._begun_ns = self._utc_ns()
+            self._seal(self._begun_ns)
             self._begin()
+
+    def seal(self) -> None:
+        """Say that the run ended in order, and that nothing is missing up to now."""
+        if self._fd >= 0:
+            self._seal(None)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -143,13 +169,31 @@ class JournalWriter:
 
     def _begin(self) -> None:
         self.close()
-        self._number += 1
+        if self._is_torn:
+            self._mend_tail()
+            self._is_torn = False
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._fence()
-        self._fd = os.open(self.segment, flags, 0o600)
+        check_room(self._folder, self._reserve_bytes)
+        path = self._named(self._number + 1)
+        self._fd = os.open(path, flags, 0o600)
         self._size = 0
-        self._put(packed_header(self._number, self._utc_ns()))
+        try:
+            self._put(packed_header(self._number + 1, self._begun_ns))
+        except OSError:
+            self.close()
+            path.unlink(missing_ok=True)
+            raise
+        self._number += 1
         self._retire()
+
+    def _seal(self, next_begun_ns: int | None) -> None:
+        content, before = packed(seal_frame(self._utc_ns(), next_begun_ns)), self._size
+        try:
+            self._put(content)
+        except OSError:
+            self._cut_short(before, [content])
+            raise
 
     def _put(self, content: bytes) -> None:
         self._fence()
@@ -158,6 +202,23 @@ class JournalWriter:
             written = os.write(self._fd, view)
             self._size += written
             view = view[written:]
+
+    def _cut_short(self, before: int, contents: list[bytes]) -> None:
+        """Count what is whole, and take away what is not; if that fails, leave the segment."""
+        ends = list(accumulate(map(len, contents), initial=before))
+        whole = bisect_right(ends, self._size) - 1
+        self.written += whole
+        try:
+            os.ftruncate(self._fd, ends[whole])
+            os.lseek(self._fd, ends[whole], os.SEEK_SET)
+        except OSError:
+            self.close()
+            self._is_torn = True
+            self._begun_ns = self._utc_ns()
+        self._size = ends[whole]
+
+    def _named(self, number: int) -> Path:
+        return self._folder / f"{number:08}{SUFFIX}"
 
     def _retire(self) -> None:
         """Remove what is too old, too many or too much; oldest first."""

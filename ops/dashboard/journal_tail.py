@@ -11,7 +11,16 @@ from messages.codec import from_msgpack
 from messages.errors import CodecError
 from messages.market import FeedNews, MarketBatch
 from messages.outside import Origin
-from persistence.frames import HEADER_SIZE, LARGEST, LOST, Damage, Frame, frames_of, header_of
+from persistence.frames import (
+    HEADER_SIZE,
+    LARGEST,
+    LOST,
+    Damage,
+    Frame,
+    frames_of,
+    header_of,
+    lost_of,
+)
 from persistence.journal import segments
 
 MOST_BYTES = 128_000_000
@@ -126,7 +135,7 @@ class JournalTail:
     def _message(self, frame: Frame) -> Iterator[FeedNews | MarketBatch]:
         try:
             if frame.origin == LOST:
-                self.lost += msgspec.msgpack.decode(frame.payload, type=int)
+                self.lost += lost_of(frame).messages
             elif frame.origin == Origin.MARKET:
                 message = from_msgpack(frame.payload)
                 if isinstance(message, MarketBatch) or (

@@ -185,3 +185,78 @@ def test_an_orderly_end_wakes_nobody(what: str, reason: str) -> None:
     rules.supervision(event(what, reason), 0)
 
     assert rules.look(WELL, 1, ()) == []
+
+
+# ------------------------------------------------------------------ one symbol of a live market
+
+FEED = "feeds/feed:ccxt"
+
+
+def live(silent_s: dict[str, float], *more: dict[str, Any], **feed: Any) -> dict[str, Any]:
+    well = {"progress_age_s": 1.0, "progress_limit_s": 240.0, "state_s": 9_000.0}
+    there = {"path": FEED, "state": "running", "restart_limit": 3, **well, **feed}
+    trading = {"slow": {"symbol": "ETH/USDT"}, "quick": {"symbol": "BTC/USDT"}}
+    return {"actors": [there, *more], "silent_s": silent_s, "trading": trading}
+
+
+def test_a_symbol_that_is_silent_while_others_live_is_a_fault_of_its_own() -> None:
+    found = look(live({"BTC/USDT": 1.0, "ETH/USDT": 300.4, "XRP/USDT": 240.0}))
+
+    assert list(found) == ["stale:symbol:ETH/USDT"]
+    fault = found["stale:symbol:ETH/USDT"]
+    assert (fault.rule, fault.severity) == ("stale", Severity.WARNING)
+    assert fault.sentence == (
+        "feeds/feed:ccxt shows nothing of ETH/USDT for 300 s (limit 240 s); other symbols are live"
+    )
+
+
+def test_two_silent_symbols_are_two_faults_and_each_is_over_by_itself() -> None:
+    both = live({"BTC/USDT": 1.0, "ETH/USDT": 300.0, "XRP/USDT": 300.0})
+    one = live({"BTC/USDT": 1.0, "ETH/USDT": 2.0, "XRP/USDT": 300.0})
+
+    assert set(look(both)) == {"stale:symbol:ETH/USDT", "stale:symbol:XRP/USDT"}
+    assert set(look(one, tuple(look(both)))) == {"stale:symbol:XRP/USDT"}
+
+
+def test_a_limit_of_ones_own_is_that_of_a_symbol_too() -> None:
+    limits = AlertLimits(stale_after_s=10)
+
+    assert set(look(live({"A": 1.0, "B": 11.0}), limits=limits)) == {"stale:symbol:B"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        live({"ETH/USDT": 300.0}),  # the only one: the feed itself is stale, or about to be
+        live({"BTC/USDT": 300.0, "ETH/USDT": 300.0}),  # all are: nobody takes what it shows
+        live({"BTC/USDT": 1.0, "ETH/USDT": 9_000.0}, state_s=3.0),  # just back, or just begun
+        live({"BTC/USDT": 1.0, "ETH/USDT": 300.0}, state="backoff"),
+        live({}),
+        {"silent_s": {"BTC/USDT": 1.0, "ETH/USDT": 300.0}, "actors": [{"path": FEED}]},
+    ],
+)
+def test_what_is_wrong_with_the_whole_feed_is_not_told_of_each_symbol(
+    changes: dict[str, Any],
+) -> None:
+    assert look(changes) == {}
+
+
+def test_a_feed_that_is_stale_as_a_whole_is_one_fault() -> None:
+    changes = live({"BTC/USDT": 1.0, "ETH/USDT": 300.0}, progress_age_s=241.0)
+
+    assert set(look(changes)) == {f"stale:{FEED}"}
+
+
+def test_a_strategy_that_waits_for_a_silent_symbol_is_not_at_fault() -> None:
+    def waits(name: str) -> dict[str, Any]:
+        path = f"execution/strategies/{name}"
+        return {
+            "path": path,
+            "state": "running",
+            "progress_age_s": 301.0,
+            "progress_limit_s": 300.0,
+        }
+
+    found = look(live({"BTC/USDT": 1.0, "ETH/USDT": 300.0}, waits("slow"), waits("quick")))
+
+    assert set(found) == {"stale:symbol:ETH/USDT", "stale:execution/strategies/quick"}

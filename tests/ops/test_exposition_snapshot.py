@@ -74,3 +74,10 @@ def test_what_is_not_there_has_no_sample(snapshot: Make, key: str) -> None:
     told = samples(snapshot(lease=None, journal=None, disk={"free_mb": None}, market_age_s={}))
 
     assert not [name for name in told if name.startswith(f"watchkeeper_{key}")]
+
+
+@pytest.mark.parametrize("lost", [0, 7])
+def test_what_the_journal_lacks_is_counted(snapshot: Make, lost: int) -> None:
+    told = samples(snapshot(journal={"problem": "", "lost": lost}))
+
+    assert told["watchkeeper_journal_lost_messages_total"] == lost

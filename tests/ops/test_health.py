@@ -262,3 +262,12 @@ def test_a_strange_status_file_is_no_crash(
 )
 def test_durations_are_short(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_what_is_missing_from_the_journal_stays_on_the_page(actor: Make, snapshot: Make) -> None:
+    whole, lacking = ({"problem": "", "lost": lost} for lost in (0, 7))
+
+    assert "journal" not in render(snapshot(actor("x"), journal=whole))
+    assert render(snapshot(actor("x"), journal=lacking)).splitlines()[-1] == (
+        "journal  7 message(s) are missing from it"
+    )

@@ -1,5 +1,6 @@
 """The journal's bytes: cut anywhere, with any bit flipped, no message is ever a wrong one."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,17 @@ from hypothesis import strategies as st
 from persistence.frames import (
     HEADER_SIZE,
     LARGEST,
+    LOST,
+    SEAL,
     Damage,
     Frame,
     Header,
+    Lost,
     frames_of,
     header_of,
+    lost_frame,
+    lost_of,
+    next_begun_ns,
     packed,
     packed_header,
 )
@@ -311,3 +318,110 @@ def test_reading_one_segment_gives_its_frames(opened: Callable[..., JournalWrite
     writer.close()
 
     assert list(read_segment(writer.segment)) == [a_frame(7)]
+
+
+# ------------------------------------------------------------------ a disk that has no room
+
+
+class Disk:
+    """Takes so many bytes more; then none, until there is room again."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, room: int) -> None:
+        self.room, self.may_cut = room, True
+        self._write, self._cut = os.write, os.ftruncate
+        patch.setattr("persistence.journal.os.write", self.write)
+        patch.setattr("persistence.journal.os.ftruncate", self.ftruncate)
+
+    def write(self, fd: int, content: bytes) -> int:
+        if not self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = self._write(fd, content[: self.room])
+        self.room -= written
+        return written
+
+    def ftruncate(self, fd: int, size: int) -> None:
+        if not self.may_cut:
+            raise OSError(errno.EIO, "Input/output error")
+        self._cut(fd, size)
+
+
+@pytest.mark.parametrize("may_cut", [True, False])
+@pytest.mark.parametrize("room", range(0, 104, 8))
+def test_a_writer_goes_on_when_there_is_room_and_leaves_nothing_torn(
+    tmp_path: Path,
+    opened: Callable[..., JournalWriter],
+    monkeypatch: pytest.MonkeyPatch,
+    room: int,
+    may_cut: bool,
+) -> None:
+    writer = opened()
+    disk = Disk(monkeypatch, room)
+    disk.may_cut = may_cut
+    with pytest.raises(OSError, match="No space"):
+        writer.write([a_frame(number) for number in (1, 2, 3)])
+    kept = writer.written
+    disk.room, disk.may_cut = 1 << 20, True
+
+    writer.write([a_frame(4)])
+    writer.close()
+
+    assert numbers(tmp_path / "journal") == [*range(1, kept + 1), 4]
+    assert damages(tmp_path / "journal") == []
+
+
+def test_a_segment_that_could_not_be_begun_is_begun_when_there_is_room(
+    tmp_path: Path, opened: Callable[..., JournalWriter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = opened(rotate_bytes=50)
+    disk = Disk(monkeypatch, len(packed(a_frame(1))) + 30)
+    with pytest.raises(OSError, match="No space"):
+        writer.write([a_frame(1)])
+    assert writer.written == 1
+    disk.room = 1 << 20
+
+    writer.write([a_frame(2)])
+    writer.close()
+
+    assert numbers(tmp_path / "journal") == [1, 2]
+    assert damages(tmp_path / "journal") == []
+
+
+def test_the_last_of_a_disk_is_left_to_others(
+    tmp_path: Path, opened: Callable[..., JournalWriter]
+) -> None:
+    with pytest.raises(OSError, match="left to the ledger"):
+        opened(reserve_bytes=1 << 60)
+    assert segments(tmp_path / "journal") == []
+
+
+def seals(folder: Path) -> list[bool | None]:
+    """How each segment ends: it goes on in the next, it ended in order, or nobody says."""
+    ends: list[bool | None] = []
+    for path in segments(folder):
+        *_, last = [a_frame(0), *read_segment(path, seals=True)]
+        assert isinstance(last, Frame)
+        ends.append(next_begun_ns(last) is not None if last.origin == SEAL else None)
+    return ends
+
+
+def test_a_segment_says_whether_it_is_whole_and_goes_on(
+    tmp_path: Path, opened: Callable[..., JournalWriter]
+) -> None:
+    killed = opened(rotate_bytes=200)
+    for number in range(6):
+        killed.write([a_frame(number)])
+    killed.close()
+    orderly = opened()
+    orderly.write([a_frame(7)])
+    orderly.seal()
+    orderly.close()
+
+    *rotated, left, ended = seals(tmp_path / "journal")
+    assert rotated
+    assert all(rotated)
+    assert (left, ended) == (None, False)
+
+
+def test_what_is_lost_is_told_with_its_beginning() -> None:
+    assert lost_of(lost_frame(3, 5, 9)) == Lost(3, 5)
+    assert lost_of(Frame(LOST, 9, "", b"\x03")) == Lost(3, None)  # as it was written before

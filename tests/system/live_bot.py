@@ -185,9 +185,17 @@ def live_bot(
         held = stack.enter_context(RunDir(config.run_dir))
         venue = stack.enter_context(live_venue_alone(config))
         runtime = ThreadRuntime(ttl_enforced=True)
-        system = build(config, held, runtime, live=venue, opened=opened)
+        observers: list[Callable[[Any], None]] = []
+
+        def observe(message: Any) -> None:
+            for tell in observers:
+                tell(message)
+
+        system = build(config, held, runtime, live=venue, opened=opened, observe=observe)
+        snapshots = Snapshots(system, config)
+        observers.append(snapshots.facts.observe)
         assert runtime.start(system.root, 60 * NS_PER_S).problem == ""
-        bot = Bot(system, Snapshots(system, config), config.run_dir)
+        bot = Bot(system, snapshots, config.run_dir)
         for symbol in symbols:
             system.executor.tell(first_trade(symbol, runtime.clock.utc_ns()))
         if is_well:

@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
+from decisions.alert_rules import AlertLimits, AlertRules
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.faults_streams import StreamFault, StreamPlan
 from exchanges.local.server import RunningExchange, running_exchange
@@ -271,3 +272,27 @@ def test_a_single_page_after_an_order_leaves_it_to_be_found(
         assert bot.trades().side is Side.BUY
         bot.until_well()
         assert len(run.exchange.orders()) == 1
+
+
+def test_one_symbol_that_falls_silent_is_an_alert_of_its_own_and_is_over_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The feed is live and so is the other symbol; nothing but this tells of it."""
+    limits = AlertLimits(stale_after_s=1)
+    with (
+        running_exchange(seed=3) as run,
+        live_bot(run, tmp_path / "run", monkeypatch, BOTH) as bot,
+    ):
+        rules = AlertRules(limits)
+
+        def stale() -> list[str]:
+            found = rules.look(bot.health(), 0, ())
+            return [one.key for one in found if one.rule == "stale"]
+
+        bot.until(lambda: max(bot.health()["silent_s"].values()) < 1 and not stale())
+        run.exchange.arm_stream(
+            StreamPlan(fault=StreamFault.DROPPED_EVENT, stream="ethusdt@*", times=None)
+        )
+        bot.until(lambda: stale() == ["stale:symbol:ETH/USDT"])
+        run.exchange.stream_faults.armed.clear()
+        bot.until(lambda: stale() == [])

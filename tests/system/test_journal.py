@@ -1,10 +1,12 @@
 """A run's journal: all that came from outside, exactly; a kill and a full disk harm nothing."""
 
 import errno
+import itertools
 import json
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,11 +27,13 @@ from ops.run_dir import RunDir
 from ops.snapshot import Snapshots
 from ops.verdict import verdict
 from ops.wiring import build
-from persistence.frames import LOST, Frame
+from persistence.frames import LOST, Frame, lost_of
 from persistence.journal import Found, read_journal
 from tests.system.bots import Bot
 
 CANDLES = 60
+EXECUTOR = ActorPath("execution/executor")
+COMMAND = HaltTrading(reason="x", durable=False)
 
 
 def demo(tmp_path: Path, **overrides: Any) -> Config:
@@ -148,6 +152,94 @@ def test_what_a_disk_that_fills_up_did_not_take_is_counted_as_lost(
     assert bool(told["problem"]) is bool(told["lost"]) is (room < 100_000)
 
 
+@pytest.mark.parametrize("room", [0, 40, 150, 1_000])
+def test_the_journal_is_tried_again_and_tells_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    """Each message is read back, or is counted by the gap that stands in its place."""
+    left, write, is_refused = room, os.write, threading.Event()
+
+    def filling(fd: int, content: memoryview) -> int:
+        nonlocal left
+        if not left:
+            is_refused.set()
+            raise OSError(errno.ENOSPC, "No space left on device")
+        count = write(fd, content[:left])
+        left -= count
+        return count
+
+    monkeypatch.setattr("ops.journal._ROUNDS", 3)
+    monkeypatch.setattr("ops.journal.RETRY_S", 0.01)
+    monkeypatch.setattr("ops.journal.FLUSH_S", 0.01)
+    monkeypatch.setattr("persistence.journal.os.write", filling)
+    config = demo(tmp_path)
+    clock = itertools.count(1)
+    with RunDir(config.run_dir) as run_dir:
+        journal = journal_for(config, run_dir, lambda: next(clock))
+        assert journal is not None
+        for _ in range(50):
+            journal.record(EXECUTOR, COMMAND, is_timer=False)
+        journal.start()
+        assert is_refused.wait(10)
+        assert eventually(lambda: journal.summary()["problem"])
+        for _ in range(7):
+            journal.record(EXECUTOR, COMMAND, is_timer=False)
+        assert (
+            journal.summary()["problem"] == "no space left on device; it goes on when there is room"
+        )
+        left = 1 << 30
+        assert eventually(lambda: not journal.summary()["problem"])
+        for _ in range(5):
+            journal.record(EXECUTOR, COMMAND, is_timer=False)
+        journal.close()
+        told = journal.summary()
+
+    items = list(read_journal(config.run_dir / "journal"))
+    origins = [item.origin for item in items if isinstance(item, Frame)]
+    gap = next(item for item in items if isinstance(item, Frame) and item.origin == LOST)
+    missing = lost_of(gap)
+    assert len(origins) == len(items)
+    assert origins == [Origin.COMMAND] * (57 - told["lost"]) + [LOST] + [Origin.COMMAND] * 5
+    assert (missing.messages, told["problem"]) == (told["lost"], "")
+    assert missing.since_ns == 51 - (told["lost"] - 7)  # at each tick of the clock one message
+
+
+def test_a_gap_begins_with_the_first_that_is_missing_whatever_was_lost_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queue is full, so the newest are lost at once; then the disk refuses the oldest."""
+    refused, write = threading.Event(), os.write
+
+    def refusing_once(fd: int, content: memoryview) -> int:
+        if len(content) > 200 and not refused.is_set():
+            refused.set()
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(fd, content)
+
+    monkeypatch.setattr("ops.journal.MOST_WAITING", 50)
+    monkeypatch.setattr("ops.journal.RETRY_S", 0.01)
+    monkeypatch.setattr("persistence.journal.os.write", refusing_once)
+    config, clock = demo(tmp_path), itertools.count(1)
+    with RunDir(config.run_dir) as run_dir:
+        journal = journal_for(config, run_dir, lambda: next(clock))
+        assert journal is not None
+        for _ in range(60):
+            journal.record(EXECUTOR, COMMAND, is_timer=False)
+        journal.start()
+        assert eventually(lambda: refused.is_set() and not journal.summary()["problem"])
+        journal.close()
+
+    (gap,) = [i for i in read_journal(config.run_dir / "journal") if isinstance(i, Frame)]
+    assert lost_of(gap) == (60, 1)
+
+
+def eventually(holds: Callable[[], object]) -> bool:
+    limit = time.monotonic() + 10
+    while not holds() and time.monotonic() < limit:
+        threading.Event().wait(0.002)
+    return bool(holds())
+
+
 def test_a_disk_that_hangs_at_the_end_leaves_a_problem_and_what_waits_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +339,7 @@ def test_a_kill_leaves_whole_messages_and_the_next_start_goes_on(
     assert cli.main(["journal", str(tmp_path / "run"), "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert {row["origin"] for row in rows if "torn" not in row} >= {"market", "venue", "timer"}
+    assert cli.main(["audit", str(tmp_path / "run")]) == 0
 
 
 def test_a_run_without_one_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

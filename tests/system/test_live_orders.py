@@ -22,7 +22,9 @@ from exchanges.venue_loop import VenueLoop
 from messages.ids import NS_PER_S, Symbol
 from messages.lifecycle import InjectCrash
 from messages.values import OrderState
+from ops.audit import audit_run
 from ops.config import Config, parse
+from ops.journal import journal_for
 from ops.live_venue import LiveVenue
 from ops.run_dir import RunDir
 from ops.wiring import System, build
@@ -57,6 +59,7 @@ def demo_of(run_dir: Path, candles: int) -> Config:
         "name": "live",
         "run_dir": str(run_dir),
         "feed": {"type": "demo", "symbols": ["BTC/USDT"], "limit": candles, "speed": 0},
+        "journal": {"when": "always"},
         "strategy": [{"id": "sma", "uses": "sma_cross", "params": {"fast": 10, "slow": 30}}],
     }
     return parse(document, Path.cwd())
@@ -68,12 +71,21 @@ def trade(
     """Run the market to its end and stop in order; give what the ledger holds then."""
     runtime = ThreadRuntime(ttl_enforced=False)
     with RunDir(config.run_dir) as run_dir, venue_at(run) as live:
+        journal = journal_for(config, run_dir, runtime.clock.utc_ns)
+        assert journal is not None
+        runtime.recorder = journal.record
+        journal.start()
         system = build(config, run_dir, runtime, live=live)
         assert runtime.start(system.root, 60 * NS_PER_S).problem == ""
         at_start(system)
         life = system.root.life
         assert life is not None
         assert life.gone.wait(90)
+        journal.close()
+        run_dir.atomic_write("status.json", b'{"ended": {"exit_code": 0}}')
+    checks = {check.name: check for check in audit_run(config.run_dir)}
+    assert [check for check in checks.values() if check.differ] == []
+    assert checks["reports"].checked > 0
     return list(read_orders(config.run_dir / "ledger.db"))
 
 
