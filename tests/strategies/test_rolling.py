@@ -42,8 +42,8 @@ def prices_of(steps: Sequence[int], scale: float) -> list[float]:
 
 def exact_moments(window: Sequence[float]) -> tuple[Fraction, Fraction]:
     values = [Fraction(value) for value in window]
-    mean = sum(values) / len(values)
-    return mean, sum((value - mean) ** 2 for value in values) / len(values)
+    mean = sum(values, Fraction(0)) / len(values)
+    return mean, sum(((value - mean) ** 2 for value in values), Fraction(0)) / len(values)
 
 
 @given(steps=STEPS, scale=SCALES, period=PERIODS)
