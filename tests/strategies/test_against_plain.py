@@ -1,0 +1,89 @@
+"""Each strategy, candle after candle, trades what its rule gives on whole columns."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from messages.market import Candle
+from tests.strategies import plain
+from tests.strategies.market import TRIED, Trade, generated, make, recorded, trades
+
+STRESS = bool(os.environ.get("WATCHKEEPER_STRESS"))
+EVERY = sorted(TRIED)
+
+
+def defaults() -> dict[str, dict[str, Any]]:
+    return {
+        name: msgspec.structs.asdict(struct())
+        for name in plain.SIGNALS
+        if (struct := getattr(type(make(name)), "Params", None)) is not None
+    }
+
+
+def plain_trades(name: str, candles: Sequence[Candle]) -> list[Trade]:
+    own = defaults()
+    p = {**own.get(name, {}), **TRIED[name]}
+    match name:
+        case "donchian_breakout":
+            return plain.donchian_trades(candles, p)
+        case "time_series_momentum":
+            return plain.momentum_trades(candles, p)
+        case "grid":
+            return plain.grid_trades(candles, p)
+        case "ensemble":
+            return plain.long_flat(candles, plain.ensemble_signals(candles, p, own))
+        case _:
+            return plain.long_flat(candles, plain.SIGNALS[name](candles, p))
+
+
+WEEK = "permissive/binance_BTCUSDT_2026-06"
+
+
+@pytest.fixture(scope="module")
+def day() -> list[Candle]:
+    return recorded(WEEK, count=1_500)
+
+
+@pytest.fixture(scope="module")
+def week() -> list[Candle]:
+    return recorded(WEEK)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_generated_market_is_traded_as_the_rule_says(name: str) -> None:
+    candles = generated(2_000, seed=5)
+
+    made = trades(make(name), candles)
+
+    assert made == plain_trades(name, candles)
+    assert len(made) >= 4, "a market without trades shows nothing"
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_recorded_day_is_traded_as_the_rule_says(name: str, day: list[Candle]) -> None:
+    assert trades(make(name), day) == plain_trades(name, day)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EVERY)
+def test_a_recorded_week_is_traded_as_the_rule_says(name: str, week: list[Candle]) -> None:
+    made = trades(make(name), week)
+
+    assert made == plain_trades(name, week)
+    assert len(made) >= 4
+
+
+@pytest.mark.stress
+@pytest.mark.skipif(not STRESS, reason="the long form: tox -e stress")
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize(
+    "market",
+    ["binance-2021/BTC_USDT", "binance-2023/BTC_USDT", "stress-2023-03-usdc/binance_BTCUSDC"],
+)
+def test_recorded_months_are_traded_as_the_rule_says(name: str, market: str) -> None:
+    candles = recorded(market)
+
+    assert trades(make(name), candles) == plain_trades(name, candles)
