@@ -7,8 +7,9 @@ Rule, at the close of a bar, each member's vote being its last signal (1 enter, 
 that is less than `vote_bars` bars old, else 0:
 
     efficiency  ER(regime_period); a trend from `trend_from` on, below it a range
-    score       sum(weight * vote) / sum(weight); an enter vote of a member whose regime it
-                is not counts 0, a leave vote always counts
+    heard       the members whose regime it is, and those for any
+    score       sum(weight * vote) / sum(weight) of the heard; where nobody is, of all, an
+                enter vote counting 0: one must always be able to leave
     buy         score >= enter
     sell all    score <= -leave
     size        order_notional / C
@@ -85,17 +86,16 @@ class _Voter:
         self.member = member
         self.strategy = strategy
         self._vote_bars = vote_bars
-        self._said = STAY
         self._age = 0
+        self.vote = STAY
 
-    def vote(self, candle: Candle) -> int:
+    def take(self, candle: Candle) -> None:
         signal = self.strategy.signal(candle)
         self._age += 1
         if signal != STAY:
-            self._said, self._age = signal, 0
+            self.vote, self._age = signal, 0
         elif self._age >= self._vote_bars:
-            self._said = STAY
-        return self._said
+            self.vote = STAY
 
 
 class Ensemble(LongFlat):
@@ -118,24 +118,30 @@ class Ensemble(LongFlat):
             made = build(member.uses, member.params, symbol, order_notional, instrument)
             assert isinstance(made, LongFlat), "VOTERS are"
             self._voters.append(_Voter(member, made, params.vote_bars))
-        self._weights = sum(member.weight for member in params.members)
         self._score = 0.0
         longest = max(voter.strategy.warmup_events for voter in self._voters)
         self.warmup_events = max(longest + params.vote_bars, self._efficiency.warmup_values)
 
     def signal(self, candle: Candle) -> int:
-        """Count the votes."""
-        efficiency = self._efficiency.update(price_to_float(candle.close))
-        regime = "trend" if efficiency >= self.params.trend_from else "range"
-        total = 0.0
+        """Take every member's vote and count those that are heard."""
         for voter in self._voters:
-            vote, member = voter.vote(candle), voter.member
-            if vote != ENTER or (efficiency == efficiency and member.regime in ("any", regime)):
-                total += member.weight * vote
-        score = self._score = total / self._weights
+            voter.take(candle)
+        efficiency = self._efficiency.update(price_to_float(candle.close))
+        if efficiency != efficiency:
+            return STAY
+        regime = "trend" if efficiency >= self.params.trend_from else "range"
+        score = self._score = self._counted(("any", regime))
         if score >= self.params.enter - _ROUNDING:
             return ENTER
         return LEAVE if score <= -self.params.leave + _ROUNDING else STAY
+
+    def _counted(self, regimes: tuple[str, str]) -> float:
+        heard = [voter for voter in self._voters if voter.member.regime in regimes]
+        if heard:
+            total = sum(voter.member.weight * voter.vote for voter in heard)
+            return total / sum(voter.member.weight for voter in heard)
+        total = sum(voter.member.weight * min(voter.vote, STAY) for voter in self._voters)
+        return total / sum(voter.member.weight for voter in self._voters)
 
     def why(self) -> str:
         """Say how they voted."""

@@ -278,18 +278,20 @@ def ensemble_signals(candles: Sequence[Candle], p: dict[str, Any], defaults: Any
         own = {**defaults[member["uses"]], **member.get("params", {})}
         signals = SIGNALS[member["uses"]](candles, own)
         votes.append((member, held_votes(signals, p["vote_bars"])))
-    weights = sum(member.get("weight", 1.0) for member, _ in votes)
     signals = []
     for i, straight in enumerate(ratio):
-        regime = None
-        if straight is not None:
-            regime = "trend" if straight >= p["trend_from"] else "range"
-        score = 0.0
-        for member, column in votes:
-            fits = member.get("regime", "any") in ("any", regime) and regime is not None
-            if column[i] == -1 or fits:
-                score += member.get("weight", 1.0) * column[i]
-        score /= weights
+        if straight is None:
+            signals.append(0)
+            continue
+        silent = "range" if straight >= p["trend_from"] else "trend"
+        ballots = [
+            (member.get("weight", 1.0), column[i], member.get("regime", "any") != silent)
+            for member, column in votes
+        ]
+        if not any(heard for _, _, heard in ballots):
+            ballots = [(weight, min(vote, 0), True) for weight, vote, _ in ballots]
+        weights = sum(weight for weight, _, heard in ballots if heard)
+        score = sum(weight * vote for weight, vote, heard in ballots if heard) / weights
         signals.append(1 if score >= p["enter"] - 1e-9 else -1 if score <= 1e-9 - p["leave"] else 0)
     return signals
 

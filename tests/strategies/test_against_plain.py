@@ -8,11 +8,13 @@ import msgspec
 import pytest
 
 from messages.market import Candle
+from strategies.ensemble import EnsembleParams
 from tests.strategies import plain
 from tests.strategies.market import TRIED, Trade, generated, make, recorded, trades
 
 STRESS = bool(os.environ.get("WATCHKEEPER_STRESS"))
 EVERY = sorted(TRIED)
+SIDES = ("buy", "sell")
 
 
 def defaults() -> dict[str, dict[str, Any]]:
@@ -21,6 +23,11 @@ def defaults() -> dict[str, dict[str, Any]]:
         for name in plain.SIGNALS
         if (struct := getattr(type(make(name)), "Params", None)) is not None
     }
+
+
+def own_ensemble(params: dict[str, Any]) -> dict[str, Any]:
+    """An ensemble's own defaults, beside the parameters that it needs."""
+    return msgspec.structs.asdict(msgspec.convert(params, EnsembleParams))
 
 
 def plain_trades(name: str, candles: Sequence[Candle]) -> list[Trade]:
@@ -60,6 +67,27 @@ def test_a_generated_market_is_traded_as_the_rule_says(name: str) -> None:
 
     assert made == plain_trades(name, candles)
     assert len(made) >= 4, "a market without trades shows nothing"
+
+
+def test_an_ensemble_of_trend_followers_enters_in_trends_alone_and_leaves_in_ranges_too() -> None:
+    params = {
+        "members": [
+            {"uses": name, "regime": "trend"} for name in ("donchian_breakout", "macd_trend")
+        ],
+        "trend_from": 0.3,
+        "regime_period": 20,
+    }
+    candles = generated(3_000, seed=8)
+    own = defaults()
+
+    made = trades(make("ensemble", params), candles)
+
+    p = {**own_ensemble(params), **params}
+    assert made == plain.long_flat(candles, plain.ensemble_signals(candles, p, own))
+    straight = plain.efficiency([float(bar.close) for bar in candles], 20)
+    ratios = {side: [straight[i] or 0.0 for i, s, _ in made if s == side] for side in SIDES}
+    assert min(ratios["buy"]) >= 0.3
+    assert min(ratios["sell"]) < 0.3
 
 
 @pytest.mark.parametrize("name", EVERY)
