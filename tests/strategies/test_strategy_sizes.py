@@ -47,3 +47,19 @@ def test_a_notional_too_small_for_the_venue_decides_nothing(name: str) -> None:
 
     for bar in generated(800, seed=4):
         assert not strategy.on_candle(bar, Decimal(0))
+
+
+def test_a_difference_too_small_for_the_venue_waits() -> None:
+    params = {"lookback": 60, "band": 0.0, "target": 0.2}
+    strategy = build("time_series_momentum", params, BTC.symbol, Decimal(40), BTC)
+    position, parts = Decimal(0), 0
+
+    for bar in generated(1_500, seed=4):
+        for decision in strategy.on_candle(bar, position):
+            left = position + decision.side.sign * decision.quantity
+            if left and position:
+                parts += 1
+                assert decision.quantity * bar.close >= BTC.min_notional
+            position = left
+
+    assert parts, "some were large enough"
