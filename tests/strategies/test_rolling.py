@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategies.momentum import EfficiencyRatio, Macd, RateOfChange
@@ -101,6 +101,7 @@ def test_a_z_score_counts_deviations() -> None:
     assert values[3] == pytest.approx(3 / math.sqrt(3), rel=1e-15)
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(steps=STEPS, scale=SCALES, period=PERIODS)
 def test_efficiency_is_the_way_made_over_the_way_gone(
     steps: list[int], scale: float, period: int
@@ -123,6 +124,7 @@ def test_a_straight_line_is_all_efficiency() -> None:
     assert [ratio.update(float(value)) for value in range(1, 8)][-1] == 1.0
 
 
+@settings(max_examples=settings().max_examples // 2)
 @given(steps=STEPS, scale=SCALES, period=PERIODS)
 def test_rolling_volatility_is_the_deviation_of_log_returns(
     steps: list[int], scale: float, period: int
@@ -184,6 +186,7 @@ def test_one_price_for_ever_gives_numbers_and_no_error(price: float, period: int
         assert math.isfinite(values[-1]), name
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(steps=st.lists(st.integers(1, 200_000), min_size=20, max_size=40), scale=SCALES)
 def test_no_nan_once_there_was_a_number(steps: list[int], scale: float) -> None:
     for name, make in OF_CLOSES.items():

@@ -14,7 +14,7 @@ from messages.market import Candle
 from messages.orders import OrderIntent
 from messages.values import Side
 from persistence.entries import fingerprint
-from strategies import build
+from strategies import Strategy, build
 from strategies.long_flat import LongFlat
 from tests.strategies.market import BTC, MINUTE_NS, NOTIONAL, TRIED, candle, generated, make
 
@@ -32,6 +32,16 @@ SMALL["ensemble"] = {
     "leave": 0.4,
     "regime_period": 4,
 }
+SMALL["ensemble of one"] = {
+    "members": [{"uses": "bollinger_reversion", "params": SMALL["bollinger_reversion"]}],
+    "vote_bars": 20,
+    "regime_period": 4,
+}
+"""Its member needs no more than it says: here the votes' age alone makes up the rest."""
+
+
+def small(name: str) -> Strategy:
+    return build(name.split()[0], SMALL[name], BTC.symbol, NOTIONAL, BTC)
 
 
 def run_on(memory: StrategyMemory, name: str) -> StrategyRun:
@@ -79,7 +89,7 @@ def ticks(seed: int, count: int, start: int) -> list[Candle]:
 @settings(max_examples=settings().max_examples // 5)
 @given(seed=st.integers(0, 2**32), start=st.sampled_from([50, 10_000, 6_000_000]))
 def test_a_fresh_one_gives_the_signals_of_an_old_one(name: str, seed: int, start: int) -> None:
-    old, fresh = (build(name, SMALL[name], BTC.symbol, NOTIONAL, BTC) for _ in range(2))
+    old, fresh = small(name), small(name)
     assert isinstance(old, LongFlat)
     assert isinstance(fresh, LongFlat)
     candles = ticks(seed, old.warmup_events + 50, start)
@@ -96,7 +106,7 @@ def test_a_fresh_one_gives_the_signals_of_an_old_one(name: str, seed: int, start
 
 @pytest.mark.parametrize("name", sorted(SMALL))
 def test_what_is_held_decides_whether_it_trades_and_not_what_it_was(name: str) -> None:
-    strategy = build(name, SMALL[name], BTC.symbol, NOTIONAL, BTC)
+    strategy = small(name)
 
     for bar in ticks(1, 400, 10_000):
         for decision in strategy.on_candle(bar, Decimal("0.5")):
