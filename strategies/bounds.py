@@ -8,6 +8,10 @@ from msgspec import Meta
 Bars = Annotated[int, Meta(ge=2, le=10_000)]
 """How many candles an indicator looks back."""
 
+SmoothedBars = Annotated[int, Meta(ge=2, le=500)]
+"""The period of a mean that never quite forgets: its warm-up, which a strategy's memory and a
+live feed's history must hold, is up to 33 times as long."""
+
 Multiple = Annotated[float, Meta(gt=0, le=100)]
 """How many ATRs or deviations."""
 

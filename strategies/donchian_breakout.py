@@ -21,7 +21,7 @@ import msgspec
 from messages.ids import Symbol
 from messages.market import Candle
 from messages.values import Instrument
-from strategies.bounds import Bars, Multiple, Part, capital_problems, refuse
+from strategies.bounds import Bars, Multiple, Part, SmoothedBars, capital_problems, refuse
 from strategies.long_flat import ENTER, LEAVE, STAY, LongFlat, above
 from strategies.position_sizing import atr_risk
 from strategies.rolling import Donchian
@@ -34,7 +34,7 @@ class DonchianParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     entry: Bars = 20
     exit: Bars = 10
-    atr_period: Bars = 20
+    atr_period: SmoothedBars = 20
     stop_atrs: Multiple = 3.0
     risk: Part = 0.01
     capital: Decimal | None = None

@@ -19,7 +19,7 @@ import msgspec
 from messages.ids import Symbol
 from messages.market import Candle
 from messages.values import Instrument
-from strategies.bounds import Bars, refuse
+from strategies.bounds import Bars, SmoothedBars, refuse
 from strategies.indicators import Sma
 from strategies.long_flat import ENTER, LEAVE, STAY, LongFlat, above
 from strategies.momentum import Macd
@@ -29,9 +29,9 @@ from strategies.sizing import price_to_float
 class MacdParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Periods in candles."""
 
-    fast: Bars = 12
-    slow: Bars = 26
-    signal: Bars = 9
+    fast: SmoothedBars = 12
+    slow: SmoothedBars = 26
+    signal: SmoothedBars = 9
     trend: Bars = 200
 
     def __post_init__(self) -> None:

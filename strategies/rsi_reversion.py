@@ -19,7 +19,7 @@ import msgspec
 from messages.ids import Symbol
 from messages.market import Candle
 from messages.values import Instrument
-from strategies.bounds import Bars, Percent, refuse
+from strategies.bounds import Percent, SmoothedBars, refuse
 from strategies.long_flat import ENTER, LEAVE, STAY, LongFlat, above
 from strategies.sizing import price_to_float
 from strategies.wilder import Rsi
@@ -28,7 +28,7 @@ from strategies.wilder import Rsi
 class RsiParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The period in candles; the levels from 0 to 100."""
 
-    period: Bars = 14
+    period: SmoothedBars = 14
     oversold: Percent = 30.0
     leave: Percent = 50.0
 

@@ -22,7 +22,7 @@ import msgspec
 from messages.ids import Symbol
 from messages.market import Candle
 from messages.values import Instrument, Side
-from strategies.bounds import Bars, capital_problems, refuse
+from strategies.bounds import Bars, SmoothedBars, capital_problems, refuse
 from strategies.long_flat import ENTER, LEAVE, STAY, LongFlat
 from strategies.momentum import RateOfChange
 from strategies.position_sizing import steady, volatility_target
@@ -35,7 +35,7 @@ class MomentumParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Periods in candles; `target` per year, 0.4 is 40 %; `capital` in quote currency."""
 
     lookback: Bars = 1_440
-    volatility_period: Bars = 60
+    volatility_period: SmoothedBars = 60
     target: Annotated[float, msgspec.Meta(gt=0, le=10)] = 0.4
     band: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.25
     capital: Decimal | None = None

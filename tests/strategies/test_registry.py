@@ -233,3 +233,20 @@ def test_a_file_that_fails_when_run_is_a_mistake_with_its_error(tmp_path: Path) 
 def test_a_constructor_that_fails_is_a_config_mistake(mine: Path) -> None:
     with pytest.raises(ConfigError, match="could not be made: RuntimeError: no such market"):
         make(f"{mine}:Mine", {"broken": True})
+
+
+LONGEST: dict[str, dict[str, Any]] = {
+    "bollinger_reversion": {"period": 10_000},
+    "donchian_breakout": {"entry": 10_000, "exit": 10_000, "atr_period": 500},
+    "macd_trend": {"fast": 499, "slow": 500, "signal": 500, "trend": 10_000},
+    "rsi_reversion": {"period": 500},
+    "time_series_momentum": {"lookback": 10_000, "volatility_period": 500},
+}
+
+
+@pytest.mark.parametrize("name", sorted(LONGEST))
+def test_the_longest_parameters_ask_for_a_warm_up_that_a_feed_can_give(name: str) -> None:
+    assert make(name, LONGEST[name]).warmup_events <= 17_000
+    for key in LONGEST[name]:
+        (problem,) = check_params(name, {key: 10_001})
+        assert f"{key} = 10001: expected int <= " in problem
