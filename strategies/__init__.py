@@ -2,11 +2,14 @@
 
 A strategy is made with (params, symbol, order_notional, instrument). Where its class has a
 `Params` struct, the config's table becomes one; otherwise it gets the table as it is.
+
+A registered strategy's file is imported when it is used: a run pays for its own alone.
 """
 
 from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -14,14 +17,23 @@ import msgspec
 from messages.errors import ConfigError
 from messages.ids import Symbol
 from messages.values import Instrument
-from strategies.ema_cross import EmaCross
 from strategies.from_file import class_from_file
 from strategies.protocol import Decision, Strategy
-from strategies.sma_cross import SmaCross
 
 __all__ = ["Decision", "Strategy", "build", "check_params", "names"]
 
-_REGISTERED: dict[str, type[Strategy]] = {"ema_cross": EmaCross, "sma_cross": SmaCross}
+_REGISTERED = {
+    "bollinger_reversion": "BollingerReversion",
+    "donchian_breakout": "DonchianBreakout",
+    "ema_cross": "EmaCross",
+    "ensemble": "Ensemble",
+    "grid": "Grid",
+    "macd_trend": "MacdTrend",
+    "rsi_reversion": "RsiReversion",
+    "sma_cross": "SmaCross",
+    "time_series_momentum": "TimeSeriesMomentum",
+}
+"""The class of each, in the file of its name."""
 
 
 def names() -> list[str]:
@@ -66,7 +78,8 @@ def build(
 
 def _find(uses: str) -> type[Strategy]:
     if uses in _REGISTERED:
-        return _REGISTERED[uses]
+        cls: type[Strategy] = getattr(import_module(f"strategies.{uses}"), _REGISTERED[uses])
+        return cls
     if ".py" in uses or ":" in uses:
         return class_from_file(uses)
     known = ", ".join(names())

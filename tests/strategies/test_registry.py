@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,24 @@ from strategies import Strategy, build, check_params, names
 from strategies.sma_cross import SmaCross
 
 BTC = Instrument(symbol=Symbol("BTC/USDT"))
+
+ALL = [
+    "bollinger_reversion",
+    "donchian_breakout",
+    "ema_cross",
+    "ensemble",
+    "grid",
+    "macd_trend",
+    "rsi_reversion",
+    "sma_cross",
+    "time_series_momentum",
+]
+NEEDED: dict[str, dict[str, Any]] = {
+    "ema_cross": {"fast": 2, "slow": 3},
+    "ensemble": {"members": [{"uses": "rsi_reversion"}]},
+    "grid": {"lower": "100", "upper": "200"},
+    "sma_cross": {"fast": 2, "slow": 3},
+}
 
 MINE = """
 from collections.abc import Sequence
@@ -39,7 +59,30 @@ def mine(tmp_path: Path) -> Path:
 
 
 def test_the_registered_names_are_listed_in_order() -> None:
-    assert names() == ["ema_cross", "sma_cross"]
+    assert names() == ALL
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_registered_name_has_a_strategy_with_checked_parameters(name: str) -> None:
+    (problem,) = check_params(name, {"no_such_parameter": 1, **NEEDED.get(name, {})})
+
+    assert problem.startswith(f'{name} has no parameter "no_such_parameter" (it takes: ')
+    assert make(name, NEEDED.get(name, {})).warmup_events >= 0
+
+
+def test_strategies_that_are_not_used_are_not_imported() -> None:
+    code = (
+        "import sys, strategies; strategies.check_params('sma_cross', {});"
+        "print(*sorted(one for one in sys.modules if one.startswith('strategies.')))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
+    )
+
+    imported = {name.removeprefix("strategies.") for name in done.stdout.split()}
+    assert imported & set(ALL) == {"sma_cross"}
+    assert not imported & {"rolling", "wilder", "momentum", "position_sizing"}
 
 
 def test_a_registered_strategy_is_built_from_its_table() -> None:
@@ -57,10 +100,7 @@ def test_a_registered_strategy_is_built_from_its_table() -> None:
         (
             "zzz",
             {},
-            [
-                'there is no strategy "zzz" '
-                "(known: ema_cross, sma_cross; or path/to/file.py:ClassName)"
-            ],
+            [f'there is no strategy "zzz" (known: {", ".join(ALL)}; or path/to/file.py:ClassName)'],
         ),
         (
             "sma_cross",
@@ -81,6 +121,57 @@ def test_a_registered_strategy_is_built_from_its_table() -> None:
             ["fast = '10': expected int, got str", "slow = True: expected int, got bool"],
         ),
         ("ema_cross", {"fast": 1.5, "slow": 3}, ["fast = 1.5: expected int, got float"]),
+        ("donchian_breakout", {"entry": 1}, ["entry = 1: expected int >= 2"]),
+        (
+            "donchian_breakout",
+            {"entry": 20, "exit": 30, "capital": "-5"},
+            ["capital must be more than 0, not -5", "exit must be at most entry (20), not 30"],
+        ),
+        ("donchian_breakout", {"risk": float("nan")}, ["risk = nan: expected float > 0.0"]),
+        ("donchian_breakout", {"capital": "NaN"}, ["capital must be more than 0, not NaN"]),
+        (
+            "rsi_reversion",
+            {"oversold": 50, "leave": 30},
+            ["leave must be greater than oversold (50.0), not 30.0"],
+        ),
+        (
+            "bollinger_reversion",
+            {"period": 5, "width": 2},
+            [
+                "width must be less than 2, the farthest that one of 5 closes can be from their "
+                "mean, not 2.0"
+            ],
+        ),
+        ("macd_trend", {"slow": 12}, ["slow must be greater than fast (12), not 12"]),
+        ("time_series_momentum", {"target": 0}, ["target = 0: expected float > 0.0"]),
+        (
+            "grid",
+            {"lower": "200", "upper": "100"},
+            ["upper must be greater than lower (200), not 100"],
+        ),
+        ("grid", {"lower": "inf", "upper": "100"}, ["lower must be more than 0, not Infinity"]),
+        (
+            "grid",
+            {"lower": "1", "upper": "2", "spacing": "log"},
+            ["spacing = 'log': invalid enum value 'log'"],
+        ),
+        (
+            "ensemble",
+            {"members": [{"uses": "rsi_reversion", "params": {"period": 0}}, {"uses": "grid"}]},
+            [
+                "members[0]: period = 0: expected int >= 2",
+                "members[1]: grid does not vote (these do: bollinger_reversion, "
+                "donchian_breakout, macd_trend, rsi_reversion, time_series_momentum)",
+            ],
+        ),
+        (
+            "ensemble",
+            {"members": [{"uses": "rsi"}]},
+            [
+                'members[0]: there is no voter "rsi" (there are: bollinger_reversion, '
+                "donchian_breakout, macd_trend, rsi_reversion, time_series_momentum)"
+            ],
+        ),
         (
             "ema_cross",
             {"fast": 0, "slow": -1},
@@ -142,3 +233,20 @@ def test_a_file_that_fails_when_run_is_a_mistake_with_its_error(tmp_path: Path) 
 def test_a_constructor_that_fails_is_a_config_mistake(mine: Path) -> None:
     with pytest.raises(ConfigError, match="could not be made: RuntimeError: no such market"):
         make(f"{mine}:Mine", {"broken": True})
+
+
+LONGEST: dict[str, dict[str, Any]] = {
+    "bollinger_reversion": {"period": 10_000},
+    "donchian_breakout": {"entry": 10_000, "exit": 10_000, "atr_period": 500},
+    "macd_trend": {"fast": 499, "slow": 500, "signal": 500, "trend": 10_000},
+    "rsi_reversion": {"period": 500},
+    "time_series_momentum": {"lookback": 10_000, "volatility_period": 500},
+}
+
+
+@pytest.mark.parametrize("name", sorted(LONGEST))
+def test_the_longest_parameters_ask_for_a_warm_up_that_a_feed_can_give(name: str) -> None:
+    assert make(name, LONGEST[name]).warmup_events <= 17_000
+    for key in LONGEST[name]:
+        (problem,) = check_params(name, {key: 10_001})
+        assert f"{key} = 10001: expected int <= " in problem
