@@ -129,7 +129,8 @@ class Snapshots:
         handling = cell.handling
         hung_ns = cell.hung_for_ns(now_ns)
         is_hung = cell.hang_after_ns is not None and hung_ns > cell.hang_after_ns
-        limit_ns = cell.progress_limit_ns
+        limit_ns, latency = cell.progress_limit_ns, cell.latency.view()
+        p50_ns, p99_ns = latency.percentiles((50, 99))
         return {
             "path": cell.path,
             "state": str(ActorState.HUNG if is_hung else cell.state),
@@ -144,9 +145,9 @@ class Snapshots:
             "high_water": cell.mailbox.high_water,
             "oldest_ms": cell.oldest_wait_ns(now_ns) / NS_PER_MS,
             "processed": cell.processed,
-            "p50_us": cell.latency.percentile(50) / 1000,
-            "p99_us": cell.latency.percentile(99) / 1000,
-            "max_us": cell.latency.max / 1000,
+            "p50_us": p50_ns / 1000,
+            "p99_us": p99_ns / 1000,
+            "max_us": latency.max / 1000,
             "handling": type(handling).__name__ if handling is not None else None,
             "handling_ms": hung_ns / NS_PER_MS,
             "waiting_on": self._system.runtime.waits.whom(cell.path),
