@@ -100,6 +100,28 @@ def test_promtool_finds_nothing_to_say(told: str) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
+def test_what_is_counted_never_falls_while_an_actor_is_half_way_through_counting(
+    tmp_path: Path,
+) -> None:
+    config = demo_config({"run_dir": str(tmp_path / "run")})
+    with RunDir(config.run_dir) as run_dir:
+        system = build(config, run_dir, ThreadRuntime())
+        exposition = Exposition(system, run_dir.ledger, config.name, "paper")
+        cell, line = system.executor.cell, f'actor="{system.executor.cell.path}",outcome="ok"}} '
+        cell.processed = 10
+        assert cell.hops is not None
+
+        before = exposition.text()
+        cell.hops.apart += 4  # counted here already, and not yet among the processed
+        during = exposition.text()
+        cell.hops.outcomes["ok"] += 4
+        cell.processed += 4
+        after = exposition.text()
+
+    told = [text.partition(line)[2].split()[0] for text in (before, during, after)]
+    assert told == ["10", "10", "14"]
+
+
 def get(port: int, path: str) -> tuple[int, str, float]:
     begun = time.perf_counter()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)

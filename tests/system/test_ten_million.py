@@ -23,8 +23,8 @@ that no message stands for more than one event."""
 
 MB = 1_000_000
 KEEP, JOURNAL_KEEP = 2, 3
-GROWTH_MB = 32
-"""As `test_memory` allows: what the venue keeps to look back, and what the allocator keeps."""
+GROWTH_MB = 16
+"""What the venue keeps to look back, and what the allocator does not give back."""
 LIMIT_S = 2_400 if STRESS else 90
 FIRST_QUARTER, LAST = 1, 4
 CONFIG = """
