@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
-from math import ceil
+from math import ceil, inf
 from typing import NamedTuple
 
 import msgspec
@@ -68,7 +68,11 @@ class HistogramView:
 
     def below(self, bounds: Sequence[int]) -> list[int]:
         """Give how many are at most as long as each bound. A bucket counts where it ends."""
-        return [0 if bound < 0 else self._up_to_bucket(_last_within(bound)) for bound in bounds]
+        buckets, up_to, waiting = self._buckets, self._up_to, self._waiting
+        return [
+            up_to[bisect_right(buckets, bucket)] + bisect_right(waiting, end)
+            for bucket, end in _last_within(tuple(bounds))
+        ]
 
     def tallied(self) -> dict[int, int]:
         """Give how many fell into each bucket; see `highest_in`."""
@@ -239,11 +243,15 @@ def _bucket_of(number: int) -> int:
     return (up << _PART_BITS) + (number >> up)
 
 
-@lru_cache(256)
-def _last_within(bound: int) -> int:
-    """Give the last bucket that does not go beyond a bound."""
-    bucket = _bucket_of(bound)
-    return bucket if highest_in(bucket) <= bound else bucket - 1
+@lru_cache(16)
+def _last_within(bounds: tuple[int, ...]) -> list[tuple[int, float]]:
+    """Give the last bucket that does not go beyond each bound, and where it ends."""
+    found: list[tuple[int, float]] = []
+    for bound in bounds:
+        bucket = _bucket_of(max(bound, 0))
+        bucket -= highest_in(bucket) > bound
+        found.append((bucket, highest_in(bucket) if bucket >= 0 else -inf))
+    return found
 
 
 def _tally(ordered: Sequence[int], counts: dict[int, int]) -> None:

@@ -59,21 +59,23 @@ def _histograms(
 ) -> Iterator[str]:
     # Most of what is told are these lines, and a scrape shares the interpreter with actors.
     yield from _head(name, "histogram", help_text)
-    ends = _ends(bounds, unit)
     for labels, histogram in histograms:
-        view, inner = histogram.view(), _inner(tuple(labels.items()))
-        begin = f'{name}_bucket{{{inner}{"," if inner else ""}le="'
-        for end, count in zip(ends, (*view.below(bounds), view.count), strict=True):
-            yield f"{begin}{end}{count}\n"
-        braced = f"{{{inner}}}" if inner else ""
-        yield f"{name}_sum{braced} {_number(view.sum / unit)}\n"
-        yield f"{name}_count{braced} {view.count}\n"
+        view = histogram.view()
+        count, total = view.count, _number(view.sum / unit)
+        lines = _lines(name, tuple(labels.items()), bounds, unit)
+        yield lines % (*view.below(bounds), count, total, count)
 
 
-@lru_cache(8)
-def _ends(bounds: tuple[int, ...], unit: int) -> tuple[str, ...]:
-    """Give the bounds, and what follows them in a line."""
-    return (*(f'{_number(bound / unit)}"}} ' for bound in bounds), '+Inf"} ')
+@lru_cache(1_024)
+def _lines(
+    name: str, labels: tuple[tuple[str, str], ...], bounds: tuple[int, ...], unit: int
+) -> str:
+    """Give the lines of one histogram without their numbers; the same again and again."""
+    inner = _inner(labels).replace("%", "%%")
+    comma, braced = ("," if inner else ""), (f"{{{inner}}}" if inner else "")
+    ends = [*(_number(bound / unit) for bound in bounds), "+Inf"]
+    buckets = [f'{name}_bucket{{{inner}{comma}le="{end}"}} %d\n' for end in ends]
+    return "".join(buckets) + f"{name}_sum{braced} %s\n{name}_count{braced} %d\n"
 
 
 def _head(name: str, kind: str, help_text: str) -> Iterator[str]:

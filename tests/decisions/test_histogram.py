@@ -75,6 +75,8 @@ def test_a_latency_beyond_five_hours_or_before_zero_is_counted_all_the_same() ->
     assert histogram.count == 2
     assert histogram.percentile(50) == 0
     assert histogram.max == 2**60
+    assert histogram.below([-7, 0, 2**60]) == [0, 1, 1]
+    assert histogram.below([2**61]) == [2]
 
 
 def test_two_digits_are_significant() -> None:
