@@ -14,6 +14,7 @@ from messages.ids import NS_PER_S
 from messages.lifecycle import InjectHang
 from ops.config import demo_config
 from ops.exposition import Exposition
+from ops.exposition_snapshot import of_snapshot
 from ops.health import probe_problem
 from ops.http_server import HttpServer
 from ops.publishing import TextFile
@@ -120,6 +121,18 @@ def test_what_is_counted_never_falls_while_an_actor_is_half_way_through_counting
 
     told = [text.partition(line)[2].split()[0] for text in (before, during, after)]
     assert told == ["10", "10", "14"]
+
+
+def test_what_it_takes_of_health_has_no_percentiles_in_it(tmp_path: Path) -> None:
+    config = demo_config({"run_dir": str(tmp_path / "run")})
+    with RunDir(config.run_dir) as run_dir:
+        snapshots = Snapshots(build(config, run_dir, ThreadRuntime()), config)
+        whole, lean = snapshots.take(), snapshots.take(latencies=False)
+
+    left_out = set(whole["actors"][0]) - set(lean["actors"][0])
+    assert left_out == {"p50_us", "p99_us", "max_us"}
+    names = [[line.split()[0] for line in of_snapshot(one)] for one in (whole, lean)]
+    assert names[0] == names[1]
 
 
 def get(port: int, path: str) -> tuple[int, str, float]:

@@ -116,9 +116,8 @@ def largest(looks: list[Look], quarter: int) -> float:
     """Give the most megabytes that were resident in a quarter of the way."""
     low, high = TOTAL * (quarter - 1) // 4, TOTAL * quarter // 4
     there = [one.resident for one in looks if low <= one.handled < high]
-    if quarter == LAST:
-        there.append(looks[-1].resident)
-    return max(there)
+    edge = {FIRST_QUARTER: looks[0], LAST: looks[-1]}.get(quarter)
+    return max([*there, edge.resident] if edge else there, default=0)
 
 
 @pytest.fixture
