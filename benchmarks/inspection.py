@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -144,14 +145,15 @@ def _serve(run_dir_path: Path, state: str) -> None:
     config = demo_config({"run_dir": str(run_dir_path), "feed.speed": 0})
     runtime, seen = ThreadRuntime(ttl_enforced=False), list[Any]()
     with RunDir(config.run_dir) as run_dir:
-        system = build(config, run_dir, runtime, observe=lambda m: [take(m) for take in seen])
+        system = build(config, run_dir, runtime, observe=lambda m: [see(m) for see in seen])
         snapshots = Snapshots(system, config)
         seen.append(snapshots.facts.observe)
-        metrics = Exposition(system, run_dir.ledger, config.name, "paper", snapshots.take).text
+        take = partial(snapshots.take, latencies=False)  # as `ops.publishing` asks
+        metrics = Exposition(system, run_dir.ledger, config.name, "paper", take).text
         handlers = {"health": lambda _: snapshots.take()}
 
         def probe(question: str) -> str:
-            return probe_problem(question, snapshots.take())
+            return probe_problem(question, take())
 
         started = runtime.start(system.root)
         if started.problem:

@@ -3,10 +3,12 @@
 Up to 255 ns a bucket is one nanosecond; every doubling beyond is cut into 128 equal parts.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate
-from math import ceil
+from math import ceil, inf
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,24 +20,91 @@ _PART_BITS = 7
 _PERCENTS = (50, 95, 99, 99.9)
 
 
+class Folded(NamedTuple):
+    """What was counted. Never changed, only replaced: who has it may read it at leisure."""
+
+    counts: dict[int, int]
+    greatest: int
+    total: int
+    skip: int
+    """How many at the beginning of the buffer are in here already."""
+
+
+class HistogramView:
+    """What a histogram held at one moment; all that it tells is of that moment.
+
+    What waited to be counted is only sorted, not counted: that is for the thread that writes.
+    """
+
+    __slots__ = ("_buckets", "_counts", "_up_to", "_waiting", "count", "max", "sum")
+
+    def __init__(self, folded: Folded, waiting: list[int]) -> None:
+        waiting.sort()
+        counts = self._counts = folded.counts
+        self._waiting = waiting
+        self._buckets = sorted(counts)
+        self._up_to = list(accumulate(map(counts.__getitem__, self._buckets), initial=0))
+        self.count = self._up_to[-1] + len(waiting)
+        """How many were recorded."""
+        self.max = max(folded.greatest, waiting[-1] if waiting else 0)
+        """The greatest, exact; 0 when there are none."""
+        self.sum = folded.total + _sum(waiting)
+        """All of them together, exact."""
+
+    def percentiles(self, percents: Sequence[float]) -> list[int]:
+        """Give latencies that so many percent of all do not exceed; see `percentile`."""
+        total, greatest = self.count, self.max
+        if not total:
+            return [0 for _ in percents]
+        buckets, found = range(_bucket_of(greatest) + 1), []
+        for percent in percents:
+            rank = max(1, ceil(total * percent / 100))
+            if rank >= total:
+                found.append(greatest)
+            else:
+                bucket = bisect_left(buckets, rank, key=self._up_to_bucket)
+                found.append(min(highest_in(bucket), greatest))
+        return found
+
+    def below(self, bounds: Sequence[int]) -> list[int]:
+        """Give how many are at most as long as each bound. A bucket counts where it ends."""
+        buckets, up_to, waiting = self._buckets, self._up_to, self._waiting
+        return [
+            up_to[bisect_right(buckets, bucket)] + bisect_right(waiting, end)
+            for bucket, end in _last_within(tuple(bounds))
+        ]
+
+    def tallied(self) -> dict[int, int]:
+        """Give how many fell into each bucket; see `highest_in`."""
+        counts = self._counts.copy()
+        _tally(self._waiting, counts)
+        return counts
+
+    def _up_to_bucket(self, bucket: int) -> int:
+        counted = self._up_to[bisect_right(self._buckets, bucket)]
+        return counted + bisect_right(self._waiting, highest_in(bucket))
+
+
+_NOTHING = Folded({}, 0, 0, 0)
+
+
 class LatencyHistogram:
     """Counts nanoseconds, exact in their number, off by at most `RELATIVE_ERROR` in their size.
 
     `record` only appends; 2,048 at a time are sorted and counted, which is cheaper than finding
     the bucket of each. A bucket in which nothing fell takes no memory.
 
-    One thread writes; others may read at any time, for reading changes nothing: at worst they
-    miss, or see twice, the records of a fold that is under way.
+    One thread writes; others may read at any time, for reading changes nothing. A `view` is of
+    one moment, whatever is folded meanwhile, and a later one never holds less.
     """
 
-    __slots__ = ("_buffer", "_counts", "_max", "_sum", "append")
+    __slots__ = ("_buffer", "_folded", "append")
 
     def __init__(self) -> None:
         self._buffer: list[int] = []
         self.append = self._buffer.append
         """`record` for who calls `fold_when_full` after some, and at least every `FOLD_AT`."""
-        self._counts: dict[int, int] = {}
-        self._max = self._sum = 0
+        self._folded = _NOTHING
 
     def record(self, ns: int) -> None:
         """Count one latency; less than 0 counts as 0."""
@@ -44,49 +113,67 @@ class LatencyHistogram:
 
     def fold_when_full(self) -> None:
         """Count what was appended, if it is enough to be worth it; for the writing thread."""
-        if len(self._buffer) >= FOLD_AT:
-            ordered = sorted(self._buffer)
-            _tally(ordered, self._counts)
-            self._max = max(self._max, ordered[-1])
-            self._sum += _sum(ordered)
-            self._buffer.clear()
+        size = len(self._buffer)
+        if size < FOLD_AT:
+            return
+        ordered, before = sorted(self._buffer[:size]), self._folded
+        counts = before.counts.copy()
+        _tally(ordered, counts)
+        after = Folded(
+            counts, max(before.greatest, ordered[-1]), before.total + _sum(ordered), size
+        )
+        # A reader goes by `_folded`: with the first of these the buffer's beginning is counted
+        # for it, and with the last one nothing of what is left.
+        self._folded = after
+        del self._buffer[:size]
+        self._folded = after._replace(skip=0)
+
+    def view(self) -> HistogramView:
+        """Give what was recorded until now; any thread."""
+        while True:
+            folded = self._folded
+            waiting = self._buffer[folded.skip :]
+            if self._folded is folded:  # otherwise a fold came between the two: once in 2,048
+                return HistogramView(folded, waiting)
 
     @property
     def count(self) -> int:
         """How many were recorded."""
-        return sum(self._counts.copy().values()) + len(self._buffer)
+        return self.view().count
 
     @property
     def max(self) -> int:
         """The greatest, exact; 0 when there are none."""
-        return max(self._max, max(self._buffer, default=0))
+        return max(self._folded.greatest, max(self._buffer, default=0))
 
     @property
     def sum(self) -> int:
         """All of them together, exact."""
-        return self._sum + _sum(sorted(self._buffer))
+        return self.view().sum
 
     def percentile(self, percent: float) -> int:
         """Give a latency that `percent` of all do not exceed; 0 when there are none.
 
         The upper end of the bucket that the least such one is in; 100 is the exact maximum.
         """
-        return self._percentiles((percent,))[0]
+        return self.view().percentiles((percent,))[0]
 
     def merge(self, other: "LatencyHistogram") -> None:
         """Add what another counted; the other is not changed."""
-        counts, greatest, total = other.tallied(), other.max, other.sum
-        for bucket, count in counts.items():
-            self._counts[bucket] = self._counts.get(bucket, 0) + count
-        self._max = max(self._max, greatest)
-        self._sum += total
+        view, before = other.view(), self._folded
+        counts = before.counts.copy()
+        for bucket, count in view.tallied().items():
+            counts[bucket] = counts.get(bucket, 0) + count
+        greatest, total = max(before.greatest, view.max), before.total + view.sum
+        self._folded = Folded(counts, greatest, total, 0)
 
     def summary(self) -> dict[str, int]:
         """Give the count, p50, p95, p99, p999 and max, in nanoseconds."""
-        p50, p95, p99, p999 = self._percentiles(_PERCENTS)
+        view = self.view()
+        p50, p95, p99, p999 = view.percentiles(_PERCENTS)
         return {
-            "count": self.count,
-            "max": self.max,
+            "count": view.count,
+            "max": view.max,
             "p50": p50,
             "p95": p95,
             "p99": p99,
@@ -95,8 +182,8 @@ class LatencyHistogram:
 
     def encode(self) -> bytes:
         """Give all that was counted, for another process to `decode` and `merge`."""
-        counts = sorted(self.tallied().items())
-        return msgspec.msgpack.encode((self.max, self.sum, counts))
+        view = self.view()
+        return msgspec.msgpack.encode((view.max, view.sum, sorted(view.tallied().items())))
 
     @classmethod
     def decode(cls, encoded: bytes) -> "LatencyHistogram":
@@ -107,19 +194,19 @@ class LatencyHistogram:
         """
         greatest, total, counts = msgspec.msgpack.decode(encoded, type=_Encoded)
         histogram = cls()
-        histogram._max, histogram._sum = greatest, total
-        histogram._counts = dict(counts)
+        histogram._folded = Folded(dict(counts), greatest, total, 0)
         return histogram
 
     def since(self, before: "LatencyHistogram | None") -> "LatencyHistogram":
         """Give what was counted after an earlier `copy`; its `max` is of a bucket's accuracy."""
         if before is None:
             return self.copy()
-        later, earlier = LatencyHistogram(), before.tallied()
-        counts = {bucket: n - earlier.get(bucket, 0) for bucket, n in self.tallied().items()}
-        later._counts = {bucket: n for bucket, n in counts.items() if n > 0}
-        later._max = min(max(map(highest_in, later._counts), default=0), self.max)
-        later._sum = max(self.sum - before.sum, 0)
+        now, then = self.view(), before.view()
+        earlier, later = then.tallied(), LatencyHistogram()
+        differences = {bucket: n - earlier.get(bucket, 0) for bucket, n in now.tallied().items()}
+        counts = {bucket: n for bucket, n in differences.items() if n > 0}
+        greatest = min(max(map(highest_in, counts), default=0), now.max)
+        later._folded = Folded(counts, greatest, max(now.sum - then.sum, 0), 0)
         return later
 
     def copy(self) -> "LatencyHistogram":
@@ -129,38 +216,12 @@ class LatencyHistogram:
         return other
 
     def below(self, bounds: Sequence[int]) -> list[int]:
-        """Give how many are at most as long as each bound, for bounds in rising order.
-
-        A bucket counts where its upper end is.
-        """
-        counts = sorted((highest_in(bucket), n) for bucket, n in self.tallied().items())
-        found, place, total = [], 0, 0
-        for bound in bounds:
-            while place < len(counts) and counts[place][0] <= bound:
-                total += counts[place][1]
-                place += 1
-            found.append(total)
-        return found
+        """Give how many are at most as long as each bound. A bucket counts where it ends."""
+        return self.view().below(bounds)
 
     def tallied(self) -> dict[int, int]:
         """Give how many fell into each bucket; see `highest_in`."""
-        counts, buffer = self._counts.copy(), sorted(self._buffer)
-        _tally(buffer, counts)
-        return counts
-
-    def _percentiles(self, percents: Sequence[float]) -> list[int]:
-        counts, greatest = self.tallied(), self.max
-        buckets = sorted(counts)
-        up_to = list(accumulate(counts[bucket] for bucket in buckets))
-        if not up_to:
-            return [0 for _ in percents]
-        total, found, place = up_to[-1], [], 0
-        for percent in percents:
-            rank = max(1, ceil(total * percent / 100))
-            while up_to[place] < rank:
-                place += 1
-            found.append(greatest if rank >= total else min(highest_in(buckets[place]), greatest))
-        return found
+        return self.view().tallied()
 
 
 _Encoded = tuple[int, int, list[tuple[int, int]]]
@@ -172,6 +233,25 @@ def highest_in(bucket: int) -> int:
         return bucket
     up, part = (bucket >> _PART_BITS) - 1, _PARTS + bucket % _PARTS
     return ((part + 1) << up) - 1
+
+
+def _bucket_of(number: int) -> int:
+    """Give the bucket that a number from 0 on falls into."""
+    if number < _EXACT:
+        return number
+    up = number.bit_length() - _PART_BITS - 1
+    return (up << _PART_BITS) + (number >> up)
+
+
+@lru_cache(16)
+def _last_within(bounds: tuple[int, ...]) -> list[tuple[int, float]]:
+    """Give the last bucket that does not go beyond each bound, and where it ends."""
+    found: list[tuple[int, float]] = []
+    for bound in bounds:
+        bucket = _bucket_of(max(bound, 0))
+        bucket -= highest_in(bucket) > bound
+        found.append((bucket, highest_in(bucket) if bucket >= 0 else -inf))
+    return found
 
 
 def _tally(ordered: Sequence[int], counts: dict[int, int]) -> None:
@@ -190,4 +270,4 @@ def _tally(ordered: Sequence[int], counts: dict[int, int]) -> None:
 
 
 def _sum(ordered: Sequence[int]) -> int:
-    return sum(ordered) if not ordered or ordered[0] >= 0 else sum(max(n, 0) for n in ordered)
+    return sum(ordered[bisect_left(ordered, 0) :])

@@ -12,6 +12,7 @@ from actors.cell import Cell
 from actors.hops import outcomes
 from decisions.ledger_figures import LedgerFigures
 from decisions.metrics import MetricsFold
+from decisions.stages import OK
 from messages.ids import NS_PER_S
 from messages.lifecycle import ActorState
 from ops.describe import wal_bytes
@@ -37,6 +38,8 @@ class Exposition:
         self._system, self._ledger_path, self._take = system, ledger, take
         self._info = {"name": name, "mode": mode, "version": _version()}
         self._started_s = time.time()
+        self._ok: dict[str, int] = {}
+        """The most that was told of each actor. What is told of one at work may lag by a few."""
 
     def text(self) -> str:
         """Give everything, in the text format 0.0.4."""
@@ -106,6 +109,8 @@ class Exposition:
             lost += [({**labels, "reason": why}, n) for why, n in sorted(reasons.items())]
             if cell.hops is not None:
                 told = outcomes(processed, cell.hops, reasons)
+                # Prometheus takes what falls for a counter that began anew, and adds all of it.
+                told[OK] = self._ok[cell.path] = max(told[OK], self._ok.get(cell.path, 0))
                 handled += [({**labels, "outcome": word}, n) for word, n in told.items()]
         yield from counter(
             f"{PREFIX}actor_messages_total", "Messages by what became of them.", handled
@@ -295,7 +300,11 @@ def _by(label: str, counts: "Counter[str]") -> Samples:
 
 def _resident_bytes() -> int:
     try:
-        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        fd = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
+        try:  # in as few calls as can be: after each one the interpreter has to be had again
+            pages = int(os.read(fd, 256).split()[1])
+        finally:
+            os.close(fd)
     except (OSError, ValueError, IndexError):
         return 0
     return pages * os.sysconf("SC_PAGE_SIZE")

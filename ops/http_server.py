@@ -108,6 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "watchkeeper"
     sys_version = ""
     timeout = PATIENCE_S
+    wbufsize = 1 << 18  # an answer goes out at once: each write has to come back to the interpreter
     metrics: ClassVar[Callable[[], str]]
     probe: ClassVar[Probe]
     token: ClassVar[str]

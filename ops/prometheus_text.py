@@ -4,7 +4,8 @@ A few lines of our own and no library: the client's registry would hold every nu
 time, and what is measured here is counted already. Its parser is the judge in the tests.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from decisions.histogram import LatencyHistogram
 from messages.ids import NS_PER_S
@@ -15,7 +16,6 @@ NO_LABELS: Labels = {}
 BOUNDS_NS = tuple(1_000 * 4**step for step in range(13))
 """From one microsecond to 17 seconds, each four times the one before."""
 BOUNDS_COUNT = (*(2**step for step in range(8)), 512)
-_ALL = 1 << 80
 
 
 def counter(name: str, help_text: str, samples: Iterable[tuple[Labels, float]]) -> Iterator[str]:
@@ -54,30 +54,44 @@ def _histograms(
     name: str,
     help_text: str,
     histograms: Iterable[tuple[Labels, LatencyHistogram]],
-    bounds: Sequence[int],
+    bounds: tuple[int, ...],
     unit: int,
 ) -> Iterator[str]:
+    # Most of what is told are these lines, and a scrape shares the interpreter with actors.
     yield from _head(name, "histogram", help_text)
     for labels, histogram in histograms:
-        total_of_all = histogram.sum
-        *below, total = histogram.below([*bounds, _ALL])
-        for bound, count in zip(bounds, below, strict=True):
-            yield _sample(f"{name}_bucket", {**labels, "le": _number(bound / unit)}, count)
-        yield _sample(f"{name}_bucket", {**labels, "le": "+Inf"}, total)
-        yield _sample(f"{name}_sum", labels, total_of_all / unit)
-        yield _sample(f"{name}_count", labels, total)
+        view = histogram.view()
+        count, total = view.count, _number(view.sum / unit)
+        lines = _lines(name, tuple(labels.items()), bounds, unit)
+        yield lines % (*view.below(bounds), count, total, count)
+
+
+@lru_cache(1_024)
+def _lines(
+    name: str, labels: tuple[tuple[str, str], ...], bounds: tuple[int, ...], unit: int
+) -> str:
+    """Give the lines of one histogram without their numbers; the same again and again."""
+    inner = _inner(labels).replace("%", "%%")
+    comma, braced = ("," if inner else ""), (f"{{{inner}}}" if inner else "")
+    ends = [*(_number(bound / unit) for bound in bounds), "+Inf"]
+    buckets = [f'{name}_bucket{{{inner}{comma}le="{end}"}} %d\n' for end in ends]
+    return "".join(buckets) + f"{name}_sum{braced} %s\n{name}_count{braced} %d\n"
 
 
 def _head(name: str, kind: str, help_text: str) -> Iterator[str]:
-    yield f"# HELP {name} {_escaped(help_text)}\n"
-    yield f"# TYPE {name} {kind}\n"
+    yield f"# HELP {name} {_escaped(help_text)}\n# TYPE {name} {kind}\n"
 
 
 def _sample(name: str, labels: Labels, value: float) -> str:
     if not labels:
         return f"{name} {_number(value)}\n"
-    inner = ",".join(f'{key}="{_quoted(text)}"' for key, text in labels.items())
-    return f"{name}{{{inner}}} {_number(value)}\n"
+    return f"{name}{{{_inner(tuple(labels.items()))}}} {_number(value)}\n"
+
+
+@lru_cache(4_096)
+def _inner(labels: tuple[tuple[str, str], ...]) -> str:
+    """Give what stands in the braces; the same again and again."""
+    return ",".join(f'{key}="{_quoted(text)}"' for key, text in labels)
 
 
 def _number(value: float) -> str:

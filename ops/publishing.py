@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -30,8 +31,9 @@ class Publishing:
         self, config: Config, run_dir: RunDir, system: System, snapshots: Snapshots
     ) -> None:
         self._config, self._run_dir, self._snapshots = config, run_dir, snapshots
+        self._take = partial(snapshots.take, latencies=False)
         self._exposition = Exposition(
-            system, run_dir.ledger, config.name, str(config.mode), snapshots.take
+            system, run_dir.ledger, config.name, str(config.mode), self._take
         )
         self._stack = ExitStack()
 
@@ -70,7 +72,7 @@ class Publishing:
             raise ConfigError([f"metrics.http: cannot listen on {text}: {reason}"]) from error
 
     def _probe(self, question: str) -> str:
-        return probe_problem(question, self._snapshots.take())
+        return probe_problem(question, self._take())
 
 
 class TextFile:

@@ -45,8 +45,11 @@ class Snapshots:
         self.order_states: Counter[str] = Counter()
         self.prices: dict[str, str] = {}
 
-    def take(self) -> dict[str, Any]:
-        """Give the snapshot, schema 1, with the verdict in it."""
+    def take(self, *, latencies: bool = True) -> dict[str, Any]:
+        """Give the snapshot, schema 1, with the verdict in it.
+
+        `latencies` of the actors are the dearest of it; Prometheus has them from the histograms.
+        """
         now_ns = self._clock.monotonic_ns()
         cells = sorted(self._system.runtime.cells.values(), key=_start_order)
         root, executor = self._system.root, self._system.executor.cell
@@ -60,7 +63,10 @@ class Snapshots:
             "uptime_s": (now_ns - self._begun_ns) / NS_PER_S,
             "root_alive": root.state is ActorState.RUNNING,
             "ready": root.state is ActorState.RUNNING and executor.state not in _NOT_READY,
-            "actors": [self._actor(cell, now_ns) for cell in cells],
+            "actors": [
+                self._actor(cell, now_ns) | (_latencies(cell) if latencies else {})
+                for cell in cells
+            ],
             "market": dict(self.prices),
             "market_age_s": self.facts.market_age_s(),
             "orders": dict(self.order_states),
@@ -151,9 +157,6 @@ class Snapshots:
             "high_water": cell.mailbox.high_water,
             "oldest_ms": cell.oldest_wait_ns(now_ns) / NS_PER_MS,
             "processed": cell.processed,
-            "p50_us": cell.latency.percentile(50) / 1000,
-            "p99_us": cell.latency.percentile(99) / 1000,
-            "max_us": cell.latency.max / 1000,
             "handling": type(handling).__name__ if handling is not None else None,
             "handling_ms": hung_ns / NS_PER_MS,
             "waiting_on": self._system.runtime.waits.whom(cell.path),
@@ -167,6 +170,12 @@ class Snapshots:
             "zombies": len(cell.zombies),
             "problem": cell.problem,
         }
+
+
+def _latencies(cell: Cell) -> dict[str, float]:
+    view = cell.latency.view()
+    p50_ns, p99_ns = view.percentiles((50, 99))
+    return {"p50_us": p50_ns / 1000, "p99_us": p99_ns / 1000, "max_us": view.max / 1000}
 
 
 def _left_s(until_ns: int | None, now_ns: int) -> float | None:

@@ -1,11 +1,16 @@
+import sys
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from math import ceil
+from types import CodeType, FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decisions.histogram import RELATIVE_ERROR, LatencyHistogram, highest_in
+from decisions.histogram import FOLD_AT, RELATIVE_ERROR, LatencyHistogram, highest_in
 
 latencies = st.lists(st.integers(0, 2**44 - 1), min_size=1, max_size=2_000)
 
@@ -60,7 +65,7 @@ def test_asking_changes_nothing(values: list[int]) -> None:
 def test_its_memory_does_not_grow_with_what_it_counts() -> None:
     histogram = filled([7, 2**50] * 50_000)
 
-    assert len(histogram._buffer) + len(histogram._counts) < 2_100
+    assert len(histogram._buffer) + len(histogram._folded.counts) < 2_100
     assert histogram.count == 100_000
 
 
@@ -70,6 +75,8 @@ def test_a_latency_beyond_five_hours_or_before_zero_is_counted_all_the_same() ->
     assert histogram.count == 2
     assert histogram.percentile(50) == 0
     assert histogram.max == 2**60
+    assert histogram.below([-7, 0, 2**60]) == [0, 1, 1]
+    assert histogram.below([2**61]) == [2]
 
 
 def test_two_digits_are_significant() -> None:
@@ -127,3 +134,66 @@ def test_how_many_were_below_a_bound(values: list[int], bounds: list[int]) -> No
     for bound, count in zip(bounds, counts, strict=True):
         assert count <= sum(value <= bound for value in values)
         assert count >= sum(value * (1 + RELATIVE_ERROR) <= bound for value in values)
+
+
+def at_each_step_of(function: CodeType, act: Callable[[], object], do: Callable[[], object]) -> int:
+    """Do something, and act before each instruction of a function it calls; say how many."""
+    taken = 0
+
+    def step(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal taken
+        if frame.f_code is function:
+            frame.f_trace_opcodes = True
+            if event == "opcode":
+                sys.settrace(None)
+                taken += 1
+                act()
+                sys.settrace(step)
+        return step
+
+    before = sys.gettrace()
+    sys.settrace(step)
+    try:
+        do()
+    finally:
+        sys.settrace(before)
+    return taken
+
+
+def test_who_looks_at_any_step_of_a_fold_sees_all_there_is_once() -> None:
+    values = [3, 900, 70_000, *range(FOLD_AT - 4)]
+    histogram, seen = filled(values), set[tuple[int, ...]]()
+
+    def look() -> None:
+        view = histogram.view()
+        seen.add((view.count, view.sum, view.max, *view.below([1_023])))
+
+    histogram.append(5)
+    steps = at_each_step_of(
+        LatencyHistogram.fold_when_full.__code__, look, histogram.fold_when_full
+    )
+
+    assert steps > 50
+    assert len(histogram._buffer) == 0
+    whole = [*values, 5]
+    assert seen == {(FOLD_AT, sum(whole), 70_000, sum(value <= 1_023 for value in whole))}
+
+
+def test_a_fold_at_any_step_of_a_look_takes_nothing_away() -> None:
+    look = LatencyHistogram.view.__code__
+    steps = at_each_step_of(look, lambda: None, LatencyHistogram().view)
+
+    for at in range(steps):
+        histogram, told = filled([7] * (FOLD_AT - 1)), list[int]()
+        at_each_step_of(look, folding(histogram, at), partial(look_at, histogram, told))
+        assert told[0] in (FOLD_AT - 1, FOLD_AT)
+        assert not histogram._buffer
+
+
+def folding(histogram: LatencyHistogram, at: int) -> Callable[[], object]:
+    steps = iter(range(1_000))
+    return lambda: histogram.record(9) if next(steps) == at else None
+
+
+def look_at(histogram: LatencyHistogram, told: list[int]) -> None:
+    told.append(histogram.view().count)

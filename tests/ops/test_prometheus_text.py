@@ -35,14 +35,15 @@ def test_a_counter_is_one() -> None:
     assert (family.type, family.name) == ("counter", "watchkeeper_x")
 
 
-@given(st.lists(st.integers(0, 10**11), max_size=300))
-def test_a_histogram_rises_to_its_count(values: list[int]) -> None:
+@given(values=st.lists(st.integers(0, 10**11), max_size=300), text=texts | st.just("100%d"))
+def test_a_histogram_rises_to_its_count(values: list[int], text: str) -> None:
     histogram = LatencyHistogram()
     for value in values:
         histogram.record(value)
 
-    (family,) = families(durations("watchkeeper_x_seconds", "Time.", [({"a": "b"}, histogram)]))
+    (family,) = families(durations("watchkeeper_x_seconds", "Time.", [({"a": text}, histogram)]))
 
+    assert {s.labels["a"] for s in family.samples} == {text}
     buckets = [s for s in family.samples if s.name.endswith("_bucket")]
     counts = [s.value for s in buckets]
     assert family.type == "histogram"

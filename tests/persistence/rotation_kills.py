@@ -3,7 +3,8 @@
 A program of its own, for it forks. `steps`: the child ends itself at one step after the other
 (an audit hook sees every rename, removal, opening and cutting off of a file), is followed by one
 that ends at the same step of what is left, and by one that ends in order. `random`: the parent
-kills the child after some of its reports.
+kills the child after some of its reports. `summary`: as `steps`, but at each line of code that
+runs while a summary is replaced. Each prints what it did.
 """
 
 import gzip
@@ -14,6 +15,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from ops.metric_lines import metric_files
@@ -21,6 +23,7 @@ from ops.run_dir import atomic_write
 from persistence.lines import RotatingLines
 
 KEPT = 100_000
+SUMMARY = "metrics_summary.json"
 SEEN = {"os.rename", "os.remove", "os.truncate", "open"}
 
 
@@ -48,7 +51,7 @@ def write_on(folder: Path, count: int, report: Callable[[int], object]) -> None:
             lines.write(b'{"at_ns":1,"n":%d,"pad":"%s"}\n' % (number, b"x" * (number % 50)))
             number += 1
         lines.flush()
-        atomic_write(folder / "metrics_summary.json", b'{"n":%d}' % number)
+        atomic_write(folder / SUMMARY, b'{"n":%d,"pad":"%s"}' % (number, b"x" * 20_000))
         report(number)
     lines.close()
 
@@ -67,7 +70,26 @@ def die_at(folder: Path, step: int) -> None:
     sys.addaudithook(watch)
 
 
-def child(folder: Path, count: int, step: int = 0) -> tuple[int, int]:
+def die_in_summary(folder: Path, step: int) -> None:
+    """End this process before this many lines of what replaces the summary, at any depth."""
+    left, inside = step, False
+
+    def watch(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal left, inside
+        if frame.f_code is atomic_write.__code__:
+            inside = event != "return"
+        if inside and event == "line":
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return watch if inside else None
+
+    sys.settrace(watch)
+
+
+def child(
+    folder: Path, count: int, step: int = 0, die: Callable[[Path, int], None] = die_at
+) -> tuple[int, int]:
     """Fork a writer; give its number and where its reports come out."""
     out, into = os.pipe()
     pid = os.fork()
@@ -76,7 +98,7 @@ def child(folder: Path, count: int, step: int = 0) -> tuple[int, int]:
         return pid, out
     try:
         if step:
-            die_at(folder, step)
+            die(folder, step)
         write_on(folder, count, lambda number: os.write(into, b"%d\n" % number))
         os._exit(0)
     except BaseException as error:
@@ -87,10 +109,10 @@ def child(folder: Path, count: int, step: int = 0) -> tuple[int, int]:
 def check(folder: Path, told: bytes) -> None:
     """Hold the files against what the child said before it ended."""
     whole = told.rpartition(b"\n")[0].split()
-    assert numbers(folder) >= (int(whole[-1]) if whole else 0), told[-80:]
-    summary = folder / "metrics_summary.json"
-    if summary.exists():
-        assert json.loads(summary.read_bytes())["n"] <= numbers(folder)
+    said, there = int(whole[-1]) if whole else 0, numbers(folder)
+    summary = folder / SUMMARY
+    summed = json.loads(summary.read_bytes())["n"] if summary.exists() else 0
+    assert said <= summed <= there, told[-80:]
 
 
 def rest_of(pid: int, out: int) -> tuple[bytes, int]:
@@ -101,7 +123,9 @@ def rest_of(pid: int, out: int) -> tuple[bytes, int]:
     return told, os.waitstatus_to_exitcode(status)
 
 
-def steps(folder: Path, stride: int) -> int:
+def steps(
+    folder: Path, stride: int, count: int = 160, die: Callable[[Path, int], None] = die_at
+) -> dict[str, int]:
     """Kill at every `stride`-th step there is; give how many kills that were."""
     kills = 0
     for step in range(1, 10_000, stride):
@@ -109,20 +133,20 @@ def steps(folder: Path, stride: int) -> int:
         place.mkdir()
         ended = 0
         for dies_at in (step, step, 0):
-            told, code = rest_of(*child(place, 160, dies_at))
+            told, code = rest_of(*child(place, count, dies_at, die))
             check(place, told)
             assert code in (0, -signal.SIGKILL), code
             kills += code != 0
             ended += code == 0
         left = {one.name for one in place.iterdir() if ".gz" not in one.name}
-        assert {one for one in left if one[0] != "."} <= {"metrics.ndjson", "metrics_summary.json"}
+        assert {one for one in left if one[0] != "."} <= {"metrics.ndjson", SUMMARY}
         assert not list(place.glob("*.part")) + list(place.glob("*.0.gz"))
         if ended == 3:
             break
-    return kills
+    return {"kills": kills, "torn": torn(folder)}
 
 
-def at_random(folder: Path, kills: int) -> int:
+def at_random(folder: Path, kills: int) -> dict[str, int]:
     """Kill at moments that nobody chose; give how many lines outlived it all."""
     chance = random.Random(7)
     for number in range(kills):
@@ -136,9 +160,21 @@ def at_random(folder: Path, kills: int) -> int:
         rest, code = rest_of(pid, out)
         assert code == -signal.SIGKILL, code
         check(place, told + rest)
-    return sum(numbers(place) for place in folder.iterdir())
+    lines = sum(numbers(place) for place in folder.iterdir())
+    return {"kills": kills, "lines": lines, "torn": torn(folder)}
+
+
+def torn(folder: Path) -> int:
+    """Give how many summaries were on their way when the kill came: each left its own beside."""
+    return len(list(folder.glob(f"*/.{SUMMARY}.*.tmp")))
+
+
+def of_summary(folder: Path, stride: int) -> dict[str, int]:
+    """Kill at the lines of code that replace it: the first, the one after it, and one more."""
+    return steps(folder, stride, 9, die_in_summary)
 
 
 if __name__ == "__main__":
-    act = {"steps": steps, "random": at_random}[sys.argv[1]]
-    sys.stdout.write(f"{act(Path(sys.argv[2]), int(sys.argv[3]))}\n")
+    acts: dict[str, Callable[[Path, int], dict[str, int]]]
+    acts = {"steps": steps, "random": at_random, "summary": of_summary}
+    sys.stdout.write(json.dumps(acts[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3]))))

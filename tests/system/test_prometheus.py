@@ -14,6 +14,7 @@ from messages.ids import NS_PER_S
 from messages.lifecycle import InjectHang
 from ops.config import demo_config
 from ops.exposition import Exposition
+from ops.exposition_snapshot import of_snapshot
 from ops.health import probe_problem
 from ops.http_server import HttpServer
 from ops.publishing import TextFile
@@ -98,6 +99,40 @@ def test_promtool_finds_nothing_to_say(told: str) -> None:
         [promtool, "check", "metrics"], input=told, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_what_is_counted_never_falls_while_an_actor_is_half_way_through_counting(
+    tmp_path: Path,
+) -> None:
+    config = demo_config({"run_dir": str(tmp_path / "run")})
+    with RunDir(config.run_dir) as run_dir:
+        system = build(config, run_dir, ThreadRuntime())
+        exposition = Exposition(system, run_dir.ledger, config.name, "paper")
+        cell, line = system.executor.cell, f'actor="{system.executor.cell.path}",outcome="ok"}} '
+        cell.processed = 10
+        assert cell.hops is not None
+
+        before = exposition.text()
+        cell.hops.apart += 4  # counted here already, and not yet among the processed
+        during = exposition.text()
+        cell.hops.outcomes["ok"] += 4
+        cell.processed += 4
+        after = exposition.text()
+
+    told = [text.partition(line)[2].split()[0] for text in (before, during, after)]
+    assert told == ["10", "10", "14"]
+
+
+def test_what_it_takes_of_health_has_no_percentiles_in_it(tmp_path: Path) -> None:
+    config = demo_config({"run_dir": str(tmp_path / "run")})
+    with RunDir(config.run_dir) as run_dir:
+        snapshots = Snapshots(build(config, run_dir, ThreadRuntime()), config)
+        whole, lean = snapshots.take(), snapshots.take(latencies=False)
+
+    left_out = set(whole["actors"][0]) - set(lean["actors"][0])
+    assert left_out == {"p50_us", "p99_us", "max_us"}
+    names = [[line.split()[0] for line in of_snapshot(one)] for one in (whole, lean)]
+    assert names[0] == names[1]
 
 
 def get(port: int, path: str) -> tuple[int, str, float]:
