@@ -346,6 +346,56 @@ def _journal(arguments: argparse.Namespace) -> int:
     return EXIT_USAGE if run_dir is None else journal(run_dir, as_json=arguments.json)
 
 
+def _data_import(arguments: argparse.Namespace) -> int:
+    from research.importing import ImportOptions, import_files
+
+    options = ImportOptions(
+        paths=tuple(arguments.paths),
+        symbol=arguments.symbol,
+        timeframe=arguments.timeframe,
+        exchange=arguments.exchange,
+        root=arguments.dir,
+        replace=arguments.replace,
+        as_json=arguments.json,
+    )
+    return import_files(options)
+
+
+def _data_verify(arguments: argparse.Namespace) -> int:
+    from research.verifying import VerifyOptions, verify
+
+    options = VerifyOptions(
+        paths=tuple(arguments.paths),
+        root=arguments.dir,
+        timeframe=arguments.timeframe,
+        spike=arguments.spike,
+        as_json=arguments.json,
+    )
+    return verify(options)
+
+
+def _data_list(arguments: argparse.Namespace) -> int:
+    from research.listing import list_data
+
+    return list_data(arguments.dir, as_json=arguments.json)
+
+
+def _data_resample(arguments: argparse.Namespace) -> int:
+    from research.resampling import ResampleOptions, resample
+
+    options = ResampleOptions(
+        exchange=arguments.exchange,
+        symbol=arguments.symbol,
+        timeframe=arguments.timeframe,
+        to=arguments.to,
+        root=arguments.dir,
+        partial=arguments.partial,
+        replace=arguments.replace,
+        as_json=arguments.json,
+    )
+    return resample(options)
+
+
 def _run_dir(arguments: argparse.Namespace) -> Path | None:
     """Give the run directory that was named, or the newest; None after saying there is none."""
     from ops.run_files import find_latest
@@ -385,6 +435,10 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "alert_test": _alert_test,
     "alert_watch": _alert_watch,
     "journal": _journal,
+    "data_import": _data_import,
+    "data_verify": _data_verify,
+    "data_list": _data_list,
+    "data_resample": _data_resample,
 }
 
 
