@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ops.arguments import parser
 
@@ -346,6 +346,35 @@ def _journal(arguments: argparse.Namespace) -> int:
     return EXIT_USAGE if run_dir is None else journal(run_dir, as_json=arguments.json)
 
 
+def _data_download(arguments: argparse.Namespace) -> int:
+    from research.downloading import DownloadOptions, download
+
+    options = DownloadOptions(
+        exchange=arguments.exchange,
+        symbol=arguments.symbol,
+        timeframe=arguments.timeframe,
+        since=arguments.since,
+        until=arguments.until,
+        root=arguments.dir,
+        page=arguments.page,
+        replace=arguments.replace,
+        as_json=arguments.json,
+        ccxt=_ccxt_of(arguments.config),
+    )
+    return download(options)
+
+
+def _ccxt_of(config: Path | None) -> dict[str, Any]:
+    """Give what a config says for ccxt's constructor, of its feed or else of its venue."""
+    if config is None:
+        return {}
+    from ops.config import load
+    from strategies import check_params
+
+    loaded = load(config, {}, check_params)
+    return loaded.feed.ccxt or loaded.venue.ccxt
+
+
 def _data_import(arguments: argparse.Namespace) -> int:
     from research.importing import ImportOptions, import_files
 
@@ -435,6 +464,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "alert_test": _alert_test,
     "alert_watch": _alert_watch,
     "journal": _journal,
+    "data_download": _data_download,
     "data_import": _data_import,
     "data_verify": _data_verify,
     "data_list": _data_list,

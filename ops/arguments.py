@@ -353,11 +353,37 @@ def _add_journal(commands: "Commands") -> None:
 
 def _add_data(commands: "Commands") -> None:
     data = _command(commands, "data", "keep candles on this machine: bring, look at, check them")
-    what = data.add_subparsers(title="what", metavar="import|verify|list|resample", required=True)
+    what = data.add_subparsers(
+        title="what", metavar="download|import|verify|list|resample", required=True
+    )
+    _add_data_download(what)
     _add_data_import(what)
     _add_data_verify(what)
     _add_data_list(what)
     _add_data_resample(what)
+
+
+def _add_data_download(commands: "Commands") -> None:
+    summary = (
+        "ask an exchange for the candles that are missing: 0 all asked, 1 one differs, 3 stopped"
+    )
+    download = _command(commands, "download", summary)
+    _add_series(download, exchange=None, exchange_help="as ccxt calls it: binance")
+    download.add_argument("--since", required=True, metavar="TIME", help="2024-01-31T12:00, UTC")
+    download.add_argument("--until", metavar="TIME", help="default: what is over by now")
+    download.add_argument(
+        "--page", type=_count, default=1_000, metavar="N", help="candles for each question (1000)"
+    )
+    download.add_argument(
+        "--config",
+        type=Path,
+        metavar="CONFIG",
+        help="its [feed.ccxt] or [venue.ccxt]: proxies, urls",
+    )
+    _add_data_dir(download, "--to")
+    _add_replace(download)
+    download.add_argument("--json", action="store_true", help="one JSON object a line")
+    download.set_defaults(command="data_download")
 
 
 def _add_data_import(commands: "Commands") -> None:

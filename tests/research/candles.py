@@ -44,3 +44,13 @@ def candles_in(folder: Path, timeframe: str = "1m") -> list[Candle]:
     found = [event for event in source.events() if isinstance(event, Candle)]
     assert source.stats.problems == []
     return found
+
+
+def rows_of(path: Path) -> list[StoredRow]:
+    """Read a month's file as any tool does."""
+    from pyarrow import parquet
+
+    table: Any = parquet.read_table(path)
+    names = ("open", "high", "low", "close", "volume")
+    times = [round(moment.timestamp() * 1000) for moment in table["ts"].to_pylist()]
+    return list(zip(times, *(table[name].to_pylist() for name in names), strict=True))
