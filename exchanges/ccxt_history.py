@@ -24,6 +24,9 @@ from messages.ids import NS_PER_MS, ActorPath, Symbol
 _SETTLE_MS = 1_000
 """So long after its end a candle is not taken for over: the exchange may still be at it."""
 
+_UNKNOWN_MS = 60_000
+"""The same where the exchange tells no time, and this clock may be ahead of it."""
+
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
     """How often a page is asked for, and how long is waited in between: doubling, half chance."""
@@ -55,7 +58,7 @@ class CcxtHistory:
         self._rng, self._patience = rng, patience or Patience()
         self._utc_ns, self._monotonic_ns = utc_ns, monotonic_ns
         self._client: Any = None
-        self._skew_ms = 0
+        self._ahead_ms = _UNKNOWN_MS
 
     async def open(self) -> None:
         """Make the client, list the markets, and measure the exchange's clock.
@@ -73,12 +76,12 @@ class CcxtHistory:
         facts = await pass_feed_gate(
             self._client, self._settings.exchange, request, self._utc_ns, self._monotonic_ns
         )
-        self._skew_ms = facts.skew_ms or 0
+        self._ahead_ms = _UNKNOWN_MS if facts.skew_ms is None else _SETTLE_MS - facts.skew_ms
 
     @property
     def over_ms(self) -> int:
         """Every candle that ended by this moment is over, by the exchange's clock."""
-        return self._utc_ns() // NS_PER_MS + self._skew_ms - _SETTLE_MS
+        return self._utc_ns() // NS_PER_MS - self._ahead_ms
 
     async def page(self, since_ms: int, count: int) -> list[Bar]:
         """Give at most about `count` candles that open at `since_ms` or later, oldest first.

@@ -11,6 +11,9 @@ from research.series import grid_shift_ms
 StoredRow = tuple[int, str, str, str, str, str]
 """Open time in ms UTC; open, high, low, close in quote currency, volume in base, as text."""
 
+Numbers = tuple[int, Decimal, Decimal, Decimal, Decimal, Decimal]
+"""Open time in ns; open, high, low, close, volume."""
+
 _ZERO = Decimal(0)
 _SMALLEST, _LARGEST = Decimal("1e-18"), Decimal("1e18")
 
@@ -21,16 +24,16 @@ def exact_text(number: Decimal) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
 
 
-def row_of(fields: Sequence[str], timeframe_ms: int) -> StoredRow:
+def candle_of(fields: Sequence[str]) -> Numbers:
     """Read open time, open, high, low, close, volume.
 
     Raises:
-        ValueError: it is no candle of this length; the text says why.
+        ValueError: it is no candle; the text says why.
     """
     try:
         time, *texts = fields
         open_ns = time_ns(time)
-        opened, high, low, close, volume = numbers = [Decimal(text) for text in texts]
+        opened, high, low, close, volume = [Decimal(text) for text in texts]
         is_sound = (
             _SMALLEST <= low <= opened <= high <= _LARGEST
             and low <= close <= high
@@ -40,8 +43,22 @@ def row_of(fields: Sequence[str], timeframe_ms: int) -> StoredRow:
         is_sound = False
     if not is_sound:
         raise ValueError(why_not_a_candle(fields))
-    open_ms, rest_ns = divmod(open_ns, NS_PER_MS)
-    if rest_ns or (open_ms - grid_shift_ms(timeframe_ms)) % timeframe_ms:
+    return open_ns, opened, high, low, close, volume
+
+
+def row_of(fields: Sequence[str], timeframe_ms: int) -> StoredRow:
+    """Read a candle of a length as it is stored.
+
+    Raises:
+        ValueError: it is no candle of this length; the text says why.
+    """
+    open_ns, *numbers = candle_of(fields)
+    if not is_on_grid(open_ns, timeframe_ms):
         raise ValueError("does not open where a candle of this timeframe does, in UTC")
     o, h, lo, c, v = map(exact_text, numbers)
-    return open_ms, o, h, lo, c, v
+    return open_ns // NS_PER_MS, o, h, lo, c, v
+
+
+def is_on_grid(open_ns: int, timeframe_ms: int) -> bool:
+    """Whether a candle of this length may open then."""
+    return (open_ns - grid_shift_ms(timeframe_ms) * NS_PER_MS) % (timeframe_ms * NS_PER_MS) == 0

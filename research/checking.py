@@ -11,8 +11,8 @@ from exchanges.row_filter import Sequencer, Tally
 from exchanges.source import GapSpan, SourceStats
 from exchanges.times import time_ns
 from messages.ids import NS_PER_MS, DurationNs
-from research.candle_row import StoredRow, row_of
-from research.series import MONTH_NAME, grid_shift_ms, moment_text, month_of
+from research.candle_row import Numbers, candle_of, is_on_grid
+from research.series import MONTH_NAME, moment_text, month_end_ms, month_of
 
 SPIKE = 0.1
 """How far a wick may reach beyond both candles beside it, as a fraction of the price."""
@@ -93,9 +93,12 @@ class _Ear(Tally):
         self._checker.note(row, Kind.GAP, text, missing=span.missing)
 
 
-class _Place(msgspec.Struct, frozen=True):
+class _Wick(msgspec.Struct, frozen=True, gc=False):
+    high: float
+    low: float
     file: str
     row: int
+    ts_ms: int
 
 
 class Checker:
@@ -107,21 +110,26 @@ class Checker:
         self._sequencer = Sequencer(DurationNs(timeframe_ms * NS_PER_MS), _Ear(self))
         self._found: list[Finding] = []
         self._file, self._month = "", ""
+        self._month_ms = (0, 0)
         self._is_zone_told = False
         self._now_ms: int | None = None
-        self._row: StoredRow | None = None
-        self._last: StoredRow | None = None
-        self._recent: list[tuple[StoredRow, _Place]] = []
+        self._candle: Numbers | None = None
+        self._last: Numbers | None = None
+        self._before: _Wick | None = None
+        self._middle: _Wick | None = None
 
     @property
     def is_repeated(self) -> bool:
         """Whether the present row is the one before it once more."""
-        return self._row == self._last
+        return self._candle == self._last
 
     def begin(self, file: str, stem: str = "") -> None:
         """Go on with the next file; with the stem of a month's file rows must be of that month."""
         self._file, self._is_zone_told, self._now_ms = file, False, None
         self._month = stem if MONTH_NAME.fullmatch(stem) else ""
+        if self._month:
+            first_ms = time_ns(f"{stem}-01") // NS_PER_MS
+            self._month_ms = (first_ms, month_end_ms(first_ms))
 
     def malformed(self, row: int, why: str) -> None:
         """Note what the reader of the file could not read."""
@@ -149,58 +157,59 @@ class Checker:
     def feed(self, row: int, fields: Sequence[str]) -> None:
         """Look at the next row."""
         self.rows += 1
-        self._now_ms = _time_ms(fields)
         if fields and not self._is_zone_told:
-            self._check_zone(row, fields[0])
+            self._check_zone(row, fields)
         try:
-            self._row = row_of(fields, 1)
+            self._candle = candle_of(fields)
         except ValueError as error:
+            self._now_ms = _time_ms(fields)
             why = str(error)
             self.note(row, Kind.OHLC if why.startswith(_OHLC) else Kind.MALFORMED, why)
             return
-        self._check_time(row, self._row[0])
+        self._check_time(row, self._candle)
 
-    def _check_time(self, row: int, open_ms: int) -> None:
-        assert self._row is not None
-        if (open_ms - grid_shift_ms(self._length_ms)) % self._length_ms:
-            self.note(
-                row, Kind.OFF_GRID, "does not open where a candle of this length does, in UTC"
-            )
+    def _check_time(self, row: int, candle: Numbers) -> None:
+        open_ns = candle[0]
+        self._now_ms = open_ns // NS_PER_MS
+        if not is_on_grid(open_ns, self._length_ms):
+            text = "does not open where a candle of this length does, in UTC"
+            self.note(row, Kind.OFF_GRID, text)
             return
-        if self._month and month_of(open_ms) != self._month:
-            self.note(row, Kind.MISPLACED, f"is of {month_of(open_ms)}")
-        sequencer, open_ns = self._sequencer, open_ms * NS_PER_MS
+        if self._month and not self._month_ms[0] <= self._now_ms < self._month_ms[1]:
+            self.note(row, Kind.MISPLACED, f"is of {month_of(self._now_ms)}")
+        sequencer = self._sequencer
         follows = sequencer.last_ns + self._length_ms * NS_PER_MS == open_ns
-        if not follows and not sequencer.admits(row, open_ns):
-            return
         if not follows:
-            self._recent.clear()
-        sequencer.last_ns, self._last = open_ns, self._row
-        self._check_spike(row)
+            if not sequencer.admits(row, open_ns):
+                return
+            self._before = self._middle = None
+        sequencer.last_ns, self._last = open_ns, candle
+        self._check_spike(_Wick(float(candle[2]), float(candle[3]), self._file, row, self._now_ms))
 
-    def _check_spike(self, row: int) -> None:
+    def _check_spike(self, after: "_Wick") -> None:
         """Look at the candle before this one: it has two beside it now."""
-        assert self._row is not None
-        self._recent = [*self._recent[-2:], (self._row, _Place(self._file, row))]
-        if len(self._recent) < 3:
+        before, middle = self._before, self._middle
+        self._before, self._middle = middle, after
+        if before is None or middle is None:
             return
-        (before, _), (middle, place), (after, _) = self._recent
-        highest = max(float(before[2]), float(after[2]))
-        lowest = min(float(before[3]), float(after[3]))
-        high, low = float(middle[2]), float(middle[3])
-        beyond = max(high / highest - 1, 1 - low / lowest)
+        highest, lowest = max(before.high, after.high), min(before.low, after.low)
+        beyond = max(middle.high / highest - 1, 1 - middle.low / lowest)
         if beyond > self._spike:
-            text = f"reaches {beyond:.0%} beyond both candles beside it ({middle[3]}..{middle[2]})"
+            wick = f"({middle.low:g} to {middle.high:g})"
             self._found.append(
                 Finding(
-                    file=place.file, row=place.row, ts_ms=middle[0], kind=Kind.OUTLIER, text=text
+                    file=middle.file,
+                    row=middle.row,
+                    ts_ms=middle.ts_ms,
+                    kind=Kind.OUTLIER,
+                    text=f"reaches {beyond:.0%} beyond both candles beside it {wick}",
                 )
             )
 
-    def _check_zone(self, row: int, text: str) -> None:
-        zone = _zone_of(text)
+    def _check_zone(self, row: int, fields: Sequence[str]) -> None:
+        zone = "" if fields[0].isdigit() else _zone_of(fields[0])
         if zone:
-            self._is_zone_told = True
+            self._is_zone_told, self._now_ms = True, _time_ms(fields)
             self.note(row, Kind.TIME_ZONE, zone)
 
 

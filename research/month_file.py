@@ -71,8 +71,7 @@ def merge_into(path: Path, series: Series, rows: Sequence[StoredRow], *, replace
     Without a change the file is not touched.
 
     Raises:
-        DataError: the file is not readable, or is not of this series.
-        OSError: it cannot be written.
+        DataError: the file is not readable, is not of this series, or cannot be written.
     """
     merged, temporary = Merged(), path.with_name(f".{path.name}{TEMPORARY}")
     try:
@@ -90,6 +89,8 @@ def merge_into(path: Path, series: Series, rows: Sequence[StoredRow], *, replace
             merged.added += len(rows) - place
         if merged.is_change:
             _put_in_place(temporary, path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error}): it is as it was") from error
     finally:
         temporary.unlink(missing_ok=True)
     return merged

@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import subprocess
 import sys
 from decimal import Decimal
@@ -212,6 +213,21 @@ def test_a_damaged_month_is_not_written_over(data: Path) -> None:
 
     assert path.read_bytes() == b"PAR1 rubbish"
     assert [one.name for one in path.parent.glob(".*tmp")] == []
+
+
+def test_a_full_disk_leaves_the_month_as_it_was_and_is_a_sentence(data: Path) -> None:
+    put(data, [1])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
+    try:
+        with pytest.raises(DataError, match=r"cannot be written .*: it is as it was"):
+            put(data, list(range(500)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert numbers_in(SERIES.folder(data)) == [1]
+    assert list(SERIES.folder(data).glob(".*tmp")) == []
+    put(data, [2])
 
 
 def test_a_month_of_another_series_is_not_merged_into(data: Path) -> None:
