@@ -21,6 +21,8 @@ from exchanges.times import parse_timeframe
 from messages.errors import OutcomeUnknown
 from messages.ids import NS_PER_MS, ActorPath, Symbol
 
+USUAL_PAGE = 100
+"""No exchange is known to give less; more is asked for where ccxt knows how many there may be."""
 _SETTLE_MS = 1_000
 """So long after its end a candle is not taken for over: the exchange may still be at it."""
 
@@ -54,6 +56,8 @@ class CcxtHistory:
         """Of rows that could not be read."""
         self.retries = 0
         """How many questions had to be asked again."""
+        self.page_size = USUAL_PAGE
+        """How many candles a page has at most, once it is open."""
         self._settings, self._symbol, self._timeframe = settings, symbol, timeframe
         self._rng, self._patience = rng, patience or Patience()
         self._utc_ns, self._monotonic_ns = utc_ns, monotonic_ns
@@ -76,6 +80,7 @@ class CcxtHistory:
         facts = await pass_feed_gate(
             self._client, self._settings.exchange, request, self._utc_ns, self._monotonic_ns
         )
+        self.page_size = _page_size(self._client)
         self._ahead_ms = _UNKNOWN_MS if facts.skew_ms is None else _SETTLE_MS - facts.skew_ms
 
     @property
@@ -86,7 +91,7 @@ class CcxtHistory:
     async def page(self, since_ms: int, count: int) -> list[Bar]:
         """Give at most about `count` candles that open at `since_ms` or later, oldest first.
 
-        The last one may not be over. None may mean that there are none, or none soon after.
+        The last one may not be over. None at all means that none opens within that many lengths.
 
         Raises:
             OutcomeUnknown: it was asked again and again, and there was no answer.
@@ -114,3 +119,14 @@ class CcxtHistory:
             rows = await self._client.fetch_ohlcv(self._symbol, self._timeframe, since_ms, count)
         bars = sorted(bars_of(rows, self.stats), key=lambda bar: bar.open_ns)
         return [bar for bar in bars if bar.open_ns >= since_ms * NS_PER_MS]
+
+
+def _page_size(client: Any) -> int:
+    """Give how many candles one answer may hold.
+
+    It matters: some answer for as many candles' length from the start and no further, so that a
+    longer step after an empty page would leave out what is there.
+    """
+    spot = (client.features or {}).get("spot") or {}
+    told = (spot.get("fetchOHLCV") or {}).get("limit")
+    return told if isinstance(told, int) and told > 0 else USUAL_PAGE

@@ -372,7 +372,7 @@ def _add_data_download(commands: "Commands") -> None:
     download.add_argument("--since", required=True, metavar="TIME", help="2024-01-31T12:00, UTC")
     download.add_argument("--until", metavar="TIME", help="default: what is over by now")
     download.add_argument(
-        "--page", type=_count, default=1_000, metavar="N", help="candles for each question (1000)"
+        "--page", type=_count, metavar="N", help="candles a question; default: all it gives"
     )
     download.add_argument(
         "--config",

@@ -28,7 +28,6 @@ from research.series import DEFAULT_DIR, Series, checked_series, moment_text
 from research.store import SeriesWriter
 
 EXIT_OK, EXIT_FAILED, EXIT_NO_ANSWER = 0, 1, 3
-USUAL_PAGE = 1_000
 _GATE_S = 60.0
 _EARLIEST_NS = 1_000_000_000 * NS_PER_S
 """Before 2001 there are no candles; a bare year would be read as seconds since 1970."""
@@ -45,7 +44,8 @@ class DownloadOptions(msgspec.Struct, frozen=True, kw_only=True):
     """None: as far as candles are over."""
     timeframe: str = "1m"
     root: Path = DEFAULT_DIR
-    page: int = USUAL_PAGE
+    page: int | None = None
+    """Candles for each question; None: as many as the exchange gives at once."""
     replace: bool = False
     as_json: bool = False
     ccxt: dict[str, Any] = {}
@@ -125,6 +125,7 @@ class Filler:
         self._options, self._series = options, series
         self._history, self._writer = history, writer
         self._step_ms = series.timeframe_ms
+        self._page = min(options.page or history.page_size, history.page_size)
         self._result = Downloaded()
         self._progress = Progress(f"{series.symbol} {series.timeframe}")
         self._passed = 0
@@ -152,11 +153,11 @@ class Filler:
         """
         while at_ms < end_ms:
             self._show(at_ms, end_ms)
-            bars = await self._history.page(at_ms, self._options.page)
+            bars = await self._history.page(at_ms, self._page)
             self._result.pages += 1
             self._keep(bars, at_ms, until_ms)
             last_ms = bars[-1].open_ns // NS_PER_MS if bars else at_ms
-            reach = self._step_ms if bars else self._options.page * self._step_ms
+            reach = self._step_ms if bars else self._page * self._step_ms
             at_ms = self._series.first_on_grid_ms(last_ms + reach)
         return at_ms
 

@@ -18,6 +18,7 @@ import cli
 from exchanges.ccxt_history import Patience
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.server import RunningExchange, running_exchange
+from exchanges.local.settings import Profile
 from messages.ids import NS_PER_MS
 from ops.config_write import to_toml
 from research.downloading import DownloadOptions, download
@@ -264,6 +265,20 @@ def test_what_the_exchange_does_not_have_is_told_and_not_asked_for_ever(
     assert stored(data) == truth(still)
     assert "100 candles the exchange did not give" in capsys.readouterr().out
     assert asked(still) == 1
+
+
+def test_an_exchange_that_answers_for_a_span_and_no_further_is_asked_span_by_span(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running_exchange(seed=5, speed=0, profile=Profile.OKX) as run:
+        early = moment_text(truth(run)[0][0] - 650 * MINUTE_MS)
+        config = options(run, data, exchange="okx", since=early, page=None)
+
+        assert download(config) == 0
+
+        candles = candles_in(Series("okx", BTC, "1m").folder(data))
+        assert [one.ts_open_ns // NS_PER_MS for one in candles] == [ms for ms, _ in truth(run)]
+    assert end_of(capsys)["missing"] == 650
 
 
 @pytest.mark.parametrize(
