@@ -40,7 +40,7 @@ def csv_rows(path: Path, tally: Complaints) -> Iterator[Row]:
     """Give the candle fields of every line but the header, in the order that candles need.
 
     A line with other columns than the first gives no fields. A cut or damaged gzip or zip ends
-    the rows and is counted as one malformed row. Of a zip the first file is read.
+    the rows and is counted as one malformed row.
 
     Raises:
         DataError: the file cannot be opened or read, or its header lacks a column.
@@ -107,18 +107,18 @@ def blocks_of(path: Path) -> Iterator[bytes]:
 def _open(path: Path) -> BufferedIOBase:
     try:
         if path.suffix == ".zip":
-            return _first_in_zip(path)
+            return _the_one_in_zip(path)
         return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
     except OSError as error:
         raise DataError(f"{path}: cannot be opened: {error.strerror}") from error
 
 
-def _first_in_zip(path: Path) -> BufferedIOBase:
+def _the_one_in_zip(path: Path) -> BufferedIOBase:
     try:
         packed = zipfile.ZipFile(path)
         names = [name for name in packed.namelist() if not name.endswith("/")]
-        if not names:
-            raise DataError(f"{path}: the zip holds no file")
+        if len(names) != 1:
+            raise DataError(f"{path}: the zip holds {len(names)} files and not one: unpack it")
         unpacked: BufferedIOBase = packed.open(names[0])  # type: ignore[assignment]
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise DataError(f"{path}: is named .zip and cannot be unpacked: {error}") from error

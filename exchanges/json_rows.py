@@ -15,6 +15,8 @@ from messages.errors import DataError
 
 _ROW = re.compile(r"\[([^\[\]]*)\]")
 _LONGEST_ROW = 1 << 12
+_ENOUGH = 2
+"""So many characters tell a list of lists."""
 
 
 def json_rows(path: Path, tally: Complaints) -> Iterator[Row]:
@@ -27,6 +29,8 @@ def json_rows(path: Path, tally: Complaints) -> Iterator[Row]:
     try:
         for block in blocks_of(path):
             rest += block.decode("ascii", "replace")
+            if not is_begun and len(rest.strip()) < _ENOUGH:
+                continue
             if not is_begun:
                 rest, is_begun = _opened(path, rest), True
             end = 0
@@ -42,6 +46,8 @@ def json_rows(path: Path, tally: Complaints) -> Iterator[Row]:
             raise DataError(f"{path}: is named .gz but is not gzip") from error
         tally.malformed(number + 1, f"the rest cannot be read: {error}")
         return
+    if not is_begun:
+        _opened(path, rest)
     if rest.strip(" \t\r\n],"):
         tally.malformed(number + 1, "the list is cut off here")
 

@@ -82,7 +82,7 @@ class ParquetTable:
         return "" if kind in ("string", "large_string", "date32[day]") else None
 
     def _candle_columns(self) -> list[str]:
-        found: dict[str, str] = {}
+        found: dict[str, str] = {"time": "ts"} if "ts" in self._names else {}
         for name in self._names:
             found.setdefault(COLUMN_NAMES.get(name.lower(), ""), name)
         missing = ["ts" if n == "time" else n for n in _CANDLE_NAMES if n not in found]

@@ -79,6 +79,15 @@ def test_a_table_may_hold_exact_prices(tmp_path: Path, name: str, kind: str) -> 
     assert (candles[0].open, candles[0].close) == (Decimal(PRICES[0]), Decimal(PRICES[3]))
 
 
+def test_of_two_times_in_a_table_ts_is_the_one(tmp_path: Path) -> None:
+    prices: dict[str, Any] = {name: [price] for name, price in zip(NAMES, PRICES, strict=True)}
+    write(tmp_path / "a.parquet", {"date": ["1999-01-01"], "ts": [AT_ONE_MS], **prices})
+
+    _, (candle,) = read(tmp_path / "a.parquet")
+
+    assert candle.ts_open_ns == AT_ONE_MS * 1_000_000
+
+
 def write(path: Path, columns: dict[str, Any]) -> None:
     pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     from pyarrow import feather, parquet
@@ -97,7 +106,11 @@ def write(path: Path, columns: dict[str, Any]) -> None:
         ("a.json", b"[]", "no usable row"),
         ("a.json", b"[[1,2", "no usable row.*cut off"),
         ("a.json.gz", b"[[1,2]]", "not gzip"),
+        ("b.json", b"", "not a JSON list of candles"),
+        ("b.json", b"[", "not a JSON list of candles"),
+        ("b.json", b"[" * 9_000, "no usable row.*no list of lists"),
         ("a.zip", b"PK no", "cannot be unpacked"),
+        ("b.zip", zipped("a/", ""), "holds 0 files and not one"),
         ("a.feather", b"ARROW1 no", "not a readable Feather file"),
     ],
 )
