@@ -11,8 +11,8 @@ from research.holes import holes
 
 @pytest.mark.slow
 @given(
-    st.sets(st.integers(-10, 60)),
-    st.tuples(st.integers(0, 50), st.integers(0, 50)).map(sorted),
+    st.sets(st.integers(-5, 30)),
+    st.tuples(st.integers(0, 25), st.integers(0, 25)).map(sorted),
 )
 def test_holes_are_exactly_what_is_not_there(there: set[int], span: list[int]) -> None:
     since, until = span

@@ -37,7 +37,10 @@ prices = st.decimals("0.000000000000000001", "1e6", places=18).map(str)
 @pytest.mark.slow
 @given(
     st.lists(
-        st.tuples(st.integers(0, 60), prices, prices, prices), unique_by=lambda t: t[0], min_size=1
+        st.tuples(st.integers(0, 60), prices, prices, prices),
+        unique_by=lambda t: t[0],
+        min_size=1,
+        max_size=20,
     ),
     st.sampled_from([2, 5, 15, 60]),
 )
