@@ -15,12 +15,13 @@ from messages.errors import ConfigError, DataError
 from messages.ids import NS_PER_MS
 from research.candle_row import StoredRow, row_of
 from research.merging import Conflict, Merged
+from research.month_file import import_parquet
 from research.printing import Progress, say, write_line, write_table
 from research.series import DEFAULT_DIR, Series, checked_series, moment_text
 from research.store import SeriesWriter
 
 EXIT_OK, EXIT_FAILED = 0, 1
-AT_ONCE = 50_000
+AT_ONCE = 20_000
 """So many rows are held; a file may be of any length, and in any order."""
 _LOOKED_AT, _ENOUGH = 100, 10
 _KEPT_PROBLEMS = 20
@@ -68,6 +69,7 @@ def import_files(options: ImportOptions) -> int:
         DataError: the store cannot be written.
     """
     series = checked_series(options.exchange, options.symbol, options.timeframe)
+    import_parquet()
     _check_all(options.paths, series)
     progress, reports = Progress("import"), []
     with SeriesWriter(options.root, series) as writer:
