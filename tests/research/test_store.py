@@ -244,6 +244,7 @@ def test_a_month_of_another_series_is_not_merged_into(data: Path) -> None:
 names = st.text("AB-.", min_size=1, max_size=3)
 
 
+@pytest.mark.slow
 @given(st.tuples(names, names, st.none() | names), st.tuples(names, names, st.none() | names))
 def test_no_two_series_share_a_folder_and_none_lies_outside(
     one: tuple[str, str, str | None], other: tuple[str, str, str | None]
