@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ops.arguments import parser
 
@@ -367,6 +367,85 @@ def _orchestrate(arguments: argparse.Namespace) -> int:
     return asking.ask(arguments.fleet, arguments.verb, bot, arguments.timeout)
 
 
+def _data_download(arguments: argparse.Namespace) -> int:
+    from research.downloading import DownloadOptions, download
+
+    options = DownloadOptions(
+        exchange=arguments.exchange,
+        symbol=arguments.symbol,
+        timeframe=arguments.timeframe,
+        since=arguments.since,
+        until=arguments.until,
+        root=arguments.dir,
+        page=arguments.page,
+        replace=arguments.replace,
+        as_json=arguments.json,
+        ccxt=_ccxt_of(arguments.config),
+    )
+    return download(options)
+
+
+def _ccxt_of(config: Path | None) -> dict[str, Any]:
+    """Give what a config says for ccxt's constructor, of its feed or else of its venue."""
+    if config is None:
+        return {}
+    from ops.config import load
+    from strategies import check_params
+
+    loaded = load(config, {}, check_params)
+    return loaded.feed.ccxt or loaded.venue.ccxt
+
+
+def _data_import(arguments: argparse.Namespace) -> int:
+    from research.importing import ImportOptions, import_files
+
+    options = ImportOptions(
+        paths=tuple(arguments.paths),
+        symbol=arguments.symbol,
+        timeframe=arguments.timeframe,
+        exchange=arguments.exchange,
+        root=arguments.dir,
+        replace=arguments.replace,
+        as_json=arguments.json,
+    )
+    return import_files(options)
+
+
+def _data_verify(arguments: argparse.Namespace) -> int:
+    from research.verifying import VerifyOptions, verify
+
+    options = VerifyOptions(
+        paths=tuple(arguments.paths),
+        root=arguments.dir,
+        timeframe=arguments.timeframe,
+        spike=arguments.spike,
+        as_json=arguments.json,
+    )
+    return verify(options)
+
+
+def _data_list(arguments: argparse.Namespace) -> int:
+    from research.listing import list_data
+
+    return list_data(arguments.dir, as_json=arguments.json)
+
+
+def _data_resample(arguments: argparse.Namespace) -> int:
+    from research.resampling import ResampleOptions, resample
+
+    options = ResampleOptions(
+        exchange=arguments.exchange,
+        symbol=arguments.symbol,
+        timeframe=arguments.timeframe,
+        to=arguments.to,
+        root=arguments.dir,
+        partial=arguments.partial,
+        replace=arguments.replace,
+        as_json=arguments.json,
+    )
+    return resample(options)
+
+
 def _run_dir(arguments: argparse.Namespace) -> Path | None:
     """Give the run directory that was named, or the newest; None after saying there is none."""
     from ops.run_files import find_latest
@@ -407,6 +486,11 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "alert_watch": _alert_watch,
     "journal": _journal,
     "orchestrate": _orchestrate,
+    "data_download": _data_download,
+    "data_import": _data_import,
+    "data_verify": _data_verify,
+    "data_list": _data_list,
+    "data_resample": _data_resample,
 }
 
 

@@ -1,13 +1,14 @@
-"""Rows of a CSV file, plain or gzip: whatever bytes there are, rows come out, in flat memory."""
+"""Rows of a CSV file, plain or packed: whatever bytes there are, rows come out, in flat memory."""
 
 import gzip
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from io import BufferedReader
+from io import BufferedIOBase
 from operator import itemgetter
 from pathlib import Path
 
-from exchanges.row_filter import Row, Tally
+from exchanges.row_filter import Complaints, Row
 from exchanges.times import time_ns
 from messages.errors import DataError
 
@@ -17,7 +18,7 @@ _TOO_LONG = "?"
 _HEADER_WITHIN = 5
 _ENOUGH_NAMES = 2
 _COLUMNS = ("time", "open", "high", "low", "close", "volume")
-_ALIASES = {
+COLUMN_NAMES = {
     "ts": "time",
     "timestamp": "time",
     "time": "time",
@@ -30,15 +31,16 @@ _ALIASES = {
     "vol": "volume",
     "base_volume": "volume",
 } | {name: name for name in _COLUMNS}
+"""What recordings call the columns of a candle, in small letters."""
 
 Pick = Callable[[Sequence[str]], Sequence[str]]
 
 
-def csv_rows(path: Path, tally: Tally) -> Iterator[Row]:
+def csv_rows(path: Path, tally: Complaints) -> Iterator[Row]:
     """Give the candle fields of every line but the header, in the order that candles need.
 
-    A line with other columns than the first gives no fields. A cut or damaged gzip ends the
-    rows and is counted as one malformed row.
+    A line with other columns than the first gives no fields. A cut or damaged gzip or zip ends
+    the rows and is counted as one malformed row.
 
     Raises:
         DataError: the file cannot be opened or read, or its header lacks a column.
@@ -58,26 +60,25 @@ def csv_rows(path: Path, tally: Tally) -> Iterator[Row]:
                         yield number, fields if pick is None else pick(fields)
                 elif line and not line.isspace():
                     yield number, ()
-    except (EOFError, zlib.error, OSError) as error:
+    except (EOFError, zlib.error, OSError, zipfile.BadZipFile) as error:
         if isinstance(error, gzip.BadGzipFile) and not number:
             raise DataError(f"{path}: is named .gz but is not gzip") from error
         if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
             raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-        tally.malformed(number + 1, f"the gzip data is cut or damaged here: {error}")
+        tally.malformed(number + 1, f"the compressed data is cut or damaged here: {error}")
 
 
 def _line_blocks(path: Path) -> Iterator[list[str]]:
     """Give runs of whole lines. A line that is too long comes as a mark that is no row."""
     rest, too_long = b"", False
-    with _open(path) as stream:
-        while block := stream.read1(_BLOCK_BYTES):
-            head, newline, tail = block.rpartition(b"\n")
-            if not newline:
-                too_long = too_long or len(rest) + len(tail) > _LONGEST_LINE
-                rest = b"" if too_long else rest + tail
-                continue
-            yield _lines(rest + head, too_long=too_long)
-            rest, too_long = tail, False
+    for block in blocks_of(path):
+        head, newline, tail = block.rpartition(b"\n")
+        if not newline:
+            too_long = too_long or len(rest) + len(tail) > _LONGEST_LINE
+            rest = b"" if too_long else rest + tail
+            continue
+        yield _lines(rest + head, too_long=too_long)
+        rest, too_long = tail, False
     if rest or too_long:
         yield _lines(rest, too_long=too_long)
 
@@ -91,11 +92,37 @@ def _lines(block: bytes, *, too_long: bool) -> list[str]:
     return lines
 
 
-def _open(path: Path) -> gzip.GzipFile | BufferedReader:
+def blocks_of(path: Path) -> Iterator[bytes]:
+    """Give what a file holds, unpacked, in blocks.
+
+    Raises:
+        DataError: it cannot be opened.
+        EOFError, zlib.error, OSError, zipfile.BadZipFile: it is cut or damaged.
+    """
+    with _open(path) as stream:
+        while block := stream.read1(_BLOCK_BYTES):
+            yield block
+
+
+def _open(path: Path) -> BufferedIOBase:
     try:
+        if path.suffix == ".zip":
+            return _the_one_in_zip(path)
         return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
     except OSError as error:
         raise DataError(f"{path}: cannot be opened: {error.strerror}") from error
+
+
+def _the_one_in_zip(path: Path) -> BufferedIOBase:
+    try:
+        packed = zipfile.ZipFile(path)
+        names = [name for name in packed.namelist() if not name.endswith("/")]
+        if len(names) != 1:
+            raise DataError(f"{path}: the zip holds {len(names)} files and not one: unpack it")
+        unpacked: BufferedIOBase = packed.open(names[0])  # type: ignore[assignment]
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{path}: is named .zip and cannot be unpacked: {error}") from error
+    return unpacked
 
 
 class _Layout:
@@ -114,7 +141,7 @@ class _Layout:
     def of(cls, path: Path, lines: Sequence[str]) -> "_Layout":
         for number, line in enumerate(lines[:_HEADER_WITHIN], 1):
             separator = _separator(line)
-            names = [_ALIASES.get(name.strip(), "") for name in line.lower().split(separator)]
+            names = [COLUMN_NAMES.get(name.strip(), "") for name in line.lower().split(separator)]
             if sum(map(bool, names)) < _ENOUGH_NAMES:
                 continue
             missing = [name for name in _COLUMNS if name not in names]

@@ -1,16 +1,19 @@
-"""Rows of a Parquet file, batch by batch; pyarrow is imported only here, and only when used."""
+"""Rows of a Parquet or Feather file, batch by batch; pyarrow is imported only when used."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from exchanges.row_filter import Row, Tally
+from exchanges.csv_rows import COLUMN_NAMES
+from exchanges.row_filter import Complaints, Row
 from messages.errors import DataError
 from messages.ids import Symbol
 
 _BATCH = 8192
-_CANDLE_NAMES = ("ts", "open", "high", "low", "close", "volume")
+_CANDLE_NAMES = ("time", "open", "high", "low", "close", "volume")
+FEATHER_SUFFIX = ".feather"
 _PRICE = "price"
 
 
@@ -18,37 +21,36 @@ class ParquetTable:
     """One file, opened to look at its columns; each reading opens it again.
 
     Raises:
-        DataError: pyarrow is missing, or the file is not Parquet.
+        DataError: pyarrow is missing, or the file is not Parquet (or Feather, where its suffix
+            says so).
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         with closing(self._file()) as file:
             self._names = list(file.schema_arrow.names)
+            self._types = {field.name: str(field.type) for field in file.schema_arrow}
 
     @property
     def has_trades(self) -> bool:
         """Whether it holds trades; else it is taken for candles."""
         return _PRICE in self._names
 
-    def candle_rows(self, tally: Tally) -> Iterator[Row]:
+    def candle_rows(self, tally: Complaints) -> Iterator[Row]:
         """Give open time, open, high, low, close, volume, each as text.
 
         Raises:
             DataError: a column is missing, or the first batch cannot be read.
         """
-        missing = [name for name in _CANDLE_NAMES if name not in self._names]
-        if missing:
-            raise DataError(f"{self._path}: there is no column {', '.join(missing)}")
         number = 0
-        for columns in self._batches(_CANDLE_NAMES, tally):
+        for columns in self._batches(self._candle_columns(), tally):
             times, *numbers = columns
-            texts = [map(repr, column) for column in numbers]
+            texts = [map(_writer_of(column), column) for column in numbers]
             for fields in zip(map(str, times), *texts, strict=True):
                 number += 1
                 yield number, fields
 
-    def trade_rows(self, symbol: Symbol, tally: Tally) -> Iterator[Row]:
+    def trade_rows(self, symbol: Symbol, tally: Complaints) -> Iterator[Row]:
         """Give time, price, quantity, aggressor's side and trade id, each as text.
 
         Where the file has a symbol column, only rows of `symbol` count, and where it has a
@@ -68,7 +70,27 @@ class ParquetTable:
                 if layout.venue(raw) == venue:
                     yield number, layout.fields(raw)
 
-    def _batches(self, names: Sequence[str], tally: Tally) -> Iterator[list[list[Any]]]:
+    @property
+    def zone(self) -> str | None:
+        """What zone the times of candles are in; empty if the file does not say, None: no need.
+
+        Numbers since 1970 and moments with a zone mean one moment, whoever reads them.
+        """
+        kind = self._types[self._candle_columns()[0]]
+        if kind.startswith("timestamp["):
+            return None if "tz=" in kind else ""
+        return "" if kind in ("string", "large_string", "date32[day]") else None
+
+    def _candle_columns(self) -> list[str]:
+        found: dict[str, str] = {"time": "ts"} if "ts" in self._names else {}
+        for name in self._names:
+            found.setdefault(COLUMN_NAMES.get(name.lower(), ""), name)
+        missing = ["ts" if n == "time" else n for n in _CANDLE_NAMES if n not in found]
+        if missing:
+            raise DataError(f"{self._path}: there is no column {', '.join(missing)}")
+        return [found[name] for name in _CANDLE_NAMES]
+
+    def _batches(self, names: Sequence[str], tally: Complaints) -> Iterator[list[list[Any]]]:
         number = 0
         with closing(self._file()) as file:
             batches = file.iter_batches(batch_size=_BATCH, columns=list(names))
@@ -92,10 +114,36 @@ class ParquetTable:
             raise DataError(
                 f"{self._path}: reading Parquet needs pyarrow: install watchkeeper[parquet]"
             ) from error
+        is_feather = self._path.suffix.lower() == FEATHER_SUFFIX
         try:
-            return parquet.ParquetFile(self._path)
+            return _FeatherFile(self._path) if is_feather else parquet.ParquetFile(self._path)
         except (OSError, ValueError) as error:
-            raise DataError(f"{self._path}: is not a readable Parquet file") from error
+            kind = "Feather" if is_feather else "Parquet"
+            raise DataError(f"{self._path}: is not a readable {kind} file") from error
+
+
+class _FeatherFile:
+    """A Feather file with the methods of a Parquet file that are used here."""
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa
+
+        self._stream = pa.OSFile(str(path), "rb")  # not mapped: what was read would stay in memory
+        try:
+            self._reader = pa.ipc.open_file(self._stream)
+        except BaseException:
+            self._stream.close()
+            raise
+        self.schema_arrow = self._reader.schema
+
+    def iter_batches(self, batch_size: int, columns: list[str]) -> Iterator[Any]:
+        for number in range(self._reader.num_record_batches):
+            batch = self._reader.get_batch(number).select(columns)
+            for start in range(0, batch.num_rows, batch_size):
+                yield batch.slice(start, batch_size)
+
+    def close(self) -> None:
+        self._stream.close()
 
 
 class _TradeLayout:
@@ -121,8 +169,9 @@ class _TradeLayout:
         return self._text(raw, self._venue)
 
     def fields(self, raw: Sequence[Any]) -> tuple[str, ...]:
-        quantity = repr(raw[self._place[str(self._quantity)]])
-        return str(raw[0]), repr(raw[1]), quantity, self._aggressor(raw), self._text(raw, self._id)
+        price, quantity = raw[1], raw[self._place[str(self._quantity)]]
+        numbers = _writer_of([price])(price), _writer_of([quantity])(quantity)
+        return str(raw[0]), *numbers, self._aggressor(raw), self._text(raw, self._id)
 
     def _aggressor(self, raw: Sequence[Any]) -> str:
         if self._side != "buyer_maker":
@@ -145,6 +194,15 @@ def is_same_market(listed: str | None, wanted: Symbol) -> bool:
     base = wanted.partition("/")[0].upper()
     bare = "".join(c for c in listed.upper() if c.isalnum())
     return bare in {base, "".join(c for c in wanted.upper() if c.isalnum())}
+
+
+def _writer_of(column: Sequence[Any]) -> Callable[[Any], str]:
+    """Give what writes a column's numbers as text: all of them are of one kind.
+
+    A binary float is written by its shortest decimal.
+    """
+    first = next((value for value in column if value is not None), None)
+    return str if isinstance(first, str | Decimal) else repr
 
 
 def _first_of(names: Sequence[str], wanted: Sequence[str]) -> str | None:

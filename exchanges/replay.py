@@ -1,36 +1,37 @@
-"""Recorded markets: candles from CSV, CSV.gz or Parquet, and trades from Parquet."""
+"""Recorded markets: candles from files of any format, and trades from Parquet."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from exchanges.csv_rows import csv_rows
-from exchanges.parquet_rows import ParquetTable
-from exchanges.row_filter import Row, Tally, candles, trades
+from exchanges.recordings import Recording, files_of
+from exchanges.row_filter import Complaints, Row, Tally, candles, trades
 from exchanges.source import SourceStats
 from exchanges.times import parse_timeframe
 from messages.errors import DataError
 from messages.ids import Symbol
 from messages.market import MarketEvent
 
-_PARQUET_SUFFIXES = {".parquet", ".pq"}
+Reading = Callable[[Recording, Complaints], Iterator[Row]]
 
 
 class ReplaySource:
-    """One file as a market of one symbol; the shape is known by its name and its columns.
+    """A file, or the files of a folder or a list one after the other, as a market of one symbol.
 
-    ``.parquet`` is Parquet, ``.gz`` is gzip, anything else plain CSV. Candles come with their
-    open time. Nothing is filled or invented: see `exchanges.row_filter` for what is dropped.
+    The shape is known by name and columns (`exchanges.recordings`). Candles come with their open
+    time. Nothing is filled or invented: see `exchanges.row_filter` for what is dropped; from file
+    to file no less than within one.
 
     Raises:
-        DataError: the file is missing or unreadable, or it has no usable row.
+        DataError: a file is missing or unreadable, or there is no usable row in any.
     """
 
-    def __init__(self, path: Path, symbol: Symbol, timeframe: str = "1m") -> None:
-        self._path = path
+    def __init__(self, path: Path | Sequence[Path], symbol: Symbol, timeframe: str = "1m") -> None:
         self._symbol = symbol
         self._timeframe_ns = parse_timeframe(timeframe)
         self._stats = SourceStats()
-        self._table = _table(path)
+        paths = [path] if isinstance(path, Path) else path
+        self._paths = [file for one in paths for file in files_of(one, timeframe)]
+        self._recordings = [Recording(one) for one in self._paths]
         self._check()
 
     @property
@@ -43,26 +44,36 @@ class ReplaySource:
         return self._events(self._stats, start_index)
 
     def _events(self, stats: SourceStats, start_index: int) -> Iterator[MarketEvent]:
-        tally = Tally(stats, self._path.name)
-        if self._table is not None and self._table.has_trades:
-            rows = self._table.trade_rows(self._symbol, tally)
+        tally = Tally(stats, self._paths[0].name)
+        if self._recordings[0].has_trades:
+            rows = self._rows(tally, self._read_trades)
             return trades(rows, self._symbol, tally, start_index)
-        return candles(
-            self._candle_rows(tally), self._symbol, self._timeframe_ns, tally, start_index
-        )
+        rows = self._rows(tally, Recording.candle_rows)
+        return candles(rows, self._symbol, self._timeframe_ns, tally, start_index)
 
-    def _candle_rows(self, tally: Tally) -> Iterator[Row]:
-        if self._table is not None:
-            return self._table.candle_rows(tally)
-        return csv_rows(self._path, tally)
+    def _read_trades(self, recording: Recording, tally: Complaints) -> Iterator[Row]:
+        return recording.trade_rows(self._symbol, tally)
+
+    def _rows(self, tally: Tally, read: Reading) -> Iterator[Row]:
+        if len(self._recordings) == 1:
+            return read(self._recordings[0], tally)
+        return self._rows_of_all(tally, read)
+
+    def _rows_of_all(self, tally: Tally, read: Reading) -> Iterator[Row]:
+        """Number the rows of all files through, and keep each problem's own file and row."""
+        before = 0
+        for recording in self._recordings:
+            number, part = 0, tally.begin(recording.path.name, before)
+            for number, fields in read(recording, part):
+                yield before + number, fields
+            before += max(number, part.furthest)
 
     def _check(self) -> None:
+        if len({one.has_trades for one in self._recordings}) > 1:
+            raise DataError(f"{self._paths[0].parent}: some files hold candles and others trades")
         stats = SourceStats()
         if next(self._events(stats, 0), None) is not None:
             return
+        where = f"{self._paths[0]}" + (" and the others" if len(self._paths) > 1 else "")
         why = f"; the first problem is {stats.problems[0]}" if stats.problems else ""
-        raise DataError(f"{self._path}: there is no usable row for {self._symbol}{why}")
-
-
-def _table(path: Path) -> ParquetTable | None:
-    return ParquetTable(path) if path.suffix.lower() in _PARQUET_SUFFIXES else None
+        raise DataError(f"{where}: there is no usable row for {self._symbol}{why}")

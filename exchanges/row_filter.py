@@ -7,6 +7,7 @@ malformed, unless the next row agrees: one wild timestamp must not make the rest
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
+from typing import Protocol
 
 from exchanges.source import GapSpan, SourceStats
 from exchanges.times import time_ns
@@ -28,11 +29,17 @@ _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 class Tally:
     """Counts what is beyond the furthest row reached so far, and names the places."""
 
-    __slots__ = ("_file", "stats")
+    __slots__ = ("_before", "_file", "stats")
 
     def __init__(self, stats: SourceStats, file: str) -> None:
         self.stats = stats
         self._file = file
+        self._before = 0
+
+    def begin(self, file: str, before: int) -> "PartTally":
+        """Name rows from now on by another file, before which there were so many; give its own."""
+        self._file, self._before = file, before
+        return PartTally(self, before)
 
     def usable(self, row: int) -> None:
         """Count a row that became an event."""
@@ -64,8 +71,31 @@ class Tally:
         if row <= self.stats.reached:
             return False
         self.stats.reached = row
-        self.stats.note(f"{self._file}:{row}: {why}")
+        self.stats.note(f"{self._file}:{row - self._before}: {why}")
         return True
+
+
+class PartTally:
+    """What a reader of one file of several tells, in that file's own row numbers."""
+
+    __slots__ = ("_before", "_whole", "furthest")
+
+    def __init__(self, whole: Tally, before: int) -> None:
+        self._whole, self._before = whole, before
+        self.furthest = 0
+
+    def malformed(self, row: int, why: str) -> None:
+        """Count a row that makes no sense."""
+        self.furthest = max(self.furthest, row)
+        self._whole.malformed(row + self._before, why)
+
+
+class Complaints(Protocol):
+    """Whom a reader tells of rows that are not there or cannot be read."""
+
+    def malformed(self, row: int, why: str) -> None:
+        """Count a row that makes no sense."""
+        ...
 
 
 class Sequencer:

@@ -6,14 +6,14 @@ from typing import Any
 
 from exchanges.feed_settings import Channel
 from messages.ids import Symbol
-from ops.config_reader import TableReader, is_there, printable
+from ops.config_reader import TableReader, is_folder, is_there, printable
 from ops.config_schema import FeedConfig, FeedType
 
 DEFAULT_SYMBOL = Symbol("BTC/USDT")
 
 _SYMBOL = r"[A-Za-z0-9.\-]{1,30}/[A-Za-z0-9.\-]{1,30}(:[A-Za-z0-9.\-]{1,30})?"
 _TIMEFRAME = r"[1-9][0-9]{0,3}[smhdw]"
-_PATH_RULE = "a path, a list of paths or a table of symbol = path"
+_PATH_RULE = "a path, a list of paths or a table of symbol = path or paths"
 _DEFAULT_SPEED = {FeedType.DEMO: 600.0, FeedType.CCXT: 1.0}
 
 
@@ -95,25 +95,29 @@ def _checked_symbols(reader: TableReader, symbols: list[Any]) -> tuple[Symbol, .
 
 def _paths(
     reader: TableReader, kind: FeedType, symbols: tuple[Symbol, ...], base: Path
-) -> dict[Symbol, Path]:
+) -> dict[Symbol, Path | list[Path]]:
     value = reader.raw("path")
     if kind is not FeedType.REPLAY:
         if value is not None:
             reader.problem("path", f'is for type "replay", and the type is "{kind}"')
         return {}
     paired = _paired(reader, value, symbols)
-    return {symbol: _located(reader, path, base) for symbol, path in paired.items()}
+    return {symbol: _all_located(reader, paths, base) for symbol, paths in paired.items()}
 
 
-def _paired(reader: TableReader, value: Any, symbols: tuple[Symbol, ...]) -> dict[Symbol, str]:
+def _paired(
+    reader: TableReader, value: Any, symbols: tuple[Symbol, ...]
+) -> dict[Symbol, str | list[str]]:
     if isinstance(value, str):
+        value = [value]
+    if isinstance(value, list) and len(symbols) == 1 and len(value) > 1:
         value = [value]
     if isinstance(value, list) and len(value) == len(symbols):
         value = dict(zip(symbols, value, strict=True))
     if isinstance(value, list):
         reader.problem("path", f"got {len(value)} for {len(symbols)} symbols, expected one each")
         return {}
-    if not isinstance(value, Mapping) or not all(isinstance(p, str) for p in value.values()):
+    if not isinstance(value, Mapping) or not all(_is_paths(p) for p in value.values()):
         reader.expected("path", _PATH_RULE)
         return {}
     if symbols and set(value) != set(symbols):
@@ -121,9 +125,21 @@ def _paired(reader: TableReader, value: Any, symbols: tuple[Symbol, ...]) -> dic
     return dict(value)
 
 
+def _is_paths(value: Any) -> bool:
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(one, str) for one in value)
+    return isinstance(value, str)
+
+
+def _all_located(reader: TableReader, paths: str | list[str], base: Path) -> Path | list[Path]:
+    if isinstance(paths, str):
+        return _located(reader, paths, base)
+    return [_located(reader, path, base) for path in paths]
+
+
 def _located(reader: TableReader, path: str, base: Path) -> Path:
     for place in (base / path, Path(path)):
-        if is_there(place):
+        if is_there(place) or is_folder(place):
             return place.absolute()
     where = " or ".join(dict.fromkeys((str(base.absolute()), str(Path.cwd()))))
     reader.problem("path", f'there is no file "{printable(path)}" in {where}')

@@ -208,6 +208,14 @@ def is_there(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Whether this is a folder; a name that none can have is none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def did_you_mean(word: object, known: list[str]) -> str:
     """Give ``; did you mean "speed"?`` where something is close, else nothing."""
     from difflib import get_close_matches  # only for who has mistyped

@@ -59,8 +59,8 @@ class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     type: FeedType
     symbols: tuple[Symbol, ...]
-    paths: dict[Symbol, Path]
-    """A file per symbol, absolute; empty unless this is a replay."""
+    paths: dict[Symbol, Path | list[Path]]
+    """A file or a folder per symbol, or several files, absolute; empty unless this is a replay."""
     speed: float
     """Market seconds per second; 0 is as fast as possible."""
     timeframe: str

@@ -37,7 +37,7 @@ class Feed(msgspec.Struct):
     seed: int = 7
     limit: int | None = None
     timeframe: str = "1m"
-    path: dict[str, str] = {}
+    path: dict[str, str | list[str]] = {}
 
 
 class Market:
@@ -123,7 +123,7 @@ class Market:
                 [DemoSource(Symbol(s), seed=feed.seed, limit=feed.limit) for s in symbols]
             )
         if feed.type == "replay":
-            names = ", ".join(dict.fromkeys(feed.path.values())) or "no file"
+            names = ", ".join(dict.fromkeys(_all_paths(feed))) or "no file"
             self.sentence = f"Read again from {one_line(names)}, the recording of this run."
             try:
                 return _events([_recording(feed, symbol) for symbol in symbols])
@@ -161,11 +161,23 @@ def feed_of(config: Mapping[str, Any]) -> Feed:
 def _recording(feed: Feed, symbol: str) -> MarketSource:
     from pathlib import Path
 
-    path = Path(feed.path.get(symbol, ""))
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise DataError(f"{path} is no plain file")
-    source = ReplaySource(path, Symbol(symbol), feed.timeframe)
+    from exchanges.recordings import files_of
+
+    named = [Path(path) for path in _as_list(feed.path.get(symbol, ""))]
+    paths = [file for path in named for file in files_of(path, feed.timeframe)]
+    for path in paths:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DataError(f"{path} is no plain file")
+    source = ReplaySource(paths, Symbol(symbol), feed.timeframe)
     return source if feed.limit is None else LimitedSource(source, feed.limit)
+
+
+def _all_paths(feed: Feed) -> list[str]:
+    return [path for paths in feed.path.values() for path in _as_list(paths)]
+
+
+def _as_list(paths: str | list[str]) -> list[str]:
+    return [paths] if isinstance(paths, str) else paths
 
 
 def _events(sources: list[MarketSource]) -> Iterator[MarketEvent]:

@@ -27,6 +27,7 @@ ONE_IMPORTER = {
     "ccxt": {"exchanges"},
     "aiohttp": {"exchanges"},
     "loguru": {"ops", "actors"},
+    "pyarrow": {"exchanges", "research"},
     "starlette": {"ops"},
     "uvicorn": {"ops"},
 }

@@ -126,3 +126,17 @@ def test_the_names_of_the_variables_that_hold_secrets_are_shown() -> None:
 
     assert config.venue.secret_variables == ("BINANCE_KEY",)
     assert 'api_key_env = "BINANCE_KEY"' in effective_toml(config)
+
+
+def test_one_symbol_may_have_several_files_or_a_folder(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).touch()
+    (tmp_path / "folder").mkdir()
+    lines = '[feed]\ntype = "replay"\nsymbols = ["A/U"]\npath = '
+
+    several = config_of(f'{BASE}{lines}["a.csv", "b.csv"]', tmp_path)
+    folder = config_of(f'{BASE}{lines}"folder"', tmp_path)
+
+    assert several.feed.paths == {Symbol("A/U"): [tmp_path / "a.csv", tmp_path / "b.csv"]}
+    assert folder.feed.paths == {Symbol("A/U"): tmp_path / "folder"}
+    assert config_of(effective_toml(several)) == several

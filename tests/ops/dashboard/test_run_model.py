@@ -219,3 +219,17 @@ def test_reading_leaves_the_directory_as_it_was(tmp_path: Path) -> None:
 
     assert {path.name for path in tmp_path.iterdir()} - names <= {"ledger.db-shm", "ledger.db-wal"}
     assert (tmp_path / "ledger.db").stat().st_size == size
+
+
+def test_a_market_of_several_files_is_read_from_all_of_them(tmp_path: Path) -> None:
+    rows = [f"{1_790_000_000 + n * 60},1,1,1,1,1\n" for n in range(4)]
+    (tmp_path / "a.csv").write_text("".join(rows[:2]))
+    (tmp_path / "b.csv").write_text("".join(rows[2:]))
+    paths = f'"BTC/USDT" = ["{tmp_path / "a.csv"}", "{tmp_path / "b.csv"}"]'
+    replay = CONFIG.replace('"demo"', '"replay"') + f"[feed.path]\n{paths}\n"
+
+    market = model_of(run_with(tmp_path / "run", *LIFE, config=replay))["market"]
+
+    assert len(market["symbols"]["BTC/USDT"]["bars"]) == 4
+    assert "a.csv" in market["sentence"]
+    assert "b.csv" in market["sentence"]

@@ -1,0 +1,173 @@
+"""Files of every format that candles come in, and several of them as one market."""
+
+import gzip
+import io
+import zipfile
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exchanges.replay import ReplaySource
+from messages.errors import DataError
+from messages.ids import Symbol
+from messages.market import Candle
+
+BTC = Symbol("BTC/USDT")
+AT_ONE_MS = 1_704_067_260_000
+NAMES = ("open", "high", "low", "close", "volume")
+PRICES = ("100.10", "110", "90", "105.123456789012345678", "7")
+BINANCE = "open_time,open,high,low,close,volume,close_time,quote_volume,count,a,b,ignore\n"
+TAIL = ",1704067319999,0.5,12,1,2,0\n"
+
+
+def line(number: int, factor: int = 1) -> str:
+    return ",".join((str((AT_ONE_MS + number * 60_000) * factor), *PRICES))
+
+
+def read(*paths: Path) -> tuple[ReplaySource, list[Candle]]:
+    source = ReplaySource(paths, BTC)
+    return source, [event for event in source.events() if isinstance(event, Candle)]
+
+
+def zipped(name: str, text: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr(name, text)
+    return buffer.getvalue()
+
+
+LISTS = f"[[{line(0)}], [{line(1)}]]"
+FILES = {
+    "plain.csv": (line(0) + TAIL + line(1) + TAIL).encode(),
+    "header.csv": (BINANCE + line(0) + TAIL + line(1) + TAIL).encode(),
+    "microseconds.csv": (line(0, 1000) + TAIL + line(1, 1000) + TAIL).encode(),
+    "BTCUSDT-1m-2024-01.zip": zipped("BTCUSDT-1m-2024-01.csv", line(0) + TAIL + line(1) + TAIL),
+    "BTC_USDT-1m.json": LISTS.encode(),
+    "spread.json": LISTS.replace(",", " ,\n ").encode(),
+    "BTC_USDT-1m.json.gz": gzip.compress(LISTS.encode()),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_digit_of_every_format_is_read(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(FILES[name])
+
+    source, candles = read(path)
+
+    assert [one.ts_open_ns // 1_000_000 for one in candles] == [AT_ONE_MS, AT_ONE_MS + 60_000]
+    assert candles[0].close == Decimal("105.123456789012345678")
+    assert source.stats.problems == []
+
+
+@pytest.mark.parametrize("kind", ["text", "decimal"])
+@pytest.mark.parametrize("name", ["a.parquet", "a.feather"])
+def test_a_table_may_hold_exact_prices(tmp_path: Path, name: str, kind: str) -> None:
+    columns: dict[str, Any] = {n: [p, p] for n, p in zip(NAMES, PRICES, strict=True)}
+    if kind == "decimal":
+        columns = {n: list(map(Decimal, values)) for n, values in columns.items()}
+    times = [datetime.fromtimestamp(AT_ONE_MS / 1000 + n * 60, UTC) for n in range(2)]
+    write(tmp_path / name, {"date": times, **columns})
+
+    _, candles = read(tmp_path / name)
+
+    assert candles[1].ts_open_ns == (AT_ONE_MS + 60_000) * 1_000_000
+    assert (candles[0].open, candles[0].close) == (Decimal(PRICES[0]), Decimal(PRICES[3]))
+
+
+def test_of_two_times_in_a_table_ts_is_the_one(tmp_path: Path) -> None:
+    prices: dict[str, Any] = {name: [price] for name, price in zip(NAMES, PRICES, strict=True)}
+    write(tmp_path / "a.parquet", {"date": ["1999-01-01"], "ts": [AT_ONE_MS], **prices})
+
+    _, (candle,) = read(tmp_path / "a.parquet")
+
+    assert candle.ts_open_ns == AT_ONE_MS * 1_000_000
+
+
+def write(path: Path, columns: dict[str, Any]) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    from pyarrow import feather, parquet
+
+    table = pa.table(columns)
+    if path.suffix == ".feather":
+        feather.write_feather(table, str(path))
+    else:
+        parquet.write_table(table, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.json", b'{"candles": []}', "not a JSON list of candles"),
+        ("a.json", b"[]", "no usable row"),
+        ("a.json", b"[[1,2", "no usable row.*cut off"),
+        ("a.json.gz", b"[[1,2]]", "not gzip"),
+        ("b.json", b"", "not a JSON list of candles"),
+        ("b.json", b"[", "not a JSON list of candles"),
+        ("b.json", b"[" * 9_000, "no usable row.*no list of lists"),
+        ("a.zip", b"PK no", "cannot be unpacked"),
+        ("b.zip", zipped("a/", ""), "holds 0 files and not one"),
+        ("a.feather", b"ARROW1 no", "not a readable Feather file"),
+    ],
+)
+def test_a_file_that_is_not_what_it_is_named_is_refused_in_a_sentence(
+    tmp_path: Path, name: str, content: bytes, sentence: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(DataError, match=sentence):
+        read(tmp_path / name)
+
+
+def test_a_cut_list_gives_what_is_before_the_cut(tmp_path: Path) -> None:
+    rows = ",".join(f"[{line(number)}]" for number in range(9_000))
+    cut = tmp_path / "a.json"
+    cut.write_text(f"[{rows}]"[:-30])
+
+    source, candles = read(cut)
+
+    assert (len(candles), source.stats.malformed) == (8_999, 1)
+    assert source.stats.problems == ["a.json:9000: the list is cut off here"]
+
+
+def test_several_files_are_one_market_and_a_problem_names_its_file_and_line(
+    tmp_path: Path,
+) -> None:
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    first.write_text("\n".join(line(n) for n in (0, 1)))
+    second.write_text("\n".join([line(1), line(4), "bad", line(5)]))
+
+    source, candles = read(first, second)
+
+    assert [(one.ts_open_ns // 1_000_000 - AT_ONE_MS) // 60_000 for one in candles] == [0, 1, 4, 5]
+    stats = source.stats
+    assert (stats.usable, stats.duplicate, stats.malformed, stats.missing) == (4, 1, 1, 2)
+    assert stats.problems == [
+        "b.csv:1: the same time as the row before",
+        "b.csv:3: not the columns that the other rows have",
+    ]
+    assert list(source.events(2)) == candles[2:]
+    assert source.stats.usable == 4
+
+
+def test_a_cut_file_among_others_is_counted_once_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    rows = "\n".join(line(n) for n in range(20_000))
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(rows.encode())[:-100])
+    (tmp_path / "b.csv").write_text("\n".join(line(n) for n in range(20_000, 20_003)))
+
+    source, candles = read(tmp_path / "a.csv.gz", tmp_path / "b.csv")
+
+    assert source.stats.malformed == 1
+    assert candles[-1].ts_open_ns == (AT_ONE_MS + 20_002 * 60_000) * 1_000_000
+    assert source.stats.usable == len(candles)
+
+
+def test_candles_and_trades_are_not_one_market(tmp_path: Path) -> None:
+    write(tmp_path / "t.parquet", {"ts": [AT_ONE_MS], "price": [1.0], "qty": [1.0]})
+    (tmp_path / "a.csv").write_text(line(0))
+
+    with pytest.raises(DataError, match="some files hold candles and others trades"):
+        read(tmp_path / "a.csv", tmp_path / "t.parquet")

@@ -1,0 +1,68 @@
+"""Peak memory of the data commands does not grow with the number of candles."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.runs import ROOT
+from tests.research.candles import NAMED, T0_MS
+
+FEW, MANY = 120_000, 1_200_000
+ALLOWED_GROWTH_KB = 24_000
+COMMANDS = {
+    "import": ("candles.csv", *NAMED),
+    "import again": ("candles.csv", *NAMED),
+    "verify": ("--spike", "9"),
+    "resample": ("--to", "5m", *NAMED, "--partial"),
+    "list": (),
+}
+
+MEASURED = """
+import resource, sys
+import cli
+code = cli.main(sys.argv[1:])
+print(f'\\n{{"peak_kb": {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}}}')
+sys.exit(code)
+"""
+
+
+def rows(count: int) -> Iterator[str]:
+    for number in range(count):
+        price = 100 + number * 7919 % 9973 / 100
+        text = f"{price:.2f},{price + 1:.2f},{price - 1:.2f},{price + 0.5:.2f},{number % 997}"
+        yield f"{T0_MS + number * 60_000},{text}\n"
+
+
+def peaks_kb(folder: Path, count: int) -> dict[str, int]:
+    """Run the commands one after the other, each in a process of its own."""
+    folder.mkdir()
+    with (folder / "candles.csv").open("w") as file:
+        file.writelines(rows(count))
+    found = {}
+    for name, words in COMMANDS.items():
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", MEASURED, "data", name.split()[0], *words, "--json"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=900,
+            check=True,
+        )
+        found[name] = json.loads(done.stdout.splitlines()[-1])["peak_kb"]
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.stress
+@pytest.mark.skipif(not os.environ.get("WATCHKEEPER_STRESS"), reason="the long form: tox -e stress")
+def test_ten_times_the_candles_take_no_more_memory(tmp_path: Path) -> None:
+    few, many = peaks_kb(tmp_path / "few", FEW), peaks_kb(tmp_path / "many", MANY)
+
+    growth = {name: many[name] - few[name] for name in COMMANDS}
+    assert max(growth.values()) < ALLOWED_GROWTH_KB, (few, many)
