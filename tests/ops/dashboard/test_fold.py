@@ -182,6 +182,36 @@ def test_no_line_breaks_it(lines: list[bytes]) -> None:
     as_the_page_does(fold)
 
 
+def everything(fold: RunFold) -> object:
+    """Give all that a page is made from, and what is kept for the lines that follow."""
+    return (
+        json.dumps(internals(fold, {})), fold.totals, fold.broken, fold.delivered, fold.furthest,
+        fold.prices, list(fold.happenings), [(at, c.counts) for at, c in fold.columns],
+    )  # fmt: skip
+
+
+@settings(max_examples=2_000 if os.environ.get("WATCHKEEPER_STRESS") else 60, deadline=None)
+@given(st.lists(strange() | st.binary(max_size=60), max_size=12))
+def test_a_line_read_in_one_go_counts_as_one_read_for_its_kind_first(lines: list[bytes]) -> None:
+    fold, apart = RunFold(), RunFold()
+    fold.take(lines)
+
+    for one in lines:
+        apart._apart(one)
+
+    assert everything(fold) == everything(apart)
+
+
+def test_what_comes_by_the_million_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    apart: list[bytes] = []
+    monkeypatch.setattr(RunFold, "_apart", lambda _, line: apart.append(line))
+
+    folded(*LIFE, *MORE)
+
+    common = {"message", "stage", "order"}
+    assert {json.loads(line)["kind"] for line in apart}.isdisjoint(common)
+
+
 def test_names_without_end_take_no_memory_without_end() -> None:
     fold = folded(
         *[line(1, "stage", stage=f"s{n}", latency_ns=1) for n in range(1_000)],
