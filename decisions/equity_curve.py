@@ -122,7 +122,10 @@ class _Curve:
         for symbol, quantity in self._quantity.items():
             profit += quantity * price[symbol]
         hold = self._hold()
-        self._peak, self._hold_peak = max(self._peak, profit), max(self._hold_peak, hold)
+        if profit > self._peak:
+            self._peak = profit
+        if hold > self._hold_peak:
+            self._hold_peak = hold
         curve = self._curve
         curve.times_ns.append(ts_ns)
         curve.profit.append(profit)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from decisions.time_columns import Spread, TimeColumns
+from messages.ids import NS_PER_S
 from ops.dashboard.kinds import (
     AlertLine,
     CommonLine,
@@ -30,6 +31,10 @@ _EARLIEST_NS, _LATEST_NS = 10**17, 8 * 10**18
 """From 1973 to 2223: a moment outside would make every column a century wide."""
 _LOUD = ("exited", "backoff", "restarted", "hung", "halted", "gave_up")
 _FAILURES = ("crashed", "init_failed", "killed")
+_SILENT_NS = 60 * NS_PER_S
+_SILENT_INTERVALS = 3
+"""So long nothing was written, though a process that is alive writes at each interval."""
+_MOST_SILENCES = 1_000
 _OTHER = "(others)"
 
 Given = tuple[int, int, int, int]
@@ -76,6 +81,8 @@ class RunFold:
         self.columns = TimeColumns(
             Column, _merge, most=_MOST_COLUMNS, between=(_EARLIEST_NS, _LATEST_NS)
         )
+        self.silences: deque[tuple[int, int]] = deque(maxlen=_MOST_SILENCES)
+        """From one line to the next, where that is long: nobody could write."""
         self.happenings: deque[Happening] = deque(maxlen=_MOST_EVENTS)
         self.totals: Counter[str] = Counter()
         self.rejects: Counter[str] = Counter()
@@ -91,6 +98,10 @@ class RunFold:
         self._sampled: dict[str, int] = {}
         self._told: dict[str, int] = {}
         self._began_ns: int | None = None
+        self._heard_ns = 0
+        self._least_interval_ns: int | None = None
+        self.silent_ns = _SILENT_NS
+        """How long is long, by the intervals seen so far."""
         self._common: dict[str, Callable[[CommonLine], None]] = {
             "message": self._message,
             "stage": self._stage,
@@ -118,6 +129,9 @@ class RunFold:
                 continue
             try:
                 taker(one)
+                if one.at_ns - self._heard_ns > self.silent_ns:
+                    self._silence(one.at_ns)
+                self._heard_ns = one.at_ns
             except ValueError:
                 self.broken += 1
 
@@ -128,10 +142,17 @@ class RunFold:
             taker = self._takers.get(head.kind)
             if taker is not None:
                 taker(line)
+                if head.at_ns - self._heard_ns > self.silent_ns:
+                    self._silence(head.at_ns)
+                self._heard_ns = head.at_ns
             elif not _EARLIEST_NS < head.at_ns < _LATEST_NS:
                 raise _Senseless
         except (*_UNREADABLE, ValueError):
             self.broken += 1
+
+    def _silence(self, until_ns: int) -> None:
+        if self._heard_ns:
+            self.silences.append((self._heard_ns, until_ns))
 
     def latency(self, stage: str, at_ns: int, latency_ns: int) -> None:
         """Count one latency of one stage, from wherever it is known."""
@@ -261,8 +282,15 @@ class RunFold:
             self._spread(
                 "messages", self._told.get("", self._began_ns or one.at_ns), one.at_ns, handled
             )
-        self._told[""] = one.at_ns
+        self._note_interval(one.at_ns)
         self.totals["intervals"] += 1
+
+    def _note_interval(self, at_ns: int) -> None:
+        step_ns = at_ns - self._told.get("", at_ns)
+        self._told[""] = at_ns
+        if step_ns > 0 and step_ns < (self._least_interval_ns or at_ns):
+            self._least_interval_ns = step_ns
+            self.silent_ns = max(_SILENT_NS, _SILENT_INTERVALS * step_ns)
 
     def _handled_since(self, path: str, processed: int) -> int:
         before = self._handled.get(path, 0)

@@ -163,6 +163,7 @@ class RunModel:
         return {
             "bars": [[row[0], *[float(f"{x:.9g}") for x in row[1:]]] for row in rows],
             "width_s": bars.shown_width_ns / 10**9 if bars is not None else 0,
+            "gaps": bars.gaps if bars is not None else [],
             "is_line": self._market.is_line,
             "fills": marks[-self._most_orders :],
             "fills_total": len(marks),
