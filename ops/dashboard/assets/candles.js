@@ -46,7 +46,7 @@ W.candles = (holder, market, symbol, openOrder) => {
       upColor: W.colour("card"), borderUpColor: W.colour("soft"), wickUpColor: W.colour("soft"),
       downColor: W.colour("soft"), borderDownColor: W.colour("soft"), wickDownColor: W.colour("soft") });
     if (box.volume) box.volume.applyOptions({ color: W.faded("faint", 0.28) });
-    const named = placed.length <= 40;
+    const named = placed.length <= box.clientWidth / 30;
     markers.setMarkers(placed.map(({ fill, time }) => fill[1] === "buy"
       ? { time, position: "belowBar", shape: "arrowUp", color: W.colour("accent"), text: named ? "Buy" : "", size: 1.3 }
       : { time, position: "aboveBar", shape: "arrowDown", color: W.colour("second"), text: named ? "Sell" : "", size: 1.3 }));

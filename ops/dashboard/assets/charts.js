@@ -62,6 +62,7 @@ W.lines = (holder, allTimes, allSeries, options) => {
     scales: { y: { distr: options.log ? 3 : 1, range: options.log ? undefined : (u, low, high) => {
       if (low === null || !Number.isFinite(low)) return [0, 1];
       if (options.zero) { low = Math.min(low, 0); high = Math.max(high, 0); }
+      if (low === 0 && high === 0) return [0, 1];
       const room = (high - low || Math.abs(high) || 1) * 0.08;
       return [options.zero && low === 0 ? 0 : low - room, options.zero && high === 0 ? 0 : high + room];
     } } },

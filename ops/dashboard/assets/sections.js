@@ -131,6 +131,9 @@ W.internals = (body, run) => {
   });
 };
 
+// An exit and its backoff are of one moment, and the exit says more: it lies on top.
+const backoffsFirst = (found) => found.sort((a, b) => (b[1] === "backoff") - (a[1] === "backoff"));
+
 const happenings = (inside) => {
   const all = inside.happenings;
   const counts = Object.entries(inside.happened).map(([kind, n]) => `${loud(kind)[2]} ${W.count(n)}`).join(", ");
@@ -146,7 +149,7 @@ const happenings = (inside) => {
       const y = at * row + (width < 500 ? 26 : 16);
       const label = W.svg("text", { x: 0, y: width < 500 ? y - 13 : y + 4 }); label.textContent = name;
       picture.append(label, W.svg("line", { x1: left, x2: width - right, y1: y, y2: y }));
-      for (const [t, kind, who, text] of all.filter(([, k]) => kinds.includes(k)).slice(-400)) {
+      for (const [t, kind, who, text] of backoffsFirst(all.filter(([, k]) => kinds.includes(k)).slice(-400))) {
         const [glyph, level] = loud(kind), sign = W.svg("g", { transform: `translate(${x(t).toFixed(1)} ${y})` });
         const round = W.svg("circle", { r: 8.5 }), letter = W.svg("text", { y: 4, "text-anchor": "middle" }), title = W.svg("title", {});
         round.style.fill = "var(--card)"; round.style.stroke = `var(--${level === "unknown" ? "soft" : level})`; round.style.strokeWidth = 1.5;

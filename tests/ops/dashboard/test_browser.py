@@ -307,6 +307,22 @@ def test_an_axis_is_as_wide_as_what_stands_there_and_no_value_is_written_out_for
     assert 0 < written < 200
 
 
+def test_a_mailbox_that_was_always_empty_is_a_line_at_nought(seen: Any, tmp_path: Path) -> None:
+    actors = {"a": {"processed": 9, "mailbox": 0}}
+    empty = [line(at, "interval", actors=actors) for at in range(0, 60, 5)]
+    backoff = said(4, "supervision", child="x", event="backoff", reason="0.5 s", epoch=1)
+    shown = seen(run_with(tmp_path / "run", *LIFE[:7], backoff, *empty))
+
+    top = shown.page.evaluate(
+        "[...W.charts].find((one) => one.plot && one.chart.ariaLabel.startsWith('Messages that'))"
+        ".plot.scales.y.max"
+    )
+
+    assert top == 1
+    # Both are of one moment; the exit is on top.
+    assert [text for text in texts(shown, "svg.lanes g > text") if text in "✕…"] == ["…", "✕"]
+
+
 def test_several_runs_stand_side_by_side_and_one_is_looked_into(
     seen: Any, run_dir: Path, tmp_path: Path
 ) -> None:
