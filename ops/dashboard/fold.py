@@ -119,7 +119,7 @@ class RunFold:
 
     def take(self, lines: Iterable[bytes]) -> None:
         """Count some lines."""
-        common, read = self._common, _COMMON.decode
+        common, read, column_at, totals = self._common, _COMMON.decode, self.columns.at, self.totals
         for line in lines:
             try:
                 one = read(line)
@@ -127,13 +127,20 @@ class RunFold:
             except (*_UNREADABLE, KeyError):
                 self._apart(line)
                 continue
+            at_ns = one.at_ns
             try:
-                taker(one)
-                if one.at_ns - self._heard_ns > self.silent_ns:
-                    self._silence(one.at_ns)
-                self._heard_ns = one.at_ns
+                if one.every == 1 and one.outcome == "ok" and one.kind == "message":
+                    # Most lines by far: what `_message` does, without the call.
+                    column_at(one.ended_ns or at_ns).counts["messages"] += 1
+                    totals["messages"] += 1
+                else:
+                    taker(one)
             except ValueError:
                 self.broken += 1
+                continue
+            if at_ns - self._heard_ns > self.silent_ns:
+                self._silence(at_ns)
+            self._heard_ns = at_ns
 
     def _apart(self, line: bytes) -> None:
         """Read a line for its kind, and then as one of that kind."""
