@@ -1,10 +1,9 @@
 """What `dashboard --serve` costs a bot that runs at full speed beside it.
 
 Bot and dashboard are the real commands, each a process of its own. Both windows of a pair are of a
-bot that was started anew and is as old: one alone, one beside a dashboard that is started as the
-window begins, whose page is fetched and whose stream is read until it ends. So its start and its
-first look, the dearest, count each time; a dashboard that stays costs less. The reader draws
-nothing: where the browser runs on the same machine, that comes on top.
+bot that was started anew and is as old: one alone, one beside a dashboard whose page was fetched
+before, and whose stream is read throughout. What its start and its first look at the files take is
+given apart. The reader draws nothing: a browser on the same machine comes on top.
 """
 
 import http.client
@@ -38,18 +37,22 @@ order_notional = "100"
 fast = 5
 slow = 15
 """
-_WARM_UP_S = 3.0
+_WARM_UP_S = 6.0
 _LEAST_RATIO = 0.95
+_MOST_SHARE = 5.0
 
 
-class _Window(msgspec.Struct, frozen=True):
-    """What one bot did, and what the dashboard took in percent of a core."""
+class _Window(msgspec.Struct, frozen=True, kw_only=True):
+    """What one bot did, and what the dashboard took beside it."""
 
     rate: float
     """Messages a second."""
     thrift: float
     """Messages a second of the bot's own processor time: other work on the machine is not in it."""
+    started_s: float
+    """Processor time of the dashboard's start and first look."""
     share: float
+    """Its processor time afterwards, in percent of one core."""
 
 
 def run(options: Options) -> list[Result]:
@@ -61,14 +64,21 @@ def run(options: Options) -> list[Result]:
             window = _window(options, seconds, is_beside=is_beside)
             (beside if is_beside else alone).append(window)
         say(f"alone {alone[-1].rate:,.0f} messages/s, beside {beside[-1].rate:,.0f}")
+    share = median([one.share for one in beside])
     return [
-        _compared("beside `dashboard --serve`, started and open", "rate", alone, beside),
+        _compared("beside `dashboard --serve`, its page open", "rate", alone, beside),
         _compared("the same, per second of the bot's processor time", "thrift", alone, beside),
         Result(
-            name="the dashboard's processor time in it, start and first look too, of one core",
-            value=median([one.share for one in beside]),
+            name="the dashboard's processor time, of one core",
+            value=share,
             unit="%",
-            note=f"windows of {seconds:.0f} s",
+            goal=f"< {_MOST_SHARE:.0f} %",
+            met=share < _MOST_SHARE,
+        ),
+        Result(
+            name="its start and its first look, processor time",
+            value=median([one.started_s for one in beside]) * 1e3,
+            unit="ms",
         ),
     ]
 
@@ -95,16 +105,19 @@ def _window(options: Options, seconds: float, *, is_beside: bool) -> _Window:
     with scratch(options) as folder, ExitStack() as stack:
         run_dir = folder / "run"
         bot = stack.enter_context(_bot(folder, run_dir))
-        time.sleep(_WARM_UP_S)
-        begun, before, used, taken = time.monotonic(), _handled(run_dir), _processor_s(bot), 0.0
-        if is_beside:
-            server = stack.enter_context(_open_page(run_dir))
-        time.sleep(max(begun + seconds - time.monotonic(), 0))
+        due = time.monotonic() + _WARM_UP_S
+        server = stack.enter_context(_open_page(run_dir)) if is_beside else None
+        time.sleep(max(due - time.monotonic(), 0))
+        started_s = _processor_s(server)
+        begun, before, used_s = time.monotonic(), _handled(run_dir), _processor_s(bot)
+        time.sleep(seconds)
         took, handled = time.monotonic() - begun, _handled(run_dir) - before
-        used = _processor_s(bot) - used
-        if is_beside:
-            taken = _processor_s(server)
-        return _Window(handled / took, handled / used, taken / took * 100)
+        return _Window(
+            rate=handled / took,
+            thrift=handled / (_processor_s(bot) - used_s),
+            started_s=started_s,
+            share=(_processor_s(server) - started_s) / took * 100,
+        )
 
 
 def _handled(run_dir: Path) -> int:
@@ -113,7 +126,10 @@ def _handled(run_dir: Path) -> int:
     return sum(int(actor["processed"]) for actor in health["actors"])
 
 
-def _processor_s(pid: int) -> float:
+def _processor_s(pid: int | None) -> float:
+    """Give what a process has used of processors; 0 of none."""
+    if pid is None:
+        return 0.0
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
