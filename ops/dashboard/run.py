@@ -25,7 +25,7 @@ from ops.run_state import read_object, run_state
 
 Model = dict[str, Any]
 _MOST_BARS = 3_000
-"""Of all symbols; a chart is a third as many points wide, and twice as many took twice as long."""
+"""Of all symbols together; a chart is a third as many points wide, and more take longer to draw."""
 _FEWEST_BARS = 400
 _LARGEST_STATUS = 8 << 20
 
