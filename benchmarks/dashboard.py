@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.common import Options, Result, say, scratch
+from benchmarks.common import Options, Result, median, say, scratch
 from messages.ids import NS_PER_MS, NS_PER_S
 from ops.dashboard.command import DashboardOptions, model_of
 from ops.dashboard.page import embedded, page
@@ -29,6 +29,7 @@ type = "paper"
 USDT = "10000"
 """
 _EVENTS = 200_000
+_OPENINGS = 5
 
 
 def run(options: Options) -> list[Result]:
@@ -47,8 +48,8 @@ def run(options: Options) -> list[Result]:
         name = f"dashboard of {count:,} lines, {_EVENTS:,} candles"
         return [
             Result(name=f"{name}: read", value=read, unit="s"),
-            Result(name=f"{name}: written", value=wrote, unit="s", goal="10 s", met=wrote < 10),
-            Result(name=f"{name}: processor time", value=cpu, unit="s"),
+            Result(name=f"{name}: written", value=wrote, unit="s"),
+            Result(name=f"{name}: processor time", value=cpu, unit="s", goal="10 s", met=cpu < 10),
             Result(name="page without data", value=_bare(text, model) / 1e3, unit="kB", goal="500"),
             Result(name="page", value=len(text) / 1e3, unit="kB"),
             *_opened(path),
@@ -110,11 +111,32 @@ def _opened(path: Path) -> list[Result]:
     if chromium is None:
         return [Result(name=name, note="there is no chromium")]
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        opened = browser.new_page(viewport={"width": 1280, "height": 900})
-        began = time.perf_counter()
-        opened.goto(path.as_uri())
-        opened.wait_for_selector("html[data-ready=yes]")
-        took = time.perf_counter() - began
-        browser.close()
-    return [Result(name=name, value=took * 1e3, unit="ms", goal="2 s", met=took < 2)]
+        taken = [_open(driver.chromium, chromium, path) for _ in range(_OPENINGS)]
+    took, script = (median([one[at] for one in taken]) for at in range(2))
+    slowest = max(one[0] for one in taken)
+    return [
+        Result(
+            name=f"{name}, median of {_OPENINGS} new browsers",
+            value=took * 1e3,
+            unit="ms",
+            goal="2 s",
+            met=took < 2,
+            note=f"the slowest {slowest * 1e3:,.0f} ms",
+        ),
+        Result(name=f"{name}: of it our scripts", value=script * 1e3, unit="ms"),
+    ]
+
+
+def _open(chromium: Any, executable: str, path: Path) -> tuple[float, float]:
+    """Give how long until all is drawn, and how long scripts ran until then, in seconds."""
+    browser = chromium.launch(executable_path=executable, args=["--no-sandbox"])
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    tools = opened.context.new_cdp_session(opened)
+    tools.send("Performance.enable")
+    began = time.perf_counter()
+    opened.goto(path.as_uri())
+    opened.wait_for_selector("html[data-ready=yes]")
+    took = time.perf_counter() - began
+    metrics = {m["name"]: m["value"] for m in tools.send("Performance.getMetrics")["metrics"]}
+    browser.close()
+    return took, float(metrics["ScriptDuration"])

@@ -3,11 +3,8 @@
 Exact: everything here is Decimal; a chart makes its floats from it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
-from heapq import merge
-from operator import itemgetter
-from typing import NamedTuple
 
 import msgspec
 
@@ -82,35 +79,39 @@ class _Curve:
         self._peak = self._hold_peak = _NOTHING
 
     def over(self, prices: Iterable[PricePoint], executions: Iterable[Execution]) -> Curve:
-        for happened in merge(self._prices(prices), self._executions(executions), key=_key):
-            if isinstance(happened, _Traded):
-                self._execution(happened)
-            else:
-                self._mark(happened.symbol, happened.price)
-            self._note(happened.ts_ns)
+        ours: dict[Symbol, bool] = {}
+        trades = (one for one in executions if self._is_ours(one[1]))
+        trade = next(trades, None)
+        for ts_ns, symbol, price in prices:
+            is_ours = ours.get(symbol)
+            if is_ours is None:
+                is_ours = ours[symbol] = self._is_ours(symbol)
+            if not is_ours:
+                continue
+            while trade is not None and trade[0] <= ts_ns:
+                self._execution(*trade)
+                trade = next(trades, None)
+            self._mark(symbol, price)
+            self._note(ts_ns)
+        while trade is not None:
+            self._execution(*trade)
+            trade = next(trades, None)
         curve = self._curve
         curve.symbols = list(self._first)
         curve.other_fees = dict(self._portfolio.other_fees)
         return curve
 
-    def _prices(self, prices: Iterable[PricePoint]) -> Iterator["_Priced | _Traded"]:
-        for ts_ns, symbol, price in prices:
-            if symbol.partition("/")[2] == self._quote:
-                yield _Priced(ts_ns, 1, symbol, price)
+    def _is_ours(self, symbol: Symbol) -> bool:
+        return symbol.partition("/")[2] == self._quote
 
-    def _executions(self, executions: Iterable[Execution]) -> Iterator["_Priced | _Traded"]:
-        for ts_ns, symbol, side, fill in executions:
-            if symbol.partition("/")[2] == self._quote:
-                yield _Traded(ts_ns, 0, symbol, side, fill)
-
-    def _execution(self, traded: "_Traded") -> None:
-        symbol = traded.symbol
-        self._portfolio.record(symbol, traded.side, traded.fill)
+    def _execution(self, ts_ns: int, symbol: Symbol, side: Side, fill: Fill) -> None:
+        self._portfolio.record(symbol, side, fill)
         self._curve.executions += 1
         holdings = self._portfolio.holdings
         self._cash = sum((one.cash_flow for one in holdings.values()), start=_NOTHING)
         self._quantity[symbol] = holdings[symbol].quantity
-        self._mark(symbol, traded.fill.price)
+        self._mark(symbol, fill.price)
+        self._note(ts_ns)
 
     def _mark(self, symbol: Symbol, price: Decimal) -> None:
         self._price[symbol] = price
@@ -122,7 +123,10 @@ class _Curve:
         for symbol, quantity in self._quantity.items():
             profit += quantity * price[symbol]
         hold = self._hold()
-        self._peak, self._hold_peak = max(self._peak, profit), max(self._hold_peak, hold)
+        if profit > self._peak:
+            self._peak = profit
+        if hold > self._hold_peak:
+            self._hold_peak = hold
         curve = self._curve
         curve.times_ns.append(ts_ns)
         curve.profit.append(profit)
@@ -136,21 +140,3 @@ class _Curve:
             return _NOTHING
         capital = self._curve.capital
         return capital * self._kept * sum(growth, start=_NOTHING) / len(growth) - capital
-
-
-class _Priced(NamedTuple):
-    ts_ns: int
-    rank: int
-    symbol: Symbol
-    price: Decimal
-
-
-class _Traded(NamedTuple):
-    ts_ns: int
-    rank: int
-    symbol: Symbol
-    side: Side
-    fill: Fill
-
-
-_key = itemgetter(0, 1)

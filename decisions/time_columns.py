@@ -8,12 +8,14 @@ from messages.ids import NS_PER_MS
 C = TypeVar("C")
 _PARTS = 8
 _EXACT = 2 * _PARTS
+_EVER = (-(2**63), 2**63)
 
 
 class TimeColumns(Generic[C]):
     """At most `most` columns. `merge` adds its second argument to the first.
 
     What is earlier than the first moment, after a clock went back, counts in the first column.
+    A moment that does not lie `between` two others has none.
     """
 
     def __init__(
@@ -23,14 +25,27 @@ class TimeColumns(Generic[C]):
         *,
         most: int = 1_000,
         width_ns: int = 100 * NS_PER_MS,
+        between: tuple[int, int] = _EVER,
     ) -> None:
         self._new, self._merge, self._most = new, merge, most
+        self._after_ns, self._before_ns = between
         self.width_ns = width_ns
         self._origin_ns: int | None = None
         self._cells: dict[int, C] = {}
+        # What came last, for nearly all moments lie where the one before them lay.
+        self._newest: C | None = None
+        self._from_ns = self._until_ns = 0
 
     def at(self, ts_ns: int) -> C:
-        """Give the column of a moment, to be changed."""
+        """Give the column of a moment, to be changed.
+
+        Raises:
+            ValueError: the moment has none.
+        """
+        if self._newest is not None and self._from_ns <= ts_ns < self._until_ns:
+            return self._newest
+        if not self._after_ns < ts_ns < self._before_ns:
+            raise ValueError(f"{ts_ns} ns is not between {self._after_ns} and {self._before_ns}")
         if self._origin_ns is None:
             self._origin_ns = ts_ns - ts_ns % self.width_ns
         index = max((ts_ns - self._origin_ns) // self.width_ns, 0)
@@ -40,7 +55,13 @@ class TimeColumns(Generic[C]):
         cell = self._cells.get(index)
         if cell is None:
             cell = self._cells[index] = self._new()
+        self._remember(cell, self._origin_ns + index * self.width_ns)
         return cell
+
+    def _remember(self, cell: C, start_ns: int) -> None:
+        self._newest = cell
+        self._from_ns = max(start_ns, self._after_ns + 1)
+        self._until_ns = min(start_ns + self.width_ns, self._before_ns)
 
     def __iter__(self) -> Iterator[tuple[int, C]]:
         """Give the columns that hold something, in order, each with the moment it begins."""
@@ -78,12 +99,15 @@ class Spread:
 
     def add(self, ns: int, times: int = 1) -> None:
         """Count one latency; less than 0 counts as 0."""
-        ns = max(ns, 0)
-        shift = max(ns.bit_length() - 4, 0)
-        bucket = shift * _PARTS + (ns >> shift)
+        if ns < _EXACT:
+            ns = bucket = max(ns, 0)
+        else:
+            shift = ns.bit_length() - 4
+            bucket = shift * _PARTS + (ns >> shift)
         self._counts[bucket] = self._counts.get(bucket, 0) + times
         self.count += times
-        self.greatest = max(self.greatest, ns)
+        if ns > self.greatest:
+            self.greatest = ns
 
     def merge(self, other: "Spread") -> None:
         """Add what another counted."""

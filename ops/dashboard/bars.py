@@ -2,8 +2,10 @@
 
 from itertools import pairwise
 
+from decisions.quiet import quiet_after
 from messages.ids import NS_PER_S
 
+_MOST_GAPS = 200
 _MINUTE = 60 * NS_PER_S
 _WIDTHS_NS = (
     NS_PER_S, 5 * NS_PER_S, 15 * NS_PER_S, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, 60 * _MINUTE,
@@ -28,7 +30,13 @@ class Bars:
         """Add a bar of the market, which may be a part of ours."""
         start_ns = open_ns - open_ns % self.width_ns
         if self._last_open_ns is not None and start_ns <= self._last_open_ns:
-            _add(self.rows[-1], [0.0, *ohlc, volume])
+            bar, (_, high, low, close) = self.rows[-1], ohlc
+            if high > bar[2]:
+                bar[2] = high
+            if low < bar[3]:
+                bar[3] = low
+            bar[4] = close
+            bar[5] += volume
             return
         self.rows.append([start_ns / NS_PER_S, *ohlc, volume])
         self._last_open_ns = start_ns
@@ -46,6 +54,12 @@ class Bars:
         gaps = sorted(later - one for one, later in pairwise(times))
         usual = round(gaps[len(gaps) // 2] * NS_PER_S) if gaps else self.width_ns
         return max(usual, self.width_ns)
+
+    @property
+    def gaps(self) -> list[list[float]]:
+        """The times without a bar: from the last before to the first after, in seconds."""
+        quiet = quiet_after([round(row[0] * NS_PER_S) for row in self.rows], most=_MOST_GAPS)
+        return [[self.rows[at][0], self.rows[at + 1][0]] for at in quiet]
 
     def _widen(self) -> None:
         place = _WIDTHS_NS.index(self.width_ns) if self.width_ns in _WIDTHS_NS else -2

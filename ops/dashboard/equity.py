@@ -8,10 +8,12 @@ from decisions.decimate import kept_indices
 from decisions.equity_curve import Curve, Execution, PricePoint, curve
 from decisions.exact import is_sane, is_sane_signed
 from decisions.metrics import money
+from decisions.quiet import quiet_after
 from ops.dashboard.numbers import drawn, seconds, shown
 
 _COLUMNS = 500
 _MOST_QUOTES = 12
+_MOST_GAPS = 100
 _NOTHING = Decimal(0)
 _BPS = Decimal(10_000)
 
@@ -57,6 +59,9 @@ def _drawn(whole: Curve) -> dict[str, Any]:
     kept |= set(kept_indices(whole.hold, _COLUMNS // 2))
     if whole.drawdown:
         kept.add(max(range(len(whole.drawdown)), key=whole.drawdown.__getitem__))
+    # Both ends of a quiet time are drawn, so that what is left out is the quiet and no more.
+    quiet = quiet_after(whole.times_ns, most=_MOST_GAPS)
+    kept |= {at + end for at in quiet for end in (0, 1)}
     chosen = sorted(kept)
     return {
         "t": [seconds(whole.times_ns[i]) for i in chosen],
@@ -65,6 +70,7 @@ def _drawn(whole: Curve) -> dict[str, Any]:
         "drawdown": [-drawn(whole.drawdown[i]) for i in chosen],
         "hold_drawdown": [-drawn(whole.hold_drawdown[i]) for i in chosen],
         "points": len(whole.profit),
+        "gaps": [[seconds(whole.times_ns[i]), seconds(whole.times_ns[i + 1])] for i in quiet],
     }
 
 

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from decisions.time_columns import Spread, TimeColumns
+from messages.ids import NS_PER_S
 from ops.dashboard.kinds import (
     AlertLine,
+    CommonLine,
     FeedLine,
     Int64,
     IntervalLine,
@@ -27,9 +29,12 @@ _MOST_NAMES = 400
 _MOST_PRICES = 20_000
 _EARLIEST_NS, _LATEST_NS = 10**17, 8 * 10**18
 """From 1973 to 2223: a moment outside would make every column a century wide."""
-_KIND = b'"kind":"'
 _LOUD = ("exited", "backoff", "restarted", "hung", "halted", "gave_up")
 _FAILURES = ("crashed", "init_failed", "killed")
+_SILENT_NS = 60 * NS_PER_S
+_SILENT_INTERVALS = 3
+"""So long nothing was written, though a process that is alive writes at each interval."""
+_MOST_SILENCES = 1_000
 _OTHER = "(others)"
 
 Given = tuple[int, int, int, int]
@@ -73,7 +78,11 @@ class RunFold:
     """Feed it lines in their order, any number of times."""
 
     def __init__(self) -> None:
-        self.columns = TimeColumns(Column, _merge, most=_MOST_COLUMNS)
+        self.columns = TimeColumns(
+            Column, _merge, most=_MOST_COLUMNS, between=(_EARLIEST_NS, _LATEST_NS)
+        )
+        self.silences: deque[tuple[int, int]] = deque(maxlen=_MOST_SILENCES)
+        """From one line to the next, where that is long: nobody could write."""
         self.happenings: deque[Happening] = deque(maxlen=_MOST_EVENTS)
         self.totals: Counter[str] = Counter()
         self.rejects: Counter[str] = Counter()
@@ -89,60 +98,90 @@ class RunFold:
         self._sampled: dict[str, int] = {}
         self._told: dict[str, int] = {}
         self._began_ns: int | None = None
-        self._takers: dict[bytes, Callable[[bytes], None]] = {
-            b"message": self._message,
-            b"stage": self._stage,
-            b"order": self._order,
-            b"feed": self._feed,
-            b"supervision": self._supervision,
-            b"alert": self._alert,
-            b"interval": self._interval,
+        self._heard_ns = 0
+        self._least_interval_ns: int | None = None
+        self.silent_ns = _SILENT_NS
+        """How long is long, by the intervals seen so far."""
+        self._common: dict[str, Callable[[CommonLine], None]] = {
+            "message": self._message,
+            "stage": self._stage,
+            "order": self._order,
+        }
+        self._takers: dict[str, Callable[[bytes], None]] = {
+            "message": lambda line: self._message(_MESSAGE.decode(line)),
+            "stage": lambda line: self._stage(_STAGE.decode(line)),
+            "order": lambda line: self._order(_ORDER.decode(line)),
+            "feed": lambda line: self._feed(_FEED.decode(line)),
+            "supervision": lambda line: self._supervision(_SUPERVISION.decode(line)),
+            "alert": lambda line: self._alert(_ALERT.decode(line)),
+            "interval": lambda line: self._interval(_INTERVAL.decode(line)),
         }
 
     def take(self, lines: Iterable[bytes]) -> None:
         """Count some lines."""
-        takers, broken = self._takers, 0
+        common, read, column_at, totals = self._common, _COMMON.decode, self.columns.at, self.totals
         for line in lines:
-            # Found by its beginning, for most lines; written with spaces, by reading it.
-            start = line.find(_KIND) + len(_KIND)
-            taker = takers.get(line[start : line.find(b'"', start)])
             try:
-                (taker or self._other)(line)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, _Senseless):
-                broken += 1
-        self.broken += broken
+                one = read(line)
+                taker = common[one.kind]
+            except (*_UNREADABLE, KeyError):
+                self._apart(line)
+                continue
+            at_ns = one.at_ns
+            try:
+                if one.every == 1 and one.outcome == "ok" and one.kind == "message":
+                    # Most lines by far: what `_message` does, without the call.
+                    column_at(one.ended_ns or at_ns).counts["messages"] += 1
+                    totals["messages"] += 1
+                else:
+                    taker(one)
+            except ValueError:
+                self.broken += 1
+                continue
+            if at_ns - self._heard_ns > self.silent_ns:
+                self._silence(at_ns)
+            self._heard_ns = at_ns
+
+    def _apart(self, line: bytes) -> None:
+        """Read a line for its kind, and then as one of that kind."""
+        try:
+            head = _HEAD.decode(line)
+            taker = self._takers.get(head.kind)
+            if taker is not None:
+                taker(line)
+                if head.at_ns - self._heard_ns > self.silent_ns:
+                    self._silence(head.at_ns)
+                self._heard_ns = head.at_ns
+            elif not _EARLIEST_NS < head.at_ns < _LATEST_NS:
+                raise _Senseless
+        except (*_UNREADABLE, ValueError):
+            self.broken += 1
+
+    def _silence(self, until_ns: int) -> None:
+        if self._heard_ns:
+            self.silences.append((self._heard_ns, until_ns))
 
     def latency(self, stage: str, at_ns: int, latency_ns: int) -> None:
         """Count one latency of one stage, from wherever it is known."""
-        spreads = self._column(at_ns).spreads
-        if stage not in spreads and len(spreads) >= _MOST_NAMES:
-            return
-        spreads.setdefault(stage, Spread()).add(latency_ns)
+        spreads = self.columns.at(at_ns).spreads
+        spread = spreads.get(stage)
+        if spread is None:
+            if len(spreads) >= _MOST_NAMES:
+                return
+            spread = spreads[stage] = Spread()
+        spread.add(latency_ns)
 
-    def _other(self, line: bytes) -> None:
-        head = _HEAD.decode(line)
-        taker = self._takers.get(head.kind.encode())
-        if taker is not None:
-            taker(line)
-        elif not _EARLIEST_NS < head.at_ns < _LATEST_NS:
-            raise _Senseless
-
-    def _column(self, at_ns: int) -> Column:
-        if not _EARLIEST_NS < at_ns < _LATEST_NS:
-            raise _Senseless
-        return self.columns.at(at_ns)
-
-    def _message(self, line: bytes) -> None:
-        one = _MESSAGE.decode(line)
-        column = self._column(one.ended_ns or one.at_ns)
-        every = max(one.every, 1)
-        if every == 1:
-            column.counts["messages"] += 1
+    def _message(self, one: CommonLine | MessageLine) -> None:
+        at_ns, every = one.ended_ns or one.at_ns, one.every
+        counts = self.columns.at(at_ns).counts
+        if every <= 1:
+            every = 1
+            counts["messages"] += 1
         else:
-            self._sample(one.actor, one.ended_ns or one.at_ns, every)
+            self._sample(one.actor, at_ns, every)
         self.totals["messages"] += every
         if one.outcome == "error":
-            column.counts["errors"] += every
+            counts["errors"] += every
 
     def _sample(self, actor: str, at_ns: int, every: int) -> None:
         """Count a line that stands for many: they came since the actor's line before it."""
@@ -151,15 +190,18 @@ class RunFold:
         if actor in self._sampled or len(self._sampled) < _MOST_NAMES:
             self._sampled[actor] = at_ns
 
-    def _stage(self, line: bytes) -> None:
-        one = _STAGE.decode(line)
+    def _stage(self, one: CommonLine | StageLine) -> None:
+        if one.stage is None:
+            raise _Senseless
         if one.latency_ns is not None:
             self.latency(one.stage, one.at_ns, one.latency_ns)
         self.totals["stage_lines"] += 1
 
-    def _order(self, line: bytes) -> None:
-        outer = _ORDER.decode(line)
-        one, counts = outer.message, self._column(outer.at_ns).counts
+    def _order(self, outer: CommonLine | OrderLine) -> None:
+        one = outer.message
+        if one is None:
+            raise _Senseless
+        counts = self.columns.at(outer.at_ns).counts
         if one.type == "DuplicateFiltered":
             counts["duplicates"] += 1
             self.totals["duplicates"] += 1
@@ -173,8 +215,7 @@ class RunFold:
         if one.claim_latency_ns is not None and not self.totals["stage_lines"]:
             self.latency("claim", outer.at_ns, one.claim_latency_ns)
 
-    def _feed(self, line: bytes) -> None:
-        outer = _FEED.decode(line)
+    def _feed(self, outer: FeedLine) -> None:
         one = outer.message
         if one.delivered is not None:
             self._progress(one.feed, outer.at_ns, one.delivered)
@@ -202,10 +243,9 @@ class RunFold:
         parts = min(max((to_ns - from_ns) // width, 1), _MOST_COLUMNS)
         for part in range(parts):
             share = amount * (part + 1) // parts - amount * part // parts
-            self._column(to_ns - (parts - 1 - part) * width).counts[name] += share
+            self.columns.at(to_ns - (parts - 1 - part) * width).counts[name] += share
 
-    def _supervision(self, line: bytes) -> None:
-        outer = _SUPERVISION.decode(line)
+    def _supervision(self, outer: SupervisionLine) -> None:
         one = outer.message
         if one.event == "started" and one.child == "metrics" and one.epoch == 1:
             self.totals["starts"] += 1
@@ -214,7 +254,7 @@ class RunFold:
             self._told.clear()
             self._sampled.clear()
             self._began_ns = outer.at_ns
-            self._column(outer.at_ns)  # time begins here, also for what is spread back to it
+            self.columns.at(outer.at_ns)  # time begins here, also for what is spread back to it
             self._happened(outer.at_ns, "start", "process", "a process began")
         if one.event not in _LOUD or (one.event == "exited" and one.reason in _QUIET):
             return
@@ -224,17 +264,15 @@ class RunFold:
             _count(self.errors, _slug(one.reason))
         self._happened(outer.at_ns, one.event, one.child, one.reason)
 
-    def _alert(self, line: bytes) -> None:
-        one = _ALERT.decode(line)
+    def _alert(self, one: AlertLine) -> None:
         kind = "recovered" if one.state == "recovered" else "alert"
         text = one.sentence or one.rule
         if not one.delivered:
             text += f" (not delivered: {one.problem or 'no reason given'})"
         self._happened(one.at_ns, kind, _joined(one.rule, one.key), text)
 
-    def _interval(self, line: bytes) -> None:
-        one = _INTERVAL.decode(line)
-        column = self._column(one.at_ns)
+    def _interval(self, one: IntervalLine) -> None:
+        column = self.columns.at(one.at_ns)
         handled = 0
         for path, actor in list(one.actors.items())[:_MOST_NAMES]:
             if actor.mailbox is not None:
@@ -251,8 +289,15 @@ class RunFold:
             self._spread(
                 "messages", self._told.get("", self._began_ns or one.at_ns), one.at_ns, handled
             )
-        self._told[""] = one.at_ns
+        self._note_interval(one.at_ns)
         self.totals["intervals"] += 1
+
+    def _note_interval(self, at_ns: int) -> None:
+        step_ns = at_ns - self._told.get("", at_ns)
+        self._told[""] = at_ns
+        if step_ns > 0 and step_ns < (self._least_interval_ns or at_ns):
+            self._least_interval_ns = step_ns
+            self.silent_ns = max(_SILENT_NS, _SILENT_INTERVALS * step_ns)
 
     def _handled_since(self, path: str, processed: int) -> int:
         before = self._handled.get(path, 0)
@@ -266,7 +311,7 @@ class RunFold:
         self.happenings.append(Happening(at_ns, kind, who[:200], text[:1_000]))
 
 
-class _Senseless(Exception):
+class _Senseless(ValueError):
     """It parses and cannot be."""
 
 
@@ -306,7 +351,9 @@ class _Head(msgspec.Struct):
     kind: str = ""
 
 
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _HEAD = msgspec.json.Decoder(_Head)
+_COMMON = msgspec.json.Decoder(CommonLine)
 _MESSAGE = msgspec.json.Decoder(MessageLine)
 _STAGE = msgspec.json.Decoder(StageLine)
 _ORDER = msgspec.json.Decoder(OrderLine)

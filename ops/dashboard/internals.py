@@ -1,5 +1,6 @@
 """Latency, throughput, mailboxes, restarts and alerts over time, ready to be drawn."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from math import isfinite
 from typing import Any
@@ -12,6 +13,7 @@ STAGES = ("feed", "strategy", "risk", "claim", "send", "ack", "fill")
 _RATES = ("events", "messages", "claimed", "filled", "rejected", "refused", "unknown")
 _MOST_ACTORS = 24
 _MOST_STAGES = 12
+_MOST_GAPS = 60
 _PERCENTS = (50.0, 95.0, 99.0)
 _WORDS = (
     "path", "state", "epoch", "restarts", "mailbox", "capacity", "high_water", "processed",
@@ -27,6 +29,7 @@ def internals(fold: RunFold, status: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "t": [seconds(start_ns) for start_ns, _ in columns],
         "step": width_s,
+        "gaps": _gaps(fold, [start_ns for start_ns, _ in columns]),
         "stages": _stages([column for _, column in columns]),
         "rates": _rates([column for _, column in columns], width_s),
         "mailboxes": _mailboxes([column for _, column in columns]),
@@ -48,6 +51,17 @@ def internals(fold: RunFold, status: Mapping[str, Any]) -> dict[str, Any]:
         "messages": fold.totals["messages"],
         "actors": _actors(status),
     }
+
+
+def _gaps(fold: RunFold, starts_ns: list[int]) -> list[list[float]]:
+    """Give the longest times without a line, from one column to another."""
+    gaps: dict[int, int] = {}
+    silences = [(a, b) for a, b in fold.silences if b - a > fold.silent_ns]
+    for from_ns, until_ns in sorted(silences, key=lambda s: s[0] - s[1])[:_MOST_GAPS]:
+        first, last = (max(bisect_right(starts_ns, at) - 1, 0) for at in (from_ns, until_ns))
+        if first < last:
+            gaps[starts_ns[first]] = starts_ns[last]
+    return [[seconds(from_ns), seconds(gaps[from_ns])] for from_ns in sorted(gaps)]
 
 
 def _stages(columns: list[Column]) -> dict[str, Any]:

@@ -158,8 +158,10 @@ class LineTail:
         self.found.problems.append(f"a metrics file was read for {_MOST_BYTES >> 30} GB only")
 
     def _counted(self, lines: list[bytes]) -> list[bytes]:
-        usable = [line for line in lines if line and len(line) <= _LONGEST]
-        self.found.too_long += sum(len(line) > _LONGEST for line in lines)
+        usable = list(filter(None, lines))
+        if max(map(len, usable), default=0) > _LONGEST:
+            self.found.too_long += sum(len(line) > _LONGEST for line in usable)
+            usable = [line for line in usable if len(line) <= _LONGEST]
         self.found.lines += len(usable)
         return usable
 

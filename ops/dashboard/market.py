@@ -62,9 +62,9 @@ class Market:
 
         The market of a run that is still alive grows: call it again with more.
         """
-        before = self.events
+        before, most = self.events, min(count, MOST_EVENTS)
         try:
-            while self.events < min(count, MOST_EVENTS):
+            while self.events < most:
                 event = self._held or next(self._events, None)
                 self._held = event
                 if event is None or (until_ns is not None and event.ts_event_ns > until_ns):

@@ -1,5 +1,6 @@
 """Series in bounded memory."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,12 +27,38 @@ def test_a_clock_that_goes_back_counts_in_the_first_column() -> None:
     assert counted([100, 20, 110], most=4) == [(100, 2), (110, 1)]
 
 
+@pytest.mark.parametrize("ts_ns", [-1, 0, 1_000, 2_000])
+def test_a_moment_out_of_bounds_has_no_column(ts_ns: int) -> None:
+    columns: TimeColumns[list[int]] = TimeColumns(list, list.extend, between=(0, 1_000))
+    for inside in (1, 999):
+        columns.at(inside).append(inside)
+
+    with pytest.raises(ValueError, match=f"{ts_ns} ns is not between 0 and 1000"):
+        columns.at(ts_ns)
+
+
 @given(st.lists(st.integers(0, 10**18), min_size=1, max_size=60), st.integers(1, 20))
 def test_nothing_is_lost_and_no_column_is_too_many(moments: list[int], most: int) -> None:
     found = counted(sorted(moments), most)
 
     assert sum(count for _, count in found) == len(moments)
     assert len(found) <= most
+
+
+@given(st.lists(st.integers(0, 300), max_size=60), st.integers(1, 20))
+def test_in_whatever_order_moments_come_each_is_in_its_column(
+    moments: list[int], most: int
+) -> None:
+    columns: TimeColumns[list[int]] = TimeColumns(list, list.extend, most=most, width_ns=10)
+    for ts_ns in moments:
+        columns.at(ts_ns).append(ts_ns)
+
+    starts = [start for start, _ in columns]
+    for start, cell in columns:
+        # What is earlier than the first moment counts in the first column, wherever that lies.
+        assert all(start <= ts_ns < start + columns.width_ns for ts_ns in cell) or (
+            start == min(starts) and all(ts_ns < start + columns.width_ns for ts_ns in cell)
+        )
 
 
 @given(st.lists(st.integers(0, 10**14), min_size=1, max_size=200), st.integers(1, 100))

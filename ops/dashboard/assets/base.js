@@ -43,17 +43,29 @@ W.clock = (s) => { const d = new Date(s * 1000); return `${pad(d.getUTCHours())}
 W.moment = (s) => `${W.date(s)} ${W.clock(s)}`;
 W.precise = (s) => `${W.moment(s)}.${String(Math.floor((s % 1) * 1000)).padStart(3, "0")}`;
 W.time = (s) => W.el("time", { datetime: new Date(s * 1000).toISOString(), text: W.moment(s) });
+// Made once: `toLocaleString` makes one of these for each number.
+const WHOLES = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 }), CENTS = new Intl.NumberFormat("en-US", { maximumFractionDigits: 2 }), PLAIN = new Intl.NumberFormat("en-US");
 W.number = (value, digits = 4) => {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
-  if (size >= 1000) return value.toLocaleString("en-US", { maximumFractionDigits: size >= 1e5 ? 0 : 2 });
+  if (size >= 1000) return (size >= 1e5 ? WHOLES : CENTS).format(value);
   return String(Number(value.toPrecision(digits)));
 };
-W.count = (value) => Number(value || 0).toLocaleString("en-US");
+W.count = (value) => PLAIN.format(Number(value || 0));
 W.ms = (value) => {
   if (value === null || value === undefined) return "–";
   if (value < 1) return `${W.number(value * 1000, 3)} µs`;
   return value < 1000 ? `${W.number(value, 3)} ms` : `${W.number(value / 1000, 3)} s`;
+};
+W.span = (s) => {
+  const [unit, size] = s < 120 ? ["s", 1] : s < 7200 ? ["min", 60] : s < 172800 ? ["h", 3600] : ["d", 86400];
+  return `${W.number(s / size, 3)} ${unit}`;
+};
+// gaps: [[from, until]]; says what the blank parts of a chart are, for those too who do not see them.
+W.quiet = (gaps, what) => {
+  if (!gaps || !gaps.length) return "";
+  const [from, until] = gaps.reduce((a, b) => (b[1] - b[0] > a[1] - a[0] ? b : a));
+  return `Left blank: ${gaps.length === 1 ? "a time" : `${W.count(gaps.length)} times`} without ${what}${gaps.length === 1 ? "" : ", the longest"} from ${W.moment(from)} to ${W.moment(until)} (${W.span(until - from)}).`;
 };
 W.signed = (text) => (/^[-−]/.test(text) ? text.replace("-", "−") : /[1-9]/.test(text) ? `+${text}` : text);
 W.say = (text) => { document.getElementById("said").textContent = text; };

@@ -11,7 +11,8 @@ W.candles = (holder, market, symbol, openOrder) => {
   const chart = LightweightCharts.createChart(box, { ...look(), width: box.clientWidth, height: box.clientHeight });
   const watcher = new ResizeObserver(() => chart.resize(box.clientWidth, box.clientHeight));
   watcher.observe(box);
-  const bars = found.bars;
+  const bars = found.bars, empty = blanks(found);
+  const filled = (points) => [...points, ...empty.map((time) => ({ time }))].sort((a, b) => a.time - b.time);
   let main;
   const least = bars.length ? Math.min(...bars.slice(-400).map((bar) => Math.abs(bar[4]))) : Math.min(...found.fills.map((fill) => fill[5]));
   const precision = least >= 1000 ? 2 : least >= 1 ? 4 : 8;
@@ -19,15 +20,18 @@ W.candles = (holder, market, symbol, openOrder) => {
   if (!bars.length || found.is_line) {
     main = chart.addSeries(LightweightCharts.LineSeries, { priceFormat: format, lineWidth: 2, priceLineVisible: false });
     const points = bars.length ? bars.map((bar) => [bar[0], bar[4]]) : found.fills.map((fill) => [Math.floor(fill[0]), fill[5]]);
-    main.setData(onePerTime(points.map(([time, value]) => ({ time, value }))));
+    const before = new Set(found.gaps.map(([from]) => from));
+    // This chart draws a line across what is blank; the part that begins at a gap is therefore not painted.
+    main.setData(filled(onePerTime(points.map(([time, value]) => (before.has(time) ? { time, value, color: "transparent" } : { time, value })))));
   } else {
     main = chart.addSeries(LightweightCharts.CandlestickSeries, { priceFormat: format, priceLineVisible: false });
-    main.setData(bars.map(([time, open, high, low, close]) => ({ time, open, high, low, close })));
+    main.setData(filled(bars.map(([time, open, high, low, close]) => ({ time, open, high, low, close }))));
     const volume = chart.addSeries(LightweightCharts.HistogramSeries, { priceScaleId: "volume", priceFormat: { type: "volume" }, priceLineVisible: false, lastValueVisible: false });
     chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.86, bottom: 0 } });
     volume.setData(bars.map(([time, , , , , value]) => ({ time, value })));
     box.volume = volume;
   }
+  const slots = filled(bars.length ? bars.map(([time]) => ({ time })) : []).map((one) => one.time);
   const times = bars.length ? bars.map((bar) => bar[0]) : found.fills.map((fill) => Math.floor(fill[0]));
   const barOf = (t) => {
     let low = 0, high = times.length - 1;
@@ -42,7 +46,7 @@ W.candles = (holder, market, symbol, openOrder) => {
       upColor: W.colour("card"), borderUpColor: W.colour("soft"), wickUpColor: W.colour("soft"),
       downColor: W.colour("soft"), borderDownColor: W.colour("soft"), wickDownColor: W.colour("soft") });
     if (box.volume) box.volume.applyOptions({ color: W.faded("faint", 0.28) });
-    const named = placed.length <= 40;
+    const named = placed.length <= box.clientWidth / 30;
     markers.setMarkers(placed.map(({ fill, time }) => fill[1] === "buy"
       ? { time, position: "belowBar", shape: "arrowUp", color: W.colour("accent"), text: named ? "Buy" : "", size: 1.3 }
       : { time, position: "aboveBar", shape: "arrowDown", color: W.colour("second"), text: named ? "Sell" : "", size: 1.3 }));
@@ -53,7 +57,7 @@ W.candles = (holder, market, symbol, openOrder) => {
   const goTo = (at) => {
     if (!placed.length) return;
     current = Math.min(Math.max(at, 0), placed.length - 1);
-    const { fill, time } = placed[current], range = chart.timeScale().getVisibleLogicalRange(), index = times.indexOf(time);
+    const { fill, time } = placed[current], range = chart.timeScale().getVisibleLogicalRange(), index = Math.max((slots.length ? slots : times).indexOf(time), 0);
     if (range && (index < range.from || index > range.to)) {
       const half = (range.to - range.from) / 2;
       chart.timeScale().setVisibleLogicalRange({ from: index - half, to: index + half });
@@ -99,7 +103,7 @@ W.candles = (holder, market, symbol, openOrder) => {
       W.el("li", {}, W.el("button", { type: "button", text: "Show all", on: { click: () => chart.timeScale().fitContent() } }))));
   const handle = { chart: box, redraw: () => { chart.applyOptions(look()); draw(); }, destroy: () => {
     const range = chart.timeScale().getVisibleLogicalRange();
-    W.seen = range && range.to < times.length - 2 ? { ...W.seen, [symbol]: range } : W.seen;
+    W.seen = range && range.to < Math.max(slots.length, times.length) - 2 ? { ...W.seen, [symbol]: range } : W.seen;
     W.charts.delete(handle); watcher.disconnect(); chart.remove();
   } };
   W.charts.add(handle);
@@ -114,6 +118,15 @@ W.candles = (holder, market, symbol, openOrder) => {
       crosshair: { mode: 0, vertLine: { color: W.colour("faint"), labelBackgroundColor: W.colour("soft") }, horzLine: { color: W.colour("faint"), labelBackgroundColor: W.colour("soft") } },
       localization: { locale: "en-GB" }, handleScroll: { vertTouchDrag: false }, handleScale: { mouseWheel: false },
     };
+  }
+  // The axis has a place for each bar and none for time: room for those that are missing, as far as there is any.
+  function blanks({ gaps, width_s: width, bars: { length } }) {
+    const missing = gaps.map(([from, until]) => Math.max(Math.round((until - from) / width) - 1, 1));
+    const share = Math.min(1, Math.max(length, 200) / 2 / missing.reduce((sum, n) => sum + n, 1));
+    return gaps.flatMap(([from, until], at) => {
+      const room = Math.max(Math.round(missing[at] * share), 1);
+      return [...Array(room).keys()].map((n) => Math.floor(from + ((until - from) * (n + 1)) / (room + 1)));
+    });
   }
   function onePerTime(points) { return points.filter((point, at) => at === points.length - 1 || points[at + 1].time > point.time); }
 };

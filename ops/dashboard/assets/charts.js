@@ -23,8 +23,27 @@ const moments = (found, span) => {
   });
 };
 
-// series: [{ name, values, wash?, steps?, index? }]; options: { label, height, show, log, marks, zero, whole }
-W.lines = (holder, times, series, options) => {
+// Where nothing is known a line would be invented: it ends before the gap and goes on after it.
+// A value that is only not there (null) is `undefined` then, which a line goes across; null ends it.
+// What lies in the gap was counted afterwards, and nobody knows when it was.
+const parted = (times, series, options) => {
+  const gapsOf = (one) => one.gaps || options.gaps || [], middle = ([from, until]) => (from + until) / 2;
+  const breaks = [...new Set(series.flatMap((one) => gapsOf(one).map(middle)))];
+  const order = [...times.map((t, at) => [t, at]), ...breaks.map((t) => [t, -1])].sort((a, b) => a[0] - b[0]);
+  return [order.map(([t]) => t), series.map((one) => {
+    const gaps = gapsOf(one), own = new Set(gaps.map(middle)), isIn = (t) => gaps.some(([from, until]) => from < t && t < until);
+    return { ...one, values: order.map(([t, at]) => (own.has(t) || isIn(t) ? null : at < 0 ? undefined : one.values[at] ?? undefined)) };
+  })];
+};
+// A value with a gap on either side has no line to be seen by.
+const alone = (values) => {
+  const known = values.map((_, at) => at).filter((at) => values[at] !== undefined);
+  return known.filter((at, n) => values[at] !== null && (values[known[n - 1]] ?? null) === null && (values[known[n + 1]] ?? null) === null);
+};
+
+// series: [{ name, values, wash?, steps?, index?, gaps? }]; options: { label, height, show, log, marks, zero, whole, gaps }
+W.lines = (holder, allTimes, allSeries, options) => {
+  const [times, series] = parted(allTimes, allSeries, options);
   const chart = W.el("div", { class: "chart", tabindex: "0", role: "group", "aria-roledescription": "chart", "aria-label": `${options.label}. Arrow keys read values, plus and minus zoom, 0 shows all.` });
   const keys = W.el("ul", { class: "keys", "aria-label": `Lines of ${options.label}` });
   holder.append(chart, keys);
@@ -32,9 +51,10 @@ W.lines = (holder, times, series, options) => {
   const data = [times, ...series.map((one) => one.values)];
   const shows = options.show || W.number;
   const readouts = [];
-  const few = times.length < 40;
+  const few = allTimes.length < 40, lonely = series.map((one) => alone(one.values));
   const axis = { stroke: () => W.colour("faint"), font: "12px system-ui, sans-serif", grid: { stroke: () => W.colour("grid"), width: 1 }, ticks: { show: false } };
-  const widest = () => Math.max(...series.flatMap((s) => s.values.filter(Number.isFinite)).map((v) => shows(v).length), 3);
+  // As wide as what stands at the axis; to write out every value for that took longer than to draw them.
+  const room = (u, found) => Math.min(16 + Math.max(...(found || []).map((text) => text.length), 3) * 7, 92);
   const plot = new uPlot({
     width: Math.max(chart.clientWidth, 200), height: options.height || 220, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "Etc/UTC"),
     legend: { show: false }, padding: [10, 26, 0, 0],
@@ -42,19 +62,20 @@ W.lines = (holder, times, series, options) => {
     scales: { y: { distr: options.log ? 3 : 1, range: options.log ? undefined : (u, low, high) => {
       if (low === null || !Number.isFinite(low)) return [0, 1];
       if (options.zero) { low = Math.min(low, 0); high = Math.max(high, 0); }
+      if (low === 0 && high === 0) return [0, 1];
       const room = (high - low || Math.abs(high) || 1) * 0.08;
       return [options.zero && low === 0 ? 0 : low - room, options.zero && high === 0 ? 0 : high + room];
     } } },
     axes: [
       { ...axis, size: 44, space: 84, values: (u, found) => moments(found, u.scales.x.max - u.scales.x.min) },
-      { ...axis, incrs: options.whole ? WHOLE : undefined, size: Math.min(16 + widest() * 7, 92), space: 36, values: (u, found) => found.map((v) => (v === null ? "" : shows(v))) },
+      { ...axis, incrs: options.whole ? WHOLE : undefined, size: room, space: 36, values: (u, found) => found.map((v) => (v === null ? "" : shows(v))) },
     ],
     series: [{}, ...series.map((one, at) => {
       const index = one.index === undefined ? at : one.index;
       return {
-        label: one.name, stroke: () => W.colour(`s${index % 7}`), width: one.wash ? 2 : 1.6, dash: dash(index), spanGaps: !one.gaps,
+        label: one.name, stroke: () => W.colour(`s${index % 7}`), width: one.wash ? 2 : 1.6, dash: dash(index), spanGaps: false,
         fill: one.wash ? () => W.faded(`s${index % 7}`, 0.1) : undefined,
-        paths: one.steps ? uPlot.paths.stepped({ align: 1 }) : undefined, points: { show: few, size: 5 },
+        paths: one.steps ? uPlot.paths.stepped({ align: 1 }) : undefined, points: { show: few, size: 5, filter: () => (few ? null : lonely[at]) },
       };
     })],
     hooks: {
@@ -66,6 +87,7 @@ W.lines = (holder, times, series, options) => {
         chart.dataset.to = max;
         if (min > times[0] || max < times[times.length - 1]) W.zooms[options.label] = { min, max }; else delete W.zooms[options.label];
       }],
+      drawClear: [(u) => { for (const gap of options.gaps || []) blank(u, gap); }],
       draw: [(u) => { for (const mark of options.marks || []) rule(u, mark); }],
     },
   }, data, chart);
@@ -103,6 +125,20 @@ W.lines = (holder, times, series, options) => {
     ctx.restore();
   }
 
+  // Hatched, so that what is blank is seen to be meant.
+  function blank(u, [from, until]) {
+    const { ctx, bbox } = u, r = devicePixelRatio;
+    const left = Math.max(u.valToPos(from, "x", true), bbox.left), width = Math.min(u.valToPos(until, "x", true), bbox.left + bbox.width) - left;
+    if (width < r) return;
+    ctx.save();
+    ctx.beginPath(); ctx.rect(left, bbox.top, width, bbox.height); ctx.clip();
+    ctx.strokeStyle = W.faded("faint", 0.35); ctx.lineWidth = r;
+    ctx.beginPath();
+    for (let x = left - bbox.height; x < left + width; x += 7 * r) { ctx.moveTo(x, bbox.top + bbox.height); ctx.lineTo(x + bbox.height, bbox.top); }
+    ctx.stroke();
+    ctx.restore();
+  }
+
   const all = () => plot.setScale("x", { min: times[0], max: times[times.length - 1] });
   const zoom = (factor) => {
     const { min, max } = plot.scales.x, at = plot.cursor.idx, middle = at === null || at === undefined ? (min + max) / 2 : times[at];
@@ -117,7 +153,8 @@ W.lines = (holder, times, series, options) => {
       if (times[at] < plot.scales.x.min || times[at] > plot.scales.x.max) all();
       plot.setCursor({ left: plot.valToPos(times[at], "x"), top: 10 });
       read(at);
-      W.say(`${W.moment(times[at])}: ${series.map((one) => `${one.name} ${shows(one.values[at])}`).join(", ")}`);
+      if (series.every((one) => one.values[at] === null)) W.say(`${W.moment(times[at])}: nothing is known`);
+      else W.say(`${W.moment(times[at])}: ${series.map((one) => `${one.name} ${shows(one.values[at] ?? null)}`).join(", ")}`);
     } else if (event.key === "+" || event.key === "=") zoom(0.5);
     else if (event.key === "-") zoom(2);
     else if (event.key === "0" || event.key === "Escape") all();

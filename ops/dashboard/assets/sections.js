@@ -47,14 +47,14 @@ W.equity = (body, run) => {
       const factor = scaled[chosen], holds = chosen !== "none";
       const money = (value) => (value === null ? "–" : W.number(value));
       const hold = holds ? [{ name: "Buy and hold", values: e.hold.map((v) => v * factor) }] : [];
-      W.lines(charts, e.t, [{ name: `Profit of the run, ${quote}`, values: e.profit, wash: true }, ...hold], { label: `Profit in ${quote}`, height: 260, show: money, sync: `equity-${quote}` });
+      W.lines(charts, e.t, [{ name: `Profit of the run, ${quote}`, values: e.profit, wash: true }, ...hold], { label: `Profit in ${quote}`, height: 260, show: money, gaps: e.gaps, sync: `equity-${quote}` });
       charts.append(W.el("h3", { text: "Below the peak" }));
       const low = holds ? [{ name: "Buy and hold", values: e.hold_drawdown.map((v) => v * factor) }] : [];
-      W.lines(charts, e.t, [{ name: `Drawdown of the run, ${quote}`, values: e.drawdown, wash: true }, ...low], { label: `Drawdown in ${quote}`, height: 150, show: money, zero: true, sync: `equity-${quote}` });
+      W.lines(charts, e.t, [{ name: `Drawdown of the run, ${quote}`, values: e.drawdown, wash: true }, ...low], { label: `Drawdown in ${quote}`, height: 150, show: money, gaps: e.gaps, zero: true, sync: `equity-${quote}` });
     };
     const options = [["use", "Hold the money in use"], ["start", e.start ? "Hold the whole start" : "Hold as much"], ["none", "Run only"]].filter(([name]) => name !== "use" || (e.start && used > 0));
     card.append(W.el("div", { class: "head" }, W.el("h3", { text: `Profit in ${quote}, net of fees` }), W.pick("What to compare with", options, key, (chosen) => { W.ui.hold = chosen; draw(chosen); })), charts,
-      W.el("p", { class: "note", text: `${e.basis} Valued at ${W.count(e.points)} prices on the market's clock.` }));
+      W.el("p", { class: "note", text: `${e.basis} Valued at ${W.count(e.points)} prices on the market's clock. ${W.quiet(e.gaps, "a price")}` }));
     if (Object.keys(e.other_fees).length) card.append(W.el("p", { class: "note", text: `Not counted, for there is no price to value them: fees of ${Object.entries(e.other_fees).map(([name, fee]) => `${fee} ${name}`).join(", ")}.` }));
     W.later(() => draw(options.some(([name]) => name === key) ? key : "start"));
     return card;
@@ -74,6 +74,7 @@ W.market = (body, run) => {
     const found = run.market.symbols[symbol];
     chart = found.bars.length || found.fills.length ? W.candles(holder, run.market, symbol, W.openOrder) : null;
     if (!chart) holder.append(W.empty("No price of this symbol is known."));
+    if (found.gaps.length) holder.append(W.el("p", { class: "note", text: W.quiet(found.gaps, found.is_line ? "a price" : "a candle") }));
     if (found.fills_total > found.fills.length) holder.append(W.el("p", { class: "note", text: `The newest ${W.count(found.fills.length)} of ${W.count(found.fills_total)} fills are marked.` }));
   };
   const chosen = symbols.includes(W.ui.symbol) ? W.ui.symbol : symbols[0];
@@ -94,22 +95,22 @@ W.internals = (body, run) => {
   const inside = run.internals, times = inside.t;
   const marks = inside.happenings.filter(([, kind]) => ["exited", "restarted", "hung", "halted", "gave_up", "alert"].includes(kind)).slice(-60).map(([t, kind]) => ({ t, glyph: loud(kind)[0], level: loud(kind)[1] }));
   const stages = Object.entries(inside.stages);
-  const step = `Columns of ${W.number(inside.step)} s`;
+  const step = `Columns of ${W.number(inside.step)} s`, blank = W.quiet(inside.gaps, "any metric line");
   const late = W.el("div", {}), drawLate = (which) => {
     W.ui.percentile = which;
     for (const one of [...W.charts]) if (late.contains(one.chart)) one.destroy();
     late.replaceChildren();
-    W.lines(late, times, stages.map(([name, s]) => ({ name, values: s[which] })), { label: `Latency by stage, ${which}`, show: W.ms, log: true, marks, sync: "time", height: 240 });
+    W.lines(late, times, stages.map(([name, s]) => ({ name, values: s[which] })), { label: `Latency by stage, ${which}`, show: W.ms, log: true, gaps: inside.gaps, marks, sync: "time", height: 240 });
   };
   const latency = stages.length && times.length
     ? W.card("Latency by stage", W.pick("Percentile", [["p50", "p50"], ["p95", "p95"], ["p99", "p99"], ["max", "max"]], W.ui.percentile, drawLate), late,
       W.scroll("Latency of the whole run", W.el("table", {}, W.el("thead", {}, W.el("tr", {}, ["Stage", "Count", "p50", "p95", "p99", "Max"].map((text, n) => W.el("th", { scope: "col", class: n ? "num" : null, text })))),
         W.el("tbody", {}, stages.map(([name, s]) => W.el("tr", {}, W.el("th", { scope: "row", text: name }), W.el("td", { class: "num", text: s.is_counted ? W.count(s.count) : "–" }), [0, 1, 2, 3].map((n) => W.el("td", { class: "num", text: s.all ? W.ms(s.all[n]) : "–" }))))))),
-      W.el("p", { class: "note", text: `${step}, logarithmic. claim: from the decision to its durable claim; ack: from the send to the venue's first answer; fill: from accepted to filled.` }))
+      W.el("p", { class: "note", text: `${step}, logarithmic. claim: from the decision to its durable claim; ack: from the send to the venue's first answer; fill: from accepted to filled. ${blank}` }))
     : W.card("Latency by stage", null, W.empty("No latency is known: metric lines and ledger hold none."));
   const rates = Object.entries(inside.rates), flow = W.el("div", {});
   const names = { events: "Market events", messages: "Messages handled", claimed: "Orders claimed", filled: "Orders filled", rejected: "Rejected", refused: "Refused", unknown: "Unknown outcomes" };
-  const throughput = W.card("Throughput, per second", null, rates.length ? flow : W.empty("No throughput is known."), rates.length ? W.el("p", { class: "note", text: step }) : null);
+  const throughput = W.card("Throughput, per second", null, rates.length ? flow : W.empty("No throughput is known."), rates.length ? W.el("p", { class: "note", text: blank ? `${step}. ${blank}` : step }) : null);
   const boxes = Object.entries(inside.mailboxes), depth = W.el("div", {});
   const actors = inside.actors;
   const mailboxes = W.card("Mailboxes", null, boxes.length ? depth : W.el("p", { class: "note", text: "The metric lines hold no depths over time; this is the last known state and the fullest each has been." }),
@@ -125,10 +126,13 @@ W.internals = (body, run) => {
       tally("Errors, by reason", inside.errors, "No actor ended badly.")), people);
   W.later(() => {
     if (stages.length && times.length) drawLate(W.ui.percentile);
-    if (rates.length) W.lines(flow, times, rates.map(([name, values]) => ({ name: names[name] || name, values })), { label: "Throughput per second", show: (v) => W.number(v, 3), zero: true, marks, sync: "time" });
-    if (boxes.length) W.lines(depth, times, boxes.map(([name, values]) => ({ name, values })), { label: "Messages that wait, by mailbox", show: (v) => (v === null ? "–" : W.count(v)), zero: true, whole: true, marks, sync: "time" });
+    if (rates.length) W.lines(flow, times, rates.map(([name, values]) => ({ name: names[name] || name, values })), { label: "Throughput per second", show: (v) => W.number(v, 3), zero: true, gaps: inside.gaps, marks, sync: "time" });
+    if (boxes.length) W.lines(depth, times, boxes.map(([name, values]) => ({ name, values })), { label: "Messages that wait, by mailbox", show: (v) => (v === null ? "–" : W.count(v)), zero: true, whole: true, gaps: inside.gaps, marks, sync: "time" });
   });
 };
+
+// An exit and its backoff are of one moment, and the exit says more: it lies on top.
+const backoffsFirst = (found) => found.sort((a, b) => (b[1] === "backoff") - (a[1] === "backoff"));
 
 const happenings = (inside) => {
   const all = inside.happenings;
@@ -145,7 +149,7 @@ const happenings = (inside) => {
       const y = at * row + (width < 500 ? 26 : 16);
       const label = W.svg("text", { x: 0, y: width < 500 ? y - 13 : y + 4 }); label.textContent = name;
       picture.append(label, W.svg("line", { x1: left, x2: width - right, y1: y, y2: y }));
-      for (const [t, kind, who, text] of all.filter(([, k]) => kinds.includes(k)).slice(-400)) {
+      for (const [t, kind, who, text] of backoffsFirst(all.filter(([, k]) => kinds.includes(k)).slice(-400))) {
         const [glyph, level] = loud(kind), sign = W.svg("g", { transform: `translate(${x(t).toFixed(1)} ${y})` });
         const round = W.svg("circle", { r: 8.5 }), letter = W.svg("text", { y: 4, "text-anchor": "middle" }), title = W.svg("title", {});
         round.style.fill = "var(--card)"; round.style.stroke = `var(--${level === "unknown" ? "soft" : level})`; round.style.strokeWidth = 1.5;
@@ -199,7 +203,7 @@ W.compare = (body, runs) => {
   const drawn = runs.map((r) => [r, Object.entries(r.equity)[0]]).filter(([, found]) => found && found[1].t.length);
   if (!drawn.length) { holder.append(W.empty("No run has a curve.")); return; }
   const [times, ...values] = uPlot.join(drawn.map(([, [, e]]) => [...onePerMoment(e.t, e.profit)]));
-  W.later(() => W.lines(holder, times, values.map((one, at) => ({ name: `${drawn[at][0].title}, ${drawn[at][1][0]}`, values: one })), { label: "Profit of each run", height: 240 }));
+  W.later(() => W.lines(holder, times, values.map((one, at) => ({ name: `${drawn[at][0].title}, ${drawn[at][1][0]}`, values: one, gaps: drawn[at][1][1].gaps })), { label: "Profit of each run", height: 240 }));
 };
 // uPlot joins on unique times; the last value of a moment stands.
 const onePerMoment = (t, v) => { const kept = t.map((_, at) => at).filter((at) => at === t.length - 1 || t[at + 1] > t[at]); return [kept.map((at) => t[at]), kept.map((at) => v[at])]; };

@@ -1,6 +1,7 @@
 """Run directories as a dashboard may find them: written line by line."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,17 @@ def run_with(run_dir: Path, *lines: Any, config: str = CONFIG) -> Path:
     (run_dir / "config.effective.toml").write_text(config, encoding="utf-8")
     (run_dir / "metrics.ndjson").write_bytes(encoded(*lines))
     return run_dir
+
+
+def recorded(run_dir: Path, minutes: Iterable[int], *lines: Any) -> Path:
+    """Make the run of a recording that has candles of these minutes only."""
+    run_dir.mkdir(exist_ok=True)
+    path = run_dir.with_name("candles.csv")
+    rows = [f"{T0 // 10**6 + m * 60_000},100,107,99,{100 + m % 7},1\n" for m in minutes]
+    path.write_text("ts,open,high,low,close,volume\n" + "".join(rows), encoding="utf-8")
+    replay = CONFIG.replace('"demo"', '"replay"') + f'[feed.path]\n"BTC/USDT" = "{path}"\n'
+    progress = said(1, "feed", feed="feeds/feed:replay", delivered=len(rows), type="FeedReport")
+    return run_with(run_dir, *LIFE[:1], progress, *lines, config=replay)
 
 
 LIFE = [

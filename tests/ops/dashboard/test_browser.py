@@ -12,7 +12,7 @@ import pytest
 from ops.dashboard.command import DashboardOptions, model_of
 from ops.dashboard.page import page
 from tests.cli.runs import real_run
-from tests.ops.dashboard.runs import CONFIG, LIFE, encoded, line, run_with, said
+from tests.ops.dashboard.runs import CONFIG, LIFE, encoded, line, recorded, run_with, said
 from tests.ops.dashboard.screenshots import SIZES, launched, shoot
 from tests.ops.dashboard.test_run_model import EVIL, traded
 from tests.ops.dashboard.test_serve import served
@@ -261,6 +261,66 @@ def test_text_meets_the_contrast_that_people_need(shown: Any) -> None:
             }"""
         )
         assert worst >= 4.5
+
+
+def test_a_line_ends_where_nothing_is_known_and_bars_leave_room_for_those_that_are_not_there(
+    seen: Any, tmp_path: Path
+) -> None:
+    actors = {"a": {"processed": 9, "mailbox": 1}}
+    alive = [line(at, "interval", actors=actors) for at in (*range(0, 90, 5), *range(600, 690, 5))]
+    shown = seen(recorded(tmp_path / "run", [*range(40), *range(60, 90)], *alive))
+
+    # Of the first line of each chart: whether something is left out, and how often it ends.
+    found = shown.page.evaluate(
+        """Object.fromEntries([...W.charts].filter((one) => one.plot).map(({ chart, plot }) => [
+          chart.getAttribute('aria-label').split(/[ ,.]/)[0],
+          [plot.data[1].filter((v) => v === null).length > 0,
+           plot.series[1]._paths.gaps.length]]))"""
+    )
+    bars = int(shown.page.locator("#market .chart").get_attribute("data-bars"))
+
+    assert found["Profit"] == found["Drawdown"] == found["Throughput"] == found["Messages"]
+    assert found["Profit"] == [True, 1]
+    assert bars >= 70 + 18
+    assert "Left blank: a time without a candle from" in shown.text("#market .body")
+    assert "Left blank: a time without any metric line" in shown.text("#internals .body")
+    assert shown.said == []
+
+
+def test_an_axis_is_as_wide_as_what_stands_there_and_no_value_is_written_out_for_it(
+    shown: Any,
+) -> None:
+    written = shown.page.evaluate(
+        """() => {
+          const holder = W.el('div', {}), times = [...Array(5000).keys()];
+          document.body.append(holder);
+          let count = 0;
+          const show = (v) => { count += 1; return String(v); };
+          const series = [{ name: 'a', values: times }];
+          const chart = W.lines(holder, times, series, { label: 'x', show });
+          return new Promise((done) => requestAnimationFrame(() => {
+            chart.destroy(); holder.remove(); done(count);
+          }));
+        }"""
+    )
+
+    assert 0 < written < 200
+
+
+def test_a_mailbox_that_was_always_empty_is_a_line_at_nought(seen: Any, tmp_path: Path) -> None:
+    actors = {"a": {"processed": 9, "mailbox": 0}}
+    empty = [line(at, "interval", actors=actors) for at in range(0, 60, 5)]
+    backoff = said(4, "supervision", child="x", event="backoff", reason="0.5 s", epoch=1)
+    shown = seen(run_with(tmp_path / "run", *LIFE[:7], backoff, *empty))
+
+    top = shown.page.evaluate(
+        "[...W.charts].find((one) => one.plot && one.chart.ariaLabel.startsWith('Messages that'))"
+        ".plot.scales.y.max"
+    )
+
+    assert top == 1
+    # Both are of one moment; the exit is on top.
+    assert [text for text in texts(shown, "svg.lanes g > text") if text in "✕…"] == ["…", "✕"]
 
 
 def test_several_runs_stand_side_by_side_and_one_is_looked_into(

@@ -182,6 +182,71 @@ def test_no_line_breaks_it(lines: list[bytes]) -> None:
     as_the_page_does(fold)
 
 
+def at_intervals(*seconds: float) -> list[dict[str, Any]]:
+    actors = {"a": {"processed": 9, "mailbox": 1}}
+    return [line(second, "interval", actors=actors) for second in seconds]
+
+
+def gaps_of(*lines: object) -> list[list[float]]:
+    """Give the gaps in seconds of the run."""
+    return [[at - T0 / 1e9 for at in gap] for gap in internals(folded(*lines), {})["gaps"]]
+
+
+def test_a_time_in_which_nothing_was_written_is_a_gap_from_column_to_column() -> None:
+    every_5_s = [*range(0, 100, 5), *range(400, 500, 5)]
+
+    gaps = gaps_of(*at_intervals(*every_5_s))
+
+    assert gaps == [pytest.approx([95, 400], abs=0.8)]
+
+
+def test_a_run_that_writes_seldom_has_no_gap_between_two_intervals() -> None:
+    assert gaps_of(*at_intervals(*range(0, 6_000, 300))) == []
+    assert len(gaps_of(*at_intervals(*range(0, 3_000, 300), 9_000, 9_300))) == 1
+
+
+def test_what_is_said_of_a_silence_afterwards_does_not_fill_it() -> None:
+    before = said(1, "feed", feed="f", delivered=10)
+    after = said(1_000, "feed", feed="f", delivered=1_000)
+
+    assert gaps_of(LIFE[0], before, after) == [pytest.approx([1, 1_000], abs=2)]
+
+
+def test_a_clock_that_goes_back_makes_no_gap() -> None:
+    assert gaps_of(*at_intervals(500, 505, 100, 105, 110)) == []
+
+
+def everything(fold: RunFold) -> object:
+    """Give all that a page is made from, and what is kept for the lines that follow."""
+    return (
+        json.dumps(internals(fold, {})), fold.totals, fold.broken, fold.delivered, fold.furthest,
+        fold.prices, list(fold.happenings), list(fold.silences),
+        [(at, column.counts) for at, column in fold.columns],
+    )  # fmt: skip
+
+
+@settings(max_examples=2_000 if os.environ.get("WATCHKEEPER_STRESS") else 60, deadline=None)
+@given(st.lists(strange() | st.binary(max_size=60), max_size=12))
+def test_a_line_read_in_one_go_counts_as_one_read_for_its_kind_first(lines: list[bytes]) -> None:
+    fold, apart = RunFold(), RunFold()
+    fold.take(lines)
+
+    for one in lines:
+        apart._apart(one)
+
+    assert everything(fold) == everything(apart)
+
+
+def test_what_comes_by_the_million_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    apart: list[bytes] = []
+    monkeypatch.setattr(RunFold, "_apart", lambda _, line: apart.append(line))
+
+    folded(*LIFE, *MORE)
+
+    common = {"message", "stage", "order"}
+    assert {json.loads(line)["kind"] for line in apart}.isdisjoint(common)
+
+
 def test_names_without_end_take_no_memory_without_end() -> None:
     fold = folded(
         *[line(1, "stage", stage=f"s{n}", latency_ns=1) for n in range(1_000)],

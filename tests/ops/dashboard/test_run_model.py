@@ -14,7 +14,7 @@ from messages.ids import TimestampNs
 from messages.values import OrderState, Side
 from ops.dashboard.run import RunModel
 from tests.cli.runs import BTC, book, fill
-from tests.ops.dashboard.runs import CONFIG, LIFE, run_with, said
+from tests.ops.dashboard.runs import CONFIG, LIFE, T0, recorded, run_with, said
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -81,6 +81,29 @@ def test_a_recording_that_is_gone_is_said(tmp_path: Path) -> None:
 
     assert "/nowhere/at/all.csv" in market["sentence"]
     assert "cannot be read" in market["sentence"]
+
+
+def test_a_time_without_candles_is_a_gap_in_the_market_and_in_the_equity(tmp_path: Path) -> None:
+    opened = T0 // 10**9
+
+    model = model_of(recorded(tmp_path / "run", [*range(30), 31, *range(100, 130)]))
+
+    gaps = [[opened + 29 * 60, opened + 31 * 60], [opened + 31 * 60, opened + 100 * 60]]
+    assert model["market"]["symbols"]["BTC/USDT"]["gaps"] == gaps
+    equity = model["equity"]["USDT"]
+    assert equity["gaps"] == [[at + 60 for at in gap] for gap in gaps]
+    assert {at for gap in equity["gaps"] for at in gap} <= set(equity["t"])
+
+
+def test_of_a_curve_of_many_points_both_ends_of_a_gap_are_kept(tmp_path: Path) -> None:
+    minutes = [*range(5_003), *range(9_000, 14_001)]
+
+    equity = model_of(recorded(tmp_path / "run", minutes))["equity"]["USDT"]
+
+    closed = T0 // 10**9 + 60
+    assert equity["points"] > 3 * len(equity["t"])
+    assert equity["gaps"] == [[closed + 5_002 * 60, closed + 9_000 * 60]]
+    assert {at for gap in equity["gaps"] for at in gap} <= set(equity["t"])
 
 
 def test_a_live_market_is_the_prices_that_the_lines_kept(tmp_path: Path) -> None:
