@@ -16,11 +16,13 @@ from messages.ids import Symbol
 from messages.values import Instrument
 from strategies.ema_cross import EmaCross
 from strategies.from_file import class_from_file
+from strategies.params import Bound, allowed, bounds_of, nearest
 from strategies.protocol import Decision, Strategy
 from strategies.sma_cross import SmaCross
 
 __all__ = ["Decision", "Strategy", "build", "check_params", "names"]
 
+_LONGEST_END = 12
 _REGISTERED: dict[str, type[Strategy]] = {"ema_cross": EmaCross, "sma_cross": SmaCross}
 
 
@@ -82,6 +84,7 @@ def _params_struct(cls: type[Strategy]) -> type[msgspec.Struct] | None:
 
 def _problems(struct: type[msgspec.Struct], uses: str, params: Mapping[str, Any]) -> list[str]:
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    bounds = bounds_of(struct)
     problems = [
         f'{uses} has no parameter "{name}"{_did_you_mean(name, list(fields)) or _takes(fields)}'
         for name in params
@@ -89,7 +92,8 @@ def _problems(struct: type[msgspec.Struct], uses: str, params: Mapping[str, Any]
     ]
     for name, field in fields.items():
         if name in params:
-            problems += _wrong_type(name, params[name], field.type)
+            found = _wrong_type(name, params[name], field.type)
+            problems += found and (_out_of_bounds(name, params[name], bounds[name]) or found)
         elif field.required:
             problems.append(f'{uses} needs the parameter "{name}"')
     return problems or _refused_together(struct, params)
@@ -102,6 +106,15 @@ def _wrong_type(name: str, value: object, kind: Any) -> list[str]:
         text = str(error).replace("`", "")
         return [f"{name} = {value!r}: {text[0].lower()}{text[1:]}"]
     return []
+
+
+def _out_of_bounds(name: str, value: object, bound: Bound) -> list[str]:
+    near = nearest(value, bound)
+    if near is None or (bound.kind == "int" and not isinstance(value, int)):
+        return []
+    if any(end is not None and len(repr(end)) > _LONGEST_END for end in (bound.low, bound.high)):
+        return []  # an end that is not itself allowed: "expected float > 0.0" says it better
+    return [f"{name} = {value!r}: expected {allowed(bound)}; the nearest that it takes is {near}"]
 
 
 def _refused_together(struct: type[msgspec.Struct], params: Mapping[str, Any]) -> list[str]:
