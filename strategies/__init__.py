@@ -4,6 +4,7 @@ A strategy is made with (params, symbol, order_notional, instrument). Where its 
 `Params` struct, the config's table becomes one; otherwise it gets the table as it is.
 """
 
+import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
@@ -13,14 +14,16 @@ import msgspec
 
 from messages.errors import ConfigError
 from messages.ids import Symbol
+from messages.own_lines import line_of
 from messages.values import Instrument
+from strategies.declared import declared_problems
 from strategies.ema_cross import EmaCross
 from strategies.from_file import class_from_file
 from strategies.params import Bound, allowed, bounds_of, nearest
-from strategies.protocol import Decision, Strategy
+from strategies.protocol import Decision, Strategy, Target
 from strategies.sma_cross import SmaCross
 
-__all__ = ["Decision", "Strategy", "build", "check_params", "names"]
+__all__ = ["Decision", "Strategy", "Target", "build", "check_params", "names", "strategy_class"]
 
 _LONGEST_END = 12
 _REGISTERED: dict[str, type[Strategy]] = {"ema_cross": EmaCross, "sma_cross": SmaCross}
@@ -31,13 +34,18 @@ def names() -> list[str]:
     return sorted(_REGISTERED)
 
 
-def check_params(uses: str, params: Mapping[str, Any]) -> list[str]:
-    """Give one sentence per mistake; none when `build` will work. Runs a strategy's file."""
+def check_params(uses: str, params: Mapping[str, Any], timeframe: str = "") -> list[str]:
+    """Give one sentence per mistake; none when `build` will work. Runs a strategy's file.
+
+    `timeframe` is that of the feed's candles, where it is known.
+    """
     try:
-        fields = _params_struct(_find(uses))
+        cls = _find(uses)
     except ConfigError as error:
         return error.problems
-    return [] if fields is None else _problems(fields, uses, params)
+    fields = _params_struct(cls)
+    wrong = [] if fields is None else _problems(fields, uses, params)
+    return wrong + declared_problems(cls, uses, timeframe)
 
 
 def build(
@@ -46,8 +54,9 @@ def build(
     symbol: Symbol,
     order_notional: Decimal,
     instrument: Instrument,
+    others: Mapping[Symbol, Instrument] | None = None,
 ) -> Strategy:
-    """Make a fresh strategy that has seen nothing.
+    """Make a fresh strategy that has seen nothing; `others` are the symbols after its first.
 
     Raises:
         ConfigError: what `check_params` says, or the strategy's own constructor failed.
@@ -59,11 +68,28 @@ def build(
     struct = _params_struct(cls)
     values = dict(params) if struct is None else msgspec.convert(dict(params), struct)
     try:
-        strategy: Strategy = cls(values, symbol, order_notional, instrument)
+        strategy: Any = cls.__new__(cls)
+        strategy.instruments = {symbol: instrument, **(others or {})}
+        strategy.symbols = tuple(strategy.instruments)
+        strategy.__init__(values, symbol, order_notional, instrument)
     except Exception as error:  # a user's code may raise anything
+        where = line_of(error, str(getattr(sys.modules.get(cls.__module__), "__file__", "")))
         text = f"{uses} could not be made: {type(error).__name__}: {error}"
-        raise ConfigError([text]) from error
-    return strategy
+        raise ConfigError([text + (f" ({where})" if where else "")]) from error
+    problems = declared_problems(strategy, uses)
+    if problems:
+        raise ConfigError(problems)
+    made: Strategy = strategy
+    return made
+
+
+def strategy_class(uses: str) -> type[Strategy]:
+    """Give the class that `uses` names. Runs a strategy's file.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    return _find(uses)
 
 
 def _find(uses: str) -> type[Strategy]:
