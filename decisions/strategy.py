@@ -120,7 +120,8 @@ class StrategyRun:
     def _make(self) -> None:
         self._strategy = strategy = self._build()
         self._wants = wants = wants_of(strategy)
-        self._positions = self.memory.positions(self.symbol)
+        nothing = dict.fromkeys(self.symbols, Decimal(0))
+        self._positions = nothing | self.memory.positions(self.symbol)
         self._wide: Wide | None = None
         if wants.bars or wants.timer_ns or wants.snapshots or len(self.symbols) > 1:
             self._wide = Wide(strategy, wants, self._desk, self._positions)
@@ -333,6 +334,8 @@ class StrategyRun:
         self, batch: MarketBatch, skip: int, created_ns: Callable[[], TimestampNs]
     ) -> Iterator[OrderIntent]:
         created = None if batch.is_history else created_ns
+        if self.memory.wide is not None and self.memory.wide.snapshot is None:
+            self._keep_snapshot()
         for event in batch.events[skip:]:
             intents = self._decide_wide(event, created)
             if intents is not None:
@@ -358,6 +361,7 @@ class StrategyRun:
         """Give None for an event that is left behind unseen."""
         memory, wide = self.memory, self._wide
         assert wide is not None
+        assert memory.wide is not None
         if event.symbol not in self.symbols:
             memory.next_index += 1
             return None
@@ -368,6 +372,7 @@ class StrategyRun:
             if memory.tries > MOST_TRIES:
                 memory.next_index += 1
                 memory.passed_over += 1
+                wide.saw_price(event, memory.wide)
                 return None
         return wide.take(event, created_ns)
 

@@ -176,6 +176,10 @@ class Wide:
         if memory.timer_due_ns is not None:
             self.timer_due_ns = memory.timer_due_ns
 
+    def saw_price(self, event: MarketEvent, memory: WideMemory) -> None:
+        """Learn the price of an event that is passed over: the market did say it."""
+        self.prices[event.symbol] = memory.prices[event.symbol] = reference_price(event)
+
     def commit(self, event: MarketEvent, memory: WideMemory) -> None:
         """Remember what an event has changed; the first symbol's position is not kept here."""
         memory.timer_due_ns = self.timer_due_ns

@@ -139,12 +139,14 @@ class Desk(msgspec.Struct, frozen=True):
         if symbol not in self.symbols:
             known = ", ".join(self.symbols)
             raise BadDecision(f"{symbol} is not one of this strategy's symbols: {known}")
+        held = positions.get(symbol, NOTHING)
+        if isinstance(wish, Target) and _is_there(wish, held):
+            return None
         if symbol not in moment.prices:
             raise BadDecision(f"no price of {symbol} has been seen yet")
         if not isinstance(wish, Target):
             return _checked(wish, symbol)
-        held, price = positions.get(symbol, NOTHING), moment.prices[symbol]
-        return order_to(wish, symbol, held, price, self.instrument_of(symbol))
+        return order_to(wish, symbol, held, moment.prices[symbol], self.instrument_of(symbol))
 
     def _intent(
         self, order: Order, moment: Moment, ordinal: int, created_ns: TimestampNs
@@ -194,6 +196,11 @@ def order_to(
         limit_price=None,
         reason=target.reason,
     )
+
+
+def _is_there(target: Target, held: Decimal) -> bool:
+    quantity = target.quantity
+    return isinstance(quantity, Decimal) and quantity.is_finite() and quantity == held
 
 
 def _wanted(target: Target, price: Decimal, grid: Instrument) -> Decimal:

@@ -38,7 +38,7 @@ def test_a_bar_is_told_with_its_last_candle_and_holds_all_of_it() -> None:
 
     (bar,) = resampler.add(candle(4, 30))
 
-    assert (bar.open, bar.high, bar.low, bar.close) == (19, 32, 14, 30)
+    assert (bar.open, bar.high, bar.low, bar.close) == tuple(map(Decimal, (19, 32, 14, 30)))
     assert bar.volume == Decimal("0.5")
     assert (bar.ts_open_ns, bar.ts_event_ns) == (0, FIVE)
 

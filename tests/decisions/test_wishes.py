@@ -86,6 +86,8 @@ def test_a_target_that_is_no_number_that_exists_is_a_bad_decision(amount: str) -
     for target in (Target(Decimal(amount)), Target(notional=Decimal(amount))):
         with pytest.raises(BadDecision, match="nothing to hold"):
             to(target)
+        with pytest.raises(BadDecision, match="nothing to hold"):
+            intents(target)
 
 
 def test_a_target_of_a_float_is_a_bad_decision() -> None:
@@ -166,7 +168,7 @@ def test_a_decision_may_name_another_symbol_and_is_numbered_and_priced_there() -
         ((Target(Decimal(1), symbol=Symbol("X")),), "X is not one of"),
         ("buy", "gave 'buy', expected decisions"),
         (42, "gave 42, expected decisions"),
-        ((x for x in ()), "expected decisions: a tuple or list"),
+        (iter(()), "expected decisions: a tuple or list"),
         ({"side": "buy"}, "gave {'side': 'buy'}, expected decisions"),
     ],
 )
@@ -190,5 +192,6 @@ def test_one_decision_need_not_stand_in_a_tuple() -> None:
 def test_a_symbol_of_which_no_price_was_seen_cannot_be_traded_yet() -> None:
     moment = Moment(BTC, AT, {BTC: Decimal(1)}, "on_candle")
 
+    assert DESK.intents(Target(Decimal(0), symbol=ETH), moment, AT, {}, {}) == []
     with pytest.raises(BadDecision, match="no price of ETH/USDT has been seen yet"):
         DESK.intents(Wish(symbol=ETH), moment, AT, {}, {})
