@@ -58,9 +58,8 @@ Given = Sequence[DecisionLike | Target] | DecisionLike | Target | None
 
 
 class Order(msgspec.Struct, frozen=True, gc=False):
-    """One wish as it is going to be asked for."""
+    """The decision that a target comes to."""
 
-    symbol: Symbol
     side: Side
     order_type: OrderType
     time_in_force: TimeInForce
@@ -120,58 +119,57 @@ class Desk(msgspec.Struct, frozen=True):
         decided: dict[Symbol, Decided],
     ) -> list[OrderIntent]:
         intents = []
-        for wish in _each(given):
-            order = self._order(wish, moment, positions)
+        at = moment.decided_at_ns
+        for wish in given if type(given) in _PLAIN else _each(given):
+            symbol = getattr(wish, "symbol", None) or moment.symbol
+            order = self._order(wish, symbol, moment, positions)
             if order is None:
                 continue
-            at, symbol = moment.decided_at_ns, order.symbol
             last_ns, count = decided.get(symbol, (at, 0))
             ordinal = count if last_ns == at else 0
             decided[symbol] = (at, ordinal + 1)
             positions[symbol] = positions.get(symbol, NOTHING) + order.quantity * order.side.sign
-            intents.append(self._intent(order, moment, ordinal, created_ns))
+            intents.append(
+                OrderIntent(
+                    order_key=order_key(self.account, self.strategy_id, symbol, at, ordinal),
+                    account=self.account,
+                    strategy_id=self.strategy_id,
+                    symbol=symbol,
+                    side=order.side,
+                    order_type=order.order_type,
+                    time_in_force=order.time_in_force,
+                    quantity=order.quantity,
+                    limit_price=order.limit_price,
+                    reference_price=moment.prices[symbol],
+                    decided_at_ns=at,
+                    ts_created_ns=created_ns,
+                    reason=order.reason,
+                )
+            )
         return intents
 
     def _order(
-        self, wish: Any, moment: Moment, positions: Mapping[Symbol, Decimal]
-    ) -> Order | None:
-        symbol = getattr(wish, "symbol", None) or moment.symbol
+        self, wish: Any, symbol: Symbol, moment: Moment, positions: Mapping[Symbol, Decimal]
+    ) -> DecisionLike | None:
+        is_target = isinstance(wish, Target)
+        held = positions.get(symbol, NOTHING)
         if symbol not in self.symbols:
             known = ", ".join(self.symbols)
             raise BadDecision(f"{symbol} is not one of this strategy's symbols: {known}")
-        held = positions.get(symbol, NOTHING)
-        if isinstance(wish, Target) and _is_there(wish, held):
+        if is_target and _is_there(wish, held):
             return None
         if symbol not in moment.prices:
             raise BadDecision(f"no price of {symbol} has been seen yet")
-        if not isinstance(wish, Target):
-            return _checked(wish, symbol)
-        return order_to(wish, symbol, held, moment.prices[symbol], self.instrument_of(symbol))
-
-    def _intent(
-        self, order: Order, moment: Moment, ordinal: int, created_ns: TimestampNs
-    ) -> OrderIntent:
-        decided_at = moment.decided_at_ns
-        return OrderIntent(
-            order_key=order_key(self.account, self.strategy_id, order.symbol, decided_at, ordinal),
-            account=self.account,
-            strategy_id=self.strategy_id,
-            symbol=order.symbol,
-            side=order.side,
-            order_type=order.order_type,
-            time_in_force=order.time_in_force,
-            quantity=order.quantity,
-            limit_price=order.limit_price,
-            reference_price=moment.prices[order.symbol],
-            decided_at_ns=decided_at,
-            ts_created_ns=created_ns,
-            reason=order.reason,
-        )
+        if is_target:
+            return order_to(wish, held, moment.prices[symbol], self.instrument_of(symbol))
+        problem = _problem(wish)
+        if problem:
+            raise BadDecision(problem)
+        checked: DecisionLike = wish
+        return checked
 
 
-def order_to(
-    target: Target, symbol: Symbol, held: Decimal, price: Decimal, grid: Instrument
-) -> Order | None:
+def order_to(target: Target, held: Decimal, price: Decimal, grid: Instrument) -> Order | None:
     """Give the market order from what is held to the target; None when it is there already.
 
     Both the target and the way are rounded toward zero to the venue's step. A way that is too
@@ -188,7 +186,6 @@ def order_to(
     if quantity < grid.min_quantity or not quantity or (worth < grid.min_notional and not leaves):
         return None
     return Order(
-        symbol=symbol,
         side=Side.BUY if way > 0 else Side.SELL,
         order_type=OrderType.MARKET,
         time_in_force=TimeInForce.GTC,
@@ -230,45 +227,47 @@ def _each(given: Any) -> Sequence[Any]:
     raise BadDecision(f"gave {_shown(given)}, expected decisions: a tuple or list of them")
 
 
-def _checked(wish: Any, symbol: Symbol) -> Order:
+def _problem(wish: Any) -> str:
+    """Say what is wrong with a decision.
+
+    Raises:
+        NotADecision: it is none.
+    """
     try:
-        order = Order(
-            symbol=symbol,
-            side=wish.side,
-            order_type=wish.order_type,
-            time_in_force=wish.time_in_force,
-            quantity=wish.quantity,
-            limit_price=wish.limit_price,
-            reason=wish.reason,
+        quantity, limit = wish.quantity, wish.limit_price
+        kinds = (
+            type(wish.side) is Side
+            and type(wish.order_type) is OrderType
+            and type(wish.time_in_force) is TimeInForce
+            and isinstance(wish.reason, str)
         )
     except AttributeError:
         raise NotADecision(f"gave {_shown(wish)}, expected a Decision or a Target") from None
-    problem = _problem(order)
-    if problem:
-        raise BadDecision(problem)
-    return order
-
-
-_KINDS = (
-    ("side", Side),
-    ("order_type", OrderType),
-    ("time_in_force", TimeInForce),
-    ("reason", str),
-)
-
-
-def _problem(order: Order) -> str:
-    for name, kind in _KINDS:
-        value = getattr(order, name)
-        if not isinstance(value, kind):
-            return f"a decision with the {name} {_shown(value)}, expected a {kind.__name__}"
-    quantity, limit = order.quantity, order.limit_price
+    if not kinds:
+        return _wrong_kind(wish)
     # 0, and what is too small or too large to exist, is refused by risk: a decision on record.
     if not isinstance(quantity, Decimal) or not quantity.is_finite() or quantity < 0:
         return f"a decision with the quantity {_shown(quantity)}, expected a Decimal above 0"
     if limit is not None and not (isinstance(limit, Decimal) and limit.is_finite() and limit > 0):
         return f"a decision with the limit price {_shown(limit)}, expected a Decimal above 0"
     return ""
+
+
+def _wrong_kind(wish: Any) -> str:
+    for name, kind in _KINDS:
+        value = getattr(wish, name)
+        if not isinstance(value, kind):
+            return f"a decision with the {name} {_shown(value)}, expected a {kind.__name__}"
+    return "a decision of other kinds than those of messages.values"
+
+
+_PLAIN = (tuple, list)
+_KINDS = (
+    ("side", Side),
+    ("order_type", OrderType),
+    ("time_in_force", TimeInForce),
+    ("reason", str),
+)
 
 
 def _shown(value: object) -> str:

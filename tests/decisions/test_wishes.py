@@ -43,7 +43,7 @@ def intents(given: Any, held: dict[Symbol, Decimal] | None = None) -> list[Order
 
 
 def to(target: Target, held: str = "0", price: str = "100") -> tuple[Side, Decimal] | None:
-    order = order_to(target, BTC, Decimal(held), Decimal(price), GRID)
+    order = order_to(target, Decimal(held), Decimal(price), GRID)
     return None if order is None else (order.side, order.quantity)
 
 
