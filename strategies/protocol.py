@@ -31,7 +31,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 Decisions = Sequence[Decision | Target] | Decision | Target | None
-"""What a handler gives: one, several in their order, or nothing."""
+"""What a handler gives: one, several in their order, or nothing.
+
+The handlers below say Any, so that one that gives a sequence of decisions alone may say so.
+"""
 
 _OPTIONAL = ("on_trade", "on_tick", "on_book", "on_fill", "snapshot", "restore")
 
@@ -73,30 +76,30 @@ class Strategy:
         own = (name for name in _OPTIONAL if getattr(cls, name) is not getattr(Strategy, name))
         cls.overrides = frozenset(own)
 
-    def on_candle(self, candle: Candle, position: Decimal) -> Decisions:  # noqa: ARG002
+    def on_candle(self, candle: Candle, position: Decimal) -> Any:  # noqa: ARG002
         """Decide on a bar of the feed that has just closed."""
         return ()
 
-    def on_bar(self, bar: Candle, timeframe: str, position: Decimal) -> Decisions:  # noqa: ARG002
+    def on_bar(self, bar: Candle, timeframe: str, position: Decimal) -> Any:  # noqa: ARG002
         """Decide on a bar of one of `timeframes`; `on_candle` gets the candle that closed it next.
 
         Its candles are those that the market told: over a gap fewer, and none is no bar.
         """
         return ()
 
-    def on_trade(self, trade: Trade, position: Decimal) -> Decisions:  # noqa: ARG002
+    def on_trade(self, trade: Trade, position: Decimal) -> Any:  # noqa: ARG002
         """Decide on somebody's trade."""
         return ()
 
-    def on_tick(self, tick: Tick, position: Decimal) -> Decisions:
+    def on_tick(self, tick: Tick, position: Decimal) -> Any:
         """Decide on a new best bid and ask. The older name of `on_book`, which it calls."""
         return self.on_book(tick, position)
 
-    def on_book(self, book: Tick, position: Decimal) -> Decisions:  # noqa: ARG002
+    def on_book(self, book: Tick, position: Decimal) -> Any:  # noqa: ARG002
         """Decide on a new best bid and ask."""
         return ()
 
-    def on_timer(self, due_ns: TimestampNs, position: Decimal) -> Decisions:  # noqa: ARG002
+    def on_timer(self, due_ns: TimestampNs, position: Decimal) -> Any:  # noqa: ARG002
         """Decide at a moment: each whole multiple of `timer_s` since 1970.
 
         Called with the market's events, so in a quiet market late, and then once for all that
