@@ -10,6 +10,7 @@ import strategies
 from actors.runtime import Runtime
 from actors.step_runtime import StepRuntime
 from actors.thread_runtime import ThreadRuntime
+from messages.ids import StrategyId
 from ops.config import Config, demo_config
 from persistence.ledger import read_orders
 from tests.system import featured_strategies
@@ -120,9 +121,13 @@ def test_a_strategy_that_gives_nonsense_sends_nothing_is_halted_and_its_line_is_
 def test_a_strategy_that_takes_for_ever_is_replaced_and_the_line_it_hangs_in_is_named(
     tmp_path: Path,
 ) -> None:
-    system = run(tmp_path, "TakesForEver", ThreadRuntime(ttl_enforced=False))
+    settings = config(tmp_path, "TakesForEver")
+    once = msgspec.structs.replace(settings.supervision, strategy_max_restarts=0)
+    settings = msgspec.structs.replace(settings, supervision=once)
 
-    cell = system.strategies["one"].cell
+    system = run_to_end(settings, ThreadRuntime(ttl_enforced=False))
+
+    cell = system.strategies[StrategyId("one")].cell
     assert "hung on MarketBatch" in cell.last_error
     number = int(cell.last_error.split("featured_strategies.py:")[1].split(",")[0])
     assert "threading.Event().wait()" in FILE.read_text().splitlines()[number - 1]
