@@ -1,5 +1,6 @@
 """What outlives an actor's incarnations: its name, mailbox, counters and history."""
 
+import sys
 import threading
 import traceback
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from actors.mailbox import Mailbox, Timer
 from decisions.histogram import LatencyHistogram
 from messages.ids import ActorPath, Epoch, TimestampNs
 from messages.lifecycle import ActorState, Exit, ExitReason
+from messages.own_lines import line_of_stack
 
 Clean = Callable[[str], str]
 
@@ -115,6 +117,8 @@ class Cell:
         self._abandoned: list[Incarnation] = []
         self.retry_at_ns: int | None = None
         """When a backoff is over."""
+        self.own_file = ""
+        """The file of a person's own code that runs here; its lines are named in errors."""
         self.last_error = ""
         self.last_traceback = ""
         self.last_error_at_ns: TimestampNs | None = None
@@ -203,7 +207,10 @@ class Cell:
     def fail(self, error: BaseException) -> None:
         """Remember an error for health."""
         # Whole and then cut: of a secret that goes over lines a part would not be known.
+        notes = " ".join(f"({note})" for note in getattr(error, "__notes__", ()))
         self.last_error = self.clean(f"{type(error).__name__}: {error}").split("\n", 1)[0]
+        if notes:  # whose line it is, where that is known
+            self.last_error += " " + self.clean(notes).split("\n", 1)[0]
         self.last_traceback = self.clean("".join(traceback.format_exception(error)))
         self.last_error_at_ns = self.utc_ns()
 
@@ -236,6 +243,14 @@ class Cell:
     def hung_for_ns(self, now_ns: int) -> int:
         """How long the present message is being handled; 0 when none is."""
         return now_ns - self.handling_since_ns if self.handling is not None else 0
+
+    def hung_at(self) -> str:
+        """Give the line of the person's own file that its thread is at now, with a word before."""
+        thread = self.life.thread if self.life is not None else None
+        if thread is None or not self.own_file:
+            return ""
+        line = line_of_stack(sys._current_frames().get(thread.ident or 0), self.own_file)
+        return f" at {line}" if line else ""
 
     def oldest_wait_ns(self, now_ns: int) -> int:
         """An upper bound for the age of the oldest waiting message; 0 when none waits.

@@ -393,7 +393,7 @@ class ExecutorActor(Actor):
         update = update_of(entry, fills, self.ctx.utc_ns(), late=late)
         self.ctx.tell(self._metrics, update)
         strategy = self._strategies.get(entry.strategy_id)
-        if strategy is not None and not late:
+        if strategy is not None:
             self.ctx.tell(strategy, update)
 
     def _tell_duplicate(self, verdict: Duplicate) -> None:

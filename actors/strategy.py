@@ -1,15 +1,18 @@
 """The shell around one strategy: events in, intents to the Executor, acks to the feed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from actors.actor import Actor
 from actors.address import Address
+from actors.log import logger
 from decisions.stages import Cause
 from decisions.strategy import StrategyLike, StrategyMemory, StrategyRun
+from decisions.wishes import plain_instrument
 from messages.ids import AccountId, ActorPath, StrategyId, Symbol
 from messages.market import Candle, MarketAck, MarketBatch, Tick, Trade
 from messages.orders import MarketRules, OrderIntent, OrderUpdate
+from messages.values import Instrument
 
 Accepts = MarketBatch | Candle | Trade | Tick | OrderUpdate | MarketRules
 
@@ -37,10 +40,13 @@ class StrategyActor(Actor):
         strategy_id: StrategyId,
         symbol: Symbol,
         executor: "Address[OrderIntent]",
-        feeds: Mapping[ActorPath, "Address[MarketAck]"],
+        feeds: "Mapping[ActorPath, Address[MarketAck]]",
+        symbols: Sequence[Symbol] = (),
+        instrument_of: Callable[[Symbol], Instrument] = plain_instrument,
     ) -> None:
         super().__init__()
         self._identity = (account, strategy_id, symbol)
+        self._symbols, self._instrument_of = symbols, instrument_of
         self._build, self._kept = build, kept
         self._executor, self._feeds = executor, feeds
         self._run: StrategyRun | None = None
@@ -48,13 +54,36 @@ class StrategyActor(Actor):
     def started(self) -> None:
         """Make the strategy and show it the events before now; they decide nothing."""
         memory = self._kept.memory = self._kept.memory.inherited()
-        self._run = StrategyRun(self._build, memory, *self._identity)
-        self._run.warm_up()
+        self._run = run = StrategyRun(
+            self._build,
+            memory,
+            *self._identity,
+            symbols=self._symbols,
+            instrument_of=self._instrument_of,
+        )
+        self._cell.own_file = run.file
+        run.warm_up()
+        self._tell_problem(run)
 
     def receive(self, message: Any) -> None:
-        """Show the strategy one message; send on what it decides."""
+        """Show the strategy one message; send on what it decides.
+
+        What it raises goes on with the strategy's own line beside it.
+        """
         run = self._run
         assert run is not None
+        try:
+            self._receive(run, message)
+        except BaseException as error:
+            where = run.line_of(error)
+            if where:
+                error.add_note(where)
+            raise
+        if run.problem is not None:
+            self._tell_problem(run)
+        self.ctx.progress()
+
+    def _receive(self, run: StrategyRun, message: Any) -> None:
         match message:
             case MarketBatch():
                 for intent in run.take_batch(message, self.ctx.utc_ns):
@@ -65,15 +94,25 @@ class StrategyActor(Actor):
                         return  # its event is the successor's, who decides it again by one key
                 self._acknowledge(message, run.memory.next_index)
             case Candle() | Trade() | Tick():
-                for intent in run.take(message, self.ctx.utc_ns()):
+                for intent in run.take_aside(message, self.ctx.utc_ns()):
                     if self.ctx.stages is not None:
                         self._note_decision(intent, NO_FEED)
                     self.ctx.tell(self._executor, intent)
             case OrderUpdate():
                 run.update(message)
-            case MarketRules() if message.instrument.symbol == run.symbol:
+            case MarketRules() if message.instrument.symbol in run.symbols:
                 run.warm_up()  # builds it anew, with the rules as they are now
-        self.ctx.progress()
+
+    def _tell_problem(self, run: StrategyRun) -> None:
+        """Show in health that a snapshot is of no use; the strategy trades on by warm-up."""
+        error, run.problem = run.problem, None
+        if error is None:
+            return
+        where = run.line_of(error)
+        error.add_note("its snapshot is not used" + (f"; {where}" if where else ""))
+        self._cell.fail(error)
+        log = logger.bind(actor=self.ctx.path)
+        log.warning("the snapshot of the strategy is not used: {}", self._cell.last_error)
 
     def inspect(self) -> dict[str, Any]:
         """Give the place in the feed, and what the strategy itself holds."""
@@ -87,6 +126,7 @@ class StrategyActor(Actor):
             "warmed": list(memory.warmed),
             "position": memory.position,
             "passed_over": memory.passed_over,
+            **({"positions": memory.positions(run.symbol)} if len(run.symbols) > 1 else {}),
             "strategy": run.strategy_state(self.ctx.cell.clean),
         }
 

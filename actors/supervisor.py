@@ -223,7 +223,10 @@ class Supervisor(Parent):
             if limit_ns is not None and cell.hung_for_ns(now_ns) > limit_ns:
                 what = type(cell.handling).__name__
                 seconds = cell.hung_for_ns(now_ns) / NS_PER_S
-                error = f"hung on {what} for {seconds:.1f} s; its thread is abandoned and fenced"
+                at = cell.hung_at()
+                error = (
+                    f"hung on {what} for {seconds:.1f} s{at}; its thread is abandoned and fenced"
+                )
                 self._tell("hung", child, error)
                 self._replace(child, error)
             elif cell.lost:

@@ -6,49 +6,50 @@ once more, to its successor: the decision's key makes that safe, and a fault tha
 event's own then costs no decision. If it brings that one down too, it is passed over.
 """
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from typing import Protocol
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Protocol
 
-import msgspec
-
-from decisions.order_keys import order_key
+from decisions.resample import candles_for
+from decisions.strategy_memory import StrategyMemory, new_memory
+from decisions.strategy_wide import (
+    Wide,
+    WideMemory,
+    handler_of,
+    handles,
+    reference_price,
+    show,
+    wants_of,
+)
+from decisions.wishes import DecisionLike, Desk, Given, Moment, plain_instrument
+from messages.errors import BadDecision
 from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import OrderIntent, OrderUpdate
-from messages.values import OrderType, Side, TimeInForce
+from messages.own_lines import line_of
+from messages.values import Instrument
 
-_SPARE_EVENTS = 8
+__all__ = [
+    "MOST_TRIES",
+    "DecisionLike",
+    "StrategyLike",
+    "StrategyMemory",
+    "StrategyRun",
+    "memory_of",
+    "new_memory",
+    "reference_price",
+    "warmup_candles",
+]
+
 MOST_TRIES = 2
-
-
-class DecisionLike(Protocol):
-    """What a strategy gives for one wish to trade."""
-
-    @property
-    def side(self) -> Side:
-        """Which way."""
-
-    @property
-    def order_type(self) -> OrderType:
-        """How the price is set."""
-
-    @property
-    def time_in_force(self) -> TimeInForce:
-        """How long it lives."""
-
-    @property
-    def quantity(self) -> Decimal:
-        """Base currency, unsigned."""
-
-    @property
-    def limit_price(self) -> Decimal | None:
-        """None for a market order."""
-
-    @property
-    def reason(self) -> str:
-        """Why, for a person."""
+_SNAPSHOT_EVERY = 64
+"""Events, where they come one by one; in batches, one is kept after each batch."""
+_TOLD_FILLS = 4096
+"""Executions that are remembered as told."""
 
 
 class StrategyLike(Protocol):
@@ -58,61 +59,41 @@ class StrategyLike(Protocol):
     def warmup_events(self) -> int:
         """How many events a fresh one must see."""
 
-    def on_candle(self, candle: Candle, position: Decimal, /) -> Sequence[DecisionLike]:
+    def on_candle(self, candle: Candle, position: Decimal, /) -> Given:
         """Decide on a bar that has just closed."""
 
-    def on_trade(self, trade: Trade, position: Decimal, /) -> Sequence[DecisionLike]:
+    def on_trade(self, trade: Trade, position: Decimal, /) -> Given:
         """Decide on somebody's trade."""
 
-    def on_tick(self, tick: Tick, position: Decimal, /) -> Sequence[DecisionLike]:
+    def on_tick(self, tick: Tick, position: Decimal, /) -> Given:
         """Decide on a new best bid and ask."""
 
     def on_update(self, update: OrderUpdate, /) -> None:
         """Learn what became of an order."""
 
 
-class StrategyMemory(msgspec.Struct, kw_only=True):
-    """What survives a restart of a strategy's actor."""
+def warmup_candles(strategy: StrategyLike, base_ns: int) -> int:
+    """Give how many candles of each symbol a fresh strategy must see: of the feed's length.
 
-    recent: deque[MarketEvent]
-    """The last events of its symbol that it survived, as many as warm-up needs and a few more."""
-    next_index: int = 0
-    """The place in the feed of the next event to decide on."""
-    position: Decimal = Decimal(0)
-    """What all decisions so far would hold if they filled: base currency, signed."""
-    last_ts: TimestampNs = TimestampNs(-1)
-    decided_at_last_ts: int = 0
-    """How many decisions the moment `last_ts` has had: the next one's ordinal."""
-    trying: int = -1
-    """The place of the event that is, or was last, shown to be decided on."""
-    tries: int = 0
-    passed_over: int = 0
-    """Events that brought two incarnations down and were not shown to a third."""
-    warming_on: MarketEvent | None = None
-    """The event that a warm-up is showing; still here after a hang in it."""
-
-    @property
-    def warmed(self) -> tuple[int, int]:
-        """How many events a fresh strategy would be shown, and how many it wants; any thread."""
-        room = self.recent.maxlen or 0
-        return len(self.recent), max(room - _SPARE_EVENTS, 0)
-
-    def inherited(self) -> "StrategyMemory":
-        """Give a copy for the next incarnation; an abandoned one may still change the old."""
-        return msgspec.structs.replace(self, recent=self.recent.copy())
-
-
-def new_memory(warmup_events: int) -> StrategyMemory:
-    """Give the memory of a strategy that has seen nothing.
-
-    It holds a few events more than warm-up needs, for those that warm-up must leave out.
+    What it declares in `warmup_bars`, by timeframe, is counted in those bars.
     """
-    room = warmup_events + _SPARE_EVENTS if warmup_events else 0
-    return StrategyMemory(recent=deque(maxlen=room))
+    bars = getattr(strategy, "warmup_bars", {})
+    lengths = dict(wants_of(strategy).bars)
+    counts = [candles_for(count, lengths[name], base_ns) for name, count in bars.items()]
+    return max(strategy.warmup_events, *counts) if counts else strategy.warmup_events
+
+
+def memory_of(strategy: StrategyLike, base_ns: int, symbols: Sequence[Symbol]) -> StrategyMemory:
+    """Give the memory of a strategy that has seen nothing, with room for what it declares."""
+    return new_memory(warmup_candles(strategy, base_ns) * max(len(symbols), 1))
 
 
 class StrategyRun:
-    """One incarnation of one strategy on one symbol, around a memory that outlives it."""
+    """One incarnation of one strategy, around a memory that outlives it.
+
+    `symbol` is the first of its `symbols`, and the only one where those are not given.
+    `instrument_of` is asked each time: a venue's rules may change.
+    """
 
     def __init__(
         self,
@@ -121,13 +102,32 @@ class StrategyRun:
         account: AccountId,
         strategy_id: StrategyId,
         symbol: Symbol,
+        *,
+        symbols: Sequence[Symbol] = (),
+        instrument_of: Callable[[Symbol], Instrument] = plain_instrument,
     ) -> None:
         self.memory = memory
         self.account = account
         self.strategy_id = strategy_id
         self.symbol = symbol
+        self.symbols = (symbol, *(other for other in symbols if other != symbol))
+        self.problem: Exception | None = None
+        """Why the last snapshot could not be taken or restored; the shell tells it."""
+        self._desk = Desk(account, strategy_id, self.symbols, instrument_of)
         self._build = build
-        self._strategy = build()
+        self._make()
+
+    def _make(self) -> None:
+        self._strategy = strategy = self._build()
+        self._wants = wants = wants_of(strategy)
+        nothing = dict.fromkeys(self.symbols, Decimal(0))
+        self._positions = nothing | self.memory.positions(self.symbol)
+        self._wide: Wide | None = None
+        if wants.bars or wants.timer_ns or wants.snapshots or len(self.symbols) > 1:
+            self._wide = Wide(strategy, wants, self._desk, self._positions)
+            self.memory.wide = self.memory.wide or WideMemory()
+        if hasattr(strategy, "positions"):
+            strategy.positions = MappingProxyType(self._positions)
 
     def warm_up(self) -> None:
         """Show a fresh strategy the events before now; what it decides is thrown away.
@@ -135,17 +135,43 @@ class StrategyRun:
         An event that it raises on is forgotten, and the strategy is begun once more. So is
         one that the warm-up before this one hung on.
         """
+        if self._restored():
+            return
         events, hung_on = self.memory.recent, self.memory.warming_on
         for place, event in enumerate(events):
             if event is hung_on:
                 del events[place]
                 break
         while True:
-            self._strategy = self._build()
+            self._make()
             poison = self._first_refused(events)
             if poison is None:
-                return
+                break
             del events[poison]
+        if self._wide is not None and self.memory.wide is not None:
+            self._wide.begin(self.memory.wide)
+
+    def _restored(self) -> bool:
+        """Go back to the snapshot, where there is one and it is not what the fault is in."""
+        memory = self.memory
+        wide = memory.wide
+        if wide is None or wide.snapshot is None:
+            return False
+        tried = memory.tries if memory.trying == memory.next_index else 0
+        if not wide.restoring and tried < MOST_TRIES:
+            wide.restoring = True
+            try:
+                self._make()
+                assert self._wide is not None, "a snapshot is kept of no other"
+                self._wide.restore(wide)
+                self._wide.begin(wide)
+            except Exception as error:  # noqa: BLE001 - a user's code; warm-up does without
+                self.problem = error
+            else:
+                wide.restoring = False
+                return True
+        wide.restoring, wide.snapshot, wide.since = False, None, []
+        return False
 
     def take(self, event: MarketEvent, created_ns: TimestampNs) -> list[OrderIntent]:
         """Show the next event of the feed and give what the strategy decides on it.
@@ -154,12 +180,24 @@ class StrategyRun:
             Exception: whatever the strategy raises. The event has changed no position;
                 throw this object away, warm a new one up, and take the event again.
         """
+        if self._wide is not None:
+            return self._take_wide(event, lambda: created_ns)
         decisions = self._decide(event)
         if not decisions:
             return []
         intents = self._intents(event, decisions, created_ns)
         self._advance(event, intents)
         return intents
+
+    def take_aside(self, event: MarketEvent, created_ns: TimestampNs) -> list[OrderIntent]:
+        """Take an event that the feed does not number, such as a live tick; as `take` otherwise."""
+        memory = self.memory
+        place = memory.next_index, memory.trying, memory.tries
+        memory.trying = -1
+        try:
+            return self.take(event, created_ns)
+        finally:
+            memory.next_index, memory.trying, memory.tries = place
 
     def take_batch(
         self, batch: MarketBatch, created_ns: Callable[[], TimestampNs]
@@ -176,6 +214,9 @@ class StrategyRun:
             return
         if skip < 0:
             self.memory.next_index, skip = batch.first_index, 0
+        if self._wide is not None:
+            yield from self._take_wide_batch(batch, skip, created_ns)
+            return
         for event in batch.events[skip:]:
             decisions = self._decide(event)
             if decisions:
@@ -185,7 +226,39 @@ class StrategyRun:
 
     def update(self, update: OrderUpdate) -> None:
         """Tell the strategy what became of its order; a position does not change by it."""
-        self._strategy.on_update(update)
+        if not update.late_fills:
+            self._strategy.on_update(update)
+        if update.fills and self._wants.fills:
+            self._tell_fills(update)
+        if self._wants.snapshots:
+            self._keep_snapshot()
+
+    def _tell_fills(self, update: OrderUpdate) -> None:
+        on_fill = getattr(self._strategy, "on_fill", None)
+        told = self.memory.told_fills
+        if on_fill is None:
+            return
+        for fill in update.fills:
+            name = (update.symbol, fill.trade_id)
+            if name not in told:
+                told[name] = None  # before: what brings it down is not told again
+                if len(told) > _TOLD_FILLS:
+                    del told[next(iter(told))]
+                on_fill(fill, update)
+
+    @property
+    def file(self) -> str:
+        """The file that the strategy's class stands in; empty where it stands in none."""
+        return str(getattr(sys.modules.get(type(self._strategy).__module__), "__file__", ""))
+
+    def line_of(self, error: BaseException) -> str:
+        """Give the strategy's own line that an error comes from; empty when it is not its own."""
+        if isinstance(error, BadDecision):
+            handler = getattr(type(self._strategy), error.handler, None)
+            code = getattr(handler, "__code__", None)
+            name = Path(code.co_filename).name if code is not None else ""
+            return f"{name}:{code.co_firstlineno}, in {error.handler}" if code is not None else ""
+        return line_of(error, self.file)
 
     def strategy_state(self, clean: Callable[[str], str]) -> dict[str, str]:
         """What the strategy object holds, each thing as a short text, cleaned before it is cut."""
@@ -202,7 +275,7 @@ class StrategyRun:
         self.memory.warming_on = None
         return None
 
-    def _decide(self, event: MarketEvent) -> Sequence[DecisionLike]:
+    def _decide(self, event: MarketEvent) -> Any:
         memory = self.memory
         index = memory.next_index
         if event.symbol != self.symbol:
@@ -221,6 +294,9 @@ class StrategyRun:
             memory.decided_at_last_ts = 0
         if type(event) is Candle:  # what most are: `_show`, and `_advance` with nothing decided
             decisions = self._strategy.on_candle(event, memory.position)
+        elif not handles(self._wants.kinds, event):
+            memory.next_index = index + 1
+            return ()
         else:
             decisions = self._show(event)
         if not decisions:
@@ -236,55 +312,85 @@ class StrategyRun:
         if intents:
             memory.position += sum((i.quantity * i.side.sign for i in intents), start=Decimal(0))
             memory.decided_at_last_ts += len(intents)
+            self._positions[self.symbol] = memory.position
 
-    def _show(self, event: MarketEvent) -> Sequence[DecisionLike]:
-        if isinstance(event, Candle):
-            return self._strategy.on_candle(event, self.memory.position)
-        if isinstance(event, Trade):
-            return self._strategy.on_trade(event, self.memory.position)
-        return self._strategy.on_tick(event, self.memory.position)
+    def _show(self, event: MarketEvent) -> Any:
+        if self._wide is not None:
+            return self._wide.take(event, None)
+        return show(self._strategy, event, self.memory.position)
 
     def _intents(
-        self, event: MarketEvent, decisions: Sequence[DecisionLike], created_ns: TimestampNs
+        self, event: MarketEvent, decisions: Any, created_ns: TimestampNs
     ) -> list[OrderIntent]:
-        memory = self.memory
-        price = reference_price(event)
-        first = memory.decided_at_last_ts
-        return [
-            self._intent(event, decision, first + place, price, created_ns)
-            for place, decision in enumerate(decisions)
-        ]
+        memory, symbol, at_ns = self.memory, self.symbol, event.ts_event_ns
+        moment = Moment(symbol, at_ns, {symbol: reference_price(event)}, handler_of(event))
+        positions = {symbol: memory.position}
+        decided = {symbol: (at_ns, memory.decided_at_last_ts)}
+        return self._desk.intents(decisions, moment, created_ns, positions, decided)
 
-    def _intent(
-        self,
-        event: MarketEvent,
-        decision: DecisionLike,
-        ordinal: int,
-        price: Decimal,
-        created_ns: TimestampNs,
-    ) -> OrderIntent:
-        decided_at = event.ts_event_ns
-        return OrderIntent(
-            order_key=order_key(self.account, self.strategy_id, self.symbol, decided_at, ordinal),
-            account=self.account,
-            strategy_id=self.strategy_id,
-            symbol=self.symbol,
-            side=decision.side,
-            order_type=decision.order_type,
-            time_in_force=decision.time_in_force,
-            quantity=decision.quantity,
-            limit_price=decision.limit_price,
-            reference_price=price,
-            decided_at_ns=decided_at,
-            ts_created_ns=created_ns,
-            reason=decision.reason,
-        )
+    # ------------------------------------------------------------ more than plain events
 
+    def _take_wide_batch(
+        self, batch: MarketBatch, skip: int, created_ns: Callable[[], TimestampNs]
+    ) -> Iterator[OrderIntent]:
+        created = None if batch.is_history else created_ns
+        if self.memory.wide is not None and self.memory.wide.snapshot is None:
+            self._keep_snapshot()
+        for event in batch.events[skip:]:
+            intents = self._decide_wide(event, created)
+            if intents is not None:
+                yield from intents
+                self._advance_wide(event)
+        self._keep_snapshot()
 
-def reference_price(event: MarketEvent) -> Decimal:
-    """Give the price that a decision on this event was made at: close, trade or middle."""
-    if isinstance(event, Candle):
-        return event.close
-    if isinstance(event, Trade):
-        return event.price
-    return (event.bid_price + event.ask_price) / 2
+    def _take_wide(
+        self, event: MarketEvent, created_ns: Callable[[], TimestampNs]
+    ) -> list[OrderIntent]:
+        intents = self._decide_wide(event, created_ns)
+        if intents is None:
+            return []
+        self._advance_wide(event)
+        wide = self.memory.wide
+        if wide is not None and (wide.snapshot is None or len(wide.since) >= _SNAPSHOT_EVERY):
+            self._keep_snapshot()
+        return intents
+
+    def _decide_wide(
+        self, event: MarketEvent, created_ns: Callable[[], TimestampNs] | None
+    ) -> list[OrderIntent] | None:
+        """Give None for an event that is left behind unseen."""
+        memory, wide = self.memory, self._wide
+        assert wide is not None
+        assert memory.wide is not None
+        if event.symbol not in self.symbols:
+            memory.next_index += 1
+            return None
+        if memory.trying != memory.next_index:
+            memory.trying, memory.tries = memory.next_index, 1
+        else:
+            memory.tries += 1
+            if memory.tries > MOST_TRIES:
+                memory.next_index += 1
+                memory.passed_over += 1
+                wide.saw_price(event, memory.wide)
+                return None
+        return wide.take(event, created_ns)
+
+    def _advance_wide(self, event: MarketEvent) -> None:
+        memory, wide = self.memory, self._wide
+        assert wide is not None
+        assert memory.wide is not None
+        memory.next_index += 1
+        if handles(self._wants.kinds, event):
+            memory.recent.append(event)
+        memory.position = self._positions[self.symbol]
+        wide.commit(event, memory.wide)
+
+    def _keep_snapshot(self) -> None:
+        wide = self._wide
+        if wide is None or self.memory.wide is None or not self._wants.snapshots:
+            return
+        try:
+            wide.keep_snapshot(self.memory.wide)
+        except Exception as error:  # noqa: BLE001 - a user's code; it trades on without
+            self.problem = error

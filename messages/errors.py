@@ -20,6 +20,7 @@
     |  |- LedgerUnavailable   the disk or the database refused; nothing was promised
     |  |  '- LedgerFenced     another process has taken the ledger over; this one is done
     |  '- IllegalTransition   an order was asked to take a step the table does not hold
+    |- BadDecision            a strategy gave what is no decision; nothing was sent of that event
     |- CodecError             unknown tag, unknown field, wrong type
     '- ActorError
        |- ActorCrashed        a handler failed; the cause says how
@@ -122,6 +123,13 @@ class LedgerFenced(LedgerUnavailable):
 
 class IllegalTransition(LedgerError):
     """A step that `messages.order_states` does not hold was asked for; nothing changed."""
+
+
+class BadDecision(WatchkeeperError):
+    """What a strategy gave cannot be traded; no order comes of the event, no position moves."""
+
+    handler = ""
+    """The method that gave it."""
 
 
 class CodecError(WatchkeeperError):

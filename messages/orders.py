@@ -231,7 +231,8 @@ class OrderUpdate(Message, kw_only=True, frozen=True):
     claim_latency_ns: int | None = None
     """From the decision to its durable claim, on the step that made the claim."""
     late_fills: bool = False
-    """Whether this state was told before, and only `fills` are new. The strategy is not told."""
+    """Whether this state was told before, and only `fills` are new. Of the strategy,
+    only `on_fill` is told."""
 
     def trace_id(self) -> str:
         """The decision that moved."""

@@ -82,3 +82,21 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def quote(self) -> str:
         """The currency that is paid."""
         return self.symbol.partition("/")[2]
+
+
+class Target(msgspec.Struct, frozen=True, gc=False):
+    """What a strategy wants to hold from now on; the order that leads there is found for it.
+
+    Either `quantity`, base currency, or `notional`, quote currency at the price decided at; both
+    signed: negative is short, 0 is flat. No `symbol` means that of the event decided on.
+    """
+
+    quantity: Decimal | None = None
+    reason: str = ""
+    notional: Decimal | None = None
+    symbol: Symbol | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse one that says both or nothing."""
+        if (self.quantity is None) == (self.notional is None):
+            raise ValueError("a Target needs either a quantity or a notional")

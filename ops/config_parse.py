@@ -29,8 +29,8 @@ from ops.config_schema import (
 )
 from ops.secret_names import is_secret_name, is_variable_name
 
-CheckParams = Callable[[str, Mapping[str, Any]], Sequence[str]]
-"""Takes a strategy's `uses` and `params`; gives one sentence per mistake in them."""
+CheckParams = Callable[[str, Mapping[str, Any], str], Sequence[str]]
+"""Takes a strategy's `uses` and `params` and the feed's timeframe; gives a sentence per mistake."""
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _NAME_RULE = "letters, digits, '.', '_' or '-', at most 64, beginning with a letter or digit"
@@ -202,16 +202,18 @@ def _strategy(
     reader: TableReader, feed: FeedConfig, base: Path, check_params: CheckParams | None
 ) -> StrategyConfig:
     before = len(reader.problems)
+    symbols = _traded_symbols(reader, feed)
     strategy = StrategyConfig(
         id=StrategyId(reader.matching("id", None, _NAME, _NAME_RULE)),
         uses=_near(reader.text("uses", None, 'a strategy, such as "sma_cross"'), base),
-        symbol=_traded_symbol(reader, feed),
+        symbol=symbols[0],
+        symbols=symbols,
         order_notional=reader.money("order_notional", "100"),
         params=reader.table("params").items(),
     )
     reader.finish()
     if check_params is not None and len(reader.problems) == before:
-        found = check_params(strategy.uses, strategy.params)
+        found = check_params(strategy.uses, strategy.params, feed.timeframe)
         reader.problems += [f"{reader.path('params')}: {sentence}" for sentence in found]
     return strategy
 
@@ -223,11 +225,30 @@ def _near(uses: str, base: Path) -> str:
     return f"{beside.absolute()}{colon}{name}" if colon and is_there(beside) else uses
 
 
-def _traded_symbol(reader: TableReader, feed: FeedConfig) -> Symbol:
-    first = feed.symbols[0] if feed.symbols else Symbol("BTC/USDT")
-    symbol = Symbol(reader.text("symbol", first))
+def _traded_symbols(reader: TableReader, feed: FeedConfig) -> tuple[Symbol, ...]:
+    """Give all symbols of a strategy; `symbol`, where it stands too, is the first of `symbols`."""
+    default = feed.symbols[0] if feed.symbols else Symbol("BTC/USDT")
+    several = reader.raw("symbols")
+    if several is None:
+        return (_traded(reader, feed, "symbol", default),)
+    if not (isinstance(several, list) and several):
+        reader.expected("symbols", 'a list such as ["BTC/USDT", "ETH/USDT"]')
+        return (default,)
+    keyed = {f"symbols[{place}]": value for place, value in enumerate(several)}
+    items = reader.beside(keyed)
+    symbols = tuple(_traded(items, feed, key, default) for key in keyed)
+    if len(set(symbols)) < len(symbols):
+        reader.expected("symbols", "each symbol once")
+    if reader.has("symbol") and reader.raw("symbol") != symbols[0]:
+        reader.expected("symbol", f"the first of its symbols, {symbols[0]}, or nothing")
+    reader.raw("symbol")
+    return symbols
+
+
+def _traded(reader: TableReader, feed: FeedConfig, key: str, default: Symbol) -> Symbol:
+    symbol = Symbol(reader.text(key, default))
     if feed.symbols and symbol not in feed.symbols:
-        reader.expected("symbol", f"one of the feed's: {', '.join(feed.symbols)}")
+        reader.expected(key, f"one of the feed's: {', '.join(feed.symbols)}")
     return symbol
 
 

@@ -125,6 +125,9 @@ class StrategyConfig(msgspec.Struct, frozen=True, kw_only=True):
     uses: str
     """A registered name, or ``/path/to/file.py:ClassName``."""
     symbol: Symbol
+    """The first of its symbols."""
+    symbols: tuple[Symbol, ...]
+    """All that it trades."""
     order_notional: Decimal
     params: dict[str, Any]
 
@@ -248,3 +251,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     logs: LogsConfig
     alerts: AlertsConfig
     journal: JournalConfig
+
+    @property
+    def traded_symbols(self) -> tuple[Symbol, ...]:
+        """The symbols of all strategies, each once, in their order."""
+        return tuple(dict.fromkeys(s for strategy in self.strategies for s in strategy.symbols))

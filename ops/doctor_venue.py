@@ -89,7 +89,7 @@ def _gate(config: Config) -> Finding:
 
 
 async def _open(config: Config) -> VenueFacts:
-    symbols = sorted({strategy.symbol for strategy in config.strategies})
+    symbols = sorted(config.traded_symbols)
     venue = CcxtVenue(venue_settings(config), symbols, rng=Random())  # noqa: S311  spreads reconnects
     try:
         return await venue.open()

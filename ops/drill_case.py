@@ -313,7 +313,7 @@ def _in_ledger(entries: Sequence[LedgerEntry]) -> list[InLedger]:
 
 
 def _exchange_settings(setting: Setting) -> Settings:
-    symbols = tuple(dict.fromkeys(strategy.symbol for strategy in setting.config.strategies))
+    symbols = setting.config.traded_symbols
     assets = {asset for symbol in symbols for asset in symbol.split("/")}
     balances = DEFAULT_BALANCES | dict.fromkeys(assets, _PLENTY)
     return Settings(

@@ -24,7 +24,7 @@ from exchanges.ccxt_client import CcxtSettings
 from exchanges.facts import VenueFacts
 from exchanges.venue_loop import VenueLoop
 from messages.errors import VenueRefused
-from messages.ids import NS_PER_S, Symbol
+from messages.ids import NS_PER_S
 from messages.orders import OrderIntent
 from ops.config import Config, FeedType, IdempotencyBackend, Mode, VenueType, demo_config, load
 from ops.drill_cancel_traps import (
@@ -201,7 +201,7 @@ def _open_venue(config: Config, job: Job, trap: Trap) -> LiveVenue:
         recv_window_ms=RECV_WINDOW_MS,
         config=job.ccxt,
     )
-    symbols = [Symbol(symbol) for symbol in dict.fromkeys(s.symbol for s in config.strategies)]
+    symbols = list(config.traded_symbols)
     make = CancelVenue if isinstance(trap, CancelTrap) else DrillVenue
     venue = make(settings, symbols, rng=Random(1), capability=_capability())  # noqa: S311
     venue.trap = trap

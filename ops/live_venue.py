@@ -55,7 +55,7 @@ def open_live_venue(config: Config, keeper: LeaseKeeper) -> LiveVenue:
         ConfigError: an environment variable that the config names is not set.
         VenueRefused: the gate's one sentence.
     """
-    symbols = tuple(dict.fromkeys(strategy.symbol for strategy in config.strategies))
+    symbols = config.traded_symbols
     check_variables(config)
     settings = venue_settings(config)
     budget = budget_for(settings.exchange, settings.config)

@@ -25,7 +25,7 @@ from actors.supervisor import Supervisor
 from decisions.ledger_figures import LedgerFigures
 from decisions.market_feed import FlowControl
 from decisions.metrics import MetricsFold
-from decisions.strategy import StrategyLike, new_memory
+from decisions.strategy import StrategyLike, memory_of, warmup_candles
 from decisions.supervisor import (
     AutoShutdown,
     Backoff,
@@ -34,6 +34,7 @@ from decisions.supervisor import (
     Restart,
     Strategy,
 )
+from decisions.wishes import plain_instrument
 from exchanges.paper import PaperVenue
 from exchanges.source import MarketSource
 from messages.ids import NS_PER_MS, NS_PER_S, AccountId, ActorPath, StrategyId, Symbol
@@ -180,7 +181,7 @@ def _gateway(
             runtime.clock.utc_ns,
         )
         gateway.clean = runtime.clean
-    gateway.symbols = tuple(dict.fromkeys(Symbol(one.symbol) for one in config.strategies))
+    gateway.symbols = config.traded_symbols
     return gateway
 
 
@@ -213,7 +214,9 @@ def path_of_feed(config: Config) -> ActorPath:
 
 def warmup_of(config: Config) -> int:
     """Give how many events the strategy that needs the most must see before it decides."""
-    return max((_maker(one)().warmup_events for one in config.strategies), default=0)
+    base_ns = config.feed.timeframe_ns
+    counts = (warmup_candles(_maker(one)(), base_ns) for one in config.strategies)
+    return max(counts, default=0)
 
 
 # ---------------------------------------------------------------- one branch each
@@ -331,7 +334,7 @@ def _execution(
 
 def _account_settings(config: Config) -> AccountSettings:
     return AccountSettings(
-        symbols=tuple(dict.fromkeys(Symbol(one.symbol) for one in config.strategies)),
+        symbols=config.traded_symbols,
         interval_ns=config.venue.account_interval_s * NS_PER_S,
         halts=config.risk.on_account_difference is OnDifference.HALT,
     )
@@ -344,18 +347,20 @@ def _strategy(
     feeds: dict[ActorPath, Address[Any]],
     live: "LiveVenue | None",
 ) -> ChildSpec:
-    symbol = Symbol(settings.symbol)
     account = PAPER_ACCOUNT if live is None else AccountId(config.venue.exchange)
-    make = _maker(settings, None if live is None else partial(live.instrument, symbol))
+    instrument_of = plain_instrument if live is None else live.instrument
+    make = _maker(settings, instrument_of)
     return ChildSpec(
         name=settings.id,
         actor_class=StrategyActor,
         arguments={
             "build": make,
-            "kept": Kept(new_memory(make().warmup_events)),
+            "kept": Kept(memory_of(make(), config.feed.timeframe_ns, settings.symbols)),
             "account": account,
             "strategy_id": StrategyId(settings.id),
-            "symbol": symbol,
+            "symbol": settings.symbol,
+            "symbols": settings.symbols,
+            "instrument_of": instrument_of,
             "executor": executor,
             "feeds": feeds,
         },
@@ -369,15 +374,19 @@ def _strategy(
 
 
 def _maker(
-    settings: StrategyConfig, instrument: Callable[[], Instrument] | None = None
+    settings: StrategyConfig, instrument_of: Callable[[Symbol], Instrument] = plain_instrument
 ) -> Callable[[], StrategyLike]:
-    """Give what makes a strategy; `instrument` is asked each time, for rules may change."""
-    symbol = Symbol(settings.symbol)
+    """Give what makes a strategy; its instruments are asked each time, for rules may change."""
 
     def make() -> StrategyLike:
-        grid = Instrument(symbol=symbol) if instrument is None else instrument()
+        first, *others = settings.symbols
         return strategies.build(
-            settings.uses, settings.params, symbol, settings.order_notional, grid
+            settings.uses,
+            settings.params,
+            first,
+            settings.order_notional,
+            instrument_of(first),
+            {symbol: instrument_of(symbol) for symbol in others},
         )
 
     return make

@@ -6,6 +6,7 @@ A strategy is made with (params, symbol, order_notional, instrument). Where its 
 A registered strategy's file is imported when it is used: a run pays for its own alone.
 """
 
+import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from difflib import get_close_matches
@@ -16,11 +17,14 @@ import msgspec
 
 from messages.errors import ConfigError
 from messages.ids import Symbol
+from messages.own_lines import line_of
 from messages.values import Instrument
+from strategies.declared import declared_problems
 from strategies.from_file import class_from_file
-from strategies.protocol import Decision, Strategy
+from strategies.params import Bound, allowed, bounds_of, nearest
+from strategies.protocol import Decision, Strategy, Target
 
-__all__ = ["Decision", "Strategy", "build", "check_params", "names"]
+__all__ = ["Decision", "Strategy", "Target", "build", "check_params", "names", "strategy_class"]
 
 _REGISTERED = {
     "bollinger_reversion": "BollingerReversion",
@@ -34,6 +38,7 @@ _REGISTERED = {
     "time_series_momentum": "TimeSeriesMomentum",
 }
 """The class of each, in the file of its name."""
+_LONGEST_END = 12
 
 
 def names() -> list[str]:
@@ -41,13 +46,18 @@ def names() -> list[str]:
     return sorted(_REGISTERED)
 
 
-def check_params(uses: str, params: Mapping[str, Any]) -> list[str]:
-    """Give one sentence per mistake; none when `build` will work. Runs a strategy's file."""
+def check_params(uses: str, params: Mapping[str, Any], timeframe: str = "") -> list[str]:
+    """Give one sentence per mistake; none when `build` will work. Runs a strategy's file.
+
+    `timeframe` is that of the feed's candles, where it is known.
+    """
     try:
-        fields = _params_struct(_find(uses))
+        cls = _find(uses)
     except ConfigError as error:
         return error.problems
-    return [] if fields is None else _problems(fields, uses, params)
+    fields = _params_struct(cls)
+    wrong = [] if fields is None else _problems(fields, uses, params)
+    return wrong + declared_problems(cls, uses, timeframe)
 
 
 def build(
@@ -56,8 +66,9 @@ def build(
     symbol: Symbol,
     order_notional: Decimal,
     instrument: Instrument,
+    others: Mapping[Symbol, Instrument] | None = None,
 ) -> Strategy:
-    """Make a fresh strategy that has seen nothing.
+    """Make a fresh strategy that has seen nothing; `others` are the symbols after its first.
 
     Raises:
         ConfigError: what `check_params` says, or the strategy's own constructor failed.
@@ -69,11 +80,28 @@ def build(
     struct = _params_struct(cls)
     values = dict(params) if struct is None else msgspec.convert(dict(params), struct)
     try:
-        strategy: Strategy = cls(values, symbol, order_notional, instrument)
+        strategy: Any = cls.__new__(cls)
+        strategy.instruments = {symbol: instrument, **(others or {})}
+        strategy.symbols = tuple(strategy.instruments)
+        strategy.__init__(values, symbol, order_notional, instrument)
     except Exception as error:  # a user's code may raise anything
+        where = line_of(error, str(getattr(sys.modules.get(cls.__module__), "__file__", "")))
         text = f"{uses} could not be made: {type(error).__name__}: {error}"
-        raise ConfigError([text]) from error
-    return strategy
+        raise ConfigError([text + (f" ({where})" if where else "")]) from error
+    problems = declared_problems(strategy, uses)
+    if problems:
+        raise ConfigError(problems)
+    made: Strategy = strategy
+    return made
+
+
+def strategy_class(uses: str) -> type[Strategy]:
+    """Give the class that `uses` names. Runs a strategy's file.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    return _find(uses)
 
 
 def _find(uses: str) -> type[Strategy]:
@@ -95,6 +123,7 @@ def _params_struct(cls: type[Strategy]) -> type[msgspec.Struct] | None:
 
 def _problems(struct: type[msgspec.Struct], uses: str, params: Mapping[str, Any]) -> list[str]:
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    bounds = bounds_of(struct)
     problems = [
         f'{uses} has no parameter "{name}"{_did_you_mean(name, list(fields)) or _takes(fields)}'
         for name in params
@@ -102,7 +131,8 @@ def _problems(struct: type[msgspec.Struct], uses: str, params: Mapping[str, Any]
     ]
     for name, field in fields.items():
         if name in params:
-            problems += _wrong_type(name, params[name], field.type)
+            found = _wrong_type(name, params[name], field.type)
+            problems += found and (_out_of_bounds(name, params[name], bounds[name]) or found)
         elif field.required:
             problems.append(f'{uses} needs the parameter "{name}"')
     return problems or _refused_together(struct, params)
@@ -115,6 +145,15 @@ def _wrong_type(name: str, value: object, kind: Any) -> list[str]:
         text = str(error).replace("`", "")
         return [f"{name} = {value!r}: {text[0].lower()}{text[1:]}"]
     return []
+
+
+def _out_of_bounds(name: str, value: object, bound: Bound) -> list[str]:
+    near = nearest(value, bound)
+    if near is None or (bound.kind == "int" and not isinstance(value, int)):
+        return []
+    if any(end is not None and len(repr(end)) > _LONGEST_END for end in (bound.low, bound.high)):
+        return []  # an end that is not itself allowed: "expected float > 0.0" says it better
+    return [f"{name} = {value!r}: expected {allowed(bound)}; the nearest that it takes is {near}"]
 
 
 def _refused_together(struct: type[msgspec.Struct], params: Mapping[str, Any]) -> list[str]:

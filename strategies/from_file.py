@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from messages.errors import ConfigError
+from messages.own_lines import line_of
 from strategies.protocol import Strategy
 
 
@@ -37,9 +38,11 @@ def _module(path: Path) -> ModuleType:
     sys.modules[name] = module  # before it runs: classes look themselves up there
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # its file may call sys.exit, and we go on
         del sys.modules[name]
-        raise ConfigError([f"{path} cannot be run: {type(error).__name__}: {error}"]) from error
+        where = line_of(error, str(path))
+        what = f"{type(error).__name__}: {error}" + (f" ({where})" if where else "")
+        raise ConfigError([f"{path} cannot be run: {what}"]) from error
     return module
 
 

@@ -1,19 +1,24 @@
 """What a strategy is: memory and no reach. It sees events and says what it would trade."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any, ClassVar
 
 import msgspec
 
+from messages.ids import Symbol, TimestampNs
 from messages.market import Candle, Tick, Trade
-from messages.orders import OrderUpdate
-from messages.values import OrderType, Side, TimeInForce
+from messages.orders import Fill, OrderUpdate
+from messages.values import Instrument, OrderType, Side, Target, TimeInForce
+
+__all__ = ["Decision", "Decisions", "Strategy", "Target", "market_order"]
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One wish to trade. Quantity in base currency, unsigned, already on the venue's grid.
 
-    `limit_price` is None for a market order. `reason` is a sentence for a person.
+    `limit_price` is None for a market order. `reason` is a sentence for a person. `symbol` is one
+    of the strategy's; None is that of the event decided on.
     """
 
     side: Side
@@ -22,6 +27,16 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     quantity: Decimal
     limit_price: Decimal | None
     reason: str
+    symbol: Symbol | None = None
+
+
+Decisions = Sequence[Decision | Target] | Decision | Target | None
+"""What a handler gives: one, several in their order, or nothing.
+
+The handlers below say Any, so that one that gives a sequence of decisions alone may say so.
+"""
+
+_OPTIONAL = ("on_trade", "on_tick", "on_book", "on_fill", "snapshot", "restore")
 
 
 class Strategy:
@@ -33,25 +48,81 @@ class Strategy:
 
     `position` is what this strategy's own decisions so far would hold if all of them
     filled, in base currency, negative when short; it never depends on how fast a venue is.
+    It is that of the event's symbol; a timer's is that of the first.
     """
 
     warmup_events: int = 0
     """How many events before now a fresh object must see to decide as an old one would."""
+    warmup_bars: Mapping[str, int] = {}
+    """The same in bars of its timeframes, ``{"15m": 40}``; the greater of the two counts."""
+    timeframes: tuple[str, ...] = ()
+    """The bars that `on_bar` is told, built from the feed's candles: ``("15m", "4h")``."""
+    timer_s: int = 0
+    """How often `on_timer` is called, on the market's clock; 0 is never."""
 
-    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:  # noqa: ARG002
-        """Decide on a bar that has just closed."""
+    symbols: tuple[Symbol, ...] = ()
+    """Those of the config; set before the constructor runs, the first one being its `symbol`."""
+    instruments: Mapping[Symbol, Instrument] = {}
+    """The grid of each of `symbols`; set before the constructor runs."""
+    positions: Mapping[Symbol, Decimal] = {}
+    """By symbol what `position` is; set after the constructor has run, read only, always as now."""
+
+    overrides: ClassVar[frozenset[str]] = frozenset()
+    """Which optional handlers the class has of its own; set by itself."""
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Note what is overridden: the rest need not be called."""
+        super().__init_subclass__(**more)
+        own = (name for name in _OPTIONAL if getattr(cls, name) is not getattr(Strategy, name))
+        cls.overrides = frozenset(own)
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Any:  # noqa: ARG002
+        """Decide on a bar of the feed that has just closed."""
         return ()
 
-    def on_trade(self, trade: Trade, position: Decimal) -> Sequence[Decision]:  # noqa: ARG002
+    def on_bar(self, bar: Candle, timeframe: str, position: Decimal) -> Any:  # noqa: ARG002
+        """Decide on a bar of one of `timeframes`; `on_candle` gets the candle that closed it next.
+
+        Its candles are those that the market told: over a gap fewer, and none is no bar.
+        """
+        return ()
+
+    def on_trade(self, trade: Trade, position: Decimal) -> Any:  # noqa: ARG002
         """Decide on somebody's trade."""
         return ()
 
-    def on_tick(self, tick: Tick, position: Decimal) -> Sequence[Decision]:  # noqa: ARG002
+    def on_tick(self, tick: Tick, position: Decimal) -> Any:
+        """Decide on a new best bid and ask. The older name of `on_book`, which it calls."""
+        return self.on_book(tick, position)
+
+    def on_book(self, book: Tick, position: Decimal) -> Any:  # noqa: ARG002
         """Decide on a new best bid and ask."""
+        return ()
+
+    def on_timer(self, due_ns: TimestampNs, position: Decimal) -> Any:  # noqa: ARG002
+        """Decide at a moment: each whole multiple of `timer_s` since 1970.
+
+        Called with the market's events, so in a quiet market late, and then once for all that
+        was missed, with the last due moment; see docs/strategies.md.
+        """
         return ()
 
     def on_update(self, update: OrderUpdate) -> None:
         """Learn what became of an order. When depends on the venue: remember it, decide nothing."""
+
+    def on_fill(self, fill: Fill, order: OrderUpdate) -> None:
+        """Learn of one execution of an order of yours, after `on_update`; decide nothing.
+
+        Once per execution, as far as this process knows: see docs/strategies.md for what may
+        be missed.
+        """
+
+    def snapshot(self) -> bytes | None:
+        """Give what `restore` can go on from; None for nothing new. Called between events."""
+        return None
+
+    def restore(self, data: bytes) -> None:
+        """Go back to a snapshot of this class, right after construction, instead of a warm-up."""
 
 
 def market_order(side: Side, quantity: Decimal, reason: str) -> Decision:

@@ -186,3 +186,10 @@ def test_the_readme_has_two_set_up_commands_of_one_line() -> None:
 
     assert [before for before, _ in blocks] == list(SET_UP)
     assert [text.count("\n") for _, text in blocks] == [1, 1]
+
+
+def test_the_code_of_the_tutorial_is_the_example_that_its_commands_run() -> None:
+    text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+    assert shown == (ROOT / "examples" / "first_bot.py").read_text(encoding="utf-8")

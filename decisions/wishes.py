@@ -1,0 +1,277 @@
+"""What a strategy gave for one moment, made into intents: checked, targets reckoned, keys given.
+
+Nothing here believes a strategy: what cannot be traded is a `BadDecision` that says what it is,
+and then the whole moment gives no intent and moves no position.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Protocol
+
+import msgspec
+
+from decisions.exact import EXACT, NOTHING, is_sane, is_sane_signed
+from decisions.order_keys import order_key
+from messages.errors import BadDecision
+from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
+from messages.orders import OrderIntent
+from messages.values import Instrument, OrderType, Side, Target, TimeInForce
+
+Decided = tuple[TimestampNs, int]
+"""A moment, and how many decisions it has had: the next one's ordinal."""
+
+
+class NotADecision(BadDecision, AttributeError):
+    """An object without what a decision has."""
+
+
+class DecisionLike(Protocol):
+    """What a strategy gives for one wish to trade."""
+
+    @property
+    def side(self) -> Side:
+        """Which way."""
+
+    @property
+    def order_type(self) -> OrderType:
+        """How the price is set."""
+
+    @property
+    def time_in_force(self) -> TimeInForce:
+        """How long it lives."""
+
+    @property
+    def quantity(self) -> Decimal:
+        """Base currency, unsigned."""
+
+    @property
+    def limit_price(self) -> Decimal | None:
+        """None for a market order."""
+
+    @property
+    def reason(self) -> str:
+        """Why, for a person."""
+
+
+Given = Sequence[DecisionLike | Target] | DecisionLike | Target | None
+"""What a handler may give; None and an empty sequence are nothing."""
+
+
+class Order(msgspec.Struct, frozen=True, gc=False):
+    """The decision that a target comes to."""
+
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    quantity: Decimal
+    limit_price: Decimal | None
+    reason: str
+
+
+class Moment(msgspec.Struct, frozen=True, gc=False):
+    """What a strategy was shown: of which symbol, when, and at which prices it decides."""
+
+    symbol: Symbol
+    decided_at_ns: TimestampNs
+    prices: Mapping[Symbol, Decimal]
+    handler: str
+    """The method that decided."""
+
+
+def plain_instrument(symbol: Symbol) -> Instrument:
+    """Give the grid that the paper venue has for every symbol."""
+    return Instrument(symbol=symbol)
+
+
+class Desk(msgspec.Struct, frozen=True):
+    """Whose wishes are read: what does not change from one moment to the next."""
+
+    account: AccountId
+    strategy_id: StrategyId
+    symbols: tuple[Symbol, ...]
+    instrument_of: Callable[[Symbol], Instrument]
+
+    def intents(
+        self,
+        given: Any,
+        moment: Moment,
+        created_ns: TimestampNs,
+        positions: dict[Symbol, Decimal],
+        decided: dict[Symbol, Decided],
+    ) -> list[OrderIntent]:
+        """Give the intents, and move `positions` and `decided` by them.
+
+        Raises:
+            BadDecision: one of them cannot be traded. The two dictionaries are void then.
+        """
+        try:
+            return self._made(given, moment, created_ns, positions, decided)
+        except BadDecision as error:
+            error.handler = moment.handler
+            raise
+
+    def _made(
+        self,
+        given: Any,
+        moment: Moment,
+        created_ns: TimestampNs,
+        positions: dict[Symbol, Decimal],
+        decided: dict[Symbol, Decided],
+    ) -> list[OrderIntent]:
+        intents = []
+        at = moment.decided_at_ns
+        for wish in given if type(given) in _PLAIN else _each(given):
+            symbol = getattr(wish, "symbol", None) or moment.symbol
+            order = self._order(wish, symbol, moment, positions)
+            if order is None:
+                continue
+            last_ns, count = decided.get(symbol, (at, 0))
+            ordinal = count if last_ns == at else 0
+            decided[symbol] = (at, ordinal + 1)
+            positions[symbol] = positions.get(symbol, NOTHING) + order.quantity * order.side.sign
+            intents.append(
+                OrderIntent(
+                    order_key=order_key(self.account, self.strategy_id, symbol, at, ordinal),
+                    account=self.account,
+                    strategy_id=self.strategy_id,
+                    symbol=symbol,
+                    side=order.side,
+                    order_type=order.order_type,
+                    time_in_force=order.time_in_force,
+                    quantity=order.quantity,
+                    limit_price=order.limit_price,
+                    reference_price=moment.prices[symbol],
+                    decided_at_ns=at,
+                    ts_created_ns=created_ns,
+                    reason=order.reason,
+                )
+            )
+        return intents
+
+    def _order(
+        self, wish: Any, symbol: Symbol, moment: Moment, positions: Mapping[Symbol, Decimal]
+    ) -> DecisionLike | None:
+        is_target = isinstance(wish, Target)
+        held = positions.get(symbol, NOTHING)
+        if symbol not in self.symbols:
+            known = ", ".join(self.symbols)
+            raise BadDecision(f"{symbol} is not one of this strategy's symbols: {known}")
+        if is_target and _is_there(wish, held):
+            return None
+        if symbol not in moment.prices:
+            raise BadDecision(f"no price of {symbol} has been seen yet")
+        if is_target:
+            return order_to(wish, held, moment.prices[symbol], self.instrument_of(symbol))
+        problem = _problem(wish)
+        if problem:
+            raise BadDecision(problem)
+        checked: DecisionLike = wish
+        return checked
+
+
+def order_to(target: Target, held: Decimal, price: Decimal, grid: Instrument) -> Order | None:
+    """Give the market order from what is held to the target; None when it is there already.
+
+    Both the target and the way are rounded toward zero to the venue's step. A way that is too
+    small for the venue is none; of an exit, only the venue can say whether its worth suffices.
+
+    Raises:
+        BadDecision: the target is not a number that exists, or it needs a price and has none.
+    """
+    wanted = _wanted(target, price, grid)
+    way = EXACT.subtract(wanted, held)
+    quantity = _on_grid(abs(way), grid.quantity_step)
+    leaves = abs(wanted) < abs(held) and wanted * held >= 0
+    worth = EXACT.multiply(quantity, price)
+    if quantity < grid.min_quantity or not quantity or (worth < grid.min_notional and not leaves):
+        return None
+    return Order(
+        side=Side.BUY if way > 0 else Side.SELL,
+        order_type=OrderType.MARKET,
+        time_in_force=TimeInForce.GTC,
+        quantity=quantity,
+        limit_price=None,
+        reason=target.reason,
+    )
+
+
+def _is_there(target: Target, held: Decimal) -> bool:
+    quantity = target.quantity
+    return isinstance(quantity, Decimal) and quantity.is_finite() and quantity == held
+
+
+def _wanted(target: Target, price: Decimal, grid: Instrument) -> Decimal:
+    amount = target.notional if target.quantity is None else target.quantity
+    if not isinstance(amount, Decimal) or not is_sane_signed(amount):
+        raise BadDecision(f"a Target of {amount!r} is nothing to hold; it needs a finite Decimal")
+    if not isinstance(target.reason, str):
+        raise BadDecision(f"the reason of a Target is {target.reason!r}, expected a text")
+    if target.quantity is None and not is_sane(price):
+        raise BadDecision(f"a notional cannot be reckoned at the price {price}")
+    unit = grid.quantity_step
+    if target.quantity is None:
+        unit = EXACT.multiply(price, unit)
+    steps = EXACT.divide_int(abs(amount), unit)
+    return EXACT.multiply(steps, grid.quantity_step).copy_sign(amount)
+
+
+def _on_grid(quantity: Decimal, step: Decimal) -> Decimal:
+    return EXACT.multiply(EXACT.divide_int(quantity, step), step)
+
+
+def _each(given: Any) -> Sequence[Any]:
+    if isinstance(given, Sequence) and not isinstance(given, str | bytes):
+        return given
+    if isinstance(given, Target) or hasattr(given, "order_type"):
+        return (given,)
+    raise BadDecision(f"gave {_shown(given)}, expected decisions: a tuple or list of them")
+
+
+def _problem(wish: Any) -> str:
+    """Say what is wrong with a decision.
+
+    Raises:
+        NotADecision: it is none.
+    """
+    try:
+        quantity, limit = wish.quantity, wish.limit_price
+        kinds = (
+            type(wish.side) is Side
+            and type(wish.order_type) is OrderType
+            and type(wish.time_in_force) is TimeInForce
+            and isinstance(wish.reason, str)
+        )
+    except AttributeError:
+        raise NotADecision(f"gave {_shown(wish)}, expected a Decision or a Target") from None
+    if not kinds:
+        return _wrong_kind(wish)
+    # 0, and what is too small or too large to exist, is refused by risk: a decision on record.
+    if not isinstance(quantity, Decimal) or not quantity.is_finite() or quantity < 0:
+        return f"a decision with the quantity {_shown(quantity)}, expected a Decimal above 0"
+    if limit is not None and not (isinstance(limit, Decimal) and limit.is_finite() and limit > 0):
+        return f"a decision with the limit price {_shown(limit)}, expected a Decimal above 0"
+    return ""
+
+
+def _wrong_kind(wish: Any) -> str:
+    for name, kind in _KINDS:
+        value = getattr(wish, name)
+        if not isinstance(value, kind):
+            return f"a decision with the {name} {_shown(value)}, expected a {kind.__name__}"
+    return "a decision of other kinds than those of messages.values"
+
+
+_PLAIN = (tuple, list)
+_KINDS = (
+    ("side", Side),
+    ("order_type", OrderType),
+    ("time_in_force", TimeInForce),
+    ("reason", str),
+)
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)[:80]
+    except Exception:  # noqa: BLE001 - a user's object may raise anything
+        return f"a {type(value).__name__}"

@@ -1,0 +1,197 @@
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decisions.order_keys import order_key
+from decisions.wishes import Desk, Moment, NotADecision, order_to
+from messages.errors import BadDecision
+from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
+from messages.orders import OrderIntent
+from messages.values import Instrument, OrderType, Side, Target, TimeInForce
+
+BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
+AT = TimestampNs(1_700_000_000_000_000_000)
+GRID = Instrument(
+    symbol=BTC,
+    quantity_step=Decimal("0.001"),
+    min_quantity=Decimal("0.002"),
+    min_notional=Decimal(5),
+)
+PRICES = {BTC: Decimal(100), ETH: Decimal(10)}
+
+
+class Wish(msgspec.Struct, kw_only=True):
+    side: Any = Side.BUY
+    order_type: Any = OrderType.MARKET
+    time_in_force: Any = TimeInForce.GTC
+    quantity: Any = Decimal(1)
+    limit_price: Any = None
+    reason: Any = "because"
+    symbol: Symbol | None = None
+
+
+DESK = Desk(AccountId("main"), StrategyId("one"), (BTC, ETH), lambda _: GRID)
+
+
+def intents(given: Any, held: dict[Symbol, Decimal] | None = None) -> list[OrderIntent]:
+    moment = Moment(BTC, AT, PRICES, "on_candle")
+    return DESK.intents(given, moment, TimestampNs(7), {} if held is None else held, {})
+
+
+def to(target: Target, held: str = "0", price: str = "100") -> tuple[Side, Decimal] | None:
+    order = order_to(target, Decimal(held), Decimal(price), GRID)
+    return None if order is None else (order.side, order.quantity)
+
+
+# ------------------------------------------------------------------ targets
+
+
+@pytest.mark.parametrize(
+    ("target", "held", "order"),
+    [
+        (Target(Decimal("1.5")), "0", (Side.BUY, Decimal("1.5"))),
+        (Target(Decimal("1.5")), "1", (Side.BUY, Decimal("0.5"))),
+        (Target(Decimal("1.5")), "1.5", None),
+        (Target(Decimal(0)), "1.5", (Side.SELL, Decimal("1.5"))),
+        (Target(Decimal(-1)), "1.5", (Side.SELL, Decimal("2.5"))),
+        (Target(Decimal("1.23456")), "0", (Side.BUY, Decimal("1.234"))),
+        (Target(Decimal("-1.23456")), "0", (Side.SELL, Decimal("1.234"))),
+        (Target(notional=Decimal(250)), "0", (Side.BUY, Decimal("2.5"))),
+        (Target(notional=Decimal("-250.99")), "0", (Side.SELL, Decimal("2.509"))),
+        (Target(notional=Decimal(0)), "0.5", (Side.SELL, Decimal("0.5"))),
+    ],
+)
+def test_a_target_becomes_the_order_that_leads_there(
+    target: Target, held: str, order: tuple[Side, Decimal] | None
+) -> None:
+    assert to(target, held) == order
+
+
+def test_a_way_that_is_too_small_for_the_venue_is_none() -> None:
+    assert to(Target(Decimal("0.001"))) is None  # below min_quantity
+    assert to(Target(Decimal("0.04"))) is None  # worth 4, below min_notional
+
+
+def test_an_exit_worth_too_little_is_left_to_the_venue_to_judge() -> None:
+    assert to(Target(Decimal(0)), held="0.04") == (Side.SELL, Decimal("0.04"))
+    assert to(Target(Decimal("-0.01")), held="0.02") is None
+
+
+@pytest.mark.parametrize("amount", ["NaN", "Infinity", "-Infinity", "1e30", "sNaN"])
+def test_a_target_that_is_no_number_that_exists_is_a_bad_decision(amount: str) -> None:
+    for target in (Target(Decimal(amount)), Target(notional=Decimal(amount))):
+        with pytest.raises(BadDecision, match="nothing to hold"):
+            to(target)
+        with pytest.raises(BadDecision, match="nothing to hold"):
+            intents(target)
+
+
+def test_a_target_of_a_float_is_a_bad_decision() -> None:
+    with pytest.raises(BadDecision, match="finite Decimal"):
+        to(Target(1.5))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("both", [{}, {"quantity": Decimal(1), "notional": Decimal(1)}])
+def test_a_target_says_either_how_much_or_what_for(both: dict[str, Decimal]) -> None:
+    with pytest.raises(ValueError, match="either a quantity or a notional"):
+        Target(**both)  # type: ignore[arg-type]
+
+
+amounts = st.decimals(-1000, 1000, places=5)
+
+
+@given(target=amounts, held=amounts)
+def test_whoever_is_led_to_a_target_is_there_within_a_step_and_is_led_no_further(
+    target: Decimal, held: Decimal
+) -> None:
+    held = held.quantize(GRID.quantity_step)
+    position = {BTC: held}
+
+    intents(Target(target), position)
+
+    far = abs(position[BTC] - target)
+    assert far < GRID.quantity_step or position[BTC] == held
+    assert intents(Target(target), position) == []
+
+
+# ------------------------------------------------------------------ keys
+
+
+def test_a_target_and_the_decision_that_leads_there_have_the_same_key() -> None:
+    (by_target,) = intents(Target(Decimal(1), "because"))
+    (by_decision,) = intents((Wish(),))
+
+    assert by_target == by_decision
+    assert by_target.order_key == order_key(DESK.account, DESK.strategy_id, BTC, AT, 0)
+
+
+def test_targets_of_one_moment_follow_each_other_and_one_that_is_reached_takes_no_key() -> None:
+    given = [Target(Decimal(1)), Target(Decimal(1)), Target(Decimal(-1))]
+
+    first, last = intents(given)
+
+    assert (first.side, first.quantity) == (Side.BUY, Decimal(1))
+    assert (last.side, last.quantity) == (Side.SELL, Decimal(2))
+    assert last.order_key == order_key(DESK.account, DESK.strategy_id, BTC, AT, 1)
+
+
+def test_a_decision_may_name_another_symbol_and_is_numbered_and_priced_there() -> None:
+    on_btc, on_eth = intents((Wish(), Wish(symbol=ETH)))
+
+    assert (on_eth.symbol, on_eth.reference_price) == (ETH, Decimal(10))
+    assert on_btc.symbol == BTC
+    assert on_eth.order_key == order_key(DESK.account, DESK.strategy_id, ETH, AT, 0)
+
+
+# ------------------------------------------------------------------ nonsense
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ((Wish(quantity=Decimal("NaN")),), "the quantity Decimal('NaN'), expected a Decimal above"),
+        ((Wish(quantity=Decimal("sNaN")),), "the quantity Decimal('sNaN')"),
+        ((Wish(quantity=Decimal("Infinity")),), "the quantity Decimal('Infinity')"),
+        ((Wish(quantity=Decimal(-1)),), "the quantity Decimal('-1'), expected a Decimal above 0"),
+        ((Wish(quantity=1.5),), "the quantity 1.5"),
+        ((Wish(quantity=None),), "the quantity None"),
+        ((Wish(limit_price=Decimal("NaN")),), "the limit price Decimal('NaN')"),
+        ((Wish(limit_price=Decimal(0)),), "the limit price Decimal('0')"),
+        ((Wish(side="up"),), "the side 'up', expected a Side"),
+        ((Wish(order_type="market!"),), "the order_type 'market!'"),
+        ((Wish(reason=7),), "the reason 7, expected a str"),
+        ((Wish(symbol=Symbol("DOGE/USDT")),), "DOGE/USDT is not one of this strategy's symbols"),
+        ((Target(Decimal(1), symbol=Symbol("X")),), "X is not one of"),
+        ("buy", "gave 'buy', expected decisions"),
+        (42, "gave 42, expected decisions"),
+        (iter(()), "expected decisions: a tuple or list"),
+        ({"side": "buy"}, "gave {'side': 'buy'}, expected decisions"),
+    ],
+)
+def test_nonsense_is_a_bad_decision_that_says_what_it_is(given: Any, says: str) -> None:
+    with pytest.raises(BadDecision) as caught:
+        intents(given)
+
+    assert says in str(caught.value)
+    assert caught.value.handler == "on_candle"
+
+
+def test_an_object_that_is_no_decision_is_named() -> None:
+    with pytest.raises(NotADecision, match="expected a Decision or a Target"):
+        intents((Wish(), object()))
+
+
+def test_one_decision_need_not_stand_in_a_tuple() -> None:
+    assert intents(Wish()) == intents((Wish(),)) == intents([Wish()])
+
+
+def test_a_symbol_of_which_no_price_was_seen_cannot_be_traded_yet() -> None:
+    moment = Moment(BTC, AT, {BTC: Decimal(1)}, "on_candle")
+
+    assert DESK.intents(Target(Decimal(0), symbol=ETH), moment, AT, {}, {}) == []
+    with pytest.raises(BadDecision, match="no price of ETH/USDT has been seen yet"):
+        DESK.intents(Wish(symbol=ETH), moment, AT, {}, {})
