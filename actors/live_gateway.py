@@ -7,7 +7,7 @@ fenced, at the moment when the signed request is about to leave, and turned into
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -60,7 +60,6 @@ class LiveGateway(Gateway):
         self._may_send = may_send
         self._venue = venue
         self._loop = loop
-        self._under_way: set[Future[None]] = set()
         self._standing: dict[str, Condition] = {}
         self._tickets: dict[tuple[Epoch, OrderKey], SendTicket] = {}
         """Of the orders that are prepared and were neither submitted nor dropped."""
@@ -153,7 +152,7 @@ class LiveGateway(Gateway):
 
     def flush(self, timeout_ns: int) -> bool:
         """See `Gateway.flush`."""
-        return not wait(set(self._under_way), timeout_ns / NS_PER_S).not_done
+        return self._loop.join(timeout_ns / NS_PER_S)
 
     def close(self, done: Callable[[], object]) -> None:
         """See `Gateway.close`."""
@@ -163,9 +162,7 @@ class LiveGateway(Gateway):
     # ------------------------------------------------------------ on the venue's loop
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        future = self._loop.submit(coroutine)
-        self._under_way.add(future)
-        future.add_done_callback(self._under_way.discard)
+        self._loop.spawn(coroutine)
 
     async def _submit(
         self, epoch: Epoch, key: OrderKey, order: NewOrder, fence: Callable[[], None]

@@ -59,6 +59,9 @@ class SteppedLoop:
         self.tasks.append(task)
         return task.future
 
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self.submit(coroutine)
+
     def call(self, callback: Callable[[], object]) -> None:
         """Whoever waits here waits for the test's word, and asks then."""
 
