@@ -13,7 +13,7 @@ from actors.executions import Executions
 from actors.gateway import Gateway, Question
 from actors.log import logger
 from actors.open_orders import Move, OpenOrders
-from actors.order_records import new_order, open_part, order_of
+from actors.order_records import new_order, open_part
 from decisions.executor import difference, settle
 from decisions.risk import RiskLimits, RiskState, follow_order, release, saw_fill
 from decisions.risk_equity import (
@@ -135,8 +135,6 @@ class OrderDesk:
     def commit(self, moves: Sequence[Move], claims: Sequence[Claim]) -> None:
         """Make all of it durable at once; then hand over what is to be sent, then tell.
 
-        The gateway may prepare meanwhile what will be sent.
-
         Raises:
             LedgerError: nothing of it is durable, or the ledger contradicts it.
             ActorUnavailable: a newer incarnation writes the ledger now.
@@ -144,11 +142,9 @@ class OrderDesk:
         if not moves and not claims:
             return
         notes = self._count(moves)
-        coming = ((one.intent.order_key, order_of(one)) for one in claims if one.sent)
-        with self._gateway.prepared(self._ctx.epoch, coming):
-            after = self._write([move.step for move in moves], claims, notes)
-            durable_ns, self.durable_ns = self._ctx.utc_ns(), self._ctx.monotonic_ns()
-            self._hand_over(claims)
+        after = self._write([move.step for move in moves], claims, notes)
+        durable_ns, self.durable_ns = self._ctx.utc_ns(), self._ctx.monotonic_ns()
+        self._hand_over(claims)
         self._tidy_later()
         for claim in claims:
             self._on_claimed(claim, durable_ns)

@@ -6,8 +6,8 @@ client of ours and on a bare one, on the bot's side, so that it depends on no ot
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -74,25 +74,9 @@ class SteppedLedger(ClockedLedger):
 
 
 class ClockedLiveGateway(LiveGateway):
-    """The real gateway; notes when the executor hands an order over.
-
-    Every other group is signed ahead, so that both ways are measured in one run.
-    """
+    """The real gateway; notes when the executor hands an order over."""
 
     handed: dict[int, int]
-    ahead: set[int]
-    """The decisions that were signed ahead."""
-    _groups = 0
-
-    @contextmanager
-    def prepared(self, epoch: Epoch, orders: Iterable[tuple[OrderKey, NewOrder]]) -> Iterator[None]:
-        group = list(orders)
-        self._groups += bool(group)
-        is_plain = bool(self._groups // 2 % 2)  # in pairs: every other order buys
-        if not is_plain:
-            self.ahead.update(order.decided_at_ns for _, order in group)
-        with nullcontext() if is_plain else super().prepared(epoch, group):
-            yield
 
     def submit(self, epoch: Epoch, key: OrderKey, order: NewOrder, **when: Any) -> None:
         super().submit(epoch, key, order, **when)
@@ -108,7 +92,6 @@ class LiveCcxt(Live):
     def __init__(self, folder: Path, venue: Exchange, capacity: int, *, wide: bool) -> None:
         self.wire: Named = {}
         self.names: dict[int, str] = {}
-        self.ahead: set[int] = set()
         self.states: dict[OrderKey, dict[OrderState, int]] = {}
         settings = CcxtSettings(
             exchange="binance",
@@ -132,7 +115,7 @@ class LiveCcxt(Live):
     def make_gateway(self) -> Gateway:
         utc_ns = self.runtime.clock.utc_ns
         gateway = ClockedLiveGateway(self.venue, self.loop, self.executor, utc_ns)
-        gateway.handed, gateway.ahead = self.handed, self.ahead
+        gateway.handed = self.handed
         gateway.watch([SYMBOL])
         return gateway
 

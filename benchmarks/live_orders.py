@@ -36,8 +36,6 @@ class Round(NamedTuple):
     commit: list[float]
     claim: list[float]
     wire: list[float]
-    plain: list[float]
-    """The same of those orders of which nothing was signed ahead."""
     answer: list[float]
     bare_wire: list[float]
     bare_answer: list[float]
@@ -66,7 +64,7 @@ def run(options: Options) -> list[Result]:
         shown = {name: f"{values[-1]:,.0f}/s" for name, values in rates.items()}
         last = rounds[-1]
         say(
-            f"live_orders {count + 1}: wire {_pair(last.wire)}, not ahead {_pair(last.plain)}, bare"
+            f"live_orders {count + 1}: wire {_pair(last.wire)}, bare"
             f" {_pair(last.bare_wire)}, claim {_pair(last.claim)}, commit {_pair(last.commit)};"
             f" {shown}; settled"
             f" {median(settled):.1f} ms"
@@ -98,9 +96,7 @@ def _round(folder: Path, venue: Exchange, orders: int) -> Round:
     with live_ccxt(folder / "paced", venue) as system:
         told = _tick_paced(system, orders)
         keys = [at for at in sorted(system.durable) if at in told][WARM_UP:]
-        wires = {at: (system.wire[system.names[at]] - told[at]) / 1_000 for at in keys}
-        wire = [one for at, one in wires.items() if at in system.ahead]
-        plain = [one for at, one in wires.items() if at not in system.ahead]
+        wire = [(system.wire[system.names[at]] - told[at]) / 1_000 for at in keys]
         claim = [(system.durable[at] - told[at]) / 1_000 for at in keys]
         answers = sorted(moments[OrderState.FILLED] for moments in system.states.values())[WARM_UP:]
         answer = [(at - told[k]) / 1_000 for at, k in zip(answers, keys, strict=True)]
@@ -108,7 +104,6 @@ def _round(folder: Path, venue: Exchange, orders: int) -> Round:
         commit=commit_us(folder, orders),
         claim=claim,
         wire=wire,
-        plain=plain,
         answer=answer,
         bare_wire=[one for one, _ in bare],
         bare_answer=[one for _, one in bare],
@@ -219,9 +214,6 @@ def _wire(rounds: list[Round]) -> list[Result]:
                 f" of ours {claim:,.0f} us until the claim is durable",
             )
         )
-        plain = median([percentile(one.plain, percent) for one in rounds])
-        name = f"the same, nothing signed ahead, p{percent}"
-        results.append(Result(name=name, value=plain, unit="us", reference=bare, against="bare"))
     return results
 
 

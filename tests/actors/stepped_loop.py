@@ -62,9 +62,6 @@ class SteppedLoop:
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self.submit(coroutine)
 
-    def call(self, callback: Callable[[], object]) -> None:
-        """Whoever waits here waits for the test's word, and asks then."""
-
     def waiting(self, *names: str) -> list[Task]:
         """Those that wait for one of these words, oldest first."""
         return [task for task in self.tasks if task.turn.name in names]

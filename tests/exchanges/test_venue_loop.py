@@ -191,16 +191,15 @@ def test_what_is_spawned_begins_in_its_order_and_can_be_waited_for(loop: VenueLo
 
 
 def test_waiting_ends_at_its_limit_and_later_spawns_are_not_waited_for(loop: VenueLoop) -> None:
-    free = threading.Event()
+    free = asyncio.Event()
 
     async def wait() -> None:
-        while not free.is_set():
-            await asyncio.sleep(0)
+        await free.wait()
 
     loop.spawn(wait())
     assert not loop.join(0.01)
 
-    free.set()
+    loop.call(free.set)
     assert loop.join(LIMIT_S)
     loop.spawn(never())
     assert not loop.join(0.01)
