@@ -52,6 +52,10 @@ UNWANTED = "unwanted:"
 TIDY = TimerFired(name="tidy the ledger")
 QUIET_NS = 250 * NS_PER_MS
 """So long nothing was committed: a good moment for what would hold up the next commit."""
+TIDY_ROWS = 200
+"""So many rows are written before the log is copied in such a moment: some quarter of what it may
+hold. After each copy the log begins anew, and the next commit flushes its head too, which a
+lone order would pay for if every quiet moment were used."""
 
 OnClaimed = Callable[[Claim, TimestampNs], None]
 OnMoved = Callable[[LedgerEntry, Sequence[Fill], bool], None]
@@ -94,6 +98,8 @@ class OrderDesk:
         self.difference = ""
         """What venue and ledger do not agree on, for a person; the last such thing."""
         self._committed_ns = 0
+        self._rows = TIDY_ROWS
+        """Written since the log was copied; what an earlier life left in it is not known."""
         self.durable_ns = 0
         """When the last commit had returned, before anything of it was handed over; monotonic."""
         self._will_tidy = self._will_ask = False
@@ -158,6 +164,7 @@ class OrderDesk:
         with self._gateway.holding(self._ctx.epoch):
             if self._ctx.fenced:  # given up already, though nobody has taken over yet
                 raise ActorUnavailable(f"{self._ctx.path} {self._ctx.epoch} was given up")
+            self._rows += len(steps) + len(claims)
             return self._ledger.write(steps, claims, self._ctx.utc_ns(), notes)
 
     def _count(self, moves: Sequence[Move]) -> Mapping[str, str]:
@@ -395,7 +402,7 @@ class OrderDesk:
         self._write((), (), notes)
 
     def tidy(self) -> None:
-        """Let the ledger do its housekeeping, if nothing was committed lately."""
+        """Let the ledger do its housekeeping, if there is some and nothing was committed lately."""
         left_ns = self._committed_ns + QUIET_NS - self._ctx.monotonic_ns()
         if left_ns > 0:
             self._ctx.after(left_ns, TIDY)
@@ -404,6 +411,8 @@ class OrderDesk:
         try:
             if self._keeps_equity:  # marks move it too; nothing but a restart asks for these
                 self._write((), (), {EQUITY: self._equity_text()})
-            self._ledger.tidy()
+            if self._rows >= TIDY_ROWS:
+                self._ledger.tidy()
+                self._rows = 0
         except LedgerUnavailable as error:  # the next commit says whether it is serious
             logger.bind(actor=self._ctx.path).warning("the ledger was not tidied: {}", error)
