@@ -547,3 +547,32 @@ def test_an_absence_from_before_a_send_is_no_proof_and_the_model_would_see_it(
     with pytest.raises(AssertionError):
         sick.never_two()
     sick.life.bury()
+
+
+@pytest.mark.parametrize("how", ["fail before", "kill before"])
+def test_an_order_that_left_before_a_commit_that_never_was_is_two_and_the_model_would_see_it(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healthy = decided_while_a_commit_fails(how)
+    healthy.never_two()
+    healthy.teardown()
+
+    send_before_commit(monkeypatch)
+    sick = decided_while_a_commit_fails(how)
+    with pytest.raises(AssertionError):
+        sick.never_two()
+    sick.life.bury()
+
+
+def decided_while_a_commit_fails(how: str) -> OrderWorld:
+    """What has left by then arrives, and the decision is made again."""
+    world = OrderWorld()
+    world.open(None)
+    world.life.fails = how
+    world.tell(world.intent(0))
+    world.work(None)
+    for request in list(world.exchange.wire):
+        world.exchange.arrive(request, "fill")
+    world.tell(world.intent(0))
+    send_all(world, arrive=True)
+    return world
