@@ -38,7 +38,7 @@ HELD_S = 20.0
 """How long a struck thread waits for its executor's successor at most."""
 ZOMBIE_S = 0.3
 """How much later an executor that was replaced wakes up, and goes on where it hung."""
-LINGER_S = 0.05
+LINGER_S = 0.25
 """How long a process lives on that is about to be killed before a commit: what was let go too
 early leaves it meanwhile."""
 _BEFORE: tuple[StrEnum, ...] = (
