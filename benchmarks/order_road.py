@@ -8,6 +8,7 @@ a flush, a commit, and a bare `create_order` of ccxt with the stamps that it has
 by the exchange's own log, whose process has to wake up first.
 """
 
+import _socket
 import asyncio
 import socket
 import threading
@@ -74,27 +75,31 @@ class Road:
 ROAD = Road()
 
 
-class MarkedSocket(socket.socket):
-    """Marks the moment before a request with an order in it is given to the kernel."""
+@contextmanager
+def _marked_writes() -> Iterator[None]:
+    """Mark the moment before a request with an order in it is given to the kernel."""
 
-    def send(self, data: Any, *more: Any) -> int:
-        self._look(data)
-        return super().send(data, *more)
-
-    def sendmsg(self, buffers: Any, *more: Any) -> int:
-        buffers = list(buffers)
-        for data in buffers:
-            self._look(data)
-        return super().sendmsg(buffers, *more)
-
-    @staticmethod
-    def _look(data: Any) -> None:
+    def send(self: socket.socket, data: Any, *more: Any) -> int:
         if b"newClientOrderId" in bytes(data):
             ROAD.mark("write")
+        return _socket.socket.send(self, data, *more)
+
+    def sendmsg(self: socket.socket, buffers: Any, *more: Any) -> int:
+        buffers = list(buffers)
+        if any(b"newClientOrderId" in bytes(data) for data in buffers):
+            ROAD.mark("write")
+        return _socket.socket.sendmsg(self, buffers, *more)
+
+    kind: Any = socket.socket
+    kind.send, kind.sendmsg = send, sendmsg
+    try:
+        yield
+    finally:
+        del kind.send, kind.sendmsg
 
 
 def _mark_client(client: Any) -> None:
-    """Mark where a ccxt client signs and where it writes. On its loop, before its first order."""
+    """Mark where a ccxt client has signed an order."""
     fetch = client.fetch
 
     async def marked(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
@@ -103,12 +108,6 @@ def _mark_client(client: Any) -> None:
         return await fetch(url, method, headers, body)
 
     client.fetch = marked
-    connector = client.session.connector
-    connector._socket_factory = lambda info: MarkedSocket(*info[:3])
-    for idle in connector._conns.values():  # made before: not to be used again
-        for protocol, _ in idle:
-            protocol.close()
-    connector._conns.clear()
 
 
 class MarkedLive(LiveCcxt):
@@ -124,16 +123,12 @@ class MarkedLive(LiveCcxt):
             return await create(*order, **more)
 
         client.create_order = marked
-        self.loop.submit(_on_loop(client)).result(LIMIT_S)
+        _mark_client(client)
 
     def make_gateway(self) -> Any:
         gateway = super().make_gateway()
         gateway.leaving = lambda _: ROAD.mark("fence")
         return gateway
-
-
-async def _on_loop(client: Any) -> None:
-    _mark_client(client)
 
 
 class _Marks:
@@ -192,8 +187,8 @@ def run(options: Options) -> list[Result]:
     """Give the median of each leg over all orders, and those of the bare parts."""
     if find_spec("ccxt") is None or find_spec("aiohttp") is None:
         return [Result(name="order road", note="skipped: the extra `exchange` is not installed")]
-    orders = options.pick(150, 600)
-    with scratch(options) as folder, exchange(speed=1) as venue:
+    orders = options.pick(100, 600)
+    with scratch(options) as folder, exchange(speed=1) as venue, _marked_writes():
         bare = asyncio.run(_bare(venue, orders // 2))[WARM_UP:]
         ours = _ours(folder, venue, orders)[WARM_UP:]
         parts = {
