@@ -7,7 +7,7 @@ when its turn comes: its epoch is not the present one. Answers come back as mess
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -100,19 +100,6 @@ class Gateway(ABC):
             if epoch != self._epoch:
                 raise ActorUnavailable(f"executor {epoch} was replaced by {self._epoch}")
             yield
-
-    def prepared(
-        self,
-        epoch: Epoch,  # noqa: ARG002 - a gateway that prepares nothing needs neither
-        orders: Iterable[tuple[OrderKey, NewOrder]],  # noqa: ARG002
-    ) -> AbstractContextManager[None]:
-        """Say what is about to become durable and will be submitted then, within the block.
-
-        A gateway may use the time to build and sign it. Nothing of it leaves before `submit`;
-        what was not submitted when the block ends, or when that takes too long, is dropped, as
-        if it had never been prepared.
-        """
-        return nullcontext()
 
     @abstractmethod
     def submit(

@@ -6,18 +6,16 @@ fenced, at the moment when the signed request is about to leave, and turned into
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from decimal import Decimal
 from typing import Any
 
 from actors.gateway import ExecutorAddress, Gateway, Question
 from actors.log import logger
-from actors.send_ticket import SendTicket
 from exchanges.conditions import Condition
 from exchanges.facts import MarketFacts, StreamState
-from exchanges.protocol import HOLD_MS, SEND_WITHIN_MS, LiveTrading, NewOrder
+from exchanges.protocol import SEND_WITHIN_MS, LiveTrading, NewOrder
 from exchanges.venue_loop import VenueLoop
 from messages.account import AccountRead
 from messages.errors import NotSent
@@ -43,7 +41,7 @@ class LiveGateway(Gateway):
     """`venue` has passed its gate on `loop` and is used on it alone.
 
     `may_send` raises `NotSent` where this process may not trade the account now; it is asked at
-    the last moment, on the venue's loop. What is prepared is dropped after `hold_ms` at its fence.
+    the last moment, on the venue's loop.
     """
 
     def __init__(
@@ -53,17 +51,12 @@ class LiveGateway(Gateway):
         executor: ExecutorAddress,
         utc_ns: Callable[[], TimestampNs],
         may_send: Callable[[], None] = lambda: None,
-        hold_ms: int = HOLD_MS,
     ) -> None:
         super().__init__(executor, utc_ns)
-        self._hold_ms = hold_ms
         self._may_send = may_send
         self._venue = venue
         self._loop = loop
-        self._under_way: set[Future[None]] = set()
         self._standing: dict[str, Condition] = {}
-        self._tickets: dict[tuple[Epoch, OrderKey], SendTicket] = {}
-        """Of the orders that are prepared and were neither submitted nor dropped."""
         venue.follow(self._condition, self._rules)
 
     def take_over(self, epoch: Epoch) -> None:
@@ -77,21 +70,6 @@ class LiveGateway(Gateway):
         """Begin to tell the executor what the account's stream says; until the loop ends."""
         stream = self._loop.submit(self._venue.watch(symbols, self._streamed))
         stream.add_done_callback(self._stream_over)
-
-    @contextmanager
-    def prepared(self, epoch: Epoch, orders: Iterable[tuple[OrderKey, NewOrder]]) -> Iterator[None]:
-        """See `Gateway.prepared`: requests are signed meanwhile, and wait at their fence."""
-        tickets: dict[tuple[Epoch, OrderKey], SendTicket] = {}
-        try:
-            for key, order in orders:
-                ticket = SendTicket(order, self._loop.call, self._hold_ms)
-                tickets[epoch, key] = self._tickets[epoch, key] = ticket
-                self._run(self._submit_prepared(epoch, key, ticket))
-            yield
-        finally:
-            for place, ticket in tickets.items():
-                self._tickets.pop(place, None)
-                ticket.void()
 
     def submit(
         self,
@@ -113,9 +91,7 @@ class LiveGateway(Gateway):
             self._may_send()
             self.leaving(key)
 
-        ticket = self._tickets.pop((epoch, key), None)
-        if ticket is None or ticket.order != order or not ticket.open(fence):
-            self._run(self._submit(epoch, key, order, fence))
+        self._run(self._submit(epoch, key, order, fence))
 
     def find(self, epoch: Epoch, key: OrderKey, order: NewOrder, *, sent_at_ns: int) -> None:
         """See `Gateway.find`."""
@@ -153,7 +129,7 @@ class LiveGateway(Gateway):
 
     def flush(self, timeout_ns: int) -> bool:
         """See `Gateway.flush`."""
-        return not wait(set(self._under_way), timeout_ns / NS_PER_S).not_done
+        return self._loop.join(timeout_ns / NS_PER_S)
 
     def close(self, done: Callable[[], object]) -> None:
         """See `Gateway.close`."""
@@ -163,9 +139,7 @@ class LiveGateway(Gateway):
     # ------------------------------------------------------------ on the venue's loop
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        future = self._loop.submit(coroutine)
-        self._under_way.add(future)
-        future.add_done_callback(self._under_way.discard)
+        self._loop.spawn(coroutine)
 
     async def _submit(
         self, epoch: Epoch, key: OrderKey, order: NewOrder, fence: Callable[[], None]
@@ -176,17 +150,6 @@ class LiveGateway(Gateway):
         try:
             report = await self._venue.submit(order, fence)
         except BaseException as error:  # noqa: BLE001 - what it proves is told
-            report = self._told(order, error)
-        self._executor.tell(SubmitDone(order_key=key, epoch=epoch, report=report))
-
-    async def _submit_prepared(self, epoch: Epoch, key: OrderKey, ticket: SendTicket) -> None:
-        """Do the same ahead; whatever ends it before the ticket was opened is no answer."""
-        order = ticket.order
-        try:
-            report = await self._venue.submit(order, ticket.fence, ticket.ready)
-        except BaseException as error:  # noqa: BLE001 - what it proves is told
-            if ticket.void():
-                return
             report = self._told(order, error)
         self._executor.tell(SubmitDone(order_key=key, epoch=epoch, report=report))
 

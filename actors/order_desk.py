@@ -13,7 +13,7 @@ from actors.executions import Executions
 from actors.gateway import Gateway, Question
 from actors.log import logger
 from actors.open_orders import Move, OpenOrders
-from actors.order_records import new_order, open_part, order_of
+from actors.order_records import new_order, open_part
 from decisions.executor import difference, settle
 from decisions.risk import RiskLimits, RiskState, follow_order, release, saw_fill
 from decisions.risk_equity import (
@@ -52,6 +52,10 @@ UNWANTED = "unwanted:"
 TIDY = TimerFired(name="tidy the ledger")
 QUIET_NS = 250 * NS_PER_MS
 """So long nothing was committed: a good moment for what would hold up the next commit."""
+TIDY_ROWS = 200
+"""So many rows are written before the log is copied in such a moment: some quarter of what it may
+hold. After each copy the log begins anew, and the next commit flushes its head too, which a
+lone order would pay for if every quiet moment were used."""
 
 OnClaimed = Callable[[Claim, TimestampNs], None]
 OnMoved = Callable[[LedgerEntry, Sequence[Fill], bool], None]
@@ -94,6 +98,8 @@ class OrderDesk:
         self.difference = ""
         """What venue and ledger do not agree on, for a person; the last such thing."""
         self._committed_ns = 0
+        self._rows = TIDY_ROWS
+        """Written since the log was copied; what an earlier life left in it is not known."""
         self.durable_ns = 0
         """When the last commit had returned, before anything of it was handed over; monotonic."""
         self._will_tidy = self._will_ask = False
@@ -135,8 +141,6 @@ class OrderDesk:
     def commit(self, moves: Sequence[Move], claims: Sequence[Claim]) -> None:
         """Make all of it durable at once; then hand over what is to be sent, then tell.
 
-        The gateway may prepare meanwhile what will be sent.
-
         Raises:
             LedgerError: nothing of it is durable, or the ledger contradicts it.
             ActorUnavailable: a newer incarnation writes the ledger now.
@@ -144,11 +148,9 @@ class OrderDesk:
         if not moves and not claims:
             return
         notes = self._count(moves)
-        coming = ((one.intent.order_key, order_of(one)) for one in claims if one.sent)
-        with self._gateway.prepared(self._ctx.epoch, coming):
-            after = self._write([move.step for move in moves], claims, notes)
-            durable_ns, self.durable_ns = self._ctx.utc_ns(), self._ctx.monotonic_ns()
-            self._hand_over(claims)
+        after = self._write([move.step for move in moves], claims, notes)
+        durable_ns, self.durable_ns = self._ctx.utc_ns(), self._ctx.monotonic_ns()
+        self._hand_over(claims)
         self._tidy_later()
         for claim in claims:
             self._on_claimed(claim, durable_ns)
@@ -162,6 +164,7 @@ class OrderDesk:
         with self._gateway.holding(self._ctx.epoch):
             if self._ctx.fenced:  # given up already, though nobody has taken over yet
                 raise ActorUnavailable(f"{self._ctx.path} {self._ctx.epoch} was given up")
+            self._rows += len(steps) + len(claims)
             return self._ledger.write(steps, claims, self._ctx.utc_ns(), notes)
 
     def _count(self, moves: Sequence[Move]) -> Mapping[str, str]:
@@ -399,7 +402,7 @@ class OrderDesk:
         self._write((), (), notes)
 
     def tidy(self) -> None:
-        """Let the ledger do its housekeeping, if nothing was committed lately."""
+        """Let the ledger do its housekeeping, if there is some and nothing was committed lately."""
         left_ns = self._committed_ns + QUIET_NS - self._ctx.monotonic_ns()
         if left_ns > 0:
             self._ctx.after(left_ns, TIDY)
@@ -408,6 +411,8 @@ class OrderDesk:
         try:
             if self._keeps_equity:  # marks move it too; nothing but a restart asks for these
                 self._write((), (), {EQUITY: self._equity_text()})
-            self._ledger.tidy()
+            if self._rows >= TIDY_ROWS:
+                self._ledger.tidy()
+                self._rows = 0
         except LedgerUnavailable as error:  # the next commit says whether it is serious
             logger.bind(actor=self._ctx.path).warning("the ledger was not tidied: {}", error)

@@ -28,21 +28,6 @@ def new_order(entry: LedgerEntry) -> NewOrder:
     )
 
 
-def order_of(claim: Claim) -> NewOrder:
-    """Give the order that a claim will be, once it is a ledger row, as it goes to the venue."""
-    intent = claim.intent
-    return NewOrder(
-        client_order_id=claim.client_order_id,
-        symbol=intent.symbol,
-        side=intent.side,
-        order_type=intent.order_type,
-        time_in_force=intent.time_in_force,
-        quantity=intent.quantity,
-        limit_price=intent.limit_price,
-        decided_at_ns=intent.decided_at_ns,
-    )
-
-
 def step_from(entry: LedgerEntry, to: OrderState, report: OrderReport, at_ns: int) -> Step:
     """Give the step that a venue's report makes an order take.
 

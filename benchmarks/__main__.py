@@ -25,6 +25,7 @@ NAMES = (
     "startup",
     "inspection",
     "live_orders",
+    "order_road",
     "recovery",
     "journal",
     "dashboard",

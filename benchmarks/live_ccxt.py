@@ -1,13 +1,14 @@
 """The live system of `benchmarks.live` with a real venue behind it: ccxt, and an exchange apart.
 
-A request is *on the wire* when aiohttp has handed its body to the socket: the same hook on the
-client of ours and on a bare one, on the bot's side, so that it depends on no other process.
+A request is *on the wire* when aiohttp is about to write it to the socket: the same hook on the
+client of ours and on a bare one, on the bot's side, so that it depends on no other process. The
+write itself begins some 0.05 ms later, in ours and in a bare one: see `benchmarks.order_road`.
 """
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -36,7 +37,7 @@ Named = dict[str, int]
 
 
 def wire_trace(wire: Named) -> Any:
-    """Note when the body of an order has been handed to the socket."""
+    """Note when the body of an order is about to be written to the socket."""
     import aiohttp
 
     async def sent(_session: Any, _context: Any, params: Any) -> None:
@@ -56,6 +57,8 @@ class SteppedLedger(ClockedLedger):
     names: dict[int, str]
     """By the market time of the decision: the client order id."""
     moments: dict[OrderKey, dict[OrderState, int]]
+    decided: Named
+    """By client order id: when its intent was made."""
 
     def write(
         self,
@@ -66,33 +69,19 @@ class SteppedLedger(ClockedLedger):
     ) -> list[LedgerEntry]:
         after = super().write(steps, claims, now_ns, notes)
         at_ns = time.monotonic_ns()
+        offset_ns = time.time_ns() - at_ns
         for claim in claims:
             self.names[claim.intent.decided_at_ns] = claim.client_order_id
+            self.decided[claim.client_order_id] = claim.intent.ts_created_ns - offset_ns
         for step in steps:
             self.moments.setdefault(step.order_key, {}).setdefault(step.to, at_ns)
         return after
 
 
 class ClockedLiveGateway(LiveGateway):
-    """The real gateway; notes when the executor hands an order over.
-
-    Every other group is signed ahead, so that both ways are measured in one run.
-    """
+    """The real gateway; notes when the executor hands an order over."""
 
     handed: dict[int, int]
-    ahead: set[int]
-    """The decisions that were signed ahead."""
-    _groups = 0
-
-    @contextmanager
-    def prepared(self, epoch: Epoch, orders: Iterable[tuple[OrderKey, NewOrder]]) -> Iterator[None]:
-        group = list(orders)
-        self._groups += bool(group)
-        is_plain = bool(self._groups // 2 % 2)  # in pairs: every other order buys
-        if not is_plain:
-            self.ahead.update(order.decided_at_ns for _, order in group)
-        with nullcontext() if is_plain else super().prepared(epoch, group):
-            yield
 
     def submit(self, epoch: Epoch, key: OrderKey, order: NewOrder, **when: Any) -> None:
         super().submit(epoch, key, order, **when)
@@ -107,8 +96,8 @@ class LiveCcxt(Live):
 
     def __init__(self, folder: Path, venue: Exchange, capacity: int, *, wide: bool) -> None:
         self.wire: Named = {}
+        self.decided: Named = {}
         self.names: dict[int, str] = {}
-        self.ahead: set[int] = set()
         self.states: dict[OrderKey, dict[OrderState, int]] = {}
         settings = CcxtSettings(
             exchange="binance",
@@ -126,13 +115,13 @@ class LiveCcxt(Live):
 
     def open_ledger(self, path: Path) -> SqliteLedger:
         ledger = SteppedLedger(path, self.durable)
-        ledger.names, ledger.moments = self.names, self.states
+        ledger.names, ledger.moments, ledger.decided = self.names, self.states, self.decided
         return ledger
 
     def make_gateway(self) -> Gateway:
         utc_ns = self.runtime.clock.utc_ns
         gateway = ClockedLiveGateway(self.venue, self.loop, self.executor, utc_ns)
-        gateway.handed, gateway.ahead = self.handed, self.ahead
+        gateway.handed = self.handed
         gateway.watch([SYMBOL])
         return gateway
 

@@ -1,7 +1,8 @@
 """A live order against a bare `create_order` of ccxt, at an exchange in a process of its own.
 
-*Wire*: from just before `tell(tick)` until the body of the signed request has been handed to the
-socket; in between it was decided, judged, made durable and fenced. Bare: from the call of
+*Wire*: from just before `tell(tick)` until the body of the signed request is about to be written
+to the socket; in between it was decided, judged, made durable and fenced. *Decided*: the same
+from when the strategy's intent was made, without the way of the tick. Bare: from the call of
 `create_order` to the same hook. *Answer*: until FILLED is durable; bare: until the call returns.
 """
 
@@ -30,14 +31,16 @@ EXTRA_US = 500
 """What all of the safety may cost beyond one commit that is flushed."""
 
 
+DECIDED = "decision -> durable -> wire"
+
+
 class Round(NamedTuple):
     """Microseconds of one round, ours and bare."""
 
     commit: list[float]
     claim: list[float]
     wire: list[float]
-    plain: list[float]
-    """The same of those orders of which nothing was signed ahead."""
+    decided: list[float]
     answer: list[float]
     bare_wire: list[float]
     bare_answer: list[float]
@@ -66,7 +69,7 @@ def run(options: Options) -> list[Result]:
         shown = {name: f"{values[-1]:,.0f}/s" for name, values in rates.items()}
         last = rounds[-1]
         say(
-            f"live_orders {count + 1}: wire {_pair(last.wire)}, not ahead {_pair(last.plain)}, bare"
+            f"live_orders {count + 1}: wire {_pair(last.wire)}, bare"
             f" {_pair(last.bare_wire)}, claim {_pair(last.claim)}, commit {_pair(last.commit)};"
             f" {shown}; settled"
             f" {median(settled):.1f} ms"
@@ -98,9 +101,9 @@ def _round(folder: Path, venue: Exchange, orders: int) -> Round:
     with live_ccxt(folder / "paced", venue) as system:
         told = _tick_paced(system, orders)
         keys = [at for at in sorted(system.durable) if at in told][WARM_UP:]
-        wires = {at: (system.wire[system.names[at]] - told[at]) / 1_000 for at in keys}
-        wire = [one for at, one in wires.items() if at in system.ahead]
-        plain = [one for at, one in wires.items() if at not in system.ahead]
+        names = [system.names[at] for at in keys]
+        wire = [(system.wire[system.names[at]] - told[at]) / 1_000 for at in keys]
+        decided = [(system.wire[name] - system.decided[name]) / 1_000 for name in names]
         claim = [(system.durable[at] - told[at]) / 1_000 for at in keys]
         answers = sorted(moments[OrderState.FILLED] for moments in system.states.values())[WARM_UP:]
         answer = [(at - told[k]) / 1_000 for at, k in zip(answers, keys, strict=True)]
@@ -108,7 +111,7 @@ def _round(folder: Path, venue: Exchange, orders: int) -> Round:
         commit=commit_us(folder, orders),
         claim=claim,
         wire=wire,
-        plain=plain,
+        decided=decided,
         answer=answer,
         bare_wire=[one for one, _ in bare],
         bare_answer=[one for _, one in bare],
@@ -199,30 +202,30 @@ def _spans(system: LiveCcxt, to: OrderState) -> list[float]:
 
 
 def _wire(rounds: list[Round]) -> list[Result]:
-    results = []
-    for percent in (50, 99):
-        ours, bare, commit, claim = (
-            median([percentile(getattr(one, name), percent) for one in rounds])
-            for name in ("wire", "bare_wire", "commit", "claim")
-        )
-        is_goal = percent == 50
-        results.append(
-            Result(
-                name=f"decision -> durable -> wire, p{percent}",
-                value=ours,
-                unit="us",
-                reference=bare,
-                against="bare create_order -> wire",
-                goal=f"bare + a commit + {EXTRA_US} us" if is_goal else "",
-                met=ours - bare < commit + EXTRA_US if is_goal else None,
-                note=f"{ours - bare:,.0f} us more than bare; one commit is {commit:,.0f} us;"
-                f" of ours {claim:,.0f} us until the claim is durable",
-            )
-        )
-        plain = median([percentile(one.plain, percent) for one in rounds])
-        name = f"the same, nothing signed ahead, p{percent}"
-        results.append(Result(name=name, value=plain, unit="us", reference=bare, against="bare"))
-    return results
+    return [
+        _to_wire(rounds, name, text, percent)
+        for name, text in (("wire", "tick -> decision -> durable -> wire"), ("decided", DECIDED))
+        for percent in (50, 99)
+    ]
+
+
+def _to_wire(rounds: list[Round], name: str, text: str, percent: int) -> Result:
+    ours, bare, commit, claim = (
+        median([percentile(getattr(one, which), percent) for one in rounds])
+        for which in (name, "bare_wire", "commit", "claim")
+    )
+    is_goal = percent == 50
+    return Result(
+        name=f"{text}, p{percent}",
+        value=ours,
+        unit="us",
+        reference=bare,
+        against="bare create_order -> wire",
+        goal=f"bare + a commit + {EXTRA_US} us" if is_goal else "",
+        met=ours - bare < commit + EXTRA_US if is_goal else None,
+        note=f"{ours - bare:,.0f} us more than bare; one commit is {commit:,.0f} us;"
+        f" from the tick {claim:,.0f} us until the claim is durable",
+    )
 
 
 def _answers(rounds: list[Round]) -> Result:

@@ -16,10 +16,7 @@ class Point(StrEnum):
     INTENT_TOLD = "intent_told"
     INTENT_TAKEN = "intent_taken"
     BEFORE_CLAIM = "before_claim"
-    PREPARED = "prepared"
-    FENCE_WAITING = "fence_waiting"
     AFTER_CLAIM = "after_claim"
-    OPENED = "opened"
     HANDED_OVER = "handed_over"
     ON_THE_LOOP = "on_the_loop"
     IN_FENCE = "in_fence"
@@ -44,12 +41,9 @@ POINTS: dict[Point, str] = {
     Point.INTENT_TOLD: "the strategy has told the executor what it decided",
     Point.INTENT_TAKEN: "the executor has taken the intent from its mailbox",
     Point.BEFORE_CLAIM: "the decision is judged; its claim is about to be committed",
-    Point.PREPARED: "the request is signed; its claim has not been committed",
-    Point.FENCE_WAITING: "the signed request waits at its fence; its commit is about to begin",
     Point.AFTER_CLAIM: "the claim is durable; the gateway does not have the order yet",
-    Point.OPENED: "the claim is durable, and the signed request may go on to its fence",
     Point.HANDED_OVER: "the gateway has the order",
-    Point.ON_THE_LOOP: "the venue's loop begins to build the request, mostly ahead of the claim",
+    Point.ON_THE_LOOP: "the venue's loop begins to build the request",
     Point.IN_FENCE: "the request is signed; the fence has not been asked",
     Point.PAST_FENCE: "the fence has let the request pass; it has not left",
     Point.ANSWER_PENDING: "the request has left; no answer has come",

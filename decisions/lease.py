@@ -5,9 +5,8 @@ it is signed, and the exchange takes it until its own clock shows t + w, the rec
 leaves only while the lease has more than the *headroom* left, w + `MARGIN_MS`. So however long
 the process is frozen between that look at the clock and the write to the socket: what arrives
 once the lease is over is too old for the exchange, and nobody else sends before it is over.
-A request that was signed ahead, and held until its order was durable, is only older: t is
-earlier, and the look at the clock is still the last thing before the write. The margin pays for
-a venue's clock that is behind ours and for the steps of our own.
+The look at the clock is the last thing before the write. The margin pays for a venue's clock that
+is behind ours and for the steps of our own.
 
 Time is measured by the clock that no one sets and that runs while the machine sleeps. The wall
 clock can only shorten a lease: a virtual machine that was paused has not seen the time go by,

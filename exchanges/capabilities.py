@@ -60,8 +60,6 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     streams: frozenset[Stream] = frozenset(Stream)
     recv_window_parameter: str | None = None
     """What bounds how late a request may arrive and still be taken; None: nothing does."""
-    holds_signed: bool = False
-    """Whether a signed request may wait a moment: its stamp is a time, not the next number."""
     settle_ms: int
     """How long after the receive window an order may still come into sight."""
     page_length: int = 20
@@ -110,7 +108,6 @@ _ROWS = (
         lookup_parameter="origClientOrderId",
         id_scope=IdScope.OPEN_ORDERS,
         recv_window_parameter="recvWindow",
-        holds_signed=True,
         settle_ms=BOUNDED_SETTLE_MS,
         page_length=500,
         tested=True,
@@ -123,7 +120,6 @@ _ROWS = (
         lookup_parameter="origClientOrderId",
         id_scope=IdScope.OPEN_ORDERS,
         recv_window_parameter="recvWindow",
-        holds_signed=True,
         settle_ms=BOUNDED_SETTLE_MS,
         page_length=500,
         notes="taken to be as binance, whose code ccxt shares",
@@ -203,7 +199,6 @@ _ROWS = (
         lookup=Lookup.CLIENT_ID,
         id_length_max=32,
         recv_window_parameter="recvWindow",
-        holds_signed=True,
         settle_ms=BOUNDED_SETTLE_MS,
         source=_SOURCE,
     ),
@@ -212,7 +207,6 @@ _ROWS = (
         lookup=Lookup.CLIENT_ID,
         id_alphabet=digits + ascii_letters,
         id_length_max=32,
-        holds_signed=True,
         settle_ms=UNBOUNDED_SETTLE_MS,
         tested=True,
         notes="its refusals come in an HTTP 200, so they are unknown until asked; " + _LATE,

@@ -8,7 +8,7 @@ with anything but a question, and outlives its own stream handlers' mistakes.
 import asyncio
 import contextvars
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from typing import Any
@@ -60,7 +60,6 @@ class Call:
         "before_send",
         "bytes_left",
         "cost_ms",
-        "hold",
         "is_cleared",
         "requests",
         "response",
@@ -71,12 +70,10 @@ class Call:
         self,
         urgency: Urgency,
         before_send: Callable[[], None] | None = None,
-        hold: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.urgency = urgency
         self.before_send = before_send
-        self.hold = hold
-        self.is_cleared = before_send is None and hold is None
+        self.is_cleared = before_send is None
         """Whether nothing stops it, or what might have has let it pass."""
         self.cost_ms = 0.0
         """What its turns have taken from the budget."""
@@ -84,10 +81,8 @@ class Call:
         self.bytes_left = False
         self.response: Response | None = None
 
-    async def clear(self) -> None:
-        """Wait while it is held, then pass the fence; what either raises stops the request."""
-        if self.hold is not None:
-            await self.hold()
+    def clear(self) -> None:
+        """Pass the fence; what it raises stops the request."""
         if self.before_send is not None:
             self.before_send()
         self.is_cleared = True
@@ -125,14 +120,13 @@ _CALL: contextvars.ContextVar[Call | None] = contextvars.ContextVar("call", defa
 def recorded(
     urgency: Urgency = Urgency.DATA,
     before_send: Callable[[], None] | None = None,
-    hold: Callable[[], Awaitable[None]] | None = None,
 ) -> Iterator[Call]:
     """Record what the client does within the block, in this task and those it starts.
 
-    A request that is signed and has a connection waits for `hold`, then passes `before_send` and
-    leaves: nothing is awaited in between. What either raises stops it.
+    A request that is signed and has a connection passes `before_send` and leaves: nothing is
+    awaited in between. What it raises stops it.
     """
-    call = Call(urgency, before_send, hold)
+    call = Call(urgency, before_send)
     token = _CALL.set(call)
     try:
         yield call
@@ -312,7 +306,7 @@ def _recording(base: Any) -> Any:
             if self.may_call is not None and (call is None or call.before_send is None):
                 self.may_call()  # what sends an order asks its own fence, which is stricter
             if call is not None and self.session is not None and not is_guarded(self.session):
-                await call.clear()  # a session of somebody else's
+                call.clear()  # a session of somebody else's
             if call is not None:
                 call.requests += 1
                 call.response = None
@@ -396,10 +390,10 @@ def pro_error(error: Exception) -> Exception:
     return RuntimeError(f"a stream message broke its handler: {type(error).__name__}: {error}")
 
 
-async def _clear() -> None:
+def _clear() -> None:
     call = _CALL.get()
     if call is not None:
-        await call.clear()
+        call.clear()
 
 
 def _trace() -> Any:

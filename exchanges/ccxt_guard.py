@@ -4,10 +4,10 @@ By the time a request has its connection it is built and signed, and without one
 written: so this is later than a fence in front of the HTTP client, and as sure.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-Clear = Callable[[], Awaitable[None]]
+Clear = Callable[[], None]
 
 
 def is_guarded(session: Any) -> bool:
@@ -26,17 +26,13 @@ def guard(session: Any, clear: Clear) -> None:
     connect = connector.connect
 
     async def guarded(*request: Any, **how: Any) -> Any:
-        while True:
-            connection = await connect(*request, **how)
-            try:
-                await clear()
-            except BaseException:
-                connection.release()
-                raise
-            protocol = connection.protocol
-            if protocol is not None and protocol.is_connected() and not protocol.should_close:
-                return connection
-            connection.close()  # the server closed it meanwhile, or has said something unasked
+        connection = await connect(*request, **how)
+        try:
+            clear()
+        except BaseException:
+            connection.release()
+            raise
+        return connection
 
     connector.connect = guarded
     connector.guarded_by = clear

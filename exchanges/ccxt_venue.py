@@ -17,7 +17,7 @@ from exchanges.ccxt_asking import asking, reading
 from exchanges.ccxt_cancel import Canceler
 from exchanges.ccxt_client import Call, CcxtSettings, close_client, open_client, recorded
 from exchanges.ccxt_conditions import ConditionKeeper, Markets
-from exchanges.ccxt_departure import Departure, Fenced, SignAnew
+from exchanges.ccxt_departure import Departure, Fenced
 from exchanges.ccxt_gate import (
     GateLimits,
     Skew,
@@ -41,7 +41,7 @@ from exchanges.conditions import Standing, Tell
 from exchanges.facts import AccountTrade, Balance, StreamState, VenueFacts
 from exchanges.outcomes import Knowledge, error_of, judge_placement, names_only
 from exchanges.outcomes import problem_with_answer as problem_with
-from exchanges.protocol import NEVER_PROOF, SEND_WITHIN_MS, NewOrder, Ready
+from exchanges.protocol import NEVER_PROOF, SEND_WITHIN_MS, NewOrder
 from exchanges.rate_budget import RateBudget, Urgency
 from messages.errors import NotSent, OutcomeUnknown, Rejected, VenueError
 from messages.ids import NS_PER_MS, NS_PER_S, ClientOrderId, Symbol, TimestampNs
@@ -140,14 +140,12 @@ class CcxtVenue:
         """Give the symbols' rules as they were last read; from any thread."""
         return {} if self._facts is None else self._facts.markets
 
-    async def submit(
-        self, order: NewOrder, fence: Callable[[], None], ready: Ready | None = None
-    ) -> OrderReport:
+    async def submit(self, order: NewOrder, fence: Callable[[], None]) -> OrderReport:
         """Send one order, exactly as it is, once; see `LiveTrading.submit`."""
         self._check(order)
         self._in_flight[order.client_order_id] += 1
         try:
-            answer = await self._send(order, self._departure(order, fence, ready))
+            answer = await self._send(order, self._departure(order, fence))
             if names_only(answer, order.client_order_id):
                 answer = await self._ask_after(order)
             return self._accepted(order, answer)
@@ -156,20 +154,15 @@ class CcxtVenue:
 
     async def _send(self, order: NewOrder, departure: Departure) -> Any:
         try:
-            if not self._capability.holds_signed:
-                await departure.wait()
-            try:
-                return await self._request(order, departure)
-            except SignAnew:
-                return await self._request(order, departure)
+            return await self._request(order, departure)
         except Fenced as error:
             raise NotSent(f"fenced: {error}") from error.__cause__
 
     async def _request(self, order: NewOrder, departure: Departure) -> Any:
-        with recorded(Urgency.ORDER, departure.leave, departure.hold) as call:
+        with recorded(Urgency.ORDER, departure.leave) as call:
             try:
                 answer = await self._client.create_order(*request_of(order))
-            except (Fenced, SignAnew):
+            except Fenced:
                 self._budget.give_back(call.cost_ms)
                 raise
             except Exception as error:
@@ -307,18 +300,16 @@ class CcxtVenue:
                 retry_after_ms=blocked_ms,
             )
 
-    def _departure(
-        self, order: NewOrder, fence: Callable[[], None], ready: Ready | None
-    ) -> Departure:
+    def _departure(self, order: NewOrder, fence: Callable[[], None]) -> Departure:
         def left() -> None:
             self._signed_at_ns[order.client_order_id] = self._utc_ns()
             if len(self._signed_at_ns) > SIGNED_MAX:
                 del self._signed_at_ns[next(iter(self._signed_at_ns))]
 
-        return Departure(fence, ready, left, self._utc_ns, self._monotonic_ns)
+        return Departure(fence, left, self._monotonic_ns)
 
     def _landed(self, name: ClientOrderId) -> None:
-        """Count one send less; of one order two may be there while the first is dropped."""
+        """Count one send less."""
         self._in_flight[name] -= 1
         if not self._in_flight[name]:
             del self._in_flight[name]

@@ -1,6 +1,6 @@
 """What a venue must be able to do, whoever plays it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -16,12 +16,6 @@ from messages.values import OrderType, Side, TimeInForce
 SEND_WITHIN_MS = 5_000
 """An order that is marked as SENT leaves within this, or not at all: it bounds how long a
 question can prove nothing after a crash."""
-
-HOLD_MS = 50
-"""A signed request waits so long at most for its claim to be durable. Its stamp ages meanwhile:
-what was held longer all the same, by a thread that slept, is signed anew."""
-
-Ready = Callable[[], Awaitable[None]]
 
 NOT_SEEN = "not_seen"
 """What a failed `find` says where the venue shows no such order, and that is no proof (yet)."""
@@ -108,15 +102,11 @@ class LiveTrading(Protocol):
         """
         ...
 
-    async def submit(
-        self, order: NewOrder, fence: Callable[[], None], ready: Ready | None = None
-    ) -> OrderReport:
+    async def submit(self, order: NewOrder, fence: Callable[[], None]) -> OrderReport:
         """Send one order, exactly as it is: nothing is rounded.
 
         `fence` is called when the request is signed and about to leave; what it raises stops
-        the send. It must raise when the order's SENT mark is older than `SEND_WITHIN_MS`, and
-        as long as that mark is not durable. `ready` is awaited just before, to give the mark
-        time to become durable; what it raises stops the send too.
+        the send. It must raise when the order's SENT mark is older than `SEND_WITHIN_MS`.
 
         Raises:
             NotSent: the venue surely does not have it; the same id may be sent again.

@@ -23,7 +23,7 @@ from actors.thread_runtime import ThreadRuntime
 from decisions.drill import Blow, Point
 from decisions.drill_cancel import CancelPoint
 from exchanges.ccxt_venue import CcxtVenue
-from exchanges.protocol import NewOrder, Ready
+from exchanges.protocol import NewOrder
 from messages.ids import ClientOrderId, OrderKey, Symbol
 from messages.lifecycle import ActorState, InjectCrash, InjectHang
 from messages.market import MarketAck
@@ -38,14 +38,11 @@ HELD_S = 20.0
 """How long a struck thread waits for its executor's successor at most."""
 ZOMBIE_S = 0.3
 """How much later an executor that was replaced wakes up, and goes on where it hung."""
-LINGER_S = 0.05
+LINGER_S = 0.25
 """How long a process lives on that is about to be killed before a commit: what was let go too
 early leaves it meanwhile."""
-HELD_OUT_S = 0.25
-"""The same where a signed request waits: longer than it may."""
 _BEFORE: tuple[StrEnum, ...] = (
-    *(Point.BEFORE_CLAIM, Point.FENCE_WAITING),
-    *(Point.BEFORE_OUTCOME, Point.BEFORE_SETTLED, Point.BEFORE_RESEND),
+    *(Point.BEFORE_CLAIM, Point.BEFORE_OUTCOME, Point.BEFORE_SETTLED, Point.BEFORE_RESEND),
     *(CancelPoint.BEFORE_HALT_KEPT, CancelPoint.BEFORE_UNWANTED, CancelPoint.BEFORE_END),
     CancelPoint.BEFORE_HALT_DROPPED,
 )
@@ -83,7 +80,6 @@ class Trap:
         self._tell = tell
         self._lock = threading.Lock()
         self._sprung = False
-        self._signed = threading.Event()
 
     def is_target(self, name: str) -> bool:
         """Whether an order key or a client order id is the target's."""
@@ -118,19 +114,6 @@ class Trap:
                 while not self._replaced():  # noqa: ASYNC110 - another thread's state
                     await asyncio.sleep(0.005)
 
-    async def signed(self, name: str) -> None:
-        """Say that an order's request is signed, and about to wait at its fence."""
-        if self.is_target(name):
-            self._signed.set()
-        await self.reach_on_loop(Point.PREPARED, name)
-
-    def commits(self, name: str) -> None:
-        """Say that a claim is about to be committed; for some points, once its order is signed."""
-        waits = self.point in (Point.PREPARED, Point.FENCE_WAITING) and self.is_target(name)
-        if waits and not self._signed.wait(HELD_S):
-            return  # nothing waits at a fence: such a case has not come by its point
-        self.reach(Point.FENCE_WAITING, name)
-
     @property
     def recovered(self) -> bool:
         """Whether all that was struck is back at work."""
@@ -151,7 +134,7 @@ class Trap:
     def _strike(self) -> None:
         if self.blow is Blow.KILL:
             if self.point in _BEFORE:
-                time.sleep(HELD_OUT_S if self.point is Point.FENCE_WAITING else LINGER_S)
+                time.sleep(LINGER_S)
             os.kill(os.getpid(), signal.SIGKILL)
         for address in self._addresses():
             cell = address.cell
@@ -277,9 +260,6 @@ class DrillLedger(SqliteLedger):
         passed += [(sent, claim.intent.order_key) for claim in claims if claim.sent]
         for (before, _), key in passed:
             self._trap.reach(before, key)
-        for claim in claims:
-            if claim.sent:
-                self._trap.commits(claim.intent.order_key)
         after = super().write(steps, claims, now_ns, notes)
         for (_, behind), key in passed:
             self._trap.reach(behind, key)
@@ -302,9 +282,7 @@ class DrillVenue(CcxtVenue):
 
     trap: Trap
 
-    async def submit(
-        self, order: NewOrder, fence: Callable[[], None], ready: Ready | None = None
-    ) -> OrderReport:
+    async def submit(self, order: NewOrder, fence: Callable[[], None]) -> OrderReport:
         """See `LiveTrading.submit`."""
         name, trap = order.client_order_id, self.trap
         await trap.reach_on_loop(Point.ON_THE_LOOP, name)
@@ -317,14 +295,8 @@ class DrillVenue(CcxtVenue):
             loop = asyncio.get_running_loop()
             pending.append(loop.call_later(PENDING_S, self._pending, name))
 
-        async def held() -> None:
-            await trap.signed(name)
-            if ready is not None:
-                await ready()
-            await trap.reach_on_loop(Point.OPENED, name)
-
         try:
-            return await super().submit(order, noticed, held)
+            return await super().submit(order, noticed)
         finally:
             for handle in pending:
                 handle.cancel()

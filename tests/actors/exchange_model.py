@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from exchanges.facts import StreamState
-from exchanges.protocol import SEND_WITHIN_MS, NewOrder, Ready
+from exchanges.protocol import SEND_WITHIN_MS, NewOrder
 from messages.errors import NotSent, OutcomeUnknown, Rejected, VenueError
 from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs, TradeId, VenueOrderId
 from messages.order_states import FINAL_STATES
@@ -156,16 +156,12 @@ class ModelVenue:
         self._in_flight: list[ClientOrderId] = []
         self.tell: Callable[[OrderReport | StreamState], None] = lambda _: None
 
-    async def submit(
-        self, order: NewOrder, fence: Callable[[], None], ready: Ready | None = None
-    ) -> OrderReport:
+    async def submit(self, order: NewOrder, fence: Callable[[], None]) -> OrderReport:
         name = order.client_order_id
         self._in_flight.append(name)
         try:
             if not await Turn("connect", name):
                 raise NotSent("no connection")
-            if ready is not None:  # how long it waits is a choice too
-                await Turn("held", name)
             try:
                 fence()
             except Exception as error:

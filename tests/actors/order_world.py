@@ -36,8 +36,7 @@ class Life:
         self.loop = SteppedLoop()
         self.venue = ModelVenue(exchange)
         self.fails = ""
-        """What happens at the next commit: ``fail`` or ``kill``, ``before`` or ``after``; or only
-        that what is prepared is ``held`` meanwhile, or for too long: ``expired``."""
+        """What happens at the next commit: ``fail`` or ``kill``, ``before`` or ``after``."""
         self.remains: Path | None = None
         """What it left on the disk, once it was killed."""
         self.path = OrderPath(
@@ -66,9 +65,9 @@ class Life:
             shutil.copytree(self.folder, self.remains, ignore=shutil.ignore_patterns("*-shm"))
         self.loop.kill()
 
-    def let_the_loop_run(self, how: str) -> None:
+    def let_the_loop_run(self) -> None:
         """Meanwhile the loop's own thread sends what it has been given so far."""
-        for name in ("begin", "connect") if how == "held" else ("begin", "connect", "held"):
+        for name in ("begin", "connect"):
             for task in self.loop.waiting(name):
                 task.go(None if name == "begin" else True)
 
@@ -92,7 +91,7 @@ class MortalLedger(SqliteLedger):
     def _commit(self, writes: Sequence[Any]) -> None:
         how, self._life.fails = self._life.fails, ""
         if how:
-            self._life.let_the_loop_run(how)
+            self._life.let_the_loop_run()
         if how.endswith("before"):
             self._end(how)
         super()._commit(writes)

@@ -59,8 +59,8 @@ class SteppedLoop:
         self.tasks.append(task)
         return task.future
 
-    def call(self, callback: Callable[[], object]) -> None:
-        """Whoever waits here waits for the test's word, and asks then."""
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self.submit(coroutine)
 
     def waiting(self, *names: str) -> list[Task]:
         """Those that wait for one of these words, oldest first."""

@@ -1,19 +1,30 @@
 """What an error says of a secret is told to nobody: not by health, a line or evidence."""
 
+from decimal import Decimal
 from typing import Any
 
 from actors.address import Address
 from actors.hops import Hops, Nudge
 from actors.paper_gateway import PaperGateway
 from actors.step_runtime import StepRuntime
-from exchanges.protocol import Trading
+from exchanges.protocol import NewOrder, Trading
 from messages.errors import VenueError
-from messages.ids import Epoch, OrderKey, TimestampNs
+from messages.ids import ClientOrderId, Epoch, OrderKey, Symbol, TimestampNs
+from messages.values import OrderType, Side, TimeInForce
 from tests.actors.support import Note, Probe, Script
-from tests.actors.test_send_ticket import ORDER
 
 KEY = "key-0123456789"
 FAULT = VenueError(f"it does not take {KEY}\nat all")
+ORDER = NewOrder(
+    client_order_id=ClientOrderId("wk1"),
+    symbol=Symbol("BTC/USDT"),
+    side=Side.BUY,
+    order_type=OrderType.MARKET,
+    time_in_force=TimeInForce.GTC,
+    quantity=Decimal(1),
+    limit_price=None,
+    decided_at_ns=TimestampNs(0),
+)
 TOLD = "VenueError: it does not take ***"
 
 

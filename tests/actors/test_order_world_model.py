@@ -50,10 +50,9 @@ WHICH = st.sampled_from(["all", "first", "last"])
 HOWS = ("fill", "fill", "rest", "part", "refuse")
 MOVES = (S.PARTIALLY_FILLED, S.FILLED, S.CANCELED, S.EXPIRED)
 QUESTIONS = ("look", "seen", "cancel", "canceled")
-SENDS = ("begin", "connect", "held")
+SENDS = ("begin", "connect")
 WAITS = (*SENDS, "answer", *QUESTIONS)
 FAILURES = ("fail before", "fail after", "kill before", "kill after")
-SLOW = ("held", "expired")
 PATIENCE_S = 90
 RESUME = ResumeTrading(request="test", despite_open=True)
 DEATHS_MAX = 4
@@ -97,7 +96,6 @@ class OrderWorld(RuleBasedStateMachine):
             self.an_order_moves: 2 * bool(self.open_ones()),
             self.the_stream_tells: 2 * bool(self.exchange.news),
             self.a_commit_fails: self.may_die(),
-            self.a_commit_takes_long: 1,
             self.somebody_dies: 2 * self.may_die(),
             self.a_person_acts: 1 if self.decided_ns else 0,
             self.a_cancel_arrives_late: bool(self.exchange.late_cancels),
@@ -222,10 +220,6 @@ class OrderWorld(RuleBasedStateMachine):
         """The next one, or the process dies there, before or after it has written."""
         self.deaths += 1
         self.life.fails = data.draw(st.sampled_from(FAILURES), "how")
-
-    def a_commit_takes_long(self, data: st.DataObject) -> None:
-        """The next one; so that what is prepared reaches its fence first, or is dropped there."""
-        self.life.fails = self.life.fails or data.draw(st.sampled_from(SLOW), "how")
 
     def somebody_dies(self, data: st.DataObject) -> None:
         """The process is killed, or the executor hangs or crashes and gets a successor."""
@@ -531,7 +525,6 @@ def send_all(world: OrderWorld, *, arrive: bool) -> None:
     for task in world.tasks("begin"):
         world.go(task)
     go_on(world, "connect")
-    go_on(world, "held")
     for request in list(world.exchange.wire):
         if arrive:
             world.exchange.arrive(request, "fill")
@@ -554,3 +547,32 @@ def test_an_absence_from_before_a_send_is_no_proof_and_the_model_would_see_it(
     with pytest.raises(AssertionError):
         sick.never_two()
     sick.life.bury()
+
+
+@pytest.mark.parametrize("how", ["fail before", "kill before"])
+def test_an_order_that_left_before_a_commit_that_never_was_is_two_and_the_model_would_see_it(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    healthy = decided_while_a_commit_fails(how)
+    healthy.never_two()
+    healthy.teardown()
+
+    send_before_commit(monkeypatch)
+    sick = decided_while_a_commit_fails(how)
+    with pytest.raises(AssertionError):
+        sick.never_two()
+    sick.life.bury()
+
+
+def decided_while_a_commit_fails(how: str) -> OrderWorld:
+    """What has left by then arrives, and the decision is made again."""
+    world = OrderWorld()
+    world.open(None)
+    world.life.fails = how
+    world.tell(world.intent(0))
+    world.work(None)
+    for request in list(world.exchange.wire):
+        world.exchange.arrive(request, "fill")
+    world.tell(world.intent(0))
+    send_all(world, arrive=True)
+    return world

@@ -1,6 +1,5 @@
 """By whichever session an order is to leave, it passes its fence first. Counted at the socket."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -81,16 +80,16 @@ def test_what_the_fence_stops_leaves_by_no_session(
 
 
 @pytest.mark.parametrize("session", SESSIONS)
-def test_what_passes_the_fence_leaves_once_and_what_is_held_is_waited_for(
+def test_what_passes_the_fence_leaves_once_and_nothing_before_it_is_asked(
     session: Callable[[Desk], None], script: Script, opened: Desk, limit: NewOrder
 ) -> None:
     session(opened)
     seen: list[int] = []
 
-    async def ready() -> None:
+    def fence() -> None:
         seen.append(len(script.requests("order")))
 
-    report = opened.call(opened.venue.submit(limit, free, ready))
+    report = opened.call(opened.venue.submit(limit, fence))
 
     assert report.state is OrderState.ACCEPTED
     assert seen == [0]
@@ -110,27 +109,6 @@ def test_a_connection_that_was_given_out_unasked_carries_no_order(
             opened.call(opened.venue.submit(limit, free))
 
     assert script.requests("order") == []
-
-
-def test_a_connection_that_the_server_closed_meanwhile_is_not_used(
-    script: Script, opened: Desk, limit: NewOrder
-) -> None:
-    """It was taken from the pool, and the request was held: nothing is lost with it."""
-
-    async def ready() -> None:
-        for place in list(opened.venue._client.session.connector._acquired):
-            place.transport.abort()
-            await gone(place)
-
-    report = opened.call(opened.venue.submit(limit, free, ready))
-
-    assert report.state is OrderState.ACCEPTED
-    assert len(script.requests("order")) == 1
-
-
-async def gone(protocol: Any) -> None:
-    while protocol.is_connected():  # noqa: ASYNC110 - nobody tells
-        await asyncio.sleep(0)
 
 
 def test_the_connection_of_a_request_that_did_not_leave_serves_the_next(

@@ -1,6 +1,7 @@
 """The venue's loop: nobody who submits to it is blocked, and it ends in time."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
@@ -168,3 +169,68 @@ def test_after_closing_nothing_is_called(loop: VenueLoop) -> None:
     loop.call(lambda: made.append(2))
 
     assert made == []
+
+
+# ---------------------------------------------------------------- spawned from outside
+
+
+def test_what_is_spawned_begins_in_its_order_and_can_be_waited_for(loop: VenueLoop) -> None:
+    made: list[int] = []
+
+    async def make(number: int) -> None:
+        made.append(number)
+        await asyncio.sleep(0)
+        made.append(10 + number)
+
+    for number in range(3):
+        loop.spawn(make(number))
+
+    assert loop.join(LIMIT_S)
+    assert made == [0, 1, 2, 10, 11, 12]
+    assert loop.join(LIMIT_S), "with nothing under way there is nothing to wait for"
+
+
+def test_waiting_ends_at_its_limit_and_later_spawns_are_not_waited_for(loop: VenueLoop) -> None:
+    free = asyncio.Event()
+
+    async def wait() -> None:
+        await free.wait()
+
+    loop.spawn(wait())
+    assert not loop.join(0.01)
+
+    loop.call(free.set)
+    assert loop.join(LIMIT_S)
+    loop.spawn(never())
+    assert not loop.join(0.01)
+
+
+def test_after_closing_nothing_spawned_runs_and_nobody_waits_for_it(loop: VenueLoop) -> None:
+    ran: list[int] = []
+
+    async def run() -> None:
+        ran.append(1)
+
+    loop.spawn(never())
+    assert loop.close(LIMIT_S)
+    loop.spawn(run())
+
+    assert loop.join(LIMIT_S)
+    assert ran == []
+
+
+def test_what_a_spawned_coroutine_raises_is_told() -> None:
+    told: list[str] = []
+    loop = VenueLoop("told", told.append)
+    loop.start()
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    loop.spawn(fail())
+    assert loop.join(LIMIT_S)
+    gc.collect()  # asyncio says so when the task is gone
+    assert loop.submit(answer(1)).result(LIMIT_S) == 1
+    loop.close(LIMIT_S)
+
+    assert any("ZeroDivisionError" in one for one in told)

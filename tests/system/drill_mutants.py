@@ -12,7 +12,6 @@ from actors.gateway import Gateway
 from actors.live_gateway import LiveGateway
 from actors.open_orders import Move
 from actors.order_desk import OrderDesk
-from actors.send_ticket import SendTicket
 from decisions import halting
 from exchanges.ccxt_cancel import Canceler
 from exchanges.protocol import NewOrder
@@ -37,17 +36,6 @@ def send_before_commit() -> None:
         commit(self, moves, claims)
 
     OrderDesk.commit = hasty  # type: ignore[method-assign]
-
-
-def open_before_commit() -> None:
-    """Let what is signed ahead leave at once, and write it down meanwhile."""
-    ready = SendTicket.ready
-
-    async def eager(self: SendTicket) -> None:
-        self.open(lambda: None)
-        await ready(self)
-
-    SendTicket.ready = eager  # type: ignore[method-assign]
 
 
 def resend_without_asking() -> None:
@@ -136,7 +124,6 @@ BUGS = {
     bug.__name__: bug
     for bug in (
         send_before_commit,
-        open_before_commit,
         resend_without_asking,
         unknown_is_rejected,
         unknown_cancel_is_canceled,

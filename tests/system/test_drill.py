@@ -23,8 +23,8 @@ MATRIX_JOBS = 8
 SMOKE = (
     "intent_told/none/strategy_crash",
     "intent_told/none/executor_crash",
-    "prepared/none/kill",
-    "fence_waiting/none/kill",
+    "before_claim/reset_after/kill",
+    "past_fence/reset_after/kill",
     "answer_pending/hang_after/kill",
     "before_outcome/reset_after/kill",
     "find_answered/html_body/executor_crash",

@@ -20,7 +20,6 @@ from tests.system.test_drill import JOBS, setting_of
 MUTANTS = Path(__file__).with_name("drill_mutants.py")
 CAUGHT_BY = {
     "send_before_commit": ("before_claim/reset_after/kill", "2 orders"),
-    "open_before_commit": ("fence_waiting/reset_after/kill", "2 orders"),
     "resend_without_asking": ("answer_received/reset_after/kill", "2 orders"),
     "unknown_is_rejected": ("intent_told/server_error_after/none", "the exchange has it"),
     "unknown_cancel_is_canceled": (
