@@ -38,7 +38,7 @@ _REGISTERED = {
     "time_series_momentum": "TimeSeriesMomentum",
 }
 """The class of each, in the file of its name."""
-_LONGEST_END = 12
+_LONGEST_END, _SMALLEST_END = 12, 1e-300
 
 
 def names() -> list[str]:
@@ -151,9 +151,10 @@ def _out_of_bounds(name: str, value: object, bound: Bound) -> list[str]:
     near = nearest(value, bound)
     if near is None or (bound.kind == "int" and not isinstance(value, int)):
         return []
-    if any(end is not None and len(repr(end)) > _LONGEST_END for end in (bound.low, bound.high)):
+    ends = [end for end in (bound.low, bound.high) if end is not None]
+    if any(len(repr(end)) > _LONGEST_END or 0 < abs(end) < _SMALLEST_END for end in ends):
         return []  # an end that is not itself allowed: "expected float > 0.0" says it better
-    return [f"{name} = {value!r}: expected {allowed(bound)}; the nearest that it takes is {near}"]
+    return [f"{name} = {value!r}: expected {allowed(bound)} (the nearest is {near})"]
 
 
 def _refused_together(struct: type[msgspec.Struct], params: Mapping[str, Any]) -> list[str]:

@@ -107,13 +107,13 @@ def bounded(tmp_path: Path) -> Path:
         ({"lookback": 2, "band": 0.999}, []),
         (
             {"lookback": 1},
-            ["lookback = 1: expected 2 to 200; the nearest that it takes is 2"],
+            ["lookback = 1: expected 2 to 200 (the nearest is 2)"],
         ),
         (
             {"lookback": 201, "depth": 10},
             [
-                "lookback = 201: expected 2 to 200; the nearest that it takes is 200",
-                "depth = 10: expected 9 or less; the nearest that it takes is 9",
+                "lookback = 201: expected 2 to 200 (the nearest is 200)",
+                "depth = 10: expected 9 or less (the nearest is 9)",
             ],
         ),
         (
@@ -138,5 +138,5 @@ def test_check_names_the_key_in_the_file(bounded: Path) -> None:
         parse({"name": "x", "strategy": [strategy]}, Path(), check_params)
 
     assert caught.value.problems == [
-        "strategy[0].params: lookback = 1: expected 2 to 200; the nearest that it takes is 2"
+        "strategy[0].params: lookback = 1: expected 2 to 200 (the nearest is 2)"
     ]
