@@ -37,16 +37,28 @@ class ParquetTable:
         Raises:
             DataError: a column is missing, or the first batch cannot be read.
         """
+        number = 0
+        for columns in self.candle_columns(tally):
+            for fields in as_texts(columns):
+                number += 1
+                yield number, fields
+
+    def candle_columns(self, tally: Tally) -> Iterator[list[list[Any]]]:
+        """Give the same in columns, batch by batch, each value as the file holds it.
+
+        Raises:
+            DataError: a column is missing, or the first batch cannot be read.
+        """
         missing = [name for name in _CANDLE_NAMES if name not in self._names]
         if missing:
             raise DataError(f"{self._path}: there is no column {', '.join(missing)}")
-        number = 0
-        for columns in self._batches(_CANDLE_NAMES, tally):
-            times, *numbers = columns
-            texts = [map(repr, column) for column in numbers]
-            for fields in zip(map(str, times), *texts, strict=True):
-                number += 1
-                yield number, fields
+        return self._batches(_CANDLE_NAMES, tally)
+
+    @property
+    def row_count(self) -> int:
+        """How many rows the file says it has."""
+        with closing(self._file()) as file:
+            return int(file.metadata.num_rows)
 
     def trade_rows(self, symbol: Symbol, tally: Tally) -> Iterator[Row]:
         """Give time, price, quantity, aggressor's side and trade id, each as text.
@@ -96,6 +108,12 @@ class ParquetTable:
             return parquet.ParquetFile(self._path)
         except (OSError, ValueError) as error:
             raise DataError(f"{self._path}: is not a readable Parquet file") from error
+
+
+def as_texts(columns: Sequence[Sequence[Any]]) -> Iterator[tuple[str, ...]]:
+    """Give the rows of candle columns as text: a float in its shortest form."""
+    times, *numbers = columns
+    return zip(map(str, times), *(map(repr, column) for column in numbers), strict=True)
 
 
 class _TradeLayout:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from exchanges.csv_rows import csv_rows
+from exchanges.csv_rows import csv_row_guess, csv_rows
+from exchanges.event_blocks import Block, CandleReader, event_blocks
 from exchanges.parquet_rows import ParquetTable
 from exchanges.row_filter import Row, Tally, candles, trades
 from exchanges.source import SourceStats
@@ -41,6 +42,20 @@ class ReplaySource:
     def events(self, start_index: int = 0) -> Iterator[MarketEvent]:
         """Give the usable events; see `exchanges.source.MarketSource`."""
         return self._events(self._stats, start_index)
+
+    def blocks(self) -> Iterator[Block]:
+        """Give the same events, counted in the same way, in blocks of columns."""
+        tally = Tally(self._stats, self._path.name)
+        if self._table is not None and self._table.has_trades:
+            return event_blocks(self._events(self._stats, 0))
+        reader = CandleReader(self._symbol, self._timeframe_ns, tally)
+        if self._table is not None:
+            return reader.of_columns(self._table.candle_columns(tally))
+        return reader.of_rows(csv_rows(self._path, tally))
+
+    def rows_expected(self) -> int | None:
+        """Guess how many rows there are, for a progress bar; None where nothing tells."""
+        return csv_row_guess(self._path) if self._table is None else self._table.row_count
 
     def _events(self, stats: SourceStats, start_index: int) -> Iterator[MarketEvent]:
         tally = Tally(stats, self._path.name)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -52,6 +53,24 @@ class Strategy:
 
     def on_update(self, update: OrderUpdate) -> None:
         """Learn what became of an order. When depends on the venue: remember it, decide nothing."""
+
+
+@runtime_checkable
+class PassesCloses(Protocol):
+    """A second, faster door into a strategy that looks at closes alone; nobody needs it.
+
+    A backtest uses it where the class that has it is not derived further with another
+    `on_candle`. A test holds it against `on_candle` (tests/strategies/test_fast_door.py).
+    """
+
+    def pass_closes(self, closes: Sequence[float], start: int, /) -> int:
+        """Take candles from place `start` on as `on_candle` would, while that decides nothing.
+
+        Gives the place of the first that was not taken. It may end early, and must before each
+        candle that `on_candle` decides on. What lies beyond that place has not happened yet:
+        nothing may depend on it (`backtest --verify` looks).
+        """
+        ...
 
 
 def market_order(side: Side, quantity: Decimal, reason: str) -> Decision:

@@ -1,0 +1,160 @@
+"""One symbol's market as the loop goes through it, and the strategies that trade it."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+from decisions.strategy import StrategyLike, StrategyRun, new_memory
+from exchanges.event_blocks import Block
+from messages.errors import ConfigError
+from messages.ids import AccountId
+from messages.market import Candle, MarketEvent
+from messages.orders import OrderIntent, OrderUpdate
+from research.backtest.desk import price_of
+from research.backtest.equity import EquityMeter
+from research.backtest.plan import MarketPlan, StrategyPlan
+from strategies.protocol import PassesCloses, Strategy
+
+Door = Callable[[Sequence[float], int], int]
+
+
+class Driver:
+    """One strategy, and how far in the present block it has been shown the market."""
+
+    def __init__(self, plan: StrategyPlan, account: AccountId, *, fast_doors: bool) -> None:
+        built: list[StrategyLike] = []
+
+        def build() -> StrategyLike:
+            built.append(plan.build())
+            return built[-1]
+
+        warmup = plan.build().warmup_events
+        self.id = plan.id
+        self.at = 0
+        self._run = StrategyRun(build, new_memory(warmup), account, plan.id, plan.symbol)
+        self.strategy = built[-1]
+        self._door = fast_door(self.strategy) if fast_doors else None
+        self.learns = type(self.strategy).on_update is not Strategy.on_update
+        """Whether it wants to know what became of its orders."""
+
+    def show(self, event: MarketEvent) -> list[OrderIntent]:
+        """Show the event at its place, and give what it decides.
+
+        Raises:
+            ConfigError: the strategy raised.
+        """
+        self.at += 1
+        try:
+            return self._run.take(event, event.ts_event_ns)
+        except Exception as error:  # a user's code may raise anything
+            raise _failed(self.id, event, error) from error
+
+    def pass_by(self, closes: list[float] | None) -> None:
+        """Go as far as nothing is decided, if the strategy has a fast door."""
+        if self._door is not None and closes is not None:
+            self.at = self._door(closes, self.at)
+
+    def learn(self, update: OrderUpdate) -> None:
+        """Tell it what became of an order."""
+        self._run.update(update)
+
+
+class Track:
+    """The market of one symbol; `place` is its turn among the markets at one moment."""
+
+    def __init__(
+        self, place: int, market: MarketPlan, drivers: Sequence[Driver], meter: EquityMeter
+    ) -> None:
+        self.place, self.symbol, self.drivers = place, market.symbol, drivers
+        self._blocks, self._meter = market.blocks(), meter
+        self._block: Block | None = None
+        self.size = 0
+        self.at = 0
+        """The place in the block of the next event that somebody must see."""
+        self.seen = 0
+        """Events in the blocks before this one."""
+        self.held_events = 0
+        """So many of them ended with a position."""
+        self.first_price = self.last_price = Decimal(0)
+        self._told = 0
+        self._cash = self._quantity = 0.0
+
+    @property
+    def block(self) -> Block:
+        """The present block."""
+        assert self._block is not None, "load() gave one"
+        return self._block
+
+    @property
+    def is_candles(self) -> bool:
+        """Whether the present block is of candles alone."""
+        return self.block.closes is not None
+
+    def load(self) -> bool:
+        """Leave this block for the next one; False when there is none."""
+        if self._block is not None:
+            self.tell_equity(self.size)
+            self.last_price = price_of(self.block.event(self.size - 1))
+            self.seen += self.size
+        self._block = next(self._blocks, None)
+        if self._block is None:
+            self._meter.end(self.place)
+            return False
+        if not self.seen:
+            self.first_price = price_of(self._block.event(0))
+        self.size, self.at, self._told = len(self._block.times_ns), 0, 0
+        for driver in self.drivers:
+            driver.at = 0
+        return True
+
+    def next_ns(self) -> int:
+        """When the next event comes that somebody must see; where none does, the block's last."""
+        return self.block.times_ns[min(self.at, self.size - 1)]
+
+    def holds(self, cash: float, quantity: float) -> None:
+        """Learn what is held from the present event's close on."""
+        self.tell_equity(self.at)
+        self._cash, self._quantity = cash, quantity
+
+    def tell_equity(self, stop: int) -> None:
+        """Tell the meter of the events before `stop` that it has not heard of."""
+        start, self._told = self._told, stop
+        if start >= stop:
+            return
+        cash, quantity = self._cash, self._quantity
+        if not quantity:
+            profits = [cash] * (stop - start)
+        else:
+            self.held_events += stop - start
+            profits = [cash + quantity * price for price in self._prices(start, stop)]
+        self._meter.take(self.place, self.block.times_ns[start:stop], profits)
+
+    def _prices(self, start: int, stop: int) -> Sequence[float]:
+        closes = self.block.closes
+        if closes is not None:
+            return closes[start:stop]
+        return [float(price_of(self.block.event(place))) for place in range(start, stop)]
+
+
+def fast_door(strategy: object) -> Door | None:
+    """Give the strategy's second door, if no class below it has another `on_candle`."""
+    if not isinstance(strategy, PassesCloses):
+        return None
+    for cls in type(strategy).__mro__:
+        if "pass_closes" in vars(cls):
+            return strategy.pass_closes
+        if "on_candle" in vars(cls):
+            return None
+    return None
+
+
+def _failed(name: str, event: MarketEvent, error: Exception) -> ConfigError:
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    line = f" ({where.tb_frame.f_code.co_filename}:{where.tb_lineno})" if where else ""
+    what = "candle" if isinstance(event, Candle) else type(event).__name__.lower()
+    text = (
+        f"strategy {name} failed on the {what} of {event.symbol} at {event.ts_event_ns} ns: "
+        f"{type(error).__name__}: {error}{line}"
+    )
+    return ConfigError([text])
