@@ -38,8 +38,8 @@ class Block(Protocol):
         """Give one of them, from 0, as a message."""
         ...
 
-    def close(self, place: int) -> Decimal:
-        """Give the exact close of a candle."""
+    def opening(self, place: int) -> MarketEvent:
+        """Give it for who looks at nothing of a candle but its open, its volume and its times."""
         ...
 
 
@@ -62,22 +62,36 @@ class CandleBlock:
 
     def event(self, place: int) -> Candle:
         """See `Block.event`."""
-        opened, high, low, close, volume = self._columns
+        values = [column[place] for column in self._columns]
+        if type(values[0]) is float:
+            values = list(map(repr, values))
+        opened, high, low, close, volume = map(Decimal, values)
         ts_ns = self.times_ns[place]
         return Candle(
             symbol=self._symbol,
-            open=_exact(opened[place]),
-            high=_exact(high[place]),
-            low=_exact(low[place]),
-            close=_exact(close[place]),
-            volume=_exact(volume[place]),
+            open=opened,
+            high=high,
+            low=low,
+            close=close,
+            volume=volume,
             ts_open_ns=TimestampNs(ts_ns - self._timeframe_ns),
             ts_event_ns=TimestampNs(ts_ns),
         )
 
-    def close(self, place: int) -> Decimal:
-        """See `Block.close`."""
-        return _exact(self._columns[3][place])
+    def opening(self, place: int) -> Candle:
+        """See `Block.opening`."""
+        opened, volume = _exact(self._columns[0][place]), _exact(self._columns[4][place])
+        ts_ns = self.times_ns[place]
+        return Candle(
+            symbol=self._symbol,
+            open=opened,
+            high=opened,
+            low=opened,
+            close=opened,
+            volume=volume,
+            ts_open_ns=TimestampNs(ts_ns - self._timeframe_ns),
+            ts_event_ns=TimestampNs(ts_ns),
+        )
 
 
 class EventBlock:
@@ -95,11 +109,9 @@ class EventBlock:
         """See `Block.event`."""
         return self._events[place]
 
-    def close(self, place: int) -> Decimal:
-        """See `Block.close`."""
-        candle = self._events[place]
-        assert isinstance(candle, Candle), "a block without closes has no close"
-        return candle.close
+    def opening(self, place: int) -> MarketEvent:
+        """See `Block.opening`."""
+        return self._events[place]
 
 
 def event_blocks(events: Iterable[MarketEvent], size: int = BLOCK_EVENTS) -> Iterator[EventBlock]:

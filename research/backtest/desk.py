@@ -1,6 +1,6 @@
 """From decisions to orders and fills: what the executor and the paper gateway do, in one place.
 
-The risk gate, the steps of an order and the venue are those that the actors use. What a
+The risk gate, the steps of an order and the venue's fills are those that the actors use. What a
 market event did at the venue is told before anybody decides on that event.
 """
 
@@ -10,21 +10,17 @@ from decimal import Decimal
 
 import msgspec
 
-from decisions.executor import Claim, Refuse, sort_intents, steps_to
 from decisions.order_keys import client_order_id
-from decisions.portfolio import Portfolio
-from decisions.risk_state import RiskState, release, saw_fill, saw_market
-from exchanges.paper import PaperVenue
+from decisions.risk import RiskState, accept, fit_exit, refusal, release, saw_fill, saw_market
+from exchanges.paper_plain import PlainVenue, Worked
 from exchanges.protocol import NewOrder
 from messages.errors import Rejected
 from messages.ids import ClientOrderId, StrategyId, Symbol, TimestampNs
-from messages.market import Candle, MarketEvent, Tick, Trade
+from messages.market import Candle, MarketEvent, Trade
 from messages.order_states import FINAL_STATES
-from messages.orders import Fill, OrderIntent, OrderReport, OrderUpdate
+from messages.orders import Fill, OrderIntent, OrderUpdate
 from messages.values import OrderState
 from research.backtest.plan import Plan
-
-_NO_ORDERS: dict[ClientOrderId, "Order"] = {}
 
 
 class Order(msgspec.Struct, kw_only=True):
@@ -39,29 +35,23 @@ class Order(msgspec.Struct, kw_only=True):
     state_reason: str = ""
 
 
-def _no_fingerprint(_: OrderIntent) -> str:
-    """Keys are made once each here: there is nothing to compare."""
-    return ""
-
-
 class Desk:
-    """Judges, sends, follows. `on_fill` hears of each execution, `on_update` of each step."""
+    """Judges, sends, follows. `on_fills` hears of executions, `on_update` of each step."""
 
     def __init__(
         self,
         plan: Plan,
-        on_fill: Callable[[Order, Fill], None],
+        on_fills: Callable[[Order, Sequence[Fill]], None],
         on_update: Callable[[Order, OrderUpdate], None] | None,
     ) -> None:
         self.orders: list[Order] = []
-        self.portfolio = Portfolio()
         self._limits = plan.limits
         self._risk = RiskState()
         self._risk.open_orders = None  # as in a replay: how long an order is open is chance there
-        self._venue = PaperVenue(None, plan.venue)
+        self._venue = PlainVenue(plan.venue)
         self.follows_equity = bool(plan.limits.max_daily_loss or plan.limits.max_drawdown)
         """Whether every event must be shown: a loss limit judges each price."""
-        self._on_fill, self._on_update = on_fill, on_update
+        self._on_fills, self._on_update = on_fills, on_update
         self._open: dict[Symbol, dict[ClientOrderId, Order]] = {}
         self.open_of: Counter[StrategyId] = Counter()
         """How many orders of each strategy may still fill."""
@@ -69,6 +59,10 @@ class Desk:
     def has_open(self, symbol: Symbol) -> bool:
         """Whether an order may fill at the next event of this symbol."""
         return symbol in self._open
+
+    def needs_all_of(self, symbol: Symbol) -> bool:
+        """Whether more counts of a candle than its open, its volume and its times."""
+        return self.follows_equity or self._venue.looks_inside(symbol)
 
     def market(self, event: MarketEvent, *, candles_only: bool) -> None:
         """Show the venue an event, and take what it does; without an order it need not be shown.
@@ -80,19 +74,25 @@ class Desk:
             saw_market(symbol, price_of(event), event.ts_event_ns, self._risk)
         if candles_only and symbol not in self._open:
             return
-        for report in self._venue.on_market((event,)):
-            order = self._open.get(symbol, _NO_ORDERS).get(report.client_order_id)
-            if order is not None:
-                self._reported(order, report)
+        for worked in self._venue.on_market(event):
+            order = self._open[symbol][worked.progress.order.client_order_id]
+            self._worked(order, worked)
 
     def decided(self, intents: Sequence[OrderIntent]) -> None:
-        """Judge decisions of one moment, and send what is allowed."""
-        for verdict in sort_intents(intents, {}, _no_fingerprint, self._limits, self._risk, {}):
-            if isinstance(verdict, Claim):
-                self._send(verdict.intent)
-            elif isinstance(verdict, Refuse):
-                order = _new_order(verdict.intent, OrderState.REFUSED)
-                order.state_reason = f"{verdict.refusal.code}: {verdict.refusal.text}"
+        """Judge decisions of one moment one after another, and send what is allowed.
+
+        As `decisions.executor.sort_intents` does it with keys that are all new.
+        """
+        limits, risk = self._limits, self._risk
+        for intent in intents:
+            fitted = fit_exit(intent, limits, risk)
+            against = refusal(fitted, limits, risk, None)
+            if against is None:
+                accept(fitted, risk)
+                self._send(fitted)
+            else:
+                order = _new_order(intent, OrderState.REFUSED)
+                order.state_reason = f"{against.code}: {against.text}"
                 self.orders.append(order)
 
     def balances(self) -> dict[str, Decimal]:
@@ -105,36 +105,32 @@ class Desk:
         self._open.setdefault(intent.symbol, {})[order.client_order_id] = order
         self.open_of[intent.strategy_id] += 1
         try:
-            report = self._venue.submit(_for_venue(order))
+            worked = self._venue.submit(_for_venue(order))
         except Rejected as error:
-            self._step(order, OrderState.REJECTED, intent.decided_at_ns, reason=str(error))
-            return
-        self._reported(order, report)
-
-    def _reported(self, order: Order, report: OrderReport) -> None:
-        for state in steps_to(order, report):
-            order.filled_quantity = report.filled_quantity
-            order.average_price = report.average_price
-            self._step(order, state, report.ts_event_ns, report.reason, report.fills)
-
-    def _step(
-        self,
-        order: Order,
-        state: OrderState,
-        at_ns: TimestampNs,
-        reason: str = "",
-        fills: Sequence[Fill] = (),
-    ) -> None:
-        intent = order.intent
-        order.state, order.state_reason = state, reason
-        if state in FINAL_STATES:
+            order.state, order.state_reason = OrderState.REJECTED, str(error)
             self._ended(order)
-        for fill in fills:
-            order.fills.append(fill)
-            self.portfolio.record(intent.symbol, intent.side, fill)
+            self._tell(order, (), intent.decided_at_ns)
+            return
+        self._worked(order, worked)
+
+    def _worked(self, order: Order, worked: Worked) -> None:
+        progress, fills = worked.progress, worked.fills
+        order.state, order.state_reason = progress.state, progress.reason
+        if fills:
+            order.filled_quantity = progress.filled
+            order.average_price = progress.value / progress.filled
+            order.fills += fills
+        if progress.state in FINAL_STATES:
+            self._ended(order)
+        if fills:
+            intent = order.intent
             if self.follows_equity:
-                saw_fill(intent.symbol, intent.side, fill, self._risk)
-            self._on_fill(order, fill)
+                for fill in fills:
+                    saw_fill(intent.symbol, intent.side, fill, self._risk)
+            self._on_fills(order, fills)
+        self._tell(order, fills, TimestampNs(progress.cursor.ts_ns))
+
+    def _tell(self, order: Order, fills: Sequence[Fill], at_ns: TimestampNs) -> None:
         if self._on_update is not None:
             self._on_update(order, _update(order, fills, at_ns))
 
@@ -152,13 +148,11 @@ class Desk:
 
 def price_of(event: MarketEvent) -> Decimal:
     """Give what an event says a symbol is worth: close, trade or middle."""
-    match event:
-        case Candle():
-            return event.close
-        case Trade():
-            return event.price
-        case Tick():
-            return (event.bid_price + event.ask_price) / 2
+    if isinstance(event, Candle):
+        return event.close
+    if isinstance(event, Trade):
+        return event.price
+    return (event.bid_price + event.ask_price) / 2
 
 
 def _new_order(intent: OrderIntent, state: OrderState) -> Order:

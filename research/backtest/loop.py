@@ -2,16 +2,17 @@
 
 A strategy with a fast door goes through the closes of a block by itself until it may decide, so
 the loop stops only where somebody decides or an order is open. It never is ahead of anything
-that could change its mind: while an order of its own is open it is shown one event at a time.
+that could change its mind: one that wants to know what becomes of its orders is shown one event
+at a time while one is open.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from heapq import heapify, heapreplace, heappop
 
 import msgspec
 
-from decisions.portfolio import Portfolio
+from decisions.exact import EXACT
 from decisions.risk_equity import quote_of
 from messages.ids import Symbol
 from messages.orders import Fill, OrderUpdate
@@ -33,6 +34,18 @@ class MarketOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """At the end of so many of them there was a position."""
     first_price: Decimal
     last_price: Decimal
+    quantity: Decimal
+    """Held at the end: base currency, signed."""
+    cash: Decimal
+    """Money in less money out, fees paid: quote currency."""
+    fees: Decimal
+    turnover: Decimal
+    """The value of all that was bought and sold."""
+
+    @property
+    def profit(self) -> Decimal:
+        """What the trading brought if all were closed at the last price; no digit is lost."""
+        return EXACT.fma(self.quantity, self.last_price, self.cash)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +53,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     orders: list[Order]
     """Of refused decisions too, in the order of decisions."""
-    portfolio: Portfolio
     meters: dict[str, EquityMeter]
     """By quote currency."""
     markets: tuple[MarketOutcome, ...]
@@ -95,35 +107,39 @@ class Backtest:
     def _load(self, track: Track) -> bool:
         if not track.load():
             return False
+        closes = track.block.closes
+        for driver in track.drivers:
+            if not (driver.learns and self._desk.open_of[driver.id]):
+                driver.pass_by(closes)
         self._seek(track)
         return True
 
     def _seek(self, track: Track) -> None:
-        """Let who may go on by itself, and find the next event that must be shown."""
-        open_of, closes, desk = self._desk.open_of, track.block.closes, self._desk
-        for driver in track.drivers:
-            if driver.at < track.size and not open_of[driver.id]:
-                driver.pass_by(closes)
-        if desk.follows_equity or closes is None or desk.has_open(track.symbol):
+        """Find the next event that must be shown to somebody."""
+        desk = self._desk
+        if desk.follows_equity or not track.is_candles or desk.has_open(track.symbol):
             return
         track.at = min((driver.at for driver in track.drivers), default=track.size)
 
     def _event(self, track: Track) -> None:
-        place, desk = track.at, self._desk
-        event = track.block.event(place)
+        place, desk, block = track.at, self._desk, track.block
+        shown = [driver for driver in track.drivers if driver.at == place]
+        if shown or not track.is_candles or desk.needs_all_of(track.symbol):
+            event = block.event(place)
+        else:
+            event = block.opening(place)
         desk.market(event, candles_only=track.is_candles)
-        for driver in track.drivers:
-            if driver.at == place:
-                intents = driver.show(event)
-                if intents:
-                    desk.decided(intents)
+        for driver in shown:
+            intents = driver.show(event)
+            if intents:
+                desk.decided(intents)
+            if not (driver.learns and desk.open_of[driver.id]):
+                driver.pass_by(block.closes)
         track.at = place + 1
         self._seek(track)
 
-    def _filled(self, order: Order, _: Fill) -> None:
-        symbol = order.intent.symbol
-        holding = self._desk.portfolio.holdings[symbol]
-        self._by_symbol[symbol].holds(float(holding.cash_flow), float(holding.quantity))
+    def _filled(self, order: Order, fills: Sequence[Fill]) -> None:
+        self._by_symbol[order.intent.symbol].trade(order.intent.side, fills)
 
     def _updated(self, order: Order, update: OrderUpdate) -> None:
         driver = self._drivers[order.intent.strategy_id]
@@ -132,8 +148,6 @@ class Backtest:
 
     def _outcome(self) -> Outcome:
         desk = self._desk
-        for track in self._tracks:
-            desk.portfolio.mark(track.symbol, track.last_price)
         markets = tuple(
             MarketOutcome(
                 symbol=track.symbol,
@@ -141,12 +155,15 @@ class Backtest:
                 held_events=track.held_events,
                 first_price=track.first_price,
                 last_price=track.last_price,
+                quantity=track.quantity,
+                cash=track.cash,
+                fees=track.fees,
+                turnover=track.turnover,
             )
             for track in self._tracks
         )
         return Outcome(
             orders=desk.orders,
-            portfolio=desk.portfolio,
             meters=self.meters,
             markets=markets,
             balances=desk.balances(),

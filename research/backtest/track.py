@@ -1,14 +1,16 @@
 """One symbol's market as the loop goes through it, and the strategies that trade it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
+from decisions.exact import EXACT
 from decisions.strategy import StrategyLike, StrategyRun, new_memory
 from exchanges.event_blocks import Block
 from messages.errors import ConfigError
 from messages.ids import AccountId
 from messages.market import Candle, MarketEvent
-from messages.orders import OrderIntent, OrderUpdate
+from messages.orders import Fill, OrderIntent, OrderUpdate
+from messages.values import Side
 from research.backtest.desk import price_of
 from research.backtest.equity import EquityMeter
 from research.backtest.plan import MarketPlan, StrategyPlan
@@ -50,7 +52,7 @@ class Driver:
 
     def pass_by(self, closes: list[float] | None) -> None:
         """Go as far as nothing is decided, if the strategy has a fast door."""
-        if self._door is not None and closes is not None:
+        if self._door is not None and closes is not None and self.at < len(closes):
             self.at = self._door(closes, self.at)
 
     def learn(self, update: OrderUpdate) -> None:
@@ -75,8 +77,8 @@ class Track:
         self.held_events = 0
         """So many of them ended with a position."""
         self.first_price = self.last_price = Decimal(0)
-        self._told = 0
-        self._cash = self._quantity = 0.0
+        self.quantity = self.cash = self.fees = self.turnover = Decimal(0)
+        self._profits: list[float] = []
 
     @property
     def block(self) -> Block:
@@ -92,7 +94,8 @@ class Track:
     def load(self) -> bool:
         """Leave this block for the next one; False when there is none."""
         if self._block is not None:
-            self.tell_equity(self.size)
+            self._reckon(self.size)
+            self._meter.take(self.place, self._block.times_ns, self._profits)
             self.last_price = price_of(self.block.event(self.size - 1))
             self.seen += self.size
         self._block = next(self._blocks, None)
@@ -101,7 +104,7 @@ class Track:
             return False
         if not self.seen:
             self.first_price = price_of(self._block.event(0))
-        self.size, self.at, self._told = len(self._block.times_ns), 0, 0
+        self.size, self.at, self._profits = len(self._block.times_ns), 0, []
         for driver in self.drivers:
             driver.at = 0
         return True
@@ -110,23 +113,29 @@ class Track:
         """When the next event comes that somebody must see; where none does, the block's last."""
         return self.block.times_ns[min(self.at, self.size - 1)]
 
-    def holds(self, cash: float, quantity: float) -> None:
-        """Learn what is held from the present event's close on."""
-        self.tell_equity(self.at)
-        self._cash, self._quantity = cash, quantity
+    def trade(self, side: Side, fills: Iterable[Fill]) -> None:
+        """Count executions of the present event: held from its close on. Fees are in the quote."""
+        self._reckon(self.at)
+        for fill in fills:
+            value = EXACT.multiply(fill.quantity, fill.price)
+            bought = side is Side.BUY
+            self.quantity = (EXACT.add if bought else EXACT.subtract)(self.quantity, fill.quantity)
+            self.cash = (EXACT.subtract if bought else EXACT.add)(self.cash, value)
+            self.cash = EXACT.subtract(self.cash, fill.fee)
+            self.fees = EXACT.add(self.fees, fill.fee)
+            self.turnover = EXACT.add(self.turnover, value)
 
-    def tell_equity(self, stop: int) -> None:
-        """Tell the meter of the events before `stop` that it has not heard of."""
-        start, self._told = self._told, stop
+    def _reckon(self, stop: int) -> None:
+        """Reckon the profit at each event before `stop` that it is not reckoned for yet."""
+        start = len(self._profits)
         if start >= stop:
             return
-        cash, quantity = self._cash, self._quantity
+        cash, quantity = float(self.cash), float(self.quantity)
         if not quantity:
-            profits = [cash] * (stop - start)
+            self._profits += [cash] * (stop - start)
         else:
             self.held_events += stop - start
-            profits = [cash + quantity * price for price in self._prices(start, stop)]
-        self._meter.take(self.place, self.block.times_ns[start:stop], profits)
+            self._profits += [cash + quantity * price for price in self._prices(start, stop)]
 
     def _prices(self, start: int, stop: int) -> Sequence[float]:
         closes = self.block.closes
