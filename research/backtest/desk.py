@@ -1,7 +1,8 @@
 """From decisions to orders and fills: what the executor and the paper gateway do, in one place.
 
-The risk gate, the steps of an order and the venue's fills are those that the actors use. What a
-market event did at the venue is told before anybody decides on that event.
+The risk gate, the steps of an order and the venue's fills are those that the actors use. So is
+the order in which they happen, step by step: an event is marked and shown to the venue, what is
+decided on it is judged, and only then is it counted what the venue did, to open and to new orders.
 """
 
 from collections import Counter
@@ -51,6 +52,8 @@ class Desk:
         self._venue = PlainVenue(plan.venue)
         self.follows_equity = bool(plan.limits.max_daily_loss or plan.limits.max_drawdown)
         """Whether every event must be shown: a loss limit judges each price."""
+        self._news: list[Worked] = []
+        self._allowed: list[OrderIntent] = []
         self._on_fills, self._on_update = on_fills, on_update
         self._open: dict[Symbol, dict[ClientOrderId, Order]] = {}
         self.open_of: Counter[StrategyId] = Counter()
@@ -74,12 +77,20 @@ class Desk:
             saw_market(symbol, price_of(event), event.ts_event_ns, self._risk)
         if candles_only and symbol not in self._open:
             return
-        for worked in self._venue.on_market(event):
-            order = self._open[symbol][worked.progress.order.client_order_id]
-            self._worked(order, worked)
+        self._news = self._venue.on_market(event)
+
+    def settle(self) -> None:
+        """Count what the venue did at this event; send what was decided on it."""
+        news, self._news = self._news, []
+        for worked in news:
+            order = worked.progress.order
+            self._worked(self._open[order.symbol][order.client_order_id], worked)
+        allowed, self._allowed = self._allowed, []
+        for intent in allowed:
+            self._send(intent)
 
     def decided(self, intents: Sequence[OrderIntent]) -> None:
-        """Judge decisions of one moment one after another, and send what is allowed.
+        """Judge decisions of one moment one after another; `settle` sends what is allowed.
 
         As `decisions.executor.sort_intents` does it with keys that are all new.
         """
@@ -89,7 +100,7 @@ class Desk:
             against = refusal(fitted, limits, risk, None)
             if against is None:
                 accept(fitted, risk)
-                self._send(fitted)
+                self._allowed.append(fitted)
             else:
                 order = _new_order(intent, OrderState.REFUSED)
                 order.state_reason = f"{against.code}: {against.text}"

@@ -133,6 +133,8 @@ class Backtest:
             intents = driver.show(event)
             if intents:
                 desk.decided(intents)
+        desk.settle()
+        for driver in shown:
             if not (driver.learns and desk.open_of[driver.id]):
                 driver.pass_by(block.closes)
         track.at = place + 1
