@@ -346,6 +346,27 @@ def _journal(arguments: argparse.Namespace) -> int:
     return EXIT_USAGE if run_dir is None else journal(run_dir, as_json=arguments.json)
 
 
+def _backtest(arguments: argparse.Namespace) -> int:
+    from ops.backtest_config import read_backtest
+    from research.backtest.command import BacktestOptions, backtest
+
+    config = read_backtest(arguments.config, arguments.data)
+    options = BacktestOptions(
+        name=config.name,
+        symbols=config.symbols,
+        paths=config.paths,
+        timeframe=config.timeframe,
+        seed=config.seed,
+        limit=config.limit,
+        strategies=config.strategies,
+        venue=config.venue,
+        limits=config.limits,
+        as_json=arguments.json,
+        verify=arguments.verify,
+    )
+    return backtest(options)
+
+
 def _run_dir(arguments: argparse.Namespace) -> Path | None:
     """Give the run directory that was named, or the newest; None after saying there is none."""
     from ops.run_files import find_latest
@@ -385,6 +406,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "alert_test": _alert_test,
     "alert_watch": _alert_watch,
     "journal": _journal,
+    "backtest": _backtest,
 }
 
 

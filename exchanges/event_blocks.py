@@ -43,6 +43,11 @@ class Block(Protocol):
         ...
 
 
+    def first(self, count: int) -> "Block":
+        """Give the first of them as a block: nothing of the others is in it."""
+        ...
+
+
 class CandleBlock:
     """Sound candles without a gap, as columns."""
 
@@ -94,6 +99,16 @@ class CandleBlock:
         )
 
 
+    def first(self, count: int) -> "CandleBlock":
+        """See `Block.first`."""
+        assert self.closes is not None
+        columns = [column[:count] for column in self._columns]
+        closes = self.closes[:count]
+        return CandleBlock(
+            self._symbol, self.times_ns[:count], self._timeframe_ns, columns, closes
+        )
+
+
 class EventBlock:
     """Events as they are."""
 
@@ -112,6 +127,11 @@ class EventBlock:
     def opening(self, place: int) -> MarketEvent:
         """See `Block.opening`."""
         return self._events[place]
+
+
+    def first(self, count: int) -> "EventBlock":
+        """See `Block.first`."""
+        return EventBlock(self._events[:count])
 
 
 def event_blocks(events: Iterable[MarketEvent], size: int = BLOCK_EVENTS) -> Iterator[EventBlock]:

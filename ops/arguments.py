@@ -351,6 +351,24 @@ def _add_journal(commands: "Commands") -> None:
     journal.set_defaults(command="journal")
 
 
+def _add_backtest(commands: "Commands") -> None:
+    summary = "run a configuration's strategies over recorded markets, as fast as possible"
+    backtest = _command(commands, "backtest", summary)
+    backtest.add_argument("config", type=Path, metavar="CONFIG", help="a TOML file")
+    backtest.add_argument(
+        "--data",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="instead of the feed's: one file for each symbol in turn, or SYMBOL=FILE",
+    )
+    backtest.add_argument(
+        "--verify", action="store_true", help="probe for look-ahead and warm-up: 0 none, 1 found"
+    )
+    backtest.add_argument("--json", action="store_true", help="one JSON object")
+    backtest.set_defaults(command="backtest")
+
+
 def _add_run(command: argparse.ArgumentParser) -> None:
     command.add_argument("run", nargs="?", type=Path, metavar="RUN_DIR", help="as --run-dir")
     _add_run_dir(command)
@@ -415,4 +433,5 @@ _ADD: "dict[str, Callable[[Commands], None]]" = {
     "drill": _add_drill,
     "alert": _add_alert,
     "journal": _add_journal,
+    "backtest": _add_backtest,
 }

@@ -1,1 +1,1 @@
-"""Floor 3: backtest, replay, optimise and report will live here; nothing does yet."""
+"""Floor 3: the backtest; replay, optimise and report will live here."""

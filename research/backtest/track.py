@@ -1,5 +1,6 @@
 """One symbol's market as the loop goes through it, and the strategies that trade it."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
@@ -7,8 +8,8 @@ from decisions.exact import EXACT
 from decisions.strategy import StrategyLike, StrategyRun, new_memory
 from exchanges.event_blocks import Block
 from messages.errors import ConfigError
-from messages.ids import AccountId
-from messages.market import Candle, MarketEvent
+from messages.ids import AccountId, ActorPath
+from messages.market import Candle, MarketBatch, MarketEvent
 from messages.orders import Fill, OrderIntent, OrderUpdate
 from messages.values import Side
 from research.backtest.desk import price_of
@@ -49,6 +50,14 @@ class Driver:
             return self._run.take(event, event.ts_event_ns)
         except Exception as error:  # a user's code may raise anything
             raise _failed(self.id, event, error) from error
+
+    def warm(self, event: MarketEvent) -> None:
+        """Show an event that nothing is decided on, as history is shown before a live market."""
+        index = self._run.memory.next_index
+        batch = MarketBatch(
+            feed=ActorPath(""), first_index=index, events=(event,), is_history=True
+        )
+        deque(self._run.take_batch(batch, lambda: event.ts_event_ns), maxlen=0)
 
     def pass_by(self, closes: list[float] | None) -> None:
         """Go as far as nothing is decided, if the strategy has a fast door."""
