@@ -42,56 +42,62 @@ class Worked(msgspec.Struct, gc=False):
 
 
 class PlainFunds:
-    """What is owned and what is free. At one moment, what other markets free is not there yet."""
+    """What is owned and what is free, as `paper_funds.Funds` has it when nobody looks back.
+
+    Then only what was posted at the present moment can be later than an order's turn.
+    """
 
     def __init__(self, balances: dict[str, Decimal]) -> None:
         self.totals, self.free = dict(balances), dict(balances)
         self._now_ns = -1
-        self._freed_now: dict[tuple[str, Symbol], Decimal] = {}
+        self._posted_now: list[tuple[Progress, Place, str, Decimal]] = []
 
     def give(self, currency: str, amount: Decimal) -> None:
         """Put money in."""
         self.totals[currency], self.free[currency] = amount, amount
 
-    def book(self, symbol: Symbol, ts_ns: int, changes: Sequence[Change]) -> None:
-        """Book what an event of one market did."""
+    def book(self, order: Progress, changes: Sequence[Change]) -> None:
+        """Book what an event did to an order."""
         for change in changes:
-            self._book(symbol, ts_ns, change.currency, change.total, change.free)
+            self._book(order, change.currency, change.total, change.free)
 
-    def book_whole(self, progress: Progress, fill: Fill, locked: Decimal, terms: Terms) -> None:
+    def book_whole(self, order: Progress, fill: Fill, locked: Decimal, terms: Terms) -> None:
         """Book an order that was locked, executed as a whole and released by one event."""
-        symbol, ts_ns, quantity = progress.order.symbol, fill.ts_event_ns, fill.quantity
+        quantity = fill.quantity
         base, quote = terms.instrument.base, terms.instrument.quote
         value = fill.price * quantity
-        if progress.order.side is Side.BUY:
+        if order.order.side is Side.BUY:
             spent = value + fill.fee
-            self._book(symbol, ts_ns, quote, -spent, -locked)
-            self._book(symbol, ts_ns, base, quantity, quantity)
-            self._book(symbol, ts_ns, quote, ZERO, locked - spent)
+            self._book(order, quote, -spent, -locked)
+            self._book(order, base, quantity, quantity)
+            self._book(order, quote, ZERO, locked - spent)
         else:
-            self._book(symbol, ts_ns, base, -quantity, -quantity)
-            self._book(symbol, ts_ns, quote, value - fill.fee, value - fill.fee)
+            self._book(order, base, -quantity, -quantity)
+            self._book(order, quote, value - fill.fee, value - fill.fee)
 
-    def _book(
-        self, symbol: Symbol, ts_ns: int, currency: str, total: Decimal, free: Decimal
-    ) -> None:
+    def _book(self, order: Progress, currency: str, total: Decimal, free: Decimal) -> None:
         self.totals[currency] = self.totals.get(currency, ZERO) + total
         self.free[currency] = self.free.get(currency, ZERO) + free
-        if ts_ns != self._now_ns:
-            self._now_ns = ts_ns
-            self._freed_now.clear()
-        if free > ZERO:
-            key = currency, symbol
-            self._freed_now[key] = self._freed_now.get(key, ZERO) + free
+        place = order.cursor
+        if place.ts_ns != self._now_ns:
+            self._now_ns = place.ts_ns
+            self._posted_now.clear()
+        self._posted_now.append((order, place, currency, free))
 
-    def free_for(self, symbol: Symbol, currency: str, ts_ns: int) -> Decimal:
-        """Give what an order of this market may lock at this moment."""
-        free = self.free.get(currency, ZERO)
-        if ts_ns == self._now_ns:
-            for (freed, elsewhere), amount in self._freed_now.items():
-                if freed == currency and elsewhere != symbol:
-                    free -= amount
-        return free
+    def free_for(self, order: Progress, currency: str, place: Place) -> Decimal:
+        """Give what the order may lock at its turn: the least that is free from then on."""
+        running = self.free.get(currency, ZERO)
+        if place.ts_ns != self._now_ns:
+            return running
+        mine = (place, order.arrival_ns, order.row)
+        later = []
+        for other, at, moved, free in self._posted_now:
+            if moved == currency and free >= ZERO:
+                theirs = (at, other.arrival_ns, other.row)
+                if other.order.symbol != order.order.symbol or theirs >= mine:
+                    later.append(free)
+        # What is later and frees money is not there yet; all that locks some is.
+        return running - sum(later, start=ZERO)
 
 
 class PlainVenue:
@@ -195,10 +201,10 @@ class PlainVenue:
     ) -> Progress:
         if may_skip(before, event) or not arrived(before, event, place):
             return before
-        symbol, terms = event.symbol, self._terms_for(event.symbol)
+        terms = self._terms_for(event.symbol)
         free = ZERO
         if not before.started:
-            free = self._funds.free_for(symbol, locks(before.order, terms), place.ts_ns)
+            free = self._funds.free_for(before, locks(before.order, terms), place)
             whole = fill_whole(before, event, place, terms, free)
             if whole is not None:
                 after, fill, locked = whole
@@ -207,7 +213,7 @@ class PlainVenue:
                 return after
         step = advance(before, event, place, terms, free)
         if step.changes:
-            self._funds.book(symbol, place.ts_ns, step.changes)
+            self._funds.book(step.progress, step.changes)
         fills += step.fills
         return step.progress
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.research.worlds import by_actors, by_loop, plan_of, symbols_of
 from tests.system.conftest import WEEK, config_of
 
-EXAMPLES = int(os.environ["N"]) if os.environ.get("N") else 300 if os.environ.get("WATCHKEEPER_STRESS") else 8
+EXAMPLES = 300 if os.environ.get("WATCHKEEPER_STRESS") else 8
 SCRIPTED = Path(__file__).with_name("scripted.py")
 MINUTE_MS = 60_000
 STEP_BY_STEP = {"batch": 1, "window": 1}

@@ -1,11 +1,12 @@
 """The fast door into a strategy and `on_candle` are one: the same decisions, the same memory."""
 
+import os
 import random
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from messages.ids import Symbol, TimestampNs
@@ -52,7 +53,9 @@ def decisions(cls: Any, params: CrossParams, blocks: list[list[float]], *, door:
     return decided
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cls", CLASSES)
+@settings(max_examples=1_000 if os.environ.get("WATCHKEEPER_STRESS") else 30)
 @given(
     seed=st.integers(0, 10**6),
     fast=st.integers(1, 6),
