@@ -42,7 +42,6 @@ class Block(Protocol):
         """Give it for who looks at nothing of a candle but its open, its volume and its times."""
         ...
 
-
     def first(self, count: int) -> "Block":
         """Give the first of them as a block: nothing of the others is in it."""
         ...
@@ -98,15 +97,12 @@ class CandleBlock:
             ts_event_ns=TimestampNs(ts_ns),
         )
 
-
     def first(self, count: int) -> "CandleBlock":
         """See `Block.first`."""
         assert self.closes is not None
         columns = [column[:count] for column in self._columns]
         closes = self.closes[:count]
-        return CandleBlock(
-            self._symbol, self.times_ns[:count], self._timeframe_ns, columns, closes
-        )
+        return CandleBlock(self._symbol, self.times_ns[:count], self._timeframe_ns, columns, closes)
 
 
 class EventBlock:
@@ -127,7 +123,6 @@ class EventBlock:
     def opening(self, place: int) -> MarketEvent:
         """See `Block.opening`."""
         return self._events[place]
-
 
     def first(self, count: int) -> "EventBlock":
         """See `Block.first`."""
@@ -197,7 +192,7 @@ class CandleReader:
             times_ns = self._times_ns(times)
         except ValueError:
             return None
-        return self._block(numbers, times_ns, values, values)
+        return self._block(numbers, times_ns, values, list(map(list, values)))
 
     def _times_ns(self, times: Sequence[int]) -> range | None:
         """Give the times at which the candles close, if each opens where the last one closed."""

@@ -179,9 +179,7 @@ class PlainVenue:
             if not worked.progress.is_open:
                 return
 
-    def _work_all(
-        self, orders: list[Progress], place: Place, event: MarketEvent
-    ) -> list[Worked]:
+    def _work_all(self, orders: list[Progress], place: Place, event: MarketEvent) -> list[Worked]:
         moved, still_open = [], []
         for before in orders:
             fills: list[Fill] = []

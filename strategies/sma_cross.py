@@ -48,7 +48,7 @@ class SmaCross(Crossover):
         """As `on_candle` would, operation by operation, as long as the relation surely stays."""
         fast, slow, relation = self._fast, self._slow, self._relation
         # Where a sum is due to be taken anew, `on_candle` does it.
-        some = closes[start : start + min(fast.steps_left, slow.steps_left)]
+        some = list(closes[start : start + min(fast.steps_left, slow.steps_left)])
         if not relation or not some or slow.value != slow.value:
             return 0
         periods = self.params.fast, self.params.slow

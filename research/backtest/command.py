@@ -102,9 +102,7 @@ def _of_events(source: MarketSource, symbol: Symbol, limit: int | None) -> Marke
     def blocks() -> Iterator[Block]:
         return event_blocks(source.events())
 
-    return MarketPlan(
-        symbol=symbol, blocks=blocks, stats=lambda: source.stats, rows_expected=limit
-    )
+    return MarketPlan(symbol=symbol, blocks=blocks, stats=lambda: source.stats, rows_expected=limit)
 
 
 def _verify(plan: Plan, *, as_json: bool) -> int:

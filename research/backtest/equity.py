@@ -80,9 +80,7 @@ class EquityMeter:
                 self.days[day] = equities[last]
 
 
-def _of(
-    place: int, points: tuple[list[int], list[float]]
-) -> Iterable[tuple[int, int, float]]:
+def _of(place: int, points: tuple[list[int], list[float]]) -> Iterable[tuple[int, int, float]]:
     for ts_ns, profit in zip(*points, strict=True):
         yield ts_ns, place, profit
 

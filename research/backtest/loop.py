@@ -8,7 +8,7 @@ at a time while one is open.
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from heapq import heapify, heapreplace, heappop
+from heapq import heapify, heappop, heapreplace
 
 import msgspec
 
@@ -87,10 +87,7 @@ class Backtest:
             DataError: a market cannot be read.
             ConfigError: a strategy raised, or decided what has no key.
         """
-        queue: list[tuple[int, int]] = []
-        for track in self._tracks:
-            if self._load(track):
-                queue.append((track.next_ns(), track.place))
+        queue = [(track.next_ns(), track.place) for track in self._tracks if self._load(track)]
         heapify(queue)
         while queue:
             track = self._tracks[queue[0][1]]

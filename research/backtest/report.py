@@ -182,7 +182,9 @@ def _quote_rows(one: QuoteReport) -> list[tuple[str, str]]:
     found: Any = one.sharpe
     if found is None:
         return [*rows, ("Sharpe", "not known: too few days, or days that are all alike")]
-    interval = f"95 % between {found.low:.2f} and {found.high:.2f}, over {found.days} days; a year has 365"
+    interval = (
+        f"95 % between {found.low:.2f} and {found.high:.2f}, over {found.days} days; a year has 365"
+    )
     return [*rows, ("Sharpe", f"{found.ratio:.2f} ({interval})")]
 
 

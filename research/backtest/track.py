@@ -54,9 +54,7 @@ class Driver:
     def warm(self, event: MarketEvent) -> None:
         """Show an event that nothing is decided on, as history is shown before a live market."""
         index = self._run.memory.next_index
-        batch = MarketBatch(
-            feed=ActorPath(""), first_index=index, events=(event,), is_history=True
-        )
+        batch = MarketBatch(feed=ActorPath(""), first_index=index, events=(event,), is_history=True)
         deque(self._run.take_batch(batch, lambda: event.ts_event_ns), maxlen=0)
 
     def pass_by(self, closes: list[float] | None) -> None:

@@ -13,7 +13,7 @@ from messages.ids import StrategyId
 from messages.market import MarketEvent
 from messages.orders import OrderIntent
 from research.backtest.loop import Backtest
-from research.backtest.plan import MarketPlan, Plan, StrategyPlan
+from research.backtest.plan import MarketPlan, Plan
 from research.backtest.track import Driver
 
 CUTS = 5

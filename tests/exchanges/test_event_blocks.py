@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,11 @@ def read(path: Path) -> tuple[list[Any], list[Any], Any, Any]:
     blocks = list(by_blocks.blocks())
     of_blocks = [block.event(n) for block in blocks for n in range(len(block.times_ns))]
     for block in blocks:
-        first = block.event(0)
+        first: Any = block.event(0)
         assert block.first(1).event(0) == first
-        assert list(block.times_ns) == [block.event(n).ts_event_ns for n in range(len(block.times_ns))]
+        assert list(block.times_ns) == [
+            block.event(n).ts_event_ns for n in range(len(block.times_ns))
+        ]
         opening: Any = block.opening(0)
         assert (opening.open, opening.volume) == (first.open, first.volume)
         assert block.closes is not None
@@ -48,16 +51,19 @@ def read(path: Path) -> tuple[list[Any], list[Any], Any, Any]:
 
 
 def write(path: Path, rows: list[list[str]]) -> Path:
-    opened = gzip.open(path, "wt", newline="") if path.suffix == ".gz" else path.open("w")
-    with opened as file:
-        csv.writer(file).writerows([["ts", "open", "high", "low", "close", "volume"], *rows])
+    text = StringIO()
+    csv.writer(text).writerows([["ts", "open", "high", "low", "close", "volume"], *rows])
+    content = text.getvalue().encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
     return path
 
 
 @pytest.mark.parametrize("name", ["m.csv", "m.csv.gz"])
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    kinds=st.lists(st.sampled_from([row for _, row in ROWS[:3]] + [r for _, r in ROWS]), max_size=9),
+    kinds=st.lists(
+        st.sampled_from([row for _, row in ROWS[:3]] + [r for _, r in ROWS]), max_size=9
+    ),
     steps=st.lists(st.sampled_from([1, 1, 1, 1, 0, -1, 4, 600_000]), min_size=9, max_size=9),
 )
 def test_blocks_hold_what_rows_give(
@@ -96,7 +102,7 @@ def test_parquet_is_read_the_same_way(tmp_path: Path) -> None:
 
     times = [START_MS + n * 60_000 for n in range(40)]
     prices = [100 + n / 7 for n in range(40)]
-    columns = {"ts": times, "open": prices, "high": [p + 1 for p in prices]}
+    columns: dict[str, Any] = {"ts": times, "open": prices, "high": [p + 1 for p in prices]}
     columns |= {"low": [p - 1 for p in prices], "close": [p + 0.1 for p in prices]}
     columns |= {"volume": [float(n % 3) for n in range(40)]}
     parquet.write_table(pa.table(columns), tmp_path / "whole.parquet")

@@ -30,19 +30,31 @@ def events(draw: st.DrawFn, kind: type, symbol: Symbol, at_ms: int) -> MarketEve
     if kind is Trade:
         quantity = draw(volumes) + Decimal("0.1")
         return Trade(
-            symbol=symbol, price=draw(prices), quantity=quantity, aggressor_side=None,
+            symbol=symbol,
+            price=draw(prices),
+            quantity=quantity,
+            aggressor_side=None,
             ts_event_ns=ts_ns,
         )
     if kind is Tick:
         bid = draw(prices)
         return Tick(
-            symbol=symbol, bid_price=bid, ask_price=bid + 1, ts_event_ns=ts_ns,
+            symbol=symbol,
+            bid_price=bid,
+            ask_price=bid + 1,
+            ts_event_ns=ts_ns,
             ts_received_ns=ts_ns,
         )
     low, one, two, high = sorted(draw(st.tuples(prices, prices, prices, prices)))
     return Candle(
-        symbol=symbol, open=one, high=high, low=low, close=two, volume=draw(volumes),
-        ts_open_ns=TimestampNs(ts_ns - 1), ts_event_ns=ts_ns,
+        symbol=symbol,
+        open=one,
+        high=high,
+        low=low,
+        close=two,
+        volume=draw(volumes),
+        ts_open_ns=TimestampNs(ts_ns - 1),
+        ts_event_ns=ts_ns,
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -80,7 +81,7 @@ def strategy(symbol: Symbol, script: Any) -> StrategyPlan:
 def plan_of(markets: dict[Symbol, list[MarketEvent]], scripts: dict[Symbol, Any]) -> Plan:
     return Plan(
         markets=tuple(
-            MarketPlan(symbol=symbol, blocks=lambda some=some: event_blocks(some, 4))
+            MarketPlan(symbol=symbol, blocks=partial(event_blocks, some, 4))
             for symbol, some in markets.items()
         ),
         strategies=tuple(strategy(symbol, script) for symbol, script in scripts.items()),
@@ -134,7 +135,9 @@ def test_money_is_conserved_and_equity_is_the_curves(
     profit = sum((market.profit for market in outcome.markets), start=Decimal(0))
     assert abs(profit - exact.profit[-1]) < Decimal("1e-18")
     meter = outcome.meters["USDT"]
-    last_of_day = {(at - 1) // DAY_NS: p for at, p in zip(exact.times_ns, exact.profit, strict=True)}
+    last_of_day = {
+        (at - 1) // DAY_NS: p for at, p in zip(exact.times_ns, exact.profit, strict=True)
+    }
     assert meter.days.keys() == last_of_day.keys()
     for day, value in last_of_day.items():
         assert meter.days[day] == pytest.approx(float(value), abs=1e-9)
@@ -183,9 +186,7 @@ def test_a_strategy_that_raises_ends_the_run_with_its_own_line() -> None:
 
     plan = plan_of({BTC: candles(BTC, [(1, 90, 95, 85, 91, "3")])}, {})
     broken = StrategyPlan(id=StrategyId("b"), symbol=BTC, build=Broken)
-    plan = Plan(
-        markets=plan.markets, strategies=(broken,), venue=plan.venue, limits=plan.limits
-    )
+    plan = Plan(markets=plan.markets, strategies=(broken,), venue=plan.venue, limits=plan.limits)
 
     with pytest.raises(ConfigError, match=r"strategy b failed .* no luck \(.*test_loop.py:\d+\)"):
         Backtest(plan).run()

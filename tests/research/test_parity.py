@@ -96,12 +96,19 @@ def write(path: Path, rows: list[tuple[Any, ...]]) -> Path:
 @pytest.mark.slow
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    first=markets(), second=markets(), plans=st.lists(scripts, min_size=3, max_size=3),
-    risk=limits, venue=venues,
+    first=markets(),
+    second=markets(),
+    plans=st.lists(scripts, min_size=3, max_size=3),
+    risk=limits,
+    venue=venues,
 )
 def test_generated_markets_are_the_same(
     tmp_path_factory: pytest.TempPathFactory,
-    first: Any, second: Any, plans: Any, risk: Any, venue: Any,
+    first: Any,
+    second: Any,
+    plans: Any,
+    risk: Any,
+    venue: Any,
 ) -> None:
     """Two symbols, three strategies, orders of all kinds, too little money, every limit."""
     folder = tmp_path_factory.mktemp("market")

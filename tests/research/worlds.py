@@ -1,14 +1,15 @@
 """One market through both drivers: the plain loop, and the actors step by step."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import strategies
 from actors.step_runtime import StepRuntime
-from decisions.portfolio import Portfolio
-from exchanges.event_blocks import event_blocks
+from decisions.money_fold import MoneyFold
+from exchanges.event_blocks import Block, event_blocks
 from exchanges.replay import ReplaySource
 from messages.ids import Symbol
 from messages.values import Instrument
@@ -28,9 +29,7 @@ def plan_of(config: Config, *, as_events: bool = False, **changes: Any) -> Plan:
     markets = []
     for symbol, path in config.feed.paths.items():
         source = ReplaySource(path, symbol, config.feed.timeframe)
-        blocks = source.blocks
-        if as_events:
-            blocks = lambda source=source: event_blocks(source.events())  # noqa: E731
+        blocks = partial(_as_events, source) if as_events else source.blocks
         markets.append(MarketPlan(symbol=symbol, blocks=blocks))
     return Plan(
         markets=tuple(markets),
@@ -39,6 +38,10 @@ def plan_of(config: Config, *, as_events: bool = False, **changes: Any) -> Plan:
         limits=risk_limits(config.risk, replayed=True),
         **changes,
     )
+
+
+def _as_events(source: ReplaySource) -> Iterator[Block]:
+    yield from event_blocks(source.events())
 
 
 def _strategy(settings: Any) -> StrategyPlan:
@@ -54,7 +57,7 @@ def _strategy(settings: Any) -> StrategyPlan:
     return StrategyPlan(id=settings.id, symbol=settings.symbol, build=build)
 
 
-def by_actors(config: Config) -> tuple[Orders, Mapping[str, Portfolio]]:
+def by_actors(config: Config) -> tuple[Orders, MoneyFold]:
     """Run the actors to the end; give the ledger's orders with their fills, and the money."""
     system = run_to_end(config, StepRuntime(ttl_enforced=False))
     ledger = SqliteLedger(Path(config.run_dir) / "ledger.db")
