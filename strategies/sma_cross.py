@@ -48,7 +48,8 @@ class SmaCross(Crossover):
         """As `on_candle` would, operation by operation, as long as the relation surely stays."""
         fast, slow, relation = self._fast, self._slow, self._relation
         # Where a sum is due to be taken anew, `on_candle` does it.
-        some = list(closes[start : start + min(fast.steps_left, slow.steps_left)])
+        count = min(fast.steps_left, slow.steps_left, _AT_ONCE)
+        some = list(closes[start : start + count])
         if not relation or not some or slow.value != slow.value:
             return 0
         periods = self.params.fast, self.params.slow
@@ -64,6 +65,9 @@ class SmaCross(Crossover):
             slow.went_on(newest, taken, totals[1])
         return taken
 
+
+_AT_ONCE = 64
+"""Closes looked at together: most relations change sooner, and what is beyond was for nothing."""
 
 _Series = tuple[Sequence[float], Sequence[float], Sequence[float]]
 """Closes, and those that leave the fast and the slow window as each of them comes."""

@@ -122,7 +122,11 @@ class Desk:
             self._ended(order)
             self._tell(order, (), intent.decided_at_ns)
             return
-        self._worked(order, worked)
+        if worked.fills or not worked.progress.is_open:
+            self._worked(order, worked)
+        else:
+            order.state = worked.progress.state
+            self._tell(order, (), TimestampNs(worked.progress.cursor.ts_ns))
 
     def _worked(self, order: Order, worked: Worked) -> None:
         progress, fills = worked.progress, worked.fills

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from decisions.exact import EXACT
 from decisions.strategy import StrategyLike, StrategyRun, new_memory
-from exchanges.event_blocks import Block
+from exchanges.event_blocks import Block, EventBlock
 from messages.errors import ConfigError
 from messages.ids import AccountId, ActorPath
 from messages.market import Candle, MarketBatch, MarketEvent
@@ -75,7 +75,10 @@ class Track:
     ) -> None:
         self.place, self.symbol, self.drivers = place, market.symbol, drivers
         self._blocks, self._meter = market.blocks(), meter
-        self._block: Block | None = None
+        self.block: Block = EventBlock(())
+        """The present block; `load` gives the first."""
+        self.is_candles = True
+        """Whether it is of candles alone."""
         self.size = 0
         self.at = 0
         """The place in the block of the next event that somebody must see."""
@@ -87,31 +90,21 @@ class Track:
         self.quantity = self.cash = self.fees = self.turnover = Decimal(0)
         self._profits: list[float] = []
 
-    @property
-    def block(self) -> Block:
-        """The present block."""
-        assert self._block is not None, "load() gave one"
-        return self._block
-
-    @property
-    def is_candles(self) -> bool:
-        """Whether the present block is of candles alone."""
-        return self.block.closes is not None
-
     def load(self) -> bool:
         """Leave this block for the next one; False when there is none."""
-        if self._block is not None:
+        if self.size:
             self._reckon(self.size)
-            self._meter.take(self.place, self._block.times_ns, self._profits)
+            self._meter.take(self.place, self.block.times_ns, self._profits)
             self.last_price = price_of(self.block.event(self.size - 1))
             self.seen += self.size
-        self._block = next(self._blocks, None)
-        if self._block is None:
+        block = next(self._blocks, None)
+        if block is None:
             self._meter.end(self.place)
             return False
         if not self.seen:
-            self.first_price = price_of(self._block.event(0))
-        self.size, self.at, self._profits = len(self._block.times_ns), 0, []
+            self.first_price = price_of(block.event(0))
+        self.block, self.is_candles = block, block.closes is not None
+        self.size, self.at, self._profits = len(block.times_ns), 0, []
         for driver in self.drivers:
             driver.at = 0
         return True
