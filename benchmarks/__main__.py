@@ -28,6 +28,7 @@ NAMES = (
     "recovery",
     "journal",
     "dashboard",
+    "backtest",
 )
 
 

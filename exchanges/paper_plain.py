@@ -19,7 +19,6 @@ from exchanges.paper_order import (
     Progress,
     advance,
     arrived,
-    locks,
     may_skip,
 )
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE, PaperSettings, problem_with
@@ -32,6 +31,10 @@ from messages.orders import Fill
 from messages.values import Instrument, Liquidity, OrderState, Side
 
 _TAPE_LENGTH = 1024
+
+
+_Pair = tuple[str, str]
+"""Base and quote currency."""
 
 
 class Worked(msgspec.Struct, gc=False):
@@ -61,10 +64,9 @@ class PlainFunds:
         for change in changes:
             self._book(order, change.currency, change.total, change.free)
 
-    def book_whole(self, order: Progress, fill: Fill, locked: Decimal, terms: Terms) -> None:
+    def book_whole(self, order: Progress, fill: Fill, locked: Decimal, pair: _Pair) -> None:
         """Book an order that was locked, executed as a whole and released by one event."""
-        quantity = fill.quantity
-        base, quote = terms.instrument.base, terms.instrument.quote
+        (base, quote), quantity = pair, fill.quantity
         value = fill.price * quantity
         if order.order.side is Side.BUY:
             spent = value + fill.fee
@@ -111,6 +113,7 @@ class PlainVenue:
         self._configured = {one.symbol: one for one in settings.instruments}
         self._funds = PlainFunds(settings.balances)
         self._terms: dict[Symbol, Terms] = {}
+        self._pairs: dict[Symbol, _Pair] = {}
         self._tapes: dict[Symbol, Tape] = {}
         self._open: dict[Symbol, list[Progress]] = {}
         self._next_row = 1
@@ -126,7 +129,7 @@ class PlainVenue:
         problem = problem_with(order, self._configured.get(symbol))
         if problem:
             raise Rejected(problem)
-        quote = self._terms_for(symbol).instrument.quote
+        quote = self._pair_of(symbol)[1]
         if quote not in self._funds.totals:
             self._funds.give(quote, DEFAULT_QUOTE_BALANCE)
         arrival_ns = order.decided_at_ns + self._latency_ns
@@ -202,11 +205,13 @@ class PlainVenue:
         terms = self._terms_for(event.symbol)
         free = ZERO
         if not before.started:
-            free = self._funds.free_for(before, locks(before.order, terms), place)
+            pair = self._pair_of(event.symbol)
+            currency = pair[1] if before.order.side is Side.BUY else pair[0]
+            free = self._funds.free_for(before, currency, place)
             whole = fill_whole(before, event, place, terms, free)
             if whole is not None:
                 after, fill, locked = whole
-                self._funds.book_whole(after, fill, locked, terms)
+                self._funds.book_whole(after, fill, locked, pair)
                 fills.append(fill)
                 return after
         step = advance(before, event, place, terms, free)
@@ -220,6 +225,13 @@ class PlainVenue:
         orders.append(progress)
         if len(orders) > 1:
             orders.sort(key=_turn)
+
+    def _pair_of(self, symbol: Symbol) -> _Pair:
+        pair = self._pairs.get(symbol)
+        if pair is None:
+            instrument = self._terms_for(symbol).instrument
+            pair = self._pairs[symbol] = instrument.base, instrument.quote
+        return pair
 
     def _terms_for(self, symbol: Symbol) -> Terms:
         terms = self._terms.get(symbol)

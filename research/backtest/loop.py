@@ -93,6 +93,8 @@ class Backtest:
             track = self._tracks[queue[0][1]]
             if track.at < track.size:
                 self._event(track)
+                while len(queue) == 1 and track.at < track.size:
+                    self._event(track)
             elif not self._load(track):
                 heappop(queue)
                 continue
