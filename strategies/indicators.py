@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from math import fsum, isnan, nan
 
 _EXACT_EVERY = 256
@@ -51,9 +52,9 @@ class Sma:
         """How many values it takes before the one at which the sum is taken anew."""
         return self._countdown - 1
 
-    def window(self) -> list[float]:
-        """Give the values that the mean is of, oldest first."""
-        return list(self._window)
+    def oldest(self, count: int) -> list[float]:
+        """Give the first of the values that the mean is of, oldest first."""
+        return list(islice(self._window, count))
 
     @property
     def total(self) -> float:

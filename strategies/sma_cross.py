@@ -37,24 +37,25 @@ class SmaCross(Crossover):
 
     def pass_closes(self, closes: Sequence[float], start: int) -> int:
         """Take closes up to a change of relation; see `protocol.PassesCloses`."""
+        at_once = _FIRST
         while start < len(closes):
-            taken = self._pass_some(closes, start)
+            taken = self._pass_some(closes, start, at_once)
             if not taken:
                 break
             start += taken
+            at_once = _THEN
         return start
 
-    def _pass_some(self, closes: Sequence[float], start: int) -> int:
+    def _pass_some(self, closes: Sequence[float], start: int, at_once: int) -> int:
         """As `on_candle` would, operation by operation, as long as the relation surely stays."""
         fast, slow, relation = self._fast, self._slow, self._relation
         # Where a sum is due to be taken anew, `on_candle` does it.
-        count = min(fast.steps_left, slow.steps_left, _AT_ONCE)
+        count = min(fast.steps_left, slow.steps_left, at_once)
         some = list(closes[start : start + count])
         if not relation or not some or slow.value != slow.value:
             return 0
         periods = self.params.fast, self.params.slow
-        before = slow.window()
-        series = (some, before[-periods[0] :] + some, before + some)
+        series = (some, fast.oldest(count) + some, slow.oldest(count) + some)
         if relation > 0:
             taken, *totals = _stays_above(series, periods, fast.total, slow.total)
         else:
@@ -66,8 +67,8 @@ class SmaCross(Crossover):
         return taken
 
 
-_AT_ONCE = 64
-"""Closes looked at together: most relations change sooner, and what is beyond was for nothing."""
+_FIRST, _THEN = 64, 256
+"""Closes looked at together: where a relation changes sooner, what is beyond was for nothing."""
 
 _Series = tuple[Sequence[float], Sequence[float], Sequence[float]]
 """Closes, and those that leave the fast and the slow window as each of them comes."""
