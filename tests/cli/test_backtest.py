@@ -14,16 +14,23 @@ from research.backtest.progress import bar
 EXAMPLES = Path(cli.__file__).parent / "examples"
 
 
-@pytest.fixture
-def market(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the examples and a generated recording."""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The examples and a generated recording."""
     if not EXAMPLES.is_dir():
         pytest.skip("the examples are not installed")
-    shutil.copytree(EXAMPLES, tmp_path / "examples")
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path_factory.mktemp("market")
+    shutil.copytree(EXAMPLES, folder / "examples")
     script = [sys.executable, "examples/make_candles.py", "candles.csv", "1500"]
-    subprocess.run(script, check=True, cwd=tmp_path)
-    return tmp_path
+    subprocess.run(script, check=True, cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def market(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder, and we are in it."""
+    monkeypatch.chdir(folder)
+    return folder
 
 
 @pytest.mark.slow
@@ -63,7 +70,6 @@ def test_the_table_and_the_probes(market: Path, capsys: pytest.CaptureFixture[st
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
