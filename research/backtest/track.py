@@ -60,7 +60,18 @@ class Driver:
     def pass_by(self, closes: list[float] | None) -> None:
         """Go as far as nothing is decided, if the strategy has a fast door."""
         if self._door is not None and closes is not None and self.at < len(closes):
-            self.at = self._door(closes, self.at)
+            self.at = self._passed(self._door, closes)
+
+    def _passed(self, door: Door, closes: list[float]) -> int:
+        try:
+            reached = door(closes, self.at)
+        except Exception as error:  # a user's code may raise anything
+            text = f"strategy {self.id} failed in pass_closes{_line(error)}: {_said(error)}"
+            raise ConfigError([text]) from error
+        if not self.at <= reached <= len(closes):
+            text = f"strategy {self.id}: pass_closes went from {self.at} to {reached}"
+            raise ConfigError([f"{text}, which is no place in a block of {len(closes)} closes"])
+        return reached
 
     def learn(self, update: OrderUpdate) -> None:
         """Tell it what became of an order."""
@@ -157,13 +168,18 @@ def fast_door(strategy: object) -> Door | None:
 
 
 def _failed(name: str, event: MarketEvent, error: Exception) -> ConfigError:
-    where = error.__traceback__
-    while where is not None and where.tb_next is not None:
-        where = where.tb_next
-    line = f" ({where.tb_frame.f_code.co_filename}:{where.tb_lineno})" if where else ""
     what = "candle" if isinstance(event, Candle) else type(event).__name__.lower()
-    text = (
-        f"strategy {name} failed on the {what} of {event.symbol} at {event.ts_event_ns} ns: "
-        f"{type(error).__name__}: {error}{line}"
-    )
-    return ConfigError([text])
+    where = f"the {what} of {event.symbol} at {event.ts_event_ns} ns"
+    return ConfigError([f"strategy {name} failed on {where}{_line(error)}: {_said(error)}"])
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _line(error: Exception) -> str:
+    """Say where it was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"

@@ -20,8 +20,9 @@ from messages.market import Candle, MarketEvent
 from messages.values import Instrument
 from research.backtest.equity import DAY_NS, EquityMeter
 from research.backtest.loop import Backtest, Outcome
-from research.backtest.plan import MarketPlan, Plan, StrategyPlan
+from research.backtest.plan import PAPER_ACCOUNT, MarketPlan, Plan, StrategyPlan
 from research.backtest.report import as_json, report_on
+from research.backtest.track import Driver
 from strategies.protocol import Strategy
 from tests.research.scripted import Scripted
 
@@ -188,8 +189,30 @@ def test_a_strategy_that_raises_ends_the_run_with_its_own_line() -> None:
     broken = StrategyPlan(id=StrategyId("b"), symbol=BTC, build=Broken)
     plan = Plan(markets=plan.markets, strategies=(broken,), venue=plan.venue, limits=plan.limits)
 
-    with pytest.raises(ConfigError, match=r"strategy b failed .* no luck \(.*test_loop.py:\d+\)"):
+    with pytest.raises(ConfigError, match=r"strategy b failed on .*test_loop.py:\d+\): .* no luck"):
         Backtest(plan).run()
+
+
+class Lost(Strategy):
+    """Its fast door leads nowhere."""
+
+    def pass_closes(self, closes: Any, start: int) -> int:
+        if start == 0:
+            return -1
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("first", "sentence"),
+    [(0, "went from 0 to -1, which is no place"), (1, r"failed in pass_closes \(.*ZeroDivision")],
+)
+def test_a_broken_door_ends_the_run_with_a_sentence(first: int, sentence: str) -> None:
+    plan = StrategyPlan(id=StrategyId("lost"), symbol=BTC, build=Lost)
+    driver = Driver(plan, PAPER_ACCOUNT, fast_doors=True)
+    driver.at = first
+
+    with pytest.raises(ConfigError, match=f"strategy lost.*{sentence}"):
+        driver.pass_by([1.0, 2.0, 3.0])
 
 
 def test_the_same_input_gives_the_same_bytes_and_another_another_hash() -> None:
