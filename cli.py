@@ -446,6 +446,27 @@ def _data_resample(arguments: argparse.Namespace) -> int:
     return resample(options)
 
 
+def _backtest(arguments: argparse.Namespace) -> int:
+    from ops.backtest_config import read_backtest
+    from research.backtest.command import BacktestOptions, backtest
+
+    config = read_backtest(arguments.config, arguments.data)
+    options = BacktestOptions(
+        name=config.name,
+        symbols=config.symbols,
+        paths=config.paths,
+        timeframe=config.timeframe,
+        seed=config.seed,
+        limit=config.limit,
+        strategies=config.strategies,
+        venue=config.venue,
+        limits=config.limits,
+        as_json=arguments.json,
+        verify=arguments.verify,
+    )
+    return backtest(options)
+
+
 def _run_dir(arguments: argparse.Namespace) -> Path | None:
     """Give the run directory that was named, or the newest; None after saying there is none."""
     from ops.run_files import find_latest
@@ -491,6 +512,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "data_verify": _data_verify,
     "data_list": _data_list,
     "data_resample": _data_resample,
+    "backtest": _backtest,
 }
 
 

@@ -30,6 +30,7 @@ NAMES = (
     "journal",
     "dashboard",
     "dashboard_beside",
+    "backtest",
 )
 
 

@@ -1,7 +1,7 @@
 """The names of a decision: its key with us, its client order id at the venue. Pure functions."""
 
 from binascii import b2a_base64
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from string import ascii_letters, ascii_lowercase, ascii_uppercase, digits
 
@@ -40,10 +40,19 @@ def order_key(
     ms = decided_at_ns // NS_PER_MS
     if not 0 <= ms < 16**_MS_HEX_DIGITS:
         raise ValueError(f"{decided_at_ns} ns is no moment that a key can hold")
-    fields = (account, strategy_id, symbol, str(decided_at_ns), str(ordinal))
-    text = b"".join([b"%d:%b" % (len(raw), raw) for raw in map(str.encode, fields)])
-    hashed = blake2b(text, digest_size=10, person=b"order-key")
+    hashed = _hashed(account, strategy_id, symbol).copy()
+    moment, place = b"%d" % decided_at_ns, b"%d" % ordinal
+    hashed.update(b"%d:%b%d:%b" % (len(moment), moment, len(place), place))
     return OrderKey(f"{ms:012x}{hashed.hexdigest()}")
+
+
+@lru_cache(maxsize=1024)
+def _hashed(account: AccountId, strategy_id: StrategyId, symbol: Symbol) -> blake2b:
+    """Begin the hash with what all decisions of one strategy share; it is asked for each order."""
+    text = b"".join(
+        [b"%d:%b" % (len(raw), raw) for raw in map(str.encode, (account, strategy_id, symbol))]
+    )
+    return blake2b(text, digest_size=10, person=b"order-key")
 
 
 PREFIX = "wk"

@@ -1,6 +1,7 @@
 """Rows of a CSV file, plain or packed: whatever bytes there are, rows come out, in flat memory."""
 
 import gzip
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -66,6 +67,21 @@ def csv_rows(path: Path, tally: Complaints) -> Iterator[Row]:
         if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
             raise DataError(f"{path}: cannot be read: {error.strerror}") from error
         tally.malformed(number + 1, f"the compressed data is cut or damaged here: {error}")
+
+
+def csv_row_guess(path: Path) -> int | None:
+    """Guess the number of lines from the size of the file and its first lines."""
+    try:
+        with _open(path) as stream:
+            head = stream.read1(_BLOCK_BYTES)
+        size = path.stat().st_size
+        if path.suffix == ".gz":  # which ends with its length before it was packed
+            with path.open("rb") as packed:
+                packed.seek(-4, os.SEEK_END)
+                size = int.from_bytes(packed.read(4), "little")
+    except (EOFError, zlib.error, OSError):
+        return None
+    return size * head.count(b"\n") // len(head) if head else None
 
 
 def _line_blocks(path: Path) -> Iterator[list[str]]:

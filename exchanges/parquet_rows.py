@@ -43,12 +43,24 @@ class ParquetTable:
             DataError: a column is missing, or the first batch cannot be read.
         """
         number = 0
-        for columns in self._batches(self._candle_columns(), tally):
-            times, *numbers = columns
-            texts = [map(_writer_of(column), column) for column in numbers]
-            for fields in zip(map(str, times), *texts, strict=True):
+        for columns in self.candle_columns(tally):
+            for fields in as_texts(columns):
                 number += 1
                 yield number, fields
+
+    def candle_columns(self, tally: Complaints) -> Iterator[list[list[Any]]]:
+        """Give the same in columns, batch by batch, each value as the file holds it.
+
+        Raises:
+            DataError: a column is missing, or the first batch cannot be read.
+        """
+        return self._batches(self._candle_columns(), tally)
+
+    @property
+    def row_count(self) -> int:
+        """How many rows the file says it has."""
+        with closing(self._file()) as file:
+            return int(file.row_count if isinstance(file, _FeatherFile) else file.metadata.num_rows)
 
     def trade_rows(self, symbol: Symbol, tally: Complaints) -> Iterator[Row]:
         """Give time, price, quantity, aggressor's side and trade id, each as text.
@@ -136,6 +148,11 @@ class _FeatherFile:
             raise
         self.schema_arrow = self._reader.schema
 
+    @property
+    def row_count(self) -> int:
+        batches = range(self._reader.num_record_batches)
+        return sum(self._reader.get_batch(number).num_rows for number in batches)
+
     def iter_batches(self, batch_size: int, columns: list[str]) -> Iterator[Any]:
         for number in range(self._reader.num_record_batches):
             batch = self._reader.get_batch(number).select(columns)
@@ -144,6 +161,13 @@ class _FeatherFile:
 
     def close(self) -> None:
         self._stream.close()
+
+
+def as_texts(columns: Sequence[Sequence[Any]]) -> Iterator[tuple[str, ...]]:
+    """Give the rows of candle columns as text: a float in its shortest form."""
+    times, *numbers = columns
+    texts = [map(_writer_of(column), column) for column in numbers]
+    return zip(map(str, times), *texts, strict=True)
 
 
 class _TradeLayout:

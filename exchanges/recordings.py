@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from exchanges.csv_rows import csv_rows
+from exchanges.csv_rows import csv_row_guess, csv_rows
 from exchanges.json_rows import json_rows
 from exchanges.parquet_rows import FEATHER_SUFFIX, ParquetTable
 from exchanges.row_filter import Complaints, Row
@@ -43,6 +43,12 @@ class Recording:
         if self.table is not None:
             return self.table.candle_rows(tally)
         return (json_rows if self._is_json else csv_rows)(self.path, tally)
+
+    def row_guess(self) -> int | None:
+        """Guess how many rows it has; None where nothing tells."""
+        if self.table is not None:
+            return self.table.row_count
+        return None if self._is_json else csv_row_guess(self.path)
 
     def trade_rows(self, symbol: Symbol, tally: Complaints) -> Iterator[Row]:
         """Give time, price, quantity, aggressor's side and trade id, each as text.

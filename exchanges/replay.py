@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from exchanges.event_blocks import Block, CandleReader, event_blocks
 from exchanges.recordings import Recording, files_of
 from exchanges.row_filter import Complaints, Row, Tally, candles, trades
 from exchanges.source import SourceStats
@@ -42,6 +43,22 @@ class ReplaySource:
     def events(self, start_index: int = 0) -> Iterator[MarketEvent]:
         """Give the usable events; see `exchanges.source.MarketSource`."""
         return self._events(self._stats, start_index)
+
+    def blocks(self) -> Iterator[Block]:
+        """Give the same events, counted in the same way, in blocks of columns."""
+        tally = Tally(self._stats, self._paths[0].name)
+        first = self._recordings[0]
+        if first.has_trades:
+            return event_blocks(self._events(self._stats, 0))
+        reader = CandleReader(self._symbol, self._timeframe_ns, tally)
+        if first.table is not None and len(self._recordings) == 1:
+            return reader.of_columns(first.table.candle_columns(tally))
+        return reader.of_rows(self._rows(tally, Recording.candle_rows))
+
+    def rows_expected(self) -> int | None:
+        """Guess how many rows there are, for a progress bar; None where nothing tells."""
+        guesses = [one.row_guess() for one in self._recordings]
+        return None if None in guesses else sum(filter(None, guesses))
 
     def _events(self, stats: SourceStats, start_index: int) -> Iterator[MarketEvent]:
         tally = Tally(stats, self._paths[0].name)

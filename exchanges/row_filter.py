@@ -109,6 +109,11 @@ class Sequencer:
         self._timeframe_ns = timeframe_ns
         self._tally = tally
 
+    @property
+    def expected_ns(self) -> int:
+        """When the next candle opens if none is missing; -1 before the first."""
+        return -1 if self.last_ns < 0 else self.last_ns + self._timeframe_ns
+
     def admits(self, row: int, open_ns: int) -> bool:
         """Judge a candle that does not open exactly where the last one closed."""
         if self.last_ns < 0:
@@ -145,11 +150,15 @@ def candles(
     timeframe_ns: DurationNs,
     tally: Tally,
     start_index: int = 0,
+    sequencer: Sequencer | None = None,
 ) -> Iterator[Candle]:
-    """Give usable candles from rows of open time, open, high, low, close, volume."""
+    """Give usable candles from rows of open time, open, high, low, close, volume.
+
+    `sequencer` knows the candle before the first row, where the rows are not the first.
+    """
     # One flat loop, kept free of calls: it is walked millions of times in a backtest.
-    sequencer = Sequencer(timeframe_ns, tally)
-    expected_ns, index, stats = -1, 0, tally.stats
+    sequencer = sequencer or Sequencer(timeframe_ns, tally)
+    expected_ns, index, stats = sequencer.expected_ns, 0, tally.stats
     for row, fields in rows:
         try:
             time, opened, high, low, close, volume = fields

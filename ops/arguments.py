@@ -501,6 +501,24 @@ def _add_replace(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_backtest(commands: "Commands") -> None:
+    summary = "run a configuration's strategies over recorded markets, as fast as possible"
+    backtest = _command(commands, "backtest", summary)
+    backtest.add_argument("config", type=Path, metavar="CONFIG", help="a TOML file")
+    backtest.add_argument(
+        "--data",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="instead of the feed's: one file for each symbol in turn, or SYMBOL=FILE",
+    )
+    backtest.add_argument(
+        "--verify", action="store_true", help="probe for look-ahead and warm-up: 0 none, 1 found"
+    )
+    backtest.add_argument("--json", action="store_true", help="one JSON object")
+    backtest.set_defaults(command="backtest")
+
+
 def _add_run(command: argparse.ArgumentParser) -> None:
     command.add_argument("run", nargs="?", type=Path, metavar="RUN_DIR", help="as --run-dir")
     _add_run_dir(command)
@@ -567,4 +585,5 @@ _ADD: "dict[str, Callable[[Commands], None]]" = {
     "journal": _add_journal,
     "orchestrate": _add_orchestrate,
     "data": _add_data,
+    "backtest": _add_backtest,
 }

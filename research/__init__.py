@@ -1,1 +1,1 @@
-"""Floor 3: market-data files. Backtest, replay, optimise and report will live here too."""
+"""Floor 3: market-data files and the backtest; replay, optimise and report will live here."""

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import islice
 
 from messages.ids import Symbol
 from messages.market import Candle
 from messages.values import Instrument
 from strategies.crossover import Crossover, CrossParams
-from strategies.indicators import Ema, relation
+from strategies.indicators import DOUBT, Ema, relation
 from strategies.protocol import Decision
 from strategies.sizing import price_to_float
 
@@ -34,3 +35,24 @@ class EmaCross(Crossover):
         if now is None or now == self._relation:
             return ()
         return self.cross(now, candle, position, fast, slow)
+
+    def pass_closes(self, closes: Sequence[float], start: int) -> int:
+        """Take closes up to a change of relation; see `protocol.PassesCloses`."""
+        fast, slow, sign = self._fast, self._slow, self._relation
+        if not sign or slow.value != slow.value:
+            return start
+        fast_mean, fast_weight = fast.value, fast.weight
+        slow_mean, slow_weight = slow.value, slow.weight
+        taken = 0
+        for close in islice(closes, start, None):
+            fast_next = fast_mean + fast_weight * (close - fast_mean)
+            slow_next = slow_mean + slow_weight * (close - slow_mean)
+            # Wider than `relation` draws the line: what is near it, `on_candle` judges.
+            if not sign * (fast_next - slow_next) > DOUBT * slow_next:
+                break
+            fast_mean, slow_mean = fast_next, slow_next
+            taken += 1
+        if taken:
+            fast.went_on(taken, fast_mean)
+            slow.went_on(taken, slow_mean)
+        return start + taken

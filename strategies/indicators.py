@@ -1,11 +1,14 @@
 """Indicators that take one value at a time. Floats: they choose a side, they are never money."""
 
 from collections import deque
+from collections.abc import Iterable
+from itertools import islice
 from math import fsum, isnan, nan
 
 _EXACT_EVERY = 256
-_DOUBT = 1e-9
 _LEVEL = 1e-14
+DOUBT = 1e-9
+"""Means that differ by less, as a fraction, are compared without drift."""
 
 
 class Sma:
@@ -44,6 +47,30 @@ class Sma:
         self.value = mean = total / self._period
         return mean
 
+    @property
+    def steps_left(self) -> int:
+        """How many values it takes before the one at which the sum is taken anew."""
+        return self._countdown - 1
+
+    def oldest(self, count: int) -> list[float]:
+        """Give the first of the values that the mean is of, oldest first."""
+        return list(islice(self._window, count))
+
+    @property
+    def total(self) -> float:
+        """Their running sum."""
+        return self._total
+
+    def went_on(self, values: Iterable[float], count: int, total: float) -> None:
+        """Take over what somebody else has reckoned as `update` does it, `count` values further.
+
+        At most `steps_left` of them, and only once `value` is a number.
+        """
+        self._window.extend(values)
+        self._countdown -= count
+        self._total = total
+        self.value = total / self._period
+
     def exact(self) -> float:
         """Give the mean with no drift: wrong by one rounding of the sum and one of the quotient."""
         return fsum(self._window) / self._period
@@ -69,6 +96,16 @@ class Ema:
     def warmup_values(self) -> int:
         """How many values a fresh one must see to be as good as an old one."""
         return 16 * self.period
+
+    @property
+    def weight(self) -> float:
+        """Of the newest value."""
+        return self._weight
+
+    def went_on(self, count: int, mean: float) -> None:
+        """Take over what somebody else has reckoned as `update` does it, once `value` is one."""
+        self._seen += count
+        self._mean = self.value = mean
 
     def update(self, value: float) -> float:
         """Take the next value and give the mean."""
@@ -103,8 +140,8 @@ def sma_relation(fast: Sma, slow: Sma) -> int | None:
     really differ, differ by at least a tick / (fast period * slow period), which is more.
     """
     gap = fast.value - slow.value
-    if gap > _DOUBT * slow.value:
+    if gap > DOUBT * slow.value:
         return 1
-    if gap < -_DOUBT * slow.value:
+    if gap < -DOUBT * slow.value:
         return -1
     return relation(fast.exact(), slow.exact()) if gap == gap else None

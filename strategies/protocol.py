@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import msgspec
 
@@ -123,6 +123,24 @@ class Strategy:
 
     def restore(self, data: bytes) -> None:
         """Go back to a snapshot of this class, right after construction, instead of a warm-up."""
+
+
+@runtime_checkable
+class PassesCloses(Protocol):
+    """A second, faster door into a strategy that looks at closes alone; nobody needs it.
+
+    A backtest uses it where the class that has it is not derived further with another
+    `on_candle`. A test holds it against `on_candle` (tests/strategies/test_fast_door.py).
+    """
+
+    def pass_closes(self, closes: Sequence[float], start: int, /) -> int:
+        """Take candles from place `start` on as `on_candle` would, while that decides nothing.
+
+        Gives the place of the first that was not taken. It may end early, and must before each
+        candle that `on_candle` decides on. What lies beyond that place has not happened yet:
+        nothing may depend on it (`backtest --verify` looks).
+        """
+        ...
 
 
 def market_order(side: Side, quantity: Decimal, reason: str) -> Decision:

@@ -96,11 +96,14 @@ def placed_at(run: RunningExchange) -> Counter[str]:
 def settle(ledger: list[LedgerEntry], config: Config, run: RunningExchange) -> list[LedgerEntry]:
     """Start again until nothing waits for its turn: the market may end within the pause.
 
-    An exchange that answered with a page is away; what is queued then is not sent, and waits.
+    An exchange that answered with a page is away; what is queued then is not sent, and waits. A
+    start asks for it before all else, and its absence is proved when its window is over (20 s).
     """
-    for _ in range(3):
+    pause = threading.Event()
+    for _ in range(45):
         if all(order.state is not OrderState.NOT_SENT for order in ledger):
             return ledger
+        pause.wait(1)
         ledger = trade(config, run)
     raise AssertionError("it waits for ever")
 

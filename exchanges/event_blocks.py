@@ -1,0 +1,244 @@
+"""A market in blocks: columns for who reads millions of candles, messages only where asked for.
+
+The checks are those of `exchanges.row_filter`. A run of rows that is surely sound and without
+a gap, and almost all are, is proved to be so in columns; any other run goes through that
+filter row by row. So the events are the same, and the counts of what was dropped.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from itertools import islice, repeat
+from operator import le
+from typing import Any, Protocol
+
+from exchanges.parquet_rows import as_texts
+from exchanges.row_filter import Row, Sequencer, Tally, candles
+from exchanges.times import whole_time_ns
+from messages.ids import DurationNs, Symbol, TimestampNs
+from messages.market import Candle, MarketEvent
+
+BLOCK_EVENTS = 4096
+_SURELY_POSITIVE, _SURELY_POSSIBLE = 1e-17, 1e15
+_EXACT_LENGTH = 16
+"""Numbers of so many characters, a point among them, differ as floats where they differ."""
+
+Columns = Sequence[Sequence[Any]]
+"""Open, high, low, close and volume, each value a text or a float."""
+
+
+class Block(Protocol):
+    """Some consecutive events of one symbol."""
+
+    times_ns: Sequence[int]
+    """When each event happened."""
+    closes: list[float] | None
+    """The close of each candle; None unless all of them are candles."""
+
+    def event(self, place: int) -> MarketEvent:
+        """Give one of them, from 0, as a message."""
+        ...
+
+    def opening(self, place: int) -> MarketEvent:
+        """Give it for who looks at nothing of a candle but its open, its volume and its times."""
+        ...
+
+    def first(self, count: int) -> "Block":
+        """Give the first of them as a block: nothing of the others is in it."""
+        ...
+
+
+class CandleBlock:
+    """Sound candles without a gap, as columns."""
+
+    __slots__ = ("_columns", "_symbol", "_timeframe_ns", "closes", "times_ns")
+
+    def __init__(
+        self,
+        symbol: Symbol,
+        times_ns: Sequence[int],
+        timeframe_ns: DurationNs,
+        columns: Columns,
+        closes: list[float],
+    ) -> None:
+        self.times_ns = times_ns
+        self.closes: list[float] | None = closes
+        self._symbol, self._timeframe_ns, self._columns = symbol, timeframe_ns, columns
+
+    def event(self, place: int) -> Candle:
+        """See `Block.event`."""
+        values = [column[place] for column in self._columns]
+        if type(values[0]) is float:
+            values = list(map(repr, values))
+        opened, high, low, close, volume = map(Decimal, values)
+        ts_ns = self.times_ns[place]
+        return Candle(
+            symbol=self._symbol,
+            open=opened,
+            high=high,
+            low=low,
+            close=close,
+            volume=volume,
+            ts_open_ns=TimestampNs(ts_ns - self._timeframe_ns),
+            ts_event_ns=TimestampNs(ts_ns),
+        )
+
+    def opening(self, place: int) -> Candle:
+        """See `Block.opening`."""
+        opened, volume = _exact(self._columns[0][place]), _exact(self._columns[4][place])
+        ts_ns = self.times_ns[place]
+        return Candle(
+            symbol=self._symbol,
+            open=opened,
+            high=opened,
+            low=opened,
+            close=opened,
+            volume=volume,
+            ts_open_ns=TimestampNs(ts_ns - self._timeframe_ns),
+            ts_event_ns=TimestampNs(ts_ns),
+        )
+
+    def first(self, count: int) -> "CandleBlock":
+        """See `Block.first`."""
+        assert self.closes is not None
+        columns = [column[:count] for column in self._columns]
+        closes = self.closes[:count]
+        return CandleBlock(self._symbol, self.times_ns[:count], self._timeframe_ns, columns, closes)
+
+
+class EventBlock:
+    """Events as they are."""
+
+    __slots__ = ("_events", "closes", "times_ns")
+
+    def __init__(self, events: Sequence[MarketEvent]) -> None:
+        self._events = events
+        self.times_ns: Sequence[int] = [event.ts_event_ns for event in events]
+        closes = [float(event.close) for event in events if isinstance(event, Candle)]
+        self.closes = closes if len(closes) == len(events) else None
+
+    def event(self, place: int) -> MarketEvent:
+        """See `Block.event`."""
+        return self._events[place]
+
+    def opening(self, place: int) -> MarketEvent:
+        """See `Block.opening`."""
+        return self._events[place]
+
+    def first(self, count: int) -> "EventBlock":
+        """See `Block.first`."""
+        return EventBlock(self._events[:count])
+
+
+def event_blocks(events: Iterable[MarketEvent], size: int = BLOCK_EVENTS) -> Iterator[EventBlock]:
+    """Cut a market into blocks."""
+    rest = iter(events)
+    while some := list(islice(rest, size)):
+        yield EventBlock(some)
+
+
+class CandleReader:
+    """Makes blocks of one file's rows or columns."""
+
+    def __init__(self, symbol: Symbol, timeframe_ns: DurationNs, tally: Tally) -> None:
+        self._symbol, self._timeframe_ns, self._tally = symbol, timeframe_ns, tally
+        self._sequencer = Sequencer(timeframe_ns, tally)
+
+    def of_rows(self, rows: Iterable[Row]) -> Iterator[Block]:
+        """Read rows of text."""
+        rest = iter(rows)
+        while some := list(islice(rest, BLOCK_EVENTS)):
+            block = self._from_rows(some) or EventBlock(self._one_by_one(some))
+            if block.times_ns:
+                yield block
+
+    def of_columns(self, batches: Iterable[Columns]) -> Iterator[Block]:
+        """Read columns, the times first."""
+        row = 1
+        for columns in batches:
+            numbers = range(row, row + len(columns[0]))
+            row = numbers.stop
+            block = self._from_columns(numbers, columns)
+            if block is None:
+                rows = zip(numbers, as_texts(columns), strict=True)
+                yield from event_blocks(self._one_by_one(rows))
+            elif block.times_ns:
+                yield block
+
+    def _one_by_one(self, rows: Iterable[Row]) -> list[Candle]:
+        found = candles(
+            rows, self._symbol, self._timeframe_ns, self._tally, sequencer=self._sequencer
+        )
+        return list(found)
+
+    def _from_rows(self, rows: Sequence[Row]) -> CandleBlock | None:
+        numbers, fields = zip(*rows, strict=True)
+        try:
+            times, *columns = zip(*fields, strict=True)
+            if max(len(text) for column in columns[:4] for text in column) > _EXACT_LENGTH:
+                return None
+            floats = [list(map(float, column)) for column in columns]
+            times_ns = self._times_ns(list(map(int, times)))
+        except ValueError:
+            return None
+        return self._block(numbers, times_ns, columns, floats)
+
+    def _from_columns(self, numbers: Sequence[int], columns: Columns) -> CandleBlock | None:
+        times, *values = columns
+        if not all(set(map(type, column)) == {float} for column in values):
+            return None
+        if set(map(type, times)) != {int}:
+            return None
+        try:
+            times_ns = self._times_ns(times)
+        except ValueError:
+            return None
+        return self._block(numbers, times_ns, values, list(map(list, values)))
+
+    def _times_ns(self, times: Sequence[int]) -> range | None:
+        """Give the times at which the candles close, if each opens where the last one closed."""
+        first_ns, length_ns = whole_time_ns(times[0]), self._timeframe_ns
+        factor = first_ns // times[0]
+        if length_ns % factor or whole_time_ns(times[-1]) != times[-1] * factor:
+            return None
+        expected_ns = self._sequencer.expected_ns
+        step = length_ns // factor
+        regular = list(times) == list(range(times[0], times[0] + step * len(times), step))
+        if not regular or expected_ns not in (first_ns, -1):
+            return None
+        return range(first_ns + length_ns, first_ns + length_ns * (len(times) + 1), length_ns)
+
+    def _block(
+        self,
+        numbers: Sequence[int],
+        times_ns: range | None,
+        columns: Columns,
+        floats: Sequence[list[float]],
+    ) -> CandleBlock | None:
+        if times_ns is None or not _are_sound(*floats):
+            return None
+        self._sequencer.last_ns = times_ns[-1] - self._timeframe_ns
+        stats = self._tally.stats
+        if numbers[-1] > stats.reached:  # else it was counted in an earlier reading
+            stats.usable += sum(number > stats.reached for number in numbers)
+            stats.reached = numbers[-1]
+        return CandleBlock(self._symbol, times_ns, self._timeframe_ns, columns, floats[3])
+
+
+def _are_sound(
+    opened: list[float], high: list[float], low: list[float], close: list[float], vol: list[float]
+) -> bool:
+    """Whether all of them are surely candles; a nan compares false, and so is not."""
+    return (
+        all(map(le, low, opened))
+        and all(map(le, opened, high))
+        and all(map(le, low, close))
+        and all(map(le, close, high))
+        and min(low) >= _SURELY_POSITIVE
+        and max(high) <= _SURELY_POSSIBLE
+        and all(map(le, repeat(0.0), vol))
+        and max(vol) <= _SURELY_POSSIBLE
+    )
+
+
+def _exact(value: str | float) -> Decimal:
+    return Decimal(value if isinstance(value, str) else repr(value))

@@ -1,0 +1,207 @@
+"""From decisions to orders and fills: what the executor and the paper gateway do, in one place.
+
+The risk gate, the steps of an order and the venue's fills are those that the actors use. So is
+the order in which they happen, step by step: an event is marked and shown to the venue, what is
+decided on it is judged, and only then is it counted what the venue did, to open and to new orders.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from decisions.order_keys import client_order_id
+from decisions.risk import RiskState, accept, fit_exit, refusal, release, saw_fill, saw_market
+from exchanges.paper_plain import PlainVenue, Worked
+from exchanges.protocol import NewOrder
+from messages.errors import Rejected
+from messages.ids import ClientOrderId, StrategyId, Symbol, TimestampNs
+from messages.market import Candle, MarketEvent, Trade
+from messages.order_states import FINAL_STATES
+from messages.orders import Fill, OrderIntent, OrderUpdate
+from messages.values import OrderState
+from research.backtest.plan import Plan
+
+
+class Order(msgspec.Struct, kw_only=True):
+    """One decision and how far its order came."""
+
+    intent: OrderIntent
+    client_order_id: ClientOrderId
+    state: OrderState
+    filled_quantity: Decimal = Decimal(0)
+    average_price: Decimal | None = None
+    fills: list[Fill] = []
+    state_reason: str = ""
+
+
+class Desk:
+    """Judges, sends, follows. `on_fills` hears of executions, `on_update` of each step."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        on_fills: Callable[[Order, Sequence[Fill]], None],
+        on_update: Callable[[Order, OrderUpdate], None] | None,
+    ) -> None:
+        self.orders: list[Order] = []
+        self._limits = plan.limits
+        self._risk = RiskState()
+        self._risk.open_orders = None  # as in a replay: how long an order is open is chance there
+        self._venue = PlainVenue(plan.venue)
+        self.follows_equity = bool(plan.limits.max_daily_loss or plan.limits.max_drawdown)
+        """Whether every event must be shown: a loss limit judges each price."""
+        self._news: list[Worked] = []
+        self._allowed: list[OrderIntent] = []
+        self._on_fills, self._on_update = on_fills, on_update
+        self._open: dict[Symbol, dict[ClientOrderId, Order]] = {}
+        self.open_of: Counter[StrategyId] = Counter()
+        """How many orders of each strategy may still fill."""
+
+    def has_open(self, symbol: Symbol) -> bool:
+        """Whether an order may fill at the next event of this symbol."""
+        return symbol in self._open
+
+    def needs_all_of(self, symbol: Symbol) -> bool:
+        """Whether more counts of a candle than its open, its volume and its times."""
+        return self.follows_equity or self._venue.looks_inside(symbol)
+
+    def market(self, event: MarketEvent, *, candles_only: bool) -> None:
+        """Show the venue an event, and take what it does; without an order it need not be shown.
+
+        That holds for candles alone: a trade or a tick may be of an order's own moment.
+        """
+        symbol = event.symbol
+        if self.follows_equity:
+            saw_market(symbol, price_of(event), event.ts_event_ns, self._risk)
+        if candles_only and symbol not in self._open:
+            return
+        self._news = self._venue.on_market(event)
+
+    def settle(self) -> None:
+        """Count what the venue did at this event; send what was decided on it."""
+        news, self._news = self._news, []
+        for worked in news:
+            order = worked.progress.order
+            self._worked(self._open[order.symbol][order.client_order_id], worked)
+        allowed, self._allowed = self._allowed, []
+        for intent in allowed:
+            self._send(intent)
+
+    def decided(self, intents: Sequence[OrderIntent]) -> None:
+        """Judge decisions of one moment one after another; `settle` sends what is allowed.
+
+        As `decisions.executor.sort_intents` does it with keys that are all new.
+        """
+        limits, risk = self._limits, self._risk
+        for intent in intents:
+            fitted = fit_exit(intent, limits, risk)
+            against = refusal(fitted, limits, risk, None)
+            if against is None:
+                accept(fitted, risk)
+                self._allowed.append(fitted)
+            else:
+                order = _new_order(intent, OrderState.REFUSED)
+                order.state_reason = f"{against.code}: {against.text}"
+                self.orders.append(order)
+
+    def balances(self) -> dict[str, Decimal]:
+        """Give what the account owns, by currency."""
+        return self._venue.balances()
+
+    def _send(self, intent: OrderIntent) -> None:
+        order = _new_order(intent, OrderState.SENT)
+        self.orders.append(order)
+        self._open.setdefault(intent.symbol, {})[order.client_order_id] = order
+        self.open_of[intent.strategy_id] += 1
+        try:
+            worked = self._venue.submit(_for_venue(order))
+        except Rejected as error:
+            order.state, order.state_reason = OrderState.REJECTED, str(error)
+            self._ended(order)
+            self._tell(order, (), intent.decided_at_ns)
+            return
+        if worked.fills or not worked.progress.is_open:
+            self._worked(order, worked)
+        else:
+            order.state = worked.progress.state
+            self._tell(order, (), TimestampNs(worked.progress.cursor.ts_ns))
+
+    def _worked(self, order: Order, worked: Worked) -> None:
+        progress, fills = worked.progress, worked.fills
+        order.state, order.state_reason = progress.state, progress.reason
+        if fills:
+            order.filled_quantity = progress.filled
+            order.average_price = progress.value / progress.filled
+            order.fills += fills
+        if progress.state in FINAL_STATES:
+            self._ended(order)
+        if fills:
+            intent = order.intent
+            if self.follows_equity:
+                for fill in fills:
+                    saw_fill(intent.symbol, intent.side, fill, self._risk)
+            self._on_fills(order, fills)
+        self._tell(order, fills, TimestampNs(progress.cursor.ts_ns))
+
+    def _tell(self, order: Order, fills: Sequence[Fill], at_ns: TimestampNs) -> None:
+        if self._on_update is not None:
+            self._on_update(order, _update(order, fills, at_ns))
+
+    def _ended(self, order: Order) -> None:
+        intent = order.intent
+        unfilled = intent.quantity - order.filled_quantity
+        if unfilled:
+            release(intent.symbol, intent.side, unfilled, self._risk)
+        open_here = self._open[intent.symbol]
+        del open_here[order.client_order_id]
+        if not open_here:
+            del self._open[intent.symbol]
+        self.open_of[intent.strategy_id] -= 1
+
+
+def price_of(event: MarketEvent) -> Decimal:
+    """Give what an event says a symbol is worth: close, trade or middle."""
+    if isinstance(event, Candle):
+        return event.close
+    if isinstance(event, Trade):
+        return event.price
+    return (event.bid_price + event.ask_price) / 2
+
+
+def _new_order(intent: OrderIntent, state: OrderState) -> Order:
+    return Order(intent=intent, client_order_id=client_order_id(intent.order_key), state=state)
+
+
+def _for_venue(order: Order) -> NewOrder:
+    intent = order.intent
+    return NewOrder(
+        client_order_id=order.client_order_id,
+        symbol=intent.symbol,
+        side=intent.side,
+        order_type=intent.order_type,
+        time_in_force=intent.time_in_force,
+        quantity=intent.quantity,
+        limit_price=intent.limit_price,
+        decided_at_ns=intent.decided_at_ns,
+    )
+
+
+def _update(order: Order, fills: Sequence[Fill], at_ns: TimestampNs) -> OrderUpdate:
+    intent = order.intent
+    return OrderUpdate(
+        order_key=intent.order_key,
+        client_order_id=order.client_order_id,
+        strategy_id=intent.strategy_id,
+        symbol=intent.symbol,
+        side=intent.side,
+        state=order.state,
+        quantity=intent.quantity,
+        filled_quantity=order.filled_quantity,
+        average_price=order.average_price,
+        fills=tuple(fills),
+        reason=order.state_reason,
+        decided_at_ns=intent.decided_at_ns,
+        ts_event_ns=at_ns,
+    )

@@ -1,0 +1,100 @@
+"""The equity of one quote currency at each price of its markets, in floats and in flat memory.
+
+For statistics only, as indicators are: money itself is the portfolio's, in Decimal.
+"""
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable, Sequence
+from heapq import merge
+from itertools import accumulate, groupby, islice
+from operator import itemgetter, sub
+
+DAY_NS = 86_400_000_000_000
+
+_Points = tuple[Sequence[int], Sequence[float]]
+"""Times and, for each of them, profit."""
+
+
+class EquityMeter:
+    """Adds up the profit of several markets, each of which tells it block by block."""
+
+    def __init__(self, places: Iterable[int]) -> None:
+        self._waiting: dict[int, deque[_Points]] = {place: deque() for place in places}
+        self._told_until = dict.fromkeys(self._waiting, -1)
+        self._latest = dict.fromkeys(self._waiting, 0.0)
+        self._peak = 0.0
+        self.drawdown = 0.0
+        """The deepest fall from a peak; the beginning is a peak."""
+        self.days: dict[int, float] = {}
+        """The last equity of each UTC day that has one, by its number since 1970."""
+
+    def take(self, place: int, times_ns: Sequence[int], profits: Sequence[float]) -> None:
+        """Take what came next at one market."""
+        if not times_ns:
+            return
+        if len(self._waiting) == 1:
+            self._walk(times_ns, profits)
+            return
+        self._waiting[place].append((times_ns, profits))
+        self._told_until[place] = times_ns[-1]
+        self._add_up()
+
+    def end(self, place: int) -> None:
+        """Nothing more comes from one market: its last profit stays."""
+        self._told_until.pop(place, None)
+        self._add_up()
+
+    def _add_up(self) -> None:
+        """Walk as far as all markets have told."""
+        until = min(self._told_until.values(), default=None)
+        parts = {place: _cut(waiting, until) for place, waiting in self._waiting.items()}
+        parts = {place: points for place, points in parts.items() if points[0]}
+        if not parts:
+            return
+        times = next(iter(parts.values()))[0]
+        if len(parts) == len(self._waiting) and all(p[0] == times for p in parts.values()):
+            sums = [sum(each) for each in zip(*(p[1] for p in parts.values()), strict=True)]
+            self._latest |= {place: points[1][-1] for place, points in parts.items()}
+            self._walk(times, sums)
+        else:
+            self._walk(*self._interleaved(parts))
+
+    def _interleaved(self, parts: dict[int, tuple[list[int], list[float]]]) -> _Points:
+        told = merge(*(_of(place, points) for place, points in parts.items()), key=itemgetter(0))
+        times, sums = [], []
+        for ts_ns, together in groupby(told, key=itemgetter(0)):
+            self._latest |= {place: profit for _, place, profit in together}
+            times.append(ts_ns)
+            sums.append(sum(self._latest.values()))
+        return times, sums
+
+    def _walk(self, times_ns: Sequence[int], equities: Sequence[float]) -> None:
+        peaks = list(accumulate(equities, max, initial=self._peak))
+        self._peak = peaks[-1]
+        self.drawdown = max(self.drawdown, *map(sub, islice(peaks, 1, None), equities), 0.0)
+        # What closes at midnight is of the day that it ends.
+        for day in range((times_ns[0] - 1) // DAY_NS, (times_ns[-1] - 1) // DAY_NS + 1):
+            last = bisect_right(times_ns, (day + 1) * DAY_NS) - 1
+            if last >= 0 and (times_ns[last] - 1) // DAY_NS == day:
+                self.days[day] = equities[last]
+
+
+def _of(place: int, points: tuple[list[int], list[float]]) -> Iterable[tuple[int, int, float]]:
+    for ts_ns, profit in zip(*points, strict=True):
+        yield ts_ns, place, profit
+
+
+def _cut(waiting: deque[_Points], until: int | None) -> tuple[list[int], list[float]]:
+    """Take what is not after `until`; None takes all."""
+    times: list[int] = []
+    profits: list[float] = []
+    while waiting:
+        some, values = waiting.popleft()
+        count = len(some) if until is None else bisect_right(some, until)
+        times += some[:count]
+        profits += values[:count]
+        if count < len(some):
+            waiting.appendleft((some[count:], values[count:]))
+            break
+    return times, profits

@@ -1,0 +1,178 @@
+"""The loop: markets in the order of time, and for each event the venue first, then strategies.
+
+A strategy with a fast door goes through the closes of a block by itself until it may decide, so
+the loop stops only where somebody decides or an order is open. It never is ahead of anything
+that could change its mind: one that wants to know what becomes of its orders is shown one event
+at a time while one is open.
+"""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from heapq import heapify, heappop, heapreplace
+
+import msgspec
+
+from decisions.exact import EXACT
+from decisions.risk_equity import quote_of
+from messages.ids import Symbol
+from messages.orders import Fill, OrderUpdate
+from research.backtest.desk import Desk, Order
+from research.backtest.equity import EquityMeter
+from research.backtest.plan import Plan
+from research.backtest.track import Driver, Track
+
+OnProgress = Callable[[int], object]
+"""Is given how many events are behind, now and then."""
+
+
+class MarketOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a market was, and how it was traded."""
+
+    symbol: Symbol
+    events: int
+    held_events: int
+    """At the end of so many of them there was a position."""
+    first_price: Decimal
+    last_price: Decimal
+    quantity: Decimal
+    """Held at the end: base currency, signed."""
+    cash: Decimal
+    """Money in less money out, fees paid: quote currency."""
+    fees: Decimal
+    turnover: Decimal
+    """The value of all that was bought and sold."""
+
+    @property
+    def profit(self) -> Decimal:
+        """What the trading brought if all were closed at the last price; no digit is lost."""
+        return EXACT.fma(self.quantity, self.last_price, self.cash)
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """All that came of a backtest."""
+
+    orders: list[Order]
+    """Of refused decisions too, in the order of decisions."""
+    meters: dict[str, EquityMeter]
+    """By quote currency."""
+    markets: tuple[MarketOutcome, ...]
+    balances: dict[str, Decimal]
+
+
+class Backtest:
+    """One run of a plan; make another one to run it again."""
+
+    def __init__(self, plan: Plan) -> None:
+        drivers = [Driver(s, plan.account, fast_doors=plan.fast_doors) for s in plan.strategies]
+        self._drivers = {driver.id: driver for driver in drivers}
+        learns = any(driver.learns for driver in drivers)
+        self._desk = Desk(plan, self._filled, self._updated if learns else None)
+        self.meters = _meters(plan)
+        self._tracks = [
+            Track(
+                place,
+                market,
+                [d for d, s in zip(drivers, plan.strategies, strict=True) if s.symbol == symbol],
+                self.meters[quote_of(symbol)],
+            )
+            for place, market in enumerate(plan.markets)
+            if (symbol := market.symbol)
+        ]
+        self._by_symbol = {track.symbol: track for track in self._tracks}
+
+    def run(self, on_progress: OnProgress | None = None) -> Outcome:
+        """Go through all markets to their ends.
+
+        Raises:
+            DataError: a market cannot be read.
+            ConfigError: a strategy raised, or decided what has no key.
+        """
+        queue = [(track.next_ns(), track.place) for track in self._tracks if self._load(track)]
+        heapify(queue)
+        while queue:
+            track = self._tracks[queue[0][1]]
+            if track.at < track.size:
+                self._event(track)
+                while len(queue) == 1 and track.at < track.size:
+                    self._event(track)
+            elif not self._load(track):
+                heappop(queue)
+                continue
+            elif on_progress is not None:
+                on_progress(sum(one.seen for one in self._tracks))
+            heapreplace(queue, (track.next_ns(), track.place))
+        return self._outcome()
+
+    def _load(self, track: Track) -> bool:
+        if not track.load():
+            return False
+        closes = track.block.closes
+        for driver in track.drivers:
+            if not (driver.learns and self._desk.open_of[driver.id]):
+                driver.pass_by(closes)
+        self._seek(track)
+        return True
+
+    def _seek(self, track: Track) -> None:
+        """Find the next event that must be shown to somebody."""
+        desk = self._desk
+        if desk.follows_equity or not track.is_candles or desk.has_open(track.symbol):
+            return
+        track.at = min((driver.at for driver in track.drivers), default=track.size)
+
+    def _event(self, track: Track) -> None:
+        place, desk, block = track.at, self._desk, track.block
+        shown = [driver for driver in track.drivers if driver.at == place]
+        if shown or not track.is_candles or desk.needs_all_of(track.symbol):
+            event = block.event(place)
+        else:
+            event = block.opening(place)
+        desk.market(event, candles_only=track.is_candles)
+        for driver in shown:
+            intents = driver.show(event)
+            if intents:
+                desk.decided(intents)
+        desk.settle()
+        for driver in shown:
+            if not (driver.learns and desk.open_of[driver.id]):
+                driver.pass_by(block.closes)
+        track.at = place + 1
+        self._seek(track)
+
+    def _filled(self, order: Order, fills: Sequence[Fill]) -> None:
+        self._by_symbol[order.intent.symbol].trade(order.intent.side, fills)
+
+    def _updated(self, order: Order, update: OrderUpdate) -> None:
+        driver = self._drivers[order.intent.strategy_id]
+        if driver.learns:
+            driver.learn(update)
+
+    def _outcome(self) -> Outcome:
+        desk = self._desk
+        markets = tuple(
+            MarketOutcome(
+                symbol=track.symbol,
+                events=track.seen,
+                held_events=track.held_events,
+                first_price=track.first_price,
+                last_price=track.last_price,
+                quantity=track.quantity,
+                cash=track.cash,
+                fees=track.fees,
+                turnover=track.turnover,
+            )
+            for track in self._tracks
+        )
+        return Outcome(
+            orders=desk.orders,
+            meters=self.meters,
+            markets=markets,
+            balances=desk.balances(),
+        )
+
+
+def _meters(plan: Plan) -> dict[str, EquityMeter]:
+    places: dict[str, list[int]] = {}
+    for place, market in enumerate(plan.markets):
+        places.setdefault(quote_of(market.symbol), []).append(place)
+    return {quote: EquityMeter(of_it) for quote, of_it in places.items()}

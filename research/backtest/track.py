@@ -1,0 +1,185 @@
+"""One symbol's market as the loop goes through it, and the strategies that trade it."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+
+from decisions.exact import EXACT
+from decisions.strategy import StrategyLike, StrategyRun, new_memory
+from exchanges.event_blocks import Block, EventBlock
+from messages.errors import ConfigError
+from messages.ids import AccountId, ActorPath
+from messages.market import Candle, MarketBatch, MarketEvent
+from messages.orders import Fill, OrderIntent, OrderUpdate
+from messages.values import Side
+from research.backtest.desk import price_of
+from research.backtest.equity import EquityMeter
+from research.backtest.plan import MarketPlan, StrategyPlan
+from strategies.protocol import PassesCloses, Strategy
+
+Door = Callable[[Sequence[float], int], int]
+
+
+class Driver:
+    """One strategy, and how far in the present block it has been shown the market."""
+
+    def __init__(self, plan: StrategyPlan, account: AccountId, *, fast_doors: bool) -> None:
+        built: list[StrategyLike] = []
+
+        def build() -> StrategyLike:
+            built.append(plan.build())
+            return built[-1]
+
+        warmup = plan.build().warmup_events
+        self.id = plan.id
+        self.at = 0
+        self._run = StrategyRun(build, new_memory(warmup), account, plan.id, plan.symbol)
+        self.strategy = built[-1]
+        self._door = fast_door(self.strategy) if fast_doors else None
+        self.learns = type(self.strategy).on_update is not Strategy.on_update
+        """Whether it wants to know what became of its orders."""
+
+    def show(self, event: MarketEvent) -> list[OrderIntent]:
+        """Show the event at its place, and give what it decides.
+
+        Raises:
+            ConfigError: the strategy raised.
+        """
+        self.at += 1
+        try:
+            return self._run.take(event, event.ts_event_ns)
+        except Exception as error:  # a user's code may raise anything
+            raise _failed(self.id, event, error) from error
+
+    def warm(self, event: MarketEvent) -> None:
+        """Show an event that nothing is decided on, as history is shown before a live market."""
+        index = self._run.memory.next_index
+        batch = MarketBatch(feed=ActorPath(""), first_index=index, events=(event,), is_history=True)
+        deque(self._run.take_batch(batch, lambda: event.ts_event_ns), maxlen=0)
+
+    def pass_by(self, closes: list[float] | None) -> None:
+        """Go as far as nothing is decided, if the strategy has a fast door."""
+        if self._door is not None and closes is not None and self.at < len(closes):
+            self.at = self._passed(self._door, closes)
+
+    def _passed(self, door: Door, closes: list[float]) -> int:
+        try:
+            reached = door(closes, self.at)
+        except Exception as error:  # a user's code may raise anything
+            text = f"strategy {self.id} failed in pass_closes{_line(error)}: {_said(error)}"
+            raise ConfigError([text]) from error
+        if not self.at <= reached <= len(closes):
+            text = f"strategy {self.id}: pass_closes went from {self.at} to {reached}"
+            raise ConfigError([f"{text}, which is no place in a block of {len(closes)} closes"])
+        return reached
+
+    def learn(self, update: OrderUpdate) -> None:
+        """Tell it what became of an order."""
+        self._run.update(update)
+
+
+class Track:
+    """The market of one symbol; `place` is its turn among the markets at one moment."""
+
+    def __init__(
+        self, place: int, market: MarketPlan, drivers: Sequence[Driver], meter: EquityMeter
+    ) -> None:
+        self.place, self.symbol, self.drivers = place, market.symbol, drivers
+        self._blocks, self._meter = market.blocks(), meter
+        self.block: Block = EventBlock(())
+        """The present block; `load` gives the first."""
+        self.is_candles = True
+        """Whether it is of candles alone."""
+        self.size = 0
+        self.at = 0
+        """The place in the block of the next event that somebody must see."""
+        self.seen = 0
+        """Events in the blocks before this one."""
+        self.held_events = 0
+        """So many of them ended with a position."""
+        self.first_price = self.last_price = Decimal(0)
+        self.quantity = self.cash = self.fees = self.turnover = Decimal(0)
+        self._profits: list[float] = []
+
+    def load(self) -> bool:
+        """Leave this block for the next one; False when there is none."""
+        if self.size:
+            self._reckon(self.size)
+            self._meter.take(self.place, self.block.times_ns, self._profits)
+            self.last_price = price_of(self.block.event(self.size - 1))
+            self.seen += self.size
+        block = next(self._blocks, None)
+        if block is None:
+            self._meter.end(self.place)
+            return False
+        if not self.seen:
+            self.first_price = price_of(block.event(0))
+        self.block, self.is_candles = block, block.closes is not None
+        self.size, self.at, self._profits = len(block.times_ns), 0, []
+        for driver in self.drivers:
+            driver.at = 0
+        return True
+
+    def next_ns(self) -> int:
+        """When the next event comes that somebody must see; where none does, the block's last."""
+        return self.block.times_ns[min(self.at, self.size - 1)]
+
+    def trade(self, side: Side, fills: Iterable[Fill]) -> None:
+        """Count executions of the present event: held from its close on. Fees are in the quote."""
+        self._reckon(self.at)
+        for fill in fills:
+            value = EXACT.multiply(fill.quantity, fill.price)
+            bought = side is Side.BUY
+            self.quantity = (EXACT.add if bought else EXACT.subtract)(self.quantity, fill.quantity)
+            self.cash = (EXACT.subtract if bought else EXACT.add)(self.cash, value)
+            self.cash = EXACT.subtract(self.cash, fill.fee)
+            self.fees = EXACT.add(self.fees, fill.fee)
+            self.turnover = EXACT.add(self.turnover, value)
+
+    def _reckon(self, stop: int) -> None:
+        """Reckon the profit at each event before `stop` that it is not reckoned for yet."""
+        start = len(self._profits)
+        if start >= stop:
+            return
+        cash, quantity = float(self.cash), float(self.quantity)
+        if not quantity:
+            self._profits += [cash] * (stop - start)
+        else:
+            self.held_events += stop - start
+            self._profits += [cash + quantity * price for price in self._prices(start, stop)]
+
+    def _prices(self, start: int, stop: int) -> Sequence[float]:
+        closes = self.block.closes
+        if closes is not None:
+            return closes[start:stop]
+        return [float(price_of(self.block.event(place))) for place in range(start, stop)]
+
+
+def fast_door(strategy: object) -> Door | None:
+    """Give the strategy's second door, if no class below it has another `on_candle`."""
+    if not isinstance(strategy, PassesCloses):
+        return None
+    for cls in type(strategy).__mro__:
+        if "pass_closes" in vars(cls):
+            return strategy.pass_closes
+        if "on_candle" in vars(cls):
+            return None
+    return None
+
+
+def _failed(name: str, event: MarketEvent, error: Exception) -> ConfigError:
+    what = "candle" if isinstance(event, Candle) else type(event).__name__.lower()
+    where = f"the {what} of {event.symbol} at {event.ts_event_ns} ns"
+    return ConfigError([f"strategy {name} failed on {where}{_line(error)}: {_said(error)}"])
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _line(error: Exception) -> str:
+    """Say where it was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"

@@ -1,0 +1,124 @@
+"""Blocks of columns hold what the replay feed gives row by row, and count what it counts."""
+
+import csv
+import gzip
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from exchanges.event_blocks import CandleBlock
+from exchanges.replay import ReplaySource
+from messages.ids import Symbol
+
+BTC = Symbol("BTC/USDT")
+START_MS = 1_700_000_040_000
+
+ROWS = [
+    ("whole", ["100.5", "101.25", "99.75", "100.0", "3.5"]),
+    ("wide", ["100.123456789012345678", "101", "99.75", "100.0", "3.5"]),
+    ("equal", ["100", "100.0", "100.00", "1e2", "0"]),
+    ("low above", ["100", "101", "100.5", "100", "1"]),
+    ("open below by a hair", ["0.1", "1", "0.10000000000000001", "0.5", "1"]),
+    ("nan", ["100", "101", "nan", "100", "1"]),
+    ("volume nan", ["100", "101", "99", "100", "nan"]),
+    ("huge", ["100", "1e19", "99", "100", "1"]),
+    ("negative", ["-1", "1", "-2", "0.5", "1"]),
+    ("words", ["a", "b", "c", "d", "e"]),
+    ("short", ["100", "101", "99"]),
+]
+
+
+def read(path: Path) -> tuple[list[Any], list[Any], Any, Any]:
+    by_rows, by_blocks = ReplaySource(path, BTC), ReplaySource(path, BTC)
+    events = list(by_rows.events())
+    blocks = list(by_blocks.blocks())
+    of_blocks = [block.event(n) for block in blocks for n in range(len(block.times_ns))]
+    for block in blocks:
+        first: Any = block.event(0)
+        assert block.first(1).event(0) == first
+        assert list(block.times_ns) == [
+            block.event(n).ts_event_ns for n in range(len(block.times_ns))
+        ]
+        opening: Any = block.opening(0)
+        assert (opening.open, opening.volume) == (first.open, first.volume)
+        assert block.closes is not None
+        assert block.closes[0] == float(first.close)
+    return events, of_blocks, by_rows.stats, by_blocks.stats
+
+
+def write(path: Path, rows: list[list[str]]) -> Path:
+    text = StringIO()
+    csv.writer(text).writerows([["ts", "open", "high", "low", "close", "volume"], *rows])
+    content = text.getvalue().encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+@pytest.mark.parametrize("name", ["m.csv", "m.csv.gz"])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    kinds=st.lists(
+        st.sampled_from([row for _, row in ROWS[:3]] + [r for _, r in ROWS]), max_size=9
+    ),
+    steps=st.lists(st.sampled_from([1, 1, 1, 1, 0, -1, 4, 600_000]), min_size=9, max_size=9),
+)
+def test_blocks_hold_what_rows_give(
+    tmp_path_factory: pytest.TempPathFactory, name: str, kinds: Any, steps: Any
+) -> None:
+    minute, rows = 0, []
+    for kind, step in zip(kinds, steps, strict=False):
+        minute += step
+        rows.append([str(START_MS + minute * 60_000), *kind])
+    rows.append([str(START_MS + (minute + 1) * 60_000), *ROWS[0][1]])
+    path = write(tmp_path_factory.mktemp("blocks") / name, rows)
+
+    events, of_blocks, by_rows, by_blocks = read(path)
+
+    assert of_blocks == events
+    assert by_blocks == by_rows
+
+
+@pytest.mark.slow
+def test_a_long_file_is_columns_except_where_it_is_not_whole(tmp_path: Path) -> None:
+    rows = [[str(START_MS + n * 60_000), *ROWS[0][1]] for n in range(10_000) if n != 5_000]
+    path = write(tmp_path / "long.csv", rows)
+
+    events, of_blocks, by_rows, by_blocks = read(path)
+
+    assert of_blocks == events
+    assert by_blocks == by_rows
+    assert by_blocks.gaps == 1
+    kinds = [type(block) is CandleBlock for block in ReplaySource(path, BTC).blocks()]
+    assert kinds == [True, False, True]
+
+
+def test_parquet_is_read_the_same_way(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    times = [START_MS + n * 60_000 for n in range(40)]
+    prices = [100 + n / 7 for n in range(40)]
+    columns: dict[str, Any] = {"ts": times, "open": prices, "high": [p + 1 for p in prices]}
+    columns |= {"low": [p - 1 for p in prices], "close": [p + 0.1 for p in prices]}
+    columns |= {"volume": [float(n % 3) for n in range(40)]}
+    parquet.write_table(pa.table(columns), tmp_path / "whole.parquet")
+    columns["low"] = [*columns["low"][:20], 1e9, *columns["low"][21:]]
+    parquet.write_table(pa.table(columns), tmp_path / "broken.parquet")
+
+    for name, malformed in (("whole", 0), ("broken", 1)):
+        events, of_blocks, by_rows, by_blocks = read(tmp_path / f"{name}.parquet")
+        assert of_blocks == events
+        assert by_blocks == by_rows
+        assert by_blocks.malformed == malformed
+
+
+def test_the_guess_of_rows_is_near(tmp_path: Path) -> None:
+    rows = [[str(START_MS + n * 60_000), *ROWS[0][1]] for n in range(3_000)]
+    for name in ("g.csv", "g.csv.gz"):
+        guess = ReplaySource(write(tmp_path / name, rows), BTC).rows_expected()
+        assert guess is not None
+        assert 2_900 < guess < 3_100

@@ -1,0 +1,147 @@
+"""The lean venue of a backtest gives every order what the paper venue gives it."""
+
+import os
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exchanges.paper import PaperVenue
+from exchanges.paper_plain import PlainVenue
+from exchanges.paper_settings import PaperSettings
+from exchanges.protocol import NewOrder
+from messages.errors import Rejected
+from messages.ids import ClientOrderId, Symbol, TimestampNs
+from messages.market import Candle, MarketEvent, Tick, Trade
+from messages.values import Instrument, OrderState, OrderType, Side, TimeInForce
+
+SYMBOLS = (Symbol("BTC/USDT"), Symbol("ETH/USDT"), Symbol("ETH/BTC"))
+MS = 1_000_000
+
+prices = st.integers(80, 120).map(Decimal)
+volumes = st.sampled_from([Decimal(0), Decimal("0.3"), Decimal(5), Decimal(40), Decimal(400)])
+
+
+@st.composite
+def events(draw: st.DrawFn, kind: type, symbol: Symbol, at_ms: int) -> MarketEvent:
+    ts_ns = TimestampNs(at_ms * MS)
+    if kind is Trade:
+        quantity = draw(volumes) + Decimal("0.1")
+        return Trade(
+            symbol=symbol,
+            price=draw(prices),
+            quantity=quantity,
+            aggressor_side=None,
+            ts_event_ns=ts_ns,
+        )
+    if kind is Tick:
+        bid = draw(prices)
+        return Tick(
+            symbol=symbol,
+            bid_price=bid,
+            ask_price=bid + 1,
+            ts_event_ns=ts_ns,
+            ts_received_ns=ts_ns,
+        )
+    low, one, two, high = sorted(draw(st.tuples(prices, prices, prices, prices)))
+    return Candle(
+        symbol=symbol,
+        open=one,
+        high=high,
+        low=low,
+        close=two,
+        volume=draw(volumes),
+        ts_open_ns=TimestampNs(ts_ns - 1),
+        ts_event_ns=ts_ns,
+    )
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> list[MarketEvent | NewOrder]:
+    """Events in the order of time, each symbol of one kind, with orders decided at some."""
+    kinds = {symbol: draw(st.sampled_from([Candle, Candle, Trade, Tick])) for symbol in SYMBOLS}
+    found: list[MarketEvent | NewOrder] = []
+    at_ms, last = 1_000, dict.fromkeys(SYMBOLS, 0)
+    for number in range(draw(st.integers(1, 25))):
+        at_ms += draw(st.sampled_from([0, 0, 50, 100]))
+        symbol = draw(st.sampled_from(SYMBOLS))
+        if kinds[symbol] is Candle and last[symbol] == at_ms:
+            continue
+        last[symbol] = at_ms
+        found.append(draw(events(kinds[symbol], symbol, at_ms)))
+        for place in range(draw(st.integers(0, 2))):
+            found.append(draw(_order(symbol, at_ms, f"{number}-{place}")))
+    return found
+
+
+def _order(symbol: Symbol, at_ms: int, name: str) -> st.SearchStrategy[NewOrder]:
+    limit = st.sampled_from([None, None, Decimal(95), Decimal("104.5")])
+    return limit.flatmap(
+        lambda price: st.builds(
+            NewOrder,
+            client_order_id=st.just(ClientOrderId(name)),
+            symbol=st.just(symbol),
+            side=st.sampled_from(Side),
+            order_type=st.just(OrderType.MARKET if price is None else OrderType.LIMIT),
+            time_in_force=st.sampled_from(TimeInForce),
+            quantity=st.sampled_from([Decimal(q) for q in ("0", "0.5", "3", "9.00001", "40")]),
+            limit_price=st.just(price),
+            decided_at_ns=st.just(TimestampNs(at_ms * MS)),
+        )
+    )
+
+
+settings_of = st.builds(
+    PaperSettings,
+    balances=st.just({"USDT": Decimal(1000), "BTC": Decimal(5)}),
+    latency_ms=st.sampled_from([0, 50]),
+    slippage_bps=st.sampled_from([Decimal(0), Decimal(3)]),
+    taker_fee_bps=st.sampled_from([Decimal(10), Decimal(-1)]),
+    instruments=st.sampled_from([(), (Instrument(symbol=SYMBOLS[1], min_notional=Decimal(100)),)]),
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=2_000 if os.environ.get("WATCHKEEPER_STRESS") else 25)
+@given(world=worlds(), terms=settings_of)
+def test_the_two_venues_are_one(world: list[Any], terms: PaperSettings) -> None:
+    paper, plain = PaperVenue(None, terms), PlainVenue(terms)
+    of_paper, of_plain = [], []
+    for one in world:
+        if isinstance(one, NewOrder):
+            of_paper.append(_submitted(paper, one))
+            of_plain.append(_submitted(plain, one))
+        else:
+            reports = [r for r in paper.on_market([one]) if r.state is not OrderState.ACCEPTED]
+            of_paper += sorted(map(_moved, reports))  # one that only locked money tells nothing
+            of_plain += sorted(map(_worked, plain.on_market(one)))
+        assert of_plain == of_paper
+        assert _there(plain.balances()) == _there(paper.balances())
+        assert _there(plain.free_balances()) == _there(paper.free_balances())
+
+
+def _submitted(venue: Any, order: NewOrder) -> tuple[Any, ...]:
+    try:
+        answer = venue.submit(order)
+    except Rejected as error:
+        return (order.client_order_id, str(error))
+    return _moved(answer) if isinstance(venue, PaperVenue) else _worked(answer)
+
+
+def _moved(report: Any) -> tuple[Any, ...]:
+    told = report.client_order_id, report.state, report.filled_quantity, report.reason
+    return (*told, report.average_price or 0, [*map(repr, report.fills)], report.ts_event_ns)
+
+
+def _worked(worked: Any) -> tuple[Any, ...]:
+    now = worked.progress
+    told = now.order.client_order_id, now.state, now.filled, now.reason
+    average = now.value / now.filled if now.filled else 0
+    return (*told, average, [*map(repr, worked.fills)], now.cursor.ts_ns)
+
+
+def _there(balances: dict[str, Decimal]) -> dict[str, Decimal]:
+    """A currency that nothing was ever posted in may be missing, or there with nothing."""
+    return {currency: amount for currency, amount in balances.items() if amount}

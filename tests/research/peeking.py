@@ -1,0 +1,67 @@
+"""Strategies that a backtest would believe and a market would not."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from messages.ids import Symbol
+from messages.market import Candle
+from messages.values import Instrument, Side
+from strategies.protocol import Decision, Strategy, market_order
+
+_ONE = Decimal("0.01")
+
+
+class Plain(Strategy):
+    """Takes what the library gives it."""
+
+    def __init__(self, *_: Any) -> None:
+        self._place = 0
+
+
+class PeeksThroughItsDoor(Plain):
+    """Looks one close ahead in the columns that its fast door is shown."""
+
+    _next = 0.0
+
+    def pass_closes(self, closes: Sequence[float], start: int) -> int:
+        self._next = closes[start + 1] if start + 1 < len(closes) else 0.0
+        return start
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:
+        if self._next > float(candle.close) and not position:
+            return (market_order(Side.BUY, _ONE, "it will rise"),)
+        if self._next < float(candle.close) and position:
+            return (market_order(Side.SELL, position, "it will fall"),)
+        return ()
+
+
+class RemembersLastTime(Plain):
+    """Keeps in its class what an earlier run has seen."""
+
+    seen: ClassVar[list[Decimal]] = []
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:
+        self._place += 1
+        if len(self.seen) < self._place:
+            self.seen.append(candle.close)
+        ahead = self.seen[self._place :][:1]
+        if ahead and ahead[0] > candle.close and not position:
+            return (market_order(Side.BUY, _ONE, "it rose then"),)
+        return ()
+
+
+class CountsFromTheStart(Plain):
+    """Depends on how many candles it has seen in all, and declares no warm-up."""
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:
+        self._place += 1
+        if self._place % 50 == 0:
+            return (market_order(Side.BUY, _ONE, "the fiftieth"),)
+        return ()
+
+
+def make(cls: type[Strategy]) -> Strategy:
+    made: Any = cls
+    built: Strategy = made({}, Symbol("BTC/USDT"), _ONE, Instrument(symbol=Symbol("BTC/USDT")))
+    return built

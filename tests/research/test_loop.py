@@ -1,0 +1,229 @@
+"""What holds for any run of the plain loop: money is conserved, equity is that of the curve."""
+
+import os
+from decimal import Decimal
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from decisions.equity_curve import curve
+from decisions.risk_limits import RiskLimits
+from exchanges.event_blocks import event_blocks
+from exchanges.paper_settings import PaperSettings
+from messages.errors import ConfigError
+from messages.ids import StrategyId, Symbol, TimestampNs
+from messages.market import Candle, MarketEvent
+from messages.values import Instrument
+from research.backtest.equity import DAY_NS, EquityMeter
+from research.backtest.loop import Backtest, Outcome
+from research.backtest.plan import PAPER_ACCOUNT, MarketPlan, Plan, StrategyPlan
+from research.backtest.report import as_json, report_on
+from research.backtest.track import Driver
+from strategies.protocol import Strategy
+from tests.research.scripted import Scripted
+
+BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
+MINUTE_NS = 60_000_000_000
+START_NS = 1_700_000_040_000_000_000
+BALANCES = {"USDT": Decimal(1000), "BTC": Decimal(2), "ETH": Decimal(2)}
+
+Row = tuple[int, int, int, int, int, str]
+
+
+@st.composite
+def rows(draw: st.DrawFn) -> list[Row]:
+    found, minute = [], 0
+    for _ in range(draw(st.integers(1, 15))):
+        minute += draw(st.sampled_from([1, 1, 1, 700]))
+        low, one, two, high = sorted(draw(st.tuples(*[st.integers(80, 120)] * 4)))
+        found.append((minute, one, high, low, two, draw(st.sampled_from(["0", "3", "400"]))))
+    return found
+
+
+scripts = st.lists(
+    st.tuples(
+        st.integers(0, 14),
+        st.sampled_from(["buy", "sell"]),
+        st.sampled_from(["gtc", "ioc"]),
+        st.sampled_from(["0.01", "0.5", "1.33333", "7"]),
+        st.sampled_from(["", "", "100.5"]),
+    ),
+    max_size=6,
+)
+
+
+def candles(symbol: Symbol, some: list[Row]) -> list[MarketEvent]:
+    return [
+        Candle(
+            symbol=symbol,
+            open=Decimal(opened),
+            high=Decimal(high),
+            low=Decimal(low),
+            close=Decimal(close),
+            volume=Decimal(volume),
+            ts_open_ns=TimestampNs(START_NS + (minute - 1) * MINUTE_NS),
+            ts_event_ns=TimestampNs(START_NS + minute * MINUTE_NS),
+        )
+        for minute, opened, high, low, close, volume in some
+    ]
+
+
+def strategy(symbol: Symbol, script: Any) -> StrategyPlan:
+    def build() -> Strategy:
+        return Scripted({"orders": script}, symbol, Decimal(1), Instrument(symbol=symbol))
+
+    return StrategyPlan(id=StrategyId(f"s-{symbol}"), symbol=symbol, build=build)
+
+
+def plan_of(markets: dict[Symbol, list[MarketEvent]], scripts: dict[Symbol, Any]) -> Plan:
+    return Plan(
+        markets=tuple(
+            MarketPlan(symbol=symbol, blocks=partial(event_blocks, some, 4))
+            for symbol, some in markets.items()
+        ),
+        strategies=tuple(strategy(symbol, script) for symbol, script in scripts.items()),
+        venue=PaperSettings(balances=BALANCES, taker_fee_bps=Decimal("7.77")),
+        limits=RiskLimits(),
+    )
+
+
+def assert_conserved(outcome: Outcome) -> None:
+    """What the account has is what it had, and every execution, to the last digit."""
+    moved = dict(BALANCES)
+    for order in outcome.orders:
+        base, quote = order.intent.symbol.split("/")
+        for fill in order.fills:
+            moved[base] += order.intent.side.sign * fill.quantity
+            moved[quote] -= order.intent.side.sign * fill.quantity * fill.price + fill.fee
+    assert outcome.balances == moved
+    assert all(amount >= 0 for amount in moved.values())
+    cash = sum((market.cash for market in outcome.markets), start=BALANCES["USDT"])
+    assert cash == moved["USDT"]
+    for market in outcome.markets:
+        base = market.symbol.partition("/")[0]
+        assert BALANCES[base] + market.quantity == moved[base]
+
+
+@pytest.mark.slow
+@settings(max_examples=1_000 if os.environ.get("WATCHKEEPER_STRESS") else 30)
+@given(first=rows(), second=rows(), one=scripts, other=scripts)
+def test_money_is_conserved_and_equity_is_the_curves(
+    first: Any, second: Any, one: Any, other: Any
+) -> None:
+    markets = {BTC: candles(BTC, first), ETH: candles(ETH, second)}
+    outcome = Backtest(plan_of(markets, {BTC: one, ETH: other})).run()
+
+    assert_conserved(outcome)
+    prices = sorted(
+        (event.ts_event_ns, symbol, event.close)
+        for symbol, events in markets.items()
+        for event in events
+        if isinstance(event, Candle)
+    )
+    executions = sorted(
+        (
+            (fill.ts_event_ns, order.intent.symbol, order.intent.side, fill)
+            for order in outcome.orders
+            for fill in order.fills
+        ),
+        key=lambda execution: execution[0],
+    )
+    exact = curve("USDT", prices, executions, capital=Decimal(1000))
+    profit = sum((market.profit for market in outcome.markets), start=Decimal(0))
+    assert abs(profit - exact.profit[-1]) < Decimal("1e-18")
+    meter = outcome.meters["USDT"]
+    last_of_day = {
+        (at - 1) // DAY_NS: p for at, p in zip(exact.times_ns, exact.profit, strict=True)
+    }
+    assert meter.days.keys() == last_of_day.keys()
+    for day, value in last_of_day.items():
+        assert meter.days[day] == pytest.approx(float(value), abs=1e-9)
+
+
+@given(
+    one=st.lists(st.integers(-50, 50), min_size=1, max_size=12),
+    other=st.lists(st.integers(-50, 50), max_size=12),
+    gaps=st.lists(st.integers(1, 3), min_size=24, max_size=24),
+    sizes=st.integers(1, 5),
+)
+def test_two_markets_add_up_to_the_deepest_fall(
+    one: list[int], other: list[int], gaps: list[int], sizes: int
+) -> None:
+    meter, points = EquityMeter([0, 1]), []
+    streams = []
+    for place, profits in enumerate((one, other)):
+        times = [sum(gaps[place * 12 : place * 12 + n + 1]) for n in range(len(profits))]
+        points += [(at, place, profit) for at, profit in zip(times, profits, strict=True)]
+        starts = range(0, len(profits), sizes)
+        streams.append([(times[n : n + sizes], profits[n : n + sizes]) for n in starts])
+    for turn in range(12):
+        for place, stream in enumerate(streams):
+            if turn < len(stream):
+                meter.take(place, *stream[turn])
+            elif turn == len(stream):
+                meter.end(place)
+    meter.end(0)
+    meter.end(1)
+
+    latest, peak, deepest = {0: 0, 1: 0}, 0, 0
+    points.sort()
+    for (at, place, profit), following in pairwise([*points, (10**9, 0, 0)]):
+        latest[place] = profit
+        if following[0] != at:
+            total = sum(latest.values())
+            peak = max(peak, total)
+            deepest = max(deepest, peak - total)
+    assert meter.drawdown == deepest
+
+
+def test_a_strategy_that_raises_ends_the_run_with_its_own_line() -> None:
+    class Broken(Strategy):
+        def on_candle(self, candle: Candle, position: Decimal) -> list[Any]:
+            raise ZeroDivisionError("no luck")
+
+    plan = plan_of({BTC: candles(BTC, [(1, 90, 95, 85, 91, "3")])}, {})
+    broken = StrategyPlan(id=StrategyId("b"), symbol=BTC, build=Broken)
+    plan = Plan(markets=plan.markets, strategies=(broken,), venue=plan.venue, limits=plan.limits)
+
+    with pytest.raises(ConfigError, match=r"strategy b failed on .*test_loop.py:\d+\): .* no luck"):
+        Backtest(plan).run()
+
+
+class Lost(Strategy):
+    """Its fast door leads nowhere."""
+
+    def pass_closes(self, closes: Any, start: int) -> int:
+        if start == 0:
+            return -1
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("first", "sentence"),
+    [(0, "went from 0 to -1, which is no place"), (1, r"failed in pass_closes \(.*ZeroDivision")],
+)
+def test_a_broken_door_ends_the_run_with_a_sentence(first: int, sentence: str) -> None:
+    plan = StrategyPlan(id=StrategyId("lost"), symbol=BTC, build=Lost)
+    driver = Driver(plan, PAPER_ACCOUNT, fast_doors=True)
+    driver.at = first
+
+    with pytest.raises(ConfigError, match=f"strategy lost.*{sentence}"):
+        driver.pass_by([1.0, 2.0, 3.0])
+
+
+def test_the_same_input_gives_the_same_bytes_and_another_another_hash() -> None:
+    some = [(n, 90 + n % 7, 110, 80, 91 + n % 5, "400") for n in range(1, 40)]
+    script = [[3, "buy", "gtc", "0.5", ""], [9, "sell", "gtc", "0.5", ""]]
+    plan = plan_of({BTC: candles(BTC, some)}, {BTC: script})
+    first, again = (as_json(report_on("x", plan, Backtest(plan).run())) for _ in range(2))
+
+    script[1][0] = 10
+    other = report_on("x", plan, Backtest(plan).run())
+
+    assert first == again
+    assert other.run_hash.encode() not in first
+    assert other.fills == 2

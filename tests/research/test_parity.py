@@ -1,0 +1,133 @@
+"""The plain loop decides, fills and earns what the whole system does on the same market."""
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.research.worlds import by_actors, by_loop, plan_of, symbols_of
+from tests.system.conftest import WEEK, config_of
+
+EXAMPLES = 300 if os.environ.get("WATCHKEEPER_STRESS") else 8
+SCRIPTED = Path(__file__).with_name("scripted.py")
+MINUTE_MS = 60_000
+STEP_BY_STEP = {"batch": 1, "window": 1}
+"""A feed that waits for all after each event: then nothing depends on who is how far ahead."""
+
+
+def assert_the_same(config: Any) -> int:
+    """Hold the two against each other, and the loop without its shortcuts too."""
+    actors, money = by_actors(config)
+    for changes in ({}, {"as_events": True}, {"fast_doors": False}):
+        loop, outcome = by_loop(plan_of(config, **changes))
+        assert loop == actors
+        held = {
+            symbol: (one.quantity, one.cash_flow)
+            for symbol, one in money.portfolio.holdings.items()
+        }
+        of_loop = {symbol: two for symbol, two in symbols_of(outcome).items() if symbol in held}
+        assert of_loop == held
+        for market in outcome.markets:
+            # The actors mark an event before its fills: a first fill at the last one is unmarked.
+            money.portfolio.mark(market.symbol, market.last_price)
+        for quote in outcome.meters:
+            profit = sum(m.profit for m in outcome.markets if m.symbol.endswith(quote))
+            # The portfolio's average cost is a quotient, rounded at its 28th digit.
+            assert abs(profit - money.portfolio.equity(quote)) < 1e-15
+    return len(actors)
+
+
+@pytest.mark.slow
+def test_a_recorded_week_is_the_same(tmp_path: Path) -> None:
+    if not WEEK.exists():
+        pytest.skip("recorded market data is not at hand")
+    config = config_of(tmp_path / "run", {"BTC/USDT": WEEK}, idempotency={"backend": "sqlite"})
+
+    assert assert_the_same(config) > 100
+
+
+@st.composite
+def markets(draw: st.DrawFn) -> list[tuple[int, int, int, int, int, str]]:
+    """Candles of a market that jumps, stands still, and at times has no volume."""
+    rows, minute = [], 28_333_334
+    for _ in range(draw(st.integers(3, 25))):
+        minute += draw(st.sampled_from([1, 1, 1, 1, 3]))
+        low, one, two, high = sorted(draw(st.tuples(*[st.integers(80, 120)] * 4)))
+        first, last = (one, two) if draw(st.booleans()) else (two, one)
+        volume = draw(st.sampled_from(["0", "0.3", "5", "40", "400"]))
+        rows.append((minute * MINUTE_MS, first, high, low, last, volume))
+    return rows
+
+
+orders = st.tuples(
+    st.integers(0, 24),
+    st.sampled_from(["buy", "sell"]),
+    st.sampled_from(["gtc", "gtc", "ioc", "fok"]),
+    st.sampled_from(["0.01", "0.5", "3", "9.00001", "40"]),
+    st.sampled_from(["", "", "90", "100", "105.5"]),
+)
+scripts = st.lists(orders, max_size=8).map(lambda some: [list(one) for one in some])
+limits = st.fixed_dictionaries(
+    {"max_order_notional": st.sampled_from(["500", "1000000"])},
+    optional={
+        "max_position_notional": st.just("600"),
+        "max_orders_per_minute": st.integers(1, 3),
+        "cooldown_ms": st.just(90_000),
+        "max_drawdown": st.sampled_from(["3", "50"]),
+        "max_daily_loss": st.just("20"),
+    },
+)
+venues = st.fixed_dictionaries(
+    {
+        "balances": st.just({"USDT": "1000", "BTC": "5"}),
+        "latency_ms": st.sampled_from([0, 50, 70_000]),
+        "slippage_bps": st.sampled_from(["0", "3"]),
+    }
+)
+
+
+def write(path: Path, rows: list[tuple[Any, ...]]) -> Path:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("ts", "open", "high", "low", "close", "volume"), *rows])
+    return path
+
+
+@pytest.mark.slow
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    first=markets(),
+    second=markets(),
+    plans=st.lists(scripts, min_size=3, max_size=3),
+    risk=limits,
+    venue=venues,
+)
+def test_generated_markets_are_the_same(
+    tmp_path_factory: pytest.TempPathFactory,
+    first: Any,
+    second: Any,
+    plans: Any,
+    risk: Any,
+    venue: Any,
+) -> None:
+    """Two symbols, three strategies, orders of all kinds, too little money, every limit."""
+    folder = tmp_path_factory.mktemp("market")
+    paths = {
+        "BTC/USDT": write(folder / "btc.csv", first),
+        "ETH/USDT": write(folder / "eth.csv", second),
+    }
+    classes = ("Scripted", "Listening", "Scripted")
+    symbols = ("BTC/USDT", "BTC/USDT", "ETH/USDT")
+    strategy = [
+        {"id": f"s{place}", "uses": f"{SCRIPTED}:{name}", "symbol": symbol, "params": {"orders": p}}
+        for place, (name, symbol, p) in enumerate(zip(classes, symbols, plans, strict=True))
+    ]
+
+    config = config_of(
+        folder / "run", paths, strategy=strategy, risk=risk, venue=venue, feed=STEP_BY_STEP
+    )
+
+    assert_the_same(config)

@@ -1,0 +1,93 @@
+"""The fast door into a strategy and `on_candle` are one: the same decisions, the same memory."""
+
+import os
+import random
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from messages.ids import Symbol, TimestampNs
+from messages.market import Candle
+from messages.values import Instrument
+from strategies.crossover import CrossParams
+from strategies.ema_cross import EmaCross
+from strategies.sma_cross import SmaCross
+
+BTC = Symbol("BTC/USDT")
+CLASSES = [SmaCross, EmaCross]
+
+
+def candle(place: int, close: float) -> Candle:
+    price = Decimal(repr(close))
+    return Candle(
+        symbol=BTC,
+        open=price,
+        high=price,
+        low=price,
+        close=price,
+        volume=Decimal(1),
+        ts_open_ns=TimestampNs(place),
+        ts_event_ns=TimestampNs(place + 1),
+    )
+
+
+def decisions(cls: Any, params: CrossParams, blocks: list[list[float]], *, door: bool) -> list[Any]:
+    """Decide on all closes; with the door, block by block as a backtest does."""
+    strategy = cls(params, BTC, Decimal(500), Instrument(symbol=BTC))
+    position, decided, seen = Decimal(0), [], 0
+    for closes in blocks:
+        place = 0
+        while place < len(closes):
+            if door:
+                place = strategy.pass_closes(closes, place)
+                if place == len(closes):
+                    break
+            found = strategy.on_candle(candle(seen + place, closes[place]), position)
+            position += sum((one.quantity * one.side.sign for one in found), start=Decimal(0))
+            decided += [(seen + place, one) for one in found]
+            place += 1
+        seen += len(closes)
+    return decided
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cls", CLASSES)
+@settings(max_examples=1_000 if os.environ.get("WATCHKEEPER_STRESS") else 30)
+@given(
+    seed=st.integers(0, 10**6),
+    fast=st.integers(1, 6),
+    more=st.integers(1, 20),
+    sizes=st.lists(st.integers(1, 400), min_size=1, max_size=4),
+    ticks=st.sampled_from([1, 3, 40]),
+)
+def test_the_two_doors_decide_the_same(
+    cls: Any, seed: int, fast: int, more: int, sizes: list[int], ticks: int
+) -> None:
+    """Also where prices move so little that the means are level, or nearly."""
+    chance, price = random.Random(seed), 1_000
+    blocks = []
+    for size in sizes:
+        steps = [chance.randint(-ticks, ticks) for _ in range(size)]
+        block = []
+        for step in steps:
+            price = max(price + step, 1)
+            block.append(price / 100)
+        blocks.append(block)
+    params = CrossParams(fast=fast, slow=fast + more)
+
+    with_door = decisions(cls, params, blocks, door=True)
+
+    assert with_door == decisions(cls, params, blocks, door=False)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_the_door_is_used_for_more_than_nothing(cls: Any) -> None:
+    closes = [100.0 + place / 10 for place in range(1_000)]
+    strategy = cls(CrossParams(fast=3, slow=10), BTC, Decimal(500), Instrument(symbol=BTC))
+    for place in range(20):
+        strategy.on_candle(candle(place, closes[place]), Decimal(0))
+
+    assert strategy.pass_closes(closes, 20) >= 200
