@@ -75,7 +75,7 @@ def test_the_table_and_the_probes(market: Path, capsys: pytest.CaptureFixture[st
     [
         (["examples/live.toml"], "say with --data which files to use"),
         (["examples/live.toml", "--data", "none.csv"], 'there is no file "'),
-        (["examples/live.toml", "--data", "a.csv", "b.csv"], "got 2 for 1 symbols"),
+        (["examples/two_symbols.toml", "--data", "a.csv", "b.csv", "c.csv"], "got 3 for 2 symbols"),
         (["examples/live.toml", "--data", "a.csv", "BTC/USDT=b.csv"], "each is SYMBOL=FILE"),
         (["none.toml"], "cannot be read: no such file"),
     ],
