@@ -2,6 +2,7 @@
 
 import json
 import sys
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Literal
 
@@ -257,8 +258,14 @@ def _document(title: str, types: tuple[type, ...]) -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": title,
         **(choices[0] if len(choices) == 1 else {"oneOf": list(choices)}),
-        "$defs": dict(sorted(definitions.items())),
+        "$defs": {name: _told(one) for name, one in sorted(definitions.items())},
     }
+
+
+def _told(definition: dict[str, Any]) -> dict[str, Any]:
+    """Give its description without indentation, which only some versions of Python take away."""
+    told = definition.get("description")
+    return definition | ({"description": cleandoc(told)} if told else {})
 
 
 def main(folder: str) -> None:

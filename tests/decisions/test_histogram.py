@@ -144,6 +144,8 @@ def at_each_step_of(function: CodeType, act: Callable[[], object], do: Callable[
         nonlocal taken
         if frame.f_code is function:
             frame.f_trace_opcodes = True
+            if event == "call" and sys.version_info[:2] == (3, 12):
+                sys.settrace(step)  # 3.12 looks at the frame's wish only then
             if event == "opcode":
                 sys.settrace(None)
                 taken += 1
