@@ -12,7 +12,9 @@ settings.register_profile(
     "watchkeeper",
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
-    max_examples=2_000 if os.environ.get("WATCHKEEPER_STRESS") else 100,
+    max_examples=2_000
+    if os.environ.get("WATCHKEEPER_STRESS")
+    else int(os.environ.get("WATCHKEEPER_EXAMPLES", "100")),
 )
 settings.load_profile("watchkeeper")
 

@@ -311,6 +311,7 @@ def gathered(kept: Kept, fold: MetricsFold) -> tuple[StepRuntime, Cell, StageNot
     return runtime, cell, notes
 
 
+@pytest.mark.slow
 def test_a_burst_between_two_rounds_of_metrics_loses_no_line() -> None:
     """More at one moment than any buffer holds: what is half full asks metrics to come."""
     kept, fold, orders = Kept(), MetricsFold(), hops_module.CAPACITY + 2_000

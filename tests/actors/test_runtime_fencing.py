@@ -106,6 +106,7 @@ def test_zombies_that_have_ended_are_forgotten(threads: World, script: Script) -
     threads.settle(lambda: threads.cell("a").zombies == [])
 
 
+@pytest.mark.slow
 def test_an_idle_actor_that_is_killed_leaves_its_mailbox_at_once(
     threads: World, script: Script
 ) -> None:

@@ -161,6 +161,7 @@ def test_attempts_that_fail_to_start_count(world: World, script: Script) -> None
     assert world.cell("a").epoch == 3
 
 
+@pytest.mark.slow
 def test_restarts_outside_the_window_are_forgotten(steps: World, script: Script) -> None:
     steps.boot(probe("a", script), intensity=TWICE)
 

@@ -189,6 +189,7 @@ EXECUTION = st.tuples(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(EXECUTION, max_size=20), st.integers(0, 19), st.integers(-5, 5))
 def test_an_account_that_does_as_it_is_told_never_differs_and_a_deposit_always_does(
     executions: list[Any], split: int, deposit: int

@@ -143,6 +143,7 @@ ANY_LIMITS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(STEPS, ANY_LIMITS)
 def test_whatever_happens_the_limits_hold_and_firing_and_recovered_take_turns(
     steps: list[tuple[int, int]], limits: NoticeLimits
@@ -176,6 +177,7 @@ def test_whatever_happens_the_limits_hold_and_firing_and_recovered_take_turns(
         assert max(keys_of.values()) <= limits.per_key_per_hour
 
 
+@pytest.mark.slow
 @given(STEPS)
 def test_without_a_limit_every_fault_is_told_at_once(
     steps: list[tuple[int, int]],

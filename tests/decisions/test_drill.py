@@ -220,6 +220,7 @@ NAMES = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=8, unique=Tru
 SIDES = st.sampled_from(Side)
 
 
+@pytest.mark.slow
 @given(NAMES, SIDES, st.data())
 def test_no_single_difference_goes_unseen(names: list[str], side: Side, data: Any) -> None:
     exchange = [order(name, side=side) for name in names]

@@ -413,6 +413,7 @@ HaltsAtAVenue.TestCase.settings = settings(stateful_step_count=40, deadline=None
 TestHaltsAtAVenue = pytest.mark.slow(HaltsAtAVenue.TestCase)
 
 
+@pytest.mark.slow
 @given(keys=st.sets(st.sampled_from([A, B, OrderKey("c")])), answers=st.data())
 def test_a_venue_that_never_says_anything_useful_is_left_alone_after_a_bounded_time(
     keys: set[OrderKey], answers: Any

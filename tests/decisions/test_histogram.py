@@ -29,6 +29,7 @@ def test_an_empty_histogram_answers_zero() -> None:
     assert LatencyHistogram().sum == 0
 
 
+@pytest.mark.slow
 @given(values=latencies, percent=st.floats(0, 100))
 def test_a_percentile_is_off_by_no_more_than_it_says(values: list[int], percent: float) -> None:
     exact = sorted(values)[max(1, ceil(len(values) * percent / 100)) - 1]
@@ -46,6 +47,7 @@ def test_the_count_and_the_maximum_are_exact(values: list[int]) -> None:
     assert histogram.max == histogram.percentile(100) == max(values)
 
 
+@pytest.mark.slow
 @given(one=latencies, other=latencies)
 def test_two_merged_are_one_that_counted_all(one: list[int], other: list[int]) -> None:
     merged = filled(one)
@@ -55,6 +57,7 @@ def test_two_merged_are_one_that_counted_all(one: list[int], other: list[int]) -
     assert merged.summary() == filled(one + other).summary()
 
 
+@pytest.mark.slow
 @given(values=latencies)
 def test_asking_changes_nothing(values: list[int]) -> None:
     histogram = filled(values)
@@ -83,6 +86,7 @@ def test_two_digits_are_significant() -> None:
     assert RELATIVE_ERROR < 0.01
 
 
+@pytest.mark.slow
 @given(values=latencies)
 def test_its_buckets_are_those_of_hdrhistogram(values: list[int]) -> None:
     hdrh = pytest.importorskip("hdrh.histogram", reason="hdrhistogram is not installed")

@@ -130,6 +130,7 @@ steps = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(steps=steps, window=st.integers(1, 7))
 def test_whatever_is_lost_every_follower_gets_every_event_within_the_window(
     steps: list[tuple[str, ActorPath]], window: int

@@ -374,6 +374,7 @@ def test_however_a_market_is_cut_into_batches_the_intents_are_the_same(
     assert drive(events, cuts, {}) == take_all(run(), events)
 
 
+@pytest.mark.slow
 @given(
     closes=st.lists(st.integers(8, 12), min_size=1, max_size=40),
     cuts=st.sets(st.integers(1, 40)),

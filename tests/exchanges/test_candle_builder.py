@@ -233,6 +233,7 @@ def by_rest(states: Sequence[Bar]) -> list[Bar]:
     return list({state.open_ns: state for state in states}.values())
 
 
+@pytest.mark.slow
 @given(markets(), st.data())
 def test_any_stream_and_one_backfill_give_the_bars_of_a_clean_one_each_once(
     states: list[Bar], data: st.DataObject
@@ -278,6 +279,7 @@ trade_lists = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(trade_lists, st.data())
 def test_trades_again_and_in_any_order_within_a_bar_make_the_same_bars(
     drawn: list[tuple[int, int, int]], data: st.DataObject

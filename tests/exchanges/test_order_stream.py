@@ -170,6 +170,7 @@ def play(events: list[Event], snapshot: OrderReport) -> tuple[OrderReport, list[
     return told(stream), [one for one in news if one is not None]
 
 
+@pytest.mark.slow
 @given(histories(), st.data())
 def test_any_stutter_and_one_snapshot_give_the_same_order(
     history: tuple[list[Event], OrderReport], data: st.DataObject

@@ -242,6 +242,7 @@ evidences = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(evidences)
 def test_no_class_outside_the_lists_ever_proves_anything(evidence: Evidence) -> None:
     verdict = judge_placement(evidence)

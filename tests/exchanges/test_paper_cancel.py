@@ -138,6 +138,7 @@ def test_a_cancel_that_could_not_be_written_did_not_happen(
     venue.close()
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     volumes=st.lists(st.sampled_from(["0", "40", "100"]), min_size=1, max_size=6),

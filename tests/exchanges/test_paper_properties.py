@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -162,6 +163,7 @@ def show(
             venue.on_market(market[max(0, start - 1) : end])
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(
     market=markets,
@@ -187,6 +189,7 @@ def test_neither_timing_nor_pieces_nor_restarts_change_the_book(
     assert disturbed == plain
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(market=markets, wanted=orders())
 def test_money_and_coins_are_conserved_and_never_overdrawn(
@@ -202,6 +205,7 @@ def test_money_and_coins_are_conserved_and_never_overdrawn(
     assert all(0 <= free[currency] <= totals[currency] for currency in totals)
 
 
+@pytest.mark.slow
 @EXAMPLES
 @given(market=markets, wanted=orders())
 def test_no_order_fills_beyond_its_quantity_or_its_limit(

@@ -219,6 +219,7 @@ def test_after_closing_nothing_spawned_runs_and_nobody_waits_for_it(loop: VenueL
     assert ran == []
 
 
+@pytest.mark.slow
 def test_what_a_spawned_coroutine_raises_is_told() -> None:
     told: list[str] = []
     loop = VenueLoop("told", told.append)

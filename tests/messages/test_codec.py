@@ -74,6 +74,7 @@ def candle() -> Candle:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("message", CLASSES)
 @FEW
 @given(data=st.data())
@@ -85,6 +86,7 @@ def test_every_message_comes_back_from_json_as_it_was(
     assert from_json(to_json(made)) == made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("message", CLASSES)
 @FEW
 @given(data=st.data())

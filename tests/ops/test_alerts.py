@@ -196,6 +196,7 @@ def test_a_snapshot_that_fails_ends_nothing_and_is_shown(there: Receiver, snapsh
     assert [row["rule"] for row in alerts.summary()["firing"]] == ["gone"]
 
 
+@pytest.mark.slow
 def test_an_end_is_told_also_while_a_look_hangs(
     there: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

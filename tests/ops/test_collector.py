@@ -3,6 +3,8 @@
 import gc
 import weakref
 
+import pytest
+
 from ops.collector import PASS_EVERY_S, THRESHOLDS, seldom_collecting
 
 
@@ -37,6 +39,7 @@ def test_a_few_rings_with_large_buffers_do_not_wait_for_millions_of_others() -> 
     assert seen() is None
 
 
+@pytest.mark.slow
 def test_what_was_there_before_is_left_alone_until_the_end() -> None:
     ring = Ring()
     seen = weakref.ref(ring)

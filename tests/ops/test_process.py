@@ -96,6 +96,7 @@ def test_who_reads_the_lines_may_go_and_the_run_goes_on_to_its_end(tmp_path: Pat
     assert "nothing more is told on stdout" in (tmp_path / "watchkeeper.log").read_text()
 
 
+@pytest.mark.slow
 def test_each_end_is_made_whatever_another_raises(
     run: _Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import threading
 
+import pytest
+
 from exchanges.rate_budget import Urgency
 from ops.rate_budgets import budget_for
 
@@ -26,6 +28,7 @@ def test_what_the_feed_was_told_keeps_the_venue_away_too() -> None:
     assert budget_for("binance", {"hostname": "told"}).blocked_for_ms > 2_000
 
 
+@pytest.mark.slow
 def test_an_order_on_one_loop_goes_before_candles_on_another() -> None:
     """The bucket is empty and both wait; the order came last."""
     budget = budget_for("binance", {"hostname": "urgent"})

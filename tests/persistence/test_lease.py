@@ -188,6 +188,7 @@ def test_a_reader_in_the_middle_of_reading_holds_up_no_renewal(path: Path) -> No
             assert store.renew(1, 5)
 
 
+@pytest.mark.slow
 def test_a_writer_in_the_middle_of_writing_is_told_of_and_then_passes(path: Path) -> None:
     with SqliteLeases(path, ACCOUNT) as store:
         store.take(lease(), None)

@@ -144,6 +144,7 @@ def test_money_is_conserved_and_equity_is_the_curves(
         assert meter.days[day] == pytest.approx(float(value), abs=1e-9)
 
 
+@pytest.mark.slow
 @given(
     one=st.lists(st.integers(-50, 50), min_size=1, max_size=12),
     other=st.lists(st.integers(-50, 50), max_size=12),

@@ -128,6 +128,7 @@ def test_a_decision_says_why_in_the_digits_of_the_market() -> None:
     assert decision.limit_price is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uses", ["sma_cross", "ema_cross"])
 @given(closes=st.lists(CLOSES, min_size=120, max_size=160))
 def test_a_fresh_one_after_warm_up_decides_as_an_old_one(uses: str, closes: list[Decimal]) -> None:

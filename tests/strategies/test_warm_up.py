@@ -49,6 +49,7 @@ def run_on(memory: StrategyMemory, name: str) -> StrategyRun:
     return StrategyRun(lambda: make(name), memory, account, strategy_id, BTC.symbol)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(TRIED))
 def test_crashes_change_no_order(name: str) -> None:
     candles = generated(3_000, seed=11)

@@ -70,6 +70,7 @@ def test_rubbish_lines_are_counted_named_and_never_traded_on(tmp_path: Path) -> 
     assert orders_at_venue(tmp_path / "dirty") == orders_at_venue(tmp_path / "clean")
 
 
+@pytest.mark.slow
 def test_a_file_without_a_usable_row_is_refused_before_anything_starts(tmp_path: Path) -> None:
     (tmp_path / "candles.csv").write_text("this\nis\nno market\n")
 

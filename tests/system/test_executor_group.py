@@ -48,6 +48,7 @@ def test_what_waits_in_a_failing_executor_is_handed_back(
     assert [o[-1] for o in failed] == [o[-1] for o in whole][1:]
 
 
+@pytest.mark.slow
 def test_what_a_hung_executor_had_in_hand_goes_to_its_successor(
     tmp_path: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -102,6 +102,7 @@ def at_venue(run_dir: Path) -> dict[str, OrderState]:
     return {row.client_order_id: row.state for row in read_book(run_dir / "paper.db")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("death", [(), (InjectCrash(reason="test"),)], ids=["alive", "crash"])
 def test_what_rests_at_the_venue_is_canceled_and_the_rest_of_the_market_is_refused(
     tmp_path: Path, runtime: Runtime, death: tuple[Any, ...]
@@ -118,6 +119,7 @@ def test_what_rests_at_the_venue_is_canceled_and_the_rest_of_the_market_is_refus
     assert {o.state_reason for o in refused} >= {"halted: enough"}
 
 
+@pytest.mark.slow
 def test_halted_stopped_and_started_it_is_still_halted_and_a_resume_ends_it(
     tmp_path: Path, runtime: Runtime
 ) -> None:
@@ -152,6 +154,7 @@ def test_halted_stopped_and_started_it_is_still_halted_and_a_resume_ends_it(
     assert third.board.halt.state == "trading"
 
 
+@pytest.mark.slow
 def test_a_run_that_is_not_halted_leaves_its_orders_open(tmp_path: Path, runtime: Runtime) -> None:
     config = resting(tmp_path / "run")
 

@@ -78,6 +78,7 @@ def test_one_that_dies_and_is_restored_gives_the_orders_of_one_that_does_not(
     assert keys(tmp_path / "dying") == keys(tmp_path / "well")
 
 
+@pytest.mark.slow
 def test_each_execution_of_a_run_is_told_at_most_once(tmp_path: Path) -> None:
     settings = config(tmp_path, "Fills")
     settings = msgspec.structs.replace(

@@ -273,6 +273,7 @@ steps = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=1_200 if os.environ.get("WATCHKEEPER_STRESS") else 120, deadline=None)
 @given(st.lists(steps, max_size=25), st.booleans(), st.sampled_from([RICH, POOR]))
 def test_whatever_happens_the_balances_equal_the_trades(

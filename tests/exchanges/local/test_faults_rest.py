@@ -119,6 +119,7 @@ def outcome(ask: Callable[[], Any]) -> str:
     return NO_ERROR if order["id"] is None else "fine"
 
 
+@pytest.mark.slow
 def test_what_async_ccxt_makes_of_them(run: RunningExchange) -> None:
     async def all_of_them() -> dict[Fault, str]:
         client = ccxt_async.binance(run.ccxt_config(enableRateLimit=False))
@@ -196,6 +197,7 @@ def test_a_reset_delete_is_repeated_by_async_ccxt_which_then_calls_it_not_found(
     assert (first.engine, second.engine) == ("done", "refused: -2011 Unknown order sent.")
 
 
+@pytest.mark.slow
 def test_a_request_may_arrive_after_the_client_has_given_up(
     run: RunningExchange, client: Any
 ) -> None:
@@ -209,6 +211,7 @@ def test_a_request_may_arrive_after_the_client_has_given_up(
     assert len(run.exchange.orders_with("a")) == 1
 
 
+@pytest.mark.slow
 def test_a_request_that_arrives_after_its_window_is_refused(
     run: RunningExchange, client: Any
 ) -> None:
@@ -257,6 +260,7 @@ def test_a_network_may_deliver_twice(run: RunningExchange, client: Any) -> None:
     assert len(run.exchange.orders_with("filled")) == 2
 
 
+@pytest.mark.slow
 def test_a_stale_read_does_not_see_a_young_order(run: RunningExchange, client: Any) -> None:
     for operation in ("query", "open_orders"):
         strike(run, Fault.STALE_READ, operation=operation, delay_ms=800, times=None)

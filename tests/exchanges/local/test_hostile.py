@@ -66,6 +66,7 @@ def okx() -> LocalExchange:
     return LocalExchange(Settings(speed=0, profile=Profile.OKX))
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(operation=st.sampled_from(OPERATIONS), params=requests_like(LIKELY))
 def test_no_parameters_break_binance(
@@ -87,6 +88,7 @@ OKX_ORDER = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
     operation=st.sampled_from(sorted({operation for _, _, operation in ROUTES})),
@@ -164,6 +166,7 @@ def test_many_clients_at_once_lose_and_double_nothing(
     assert run.exchange.balances()["USDT"][0] == 1_000_000 - spent
 
 
+@pytest.mark.slow
 def test_a_compressed_market_moves_as_fast_as_it_says(
     serve: Callable[..., RunningExchange],
 ) -> None:

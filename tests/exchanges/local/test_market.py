@@ -37,6 +37,7 @@ def path_of(exchange: LocalExchange, symbol: str = BTC) -> list[Decimal]:
     return prices
 
 
+@pytest.mark.slow
 def test_the_path_is_a_function_of_the_seed_and_not_of_what_is_traded_nor_how_it_is_cut() -> None:
     once, again, other = make(seed=3), make(seed=3), make(seed=4)
     for _ in range(140):
@@ -47,6 +48,7 @@ def test_the_path_is_a_function_of_the_seed_and_not_of_what_is_traded_nor_how_it
     assert once.players[BTC].mid != once.players["ETH/USDT"].mid
 
 
+@pytest.mark.slow
 def test_the_book_never_crosses_and_surrounds_the_price() -> None:
     exchange = make()
     for _ in range(100):
@@ -59,6 +61,7 @@ def test_the_book_never_crosses_and_surrounds_the_price() -> None:
         assert all(17 <= len(book.levels(side)) <= 20 for side in Side)
 
 
+@pytest.mark.slow
 def test_a_recording_plays_as_if_it_were_now(tmp_path: Path) -> None:
     closes = [str(100 + minute) for minute in range(40)]
     exchange = make(symbols=(BTC, "ETH/USDT"), candles=write_candles(tmp_path / "c.csv", closes))

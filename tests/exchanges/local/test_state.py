@@ -152,6 +152,7 @@ def truth(exchange: LocalExchange) -> Any:
     return [repr(one) for one in orders], exchange.trades(), exchange.balances()
 
 
+@pytest.mark.slow
 def test_the_market_goes_on_where_it_was(tmp_path: Path) -> None:
     settings = Settings(speed=0, state=tmp_path / "venue.db")
     first = LocalExchange(settings)

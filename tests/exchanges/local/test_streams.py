@@ -81,6 +81,7 @@ def test_the_ticker_is_watched(run: RunningExchange, live: Live) -> None:
     assert ticker["low"] <= ticker["last"] <= ticker["high"]
 
 
+@pytest.mark.slow
 def test_the_watched_book_is_the_book(run: RunningExchange, live: Live) -> None:
     async def story(client: Any) -> Any:
         await client.watch_order_book(BTC)
@@ -171,6 +172,7 @@ def test_orders_go_over_the_socket_too(run: RunningExchange, live: Live) -> None
     assert [one.transport for one in run.exchange.requests(client_order_id="w")] == ["ws", "ws"]
 
 
+@pytest.mark.slow
 def test_a_lost_reply_on_the_socket_hangs_and_the_order_exists(
     run: RunningExchange, live: Live
 ) -> None:
@@ -325,6 +327,7 @@ def test_a_subscription_may_be_refused(run: RunningExchange, live: Live) -> None
     assert not any("user" in names for names in run.exchange.streams().values())
 
 
+@pytest.mark.slow
 def test_a_subscription_may_be_slow(run: RunningExchange, live: Live) -> None:
     plan = StreamPlan(fault=StreamFault.SLOW_SUBSCRIBE, stream="user", delay_ms=300)
     run.exchange.arm_stream(plan)

@@ -173,6 +173,7 @@ MORE = [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=2_000 if os.environ.get("WATCHKEEPER_STRESS") else 60, deadline=None)
 @given(st.lists(strange() | st.binary(max_size=60), max_size=12))
 def test_no_line_breaks_it(lines: list[bytes]) -> None:
