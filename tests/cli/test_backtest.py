@@ -11,7 +11,7 @@ import pytest
 import cli
 from research.backtest.progress import bar
 
-EXAMPLES = Path(cli.__file__).parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")

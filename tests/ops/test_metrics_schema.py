@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors.metrics import alert_line
@@ -15,6 +16,10 @@ FOLDER = Path(__file__).parents[2] / "docs" / "schemas"
 REGENERATE = "python -m ops.metrics_schema docs/schemas"
 
 
+@pytest.mark.skipif(
+    tuple(map(int, msgspec.__version__.split(".")[:2])) < (0, 21),
+    reason="an older msgspec says the same schema in other words",
+)
 @pytest.mark.parametrize("name", list(schemas()))
 def test_the_published_schema_is_that_of_the_code(name: str) -> None:
     of_the_code = json.loads(json.dumps(schemas()[name]))
