@@ -186,7 +186,8 @@ def test_what_is_spawned_begins_in_its_order_and_can_be_waited_for(loop: VenueLo
         loop.spawn(make(number))
 
     assert loop.join(LIMIT_S)
-    assert made == [0, 1, 2, 10, 11, 12]
+    assert [one for one in made if one < 10] == [0, 1, 2]
+    assert sorted(made) == [0, 1, 2, 10, 11, 12]
     assert loop.join(LIMIT_S), "with nothing under way there is nothing to wait for"
 
 
