@@ -155,6 +155,10 @@ class CcxtFeed:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._client is not None:
             await self._client.close_ws_clients()
+            # What nobody had the time to take would look like the first trade of the next
+            # connection, and hide those that are missed before that: REST has it too.
+            for line in self._all_lines:
+                self._client.trades.pop(line.symbol, None)
 
     def _followers(self) -> list[Coroutine[Any, Any, None]]:
         """Give what waits for each stream, and polls where there is none."""

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
+from exchanges.ccxt_feed import CcxtFeed
 from exchanges.feed_settings import Channel, FeedSettings
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.faults_streams import StreamFault, StreamPlan
@@ -327,6 +328,37 @@ def test_trades_and_ticks_come_each_once_over_a_lost_connection(
         first = there.index(told[0])
         assert told == there[first : first + len(told)]
         assert all(0 < tick.bid_price < tick.ask_price for tick in feed.ticks())
+
+
+@pytest.mark.slow
+def test_a_trade_that_a_cut_connection_left_in_ccxts_cache_hides_none_of_those_after_it(
+    run: RunningExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that came right before the cut, and that nobody had the time to take."""
+    end = CcxtFeed._end
+
+    async def with_one_left(feed: CcxtFeed, tasks: Any) -> None:
+        row = (await feed._client.fetch_trades(BTC, None, 1))[-1]
+        feed._client.trades[BTC].append(row)
+        await end(feed, tasks)
+
+    with following(public_config(run), channels=frozenset({Channel.TRADES})) as feed:
+        feed.start().until_phase(FeedPhase.LIVE)
+        feed.until(lambda: len(feed.trades()) > 10)
+        monkeypatch.setattr(CcxtFeed, "_end", with_one_left)
+        run.exchange.arm_stream(LATE_SUBSCRIPTION)
+        run.exchange.strike_streams(StreamFault.DROP)
+        feed.until_phase(FeedPhase.LIVE, times=2)
+        before = len(feed.trades())
+        feed.until(lambda: len(feed.trades()) > before + 10)
+        monkeypatch.setattr(CcxtFeed, "_end", end)
+
+        told = [(t.ts_event_ns // 10**6, t.price, t.quantity) for t in feed.trades()]
+        with run.exchange.operation():
+            recent = list(run.exchange.players[BTC].recent)
+        there = [(t.ts_ns // 10**6, t.price, t.quantity) for t in recent]
+        first = there.index(told[0])
+        assert told == there[first : first + len(told)]
 
 
 # ------------------------------------------------------------------ the gate
