@@ -262,7 +262,7 @@ def test_a_loop_that_has_ended_sends_nothing(scene: Scene, buy: NewOrder) -> Non
 
 
 class SlowLedger(SqliteLedger):
-    """Does something while a claim is being committed: the request is signed by then."""
+    """Does something just before a claim is committed, and just after."""
 
     def __init__(
         self, path: Path, before: Callable[[], object], after: Callable[[], object]
