@@ -22,7 +22,7 @@ from peewee import (
 )
 
 from messages.errors import WatchkeeperError
-from persistence.database import BUSY_MS
+from persistence.database import BUSY_MS, first_cause
 
 
 class FleetStateUnavailable(WatchkeeperError):
@@ -174,4 +174,5 @@ class FleetStore:
         try:
             yield
         except (PeeweeException, sqlite3.Error, OSError) as error:
-            raise FleetStateUnavailable(f"{self._path} cannot be used: {error}") from error
+            first = first_cause(error)
+            raise FleetStateUnavailable(f"{self._path} cannot be used: {first}") from error

@@ -37,6 +37,8 @@ class BotEyes:
         self._counted: tuple[int, int] | None = None
         self._error_rate = 0.0
         self._begun_ns = monotonic_ns()
+        self._full_at_ns = 0
+        """When the disk was last seen full: silence counts from then on, once there is room."""
 
     def begin(self, *, is_new: bool) -> None:
         """Its process is about to be started, or has just been found."""
@@ -48,16 +50,19 @@ class BotEyes:
         """Nobody has looked for so long, and perhaps nobody ran: that is no silence of the bot."""
         self._word_at_ns += ns
         self._begun_ns += ns
+        self._full_at_ns += ns
 
     def look(self, *, pid: int | None, exit_code: int | None) -> BotFacts:
         """Look at what its process `pid` says; None: there is no process any more."""
         now_ns = self._monotonic_ns()
         room = self._room(self._run_dir)
-        is_full = room is not None and room < _ROOM
+        if is_full := room is not None and room < _ROOM:
+            self._full_at_ns = now_ns
         if pid is None:
             return BotFacts(is_running=False, exit_code=exit_code, is_disk_full=is_full)
         status = self._status(pid)
-        up_s = (now_ns - self._begun_ns) / NS_PER_S
+        could_ns = 0 if is_full else self._full_at_ns
+        up_s = (now_ns - max(self._begun_ns, could_ns)) / NS_PER_S
         if not status:
             return BotFacts(is_running=True, up_s=up_s, is_disk_full=is_full)
         word = _word(status)
@@ -65,7 +70,7 @@ class BotEyes:
             self._word, self._word_at_ns = word, now_ns
         return BotFacts(
             is_running=True,
-            said_s=(now_ns - self._word_at_ns) / NS_PER_S,
+            said_s=(now_ns - max(self._word_at_ns, could_ns)) / NS_PER_S,
             up_s=up_s,
             halt=str(_table(status.get("halt")).get("reason", "")),
             is_disk_full=is_full,

@@ -137,6 +137,19 @@ def test_a_disk_without_room_is_seen_whether_a_process_runs_or_not(
     ] * 3
 
 
+def test_after_a_full_disk_a_bot_has_time_for_its_next_word(tmp_path: Path, clock: Clock) -> None:
+    """Else all would be taken for hanging in the second in which there is room again."""
+    room = [0]
+    eyes = BotEyes(tmp_path, clock, room=lambda _: room[0])
+    write(tmp_path, "status.json")
+    for said_s in (0, 40):
+        assert eyes.look(pid=7, exit_code=None).said_s == said_s
+        clock.now_ns += 40 * NS_PER_S
+    room[0] = 10**9
+    assert eyes.look(pid=7, exit_code=None).said_s == 40
+    assert eyes.look(pid=8, exit_code=None).up_s == 40
+
+
 def test_room_is_what_the_kernel_says_and_unknown_where_it_says_nothing(tmp_path: Path) -> None:
     assert (room_of(tmp_path) or 0) > 0
     assert room_of(tmp_path / "none") is None
