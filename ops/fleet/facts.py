@@ -120,10 +120,10 @@ class BotEyes:
 
 
 def room_of(run_dir: Path) -> int | None:
-    """Give how many bytes can yet be written there; None when that cannot be told."""
+    """Give the bytes that fit there, also where it is yet to be made; None: it cannot be told."""
     try:
-        disk = os.statvfs(run_dir)
-    except OSError:
+        disk = os.statvfs(next(one for one in (run_dir, *run_dir.parents) if one.exists()))
+    except (OSError, StopIteration):
         return None
     return disk.f_bavail * disk.f_frsize if disk.f_blocks else None
 

@@ -90,6 +90,20 @@ def test_every_wish_to_go_down_ends_with_the_fleet_and_none_ends_the_next(tmp_pa
         assert [store.answer_to(number) for number in (first, second)] == [OK, OK]
 
 
+def test_a_wish_to_go_down_that_was_not_fulfilled_says_so_and_does_not_end_the_next(
+    tmp_path: Path,
+) -> None:
+    """A second signal came, and what still ran was left."""
+    run_dir = tmp_path / "runs"
+    run_dir.mkdir()
+    with closing(FleetStore(run_dir / STATE)) as store:
+        number = store.ask("down", "", 1)
+        with opened(fleet_of(tmp_path)):
+            pass
+        assert store.answer_to(number) == "the orchestrator left before all had ended"
+        assert store.open_requests() == []
+
+
 def test_what_is_to_follow_is_noted_before_a_bot_is_told_to_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
