@@ -12,7 +12,7 @@ from random import Random
 import msgspec
 
 from decisions.supervisor import Backoff, Intensity
-from messages.ids import NS_PER_S
+from messages.ids import NS_PER_MS, NS_PER_S
 
 
 class Phase(StrEnum):
@@ -88,6 +88,10 @@ class BotFacts(msgspec.Struct, frozen=True, kw_only=True):
     said_s: float | None = None
     """How old the last word of this very process is; None when it has said nothing yet."""
     up_s: float = 0.0
+    halt: str = ""
+    """Why it does not trade, where it says so."""
+    is_disk_full: bool = False
+    """Whether its directory has no room left: then it can say nothing, however well it is."""
     measures: Mapping[Measure, float] = {}
 
 
@@ -110,7 +114,7 @@ class BotMemory(msgspec.Struct, kw_only=True):
     restarts: int = 0
     """All of them."""
     over_ns: dict[str, int] = {}
-    """Since when each rule's measure has been above its bound, by the rule's place."""
+    """Since when each rule's measure has been above its bound, by what the rule says."""
     warnings: list[str] = []
     """What its rules say now."""
 
@@ -126,6 +130,8 @@ class Do(StrEnum):
 
 NOTHING = Do.NOTHING
 _NOT_OURS = "a process that nobody here started is running in its directory"
+_NO_ROOM = "disk full: nothing is started in its run directory"
+_MUTE = "disk full: it can say nothing of itself, and could not start again"
 EXIT_CONFIG, EXIT_TAKEN_OVER = 2, 75
 _NEVER_AGAIN = {
     EXIT_CONFIG: "it refused to start (exit 2): watchkeeper orchestrate logs says why",
@@ -148,7 +154,9 @@ def judge(memory: BotMemory, facts: BotFacts, policy: Policy, now_ns: int, rng: 
         case Phase.WAITING if facts.is_running:
             started(memory, now_ns, "it ran already")
         case Phase.WAITING:
-            return Do.START if now_ns >= memory.not_before_ns else NOTHING
+            memory.warnings = [_NO_ROOM] if facts.is_disk_full else []
+            is_due = now_ns >= memory.not_before_ns and not facts.is_disk_full
+            return Do.START if is_due else NOTHING
         case _:  # a person started it by hand: it is none of ours to stop
             memory.warnings = [_NOT_OURS] if facts.is_running else []
     return NOTHING
@@ -158,6 +166,20 @@ def started(memory: BotMemory, now_ns: int, why: str = "") -> None:
     """Note that its process runs."""
     _enter(memory, Phase.RUNNING, why, now_ns)
     memory.over_ns, memory.warnings = {}, []
+
+
+def cannot_start(memory: BotMemory, why: str, policy: Policy, now_ns: int, rng: Random) -> None:
+    """Note that no process could be made: there may be room for one later, and not for ever."""
+    _again(memory, why, policy, now_ns, rng)
+
+
+def recall(memory: BotMemory, policy: Policy, now_ns: int) -> None:
+    """Take up what an orchestrator before has noted, by a clock that perhaps ran ahead of ours."""
+    latest_ns = now_ns + policy.backoff.max_ms * NS_PER_MS
+    memory.since_ns = min(memory.since_ns, now_ns)
+    memory.not_before_ns = min(memory.not_before_ns, latest_ns)
+    memory.restarts_ns = [min(at, now_ns) for at in memory.restarts_ns]
+    memory.over_ns = {name: min(at, now_ns) for name, at in memory.over_ns.items()}
 
 
 def drain(memory: BotMemory, then: Phase, why: str, now_ns: int) -> Do:
@@ -181,15 +203,16 @@ def person_starts(memory: BotMemory, now_ns: int) -> Do:
 
 def broken(rules: Sequence[Rule], memory: BotMemory, facts: BotFacts, now_ns: int) -> list[Rule]:
     """Give the rules whose bound has been crossed for long enough; note since when each is."""
-    found = []
-    for place, rule in enumerate(rules):
+    found, over_ns = [], {}
+    for rule in rules:
         value = facts.measures.get(rule.measure)
         if value is None or value <= rule.over:
-            memory.over_ns.pop(str(place), None)
             continue
-        since_ns = memory.over_ns.setdefault(str(place), now_ns)
+        name = f"{rule.measure} {rule.over} {rule.for_s} {rule.act}"
+        over_ns[name] = since_ns = memory.over_ns.get(name, now_ns)
         if now_ns - since_ns >= rule.for_s * NS_PER_S:
             found.append(rule)
+    memory.over_ns = over_ns
     return found
 
 
@@ -202,9 +225,14 @@ def sentence(rule: Rule, facts: BotFacts) -> str:
 
 def _running(memory: BotMemory, facts: BotFacts, policy: Policy, now_ns: int) -> Do:
     if why := _hangs(facts, policy):
+        if facts.is_disk_full:  # so all bots of that disk are silent together
+            memory.warnings = [_MUTE]
+            return NOTHING
         return _restart(memory, why, policy, now_ns)
     crossed = broken(policy.rules, memory, facts, now_ns)
     memory.warnings = [sentence(rule, facts) for rule in crossed]
+    if facts.halt:
+        memory.warnings.append(f"halted: {facts.halt}")
     for rule in crossed:
         if rule.act is Act.PARK:
             return drain(memory, Phase.PARKED, sentence(rule, facts), now_ns)
@@ -238,9 +266,13 @@ def _ended(memory: BotMemory, facts: BotFacts, policy: Policy, now_ns: int, rng:
     if code in _NEVER_AGAIN:
         _enter(memory, Phase.PARKED, _NEVER_AGAIN[code], now_ns)
         return
-    lived_ms = (now_ns - memory.since_ns) // 1_000_000
-    memory.attempts = 1 if lived_ms >= policy.backoff.reset_after_ms else memory.attempts + 1
-    why = f"its process ended: {ending(code)}"
+    if now_ns - memory.since_ns >= policy.backoff.reset_after_ms * NS_PER_MS:
+        memory.attempts = 0
+    _again(memory, f"its process ended: {ending(code)}", policy, now_ns, rng)
+
+
+def _again(memory: BotMemory, why: str, policy: Policy, now_ns: int, rng: Random) -> None:
+    memory.attempts += 1
     if not _counts(memory, policy.intensity, now_ns):
         _enter(memory, Phase.PARKED, _too_often(why, policy), now_ns)
         return

@@ -239,7 +239,7 @@ class StrategyRun:
         if on_fill is None:
             return
         for fill in update.fills:
-            name = (update.symbol, fill.trade_id)
+            name = (update.order_key, fill.trade_id)
             if name not in told:
                 told[name] = None  # before: what brings it down is not told again
                 if len(told) > _TOLD_FILLS:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from decisions.strategy_wide import WideMemory
-from messages.ids import Symbol, TimestampNs
+from messages.ids import OrderKey, Symbol, TimestampNs
 from messages.market import MarketEvent
 
 _SPARE_EVENTS = 8
@@ -31,8 +31,9 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     """Events that brought two incarnations down and were not shown to a third."""
     warming_on: MarketEvent | None = None
     """The event that a warm-up is showing; still here after a hang in it."""
-    told_fills: dict[tuple[Symbol, str], None] = {}
-    """The last executions that `on_fill` was told of, the oldest first."""
+    told_fills: dict[tuple[OrderKey, str], None] = {}
+    """The last executions that `on_fill` was told of, the oldest first: by order, for two of its
+    own orders that meet have one trade id."""
     wide: WideMemory | None = None
     """Of a strategy that wants more than plain events of one symbol."""
 

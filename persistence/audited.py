@@ -18,9 +18,9 @@ _NAMES = (
 )
 _PERSONS = "SELECT 1 FROM order_history WHERE order_key = ? AND evidence LIKE ? LIMIT 1"
 _EXECUTED = (
-    "SELECT f.order_key, o.client_order_id, f.symbol, f.trade_id, o.claimed_at_ns,"
-    " o.updated_at_ns FROM fills f CROSS JOIN orders o ON o.order_key = f.order_key"
-    " WHERE (f.symbol, f.trade_id) > (?, ?) ORDER BY f.symbol, f.trade_id LIMIT ?"
+    "SELECT f.order_key, o.client_order_id, f.trade_id, o.claimed_at_ns, o.updated_at_ns"
+    " FROM fills f CROSS JOIN orders o ON o.order_key = f.order_key"
+    " WHERE (f.order_key, f.trade_id) > (?, ?) ORDER BY f.order_key, f.trade_id LIMIT ?"
 )
 
 
@@ -29,7 +29,6 @@ class Executed(msgspec.Struct, frozen=True, gc=False):
 
     order_key: OrderKey
     client_order_id: ClientOrderId
-    symbol: str
     trade_id: TradeId
     claimed_at_ns: int | None
     """None in a ledger of before this was kept."""
@@ -79,11 +78,11 @@ def has_step_by(ledger: LedgerReader, key: OrderKey, evidence: str) -> bool:
 
 
 def all_executed(ledger: LedgerReader) -> Iterator[Executed]:
-    """Walk all executions that belong to an order."""
+    """Walk all executions that belong to an order, by order and trade id."""
     place: tuple[str, str] = ("", "")
     while True:
         rows = ledger.rows(_EXECUTED, (*place, _PAGE))
         yield from (Executed(*row) for row in rows)
         if len(rows) < _PAGE:
             return
-        place = (rows[-1][2], rows[-1][3])
+        place = (rows[-1][0], rows[-1][2])

@@ -100,11 +100,11 @@ def ledger_errors(path: Path) -> Iterator[None]:
             raise LedgerUnavailable(f"{path}: {error}: stop one of the two") from error
         raise LedgerConflict(f"{path} refused a row: {error}") from error
     except (PeeweeException, sqlite3.Error) as error:
-        first = _first_cause(error)
+        first = first_cause(error)
         raise LedgerUnavailable(f"the ledger {path} cannot be used: {first}") from first
 
 
-def _first_cause(error: BaseException) -> BaseException:
+def first_cause(error: BaseException) -> BaseException:
     """Find what went wrong first.
 
     SQLite ends a transaction on a full disk by itself, and then peewee's rollback fails too.

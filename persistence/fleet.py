@@ -4,9 +4,10 @@ Both lie in one SQLite file: a request that was made while nobody ran is carried
 That no bot runs twice does not rest on this file, but on the lock of each run directory.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,7 @@ from peewee import (
 )
 
 from messages.errors import WatchkeeperError
-from persistence.database import BUSY_MS
+from persistence.database import BUSY_MS, first_cause
 
 
 class FleetStateUnavailable(WatchkeeperError):
@@ -91,10 +92,11 @@ class FleetStore:
         pragmas = {"journal_mode": "wal", "busy_timeout": BUSY_MS, "synchronous": 1}
         self._database = SqliteDatabase(str(path), pragmas=pragmas, autoconnect=False)
         with self._errors():
+            with suppress(FileExistsError):  # SQLite gives the files beside it the same mode
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
             self._database.connect()
             with self._database.bind_ctx([BotRow, RequestRow]):
                 self._database.create_tables([BotRow, RequestRow], safe=True)
-            path.chmod(0o600)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -172,4 +174,5 @@ class FleetStore:
         try:
             yield
         except (PeeweeException, sqlite3.Error, OSError) as error:
-            raise FleetStateUnavailable(f"{self._path} cannot be used: {error}") from error
+            first = first_cause(error)
+            raise FleetStateUnavailable(f"{self._path} cannot be used: {first}") from error

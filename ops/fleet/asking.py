@@ -53,6 +53,9 @@ def ps(path: Path, *, as_json: bool) -> int:
     store = FleetStore(fleet.run_dir / STATE)
     try:
         rows = [_row(kept) for kept in store.bots()]
+    except msgspec.DecodeError as error:
+        _complain(f"{STATE} is of another version ({error}): watchkeeper orchestrate up {path}")
+        return EXIT_FAILED
     finally:
         store.close()
     orchestrator = holder(fleet.run_dir / FLEET_LOCK)

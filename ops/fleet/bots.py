@@ -9,6 +9,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +21,6 @@ from ops.run_files import LOCK, STATUS
 from ops.run_state import read_object
 
 _OUTPUT = "start.out"
-_SLACK_S = 2.0
 _MB = 1_048_576
 
 
@@ -45,7 +45,7 @@ class BotProcess:
                 return self._child.pid
             self._over(code)
             return self._found()  # a second start that was refused: the first one still runs
-        if self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE:
+        if _lives(self._process):
             return self._process.pid
         self._over(self._last_word(self._process.pid))
         return None
@@ -53,6 +53,10 @@ class BotProcess:
     def adopt(self) -> int | None:
         """Take over the process that runs in its directory, if one does, and give its pid."""
         return self.pid if self._process is not None else self._found()
+
+    def take_up(self, process: psutil.Process) -> None:
+        """Take over a process that `starting` has found."""
+        self._process = process
 
     def left(self, pid: int | None) -> None:
         """Read what a process that ended while nobody looked has left as its exit code."""
@@ -65,15 +69,11 @@ class BotProcess:
             WatchkeeperError: it cannot be started at all.
         """
         run_dir = Path(self.spec.run_dir)
-        command = [
-            *(sys.executable, "-P", "-m", "cli", "start", self.spec.config),
-            *("--run-dir", self.spec.run_dir, "--json"),
-        ]
         try:
             run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             with _private(run_dir / _OUTPUT) as output:
                 self._child = subprocess.Popen(  # noqa: S603 - our own command, no shell
-                    command,
+                    _command(self.spec),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
@@ -136,35 +136,49 @@ class BotProcess:
 def holder(lock: Path) -> psutil.Process | None:
     """Give the living process that holds a lock file that names it; the lock is not touched.
 
-    The kernel's list of locks proves it. Where that tells nothing, a pid that another process has
-    by now is told by its age: the holder signs after it began.
+    A name alone proves nothing: the file may be a copy, the pid another's by now, and ages go by
+    clocks that are set. Who holds the lock has this very file open, which the kernel tells.
     """
     try:
         text = lock.read_bytes().partition(b"\n")[0]
         if not text.isdigit():
             return None
-        pid, stat = int(text), lock.stat()
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        is_signer = process.create_time() <= stat.st_mtime + _SLACK_S
-        return process if is_signer or _is_listed(pid, stat.st_ino) else None
+        process = psutil.Process(int(text))
+        return process if _lives(process) and _has_open(process.pid, lock.stat()) else None
     except (OSError, OverflowError, ValueError, psutil.Error):
         return None
 
 
-def _is_listed(pid: int, inode: int) -> bool:
-    """Whether Linux lists this process as the holder of a lock on this file."""
+def starting(specs: Iterable[BotSpec]) -> dict[str, psutil.Process]:
+    """Find by name of the bot what was started just now and has not taken its lock yet."""
+    wanted = {tuple(_command(spec)): spec.bot for spec in specs}
+    found: dict[str, psutil.Process] = {}
+    for process in psutil.process_iter(["cmdline"]) if wanted else ():
+        if bot := wanted.get(tuple(process.info["cmdline"] or ())):
+            found[bot] = process
+    return found
+
+
+def _command(spec: BotSpec) -> list[str]:
+    run = (sys.executable, "-P", "-m", "cli", "start", spec.config)
+    return [*run, "--run-dir", spec.run_dir, "--json"]
+
+
+def _lives(process: psutil.Process) -> bool:
     try:
-        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
-    except (OSError, ValueError):
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    words = [line.split() for line in lines]
-    return any(
-        one[1] == "FLOCK" and one[4] == str(pid) and one[5].endswith(f":{inode}")
-        for one in words
-        if len(one) > 5
-    )
+
+
+def _has_open(pid: int, wanted: os.stat_result) -> bool:
+    with os.scandir(f"/proc/{pid}/fd") as files:
+        for one in files:
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                found = one.stat()
+                if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+                    return True
+    return False
 
 
 def _private(path: Path) -> IO[bytes]:

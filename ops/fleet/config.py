@@ -1,5 +1,6 @@
 """The fleet file: which bots there are, and the rules they are held to."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -134,12 +135,13 @@ def _bots(root: TableReader, base: Path, run_dir: Path) -> tuple[BotSpec, ...]:
     for reader, bot in zip(readers, bots, strict=True):
         if bot.bot in seen.values():
             reader.problem("id", f'"{bot.bot}" is there twice')
-        if other := seen.get(bot.run_dir):
+        place = os.path.realpath(bot.run_dir)  # one directory has many names
+        if other := seen.get(place):
             reader.problem("run_dir", f'"{other}" has the same run directory')
         for name in bot.after:
             if name not in seen.values():
                 reader.problem("after", f'"{name}" is no bot that stands before it')
-        seen[bot.run_dir] = bot.bot
+        seen[place] = bot.bot
     return tuple(bots)
 
 

@@ -1,5 +1,6 @@
 """What can be seen of one bot from outside: its small files, and nothing that it must answer."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +11,9 @@ from messages.ids import NS_PER_MS, NS_PER_S
 from ops.run_files import METRICS_SUMMARY, STATUS
 from ops.run_state import read_object
 
+_ROOM = 1_048_576
+"""A disk with fewer bytes left than this is full: a bot's own files no longer fit."""
+
 
 class BotEyes:
     """Looks at one run directory, again and again: some measures are of what changed between.
@@ -18,42 +22,69 @@ class BotEyes:
     seen: a wall clock that jumps makes no bot look dead, or alive.
     """
 
-    def __init__(self, run_dir: Path, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        room: Callable[[Path], int | None] | None = None,
+    ) -> None:
         self._run_dir, self._monotonic_ns = run_dir, monotonic_ns
+        self._room = room or room_of
+        self._before: tuple[object, object] | None = None
+        """The last word of the process before: a pid can come again."""
         self._word: tuple[object, object] = (None, None)
         self._word_at_ns = monotonic_ns()
         self._counted: tuple[int, int] | None = None
         self._error_rate = 0.0
         self._begun_ns = monotonic_ns()
+        self._full_at_ns = 0
+        """When the disk was last seen full: silence counts from then on, once there is room."""
 
-    def begin(self) -> None:
-        """Its process has just been started, or has just been found."""
+    def begin(self, *, is_new: bool) -> None:
+        """Its process is about to be started, or has just been found."""
+        self._before = _word(read_object(self._run_dir / STATUS)) if is_new else None
         self._word, self._counted, self._error_rate = (None, None), None, 0.0
         self._begun_ns = self._monotonic_ns()
+
+    def away(self, ns: int) -> None:
+        """Nobody has looked for so long, and perhaps nobody ran: that is no silence of the bot."""
+        self._word_at_ns += ns
+        self._begun_ns += ns
+        self._full_at_ns += ns
 
     def look(self, *, pid: int | None, exit_code: int | None) -> BotFacts:
         """Look at what its process `pid` says; None: there is no process any more."""
         now_ns = self._monotonic_ns()
-        status = read_object(self._run_dir / STATUS)
+        room = self._room(self._run_dir)
+        if is_full := room is not None and room < _ROOM:
+            self._full_at_ns = now_ns
         if pid is None:
-            return BotFacts(is_running=False, exit_code=exit_code)
-        up_s = (now_ns - self._begun_ns) / NS_PER_S
-        if status.get("pid") != pid:  # of the process before
-            return BotFacts(is_running=True, up_s=up_s)
-        word = (status.get("captured_at_ns"), status.get("started_at_ns"))
+            return BotFacts(is_running=False, exit_code=exit_code, is_disk_full=is_full)
+        status = self._status(pid)
+        could_ns = 0 if is_full else self._full_at_ns
+        up_s = (now_ns - max(self._begun_ns, could_ns)) / NS_PER_S
+        if not status:
+            return BotFacts(is_running=True, up_s=up_s, is_disk_full=is_full)
+        word = _word(status)
         if word != self._word:
             self._word, self._word_at_ns = word, now_ns
         return BotFacts(
             is_running=True,
-            said_s=(now_ns - self._word_at_ns) / NS_PER_S,
+            said_s=(now_ns - max(self._word_at_ns, could_ns)) / NS_PER_S,
             up_s=up_s,
+            halt=str(_table(status.get("halt")).get("reason", "")),
+            is_disk_full=is_full,
             measures=self._measures(status, read_object(self._run_dir / METRICS_SUMMARY)),
         )
 
     def is_ready(self, pid: int | None) -> bool:
         """Whether its process trades, or could."""
+        return pid is not None and self._status(pid).get("ready") is True
+
+    def _status(self, pid: int) -> dict[str, Any]:
+        """Give what this very process says; nothing when that is of the process before."""
         status = read_object(self._run_dir / STATUS)
-        return pid is not None and status.get("pid") == pid and status.get("ready") is True
+        return status if status.get("pid") == pid and _word(status) != self._before else {}
 
     def _measures(
         self, status: Mapping[str, Any], summary: Mapping[str, Any]
@@ -86,6 +117,19 @@ class BotEyes:
             more, failed = now[0] - before[0], now[1] - before[1]
             self._counted, self._error_rate = now, failed / max(more, failed, 1)
         return self._error_rate
+
+
+def room_of(run_dir: Path) -> int | None:
+    """Give the bytes that fit there, also where it is yet to be made; None: it cannot be told."""
+    try:
+        disk = os.statvfs(next(one for one in (run_dir, *run_dir.parents) if one.exists()))
+    except (OSError, StopIteration):
+        return None
+    return disk.f_bavail * disk.f_frsize if disk.f_blocks else None
+
+
+def _word(status: Mapping[str, Any]) -> tuple[object, object]:
+    return status.get("captured_at_ns"), status.get("started_at_ns")
 
 
 def _is_of_this_process(summary: Mapping[str, Any], status: Mapping[str, Any]) -> bool:

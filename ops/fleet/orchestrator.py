@@ -20,19 +20,23 @@ from decisions.fleet import (
     BotMemory,
     Do,
     Phase,
+    cannot_start,
     drain,
     judge,
     person_starts,
+    recall,
     started,
 )
 from messages.errors import ConfigError, WatchkeeperError
-from ops.fleet.bots import BotProcess
+from messages.ids import NS_PER_S
+from ops.fleet.bots import BotProcess, starting
 from ops.fleet.config import BotSpec, FleetConfig, load_fleet
 from ops.fleet.facts import BotEyes
 from persistence.fleet import FleetStore, Kept, Request
 
 STATE, FLEET_LOCK = "fleet.db", "fleet.lock"
 OK = "done"
+_LEFT = "the orchestrator left before all had ended"
 
 Say = Callable[..., object]
 """Called with the name of what happened, and its facts by name."""
@@ -73,7 +77,9 @@ class Orchestrator:
         self._is_ending = False
         self.is_over = False
         """Whether all was ended, is gone, and is written down so."""
-        self._downs: list[Request] = []
+        self._looked_ns = time.monotonic_ns()
+        self._answers: dict[int, str] = {}
+        """To wishes that were carried out; one is here for longer only where it cannot be kept."""
         self._failures: dict[str, str] = {}
 
     def open(self) -> Self:
@@ -88,26 +94,47 @@ class Orchestrator:
         self._lock_fd = _take(run_dir / FLEET_LOCK)
         self._store = FleetStore(run_dir / STATE)
         for kept in self._store.bots():
-            try:
-                bot = _bot_of(kept)
-            except msgspec.DecodeError as error:  # its lock still says whether it runs
-                self._say("forgotten", bot=kept.bot, why=f"{STATE} cannot be read: {error}")
-                self._store.forget(kept.bot)
-                continue
-            self._bots[kept.bot] = bot
-            if pid := bot.process.adopt():
-                bot.eyes.begin()
-                self._say("adopted", bot=kept.bot, pid=pid)
-            else:
-                bot.process.left(kept.pid)
+            if bot := self._recalled(kept):
+                self._bots[kept.bot] = bot
+                recall(bot.memory, self.fleet.policy, self._now_ns())
+        self._find()
         self._apply(self.fleet)
         return self
+
+    def _recalled(self, kept: Kept) -> Bot | None:
+        """Read what was noted of a bot; one of which that fails may have been parked."""
+        try:
+            return _bot_of(kept)
+        except msgspec.DecodeError as error:
+            why = f"what was known of it cannot be read: {error}"
+        for spec in self.fleet.bots:
+            if spec.bot == kept.bot:
+                return Bot(spec, BotMemory(phase=Phase.PARKED, why=why))
+        self._say("forgotten", bot=kept.bot, why=why)
+        self._store.forget(kept.bot)
+        return None
+
+    def _find(self) -> None:
+        """Take over what runs of the bots: by its lock, or, before it has that, by its command."""
+        lost = [bot for bot in self._bots.values() if not bot.process.adopt()]
+        begun = starting(bot.spec for bot in lost)
+        for name, bot in self._bots.items():
+            if name in begun:
+                bot.process.take_up(begun[name])
+            if pid := bot.process.pid:
+                bot.eyes.begin(is_new=False)
+                if bot.memory.phase is Phase.WAITING:  # its start was not noted any more
+                    started(bot.memory, self._now_ns())
+                self._say("adopted", bot=name, pid=pid)
+            elif bot.kept is not None:
+                bot.process.left(bot.kept.pid)
 
     def close(self) -> None:
         """Give the fleet back. The bots that still run go on."""
         with self._telling_failures("requests"):
-            for request in self._downs if self.is_over else []:
-                self._store.answer(request.number, OK)
+            for request in self._store.open_requests():
+                if request.verb == "down":  # it would end the next one too
+                    self._store.answer(request.number, OK if self.is_over else _LEFT)
             self._store.tidy()
         self._store.close()
         if self._lock_fd is not None:
@@ -131,16 +158,27 @@ class Orchestrator:
 
     def step(self) -> None:
         """Look at everything once and do what follows."""
-        now_ns = self._offset_ns + time.monotonic_ns()
+        now_ns = self._now_ns()
         with self._telling_failures("requests"):
             for request in [] if self._is_ending else self._store.open_requests():
-                self._carry_out(request, now_ns)
+                self._attend_to(request, now_ns)
         may_start = not self._is_ending
         for bot in list(self._bots.values()):
             with self._telling_failures(bot.spec.bot):
                 may_start = self._look_at(bot, now_ns, may_start=may_start) and may_start
         on = [b for b in self._bots.values() if b.memory.phase in (Phase.RUNNING, Phase.DRAINING)]
         self.is_over = self._is_ending and not on
+
+    def _now_ns(self) -> int:
+        """Give UTC, less the time in which this process was stopped and could not look."""
+        now_ns = time.monotonic_ns()
+        looked_ns, self._looked_ns = self._looked_ns, now_ns
+        away_ns = now_ns - looked_ns - int(max(2 * self.fleet.look_s, 1.0) * NS_PER_S)
+        if away_ns > 0:
+            self._offset_ns -= away_ns
+            for bot in self._bots.values():
+                bot.eyes.away(away_ns)
+        return self._offset_ns + now_ns
 
     @contextmanager
     def _telling_failures(self, what: str) -> Iterator[None]:
@@ -159,17 +197,21 @@ class Orchestrator:
 
     def _look_at(self, bot: Bot, now_ns: int, *, may_start: bool) -> bool:
         """Do what is due for one bot; give whether another may be started in this look."""
+        self._settle(bot)  # before a start, which is to be of the spec as it is now
+        if bot.spec.bot not in self._bots:
+            return True
         pid, memory = bot.process.pid, bot.memory
         if self._is_ending:
             self._do(bot, self._ended_with_fleet(bot, now_ns), now_ns)
-        before = memory.phase, memory.why, tuple(memory.warnings)
+        before = _standing(memory)
         facts = bot.eyes.look(pid=pid, exit_code=bot.process.exit_code)
         do = judge(memory, facts, self.fleet.policy, now_ns, self._rng)
         is_started = do is Do.START and may_start and self._is_its_turn(bot, now_ns)
         if do is not Do.START or is_started:
             self._do(bot, do, now_ns)
-        self._settle(bot)
-        if before != (memory.phase, memory.why, tuple(memory.warnings)):
+        elif may_start and (awaited := self._awaited(bot)):
+            memory.why = f"it waits until {' and '.join(awaited)} can trade"
+        if before != _standing(memory):
             self._tell(bot)
         self._keep(bot)
         return not is_started
@@ -182,16 +224,22 @@ class Orchestrator:
         )
 
     def _is_its_turn(self, bot: Bot, now_ns: int) -> bool:
-        if now_ns - self._last_start_ns < self.fleet.stagger_s * 1e9:
+        if now_ns - self._last_start_ns < self.fleet.stagger_s * NS_PER_S:
             return False
+        return not self._awaited(bot)
+
+    def _awaited(self, bot: Bot) -> list[str]:
         others = [self._bots[name] for name in bot.spec.after if name in self._bots]
-        return all(one.eyes.is_ready(one.process.pid) for one in others)
+        return [one.spec.bot for one in others if not one.eyes.is_ready(one.process.pid)]
 
     def _do(self, bot: Bot, do: Do, now_ns: int) -> None:
         match do:
             case Do.START:
                 self._start(bot, now_ns)
             case Do.DRAIN:
+                # First: who finds its end must know what was to follow, were we killed between.
+                with self._telling_failures(bot.spec.bot):
+                    self._keep(bot)
                 bot.process.drain()
             case Do.KILL:
                 self._say("killed", bot=bot.spec.bot, why="its orderly end took too long")
@@ -201,13 +249,14 @@ class Orchestrator:
         self._last_start_ns = now_ns
         if pid := bot.process.adopt():
             self._say("adopted", bot=bot.spec.bot, pid=pid)
+            bot.eyes.begin(is_new=False)
         else:
+            bot.eyes.begin(is_new=True)
             try:
                 bot.process.start()
             except WatchkeeperError as error:
-                bot.memory.phase, bot.memory.why = Phase.PARKED, str(error)
+                cannot_start(bot.memory, str(error), self.fleet.policy, now_ns, self._rng)
                 return
-        bot.eyes.begin()
         started(bot.memory, now_ns)
 
     def _settle(self, bot: Bot) -> None:
@@ -231,8 +280,6 @@ class Orchestrator:
 
     def _keep(self, bot: Bot) -> None:
         """Write down what has changed of it, and nothing else: mostly nothing has."""
-        if bot.spec.bot not in self._bots:
-            return
         kept = Kept(
             bot=bot.spec.bot,
             place=list(self._bots).index(bot.spec.bot),
@@ -247,28 +294,31 @@ class Orchestrator:
 
     # ------------------------------------------------------------ what persons want
 
-    def _carry_out(self, request: Request, now_ns: int) -> None:
-        if request.verb == "down":
-            self._downs.append(request)
+    def _attend_to(self, request: Request, now_ns: int) -> None:
+        """Carry out one wish, once, though its answer may have to wait for room on the disk."""
+        if request.verb == "down":  # answered by `close`
             self.end()
             return
+        if request.number not in self._answers:
+            self._answers[request.number] = self._carry_out(request, now_ns)
+        self._store.answer(request.number, self._answers[request.number])
+        del self._answers[request.number]
+
+    def _carry_out(self, request: Request, now_ns: int) -> str:
         if request.verb == "reload":
-            self._store.answer(request.number, self._reload())
-            return
+            return self._reload()
         bot = self._bots.get(request.bot)
         if bot is None:
             known = ", ".join(self._bots) or "none"
-            answer = f"there is no bot {request.bot} (there are: {known})"
-        elif request.verb == "restart":
+            return f"there is no bot {request.bot} (there are: {known})"
+        if request.verb == "restart":
             self._do(bot, person_starts(bot.memory, now_ns), now_ns)
-            answer = OK
-        elif request.verb == "drain":
+            return OK
+        if request.verb == "drain":
             stopped = drain(bot.memory, Phase.STOPPED, "a person drained it", now_ns)
             self._do(bot, stopped, now_ns)
-            answer = OK
-        else:
-            answer = f"{request.verb} is nothing that can be asked for"
-        self._store.answer(request.number, answer)
+            return OK
+        return f"{request.verb} is nothing that can be asked for"
 
     def _reload(self) -> str:
         try:
@@ -283,7 +333,7 @@ class Orchestrator:
 
     def _apply(self, fleet: FleetConfig) -> None:
         """Add, change and take out bots; those that are as they were are not touched."""
-        now_ns = self._offset_ns + time.monotonic_ns()
+        now_ns = self._now_ns()
         wanted = {spec.bot: spec for spec in fleet.bots}
         for name, bot in list(self._bots.items()):
             if name not in wanted:
@@ -298,12 +348,17 @@ class Orchestrator:
                         bot, drain(bot.memory, Phase.WAITING, "it was changed", now_ns), now_ns
                     )
         for name, spec in wanted.items():
-            if name in self._bots:
-                self._bots[name].leaves = False
-            else:
-                self._bots[name] = Bot(spec)
+            bot = self._bots.setdefault(name, Bot(spec))
+            if bot.leaves:
+                bot.leaves = False
+                drain(bot.memory, Phase.WAITING, "it is in the fleet file again", now_ns)
         names = [*wanted, *(name for name in self._bots if name not in wanted)]
         self._bots = {name: self._bots[name] for name in names}
+
+
+def _standing(memory: BotMemory) -> tuple[object, ...]:
+    """Give what is told when it changes: of a warning which it is, not its figure now."""
+    return memory.phase, memory.why, *(said.partition(" ")[0] for said in memory.warnings)
 
 
 def _bot_of(kept: Kept) -> Bot:

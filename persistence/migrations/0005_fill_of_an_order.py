@@ -9,6 +9,8 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
+from messages.errors import LedgerUnavailable
+
 _COLUMNS = "symbol, trade_id, order_key, price, quantity, fee, fee_currency, liquidity, ts_event_ns"
 _TABLE = """
 CREATE TABLE "fills" ("symbol" TEXT NOT NULL, "trade_id" TEXT NOT NULL, "order_key" TEXT NOT NULL,
@@ -16,6 +18,10 @@ CREATE TABLE "fills" ("symbol" TEXT NOT NULL, "trade_id" TEXT NOT NULL, "order_k
   NULL, "liquidity" TEXT NOT NULL, "ts_event_ns" INTEGER NOT NULL, PRIMARY KEY ("{first}",
   "trade_id"), FOREIGN KEY ("order_key") REFERENCES "orders" ("order_key")) WITHOUT ROWID
 """
+_TWICE = (
+    "SELECT (SELECT count(*) FROM fills)"
+    " - (SELECT count(*) FROM (SELECT DISTINCT symbol, trade_id FROM fills))"
+)
 _INDEX = 'CREATE INDEX "fillrow_order_key" ON "fills" ("order_key")'
 _BY_SYMBOL, _BY_ORDER = "CONFLICT (symbol, trade_id)", "CONFLICT (order_key, trade_id)"
 
@@ -26,7 +32,13 @@ def up(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001
 
 
 def down(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001
-    """Go back to the old key; of two executions with one trade id the second is lost."""
+    """Go back to the old key; refused where it cannot hold all that was executed."""
+    ((lost,),) = db.execute_sql(_TWICE).fetchall()  # type: ignore[no-untyped-call]
+    if lost:
+        raise LedgerUnavailable(
+            f"{db.database} cannot go back to the schema before 0005: {lost} executions have the"
+            " trade id of another order's, and would be lost"
+        )
     _rebuild(db, "symbol", _BY_ORDER, _BY_SYMBOL)
     _run(db, _INDEX)
 
@@ -35,14 +47,16 @@ def _rebuild(db: SqliteDatabase, first: str, was: str, becomes: str) -> None:
     query = "SELECT sql FROM sqlite_master WHERE name = 'order_stepped'"
     ((trigger,),) = db.execute_sql(query).fetchall()  # type: ignore[no-untyped-call]
     if was not in trigger:
-        raise ValueError("order_stepped does not keep executions as 0002 taught it")
+        raise LedgerUnavailable(
+            f"{db.database} was changed by hand: its order_stepped keeps executions otherwise"
+        )
     _run(
         db,
         "DROP TRIGGER order_stepped",
         "DROP INDEX IF EXISTS fillrow_order_key",
         "ALTER TABLE fills RENAME TO fills_before",
         _TABLE.format(first=first),
-        f"INSERT OR IGNORE INTO fills ({_COLUMNS}) SELECT {_COLUMNS} FROM fills_before",  # noqa: S608
+        f"INSERT INTO fills ({_COLUMNS}) SELECT {_COLUMNS} FROM fills_before",  # noqa: S608
         "DROP TABLE fills_before",
         trigger.replace(was, becomes),
     )

@@ -16,9 +16,11 @@ from decisions.fleet import (
     Phase,
     Policy,
     Rule,
+    cannot_start,
     drain,
     judge,
     person_starts,
+    recall,
     started,
 )
 from decisions.supervisor import Backoff, Intensity
@@ -193,6 +195,70 @@ def test_a_process_that_somebody_else_started_is_told_of_and_left_alone() -> Non
     assert after(memory, WELL) is Do.NOTHING
     assert memory.why == "a rule said so"
     assert memory.warnings == ["a process that nobody here started is running in its directory"]
+
+
+def test_a_rule_is_told_from_another_by_what_it_says_not_by_its_place() -> None:
+    """The file was read anew between two looks."""
+    crossed = crossing(Measure.DRAWDOWN, 6.0)
+    first = Rule(measure=Measure.DRAWDOWN, over=1.0, act=Act.WARN)
+    patient = Rule(measure=Measure.DRAWDOWN, over=5.0, for_s=600, act=Act.PARK)
+    memory = running()
+    after(memory, crossed, 1, policy(rules=(first,)))
+    assert after(memory, crossed, 700, policy(rules=(patient,))) is Do.NOTHING
+    assert after(memory, crossed, 1200, policy(rules=(first, patient))) is Do.NOTHING
+    assert after(memory, crossed, 1300, policy(rules=(first, patient))) is Do.DRAIN
+
+
+def test_a_bot_that_trades_no_more_is_shown_so_and_left() -> None:
+    memory = running()
+    facts = BotFacts(is_running=True, said_s=0.5, up_s=100.0, halt="max_drawdown")
+    assert after(memory, facts) is Do.NOTHING
+    assert memory.warnings == ["halted: max_drawdown"]
+    assert after(memory, WELL, 2) is Do.NOTHING
+    assert memory.warnings == []
+
+
+def test_a_bot_that_cannot_speak_for_want_of_room_is_not_restarted() -> None:
+    """All bots of a full disk are silent together; none would come up again."""
+    memory = running()
+    silent = BotFacts(is_running=True, said_s=99.0, up_s=100.0, is_disk_full=True)
+    assert after(memory, silent) is Do.NOTHING
+    assert memory.phase is Phase.RUNNING
+    assert memory.warnings == ["disk full: it can say nothing of itself, and could not start again"]
+
+
+def test_nothing_is_started_where_there_is_no_room() -> None:
+    memory = BotMemory()
+    assert after(memory, BotFacts(is_running=False, is_disk_full=True)) is Do.NOTHING
+    assert memory.warnings == ["disk full: nothing is started in its run directory"]
+    assert after(memory, GONE) is Do.START
+    assert memory.warnings == []
+
+
+def test_a_process_that_cannot_be_made_is_tried_again_and_not_for_ever() -> None:
+    memory = BotMemory()
+    for second in (1, 2):
+        cannot_start(memory, "no room for it", policy(), T0 + second * NS_PER_S, Random(1))
+        assert (memory.phase, memory.why) == (Phase.WAITING, "no room for it")
+        assert memory.not_before_ns > T0 + second * NS_PER_S
+    cannot_start(memory, "no room for it", policy(), T0 + 3 * NS_PER_S, Random(1))
+    assert memory.phase is Phase.PARKED
+
+
+def test_a_clock_that_was_set_back_between_two_orchestrators_holds_nothing_up() -> None:
+    ahead_ns = T0 + 3_600 * NS_PER_S
+    waiting = running()
+    judge(waiting, ended(70), policy(), ahead_ns, Random(1))
+    draining = BotMemory()
+    started(draining, ahead_ns)
+    drain(draining, Phase.STOPPED, "a person drained it", ahead_ns)
+    for memory in (waiting, draining):
+        recall(memory, policy(), T0)
+
+    assert after(waiting, GONE, 8) is Do.START
+    assert after(draining, WELL, 11) is Do.KILL
+    judge(draining, GONE, policy(), T0 + 12 * NS_PER_S, Random(1))
+    assert draining.phase is Phase.STOPPED
 
 
 LOOKS = st.lists(

@@ -314,7 +314,7 @@ class Filled(Plain):
             raise ValueError("too much")
 
 
-def update(*trades: str, late: bool = False) -> OrderUpdate:
+def update(*trades: str, late: bool = False, order: str = "k") -> OrderUpdate:
     fills = tuple(
         Fill(
             trade_id=TradeId(trade),
@@ -328,7 +328,7 @@ def update(*trades: str, late: bool = False) -> OrderUpdate:
         for trade in trades
     )
     return OrderUpdate(
-        order_key=OrderKey("k"),
+        order_key=OrderKey(order),
         client_order_id=ClientOrderId("c"),
         strategy_id=StrategyId("one"),
         symbol=BTC,
@@ -355,6 +355,17 @@ def test_each_execution_is_told_once_after_the_update_that_brought_it() -> None:
     executions = [what[0] for what in strategy.told if what[0] != "update"]
     assert executions == ["a", "b", "c"]
     assert strategy.told[0][0] == "update"
+
+
+def test_of_two_own_orders_that_met_both_executions_are_told() -> None:
+    """The venue gives them one trade id."""
+    strategy = Filled()
+    one = run(lambda: strategy)
+
+    one.update(update("a", order="buy"))
+    one.update(update("a", order="sell"))
+
+    assert [what[0] for what in strategy.told] == ["update", "a", "update", "a"]
 
 
 def test_an_execution_that_was_learnt_late_is_told_and_the_state_is_not_told_again() -> None:

@@ -152,13 +152,18 @@ def test_no_call_is_lost_however_many_threads_make_them(loop: VenueLoop) -> None
     assert len(made) == 2_000
 
 
-def test_a_call_that_fails_is_told_and_the_next_is_made(loop: VenueLoop) -> None:
+def test_a_call_that_fails_is_told_and_the_next_is_made() -> None:
+    told: list[str] = []
     done = threading.Event()
+    loop = VenueLoop("told", told.append)
+    loop.start()
 
     loop.call(lambda: 1 / 0)
     loop.call(done.set)
 
     assert done.wait(LIMIT_S)
+    assert loop.close(LIMIT_S)
+    assert told == ["a call from outside failed: ZeroDivisionError: division by zero"]
 
 
 def test_after_closing_nothing_is_called(loop: VenueLoop) -> None:

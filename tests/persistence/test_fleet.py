@@ -1,5 +1,6 @@
 """What an orchestrator finds again, and what persons ask of it, over its death."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -32,7 +33,17 @@ def test_bots_are_found_again_in_their_order_with_their_last_word(
     store.forget("c")
     with closing(FleetStore(path)) as another:
         assert another.bots() == [kept("b", 1), kept("a", 2, '{"restarts":3}')]
-    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_its_files_are_its_owners_alone_whatever_the_mask(path: Path) -> None:
+    mask = os.umask(0)
+    try:
+        with closing(FleetStore(path)) as store:
+            store.ask("down", "", 1)
+            modes = {one.name: one.stat().st_mode & 0o777 for one in path.parent.iterdir()}
+    finally:
+        os.umask(mask)
+    assert modes == dict.fromkeys(("fleet.db", "fleet.db-wal", "fleet.db-shm"), 0o600)
 
 
 def test_a_wish_waits_for_whoever_comes_and_is_answered_once(store: FleetStore, path: Path) -> None:

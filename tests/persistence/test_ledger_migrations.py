@@ -142,6 +142,53 @@ def test_what_was_executed_is_kept_over_the_change_of_its_key(
         assert [ledger.fills_of(key) for key in keys] == [[fill] for fill in fills]
 
 
+def test_a_way_back_that_would_lose_an_execution_is_refused_and_changes_nothing(
+    path: Path,
+    claim_of: Callable[..., Claim],
+    step_of: Callable[..., Step],
+    fill_of: Callable[..., Fill],
+) -> None:
+    """Two of our own orders met: one trade id, two executions."""
+    with closing(SqliteLedger(path)) as ledger:
+        ledger.write([], [claim_of(1), claim_of(2)], 7)
+        for number in (1, 2):
+            ledger.record([step_of(number, OrderState.SENT)])
+            fills = (fill_of("t1", "1.5"),)
+            ledger.record([step_of(number, OrderState.FILLED, "1.5", fills=fills)])
+    before = schema_of(path)
+    with (
+        closing(open_ledger_database(path)) as database,
+        pytest.raises(LedgerUnavailable, match="1 executions have the trade id of another"),
+    ):
+        Runner(database, str(MIGRATIONS)).down("0005_fill_of_an_order")
+    assert schema_of(path) == before
+    with closing(SqliteLedger(path)) as ledger:
+        fills_of = [ledger.fills_of(claim_of(number).intent.order_key) for number in (1, 2)]
+    assert [len(fills) for fills in fills_of] == [1, 1]
+
+
+def test_a_ledger_that_somebody_reads_is_upgraded_and_the_reader_goes_on(
+    path: Path,
+    claim_of: Callable[..., Claim],
+    step_of: Callable[..., Step],
+    fill_of: Callable[..., Fill],
+) -> None:
+    with closing(SqliteLedger(path)) as ledger:
+        ledger.write([], [claim_of(1)], 7)
+        ledger.record([step_of(1, OrderState.SENT)])
+        ledger.record([step_of(1, OrderState.FILLED, "1.5", fills=(fill_of("t1", "1.5"),))])
+    with closing(open_ledger_database(path)) as database:
+        Runner(database, str(MIGRATIONS)).down("0005_fill_of_an_order")
+    with closing(sqlite3.connect(path)) as reader:
+        reader.execute("BEGIN")
+        count = "SELECT count(*) FROM fills"
+        assert reader.execute(count).fetchone() == (1,)
+        SqliteLedger(path).close()
+        assert reader.execute(count).fetchone() == (1,)
+        reader.execute("COMMIT")
+        assert reader.execute(count).fetchone() == (1,)
+
+
 def test_every_migration_can_be_taken_back(path: Path) -> None:
     with closing(open_ledger_database(path)) as database:
         runner = Runner(database, str(MIGRATIONS))

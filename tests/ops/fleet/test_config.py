@@ -86,9 +86,12 @@ def test_all_mistakes_are_told_at_once_by_their_place(tmp_path: Path) -> None:
     assert 'did you mean "stagger_s"' in found[6]
 
 
-def test_two_bots_in_one_run_directory_are_refused(tmp_path: Path) -> None:
-    bot = '[[bot]]\nid = "{}"\nconfig = "one.toml"\nrun_dir = "runs/x"\n'
-    (found,) = problems(tmp_path, 'name = "d"\n' + bot.format("a") + bot.format("b"))
+@pytest.mark.parametrize("other", ["runs/x", "./y/../runs/x/", "link/x"])
+def test_two_bots_in_one_run_directory_are_refused(tmp_path: Path, other: str) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "runs")
+    bot = '[[bot]]\nid = "{}"\nconfig = "one.toml"\nrun_dir = "{}"\n'
+    text = 'name = "d"\n' + bot.format("a", "runs/x") + bot.format("b", other)
+    (found,) = problems(tmp_path, text)
     assert found.endswith('bot[1].run_dir: "a" has the same run directory')
 
 

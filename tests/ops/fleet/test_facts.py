@@ -8,7 +8,7 @@ import pytest
 
 from decisions.fleet import Measure
 from messages.ids import NS_PER_S
-from ops.fleet.facts import BotEyes
+from ops.fleet.facts import BotEyes, room_of
 
 STARTED = 1_800_000_000 * NS_PER_S
 
@@ -106,3 +106,51 @@ def test_without_a_process_only_its_exit_code_counts(tmp_path: Path, eyes: BotEy
     write(tmp_path, "status.json")
     facts = eyes.look(pid=None, exit_code=70)
     assert (facts.is_running, facts.exit_code, facts.said_s) == (False, 70, None)
+
+
+def test_a_pid_that_came_again_says_nothing_by_the_file_of_the_process_before(
+    tmp_path: Path, eyes: BotEyes
+) -> None:
+    """In a container that is started anew pids are what they were."""
+    write(tmp_path, "status.json", ready=True, unknown={"count": 2})
+    eyes.begin(is_new=True)
+    facts = eyes.look(pid=7, exit_code=None)
+    assert (facts.said_s, facts.measures, eyes.is_ready(7)) == (None, {}, False)
+    write(tmp_path, "status.json", ready=True, captured_at_ns=STARTED + 1)
+    assert eyes.look(pid=7, exit_code=None).said_s == 0
+    assert eyes.is_ready(7)
+
+
+def test_a_halt_is_seen_with_its_reason(tmp_path: Path, eyes: BotEyes) -> None:
+    write(tmp_path, "status.json", halt={"reason": "max_drawdown", "state": "halted"})
+    assert eyes.look(pid=7, exit_code=None).halt == "max_drawdown"
+
+
+@pytest.mark.parametrize(("room", "is_full"), [(0, True), (10**9, False), (None, False)])
+def test_a_disk_without_room_is_seen_whether_a_process_runs_or_not(
+    tmp_path: Path, room: int | None, *, is_full: bool
+) -> None:
+    eyes = BotEyes(tmp_path, room=lambda _: room)
+    write(tmp_path, "status.json")
+    assert [eyes.look(pid=pid, exit_code=None).is_disk_full for pid in (7, 8, None)] == [
+        is_full
+    ] * 3
+
+
+def test_after_a_full_disk_a_bot_has_time_for_its_next_word(tmp_path: Path, clock: Clock) -> None:
+    """Else all would be taken for hanging in the second in which there is room again."""
+    room = [0]
+    eyes = BotEyes(tmp_path, clock, room=lambda _: room[0])
+    write(tmp_path, "status.json")
+    for said_s in (0, 40):
+        assert eyes.look(pid=7, exit_code=None).said_s == said_s
+        clock.now_ns += 40 * NS_PER_S
+    room[0] = 10**9
+    assert eyes.look(pid=7, exit_code=None).said_s == 40
+    assert eyes.look(pid=8, exit_code=None).up_s == 40
+
+
+def test_room_is_what_the_kernel_says_and_unknown_where_it_says_nothing(tmp_path: Path) -> None:
+    assert (room_of(tmp_path) or 0) > 0
+    assert (room_of(tmp_path / "to" / "be" / "made") or 0) > 0
+    assert room_of(Path("/proc")) is None
