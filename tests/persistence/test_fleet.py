@@ -32,7 +32,13 @@ def test_bots_are_found_again_in_their_order_with_their_last_word(
     store.forget("c")
     with closing(FleetStore(path)) as another:
         assert another.bots() == [kept("b", 1), kept("a", 2, '{"restarts":3}')]
-    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_nobody_else_may_read_or_write_it_nor_its_log(store: FleetStore, path: Path) -> None:
+    store.keep(kept("a", 0))
+    modes = {one.name: one.stat().st_mode & 0o777 for one in path.parent.iterdir()}
+    assert modes.keys() >= {"fleet.db", "fleet.db-wal"}
+    assert set(modes.values()) == {0o600}
 
 
 def test_a_wish_waits_for_whoever_comes_and_is_answered_once(store: FleetStore, path: Path) -> None:
