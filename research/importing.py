@@ -127,7 +127,8 @@ def _check(path: Path, series: Series) -> None:
     step_ms = usual_step_ms(times)
     if len(times) > _ENOUGH and step_ms not in (0, series.timeframe_ms):
         found = f"{step_ms / 1000:g} s apart"
-        raise DataError(f"{path}: its candles are {found}, not {series.timeframe}: correct that")
+        asked = f"not {series.timeframe}: say with --timeframe how long they are"
+        raise DataError(f"{path}: its candles are {found}, {asked}")
 
 
 def usual_step_ms(times: Sequence[int]) -> int:

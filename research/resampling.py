@@ -105,10 +105,11 @@ def resample(options: ResampleOptions) -> int:
         DataError: there is no such series, or it cannot be read.
     """
     source = checked_series(options.exchange, options.symbol, options.timeframe)
-    target = checked_series(options.exchange, options.symbol, options.to)
+    target = checked_series(options.exchange, options.symbol, options.to, option="--to")
     parts, rest = divmod(target.timeframe_ms, source.timeframe_ms)
     if rest or parts < 2:
-        raise ConfigError([f"--to: {options.to} is not a multiple of {options.timeframe}"])
+        text = f"--to: {options.to} is not a multiple of {options.timeframe}"
+        raise ConfigError([f"{text}: name a length of two or more of them"])
     import_parquet()
     folder = source.folder(options.root)
     if not footers(folder):

@@ -111,6 +111,7 @@ def test_resampling_twice_changes_nothing_and_in_steps_is_the_same_as_at_once(
     [
         (["--to", "90s"], "90s is not a multiple of 1m"),
         (["--to", "1m"], "1m is not a multiple of 1m"),
+        (["--to", "7x"], "--to: timeframe '7x' is not one like"),
         (["--to", "x"], "timeframe 'x' is not one like"),
         (["--to", "5m"], "there is no such series"),
     ],
