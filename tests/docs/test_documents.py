@@ -211,11 +211,37 @@ def test_the_readme_and_the_changelog_name_every_command_and_no_other() -> None:
 def test_the_readme_names_every_extra_and_doctor_looks_for_each() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
-    extras = set(setup["options.extras_require"])
+    extras = set(extras_of(setup))
     section = text_of("README.md").split("| Extra | Needed by |\n")[1].split("\n\n")[0]
 
     assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == extras
     assert set(EXTRAS) == extras - {"dev"}
+
+
+def test_the_extra_of_contributors_brings_all_that_tox_installs() -> None:
+    tox, setup = (configparser.ConfigParser(interpolation=None) for _ in range(2))
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    brought = "\n".join([setup["options"]["install_requires"], *extras_of(setup).values()])
+    wanted = {
+        name
+        for section in tox.sections()
+        for name in names_in(tox[section].get("deps", ""))
+        if not name.startswith("{")
+    }
+
+    assert "ruff" in wanted
+    assert wanted - set(names_in(brought)) == set()
+
+
+def extras_of(setup: configparser.ConfigParser) -> dict[str, str]:
+    return dict(setup["options.extras_require"])
+
+
+def names_in(requirements: str) -> list[str]:
+    """Give the distributions that lines of requirements name."""
+    lines = (line.strip() for line in requirements.splitlines())
+    return [re.split(r"[ <>=\[]", line)[0].lower() for line in lines if line]
 
 
 def test_contributing_names_every_environment_and_variable_of_tox() -> None:

@@ -203,7 +203,7 @@ def test_a_venue_that_is_down_is_tried_again_until_it_is_proved(
     until_resting(bot)
     down = run.exchange.arm(Plan(fault=Fault.RESET_BEFORE, operation="any", times=None))
 
-    code, view = halt(run_dir, "--timeout", "12")
+    code, view = halt(run_dir, "--timeout", "5")
     assert (code, view["proved"], view["proved_at_ns"]) == (1, False, None)
     assert "no_answer: could not list open orders" in view["text"]
     refused = command("resume", run_dir)
