@@ -159,7 +159,7 @@ def _tell(reports: Sequence[FileReport], series: Series, *, as_json: bool) -> No
         for report, row in zip(reports, rows, strict=True):
             write_line({"event": "file", **row, "problems": report.problems})
             for one in report.merged.conflicts:
-                write_line({"event": "conflict", "path": str(report.path), **_conflict(one)})
+                write_line({**conflict_event(one), "path": str(report.path)})
         return
     write_table(["path", "rows", "added", "same", "replaced", "kept", "malformed"], rows)
     for report in reports:
@@ -185,8 +185,10 @@ def _row(report: FileReport) -> dict[str, Any]:
     }
 
 
-def _conflict(one: Conflict) -> dict[str, Any]:
+def conflict_event(one: Conflict) -> dict[str, Any]:
+    """Tell of two candles of one time for machines."""
     return {
+        "event": "conflict",
         "ts": moment_text(one.stored[0]),
         "stored": dict(zip(_NAMES, one.stored[1:], strict=True)),
         "offered": dict(zip(_NAMES, one.offered[1:], strict=True)),
