@@ -54,15 +54,15 @@ def test_a_stopped_process_is_taken_over_and_sends_nothing_when_it_goes_on(
     with running_exchange(seed=5, speed=SPEED) as run:
         config = live_config(tmp_path, run)
         first = live(start, config)
-        until_orders(run, 5)
+        until_orders(run, 2)
         second = live(start, config, "--standby")
         second.until_said(f"is traded by process {first.process.pid}")
-        until_orders(run, 3)
+        until_orders(run, 2)
         assert second.events == []
 
         first.freeze()
         second.until(lambda: bool(second.of("start")))
-        until_orders(run, 5)
+        until_orders(run, 2)
 
         second.freeze()
         before = last_number(run)
@@ -71,7 +71,7 @@ def test_a_stopped_process_is_taken_over_and_sends_nothing_when_it_goes_on(
         of_the_first = signed(run, before)
         status = json.loads((tmp_path / "run" / "status.json").read_text())
         second.send(signal.SIGCONT)
-        until_orders(run, 5)
+        until_orders(run, 2)
         ended, _ = second.end(signal.SIGTERM)
 
         assert of_the_first == []
