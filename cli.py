@@ -363,8 +363,13 @@ def _orchestrate(arguments: argparse.Namespace) -> int:
         return asking.ps(arguments.fleet, as_json=arguments.json)
     if arguments.verb == "logs":
         return asking.logs(arguments.fleet, arguments.bot, arguments.lines)
-    bot = getattr(arguments, "bot", "")
-    return asking.ask(arguments.fleet, arguments.verb, bot, arguments.timeout)
+    return asking.ask(
+        arguments.fleet,
+        arguments.verb,
+        getattr(arguments, "bot", ""),
+        arguments.timeout,
+        as_json=arguments.json,
+    )
 
 
 def _data_download(arguments: argparse.Namespace) -> int:

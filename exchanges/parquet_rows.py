@@ -124,7 +124,7 @@ class ParquetTable:
             from pyarrow import parquet
         except ImportError as error:
             raise DataError(
-                f"{self._path}: reading Parquet needs pyarrow: install watchkeeper[parquet]"
+                f"{self._path}: it takes pyarrow to read: pip install 'watchkeeper[parquet]'"
             ) from error
         is_feather = self._path.suffix.lower() == FEATHER_SUFFIX
         try:

@@ -360,7 +360,7 @@ def _add_orchestrate(commands: "Commands") -> None:
         one.add_argument("fleet", type=Path, metavar="FLEET", help="a TOML file")
         if verb in ("restart", "drain", "logs"):
             one.add_argument("bot", metavar="BOT", help="its id in the file")
-        if verb in ("up", "ps"):
+        if verb != "logs":
             one.add_argument("--json", action="store_true", help="for machines")
         if verb in ("restart", "drain", "reload", "down"):
             one.add_argument("--timeout", type=_positive, default=60.0, metavar="SECONDS")

@@ -14,7 +14,14 @@ from ops.moments import utc
 _PYTHON = (3, 11)
 _WAL_RESET_FIXED = (3, 51, 3)
 _STRICT = (3, 37)
-_EXTRAS = {"exchange": ("ccxt", "aiohttp"), "parquet": ("pyarrow",)}
+EXTRAS = {
+    "exchange": ("ccxt", "aiohttp"),
+    "parquet": ("pyarrow",),
+    "alerts": ("apprise",),
+    "dashboard": ("starlette", "uvicorn"),
+    "orchestrate": ("psutil",),
+}
+"""What each extra of the distribution brings, by the names under which it is imported."""
 _RELEASED_S = 1_760_000_000
 """A clock that is before this (October 2025) is before the code it runs."""
 _NOT_SYNCHRONIZED = 5
@@ -27,7 +34,7 @@ def machine_findings() -> Iterator[Finding]:
     yield python_finding(sys.version_info[:3])
     yield sqlite_finding(sqlite3.sqlite_version_info)
     yield from clock_findings(time.time(), _clock_state())
-    for extra, modules in _EXTRAS.items():
+    for extra, modules in EXTRAS.items():
         missing = [name for name in modules if find_spec(name) is None]
         if missing:
             text = f"{extra} is not installed ({', '.join(missing)})"

@@ -63,7 +63,7 @@ def drill(options: DrillOptions) -> int:
         DataError: the strategy sends no order, or an undisturbed run fails already.
     """
     if any(importlib.util.find_spec(name) is None for name in ("aiohttp", "ccxt")):
-        raise ConfigError(["the drill needs aiohttp and ccxt: install watchkeeper[exchange]"])
+        raise ConfigError(["the drill needs aiohttp and ccxt: pip install 'watchkeeper[exchange]'"])
     if options.keep is not None and options.keep.is_dir() and any(options.keep.iterdir()):
         raise ConfigError([f"--keep: {options.keep} is not empty: name a new directory"])
     cases, config = _cases(options), _config(options)

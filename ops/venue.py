@@ -49,7 +49,7 @@ def venue(options: VenueOptions) -> int:
         DataError: the state file or the recording cannot be used.
     """
     if importlib.util.find_spec("aiohttp") is None:
-        raise ConfigError(["the local exchange needs aiohttp: install watchkeeper[exchange]"])
+        raise ConfigError(["the local exchange needs aiohttp: pip install 'watchkeeper[exchange]'"])
     from exchanges.local.server import serve_until
 
     settings = _settings(options)

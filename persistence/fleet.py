@@ -7,7 +7,7 @@ That no bot runs twice does not rest on this file, but on the lock of each run d
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -92,8 +92,8 @@ class FleetStore:
         pragmas = {"journal_mode": "wal", "busy_timeout": BUSY_MS, "synchronous": 1}
         self._database = SqliteDatabase(str(path), pragmas=pragmas, autoconnect=False)
         with self._errors():
-            with suppress(FileExistsError):  # SQLite gives the files beside it the same mode
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            # First: what SQLite makes beside it, its log, has the mode that the file has then.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
             self._database.connect()
             with self._database.bind_ctx([BotRow, RequestRow]):
                 self._database.create_tables([BotRow, RequestRow], safe=True)

@@ -20,7 +20,7 @@ from messages.errors import ConfigError, OutcomeUnknown, VenueRefused
 from messages.ids import NS_PER_MS, NS_PER_S, Symbol
 from research.candle_row import StoredRow, row_of
 from research.holes import Hole, holes
-from research.importing import conflict_text
+from research.importing import conflict_event, conflict_text
 from research.merging import Merged
 from research.month_file import import_parquet
 from research.printing import Progress, say, write_line
@@ -216,6 +216,8 @@ def _tell(
     counts |= {"kept": merged.kept, "replaced": merged.replaced, "malformed": result.malformed}
     counts |= {"pages": result.pages, "retries": history.retries}
     if options.as_json:
+        for one in merged.conflicts:
+            write_line(conflict_event(one))
         write_line({"event": "end", **counts, "stopped": result.stopped or None})
         return
     say(f"{series.symbol} {series.timeframe}: {merged.added} of {result.wanted} candles added")

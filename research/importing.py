@@ -127,7 +127,8 @@ def _check(path: Path, series: Series) -> None:
     step_ms = usual_step_ms(times)
     if len(times) > _ENOUGH and step_ms not in (0, series.timeframe_ms):
         found = f"{step_ms / 1000:g} s apart"
-        raise DataError(f"{path}: its candles are {found}, not {series.timeframe}: correct that")
+        asked = f"not {series.timeframe}: say with --timeframe how long they are"
+        raise DataError(f"{path}: its candles are {found}, {asked}")
 
 
 def usual_step_ms(times: Sequence[int]) -> int:
@@ -158,7 +159,7 @@ def _tell(reports: Sequence[FileReport], series: Series, *, as_json: bool) -> No
         for report, row in zip(reports, rows, strict=True):
             write_line({"event": "file", **row, "problems": report.problems})
             for one in report.merged.conflicts:
-                write_line({"event": "conflict", "path": str(report.path), **_conflict(one)})
+                write_line({**conflict_event(one), "path": str(report.path)})
         return
     write_table(["path", "rows", "added", "same", "replaced", "kept", "malformed"], rows)
     for report in reports:
@@ -184,8 +185,10 @@ def _row(report: FileReport) -> dict[str, Any]:
     }
 
 
-def _conflict(one: Conflict) -> dict[str, Any]:
+def conflict_event(one: Conflict) -> dict[str, Any]:
+    """Tell of two candles of one time for machines."""
     return {
+        "event": "conflict",
         "ts": moment_text(one.stored[0]),
         "stored": dict(zip(_NAMES, one.stored[1:], strict=True)),
         "offered": dict(zip(_NAMES, one.offered[1:], strict=True)),

@@ -5,7 +5,7 @@ from typing import Any
 
 from research.month_file import import_parquet
 from research.printing import say, write_line, write_table
-from research.series import Series, moment_text
+from research.series import Series, moment_text, nothing_in
 from research.store import footers, series_in
 
 EXIT_OK = 0
@@ -36,7 +36,7 @@ def list_data(root: Path, *, as_json: bool) -> int:
     elif rows:
         write_table(_COLUMNS, rows)
     else:
-        say(f"There is no data in {root}: watchkeeper data import or data download brings some.")
+        say(f"{nothing_in(root)}.")
     return EXIT_OK
 
 

@@ -231,5 +231,5 @@ def import_parquet() -> Any:
     try:
         from pyarrow import parquet
     except ImportError as error:
-        raise DataError("market data needs pyarrow: install watchkeeper[parquet]") from error
+        raise DataError("data needs pyarrow: pip install 'watchkeeper[parquet]'") from error
     return parquet

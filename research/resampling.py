@@ -11,7 +11,7 @@ from messages.errors import ConfigError, DataError
 from messages.ids import NS_PER_MS, Symbol
 from messages.market import Candle, MarketEvent
 from research.candle_row import StoredRow, exact_text
-from research.importing import AT_ONCE, conflict_text
+from research.importing import AT_ONCE, conflict_event, conflict_text
 from research.merging import Merged
 from research.month_file import import_parquet
 from research.printing import say, write_line
@@ -105,10 +105,11 @@ def resample(options: ResampleOptions) -> int:
         DataError: there is no such series, or it cannot be read.
     """
     source = checked_series(options.exchange, options.symbol, options.timeframe)
-    target = checked_series(options.exchange, options.symbol, options.to)
+    target = checked_series(options.exchange, options.symbol, options.to, option="--to")
     parts, rest = divmod(target.timeframe_ms, source.timeframe_ms)
     if rest or parts < 2:
-        raise ConfigError([f"--to: {options.to} is not a multiple of {options.timeframe}"])
+        text = f"--to: {options.to} is not a multiple of {options.timeframe}"
+        raise ConfigError([f"{text}: name a length of two or more of them"])
     import_parquet()
     folder = source.folder(options.root)
     if not footers(folder):
@@ -142,6 +143,8 @@ def _tell(target: Series, outcome: Outcome, parts: int, options: ResampleOptions
         for open_ms, count in outcome.partial:
             line = {"event": "partial", "ts": moment_text(open_ms), "candles": count, "of": parts}
             write_line({**line, "kept": options.partial})
+        for one in merged.conflicts:
+            write_line(conflict_event(one))
         counts = {"added": merged.added, "same": merged.same}
         counts |= {"replaced": merged.replaced, "kept": merged.kept}
         write_line({"event": "end", **counts, "partial": outcome.incomplete})

@@ -54,8 +54,15 @@ def grid_shift_ms(length_ms: int) -> int:
     return _MONDAY_MS if length_ms % _WEEK_MS == 0 else 0
 
 
-def checked_series(exchange: str, symbol: str, timeframe: str) -> Series:
-    """Give the series that a command line names.
+def nothing_in(root: Path) -> str:
+    """Say that a data directory is empty or not there, and what to do."""
+    return f"There is no data in {root}: watchkeeper data import or data download brings some"
+
+
+def checked_series(
+    exchange: str, symbol: str, timeframe: str, *, option: str = "--timeframe"
+) -> Series:
+    """Give the series that a command line names, the length of its candles by `option`.
 
     Raises:
         ConfigError: a name cannot be used; every mistake is in it.
@@ -67,9 +74,9 @@ def checked_series(exchange: str, symbol: str, timeframe: str) -> Series:
         wrong.append(f"--symbol: {symbol!r} is not base/quote, such as BTC/USDT")
     try:
         if parse_timeframe(timeframe) < NS_PER_S:  # pragma: no cover - none is so short
-            wrong.append(f"--timeframe: {timeframe} is too short")
+            wrong.append(f"{option}: {timeframe} is too short")
     except DataError as error:
-        wrong.append(f"--timeframe: {error}")
+        wrong.append(f"{option}: {error}")
     if wrong:
         raise ConfigError(wrong)
     return Series(exchange, Symbol(symbol), timeframe)

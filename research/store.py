@@ -27,15 +27,19 @@ class SeriesWriter:
     """Adds candles to one series; use it as a context. What is added is on disk when it returns.
 
     Raises:
-        DataError: another process writes this series, or pyarrow is missing.
+        DataError: another process writes this series, it cannot be written, or pyarrow is missing.
     """
 
     def __init__(self, root: Path, series: Series) -> None:
         import_parquet()
         self._series = series
         self.folder = series.folder(root)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise DataError(f"{self.folder}: cannot be written ({why}): name a --dir") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

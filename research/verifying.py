@@ -14,7 +14,7 @@ from research.checking import SPIKE, Checker, Finding, Kind
 from research.importing import FileReport, first_times_ms, usual_step_ms
 from research.month_file import read_footer
 from research.printing import Progress, say, write_line
-from research.series import DEFAULT_DIR, moment_text
+from research.series import DEFAULT_DIR, moment_text, nothing_in
 
 EXIT_OK, EXIT_WARNED, EXIT_BROKEN = 0, 1, 2
 _SHOWN = 20
@@ -63,6 +63,7 @@ def verify(options: VerifyOptions) -> int:
 def _checked(path: Path, checker: Checker) -> Iterator[Finding]:
     """Give what is found in a file that follows those before it."""
     checker.begin(str(path), path.stem)
+    rows_before = checker.rows
     try:
         recording = Recording(path)
         if recording.has_trades:
@@ -74,6 +75,8 @@ def _checked(path: Path, checker: Checker) -> Iterator[Finding]:
         for number, fields in recording.candle_rows(checker):
             checker.feed(number, fields)
             yield from checker.taken()
+        if checker.rows == rows_before:
+            checker.broken(Kind.UNREADABLE, "there is no candle in it")
     except DataError as error:
         text = str(error).removeprefix(f"{path}: ")
         checker.broken(Kind.WRONG_COLUMNS if " column " in text else Kind.UNREADABLE, text)
@@ -101,6 +104,8 @@ def _groups(options: VerifyOptions) -> list[list[Path]]:
         parse_timeframe(options.timeframe)
     named = options.paths or (options.root,)
     missing = [f"{path}: there is no such file or folder" for path in named if not path.exists()]
+    if missing and not options.paths:
+        missing = [nothing_in(options.root)]
     if missing:
         raise ConfigError(missing)
     groups: list[list[Path]] = []

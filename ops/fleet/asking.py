@@ -10,7 +10,7 @@ import msgspec
 import psutil
 
 from decisions.fleet import BotMemory, Phase, ending
-from ops.fleet.bots import BotProcess, holder
+from ops.fleet.bots import START_OUTPUT, BotProcess, holder
 from ops.fleet.config import BotSpec, FleetConfig, load_fleet
 from ops.fleet.orchestrator import FLEET_LOCK, OK, STATE, Orchestrator
 from ops.health_text import duration
@@ -19,29 +19,48 @@ from persistence.fleet import FleetStore, Kept
 
 EXIT_OK, EXIT_FAILED, EXIT_NO_PROCESS = 0, 1, 3
 _POLL_S = 0.1
+_DONE = {
+    "restart": "{bot} is being started anew",
+    "drain": "{bot} is being ended, and stays so",
+    "reload": "the fleet file was read again",
+    "down": "no bot runs any more",
+}
 
 
-def ask(path: Path, verb: str, bot: str, timeout_s: float) -> int:
+def ask(path: Path, verb: str, bot: str, timeout_s: float, *, as_json: bool) -> int:
     """Have the living orchestrator do something; 0 done, 1 it cannot or does not, 3 there is none.
 
-    `down` needs none: without one, this process ends the bots.
+    Done is: taken up, but for `down`, which waits for the bots, and needs no orchestrator: without
+    one, this process ends them.
     """
     fleet = load_fleet(path)
+    code, said = _asked(fleet, verb, bot, timeout_s)
+    if as_json:
+        told = {"verb": verb, "bot": bot or None, "done": code == EXIT_OK, "text": said}
+        sys.stdout.write(json.dumps(told, sort_keys=True) + "\n")
+    elif code == EXIT_OK:
+        sys.stdout.write(f"{said}\n")
+    else:
+        _complain(said)
+    return code
+
+
+def _asked(fleet: FleetConfig, verb: str, bot: str, timeout_s: float) -> tuple[int, str]:
+    done = _DONE[verb].format(bot=bot)
     if holder(fleet.run_dir / FLEET_LOCK) is None:
         if verb == "down":
-            return _take_down(fleet)
-        _complain(f"nobody runs this fleet: watchkeeper orchestrate up {path}")
-        return EXIT_NO_PROCESS
+            _take_down(fleet)
+            return EXIT_OK, done
+        up = f"watchkeeper orchestrate up {fleet.path}"
+        return EXIT_NO_PROCESS, f"nobody runs this fleet: {up}"
     store = FleetStore(fleet.run_dir / STATE)
     try:
         answer = _answer(store, store.ask(verb, bot, time.time_ns()), timeout_s)
     finally:
         store.close()
     if answer == OK:
-        return EXIT_OK
-    said = answer or f"no answer in {timeout_s:g} s; it is still asked for"
-    _complain(said)
-    return EXIT_FAILED
+        return EXIT_OK, done
+    return EXIT_FAILED, answer or f"no answer in {timeout_s:g} s; it is still asked for"
 
 
 def ps(path: Path, *, as_json: bool) -> int:
@@ -76,20 +95,21 @@ def logs(path: Path, bot: str, lines: int) -> int:
         known = ", ".join(one.bot for one in fleet.bots)
         _complain(f"there is no bot {bot} (there are: {known})")
         return EXIT_FAILED
-    for name in ("start.out", LOG):
-        tail = _tail(Path(spec.run_dir) / name, lines)
+    tails = {name: _tail(Path(spec.run_dir) / name, lines) for name in (START_OUTPUT, LOG)}
+    for name, tail in tails.items():
         if tail:
             sys.stdout.write(f"==> {name} <==\n{tail}\n")
+    if not any(tails.values()):
+        _complain(f"{bot} has written nothing yet: watchkeeper orchestrate ps {path} shows why")
     return EXIT_OK
 
 
-def _take_down(fleet: FleetConfig) -> int:
+def _take_down(fleet: FleetConfig) -> None:
     with Orchestrator(fleet, lambda *_, **__: None) as orchestrator:
         orchestrator.end()
         while not orchestrator.is_over:
             orchestrator.step()
             time.sleep(_POLL_S)
-    return EXIT_OK
 
 
 def _answer(store: FleetStore, number: int, timeout_s: float) -> str:

@@ -20,7 +20,7 @@ from ops.fleet.config import BotSpec
 from ops.run_files import LOCK, STATUS
 from ops.run_state import read_object
 
-_OUTPUT = "start.out"
+START_OUTPUT = "start.out"
 _MB = 1_048_576
 
 
@@ -71,7 +71,7 @@ class BotProcess:
         run_dir = Path(self.spec.run_dir)
         try:
             run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with _private(run_dir / _OUTPUT) as output:
+            with _private(run_dir / START_OUTPUT) as output:
                 self._child = subprocess.Popen(  # noqa: S603 - our own command, no shell
                     _command(self.spec),
                     stdin=subprocess.DEVNULL,

@@ -1,5 +1,6 @@
 """The documents, held against the code: their commands run, their tables are the code's."""
 
+import configparser
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import pytest
 from messages.order_states import LEGAL_TRANSITIONS
 from messages.values import OrderState
 from ops.config import Config, effective_toml, parse
+from ops.doctor_machine import EXTRAS
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -29,6 +31,10 @@ WRITTEN_AS = {"feed.paths": "feed.path"}
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)#\s]*)(?:#(?P<anchor>[^)\s]*))?\)")
 ROW = re.compile(r"^\| `(?P<key>[a-z_.]+)` \| (?P<second>.+?) \| (?P<third>.+?) \|", re.MULTILINE)
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
 
 
 def name_of(document: Path) -> str:
@@ -186,6 +192,70 @@ def test_the_readme_has_two_set_up_commands_of_one_line() -> None:
 
     assert [before for before, _ in blocks] == list(SET_UP)
     assert [text.count("\n") for _, text in blocks] == [1, 1]
+
+
+def test_the_readme_and_the_changelog_name_every_command_and_no_other() -> None:
+    commands = set(
+        re.findall(r'^    "(\w+)": _add_\w+,$', text_of("ops/arguments.py"), re.MULTILINE)
+    )
+    rows = re.findall(r"^\| `watchkeeper ([a-z]+)\b", text_of("README.md"), re.MULTILINE)
+    (listed,) = re.findall(
+        r"^- Commands: (.*?)\.$", text_of("CHANGELOG.md"), re.MULTILINE | re.DOTALL
+    )
+
+    assert "orchestrate" in commands
+    assert set(rows) == commands
+    assert set(re.findall(r"`([a-z]+)`", listed)) == commands
+
+
+def test_the_readme_names_every_extra_and_doctor_looks_for_each() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    extras = set(extras_of(setup))
+    section = text_of("README.md").split("| Extra | Needed by |\n")[1].split("\n\n")[0]
+
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == extras
+    assert set(EXTRAS) == extras - {"dev"}
+
+
+def test_the_extra_of_contributors_brings_all_that_tox_installs() -> None:
+    tox, setup = (configparser.ConfigParser(interpolation=None) for _ in range(2))
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    setup.read(ROOT / "setup.cfg", encoding="utf-8")
+    brought = "\n".join([setup["options"]["install_requires"], *extras_of(setup).values()])
+    wanted = {
+        name
+        for section in tox.sections()
+        for name in names_in(tox[section].get("deps", ""))
+        if not name.startswith("{")
+    }
+
+    assert "ruff" in wanted
+    assert wanted - set(names_in(brought)) == set()
+
+
+def extras_of(setup: configparser.ConfigParser) -> dict[str, str]:
+    return dict(setup["options.extras_require"])
+
+
+def names_in(requirements: str) -> list[str]:
+    """Give the distributions that lines of requirements name."""
+    lines = (line.strip() for line in requirements.splitlines())
+    return [re.split(r"[ <>=\[]", line)[0].lower() for line in lines if line]
+
+
+def test_contributing_names_every_environment_and_variable_of_tox() -> None:
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    named = {section.partition(":")[2] for section in tox.sections() if ":" in section}
+    default = set(tox["tox"]["env_list"].split(", "))
+    variables = set(re.findall(r"^ *(WATCHKEEPER_\w+)", text_of("tox.ini"), re.MULTILINE))
+    table = re.findall(r"^\| (`.+?`) \|.*\| (yes|no) \|$", text_of("CONTRIBUTING.md"), re.MULTILINE)
+    told = {name: by for names, by in table for name in re.findall(r"`(\w+)`", names)}
+
+    assert set(told) == (named | default) - {"py31{2,3,4}"}
+    assert {name for name, by in told.items() if by == "yes"} == default
+    assert variables <= set(re.findall(r"^\| `(\w+)` \|", text_of("CONTRIBUTING.md"), re.MULTILINE))
 
 
 def test_the_code_of_the_tutorial_is_the_example_that_its_commands_run() -> None:

@@ -89,6 +89,22 @@ def test_only_whole_candles_are_made_and_the_others_are_told(
     assert next(iter(candles_in(FIVE.folder(data), "5m"))).volume == 3 + 4
 
 
+def test_a_longer_candle_that_differs_is_told_for_machines_too(
+    data: Path, ask: Ask, tmp_path: Path
+) -> None:
+    ask("import", csv(tmp_path / "a.csv", range(4)), *NAMED)
+    ask("resample", "--to", "5m", *NAMED, "--partial")
+    ask("import", csv(tmp_path / "b.csv", range(4, 5)), *NAMED)
+
+    code, lines = ask("resample", "--to", "5m", *NAMED)
+
+    assert code == 1
+    (conflict,) = lines[:-1]
+    assert (conflict["event"], conflict["ts"]) == ("conflict", "2024-01-01T00:00:00Z")
+    assert (conflict["stored"]["volume"], conflict["offered"]["volume"]) == ("6", "10")
+    assert lines[-1]["kept"] == 1
+
+
 def test_resampling_twice_changes_nothing_and_in_steps_is_the_same_as_at_once(
     data: Path, ask: Ask, tmp_path: Path
 ) -> None:
@@ -111,6 +127,7 @@ def test_resampling_twice_changes_nothing_and_in_steps_is_the_same_as_at_once(
     [
         (["--to", "90s"], "90s is not a multiple of 1m"),
         (["--to", "1m"], "1m is not a multiple of 1m"),
+        (["--to", "7x"], "--to: timeframe '7x' is not one like"),
         (["--to", "x"], "timeframe 'x' is not one like"),
         (["--to", "5m"], "there is no such series"),
     ],

@@ -56,6 +56,28 @@ FAULTS = {
 BROKEN = {"disorder", "duplicate", "ohlc", "malformed", "off_grid"}
 
 
+@pytest.mark.parametrize("text", ["", "ts,open,high,low,close,volume\n"])
+def test_a_file_without_a_candle_is_no_sound_one(ask: Ask, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+
+    code, lines = ask("verify", path)
+
+    assert [(one["kind"], one["text"]) for one in findings(lines)] == [
+        ("unreadable", "there is no candle in it")
+    ]
+    assert code == 2
+
+
+def test_where_there_is_no_data_directory_it_says_what_brings_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.main(["data", "verify"]) == 2
+    assert "data import or data download brings some" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_where_it_is(data: Path, ask: Ask, tmp_path: Path, name: str) -> None:
     number, text, expected = FAULTS[name]

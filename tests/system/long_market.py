@@ -23,6 +23,8 @@ import psutil
 import cli
 from messages.order_states import FINAL_STATES
 from messages.values import OrderState
+from ops.client import NoAnswer, ask
+from ops.run_files import CONTROL_SOCKET
 from persistence.ledger import LedgerEntry, read_orders
 
 ROOT = Path(cli.__file__).parent
@@ -31,7 +33,7 @@ TRADER = Path(__file__).with_name("tick_trader.py")
 READY_S, SETTLE_S, END_S = 120.0, 180.0, 60.0
 QUIET_S = 3.0
 """How often the plan does something."""
-LOOK_AGAIN_S = 0.1
+LOOK_AGAIN_S, LOOK_S = 0.1, 5.0
 STARTS = 3
 GIVEN_UP = (2, 70)
 """How a start ends that its gate refused, or that was too slow for its own limits; no other way
@@ -84,6 +86,15 @@ at_once = {pace.at_once}
 """
 
 
+SETTLE = """
+import msgspec
+from exchanges.capabilities import CAPABILITIES
+row = CAPABILITIES["binance"]
+CAPABILITIES["binance"] = msgspec.structs.replace(row, settle_ms={pace.settle_ms})
+"""
+"""The local exchange is never as late as Binance may be."""
+
+
 class Ended(AssertionError):
     """A process ended by itself."""
 
@@ -105,6 +116,8 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     """What the probability of a fault that keeps an order from the exchange is multiplied by."""
     least_filled: int = 0
     """It goes on until so many orders are filled, but not for ever."""
+    settle_ms: int | None = None
+    """How long after the receive window an order may come into sight; None: as at Binance, 12 s."""
 
     @property
     def span_s(self) -> float:
@@ -176,7 +189,10 @@ class Bot:
         self._config = folder / "config.toml"
         self._config.write_text(_config(self.run_dir, venue.facts["toml"], pace))
         self._out = (folder / "bot.log").open("wb")
-        self._env = {**os.environ, "PYTHONPATH": str(ROOT), **venue.facts["environment"]}
+        if pace.settle_ms is not None:
+            (folder / "sitecustomize.py").write_text(SETTLE.format(pace=pace))
+        path = f"{folder}{os.pathsep}{ROOT}"
+        self._env = {**os.environ, "PYTHONPATH": path, **venue.facts["environment"]}
         self.process: subprocess.Popen[bytes] | None = None
         self.pids: list[int] = []
         self.failed_starts: list[int] = []
@@ -211,10 +227,13 @@ class Bot:
         self.pids.append(self.process.pid)
 
     def _is_ready(self) -> bool:
-        """Whether this life is: of one that was killed `health` shows the last word it had."""
+        """Whether this life is; asked as `health` asks, without a process for each question."""
         assert self.process is not None
-        health = self.health()
-        return bool(health.get("ready")) and health["pid"] == self.process.pid
+        try:
+            health = ask(self.run_dir / CONTROL_SOCKET, "health", timeout_s=LOOK_S)
+        except NoAnswer:
+            return False
+        return bool(health["ready"]) and health["pid"] == self.process.pid
 
     @property
     def ready_for_s(self) -> float:

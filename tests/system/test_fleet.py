@@ -196,7 +196,8 @@ def test_a_crash_loop_is_parked_and_a_person_starts_it_again(tmp_path: Path) -> 
 
         assert fleet.run("restart", "bot0").returncode == 0
         until(lambda: fleet.pid("bot0"))
-        assert fleet.run("drain", "bot1").returncode == 0
+        drained = fleet.run("drain", "bot1", "--json")
+        assert json.loads(drained.stdout)["text"] == "bot1 is being ended, and stays so"
         until(lambda: fleet.memory("bot1").phase is Phase.STOPPED)
         assert fleet.run("ps").returncode == 0
         again = fleet.run("up")

@@ -20,7 +20,10 @@ from exchanges.local.orders import OrderKind, Placement
 from exchanges.local.server import RunningExchange, running_exchange
 from messages.ids import ClientOrderId
 from messages.values import OrderState, Side
+from ops.client import ask
 from ops.config_write import to_toml
+from ops.halt import PROVED
+from ops.run_files import CONTROL_SOCKET
 from persistence.ledger import LedgerEntry, read_events, read_orders
 from tests.exchanges.feed_run import public_config
 from tests.system.bots import Bot
@@ -200,7 +203,7 @@ def test_a_venue_that_is_down_is_tried_again_until_it_is_proved(
     until_resting(bot)
     down = run.exchange.arm(Plan(fault=Fault.RESET_BEFORE, operation="any", times=None))
 
-    code, view = halt(run_dir, "--timeout", "12")
+    code, view = halt(run_dir, "--timeout", "5")
     assert (code, view["proved"], view["proved_at_ns"]) == (1, False, None)
     assert "no_answer: could not list open orders" in view["text"]
     refused = command("resume", run_dir)
@@ -210,7 +213,7 @@ def test_a_venue_that_is_down_is_tried_again_until_it_is_proved(
     run.exchange.disarm(down)
     wait = threading.Event()
     for _ in range(int(LIMIT_S / 0.2)):
-        if "halted_proved" in command("health", "--run-dir", run_dir, "--json").stdout:
+        if ask(run_dir / CONTROL_SOCKET, "health", timeout_s=LIMIT_S)["halt"]["state"] == PROVED:
             break
         wait.wait(0.2)
     assert open_at(run) == []

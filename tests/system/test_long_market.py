@@ -16,7 +16,7 @@ GROWTH_MB = 6.0
 """What memory may grow by from a quarter of the time to its end, and at any look between."""
 LEAST_FILLED = 25
 """So few that a busy machine has them in time, and enough to meet faults."""
-FIVE_MINUTES = Pace(market_s=300, speed=20, every=3, least_filled=LEAST_FILLED)
+FIVE_MINUTES = Pace(market_s=300, speed=20, every=3, least_filled=LEAST_FILLED, settle_ms=2_000)
 TWO_HOURS = Pace(market_s=7_200, speed=20, every=3)
 MANY_ORDERS = Pace(
     market_s=15_000, speed=20, every=1, at_once=3, not_arriving=0.02, least_filled=10_000

@@ -137,7 +137,7 @@ def test_a_crash_and_refusals_and_rejects_are_seen_everywhere(scene: Scene) -> N
 
 
 def test_duplicates_and_a_halt_are_seen_everywhere(scene: Scene) -> None:
-    assert scene.begin("--max-events", "20").end()[0] == 0
+    assert scene.begin("--max-events", "20", speed=0).end()[0] == 0
     bot = scene.begin()
     bot.until(lambda: any(s["counters"]["dupes_filtered"] >= 10 for s in bot.of("status")))
     why = "a planted halt"

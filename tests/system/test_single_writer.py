@@ -18,8 +18,11 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 from exchanges.local.server import RunningExchange, running_exchange
 from messages.values import OrderState
 from ops.client import ask
+from ops.config import load
+from ops.lease_place import place_of
 from ops.run_files import CONTROL_SOCKET
 from persistence.ledger import read_orders
+from strategies import check_params
 from tests.system.bots import LIMIT_S, Bot
 from tests.system.conftest import STRESS
 from tests.system.live_bots import (
@@ -51,15 +54,15 @@ def test_a_stopped_process_is_taken_over_and_sends_nothing_when_it_goes_on(
     with running_exchange(seed=5, speed=SPEED) as run:
         config = live_config(tmp_path, run)
         first = live(start, config)
-        until_orders(run, 5)
+        until_orders(run, 2)
         second = live(start, config, "--standby")
         second.until_said(f"is traded by process {first.process.pid}")
-        until_orders(run, 3)
+        until_orders(run, 2)
         assert second.events == []
 
         first.freeze()
         second.until(lambda: bool(second.of("start")))
-        until_orders(run, 5)
+        until_orders(run, 2)
 
         second.freeze()
         before = last_number(run)
@@ -68,7 +71,7 @@ def test_a_stopped_process_is_taken_over_and_sends_nothing_when_it_goes_on(
         of_the_first = signed(run, before)
         status = json.loads((tmp_path / "run" / "status.json").read_text())
         second.send(signal.SIGCONT)
-        until_orders(run, 5)
+        until_orders(run, 2)
         ended, _ = second.end(signal.SIGTERM)
 
         assert of_the_first == []
@@ -262,18 +265,22 @@ def test_a_lease_that_cannot_be_renewed_halts_before_it_ends(tmp_path: Path, sta
     assert code == 1
 
 
-def test_a_lease_file_that_is_no_such_thing_refuses_a_start(tmp_path: Path, start: Start) -> None:
-    with running_exchange(seed=5, speed=SPEED) as run:
+def test_a_lease_file_that_is_no_such_thing_refuses_a_start(
+    tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_KEY", ENVIRONMENT["LOCAL_KEY"])
+    with running_exchange(seed=5, speed=0) as run:
         config = live_config(tmp_path, run)
-        first = live(start, config)
-        first.until(lambda: bool(first.of("start")))
-        assert first.end(signal.SIGTERM)[0] == 0
-        lease_file(tmp_path).write_bytes(b"not a lease" * 1_000)
+        place = place_of(load(config, {}, check_params))
+        place.path.parent.mkdir(mode=0o700)
+        place.path.write_bytes(b"not a lease" * 1_000)
 
         code, said = live(start, config).end()
 
+        assert signed(run) == []
     assert code == 2
     assert "file is not a database" in said
+    assert lease_file(tmp_path) == place.path, "it was looked for nowhere else"
 
 
 def freeze_with_the_lock_free(bot: Bot, lock: sqlite3.Connection) -> None:
