@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.outside import Origin
-from persistence.frames import Frame, lost_frame
+from persistence.frames import HEADER_SIZE, Frame, lost_frame
 from persistence.journal import JournalWriter, segments
 from persistence.journal_cover import CoverReader, Span
 
@@ -149,7 +149,45 @@ def test_a_clock_that_was_set_back_ends_a_span(tmp_path: Path) -> None:
     life.write(message(200), message(300), message(150), message(250), message(400), message(500))
     life.end(600)
 
-    assert read(tmp_path / "j").spans == [Span(100, 300), Span(400, 600)]
+    assert read(tmp_path / "j").spans == [Span(100, 150), Span(400, 600)]
+
+
+def test_moments_that_were_there_twice_are_not_covered_by_the_first_of_them(
+    tmp_path: Path,
+) -> None:
+    """What came after the clock was set back was lost: by its moments it seems to be there."""
+    life = Life(tmp_path / "j", 100)
+    life.write(message(300), message(150), lost_frame(1, 160, 170))
+    life.die()
+    assert not read(tmp_path / "j").covers(155, 165)
+
+    Life(tmp_path / "k", 100).end(400)
+    again = Life(tmp_path / "k", 200)
+    again.write(message(210))
+    again.die()
+    cover = read(tmp_path / "k")
+    assert cover.covers(150, 199)
+    assert not cover.covers(150, 250)
+
+
+def test_only_what_lies_in_the_last_span_is_covered_to_the_end(tmp_path: Path) -> None:
+    Life(tmp_path / "j", 10).end(50)
+    Life(tmp_path / "j", 60).end(90)
+
+    cover = read(tmp_path / "j")
+
+    assert cover.covers_to_end(61, started_ns=59)
+    assert not cover.covers_to_end(11, started_ns=59)
+    assert not cover.covers_to_end(61, started_ns=95)
+
+
+def test_a_process_over_which_no_time_passed_covers_nothing(tmp_path: Path) -> None:
+    Life(tmp_path / "j", 10).end(10)
+
+    cover = read(tmp_path / "j")
+
+    assert not cover.covers_process(9)
+    assert not cover.covers_to_end(10, started_ns=9)
 
 
 @pytest.mark.slow
@@ -174,7 +212,11 @@ def test_whatever_happens_to_a_journal_what_is_covered_is_there(data: st.DataObj
 
 
 def _live(folder: Path, now_ns: int, data: st.DataObject, steps: list[tuple[int, int]]) -> int:
-    life = Life(folder, now_ns, rotate_bytes=80) if data.draw(st.booleans()) else None
+    """Live once. What leaves nothing behind cannot tell that the clock was set back before it."""
+    keeps = data.draw(st.booleans())
+    back_ns = data.draw(st.sampled_from([0, 0, 0, 8, 30])) if keeps else 0
+    now_ns = max(now_ns - back_ns, 1)
+    life = Life(folder, now_ns, rotate_bytes=80) if keeps else None
     lost: list[int] = []
     for kind in data.draw(st.lists(st.sampled_from(["venue", "timer", "group", "lost"]))):
         taken: list[Frame] = []
@@ -194,14 +236,14 @@ def _live(folder: Path, now_ns: int, data: st.DataObject, steps: list[tuple[int,
         if data.draw(st.booleans()) and not lost:
             life.end(now_ns + 1)
         else:
-            _die(life, data)
+            _die(life, data, HEADER_SIZE if back_ns else 0)
     return now_ns + 2
 
 
-def _die(life: Life, data: st.DataObject) -> None:
+def _die(life: Life, data: st.DataObject, least: int) -> None:
     life.die()
     path = life.writer.segment
-    os.truncate(path, data.draw(st.integers(0, path.stat().st_size)))
+    os.truncate(path, data.draw(st.integers(least, path.stat().st_size)))
 
 
 def test_a_journal_that_is_not_there_covers_nothing(tmp_path: Path) -> None:
