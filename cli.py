@@ -32,6 +32,7 @@ def _run(argv: Sequence[str] | None) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
     _open_what_is_closed()
+    code = EXIT_OK
     try:
         code = _run(argv)
         sys.stdout.flush()
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader has seen enough. Python would complain again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
+        return code
     except Exception as error:
         sentences = _sentences(error)
         if not sentences:

@@ -1,6 +1,8 @@
 """`audit` passes what real runs leave behind, and each check catches the fault planted for it."""
 
+import os
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -269,6 +271,20 @@ def test_a_person_reads_a_line_a_check_and_no_more_than_five_examples(
     examples = [line for line in lines if line[0] == " "]
     assert len(examples) == 6 + 2  # five fills and how many more; money of two symbols
     assert examples[5].strip().startswith("and ")
+
+
+def test_what_differs_is_in_the_exit_code_also_where_the_reader_left(
+    copied_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in `audit | head -1` under `set -o pipefail`."""
+    edit(copied_run / "ledger.db", "UPDATE positions SET filled = '7'")
+    read_fd, write_fd = os.pipe()
+    os.close(read_fd)
+    with os.fdopen(write_fd, "w") as nobody:
+        monkeypatch.setattr(sys, "stdout", nobody)
+        code = cli.main(["audit", str(copied_run)])
+
+    assert code == 1
 
 
 def test_a_ledger_longer_than_a_page_is_walked_whole(
