@@ -40,7 +40,8 @@ class CoverReader:
 
     A frame's `at_ns` and the ledger's moments are of one clock and, for the actor, one thread.
     Of an origin that may be taken in groups (`VENUE`) a message can belong to what was taken
-    before it; any other shows that all before it is worked off.
+    before it; any other shows that all before it is worked off. That a clock was set back shows
+    only in what is there: not in a tail that is lost, nor where a process kept no journal.
     """
 
     def __init__(self, folder: Path, actor: str) -> None:
