@@ -31,6 +31,8 @@ def _run(argv: Sequence[str] | None) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
+    _open_what_is_closed()
+    code = EXIT_OK
     try:
         code = _run(argv)
         sys.stdout.flush()
@@ -39,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader has seen enough. Python would complain again when it closes stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
+        return code
     except Exception as error:
         sentences = _sentences(error)
         if not sentences:
@@ -48,6 +50,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"watchkeeper: {sentence}", file=sys.stderr)
         return EXIT_USAGE
     return code
+
+
+def _open_what_is_closed() -> None:
+    """Give a process that was started without them (`>&-`) streams that lead nowhere.
+
+    In this order, so that no file of the run gets the number of one of them.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 def _sentences(error: Exception) -> list[str]:

@@ -19,8 +19,8 @@ _FIRST = {OrderState.CLAIMED, OrderState.SENT, OrderState.REFUSED}
 """SENT: claimed and sent in one commit."""
 _PRICE_DOUBT = Decimal("1e-9")
 """Of the value: venues round the mean price that they tell."""
-_NEVER_THERE = {OrderState.CLAIMED, OrderState.NOT_SENT, OrderState.REFUSED}
-_SURELY_THERE = {
+NEVER_THERE = {OrderState.CLAIMED, OrderState.NOT_SENT, OrderState.REFUSED}
+SURELY_THERE = {
     OrderState.ACCEPTED,
     OrderState.PARTIALLY_FILLED,
     OrderState.FILLED,
@@ -37,7 +37,23 @@ class StoredStep(msgspec.Struct, frozen=True):
     to_state: OrderState
 
 
-class Counted(Protocol):
+class Outcome(Protocol):
+    """What became of an order, as the ledger has it."""
+
+    @property
+    def symbol(self) -> Symbol:
+        """What it trades."""
+
+    @property
+    def state(self) -> OrderState:
+        """What is known of it."""
+
+    @property
+    def filled_quantity(self) -> Decimal:
+        """What is done."""
+
+
+class Counted(Outcome, Protocol):
     """An order, as far as conservation is about it."""
 
     @property
@@ -49,24 +65,12 @@ class Counted(Protocol):
         """Whose it is."""
 
     @property
-    def symbol(self) -> Symbol:
-        """What it trades."""
-
-    @property
     def side(self) -> Side:
         """Which way."""
 
     @property
-    def state(self) -> OrderState:
-        """What is known of it."""
-
-    @property
     def quantity(self) -> Decimal:
         """What was wanted."""
-
-    @property
-    def filled_quantity(self) -> Decimal:
-        """What is done."""
 
     @property
     def average_price(self) -> Decimal | None:
@@ -157,9 +161,9 @@ def venue_problem(order: Counted, there: AtVenue | None) -> str | None:
     The book may be ahead of an order that is not final; a final one can change no more.
     """
     if there is None:
-        is_missing = order.state in _SURELY_THERE
+        is_missing = order.state in SURELY_THERE
         return f"it is {order.state}, and the venue has no such order" if is_missing else None
-    if order.state in _NEVER_THERE or order.state is OrderState.REJECTED:
+    if order.state in NEVER_THERE or order.state is OrderState.REJECTED:
         return f"it is {order.state}, and the venue has it as {there.state}"
     if (there.symbol, there.side, there.quantity) != (order.symbol, order.side, order.quantity):
         return f"the venue has {there.side} {there.quantity} {there.symbol} under its name"

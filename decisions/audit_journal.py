@@ -1,10 +1,10 @@
 """What must hold between an order of the ledger and what a journal holds of it. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
 from typing import Protocol
 
-from messages.ids import ClientOrderId, Symbol, TradeId, VenueOrderId
+from decisions.audit import NEVER_THERE, SURELY_THERE, Outcome
+from messages.ids import ClientOrderId, TradeId, VenueOrderId
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill, OrderReport
 from messages.values import OrderState
@@ -14,40 +14,20 @@ PERSON = "person:"
 PERSONS_FILL = "person-"
 """What the trade id of an execution begins with that a person told of."""
 
-_NEVER_THERE = {OrderState.CLAIMED, OrderState.NOT_SENT, OrderState.REFUSED}
-_SURELY_THERE = {
-    OrderState.ACCEPTED,
-    OrderState.PARTIALLY_FILLED,
-    OrderState.FILLED,
-    OrderState.CANCELED,
-    OrderState.EXPIRED,
-}
 _WITHDRAWN = {OrderState.CANCELED, OrderState.EXPIRED}
 """Venues tell of one such end now with the one word, now with the other."""
 
 
-class Recorded(Protocol):
-    """An order as the ledger has it."""
+class Recorded(Outcome, Protocol):
+    """An order as the ledger has it, with its names."""
 
     @property
     def client_order_id(self) -> ClientOrderId:
         """Its name at the venue."""
 
     @property
-    def symbol(self) -> Symbol:
-        """What it trades."""
-
-    @property
     def venue_order_id(self) -> VenueOrderId | None:
         """The venue's name for it."""
-
-    @property
-    def state(self) -> OrderState:
-        """What is known of it."""
-
-    @property
-    def filled_quantity(self) -> Decimal:
-        """What is done."""
 
 
 def identity_problem(order: Recorded, report: OrderReport) -> str | None:
@@ -74,7 +54,7 @@ def outcome_problem(
 
 
 def _agree(state: OrderState, told: OrderState) -> bool:
-    if state in _NEVER_THERE and told in _SURELY_THERE:
+    if state in NEVER_THERE and told in SURELY_THERE:
         return False
     if told not in FINAL_STATES or state is told:
         return True

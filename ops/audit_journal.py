@@ -6,6 +6,7 @@ off, a tail is torn, old segments are gone, a disk was full) is said, and is no 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ from persistence.reader import LedgerReader
 
 EXECUTOR = "execution/executor"
 _TOGETHER = 2_000
-_KEYS_KEPT = 200_000
+_KEYS_KEPT = 50_000
 _ORIGINS = (Origin.VENUE, Origin.COMMAND)
 
 
@@ -69,7 +70,7 @@ class JournalAudit:
         self._summary, self._state, self._is_paper = summary, state, is_paper
         self._keys: dict[ClientOrderId, OrderKey | None] = {}
         self._executions: set[int] = set()
-        self._filled: set[OrderKey] = set()
+        self._filled: set[int] = set()
         self._resolves = False
         self._in_hand = self._newest_ns = 0
         self.journal = Check("journal", "what the venue told, as the journal has it, is kept")
@@ -133,8 +134,9 @@ class JournalAudit:
 
     def _find(self, ledger: LedgerReader, together: Iterable[Told]) -> None:
         """Learn which order a report of a stream is of; most are known from their answer."""
-        if len(self._keys) > _KEYS_KEPT:
-            self._keys.clear()
+        for name in list(islice(self._keys, max(len(self._keys) - _KEYS_KEPT, 0))):
+            del self._keys[name]
+        self._keys |= {one.report.client_order_id: one.key for one in together if one.key}
         names = {told.report.client_order_id for told in together if told.key is None}
         if unknown := names - self._keys.keys():
             self._keys |= dict.fromkeys(unknown) | keys_of(ledger, unknown)
@@ -161,7 +163,7 @@ class JournalAudit:
         started_ns = self._summary.get("started_at_ns")
         is_filled = told.report.state is entry.state is OrderState.FILLED
         if is_filled and isinstance(started_ns, int) and entry.updated_at_ns >= started_ns:
-            self._filled.add(entry.order_key)
+            self._filled.add(hash(entry.order_key))
 
     def _may_be_in_hand(self, told: Told, entry: LedgerEntry) -> bool:
         """Whether it may be on its way into the ledger, or was when the process was killed.
@@ -199,8 +201,10 @@ class JournalAudit:
             return False
         if self._is_paper:
             return self._cover.covers(claimed_at_ns, updated_at_ns)
-        is_to_the_end = self._state.ended_in_order and self._cover.reaches_end
-        return is_to_the_end and self._cover.covers(claimed_at_ns, self._newest_ns)
+        started_ns = self._state.started_at_ns
+        if not self._state.ended_in_order or started_ns is None:
+            return False
+        return self._cover.covers_to_end(claimed_at_ns, started_ns)
 
     def _check_summary(self) -> None:
         """Hold the filled orders that the summary counts against those the journal tells of."""

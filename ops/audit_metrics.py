@@ -13,7 +13,7 @@ from persistence.reader import LedgerReader
 
 _CLAIM = b'"stage":"claim"'
 _TRACE_ID = re.compile(rb'"trace_id":"([^"]*)"')
-_AT = re.compile(rb'"at_ns":(\d+)')
+_AT = re.compile(rb'"at_ns":(\d{1,19})')
 _TOGETHER = 500
 _ORDERS = "SELECT count(*) FROM orders"
 _BEGUN_SINCE = "SELECT count(*) FROM order_history WHERE number = 1 AND at_ns >= ?"
@@ -100,7 +100,7 @@ class MetricsAudit:
                 continue
             trace_id = _TRACE_ID.search(line)
             if trace_id is not None:
-                keys.append(OrderKey(trace_id[1].decode()))
+                keys.append(OrderKey(trace_id[1].decode(errors="replace")))
                 claims += is_of_this_process
             if len(keys) >= _TOGETHER:
                 self._look_up(ledger, keys)

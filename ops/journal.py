@@ -21,13 +21,12 @@ from ops.config_records import JournalConfig, JournalWhen
 from ops.run_dir import RunDir
 from persistence.frames import Frame, fits, lost_frame
 from persistence.journal import JournalWriter, Retention
+from persistence.rotation import RESERVE_BYTES
 
 FLUSH_S = 0.2
 CLOSE_S = 10.0
 RETRY_S = 5.0
 """After a disk refused, so long until it is tried again."""
-RESERVE_BYTES = 64_000_000
-"""Of the disk, left to the ledger."""
 MOST_WAITING = 200_000
 _ROUNDS = 2_000
 """Messages that are packed at once: between them other threads have their turn."""

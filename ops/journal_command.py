@@ -45,7 +45,7 @@ def _lines(folder: Path) -> int:
             code = max(code, EXIT_DAMAGED if "problem" in row else EXIT_OK)
             _print(json.dumps(row, sort_keys=True))
     for tail in torn_tails(folder):
-        _print(json.dumps({"torn": {"file": tail.name, "bytes": tail.stat().st_size}}))
+        _print(json.dumps({"torn": {"file": tail.name, "bytes": _size(tail)}}))
     return code
 
 
@@ -72,9 +72,9 @@ def _summary(folder: Path) -> int:
         code = EXIT_DAMAGED
         _print(f"damage  {len(problems)} message(s) cannot be read: {one_line(problems[0])}")
     for tail in torn_tails(folder):
-        _print(f"torn    {tail.name}: {tail.stat().st_size} bytes, cut off at a start")
+        _print(f"torn    {tail.name}: {_size(tail)} bytes, cut off at a start")
     there = segments(folder)
-    size = sum(path.stat().st_size for path in there)
+    size = sum(map(_size, there))
     _print(f"{len(there)} segment(s), {size} bytes, {sum(counts.values())} messages")
     if first is not None and last is not None:
         _print(f"from {moment(first)} to {moment(last)}")
@@ -98,6 +98,14 @@ def _message(frame: Frame) -> dict[str, Any]:
         return {**row, "message": msgspec.to_builtins(from_msgpack(frame.payload))}
     except (CodecError, msgspec.MsgspecError) as error:
         return {**row, "problem": str(error)}
+
+
+def _size(path: Path) -> int:
+    """Give the bytes of a file; a living run may let go of it at any moment."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _lost(lost: Lost) -> dict[str, int]:

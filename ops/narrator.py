@@ -1,6 +1,5 @@
 """What a run tells on stdout: JSON lines for machines, a live panel for people."""
 
-import os
 import sys
 import threading
 import time
@@ -19,6 +18,7 @@ from ops.config import Config
 from ops.final_word import final_word
 from ops.options import StartOptions
 from ops.snapshot import Snapshots
+from ops.stdout import PATIENCE_S, await_reader, give_up, say, takes_more
 
 STATUS_EVERY_S = 1.0
 
@@ -45,7 +45,7 @@ class Unharmed:
     """A narrator whose every trouble is its own: the run goes on, and nothing more is told.
 
     Whoever read the lines is gone, the disk behind them is full: that is no reason to leave
-    orders alone. It is logged once.
+    orders alone. It is logged once. Whoever does not read for a while is told later.
     """
 
     def __init__(self, narrator: Narrator) -> None:
@@ -70,8 +70,9 @@ class Unharmed:
         self._do(self._narrator.begin)
 
     def refresh(self) -> None:
-        """See `Narrator.refresh`."""
-        self._do(self._narrator.refresh)
+        """See `Narrator.refresh`; left out while nobody reads."""
+        if self.is_mute or takes_more():
+            self._do(self._narrator.refresh)
 
     def end(self, reason: str, code: int) -> None:
         """See `Narrator.end`."""
@@ -81,11 +82,12 @@ class Unharmed:
         if self.is_mute:
             return
         try:
+            await_reader()
             tell()
         except Exception as error:  # noqa: BLE001 - see the class
             self.is_mute = True
-            with suppress(Exception):  # what is still buffered would be tried again at the exit
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            with suppress(Exception):
+                give_up()
             logger.warning(
                 "nothing more is told on stdout: {}: {}; the run goes on, see `watchkeeper health`",
                 type(error).__name__,
@@ -156,10 +158,10 @@ class JsonLines:
         )
 
     def refresh(self) -> None:
-        """Print what came in, and once a second the counters."""
-        self._drain()
+        """Print what came in, as far as somebody reads, and once a second the counters."""
+        self._drain(patience_s=0.0)
         now = time.monotonic()
-        if now >= self._next_status:
+        if now >= self._next_status and takes_more():
             self._next_status = now + STATUS_EVERY_S
             shown = ("verdict", "why", "counters", "market", "uptime_s")
             snapshot = self.snapshots.take()
@@ -167,23 +169,22 @@ class JsonLines:
 
     def end(self, reason: str, code: int) -> None:
         """Print the rest and the final word."""
-        self._drain()
+        self._drain(patience_s=PATIENCE_S)
         word = final_word(self.snapshots, self._config, reason, code)
         self._print({"event": "end", **word})
 
-    def _drain(self) -> None:
-        with self._seen.lock:
-            orders, told = list(self._seen.orders), list(self._seen.supervision)
-            self._seen.orders.clear()
-            self._seen.supervision.clear()
-        for update in orders:
-            self._print({"event": "order", **_order_line(update)})
-        for report in told:
-            self._print({"event": "supervision", **_supervision_line(report)})
+    def _drain(self, patience_s: float) -> None:
+        """Print what waits; what nobody reads in time waits on, the newest of it."""
+        orders, told = self._seen.orders, self._seen.supervision  # this thread alone takes
+        for _ in range(len(orders)):
+            if takes_more(patience_s):
+                self._print({"event": "order", **_order_line(orders.popleft())})
+        for _ in range(len(told)):
+            if takes_more(patience_s):
+                self._print({"event": "supervision", **_supervision_line(told.popleft())})
 
     def _print(self, fields: dict[str, Any]) -> None:
-        sys.stdout.write(msgspec.json.encode(fields).decode() + "\n")
-        sys.stdout.flush()
+        say(msgspec.json.encode(fields).decode())
 
 
 def _order_line(update: OrderUpdate) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Panel:
     def begin(self) -> None:
         """Say in one line what this is, then draw."""
         self._console.print(_headline(self._config), highlight=False)
-        self._live = Live(console=self._console, refresh_per_second=4, transient=True)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._live.start()
 
     def refresh(self) -> None:
@@ -50,13 +50,13 @@ class Panel:
         self._take_in()
         self._ticks += 1
         if self._live is not None and self._ticks % 5 == 1:
-            self._live.update(self._draw(self.snapshots.take()))
+            self._live.update(self._draw(self.snapshots.take()), refresh=True)
 
     def end(self, reason: str, code: int) -> None:
         """Leave the terminal as it was, and print the verdict."""
         self._take_in()
         if self._live is not None:
-            self._live.update(self._draw(self.snapshots.take()))
+            self._live.update(self._draw(self.snapshots.take()), refresh=True)
             self._live.stop()
         word = final_word(self.snapshots, self._config, reason, code)
         for line in verdict_lines(word):

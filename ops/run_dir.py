@@ -60,6 +60,8 @@ class RunDir:
         self.lock = self.path / run_files.LOCK
         self.taken_over_from: int | None = None
         """The process that held the directory last and did not give it back."""
+        self.held_since_ns = 0
+        """When that one took it; UTC."""
         self._lock_fd: int | None = None
 
     def open(self) -> Self:
@@ -142,6 +144,7 @@ class RunDir:
             os.close(folder_fd)
 
     def _hold(self, lock_fd: int) -> None:
+        self.held_since_ns = os.fstat(lock_fd).st_mtime_ns
         if _locked(lock_fd):
             self.taken_over_from = _pid_in(lock_fd)
             self._sign(lock_fd)

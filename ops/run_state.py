@@ -20,6 +20,8 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     exit_code: int | None
     """None: it lives, was killed, or left no word."""
     seen_at_ns: int | None
+    started_at_ns: int | None = None
+    """When the last process began."""
     prices: dict[str, Decimal]
     """The last known price by symbol."""
 
@@ -32,12 +34,13 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
 def run_state(run_dir: Path) -> RunState:
     """Read it; a process that holds the control socket is alive, however busy."""
     status = read_object(run_dir / STATUS)
-    ended, seen = status.get("ended"), status.get("captured_at_ns")
+    ended, seen, started = (status.get(k) for k in ("ended", "captured_at_ns", "started_at_ns"))
     code = ended.get("exit_code") if isinstance(ended, dict) else None
     return RunState(
         is_alive=_is_alive(run_dir),
         exit_code=code if isinstance(code, int) else None,
         seen_at_ns=seen if isinstance(seen, int) else None,
+        started_at_ns=started if isinstance(started, int) else None,
         prices=_prices(status.get("market")),
     )
 

@@ -49,14 +49,13 @@ from ops.sources import open_source, paper_settings
 from persistence.ledger import Ledger, SqliteLedger
 from persistence.lines import RotatingLines
 from persistence.memory_ledger import MemoryLedger
+from persistence.rotation import RESERVE_BYTES
 
 if TYPE_CHECKING:
     from exchanges.feed_connection import FeedConnection
     from ops.live_venue import LiveVenue
 
 PAPER_ACCOUNT = AccountId("paper")
-METRICS_RESERVE_BYTES = 64_000_000
-"""Of the disk, which metric lines leave to the ledger."""
 FATAL = frozenset({"LedgerConflict", "LedgerFenced", "LedgerUnavailable", "IllegalTransition"})
 
 
@@ -270,7 +269,7 @@ def metric_writers(
         run_dir.fence,
         max_lines=settings.rotate_max_lines,
         max_age_s=settings.rotate_max_age_s,
-        reserve_bytes=METRICS_RESERVE_BYTES,
+        reserve_bytes=RESERVE_BYTES,
     )
     return open_lines, partial(run_dir.atomic_write, "metrics_summary.json")
 

@@ -7,6 +7,7 @@ not written. What is left of either is a torn tail, which the next writer cuts o
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
@@ -82,10 +83,10 @@ def read_journal(folder: Path) -> Iterator[Frame | Found]:
         if before is not None and number != before + 1:
             gone = Damage(0, f"segments {before + 1} to {number - 1} are gone", is_torn=False)
             yield Found(path, gone)
-        before = number
-        for item in read_segment(path):
-            is_last = path == there[-1]
-            yield item if is_last or isinstance(item, Frame) else _not_torn(item)
+        before, is_last = number, path == there[-1]
+        with suppress(FileNotFoundError):  # its run has let go of it since it was listed
+            for item in read_segment(path):
+                yield item if is_last or isinstance(item, Frame) else _not_torn(item)
 
 
 def torn_tails(folder: Path) -> list[Path]:

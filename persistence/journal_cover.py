@@ -40,7 +40,8 @@ class CoverReader:
 
     A frame's `at_ns` and the ledger's moments are of one clock and, for the actor, one thread.
     Of an origin that may be taken in groups (`VENUE`) a message can belong to what was taken
-    before it; any other shows that all before it is worked off.
+    before it; any other shows that all before it is worked off. That a clock was set back shows
+    only in what is there: not in a tail that is lost, nor where a process kept no journal.
     """
 
     def __init__(self, folder: Path, actor: str) -> None:
@@ -58,6 +59,16 @@ class CoverReader:
     def covers(self, since_ns: int, until_ns: int) -> bool:
         """Whether every message that the actor took between is there, if it was for outside."""
         return any(s.since_ns <= since_ns and until_ns < s.until_ns for s in self.spans)
+
+    def covers_to_end(self, since_ns: int, started_ns: int) -> bool:
+        """Whether every message from a moment on is there, up to the end of the last process.
+
+        That one started at `started_ns`; a seal from before is of one that kept a journal still.
+        """
+        if not self.reaches_end:
+            return False
+        last = self.spans[-1]
+        return last.since_ns <= since_ns and started_ns < last.until_ns
 
     def covers_process(self, started_ns: int) -> bool:
         """Whether it covers the last process from its start to its orderly end.
@@ -106,15 +117,15 @@ class CoverReader:
         begun_ns = _begun_ns(path)
         if self._next_begun_ns is None or begun_ns != self._next_begun_ns:
             self._end()
+        if begun_ns is not None:
+            self._see_clock(begun_ns)
         if is_new and begun_ns is not None and begun_ns > self._floor_ns:
             self._since_ns = self._until_ns = self._begun_ns = begun_ns
         self._next_begun_ns = None
         self._is_sealed = self.reaches_end = False
 
     def _took(self, frame: Frame) -> None:
-        if frame.at_ns < self._latest_ns:  # a clock was set back: moments mean nothing meanwhile
-            self._end()
-            self._floor_ns = max(self._floor_ns, self._latest_ns)
+        self._see_clock(frame.at_ns)
         self._latest_ns = max(self._latest_ns, frame.at_ns)
         if self._since_ns is not None:
             self._until_ns = frame.at_ns
@@ -126,22 +137,41 @@ class CoverReader:
             since_ns = lost_of(frame).since_ns
         except msgspec.MsgspecError:
             since_ns = None
+        self._see_clock(frame.at_ns)
         self._until_ns = min(self._until_ns, since_ns or 0)
         self._end()
         self._floor_ns = max(self._floor_ns, frame.at_ns)
 
+    def _see_clock(self, now_ns: int) -> None:
+        """Where it was set back, the moments between were there twice, and mean nothing.
+
+        A segment is begun and sealed, and a gap is told of, after all that stands before it.
+        """
+        if now_ns < self._latest_ns:
+            self._end()
+            self._floor_ns = max(self._floor_ns, self._latest_ns)
+            self.spans = [
+                span._replace(until_ns=min(span.until_ns, now_ns))
+                for span in self.spans
+                if span.since_ns < now_ns
+            ]
+
     def _sealed(self, seal: Frame) -> None:
+        self._see_clock(seal.at_ns)
         self._next_begun_ns = next_begun_ns(seal)
         self._is_sealed = self._next_begun_ns is None
         if self._is_sealed:
-            self.reaches_end = self._since_ns is not None
+            self._latest_ns = max(self._latest_ns, seal.at_ns)
             self._until_ns = max(self._until_ns, seal.at_ns)
-            self._end()
+            self.reaches_end = self._end()
 
-    def _end(self) -> None:
+    def _end(self) -> bool:
+        """End the span, if there is one; say whether it covers anything."""
         since_ns, self._since_ns = self._since_ns, None
-        if since_ns is not None and self._until_ns > since_ns:
-            self.spans.append(Span(since_ns, self._until_ns))
+        if since_ns is None or self._until_ns <= since_ns:
+            return False
+        self.spans.append(Span(since_ns, self._until_ns))
+        return True
 
 
 def _begun_ns(path: Path) -> int | None:

@@ -17,6 +17,8 @@ from pathlib import Path
 _LEVEL = 1
 """Lines are so much alike that three times the work would save a tenth more."""
 _MEGABYTE = 1_000_000
+RESERVE_BYTES = 64 * _MEGABYTE
+"""Of the disk: so much is left to the ledger by all who only tell of the run."""
 
 
 def check_room(folder: Path, reserve_bytes: int, wanted_bytes: int = 0) -> None:

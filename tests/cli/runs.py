@@ -149,6 +149,11 @@ def edit(path: Path, *statements: str) -> None:
             database.execute(statement)
 
 
+def differing(rows: list[dict[str, Any]]) -> set[str]:
+    """Give the checks of an audit that something differs in."""
+    return {row["check"] for row in rows if not row["ok"]}
+
+
 def objects(text: str) -> list[dict[str, Any]]:
     """Read one JSON object a line."""
     return [json.loads(line) for line in text.splitlines()]

@@ -24,8 +24,7 @@ from messages.values import OrderState
 from persistence.frames import SEAL, Frame, lost_frame, packed, packed_header
 from persistence.journal import JournalWriter, read_segment, segments
 from tests.cli.conftest import Ask
-from tests.cli.runs import CLOCK, EXAMPLES, Book, book, command, edit, fill, intent
-from tests.cli.test_audit import differing
+from tests.cli.runs import CLOCK, EXAMPLES, Book, book, command, differing, edit, fill, intent
 
 EXECUTOR = "execution/executor"
 LAST = "(SELECT max(order_key) FROM orders)"
@@ -326,8 +325,13 @@ def journal_of(
     if ends_ns is not None:
         now_ns = ends_ns
         writer.seal()
-        (run_dir / "status.json").write_text(json.dumps({"ended": {"exit_code": 0}}))
+        ended_in_order(run_dir, begun_ns - 1)
     writer.close()
+
+
+def ended_in_order(run_dir: Path, started_ns: int) -> None:
+    status = {"started_at_ns": started_ns, "ended": {"exit_code": 0}}
+    (run_dir / "status.json").write_text(json.dumps(status))
 
 
 def filled(ledger: Book, number: int, *fills: Fill) -> int:
@@ -365,6 +369,36 @@ def test_an_execution_without_a_report_is_a_fault_where_none_can_have_come_later
 
     rows = ask("audit", tmp_path, code=int(is_orderly))
     assert differing(rows) == ({"reports"} if is_orderly else set())
+
+
+def test_an_execution_that_came_alone_when_no_journal_was_kept_is_no_fault(
+    tmp_path: Path, ask: Ask
+) -> None:
+    """The second process kept none: it took an execution that was owed, and no order moved."""
+    with book(tmp_path) as ledger:
+        at_ns = filled(ledger, 1, fill("t1", "1"), fill("t2", "1"))
+    told = answer(1, at_ns, fill("t1", "1"), filled_quantity=Decimal(2))
+    journal_of(tmp_path, told, ends_ns=at_ns + 9)
+    assert differing(ask("audit", tmp_path, code=1)) == {"reports"}
+
+    ended_in_order(tmp_path, at_ns + 20)
+    found = checks(ask("audit", tmp_path))
+    assert "does not cover" in found["reports"]["note"]
+
+
+def test_an_execution_that_came_alone_into_the_tail_that_a_kill_lost_is_no_fault(
+    tmp_path: Path, ask: Ask
+) -> None:
+    """A second process took it and was killed; a third one ended in order and moved no order."""
+    with book(tmp_path) as ledger:
+        at_ns = filled(ledger, 1, fill("t1", "1"), fill("t2", "1"))
+    told = answer(1, at_ns, fill("t1", "1"), filled_quantity=Decimal(2))
+    journal_of(tmp_path, told, ends_ns=at_ns + 9)
+    journal_of(tmp_path, begun_ns=at_ns + 20)
+    journal_of(tmp_path, begun_ns=at_ns + 40, ends_ns=at_ns + 60)
+
+    found = checks(ask("audit", tmp_path))
+    assert "does not cover" in found["reports"]["note"]
 
 
 def test_what_a_person_settled_is_the_persons_word(tmp_path: Path, ask: Ask) -> None:

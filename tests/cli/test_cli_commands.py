@@ -287,3 +287,17 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_the_version_is_looked_up_only_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("watchkeeper ")
+
+
+def test_a_process_that_was_given_no_streams_does_its_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `>&- 2>&-` in a shell, or a service manager that closes all, starts one."""
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+
+    code = cli.main(["health", "--run-dir", str(tmp_path)])
+
+    for name in ("stdin", "stdout", "stderr"):
+        getattr(sys, name).close()
+    assert code == 3

@@ -149,20 +149,64 @@ def test_a_clock_that_was_set_back_ends_a_span(tmp_path: Path) -> None:
     life.write(message(200), message(300), message(150), message(250), message(400), message(500))
     life.end(600)
 
-    assert read(tmp_path / "j").spans == [Span(100, 300), Span(400, 600)]
+    assert read(tmp_path / "j").spans == [Span(100, 150), Span(400, 600)]
+
+
+def test_moments_that_were_there_twice_are_not_covered_by_the_first_of_them(
+    tmp_path: Path,
+) -> None:
+    """What came after the clock was set back was lost: by its moments it seems to be there."""
+    life = Life(tmp_path / "j", 100)
+    life.write(message(300), message(150), lost_frame(1, 160, 170))
+    life.die()
+    assert not read(tmp_path / "j").covers(155, 165)
+
+    Life(tmp_path / "k", 100).end(400)
+    again = Life(tmp_path / "k", 200)
+    again.write(message(210))
+    again.die()
+    cover = read(tmp_path / "k")
+    assert cover.covers(150, 199)
+    assert not cover.covers(150, 250)
+
+
+def test_only_what_lies_in_the_last_span_is_covered_to_the_end(tmp_path: Path) -> None:
+    Life(tmp_path / "j", 10).end(50)
+    Life(tmp_path / "j", 60).end(90)
+
+    cover = read(tmp_path / "j")
+
+    assert cover.covers_to_end(61, started_ns=59)
+    assert not cover.covers_to_end(11, started_ns=59)
+    assert not cover.covers_to_end(61, started_ns=95)
+
+
+def test_a_process_over_which_no_time_passed_covers_nothing(tmp_path: Path) -> None:
+    Life(tmp_path / "j", 10).end(10)
+
+    cover = read(tmp_path / "j")
+
+    assert not cover.covers_process(9)
+    assert not cover.covers_to_end(10, started_ns=9)
 
 
 @pytest.mark.slow
 @given(st.data())
 def test_whatever_happens_to_a_journal_what_is_covered_is_there(data: st.DataObject) -> None:
-    """Each message is answered by a step behind its group; a covered step has its message."""
+    """Each message is answered by a step behind its group; a covered step has its message.
+
+    That the clock was set back shows only in what is there: no tail is lost then.
+    """
+    sets_clock = data.draw(st.booleans())
     with tempfile.TemporaryDirectory() as name:
         folder, steps = Path(name) / "j", list[tuple[int, int]]()
         now_ns = 1
         for _ in range(data.draw(st.integers(1, 4))):
-            now_ns = _live(folder, now_ns + 5, data, steps)
+            if sets_clock:
+                now_ns = max(now_ns - data.draw(st.sampled_from([0, 8, 30])), 1)
+            now_ns = _live(folder, now_ns + 5, data, steps, shows_clock=sets_clock)
         there = segments(folder) if folder.exists() else []
-        for path in there[: data.draw(st.integers(0, len(there)))]:
+        for path in there[: 0 if sets_clock else data.draw(st.integers(0, len(there)))]:
             path.unlink()
         cover = read(folder)
         moments = set(cover.moments)
@@ -173,8 +217,16 @@ def test_whatever_happens_to_a_journal_what_is_covered_is_there(data: st.DataObj
             assert taken_ns in moments or not cover.covers(claimed_ns, step_ns)
 
 
-def _live(folder: Path, now_ns: int, data: st.DataObject, steps: list[tuple[int, int]]) -> int:
-    life = Life(folder, now_ns, rotate_bytes=80) if data.draw(st.booleans()) else None
+def _live(
+    folder: Path,
+    now_ns: int,
+    data: st.DataObject,
+    steps: list[tuple[int, int]],
+    *,
+    shows_clock: bool,
+) -> int:
+    keeps = shows_clock or data.draw(st.booleans())
+    life = Life(folder, now_ns, rotate_bytes=80) if keeps else None
     lost: list[int] = []
     for kind in data.draw(st.lists(st.sampled_from(["venue", "timer", "group", "lost"]))):
         taken: list[Frame] = []
@@ -194,14 +246,17 @@ def _live(folder: Path, now_ns: int, data: st.DataObject, steps: list[tuple[int,
         if data.draw(st.booleans()) and not lost:
             life.end(now_ns + 1)
         else:
-            _die(life, data)
+            if lost and shows_clock:
+                life.write(lost_frame(len(lost), lost[0], now_ns + 1))
+            _die(life, data, is_torn=not shows_clock)
     return now_ns + 2
 
 
-def _die(life: Life, data: st.DataObject) -> None:
+def _die(life: Life, data: st.DataObject, *, is_torn: bool) -> None:
     life.die()
     path = life.writer.segment
-    os.truncate(path, data.draw(st.integers(0, path.stat().st_size)))
+    if is_torn:
+        os.truncate(path, data.draw(st.integers(0, path.stat().st_size)))
 
 
 def test_a_journal_that_is_not_there_covers_nothing(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,21 @@ def demo(tmp_path: Path, **overrides: Any) -> Config:
     return demo_config({**given, "journal.when": "always", **overrides}, strategies.check_params)
 
 
+@contextmanager
+def kept(config: Config, utc_ns: Callable[[], int] = lambda: 7) -> Iterator[tuple[RunDir, Journal]]:
+    """Hold a run directory, and give the journal that a run would keep there."""
+    with RunDir(config.run_dir) as run_dir:
+        journal = journal_for(config, run_dir, utc_ns)
+        assert journal is not None
+        yield run_dir, journal
+
+
+def take(journal: Journal, count: int, command: HaltTrading = COMMAND) -> None:
+    """Let the executor take a command so many times."""
+    for _ in range(count):
+        journal.record(EXECUTOR, command, is_timer=False)
+
+
 def run_stepped(config: Config, run_dir: RunDir, journal: Journal, seen: list[Any]) -> Any:
     """Run a demo to its end in virtual time, with everything recorded twice."""
     runtime = StepRuntime(ttl_enforced=False)
@@ -64,9 +80,7 @@ def run_stepped(config: Config, run_dir: RunDir, journal: Journal, seen: list[An
 
 def test_all_that_came_from_outside_reads_back_exactly(tmp_path: Path) -> None:
     config, seen = demo(tmp_path), list[Any]()
-    with RunDir(config.run_dir) as run_dir:
-        journal = journal_for(config, run_dir, lambda: 7)
-        assert journal is not None
+    with kept(config) as (run_dir, journal):
         run_stepped(config, run_dir, journal, seen)
         journal.start()
         journal.close()
@@ -97,9 +111,7 @@ def test_a_full_disk_ends_the_journal_with_a_sentence_and_not_the_trading(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     config, seen = demo(tmp_path), list[Any]()
-    with RunDir(config.run_dir) as run_dir:
-        journal = journal_for(config, run_dir, lambda: 7)
-        assert journal is not None
+    with kept(config) as (run_dir, journal):
         with monkeypatch.context() as patch:
             patch.setattr("persistence.journal.os.write", full)
             journal.start()
@@ -132,12 +144,8 @@ def test_what_a_disk_that_fills_up_did_not_take_is_counted_as_lost(
 
     monkeypatch.setattr("ops.journal._ROUNDS", 3)
     config = demo(tmp_path)
-    with RunDir(config.run_dir) as run_dir:
-        journal = journal_for(config, run_dir, lambda: 7)
-        assert journal is not None
-        command = HaltTrading(reason="x", durable=False)
-        for _ in range(50):
-            journal.record(ActorPath("execution/executor"), command, is_timer=False)
+    with kept(config) as (_, journal):
+        take(journal, 50)
         with monkeypatch.context() as patch:
             patch.setattr("persistence.journal.os.write", filling)
             journal.start()
@@ -174,23 +182,18 @@ def test_the_journal_is_tried_again_and_tells_what_is_missing(
     monkeypatch.setattr("persistence.journal.os.write", filling)
     config = demo(tmp_path)
     clock = itertools.count(1)
-    with RunDir(config.run_dir) as run_dir:
-        journal = journal_for(config, run_dir, lambda: next(clock))
-        assert journal is not None
-        for _ in range(50):
-            journal.record(EXECUTOR, COMMAND, is_timer=False)
+    with kept(config, lambda: next(clock)) as (_, journal):
+        take(journal, 50)
         journal.start()
         assert is_refused.wait(10)
         assert eventually(lambda: journal.summary()["problem"])
-        for _ in range(7):
-            journal.record(EXECUTOR, COMMAND, is_timer=False)
+        take(journal, 7)
         assert (
             journal.summary()["problem"] == "no space left on device; it goes on when there is room"
         )
         left = 1 << 30
         assert eventually(lambda: not journal.summary()["problem"])
-        for _ in range(5):
-            journal.record(EXECUTOR, COMMAND, is_timer=False)
+        take(journal, 5)
         journal.close()
         told = journal.summary()
 
@@ -220,11 +223,8 @@ def test_a_gap_begins_with_the_first_that_is_missing_whatever_was_lost_first(
     monkeypatch.setattr("ops.journal.RETRY_S", 0.01)
     monkeypatch.setattr("persistence.journal.os.write", refusing_once)
     config, clock = demo(tmp_path), itertools.count(1)
-    with RunDir(config.run_dir) as run_dir:
-        journal = journal_for(config, run_dir, lambda: next(clock))
-        assert journal is not None
-        for _ in range(60):
-            journal.record(EXECUTOR, COMMAND, is_timer=False)
+    with kept(config, lambda: next(clock)) as (_, journal):
+        take(journal, 60)
         journal.start()
         assert eventually(lambda: refused.is_set() and not journal.summary()["problem"])
         journal.close()
@@ -251,12 +251,8 @@ def test_a_disk_that_hangs_at_the_end_leaves_a_problem_and_what_waits_is_lost(
 
     monkeypatch.setattr("ops.journal.CLOSE_S", 0.1)
     config = demo(tmp_path)
-    with RunDir(config.run_dir) as run_dir:
-        journal = journal_for(config, run_dir, lambda: 7)
-        assert journal is not None
-        command = HaltTrading(reason="x", durable=False)
-        for _ in range(5):
-            journal.record(ActorPath("execution/executor"), command, is_timer=False)
+    with kept(config) as (_, journal):
+        take(journal, 5)
         with monkeypatch.context() as patch:
             patch.setattr("persistence.journal.os.write", hangs)
             journal.start()
@@ -275,12 +271,9 @@ def test_a_message_that_cannot_be_packed_is_lost_alone(
     tmp_path: Path, strange: dict[str, Any]
 ) -> None:
     config = demo(tmp_path)
-    with RunDir(config.run_dir) as run_dir:
-        journal = journal_for(config, run_dir, lambda: 7)
-        assert journal is not None
+    with kept(config) as (_, journal):
         for reason in ("x", strange["reason"], "y"):
-            command = HaltTrading(reason=reason, durable=False)
-            journal.record(ActorPath("execution/executor"), command, is_timer=False)
+            take(journal, 1, HaltTrading(reason=reason, durable=False))
         journal.start()
         journal.close()
         told = journal.summary()
@@ -295,12 +288,8 @@ def test_what_a_slow_disk_leaves_no_room_for_is_counted_in_the_journal(
 ) -> None:
     monkeypatch.setattr("ops.journal.MOST_WAITING", 50)
     config = demo(tmp_path)
-    with RunDir(config.run_dir) as run_dir:
-        journal = journal_for(config, run_dir, lambda: 7)
-        assert journal is not None
-        command = HaltTrading(reason="x", durable=False)
-        for _ in range(55):
-            journal.record("execution/executor", command, is_timer=False)  # type: ignore[arg-type]
+    with kept(config) as (_, journal):
+        take(journal, 55)
         journal.start()
         journal.close()
 

@@ -1,0 +1,150 @@
+"""Who reads stdout may stop reading, or be gone: nothing that matters waits for it."""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from messages.ids import ActorPath, Epoch, TimestampNs
+from messages.lifecycle import Supervision
+from ops.narrator import Narrator, narrator_for
+from ops.options import StartOptions
+from ops.run_config import config_for
+from ops.stdout import say
+
+STATUS = {"verdict": "OK", "why": "", "counters": {}, "market": {}, "uptime_s": 1}
+
+
+class Pipe:
+    """A process's stdout, with nobody who reads unless it is told to."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._patch = patch
+        self._read_fd, write_fd = os.pipe()
+        os.set_blocking(self._read_fd, False)
+        self.stream = os.fdopen(write_fd, "w")
+
+    def is_stdout(self) -> None:
+        """From the test's own lines on: pytest gives each phase a stdout of its own."""
+        self._patch.setattr(sys, "stdout", self.stream)
+
+    def fill(self) -> None:
+        fd = self.stream.fileno()
+        os.set_blocking(fd, False)
+        try:
+            while True:
+                os.write(fd, bytes(4096))
+        except BlockingIOError:
+            os.set_blocking(fd, True)
+
+    def read(self) -> bytes:
+        found = b""
+        try:
+            while part := os.read(self._read_fd, 1 << 16):
+                found += part
+        except BlockingIOError:
+            pass
+        return found.lstrip(b"\0")
+
+    def leave(self) -> None:
+        os.close(self._read_fd)
+
+
+@pytest.fixture
+def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipe]:
+    pipe = Pipe(monkeypatch)
+    monkeypatch.setattr("ops.narrator.PATIENCE_S", 0.01)
+    monkeypatch.setattr("ops.stdout.PATIENCE_S", 0.01)
+    yield pipe
+    pipe.stream.close()
+
+
+@pytest.fixture
+def narrator(tmp_path: Path, pipe: Pipe) -> Narrator:
+    options = StartOptions(run_dir=tmp_path / "run", json_lines=True)
+    narrator = narrator_for(options, config_for(options))
+    narrator.snapshots = Told()  # type: ignore[assignment]
+    return narrator
+
+
+class Told:
+    """What health would say."""
+
+    def take(self) -> dict[str, Any]:
+        return STATUS
+
+
+def without_waiting(act: Callable[[], object]) -> None:
+    """Do it, and fail rather than hang where it waits for who reads."""
+    thread = threading.Thread(target=act, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def crashed(reason: str) -> Supervision:
+    return Supervision(
+        supervisor=ActorPath("root"),
+        child=ActorPath("feeds"),
+        event="exited",
+        reason=reason,
+        epoch=Epoch(1),
+        restarts_in_window=0,
+        ts_ns=TimestampNs(1),
+    )
+
+
+def test_what_nobody_reads_for_a_while_is_told_later(narrator: Narrator, pipe: Pipe) -> None:
+    pipe.is_stdout()
+    pipe.fill()
+    narrator.observe(crashed("a"))
+    for _ in range(3):
+        without_waiting(narrator.refresh)
+    assert pipe.read() == b""
+
+    without_waiting(narrator.refresh)
+
+    told = [json.loads(line) for line in pipe.read().splitlines()]
+    assert [(one["event"], one.get("reason")) for one in told] == [
+        ("supervision", "a"),
+        ("status", None),
+    ]
+
+
+def test_the_end_waits_a_moment_for_who_does_not_read_and_goes_on(
+    narrator: Narrator, pipe: Pipe
+) -> None:
+    pipe.is_stdout()
+    pipe.fill()
+
+    without_waiting(lambda: narrator.end("stopped by SIGTERM", 0))
+
+    assert pipe.read() == b""
+    without_waiting(lambda: say("more"))
+    assert pipe.read() == b""
+
+
+def test_a_line_longer_than_the_room_there_is_does_not_wait_for_ever(
+    narrator: Narrator, pipe: Pipe
+) -> None:
+    pipe.is_stdout()
+    narrator.observe(crashed("x" * 200_000))
+
+    without_waiting(narrator.refresh)
+    without_waiting(narrator.refresh)
+
+    assert pipe.read().startswith(b'{"event":"supervision"')
+
+
+def test_a_reader_that_is_gone_is_told_nothing_more(narrator: Narrator, pipe: Pipe) -> None:
+    pipe.is_stdout()
+    pipe.leave()
+
+    without_waiting(narrator.refresh)
+    without_waiting(narrator.refresh)
+    without_waiting(lambda: narrator.end("the market ended", 0))
