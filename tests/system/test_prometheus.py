@@ -27,6 +27,7 @@ from ops.snapshot import Snapshots
 from ops.wiring import build
 from tests.system.conftest import STRESS, config_of, run_to_end
 
+PROMTOOL = shutil.which("promtool")
 UNITS = (
     *("seconds", "bytes", "messages", "total", "info", "units"),
     *("claims", "alerts", "orders", "restarts"),
@@ -95,12 +96,14 @@ def test_its_names_and_units_are_by_the_conventions(told: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool (of Debian's package prometheus) is missing")
 def test_promtool_finds_nothing_to_say(told: str) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool (of Debian's package prometheus) is not installed")
     done = subprocess.run(
-        [promtool, "check", "metrics"], input=told, capture_output=True, text=True, check=False
+        [str(PROMTOOL), "check", "metrics"],
+        input=told,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
