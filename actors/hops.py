@@ -281,7 +281,7 @@ def outcomes(processed: int, hops: Hops, letters: dict[str, int]) -> dict[str, i
     Read `processed` first: the others may be ahead of it.
     """
     found = Counter(dict.fromkeys(OUTCOMES, 0))
-    found.update(hops.outcomes)
+    found.update(hops.outcomes.copy())  # the actor may count an outcome now that is new
     found[OK] += max(processed - hops.apart, 0)
     found[ERROR] += hops.given_up
     for why, count in letters.items():

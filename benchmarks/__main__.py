@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import platform
+import signal
 import sqlite3
 import sys
 import tempfile
@@ -37,6 +38,8 @@ NAMES = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Run what is asked for; 1 when a goal was missed, so that a script can tell."""
     arguments = _parser().parse_args(argv)
+    # What was begun is ended, and its folders removed, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     logging.getLogger("pykka").disabled = True
     logger.remove()
     logger.add(sys.stderr, level="ERROR")

@@ -1,9 +1,10 @@
 """What `dashboard --serve` costs a bot that runs at full speed beside it.
 
-Bot and dashboard are the real commands, each a process of its own. Both windows of a pair are of a
-bot that was started anew and is as old: one alone, one beside a dashboard whose page was fetched
-before, and whose stream is read throughout. What its start and its first look at the files take is
-given apart. The reader draws nothing: a browser on the same machine comes on top.
+Bot and dashboard are the real commands, each a process of its own, which ends with this one
+however that ends. Both windows of a pair are of a bot that was started anew and is as old: one
+alone, one beside a dashboard whose page was fetched before, and whose stream is read throughout.
+What its start and its first look at the files take is given apart. The reader draws nothing: a
+browser on the same machine comes on top.
 """
 
 import http.client
@@ -181,9 +182,10 @@ def _read_all(events: http.client.HTTPResponse) -> None:
 @contextmanager
 def _process(*words: str, stdout: int = subprocess.PIPE) -> Iterator["subprocess.Popen[str]"]:
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "cli", *words],
+        [sys.executable, "-P", "-m", "benchmarks.lifeline", *words],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
         stdout=stdout,
         stderr=subprocess.DEVNULL,
         text=True,

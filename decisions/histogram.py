@@ -3,6 +3,7 @@
 Up to 255 ns a bucket is one nanosecond; every doubling beyond is cut into 128 equal parts.
 """
 
+import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
@@ -26,8 +27,8 @@ class Folded(NamedTuple):
     counts: dict[int, int]
     greatest: int
     total: int
-    skip: int
-    """How many at the beginning of the buffer are in here already."""
+    number: int
+    """Of the buffer that goes with it, which bears it in its first place."""
 
 
 class HistogramView:
@@ -94,17 +95,20 @@ class LatencyHistogram:
     `record` only appends; 2,048 at a time are sorted and counted, which is cheaper than finding
     the bucket of each. A bucket in which nothing fell takes no memory.
 
-    One thread writes; others may read at any time, for reading changes nothing. A `view` is of
-    one moment, whatever is folded meanwhile, and a later one never holds less.
+    Any thread may write and read at any time: one writes, another notes what that one hangs on,
+    and one that was given up may come back to itself. Nobody waits for anybody. A `view` is of one
+    moment, whatever is folded meanwhile, and a later one never holds less.
     """
 
-    __slots__ = ("_buffer", "_folded", "append")
+    __slots__ = ("_buffer", "_folded", "_folding", "append")
 
     def __init__(self) -> None:
-        self._buffer: list[int] = []
+        self._buffer = [0]
         self.append = self._buffer.append
         """`record` for who calls `fold_when_full` after some, and at least every `FOLD_AT`."""
-        self._folded = _NOTHING
+        self._folded = (_NOTHING, _NOTHING)
+        """The last two: while one is made, the buffer is still that of the one before it."""
+        self._folding = threading.Lock()
 
     def record(self, ns: int) -> None:
         """Count one latency; less than 0 counts as 0."""
@@ -112,29 +116,40 @@ class LatencyHistogram:
         self.fold_when_full()
 
     def fold_when_full(self) -> None:
-        """Count what was appended, if it is enough to be worth it; for the writing thread."""
-        size = len(self._buffer)
-        if size < FOLD_AT:
+        """Count what was appended, if it is enough to be worth it and nobody else is at it."""
+        if len(self._buffer) > FOLD_AT and self._folding.acquire(blocking=False):
+            try:
+                self._fold()
+            finally:
+                self._folding.release()
+
+    def _fold(self) -> None:
+        ordered, before = self._buffer[1:], self._folded[-1]
+        if not ordered:
             return
-        ordered, before = sorted(self._buffer[:size]), self._folded
+        size = len(ordered)
+        ordered.sort()
         counts = before.counts.copy()
         _tally(ordered, counts)
         after = Folded(
-            counts, max(before.greatest, ordered[-1]), before.total + _sum(ordered), size
+            counts,
+            max(before.greatest, ordered[-1]),
+            before.total + _sum(ordered),
+            before.number + 1,
         )
-        # A reader goes by `_folded`: with the first of these the buffer's beginning is counted
-        # for it, and with the last one nothing of what is left.
-        self._folded = after
-        del self._buffer[:size]
-        self._folded = after._replace(skip=0)
+        self._folded = (before, after)
+        # In one step what was folded goes and the buffer is that of `after`; what somebody
+        # appended meanwhile stays in it.
+        self._buffer[: 1 + size] = [after.number]
 
     def view(self) -> HistogramView:
         """Give what was recorded until now; any thread."""
-        while True:
-            folded = self._folded
-            waiting = self._buffer[folded.skip :]
-            if self._folded is folded:  # otherwise a fold came between the two: once in 2,048
-                return HistogramView(folded, waiting)
+        while True:  # once, unless 2,048 messages pass between its first two lines
+            waiting = self._buffer.copy()
+            for folded in self._folded:
+                if folded.number == waiting[0]:
+                    del waiting[0]
+                    return HistogramView(folded, waiting)
 
     @property
     def count(self) -> int:
@@ -144,7 +159,7 @@ class LatencyHistogram:
     @property
     def max(self) -> int:
         """The greatest, exact; 0 when there are none."""
-        return max(self._folded.greatest, max(self._buffer, default=0))
+        return self.view().max
 
     @property
     def sum(self) -> int:
@@ -159,13 +174,16 @@ class LatencyHistogram:
         return self.view().percentiles((percent,))[0]
 
     def merge(self, other: "LatencyHistogram") -> None:
-        """Add what another counted; the other is not changed."""
-        view, before = other.view(), self._folded
+        """Add what another counted, which is not changed. Nobody may write here meanwhile."""
+        view, before = other.view(), self._folded[-1]
         counts = before.counts.copy()
         for bucket, count in view.tallied().items():
             counts[bucket] = counts.get(bucket, 0) + count
         greatest, total = max(before.greatest, view.max), before.total + view.sum
-        self._folded = Folded(counts, greatest, total, 0)
+        self._hold(Folded(counts, greatest, total, before.number))
+
+    def _hold(self, folded: Folded) -> None:
+        self._folded = (folded, folded)
 
     def summary(self) -> dict[str, int]:
         """Give the count, p50, p95, p99, p999 and max, in nanoseconds."""
@@ -194,7 +212,7 @@ class LatencyHistogram:
         """
         greatest, total, counts = msgspec.msgpack.decode(encoded, type=_Encoded)
         histogram = cls()
-        histogram._folded = Folded(dict(counts), greatest, total, 0)
+        histogram._hold(Folded(dict(counts), greatest, total, 0))
         return histogram
 
     def since(self, before: "LatencyHistogram | None") -> "LatencyHistogram":
@@ -206,7 +224,7 @@ class LatencyHistogram:
         differences = {bucket: n - earlier.get(bucket, 0) for bucket, n in now.tallied().items()}
         counts = {bucket: n for bucket, n in differences.items() if n > 0}
         greatest = min(max(map(highest_in, counts), default=0), now.max)
-        later._folded = Folded(counts, greatest, max(now.sum - then.sum, 0), 0)
+        later._hold(Folded(counts, greatest, max(now.sum - then.sum, 0), 0))
         return later
 
     def copy(self) -> "LatencyHistogram":

@@ -1,6 +1,7 @@
 """What Prometheus is told: read from the cells and the folds, without a message to anybody."""
 
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +13,7 @@ from actors.cell import Cell
 from actors.hops import outcomes
 from decisions.ledger_figures import LedgerFigures
 from decisions.metrics import MetricsFold
-from decisions.stages import OK
+from decisions.stages import OK, OUTCOMES
 from messages.ids import NS_PER_S
 from messages.lifecycle import ActorState
 from ops.describe import wal_bytes
@@ -38,8 +39,9 @@ class Exposition:
         self._system, self._ledger_path, self._take = system, ledger, take
         self._info = {"name": name, "mode": mode, "version": _version()}
         self._started_s = time.time()
-        self._ok: dict[str, int] = {}
-        """The most that was told of each actor. What is told of one at work may lag by a few."""
+        self._most: dict[tuple[str, str], int] = {}
+        """The most that was told of what may be less for a while; see `_no_less`."""
+        self._comparing = threading.Lock()
 
     def text(self) -> str:
         """Give everything, in the text format 0.0.4."""
@@ -50,7 +52,7 @@ class Exposition:
             self._actors(),
             self._ledger(),
             _money(self._system.fold),
-            _feeds(self._system.fold),
+            self._feeds(),
             _keeping(self._system.fold),
             of_snapshot(self._take()),
         ]
@@ -109,8 +111,7 @@ class Exposition:
             lost += [({**labels, "reason": why}, n) for why, n in sorted(reasons.items())]
             if cell.hops is not None:
                 told = outcomes(processed, cell.hops, reasons)
-                # Prometheus takes what falls for a counter that began anew, and adds all of it.
-                told[OK] = self._ok[cell.path] = max(told[OK], self._ok.get(cell.path, 0))
+                told[OK] = self._no_less(cell.path, OK, told[OK])
                 handled += [({**labels, "outcome": word}, n) for word, n in told.items()]
         yield from counter(
             f"{PREFIX}actor_messages_total", "Messages by what became of them.", handled
@@ -123,6 +124,26 @@ class Exposition:
             "How often an actor was started again.",
             [(labels, cell.restarts) for labels, cell in labelled],
         )
+
+    def _feeds(self) -> Iterator[str]:
+        feeds = sorted(self._system.fold.feeds().items())
+        for name, attribute, help_text in _FEED_COUNTS:
+            samples: Samples = [
+                ({"feed": path}, self._no_less(path, attribute, getattr(one, attribute)))
+                for path, one in feeds
+            ]
+            yield from counter(PREFIX + name, help_text, samples)
+
+    def _no_less(self, path: str, what: str, count: int) -> int:
+        """Tell no less than before: Prometheus takes what falls for a counter that began anew.
+
+        Of an actor at work `ok` may lag by a few; a feed that begins anew reads its recording
+        from the beginning, and counts what is wrong with it again. No true beginning is hidden:
+        cells count on over the restarts of their actors, and a new process has another of these.
+        """
+        with self._comparing:  # somebody else who asks now has perhaps been told more
+            most = self._most[path, what] = max(count, self._most.get((path, what), 0))
+            return most
 
     def _ledger(self) -> Iterator[str]:
         figures = self._system.ledger_figures
@@ -194,10 +215,11 @@ def _stages(fold: MetricsFold) -> Iterator[str]:
         "What the stages of decisions took, from the market event to the fill.",
         [({"stage": stage}, one) for stage, one in stages.histograms.items()],
     )
+    # Also those that there were none of: Prometheus sees no increase to what was not there.
     samples = [
-        ({"stage": stage, "outcome": outcome}, float(count))
+        ({"stage": stage, "outcome": outcome}, float(counts[outcome]))
         for stage, counts in stages.outcomes.items()
-        for outcome, count in sorted(counts.copy().items())
+        for outcome in sorted(OUTCOMES)
     ]
     yield from counter(
         f"{PREFIX}stage_outcomes_total", "How the stages of decisions went.", samples
@@ -264,17 +286,13 @@ def _money(fold: MetricsFold) -> Iterator[str]:
         yield from gauge(f"{PREFIX}{name}_quote_units", help_text, samples)
 
 
-def _feeds(fold: MetricsFold) -> Iterator[str]:
-    feeds = sorted(fold.feeds().items())
-    for name, attribute, help_text in (
-        ("feed_events_total", "delivered", "Events that a feed has delivered."),
-        ("feed_malformed_total", "malformed", "Events that could not be used."),
-        ("feed_duplicates_total", "duplicate", "Events that came twice."),
-        ("feed_out_of_order_total", "out_of_order", "Events that came too late."),
-        ("feed_gaps_total", "gaps", "Holes in the market's data."),
-    ):
-        samples = [({"feed": path}, float(getattr(one, attribute))) for path, one in feeds]
-        yield from counter(PREFIX + name, help_text, samples)
+_FEED_COUNTS = (
+    ("feed_events_total", "delivered", "Events that a feed has delivered."),
+    ("feed_malformed_total", "malformed", "Events that could not be used."),
+    ("feed_duplicates_total", "duplicate", "Events that came twice."),
+    ("feed_out_of_order_total", "out_of_order", "Events that came too late."),
+    ("feed_gaps_total", "gaps", "Holes in the market's data."),
+)
 
 
 def _keeping(fold: MetricsFold) -> Iterator[str]:

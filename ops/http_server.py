@@ -1,13 +1,16 @@
 """`/metrics` and the probes over HTTP: plain threads beside the actors, off unless configured.
 
 A request reads what is there and tells nobody anything, so it is answered while every actor
-hangs. One that is slow or silent is dropped after a while.
+hangs. One that is silent is dropped after a while, and so is one that comes a letter at a time:
+its place is one of a few, and the probes need them.
 """
 
 import hmac
+import io
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -107,11 +110,22 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "watchkeeper"
     sys_version = ""
-    timeout = PATIENCE_S
     wbufsize = 1 << 18  # an answer goes out at once: each write has to come back to the interpreter
     metrics: ClassVar[Callable[[], str]]
     probe: ClassVar[Probe]
     token: ClassVar[str]
+
+    def setup(self) -> None:
+        """Prepare to read, each request in its time."""
+        super().setup()
+        self.rfile.close()
+        self._asked = _InTime(self.connection)
+        self.rfile = io.BufferedReader(self._asked)
+
+    def handle_one_request(self) -> None:
+        """Take one request, or let the connection go when it has not come in time."""
+        self._asked.begin()
+        super().handle_one_request()
 
     def do_GET(self) -> None:
         """Answer one question."""
@@ -158,6 +172,37 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *arguments: Any) -> None:
         """Scrapes are no news."""
+
+
+class _InTime(io.RawIOBase):
+    """What a connection sends, up to `PATIENCE_S` after `begin`, however it is cut into pieces."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._until = 0.0
+
+    def begin(self) -> None:
+        """Let the time run anew."""
+        self._until = time.monotonic() + PATIENCE_S
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Wait for more.
+
+        Raises:
+            TimeoutError: the time is over.
+        """
+        left_s = self._until - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left_s)
+        try:
+            return self._connection.recv_into(buffer)
+        finally:
+            self._connection.settimeout(PATIENCE_S)  # for an answer, all of it
 
 
 def _log(error: BaseException) -> None:

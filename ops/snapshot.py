@@ -122,7 +122,7 @@ class Snapshots:
 
     def restarts(self) -> int:
         """How often an actor was started again in this process."""
-        return sum(cell.restarts for cell in self._system.runtime.cells.values())
+        return sum(cell.restarts for cell in self._system.runtime.cells.copy().values())
 
     def _counters(self) -> dict[str, int]:
         fold = self._system.fold

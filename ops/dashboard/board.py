@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import json
 import sys
+import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ops.dashboard.command import document, with_names
@@ -23,13 +23,18 @@ Parts = list[dict[str, str]]
 
 
 class LiveBoard:
-    """Belongs to one event loop; the files are read on a thread of its own, one look at a time."""
+    """Belongs to one event loop; the files are read on threads of its own, one look at a time.
+
+    An end waits for no look: the first one at a huge run takes minutes, and only reads.
+    """
 
     def __init__(
         self, models: Sequence[RunModel], *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._models, self._clock = models, clock
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="dashboard")
+        self._reading = threading.Lock()
+        self._found: asyncio.Future[Parts] | None = None
+        """What the look under way will find; None before any."""
         self._parts: Parts = [{} for _ in models]
         """The newest JSON of each section of each run."""
         self._numbers: list[dict[str, int]] = [{} for _ in models]
@@ -47,10 +52,10 @@ class LiveBoard:
         """Why the newest look failed, in one sentence; empty when it did not."""
 
     def close(self) -> None:
-        """End: who listens is let go. Any number of times."""
+        """End: who listens, or waits for a look, is let go. Any number of times."""
         self._over.set()
         self._wanted.set()
-        self._thread.shutdown(wait=False)
+        _settle(self._found, [], InterruptedError("the dashboard ends"))
 
     async def look(self) -> None:
         """Look until closed, while somebody watches."""
@@ -74,8 +79,10 @@ class LiveBoard:
                 self._rests_until = ended + max(_PERIOD_S / 2, _REST * (ended - began))
 
     async def _look_once(self) -> None:
+        if self._over.is_set():
+            return
         try:
-            found = await asyncio.get_running_loop().run_in_executor(self._thread, self._read)
+            found = await self._begin_look()
         except Exception as error:  # noqa: BLE001  the next look is another
             if self._over.is_set():
                 return  # the thread and the files are let go
@@ -83,6 +90,25 @@ class LiveBoard:
         else:
             self.trouble = ""
         await self._keep([{"trouble": json.dumps(self.trouble), **parts} for parts in found])
+
+    def _begin_look(self) -> "asyncio.Future[Parts]":
+        """Read on a thread that does not keep the process alive; who asked may be gone by then."""
+        loop = asyncio.get_running_loop()
+        future = self._found = loop.create_future()
+
+        def read() -> None:
+            found: Parts = []
+            problem: BaseException | None = None
+            try:
+                with self._reading:
+                    found = self._read()
+            except BaseException as error:  # noqa: BLE001  it is raised where it is awaited
+                problem = error
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(_settle, future, found, problem)
+
+        threading.Thread(target=read, name="dashboard", daemon=True).start()
+        return future
 
     def _failed(self, error: Exception) -> Parts:
         """Tell the terminal, each sentence once; the page keeps what it had and says why."""
@@ -151,6 +177,17 @@ class LiveBoard:
     async def _rest(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._over.wait(), seconds)
+
+
+def _settle(
+    future: "asyncio.Future[Parts] | None", found: Parts, problem: BaseException | None
+) -> None:
+    if future is None or future.done():
+        return
+    if problem is None:
+        future.set_result(found)
+    else:
+        future.set_exception(problem)
 
 
 def _object(at: int, parts: dict[str, str]) -> str:

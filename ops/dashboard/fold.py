@@ -10,6 +10,7 @@ import msgspec
 
 from decisions.time_columns import Spread, TimeColumns
 from messages.ids import NS_PER_S
+from ops.dashboard.column import Column, merge, note_worst
 from ops.dashboard.kinds import (
     AlertLine,
     CommonLine,
@@ -37,32 +38,6 @@ _SILENT_INTERVALS = 3
 _MOST_SILENCES = 1_000
 _OTHER = "(others)"
 
-Given = tuple[int, int, int, int]
-"""p50, p95, p99, max as the run itself has worked them out."""
-
-
-class Column(msgspec.Struct):
-    """What happened in one column of time."""
-
-    counts: Counter[str] = msgspec.field(default_factory=Counter)
-    """``events``, ``messages``, ``claimed``, ``filled`` and the like."""
-    spreads: dict[str, Spread] = {}
-    """Latencies by stage."""
-    given: dict[str, Given] = {}
-    """Percentiles of intervals by stage, the worst of each."""
-    depths: dict[str, int] = {}
-    """The fullest that a mailbox was seen."""
-
-
-def _merge(one: Column, other: Column) -> None:
-    one.counts.update(other.counts)
-    for stage, spread in other.spreads.items():
-        one.spreads.setdefault(stage, Spread()).merge(spread)
-    for stage, given in other.given.items():
-        _worst(one.given, stage, given)
-    for path, depth in other.depths.items():
-        one.depths[path] = max(one.depths.get(path, 0), depth)
-
 
 class Happening(msgspec.Struct, frozen=True):
     """Something on the time line."""
@@ -79,7 +54,7 @@ class RunFold:
 
     def __init__(self) -> None:
         self.columns = TimeColumns(
-            Column, _merge, most=_MOST_COLUMNS, between=(_EARLIEST_NS, _LATEST_NS)
+            Column, merge, most=_MOST_COLUMNS, between=(_EARLIEST_NS, _LATEST_NS)
         )
         self.silences: deque[tuple[int, int]] = deque(maxlen=_MOST_SILENCES)
         """From one line to the next, where that is long: nobody could write."""
@@ -280,8 +255,8 @@ class RunFold:
             handled += self._handled_since(path, actor.processed)
         for stage, spread in list(one.since.stages.items())[:_MOST_NAMES]:
             if spread.count:
-                worst = (spread.p50, spread.p95, spread.p99, spread.max)
-                _worst(column.given, stage, worst)
+                given = (spread.p50, spread.p95, spread.p99, spread.max)
+                note_worst(column.given, stage, given)
         for symbol, place in one.positions.items():
             if place.mark_price and (symbol in self.prices or len(self.prices) < _MOST_NAMES):
                 _append_thinly(self.prices.setdefault(symbol, []), (one.at_ns, place.mark_price))
@@ -316,16 +291,6 @@ class _Senseless(ValueError):
 
 
 _QUIET = ("normal", "shutdown")
-
-
-def _worst(given: dict[str, Given], stage: str, new: Given) -> None:
-    old = given.get(stage, new)
-    given[stage] = (
-        max(old[0], new[0]),
-        max(old[1], new[1]),
-        max(old[2], new[2]),
-        max(old[3], new[3]),
-    )
 
 
 def _append_thinly(prices: list[tuple[int, str]], price: tuple[int, str]) -> None:

@@ -6,7 +6,8 @@ from math import isfinite
 from typing import Any
 
 from messages.ids import NS_PER_S
-from ops.dashboard.fold import Column, RunFold
+from ops.dashboard.column import Column
+from ops.dashboard.fold import RunFold
 from ops.dashboard.numbers import drawn, seconds
 
 STAGES = ("feed", "strategy", "risk", "claim", "send", "ack", "fill")

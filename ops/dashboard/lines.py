@@ -5,6 +5,7 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +21,10 @@ _LONGEST = 1 << 20
 _MOST_BYTES = 8 << 30
 """Of one file, decompressed: a few kilobytes of gzip can hold more than any disk."""
 _TRIES = 5
+_NAMES = 4_096
+"""Bytes of a file by which it is known: its first line has the moment of its writing."""
+_Aside = tuple[Path, IO[bytes], bytes]
+"""A file that was set aside, how it is open, and how it begins."""
 
 
 class LinesRead(msgspec.Struct):
@@ -33,7 +38,9 @@ class LinesRead(msgspec.Struct):
 class LineTail:
     """Reads what is there, and at each later `read` what is new. Opens nothing for writing.
 
-    It keeps the newest file open, so what a rotation takes away meanwhile is still read, once.
+    It keeps the newest file open, so what a rotation takes away meanwhile is still read, once. So
+    is what whole rotations have set aside between two looks: a file is known by how it begins, for
+    its name moves on.
     Of that file only whole lines are taken: the bot cuts off at its next start what a kill has
     left half, and what it writes there then begins where the half line began.
     """
@@ -47,6 +54,8 @@ class LineTail:
         self._is_skipping = False
         """It is one that is too long, and this is somewhere in it."""
         self._has_begun = False
+        self._known: set[bytes] = set()
+        """How the files begin that were read, but for the newest."""
         self.found = LinesRead()
 
     def close(self) -> None:
@@ -59,7 +68,8 @@ class LineTail:
         """Give the lines that are new since the last time, many at once."""
         if not self._has_begun:
             self._has_begun = True
-            yield from self._beginning()
+            self._open()
+            yield from self._set_aside()
         while True:
             if self._file is not None:
                 yield from self._new_lines(self._file.fileno())
@@ -67,23 +77,63 @@ class LineTail:
                 return
             yield from self._last_of_rotated()
             self._open()
+            yield from self._set_aside()
             if self._file is None:
                 return
 
-    def _beginning(self) -> Iterator[list[bytes]]:
-        older: list[Path] = []
+    def _set_aside(self) -> Iterator[list[bytes]]:
+        """Give what rotations have set aside after all that was read; at first all there is."""
+        while (found := self._next_aside()) is not None:
+            path, file, beginning = found
+            self._known.add(beginning)
+            yield from self._whole(path, file)
+
+    def _next_aside(self) -> _Aside | None:
+        """Open the oldest that is not read yet. To be asked anew for each: names move on."""
         for _ in range(_TRIES):
-            self.close()
-            self._open()
-            older = _without_twin([p for p in metric_files(self._run_dir) if p != self._path])
-            if not self._moved():
+            before = self._names()
+            found = self._oldest_unread([path for path, _ in before])
+            if self._names() == before:
                 break
-        for path in older:
-            yield from self._whole(path)
+            if found is not None:
+                found[1].close()
+                found = None
+        return found
+
+    def _names(self) -> list[tuple[Path, int]]:
+        names = []
+        for path in metric_files(self._run_dir):
+            with suppress(OSError):
+                if path != self._path:
+                    names.append((path, path.stat().st_ino))
+        return names
+
+    def _oldest_unread(self, paths: list[Path]) -> _Aside | None:
+        """Go back from the newest to what is known."""
+        ours = _beginning_of(self._file) if self._file is not None else b""
+        found: _Aside | None = None
+        for path in reversed(paths):
+            file = _opened(path)
+            if file is None:
+                self._problem(path, "cannot be read")
+                continue
+            beginning = _beginning_of(file, is_packed=path.suffix == ".gz")
+            if beginning in self._known:
+                file.close()
+                break
+            if beginning and found is not None:
+                found[1].close()
+                found = None
+            if beginning in (ours, b""):  # what is newer than ours comes after it
+                file.close()
+            else:
+                found = (path, file, beginning)
+        return found
 
     def _last_of_rotated(self) -> Iterator[list[bytes]]:
         """Its writer has let go of it: what is left is whole."""
         if self._file is not None:
+            self._known |= {_beginning_of(self._file)} - {b""}
             file = self._file.fileno()
             yield from self._new_lines(file)
             if not self._is_skipping:
@@ -100,11 +150,7 @@ class LineTail:
         ours = os.fstat(self._file.fileno())
         return (now.st_dev, now.st_ino) != (ours.st_dev, ours.st_ino)
 
-    def _whole(self, path: Path) -> Iterator[list[bytes]]:
-        file = _opened(path)
-        if file is None:
-            self._problem(path, "cannot be read")
-            return
+    def _whole(self, path: Path, file: IO[bytes]) -> Iterator[list[bytes]]:
         with file:
             plain = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
             try:
@@ -166,7 +212,9 @@ class LineTail:
         return usable
 
     def _problem(self, path: Path, what: str) -> None:
-        self.found.problems.append(f"{path.name} {one_line(what)}")
+        problem = f"{path.name} {one_line(what)}"
+        if problem not in self.found.problems:
+            self.found.problems.append(problem)
 
 
 def _opened(path: Path) -> IO[bytes] | None:
@@ -191,21 +239,13 @@ def _end_of_lines(file: int) -> int:
     return 0
 
 
-def _without_twin(paths: list[Path]) -> list[Path]:
-    """Leave out what a rotation that a crash interrupted has packed already, and not removed."""
-    interim = [path for path in paths if path.suffix == ".rotating"]
-    packed = [path for path in paths if path.name == f"{METRICS}.1.gz"]
-    if interim and packed and _beginning_of(interim[0]) == _beginning_of(packed[0]):
-        paths.remove(interim[0])
-    return paths
-
-
-def _beginning_of(path: Path) -> bytes:
-    file = _opened(path)
-    if file is None:
-        return b""
-    with file:
+def _beginning_of(file: IO[bytes], *, is_packed: bool = False) -> bytes:
+    """Give the first line, or as much as names it; of what is no archive, as it lies there."""
+    start = os.pread(file.fileno(), 4 * _NAMES, 0)
+    if is_packed:
         try:
-            return (gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file).read(4_096)
-        except (OSError, EOFError, zlib.error):
-            return b""
+            start = zlib.decompressobj(wbits=31).decompress(start, _NAMES)
+        except zlib.error:
+            return start[:_NAMES]
+    first, end, _ = start[:_NAMES].partition(b"\n")
+    return first + end

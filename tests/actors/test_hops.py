@@ -2,6 +2,7 @@
 
 from collections import Counter
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from decisions.stages import OK, StageRecord
 from messages.base import Delivery, Message
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
 from tests.actors.support import Note, Probe, Raise, Refuse, Script, World
+from tests.decisions.test_histogram import at_each_step_of
 
 
 class Order(Message, frozen=True, kw_only=True):
@@ -113,6 +115,22 @@ def test_every_outcome_has_its_line_and_its_count() -> None:
     letters = runtime.dead_letters.reasons(cell.path)
     told = outcomes(cell.processed, cell.hops, letters)
     assert told == {"dropped": 1, "duplicate": 0, "error": 1, "ok": 1, "rejected": 1}
+
+
+def test_an_outcome_that_is_new_while_all_are_counted_harms_nobody() -> None:
+    _, cell = probed(every=1000)
+    assert cell.hops is not None
+    counted = cell.hops.outcomes
+    counted.update({"ok": 1, "error": 1})
+
+    def count_another() -> None:
+        counted[f"new-{len(counted)}"] += 1
+
+    steps = at_each_step_of(
+        Counter.update.__code__, count_another, partial(outcomes, 2, cell.hops, {})
+    )
+
+    assert len(counted) > steps > 10
 
 
 class Slow(Probe):

@@ -1,6 +1,6 @@
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from math import ceil
 from types import CodeType, FrameType
@@ -68,7 +68,7 @@ def test_asking_changes_nothing(values: list[int]) -> None:
 def test_its_memory_does_not_grow_with_what_it_counts() -> None:
     histogram = filled([7, 2**50] * 50_000)
 
-    assert len(histogram._buffer) + len(histogram._folded.counts) < 2_100
+    assert len(histogram._buffer) + len(histogram._folded[-1].counts) < 2_100
     assert histogram.count == 100_000
 
 
@@ -166,6 +166,13 @@ def at_each_step_of(function: CodeType, act: Callable[[], object], do: Callable[
     return taken
 
 
+FOLD = LatencyHistogram._fold.__code__
+
+
+def waiting_in(histogram: LatencyHistogram) -> int:
+    return len(histogram._buffer) - 1
+
+
 def test_who_looks_at_any_step_of_a_fold_sees_all_there_is_once() -> None:
     values = [3, 900, 70_000, *range(FOLD_AT - 4)]
     histogram, seen = filled(values), set[tuple[int, ...]]()
@@ -175,12 +182,10 @@ def test_who_looks_at_any_step_of_a_fold_sees_all_there_is_once() -> None:
         seen.add((view.count, view.sum, view.max, *view.below([1_023])))
 
     histogram.append(5)
-    steps = at_each_step_of(
-        LatencyHistogram.fold_when_full.__code__, look, histogram.fold_when_full
-    )
+    steps = at_each_step_of(FOLD, look, histogram.fold_when_full)
 
     assert steps > 50
-    assert len(histogram._buffer) == 0
+    assert waiting_in(histogram) == 0
     whole = [*values, 5]
     assert seen == {(FOLD_AT, sum(whole), 70_000, sum(value <= 1_023 for value in whole))}
 
@@ -193,7 +198,43 @@ def test_a_fold_at_any_step_of_a_look_takes_nothing_away() -> None:
         histogram, told = filled([7] * (FOLD_AT - 1)), list[int]()
         at_each_step_of(look, folding(histogram, at), partial(look_at, histogram, told))
         assert told[0] in (FOLD_AT - 1, FOLD_AT)
-        assert not histogram._buffer
+        assert not waiting_in(histogram)
+
+
+@pytest.mark.parametrize("function", ["fold_when_full", "_fold"])
+def test_what_others_append_at_any_step_of_a_fold_is_seen_at_once_and_stays(function: str) -> None:
+    """A supervisor notes what an actor hangs on while that one, which comes back, may fold."""
+    histogram, told = filled([7] * (FOLD_AT - 1)), list[int]()
+
+    def append_and_look() -> None:
+        histogram.append(9)
+        told.append(histogram.view().count)
+
+    histogram.append(7)
+    code = getattr(LatencyHistogram, function).__code__
+    steps = at_each_step_of(code, append_and_look, histogram.fold_when_full)
+
+    assert told == list(range(FOLD_AT + 1, FOLD_AT + 1 + steps))
+    assert (histogram.count, histogram.sum) == (FOLD_AT + steps, 7 * FOLD_AT + 9 * steps)
+
+
+@pytest.mark.parametrize("function", ["fold_when_full", "_fold"])
+def test_two_who_fold_at_once_count_nothing_twice_and_lose_nothing(function: str) -> None:
+    """One that was given up folds on its way out, while its successor counts."""
+    code, at = getattr(LatencyHistogram, function).__code__, 0
+    while True:
+        histogram, steps = filled([7] * (FOLD_AT - 1)), iter(range(1_000))
+        histogram.append(7)
+        fold_now = partial(fold_at, histogram, steps, at)
+        if at >= at_each_step_of(code, fold_now, histogram.fold_when_full):
+            break
+        assert (histogram.count, histogram.sum) == (FOLD_AT, 7 * FOLD_AT)
+        at += 1
+
+
+def fold_at(histogram: LatencyHistogram, steps: Iterator[int], at: int) -> None:
+    if next(steps) == at:
+        histogram.fold_when_full()
 
 
 def folding(histogram: LatencyHistogram, at: int) -> Callable[[], object]:

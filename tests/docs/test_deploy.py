@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "rules.yml"
 DASHBOARD = ROOT / "deploy" / "grafana" / "watchkeeper.json"
 METRIC = re.compile(r"\b(?:watchkeeper|process)_[a-z_]+\b")
+INCREASE = re.compile(r"increase\((\w+)(?:\{([^}]*)\})?\[")
+LABEL = re.compile(r'(\w+)=~?"([^"]*)"')
 PROMTOOL = shutil.which("promtool")
 
 needs_promtool = pytest.mark.skipif(
@@ -28,12 +31,17 @@ needs_promtool = pytest.mark.skipif(
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> set[str]:
-    """The names of all that a run tells, a histogram's three apart."""
+def text(tmp_path: Path) -> str:
+    """What a run tells in which nothing has happened yet."""
     config = demo_config({"run_dir": str(tmp_path / "run")})
     with RunDir(config.run_dir) as run_dir:
         system = build(config, run_dir, StepRuntime())
-        text = Exposition(system, run_dir.ledger, "demo", "paper").text()
+        return Exposition(system, run_dir.ledger, "demo", "paper").text()
+
+
+@pytest.fixture
+def told(text: str) -> set[str]:
+    """The names of all that a run tells, a histogram's three apart."""
     names = set()
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE):
         parts = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
@@ -56,6 +64,18 @@ def test_the_rules_name_what_is_told(told: set[str]) -> None:
     lines = [line for line in RULES.read_text().splitlines() if "expr:" in line]
     assert len(lines) > 10
     assert {name for line in lines for name in METRIC.findall(line)} <= told
+
+
+def test_what_a_rule_watches_the_increase_of_is_told_from_the_start(text: str) -> None:
+    """To Prometheus what appears has not increased: the first one would alert nobody."""
+    watched = INCREASE.findall(RULES.read_text())
+    assert len(watched) > 4
+    for name, labels in watched:
+        given = {key: values.split("|") for key, values in LABEL.findall(labels)}
+        for values in product(*given.values()):
+            wanted = {f'{key}="{value}"' for key, value in zip(given, values, strict=True)}
+            samples = re.findall(rf"^{name}(?:{{(.*)}})? \S+$", text, re.MULTILINE)
+            assert any(wanted <= set(one.split(",")) - {""} for one in samples), (name, wanted)
 
 
 def test_the_dashboard_names_what_is_told(told: set[str]) -> None:

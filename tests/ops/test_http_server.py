@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from loguru import logger
 
+from ops import http_server
 from ops.http_server import MOST_AT_ONCE, HttpServer
 from ops.loopback import is_loopback, split_address
 
@@ -108,6 +109,28 @@ def test_who_says_nothing_keeps_nobody_waiting(start: Start) -> None:
     finally:
         for one in silent:
             one.close()
+
+
+def test_who_comes_a_letter_at_a_time_is_dropped_like_who_says_nothing(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_server, "PATIENCE_S", 0.3)
+    server, pause = start(), threading.Event()
+    with socket.create_connection(("127.0.0.1", server.port)) as slow:
+        slow.settimeout(0)
+        slow.send(b"GET /livez HTTP/1.1\r\nX: ")
+        for _ in range(400):
+            pause.wait(0.05)  # never silent for as long as the patience is
+            try:
+                slow.send(b"x")
+                if slow.recv(1) == b"":
+                    break
+            except BlockingIOError:
+                continue
+            except ConnectionError:
+                break
+        else:
+            pytest.fail("it held its place for twenty seconds")
 
 
 def test_a_failing_answer_takes_nothing_down_and_is_said(start: Start, errors: list[Any]) -> None:

@@ -4,14 +4,18 @@ import http.client
 import re
 import shutil
 import subprocess
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from actors.thread_runtime import ThreadRuntime
-from messages.ids import NS_PER_S
+from messages.ids import NS_PER_S, ActorPath
 from messages.lifecycle import InjectHang
+from messages.market import FeedReport
 from ops.config import demo_config
 from ops.exposition import Exposition
 from ops.exposition_snapshot import of_snapshot
@@ -23,6 +27,7 @@ from ops.snapshot import Snapshots
 from ops.wiring import build
 from tests.system.conftest import STRESS, config_of, run_to_end
 
+PROMTOOL = shutil.which("promtool")
 UNITS = (
     *("seconds", "bytes", "messages", "total", "info", "units"),
     *("claims", "alerts", "orders", "restarts"),
@@ -91,12 +96,14 @@ def test_its_names_and_units_are_by_the_conventions(told: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool (of Debian's package prometheus) is missing")
 def test_promtool_finds_nothing_to_say(told: str) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool (of Debian's package prometheus) is not installed")
     done = subprocess.run(
-        [promtool, "check", "metrics"], input=told, capture_output=True, text=True, check=False
+        [str(PROMTOOL), "check", "metrics"],
+        input=told,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
@@ -121,6 +128,65 @@ def test_what_is_counted_never_falls_while_an_actor_is_half_way_through_counting
 
     told = [text.partition(line)[2].split()[0] for text in (before, during, after)]
     assert told == ["10", "10", "14"]
+
+
+def test_what_a_feed_counts_never_falls_when_it_begins_anew(tmp_path: Path) -> None:
+    """It reads its recording once more, and what is wrong with that counts from 0 again."""
+    config, feed = demo_config({"run_dir": str(tmp_path / "run")}), ActorPath("feeds/feed:demo")
+    with RunDir(config.run_dir) as run_dir:
+        system = build(config, run_dir, ThreadRuntime())
+        exposition, told = Exposition(system, run_dir.ledger, config.name, "paper"), list[str]()
+        for malformed in (5, 2, 6):
+            system.fold.fold(report(feed, malformed))
+            line = f'watchkeeper_feed_malformed_total{{feed="{feed}"}} '
+            told.append(exposition.text().partition(line)[2].split()[0])
+
+    assert told == ["5", "5", "6"]
+
+
+def report(feed: ActorPath, malformed: int) -> FeedReport:
+    return FeedReport(
+        feed=feed,
+        delivered=9,
+        malformed=malformed,
+        duplicate=0,
+        out_of_order=0,
+        gaps=0,
+        missing=0,
+        first_problems=(),
+        ended=False,
+    )
+
+
+class Overtaken(dict[tuple[str, str], int]):
+    """While one who asks compares with what was told before, another asks, and is told more."""
+
+    def __init__(self, other: Callable[[], object]) -> None:
+        super().__init__()
+        self._other = threading.Thread(target=other)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        known = super().get(key, default)
+        if self._other.ident is None:
+            self._other.start()
+            self._other.join(0.2)  # when it is made to wait, it comes after this one
+        return known
+
+    def join(self) -> None:
+        self._other.join(30)
+
+
+def test_two_who_ask_at_once_leave_the_most_that_either_was_told(tmp_path: Path) -> None:
+    config = demo_config({"run_dir": str(tmp_path / "run")})
+    with RunDir(config.run_dir) as run_dir:
+        system = build(config, run_dir, ThreadRuntime())
+        exposition = Exposition(system, run_dir.ledger, config.name, "paper")
+        most = exposition._most = Overtaken(lambda: exposition._no_less("a", "ok", 12))
+
+        assert exposition._no_less("a", "ok", 10) == 10
+        most.join()
+
+        assert exposition._no_less("a", "ok", 11) == 12
 
 
 def test_what_it_takes_of_health_has_no_percentiles_in_it(tmp_path: Path) -> None:

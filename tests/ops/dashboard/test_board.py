@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -91,6 +92,73 @@ def test_what_fails_in_the_end_is_told_to_nobody(
 
     assert asyncio.run(end()) == ""
     assert capsys.readouterr().err == ""
+
+
+class Endless(RunModel):
+    """A run so huge that its reading ends only when somebody says so."""
+
+    def __init__(self, run_dir: Path) -> None:
+        super().__init__(run_dir, most_orders=1)
+        self.begun, self.twice, self.may_end = (threading.Event() for _ in range(3))
+
+    def refresh(self) -> dict[str, Any]:
+        (self.twice if self.begun.is_set() else self.begun).set()
+        self.may_end.wait(2 * LIMIT_S)
+        self.begun.clear()
+        return super().refresh()
+
+
+@asynccontextmanager
+async def endless(run_dir: Path) -> AsyncIterator[tuple[Endless, LiveBoard]]:
+    """Give a board of such a run; its threads have ended afterwards."""
+    model = Endless(run_with(run_dir, *LIFE))
+    board = LiveBoard([model])
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            yield model, board
+    finally:
+        board.close()
+        model.may_end.set()
+        for thread in looking_threads():
+            await asyncio.to_thread(thread.join, LIMIT_S)
+        model.close()
+
+
+def looking_threads() -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if one.name.startswith("dashboard")]
+
+
+def test_an_end_waits_for_no_look_and_lets_go_who_waits_for_one(tmp_path: Path) -> None:
+    async def end() -> tuple[object, list[bool]]:
+        async with endless(tmp_path) as (model, board):
+            looks = asyncio.create_task(board.look())
+            page = asyncio.create_task(board.document())
+            assert await asyncio.to_thread(model.begun.wait, LIMIT_S)
+            board.close()
+            await looks
+            return await page, [one.daemon for one in looking_threads()]
+
+    page, are_daemons = asyncio.run(end())
+
+    assert page is None
+    assert are_daemons == [True], "a thread that is none keeps the process alive"
+
+
+def test_a_look_whose_asker_has_left_is_still_the_only_one(tmp_path: Path) -> None:
+    async def ask_twice() -> tuple[bool, object]:
+        async with endless(tmp_path) as (model, board):
+            page = asyncio.create_task(board.document())
+            assert await asyncio.to_thread(model.begun.wait, LIMIT_S)
+            page.cancel()
+            other = asyncio.create_task(board.document())
+            is_beside = await asyncio.to_thread(model.twice.wait, 0.1)
+            model.may_end.set()
+            return is_beside, await other
+
+    is_beside, page = asyncio.run(ask_twice())
+
+    assert not is_beside
+    assert page is not None
 
 
 def test_a_page_hears_of_a_look_that_fails_and_of_the_next_one(

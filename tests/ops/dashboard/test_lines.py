@@ -157,6 +157,43 @@ def test_a_rotation_between_two_readings_loses_and_doubles_nothing(tmp_path: Pat
     assert (first, second) == ([b"1"], [b"2", b"3"])
 
 
+def test_rotations_between_two_readings_lose_and_double_nothing_however_many(
+    tmp_path: Path,
+) -> None:
+    """After a long look there is a long rest, and a bot at full speed rotates meanwhile."""
+    wanted, found, tail = list[bytes](), list[bytes](), LineTail(tmp_path)
+    with closing(RotatingLines(tmp_path / "metrics.ndjson", 1, keep=9)) as writer:
+        for rotations in (0, 1, 4, 0, 2):
+            for _ in range(rotations):
+                wanted.append(b"line %d" % len(wanted))
+                writer.write(wanted[-1] + b"\n")
+                writer.flush()
+            found += read(tail)
+    tail.close()
+
+    assert (found, tail.found.problems) == (wanted, [])
+
+
+def test_rotations_while_the_first_look_lasts_lose_and_double_nothing(tmp_path: Path) -> None:
+    wanted, tail = [b"line %d" % number for number in range(8)], LineTail(tmp_path)
+    with closing(RotatingLines(tmp_path / "metrics.ndjson", 14, keep=9)) as writer:
+
+        def write(*lines: bytes) -> None:
+            for line in lines:
+                writer.write(line + b"\n")
+                writer.flush()
+
+        write(*wanted[:5])  # two a file, so that the last is in the newest
+        looking, found = tail.read(), list[bytes]()
+        found += next(looking)
+        write(*wanted[5:])
+        for lines in looking:
+            found += lines
+    tail.close()
+
+    assert (found, tail.found.problems) == (wanted, [])
+
+
 def test_a_line_of_ten_megabytes_is_passed_over_and_counted(tmp_path: Path) -> None:
     (tmp_path / "metrics.ndjson").write_bytes(b"1\n" + b"x" * 10 * MEGABYTE + b"\n2\n")
     tail = LineTail(tmp_path)

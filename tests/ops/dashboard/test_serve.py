@@ -26,11 +26,29 @@ pytest.importorskip("uvicorn", reason="the extra `dashboard` is not installed")
 TOKEN = "a-token-of-this-test"
 
 
+ENDLESS = """
+import threading
+import cli
+from ops.dashboard.run import RunModel
+
+def refresh(model):
+    print("looking", flush=True)
+    threading.Event().wait()
+
+RunModel.refresh = refresh
+raise SystemExit(cli.main())
+"""
+"""Serves a run of which no look ever ends."""
+
+
 @contextmanager
-def served(*runs: Path, **environment: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+def served(
+    *runs: Path, program: tuple[str, ...] = ("-m", "cli"), **environment: str
+) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """Serve on a free port; give where, and the process."""
+    words = ("dashboard", *map(str, runs), "--serve", "--port", "0")
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "cli", "dashboard", *map(str, runs), "--serve", "--port", "0"],
+        [sys.executable, "-P", *program, *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -96,6 +114,18 @@ def test_a_page_hears_what_the_run_writes_and_the_end_is_in_order(tmp_path: Path
     assert news["parts"]["internals"]["happenings"][-1] == [T0 / 1e9 + 20, "alert", "r", "Look."]
     changed = {path.name for path in tmp_path.iterdir()} ^ before.keys()
     assert changed == set()
+
+
+@pytest.mark.slow
+def test_it_ends_at_once_while_the_first_look_lasts(tmp_path: Path) -> None:
+    run_with(tmp_path, *LIFE)
+    with served(tmp_path, program=("-c", ENDLESS)) as (_, process):
+        assert process.stdout is not None
+        assert process.stdout.readline() == "looking\n"
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, output, errors) == (0, "", "")
 
 
 @pytest.mark.slow
