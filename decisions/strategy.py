@@ -25,7 +25,14 @@ from decisions.strategy_wide import (
     show,
     wants_of,
 )
-from decisions.wishes import DecisionLike, Desk, Given, Moment, plain_instrument
+from decisions.wishes import (
+    DecisionLike,
+    Desk,
+    Given,
+    Moment,
+    count_decisions,
+    plain_instrument,
+)
 from messages.errors import BadDecision
 from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
@@ -124,7 +131,8 @@ class StrategyRun:
         self._positions = nothing | self.memory.positions(self.symbol)
         self._wide: Wide | None = None
         if wants.bars or wants.timer_ns or wants.snapshots or len(self.symbols) > 1:
-            self._wide = Wide(strategy, wants, self._desk, self._positions)
+            until_ns = self.memory.decided_until_ns
+            self._wide = Wide(strategy, wants, self._desk, self._positions, until_ns)
             self.memory.wide = self.memory.wide or WideMemory()
         if hasattr(strategy, "positions"):
             strategy.positions = MappingProxyType(self._positions)
@@ -289,9 +297,6 @@ class StrategyRun:
                 memory.next_index = index + 1
                 memory.passed_over += 1
                 return ()
-        if event.ts_event_ns != memory.last_ts:
-            memory.last_ts = event.ts_event_ns
-            memory.decided_at_last_ts = 0
         if type(event) is Candle:  # what most are: `_show`, and `_advance` with nothing decided
             decisions = self._strategy.on_candle(event, memory.position)
         elif not handles(self._wants.kinds, event):
@@ -311,7 +316,7 @@ class StrategyRun:
         memory.recent.append(event)
         if intents:
             memory.position += sum((i.quantity * i.side.sign for i in intents), start=Decimal(0))
-            memory.decided_at_last_ts += len(intents)
+            count_decisions(memory.decided, self.symbol, event.ts_event_ns, len(intents))
             self._positions[self.symbol] = memory.position
 
     def _show(self, event: MarketEvent) -> Any:
@@ -323,9 +328,11 @@ class StrategyRun:
         self, event: MarketEvent, decisions: Any, created_ns: TimestampNs
     ) -> list[OrderIntent]:
         memory, symbol, at_ns = self.memory, self.symbol, event.ts_event_ns
+        if at_ns <= memory.decided_until_ns:
+            return []
         moment = Moment(symbol, at_ns, {symbol: reference_price(event)}, handler_of(event))
         positions = {symbol: memory.position}
-        decided = {symbol: (at_ns, memory.decided_at_last_ts)}
+        decided = {(symbol, at_ns): memory.decided.get((symbol, at_ns), 0)}
         return self._desk.intents(decisions, moment, created_ns, positions, decided)
 
     # ------------------------------------------------------------ more than plain events

@@ -295,6 +295,44 @@ def test_one_symbol_has_the_keys_and_the_memory_that_it_always_had() -> None:
     assert [intent.order_key for intent in take_all(run(Doubler), market)] == GOLDEN
 
 
+def test_a_moment_that_comes_again_after_a_later_one_has_the_next_key_after_a_restart_too() -> None:
+    one = run(Doubler, symbols=(BTC, ETH))
+    intents = take_all(one, [candle(1), candle(2)])
+
+    reborn = run(Doubler, one.memory.inherited(), symbols=(BTC, ETH))
+    reborn.warm_up()
+    intents += take_all(reborn, [candle(1), candle(2)])
+
+    assert len({intent.order_key for intent in intents}) == 4
+
+
+def test_one_that_goes_on_from_an_earlier_process_holds_what_that_one_did_of_each_symbol() -> None:
+    memory = memory_of(Pair(), MINUTE, (BTC, ETH))
+    memory.begin_with((BTC, ETH), {ETH: ONE, BTC: -ONE}, decided_until_ns=-1)
+    strategy = Pair()
+    one = run(lambda: strategy, memory.inherited(), symbols=(BTC, ETH))
+
+    assert take_all(one, [candle(1), candle(1, 50, ETH)]) == []
+    assert strategy.told[-1] == (ETH, ONE, {BTC: -ONE, ETH: ONE})
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_timer_that_an_earlier_process_has_decided_on_decides_nothing(restarted: bool) -> None:
+    """It was due at five, noticed by the next event, and the process died after it."""
+    memory = memory_of(Timed(), MINUTE, (BTC,))
+    memory.begin_with((BTC,), {BTC: ONE}, decided_until_ns=5 * MINUTE)
+    one = run(Timed, memory)
+
+    assert take_all(one, [candle(1), candle(6)]) == []
+    if restarted:
+        one = run(Timed, one.memory.inherited())
+        one.warm_up()
+    (intent,) = take_all(one, [candle(9)])
+
+    assert intent.decided_at_ns == 10 * MINUTE
+    assert one.memory.position == 2
+
+
 def test_a_plain_strategy_sees_its_position_by_symbol_too() -> None:
     strategy = Doubler()
     one = run(lambda: strategy)
