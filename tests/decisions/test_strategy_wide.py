@@ -180,10 +180,12 @@ def test_each_due_time_is_told_at_most_once_in_order_and_never_early(minutes: li
     assert all(moment % 5 == 0 for moment in due)
     if minutes:
         assert ends - {minutes[0] + 1} <= set(due)
-    now = 0
-    for what in told:
-        assert what[0] == "candle" or what[1] <= max(now, what[1])
-        now = what[-1]
+    for place, what in enumerate(told):
+        if what[0] == "timer":
+            before = [one[-1] for one in told[:place] if one[0] == "candle"][-1]
+            after = [one[-1] for one in told[place:] if one[0] == "candle"][:1]
+            is_passed = before < what[1] < max(after, default=0)
+            assert before == what[1] or is_passed, "after its candle, or before the next one"
 
 
 # ------------------------------------------------------------------ timeframes
