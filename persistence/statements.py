@@ -47,6 +47,11 @@ DELETE_FLAG = "DELETE FROM flags WHERE key = ?"
 SELECT_FLAG = "SELECT value FROM flags WHERE key = ?"
 SELECT_ENDED = "SELECT state, orders FROM state_counts"
 SELECT_POSITIONS = "SELECT strategy_id, symbol, filled FROM positions"
+SELECT_FITTED = (
+    "SELECT strategy_id, symbol, quantity, decided_quantity FROM orders"
+    " WHERE decided_quantity IS NOT NULL AND state = 'filled'"
+)
+"""Exits that fees had made smaller than they were decided: a look at all orders."""
 SELECT_OPEN = (
     f"SELECT {_COLUMNS} FROM orders INDEXED BY orders_open"  # noqa: S608
     f" WHERE state IN ({_OPEN}) ORDER BY order_key"

@@ -48,7 +48,8 @@ class Strategy:
 
     `position` is what this strategy's own decisions so far would hold if all of them
     filled, in base currency, negative when short; it never depends on how fast a venue is.
-    It is that of the event's symbol; a timer's is that of the first.
+    It is that of the event's symbol; a timer's is that of the first. On a live market it begins
+    with what earlier processes of the run have left, filled or open.
     """
 
     warmup_events: int = 0
