@@ -82,12 +82,13 @@ class StrategyLike(Protocol):
 def warmup_candles(strategy: StrategyLike, base_ns: int) -> int:
     """Give how many candles of each symbol a fresh strategy must see: of the feed's length.
 
-    What it declares in `warmup_bars`, by timeframe, is counted in those bars.
+    What it declares in `warmup_bars`, by timeframe, is counted in those bars. Of each of its
+    timeframes a fresh one needs the bar under way, or it would not be told that one.
     """
-    bars = getattr(strategy, "warmup_bars", {})
-    lengths = dict(wants_of(strategy).bars)
-    counts = [candles_for(count, lengths[name], base_ns) for name, count in bars.items()]
-    return max(strategy.warmup_events, *counts) if counts else strategy.warmup_events
+    counts = getattr(strategy, "warmup_bars", {})
+    bars = wants_of(strategy).bars
+    needed = (candles_for(counts.get(name, 0), length, base_ns) for name, length in bars)
+    return max((strategy.warmup_events, *needed))
 
 
 def memory_of(strategy: StrategyLike, base_ns: int, symbols: Sequence[Symbol]) -> StrategyMemory:

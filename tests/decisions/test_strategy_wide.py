@@ -221,18 +221,28 @@ def test_a_warm_up_in_bars_has_room_for_the_candles_of_them() -> None:
     assert memory_of(Framed(), MINUTE, [BTC, ETH]).warmed == (0, 88)
 
 
-def test_a_fresh_one_is_told_the_same_bars_after_its_warm_up_as_the_old_one() -> None:
+class Frameless(Framed):
+    """Needs no bars of before: it looks at the present one alone."""
+
+    warmup_bars: Mapping[str, int] = {}
+
+
+@pytest.mark.parametrize("framed", [Framed, Frameless])
+@pytest.mark.parametrize("reached", [101, 104, 105, 106])
+def test_a_fresh_one_is_told_the_same_bars_after_its_warm_up_as_the_old_one(
+    framed: type[Framed], reached: int
+) -> None:
     market = [candle(minute, minute) for minute in range(200)]
-    old, heir = Framed(), Framed()
+    old, heir = framed(), framed()
     one = run(lambda: old)
-    take_all(one, market[:101])
+    take_all(one, market[:reached])
     reborn = run(lambda: heir, one.memory.inherited())
     reborn.warm_up()
     heir.told.clear()
     before = len(old.told)
 
-    take_all(one, market[101:])
-    take_all(reborn, market[101:])
+    take_all(one, market[reached:])
+    take_all(reborn, market[reached:])
 
     assert heir.told == old.told[before:]
 
