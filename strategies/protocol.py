@@ -53,7 +53,8 @@ class Strategy:
     """
 
     warmup_events: int = 0
-    """How many events before now a fresh object must see to decide as an old one would."""
+    """How many events before now a fresh object must see to decide as an old one would, of all
+    kinds together that it has a handler for. A live market's history is of candles alone."""
     warmup_bars: Mapping[str, int] = {}
     """The same in bars of its timeframes, ``{"15m": 40}``; the greater of the two counts."""
     timeframes: tuple[str, ...] = ()

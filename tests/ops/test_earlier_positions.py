@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ CONFIG = {
 }
 
 
-def filled(run: Book, number: int, side: Side, quantity: str, **changes: object) -> None:
+def filled(run: Book, number: int, side: Side, quantity: str, **changes: Any) -> None:
     amount = Decimal(quantity)
     key = run.claim(number, side=side, quantity=amount, **changes)
     run.step(key, OrderState.FILLED, fill(f"t{number}", quantity))
