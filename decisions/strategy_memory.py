@@ -11,6 +11,8 @@ from decisions.wishes import Decided
 from messages.ids import Symbol
 from messages.market import MarketEvent
 
+MOST_TRIES = 2
+"""So often an event is shown, each time to another incarnation."""
 _SPARE_EVENTS = 8
 
 
