@@ -216,6 +216,11 @@ def executor_alone(
     return runtime.populate(executor.path, ExecutorActor, arguments, 8192), kept.board
 
 
+def account_of(config: Config, *, is_live: bool) -> AccountId:
+    """Name the account that is traded, as decisions are keyed by it."""
+    return AccountId(config.venue.exchange) if is_live else PAPER_ACCOUNT
+
+
 def path_of_feed(config: Config) -> ActorPath:
     """Give where the feed stands in the tree."""
     return ActorPath(f"feeds/feed:{config.feed.type}")
@@ -361,7 +366,7 @@ def _strategy(
     feeds: dict[ActorPath, Address[Any]],
     live: "LiveVenue | None",
 ) -> ChildSpec:
-    account = PAPER_ACCOUNT if live is None else AccountId(config.venue.exchange)
+    account = account_of(config, is_live=live is not None)
     instrument_of = plain_instrument if live is None else live.instrument
     return ChildSpec(
         name=settings.id,

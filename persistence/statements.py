@@ -52,6 +52,11 @@ SELECT_FITTED = (
     " WHERE decided_quantity IS NOT NULL AND state = 'filled'"
 )
 """Exits that fees had made smaller than they were decided: a look at all orders."""
+SELECT_ACCOUNTS = (
+    "SELECT account FROM (SELECT account FROM orders ORDER BY order_key LIMIT 1)"
+    " UNION SELECT account FROM (SELECT account FROM orders ORDER BY order_key DESC LIMIT 1)"
+)
+"""Of the first and the last decision: a look at all orders would take long."""
 SELECT_OPEN = (
     f"SELECT {_COLUMNS} FROM orders INDEXED BY orders_open"  # noqa: S608
     f" WHERE state IN ({_OPEN}) ORDER BY order_key"
