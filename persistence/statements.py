@@ -48,8 +48,8 @@ SELECT_FLAG = "SELECT value FROM flags WHERE key = ?"
 SELECT_ENDED = "SELECT state, orders FROM state_counts"
 SELECT_POSITIONS = "SELECT strategy_id, symbol, filled FROM positions"
 SELECT_FITTED = (
-    "SELECT strategy_id, symbol, quantity, decided_quantity FROM orders"
-    " WHERE decided_quantity IS NOT NULL AND state = 'filled'"
+    "SELECT strategy_id, symbol, quantity, decided_quantity FROM orders"  # noqa: S608
+    f" WHERE decided_quantity IS NOT NULL AND (state = 'filled' OR state IN ({_OPEN}))"
 )
 """Exits that fees had made smaller than they were decided: a look at all orders."""
 SELECT_ACCOUNTS = (

@@ -39,7 +39,9 @@ def filled(run: Book, number: int, side: Side, quantity: str, **changes: Any) ->
     run.step(key, OrderState.FILLED, fill(f"t{number}", quantity))
 
 
-def exit_that_fees_made_smaller(run: Book, number: int, decided: str, sent: str) -> None:
+def exit_that_fees_made_smaller(
+    run: Book, number: int, decided: str, sent: str, state: OrderState = OrderState.FILLED
+) -> None:
     wish = intent(number, side=Side.SELL, quantity=Decimal(sent))
     claim = Claim(
         intent=wish,
@@ -50,7 +52,10 @@ def exit_that_fees_made_smaller(run: Book, number: int, decided: str, sent: str)
         decided_quantity=Decimal(decided),
     )
     run.ledger.claim([claim], run.tick())
-    run.step(wish.order_key, OrderState.FILLED, fill(f"t{number}", sent))
+    if state is OrderState.FILLED:
+        run.step(wish.order_key, state, fill(f"t{number}", sent))
+    elif state is not OrderState.SENT:
+        run.step(wish.order_key, state)
 
 
 def opening(
@@ -102,6 +107,20 @@ def test_what_fees_took_from_an_exit_is_held_by_nobody(tmp_path: Path) -> None:
         filled(run, 5, Side.BUY, "1")
 
     assert begun(tmp_path)[A].position == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "held"),
+    [(OrderState.SENT, "0"), (OrderState.UNKNOWN, "0"), (OrderState.REJECTED, "2")],
+)
+def test_an_exit_under_way_counts_as_decided_and_one_that_was_rejected_not(
+    tmp_path: Path, state: OrderState, held: str
+) -> None:
+    with book(tmp_path) as run:
+        filled(run, 1, Side.BUY, "2")
+        exit_that_fees_made_smaller(run, 2, decided="2", sent="1.998", state=state)
+
+    assert begun(tmp_path)[A].position == Decimal(held)
 
 
 def test_what_was_decided_is_not_decided_again_even_if_it_was_refused(tmp_path: Path) -> None:
