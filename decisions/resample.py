@@ -94,6 +94,9 @@ def _grown(bar: Candle, candle: Candle) -> Candle:
 
 
 def candles_for(bars: int, length_ns: int, base_ns: int) -> int:
-    """Give how many base candles hold so many whole bars, wherever the first of them lies."""
+    """Give how many base candles hold so many whole bars, wherever the first of them lies.
+
+    That is also enough to hold all that there is of the bar under way, if `bars` is 0.
+    """
     ratio = max(length_ns // base_ns, 1)
-    return bars * ratio + ratio - 1 if bars else 0
+    return bars * ratio + ratio - 1

@@ -15,17 +15,17 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from decisions.resample import candles_for
-from decisions.strategy_memory import StrategyMemory, new_memory
-from decisions.strategy_wide import (
-    Wide,
-    WideMemory,
-    handler_of,
-    handles,
-    reference_price,
-    show,
-    wants_of,
+from decisions.strategy_memory import MOST_TRIES, StrategyMemory, new_memory
+from decisions.strategy_wide import handler_of, handles, reference_price, show, wants_of
+from decisions.strategy_wide_run import WideRun
+from decisions.wishes import (
+    DecisionLike,
+    Desk,
+    Given,
+    Moment,
+    count_decisions,
+    plain_instrument,
 )
-from decisions.wishes import DecisionLike, Desk, Given, Moment, plain_instrument
 from messages.errors import BadDecision
 from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
@@ -45,9 +45,6 @@ __all__ = [
     "warmup_candles",
 ]
 
-MOST_TRIES = 2
-_SNAPSHOT_EVERY = 64
-"""Events, where they come one by one; in batches, one is kept after each batch."""
 _TOLD_FILLS = 4096
 """Executions that are remembered as told."""
 
@@ -75,12 +72,13 @@ class StrategyLike(Protocol):
 def warmup_candles(strategy: StrategyLike, base_ns: int) -> int:
     """Give how many candles of each symbol a fresh strategy must see: of the feed's length.
 
-    What it declares in `warmup_bars`, by timeframe, is counted in those bars.
+    What it declares in `warmup_bars`, by timeframe, is counted in those bars. Of each of its
+    timeframes a fresh one needs the bar under way, or it would not be told that one.
     """
-    bars = getattr(strategy, "warmup_bars", {})
-    lengths = dict(wants_of(strategy).bars)
-    counts = [candles_for(count, lengths[name], base_ns) for name, count in bars.items()]
-    return max(strategy.warmup_events, *counts) if counts else strategy.warmup_events
+    counts = getattr(strategy, "warmup_bars", {})
+    bars = wants_of(strategy).bars
+    needed = (candles_for(counts.get(name, 0), length, base_ns) for name, length in bars)
+    return max((strategy.warmup_events, *needed))
 
 
 def memory_of(strategy: StrategyLike, base_ns: int, symbols: Sequence[Symbol]) -> StrategyMemory:
@@ -122,12 +120,16 @@ class StrategyRun:
         self._wants = wants = wants_of(strategy)
         nothing = dict.fromkeys(self.symbols, Decimal(0))
         self._positions = nothing | self.memory.positions(self.symbol)
-        self._wide: Wide | None = None
+        self._wide: WideRun | None = None
         if wants.bars or wants.timer_ns or wants.snapshots or len(self.symbols) > 1:
-            self._wide = Wide(strategy, wants, self._desk, self._positions)
-            self.memory.wide = self.memory.wide or WideMemory()
+            self._wide = WideRun(
+                strategy, wants, self._desk, self.memory, self._positions, self._has_problem
+            )
         if hasattr(strategy, "positions"):
             strategy.positions = MappingProxyType(self._positions)
+
+    def _has_problem(self, error: Exception) -> None:
+        self.problem = error
 
     def warm_up(self) -> None:
         """Show a fresh strategy the events before now; what it decides is thrown away.
@@ -148,8 +150,8 @@ class StrategyRun:
             if poison is None:
                 break
             del events[poison]
-        if self._wide is not None and self.memory.wide is not None:
-            self._wide.begin(self.memory.wide)
+        if self._wide is not None:
+            self._wide.begin()
 
     def _restored(self) -> bool:
         """Go back to the snapshot, where there is one and it is not what the fault is in."""
@@ -163,8 +165,7 @@ class StrategyRun:
             try:
                 self._make()
                 assert self._wide is not None, "a snapshot is kept of no other"
-                self._wide.restore(wide)
-                self._wide.begin(wide)
+                self._wide.restore()
             except Exception as error:  # noqa: BLE001 - a user's code; warm-up does without
                 self.problem = error
             else:
@@ -181,7 +182,7 @@ class StrategyRun:
                 throw this object away, warm a new one up, and take the event again.
         """
         if self._wide is not None:
-            return self._take_wide(event, lambda: created_ns)
+            return self._wide.take(event, lambda: created_ns)
         decisions = self._decide(event)
         if not decisions:
             return []
@@ -215,7 +216,7 @@ class StrategyRun:
         if skip < 0:
             self.memory.next_index, skip = batch.first_index, 0
         if self._wide is not None:
-            yield from self._take_wide_batch(batch, skip, created_ns)
+            yield from self._wide.take_batch(batch, skip, created_ns)
             return
         for event in batch.events[skip:]:
             decisions = self._decide(event)
@@ -230,8 +231,8 @@ class StrategyRun:
             self._strategy.on_update(update)
         if update.fills and self._wants.fills:
             self._tell_fills(update)
-        if self._wants.snapshots:
-            self._keep_snapshot()
+        if self._wide is not None:
+            self._wide.keep_snapshot()
 
     def _tell_fills(self, update: OrderUpdate) -> None:
         on_fill = getattr(self._strategy, "on_fill", None)
@@ -289,9 +290,6 @@ class StrategyRun:
                 memory.next_index = index + 1
                 memory.passed_over += 1
                 return ()
-        if event.ts_event_ns != memory.last_ts:
-            memory.last_ts = event.ts_event_ns
-            memory.decided_at_last_ts = 0
         if type(event) is Candle:  # what most are: `_show`, and `_advance` with nothing decided
             decisions = self._strategy.on_candle(event, memory.position)
         elif not handles(self._wants.kinds, event):
@@ -311,86 +309,22 @@ class StrategyRun:
         memory.recent.append(event)
         if intents:
             memory.position += sum((i.quantity * i.side.sign for i in intents), start=Decimal(0))
-            memory.decided_at_last_ts += len(intents)
+            count_decisions(memory.decided, self.symbol, event.ts_event_ns, len(intents))
             self._positions[self.symbol] = memory.position
 
     def _show(self, event: MarketEvent) -> Any:
         if self._wide is not None:
-            return self._wide.take(event, None)
+            self._wide.show(event)
+            return ()
         return show(self._strategy, event, self.memory.position)
 
     def _intents(
         self, event: MarketEvent, decisions: Any, created_ns: TimestampNs
     ) -> list[OrderIntent]:
         memory, symbol, at_ns = self.memory, self.symbol, event.ts_event_ns
+        if at_ns <= memory.decided_until_ns:
+            return []
         moment = Moment(symbol, at_ns, {symbol: reference_price(event)}, handler_of(event))
         positions = {symbol: memory.position}
-        decided = {symbol: (at_ns, memory.decided_at_last_ts)}
+        decided = {(symbol, at_ns): memory.decided.get((symbol, at_ns), 0)}
         return self._desk.intents(decisions, moment, created_ns, positions, decided)
-
-    # ------------------------------------------------------------ more than plain events
-
-    def _take_wide_batch(
-        self, batch: MarketBatch, skip: int, created_ns: Callable[[], TimestampNs]
-    ) -> Iterator[OrderIntent]:
-        created = None if batch.is_history else created_ns
-        if self.memory.wide is not None and self.memory.wide.snapshot is None:
-            self._keep_snapshot()
-        for event in batch.events[skip:]:
-            intents = self._decide_wide(event, created)
-            if intents is not None:
-                yield from intents
-                self._advance_wide(event)
-        self._keep_snapshot()
-
-    def _take_wide(
-        self, event: MarketEvent, created_ns: Callable[[], TimestampNs]
-    ) -> list[OrderIntent]:
-        intents = self._decide_wide(event, created_ns)
-        if intents is None:
-            return []
-        self._advance_wide(event)
-        wide = self.memory.wide
-        if wide is not None and (wide.snapshot is None or len(wide.since) >= _SNAPSHOT_EVERY):
-            self._keep_snapshot()
-        return intents
-
-    def _decide_wide(
-        self, event: MarketEvent, created_ns: Callable[[], TimestampNs] | None
-    ) -> list[OrderIntent] | None:
-        """Give None for an event that is left behind unseen."""
-        memory, wide = self.memory, self._wide
-        assert wide is not None
-        assert memory.wide is not None
-        if event.symbol not in self.symbols:
-            memory.next_index += 1
-            return None
-        if memory.trying != memory.next_index:
-            memory.trying, memory.tries = memory.next_index, 1
-        else:
-            memory.tries += 1
-            if memory.tries > MOST_TRIES:
-                memory.next_index += 1
-                memory.passed_over += 1
-                wide.saw_price(event, memory.wide)
-                return None
-        return wide.take(event, created_ns)
-
-    def _advance_wide(self, event: MarketEvent) -> None:
-        memory, wide = self.memory, self._wide
-        assert wide is not None
-        assert memory.wide is not None
-        memory.next_index += 1
-        if handles(self._wants.kinds, event):
-            memory.recent.append(event)
-        memory.position = self._positions[self.symbol]
-        wide.commit(event, memory.wide)
-
-    def _keep_snapshot(self) -> None:
-        wide = self._wide
-        if wide is None or self.memory.wide is None or not self._wants.snapshots:
-            return
-        try:
-            wide.keep_snapshot(self.memory.wide)
-        except Exception as error:  # noqa: BLE001 - a user's code; it trades on without
-            self.problem = error

@@ -1,14 +1,18 @@
 """What a strategy's driver must not forget when its actor is restarted."""
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
 from decisions.strategy_wide import WideMemory
-from messages.ids import OrderKey, Symbol, TimestampNs
+from decisions.wishes import Decided
+from messages.ids import OrderKey, Symbol
 from messages.market import MarketEvent
 
+MOST_TRIES = 2
+"""So often an event is shown, each time to another incarnation."""
 _SPARE_EVENTS = 8
 
 
@@ -21,9 +25,9 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     """The place in the feed of the next event to decide on."""
     position: Decimal = Decimal(0)
     """What all decisions so far would hold if they filled: base currency, signed."""
-    last_ts: TimestampNs = TimestampNs(-1)
-    decided_at_last_ts: int = 0
-    """How many decisions the moment `last_ts` has had: the next one's ordinal."""
+    decided: Decided = {}
+    decided_until_ns: int = -1
+    """Events up to here were an earlier process's to decide on: they are history."""
     trying: int = -1
     """The place of the event that is, or was last, shown to be decided on."""
     tries: int = 0
@@ -46,8 +50,27 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     def inherited(self) -> "StrategyMemory":
         """Give a copy for the next incarnation; an abandoned one may still change the old."""
         wide = None if self.wide is None else self.wide.inherited()
-        recent, told = self.recent.copy(), self.told_fills.copy()
-        return msgspec.structs.replace(self, recent=recent, told_fills=told, wide=wide)
+        return msgspec.structs.replace(
+            self,
+            recent=self.recent.copy(),
+            decided=self.decided.copy(),
+            told_fills=self.told_fills.copy(),
+            wide=wide,
+        )
+
+    def begin_with(
+        self, symbols: Sequence[Symbol], held: Mapping[Symbol, Decimal], decided_until_ns: int
+    ) -> None:
+        """Go on where an earlier process ended, on a market that cannot be shown again.
+
+        `held` is by symbol what that one's decisions came to; what it has decided until then is
+        not decided again.
+        """
+        first, *others = symbols
+        self.position = held.get(first, Decimal(0))
+        self.decided_until_ns = decided_until_ns
+        if others:
+            self.wide = WideMemory(others={one: held.get(one, Decimal(0)) for one in others})
 
     def positions(self, symbol: Symbol) -> dict[Symbol, Decimal]:
         """Give all positions, `symbol` being the strategy's first."""

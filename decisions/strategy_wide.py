@@ -72,7 +72,7 @@ class WideMemory(msgspec.Struct, kw_only=True):
     others: dict[Symbol, Decimal] = {}
     """Positions in the symbols that are not the first."""
     prices: dict[Symbol, Decimal] = {}
-    decided: dict[Symbol, Decided] = {}
+    decided: Decided = {}
     timer_due_ns: int | None = None
     snapshot: Snapshot | None = None
     since: list[tuple[MarketEvent, bool]] = []
@@ -95,11 +95,16 @@ class Wide:
     """One incarnation's; thrown away with it. `first` is the symbol that a plain one would have."""
 
     def __init__(
-        self, strategy: Any, wants: Wants, desk: Desk, positions: dict[Symbol, Decimal]
+        self,
+        strategy: Any,
+        wants: Wants,
+        desk: Desk,
+        positions: dict[Symbol, Decimal],
+        decided_until_ns: int,
     ) -> None:
         self.positions = positions
         self.prices: dict[Symbol, Decimal] = {}
-        self.decided: dict[Symbol, Decided] = {}
+        self.decided: Decided = {}
         self.timer_due_ns: int | None = None
         self.bars: dict[tuple[Symbol, str], Resampler] = {
             (symbol, name): Resampler(length)
@@ -107,6 +112,7 @@ class Wide:
             for name, length in wants.bars
         }
         self._strategy, self._wants, self._desk = strategy, wants, desk
+        self._decided_until_ns = decided_until_ns
         self._created: Callable[[], TimestampNs] | None = None
         self._intents: list[OrderIntent] = []
 
@@ -160,7 +166,7 @@ class Wide:
         self._decided(given, first, due, "on_timer")
 
     def _decided(self, given: Any, symbol: Symbol, at_ns: TimestampNs, handler: str) -> None:
-        if given and self._created is not None:
+        if given and self._created is not None and at_ns > self._decided_until_ns:
             moment = Moment(symbol, at_ns, self.prices, handler)
             created_ns = self._created()
             self._intents += self._desk.intents(

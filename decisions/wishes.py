@@ -17,8 +17,13 @@ from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.orders import OrderIntent
 from messages.values import Instrument, OrderType, Side, Target, TimeInForce
 
-Decided = tuple[TimestampNs, int]
-"""A moment, and how many decisions it has had: the next one's ordinal."""
+Decided = dict[tuple[Symbol, TimestampNs], int]
+"""How many decisions a moment has had: the next one's ordinal. The moments decided last, no others.
+
+Of more than the newest moment, for a live market does not tell its events in the order of time:
+a candle is told when it is sure, after trades and prices that are younger than its close.
+"""
+_MOMENTS = 256
 
 
 class NotADecision(BadDecision, AttributeError):
@@ -97,7 +102,7 @@ class Desk(msgspec.Struct, frozen=True):
         moment: Moment,
         created_ns: TimestampNs,
         positions: dict[Symbol, Decimal],
-        decided: dict[Symbol, Decided],
+        decided: Decided,
     ) -> list[OrderIntent]:
         """Give the intents, and move `positions` and `decided` by them.
 
@@ -116,7 +121,7 @@ class Desk(msgspec.Struct, frozen=True):
         moment: Moment,
         created_ns: TimestampNs,
         positions: dict[Symbol, Decimal],
-        decided: dict[Symbol, Decided],
+        decided: Decided,
     ) -> list[OrderIntent]:
         intents = []
         at = moment.decided_at_ns
@@ -125,9 +130,8 @@ class Desk(msgspec.Struct, frozen=True):
             order = self._order(wish, symbol, moment, positions)
             if order is None:
                 continue
-            last_ns, count = decided.get(symbol, (at, 0))
-            ordinal = count if last_ns == at else 0
-            decided[symbol] = (at, ordinal + 1)
+            ordinal = decided.get((symbol, at), 0)
+            count_decisions(decided, symbol, at, 1)
             positions[symbol] = positions.get(symbol, NOTHING) + order.quantity * order.side.sign
             intents.append(
                 OrderIntent(
@@ -167,6 +171,14 @@ class Desk(msgspec.Struct, frozen=True):
             raise BadDecision(problem)
         checked: DecisionLike = wish
         return checked
+
+
+def count_decisions(decided: Decided, symbol: Symbol, at_ns: TimestampNs, count: int) -> None:
+    """Count a moment's decisions, and forget the moment that was decided on longest ago."""
+    moment = symbol, at_ns
+    decided[moment] = decided.pop(moment, 0) + count
+    if len(decided) > _MOMENTS:
+        del decided[next(iter(decided))]
 
 
 def order_to(target: Target, held: Decimal, price: Decimal, grid: Instrument) -> Order | None:

@@ -38,8 +38,9 @@ def risk_limits(risk: RiskConfig, *, replayed: bool, live: bool = False) -> Risk
     """Give what the gate holds orders to.
 
     `replayed`: the market's clock waits, so a market has no age, and an order is open for as
-    long as the machine takes: neither is a limit then, or the same recording would not give the
-    same orders twice. `live`: the venue is real, and so are the coins that were there before.
+    long as the machine takes: neither is a limit then, nor what has filled by now, or the same
+    recording would not give the same orders twice. `live`: the venue is real, and so are the
+    coins that were there before, which are not sold on any clock.
     """
     return RiskLimits(
         max_order_notional=risk.max_order_notional,
@@ -52,7 +53,7 @@ def risk_limits(risk: RiskConfig, *, replayed: bool, live: bool = False) -> Risk
         max_drawdown=risk.max_drawdown,
         max_market_age_ms=None if replayed else risk.max_market_age_ms,
         cooldown_ms=risk.cooldown_ms,
-        allow_short=risk.allow_short or not live,
+        allow_short=risk.allow_short or (replayed and not live),
     )
 
 

@@ -34,6 +34,7 @@ from ops.log_context import LogContext
 from ops.logs import LogCounts, log_from_now_on, log_settings, unhandled_are_logged
 from ops.market_gate import market_of
 from ops.narrator import Narrator, narrator_for
+from ops.one_account import check_one_account
 from ops.operator_control import OperatorControl
 from ops.options import StartOptions
 from ops.order_log import OrderLog
@@ -46,7 +47,7 @@ from ops.secret_values import clean_refusals, cleaner, secrets_of
 from ops.snapshot import Snapshots
 from ops.software import Software
 from ops.status import StatusWriter
-from ops.wiring import System, build, metric_writers
+from ops.wiring import System, account_of, build, metric_writers
 
 if TYPE_CHECKING:
     from ops.held_account import Account
@@ -78,6 +79,7 @@ def run_bot(options: StartOptions) -> int:
             account = stack.enter_context(hold_account(config, standby=options.standby))
         opened = stack.enter_context(market_of(config))
         run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
+        check_one_account(run_dir.ledger, account_of(config, is_live=is_live))
         stack.enter_context(unhandled_are_logged(secrets))
         counts = _set_up_logging(options, config, run_dir, secrets, context)
         before = how_it_ended(run_dir)

@@ -43,6 +43,7 @@ from ops.config import Config, FeedType, OnDifference, StrategyConfig
 from ops.config_risk import risk_limits
 from ops.describe import describer, measured
 from ops.earlier import EarlierExecutions
+from ops.earlier_positions import EarlierPositions
 from ops.run_dir import RunDir
 from ops.run_totals import with_run_totals
 from ops.sources import open_source, paper_settings
@@ -115,6 +116,13 @@ def build(
         open_ledger = measured(open_ledger, figures, runtime.clock.monotonic_ns)
     earlier = EarlierExecutions(run_dir.ledger, runtime, fold.money)
     open_ledger = earlier.opening(open_ledger)
+    memories = {StrategyId(s.id): _kept(s, config, live) for s in config.strategies}
+    if not _is_replayed(config):
+        max_age_ns = config.risk.max_decision_age_ms * NS_PER_MS
+        positions = EarlierPositions(
+            run_dir.ledger, memories, config.strategies, runtime.clock.utc_ns, max_age_ns
+        )
+        open_ledger = positions.opening(open_ledger)
     totals = with_run_totals(describer(runtime, run_dir.ledger, figures), run_dir.ledger)
 
     def describe() -> dict[str, Any]:
@@ -130,6 +138,7 @@ def build(
                 gateway,
                 kept,
                 addresses,
+                memories,
                 feed_path,
                 live,
                 account,
@@ -204,6 +213,11 @@ def executor_alone(
         "feeds": {},
     }
     return runtime.populate(executor.path, ExecutorActor, arguments, 8192), kept.board
+
+
+def account_of(config: Config, *, is_live: bool) -> AccountId:
+    """Name the account that is traded, as decisions are keyed by it."""
+    return AccountId(config.venue.exchange) if is_live else PAPER_ACCOUNT
 
 
 def path_of_feed(config: Config) -> ActorPath:
@@ -281,13 +295,14 @@ def _execution(
     gateway: Gateway,
     kept: ExecutorKept,
     addresses: dict[StrategyId, Address[Any]],
+    memories: dict[StrategyId, Kept],
     feed_path: ActorPath,
     live: "LiveVenue | None",
     account: AccountView,
 ) -> ChildSpec:
     metrics, executor = runtime.address("metrics"), runtime.address("execution/executor")
     feeds = {feed_path: runtime.address(feed_path)}
-    replayed = config.feed.type in ("demo", "replay")
+    replayed = _is_replayed(config)
     risk = config.risk
     executor_spec = ChildSpec(
         name="executor",
@@ -310,7 +325,10 @@ def _execution(
         hang_after_ms=config.supervision.hang_after_s * 1000,
     )
     strategies_spec = SupervisorSpec(
-        children=tuple(_strategy(s, config, executor, feeds, live) for s in config.strategies),
+        children=tuple(
+            _strategy(s, config, memories[StrategyId(s.id)], executor, feeds, live)
+            for s in config.strategies
+        ),
         intensity=Intensity(
             max_restarts=config.supervision.strategy_max_restarts,
             window_s=config.supervision.strategy_window_s,
@@ -342,19 +360,19 @@ def _account_settings(config: Config) -> AccountSettings:
 def _strategy(
     settings: StrategyConfig,
     config: Config,
+    kept: Kept,
     executor: Address[Any],
     feeds: dict[ActorPath, Address[Any]],
     live: "LiveVenue | None",
 ) -> ChildSpec:
-    account = PAPER_ACCOUNT if live is None else AccountId(config.venue.exchange)
+    account = account_of(config, is_live=live is not None)
     instrument_of = plain_instrument if live is None else live.instrument
-    make = _maker(settings, instrument_of)
     return ChildSpec(
         name=settings.id,
         actor_class=StrategyActor,
         arguments={
-            "build": make,
-            "kept": Kept(memory_of(make(), config.feed.timeframe_ns, settings.symbols)),
+            "build": _maker(settings, instrument_of),
+            "kept": kept,
             "account": account,
             "strategy_id": StrategyId(settings.id),
             "symbol": settings.symbol,
@@ -370,6 +388,16 @@ def _strategy(
         capacity=8192,
         hang_after_ms=config.supervision.hang_after_s * 1000,
     )
+
+
+def _is_replayed(config: Config) -> bool:
+    """Whether the market is shown from its beginning, each time, on a clock that waits."""
+    return config.feed.type in ("demo", "replay")
+
+
+def _kept(settings: StrategyConfig, config: Config, live: "LiveVenue | None") -> Kept:
+    made = _maker(settings, plain_instrument if live is None else live.instrument)()
+    return Kept(memory_of(made, config.feed.timeframe_ns, settings.symbols))
 
 
 def _maker(

@@ -47,6 +47,16 @@ DELETE_FLAG = "DELETE FROM flags WHERE key = ?"
 SELECT_FLAG = "SELECT value FROM flags WHERE key = ?"
 SELECT_ENDED = "SELECT state, orders FROM state_counts"
 SELECT_POSITIONS = "SELECT strategy_id, symbol, filled FROM positions"
+SELECT_FITTED = (
+    "SELECT strategy_id, symbol, quantity, decided_quantity FROM orders"  # noqa: S608
+    f" WHERE decided_quantity IS NOT NULL AND (state = 'filled' OR state IN ({_OPEN}))"
+)
+"""Exits that fees had made smaller than they were decided: a look at all orders."""
+SELECT_ACCOUNTS = (
+    "SELECT account FROM (SELECT account FROM orders ORDER BY order_key LIMIT 1)"
+    " UNION SELECT account FROM (SELECT account FROM orders ORDER BY order_key DESC LIMIT 1)"
+)
+"""Of the first and the last decision: a look at all orders would take long."""
 SELECT_OPEN = (
     f"SELECT {_COLUMNS} FROM orders INDEXED BY orders_open"  # noqa: S608
     f" WHERE state IN ({_OPEN}) ORDER BY order_key"

@@ -34,6 +34,9 @@ class Crossover(Strategy):
 
     Means that are level are neither above nor below: leaving level upward is a crossing to
     above, whichever side it was reached from. Never short, never more than one buy at a time.
+
+    A position below is sold though no crossing is seen: it crossed while nobody ran. One that was
+    never away holds nothing below, so that the crossing alone decides (`pass_closes` relies on it).
     """
 
     Params = CrossParams

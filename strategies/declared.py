@@ -30,4 +30,15 @@ def declared_problems(strategy: Any, uses: str, feed_timeframe: str = "") -> lis
     ]
     if type(strategy.timer_s) is not int or strategy.timer_s < 0:
         problems.append(f"{uses} declares timer_s = {strategy.timer_s!r}, expected whole seconds")
-    return problems
+    return problems + _warmup_problems(strategy, uses)
+
+
+def _warmup_problems(strategy: Any, uses: str) -> list[str]:
+    counts = {f'warmup_bars of "{name}"': count for name, count in strategy.warmup_bars.items()}
+    if not isinstance(strategy, type):  # of a class it may be a property
+        counts["warmup_events"] = strategy.warmup_events
+    return [
+        f"{uses} declares {name} = {count!r}, expected a whole number, 0 or more"
+        for name, count in counts.items()
+        if type(count) is not int or count < 0
+    ]

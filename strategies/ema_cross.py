@@ -32,7 +32,7 @@ class EmaCross(Crossover):
         fast = self._fast.update(close)
         slow = self._slow.update(close)
         now = relation(fast, slow)
-        if now is None or now == self._relation:
+        if now is None or (now == self._relation and (now >= 0 or position <= 0)):
             return ()
         return self.cross(now, candle, position, fast, slow)
 

@@ -48,11 +48,13 @@ class Strategy:
 
     `position` is what this strategy's own decisions so far would hold if all of them
     filled, in base currency, negative when short; it never depends on how fast a venue is.
-    It is that of the event's symbol; a timer's is that of the first.
+    It is that of the event's symbol; a timer's is that of the first. On a live market it begins
+    with what earlier processes of the run have left, filled or open.
     """
 
     warmup_events: int = 0
-    """How many events before now a fresh object must see to decide as an old one would."""
+    """How many events before now a fresh object must see to decide as an old one would, of all
+    kinds together that it has a handler for. A live market's history is of candles alone."""
     warmup_bars: Mapping[str, int] = {}
     """The same in bars of its timeframes, ``{"15m": 40}``; the greater of the two counts."""
     timeframes: tuple[str, ...] = ()

@@ -31,7 +31,7 @@ class SmaCross(Crossover):
         fast = self._fast.update(close)
         slow = self._slow.update(close)
         now = sma_relation(self._fast, self._slow)
-        if now is None or now == self._relation:
+        if now is None or (now == self._relation and (now >= 0 or position <= 0)):
             return ()
         return self.cross(now, candle, position, fast, slow)
 

@@ -153,6 +153,26 @@ def test_decisions_of_one_moment_have_each_their_own_key() -> None:
     assert len({intent.order_key for intent in intents}) == 6
 
 
+def test_a_moment_that_comes_again_after_a_later_one_has_the_next_keys() -> None:
+    """A live market tells a candle when it is sure, after trades that are younger."""
+    one = run()
+
+    intents = take_all(one, [trade(5), trade(6), trade(5, "2"), trade(6, "3")])
+
+    assert len({intent.order_key for intent in intents}) == 8
+    assert list(one.memory.decided.values()) == [4, 4]
+    assert len({i.order_key for i in take_all(run(), [trade(5), trade(5, "2")])}) == 4
+
+
+def test_moments_of_long_ago_are_forgotten() -> None:
+    one = run()
+
+    take_all(one, [trade(moment) for moment in range(1, 1_000)])
+
+    assert 100 < len(one.memory.decided) < 300
+    assert max(one.memory.decided) == (BTC, 999)
+
+
 def test_the_same_events_give_the_same_keys_in_another_life() -> None:
     events = [trade(5), trade(5), trade(6)]
 
@@ -399,6 +419,35 @@ def test_no_two_intents_share_a_key(closes: list[int]) -> None:
 
 
 # ------------------------------------------------------------------ a live market
+
+
+def begun(position: str, decided_until: int = -1) -> StrategyRun:
+    """One whose earlier process has decided until a moment."""
+    memory = new_memory(2)
+    memory.begin_with([BTC], {BTC: Decimal(position)}, decided_until)
+    return run(memory.inherited())
+
+
+def test_one_that_goes_on_from_an_earlier_process_leaves_what_that_one_bought() -> None:
+    intents = take_all(begun("1"), market([10, 10, 5]))
+
+    assert [(one.side, one.quantity) for one in intents] == [(Side.SELL, Decimal(1))]
+
+
+def test_one_that_goes_on_does_not_buy_a_second_time() -> None:
+    assert take_all(begun("1"), market([10, 10, 20])) == []
+    assert len(take_all(begun("0"), market([10, 10, 20]))) == 1
+
+
+def test_what_an_earlier_process_was_told_to_decide_on_is_history() -> None:
+    """It decided on the third candle, which the market tells again."""
+    third, fourth = 180, 240
+    one = begun("1", decided_until=third)
+
+    assert take_all(one, market([10, 10, 5])) == []
+    assert one.memory.position == 1
+    (left,) = take_all(one, [candle(5, 3)])
+    assert left.decided_at_ns == fourth
 
 
 def test_history_builds_the_state_and_decides_nothing() -> None:

@@ -180,10 +180,12 @@ def test_each_due_time_is_told_at_most_once_in_order_and_never_early(minutes: li
     assert all(moment % 5 == 0 for moment in due)
     if minutes:
         assert ends - {minutes[0] + 1} <= set(due)
-    now = 0
-    for what in told:
-        assert what[0] == "candle" or what[1] <= max(now, what[1])
-        now = what[-1]
+    for place, what in enumerate(told):
+        if what[0] == "timer":
+            before = [one[-1] for one in told[:place] if one[0] == "candle"][-1]
+            after = [one[-1] for one in told[place:] if one[0] == "candle"][:1]
+            is_passed = before < what[1] < max(after, default=0)
+            assert before == what[1] or is_passed, "after its candle, or before the next one"
 
 
 # ------------------------------------------------------------------ timeframes
@@ -219,18 +221,28 @@ def test_a_warm_up_in_bars_has_room_for_the_candles_of_them() -> None:
     assert memory_of(Framed(), MINUTE, [BTC, ETH]).warmed == (0, 88)
 
 
-def test_a_fresh_one_is_told_the_same_bars_after_its_warm_up_as_the_old_one() -> None:
+class Frameless(Framed):
+    """Needs no bars of before: it looks at the present one alone."""
+
+    warmup_bars: Mapping[str, int] = {}
+
+
+@pytest.mark.parametrize("framed", [Framed, Frameless])
+@pytest.mark.parametrize("reached", [101, 104, 105, 106])
+def test_a_fresh_one_is_told_the_same_bars_after_its_warm_up_as_the_old_one(
+    framed: type[Framed], reached: int
+) -> None:
     market = [candle(minute, minute) for minute in range(200)]
-    old, heir = Framed(), Framed()
+    old, heir = framed(), framed()
     one = run(lambda: old)
-    take_all(one, market[:101])
+    take_all(one, market[:reached])
     reborn = run(lambda: heir, one.memory.inherited())
     reborn.warm_up()
     heir.told.clear()
     before = len(old.told)
 
-    take_all(one, market[101:])
-    take_all(reborn, market[101:])
+    take_all(one, market[reached:])
+    take_all(reborn, market[reached:])
 
     assert heir.told == old.told[before:]
 
@@ -293,6 +305,44 @@ def test_one_symbol_has_the_keys_and_the_memory_that_it_always_had() -> None:
     assert take_all(plain, market) == take_all(among, market)
     assert plain.memory.wide is None
     assert [intent.order_key for intent in take_all(run(Doubler), market)] == GOLDEN
+
+
+def test_a_moment_that_comes_again_after_a_later_one_has_the_next_key_after_a_restart_too() -> None:
+    one = run(Doubler, symbols=(BTC, ETH))
+    intents = take_all(one, [candle(1), candle(2)])
+
+    reborn = run(Doubler, one.memory.inherited(), symbols=(BTC, ETH))
+    reborn.warm_up()
+    intents += take_all(reborn, [candle(1), candle(2)])
+
+    assert len({intent.order_key for intent in intents}) == 4
+
+
+def test_one_that_goes_on_from_an_earlier_process_holds_what_that_one_did_of_each_symbol() -> None:
+    memory = memory_of(Pair(), MINUTE, (BTC, ETH))
+    memory.begin_with((BTC, ETH), {ETH: ONE, BTC: -ONE}, decided_until_ns=-1)
+    strategy = Pair()
+    one = run(lambda: strategy, memory.inherited(), symbols=(BTC, ETH))
+
+    assert take_all(one, [candle(1), candle(1, 50, ETH)]) == []
+    assert strategy.told[-1] == (ETH, ONE, {BTC: -ONE, ETH: ONE})
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_timer_that_an_earlier_process_has_decided_on_decides_nothing(restarted: bool) -> None:
+    """It was due at five, noticed by the next event, and the process died after it."""
+    memory = memory_of(Timed(), MINUTE, (BTC,))
+    memory.begin_with((BTC,), {BTC: ONE}, decided_until_ns=5 * MINUTE)
+    one = run(Timed, memory)
+
+    assert take_all(one, [candle(1), candle(6)]) == []
+    if restarted:
+        one = run(Timed, one.memory.inherited())
+        one.warm_up()
+    (intent,) = take_all(one, [candle(9)])
+
+    assert intent.decided_at_ns == 10 * MINUTE
+    assert one.memory.position == 2
 
 
 def test_a_plain_strategy_sees_its_position_by_symbol_too() -> None:

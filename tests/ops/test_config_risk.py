@@ -56,6 +56,7 @@ def test_every_limit_reaches_the_gate() -> None:
         max_drawdown={"USDT": Decimal("9.9")},
         max_market_age_ms=10,
         cooldown_ms=11,
+        allow_short=False,
     )
 
 
@@ -65,6 +66,19 @@ def test_a_replay_is_not_held_to_what_depends_on_the_speed_of_the_machine() -> N
     assert limits.max_market_age_ms is None
     assert limits.max_open_orders is limits.max_open_orders_per_symbol is None
     assert limits.price_collar_bps == 500
+
+
+@pytest.mark.parametrize(
+    ("replayed", "live", "allowed"),
+    [(False, True, False), (True, True, False), (False, False, False), (True, False, True)],
+)
+def test_what_was_not_bought_is_not_sold_on_a_live_market_or_at_a_real_venue(
+    replayed: bool, live: bool, allowed: bool
+) -> None:
+    risk, asked = config_of(ONE).risk, config_of(ONE + "[risk]\nallow_short = true").risk
+
+    assert risk_limits(risk, replayed=replayed, live=live).allow_short is allowed
+    assert risk_limits(asked, replayed=replayed, live=live).allow_short
 
 
 def test_loss_limits_are_there_only_when_they_are_set() -> None:

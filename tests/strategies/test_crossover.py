@@ -106,6 +106,18 @@ def test_it_does_not_buy_while_it_holds_something() -> None:
     assert strategy.on_candle(candle("110"), Decimal(1)) == ()
 
 
+@pytest.mark.parametrize("uses", ["sma_cross", "ema_cross"])
+def test_what_is_still_held_below_is_sold_for_it_crossed_while_nobody_ran(uses: str) -> None:
+    strategy = make(uses)
+    for place, close in enumerate(("100", "99", "98")):  # the history of a new process
+        strategy.on_candle(candle(close, place), Decimal(0))
+
+    (decision,) = strategy.on_candle(candle("97", 3), Decimal(1))
+
+    assert (decision.side, decision.quantity) == (Side.SELL, Decimal(1))
+    assert strategy.on_candle(candle("96", 4), Decimal(0)) == ()
+
+
 def test_it_does_not_sell_what_it_does_not_hold() -> None:
     assert trades(make("sma_cross"), ["100", "101", "90"]) == []
 

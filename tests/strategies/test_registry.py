@@ -250,3 +250,63 @@ def test_the_longest_parameters_ask_for_a_warm_up_that_a_feed_can_give(name: str
     for key in LONGEST[name]:
         (problem,) = check_params(name, {key: 10_001})
         assert f"{key} = 10001: expected 2 to " in problem
+
+
+# ------------------------------------------------------------------ what a class declares
+
+DECLARES = """
+from strategies.protocol import Strategy
+
+class Declares(Strategy):
+    {}
+
+    def __init__(self, params, symbol, order_notional, instrument):
+        pass
+"""
+
+
+def declaring(tmp_path: Path, what: str) -> str:
+    path = tmp_path / "declares.py"
+    path.write_text(DECLARES.format(what))
+    return f"{path}:Declares"
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("warmup_events = -100", "warmup_events = -100, expected a whole number, 0 or more"),
+        ("warmup_events = 2.5", "warmup_events = 2.5, expected a whole number"),
+        (
+            "timeframes, warmup_bars = ('5m',), {'5m': '3'}",
+            "warmup_bars of \"5m\" = '3', expected a whole number",
+        ),
+        ("timeframes, warmup_bars = ('5m',), {'5m': -3}", 'warmup_bars of "5m" = -3, expected'),
+        ("warmup_bars = {'5m': 3}", 'warmup_bars of "5m", which is not one of its timeframes'),
+        ("timeframes = ('5x',)", "timeframes: '5x' is no timeframe"),
+        ("timer_s = 1.5", "timer_s = 1.5, expected whole seconds"),
+    ],
+)
+def test_what_it_declares_wrongly_is_one_sentence(tmp_path: Path, what: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make(declaring(tmp_path, what), {})
+
+    (problem,) = caught.value.problems
+    assert says in problem
+
+
+def test_a_warm_up_that_is_known_only_of_an_object_is_no_mistake(tmp_path: Path) -> None:
+    uses = declaring(tmp_path, "warmup_events = property(lambda self: 7)")
+
+    assert check_params(uses, {}) == []
+    assert make(uses, {}).warmup_events == 7
+
+
+@pytest.mark.parametrize(
+    ("feed", "fits"), [("1m", True), ("5m", True), ("2m", False), ("1h", False)]
+)
+def test_bars_that_the_feed_does_not_make_are_a_mistake(
+    tmp_path: Path, feed: str, fits: bool
+) -> None:
+    problems = check_params(declaring(tmp_path, "timeframes = ('5m',)"), {}, feed)
+
+    assert problems == [] if fits else "needs bars of 5m" in problems[0]

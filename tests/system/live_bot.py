@@ -48,6 +48,12 @@ class Bot:
     def executor(self) -> Any:
         return self.system.executor.cell
 
+    def position(self, strategy: str = "btc") -> Decimal:
+        """Give what a strategy believes to hold."""
+        kept = self.system.strategies[StrategyId(strategy)].cell.arguments["kept"]
+        held: Decimal = kept.memory.position
+        return held
+
     def decide(
         self,
         side: Side = Side.BUY,

@@ -39,6 +39,7 @@ def test_what_was_bought_can_be_sold_once_also_after_a_restart(
         with live_bot(run, tmp_path / "run", monkeypatch) as bot:
             bot.trades()
         with live_bot(run, tmp_path / "run", monkeypatch) as bot:
+            assert bot.position() == Decimal("0.01"), "its strategy knows what it holds"
             bot.until_state(bot.decide(Side.SELL), OrderState.FILLED)
             bot.until_state(bot.decide(Side.SELL), OrderState.REFUSED)
 

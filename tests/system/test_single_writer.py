@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from exchanges.local.server import RunningExchange, running_exchange
-from messages.values import OrderState
+from messages.values import OrderState, Side
 from ops.client import ask
 from ops.config import load
 from ops.lease_place import place_of
@@ -127,6 +128,15 @@ def test_a_killed_process_is_taken_over_at_once(tmp_path: Path, start: Start) ->
         assert second.end(signal.SIGTERM)[0] == 0
 
         assert max(placed(run).values()) == 1
+        # The second knew what the first held: in and out by turns, but for a way out that was
+        # claimed and never left, and was too old when that was proved.
+        sides = [order.side for order in run.exchange.orders()]
+        lost = [
+            one
+            for one in read_orders(tmp_path / "run/ledger.db")
+            if one.side is Side.SELL and one.state is OrderState.REFUSED
+        ]
+        assert lost or all(one != other for one, other in pairwise(sides))
 
 
 def test_of_two_that_stand_by_one_takes_over_and_then_the_other(

@@ -1,0 +1,115 @@
+"""Takes events for a strategy that wants more than plain ones: each at most twice, with snapshots.
+
+`StrategyRun` drives a plain strategy itself, which is most of all that is ever driven, and leaves
+any other to this.
+"""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from decisions.strategy_memory import MOST_TRIES, StrategyMemory
+from decisions.strategy_wide import Wants, Wide, WideMemory, handles
+from decisions.wishes import Desk
+from messages.ids import Symbol, TimestampNs
+from messages.market import MarketBatch, MarketEvent
+from messages.orders import OrderIntent
+
+_SNAPSHOT_EVERY = 64
+"""Events, where they come one by one; in batches, one is kept after each batch."""
+
+
+class WideRun:
+    """One incarnation's; `positions` are its own too, `on_problem` is told a snapshot's."""
+
+    def __init__(
+        self,
+        strategy: Any,
+        wants: Wants,
+        desk: Desk,
+        memory: StrategyMemory,
+        positions: dict[Symbol, Decimal],
+        on_problem: Callable[[Exception], None],
+    ) -> None:
+        self._kept = memory.wide = memory.wide or WideMemory()
+        self._wide = Wide(strategy, wants, desk, positions, memory.decided_until_ns)
+        self._wants, self._symbols = wants, desk.symbols
+        self._memory, self._positions, self._on_problem = memory, positions, on_problem
+
+    def show(self, event: MarketEvent) -> None:
+        """Show an event of a warm-up; what is decided on it is thrown away."""
+        self._wide.take(event, None)
+
+    def begin(self) -> None:
+        """Go on where the last incarnation came to, after the warm-up."""
+        self._wide.begin(self._kept)
+
+    def restore(self) -> None:
+        """Go back to the snapshot instead, see what came after it, and go on.
+
+        Raises:
+            Exception: whatever the strategy raises; throw this object away.
+        """
+        self._wide.restore(self._kept)
+        self._wide.begin(self._kept)
+
+    def take(self, event: MarketEvent, created_ns: Callable[[], TimestampNs]) -> list[OrderIntent]:
+        """See `StrategyRun.take`."""
+        intents = self._decide(event, created_ns)
+        if intents is None:
+            return []
+        self._advance(event)
+        kept = self._kept
+        if kept.snapshot is None or len(kept.since) >= _SNAPSHOT_EVERY:
+            self.keep_snapshot()
+        return intents
+
+    def take_batch(
+        self, batch: MarketBatch, skip: int, created_ns: Callable[[], TimestampNs]
+    ) -> Iterator[OrderIntent]:
+        """See `StrategyRun.take_batch`; the first `skip` events of the batch are not new."""
+        created = None if batch.is_history else created_ns
+        if self._kept.snapshot is None:
+            self.keep_snapshot()
+        for event in batch.events[skip:]:
+            intents = self._decide(event, created)
+            if intents is not None:
+                yield from intents
+                self._advance(event)
+        self.keep_snapshot()
+
+    def keep_snapshot(self) -> None:
+        """Ask the strategy what it would go on from, if it can say so."""
+        if not self._wants.snapshots:
+            return
+        try:
+            self._wide.keep_snapshot(self._kept)
+        except Exception as error:  # noqa: BLE001 - a user's code; it trades on without
+            self._on_problem(error)
+
+    def _decide(
+        self, event: MarketEvent, created_ns: Callable[[], TimestampNs] | None
+    ) -> list[OrderIntent] | None:
+        """Give None for an event that is left behind unseen."""
+        memory = self._memory
+        if event.symbol not in self._symbols:
+            memory.next_index += 1
+            return None
+        if memory.trying != memory.next_index:
+            memory.trying, memory.tries = memory.next_index, 1
+        else:
+            memory.tries += 1
+            if memory.tries > MOST_TRIES:
+                memory.next_index += 1
+                memory.passed_over += 1
+                self._wide.saw_price(event, self._kept)
+                return None
+        return self._wide.take(event, created_ns)
+
+    def _advance(self, event: MarketEvent) -> None:
+        memory = self._memory
+        memory.next_index += 1
+        if handles(self._wants.kinds, event):
+            memory.recent.append(event)
+        memory.position = self._positions[self._symbols[0]]
+        self._wide.commit(event, self._kept)

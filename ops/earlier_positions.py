@@ -1,0 +1,98 @@
+"""What the strategies of earlier processes hold, read from the ledger before theirs begin.
+
+Only where the market is live. A recording is shown again from its beginning, and a strategy
+comes to its position by deciding again; a live market is not, and what it decided while another
+process ran is in the ledger alone. Without it a strategy would believe itself flat: it would
+never leave what it holds, and buy it a second time.
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+from actors.log import logger
+from actors.strategy import Kept
+from decisions.exact import EXACT, NOTHING
+from messages.ids import NS_PER_S, StrategyId, Symbol
+from ops.config import StrategyConfig
+from persistence import statements as sql
+from persistence.ledger import Ledger
+from persistence.reader import LedgerReader
+
+_SPARE_NS = 600 * NS_PER_S
+"""For clocks that differ."""
+
+Held = dict[tuple[StrategyId, Symbol], Decimal]
+
+
+class EarlierPositions:
+    """Of one process. Strategies start after the executor, so theirs is settled by then.
+
+    `max_age_ns`: older events decide nothing, so that older decisions need not be known.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        kept: Mapping[StrategyId, Kept],
+        strategies: tuple[StrategyConfig, ...],
+        utc_ns: Callable[[], int],
+        max_age_ns: int,
+    ) -> None:
+        self._path, self._kept, self._strategies = path, kept, strategies
+        self._utc_ns, self._max_age_ns = utc_ns, max_age_ns
+        self._begun = False
+
+    def opening(self, open_ledger: Callable[[], Ledger]) -> Callable[[], Ledger]:
+        """Give what opens the ledger and, the first time, tells the strategies what they hold.
+
+        Raises, when it is called, what the ledger raises: without it nothing may be decided.
+        """
+
+        def opened() -> Ledger:
+            ledger = open_ledger()
+            if not self._begun:
+                try:
+                    self._begin(ledger)
+                except BaseException:
+                    ledger.close()
+                    raise
+                self._begun = True
+            return ledger
+
+        return opened
+
+    def _begin(self, ledger: Ledger) -> None:
+        held, until = self._held(ledger), self._decided_until(ledger)
+        for one in self._strategies:
+            strategy = StrategyId(one.id)
+            mine = {symbol: held.get((strategy, symbol), NOTHING) for symbol in one.symbols}
+            self._kept[strategy].memory.begin_with(one.symbols, mine, until.get(strategy, -1))
+            if told := ", ".join(f"{much} of {symbol}" for symbol, much in mine.items() if much):
+                text = "begins with what its earlier decisions hold: {}"
+                logger.bind(actor=f"execution/strategies/{one.id}").info(text, told)
+
+    def _held(self, ledger: Ledger) -> Held:
+        """Give what is filled and may yet be, less what fees have taken from exits.
+
+        An exit is of all that was bought, and is sent as what fees have left of it: the rest is
+        nobody's position.
+        """
+        held: Held = ledger.strategy_exposure()
+        if not held:
+            return held
+        with LedgerReader(self._path) as reader:
+            fitted = reader.rows(sql.SELECT_FITTED)
+        for strategy, symbol, sent, decided in fitted:
+            place = StrategyId(strategy), Symbol(symbol)
+            taken = EXACT.subtract(Decimal(decided), Decimal(sent))
+            held[place] = EXACT.subtract(held.get(place, NOTHING), taken)
+        return held
+
+    def _decided_until(self, ledger: Ledger) -> dict[StrategyId, int]:
+        since_ns = self._utc_ns() - self._max_age_ns - _SPARE_NS
+        until: dict[StrategyId, int] = {}
+        for entry in ledger.entries(max(since_ns, 0)):
+            before = until.get(entry.strategy_id, -1)
+            until[entry.strategy_id] = max(before, entry.decided_at_ns)
+        return until

@@ -1,0 +1,51 @@
+"""A run directory is of one account: a played order is never a real one."""
+
+from pathlib import Path
+
+import pytest
+
+from messages.errors import ConfigError
+from messages.ids import AccountId
+from ops.one_account import check_one_account
+from tests.cli.runs import book, command
+
+PAPER, BINANCE = AccountId("paper"), AccountId("binance")
+
+
+def test_no_ledger_an_empty_one_and_one_of_the_same_account_pass(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.db"
+    check_one_account(ledger, BINANCE)
+    with book(tmp_path) as run:
+        check_one_account(ledger, BINANCE)
+        run.claim(1, account=BINANCE)
+
+    check_one_account(ledger, BINANCE)
+
+
+@pytest.mark.parametrize("accounts", [(PAPER,), (PAPER, BINANCE), (BINANCE, PAPER)])
+def test_orders_of_another_account_are_a_mistake(
+    tmp_path: Path, accounts: tuple[AccountId, ...]
+) -> None:
+    with book(tmp_path) as run:
+        for number, account in enumerate(accounts):
+            run.claim(number, account=account)
+
+    with pytest.raises(ConfigError, match=r"another account \(paper\), .* would trade binance"):
+        check_one_account(tmp_path / "ledger.db", BINANCE)
+
+
+def test_a_file_that_is_no_ledger_is_left_to_who_opens_it(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"no ledger at all" * 100)
+
+    check_one_account(tmp_path / "ledger.db", BINANCE)
+
+
+def test_a_start_in_the_run_directory_of_another_account_is_refused(tmp_path: Path) -> None:
+    with book(tmp_path / "run") as run:
+        run.claim(1, account=BINANCE)
+
+    done = command("start", "--run-dir", str(tmp_path / "run"), "--max-events", "5")
+
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "holds the orders of another account (binance)" in done.stderr
