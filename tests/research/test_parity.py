@@ -1,7 +1,6 @@
 """The plain loop decides, fills and earns what the whole system does on the same market."""
 
 import csv
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from hypothesis import strategies as st
 
 from messages.ids import NS_PER_MS
 from tests.research.worlds import by_actors, by_loop, plan_of, symbols_of
-from tests.system.conftest import WEEK, config_of
+from tests.system.conftest import STRESS, WEEK, config_of
 
-EXAMPLES = 300 if os.environ.get("WATCHKEEPER_STRESS") else 8
+EXAMPLES = 300 if STRESS else 8
 SCRIPTED = Path(__file__).with_name("scripted.py")
 MINUTE_MS = 60_000
 STEP_BY_STEP = {"batch": 1, "window": 1}
@@ -128,6 +127,7 @@ def write(path: Path, rows: list[tuple[Any, ...]]) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900 if STRESS else 300)  # in the long form shrinking may take 300 s by itself
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     first=markets(),
