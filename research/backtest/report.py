@@ -103,8 +103,8 @@ def as_table(report: Report) -> Iterator[str]:
     ]
     if report.refused:
         rows.append(("refused by", _counted(report.refused)))
-    if any(report.dropped.values()):
-        rows.append(("data", _counted(report.dropped)))
+    if dropped := {name: count for name, count in report.dropped.items() if count}:
+        rows.append(("data", _counted(dropped)))
     for one in report.quotes:
         rows += _quote_rows(one)
     rows += [("trials", str(report.trials)), ("run hash", report.run_hash)]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -69,6 +70,23 @@ def test_the_table_and_the_probes(market: Path, capsys: pytest.CaptureFixture[st
         "look-ahead:",
         "recursion:",
     ]
+
+
+def test_the_documented_report_is_what_is_printed(
+    market: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = EXAMPLES.parent / "docs" / "backtest.md"
+    (market / "documented").mkdir()
+    monkeypatch.chdir(market / "documented")
+    make_candles = runpy.run_path(str(EXAMPLES / "make_candles.py"))["main"]
+    make_candles(Path("candles.csv"), 5000)
+    shown = document.read_text().partition("```text\n")[2].partition("```")[0].splitlines()
+
+    assert cli.main(["backtest", str(market / "examples" / "replay.toml")]) == 0
+
+    printed = capsys.readouterr().out.splitlines()
+    assert len(shown) > 5
+    assert [line for line in shown if line != "  ..." and line not in printed] == []
 
 
 @pytest.mark.parametrize(
