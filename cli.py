@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -467,21 +468,8 @@ def _backtest(arguments: argparse.Namespace) -> int:
     from ops.backtest_config import read_backtest
     from research.backtest.command import BacktestOptions, backtest
 
-    config = read_backtest(arguments.config, arguments.data)
-    options = BacktestOptions(
-        name=config.name,
-        symbols=config.symbols,
-        paths=config.paths,
-        timeframe=config.timeframe,
-        seed=config.seed,
-        limit=config.limit,
-        strategies=config.strategies,
-        venue=config.venue,
-        limits=config.limits,
-        as_json=arguments.json,
-        verify=arguments.verify,
-    )
-    return backtest(options)
+    asked = partial(BacktestOptions, as_json=arguments.json, verify=arguments.verify)
+    return backtest(read_backtest(arguments.config, arguments.data, asked))
 
 
 def _run_dir(arguments: argparse.Namespace) -> Path | None:

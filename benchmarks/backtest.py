@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import strategies
 from benchmarks.common import Options, Result, median, say
@@ -22,7 +23,7 @@ from decisions.risk_limits import RiskLimits
 from exchanges.event_blocks import BLOCK_EVENTS, Block, CandleBlock
 from exchanges.paper_settings import PaperSettings
 from messages.ids import DurationNs, StrategyId, Symbol
-from messages.values import Instrument
+from messages.values import Instrument, OrderState
 from research.backtest.loop import Backtest
 from research.backtest.plan import MarketPlan, Plan, StrategyPlan
 
@@ -32,6 +33,7 @@ TURNS = 3
 BTC = Symbol("BTC/USDT")
 _MINUTE_NS = DurationNs(60_000_000_000)
 _START_NS = 1_700_000_040_000_000_000
+_T = TypeVar("_T")
 
 _PEER_SCRIPT = """
 import sys, time, warnings
@@ -58,7 +60,8 @@ data = pd.read_csv(sys.argv[1], index_col=0, parse_dates=True)
 test = Backtest(data, Cross, cash=1_000_000, commission=.001)
 began = time.process_time()
 found = test.run()
-print(len(data) / (time.process_time() - began), found["# Trades"])
+pace = len(data) / (time.process_time() - began)
+print(pace, 2 * found["# Trades"] + len(found["_strategy"].trades))
 """
 
 
@@ -69,11 +72,15 @@ def run(options: Options) -> list[Result]:
     with TemporaryDirectory(dir=options.folder) as folder:
         peer = None if options.quick else _Peer(Path(folder), columns)
         paces: dict[str, list[float]] = {"bare": [], "ours": [], "peer": []}
+        filled = of_peer = 0
         for turn in range(TURNS):
-            paces["bare"].append(_paced(count, lambda: bare_loop(columns[3])))
-            paces["ours"].append(_paced(count, lambda: Backtest(plan_of(columns)).run()))
+            paces["bare"].append(_paced(count, lambda: bare_loop(columns[3]))[0])
+            pace, outcome = _paced(count, lambda: Backtest(plan_of(columns)).run())
+            paces["ours"].append(pace)
+            filled = sum(order.state is OrderState.FILLED for order in outcome.orders)
             if peer is not None:
-                paces["peer"].append(peer.pace())
+                pace, of_peer = peer.pace()
+                paces["peer"].append(pace)
             told = [f"{name} {found[-1]:,.0f}" for name, found in paces.items() if found]
             say(f"   turn {turn + 1}: {', '.join(told)}")
     ours, bare = median(paces["ours"]), median(paces["bare"])
@@ -85,7 +92,16 @@ def run(options: Options) -> list[Result]:
     ]
     if paces["peer"]:
         reference = median(paces["peer"])
-        results.append(
+        results += [
+            Result(
+                name="backtest, orders filled",
+                value=filled,
+                unit="orders",
+                reference=of_peer,
+                against=PEER,
+                goal="equal",
+                met=filled == of_peer,
+            ),
             Result(
                 name="backtest",
                 value=ours,
@@ -94,8 +110,8 @@ def run(options: Options) -> list[Result]:
                 against=PEER,
                 goal=">= 4",
                 met=ours >= 4 * reference,
-            )
-        )
+            ),
+        ]
     return results
 
 
@@ -156,10 +172,11 @@ def bare_loop(closes: Sequence[float]) -> int:
     return trades
 
 
-def _paced(count: int, work: Callable[[], object]) -> float:
+def _paced(count: int, work: Callable[[], _T]) -> tuple[float, _T]:
+    """Give candles a second, and what came of it."""
     began = time.process_time()
-    work()
-    return count / (time.process_time() - began)
+    done = work()
+    return count / (time.process_time() - began), done
 
 
 class _Peer:
@@ -180,11 +197,12 @@ class _Peer:
                 hour = f"{minute // 60:02}:{minute % 60:02}"
                 file.write(f"{_date(day)} {hour},{','.join(map(repr, row))}\n")
 
-    def pace(self) -> float:
-        """Give candles a second of its `run` alone."""
+    def pace(self) -> tuple[float, int]:
+        """Give candles a second of its `run` alone, and how many orders it filled."""
         command = [str(self._python), str(self._script), str(self._data)]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        return float(done.stdout.split()[0])
+        pace, orders = done.stdout.split()
+        return float(pace), int(orders)
 
 
 def _date(day: int) -> str:

@@ -74,14 +74,21 @@ def csv_row_guess(path: Path) -> int | None:
     try:
         with _open(path) as stream:
             head = stream.read1(_BLOCK_BYTES)
-        size = path.stat().st_size
-        if path.suffix == ".gz":  # which ends with its length before it was packed
-            with path.open("rb") as packed:
-                packed.seek(-4, os.SEEK_END)
-                size = int.from_bytes(packed.read(4), "little")
-    except (EOFError, zlib.error, OSError):
+        size = _unpacked_size(path)
+    except (EOFError, zlib.error, OSError, zipfile.BadZipFile):
         return None
     return size * head.count(b"\n") // len(head) if head else None
+
+
+def _unpacked_size(path: Path) -> int:
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as packed:
+            return sum(one.file_size for one in packed.infolist())
+    if path.suffix == ".gz":  # which ends with its length before it was packed
+        with path.open("rb") as stream:
+            stream.seek(-4, os.SEEK_END)
+            return int.from_bytes(stream.read(4), "little")
+    return path.stat().st_size
 
 
 def _line_blocks(path: Path) -> Iterator[list[str]]:

@@ -5,14 +5,15 @@ a gap, and almost all are, is proved to be so in columns; any other run goes thr
 filter row by row. So the events are the same, and the counts of what was dropped.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import islice, repeat
-from operator import le
+from operator import itemgetter, le
 from typing import Any, Protocol
 
 from exchanges.parquet_rows import as_texts
-from exchanges.row_filter import Row, Sequencer, Tally, candles
+from exchanges.row_filter import Held, Row, Sequencer, Tally, candles
 from exchanges.times import whole_time_ns
 from messages.ids import DurationNs, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent
@@ -143,11 +144,21 @@ class CandleReader:
         self._symbol, self._timeframe_ns, self._tally = symbol, timeframe_ns, tally
         self._sequencer = Sequencer(timeframe_ns, tally)
 
-    def of_rows(self, rows: Iterable[Row]) -> Iterator[Block]:
-        """Read rows of text."""
+    def of_rows(self, rows: Iterable[Row], held: Held) -> Iterator[Block]:
+        """Read rows of text; `held` has what their reader told of rows that are not there."""
         rest = iter(rows)
-        while some := list(islice(rest, BLOCK_EVENTS)):
-            block = self._from_rows(some) or EventBlock(self._one_by_one(some))
+        while (some := list(islice(rest, BLOCK_EVENTS))) or held.told:
+            for row, why in held.told:
+                before = bisect_left(some, row, key=itemgetter(0))
+                yield from self._of_some(some[:before])
+                self._tally.malformed(row, why)
+                del some[:before]
+            held.told.clear()
+            yield from self._of_some(some)
+
+    def _of_some(self, rows: Sequence[Row]) -> Iterator[Block]:
+        if rows:
+            block = self._from_rows(rows) or EventBlock(self._one_by_one(rows))
             if block.times_ns:
                 yield block
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from exchanges.event_blocks import Block, CandleReader, event_blocks
 from exchanges.recordings import Recording, files_of
-from exchanges.row_filter import Complaints, Row, Tally, candles, trades
+from exchanges.row_filter import Complaints, Held, PartTally, Row, Tally, candles, trades
 from exchanges.source import SourceStats
 from exchanges.times import parse_timeframe
 from messages.errors import DataError
@@ -53,7 +53,8 @@ class ReplaySource:
         reader = CandleReader(self._symbol, self._timeframe_ns, tally)
         if first.table is not None and len(self._recordings) == 1:
             return reader.of_columns(first.table.candle_columns(tally))
-        return reader.of_rows(self._rows(tally, Recording.candle_rows))
+        held = Held()
+        return reader.of_rows(self._rows(tally, held, Recording.candle_rows), held)
 
     def rows_expected(self) -> int | None:
         """Guess how many rows there are, for a progress bar; None where nothing tells."""
@@ -63,24 +64,25 @@ class ReplaySource:
     def _events(self, stats: SourceStats, start_index: int) -> Iterator[MarketEvent]:
         tally = Tally(stats, self._paths[0].name)
         if self._recordings[0].has_trades:
-            rows = self._rows(tally, self._read_trades)
+            rows = self._rows(tally, tally, self._read_trades)
             return trades(rows, self._symbol, tally, start_index)
-        rows = self._rows(tally, Recording.candle_rows)
+        rows = self._rows(tally, tally, Recording.candle_rows)
         return candles(rows, self._symbol, self._timeframe_ns, tally, start_index)
 
     def _read_trades(self, recording: Recording, tally: Complaints) -> Iterator[Row]:
         return recording.trade_rows(self._symbol, tally)
 
-    def _rows(self, tally: Tally, read: Reading) -> Iterator[Row]:
+    def _rows(self, tally: Tally, complaints: Complaints, read: Reading) -> Iterator[Row]:
         if len(self._recordings) == 1:
-            return read(self._recordings[0], tally)
-        return self._rows_of_all(tally, read)
+            return read(self._recordings[0], complaints)
+        return self._rows_of_all(tally, complaints, read)
 
-    def _rows_of_all(self, tally: Tally, read: Reading) -> Iterator[Row]:
+    def _rows_of_all(self, tally: Tally, complaints: Complaints, read: Reading) -> Iterator[Row]:
         """Number the rows of all files through, and keep each problem's own file and row."""
         before = 0
         for recording in self._recordings:
-            number, part = 0, tally.begin(recording.path.name, before)
+            tally.begin(recording.path.name, before)
+            number, part = 0, PartTally(complaints, before)
             for number, fields in read(recording, part):
                 yield before + number, fields
             before += max(number, part.furthest)

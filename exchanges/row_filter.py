@@ -29,17 +29,15 @@ _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 class Tally:
     """Counts what is beyond the furthest row reached so far, and names the places."""
 
-    __slots__ = ("_before", "_file", "stats")
+    __slots__ = ("_parts", "stats")
 
     def __init__(self, stats: SourceStats, file: str) -> None:
         self.stats = stats
-        self._file = file
-        self._before = 0
+        self._parts = [(0, file)]
 
-    def begin(self, file: str, before: int) -> "PartTally":
-        """Name rows from now on by another file, before which there were so many; give its own."""
-        self._file, self._before = file, before
-        return PartTally(self, before)
+    def begin(self, file: str, before: int) -> None:
+        """Name the rows after so many by another file, from its own first row on."""
+        self._parts.append((before, file))
 
     def usable(self, row: int) -> None:
         """Count a row that became an event."""
@@ -71,7 +69,9 @@ class Tally:
         if row <= self.stats.reached:
             return False
         self.stats.reached = row
-        self.stats.note(f"{self._file}:{row - self._before}: {why}")
+        # A reader may be rows ahead of who judges them, in the next file already.
+        before, file = next(part for part in reversed(self._parts) if part[0] < row)
+        self.stats.note(f"{file}:{row - before}: {why}")
         return True
 
 
@@ -80,7 +80,7 @@ class PartTally:
 
     __slots__ = ("_before", "_whole", "furthest")
 
-    def __init__(self, whole: Tally, before: int) -> None:
+    def __init__(self, whole: "Complaints", before: int) -> None:
         self._whole, self._before = whole, before
         self.furthest = 0
 
@@ -96,6 +96,19 @@ class Complaints(Protocol):
     def malformed(self, row: int, why: str) -> None:
         """Count a row that makes no sense."""
         ...
+
+
+class Held:
+    """Keeps what a reader tells until the rows before it are judged, where it is ahead of that."""
+
+    __slots__ = ("told",)
+
+    def __init__(self) -> None:
+        self.told: list[tuple[int, str]] = []
+
+    def malformed(self, row: int, why: str) -> None:
+        """Keep it."""
+        self.told.append((row, why))
 
 
 class Sequencer:

@@ -3,14 +3,10 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import msgspec
+from typing import Any, TypeVar
 
 import strategies
-from decisions.risk_limits import RiskLimits
 from decisions.strategy import StrategyLike
-from exchanges.paper_settings import PaperSettings
 from messages.errors import ConfigError
 from messages.ids import StrategyId, Symbol
 from messages.values import Instrument
@@ -18,25 +14,14 @@ from ops.config import Config, FeedType, StrategyConfig, load
 from ops.config_risk import risk_limits
 from ops.sources import paper_settings
 
-
-class BacktestConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The parts of a run that a backtest is made of; its venue is always the paper one."""
-
-    name: str
-    symbols: tuple[Symbol, ...]
-    paths: dict[Symbol, Path | list[Path]]
-    timeframe: str
-    seed: int
-    limit: int | None
-    strategies: tuple[tuple[StrategyId, Symbol, Callable[[], StrategyLike]], ...]
-    venue: PaperSettings
-    limits: RiskLimits
+Options = TypeVar("Options")
 
 
-def read_backtest(path: Path, data: Sequence[str] = ()) -> BacktestConfig:
-    """Read a configuration, and the files that stand for its market.
+def read_backtest(path: Path, data: Sequence[str], options: Callable[..., Options]) -> Options:
+    """Read a configuration, and the files that stand for its market; give its `options`.
 
-    `data` holds a file for each symbol of the feed in turn, or ``SYMBOL=FILE``.
+    `data` holds a file for each symbol of the feed in turn, or ``SYMBOL=FILE``. The venue is
+    always the paper one.
 
     Raises:
         ConfigError: with one sentence per mistake.
@@ -50,7 +35,7 @@ def read_backtest(path: Path, data: Sequence[str] = ()) -> BacktestConfig:
         raise ConfigError([text])
     if problems := [text for one in config.strategies for text in _not_yet(one)]:
         raise ConfigError(problems)
-    return BacktestConfig(
+    return options(
         name=config.name,
         symbols=feed.symbols,
         paths=feed.paths,
@@ -64,19 +49,29 @@ def read_backtest(path: Path, data: Sequence[str] = ()) -> BacktestConfig:
 
 
 def _not_yet(settings: StrategyConfig) -> list[str]:
-    """Say what of a strategy the plain loop does not drive: better none than another result."""
-    made: Any = strategies.strategy_class(settings.uses)
-    asked = {
-        "several symbols": len(settings.symbols) > 1,
-        "bars of other lengths (timeframes)": bool(made.timeframes),
-        "a timer (timer_s)": bool(made.timer_s),
-    }
-    return [
+    """Say what of a strategy the plain loop does not drive: better none than another result.
+
+    An object is asked, not its class: what it wants may depend on its params.
+    """
+    if len(settings.symbols) > 1:
+        return [_use_start(settings, "several symbols")]
+    made: Any = _strategy(settings)[2]()
+    problems = []
+    if made.timeframes:
+        problems.append(_use_start(settings, "bars of other lengths (timeframes)"))
+    if made.timer_s:
+        problems.append(_use_start(settings, "a timer (timer_s)"))
+    if not made.overrides.isdisjoint(("on_book", "on_tick")):
+        text = f"strategy {settings.id} decides on the book (on_book), which no recording has"
+        problems.append(f"{text}: run it on a live market with the paper venue")
+    return problems
+
+
+def _use_start(settings: StrategyConfig, what: str) -> str:
+    return (
         f"strategy {settings.id} uses {what}, which backtest does not do yet: replay it with"
         " watchkeeper start and feed.speed = 0"
-        for what, is_asked in asked.items()
-        if is_asked
-    ]
+    )
 
 
 def _with_data(path: Path, data: Sequence[str]) -> Config:

@@ -13,11 +13,12 @@ import msgspec
 
 from decisions.order_keys import client_order_id
 from decisions.risk import RiskState, accept, fit_exit, refusal, release, saw_fill, saw_market
+from decisions.strategy import reference_price
 from exchanges.paper_plain import PlainVenue, Worked
 from exchanges.protocol import NewOrder
 from messages.errors import Rejected
 from messages.ids import ClientOrderId, StrategyId, Symbol, TimestampNs
-from messages.market import Candle, MarketEvent, Trade
+from messages.market import MarketEvent
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill, OrderIntent, OrderUpdate
 from messages.values import OrderState
@@ -74,7 +75,7 @@ class Desk:
         """
         symbol = event.symbol
         if self.follows_equity:
-            saw_market(symbol, price_of(event), event.ts_event_ns, self._risk)
+            saw_market(symbol, reference_price(event), event.ts_event_ns, self._risk)
         if candles_only and symbol not in self._open:
             return
         self._news = self._venue.on_market(event)
@@ -159,15 +160,6 @@ class Desk:
         if not open_here:
             del self._open[intent.symbol]
         self.open_of[intent.strategy_id] -= 1
-
-
-def price_of(event: MarketEvent) -> Decimal:
-    """Give what an event says a symbol is worth: close, trade or middle."""
-    if isinstance(event, Candle):
-        return event.close
-    if isinstance(event, Trade):
-        return event.price
-    return (event.bid_price + event.ask_price) / 2
 
 
 def _new_order(intent: OrderIntent, state: OrderState) -> Order:

@@ -29,8 +29,6 @@ class MarketPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What was dropped in the readings so far."""
     rows_expected: int | None = None
     """About how many events there are, for a progress bar."""
-    name: str = ""
-    """Of its file."""
 
 
 class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -55,7 +55,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     trials: int
     claim: str
     run_hash: str
-    """Of the configuration that counts, of every order and every execution."""
+    """Of the venue, the limits, every order and every execution (`run_hash`)."""
 
 
 def report_on(name: str, plan: Plan, outcome: Outcome) -> Report:
@@ -79,7 +79,10 @@ def report_on(name: str, plan: Plan, outcome: Outcome) -> Report:
 
 
 def run_hash(plan: Plan, outcome: Outcome) -> str:
-    """Give a name to what happened: another order, price or market gives another one."""
+    """Give a name to what happened: another order or execution gives another one.
+
+    Of a market only its length, its first and its last price are in it.
+    """
     hashed = blake2b(digest_size=16, person=b"backtest")
     for line in _lines(plan, outcome):
         hashed.update(line.encode() + b"\n")
@@ -100,8 +103,8 @@ def as_table(report: Report) -> Iterator[str]:
     ]
     if report.refused:
         rows.append(("refused by", _counted(report.refused)))
-    if any(report.dropped.values()):
-        rows.append(("data", _counted(report.dropped)))
+    if dropped := {name: count for name, count in report.dropped.items() if count}:
+        rows.append(("data", _counted(dropped)))
     for one in report.quotes:
         rows += _quote_rows(one)
     rows += [("trials", str(report.trials)), ("run hash", report.run_hash)]

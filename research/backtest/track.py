@@ -5,19 +5,21 @@ from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 from decisions.exact import EXACT
-from decisions.strategy import StrategyLike, StrategyRun, new_memory
+from decisions.strategy import StrategyLike, StrategyRun, new_memory, reference_price
 from exchanges.event_blocks import Block, EventBlock
 from messages.errors import ConfigError
 from messages.ids import AccountId, ActorPath
 from messages.market import Candle, MarketBatch, MarketEvent
 from messages.orders import Fill, OrderIntent, OrderUpdate
 from messages.values import Side
-from research.backtest.desk import price_of
 from research.backtest.equity import EquityMeter
 from research.backtest.plan import MarketPlan, StrategyPlan
 from strategies.protocol import PassesCloses, Strategy
 
 Door = Callable[[Sequence[float], int], int]
+
+_RAISED = (Exception, SystemExit)
+"""What a user's code may raise: anything, and it may call sys.exit."""
 
 
 class Driver:
@@ -30,13 +32,13 @@ class Driver:
             built.append(plan.build())
             return built[-1]
 
-        warmup = plan.build().warmup_events
         self.id = plan.id
         self.at = 0
-        self._run = StrategyRun(build, new_memory(warmup), account, plan.id, plan.symbol)
+        # It is never built anew, so no event need be kept for a warm-up.
+        self._run = StrategyRun(build, new_memory(0), account, plan.id, plan.symbol)
         self.strategy = built[-1]
         self._door = fast_door(self.strategy) if fast_doors else None
-        self.learns = type(self.strategy).on_update is not Strategy.on_update
+        self.learns = learns(self.strategy)
         """Whether it wants to know what became of its orders."""
 
     def show(self, event: MarketEvent) -> list[OrderIntent]:
@@ -47,15 +49,25 @@ class Driver:
         """
         self.at += 1
         try:
-            return self._run.take(event, event.ts_event_ns)
-        except Exception as error:  # a user's code may raise anything
-            raise _failed(self.id, event, error) from error
+            intents = self._run.take(event, event.ts_event_ns)
+            if self._run.problem is not None:
+                raise self._run.problem
+        except _RAISED as error:
+            raise self._failed(_on(event), error) from error
+        return intents
 
     def warm(self, event: MarketEvent) -> None:
-        """Show an event that nothing is decided on, as history is shown before a live market."""
+        """Show an event that nothing is decided on, as history is shown before a live market.
+
+        Raises:
+            ConfigError: the strategy raised.
+        """
         index = self._run.memory.next_index
         batch = MarketBatch(feed=ActorPath(""), first_index=index, events=(event,), is_history=True)
-        deque(self._run.take_batch(batch, lambda: event.ts_event_ns), maxlen=0)
+        try:
+            deque(self._run.take_batch(batch, lambda: event.ts_event_ns), maxlen=0)
+        except _RAISED as error:
+            raise self._failed(_on(event), error) from error
 
     def pass_by(self, closes: list[float] | None) -> None:
         """Go as far as nothing is decided, if the strategy has a fast door."""
@@ -65,17 +77,29 @@ class Driver:
     def _passed(self, door: Door, closes: list[float]) -> int:
         try:
             reached = door(closes, self.at)
-        except Exception as error:  # a user's code may raise anything
-            text = f"strategy {self.id} failed in pass_closes{_line(error)}: {_said(error)}"
-            raise ConfigError([text]) from error
+        except _RAISED as error:
+            raise self._failed("in pass_closes", error) from error
         if not self.at <= reached <= len(closes):
             text = f"strategy {self.id}: pass_closes went from {self.at} to {reached}"
             raise ConfigError([f"{text}, which is no place in a block of {len(closes)} closes"])
         return reached
 
     def learn(self, update: OrderUpdate) -> None:
-        """Tell it what became of an order."""
-        self._run.update(update)
+        """Tell it what became of an order.
+
+        Raises:
+            ConfigError: the strategy raised.
+        """
+        try:
+            self._run.update(update)
+        except _RAISED as error:
+            where = f"when told that an order of {update.symbol} is {update.state}"
+            raise self._failed(where, error) from error
+
+    def _failed(self, where: str, error: BaseException) -> ConfigError:
+        line = self._run.line_of(error)
+        said = f"{f' ({line})' if line else ''}: {type(error).__name__}: {error}"
+        return ConfigError([f"strategy {self.id} failed {where}{said}"])
 
 
 class Track:
@@ -106,14 +130,14 @@ class Track:
         if self.size:
             self._reckon(self.size)
             self._meter.take(self.place, self.block.times_ns, self._profits)
-            self.last_price = price_of(self.block.event(self.size - 1))
+            self.last_price = reference_price(self.block.event(self.size - 1))
             self.seen += self.size
         block = next(self._blocks, None)
         if block is None:
             self._meter.end(self.place)
             return False
         if not self.seen:
-            self.first_price = price_of(block.event(0))
+            self.first_price = reference_price(block.event(0))
         self.block, self.is_candles = block, block.closes is not None
         self.size, self.at, self._profits = len(block.times_ns), 0, []
         for driver in self.drivers:
@@ -152,7 +176,7 @@ class Track:
         closes = self.block.closes
         if closes is not None:
             return closes[start:stop]
-        return [float(price_of(self.block.event(place))) for place in range(start, stop)]
+        return [float(reference_price(self.block.event(place))) for place in range(start, stop)]
 
 
 def fast_door(strategy: object) -> Door | None:
@@ -167,19 +191,12 @@ def fast_door(strategy: object) -> Door | None:
     return None
 
 
-def _failed(name: str, event: MarketEvent, error: Exception) -> ConfigError:
+def learns(strategy: StrategyLike) -> bool:
+    """Whether a strategy has a handler of its own for what becomes of its orders."""
+    handlers = ("on_update", "on_fill")
+    return any(getattr(type(strategy), n, None) is not getattr(Strategy, n) for n in handlers)
+
+
+def _on(event: MarketEvent) -> str:
     what = "candle" if isinstance(event, Candle) else type(event).__name__.lower()
-    where = f"the {what} of {event.symbol} at {event.ts_event_ns} ns"
-    return ConfigError([f"strategy {name} failed on {where}{_line(error)}: {_said(error)}"])
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-def _line(error: Exception) -> str:
-    """Say where it was raised."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "" if trace is None else f" ({trace.tb_frame.f_code.co_filename}:{trace.tb_lineno})"
+    return f"on the {what} of {event.symbol} at {event.ts_event_ns} ns"

@@ -1,6 +1,8 @@
 """`backtest` as a user meets it: a table, one JSON object, the probes, and sentences."""
 
 import json
+import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -70,6 +72,23 @@ def test_the_table_and_the_probes(market: Path, capsys: pytest.CaptureFixture[st
     ]
 
 
+def test_the_documented_report_is_what_is_printed(
+    market: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = EXAMPLES.parent / "docs" / "backtest.md"
+    (market / "documented").mkdir()
+    monkeypatch.chdir(market / "documented")
+    make_candles = runpy.run_path(str(EXAMPLES / "make_candles.py"))["main"]
+    make_candles(Path("candles.csv"), 5000)
+    shown = document.read_text().partition("```text\n")[2].partition("```")[0].splitlines()
+
+    assert cli.main(["backtest", str(market / "examples" / "replay.toml")]) == 0
+
+    printed = capsys.readouterr().out.splitlines()
+    assert len(shown) > 5
+    assert [line for line in shown if line != "  ..." and line not in printed] == []
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -97,25 +116,107 @@ def test_the_bar_says_how_long_it_will_take() -> None:
     assert bar(0, 1000, 0.0) == "0 events, 0 a second"
 
 
-def test_what_the_loop_does_not_drive_is_refused_and_never_run_otherwise(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "mine.py").write_text(
-        "from strategies.protocol import Strategy\n"
-        "class Mine(Strategy):\n"
-        '    timeframes = ("5m",)\n'
-        "    timer_s = 60\n"
-        "    def __init__(self, params, symbol, order_notional, instrument):\n"
-        "        pass\n"
-    )
-    (tmp_path / "c.toml").write_text(
-        'name = "c"\n[feed]\ntype = "demo"\nlimit = 50\n'
-        '[[strategy]]\nid = "m"\nuses = "mine.py:Mine"\n'
-    )
+MINE = """
+import sys
+from strategies.protocol import Strategy
 
-    assert cli.main(["backtest", str(tmp_path / "c.toml")]) == 2
+class Mine(Strategy):
+    def __init__(self, params, symbol, order_notional, instrument):
+        {init}
+
+    {body}
+"""
+
+
+def backtest_of(
+    tmp_path: Path, body: str = "", init: str = "pass", feed: str = 'type = "demo"\nlimit = 50'
+) -> int:
+    """Run a strategy with these lines in it."""
+    (tmp_path / "mine.py").write_text(MINE.format(body=body, init=init))
+    (tmp_path / "c.toml").write_text(
+        f'name = "c"\n[feed]\n{feed}\n[[strategy]]\nid = "m"\nuses = "mine.py:Mine"\n'
+    )
+    return cli.main(["backtest", str(tmp_path / "c.toml")])
+
+
+@pytest.mark.parametrize(
+    ("body", "init"),
+    [
+        ('timeframes = ("5m",); timer_s = 60; on_book = lambda *_: None', "pass"),
+        ("on_tick = lambda *_: None", 'self.timeframes = ("5m",); self.timer_s = 60'),
+    ],
+)
+def test_what_the_loop_does_not_drive_is_refused_and_never_run_otherwise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str, init: str
+) -> None:
+    assert backtest_of(tmp_path, body, init) == 2
+
     told = capsys.readouterr().err.splitlines()
     assert [line.split(",")[0] for line in told] == [
         "watchkeeper: strategy m uses bars of other lengths (timeframes)",
         "watchkeeper: strategy m uses a timer (timer_s)",
+        "watchkeeper: strategy m decides on the book (on_book)",
     ]
+
+
+BUYS = """
+    def on_candle(self, candle, position):
+        from decimal import Decimal
+        from strategies.protocol import Target
+        return Target(notional=Decimal(30), reason="now")
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("def on_candle(self, *_): return 1 / 0", r"\(mine.py:\d+, in on_candle\): ZeroDiv"),
+        ("def on_candle(self, *_): sys.exit(0)", r"in on_candle\): SystemExit: 0"),
+        (
+            "def on_candle(self, *_): return 7",
+            r"\(mine.py:\d+, in on_candle\): BadDecision: gave 7",
+        ),
+        ("def on_update(self, _): raise KeyError('x')" + BUYS, r"BTC/USDT is accepted \(mine.py"),
+        ("def on_fill(self, *_): raise KeyError('x')" + BUYS, r"is filled \(mine.py:.*KeyError"),
+        (
+            "def snapshot(self): return 'text'\n    def restore(self, data): pass" + BUYS,
+            r"TypeError: snapshot\(\) gave a str",
+        ),
+    ],
+)
+def test_a_strategy_that_raises_is_a_sentence_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str, sentence: str
+) -> None:
+    assert backtest_of(tmp_path, body) == 2
+
+    (said,) = capsys.readouterr().err.splitlines()
+    assert re.search(f"strategy m failed .*{sentence}", said), said
+
+
+ONE = "1704067200000,100,101,99,100.5,3"
+APART = "\n".join(f"{1704067200000 + n * 3_600_000},100,101,99,100.5,3" for n in range(50))
+
+
+@pytest.mark.parametrize(
+    ("rows", "events", "missing"), [(ONE, 1, ""), (APART, 50, "2,891 missing")]
+)
+@pytest.mark.parametrize(("body", "orders"), [("", "0"), (BUYS, "1")])
+def test_no_order_one_candle_and_nothing_but_gaps_are_reported_like_any_other(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    rows: str,
+    events: int,
+    missing: str,
+    body: str,
+    orders: str,
+) -> None:
+    (tmp_path / "a.csv").write_text(rows)
+    feed = f'type = "replay"\nsymbols = ["BTC/USDT"]\npath = "{tmp_path / "a.csv"}"'
+
+    assert backtest_of(tmp_path, body, feed=feed) == 0
+
+    told = capsys.readouterr().out
+    assert f"  events        {events}\n" in told
+    assert f"  orders        {orders}" in told
+    assert missing in told
+    assert "not known: too few days" in told

@@ -5,6 +5,7 @@ import gzip
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -32,8 +33,8 @@ ROWS = [
 ]
 
 
-def read(path: Path) -> tuple[list[Any], list[Any], Any, Any]:
-    by_rows, by_blocks = ReplaySource(path, BTC), ReplaySource(path, BTC)
+def read(*paths: Path) -> tuple[list[Any], list[Any], Any, Any]:
+    by_rows, by_blocks = ReplaySource(paths, BTC), ReplaySource(paths, BTC)
     events = list(by_rows.events())
     blocks = list(by_blocks.blocks())
     of_blocks = [block.event(n) for block in blocks for n in range(len(block.times_ns))]
@@ -58,25 +59,48 @@ def write(path: Path, rows: list[list[str]]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["m.csv", "m.csv.gz"])
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    kinds=st.lists(
-        st.sampled_from([row for _, row in ROWS[:3]] + [r for _, r in ROWS]), max_size=9
-    ),
-    steps=st.lists(st.sampled_from([1, 1, 1, 1, 0, -1, 4, 600_000]), min_size=9, max_size=9),
-)
-def test_blocks_hold_what_rows_give(
-    tmp_path_factory: pytest.TempPathFactory, name: str, kinds: Any, steps: Any
-) -> None:
-    minute, rows = 0, []
+def rows_of(kinds: list[list[str]], steps: list[int], minute: int = 0) -> list[list[str]]:
+    """Rows of these kinds, so many minutes apart, and a whole one behind them."""
+    rows = []
     for kind, step in zip(kinds, steps, strict=False):
         minute += step
         rows.append([str(START_MS + minute * 60_000), *kind])
     rows.append([str(START_MS + (minute + 1) * 60_000), *ROWS[0][1]])
+    return rows
+
+
+KINDS = st.lists(st.sampled_from([row for _, row in ROWS[:3]] + [r for _, r in ROWS]), max_size=9)
+STEPS = st.lists(st.sampled_from([1, 1, 1, 1, 0, -1, 4, 600_000]), min_size=9, max_size=9)
+
+
+@pytest.mark.parametrize("name", ["m.csv", "m.csv.gz"])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(kinds=KINDS, steps=STEPS)
+def test_blocks_hold_what_rows_give(
+    tmp_path_factory: pytest.TempPathFactory, name: str, kinds: Any, steps: Any
+) -> None:
+    rows = rows_of(kinds, steps)
     path = write(tmp_path_factory.mktemp("blocks") / name, rows)
 
     events, of_blocks, by_rows, by_blocks = read(path)
+
+    assert of_blocks == events
+    assert by_blocks == by_rows
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(files=st.lists(st.tuples(KINDS, STEPS, st.sampled_from([0, 0, 1, 9])), max_size=3))
+def test_so_they_do_of_several_files_and_of_cut_ones(
+    tmp_path_factory: pytest.TempPathFactory, files: Any
+) -> None:
+    folder, minute, paths = tmp_path_factory.mktemp("blocks"), 0, []
+    for number, (kinds, steps, cut) in enumerate([([], [], 0), *files]):
+        path = write(folder / f"{number}.csv.gz", rows_of(kinds, steps, minute))
+        path.write_bytes(path.read_bytes()[: -cut or None])
+        paths.append(path)
+        minute += len(kinds) + 1
+
+    events, of_blocks, by_rows, by_blocks = read(*paths)
 
     assert of_blocks == events
     assert by_blocks == by_rows
@@ -118,7 +142,11 @@ def test_parquet_is_read_the_same_way(tmp_path: Path) -> None:
 
 def test_the_guess_of_rows_is_near(tmp_path: Path) -> None:
     rows = [[str(START_MS + n * 60_000), *ROWS[0][1]] for n in range(3_000)]
-    for name in ("g.csv", "g.csv.gz"):
-        guess = ReplaySource(write(tmp_path / name, rows), BTC).rows_expected()
+    write(tmp_path / "g.csv", rows)
+    write(tmp_path / "g.csv.gz", rows)
+    with ZipFile(tmp_path / "g.zip", "w", ZIP_DEFLATED) as packed:
+        packed.write(tmp_path / "g.csv", "g.csv")
+    for name in ("g.csv", "g.csv.gz", "g.zip"):
+        guess = ReplaySource(tmp_path / name, BTC).rows_expected()
         assert guess is not None
         assert 2_900 < guess < 3_100

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -37,6 +38,11 @@ def zipped(name: str, text: str) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr(name, text)
     return buffer.getvalue()
+
+
+def damaged(name: str, text: str) -> bytes:
+    """As of a bad disk: what is unpacked is not what was packed."""
+    return zipped(name, text).replace(crc32(text.encode()).to_bytes(4, "little"), b"None")
 
 
 LISTS = f"[[{line(0)}], [{line(1)}]]"
@@ -109,6 +115,8 @@ def write(path: Path, columns: dict[str, Any]) -> None:
         ("b.json", b"[", "not a JSON list of candles"),
         ("b.json", b"[" * 9_000, "no usable row.*no list of lists"),
         ("a.zip", b"PK no", "cannot be unpacked"),
+        ("c.zip", damaged("a.csv", line(0)), "no usable row.*Bad CRC"),
+        ("c.json.zip", damaged("a.json", LISTS), "no usable row.*Bad CRC"),
         ("b.zip", zipped("a/", ""), "holds 0 files and not one"),
         ("a.feather", b"ARROW1 no", "not a readable Feather file"),
     ],
@@ -120,6 +128,18 @@ def test_a_file_that_is_not_what_it_is_named_is_refused_in_a_sentence(
 
     with pytest.raises(DataError, match=sentence):
         read(tmp_path / name)
+
+
+def test_how_long_a_feather_is_is_reckoned_from_its_first_batch(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    from pyarrow import feather
+
+    count = 2_500
+    columns: dict[str, Any] = {name: [100.0] * count for name in NAMES}
+    columns["ts"] = [AT_ONE_MS + n * 60_000 for n in range(count)]
+    feather.write_feather(pa.table(columns), str(tmp_path / "a.feather"), chunksize=1_000)
+
+    assert ReplaySource(tmp_path / "a.feather", BTC).rows_expected() == 3_000
 
 
 def test_a_cut_list_gives_what_is_before_the_cut(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from messages.ids import Symbol
 from messages.market import Candle
-from messages.orders import OrderUpdate
+from messages.orders import Fill, OrderUpdate
 from messages.values import Instrument, OrderType, Side, TimeInForce
-from strategies.protocol import Decision, Strategy
+from strategies.protocol import Decision, Strategy, Target
 
 
 class Scripted(Strategy):
@@ -26,10 +27,41 @@ class Scripted(Strategy):
 
 
 class Listening(Scripted):
-    """The same, and it wants to know what becomes of its orders."""
+    """The same, and it writes down what it is told of its orders, and when, in the file `log`."""
+
+    def __init__(self, params: Mapping[str, Any], *more: Any) -> None:
+        super().__init__(params, *more)
+        self._log = Path(params["log"])
 
     def on_update(self, update: OrderUpdate) -> None:
-        self._last = update.state
+        told = update.filled_quantity, update.average_price, update.reason
+        self._note(update, *told, *(fill.trade_id for fill in update.fills))
+
+    def _note(self, update: OrderUpdate, *told: object) -> None:
+        words = update.order_key, update.ts_event_ns, update.state, *told
+        with self._log.open("a") as log:
+            log.write(" ".join(map(str, words)) + "\n")
+
+
+class Aiming(Listening):
+    """Gives targets by its script, hears of executions alone, and keeps snapshots."""
+
+    on_update = Strategy.on_update
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Any:
+        return [
+            Target(quantity=one.side.sign * one.quantity, reason=one.reason)
+            for one in super().on_candle(candle, position)
+        ]
+
+    def on_fill(self, fill: Fill, order: OrderUpdate) -> None:
+        self._note(order, fill.trade_id, fill.price, fill.quantity)
+
+    def snapshot(self) -> bytes:
+        return b"%d" % self._seen
+
+    def restore(self, data: bytes) -> None:
+        self._seen = int(data)
 
 
 def _decision(side: str, time_in_force: str, quantity: str, limit: str) -> Decision:

@@ -4,8 +4,9 @@ import os
 from decimal import Decimal
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,8 @@ from exchanges.paper_settings import PaperSettings
 from messages.errors import ConfigError
 from messages.ids import StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent
-from messages.values import Instrument
+from messages.orders import Fill, OrderUpdate
+from messages.values import Instrument, OrderState
 from research.backtest.equity import DAY_NS, EquityMeter
 from research.backtest.loop import Backtest, Outcome
 from research.backtest.plan import PAPER_ACCOUNT, MarketPlan, Plan, StrategyPlan
@@ -190,8 +192,35 @@ def test_a_strategy_that_raises_ends_the_run_with_its_own_line() -> None:
     broken = StrategyPlan(id=StrategyId("b"), symbol=BTC, build=Broken)
     plan = Plan(markets=plan.markets, strategies=(broken,), venue=plan.venue, limits=plan.limits)
 
-    with pytest.raises(ConfigError, match=r"strategy b failed on .*test_loop.py:\d+\): .* no luck"):
+    with pytest.raises(
+        ConfigError, match=r"strategy b failed on .*test_loop.py:\d+, in on_candle\): .* no luck"
+    ):
         Backtest(plan).run()
+
+
+class Counting(Scripted):
+    """Wants to know of executions alone."""
+
+    fills: ClassVar[list[tuple[Decimal, OrderState]]] = []
+
+    def on_fill(self, fill: Fill, order: OrderUpdate) -> None:
+        self.fills.append((fill.quantity, order.state))
+
+
+def test_one_that_wants_to_know_of_executions_alone_is_told_of_each() -> None:
+    Counting.fills.clear()
+    markets = {BTC: candles(BTC, [(n, 90, 95, 85, 91, "5") for n in range(1, 5)])}
+    params = {"orders": [[0, "buy", "gtc", "0.7", ""]]}
+    counting = StrategyPlan(
+        id=StrategyId("c"),
+        symbol=BTC,
+        build=lambda: Counting(params, BTC, Decimal(1), Instrument(symbol=BTC)),
+    )
+
+    Backtest(msgspec.structs.replace(plan_of(markets, {}), strategies=(counting,))).run()
+
+    part, rest = Decimal("0.5"), Decimal("0.2")  # a tenth of what was traded at a time
+    assert Counting.fills == [(part, OrderState.PARTIALLY_FILLED), (rest, OrderState.FILLED)]
 
 
 class Lost(Strategy):

@@ -1,7 +1,7 @@
 """The plain loop decides, fills and earns what the whole system does on the same market."""
 
 import csv
-import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +9,33 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from messages.ids import NS_PER_MS
 from tests.research.worlds import by_actors, by_loop, plan_of, symbols_of
-from tests.system.conftest import WEEK, config_of
+from tests.system.conftest import STRESS, WEEK, config_of
 
-EXAMPLES = 300 if os.environ.get("WATCHKEEPER_STRESS") else 8
+EXAMPLES = 300 if STRESS else 8
 SCRIPTED = Path(__file__).with_name("scripted.py")
 MINUTE_MS = 60_000
 STEP_BY_STEP = {"batch": 1, "window": 1}
 """A feed that waits for all after each event: then nothing depends on who is how far ahead."""
 
 
-def assert_the_same(config: Any) -> int:
-    """Hold the two against each other, and the loop without its shortcuts too."""
+Told = dict[str, list[tuple[int, str]]]
+"""By order: when something was told of it, and what."""
+
+
+def assert_the_same(config: Any, logs: Sequence[Path] = (), ends_ns: int = 0) -> int:
+    """Hold the two against each other, and the loop without its shortcuts too.
+
+    `logs` are those that strategies write of what they are told, on a market that ends then.
+    """
     actors, money = by_actors(config)
+    by_order = [told_by_order(log) for log in logs]
     for changes in ({}, {"as_events": True}, {"fast_doors": False}):
         loop, outcome = by_loop(plan_of(config, **changes))
         assert loop == actors
+        for told, log in zip(by_order, logs, strict=True):
+            assert_told(told, told_by_order(log), ends_ns)
         held = {
             symbol: (one.quantity, one.cash_flow)
             for symbol, one in money.portfolio.holdings.items()
@@ -39,6 +50,25 @@ def assert_the_same(config: Any) -> int:
             # The portfolio's average cost is a quotient, rounded at its 28th digit.
             assert abs(profit - money.portfolio.equity(quote)) < 1e-15
     return len(actors)
+
+
+def told_by_order(log: Path) -> Told:
+    """Give what was told of each order in its turn, and forget it."""
+    told: Told = {}
+    for line in log.read_text().splitlines() if log.exists() else []:
+        key, ts_ns, text = line.split(" ", 2)
+        told.setdefault(key, []).append((int(ts_ns), text))
+    log.unlink(missing_ok=True)
+    return told
+
+
+def assert_told(actors: Told, loop: Told, ends_ns: int) -> None:
+    """The same, but that actors end with the market, and need not hear of its last moment."""
+    assert actors.keys() <= loop.keys()
+    for key, lines in loop.items():
+        heard = [text for _, text in actors.get(key, [])]
+        assert heard == [text for _, text in lines[: len(heard)]]
+        assert all(ts_ns >= ends_ns for ts_ns, _ in lines[len(heard) :])
 
 
 @pytest.mark.slow
@@ -83,7 +113,7 @@ limits = st.fixed_dictionaries(
 )
 venues = st.fixed_dictionaries(
     {
-        "balances": st.just({"USDT": "1000", "BTC": "5"}),
+        "balances": st.just({"USDT": "1000", "BTC": "5", "ETH": "2"}),
         "latency_ms": st.sampled_from([0, 50, 70_000]),
         "slippage_bps": st.sampled_from(["0", "3"]),
     }
@@ -97,6 +127,7 @@ def write(path: Path, rows: list[tuple[Any, ...]]) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900 if STRESS else 300)  # in the long form shrinking may take 300 s by itself
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     first=markets(),
@@ -113,21 +144,31 @@ def test_generated_markets_are_the_same(
     risk: Any,
     venue: Any,
 ) -> None:
-    """Two symbols, three strategies, orders of all kinds, too little money, every limit."""
+    """Two symbols, three strategies, orders of all kinds, too little money, every limit.
+
+    One gives decisions alone, one wants to know of each step, one gives targets, keeps snapshots
+    and wants to know of executions.
+    """
     folder = tmp_path_factory.mktemp("market")
     paths = {
         "BTC/USDT": write(folder / "btc.csv", first),
         "ETH/USDT": write(folder / "eth.csv", second),
     }
-    classes = ("Scripted", "Listening", "Scripted")
+    classes = ("Scripted", "Listening", "Aiming")
     symbols = ("BTC/USDT", "BTC/USDT", "ETH/USDT")
+    logs = [folder / name for name in classes]
     strategy = [
-        {"id": f"s{place}", "uses": f"{SCRIPTED}:{name}", "symbol": symbol, "params": {"orders": p}}
-        for place, (name, symbol, p) in enumerate(zip(classes, symbols, plans, strict=True))
+        {
+            "id": f"s{place}",
+            "uses": f"{SCRIPTED}:{name}",
+            "symbol": symbol,
+            "params": {"orders": orders, "log": str(folder / name)},
+        }
+        for place, (name, symbol, orders) in enumerate(zip(classes, symbols, plans, strict=True))
     ]
 
     config = config_of(
         folder / "run", paths, strategy=strategy, risk=risk, venue=venue, feed=STEP_BY_STEP
     )
 
-    assert_the_same(config)
+    assert_the_same(config, logs, (max(first[-1][0], second[-1][0]) + MINUTE_MS) * NS_PER_MS)
