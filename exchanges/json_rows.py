@@ -5,6 +5,7 @@ The text of each number is handed on as it stands: none of them passes through a
 
 import gzip
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from messages.errors import DataError
 
 _ROW = re.compile(r"\[([^\[\]]*)\]")
 _LONGEST_ROW = 1 << 12
+_SHOWN = 40
 _ENOUGH = 2
 """So many characters tell a list of lists."""
 
@@ -35,20 +37,24 @@ def json_rows(path: Path, tally: Complaints) -> Iterator[Row]:
                 rest, is_begun = _opened(path, rest), True
             end = 0
             for match in _ROW.finditer(rest):
-                number, end = number + 1, match.end()
+                between, end = rest[end : match.start()], match.end()
+                number += 1
+                if between.strip() != ("," if number > 1 else ""):
+                    tally.malformed(number, f"before it stands {between[:_SHOWN]!a}, not a comma")
+                    number += 1
                 yield number, [text.strip(' \t\r\n"') for text in match[1].split(",")[:6]]
             rest = rest[end:]
             if len(rest) > _LONGEST_ROW:
                 tally.malformed(number + 1, "the rest is no list of lists")
                 return
-    except (EOFError, zlib.error, OSError) as error:
+    except (EOFError, zlib.error, OSError, zipfile.BadZipFile) as error:
         if isinstance(error, gzip.BadGzipFile) and not number:
             raise DataError(f"{path}: is named .gz but is not gzip") from error
         tally.malformed(number + 1, f"the rest cannot be read: {error}")
         return
     if not is_begun:
         _opened(path, rest)
-    if rest.strip(" \t\r\n],"):
+    if rest.strip() != "]":
         tally.malformed(number + 1, "the list is cut off here")
 
 
