@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -21,6 +22,12 @@ def usages(parser: argparse.ArgumentParser) -> dict[str, str]:
     return found
 
 
+@cache
+def all_usages() -> dict[str, str]:
+    """Give the help of all commands: to format it takes a while."""
+    return usages(parser())
+
+
 def commands(parser: argparse.ArgumentParser) -> Iterator[str]:
     """Give every `command` that a parser may name."""
     if parser.get_default("command") is not None:
@@ -36,7 +43,7 @@ def test_a_command_by_itself_reads_as_it_does_among_all(command: str) -> None:
     alone = usages(parser([command, "--json"]))
 
     assert command in alone
-    assert alone.items() <= usages(parser()).items()
+    assert alone.items() <= all_usages().items()
 
 
 def test_every_command_has_the_name_it_is_found_under() -> None:
@@ -48,7 +55,7 @@ def test_every_command_has_the_name_it_is_found_under() -> None:
 @pytest.mark.parametrize("words", [[], ["--help"], ["strat"], ["--version", "start"]])
 def test_who_begins_with_anything_else_is_told_of_all(words: list[str]) -> None:
     assert parser(words).format_help() == parser().format_help()
-    assert usages(parser(words)) == usages(parser())
+    assert usages(parser(words)) == all_usages()
 
 
 def test_whatever_may_be_written_is_run_by_something_and_nothing_else_is() -> None:

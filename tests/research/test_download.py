@@ -20,6 +20,7 @@ import cli
 from exchanges.ccxt_client import CcxtSettings
 from exchanges.ccxt_history import USUAL_PAGE, CcxtHistory, Patience, page_size
 from exchanges.local.faults import Fault, Plan
+from exchanges.local.request_log import RequestLog
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.local.settings import Profile
 from messages.ids import NS_PER_MS, NS_PER_S, Symbol
@@ -38,11 +39,20 @@ SERIES = Series("binance", BTC, "1m")
 QUICK = Patience(tries=4, backoff_ms=10, backoff_max_ms=50)
 
 
-@pytest.fixture
-def still() -> Iterator[RunningExchange]:
-    """An exchange whose market stands: 500 minutes are over."""
+@pytest.fixture(scope="module")
+def standing() -> Iterator[RunningExchange]:
+    """An exchange whose market stands: 500 minutes are over, whoever asks."""
     with running_exchange(seed=5, speed=0) as run:
         yield run
+
+
+@pytest.fixture
+def still(standing: RunningExchange) -> RunningExchange:
+    """The same without a fault, and asked nothing yet."""
+    standing.exchange.disarm()
+    with standing.exchange.lock:
+        standing.exchange.log = RequestLog()
+    return standing
 
 
 @pytest.fixture
