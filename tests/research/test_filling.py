@@ -37,6 +37,8 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     shortened: int
     """It gives so many fewer than it was asked for, but one at least."""
     longer: int
+    is_bound: bool
+    """It answers for as many candles' length as it was asked for and no further."""
     is_doubled: bool
     is_shuffled: bool
 
@@ -52,8 +54,9 @@ class Exchange:
     async def page(self, since_ms: int, count: int) -> list[Bar]:
         self.questions += 1
         how, since = self._answers, (since_ms - T0_MS) // MINUTE_MS
+        end = since + count if how.is_bound else LAST
         count = max(1, min(count, how.page_size) - how.shortened) + how.longer
-        has = sorted(how.has)
+        has = [n for n in sorted(how.has) if n < end]
         numbers = [n for n in has if since - how.earlier <= n < since]
         numbers += [n for n in has if n >= since][:count]
         if how.is_doubled:
@@ -93,6 +96,7 @@ answers = st.builds(
     earlier=st.integers(0, 3),
     shortened=st.integers(0, 19),
     longer=st.integers(0, 3),
+    is_bound=st.booleans(),
     is_doubled=st.booleans(),
     is_shuffled=st.booleans(),
 )
