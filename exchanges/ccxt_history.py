@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any
 
@@ -80,7 +80,7 @@ class CcxtHistory:
         facts = await pass_feed_gate(
             self._client, self._settings.exchange, request, self._utc_ns, self._monotonic_ns
         )
-        self.page_size = _page_size(self._client)
+        self.page_size = page_size(self._client, self._symbol)
         self._ahead_ms = _UNKNOWN_MS if facts.skew_ms is None else _SETTLE_MS - facts.skew_ms
 
     @property
@@ -117,16 +117,20 @@ class CcxtHistory:
     async def _ask(self, since_ms: int, count: int) -> list[Bar]:
         with asking("give candles", lambda *_: None, is_signed=False):
             rows = await self._client.fetch_ohlcv(self._symbol, self._timeframe, since_ms, count)
-        bars = sorted(bars_of(rows, self.stats), key=lambda bar: bar.open_ns)
-        return [bar for bar in bars if bar.open_ns >= since_ms * NS_PER_MS]
+        return page_of(rows, since_ms, self.stats)
 
 
-def _page_size(client: Any) -> int:
-    """Give how many candles one answer may hold.
+def page_of(rows: Iterable[Sequence[Any]], since_ms: int, stats: SourceStats) -> list[Bar]:
+    """Give the candles of an answer that were asked for, oldest first; some give earlier ones."""
+    bars = sorted(bars_of(rows, stats), key=lambda bar: bar.open_ns)
+    return [bar for bar in bars if bar.open_ns >= since_ms * NS_PER_MS]
+
+
+def page_size(client: Any, symbol: Symbol) -> int:
+    """Give how many candles of a symbol one answer may hold: on spot and swaps not the same.
 
     It matters: some answer for as many candles' length from the start and no further, so that a
     longer step after an empty page would leave out what is there.
     """
-    spot = (client.features or {}).get("spot") or {}
-    told = (spot.get("fetchOHLCV") or {}).get("limit")
+    told = client.feature_value(symbol, "fetchOHLCV", "limit")
     return told if isinstance(told, int) and told > 0 else USUAL_PAGE

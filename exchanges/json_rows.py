@@ -16,6 +16,7 @@ from messages.errors import DataError
 
 _ROW = re.compile(r"\[([^\[\]]*)\]")
 _LONGEST_ROW = 1 << 12
+_SHOWN = 40
 _ENOUGH = 2
 """So many characters tell a list of lists."""
 
@@ -36,7 +37,11 @@ def json_rows(path: Path, tally: Complaints) -> Iterator[Row]:
                 rest, is_begun = _opened(path, rest), True
             end = 0
             for match in _ROW.finditer(rest):
-                number, end = number + 1, match.end()
+                between, end = rest[end : match.start()], match.end()
+                number += 1
+                if between.strip() != ("," if number > 1 else ""):
+                    tally.malformed(number, f"before it stands {between[:_SHOWN]!a}, not a comma")
+                    number += 1
                 yield number, [text.strip(' \t\r\n"') for text in match[1].split(",")[:6]]
             rest = rest[end:]
             if len(rest) > _LONGEST_ROW:
@@ -49,7 +54,7 @@ def json_rows(path: Path, tally: Complaints) -> Iterator[Row]:
         return
     if not is_begun:
         _opened(path, rest)
-    if rest.strip(" \t\r\n],"):
+    if rest.strip() != "]":
         tally.malformed(number + 1, "the list is cut off here")
 
 

@@ -15,6 +15,7 @@ _BATCH = 8192
 _CANDLE_NAMES = ("time", "open", "high", "low", "close", "volume")
 FEATHER_SUFFIX = ".feather"
 _PRICE = "price"
+_UNIT_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
 class ParquetTable:
@@ -128,7 +129,10 @@ class ParquetTable:
             ) from error
         is_feather = self._path.suffix.lower() == FEATHER_SUFFIX
         try:
-            return _FeatherFile(self._path) if is_feather else parquet.ParquetFile(self._path)
+            if is_feather:
+                return _FeatherFile(self._path)
+            # What is written with checksums, as the store's months are, is held to them.
+            return parquet.ParquetFile(self._path, page_checksum_verification=True)
         except (OSError, ValueError) as error:
             kind = "Feather" if is_feather else "Parquet"
             raise DataError(f"{self._path}: is not a readable {kind} file") from error
@@ -235,10 +239,17 @@ def _first_of(names: Sequence[str], wanted: Sequence[str]) -> str | None:
 
 
 def _plain(column: Any) -> list[Any]:
-    """Give Python values; moments as whole nanoseconds."""
+    """Give Python values; moments as whole nanoseconds, short floats as their shortest decimals."""
     import pyarrow as pa
 
     if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("ns")).cast(pa.int64())
+        try:
+            column = column.cast(pa.timestamp("ns")).cast(pa.int64())
+        except pa.ArrowInvalid:  # one of them is beyond 2262, and no time: the others are
+            factor = _UNIT_NS[column.type.unit]
+            moments = column.cast(pa.int64()).to_pylist()
+            return [None if moment is None else moment * factor for moment in moments]
+    elif pa.types.is_float32(column.type):
+        column = column.cast(pa.string())  # as a double, 0.1 would be 0.10000000149011612
     values: list[Any] = column.to_pylist()
     return values

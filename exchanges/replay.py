@@ -52,7 +52,7 @@ class ReplaySource:
             return event_blocks(self._events(self._stats, 0))
         reader = CandleReader(self._symbol, self._timeframe_ns, tally)
         if first.table is not None and len(self._recordings) == 1:
-            return reader.of_columns(first.table.candle_columns(tally))
+            return reader.of_columns(first.candle_columns(tally))
         held = Held()
         return reader.of_rows(self._rows(tally, held, Recording.candle_rows), held)
 

@@ -20,8 +20,10 @@ _SMALLEST, _LARGEST = Decimal("1e-18"), Decimal("1e18")
 
 def exact_text(number: Decimal) -> str:
     """Write a number in full, without an exponent or zeros at its end; equal ones alike."""
+    if not number:
+        return "0"  # also what is written -0 or 0E-8
     text = format(number, "f")
-    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def candle_of(fields: Sequence[str]) -> Numbers:

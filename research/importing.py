@@ -1,5 +1,7 @@
 """`data import`: candles of other tools' files into the store, exactly, and twice is once."""
 
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice, pairwise
@@ -8,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from exchanges.csv_rows import blocks_of
 from exchanges.recordings import Recording
 from exchanges.row_filter import Complaints
 from exchanges.times import time_ns
@@ -118,6 +121,7 @@ def _check_all(paths: Sequence[Path], series: Series) -> None:
 def _check(path: Path, series: Series) -> None:
     if path.is_dir():
         raise DataError(f"{path}: is a folder: name the files in it")
+    _check_packing(path)
     recording = Recording(path)
     if recording.has_trades:
         raise DataError(f"{path}: holds trades: name files of candles")
@@ -129,6 +133,19 @@ def _check(path: Path, series: Series) -> None:
         found = f"{step_ms / 1000:g} s apart"
         asked = f"not {series.timeframe}: say with --timeframe how long they are"
         raise DataError(f"{path}: its candles are {found}, {asked}")
+
+
+def _check_packing(path: Path) -> None:
+    """Hold a packed file to its checksum, which stands at its end: after rows that may be false."""
+    if path.suffix not in (".gz", ".zip"):
+        return
+    try:
+        for _ in blocks_of(path):
+            pass
+    except EOFError:
+        return  # it is cut: what comes before that is right
+    except (OSError, zlib.error, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: is damaged ({error}): get it anew") from error
 
 
 def usual_step_ms(times: Sequence[int]) -> int:

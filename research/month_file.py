@@ -61,7 +61,7 @@ def read_times(path: Path) -> Iterator[Sequence[int]]:
         DataError: it is not readable.
     """
     with closing(_opened(path)) as file:
-        for batch in file.iter_batches(batch_size=_BATCH, columns=["ts"]):
+        for batch in _read(file, path, ["ts"]):
             yield _times(batch)
 
 
@@ -71,7 +71,8 @@ def merge_into(path: Path, series: Series, rows: Sequence[StoredRow], *, replace
     Without a change the file is not touched.
 
     Raises:
-        DataError: the file is not readable, is not of this series, or cannot be written.
+        DataError: the file is not readable, is not of this series, or cannot be written: it is as
+            it was, unless the text says that it was replaced.
     """
     merged, temporary = Merged(), path.with_name(f".{path.name}{TEMPORARY}")
     try:
@@ -88,21 +89,28 @@ def merge_into(path: Path, series: Series, rows: Sequence[StoredRow], *, replace
             writer.write(rows[place:])
             merged.added += len(rows) - place
         if merged.is_change:
-            _put_in_place(temporary, path)
+            flush(temporary)
+            temporary.replace(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error}): it is as it was") from error
     finally:
         temporary.unlink(missing_ok=True)
+    if merged.is_change:
+        _keep_name(path)
     return merged
 
 
-def _put_in_place(temporary: Path, path: Path) -> None:
-    _flush(temporary)
-    temporary.replace(path)
-    _flush(path.parent)
+def _keep_name(path: Path) -> None:
+    try:
+        flush(path.parent)
+    except OSError as error:
+        raise DataError(
+            f"{path}: was replaced, but may not outlive a loss of power ({error}): look at the disk"
+        ) from error
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Wait until the disk holds a file, or the names in a folder."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)
@@ -129,6 +137,7 @@ class _Writer:
             self._schema,
             compression="zstd",
             compression_level=3,
+            write_page_checksum=True,  # else a bit that flips on the disk makes another price
             column_encoding={"ts": "DELTA_BINARY_PACKED"},
             **options,
         )
@@ -178,12 +187,14 @@ def _batches(path: Path, series: Series) -> Iterator[Any]:
             raise DataError(
                 f"{path}: is not a month of {series.symbol} {series.timeframe}: move it"
             )
-        try:
-            yield from file.iter_batches(batch_size=_BATCH, columns=list(_COLUMNS))
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{path}: is damaged ({error}): move it away, then get it anew"
-            ) from error
+        yield from _read(file, path, _COLUMNS)
+
+
+def _read(file: Any, path: Path, columns: Sequence[str]) -> Iterator[Any]:
+    try:
+        yield from file.iter_batches(batch_size=_BATCH, columns=list(columns))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: is damaged ({error}): move it away, then get it anew") from error
 
 
 def _rows(batch: Any) -> list[StoredRow]:
@@ -214,7 +225,7 @@ def _series_of(file: Any) -> Series | None:
 def _opened(path: Path) -> Any:
     parquet = import_parquet()
     try:
-        return parquet.ParquetFile(path)
+        return parquet.ParquetFile(path, page_checksum_verification=True)
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: is not a readable Parquet file") from error
 

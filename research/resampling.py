@@ -90,6 +90,14 @@ class Outcome(msgspec.Struct):
     partial: list[tuple[int, int]] = []
     """When those opened of which parts are missing, and how many there are; the first thousand."""
 
+    problems: list[str] = []
+    """The first rows of the shorter candles that could not be used."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every candle could be made, and is stored as it was made."""
+        return not (self.incomplete or self.merged.kept or self.problems)
+
     def note_partial(self, bar: LongBar) -> None:
         """Count a candle that is not whole."""
         self.incomplete += 1
@@ -112,13 +120,15 @@ def resample(options: ResampleOptions) -> int:
         raise ConfigError([f"{text}: name a length of two or more of them"])
     import_parquet()
     folder = source.folder(options.root)
-    if not footers(folder):
+    months = [path for path, _ in footers(folder)]
+    if not months:
         raise DataError(f"{folder}: there is no such series; watchkeeper data list shows what is")
-    events = ReplaySource(folder, Symbol(source.symbol), source.timeframe).events()
+    replay = ReplaySource(months, Symbol(source.symbol), source.timeframe)
     with SeriesWriter(options.root, target) as writer:
-        outcome = _write(writer, longer(events, target.timeframe_ms), parts, options)
+        outcome = _write(writer, longer(replay.events(), target.timeframe_ms), parts, options)
+    outcome.problems = list(replay.stats.problems)
     _tell(target, outcome, parts, options)
-    return EXIT_FAILED if outcome.incomplete or outcome.merged.kept else EXIT_OK
+    return EXIT_OK if outcome.is_whole else EXIT_FAILED
 
 
 def _write(
@@ -147,13 +157,16 @@ def _tell(target: Series, outcome: Outcome, parts: int, options: ResampleOptions
             write_line(conflict_event(one))
         counts = {"added": merged.added, "same": merged.same}
         counts |= {"replaced": merged.replaced, "kept": merged.kept}
-        write_line({"event": "end", **counts, "partial": outcome.incomplete})
+        told = {"partial": outcome.incomplete, "problems": outcome.problems}
+        write_line({"event": "end", **counts, **told})
         return
     say(f"{target.symbol} {target.timeframe}: {merged.added} added, {merged.same} the same")
     for open_ms, count in outcome.partial[:_SHOWN]:
         say(f"{moment_text(open_ms)}: {count} of {parts} candles are there: {fate}")
     if outcome.incomplete > _SHOWN:
         say(f"... {outcome.incomplete} in all were {fate}")
+    for problem in outcome.problems:
+        say(f"{problem}: left out")
     for one in merged.conflicts[:_SHOWN]:
         say(conflict_text(one))
     if merged.kept:

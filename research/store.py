@@ -13,6 +13,7 @@ from research.merging import Merged, in_order
 from research.month_file import (
     TEMPORARY,
     Footer,
+    flush,
     import_parquet,
     merge_into,
     read_footer,
@@ -35,17 +36,22 @@ class SeriesWriter:
         self._series = series
         self.folder = series.folder(root)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            _make(self.folder)
             self._lock = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             why = (error.strerror or str(error)).lower()
             raise DataError(f"{self.folder}: cannot be written ({why}): name a --dir") from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             os.close(self._lock)
             raise DataError(
                 f"{self.folder}: another process writes it: wait for its end"
+            ) from error
+        except OSError as error:
+            os.close(self._lock)
+            raise DataError(
+                f"{self.folder}: cannot be locked ({error}): use a local disk"
             ) from error
         for left in self.folder.glob(f".*{TEMPORARY}"):
             left.unlink()
@@ -77,6 +83,14 @@ class SeriesWriter:
     def times(self) -> Iterator[int]:
         """Give all open times in ms, in order."""
         return times_of(self.folder)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder and those above it; a loss of power does not take their names away again."""
+    above = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in above:
+        flush(made.parent)
 
 
 def _by_month(rows: Sequence[StoredRow]) -> Iterator[tuple[str, Sequence[StoredRow]]]:
@@ -119,8 +133,7 @@ def series_in(root: Path) -> list[tuple[Series, Path]]:
     """
     found: list[tuple[Series, Path]] = []
     for folder in sorted({path.parent for path in root.glob("*/*/*/*.parquet")}):
-        months = months_of(folder)
-        footer = read_footer(months[0]) if months else None
+        footer = next(filter(None, map(read_footer, months_of(folder))), None)
         if footer is not None:
             found.append((footer.series, folder))
     return sorted(found)

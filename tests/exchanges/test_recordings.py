@@ -153,6 +153,117 @@ def test_a_cut_list_gives_what_is_before_the_cut(tmp_path: Path) -> None:
     assert source.stats.problems == ["a.json:9000: the list is cut off here"]
 
 
+ONE, TWO = f"[{line(0)}]", f"[{line(1)}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (f"[{ONE},{TWO}", "3: the list is cut off here"),
+        (f"[{ONE},{TWO},", "3: the list is cut off here"),
+        (f"[{ONE},null,{TWO}]", "2: before it stands ',null,'"),
+        (f"[{ONE},[{AT_ONE_MS},1,{TWO}]", "2: before it stands ',[1704067260000,1,'"),
+        (f"[{ONE}][{TWO}]", "2: before it stands ']['"),
+        (f"[{ONE}{TWO}]", "2: before it stands ''"),
+        (f"[{ONE},{TWO}]]", "3: the list is cut off here"),
+    ],
+)
+def test_a_list_that_is_not_whole_is_told_although_every_row_in_it_is(
+    tmp_path: Path, text: str, problem: str
+) -> None:
+    (tmp_path / "a.json").write_text(text)
+
+    source, candles = read(tmp_path / "a.json")
+
+    assert len(candles) == 2
+    assert source.stats.malformed == 1
+    assert source.stats.problems[0].startswith(f"a.json:{problem}")
+
+
+def test_a_damaged_zip_of_a_list_gives_what_is_before_the_damage(tmp_path: Path) -> None:
+    rows = ",".join(f"[{line(number)}]" for number in range(20_000))
+    with zipfile.ZipFile(tmp_path / "a.json.zip", "w", zipfile.ZIP_STORED) as packed:
+        packed.writestr("a.json", f"[{rows}]")
+    whole = (tmp_path / "a.json.zip").read_bytes()
+    (tmp_path / "a.json.zip").write_bytes(whole.replace(b",7]", b",8]", 1))
+
+    source, candles = read(tmp_path / "a.json.zip")
+
+    assert 0 < len(candles) < 20_000
+    assert source.stats.malformed == 1
+    assert "the rest cannot be read" in source.stats.problems[0]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+@pytest.mark.parametrize("read_again", ["events", "blocks"])
+def test_a_file_that_is_replaced_between_two_readings_is_not_read_as_the_one_before(
+    tmp_path: Path, name: str, read_again: str
+) -> None:
+    """A feed that starts anew counts on event 1 being the event 1 that it knows."""
+
+    def put(path: Path, numbers: range) -> None:
+        if path.suffix == ".csv":
+            path.write_text("\n".join(map(line, numbers)))
+            return
+        rows = [line(number).split(",") for number in numbers]
+        names = ("ts", *NAMES)
+        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+        write(path, {**columns, "ts": list(map(int, columns["ts"]))})
+
+    put(tmp_path / name, range(1, 5))
+    source, candles = read(tmp_path / name)
+    put(tmp_path / f"new-{name}", range(5))  # one that was missing is there now
+    (tmp_path / f"new-{name}").replace(tmp_path / name)
+
+    with pytest.raises(DataError, match=r"was changed while it was read: start again"):
+        list(source.events(1) if read_again == "events" else source.blocks())
+    assert read(tmp_path / name)[1][1:] == candles
+
+
+def test_a_month_that_is_replaced_while_it_is_read_is_read_to_its_end(tmp_path: Path) -> None:
+    columns: dict[str, Any] = {n: [p] * 20_000 for n, p in zip(NAMES, PRICES, strict=True)}
+    times = [AT_ONE_MS + number * 60_000 for number in range(20_000)]
+    write(tmp_path / "a.parquet", {"ts": times, **columns})
+    events = ReplaySource(tmp_path / "a.parquet", BTC).events()
+    next(events)
+
+    write(tmp_path / "new.parquet", {"ts": times[:2], **{n: v[:2] for n, v in columns.items()}})
+    (tmp_path / "new.parquet").replace(tmp_path / "a.parquet")
+
+    assert len(list(events)) == 19_999
+
+
+def test_short_floats_are_taken_by_their_shortest_decimal_too(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    columns = {name: pa.array([0.1, 0.1, 1e-7], pa.float32()) for name in NAMES}
+    times = [AT_ONE_MS + n * 60_000 for n in range(3)]
+    write(tmp_path / "a.parquet", {"ts": times, **columns})
+
+    source, candles = read(tmp_path / "a.parquet")
+
+    assert [one.close for one in candles] == [Decimal("0.1"), Decimal("0.1"), Decimal("1e-7")]
+    (block,) = source.blocks()
+    assert [block.event(n) for n in range(3)] == candles
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us"])
+def test_a_moment_that_is_none_is_one_row_and_the_others_are_read(
+    tmp_path: Path, unit: str
+) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    per_s = {"s": 1, "ms": 1_000, "us": 1_000_000}[unit]
+    times = [AT_ONE_MS // 1000 * per_s, 250_000_000_000 * per_s, AT_ONE_MS // 1000 * per_s]
+    times[2] += 60 * per_s
+    columns = {name: [price] * 3 for name, price in zip(NAMES, PRICES, strict=True)}
+    write(tmp_path / "a.parquet", {"ts": pa.array(times, pa.timestamp(unit)), **columns})
+
+    source, candles = read(tmp_path / "a.parquet")
+
+    assert [one.ts_open_ns // 1_000_000 for one in candles] == [AT_ONE_MS, AT_ONE_MS + 60_000]
+    assert source.stats.malformed == 1
+    assert "is not a time" in source.stats.problems[0]
+
+
 def test_several_files_are_one_market_and_a_problem_names_its_file_and_line(
     tmp_path: Path,
 ) -> None:

@@ -1,5 +1,6 @@
 """`data download` at a local exchange on a real socket: whole, once, whatever breaks on the way."""
 
+import asyncio
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,11 +17,13 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 
 import cli
-from exchanges.ccxt_history import Patience
+from exchanges.ccxt_client import CcxtSettings
+from exchanges.ccxt_history import USUAL_PAGE, CcxtHistory, Patience, page_size
 from exchanges.local.faults import Fault, Plan
+from exchanges.local.request_log import RequestLog
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.local.settings import Profile
-from messages.ids import NS_PER_MS
+from messages.ids import NS_PER_MS, NS_PER_S, Symbol
 from ops.config_write import to_toml
 from research.downloading import DownloadOptions, download
 from research.month_file import read_times
@@ -35,11 +39,20 @@ SERIES = Series("binance", BTC, "1m")
 QUICK = Patience(tries=4, backoff_ms=10, backoff_max_ms=50)
 
 
-@pytest.fixture
-def still() -> Iterator[RunningExchange]:
-    """An exchange whose market stands: 500 minutes are over."""
+@pytest.fixture(scope="module")
+def standing() -> Iterator[RunningExchange]:
+    """An exchange whose market stands: 500 minutes are over, whoever asks."""
     with running_exchange(seed=5, speed=0) as run:
         yield run
+
+
+@pytest.fixture
+def still(standing: RunningExchange) -> RunningExchange:
+    """The same without a fault, and asked nothing yet."""
+    standing.exchange.disarm()
+    with standing.exchange.lock:
+        standing.exchange.log = RequestLog()
+    return standing
 
 
 @pytest.fixture
@@ -133,6 +146,41 @@ def test_without_an_end_it_ends_at_the_last_candle_that_is_over(
     assert len(truth(still)) < len(found)
     assert found[-1][0] + MINUTE_MS <= still.exchange.clock.now_ns() // NS_PER_MS
     capsys.readouterr()
+
+
+@pytest.mark.parametrize("ours_is_ahead_s", [-600, 600])
+def test_whether_a_candle_is_over_is_told_by_the_clock_of_the_exchange(
+    still: RunningExchange, ours_is_ahead_s: int
+) -> None:
+    def ours_ns() -> int:
+        return still.exchange.clock.now_ns() + ours_is_ahead_s * NS_PER_S
+
+    async def over_ms() -> int:
+        settings = CcxtSettings(exchange="binance", config=public_config(still))
+        history = CcxtHistory(settings, BTC, "1m", rng=Random(1), utc_ns=ours_ns)
+        try:
+            await history.open()
+            return history.over_ms
+        finally:
+            await history.close()
+
+    theirs_ms = still.exchange.clock.now_ns() // NS_PER_MS
+
+    assert theirs_ms - 3_000 < asyncio.run(over_ms()) < theirs_ms - 500
+
+
+def test_a_page_is_as_long_as_the_exchange_gives_of_that_kind_of_market() -> None:
+    import ccxt
+
+    markets: dict[str, dict[str, Any]] = {
+        "BTC/USDT": {"type": "spot", "subType": None},
+        "BTC/USDT:USDT": {"type": "swap", "subType": "linear"},
+        "BTC/USDT:USDT-261225-1000-C": {"type": "option", "subType": "linear"},
+    }
+    client = ccxt.kucoin()
+    client.markets = {symbol: {"symbol": symbol, **its} for symbol, its in markets.items()}
+
+    assert [page_size(client, Symbol(one)) for one in markets] == [1_500, 500, USUAL_PAGE]
 
 
 def test_a_later_run_goes_on_where_the_store_ends(

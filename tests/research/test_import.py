@@ -161,6 +161,41 @@ def test_what_cannot_be_used_is_told_at_once_and_nothing_is_written(
     assert not data.exists()
 
 
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.csv.zip", "a.json.zip"])
+def test_a_packed_file_that_is_damaged_is_refused_before_a_false_candle_is_in(
+    data: Path, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = csv(tmp_path / "a.csv", range(2_000))
+    if ".json" in name:
+        plain = tmp_path / "a.json"
+        plain.write_bytes(
+            gzip.decompress(freqtrade_json(tmp_path / "j", range(2_000)).read_bytes())
+        )
+    path = packed(tmp_path / name, plain)
+    damaged = bytearray(path.read_bytes())
+    place = damaged.find(b"110.25", 1_000)  # of what is packed and not made smaller, a price
+    damaged[place if place > 0 else -6] ^= 1  # else the checksum itself
+    path.write_bytes(damaged)
+
+    assert cli.main(["data", "import", str(path), *NAMED]) == 2
+
+    assert "is damaged" in capsys.readouterr().err
+    assert not data.exists()
+
+
+def test_of_a_packed_file_that_is_cut_what_comes_before_is_in(
+    data: Path, ask: Ask, tmp_path: Path
+) -> None:
+    path = packed(tmp_path / "a.csv.gz", csv(tmp_path / "a.csv", range(2_000)))
+    path.write_bytes(path.read_bytes()[:-2_000])
+
+    code, (line,) = ask("import", path, *NAMED)
+
+    assert (code, line["malformed"]) == (1, 1)
+    assert 0 < line["added"] < 2_000
+    assert numbers_in(SERIES.folder(data)) == list(range(line["added"]))
+
+
 def test_trades_are_refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import pyarrow as pa
     from pyarrow import parquet

@@ -122,6 +122,40 @@ def test_resampling_twice_changes_nothing_and_in_steps_is_the_same_as_at_once(
     ]
 
 
+def test_a_month_that_cannot_be_read_to_its_end_is_told_although_all_that_was_made_is_whole(
+    data: Path, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pyarrow import parquet
+
+    monkeypatch.setattr("research.month_file.ROW_GROUP", 60)
+    ask("import", csv(tmp_path / "a.csv", range(120)), *NAMED)
+    (month,) = SERIES.folder(data).glob("*.parquet")
+    second = parquet.ParquetFile(month).metadata.row_group(1).column(0)
+    bad = bytearray(month.read_bytes())
+    bad[second.data_page_offset + second.total_compressed_size - 1] ^= 1
+    month.write_bytes(bad)
+    monkeypatch.setattr("exchanges.parquet_rows._BATCH", 60)
+
+    code, lines = ask("resample", "--to", "5m", *NAMED)
+
+    assert (code, lines[-1]["added"], lines[-1]["partial"]) == (1, 12, 0)
+    assert "2024-01.parquet:61: the rest cannot be read" in lines[-1]["problems"][0]
+
+
+def test_a_file_that_is_no_month_of_the_series_is_not_resampled(
+    data: Path, ask: Ask, tmp_path: Path
+) -> None:
+    ask("import", csv(tmp_path / "a.csv", range(10), close="99"), *NAMED)
+    (month,) = SERIES.folder(data).glob("*.parquet")
+    month.rename(month.with_stem("2024-01-before"))  # by its name it is read first
+    ask("import", csv(tmp_path / "b.csv", range(10)), *NAMED)
+
+    code, _ = ask("resample", "--to", "5m", *NAMED)
+
+    assert code == 0
+    assert [one.close for one in candles_in(FIVE.folder(data), "5m")] == [Decimal("105.5")] * 2
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

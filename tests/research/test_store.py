@@ -1,5 +1,6 @@
 """The store: exact, one writer at a time, and whole whatever happens to its writer."""
 
+import errno
 import os
 import random
 import resource
@@ -13,14 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import research.month_file
+from exchanges.replay import ReplaySource
 from exchanges.row_filter import Tally, candles
 from exchanges.source import SourceStats
 from messages.errors import ConfigError, DataError
 from messages.ids import DurationNs, Symbol
 from research.candle_row import exact_text, row_of
+from research.holes import holes
 from research.merging import Merged, in_order, merge
 from research.series import Series, checked_series, month_end_ms, month_of
-from research.store import SeriesWriter, months_of, series_in, times_of
+from research.store import SeriesWriter, footers, months_of, series_in, times_of
 from tests.research.candles import BTC, MINUTE_MS, SERIES, T0_MS, candles_in, numbers_in, row
 
 MONTH = 31 * 24 * 60
@@ -133,6 +136,12 @@ def test_the_store_takes_what_the_feed_takes_and_nothing_else(fields: list[str])
     assert not any("e" in text.lower() or text.endswith(".") for text in kept[1:])
 
 
+def test_nothing_is_written_in_one_way() -> None:
+    assert {exact_text(Decimal(text)) for text in ("0", "-0", "0.00", "-0.0", "0E-8", "0E+3")} == {
+        "0"
+    }
+
+
 @pytest.mark.slow
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=None))
 def test_a_number_is_written_in_one_way_and_exactly(number: Decimal) -> None:
@@ -230,6 +239,106 @@ def test_a_full_disk_leaves_the_month_as_it_was_and_is_a_sentence(data: Path) ->
     put(data, [2])
 
 
+def test_a_bit_that_flips_on_the_disk_makes_no_other_candle(data: Path) -> None:
+    rows = [(*row(n)[:4], f"{100 + n % 9}.{n % 83}", str(n)) for n in range(400)]
+    with SeriesWriter(data, SERIES) as writer:
+        writer.add(rows)
+    (path,) = months_of(SERIES.folder(data))
+    good, whole = path.read_bytes(), candles_in(path.parent)
+    rng = random.Random(7)
+
+    for _ in range(100):
+        bad = bytearray(good)
+        place = rng.randrange(len(bad))
+        bad[place] ^= 1 << rng.randrange(8)
+        path.write_bytes(bad)
+        try:
+            source = ReplaySource(path, BTC)
+            found = list(source.events())
+        except DataError:
+            continue
+        assert found == whole or source.stats.problems, place
+
+
+def test_a_month_with_a_damaged_page_is_told_and_left_as_it_is(data: Path) -> None:
+    put(data, list(range(400)))
+    (path,) = months_of(SERIES.folder(data))
+    bad = bytearray(path.read_bytes())
+    bad[100] ^= 1
+    path.write_bytes(bad)
+
+    with pytest.raises(DataError, match=r"2024-01\.parquet: is damaged .*: move it away"):
+        list(times_of(path.parent))
+    with pytest.raises(DataError, match=r"2024-01\.parquet: is damaged .*: move it away"):
+        put(data, [1_000])
+    assert path.read_bytes() == bad
+
+
+def flushed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Follow which files and folders are flushed to disk, in order."""
+    found, true_fsync = list[Path](), os.fsync
+
+    def fsync(number: int) -> None:
+        found.append(Path(f"/proc/self/fd/{number}").readlink())
+        true_fsync(number)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return found
+
+
+def test_a_candle_outlives_a_loss_of_power_with_the_folders_it_lies_in(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = flushed(monkeypatch)
+
+    put(data, [1])
+
+    folder = SERIES.folder(data)
+    parents = [folder.parent, folder.parent.parent, data, data.parent]
+    assert order == [*parents, folder / ".2024-01.parquet.tmp", folder]
+    put(data, [2])
+    assert order[6:] == order[4:6]
+
+
+def test_a_month_that_was_replaced_is_not_said_to_be_as_it_was(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(data, [1])
+    folder, true_fsync = SERIES.folder(data), os.fsync
+
+    def fsync(number: int) -> None:
+        if Path(f"/proc/self/fd/{number}").readlink() == folder:
+            raise OSError(errno.EIO, "no")
+        true_fsync(number)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(DataError, match=r"was replaced, but may not outlive a loss of power"):
+        put(data, [2])
+
+    assert numbers_in(folder) == [1, 2]
+
+
+def test_a_disk_that_cannot_lock_is_not_taken_for_another_writer(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("research.store.fcntl.flock", flock)
+
+    with pytest.raises(DataError, match=r"cannot be locked .*: use a local disk"):
+        put(data, [1])
+
+
+def test_a_hole_at_the_edge_of_a_month_is_one_hole(data: Path) -> None:
+    put(data, [MONTH - 3, MONTH + 2])
+
+    found = list(holes(times_of(SERIES.folder(data)), row(MONTH - 4)[0], row(MONTH + 4)[0], 60_000))
+
+    numbers = [tuple((ms - T0_MS) // MINUTE_MS - MONTH for ms in hole) for hole in found]
+    assert numbers == [(-4, -3), (-2, 2), (3, 4)]
+
+
 def test_a_month_of_another_series_is_not_merged_into(data: Path) -> None:
     other = Series("binance", BTC, "5m")
     put(data, [0, 5])
@@ -274,6 +383,18 @@ def test_the_store_lists_its_series(data: Path) -> None:
     put(data, [1])
 
     assert series_in(data) == [(SERIES, SERIES.folder(data))]
+
+
+def test_a_file_of_somebody_else_hides_no_series(data: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    put(data, [1])
+    folder = SERIES.folder(data)
+    parquet.write_table(pa.table({"x": [1]}), folder / "2023-12.parquet")
+
+    assert series_in(data) == [(SERIES, folder)]
+    assert [path.stem for path, _ in footers(folder)] == ["2024-01"]
 
 
 def test_months_are_those_of_utc() -> None:

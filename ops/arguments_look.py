@@ -1,0 +1,162 @@
+"""What the commands take that look into a run directory."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ops.arguments_shared import add_command, add_run, add_run_dir, count, port, positive
+
+if TYPE_CHECKING:
+    from ops.arguments_shared import Add, Commands
+
+
+def _add_orders(commands: "Commands") -> None:
+    summary = "list the orders of a run; show, cancel or resolve one"
+    orders = add_command(commands, "orders", summary)
+    add_run_dir(orders)
+    orders.add_argument("--json", action="store_true", help="one JSON object a line")
+    orders.add_argument("--venue", action="store_true", help="as the paper venue has them")
+    states = "claimed, sent, accepted, filled ..., several with commas"
+    orders.add_argument("--state", metavar="STATES", help=states)
+    _add_filters(orders, "of them the newest N")
+    orders.set_defaults(command="orders")
+    of_one = orders.add_subparsers(metavar="show|cancel|resolve ORDER")
+    _add_orders_show(of_one)
+    _add_orders_cancel(of_one)
+    _add_orders_resolve(of_one)
+
+
+def _add_orders_show(commands: "Commands") -> None:
+    show = add_command(commands, "show", "all that the ledger holds of one order")
+    _add_one_order(show)
+    show.set_defaults(command="orders_show")
+
+
+def _add_orders_cancel(commands: "Commands") -> None:
+    summary = "cancel one order in the living process, and prove it: 0 it has ended, 1 not proved"
+    cancel = add_command(commands, "cancel", summary)
+    _add_one_order(cancel)
+    cancel.add_argument("--timeout", type=positive, default=30.0, metavar="SECONDS")
+    cancel.set_defaults(command="orders_cancel")
+
+
+def _add_orders_resolve(commands: "Commands") -> None:
+    summary = "settle an order that the venue cannot settle, on evidence of your own"
+    resolve = add_command(commands, "resolve", summary)
+    _add_one_order(resolve)
+    ends = ("filled", "canceled", "expired", "rejected", "absent")
+    resolve.add_argument("--as", dest="end", choices=ends, required=True, help="how it ended")
+    resolve.add_argument(
+        "--evidence", required=True, metavar="TEXT", help="where you have seen it; kept for ever"
+    )
+    resolve.add_argument("--filled", metavar="QUANTITY", help="all that is filled of it")
+    resolve.add_argument("--price", metavar="PRICE", help="of what is filled and not known here")
+    resolve.add_argument(
+        "--unasked", action="store_true", help="also when the venue gives no answer at all"
+    )
+    resolve.add_argument("--timeout", type=positive, default=30.0, metavar="SECONDS")
+    resolve.set_defaults(command="orders_resolve")
+
+
+def _add_one_order(command: argparse.ArgumentParser) -> None:
+    _add_order(command)
+    # What stands before the word `show` must not be undone by a default that comes after it.
+    command.add_argument("--run-dir", type=Path, metavar="DIR", default=argparse.SUPPRESS)
+    command.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+
+
+def _add_positions(commands: "Commands") -> None:
+    summary = "show what a run holds and what it earned, by strategy and by symbol"
+    positions = add_command(commands, "positions", summary)
+    add_run_dir(positions)
+    positions.add_argument("--json", action="store_true", help="one JSON object a line")
+    positions.add_argument("--symbol", metavar="A/B")
+    positions.add_argument("--strategy", metavar="ID")
+    positions.set_defaults(command="positions")
+
+
+def _add_trades(commands: "Commands") -> None:
+    trades = add_command(commands, "trades", "list the executions of a run, the newest first")
+    add_run_dir(trades)
+    trades.add_argument("--json", action="store_true", help="one JSON object a line")
+    _add_filters(trades, "no more than N")
+    trades.set_defaults(command="trades")
+
+
+def _add_explain(commands: "Commands") -> None:
+    explain = add_command(commands, "explain", "tell the life of one order, step by step")
+    _add_order(explain)
+    add_run_dir(explain)
+    explain.add_argument("--json", action="store_true", help="one JSON object")
+    explain.set_defaults(command="explain")
+
+
+def _add_account(commands: "Commands") -> None:
+    summary = "hold a live account against the executions: 0 the same, 1 it differs, 3 no process"
+    account = add_command(commands, "account", summary)
+    account.add_argument("run", nargs="?", type=Path, metavar="RUN", help="as --run-dir")
+    add_run_dir(account)
+    why = "what it holds now is right, and this is why: a deposit, a trade by hand"
+    account.add_argument("--accept", metavar="WHY", help=why)
+    account.add_argument("--json", action="store_true", help="one JSON object")
+    account.set_defaults(command="account")
+
+
+def _add_audit(commands: "Commands") -> None:
+    summary = "check that everything in a run directory agrees: 0 it does, 1 something differs"
+    audit = add_command(commands, "audit", summary)
+    audit.add_argument("run", nargs="?", type=Path, metavar="RUN", help="as --run-dir")
+    add_run_dir(audit)
+    audit.add_argument("--json", action="store_true", help="one JSON object a check")
+    audit.set_defaults(command="audit")
+
+
+def _add_journal(commands: "Commands") -> None:
+    summary = "show what came from outside: 0 all of it can be read, 1 something cannot"
+    journal = add_command(commands, "journal", summary)
+    add_run(journal)
+    journal.add_argument("--json", action="store_true", help="one JSON object a message")
+    journal.set_defaults(command="journal")
+
+
+def _add_dashboard(commands: "Commands") -> None:
+    summary = "write one HTML page that shows runs, or serve it live"
+    dashboard = add_command(commands, "dashboard", summary)
+    dashboard.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run directories")
+    add_run_dir(dashboard)
+    dashboard.add_argument(
+        "--out", type=Path, metavar="FILE", help="default: dashboard.html in RUN; - is stdout"
+    )
+    dashboard.add_argument(
+        "--orders", type=count, default=1_000, metavar="N", help="the newest N with their lives"
+    )
+    how = dashboard.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="what the page shows, one JSON object")
+    how.add_argument("--serve", action="store_true", help="the page, live, until interrupted")
+    dashboard.add_argument("--host", default="127.0.0.1", help="with --serve (127.0.0.1)")
+    dashboard.add_argument("--port", type=port, default=8765, help="with --serve; 0 is any")
+    dashboard.set_defaults(command="dashboard")
+
+
+def _add_order(command: argparse.ArgumentParser) -> None:
+    text = "its key, client order id or venue order id, or the beginning of one"
+    command.add_argument("order", metavar="ORDER", help=text)
+
+
+def _add_filters(command: argparse.ArgumentParser, limit: str) -> None:
+    command.add_argument("--symbol", metavar="A/B")
+    command.add_argument("--strategy", metavar="ID")
+    command.add_argument("--since", metavar="TIME", help="2026-01-31T12:00, or back: 15m, 2h, 7d")
+    command.add_argument("--limit", type=count, metavar="N", help=limit)
+
+
+ADD: "dict[str, Add]" = {
+    "orders": _add_orders,
+    "positions": _add_positions,
+    "trades": _add_trades,
+    "explain": _add_explain,
+    "account": _add_account,
+    "audit": _add_audit,
+    "journal": _add_journal,
+    "dashboard": _add_dashboard,
+}

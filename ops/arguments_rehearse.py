@@ -1,0 +1,64 @@
+"""What the local exchange and the rehearsal of crashes take."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ops.arguments_shared import add_command, count, not_negative, port
+
+if TYPE_CHECKING:
+    from ops.arguments_shared import Add, Commands
+
+
+def _add_venue(commands: "Commands") -> None:
+    summary = "serve a local exchange that ccxt takes for a real one, faults on request"
+    venue = add_command(commands, "venue", summary)
+    venue.add_argument("--port", type=port, default=0, help="0, the default, takes a free one")
+    venue.add_argument("--control-port", type=port, default=0, metavar="PORT")
+    venue.add_argument("--seed", type=int, default=13, help="of its market and of its chances")
+    venue.add_argument("--symbols", default="BTC/USDT,ETH/USDT", metavar="A/B,C/D")
+    venue.add_argument("--state", type=Path, metavar="FILE", help="outlives a restart, and a kill")
+    venue.add_argument("--profile", choices=("binance", "okx"), default="binance")
+    venue.add_argument(
+        "--speed", type=not_negative, default=1.0, metavar="X", help="market seconds per second"
+    )
+    venue.add_argument(
+        "--candles", type=Path, metavar="FILE", help="a recording that the first symbol follows"
+    )
+    venue.add_argument(
+        "--balance", action="append", default=[], metavar="ASSET=AMOUNT", help="again and again"
+    )
+    venue.add_argument("--fees-in-bnb", action="store_true", help="as with Binance's discount")
+    venue.add_argument("--json", action="store_true", help="one JSON object")
+    venue.set_defaults(command="venue")
+
+
+def _add_drill(commands: "Commands") -> None:
+    summary = "kill a bot at every step of an order, and see that no order is doubled or lost"
+    drill = add_command(commands, "drill", summary)
+    drill.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="default: the demo")
+    which = drill.add_mutually_exclusive_group()
+    which.add_argument(
+        "--quick", dest="full", action="store_false", help="a choice of cases (the default)"
+    )
+    which.add_argument("--full", action="store_true", help="every point under every fault")
+    which.add_argument(
+        "--case",
+        action="append",
+        default=[],
+        metavar="CASE",
+        help="POINT/FAULT/BLOW or ROAD/POINT/FAULT/BLOW, again and again",
+    )
+    drill.add_argument("--seed", type=int, metavar="N", help="of the market and of the order")
+    drill.add_argument(
+        "--candles", type=count, metavar="N", help="how much market; default: two orders' worth"
+    )
+    drill.add_argument("--jobs", type=count, metavar="N", help="cases at once")
+    drill.add_argument("--keep", type=Path, metavar="DIR", help="leave the run directories here")
+    drill.add_argument("--json", action="store_true", help="one JSON object a line")
+    drill.set_defaults(command="drill", full=False)
+
+
+ADD: "dict[str, Add]" = {
+    "venue": _add_venue,
+    "drill": _add_drill,
+}

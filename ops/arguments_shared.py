@@ -1,0 +1,67 @@
+"""What the arguments of several commands are made of. Only the standard library."""
+
+import argparse
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    Add = Callable[[Commands], None]
+
+
+def add_command(commands: "Commands", name: str, summary: str) -> argparse.ArgumentParser:
+    """Add a command under its name; `summary` is its line in the list of them and its help."""
+    return commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+
+
+def add_run(command: argparse.ArgumentParser) -> None:
+    """Take the run directory as a word or as an option: `run`, `run_dir`."""
+    command.add_argument("run", nargs="?", type=Path, metavar="RUN_DIR", help="as --run-dir")
+    add_run_dir(command)
+
+
+def add_run_dir(
+    command: argparse.ArgumentParser, text: str = "default: the newest in runs/"
+) -> None:
+    """Take the run directory as an option: `run_dir`."""
+    command.add_argument("--run-dir", type=Path, metavar="DIR", help=text)
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return number
+
+
+def positive(text: str) -> float:
+    """Read a number above 0."""
+    if (number := _number(text)) <= 0:
+        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
+    return number
+
+
+def not_negative(text: str) -> float:
+    """Read a number from 0."""
+    if (number := _number(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return number
+
+
+def port(text: str) -> int:
+    """Read a port, from 0 to 65535."""
+    if not (text.isascii() and text.isdigit() and int(text) < 65_536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return int(text)
+
+
+def count(text: str) -> int:
+    """Read a whole number from 1."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)

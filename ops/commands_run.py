@@ -1,0 +1,162 @@
+"""From the command line to what runs, steers and watches a bot.
+
+Nothing is imported before it is due: `health` is here.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from ops.run_named import named_run_of, run_dir_of
+
+EXIT_OK, EXIT_FAILED, EXIT_NO_PROCESS = 0, 1, 3
+
+
+def _start(arguments: argparse.Namespace) -> int:
+    from ops.collector import not_collecting
+
+    with not_collecting():
+        from ops.options import StartOptions
+        from ops.process import run_bot
+
+    options = StartOptions(
+        config_path=arguments.config,
+        run_dir=arguments.run_dir,
+        duration_s=arguments.duration,
+        max_events=arguments.max_events,
+        idempotency_backend=arguments.idempotency_backend,
+        metrics_enabled=arguments.metrics_enabled,
+        chaos=arguments.chaos,
+        i_understand_live=arguments.i_understand_live,
+        standby=arguments.standby,
+        json_lines=arguments.json,
+        speed=arguments.speed,
+        exchange=arguments.exchange,
+        symbol=arguments.symbol,
+        timeframe=arguments.timeframe,
+    )
+    return run_bot(options)
+
+
+def _health(arguments: argparse.Namespace) -> int:
+    from ops.health import HealthOptions, health
+
+    run_dir = run_dir_of(arguments)
+    if run_dir is None:
+        return EXIT_FAILED if arguments.probe else EXIT_NO_PROCESS
+    options = HealthOptions(
+        run_dir=run_dir,
+        as_json=arguments.json,
+        watch_s=arguments.watch,
+        probe=arguments.probe,
+        stacks=arguments.stacks,
+        errors=arguments.errors,
+        deep=arguments.deep,
+        timeout_s=arguments.timeout,
+    )
+    return health(options)
+
+
+def _stop(arguments: argparse.Namespace) -> int:
+    from ops.stop import stop
+
+    run_dir = run_dir_of(arguments)
+    return EXIT_NO_PROCESS if run_dir is None else stop(run_dir, arguments.timeout)
+
+
+def _halt(arguments: argparse.Namespace) -> int:
+    from ops.halt import halt
+
+    run_dir = named_run_of(arguments)
+    if run_dir is None:
+        return EXIT_NO_PROCESS
+    return halt(run_dir, arguments.reason, as_json=arguments.json, timeout_s=arguments.timeout)
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    from ops.halt import resume
+
+    run_dir = named_run_of(arguments)
+    if run_dir is None:
+        return EXIT_NO_PROCESS
+    return resume(
+        run_dir,
+        despite_open=arguments.despite_open,
+        as_json=arguments.json,
+        timeout_s=arguments.timeout,
+    )
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from ops.config import effective_toml, load
+    from strategies import check_params
+
+    sys.stdout.write(effective_toml(load(arguments.config, {}, check_params)))
+    return EXIT_OK
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from ops.doctor import doctor
+
+    return doctor(arguments.config, online=arguments.online, as_json=arguments.json)
+
+
+def _alert_test(arguments: argparse.Namespace) -> int:
+    from ops.alert_try import alert_try
+
+    return alert_try(arguments.config, as_json=arguments.json)
+
+
+def _alert_watch(arguments: argparse.Namespace) -> int:
+    from ops.alert_watch import WatchOptions, alert_watch
+
+    run_dir = named_run_of(arguments)
+    if run_dir is None:
+        return EXIT_NO_PROCESS
+    options = WatchOptions(
+        run_dir=run_dir,
+        interval_s=arguments.interval,
+        stale_after_s=arguments.stale,
+        once=arguments.once,
+    )
+    return alert_watch(options)
+
+
+def _orchestrate(arguments: argparse.Namespace) -> int:
+    from importlib.util import find_spec
+
+    if find_spec("psutil") is None:
+        from messages.errors import ConfigError
+
+        raise ConfigError(["orchestrate needs psutil: pip install 'watchkeeper[orchestrate]'"])
+    if arguments.verb == "up":
+        from ops.fleet.command import up
+
+        return up(arguments.fleet, as_json=arguments.json)
+    from ops.fleet import asking
+
+    if arguments.verb == "ps":
+        return asking.ps(arguments.fleet, as_json=arguments.json)
+    if arguments.verb == "logs":
+        return asking.logs(arguments.fleet, arguments.bot, arguments.lines)
+    return asking.ask(
+        arguments.fleet,
+        arguments.verb,
+        getattr(arguments, "bot", ""),
+        arguments.timeout,
+        as_json=arguments.json,
+    )
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "start": _start,
+    "health": _health,
+    "stop": _stop,
+    "halt": _halt,
+    "resume": _resume,
+    "check": _check,
+    "doctor": _doctor,
+    "alert_test": _alert_test,
+    "alert_watch": _alert_watch,
+    "orchestrate": _orchestrate,
+}
