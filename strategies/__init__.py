@@ -33,6 +33,7 @@ _REGISTERED = {
     "ensemble": "Ensemble",
     "grid": "Grid",
     "macd_trend": "MacdTrend",
+    "pairs": "Pairs",
     "rsi_reversion": "RsiReversion",
     "sma_cross": "SmaCross",
     "time_series_momentum": "TimeSeriesMomentum",
