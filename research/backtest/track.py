@@ -172,8 +172,11 @@ class Track:
         if not self.seen:
             self.first_price = reference_price(block.event(0))
         self.block, self.is_candles = block, block.closes is not None
-        self.kinds.add(Candle if self.is_candles else type(block.event(0)))
         self.size, self.at, self._profits = len(block.times_ns), 0, []
+        if self.is_candles:
+            self.kinds.add(Candle)
+        else:
+            self.kinds.update(type(block.event(place)) for place in range(self.size))
         for driver in self.drivers:
             driver.at = 0
         return True

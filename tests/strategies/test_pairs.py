@@ -95,13 +95,13 @@ def test_both_legs_are_of_one_moment_and_never_of_one_side() -> None:
 
 
 def test_a_leg_too_small_for_the_venue_keeps_both_from_being_entered() -> None:
-    """The second leg is worth a third of the first, so 12 are two legs of 12 and of 4."""
-    first, second = made_up_pair(1_500, 2, beta=0.33)
+    """It takes 5 or more, and one leg is always worth less than the other."""
+    first, second = made_up_pair(1_500, 2)
     run = run_on(memory_for(SMALL), SMALL)
     assert [intent for one in in_order(first, second) for intent in run.take(one, NOW)]
 
     small = run_on(memory_for(SMALL), SMALL)
-    small._build = lambda: make(SMALL, Decimal(12))
+    small._build = lambda: make(SMALL, Decimal("5.01"))
     small._make()
 
     assert not [intent for one in in_order(first, second) for intent in small.take(one, NOW)]
