@@ -18,7 +18,7 @@ from actors.executor_stages import ExecutorStages
 from actors.gateway import Gateway
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
-from actors.order_records import claimed_update, is_short_of, price_of, update_of
+from actors.order_records import claimed_update, price_of, update_of
 from actors.venue_desk import VenueDesk
 from decisions.executor import Claim as ToClaim
 from decisions.executor import Conflict, Duplicate, Refuse, Resend, Verdict, sort_intents
@@ -413,6 +413,6 @@ class ExecutorActor(Actor):
             ),
         )
         entry = verdict.entry
-        if isinstance(entry, LedgerEntry) and is_short_of(entry):
-            # One that is shown its market again decides again, and must hear again.
+        if isinstance(entry, LedgerEntry) and entry.state is OrderState.REFUSED:
+            # Who is shown a market again decides again, and hears again what was not allowed.
             self._tell_strategy(update_of(entry, (), self.ctx.utc_ns()))

@@ -8,7 +8,6 @@ import msgspec
 from exchanges.protocol import NewOrder
 from messages.ids import OrderKey, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent, Trade
-from messages.order_states import FINAL_STATES
 from messages.orders import Fill, OrderReport, OrderUpdate
 from messages.values import OrderState, Side
 from persistence.book import held_quantity
@@ -84,11 +83,6 @@ def update_of(
         ts_event_ns=at_ns,
         late_fills=late,
     )
-
-
-def is_short_of(entry: LedgerEntry) -> bool:
-    """Whether an order has ended with less filled than was decided."""
-    return entry.state in FINAL_STATES and entry.filled_quantity < entry.quantity
 
 
 def claimed_update(claim: Claim, durable_ns: TimestampNs) -> OrderUpdate:

@@ -90,8 +90,8 @@ class Desk:
             self._worked(self._open[order.symbol][order.client_order_id], worked)
         if self._refused:
             refused, self._refused = self._refused, []
-            for order in refused:
-                self._tell(order, (), order.intent.decided_at_ns)
+            for one in refused:
+                self._tell(one, (), one.intent.decided_at_ns)
         allowed, self._allowed = self._allowed, []
         for intent in allowed:
             self._send(intent)

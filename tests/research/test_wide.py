@@ -1,7 +1,7 @@
 """Several symbols, longer bars and timers in the plain loop: who is told what, and when."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -55,7 +55,7 @@ def market(symbol: Symbol, events: Sequence[MarketEvent]) -> MarketPlan:
 
 def run(
     build: Callable[[], Strategy],
-    markets: dict[Symbol, Sequence[MarketEvent]],
+    markets: Mapping[Symbol, Sequence[MarketEvent]],
     venue: PaperSettings = FREE,
     limits: RiskLimits | None = None,
 ) -> tuple[Outcome, Plan]:

@@ -40,7 +40,8 @@ def made_up_pair(
 ) -> tuple[list[Candle], list[Candle]]:
     """B walks; A follows it, and swings around it. Each misses some minutes."""
     chance = Random(seed)
-    walk, swing, pair = log(30_000.0), 0.0, ([], [])
+    walk, swing = log(30_000.0), 0.0
+    pair: tuple[list[Candle], list[Candle]] = ([], [])
     for place in range(count):
         walk += chance.gauss(0, 5e-4)
         swing = 0.97 * swing + chance.gauss(0, 4e-4) * (4 if place // 150 % 3 == 2 else 1)

@@ -39,7 +39,7 @@ NOW = TimestampNs(0)
 
 def whole(params: dict[str, Any]) -> dict[str, Any]:
     """With the defaults."""
-    return msgspec.to_builtins(msgspec.convert(params, PairsParams))
+    return msgspec.structs.asdict(msgspec.convert(params, PairsParams))
 
 
 def traded(params: dict[str, Any], candles: list[Candle]) -> list[OrderIntent]:
