@@ -25,7 +25,8 @@ next candle of either symbol, by what is really held; then nothing is entered be
 The same is done when a new process finds one leg alone. Between the refusal and that candle, and
 for as long as the exchange takes no exit, one leg is alone. A recording that is replayed ahead of
 its orders (`feed.window`) tells of a refusal late: `feed.batch = 1` and `feed.window = 1` tell it
-before the next candle, as a backtest does.
+before the next candle, as a backtest does. A recording that is begun again after the venue, not
+risk, has ended a leg is begun in a new run directory: the second process is not told of that.
 """
 
 from collections import deque

@@ -362,6 +362,8 @@ def shown(markets: Sequence[MarketPlan]) -> list[tuple[int, Symbol]]:
     return found
 
 
+@pytest.mark.slow
+@settings(max_examples=1_000 if STRESS else 30)
 @given(some_markets())
 def test_a_cut_leaves_the_first_events_as_they_are_shown(markets: tuple[MarketPlan, ...]) -> None:
     whole = shown(markets)
