@@ -83,6 +83,7 @@ def freeze_between_writes(bot: Bot, folder: Path) -> None:
         lease.rollback()
 
 
+@pytest.mark.longest
 def test_a_stopped_process_is_taken_over_and_sends_nothing_when_it_goes_on(
     tmp_path: Path, start: Start
 ) -> None:
@@ -347,6 +348,7 @@ def test_a_process_stopped_in_the_middle_of_a_write_is_waited_for(
         assert max(placed(run).values()) == 1
 
 
+@pytest.mark.longest
 @pytest.mark.timeout(120 + 90 * FREEZES)
 def test_stopped_at_any_moment_again_and_again_no_order_is_doubled_or_lost(
     tmp_path: Path, start: Start
