@@ -15,8 +15,8 @@ import msgspec
 from decisions.exact import EXACT
 from decisions.risk_equity import quote_of
 from messages.ids import Symbol
-from messages.orders import Fill, OrderUpdate
-from research.backtest.desk import Desk, Order
+from messages.orders import OrderUpdate
+from research.backtest.desk import Desk, Execution, Order
 from research.backtest.equity import EquityMeter
 from research.backtest.plan import Plan
 from research.backtest.track import Driver, Track
@@ -139,7 +139,7 @@ class Backtest:
         track.at = place + 1
         self._seek(track)
 
-    def _filled(self, order: Order, fills: Sequence[Fill]) -> None:
+    def _filled(self, order: Order, fills: Sequence[Execution]) -> None:
         self._by_symbol[order.intent.symbol].trade(order.intent.side, fills)
 
     def _updated(self, order: Order, update: OrderUpdate) -> None:

@@ -1,22 +1,30 @@
 """One symbol's market as the loop goes through it, and the strategies that trade it."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from itertools import repeat
+from operator import add, mul
 
 from decisions.exact import EXACT
-from decisions.strategy import StrategyLike, StrategyRun, new_memory, reference_price
+from decisions.strategy import (
+    Door,
+    StrategyLike,
+    StrategyRun,
+    fast_door,
+    new_memory,
+    reference_price,
+)
 from exchanges.event_blocks import Block, EventBlock
 from messages.errors import ConfigError
 from messages.ids import AccountId, ActorPath
 from messages.market import Candle, MarketBatch, MarketEvent
-from messages.orders import Fill, OrderIntent, OrderUpdate
+from messages.orders import OrderIntent, OrderUpdate
 from messages.values import Side
+from research.backtest.desk import Execution
 from research.backtest.equity import EquityMeter
 from research.backtest.plan import MarketPlan, StrategyPlan
-from strategies.protocol import PassesCloses, Strategy
-
-Door = Callable[[Sequence[float], int], int]
+from strategies.protocol import Strategy
 
 _RAISED = (Exception, SystemExit)
 """What a user's code may raise: anything, and it may call sys.exit."""
@@ -148,16 +156,19 @@ class Track:
         """When the next event comes that somebody must see; where none does, the block's last."""
         return self.block.times_ns[min(self.at, self.size - 1)]
 
-    def trade(self, side: Side, fills: Iterable[Fill]) -> None:
+    def trade(self, side: Side, fills: Iterable[Execution]) -> None:
         """Count executions of the present event: held from its close on. Fees are in the quote."""
         self._reckon(self.at)
         for fill in fills:
-            value = EXACT.multiply(fill.quantity, fill.price)
-            bought = side is Side.BUY
-            self.quantity = (EXACT.add if bought else EXACT.subtract)(self.quantity, fill.quantity)
-            self.cash = (EXACT.subtract if bought else EXACT.add)(self.cash, value)
-            self.cash = EXACT.subtract(self.cash, fill.fee)
-            self.fees = EXACT.add(self.fees, fill.fee)
+            quantity, fee = fill.quantity, fill.fee
+            value = EXACT.multiply(quantity, fill.price)
+            if side is Side.BUY:
+                self.quantity = EXACT.add(self.quantity, quantity)
+                self.cash = EXACT.subtract(EXACT.subtract(self.cash, value), fee)
+            else:
+                self.quantity = EXACT.subtract(self.quantity, quantity)
+                self.cash = EXACT.subtract(EXACT.add(self.cash, value), fee)
+            self.fees = EXACT.add(self.fees, fee)
             self.turnover = EXACT.add(self.turnover, value)
 
     def _reckon(self, stop: int) -> None:
@@ -170,25 +181,14 @@ class Track:
             self._profits += [cash] * (stop - start)
         else:
             self.held_events += stop - start
-            self._profits += [cash + quantity * price for price in self._prices(start, stop)]
+            values = map(mul, repeat(quantity), self._prices(start, stop))
+            self._profits += map(add, repeat(cash), values)
 
     def _prices(self, start: int, stop: int) -> Sequence[float]:
         closes = self.block.closes
         if closes is not None:
             return closes[start:stop]
         return [float(reference_price(self.block.event(place))) for place in range(start, stop)]
-
-
-def fast_door(strategy: object) -> Door | None:
-    """Give the strategy's second door, if no class below it has another `on_candle`."""
-    if not isinstance(strategy, PassesCloses):
-        return None
-    for cls in type(strategy).__mro__:
-        if "pass_closes" in vars(cls):
-            return strategy.pass_closes
-        if "on_candle" in vars(cls):
-            return None
-    return None
 
 
 def learns(strategy: StrategyLike) -> bool:
