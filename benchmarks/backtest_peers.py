@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import time
-import venv
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -349,15 +348,14 @@ def python_for(peer: Peer, folder: Path) -> Path:
 
 
 def _install(base: str, home: Path, requires: Sequence[str]) -> str:
-    """Give pip's last word where it fails."""
-    if base == sys.executable:
-        venv.create(home, with_pip=True)
-    else:
-        subprocess.run([base, "-m", "venv", str(home)], check=True, stdout=sys.stderr)
-    pip = [str(home / "bin" / "python"), "-m", "pip", "install", "-q", *requires]
-    done = subprocess.run(pip, capture_output=True, text=True, check=False)
-    lines = done.stderr.strip().splitlines() or ["no word why"]
-    return lines[-1] if done.returncode else ""
+    """Give the last word of what fails."""
+    pip = (str(home / "bin" / "python"), "-m", "pip", "install", "-q", *requires)
+    for command in ((base, "-m", "venv", str(home)), pip):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            lines = done.stderr.strip().splitlines() or ["no word why"]
+            return lines[-1]
+    return ""
 
 
 def measured(peer: Peer, python: Path, data: Path, candles: int, *more: str) -> Taken:
