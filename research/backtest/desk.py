@@ -68,8 +68,10 @@ class Desk:
         self._venue = PlainVenue(plan.venue)
         self.follows_equity = bool(plan.limits.max_daily_loss or plan.limits.max_drawdown)
         """Whether every event must be shown: a loss limit judges each price."""
+        self._present: MarketEvent | None = None
         self._news: list[Worked] = []
         self._allowed: list[OrderIntent] = []
+        self._refused: list[Order] = []
         self._on_fills, self._on_update = on_fills, on_update
         self._open: dict[Symbol, dict[ClientOrderId, Order]] = {}
         """By the names at the venue of those that were submitted; see `_alone`."""
@@ -92,7 +94,7 @@ class Desk:
 
         That holds for candles alone: a trade or a tick may be of an order's own moment.
         """
-        symbol = event.symbol
+        symbol, self._present = event.symbol, event
         if self.follows_equity:
             saw_market(symbol, reference_price(event), event.ts_event_ns, self._risk)
         alone = self._alone.get(symbol)
@@ -109,7 +111,7 @@ class Desk:
         self._news = self._venue.on_market(event)
 
     def settle(self) -> None:
-        """Count what the venue did at this event; send what was decided on it."""
+        """Count what the venue did at this event; tell of what was refused, send the rest."""
         if self._at_once:
             at_once, self._at_once = self._at_once, []
             for order, executed in at_once:
@@ -119,6 +121,10 @@ class Desk:
             for worked in news:
                 known = worked.progress.order
                 self._worked(self._open[known.symbol][known.client_order_id], worked)
+        if self._refused:
+            refused, self._refused = self._refused, []
+            for one in refused:
+                self._tell(one, (), one.intent.decided_at_ns)
         if self._allowed:
             allowed, self._allowed = self._allowed, []
             for intent in allowed:
@@ -140,6 +146,7 @@ class Desk:
                 order = Order(intent=intent, state=OrderState.REFUSED)
                 order.state_reason = f"{against.code}: {against.text}"
                 self.orders.append(order)
+                self._refused.append(order)
 
     def balances(self) -> dict[str, Decimal]:
         """Give what the account owns, by currency."""
@@ -149,22 +156,25 @@ class Desk:
         order, symbol = Order(intent=intent, state=OrderState.ACCEPTED), intent.symbol
         self.orders.append(order)
         self.open_of[intent.strategy_id] += 1
+        missed = self._missed_by(intent)
         before = self._alone.pop(symbol, None)
         if before is not None:
             self._submit(before)
-        elif intent.limit_price is None and self._venue.takes_at_once(intent):
+        elif missed is None and intent.limit_price is None and self._venue.takes_at_once(intent):
             self._alone[symbol] = order
             if self._on_update is not None:
                 self._tell(order, (), self._venue.arrival_ns(intent))
             return
-        self._submit(order, is_new=True)
+        self._submit(order, missed, is_new=True)
 
-    def _submit(self, order: Order, *, is_new: bool = False) -> None:
-        """Give the venue an order; of one that was waiting all is told but what is new now."""
+    def _submit(
+        self, order: Order, missed: MarketEvent | None = None, *, is_new: bool = False
+    ) -> None:
+        """Give the venue an order; of one that was waiting, it is told already that it is there."""
         intent, new = order.intent, _for_venue(order)
         self._open.setdefault(intent.symbol, {})[new.client_order_id] = order
         try:
-            worked = self._venue.submit(new)
+            worked = self._venue.submit(new, missed)
         except Rejected as error:
             order.state, order.state_reason = OrderState.REJECTED, str(error)
             self._ended(order)
@@ -190,6 +200,13 @@ class Desk:
             self._tell(order, fills, executed.ts_event_ns)
         else:
             self._on_fills(order, (executed,))
+
+    def _missed_by(self, intent: OrderIntent) -> MarketEvent | None:
+        """Give the present event to what a timer has decided before it: the venue has had it."""
+        event = self._present
+        if event is None or intent.decided_at_ns >= event.ts_event_ns:
+            return None
+        return event if event.symbol == intent.symbol else None
 
     def _worked(self, order: Order, worked: Worked) -> None:
         progress, fills = worked.progress, worked.fills
