@@ -291,8 +291,8 @@ class PlainVenue:
 
     def looks_inside(self, symbol: Symbol) -> bool:
         """Whether an open order of this symbol has a limit, which high and low may reach."""
-        orders = self._open.get(symbol, ())
-        return any(one.order.limit_price is not None for one in orders)
+        orders = self._open.get(symbol)
+        return orders is not None and any(one.order.limit_price is not None for one in orders)
 
     def balances(self) -> dict[str, Decimal]:
         """Give what the account owns by currency, locked or free."""

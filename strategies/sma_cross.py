@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import repeat
-from operator import gt, lt, mul, neg, sub, truediv
+from operator import gt, lt, mul, sub
 
 from messages.ids import Symbol
 from messages.market import Candle
@@ -73,15 +73,13 @@ class _Ahead:
         self._start = self._brought = start
         self._totals = fast.totals_after(rest), slow.totals_after(rest)
         self._periods = fast.period, slow.period
-        fast_means, slow_means = (
-            list(map(truediv, totals, repeat(period)))
-            for totals, period in zip(self._totals, self._periods, strict=True)
-        )
-        gaps = list(map(sub, fast_means, slow_means))
-        doubts = list(map(mul, repeat(DOUBT), slow_means))
-        # A byte for each close: whether it is so for sure, as `sma_relation` draws the line.
-        self._above = bytes(map(gt, gaps, doubts))
-        self._below = bytes(map(lt, gaps, map(neg, doubts)))
+        # Both as sums of the slow period, and a line wider than that of `sma_relation`, by far more
+        # than roundings: a byte for each close says whether it is on that side for sure.
+        fast_sums = map(mul, self._totals[0], repeat(slow.period / fast.period))
+        gaps = list(map(sub, fast_sums, self._totals[1]))
+        doubt = 2 * DOUBT * max(map(abs, self._totals[1]), default=0.0)
+        self._above = bytes(map(gt, gaps, repeat(doubt)))
+        self._below = bytes(map(lt, gaps, repeat(-doubt)))
 
     def pass_by(self, *, above: bool) -> int:
         """Go on to the first place where the relation may be another, and give it."""

@@ -28,14 +28,14 @@ from research.backtest.plan import Plan
 Execution = Fill | Executed
 
 
-class Order(msgspec.Struct, kw_only=True):
+class Order(msgspec.Struct, kw_only=True, gc=False):
     """One decision and how far its order came."""
 
     intent: OrderIntent
     state: OrderState
     filled_quantity: Decimal = NOTHING
     average_price: Decimal | None = None
-    executed: list[Fill] | Executed = []
+    executed: tuple[Fill, ...] | Executed = ()
     state_reason: str = ""
 
     @property
@@ -49,7 +49,7 @@ class Order(msgspec.Struct, kw_only=True):
         executed = self.executed
         if isinstance(executed, Executed):
             return [executed.as_fill(self.client_order_id)]
-        return executed
+        return list(executed)
 
 
 class Desk:
@@ -215,7 +215,7 @@ class Desk:
             order.filled_quantity = progress.filled
             order.average_price = progress.value / progress.filled
             assert not isinstance(order.executed, Executed), "that one was filled as a whole"
-            order.executed += fills
+            order.executed += tuple(fills)
         if progress.state in FINAL_STATES:
             self._ended(order)
         if fills:

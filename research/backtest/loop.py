@@ -125,11 +125,11 @@ class Backtest:
         desk = self._desk
         if desk.follows_equity or not track.is_candles or desk.has_open(track.symbol):
             return
-        track.at = min((driver.at for driver in track.drivers), default=track.size)
+        track.at = track.next_shown()
 
     def _event(self, track: Track) -> None:
         place, desk, block = track.at, self._desk, track.block
-        shown = [driver for driver in track.drivers if driver.at == place]
+        shown = track.shown_at(place)
         if shown or not track.is_candles or desk.needs_all_of(track.symbol):
             event = block.event(place)
         else:

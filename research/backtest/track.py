@@ -8,7 +8,6 @@ from operator import add, mul
 
 from decisions.exact import EXACT
 from decisions.strategy import (
-    Door,
     StrategyLike,
     StrategyRun,
     fast_door,
@@ -90,18 +89,17 @@ class Driver:
 
     def pass_by(self, closes: list[float] | None) -> None:
         """Go as far as nothing is decided, if the strategy has a fast door."""
-        if self._door is not None and closes is not None and self.at < len(closes):
-            self.at = self._passed(self._door, closes)
-
-    def _passed(self, door: Door, closes: list[float]) -> int:
+        door, at = self._door, self.at
+        if door is None or closes is None or at >= len(closes):
+            return
         try:
-            reached = door(closes, self.at)
+            reached = door(closes, at)
         except _RAISED as error:
             raise self._failed("in pass_closes", error) from error
-        if not self.at <= reached <= len(closes):
-            text = f"strategy {self.id}: pass_closes went from {self.at} to {reached}"
+        if not at <= reached <= len(closes):
+            text = f"strategy {self.id}: pass_closes went from {at} to {reached}"
             raise ConfigError([f"{text}, which is no place in a block of {len(closes)} closes"])
-        return reached
+        self.at = reached
 
     def learn(self, update: OrderUpdate) -> None:
         """Tell it what became of an order.
@@ -188,6 +186,18 @@ class Track:
         for driver in self.drivers:
             driver.at = 0
         return True
+
+    def next_shown(self) -> int:
+        """Give the place of the next event that one of the strategies must be shown."""
+        if len(self.drivers) == 1:
+            return self.drivers[0].at
+        return min((driver.at for driver in self.drivers), default=self.size)
+
+    def shown_at(self, place: int) -> Sequence[Driver | Seat]:
+        """Give the strategies that must be shown an event."""
+        if len(self.drivers) == 1:
+            return self.drivers if self.drivers[0].at == place else ()
+        return [driver for driver in self.drivers if driver.at == place]
 
     def next_ns(self) -> int:
         """When the next event comes that somebody must see; where none does, the block's last."""
