@@ -70,9 +70,13 @@ class EquityMeter:
         return times, sums
 
     def _walk(self, times_ns: Sequence[int], equities: Sequence[float]) -> None:
-        peaks = list(accumulate(equities, max, initial=self._peak))
-        self._peak = peaks[-1]
-        self.drawdown = max(self.drawdown, *map(sub, islice(peaks, 1, None), equities), 0.0)
+        highest, peak = max(equities), self._peak
+        if highest <= peak:  # then each of them stands below the same peak
+            self.drawdown = max(self.drawdown, peak - min(equities))
+        else:
+            peaks = list(accumulate(equities, max, initial=peak))
+            self._peak = peaks[-1]
+            self.drawdown = max(self.drawdown, *map(sub, islice(peaks, 1, None), equities), 0.0)
         # What closes at midnight is of the day that it ends.
         for day in range((times_ns[0] - 1) // DAY_NS, (times_ns[-1] - 1) // DAY_NS + 1):
             last = bisect_right(times_ns, (day + 1) * DAY_NS) - 1
