@@ -4,7 +4,7 @@ W.candles = (holder, market, symbol, openOrder) => {
   const found = market.symbols[symbol];
   const width = found.width_s >= 86400 ? `${found.width_s / 86400} d` : found.width_s >= 3600 ? `${found.width_s / 3600} h` : found.width_s >= 60 ? `${found.width_s / 60} min` : `${found.width_s} s`;
   const box = W.el("div", { class: "chart tall", tabindex: "0", role: "group", "aria-roledescription": "chart",
-    "aria-label": `${symbol}: ${found.bars.length} bars, ${found.fills_total} fills. Left and right arrow keys go from fill to fill, Enter opens its order, plus and minus zoom, 0 shows all.` });
+    "aria-label": `${symbol}: ${found.bars.length} bars, ${found.fills_total} fills. Left and right arrow keys go from fill to fill, Enter ${market.opens || "opens its order"}, plus and minus zoom, 0 shows all.` });
   const reading = W.el("span", { class: "right note", text: "" });
   const head = W.el("div", { class: "head" }, W.el("span", { class: "note", text: found.bars.length && !found.is_line ? `One bar is ${width}` : "Prices" }), reading);
   holder.append(head, box);
