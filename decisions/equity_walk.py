@@ -35,12 +35,16 @@ class EquityWalk:
     @property
     def longest_ns(self) -> int:
         """The longest time from a peak until it was reached again, or until the end."""
-        return max(self._longest_ns, self.last_ns - self._peak_ns if self._is_under else 0)
+        return max(self._longest_ns, self._under_now_ns)
 
     @property
-    def is_under(self) -> bool:
-        """Whether it ended below its peak."""
-        return self._is_under
+    def is_longest_open(self) -> bool:
+        """Whether the longest such time is the last one, which the end cut short."""
+        return self._under_now_ns > self._longest_ns
+
+    @property
+    def _under_now_ns(self) -> int:
+        return self.last_ns - self._peak_ns if self._is_under else 0
 
     def take(self, times_ns: Sequence[int], profits: Sequence[float]) -> list[float]:
         """Go on through these; give how far each is below the highest before it."""

@@ -81,8 +81,8 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     fell_until_ns: int
     longest_under_ns: int
     """The longest time below a peak."""
-    is_under: bool
-    """Whether it ended below its peak."""
+    is_longest_open: bool
+    """Whether that was the last one, which the end cut short."""
     daily: Daily | None
     annual: Annual | None
     too_short: str
@@ -108,7 +108,7 @@ def figures(walk: EquityWalk) -> Figures:
         fell_from_ns=walk.fell_from_ns,
         fell_until_ns=walk.fell_until_ns,
         longest_under_ns=walk.longest_ns,
-        is_under=walk.is_under,
+        is_longest_open=walk.is_longest_open,
         daily=_daily(returns),
         annual=None if problem else _annual(returns, share, days, walk.drawdown_share),
         too_short=problem,

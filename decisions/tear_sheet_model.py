@@ -81,14 +81,16 @@ def _notable(trips: Sequence[RoundTrip]) -> list[RoundTrip]:
 
 
 def _thinned(sheet: Sheet, places: Sequence[int], notable: set[int]) -> list[int]:
-    """Choose executions evenly, and all of the notable trades as far as there is room."""
+    """Choose those of the notable trades, as far as there is room, and of every so many others."""
     if len(places) <= MOST_MARKS:
         return list(places)
-    chosen = set([at for at in places if sheet.trip_of[at] in notable][: MOST_MARKS // 2])
-    rest = [at for at in places if at not in chosen]
-    room = MOST_MARKS - len(chosen)
-    chosen |= {rest[len(rest) * n // room] for n in range(room)}
-    return sorted(chosen)
+    chosen = [at for at in places if sheet.trip_of[at] in notable][: MOST_MARKS // 2]
+    kept = set(chosen)
+    rest, room = [at for at in places if at not in kept], MOST_MARKS - len(chosen)
+    step = -(-len(rest) // room)
+    whole = [at for at in rest if sheet.trip_of[at] % step == 0]
+    # Few trades of many executions each: an odd step, for buys and sells take turns.
+    return sorted([*chosen, *(whole if 0 < len(whole) <= room else rest[:: step | 1])])
 
 
 def _mark(sheet: Sheet, at: int) -> list[Any]:

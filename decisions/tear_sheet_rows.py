@@ -162,7 +162,7 @@ def _falls(quote: str, parts: list[Part]) -> Iterator[Row]:
 
 
 def _under(figures: Figures) -> str:
-    return f"{span(figures.longest_under_ns)}{'+' if figures.is_under else ''}"
+    return f"{span(figures.longest_under_ns)}{'+' if figures.is_longest_open else ''}"
 
 
 def _of_a_year(parts: list[Part], deflated: Deflated | None) -> Iterator[Row]:

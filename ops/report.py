@@ -1,17 +1,47 @@
 """The `report` command: the tear sheet of a run that was real, from its ledger and journal."""
 
 import sys
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import msgspec
 
-from decisions.tear_sheet import Sheet, Trials
+from decisions.performance_trials import Deflated
+from decisions.tear_sheet import Part, Sheet, Trials
 from decisions.tear_sheet_rows import Row, rows_of
 from ops.health_text import one_line
 from ops.report_model import RunSheets, run_sheets
 
-SCHEMA = 1
+
+class QuoteReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What was won or lost in one currency; statistics, in floats."""
+
+    quote: str
+    capital: float
+    """What there was at the beginning; of a live run, the most that was in use at once."""
+    parts: list[Part]
+    """The whole, and with `--split` what was before and what after."""
+    split_ns: int | None
+    """The last moment of the first part."""
+    deflated: Deflated | None
+    other_fees: dict[str, Decimal]
+    """In a third currency, and so in no profit."""
+
+
+class RunReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run earned, and how."""
+
+    schema: Literal[1]
+    name: str
+    mode: str
+    run_dir: str
+    claim: str
+    notes: list[str]
+    """What is to be known when reading it."""
+    why: list[str]
+    """Why nothing was executed, one sentence each; empty where something was."""
+    quotes: list[QuoteReport]
 
 
 class ReportOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,33 +71,32 @@ def report(options: ReportOptions) -> int:
     if options.as_json:
         sys.stdout.write(msgspec.json.encode(document(found), order="sorted").decode() + "\n")
     else:
-        sys.stdout.writelines(f"{one_line(line)}\n" for line in _table(found))
+        sys.stdout.writelines(f"{line}\n" for line in _table(found))
     return 0
 
 
-def document(found: RunSheets) -> dict[str, Any]:
+def document(found: RunSheets) -> RunReport:
     """Give what `--json` prints."""
-    return {
-        "schema": SCHEMA,
-        "name": found.name,
-        "mode": found.mode,
-        "run_dir": found.run_dir,
-        "claim": found.model["claim"],
-        "notes": found.notes,
-        "why": found.why,
-        "quotes": [_quote(sheet) for sheet in found.sheets],
-    }
-
-
-def _quote(sheet: Sheet) -> dict[str, Any]:
-    return {
-        "quote": sheet.quote,
-        "capital": sheet.capital,
-        "parts": sheet.parts,
-        "split_ns": sheet.split_ns,
-        "deflated": sheet.deflated,
-        "other_fees": sheet.other_fees,
-    }
+    return RunReport(
+        schema=1,
+        name=found.name,
+        mode=found.mode,
+        run_dir=found.run_dir,
+        claim=found.model["claim"],
+        notes=found.notes,
+        why=found.why,
+        quotes=[
+            QuoteReport(
+                quote=sheet.quote,
+                capital=sheet.capital,
+                parts=sheet.parts,
+                split_ns=sheet.split_ns,
+                deflated=sheet.deflated,
+                other_fees=sheet.other_fees,
+            )
+            for sheet in found.sheets
+        ],
+    )
 
 
 def _written(path: Path, found: RunSheets) -> bool:
@@ -84,21 +113,21 @@ def _written(path: Path, found: RunSheets) -> bool:
 
 
 def _table(found: RunSheets) -> list[str]:
-    lines = [f"{found.mode} run {found.name} in {found.run_dir}"]
-    lines += [f"  why no execution: {text}" for text in found.why]
+    lines = [one_line(f"{found.mode} run {found.name} in {found.run_dir}")]
+    lines += [f"  why no execution: {one_line(text)}" for text in found.why]
     for sheet in found.sheets:
         lines += _lines(list(rows_of(sheet.quote, sheet.parts, sheet.deflated)), sheet)
-    lines += [f"  note: {note}" for note in found.notes]
+    lines += [f"  note: {one_line(note)}" for note in found.notes]
     return [*lines, f"  {found.model['claim']}"]
 
 
 def _lines(rows: list[Row], sheet: Sheet) -> list[str]:
     heads = ["", *[part.name for part in sheet.parts], "buy and hold"]
-    cells = [heads, *[[row.label, *row.values, row.hold] for row in rows]]
+    cells = [heads, *[[one_line(row.label), *row.values, row.hold] for row in rows]]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
     for row in cells:
-        first, *rest = (cell for cell in row)
+        first, *rest = row
         padded = [cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)]
         lines.append(f"  {first:<{widths[0]}}  {'  '.join(padded)}".rstrip())
     if sheet.parts[0].figures.too_short:

@@ -95,7 +95,7 @@ def _under(part: Part) -> str:
     figures = part.figures
     if not figures.longest_under_ns:
         return "never"
-    return f"{span(figures.longest_under_ns)}{' and still' if figures.is_under else ''}"
+    return f"{span(figures.longest_under_ns)}{' and still' if figures.is_longest_open else ''}"
 
 
 def _annual_rows(one: QuoteReport, parts: Sequence[Part]) -> Iterator[_Row]:

@@ -28,7 +28,7 @@
       W.el("h1", { class: "sheet", text: model.name }),
       W.el("p", { class: "claim", text: `${model.claim[0].toUpperCase()}${model.claim.slice(1)}. ${model.trials}` }),
       list("Why there is no execution", model.why, "why-not"), choose,
-      W.el("dl", { class: "figures" }, figures),
+      W.el("dl", { class: "figures sheetfigures" }, figures),
       W.el("p", {}), list("To be known when reading it", notes, ""));
   };
 
