@@ -142,14 +142,19 @@ def _curve(sheet: Sheet, bars: Mapping[str, Bars]) -> Model:
     columns = dict(zip(CURVE, sheet.curve.columns, strict=True))
     return {
         "t": [seconds(ts_ns) for ts_ns in sheet.curve.times_ns],
-        "profit": [drawn(one) for one in columns["profit"]],
-        "drawdown": [-drawn(one) for one in columns["drawdown"]],
-        "hold": [drawn(one) for one in columns["hold"]],
-        "hold_drawdown": [-drawn(one) for one in columns["hold_drawdown"]],
+        "profit": list(map(_read, columns["profit"])),
+        "drawdown": [-_read(one) for one in columns["drawdown"]],
+        "hold": list(map(_read, columns["hold"])),
+        "hold_drawdown": [-_read(one) for one in columns["hold_drawdown"]],
         "held": [drawn(one) for one in columns["held"]],
         "points": sheet.curve.points,
         "gaps": _common([bars[lane.symbol].gaps for lane in sheet.lanes if lane.symbol in bars]),
     }
+
+
+def _read(amount: float) -> float:
+    """Give ten digits: a value is read off the curve too, and rounded again to be shown."""
+    return float(f"{amount:.10g}")
 
 
 def _common(gaps: Sequence[list[list[float]]]) -> list[list[float]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ops.dashboard.shell import Shell
 
-_SHELL = Shell(
+SHEET = Shell(
     html="assets/sheet.html",
     scripts=(
         "vendor/uplot.js",
@@ -22,4 +22,4 @@ _SHELL = Shell(
 
 def sheet_page(model: Mapping[str, Any]) -> str:
     """Give the HTML of a model as `decisions.tear_sheet_model` makes it."""
-    return _SHELL.around(model, connect="'none'")
+    return SHEET.around(model, connect="'none'")

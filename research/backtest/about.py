@@ -52,6 +52,8 @@ def _notes(report: Report) -> Iterator[str]:
         yield f"The data is not whole: {counted(dropped)}."
     if report.refused:
         yield f"Risk refused decisions: {counted(report.refused)}."
+    for sentence, many in report.rejected.items():
+        yield f"The venue rejected {many:,} orders: {sentence}."
 
 
 def _market(files: Mapping[str, str], seed: int, timeframe: str) -> str:

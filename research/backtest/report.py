@@ -82,6 +82,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     fills: int
     refused: dict[str, int]
     """By the limit that refused them."""
+    rejected: dict[str, int]
+    """What the venue said of those that it rejected; the five that it said most often."""
     why: list[str]
     """Why a strategy got no execution, one sentence each."""
     quotes: list[QuoteReport]
@@ -114,6 +116,7 @@ def report_on(name: str, plan: Plan, outcome: Outcome, trials: Trials | None = N
         orders=dict(sorted(states.items())),
         fills=sum(len(order.fills) for order in outcome.orders),
         refused=dict(sorted(refused.items())),
+        rejected=dict(_said(outcome.orders, "rejected").most_common(5)),
         why=list(_why(plan, outcome, dropped)),
         quotes=[_of_quote(quote, plan, outcome, told) for quote in outcome.meters],
         markets=[_of_symbol(market, outcome) for market in outcome.markets],

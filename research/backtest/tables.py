@@ -40,6 +40,8 @@ def _head(report: Report) -> Iterator[_Row]:
         yield "but no fill" if report.orders else "why no order", [sentence]
     if report.refused:
         yield "refused by", [counted(report.refused)]
+    for sentence, many in report.rejected.items():
+        yield "rejected", [f"{many:,}: {sentence}"]
     if dropped := {name: count for name, count in report.dropped.items() if count}:
         yield "data", [counted(dropped)]
 

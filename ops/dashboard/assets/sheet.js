@@ -43,9 +43,9 @@
       const holds = chosen === "hold";
       W.lines(charts, e.t, [{ name: `Profit, ${quote}`, values: e.profit, wash: true }, ...(holds ? [{ name: "Buy and hold", values: e.hold }] : [])], { label: `Profit in ${quote}`, height: 280, show: money, gaps: e.gaps, after, sync: "sheet" });
       charts.append(W.el("h3", { text: "Under water: below the highest before" }));
-      W.lines(charts, e.t, [{ name: `Drawdown, ${quote}`, values: e.drawdown, wash: true }, ...(holds ? [{ name: "Buy and hold", values: e.hold_drawdown }] : [])], { label: `Drawdown in ${quote}`, height: 150, show: money, gaps: e.gaps, zero: true, after, sync: "sheet" });
+      W.lines(charts, e.t, [{ name: `Drawdown, ${quote}`, values: e.drawdown, wash: true }, ...(holds ? [{ name: "Buy and hold", values: e.hold_drawdown }] : [])], { label: `Drawdown in ${quote}`, height: 150, show: money, gaps: e.gaps, zero: true, after: after && { ...after, text: "" }, sync: "sheet" });
       charts.append(W.el("h3", { text: "Exposure: what was held" }));
-      W.lines(charts, e.t, [{ name: `Held, ${quote}`, values: e.held, steps: true, wash: true, index: 5 }], { label: `Value held in ${quote}`, height: 120, show: money, gaps: e.gaps, zero: true, after, sync: "sheet" });
+      W.lines(charts, e.t, [{ name: `Held, ${quote}`, values: e.held, steps: true, wash: true, index: 5 }], { label: `Value held in ${quote}`, height: 120, show: money, gaps: e.gaps, zero: true, after: after && { ...after, text: "" }, sync: "sheet" });
     };
     const split = after ? ` What is shaded comes after ${W.moment(sheet.split)} and is out of sample.` : "";
     const fees = Object.entries(sheet.other_fees);
