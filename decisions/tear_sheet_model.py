@@ -14,6 +14,7 @@ from decisions.portfolio import Portfolio
 from decisions.round_trips import RoundTrip
 from decisions.tear_sheet import CURVE, Part, Sheet, Trials
 from decisions.tear_sheet_rows import money, percent, ratio, rows_of, sharpe_text, span
+from messages.ids import StrategyId
 
 Model = dict[str, Any]
 
@@ -247,8 +248,8 @@ def _lane(sheet: Sheet, at: int) -> list[Any]:
 def _strategies(sheet: Sheet) -> Iterator[list[Any]]:
     """Strategy, net, trades, hit rate, fees, executions."""
     last = {lane.symbol: Decimal(repr(lane.last_price)) for lane in sheet.lanes}
-    books: dict[str, Portfolio] = {}
-    executions = Counter[str]()
+    books: dict[StrategyId, Portfolio] = {}
+    executions = Counter[StrategyId]()
     for _, strategy, symbol, side, fill in sheet.executions:
         books.setdefault(strategy, Portfolio()).record(symbol, side, fill)
         executions[strategy] += 1

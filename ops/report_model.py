@@ -61,7 +61,7 @@ def run_sheets(run_dir: Path, split: str, trials: Trials) -> RunSheets:
 
 def _executions(run_dir: Path) -> list[Executed]:
     with LedgerReader(run_dir / LEDGER) as ledger:
-        found = [
+        found: list[Executed] = [
             (one.fill.ts_event_ns, one.strategy_id, one.symbol, one.side, one.fill)
             for one in all_executions(ledger)
             if is_sane(one.fill.price)

@@ -126,7 +126,7 @@ def _write_page(
     sheet = options.sheet
     assert sheet.html is not None, "asked for"
     assert sheet.page is not None, "who asks for a page gives what makes it"
-    files = {symbol: _named(paths) for symbol, paths in options.paths.items()}
+    files = {str(symbol): _named(paths) for symbol, paths in options.paths.items()}
     told = about(report, plan, files, options.seed, options.timeframe, options.config_text)
     text = sheet.page(page_model(sheets, trials, told))
     if str(sheet.html) == "-":

@@ -36,7 +36,7 @@ class Sheets(msgspec.Struct, frozen=True, kw_only=True):
 
 def executed(outcome: Outcome) -> list[Executed]:
     """Give every execution of a run in the order of time."""
-    found = [
+    found: list[Executed] = [
         (fill.ts_event_ns, order.intent.strategy_id, order.intent.symbol, order.intent.side, fill)
         for order in outcome.orders
         for fill in order.fills
