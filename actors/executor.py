@@ -7,6 +7,7 @@ is called by the gateway, off this thread; answers come back as messages.
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from actors.account_desk import AccountSettings, AccountView
@@ -57,6 +58,8 @@ WORKER = "gateway"
 """The name of the worker that the gateway's jobs run on."""
 
 FLUSH_NS = 5 * NS_PER_S
+
+_SYMBOL = attrgetter("symbol")
 
 NO_MARKS: Mapping[Symbol, Decimal] = {}
 
@@ -342,7 +345,7 @@ class ExecutorActor(Actor):
 
     def _market(self, batch: MarketBatch) -> None:
         """Mark prices and show the venue what is new; the gateway says when it is done."""
-        latest = {event.symbol: event for event in batch.events}
+        latest = dict(zip(map(_SYMBOL, batch.events), batch.events, strict=True))
         for event in latest.values():
             self._mark(event)
         feed, path = self._feeds.get(batch.feed), self.ctx.path
