@@ -7,6 +7,7 @@ is called by the gateway, off this thread; answers come back as messages.
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from actors.account_desk import AccountSettings, AccountView
@@ -57,6 +58,8 @@ WORKER = "gateway"
 """The name of the worker that the gateway's jobs run on."""
 
 FLUSH_NS = 5 * NS_PER_S
+
+_SYMBOL = attrgetter("symbol")
 
 NO_MARKS: Mapping[Symbol, Decimal] = {}
 
@@ -342,7 +345,7 @@ class ExecutorActor(Actor):
 
     def _market(self, batch: MarketBatch) -> None:
         """Mark prices and show the venue what is new; the gateway says when it is done."""
-        latest = {event.symbol: event for event in batch.events}
+        latest = dict(zip(map(_SYMBOL, batch.events), batch.events, strict=True))
         for event in latest.values():
             self._mark(event)
         feed, path = self._feeds.get(batch.feed), self.ctx.path
@@ -384,7 +387,10 @@ class ExecutorActor(Actor):
 
     def _tell_claimed(self, claim: Claim, durable_ns: TimestampNs) -> None:
         self._stages.claimed(claim, self._desk.durable_ns)
-        self.ctx.tell(self._metrics, claimed_update(claim, durable_ns))
+        update = claimed_update(claim, durable_ns)
+        self.ctx.tell(self._metrics, update)
+        if claim.refused:
+            self._tell_strategy(update)
 
     def _tell_moved(self, entry: LedgerEntry, fills: Sequence[Fill], late: bool) -> None:
         self._operator.saw(entry)
@@ -392,7 +398,10 @@ class ExecutorActor(Actor):
             self._stages.moved(entry)
         update = update_of(entry, fills, self.ctx.utc_ns(), late=late)
         self.ctx.tell(self._metrics, update)
-        strategy = self._strategies.get(entry.strategy_id)
+        self._tell_strategy(update)
+
+    def _tell_strategy(self, update: OrderUpdate) -> None:
+        strategy = self._strategies.get(update.strategy_id)
         if strategy is not None:
             self.ctx.tell(strategy, update)
 
@@ -406,3 +415,7 @@ class ExecutorActor(Actor):
                 state=verdict.entry.state,
             ),
         )
+        entry = verdict.entry
+        if isinstance(entry, LedgerEntry) and entry.state is OrderState.REFUSED:
+            # Who is shown a market again decides again, and hears again what was not allowed.
+            self._tell_strategy(update_of(entry, (), self.ctx.utc_ns()))

@@ -6,7 +6,7 @@ filter row by row. So the events are the same, and the counts of what was droppe
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import islice, repeat
 from operator import itemgetter, le
@@ -55,7 +55,7 @@ class Block(Protocol):
 class CandleBlock:
     """Sound candles without a gap, as columns."""
 
-    __slots__ = ("_columns", "_symbol", "_timeframe_ns", "closes", "times_ns")
+    __slots__ = ("_columns", "_symbol", "_text", "_timeframe_ns", "closes", "times_ns")
 
     def __init__(
         self,
@@ -68,13 +68,14 @@ class CandleBlock:
         self.times_ns = times_ns
         self.closes: list[float] | None = closes
         self._symbol, self._timeframe_ns, self._columns = symbol, timeframe_ns, columns
+        # A float is meant as its shortest text.
+        floats = bool(closes) and type(columns[0][0]) is float
+        self._text: Callable[[Any], str] = repr if floats else str
 
     def event(self, place: int) -> Candle:
         """See `Block.event`."""
-        values = [column[place] for column in self._columns]
-        if type(values[0]) is float:
-            values = list(map(repr, values))
-        opened, high, low, close, volume = map(Decimal, values)
+        values = map(itemgetter(place), self._columns)
+        opened, high, low, close, volume = map(Decimal, map(self._text, values))
         ts_ns = self.times_ns[place]
         return Candle(
             symbol=self._symbol,
@@ -95,15 +96,15 @@ class CandleBlock:
 
     def opening(self, place: int) -> Candle:
         """See `Block.opening`."""
-        opened, volume = _exact(self._columns[0][place]), _exact(self._columns[4][place])
-        ts_ns = self.times_ns[place]
+        text, ts_ns = self._text, self.times_ns[place]
+        opened = Decimal(text(self._columns[0][place]))
         return Candle(
             symbol=self._symbol,
             open=opened,
             high=opened,
             low=opened,
             close=opened,
-            volume=volume,
+            volume=Decimal(text(self._columns[4][place])),
             ts_open_ns=TimestampNs(ts_ns - self._timeframe_ns),
             ts_event_ns=TimestampNs(ts_ns),
         )
@@ -279,7 +280,3 @@ def _are_sound(
         and all(map(le, repeat(0.0), vol))
         and max(vol) <= _SURELY_POSSIBLE
     )
-
-
-def _exact(value: str | float) -> Decimal:
-    return Decimal(value if isinstance(value, str) else repr(value))

@@ -92,6 +92,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The last moment of what is in sample."""
     dropped: dict[str, int]
     """Rows of the data that were not used, by why, and the bars that are missing."""
+    never_called: dict[str, list[str]]
+    """By strategy: handlers that it has, and no event of its markets was for."""
     trials: int
     is_told: bool
     """Whether somebody said how many; else it is 1, and nobody knows."""
@@ -120,6 +122,7 @@ def report_on(name: str, plan: Plan, outcome: Outcome, trials: Trials | None = N
         why=list(_why(plan, outcome, dropped)),
         quotes=[_of_quote(quote, plan, outcome, told) for quote in outcome.meters],
         markets=[_of_symbol(market, outcome) for market in outcome.markets],
+        never_called={name: list(found) for name, found in outcome.never_called.items()},
         split_ns=None,
         dropped=dropped,
         trials=told.count,

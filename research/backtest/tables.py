@@ -10,6 +10,8 @@ _LABEL = 13
 
 _Row = tuple[str, list[str]]
 
+_NO_SUCH_DATA = "there is no such event in the data"
+
 
 def as_table(report: Report) -> Iterator[str]:
     """Give the lines for a person."""
@@ -44,6 +46,8 @@ def _head(report: Report) -> Iterator[_Row]:
         yield "rejected", [f"{many:,}: {sentence}"]
     if dropped := {name: count for name, count in report.dropped.items() if count}:
         yield "data", [counted(dropped)]
+    for strategy, handlers in report.never_called.items():
+        yield "never called", [f"{' and '.join(handlers)} of {strategy}: {_NO_SUCH_DATA}"]
 
 
 def _trials(report: Report) -> str:
