@@ -129,7 +129,7 @@ def _headline(sheet: Sheet, whole: Part, trials: Trials) -> Iterator[list[str]]:
     turnover = f"turnover {money(whole.turnover)} {quote}{times}"
     yield ["Exposure", percent(whole.exposure), "", turnover]
     told = "as you told" if trials.is_told else "what you tell us: --trials"
-    left = sheet.deflated if trials.count > 1 else None
+    left = sheet.deflated if trials.count > 1 and found.annual is not None else None
     under = f"deflated Sharpe {percent(left.probability)}" if left is not None else told
     yield ["Trials", f"{trials.count:,}", "", under]
 

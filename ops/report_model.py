@@ -27,6 +27,8 @@ from persistence.reader import LedgerReader
 Model = dict[str, Any]
 NO_EDGE = "no edge claimed: this is what was, and not what will be"
 _MOST_ORDERS = 1_000
+_LATEST_NS = 8 * 10**18
+"""In the year 2223: what a ledger has after it, nothing of ours wrote."""
 
 
 class RunSheets(msgspec.Struct, kw_only=True):
@@ -64,7 +66,8 @@ def _executions(run_dir: Path) -> list[Executed]:
         found: list[Executed] = [
             (one.fill.ts_event_ns, one.strategy_id, one.symbol, one.side, one.fill)
             for one in all_executions(ledger)
-            if is_sane(one.fill.price)
+            if 0 < one.fill.ts_event_ns < _LATEST_NS
+            and is_sane(one.fill.price)
             and is_sane(one.fill.quantity)
             and is_sane_signed(one.fill.fee)
         ]

@@ -60,7 +60,7 @@ def _market(files: Mapping[str, str], seed: int, timeframe: str) -> str:
     if not files:
         return f"A generated market, made from seed {seed}: nobody ever traded there."
     named = ", ".join(dict.fromkeys(files.values()))
-    return f"Read from {named}, candles of {timeframe}."
+    return f"Read from {named} ({timeframe})."
 
 
 def _facts(

@@ -82,7 +82,9 @@ def backtest(options: BacktestOptions) -> int:
         ConfigError: a strategy could not be made, or raised; or the split is no moment of it.
         OSError: a file that was asked for cannot be written.
     """
-    plan, sheet = plan_of(options), options.sheet
+    sheet = options.sheet
+    trials = _trials(sheet)
+    plan = plan_of(options)
     if options.verify:
         if sheet.html or sheet.trades or sheet.equity or sheet.split:
             text = "--verify writes no files and splits nothing: run backtest without it for that"
@@ -94,7 +96,6 @@ def backtest(options: BacktestOptions) -> int:
     with Progress(total, sys.stderr) as progress:
         outcome = Backtest(plan).run(progress.at)
     took_s = time.perf_counter() - began
-    trials = _trials(sheet)
     report = report_on(options.name, plan, outcome, trials)
     if sheet.html or sheet.split:
         report = _with_sheets(options, plan, outcome, report, trials)
@@ -153,6 +154,8 @@ def _split_ns(asked: str, report: Report) -> int:
 
 def _trials(sheet: SheetOptions) -> Trials:
     variance = sheet.trials_variance
+    if variance is not None and sheet.trials is None:
+        raise ConfigError(["--trials-variance is of several trials: say with --trials how many"])
     return Trials(
         count=sheet.trials or 1,
         variance=None if variance is None else variance / DAYS_A_YEAR,

@@ -21,8 +21,8 @@ from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
 from research.backtest.loop import Outcome
 from research.backtest.plan import MarketPlan, Plan
 
-MOST_BARS = 3_000
-"""Of all symbols together, as on the dashboard."""
+MOST_BARS = 10_000
+"""Of all symbols together; more than on the dashboard, which is drawn again and again."""
 _FEWEST_BARS = 400
 _BPS = 10_000
 

@@ -107,6 +107,7 @@ def test_the_number_of_trials_is_what_you_tell(
         (["--split", "soon"], "--split: 'soon' is neither a part nor a date"),
         (["--split", "1999-01-01"], "outside of the data: give a moment from 2024-01-01"),
         (["--html", "no/such/folder/x.html"], "no/such/folder/x.html: no such file or directory"),
+        (["--trials-variance", "1"], "say with --trials how many"),
         (["--verify", "--html", "x.html"], "--verify writes no files"),
     ],
 )

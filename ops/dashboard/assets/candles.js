@@ -127,7 +127,7 @@ W.candles = (holder, market, symbol, openOrder) => {
       layout: { background: { type: "solid", color: W.colour("card") }, textColor: W.colour("faint"), fontFamily: "system-ui, sans-serif", fontSize: 12, attributionLogo: false },
       grid: { vertLines: { color: W.colour("grid") }, horzLines: { color: W.colour("grid") } },
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.18 } },
-      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: found.width_s < 60, minBarSpacing: 0.1 },
+      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: found.width_s < 60, minBarSpacing: 0.02 },
       crosshair: { mode: 0, vertLine: { color: W.colour("faint"), labelBackgroundColor: W.colour("soft") }, horzLine: { color: W.colour("faint"), labelBackgroundColor: W.colour("soft") } },
       localization: { locale: "en-GB" }, handleScroll: { vertTouchDrag: false }, handleScale: { mouseWheel: false },
     };

@@ -110,7 +110,7 @@
       chart = found.bars.length || found.fills.length ? W.candles(holder, { ...model.market, opens: "goes to its trade" }, symbol, W.openTrip) : null;
       if (!chart) holder.append(W.empty("No price of this symbol is known."));
       if (found.gaps.length) holder.append(W.el("p", { class: "note", text: W.quiet(found.gaps, found.is_line ? "a price" : "a candle") }));
-      if (found.fills_total > found.fills.length) holder.append(W.el("p", { class: "note", text: `${W.count(found.fills.length)} of ${W.count(found.fills_total)} executions are marked: those of the best and of the worst trades, and of the others every so many.` }));
+      if (found.fills_total > found.fills.length) holder.append(W.el("p", { class: "note", text: `${W.count(found.fills.length)} of ${W.count(found.fills_total)} executions are in this page: those of the best and of the worst trades, and of the others every so many.` }));
     };
     W.fill(place, W.card(symbols.length === 1 ? symbols[0] : "Candles and executions", symbols.length > 1 ? W.pick("Symbol", symbols.map((one) => [one, one]), symbols[0], draw) : null, holder, source));
     later(() => draw(symbols[0]));

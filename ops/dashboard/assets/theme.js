@@ -20,5 +20,8 @@ W.theme = () => {
     paint(theme);
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => paint(theme));
+  // Paper is white whatever the screen is.
+  addEventListener("beforeprint", () => paint("light"));
+  addEventListener("afterprint", () => paint(theme));
   paint(theme);
 };

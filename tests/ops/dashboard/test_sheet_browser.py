@@ -269,6 +269,20 @@ def test_everything_has_a_name_and_tables_have_heads(shown: Seen) -> None:
     assert shown.page.evaluate("document.documentElement.lang") == "en"
 
 
+def test_another_currency_is_another_sheet_on_the_page(browser: Any, tmp_path: Path) -> None:
+    model, other = model_of(BTC), model_of(Symbol("ETH/EUR"))
+    model["sheets"] += [{**other["sheets"][0], "quote": "EUR"}]
+    model["market"]["symbols"] |= other["market"]["symbols"]
+    seen = opened_page(browser, tmp_path, model)
+    seen.page.get_by_role("button", name="EUR", exact=True).click()
+
+    assert "Profit in EUR" in seen.text("#equity")
+    assert "ETH/EUR" in str(seen.page.locator("#market .chart").get_attribute("aria-label"))
+    assert seen.count("#equity canvas") == 3
+    assert seen.said == []
+    seen.context.close()
+
+
 def test_hostile_names_are_text(browser: Any, tmp_path: Path) -> None:
     evil = EVIL + "</script><script>document.title='owned'</script>\"'\u2028"
     seen = opened_page(browser, tmp_path, model_of(BTC, name=evil))
@@ -313,10 +327,14 @@ def test_it_prints_and_has_pictures_in_both_colours(browser: Any, tmp_path: Path
     pictures = shoot(browser, path.as_uri(), tmp_path, {"phone": SIZES["phone"]})
     seen = Seen(browser, path.as_uri())
     printed = seen.page.pdf()
+    theme = "document.documentElement.dataset.theme || 'auto'"
+    on_paper = seen.page.evaluate(f"dispatchEvent(new Event('beforeprint')), {theme}")
+    afterwards = seen.page.evaluate(f"dispatchEvent(new Event('afterprint')), {theme}")
 
     sizes = [struct.unpack(">II", picture.read_bytes()[16:24]) for picture in pictures]
     assert [width for width, _ in sizes] == [390, 390]
     assert len({picture.read_bytes() for picture in pictures}) == 2
     assert printed.startswith(b"%PDF")
+    assert (on_paper, afterwards) == ("light", "auto")
     assert seen.said == []
     seen.context.close()
