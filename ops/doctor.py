@@ -15,7 +15,6 @@ from ops.doctor_machine import machine_findings
 from ops.doctor_venue import venue_findings
 from ops.health_text import one_line
 from ops.run_files import LEDGER, find_latest
-from persistence.histories import file_problems
 from persistence.reader import LedgerReader
 
 
@@ -54,7 +53,7 @@ def ledger_findings(run_dir: Path) -> Iterator[Finding]:
         return
     try:
         with LedgerReader(path) as ledger:
-            found, halted = file_problems(ledger), ledger.halt_reason()
+            found, halted = ledger.problems(), ledger.halt_reason()
             states = ledger.states()
     except (WatchkeeperError, ValueError) as error:
         yield problem("ledger", str(error), f"keep a copy of {run_dir}, then look into it")
