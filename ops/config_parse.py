@@ -114,10 +114,6 @@ def _check_live(root: TableReader, mode: Mode, venue: VenueConfig, feed: FeedCon
         root.problem("mode", f'got "live" with feed.type "{feed.type}"; it goes with "ccxt" only')
 
 
-def _later(reader: TableReader, key: str, value: StrEnum, instead: str) -> None:
-    reader.problem(key, f'"{value}" arrives with a later version; use {instead}')
-
-
 def _venue(reader: TableReader, symbols: tuple[Symbol, ...]) -> VenueConfig:
     kind = reader.choice("type", VenueType, VenueType.PAPER)
     venue = VenueConfig(

@@ -224,7 +224,7 @@ def _cause(error: BaseException) -> BaseException:
 
 def _problem(place: LedgerPlace, error: "psycopg.Error") -> LedgerUnavailable | LedgerConflict:
     state = error.sqlstate or ""
-    said = " ".join(str(error).split())
+    said = (str(error).strip() or type(error).__name__).splitlines()[0]
     if state == FENCED:
         return LedgerFenced(f"{place}: {said}: this one may not write any more")
     if state == UNNAMED:
