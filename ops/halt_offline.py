@@ -20,7 +20,7 @@ from decisions import halting
 from decisions.halting import HaltRecord, HaltState, OrderedBy
 from messages.errors import RunDirBusy, WatchkeeperError
 from messages.ids import NS_PER_S, TimestampNs
-from ops.config import Config, VenueType, load
+from ops.config import Config, IdempotencyBackend, VenueType, load
 from ops.logs import log_settings, set_up_logging
 from ops.run_dir import RunDir
 from ops.secret_values import cleaner, secrets_of
@@ -92,7 +92,11 @@ class _Held(msgspec.Struct):
         Raises:
             ConfigError: it cannot be read.
         """
-        return load(self.run_dir.effective_config, {"run_dir": str(self.run_dir.path)})
+        config = load(self.run_dir.effective_config, {"run_dir": str(self.run_dir.path)})
+        if self.lease is not None:
+            return config
+        file = msgspec.structs.replace(config.idempotency, backend=IdempotencyBackend.SQLITE)
+        return msgspec.structs.replace(config, idempotency=file)  # its orders were moved since
 
 
 @contextmanager

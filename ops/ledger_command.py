@@ -22,6 +22,7 @@ from ops.held_ledger import hold_of
 from ops.ledger_choice import wanted_place
 from ops.run_dir import RunDir, atomic_write
 from ops.run_files import LEDGER
+from persistence.database import open_ledger_database
 from persistence.ledger_place import LedgerPlace, place_in, words_of
 from persistence.read_connection import open_reading
 from persistence.transfer import Moved, compare, copy, is_empty
@@ -58,6 +59,7 @@ def _to_postgres(held: RunDir, url_env: str | None) -> tuple[str, list[Moved]]:
         raise ConfigError([f"--to postgres: {held.path} has its ledger there already: {found}"])
     if not url_env:
         raise ConfigError(["--database-url-env: name the variable that holds the address"])
+    open_ledger_database(held.ledger).close()  # what a killed process left in its log is in it then
     place = wanted_place(_config(held, url_env), held.path, _begun(held))
     _remember(held, place)
     with hold_of(place, held, url_env=url_env) as lease:
@@ -103,17 +105,14 @@ def _to_sqlite(held: RunDir, url_env: str | None) -> tuple[str, list[Moved]]:
                 moved = compare(source, other)
         _turn_to_file(held, new)
         _leave(place, lease.got.lease.token)
+        lease.is_quiet = False  # it went with the ledger: there is nothing to give back
     return str(held.ledger), moved
 
 
 def _turn_to_file(held: RunDir, new: Path) -> None:
-    left = [one.name for one in held.path.glob(f"{_NEW}-*") if one.stat().st_size]
-    if left:
-        raise LedgerUnavailable(f"{new} is still open somewhere ({', '.join(left)}): try again")
+    _check_whole(new)
     with new.open("rb+") as file:
         os.fsync(file.fileno())
-    for empty in held.path.glob(f"{_NEW}-*"):
-        empty.unlink()
     new.rename(held.ledger)
     _sync(held.path)
 
@@ -131,18 +130,23 @@ def _leave(place: LedgerPlace, token: int) -> None:
 
 def _set_aside(held: RunDir) -> None:
     """Give the file a second name before the first is taken from it."""
-    for suffix in ("-wal", "-shm"):
-        log = held.ledger.with_name(held.ledger.name + suffix)
-        if log.exists() and log.stat().st_size and suffix == "-wal":
-            raise LedgerUnavailable(
-                f"{held.ledger} is still open somewhere ({log.name}): close what reads it, then"
-                " give the command again"
-            )
-        log.unlink(missing_ok=True)
+    _check_whole(held.ledger)
     former = held.path / FORMER
     former.unlink(missing_ok=True)
     os.link(held.ledger, former)
     _sync(held.path)
+
+
+def _check_whole(file: Path) -> None:
+    """Pass a database without a log of its own: nobody writes it, and it may be moved."""
+    log, index = (file.with_name(f"{file.name}-{suffix}") for suffix in ("wal", "shm"))
+    if log.exists() and log.stat().st_size:
+        raise LedgerUnavailable(
+            f"{file} is still open somewhere ({log.name} is not empty): close what reads it, then"
+            " give the command again"
+        )
+    for left in (log, index):
+        left.unlink(missing_ok=True)
 
 
 # ---------------------------------------------------------------- a try that is not the first
