@@ -8,6 +8,7 @@ from pathlib import Path
 from decisions.halting import reason_in
 from messages.errors import ConfigError, WatchkeeperError
 from ops.config_schema import Config
+from ops.doctor_database import database_findings
 from ops.doctor_disk import disk_findings
 from ops.doctor_finding import Finding, Level, ok, problem, warning
 from ops.doctor_lease import lease_findings
@@ -43,6 +44,7 @@ def findings(config_path: Path | None, *, online: bool) -> Iterator[Finding]:
     if config is not None:
         yield from venue_findings(config, online=online)
         yield from lease_findings(config)
+        yield from database_findings(config)
 
 
 def ledger_findings(run_dir: Path) -> Iterator[Finding]:

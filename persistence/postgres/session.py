@@ -182,6 +182,21 @@ class Session:
             raise LedgerUnavailable(f"{self.place} cannot be durable: {problem}")
 
 
+def server_settings(place: LedgerPlace) -> dict[str, str]:
+    """Give what decides whether a commit of this server survives. Nothing is written.
+
+    Raises:
+        LedgerUnavailable: it cannot be asked.
+    """
+    session = Session(place, "doctor", writes=False)
+    try:
+        names = ("fsync", "full_page_writes", "synchronous_standby_names", "server_version")
+        found = {name: session.say(f"SHOW {name}")[0][0] for name in names}
+        return found | {"in_recovery": session.say("SELECT pg_is_in_recovery()::text")[0][0]}
+    finally:
+        session.close()
+
+
 def refused(synchronous_commit: str, version: int) -> str:
     """Say why a server cannot hold a ledger; empty: it can."""
     if version < _LEAST_VERSION:
