@@ -1,5 +1,6 @@
 """`ledger migrate`: every row goes over, or nothing does, wherever it is killed."""
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,6 +24,10 @@ from tests.persistence import conftest as samples
 from tests.persistence.postgres_server import URL_ENV, Server, running
 
 pytestmark = pytest.mark.slow
+only_long = pytest.mark.skipif(
+    not os.environ.get("WATCHKEEPER_STRESS"), reason="a long proof: WATCHKEEPER_STRESS=1"
+)
+MANY = 3_000
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +50,8 @@ def run_dir(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> 
 
 def fill(ledger: Any) -> None:
     step, make_fill = samples.make_step, samples.make_fill
-    ledger.claim([samples.make_claim(number) for number in range(3_000)], 7)
-    ledger.record([step(number, S.SENT) for number in range(2_500)])
+    ledger.claim([samples.make_claim(number) for number in range(MANY)], 7)
+    ledger.record([step(number, S.SENT) for number in range(MANY - 500)])
     ledger.record(
         [step(n, S.FILLED, "1.5", fills=(make_fill("t"), make_fill("u"))) for n in range(9)]
     )
@@ -97,6 +102,7 @@ def test_there_and_back_nothing_is_lost_and_nothing_changes(run_dir: Path) -> No
         ledger.claim([samples.make_claim(9_000)], 1)
 
 
+@only_long
 def test_the_ledger_that_was_moved_goes_on_where_it_is_now(run_dir: Path) -> None:
     to_postgres(run_dir)
 
@@ -110,6 +116,7 @@ def test_the_ledger_that_was_moved_goes_on_where_it_is_now(run_dir: Path) -> Non
         assert ledger.lookup([key])[key].state is S.SENT
 
 
+@only_long
 def test_the_file_of_before_stays_beside_it(run_dir: Path) -> None:
     content = (run_dir / "ledger.db").read_bytes()
     to_postgres(run_dir)
@@ -124,6 +131,7 @@ def test_a_copy_in_the_database_that_was_left_is_of_no_use_any_more(run_dir: Pat
         PostgresLedger(left, 1)
 
 
+@only_long
 @pytest.mark.parametrize("where", ["_fill_database", "compare", "_set_aside"])
 def test_killed_anywhere_the_run_has_its_file_and_the_command_can_be_given_again(
     run_dir: Path, monkeypatch: pytest.MonkeyPatch, where: str
@@ -144,6 +152,7 @@ def test_killed_anywhere_the_run_has_its_file_and_the_command_can_be_given_again
     assert told(run_dir) == before
 
 
+@only_long
 @pytest.mark.parametrize("where", ["copy", "compare", "_turn_to_file"])
 def test_killed_on_the_way_back_the_run_has_its_database(
     run_dir: Path, monkeypatch: pytest.MonkeyPatch, where: str
@@ -175,6 +184,7 @@ CHANGES = {
 }
 
 
+@only_long
 @pytest.mark.parametrize("table", CHANGES)
 def test_a_single_row_that_differs_is_found_and_the_run_keeps_its_file(
     run_dir: Path, monkeypatch: pytest.MonkeyPatch, table: str
@@ -199,6 +209,7 @@ def test_a_ledger_is_not_moved_while_its_run_goes_on(run_dir: Path) -> None:
         to_postgres(run_dir)
 
 
+@only_long
 def test_what_is_there_already_is_not_moved(run_dir: Path) -> None:
     with pytest.raises(ConfigError, match="is a file already"):
         to_sqlite(run_dir)
@@ -207,6 +218,7 @@ def test_what_is_there_already_is_not_moved(run_dir: Path) -> None:
         to_postgres(run_dir)
 
 
+@only_long
 def test_a_file_that_is_still_written_is_not_moved(
     run_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

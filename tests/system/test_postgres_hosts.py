@@ -36,6 +36,7 @@ pytestmark = pytest.mark.slow
 Start = Callable[..., Bot]
 FENCED = 75
 TURNS = 25 if STRESS else 1
+only_long = pytest.mark.skipif(not STRESS, reason="a long proof: WATCHKEEPER_STRESS=1")
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +64,13 @@ class Host:
 @contextmanager
 def two_hosts(folder: Path, server: Server, start: Start) -> Iterator[tuple[Any, Host, Host]]:
     with running_exchange(seed=5, speed=SPEED) as run:
-        hosts = [Host(folder / name, run, server, start) for name in ("a", "b")]
+        one, other = (Host(folder / name, run, server, start) for name in ("a", "b"))
         os.environ[URL_ENV] = server.url
         try:
-            yield run, *hosts
+            yield run, one, other
         finally:
             del os.environ[URL_ENV]
-            for host in hosts:
+            for host in (one, other):
                 host.wire.close()
 
 
@@ -115,6 +116,7 @@ def test_a_stopped_process_on_another_host_is_taken_over_and_sends_nothing_when_
         all_settled(one, run)
 
 
+@only_long
 def test_a_host_whose_network_to_the_database_is_cut_sends_nothing_and_is_taken_over(
     tmp_path: Path, start: Start, server: Server
 ) -> None:
@@ -138,6 +140,7 @@ def test_a_host_whose_network_to_the_database_is_cut_sends_nothing_and_is_taken_
         all_settled(other, run)
 
 
+@only_long
 def test_a_second_start_on_another_host_is_refused_and_a_killed_one_is_taken_over_in_time(
     tmp_path: Path, start: Start, server: Server
 ) -> None:

@@ -20,7 +20,8 @@ from tests.system.conftest import STRESS, orders_at_venue
 
 pytestmark = pytest.mark.slow
 Start = Callable[..., Bot]
-FAULTS = 60 if STRESS else 4
+FAULTS = 60
+only_long = pytest.mark.skipif(not STRESS, reason="a long proof: WATCHKEEPER_STRESS=1")
 BACKEND = ("--idempotency-backend", "postgres", "--database-url-env", URL_ENV)
 DEMO = ("--no-chaos", "--max-events", "1500", "--speed", "0")
 
@@ -79,6 +80,7 @@ def test_a_run_is_told_of_by_every_command_and_decides_nothing_twice(
     assert secret == []
 
 
+@only_long
 def test_a_run_directory_keeps_the_ledger_it_began_with(
     tmp_path: Path, start: Start, environment: dict[str, str]
 ) -> None:
@@ -127,6 +129,7 @@ def test_a_server_that_is_killed_stops_new_orders_and_the_run_goes_on_when_it_is
     assert watchkeeper("audit", run).returncode == 0
 
 
+@only_long
 @pytest.mark.timeout(2400)
 def test_whatever_is_killed_the_book_is_that_of_an_uninterrupted_run(
     tmp_path: Path, start: Start, environment: dict[str, str], server: Server
