@@ -29,6 +29,7 @@ FAMILIES = {
     "drill": "rehearse",
     "alert": "run",
     "journal": "look",
+    "ledger": "run",
     "orchestrate": "run",
     "data": "data",
     "backtest": "data",
