@@ -17,6 +17,7 @@ from actors.executions import ASK_FILLS
 from actors.executor_kept import ExecutorKept, Held
 from actors.executor_stages import ExecutorStages
 from actors.gateway import Gateway
+from actors.ledger_away import LedgerAway
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
 from actors.order_records import claimed_update, price_of, update_of
@@ -27,7 +28,7 @@ from decisions.order_keys import client_order_id
 from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
 from decisions.sending import STALE, stale_text, too_old
-from messages.errors import LedgerConflict
+from messages.errors import LedgerConflict, LedgerLost
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.lifecycle import ActorState
 from messages.market import Candle, MarketAck, MarketBatch, MarketEvent, Tick, Trade
@@ -97,6 +98,7 @@ class ExecutorActor(Actor):
         self._compared = account
         self._ledger: Ledger | None = None
         self._reconciled = False
+        self._away: LedgerAway | None = None
 
     # ------------------------------------------------------------ beginning and end
 
@@ -194,6 +196,17 @@ class ExecutorActor(Actor):
 
     def receive(self, message: Any) -> None:
         """Take one message, and with it those that may share its commit and already wait."""
+        if self._away is not None:
+            self._away.receive(message, self._take)
+            return
+        try:
+            self._take(message)
+        except LedgerLost as error:
+            self._away = LedgerAway(
+                self.ctx, self._book.answers, error, [message], replayed=self._replayed
+            )
+
+    def _take(self, message: Any) -> None:
         match message:
             case OrderIntent() | SubmitDone() | MarketReports() | OrderReport():
                 self._group(message)

@@ -134,7 +134,8 @@ class Wide:
             for name, _ in self._wants.bars:
                 self._show_bars(event, name)
         given = show(self._strategy, event, self.positions.get(symbol, NOTHING))
-        self._decided(given, symbol, ts_ns, handler_of(event))
+        if given:
+            self._decided(given, symbol, ts_ns, handler_of(event))
         if period and self.timer_due_ns == ts_ns:
             self._fire(ts_ns)
             self.timer_due_ns = ts_ns + period

@@ -16,7 +16,7 @@ from exchanges.parquet_rows import as_texts
 from exchanges.row_filter import Held, Row, Sequencer, Tally, candles
 from exchanges.times import whole_time_ns
 from messages.ids import DurationNs, Symbol, TimestampNs
-from messages.market import Candle, MarketEvent
+from messages.market import Candle, MarketEvent, Trade
 
 BLOCK_EVENTS = 4096
 _SURELY_POSITIVE, _SURELY_POSSIBLE = 1e-17, 1e15
@@ -25,6 +25,10 @@ _EXACT_LENGTH = 16
 
 Columns = Sequence[Sequence[Any]]
 """Open, high, low, close and volume, each value a text or a float."""
+
+
+DrawnRow = tuple[int, float, float, float, float, float]
+"""When it opens, open, high, low, close and volume: for a chart, never for money."""
 
 
 class Block(Protocol):
@@ -84,6 +88,12 @@ class CandleBlock:
             ts_event_ns=TimestampNs(ts_ns),
         )
 
+    def drawn(self) -> Iterator[DrawnRow]:
+        """Give every candle as floats."""
+        floats = [list(map(float, column)) for column in self._columns]
+        opens = (ts_ns - self._timeframe_ns for ts_ns in self.times_ns)
+        return zip(opens, *floats, strict=True)
+
     def opening(self, place: int) -> Candle:
         """See `Block.opening`."""
         text, ts_ns = self._text, self.times_ns[place]
@@ -129,6 +139,26 @@ class EventBlock:
     def first(self, count: int) -> "EventBlock":
         """See `Block.first`."""
         return EventBlock(self._events[:count])
+
+
+def drawn_rows(block: Block) -> Iterator[DrawnRow]:
+    """Give each event of a block as a bar; what is no candle is a bar of one price."""
+    if isinstance(block, CandleBlock):
+        yield from block.drawn()
+        return
+    for place in range(len(block.times_ns)):
+        yield _drawn(block.event(place))
+
+
+def _drawn(event: MarketEvent) -> DrawnRow:
+    if isinstance(event, Candle):
+        ohlc = (float(event.open), float(event.high), float(event.low), float(event.close))
+        return (event.ts_open_ns, *ohlc, float(event.volume))
+    if isinstance(event, Trade):
+        price, quantity = float(event.price), float(event.quantity)
+    else:
+        price, quantity = float((event.bid_price + event.ask_price) / 2), 0.0
+    return (event.ts_event_ns, price, price, price, price, quantity)
 
 
 def event_blocks(events: Iterable[MarketEvent], size: int = BLOCK_EVENTS) -> Iterator[EventBlock]:

@@ -19,6 +19,7 @@ import msgspec
 
 from decisions.exact import EXACT
 from decisions.risk_equity import quote_of
+from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
 from messages.ids import StrategyId, Symbol
 from messages.market import MarketEvent
 from messages.orders import OrderUpdate
@@ -204,4 +205,7 @@ def _meters(plan: Plan) -> dict[str, EquityMeter]:
     places: dict[str, list[int]] = {}
     for place, market in enumerate(plan.markets):
         places.setdefault(quote_of(market.symbol), []).append(place)
-    return {quote: EquityMeter(of_it) for quote, of_it in places.items()}
+    return {
+        quote: EquityMeter(of_it, float(plan.venue.balances.get(quote, DEFAULT_QUOTE_BALANCE)))
+        for quote, of_it in places.items()
+    }
