@@ -65,6 +65,16 @@ class CandleBlock:
         self.closes: list[float] | None = closes
         self._symbol, self._timeframe_ns, self._columns = symbol, timeframe_ns, columns
 
+    @property
+    def columns(self) -> Columns:
+        """See `Columns`."""
+        return self._columns
+
+    @property
+    def timeframe_ns(self) -> DurationNs:
+        """The length of each candle."""
+        return self._timeframe_ns
+
     def event(self, place: int) -> Candle:
         """See `Block.event`."""
         values = [column[place] for column in self._columns]
