@@ -133,6 +133,19 @@ class PostgresGuard:
         return found.scalar() if found.returns_rows else None
 
 
+@contextmanager
+def one_at_a_time(url: str) -> Iterator[None]:
+    """Let one process of all make the tables of a PostgreSQL database: two at once fail."""
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
+    with engine.connect() as connection:
+        connection.execute(
+            sqlalchemy.text("select pg_advisory_lock(:key)"), {"key": _key("tables", "")}
+        )
+        yield  # the lock ends with the connection
+
+
 def _key(kind: str, name: str) -> int:
     """Give the number that PostgreSQL knows a lock by."""
     hashed = blake2b(f"watchkeeper {kind} {name}".encode(), digest_size=8).digest()

@@ -11,7 +11,7 @@ import msgspec
 from decisions.performance import Sharpe
 from decisions.performance_trials import Deflated, deflated_sharpe
 from research.optimise.figures import Figures, Score, added, sharpe_of
-from research.optimise.rows import DONE, FAILED, REFUSED, SAME, TRIED, UNJUDGED, Outcome
+from research.optimise.outcome import DONE, FAILED, REFUSED, SAME, TRIED, UNJUDGED, Outcome
 from research.optimise.space import Value
 from research.optimise.windows import Window
 
@@ -19,6 +19,8 @@ SCHEMA = 1
 NO_EDGE = "no edge claimed: this is what was, and not what will be"
 SURE = 0.95
 """A deflated Sharpe ratio below this is probably luck."""
+LEAST_DAYS = 30
+"""A ratio of fewer daily returns is worth little, however it is deflated."""
 MANY_TRIALS = 20
 """From so many on the number of trials is warned of, whatever came out."""
 
@@ -154,7 +156,9 @@ def report_on(about: About, facts: Sequence[Facts], again: Figures | None) -> Re
         warnings=[],
         claim=NO_EDGE,
     )
-    return msgspec.structs.replace(report, warnings=list(_warnings(report, wanted, len(unseen))))
+    days = 0 if again is None else len(again.returns(capital))
+    warnings = [*_warnings(report, days), *_unseen_warnings(report, wanted, len(unseen))]
+    return msgspec.structs.replace(report, warnings=warnings)
 
 
 def chosen(number: int, params: Params, score: Score) -> Chosen:
@@ -234,7 +238,7 @@ def _deflated(last: Facts, again: Figures, capital: float) -> Deflated | None:
     return deflated_sharpe(again.returns(capital), max(_tried(last.outcomes), 1), spread)
 
 
-def _warnings(report: Report, wanted: int, judged: int) -> Iterator[str]:
+def _warnings(report: Report, days: int) -> Iterator[str]:
     trials = sum(count for how, count in report.windows[-1].trials.items() if how in TRIED)
     found = report.deflated
     if found is not None and found.probability < SURE:
@@ -243,13 +247,19 @@ def _warnings(report: Report, wanted: int, judged: int) -> Iterator[str]:
             f" show a Sharpe ratio of {found.threshold:.2f}, and the probability that this one's"
             f" true ratio is above that is {found.probability:.0%} (deflated Sharpe ratio)"
         )
-    elif found is None and report.best is not None:
-        yield "too few days to tell the best from luck: take a longer market"
+    if report.best is not None and 0 < days < LEAST_DAYS:
+        yield (
+            f"the last window has {days} daily returns: with fewer than {LEAST_DAYS} nothing tells"
+            " the best from luck, so take a longer market"
+        )
     if trials >= MANY_TRIALS:
         yield (
             f"{trials} trials were made to find it; whatever you tried on this market before"
             " counts too, and is not counted here"
         )
+
+
+def _unseen_warnings(report: Report, wanted: int, judged: int) -> Iterator[str]:
     if not wanted:
         yield "nothing was kept unseen (--windows 0): no figure here says what it is worth"
     elif judged < wanted:

@@ -5,7 +5,7 @@ says all. Whatever dies in between leaves a row that another process can finish 
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,14 +15,10 @@ import sqlalchemy
 from optuna.trial import TrialState
 
 from messages.errors import ConfigError, WatchkeeperError
-from research.optimise.figures import Score
-from research.optimise.guard import Guard
+from research.optimise.guard import Guard, one_at_a_time
+from research.optimise.outcome import FAILED, GIVEN_UP, REFUSED, UNJUDGED, Outcome
 from research.optimise.space import Value
 
-DONE, GIVEN_UP, UNJUDGED, FAILED = "done", "given_up", "unjudged", "failed"
-REFUSED, SAME = "refused", "same"
-TRIED = (DONE, GIVEN_UP, UNJUDGED, FAILED)
-"""How trials end that count as tried; a set that was refused, or tried before, does not."""
 _OWNER, _END, _MANIFEST = "owner", "end", "watchkeeper"
 _STATES = {
     GIVEN_UP: TrialState.PRUNED,
@@ -30,24 +26,6 @@ _STATES = {
     REFUSED: TrialState.PRUNED,
     FAILED: TrialState.FAIL,
 }
-
-
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a trial ended."""
-
-    how: str
-    reason: str = ""
-    score: Score | None = None
-    same_as: int | None = None
-    parts: dict[int, float] = {}
-    """What it was worth after each part that was judged."""
-
-    @property
-    def state(self) -> Any:
-        """What Optuna calls that."""
-        if self.score is not None:
-            return TrialState.COMPLETE
-        return _STATES.get(self.how, TrialState.FAIL)
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -101,7 +79,7 @@ class Rows:
     def note(self, params: Mapping[str, Value], outcome: Outcome) -> Row:
         """Make a row for a set that nobody needs to try."""
         attributes = {_OWNER: self._guard.token, _END: msgspec.to_builtins(outcome, str_keys=True)}
-        return self._made(params, outcome.state, attributes, outcome)
+        return self._made(params, state_of(outcome), attributes, outcome)
 
     def adopt(self, row: Row) -> None:
         """Have in hand what was another's; call it in the guard's `alone`."""
@@ -124,7 +102,7 @@ class Rows:
     def close(self, row: Row, outcome: Outcome) -> None:
         """Close the row of a trial whose end is said already."""
         values = None if outcome.score is None else [outcome.score.value]
-        self._storage.set_trial_state_values(row.key, state=outcome.state, values=values)
+        self._storage.set_trial_state_values(row.key, state=state_of(outcome), values=values)
         row.outcome = outcome
 
     def _made(
@@ -132,7 +110,10 @@ class Rows:
     ) -> Row:
         template = frozen(self._distributions, params, state, outcome, attributes)
         key = self._storage.create_new_trial(self._study, template_trial=template)
-        number = self._storage.get_trial_number_from_id(key)
+        if self._guard.is_shared:
+            number = self._storage.get_trial_number_from_id(key)
+        else:
+            number = len(self._known)
         owner = self._guard.token
         row = Row(key=key, number=number, params=dict(params), owner=owner, outcome=outcome)
         self._known[number] = row
@@ -141,6 +122,13 @@ class Rows:
     def _read(self) -> Iterator[Row]:
         trials = self._storage.get_all_trials(self._study, deepcopy=False)
         return (_row(trial) for trial in sorted(trials, key=lambda one: one.number))
+
+
+def state_of(outcome: Outcome) -> Any:
+    """Say what Optuna calls such an end."""
+    if outcome.score is not None:
+        return TrialState.COMPLETE
+    return _STATES.get(outcome.how, TrialState.FAIL)
 
 
 def frozen(
@@ -190,7 +178,8 @@ def open_storage(url: str) -> Any:
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
-        storage = optuna.storages.RDBStorage(url)
+        with nullcontext() if url.startswith("sqlite") else one_at_a_time(url):
+            storage = optuna.storages.RDBStorage(url)
     except (sqlalchemy.exc.SQLAlchemyError, RuntimeError, ImportError) as error:
         raise ConfigError([f"the study's database cannot be used: {_first(error)}"]) from error
     if url.startswith("sqlite"):

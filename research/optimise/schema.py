@@ -1,4 +1,4 @@
-"""The schema of what `optimize --json` prints: `python -m research.optimise.schema docs/schemas`."""
+"""The schema of `optimize --json`: `python -m research.optimise.schema docs/schemas`."""
 
 import json
 import sys
@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
+from research.optimise.report import Report
+
 NAME = "optimize.schema.json"
 
 
 def schema() -> dict[str, Any]:
     """Give it."""
-    from research.optimise.report import Report
-
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "What optimize --json prints",

@@ -6,8 +6,8 @@ import msgspec
 
 from messages.errors import ConfigError
 from research.optimise.figures import Figures, score_of, too_few, unknown_because, value_of
+from research.optimise.outcome import DONE, FAILED, GIVEN_UP, REFUSED, UNJUDGED, Outcome
 from research.optimise.protocol import Done, End, Ended, PartOver, Pool, Told
-from research.optimise.rows import DONE, FAILED, GIVEN_UP, REFUSED, UNJUDGED, Outcome
 from research.optimise.space import Value
 from research.optimise.study import Hand, Study
 from research.optimise.trial import Task

@@ -64,7 +64,7 @@ def _of_url(url: str) -> Storage:
         )
         raise ConfigError([text])
     if find_spec("psycopg") is None:
-        text = "a study in PostgreSQL takes psycopg: pip install 'psycopg[binary]'"
+        text = "a study in PostgreSQL takes psycopg: pip install 'watchkeeper[postgres]'"
         raise ConfigError([text])
     parts = urlsplit(f"postgresql://{rest}")
     shown = f"postgresql://{parts.hostname or ''}{parts.path}"

@@ -19,7 +19,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from messages.errors import ConfigError
 from research.optimise.figures import Score
 from research.optimise.guard import Guard
-from research.optimise.rows import DONE, REFUSED, SAME, TRIED, Outcome, Row, Rows, frozen
+from research.optimise.outcome import DONE, REFUSED, SAME, TRIED, Outcome
+from research.optimise.rows import Row, Rows, frozen, state_of
 from research.optimise.space import Axis, Value, key_of, sets
 
 SAMPLERS = ("tpe", "random", "grid")
@@ -231,14 +232,14 @@ class Study:
             if row.outcome is not None and row.number not in self._in_brain:
                 self._in_brain.add(row.number)
                 self._brain.add_trial(
-                    frozen(self._distributions, row.params, row.outcome.state, row.outcome)
+                    frozen(self._distributions, row.params, state_of(row.outcome), row.outcome)
                 )
 
     def _told(self, trial: Any, outcome: Outcome) -> None:
         if outcome.score is not None:
             self._brain.tell(trial, outcome.score.value)
         else:
-            self._brain.tell(trial, state=outcome.state)
+            self._brain.tell(trial, state=state_of(outcome))
 
     def _nothing_to_try(self) -> str:
         many = f"{MOST_IN_A_ROW:,} proposals in a row cannot be tried"

@@ -30,6 +30,9 @@ ONE_IMPORTER = {
     "pyarrow": {"exchanges", "research"},
     "starlette": {"ops"},
     "uvicorn": {"ops"},
+    "optuna": {"research"},
+    "sqlalchemy": {"research"},
+    "ray": {"research"},
 }
 
 

@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,8 @@ import pytest
 
 import cli
 from ops.config import load
+from research.optimise.report import Report, as_table
+from research.optimise.schema import schema
 from tests.cli.runs import ROOT
 from tests.research.optimise.markets import write_candles, write_config
 
@@ -26,6 +30,12 @@ pytestmark = pytest.mark.slow
 if find_spec("optuna") is None:
     pytest.skip("the extra `optimize` is not installed", allow_module_level=True)
 
+LONG = (
+    pytest.mark.stress,
+    pytest.mark.skipif(
+        not os.environ.get("WATCHKEEPER_STRESS"), reason="the long form: tox -e stress"
+    ),
+)
 RANGES = ("--param", "fast=2:30", "--param", "slow=5:90")
 FEW = ("--windows", "2", "--min-orders", "3", *RANGES)
 SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "optimize.schema.json"
@@ -101,9 +111,10 @@ def test_killed_in_the_middle_and_gone_on_with_no_trial_is_lost_or_run_twice(
     market: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = market / "studies" / "searched.db"
-    asked = ("--trials", "30", "--jobs", "2", *FEW)
+    each = 100 if os.environ.get("WATCHKEEPER_STRESS") else 15
+    asked = ("--trials", str(each), "--jobs", "2", *FEW)
     process = start(market, *asked)
-    wait_until(lambda: over(file) >= 7, process)
+    wait_until(lambda: over(file) >= 5, process)
     workers = psutil.Process(process.pid).children()
     process.kill()
     process.communicate()
@@ -116,7 +127,7 @@ def test_killed_in_the_middle_and_gone_on_with_no_trial_is_lost_or_run_twice(
     assert code == 0
     assert alive == []
     assert len(gone) == 2
-    assert 7 <= over_of(before) < 90
+    assert 5 <= over_of(before) < 3 * each
     assert "it goes on" in said
     for key, (state, ended, params) in before.items():
         now_state, now_ended, now_params = after[key]
@@ -125,10 +136,10 @@ def test_killed_in_the_middle_and_gone_on_with_no_trial_is_lost_or_run_twice(
         if state != "RUNNING":
             assert (now_state, now_ended) == (state, ended), "a trial was run twice"
     assert report["is_complete"]
-    assert report["trials"] == 90
+    assert report["trials"] == 3 * each
     for number, window in enumerate(report["windows"], 1):
         counts = window["trials"]
-        assert sum(counts[how] for how in ("done", "given_up", "unjudged", "failed")) == 30
+        assert sum(counts[how] for how in ("done", "given_up", "unjudged", "failed")) == each
         mine = [
             params for (name, _), (_, _, params) in after.items() if name.endswith(f"/{number}")
         ]
@@ -139,7 +150,7 @@ def over_of(found: dict[Any, Any]) -> int:
     return sum(state != "RUNNING" for state, _, _ in found.values())
 
 
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("blow", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=LONG)], ids=str)
 def test_interrupted_it_tells_what_was_found_and_how_to_go_on(
     market: Path, blow: signal.Signals
 ) -> None:
@@ -159,6 +170,8 @@ def test_interrupted_it_tells_what_was_found_and_how_to_go_on(
     assert psutil.wait_procs(workers, timeout=10)[1] == []
 
 
+@pytest.mark.stress
+@LONG[1]
 def test_one_worker_gives_the_same_report_of_a_seed_and_another_of_another(
     market: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -173,51 +186,75 @@ def test_one_worker_gives_the_same_report_of_a_seed_and_another_of_another(
     assert reports[0]["windows"] != reports[2]["windows"]
 
 
-def test_the_report_is_of_its_schema_and_what_it_writes_is_a_configuration(
-    market: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
+    """A search that was made: its folder, with what it wrote, and its report."""
+    folder = tmp_path_factory.mktemp("found")
+    write_candles(folder / "candles.csv", 3_000)
+    write_config(folder)
+    (folder / "written").mkdir()
+    words = ("--trials", "6", "--write", "written/best.toml", "--json", *FEW)
+    out, said = start(folder, *words).communicate(timeout=120)
+    assert out, said
+    return folder, json.loads(out)
+
+
+def test_the_report_is_of_its_schema_which_is_that_of_the_code(found: Any) -> None:
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
-    (market / "found").mkdir()
+    published = json.loads(SCHEMA.read_text())
 
-    code, report, _ = optimize(capsys, "--trials", "8", "--write", "found/best.toml", *FEW)
+    jsonschema.validate(found[1], published)
 
-    assert code == 0
-    jsonschema.validate(report, json.loads(SCHEMA.read_text()))
+    assert published == json.loads(json.dumps(schema()))
+
+
+def test_the_unseen_parts_add_up_and_come_first(found: Any) -> None:
+    _, report = found
+
     assert report["claim"].startswith("no edge claimed")
     assert len(report["windows"]) == 3
     parts = [window["unseen"] for window in report["windows"] if window["unseen"]]
     assert len(parts) == 2
     assert sum(part["orders"] for part in parts) == report["unseen"]["orders"]
-    written, config = load(Path("found/best.toml")), load(Path("bot.toml"))
+    assert sum(Decimal(part["net"]) for part in parts) == Decimal(report["unseen"]["net"])
+    table = list(as_table(msgspec.convert(report, Report)))
+    assert table[1].startswith("  unseen ")
+    assert table[-1].startswith("  no edge claimed")
+
+
+def test_what_it_writes_is_the_configuration_with_what_was_found(
+    found: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, report = found
+    monkeypatch.chdir(folder)
+
+    written, config = load(Path("written/best.toml")), load(Path("bot.toml"))
+
     assert written.strategies[0].params == report["best"]["params"]["s"]
-    assert written.feed.paths == {"BTC/USDT": [market / "candles.csv"]} or (
-        written.feed.paths == config.feed.paths
-    )
-    assert (
-        msgspec.structs.replace(written, strategies=config.strategies, feed=config.feed) == config
-    )
-    assert cli.main(["backtest", "found/best.toml"]) == 0
-    capsys.readouterr()
-    code, _, said = optimize(capsys, "--trials", "8", "--write", "found/best.toml", *FEW)
-    assert code == 2
-    assert "there is such a file already" in said
+    assert config.feed.paths == {"BTC/USDT": folder / "candles.csv"}
+    assert written.feed.paths == config.feed.paths
+    same = msgspec.structs.replace(written, strategies=config.strategies)
+    assert same == config
+    assert cli.main(["optimize", "bot.toml", "--write", "written/best.toml", *RANGES]) == 2
+    assert "there is such a file already" in capsys.readouterr().err
 
 
-def test_the_unseen_parts_are_what_a_backtest_of_the_chosen_values_gives_there(
-    market: Path, capsys: pytest.CaptureFixture[str]
+def test_an_unseen_part_is_what_a_backtest_of_the_chosen_values_gives_there(
+    found: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Of the last unseen part, cut out of the recording with as much before it as is warm-up."""
-    _, report, _ = optimize(capsys, "--trials", "6", *FEW)
+    folder, report = found
+    monkeypatch.chdir(folder)
     window = report["windows"][1]
     params = window["best"]["params"]["s"]
-    lines = (market / "candles.csv").read_text().splitlines()
-    begins = int(time_ms(window["seen_until"]))
+    lines = (folder / "candles.csv").read_text().splitlines()
+    begins = time_ms(window["seen_until"])
     place = next(n for n, line in enumerate(lines[1:], 1) if int(line.split(",")[0]) > begins)
     cut = [lines[0], *lines[place - 1 - params["slow"] :]]
-    (market / "cut.csv").write_text("\n".join(cut) + "\n")
-    text = (market / "bot.toml").read_text()
+    (folder / "cut.csv").write_text("\n".join(cut) + "\n")
+    text = (folder / "bot.toml").read_text()
     text = text.replace("candles.csv", "cut.csv").replace("fast = 5", f"fast = {params['fast']}")
-    (market / "cut.toml").write_text(text.replace("slow = 20", f"slow = {params['slow']}"))
+    (folder / "cut.toml").write_text(text.replace("slow = 20", f"slow = {params['slow']}"))
 
     assert cli.main(["backtest", "cut.toml", "--json"]) == 0
     alone = json.loads(capsys.readouterr().out)
@@ -227,8 +264,7 @@ def test_the_unseen_parts_are_what_a_backtest_of_the_chosen_values_gives_there(
 
 
 def time_ms(text: str) -> float:
-    from datetime import UTC, datetime
-
+    """Give the opening of the hour before a moment."""
     moment = datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
     return moment.timestamp() * 1000 - 3_600_000
 
