@@ -1,5 +1,6 @@
 """One line on a terminal: how far, how good, how long still."""
 
+import shutil
 import time
 from types import TracebackType
 from typing import Self, TextIO
@@ -55,7 +56,8 @@ class Progress:
 
     def _draw(self, text: str) -> None:
         if self._shown:
-            self._stream.write(f"\r\033[K{text}")
+            width = shutil.get_terminal_size().columns - 1  # a line that wraps cannot be wiped
+            self._stream.write(f"\r\033[K{text[:width]}")
             self._stream.flush()
 
 
@@ -65,11 +67,9 @@ def line(state: State, new: int, passed_s: float) -> str:
     drawn = "#" * int(part * _WIDTH)
     text = f"[{drawn:<{_WIDTH}}] {state.over:,} of {state.wanted:,} trials"
     text += f", window {state.window} of {state.windows}"
-    if state.best is not None:
-        text += f", best {state.best:.3f}"
     if state.waiting_for:
         return f"{text}, waiting for {state.waiting_for} of others"
     if new and passed_s > 0:
         pace = new / passed_s
         text += f", {pace:.1f} a second, {max(state.wanted - state.over, 0) / pace:.0f} s left"
-    return text
+    return f"{text}, best {state.best}" if state.best else text

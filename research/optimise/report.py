@@ -1,7 +1,7 @@
 """What a search found, the honest part first: numbers, a table, and one JSON object."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from statistics import variance
@@ -12,7 +12,7 @@ from decisions.performance import Sharpe
 from decisions.performance_trials import Deflated, deflated_sharpe
 from research.optimise.figures import Figures, Score, added, sharpe_of
 from research.optimise.outcome import DONE, FAILED, REFUSED, SAME, TRIED, UNJUDGED, Outcome
-from research.optimise.space import Value
+from research.optimise.space import Value, params_text
 from research.optimise.windows import Window
 
 SCHEMA = 1
@@ -322,20 +322,6 @@ def _told(stretch: Stretch, quote: str) -> str:
     if found is None:
         return f"{text}, Sharpe not known"
     return f"{text}, Sharpe {found.ratio:.2f} (95 % {found.low:.2f} to {found.high:.2f})"
-
-
-def params_text(params: Mapping[str, Mapping[str, Value]]) -> str:
-    """Give values as a person reads them; without the strategy where there is but one."""
-    several = len(params) > 1
-    return ", ".join(
-        f"{strategy + '.' if several else ''}{name} = {_value(value)}"
-        for strategy, values in params.items()
-        for name, value in values.items()
-    )
-
-
-def _value(value: Value) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _rows(rows: Iterable[tuple[str, str]]) -> Iterator[str]:

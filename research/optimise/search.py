@@ -8,7 +8,7 @@ from messages.errors import ConfigError
 from research.optimise.figures import Figures, score_of, too_few, unknown_because, value_of
 from research.optimise.outcome import DONE, FAILED, GIVEN_UP, REFUSED, UNJUDGED, Outcome
 from research.optimise.protocol import Done, End, Ended, PartOver, Pool, Told
-from research.optimise.space import Value
+from research.optimise.space import Value, params_text
 from research.optimise.study import Hand, Study
 from research.optimise.trial import Task
 from research.optimise.windows import Window
@@ -49,7 +49,8 @@ class State(msgspec.Struct, kw_only=True):
     wanted: int
     window: int
     windows: int
-    best: float | None
+    best: str
+    """The best of the window so far: its value and its values; empty before there is one."""
     waiting_for: int
     """Trials that others have in hand, when nothing else is left."""
 
@@ -61,12 +62,12 @@ class Search:
         self._hunts, self._pool, self._aim = hunts, pool, aim
         self._hands: dict[int, tuple[Hunt, Hand]] = {}
         self._ticket = 0
-        self._best: dict[int, float] = {}
+        self._best: dict[int, tuple[float, str]] = {}
         for hunt in hunts:
             hunt.over = hunt.study.tried()
             best = hunt.study.best()
             if best is not None:
-                self._best[hunt.window.number] = best.score.value
+                self._note(hunt, best.score.value, best.params)
 
     def run(self, show: Callable[[State], object]) -> None:
         """Search until all that was asked for is tried.
@@ -132,9 +133,14 @@ class Search:
             if hunt.failed >= LEAST_FAILED and hunt.failed == hunt.over:
                 raise ConfigError([all_failed(hunt.failed, outcome.reason)])
         if outcome.score is not None:
-            number = hunt.window.number
-            value = outcome.score.value
-            self._best[number] = max(self._best.get(number, value), value)
+            self._note(hunt, outcome.score.value, hand.params)
+
+    def _note(self, hunt: Hunt, value: float, params: Mapping[str, Value]) -> None:
+        number = hunt.window.number
+        before = self._best.get(number)
+        if before is None or value > before[0]:
+            text = f"{value:.3f} ({params_text(self._aim.by_strategy(params))})"
+            self._best[number] = value, text
 
     def _judged(self, told: Done | Ended) -> Outcome:
         if isinstance(told, Ended):
@@ -150,7 +156,7 @@ class Search:
             wanted=self._aim.asked * len(self._hunts),
             window=number,
             windows=len(self._hunts),
-            best=self._best.get(number),
+            best=self._best.get(number, (0.0, ""))[1],
             waiting_for=others,
         )
 

@@ -87,6 +87,20 @@ def key_of(found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((name, repr(value)) for name, value in found.items()))
 
 
+def params_text(params: Mapping[str, Mapping[str, Value]]) -> str:
+    """Give values as a person reads them; without the strategy where there is but one."""
+    several = len(params) > 1
+    return ", ".join(
+        f"{strategy + '.' if several else ''}{name} = {_value(value)}"
+        for strategy, values in params.items()
+        for name, value in values.items()
+    )
+
+
+def _value(value: Value) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
 Declared = Mapping[str, Mapping[str, tuple[Bound, tuple[Any, ...]]]]
 """By strategy and parameter: its bounds, and its choices where it has them."""
 

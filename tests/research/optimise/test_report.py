@@ -155,11 +155,11 @@ def test_it_is_complete_when_all_that_was_asked_for_was_tried(asked: int, comple
 
 
 def test_the_line_on_a_terminal_tells_how_far_how_good_and_how_long() -> None:
-    state = State(over=30, wanted=120, window=2, windows=3, best=1.25, waiting_for=0)
+    state = State(over=30, wanted=120, window=2, windows=3, best="1.250 (fast = 7)", waiting_for=0)
 
     assert line(state, 10, 5.0) == (
-        "[######                  ] 30 of 120 trials, window 2 of 3, best 1.250,"
-        " 2.0 a second, 45 s left"
+        "[######                  ] 30 of 120 trials, window 2 of 3,"
+        " 2.0 a second, 45 s left, best 1.250 (fast = 7)"
     )
-    waiting = State(over=120, wanted=120, window=3, windows=3, best=None, waiting_for=2)
+    waiting = State(over=120, wanted=120, window=3, windows=3, best="", waiting_for=2)
     assert line(waiting, 10, 5.0).endswith("window 3 of 3, waiting for 2 of others")
