@@ -22,6 +22,7 @@ EXTRAS = {
     "orchestrate": ("psutil",),
     "optimize": ("optuna",),
     "ray": ("ray",),
+    "postgres": ("psycopg",),
 }
 """What each extra of the distribution brings, by the names under which it is imported."""
 _RELEASED_S = 1_760_000_000

@@ -28,6 +28,7 @@ from research.optimise.space import Axis, Declared, axes_of, by_strategy
 from research.optimise.storage import Storage, storage_of
 from research.optimise.trial import Work, capital_of, refusal, uses_of
 from research.optimise.windows import Window, windows_of
+from research.printing import printable
 from strategies import strategy_class
 from strategies.params import bounds_of, choices_of
 
@@ -267,7 +268,7 @@ class _Run:
         if self._options.as_json:
             sys.stdout.write(as_json(report).decode() + "\n")
         else:
-            sys.stdout.writelines(line + "\n" for line in as_table(report))
+            sys.stdout.writelines(printable(line) + "\n" for line in as_table(report))
         sys.stdout.flush()
         if self._options.write is not None and judged is not None and report.best is not None:
             self._options.write(report.best.params)

@@ -38,8 +38,8 @@ def _strategy(strategy: Any, axes: Sequence[Axis]) -> list[Any]:
     file, is_file, name = uses.partition(".py:")
     if is_file:
         code = blake2b(Path(f"{file}.py").read_bytes(), digest_size=16).hexdigest()
-        return [strategy.id, strategy.symbol, name, code, fixed]
-    return [strategy.id, strategy.symbol, uses, "", fixed]
+        return [strategy.id, strategy.traded, name, code, fixed]
+    return [strategy.id, strategy.traded, uses, "", fixed]
 
 
 def _hash(value: Any) -> str:
