@@ -129,6 +129,7 @@ _HERE: dict[str, Command] = {"data_download": _data_download, "backtest": _backt
 _MODULES = {
     "run": "ops.commands_run",
     "look": "ops.commands_look",
+    "ledger": "ops.commands_ledger",
     "rehearse": "ops.commands_rehearse",
     "data": "research.commands",
 }

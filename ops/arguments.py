@@ -28,6 +28,7 @@ FAMILIES = {
     "drill": "rehearse",
     "alert": "run",
     "journal": "look",
+    "ledger": "ledger",
     "orchestrate": "run",
     "data": "data",
     "backtest": "data",

@@ -17,12 +17,14 @@ from actors.operator_board import HaltView, OperatorBoard
 from actors.thread_runtime import ThreadRuntime
 from decisions import halting
 from decisions.halting import HaltRecord, HaltState, OrderedBy
+from messages import lineage
 from messages.errors import RunDirBusy, WatchkeeperError
 from messages.ids import NS_PER_S, TimestampNs
 from ops.config import Config, VenueType, load
 from ops.logs import log_settings, set_up_logging
 from ops.run_dir import RunDir
-from ops.secret_values import cleaner, secrets_of
+from ops.secret_files import take_secret_files
+from ops.secret_values import cleaner, secret_variables, secrets_of
 from ops.wiring import executor_alone
 from persistence.ledger import SqliteLedger
 
@@ -42,10 +44,10 @@ def halt_offline(run_dir: Path, reason: str, *, timeout_s: float, told: Told) ->
         LedgerUnavailable: the halt could not be written down; nothing was done.
     """
     deadline = time.monotonic() + timeout_s
-    with _held(run_dir, deadline) as held:
+    with held_run(run_dir, deadline) as held:
         record = _record(held, reason)
         told(f"the halt is on disk; the venue is asked now: {record.reason}")
-        return _proved(held, record, deadline, told)
+        return proved(held, record, deadline, told)
 
 
 def resume_offline(
@@ -58,14 +60,16 @@ def resume_offline(
         LedgerUnavailable: the ledger could not be read or written.
     """
     deadline = time.monotonic() + timeout_s
-    with _held(run_dir, deadline) as held:
+    with held_run(run_dir, deadline) as held:
         text = _kept(held)
         if text is None:
             return {"ok": False, "text": "trading is not halted"}
         reason = halting.reason_in(text)
+        if copied := _copied(held):
+            return {"ok": False, "text": lineage.why_not_resume(copied)}
         if not despite_open:
             record = HaltRecord(reason=reason, ordered_by=OrderedBy.RULE, at_ns=_now_ns())
-            view = _proved(held, record, deadline, told)
+            view = proved(held, record, deadline, told)
             if view["state"] != HaltState.HALTED_PROVED:
                 return {"ok": False, "text": f"{view['text']}; wait, or say --despite-open"}
         ledger = SqliteLedger(held.ledger)
@@ -77,7 +81,7 @@ def resume_offline(
 
 
 @contextmanager
-def _held(run_dir: Path, deadline: float) -> Iterator[RunDir]:
+def held_run(run_dir: Path, deadline: float) -> Iterator[RunDir]:
     """Hold the directory; a process that is on its way out is waited for."""
     held = RunDir(run_dir)
     while True:
@@ -116,11 +120,25 @@ def _kept(held: RunDir) -> str | None:
         ledger.close()
 
 
-def _proved(held: RunDir, record: HaltRecord, deadline: float, told: Told) -> View:
-    """Let an executor prove it until the time is over; say so where there is no venue."""
+def _copied(held: RunDir) -> lineage.Copied | None:
+    ledger = SqliteLedger(held.ledger)
+    try:
+        return lineage.copied_in(ledger.note(lineage.COPIED))
+    finally:
+        ledger.close()
+
+
+def proved(
+    held: RunDir, record: HaltRecord, deadline: float, told: Told, config_path: Path | None = None
+) -> View:
+    """Let an executor prove it until the time is over; say so where there is no venue.
+
+    Without `config_path` the venue is that of the last start.
+    """
     try:
         with ExitStack() as stack:
-            config = load(held.effective_config, {"run_dir": str(held.path)})
+            config = load(config_path or held.effective_config, {"run_dir": str(held.path)})
+            take_secret_files(secret_variables(config))
             settings = log_settings(config.logs)
             set_up_logging(
                 held.log, secrets=secrets_of(config), settings=settings, screen_level="CRITICAL"

@@ -1,0 +1,61 @@
+"""What `ledger` takes: copies of a ledger, taken, put back and accepted."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ops.arguments_shared import add_command, positive
+
+if TYPE_CHECKING:
+    from ops.arguments_shared import Add, Commands
+
+
+def _add_ledger(commands: "Commands") -> None:
+    ledger = add_command(commands, "ledger", "back up the ledger of a run, and put a copy back")
+    what = ledger.add_subparsers(title="what", metavar="backup|restore|accept", required=True)
+    _add_backup(what)
+    _add_restore(what)
+    _add_accept(what)
+
+
+def _add_backup(commands: "Commands") -> None:
+    summary = "copy the ledger of a run, alive or not, into one file: 0 done, 3 no such run"
+    backup = add_command(commands, "backup", summary)
+    backup.add_argument("run_dir", type=Path, metavar="RUN_DIR")
+    backup.add_argument("file", type=Path, metavar="FILE", help="which is not there yet")
+    backup.add_argument("--json", action="store_true", help="one JSON object")
+    backup.set_defaults(command="ledger_backup")
+
+
+def _add_restore(commands: "Commands") -> None:
+    summary = "make a copy the ledger of a run that has no process; it is halted then"
+    restore = add_command(commands, "restore", summary)
+    restore.add_argument("file", type=Path, metavar="FILE")
+    restore.add_argument("run_dir", type=Path, metavar="RUN_DIR")
+    restore.add_argument(
+        "--replace",
+        action="store_true",
+        help="set a ledger that is there aside, under another name",
+    )
+    restore.add_argument("--json", action="store_true", help="one JSON object")
+    restore.set_defaults(command="ledger_restore")
+
+
+def _add_accept(commands: "Commands") -> None:
+    summary = "ask the venue, then go on with a copy: 0 it may be resumed, 1 nothing is proved"
+    accept = add_command(commands, "accept", summary)
+    accept.add_argument("run_dir", type=Path, metavar="RUN_DIR")
+    accept.add_argument(
+        "--evidence", required=True, metavar="TEXT", help="what you have compared; kept for ever"
+    )
+    accept.add_argument(
+        "--config", type=Path, metavar="CONFIG", help="where the run's last start left none"
+    )
+    accept.add_argument(
+        "--despite-open", action="store_true", help="open orders of others are not of this run"
+    )
+    accept.add_argument("--json", action="store_true", help="one JSON object")
+    accept.add_argument("--timeout", type=positive, default=60.0, metavar="SECONDS")
+    accept.set_defaults(command="ledger_accept")
+
+
+ADD: "dict[str, Add]" = {"ledger": _add_ledger}
