@@ -1,8 +1,8 @@
 """Secrets that stand in files: where `NAME_FILE` names one, its text is the value of `NAME`.
 
-Docker, Kubernetes and systemd mount secrets as files, which no `docker inspect` shows and no
-child process inherits. A configuration names the variable all the same; nothing else of the
-program knows where the value came from.
+Docker, Kubernetes and systemd mount secrets as files, which no `docker inspect` and no manifest
+shows. A configuration names the variable all the same; nothing else of the program knows where
+the value came from.
 """
 
 import os

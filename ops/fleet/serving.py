@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from typing import Any
 
 from messages.errors import ConfigError
@@ -85,7 +85,7 @@ def serving(fleet: FleetConfig, view: FleetView) -> AbstractContextManager[objec
         "/fleet.json": Page(JSON, lambda: json.dumps(view.model())),
     }
     try:
-        return HttpServer(*address, view.metrics, view.probe, token, pages).start()
+        return closing(HttpServer(*address, view.metrics, view.probe, token, pages).start())
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError([f"http: cannot listen on {fleet.http}: {reason}"]) from error

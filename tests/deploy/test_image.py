@@ -137,12 +137,13 @@ class Container:
         started = [*image.config["Entrypoint"], *(words or image.config["Cmd"])]
         space = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--propagation=private")
         enter = ("sh", "-ec", ENTER, "sh", str(image.root), str(volume))
-        self.outer = subprocess.Popen(
-            [*space, *enter, *image.config["Env"], *started],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        self.output = volume.with_name("output")
+        with self.output.open("w") as output:
+            self.outer = subprocess.Popen(
+                [*space, *enter, *image.config["Env"], *started],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
         self._pause = threading.Event()
         self.inner = self._inner()
 
@@ -167,7 +168,7 @@ class Container:
         deadline = time.monotonic() + LIMIT_S
         while self.inside(*words).returncode != 0:
             assert time.monotonic() < deadline, self.inside(*words).stdout
-            assert self.outer.poll() is None, self.outer.communicate()[0]
+            assert self.outer.poll() is None, self.output.read_text()[-3000:]
             self._pause.wait(0.05)
 
 
@@ -219,7 +220,7 @@ def test_it_runs_as_nobody_on_a_read_only_root_from_the_start_to_the_end(
     assert (ended["exit_code"], ended["reason"]) == (0, "stopped by SIGTERM")
     assert {path.lstat().st_uid for path in volume.rglob("*")} == {UID}
     with running(image, volume, "audit", f"runs/{run_dir.name}") as container:
-        assert container.outer.wait(LIMIT_S) == 0, container.outer.communicate()[0]
+        assert container.outer.wait(LIMIT_S) == 0, container.output.read_text()[-3000:]
 
 
 def test_a_dead_one_is_not_alive(image: Image, volume: Path) -> None:

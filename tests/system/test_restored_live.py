@@ -126,7 +126,7 @@ def test_what_the_lost_ledger_sent_is_found_at_the_exchange_and_nothing_is_sent_
     assert open_at(run) == lost, "they are a person's to cancel"
 
     for name in lost:
-        run.exchange.cancel("BTC/USDT", name)
+        run.exchange.cancel("BTC/USDT", order_id=None, client_order_id=name, cancel_id="x")
     done = command("ledger", "accept", run_dir, "--evidence", "canceled by hand; nothing filled")
     assert done.returncode == 0, done.stderr
     assert command("resume", run_dir).returncode == 0

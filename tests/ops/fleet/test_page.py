@@ -243,6 +243,6 @@ def test_a_token_that_is_not_there_and_a_port_that_is_taken_are_said(
     first = fleet_of(tmp_path, http="127.0.0.1:0")
     with serving(first, FleetView(first)) as server:
         assert isinstance(server, HttpServer)
-        taken = fleet_of(tmp_path, http=f"127.0.0.1:{server.port}")
+        taken = fleet_of(tmp_path, http=f"127.0.0.1:{server.port}")  # the one that is answered
         with pytest.raises(ConfigError, match="cannot listen"):
             serving(taken, FleetView(taken))
