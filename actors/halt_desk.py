@@ -32,7 +32,7 @@ from decisions.halting import (
 )
 from decisions.order_keys import PREFIX
 from messages import lineage
-from messages.errors import ActorUnavailable, LedgerUnavailable
+from messages.errors import ActorUnavailable, LedgerLost, LedgerUnavailable
 from messages.halting import CancelDone, OpenListed, ResumeTrading
 from messages.ids import NS_PER_S, OrderKey
 from messages.lifecycle import ActorState, HaltTrading, TimerFired
@@ -95,6 +95,8 @@ class HaltDesk:
         try:
             text = self._ledger.halt_reason()
             copied = lineage.copied_in(self._ledger.note(lineage.COPIED))
+        except LedgerLost:
+            raise  # a server comes back: the start is tried again
         except LedgerUnavailable as error:
             step = halting.unreadable(str(error), now_ns)
         else:

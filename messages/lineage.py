@@ -43,8 +43,8 @@ UNKNOWN = Copied(copied_at_ns=None)
 
 
 def copied_in(text: str | None) -> Copied | None:
-    """Read the mark; one that makes no sense is a mark all the same."""
-    if text is None:
+    """Read the mark; one that makes no sense is a mark all the same, and empty it is no more."""
+    if not text:
         return None
     try:
         return msgspec.json.decode(text, type=Copied)
@@ -54,7 +54,7 @@ def copied_in(text: str | None) -> Copied | None:
 
 def not_before_in(text: str | None) -> TimestampNs:
     """Read from when on decisions are taken; where it makes no sense, none ever is."""
-    if text is None:
+    if not text:
         return TimestampNs(0)
     try:
         return msgspec.json.decode(text, type=Accepted).not_before_ns

@@ -23,6 +23,7 @@ FAMILIES = {
     "account": "look",
     "audit": "look",
     "dashboard": "look",
+    "report": "look",
     "doctor": "run",
     "venue": "rehearse",
     "drill": "rehearse",

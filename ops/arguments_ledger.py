@@ -1,4 +1,4 @@
-"""What `ledger` takes: copies of a ledger, taken, put back and accepted."""
+"""What `ledger` takes: copies taken, put back and accepted; orders moved to another backend."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +10,17 @@ if TYPE_CHECKING:
 
 
 def _add_ledger(commands: "Commands") -> None:
-    ledger = add_command(commands, "ledger", "back up the ledger of a run, and put a copy back")
-    what = ledger.add_subparsers(title="what", metavar="backup|restore|accept", required=True)
+    ledger = add_command(
+        commands, "ledger", "back up the ledger of a run, put a copy back, move it into PostgreSQL"
+    )
+    what = ledger.add_subparsers(
+        title="what", metavar="backup|restore|mark|accept|migrate", required=True
+    )
     _add_backup(what)
     _add_restore(what)
+    _add_mark(what)
     _add_accept(what)
+    _add_migrate(what)
 
 
 def _add_backup(commands: "Commands") -> None:
@@ -40,6 +46,16 @@ def _add_restore(commands: "Commands") -> None:
     restore.set_defaults(command="ledger_restore")
 
 
+def _add_mark(commands: "Commands") -> None:
+    summary = (
+        "say of a ledger that was restored by other means that it is a copy; it is halted then"
+    )
+    mark = add_command(commands, "mark", summary)
+    mark.add_argument("run_dir", type=Path, metavar="RUN_DIR")
+    mark.add_argument("--json", action="store_true", help="one JSON object")
+    mark.set_defaults(command="ledger_mark")
+
+
 def _add_accept(commands: "Commands") -> None:
     summary = "ask the venue, then go on with a copy: 0 it may be resumed, 1 nothing is proved"
     accept = add_command(commands, "accept", summary)
@@ -56,6 +72,16 @@ def _add_accept(commands: "Commands") -> None:
     accept.add_argument("--json", action="store_true", help="one JSON object")
     accept.add_argument("--timeout", type=positive, default=60.0, metavar="SECONDS")
     accept.set_defaults(command="ledger_accept")
+
+
+def _add_migrate(commands: "Commands") -> None:
+    summary = "move the orders of a run that has ended into PostgreSQL, or back; rows are compared"
+    migrate = add_command(commands, "migrate", summary)
+    migrate.add_argument("run_dir", type=Path, metavar="RUN_DIR")
+    migrate.add_argument("--to", choices=("postgres", "sqlite"), required=True)
+    migrate.add_argument("--database-url-env", metavar="NAME", help="holds the address")
+    migrate.add_argument("--json", action="store_true", help="one JSON object")
+    migrate.set_defaults(command="ledger_migrate")
 
 
 ADD: "dict[str, Add]" = {"ledger": _add_ledger}

@@ -23,7 +23,10 @@ def _add_start(commands: "Commands") -> None:
     )
     start.add_argument("--symbol", metavar="BASE/QUOTE", help="with --exchange (BTC/USDT)")
     start.add_argument("--timeframe", metavar="LENGTH", help="with --exchange (1m)")
-    start.add_argument("--idempotency-backend", choices=("sqlite", "memory"))
+    start.add_argument("--idempotency-backend", choices=("sqlite", "postgres", "memory"))
+    start.add_argument(
+        "--database-url-env", metavar="NAME", help="the variable with the address, for postgres"
+    )
     metrics = start.add_mutually_exclusive_group()
     for flag, value in (("--enable-metrics", True), ("--disable-metrics", False)):
         metrics.add_argument(

@@ -1,4 +1,4 @@
-"""From the command line to the copies of a ledger. Imports nothing before it is due."""
+"""From the command line to a ledger's copies and its moves. Imports nothing before it is due."""
 
 import argparse
 from collections.abc import Callable
@@ -18,6 +18,12 @@ def _restore(arguments: argparse.Namespace) -> int:
     )
 
 
+def _mark(arguments: argparse.Namespace) -> int:
+    from ops.ledger_copies import mark
+
+    return mark(arguments.run_dir, as_json=arguments.json)
+
+
 def _accept(arguments: argparse.Namespace) -> int:
     from ops.ledger_copies import accept
 
@@ -31,8 +37,18 @@ def _accept(arguments: argparse.Namespace) -> int:
     )
 
 
+def _migrate(arguments: argparse.Namespace) -> int:
+    from ops.ledger_command import ledger_migrate
+
+    return ledger_migrate(
+        arguments.run_dir, arguments.to, arguments.database_url_env, as_json=arguments.json
+    )
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "ledger_backup": _backup,
     "ledger_restore": _restore,
+    "ledger_mark": _mark,
     "ledger_accept": _accept,
+    "ledger_migrate": _migrate,
 }

@@ -25,6 +25,7 @@ def _start(arguments: argparse.Namespace) -> int:
         duration_s=arguments.duration,
         max_events=arguments.max_events,
         idempotency_backend=arguments.idempotency_backend,
+        database_url_env=arguments.database_url_env,
         metrics_enabled=arguments.metrics_enabled,
         chaos=arguments.chaos,
         i_understand_live=arguments.i_understand_live,

@@ -7,17 +7,17 @@ the venue was asked and a person has said what became of the rest: see `messages
 import json
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from decisions import halting
 from decisions.halting import HaltRecord, HaltState, OrderedBy
 from messages.ids import TimestampNs
-from messages.lineage import COPIED, MARGIN_NS, Accepted, Copied, copied_in, reason
-from ops.halt_offline import Told, held_run, proved
+from messages.lineage import COPIED, MARGIN_NS, UNKNOWN, Accepted, Copied, copied_in, reason
+from ops.halt_offline import Held, Told, held_dir, held_run, proved
 from ops.run_files import LEDGER
-from persistence.backup import accept_copy, back_up, put_back
-from persistence.ledger import SqliteLedger
+from persistence.backup import accept_copy, back_up, mark_copy, put_back
 
 EXIT_OK, EXIT_FAILED, EXIT_NO_RUN = 0, 1, 3
 _ASIDE = "before-a-copy"
@@ -40,7 +40,7 @@ def restore(copy: Path, run_dir: Path, *, replace: bool, as_json: bool) -> int:
         RunDirBusy: a process has the directory.
         LedgerUnavailable: nothing was changed; the text says why.
     """
-    with held_run(run_dir, time.monotonic()) as place:
+    with held_dir(run_dir, time.monotonic()) as place:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         aside = place.ledger.with_name(f"{LEDGER}.{_ASIDE}-{stamp}") if replace else None
         copied = put_back(copy, place.ledger, _halt_text, aside)
@@ -50,6 +50,24 @@ def restore(copy: Path, run_dir: Path, *, replace: bool, as_json: bool) -> int:
         f" watchkeeper ledger accept {run_dir} --evidence TEXT"
     )
     return _say(text, as_json=as_json, aside=str(aside) if left else None)
+
+
+def mark(run_dir: Path, *, as_json: bool) -> int:
+    """Mark a ledger that was put back by other means, such as a database's; 3 no such run.
+
+    Raises:
+        RunDirBusy: a process has the directory.
+        LedgerUnavailable: it cannot be written.
+    """
+    if not (run_dir / LEDGER).is_file():
+        return _no_run(run_dir)
+    with held_run(run_dir, time.monotonic()) as place, closing(place.open_ledger()) as ledger:
+        mark_copy(ledger, UNKNOWN, _halt_text)
+    text = (
+        f"the ledger of {run_dir} is marked as a copy, and halted. Next:"
+        f" watchkeeper ledger accept {run_dir} --evidence TEXT"
+    )
+    return _say(text, as_json=as_json)
 
 
 def accept(
@@ -74,7 +92,7 @@ def accept(
     told: Told = (lambda _: None) if as_json else _progress
     deadline = time.monotonic() + timeout_s
     with held_run(run_dir, deadline) as place:
-        copied = _copied(place.ledger)
+        copied = _copied(place)
         if copied is None:
             return _refuse(f"the ledger of {run_dir} is no copy", as_json=as_json)
         record = HaltRecord(reason=reason(copied), ordered_by=OrderedBy.RULE, at_ns=_now_ns())
@@ -88,7 +106,8 @@ def accept(
             not_before_ns=TimestampNs(now_ns + MARGIN_NS),
             evidence=evidence,
         )
-        accept_copy(place.ledger, accepted)
+        with closing(place.open_ledger()) as ledger:
+            accept_copy(ledger, accepted)
     text = (
         "the ledger is accepted; no decision of before this moment is taken. Trading is still"
         f" halted: watchkeeper resume {run_dir}"
@@ -110,12 +129,9 @@ def _why_not(view: dict[str, Any], *, despite_open: bool) -> str:
     return ""
 
 
-def _copied(ledger: Path) -> Copied | None:
-    opened = SqliteLedger(ledger)
-    try:
-        return copied_in(opened.note(COPIED))
-    finally:
-        opened.close()
+def _copied(held: Held) -> Copied | None:
+    with closing(held.open_ledger()) as ledger:
+        return copied_in(ledger.note(COPIED))
 
 
 def _halt_text(copied: Copied) -> str:

@@ -22,6 +22,8 @@ from persistence.database import (
     open_for_reading,
     open_ledger_database,
 )
+from persistence.ledger import Ledger
+from persistence.ledger_place import place_in
 
 HALT, NOTE = "halt", "note:"
 """Under these the ledger keeps its flags."""
@@ -39,6 +41,8 @@ def back_up(ledger: Path, to: Path, now_ns: TimestampNs, halt: HaltText) -> Copi
     Raises:
         LedgerUnavailable: it cannot be read, or not be written there; there is no copy then.
     """
+    if (place := place_in(ledger)) is not None:
+        raise LedgerUnavailable(f"{ledger} is {place}: the server's own means copy it")
     source = open_for_reading(ledger)
     try:
         with ledger_errors(ledger), _new(to) as part, closing(_connected(part)) as target:
@@ -69,6 +73,11 @@ def put_back(copy: Path, ledger: Path, halt: HaltText, aside: Path | None) -> Co
     """
     if not copy.is_file():
         raise LedgerUnavailable(f"there is no file {copy}")
+    if place_in(ledger) is not None or place_in(copy) is not None:
+        raise LedgerUnavailable(
+            f"{ledger} is, or was, in a database: restore that by the server's own means, then"
+            " watchkeeper ledger mark RUN"
+        )
     if aside is None and _is_there(ledger):
         raise LedgerUnavailable(
             f"{ledger} is there, and may know more than {copy}: say --replace to set it aside"
@@ -86,20 +95,24 @@ def put_back(copy: Path, ledger: Path, halt: HaltText, aside: Path | None) -> Co
     return mark
 
 
-def accept_copy(ledger: Path, accepted: Accepted) -> None:
+def accept_copy(ledger: Ledger, accepted: Accepted) -> None:
     """Take the mark away, with a person's word in its place; the halt stays.
 
     Raises:
         LedgerUnavailable: nothing changed.
     """
-    database = open_ledger_database(ledger)
-    try:
-        with ledger_errors(ledger), database.transaction("IMMEDIATE"):
-            connection = connection_of(database)
-            connection.execute(sql.SET_FLAG, (NOTE + ACCEPTED, text_of(accepted)))
-            connection.execute(sql.DELETE_FLAG, (NOTE + COPIED,))
-    finally:
-        database.close()
+    ledger.write((), (), 0, {ACCEPTED: text_of(accepted), COPIED: ""})
+
+
+def mark_copy(ledger: Ledger, mark: Copied, halt: HaltText) -> None:
+    """Mark a ledger that was put back by other means, and halt it unless it is.
+
+    Raises:
+        LedgerUnavailable: perhaps it is not marked, or marked and not halted, which is as good.
+    """
+    ledger.write((), (), 0, {COPIED: text_of(mark)})
+    if ledger.halt_reason() is None:
+        ledger.set_halt(halt(mark))
 
 
 # ---------------------------------------------------------------- inside

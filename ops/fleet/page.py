@@ -6,49 +6,23 @@ browser sends to nobody. So the shell needs no guard, and `/fleet.json` has the 
 """
 
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
-from ops.dashboard.page import digest, embedded
+from ops.dashboard.shell import Shell
 
-_NONE, _SELF = "'none'", "'self'"
+_SELF, _NONE = "'self'", "'none'"
+_SHELL = Shell(
+    html="assets/fleet.html",
+    scripts=("assets/base.js", "assets/theme.js", "assets/fleet.js"),
+    styles=("assets/page.css",),
+)
 
 
 def page(model: Mapping[str, Any] | None) -> str:
     """Give the HTML of a model; without one, of a page that asks for it."""
-    before, after = _shell(live=model is None).split("%DATA%")
-    return f"{before}{embedded(model or {})}{after}"
+    return _SHELL.around(model or {}, connect=_SELF if model is None else _NONE)
 
 
 def policy(*, live: bool) -> str:
     """Give the content security policy of the page."""
-    scripts = " ".join(map(digest, _scripts()))
-    return (
-        f"default-src 'none'; script-src {scripts}; style-src {digest(_style())}; img-src data:;"
-        f" connect-src {_SELF if live else _NONE}; base-uri 'none'; form-action 'none'"
-    )
-
-
-@cache
-def _shell(*, live: bool) -> str:
-    html = _own("page.html").replace("%CSP%", policy(live=live)).replace("%CSS%", _style())
-    return html.replace("%SCRIPTS%", "\n".join(f"<script>{text}</script>" for text in _scripts()))
-
-
-@cache
-def _scripts() -> tuple[str, ...]:
-    return (_dashboards("base.js"), _own("fleet.js"))
-
-
-@cache
-def _style() -> str:
-    return _dashboards("page.css")
-
-
-def _dashboards(name: str) -> str:
-    return files("ops.dashboard").joinpath(f"assets/{name}").read_text(encoding="utf-8")
-
-
-def _own(name: str) -> str:
-    return files("ops.fleet").joinpath(f"assets/{name}").read_text(encoding="utf-8")
+    return _SHELL.policy(_SELF if live else _NONE)

@@ -3,6 +3,7 @@
 The copy is taken, the original sends on, the copy takes its place: that is the whole danger.
 """
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -47,15 +48,14 @@ def restored(tmp_path: Path, *, with_halt: bool = True) -> Path:
 
 def accepted(path: Path, at_s: int) -> None:
     at_ns = TimestampNs(at_s * NS_PER_S)
-    accept_copy(
-        path,
-        Accepted(
-            copied_at_ns=None,
-            accepted_at_ns=at_ns,
-            not_before_ns=TimestampNs(at_ns + MARGIN_NS),
-            evidence="seen",
-        ),
+    word = Accepted(
+        copied_at_ns=None,
+        accepted_at_ns=at_ns,
+        not_before_ns=TimestampNs(at_ns + MARGIN_NS),
+        evidence="seen",
     )
+    with closing(SqliteLedger(path)) as ledger:
+        accept_copy(ledger, word)
 
 
 def answer(desk: OrderPath, request: str) -> tuple[bool, str]:

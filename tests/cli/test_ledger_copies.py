@@ -54,7 +54,7 @@ def test_from_a_copy_to_trading_again(run_dir: Path, tmp_path: Path) -> None:
 
     done = command("ledger", "accept", str(run_dir), "--evidence", "compared by hand")
     assert done.returncode == 0, done.stderr
-    assert note(run_dir, COPIED) is None
+    assert not note(run_dir, COPIED)
     assert "compared by hand" in (note(run_dir, ACCEPTED) or "")
     again = command("ledger", "accept", str(run_dir), "--evidence", "x")
     assert (again.returncode, "is no copy" in again.stderr) == (1, True)
@@ -70,6 +70,15 @@ def test_a_directory_that_a_process_has_is_left_alone(run_dir: Path, tmp_path: P
     assert done.returncode == 2
     assert f"in use by process {os.getpid()}" in done.stderr
     assert (run_dir / "ledger.db").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_ledger_that_was_put_back_by_other_means_is_marked_by_hand(run_dir: Path) -> None:
+    assert command("ledger", "mark", str(run_dir)).returncode == 0
+    refused = command("resume", str(run_dir), "--despite-open")
+    assert (refused.returncode, "this ledger is a copy" in refused.stderr) == (1, True)
+    assert command("ledger", "accept", str(run_dir), "--evidence", "x").returncode == 0
+    assert command("resume", str(run_dir)).returncode == 0
 
 
 def test_without_a_ledger_there_is_nothing_to_copy_or_accept(tmp_path: Path) -> None:

@@ -290,9 +290,10 @@ def test_a_persons_word_takes_the_mark_away_and_stays_for_ever(
     accepted = Accepted(
         copied_at_ns=NOW, accepted_at_ns=NOW, not_before_ns=TimestampNs(NOW + 1), evidence="seen"
     )
-    accept_copy(copy, accepted)
+    with closing(SqliteLedger(copy)) as ledger:
+        accept_copy(ledger, accepted)
 
-    assert noted(copy, COPIED) is None
+    assert copied_in(noted(copy, COPIED)) is None
     assert not_before_in(noted(copy, ACCEPTED)) == NOW + 1
     assert "seen" in (noted(copy, ACCEPTED) or "")
     assert halted(copy) is not None, "the halt is another word's"

@@ -81,7 +81,7 @@ def test_from_disk_it_says_who_needs_a_person_and_runs_nothing_that_a_bot_says(
         )
         assert levels == [["one", "warning"], ["two", "warning"], ["three", "critical"]]
         assert "owned" not in shown.page.title()
-        assert shown.page.evaluate("document.querySelectorAll('script').length") == 3
+        assert shown.page.evaluate("document.querySelectorAll('script').length") == 4
         wide = shown.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, "nothing sticks out of the window"
         assert shown.said == []

@@ -147,7 +147,7 @@ def test_the_page_holds_its_facts_as_data_and_talks_to_nobody(tmp_path: Path) ->
     html = page(model)
 
     assert 'document.title="owned"</script>' not in html
-    assert html.count("</script>") == 3
+    assert html.count("</script>") == 4
     assert "connect-src 'none'" in policy(live=False)
     assert "connect-src 'self'" in policy(live=True)
     data = html.split('<script type="application/json" id="data">')[1].split("</script>")[0]

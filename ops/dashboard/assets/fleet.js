@@ -71,13 +71,8 @@ const show = (model) => {
   document.documentElement.dataset.ready = "yes";
 };
 
-// The colours go round: as the system, light, dark.
-document.getElementById("theme").addEventListener("click", () => {
-  const names = ["", "light", "dark"], root = document.documentElement;
-  const next = names[(names.indexOf(root.dataset.theme || "") + 1) % names.length];
-  if (next) root.dataset.theme = next; else delete root.dataset.theme;
-  document.getElementById("theme").setAttribute("aria-label", `Colours: ${next || "as the system"}`);
-});
+W.charts = [];
+W.theme();
 
 const EVERY_MS = 2000, state = document.getElementById("live");
 const token = new URLSearchParams(location.hash.slice(1)).get("token");
