@@ -343,10 +343,11 @@ def test_the_consent_is_one_argument_and_in_no_overlay() -> None:
     assert "value: --i-understand-live" in component
 
 
-def test_live_runs_with_the_component_of_consent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("overlay", ["live", "ha"])
+def test_the_component_of_consent_says_the_word(tmp_path: Path, overlay: str) -> None:
     copied = tmp_path / "kubernetes"
     shutil.copytree(KUBERNETES, copied)
-    file = copied / "overlays" / "live" / "kustomization.yaml"
+    file = copied / "overlays" / overlay / "kustomization.yaml"
     text = file.read_text()
     file.write_text(text.replace("  # - ../../components/i-", "  - ../../components/i-"))
     assert file.read_text() != text

@@ -238,6 +238,34 @@ def test_the_log_of_the_former_ledger_is_not_taken_for_that_of_the_next(
     assert noted(filled, "late") is None
 
 
+@pytest.mark.slow
+def test_a_kill_before_the_copy_is_in_its_place_leaves_the_former_ledger(
+    filled: Path, child: ChildStarter, tmp_path: Path
+) -> None:
+    """It is set aside by a second name, so it is in neither place alone at any moment."""
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    later(filled, 7)
+    script = f"""
+import pathlib
+import persistence.backup as backup
+ledger.close()
+backup._sync = lambda path: (print("here", flush=True), input())
+place = pathlib.Path({str(tmp_path)!r})
+backup.put_back(place / "copy", place / "ledger.db", str, place / "aside")
+"""
+    process = child(script)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "here\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+
+    assert len([*read_orders(filled)]) == 4
+    assert noted(filled, COPIED) is None
+    put_back(tmp_path / "copy", filled, halt, tmp_path / "aside2")
+    assert len([*read_orders(filled)]) == 3
+    assert len([*read_orders(tmp_path / "aside2")]) == 4
+
+
 def test_a_copy_by_other_means_gets_the_mark(filled: Path, tmp_path: Path) -> None:
     copy = tmp_path / "plain"
     copy.write_bytes(filled.read_bytes())
