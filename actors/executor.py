@@ -7,6 +7,7 @@ is called by the gateway, off this thread; answers come back as messages.
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 from actors.account_desk import AccountSettings, AccountView
@@ -16,6 +17,7 @@ from actors.executions import ASK_FILLS
 from actors.executor_kept import ExecutorKept, Held
 from actors.executor_stages import ExecutorStages
 from actors.gateway import Gateway
+from actors.ledger_away import LedgerAway
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
 from actors.order_records import claimed_update, price_of, update_of
@@ -26,7 +28,8 @@ from decisions.order_keys import client_order_id
 from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
 from decisions.sending import STALE, stale_text, too_old
-from messages.errors import LedgerConflict
+from messages import lineage
+from messages.errors import LedgerConflict, LedgerLost
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.lifecycle import ActorState
 from messages.market import Candle, MarketAck, MarketBatch, MarketEvent, Tick, Trade
@@ -57,6 +60,8 @@ WORKER = "gateway"
 """The name of the worker that the gateway's jobs run on."""
 
 FLUSH_NS = 5 * NS_PER_S
+
+_SYMBOL = attrgetter("symbol")
 
 NO_MARKS: Mapping[Symbol, Decimal] = {}
 
@@ -94,6 +99,7 @@ class ExecutorActor(Actor):
         self._compared = account
         self._ledger: Ledger | None = None
         self._reconciled = False
+        self._away: LedgerAway | None = None
 
     # ------------------------------------------------------------ beginning and end
 
@@ -101,6 +107,7 @@ class ExecutorActor(Actor):
         """Fence older incarnations, read the ledger, ask the venue about all that is open."""
         self._gateway.take_over(self.ctx.epoch)
         self._ledger = ledger = self._open_ledger()
+        self._not_before_ns = lineage.not_before_in(ledger.note(lineage.ACCEPTED))
         self._stages = ExecutorStages(self.ctx)
         self._risk = RiskState(
             exposure=ledger.exposure(),
@@ -191,6 +198,17 @@ class ExecutorActor(Actor):
 
     def receive(self, message: Any) -> None:
         """Take one message, and with it those that may share its commit and already wait."""
+        if self._away is not None:
+            self._away.receive(message, self._take)
+            return
+        try:
+            self._take(message)
+        except LedgerLost as error:
+            self._away = LedgerAway(
+                self.ctx, self._book.answers, error, [message], replayed=self._replayed
+            )
+
+    def _take(self, message: Any) -> None:
         match message:
             case OrderIntent() | SubmitDone() | MarketReports() | OrderReport():
                 self._group(message)
@@ -300,6 +318,10 @@ class ExecutorActor(Actor):
         """Refuse what a halt or its age keeps from being sent, whatever risk says."""
         if self._desk.halt_reason:
             return Refusal(code="halted", text=self._desk.halt_reason)
+        if intent.decided_at_ns < self._not_before_ns and not self._replayed:
+            # A ledger that was restored does not know what was sent after its copy was taken.
+            text = "it is of before the moment when the restored ledger was accepted"
+            return Refusal(code="restored", text=text)
         created_ns, now_ns = intent.ts_created_ns, self.ctx.utc_ns()
         if self._max_age_ns is not None and too_old(created_ns, now_ns, self._max_age_ns):
             return Refusal(code=STALE, text=stale_text(created_ns, now_ns))
@@ -342,7 +364,7 @@ class ExecutorActor(Actor):
 
     def _market(self, batch: MarketBatch) -> None:
         """Mark prices and show the venue what is new; the gateway says when it is done."""
-        latest = {event.symbol: event for event in batch.events}
+        latest = dict(zip(map(_SYMBOL, batch.events), batch.events, strict=True))
         for event in latest.values():
             self._mark(event)
         feed, path = self._feeds.get(batch.feed), self.ctx.path

@@ -21,7 +21,8 @@ from messages.values import OrderState, Side, Target
 from research.backtest.cuts import cut_off, cuts_at, events_from, moments_of, size_of
 from research.backtest.loop import Backtest, Outcome
 from research.backtest.plan import MarketPlan, Plan, StrategyPlan
-from research.backtest.report import as_table, report_on
+from research.backtest.report import report_on
+from research.backtest.tables import as_table
 from research.backtest.track import fast_door
 from strategies.protocol import Decision, Strategy, market_order
 
