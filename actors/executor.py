@@ -7,6 +7,7 @@ is called by the gateway, off this thread; answers come back as messages.
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from actors.account_desk import AccountSettings, AccountView
@@ -19,6 +20,7 @@ from actors.gateway import Gateway
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
 from actors.order_records import claimed_update, price_of, update_of
+from actors.stop_desk import KEEP_STOPS, StopDesk
 from actors.venue_desk import VenueDesk
 from decisions.executor import Claim as ToClaim
 from decisions.executor import Conflict, Duplicate, Refuse, Resend, Verdict, sort_intents
@@ -43,6 +45,7 @@ from messages.orders import (
     SendAgain,
     SubmitDone,
 )
+from messages.stops import MarketShown, StopActed
 from messages.values import OrderState
 from persistence.ledger import Claim, Ledger, LedgerEntry, fingerprint
 
@@ -65,7 +68,8 @@ class ExecutorActor(Actor):
     """`open_ledger` is called in the actor's thread, by each incarnation.
 
     `max_decision_age_ns` is None where the market's clock is not the wall's: in a replay a
-    decision does not age while it waits.
+    decision does not age while it waits. `steps_with_market`: the feed shows an event to nobody
+    else before it is acknowledged here, so that stops act at the same event each time.
     """
 
     def __init__(
@@ -77,9 +81,10 @@ class ExecutorActor(Actor):
         max_decision_age_ns: int | None,
         kept: ExecutorKept,
         metrics: "Address[OrderUpdate | DuplicateFiltered | PriceMark]",
-        strategies: "Mapping[StrategyId, Address[OrderUpdate | MarketRules]]",
+        strategies: "Mapping[StrategyId, Address[OrderUpdate | MarketRules | StopActed]]",
         feeds: "Mapping[ActorPath, Address[MarketAck]]",
         account: tuple[AccountSettings, AccountView] | None = None,
+        steps_with_market: bool = False,
     ) -> None:
         super().__init__()
         self._open_ledger = open_ledger
@@ -94,6 +99,7 @@ class ExecutorActor(Actor):
         self._compared = account
         self._ledger: Ledger | None = None
         self._reconciled = False
+        self._steps = steps_with_market and self._replayed
 
     # ------------------------------------------------------------ beginning and end
 
@@ -104,8 +110,18 @@ class ExecutorActor(Actor):
         self._stages = ExecutorStages(self.ctx)
         self._risk = RiskState(
             exposure=ledger.exposure(),
+            held_by=ledger.strategy_exposure(),
             open_orders=None if self._replayed else {},
             instruments=self._kept.instruments,
+        )
+        self._stops = StopDesk(
+            ctx=self.ctx,
+            ledger=ledger,
+            replayed=self._replayed,
+            strategies=self._strategies,
+            claim=lambda intent: self._work((), [intent]),
+            keep=lambda: self._desk.keep({}),
+            may_send=lambda: not self._desk.halt_reason,
         )
         self._desk = OrderDesk(
             ctx=self.ctx,
@@ -116,6 +132,7 @@ class ExecutorActor(Actor):
             keeps_equity=bool(self._limits.max_daily_loss or self._limits.max_drawdown),
             on_claimed=self._tell_claimed,
             on_moved=self._tell_moved,
+            stops=self._stops.book,
         )
         self._operator = OperatorDesk(
             ctx=self.ctx,
@@ -196,16 +213,22 @@ class ExecutorActor(Actor):
                 self._group(message)
             case MarketBatch():
                 self._market(message)
+            case MarketShown():
+                self._stops.shown(message)
+                self._when_settled()
             case LookupDone():
                 self._looked_up(message)
             case Candle() | Trade() | Tick():
                 self._mark(message)
+                self._look((message,))
                 self._gateway.live_market(message)
             case SendAgain():
                 self._desk.send_again(message.order_key)
                 self._when_settled()
             case _ if message == TIDY:
                 self._desk.tidy()
+            case _ if message == KEEP_STOPS:
+                self._stops.keep_looks()
             case _ if message == ASK_FILLS:
                 self._desk.executions.ask()
             case _ if message == ASK_AGAIN:
@@ -324,6 +347,8 @@ class ExecutorActor(Actor):
             self._cell.set_state(ActorState.RUNNING)
             self._show()
             self._work_off_stash()
+        if self._reconciled:
+            self._stops.go_on(self._acknowledge)
         elif self._operator.halted:
             self._work_off_stash()
 
@@ -345,14 +370,32 @@ class ExecutorActor(Actor):
         latest = {event.symbol: event for event in batch.events}
         for event in latest.values():
             self._mark(event)
-        feed, path = self._feeds.get(batch.feed), self.ctx.path
-
-        def acknowledge(next_index: int) -> None:
-            if feed is not None:
-                feed.tell(MarketAck(follower=path, next_index=next_index))
-
-        self._gateway.market(batch, acknowledge)
+        if self._steps:
+            self._stops.show_later(batch)
+            self._gateway.market(batch, self._stops.tell_shown(batch.feed))
+        else:
+            if not batch.is_history:
+                self._look(batch.events)
+            self._gateway.market(batch, partial(self._acknowledge_to, batch.feed))
         self.ctx.progress()
+
+    def _acknowledge_to(self, feed: ActorPath, next_index: int) -> None:
+        """Tell a feed how far the venue has come; on any thread."""
+        address = self._feeds.get(feed)
+        if address is not None:
+            address.tell(MarketAck(follower=self.ctx.path, next_index=next_index))
+
+    def _acknowledge(self, batch: MarketBatch, next_index: int, *, sent: bool) -> None:
+        """Go on to the next event: with exits under way, once the venue has had them."""
+        if sent:
+            self._gateway.market(batch, partial(self._acknowledge_to, batch.feed))
+        else:
+            self._acknowledge_to(batch.feed, next_index)
+
+    def _look(self, events: Sequence[MarketEvent]) -> None:
+        """Let stops act on what is new, once it is known what there is to protect."""
+        if self._reconciled and self._stops.look(events):
+            self._show()
 
     def _mark(self, event: MarketEvent) -> None:
         price = price_of(event)
@@ -375,7 +418,8 @@ class ExecutorActor(Actor):
     def _show(self) -> None:
         """Let health say what is wrong with the venue; a halt has a reason of its own."""
         if self._cell.state is ActorState.RUNNING:
-            self._cell.problem = self._venue.text(self._desk.difference)
+            more = self._desk.difference or self._stops.problem()
+            self._cell.problem = self._venue.text(more)
         elif self._cell.state is ActorState.RECONCILING:
             count = len(self._desk.orders.unsettled)
             self._cell.problem = self._venue.text(f"{count} orders to settle")
@@ -385,6 +429,8 @@ class ExecutorActor(Actor):
     def _tell_claimed(self, claim: Claim, durable_ns: TimestampNs) -> None:
         self._stages.claimed(claim, self._desk.durable_ns)
         self.ctx.tell(self._metrics, claimed_update(claim, durable_ns))
+        if claim.refused is None:
+            self._stops.claimed(claim.intent)
 
     def _tell_moved(self, entry: LedgerEntry, fills: Sequence[Fill], late: bool) -> None:
         self._operator.saw(entry)

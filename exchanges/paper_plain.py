@@ -17,6 +17,7 @@ from exchanges.paper_order import (
     Change,
     Place,
     Progress,
+    accepted,
     advance,
     arrived,
     may_skip,
@@ -119,8 +120,10 @@ class PlainVenue:
         self._next_row = 1
         self._latency_ns = settings.latency_ms * NS_PER_MS
 
-    def submit(self, order: NewOrder) -> Worked:
+    def submit(self, order: NewOrder, during: Candle | None = None) -> Worked:
         """Accept an order, and work it against what was shown of its own moment.
+
+        A stop's exit is worked against the candle that it acted in too, if `during` gives it.
 
         Raises:
             Rejected: the order is malformed.
@@ -132,14 +135,13 @@ class PlainVenue:
         quote = self._pair_of(symbol)[1]
         if quote not in self._funds.totals:
             self._funds.give(quote, DEFAULT_QUOTE_BALANCE)
-        arrival_ns = order.decided_at_ns + self._latency_ns
-        progress = Progress(
-            row=self._next_row, order=order, arrival_ns=arrival_ns, cursor=Place(arrival_ns, -1)
-        )
+        worked = Worked(accepted(self._next_row, order, self._latency_ns), [])
         self._next_row += 1
-        worked = Worked(progress, [])
         if symbol in self._tapes:
             self._catch_up(worked, self._tapes[symbol])
+        elif during is not None:
+            place = Place(during.ts_event_ns, 0)
+            worked.progress = self._work(worked.progress, place, during, worked.fills)
         if worked.progress.is_open:
             self._keep_open(worked.progress)
         return worked

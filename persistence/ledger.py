@@ -15,12 +15,14 @@ from typing import Protocol
 from messages.errors import LedgerConflict
 from messages.ids import ClientOrderId, OrderKey, StrategyId, Symbol
 from messages.orders import Fill
+from messages.stops import Stop
 from messages.values import OrderState
 from persistence import statements as sql
 from persistence.book import Book, StrategySymbol
 from persistence.database import connection_of, ledger_errors, open_ledger_database
 from persistence.entries import (
     NO_NOTES,
+    NO_STOPS,
     Claim,
     LedgerEntry,
     Step,
@@ -31,6 +33,7 @@ from persistence.entries import (
 from persistence.fence import check_writer, fence, take_writing
 from persistence.many_rows import together
 from persistence.reading import read_events, read_fills, read_orders
+from persistence.stop_rows import PUT_STOP, SELECT_ALL, SELECT_KEPT, stop_in, stop_row
 from persistence.transitions import Event, Folded, fold
 
 __all__ = [
@@ -66,13 +69,14 @@ class Ledger(Protocol):
         claims: Sequence[Claim],
         now_ns: int,
         notes: Mapping[str, str] = NO_NOTES,
+        stops: Sequence[Stop] = NO_STOPS,
     ) -> list[LedgerEntry]:
         """Make steps and new decisions durable, all or none, with one flush to disk.
 
         A claim becomes CLAIMED, or REFUSED or SENT where it says so. A report that is stale
         or says nothing new leaves its order as it is; executions it brings are kept, each
         trade id once. An order may not be claimed and take a step in one call. `notes` replace
-        what stood under their names.
+        what stood under their names, `stops` those of their entries.
 
         Returns:
             For each step, its order as it is after it.
@@ -88,6 +92,9 @@ class Ledger(Protocol):
 
     def record(self, steps: Sequence[Step]) -> list[LedgerEntry]:
         """Write steps only. See `write`."""
+
+    def stops(self, *, done_too: bool = False) -> list[Stop]:
+        """Give the stops that are not done, or all there were, by their entries' keys."""
 
     def note(self, name: str) -> str | None:
         """Give what was last noted under a name. Asks the disk each time."""
@@ -187,25 +194,31 @@ class SqliteLedger:
         claims: Sequence[Claim],
         now_ns: int,
         notes: Mapping[str, str] = NO_NOTES,
+        stops: Sequence[Stop] = NO_STOPS,
     ) -> list[LedgerEntry]:
         """See `Ledger.write`. One transaction, one flush; none if nothing changes."""
         known = self.lookup([step.order_key for step in steps]) if steps else {}
         folded = fold(known, steps)
         entries = [claimed_entry(claim, now_ns) for claim in claims]
-        if not (entries or folded.taken or notes):
+        if not (entries or folded.taken or notes or stops):
             return folded.after
         filled = self._book.filled_after(folded.taken)
         # Before the commit, for one that fails may all the same have reached the disk.
         self._newest = max([self._newest, *(entry.order_key for entry in entries)])
         try:
             set_notes = [(sql.SET_FLAG, (_NOTE + name, text)) for name, text in notes.items()]
-            self._commit([*_writes(folded, filled, entries), *set_notes])
+            put_stops = [(PUT_STOP, stop_row(stop)) for stop in stops]
+            self._commit([*_writes(folded, filled, entries), *set_notes, *put_stops])
         except LedgerConflict as error:
             stored = self.lookup([entry.order_key for entry in entries])
             raise (conflict(claims, stored) or error) from error.__cause__
         self._book.update(known, folded.changed, filled)
         self._book.claim(entries)
         return folded.after
+
+    def stops(self, *, done_too: bool = False) -> list[Stop]:
+        """See `Ledger.stops`."""
+        return [stop_in(row) for row in self._rows(SELECT_ALL if done_too else SELECT_KEPT)]
 
     def note(self, name: str) -> str | None:
         """See `Ledger.note`."""

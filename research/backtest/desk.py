@@ -3,6 +3,9 @@
 The risk gate, the steps of an order and the venue's fills are those that the actors use. So is
 the order in which they happen, step by step: an event is marked and shown to the venue, what is
 decided on it is judged, and only then is it counted what the venue did, to open and to new orders.
+
+With stops it is counted at once what the venue did, and stops are shown the event, before a
+strategy is: as the actors do it then (`actors.stop_desk`).
 """
 
 from collections import Counter
@@ -13,14 +16,16 @@ import msgspec
 
 from decisions.order_keys import client_order_id
 from decisions.risk import RiskState, accept, fit_exit, refusal, release, saw_fill, saw_market
+from decisions.stop_book import StopBook
 from decisions.strategy import reference_price
 from exchanges.paper_plain import PlainVenue, Worked
 from exchanges.protocol import NewOrder
 from messages.errors import Rejected
 from messages.ids import ClientOrderId, StrategyId, Symbol, TimestampNs
-from messages.market import MarketEvent
+from messages.market import Candle, MarketEvent
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill, OrderIntent, OrderUpdate
+from messages.stops import StopActed
 from messages.values import OrderState
 from research.backtest.plan import Plan
 
@@ -38,13 +43,17 @@ class Order(msgspec.Struct, kw_only=True):
 
 
 class Desk:
-    """Judges, sends, follows. `on_fills` hears of executions, `on_update` of each step."""
+    """Judges, sends, follows. `on_fills` hears of executions, `on_update` of each step.
+
+    `on_stop` hears of stops that act; None where no strategy uses any.
+    """
 
     def __init__(
         self,
         plan: Plan,
         on_fills: Callable[[Order, Sequence[Fill]], None],
         on_update: Callable[[Order, OrderUpdate], None] | None,
+        on_stop: Callable[[StopActed], None] | None = None,
     ) -> None:
         self.orders: list[Order] = []
         self._limits = plan.limits
@@ -56,17 +65,21 @@ class Desk:
         self._news: list[Worked] = []
         self._allowed: list[OrderIntent] = []
         self._on_fills, self._on_update = on_fills, on_update
+        self._stops, self._on_stop = StopBook(), on_stop
         self._open: dict[Symbol, dict[ClientOrderId, Order]] = {}
         self.open_of: Counter[StrategyId] = Counter()
         """How many orders of each strategy may still fill."""
 
     def has_open(self, symbol: Symbol) -> bool:
-        """Whether an order may fill at the next event of this symbol."""
-        return symbol in self._open
+        """Whether an order may fill at the next event of this symbol, or a stop may act."""
+        return symbol in self._open or self._watches(symbol)
+
+    def _watches(self, symbol: Symbol) -> bool:
+        return self._on_stop is not None and self._stops.watches(symbol)
 
     def needs_all_of(self, symbol: Symbol) -> bool:
         """Whether more counts of a candle than its open, its volume and its times."""
-        return self.follows_equity or self._venue.looks_inside(symbol)
+        return self.follows_equity or self._venue.looks_inside(symbol) or self._watches(symbol)
 
     def market(self, event: MarketEvent, *, candles_only: bool) -> None:
         """Show the venue an event, and take what it does; without an order it need not be shown.
@@ -76,16 +89,54 @@ class Desk:
         symbol = event.symbol
         if self.follows_equity:
             saw_market(symbol, reference_price(event), event.ts_event_ns, self._risk)
-        if candles_only and symbol not in self._open:
-            return
-        self._news = self._venue.on_market(event)
+        if not candles_only or symbol in self._open:
+            self._news = self._venue.on_market(event)
+        if self._on_stop is not None:
+            self._count_news()
+            self._look(event)
 
-    def settle(self) -> None:
-        """Count what the venue did at this event; send what was decided on it."""
+    def _count_news(self) -> None:
         news, self._news = self._news, []
         for worked in news:
             order = worked.progress.order
             self._worked(self._open[order.symbol][order.client_order_id], worked)
+
+    def _look(self, event: MarketEvent) -> None:
+        """Show stops the event; what they decide is claimed and sent one by one."""
+        book, during = self._stops, event if isinstance(event, Candle) else None
+        if not book.watches(event.symbol):
+            return
+        for intent in book.look(event, event.ts_event_ns):
+            fitted = fit_exit(intent, self._limits, self._risk)
+            against = refusal(fitted, self._limits, self._risk, None)
+            if against is not None:
+                self._refused(intent, f"{against.code}: {against.text}")
+                book.refused(intent.order_key)
+                continue
+            accept(fitted, self._risk)
+            self._tell_stop(fitted)
+            self._send(fitted, during)
+        book.taken_changes()  # nothing outlives a backtest
+
+    def _tell_stop(self, intent: OrderIntent) -> None:
+        stop = self._stops.stop_of_exit(intent.order_key)
+        assert stop is not None
+        assert self._on_stop is not None
+        acted = StopActed(
+            order_key=intent.order_key,
+            entry_key=stop.entry_key,
+            strategy_id=stop.strategy_id,
+            symbol=stop.symbol,
+            change=self._stops.change_of(intent),
+            cause=stop.cause,
+            why=stop.why,
+            ts_event_ns=intent.decided_at_ns,
+        )
+        self._on_stop(acted)
+
+    def settle(self) -> None:
+        """Count what the venue did at this event; send what was decided on it."""
+        self._count_news()
         allowed, self._allowed = self._allowed, []
         for intent in allowed:
             self._send(intent)
@@ -103,23 +154,32 @@ class Desk:
                 accept(fitted, risk)
                 self._allowed.append(fitted)
             else:
-                order = _new_order(intent, OrderState.REFUSED)
-                order.state_reason = f"{against.code}: {against.text}"
-                self.orders.append(order)
+                self._refused(intent, f"{against.code}: {against.text}")
+
+    def _refused(self, intent: OrderIntent, reason: str) -> None:
+        order = _new_order(intent, OrderState.REFUSED)
+        order.state_reason = reason
+        self.orders.append(order)
 
     def balances(self) -> dict[str, Decimal]:
         """Give what the account owns, by currency."""
         return self._venue.balances()
 
-    def _send(self, intent: OrderIntent) -> None:
+    def _send(self, intent: OrderIntent, during: Candle | None = None) -> None:
         order = _new_order(intent, OrderState.SENT)
         self.orders.append(order)
+        touched = None
+        if self._on_stop is not None:
+            self._stops.claimed(intent)
+            touched = self._stops.touched(intent.order_key, intent.decided_at_ns)
         self._open.setdefault(intent.symbol, {})[order.client_order_id] = order
         self.open_of[intent.strategy_id] += 1
         try:
-            worked = self._venue.submit(_for_venue(order))
+            now = during if touched is not None else None
+            worked = self._venue.submit(_for_venue(order, touched), now)
         except Rejected as error:
             order.state, order.state_reason = OrderState.REJECTED, str(error)
+            self._follow_stops(order, ())
             self._ended(order)
             self._tell(order, (), intent.decided_at_ns)
             return
@@ -136,6 +196,7 @@ class Desk:
             order.filled_quantity = progress.filled
             order.average_price = progress.value / progress.filled
             order.fills += fills
+        self._follow_stops(order, fills)
         if progress.state in FINAL_STATES:
             self._ended(order)
         if fills:
@@ -146,6 +207,11 @@ class Desk:
             self._on_fills(order, fills)
         self._tell(order, fills, TimestampNs(progress.cursor.ts_ns))
 
+    def _follow_stops(self, order: Order, fills: Sequence[Fill]) -> None:
+        if self._on_stop is not None:
+            key = order.intent.order_key
+            self._stops.moved_to(key, order.filled_quantity, order.state, fills)
+
     def _tell(self, order: Order, fills: Sequence[Fill], at_ns: TimestampNs) -> None:
         if self._on_update is not None:
             self._on_update(order, _update(order, fills, at_ns))
@@ -154,7 +220,7 @@ class Desk:
         intent = order.intent
         unfilled = intent.quantity - order.filled_quantity
         if unfilled:
-            release(intent.symbol, intent.side, unfilled, self._risk)
+            release(intent.symbol, intent.side, unfilled, self._risk, intent.strategy_id)
         open_here = self._open[intent.symbol]
         del open_here[order.client_order_id]
         if not open_here:
@@ -166,7 +232,7 @@ def _new_order(intent: OrderIntent, state: OrderState) -> Order:
     return Order(intent=intent, client_order_id=client_order_id(intent.order_key), state=state)
 
 
-def _for_venue(order: Order) -> NewOrder:
+def _for_venue(order: Order, touched_price: Decimal | None) -> NewOrder:
     intent = order.intent
     return NewOrder(
         client_order_id=order.client_order_id,
@@ -177,6 +243,7 @@ def _for_venue(order: Order) -> NewOrder:
         quantity=intent.quantity,
         limit_price=intent.limit_price,
         decided_at_ns=intent.decided_at_ns,
+        touched_price=touched_price,
     )
 
 

@@ -16,6 +16,7 @@ from decisions.exact import EXACT
 from decisions.risk_equity import quote_of
 from messages.ids import Symbol
 from messages.orders import Fill, OrderUpdate
+from messages.stops import StopActed
 from research.backtest.desk import Desk, Order
 from research.backtest.equity import EquityMeter
 from research.backtest.plan import Plan
@@ -66,7 +67,9 @@ class Backtest:
         drivers = [Driver(s, plan.account, fast_doors=plan.fast_doors) for s in plan.strategies]
         self._drivers = {driver.id: driver for driver in drivers}
         learns = any(driver.learns for driver in drivers)
-        self._desk = Desk(plan, self._filled, self._updated if learns else None)
+        stops = any(driver.uses_stops for driver in drivers)
+        on_update, on_stop = self._updated if learns else None, self._acted if stops else None
+        self._desk = Desk(plan, self._filled, on_update, on_stop)
         self.meters = _meters(plan)
         self._tracks = [
             Track(
@@ -146,6 +149,9 @@ class Backtest:
         driver = self._drivers[order.intent.strategy_id]
         if driver.learns:
             driver.learn(update)
+
+    def _acted(self, acted: StopActed) -> None:
+        self._drivers[acted.strategy_id].stop_acted(acted)
 
     def _outcome(self) -> Outcome:
         desk = self._desk

@@ -11,6 +11,7 @@ from messages.errors import ConfigError
 from messages.ids import AccountId, ActorPath
 from messages.market import Candle, MarketBatch, MarketEvent
 from messages.orders import Fill, OrderIntent, OrderUpdate
+from messages.stops import StopActed
 from messages.values import Side
 from research.backtest.equity import EquityMeter
 from research.backtest.plan import MarketPlan, StrategyPlan
@@ -37,7 +38,9 @@ class Driver:
         # It is never built anew, so no event need be kept for a warm-up.
         self._run = StrategyRun(build, new_memory(0), account, plan.id, plan.symbol)
         self.strategy = built[-1]
-        self._door = fast_door(self.strategy) if fast_doors else None
+        self.uses_stops = bool(getattr(self.strategy, "uses_stops", False))
+        """Whether its position may change without its doing: then it is shown every event."""
+        self._door = fast_door(self.strategy) if fast_doors and not self.uses_stops else None
         self.learns = learns(self.strategy)
         """Whether it wants to know what became of its orders."""
 
@@ -95,6 +98,10 @@ class Driver:
         except _RAISED as error:
             where = f"when told that an order of {update.symbol} is {update.state}"
             raise self._failed(where, error) from error
+
+    def stop_acted(self, acted: StopActed) -> None:
+        """Count what a stop has left of its position."""
+        self._run.stop_acted(acted)
 
     def _failed(self, where: str, error: BaseException) -> ConfigError:
         line = self._run.line_of(error)
