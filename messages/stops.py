@@ -100,7 +100,8 @@ class StopActed(Message, kw_only=True, frozen=True):
 class MarketShown(Message, kw_only=True, frozen=True):
     """The paper venue has done all that a batch gave it to do, and told of it.
 
-    Gateway -> Executor, which then looks at its stops. Of before a restart it is void.
+    Gateway -> Executor, which then looks at its stops. Dropped at a restart: the feed shows the
+    batch again.
     """
 
     delivery: ClassVar[Delivery] = Delivery(on_restart=OnRestart.DROP, overflow=Overflow.GROW)

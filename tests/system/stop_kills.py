@@ -48,7 +48,7 @@ def config(folder: Path, name: str) -> Any:
     return config_of(folder / name, {"BTC/USDT": path}, strategy=strategy)
 
 
-def live(folder: Path, name: str, at: int | None, kill_after: bool) -> int:
+def live(folder: Path, name: str, at: int | None = None, *, kill_after: bool = False) -> int:
     """Run in a child, killed at its `at`-th durable step or not at all; give the wait status."""
     child = os.fork()
     if child:
@@ -99,7 +99,7 @@ def left(folder: Path, name: str) -> dict[str, Any]:
 
 def main(folder: Path, every: int) -> None:
     """Kill at each durable step, before it and after it."""
-    status = live(folder, "whole", None, False)
+    status = live(folder, "whole")
     steps, whole = os.waitstatus_to_exitcode(status), left(folder, "whole")
     sys.stdout.write(json.dumps({"steps": steps, "whole": whole}) + "\n")
     for at in range(1, steps + 1):
@@ -107,8 +107,8 @@ def main(folder: Path, every: int) -> None:
             if (2 * at + kill_after) % every:
                 continue
             name = f"killed-{at}-{kill_after}"
-            killed = live(folder, name, at, kill_after)
-            again = live(folder, name, None, False)
+            killed = live(folder, name, at, kill_after=kill_after)
+            again = live(folder, name)
             ended = os.WIFSIGNALED(killed) and os.WIFEXITED(again)
             after = left(folder, name) if ended else {"lives": [killed, again]}
             differ = {} if after == whole else after
