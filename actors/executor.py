@@ -199,6 +199,10 @@ class ExecutorActor(Actor):
         self._held, messages = self._kept.take()
         self.ctx.hand_back(messages)
 
+    def inspect(self) -> dict[str, Any]:
+        """Give the stops that are kept, and what each protects."""
+        return {"stops": self._stops.shown_to_people() if self._ledger is not None else []}
+
     @property
     def _book(self) -> Ledger:
         assert self._ledger is not None, "opened by started()"

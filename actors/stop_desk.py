@@ -15,7 +15,7 @@ from actors.address import Address
 from actors.context import Context
 from actors.log import logger
 from decisions.stop_book import StopBook, told_changes
-from decisions.stops import begun_anew
+from decisions.stops import begun_anew, level
 from messages.ids import NS_PER_S, ActorPath, StrategyId, Symbol
 from messages.lifecycle import TimerFired
 from messages.market import MarketBatch, MarketEvent
@@ -161,6 +161,25 @@ class StopDesk:
         go_on(batch, message.next_index, sent=self._sent)
 
     # ------------------------------------------------------------ what people see
+
+    def shown_to_people(self) -> list[dict[str, Any]]:
+        """Give each stop in a few words."""
+        book, rows = self.book, []
+        for stop in list(book.stops.values()):
+            at = level(stop)
+            rows.append(
+                {
+                    "entry_key": stop.entry_key,
+                    "strategy_id": stop.strategy_id,
+                    "symbol": stop.symbol,
+                    "state": stop.state,
+                    "protects": book.protected(stop),
+                    "acts_at": None if at is None else at[0],
+                    "take_profit": stop.take_profit,
+                    "why": stop.why,
+                }
+            )
+        return rows
 
     def problem(self) -> str:
         """Say which stops have acted and could not leave; empty when none."""

@@ -20,7 +20,7 @@ from persistence import statements as sql
 from persistence.database import connection_of, ledger_errors, open_for_reading
 from persistence.entries import LedgerEntry
 from persistence.reading import events_in
-from persistence.stop_rows import SELECT_KEPT, SELECT_OF_EXIT, SELECT_STOP, stop_in
+from persistence.stop_rows import SELECT_ALL, SELECT_KEPT, SELECT_OF_EXIT, SELECT_STOP, stop_in
 from persistence.transitions import Event
 
 _PAGE = 1_000
@@ -201,6 +201,10 @@ class LedgerReader:
     def kept_stops(self) -> list[Stop]:
         """Give the stops that are not done."""
         return [stop_in(row) for row in self.rows(SELECT_KEPT)]
+
+    def all_stops(self) -> list[Stop]:
+        """Give those that are done too."""
+        return [stop_in(row) for row in self.rows(SELECT_ALL)]
 
     def stop_of(self, key: OrderKey) -> Stop | None:
         """Give the stop that an order was claimed with, or else that decided it."""
