@@ -284,6 +284,8 @@ class ExecutorActor(Actor):
         self._desk.commit(moves, claims)
         if moves:
             self.ctx.progress()
+            if self._stops.book.entry_of:
+                self._show()  # an exit may have failed, or done what one before it did not
         if reports and self._operator.halted:
             self._operator.reported(reports)
         for verdict in verdicts:

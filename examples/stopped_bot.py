@@ -33,6 +33,7 @@ class StoppedBot(Strategy):
         order_notional: Decimal,
         instrument: Instrument,
     ) -> None:
+        self.symbol, self.instrument = symbol, instrument
         self._order_notional = order_notional
         self._stop = 1 - Decimal(str(params.stop))
         self._target = 1 + Decimal(str(params.target))
