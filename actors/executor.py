@@ -117,7 +117,8 @@ class ExecutorActor(Actor):
         self._stops = StopDesk(
             ctx=self.ctx,
             ledger=ledger,
-            replayed=self._replayed,
+            shown_again=self._steps,
+            looks=self._kept.looks,
             strategies=self._strategies,
             claim=lambda intent: self._work((), [intent]),
             keep=lambda: self._desk.keep({}),

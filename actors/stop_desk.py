@@ -11,12 +11,14 @@ their exits have been answered. So a strategy always knows what its stops have d
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from actors.address import Address
 from actors.context import Context
 from actors.log import logger
 from decisions.stop_book import StopBook, told_changes
 from decisions.stops import begun_anew, level
-from messages.ids import NS_PER_S, ActorPath, StrategyId, Symbol
+from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
 from messages.lifecycle import TimerFired
 from messages.market import MarketBatch, MarketEvent
 from messages.orders import OrderIntent
@@ -36,14 +38,18 @@ class GoOn(Protocol):
 
 
 class StopDesk:
-    """`claim` judges an exit, and claims and sends it or records its refusal, before it returns."""
+    """`claim` judges an exit, and claims and sends it or records its refusal, before it returns.
+
+    `shown_again`: the market begins anew with each process. `looks` outlives incarnations.
+    """
 
     def __init__(
         self,
         *,
         ctx: Context,
         ledger: Ledger,
-        replayed: bool,
+        shown_again: bool,
+        looks: dict[OrderKey, Stop],
         strategies: Mapping[StrategyId, "Address[Any]"],
         claim: Callable[[OrderIntent], object],
         keep: Callable[[], object],
@@ -57,19 +63,28 @@ class StopDesk:
         self._sent = False
         stops = ledger.stops()
         self.book = StopBook()
+        self._looks = looks
         self.book.load(
-            map(begun_anew, stops) if replayed else stops,
+            [self._as_seen(stop, shown_again=shown_again) for stop in stops],
             ledger.strategy_exposure(),
             ledger.open_entries(),
             ledger.lookup,
             ledger.fills_of,
         )
-        self._again = dict(self._told_before()) if replayed else {}
-        if not replayed:
+        self._again = dict(self._told_before()) if shown_again else {}
+        if not shown_again:
             ctx.every(KEEP_EVERY_NS, KEEP_STOPS)
         if stops:
             log = logger.bind(actor=ctx.path)
             log.info("{} stops are kept from before", len(stops))
+
+    def _as_seen(self, stop: Stop, *, shown_again: bool) -> Stop:
+        """Give a stop with what this process has seen of the market, or will be shown again."""
+        seen = self._looks.get(stop.entry_key)
+        if seen is not None:
+            best, at_ns = seen.best_price, seen.looked_at_ns
+            return msgspec.structs.replace(stop, best_price=best, looked_at_ns=at_ns)
+        return begun_anew(stop) if shown_again else stop
 
     def _told_before(self) -> Iterator[tuple[tuple[Symbol, int], list[StopActed]]]:
         """Give what strategies were told at events that will be shown again."""
@@ -100,7 +115,14 @@ class StopDesk:
                 self._keep()
                 self._say_waiting(may_send=may_send)
                 acted = True
+        self._remember()
         return acted
+
+    def _remember(self) -> None:
+        for key in [key for key in self._looks if key not in self.book.stops]:
+            del self._looks[key]
+        if not self._ctx.fenced:
+            self._looks.update(self.book.stops)
 
     def claimed(self, intent: OrderIntent) -> None:
         """An order is claimed and on its way: if it is a stop's exit, tell of it."""

@@ -17,6 +17,7 @@ class Stopped(Strategy):
     """
 
     uses_stops = True
+    warmup_events = 64
 
     def __init__(
         self, params: Mapping[str, Any], symbol: Symbol, notional: Decimal, instrument: Instrument

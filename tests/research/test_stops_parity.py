@@ -1,5 +1,6 @@
 """Stops in the plain loop do what they do in the whole system: same keys, fills, money."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from actors.stop_desk import StopDesk
 from tests.research.test_parity import assert_the_same, markets, write
-from tests.research.worlds import by_loop, plan_of
+from tests.research.worlds import by_actors, by_loop, plan_of
 from tests.system.conftest import STRESS, WEEK, config_of
 
 EXAMPLES = 300 if STRESS else 12
@@ -102,3 +104,29 @@ def test_a_recorded_week_is_the_same(tmp_path: Path) -> None:
         "take_profit",
         "trailing",
     }
+
+
+@pytest.mark.parametrize("at", [5, 7])
+def test_an_executor_that_dies_on_the_way_knows_how_far_a_trailing_stop_had_come(
+    tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The market goes on where it was: what was shown before is not shown again."""
+    closes = [100, 100, 110, 120, 119, 118, 117, 113, 113]
+    rows = [(28_333_334 + n, c, c, c, c, "400") for n, c in enumerate(closes)]
+    path = write(tmp_path / "a.csv", [(n * 60_000, *rest) for n, *rest in rows])
+    strategy = [strategy_of("s", "BTC/USDT", [[0, "buy", "1", "", 0, 0, 7]])]
+    config = config_of(tmp_path / "run", {"BTC/USDT": path}, strategy=strategy)
+    shown, look = [0], StopDesk.look
+
+    def dying(desk: StopDesk, events: Any) -> bool:
+        shown[0] += 1
+        if shown[0] == at:
+            raise RuntimeError("on the way")
+        return look(desk, events)
+
+    monkeypatch.setattr(StopDesk, "look", dying)
+    actors, _ = by_actors(config)
+
+    assert actors == by_loop(plan_of(config))[0]
+    assert shown[0] == len(closes) + 1
+    assert actors[-1][-1][0][2] == Decimal("112.97")
