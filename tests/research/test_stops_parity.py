@@ -129,4 +129,4 @@ def test_an_executor_that_dies_on_the_way_knows_how_far_a_trailing_stop_had_come
 
     assert actors == by_loop(plan_of(config))[0]
     assert shown[0] == len(closes) + 1
-    assert actors[-1][-1][0][2] == Decimal("112.97")
+    assert actors[-1][-1][0][2] == Decimal("112.98")
