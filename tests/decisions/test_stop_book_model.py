@@ -230,5 +230,5 @@ class Stops(RuleBasedStateMachine):
 
 TestStops = Stops.TestCase
 TestStops.settings = settings(
-    max_examples=2_000 if STRESS else 60, stateful_step_count=50 if STRESS else 30, deadline=None
+    max_examples=1_000 if STRESS else 60, stateful_step_count=50 if STRESS else 30, deadline=None
 )

@@ -16,7 +16,7 @@ from tests.decisions.risk_orders import BTC, intent
 MINUTE = 60 * NS_PER_S
 
 
-def stop(side: Side = Side.BUY, limit: str | None = None, **prices: str) -> Stop:
+def stop(side: Any = Side.BUY, limit: Any = None, **prices: str) -> Stop:
     """Of an entry at 100, decided at the end of minute 0."""
     wanted = Protection(**{name: Decimal(price) for name, price in prices.items()})
     entry = msgspec.structs.replace(intent("2", side, "100", limit), protection=wanted)
