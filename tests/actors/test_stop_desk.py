@@ -206,7 +206,7 @@ def test_a_price_that_was_passed_while_nobody_looked_acts_at_once_and_says_so(
     again.price("80")
 
     (out,) = again.exits
-    assert (out.quantity, out.reference_price) == (1, 80)
+    assert (out.quantity, out.reference_price) == (Decimal(1), Decimal(80))
     assert out.reason.startswith("stop_loss at 95: the market was at 80; nobody looked at it for")
     assert out.decided_at_ns > later
 
@@ -238,13 +238,13 @@ def test_what_the_strategys_exit_did_not_sell_is_the_stops_again(desk: Stopped) 
     desk.tell(desk.intent(1, Side.SELL, leaves=Decimal(1)))
     desk.price("94")
     assert desk.exits == []
-    desk.tell(desk.submitted(1, S.REJECTED)).price("94")  # type: ignore[attr-defined]
+    desk.tell(desk.submitted(1, S.REJECTED)).price("94")
 
     assert told(desk.exits) == [(Side.SELL, "1", S.SENT)]
 
 
 def test_who_dies_between_the_trigger_and_the_claim_acts_once_after_all(tmp_path: Path) -> None:
-    dies = []
+    dies: list[str] = []
 
     class Dying(SqliteLedger):
         def _commit(self, writes: Any) -> None:

@@ -83,7 +83,7 @@ def test_a_recorded_week_is_the_same(tmp_path: Path) -> None:
     if not WEEK.exists():
         pytest.skip("recorded market data is not at hand")
     kinds = [(150, 300, 0), (0, 0, 120), (100, 0, 200), (0, 90, 0)]
-    some = [
+    some: list[list[Any]] = [
         [place, "buy", "0.01", "", *kinds[number % len(kinds)]]
         for number, place in enumerate(range(60, 10_000, 120))
     ]
