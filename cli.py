@@ -7,7 +7,7 @@ module and the path of `health` import the standard library only.
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -119,10 +119,25 @@ def _ccxt_of(config: Path | None) -> dict[str, Any]:
 
 def _backtest(arguments: argparse.Namespace) -> int:
     from ops.backtest_config import read_backtest
-    from research.backtest.command import BacktestOptions, backtest
+    from research.backtest.command import BacktestOptions, SheetOptions, backtest
 
-    asked = partial(BacktestOptions, as_json=arguments.json, verify=arguments.verify)
+    sheet = SheetOptions(
+        html=arguments.html,
+        trades=arguments.trades,
+        equity=arguments.equity,
+        split=arguments.split,
+        trials=arguments.trials,
+        trials_variance=arguments.trials_variance,
+        page=_sheet_page,
+    )
+    asked = partial(BacktestOptions, as_json=arguments.json, verify=arguments.verify, sheet=sheet)
     return backtest(read_backtest(arguments.config, arguments.data, asked))
+
+
+def _sheet_page(model: Mapping[str, Any]) -> str:
+    from ops.dashboard.sheet_page import sheet_page
+
+    return sheet_page(model)
 
 
 _HERE: dict[str, Command] = {"data_download": _data_download, "backtest": _backtest}

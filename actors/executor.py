@@ -8,6 +8,7 @@ is called by the gateway, off this thread; answers come back as messages.
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from actors.account_desk import AccountSettings, AccountView
@@ -17,6 +18,7 @@ from actors.executions import ASK_FILLS
 from actors.executor_kept import ExecutorKept, Held
 from actors.executor_stages import ExecutorStages
 from actors.gateway import Gateway
+from actors.ledger_away import LedgerAway
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
 from actors.order_records import claimed_update, price_of, update_of
@@ -28,7 +30,7 @@ from decisions.order_keys import client_order_id
 from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
 from decisions.sending import STALE, stale_text, too_old
-from messages.errors import LedgerConflict
+from messages.errors import LedgerConflict, LedgerLost
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.lifecycle import ActorState
 from messages.market import Candle, MarketAck, MarketBatch, MarketEvent, Tick, Trade
@@ -60,6 +62,8 @@ WORKER = "gateway"
 """The name of the worker that the gateway's jobs run on."""
 
 FLUSH_NS = 5 * NS_PER_S
+
+_SYMBOL = attrgetter("symbol")
 
 NO_MARKS: Mapping[Symbol, Decimal] = {}
 
@@ -100,6 +104,7 @@ class ExecutorActor(Actor):
         self._ledger: Ledger | None = None
         self._reconciled = False
         self._steps = steps_with_market and self._replayed
+        self._away: LedgerAway | None = None
 
     # ------------------------------------------------------------ beginning and end
 
@@ -213,6 +218,17 @@ class ExecutorActor(Actor):
 
     def receive(self, message: Any) -> None:
         """Take one message, and with it those that may share its commit and already wait."""
+        if self._away is not None:
+            self._away.receive(message, self._take)
+            return
+        try:
+            self._take(message)
+        except LedgerLost as error:
+            self._away = LedgerAway(
+                self.ctx, self._book.answers, error, [message], replayed=self._replayed
+            )
+
+    def _take(self, message: Any) -> None:
         match message:
             case OrderIntent() | SubmitDone() | MarketReports() | OrderReport():
                 self._group(message)
@@ -374,7 +390,7 @@ class ExecutorActor(Actor):
 
     def _market(self, batch: MarketBatch) -> None:
         """Mark prices and show the venue what is new; the gateway says when it is done."""
-        latest = {event.symbol: event for event in batch.events}
+        latest = dict(zip(map(_SYMBOL, batch.events), batch.events, strict=True))
         for event in latest.values():
             self._mark(event)
         if self._steps:
@@ -435,8 +451,11 @@ class ExecutorActor(Actor):
 
     def _tell_claimed(self, claim: Claim, durable_ns: TimestampNs) -> None:
         self._stages.claimed(claim, self._desk.durable_ns)
-        self.ctx.tell(self._metrics, claimed_update(claim, durable_ns))
-        if claim.refused is None:
+        update = claimed_update(claim, durable_ns)
+        self.ctx.tell(self._metrics, update)
+        if claim.refused:
+            self._tell_strategy(update)
+        else:
             self._stops.claimed(claim.intent)
 
     def _tell_moved(self, entry: LedgerEntry, fills: Sequence[Fill], late: bool) -> None:
@@ -445,7 +464,10 @@ class ExecutorActor(Actor):
             self._stages.moved(entry)
         update = update_of(entry, fills, self.ctx.utc_ns(), late=late)
         self.ctx.tell(self._metrics, update)
-        strategy = self._strategies.get(entry.strategy_id)
+        self._tell_strategy(update)
+
+    def _tell_strategy(self, update: OrderUpdate) -> None:
+        strategy = self._strategies.get(update.strategy_id)
         if strategy is not None:
             self.ctx.tell(strategy, update)
 
@@ -459,3 +481,7 @@ class ExecutorActor(Actor):
                 state=verdict.entry.state,
             ),
         )
+        entry = verdict.entry
+        if isinstance(entry, LedgerEntry) and entry.state is OrderState.REFUSED:
+            # Who is shown a market again decides again, and hears again what was not allowed.
+            self._tell_strategy(update_of(entry, (), self.ctx.utc_ns()))

@@ -31,7 +31,7 @@ from decisions.halting import (
     Step,
 )
 from decisions.order_keys import PREFIX
-from messages.errors import ActorUnavailable, LedgerUnavailable
+from messages.errors import ActorUnavailable, LedgerLost, LedgerUnavailable
 from messages.halting import CancelDone, OpenListed, ResumeTrading
 from messages.ids import NS_PER_S, OrderKey
 from messages.lifecycle import ActorState, HaltTrading, TimerFired
@@ -92,6 +92,8 @@ class HaltDesk:
         now_ns = self._ctx.utc_ns()
         try:
             text = self._ledger.halt_reason()
+        except LedgerLost:
+            raise  # a server comes back: the start is tried again
         except LedgerUnavailable as error:
             step = halting.unreadable(str(error), now_ns)
         else:

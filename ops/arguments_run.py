@@ -23,7 +23,10 @@ def _add_start(commands: "Commands") -> None:
     )
     start.add_argument("--symbol", metavar="BASE/QUOTE", help="with --exchange (BTC/USDT)")
     start.add_argument("--timeframe", metavar="LENGTH", help="with --exchange (1m)")
-    start.add_argument("--idempotency-backend", choices=("sqlite", "memory"))
+    start.add_argument("--idempotency-backend", choices=("sqlite", "postgres", "memory"))
+    start.add_argument(
+        "--database-url-env", metavar="NAME", help="the variable with the address, for postgres"
+    )
     metrics = start.add_mutually_exclusive_group()
     for flag, value in (("--enable-metrics", True), ("--disable-metrics", False)):
         metrics.add_argument(
@@ -121,6 +124,18 @@ def _add_alert(commands: "Commands") -> None:
     watch.set_defaults(command="alert_watch")
 
 
+def _add_ledger(commands: "Commands") -> None:
+    ledger = add_command(commands, "ledger", "move the orders of a run that has ended")
+    what = ledger.add_subparsers(title="what", metavar="migrate", required=True)
+    summary = "move them into PostgreSQL, or back into a file; every row is compared"
+    migrate = add_command(what, "migrate", summary)
+    migrate.add_argument("run_dir", type=Path, metavar="RUN_DIR")
+    migrate.add_argument("--to", choices=("postgres", "sqlite"), required=True)
+    migrate.add_argument("--database-url-env", metavar="NAME", help="holds the address")
+    migrate.add_argument("--json", action="store_true", help="one JSON object")
+    migrate.set_defaults(command="ledger_migrate")
+
+
 def _add_orchestrate(commands: "Commands") -> None:
     summary = "run many bots as processes of their own, watch them, restart or park them"
     fleet = add_command(commands, "orchestrate", summary)
@@ -156,5 +171,6 @@ ADD: "dict[str, Add]" = {
     "check": _add_check,
     "doctor": _add_doctor,
     "alert": _add_alert,
+    "ledger": _add_ledger,
     "orchestrate": _add_orchestrate,
 }

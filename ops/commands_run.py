@@ -25,6 +25,7 @@ def _start(arguments: argparse.Namespace) -> int:
         duration_s=arguments.duration,
         max_events=arguments.max_events,
         idempotency_backend=arguments.idempotency_backend,
+        database_url_env=arguments.database_url_env,
         metrics_enabled=arguments.metrics_enabled,
         chaos=arguments.chaos,
         i_understand_live=arguments.i_understand_live,
@@ -122,6 +123,14 @@ def _alert_watch(arguments: argparse.Namespace) -> int:
     return alert_watch(options)
 
 
+def _ledger_migrate(arguments: argparse.Namespace) -> int:
+    from ops.ledger_command import ledger_migrate
+
+    return ledger_migrate(
+        arguments.run_dir, arguments.to, arguments.database_url_env, as_json=arguments.json
+    )
+
+
 def _orchestrate(arguments: argparse.Namespace) -> int:
     from importlib.util import find_spec
 
@@ -158,5 +167,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "doctor": _doctor,
     "alert_test": _alert_test,
     "alert_watch": _alert_watch,
+    "ledger_migrate": _ledger_migrate,
     "orchestrate": _orchestrate,
 }

@@ -27,7 +27,7 @@ SELECT_KEPT = (
 )
 SELECT_ALL = f"SELECT {_COLUMNS} FROM stops ORDER BY entry_key"  # noqa: S608
 SELECT_STOP = f"SELECT {_COLUMNS} FROM stops WHERE entry_key = ?"  # noqa: S608
-SELECT_OF_EXIT = f"SELECT {_COLUMNS} FROM stops WHERE instr(exits, ?)"  # noqa: S608
+SELECT_OF_EXIT = f"SELECT {_COLUMNS} FROM stops WHERE exits LIKE '%' || ? || '%'"  # noqa: S608
 """A look at all stops."""
 
 

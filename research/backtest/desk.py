@@ -14,11 +14,21 @@ from decimal import Decimal
 
 import msgspec
 
+from decisions.exact import NOTHING
 from decisions.order_keys import client_order_id
-from decisions.risk import RiskState, accept, fit_exit, refusal, release, saw_fill, saw_market
+from decisions.risk import (
+    Refusal,
+    RiskState,
+    accept,
+    fit_exit,
+    refusal,
+    release,
+    saw_fill,
+    saw_market,
+)
 from decisions.stop_book import StopBook
 from decisions.strategy import reference_price
-from exchanges.paper_plain import PlainVenue, Worked
+from exchanges.paper_plain import Executed, PlainVenue, Worked
 from exchanges.protocol import NewOrder
 from messages.errors import Rejected
 from messages.ids import ClientOrderId, StrategyId, Symbol, TimestampNs
@@ -29,17 +39,31 @@ from messages.stops import StopActed
 from messages.values import OrderState
 from research.backtest.plan import Plan
 
+Execution = Fill | Executed
 
-class Order(msgspec.Struct, kw_only=True):
+
+class Order(msgspec.Struct, kw_only=True, gc=False):
     """One decision and how far its order came."""
 
     intent: OrderIntent
-    client_order_id: ClientOrderId
     state: OrderState
-    filled_quantity: Decimal = Decimal(0)
+    filled_quantity: Decimal = NOTHING
     average_price: Decimal | None = None
-    fills: list[Fill] = []
+    executed: tuple[Fill, ...] | Executed = ()
     state_reason: str = ""
+
+    @property
+    def client_order_id(self) -> ClientOrderId:
+        """Its name at the venue."""
+        return client_order_id(self.intent.order_key)
+
+    @property
+    def fills(self) -> list[Fill]:
+        """What was executed of it."""
+        executed = self.executed
+        if isinstance(executed, Executed):
+            return [executed.as_fill(self.client_order_id)]
+        return list(executed)
 
 
 class Desk:
@@ -51,7 +75,7 @@ class Desk:
     def __init__(
         self,
         plan: Plan,
-        on_fills: Callable[[Order, Sequence[Fill]], None],
+        on_fills: Callable[[Order, Sequence[Execution]], None],
         on_update: Callable[[Order, OrderUpdate], None] | None,
         on_stop: Callable[[StopActed], None] | None = None,
     ) -> None:
@@ -62,17 +86,23 @@ class Desk:
         self._venue = PlainVenue(plan.venue)
         self.follows_equity = bool(plan.limits.max_daily_loss or plan.limits.max_drawdown)
         """Whether every event must be shown: a loss limit judges each price."""
+        self._present: MarketEvent | None = None
         self._news: list[Worked] = []
         self._allowed: list[OrderIntent] = []
+        self._refused: list[Order] = []
         self._on_fills, self._on_update = on_fills, on_update
         self._stops, self._on_stop = StopBook(), on_stop
         self._open: dict[Symbol, dict[ClientOrderId, Order]] = {}
+        """By the names at the venue of those that were submitted; see `_alone`."""
+        self._alone: dict[Symbol, Order] = {}
+        """A market order, the only one of its symbol, that the next candle may fill as a whole."""
+        self._at_once: list[tuple[Order, Executed]] = []
         self.open_of: Counter[StrategyId] = Counter()
         """How many orders of each strategy may still fill."""
 
     def has_open(self, symbol: Symbol) -> bool:
         """Whether an order may fill at the next event of this symbol, or a stop may act."""
-        return symbol in self._open or self._watches(symbol)
+        return symbol in self._open or symbol in self._alone or self._watches(symbol)
 
     def _watches(self, symbol: Symbol) -> bool:
         return self._on_stop is not None and self._stops.watches(symbol)
@@ -86,36 +116,44 @@ class Desk:
 
         That holds for candles alone: a trade or a tick may be of an order's own moment.
         """
-        symbol = event.symbol
+        symbol, self._present = event.symbol, event
         if self.follows_equity:
             saw_market(symbol, reference_price(event), event.ts_event_ns, self._risk)
-        if not candles_only or symbol in self._open:
-            self._news = self._venue.on_market(event)
+        self._show_venue(event, candles_only=candles_only)
         if self._on_stop is not None:
             self._count_news()
             self._look(event)
 
-    def _count_news(self) -> None:
-        news, self._news = self._news, []
-        for worked in news:
-            order = worked.progress.order
-            self._worked(self._open[order.symbol][order.client_order_id], worked)
+    def _show_venue(self, event: MarketEvent, *, candles_only: bool) -> None:
+        symbol = event.symbol
+        alone = self._alone.get(symbol)
+        if alone is not None:
+            del self._alone[symbol]
+            if candles_only and isinstance(event, Candle):
+                executed = self._venue.fill_at_once(alone.intent, event)
+                if executed is not None:
+                    self._at_once.append((alone, executed))
+                    return
+            self._submit(alone)
+        if candles_only and symbol not in self._open:
+            return
+        self._news = self._venue.on_market(event)
 
     def _look(self, event: MarketEvent) -> None:
         """Show stops the event; what they decide is claimed and sent one by one."""
-        book, during = self._stops, event if isinstance(event, Candle) else None
+        book = self._stops
         if not book.watches(event.symbol):
             return
         for intent in book.look(event, event.ts_event_ns):
             fitted = fit_exit(intent, self._limits, self._risk)
             against = refusal(fitted, self._limits, self._risk, None)
-            if against is not None:
-                self._refused(intent, f"{against.code}: {against.text}")
+            if against is None:
+                accept(fitted, self._risk)
+                self._tell_stop(fitted)
+                self._send(fitted)
+            else:
+                self._tell(self._refuse(intent, against), (), intent.decided_at_ns)
                 book.refused(intent.order_key)
-                continue
-            accept(fitted, self._risk)
-            self._tell_stop(fitted)
-            self._send(fitted, during)
         book.taken_changes()  # nothing outlives a backtest
 
     def _tell_stop(self, intent: OrderIntent) -> None:
@@ -135,11 +173,27 @@ class Desk:
         self._on_stop(acted)
 
     def settle(self) -> None:
-        """Count what the venue did at this event; send what was decided on it."""
+        """Count what the venue did at this event; tell of what was refused, send the rest."""
         self._count_news()
-        allowed, self._allowed = self._allowed, []
-        for intent in allowed:
-            self._send(intent)
+        if self._refused:
+            refused, self._refused = self._refused, []
+            for one in refused:
+                self._tell(one, (), one.intent.decided_at_ns)
+        if self._allowed:
+            allowed, self._allowed = self._allowed, []
+            for intent in allowed:
+                self._send(intent)
+
+    def _count_news(self) -> None:
+        if self._at_once:
+            at_once, self._at_once = self._at_once, []
+            for order, executed in at_once:
+                self._filled(order, executed)
+        if self._news:
+            news, self._news = self._news, []
+            for worked in news:
+                known = worked.progress.order
+                self._worked(self._open[known.symbol][known.client_order_id], worked)
 
     def decided(self, intents: Sequence[OrderIntent]) -> None:
         """Judge decisions of one moment one after another; `settle` sends what is allowed.
@@ -154,29 +208,49 @@ class Desk:
                 accept(fitted, risk)
                 self._allowed.append(fitted)
             else:
-                self._refused(intent, f"{against.code}: {against.text}")
+                self._refused.append(self._refuse(intent, against))
 
-    def _refused(self, intent: OrderIntent, reason: str) -> None:
-        order = _new_order(intent, OrderState.REFUSED)
-        order.state_reason = reason
+    def _refuse(self, intent: OrderIntent, against: Refusal) -> Order:
+        order = Order(intent=intent, state=OrderState.REFUSED)
+        order.state_reason = f"{against.code}: {against.text}"
         self.orders.append(order)
+        return order
 
     def balances(self) -> dict[str, Decimal]:
         """Give what the account owns, by currency."""
         return self._venue.balances()
 
-    def _send(self, intent: OrderIntent, during: Candle | None = None) -> None:
-        order = _new_order(intent, OrderState.SENT)
+    def _send(self, intent: OrderIntent) -> None:
+        order, symbol = Order(intent=intent, state=OrderState.ACCEPTED), intent.symbol
         self.orders.append(order)
-        touched = None
         if self._on_stop is not None:
             self._stops.claimed(intent)
-            touched = self._stops.touched(intent.order_key, intent.decided_at_ns)
-        self._open.setdefault(intent.symbol, {})[order.client_order_id] = order
         self.open_of[intent.strategy_id] += 1
+        missed = self._missed_by(intent)
+        before = self._alone.pop(symbol, None)
+        if before is not None:
+            self._submit(before)
+        elif missed is None and self._may_wait(intent):
+            self._alone[symbol] = order
+            if self._on_update is not None:
+                self._tell(order, (), self._venue.arrival_ns(intent))
+            return
+        self._submit(order, missed, is_new=True)
+
+    def _may_wait(self, intent: OrderIntent) -> bool:
+        """Whether it may be filled at once; not with stops: an exit may meet the same candle."""
+        if self._on_stop is not None or intent.limit_price is not None:
+            return False
+        return self._venue.takes_at_once(intent)
+
+    def _submit(
+        self, order: Order, missed: MarketEvent | None = None, *, is_new: bool = False
+    ) -> None:
+        """Give the venue an order; of one that was waiting, it is told already that it is there."""
+        intent, new = order.intent, _for_venue(order, self._touched(order.intent))
+        self._open.setdefault(intent.symbol, {})[new.client_order_id] = order
         try:
-            now = during if touched is not None else None
-            worked = self._venue.submit(_for_venue(order, touched), now)
+            worked = self._venue.submit(new, missed)
         except Rejected as error:
             order.state, order.state_reason = OrderState.REJECTED, str(error)
             self._follow_stops(order, ())
@@ -185,9 +259,42 @@ class Desk:
             return
         if worked.fills or not worked.progress.is_open:
             self._worked(order, worked)
-        else:
+        elif is_new:
             order.state = worked.progress.state
             self._tell(order, (), TimestampNs(worked.progress.cursor.ts_ns))
+
+    def _filled(self, order: Order, executed: Executed) -> None:
+        intent, quantity = order.intent, executed.quantity
+        order.state, order.filled_quantity = OrderState.FILLED, quantity
+        order.average_price = quantity * executed.price / quantity
+        order.executed = executed
+        self.open_of[intent.strategy_id] -= 1
+        if self.follows_equity or self._on_update is not None:
+            fills = order.fills
+            if self.follows_equity:
+                saw_fill(intent.symbol, intent.side, fills[0], self._risk)
+            self._on_fills(order, fills)
+            self._tell(order, fills, executed.ts_event_ns)
+        else:
+            self._on_fills(order, (executed,))
+
+    def _missed_by(self, intent: OrderIntent) -> MarketEvent | None:
+        """Give the present event to what was decided before its end: the venue has had it.
+
+        A timer decides before it, a stop inside of it.
+        """
+        event = self._present
+        if self._touched(intent) is not None:
+            return event
+        if event is None or intent.decided_at_ns >= event.ts_event_ns:
+            return None
+        return event if event.symbol == intent.symbol else None
+
+    def _touched(self, intent: OrderIntent) -> Decimal | None:
+        """Give the price of a stop's exit that acted inside the present candle."""
+        if self._on_stop is None:
+            return None
+        return self._stops.touched(intent.order_key, intent.decided_at_ns)
 
     def _worked(self, order: Order, worked: Worked) -> None:
         progress, fills = worked.progress, worked.fills
@@ -195,7 +302,8 @@ class Desk:
         if fills:
             order.filled_quantity = progress.filled
             order.average_price = progress.value / progress.filled
-            order.fills += fills
+            assert not isinstance(order.executed, Executed), "that one was filled as a whole"
+            order.executed += tuple(fills)
         self._follow_stops(order, fills)
         if progress.state in FINAL_STATES:
             self._ended(order)
@@ -226,10 +334,6 @@ class Desk:
         if not open_here:
             del self._open[intent.symbol]
         self.open_of[intent.strategy_id] -= 1
-
-
-def _new_order(intent: OrderIntent, state: OrderState) -> Order:
-    return Order(intent=intent, client_order_id=client_order_id(intent.order_key), state=state)
 
 
 def _for_venue(order: Order, touched_price: Decimal | None) -> NewOrder:

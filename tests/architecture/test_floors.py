@@ -24,6 +24,7 @@ ONE_IMPORTER = {
     "pykka": {"actors"},
     "peewee": {"persistence"},
     "playhouse": {"persistence"},
+    "psycopg": {"persistence"},
     "ccxt": {"exchanges"},
     "aiohttp": {"exchanges"},
     "loguru": {"ops", "actors"},
