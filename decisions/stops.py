@@ -51,7 +51,7 @@ def stop_of(intent: OrderIntent) -> Stop | None:
         side=intent.side,
         stop_loss=wanted.stop_loss,
         take_profit=wanted.take_profit,
-        trailing=wanted.trailing,
+        trails_by=wanted.trailing,
         reference_price=price,
         is_limit=intent.order_type is OrderType.LIMIT,
         placed_at_ns=intent.decided_at_ns,
@@ -71,9 +71,9 @@ def begun_anew(stop: Stop) -> Stop:
 def level(stop: Stop) -> tuple[Decimal, Cause] | None:
     """Give the price that it acts at, and by which part: of fixed and trailing the nearer."""
     fixed, sign = stop.stop_loss, stop.side.sign
-    if stop.trailing is None:
+    if stop.trails_by is None:
         return None if fixed is None else (fixed, Cause.STOP_LOSS)
-    follows = EXACT.fma(stop.trailing, Decimal(-sign), stop.best_price)
+    follows = EXACT.fma(stop.trails_by, Decimal(-sign), stop.best_price)
     if fixed is not None and fixed * sign >= follows * sign:
         return fixed, Cause.STOP_LOSS
     return follows, Cause.TRAILING

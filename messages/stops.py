@@ -45,7 +45,7 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The entry's."""
     stop_loss: Decimal | None
     take_profit: Decimal | None
-    trailing: Decimal | None
+    trails_by: Decimal | None
     reference_price: Decimal
     """The entry's limit, or the price that it was decided at."""
     is_limit: bool
@@ -53,7 +53,7 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """When the entry was decided: what the market did until then is not looked at."""
     state: StopState
     best_price: Decimal
-    """The highest price since the entry, of a short one the lowest: `trailing` hangs from it."""
+    """The highest price since the entry, of a short one the lowest: what trails hangs from it."""
     looked_at_ns: TimestampNs
     """The market's time up to which it is surely known not to have acted."""
     released: Decimal = Decimal(0)

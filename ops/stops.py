@@ -52,7 +52,7 @@ def stop_row(stop: Stop, ledger: LedgerReader) -> dict[str, Any]:
         "protects": money(protected(stop, ledger)),
         "stop_loss": _text(stop.stop_loss),
         "take_profit": _text(stop.take_profit),
-        "trailing": _text(stop.trailing),
+        "trailing": _text(stop.trails_by),
         "best_price": money(stop.best_price),
         "acts_at": None if acts_at is None else money(acts_at[0]),
         "cause": stop.cause or None,

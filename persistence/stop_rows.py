@@ -13,7 +13,7 @@ _FIELDS = Stop.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
 _MARKS = ", ".join("?" * len(_FIELDS))
 _NEWER = ", ".join(f"{name} = excluded.{name}" for name in _FIELDS if name != "entry_key")
-_MONEY = ("stop_loss", "take_profit", "trailing", "reference_price", "best_price", "released")
+_MONEY = ("stop_loss", "take_profit", "trails_by", "reference_price", "best_price", "released")
 _NUMBERS = frozenset((*_MONEY, "acted_price"))
 _KEPT = ", ".join(f"'{state}'" for state in sorted(StopState) if state is not StopState.DONE)
 

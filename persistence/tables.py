@@ -159,7 +159,7 @@ class StopRow(Model):
     side = TextField()
     stop_loss = DecimalText(null=True)
     take_profit = DecimalText(null=True)
-    trailing = DecimalText(null=True)
+    trails_by = DecimalText(null=True)
     reference_price = DecimalText()
     is_limit = IntegerField()
     placed_at_ns = BigIntegerField()

@@ -11,7 +11,7 @@ from peewee import SqliteDatabase
 _TABLE = """
 CREATE TABLE "stops" ("entry_key" TEXT NOT NULL PRIMARY KEY, "account" TEXT NOT NULL,
   "strategy_id" TEXT NOT NULL, "symbol" TEXT NOT NULL, "side" TEXT NOT NULL, "stop_loss" TEXT,
-  "take_profit" TEXT, "trailing" TEXT, "reference_price" TEXT NOT NULL, "is_limit" INTEGER NOT
+  "take_profit" TEXT, "trails_by" TEXT, "reference_price" TEXT NOT NULL, "is_limit" INTEGER NOT
   NULL, "placed_at_ns" INTEGER NOT NULL, "state" TEXT NOT NULL, "best_price" TEXT NOT NULL,
   "looked_at_ns" INTEGER NOT NULL, "released" TEXT NOT NULL, "exits" TEXT NOT NULL, "failed"
   INTEGER NOT NULL, "cause" TEXT NOT NULL, "acted_at_ns" INTEGER NOT NULL, "acted_price" TEXT,

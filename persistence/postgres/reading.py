@@ -17,8 +17,8 @@ _INVALID = (
 )
 _MISSING = (
     "SELECT t.name FROM (VALUES ('orders'), ('flags'), ('stops')) AS t (name)"
-    " WHERE NOT EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = to_regclass(t.name) AND g.tgname = 'fence'"
-    " AND g.tgenabled = 'O')"
+    " WHERE NOT EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = to_regclass(t.name)"
+    " AND g.tgname = 'fence' AND g.tgenabled = 'O')"
 )
 
 

@@ -183,7 +183,7 @@ STOPS = (
 CREATE TABLE stops (
   entry_key {_TEXT} NOT NULL PRIMARY KEY, account {_TEXT} NOT NULL, strategy_id {_TEXT} NOT NULL,
   symbol {_TEXT} NOT NULL, side {_TEXT} NOT NULL, stop_loss {_TEXT}, take_profit {_TEXT},
-  trailing {_TEXT}, reference_price {_TEXT} NOT NULL, is_limit integer NOT NULL,
+  trails_by {_TEXT}, reference_price {_TEXT} NOT NULL, is_limit integer NOT NULL,
   placed_at_ns bigint NOT NULL, state {_TEXT} NOT NULL, best_price {_TEXT} NOT NULL,
   looked_at_ns bigint NOT NULL, released {_TEXT} NOT NULL, exits {_TEXT} NOT NULL,
   failed integer NOT NULL, cause {_TEXT} NOT NULL, acted_at_ns bigint NOT NULL,
