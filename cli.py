@@ -140,10 +140,46 @@ def _sheet_page(model: Mapping[str, Any]) -> str:
     return sheet_page(model)
 
 
-_HERE: dict[str, Command] = {"data_download": _data_download, "backtest": _backtest}
+def _optimize(arguments: argparse.Namespace) -> int:
+    from ops.backtest_config import read_backtest
+    from ops.optimize_write import ParamsWriter
+    from research.backtest.command import BacktestOptions
+    from research.optimise.command import OptimizeOptions, optimize
+
+    target = arguments.write
+    asked = partial(BacktestOptions, as_json=arguments.json, verify=False)
+    options = OptimizeOptions(
+        backtest=read_backtest(arguments.config, arguments.data, asked),
+        study=arguments.study,
+        storage=arguments.storage,
+        storage_env=arguments.storage_env,
+        params=tuple(arguments.param),
+        trials=arguments.trials,
+        jobs=arguments.jobs,
+        windows=arguments.windows,
+        train=arguments.train,
+        objective=arguments.objective,
+        least_orders=arguments.min_orders,
+        sampler=arguments.sampler,
+        pruner=arguments.prune,
+        seed=arguments.seed,
+        trial_limit_s=arguments.trial_limit_s,
+        ray=arguments.ray,
+        as_json=arguments.json,
+        write=None if target is None else ParamsWriter(arguments.config, target),
+    )
+    return optimize(options)
+
+
+_HERE: dict[str, Command] = {
+    "data_download": _data_download,
+    "backtest": _backtest,
+    "optimize": _optimize,
+}
 _MODULES = {
     "run": "ops.commands_run",
     "look": "ops.commands_look",
+    "ledger": "ops.commands_ledger",
     "rehearse": "ops.commands_rehearse",
     "data": "research.commands",
 }
