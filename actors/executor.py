@@ -376,7 +376,7 @@ class ExecutorActor(Actor):
             self._cell.set_state(ActorState.RUNNING)
             self._show()
             self._work_off_stash()
-        if self._reconciled:
+        if self._reconciled and self._away is None:
             self._stops.go_on(self._acknowledge)
         elif self._operator.halted:
             self._work_off_stash()
@@ -422,8 +422,11 @@ class ExecutorActor(Actor):
             self._acknowledge_to(batch.feed, next_index)
 
     def _look(self, events: Sequence[MarketEvent]) -> None:
-        """Let stops act on what is new, once it is known what there is to protect."""
-        if self._reconciled and self._stops.look(events):
+        """Let stops act on what is new, once it is known what there is to protect.
+
+        Not while the ledger is away: nothing could be claimed, and the next incarnation looks.
+        """
+        if self._reconciled and self._away is None and self._stops.look(events):
             self._show()
 
     def _mark(self, event: MarketEvent) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from decisions.risk import RiskLimits
+from messages.errors import LedgerLost
 from messages.halting import ResumeTrading
 from messages.ids import NS_PER_S, OrderKey, TimestampNs
 from messages.lifecycle import HaltTrading
@@ -278,3 +279,33 @@ def test_health_shows_what_is_kept(desk: Stopped) -> None:
 
     (shown,) = desk.actor.inspect()["stops"]
     assert (shown["entry_key"], shown["protects"], shown["acts_at"]) == (key_of(0), 1, 95)
+
+
+def test_while_the_ledger_is_away_nothing_acts_and_once_it_is_back_it_does(
+    tmp_path: Path,
+) -> None:
+    away: list[str] = []
+
+    class Away(SqliteLedger):
+        def _commit(self, writes: Any) -> None:
+            if away:
+                raise LedgerLost("the server is away")
+            super()._commit(writes)
+
+        def answers(self) -> bool:
+            return not away
+
+    desk = Stopped(
+        tmp_path, max_decision_age_ns=AGE_NS, open_ledger=lambda: Away(tmp_path / "ledger.db")
+    )
+    desk.start()
+    desk.enter()
+    away.append("away")
+    desk.price("94").price("93").price("92")
+    assert (desk.exits, desk.only_stop.state) == ([], StopState.ARMED)
+
+    away.clear()
+    desk.after(2)
+    desk.start()
+    desk.price("91").price("90")
+    assert told(desk.exits) == [(Side.SELL, "1", S.SENT)]
