@@ -190,6 +190,8 @@ class ExecutorActor(Actor):
             for message in self.ctx.rest():
                 waits = True
                 self.receive(message)
+        if self._away is None:
+            self._stops.end()
         self._give_back()
         self._book.close()
 

@@ -18,6 +18,7 @@ from actors.context import Context
 from actors.log import logger
 from decisions.stop_book import StopBook, told_changes
 from decisions.stops import begun_anew, level
+from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
 from messages.lifecycle import TimerFired
 from messages.market import MarketBatch, MarketEvent
@@ -156,6 +157,14 @@ class StopDesk:
         """Write how far trailing stops have come."""
         if self.book.looked():
             self._keep()
+
+    def end(self) -> None:
+        """Write it once more in an orderly end; where that fails it is as if the process had died."""
+        try:
+            self.keep_looks()
+        except (LedgerUnavailable, ActorUnavailable) as error:
+            log = logger.bind(actor=self._ctx.path)
+            log.warning("what stops have seen last was not written: {}", error)
 
     # ------------------------------------------------------------ step by step
 
