@@ -12,9 +12,10 @@ from decisions.wishes import plain_instrument
 from messages.ids import AccountId, ActorPath, StrategyId, Symbol
 from messages.market import Candle, MarketAck, MarketBatch, Tick, Trade
 from messages.orders import MarketRules, OrderIntent, OrderUpdate
+from messages.stops import StopActed
 from messages.values import Instrument
 
-Accepts = MarketBatch | Candle | Trade | Tick | OrderUpdate | MarketRules
+Accepts = MarketBatch | Candle | Trade | Tick | OrderUpdate | MarketRules | StopActed
 
 
 NO_FEED = ActorPath("")
@@ -100,6 +101,8 @@ class StrategyActor(Actor):
                     self.ctx.tell(self._executor, intent)
             case OrderUpdate():
                 run.update(message)
+            case StopActed():
+                run.stop_acted(message)
             case MarketRules() if message.instrument.symbol in run.symbols:
                 run.warm_up()  # builds it anew, with the rules as they are now
 

@@ -55,6 +55,7 @@ from messages.orders import (
     VenueNotice,
     VenueStream,
 )
+from messages.stops import MarketShown, StopActed
 
 MarketMessage = (
     Tick
@@ -84,6 +85,8 @@ OrderMessage = (
     | OrderUpdate
     | DuplicateFiltered
     | PriceMark
+    | StopActed
+    | MarketShown
 )
 LifecycleMessage = (
     Exit

@@ -27,6 +27,7 @@ from messages.orders import (
     VenueNotice,
     VenueStream,
 )
+from messages.stops import MarketShown
 
 
 class Origin(IntEnum):
@@ -50,6 +51,7 @@ _VENUE: tuple[type[Message], ...] = (
     AccountRead,
     CancelDone,
     OpenListed,
+    MarketShown,
 )
 _COMMANDS: tuple[type[Message], ...] = (
     HaltTrading,
