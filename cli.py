@@ -121,11 +121,49 @@ def _backtest(arguments: argparse.Namespace) -> int:
     from ops.backtest_config import read_backtest
     from research.backtest.command import BacktestOptions, backtest
 
-    asked = partial(BacktestOptions, as_json=arguments.json, verify=arguments.verify)
+    asked = partial(
+        BacktestOptions,
+        as_json=arguments.json,
+        verify=arguments.verify,
+        warm_until_ns=_moment("--warm-until", arguments.warm_until),
+    )
     return backtest(read_backtest(arguments.config, arguments.data, asked))
 
 
-_HERE: dict[str, Command] = {"data_download": _data_download, "backtest": _backtest}
+def _moment(option: str, text: str | None) -> int:
+    from exchanges.times import time_ns
+    from messages.errors import ConfigError
+
+    try:
+        return -1 if text is None else time_ns(text)
+    except ValueError as error:
+        raise ConfigError([f"{option}: {error}; write it as 2024-01-31T12:00"]) from error
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from ops.run_named import named_run_of
+    from research.replay.code import Otherwise
+    from research.replay.command import EXIT_NO_JOURNAL, ReplayOptions, replay
+
+    run_dir = named_run_of(arguments)
+    if run_dir is None:
+        return EXIT_NO_JOURNAL
+    otherwise = Otherwise(
+        params=tuple(arguments.param),
+        code_from=arguments.code_from,
+        former_root=arguments.former_root,
+    )
+    options = ReplayOptions(
+        run_dir=run_dir, otherwise=otherwise, as_json=arguments.json, shows_all=arguments.all
+    )
+    return replay(options)
+
+
+_HERE: dict[str, Command] = {
+    "data_download": _data_download,
+    "backtest": _backtest,
+    "replay": _replay,
+}
 _MODULES = {
     "run": "ops.commands_run",
     "look": "ops.commands_look",

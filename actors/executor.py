@@ -22,10 +22,10 @@ from actors.order_records import claimed_update, price_of, update_of
 from actors.venue_desk import VenueDesk
 from decisions.executor import Claim as ToClaim
 from decisions.executor import Conflict, Duplicate, Refuse, Resend, Verdict, sort_intents
+from decisions.judgement import bar, packed_seen, told_of
 from decisions.order_keys import client_order_id
 from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
-from decisions.sending import STALE, stale_text, too_old
 from messages.errors import LedgerConflict
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.lifecycle import ActorState
@@ -43,6 +43,7 @@ from messages.orders import (
     SendAgain,
     SubmitDone,
 )
+from messages.recorded import IntentsJudged
 from messages.values import OrderState
 from persistence.ledger import Claim, Ledger, LedgerEntry, fingerprint
 
@@ -271,9 +272,13 @@ class ExecutorActor(Actor):
         # In a replay marks run ahead of decisions, and the market's clock waits for us.
         self._risk.now_ns = None if self._replayed else self.ctx.utc_ns()
         marks = NO_MARKS if self._replayed else self._marks
+        seen = b"" if self.ctx.notes is None else self._seen(intents, known, marks)
         verdicts = sort_intents(
             intents, known, fingerprint, self._limits, self._risk, marks, self._barred
         )
+        if seen:
+            told = tuple(map(told_of, verdicts))
+            self.ctx.note(IntentsJudged(intents=tuple(intents), seen=seen, verdicts=told))
         conflict = next((v for v in verdicts if isinstance(v, Conflict)), None)
         if conflict is not None:
             raise LedgerConflict(
@@ -297,13 +302,24 @@ class ExecutorActor(Actor):
         )
 
     def _barred(self, intent: OrderIntent) -> Refusal | None:
-        """Refuse what a halt or its age keeps from being sent, whatever risk says."""
-        if self._desk.halt_reason:
-            return Refusal(code="halted", text=self._desk.halt_reason)
-        created_ns, now_ns = intent.ts_created_ns, self.ctx.utc_ns()
-        if self._max_age_ns is not None and too_old(created_ns, now_ns, self._max_age_ns):
-            return Refusal(code=STALE, text=stale_text(created_ns, now_ns))
-        return None
+        return bar(intent, self._desk.halt_reason, self._risk.now_ns, self._max_age_ns)
+
+    def _seen(
+        self,
+        intents: Sequence[OrderIntent],
+        known: Mapping[OrderKey, LedgerEntry],
+        marks: Mapping[Symbol, Decimal],
+    ) -> bytes:
+        """Give what is known before the first is judged, for the journal."""
+        return packed_seen(
+            intents,
+            known,
+            self._limits,
+            self._risk,
+            marks,
+            halt_reason=self._desk.halt_reason,
+            max_age_ns=self._max_age_ns,
+        )
 
     # ------------------------------------------------------------ settling
 

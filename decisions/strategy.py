@@ -190,6 +190,11 @@ class StrategyRun:
         self._advance(event, intents)
         return intents
 
+    def heeds(self, event: MarketEvent) -> bool:
+        """Whether an event changes anything here."""
+        is_its = event.symbol in self.symbols
+        return is_its and (self._wide is not None or handles(self._wants.kinds, event))
+
     def take_aside(self, event: MarketEvent, created_ns: TimestampNs) -> list[OrderIntent]:
         """Take an event that the feed does not number, such as a live tick; as `take` otherwise."""
         memory = self.memory

@@ -55,6 +55,7 @@ from messages.orders import (
     VenueNotice,
     VenueStream,
 )
+from messages.recorded import IntentsJudged, RunBegun, StrategyEnded, StrategyStands
 
 MarketMessage = (
     Tick
@@ -106,4 +107,5 @@ LifecycleMessage = (
     | AlertTold
 )
 HaltMessage = ResumeTrading | CancelOrder | ResolveOrder | CancelDone | OpenListed
-AnyMessage = MarketMessage | OrderMessage | LifecycleMessage | HaltMessage
+RecordedMessage = RunBegun | StrategyStands | StrategyEnded | IntentsJudged
+AnyMessage = MarketMessage | OrderMessage | LifecycleMessage | HaltMessage | RecordedMessage

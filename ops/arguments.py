@@ -31,6 +31,7 @@ FAMILIES = {
     "orchestrate": "run",
     "data": "data",
     "backtest": "data",
+    "replay": "data",
 }
 """Every command in the order of the help, and which `ops.arguments_...` knows what it takes."""
 

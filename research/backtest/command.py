@@ -41,6 +41,8 @@ class BacktestOptions(msgspec.Struct, frozen=True, kw_only=True):
     limits: RiskLimits
     as_json: bool
     verify: bool
+    warm_until_ns: int = -1
+    """Up to then nothing is decided: UTC."""
 
 
 def backtest(options: BacktestOptions) -> int:
@@ -74,7 +76,9 @@ def plan_of(options: BacktestOptions) -> Plan:
     return Plan(
         markets=tuple(_market(options, one) for one in options.symbols if one in traded),
         strategies=tuple(
-            StrategyPlan(id=name, symbol=symbol, build=build)
+            StrategyPlan(
+                id=name, symbol=symbol, build=build, decided_until_ns=options.warm_until_ns
+            )
             for name, symbol, build in options.strategies
         ),
         venue=options.venue,

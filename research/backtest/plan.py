@@ -37,6 +37,8 @@ class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
     id: StrategyId
     symbol: Symbol
     build: Callable[[], StrategyLike]
+    decided_until_ns: int = -1
+    """Events up to here are history: they decide nothing."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

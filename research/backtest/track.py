@@ -35,7 +35,9 @@ class Driver:
         self.id = plan.id
         self.at = 0
         # It is never built anew, so no event need be kept for a warm-up.
-        self._run = StrategyRun(build, new_memory(0), account, plan.id, plan.symbol)
+        memory = new_memory(0)
+        memory.decided_until_ns = plan.decided_until_ns
+        self._run = StrategyRun(build, memory, account, plan.id, plan.symbol)
         self.strategy = built[-1]
         self._door = fast_door(self.strategy) if fast_doors else None
         self.learns = learns(self.strategy)
