@@ -45,6 +45,7 @@ __all__ = [
     "warmup_candles",
 ]
 
+_SET_FOR_IT = ("symbols", "instruments", "positions")
 _TOLD_FILLS = 4096
 """Executions that are remembered as told."""
 
@@ -265,6 +266,12 @@ class StrategyRun:
             name = Path(code.co_filename).name if code is not None else ""
             return f"{name}:{code.co_firstlineno}, in {error.handler}" if code is not None else ""
         return line_of(error, self.file)
+
+    @property
+    def held(self) -> dict[str, Any]:
+        """What the strategy object holds of its own, not what was set for it."""
+        held = getattr(self._strategy, "__dict__", {})
+        return {name: value for name, value in held.items() if name not in _SET_FOR_IT}
 
     def strategy_state(self, clean: Callable[[str], str]) -> dict[str, str]:
         """What the strategy object holds, each thing as a short text, cleaned before it is cut."""

@@ -208,7 +208,7 @@ class Journal:
         segment = writer.segment.name
         if frames and segment != self._headed:
             self.stretch += bool(self._headed)
-            frames = [*self._head(), *frames]
+            frames = [*self._head(frames[0].at_ns), *frames]
         self._in_hand = len(frames)
         since_ns, self._lost_since_ns = self._lost_since_ns, 0  # first: a later loss says it anew
         lost = self._all_lost()
@@ -230,11 +230,11 @@ class Journal:
             if written < len(frames):
                 self._note_lost(frames[written].at_ns, len(frames) - written)
 
-    def _head(self) -> list[Frame]:
-        """Say whose segment it is."""
+    def _head(self, at_ns: int) -> list[Frame]:
+        """Say whose segment it is, at the moment of its first message."""
         if self.begun is None:
             return []
-        frame = self._frame(Origin.INSIDE, self._utc_ns(), ActorPath(""), self.begun)
+        frame = self._frame(Origin.INSIDE, at_ns, ActorPath(""), self.begun)
         return [] if frame is None else [frame]
 
     def _note_lost(self, since_ns: int, count: int) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from hashlib import blake2b
 from pathlib import Path
@@ -78,7 +78,7 @@ def cast_of(begun: RunBegun, otherwise: Otherwise) -> tuple[Cast, ...]:
 
 
 def _cast(ran: StrategySettings, uses: str, changes: Mapping[str, Any]) -> Cast:
-    params = tomllib.loads(ran.params) | changes
+    params = {**tomllib.loads(ran.params), **changes}
     wrong = strategies.check_params(uses, params)
     if wrong:
         raise ConfigError([f"strategy {ran.id}: {sentence}" for sentence in wrong])
@@ -110,7 +110,8 @@ def _changes(params: Sequence[str], there: Sequence[StrategySettings]) -> dict[s
     return changes
 
 
-def _near(name: str, known: Mapping[str, object]) -> str:
+def _near(name: str, known: Iterable[str]) -> str:
+    known = list(known)
     close = get_close_matches(name, known, n=1)
     return f'; did you mean "{close[0]}"?' if close else f" (it has: {', '.join(known)})"
 

@@ -2,12 +2,16 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
 
 import msgspec
 
-from messages.ids import OrderKey, StrategyId
+from messages.ids import OrderKey, StrategyId, Symbol
 from messages.orders import OrderIntent
 
+_LONGEST = 200
+_PLAIN: Any = object.__repr__
 RECORDED_ONLY = "recorded only"
 REPLAYED_ONLY = "replayed only"
 OTHER = "another"
@@ -93,6 +97,24 @@ def differing(one: OrderIntent, other: OrderIntent) -> list[str]:
     return [name for name in names if getattr(one, name) != getattr(other, name)]
 
 
-def state_of(positions: Mapping[str, object], held: Mapping[str, str]) -> dict[str, str]:
-    """Put together what a strategy's driver and the strategy itself hold."""
-    return {**{f"position {name}": str(value) for name, value in positions.items()}, **held}
+def state_of(positions: Mapping[Symbol, Decimal], held: Mapping[str, Any]) -> dict[str, str]:
+    """Put together what a strategy's driver and the strategy itself hold, in short texts."""
+    told = {f"position {name}": str(value) for name, value in positions.items()}
+    return told | {name.lstrip("_"): _shown(value) for name, value in sorted(held.items())}
+
+
+def _shown(value: Any) -> str:
+    """Show an object without a text of its own by what it holds; an address tells nobody."""
+    try:
+        if type(value).__repr__ is _PLAIN:
+            inner = {name: getattr(value, name) for name in _names(value)}
+            pairs = ", ".join(f"{name.lstrip('_')}={one!r}" for name, one in inner.items())
+            return f"{type(value).__name__}({pairs})"[:_LONGEST]
+        return repr(value)[:_LONGEST]
+    except Exception:  # noqa: BLE001 - a user's object may raise anything
+        return f"a {type(value).__name__}"
+
+
+def _names(value: object) -> list[str]:
+    slots = [name for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ())]
+    return [*slots, *getattr(value, "__dict__", {})]

@@ -8,8 +8,6 @@ far as it surely came, and what its strategy may have been stuck in is not shown
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
 from decisions.strategy import MOST_TRIES, StrategyLike, StrategyMemory, StrategyRun, memory_of
 from decisions.strategy_record import memory_in
 from messages.errors import CodecError, ConfigError
@@ -27,15 +25,13 @@ from research.replay.found import (
     Compared,
     Divergence,
     Findings,
-    differing,
     said,
     state_of,
 )
 from research.replay.reading import Place
+from research.replay.showing import ALL, Odd, Showing, pieces
 from research.replay.texts import event_text
 
-ALL = 1 << 62
-"""As a place in the feed: to the end of the message, whatever it holds."""
 UNKNOWN_EVENT = "of an event that is missing"
 UNKNOWN_BEGINNING = "of before the journal says how its strategy stood"
 
@@ -64,17 +60,6 @@ class _Taken(NamedTuple):
     message: Any
     at_ns: int
     place: Place
-
-
-class _Odd(NamedTuple):
-    """Something that is not as recorded, until its message is through."""
-
-    index: int
-    event: MarketEvent | None
-    recorded: OrderIntent | None
-    replayed: OrderIntent | None
-    raised: str
-    state: dict[str, str]
 
 
 class Line:
@@ -186,7 +171,7 @@ class Line:
         if isinstance(taken.message, OrderUpdate | MarketRules):
             self._tell(taken, until)
             return
-        showing = _Showing(told)
+        showing = Showing(told)
         while True:
             try:
                 self._show(showing, taken, until)
@@ -243,7 +228,7 @@ class Line:
             self._tell_raised(taken, error)
         self._tally.took(taken.at_ns, 0)
 
-    def _show(self, showing: "_Showing", taken: _Taken, until: int) -> None:
+    def _show(self, showing: "Showing", taken: _Taken, until: int) -> None:
         run, message = self._made(), taken.message
         if isinstance(message, Candle | Trade | Tick):
             showing.is_sure = until == ALL
@@ -251,7 +236,7 @@ class Line:
                 self._see(showing, message, run.take_aside(message, _NEVER), run)
                 showing.behind(message, run.memory.next_index, lambda: self._state(run))
             return
-        for piece, is_sure in _pieces(message, showing, until, lambda: run.memory.next_index):
+        for piece, is_sure in pieces(message, showing, until, lambda: run.memory.next_index):
             showing.is_sure = is_sure
             self._see(showing, piece, run.take_batch(piece, _never), run)
             last = piece.events[-1]
@@ -259,22 +244,24 @@ class Line:
 
     def _see(
         self,
-        showing: "_Showing",
+        showing: "Showing",
         shown: MarketBatch | MarketEvent,
         given: Iterator[OrderIntent] | Sequence[OrderIntent],
         run: StrategyRun,
     ) -> None:
         for intent in given:
-            index, event = run.memory.next_index, shown
+            index = run.memory.next_index
             if isinstance(shown, MarketBatch):
                 event = shown.events[max(index - shown.first_index, 0)]
+            else:
+                event = shown
             showing.gave(intent, index, event, lambda: self._state(run))
 
     def _state(self, run: StrategyRun) -> dict[str, str]:
         positions = run.memory.positions(self._settings.symbols[0])
-        return state_of(positions, run.strategy_state(str))
+        return state_of(positions, run.held)
 
-    def _raised(self, showing: "_Showing", error: BaseException) -> None:
+    def _raised(self, showing: "Showing", error: BaseException) -> None:
         """Do as its actor would: build it anew from what it has survived, and go on."""
         run = self._run
         if run is None:
@@ -284,7 +271,7 @@ class Line:
         text = f"{type(error).__name__}: {error}" + (f" ({where})" if where else "")
         if showing.is_sure and memory.tries < MOST_TRIES:
             state = self._state(run)
-            showing.odd.append(_Odd(memory.next_index, None, None, None, text, state))
+            showing.odd.append(Odd(memory.next_index, None, None, None, text, state))
         self._run, self._memory = None, memory.inherited()
 
     def _not_made(self, error: BaseException) -> BaseException:
@@ -294,12 +281,12 @@ class Line:
         return ConfigError([text])
 
     def _tell_raised(self, taken: _Taken, error: BaseException) -> None:
-        showing = _Showing([])
+        showing = Showing([])
         self._raised(showing, error)
         for odd in showing.odd:
             self._diverges(odd, taken)
 
-    def _count(self, showing: "_Showing", taken: _Taken, until: int) -> None:
+    def _count(self, showing: "Showing", taken: _Taken, until: int) -> None:
         tally = self._tally
         showing.close()
         events = len(getattr(taken.message, "events", (1,)))
@@ -313,7 +300,7 @@ class Line:
         for odd in showing.odd:
             self._diverges(odd, taken)
 
-    def _diverges(self, odd: _Odd, taken: _Taken) -> None:
+    def _diverges(self, odd: Odd, taken: _Taken) -> None:
         kind = OTHER
         if odd.raised:
             kind = RAISED
@@ -335,101 +322,6 @@ class Line:
                 state=odd.state,
             )
         )
-
-
-class _Showing:
-    """What was decided on one message, as it is found again or not."""
-
-    def __init__(self, told: Sequence[OrderIntent]) -> None:
-        self.told = {intent.order_key: intent for intent in told}
-        """Recorded, and not found again yet."""
-        self.count = len(self.told)
-        self.replayed = self.shown = self.other_words = 0
-        self.same: list[str] = []
-        self.odd: list[_Odd] = []
-        self.is_sure = True
-        """Whether the run surely came behind what is being shown."""
-        self._states: dict[str, tuple[int, MarketEvent, dict[str, str]]] = {}
-
-    def gave(
-        self,
-        intent: OrderIntent,
-        index: int,
-        event: MarketEvent,
-        state: Callable[[], dict[str, str]],
-    ) -> None:
-        """Hold a decision against the recorded one of its key."""
-        if not self.is_sure and not self.told:
-            return  # of an event that the run was in when it ended
-        self.replayed += 1
-        recorded = self.told.pop(intent.order_key, None)
-        if recorded is not None and not differing(recorded, intent):
-            self.same.append(intent.order_key)
-            self.other_words += recorded.reason != intent.reason
-            return
-        self.odd.append(_Odd(index, event, recorded, intent, "", state()))
-
-    def behind(self, event: MarketEvent, index: int, state: Callable[[], dict[str, str]]) -> None:
-        """Keep how it stands behind an event on which more was recorded than was given."""
-        self.shown += 1
-        for key, intent in self.told.items():
-            if intent.decided_at_ns <= event.ts_event_ns and key not in self._states:
-                self._states[key] = index, event, state()
-
-    def close(self) -> None:
-        """Nothing more is shown: what was not found is not there. One of each kind are a pair."""
-        for key, intent in self.told.items():
-            index, event, state = self._states.get(key, (ALL, None, {}))
-            self._pair(_Odd(index, event, intent, None, "", state))
-        self.odd.sort(key=lambda odd: odd.index)
-
-    def _pair(self, missing: _Odd) -> None:
-        for place, odd in enumerate(self.odd):
-            if odd.index == missing.index and odd.recorded is None and not odd.raised:
-                self.odd[place] = odd._replace(recorded=missing.recorded)
-                return
-        self.odd.append(missing)
-
-
-def _pieces(
-    batch: MarketBatch, showing: _Showing, until: int, next_index: Callable[[], int]
-) -> Iterator[tuple[MarketBatch, bool]]:
-    """Give the events that are surely shown, up to each that was decided on; then one by one.
-
-    With each whether the run surely came behind it.
-    """
-    first, events = batch.first_index, batch.events
-    sure = min(max(until - first, 0), len(events))
-    ends = sorted({_place_of(intent, events) + 1 for intent in showing.told.values()})
-    begin = 0
-    for end in (*[end for end in ends if end < sure], sure):
-        if end > begin:
-            yield _piece(batch, begin, end), True
-            begin = end
-    for place in range(sure, len(events)):
-        if not showing.told:
-            return
-        if first + place >= next_index():
-            yield _piece(batch, place, place + 1), False
-
-
-def _piece(batch: MarketBatch, begin: int, end: int) -> MarketBatch:
-    return msgspec.structs.replace(
-        batch,
-        first_index=batch.first_index + begin,
-        events=batch.events[begin:end],
-        lost=0 if begin else batch.lost,
-    )
-
-
-def _place_of(intent: OrderIntent, events: Sequence[MarketEvent]) -> int:
-    """Say behind which event a decision was surely made: the last one of its moment."""
-    at_ns = intent.decided_at_ns
-    places = [place for place, event in enumerate(events) if event.ts_event_ns == at_ns]
-    if places:
-        return places[-1]
-    later = (place for place, event in enumerate(events) if event.ts_event_ns > at_ns)
-    return next(later, len(events) - 1)
 
 
 def _event_at(message: Any, index: int) -> MarketEvent | None:

@@ -35,6 +35,7 @@ def config_of(
     *,
     candles: int = 150,
     symbols: tuple[str, ...] = ("BTC/USDT",),
+    batch: int = 256,
     **more: Any,
 ) -> Config:
     """A demo market, a strategy of `replayed_strategies` (or a registered one), a journal."""
@@ -44,6 +45,7 @@ def config_of(
         "run_dir": str(run_dir),
         "feed.speed": 0,
         "feed.limit": candles,
+        "feed.batch": batch,
         "feed.symbols": list(symbols),
         "risk.max_order_notional": "150",
         "risk.max_position_notional": "100000",

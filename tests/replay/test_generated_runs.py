@@ -93,7 +93,12 @@ def test_a_generated_run_is_decided_again_as_it_was(
             symbols, (write(folder / "a.csv", first), write(folder / "b.csv", second)), strict=False
         )
     )
-    feed = {"feed.type": "replay", "feed.path": paths, "feed.batch": batch, "feed.limit": None}
+    feed: dict[str, Any] = {
+        "feed.type": "replay",
+        "feed.path": paths,
+        "feed.batch": batch,
+        "feed.limit": None,
+    }
     config = config_of(folder / "run", name, symbols=symbols, **feed)
     run(config, at_start=striking(blows), seed=seed)
     if less is not None:

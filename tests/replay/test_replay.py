@@ -102,7 +102,7 @@ def test_one_that_was_killed_or_hung_in_the_middle_is_too(
         assert runtime.run_until(lambda: actor.cell.processed >= 2)
         assert actor.tell(blow)
 
-    system = run(config_of(tmp_path / "run", name, **{"feed.batch": 16}), at_start=strike)
+    system = run(config_of(tmp_path / "run", name, batch=16), at_start=strike)
 
     assert system.strategies["one"].cell.restarts >= 1  # type: ignore[index]
     assert_the_same(tmp_path / "run")
@@ -113,7 +113,7 @@ def test_a_crash_of_the_executor_begins_all_anew_and_is_no_difference(tmp_path: 
         assert runtime.run_until(lambda: system.executor.cell.processed >= 9)
         assert system.executor.tell(InjectCrash(reason="a test"))
 
-    config = config_of(tmp_path / "run", "Keeps", **{"feed.batch": 16})
+    config = config_of(tmp_path / "run", "Keeps", batch=16)
     system = run(config, at_start=strike)
 
     assert system.executor.cell.restarts == 1
@@ -135,7 +135,7 @@ def test_a_second_process_decides_again_what_is_known_and_that_is_compared_too(
 
 @pytest.mark.parametrize("less", [0, 1, 2, 3, 5, 8, 13, 40])
 def test_of_a_killed_process_all_is_compared_that_it_surely_did(tmp_path: Path, less: int) -> None:
-    run(config_of(tmp_path / "run", "Waves", **{"feed.batch": 16}))
+    run(config_of(tmp_path / "run", "Waves", batch=16))
     killed(tmp_path / "run", less)
     run(config_of(tmp_path / "run", "Waves", candles=40), process=2)
 
@@ -224,17 +224,17 @@ def test_a_decision_that_nothing_led_to_is_found_and_no_other(tmp_path: Path, pl
 def test_a_changed_judgement_is_found_with_what_the_executor_knew(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
-    run(config_of(tmp_path / "run", **{"feed.batch": 8}))
-    segment, number, judged = messages(tmp_path / "run", IntentsJudged)[1]
-    first: JudgedIntent = judged.verdicts[0]
-    verdicts = (changed(first, **change), *judged.verdicts[1:])
+    run(config_of(tmp_path / "run", batch=8))
+    segment, number, judged = messages(tmp_path / "run", IntentsJudged)[0]
+    fifth: JudgedIntent = judged.verdicts[4]
+    verdicts = (*judged.verdicts[:4], changed(fifth, **change), *judged.verdicts[5:])
     replace(segment, number, changed(judged, verdicts=verdicts))
 
     _, divergences = replayed(tmp_path / "run")
 
     (found,) = divergences
-    assert (found.who, found.kind, found.order_key) == ("executor", JUDGED, first.order_key)
-    assert found.replayed.startswith(first.verdict)
+    assert (found.who, found.kind, found.order_key) == ("executor", JUDGED, fifth.order_key)
+    assert found.replayed.startswith(fifth.verdict)
     assert found.recorded != found.replayed
     assert found.state["limit max_order_notional"] == "150"
 
@@ -286,7 +286,7 @@ def lose(place: int) -> Callable[[list[Any]], None]:
 def test_behind_a_gap_nothing_is_compared_until_it_is_known_how_the_strategy_stood(
     tmp_path: Path, place: int
 ) -> None:
-    run(config_of(tmp_path / "run", "Tires", **{"feed.batch": 8}))
+    run(config_of(tmp_path / "run", "Tires", batch=8))
     (segment,) = segments(tmp_path / "run" / "journal")
     decisions = len(messages(tmp_path / "run", OrderIntent, STRATEGY))
     rewrite(segment, lose(place))
@@ -303,7 +303,7 @@ def test_a_journal_without_its_beginning_is_compared_from_where_a_memory_was_not
     tmp_path: Path,
 ) -> None:
     """As when old segments are gone: each new one says how the strategies stand."""
-    config = config_of(tmp_path / "run", "sma_cross", candles=400, **{"feed.batch": 8})
+    config = config_of(tmp_path / "run", "sma_cross", candles=400, batch=8)
 
     def grow(runtime: StepRuntime, system: System) -> None:
         notes: Any = runtime.notes
@@ -351,7 +351,7 @@ def test_without_a_memory_nothing_is_claimed(tmp_path: Path) -> None:
 
 
 def test_damage_is_told_and_what_is_before_it_is_compared(tmp_path: Path) -> None:
-    run(config_of(tmp_path / "run", **{"feed.batch": 8}))
+    run(config_of(tmp_path / "run", batch=8))
     (segment,) = segments(tmp_path / "run" / "journal")
     content = bytearray(segment.read_bytes())
     content[len(content) // 2] ^= 0xFF
@@ -365,7 +365,7 @@ def test_damage_is_told_and_what_is_before_it_is_compared(tmp_path: Path) -> Non
 
 
 def test_a_message_that_nobody_can_read_is_told(tmp_path: Path) -> None:
-    run(config_of(tmp_path / "run", **{"feed.batch": 8}))
+    run(config_of(tmp_path / "run", batch=8))
     segment, number, _ = messages(tmp_path / "run", OrderIntent, STRATEGY)[9]
 
     def spoil(there: list[Any]) -> None:
