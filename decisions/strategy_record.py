@@ -81,6 +81,8 @@ def memory_in(content: bytes) -> StrategyMemory:
         kept = msgspec.msgpack.decode(content, type=_Memory)
     except msgspec.MsgspecError as error:
         raise CodecError(f"the memory of a strategy that another version kept: {error}") from error
+    if kept.warming_on >= len(kept.recent) or kept.room < 0:
+        raise CodecError("the memory of a strategy that cannot be")
     return StrategyMemory(
         recent=deque(kept.recent, maxlen=kept.room),
         next_index=kept.next_index,

@@ -35,6 +35,13 @@ class Otherwise(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.params or self.code_from or self.former_root)
 
 
+def _params(ran: StrategySettings) -> dict[str, Any]:
+    try:
+        return tomllib.loads(ran.params)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([f"the journal's parameters of {ran.id} are no TOML: {error}"]) from error
+
+
 class Cast(NamedTuple):
     """One strategy that ran, and the class and the parameters that are replayed in its place."""
 
@@ -78,7 +85,7 @@ def cast_of(begun: RunBegun, otherwise: Otherwise) -> tuple[Cast, ...]:
 
 
 def _cast(ran: StrategySettings, uses: str, changes: Mapping[str, Any]) -> Cast:
-    params = {**tomllib.loads(ran.params), **changes}
+    params = {**_params(ran), **changes}
     wrong = strategies.check_params(uses, params)
     if wrong:
         raise ConfigError([f"strategy {ran.id}: {sentence}" for sentence in wrong])

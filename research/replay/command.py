@@ -35,7 +35,7 @@ class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def replay(options: ReplayOptions) -> int:
-    """Replay it; 0 without a divergence, 1 with one, 3 where there is no journal.
+    """Replay it; 0 without a divergence, 1 with one, 3 where there is nothing to compare.
 
     Raises:
         ConfigError: what is to be replayed in another way does not fit the run.
@@ -79,6 +79,8 @@ def _here(options: ReplayOptions, folder: Path) -> int:
     events = sum(one.events for one in findings.strategies.values())
     speed = f"{events / took_s:,.0f} events/s" if events else "nothing to show"
     sys.stderr.write(f"{reader.frames:,} messages, {events:,} events in {took_s:.2f} s: {speed}\n")
+    if findings.is_nothing:
+        return EXIT_NO_JOURNAL
     return EXIT_DIFFERS if findings.differs else EXIT_SAME
 
 

@@ -77,6 +77,11 @@ class Findings(msgspec.Struct, kw_only=True):
     notes: list[str] = msgspec.field(default_factory=list)
 
     @property
+    def is_nothing(self) -> bool:
+        """Whether nothing at all could be compared."""
+        return not self.judged and all(one.since_ns is None for one in self.strategies.values())
+
+    @property
     def differs(self) -> int:
         """How many divergences there are."""
         return self.divergences.total()

@@ -12,10 +12,9 @@ from decisions.strategy import MOST_TRIES, StrategyLike, StrategyMemory, Strateg
 from decisions.strategy_record import memory_in
 from messages.errors import CodecError, ConfigError
 from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
-from messages.lifecycle import InjectCrash, InjectHang
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import MarketRules, OrderIntent, OrderUpdate
-from messages.recorded import StrategyEnded, StrategyStands
+from messages.recorded import StrategyStands
 from messages.values import Instrument
 from research.replay.found import (
     OTHER,
@@ -100,14 +99,12 @@ class Line:
                 self._told.append(message)
             case StrategyStands():
                 self._stands(message)
-            case StrategyEnded():
-                self._settle(ALL)
-            case InjectCrash() | InjectHang():
-                self._settle(ALL)
-            case _:
+            case MarketBatch() | Candle() | Trade() | Tick() | OrderUpdate() | MarketRules():
                 if not self._is_again(message):
                     self._settle(ALL)
                 self._pending = _Taken(message, at_ns, place)
+            case _:  # a blow, its end, what does not concern it: what it took before, it finished
+                self._settle(ALL)
 
     def cut(self, *, is_end: bool) -> None:
         """Something is missing behind the last message, or may be: its process ended, perhaps."""
@@ -143,15 +140,16 @@ class Line:
         else:
             self._tally.is_warmed = True
         self._grids = {grid.symbol: grid for grid in standing.instruments}
-        self._run, self._memory = None, self._begun_with(memory)
+        self._run, self._memory = None, memory
+        if standing.has_begun:
+            self._begin_with_own(memory)
 
-    def _begun_with(self, memory: StrategyMemory) -> StrategyMemory:
+    def _begin_with_own(self, memory: StrategyMemory) -> None:
         """Let one that goes its own way begin with what its own decisions came to."""
         own, self._own = self._own, None
         if own is not None:
             first, *_ = symbols = self._settings.symbols
             memory.begin_with(symbols, own.positions(first), memory.decided_until_ns)
-        return memory
 
     # ------------------------------------------------------------ showing and comparing
 
@@ -177,7 +175,8 @@ class Line:
                 self._show(showing, taken, until)
             except _RAISED as error:
                 self._raised(showing, error)
-                continue
+                if isinstance(taken.message, MarketBatch):
+                    continue  # which its feed would send again
             break
         self._count(showing, taken, until)
 
@@ -235,12 +234,16 @@ class Line:
             if showing.is_sure or showing.told:
                 self._see(showing, message, run.take_aside(message, _NEVER), run)
                 showing.behind(message, run.memory.next_index, lambda: self._state(run))
+                showing.events += 1
             return
+        before = max(run.memory.next_index, message.first_index)
         for piece, is_sure in pieces(message, showing, until, lambda: run.memory.next_index):
             showing.is_sure = is_sure
             self._see(showing, piece, run.take_batch(piece, _never), run)
             last = piece.events[-1]
             showing.behind(last, run.memory.next_index - 1, lambda: self._state(run))
+            showing.events += max(run.memory.next_index - before, 0)
+            before = max(before, run.memory.next_index)
 
     def _see(
         self,
@@ -289,9 +292,8 @@ class Line:
     def _count(self, showing: "Showing", taken: _Taken, until: int) -> None:
         tally = self._tally
         showing.close()
-        events = len(getattr(taken.message, "events", (1,)))
-        if until == ALL or showing.shown:
-            tally.took(taken.at_ns, events if until == ALL else showing.shown)
+        if until == ALL or showing.events:
+            tally.took(taken.at_ns, showing.events)
         tally.decisions += showing.count
         tally.replayed += showing.replayed
         tally.same += len(showing.same)

@@ -31,6 +31,9 @@ def as_lines(
         yield f"  break         and {findings.more_breaks} more"
     for note in findings.notes:
         yield f"  note          {note}"
+    if findings.is_nothing:
+        yield "nothing could be compared: this journal does not say how its strategies began"
+        return
     kinds = ", ".join(f"{count} {kind}" for kind, count in findings.divergences.most_common())
     yield f"{findings.differs} divergences" + (f" ({kinds})" if kinds else "")
     for divergence in first:
@@ -75,7 +78,7 @@ def as_object(
             name: msgspec.structs.asdict(one) for name, one in findings.strategies.items()
         },
         "judgements": dict(findings.judged),
-        "divergences": findings.differs,
+        "divergences": None if findings.is_nothing else findings.differs,
         "by_kind": dict(findings.divergences),
         "not_compared": dict(findings.not_compared),
         "breaks": findings.breaks,

@@ -31,7 +31,9 @@ class Showing:
         self.told = {intent.order_key: intent for intent in told}
         """Recorded, and not found again yet."""
         self.count = len(self.told)
-        self.replayed = self.shown = self.other_words = 0
+        self.replayed = self.other_words = 0
+        self.events = 0
+        """How many were new to the strategy."""
         self.same: list[str] = []
         self.odd: list[Odd] = []
         self.is_sure = True
@@ -58,7 +60,6 @@ class Showing:
 
     def behind(self, event: MarketEvent, index: int, state: Callable[[], dict[str, str]]) -> None:
         """Keep how it stands behind an event on which more was recorded than was given."""
-        self.shown += 1
         for key, intent in self.told.items():
             if intent.decided_at_ns <= event.ts_event_ns and key not in self._states:
                 self._states[key] = index, event, state()

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from messages.ids import TimestampNs
-from messages.market import Candle
+from messages.market import Candle, Tick
 from messages.orders import Fill, OrderUpdate
 from strategies.protocol import Decisions, Strategy, Target
 
@@ -46,6 +46,16 @@ class Pairs(Waves):
         self.seen += 1
         other = next(symbol for symbol in self.symbols if symbol != candle.symbol)
         return [self.wave(), Target(self.positions[candle.symbol], "as much", symbol=other)]
+
+
+class Books(Waves):
+    """Decides on prices that come by themselves, and raises on one of them."""
+
+    def on_book(self, book: Tick, position: Decimal) -> Decisions:
+        self.seen += 1
+        if book.bid_price == 13:
+            raise RuntimeError("of all prices")
+        return self.wave()
 
 
 class Learns(Waves):

@@ -36,6 +36,7 @@ def config_of(
     candles: int = 150,
     symbols: tuple[str, ...] = ("BTC/USDT",),
     batch: int = 256,
+    window: int = 1024,
     **more: Any,
 ) -> Config:
     """A demo market, a strategy of `replayed_strategies` (or a registered one), a journal."""
@@ -46,6 +47,7 @@ def config_of(
         "feed.speed": 0,
         "feed.limit": candles,
         "feed.batch": batch,
+        "feed.window": window,
         "feed.symbols": list(symbols),
         "risk.max_order_notional": "150",
         "risk.max_position_notional": "100000",

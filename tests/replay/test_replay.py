@@ -3,15 +3,20 @@
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+import cli
 from actors.step_runtime import StepRuntime
+from messages.ids import Symbol, TimestampNs
 from messages.lifecycle import InjectCrash, InjectHang
-from messages.orders import OrderIntent
+from messages.market import Tick
+from messages.orders import MarketRules, OrderIntent
+from messages.outside import Origin
 from messages.recorded import IntentsJudged, JudgedIntent, RunBegun, StrategyStands
-from messages.values import Side
+from messages.values import Instrument, Side
 from ops.wiring import System
 from persistence.journal import segments
 from research.replay.found import (
@@ -38,6 +43,7 @@ from tests.replay.runs import (
 )
 
 STRATEGY = "execution/strategies/one"
+BTC = Symbol("BTC/USDT")
 PAIR = ("BTC/USDT", "ETH/USDT")
 
 
@@ -106,6 +112,34 @@ def test_one_that_was_killed_or_hung_in_the_middle_is_too(
 
     assert system.strategies["one"].cell.restarts >= 1  # type: ignore[index]
     assert_the_same(tmp_path / "run")
+
+
+def test_what_comes_by_itself_is_shown_again_too(tmp_path: Path) -> None:
+    """Prices, and new rules of the venue, after which a strategy is built anew."""
+
+    def tell(runtime: StepRuntime, system: System) -> None:
+        actor = system.strategies["one"]  # type: ignore[index]
+        for number in range(8, 24):
+            actor.tell(tick(number))
+            if number == 18:
+                actor.tell(MarketRules(instrument=Instrument(symbol=BTC)))
+            enough = actor.cell.processed + 3
+            runtime.run_until(lambda n=enough: actor.cell.processed >= n)  # type: ignore[misc]
+
+    config = config_of(tmp_path / "run", "Books", candles=400, batch=4, window=8)
+    system = run(config, at_start=tell)
+
+    assert system.strategies["one"].cell.restarts == 1  # type: ignore[index]
+    findings = assert_the_same(tmp_path / "run")
+    assert len(messages(tmp_path / "run", Tick, STRATEGY)) >= 14
+    assert one(findings).events > 400
+
+
+def tick(number: int) -> Tick:
+    price, at_ns = Decimal(number), TimestampNs(2 * 10**18 + number)
+    return Tick(
+        symbol=BTC, bid_price=price, ask_price=price, ts_event_ns=at_ns, ts_received_ns=at_ns
+    )
 
 
 def test_a_crash_of_the_executor_begins_all_anew_and_is_no_difference(tmp_path: Path) -> None:
@@ -348,6 +382,54 @@ def test_without_a_memory_nothing_is_claimed(tmp_path: Path) -> None:
     assert divergences == []
     assert one(findings).decisions == 0
     assert findings.not_compared == {UNKNOWN_BEGINNING: decisions}
+
+
+def test_a_journal_of_before_there_was_a_replay_is_not_said_to_be_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(config_of(tmp_path / "run"))
+    (segment,) = segments(tmp_path / "run" / "journal")
+
+    def forget(there: list[Any]) -> None:
+        there[:] = [frame for frame in there if frame.origin != Origin.INSIDE]
+
+    rewrite(segment, forget)
+
+    assert cli.main(["replay", str(tmp_path / "run")]) == 3
+    said = capsys.readouterr().out
+    assert "divergences" not in said
+    assert said.splitlines()[-1].startswith("nothing could be compared: this journal")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_a_journal_holds_a_replay_of_it_ends_in_order(tmp_path: Path, seed: int) -> None:
+    """Frames that are missing, twice, elsewhere, another's or nonsense, with right checksums."""
+    chance = Random(seed)
+    run(config_of(tmp_path / "run", chance.choice(["Keeps", "Bars", "Tires"]), batch=16))
+    (segment,) = segments(tmp_path / "run" / "journal")
+
+    def spoil(there: list[Any]) -> None:
+        for _ in range(chance.randint(1, 12)):
+            one, other = chance.randrange(1, len(there)), chance.randrange(1, len(there))
+            match chance.randrange(5):
+                case 0:
+                    del there[one]
+                case 1:
+                    there.insert(one, there[other])
+                case 2:
+                    there[one], there[other] = there[other], there[one]
+                case 3:
+                    there[one] = there[one]._replace(path=there[other].path)
+                case 4:
+                    payload = bytearray(there[one].payload)
+                    payload[chance.randrange(len(payload))] ^= 1 << chance.randrange(8)
+                    there[one] = there[one]._replace(payload=bytes(payload))
+
+    rewrite(segment, spoil)
+
+    findings, divergences = replayed(tmp_path / "run")
+
+    assert findings.differs == len(divergences)
 
 
 def test_damage_is_told_and_what_is_before_it_is_compared(tmp_path: Path) -> None:

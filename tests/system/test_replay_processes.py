@@ -1,7 +1,11 @@
 """Replay of what processes did: a live market on paper against its backtest, kills, hangs."""
 
+import os
 import signal
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,14 +13,34 @@ from typing import Any
 import pytest
 
 import cli
+import strategies
+from decisions.strategy import StrategyRun, new_memory
+from decisions.strategy_record import packed_memory
+from messages.codec import to_msgpack
+from messages.ids import (
+    NS_PER_S,
+    AccountId,
+    ActorPath,
+    Epoch,
+    StrategyId,
+    Symbol,
+    TimestampNs,
+)
+from messages.market import Candle, MarketBatch
 from messages.orders import OrderIntent
+from messages.outside import Origin
+from messages.recorded import RunBegun, StrategyEnded, StrategySettings, StrategyStands
+from messages.values import Instrument
 from ops.backtest_config import read_backtest
 from ops.config_write import to_toml
+from persistence.frames import Frame
+from persistence.journal import JournalWriter, segments
 from persistence.ledger import read_orders
 from research.backtest.command import BacktestOptions, plan_of
 from research.backtest.loop import Backtest
 from tests.replay.runs import FILE, messages, object_in
 from tests.system.bots import Bot
+from tests.system.conftest import STRESS
 
 STRATEGIES = "execution/strategies/"
 
@@ -132,3 +156,125 @@ def test_a_strategy_that_hung_and_was_replaced_is_replayed_without_hanging(
     assert (code, found["divergences"], found["not_compared"]) == (0, 0, {})
     compared = found["strategies"]["h"]
     assert compared["same"] == len(messages(tmp_path / "run", OrderIntent, STRATEGIES)) > 10
+
+
+@pytest.mark.slow
+def test_without_its_oldest_segments_a_long_run_is_compared_from_the_next_one_on(
+    tmp_path: Path, start: Callable[..., Bot], capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = {
+        "name": "long",
+        "run_dir": str(tmp_path / "run"),
+        "feed": {"type": "demo", "speed": 0, "limit": 16_000},
+        "strategy": [{"id": "s", "uses": "sma_cross", "params": {"fast": 5, "slow": 15}}],
+        "journal": {"when": "always", "rotate_mb": 1},
+    }
+    (tmp_path / "c.toml").write_text(to_toml(document))
+    assert start(tmp_path / "c.toml").end()[0] == 0
+    oldest, *_, last = segments(tmp_path / "run" / "journal")
+    assert int(last.stem) > 3
+    code, whole = replay(capsys, tmp_path / "run")
+    assert (code, whole["breaks"], whole["not_compared"]) == (0, [], {})
+    oldest.unlink()
+
+    code, found = replay(capsys, tmp_path / "run")
+
+    assert (code, found["divergences"]) == (0, 0)
+    assert found["breaks"] == ["segment 1 is gone"]
+    compared = found["strategies"]["s"]
+    assert compared["is_warmed"]
+    assert 10 < compared["same"] < whole["strategies"]["s"]["same"]
+    assert compared["since_ns"] > whole["strategies"]["s"]["since_ns"]
+    assert compared["until_ns"] == whole["strategies"]["s"]["until_ns"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_memory_does_not_grow_with_the_journal(tmp_path: Path) -> None:
+    few, many = (30_000, 1_000_000) if STRESS else (20_000, 120_000)
+
+    small = peak_of(long_journal(tmp_path / "small", few), few)
+    large = peak_of(long_journal(tmp_path / "large", many), many)
+
+    assert large - small < 12_000, (small, large)
+
+
+def long_journal(run_dir: Path, events: int) -> Path:
+    """Write the journal of a run of a strategy without running it; segments of 4 MB."""
+    begun, symbol = run_begun_of("Waves"), Symbol("BTC/USDT")
+    run_dir.mkdir()
+    writer = JournalWriter(run_dir / "journal", lambda: 7, rotate_bytes=4_000_000)
+    uses = begun.strategies[0].uses
+    builder = partial(strategies.build, uses, {}, symbol, Decimal(100), Instrument(symbol=symbol))
+    run = StrategyRun(builder, new_memory(0), begun.account, begun.strategies[0].id, symbol)
+    put(writer, "", begun)
+    standing = StrategyStands(
+        epoch=Epoch(1), has_begun=True, memory=packed_memory(run.memory), instruments=()
+    )
+    put(writer, f"{STRATEGIES}s", standing)
+    for batch in batches(symbol, events):
+        put(writer, f"{STRATEGIES}s", batch, *run.take_batch(batch, lambda: TimestampNs(1)))
+    put(writer, f"{STRATEGIES}s", StrategyEnded(epoch=Epoch(1), next_index=events))
+    writer.seal()
+    writer.close()
+    return run_dir
+
+
+def run_begun_of(name: str) -> RunBegun:
+    settings = StrategySettings(
+        id=StrategyId("s"),
+        uses=f"{FILE}:{name}",
+        params="",
+        symbols=(Symbol("BTC/USDT"),),
+        order_notional=Decimal(100),
+        code="",
+    )
+    return RunBegun(
+        process="1",
+        version="",
+        account=AccountId("paper"),
+        is_replayed=True,
+        timeframe_ns=60 * NS_PER_S,
+        strategies=(settings,),
+    )
+
+
+def put(writer: JournalWriter, path: str, *messages: Any) -> None:
+    writer.write([Frame(Origin.INSIDE, 7, path, to_msgpack(message)) for message in messages])
+
+
+def batches(symbol: Symbol, events: int) -> Iterator[MarketBatch]:
+    price = Decimal(100)
+    for first in range(0, events, 200):
+        candles = tuple(
+            Candle(
+                symbol=symbol,
+                open=price,
+                high=price,
+                low=price,
+                close=price,
+                volume=price,
+                ts_open_ns=TimestampNs(number * 60 * NS_PER_S),
+                ts_event_ns=TimestampNs((number + 1) * 60 * NS_PER_S),
+            )
+            for number in range(first, first + 200)
+        )
+        yield MarketBatch(feed=ActorPath("f"), first_index=first, events=candles)
+
+
+def peak_of(run_dir: Path, events: int) -> int:
+    """Replay it in a process of its own; give the most memory that it held, in KB."""
+    code = (
+        "import resource, sys, cli; code = cli.main(['replay', sys.argv[1], '--json']);"
+        "sys.stderr.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code, str(run_dir)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert object_in(done.stdout)["strategies"]["s"]["events"] == events
+    return int(done.stderr.splitlines()[-1])
