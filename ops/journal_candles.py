@@ -9,19 +9,25 @@ from messages.errors import CodecError, ConfigError
 from messages.ids import NS_PER_MS
 from messages.market import Candle, FeedHistory, FeedNews, MarketBatch
 from messages.outside import Origin
+from messages.recorded import RunBegun
 from ops.journal_command import EXIT_DAMAGED, EXIT_OK, journal_of
 from ops.moments import utc
 from persistence.journal import Found, read_journal
 
 
 class CandleReader:
-    """Gives each candle once, the oldest first; what comes later and is older is passed over."""
+    """Gives each candle once, the oldest first; what comes later and is older is passed over.
+
+    Those that strategies were shown: at its end a feed may know one that nobody decided on. In a
+    journal of before these were kept, those that a live feed was told.
+    """
 
     def __init__(self, folder: Path, symbol: str) -> None:
         self._folder, self._symbol = folder, symbol
         self.code = EXIT_OK
         self.count = self.history = 0
         """How many there are, and how many of them are of before the first process."""
+        self._has_batches = False
         self.history_ns = 0
         """When the last one of these closed."""
 
@@ -42,7 +48,7 @@ class CandleReader:
         for item in read_journal(self._folder):
             if isinstance(item, Found):
                 self.code = self.code if item.damage.is_torn else EXIT_DAMAGED
-            elif item.origin == Origin.MARKET:
+            elif item.origin in (Origin.MARKET, Origin.INSIDE):
                 try:
                     yield from self._of(from_msgpack(item.payload))
                 except CodecError:
@@ -52,6 +58,10 @@ class CandleReader:
         told: tuple[object, ...] = ()
         is_history = False
         match message:
+            case RunBegun():
+                self._has_batches = True
+            case FeedNews() if self._has_batches:
+                pass
             case FeedNews(what=FeedHistory() as past):
                 told, is_history = past.candles, True
             case FeedNews():

@@ -61,13 +61,23 @@ class Cast(NamedTuple):
         return strategies.build(self.uses, self.params, first, notional, grid(first), more)
 
     @property
-    def note(self) -> str:
-        """Say that the strategy's file is not the one that ran; empty where it is, or who knows."""
+    def notes(self) -> list[str]:
+        """Say in what it is not the one that ran, as far as anybody knows."""
+        before, name = _params(self.ran), self.ran.id
+        told = [
+            f"{name} is replayed with {key} = {value}; it ran with {_was(key, before)}"
+            for key, value in self.params.items()
+            if key not in before or before[key] != value
+        ]
         ran, now = self.ran.code, _hash(self.uses)
-        if not ran or not now or now == ran:
-            return ""
-        where = f": {self.uses}" if self.uses != self.ran.uses else ""
-        return f"{self.ran.id} is replayed by another code than ran{where}"
+        if ran and now and now != ran:
+            where = f": {self.uses}" if self.uses != self.ran.uses else ""
+            told.append(f"{name} is replayed by another code than ran{where}")
+        return told
+
+
+def _was(key: str, before: Mapping[str, Any]) -> str:
+    return f"{key} = {before[key]}" if key in before else f"the default of {key}"
 
 
 def cast_of(begun: RunBegun, otherwise: Otherwise) -> tuple[Cast, ...]:

@@ -69,7 +69,7 @@ class Replay:
             return  # the head of a next segment
         self._process = begun.process
         cast = cast_of(begun, self._otherwise)
-        self._note(one.note for one in cast)
+        self._note(note for one in cast for note in one.notes)
         before = self._lines
         self._lines = {
             path: Line(_settings(begun, one, self._otherwise), self.findings, self._diverges, old)
@@ -102,7 +102,7 @@ class Replay:
 
     def _note(self, notes: Iterable[str]) -> None:
         for note in notes:
-            if note and note not in self._noted:
+            if note not in self._noted:
                 self._noted.add(note)
                 self.findings.notes.append(note)
 
