@@ -208,11 +208,12 @@ class Cell:
         """Remember an error for health."""
         # Whole and then cut: of a secret that goes over lines a part would not be known.
         notes = " ".join(f"({note})" for note in getattr(error, "__notes__", ()))
-        self.last_error = self.clean(f"{type(error).__name__}: {error}").split("\n", 1)[0]
+        told = self.clean(f"{type(error).__name__}: {error}").split("\n", 1)[0]
         if notes:  # whose line it is, where that is known
-            self.last_error += " " + self.clean(notes).split("\n", 1)[0]
+            told += " " + self.clean(notes).split("\n", 1)[0]
         self.last_traceback = self.clean("".join(traceback.format_exception(error)))
         self.last_error_at_ns = self.utc_ns()
+        self.last_error = told  # last: who reads it at this moment has the rest already
 
     def end_life(self, life: Incarnation, reason: ExitReason, error: BaseException | None) -> None:
         """Say once that `life` is over; a fenced one has been spoken for already."""

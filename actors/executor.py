@@ -400,7 +400,10 @@ class ExecutorActor(Actor):
 
     def _tell_claimed(self, claim: Claim, durable_ns: TimestampNs) -> None:
         self._stages.claimed(claim, self._desk.durable_ns)
-        self.ctx.tell(self._metrics, claimed_update(claim, durable_ns))
+        update = claimed_update(claim, durable_ns)
+        self.ctx.tell(self._metrics, update)
+        if claim.refused:
+            self._tell_strategy(update)
 
     def _tell_moved(self, entry: LedgerEntry, fills: Sequence[Fill], late: bool) -> None:
         self._operator.saw(entry)
@@ -408,7 +411,10 @@ class ExecutorActor(Actor):
             self._stages.moved(entry)
         update = update_of(entry, fills, self.ctx.utc_ns(), late=late)
         self.ctx.tell(self._metrics, update)
-        strategy = self._strategies.get(entry.strategy_id)
+        self._tell_strategy(update)
+
+    def _tell_strategy(self, update: OrderUpdate) -> None:
+        strategy = self._strategies.get(update.strategy_id)
         if strategy is not None:
             self.ctx.tell(strategy, update)
 
@@ -422,3 +428,7 @@ class ExecutorActor(Actor):
                 state=verdict.entry.state,
             ),
         )
+        entry = verdict.entry
+        if isinstance(entry, LedgerEntry) and entry.state is OrderState.REFUSED:
+            # Who is shown a market again decides again, and hears again what was not allowed.
+            self._tell_strategy(update_of(entry, (), self.ctx.utc_ns()))

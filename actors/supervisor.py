@@ -239,7 +239,7 @@ class Supervisor(Parent):
 
     def _replace(self, child: Child, error: str) -> None:
         cell = child.cell
-        cell.last_error, cell.last_error_at_ns = error, self.ctx.utc_ns()
+        cell.last_error_at_ns, cell.last_error = self.ctx.utc_ns(), error
         self.ctx.runtime.fence(cell, "poison", error)
         notice = msgspec.structs.replace(
             self._init_failure(child, error), reason=ExitReason.KILLED, error_class=""

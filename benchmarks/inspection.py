@@ -21,7 +21,8 @@ from benchmarks.common import Options, Result, median, percentile, say, scratch,
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT_MS = 100
-STATES = ("loaded", "hung")
+STATES = ("loaded", "loaded, in a live run's turns", "hung")
+"""Full load is a recording that runs through; a live run takes turns of 50 us."""
 
 
 def run(options: Options) -> list[Result]:
@@ -131,7 +132,7 @@ def _bot(run_dir: Path, state: str) -> Iterator[int]:
 
 def _serve(run_dir_path: Path, state: str) -> None:
     """Run the demo as fast as it goes, in this state, until somebody ends the process."""
-    from actors.thread_runtime import ThreadRuntime
+    from actors.thread_runtime import SWITCH_INTERVAL_S, ThreadRuntime
     from messages.lifecycle import InjectHang
     from ops.config import demo_config
     from ops.control import ControlServer
@@ -158,6 +159,8 @@ def _serve(run_dir_path: Path, state: str) -> None:
         started = runtime.start(system.root)
         if started.problem:
             raise RuntimeError(started.problem)
+        if "live" in state:
+            sys.setswitchinterval(SWITCH_INTERVAL_S)
         if state == "hung":
             cells = list(runtime.cells.values())
             for cell in cells:

@@ -105,7 +105,8 @@ class PlainFunds:
 class PlainVenue:
     """One account; orders and events come in the order of time, each once.
 
-    An order that was decided at an event is submitted after that event was shown.
+    An order that was decided at an event is submitted after that event was shown, and one that
+    was decided before it, by a timer, right after it too.
     """
 
     def __init__(self, settings: PaperSettings) -> None:
@@ -119,8 +120,11 @@ class PlainVenue:
         self._next_row = 1
         self._latency_ns = settings.latency_ms * NS_PER_MS
 
-    def submit(self, order: NewOrder) -> Worked:
+    def submit(self, order: NewOrder, missed: MarketEvent | None = None) -> Worked:
         """Accept an order, and work it against what was shown of its own moment.
+
+        `missed` is the newest event of its symbol, where the order was decided before that one
+        and is submitted after it.
 
         Raises:
             Rejected: the order is malformed.
@@ -140,6 +144,9 @@ class PlainVenue:
         worked = Worked(progress, [])
         if symbol in self._tapes:
             self._catch_up(worked, self._tapes[symbol])
+        elif missed is not None:
+            place = Place(missed.ts_event_ns, 0)
+            worked.progress = self._work(worked.progress, place, missed, worked.fills)
         if worked.progress.is_open:
             self._keep_open(worked.progress)
         return worked

@@ -1,6 +1,6 @@
 """What `backtest` reads of a configuration; research runs it, and knows no configuration."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +10,8 @@ from decisions.strategy import StrategyLike
 from messages.errors import ConfigError
 from messages.ids import StrategyId, Symbol
 from messages.values import Instrument
-from ops.config import Config, FeedType, StrategyConfig, load
+from ops.config import Config, FeedType, StrategyConfig, document_of, load
+from ops.config_feed import DEFAULT_SYMBOL
 from ops.config_risk import risk_limits
 from ops.sources import paper_settings
 
@@ -33,7 +34,7 @@ def read_backtest(path: Path, data: Sequence[str], options: Callable[..., Option
     if feed.type is FeedType.DEMO and feed.limit is None:
         text = f"{path} has a generated market without an end: set feed.limit, or give --data FILE"
         raise ConfigError([text])
-    if problems := [text for one in config.strategies for text in _not_yet(one)]:
+    if problems := _problems(config):
         raise ConfigError(problems)
     return options(
         name=config.name,
@@ -48,33 +49,37 @@ def read_backtest(path: Path, data: Sequence[str], options: Callable[..., Option
     )
 
 
-def _not_yet(settings: StrategyConfig) -> list[str]:
-    """Say what of a strategy the plain loop does not drive: better none than another result.
-
-    An object is asked, not its class: what it wants may depend on its params.
-    """
-    if len(settings.symbols) > 1:
-        return [_use_start(settings, "several symbols")]
-    made: Any = _strategy(settings)[2]()
-    problems = []
-    if made.timeframes:
-        problems.append(_use_start(settings, "bars of other lengths (timeframes)"))
-    if made.timer_s:
-        problems.append(_use_start(settings, "a timer (timer_s)"))
-    if not made.overrides.isdisjoint(("on_book", "on_tick")):
-        text = f"strategy {settings.id} decides on the book (on_book), which no recording has"
-        problems.append(f"{text}: run it on a live market with the paper venue")
+def _problems(config: Config) -> list[str]:
+    """Say what makes a backtest worth nothing: better none than another result."""
+    problems = [text for one in config.strategies for text in _without_a_market(one)]
+    traded = dict.fromkeys(symbol.partition("/")[2] for symbol in config.traded_symbols)
+    for quote in traded:
+        if quote not in config.venue.balances:
+            text = f'venue.balances: gives no {quote}, which is paid with: say {quote} = "10000"'
+            problems.append(text)
     return problems
 
 
-def _use_start(settings: StrategyConfig, what: str) -> str:
-    return (
-        f"strategy {settings.id} uses {what}, which backtest does not do yet: replay it with"
-        " watchkeeper start and feed.speed = 0"
-    )
+def _without_a_market(settings: StrategyConfig) -> list[str]:
+    """An object is asked, not its class: what it wants may depend on its params."""
+    made: Any = _strategy(settings)[2]()
+    if made.overrides.isdisjoint(("on_book", "on_tick")) or _looks_elsewhere(made):
+        return []
+    text = f"strategy {settings.id} decides on the book alone (on_book), which no recording has"
+    return [f"{text}: run it on a live market with the paper venue"]
+
+
+def _looks_elsewhere(made: Any) -> bool:
+    own = [name for name in ("on_candle", "on_bar", "on_timer") if _has_own(made, name)]
+    return bool(own) or "on_trade" in made.overrides
+
+
+def _has_own(made: Any, handler: str) -> bool:
+    return getattr(type(made), handler) is not getattr(strategies.Strategy, handler)
 
 
 def _with_data(path: Path, data: Sequence[str]) -> Config:
+    """Read the configuration with these files in place of its market: of its symbols, no others."""
     named = dict(one.split("=", 1) for one in data if "=" in one)
     if named and len(named) != len(data):
         raise ConfigError(["--data: either each is FILE, or each is SYMBOL=FILE and named once"])
@@ -87,20 +92,62 @@ def _with_data(path: Path, data: Sequence[str]) -> Config:
         "feed.path": files or [str(Path(file).absolute()) for file in data],
     }
     if named:
-        overrides["feed.symbols"] = list(named)
+        overrides["feed.symbols"] = _named_symbols(path, named)
     return load(path, overrides, strategies.check_params)
+
+
+def _named_symbols(path: Path, named: Mapping[str, str]) -> list[str]:
+    """Give the symbols of the feed that have a file, in the feed's order.
+
+    Raises:
+        ConfigError: one is not the feed's, or one that is traded has no file.
+    """
+    document = document_of(path)
+    symbols = _feed_symbols(document)
+    problems = [
+        f"--data {name}=...: {path} does not follow {name}; its feed.symbols are"
+        f" {', '.join(symbols)}"
+        for name in named
+        if name not in symbols
+    ]
+    if not problems and symbols[0] not in named:
+        problems = [
+            f"--data gives no file for {symbols[0]}, which strategy {one.get('id')} trades"
+            for one in _strategy_tables(document)
+            if not {"symbol", "symbols"} & set(one)
+        ]
+    if problems:
+        raise ConfigError(problems)
+    return [symbol for symbol in symbols if symbol in named]
+
+
+def _feed_symbols(document: Mapping[str, Any]) -> list[str]:
+    """As the feed's own reader does, which says what is wrong with them if anything is."""
+    feed = document.get("feed")
+    table: Mapping[str, Any] = feed if isinstance(feed, Mapping) else {}
+    path = table.get("path")
+    symbols = table.get("symbols", list(path) if isinstance(path, Mapping) else None)
+    found = [str(one) for one in symbols] if isinstance(symbols, list) else []
+    return found or [str(DEFAULT_SYMBOL)]
+
+
+def _strategy_tables(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    tables = document.get("strategy")
+    listed = tables if isinstance(tables, list) else []
+    return [one for one in listed if isinstance(one, Mapping)]
 
 
 def _strategy(
     settings: StrategyConfig,
-) -> tuple[StrategyId, Symbol, Callable[[], StrategyLike]]:
-    symbol = settings.symbol
+) -> tuple[StrategyId, tuple[Symbol, ...], Callable[[], StrategyLike]]:
+    first, *others = settings.symbols
     build = partial(
         strategies.build,
         settings.uses,
         settings.params,
-        symbol,
+        first,
         settings.order_notional,
-        Instrument(symbol=symbol),
+        Instrument(symbol=first),
+        {symbol: Instrument(symbol=symbol) for symbol in others},
     )
-    return settings.id, symbol, build
+    return settings.id, settings.symbols, build

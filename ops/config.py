@@ -40,6 +40,7 @@ __all__ = [
     "VenueConfig",
     "VenueType",
     "demo_config",
+    "document_of",
     "effective_toml",
     "live_config",
     "load",

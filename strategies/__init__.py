@@ -33,6 +33,7 @@ _REGISTERED = {
     "ensemble": "Ensemble",
     "grid": "Grid",
     "macd_trend": "MacdTrend",
+    "pairs": "Pairs",
     "rsi_reversion": "RsiReversion",
     "sma_cross": "SmaCross",
     "time_series_momentum": "TimeSeriesMomentum",
@@ -84,7 +85,7 @@ def build(
         strategy.instruments = {symbol: instrument, **(others or {})}
         strategy.symbols = tuple(strategy.instruments)
         strategy.__init__(values, symbol, order_notional, instrument)
-    except Exception as error:  # a user's code may raise anything
+    except (Exception, SystemExit) as error:  # a user's code may raise anything, and may exit
         where = line_of(error, str(getattr(sys.modules.get(cls.__module__), "__file__", "")))
         text = f"{uses} could not be made: {type(error).__name__}: {error}"
         raise ConfigError([text + (f" ({where})" if where else "")]) from error

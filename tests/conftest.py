@@ -19,6 +19,11 @@ settings.register_profile(
 settings.load_profile("watchkeeper")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest: begun last, one of them keeps a whole machine waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("longest") is None)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _state_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Leases of live accounts lie in the user's state directory unless a config says otherwise."""

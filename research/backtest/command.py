@@ -23,6 +23,8 @@ from research.backtest.report import as_json, as_table, report_on
 from research.backtest.verify import verify
 
 EXIT_OK, EXIT_FAILED = 0, 1
+_WORDS = {True: "ok    ", False: "FAILED", None: "skip  "}
+"""Of a probe; the last one: nothing was probed, and its text says why."""
 
 
 class BacktestOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +38,8 @@ class BacktestOptions(msgspec.Struct, frozen=True, kw_only=True):
     timeframe: str
     seed: int
     limit: int | None
-    strategies: tuple[tuple[StrategyId, Symbol, Callable[[], StrategyLike]], ...]
+    strategies: tuple[tuple[StrategyId, tuple[Symbol, ...], Callable[[], StrategyLike]], ...]
+    """Each with its symbols, at least one."""
     venue: PaperSettings
     limits: RiskLimits
     as_json: bool
@@ -72,14 +75,18 @@ def backtest(options: BacktestOptions) -> int:
 
 def plan_of(options: BacktestOptions) -> Plan:
     """Open the markets that are traded."""
-    traded = {symbol for _, symbol, _ in options.strategies}
+    traded = {symbol for _, symbols, _ in options.strategies for symbol in symbols}
     return Plan(
         markets=tuple(_market(options, one) for one in options.symbols if one in traded),
         strategies=tuple(
             StrategyPlan(
-                id=name, symbol=symbol, build=build, decided_until_ns=options.warm_until_ns
+                id=name,
+                symbol=symbols[0],
+                build=build,
+                symbols=symbols,
+                decided_until_ns=options.warm_until_ns,
             )
-            for name, symbol, build in options.strategies
+            for name, symbols, build in options.strategies
         ),
         venue=options.venue,
         limits=options.limits,
@@ -112,11 +119,11 @@ def _of_events(source: MarketSource, symbol: Symbol, limit: int | None) -> Marke
 def _verify(plan: Plan, *, as_json: bool) -> int:
     passed = True
     for finding in verify(plan):
-        passed = passed and finding.passed
+        passed = passed and finding.passed is not False
         if as_json:
             sys.stdout.write(msgspec.json.encode(finding, order="sorted").decode() + "\n")
         else:
-            word = "ok    " if finding.passed else "FAILED"
+            word = _WORDS[finding.passed]
             sys.stdout.write(f"{word} {finding.strategy} {finding.probe}: {finding.text}\n")
         sys.stdout.flush()
     return EXIT_OK if passed else EXIT_FAILED

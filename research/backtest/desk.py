@@ -53,8 +53,10 @@ class Desk:
         self._venue = PlainVenue(plan.venue)
         self.follows_equity = bool(plan.limits.max_daily_loss or plan.limits.max_drawdown)
         """Whether every event must be shown: a loss limit judges each price."""
+        self._present: MarketEvent | None = None
         self._news: list[Worked] = []
         self._allowed: list[OrderIntent] = []
+        self._refused: list[Order] = []
         self._on_fills, self._on_update = on_fills, on_update
         self._open: dict[Symbol, dict[ClientOrderId, Order]] = {}
         self.open_of: Counter[StrategyId] = Counter()
@@ -73,7 +75,7 @@ class Desk:
 
         That holds for candles alone: a trade or a tick may be of an order's own moment.
         """
-        symbol = event.symbol
+        symbol, self._present = event.symbol, event
         if self.follows_equity:
             saw_market(symbol, reference_price(event), event.ts_event_ns, self._risk)
         if candles_only and symbol not in self._open:
@@ -81,11 +83,15 @@ class Desk:
         self._news = self._venue.on_market(event)
 
     def settle(self) -> None:
-        """Count what the venue did at this event; send what was decided on it."""
+        """Count what the venue did at this event; tell of what was refused, send the rest."""
         news, self._news = self._news, []
         for worked in news:
             order = worked.progress.order
             self._worked(self._open[order.symbol][order.client_order_id], worked)
+        if self._refused:
+            refused, self._refused = self._refused, []
+            for one in refused:
+                self._tell(one, (), one.intent.decided_at_ns)
         allowed, self._allowed = self._allowed, []
         for intent in allowed:
             self._send(intent)
@@ -106,6 +112,7 @@ class Desk:
                 order = _new_order(intent, OrderState.REFUSED)
                 order.state_reason = f"{against.code}: {against.text}"
                 self.orders.append(order)
+                self._refused.append(order)
 
     def balances(self) -> dict[str, Decimal]:
         """Give what the account owns, by currency."""
@@ -117,7 +124,7 @@ class Desk:
         self._open.setdefault(intent.symbol, {})[order.client_order_id] = order
         self.open_of[intent.strategy_id] += 1
         try:
-            worked = self._venue.submit(_for_venue(order))
+            worked = self._venue.submit(_for_venue(order), self._missed_by(intent))
         except Rejected as error:
             order.state, order.state_reason = OrderState.REJECTED, str(error)
             self._ended(order)
@@ -128,6 +135,13 @@ class Desk:
         else:
             order.state = worked.progress.state
             self._tell(order, (), TimestampNs(worked.progress.cursor.ts_ns))
+
+    def _missed_by(self, intent: OrderIntent) -> MarketEvent | None:
+        """Give the present event to what a timer has decided before it: the venue has had it."""
+        event = self._present
+        if event is None or intent.decided_at_ns >= event.ts_event_ns:
+            return None
+        return event if event.symbol == intent.symbol else None
 
     def _worked(self, order: Order, worked: Worked) -> None:
         progress, fills = worked.progress, worked.fills

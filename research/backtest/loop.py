@@ -1,5 +1,10 @@
 """The loop: markets in the order of time, and for each event the venue first, then strategies.
 
+At one moment the market that stands first in the plan goes first, with all its events of that
+moment. So a strategy of several symbols that is shown a candle has not seen that of a later
+symbol, though it closes with it; and what it decides there on the later symbol meets no candle
+that is over by then, shown or not.
+
 A strategy with a fast door goes through the closes of a block by itself until it may decide, so
 the loop stops only where somebody decides or an order is open. It never is ahead of anything
 that could change its mind: one that wants to know what becomes of its orders is shown one event
@@ -14,12 +19,13 @@ import msgspec
 
 from decisions.exact import EXACT
 from decisions.risk_equity import quote_of
-from messages.ids import Symbol
+from messages.ids import StrategyId, Symbol
+from messages.market import MarketEvent
 from messages.orders import Fill, OrderUpdate
 from research.backtest.desk import Desk, Order
 from research.backtest.equity import EquityMeter
-from research.backtest.plan import Plan
-from research.backtest.track import Driver, Track
+from research.backtest.plan import MarketPlan, Plan
+from research.backtest.track import Driver, Seat, Track, never_called
 
 OnProgress = Callable[[int], object]
 """Is given how many events are behind, now and then."""
@@ -32,6 +38,8 @@ class MarketOutcome(msgspec.Struct, frozen=True, kw_only=True):
     events: int
     held_events: int
     """At the end of so many of them there was a position."""
+    kinds: frozenset[type[MarketEvent]]
+    """Of what kinds its events were."""
     first_price: Decimal
     last_price: Decimal
     quantity: Decimal
@@ -57,6 +65,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """By quote currency."""
     markets: tuple[MarketOutcome, ...]
     balances: dict[str, Decimal]
+    never_called: dict[StrategyId, tuple[str, ...]]
+    """Handlers that a strategy has and that no event of its markets was for."""
 
 
 class Backtest:
@@ -64,19 +74,16 @@ class Backtest:
 
     def __init__(self, plan: Plan) -> None:
         drivers = [Driver(s, plan.account, fast_doors=plan.fast_doors) for s in plan.strategies]
+        self._plan = plan
         self._drivers = {driver.id: driver for driver in drivers}
         learns = any(driver.learns for driver in drivers)
         self._desk = Desk(plan, self._filled, self._updated if learns else None)
         self.meters = _meters(plan)
         self._tracks = [
             Track(
-                place,
-                market,
-                [d for d, s in zip(drivers, plan.strategies, strict=True) if s.symbol == symbol],
-                self.meters[quote_of(symbol)],
+                place, market, _seated(market, plan, drivers), self.meters[quote_of(market.symbol)]
             )
             for place, market in enumerate(plan.markets)
-            if (symbol := market.symbol)
         ]
         self._by_symbol = {track.symbol: track for track in self._tracks}
 
@@ -154,6 +161,7 @@ class Backtest:
                 symbol=track.symbol,
                 events=track.seen,
                 held_events=track.held_events,
+                kinds=frozenset(track.kinds),
                 first_price=track.first_price,
                 last_price=track.last_price,
                 quantity=track.quantity,
@@ -168,7 +176,28 @@ class Backtest:
             meters=self.meters,
             markets=markets,
             balances=desk.balances(),
+            never_called=self._never_called(),
         )
+
+    def _never_called(self) -> dict[StrategyId, tuple[str, ...]]:
+        found = {}
+        for strategy in self._plan.strategies:
+            kinds = set[type[MarketEvent]]()
+            for symbol in strategy.traded:
+                kinds |= self._by_symbol[symbol].kinds
+            unheard = never_called(self._drivers[strategy.id].strategy, kinds)
+            if unheard and kinds:
+                found[strategy.id] = unheard
+        return found
+
+
+def _seated(market: MarketPlan, plan: Plan, drivers: Sequence[Driver]) -> list[Driver | Seat]:
+    """Give who is shown this market, in the order of the plan."""
+    return [
+        driver if len(strategy.traded) == 1 else Seat(driver)
+        for driver, strategy in zip(drivers, plan.strategies, strict=True)
+        if market.symbol in strategy.traded
+    ]
 
 
 def _meters(plan: Plan) -> dict[str, EquityMeter]:

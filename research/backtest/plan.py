@@ -32,13 +32,22 @@ class MarketPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One strategy on one symbol; `build` makes one that has seen nothing."""
+    """One strategy; `build` makes one that has seen nothing."""
 
     id: StrategyId
     symbol: Symbol
+    """The first of its symbols."""
     build: Callable[[], StrategyLike]
+    symbols: tuple[Symbol, ...] = ()
+    """All of them in their order; where none is given, the first is the only one."""
+
     decided_until_ns: int = -1
     """Events up to here are history: they decide nothing."""
+
+    @property
+    def traded(self) -> tuple[Symbol, ...]:
+        """Its symbols, each once, the first one first."""
+        return tuple(dict.fromkeys((self.symbol, *self.symbols)))
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from research.backtest.desk import Order
 from research.backtest.loop import MarketOutcome, Outcome
 from research.backtest.plan import Plan
 
+_NO_SUCH_DATA = "there is no such event in the data"
 NO_EDGE = "no edge claimed: this is what was, on one trial, and not what will be"
 
 
@@ -52,6 +53,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     quotes: list[QuoteReport]
     dropped: dict[str, int]
     """Rows of the data that were not used, by why, and the bars that are missing."""
+    never_called: dict[str, list[str]]
+    """By strategy: handlers that it has, and no event of its markets was for."""
     trials: int
     claim: str
     run_hash: str
@@ -72,6 +75,7 @@ def report_on(name: str, plan: Plan, outcome: Outcome) -> Report:
         refused=dict(sorted(refused.items())),
         quotes=[_of_quote(quote, plan, outcome) for quote in outcome.meters],
         dropped=_dropped(plan),
+        never_called={name: list(found) for name, found in outcome.never_called.items()},
         trials=1,
         claim=NO_EDGE,
         run_hash=run_hash(plan, outcome),
@@ -105,6 +109,8 @@ def as_table(report: Report) -> Iterator[str]:
         rows.append(("refused by", _counted(report.refused)))
     if dropped := {name: count for name, count in report.dropped.items() if count}:
         rows.append(("data", _counted(dropped)))
+    for strategy, handlers in report.never_called.items():
+        rows.append(("never called", f"{' and '.join(handlers)} of {strategy}: {_NO_SUCH_DATA}"))
     for one in report.quotes:
         rows += _quote_rows(one)
     rows += [("trials", str(report.trials)), ("run hash", report.run_hash)]

@@ -1,15 +1,16 @@
 """One symbol's market as the loop goes through it, and the strategies that trade it."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 
 from decisions.exact import EXACT
 from decisions.strategy import StrategyLike, StrategyRun, new_memory, reference_price
+from decisions.strategy_wide import wants_of
 from exchanges.event_blocks import Block, EventBlock
 from messages.errors import ConfigError
 from messages.ids import AccountId, ActorPath
-from messages.market import Candle, MarketBatch, MarketEvent
+from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import Fill, OrderIntent, OrderUpdate
 from messages.values import Side
 from research.backtest.equity import EquityMeter
@@ -20,6 +21,13 @@ Door = Callable[[Sequence[float], int], int]
 
 _RAISED = (Exception, SystemExit)
 """What a user's code may raise: anything, and it may call sys.exit."""
+_HANDLERS: tuple[tuple[str, type[MarketEvent]], ...] = (
+    ("on_candle", Candle),
+    ("on_bar", Candle),
+    ("on_trade", Trade),
+    ("on_book", Tick),
+    ("on_tick", Tick),
+)
 
 
 class Driver:
@@ -37,9 +45,10 @@ class Driver:
         # It is never built anew, so no event need be kept for a warm-up.
         memory = new_memory(0)
         memory.decided_until_ns = plan.decided_until_ns
-        self._run = StrategyRun(build, memory, account, plan.id, plan.symbol)
+        self._run = StrategyRun(build, memory, account, plan.id, plan.symbol, symbols=plan.traded)
         self.strategy = built[-1]
-        self._door = fast_door(self.strategy) if fast_doors else None
+        is_plain = len(plan.traded) == 1 and sees_plain_events(self.strategy)
+        self._door = fast_door(self.strategy) if fast_doors and is_plain else None
         self.learns = learns(self.strategy)
         """Whether it wants to know what became of its orders."""
 
@@ -104,11 +113,31 @@ class Driver:
         return ConfigError([f"strategy {self.id} failed {where}{said}"])
 
 
+class Seat:
+    """A strategy of several symbols in the market of one of them: it is shown every event.
+
+    It stands where a `Driver` stands among those that follow one market alone.
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self.id, self.learns = driver.id, driver.learns
+        self.at = 0
+
+    def show(self, event: MarketEvent) -> list[OrderIntent]:
+        """See `Driver.show`."""
+        self.at += 1
+        return self._driver.show(event)
+
+    def pass_by(self, closes: list[float] | None) -> None:
+        """Stay: what it does here may hang on the other markets."""
+
+
 class Track:
     """The market of one symbol; `place` is its turn among the markets at one moment."""
 
     def __init__(
-        self, place: int, market: MarketPlan, drivers: Sequence[Driver], meter: EquityMeter
+        self, place: int, market: MarketPlan, drivers: Sequence[Driver | Seat], meter: EquityMeter
     ) -> None:
         self.place, self.symbol, self.drivers = place, market.symbol, drivers
         self._blocks, self._meter = market.blocks(), meter
@@ -116,6 +145,8 @@ class Track:
         """The present block; `load` gives the first."""
         self.is_candles = True
         """Whether it is of candles alone."""
+        self.kinds: set[type[MarketEvent]] = set()
+        """Of what kinds the blocks so far were."""
         self.size = 0
         self.at = 0
         """The place in the block of the next event that somebody must see."""
@@ -142,6 +173,10 @@ class Track:
             self.first_price = reference_price(block.event(0))
         self.block, self.is_candles = block, block.closes is not None
         self.size, self.at, self._profits = len(block.times_ns), 0, []
+        if self.is_candles:
+            self.kinds.add(Candle)
+        else:
+            self.kinds.update(type(block.event(place)) for place in range(self.size))
         for driver in self.drivers:
             driver.at = 0
         return True
@@ -191,6 +226,22 @@ def fast_door(strategy: object) -> Door | None:
         if "on_candle" in vars(cls):
             return None
     return None
+
+
+def sees_plain_events(strategy: StrategyLike) -> bool:
+    """Whether it asks for no bars of other lengths and no timer, which no door knows of."""
+    wants = wants_of(strategy)
+    return not wants.bars and not wants.timer_ns
+
+
+def never_called(strategy: StrategyLike, kinds: Collection[type[MarketEvent]]) -> tuple[str, ...]:
+    """Give the market handlers of its own that a strategy has and events of these kinds miss."""
+    own = {name: getattr(type(strategy), name, None) for name, _ in _HANDLERS}
+    return tuple(
+        name
+        for name, kind in _HANDLERS
+        if kind not in kinds and own[name] not in (None, getattr(Strategy, name))
+    )
 
 
 def learns(strategy: StrategyLike) -> bool:

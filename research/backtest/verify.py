@@ -2,16 +2,21 @@
 
 Look-ahead: with the future cut off behind an event, all decisions up to it are the same.
 Recursion: begun later, with its declared warm-up or with a much longer one, it decides the same.
+
+Of a strategy of several symbols the events are those of all its markets, in the order in which it
+is shown them; so a cut may leave the first symbol's candle of a moment and not the second's.
 """
 
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
 import msgspec
 
-from exchanges.event_blocks import Block
+from decisions.strategy import StrategyLike, warmup_candles
 from messages.ids import StrategyId
-from messages.market import MarketEvent
+from messages.market import Candle
 from messages.orders import OrderIntent
+from research.backtest.cuts import Cut, cut_off, cuts_at, events_from, moments_of, size_of
 from research.backtest.loop import Backtest
 from research.backtest.plan import MarketPlan, Plan
 from research.backtest.track import Driver
@@ -21,8 +26,8 @@ LONGER = 4
 LEAST_LONGER = 256
 """So long is the longer warm-up at least: a strategy may have declared none."""
 
-Decided = tuple[int, int, str, str, str]
-"""When, how many before it at that moment, side, quantity and limit."""
+Decided = tuple[int, int, str, str, str, str]
+"""When, how many before it at that moment, symbol, side, quantity and limit."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,43 +35,55 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     strategy: StrategyId
     probe: str
-    passed: bool
+    passed: bool | None
+    """None: it was not probed, and nothing is known."""
     text: str
 
 
 def verify(plan: Plan) -> Iterator[Finding]:
-    """Probe every strategy on its own market, one after another."""
+    """Probe every strategy on its own markets, one after another."""
     for strategy in plan.strategies:
-        market = next(one for one in plan.markets if one.symbol == strategy.symbol)
-        alone = msgspec.structs.replace(plan, markets=(market,), strategies=(strategy,))
-        yield _same_twice(alone)
-        yield _no_future(alone)
+        markets = tuple(one for one in plan.markets if one.symbol in strategy.traded)
+        alone = msgspec.structs.replace(plan, markets=markets, strategies=(strategy,))
+        whole = _decisions(alone)
+        yield _same_twice(alone, whole)
+        yield _no_future(alone, whole)
         yield _any_beginning(alone)
 
 
-def _same_twice(plan: Plan) -> Finding:
-    first, again = _decisions(plan), _decisions(plan)
+def _same_twice(plan: Plan, whole: list[Decided]) -> Finding:
+    again = _decisions(plan)
     by_one_door = _decisions(msgspec.structs.replace(plan, fast_doors=False))
-    text = f"{len(first)} decisions, the same in a second run and candle by candle"
-    return _compared(plan, "repeat", [(again, first, ""), (by_one_door, first, "")], text)
+    text = f"{len(whole)} decisions, the same in a second run and candle by candle"
+    return _compared(plan, "repeat", [(again, whole, ""), (by_one_door, whole, "")], text)
 
 
-def _no_future(plan: Plan) -> Finding:
-    whole = _decisions(plan)
+def _no_future(plan: Plan, whole: list[Decided]) -> Finding:
     pairs = []
-    for cut in _cuts(plan.markets[0], whole):
-        seen = _decisions(_cut_off(plan, cut))
-        until = _time_at(plan.markets[0], cut - 1)
-        pairs.append((seen, [one for one in whole if one[0] <= until], f"without event {cut} on"))
+    for cut in _cuts(plan, whole):
+        seen = _decisions(msgspec.structs.replace(plan, markets=cut_off(plan.markets, cut)))
+        pairs.append((seen, _until(cut, seen, whole), f"without event {cut.count} on"))
     text = f"the same decisions with the future cut off at {len(pairs)} places"
     return _compared(plan, "look-ahead", pairs, text)
 
 
+def _until(cut: Cut, seen: list[Decided], whole: list[Decided]) -> list[Decided]:
+    """Give what was decided up to a cut; within a moment that it divides, as much as was seen.
+
+    Of that moment other decisions belong to events behind the cut.
+    """
+    before = [one for one in whole if one[0] < cut.last_ns]
+    there = [one for one in whole if one[0] == cut.last_ns]
+    if cut.is_whole:
+        return before + there
+    return before + there[: max(len(seen) - len(before), 0)]
+
+
 def _any_beginning(plan: Plan) -> Finding:
     """Begin in the middle without a position, with as many events before it as are declared."""
-    market, strategy = plan.markets[0], plan.strategies[0]
-    declared = max(strategy.build().warmup_events, 0)
-    size = _size(market)
+    strategy = plan.strategies[0]
+    declared = _declared(plan.markets, strategy.build())
+    size = size_of(plan.markets)
     begins = [size * part // (CUTS + 1) for part in range(1, CUTS + 1)]
     more = max(LONGER * declared, LEAST_LONGER)
     begins = [one for one in begins if one >= more]
@@ -77,9 +94,20 @@ def _any_beginning(plan: Plan) -> Finding:
         pairs.append((short, longer, f"begun at event {begin}"))
     if not pairs:
         text = f"not probed: {size} events are too few for a warm-up of {declared}"
-        return Finding(strategy=strategy.id, probe="recursion", passed=True, text=text)
+        return Finding(strategy=strategy.id, probe="recursion", passed=None, text=text)
     text = f"the same decisions with a warm-up of {declared} events as of {more}"
     return _compared(plan, "recursion", pairs, text)
+
+
+def _declared(markets: Sequence[MarketPlan], strategy: StrategyLike) -> int:
+    """Give the events of all its symbols that it is shown before it decides, as in a run."""
+    base_ns = 0
+    for _, event in events_from(markets[:1], 0):
+        if isinstance(event, Candle):
+            base_ns = event.ts_event_ns - event.ts_open_ns
+        break
+    each = warmup_candles(strategy, base_ns) if base_ns else strategy.warmup_events
+    return max(each, 0) * len(markets)
 
 
 def _compared(
@@ -90,6 +118,9 @@ def _compared(
         if found != expected:
             text = f"other decisions {where}: {_first_difference(found, expected)}"
             return Finding(strategy=strategy, probe=probe, passed=False, text=text)
+    if not any(expected for _, expected, _ in pairs):
+        text = "not probed: nothing was decided there, so there is nothing to compare"
+        return Finding(strategy=strategy, probe=probe, passed=None, text=text)
     return Finding(strategy=strategy, probe=probe, passed=True, text=fine)
 
 
@@ -103,12 +134,14 @@ def _first_difference(found: list[Decided], expected: list[Decided]) -> str:
 
 
 def _said(decided: Decided) -> str:
-    ts_ns, _, side, quantity, limit = decided
-    return f"{side} {quantity}{f' at {limit}' if limit else ''} at {ts_ns} ns"
+    ts_ns, _, symbol, side, quantity, limit = decided
+    return f"{side} {quantity} of {symbol}{f' at {limit}' if limit else ''} at {ts_ns} ns"
 
 
 def _decisions(plan: Plan) -> list[Decided]:
-    return [*_told(order.intent for order in Backtest(plan).run().orders)]
+    intents = [order.intent for order in Backtest(plan).run().orders]
+    intents.sort(key=attrgetter("decided_at_ns"))  # a timer's may stand behind its event's
+    return [*_told(iter(intents))]
 
 
 def _told(intents: Iterator[OrderIntent]) -> Iterator[Decided]:
@@ -117,15 +150,14 @@ def _told(intents: Iterator[OrderIntent]) -> Iterator[Decided]:
         number = number + 1 if intent.decided_at_ns == last else 0
         last = intent.decided_at_ns
         limit = "" if intent.limit_price is None else str(intent.limit_price)
-        yield last, number, str(intent.side), str(intent.quantity), limit
+        yield last, number, intent.symbol, str(intent.side), str(intent.quantity), limit
 
 
 def _from(plan: Plan, begin: int, warmup: int) -> list[Decided]:
     """What is decided from an event on by one that was shown `warmup` events before it."""
-    market, strategy = plan.markets[0], plan.strategies[0]
-    driver = Driver(strategy, plan.account, fast_doors=False)
+    driver = Driver(plan.strategies[0], plan.account, fast_doors=False)
     decided: list[OrderIntent] = []
-    for number, event in _events(market, begin - warmup):
+    for number, event in events_from(plan.markets, begin - warmup):
         if number < begin:
             driver.warm(event)
         else:
@@ -133,53 +165,13 @@ def _from(plan: Plan, begin: int, warmup: int) -> list[Decided]:
     return [*_told(iter(decided))]
 
 
-def _events(market: MarketPlan, first: int) -> Iterator[tuple[int, MarketEvent]]:
-    number = 0
-    for block in market.blocks():
-        size = len(block.times_ns)
-        for place in range(max(first - number, 0), size):
-            yield number + place, block.event(place)
-        number += size
-
-
-def _cuts(market: MarketPlan, decided: Sequence[Decided]) -> list[int]:
-    """Give how many events to leave, evenly, and right behind some decisions and before them."""
-    size = _size(market)
-    cuts = {size * part // (CUTS + 1) for part in range(1, CUTS + 1)}
+def _cuts(plan: Plan, decided: Sequence[Decided]) -> list[Cut]:
+    """Give where to cut: evenly, and right behind some decisions and before them."""
+    size = size_of(plan.markets)
+    counts = {size * part // (CUTS + 1) for part in range(1, CUTS + 1)}
     some = decided[:: max(len(decided) // CUTS, 1)][:CUTS]
     wanted = {one[0] for one in some}
-    number = 0
-    for block in market.blocks():
-        for place, ts_ns in enumerate(block.times_ns):
-            if ts_ns in wanted:
-                cuts |= {number + place, number + place + 1}
-        number += len(block.times_ns)
-    return sorted(cut for cut in cuts if 0 < cut < size)
-
-
-def _size(market: MarketPlan) -> int:
-    return sum(len(block.times_ns) for block in market.blocks())
-
-
-def _time_at(market: MarketPlan, number: int) -> int:
-    for block in market.blocks():
-        if number < len(block.times_ns):
-            return block.times_ns[number]
-        number -= len(block.times_ns)
-    raise IndexError(number)
-
-
-def _cut_off(plan: Plan, stop: int) -> Plan:
-    market = plan.markets[0]
-
-    def blocks() -> Iterator[Block]:
-        left = stop
-        for block in market.blocks():
-            size = len(block.times_ns)
-            yield block if size <= left else block.first(left)
-            left -= size
-            if left <= 0:
-                return
-
-    shorter = msgspec.structs.replace(market, blocks=blocks)
-    return msgspec.structs.replace(plan, markets=(shorter,))
+    for number, (ts_ns, _) in enumerate(moments_of(plan.markets)):
+        if ts_ns in wanted:
+            counts |= {number, number + 1}
+    return cuts_at(plan.markets, sorted(count for count in counts if 0 < count < size))

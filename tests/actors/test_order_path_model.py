@@ -242,4 +242,4 @@ OrderPathMachine.TestCase.settings = settings(
     stateful_step_count=40,
     deadline=None,
 )
-TestOrderPath = pytest.mark.slow(OrderPathMachine.TestCase)
+TestOrderPath = pytest.mark.longest(pytest.mark.slow(OrderPathMachine.TestCase))

@@ -386,7 +386,9 @@ OrderWorld.TestCase.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-TestOrderWorld = pytest.mark.slow(pytest.mark.timeout(7200 if STRESS else 300)(OrderWorld.TestCase))
+TestOrderWorld = pytest.mark.longest(
+    pytest.mark.slow(pytest.mark.timeout(7200 if STRESS else 300)(OrderWorld.TestCase))
+)
 
 
 # ---------------------------------------------------------------- bugs that it must see
@@ -462,12 +464,11 @@ def sent_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 QUICK_BUGS: list[Callable[[pytest.MonkeyPatch], None]] = [
-    send_before_commit,
     resend_without_asking,
     unknown_is_rejected,
 ]
-DEEP_BUGS = [stale_absence, no_fence, sent_long_ago]
-"""A thousand examples and more: under stress. `stale_absence` is tried by hand as well."""
+DEEP_BUGS = [send_before_commit, stale_absence, no_fence, sent_long_ago]
+"""Hundreds of examples and more: under stress. The first two are tried by hand as well, below."""
 
 
 @pytest.mark.slow

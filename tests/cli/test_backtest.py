@@ -97,6 +97,15 @@ def test_the_documented_report_is_what_is_printed(
         (["examples/two_symbols.toml", "--data", "a.csv", "b.csv", "c.csv"], "got 3 for 2 symbols"),
         (["examples/live.toml", "--data", "a.csv", "BTC/USDT=b.csv"], "each is SYMBOL=FILE"),
         (["none.toml"], "cannot be read: no such file"),
+        (
+            ["examples/live.toml", "--data", "ETH/USDT=candles.csv"],
+            "--data ETH/USDT=...: examples/live.toml does not follow ETH/USDT; its feed.symbols"
+            " are BTC/USDT",
+        ),
+        (
+            ["examples/pairs.toml", "--data", "BTC/USDT=candles.csv"],
+            'strategy[0].symbols[0]: got "ETH/USDT", expected one of the feed\'s: BTC/USDT',
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence(
@@ -139,24 +148,25 @@ def backtest_of(
     return cli.main(["backtest", str(tmp_path / "c.toml")])
 
 
-@pytest.mark.parametrize(
-    ("body", "init"),
-    [
-        ('timeframes = ("5m",); timer_s = 60; on_book = lambda *_: None', "pass"),
-        ("on_tick = lambda *_: None", 'self.timeframes = ("5m",); self.timer_s = 60'),
-    ],
-)
-def test_what_the_loop_does_not_drive_is_refused_and_never_run_otherwise(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str, init: str
+@pytest.mark.parametrize("body", ["on_book = lambda *_: None", "on_tick = lambda *_: None"])
+def test_one_that_decides_on_the_book_alone_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str
 ) -> None:
-    assert backtest_of(tmp_path, body, init) == 2
+    assert backtest_of(tmp_path, body) == 2
 
-    told = capsys.readouterr().err.splitlines()
-    assert [line.split(",")[0] for line in told] == [
-        "watchkeeper: strategy m uses bars of other lengths (timeframes)",
-        "watchkeeper: strategy m uses a timer (timer_s)",
-        "watchkeeper: strategy m decides on the book (on_book)",
-    ]
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "strategy m decides on the book alone (on_book), which no recording has: run it" in told
+
+
+def test_handlers_that_the_data_has_nothing_for_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = "on_book = on_trade = lambda *_: None; on_candle = lambda *_: None"
+
+    assert backtest_of(tmp_path, body) == 0
+
+    told = capsys.readouterr().out
+    assert "  never called  on_trade and on_book of m: there is no such event in the data" in told
 
 
 BUYS = """
@@ -172,6 +182,14 @@ BUYS = """
     [
         ("def on_candle(self, *_): return 1 / 0", r"\(mine.py:\d+, in on_candle\): ZeroDiv"),
         ("def on_candle(self, *_): sys.exit(0)", r"in on_candle\): SystemExit: 0"),
+        (
+            "timer_s = 60\n    def on_timer(self, *_): return 1 / 0",
+            r"\(mine.py:\d+, in on_timer\): ZeroDiv",
+        ),
+        (
+            "timeframes = ('5m',)\n    def on_bar(self, *_): return 1 / 0",
+            r"\(mine.py:\d+, in on_bar\): ZeroDiv",
+        ),
         (
             "def on_candle(self, *_): return 7",
             r"\(mine.py:\d+, in on_candle\): BadDecision: gave 7",
@@ -220,3 +238,80 @@ def test_no_order_one_candle_and_nothing_but_gaps_are_reported_like_any_other(
     assert f"  orders        {orders}" in told
     assert missing in told
     assert "not known: too few days" in told
+
+
+def test_one_that_exits_when_it_is_made_is_a_sentence_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert backtest_of(tmp_path, init="sys.exit(0)") == 2
+
+    (said,) = capsys.readouterr().err.splitlines()
+    assert re.search(r"Mine could not be made: SystemExit: 0 \(mine.py:\d+, in __init__\)", said)
+
+
+SYMBOLS = """
+name = "two"
+[feed]
+type = "ccxt"
+symbols = ["BTC/USDT", "ETH/USDT"]
+[venue]
+exchange = "binance"
+{venue}
+[[strategy]]
+id = "m"
+uses = "sma_cross"
+{symbol}
+[strategy.params]
+fast = 2
+slow = 3
+"""
+
+
+def backtest_with(tmp_path: Path, data: list[str], symbol: str = "", venue: str = "") -> int:
+    """Run a configuration of BTC and ETH on named files."""
+    (tmp_path / "c.toml").write_text(SYMBOLS.format(symbol=symbol, venue=venue))
+    (tmp_path / "a.csv").write_text(APART)
+    named = [f"{one}={tmp_path / 'a.csv'}" for one in data]
+    return cli.main(["backtest", str(tmp_path / "c.toml"), "--data", *named])
+
+
+def test_a_file_for_another_symbol_never_becomes_the_market_of_a_strategy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A strategy without a symbol trades the feed's first, whichever files are given."""
+    assert backtest_with(tmp_path, ["ETH/USDT"]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.endswith("--data gives no file for BTC/USDT, which strategy m trades")
+
+    assert backtest_with(tmp_path, ["ETH/USDT"], symbol='symbol = "ETH/USDT"') == 0
+    assert backtest_with(tmp_path, ["BTC/USDT"]) == 0
+    assert backtest_with(tmp_path, ["ETH/USDT", "BTC/USDT"]) == 0
+
+
+def test_what_is_paid_with_must_be_in_the_balances(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    venue = '[venue.balances]\nBTC = "1"'
+
+    assert backtest_with(tmp_path, ["BTC/USDT"], venue=venue) == 2
+
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "venue.balances: gives no USDT, which is paid with" in said
+
+
+def test_what_was_not_probed_does_not_look_like_a_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c.toml").write_text(
+        'name = "c"\n[feed]\ntype = "demo"\nlimit = 60\n[[strategy]]\nid = "m"\n'
+        'uses = "sma_cross"\n[strategy.params]\nfast = 2\nslow = 5\n'
+    )
+
+    assert cli.main(["backtest", str(tmp_path / "c.toml"), "--verify"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert cli.main(["backtest", str(tmp_path / "c.toml"), "--verify", "--json"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert [line.split()[0] for line in told] == ["ok", "ok", "skip"]
+    assert "recursion: not probed: 60 events are too few for a warm-up of 5" in told[2]
+    assert [one["passed"] for one in found] == [True, True, None]

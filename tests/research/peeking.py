@@ -51,6 +51,23 @@ class RemembersLastTime(Plain):
         return ()
 
 
+class LooksAcross(Plain):
+    """At a candle of its first symbol it uses that of its second, which comes after it."""
+
+    seen: ClassVar[dict[tuple[Symbol, int], Decimal]] = {}
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:
+        key = candle.symbol, candle.ts_event_ns
+        told = candle.close if candle.symbol == self.symbols[0] else Decimal(0)
+        there = self.seen.get((self.symbols[-1], candle.ts_event_ns))
+        self.seen.setdefault(key, candle.close)
+        if told and there is not None and int(there) % 5 == 0 and not position:
+            return (market_order(Side.BUY, _ONE, "the other one says so"),)
+        if told and position:
+            return (market_order(Side.SELL, position, "enough"),)
+        return ()
+
+
 class CountsFromTheStart(Plain):
     """Depends on how many candles it has seen in all, and declares no warm-up."""
 

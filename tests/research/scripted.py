@@ -5,7 +5,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from messages.ids import Symbol
+import msgspec
+
+from messages.ids import Symbol, TimestampNs
 from messages.market import Candle
 from messages.orders import Fill, OrderUpdate
 from messages.values import Instrument, OrderType, Side, TimeInForce
@@ -62,6 +64,47 @@ class Aiming(Listening):
 
     def restore(self, data: bytes) -> None:
         self._seen = int(data)
+
+
+class Wide(Listening):
+    """The same over all that it is shown: candles of its symbols, longer bars, timers.
+
+    Each order's last field is the number of the symbol; where it is none of that of the event,
+    a target. `timeframes` and `timer_s` are params.
+    """
+
+    def __init__(self, params: Mapping[str, Any], *more: Any) -> None:
+        super().__init__(params, *more)
+        self.timeframes = tuple(params["timeframes"])
+        self.timer_s = params["timer_s"]
+        self._priced: set[Symbol] = set()
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Any:
+        assert self.positions[candle.symbol] == position
+        self._priced.add(candle.symbol)
+        return self._next()
+
+    def on_bar(self, bar: Candle, timeframe: str, position: Decimal) -> Any:
+        assert timeframe in self.timeframes
+        return self._next()
+
+    def on_timer(self, due_ns: TimestampNs, position: Decimal) -> Any:
+        return self._next()
+
+    def _next(self) -> Any:
+        here, self._seen = self._seen, self._seen + 1
+        return [self._wish(*one[1:]) for one in self._orders if one[0] == here and self._knows(one)]
+
+    def _knows(self, order: Sequence[Any]) -> bool:
+        return self.symbols[order[5] % len(self.symbols)] in self._priced
+
+    def _wish(self, side: str, how: str, quantity: str, limit: str, place: int) -> Any:
+        symbol = self.symbols[place % len(self.symbols)]
+        decision = _decision(side, how, quantity, limit)
+        if place >= len(self.symbols):
+            aim = decision.side.sign * decision.quantity
+            return Target(quantity=aim, reason=decision.reason, symbol=symbol)
+        return msgspec.structs.replace(decision, symbol=symbol)
 
 
 def _decision(side: str, time_in_force: str, quantity: str, limit: str) -> Decision:

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from messages.ids import NS_PER_MS
 from tests.research.worlds import by_actors, by_loop, plan_of, symbols_of
-from tests.system.conftest import STRESS, WEEK, config_of
+from tests.system.conftest import DATA, STRESS, WEEK, config_of
 
 EXAMPLES = 300 if STRESS else 8
+EVENTS = 3_000 if STRESS else 500
 SCRIPTED = Path(__file__).with_name("scripted.py")
+FEATURED = Path(__file__).parents[1] / "system" / "featured_strategies.py"
 MINUTE_MS = 60_000
 STEP_BY_STEP = {"batch": 1, "window": 1}
 """A feed that waits for all after each event: then nothing depends on who is how far ahead."""
@@ -80,6 +82,51 @@ def test_a_recorded_week_is_the_same(tmp_path: Path) -> None:
     assert assert_the_same(config) > 100
 
 
+WIDE: list[dict[str, Any]] = [
+    {
+        "id": "pair",
+        "uses": "pairs",
+        "symbols": ["BTC/USDT", "ETH/USDT"],
+        "params": {"lookback": 60, "entry": 1.5},
+    },
+    {
+        "id": "other-way",
+        "uses": "pairs",
+        "symbols": ["ETH/USDT", "BTC/USDT"],
+        "params": {"lookback": 45, "entry": 1.5, "hedge": "one"},
+    },
+    {"id": "bars", "uses": f"{FEATURED}:Bars", "symbol": "ETH/USDT"},
+    {"id": "timer", "uses": f"{FEATURED}:Timers", "symbol": "BTC/USDT"},
+    {"id": "both", "uses": f"{FEATURED}:Pairs", "symbols": ["BTC/USDT", "ETH/USDT"]},
+    {"id": "sma", "uses": "sma_cross", "symbol": "ETH/USDT", "params": {"fast": 5, "slow": 15}},
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("of_one_leg", ["1000000", "160"])
+def test_recorded_markets_of_two_symbols_are_the_same(tmp_path: Path, of_one_leg: str) -> None:
+    """With a limit that refuses one leg of most pairs, and with none that does."""
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    paths = {}
+    for symbol in ("BTC/USDT", "ETH/USDT"):
+        name = symbol.replace("/", "_")
+        source = DATA / "candles_1m" / "binance-2021" / f"{name}.parquet"
+        if not source.exists():
+            pytest.skip(f"recorded market data is not at hand ({source})")
+        paths[symbol] = tmp_path / f"{name}.parquet"
+        parquet.write_table(parquet.read_table(source).slice(40_750, EVENTS), paths[symbol])
+    config = config_of(
+        tmp_path / "run",
+        paths,
+        strategy=[{**one, "order_notional": "200"} for one in WIDE],
+        risk={"max_order_notional": of_one_leg},
+        venue={"balances": {"USDT": "10000", "BTC": "1", "ETH": "10"}},
+        feed=STEP_BY_STEP,
+    )
+
+    assert assert_the_same(config) > 300
+
+
 @st.composite
 def markets(draw: st.DrawFn) -> list[tuple[int, int, int, int, int, str]]:
     """Candles of a market that jumps, stands still, and at times has no volume."""
@@ -101,6 +148,21 @@ orders = st.tuples(
     st.sampled_from(["", "", "90", "100", "105.5"]),
 )
 scripts = st.lists(orders, max_size=8).map(lambda some: [list(one) for one in some])
+wide_orders = st.tuples(
+    st.integers(0, 60),
+    st.sampled_from(["buy", "sell"]),
+    st.sampled_from(["gtc", "gtc", "ioc", "fok"]),
+    st.sampled_from(["0.01", "0.5", "3", "9.00001"]),
+    st.sampled_from(["", "", "90", "100", "105.5"]),
+    st.integers(0, 3),
+)
+wide_params = st.fixed_dictionaries(
+    {
+        "orders": st.lists(wide_orders, max_size=8).map(lambda some: [list(one) for one in some]),
+        "timeframes": st.sampled_from([[], ["3m"], ["2m", "10m"]]),
+        "timer_s": st.sampled_from([0, 60, 90, 420]),
+    }
+)
 limits = st.fixed_dictionaries(
     {"max_order_notional": st.sampled_from(["500", "1000000"])},
     optional={
@@ -133,6 +195,7 @@ def write(path: Path, rows: list[tuple[Any, ...]]) -> Path:
     first=markets(),
     second=markets(),
     plans=st.lists(scripts, min_size=3, max_size=3),
+    wide=st.lists(wide_params, min_size=2, max_size=2),
     risk=limits,
     venue=venues,
 )
@@ -141,13 +204,15 @@ def test_generated_markets_are_the_same(
     first: Any,
     second: Any,
     plans: Any,
+    wide: Any,
     risk: Any,
     venue: Any,
 ) -> None:
-    """Two symbols, three strategies, orders of all kinds, too little money, every limit.
+    """Two symbols, five strategies, orders of all kinds, too little money, every limit.
 
     One gives decisions alone, one wants to know of each step, one gives targets, keeps snapshots
-    and wants to know of executions.
+    and wants to know of executions; one trades both symbols and one the second alone, each at
+    candles, longer bars and timers, and wants to know of each step.
     """
     folder = tmp_path_factory.mktemp("market")
     paths = {
@@ -166,6 +231,13 @@ def test_generated_markets_are_the_same(
         }
         for place, (name, symbol, orders) in enumerate(zip(classes, symbols, plans, strict=True))
     ]
+    for name, traded, params in zip(
+        ("both", "one"), (list(paths), ["ETH/USDT"]), wide, strict=True
+    ):
+        logs.append(folder / name)
+        params = {**params, "log": str(folder / name)}
+        uses = f"{SCRIPTED}:Wide"
+        strategy.append({"id": name, "uses": uses, "symbols": traded, "params": params})
 
     config = config_of(
         folder / "run", paths, strategy=strategy, risk=risk, venue=venue, feed=STEP_BY_STEP

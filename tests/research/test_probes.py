@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -18,12 +19,13 @@ from research.backtest.verify import verify
 from strategies.protocol import Strategy
 from tests.research.peeking import (
     CountsFromTheStart,
+    LooksAcross,
     PeeksThroughItsDoor,
     RemembersLastTime,
     make,
 )
 
-BTC = Symbol("BTC/USDT")
+BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
 CANDLES = list(DemoSource(BTC, limit=1_500).events())
 
 
@@ -35,7 +37,7 @@ def failed(build: Callable[[], Strategy]) -> dict[str, str]:
         venue=PaperSettings(),
         limits=RiskLimits(),
     )
-    return {finding.probe: finding.text for finding in verify(plan) if not finding.passed}
+    return {finding.probe: finding.text for finding in verify(plan) if finding.passed is False}
 
 
 @pytest.mark.slow
@@ -58,6 +60,48 @@ def test_a_memory_of_an_earlier_run_is_caught() -> None:
     RemembersLastTime.seen.clear()
 
     assert "repeat" in failed(partial(make, RemembersLastTime))
+
+
+def pair_of(build: Callable[[], Strategy], **changes: Any) -> Plan:
+    markets = {BTC: CANDLES, ETH: list(DemoSource(ETH, limit=1_500).events())}
+    strategy = StrategyPlan(id=StrategyId("s"), symbol=BTC, build=build, symbols=(BTC, ETH))
+    return Plan(
+        markets=tuple(
+            MarketPlan(symbol=symbol, blocks=partial(event_blocks, events))
+            for symbol, events in markets.items()
+        ),
+        strategies=(strategy,),
+        venue=PaperSettings(balances={"USDT": Decimal(10_000), "BTC": Decimal(1)}),
+        limits=RiskLimits(),
+        **changes,
+    )
+
+
+@pytest.mark.slow
+def test_one_of_two_symbols_is_probed_on_both() -> None:
+    params, grids = {"lookback": 20, "entry": 1.5}, (Instrument(symbol=BTC), Instrument(symbol=ETH))
+    build = partial(strategies.build, "pairs", params, BTC, Decimal(500), grids[0], {ETH: grids[1]})
+
+    found = {finding.probe: finding for finding in verify(pair_of(build))}
+
+    assert [finding.passed for finding in found.values()] == [True, True, True]
+    assert "a warm-up of 90 events as of 360" in found["recursion"].text
+    decided = int(found["repeat"].text.split()[0])
+    assert decided > 50
+
+
+@pytest.mark.slow
+def test_one_that_knows_the_other_symbol_s_candle_of_the_same_moment_is_caught() -> None:
+    LooksAcross.seen.clear()
+
+    def build() -> Strategy:
+        made = make(LooksAcross)
+        made.symbols = (BTC, ETH)
+        return made
+
+    failed = {one.probe for one in verify(pair_of(build)) if one.passed is False}
+
+    assert "repeat" in failed
 
 
 @pytest.mark.slow

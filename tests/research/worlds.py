@@ -46,15 +46,18 @@ def _as_events(source: ReplaySource) -> Iterator[Block]:
 
 def _strategy(settings: Any) -> StrategyPlan:
     def build() -> Any:
+        first, *others = settings.symbols
         return strategies.build(
             settings.uses,
             settings.params,
-            settings.symbol,
+            first,
             settings.order_notional,
-            Instrument(symbol=settings.symbol),
+            Instrument(symbol=first),
+            {symbol: Instrument(symbol=symbol) for symbol in others},
         )
 
-    return StrategyPlan(id=settings.id, symbol=settings.symbol, build=build)
+    symbols = settings.symbols
+    return StrategyPlan(id=settings.id, symbol=symbols[0], build=build, symbols=symbols)
 
 
 def by_actors(config: Config) -> tuple[Orders, MoneyFold]:

@@ -12,7 +12,7 @@ from messages.values import Instrument
 from strategies import Strategy, build, check_params, names
 from strategies.sma_cross import SmaCross
 
-BTC = Instrument(symbol=Symbol("BTC/USDT"))
+BTC, ETH = (Instrument(symbol=Symbol(one)) for one in ("BTC/USDT", "ETH/USDT"))
 
 ALL = [
     "bollinger_reversion",
@@ -21,6 +21,7 @@ ALL = [
     "ensemble",
     "grid",
     "macd_trend",
+    "pairs",
     "rsi_reversion",
     "sma_cross",
     "time_series_momentum",
@@ -48,7 +49,8 @@ class NotAStrategy:
 
 
 def make(uses: str, params: dict[str, Any]) -> Strategy:
-    return build(uses, params, BTC.symbol, Decimal(100), BTC)
+    others = {ETH.symbol: ETH} if uses == "pairs" else None
+    return build(uses, params, BTC.symbol, Decimal(100), BTC, others)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 
 from strategies.indicators import Ema, Sma
 from strategies.momentum import Macd, RateOfChange
+from strategies.regression import Regression
 from strategies.rolling import Donchian, Moments
 from strategies.wilder import Atr, Rsi
 
@@ -131,3 +132,35 @@ def test_exponential_mean_from_its_warm_up_on(bars: Any, period: int) -> None:
     ours = [ema.update(x) for x in bars[2].tolist()]
 
     assert_equal(ours, talib.EMA(bars[2], period), since=ema.warmup_values)
+
+
+@pytest.mark.parametrize("period", [5, 30, 200])
+def test_correlation(bars: Any, period: int) -> None:
+    """Of the returns: TA-Lib sums squares as they are, and of prices that leaves few digits."""
+    line = Regression(period)
+    returns = [numpy.diff(column) / column[:-1] for column in (bars[0], bars[2])]
+    found = [(line.update(x, y), line.correlation)[1] for x, y in _pairs(*returns)]
+
+    assert_equal(found, talib.CORREL(*returns, period), scale=1.0)
+
+
+@pytest.mark.parametrize("period", [5, 30, 200])
+def test_slope_over_time(bars: Any, period: int) -> None:
+    line = Regression(period)
+    slopes = [line.update(float(place), y) for place, y in enumerate(bars[2].tolist())]
+
+    assert_equal(slopes, talib.LINEARREG_SLOPE(bars[2], period), scale=bars[2] / period)
+
+
+@pytest.mark.parametrize("period", [5, 30, 200])
+def test_beta(bars: Any, period: int) -> None:
+    """TA-Lib's is of returns, and its second market is moved by its first."""
+    line = Regression(period)
+    returns = [numpy.diff(column) / column[:-1] for column in (bars[0], bars[2])]
+    slopes = [line.update(x, y) for x, y in _pairs(*returns)]
+
+    assert_equal(slopes, talib.BETA(bars[0], bars[2], period)[1:], scale=1.0)
+
+
+def _pairs(first: Any, second: Any) -> list[tuple[float, float]]:
+    return list(zip(first.tolist(), second.tolist(), strict=True))

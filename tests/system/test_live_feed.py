@@ -105,6 +105,7 @@ def test_with_the_exchange_gone_health_says_so_and_it_still_ends_in_order(
 
 
 @pytest.mark.slow
+@pytest.mark.longest
 def test_a_next_start_warms_up_on_history_and_doubles_nothing(
     tmp_path: Path, start: Callable[..., Bot]
 ) -> None:

@@ -41,6 +41,7 @@ def check_memory(report: Report) -> None:
     assert max(later.values()) < report.bot_mb["25%"] + GROWTH_MB, report.bot_mb
 
 
+@pytest.mark.longest
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_five_minutes_of_a_market_that_fails_at_random_lose_nothing(tmp_path: Path) -> None:
