@@ -11,7 +11,7 @@ import pytest
 import cli
 from actors.step_runtime import StepRuntime
 from messages.ids import Symbol, TimestampNs
-from messages.lifecycle import InjectCrash, InjectHang
+from messages.lifecycle import ActorState, InjectCrash, InjectHang
 from messages.market import Tick
 from messages.orders import MarketRules, OrderIntent
 from messages.outside import Origin
@@ -119,19 +119,28 @@ def test_what_comes_by_itself_is_shown_again_too(tmp_path: Path) -> None:
 
     def tell(runtime: StepRuntime, system: System) -> None:
         actor = system.strategies["one"]  # type: ignore[index]
+        box, taken = actor.cell.mailbox, list[Any]()
+        record = box.recorder
+
+        def recording(path: Any, message: Any, *, is_timer: bool) -> None:
+            taken.append(message)
+            assert record is not None
+            record(path, message, is_timer=is_timer)
+
+        box.recorder = recording
         for number in range(8, 24):
+            assert runtime.run_until(lambda: actor.cell.state is ActorState.RUNNING)
             actor.tell(tick(number))
             if number == 18:
                 actor.tell(MarketRules(instrument=Instrument(symbol=BTC)))
-            enough = actor.cell.processed + 3
-            runtime.run_until(lambda n=enough: actor.cell.processed >= n)  # type: ignore[misc]
+            assert runtime.run_until(lambda n=number: tick(n) in taken)  # type: ignore[misc]
 
     config = config_of(tmp_path / "run", "Books", candles=400, batch=4, window=8)
     system = run(config, at_start=tell)
 
     assert system.strategies["one"].cell.restarts == 1  # type: ignore[index]
     findings = assert_the_same(tmp_path / "run")
-    assert len(messages(tmp_path / "run", Tick, STRATEGY)) >= 14
+    assert len(messages(tmp_path / "run", Tick, STRATEGY)) == 16
     assert one(findings).events > 400
 
 

@@ -33,9 +33,10 @@ def replay(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, str, s
     return code, said.out, said.err
 
 
-def test_the_same_is_said_in_a_table_and_as_an_object(
-    a_run: Path, capsys: pytest.CaptureFixture[str]
+def test_the_same_is_said_in_a_table_and_as_an_object_and_no_file_is_touched(
+    a_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    a_run = shutil.copytree(a_run, tmp_path / "copy")  # nobody else has these files open
     before = {path: path.stat().st_mtime_ns for path in a_run.rglob("*")}
 
     code, text, speed = replay(capsys, a_run)
