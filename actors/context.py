@@ -9,7 +9,7 @@ from actors.dead_letters import DeadLetter
 from actors.envelope import Envelope
 from actors.hops import StageNotes
 from actors.mailbox import FENCED
-from actors.notes import Notes
+from actors.notes import Note, Notes
 from messages.base import Message
 from messages.ids import ActorPath, Epoch, TimestampNs
 from messages.lifecycle import ExitReason
@@ -111,7 +111,7 @@ class Context:
         """Where this actor notes what a replay needs; None where nobody keeps it."""
         return self.runtime.notes
 
-    def note(self, message: Message) -> None:
+    def note(self, message: Note) -> None:
         """Note it, if anybody keeps notes."""
         notes = self.runtime.notes
         if notes is not None and not self.life.fenced:

@@ -7,6 +7,7 @@ is called by the gateway, off this thread; answers come back as messages.
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from actors.account_desk import AccountSettings, AccountView
@@ -22,7 +23,7 @@ from actors.order_records import claimed_update, price_of, update_of
 from actors.venue_desk import VenueDesk
 from decisions.executor import Claim as ToClaim
 from decisions.executor import Conflict, Duplicate, Refuse, Resend, Verdict, sort_intents
-from decisions.judgement import bar, packed_seen, told_of
+from decisions.judgement import Seen, bar, judged_note, seen_now
 from decisions.order_keys import client_order_id
 from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
@@ -43,7 +44,6 @@ from messages.orders import (
     SendAgain,
     SubmitDone,
 )
-from messages.recorded import IntentsJudged
 from messages.values import OrderState
 from persistence.ledger import Claim, Ledger, LedgerEntry, fingerprint
 
@@ -272,13 +272,12 @@ class ExecutorActor(Actor):
         # In a replay marks run ahead of decisions, and the market's clock waits for us.
         self._risk.now_ns = None if self._replayed else self.ctx.utc_ns()
         marks = NO_MARKS if self._replayed else self._marks
-        seen = b"" if self.ctx.notes is None else self._seen(intents, known, marks)
+        seen = None if self.ctx.notes is None else self._seen(intents, known, marks)
         verdicts = sort_intents(
             intents, known, fingerprint, self._limits, self._risk, marks, self._barred
         )
-        if seen:
-            told = tuple(map(told_of, verdicts))
-            self.ctx.note(IntentsJudged(intents=tuple(intents), seen=seen, verdicts=told))
+        if seen is not None:
+            self.ctx.note(partial(judged_note, tuple(intents), seen, tuple(verdicts)))
         conflict = next((v for v in verdicts if isinstance(v, Conflict)), None)
         if conflict is not None:
             raise LedgerConflict(
@@ -309,9 +308,9 @@ class ExecutorActor(Actor):
         intents: Sequence[OrderIntent],
         known: Mapping[OrderKey, LedgerEntry],
         marks: Mapping[Symbol, Decimal],
-    ) -> bytes:
+    ) -> Seen:
         """Give what is known before the first is judged, for the journal."""
-        return packed_seen(
+        return seen_now(
             intents,
             known,
             self._limits,

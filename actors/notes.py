@@ -1,9 +1,13 @@
 """Where actors note what they began with, were told and decided: the journal, where one is kept."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from messages.base import Message
 from messages.ids import ActorPath
+
+Note = Message | Callable[[], Message]
+"""What is noted, or what makes it, of what does not change any more, on a thread that has time."""
 
 
 class Notes(Protocol):
@@ -16,5 +20,5 @@ class Notes(Protocol):
         Then whoever has a memory says it anew: nobody may ever read what was before.
         """
 
-    def note(self, path: ActorPath, message: Message) -> None:
-        """Take one message; must not block, and must not raise."""
+    def note(self, path: ActorPath, message: Note) -> None:
+        """Take one; must not block, and must not raise."""

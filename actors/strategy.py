@@ -1,6 +1,7 @@
 """The shell around one strategy: events in, intents to the Executor, acks to the feed."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from actors.actor import Actor
@@ -10,7 +11,7 @@ from decisions.stages import Cause
 from decisions.strategy import StrategyLike, StrategyMemory, StrategyRun
 from decisions.strategy_record import packed_memory
 from decisions.wishes import plain_instrument
-from messages.ids import AccountId, ActorPath, StrategyId, Symbol
+from messages.ids import AccountId, ActorPath, Epoch, StrategyId, Symbol
 from messages.market import Candle, MarketAck, MarketBatch, Tick, Trade
 from messages.orders import MarketRules, OrderIntent, OrderUpdate
 from messages.recorded import StrategyEnded, StrategyStands
@@ -127,13 +128,9 @@ class StrategyActor(Actor):
         if notes is None:
             return
         self._stretch = notes.stretch
-        standing = StrategyStands(
-            epoch=self.ctx.epoch,
-            has_begun=has_begun,
-            memory=packed_memory(run.memory),
-            instruments=tuple(map(self._instrument_of, run.symbols)),
-        )
-        self.ctx.note(standing)
+        memory = run.memory.inherited()
+        grids = tuple(map(self._instrument_of, run.symbols))
+        self.ctx.note(partial(_standing, self.ctx.epoch, has_begun, memory, grids))
 
     def _tell_problem(self, run: StrategyRun) -> None:
         """Show in health that a snapshot is of no use; the strategy trades on by warm-up."""
@@ -174,3 +171,11 @@ class StrategyActor(Actor):
         if feed is not None:
             ack = MarketAck(follower=self.ctx.path, next_index=next_index)
             self.ctx.tell(feed, ack)
+
+
+def _standing(
+    epoch: Epoch, has_begun: bool, memory: StrategyMemory, grids: tuple[Instrument, ...]
+) -> StrategyStands:
+    return StrategyStands(
+        epoch=epoch, has_begun=has_begun, memory=packed_memory(memory), instruments=grids
+    )

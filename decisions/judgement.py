@@ -28,7 +28,7 @@ from decisions.sending import STALE, stale_text, too_old
 from messages.errors import CodecError
 from messages.ids import OrderKey, Symbol, TimestampNs
 from messages.orders import OrderIntent
-from messages.recorded import JudgedIntent
+from messages.recorded import IntentsJudged, JudgedIntent
 from messages.values import Instrument, OrderState
 
 Value = TypeVar("Value")
@@ -69,7 +69,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     instruments: dict[Symbol, Instrument]
 
 
-def packed_seen(
+def seen_now(
     intents: Sequence[OrderIntent],
     known: Mapping[OrderKey, KnownOrder],
     limits: RiskLimits,
@@ -78,33 +78,45 @@ def packed_seen(
     *,
     halt_reason: str,
     max_age_ns: int | None,
-) -> bytes:
-    """Give what is known before the first of them is judged, which changes it."""
+) -> Seen:
+    """Give what is known before the first of them is judged, which changes it: copies, no more.
+
+    It is asked for on the way of an order; who makes bytes of it has time.
+    """
     symbols = {intent.symbol for intent in intents}
     watches_equity = limits.max_daily_loss or limits.max_drawdown
-    return msgspec.msgpack.encode(
-        Seen(
-            limits=limits,
-            halt_reason=halt_reason,
-            max_age_ns=max_age_ns,
-            now_ns=state.now_ns,
-            known={key: Known(one.state, one.fingerprint) for key, one in known.items()},
-            marks=_of(marks, symbols),
-            exposure=_of(state.exposure, symbols),
-            decided={one: list(at) for one, at in state.decided.items() if one in symbols},
-            risk_added_at=_of(state.risk_added_at, symbols),
-            market_at=_of(state.market_at, symbols),
-            unsettled=sorted(state.unsettled & symbols),
-            open_orders=state.open_orders,
-            equity=state.equity if watches_equity else None,
-            base_fees=None if state.flows is None else _of(state.flows.base_fees, symbols),
-            instruments=_of(state.instruments, symbols),
-        )
+    return Seen(
+        limits=limits,
+        halt_reason=halt_reason,
+        max_age_ns=max_age_ns,
+        now_ns=state.now_ns,
+        known={key: Known(one.state, one.fingerprint) for key, one in known.items()},
+        marks=_of(marks, symbols),
+        exposure=_of(state.exposure, symbols),
+        decided={one: list(at) for one, at in state.decided.items() if one in symbols},
+        risk_added_at=_of(state.risk_added_at, symbols),
+        market_at=_of(state.market_at, symbols),
+        unsettled=sorted(state.unsettled & symbols),
+        open_orders=None if state.open_orders is None else state.open_orders.copy(),
+        equity=_copy(state.equity) if watches_equity else None,
+        base_fees=None if state.flows is None else _of(state.flows.base_fees, symbols),
+        instruments=_of(state.instruments, symbols),
+    )
+
+
+def judged_note(
+    intents: Sequence[OrderIntent], seen: Seen, verdicts: Sequence[Verdict]
+) -> IntentsJudged:
+    """Put together what the journal keeps of a judgement."""
+    return IntentsJudged(
+        intents=tuple(intents),
+        seen=msgspec.msgpack.encode(seen),
+        verdicts=tuple(map(told_of, verdicts)),
     )
 
 
 def seen_in(content: bytes) -> Seen:
-    """Read what `packed_seen` gave.
+    """Read what `judged_note` packed.
 
     Raises:
         CodecError: it is of another version; nothing is known.
@@ -159,6 +171,15 @@ def told_of(verdict: Verdict) -> JudgedIntent:
         verdict=_WORDS[type(verdict)],
         code=verdict.refusal.code if isinstance(verdict, Refuse) else "",
         quantity=verdict.intent.quantity,
+    )
+
+
+def _copy(book: EquityBook) -> EquityBook:
+    replace = msgspec.structs.replace
+    return EquityBook(
+        holdings={symbol: replace(one) for symbol, one in book.holdings.items()},
+        quotes={quote: replace(one) for quote, one in book.quotes.items()},
+        unusable=book.unusable,
     )
 
 

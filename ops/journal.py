@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.log import logger
-from messages.base import Message
+from actors.notes import Note
 from messages.codec import to_msgpack
 from messages.ids import ActorPath
 from messages.lifecycle import Supervise
@@ -32,7 +32,7 @@ MOST_WAITING = 200_000
 _ROUNDS = 2_000
 """Messages that are packed at once: between them other threads have their turn."""
 
-Entry = tuple[Origin, int, ActorPath, Message]
+Entry = tuple[Origin, int, ActorPath, Note]
 STRATEGIES = "execution/strategies/"
 
 
@@ -95,11 +95,11 @@ class Journal:
             origin = Origin.INSIDE
         self._take(origin, path, message)
 
-    def note(self, path: ActorPath, message: Message) -> None:
+    def note(self, path: ActorPath, message: Note) -> None:
         """Keep what an actor says of itself. Never blocks."""
         self._take(Origin.INSIDE, path, message)
 
-    def _take(self, origin: Origin, path: ActorPath, message: Message) -> None:
+    def _take(self, origin: Origin, path: ActorPath, message: Note) -> None:
         if self.problem or len(self._waiting) >= MOST_WAITING:
             self._lost_since_ns = self._lost_since_ns or self._utc_ns()
             self._lost += 1
@@ -247,6 +247,7 @@ class Journal:
     def _frame(self, origin: Origin, at_ns: int, path: ActorPath, message: Any) -> Frame | None:
         """Pack a message; None for one that cannot be, which is lost alone."""
         try:
+            message = message() if callable(message) else message
             frame = Frame(origin, at_ns, path, to_msgpack(message))
             problem = "" if fits(frame) else f"{len(frame.payload)} bytes are too many"
         except Exception as error:  # noqa: BLE001  whatever it is, the others are kept

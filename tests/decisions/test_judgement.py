@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from decisions.account import Flows
 from decisions.executor import sort_intents
-from decisions.judgement import Known, bar, judge_again, packed_seen, seen_in, told_of
+from decisions.judgement import (
+    Known,
+    Seen,
+    bar,
+    judge_again,
+    judged_note,
+    seen_in,
+    seen_now,
+    told_of,
+)
 from decisions.risk import OpenOrder, RiskLimits, RiskState
 from decisions.risk_equity import EquityBook, QuoteEquity
 from messages.errors import CodecError
@@ -106,7 +115,7 @@ KNOWN = st.dictionaries(
 def test_it_is_judged_again_as_it_was(
     intents: Any, known: Any, limits: Any, state: Any, marks: Any, halt: str, age_ns: int | None
 ) -> None:
-    seen = packed_seen(intents, known, limits, state, marks, halt_reason=halt, max_age_ns=age_ns)
+    seen = seen_now(intents, known, limits, state, marks, halt_reason=halt, max_age_ns=age_ns)
     now_ns = state.now_ns
 
     judged = sort_intents(
@@ -119,11 +128,21 @@ def test_it_is_judged_again_as_it_was(
         lambda one: bar(one, halt, now_ns, age_ns),
     )
 
-    again = judge_again(intents, seen_in(seen), by_quantity)
-    assert list(map(told_of, again)) == list(map(told_of, judged))
+    note = judged_note(intents, seen, judged)
+    again = judge_again(note.intents, seen_in(note.seen), by_quantity)
+    assert tuple(map(told_of, again)) == note.verdicts
     assert [msgspec.to_builtins(one) for one in again if not hasattr(one, "entry")] == [
         msgspec.to_builtins(one) for one in judged if not hasattr(one, "entry")
     ]
+
+
+def test_all_that_the_risk_gate_remembers_is_kept_of_it() -> None:
+    """A field that is added must go into `Seen` and back, or judging again would not know it."""
+    kept = {"exposure", "decided", "unsettled", "open_orders", "risk_added_at", "market_at"}
+    kept |= {"now_ns", "equity", "instruments", "flows"}  # of the flows, the fees in base currency
+
+    assert set(RiskState.__struct_fields__) == kept
+    assert kept - {"flows"} <= set(Seen.__struct_fields__)
 
 
 def test_what_another_version_kept_is_an_error_that_says_so() -> None:
