@@ -33,7 +33,7 @@ def config_of(
     run_dir: Path,
     name: str = "Waves",
     *,
-    candles: int = 150,
+    candles: int = 120,
     symbols: tuple[str, ...] = ("BTC/USDT",),
     batch: int = 256,
     window: int = 1024,

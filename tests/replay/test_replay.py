@@ -74,7 +74,7 @@ def test_a_run_is_decided_again_as_it_was(tmp_path: Path, name: str) -> None:
 
     findings = assert_the_same(tmp_path / "run")
 
-    assert one(findings).events == 150
+    assert one(findings).events == 120
     assert set(findings.judged) <= {"claim", "refuse"}
 
 
@@ -135,13 +135,13 @@ def test_what_comes_by_itself_is_shown_again_too(tmp_path: Path) -> None:
                 actor.tell(MarketRules(instrument=Instrument(symbol=BTC)))
             assert runtime.run_until(lambda n=number: tick(n) in taken)  # type: ignore[misc]
 
-    config = config_of(tmp_path / "run", "Books", candles=400, batch=4, window=8)
+    config = config_of(tmp_path / "run", "Books", candles=240, batch=4, window=8)
     system = run(config, at_start=tell)
 
     assert system.strategies["one"].cell.restarts == 1  # type: ignore[index]
     findings = assert_the_same(tmp_path / "run")
     assert len(messages(tmp_path / "run", Tick, STRATEGY)) == 16
-    assert one(findings).events > 400
+    assert one(findings).events > 240
 
 
 def tick(number: int) -> Tick:
@@ -156,7 +156,7 @@ def test_a_crash_of_the_executor_begins_all_anew_and_is_no_difference(tmp_path: 
         assert runtime.run_until(lambda: system.executor.cell.processed >= 9)
         assert system.executor.tell(InjectCrash(reason="a test"))
 
-    config = config_of(tmp_path / "run", "Keeps", batch=16)
+    config = config_of(tmp_path / "run", "Keeps", candles=200, batch=16)
     system = run(config, at_start=strike)
 
     assert system.executor.cell.restarts == 1
@@ -176,7 +176,7 @@ def test_a_second_process_decides_again_what_is_known_and_that_is_compared_too(
     assert [text.partition(",")[0] for text in findings.breaks] == ["a process ended in order"]
 
 
-@pytest.mark.parametrize("less", [0, 1, 2, 3, 5, 8, 13, 40])
+@pytest.mark.parametrize("less", [0, 1, 3, 8, 40])
 def test_of_a_killed_process_all_is_compared_that_it_surely_did(tmp_path: Path, less: int) -> None:
     run(config_of(tmp_path / "run", "Waves", batch=16))
     killed(tmp_path / "run", less)
@@ -410,7 +410,7 @@ def test_a_journal_of_before_there_was_a_replay_is_not_said_to_be_the_same(
     assert said.splitlines()[-1].startswith("nothing could be compared: this journal")
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_whatever_a_journal_holds_a_replay_of_it_ends_in_order(tmp_path: Path, seed: int) -> None:
     """Frames that are missing, twice, elsewhere, another's or nonsense, with right checksums."""
     chance = Random(seed)

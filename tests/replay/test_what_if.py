@@ -48,7 +48,7 @@ def test_the_same_is_said_in_a_table_and_as_an_object_and_no_file_is_touched(
     told = object_in(text)
 
     assert (code, told["divergences"], told["first"]) == (0, 0, None)
-    assert told["strategies"]["one"]["events"] == 150
+    assert told["strategies"]["one"]["events"] == 120
     assert {path: path.stat().st_mtime_ns for path in a_run.rglob("*")} == before
 
 
