@@ -103,28 +103,47 @@ def by_backtest(config: Path, data: Path, warm_until: str) -> set[str]:
 
 
 @pytest.mark.slow
-def test_a_killed_process_and_the_next_one_at_a_live_market_are_replayed_as_they_were(
+def test_a_killed_process_and_the_next_one_at_a_real_venue_are_replayed_as_they_were(
     tmp_path: Path, start: Callable[..., Bot], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """The second one begins with what the first one bought, at an exchange that takes its fee."""
     pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
     from exchanges.local.server import running_exchange
-    from tests.system.test_live_feed import SPEED, config_file
+    from tests.system.live_bots import ENVIRONMENT, SPEED, live_config, until_orders
 
     run_dir = tmp_path / "run"
     with running_exchange(seed=5, speed=SPEED) as exchange:
-        config = config_file(tmp_path, exchange)
-        first = start(config)
-        first.until_processed(20)
+        words = live_config(tmp_path, exchange), "--i-understand-live"
+        first = start(*words, environment=ENVIRONMENT)
+        until_orders(exchange, 6)
         code, alive = replay(capsys, run_dir)
         assert (code, alive["breaks"][0].split(",")[0]) == (0, "it lives")
         first.end(signal.SIGKILL)
-        assert start(config, "--max-events", "25").end()[0] == 0
+        second = start(*words, environment=ENVIRONMENT)
+        until_orders(exchange, 6)
+        assert second.end(signal.SIGTERM)[0] == 0
 
     code, found = replay(capsys, run_dir)
 
     assert (code, found["divergences"], found["not_compared"]) == (0, 0, {})
     assert found["breaks"][0].startswith("a process ended without a word")
-    assert found["strategies"]["s"]["same"] == len(messages(run_dir, OrderIntent, STRATEGIES)) > 3
+    decisions = len(messages(run_dir, OrderIntent, STRATEGIES))
+    assert found["strategies"]["s"]["same"] == decisions > 10
+    assert sum(found["judgements"].values()) >= decisions - 2  # of the kill's last moment
+    assert found["judgements"]["claim"] > 6
+
+    code, found = replay(capsys, run_dir, "--code-from", otherwise(tmp_path / "seesaw.py"))
+    assert code == 1
+    assert found["first"]["kind"] == "another"
+    assert found["strategies"]["s"]["replayed"] == decisions
+
+
+def otherwise(strategy: Path) -> Path:
+    """The same strategy, but that it trades twice as much."""
+    changed = strategy.with_name("changed.py")
+    text, sized = strategy.read_text(), "quantity_for_notional("
+    changed.write_text(text.replace(f"{sized}self", f"{sized}2 * self"))
+    return changed
 
 
 @pytest.mark.slow
