@@ -65,7 +65,7 @@ def test_a_live_market_on_paper_its_backtest_and_its_replay_decide_the_same(
     run_dir = tmp_path / "run"
     with running_exchange(seed=5, speed=SPEED) as exchange:
         config = config_file(tmp_path, exchange, symbols=["BTC/USDT"])
-        assert start(config, "--max-events", "45").end()[0] == 0
+        assert start(config, "--max-events", "32").end()[0] == 0
 
     assert cli.main(["journal", str(run_dir), "--candles", "BTC/USDT"]) == 0
     rows, told = capsys.readouterr()
@@ -115,12 +115,12 @@ def test_a_killed_process_and_the_next_one_at_a_real_venue_are_replayed_as_they_
     with running_exchange(seed=5, speed=SPEED) as exchange:
         words = live_config(tmp_path, exchange), "--i-understand-live"
         first = start(*words, environment=ENVIRONMENT)
-        until_orders(exchange, 6)
+        until_orders(exchange, 4)
         code, alive = replay(capsys, run_dir)
         assert (code, alive["breaks"][0].split(",")[0]) == (0, "it lives")
         first.end(signal.SIGKILL)
         second = start(*words, environment=ENVIRONMENT)
-        until_orders(exchange, 6)
+        until_orders(exchange, 4)
         assert second.end(signal.SIGTERM)[0] == 0
 
     code, found = replay(capsys, run_dir)
@@ -128,9 +128,9 @@ def test_a_killed_process_and_the_next_one_at_a_real_venue_are_replayed_as_they_
     assert (code, found["divergences"], found["not_compared"]) == (0, 0, {})
     assert found["breaks"][0].startswith("a process ended without a word")
     decisions = len(messages(run_dir, OrderIntent, STRATEGIES))
-    assert found["strategies"]["s"]["same"] == decisions > 10
+    assert found["strategies"]["s"]["same"] == decisions > 6
     assert sum(found["judgements"].values()) >= decisions - 2  # of the kill's last moment
-    assert found["judgements"]["claim"] > 6
+    assert found["judgements"]["claim"] > 5
 
     code, found = replay(capsys, run_dir, "--code-from", otherwise(tmp_path / "seesaw.py"))
     assert code == 1
@@ -184,7 +184,7 @@ def test_without_its_oldest_segments_a_long_run_is_compared_from_the_next_one_on
     document = {
         "name": "long",
         "run_dir": str(tmp_path / "run"),
-        "feed": {"type": "demo", "speed": 0, "limit": 16_000},
+        "feed": {"type": "demo", "speed": 0, "limit": 10_000},
         "strategy": [{"id": "s", "uses": "sma_cross", "params": {"fast": 5, "slow": 15}}],
         "journal": {"when": "always", "rotate_mb": 1},
     }
@@ -209,8 +209,9 @@ def test_without_its_oldest_segments_a_long_run_is_compared_from_the_next_one_on
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.skipif(not STRESS, reason="a million events take a minute: WATCHKEEPER_STRESS=1")
 def test_memory_does_not_grow_with_the_journal(tmp_path: Path) -> None:
-    few, many = (30_000, 1_000_000) if STRESS else (20_000, 120_000)
+    few, many = 30_000, 1_000_000
 
     small = peak_of(long_journal(tmp_path / "small", few), few)
     large = peak_of(long_journal(tmp_path / "large", many), many)
