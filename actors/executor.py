@@ -8,6 +8,7 @@ is called by the gateway, off this thread; answers come back as messages.
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from actors.account_desk import AccountSettings, AccountView
@@ -17,6 +18,7 @@ from actors.executions import ASK_FILLS
 from actors.executor_kept import ExecutorKept, Held
 from actors.executor_stages import ExecutorStages
 from actors.gateway import Gateway
+from actors.ledger_away import LedgerAway
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
 from actors.order_records import claimed_update, price_of, update_of
@@ -27,7 +29,8 @@ from decisions.judgement import Seen, bar, judged_note, seen_now
 from decisions.order_keys import client_order_id
 from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
-from messages.errors import LedgerConflict
+from messages import lineage
+from messages.errors import LedgerConflict, LedgerLost
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.lifecycle import ActorState
 from messages.market import Candle, MarketAck, MarketBatch, MarketEvent, Tick, Trade
@@ -58,6 +61,8 @@ WORKER = "gateway"
 """The name of the worker that the gateway's jobs run on."""
 
 FLUSH_NS = 5 * NS_PER_S
+
+_SYMBOL = attrgetter("symbol")
 
 NO_MARKS: Mapping[Symbol, Decimal] = {}
 
@@ -95,6 +100,7 @@ class ExecutorActor(Actor):
         self._compared = account
         self._ledger: Ledger | None = None
         self._reconciled = False
+        self._away: LedgerAway | None = None
 
     # ------------------------------------------------------------ beginning and end
 
@@ -102,6 +108,7 @@ class ExecutorActor(Actor):
         """Fence older incarnations, read the ledger, ask the venue about all that is open."""
         self._gateway.take_over(self.ctx.epoch)
         self._ledger = ledger = self._open_ledger()
+        self._not_before_ns = lineage.not_before_in(ledger.note(lineage.ACCEPTED))
         self._stages = ExecutorStages(self.ctx)
         self._risk = RiskState(
             exposure=ledger.exposure(),
@@ -192,6 +199,17 @@ class ExecutorActor(Actor):
 
     def receive(self, message: Any) -> None:
         """Take one message, and with it those that may share its commit and already wait."""
+        if self._away is not None:
+            self._away.receive(message, self._take)
+            return
+        try:
+            self._take(message)
+        except LedgerLost as error:
+            self._away = LedgerAway(
+                self.ctx, self._book.answers, error, [message], replayed=self._replayed
+            )
+
+    def _take(self, message: Any) -> None:
         match message:
             case OrderIntent() | SubmitDone() | MarketReports() | OrderReport():
                 self._group(message)
@@ -301,7 +319,10 @@ class ExecutorActor(Actor):
         )
 
     def _barred(self, intent: OrderIntent) -> Refusal | None:
-        return bar(intent, self._desk.halt_reason, self._risk.now_ns, self._max_age_ns)
+        # A ledger that was restored does not know what was sent after its copy was taken.
+        not_before_ns = 0 if self._replayed else self._not_before_ns
+        now_ns = self._risk.now_ns
+        return bar(intent, self._desk.halt_reason, not_before_ns, now_ns, self._max_age_ns)
 
     def _seen(
         self,
@@ -317,6 +338,7 @@ class ExecutorActor(Actor):
             self._risk,
             marks,
             halt_reason=self._desk.halt_reason,
+            not_before_ns=0 if self._replayed else self._not_before_ns,
             max_age_ns=self._max_age_ns,
         )
 
@@ -357,7 +379,7 @@ class ExecutorActor(Actor):
 
     def _market(self, batch: MarketBatch) -> None:
         """Mark prices and show the venue what is new; the gateway says when it is done."""
-        latest = {event.symbol: event for event in batch.events}
+        latest = dict(zip(map(_SYMBOL, batch.events), batch.events, strict=True))
         for event in latest.values():
             self._mark(event)
         feed, path = self._feeds.get(batch.feed), self.ctx.path

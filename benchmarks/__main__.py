@@ -33,6 +33,7 @@ NAMES = (
     "dashboard_beside",
     "backtest",
     "backtest_growth",
+    "optimize",
 )
 
 

@@ -54,6 +54,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     limits: RiskLimits
     halt_reason: str
+    not_before_ns: int
+    """What was decided before is not sent: the ledger was restored, and may not know of it."""
     max_age_ns: int | None
     now_ns: TimestampNs | None
     known: dict[OrderKey, Known]
@@ -77,6 +79,7 @@ def seen_now(
     marks: Mapping[Symbol, Decimal],
     *,
     halt_reason: str,
+    not_before_ns: int,
     max_age_ns: int | None,
 ) -> Seen:
     """Give what is known before the first of them is judged, which changes it: copies, no more.
@@ -88,6 +91,7 @@ def seen_now(
     return Seen(
         limits=limits,
         halt_reason=halt_reason,
+        not_before_ns=not_before_ns,
         max_age_ns=max_age_ns,
         now_ns=state.now_ns,
         known={key: Known(one.state, one.fingerprint) for key, one in known.items()},
@@ -145,17 +149,24 @@ def judge_again(
     )
 
     def barred(intent: OrderIntent) -> Refusal | None:
-        return bar(intent, seen.halt_reason, seen.now_ns, seen.max_age_ns)
+        return bar(intent, seen.halt_reason, seen.not_before_ns, seen.now_ns, seen.max_age_ns)
 
     return sort_intents(intents, seen.known, fingerprint_of, seen.limits, state, seen.marks, barred)
 
 
 def bar(
-    intent: OrderIntent, halt_reason: str, now_ns: TimestampNs | None, max_age_ns: int | None
+    intent: OrderIntent,
+    halt_reason: str,
+    not_before_ns: int,
+    now_ns: TimestampNs | None,
+    max_age_ns: int | None,
 ) -> Refusal | None:
-    """Refuse what a halt or its age keeps from being sent, whatever risk says."""
+    """Refuse what a halt, a restored ledger or its age keep from being sent, whatever risk says."""
     if halt_reason:
         return Refusal(code="halted", text=halt_reason)
+    if intent.decided_at_ns < not_before_ns:
+        text = "it is of before the moment when the restored ledger was accepted"
+        return Refusal(code="restored", text=text)
     created_ns = intent.ts_created_ns
     if max_age_ns is None or now_ns is None:
         return None

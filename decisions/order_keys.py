@@ -41,8 +41,8 @@ def order_key(
     if not 0 <= ms < 16**_MS_HEX_DIGITS:
         raise ValueError(f"{decided_at_ns} ns is no moment that a key can hold")
     hashed = _hashed(account, strategy_id, symbol).copy()
-    moment, place = b"%d" % decided_at_ns, b"%d" % ordinal
-    hashed.update(b"%d:%b%d:%b" % (len(moment), moment, len(place), place))
+    moment, place = str(decided_at_ns), str(ordinal)
+    hashed.update(f"{len(moment)}:{moment}{len(place)}:{place}".encode())
     return OrderKey(f"{ms:012x}{hashed.hexdigest()}")
 
 

@@ -105,11 +105,13 @@ def _first(
 def _unusable(intent: OrderIntent) -> Refusal | None:
     if not is_sane(intent.quantity):
         return Refusal(code="invalid_quantity", text=f"{intent.quantity} is no quantity to trade")
-    for price in (intent.reference_price, intent.limit_price):
-        if price is not None and not is_sane(price):
-            return _no_price(price)
-    if (intent.order_type is OrderType.LIMIT) != (intent.limit_price is not None):
-        text = f"a {intent.order_type} order with the limit price {intent.limit_price}"
+    limit_price = intent.limit_price
+    if not is_sane(intent.reference_price):
+        return _no_price(intent.reference_price)
+    if limit_price is not None and not is_sane(limit_price):
+        return _no_price(limit_price)
+    if (intent.order_type is OrderType.LIMIT) != (limit_price is not None):
+        text = f"a {intent.order_type} order with the limit price {limit_price}"
         return Refusal(code="invalid_price", text=text)
     return None
 
@@ -181,7 +183,9 @@ def _order_too_large(
     limit = limits.max_order_notional
     if limit is None:
         return None
-    price = intent.limit_price or max(intent.reference_price, mark_price or NOTHING)
+    price = intent.limit_price or intent.reference_price
+    if mark_price is not None and intent.limit_price is None:
+        price = max(price, mark_price)
     if EXACT.multiply(added, price) <= limit:
         return None
     text = f"{added} at {price} is more than {limit} for one order"
@@ -243,8 +247,11 @@ def _too_many(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Refu
     limit = limits.max_orders_per_minute
     if limit is None:
         return None
+    recent = state.decided.get(intent.symbol, ())
+    if len(recent) < limit:
+        return None
     since = intent.decided_at_ns - MINUTE_NS
-    count = sum(decided > since for decided in state.decided.get(intent.symbol, ()))
+    count = sum(decided > since for decided in recent)
     if count < limit:
         return None
     text = f"{count} orders on {intent.symbol} within a minute; {limit} are allowed"

@@ -10,10 +10,12 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from decisions.exact import NOTHING
 from decisions.resample import candles_for
 from decisions.strategy_memory import MOST_TRIES, StrategyMemory, new_memory
 from decisions.strategy_wide import handler_of, handles, reference_price, show, wants_of
@@ -46,6 +48,9 @@ __all__ = [
 ]
 
 _SET_FOR_IT = ("symbols", "instruments", "positions")
+_FEW_EVENTS = 16
+"""Fewer are shown one by one: a door costs more than it gives then."""
+_SYMBOL, _CLOSE = attrgetter("symbol"), attrgetter("close")
 _TOLD_FILLS = 4096
 """Executions that are remembered as told."""
 
@@ -87,6 +92,21 @@ def memory_of(strategy: StrategyLike, base_ns: int, symbols: Sequence[Symbol]) -
     return new_memory(warmup_candles(strategy, base_ns) * max(len(symbols), 1))
 
 
+Door = Callable[[Sequence[float], int], int]
+"""Takes closes from a place on while nothing is decided; gives the place that it came to."""
+
+
+def fast_door(strategy: object) -> Door | None:
+    """Give the strategy's second door, if no class below it has another `on_candle`."""
+    for cls in type(strategy).__mro__:
+        if "pass_closes" in vars(cls):
+            door: Door = strategy.pass_closes  # type: ignore[attr-defined]
+            return door
+        if "on_candle" in vars(cls):
+            return None
+    return None
+
+
 class StrategyRun:
     """One incarnation of one strategy, around a memory that outlives it.
 
@@ -126,6 +146,7 @@ class StrategyRun:
             self._wide = WideRun(
                 strategy, wants, self._desk, self.memory, self._positions, self._has_problem
             )
+        self._door = None if self._wide is not None else fast_door(strategy)
         if hasattr(strategy, "positions"):
             strategy.positions = MappingProxyType(self._positions)
 
@@ -224,12 +245,39 @@ class StrategyRun:
         if self._wide is not None:
             yield from self._wide.take_batch(batch, skip, created_ns)
             return
-        for event in batch.events[skip:]:
+        events = batch.events[skip:]
+        closes, place = self._closes(events), 0
+        while place < len(events):
+            if closes is not None and (place := self._passed(events, closes, place)) == len(events):
+                break
+            event, place = events[place], place + 1
             decisions = self._decide(event)
             if decisions:
                 intents = [] if batch.is_history else self._intents(event, decisions, created_ns())
                 yield from intents
                 self._advance(event, intents)
+
+    def _closes(self, events: Sequence[MarketEvent]) -> list[float] | None:
+        """Give the closes for a fast door; None where there is none, or nothing for it."""
+        if self._door is None or self.memory.at_door or len(events) < _FEW_EVENTS:
+            return None
+        if set(map(type, events)) != {Candle} or set(map(_SYMBOL, events)) != {self.symbol}:
+            return None
+        return list(map(float, map(_CLOSE, events)))
+
+    def _passed(self, events: Sequence[MarketEvent], closes: list[float], place: int) -> int:
+        """Go by the fast door as far as nothing is decided; what was tried before, it must not."""
+        memory = self.memory
+        if self._door is None or memory.trying == memory.next_index:
+            return place
+        memory.at_door = True
+        reached = self._door(closes, place)
+        if not place <= reached <= len(closes):
+            raise ValueError(f"pass_closes went from {place} to {reached} of {len(closes)} closes")
+        memory.at_door = False
+        memory.next_index += reached - place
+        memory.recent.extend(events[place:reached])
+        return reached
 
     def update(self, update: OrderUpdate) -> None:
         """Tell the strategy what became of its order; a position does not change by it."""
@@ -320,7 +368,7 @@ class StrategyRun:
         memory.next_index += 1
         memory.recent.append(event)
         if intents:
-            memory.position += sum((i.quantity * i.side.sign for i in intents), start=Decimal(0))
+            memory.position += sum([i.quantity * i.side.sign for i in intents], start=NOTHING)
             count_decisions(memory.decided, self.symbol, event.ts_event_ns, len(intents))
             self._positions[self.symbol] = memory.position
 

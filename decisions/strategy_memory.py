@@ -33,6 +33,8 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     tries: int = 0
     passed_over: int = 0
     """Events that brought two incarnations down and were not shown to a third."""
+    at_door: bool = False
+    """A fast door is passing closes; still so after it failed or hung, and then it stays shut."""
     warming_on: MarketEvent | None = None
     """The event that a warm-up is showing; still here after a hang in it."""
     told_fills: dict[tuple[OrderKey, str], None] = {}

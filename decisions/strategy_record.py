@@ -49,6 +49,7 @@ class _Memory(msgspec.Struct, frozen=True):
     """Its place among `recent`; -1 where there is none."""
     told_fills: list[tuple[OrderKey, str]]
     wide: _Wide | None
+    at_door: bool
 
 
 def packed_memory(memory: StrategyMemory) -> bytes:
@@ -64,6 +65,7 @@ def packed_memory(memory: StrategyMemory) -> bytes:
             trying=memory.trying,
             tries=memory.tries,
             passed_over=memory.passed_over,
+            at_door=memory.at_door,
             warming_on=_place_of(memory),
             told_fills=list(memory.told_fills),
             wide=None if memory.wide is None else _wide(memory.wide),
@@ -92,6 +94,7 @@ def memory_in(content: bytes) -> StrategyMemory:
         trying=kept.trying,
         tries=kept.tries,
         passed_over=kept.passed_over,
+        at_door=kept.at_door,
         warming_on=kept.recent[kept.warming_on] if kept.warming_on >= 0 else None,
         told_fills=dict.fromkeys(kept.told_fills),
         wide=None if kept.wide is None else _wide_memory(kept.wide),

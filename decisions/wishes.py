@@ -130,8 +130,7 @@ class Desk(msgspec.Struct, frozen=True):
             order = self._order(wish, symbol, moment, positions)
             if order is None:
                 continue
-            ordinal = decided.get((symbol, at), 0)
-            count_decisions(decided, symbol, at, 1)
+            ordinal = count_decisions(decided, symbol, at, 1)
             positions[symbol] = positions.get(symbol, NOTHING) + order.quantity * order.side.sign
             intents.append(
                 OrderIntent(
@@ -155,30 +154,45 @@ class Desk(msgspec.Struct, frozen=True):
     def _order(
         self, wish: Any, symbol: Symbol, moment: Moment, positions: Mapping[Symbol, Decimal]
     ) -> DecisionLike | None:
-        is_target = isinstance(wish, Target)
-        held = positions.get(symbol, NOTHING)
         if symbol not in self.symbols:
             known = ", ".join(self.symbols)
             raise BadDecision(f"{symbol} is not one of this strategy's symbols: {known}")
-        if is_target and _is_there(wish, held):
-            return None
+        if isinstance(wish, Target):
+            return self._order_to(wish, symbol, moment, positions)
         if symbol not in moment.prices:
-            raise BadDecision(f"no price of {symbol} has been seen yet")
-        if is_target:
-            return order_to(wish, held, moment.prices[symbol], self.instrument_of(symbol))
+            raise _no_price(symbol)
         problem = _problem(wish)
         if problem:
             raise BadDecision(problem)
         checked: DecisionLike = wish
         return checked
 
+    def _order_to(
+        self, target: Target, symbol: Symbol, moment: Moment, positions: Mapping[Symbol, Decimal]
+    ) -> Order | None:
+        held = positions.get(symbol, NOTHING)
+        if _is_there(target, held):
+            return None
+        if symbol not in moment.prices:
+            raise _no_price(symbol)
+        return order_to(target, held, moment.prices[symbol], self.instrument_of(symbol))
 
-def count_decisions(decided: Decided, symbol: Symbol, at_ns: TimestampNs, count: int) -> None:
-    """Count a moment's decisions, and forget the moment that was decided on longest ago."""
+
+def count_decisions(decided: Decided, symbol: Symbol, at_ns: TimestampNs, count: int) -> int:
+    """Count a moment's decisions, and forget the moment that was decided on longest ago.
+
+    Gives how many it had before.
+    """
     moment = symbol, at_ns
-    decided[moment] = decided.pop(moment, 0) + count
+    before = decided.pop(moment, 0)
+    decided[moment] = before + count
     if len(decided) > _MOMENTS:
         del decided[next(iter(decided))]
+    return before
+
+
+def _no_price(symbol: Symbol) -> BadDecision:
+    return BadDecision(f"no price of {symbol} has been seen yet")
 
 
 def order_to(target: Target, held: Decimal, price: Decimal, grid: Instrument) -> Order | None:

@@ -66,7 +66,7 @@ def taker_price(order: NewOrder, event: MarketEvent, terms: Terms) -> Decimal:
     price = _opening_price(order, event)
     if not isinstance(event, Candle):
         return price
-    return _slipped(price, order.side, terms)
+    return slipped(price, order.side, terms)
 
 
 def round_down(quantity: Decimal, step: Decimal) -> Decimal:
@@ -74,7 +74,8 @@ def round_down(quantity: Decimal, step: Decimal) -> Decimal:
     return (quantity / step).to_integral_value(ROUND_DOWN) * step
 
 
-def _slipped(price: Decimal, side: Side, terms: Terms) -> Decimal:
+def slipped(price: Decimal, side: Side, terms: Terms) -> Decimal:
+    """Give a price made worse for the taker by the slippage, on the instrument's ticks."""
     worse = price * (1 + side.sign * terms.slippage_rate)
     # A tick coarser than the market's own prices would be refuted by the data.
     own_grid = Decimal((0, (1,), int(price.as_tuple().exponent)))

@@ -11,6 +11,7 @@ import sqlite3
 from bisect import insort
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,6 +43,7 @@ from messages.values import Instrument
 __all__ = ["PaperSettings", "PaperVenue"]
 
 TAPE_LENGTH = 8192
+_SYMBOL = attrgetter("symbol")
 
 T = TypeVar("T")
 
@@ -136,10 +138,12 @@ class PaperVenue:
         """
         if self._open or self._stale:
             return self._safely(lambda: self._work_all(events), VenueError)
-        tapes = self._tapes
+        symbols = set(map(_SYMBOL, events))
+        if len(symbols) == 1:
+            self._tape(symbols.pop()).add_all(events)
+            return []
         for event in events:
-            tape = tapes.get(event.symbol)
-            (tape or self._tape(event.symbol)).add(event)
+            self._tape(event.symbol).add(event)
         return []
 
     def close(self) -> None:

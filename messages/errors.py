@@ -18,6 +18,7 @@
     |- LedgerError            halt trading
     |  |- LedgerConflict      the same key with another intent
     |  |- LedgerUnavailable   the disk or the database refused; nothing was promised
+    |  |  |- LedgerLost       its server is away; what was under way is not known
     |  |  '- LedgerFenced     another process has taken the ledger over; this one is done
     |  '- IllegalTransition   an order was asked to take a step the table does not hold
     |- BadDecision            a strategy gave what is no decision; nothing was sent of that event
@@ -115,6 +116,14 @@ class LedgerConflict(LedgerError):
 
 class LedgerUnavailable(LedgerError):
     """A commit failed (disk full, file gone, locked); the change is not durable."""
+
+
+class LedgerLost(LedgerUnavailable):
+    """The ledger's server does not answer, or takes no writes now; it may come back.
+
+    What was under way may have been carried out. Nothing of it may be sent: who opens the ledger
+    again looks the keys up.
+    """
 
 
 class LedgerFenced(LedgerUnavailable):

@@ -1,4 +1,8 @@
-"""The closed sets and small values that messages are made of."""
+"""The closed sets and small values that messages are made of.
+
+Their members are texts and hash as texts do: an enum's own hash is a call in Python, made at each
+look into a table.
+"""
 
 from decimal import Decimal
 from enum import StrEnum
@@ -14,10 +18,13 @@ class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
 
-    @property
-    def sign(self) -> int:
-        """+1 for a buy, -1 for a sell: the sign of its effect on the position."""
-        return 1 if self is Side.BUY else -1
+    sign: int
+    """+1 for a buy, -1 for a sell: the sign of its effect on the position."""
+
+    def __init__(self, name: str) -> None:
+        self.sign = 1 if name == "buy" else -1
+
+    __hash__ = str.__hash__
 
 
 class OrderType(StrEnum):
@@ -25,6 +32,8 @@ class OrderType(StrEnum):
 
     MARKET = "market"
     LIMIT = "limit"
+
+    __hash__ = str.__hash__
 
 
 class TimeInForce(StrEnum):
@@ -34,12 +43,16 @@ class TimeInForce(StrEnum):
     IOC = "ioc"
     FOK = "fok"
 
+    __hash__ = str.__hash__
+
 
 class Liquidity(StrEnum):
     """Whether a fill took a resting order's price or was the resting order."""
 
     MAKER = "maker"
     TAKER = "taker"
+
+    __hash__ = str.__hash__
 
 
 class OrderState(StrEnum):
@@ -62,6 +75,8 @@ class OrderState(StrEnum):
     """Proved never to have reached the venue; the one state that may be sent again."""
     REFUSED = "refused"
     """By risk or by age, before any send; final."""
+
+    __hash__ = str.__hash__
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.arguments_shared import add_command, add_run_dir, count, positive
+from ops.arguments_shared import add_command, add_run_dir, count, not_negative, positive
 
 if TYPE_CHECKING:
     from ops.arguments_shared import Add, Commands
@@ -154,6 +154,23 @@ def _add_backtest(commands: "Commands") -> None:
         "--verify", action="store_true", help="probe for look-ahead and warm-up: 0 none, 1 found"
     )
     backtest.add_argument("--json", action="store_true", help="one JSON object")
+    backtest.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a tear sheet, one page; - is stdout"
+    )
+    backtest.add_argument("--trades", type=Path, metavar="FILE", help="write the trades as CSV")
+    backtest.add_argument("--equity", type=Path, metavar="FILE", help="and the days as CSV")
+    backtest.add_argument(
+        "--split", default="", metavar="PART", help="0.7 or a date: what follows is out of sample"
+    )
+    backtest.add_argument(
+        "--trials", type=count, metavar="N", help="so many ways were tried before this one"
+    )
+    backtest.add_argument(
+        "--trials-variance",
+        type=not_negative,
+        metavar="V",
+        help="of the Sharpe ratios of those trials, annualised",
+    )
     backtest.set_defaults(command="backtest")
 
 

@@ -140,6 +140,23 @@ def _add_dashboard(commands: "Commands") -> None:
     dashboard.set_defaults(command="dashboard")
 
 
+def _add_report(commands: "Commands") -> None:
+    summary = "show what a run earned and how: the tear sheet of a backtest, of what was real"
+    report = add_command(commands, "report", summary)
+    add_run(report)
+    report.add_argument(
+        "--html", type=Path, metavar="FILE", help="write it as one page; - is stdout"
+    )
+    report.add_argument(
+        "--split", default="", metavar="PART", help="0.7 or a date: what follows stands apart"
+    )
+    report.add_argument(
+        "--trials", type=count, metavar="N", help="so many ways were tried before this run"
+    )
+    report.add_argument("--json", action="store_true", help="one JSON object")
+    report.set_defaults(command="report")
+
+
 def _add_order(command: argparse.ArgumentParser) -> None:
     text = "its key, client order id or venue order id, or the beginning of one"
     command.add_argument("order", metavar="ORDER", help=text)
@@ -161,4 +178,5 @@ ADD: "dict[str, Add]" = {
     "audit": _add_audit,
     "journal": _add_journal,
     "dashboard": _add_dashboard,
+    "report": _add_report,
 }

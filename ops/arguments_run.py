@@ -23,7 +23,10 @@ def _add_start(commands: "Commands") -> None:
     )
     start.add_argument("--symbol", metavar="BASE/QUOTE", help="with --exchange (BTC/USDT)")
     start.add_argument("--timeframe", metavar="LENGTH", help="with --exchange (1m)")
-    start.add_argument("--idempotency-backend", choices=("sqlite", "memory"))
+    start.add_argument("--idempotency-backend", choices=("sqlite", "postgres", "memory"))
+    start.add_argument(
+        "--database-url-env", metavar="NAME", help="the variable with the address, for postgres"
+    )
     metrics = start.add_mutually_exclusive_group()
     for flag, value in (("--enable-metrics", True), ("--disable-metrics", False)):
         metrics.add_argument(
@@ -128,6 +131,7 @@ def _add_orchestrate(commands: "Commands") -> None:
     for verb, told in (
         ("up", "run the fleet in the foreground; a signal ends all bots in order"),
         ("ps", "show the bots: 0 all is well, 1 one is parked or waits, 3 never up"),
+        ("page", "write how the fleet stands as one HTML file"),
         ("restart", "drain one bot and start it again, also a parked one"),
         ("drain", "end one bot in order and leave it so"),
         ("reload", "read the fleet file again; bots that are as they were are not touched"),
@@ -140,6 +144,12 @@ def _add_orchestrate(commands: "Commands") -> None:
             one.add_argument("bot", metavar="BOT", help="its id in the file")
         if verb != "logs":
             one.add_argument("--json", action="store_true", help="for machines")
+        if verb == "up":
+            place = "serve the fleet's page and /metrics there, over the file's `http`"
+            one.add_argument("--serve", dest="http", metavar="HOST:PORT", help=place)
+        if verb == "page":
+            where = "where it goes, - is stdout (fleet.html in the fleet's run_dir)"
+            one.add_argument("--out", type=Path, metavar="FILE", help=where)
         if verb in ("restart", "drain", "reload", "down"):
             one.add_argument("--timeout", type=positive, default=60.0, metavar="SECONDS")
         if verb == "logs":

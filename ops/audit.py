@@ -19,7 +19,6 @@ from ops.audit_venue import VenueAudit
 from ops.health_text import one_line
 from ops.run_files import LEDGER, METRICS_SUMMARY, PAPER_BOOK
 from ops.run_state import RunState, read_object, run_state
-from persistence.histories import file_problems
 from persistence.reader import LedgerReader
 
 _WALKS = 3
@@ -48,7 +47,7 @@ def audit_run(run_dir: Path) -> Iterator[Check]:
     """
     state = run_state(run_dir)
     summary = read_object(run_dir / METRICS_SUMMARY)
-    files = Check("files", "SQLite finds nothing wrong with the files")
+    files = Check("files", "the database finds nothing wrong with the files")
     with ExitStack() as stack:
         ledger = stack.enter_context(LedgerReader(run_dir / LEDGER))
         book = None
@@ -75,7 +74,7 @@ def audit_run(run_dir: Path) -> Iterator[Check]:
 
 
 def _check_files(check: Check, ledger: LedgerReader, book: BookReader | None) -> None:
-    check.see(LEDGER, "; ".join(file_problems(ledger)) or None)
+    check.see(LEDGER, "; ".join(ledger.problems()) or None)
     if book is not None:
         check.see(PAPER_BOOK, "; ".join(book.file_problems()) or None)
 

@@ -141,6 +141,22 @@ def _dashboard(arguments: argparse.Namespace) -> int:
     return dashboard(options)
 
 
+def _report(arguments: argparse.Namespace) -> int:
+    from ops.report import ReportOptions, report
+
+    run_dir = named_run_of(arguments)
+    if run_dir is None:
+        return EXIT_USAGE
+    options = ReportOptions(
+        run_dir=run_dir,
+        html=arguments.html,
+        as_json=arguments.json,
+        split=arguments.split,
+        trials=arguments.trials,
+    )
+    return report(options)
+
+
 def _journal(arguments: argparse.Namespace) -> int:
     from ops.journal_command import journal
 
@@ -165,5 +181,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "account": _account,
     "audit": _audit,
     "dashboard": _dashboard,
+    "report": _report,
     "journal": _journal,
 }

@@ -25,6 +25,7 @@ def _start(arguments: argparse.Namespace) -> int:
         duration_s=arguments.duration,
         max_events=arguments.max_events,
         idempotency_backend=arguments.idempotency_backend,
+        database_url_env=arguments.database_url_env,
         metrics_enabled=arguments.metrics_enabled,
         chaos=arguments.chaos,
         i_understand_live=arguments.i_understand_live,
@@ -132,11 +133,13 @@ def _orchestrate(arguments: argparse.Namespace) -> int:
     if arguments.verb == "up":
         from ops.fleet.command import up
 
-        return up(arguments.fleet, as_json=arguments.json)
+        return up(arguments.fleet, as_json=arguments.json, http=arguments.http)
     from ops.fleet import asking
 
     if arguments.verb == "ps":
         return asking.ps(arguments.fleet, as_json=arguments.json)
+    if arguments.verb == "page":
+        return asking.page(arguments.fleet, arguments.out, as_json=arguments.json)
     if arguments.verb == "logs":
         return asking.logs(arguments.fleet, arguments.bot, arguments.lines)
     return asking.ask(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +111,6 @@ def _check_live(root: TableReader, mode: Mode, venue: VenueConfig, feed: FeedCon
         root.problem("mode", f'got "{mode}" with venue.type "{venue.type}"; it goes with {wanted}')
     if is_live and feed.type is not FeedType.CCXT:
         root.problem("mode", f'got "live" with feed.type "{feed.type}"; it goes with "ccxt" only')
-
-
-def _later(reader: TableReader, key: str, value: StrEnum, instead: str) -> None:
-    reader.problem(key, f'"{value}" arrives with a later version; use {instead}')
 
 
 def _venue(reader: TableReader, symbols: tuple[Symbol, ...]) -> VenueConfig:
@@ -254,13 +249,19 @@ def _traded(reader: TableReader, feed: FeedConfig, key: str, default: Symbol) ->
 
 def _idempotency(reader: TableReader) -> IdempotencyConfig:
     backend = reader.choice("backend", IdempotencyBackend, IdempotencyBackend.SQLITE)
-    if backend is IdempotencyBackend.POSTGRES:
-        _later(reader, "backend", backend, '"sqlite" or "memory"')
-    url = reader.text("url", "")
-    if url and backend is not IdempotencyBackend.POSTGRES:
-        reader.problem("url", f'is for the backend "postgres", and the backend is "{backend}"')
+    is_there, key = backend is IdempotencyBackend.POSTGRES, "database_url_env"
+    if reader.text("url", ""):
+        reader.problem(
+            "url", f"put the address into the environment and name its variable in {key}"
+        )
+    name = reader.optional_text(key)
+    if name is None and is_there:
+        reader.problem(key, f'is needed for the backend "postgres", as in {key} = "DATABASE_URL"')
+    elif name is not None and not is_variable_name(name):
+        reader.problem(key, "must name an environment variable, and never be the address itself")
+        name = None
     reader.finish()
-    return IdempotencyConfig(backend=backend, url=url)
+    return IdempotencyConfig(backend=backend, database_url_env=name)
 
 
 def _supervision(reader: TableReader) -> SupervisionConfig:

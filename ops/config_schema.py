@@ -158,7 +158,8 @@ class IdempotencyConfig(msgspec.Struct, frozen=True, kw_only=True):
     """`[idempotency]`."""
 
     backend: IdempotencyBackend
-    url: str
+    database_url_env: str | None
+    """The name of an environment variable, never the address: that holds a password."""
 
 
 class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True):

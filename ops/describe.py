@@ -11,6 +11,7 @@ from actors.runtime import Runtime
 from decisions.ledger_figures import LedgerFigures
 from persistence.ledger import Ledger, SqliteLedger
 from persistence.measured_ledger import MeasuredLedger
+from persistence.postgres.ledger import MeasuredPostgresLedger, PostgresLedger
 
 Describe = Callable[[], dict[str, Any]]
 
@@ -19,10 +20,17 @@ def measured(
     open_ledger: Callable[[], Ledger], figures: LedgerFigures, now_ns: Callable[[], int]
 ) -> Callable[[], Ledger]:
     """Have a ledger on disk measured by the runtime's clock; any other is opened as it is."""
-    if isinstance(open_ledger, partial) and open_ledger.func is SqliteLedger:
-        arguments, named = open_ledger.args, open_ledger.keywords
-        return partial(MeasuredLedger, *arguments, **named, figures=figures, now_ns=now_ns)
-    return open_ledger
+    if not isinstance(open_ledger, partial):
+        return open_ledger
+    measured_by: Any = None
+    if open_ledger.func is SqliteLedger:
+        measured_by = MeasuredLedger
+    elif open_ledger.func is PostgresLedger:
+        measured_by = MeasuredPostgresLedger
+    if measured_by is None:
+        return open_ledger
+    arguments, named = open_ledger.args, open_ledger.keywords
+    return partial(measured_by, *arguments, **named, figures=figures, now_ns=now_ns)
 
 
 def describer(

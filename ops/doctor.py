@@ -8,6 +8,7 @@ from pathlib import Path
 from decisions.halting import reason_in
 from messages.errors import ConfigError, WatchkeeperError
 from ops.config_schema import Config
+from ops.doctor_database import database_findings
 from ops.doctor_disk import disk_findings
 from ops.doctor_finding import Finding, Level, ok, problem, warning
 from ops.doctor_lease import lease_findings
@@ -15,7 +16,6 @@ from ops.doctor_machine import machine_findings
 from ops.doctor_venue import venue_findings
 from ops.health_text import one_line
 from ops.run_files import LEDGER, find_latest
-from persistence.histories import file_problems
 from persistence.reader import LedgerReader
 
 
@@ -44,6 +44,7 @@ def findings(config_path: Path | None, *, online: bool) -> Iterator[Finding]:
     if config is not None:
         yield from venue_findings(config, online=online)
         yield from lease_findings(config)
+        yield from database_findings(config)
 
 
 def ledger_findings(run_dir: Path) -> Iterator[Finding]:
@@ -54,7 +55,7 @@ def ledger_findings(run_dir: Path) -> Iterator[Finding]:
         return
     try:
         with LedgerReader(path) as ledger:
-            found, halted = file_problems(ledger), ledger.halt_reason()
+            found, halted = ledger.problems(), ledger.halt_reason()
             states = ledger.states()
     except (WatchkeeperError, ValueError) as error:
         yield problem("ledger", str(error), f"keep a copy of {run_dir}, then look into it")
@@ -70,10 +71,14 @@ def ledger_findings(run_dir: Path) -> Iterator[Finding]:
 
 def _config(path: Path) -> tuple[Config | None, list[Finding]]:
     from ops.config import load
+    from ops.secret_files import take_secret_files
+    from ops.secret_values import secret_variables
     from strategies import check_params
 
     try:
-        return load(path, {}, check_params), [ok("config", f"{path} has no mistake")]
+        config = load(path, {}, check_params)
+        take_secret_files(secret_variables(config))
+        return config, [ok("config", f"{path} has no mistake")]
     except ConfigError as error:
         todo = f"correct it, then watchkeeper check {path}"
         return None, [problem("config", text, todo) for text in error.problems]

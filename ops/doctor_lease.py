@@ -10,8 +10,7 @@ from messages.lease import Lease
 from ops.config_schema import Config, VenueType
 from ops.doctor_finding import Finding, ok, problem, warning
 from ops.lease_machine import boot_ns, this_machine
-from ops.lease_place import Place, place_of, prepare
-from ops.run_files import LEDGER
+from ops.lease_place import Place, place_of
 
 _TODO = "a start would be refused: correct it"
 
@@ -26,8 +25,8 @@ def lease_findings(config: Config) -> Iterator[Finding]:
         return
     try:
         place = place_of(config)
-        if place.path.parent.exists():
-            prepare(place.path.parent)
+        if place.ledger is None and place.path.parent.exists():
+            place.prepare()
         lease = _read(place)
     except WatchkeeperError as error:
         yield problem("lease", str(error), _TODO)
@@ -36,7 +35,7 @@ def lease_findings(config: Config) -> Iterator[Finding]:
 
 
 def _read(place: Place) -> Lease | None:
-    if not place.path.exists():
+    if place.ledger is None and not place.path.exists():
         return None
     store = place.open(flushes=False)
     try:
@@ -48,11 +47,11 @@ def _read(place: Place) -> Lease | None:
 def _finding(place: Place, lease: Lease | None, run_dir: Path) -> Finding:
     name, machine = place.account, this_machine()
     if lease is None or lease.returned:
-        return ok("lease", f"nobody trades {name}; its leases stand in {place.path.parent}")
+        return ok("lease", f"nobody trades {name}; its leases stand in {place.where}")
     is_ours = lease.holder.run_dir == machine.me(run_dir).run_dir
     who = f"{named(lease.holder)}, token {lease.token}"
     if machine.is_alive(lease.holder) is False:
-        return _dead(name, who, lease, is_ours=is_ours)
+        return _dead(place, who, lease, is_ours=is_ours)
     now_ns = boot_ns()
     if left_of(Sight(lease, now_ns), machine.clock, now_ns) <= 0:
         todo = "see what it does: watchkeeper health, ps; a start takes the account over"
@@ -62,8 +61,8 @@ def _finding(place: Place, lease: Lease | None, run_dir: Path) -> Finding:
     return problem("lease", f"{name} is traded by {who}", "stop that one, or a start is refused")
 
 
-def _dead(name: str, who: str, lease: Lease, *, is_ours: bool) -> Finding:
-    text = f"{name} was traded by {who}, which is gone and did not give it back"
-    if is_ours or not (Path(lease.holder.run_dir) / LEDGER).exists():
+def _dead(place: Place, who: str, lease: Lease, *, is_ours: bool) -> Finding:
+    text = f"{place.account} was traded by {who}, which is gone and did not give it back"
+    if is_ours or not place.is_elsewhere(lease.holder):
         return ok("lease", f"{text}; the next start takes it over")
     return warning("lease", text, f"start {lease.holder.run_dir} once, so that it is settled")

@@ -20,6 +20,9 @@ EXTRAS = {
     "alerts": ("apprise",),
     "dashboard": ("starlette", "uvicorn"),
     "orchestrate": ("psutil",),
+    "optimize": ("optuna",),
+    "ray": ("ray",),
+    "postgres": ("psycopg",),
 }
 """What each extra of the distribution brings, by the names under which it is imported."""
 _RELEASED_S = 1_760_000_000

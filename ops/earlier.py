@@ -15,8 +15,9 @@ from decisions.money_fold import Earlier, MoneyFold, SidedExecution, earlier_of
 from messages.errors import LedgerError, LedgerUnavailable
 from messages.ids import NS_PER_S, OrderKey
 from persistence import statements as sql
-from persistence.ledger import Ledger, SqliteLedger
+from persistence.ledger import Ledger
 from persistence.reader import Execution, LedgerReader
+from persistence.stored_ledger import StoredLedger
 
 WORKER = "earlier executions"
 _MOMENT_NS = 5 * NS_PER_S
@@ -60,7 +61,7 @@ class EarlierExecutions:
             if not orders:
                 self._offer(Earlier())
                 return
-        if not isinstance(ledger, SqliteLedger):
+        if not isinstance(ledger, StoredLedger):
             self._without("this ledger cannot be read beside its writer")
             return
         self._money.expect()

@@ -7,9 +7,10 @@ proves it. Nothing is ever sent from here.
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,14 +18,20 @@ from actors.operator_board import HaltView, OperatorBoard
 from actors.thread_runtime import ThreadRuntime
 from decisions import halting
 from decisions.halting import HaltRecord, HaltState, OrderedBy
+from messages import lineage
 from messages.errors import RunDirBusy, WatchkeeperError
 from messages.ids import NS_PER_S, TimestampNs
-from ops.config import Config, VenueType, load
+from ops.config import Config, IdempotencyBackend, VenueType, load
 from ops.logs import log_settings, set_up_logging
 from ops.run_dir import RunDir
-from ops.secret_values import cleaner, secrets_of
+from ops.secret_files import take_secret_files
+from ops.secret_values import cleaner, secret_variables, secrets_of
 from ops.wiring import executor_alone
-from persistence.ledger import SqliteLedger
+from persistence.ledger import Ledger, SqliteLedger
+from persistence.ledger_place import place_in
+
+if TYPE_CHECKING:
+    from ops.lease import HeldAccount
 
 POLL_S = 0.05
 START_LIMIT_NS = 60 * NS_PER_S
@@ -42,10 +49,10 @@ def halt_offline(run_dir: Path, reason: str, *, timeout_s: float, told: Told) ->
         LedgerUnavailable: the halt could not be written down; nothing was done.
     """
     deadline = time.monotonic() + timeout_s
-    with _held(run_dir, deadline) as held:
+    with held_run(run_dir, deadline) as held:
         record = _record(held, reason)
         told(f"the halt is on disk; the venue is asked now: {record.reason}")
-        return _proved(held, record, deadline, told)
+        return proved(held, record, deadline, told)
 
 
 def resume_offline(
@@ -58,26 +65,47 @@ def resume_offline(
         LedgerUnavailable: the ledger could not be read or written.
     """
     deadline = time.monotonic() + timeout_s
-    with _held(run_dir, deadline) as held:
+    with held_run(run_dir, deadline) as held:
         text = _kept(held)
         if text is None:
             return {"ok": False, "text": "trading is not halted"}
         reason = halting.reason_in(text)
+        if copied := _copied(held):
+            return {"ok": False, "text": lineage.why_not_resume(copied)}
         if not despite_open:
             record = HaltRecord(reason=reason, ordered_by=OrderedBy.RULE, at_ns=_now_ns())
-            view = _proved(held, record, deadline, told)
+            view = proved(held, record, deadline, told)
             if view["state"] != HaltState.HALTED_PROVED:
                 return {"ok": False, "text": f"{view['text']}; wait, or say --despite-open"}
-        ledger = SqliteLedger(held.ledger)
-        try:
+        with closing(held.open_ledger()) as ledger:
             ledger.clear_halt()
-        finally:
-            ledger.close()
         return {"ok": True, "text": f"the next start trades (it was halted: {reason})"}
 
 
+class Held(msgspec.Struct):
+    """A run directory whose process is gone, and its ledger."""
+
+    run_dir: RunDir
+    open_ledger: Callable[[], Ledger]
+    lease: "HeldAccount | None" = None
+    """Of the ledger, where others could open it too."""
+
+    def config(self, path: Path | None = None) -> Config:
+        """Read what it ran with last, or what is named.
+
+        Raises:
+            ConfigError: it cannot be read.
+        """
+        path = path or self.run_dir.effective_config
+        config = load(path, {"run_dir": str(self.run_dir.path)})
+        if self.lease is not None:
+            return config
+        file = msgspec.structs.replace(config.idempotency, backend=IdempotencyBackend.SQLITE)
+        return msgspec.structs.replace(config, idempotency=file)  # its orders were moved since
+
+
 @contextmanager
-def _held(run_dir: Path, deadline: float) -> Iterator[RunDir]:
+def held_dir(run_dir: Path, deadline: float) -> Iterator[RunDir]:
     """Hold the directory; a process that is on its way out is waited for."""
     held = RunDir(run_dir)
     while True:
@@ -88,42 +116,62 @@ def _held(run_dir: Path, deadline: float) -> Iterator[RunDir]:
             if time.monotonic() >= deadline:
                 raise
             time.sleep(POLL_S)
-    try:
+    with closing(held):
         yield held
-    finally:
-        held.close()
 
 
-def _record(held: RunDir, reason: str) -> HaltRecord:
+@contextmanager
+def held_run(run_dir: Path, deadline: float) -> Iterator[Held]:
+    """Hold the directory and its ledger, wherever that is."""
+    with held_dir(run_dir, deadline) as held:
+        place = place_in(held.ledger)
+        if place is None:
+            yield Held(held, partial(SqliteLedger, held.ledger))
+            return
+        from ops.held_ledger import hold_of, ledger_opener
+
+        with hold_of(place, held) as lease:
+            yield Held(held, ledger_opener(place, lease), lease)
+
+
+def _record(held: "Held", reason: str) -> HaltRecord:
     """Write the record, unless there is one; give the one that holds."""
     record = HaltRecord(reason=reason, ordered_by=OrderedBy.PERSON, at_ns=_now_ns())
-    ledger = SqliteLedger(held.ledger)
-    try:
+    with closing(held.open_ledger()) as ledger:
         text = ledger.halt_reason()
         if text is None:
             ledger.set_halt(halting.text_of(record))
             return record
         return msgspec.structs.replace(record, reason=halting.reason_in(text))
-    finally:
-        ledger.close()
 
 
-def _kept(held: RunDir) -> str | None:
-    ledger = SqliteLedger(held.ledger)
-    try:
+def _kept(held: "Held") -> str | None:
+    with closing(held.open_ledger()) as ledger:
         return ledger.halt_reason()
-    finally:
-        ledger.close()
 
 
-def _proved(held: RunDir, record: HaltRecord, deadline: float, told: Told) -> View:
-    """Let an executor prove it until the time is over; say so where there is no venue."""
+def _copied(held: "Held") -> lineage.Copied | None:
+    with closing(held.open_ledger()) as ledger:
+        return lineage.copied_in(ledger.note(lineage.COPIED))
+
+
+def proved(
+    held: "Held", record: HaltRecord, deadline: float, told: Told, config_path: Path | None = None
+) -> View:
+    """Let an executor prove it until the time is over; say so where there is no venue.
+
+    Without `config_path` the venue is that of the last start.
+    """
     try:
         with ExitStack() as stack:
-            config = load(held.effective_config, {"run_dir": str(held.path)})
+            config = held.config(config_path)
+            take_secret_files(secret_variables(config))
             settings = log_settings(config.logs)
             set_up_logging(
-                held.log, secrets=secrets_of(config), settings=settings, screen_level="CRITICAL"
+                held.run_dir.log,
+                secrets=secrets_of(config),
+                settings=settings,
+                screen_level="CRITICAL",
             )
             board = _executor(config, held, stack)
             return msgspec.to_builtins(_followed(board, deadline, told))  # type: ignore[no-any-return]
@@ -142,7 +190,7 @@ def _proved(held: RunDir, record: HaltRecord, deadline: float, told: Told) -> Vi
         return found
 
 
-def _executor(config: Config, held: RunDir, stack: ExitStack) -> OperatorBoard:
+def _executor(config: Config, held: "Held", stack: ExitStack) -> OperatorBoard:
     """Start an executor that stays until `stack` ends; give what it leaves to be read.
 
     Raises:
@@ -152,12 +200,12 @@ def _executor(config: Config, held: RunDir, stack: ExitStack) -> OperatorBoard:
     if config.venue.type is VenueType.CCXT:
         from ops.held_account import live_venue_alone
 
-        live = stack.enter_context(live_venue_alone(config))
-    elif not held.paper_book.exists():
-        raise WatchkeeperError(f"there is no paper book {held.paper_book}")
+        live = stack.enter_context(live_venue_alone(config, held.lease))
+    elif not held.run_dir.paper_book.exists():
+        raise WatchkeeperError(f"there is no paper book {held.run_dir.paper_book}")
     runtime = ThreadRuntime(ttl_enforced=False)
     runtime.clean = cleaner(secrets_of(config))
-    cell, board = executor_alone(config, held, runtime, live)
+    cell, board = executor_alone(config, held.run_dir, runtime, live, held.open_ledger)
     started = runtime.start(cell, START_LIMIT_NS)
     if started.problem:
         raise WatchkeeperError(f"its executor does not start: {started.problem}")

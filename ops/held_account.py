@@ -1,24 +1,22 @@
 """The account that a live run trades: its lease first, then all that may only be had with it."""
 
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 from actors.log import logger
 from messages.errors import LedgerUnavailable
 from ops.config import Config, IdempotencyBackend
+from ops.held_ledger import EXIT_FENCED, end_at_once, ledger_opener, say
 from ops.lease import HeldAccount, hold_lease
 from ops.live_venue import LiveVenue, check_variables, open_live_venue
 from ops.run_dir import RunDir
 from persistence.fence import take_writing
 from persistence.ledger import Ledger, SqliteLedger
 
-EXIT_FENCED = 75
-"""Another process trades the account: sysexits.h's "try again later"."""
+__all__ = ["EXIT_FENCED", "Account", "hold_account", "live_venue_alone"]
 
 
 class Account:
@@ -32,7 +30,7 @@ class Account:
             config.run_dir,
             claim=held.claim,
             former_claim=held.former_claim,
-            on_taken=_end,
+            on_taken=end_at_once,
         )
 
     def open(self) -> None:
@@ -61,6 +59,9 @@ class Account:
     @property
     def open_ledger(self) -> "Callable[[], Ledger] | None":
         """Opens the ledger for writing as this process; None: as any other run does."""
+        place = self._held.place.ledger
+        if place is not None:
+            return ledger_opener(place, self._held)
         if self._writer is None:
             return None
         return partial(SqliteLedger, self.run_dir.ledger, self._writer)
@@ -85,7 +86,7 @@ class Account:
                     raise
                 if not said:
                     who = f"process {former}" if former else "a process"
-                    _say(f"{error}: {who} was stopped in the middle of a write; kill -9 it")
+                    say(f"{error}: {who} was stopped in the middle of a write; kill -9 it")
                 said = True
                 time.sleep(0.1)
 
@@ -99,13 +100,15 @@ def hold_account(config: Config, *, standby: bool) -> Iterator[Account]:
         ConfigError: a secret, or the directory of the leases, is missing.
     """
     check_variables(config)
-    with hold_lease(config, standby=standby, on_lost=_end) as held:
+    with hold_lease(config, standby=standby, on_lost=end_at_once) as held:
         yield Account(config, held, patient=standby)
 
 
 @contextmanager
-def live_venue_alone(config: Config) -> Iterator[LiveVenue]:
+def live_venue_alone(config: Config, already: HeldAccount | None = None) -> Iterator[LiveVenue]:
     """Open the venue of a run whose process is gone, as the holder of its account.
+
+    `already`: the lease, where it is held for the ledger's sake.
 
     Raises:
         LeaseError: another process trades the account.
@@ -113,21 +116,12 @@ def live_venue_alone(config: Config) -> Iterator[LiveVenue]:
         VenueRefused: the gate's one sentence.
     """
     check_variables(config)
-    with hold_lease(config, standby=False, on_lost=_end) as held:
+    with ExitStack() as stack:
+        held = already or stack.enter_context(
+            hold_lease(config, standby=False, on_lost=end_at_once)
+        )
         venue = open_live_venue(config, held.keeper)
         try:
             yield venue
         finally:
             held.is_quiet = venue.close()
-
-
-def _end(sentence: str) -> None:
-    """End at once: every orderly step would write into what is another process's now."""
-    logger.critical(sentence)
-    _say(sentence)
-    os._exit(EXIT_FENCED)
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"watchkeeper: {text}\n")
-    sys.stderr.flush()

@@ -5,12 +5,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from messages.lease import Lease
 from ops.config_schema import Config
 from ops.lease_keeper import LeaseKeeper, OnLost
 from ops.lease_machine import moment, this_machine
-from ops.lease_place import place_of, prepare
+from ops.lease_place import Place, place_of
 from ops.lease_taking import Taken, acquire
 
 
@@ -22,18 +23,33 @@ def hold_lease(config: Config, *, standby: bool, on_lost: OnLost) -> Iterator["H
         LeaseError: another process has it, or its place cannot be used.
         ConfigError: the directory cannot be used.
     """
-    place, machine = place_of(config), this_machine()
-    prepare(place.path.parent)
-    me = machine.me(config.run_dir)
+    with hold_place(place_of(config), config.run_dir, standby=standby, on_lost=on_lost) as held:
+        yield held
+
+
+@contextmanager
+def hold_place(
+    place: Place, run_dir: Path, *, standby: bool, on_lost: OnLost
+) -> Iterator["HeldAccount"]:
+    """Hold the lease that stands in a place; see `hold_lease`."""
+    machine = this_machine()
+    place.prepare()
+    me = machine.me(run_dir)
     with _ended_by_sigterm():
         got = acquire(
             partial(place.open, flushes=True), place, machine, me, patient=standby, tell=_say
         )
     keeper = LeaseKeeper(
-        got.lease, got.at, place.timing, partial(place.open, flushes=False), moment, on_lost
+        got.lease,
+        got.at,
+        place.timing,
+        partial(place.open, flushes=False),
+        moment,
+        on_lost,
+        rides_out=place.ledger is not None,
     )
     keeper.start()
-    held = HeldAccount(keeper, got)
+    held = HeldAccount(keeper, got, place)
     try:
         yield held
     finally:
@@ -57,8 +73,8 @@ def _ended_by_sigterm() -> Iterator[None]:
 class HeldAccount:
     """The lease of this process, and whose place it took."""
 
-    def __init__(self, keeper: LeaseKeeper, got: Taken) -> None:
-        self.keeper, self.got = keeper, got
+    def __init__(self, keeper: LeaseKeeper, got: Taken, place: Place) -> None:
+        self.keeper, self.got, self.place = keeper, got, place
         self.is_quiet = True
         """Whether nothing can be under way at the end, so that the lease is given back."""
 

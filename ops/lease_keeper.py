@@ -27,7 +27,8 @@ class LeaseKeeper:
 
     `on_lost` is called on its thread, with a sentence, when another process has the account: it
     should end the process and not return. `on_barred` is called there, at most once, when
-    nothing may be sent any more for a reason that will not pass by itself.
+    nothing may be sent any more for a reason that will not pass by itself. `rides_out`: that its
+    place cannot be used is such a reason no more: a server comes back, a broken disk does not.
     """
 
     def __init__(
@@ -38,13 +39,15 @@ class LeaseKeeper:
         open_store: Callable[[], LeaseStore],
         now: Callable[[], Moment],
         on_lost: OnLost,
+        *,
+        rides_out: bool = False,
     ) -> None:
         self.lease = lease
         self.problem = ""
         """Why it could not be renewed, while that is so."""
         self.on_barred: Callable[[str], object] = lambda _: None
         self._timing, self._open_store, self._now = timing, open_store, now
-        self._on_lost = on_lost
+        self._on_lost, self._rides_out = on_lost, rides_out
         self._grant = Grant(lease.token, taken_at, timing.term_ns)
         self._failing_ns = 0
         self._gate: Moment | None = None
@@ -162,6 +165,8 @@ class LeaseKeeper:
         now = self._now()
         problem = barred(self._grant, now, self._timing, self._gate)
         lasts = not self.problem or now.boot_ns - self._failing_ns >= self._timing.renew_ns
+        if self.problem and self._rides_out:
+            return
         if problem and lasts and not self._told and not self._over:
             self._told = True
             why = self.problem or problem

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import msgspec
 
@@ -13,7 +12,6 @@ from messages.ids import NS_PER_S
 from messages.lease import Holder, Lease, Moment
 from ops.lease_machine import Machine, moment
 from ops.lease_place import Place
-from ops.run_files import LEDGER
 from persistence.lease import LeaseStore
 
 _POLL_S = 0.25
@@ -98,7 +96,7 @@ class _Watch:
             at.boot_ns,
             self._me.run_dir,
             is_alive=is_alive,
-            has_orders=lease is not None and (Path(lease.holder.run_dir) / LEDGER).exists(),
+            has_orders=lease is not None and self._place.is_elsewhere(lease.holder),
         )
         if isinstance(verdict, Wait):
             self._wait(verdict, renewed=not first and self._sight is not before)

@@ -14,6 +14,8 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float | None = None
     max_events: int | None = None
     idempotency_backend: str | None = None
+    database_url_env: str | None = None
+    """The name of an environment variable."""
     metrics_enabled: bool | None = None
     chaos: bool = True
     """Whether the demo may crash an actor to show what happens then."""
@@ -33,6 +35,7 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
         asked = {
             "run_dir": self.run_dir,
             "idempotency.backend": self.idempotency_backend,
+            "idempotency.database_url_env": self.database_url_env,
             "metrics.enabled": self.metrics_enabled,
             "feed.speed": self.speed,
             "venue.exchange": self.exchange,

@@ -30,6 +30,7 @@ from ops.inspect_control import InspectControl
 from ops.journal import journal_for
 from ops.journal_head import run_begun
 from ops.late_alerts import LateAlerts
+from ops.ledger_choice import settle_place
 from ops.live_consent import check_consent
 from ops.log_context import LogContext
 from ops.logs import LogCounts, log_from_now_on, log_settings, unhandled_are_logged
@@ -49,9 +50,11 @@ from ops.snapshot import Snapshots
 from ops.software import Software
 from ops.status import StatusWriter
 from ops.wiring import System, account_of, build, metric_writers
+from persistence.ledger import Ledger
 
 if TYPE_CHECKING:
     from ops.held_account import Account
+    from ops.lease import HeldAccount
     from ops.publishing import Publishing
 
 EXIT_OK, EXIT_PROBLEM, EXIT_EXHAUSTED, EXIT_INTERRUPTED = 0, 1, 70, 130
@@ -77,9 +80,15 @@ def run_bot(options: StartOptions) -> int:
         if is_live:
             from ops.held_account import hold_account
 
-            account = stack.enter_context(hold_account(config, standby=options.standby))
+            with ExitStack() as waiting:
+                if options.standby:
+                    from ops.standby_answers import answering
+
+                    waiting.enter_context(answering(config))
+                account = stack.enter_context(hold_account(config, standby=options.standby))
         opened = stack.enter_context(market_of(config))
         run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
+        place = settle_place(config, run_dir)
         check_one_account(run_dir.ledger, account_of(config, is_live=is_live))
         stack.enter_context(unhandled_are_logged(secrets))
         counts = _set_up_logging(options, config, run_dir, secrets, context)
@@ -87,10 +96,15 @@ def run_bot(options: StartOptions) -> int:
         if run_dir.taken_over_from:
             logger.warning("taking over from process {}", run_dir.taken_over_from)
         run_dir.atomic_write(EFFECTIVE_CONFIG, effective_toml(config).encode())
+        held: HeldAccount | None = None
         if account is not None:
             account.open()
             stack.callback(account.close)
-        run = _Run(options, config, run_dir, account, opened, urls, secrets)
+        elif place is not None:
+            from ops.held_ledger import hold_ledger
+
+            held = stack.enter_context(hold_ledger(place, run_dir.path, standby=False))
+        run = _Run(options, config, run_dir, account, opened, urls, secrets, held)
         run.snapshots.extras["errors"] = lambda: {"logged": counts.errors}
         if before:
             run.alerts.happened("gone", before)
@@ -117,6 +131,19 @@ def _set_up_logging(
     return counts
 
 
+def _ledger_of(
+    account: "Account | None", held: "HeldAccount | None"
+) -> tuple[Callable[[], Ledger] | None, Callable[[], dict[str, Any]] | None]:
+    """Give what opens the ledger, None where it is the run's own file, and what its lease says."""
+    if account is not None:
+        return account.open_ledger, account.lease
+    if held is None or held.place.ledger is None:
+        return None, None
+    from ops.held_ledger import ledger_opener
+
+    return ledger_opener(held.place.ledger, held), held.keeper.snapshot
+
+
 class _Run:
     """What belongs to one run; its methods are called on the main thread."""
 
@@ -129,7 +156,9 @@ class _Run:
         opened: Any = None,
         urls: Sequence[str] = (),
         secrets: Sequence[str] = (),
+        held: "HeldAccount | None" = None,
     ) -> None:
+        open_ledger, lease = _ledger_of(account, held)
         self.options, self.config, self.run_dir = options, config, run_dir
         self.over = threading.Event()
         self.signal = 0
@@ -157,10 +186,10 @@ class _Run:
             observe=self._observe,
             live=account.venue if account else None,
             opened=opened,
-            open_ledger=account.open_ledger if account else None,
+            open_ledger=open_ledger,
             more=lambda: {"alerts": self.alerts.summary()},
         )
-        self.snapshots = Snapshots(self.system, config, account.lease if account else None)
+        self.snapshots = Snapshots(self.system, config, lease)
         self.snapshots.facts.begin_with(open_keys(run_dir.ledger))
         if account is not None:
             account.when_barred(self._halt)

@@ -1,6 +1,7 @@
 """Every value of a run that must never be written: keys, logins, addresses that hold a token."""
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -11,6 +12,7 @@ from messages.errors import ConfigError, WatchkeeperError
 from ops.config import Config
 from ops.secret_names import MASK, is_secret_name, without_logins, without_secrets
 
+_PASSWORD = re.compile(r"password\s*=\s*(?:'([^']*)'|([^\s&]+))")
 _SHORTEST_LINE = 16
 _SHORTEST_PART = 6
 _CUT = "..."
@@ -20,14 +22,21 @@ _SCHEMES_WITH_A_PLACE = ("json", "xml", "form", "mailto", "gotify")
 """Of these, and with an ``s`` behind, apprise takes the host as a machine and never as a token."""
 
 
-def secrets_of(config: Config) -> list[str]:
-    """Give the secrets of a run in every spelling that a line could have, longest first."""
+def secret_variables(config: Config) -> list[str]:
+    """Give the names of all environment variables that hold a secret of this run."""
     named = [*config.venue.secret_variables, config.metrics.http_token_env or ""]
     named += [name for one in config.strategies for name in _variables(one.params)]
-    plain = [os.environ.get(name, "") for name in named]
+    return [name for name in (*named, config.alerts.urls_env) if name]
+
+
+def secrets_of(config: Config) -> list[str]:
+    """Give the secrets of a run in every spelling that a line could have, longest first."""
+    named = secret_variables(config)
+    plain = [os.environ.get(name, "") for name in named if name != config.alerts.urls_env]
     plain += [*_named(config.venue.ccxt), *_named(config.feed.ccxt)]
     urls = os.environ.get(config.alerts.urls_env, "").split()
     plain += [part for url in urls for part in secret_parts(url)]
+    plain += _of_database(os.environ.get(config.idempotency.database_url_env or "", ""))
     return spellings(plain)
 
 
@@ -131,6 +140,16 @@ def _texts(value: object, key: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _texts(item, key)
+
+
+def _of_database(address: str) -> Iterator[str]:
+    """Give an address, and the password in it: an URL's, or a ``password=`` among words."""
+    yield address
+    password = _password_in(address)
+    if not password and "password" in address:
+        found = _PASSWORD.search(address)
+        password = next(filter(None, found.groups()), "") if found else ""
+    yield from {password, unquote(password)}
 
 
 def _password_in(url: str) -> str:

@@ -37,6 +37,7 @@ from decisions.supervisor import (
 from decisions.wishes import plain_instrument
 from exchanges.paper import PaperVenue
 from exchanges.source import MarketSource
+from messages.errors import ConfigError
 from messages.ids import NS_PER_MS, NS_PER_S, AccountId, ActorPath, StrategyId, Symbol
 from messages.values import Instrument
 from ops.config import Config, FeedType, OnDifference, StrategyConfig
@@ -194,7 +195,11 @@ def _gateway(
 
 
 def executor_alone(
-    config: Config, run_dir: RunDir, runtime: Runtime, live: "LiveVenue | None"
+    config: Config,
+    run_dir: RunDir,
+    runtime: Runtime,
+    live: "LiveVenue | None",
+    open_ledger: Callable[[], Ledger] | None = None,
 ) -> tuple[Cell, OperatorBoard]:
     """Wire an executor that nobody tells a decision: to halt what a dead process left open.
 
@@ -203,7 +208,7 @@ def executor_alone(
     """
     executor, kept = runtime.address("execution/executor"), ExecutorKept()
     arguments = {
-        "open_ledger": _ledger_opener(config, run_dir),
+        "open_ledger": open_ledger or _ledger_opener(config, run_dir),
         "gateway": _gateway(config, run_dir, runtime, executor, live),
         "limits": risk_limits(config.risk, replayed=True),
         "max_decision_age_ns": None,
@@ -499,6 +504,8 @@ def _backoff(config: Config) -> Backoff:
 def _ledger_opener(config: Config, run_dir: RunDir) -> Callable[[], Ledger]:
     if config.idempotency.backend == "memory":
         return MemoryLedger().reopened
+    if config.idempotency.backend == "postgres":
+        raise ConfigError(["idempotency.backend: a ledger in PostgreSQL is opened with its lease"])
     return partial(SqliteLedger, Path(run_dir.path) / "ledger.db")
 
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from peewee import InterfaceError, PeeweeException, SqliteDatabase
 
 from messages.errors import LedgerConflict, LedgerFenced, LedgerUnavailable
+from persistence.ledger_place import place_in
 from persistence.migrate import check_current, upgrade
 
 FENCED = "another process has taken this ledger over"
@@ -38,6 +39,8 @@ def open_ledger_database(path: Path) -> SqliteDatabase:
     Raises:
         LedgerUnavailable: the file cannot be a durable ledger here; the text says why.
     """
+    if (elsewhere := place_in(path)) is not None:
+        raise LedgerUnavailable(f"{path} is no ledger, but stands for {elsewhere}")
     database = SqliteDatabase(
         str(path), pragmas=_PRAGMAS, timeout=BUSY_MS / 1_000, thread_safe=False, autoconnect=False
     )

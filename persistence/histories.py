@@ -85,12 +85,6 @@ def open_keys(ledger: LedgerReader) -> set[OrderKey]:
     return {row[0] for row in ledger.rows(_OPEN_KEYS)}
 
 
-def file_problems(ledger: LedgerReader) -> list[str]:
-    """Let SQLite check the file's pages and rows; empty when it finds nothing."""
-    found = [str(row[0]) for row in ledger.rows("PRAGMA quick_check(5)")]
-    return [] if found == ["ok"] else found
-
-
 def _read(
     parse: Callable[[sql.Row], T],
     key: OrderKey,

@@ -4,34 +4,21 @@ A method that changes something has it on disk when it returns. When it raises, 
 promised, nothing of it is visible, and the ledger can be used again once the cause is gone.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import Protocol
 
-from messages.errors import LedgerConflict
 from messages.ids import ClientOrderId, OrderKey, StrategyId, Symbol
 from messages.orders import Fill
 from messages.values import OrderState
-from persistence import statements as sql
-from persistence.book import Book, StrategySymbol
 from persistence.database import connection_of, ledger_errors, open_ledger_database
-from persistence.entries import (
-    NO_NOTES,
-    Claim,
-    LedgerEntry,
-    Step,
-    claimed_entry,
-    conflict,
-    fingerprint,
-)
+from persistence.entries import NO_NOTES, Claim, LedgerEntry, Step, fingerprint
 from persistence.fence import check_writer, fence, take_writing
-from persistence.many_rows import together
 from persistence.reading import read_events, read_fills, read_orders
-from persistence.transitions import Event, Folded, fold
+from persistence.statements import Row
+from persistence.stored_ledger import StoredLedger, Write, statements_of
+from persistence.transitions import Event
 
 __all__ = [
     "Claim",
@@ -46,12 +33,6 @@ __all__ = [
     "read_orders",
     "take_writing",
 ]
-
-_HALT = "halt"
-_NOTE = "note:"
-
-Write = tuple[str, sql.Row]
-"""A constant statement and its parameters."""
 
 
 class Ledger(Protocol):
@@ -131,11 +112,18 @@ class Ledger(Protocol):
     def tidy(self) -> None:
         """Do now what would otherwise hold up a later write; for a moment with nothing to do."""
 
+    def answers(self) -> bool:
+        """Whether it can be written, once it was lost; see `messages.errors.LedgerLost`.
+
+        Raises:
+            LedgerFenced: another process has taken it over meanwhile.
+        """
+
     def close(self) -> None:
         """Give the file back; a closed ledger raises LedgerUnavailable. Safe to repeat."""
 
 
-class SqliteLedger:
+class SqliteLedger(StoredLedger):
     """The ledger in one SQLite file, which this process alone writes.
 
     `writer` is what `take_writing` gave: then what another process does about it is noticed in
@@ -148,9 +136,8 @@ class SqliteLedger:
     def __init__(self, path: Path, writer: int | None = None) -> None:
         self._path = path
         self._writer = writer
+        super().__init__()
         self._database = open_ledger_database(path)
-        self._book = Book()
-        self._newest = OrderKey("")
         try:
             if writer is not None:
                 with ledger_errors(path):
@@ -160,111 +147,9 @@ class SqliteLedger:
             self._database.close()
             raise
 
-    def lookup(self, keys: Sequence[OrderKey]) -> dict[OrderKey, LedgerEntry]:
-        """See `Ledger.lookup`.
-
-        Open orders are answered from memory, and so is a decision younger than all others,
-        which most are: keys begin with the time.
-        """
-        found = {key: self._book.open[key] for key in keys if key in self._book.open}
-        newest = self._newest
-        unseen = [key for key in dict.fromkeys(keys) if key not in found and key <= newest]
-        for chunk in sql.chunks(unseen):
-            found |= sql.by_key(self._select(sql.select_keys(len(chunk)), chunk))
-        return found
-
-    def claim(self, claims: Sequence[Claim], now_ns: int) -> None:
-        """See `Ledger.claim`."""
-        self.write((), claims, now_ns)
-
-    def record(self, steps: Sequence[Step]) -> list[LedgerEntry]:
-        """See `Ledger.record`."""
-        return self.write(steps, (), 0)
-
-    def write(
-        self,
-        steps: Sequence[Step],
-        claims: Sequence[Claim],
-        now_ns: int,
-        notes: Mapping[str, str] = NO_NOTES,
-    ) -> list[LedgerEntry]:
-        """See `Ledger.write`. One transaction, one flush; none if nothing changes."""
-        known = self.lookup([step.order_key for step in steps]) if steps else {}
-        folded = fold(known, steps)
-        entries = [claimed_entry(claim, now_ns) for claim in claims]
-        if not (entries or folded.taken or notes):
-            return folded.after
-        filled = self._book.filled_after(folded.taken)
-        # Before the commit, for one that fails may all the same have reached the disk.
-        self._newest = max([self._newest, *(entry.order_key for entry in entries)])
-        try:
-            set_notes = [(sql.SET_FLAG, (_NOTE + name, text)) for name, text in notes.items()]
-            self._commit([*_writes(folded, filled, entries), *set_notes])
-        except LedgerConflict as error:
-            stored = self.lookup([entry.order_key for entry in entries])
-            raise (conflict(claims, stored) or error) from error.__cause__
-        self._book.update(known, folded.changed, filled)
-        self._book.claim(entries)
-        return folded.after
-
-    def note(self, name: str) -> str | None:
-        """See `Ledger.note`."""
-        rows = self._rows(sql.SELECT_FLAG, (_NOTE + name,))
-        return str(rows[0][0]) if rows else None
-
-    def fills_of(self, key: OrderKey) -> list[Fill]:
-        """See `Ledger.fills_of`."""
-        return sql.fills_in(self._rows(sql.SELECT_FILLS, (key,)))
-
-    def called(self, names: Collection[ClientOrderId]) -> dict[ClientOrderId, LedgerEntry]:
-        """See `Ledger.called`."""
-        found: list[LedgerEntry] = []
-        for chunk in sql.chunks([*names]):
-            found += self._select(sql.select_called(len(chunk)), chunk)
-        return {entry.client_order_id: entry for entry in found}
-
-    def open_entries(self) -> list[LedgerEntry]:
-        """See `Ledger.open_entries`."""
-        return sorted(self._book.open.values(), key=_by_key)
-
-    def lacking(self, newest: int) -> list[LedgerEntry]:
-        """See `Ledger.lacking`."""
-        return self._select(sql.SELECT_LACKING, (newest,))
-
     def entries(self, since_ns: int = 0) -> Iterator[LedgerEntry]:
         """See `Ledger.entries`. Uses a read-only connection of its own."""
         return read_orders(self._path, since_ns)
-
-    def states(self) -> dict[OrderState, int]:
-        """See `Ledger.states`."""
-        ended = {OrderState(state): orders for state, orders in self._rows(sql.SELECT_ENDED)}
-        return ended | Counter(entry.state for entry in self._book.open.values())
-
-    def decided_since(self, symbol: Symbol, ts_ns: int) -> list[int]:
-        """See `Ledger.decided_since`. Reads only the keys from that millisecond on."""
-        rows = self._rows(sql.SELECT_DECIDED, (sql.key_floor(ts_ns), symbol, ts_ns))
-        return sorted(decided_at_ns for (decided_at_ns,) in rows)
-
-    def exposure(self) -> dict[Symbol, Decimal]:
-        """See `Ledger.exposure`."""
-        return self._book.exposure()
-
-    def strategy_exposure(self) -> dict[tuple[StrategyId, Symbol], Decimal]:
-        """See `Ledger.strategy_exposure`."""
-        return self._book.strategy_exposure()
-
-    def halt_reason(self) -> str | None:
-        """See `Ledger.halt_reason`. Asks the disk each time."""
-        rows = self._rows(sql.SELECT_FLAG, (_HALT,))
-        return str(rows[0][0]) if rows else None
-
-    def set_halt(self, reason: str) -> None:
-        """See `Ledger.set_halt`."""
-        self._commit([(sql.SET_FLAG, (_HALT, reason))])
-
-    def clear_halt(self) -> None:
-        """See `Ledger.clear_halt`."""
-        self._commit([(sql.DELETE_FLAG, (_HALT,))])
 
     def tidy(self) -> None:
         """See `Ledger.tidy`. Copies the write-ahead log into the file; nobody is waited for."""
@@ -278,28 +163,13 @@ class SqliteLedger:
         with ledger_errors(self._path):
             self._database.close()
 
-    def _load(self) -> None:
-        positions = self._rows(sql.SELECT_POSITIONS)
-        filled = {(strategy, symbol): Decimal(text) for strategy, symbol, text in positions}
-        self._book.load(filled, self._select(sql.SELECT_OPEN, ()))
-        newest = self._rows(sql.SELECT_NEWEST)
-        if newest:
-            self._newest = OrderKey(newest[0][0])
-
-    def _select(self, statement: str, parameters: Sequence[object]) -> list[LedgerEntry]:
-        return [sql.entry_of(row) for row in self._rows(statement, parameters)]
-
-    def _rows(self, statement: str, parameters: Sequence[object] = ()) -> list[sql.Row]:
+    def _rows(self, statement: str, parameters: Sequence[object] = ()) -> list[Row]:
         with ledger_errors(self._path):
             return connection_of(self._database).execute(statement, parameters).fetchall()
 
     def _commit(self, writes: Sequence[Write]) -> None:
         """Run all of it as one transaction; one statement alone is one by itself."""
-        statements = [
-            one
-            for statement, run in groupby(writes, key=itemgetter(0))
-            for one in together(statement, [row for _, row in run])
-        ]
+        statements = statements_of(writes)
         with ledger_errors(self._path):
             if len(statements) == 1:
                 connection_of(self._database).execute(*statements[0])
@@ -308,22 +178,3 @@ class SqliteLedger:
                 connection = connection_of(self._database)
                 for statement, values in statements:
                     connection.execute(statement, values)
-
-
-def _writes(
-    folded: Folded, filled: Mapping[StrategySymbol, Decimal], claimed: Sequence[LedgerEntry]
-) -> list[Write]:
-    """Give the statements of a batch; a total goes with the last step that touches it."""
-    left = dict(filled)
-    steps: list[Write] = []
-    fills: list[Write] = []
-    for taken in reversed(folded.taken):
-        total = left.pop((taken.after.strategy_id, taken.after.symbol), None)
-        steps.append((sql.TAKE_STEP, sql.step_row(taken, total)))
-        fills.extend((sql.INSERT_FILL, row) for row in sql.more_fill_rows(taken))
-    claims = [(sql.INSERT_ORDER, sql.order_row(entry)) for entry in claimed]
-    return [*reversed(steps), *reversed(fills), *claims]
-
-
-def _by_key(entry: LedgerEntry) -> OrderKey:
-    return entry.order_key

@@ -13,7 +13,8 @@ from typing import Protocol, TypeVar
 from messages.errors import LedgerUnavailable
 from persistence import statements as sql
 from persistence.database import BUSY_MS, connection_of, ledger_errors
-from persistence.ledger import SqliteLedger, Write
+from persistence.ledger import SqliteLedger
+from persistence.stored_ledger import Write
 
 _Answer = TypeVar("_Answer")
 _PAUSES_MS = (1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100)

@@ -138,6 +138,10 @@ class MemoryLedger:
     def tidy(self) -> None:
         """See `Ledger.tidy`."""
 
+    def answers(self) -> bool:
+        """See `Ledger.answers`."""
+        return True
+
     def close(self) -> None:
         """See `Ledger.close`."""
         self._closed = True

@@ -16,8 +16,9 @@ from messages.ids import OrderKey, StrategyId, Symbol
 from messages.orders import Fill
 from messages.values import OrderState, Side
 from persistence import statements as sql
-from persistence.database import connection_of, ledger_errors, open_for_reading
 from persistence.entries import LedgerEntry
+from persistence.ledger_place import LedgerPlace
+from persistence.read_connection import open_reading
 from persistence.reading import events_in
 from persistence.transitions import Event
 
@@ -26,6 +27,7 @@ _FILLS_PAGE = 20_000
 """Each page of fills in the order of time is a look at all of them: there is no index of it."""
 _NAMES = ("order_key", "client_order_id", "venue_order_id")
 _AFTER_ALL = "\U0010ffff"
+_ALL = 2**62
 SELECT_EXECUTIONS = (
     "SELECT f.order_key, o.strategy_id, f.symbol, o.side, f.trade_id, f.price, f.quantity, f.fee,"
     " f.fee_currency, f.liquidity, f.ts_event_ns"
@@ -65,18 +67,21 @@ ANY = Wanted()
 class LedgerReader:
     """Belongs to the thread that made it. Close it, or use it in a `with`.
 
+    `where` is the ledger's file, or what stands in its place; see `persistence.ledger_place`.
+
     Raises:
         LedgerUnavailable: there is no ledger of this version; or, from any method, it cannot
             be read.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._database = open_for_reading(path)
+    def __init__(self, where: Path | LedgerPlace) -> None:
+        self._connection = open_reading(where)
+        self.rows = self._connection.rows
+        """Runs one constant SELECT; see `ReadConnection.rows`."""
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._database.close()
+        """Let go of it."""
+        self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -134,7 +139,7 @@ class LedgerReader:
         """Give the orders that were decided in the same milliseconds as these moments."""
         statement = sql.SELECT_NAMED.format(column="order_key")
         for floor in dict.fromkeys(map(sql.key_floor, moments_ns)):
-            for row in self.rows(statement, (floor, floor + _AFTER_ALL, floor, -1)):
+            for row in self.rows(statement, (floor, floor + _AFTER_ALL, floor, _ALL)):
                 yield sql.entry_of(row)
 
     def newest_executions(
@@ -163,19 +168,17 @@ class LedgerReader:
         """
         conditions, values = _conditions(wanted)
         statement = SELECT_EXECUTIONS + _where(conditions) + _OLDEST_FIRST
-        connection = connection_of(self._database)
-        with ledger_errors(self._path):
-            connection.execute("BEGIN")
-            positions = connection.execute(sql.SELECT_POSITIONS).fetchall()
+        connection = self._connection
+        begun = connection.begin()
+        positions = connection.rows(sql.SELECT_POSITIONS)
 
         def walk() -> Iterator[Execution]:
             try:
-                with ledger_errors(self._path):
-                    found = connection.execute(statement, values)
-                    while rows := found.fetchmany(_PAGE):
-                        yield from _executions(rows)
+                for rows in connection.pages(statement, values, _PAGE):
+                    yield from _executions(rows)
             finally:
-                connection.execute("COMMIT")
+                if begun:
+                    connection.end()
 
         return positions, walk()
 
@@ -212,22 +215,17 @@ class LedgerReader:
 
         Inside another, it is that one's moment.
         """
-        connection = connection_of(self._database)
-        if connection.in_transaction:
+        if not self._connection.begin():
             yield
             return
-        with ledger_errors(self._path):
-            connection.execute("BEGIN")
         try:
             yield
         finally:
-            with ledger_errors(self._path):
-                connection.execute("COMMIT")
+            self._connection.end()
 
-    def rows(self, statement: str, values: Sequence[object] = ()) -> list[sql.Row]:
-        """Run one constant SELECT."""
-        with ledger_errors(self._path):
-            return connection_of(self._database).execute(statement, values).fetchall()
+    def problems(self) -> list[str]:
+        """Let the database check what it has stored; empty when it finds nothing."""
+        return self._connection.problems()
 
     def _positions(self) -> list[PositionRow]:
         return [(row[0], row[1], row[2]) for row in self.rows(sql.SELECT_POSITIONS)]

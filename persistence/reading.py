@@ -10,8 +10,9 @@ from messages.errors import LedgerUnavailable
 from messages.ids import OrderKey
 from messages.orders import Fill
 from messages.values import OrderState
-from persistence.database import connection_of, ledger_errors, open_for_reading
 from persistence.entries import LedgerEntry
+from persistence.ledger_place import LedgerPlace
+from persistence.read_connection import open_reading
 from persistence.statements import (
     SELECT_AFTER,
     SELECT_EVENTS,
@@ -26,37 +27,37 @@ from persistence.transitions import Event
 _PAGE = 1_000
 
 
-def read_orders(path: Path, since_ns: int = 0) -> Iterator[LedgerEntry]:
+def read_orders(where: Path | LedgerPlace, since_ns: int = 0) -> Iterator[LedgerEntry]:
     """Give the orders decided at or after a moment, oldest first.
 
     Read in pages, so that a long walk does not keep the writer's WAL from being reused:
     each page is consistent, the whole walk is not one moment.
 
     Raises:
-        LedgerUnavailable: there is no ledger of this version at `path`; raised by the call.
+        LedgerUnavailable: there is no ledger of this version there; raised by the call.
     """
-    open_for_reading(path).close()
-    return _walk(path, since_ns)
+    open_reading(where).close()
+    return _walk(where, since_ns)
 
 
-def read_events(path: Path, key: OrderKey) -> list[Event]:
+def read_events(where: Path | LedgerPlace, key: OrderKey) -> list[Event]:
     """Give every step of one order, first one first; none if there is no such order.
 
     A claim that was sent in the same commit is stored as one event and given as two.
 
     Raises:
-        LedgerUnavailable: there is no ledger of this version at `path`.
+        LedgerUnavailable: there is no ledger of this version there.
     """
-    return events_in(_all(path, SELECT_EVENTS, key))
+    return events_in(_all(where, SELECT_EVENTS, key))
 
 
-def read_fills(path: Path, key: OrderKey) -> list[Fill]:
+def read_fills(where: Path | LedgerPlace, key: OrderKey) -> list[Fill]:
     """Give the executions of one order in the order of their times.
 
     Raises:
-        LedgerUnavailable: there is no ledger of this version at `path`.
+        LedgerUnavailable: there is no ledger of this version there.
     """
-    return fills_in(_all(path, SELECT_FILLS, key))
+    return fills_in(_all(where, SELECT_FILLS, key))
 
 
 def events_in(rows: Sequence[Row]) -> list[Event]:
@@ -81,13 +82,11 @@ def _steps_in(event: Event) -> tuple[Event, ...]:
     return (claimed, sent)
 
 
-def _walk(path: Path, since_ns: int) -> Iterator[LedgerEntry]:
+def _walk(where: Path | LedgerPlace, since_ns: int) -> Iterator[LedgerEntry]:
     after = key_floor(since_ns)
-    with closing(open_for_reading(path)) as database:
+    with closing(open_reading(where)) as connection:
         while True:
-            with ledger_errors(path):
-                rows = connection_of(database).execute(SELECT_AFTER, (after, _PAGE)).fetchall()
-            page = [entry_of(row) for row in rows]
+            page = [entry_of(row) for row in connection.rows(SELECT_AFTER, (after, _PAGE))]
             # A key may share the moment's millisecond and still be earlier within it.
             yield from (entry for entry in page if entry.decided_at_ns >= since_ns)
             if len(page) < _PAGE:
@@ -95,6 +94,6 @@ def _walk(path: Path, since_ns: int) -> Iterator[LedgerEntry]:
             after = page[-1].order_key
 
 
-def _all(path: Path, sql: str, key: OrderKey) -> list[Row]:
-    with closing(open_for_reading(path)) as database, ledger_errors(path):
-        return connection_of(database).execute(sql, (key,)).fetchall()
+def _all(where: Path | LedgerPlace, sql: str, key: OrderKey) -> list[Row]:
+    with closing(open_reading(where)) as connection:
+        return connection.rows(sql, (key,))

@@ -1,4 +1,8 @@
-"""The constant SQL of the ledger, and how entries become rows and come back."""
+"""The constant SQL of the ledger, and how entries become rows and come back.
+
+It is in SQLite's words, `?` for a value. What PostgreSQL says otherwise is in
+`persistence.postgres.words`, and nothing here is in words that it could not put into its own.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
@@ -53,8 +57,9 @@ SELECT_FITTED = (
 )
 """Exits that fees had made smaller than they were decided: a look at all orders."""
 SELECT_ACCOUNTS = (
-    "SELECT account FROM (SELECT account FROM orders ORDER BY order_key LIMIT 1)"
-    " UNION SELECT account FROM (SELECT account FROM orders ORDER BY order_key DESC LIMIT 1)"
+    "SELECT account FROM (SELECT account FROM orders ORDER BY order_key LIMIT 1) AS first"
+    " UNION"
+    " SELECT account FROM (SELECT account FROM orders ORDER BY order_key DESC LIMIT 1) AS last"
 )
 """Of the first and the last decision: a look at all orders would take long."""
 SELECT_OPEN = (
@@ -76,9 +81,9 @@ SELECT_OPEN_STATES = (
 )
 SELECT_LACKING = (
     f"SELECT {_COLUMNS} FROM (SELECT * FROM orders ORDER BY order_key DESC LIMIT ?) AS newest"  # noqa: S608
-    f" WHERE state NOT IN ({_OPEN}) AND CAST(filled_quantity AS REAL) > 1.000000001 * coalesce("
-    "(SELECT sum(CAST(quantity AS REAL)) FROM fills WHERE fills.order_key = newest.order_key), 0)"
-    " ORDER BY order_key"
+    f" WHERE state NOT IN ({_OPEN}) AND CAST(filled_quantity AS DOUBLE PRECISION) >"
+    " 1.000000001 * coalesce((SELECT sum(CAST(quantity AS DOUBLE PRECISION)) FROM fills"
+    " WHERE fills.order_key = newest.order_key), 0) ORDER BY order_key"
 )
 """Floats only choose whom to ask; money is added up exactly by whoever asks."""
 SELECT_DECIDED = (

@@ -131,7 +131,7 @@ class Strategy:
 class PassesCloses(Protocol):
     """A second, faster door into a strategy that looks at closes alone; nobody needs it.
 
-    A backtest uses it where the class that has it is not derived further with another
+    A backtest and a replay use it where the class that has it is not derived further with another
     `on_candle`. A test holds it against `on_candle` (tests/strategies/test_fast_door.py).
     """
 

@@ -11,30 +11,45 @@ from decimal import Decimal
 
 import msgspec
 
+from decisions.exact import NOTHING
 from decisions.order_keys import client_order_id
 from decisions.risk import RiskState, accept, fit_exit, refusal, release, saw_fill, saw_market
 from decisions.strategy import reference_price
-from exchanges.paper_plain import PlainVenue, Worked
+from exchanges.paper_plain import Executed, PlainVenue, Worked
 from exchanges.protocol import NewOrder
 from messages.errors import Rejected
 from messages.ids import ClientOrderId, StrategyId, Symbol, TimestampNs
-from messages.market import MarketEvent
+from messages.market import Candle, MarketEvent
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill, OrderIntent, OrderUpdate
 from messages.values import OrderState
 from research.backtest.plan import Plan
 
+Execution = Fill | Executed
 
-class Order(msgspec.Struct, kw_only=True):
+
+class Order(msgspec.Struct, kw_only=True, gc=False):
     """One decision and how far its order came."""
 
     intent: OrderIntent
-    client_order_id: ClientOrderId
     state: OrderState
-    filled_quantity: Decimal = Decimal(0)
+    filled_quantity: Decimal = NOTHING
     average_price: Decimal | None = None
-    fills: list[Fill] = []
+    executed: tuple[Fill, ...] | Executed = ()
     state_reason: str = ""
+
+    @property
+    def client_order_id(self) -> ClientOrderId:
+        """Its name at the venue."""
+        return client_order_id(self.intent.order_key)
+
+    @property
+    def fills(self) -> list[Fill]:
+        """What was executed of it."""
+        executed = self.executed
+        if isinstance(executed, Executed):
+            return [executed.as_fill(self.client_order_id)]
+        return list(executed)
 
 
 class Desk:
@@ -43,7 +58,7 @@ class Desk:
     def __init__(
         self,
         plan: Plan,
-        on_fills: Callable[[Order, Sequence[Fill]], None],
+        on_fills: Callable[[Order, Sequence[Execution]], None],
         on_update: Callable[[Order, OrderUpdate], None] | None,
     ) -> None:
         self.orders: list[Order] = []
@@ -59,12 +74,16 @@ class Desk:
         self._refused: list[Order] = []
         self._on_fills, self._on_update = on_fills, on_update
         self._open: dict[Symbol, dict[ClientOrderId, Order]] = {}
+        """By the names at the venue of those that were submitted; see `_alone`."""
+        self._alone: dict[Symbol, Order] = {}
+        """A market order, the only one of its symbol, that the next candle may fill as a whole."""
+        self._at_once: list[tuple[Order, Executed]] = []
         self.open_of: Counter[StrategyId] = Counter()
         """How many orders of each strategy may still fill."""
 
     def has_open(self, symbol: Symbol) -> bool:
         """Whether an order may fill at the next event of this symbol."""
-        return symbol in self._open
+        return symbol in self._open or symbol in self._alone
 
     def needs_all_of(self, symbol: Symbol) -> bool:
         """Whether more counts of a candle than its open, its volume and its times."""
@@ -78,23 +97,38 @@ class Desk:
         symbol, self._present = event.symbol, event
         if self.follows_equity:
             saw_market(symbol, reference_price(event), event.ts_event_ns, self._risk)
+        alone = self._alone.get(symbol)
+        if alone is not None:
+            del self._alone[symbol]
+            if candles_only and isinstance(event, Candle):
+                executed = self._venue.fill_at_once(alone.intent, event)
+                if executed is not None:
+                    self._at_once.append((alone, executed))
+                    return
+            self._submit(alone)
         if candles_only and symbol not in self._open:
             return
         self._news = self._venue.on_market(event)
 
     def settle(self) -> None:
         """Count what the venue did at this event; tell of what was refused, send the rest."""
-        news, self._news = self._news, []
-        for worked in news:
-            order = worked.progress.order
-            self._worked(self._open[order.symbol][order.client_order_id], worked)
+        if self._at_once:
+            at_once, self._at_once = self._at_once, []
+            for order, executed in at_once:
+                self._filled(order, executed)
+        if self._news:
+            news, self._news = self._news, []
+            for worked in news:
+                known = worked.progress.order
+                self._worked(self._open[known.symbol][known.client_order_id], worked)
         if self._refused:
             refused, self._refused = self._refused, []
             for one in refused:
                 self._tell(one, (), one.intent.decided_at_ns)
-        allowed, self._allowed = self._allowed, []
-        for intent in allowed:
-            self._send(intent)
+        if self._allowed:
+            allowed, self._allowed = self._allowed, []
+            for intent in allowed:
+                self._send(intent)
 
     def decided(self, intents: Sequence[OrderIntent]) -> None:
         """Judge decisions of one moment one after another; `settle` sends what is allowed.
@@ -109,7 +143,7 @@ class Desk:
                 accept(fitted, risk)
                 self._allowed.append(fitted)
             else:
-                order = _new_order(intent, OrderState.REFUSED)
+                order = Order(intent=intent, state=OrderState.REFUSED)
                 order.state_reason = f"{against.code}: {against.text}"
                 self.orders.append(order)
                 self._refused.append(order)
@@ -119,12 +153,28 @@ class Desk:
         return self._venue.balances()
 
     def _send(self, intent: OrderIntent) -> None:
-        order = _new_order(intent, OrderState.SENT)
+        order, symbol = Order(intent=intent, state=OrderState.ACCEPTED), intent.symbol
         self.orders.append(order)
-        self._open.setdefault(intent.symbol, {})[order.client_order_id] = order
         self.open_of[intent.strategy_id] += 1
+        missed = self._missed_by(intent)
+        before = self._alone.pop(symbol, None)
+        if before is not None:
+            self._submit(before)
+        elif missed is None and intent.limit_price is None and self._venue.takes_at_once(intent):
+            self._alone[symbol] = order
+            if self._on_update is not None:
+                self._tell(order, (), self._venue.arrival_ns(intent))
+            return
+        self._submit(order, missed, is_new=True)
+
+    def _submit(
+        self, order: Order, missed: MarketEvent | None = None, *, is_new: bool = False
+    ) -> None:
+        """Give the venue an order; of one that was waiting, it is told already that it is there."""
+        intent, new = order.intent, _for_venue(order)
+        self._open.setdefault(intent.symbol, {})[new.client_order_id] = order
         try:
-            worked = self._venue.submit(_for_venue(order), self._missed_by(intent))
+            worked = self._venue.submit(new, missed)
         except Rejected as error:
             order.state, order.state_reason = OrderState.REJECTED, str(error)
             self._ended(order)
@@ -132,9 +182,24 @@ class Desk:
             return
         if worked.fills or not worked.progress.is_open:
             self._worked(order, worked)
-        else:
+        elif is_new:
             order.state = worked.progress.state
             self._tell(order, (), TimestampNs(worked.progress.cursor.ts_ns))
+
+    def _filled(self, order: Order, executed: Executed) -> None:
+        intent, quantity = order.intent, executed.quantity
+        order.state, order.filled_quantity = OrderState.FILLED, quantity
+        order.average_price = quantity * executed.price / quantity
+        order.executed = executed
+        self.open_of[intent.strategy_id] -= 1
+        if self.follows_equity or self._on_update is not None:
+            fills = order.fills
+            if self.follows_equity:
+                saw_fill(intent.symbol, intent.side, fills[0], self._risk)
+            self._on_fills(order, fills)
+            self._tell(order, fills, executed.ts_event_ns)
+        else:
+            self._on_fills(order, (executed,))
 
     def _missed_by(self, intent: OrderIntent) -> MarketEvent | None:
         """Give the present event to what a timer has decided before it: the venue has had it."""
@@ -149,7 +214,8 @@ class Desk:
         if fills:
             order.filled_quantity = progress.filled
             order.average_price = progress.value / progress.filled
-            order.fills += fills
+            assert not isinstance(order.executed, Executed), "that one was filled as a whole"
+            order.executed += tuple(fills)
         if progress.state in FINAL_STATES:
             self._ended(order)
         if fills:
@@ -174,10 +240,6 @@ class Desk:
         if not open_here:
             del self._open[intent.symbol]
         self.open_of[intent.strategy_id] -= 1
-
-
-def _new_order(intent: OrderIntent, state: OrderState) -> Order:
-    return Order(intent=intent, client_order_id=client_order_id(intent.order_key), state=state)
 
 
 def _for_venue(order: Order) -> NewOrder:

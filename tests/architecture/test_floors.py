@@ -24,12 +24,16 @@ ONE_IMPORTER = {
     "pykka": {"actors"},
     "peewee": {"persistence"},
     "playhouse": {"persistence"},
+    "psycopg": {"persistence"},
     "ccxt": {"exchanges"},
     "aiohttp": {"exchanges"},
     "loguru": {"ops", "actors"},
     "pyarrow": {"exchanges", "research"},
     "starlette": {"ops"},
     "uvicorn": {"ops"},
+    "optuna": {"research"},
+    "sqlalchemy": {"research"},
+    "ray": {"research"},
 }
 
 

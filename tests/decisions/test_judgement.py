@@ -111,11 +111,28 @@ KNOWN = st.dictionaries(
     marks=BY_SYMBOL,
     halt=st.sampled_from(["", "", "a person"]),
     age_ns=maybe(st.just(10**10)),
+    since_ns=st.sampled_from([0, 0, 60 * 10**9]),
 )
 def test_it_is_judged_again_as_it_was(
-    intents: Any, known: Any, limits: Any, state: Any, marks: Any, halt: str, age_ns: int | None
+    intents: Any,
+    known: Any,
+    limits: Any,
+    state: Any,
+    marks: Any,
+    halt: str,
+    age_ns: int | None,
+    since_ns: int,
 ) -> None:
-    seen = seen_now(intents, known, limits, state, marks, halt_reason=halt, max_age_ns=age_ns)
+    seen = seen_now(
+        intents,
+        known,
+        limits,
+        state,
+        marks,
+        halt_reason=halt,
+        not_before_ns=since_ns,
+        max_age_ns=age_ns,
+    )
     now_ns = state.now_ns
 
     judged = sort_intents(
@@ -125,7 +142,7 @@ def test_it_is_judged_again_as_it_was(
         limits,
         state,
         marks,
-        lambda one: bar(one, halt, now_ns, age_ns),
+        lambda one: bar(one, halt, since_ns, now_ns, age_ns),
     )
 
     note = judged_note(intents, seen, judged)

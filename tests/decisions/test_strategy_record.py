@@ -39,6 +39,7 @@ def full() -> StrategyMemory:
         trying=41,
         tries=2,
         passed_over=3,
+        at_door=True,
         told_fills={(OrderKey("k"), "t-1"): None},
         wide=WideMemory(
             others={ETH: P},

@@ -89,7 +89,7 @@ def test_five_mistakes_in_one_file_are_all_reported_with_their_keys_and_suggesti
         ("strategy", 'symbol = "ETH/USDT"', 'strategy[0].symbol: got "ETH/USDT", expected one of'),
         ("strategy", "order_notional = 1.5", "strategy[0].order_notional: got 1.5, expected it"),
         ("idempotency", 'backend = "sqlit"', "expected one of sqlite, memory, postgres; did you"),
-        ("idempotency", 'backend = "postgres"', '"postgres" arrives with a later version'),
+        ("idempotency", 'backend = "postgres"', "idempotency.database_url_env: is needed"),
         ("metrics", "enabled = 1", "metrics.enabled: got 1, expected true or false"),
         ("supervision", "backoff_min_ms = 40000", "got 40000, expected backoff_max_ms (30000)"),
     ],

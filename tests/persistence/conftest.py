@@ -28,6 +28,7 @@ from messages.ids import (
 from messages.orders import Fill, OrderIntent
 from messages.values import Liquidity, OrderState, OrderType, Side, TimeInForce
 from persistence.ledger import Claim, Ledger, SqliteLedger, Step, fingerprint
+from persistence.ledger_place import LedgerPlace
 from persistence.memory_ledger import MemoryLedger
 
 T0 = 1_700_000_000_000_000_000
@@ -115,11 +116,35 @@ def disk(path: Path) -> Iterator[SqliteLedger]:
     ledger.close()
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A PostgreSQL server of this session's own; skipped with the reason where there is none."""
+    from tests.persistence.postgres_server import running
+
+    yield from running()
+
+
+@pytest.fixture
+def place(postgres: Any, monkeypatch: pytest.MonkeyPatch) -> LedgerPlace:
+    """A ledger in it that was never opened."""
+    found: LedgerPlace = postgres.place()
+    monkeypatch.setenv(found.url_env, postgres.url)
+    return found
+
+
+@pytest.fixture(params=["sqlite", "memory", pytest.param("postgres", marks=pytest.mark.slow)])
 def ledger(request: pytest.FixtureRequest, path: Path) -> Iterator[Ledger]:
-    opened: Ledger = SqliteLedger(path) if request.param == "sqlite" else MemoryLedger()
+    opened = _opened(request, path)
     yield opened
     opened.close()
+
+
+def _opened(request: pytest.FixtureRequest, path: Path) -> Ledger:
+    if request.param == "postgres":
+        from persistence.postgres.ledger import PostgresLedger
+
+        return PostgresLedger(request.getfixturevalue("place"))
+    return SqliteLedger(path) if request.param == "sqlite" else MemoryLedger()
 
 
 ChildStarter = Callable[[str], "subprocess.Popen[str]"]

@@ -41,7 +41,7 @@ from tests.system.live_bots import (
 pytestmark = pytest.mark.slow
 Start = Callable[..., Bot]
 FENCED = 75
-UNENDING = "import ops.held_account\nops.held_account._end = lambda sentence: None\n"
+UNENDING = "import ops.held_account\nops.held_account.end_at_once = lambda sentence: None\n"
 FREEZES = 40 if STRESS else 3
 IN_A_WRITE = "stopped in the middle of a write; kill -9 it"
 

@@ -1,0 +1,74 @@
+"""Where a run's ledger is, when it is in no file: what then stands in the place of the file.
+
+The run directory's ``ledger.db`` is a few words of JSON that name the database's schema and the
+environment variable that holds the address; the address itself is a secret and stands nowhere.
+In that very place, so that whoever takes it for a file of SQLite's is told that it is none, and
+nobody begins a second ledger beside the first.
+"""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from messages.errors import LedgerUnavailable
+
+_HEAD = b'{"watchkeeper_ledger":'
+_MOST = 4_096
+
+
+class LedgerPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """One ledger in a PostgreSQL database: a schema of its own."""
+
+    watchkeeper_ledger: str = "postgres"
+    schema: str
+    url_env: str
+
+    @property
+    def url(self) -> str:
+        """The address of the database: a secret.
+
+        Raises:
+            LedgerUnavailable: the variable is not set.
+        """
+        url = os.environ.get(self.url_env, "")
+        if not url:
+            raise LedgerUnavailable(
+                f"{self}: put the address of the database into the environment variable"
+                f" {self.url_env}"
+            )
+        return url
+
+    def __str__(self) -> str:
+        return f"the ledger {self.schema} in PostgreSQL"
+
+
+def place_in(path: Path) -> LedgerPlace | None:
+    """Give where the ledger is that this file stands for; None: the file is the ledger, or absent.
+
+    Raises:
+        LedgerUnavailable: it is a few words of a newer version.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_HEAD))
+            if head != _HEAD:
+                return None
+            words = head + file.read(_MOST)
+    except OSError:
+        return None  # who opens it as a ledger says what is wrong with it
+    try:
+        place = msgspec.json.decode(words, type=LedgerPlace)
+    except msgspec.DecodeError as error:
+        raise LedgerUnavailable(f"{path} cannot be read: {error}") from error
+    if place.watchkeeper_ledger != "postgres":
+        raise LedgerUnavailable(
+            f"{path} names a ledger that this version does not know"
+            f" ({place.watchkeeper_ledger}): use the one that wrote it"
+        )
+    return place
+
+
+def words_of(place: LedgerPlace) -> bytes:
+    """Give the content of the file that stands for a ledger."""
+    return msgspec.json.encode(place) + b"\n"

@@ -1,0 +1,1 @@
+"""Scripts of peewee's runner for the ledger in PostgreSQL, run in the order of their names."""

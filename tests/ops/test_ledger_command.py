@@ -1,0 +1,243 @@
+"""`ledger migrate`: every row goes over, or nothing does, wherever it is killed."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from messages.errors import ConfigError, LedgerUnavailable, RunDirBusy
+from messages.values import OrderState as S
+from ops import ledger_command
+from ops.config import demo_config, effective_toml
+from ops.ledger_command import FORMER, ledger_migrate
+from ops.run_dir import RunDir
+from persistence.ledger import SqliteLedger
+from persistence.ledger_place import LedgerPlace, place_in
+from persistence.postgres.ledger import PostgresLedger, open_writing
+from persistence.reader import LedgerReader
+from strategies import check_params
+from tests.persistence import conftest as samples
+from tests.persistence.postgres_server import URL_ENV, Server, running
+
+pytestmark = pytest.mark.slow
+only_long = pytest.mark.skipif(
+    not os.environ.get("WATCHKEEPER_STRESS"), reason="a long proof: WATCHKEEPER_STRESS=1"
+)
+MANY = 3_000
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    yield from running()
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run that has ended, with orders in every state, a halt and a note."""
+    monkeypatch.setenv(URL_ENV, server.url)
+    run = tmp_path / "run"
+    run.mkdir()
+    config = demo_config({"run_dir": str(run)}, check_params)
+    (run / "config.effective.toml").write_text(effective_toml(config))
+    with closing(SqliteLedger(run / "ledger.db")) as ledger:
+        fill(ledger)
+    return run
+
+
+def fill(ledger: Any) -> None:
+    step, make_fill = samples.make_step, samples.make_fill
+    ledger.claim([samples.make_claim(number) for number in range(MANY)], 7)
+    ledger.record([step(number, S.SENT) for number in range(MANY - 500)])
+    ledger.record(
+        [step(n, S.FILLED, "1.5", fills=(make_fill("t"), make_fill("u"))) for n in range(9)]
+    )
+    ledger.record([step(number, S.UNKNOWN, reason="ünklar 'x'") for number in range(10, 20)])
+    ledger.claim([samples.make_claim(5_000, refused="no", limit_price=None)], 8)
+    ledger.set_halt("a person")
+    ledger.write((), (), 9, {"equity": '{"a":"1E-18"}'})
+
+
+def told(where: Path) -> tuple[object, ...]:
+    with LedgerReader(where / "ledger.db") as ledger:
+        entries = list(ledger.newest_orders())
+        return (
+            entries,
+            [ledger.events(one.order_key) for one in entries[-30:]],
+            [ledger.fills(one.order_key) for one in entries[-30:]],
+            ledger.states(),
+            dict(ledger.positions()),
+            ledger.halt_reason(),
+            ledger.note("equity"),
+        )
+
+
+def to_postgres(run: Path) -> int:
+    return ledger_migrate(run, "postgres", URL_ENV, as_json=True)
+
+
+def to_sqlite(run: Path) -> int:
+    return ledger_migrate(run, "sqlite", None, as_json=False)
+
+
+def place(run: Path) -> LedgerPlace:
+    found = place_in(run / "ledger.db")
+    assert found is not None
+    return found
+
+
+def test_there_and_back_nothing_is_lost_and_nothing_changes(run_dir: Path) -> None:
+    before = told(run_dir)
+
+    assert to_postgres(run_dir) == 0
+    assert place_in(run_dir / "ledger.db") is not None
+    assert told(run_dir) == before
+    assert to_sqlite(run_dir) == 0
+    assert place_in(run_dir / "ledger.db") is None
+    assert told(run_dir) == before
+    with closing(SqliteLedger(run_dir / "ledger.db")) as ledger:
+        ledger.claim([samples.make_claim(9_000)], 1)
+
+
+@only_long
+def test_the_ledger_that_was_moved_goes_on_where_it_is_now(run_dir: Path) -> None:
+    to_postgres(run_dir)
+
+    with closing(PostgresLedger(place(run_dir))) as ledger:
+        ledger.record([samples.make_step(2_600, S.SENT)])
+        ledger.clear_halt()
+    assert to_sqlite(run_dir) == 0
+    with closing(SqliteLedger(run_dir / "ledger.db")) as ledger:
+        assert ledger.halt_reason() is None
+        key = samples.key_of(2_600)
+        assert ledger.lookup([key])[key].state is S.SENT
+
+
+@only_long
+def test_the_file_of_before_stays_beside_it(run_dir: Path) -> None:
+    content = (run_dir / "ledger.db").read_bytes()
+    to_postgres(run_dir)
+    assert (run_dir / FORMER).read_bytes() == content
+
+
+def test_a_copy_in_the_database_that_was_left_is_of_no_use_any_more(run_dir: Path) -> None:
+    to_postgres(run_dir)
+    left = place(run_dir)
+    to_sqlite(run_dir)
+    with pytest.raises(LedgerUnavailable, match="is gone"):
+        PostgresLedger(left, 1)
+
+
+@only_long
+@pytest.mark.parametrize("where", ["_fill_database", "compare", "_set_aside"])
+def test_killed_anywhere_the_run_has_its_file_and_the_command_can_be_given_again(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    before = told(run_dir)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger_command, where, die)
+        with pytest.raises(KeyboardInterrupt):
+            to_postgres(run_dir)
+    assert place_in(run_dir / "ledger.db") is None
+    assert told(run_dir) == before
+
+    assert to_postgres(run_dir) == 0
+    assert told(run_dir) == before
+
+
+@only_long
+@pytest.mark.parametrize("where", ["copy", "compare", "_turn_to_file"])
+def test_killed_on_the_way_back_the_run_has_its_database(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    to_postgres(run_dir)
+    before = told(run_dir)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger_command, where, die)
+        with pytest.raises(KeyboardInterrupt):
+            to_sqlite(run_dir)
+    assert place_in(run_dir / "ledger.db") is not None
+    assert told(run_dir) == before
+
+    assert to_sqlite(run_dir) == 0
+    assert told(run_dir) == before
+
+
+CHANGES = {
+    "orders": "UPDATE orders SET reason = 'x' WHERE client_order_id = 'wk7'",
+    "order_events": "UPDATE order_events SET at_ns = at_ns + 1 WHERE number = 2",
+    "fills": "DELETE FROM fills WHERE trade_id = 'u'",
+    "positions": "UPDATE positions SET filled = filled || '0'",
+    "state_counts": "UPDATE state_counts SET orders = orders + 1",
+    "flags": "DELETE FROM flags WHERE key = 'halt'",
+}
+
+
+@only_long
+@pytest.mark.parametrize("table", CHANGES)
+def test_a_single_row_that_differs_is_found_and_the_run_keeps_its_file(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    def fill_and_change(held: RunDir, where: LedgerPlace, token: int) -> None:
+        original(held, where, token)
+        with closing(open_writing(where, token)) as session:
+            session.say(CHANGES[table])
+
+    original = ledger_command._fill_database
+    monkeypatch.setattr(ledger_command, "_fill_database", fill_and_change)
+    with pytest.raises(LedgerUnavailable, match=f"the two ledgers differ in {table} at"):
+        to_postgres(run_dir)
+    assert place_in(run_dir / "ledger.db") is None
+
+    with pytest.raises(LedgerUnavailable, match="differ"):  # it is not written over
+        to_postgres(run_dir)
+
+
+def test_a_ledger_is_not_moved_while_its_run_goes_on(run_dir: Path) -> None:
+    with closing(RunDir(run_dir).open()), pytest.raises(RunDirBusy):
+        to_postgres(run_dir)
+
+
+@only_long
+def test_what_is_there_already_is_not_moved(run_dir: Path) -> None:
+    with pytest.raises(ConfigError, match="is a file already"):
+        to_sqlite(run_dir)
+    to_postgres(run_dir)
+    with pytest.raises(ConfigError, match="has its ledger there already"):
+        to_postgres(run_dir)
+
+
+@only_long
+def test_a_file_that_is_still_written_is_not_moved(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one that nobody told of the run's lock."""
+    original = ledger_command._fill_database
+
+    def fill_and_go_on(*arguments: Any) -> None:
+        original(*arguments)
+        late.claim([samples.make_claim(8_000)], 1)
+
+    with closing(SqliteLedger(run_dir / "ledger.db")) as late:
+        monkeypatch.setattr(ledger_command, "_fill_database", fill_and_go_on)
+        with pytest.raises(LedgerUnavailable, match=r"differ|still open"):
+            to_postgres(run_dir)
+    assert place_in(run_dir / "ledger.db") is None
+
+
+def test_what_json_tells_is_what_was_moved(run_dir: Path, capsys: Any) -> None:
+    to_postgres(run_dir)
+    found = msgspec.json.decode(capsys.readouterr().out)
+    rows = {one["table"]: one["rows"] for one in found["tables"]}
+    assert (rows["orders"], rows["fills"], rows["flags"]) == (3_001, 18, 2)

@@ -1,0 +1,176 @@
+"""Paper runs whose ledger is in PostgreSQL: both the bot and the server are killed."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from persistence.reader import LedgerReader
+from tests.persistence.postgres_server import PASSWORD, URL_ENV, Server, running
+from tests.system.bots import Bot
+from tests.system.conftest import STRESS, orders_at_venue
+
+pytestmark = pytest.mark.slow
+Start = Callable[..., Bot]
+FAULTS = 60
+only_long = pytest.mark.skipif(not STRESS, reason="a long proof: WATCHKEEPER_STRESS=1")
+BACKEND = ("--idempotency-backend", "postgres", "--database-url-env", URL_ENV)
+DEMO = ("--no-chaos", "--max-events", "1500", "--speed", "0")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    yield from running()
+
+
+@pytest.fixture
+def environment(server: Server, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    monkeypatch.setenv(URL_ENV, server.url)
+    return {**os.environ}
+
+
+def watchkeeper(*words: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-P", "-m", "cli", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def last(bot: Bot) -> dict[str, Any]:
+    return bot.of("end")[-1]
+
+
+def test_a_run_is_told_of_by_every_command_and_decides_nothing_twice(
+    tmp_path: Path, start: Start, environment: dict[str, str]
+) -> None:
+    run = tmp_path / "run"
+    bot = start("--run-dir", run, *BACKEND, *DEMO)
+    assert bot.end()[0] == 0
+    again = start("--run-dir", run, *BACKEND, *DEMO)
+    assert again.end()[0] == 0
+
+    allowed = last(bot)["counters"]["allowed"]
+    counters = last(again)["counters"]
+    assert allowed > 50
+    assert (counters["allowed"], counters["dupes_filtered"]) == (0, allowed)
+    assert last(again)["venue"]["doubled"] == last(again)["venue"]["unexplained"] == 0
+    audited = watchkeeper("audit", run)
+    assert audited.returncode == 0, audited.stdout
+    orders = watchkeeper("orders", "--run-dir", run, "--json").stdout.splitlines()
+    assert len(orders) == allowed
+    key = json.loads(orders[0])["order_key"]
+    assert key in watchkeeper("explain", key, "--run-dir", run).stdout
+    for command in ("positions", "trades"):
+        shown = watchkeeper(command, "--run-dir", run)
+        assert (shown.returncode, "BTC/USDT" in shown.stdout) == (0, True)
+    assert watchkeeper("dashboard", run).returncode == 0
+    assert watchkeeper("halt", run, "--reason", "trial").returncode == 0
+    halted = start("--run-dir", run, *BACKEND, *DEMO)
+    assert halted.end()[0] == 1
+    assert watchkeeper("resume", run).returncode == 0
+    secret = [
+        one for one in run.rglob("*") if one.is_file() and PASSWORD.encode() in one.read_bytes()
+    ]
+    assert secret == []
+
+
+@only_long
+def test_a_run_directory_keeps_the_ledger_it_began_with(
+    tmp_path: Path, start: Start, environment: dict[str, str]
+) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    assert start("--run-dir", there, *BACKEND, "--max-events", "5", "--speed", "0").end()[0] == 0
+    assert start("--run-dir", here, "--max-events", "5", "--speed", "0").end()[0] == 0
+
+    code, said = start("--run-dir", there, "--max-events", "5", "--speed", "0").end()
+    assert (code, 'start it with "postgres"' in said) == (2, True)
+    code, said = start("--run-dir", here, *BACKEND, "--max-events", "5", "--speed", "0").end()
+    assert (code, "ledger migrate" in said) == (2, True)
+
+
+def test_two_processes_of_one_ledger_do_not_run_at_once(
+    tmp_path: Path, start: Start, environment: dict[str, str]
+) -> None:
+    """The second has a copy of the run directory, as another host would."""
+    first = start("--run-dir", tmp_path / "a", *BACKEND, "--no-chaos", "--speed", "60")
+    first.until(lambda: bool(first.of("start")))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "ledger.db").write_bytes((tmp_path / "a" / "ledger.db").read_bytes())
+
+    code, said = start("--run-dir", tmp_path / "b", *BACKEND, "--speed", "60").end()
+
+    assert (code, f"is traded by process {first.process.pid}" in said) == (2, True)
+    assert first.end(signal.SIGTERM)[0] == 0
+
+
+def test_a_server_that_is_killed_stops_new_orders_and_the_run_goes_on_when_it_is_back(
+    tmp_path: Path, start: Start, environment: dict[str, str], server: Server
+) -> None:
+    run = tmp_path / "run"
+    bot = start("--run-dir", run, *BACKEND, "--no-chaos", "--speed", "6000", "--max-events", "1500")
+    bot.until(lambda: len(bot.of("order")) > 10)
+    server.kill()
+    bot.until_why("the ledger is away")
+    at_venue = len(orders_at_venue(run))
+    bot.until_why("nothing new is sent")
+    assert len(orders_at_venue(run)) == at_venue
+    server.start()
+
+    code, said = bot.end()
+    assert code == 0, said
+    assert last(bot)["venue"]["doubled"] == last(bot)["venue"]["unexplained"] == 0
+    assert last(bot)["counters"]["filled"] > at_venue
+    assert watchkeeper("audit", run).returncode == 0
+
+
+@only_long
+@pytest.mark.timeout(2400)
+def test_whatever_is_killed_the_book_is_that_of_an_uninterrupted_run(
+    tmp_path: Path, start: Start, environment: dict[str, str], server: Server
+) -> None:
+    """The bot by SIGKILL, the server by SIGKILL or paused, at random moments, again and again."""
+    whole = start("--run-dir", tmp_path / "whole", *BACKEND, *DEMO)
+    assert whole.end()[0] == 0
+    expected = orders_at_venue(tmp_path / "whole")
+    rng, pause = random.Random(20261126), threading.Event()
+    faults = runs = 0
+    while faults < FAULTS:
+        runs += 1
+        run = tmp_path / f"run-{runs}"
+        while True:
+            bot = start("--run-dir", run, *BACKEND, *DEMO)
+            try:
+                bot.process.wait(rng.uniform(0.3, 2.2) if faults < FAULTS else 120)
+            except subprocess.TimeoutExpired:
+                faults += 1
+                _one_fault(bot, server, rng, pause)
+            code, _ = bot.end()
+            if code == 0:
+                break
+        assert orders_at_venue(run) == expected
+        with LedgerReader(run / "ledger.db") as ledger:
+            assert sum(ledger.states().values()) == len(expected)
+            assert ledger.open_keys() == set()
+        assert watchkeeper("audit", run).returncode == 0
+    assert len({order[-1] for order in expected}) == len(expected) > 50
+
+
+def _one_fault(bot: Bot, server: Server, rng: random.Random, pause: threading.Event) -> None:
+    fault = rng.choice(("bot", "server", "both", "paused"))
+    if fault in ("server", "both"):
+        server.kill()
+    if fault in ("bot", "both"):
+        bot.process.kill()
+    if fault == "paused":
+        server.pause()
+        pause.wait(rng.uniform(0.1, 1.0))
+        server.resume()
+    if fault in ("server", "both"):
+        pause.wait(rng.uniform(0.0, 1.0))
+        server.start()
