@@ -201,16 +201,16 @@ class _Run:
             )
         return Processes(work, self._columns.fd, jobs, options.trial_limit_s)
 
-    def _guarded(self, open_storage: Callable[[str], Any]) -> tuple[Any, Any]:
+    def _guarded(self, open_storage: Callable[[str, str], Any]) -> tuple[Any, Any]:
         from research.optimise.guard import FileGuard, PostgresGuard
 
         file = self._storage.file
         if file is None:
-            database = open_storage(self._storage.url)
+            database = open_storage(self._storage.url, self._storage.shown)
             return PostgresGuard(database.engine, self._name), database
         file.parent.mkdir(parents=True, exist_ok=True)
         guard = FileGuard(file)  # before the file is made: one process makes its tables
-        return guard, open_storage(self._storage.url)
+        return guard, open_storage(self._storage.url, self._storage.shown)
 
     # ------------------------------------------------------------ after it
 
@@ -255,6 +255,7 @@ class _Run:
                 Facts(
                     window=window,
                     outcomes=study.outcomes(),
+                    passed=study.passed_over(),
                     best=None if best is None else chosen(best.number, params or {}, best.score),
                     unseen=unseen,
                     as_configured=plain,
