@@ -57,6 +57,7 @@ class Rows:
                 study_name=name, storage=storage, direction="maximize", load_if_exists=True
             )
         self._study = storage.get_study_id_from_name(name)
+        self._known: dict[int, Row] = {}
         self._known = {row.number: row for row in self._read()}
 
     def agree(self, manifest: Mapping[str, str]) -> list[str]:
@@ -73,6 +74,13 @@ class Rows:
         if self._guard.is_shared:
             self._known = {row.number: row for row in self._read()}
         return list(self._known.values())
+
+    def _read(self) -> Iterator[Row]:
+        """Read what may have changed: a row that is closed stays as it is."""
+        trials = self._storage.get_all_trials(self._study, deepcopy=False)
+        for trial in sorted(trials, key=lambda one: one.number):
+            known = self._known.get(trial.number)
+            yield known if known is not None and known.outcome is not None else _row(trial)
 
     def claim(self, params: Mapping[str, Value], passed: PassedOver) -> Row:
         """Make a row for a set of values, and have it in hand; call it in the guard's `alone`."""
@@ -113,10 +121,6 @@ class Rows:
         values = None if outcome.score is None else [outcome.score.value]
         self._storage.set_trial_state_values(row.key, state=state_of(outcome), values=values)
         row.outcome = outcome
-
-    def _read(self) -> Iterator[Row]:
-        trials = self._storage.get_all_trials(self._study, deepcopy=False)
-        return (_row(trial) for trial in sorted(trials, key=lambda one: one.number))
 
 
 def state_of(outcome: Outcome) -> Any:
@@ -166,8 +170,10 @@ def _row(trial: Any) -> Row:
     )
 
 
-def open_storage(url: str, shown: str) -> Any:
-    """Open it, and make its tables where there are none; `shown` is what a person may see of it.
+def open_storage(url: str, shown: str) -> tuple[Any, Any]:
+    """Open it, and make its tables where there are none: the engine below it, and itself.
+
+    `shown` is what a person may see of its address.
 
     Raises:
         ConfigError: it cannot be reached, or is of another version of Optuna.
@@ -182,7 +188,7 @@ def open_storage(url: str, shown: str) -> Any:
     if url.startswith("sqlite"):
         storage.engine.dispose()
         sqlalchemy.event.listen(storage.engine, "connect", _fast_and_safe)
-    return storage
+    return storage.engine, optuna.storages.get_storage(storage)
 
 
 def _fast_and_safe(connection: Any, _: Any) -> None:
