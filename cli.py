@@ -179,6 +179,7 @@ _HERE: dict[str, Command] = {
 _MODULES = {
     "run": "ops.commands_run",
     "look": "ops.commands_look",
+    "ledger": "ops.commands_ledger",
     "rehearse": "ops.commands_rehearse",
     "data": "research.commands",
 }

@@ -28,6 +28,7 @@ from decisions.order_keys import client_order_id
 from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
 from decisions.sending import STALE, stale_text, too_old
+from messages import lineage
 from messages.errors import LedgerConflict, LedgerLost
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.lifecycle import ActorState
@@ -106,6 +107,7 @@ class ExecutorActor(Actor):
         """Fence older incarnations, read the ledger, ask the venue about all that is open."""
         self._gateway.take_over(self.ctx.epoch)
         self._ledger = ledger = self._open_ledger()
+        self._not_before_ns = lineage.not_before_in(ledger.note(lineage.ACCEPTED))
         self._stages = ExecutorStages(self.ctx)
         self._risk = RiskState(
             exposure=ledger.exposure(),
@@ -316,6 +318,10 @@ class ExecutorActor(Actor):
         """Refuse what a halt or its age keeps from being sent, whatever risk says."""
         if self._desk.halt_reason:
             return Refusal(code="halted", text=self._desk.halt_reason)
+        if intent.decided_at_ns < self._not_before_ns and not self._replayed:
+            # A ledger that was restored does not know what was sent after its copy was taken.
+            text = "it is of before the moment when the restored ledger was accepted"
+            return Refusal(code="restored", text=text)
         created_ns, now_ns = intent.ts_created_ns, self.ctx.utc_ns()
         if self._max_age_ns is not None and too_old(created_ns, now_ns, self._max_age_ns):
             return Refusal(code=STALE, text=stale_text(created_ns, now_ns))

@@ -281,13 +281,15 @@ class Peer(msgspec.Struct, frozen=True):
     """Interpreters to look for, where it does not install for this one."""
     share: float = 1.0
     """Of the candles: those that take longer than linear time get fewer."""
+    compiles: bool = False
+    """Whether its first run compiles: its pace is that of the second one then."""
 
 
 PEERS = (
     Peer("backtesting.py", _BACKTESTING, ("backtesting==0.6.6",)),
     Peer("backtrader", _BACKTRADER, ("backtrader==1.9.78.123",)),
     Peer("basana", _BASANA, ("basana==1.11",)),
-    Peer("vectorbt", _VECTORBT, ("vectorbt==1.2.0",)),
+    Peer("vectorbt", _VECTORBT, ("vectorbt==1.2.0",), compiles=True),
     Peer(
         "nautilus_trader",
         _NAUTILUS,

@@ -25,6 +25,7 @@ from exchanges.source import SourceStats
 from messages.ids import NS_PER_MS, Symbol
 from messages.market import Candle, MarketEvent
 from ops import wiring
+from ops.collector import seldom_collecting
 from ops.config import Config, parse
 from ops.run_dir import RunDir
 
@@ -101,6 +102,7 @@ def system_rate(
             stack.enter_context(patch.object(wiring, "PaperVenue", _in_memory))
         runtime = StepRuntime(ttl_enforced=False)
         system = wiring.build(config, run_dir, runtime)
+        stack.enter_context(seldom_collecting())  # as a run does
         begun = time.perf_counter()
         started = runtime.start(system.root)
         assert not started.problem, started

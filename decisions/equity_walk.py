@@ -4,7 +4,7 @@ Floats, for statistics; money itself is the portfolio's, in Decimal.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, islice
 from operator import sub
 
@@ -50,7 +50,10 @@ class EquityWalk:
         """Go on through these; give how far each is below the highest before it."""
         if not self.events:
             self.first_ns = self._peak_ns = times_ns[0]
-        peaks = list(accumulate(profits, max, initial=self._peak))
+        if max(profits) <= self._peak:  # most blocks of a long fall
+            peaks = [self._peak] * (len(profits) + 1)
+        else:
+            peaks = list(accumulate(profits, max, initial=self._peak))
         falls = list(map(sub, islice(peaks, 1, None), profits))
         self._deepest(times_ns, falls, peaks)
         self._length(times_ns, falls)
@@ -73,7 +76,10 @@ class EquityWalk:
         if self.capital > 0 and deepest > 0 and (most <= 0 or deepest / most > self.drawdown_share):
             self.drawdown_share = max(self.drawdown_share, self._share(falls, peaks))
 
-    def _share(self, falls: Iterable[float], peaks: Iterable[float]) -> float:
+    def _share(self, falls: Sequence[float], peaks: Sequence[float]) -> float:
+        if peaks[0] == peaks[-1]:
+            most = self.capital + peaks[0]
+            return max(falls) / most if most > 0 else 0.0
         pairs = zip(falls, islice(peaks, 1, None), strict=True)
         return max(
             fall / (self.capital + peak) if self.capital + peak > 0 else 0.0 for fall, peak in pairs

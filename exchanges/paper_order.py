@@ -34,7 +34,7 @@ class Place(msgspec.Struct, frozen=True, order=True, gc=False):
     ordinal: int
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
+class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How far an order has come. `row` is its place in the order of acceptance."""
 
     row: int
@@ -77,7 +77,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     free: Decimal
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """What one event did to one order."""
 
     progress: Progress

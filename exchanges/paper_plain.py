@@ -252,9 +252,10 @@ class PlainVenue:
         symbol = order.symbol
         if symbol in self._tapes or symbol in self._open:
             return False
+        if problem_with(order, self._configured.get(symbol)):
+            return False
         self._fund(symbol)
-        configured = self._configured.get(symbol)
-        return configured is None or not problem_with(order, configured)
+        return True
 
     def arrival_ns(self, order: AnyOrder) -> TimestampNs:
         """Give when an order is at the market, on its clock."""

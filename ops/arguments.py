@@ -29,7 +29,7 @@ FAMILIES = {
     "drill": "rehearse",
     "alert": "run",
     "journal": "look",
-    "ledger": "run",
+    "ledger": "ledger",
     "orchestrate": "run",
     "data": "data",
     "backtest": "data",

@@ -79,7 +79,12 @@ def run_bot(options: StartOptions) -> int:
         if is_live:
             from ops.held_account import hold_account
 
-            account = stack.enter_context(hold_account(config, standby=options.standby))
+            with ExitStack() as waiting:
+                if options.standby:
+                    from ops.standby_answers import answering
+
+                    waiting.enter_context(answering(config))
+                account = stack.enter_context(hold_account(config, standby=options.standby))
         opened = stack.enter_context(market_of(config))
         run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
         place = settle_place(config, run_dir)

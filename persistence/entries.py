@@ -52,7 +52,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What was decided, where `quantity` had to be less; the fingerprint is of it."""
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True, gc=False):
     """A decision to be made durable before anything else happens with it."""
 
     intent: OrderIntent
@@ -66,7 +66,7 @@ class Claim(msgspec.Struct, frozen=True):
     """What was decided, where the intent's quantity had to be less."""
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One order is to go to a state. A None says nothing new, it does not erase.
 
     `filled_quantity` is cumulative (FIX CumQty), `average_price` is over all of it.

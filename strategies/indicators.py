@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
-from itertools import accumulate, islice
+from itertools import accumulate
 from math import fsum, isnan, nan
 from operator import sub
 
@@ -64,7 +64,10 @@ class Sma:
         begin, total = 0, self._total
         exact = self._countdown - 1
         while begin < len(values):
-            totals += islice(accumulate(changes[begin:exact], initial=total), 1, None)
+            some = changes[begin:exact]
+            if some:
+                some[0] = total + some[0]
+                totals += accumulate(some)
             if exact < len(values):
                 total = fsum(series[exact + 1 : exact + 1 + self._period])
                 totals.append(total)

@@ -77,7 +77,8 @@ class _Ahead:
         # than roundings: a byte for each close says whether it is on that side for sure.
         fast_sums = map(mul, self._totals[0], repeat(slow.period / fast.period))
         gaps = list(map(sub, fast_sums, self._totals[1]))
-        doubt = 2 * DOUBT * max(map(abs, self._totals[1]), default=0.0)
+        slow_sums = self._totals[1]
+        doubt = 2 * DOUBT * max(max(slow_sums), -min(slow_sums)) if rest else 0.0
         self._above = bytes(map(gt, gaps, repeat(doubt)))
         self._below = bytes(map(lt, gaps, repeat(-doubt)))
 
