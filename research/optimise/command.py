@@ -275,7 +275,7 @@ class _Run:
         report = report_on(self._about(About), facts, again)
         if judged is not None and all(window.best is None for window in report.windows):
             raise ConfigError([f"nothing was found: {report.windows[-1].problem}"])
-        self._progress.__exit__(None, None, None)
+        self._progress.wipe()
         if self._options.as_json:
             sys.stdout.write(as_json(report).decode() + "\n")
         else:
@@ -315,6 +315,7 @@ class _Run:
         return sum(study.tried() for study in studies), self._options.trials * len(studies)
 
     def _say(self, text: str) -> None:
+        self._progress.wipe()
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 

@@ -335,6 +335,14 @@ def test_a_file_is_one_process_at_a_time(place: Place) -> None:
         FileGuard(place.file)
 
 
+def test_a_file_is_the_same_file_by_another_name(place: Place, tmp_path: Path) -> None:
+    place.process()
+    (tmp_path / "other.db").symlink_to(place.file)
+
+    with pytest.raises(StudyInUse):
+        FileGuard(tmp_path / "other.db")
+
+
 class Machine:
     """A guard of a database that is shared: `Guard`, with what the server would know."""
 
