@@ -167,6 +167,8 @@ class ExecutorActor(Actor):
             for message in self.ctx.rest():
                 waits = True
                 self.receive(message)
+        if self._away is not None:
+            self._kept.board.unfinished = self._away.left_undone
         self._give_back()
         self._book.close()
 
