@@ -7,7 +7,7 @@ again what it had not finished. Where it stands outlives its incarnations in a `
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from itertools import islice
+from itertools import islice, repeat, starmap
 from typing import Any
 
 import msgspec
@@ -189,10 +189,9 @@ class MarketFeedActor(Actor):
         floor = self._flow.floor
         if floor is None:
             return
-        drop = self._buffer.popleft
-        for _ in range(min(floor - self._base, len(self._buffer))):
-            drop()
-            self._base += 1
+        done = max(min(floor - self._base, len(self._buffer)), 0)
+        deque(starmap(self._buffer.popleft, repeat((), done)), maxlen=0)
+        self._base += done
 
     @property
     def _end(self) -> int:

@@ -18,7 +18,7 @@ LACKING_MAX = 1_000
 """So many ended orders are remembered for executions that have not been told of yet."""
 
 
-class Move(msgspec.Struct, frozen=True):
+class Move(msgspec.Struct, frozen=True, gc=False):
     """A step that an order is about to take."""
 
     step: Step

@@ -34,6 +34,7 @@ NAMES = (
     "backtest",
     "postgres",
     "backtest_growth",
+    "optimize",
 )
 
 

@@ -1,118 +1,187 @@
-"""The plain loop against a bare loop, and against backtesting.py in an environment of its own.
+"""The plain loop against a bare loop, and against its peers, each in an environment of its own.
 
 Same candles (a seeded random walk), sma 10/30, market orders; in turns, by the processor time of
 each process: on a crowded machine only the ratios of one run mean something.
 """
 
-import subprocess
+import gc
 import sys
 import time
-import venv
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import strategies
-from benchmarks.common import Options, Result, median, say
+from benchmarks.backtest_peers import (
+    OURS,
+    PEERS,
+    CannotRun,
+    Peer,
+    Taken,
+    measured,
+    ours,
+    python_for,
+)
+from benchmarks.common import Options, Result, median, say, scratch
 from decisions.risk_limits import RiskLimits
 from exchanges.event_blocks import BLOCK_EVENTS, Block, CandleBlock
 from exchanges.paper_settings import PaperSettings
-from messages.ids import DurationNs, StrategyId, Symbol
+from exchanges.replay import ReplaySource
+from messages.ids import NS_PER_MS, DurationNs, StrategyId, Symbol
 from messages.values import Instrument, OrderState
 from research.backtest.loop import Backtest
 from research.backtest.plan import MarketPlan, Plan, StrategyPlan
 
 FAST, SLOW = 10, 30
-PEER = "backtesting==0.6.6"
 TURNS = 3
+GOAL = 4
+"""Times backtesting.py."""
 BTC = Symbol("BTC/USDT")
 _MINUTE_NS = DurationNs(60_000_000_000)
 _START_NS = 1_700_000_040_000_000_000
 _T = TypeVar("_T")
-
-_PEER_SCRIPT = """
-import sys, time, warnings
-warnings.simplefilter("ignore")
-import pandas as pd
-from backtesting import Backtest, Strategy
-from backtesting.lib import crossover
-
-def mean(values, period):
-    return pd.Series(values).rolling(period).mean()
-
-class Cross(Strategy):
-    def init(self):
-        self.fast = self.I(mean, self.data.Close, 10)
-        self.slow = self.I(mean, self.data.Close, 30)
-    def next(self):
-        if crossover(self.fast, self.slow):
-            if not self.position:
-                self.buy(size=1)
-        elif crossover(self.slow, self.fast):
-            self.position.close()
-
-data = pd.read_csv(sys.argv[1], index_col=0, parse_dates=True)
-test = Backtest(data, Cross, cash=1_000_000, commission=.001)
-began = time.process_time()
-found = test.run()
-pace = len(data) / (time.process_time() - began)
-print(pace, 2 * found["# Trades"] + len(found["_strategy"].trades))
-"""
+Columns = Sequence[list[float]]
 
 
 def run(options: Options) -> list[Result]:
     """Give candles a second of each, as medians over turns."""
     count = options.pick(50_000, 200_000)
     columns = walk(count)
-    with TemporaryDirectory(dir=options.folder) as folder:
-        peer = None if options.quick else _Peer(Path(folder), columns)
-        paces: dict[str, list[float]] = {"bare": [], "ours": [], "peer": []}
-        filled = of_peer = 0
+    gc.collect()
+    gc.freeze()  # that all these numbers are there is no matter of who is measured
+    with scratch(options) as folder:
+        data = write(folder / "candles.csv", columns)
+        peers = [] if options.quick else _ready(options, folder, columns)
+        paces: dict[str, list[float]] = {"bare": [], OURS: []}
+        whole: list[Taken] = []
+        filled = 0
         for turn in range(TURNS):
             paces["bare"].append(_paced(count, lambda: bare_loop(columns[3]))[0])
             pace, outcome = _paced(count, lambda: Backtest(plan_of(columns)).run())
-            paces["ours"].append(pace)
+            paces[OURS].append(pace)
             filled = sum(order.state is OrderState.FILLED for order in outcome.orders)
-            if peer is not None:
-                pace, of_peer = peer.pace()
-                paces["peer"].append(pace)
-            told = [f"{name} {found[-1]:,.0f}" for name, found in paces.items() if found]
-            say(f"   turn {turn + 1}: {', '.join(told)}")
-    ours, bare = median(paces["ours"]), median(paces["bare"])
-    results = [
+            whole.append(measured(ours(), Path(sys.executable), data, count))
+            for one in peers:
+                one.take_turn()
+            say(f"   turn {turn + 1}: {', '.join(_told(paces, peers))}")
+    bare, pace = median(paces["bare"]), median(paces[OURS])
+    return [
         Result(name="bare loop", value=bare, unit="candles/s"),
         Result(
-            name="backtest", value=ours, unit="candles/s", reference=bare, against="the bare loop"
+            name="backtest", value=pace, unit="candles/s", reference=bare, against="the bare loop"
         ),
+        *(_against(one, pace, filled) for one in peers),
+        *_processes(whole, [one for one in peers if one.taken]),
     ]
-    if paces["peer"]:
-        reference = median(paces["peer"])
-        results += [
-            Result(
-                name="backtest, orders filled",
-                value=filled,
-                unit="orders",
-                reference=of_peer,
-                against=PEER,
-                goal="equal",
-                met=filled == of_peer,
-            ),
-            Result(
-                name="backtest",
-                value=ours,
-                unit="candles/s",
-                reference=reference,
-                against=PEER,
-                goal=">= 4",
-                met=ours >= 4 * reference,
-            ),
-        ]
-    return results
+
+
+class _Turns:
+    """One peer: what it took each time, or why it could not run."""
+
+    def __init__(self, peer: Peer, python: Path | None, data: Path, count: int) -> None:
+        self.peer, self.problem = peer, ""
+        self._python, self._data, self._count = python, data, count
+        self.taken: list[Taken] = []
+        self.paces: list[float] = []
+
+    def take_turn(self) -> None:
+        if self._python is None or self.problem:
+            return
+        try:
+            taken = warm = measured(self.peer, self._python, self._data, self._count)
+            if self.peer.compiles:
+                warm = measured(self.peer, self._python, self._data, self._count, "warm")
+        except CannotRun as error:
+            self.problem = str(error)
+            return
+        self.taken.append(taken)
+        self.paces.append(warm.pace)
+
+
+def _ready(options: Options, folder: Path, columns: Columns) -> list[_Turns]:
+    found = []
+    for peer in PEERS:
+        count = int(len(columns[0]) * peer.share)
+        data = write(folder / f"{count}.csv", [column[:count] for column in columns])
+        python, problem = None, ""
+        try:
+            python = python_for(peer, options.folder)
+        except CannotRun as error:
+            problem = str(error)
+            say(f"   {problem}")
+        found.append(_Turns(peer, python, data, count))
+        found[-1].problem = problem
+    return found
+
+
+def _told(paces: dict[str, list[float]], peers: Sequence[_Turns]) -> Iterator[str]:
+    for name, values in paces.items():
+        yield f"{name} {values[-1]:,.0f}"
+    for one in peers:
+        if one.paces:
+            yield f"{one.peer.name} {one.paces[-1]:,.0f}"
+
+
+def _against(one: _Turns, pace: float, filled: int) -> Result:
+    """Our pace beside a peer's; the first of them is the one that the goal is of."""
+    name, against = f"backtest, {one.peer.name}", one.peer.requires[0]
+    if not one.paces:
+        return Result(name=name, against=against, note=one.problem)
+    reference, orders, candles = median(one.paces), one.taken[-1].orders, one.taken[-1].candles
+    has_goal = one.peer is PEERS[0]
+    return Result(
+        name=name,
+        value=pace,
+        unit="candles/s",
+        reference=reference,
+        against=against,
+        goal=f">= {GOAL}" if has_goal else "",
+        met=pace >= GOAL * reference and filled == orders if has_goal else None,
+        note=f"{orders} orders in {candles:,} candles, of ours {filled}",
+    )
+
+
+def _processes(whole: Sequence[Taken], peers: Sequence[_Turns]) -> Iterator[Result]:
+    """Whole processes: ours reads its candles from the file while it runs."""
+    took, peak = median([one.whole_s for one in whole]), median([one.peak_mb for one in whole])
+    imported = median([one.import_s for one in whole])
+    yield Result(name="import", value=imported, unit="s", goal="< 0.5 s", met=imported < 0.5)
+    for one in peers:
+        theirs = median([each.whole_s for each in one.taken])
+        is_goal = one.peer.name == "vectorbt"
+        yield Result(
+            name=f"import, reading and run, {one.peer.name}",
+            value=took,
+            unit="s",
+            reference=theirs,
+            against=one.peer.requires[0],
+            goal="less" if is_goal else "",
+            met=took < theirs if is_goal else None,
+            note="" if one.peer.share == 1 else f"theirs of {one.taken[-1].candles:,} candles",
+        )
+        memory = median([each.peak_mb for each in one.taken])
+        yield Result(
+            name=f"peak memory, {one.peer.name}",
+            value=peak,
+            unit="MB",
+            reference=memory,
+            against=one.peer.requires[0],
+            goal="less",
+            met=peak < memory,
+        )
+
+
+def write(path: Path, columns: Columns) -> Path:
+    """Write candles as exchanges publish them."""
+    begin_ms, step_ms = _START_NS // NS_PER_MS, _MINUTE_NS // NS_PER_MS
+    with path.open("w", encoding="ascii") as file:
+        file.write("open_time,open,high,low,close,volume\n")
+        for number, row in enumerate(zip(*columns, strict=True), 1):
+            file.write(f"{begin_ms + number * step_ms},{','.join(map(repr, row))}\n")
+    return path
 
 
 def walk(count: int) -> tuple[list[float], ...]:
@@ -126,7 +195,7 @@ def walk(count: int) -> tuple[list[float], ...]:
     return tuple(map(list, zip(*rows, strict=True)))
 
 
-def plan_of(columns: Sequence[list[float]]) -> Plan:
+def plan_of(columns: Columns) -> Plan:
     """The crossover on these candles, with fees, slippage and limits."""
 
     def blocks() -> Iterator[Block]:
@@ -136,6 +205,15 @@ def plan_of(columns: Sequence[list[float]]) -> Plan:
             times = range(begin_ns, begin_ns + len(part[0]) * _MINUTE_NS, _MINUTE_NS)
             yield CandleBlock(BTC, times, _MINUTE_NS, part, part[3])
 
+    return _plan(blocks)
+
+
+def plan_of_file(path: Path) -> Plan:
+    """The same, read from a file as it goes."""
+    return _plan(ReplaySource(path, BTC, "1m").blocks)
+
+
+def _plan(blocks: Callable[[], Iterator[Block]]) -> Plan:
     def build() -> strategies.Strategy:
         params = {"fast": FAST, "slow": SLOW}
         return strategies.build("sma_cross", params, BTC, Decimal(500), Instrument(symbol=BTC))
@@ -177,33 +255,3 @@ def _paced(count: int, work: Callable[[], _T]) -> tuple[float, _T]:
     began = time.process_time()
     done = work()
     return count / (time.process_time() - began), done
-
-
-class _Peer:
-    """backtesting.py, installed where nothing else is."""
-
-    def __init__(self, folder: Path, columns: Sequence[list[float]]) -> None:
-        say(f"   installing {PEER} in an environment of its own")
-        venv.create(folder / "peer", with_pip=True)
-        self._python = folder / "peer" / "bin" / "python"
-        install = [str(self._python), "-m", "pip", "install", "-q", PEER]
-        subprocess.run(install, check=True, stdout=sys.stderr)
-        self._script, self._data = folder / "peer.py", folder / "candles.csv"
-        self._script.write_text(_PEER_SCRIPT, encoding="utf-8")
-        with self._data.open("w", encoding="utf-8") as file:
-            file.write("Time,Open,High,Low,Close,Volume\n")
-            for number, row in enumerate(zip(*columns, strict=True)):
-                day, minute = divmod(number, 1440)
-                hour = f"{minute // 60:02}:{minute % 60:02}"
-                file.write(f"{_date(day)} {hour},{','.join(map(repr, row))}\n")
-
-    def pace(self) -> tuple[float, int]:
-        """Give candles a second of its `run` alone, and how many orders it filled."""
-        command = [str(self._python), str(self._script), str(self._data)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        pace, orders = done.stdout.split()
-        return float(pace), int(orders)
-
-
-def _date(day: int) -> str:
-    return (date(2023, 1, 1) + timedelta(days=day)).isoformat()

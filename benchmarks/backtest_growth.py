@@ -99,8 +99,8 @@ def run(options: Options) -> list[Result]:
     results: list[Result] = []
     for kind, symbols in (("apart", 1), ("over all", 2)):
         results += _compared([Case(kind, symbols, length) for length in lengths])
-    for kind in ("apart", "over all"):
-        results += _compared([Case(kind, symbols, whole) for symbols in SYMBOLS])
+    for kind, numbers in (("apart", SYMBOLS), ("over all", SYMBOLS[1:])):
+        results += _compared([Case(kind, symbols, whole) for symbols in numbers])
     return results
 
 

@@ -40,14 +40,14 @@ class OrderInProgress(Protocol):
         """Cumulative, base currency."""
 
 
-class JustDecided(msgspec.Struct, frozen=True, kw_only=True):
+class JustDecided(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A `KnownOrder` that an earlier intent of the same drain is about to become."""
 
     state: OrderState
     fingerprint: str
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
+class Claim(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """New and allowed: claim it, commit, send it. Risk has counted it.
 
     `intent` is what is sent; of an exit that may be less than the `decided_quantity`, which the
@@ -59,7 +59,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     decided_quantity: Decimal | None = None
 
 
-class Refuse(msgspec.Struct, frozen=True, kw_only=True):
+class Refuse(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """New and not allowed: record the refusal under its key."""
 
     intent: OrderIntent
@@ -67,21 +67,21 @@ class Refuse(msgspec.Struct, frozen=True, kw_only=True):
     refusal: Refusal
 
 
-class Resend(msgspec.Struct, frozen=True, kw_only=True):
+class Resend(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Known, and proved never to have reached the venue: send it under the same id."""
 
     intent: OrderIntent
     entry: KnownOrder
 
 
-class Duplicate(msgspec.Struct, frozen=True, kw_only=True):
+class Duplicate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Known: nothing is sent."""
 
     intent: OrderIntent
     entry: KnownOrder
 
 
-class Conflict(msgspec.Struct, frozen=True, kw_only=True):
+class Conflict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The key is known with another intent: the decider is not deterministic. Halt."""
 
     intent: OrderIntent

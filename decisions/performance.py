@@ -44,8 +44,26 @@ def daily_returns(equity: Mapping[int, float], capital: float) -> list[float]:
     return returns
 
 
-def sharpe(returns: Sequence[float]) -> Sharpe | None:
-    """Give the ratio and its interval; None for too few days, or days that are all alike."""
+class Moments(msgspec.Struct, frozen=True, kw_only=True):
+    """What the error of a ratio depends on; of one day, nothing annualised."""
+
+    days: int
+    ratio: float
+    """Mean over standard deviation."""
+    skew: float
+    kurtosis: float
+    """3 where returns are normal."""
+
+    @property
+    def error(self) -> float:
+        """Give the standard error of the ratio (Mertens)."""
+        ratio = self.ratio
+        variance = 1 + ratio**2 / 2 - self.skew * ratio + (self.kurtosis - 3) / 4 * ratio**2
+        return sqrt(max(variance / self.days, 0.0))
+
+
+def moments(returns: Sequence[float]) -> Moments | None:
+    """Give them; None for too few days, or days that are all alike."""
     n = len(returns)
     if n < LEAST_DAYS:
         return None
@@ -55,15 +73,24 @@ def sharpe(returns: Sequence[float]) -> Sharpe | None:
     deviation = sqrt(squares / (n - 1))
     if not deviation or not isfinite(deviation) or deviation < 1e-15 * abs(mean):
         return None
-    daily = mean / deviation
     moment = squares / n
-    skew = fsum(gap**3 for gap in gaps) / n / moment**1.5
-    kurtosis = fsum(gap**4 for gap in gaps) / n / moment**2
-    variance = (1 + daily**2 / 2 - skew * daily + (kurtosis - 3) / 4 * daily**2) / n
-    year, error = sqrt(DAYS_A_YEAR), sqrt(max(variance, 0.0))
-    return Sharpe(
-        ratio=daily * year,
-        low=(daily - _NORMAL_95 * error) * year,
-        high=(daily + _NORMAL_95 * error) * year,
+    return Moments(
         days=n,
+        ratio=mean / deviation,
+        skew=fsum(gap**3 for gap in gaps) / n / moment**1.5,
+        kurtosis=fsum(gap**4 for gap in gaps) / n / moment**2,
+    )
+
+
+def sharpe(returns: Sequence[float]) -> Sharpe | None:
+    """Give the ratio and its interval; None for too few days, or days that are all alike."""
+    found = moments(returns)
+    if found is None:
+        return None
+    year, reach = sqrt(DAYS_A_YEAR), _NORMAL_95 * found.error
+    return Sharpe(
+        ratio=found.ratio * year,
+        low=(found.ratio - reach) * year,
+        high=(found.ratio + reach) * year,
+        days=found.days,
     )

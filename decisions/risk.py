@@ -6,6 +6,8 @@ or it enlarges what is filled already, trusting that an open order against it wi
 would be over the position limit if that never does. The part of an order that turns the
 position around is new risk like any other.
 
+An exit of which nothing is held is none: it is refused too (`fit_exit`).
+
 At a real spot venue two more reasons hold for any order: the venue would surely refuse it, or
 it sells what this run has not bought or has on sale already.
 
@@ -19,7 +21,7 @@ from decimal import Decimal
 
 from decisions.exact import EXACT, NOTHING, is_sane
 from decisions.risk_equity import quote_of, stops
-from decisions.risk_exit import fit_exit
+from decisions.risk_exit import fit_exit, nothing_held
 from decisions.risk_grid import off_grid
 from decisions.risk_limits import Refusal, RiskLimits
 from decisions.risk_state import (
@@ -68,7 +70,7 @@ def refusal(
     that runs ahead: there the mark may be of after the decision, and the price that was
     decided at stands in for it. A mark that makes no sense holds no exit back.
     """
-    unusable = _unusable(intent)
+    unusable = nothing_held(intent) or _unusable(intent)
     if unusable is not None:
         return unusable
     added = added_quantity(intent, state)
@@ -105,11 +107,13 @@ def _first(
 def _unusable(intent: OrderIntent) -> Refusal | None:
     if not is_sane(intent.quantity):
         return Refusal(code="invalid_quantity", text=f"{intent.quantity} is no quantity to trade")
-    for price in (intent.reference_price, intent.limit_price):
-        if price is not None and not is_sane(price):
-            return _no_price(price)
-    if (intent.order_type is OrderType.LIMIT) != (intent.limit_price is not None):
-        text = f"a {intent.order_type} order with the limit price {intent.limit_price}"
+    limit_price = intent.limit_price
+    if not is_sane(intent.reference_price):
+        return _no_price(intent.reference_price)
+    if limit_price is not None and not is_sane(limit_price):
+        return _no_price(limit_price)
+    if (intent.order_type is OrderType.LIMIT) != (limit_price is not None):
+        text = f"a {intent.order_type} order with the limit price {limit_price}"
         return Refusal(code="invalid_price", text=text)
     return None
 
@@ -181,7 +185,9 @@ def _order_too_large(
     limit = limits.max_order_notional
     if limit is None:
         return None
-    price = intent.limit_price or max(intent.reference_price, mark_price or NOTHING)
+    price = intent.limit_price or intent.reference_price
+    if mark_price is not None and intent.limit_price is None:
+        price = max(price, mark_price)
     if EXACT.multiply(added, price) <= limit:
         return None
     text = f"{added} at {price} is more than {limit} for one order"
@@ -243,8 +249,11 @@ def _too_many(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Refu
     limit = limits.max_orders_per_minute
     if limit is None:
         return None
+    recent = state.decided.get(intent.symbol, ())
+    if len(recent) < limit:
+        return None
     since = intent.decided_at_ns - MINUTE_NS
-    count = sum(decided > since for decided in state.decided.get(intent.symbol, ()))
+    count = sum(decided > since for decided in recent)
     if count < limit:
         return None
     text = f"{count} orders on {intent.symbol} within a minute; {limit} are allowed"

@@ -10,10 +10,12 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from decisions.exact import NOTHING
 from decisions.resample import candles_for
 from decisions.strategy_memory import MOST_TRIES, StrategyMemory, new_memory
 from decisions.strategy_wide import handler_of, handles, reference_price, show, wants_of
@@ -31,6 +33,7 @@ from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import OrderIntent, OrderUpdate
 from messages.own_lines import line_of
+from messages.stops import StopActed
 from messages.values import Instrument
 
 __all__ = [
@@ -45,6 +48,10 @@ __all__ = [
     "warmup_candles",
 ]
 
+_SET_FOR_IT = ("symbols", "instruments", "positions")
+_FEW_EVENTS = 16
+"""Fewer are shown one by one: a door costs more than it gives then."""
+_SYMBOL, _CLOSE = attrgetter("symbol"), attrgetter("close")
 _TOLD_FILLS = 4096
 """Executions that are remembered as told."""
 
@@ -86,6 +93,21 @@ def memory_of(strategy: StrategyLike, base_ns: int, symbols: Sequence[Symbol]) -
     return new_memory(warmup_candles(strategy, base_ns) * max(len(symbols), 1))
 
 
+Door = Callable[[Sequence[float], int], int]
+"""Takes closes from a place on while nothing is decided; gives the place that it came to."""
+
+
+def fast_door(strategy: object) -> Door | None:
+    """Give the strategy's second door, if no class below it has another `on_candle`."""
+    for cls in type(strategy).__mro__:
+        if "pass_closes" in vars(cls):
+            door: Door = strategy.pass_closes  # type: ignore[attr-defined]
+            return door
+        if "on_candle" in vars(cls):
+            return None
+    return None
+
+
 class StrategyRun:
     """One incarnation of one strategy, around a memory that outlives it.
 
@@ -111,12 +133,13 @@ class StrategyRun:
         self.symbols = (symbol, *(other for other in symbols if other != symbol))
         self.problem: Exception | None = None
         """Why the last snapshot could not be taken or restored; the shell tells it."""
-        self._desk = Desk(account, strategy_id, self.symbols, instrument_of)
+        self._identity = (account, strategy_id, self.symbols, instrument_of)
         self._build = build
         self._make()
 
     def _make(self) -> None:
         self._strategy = strategy = self._build()
+        self._desk = Desk(*self._identity, uses_stops=bool(getattr(strategy, "uses_stops", False)))
         self._wants = wants = wants_of(strategy)
         nothing = dict.fromkeys(self.symbols, Decimal(0))
         self._positions = nothing | self.memory.positions(self.symbol)
@@ -125,6 +148,7 @@ class StrategyRun:
             self._wide = WideRun(
                 strategy, wants, self._desk, self.memory, self._positions, self._has_problem
             )
+        self._door = None if self._wide is not None else fast_door(strategy)
         if hasattr(strategy, "positions"):
             strategy.positions = MappingProxyType(self._positions)
 
@@ -190,6 +214,11 @@ class StrategyRun:
         self._advance(event, intents)
         return intents
 
+    def heeds(self, event: MarketEvent) -> bool:
+        """Whether an event changes anything here."""
+        is_its = event.symbol in self.symbols
+        return is_its and (self._wide is not None or handles(self._wants.kinds, event))
+
     def take_aside(self, event: MarketEvent, created_ns: TimestampNs) -> list[OrderIntent]:
         """Take an event that the feed does not number, such as a live tick; as `take` otherwise."""
         memory = self.memory
@@ -218,12 +247,39 @@ class StrategyRun:
         if self._wide is not None:
             yield from self._wide.take_batch(batch, skip, created_ns)
             return
-        for event in batch.events[skip:]:
+        events = batch.events[skip:]
+        closes, place = self._closes(events), 0
+        while place < len(events):
+            if closes is not None and (place := self._passed(events, closes, place)) == len(events):
+                break
+            event, place = events[place], place + 1
             decisions = self._decide(event)
             if decisions:
                 intents = [] if batch.is_history else self._intents(event, decisions, created_ns())
                 yield from intents
                 self._advance(event, intents)
+
+    def _closes(self, events: Sequence[MarketEvent]) -> list[float] | None:
+        """Give the closes for a fast door; None where there is none, or nothing for it."""
+        if self._door is None or self.memory.at_door or len(events) < _FEW_EVENTS:
+            return None
+        if set(map(type, events)) != {Candle} or set(map(_SYMBOL, events)) != {self.symbol}:
+            return None
+        return list(map(float, map(_CLOSE, events)))
+
+    def _passed(self, events: Sequence[MarketEvent], closes: list[float], place: int) -> int:
+        """Go by the fast door as far as nothing is decided; what was tried before, it must not."""
+        memory = self.memory
+        if self._door is None or memory.trying == memory.next_index:
+            return place
+        memory.at_door = True
+        reached = self._door(closes, place)
+        if not place <= reached <= len(closes):
+            raise ValueError(f"pass_closes went from {place} to {reached} of {len(closes)} closes")
+        memory.at_door = False
+        memory.next_index += reached - place
+        memory.recent.extend(events[place:reached])
+        return reached
 
     def update(self, update: OrderUpdate) -> None:
         """Tell the strategy what became of its order; a position does not change by it."""
@@ -233,6 +289,27 @@ class StrategyRun:
             self._tell_fills(update)
         if self._wide is not None:
             self._wide.keep_snapshot()
+
+    def stop_acted(self, acted: StopActed) -> None:
+        """Count what a stop has left of the position, once, and never beyond flat.
+
+        Beyond it is what the strategy has left by itself meanwhile: of that the stop had nothing.
+        """
+        memory, symbol = self.memory, acted.symbol
+        if symbol not in self._positions or acted.order_key in memory.told_stops:
+            return
+        memory.told_stops[acted.order_key] = None
+        if len(memory.told_stops) > _TOLD_FILLS:
+            del memory.told_stops[next(iter(memory.told_stops))]
+        before = self._positions[symbol]
+        if before * acted.change >= 0:
+            return
+        after = before + acted.change
+        self._positions[symbol] = after if after * before > 0 else Decimal(0)
+        if symbol == self.symbol:
+            memory.position = self._positions[symbol]
+        elif memory.wide is not None:
+            memory.wide.others[symbol] = self._positions[symbol]
 
     def _tell_fills(self, update: OrderUpdate) -> None:
         on_fill = getattr(self._strategy, "on_fill", None)
@@ -260,6 +337,12 @@ class StrategyRun:
             name = Path(code.co_filename).name if code is not None else ""
             return f"{name}:{code.co_firstlineno}, in {error.handler}" if code is not None else ""
         return line_of(error, self.file)
+
+    @property
+    def held(self) -> dict[str, Any]:
+        """What the strategy object holds of its own, not what was set for it."""
+        held = getattr(self._strategy, "__dict__", {})
+        return {name: value for name, value in held.items() if name not in _SET_FOR_IT}
 
     def strategy_state(self, clean: Callable[[str], str]) -> dict[str, str]:
         """What the strategy object holds, each thing as a short text, cleaned before it is cut."""
@@ -308,7 +391,7 @@ class StrategyRun:
         memory.next_index += 1
         memory.recent.append(event)
         if intents:
-            memory.position += sum((i.quantity * i.side.sign for i in intents), start=Decimal(0))
+            memory.position += sum([i.quantity * i.side.sign for i in intents], start=NOTHING)
             count_decisions(memory.decided, self.symbol, event.ts_event_ns, len(intents))
             self._positions[self.symbol] = memory.position
 

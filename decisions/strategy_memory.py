@@ -33,11 +33,15 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     tries: int = 0
     passed_over: int = 0
     """Events that brought two incarnations down and were not shown to a third."""
+    at_door: bool = False
+    """A fast door is passing closes; still so after it failed or hung, and then it stays shut."""
     warming_on: MarketEvent | None = None
     """The event that a warm-up is showing; still here after a hang in it."""
     told_fills: dict[tuple[OrderKey, str], None] = {}
     """The last executions that `on_fill` was told of, the oldest first: by order, for two of its
     own orders that meet have one trade id."""
+    told_stops: dict[OrderKey, None] = {}
+    """The exits of stops that its position counts, the oldest first."""
     wide: WideMemory | None = None
     """Of a strategy that wants more than plain events of one symbol."""
 
@@ -55,6 +59,7 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
             recent=self.recent.copy(),
             decided=self.decided.copy(),
             told_fills=self.told_fills.copy(),
+            told_stops=self.told_stops.copy(),
             wide=wide,
         )
 

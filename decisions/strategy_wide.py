@@ -6,7 +6,7 @@ longest first), the event itself, and the timer that is due at its very moment. 
 all of it is done again by the next incarnation, or passed over, together.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,7 @@ from decisions.exact import NOTHING
 from decisions.resample import Resampler
 from decisions.wishes import Decided, Desk, Moment
 from messages.ids import NS_PER_S, Symbol, TimestampNs
-from messages.market import Candle, MarketEvent, Trade
+from messages.market import Candle, MarketEvent, Tick, Trade
 from messages.orders import OrderIntent
 from messages.timeframes import timeframe_ns
 
@@ -134,7 +134,8 @@ class Wide:
             for name, _ in self._wants.bars:
                 self._show_bars(event, name)
         given = show(self._strategy, event, self.positions.get(symbol, NOTHING))
-        self._decided(given, symbol, ts_ns, handler_of(event))
+        if given:
+            self._decided(given, symbol, ts_ns, handler_of(event))
         if period and self.timer_due_ns == ts_ns:
             self._fire(ts_ns)
             self.timer_due_ns = ts_ns + period
@@ -257,7 +258,14 @@ def show(strategy: Any, event: MarketEvent, position: Decimal) -> Any:
 
 def handler_of(event: MarketEvent) -> str:
     """Name the handler of an event's kind."""
-    return f"on_{type(event).__name__.lower()}"
+    return _HANDLERS[type(event)]
+
+
+_HANDLERS: Mapping[type[MarketEvent], str] = {
+    Candle: "on_candle",
+    Trade: "on_trade",
+    Tick: "on_tick",
+}
 
 
 def reference_price(event: MarketEvent) -> Decimal:

@@ -6,7 +6,7 @@ filter row by row. So the events are the same, and the counts of what was droppe
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import islice, repeat
 from operator import itemgetter, le
@@ -16,7 +16,7 @@ from exchanges.parquet_rows import as_texts
 from exchanges.row_filter import Held, Row, Sequencer, Tally, candles
 from exchanges.times import whole_time_ns
 from messages.ids import DurationNs, Symbol, TimestampNs
-from messages.market import Candle, MarketEvent
+from messages.market import Candle, MarketEvent, Trade
 
 BLOCK_EVENTS = 4096
 _SURELY_POSITIVE, _SURELY_POSSIBLE = 1e-17, 1e15
@@ -25,6 +25,10 @@ _EXACT_LENGTH = 16
 
 Columns = Sequence[Sequence[Any]]
 """Open, high, low, close and volume, each value a text or a float."""
+
+
+DrawnRow = tuple[int, float, float, float, float, float]
+"""When it opens, open, high, low, close and volume: for a chart, never for money."""
 
 
 class Block(Protocol):
@@ -51,7 +55,7 @@ class Block(Protocol):
 class CandleBlock:
     """Sound candles without a gap, as columns."""
 
-    __slots__ = ("_columns", "_symbol", "_timeframe_ns", "closes", "times_ns")
+    __slots__ = ("_columns", "_symbol", "_text", "_timeframe_ns", "closes", "times_ns")
 
     def __init__(
         self,
@@ -64,13 +68,24 @@ class CandleBlock:
         self.times_ns = times_ns
         self.closes: list[float] | None = closes
         self._symbol, self._timeframe_ns, self._columns = symbol, timeframe_ns, columns
+        # A float is meant as its shortest text.
+        floats = bool(closes) and type(columns[0][0]) is float
+        self._text: Callable[[Any], str] = repr if floats else str
+
+    @property
+    def columns(self) -> Columns:
+        """See `Columns`."""
+        return self._columns
+
+    @property
+    def timeframe_ns(self) -> DurationNs:
+        """The length of each candle."""
+        return self._timeframe_ns
 
     def event(self, place: int) -> Candle:
         """See `Block.event`."""
-        values = [column[place] for column in self._columns]
-        if type(values[0]) is float:
-            values = list(map(repr, values))
-        opened, high, low, close, volume = map(Decimal, values)
+        values = map(itemgetter(place), self._columns)
+        opened, high, low, close, volume = map(Decimal, map(self._text, values))
         ts_ns = self.times_ns[place]
         return Candle(
             symbol=self._symbol,
@@ -83,17 +98,23 @@ class CandleBlock:
             ts_event_ns=TimestampNs(ts_ns),
         )
 
+    def drawn(self) -> Iterator[DrawnRow]:
+        """Give every candle as floats."""
+        floats = [list(map(float, column)) for column in self._columns]
+        opens = (ts_ns - self._timeframe_ns for ts_ns in self.times_ns)
+        return zip(opens, *floats, strict=True)
+
     def opening(self, place: int) -> Candle:
         """See `Block.opening`."""
-        opened, volume = _exact(self._columns[0][place]), _exact(self._columns[4][place])
-        ts_ns = self.times_ns[place]
+        text, ts_ns = self._text, self.times_ns[place]
+        opened = Decimal(text(self._columns[0][place]))
         return Candle(
             symbol=self._symbol,
             open=opened,
             high=opened,
             low=opened,
             close=opened,
-            volume=volume,
+            volume=Decimal(text(self._columns[4][place])),
             ts_open_ns=TimestampNs(ts_ns - self._timeframe_ns),
             ts_event_ns=TimestampNs(ts_ns),
         )
@@ -128,6 +149,26 @@ class EventBlock:
     def first(self, count: int) -> "EventBlock":
         """See `Block.first`."""
         return EventBlock(self._events[:count])
+
+
+def drawn_rows(block: Block) -> Iterator[DrawnRow]:
+    """Give each event of a block as a bar; what is no candle is a bar of one price."""
+    if isinstance(block, CandleBlock):
+        yield from block.drawn()
+        return
+    for place in range(len(block.times_ns)):
+        yield _drawn(block.event(place))
+
+
+def _drawn(event: MarketEvent) -> DrawnRow:
+    if isinstance(event, Candle):
+        ohlc = (float(event.open), float(event.high), float(event.low), float(event.close))
+        return (event.ts_open_ns, *ohlc, float(event.volume))
+    if isinstance(event, Trade):
+        price, quantity = float(event.price), float(event.quantity)
+    else:
+        price, quantity = float((event.bid_price + event.ask_price) / 2), 0.0
+    return (event.ts_event_ns, price, price, price, price, quantity)
 
 
 def event_blocks(events: Iterable[MarketEvent], size: int = BLOCK_EVENTS) -> Iterator[EventBlock]:
@@ -249,7 +290,3 @@ def _are_sound(
         and all(map(le, repeat(0.0), vol))
         and max(vol) <= _SURELY_POSSIBLE
     )
-
-
-def _exact(value: str | float) -> Decimal:
-    return Decimal(value if isinstance(value, str) else repr(value))

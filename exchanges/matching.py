@@ -13,6 +13,7 @@ tick        ask (buy) or bid (sell)                 its limit, if ask or bid rea
 
 On the first event that it meets, a limit order that crosses already gets the market's price,
 as taker: a candle's open, a trade's price, the other side of a tick. Later it is the maker.
+A stop's exit gets, in the candle that it acted in, the price that it acted at, slipped.
 Candles and trades give at most `participation` of their volume; a tick gives everything.
 """
 
@@ -66,7 +67,7 @@ def taker_price(order: NewOrder, event: MarketEvent, terms: Terms) -> Decimal:
     price = _opening_price(order, event)
     if not isinstance(event, Candle):
         return price
-    return _slipped(price, order.side, terms)
+    return slipped(price, order.side, terms)
 
 
 def round_down(quantity: Decimal, step: Decimal) -> Decimal:
@@ -74,7 +75,8 @@ def round_down(quantity: Decimal, step: Decimal) -> Decimal:
     return (quantity / step).to_integral_value(ROUND_DOWN) * step
 
 
-def _slipped(price: Decimal, side: Side, terms: Terms) -> Decimal:
+def slipped(price: Decimal, side: Side, terms: Terms) -> Decimal:
+    """Give a price made worse for the taker by the slippage, on the instrument's ticks."""
     worse = price * (1 + side.sign * terms.slippage_rate)
     # A tick coarser than the market's own prices would be refuted by the data.
     own_grid = Decimal((0, (1,), int(price.as_tuple().exponent)))
@@ -86,6 +88,8 @@ def _slipped(price: Decimal, side: Side, terms: Terms) -> Decimal:
 def _opening_price(order: NewOrder, event: MarketEvent) -> Decimal:
     """The price that stands when the event begins."""
     if isinstance(event, Candle):
+        if order.touched_price is not None and event.ts_event_ns == order.decided_at_ns:
+            return order.touched_price
         return event.open
     if isinstance(event, Trade):
         return event.price

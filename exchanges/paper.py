@@ -11,6 +11,7 @@ import sqlite3
 from bisect import insort
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ from exchanges.paper_order import (
     Place,
     Progress,
     Step,
+    accepted,
     advance,
     arrived,
     canceled,
@@ -42,6 +44,7 @@ from messages.values import Instrument
 __all__ = ["PaperSettings", "PaperVenue"]
 
 TAPE_LENGTH = 8192
+_SYMBOL = attrgetter("symbol")
 
 T = TypeVar("T")
 
@@ -136,10 +139,12 @@ class PaperVenue:
         """
         if self._open or self._stale:
             return self._safely(lambda: self._work_all(events), VenueError)
-        tapes = self._tapes
+        symbols = set(map(_SYMBOL, events))
+        if len(symbols) == 1:
+            self._tape(symbols.pop()).add_all(events)
+            return []
         for event in events:
-            tape = tapes.get(event.symbol)
-            (tape or self._tape(event.symbol)).add(event)
+            self._tape(event.symbol).add(event)
         return []
 
     def close(self) -> None:
@@ -233,10 +238,7 @@ class PaperVenue:
         return self._full_report(step.progress, "cancel")
 
     def _accept(self, order: NewOrder) -> tuple[Progress, Effects]:
-        arrival_ns = order.decided_at_ns + self._settings.latency_ms * NS_PER_MS
-        progress = Progress(
-            row=self._next_row, order=order, arrival_ns=arrival_ns, cursor=Place(arrival_ns, -1)
-        )
+        progress = accepted(self._next_row, order, self._settings.latency_ms * NS_PER_MS)
         effects = Effects(orders={progress.row: progress})
         quote = self._terms_for(order.symbol).instrument.quote
         if quote not in self._funds.totals:

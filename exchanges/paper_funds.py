@@ -94,6 +94,9 @@ class Funds:
 
     def _remember(self, posting: Posting) -> None:
         recent = self._recent.setdefault(posting.change.currency, [])
-        insort(recent, posting, key=_moment)
+        if not recent or recent[-1].place.ts_ns <= posting.place.ts_ns:
+            recent.append(posting)
+        else:
+            insort(recent, posting, key=_moment)
         if len(recent) > 2 * MEMORY:
             del recent[:MEMORY]

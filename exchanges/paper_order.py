@@ -34,7 +34,7 @@ class Place(msgspec.Struct, frozen=True, order=True, gc=False):
     ordinal: int
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
+class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How far an order has come. `row` is its place in the order of acceptance."""
 
     row: int
@@ -77,12 +77,25 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     free: Decimal
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """What one event did to one order."""
 
     progress: Progress
     fills: tuple[Fill, ...] = ()
     changes: tuple[Change, ...] = ()
+
+
+def accepted(row: int, order: NewOrder, latency_ns: int) -> Progress:
+    """Give an order that has met no event yet.
+
+    A stop's exit is there in the candle that it acted in: of latency nothing is reckoned inside
+    of one, for nobody knows the moment.
+    """
+    arrival_ns = order.decided_at_ns + latency_ns
+    if order.touched_price is None:
+        return Progress(row=row, order=order, arrival_ns=arrival_ns, cursor=Place(arrival_ns, -1))
+    cursor = Place(order.decided_at_ns, -1)
+    return Progress(row=row, order=order, arrival_ns=order.decided_at_ns - 1, cursor=cursor)
 
 
 def arrived(progress: Progress, event: MarketEvent, place: Place) -> bool:

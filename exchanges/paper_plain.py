@@ -6,17 +6,18 @@ gives to an order is `paper_order` in both; a test holds the two against each ot
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 
 import msgspec
 
-from exchanges.matching import BPS, Terms, round_down, taker_price
+from exchanges.matching import BPS, Terms, slipped
 from exchanges.paper_order import (
     MARKET_LOCK_MARGIN,
     ZERO,
     Change,
     Place,
     Progress,
+    accepted,
     advance,
     arrived,
     may_skip,
@@ -25,16 +26,12 @@ from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE, PaperSettings, probl
 from exchanges.paper_tape import Tape
 from exchanges.protocol import NewOrder
 from messages.errors import Rejected
-from messages.ids import NS_PER_MS, Symbol, TradeId
+from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs, TradeId
 from messages.market import Candle, MarketEvent
-from messages.orders import Fill
-from messages.values import Instrument, Liquidity, OrderState, Side
+from messages.orders import Fill, OrderIntent
+from messages.values import Instrument, Liquidity, Side
 
 _TAPE_LENGTH = 1024
-
-
-_Pair = tuple[str, str]
-"""Base and quote currency."""
 
 
 class Worked(msgspec.Struct, gc=False):
@@ -42,6 +39,31 @@ class Worked(msgspec.Struct, gc=False):
 
     progress: Progress
     fills: list[Fill]
+
+
+class Executed(msgspec.Struct, frozen=True, gc=False):
+    """What an order got that was executed as a whole, as taker."""
+
+    price: Decimal
+    quantity: Decimal
+    fee: Decimal
+    fee_currency: str
+    ts_event_ns: TimestampNs
+
+    def as_fill(self, client_order_id: ClientOrderId) -> Fill:
+        """Give it as any venue gives its fills."""
+        return Fill(
+            trade_id=TradeId(f"{client_order_id}-1"),
+            price=self.price,
+            quantity=self.quantity,
+            fee=self.fee,
+            fee_currency=self.fee_currency,
+            liquidity=Liquidity.TAKER,
+            ts_event_ns=self.ts_event_ns,
+        )
+
+
+AnyOrder = NewOrder | OrderIntent
 
 
 class PlainFunds:
@@ -53,7 +75,8 @@ class PlainFunds:
     def __init__(self, balances: dict[str, Decimal]) -> None:
         self.totals, self.free = dict(balances), dict(balances)
         self._now_ns = -1
-        self._posted_now: list[tuple[Progress, Place, str, Decimal]] = []
+        self._posted_now: list[tuple[Progress | None, str, Decimal]] = []
+        """By whom, with its cursor where it was posted; of what; how much it frees."""
 
     def give(self, currency: str, amount: Decimal) -> None:
         """Put money in."""
@@ -64,27 +87,50 @@ class PlainFunds:
         for change in changes:
             self._book(order, change.currency, change.total, change.free)
 
-    def book_whole(self, order: Progress, fill: Fill, locked: Decimal, pair: _Pair) -> None:
-        """Book an order that was locked, executed as a whole and released by one event."""
-        (base, quote), quantity = pair, fill.quantity
-        value = fill.price * quantity
-        if order.order.side is Side.BUY:
-            spent = value + fill.fee
-            self._book(order, quote, -spent, -locked)
-            self._book(order, base, quantity, quantity)
-            self._book(order, quote, ZERO, locked - spent)
-        else:
-            self._book(order, base, -quantity, -quantity)
-            self._book(order, quote, value - fill.fee, value - fill.fee)
+    def bought(
+        self, ts_ns: int, pair: tuple[str, str], quantity: Decimal, spent: Decimal, locked: Decimal
+    ) -> None:
+        """Book a buy that was locked, executed as a whole and released by one event.
+
+        It was alone on its symbol, so what it frees is later than the turn of any other order.
+        """
+        (base, quote), totals, free = pair, self.totals, self.free
+        released = locked - spent
+        totals[quote] -= spent
+        free[quote] = free[quote] - locked + released
+        totals[base] = totals.get(base, ZERO) + quantity
+        free[base] = free.get(base, ZERO) + quantity
+        self._clear_before(ts_ns)
+        self._posted_now += (None, base, quantity), (None, quote, released)
+
+    def sold(self, ts_ns: int, pair: tuple[str, str], quantity: Decimal, income: Decimal) -> None:
+        """Book a sell of that kind."""
+        (base, quote), totals, free = pair, self.totals, self.free
+        totals[base] -= quantity
+        free[base] -= quantity
+        totals[quote] = totals.get(quote, ZERO) + income
+        free[quote] = free.get(quote, ZERO) + income
+        self._clear_before(ts_ns)
+        self._posted_now.append((None, quote, income))
 
     def _book(self, order: Progress, currency: str, total: Decimal, free: Decimal) -> None:
         self.totals[currency] = self.totals.get(currency, ZERO) + total
         self.free[currency] = self.free.get(currency, ZERO) + free
-        place = order.cursor
-        if place.ts_ns != self._now_ns:
-            self._now_ns = place.ts_ns
+        self._clear_before(order.cursor.ts_ns)
+        self._posted_now.append((order, currency, free))
+
+    def _clear_before(self, ts_ns: int) -> None:
+        if ts_ns != self._now_ns:
+            self._now_ns = ts_ns
             self._posted_now.clear()
-        self._posted_now.append((order, place, currency, free))
+
+    def free_at(self, currency: str, ts_ns: int) -> Decimal:
+        """Give what an order that is alone on its symbol may lock then; see `free_for`."""
+        running = self.free.get(currency, ZERO)
+        if ts_ns != self._now_ns:
+            return running
+        later = [free for _, moved, free in self._posted_now if moved == currency and free >= ZERO]
+        return running - sum(later, start=ZERO)
 
     def free_for(self, order: Progress, currency: str, place: Place) -> Decimal:
         """Give what the order may lock at its turn: the least that is free from then on."""
@@ -92,14 +138,46 @@ class PlainFunds:
         if place.ts_ns != self._now_ns:
             return running
         mine = (place, order.arrival_ns, order.row)
-        later = []
-        for other, at, moved, free in self._posted_now:
-            if moved == currency and free >= ZERO:
-                theirs = (at, other.arrival_ns, other.row)
-                if other.order.symbol != order.order.symbol or theirs >= mine:
-                    later.append(free)
+        later = [
+            free
+            for other, moved, free in self._posted_now
+            if moved == currency
+            and free >= ZERO
+            and (
+                other is None
+                or other.order.symbol != order.order.symbol
+                or (other.cursor, other.arrival_ns, other.row) >= mine
+            )
+        ]
         # What is later and frees money is not there yet; all that locks some is.
         return running - sum(later, start=ZERO)
+
+
+class _Market(msgspec.Struct, frozen=True, kw_only=True):
+    """One symbol's terms, and what follows from them for each market order."""
+
+    terms: Terms
+    pair: tuple[str, str]
+    """Base and quote currency."""
+    dearer: Decimal
+    """What slippage makes of a price of 1 for who buys."""
+    cheaper: Decimal
+    cost: Decimal
+    """What 1 of notional costs at least, with the taker's fee."""
+    with_fee: Decimal
+    grid: Decimal
+    """A zero with so many decimals that a price with no more of them is on ticks that are finer."""
+
+    def taker_price(self, side: Side, opened: Decimal) -> Decimal:
+        """Give `matching.taker_price` for a candle that opened at this price."""
+        if not (opened + self.grid).same_quantum(self.grid):
+            return slipped(opened, side, self.terms)
+        tick = self.terms.instrument.price_tick
+        if side is Side.BUY:
+            steps = (opened * self.dearer / tick).to_integral_value(ROUND_CEILING)
+        else:
+            steps = (opened * self.cheaper / tick).to_integral_value(ROUND_FLOOR)
+        return max(steps * tick, tick)
 
 
 class PlainVenue:
@@ -113,8 +191,7 @@ class PlainVenue:
         self._settings = settings
         self._configured = {one.symbol: one for one in settings.instruments}
         self._funds = PlainFunds(settings.balances)
-        self._terms: dict[Symbol, Terms] = {}
-        self._pairs: dict[Symbol, _Pair] = {}
+        self._markets: dict[Symbol, _Market] = {}
         self._tapes: dict[Symbol, Tape] = {}
         self._open: dict[Symbol, list[Progress]] = {}
         self._next_row = 1
@@ -124,7 +201,7 @@ class PlainVenue:
         """Accept an order, and work it against what was shown of its own moment.
 
         `missed` is the newest event of its symbol, where the order was decided before that one
-        and is submitted after it.
+        and is submitted after it; and, for a stop's exit, the candle that it acted in.
 
         Raises:
             Rejected: the order is malformed.
@@ -133,15 +210,9 @@ class PlainVenue:
         problem = problem_with(order, self._configured.get(symbol))
         if problem:
             raise Rejected(problem)
-        quote = self._pair_of(symbol)[1]
-        if quote not in self._funds.totals:
-            self._funds.give(quote, DEFAULT_QUOTE_BALANCE)
-        arrival_ns = order.decided_at_ns + self._latency_ns
-        progress = Progress(
-            row=self._next_row, order=order, arrival_ns=arrival_ns, cursor=Place(arrival_ns, -1)
-        )
+        self._fund(symbol)
+        worked = Worked(accepted(self._next_row, order, self._latency_ns), [])
         self._next_row += 1
-        worked = Worked(progress, [])
         if symbol in self._tapes:
             self._catch_up(worked, self._tapes[symbol])
         elif missed is not None:
@@ -170,10 +241,56 @@ class PlainVenue:
         orders = self._open.get(symbol)
         return [] if orders is None else self._work_all(orders, place, event)
 
+    def takes_at_once(self, order: AnyOrder) -> bool:
+        """Whether a market order that is alone on its symbol may wait for `fill_at_once`.
+
+        Not on a symbol that is not of candles alone; a malformed one is rejected by `submit`.
+        """
+        symbol = order.symbol
+        if symbol in self._tapes or symbol in self._open:
+            return False
+        if problem_with(order, self._configured.get(symbol)):
+            return False
+        self._fund(symbol)
+        return True
+
+    def arrival_ns(self, order: AnyOrder) -> TimestampNs:
+        """Give when an order is at the market, on its clock."""
+        return TimestampNs(order.decided_at_ns + self._latency_ns)
+
+    def fill_at_once(self, order: AnyOrder, candle: Candle) -> Executed | None:
+        """Do in one step what `submit` and `on_market` do to one that a candle fills as a whole.
+
+        Almost all orders of a backtest are such. None where it is another case, and nothing is
+        changed then: submit the order, and show the candle.
+        """
+        ts_ns, quantity = candle.ts_event_ns, order.quantity
+        if ts_ns <= order.decided_at_ns + self._latency_ns:
+            return None
+        market, funds = self._markets[order.symbol], self._funds
+        terms, step = market.terms, market.terms.instrument.quantity_step
+        steps = (candle.volume * terms.participation / step).to_integral_value(ROUND_DOWN)
+        if quantity > steps * step:
+            return None
+        price = market.taker_price(order.side, candle.open)
+        value = quantity * price
+        fee = value * terms.taker_fee_rate
+        if order.side is Side.BUY:
+            cost, free = value * market.cost, funds.free_at(market.pair[1], ts_ns)
+            locked = min(cost * MARKET_LOCK_MARGIN, free)
+            if cost > free or quantity * (price * market.with_fee) > locked:
+                return None
+            funds.bought(ts_ns, market.pair, quantity, value + fee, locked)
+        elif quantity > funds.free_at(market.pair[0], ts_ns):
+            return None
+        else:
+            funds.sold(ts_ns, market.pair, quantity, value - fee)
+        return Executed(price, quantity, fee, market.pair[1], ts_ns)
+
     def looks_inside(self, symbol: Symbol) -> bool:
         """Whether an open order of this symbol has a limit, which high and low may reach."""
-        orders = self._open.get(symbol, ())
-        return any(one.order.limit_price is not None for one in orders)
+        orders = self._open.get(symbol)
+        return orders is not None and any(one.order.limit_price is not None for one in orders)
 
     def balances(self) -> dict[str, Decimal]:
         """Give what the account owns by currency, locked or free."""
@@ -182,6 +299,11 @@ class PlainVenue:
     def free_balances(self) -> dict[str, Decimal]:
         """Give what a new order may still lock, by currency."""
         return dict(self._funds.free)
+
+    def _fund(self, symbol: Symbol) -> None:
+        quote = self._market(symbol).pair[1]
+        if quote not in self._funds.totals:
+            self._funds.give(quote, DEFAULT_QUOTE_BALANCE)
 
     def _catch_up(self, worked: Worked, tape: Tape) -> None:
         for place, event in tape.after(worked.progress.cursor):
@@ -209,19 +331,12 @@ class PlainVenue:
     ) -> Progress:
         if may_skip(before, event) or not arrived(before, event, place):
             return before
-        terms = self._terms_for(event.symbol)
+        market = self._market(event.symbol)
         free = ZERO
         if not before.started:
-            pair = self._pair_of(event.symbol)
-            currency = pair[1] if before.order.side is Side.BUY else pair[0]
+            currency = market.pair[before.order.side is Side.BUY]
             free = self._funds.free_for(before, currency, place)
-            whole = fill_whole(before, event, place, terms, free)
-            if whole is not None:
-                after, fill, locked = whole
-                self._funds.book_whole(after, fill, locked, pair)
-                fills.append(fill)
-                return after
-        step = advance(before, event, place, terms, free)
+        step = advance(before, event, place, market.terms, free)
         if step.changes:
             self._funds.book(step.progress, step.changes)
         fills += step.fills
@@ -233,64 +348,26 @@ class PlainVenue:
         if len(orders) > 1:
             orders.sort(key=_turn)
 
-    def _pair_of(self, symbol: Symbol) -> _Pair:
-        pair = self._pairs.get(symbol)
-        if pair is None:
-            instrument = self._terms_for(symbol).instrument
-            pair = self._pairs[symbol] = instrument.base, instrument.quote
-        return pair
-
-    def _terms_for(self, symbol: Symbol) -> Terms:
-        terms = self._terms.get(symbol)
-        if terms is None:
-            terms = self._terms[symbol] = terms_of(self._settings, symbol)
-        return terms
+    def _market(self, symbol: Symbol) -> _Market:
+        market = self._markets.get(symbol)
+        if market is None:
+            market = self._markets[symbol] = _market_of(terms_of(self._settings, symbol))
+        return market
 
 
-def fill_whole(
-    before: Progress, event: MarketEvent, place: Place, terms: Terms, free: Decimal
-) -> tuple[Progress, Fill, Decimal] | None:
-    """Do at once what `advance` does to a market order that its first candle fills as a whole.
-
-    Almost all orders of a backtest are such. Gives what was locked too; None when it is another
-    case, which is `advance`'s.
-    """
-    order = before.order
-    if order.limit_price is not None or not isinstance(event, Candle):
-        return None
-    quantity, price = order.quantity, taker_price(order, event, terms)
-    if quantity > round_down(event.volume * terms.participation, terms.instrument.quantity_step):
-        return None
-    value, rate = quantity * price, terms.taker_fee_rate
-    locked = quantity
-    if order.side is Side.BUY:
-        cost = value * (1 + max(rate, ZERO))
-        locked = min(cost * MARKET_LOCK_MARGIN, free)
-        if cost > free or quantity * (price * (1 + rate)) > locked:
-            return None
-    elif quantity > free:
-        return None
-    fill = Fill(
-        trade_id=TradeId(f"{order.client_order_id}-1"),
-        price=price,
-        quantity=quantity,
-        fee=value * rate,
-        fee_currency=terms.instrument.quote,
-        liquidity=Liquidity.TAKER,
-        ts_event_ns=event.ts_event_ns,
+def _market_of(terms: Terms) -> _Market:
+    instrument, rate, slippage = terms.instrument, terms.taker_fee_rate, terms.slippage_rate
+    tick = instrument.price_tick
+    coarser = tick.adjusted() + (tick != Decimal((0, (1,), tick.adjusted())))
+    return _Market(
+        terms=terms,
+        pair=(instrument.base, instrument.quote),
+        dearer=1 + slippage,
+        cheaper=1 - slippage,
+        cost=1 + max(rate, ZERO),
+        with_fee=1 + rate,
+        grid=Decimal((0, (0,), coarser)),
     )
-    after = Progress(
-        row=before.row,
-        order=order,
-        arrival_ns=before.arrival_ns,
-        state=OrderState.FILLED,
-        filled=quantity,
-        value=value,
-        fill_count=1,
-        started=True,
-        cursor=place,
-    )
-    return after, fill, locked
 
 
 def terms_of(settings: PaperSettings, symbol: Symbol) -> Terms:

@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from exchanges.protocol import NewOrder
+from messages.orders import OrderIntent
 from messages.values import Instrument, OrderType
 
 DEFAULT_QUOTE_BALANCE = Decimal(10_000)
@@ -46,7 +47,7 @@ class PaperSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError("balances must not be negative")
 
 
-def problem_with(order: NewOrder, instrument: Instrument | None) -> str:
+def problem_with(order: NewOrder | OrderIntent, instrument: Instrument | None) -> str:
     """Say why the order is refused at the door; empty when it is not.
 
     Only an instrument that was configured has minima: the default grid is a guess.
@@ -64,7 +65,7 @@ def problem_with(order: NewOrder, instrument: Instrument | None) -> str:
     return _off_grid(order, instrument)
 
 
-def _off_grid(order: NewOrder, instrument: Instrument) -> str:
+def _off_grid(order: NewOrder | OrderIntent, instrument: Instrument) -> str:
     if order.quantity < instrument.min_quantity:
         return f"quantity {order.quantity} is below the minimum {instrument.min_quantity}"
     if order.quantity % instrument.quantity_step:

@@ -1,10 +1,15 @@
 """The recent market of one symbol, as the paper venue remembers it."""
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+from operator import attrgetter, lt
 
 from exchanges.paper_order import Place
 from messages.market import MarketEvent
+
+_TIME = attrgetter("ts_event_ns")
 
 
 class Tape:
@@ -34,6 +39,16 @@ class Tape:
         self._entries.append((ts_ns, self._ordinal, event))
         return True
 
+    def add_all(self, events: Sequence[MarketEvent]) -> None:
+        """Take each as `add` does: at once, where each is newer than the one before it."""
+        times_ns = list(map(_TIME, events))
+        if all(map(lt, (self._last_ns, *times_ns), times_ns)):
+            self._entries.extend(zip(times_ns, repeat(0), events, strict=False))
+            self._last_ns, self._ordinal = times_ns[-1], 0
+        else:
+            for event in events:
+                self.add(event)
+
     @property
     def newest(self) -> Place:
         """Where the event that was added last stands."""
@@ -45,15 +60,9 @@ class Tape:
         Looked up by halving and given one by one: most orders are done at their first event,
         however far the market was shown ahead of them.
         """
-        entries, beyond = self._entries, (cursor.ts_ns, cursor.ordinal)
-        low, high = 0, len(entries)
-        while low < high:
-            middle = (low + high) // 2
-            if entries[middle][:2] <= beyond:
-                low = middle + 1
-            else:
-                high = middle
-        for index in range(low, len(entries)):
+        entries = self._entries
+        first = bisect_left(entries, (cursor.ts_ns, cursor.ordinal + 1))
+        for index in range(first, len(entries)):
             ts_ns, ordinal, event = entries[index]
             yield Place(ts_ns, ordinal), event
 

@@ -1,4 +1,8 @@
-"""The closed sets and small values that messages are made of."""
+"""The closed sets and small values that messages are made of.
+
+Their members are texts and hash as texts do: an enum's own hash is a call in Python, made at each
+look into a table.
+"""
 
 from decimal import Decimal
 from enum import StrEnum
@@ -14,10 +18,13 @@ class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
 
-    @property
-    def sign(self) -> int:
-        """+1 for a buy, -1 for a sell: the sign of its effect on the position."""
-        return 1 if self is Side.BUY else -1
+    sign: int
+    """+1 for a buy, -1 for a sell: the sign of its effect on the position."""
+
+    def __init__(self, name: str) -> None:
+        self.sign = 1 if name == "buy" else -1
+
+    __hash__ = str.__hash__
 
 
 class OrderType(StrEnum):
@@ -25,6 +32,8 @@ class OrderType(StrEnum):
 
     MARKET = "market"
     LIMIT = "limit"
+
+    __hash__ = str.__hash__
 
 
 class TimeInForce(StrEnum):
@@ -34,12 +43,16 @@ class TimeInForce(StrEnum):
     IOC = "ioc"
     FOK = "fok"
 
+    __hash__ = str.__hash__
+
 
 class Liquidity(StrEnum):
     """Whether a fill took a resting order's price or was the resting order."""
 
     MAKER = "maker"
     TAKER = "taker"
+
+    __hash__ = str.__hash__
 
 
 class OrderState(StrEnum):
@@ -63,6 +76,8 @@ class OrderState(StrEnum):
     REFUSED = "refused"
     """By risk or by age, before any send; final."""
 
+    __hash__ = str.__hash__
+
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The venue's grid for one symbol: quantities round down to it, prices to its ticks."""
@@ -84,17 +99,35 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.symbol.partition("/")[2]
 
 
+class Protection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """When the executor is to sell what a buy has brought, or to buy back what was sold.
+
+    Prices of the symbol, in quote currency; `trailing` is a distance. None is none of it.
+    """
+
+    stop_loss: Decimal | None = None
+    """Out at this price or worse; as it stands for as long as the position does."""
+    take_profit: Decimal | None = None
+    """Out at this price or better."""
+    trailing: Decimal | None = None
+    """Out so far behind the best price since the entry."""
+
+
 class Target(msgspec.Struct, frozen=True, gc=False):
     """What a strategy wants to hold from now on; the order that leads there is found for it.
 
     Either `quantity`, base currency, or `notional`, quote currency at the price decided at; both
-    signed: negative is short, 0 is flat. No `symbol` means that of the event decided on.
+    signed: negative is short, 0 is flat. No `symbol` means that of the event decided on. The last
+    three are a `Protection` of what the order that leads there adds, if it adds something.
     """
 
     quantity: Decimal | None = None
     reason: str = ""
     notional: Decimal | None = None
     symbol: Symbol | None = None
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    trailing: Decimal | None = None
 
     def __post_init__(self) -> None:
         """Refuse one that says both or nothing."""

@@ -23,15 +23,18 @@ FAMILIES = {
     "account": "look",
     "audit": "look",
     "dashboard": "look",
+    "report": "look",
     "doctor": "run",
     "venue": "rehearse",
     "drill": "rehearse",
     "alert": "run",
     "journal": "look",
-    "ledger": "run",
+    "ledger": "ledger",
     "orchestrate": "run",
     "data": "data",
     "backtest": "data",
+    "replay": "data",
+    "optimize": "search",
 }
 """Every command in the order of the help, and which `ops.arguments_...` knows what it takes."""
 

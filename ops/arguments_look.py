@@ -16,6 +16,9 @@ def _add_orders(commands: "Commands") -> None:
     add_run_dir(orders)
     orders.add_argument("--json", action="store_true", help="one JSON object a line")
     orders.add_argument("--venue", action="store_true", help="as the paper venue has them")
+    orders.add_argument(
+        "--stops", action="store_true", help="the stops instead: what each protects, why it acted"
+    )
     states = "claimed, sent, accepted, filled ..., several with commas"
     orders.add_argument("--state", metavar="STATES", help=states)
     _add_filters(orders, "of them the newest N")
@@ -115,7 +118,9 @@ def _add_journal(commands: "Commands") -> None:
     summary = "show what came from outside: 0 all of it can be read, 1 something cannot"
     journal = add_command(commands, "journal", summary)
     add_run(journal)
-    journal.add_argument("--json", action="store_true", help="one JSON object a message")
+    how = journal.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="one JSON object a message")
+    how.add_argument("--candles", metavar="A/B", help="the candles of a symbol, as CSV on stdout")
     journal.set_defaults(command="journal")
 
 
@@ -136,6 +141,23 @@ def _add_dashboard(commands: "Commands") -> None:
     dashboard.add_argument("--host", default="127.0.0.1", help="with --serve (127.0.0.1)")
     dashboard.add_argument("--port", type=port, default=8765, help="with --serve; 0 is any")
     dashboard.set_defaults(command="dashboard")
+
+
+def _add_report(commands: "Commands") -> None:
+    summary = "show what a run earned and how: the tear sheet of a backtest, of what was real"
+    report = add_command(commands, "report", summary)
+    add_run(report)
+    report.add_argument(
+        "--html", type=Path, metavar="FILE", help="write it as one page; - is stdout"
+    )
+    report.add_argument(
+        "--split", default="", metavar="PART", help="0.7 or a date: what follows stands apart"
+    )
+    report.add_argument(
+        "--trials", type=count, metavar="N", help="so many ways were tried before this run"
+    )
+    report.add_argument("--json", action="store_true", help="one JSON object")
+    report.set_defaults(command="report")
 
 
 def _add_order(command: argparse.ArgumentParser) -> None:
@@ -159,4 +181,5 @@ ADD: "dict[str, Add]" = {
     "audit": _add_audit,
     "journal": _add_journal,
     "dashboard": _add_dashboard,
+    "report": _add_report,
 }

@@ -10,7 +10,14 @@ from decisions.strategy import StrategyLike
 from messages.errors import ConfigError
 from messages.ids import StrategyId, Symbol
 from messages.values import Instrument
-from ops.config import Config, FeedType, StrategyConfig, document_of, load
+from ops.config import (
+    Config,
+    FeedType,
+    StrategyConfig,
+    document_of,
+    effective_toml,
+    load,
+)
 from ops.config_feed import DEFAULT_SYMBOL
 from ops.config_risk import risk_limits
 from ops.sources import paper_settings
@@ -38,6 +45,7 @@ def read_backtest(path: Path, data: Sequence[str], options: Callable[..., Option
         raise ConfigError(problems)
     return options(
         name=config.name,
+        config_text=effective_toml(config),
         symbols=feed.symbols,
         paths=feed.paths,
         timeframe=feed.timeframe,

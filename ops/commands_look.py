@@ -18,6 +18,11 @@ def _orders(arguments: argparse.Namespace) -> int:
     run_dir = run_dir_of(arguments)
     if run_dir is None:
         return EXIT_USAGE
+    if arguments.stops:
+        from ops.stops import stops
+
+        wanted = {"symbol": arguments.symbol, "strategy": arguments.strategy}
+        return stops(run_dir, as_json=arguments.json, **wanted)
     return orders(run_dir, as_json=arguments.json, venue=arguments.venue, wanted=_filter(arguments))
 
 
@@ -141,11 +146,33 @@ def _dashboard(arguments: argparse.Namespace) -> int:
     return dashboard(options)
 
 
+def _report(arguments: argparse.Namespace) -> int:
+    from ops.report import ReportOptions, report
+
+    run_dir = named_run_of(arguments)
+    if run_dir is None:
+        return EXIT_USAGE
+    options = ReportOptions(
+        run_dir=run_dir,
+        html=arguments.html,
+        as_json=arguments.json,
+        split=arguments.split,
+        trials=arguments.trials,
+    )
+    return report(options)
+
+
 def _journal(arguments: argparse.Namespace) -> int:
     from ops.journal_command import journal
 
     run_dir = named_run_of(arguments)
-    return EXIT_USAGE if run_dir is None else journal(run_dir, as_json=arguments.json)
+    if run_dir is None:
+        return EXIT_USAGE
+    if arguments.candles is not None:
+        from ops.journal_candles import candles
+
+        return candles(run_dir, arguments.candles)
+    return journal(run_dir, as_json=arguments.json)
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
@@ -159,5 +186,6 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "account": _account,
     "audit": _audit,
     "dashboard": _dashboard,
+    "report": _report,
     "journal": _journal,
 }

@@ -2,17 +2,18 @@
 
 import json
 import sys
-from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from decisions.json_schema import schema_of
 from decisions.metric_lines import HopLine, StageLine
 from messages.lifecycle import Supervision
 from messages.market import FeedEnded, FeedGap, FeedReport, FeedState
 from messages.orders import DuplicateFiltered, OrderUpdate
 from ops.health_schema import Health, NoRun
+from ops.report import RunReport
 
 Counts = dict[str, int]
 
@@ -246,26 +247,11 @@ LINES: tuple[type, ...] = (
 def schemas() -> dict[str, dict[str, Any]]:
     """Give each schema (draft 2020-12) by its file's name."""
     return {
-        "metrics_summary.schema.json": _document("metrics_summary.json", (SummaryBody,)),
-        "metrics_line.schema.json": _document("one line of metrics.ndjson", LINES),
-        "health.schema.json": _document("status.json and health --json", (Health, NoRun)),
+        "metrics_summary.schema.json": schema_of("metrics_summary.json", (SummaryBody,)),
+        "metrics_line.schema.json": schema_of("one line of metrics.ndjson", LINES),
+        "health.schema.json": schema_of("status.json and health --json", (Health, NoRun)),
+        "report.schema.json": schema_of("report --json", (RunReport,)),
     }
-
-
-def _document(title: str, types: tuple[type, ...]) -> dict[str, Any]:
-    choices, definitions = msgspec.json.schema_components(types, ref_template="#/$defs/{name}")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": title,
-        **(choices[0] if len(choices) == 1 else {"oneOf": list(choices)}),
-        "$defs": {name: _told(one) for name, one in sorted(definitions.items())},
-    }
-
-
-def _told(definition: dict[str, Any]) -> dict[str, Any]:
-    """Give its description without indentation, which only some versions of Python take away."""
-    told = definition.get("description")
-    return definition | ({"description": cleandoc(told)} if told else {})
 
 
 def main(folder: str) -> None:

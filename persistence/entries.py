@@ -17,6 +17,7 @@ from messages.ids import (
     VenueOrderId,
 )
 from messages.orders import Fill, OrderIntent
+from messages.stops import Stop
 from messages.values import OrderState, OrderType, Side, TimeInForce
 
 
@@ -52,7 +53,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What was decided, where `quantity` had to be less; the fingerprint is of it."""
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True, gc=False):
     """A decision to be made durable before anything else happens with it."""
 
     intent: OrderIntent
@@ -66,7 +67,7 @@ class Claim(msgspec.Struct, frozen=True):
     """What was decided, where the intent's quantity had to be less."""
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One order is to go to a state. A None says nothing new, it does not erase.
 
     `filled_quantity` is cumulative (FIX CumQty), `average_price` is over all of it.
@@ -85,13 +86,16 @@ class Step(msgspec.Struct, frozen=True):
 
 _NOTHING = Decimal(0)
 NO_NOTES: Mapping[str, str] = {}
+NO_STOPS: Sequence[Stop] = ()
 
 
 def fingerprint(intent: OrderIntent) -> str:
     """Hash what makes the order what it is: equal money hashes equally (1.0 and 1.00).
 
-    Left out: when the runtime made the message, the words of its reason, and the price it
-    was judged by, none of which the venue would ever see.
+    Left out: when the runtime made the message, the words of its reason, the price it was judged
+    by, how much of it leaves a position, and its stop, none of which the venue would ever see.
+    Of a stop that is reckoned anew after a warm-up the last digit may be another: the one that
+    was claimed stands.
     """
     parts = (
         intent.order_key,

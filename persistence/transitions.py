@@ -25,7 +25,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     evidence: str
 
 
-class Taken(msgspec.Struct, frozen=True):
+class Taken(msgspec.Struct, frozen=True, gc=False):
     """A step that changes its order or brings fills. `before` and `after` may be one."""
 
     before: LedgerEntry
@@ -36,7 +36,7 @@ class Taken(msgspec.Struct, frozen=True):
     """As reported; trade ids that are known already are among them."""
 
 
-class Folded(msgspec.Struct, frozen=True):
+class Folded(msgspec.Struct, frozen=True, gc=False):
     """The outcome of a batch."""
 
     after: list[LedgerEntry]

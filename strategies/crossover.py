@@ -50,6 +50,8 @@ class Crossover(Strategy):
         self._order_notional = order_notional
         self._instrument = instrument
         self._relation: int | None = None
+        exponent = int(instrument.price_tick.normalize().as_tuple().exponent)
+        self._digits = max(0, -exponent)
 
     def cross(
         self, now: int, candle: Candle, position: Decimal, fast: float, slow: float
@@ -68,7 +70,7 @@ class Crossover(Strategy):
     def _order(self, side: Side, quantity: Decimal, fast: float, slow: float) -> Sequence[Decision]:
         if not quantity:
             return ()
-        digits = max(0, -int(self._instrument.price_tick.normalize().as_tuple().exponent))
+        digits = self._digits
         way = "above" if side is Side.BUY else "below"
         name = self.mean_name
         reason = (

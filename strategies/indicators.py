@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Iterable
-from itertools import islice
+from itertools import accumulate
 from math import fsum, isnan, nan
+from operator import sub
 
 _EXACT_EVERY = 256
 _LEVEL = 1e-14
@@ -48,26 +49,38 @@ class Sma:
         return mean
 
     @property
-    def steps_left(self) -> int:
-        """How many values it takes before the one at which the sum is taken anew."""
-        return self._countdown - 1
+    def period(self) -> int:
+        """Of how many values it is the mean."""
+        return self._period
 
-    def oldest(self, count: int) -> list[float]:
-        """Give the first of the values that the mean is of, oldest first."""
-        return list(islice(self._window, count))
+    def totals_after(self, values: list[float]) -> list[float]:
+        """Give the running sum after each of the next values as `update` has it; takes none.
 
-    @property
-    def total(self) -> float:
-        """Their running sum."""
-        return self._total
+        Only once `value` is a number.
+        """
+        series = [*self._window, *values]
+        changes = list(map(sub, values, series))
+        totals: list[float] = []
+        begin, total = 0, self._total
+        exact = self._countdown - 1
+        while begin < len(values):
+            some = changes[begin:exact]
+            if some:
+                some[0] = total + some[0]
+                totals += accumulate(some)
+            if exact < len(values):
+                total = fsum(series[exact + 1 : exact + 1 + self._period])
+                totals.append(total)
+            begin, exact = exact + 1, exact + _EXACT_EVERY
+        return totals
 
     def went_on(self, values: Iterable[float], count: int, total: float) -> None:
-        """Take over what somebody else has reckoned as `update` does it, `count` values further.
+        """Take over what `totals_after` has reckoned, `count` values further.
 
-        At most `steps_left` of them, and only once `value` is a number.
+        Of those values the last ones are enough: as many as the mean is of, if there are so many.
         """
         self._window.extend(values)
-        self._countdown -= count
+        self._countdown = (self._countdown - count - 1) % _EXACT_EVERY + 1
         self._total = total
         self.value = total / self._period
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import repeat
+from operator import gt, lt, mul, sub
 
 from messages.ids import Symbol
 from messages.market import Candle
@@ -23,84 +25,106 @@ class SmaCross(Crossover):
         super().__init__(params, symbol, order_notional, instrument)
         self._fast = Sma(params.fast)
         self._slow = Sma(params.slow)
+        self._ahead: _Ahead | None = None
         self.warmup_events = params.slow
 
     def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:
         """Take a close; most of them only move the means."""
         close = price_to_float(candle.close)
-        fast = self._fast.update(close)
-        slow = self._slow.update(close)
-        now = sma_relation(self._fast, self._slow)
+        ahead = self._ahead
+        now = None if ahead is None else ahead.side_of(close)
+        if now is None:
+            if ahead is not None and not ahead.left_behind(close, self._fast, self._slow):
+                ahead = self._ahead = None
+            self._fast.update(close)
+            self._slow.update(close)
+            now = sma_relation(self._fast, self._slow)
         if now is None or (now == self._relation and (now >= 0 or position <= 0)):
             return ()
+        fast, slow = (self._fast.value, self._slow.value) if ahead is None else ahead.means()
         return self.cross(now, candle, position, fast, slow)
 
     def pass_closes(self, closes: Sequence[float], start: int) -> int:
         """Take closes up to a change of relation; see `protocol.PassesCloses`."""
-        at_once = _FIRST
-        while start < len(closes):
-            taken = self._pass_some(closes, start, at_once)
-            if not taken:
-                break
-            start += taken
-            at_once = _THEN
-        return start
+        relation, ahead = self._relation, self._ahead
+        if ahead is None or ahead.closes is not closes or ahead.at != start:
+            if ahead is not None:
+                ahead.bring(self._fast, self._slow)
+                self._ahead = None
+            if not relation or self._slow.value != self._slow.value:
+                return start
+            ahead = self._ahead = _Ahead(closes, start, self._fast, self._slow)
+        return ahead.pass_by(above=relation > 0) if relation else start
 
-    def _pass_some(self, closes: Sequence[float], start: int, at_once: int) -> int:
-        """As `on_candle` would, operation by operation, as long as the relation surely stays."""
-        fast, slow, relation = self._fast, self._slow, self._relation
-        # Where a sum is due to be taken anew, `on_candle` does it.
-        count = min(fast.steps_left, slow.steps_left, at_once)
-        some = list(closes[start : start + count])
-        if not relation or not some or slow.value != slow.value:
-            return 0
-        periods = self.params.fast, self.params.slow
-        series = (some, fast.oldest(count) + some, slow.oldest(count) + some)
-        if relation > 0:
-            taken, *totals = _stays_above(series, periods, fast.total, slow.total)
+
+class _Ahead:
+    """Both sums after each close of a block from a place on, and on which side the fast mean is.
+
+    They follow from the closes alone, whatever is decided, so they are reckoned once a block and
+    column by column: operation by operation as `on_candle` does it. The indicators themselves
+    stay behind until they are needed (`bring`).
+    """
+
+    __slots__ = ("_above", "_below", "_brought", "_periods", "_start", "_totals", "at", "closes")
+
+    def __init__(self, closes: Sequence[float], start: int, fast: Sma, slow: Sma) -> None:
+        rest = list(closes[start:])
+        self.closes, self.at = closes, start
+        self._start = self._brought = start
+        self._totals = fast.totals_after(rest), slow.totals_after(rest)
+        self._periods = fast.period, slow.period
+        # Both as sums of the slow period, and a line wider than that of `sma_relation`, by far more
+        # than roundings: a byte for each close says whether it is on that side for sure.
+        fast_sums = map(mul, self._totals[0], repeat(slow.period / fast.period))
+        gaps = list(map(sub, fast_sums, self._totals[1]))
+        slow_sums = self._totals[1]
+        doubt = 2 * DOUBT * max(max(slow_sums), -min(slow_sums)) if rest else 0.0
+        self._above = bytes(map(gt, gaps, repeat(doubt)))
+        self._below = bytes(map(lt, gaps, repeat(-doubt)))
+
+    def pass_by(self, *, above: bool) -> int:
+        """Go on to the first place where the relation may be another, and give it."""
+        found = (self._above if above else self._below).find(0, self.at - self._start)
+        self.at = len(self.closes) if found < 0 else self._start + found
+        return self.at
+
+    def side_of(self, close: float) -> int | None:
+        """Go on past one close, if its relation is sure and it is the one reckoned with."""
+        at = self.at
+        if at == len(self.closes) or self.closes[at] != close:
+            return None
+        place = at - self._start
+        if self._above[place]:
+            side = 1
+        elif self._below[place]:
+            side = -1
         else:
-            taken, *totals = _stays_below(series, periods, fast.total, slow.total)
-        if taken:
-            newest = some[max(taken - periods[1], 0) : taken]
-            fast.went_on(newest, taken, totals[0])
-            slow.went_on(newest, taken, totals[1])
-        return taken
+            return None
+        self.at = at + 1
+        return side
 
+    def left_behind(self, close: float, fast: Sma, slow: Sma) -> bool:
+        """Bring the indicators to before a close that they are to take, and go on past it.
 
-_FIRST, _THEN = 64, 256
-"""Closes looked at together: where a relation changes sooner, what is beyond was for nothing."""
+        False if it is another than was reckoned with: then all this is worth nothing.
+        """
+        self.bring(fast, slow)
+        at = self.at
+        self.at = self._brought = at + 1
+        return at < len(self.closes) and self.closes[at] == close
 
-_Series = tuple[Sequence[float], Sequence[float], Sequence[float]]
-"""Closes, and those that leave the fast and the slow window as each of them comes."""
+    def means(self) -> tuple[float, float]:
+        """Give both means after the last close."""
+        place = self.at - 1 - self._start
+        (fast, slow), (fast_period, slow_period) = self._totals, self._periods
+        return fast[place] / fast_period, slow[place] / slow_period
 
-
-def _stays_above(
-    series: _Series, periods: tuple[int, int], fast_total: float, slow_total: float
-) -> tuple[int, float, float]:
-    fast_period, slow_period = periods
-    taken = 0
-    for close, left_fast, left_slow in zip(*series, strict=False):
-        fast_next = fast_total + (close - left_fast)
-        slow_next = slow_total + (close - left_slow)
-        slow_mean = slow_next / slow_period
-        if not fast_next / fast_period - slow_mean > DOUBT * slow_mean:
-            break
-        fast_total, slow_total = fast_next, slow_next
-        taken += 1
-    return taken, fast_total, slow_total
-
-
-def _stays_below(
-    series: _Series, periods: tuple[int, int], fast_total: float, slow_total: float
-) -> tuple[int, float, float]:
-    fast_period, slow_period = periods
-    taken = 0
-    for close, left_fast, left_slow in zip(*series, strict=False):
-        fast_next = fast_total + (close - left_fast)
-        slow_next = slow_total + (close - left_slow)
-        slow_mean = slow_next / slow_period
-        if not fast_next / fast_period - slow_mean < -DOUBT * slow_mean:
-            break
-        fast_total, slow_total = fast_next, slow_next
-        taken += 1
-    return taken, fast_total, slow_total
+    def bring(self, fast: Sma, slow: Sma) -> None:
+        """Let the indicators take all closes that are behind."""
+        at, brought = self.at, self._brought
+        if at == brought:
+            return
+        newest, place = self.closes[max(at - self._periods[1], brought) : at], at - 1 - self._start
+        for mean, totals in zip((fast, slow), self._totals, strict=True):
+            mean.went_on(newest, at - brought, totals[place])
+        self._brought = at

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from decisions.chart_numbers import drawn, seconds, shown
 from decisions.decimate import kept_indices
 from decisions.equity_curve import Curve, Execution, PricePoint, curve
 from decisions.exact import is_sane, is_sane_signed
 from decisions.metrics import money
 from decisions.quiet import quiet_after
-from ops.dashboard.numbers import drawn, seconds, shown
 
 _COLUMNS = 500
 _MOST_QUOTES = 12
@@ -36,14 +36,14 @@ def _equity(
     prices: Sequence[PricePoint],
     executions: Sequence[Execution],
 ) -> dict[str, Any]:
-    start = _balance(config, quote)
-    in_use = _most_in_use(quote, executions)
+    start = start_balance(config, quote)
+    in_use = most_in_use(quote, executions)
     whole = curve(
         quote,
         prices,
         executions,
         capital=start if start is not None else in_use,
-        fee_share=_fee_share(config),
+        fee_share=fee_share_of(config),
     )
     return {
         **_drawn(whole),
@@ -107,7 +107,7 @@ def _basis(quote: str, start: Decimal | None, in_use: Decimal, whole: Curve) -> 
     return f"Buy and hold puts {money_is}, into {names} at the first price, fee included."
 
 
-def _most_in_use(quote: str, executions: Sequence[Execution]) -> Decimal:
+def most_in_use(quote: str, executions: Sequence[Execution]) -> Decimal:
     """Give the greatest sum of what the open positions had cost."""
     held: dict[str, tuple[Decimal, Decimal]] = {}
     in_use = most = _NOTHING
@@ -129,7 +129,7 @@ def _most_in_use(quote: str, executions: Sequence[Execution]) -> Decimal:
     return most
 
 
-def _balance(config: Mapping[str, Any], quote: str) -> Decimal | None:
+def start_balance(config: Mapping[str, Any], quote: str) -> Decimal | None:
     """Give what a paper run began with; None for a live one."""
     venue = config.get("venue")
     if not isinstance(venue, Mapping) or venue.get("type") != "paper":
@@ -139,7 +139,8 @@ def _balance(config: Mapping[str, Any], quote: str) -> Decimal | None:
     return amount if amount is not None and is_sane(amount) else None
 
 
-def _fee_share(config: Mapping[str, Any]) -> Decimal:
+def fee_share_of(config: Mapping[str, Any]) -> Decimal:
+    """Give the taker fee as a part of the notional; 0 where it is not known."""
     venue = config.get("venue")
     fee = _decimal(venue.get("taker_fee_bps")) if isinstance(venue, Mapping) else None
     return fee / _BPS if fee is not None and is_sane_signed(fee) and fee < _BPS else _NOTHING

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from decisions.chart_numbers import seconds
 from ops.config_write import to_toml
-from ops.dashboard.numbers import seconds
 from ops.health_text import one_line
 from ops.run_files import (
     EFFECTIVE_CONFIG,

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Any
 
+from decisions.chart_numbers import drawn, seconds
 from messages.ids import NS_PER_S
 from ops.dashboard.column import Column
 from ops.dashboard.fold import RunFold
-from ops.dashboard.numbers import drawn, seconds
 
 STAGES = ("feed", "strategy", "risk", "claim", "send", "ack", "fill")
 _RATES = ("events", "messages", "claimed", "filled", "rejected", "refused", "unknown")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 
+from decisions.bars import Bars
 from decisions.equity_curve import PricePoint
 from decisions.exact import is_sane
 from messages.ids import NS_PER_S, Symbol
@@ -16,7 +17,6 @@ from messages.market import (
     Tick,
     Trade,
 )
-from ops.dashboard.bars import Bars
 from ops.dashboard.journal_tail import JournalTail
 
 MOST_POINTS = 200_000

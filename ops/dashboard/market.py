@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from decisions.bars import Bars
 from decisions.equity_curve import PricePoint
 from decisions.exact import is_sane
 from exchanges.demo import DemoSource
@@ -21,7 +22,6 @@ from exchanges.source import MarketSource
 from messages.errors import DataError, WatchkeeperError
 from messages.ids import Symbol
 from messages.market import Candle, MarketEvent, Tick
-from ops.dashboard.bars import Bars
 from ops.health_text import one_line
 
 MOST_EVENTS = 600_000

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from decisions.chart_numbers import drawn, seconds
 from decisions.equity_curve import Execution as Traded
 from decisions.exact import is_sane, is_sane_signed
 from decisions.halting import reason_in
@@ -16,7 +17,6 @@ from messages.errors import LedgerUnavailable
 from messages.ids import OrderKey
 from messages.orders import Fill
 from messages.values import OrderState
-from ops.dashboard.numbers import drawn, seconds
 from ops.moments import span
 from ops.run_files import LEDGER
 from persistence.lives import Life, all_executions, newest_lives

@@ -1,16 +1,11 @@
-"""The page: one file with everything in it, which may talk to nobody.
+"""The page of runs: verdict, equity, candles, orders, internals; from disk, or live."""
 
-The policy in it allows exactly the scripts and the style that stand in it, by their hashes, and
-no network. What a run holds goes in as data, never as markup.
-"""
-
-import json
-from base64 import b64encode
 from collections.abc import Mapping
-from functools import cache
-from hashlib import sha256
-from importlib.resources import files
 from typing import Any
+
+from ops.dashboard.shell import Shell, embedded
+
+__all__ = ["embedded", "page", "policy"]
 
 _SCRIPTS = (
     "vendor/uplot.js",
@@ -20,64 +15,20 @@ _SCRIPTS = (
     "assets/candles.js",
     "assets/orders.js",
     "assets/sections.js",
+    "assets/theme.js",
     "assets/main.js",
 )
 _SELF, _NONE = "'self'", "'none'"
-_STYLES = ("vendor/uplot.css", "assets/page.css")
-_ESCAPES = {
-    "<": "\\u003c",
-    ">": "\\u003e",
-    "&": "\\u0026",
-    "\u2028": "\\u2028",
-    "\u2029": "\\u2029",
-}
+_SHELL = Shell(
+    html="assets/page.html", scripts=_SCRIPTS, styles=("vendor/uplot.css", "assets/page.css")
+)
 
 
 def page(model: Mapping[str, Any]) -> str:
     """Give the HTML of a model; `model["live"]` lets it listen to where it came from."""
-    before, after = _shell(bool(model["live"])).split("%DATA%")
-    return f"{before}{embedded(model)}{after}"
-
-
-def embedded(model: Mapping[str, Any]) -> str:
-    """Give JSON that nothing in it can end: no ``<``, no line separators of JavaScript."""
-    text = json.dumps(model, separators=(",", ":"), allow_nan=False)
-    for character, escape in _ESCAPES.items():
-        text = text.replace(character, escape)
-    return text
+    return _SHELL.around(model, connect=_SELF if model["live"] else _NONE)
 
 
 def policy(*, live: bool) -> str:
     """Give the content security policy of the page."""
-    scripts = " ".join(map(_hash, _texts()))
-    return (
-        f"default-src 'none'; script-src {scripts}; style-src {_hash(_style())}; img-src data:;"
-        f" connect-src {_SELF if live else _NONE}; base-uri 'none'; form-action 'none'"
-    )
-
-
-@cache
-def _shell(live: bool) -> str:
-    html = _asset("assets/page.html").replace("%CSP%", policy(live=live))
-    html = html.replace("%CSS%", _style())
-    scripts = "\n".join(f"<script>{text}</script>" for text in _texts())
-    return html.replace("%SCRIPTS%", scripts)
-
-
-@cache
-def _texts() -> tuple[str, ...]:
-    return tuple(map(_asset, _SCRIPTS))
-
-
-@cache
-def _style() -> str:
-    return "\n".join(map(_asset, _STYLES))
-
-
-def _asset(name: str) -> str:
-    return files("ops.dashboard").joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    digest = sha256(text.encode()).digest()
-    return f"'sha256-{b64encode(digest).decode()}'"
+    return _SHELL.policy(_SELF if live else _NONE)

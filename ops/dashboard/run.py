@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from decisions.chart_numbers import seconds
 from messages.errors import DataError
 from ops.dashboard.equity import equities
 from ops.dashboard.facts import config_of, facts, toml_text
@@ -17,7 +18,6 @@ from ops.dashboard.internals import internals
 from ops.dashboard.journal_market import JournalMarket
 from ops.dashboard.lines import LineTail
 from ops.dashboard.market import MOST_EVENTS, Market, feed_of
-from ops.dashboard.numbers import seconds
 from ops.dashboard.orders import Ledgered, read_ledger
 from ops.dashboard.standing import standing
 from ops.run_files import JOURNAL, METRICS, METRICS_SUMMARY, STATUS
@@ -56,6 +56,7 @@ class RunModel:
         self._journal = JournalMarket(run_dir / JOURNAL, most_bars)
         self._ledger = Ledgered()
         self._seen: tuple[object, ...] = ()
+        self._is_alive = False
         self._stepped: set[tuple[str, str]] = set()
         self._drawn: tuple[tuple[int, ...], Model] = ((), {})
 
@@ -65,13 +66,36 @@ class RunModel:
 
     def refresh(self) -> Model:
         """Give the model as of now."""
+        return self._model(self.read(), is_alive=self._is_alive)
+
+    def read(self) -> Model:
+        """Read what there is now; give the last status."""
         for lines in self._tail.read():
             self._fold.take(lines)
         status = _object(self._run_dir / STATUS)
-        is_alive = run_state(self._run_dir).is_alive
-        self._read_ledger(is_alive=is_alive)
+        self._is_alive = run_state(self._run_dir).is_alive
+        self._read_ledger(is_alive=self._is_alive)
         self._read_market()
-        return self._model(status, is_alive=is_alive)
+        return status
+
+    @property
+    def config(self) -> Model:
+        """The effective config, secrets masked; empty where it is not readable."""
+        return self._config
+
+    @property
+    def market(self) -> Market | JournalMarket:
+        """What the run saw of the market, as far as it was read."""
+        return self._market
+
+    @property
+    def ledger(self) -> Ledgered:
+        """What the ledger held when it was read."""
+        return self._ledger
+
+    def missing(self, status: Model) -> list[str]:
+        """Say what is not there, or not readable."""
+        return self._missing(status)
 
     def _read_ledger(self, *, is_alive: bool) -> None:
         """Read it if it was written since: a database in WAL mode shows it in these files."""

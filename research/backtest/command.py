@@ -4,27 +4,52 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from decisions.performance import DAYS_A_YEAR
 from decisions.risk_limits import RiskLimits
+from decisions.split_sample import split_ns
 from decisions.strategy import StrategyLike
+from decisions.tear_sheet import Trials
 from exchanges.demo import DemoSource
 from exchanges.event_blocks import Block, event_blocks
 from exchanges.merge import LimitedSource
 from exchanges.paper_settings import PaperSettings
 from exchanges.replay import ReplaySource
 from exchanges.source import MarketSource
+from messages.errors import ConfigError
 from messages.ids import StrategyId, Symbol
-from research.backtest.loop import Backtest
+from research.backtest.about import about
+from research.backtest.files import write_equity, write_text, write_trades
+from research.backtest.loop import Backtest, Outcome
 from research.backtest.plan import MarketPlan, Plan, StrategyPlan
 from research.backtest.progress import Progress
-from research.backtest.report import as_json, as_table, report_on
+from research.backtest.report import Report, as_json, report_on, with_parts
+from research.backtest.sheet import Sheets, executed, page_model, sheets_of
+from research.backtest.tables import as_table
 from research.backtest.verify import verify
+from research.printing import printable
 
 EXIT_OK, EXIT_FAILED = 0, 1
 _WORDS = {True: "ok    ", False: "FAILED", None: "skip  "}
 """Of a probe; the last one: nothing was probed, and its text says why."""
+
+
+class SheetOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for beside the figures."""
+
+    html: Path | None = None
+    """Where the tear sheet goes; ``-`` is stdout."""
+    trades: Path | None = None
+    equity: Path | None = None
+    split: str = ""
+    trials: int | None = None
+    trials_variance: float | None = None
+    """Of the trials' annualised Sharpe ratios."""
+    page: Callable[[Mapping[str, Any]], str] | None = None
+    """Makes the HTML of a model; research draws no pages."""
 
 
 class BacktestOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +69,11 @@ class BacktestOptions(msgspec.Struct, frozen=True, kw_only=True):
     limits: RiskLimits
     as_json: bool
     verify: bool
+    warm_until_ns: int = -1
+    """Up to then nothing is decided: UTC."""
+    sheet: SheetOptions = SheetOptions()
+    config_text: str = ""
+    """The configuration as anybody may see it, for the sheet."""
 
 
 def backtest(options: BacktestOptions) -> int:
@@ -51,10 +81,16 @@ def backtest(options: BacktestOptions) -> int:
 
     Raises:
         DataError: a file cannot be read, or has no usable row.
-        ConfigError: a strategy could not be made, or raised.
+        ConfigError: a strategy could not be made, or raised; or the split is no moment of it.
+        OSError: a file that was asked for cannot be written.
     """
+    sheet = options.sheet
+    trials = _trials(sheet)
     plan = plan_of(options)
     if options.verify:
+        if sheet.html or sheet.trades or sheet.equity or sheet.split:
+            text = "--verify writes no files and splits nothing: run backtest without it for that"
+            raise ConfigError([text])
         return _verify(plan, as_json=options.as_json)
     expected = [market.rows_expected for market in plan.markets]
     total = sum(one for one in expected if one) if all(expected) else None
@@ -62,13 +98,71 @@ def backtest(options: BacktestOptions) -> int:
     with Progress(total, sys.stderr) as progress:
         outcome = Backtest(plan).run(progress.at)
     took_s = time.perf_counter() - began
-    report = report_on(options.name, plan, outcome)
+    report = report_on(options.name, plan, outcome, trials)
+    if sheet.html or sheet.split:
+        report = _with_sheets(options, plan, outcome, report, trials)
+    if sheet.trades is not None:
+        write_trades(sheet.trades, executed(outcome), outcome.markets)
+    if sheet.equity is not None:
+        write_equity(sheet.equity, {quote: one.days for quote, one in outcome.meters.items()})
+    is_on_stdout = sheet.html is not None and str(sheet.html) == "-"
     if options.as_json:
         sys.stdout.write(as_json(report).decode() + "\n")
-    else:
-        sys.stdout.writelines(line + "\n" for line in as_table(report))
+    elif not is_on_stdout:
+        sys.stdout.writelines(printable(line) + "\n" for line in as_table(report))
     sys.stderr.write(f"{report.events:,} events in {took_s:.2f} s\n")
     return EXIT_OK
+
+
+def _with_sheets(
+    options: BacktestOptions, plan: Plan, outcome: Outcome, report: Report, trials: Trials
+) -> Report:
+    """Read the markets again for curves and parts, and write the page if one is asked for."""
+    at_ns = _split_ns(options.sheet.split, report) if options.sheet.split else None
+    sheets = sheets_of(plan, outcome, at_ns, trials)
+    report = with_parts(report, sheets.by_quote, at_ns)
+    if options.sheet.html is not None:
+        _write_page(options, plan, report, sheets, trials)
+    return report
+
+
+def _write_page(
+    options: BacktestOptions, plan: Plan, report: Report, sheets: Sheets, trials: Trials
+) -> None:
+    sheet = options.sheet
+    assert sheet.html is not None, "asked for"
+    assert sheet.page is not None, "who asks for a page gives what makes it"
+    files = {str(symbol): _named(paths) for symbol, paths in options.paths.items()}
+    told = about(report, plan, files, options.seed, options.timeframe, options.config_text)
+    text = sheet.page(page_model(sheets, trials, told))
+    if str(sheet.html) == "-":
+        sys.stdout.write(text)
+        return
+    write_text(sheet.html, text)
+    size = len(text.encode()) / 1024
+    sys.stderr.write(f"{sheet.html} ({size:,.0f} kB): open it in any browser\n")
+
+
+def _named(paths: Path | list[Path]) -> str:
+    return ", ".join(one.name for one in (paths if isinstance(paths, list) else [paths]))
+
+
+def _split_ns(asked: str, report: Report) -> int:
+    try:
+        return split_ns(asked, report.from_ns, report.until_ns)
+    except ValueError as error:
+        raise ConfigError([f"--split: {error}"]) from None
+
+
+def _trials(sheet: SheetOptions) -> Trials:
+    variance = sheet.trials_variance
+    if variance is not None and sheet.trials is None:
+        raise ConfigError(["--trials-variance is of several trials: say with --trials how many"])
+    return Trials(
+        count=sheet.trials or 1,
+        variance=None if variance is None else variance / DAYS_A_YEAR,
+        is_told=sheet.trials is not None,
+    )
 
 
 def plan_of(options: BacktestOptions) -> Plan:
@@ -77,7 +171,13 @@ def plan_of(options: BacktestOptions) -> Plan:
     return Plan(
         markets=tuple(_market(options, one) for one in options.symbols if one in traded),
         strategies=tuple(
-            StrategyPlan(id=name, symbol=symbols[0], build=build, symbols=symbols)
+            StrategyPlan(
+                id=name,
+                symbol=symbols[0],
+                build=build,
+                symbols=symbols,
+                decided_until_ns=options.warm_until_ns,
+            )
             for name, symbols, build in options.strategies
         ),
         venue=options.venue,

@@ -7,10 +7,11 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
 from heapq import merge
-from itertools import accumulate, groupby, islice
-from operator import itemgetter, sub
+from itertools import groupby
+from operator import itemgetter
 
-DAY_NS = 86_400_000_000_000
+from decisions.equity_walk import DAY_NS as DAY_NS
+from decisions.equity_walk import EquityWalk
 
 _Points = tuple[Sequence[int], Sequence[float]]
 """Times and, for each of them, profit."""
@@ -19,22 +20,29 @@ _Points = tuple[Sequence[int], Sequence[float]]
 class EquityMeter:
     """Adds up the profit of several markets, each of which tells it block by block."""
 
-    def __init__(self, places: Iterable[int]) -> None:
+    def __init__(self, places: Iterable[int], capital: float = 0.0) -> None:
         self._waiting: dict[int, deque[_Points]] = {place: deque() for place in places}
         self._told_until = dict.fromkeys(self._waiting, -1)
         self._latest = dict.fromkeys(self._waiting, 0.0)
-        self._peak = 0.0
-        self.drawdown = 0.0
+        self.walk = EquityWalk(capital)
+        """How the sum of them went."""
+
+    @property
+    def drawdown(self) -> float:
         """The deepest fall from a peak; the beginning is a peak."""
-        self.days: dict[int, float] = {}
+        return self.walk.drawdown
+
+    @property
+    def days(self) -> dict[int, float]:
         """The last equity of each UTC day that has one, by its number since 1970."""
+        return self.walk.days
 
     def take(self, place: int, times_ns: Sequence[int], profits: Sequence[float]) -> None:
         """Take what came next at one market."""
         if not times_ns:
             return
         if len(self._waiting) == 1:
-            self._walk(times_ns, profits)
+            self.walk.take(times_ns, profits)
             return
         self._waiting[place].append((times_ns, profits))
         self._told_until[place] = times_ns[-1]
@@ -56,9 +64,9 @@ class EquityMeter:
         if len(parts) == len(self._waiting) and all(p[0] == times for p in parts.values()):
             sums = [sum(each) for each in zip(*(p[1] for p in parts.values()), strict=True)]
             self._latest |= {place: points[1][-1] for place, points in parts.items()}
-            self._walk(times, sums)
+            self.walk.take(times, sums)
         else:
-            self._walk(*self._interleaved(parts))
+            self.walk.take(*self._interleaved(parts))
 
     def _interleaved(self, parts: dict[int, tuple[list[int], list[float]]]) -> _Points:
         told = merge(*(_of(place, points) for place, points in parts.items()), key=itemgetter(0))
@@ -68,16 +76,6 @@ class EquityMeter:
             times.append(ts_ns)
             sums.append(sum(self._latest.values()))
         return times, sums
-
-    def _walk(self, times_ns: Sequence[int], equities: Sequence[float]) -> None:
-        peaks = list(accumulate(equities, max, initial=self._peak))
-        self._peak = peaks[-1]
-        self.drawdown = max(self.drawdown, *map(sub, islice(peaks, 1, None), equities), 0.0)
-        # What closes at midnight is of the day that it ends.
-        for day in range((times_ns[0] - 1) // DAY_NS, (times_ns[-1] - 1) // DAY_NS + 1):
-            last = bisect_right(times_ns, (day + 1) * DAY_NS) - 1
-            if last >= 0 and (times_ns[last] - 1) // DAY_NS == day:
-                self.days[day] = equities[last]
 
 
 def _of(place: int, points: tuple[list[int], list[float]]) -> Iterable[tuple[int, int, float]]:

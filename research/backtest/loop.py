@@ -19,10 +19,12 @@ import msgspec
 
 from decisions.exact import EXACT
 from decisions.risk_equity import quote_of
+from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
 from messages.ids import StrategyId, Symbol
 from messages.market import MarketEvent
-from messages.orders import Fill, OrderUpdate
-from research.backtest.desk import Desk, Order
+from messages.orders import OrderUpdate
+from messages.stops import StopActed
+from research.backtest.desk import Desk, Execution, Order
 from research.backtest.equity import EquityMeter
 from research.backtest.plan import MarketPlan, Plan
 from research.backtest.track import Driver, Seat, Track, never_called
@@ -77,7 +79,9 @@ class Backtest:
         self._plan = plan
         self._drivers = {driver.id: driver for driver in drivers}
         learns = any(driver.learns for driver in drivers)
-        self._desk = Desk(plan, self._filled, self._updated if learns else None)
+        stops = any(driver.uses_stops for driver in drivers)
+        on_update, on_stop = self._updated if learns else None, self._acted if stops else None
+        self._desk = Desk(plan, self._filled, on_update, on_stop)
         self.meters = _meters(plan)
         self._tracks = [
             Track(
@@ -125,11 +129,11 @@ class Backtest:
         desk = self._desk
         if desk.follows_equity or not track.is_candles or desk.has_open(track.symbol):
             return
-        track.at = min((driver.at for driver in track.drivers), default=track.size)
+        track.at = track.next_shown()
 
     def _event(self, track: Track) -> None:
         place, desk, block = track.at, self._desk, track.block
-        shown = [driver for driver in track.drivers if driver.at == place]
+        shown = track.shown_at(place)
         if shown or not track.is_candles or desk.needs_all_of(track.symbol):
             event = block.event(place)
         else:
@@ -146,13 +150,16 @@ class Backtest:
         track.at = place + 1
         self._seek(track)
 
-    def _filled(self, order: Order, fills: Sequence[Fill]) -> None:
+    def _filled(self, order: Order, fills: Sequence[Execution]) -> None:
         self._by_symbol[order.intent.symbol].trade(order.intent.side, fills)
 
     def _updated(self, order: Order, update: OrderUpdate) -> None:
         driver = self._drivers[order.intent.strategy_id]
         if driver.learns:
             driver.learn(update)
+
+    def _acted(self, acted: StopActed) -> None:
+        self._drivers[acted.strategy_id].stop_acted(acted)
 
     def _outcome(self) -> Outcome:
         desk = self._desk
@@ -204,4 +211,7 @@ def _meters(plan: Plan) -> dict[str, EquityMeter]:
     places: dict[str, list[int]] = {}
     for place, market in enumerate(plan.markets):
         places.setdefault(quote_of(market.symbol), []).append(place)
-    return {quote: EquityMeter(of_it) for quote, of_it in places.items()}
+    return {
+        quote: EquityMeter(of_it, float(plan.venue.balances.get(quote, DEFAULT_QUOTE_BALANCE)))
+        for quote, of_it in places.items()
+    }

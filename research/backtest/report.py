@@ -1,22 +1,32 @@
-"""What a backtest found, as numbers, as a table, and as bytes that are the same every time."""
+"""What a backtest found, as numbers, and as bytes that are the same every time."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Any
 
 import msgspec
 
 from decisions.performance import Sharpe, daily_returns, sharpe
+from decisions.performance_figures import figures
+from decisions.performance_of_trades import trade_figures
+from decisions.performance_trials import Deflated, deflated_sharpe
 from decisions.risk_equity import quote_of
+from decisions.round_trips import round_trips
+from decisions.tear_sheet import Part, Sheet, Trials
+from decisions.why_no_order import Hindsight, reasons_without_a_fill
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
 from research.backtest.desk import Order
 from research.backtest.loop import MarketOutcome, Outcome
 from research.backtest.plan import Plan
+from research.backtest.sheet import executed
 
-_NO_SUCH_DATA = "there is no such event in the data"
 NO_EDGE = "no edge claimed: this is what was, on one trial, and not what will be"
+
+
+def claim(trials: int) -> str:
+    """Give what may be said of the best of so many trials."""
+    return NO_EDGE if trials < 2 else NO_EDGE.replace("on one trial", f"of {trials:,} trials")
 
 
 class QuoteReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +48,25 @@ class QuoteReport(msgspec.Struct, frozen=True, kw_only=True):
     buy_and_hold: Decimal
     """What the capital would have won, spent in equal parts at the first prices, a fee paid."""
     sharpe: Sharpe | None
+    """Of four days and more: its interval says how little that is."""
+    deflated: Deflated | None
+    """The same against the best of all trials."""
+    parts: list[Part]
+    """The whole, and with `--split` what was before and what after; statistics, in floats."""
+
+
+class SymbolReport(msgspec.Struct, frozen=True, kw_only=True):
+    """How one market was traded; amounts are in its quote currency."""
+
+    symbol: str
+    events: int
+    fills: int
+    net: Decimal
+    fees: Decimal
+    turnover: Decimal
+    exposure: float
+    first_price: Decimal
+    last_price: Decimal
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,41 +74,68 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     events: int
+    from_ns: int
+    """The first price, UTC nanoseconds; 0 where there was none."""
+    until_ns: int
     orders: dict[str, int]
     """By the states that they ended in."""
     fills: int
     refused: dict[str, int]
     """By the limit that refused them."""
+    rejected: dict[str, int]
+    """What the venue said of those that it rejected; the five that it said most often."""
+    why: list[str]
+    """Why a strategy got no execution, one sentence each."""
     quotes: list[QuoteReport]
+    markets: list[SymbolReport]
+    split_ns: int | None
+    """The last moment of what is in sample."""
     dropped: dict[str, int]
     """Rows of the data that were not used, by why, and the bars that are missing."""
     never_called: dict[str, list[str]]
     """By strategy: handlers that it has, and no event of its markets was for."""
     trials: int
+    is_told: bool
+    """Whether somebody said how many; else it is 1, and nobody knows."""
     claim: str
     run_hash: str
     """Of the venue, the limits, every order and every execution (`run_hash`)."""
 
 
-def report_on(name: str, plan: Plan, outcome: Outcome) -> Report:
+def report_on(name: str, plan: Plan, outcome: Outcome, trials: Trials | None = None) -> Report:
     """Sum up a run."""
     states = Counter(str(order.state) for order in outcome.orders)
     refused = Counter(
         order.state_reason.partition(":")[0] for order in outcome.orders if order.state == "refused"
     )
+    walks = [meter.walk for meter in outcome.meters.values() if meter.walk.events]
+    told, dropped = trials or Trials(), _dropped(plan)
     return Report(
         name=name,
         events=sum(market.events for market in outcome.markets),
+        from_ns=min((walk.first_ns for walk in walks), default=0),
+        until_ns=max((walk.last_ns for walk in walks), default=0),
         orders=dict(sorted(states.items())),
         fills=sum(len(order.fills) for order in outcome.orders),
         refused=dict(sorted(refused.items())),
-        quotes=[_of_quote(quote, plan, outcome) for quote in outcome.meters],
-        dropped=_dropped(plan),
+        rejected=dict(_said(outcome.orders, "rejected").most_common(5)),
+        why=list(_why(plan, outcome, dropped)),
+        quotes=[_of_quote(quote, plan, outcome, told) for quote in outcome.meters],
+        markets=[_of_symbol(market, outcome) for market in outcome.markets],
         never_called={name: list(found) for name, found in outcome.never_called.items()},
-        trials=1,
-        claim=NO_EDGE,
+        split_ns=None,
+        dropped=dropped,
+        trials=told.count,
+        is_told=told.is_told,
+        claim=claim(told.count),
         run_hash=run_hash(plan, outcome),
     )
+
+
+def with_parts(report: Report, sheets: Mapping[str, Sheet], split_ns: int | None) -> Report:
+    """Put in what only another reading of the market tells: its parts, and what holding did."""
+    quotes = [msgspec.structs.replace(one, parts=sheets[one.quote].parts) for one in report.quotes]
+    return msgspec.structs.replace(report, quotes=quotes, split_ns=split_ns)
 
 
 def run_hash(plan: Plan, outcome: Outcome) -> str:
@@ -98,45 +154,84 @@ def as_json(report: Report) -> bytes:
     return msgspec.json.encode(report, order="sorted")
 
 
-def as_table(report: Report) -> Iterator[str]:
-    """Give the lines for a person."""
-    rows: list[tuple[str, str]] = [
-        ("events", f"{report.events:,}"),
-        ("orders", _counted(report.orders)),
-        ("fills", f"{report.fills:,}"),
-    ]
-    if report.refused:
-        rows.append(("refused by", _counted(report.refused)))
-    if dropped := {name: count for name, count in report.dropped.items() if count}:
-        rows.append(("data", _counted(dropped)))
-    for strategy, handlers in report.never_called.items():
-        rows.append(("never called", f"{' and '.join(handlers)} of {strategy}: {_NO_SUCH_DATA}"))
-    for one in report.quotes:
-        rows += _quote_rows(one)
-    rows += [("trials", str(report.trials)), ("run hash", report.run_hash)]
-    yield f"backtest of {report.name}"
-    yield from (f"  {name:<13} {text}" for name, text in rows)
-    yield f"  {report.claim}"
-
-
-def _of_quote(quote: str, plan: Plan, outcome: Outcome) -> QuoteReport:
+def _of_quote(quote: str, plan: Plan, outcome: Outcome, trials: Trials) -> QuoteReport:
     markets = [market for market in outcome.markets if quote_of(market.symbol) == quote]
     capital = plan.venue.balances.get(quote, DEFAULT_QUOTE_BALANCE)
     net = _sum(market.profit for market in markets)
     meter = outcome.meters[quote]
     events = sum(market.events for market in markets)
+    exposure = sum(market.held_events for market in markets) / events if events else 0.0
+    returns = daily_returns(meter.days, float(capital))
+    turnover, fees = _sum(m.turnover for m in markets), _sum(m.fees for m in markets)
     return QuoteReport(
         quote=quote,
         capital=capital,
         net=net,
         equity=capital + net,
-        fees=_sum(market.fees for market in markets),
-        turnover=_sum(market.turnover for market in markets),
+        fees=fees,
+        turnover=turnover,
         max_drawdown=meter.drawdown,
-        exposure=sum(market.held_events for market in markets) / events if events else 0.0,
+        exposure=exposure,
         buy_and_hold=_held(markets, capital, plan.venue.taker_fee_bps),
-        sharpe=sharpe(daily_returns(meter.days, float(capital))),
+        sharpe=sharpe(returns),
+        deflated=deflated_sharpe(returns, trials.count, trials.variance),
+        parts=[_whole(quote, outcome, exposure, turnover, fees)],
     )
+
+
+def _whole(quote: str, outcome: Outcome, exposure: float, turnover: Decimal, fees: Decimal) -> Part:
+    ours = [one for one in executed(outcome) if quote_of(one[2]) == quote]
+    trips = round_trips(ours)
+    return Part(
+        name="whole",
+        figures=figures(outcome.meters[quote].walk),
+        trades=trade_figures(trips.ended, trips.still_open),
+        executions=len(ours),
+        exposure=exposure,
+        turnover=turnover,
+        fees=fees,
+        hold=None,
+    )
+
+
+def _of_symbol(market: MarketOutcome, outcome: Outcome) -> SymbolReport:
+    fills = sum(len(one.fills) for one in outcome.orders if one.intent.symbol == market.symbol)
+    return SymbolReport(
+        symbol=market.symbol,
+        events=market.events,
+        fills=fills,
+        net=market.profit,
+        fees=market.fees,
+        turnover=market.turnover,
+        exposure=market.held_events / market.events if market.events else 0.0,
+        first_price=market.first_price,
+        last_price=market.last_price,
+    )
+
+
+def _why(plan: Plan, outcome: Outcome, dropped: Mapping[str, int]) -> Iterator[str]:
+    """Say of each strategy without an execution why it has none."""
+    events = {market.symbol: market.events for market in outcome.markets}
+    filled = {order.intent.strategy_id for order in outcome.orders if order.fills}
+    for one in plan.strategies:
+        if one.id in filled:
+            continue
+        ours = [order for order in outcome.orders if order.intent.strategy_id == one.id]
+        seen = Hindsight(
+            strategy=one.id,
+            symbol=one.symbol,
+            events=events.get(one.symbol, 0),
+            warmup=max(one.build().warmup_events, 0),
+            states=Counter(str(order.state) for order in ours),
+            refusals=_said(ours, "refused"),
+            rejections=_said(ours, "rejected"),
+            dropped={name: dropped[name] for name in ("malformed", "duplicate", "out_of_order")},
+        )
+        yield from reasons_without_a_fill(seen)
+
+
+def _said(orders: Iterable[Order], state: str) -> Counter[str]:
+    return Counter(order.state_reason for order in orders if order.state == state)
 
 
 def _held(markets: list[MarketOutcome], capital: Decimal, fee_bps: Decimal) -> Decimal:
@@ -175,27 +270,3 @@ def _order_line(order: Order) -> str:
     what = (intent.order_key, intent.strategy_id, intent.symbol, intent.side, intent.quantity)
     how = (intent.limit_price, order.state, order.filled_quantity, order.state_reason)
     return " ".join(map(str, (*what, *how, intent.reason)))
-
-
-def _quote_rows(one: QuoteReport) -> list[tuple[str, str]]:
-    percent = f" ({one.net / one.capital:+.2%})" if one.capital else ""
-    rows = [
-        ("net", f"{one.net:,.2f} {one.quote}{percent}"),
-        ("equity", f"{one.equity:,.2f} {one.quote}"),
-        ("fees", f"{one.fees:,.2f} {one.quote}"),
-        ("max drawdown", f"{one.max_drawdown:,.2f} {one.quote}"),
-        ("exposure", f"{one.exposure:.1%} of all events"),
-        ("turnover", f"{one.turnover:,.2f} {one.quote}"),
-        ("buy and hold", f"{one.buy_and_hold:,.2f} {one.quote}"),
-    ]
-    found: Any = one.sharpe
-    if found is None:
-        return [*rows, ("Sharpe", "not known: too few days, or days that are all alike")]
-    interval = (
-        f"95 % between {found.low:.2f} and {found.high:.2f}, over {found.days} days; a year has 365"
-    )
-    return [*rows, ("Sharpe", f"{found.ratio:.2f} ({interval})")]
-
-
-def _counted(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()) or "0"

@@ -1,23 +1,31 @@
 """One symbol's market as the loop goes through it, and the strategies that trade it."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
+from itertools import repeat
+from operator import add, mul
 
 from decisions.exact import EXACT
-from decisions.strategy import StrategyLike, StrategyRun, new_memory, reference_price
+from decisions.strategy import (
+    StrategyLike,
+    StrategyRun,
+    fast_door,
+    new_memory,
+    reference_price,
+)
 from decisions.strategy_wide import wants_of
 from exchanges.event_blocks import Block, EventBlock
 from messages.errors import ConfigError
 from messages.ids import AccountId, ActorPath
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
-from messages.orders import Fill, OrderIntent, OrderUpdate
+from messages.orders import OrderIntent, OrderUpdate
+from messages.stops import StopActed
 from messages.values import Side
+from research.backtest.desk import Execution
 from research.backtest.equity import EquityMeter
 from research.backtest.plan import MarketPlan, StrategyPlan
-from strategies.protocol import PassesCloses, Strategy
-
-Door = Callable[[Sequence[float], int], int]
+from strategies.protocol import Strategy
 
 _RAISED = (Exception, SystemExit)
 """What a user's code may raise: anything, and it may call sys.exit."""
@@ -43,12 +51,15 @@ class Driver:
         self.id = plan.id
         self.at = 0
         # It is never built anew, so no event need be kept for a warm-up.
-        self._run = StrategyRun(
-            build, new_memory(0), account, plan.id, plan.symbol, symbols=plan.traded
-        )
+        memory = new_memory(0)
+        memory.decided_until_ns = plan.decided_until_ns
+        self._run = StrategyRun(build, memory, account, plan.id, plan.symbol, symbols=plan.traded)
         self.strategy = built[-1]
+        self.uses_stops = bool(getattr(self.strategy, "uses_stops", False))
+        """Whether its position may change without its doing: then it is shown every event."""
         is_plain = len(plan.traded) == 1 and sees_plain_events(self.strategy)
-        self._door = fast_door(self.strategy) if fast_doors and is_plain else None
+        has_door = fast_doors and is_plain and not self.uses_stops
+        self._door = fast_door(self.strategy) if has_door else None
         self.learns = learns(self.strategy)
         """Whether it wants to know what became of its orders."""
 
@@ -82,18 +93,17 @@ class Driver:
 
     def pass_by(self, closes: list[float] | None) -> None:
         """Go as far as nothing is decided, if the strategy has a fast door."""
-        if self._door is not None and closes is not None and self.at < len(closes):
-            self.at = self._passed(self._door, closes)
-
-    def _passed(self, door: Door, closes: list[float]) -> int:
+        door, at = self._door, self.at
+        if door is None or closes is None or at >= len(closes):
+            return
         try:
-            reached = door(closes, self.at)
+            reached = door(closes, at)
         except _RAISED as error:
             raise self._failed("in pass_closes", error) from error
-        if not self.at <= reached <= len(closes):
-            text = f"strategy {self.id}: pass_closes went from {self.at} to {reached}"
+        if not at <= reached <= len(closes):
+            text = f"strategy {self.id}: pass_closes went from {at} to {reached}"
             raise ConfigError([f"{text}, which is no place in a block of {len(closes)} closes"])
-        return reached
+        self.at = reached
 
     def learn(self, update: OrderUpdate) -> None:
         """Tell it what became of an order.
@@ -106,6 +116,10 @@ class Driver:
         except _RAISED as error:
             where = f"when told that an order of {update.symbol} is {update.state}"
             raise self._failed(where, error) from error
+
+    def stop_acted(self, acted: StopActed) -> None:
+        """Count what a stop has left of its position."""
+        self._run.stop_acted(acted)
 
     def _failed(self, where: str, error: BaseException) -> ConfigError:
         line = self._run.line_of(error)
@@ -181,20 +195,35 @@ class Track:
             driver.at = 0
         return True
 
+    def next_shown(self) -> int:
+        """Give the place of the next event that one of the strategies must be shown."""
+        if len(self.drivers) == 1:
+            return self.drivers[0].at
+        return min((driver.at for driver in self.drivers), default=self.size)
+
+    def shown_at(self, place: int) -> Sequence[Driver | Seat]:
+        """Give the strategies that must be shown an event."""
+        if len(self.drivers) == 1:
+            return self.drivers if self.drivers[0].at == place else ()
+        return [driver for driver in self.drivers if driver.at == place]
+
     def next_ns(self) -> int:
         """When the next event comes that somebody must see; where none does, the block's last."""
         return self.block.times_ns[min(self.at, self.size - 1)]
 
-    def trade(self, side: Side, fills: Iterable[Fill]) -> None:
+    def trade(self, side: Side, fills: Iterable[Execution]) -> None:
         """Count executions of the present event: held from its close on. Fees are in the quote."""
         self._reckon(self.at)
         for fill in fills:
-            value = EXACT.multiply(fill.quantity, fill.price)
-            bought = side is Side.BUY
-            self.quantity = (EXACT.add if bought else EXACT.subtract)(self.quantity, fill.quantity)
-            self.cash = (EXACT.subtract if bought else EXACT.add)(self.cash, value)
-            self.cash = EXACT.subtract(self.cash, fill.fee)
-            self.fees = EXACT.add(self.fees, fill.fee)
+            quantity, fee = fill.quantity, fill.fee
+            value = EXACT.multiply(quantity, fill.price)
+            if side is Side.BUY:
+                self.quantity = EXACT.add(self.quantity, quantity)
+                self.cash = EXACT.subtract(EXACT.subtract(self.cash, value), fee)
+            else:
+                self.quantity = EXACT.subtract(self.quantity, quantity)
+                self.cash = EXACT.subtract(EXACT.add(self.cash, value), fee)
+            self.fees = EXACT.add(self.fees, fee)
             self.turnover = EXACT.add(self.turnover, value)
 
     def _reckon(self, stop: int) -> None:
@@ -207,25 +236,14 @@ class Track:
             self._profits += [cash] * (stop - start)
         else:
             self.held_events += stop - start
-            self._profits += [cash + quantity * price for price in self._prices(start, stop)]
+            values = map(mul, repeat(quantity), self._prices(start, stop))
+            self._profits += map(add, repeat(cash), values)
 
     def _prices(self, start: int, stop: int) -> Sequence[float]:
         closes = self.block.closes
         if closes is not None:
             return closes[start:stop]
         return [float(reference_price(self.block.event(place))) for place in range(start, stop)]
-
-
-def fast_door(strategy: object) -> Door | None:
-    """Give the strategy's second door, if no class below it has another `on_candle`."""
-    if not isinstance(strategy, PassesCloses):
-        return None
-    for cls in type(strategy).__mro__:
-        if "pass_closes" in vars(cls):
-            return strategy.pass_closes
-        if "on_candle" in vars(cls):
-            return None
-    return None
 
 
 def sees_plain_events(strategy: StrategyLike) -> bool:

@@ -19,6 +19,7 @@ from messages.ids import (
 )
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import OrderIntent, OrderUpdate
+from messages.stops import StopActed
 from messages.values import OrderState, OrderType, Side, TimeInForce
 
 BTC = Symbol("BTC/USDT")
@@ -483,3 +484,109 @@ def test_what_a_follower_has_is_not_lost_to_it_though_the_feed_says_so() -> None
     list(one.take_batch(again, lambda: CREATED))
 
     assert (one.memory.next_index, len(one.memory.recent)) == (3, 3)
+
+
+# ------------------------------------------------------------------ what stops have left
+
+
+def acted(change: str, key: str = "x", symbol: Symbol = BTC) -> StopActed:
+    return StopActed(
+        order_key=OrderKey(key),
+        entry_key=OrderKey("entry"),
+        strategy_id=StrategyId("one"),
+        symbol=symbol,
+        change=Decimal(change),
+        cause="stop_loss",
+        why="",
+        ts_event_ns=TimestampNs(1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("position", "change", "after"),
+    [("3", "-1", "2"), ("3", "-3", "0"), ("3", "-4", "0"), ("-3", "1", "-2"), ("0", "-3", "0")],
+)
+def test_what_a_stop_has_left_is_no_position_and_never_beyond_flat(
+    position: str, change: str, after: str
+) -> None:
+    """Beyond it the strategy has left by itself meanwhile, or has turned around."""
+    memory = new_memory(0)
+    memory.position = Decimal(position)
+    run = StrategyRun(Swinger, memory, AccountId("main"), StrategyId("one"), BTC)
+
+    run.stop_acted(acted(change))
+
+    assert memory.position == Decimal(after)
+
+
+def test_an_exit_that_is_told_twice_counts_once_over_a_restart_too() -> None:
+    memory = new_memory(0)
+    memory.position = Decimal(3)
+    StrategyRun(Swinger, memory, AccountId("main"), StrategyId("one"), BTC).stop_acted(acted("-1"))
+    memory = memory.inherited()
+    run = StrategyRun(Swinger, memory, AccountId("main"), StrategyId("one"), BTC)
+
+    run.stop_acted(acted("-1"))
+    assert memory.position == 2
+    run.stop_acted(acted("-1", "y"))
+    assert memory.position == 1
+    run.stop_acted(acted("-1", "z", Symbol("ETH/USDT")))
+    assert memory.position == 1
+
+
+class Doored:
+    """Decides on nothing; its fast door falls in, or lies about how far it came."""
+
+    warmup_events = 0
+
+    def __init__(self, door: Callable[[Sequence[float], int], int]) -> None:
+        self._door = door
+        self.seen: list[Candle] = []
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Wish]:
+        self.seen.append(candle)
+        return ()
+
+    def on_trade(self, trade: Trade, position: Decimal) -> Sequence[Wish]:
+        return ()
+
+    def on_tick(self, tick: Tick, position: Decimal) -> Sequence[Wish]:
+        return ()
+
+    def on_update(self, update: OrderUpdate) -> None:
+        pass
+
+    def pass_closes(self, closes: Sequence[float], start: int) -> int:
+        return self._door(closes, start)
+
+
+def raising(closes: Sequence[float], start: int) -> int:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("door", [raising, lambda closes, start: len(closes) + 1, lambda *_: -1])
+def test_a_fast_door_that_fails_stays_shut_and_no_event_is_lost(
+    door: Callable[[Sequence[float], int], int],
+) -> None:
+    memory, built = new_memory(0), []
+
+    def incarnation() -> StrategyRun:
+        def build() -> Doored:
+            built.append(Doored(door))
+            return built[-1]
+
+        account, name = AccountId("paper"), StrategyId("s")
+        return StrategyRun(build, memory, account, name, BTC)
+
+    events = tuple(candle(100 + place, place) for place in range(40))
+    batch = MarketBatch(feed=FEED, first_index=0, events=events)
+    with pytest.raises((ZeroDivisionError, ValueError)):
+        list(incarnation().take_batch(batch, lambda: CREATED))
+    assert memory.next_index == 0
+
+    memory = memory.inherited()
+    list(incarnation().take_batch(batch, lambda: CREATED))
+
+    assert built[-1].seen == list(events)
+    assert memory.next_index == 40
+    assert memory.passed_over == 0

@@ -20,7 +20,10 @@ from messages.values import Instrument, OrderState, OrderType, Side, TimeInForce
 SYMBOLS = (Symbol("BTC/USDT"), Symbol("ETH/USDT"), Symbol("ETH/BTC"))
 MS = 1_000_000
 
-prices = st.integers(80, 120).map(Decimal)
+# On the ticks, coarser, and finer than they are.
+prices = st.integers(80, 120).map(Decimal) | st.integers(79_500, 80_500).map(
+    lambda thousandths: (Decimal(thousandths) / 1000).normalize()
+)
 volumes = st.sampled_from([Decimal(0), Decimal("0.3"), Decimal(5), Decimal(40), Decimal(400)])
 
 
@@ -120,6 +123,55 @@ def test_the_two_venues_are_one(world: list[Any], terms: PaperSettings) -> None:
         assert of_plain == of_paper
         assert _there(plain.balances()) == _there(paper.balances())
         assert _there(plain.free_balances()) == _there(paper.free_balances())
+
+
+@pytest.mark.slow
+@settings(max_examples=2_000 if os.environ.get("WATCHKEEPER_STRESS") else 25)
+@given(world=worlds(), terms=settings_of)
+def test_an_order_that_is_filled_at_once_is_filled_as_any_other(
+    world: list[Any], terms: PaperSettings
+) -> None:
+    step_by_step, at_once = PlainVenue(terms), AtOnce(PlainVenue(terms))
+    for one in world:
+        if isinstance(one, NewOrder):
+            at_once.submit(one)
+            _submitted(step_by_step, one)
+        else:
+            found = at_once.on_market(one)
+            assert found == sorted(map(_worked, step_by_step.on_market(one)))
+        assert _there(at_once.venue.balances()) == _there(step_by_step.balances())
+
+
+class AtOnce:
+    """Uses the venue as a backtest does: a market order that is alone waits for its candle."""
+
+    def __init__(self, venue: PlainVenue) -> None:
+        self.venue = venue
+        self._alone: dict[Symbol, NewOrder] = {}
+
+    def submit(self, order: NewOrder) -> None:
+        before = self._alone.pop(order.symbol, None)
+        if before is not None:
+            self.venue.submit(before)
+        elif order.limit_price is None and self.venue.takes_at_once(order):
+            self._alone[order.symbol] = order
+            return
+        _submitted(self.venue, order)
+
+    def on_market(self, event: MarketEvent) -> list[tuple[Any, ...]]:
+        order = self._alone.pop(event.symbol, None)
+        if order is not None:
+            executed = None
+            if isinstance(event, Candle):
+                executed = self.venue.fill_at_once(order, event)
+            if executed is not None:
+                name, quantity = order.client_order_id, executed.quantity
+                average = quantity * executed.price / quantity
+                fills = [repr(executed.as_fill(name))]
+                told = name, OrderState.FILLED, quantity, "", average, fills
+                return [(*told, event.ts_event_ns)]
+            self.venue.submit(order)
+        return sorted(map(_worked, self.venue.on_market(event)))
 
 
 def _submitted(venue: Any, order: NewOrder) -> tuple[Any, ...]:

@@ -182,7 +182,7 @@ WRITES: dict[str, Callable[[PostgresLedger, ClaimOf, StepOf], object]] = {
 
 def content(place: LedgerPlace) -> list[Any]:
     with LedgerReader(place) as reader:
-        tables = ("orders", "order_events", "fills", "positions", "state_counts", "flags")
+        tables = ("orders", "order_events", "fills", "positions", "state_counts", "flags", "stops")
         return [sorted(reader.rows(f"SELECT * FROM {name}")) for name in tables]
 
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from messages.ids import Symbol, TimestampNs
-from messages.market import Candle
+from decisions.strategy import StrategyRun, new_memory
+from messages.ids import AccountId, ActorPath, StrategyId, Symbol, TimestampNs
+from messages.market import Candle, MarketBatch
 from messages.values import Instrument
 from strategies.crossover import CrossParams
 from strategies.ema_cross import EmaCross
@@ -81,6 +82,40 @@ def test_the_two_doors_decide_the_same(
     with_door = decisions(cls, params, blocks, door=True)
 
     assert with_door == decisions(cls, params, blocks, door=False)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_batch_is_decided_as_its_candles_are(cls: Any) -> None:
+    chance, price, events = random.Random(5), 1_000, []
+    for place in range(3_000):
+        price += chance.randint(-3, 3)
+        events.append(candle(place, price / 100))
+
+    def run() -> StrategyRun:
+        memory, (account, name) = new_memory(40), (AccountId("paper"), StrategyId("s"))
+        params = CrossParams(fast=3, slow=8)
+        return StrategyRun(
+            lambda: cls(params, BTC, Decimal(500), Instrument(symbol=BTC)),
+            memory,
+            account,
+            name,
+            BTC,
+        )
+
+    together, apart = run(), run()
+    found, singly, first = [], [], 0
+    for size in (200, 1, 15, 1_000, 16, 1_768):
+        part = tuple(events[first : first + size])
+        batch = MarketBatch(feed=ActorPath("feeds/x"), first_index=first, events=part)
+        found += list(together.take_batch(batch, lambda: TimestampNs(7)))
+        for event in part:
+            singly += apart.take(event, TimestampNs(7))
+        first += size
+        assert together.memory.next_index == apart.memory.next_index == first
+        assert together.memory.recent == apart.memory.recent
+
+    assert found == singly
+    assert len(found) > 100
 
 
 @pytest.mark.parametrize("cls", CLASSES)

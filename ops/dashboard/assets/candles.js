@@ -4,9 +4,9 @@ W.candles = (holder, market, symbol, openOrder) => {
   const found = market.symbols[symbol];
   const width = found.width_s >= 86400 ? `${found.width_s / 86400} d` : found.width_s >= 3600 ? `${found.width_s / 3600} h` : found.width_s >= 60 ? `${found.width_s / 60} min` : `${found.width_s} s`;
   const box = W.el("div", { class: "chart tall", tabindex: "0", role: "group", "aria-roledescription": "chart",
-    "aria-label": `${symbol}: ${found.bars.length} bars, ${found.fills_total} fills. Left and right arrow keys go from fill to fill, Enter opens its order, plus and minus zoom, 0 shows all.` });
-  const reading = W.el("span", { class: "right note", text: "" });
-  const head = W.el("div", { class: "head" }, W.el("span", { class: "note", text: found.bars.length && !found.is_line ? `One bar is ${width}` : "Prices" }), reading);
+    "aria-label": `${symbol}: ${found.bars.length} bars, ${found.fills_total} fills. Left and right arrow keys go from fill to fill, Enter ${market.opens || "opens its order"}, plus and minus zoom, 0 shows all.` });
+  const reading = W.el("span", { class: "right note", text: "" }), thin = W.el("span", { class: "note", text: "" });
+  const head = W.el("div", { class: "head" }, W.el("span", { class: "note", text: found.bars.length && !found.is_line ? `One bar is ${width}` : "Prices" }), thin, reading);
   holder.append(head, box);
   const chart = LightweightCharts.createChart(box, { ...look(), width: box.clientWidth, height: box.clientHeight });
   const watcher = new ResizeObserver(() => chart.resize(box.clientWidth, box.clientHeight));
@@ -46,11 +46,20 @@ W.candles = (holder, market, symbol, openOrder) => {
       upColor: W.colour("card"), borderUpColor: W.colour("soft"), wickUpColor: W.colour("soft"),
       downColor: W.colour("soft"), borderDownColor: W.colour("soft"), wickDownColor: W.colour("soft") });
     if (box.volume) box.volume.applyOptions({ color: W.faded("faint", 0.28) });
-    const named = placed.length <= box.clientWidth / 30;
-    markers.setMarkers(placed.map(({ fill, time }) => fill[1] === "buy"
+    mark();
+  };
+  // Of more than the eye tells apart every so many are marked; who looks closer sees them all.
+  function mark() {
+    const range = chart.timeScale().getVisibleLogicalRange(), places = slots.length ? slots : times;
+    const first = range ? places[Math.max(Math.floor(range.from), 0)] : -Infinity, last = range ? places[Math.min(Math.ceil(range.to), places.length - 1)] : Infinity;
+    const inside = placed.filter(({ time }) => time >= (first ?? -Infinity) && time <= (last ?? Infinity)), most = Math.max(Math.floor(box.clientWidth / 6), 20);
+    const step = Math.max(Math.ceil(inside.length / most), 1), seen = { buy: 0, sell: 0 }, shown = inside.filter(({ fill }) => seen[fill[1]]++ % step === 0), named = shown.length <= box.clientWidth / 30;
+    box.dataset.marks = String(shown.length);
+    thin.textContent = step > 1 ? `One of ${step} fills is marked; closer, all are` : "";
+    markers.setMarkers(shown.map(({ fill, time }) => fill[1] === "buy"
       ? { time, position: "belowBar", shape: "arrowUp", color: W.colour("accent"), text: named ? "Buy" : "", size: 1.3 }
       : { time, position: "aboveBar", shape: "arrowDown", color: W.colour("second"), text: named ? "Sell" : "", size: 1.3 }));
-  };
+  }
   draw();
   const tell = (fill) => `${fill[1] === "buy" ? "▲ Bought" : "▼ Sold"} ${fill[3]} at ${fill[2]}, ${W.moment(fill[0])}`;
   let current = -1;
@@ -93,7 +102,11 @@ W.candles = (holder, market, symbol, openOrder) => {
     const hit = placed.find((one) => one.time === where.time);
     if (hit) openOrder(hit.fill[4]);
   });
-  chart.timeScale().subscribeVisibleLogicalRangeChange((range) => { if (range) box.dataset.bars = String(Math.round(range.to - range.from)); });
+  chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+    if (!range) return;
+    box.dataset.bars = String(Math.round(range.to - range.from));
+    if (!box.waits) box.waits = requestAnimationFrame(() => { box.waits = 0; mark(); });
+  });
   const kept = W.seen && W.seen[symbol];
   if (kept) chart.timeScale().setVisibleLogicalRange(kept); else chart.timeScale().fitContent();
   holder.append(
@@ -104,7 +117,7 @@ W.candles = (holder, market, symbol, openOrder) => {
   const handle = { chart: box, redraw: () => { chart.applyOptions(look()); draw(); }, destroy: () => {
     const range = chart.timeScale().getVisibleLogicalRange();
     W.seen = range && range.to < Math.max(slots.length, times.length) - 2 ? { ...W.seen, [symbol]: range } : W.seen;
-    W.charts.delete(handle); watcher.disconnect(); chart.remove();
+    W.charts.delete(handle); watcher.disconnect(); cancelAnimationFrame(box.waits); chart.remove();
   } };
   W.charts.add(handle);
   return handle;
@@ -114,7 +127,7 @@ W.candles = (holder, market, symbol, openOrder) => {
       layout: { background: { type: "solid", color: W.colour("card") }, textColor: W.colour("faint"), fontFamily: "system-ui, sans-serif", fontSize: 12, attributionLogo: false },
       grid: { vertLines: { color: W.colour("grid") }, horzLines: { color: W.colour("grid") } },
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.18 } },
-      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: found.width_s < 60, minBarSpacing: 0.1 },
+      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: found.width_s < 60, minBarSpacing: 0.02 },
       crosshair: { mode: 0, vertLine: { color: W.colour("faint"), labelBackgroundColor: W.colour("soft") }, horzLine: { color: W.colour("faint"), labelBackgroundColor: W.colour("soft") } },
       localization: { locale: "en-GB" }, handleScroll: { vertTouchDrag: false }, handleScale: { mouseWheel: false },
     };

@@ -41,7 +41,7 @@ const alone = (values) => {
   return known.filter((at, n) => values[at] !== null && (values[known[n - 1]] ?? null) === null && (values[known[n + 1]] ?? null) === null);
 };
 
-// series: [{ name, values, wash?, steps?, index?, gaps? }]; options: { label, height, show, log, marks, zero, whole, gaps }
+// series: [{ name, values, wash?, steps?, index?, gaps? }]; options: { label, height, show, log, marks, zero, whole, gaps, after: { t, text } }
 W.lines = (holder, allTimes, allSeries, options) => {
   const [times, series] = parted(allTimes, allSeries, options);
   const chart = W.el("div", { class: "chart", tabindex: "0", role: "group", "aria-roledescription": "chart", "aria-label": `${options.label}. Arrow keys read values, plus and minus zoom, 0 shows all.` });
@@ -87,7 +87,7 @@ W.lines = (holder, allTimes, allSeries, options) => {
         chart.dataset.to = max;
         if (min > times[0] || max < times[times.length - 1]) W.zooms[options.label] = { min, max }; else delete W.zooms[options.label];
       }],
-      drawClear: [(u) => { for (const gap of options.gaps || []) blank(u, gap); }],
+      drawClear: [(u) => { if (options.after) shade(u, options.after); for (const gap of options.gaps || []) blank(u, gap); }],
       draw: [(u) => { for (const mark of options.marks || []) rule(u, mark); }],
     },
   }, data, chart);
@@ -122,6 +122,22 @@ W.lines = (holder, allTimes, allSeries, options) => {
     ctx.beginPath(); ctx.moveTo(x, bbox.top + 10 * r); ctx.lineTo(x, bbox.top + bbox.height); ctx.stroke();
     ctx.font = `${11 * r}px system-ui, sans-serif`; ctx.textAlign = "center";
     ctx.fillText(mark.glyph, x, bbox.top + 8 * r);
+    ctx.restore();
+  }
+
+  // What comes after a moment is of another kind, and says so.
+  function shade(u, { t, text }) {
+    const { ctx, bbox } = u, r = devicePixelRatio, right = bbox.left + bbox.width;
+    const left = Math.max(u.valToPos(t, "x", true), bbox.left);
+    if (left >= right) return;
+    ctx.save();
+    ctx.fillStyle = W.faded("second", 0.1);
+    ctx.fillRect(left, bbox.top, right - left, bbox.height);
+    ctx.strokeStyle = ctx.fillStyle = W.colour("second");
+    ctx.lineWidth = r; ctx.setLineDash([4 * r, 3 * r]);
+    ctx.beginPath(); ctx.moveTo(left, bbox.top); ctx.lineTo(left, bbox.top + bbox.height); ctx.stroke();
+    ctx.font = `${11 * r}px system-ui, sans-serif`;
+    if (ctx.measureText(text).width < right - left - 12 * r) ctx.fillText(text, left + 6 * r, bbox.top + 12 * r);
     ctx.restore();
   }
 

@@ -50,28 +50,8 @@
     finish();
   };
 
-  const THEMES = [["auto", "◐", "as the system"], ["light", "○", "light"], ["dark", "●", "dark"]];
-  const button = document.getElementById("theme");
-  const remembered = () => { try { return localStorage.getItem("watchkeeper-colours") || "auto"; } catch { return "auto"; } };
-  const paint = (name) => {
-    const [, glyph, text] = THEMES.find(([key]) => key === name) || THEMES[0];
-    if (name === "auto") delete document.documentElement.dataset.theme; else document.documentElement.dataset.theme = name;
-    button.textContent = glyph;
-    button.setAttribute("aria-label", `Colours: ${text}`);
-    button.title = `Colours: ${text}`;
-    W.forgetColours();
-    for (const chart of W.charts) chart.redraw();
-  };
-  let theme = remembered();
-  button.addEventListener("click", () => {
-    theme = THEMES[(THEMES.findIndex(([key]) => key === theme) + 1) % 3][0];
-    try { localStorage.setItem("watchkeeper-colours", theme); } catch { /* a page from disk may not remember */ }
-    paint(theme);
-  });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => paint(theme));
-
   const made = () => { document.getElementById("made").textContent = `As of ${W.moment(Math.max(...model.runs.map((run) => run.at)))}.`; };
-  paint(theme);
+  W.theme();
   heads();
   W.show(0);
   made();

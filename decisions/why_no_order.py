@@ -1,0 +1,64 @@
+"""Why a backtest ended without an execution, strategy by strategy, in words to act on. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+
+class Hindsight(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one strategy afterwards."""
+
+    strategy: str
+    symbol: str
+    events: int
+    """So many it was shown."""
+    warmup: int
+    """Before so many of them it decides nothing."""
+    states: Mapping[str, int] = {}
+    """How many of its orders ended in each state."""
+    refusals: Mapping[str, int] = {}
+    """What risk said of them, word for word, and how often."""
+    rejections: Mapping[str, int] = {}
+    """What the venue said of them."""
+    dropped: Mapping[str, int] = {}
+    """Rows of the data that were not used, by why."""
+
+
+def reasons_without_a_fill(seen: Hindsight) -> list[str]:
+    """Give every reason, what to look at first; never none."""
+    return list(_reasons(seen))
+
+
+def _reasons(seen: Hindsight) -> Iterator[str]:
+    who, decided = f"strategy {seen.strategy}", sum(seen.states.values())
+    if not seen.events:
+        dropped = sum(seen.dropped.values())
+        why = f": all {dropped:,} rows were dropped" if dropped else ""
+        yield f"{who} saw no market: there is no usable event of {seen.symbol}{why}"
+    elif seen.events <= seen.warmup:
+        yield (
+            f"{who} never finished its warm-up: it needs {seen.warmup:,} events of {seen.symbol}"
+            f" and there are {seen.events:,}: give more data, or a shorter period"
+        )
+    elif not decided:
+        left = seen.events - seen.warmup
+        warmed = f" after a warm-up of {seen.warmup:,}" if seen.warmup else ""
+        yield (
+            f"{who} decided nothing: its rule was not met at any of {left:,} events of"
+            f" {seen.symbol}{warmed}"
+        )
+    for who_said, said in (
+        ("risk refused", seen.refusals),
+        ("the venue rejected", seen.rejections),
+    ):
+        if said:
+            text = max(said, key=lambda one: said[one])
+            many = f"{sum(said.values()):,} of {decided:,} decisions of {seen.strategy}"
+            often = f", {said[text]:,} times" if said[text] > 1 else ""
+            yield f"{who_said} {many}: {text}{often}"
+    waiting = {s: n for s, n in seen.states.items() if s not in ("refused", "rejected") and n}
+    if waiting:
+        counted = ", ".join(
+            f"{count:,} {state.replace('_', ' ')}" for state, count in waiting.items()
+        )
+        yield f"orders of {seen.strategy} that the market never reached: {counted}"

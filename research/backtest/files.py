@@ -1,0 +1,95 @@
+"""What a backtest writes beside its report: trades and daily equity as CSV, and the page."""
+
+import csv
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from decisions.round_trips import Executed, RoundTrip, round_trips
+from messages.ids import Symbol
+from research.backtest.loop import MarketOutcome
+
+_EPOCH = date(1970, 1, 1).toordinal()
+TRADES = (
+    "number", "strategy", "symbol", "side", "quantity", "entry", "exit", "opened", "closed",
+    "profit", "fees", "quote", "executions",
+)  # fmt: skip
+
+
+def write_trades(
+    path: Path, executions: Iterable[Executed], markets: Iterable[MarketOutcome]
+) -> None:
+    """Write every trade, from flat until flat again; what is open ends with an empty `closed`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    trips = round_trips(executions)
+    prices: dict[Symbol, Decimal] = {one.symbol: one.last_price for one in markets}
+    found = sorted([*trips.ended, *trips.open(prices)], key=lambda one: one.number)
+    write_text(path, _csv(TRADES, map(_trade, found)))
+
+
+def write_equity(path: Path, days: Mapping[str, Mapping[int, float]]) -> None:
+    """Write the profit of each currency at the end of each UTC day.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    numbers = sorted({day for of_quote in days.values() for day in of_quote})
+    rows = (
+        [date.fromordinal(_EPOCH + day).isoformat(), *(of.get(day, "") for of in days.values())]
+        for day in numbers
+    )
+    write_text(path, _csv(["day", *days], rows))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file as a whole: who looks finds the old one or the new one.
+
+    Raises:
+        OSError: it cannot be written, with the name that was asked for.
+    """
+    if path.exists() and not path.is_file():  # /dev/stdout and its like are written to
+        path.write_text(text, encoding="utf-8")
+        return
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _trade(one: RoundTrip) -> list[Any]:
+    side = "long" if one.side.sign > 0 else "short"
+    closed = "" if one.closed_ns is None else _moment(one.closed_ns)
+    amounts = [_plain(amount) for amount in (one.quantity, one.entry, one.exit)]
+    money = [_plain(one.profit), _plain(one.fees), one.symbol.partition("/")[2]]
+    return [
+        one.number, one.strategy, one.symbol, side, *amounts, _moment(one.opened_ns), closed,
+        *money, one.executions,
+    ]  # fmt: skip
+
+
+def _plain(amount: Decimal) -> str:
+    """Give it without an exponent; averages, which are quotients, to 18 digits."""
+    short = amount if len(amount.as_tuple().digits) <= 28 else Decimal(f"{amount:.18g}")
+    return f"{short:f}"
+
+
+def _moment(ts_ns: int) -> str:
+    return datetime.fromtimestamp(ts_ns / 1e9, UTC).isoformat(timespec="milliseconds")
+
+
+def _csv(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()

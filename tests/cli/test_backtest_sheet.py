@@ -1,0 +1,169 @@
+"""`backtest` with files beside its table, and `report`, as a user meets them."""
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cli
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The examples and a generated recording."""
+    if not EXAMPLES.is_dir():
+        pytest.skip("the examples are not installed")
+    folder = tmp_path_factory.mktemp("market")
+    shutil.copytree(EXAMPLES, folder / "examples")
+    script = [sys.executable, "examples/make_candles.py", "candles.csv", "1500"]
+    subprocess.run(script, check=True, cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def market(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder, and we are in it."""
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def backtest(*words: str) -> int:
+    return cli.main(["backtest", "examples/replay.toml", *words])
+
+
+def data_of(page: str) -> dict[str, object]:
+    found = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
+    model: dict[str, object] = json.loads(found[0])
+    return model
+
+
+def test_a_sheet_is_a_file_and_the_same_bytes_again(
+    market: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert backtest("--html", "sheet.html", "--split", "0.7") == 0
+    told = capsys.readouterr()
+    first = Path("sheet.html").read_text()
+    assert backtest("--html", "sheet.html", "--split", "0.7") == 0
+
+    assert "  net " in told.out
+    assert re.search(r"sheet\.html \(\d+ kB\): open it in any browser", told.err)
+    assert Path("sheet.html").read_text() == first
+    assert data_of(first)["name"] == "example-replay"
+    assert not list(market.glob(".sheet*"))
+
+
+def test_a_sheet_on_stdout_is_the_page_alone(
+    market: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert backtest("--html", "-") == 0
+
+    page = capsys.readouterr().out
+    assert page.startswith("<!doctype html>")
+    assert page.rstrip().endswith("</html>")
+
+
+def test_trades_and_days_are_files_of_commas(
+    market: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert backtest("--trades", "trades.csv", "--equity", "days.csv", "--json") == 0
+
+    report = json.loads(capsys.readouterr().out)
+    trades = list(csv.DictReader(Path("trades.csv").read_text().splitlines()))
+    ended = [one for one in trades if one["closed"]]
+    (whole,) = report["quotes"][0]["parts"]
+    assert len(ended) == whole["trades"]["ended"] > 0
+    assert len(trades) - len(ended) == whole["trades"]["open"]
+    assert sum(float(one["profit"]) for one in trades) == pytest.approx(whole["figures"]["net"])
+    days = list(csv.DictReader(Path("days.csv").read_text().splitlines()))
+    assert days[0]["day"] == "2024-01-01"
+    assert float(days[-1]["USDT"]) == pytest.approx(whole["figures"]["net"])
+
+
+def test_the_number_of_trials_is_what_you_tell(
+    market: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert backtest() == 0
+    untold = capsys.readouterr().out
+    assert backtest("--trials", "20", "--trials-variance", "0.5", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+
+    assert "  trials        1 (what you tell us: --trials N)\n" in untold
+    assert (report["trials"], report["is_told"]) == (20, True)
+    assert "of 20 trials" in report["claim"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--split", "2"], "--split: '2' is no part of it"),
+        (["--split", "soon"], "--split: 'soon' is neither a part nor a date"),
+        (["--split", "1999-01-01"], "outside of the data: give a moment from 2024-01-01"),
+        (["--html", "no/such/folder/x.html"], "no/such/folder/x.html: no such file or directory"),
+        (["--trials-variance", "1"], "say with --trials how many"),
+        (["--verify", "--html", "x.html"], "--verify writes no files"),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    market: Path, capsys: pytest.CaptureFixture[str], words: list[str], sentence: str
+) -> None:
+    assert backtest(*words) == 2
+
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert "Traceback" not in said
+
+
+def test_what_is_no_plain_file_is_written_to_and_not_replaced(
+    market: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert backtest("--trades", os.devnull) == 0
+
+    assert not Path(os.devnull).is_file()
+
+
+@pytest.mark.slow
+def test_the_report_of_a_real_run_is_the_sheet_of_its_backtest(
+    market: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same recording through the actors and through the plain loop: one picture."""
+    run = [sys.executable, "-P", "-m", "cli", "start", "examples/replay.toml", "--run-dir", "run"]
+    here = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    subprocess.run(run, check=True, cwd=market, capture_output=True, env=here)
+
+    assert cli.main(["report", "run", "--html", "real.html", "--split", "0.7", "--json"]) == 0
+    real = json.loads(capsys.readouterr().out)
+    assert backtest("--html", "tested.html", "--split", "0.7", "--json") == 0
+    tested = json.loads(capsys.readouterr().out)
+
+    assert real["mode"] == "paper"
+    ours, theirs = real["quotes"][0]["parts"], tested["quotes"][0]["parts"]
+    assert [part["name"] for part in ours] == ["whole", "in sample", "out of sample"]
+    for one, other in zip(ours, theirs, strict=True):
+        assert one["trades"] == other["trades"]
+        assert one["executions"] == other["executions"] > 0
+        assert one["figures"]["net"] == pytest.approx(other["figures"]["net"])
+        assert one["figures"]["max_drawdown"] == pytest.approx(other["figures"]["max_drawdown"])
+        assert one["hold"]["net"] == pytest.approx(other["hold"]["net"])
+    pages = [data_of(Path(name).read_text()) for name in ("real.html", "tested.html")]
+    curves = [page["sheets"][0]["curve"] for page in pages]  # type: ignore[index]
+    assert curves[0] == curves[1]
+    assert pages[0]["market"]["symbols"] != {}  # type: ignore[index]
+
+
+def test_a_report_of_no_run_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["report", str(tmp_path / "none")]) == 2
+    assert "is no run directory" in capsys.readouterr().err
+    assert cli.main(["report", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert "ledger" in said
+    assert "Traceback" not in said

@@ -1,0 +1,49 @@
+"""What a person is told when a strategy got nothing executed."""
+
+import pytest
+
+from decisions.why_no_order import Hindsight, reasons_without_a_fill
+
+
+def said(**seen: object) -> str:
+    known: dict[str, object] = {"strategy": "s", "symbol": "BTC/USDT", "events": 100, "warmup": 30}
+    return "; ".join(reasons_without_a_fill(Hindsight(**(known | seen))))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("seen", "sentence"),
+    [
+        (
+            {},
+            "s decided nothing: its rule was not met at any of 70 events of BTC/USDT after a warm",
+        ),
+        ({"warmup": 0}, "not met at any of 100 events of BTC/USDT"),
+        (
+            {"events": 30},
+            "never finished its warm-up: it needs 30 events of BTC/USDT and there are 30",
+        ),
+        (
+            {"events": 0, "dropped": {"malformed": 7}},
+            "no usable event of BTC/USDT: all 7 rows were",
+        ),
+        ({"events": 0}, "saw no market: there is no usable event of BTC/USDT"),
+        (
+            {"states": {"refused": 3}, "refusals": {"cooldown: early": 2, "other": 1}},
+            "risk refused 3 of 3 decisions of s: cooldown: early, 2 times",
+        ),
+        (
+            {"states": {"rejected": 1}, "rejections": {"not enough USDT": 1}},
+            "the venue rejected 1 of 1 decisions of s: not enough USDT",
+        ),
+        (
+            {"states": {"accepted": 2, "expired": 1}},
+            "orders of s that the market never reached: 2 accepted, 1 expired",
+        ),
+    ],
+)
+def test_each_case_is_a_sentence(seen: dict[str, object], sentence: str) -> None:
+    assert sentence in said(**seen)
+
+
+def test_there_is_always_one() -> None:
+    assert all(said(events=n, warmup=w) for n in (0, 1, 5) for w in (0, 1, 5))

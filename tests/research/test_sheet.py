@@ -1,0 +1,133 @@
+"""The sheet of a backtest says what its report says, and is the same bytes again."""
+
+import json
+import re
+from decimal import Decimal
+from math import isclose
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+
+from decisions.tear_sheet import Trials
+from messages.ids import Symbol
+from research.backtest.about import about
+from research.backtest.loop import Backtest
+from research.backtest.plan import Plan
+from research.backtest.report import Report, report_on, with_parts
+from research.backtest.schema import schema
+from research.backtest.sheet import page_model, sheets_of
+from research.backtest.tables import as_table
+from tests.research.test_loop import BTC, ETH, candles, plan_of, rows, scripts
+
+
+def run(plan: Plan, split_ns: int | None = None) -> tuple[Report, Any]:
+    outcome = Backtest(plan).run()
+    sheets = sheets_of(plan, outcome, split_ns, Trials())
+    return with_parts(report_on("x", plan, outcome), sheets.by_quote, split_ns), sheets
+
+
+@pytest.mark.slow
+@settings(max_examples=60)
+@given(first=rows(), second=rows(), one=scripts, other=scripts)
+def test_the_second_reading_finds_what_the_loop_found(
+    first: Any, second: Any, one: Any, other: Any
+) -> None:
+    markets = {BTC: candles(BTC, first), ETH: candles(ETH, second)}
+    plan = plan_of(markets, {BTC: one, ETH: other})
+    outcome = Backtest(plan).run()
+    loop = report_on("x", plan, outcome)
+    (sheet,) = sheets_of(plan, outcome, None, Trials()).by_quote.values()
+
+    (told,), whole = loop.quotes, sheet.parts[0]
+    assert isclose(whole.figures.net, float(told.net), abs_tol=1e-9)
+    assert isclose(whole.figures.max_drawdown, told.max_drawdown, abs_tol=1e-9)
+    assert isclose(whole.exposure, told.exposure)
+    assert (whole.turnover, whole.executions) == (told.turnover, loop.fills)
+    assert abs(whole.fees - told.fees) < Decimal("1e-20")
+    assert whole.trades == told.parts[0].trades
+    assert whole.hold is not None
+    assert isclose(whole.hold.net, float(told.buy_and_hold), abs_tol=1e-7)
+    ours = msgspec.structs.asdict(told.parts[0].figures)
+    for name, value in msgspec.structs.asdict(whole.figures).items():
+        if isinstance(value, float):
+            assert isclose(value, ours[name], abs_tol=1e-9), name
+        elif isinstance(value, int | str):
+            assert value == ours[name], name
+
+
+SOME = [(n, 90 + n % 7, 110, 80, 91 + n % 5, "400") for n in range(1, 60)]
+SCRIPT = [[3, "buy", "gtc", "0.5", ""], [9, "sell", "gtc", "0.5", ""], [30, "buy", "gtc", "1", ""]]
+
+
+def two_symbols() -> Plan:
+    markets = {BTC: candles(BTC, SOME), ETH: candles(ETH, SOME[5:])}
+    return plan_of(markets, {BTC: SCRIPT, ETH: SCRIPT[:2]})
+
+
+def model_of(plan: Plan) -> dict[str, Any]:
+    report, sheets = run(plan, plan.markets[0].blocks().__next__().times_ns[2])
+    told = about(report, plan, {}, 7, "1m", "name = 'x'")
+    return page_model(sheets, Trials(), told)
+
+
+def test_a_page_of_two_symbols_has_both_and_is_the_same_bytes_again() -> None:
+    first, again = json.dumps(model_of(two_symbols())), json.dumps(model_of(two_symbols()))
+    model = json.loads(first)
+
+    assert first == again
+    assert list(model["market"]["symbols"]) == [BTC, ETH]
+    (sheet,) = model["sheets"]
+    assert [row[0] for row in sheet["symbols"]] == [BTC, ETH]
+    assert [row[0] for row in sheet["strategies"]] == [f"s-{BTC}", f"s-{ETH}"]
+    assert sheet["columns"] == ["whole", "in sample", "out of sample"]
+    assert len(model["market"]["symbols"][BTC]["fills"]) == 3
+    assert model["market"]["symbols"][BTC]["bars"][0][1:] == [91, 110, 80, 92, 400]
+
+
+def test_the_report_with_its_parts_is_what_the_schema_says() -> None:
+    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    report, _ = run(two_symbols(), 1_700_000_900_000_000_000)
+    validator = jsonschema.Draft202012Validator(schema())
+
+    document = json.loads(msgspec.json.encode(report, order="sorted"))
+
+    jsonschema.Draft202012Validator.check_schema(schema())
+    validator.validate(document)
+    assert len(document["quotes"][0]["parts"]) == 3
+    del document["quotes"][0]["parts"][0]["figures"]["net"]
+    assert not validator.is_valid(document)
+
+
+def test_the_table_has_a_line_for_each_symbol_and_a_column_for_each_part() -> None:
+    report, _ = run(two_symbols(), 1_700_000_900_000_000_000)
+    lines = list(as_table(report))
+
+    (head,) = [line for line in lines if "in sample" in line]
+    (net,) = [line for line in lines if line.startswith("  net ")]
+    cells = [found.start() for found in re.finditer(r"[-+]?[0-9][0-9,.]* USDT", net)]
+    assert cells[1:] == [head.index("in sample"), head.index("out of sample")]
+    assert [line.split()[0] for line in lines if line.startswith(("  BTC/", "  ETH/"))] == [
+        BTC,
+        ETH,
+    ]
+
+
+def test_a_strategy_without_an_order_says_why() -> None:
+    plan = plan_of({BTC: candles(BTC, SOME)}, {BTC: []})
+
+    report = report_on("x", plan, Backtest(plan).run())
+
+    assert report.why == [
+        f"strategy s-{BTC} decided nothing: its rule was not met at any of 59 events of {BTC}"
+    ]
+    assert any("why no order" in line for line in as_table(report))
+
+
+def test_a_symbol_that_nobody_traded_is_a_market_too() -> None:
+    plan = plan_of({BTC: candles(BTC, SOME), ETH: candles(ETH, SOME)}, {BTC: SCRIPT})
+    model = model_of(plan)
+
+    assert list(model["market"]["symbols"]) == [BTC, Symbol("ETH/USDT")]
+    assert model["market"]["symbols"][ETH]["fills"] == []
