@@ -5,8 +5,8 @@ Floats, for statistics; money itself is the portfolio's, in Decimal.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate, islice
-from operator import sub
+from itertools import accumulate, compress, islice
+from operator import not_, sub
 
 DAY_NS = 86_400_000_000_000
 
@@ -68,7 +68,9 @@ class EquityWalk:
         deepest = max(falls)
         if deepest > self.drawdown:
             at = falls.index(deepest)
-            began = next((n for n in range(at, -1, -1) if not falls[n]), None)
+            began = None
+            if not all(falls[:at]):
+                began = next(n for n in range(at - 1, -1, -1) if not falls[n])
             self.drawdown, self.fell_until_ns = deepest, times_ns[at]
             self.fell_from_ns = self._peak_ns if began is None else times_ns[began]
         # The first peak is the lowest of them: none of these can be a greater part than that.
@@ -92,13 +94,12 @@ class EquityWalk:
         if not self._is_under and not max(falls):
             self._peak_ns = times_ns[-1]
             return
-        for ts_ns, fall in zip(times_ns, falls, strict=True):
-            if fall:
-                self._is_under = True
-            else:
-                if self._is_under:
-                    self._longest_ns = max(self._longest_ns, ts_ns - self._peak_ns)
-                self._peak_ns, self._is_under = ts_ns, False
+        before, was_under = -1, self._is_under
+        for place in compress(range(len(falls)), map(not_, falls)):
+            if was_under or place > before + 1:  # there was a fall between this peak and the last
+                self._longest_ns = max(self._longest_ns, times_ns[place] - self._peak_ns)
+            self._peak_ns, before, was_under = times_ns[place], place, False
+        self._is_under = before < len(falls) - 1
 
     def _end_of_days(self, times_ns: Sequence[int], profits: Sequence[float]) -> None:
         # What closes at midnight is of the day that it ends.
