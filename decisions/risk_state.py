@@ -74,9 +74,12 @@ def accept(intent: OrderIntent, state: RiskState) -> None:
         latest = state.risk_added_at.get(symbol, intent.decided_at_ns)
         state.risk_added_at[symbol] = max(latest, intent.decided_at_ns)
     _expose(symbol, intent.side.sign * intent.quantity, state)
-    recent = state.decided.setdefault(symbol, deque())
+    recent = state.decided.get(symbol)
+    if recent is None:
+        recent = state.decided[symbol] = deque()
     recent.append(intent.decided_at_ns)
-    while recent[0] <= intent.decided_at_ns - MINUTE_NS:
+    past_ns = intent.decided_at_ns - MINUTE_NS
+    while recent[0] <= past_ns:
         recent.popleft()
     if state.open_orders is not None:
         state.open_orders[intent.order_key] = OpenOrder(
