@@ -5,8 +5,8 @@ Floats, for statistics; money itself is the portfolio's, in Decimal.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate, compress, islice
-from operator import not_, sub
+from itertools import accumulate, compress, islice, repeat
+from operator import add, not_, sub, truediv
 
 DAY_NS = 86_400_000_000_000
 
@@ -82,6 +82,9 @@ class EquityWalk:
         if peaks[0] == peaks[-1]:
             most = self.capital + peaks[0]
             return max(falls) / most if most > 0 else 0.0
+        if self.capital + peaks[0] > 0:  # and so is each of the others, which are higher
+            tops = map(add, repeat(self.capital), islice(peaks, 1, None))
+            return max(map(truediv, falls, tops))
         pairs = zip(falls, islice(peaks, 1, None), strict=True)
         return max(
             fall / (self.capital + peak) if self.capital + peak > 0 else 0.0 for fall, peak in pairs
