@@ -192,6 +192,8 @@ class ExecutorActor(Actor):
                 self.receive(message)
         if self._away is None:
             self._stops.end()
+        else:
+            self._kept.board.unfinished = self._away.left_undone
         self._give_back()
         self._book.close()
 
