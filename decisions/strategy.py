@@ -407,7 +407,8 @@ class StrategyRun:
         memory, symbol, at_ns = self.memory, self.symbol, event.ts_event_ns
         if at_ns <= memory.decided_until_ns:
             return []
-        moment = Moment(symbol, at_ns, {symbol: reference_price(event)}, handler_of(event))
+        price = event.close if type(event) is Candle else reference_price(event)
+        moment = Moment(symbol, at_ns, {symbol: price}, handler_of(event))
         positions = {symbol: memory.position}
         decided = {(symbol, at_ns): memory.decided.get((symbol, at_ns), 0)}
         return self._desk.intents(decisions, moment, created_ns, positions, decided)

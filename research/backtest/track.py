@@ -70,10 +70,11 @@ class Driver:
             ConfigError: the strategy raised.
         """
         self.at += 1
+        run = self._run
         try:
-            intents = self._run.take(event, event.ts_event_ns)
-            if self._run.problem is not None:
-                raise self._run.problem
+            intents = run.take(event, event.ts_event_ns)
+            if run.problem is not None:
+                raise run.problem
         except _RAISED as error:
             raise self._failed(_on(event), error) from error
         return intents
