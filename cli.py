@@ -130,7 +130,13 @@ def _backtest(arguments: argparse.Namespace) -> int:
         trials_variance=arguments.trials_variance,
         page=_sheet_page,
     )
-    asked = partial(BacktestOptions, as_json=arguments.json, verify=arguments.verify, sheet=sheet)
+    asked = partial(
+        BacktestOptions,
+        as_json=arguments.json,
+        verify=arguments.verify,
+        sheet=sheet,
+        warm_until_ns=_moment("--warm-until", arguments.warm_until),
+    )
     return backtest(read_backtest(arguments.config, arguments.data, asked))
 
 
@@ -140,10 +146,76 @@ def _sheet_page(model: Mapping[str, Any]) -> str:
     return sheet_page(model)
 
 
-_HERE: dict[str, Command] = {"data_download": _data_download, "backtest": _backtest}
+def _optimize(arguments: argparse.Namespace) -> int:
+    from ops.backtest_config import read_backtest
+    from ops.optimize_write import ParamsWriter
+    from research.backtest.command import BacktestOptions
+    from research.optimise.command import OptimizeOptions, optimize
+
+    target = arguments.write
+    asked = partial(BacktestOptions, as_json=arguments.json, verify=False)
+    options = OptimizeOptions(
+        backtest=read_backtest(arguments.config, arguments.data, asked),
+        study=arguments.study,
+        storage=arguments.storage,
+        storage_env=arguments.storage_env,
+        params=tuple(arguments.param),
+        trials=arguments.trials,
+        jobs=arguments.jobs,
+        windows=arguments.windows,
+        train=arguments.train,
+        objective=arguments.objective,
+        least_orders=arguments.min_orders,
+        sampler=arguments.sampler,
+        pruner=arguments.prune,
+        seed=arguments.seed,
+        trial_limit_s=arguments.trial_limit_s,
+        ray=arguments.ray,
+        as_json=arguments.json,
+        write=None if target is None else ParamsWriter(arguments.config, target),
+    )
+    return optimize(options)
+
+
+def _moment(option: str, text: str | None) -> int:
+    from exchanges.times import time_ns
+    from messages.errors import ConfigError
+
+    try:
+        return -1 if text is None else time_ns(text)
+    except ValueError as error:
+        raise ConfigError([f"{option}: {error}; write it as 2024-01-31T12:00"]) from error
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from ops.run_named import named_run_of
+    from research.replay.code import Otherwise
+    from research.replay.command import EXIT_NO_JOURNAL, ReplayOptions, replay
+
+    run_dir = named_run_of(arguments)
+    if run_dir is None:
+        return EXIT_NO_JOURNAL
+    otherwise = Otherwise(
+        params=tuple(arguments.param),
+        code_from=arguments.code_from,
+        former_root=arguments.former_root,
+    )
+    options = ReplayOptions(
+        run_dir=run_dir, otherwise=otherwise, as_json=arguments.json, shows_all=arguments.all
+    )
+    return replay(options)
+
+
+_HERE: dict[str, Command] = {
+    "data_download": _data_download,
+    "backtest": _backtest,
+    "replay": _replay,
+    "optimize": _optimize,
+}
 _MODULES = {
     "run": "ops.commands_run",
     "look": "ops.commands_look",
+    "ledger": "ops.commands_ledger",
     "rehearse": "ops.commands_rehearse",
     "data": "research.commands",
 }

@@ -31,6 +31,7 @@ from decisions.halting import (
     Step,
 )
 from decisions.order_keys import PREFIX
+from messages import lineage
 from messages.errors import ActorUnavailable, LedgerLost, LedgerUnavailable
 from messages.halting import CancelDone, OpenListed, ResumeTrading
 from messages.ids import NS_PER_S, OrderKey
@@ -90,8 +91,10 @@ class HaltDesk:
     def recover(self) -> None:
         """Take up the halt that is on disk, or was in this process. Unreadable is halted."""
         now_ns = self._ctx.utc_ns()
+        copied = None
         try:
             text = self._ledger.halt_reason()
+            copied = lineage.copied_in(self._ledger.note(lineage.COPIED))
         except LedgerLost:
             raise  # a server comes back: the start is tried again
         except LedgerUnavailable as error:
@@ -99,6 +102,11 @@ class HaltDesk:
         else:
             self._on_disk = text is not None
             step = halting.recover(text, now_ns)
+        if step[0].record is None and copied is not None:
+            record = HaltRecord(
+                reason=lineage.reason(copied), ordered_by=OrderedBy.RULE, at_ns=now_ns
+            )
+            step = halting.halt(halting.TRADING, record)
         if step[0].record is None and self._board.record is not None:
             step = halting.halt(halting.TRADING, self._board.record)
         self._bar(step[0].record)
@@ -151,6 +159,8 @@ class HaltDesk:
         by, failed = OrderedBy.PERSON, self._board.venue_failure
         if failed:
             return False, f"the venue failed ({failed}): stop the run and start it again"
+        if copied := lineage.copied_in(self._ledger.note(lineage.COPIED)):
+            return False, lineage.why_not_resume(copied)
         if self._halt.may_send and self._forgive():
             return True, "the drawdown begins anew at the present equity"
         why_not = halting.why_not_resume(self._halt, by, despite_open=despite_open)

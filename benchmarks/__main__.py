@@ -32,7 +32,9 @@ NAMES = (
     "dashboard",
     "dashboard_beside",
     "backtest",
+    "postgres",
     "backtest_growth",
+    "optimize",
 )
 
 

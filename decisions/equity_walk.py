@@ -4,7 +4,7 @@ Floats, for statistics; money itself is the portfolio's, in Decimal.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, compress, islice, repeat
 from operator import add, not_, sub, truediv
 
@@ -84,7 +84,8 @@ class EquityWalk:
             return max(falls) / most if most > 0 else 0.0
         if self.capital + peaks[0] > 0:  # and so is each of the others, which are higher
             tops = map(add, repeat(self.capital), islice(peaks, 1, None))
-            return max(map(truediv, falls, tops))
+            shares: Iterable[float] = map(truediv, falls, tops)
+            return max(shares)
         pairs = zip(falls, islice(peaks, 1, None), strict=True)
         return max(
             fall / (self.capital + peak) if self.capital + peak > 0 else 0.0 for fall, peak in pairs

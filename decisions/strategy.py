@@ -33,6 +33,7 @@ from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import OrderIntent, OrderUpdate
 from messages.own_lines import line_of
+from messages.stops import StopActed
 from messages.values import Instrument
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "warmup_candles",
 ]
 
+_SET_FOR_IT = ("symbols", "instruments", "positions")
 _FEW_EVENTS = 16
 """Fewer are shown one by one: a door costs more than it gives then."""
 _SYMBOL, _CLOSE = attrgetter("symbol"), attrgetter("close")
@@ -131,12 +133,13 @@ class StrategyRun:
         self.symbols = (symbol, *(other for other in symbols if other != symbol))
         self.problem: Exception | None = None
         """Why the last snapshot could not be taken or restored; the shell tells it."""
-        self._desk = Desk(account, strategy_id, self.symbols, instrument_of)
+        self._identity = (account, strategy_id, self.symbols, instrument_of)
         self._build = build
         self._make()
 
     def _make(self) -> None:
         self._strategy = strategy = self._build()
+        self._desk = Desk(*self._identity, uses_stops=bool(getattr(strategy, "uses_stops", False)))
         self._wants = wants = wants_of(strategy)
         nothing = dict.fromkeys(self.symbols, Decimal(0))
         self._positions = nothing | self.memory.positions(self.symbol)
@@ -211,6 +214,11 @@ class StrategyRun:
         self._advance(event, intents)
         return intents
 
+    def heeds(self, event: MarketEvent) -> bool:
+        """Whether an event changes anything here."""
+        is_its = event.symbol in self.symbols
+        return is_its and (self._wide is not None or handles(self._wants.kinds, event))
+
     def take_aside(self, event: MarketEvent, created_ns: TimestampNs) -> list[OrderIntent]:
         """Take an event that the feed does not number, such as a live tick; as `take` otherwise."""
         memory = self.memory
@@ -282,6 +290,27 @@ class StrategyRun:
         if self._wide is not None:
             self._wide.keep_snapshot()
 
+    def stop_acted(self, acted: StopActed) -> None:
+        """Count what a stop has left of the position, once, and never beyond flat.
+
+        Beyond it is what the strategy has left by itself meanwhile: of that the stop had nothing.
+        """
+        memory, symbol = self.memory, acted.symbol
+        if symbol not in self._positions or acted.order_key in memory.told_stops:
+            return
+        memory.told_stops[acted.order_key] = None
+        if len(memory.told_stops) > _TOLD_FILLS:
+            del memory.told_stops[next(iter(memory.told_stops))]
+        before = self._positions[symbol]
+        if before * acted.change >= 0:
+            return
+        after = before + acted.change
+        self._positions[symbol] = after if after * before > 0 else Decimal(0)
+        if symbol == self.symbol:
+            memory.position = self._positions[symbol]
+        elif memory.wide is not None:
+            memory.wide.others[symbol] = self._positions[symbol]
+
     def _tell_fills(self, update: OrderUpdate) -> None:
         on_fill = getattr(self._strategy, "on_fill", None)
         told = self.memory.told_fills
@@ -308,6 +337,12 @@ class StrategyRun:
             name = Path(code.co_filename).name if code is not None else ""
             return f"{name}:{code.co_firstlineno}, in {error.handler}" if code is not None else ""
         return line_of(error, self.file)
+
+    @property
+    def held(self) -> dict[str, Any]:
+        """What the strategy object holds of its own, not what was set for it."""
+        held = getattr(self._strategy, "__dict__", {})
+        return {name: value for name, value in held.items() if name not in _SET_FOR_IT}
 
     def strategy_state(self, clean: Callable[[str], str]) -> dict[str, str]:
         """What the strategy object holds, each thing as a short text, cleaned before it is cut."""

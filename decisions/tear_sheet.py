@@ -82,7 +82,8 @@ def sheet_of(
 ) -> Sheet:
     """Go through the lanes of one currency, once; `executions` are theirs, in the order of time."""
     curve = Thinned(len(CURVE))
-    walks, holds = _Walks(capital), _Walks(capital)
+    is_split = split_ns is not None
+    walks, holds = _Walks(capital, is_split=is_split), _Walks(capital, is_split=is_split)
     for times_ns, (profit, hold, held) in _split(
         added_up([one.values() for one in lanes]), split_ns
     ):
@@ -114,11 +115,16 @@ def sheet_of(
 class _Walks:
     """One curve in whole and in its two parts."""
 
-    def __init__(self, capital: float) -> None:
-        self.whole = EquityWalk(capital)
+    def __init__(self, capital: float, *, is_split: bool) -> None:
+        self.whole, self._is_split = EquityWalk(capital), is_split
         self.parts: list[EquityWalk | None] = [None, None]
 
     def take(self, part: int, times_ns: Sequence[int], profits: Sequence[float]) -> list[float]:
+        if self._is_split:
+            self._part(part).take(times_ns, profits)
+        return self.whole.take(times_ns, profits)
+
+    def _part(self, part: int) -> EquityWalk:
         walk = self.parts[part]
         if walk is None:
             # The second part begins with what the first one left; and that is its first day.
@@ -126,8 +132,7 @@ class _Walks:
             if part and self.whole.days:
                 last = max(self.whole.days)
                 walk.days[last] = self.whole.days[last]
-        walk.take(times_ns, profits)
-        return self.whole.take(times_ns, profits)
+        return walk
 
 
 def _split(blocks: Iterator[Values], split_ns: int | None) -> Iterator[Values]:

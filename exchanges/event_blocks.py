@@ -76,6 +76,16 @@ class CandleBlock:
         floats = bool(closes) and type(columns[0][0]) is float
         self._text: Callable[[Any], str] = repr if floats else str
 
+    @property
+    def columns(self) -> Columns:
+        """See `Columns`."""
+        return self._columns
+
+    @property
+    def timeframe_ns(self) -> DurationNs:
+        """The length of each candle."""
+        return self._timeframe_ns
+
     def event(self, place: int) -> Candle:
         """See `Block.event`."""
         values = map(itemgetter(place), self._columns)

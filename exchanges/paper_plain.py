@@ -17,6 +17,7 @@ from exchanges.paper_order import (
     Change,
     Place,
     Progress,
+    accepted,
     advance,
     arrived,
     may_skip,
@@ -200,7 +201,7 @@ class PlainVenue:
         """Accept an order, and work it against what was shown of its own moment.
 
         `missed` is the newest event of its symbol, where the order was decided before that one
-        and is submitted after it.
+        and is submitted after it; and, for a stop's exit, the candle that it acted in.
 
         Raises:
             Rejected: the order is malformed.
@@ -210,12 +211,8 @@ class PlainVenue:
         if problem:
             raise Rejected(problem)
         self._fund(symbol)
-        arrival_ns = order.decided_at_ns + self._latency_ns
-        progress = Progress(
-            row=self._next_row, order=order, arrival_ns=arrival_ns, cursor=Place(arrival_ns, -1)
-        )
+        worked = Worked(accepted(self._next_row, order, self._latency_ns), [])
         self._next_row += 1
-        worked = Worked(progress, [])
         if symbol in self._tapes:
             self._catch_up(worked, self._tapes[symbol])
         elif missed is not None:

@@ -55,6 +55,8 @@ from messages.orders import (
     VenueNotice,
     VenueStream,
 )
+from messages.recorded import IntentsJudged, RunBegun, StrategyEnded, StrategyStands
+from messages.stops import MarketShown, StopActed
 
 MarketMessage = (
     Tick
@@ -84,6 +86,8 @@ OrderMessage = (
     | OrderUpdate
     | DuplicateFiltered
     | PriceMark
+    | StopActed
+    | MarketShown
 )
 LifecycleMessage = (
     Exit
@@ -106,4 +110,5 @@ LifecycleMessage = (
     | AlertTold
 )
 HaltMessage = ResumeTrading | CancelOrder | ResolveOrder | CancelDone | OpenListed
-AnyMessage = MarketMessage | OrderMessage | LifecycleMessage | HaltMessage
+RecordedMessage = RunBegun | StrategyStands | StrategyEnded | IntentsJudged
+AnyMessage = MarketMessage | OrderMessage | LifecycleMessage | HaltMessage | RecordedMessage

@@ -1,10 +1,10 @@
 """Where alerts go: addresses of apprise from the environment, which are secrets themselves."""
 
 import importlib.util
-import os
 from urllib.parse import urlsplit
 
 from messages.errors import ConfigError
+from ops.secret_files import secret
 from ops.secret_names import MASK
 from ops.secret_values import is_place
 
@@ -13,9 +13,10 @@ def addresses(variable: str) -> list[str]:
     """Give the addresses in an environment variable, which white space parts.
 
     Raises:
-        ConfigError: there are some, and what sends to them is not installed.
+        ConfigError: there are some, and what sends to them is not installed; or the file that
+            holds them cannot be read.
     """
-    found = os.environ.get(variable, "").split()
+    found = secret(variable).split()
     if found and importlib.util.find_spec("apprise") is None:
         raise ConfigError(
             [

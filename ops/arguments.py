@@ -29,10 +29,12 @@ FAMILIES = {
     "drill": "rehearse",
     "alert": "run",
     "journal": "look",
-    "ledger": "run",
+    "ledger": "ledger",
     "orchestrate": "run",
     "data": "data",
     "backtest": "data",
+    "replay": "data",
+    "optimize": "search",
 }
 """Every command in the order of the help, and which `ops.arguments_...` knows what it takes."""
 

@@ -124,18 +124,6 @@ def _add_alert(commands: "Commands") -> None:
     watch.set_defaults(command="alert_watch")
 
 
-def _add_ledger(commands: "Commands") -> None:
-    ledger = add_command(commands, "ledger", "move the orders of a run that has ended")
-    what = ledger.add_subparsers(title="what", metavar="migrate", required=True)
-    summary = "move them into PostgreSQL, or back into a file; every row is compared"
-    migrate = add_command(what, "migrate", summary)
-    migrate.add_argument("run_dir", type=Path, metavar="RUN_DIR")
-    migrate.add_argument("--to", choices=("postgres", "sqlite"), required=True)
-    migrate.add_argument("--database-url-env", metavar="NAME", help="holds the address")
-    migrate.add_argument("--json", action="store_true", help="one JSON object")
-    migrate.set_defaults(command="ledger_migrate")
-
-
 def _add_orchestrate(commands: "Commands") -> None:
     summary = "run many bots as processes of their own, watch them, restart or park them"
     fleet = add_command(commands, "orchestrate", summary)
@@ -143,6 +131,7 @@ def _add_orchestrate(commands: "Commands") -> None:
     for verb, told in (
         ("up", "run the fleet in the foreground; a signal ends all bots in order"),
         ("ps", "show the bots: 0 all is well, 1 one is parked or waits, 3 never up"),
+        ("page", "write how the fleet stands as one HTML file"),
         ("restart", "drain one bot and start it again, also a parked one"),
         ("drain", "end one bot in order and leave it so"),
         ("reload", "read the fleet file again; bots that are as they were are not touched"),
@@ -155,6 +144,12 @@ def _add_orchestrate(commands: "Commands") -> None:
             one.add_argument("bot", metavar="BOT", help="its id in the file")
         if verb != "logs":
             one.add_argument("--json", action="store_true", help="for machines")
+        if verb == "up":
+            place = "serve the fleet's page and /metrics there, over the file's `http`"
+            one.add_argument("--serve", dest="http", metavar="HOST:PORT", help=place)
+        if verb == "page":
+            where = "where it goes, - is stdout (fleet.html in the fleet's run_dir)"
+            one.add_argument("--out", type=Path, metavar="FILE", help=where)
         if verb in ("restart", "drain", "reload", "down"):
             one.add_argument("--timeout", type=positive, default=60.0, metavar="SECONDS")
         if verb == "logs":
@@ -171,6 +166,5 @@ ADD: "dict[str, Add]" = {
     "check": _add_check,
     "doctor": _add_doctor,
     "alert": _add_alert,
-    "ledger": _add_ledger,
     "orchestrate": _add_orchestrate,
 }

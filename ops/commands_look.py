@@ -18,6 +18,11 @@ def _orders(arguments: argparse.Namespace) -> int:
     run_dir = run_dir_of(arguments)
     if run_dir is None:
         return EXIT_USAGE
+    if arguments.stops:
+        from ops.stops import stops
+
+        wanted = {"symbol": arguments.symbol, "strategy": arguments.strategy}
+        return stops(run_dir, as_json=arguments.json, **wanted)
     return orders(run_dir, as_json=arguments.json, venue=arguments.venue, wanted=_filter(arguments))
 
 
@@ -161,7 +166,13 @@ def _journal(arguments: argparse.Namespace) -> int:
     from ops.journal_command import journal
 
     run_dir = named_run_of(arguments)
-    return EXIT_USAGE if run_dir is None else journal(run_dir, as_json=arguments.json)
+    if run_dir is None:
+        return EXIT_USAGE
+    if arguments.candles is not None:
+        from ops.journal_candles import candles
+
+        return candles(run_dir, arguments.candles)
+    return journal(run_dir, as_json=arguments.json)
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

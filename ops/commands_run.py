@@ -123,14 +123,6 @@ def _alert_watch(arguments: argparse.Namespace) -> int:
     return alert_watch(options)
 
 
-def _ledger_migrate(arguments: argparse.Namespace) -> int:
-    from ops.ledger_command import ledger_migrate
-
-    return ledger_migrate(
-        arguments.run_dir, arguments.to, arguments.database_url_env, as_json=arguments.json
-    )
-
-
 def _orchestrate(arguments: argparse.Namespace) -> int:
     from importlib.util import find_spec
 
@@ -141,11 +133,13 @@ def _orchestrate(arguments: argparse.Namespace) -> int:
     if arguments.verb == "up":
         from ops.fleet.command import up
 
-        return up(arguments.fleet, as_json=arguments.json)
+        return up(arguments.fleet, as_json=arguments.json, http=arguments.http)
     from ops.fleet import asking
 
     if arguments.verb == "ps":
         return asking.ps(arguments.fleet, as_json=arguments.json)
+    if arguments.verb == "page":
+        return asking.page(arguments.fleet, arguments.out, as_json=arguments.json)
     if arguments.verb == "logs":
         return asking.logs(arguments.fleet, arguments.bot, arguments.lines)
     return asking.ask(
@@ -167,6 +161,5 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "doctor": _doctor,
     "alert_test": _alert_test,
     "alert_watch": _alert_watch,
-    "ledger_migrate": _ledger_migrate,
     "orchestrate": _orchestrate,
 }

@@ -10,6 +10,7 @@ from ops.secret_names import is_variable_name
 
 def read_metrics(reader: TableReader) -> MetricsConfig:
     """Give the settings; mistakes are noted in the reader."""
+    http, token = read_http(reader)
     metrics = MetricsConfig(
         enabled=reader.flag("enabled", default=True),
         rotate_max_mb=reader.integer("rotate_max_mb", 64, least=1),
@@ -19,17 +20,23 @@ def read_metrics(reader: TableReader) -> MetricsConfig:
         sample_every=reader.integer("sample_every", 1_000, least=1),
         interval_s=reader.integer("interval_s", 5, least=1),
         prometheus_file=_file(reader),
-        http=_address(reader),
-        http_token_env=_token(reader),
+        http=http,
+        http_token_env=token,
     )
-    if metrics.http and not metrics.http_token_env and not _is_private(metrics.http):
-        reader.problem(
-            "http",
-            f'"{metrics.http}" is open to others: name the environment variable of a token in'
-            " http_token_env, or listen on 127.0.0.1",
-        )
     reader.finish()
     return metrics
+
+
+def read_http(reader: TableReader) -> tuple[str | None, str | None]:
+    """Give `http` and `http_token_env`; an address that others can reach needs a token."""
+    http, token = _address(reader), _token(reader)
+    if http and not token and not _is_private(http):
+        reader.problem(
+            "http",
+            f'"{http}" is open to others: name the environment variable of a token in'
+            " http_token_env, or listen on 127.0.0.1",
+        )
+    return http, token
 
 
 def _is_private(text: str) -> bool:

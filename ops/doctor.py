@@ -71,10 +71,14 @@ def ledger_findings(run_dir: Path) -> Iterator[Finding]:
 
 def _config(path: Path) -> tuple[Config | None, list[Finding]]:
     from ops.config import load
+    from ops.secret_files import take_secret_files
+    from ops.secret_values import secret_variables
     from strategies import check_params
 
     try:
-        return load(path, {}, check_params), [ok("config", f"{path} has no mistake")]
+        config = load(path, {}, check_params)
+        take_secret_files(secret_variables(config))
+        return config, [ok("config", f"{path} has no mistake")]
     except ConfigError as error:
         todo = f"correct it, then watchkeeper check {path}"
         return None, [problem("config", text, todo) for text in error.problems]

@@ -20,6 +20,8 @@ EXTRAS = {
     "alerts": ("apprise",),
     "dashboard": ("starlette", "uvicorn"),
     "orchestrate": ("psutil",),
+    "optimize": ("optuna",),
+    "ray": ("ray",),
     "postgres": ("psycopg",),
 }
 """What each extra of the distribution brings, by the names under which it is imported."""

@@ -18,12 +18,14 @@ from actors.operator_board import HaltView, OperatorBoard
 from actors.thread_runtime import ThreadRuntime
 from decisions import halting
 from decisions.halting import HaltRecord, HaltState, OrderedBy
+from messages import lineage
 from messages.errors import RunDirBusy, WatchkeeperError
 from messages.ids import NS_PER_S, TimestampNs
 from ops.config import Config, IdempotencyBackend, VenueType, load
 from ops.logs import log_settings, set_up_logging
 from ops.run_dir import RunDir
-from ops.secret_values import cleaner, secrets_of
+from ops.secret_files import take_secret_files
+from ops.secret_values import cleaner, secret_variables, secrets_of
 from ops.wiring import executor_alone
 from persistence.ledger import Ledger, SqliteLedger
 from persistence.ledger_place import place_in
@@ -47,10 +49,10 @@ def halt_offline(run_dir: Path, reason: str, *, timeout_s: float, told: Told) ->
         LedgerUnavailable: the halt could not be written down; nothing was done.
     """
     deadline = time.monotonic() + timeout_s
-    with _held(run_dir, deadline) as held:
+    with held_run(run_dir, deadline) as held:
         record = _record(held, reason)
         told(f"the halt is on disk; the venue is asked now: {record.reason}")
-        return _proved(held, record, deadline, told)
+        return proved(held, record, deadline, told)
 
 
 def resume_offline(
@@ -63,14 +65,16 @@ def resume_offline(
         LedgerUnavailable: the ledger could not be read or written.
     """
     deadline = time.monotonic() + timeout_s
-    with _held(run_dir, deadline) as held:
+    with held_run(run_dir, deadline) as held:
         text = _kept(held)
         if text is None:
             return {"ok": False, "text": "trading is not halted"}
         reason = halting.reason_in(text)
+        if copied := _copied(held):
+            return {"ok": False, "text": lineage.why_not_resume(copied)}
         if not despite_open:
             record = HaltRecord(reason=reason, ordered_by=OrderedBy.RULE, at_ns=_now_ns())
-            view = _proved(held, record, deadline, told)
+            view = proved(held, record, deadline, told)
             if view["state"] != HaltState.HALTED_PROVED:
                 return {"ok": False, "text": f"{view['text']}; wait, or say --despite-open"}
         with closing(held.open_ledger()) as ledger:
@@ -78,7 +82,7 @@ def resume_offline(
         return {"ok": True, "text": f"the next start trades (it was halted: {reason})"}
 
 
-class _Held(msgspec.Struct):
+class Held(msgspec.Struct):
     """A run directory whose process is gone, and its ledger."""
 
     run_dir: RunDir
@@ -86,13 +90,14 @@ class _Held(msgspec.Struct):
     lease: "HeldAccount | None" = None
     """Of the ledger, where others could open it too."""
 
-    def config(self) -> Config:
-        """Read what it ran with last.
+    def config(self, path: Path | None = None) -> Config:
+        """Read what it ran with last, or what is named.
 
         Raises:
             ConfigError: it cannot be read.
         """
-        config = load(self.run_dir.effective_config, {"run_dir": str(self.run_dir.path)})
+        path = path or self.run_dir.effective_config
+        config = load(path, {"run_dir": str(self.run_dir.path)})
         if self.lease is not None:
             return config
         file = msgspec.structs.replace(config.idempotency, backend=IdempotencyBackend.SQLITE)
@@ -100,7 +105,7 @@ class _Held(msgspec.Struct):
 
 
 @contextmanager
-def _held(run_dir: Path, deadline: float) -> Iterator[_Held]:
+def held_dir(run_dir: Path, deadline: float) -> Iterator[RunDir]:
     """Hold the directory; a process that is on its way out is waited for."""
     held = RunDir(run_dir)
     while True:
@@ -112,17 +117,24 @@ def _held(run_dir: Path, deadline: float) -> Iterator[_Held]:
                 raise
             time.sleep(POLL_S)
     with closing(held):
+        yield held
+
+
+@contextmanager
+def held_run(run_dir: Path, deadline: float) -> Iterator[Held]:
+    """Hold the directory and its ledger, wherever that is."""
+    with held_dir(run_dir, deadline) as held:
         place = place_in(held.ledger)
         if place is None:
-            yield _Held(held, partial(SqliteLedger, held.ledger))
+            yield Held(held, partial(SqliteLedger, held.ledger))
             return
         from ops.held_ledger import hold_of, ledger_opener
 
         with hold_of(place, held) as lease:
-            yield _Held(held, ledger_opener(place, lease), lease)
+            yield Held(held, ledger_opener(place, lease), lease)
 
 
-def _record(held: "_Held", reason: str) -> HaltRecord:
+def _record(held: "Held", reason: str) -> HaltRecord:
     """Write the record, unless there is one; give the one that holds."""
     record = HaltRecord(reason=reason, ordered_by=OrderedBy.PERSON, at_ns=_now_ns())
     with closing(held.open_ledger()) as ledger:
@@ -133,16 +145,27 @@ def _record(held: "_Held", reason: str) -> HaltRecord:
         return msgspec.structs.replace(record, reason=halting.reason_in(text))
 
 
-def _kept(held: "_Held") -> str | None:
+def _kept(held: "Held") -> str | None:
     with closing(held.open_ledger()) as ledger:
         return ledger.halt_reason()
 
 
-def _proved(held: "_Held", record: HaltRecord, deadline: float, told: Told) -> View:
-    """Let an executor prove it until the time is over; say so where there is no venue."""
+def _copied(held: "Held") -> lineage.Copied | None:
+    with closing(held.open_ledger()) as ledger:
+        return lineage.copied_in(ledger.note(lineage.COPIED))
+
+
+def proved(
+    held: "Held", record: HaltRecord, deadline: float, told: Told, config_path: Path | None = None
+) -> View:
+    """Let an executor prove it until the time is over; say so where there is no venue.
+
+    Without `config_path` the venue is that of the last start.
+    """
     try:
         with ExitStack() as stack:
-            config = held.config()
+            config = held.config(config_path)
+            take_secret_files(secret_variables(config))
             settings = log_settings(config.logs)
             set_up_logging(
                 held.run_dir.log,
@@ -167,7 +190,7 @@ def _proved(held: "_Held", record: HaltRecord, deadline: float, told: Told) -> V
         return found
 
 
-def _executor(config: Config, held: "_Held", stack: ExitStack) -> OperatorBoard:
+def _executor(config: Config, held: "Held", stack: ExitStack) -> OperatorBoard:
     """Start an executor that stays until `stack` ends; give what it leaves to be read.
 
     Raises:

@@ -11,10 +11,10 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from actors.log import open_log
 from ops.loopback import is_loopback
@@ -23,23 +23,49 @@ from ops.prometheus_text import CONTENT_TYPE
 PATIENCE_S = 5.0
 MOST_AT_ONCE = 32
 PLAIN = "text/plain; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+JSON = "application/json"
 _PROBES = {"/livez": "live", "/readyz": "ready", "/startupz": "startup"}
 
 Probe = Callable[[str], str]
 """Takes ``live``, ``ready`` or ``startup``; says why not, or nothing."""
 
 
+class Page(NamedTuple):
+    """One more thing that may be asked for. An open one holds no fact: it needs no token."""
+
+    kind: str
+    text: Callable[[], str]
+    policy: str = "default-src 'none'"
+    """Its content security policy."""
+    is_open: bool = False
+
+
+NO_PAGES: Mapping[str, Page] = {}
+
+
 class HttpServer:
     """Answers from `start` to `close`. With a token, `/metrics` and reasons are for its bearer."""
 
     def __init__(
-        self, host: str, port: int, metrics: Callable[[], str], probe: Probe, token: str = ""
+        self,
+        host: str,
+        port: int,
+        metrics: Callable[[], str],
+        probe: Probe,
+        token: str = "",
+        pages: Mapping[str, Page] = NO_PAGES,
     ) -> None:
         self._host, self._port = host, port
         self._handler = type(
             "Handler",
             (_Handler,),
-            {"metrics": staticmethod(metrics), "probe": staticmethod(probe), "token": token},
+            {
+                "metrics": staticmethod(metrics),
+                "probe": staticmethod(probe),
+                "token": token,
+                "pages": pages,
+            },
         )
         self._server: _Server | None = None
 
@@ -114,6 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
     metrics: ClassVar[Callable[[], str]]
     probe: ClassVar[Probe]
     token: ClassVar[str]
+    pages: ClassVar[Mapping[str, Page]]
 
     def setup(self) -> None:
         """Prepare to read, each request in its time."""
@@ -130,7 +157,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer one question."""
         try:
-            status, kind, text = self._answer(self.path.partition("?")[0])
+            status, kind, text = self._answer(self._asked_for())
         except Exception as error:  # noqa: BLE001 - whatever it is, the next one is answered
             _log(error)
             status, kind, text = 500, PLAIN, "this could not be told: the log says why\n"
@@ -139,6 +166,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        if kind == HTML:
+            self.send_header("Content-Security-Policy", self.pages[self._asked_for()].policy)
+            self.send_header("X-Frame-Options", "DENY")
+            self.send_header("Referrer-Policy", "no-referrer")
         if status == 401:
             self.send_header("WWW-Authenticate", "Bearer")
         self.end_headers()
@@ -149,6 +181,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Answer with what comes before the text."""
         self.do_GET()
 
+    def _asked_for(self) -> str:
+        return self.path.partition("?")[0]
+
     def _answer(self, path: str) -> tuple[int, str, str]:
         is_bearer = self._is_bearer()
         if not self.token and not is_loopback(_host_of(self.headers)):
@@ -157,11 +192,15 @@ class _Handler(BaseHTTPRequestHandler):
             reason = type(self).probe(_PROBES[path])
             told = f"no: {reason}\n" if is_bearer else "no\n"
             return (503, PLAIN, told) if reason else (200, PLAIN, "ok\n")
-        if not is_bearer:
+        page = self.pages.get(path)
+        if not is_bearer and not (page and page.is_open):
             return 401, PLAIN, "a bearer token is needed\n"
         if path == "/metrics":
             return 200, CONTENT_TYPE, type(self).metrics()
-        return 404, PLAIN, "there are /metrics, /livez, /readyz and /startupz\n"
+        if page is not None:
+            return 200, page.kind, page.text()
+        there = ", ".join(["/metrics", *_PROBES, *self.pages])
+        return 404, PLAIN, f"there are {there}\n"
 
     def _is_bearer(self) -> bool:
         if not self.token:

@@ -28,6 +28,7 @@ from ops.control import ControlServer
 from ops.heart import Heart
 from ops.inspect_control import InspectControl
 from ops.journal import journal_for
+from ops.journal_head import run_begun
 from ops.late_alerts import LateAlerts
 from ops.ledger_choice import settle_place
 from ops.live_consent import check_consent
@@ -79,7 +80,12 @@ def run_bot(options: StartOptions) -> int:
         if is_live:
             from ops.held_account import hold_account
 
-            account = stack.enter_context(hold_account(config, standby=options.standby))
+            with ExitStack() as waiting:
+                if options.standby:
+                    from ops.standby_answers import answering
+
+                    waiting.enter_context(answering(config))
+                account = stack.enter_context(hold_account(config, standby=options.standby))
         opened = stack.enter_context(market_of(config))
         run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
         place = settle_place(config, run_dir)
@@ -167,7 +173,8 @@ class _Run:
         runtime.clean = cleaner(secrets)
         self.journal = journal_for(config, run_dir, runtime.clock.utc_ns)
         if self.journal is not None:
-            runtime.recorder = self.journal.record
+            runtime.recorder, runtime.notes = self.journal.record, self.journal
+            self.journal.begun = run_begun(config, runtime.clock.utc_ns())
         self.narrator: Narrator = narrator_for(options, config)
         self.observers = [self.narrator.observe, OrderLog(config).observe]
         self.alerts = Alerts(config, list(urls), secrets=secrets)
@@ -302,7 +309,7 @@ class _Run:
     def _halted(self) -> str:
         cells = self.system.runtime.cells.values()
         told = (c.problem for c in cells if c.state is ActorState.HALTED)
-        return next(told, self.system.board.halt.text)
+        return next(told, self.system.board.halt.text or self.system.board.unfinished)
 
     def _failed(self, started: Started) -> int:
         sys.stderr.write(f"watchkeeper: it did not start: {started.problem}\n")

@@ -14,7 +14,7 @@ from messages.errors import ConfigError
 from ops.config import Config
 from ops.exposition import Exposition
 from ops.health import probe_problem
-from ops.http_server import HttpServer
+from ops.http_server import HttpServer, Probe
 from ops.loopback import split_address
 from ops.run_dir import RunDir, atomic_write
 from ops.snapshot import Snapshots
@@ -50,29 +50,36 @@ class Publishing:
             self._snapshots.extras["prometheus"] = lambda: {"problem": file.problem}
             self._stack.callback(file.start().close)
         if settings.http is not None:
-            self._stack.callback(self._serve(settings.http).close)
+            server = http_server(self._config, self._exposition.text, self._probe)
+            self._stack.callback(server.close)
         return self
 
     def close(self) -> None:
         """Publish no more; the text file stays as it is."""
         self._stack.close()
 
-    def _serve(self, text: str) -> HttpServer:
-        address = split_address(text)
-        assert address is not None, "checked with the configuration"
-        name = self._config.metrics.http_token_env
-        token = os.environ.get(name, "") if name else ""
-        if name and not token:
-            raise ConfigError([f"metrics.http_token_env: {name} is not set in the environment"])
-        server = HttpServer(*address, self._exposition.text, self._probe, token)
-        try:
-            return server.start()
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise ConfigError([f"metrics.http: cannot listen on {text}: {reason}"]) from error
-
     def _probe(self, question: str) -> str:
         return probe_problem(question, self._take())
+
+
+def http_server(config: Config, text: Callable[[], str], probe: Probe) -> HttpServer:
+    """Answer where `metrics.http` says, from now on.
+
+    Raises:
+        ConfigError: it cannot listen there, or the token is not in the environment.
+    """
+    place = config.metrics.http or ""
+    address = split_address(place)
+    assert address is not None, "checked with the configuration"
+    name = config.metrics.http_token_env
+    token = os.environ.get(name, "") if name else ""
+    if name and not token:
+        raise ConfigError([f"metrics.http_token_env: {name} is not set in the environment"])
+    try:
+        return HttpServer(*address, text, probe, token).start()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError([f"metrics.http: cannot listen on {place}: {reason}"]) from error
 
 
 class TextFile:

@@ -8,10 +8,12 @@ import strategies
 from messages.errors import ConfigError
 from ops.config import Config, demo_config, live_config, load
 from ops.options import StartOptions
+from ops.secret_files import take_secret_files
+from ops.secret_values import secret_variables
 
 
 def config_for(options: StartOptions) -> Config:
-    """Give the config of a start.
+    """Give the config of a start; the secrets that it names are in the environment then.
 
     Without a file: the demo, in a run directory of its own each time, because its market
     begins anew and an old ledger would rightly refuse to decide it twice. With an exchange: its
@@ -20,6 +22,12 @@ def config_for(options: StartOptions) -> Config:
     Raises:
         ConfigError: every mistake in the file and the flags.
     """
+    config = _config(options)
+    take_secret_files(secret_variables(config))
+    return config
+
+
+def _config(options: StartOptions) -> Config:
     given = options.overrides()
     if options.exchange is not None:
         return _live(options, given)

@@ -22,11 +22,17 @@ _SCHEMES_WITH_A_PLACE = ("json", "xml", "form", "mailto", "gotify")
 """Of these, and with an ``s`` behind, apprise takes the host as a machine and never as a token."""
 
 
-def secrets_of(config: Config) -> list[str]:
-    """Give the secrets of a run in every spelling that a line could have, longest first."""
+def secret_variables(config: Config) -> list[str]:
+    """Give the names of all environment variables that hold a secret of this run."""
     named = [*config.venue.secret_variables, config.metrics.http_token_env or ""]
     named += [name for one in config.strategies for name in _variables(one.params)]
-    plain = [os.environ.get(name, "") for name in named]
+    return [name for name in (*named, config.alerts.urls_env) if name]
+
+
+def secrets_of(config: Config) -> list[str]:
+    """Give the secrets of a run in every spelling that a line could have, longest first."""
+    named = secret_variables(config)
+    plain = [os.environ.get(name, "") for name in named if name != config.alerts.urls_env]
     plain += [*_named(config.venue.ccxt), *_named(config.feed.ccxt)]
     urls = os.environ.get(config.alerts.urls_env, "").split()
     plain += [part for url in urls for part in secret_parts(url)]

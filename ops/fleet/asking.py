@@ -1,4 +1,4 @@
-"""What persons ask of a fleet: `ps`, `restart`, `drain`, `reload`, `down`, `logs`."""
+"""What persons ask of a fleet: `ps`, `page`, `restart`, `drain`, `reload`, `down`, `logs`."""
 
 import json
 import sys
@@ -13,11 +13,13 @@ from decisions.fleet import BotMemory, Phase, ending
 from ops.fleet.bots import START_OUTPUT, BotProcess, holder
 from ops.fleet.config import BotSpec, FleetConfig, load_fleet
 from ops.fleet.orchestrator import FLEET_LOCK, OK, STATE, Orchestrator
+from ops.fleet.standing import Seen, seen_of, standing
 from ops.health_text import duration
 from ops.run_files import LOG
 from persistence.fleet import FleetStore, Kept
 
 EXIT_OK, EXIT_FAILED, EXIT_NO_PROCESS = 0, 1, 3
+PAGE = "fleet.html"
 _POLL_S = 0.1
 _DONE = {
     "restart": "{bot} is being started anew",
@@ -87,6 +89,40 @@ def ps(path: Path, *, as_json: bool) -> int:
     return EXIT_OK if all(row["phase"] in fine for row in rows) else EXIT_FAILED
 
 
+def page(path: Path, out: Path | None, *, as_json: bool) -> int:
+    """Write how a fleet stands as one HTML file, or as one object; 3 it was never up.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    fleet = load_fleet(path)
+    if not (fleet.run_dir / STATE).is_file():
+        _complain(f"this fleet was never up: watchkeeper orchestrate up {path}")
+        return EXIT_NO_PROCESS
+    store = FleetStore(fleet.run_dir / STATE)
+    try:
+        bots = [_seen(kept) for kept in store.bots()]
+    except msgspec.DecodeError as error:
+        _complain(f"{STATE} is of another version ({error}): watchkeeper orchestrate up {path}")
+        return EXIT_FAILED
+    finally:
+        store.close()
+    orchestrator = holder(fleet.run_dir / FLEET_LOCK)
+    model = standing(fleet.name, orchestrator.pid if orchestrator else None, bots)
+    if as_json:
+        sys.stdout.write(json.dumps(model) + "\n")
+        return EXIT_OK
+    from ops.fleet.page import page as html_of
+
+    text, place = html_of(model), out or fleet.run_dir / PAGE
+    if str(place) == "-":
+        sys.stdout.write(text)
+        return EXIT_OK
+    place.write_text(text, encoding="utf-8")
+    sys.stdout.write(f"{place} ({len(text.encode()) / 1024:.0f} kB): open it in any browser\n")
+    return EXIT_OK
+
+
 def logs(path: Path, bot: str, lines: int) -> int:
     """Print the last lines of one bot's log, and what it said when it started."""
     fleet = load_fleet(path)
@@ -138,6 +174,13 @@ def _row(kept: Kept) -> dict[str, Any]:
         "warnings": memory.warnings,
         "run_dir": spec.run_dir,
     }
+
+
+def _seen(kept: Kept) -> Seen:
+    spec = msgspec.json.decode(kept.spec, type=BotSpec)
+    memory = msgspec.json.decode(kept.memory, type=BotMemory)
+    how = None if kept.exit_code is None else ending(kept.exit_code)
+    return seen_of(kept.bot, spec.run_dir, memory, BotProcess(spec).adopt(), how)
 
 
 def _print_table(rows: list[dict[str, Any]], orchestrator: psutil.Process | None) -> None:

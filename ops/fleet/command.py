@@ -15,6 +15,7 @@ from ops.alert_addresses import addresses
 from ops.fleet.alerts import FleetAlerts
 from ops.fleet.config import FleetConfig, load_fleet
 from ops.fleet.orchestrator import Orchestrator, Say
+from ops.fleet.serving import FleetView, serving
 
 EXIT_OK, EXIT_LEFT = 0, 1
 _TICK_S = 0.05
@@ -33,19 +34,28 @@ class _Signals:
         self.count += 1
 
 
-def up(path: Path, *, as_json: bool) -> int:
+def up(path: Path, *, as_json: bool, http: str | None = None) -> int:
     """Run a fleet. The first signal ends all bots in order, the second leaves them running.
+
+    `http` is where its page is served, over what the file says.
 
     Raises:
         ConfigError: with one sentence per mistake.
         FleetBusy: it runs already.
     """
-    fleet = load_fleet(path)
+    fleet = load_fleet(path, http=http)
+    view = FleetView(fleet)
     say = _lines(sys.stdout) if as_json or not sys.stdout.isatty() else _sentences(sys.stdout)
     urls = addresses(fleet.urls_env)
     signals = _Signals()
-    with Orchestrator(fleet, say) as orchestrator, _alerts(fleet, urls) as alerts:
+    with (
+        Orchestrator(fleet, say) as orchestrator,
+        _alerts(fleet, urls) as alerts,
+        serving(fleet, view),
+    ):
         say("up", fleet=fleet.name, bots=len(fleet.bots), run_dir=str(fleet.run_dir))
+        if fleet.http:
+            say("serving", page=f"http://{fleet.http}/")
         while not orchestrator.is_over:
             if signals.count > 1:
                 say("left", why="a second signal: what still runs goes on")
@@ -53,6 +63,7 @@ def up(path: Path, *, as_json: bool) -> int:
             if signals.count:
                 orchestrator.end()
             orchestrator.step()
+            view.leave(orchestrator.seen)
             _tell(alerts, orchestrator, say)
             _wait(signals, orchestrator.fleet.look_s)
         say("down", fleet=fleet.name)

@@ -12,6 +12,7 @@ from decisions.supervisor import Backoff, Intensity
 from messages.errors import ConfigError
 from ops.config import document_of
 from ops.config_alerts import URLS_ENV
+from ops.config_metrics import read_http
 from ops.config_reader import TableReader
 from ops.secret_names import is_variable_name
 
@@ -48,15 +49,20 @@ class FleetConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The environment variable that holds the addresses of alerts."""
     calm_s: float = 30.0
     """How long a fault must be away before it is told to be over."""
+    http: str | None = None
+    """Where the page and the figures of the fleet are served; None is nowhere."""
+    http_token_env: str | None = None
+    """The name of an environment variable, never the token."""
 
 
-def load_fleet(path: Path) -> FleetConfig:
-    """Read a fleet file. Relative paths are looked for beside it.
+def load_fleet(path: Path, *, http: str | None = None) -> FleetConfig:
+    """Read a fleet file. Relative paths are looked for beside it; `http` goes over its key.
 
     Raises:
         ConfigError: with one sentence per mistake.
     """
-    return parse_fleet(document_of(path), path.absolute())
+    given = {} if http is None else {"http": http}
+    return parse_fleet({**document_of(path), **given}, path.absolute())
 
 
 def parse_fleet(document: Mapping[str, Any], path: Path) -> FleetConfig:
@@ -65,6 +71,7 @@ def parse_fleet(document: Mapping[str, Any], path: Path) -> FleetConfig:
     name = root.matching("name", None, _NAME, _NAME_RULE)
     alerts = root.table("alerts")
     run_dir = path.parent / root.text("run_dir", f"runs/{name}")
+    http, http_token_env = read_http(root)
     fleet = FleetConfig(
         name=name,
         path=path,
@@ -75,6 +82,8 @@ def parse_fleet(document: Mapping[str, Any], path: Path) -> FleetConfig:
         stagger_s=root.number("stagger_s", 0.5),
         urls_env=_urls_env(alerts),
         calm_s=alerts.number("calm_s", 30.0),
+        http=http,
+        http_token_env=http_token_env,
     )
     alerts.finish()
     root.finish()

@@ -22,6 +22,7 @@ from decisions.fleet import (
     Phase,
     cannot_start,
     drain,
+    ending,
     judge,
     person_starts,
     recall,
@@ -32,6 +33,7 @@ from messages.ids import NS_PER_S
 from ops.fleet.bots import BotProcess, starting
 from ops.fleet.config import BotSpec, FleetConfig, load_fleet
 from ops.fleet.facts import BotEyes
+from ops.fleet.standing import Seen, seen_of
 from persistence.fleet import FleetStore, Kept, Request
 
 STATE, FLEET_LOCK = "fleet.db", "fleet.lock"
@@ -151,6 +153,16 @@ class Orchestrator:
     def memories(self) -> dict[str, BotMemory]:
         """How each bot stands; to be read only."""
         return {name: bot.memory for name, bot in self._bots.items()}
+
+    @property
+    def seen(self) -> list[Seen]:
+        """How each bot stands, to be given away: nothing of it changes any more."""
+        return [
+            seen_of(
+                name, bot.spec.run_dir, bot.memory, bot.process.pid, _how(bot.process.exit_code)
+            )
+            for name, bot in self._bots.items()
+        ]
 
     def end(self) -> None:
         """Begin to end every bot in order; `step` goes on until all are gone."""
@@ -354,6 +366,10 @@ class Orchestrator:
                 drain(bot.memory, Phase.WAITING, "it is in the fleet file again", now_ns)
         names = [*wanted, *(name for name in self._bots if name not in wanted)]
         self._bots = {name: self._bots[name] for name in names}
+
+
+def _how(exit_code: int | None) -> str | None:
+    return None if exit_code is None else ending(exit_code)
 
 
 def _standing(memory: BotMemory) -> tuple[object, ...]:

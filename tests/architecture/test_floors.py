@@ -31,6 +31,9 @@ ONE_IMPORTER = {
     "pyarrow": {"exchanges", "research"},
     "starlette": {"ops"},
     "uvicorn": {"ops"},
+    "optuna": {"research"},
+    "sqlalchemy": {"research"},
+    "ray": {"research"},
 }
 
 

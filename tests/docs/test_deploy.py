@@ -14,6 +14,8 @@ import pytest
 from actors.step_runtime import StepRuntime
 from ops.config import demo_config
 from ops.exposition import Exposition
+from ops.fleet.exposition import fleet_text
+from ops.fleet.standing import standing
 from ops.run_dir import RunDir
 from ops.wiring import build
 
@@ -41,9 +43,10 @@ def text(tmp_path: Path) -> str:
 
 @pytest.fixture
 def told(text: str) -> set[str]:
-    """The names of all that a run tells, a histogram's three apart."""
+    """The names of all that a run and a fleet tell, a histogram's three apart."""
     names = set()
-    for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE):
+    fleet = fleet_text(standing("desk", None, ()), {})
+    for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text + fleet, re.MULTILINE):
         parts = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
         names |= {name + part for part in parts}
     return names

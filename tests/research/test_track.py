@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from decisions.strategy import fast_door
 from messages.ids import Symbol
 from messages.market import Candle
 from messages.values import Instrument
-from research.backtest.track import fast_door
 from strategies.crossover import CrossParams
 from strategies.ema_cross import EmaCross
 from strategies.protocol import Decision, Strategy

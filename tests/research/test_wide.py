@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decisions.risk_limits import RiskLimits
+from decisions.strategy import fast_door
 from exchanges.event_blocks import event_blocks
 from exchanges.paper_settings import PaperSettings
 from messages.ids import StrategyId, Symbol, TimestampNs
@@ -23,7 +24,6 @@ from research.backtest.loop import Backtest, Outcome
 from research.backtest.plan import MarketPlan, Plan, StrategyPlan
 from research.backtest.report import report_on
 from research.backtest.tables import as_table
-from research.backtest.track import fast_door
 from strategies.protocol import Decision, Strategy, market_order
 
 STRESS = bool(os.environ.get("WATCHKEEPER_STRESS"))

@@ -1,0 +1,173 @@
+"""The `ledger` command: copies of a ledger, taken online, put back, accepted by a person.
+
+What a copy lacks is what its original sent after it was taken. It therefore trades nothing until
+the venue was asked and a person has said what became of the rest: see `messages.lineage`.
+"""
+
+import json
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from decisions import halting
+from decisions.halting import HaltRecord, HaltState, OrderedBy
+from messages.ids import TimestampNs
+from messages.lineage import COPIED, MARGIN_NS, UNKNOWN, Accepted, Copied, copied_in, reason
+from ops.halt_offline import Held, Told, held_dir, held_run, proved
+from ops.run_files import LEDGER
+from persistence.backup import accept_copy, back_up, mark_copy, put_back
+
+EXIT_OK, EXIT_FAILED, EXIT_NO_RUN = 0, 1, 3
+_ASIDE = "before-a-copy"
+
+
+def backup(run_dir: Path, to: Path, *, as_json: bool) -> int:
+    """Copy the ledger of a run, alive or not, into one file; 0 done, 3 no such run."""
+    ledger = run_dir / LEDGER
+    if not ledger.is_file():
+        return _no_run(run_dir)
+    copied = back_up(ledger, to, _now_ns(), _halt_text)
+    text = f"{to}: {copied.orders} orders, checked"
+    return _say(text, as_json=as_json, file=str(to), orders=copied.orders)
+
+
+def restore(copy: Path, run_dir: Path, *, replace: bool, as_json: bool) -> int:
+    """Make a copy the ledger of a run that has no process; what was there is set aside.
+
+    Raises:
+        RunDirBusy: a process has the directory.
+        LedgerUnavailable: nothing was changed; the text says why.
+    """
+    with held_dir(run_dir, time.monotonic()) as place:
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+        aside = place.ledger.with_name(f"{LEDGER}.{_ASIDE}-{stamp}") if replace else None
+        copied = put_back(copy, place.ledger, _halt_text, aside)
+    left = f"; what was there is {aside.name}" if aside is not None and aside.exists() else ""
+    text = (
+        f"{run_dir} has the ledger of {copy}{left}. It is halted: {reason(copied)}. Next:"
+        f" watchkeeper ledger accept {run_dir} --evidence TEXT"
+    )
+    return _say(text, as_json=as_json, aside=str(aside) if left else None)
+
+
+def mark(run_dir: Path, *, as_json: bool) -> int:
+    """Mark a ledger that was put back by other means, such as a database's; 3 no such run.
+
+    Raises:
+        RunDirBusy: a process has the directory.
+        LedgerUnavailable: it cannot be written.
+    """
+    if not (run_dir / LEDGER).is_file():
+        return _no_run(run_dir)
+    with held_run(run_dir, time.monotonic()) as place, closing(place.open_ledger()) as ledger:
+        mark_copy(ledger, UNKNOWN, _halt_text)
+    text = (
+        f"the ledger of {run_dir} is marked as a copy, and halted. Next:"
+        f" watchkeeper ledger accept {run_dir} --evidence TEXT"
+    )
+    return _say(text, as_json=as_json)
+
+
+def accept(
+    run_dir: Path,
+    evidence: str,
+    *,
+    config_path: Path | None,
+    despite_open: bool,
+    as_json: bool,
+    timeout_s: float,
+) -> int:
+    """Ask the venue, then take the mark of a copy away; 0 done, 1 not proved, 3 no such run.
+
+    The halt stays: `resume` ends it.
+
+    Raises:
+        RunDirBusy: a process has the directory.
+        LedgerUnavailable: nothing changed.
+    """
+    if not (run_dir / LEDGER).is_file():
+        return _no_run(run_dir)
+    told: Told = (lambda _: None) if as_json else _progress
+    deadline = time.monotonic() + timeout_s
+    with held_run(run_dir, deadline) as place:
+        copied = _copied(place)
+        if copied is None:
+            return _refuse(f"the ledger of {run_dir} is no copy", as_json=as_json)
+        record = HaltRecord(reason=reason(copied), ordered_by=OrderedBy.RULE, at_ns=_now_ns())
+        view = proved(place, record, deadline, told, config_path)
+        if why := _why_not(view, despite_open=despite_open):
+            return _refuse(why, as_json=as_json)
+        now_ns = _now_ns()
+        accepted = Accepted(
+            copied_at_ns=copied.copied_at_ns,
+            accepted_at_ns=now_ns,
+            not_before_ns=TimestampNs(now_ns + MARGIN_NS),
+            evidence=evidence,
+        )
+        with closing(place.open_ledger()) as ledger:
+            accept_copy(ledger, accepted)
+    text = (
+        "the ledger is accepted; no decision of before this moment is taken. Trading is still"
+        f" halted: watchkeeper resume {run_dir}"
+    )
+    return _say(text, as_json=as_json)
+
+
+def _why_not(view: dict[str, Any], *, despite_open: bool) -> str:
+    """Say why a copy cannot be accepted yet; empty when it can."""
+    if view["state"] != HaltState.HALTED_PROVED:
+        return f"{view['text']}; nothing is accepted before the venue says that nothing is open"
+    foreign = view.get("foreign") or ()
+    if foreign and not despite_open:
+        return (
+            f"the venue shows open orders that this ledger does not know: {', '.join(foreign)}."
+            " Any of them may have been sent after the copy was taken: cancel it there, or say"
+            " --despite-open of those that you know to be others'"
+        )
+    return ""
+
+
+def _copied(held: Held) -> Copied | None:
+    with closing(held.open_ledger()) as ledger:
+        return copied_in(ledger.note(COPIED))
+
+
+def _halt_text(copied: Copied) -> str:
+    record = HaltRecord(reason=reason(copied), ordered_by=OrderedBy.RULE, at_ns=_now_ns())
+    return halting.text_of(record)
+
+
+def _say(text: str, *, as_json: bool, **facts: object) -> int:
+    if as_json:
+        _line({"ok": True, "text": text, **facts})
+    else:
+        sys.stdout.write(f"{text}\n")
+    return EXIT_OK
+
+
+def _refuse(text: str, *, as_json: bool) -> int:
+    if as_json:
+        _line({"ok": False, "text": text})
+    else:
+        sys.stderr.write(f"watchkeeper: {text}\n")
+    return EXIT_FAILED
+
+
+def _line(facts: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(facts, sort_keys=True) + "\n")
+
+
+def _progress(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _no_run(run_dir: Path) -> int:
+    sys.stderr.write(f"watchkeeper: there is no ledger in {run_dir}\n")
+    return EXIT_NO_RUN
+
+
+def _now_ns() -> TimestampNs:
+    return TimestampNs(time.time_ns())

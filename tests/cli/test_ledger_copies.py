@@ -1,0 +1,102 @@
+"""`ledger backup`, `restore` and `accept` as they are typed, on paper runs."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from messages.lineage import ACCEPTED, COPIED
+from ops.run_dir import RunDir
+from persistence.ledger import SqliteLedger, read_orders
+from tests.cli.runs import command, real_run
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    return real_run(tmp_path / "run", "demo", 300)
+
+
+def note(run_dir: Path, name: str) -> str | None:
+    ledger = SqliteLedger(run_dir / "ledger.db")
+    try:
+        return ledger.note(name)
+    finally:
+        ledger.close()
+
+
+@pytest.mark.slow
+def test_from_a_copy_to_trading_again(run_dir: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.ledger"
+    done = command("ledger", "backup", str(run_dir), str(copy), "--json")
+    told = json.loads(done.stdout)
+    count = len([*read_orders(run_dir / "ledger.db")])
+    assert (done.returncode, told["ok"], told["orders"]) == (0, True, count)
+    assert command("ledger", "backup", str(run_dir), str(copy)).returncode == 2, "it is there"
+
+    refused = command("ledger", "restore", str(copy), str(run_dir))
+    assert refused.returncode == 2
+    assert "--replace" in refused.stderr
+
+    done = command("ledger", "restore", str(copy), str(run_dir), "--replace")
+    assert done.returncode == 0, done.stderr
+    assert "It is halted: this ledger is a copy of " in done.stdout
+    assert len(list(run_dir.glob("ledger.db.before-a-copy-*"))) == 1
+
+    resumed = command("resume", str(run_dir), "--despite-open")
+    assert resumed.returncode == 1
+    assert "ledger accept" in resumed.stderr
+
+    started = command("start", "examples/demo.toml", "--run-dir", str(run_dir), "--max-events", "9",
+                      "--json", cwd=Path(__file__).parents[2])  # fmt: skip
+    assert started.returncode == 1, "halted from its beginning to its end"
+    assert note(run_dir, COPIED) is not None
+
+    done = command("ledger", "accept", str(run_dir), "--evidence", "compared by hand")
+    assert done.returncode == 0, done.stderr
+    assert not note(run_dir, COPIED)
+    assert "compared by hand" in (note(run_dir, ACCEPTED) or "")
+    again = command("ledger", "accept", str(run_dir), "--evidence", "x")
+    assert (again.returncode, "is no copy" in again.stderr) == (1, True)
+    assert command("resume", str(run_dir)).returncode == 0
+
+
+def test_a_directory_that_a_process_has_is_left_alone(run_dir: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.ledger"
+    assert command("ledger", "backup", str(run_dir), str(copy)).returncode == 0
+    before = (run_dir / "ledger.db").read_bytes()
+    with RunDir(run_dir):
+        done = command("ledger", "restore", str(copy), str(run_dir), "--replace")
+    assert done.returncode == 2
+    assert f"in use by process {os.getpid()}" in done.stderr
+    assert (run_dir / "ledger.db").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_ledger_that_was_put_back_by_other_means_is_marked_by_hand(run_dir: Path) -> None:
+    assert command("ledger", "mark", str(run_dir)).returncode == 0
+    refused = command("resume", str(run_dir), "--despite-open")
+    assert (refused.returncode, "this ledger is a copy" in refused.stderr) == (1, True)
+    assert command("ledger", "accept", str(run_dir), "--evidence", "x").returncode == 0
+    assert command("resume", str(run_dir)).returncode == 0
+
+
+def test_without_a_ledger_there_is_nothing_to_copy_or_accept(tmp_path: Path) -> None:
+    done = command("ledger", "backup", str(tmp_path), str(tmp_path / "copy"))
+    assert (done.returncode, "no ledger in" in done.stderr) == (3, True)
+    done = command("ledger", "accept", str(tmp_path), "--evidence", "x")
+    assert done.returncode == 3
+
+
+@pytest.mark.slow
+def test_where_the_venue_cannot_be_asked_nothing_is_accepted(run_dir: Path, tmp_path: Path) -> None:
+    """On another machine: a ledger alone, and no configuration that says which venue."""
+    copy, other = tmp_path / "copy.ledger", tmp_path / "other"
+    command("ledger", "backup", str(run_dir), str(copy))
+    assert command("ledger", "restore", str(copy), str(other)).returncode == 0
+
+    done = command("ledger", "accept", str(other), "--evidence", "x", "--timeout", "5")
+
+    assert done.returncode == 1
+    assert "NOT proved" in done.stderr
+    assert note(other, COPIED) is not None

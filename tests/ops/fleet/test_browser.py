@@ -1,0 +1,133 @@
+"""The fleet's page in a real browser: from disk, and alive beside an orchestrator that dies."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.fleet.page import page
+from ops.fleet.standing import standing
+from tests.ops.dashboard.screenshots import launched
+from tests.ops.fleet.test_page import EVIL, NOW_NS, said, seen
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("chromium") is None, reason="there is no chromium: apt-get install chromium"
+    ),
+]
+LIMIT_MS = 60_000
+BOT = """name = "one"
+[feed]
+type = "demo"
+symbols = ["BTC/USDT"]
+[[strategy]]
+id = "sma"
+uses = "sma_cross"
+params = { fast = 5, slow = 15 }
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        opened = launched(driver)
+        yield opened
+        opened.close()
+
+
+class Seen:
+    """A page that is open, what its console said and what it asked for."""
+
+    def __init__(self, browser: Any, address: str, width: int = 1280) -> None:
+        self.context = browser.new_context(viewport={"width": width, "height": 900})
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(LIMIT_MS)
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(address)
+
+    def text(self, selector: str) -> str:
+        return str(self.page.locator(selector).first.inner_text())
+
+
+def test_from_disk_it_says_who_needs_a_person_and_runs_nothing_that_a_bot_says(
+    browser: Any, tmp_path: Path
+) -> None:
+    said(tmp_path, "one", alerts={"firing": [{"rule": "stale", "sentence": EVIL}]})
+    said(tmp_path, "two")
+    bots = [seen(tmp_path, "one", pid=1), seen(tmp_path, "two", pid=1), seen(tmp_path, "three")]
+    file = tmp_path / "fleet.html"
+    file.write_text(page(standing("desk", 9, bots, NOW_NS)), encoding="utf-8")
+    for width in (1280, 390):
+        shown = Seen(browser, file.as_uri(), width)
+        shown.page.wait_for_selector("html[data-ready=yes]")
+
+        assert shown.text("h1") == "A person is needed" or "A person is needed" in shown.text("h1")
+        assert "three" in shown.text(".why")
+        levels = shown.page.locator("#bots tbody tr").evaluate_all(
+            "rows => rows.map(r => [r.dataset.bot, r.dataset.level])"
+        )
+        assert levels == [["one", "warning"], ["two", "warning"], ["three", "critical"]]
+        assert "owned" not in shown.page.title()
+        assert shown.page.evaluate("document.querySelectorAll('script').length") == 4
+        wide = shown.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0, "nothing sticks out of the window"
+        assert shown.said == []
+        assert [url for url in shown.asked if not url.startswith(("file:", "data:"))] == []
+        shown.context.close()
+
+
+def test_alive_it_follows_the_bots_and_says_when_nobody_answers_any_more(
+    browser: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "one.toml").write_text(BOT)
+    (tmp_path / "fleet.toml").write_text(
+        'name = "desk"\n[[bot]]\nid = "one"\nconfig = "one.toml"\n'
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{free.getsockname()[1]}"
+    command = [sys.executable, "-P", "-m", "cli", "orchestrate"]
+    fleet = str(tmp_path / "fleet.toml")
+    up = subprocess.Popen(
+        [*command, "up", fleet, "--json", "--serve", place],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert up.stdout is not None
+        events = (json.loads(line) for line in up.stdout)
+        assert next(e for e in events if e["event"] == "serving")["page"] == f"http://{place}/"
+        shown = Seen(browser, f"http://{place}/")
+        shown.page.wait_for_selector("tr[data-bot=one][data-level=ok]")
+        assert shown.text("#live") == "Live"
+        assert "All is well" in shown.text("h1")
+        assert {url.split("/", 3)[2] for url in shown.asked if url.startswith("http")} == {place}
+
+        done = subprocess.run([*command, "drain", fleet, "one"], capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+        shown.page.wait_for_selector("tr[data-bot=one][data-level=unknown]")
+        assert "a person drained it" in shown.text("#bots tbody tr")
+
+        up.send_signal(signal.SIGKILL)
+        shown.page.wait_for_selector("html[data-ready=old]")
+        assert shown.text("#live").startswith("No answer since ")
+        assert shown.page.locator("tr[data-bot=one]").count() == 1, "what was known stays"
+        shown.context.close()
+    finally:
+        up.kill()
+        up.wait()
+        subprocess.run([*command, "down", fleet], capture_output=True, check=False)

@@ -1,0 +1,341 @@
+"""Copies of a ledger: whole, of one moment, marked from their beginning."""
+
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from messages.errors import LedgerUnavailable
+from messages.ids import NS_PER_S, TimestampNs
+from messages.lineage import (
+    ACCEPTED,
+    COPIED,
+    NEVER_NS,
+    UNKNOWN,
+    Accepted,
+    Copied,
+    copied_in,
+    not_before_in,
+    reason,
+    text_of,
+)
+from messages.values import OrderState
+from persistence.backup import accept_copy, back_up, put_back
+from persistence.database import open_for_reading
+from persistence.fence import take_writing
+from persistence.ledger import SqliteLedger, read_orders
+from tests.persistence.conftest import T0, ChildStarter, make_claim, make_step
+
+NOW = TimestampNs(T0 + 5 * NS_PER_S)
+
+
+def halt(copied: Copied) -> str:
+    return f"halted: {reason(copied)}"
+
+
+def halted(path: Path) -> str | None:
+    return noted(path, None)
+
+
+def noted(path: Path, name: str | None) -> str | None:
+    ledger = SqliteLedger(path)
+    try:
+        return ledger.halt_reason() if name is None else ledger.note(name)
+    finally:
+        ledger.close()
+
+
+@pytest.fixture
+def filled(path: Path) -> Path:
+    """A ledger of three orders, one of them on its way, that nobody has open."""
+    ledger = SqliteLedger(path)
+    ledger.claim([make_claim(number) for number in range(3)], T0)
+    ledger.record([make_step(0, OrderState.SENT)])
+    ledger.close()
+    return path
+
+
+def test_a_copy_is_one_private_file_with_everything_in_it_and_is_halted(
+    filled: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    mark = back_up(filled, copy, NOW, halt)
+
+    assert (mark.orders, mark.copied_at_ns, mark.run_dir) == (3, NOW, str(tmp_path))
+    assert [*read_orders(copy)] == [*read_orders(filled)]
+    assert mark.newest_key == [*read_orders(filled)][-1].order_key
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(("copy", "."))) == [
+        "copy"
+    ]
+    assert halted(copy) == (
+        "halted: this ledger is a copy of 2023-11-14 22:13:25 UTC:"
+        " what was sent since then is not in it"
+    )
+    assert copied_in(noted(copy, COPIED)) == mark
+
+
+def test_the_original_is_left_as_it_is(filled: Path, tmp_path: Path) -> None:
+    back_up(filled, tmp_path / "copy", NOW, halt)
+
+    assert halted(filled) is None
+    assert noted(filled, COPIED) is None
+
+
+def test_a_halt_that_the_original_had_is_the_cause_and_stays(filled: Path, tmp_path: Path) -> None:
+    ledger = SqliteLedger(filled)
+    ledger.set_halt("a person said so")
+    ledger.close()
+    back_up(filled, tmp_path / "copy", NOW, halt)
+
+    assert halted(tmp_path / "copy") == "a person said so"
+
+
+@pytest.mark.slow
+def test_copies_are_whole_while_somebody_writes_who_does_not_wait(
+    path: Path, tmp_path: Path
+) -> None:
+    """In the original each order is sent in the commit after its claim, so a copy says which."""
+    over = threading.Event()
+    problems: list[BaseException] = []
+    written = 0
+
+    def write() -> None:
+        nonlocal written
+        try:
+            ledger = SqliteLedger(path)
+            while not over.is_set():
+                ledger.claim([make_claim(written)], T0)
+                ledger.record([make_step(written, OrderState.SENT)])
+                written += 1
+            ledger.close()
+        except BaseException as error:
+            problems.append(error)
+
+    SqliteLedger(path).close()
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        sizes = []
+        for number in range(10):
+            copy = tmp_path / f"copy{number}"
+            mark = back_up(path, copy, NOW, halt)
+            orders = [*read_orders(copy)]
+            assert mark.orders == len(orders)
+            assert {one.state for one in orders[:-1]} <= {OrderState.SENT}
+            sizes.append(len(orders))
+    finally:
+        over.set()
+        writer.join(30)
+    assert problems == []
+    assert sizes == sorted(sizes)
+    assert written > sizes[-1] >= 1
+
+
+def test_no_file_is_overwritten(filled: Path, tmp_path: Path) -> None:
+    (tmp_path / "copy").write_text("mine")
+    with pytest.raises(LedgerUnavailable, match="is there already"):
+        back_up(filled, tmp_path / "copy", NOW, halt)
+    assert (tmp_path / "copy").read_text() == "mine"
+
+
+def test_a_place_that_takes_nothing_is_said(filled: Path, tmp_path: Path) -> None:
+    with pytest.raises(LedgerUnavailable, match="cannot be written: No such file"):
+        back_up(filled, tmp_path / "nowhere" / "copy", NOW, halt)
+
+
+def test_a_damaged_ledger_is_not_copied(filled: Path, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(filled, isolation_level=None)) as broken:
+        broken.execute("PRAGMA foreign_keys = OFF")
+        broken.execute(
+            "INSERT INTO fills VALUES ('BTC/USDT', 't', 'nobody', '1', '1', '0', 'BTC', 'taker', 1)"
+        )
+    with pytest.raises(LedgerUnavailable, match="fills of no order"):
+        back_up(filled, tmp_path / "copy", NOW, halt)
+    assert not (tmp_path / "copy").exists()
+    assert not list(tmp_path.glob(".copy*"))
+
+
+@pytest.mark.slow
+def test_a_kill_in_the_middle_leaves_no_file_of_that_name(
+    filled: Path, child: ChildStarter, tmp_path: Path
+) -> None:
+    """Stopped right before the name is given."""
+    script = f"""
+import os, pathlib
+import persistence.backup as backup
+backup._sync = lambda path: (print("here", flush=True), input())
+backup.back_up(pathlib.Path({str(filled)!r}), pathlib.Path({str(tmp_path / "copy")!r}), 1, str)
+"""
+    process = child(script)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "here\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+
+    assert not (tmp_path / "copy").exists()
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    assert len([*read_orders(tmp_path / "copy")]) == 3
+
+
+# ---------------------------------------------------------------- putting back
+
+
+def later(path: Path, number: int) -> None:
+    """Let the original go on after its copy was taken."""
+    ledger = SqliteLedger(path)
+    ledger.claim([make_claim(number)], T0)
+    ledger.close()
+
+
+def test_a_copy_that_is_put_back_is_the_ledger_and_still_a_copy(
+    filled: Path, tmp_path: Path
+) -> None:
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    later(filled, 7)
+    mark = put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+
+    assert mark.orders == 3
+    assert len([*read_orders(filled)]) == 3
+    assert len([*read_orders(tmp_path / "aside")]) == 4, "nothing was deleted"
+    assert copied_in(noted(filled, COPIED)) == mark
+    assert (tmp_path / "copy").is_file()
+
+
+def test_a_ledger_that_is_there_is_not_replaced_unasked(filled: Path, tmp_path: Path) -> None:
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    later(filled, 7)
+    with pytest.raises(LedgerUnavailable, match="--replace"):
+        put_back(tmp_path / "copy", filled, halt, None)
+    assert len([*read_orders(filled)]) == 4
+    assert halted(filled) is None
+
+
+def test_the_log_of_the_former_ledger_is_not_taken_for_that_of_the_next(
+    filled: Path, tmp_path: Path
+) -> None:
+    """What was committed and not copied into the file yet goes aside with it."""
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    script = (
+        "import sqlite3, os\n"
+        f"c = sqlite3.connect({str(filled)!r}, isolation_level=None)\n"
+        "c.execute('PRAGMA wal_autocheckpoint = 0')\n"
+        "c.execute(\"INSERT INTO flags VALUES ('note:late', 'x')\")\n"
+        "os._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    assert filled.with_name("ledger.db-wal").stat().st_size > 0
+
+    put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+
+    assert noted(tmp_path / "aside", "late") == "x"
+    assert noted(filled, "late") is None
+
+
+@pytest.mark.slow
+def test_a_kill_before_the_copy_is_in_its_place_leaves_the_former_ledger(
+    filled: Path, child: ChildStarter, tmp_path: Path
+) -> None:
+    """It is set aside by a second name, so it is in neither place alone at any moment."""
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    later(filled, 7)
+    script = f"""
+import pathlib
+import persistence.backup as backup
+ledger.close()
+backup._sync = lambda path: (print("here", flush=True), input())
+place = pathlib.Path({str(tmp_path)!r})
+backup.put_back(place / "copy", place / "ledger.db", str, place / "aside")
+"""
+    process = child(script)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "here\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+
+    assert len([*read_orders(filled)]) == 4
+    assert noted(filled, COPIED) is None
+    put_back(tmp_path / "copy", filled, halt, tmp_path / "aside2")
+    assert len([*read_orders(filled)]) == 3
+    assert len([*read_orders(tmp_path / "aside2")]) == 4
+
+
+def test_a_copy_by_other_means_gets_the_mark(filled: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "plain"
+    copy.write_bytes(filled.read_bytes())
+    other = tmp_path / "other" / "ledger.db"
+    other.parent.mkdir()
+    assert put_back(copy, other, halt, None) == UNKNOWN
+
+    assert copied_in(noted(other, COPIED)) == UNKNOWN
+    assert halted(other) == f"halted: {reason(UNKNOWN)}"
+
+
+@pytest.mark.parametrize("content", [b"", b"no ledger at all" * 400])
+def test_what_is_no_ledger_is_not_put_back(filled: Path, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "copy").write_bytes(content)
+    before = filled.read_bytes()
+    with pytest.raises(LedgerUnavailable):
+        put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+    assert filled.read_bytes() == before
+    assert not (tmp_path / "aside").exists()
+
+
+def test_a_copy_of_a_newer_version_is_refused_and_nothing_changes(
+    filled: Path, tmp_path: Path
+) -> None:
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    with closing(sqlite3.connect(tmp_path / "copy", isolation_level=None)) as newer:
+        newer.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_new', '')")
+    with pytest.raises(LedgerUnavailable, match="newer version"):
+        put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+    assert halted(filled) is None
+    assert not (tmp_path / "aside").exists()
+
+
+def test_who_wrote_the_former_ledger_does_not_write_the_one_put_back(
+    filled: Path, tmp_path: Path
+) -> None:
+    """A copy keeps the writer's number; the next live start takes the one after it."""
+    writer = take_writing(filled)
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+
+    assert take_writing(filled) == writer + 1
+
+
+def test_a_persons_word_takes_the_mark_away_and_stays_for_ever(
+    filled: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    back_up(filled, copy, NOW, halt)
+    accepted = Accepted(
+        copied_at_ns=NOW, accepted_at_ns=NOW, not_before_ns=TimestampNs(NOW + 1), evidence="seen"
+    )
+    with closing(SqliteLedger(copy)) as ledger:
+        accept_copy(ledger, accepted)
+
+    assert copied_in(noted(copy, COPIED)) is None
+    assert not_before_in(noted(copy, ACCEPTED)) == NOW + 1
+    assert "seen" in (noted(copy, ACCEPTED) or "")
+    assert halted(copy) is not None, "the halt is another word's"
+
+
+def test_a_mark_that_makes_no_sense_is_a_mark() -> None:
+    assert copied_in(None) is None
+    assert copied_in("{") == UNKNOWN
+    assert copied_in(text_of(UNKNOWN)) == UNKNOWN
+    assert not_before_in(None) == 0
+    assert not_before_in("nonsense") == NEVER_NS
+
+
+def test_the_reader_needs_no_right_to_write(filled: Path, tmp_path: Path) -> None:
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    (tmp_path / "copy").chmod(0o400)
+    open_for_reading(tmp_path / "copy").close()
