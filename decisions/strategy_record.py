@@ -36,6 +36,8 @@ class _Wide(msgspec.Struct, frozen=True):
 
 
 class _Memory(msgspec.Struct, frozen=True):
+    """What is added gets a default: journals of before do not have it, and are replayed too."""
+
     room: int
     recent: list[_Event]
     next_index: int
@@ -49,7 +51,7 @@ class _Memory(msgspec.Struct, frozen=True):
     """Its place among `recent`; -1 where there is none."""
     told_fills: list[tuple[OrderKey, str]]
     wide: _Wide | None
-    at_door: bool
+    at_door: bool = False
 
 
 def packed_memory(memory: StrategyMemory) -> bytes:

@@ -139,6 +139,8 @@ class Line:
                 return
         else:
             self._tally.is_warmed = True
+        if self._settings.is_what_if and memory.wide is not None:
+            memory.wide.snapshot, memory.wide.since = None, []  # of the code that ran
         self._grids = {grid.symbol: grid for grid in standing.instruments}
         self._run, self._memory = None, memory
         if standing.has_begun:
@@ -168,6 +170,8 @@ class Line:
             return
         if isinstance(taken.message, OrderUpdate | MarketRules):
             self._tell(taken, until)
+            if told:  # nobody decides on such a message
+                self._count(Showing(told), taken, until)
             return
         showing = Showing(told)
         while True:
