@@ -42,8 +42,8 @@ def journal_for(config: Config, run_dir: RunDir, utc_ns: Callable[[], int]) -> "
     when = config.journal.when
     if when is JournalWhen.NEVER or (when is JournalWhen.LIVE and not is_live):
         return None
-    # A live feed's batches follow from the news that it took; those of a recording do not. But
-    # which of them were history, for they came late, only whom they were for can tell.
+    # A live feed's batches follow from the news that it took, but for which events came too late
+    # to act on; so those of its strategies are kept. Those of a recording are all there is of it.
     return Journal(config.journal, run_dir, utc_ns, keeps_batches=not is_live)
 
 
