@@ -22,6 +22,7 @@ from actors.ledger_away import LedgerAway
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
 from actors.order_records import claimed_update, price_of, update_of
+from actors.stop_desk import KEEP_STOPS, StopDesk
 from actors.venue_desk import VenueDesk
 from decisions.executor import Claim as ToClaim
 from decisions.executor import Conflict, Duplicate, Refuse, Resend, Verdict, sort_intents
@@ -47,6 +48,7 @@ from messages.orders import (
     SendAgain,
     SubmitDone,
 )
+from messages.stops import MarketShown, StopActed
 from messages.values import OrderState
 from persistence.ledger import Claim, Ledger, LedgerEntry, fingerprint
 
@@ -71,7 +73,8 @@ class ExecutorActor(Actor):
     """`open_ledger` is called in the actor's thread, by each incarnation.
 
     `max_decision_age_ns` is None where the market's clock is not the wall's: in a replay a
-    decision does not age while it waits.
+    decision does not age while it waits. `steps_with_market`: the feed shows an event to nobody
+    else before it is acknowledged here, so that stops act at the same event each time.
     """
 
     def __init__(
@@ -83,9 +86,10 @@ class ExecutorActor(Actor):
         max_decision_age_ns: int | None,
         kept: ExecutorKept,
         metrics: "Address[OrderUpdate | DuplicateFiltered | PriceMark]",
-        strategies: "Mapping[StrategyId, Address[OrderUpdate | MarketRules]]",
+        strategies: "Mapping[StrategyId, Address[OrderUpdate | MarketRules | StopActed]]",
         feeds: "Mapping[ActorPath, Address[MarketAck]]",
         account: tuple[AccountSettings, AccountView] | None = None,
+        steps_with_market: bool = False,
     ) -> None:
         super().__init__()
         self._open_ledger = open_ledger
@@ -100,6 +104,7 @@ class ExecutorActor(Actor):
         self._compared = account
         self._ledger: Ledger | None = None
         self._reconciled = False
+        self._steps = steps_with_market and self._replayed
         self._away: LedgerAway | None = None
 
     # ------------------------------------------------------------ beginning and end
@@ -112,8 +117,19 @@ class ExecutorActor(Actor):
         self._stages = ExecutorStages(self.ctx)
         self._risk = RiskState(
             exposure=ledger.exposure(),
+            held_by=ledger.strategy_exposure(),
             open_orders=None if self._replayed else {},
             instruments=self._kept.instruments,
+        )
+        self._stops = StopDesk(
+            ctx=self.ctx,
+            ledger=ledger,
+            shown_again=self._steps,
+            looks=self._kept.looks,
+            strategies=self._strategies,
+            claim=lambda intent: self._work((), [intent]),
+            keep=lambda: self._desk.keep({}),
+            may_send=lambda: not self._desk.halt_reason,
         )
         self._desk = OrderDesk(
             ctx=self.ctx,
@@ -124,6 +140,7 @@ class ExecutorActor(Actor):
             keeps_equity=bool(self._limits.max_daily_loss or self._limits.max_drawdown),
             on_claimed=self._tell_claimed,
             on_moved=self._tell_moved,
+            stops=self._stops.book,
         )
         self._operator = OperatorDesk(
             ctx=self.ctx,
@@ -173,6 +190,10 @@ class ExecutorActor(Actor):
             for message in self.ctx.rest():
                 waits = True
                 self.receive(message)
+        if self._away is None:
+            self._stops.end()
+        else:
+            self._kept.board.unfinished = self._away.left_undone
         self._give_back()
         self._book.close()
 
@@ -189,6 +210,10 @@ class ExecutorActor(Actor):
     def _give_back(self) -> None:
         self._held, messages = self._kept.take()
         self.ctx.hand_back(messages)
+
+    def inspect(self) -> dict[str, Any]:
+        """Give the stops that are kept, and what each protects."""
+        return {"stops": self._stops.shown_to_people() if self._ledger is not None else []}
 
     @property
     def _book(self) -> Ledger:
@@ -215,16 +240,22 @@ class ExecutorActor(Actor):
                 self._group(message)
             case MarketBatch():
                 self._market(message)
+            case MarketShown():
+                self._stops.shown(message)
+                self._when_settled()
             case LookupDone():
                 self._looked_up(message)
             case Candle() | Trade() | Tick():
                 self._mark(message)
+                self._look((message,))
                 self._gateway.live_market(message)
             case SendAgain():
                 self._desk.send_again(message.order_key)
                 self._when_settled()
             case _ if message == TIDY:
                 self._desk.tidy()
+            case _ if message == KEEP_STOPS:
+                self._stops.keep_looks()
             case _ if message == ASK_FILLS:
                 self._desk.executions.ask()
             case _ if message == ASK_AGAIN:
@@ -276,6 +307,8 @@ class ExecutorActor(Actor):
         self._desk.commit(moves, claims)
         if moves:
             self.ctx.progress()
+            if self._stops.book.entry_of:
+                self._show()  # an exit may have failed, or done what one before it did not
         if reports and self._operator.halted:
             self._operator.reported(reports)
         for verdict in verdicts:
@@ -361,6 +394,8 @@ class ExecutorActor(Actor):
             self._cell.set_state(ActorState.RUNNING)
             self._show()
             self._work_off_stash()
+        if self._reconciled and self._away is None:
+            self._stops.go_on(self._acknowledge)
         elif self._operator.halted:
             self._work_off_stash()
 
@@ -382,14 +417,35 @@ class ExecutorActor(Actor):
         latest = dict(zip(map(_SYMBOL, batch.events), batch.events, strict=True))
         for event in latest.values():
             self._mark(event)
-        feed, path = self._feeds.get(batch.feed), self.ctx.path
-
-        def acknowledge(next_index: int) -> None:
-            if feed is not None:
-                feed.tell(MarketAck(follower=path, next_index=next_index))
-
-        self._gateway.market(batch, acknowledge)
+        if self._steps:
+            self._stops.show_later(batch)
+            self._gateway.market(batch, self._stops.tell_shown(batch.feed))
+        else:
+            if not batch.is_history:
+                self._look(batch.events)
+            self._gateway.market(batch, partial(self._acknowledge_to, batch.feed))
         self.ctx.progress()
+
+    def _acknowledge_to(self, feed: ActorPath, next_index: int) -> None:
+        """Tell a feed how far the venue has come; on any thread."""
+        address = self._feeds.get(feed)
+        if address is not None:
+            address.tell(MarketAck(follower=self.ctx.path, next_index=next_index))
+
+    def _acknowledge(self, batch: MarketBatch, next_index: int, *, sent: bool) -> None:
+        """Go on to the next event: with exits under way, once the venue has had them."""
+        if sent:
+            self._gateway.market(batch, partial(self._acknowledge_to, batch.feed))
+        else:
+            self._acknowledge_to(batch.feed, next_index)
+
+    def _look(self, events: Sequence[MarketEvent]) -> None:
+        """Let stops act on what is new, once it is known what there is to protect.
+
+        Not while the ledger is away: nothing could be claimed, and the next incarnation looks.
+        """
+        if self._reconciled and self._away is None and self._stops.look(events):
+            self._show()
 
     def _mark(self, event: MarketEvent) -> None:
         price = price_of(event)
@@ -412,7 +468,8 @@ class ExecutorActor(Actor):
     def _show(self) -> None:
         """Let health say what is wrong with the venue; a halt has a reason of its own."""
         if self._cell.state is ActorState.RUNNING:
-            self._cell.problem = self._venue.text(self._desk.difference)
+            more = self._desk.difference or self._stops.problem()
+            self._cell.problem = self._venue.text(more)
         elif self._cell.state is ActorState.RECONCILING:
             count = len(self._desk.orders.unsettled)
             self._cell.problem = self._venue.text(f"{count} orders to settle")
@@ -425,6 +482,8 @@ class ExecutorActor(Actor):
         self.ctx.tell(self._metrics, update)
         if claim.refused:
             self._tell_strategy(update)
+        else:
+            self._stops.claimed(claim.intent)
 
     def _tell_moved(self, entry: LedgerEntry, fills: Sequence[Fill], late: bool) -> None:
         self._operator.saw(entry)

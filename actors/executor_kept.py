@@ -5,8 +5,9 @@ from typing import Any
 
 from actors.operator_board import OperatorBoard
 from messages.base import Message
-from messages.ids import Symbol
+from messages.ids import OrderKey, Symbol
 from messages.orders import OrderIntent
+from messages.stops import Stop
 from messages.values import Instrument
 
 
@@ -32,6 +33,8 @@ class ExecutorKept:
         self._held = Held()
         self.instruments: dict[Symbol, Instrument] = {}
         """The markets' rules, as a real venue told them last."""
+        self.looks: dict[OrderKey, Stop] = {}
+        """The stops as they were after the last event that they were shown, by their entries."""
         self.board = OperatorBoard()
         """What people read of the executor, and a halt that holds in this process."""
 

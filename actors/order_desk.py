@@ -24,6 +24,7 @@ from decisions.risk_equity import (
     stops,
 )
 from decisions.sending import PAUSES_NS, REFUSED_PAUSES_NS, Again, after_absence
+from decisions.stop_book import StopBook
 from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.ids import NS_PER_MS, NS_PER_S, OrderKey, Symbol, TimestampNs
 from messages.lifecycle import TimerFired
@@ -79,9 +80,10 @@ class OrderDesk:
         keeps_equity: bool,
         on_claimed: OnClaimed,
         on_moved: OnMoved,
+        stops: StopBook,
     ) -> None:
         self._ctx, self._ledger, self._gateway = ctx, ledger, gateway
-        self._risk = risk
+        self._risk, self.stops = risk, stops
         self._max_age_ns = max_age_ns
         self._on_claimed, self._on_moved = on_claimed, on_moved
         self._keeps_equity = keeps_equity
@@ -148,6 +150,11 @@ class OrderDesk:
         if not moves and not claims:
             return
         notes = self._count(moves)
+        for claim in claims:
+            if claim.refused is None:
+                self.stops.claimed(claim.intent)
+            else:
+                self.stops.refused(claim.intent.order_key)
         after = self._write([move.step for move in moves], claims, notes)
         durable_ns, self.durable_ns = self._ctx.utc_ns(), self._ctx.monotonic_ns()
         self._hand_over(claims)
@@ -160,12 +167,16 @@ class OrderDesk:
     def _write(
         self, steps: Sequence[Step], claims: Sequence[Claim], notes: Mapping[str, str]
     ) -> list[LedgerEntry]:
-        """Write, unless this incarnation was given up: even its notes would be of before."""
+        """Write, unless this incarnation was given up: even its notes would be of before.
+
+        What became of stops by it goes with it: no entry is durable without the one it brings.
+        """
         with self._gateway.holding(self._ctx.epoch):
             if self._ctx.fenced:  # given up already, though nobody has taken over yet
                 raise ActorUnavailable(f"{self._ctx.path} {self._ctx.epoch} was given up")
             self._rows += len(steps) + len(claims)
-            return self._ledger.write(steps, claims, self._ctx.utc_ns(), notes)
+            stops = self.stops.taken_changes()
+            return self._ledger.write(steps, claims, self._ctx.utc_ns(), notes, stops)
 
     def _count(self, moves: Sequence[Move]) -> Mapping[str, str]:
         """Feed the risk gate; give what it must find again after a restart.
@@ -177,7 +188,8 @@ class OrderDesk:
             after = move.after
             freed = held_quantity(move.before) - held_quantity(after)
             if freed:
-                release(after.symbol, after.side, freed, self._risk)
+                release(after.symbol, after.side, freed, self._risk, after.strategy_id)
+            self.stops.moved(after, move.fills)
             for fill in self.orders.new_fills(after.order_key, move.fills):
                 saw_fill(after.symbol, after.side, fill, self._risk)
                 filled = True
@@ -204,7 +216,7 @@ class OrderDesk:
 
     def _submit(self, entry: LedgerEntry, created_ns: int) -> None:
         good_until_ns = None if self._max_age_ns is None else created_ns + self._max_age_ns
-        order = new_order(entry)
+        order = new_order(entry, self.stops.touched(entry.order_key, entry.decided_at_ns))
         self._gateway.submit(
             self._ctx.epoch,
             entry.order_key,

@@ -14,7 +14,7 @@ from persistence.book import held_quantity
 from persistence.ledger import Claim, LedgerEntry, Step
 
 
-def new_order(entry: LedgerEntry) -> NewOrder:
+def new_order(entry: LedgerEntry, touched_price: Decimal | None = None) -> NewOrder:
     """Give the order of a ledger row as it goes to the venue."""
     return NewOrder(
         client_order_id=entry.client_order_id,
@@ -25,6 +25,7 @@ def new_order(entry: LedgerEntry) -> NewOrder:
         quantity=entry.quantity,
         limit_price=entry.limit_price,
         decided_at_ns=entry.decided_at_ns,
+        touched_price=touched_price,
     )
 
 

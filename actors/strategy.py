@@ -15,9 +15,10 @@ from messages.ids import AccountId, ActorPath, Epoch, StrategyId, Symbol
 from messages.market import Candle, MarketAck, MarketBatch, Tick, Trade
 from messages.orders import MarketRules, OrderIntent, OrderUpdate
 from messages.recorded import StrategyEnded, StrategyStands
+from messages.stops import StopActed
 from messages.values import Instrument
 
-Accepts = MarketBatch | Candle | Trade | Tick | OrderUpdate | MarketRules
+Accepts = MarketBatch | Candle | Trade | Tick | OrderUpdate | MarketRules | StopActed
 
 
 NO_FEED = ActorPath("")
@@ -119,6 +120,9 @@ class StrategyActor(Actor):
             case OrderUpdate():
                 self.ctx.note(message)
                 run.update(message)
+            case StopActed():
+                self.ctx.note(message)
+                run.stop_acted(message)
             case MarketRules() if message.instrument.symbol in run.symbols:
                 run.warm_up()  # builds it anew, with the rules as they are now
 

@@ -36,9 +36,10 @@ from messages.ids import (
 )
 from messages.market import MarketEvent, Tick
 from messages.orders import Fill, OrderIntent, OrderReport
+from messages.stops import Stop
 from messages.values import Liquidity, OrderState, OrderType, Side, TimeInForce
 from ops.collector import seldom_collecting
-from persistence.entries import NO_NOTES
+from persistence.entries import NO_NOTES, NO_STOPS
 from persistence.ledger import Claim, LedgerEntry, SqliteLedger, Step
 from persistence.lines import RotatingLines
 from strategies.protocol import Decision, Strategy, market_order
@@ -79,8 +80,9 @@ class ClockedLedger(SqliteLedger):
         claims: Sequence[Claim],
         now_ns: int,
         notes: Mapping[str, str] = NO_NOTES,
+        stops: Sequence[Stop] = NO_STOPS,
     ) -> list[LedgerEntry]:
-        after = super().write(steps, claims, now_ns, notes)
+        after = super().write(steps, claims, now_ns, notes, stops)
         at_ns = time.monotonic_ns()
         for claim in claims:
             self._noted[claim.intent.decided_at_ns] = at_ns

@@ -25,8 +25,9 @@ from exchanges.protocol import NewOrder
 from exchanges.rate_budget import Budget, RateBudget
 from exchanges.venue_loop import VenueLoop
 from messages.ids import Epoch, OrderKey
+from messages.stops import Stop
 from messages.values import OrderState
-from persistence.entries import NO_NOTES
+from persistence.entries import NO_NOTES, NO_STOPS
 from persistence.ledger import Claim, LedgerEntry, SqliteLedger, Step
 
 LIMIT_S = 60.0
@@ -66,8 +67,9 @@ class SteppedLedger(ClockedLedger):
         claims: Sequence[Claim],
         now_ns: int,
         notes: Mapping[str, str] = NO_NOTES,
+        stops: Sequence[Stop] = NO_STOPS,
     ) -> list[LedgerEntry]:
-        after = super().write(steps, claims, now_ns, notes)
+        after = super().write(steps, claims, now_ns, notes, stops)
         at_ns = time.monotonic_ns()
         offset_ns = time.time_ns() - at_ns
         for claim in claims:

@@ -26,7 +26,7 @@ from decisions.risk import OpenOrder, Refusal, RiskLimits, RiskState
 from decisions.risk_equity import EquityBook
 from decisions.sending import STALE, stale_text, too_old
 from messages.errors import CodecError
-from messages.ids import OrderKey, Symbol, TimestampNs
+from messages.ids import OrderKey, StrategyId, Symbol, TimestampNs
 from messages.orders import OrderIntent
 from messages.recorded import IntentsJudged, JudgedIntent
 from messages.values import Instrument, OrderState
@@ -64,6 +64,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     known: dict[OrderKey, Known]
     marks: dict[Symbol, Decimal]
     exposure: dict[Symbol, Decimal]
+    held_by: list[tuple[StrategyId, Symbol, Decimal]]
     decided: dict[Symbol, list[TimestampNs]]
     risk_added_at: dict[Symbol, TimestampNs]
     market_at: dict[Symbol, TimestampNs]
@@ -100,6 +101,7 @@ def seen_now(
         known={key: Known(one.state, one.fingerprint) for key, one in known.items()},
         marks=_of(marks, symbols),
         exposure=_of(state.exposure, symbols),
+        held_by=[(who, one, held) for (who, one), held in state.held_by.items() if one in symbols],
         decided={one: list(at) for one, at in state.decided.items() if one in symbols},
         risk_added_at=_of(state.risk_added_at, symbols),
         market_at=_of(state.market_at, symbols),
@@ -140,6 +142,7 @@ def judge_again(
     """Judge as the executor does, by what it knew then."""
     state = RiskState(
         exposure=dict(seen.exposure),
+        held_by={(who, symbol): held for who, symbol, held in seen.held_by},
         decided={symbol: deque(at) for symbol, at in seen.decided.items()},
         unsettled=set(seen.unsettled),
         open_orders=None if seen.open_orders is None else dict(seen.open_orders),

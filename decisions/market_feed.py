@@ -30,9 +30,13 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 class FlowControl:
     """Sends again what a restart lost, and never more than a window ahead of the slowest."""
 
-    def __init__(self, followers: Iterable[ActorPath], window: int) -> None:
+    def __init__(
+        self, followers: Iterable[ActorPath], window: int, leaders: Iterable[ActorPath] = ()
+    ) -> None:
         self.followers = {path: Follower() for path in followers}
         self.window = window
+        self.leaders = frozenset(leaders)
+        """They finish an event before anybody else is sent it."""
 
     @property
     def floor(self) -> int | None:
@@ -71,10 +75,12 @@ class FlowControl:
         if floor is None:
             return []
         stop = min(limit, floor + self.window)
+        ahead = [self.followers[path] for path in self.leaders]
+        behind = min([stop, *(one.next_index for one in ahead if not one.gone)])
         return [
-            Span(follower=path, first=one.sent_index, stop=stop)
+            Span(follower=path, first=one.sent_index, stop=end)
             for path, one in self.followers.items()
-            if not one.gone and one.sent_index < stop
+            if not one.gone and one.sent_index < (end := stop if path in self.leaders else behind)
         ]
 
     def sent(self, span: Span) -> None:

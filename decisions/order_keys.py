@@ -46,6 +46,18 @@ def order_key(
     return OrderKey(f"{ms:012x}{hashed.hexdigest()}")
 
 
+def exit_key(entry_key: OrderKey, ordinal: int, decided_at_ns: TimestampNs) -> OrderKey:
+    """Name an exit that a stop decides: of its entry's key, and which of its exits it is.
+
+    The moment goes first, as in every key; the rest is a function of the stop alone. So the same
+    event of the market makes the same exit, whenever and by whichever process it is decided.
+    """
+    raw = entry_key.encode()
+    text = b"%d:%b%d" % (len(raw), raw, ordinal)
+    hashed = blake2b(text, digest_size=10, person=b"exit-key").hexdigest()
+    return OrderKey(f"{decided_at_ns // NS_PER_MS:0{_MS_HEX_DIGITS}x}{hashed}")
+
+
 @lru_cache(maxsize=1024)
 def _hashed(account: AccountId, strategy_id: StrategyId, symbol: Symbol) -> blake2b:
     """Begin the hash with what all decisions of one strategy share; it is asked for each order."""

@@ -6,6 +6,8 @@ or it enlarges what is filled already, trusting that an open order against it wi
 would be over the position limit if that never does. The part of an order that turns the
 position around is new risk like any other.
 
+An exit of which nothing is held is none: it is refused too (`fit_exit`).
+
 At a real spot venue two more reasons hold for any order: the venue would surely refuse it, or
 it sells what this run has not bought or has on sale already.
 
@@ -19,7 +21,7 @@ from decimal import Decimal
 
 from decisions.exact import EXACT, NOTHING, is_sane
 from decisions.risk_equity import quote_of, stops
-from decisions.risk_exit import fit_exit
+from decisions.risk_exit import fit_exit, nothing_held
 from decisions.risk_grid import off_grid
 from decisions.risk_limits import Refusal, RiskLimits
 from decisions.risk_state import (
@@ -68,7 +70,7 @@ def refusal(
     that runs ahead: there the mark may be of after the decision, and the price that was
     decided at stands in for it. A mark that makes no sense holds no exit back.
     """
-    unusable = _unusable(intent)
+    unusable = nothing_held(intent) or _unusable(intent)
     if unusable is not None:
         return unusable
     added = added_quantity(intent, state)
@@ -76,12 +78,14 @@ def refusal(
         if added:
             return _no_price(mark_price)
         mark_price = None
+    grid, no_collar = state.instruments.get(intent.symbol), limits.price_collar_bps is None
+    # What is not limited is not asked: a backtest judges many orders, and most limits are not set.
     return (
-        off_grid(intent, state.instruments.get(intent.symbol), added)
-        or _not_held(intent, limits, state)
-        or _off_the_collar(intent, limits, mark_price, added)
+        (None if grid is None else off_grid(intent, grid, added))
+        or (None if limits.allow_short else _not_held(intent, limits, state))
+        or (None if no_collar else _off_the_collar(intent, limits, mark_price, added))
         or (_order_too_large(intent, limits, mark_price, added) if added else None)
-        or (_unknown_outcome(intent, state) if added else None)
+        or (_unknown_outcome(intent, state) if added and state.unsettled else None)
         or _position_too_large(intent, limits, state, mark_price, added)
         or (_first(_NEW_RISK, intent, limits, state) if added else None)
     )

@@ -1,20 +1,74 @@
-"""How much of a position can be sold: fees taken in what was bought leave less of it."""
+"""How much of a position can be left: what is really held of it, and what fees have left of that.
+
+A strategy's own position is of its decisions alone, so that it decides the same on the same
+market however fast a venue is. Where some of them were refused or never filled, less is held than
+it believes. So an exit says how much of it leaves (`OrderIntent.leaves`), and is sent as what
+there is of that: a part that was bought is sold as that part, and nothing is sold short by it.
+"""
+
+import re
+from decimal import Decimal
 
 import msgspec
 
 from decisions.exact import EXACT, NOTHING
-from decisions.risk_limits import RiskLimits
+from decisions.risk_limits import Refusal, RiskLimits
 from decisions.risk_state import RiskState, sellable
 from messages.orders import OrderIntent
 from messages.values import Side
 
+NOTHING_HELD = "nothing_held"
+"""The code of an exit of which nothing is there."""
+
+_FEES = re.compile(r"; of (\S+), fees have left (\S+)$")
+
 
 def fit_exit(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> OrderIntent:
-    """Give an exit of no more than what fees have left; any other order as it is.
+    """Give an exit of no more than there is to leave; any other order as it is.
 
-    A strategy sells what it bought. Where the venue took its fee in the bought currency, that
-    is more than there is, and would be rejected, or sell coins that the run did not buy. Only
-    at a real spot account, whose executions tell their fees.
+    What it leaves counts with its strategy's open orders as if they filled, as its position does.
+    """
+    return _fit_to_fees(_fit_to_held(intent, state), limits, state)
+
+
+def nothing_held(intent: OrderIntent) -> Refusal | None:
+    """Refuse an exit that was made to fit, and nothing is left of it."""
+    if intent.quantity or not intent.leaves:
+        return None
+    text = (
+        f"{intent.leaves.normalize():f} were to be left, and the strategy holds nothing of that:"
+        " what was to bring it there was refused, did not fill, or was left already"
+    )
+    return Refusal(code=NOTHING_HELD, text=text)
+
+
+def fees_in(reason: str) -> Decimal:
+    """Give what fees had taken of an exit, from the reason that `fit_exit` gave it; else 0."""
+    found = _FEES.search(reason)
+    return NOTHING if found is None else EXACT.subtract(Decimal(found[1]), Decimal(found[2]))
+
+
+def _fit_to_held(intent: OrderIntent, state: RiskState) -> OrderIntent:
+    leaves = intent.leaves
+    if not leaves:
+        return intent
+    held = state.held_by.get((intent.strategy_id, intent.symbol), NOTHING)
+    there = max(held if intent.side is Side.SELL else held.copy_negate(), NOTHING)
+    if leaves <= there:
+        return intent
+    quantity = EXACT.add(EXACT.subtract(intent.quantity, leaves), there)
+    if not quantity:
+        return msgspec.structs.replace(intent, quantity=quantity)
+    reason = f"{intent.reason}; of {leaves.normalize():f} to leave, {there.normalize():f} is held"
+    return msgspec.structs.replace(intent, quantity=quantity, leaves=there, reason=reason)
+
+
+def _fit_to_fees(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> OrderIntent:
+    """A strategy sells what it bought.
+
+    Where the venue took its fee in the bought currency, that is more than there is, and would be
+    rejected, or sell coins that the run did not buy. Only at a real spot account, whose
+    executions tell their fees.
     """
     if limits.allow_short or intent.side is not Side.SELL:
         return intent

@@ -20,7 +20,7 @@ from decisions.risk_equity import (
     record_fill,
     record_mark,
 )
-from messages.ids import NS_PER_S, OrderKey, Symbol, TimestampNs
+from messages.ids import NS_PER_S, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.orders import Fill, OrderIntent
 from messages.values import Instrument, Side
 
@@ -41,6 +41,8 @@ class RiskState(msgspec.Struct, kw_only=True):
 
     exposure: dict[Symbol, Decimal] = msgspec.field(default_factory=dict)
     """Base currency, signed: filled quantity and what is still open, as if it filled."""
+    held_by: dict[tuple[StrategyId, Symbol], Decimal] = msgspec.field(default_factory=dict)
+    """The same for each strategy: what one may leave of it."""
     decided: dict[Symbol, deque[TimestampNs]] = msgspec.field(default_factory=dict)
     """When the orders of the last minute were decided, oldest first."""
     unsettled: set[Symbol] = msgspec.field(default_factory=set)
@@ -73,10 +75,15 @@ def accept(intent: OrderIntent, state: RiskState) -> None:
     if added_quantity(intent, state):
         latest = state.risk_added_at.get(symbol, intent.decided_at_ns)
         state.risk_added_at[symbol] = max(latest, intent.decided_at_ns)
-    _expose(symbol, intent.side.sign * intent.quantity, state)
-    recent = state.decided.setdefault(symbol, deque())
+    change = intent.side.sign * intent.quantity
+    _expose(symbol, change, state)
+    _hold(intent.strategy_id, symbol, change, state)
+    recent = state.decided.get(symbol)
+    if recent is None:
+        recent = state.decided[symbol] = deque()
     recent.append(intent.decided_at_ns)
-    while recent[0] <= intent.decided_at_ns - MINUTE_NS:
+    past_ns = intent.decided_at_ns - MINUTE_NS
+    while recent[0] <= past_ns:
         recent.popleft()
     if state.open_orders is not None:
         state.open_orders[intent.order_key] = OpenOrder(
@@ -84,9 +91,17 @@ def accept(intent: OrderIntent, state: RiskState) -> None:
         )
 
 
-def release(symbol: Symbol, side: Side, unfilled: Decimal, state: RiskState) -> None:
+def release(
+    symbol: Symbol,
+    side: Side,
+    unfilled: Decimal,
+    state: RiskState,
+    strategy_id: StrategyId | None = None,
+) -> None:
     """Give back what an order that ended will never fill (it stays in the last minute)."""
     _expose(symbol, -side.sign * unfilled, state)
+    if strategy_id is not None:
+        _hold(strategy_id, symbol, -side.sign * unfilled, state)
 
 
 def follow_order(
@@ -210,3 +225,8 @@ def rebuild(
 
 def _expose(symbol: Symbol, change: Decimal, state: RiskState) -> None:
     state.exposure[symbol] = EXACT.add(state.exposure.get(symbol, NOTHING), change)
+
+
+def _hold(strategy_id: StrategyId, symbol: Symbol, change: Decimal, state: RiskState) -> None:
+    place = strategy_id, symbol
+    state.held_by[place] = EXACT.add(state.held_by.get(place, NOTHING), change)

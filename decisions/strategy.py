@@ -33,6 +33,7 @@ from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import OrderIntent, OrderUpdate
 from messages.own_lines import line_of
+from messages.stops import StopActed
 from messages.values import Instrument
 
 __all__ = [
@@ -132,12 +133,13 @@ class StrategyRun:
         self.symbols = (symbol, *(other for other in symbols if other != symbol))
         self.problem: Exception | None = None
         """Why the last snapshot could not be taken or restored; the shell tells it."""
-        self._desk = Desk(account, strategy_id, self.symbols, instrument_of)
+        self._identity = (account, strategy_id, self.symbols, instrument_of)
         self._build = build
         self._make()
 
     def _make(self) -> None:
         self._strategy = strategy = self._build()
+        self._desk = Desk(*self._identity, uses_stops=bool(getattr(strategy, "uses_stops", False)))
         self._wants = wants = wants_of(strategy)
         nothing = dict.fromkeys(self.symbols, Decimal(0))
         self._positions = nothing | self.memory.positions(self.symbol)
@@ -288,6 +290,27 @@ class StrategyRun:
         if self._wide is not None:
             self._wide.keep_snapshot()
 
+    def stop_acted(self, acted: StopActed) -> None:
+        """Count what a stop has left of the position, once, and never beyond flat.
+
+        Beyond it is what the strategy has left by itself meanwhile: of that the stop had nothing.
+        """
+        memory, symbol = self.memory, acted.symbol
+        if symbol not in self._positions or acted.order_key in memory.told_stops:
+            return
+        memory.told_stops[acted.order_key] = None
+        if len(memory.told_stops) > _TOLD_FILLS:
+            del memory.told_stops[next(iter(memory.told_stops))]
+        before = self._positions[symbol]
+        if before * acted.change >= 0:
+            return
+        after = before + acted.change
+        self._positions[symbol] = after if after * before > 0 else Decimal(0)
+        if symbol == self.symbol:
+            memory.position = self._positions[symbol]
+        elif memory.wide is not None:
+            memory.wide.others[symbol] = self._positions[symbol]
+
     def _tell_fills(self, update: OrderUpdate) -> None:
         on_fill = getattr(self._strategy, "on_fill", None)
         told = self.memory.told_fills
@@ -384,7 +407,8 @@ class StrategyRun:
         memory, symbol, at_ns = self.memory, self.symbol, event.ts_event_ns
         if at_ns <= memory.decided_until_ns:
             return []
-        moment = Moment(symbol, at_ns, {symbol: reference_price(event)}, handler_of(event))
+        price = event.close if type(event) is Candle else reference_price(event)
+        moment = Moment(symbol, at_ns, {symbol: price}, handler_of(event))
         positions = {symbol: memory.position}
         decided = {(symbol, at_ns): memory.decided.get((symbol, at_ns), 0)}
         return self._desk.intents(decisions, moment, created_ns, positions, decided)

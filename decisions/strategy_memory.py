@@ -40,6 +40,8 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     told_fills: dict[tuple[OrderKey, str], None] = {}
     """The last executions that `on_fill` was told of, the oldest first: by order, for two of its
     own orders that meet have one trade id."""
+    told_stops: dict[OrderKey, None] = {}
+    """The exits of stops that its position counts, the oldest first."""
     wide: WideMemory | None = None
     """Of a strategy that wants more than plain events of one symbol."""
 
@@ -57,6 +59,7 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
             recent=self.recent.copy(),
             decided=self.decided.copy(),
             told_fills=self.told_fills.copy(),
+            told_stops=self.told_stops.copy(),
             wide=wide,
         )
 

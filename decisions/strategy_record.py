@@ -50,6 +50,7 @@ class _Memory(msgspec.Struct, frozen=True):
     warming_on: int
     """Its place among `recent`; -1 where there is none."""
     told_fills: list[tuple[OrderKey, str]]
+    told_stops: list[OrderKey]
     wide: _Wide | None
     at_door: bool = False
 
@@ -70,6 +71,7 @@ def packed_memory(memory: StrategyMemory) -> bytes:
             at_door=memory.at_door,
             warming_on=_place_of(memory),
             told_fills=list(memory.told_fills),
+            told_stops=list(memory.told_stops),
             wide=None if memory.wide is None else _wide(memory.wide),
         )
     )
@@ -99,6 +101,7 @@ def memory_in(content: bytes) -> StrategyMemory:
         at_door=kept.at_door,
         warming_on=kept.recent[kept.warming_on] if kept.warming_on >= 0 else None,
         told_fills=dict.fromkeys(kept.told_fills),
+        told_stops=dict.fromkeys(kept.told_stops),
         wide=None if kept.wide is None else _wide_memory(kept.wide),
     )
 

@@ -15,7 +15,7 @@ from decisions.order_keys import order_key
 from messages.errors import BadDecision
 from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.orders import OrderIntent
-from messages.values import Instrument, OrderType, Side, Target, TimeInForce
+from messages.values import Instrument, OrderType, Protection, Side, Target, TimeInForce
 
 Decided = dict[tuple[Symbol, TimestampNs], int]
 """How many decisions a moment has had: the next one's ordinal. The moments decided last, no others.
@@ -95,6 +95,8 @@ class Desk(msgspec.Struct, frozen=True):
     strategy_id: StrategyId
     symbols: tuple[Symbol, ...]
     instrument_of: Callable[[Symbol], Instrument]
+    uses_stops: bool = False
+    """Whether the strategy has said that it attaches some (`Strategy.uses_stops`)."""
 
     def intents(
         self,
@@ -131,7 +133,10 @@ class Desk(msgspec.Struct, frozen=True):
             if order is None:
                 continue
             ordinal = count_decisions(decided, symbol, at, 1)
-            positions[symbol] = positions.get(symbol, NOTHING) + order.quantity * order.side.sign
+            held = positions.get(symbol, NOTHING)
+            positions[symbol] = held + order.quantity * order.side.sign
+            leaves = _leaves(order, held)
+            price = moment.prices[symbol]
             intents.append(
                 OrderIntent(
                     order_key=order_key(self.account, self.strategy_id, symbol, at, ordinal),
@@ -143,13 +148,29 @@ class Desk(msgspec.Struct, frozen=True):
                     time_in_force=order.time_in_force,
                     quantity=order.quantity,
                     limit_price=order.limit_price,
-                    reference_price=moment.prices[symbol],
+                    reference_price=price,
                     decided_at_ns=at,
                     ts_created_ns=created_ns,
                     reason=order.reason,
+                    leaves=leaves,
+                    protection=self._protection(wish, order, leaves, price),
                 )
             )
         return intents
+
+    def _protection(
+        self, wish: Any, order: DecisionLike, leaves: Decimal, price: Decimal
+    ) -> Protection | None:
+        asked = asked_protection(wish)
+        if asked is None:
+            return None
+        if not self.uses_stops:
+            raise BadDecision(
+                "attaches a stop, and its class does not say so: write uses_stops = True into it"
+            )
+        if problem := problem_of(asked, order.side, order.limit_price or price):
+            raise BadDecision(problem)
+        return asked if leaves < order.quantity else None
 
     def _order(
         self, wish: Any, symbol: Symbol, moment: Moment, positions: Mapping[Symbol, Decimal]
@@ -176,6 +197,37 @@ class Desk(msgspec.Struct, frozen=True):
         if symbol not in moment.prices:
             raise _no_price(symbol)
         return order_to(target, held, moment.prices[symbol], self.instrument_of(symbol))
+
+
+def asked_protection(wish: Any) -> Protection | None:
+    """Give what a wish says of stops; None where it says nothing."""
+    stop, goal, trailing = (getattr(wish, name, None) for name in _PROTECTIONS)
+    if stop is None and goal is None and trailing is None:
+        return None
+    return Protection(stop_loss=stop, take_profit=goal, trailing=trailing)
+
+
+def problem_of(asked: Protection, side: Side, price: Decimal) -> str:
+    """Say what is wrong with a protection of an order at a price; empty when nothing is."""
+    for name in _PROTECTIONS:
+        value = getattr(asked, name)
+        if value is not None and not (isinstance(value, Decimal) and is_sane(value)):
+            return f"a {name} of {_shown(value)}, expected a Decimal above 0"
+    stop, goal, sign = asked.stop_loss, asked.take_profit, side.sign
+    below, above = ("below", "above") if side is Side.BUY else ("above", "below")
+    if stop is not None and stop * sign >= price * sign:
+        return f"a stop_loss of {stop} for a {side} at {price}: it must be {below} that"
+    if goal is not None and goal * sign <= price * sign:
+        return f"a take_profit of {goal} for a {side} at {price}: it must be {above} that"
+    if side is Side.BUY and asked.trailing is not None and asked.trailing >= price:
+        return f"a trailing of {asked.trailing} for a buy at {price}: it would never act"
+    return ""
+
+
+def _leaves(order: DecisionLike, held: Decimal) -> Decimal:
+    """Give the part of an order that leaves what is held."""
+    against = held.copy_negate() if order.side is Side.BUY else held
+    return min(order.quantity, against) if against > 0 else NOTHING
 
 
 def count_decisions(decided: Decided, symbol: Symbol, at_ns: TimestampNs, count: int) -> int:
@@ -287,6 +339,7 @@ def _wrong_kind(wish: Any) -> str:
     return "a decision of other kinds than those of messages.values"
 
 
+_PROTECTIONS = ("stop_loss", "take_profit", "trailing")
 _PLAIN = (tuple, list)
 _KINDS = (
     ("side", Side),

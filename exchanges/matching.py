@@ -13,6 +13,7 @@ tick        ask (buy) or bid (sell)                 its limit, if ask or bid rea
 
 On the first event that it meets, a limit order that crosses already gets the market's price,
 as taker: a candle's open, a trade's price, the other side of a tick. Later it is the maker.
+A stop's exit gets, in the candle that it acted in, the price that it acted at, slipped.
 Candles and trades give at most `participation` of their volume; a tick gives everything.
 """
 
@@ -87,6 +88,8 @@ def slipped(price: Decimal, side: Side, terms: Terms) -> Decimal:
 def _opening_price(order: NewOrder, event: MarketEvent) -> Decimal:
     """The price that stands when the event begins."""
     if isinstance(event, Candle):
+        if order.touched_price is not None and event.ts_event_ns == order.decided_at_ns:
+            return order.touched_price
         return event.open
     if isinstance(event, Trade):
         return event.price

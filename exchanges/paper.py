@@ -25,6 +25,7 @@ from exchanges.paper_order import (
     Place,
     Progress,
     Step,
+    accepted,
     advance,
     arrived,
     canceled,
@@ -237,10 +238,7 @@ class PaperVenue:
         return self._full_report(step.progress, "cancel")
 
     def _accept(self, order: NewOrder) -> tuple[Progress, Effects]:
-        arrival_ns = order.decided_at_ns + self._settings.latency_ms * NS_PER_MS
-        progress = Progress(
-            row=self._next_row, order=order, arrival_ns=arrival_ns, cursor=Place(arrival_ns, -1)
-        )
+        progress = accepted(self._next_row, order, self._settings.latency_ms * NS_PER_MS)
         effects = Effects(orders={progress.row: progress})
         quote = self._terms_for(order.symbol).instrument.quote
         if quote not in self._funds.totals:

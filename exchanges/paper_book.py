@@ -224,7 +224,9 @@ def _book_row(progress: Progress, fills: tuple[Fill, ...]) -> BookRow:
 
 
 def _order_row(progress: Progress) -> tuple[Any, ...]:
+    """A market order has no limit: in its place stands what a stop acted at, if one did."""
     order = progress.order
+    price = order.limit_price if order.touched_price is None else order.touched_price
     return (
         progress.row,
         order.client_order_id,
@@ -233,7 +235,7 @@ def _order_row(progress: Progress) -> tuple[Any, ...]:
         str(order.order_type),
         str(order.time_in_force),
         str(order.quantity),
-        None if order.limit_price is None else str(order.limit_price),
+        None if price is None else str(price),
         order.decided_at_ns,
         progress.arrival_ns,
         str(progress.state),
@@ -265,15 +267,18 @@ def _progress(row: tuple[Any, ...]) -> Progress:
 
 
 def _order(row: tuple[Any, ...]) -> NewOrder:
+    kind, price = OrderType(row[3]), None if row[6] is None else Decimal(row[6])
+    is_limit = kind is OrderType.LIMIT
     return NewOrder(
         client_order_id=row[0],
         symbol=row[1],
         side=Side(row[2]),
-        order_type=OrderType(row[3]),
+        order_type=kind,
         time_in_force=TimeInForce(row[4]),
         quantity=Decimal(row[5]),
-        limit_price=None if row[6] is None else Decimal(row[6]),
+        limit_price=price if is_limit else None,
         decided_at_ns=row[7],
+        touched_price=None if is_limit else price,
     )
 
 

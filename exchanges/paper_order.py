@@ -85,6 +85,19 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     changes: tuple[Change, ...] = ()
 
 
+def accepted(row: int, order: NewOrder, latency_ns: int) -> Progress:
+    """Give an order that has met no event yet.
+
+    A stop's exit is there in the candle that it acted in: of latency nothing is reckoned inside
+    of one, for nobody knows the moment.
+    """
+    arrival_ns = order.decided_at_ns + latency_ns
+    if order.touched_price is None:
+        return Progress(row=row, order=order, arrival_ns=arrival_ns, cursor=Place(arrival_ns, -1))
+    cursor = Place(order.decided_at_ns, -1)
+    return Progress(row=row, order=order, arrival_ns=order.decided_at_ns - 1, cursor=cursor)
+
+
 def arrived(progress: Progress, event: MarketEvent, place: Place) -> bool:
     """Whether the event is one that the order may work against.
 

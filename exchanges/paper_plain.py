@@ -17,6 +17,7 @@ from exchanges.paper_order import (
     Change,
     Place,
     Progress,
+    accepted,
     advance,
     arrived,
     may_skip,
@@ -200,7 +201,7 @@ class PlainVenue:
         """Accept an order, and work it against what was shown of its own moment.
 
         `missed` is the newest event of its symbol, where the order was decided before that one
-        and is submitted after it.
+        and is submitted after it; and, for a stop's exit, the candle that it acted in.
 
         Raises:
             Rejected: the order is malformed.
@@ -210,12 +211,8 @@ class PlainVenue:
         if problem:
             raise Rejected(problem)
         self._fund(symbol)
-        arrival_ns = order.decided_at_ns + self._latency_ns
-        progress = Progress(
-            row=self._next_row, order=order, arrival_ns=arrival_ns, cursor=Place(arrival_ns, -1)
-        )
+        worked = Worked(accepted(self._next_row, order, self._latency_ns), [])
         self._next_row += 1
-        worked = Worked(progress, [])
         if symbol in self._tapes:
             self._catch_up(worked, self._tapes[symbol])
         elif missed is not None:
@@ -261,21 +258,24 @@ class PlainVenue:
         """Give when an order is at the market, on its clock."""
         return TimestampNs(order.decided_at_ns + self._latency_ns)
 
-    def fill_at_once(self, order: AnyOrder, candle: Candle) -> Executed | None:
+    def fill_at_once(
+        self, order: AnyOrder, opened: Decimal, volume: Decimal, ts_ns: TimestampNs
+    ) -> Executed | None:
         """Do in one step what `submit` and `on_market` do to one that a candle fills as a whole.
 
-        Almost all orders of a backtest are such. None where it is another case, and nothing is
-        changed then: submit the order, and show the candle.
+        The candle is given by its open, its volume and its close in time. Almost all orders of a
+        backtest are such. None where it is another case, and nothing is changed then: submit the
+        order, and show the candle.
         """
-        ts_ns, quantity = candle.ts_event_ns, order.quantity
+        quantity = order.quantity
         if ts_ns <= order.decided_at_ns + self._latency_ns:
             return None
         market, funds = self._markets[order.symbol], self._funds
         terms, step = market.terms, market.terms.instrument.quantity_step
-        steps = (candle.volume * terms.participation / step).to_integral_value(ROUND_DOWN)
+        steps = (volume * terms.participation / step).to_integral_value(ROUND_DOWN)
         if quantity > steps * step:
             return None
-        price = market.taker_price(order.side, candle.open)
+        price = market.taker_price(order.side, opened)
         value = quantity * price
         fee = value * terms.taker_fee_rate
         if order.side is Side.BUY:

@@ -36,6 +36,11 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     limit_price: Decimal | None
     decided_at_ns: TimestampNs
     """When the strategy decided, on the market's clock."""
+    touched_price: Decimal | None = None
+    """Of a stop's market order, what could be had inside the candle that ended when it was decided.
+
+    A played venue gives it there. A real one gives what its book has, when it is asked.
+    """
 
 
 class Trading(Protocol):

@@ -56,6 +56,7 @@ from messages.orders import (
     VenueStream,
 )
 from messages.recorded import IntentsJudged, RunBegun, StrategyEnded, StrategyStands
+from messages.stops import MarketShown, StopActed
 
 MarketMessage = (
     Tick
@@ -85,6 +86,8 @@ OrderMessage = (
     | OrderUpdate
     | DuplicateFiltered
     | PriceMark
+    | StopActed
+    | MarketShown
 )
 LifecycleMessage = (
     Exit

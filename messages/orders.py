@@ -17,7 +17,15 @@ from messages.ids import (
     TradeId,
     VenueOrderId,
 )
-from messages.values import Instrument, Liquidity, OrderState, OrderType, Side, TimeInForce
+from messages.values import (
+    Instrument,
+    Liquidity,
+    OrderState,
+    OrderType,
+    Protection,
+    Side,
+    TimeInForce,
+)
 
 _ORDER_FACT = Delivery(overflow=Overflow.GROW, traced=True)
 
@@ -48,6 +56,11 @@ class OrderIntent(Message, kw_only=True, frozen=True):
     """When, on the runtime's clock: what its age is counted from."""
     reason: str
     """Why, for a person: ``fast 61480.0 above slow 61475.2``."""
+    leaves: Decimal = Decimal(0)
+    """The part of `quantity` that leaves what the strategy's decisions would hold. If less is
+    really held, for some were refused, less is sent."""
+    protection: Protection | None = None
+    """Kept by the executor, of what this order adds to the position."""
 
     def trace_id(self) -> str:
         """The decision's own name."""

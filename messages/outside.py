@@ -28,6 +28,7 @@ from messages.orders import (
     VenueNotice,
     VenueStream,
 )
+from messages.stops import MarketShown
 
 
 class Origin(IntEnum):
@@ -53,6 +54,7 @@ _VENUE: tuple[type[Message], ...] = (
     AccountRead,
     CancelDone,
     OpenListed,
+    MarketShown,
 )
 _COMMANDS: tuple[type[Message], ...] = (
     HaltTrading,

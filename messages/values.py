@@ -99,17 +99,35 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.symbol.partition("/")[2]
 
 
+class Protection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """When the executor is to sell what a buy has brought, or to buy back what was sold.
+
+    Prices of the symbol, in quote currency; `trailing` is a distance. None is none of it.
+    """
+
+    stop_loss: Decimal | None = None
+    """Out at this price or worse; as it stands for as long as the position does."""
+    take_profit: Decimal | None = None
+    """Out at this price or better."""
+    trailing: Decimal | None = None
+    """Out so far behind the best price since the entry."""
+
+
 class Target(msgspec.Struct, frozen=True, gc=False):
     """What a strategy wants to hold from now on; the order that leads there is found for it.
 
     Either `quantity`, base currency, or `notional`, quote currency at the price decided at; both
-    signed: negative is short, 0 is flat. No `symbol` means that of the event decided on.
+    signed: negative is short, 0 is flat. No `symbol` means that of the event decided on. The last
+    three are a `Protection` of what the order that leads there adds, if it adds something.
     """
 
     quantity: Decimal | None = None
     reason: str = ""
     notional: Decimal | None = None
     symbol: Symbol | None = None
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+    trailing: Decimal | None = None
 
     def __post_init__(self) -> None:
         """Refuse one that says both or nothing."""

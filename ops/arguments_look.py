@@ -16,6 +16,9 @@ def _add_orders(commands: "Commands") -> None:
     add_run_dir(orders)
     orders.add_argument("--json", action="store_true", help="one JSON object a line")
     orders.add_argument("--venue", action="store_true", help="as the paper venue has them")
+    orders.add_argument(
+        "--stops", action="store_true", help="the stops instead: what each protects, why it acted"
+    )
     states = "claimed, sent, accepted, filled ..., several with commas"
     orders.add_argument("--state", metavar="STATES", help=states)
     _add_filters(orders, "of them the newest N")

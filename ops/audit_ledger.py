@@ -160,11 +160,14 @@ def _venue_names(key: OrderKey) -> set[str]:
     return {client_order_id(key, *shape) for shape in shapes}
 
 
+_NOT_IN_THE_LEDGER = {"ts_created_ns", "leaves", "protection"}
+
+
 def _intent(entry: LedgerEntry) -> OrderIntent:
     fields: dict[str, Any] = {
         name: getattr(entry, name)
         for name in OrderIntent.__struct_fields__
-        if name != "ts_created_ns"
+        if name not in _NOT_IN_THE_LEDGER
     }
     if entry.decided_quantity is not None:
         fields["quantity"] = entry.decided_quantity

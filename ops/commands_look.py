@@ -18,6 +18,11 @@ def _orders(arguments: argparse.Namespace) -> int:
     run_dir = run_dir_of(arguments)
     if run_dir is None:
         return EXIT_USAGE
+    if arguments.stops:
+        from ops.stops import stops
+
+        wanted = {"symbol": arguments.symbol, "strategy": arguments.strategy}
+        return stops(run_dir, as_json=arguments.json, **wanted)
     return orders(run_dir, as_json=arguments.json, venue=arguments.venue, wanted=_filter(arguments))
 
 

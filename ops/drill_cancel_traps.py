@@ -25,6 +25,7 @@ from messages.ids import ClientOrderId, Epoch, OrderKey, Symbol
 from messages.lifecycle import HaltTrading
 from messages.order_states import FINAL_STATES
 from messages.orders import LookupDone, OrderReport
+from messages.stops import Stop
 from ops.drill_traps import (
     PENDING_S,
     DrillLedger,
@@ -35,7 +36,7 @@ from ops.drill_traps import (
 )
 from ops.operator_control import OperatorControl
 from ops.wiring import System
-from persistence.entries import NO_NOTES
+from persistence.entries import NO_NOTES, NO_STOPS
 from persistence.ledger import Claim, LedgerEntry, SqliteLedger, Step
 
 _PROVED = "halted_proved"
@@ -121,6 +122,7 @@ class CancelLedger(DrillLedger):
         claims: Sequence[Claim],
         now_ns: int,
         notes: Mapping[str, str] = NO_NOTES,
+        stops: Sequence[Stop] = NO_STOPS,
     ) -> list[LedgerEntry]:
         """See `Ledger.write`."""
         trap = self._trap
@@ -130,7 +132,7 @@ class CancelLedger(DrillLedger):
             trap.reach(CancelPoint.BEFORE_UNWANTED, key)
         for key in ends:
             trap.reach(CancelPoint.BEFORE_END, key)
-        after = super().write(steps, claims, now_ns, notes)
+        after = super().write(steps, claims, now_ns, notes, stops)
         trap.ended = trap.ended or any(trap.is_target(key) for key in ends)
         for key in unwanted:
             trap.reach(CancelPoint.AFTER_UNWANTED, key)

@@ -28,8 +28,9 @@ from messages.ids import ClientOrderId, OrderKey, Symbol
 from messages.lifecycle import ActorState, InjectCrash, InjectHang
 from messages.market import MarketAck
 from messages.orders import LookupDone, OrderIntent, OrderReport, OrderUpdate, SubmitDone
+from messages.stops import Stop
 from messages.values import OrderState
-from persistence.entries import NO_NOTES
+from persistence.entries import NO_NOTES, NO_STOPS
 from persistence.ledger import Claim, LedgerEntry, SqliteLedger, Step
 
 EXECUTOR = "execution/executor"
@@ -253,6 +254,7 @@ class DrillLedger(SqliteLedger):
         claims: Sequence[Claim],
         now_ns: int,
         notes: Mapping[str, str] = NO_NOTES,
+        stops: Sequence[Stop] = NO_STOPS,
     ) -> list[LedgerEntry]:
         """See `Ledger.write`."""
         passed = [(_points_of(step), step.order_key) for step in steps]
@@ -260,7 +262,7 @@ class DrillLedger(SqliteLedger):
         passed += [(sent, claim.intent.order_key) for claim in claims if claim.sent]
         for (before, _), key in passed:
             self._trap.reach(before, key)
-        after = super().write(steps, claims, now_ns, notes)
+        after = super().write(steps, claims, now_ns, notes, stops)
         for (_, behind), key in passed:
             self._trap.reach(behind, key)
         for step in steps:

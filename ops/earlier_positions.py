@@ -13,6 +13,7 @@ from pathlib import Path
 from actors.log import logger
 from actors.strategy import Kept
 from decisions.exact import EXACT, NOTHING
+from decisions.risk_exit import fees_in
 from messages.ids import NS_PER_S, StrategyId, Symbol
 from ops.config import StrategyConfig
 from persistence import statements as sql
@@ -83,10 +84,9 @@ class EarlierPositions:
             return held
         with LedgerReader(self._path) as reader:
             fitted = reader.rows(sql.SELECT_FITTED)
-        for strategy, symbol, sent, decided in fitted:
+        for strategy, symbol, reason in fitted:
             place = StrategyId(strategy), Symbol(symbol)
-            taken = EXACT.subtract(Decimal(decided), Decimal(sent))
-            held[place] = EXACT.subtract(held.get(place, NOTHING), taken)
+            held[place] = EXACT.subtract(held.get(place, NOTHING), fees_in(reason))
         return held
 
     def _decided_until(self, ledger: Ledger) -> dict[StrategyId, int]:

@@ -19,6 +19,7 @@ from ops.metric_lines import lines_about, metric_files
 from ops.order_view import find_order, whole_row
 from ops.run_files import LEDGER
 from ops.run_state import run_state
+from ops.stops import stop_row
 from persistence.entries import LedgerEntry
 from persistence.reader import LedgerReader
 from persistence.transitions import Event
@@ -57,10 +58,13 @@ def story_of(run_dir: Path, name: str) -> dict[str, Any]:
             entry = ledger.lookup([key])[key]
             events, fills = ledger.events(key), ledger.fills(key)
             halted = reason_in(ledger.halt_reason())
+            stop = ledger.stop_of(key)
+            told = None if stop is None else stop_row(stop, ledger)
     metrics = _metrics(run_dir, key)
     is_alive = run_state(run_dir).is_alive
     return {
         "order": whole_row(entry),
+        "stop": told,
         "risk": _risk(events),
         "decision_to_claim_ns": metrics.decision_to_claim_ns,
         "steps": _steps(events),

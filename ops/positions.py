@@ -12,6 +12,7 @@ from decisions.portfolio import Holding, Portfolio
 from messages.ids import StrategyId, Symbol
 from ops.run_files import LEDGER
 from ops.run_state import run_state
+from ops.stops import stop_row
 from ops.tables import write_json, write_table
 from persistence.reader import Execution, LedgerReader, PositionRow, Wanted
 
@@ -63,11 +64,18 @@ def positions(
     with LedgerReader(run_dir / LEDGER) as ledger:
         kept, executions = ledger.holdings(wanted)
         rows = list(_rows(_wanted(kept, wanted), executions, run_state(run_dir).prices))
+        kept_stops = [stop_row(stop, ledger) for stop in ledger.kept_stops()]
+    for row in rows:
+        row["stops"] = [stop for stop in kept_stops if _is_of(row, stop)]
     if as_json:
         write_json(rows)
     else:
         _print(rows)
     return 0
+
+
+def _is_of(row: Mapping[str, Any], stop: Mapping[str, Any]) -> bool:
+    return row["symbol"] == stop["symbol"] and row["strategy_id"] in (None, stop["strategy_id"])
 
 
 def _wanted(kept: Iterable[PositionRow], wanted: Wanted) -> Iterator[PositionRow]:
@@ -135,6 +143,19 @@ def _print(rows: list[dict[str, Any]]) -> None:
                 f"{row['strategy_id']} {row['symbol']}: {row['filled_without_executions']} is"
                 " filled of which no execution is known; it is not in the figures above\n"
             )
+        if row["scope"] == "strategy":
+            sys.stdout.writelines(map(_stop_line, row["stops"]))
+
+
+def _stop_line(stop: Mapping[str, Any]) -> str:
+    """Say what stands behind a position: at which prices it is left, or why it is being left."""
+    names = ("stop_loss", "take_profit", "trailing")
+    prices = ", ".join(f"{name} {stop[name]}" for name in names if stop[name] is not None)
+    how = f"acts at {stop['acts_at']}" if stop["acts_at"] is not None else stop["why"] or "waits"
+    return (
+        f"{stop['strategy_id']} {stop['symbol']}: {stop['protects']} protected by the stop of"
+        f" {stop['entry_key']} ({prices}), {stop['state']}: {how}\n"
+    )
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:

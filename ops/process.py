@@ -309,7 +309,7 @@ class _Run:
     def _halted(self) -> str:
         cells = self.system.runtime.cells.values()
         told = (c.problem for c in cells if c.state is ActorState.HALTED)
-        return next(told, self.system.board.halt.text)
+        return next(told, self.system.board.halt.text or self.system.board.unfinished)
 
     def _failed(self, started: Started) -> int:
         sys.stderr.write(f"watchkeeper: it did not start: {started.problem}\n")

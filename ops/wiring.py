@@ -322,6 +322,7 @@ def _execution(
             "strategies": addresses,
             "feeds": feeds,
             "account": None if live is None else (_account_settings(config), account),
+            "steps_with_market": _uses_stops(config),
         },
         drain=True,
         shutdown_ms=30_000,
@@ -400,6 +401,11 @@ def _is_replayed(config: Config) -> bool:
     return config.feed.type in ("demo", "replay")
 
 
+def _uses_stops(config: Config) -> bool:
+    """Whether a strategy may attach stops; an object is asked, for it may depend on its params."""
+    return any(getattr(_maker(one)(), "uses_stops", False) for one in config.strategies)
+
+
 def _kept(settings: StrategyConfig, config: Config, live: "LiveVenue | None") -> Kept:
     made = _maker(settings, plain_instrument if live is None else live.instrument)()
     return Kept(memory_of(made, config.feed.timeframe_ns, settings.symbols))
@@ -445,7 +451,10 @@ def _feeds(
             opened=opened,
         )
     else:
-        flow = FlowControl([f.path for f in followers], config.feed.window)
+        # With stops the executor is shown each event first, and nobody runs ahead of it.
+        stops = _uses_stops(config)
+        window, leaders = (1, followers[-1:]) if stops else (config.feed.window, [])
+        flow = FlowControl([f.path for f in followers], window, [one.path for one in leaders])
         feed = ChildSpec(
             name=feed_path.rpartition("/")[2],
             actor_class=MarketFeedActor,

@@ -17,6 +17,7 @@ from messages.ids import (
     VenueOrderId,
 )
 from messages.orders import Fill, OrderIntent
+from messages.stops import Stop
 from messages.values import OrderState, OrderType, Side, TimeInForce
 
 
@@ -85,13 +86,16 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 _NOTHING = Decimal(0)
 NO_NOTES: Mapping[str, str] = {}
+NO_STOPS: Sequence[Stop] = ()
 
 
 def fingerprint(intent: OrderIntent) -> str:
     """Hash what makes the order what it is: equal money hashes equally (1.0 and 1.00).
 
-    Left out: when the runtime made the message, the words of its reason, and the price it
-    was judged by, none of which the venue would ever see.
+    Left out: when the runtime made the message, the words of its reason, the price it was judged
+    by, how much of it leaves a position, and its stop, none of which the venue would ever see.
+    Of a stop that is reckoned anew after a warm-up the last digit may be another: the one that
+    was claimed stands.
     """
     parts = (
         intent.order_key,

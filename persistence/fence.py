@@ -26,6 +26,7 @@ _GUARDED: Sequence[tuple[str, str]] = (
     ("flags", "INSERT"),
     ("flags", "UPDATE"),
     ("flags", "DELETE"),
+    ("stops", "INSERT"),
 )
 """Every transaction of a ledger touches one of these: an execution comes with its order."""
 

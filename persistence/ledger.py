@@ -11,9 +11,10 @@ from typing import Protocol
 
 from messages.ids import ClientOrderId, OrderKey, StrategyId, Symbol
 from messages.orders import Fill
+from messages.stops import Stop
 from messages.values import OrderState
 from persistence.database import connection_of, ledger_errors, open_ledger_database
-from persistence.entries import NO_NOTES, Claim, LedgerEntry, Step, fingerprint
+from persistence.entries import NO_NOTES, NO_STOPS, Claim, LedgerEntry, Step, fingerprint
 from persistence.fence import check_writer, fence, take_writing
 from persistence.reading import read_events, read_fills, read_orders
 from persistence.statements import Row
@@ -47,13 +48,14 @@ class Ledger(Protocol):
         claims: Sequence[Claim],
         now_ns: int,
         notes: Mapping[str, str] = NO_NOTES,
+        stops: Sequence[Stop] = NO_STOPS,
     ) -> list[LedgerEntry]:
         """Make steps and new decisions durable, all or none, with one flush to disk.
 
         A claim becomes CLAIMED, or REFUSED or SENT where it says so. A report that is stale
         or says nothing new leaves its order as it is; executions it brings are kept, each
         trade id once. An order may not be claimed and take a step in one call. `notes` replace
-        what stood under their names.
+        what stood under their names, `stops` those of their entries.
 
         Returns:
             For each step, its order as it is after it.
@@ -69,6 +71,9 @@ class Ledger(Protocol):
 
     def record(self, steps: Sequence[Step]) -> list[LedgerEntry]:
         """Write steps only. See `write`."""
+
+    def stops(self, *, done_too: bool = False) -> list[Stop]:
+        """Give the stops that are not done, or all there were, by their entries' keys."""
 
     def note(self, name: str) -> str | None:
         """Give what was last noted under a name. Asks the disk each time."""

@@ -8,9 +8,18 @@ from messages.errors import LedgerUnavailable
 from messages.ids import ClientOrderId, OrderKey, StrategyId, Symbol, TradeId
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill
+from messages.stops import Stop, StopState
 from messages.values import OrderState
 from persistence.book import Book
-from persistence.entries import NO_NOTES, Claim, LedgerEntry, Step, claimed_entry, conflict
+from persistence.entries import (
+    NO_NOTES,
+    NO_STOPS,
+    Claim,
+    LedgerEntry,
+    Step,
+    claimed_entry,
+    conflict,
+)
 from persistence.transitions import Event, claim_events, fold
 
 
@@ -24,6 +33,7 @@ class MemoryLedger:
         self._book = Book()
         self._halt: str | None = None
         self._notes: dict[str, str] = {}
+        self._stops: dict[OrderKey, Stop] = {}
         self._closed = False
 
     def lookup(self, keys: Sequence[OrderKey]) -> dict[OrderKey, LedgerEntry]:
@@ -45,6 +55,7 @@ class MemoryLedger:
         claims: Sequence[Claim],
         now_ns: int,
         notes: Mapping[str, str] = NO_NOTES,
+        stops: Sequence[Stop] = NO_STOPS,
     ) -> list[LedgerEntry]:
         """See `Ledger.write`."""
         known = self.lookup([step.order_key for step in steps])
@@ -63,8 +74,15 @@ class MemoryLedger:
                 key = taken.after.order_key
                 self.fills.setdefault((key, fill.trade_id), fill)
         self._notes |= notes
+        self._stops |= {stop.entry_key: stop for stop in stops}
         self._book.update(known, folded.changed, filled)
         return folded.after
+
+    def stops(self, *, done_too: bool = False) -> list[Stop]:
+        """See `Ledger.stops`."""
+        self._check_open()
+        found = [self._stops[key] for key in sorted(self._stops)]
+        return [stop for stop in found if done_too or stop.state is not StopState.DONE]
 
     def note(self, name: str) -> str | None:
         """See `Ledger.note`."""

@@ -14,12 +14,14 @@ import msgspec
 
 from messages.ids import OrderKey, StrategyId, Symbol
 from messages.orders import Fill
+from messages.stops import Stop
 from messages.values import OrderState, Side
 from persistence import statements as sql
 from persistence.entries import LedgerEntry
 from persistence.ledger_place import LedgerPlace
 from persistence.read_connection import open_reading
 from persistence.reading import events_in
+from persistence.stop_rows import SELECT_ALL, SELECT_KEPT, SELECT_OF_EXIT, SELECT_STOP, stop_in
 from persistence.transitions import Event
 
 _PAGE = 1_000
@@ -198,6 +200,21 @@ class LedgerReader:
     def positions(self) -> Mapping[tuple[StrategyId, Symbol], str]:
         """Give the kept positions."""
         return {(strategy, symbol): filled for strategy, symbol, filled in self._positions()}
+
+    def kept_stops(self) -> list[Stop]:
+        """Give the stops that are not done."""
+        return [stop_in(row) for row in self.rows(SELECT_KEPT)]
+
+    def all_stops(self) -> list[Stop]:
+        """Give those that are done too."""
+        return [stop_in(row) for row in self.rows(SELECT_ALL)]
+
+    def stop_of(self, key: OrderKey) -> Stop | None:
+        """Give the stop that an order was claimed with, or else that decided it."""
+        for statement in (SELECT_STOP, SELECT_OF_EXIT):
+            if rows := self.rows(statement, (key,)):
+                return stop_in(rows[0])
+        return None
 
     def halt_reason(self) -> str:
         """Say why trading is halted durably; empty when it is not."""

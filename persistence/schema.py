@@ -10,6 +10,7 @@ NAMES = (
     "0003_decided_quantity",
     "0004_claims_once",
     "0005_fill_of_an_order",
+    "0006_stops",
 )
 """The scripts that are in it."""
 
@@ -124,5 +125,17 @@ SELECT order_key, 1, claimed_at_ns, NULL,
   ) THEN state_reason ELSE reason END,
   'claim'
 FROM orders WHERE claimed_at_ns IS NOT NULL
+""",
+    """
+CREATE TABLE "stops" ("entry_key" TEXT NOT NULL PRIMARY KEY, "account" TEXT NOT NULL,
+  "strategy_id" TEXT NOT NULL, "symbol" TEXT NOT NULL, "side" TEXT NOT NULL, "stop_loss" TEXT,
+  "take_profit" TEXT, "trails_by" TEXT, "reference_price" TEXT NOT NULL, "is_limit" INTEGER NOT
+  NULL, "placed_at_ns" INTEGER NOT NULL, "state" TEXT NOT NULL, "best_price" TEXT NOT NULL,
+  "looked_at_ns" INTEGER NOT NULL, "released" TEXT NOT NULL, "exits" TEXT NOT NULL, "failed"
+  INTEGER NOT NULL, "cause" TEXT NOT NULL, "acted_at_ns" INTEGER NOT NULL, "acted_price" TEXT,
+  "is_inside" INTEGER NOT NULL, "why" TEXT NOT NULL) WITHOUT ROWID
+""",
+    """
+CREATE INDEX "stops_kept" ON "stops" ("entry_key") WHERE ("state" IN ('acted', 'armed'))
 """,
 )

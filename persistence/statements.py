@@ -52,10 +52,10 @@ SELECT_FLAG = "SELECT value FROM flags WHERE key = ?"
 SELECT_ENDED = "SELECT state, orders FROM state_counts"
 SELECT_POSITIONS = "SELECT strategy_id, symbol, filled FROM positions"
 SELECT_FITTED = (
-    "SELECT strategy_id, symbol, quantity, decided_quantity FROM orders"  # noqa: S608
+    "SELECT strategy_id, symbol, reason FROM orders"  # noqa: S608
     f" WHERE decided_quantity IS NOT NULL AND (state = 'filled' OR state IN ({_OPEN}))"
 )
-"""Exits that fees had made smaller than they were decided: a look at all orders."""
+"""Exits that were made smaller than they were decided, and why: a look at all orders."""
 SELECT_ACCOUNTS = (
     "SELECT account FROM (SELECT account FROM orders ORDER BY order_key LIMIT 1) AS first"
     " UNION"

@@ -13,11 +13,21 @@ from operator import itemgetter
 from messages.errors import LedgerConflict
 from messages.ids import ClientOrderId, OrderKey, StrategyId, Symbol
 from messages.orders import Fill
+from messages.stops import Stop
 from messages.values import OrderState
 from persistence import statements as sql
 from persistence.book import Book, StrategySymbol
-from persistence.entries import NO_NOTES, Claim, LedgerEntry, Step, claimed_entry, conflict
+from persistence.entries import (
+    NO_NOTES,
+    NO_STOPS,
+    Claim,
+    LedgerEntry,
+    Step,
+    claimed_entry,
+    conflict,
+)
 from persistence.many_rows import Statement, together
+from persistence.stop_rows import PUT_STOP, SELECT_ALL, SELECT_KEPT, stop_in, stop_row
 from persistence.transitions import Folded, fold
 
 _HALT = "halt"
@@ -61,25 +71,31 @@ class StoredLedger:
         claims: Sequence[Claim],
         now_ns: int,
         notes: Mapping[str, str] = NO_NOTES,
+        stops: Sequence[Stop] = NO_STOPS,
     ) -> list[LedgerEntry]:
         """See `Ledger.write`. One transaction, one flush; none if nothing changes."""
         known = self.lookup([step.order_key for step in steps]) if steps else {}
         folded = fold(known, steps)
         entries = [claimed_entry(claim, now_ns) for claim in claims]
-        if not (entries or folded.taken or notes):
+        if not (entries or folded.taken or notes or stops):
             return folded.after
         filled = self._book.filled_after(folded.taken)
         # Before the commit, for one that fails may all the same have reached the disk.
         self._newest = max([self._newest, *(entry.order_key for entry in entries)])
         try:
             set_notes = [(sql.SET_FLAG, (_NOTE + name, text)) for name, text in notes.items()]
-            self._commit([*_writes(folded, filled, entries), *set_notes])
+            put_stops = [(PUT_STOP, stop_row(stop)) for stop in stops]
+            self._commit([*_writes(folded, filled, entries), *set_notes, *put_stops])
         except LedgerConflict as error:
             stored = self.lookup([entry.order_key for entry in entries])
             raise (conflict(claims, stored) or error) from error.__cause__
         self._book.update(known, folded.changed, filled)
         self._book.claim(entries)
         return folded.after
+
+    def stops(self, *, done_too: bool = False) -> list[Stop]:
+        """See `Ledger.stops`."""
+        return [stop_in(row) for row in self._rows(SELECT_ALL if done_too else SELECT_KEPT)]
 
     def note(self, name: str) -> str | None:
         """See `Ledger.note`."""

@@ -13,6 +13,7 @@ from peewee import (
 )
 
 from messages.order_states import OPEN_STATES
+from messages.stops import StopState
 from persistence.fields import DecimalText
 
 
@@ -148,4 +149,44 @@ class Flag(Model):
         without_rowid = True
 
 
-TABLES: list[type[Model]] = [Order, OrderEvent, FillRow, Position, StateCount, Flag]
+class StopRow(Model):
+    """One entry's stop, loss or profit, and how far it has come; see `messages.stops.Stop`."""
+
+    entry_key = TextField(primary_key=True)
+    account = TextField()
+    strategy_id = TextField()
+    symbol = TextField()
+    side = TextField()
+    stop_loss = DecimalText(null=True)
+    take_profit = DecimalText(null=True)
+    trails_by = DecimalText(null=True)
+    reference_price = DecimalText()
+    is_limit = IntegerField()
+    placed_at_ns = BigIntegerField()
+    state = TextField()
+    best_price = DecimalText()
+    looked_at_ns = BigIntegerField()
+    released = DecimalText()
+    exits = TextField()
+    """The keys of its exits, with a space between."""
+    failed = IntegerField()
+    cause = TextField()
+    acted_at_ns = BigIntegerField()
+    acted_price = DecimalText(null=True)
+    is_inside = IntegerField()
+    why = TextField()
+
+    class Meta:
+        """Written in the transaction of the orders that it is about."""
+
+        table_name = "stops"
+        without_rowid = True
+
+
+StopRow.add_index(
+    StopRow.entry_key,
+    where=StopRow.state.in_(sorted(set(StopState) - {StopState.DONE})),
+    name="stops_kept",
+)
+
+TABLES: list[type[Model]] = [Order, OrderEvent, FillRow, Position, StateCount, Flag, StopRow]

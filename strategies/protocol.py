@@ -28,6 +28,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     limit_price: Decimal | None
     reason: str
     symbol: Symbol | None = None
+    stop_loss: Decimal | None = None
+    """Kept by the executor, as are the next two, of what this adds; see docs/strategies.md."""
+    take_profit: Decimal | None = None
+    trailing: Decimal | None = None
 
 
 Decisions = Sequence[Decision | Target] | Decision | Target | None
@@ -47,7 +51,8 @@ class Strategy:
     raises loses that event for good and is built anew from the events before it.
 
     `position` is what this strategy's own decisions so far would hold if all of them
-    filled, in base currency, negative when short; it never depends on how fast a venue is.
+    filled, in base currency, negative when short, less what its stops have left. It never
+    depends on how fast a venue is. An exit is sent as what is really held of it.
     It is that of the event's symbol; a timer's is that of the first. On a live market it begins
     with what earlier processes of the run have left, filled or open.
     """
@@ -59,6 +64,8 @@ class Strategy:
     """The same in bars of its timeframes, ``{"15m": 40}``; the greater of the two counts."""
     timeframes: tuple[str, ...] = ()
     """The bars that `on_bar` is told, built from the feed's candles: ``("15m", "4h")``."""
+    uses_stops: bool = False
+    """Whether its decisions may have a `stop_loss`, a `take_profit` or a `trailing`."""
     timer_s: int = 0
     """How often `on_timer` is called, on the market's clock; 0 is never."""
 
@@ -145,7 +152,15 @@ class PassesCloses(Protocol):
         ...
 
 
-def market_order(side: Side, quantity: Decimal, reason: str) -> Decision:
+def market_order(
+    side: Side,
+    quantity: Decimal,
+    reason: str,
+    *,
+    stop_loss: Decimal | None = None,
+    take_profit: Decimal | None = None,
+    trailing: Decimal | None = None,
+) -> Decision:
     """Trade at whatever the book gives, the rest as soon as it gives more.
 
     GTC, for a strategy reckons with its whole quantity: a remainder that was cancelled would
@@ -158,4 +173,7 @@ def market_order(side: Side, quantity: Decimal, reason: str) -> Decision:
         quantity=quantity,
         limit_price=None,
         reason=reason,
+        stop_loss=stop_loss,
+        take_profit=take_profit,
+        trailing=trailing,
     )

@@ -16,9 +16,9 @@ _INVALID = (
     " WHERE n.nspname = current_schema() AND NOT (i.indisvalid AND i.indisready)"
 )
 _MISSING = (
-    "SELECT t.name FROM (VALUES ('orders'), ('flags')) AS t (name) WHERE NOT EXISTS (SELECT 1"
-    " FROM pg_trigger g WHERE g.tgrelid = to_regclass(t.name) AND g.tgname = 'fence'"
-    " AND g.tgenabled = 'O')"
+    "SELECT t.name FROM (VALUES ('orders'), ('flags'), ('stops')) AS t (name)"
+    " WHERE NOT EXISTS (SELECT 1 FROM pg_trigger g WHERE g.tgrelid = to_regclass(t.name)"
+    " AND g.tgname = 'fence' AND g.tgenabled = 'O')"
 )
 
 
@@ -29,6 +29,7 @@ class PostgresReading:
         self._session = Session(place, f"reads {place.schema}", writes=False)
         self._in_moment = False
         try:
+            self._session.take_time()
             check_current(self._session)
         except BaseException:
             self._session.close()

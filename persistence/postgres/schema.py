@@ -177,3 +177,22 @@ SELECT order_key, 1, claimed_at_ns, NULL,
 FROM orders WHERE claimed_at_ns IS NOT NULL
 """,
 )
+
+STOPS = (
+    f"""
+CREATE TABLE stops (
+  entry_key {_TEXT} NOT NULL PRIMARY KEY, account {_TEXT} NOT NULL, strategy_id {_TEXT} NOT NULL,
+  symbol {_TEXT} NOT NULL, side {_TEXT} NOT NULL, stop_loss {_TEXT}, take_profit {_TEXT},
+  trails_by {_TEXT}, reference_price {_TEXT} NOT NULL, is_limit integer NOT NULL,
+  placed_at_ns bigint NOT NULL, state {_TEXT} NOT NULL, best_price {_TEXT} NOT NULL,
+  looked_at_ns bigint NOT NULL, released {_TEXT} NOT NULL, exits {_TEXT} NOT NULL,
+  failed integer NOT NULL, cause {_TEXT} NOT NULL, acted_at_ns bigint NOT NULL,
+  acted_price {_TEXT}, is_inside integer NOT NULL, why {_TEXT} NOT NULL)
+""",
+    "CREATE INDEX stops_kept ON stops (entry_key) WHERE state IN ('acted', 'armed')",
+    """
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON stops
+FOR EACH STATEMENT EXECUTE FUNCTION fence()
+""",
+)
+"""What `0002_stops` adds."""

@@ -8,6 +8,7 @@ from functools import cache
 
 _OTHERWISE = (
     (" INDEXED BY orders_open", ""),
+    (" INDEXED BY stops_kept", ""),
     (" CROSS JOIN ", " JOIN "),
 )
 """What is SQLite's alone: both only tell its planner what PostgreSQL's finds by itself."""

@@ -3,6 +3,9 @@
 The risk gate, the steps of an order and the venue's fills are those that the actors use. So is
 the order in which they happen, step by step: an event is marked and shown to the venue, what is
 decided on it is judged, and only then is it counted what the venue did, to open and to new orders.
+
+With stops it is counted at once what the venue did, and stops are shown the event, before a
+strategy is: as the actors do it then (`actors.stop_desk`).
 """
 
 from collections import Counter
@@ -13,8 +16,19 @@ import msgspec
 
 from decisions.exact import NOTHING
 from decisions.order_keys import client_order_id
-from decisions.risk import RiskState, accept, fit_exit, refusal, release, saw_fill, saw_market
+from decisions.risk import (
+    Refusal,
+    RiskState,
+    accept,
+    fit_exit,
+    refusal,
+    release,
+    saw_fill,
+    saw_market,
+)
+from decisions.stop_book import StopBook
 from decisions.strategy import reference_price
+from exchanges.event_blocks import Block
 from exchanges.paper_plain import Executed, PlainVenue, Worked
 from exchanges.protocol import NewOrder
 from messages.errors import Rejected
@@ -22,6 +36,7 @@ from messages.ids import ClientOrderId, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill, OrderIntent, OrderUpdate
+from messages.stops import StopActed
 from messages.values import OrderState
 from research.backtest.plan import Plan
 
@@ -53,13 +68,17 @@ class Order(msgspec.Struct, kw_only=True, gc=False):
 
 
 class Desk:
-    """Judges, sends, follows. `on_fills` hears of executions, `on_update` of each step."""
+    """Judges, sends, follows. `on_fills` hears of executions, `on_update` of each step.
+
+    `on_stop` hears of stops that act; None where no strategy uses any.
+    """
 
     def __init__(
         self,
         plan: Plan,
         on_fills: Callable[[Order, Sequence[Execution]], None],
         on_update: Callable[[Order, OrderUpdate], None] | None,
+        on_stop: Callable[[StopActed], None] | None = None,
     ) -> None:
         self.orders: list[Order] = []
         self._limits = plan.limits
@@ -73,6 +92,7 @@ class Desk:
         self._allowed: list[OrderIntent] = []
         self._refused: list[Order] = []
         self._on_fills, self._on_update = on_fills, on_update
+        self._stops, self._on_stop = StopBook(), on_stop
         self._open: dict[Symbol, dict[ClientOrderId, Order]] = {}
         """By the names at the venue of those that were submitted; see `_alone`."""
         self._alone: dict[Symbol, Order] = {}
@@ -82,12 +102,32 @@ class Desk:
         """How many orders of each strategy may still fill."""
 
     def has_open(self, symbol: Symbol) -> bool:
-        """Whether an order may fill at the next event of this symbol."""
-        return symbol in self._open or symbol in self._alone
+        """Whether an order may fill at the next event of this symbol, or a stop may act."""
+        return symbol in self._open or symbol in self._alone or self._watches(symbol)
+
+    def _watches(self, symbol: Symbol) -> bool:
+        return self._on_stop is not None and self._stops.watches(symbol)
 
     def needs_all_of(self, symbol: Symbol) -> bool:
         """Whether more counts of a candle than its open, its volume and its times."""
-        return self.follows_equity or self._venue.looks_inside(symbol)
+        return self.follows_equity or self._venue.looks_inside(symbol) or self._watches(symbol)
+
+    def fills_unseen(self, symbol: Symbol, block: Block, place: int) -> bool:
+        """Whether a candle that is shown to nobody was all that an order of its symbol needed.
+
+        Then that is counted at once; for all else the candle must be shown to the market.
+        """
+        alone = self._alone.get(symbol)
+        if alone is None or self.follows_equity or self._on_update is not None:
+            return False
+        opened, volume = block.open_and_volume(place)
+        at_ns = TimestampNs(block.times_ns[place])
+        executed = self._venue.fill_at_once(alone.intent, opened, volume, at_ns)
+        if executed is None:
+            return False
+        del self._alone[symbol]
+        self._filled(alone, executed)
+        return True
 
     def market(self, event: MarketEvent, *, candles_only: bool) -> None:
         """Show the venue an event, and take what it does; without an order it need not be shown.
@@ -97,11 +137,20 @@ class Desk:
         symbol, self._present = event.symbol, event
         if self.follows_equity:
             saw_market(symbol, reference_price(event), event.ts_event_ns, self._risk)
+        self._show_venue(event, candles_only=candles_only)
+        if self._on_stop is not None:
+            self._count_news()
+            self._look(event)
+
+    def _show_venue(self, event: MarketEvent, *, candles_only: bool) -> None:
+        symbol = event.symbol
         alone = self._alone.get(symbol)
         if alone is not None:
             del self._alone[symbol]
             if candles_only and isinstance(event, Candle):
-                executed = self._venue.fill_at_once(alone.intent, event)
+                executed = self._venue.fill_at_once(
+                    alone.intent, event.open, event.volume, event.ts_event_ns
+                )
                 if executed is not None:
                     self._at_once.append((alone, executed))
                     return
@@ -110,8 +159,52 @@ class Desk:
             return
         self._news = self._venue.on_market(event)
 
+    def _look(self, event: MarketEvent) -> None:
+        """Show stops the event; what they decide is claimed and sent one by one."""
+        book = self._stops
+        if not book.watches(event.symbol):
+            return
+        for intent in book.look(event, event.ts_event_ns):
+            fitted = fit_exit(intent, self._limits, self._risk)
+            against = refusal(fitted, self._limits, self._risk, None)
+            if against is None:
+                accept(fitted, self._risk)
+                self._tell_stop(fitted)
+                self._send(fitted)
+            else:
+                self._tell(self._refuse(intent, against), (), intent.decided_at_ns)
+                book.refused(intent.order_key)
+        book.taken_changes()  # nothing outlives a backtest
+
+    def _tell_stop(self, intent: OrderIntent) -> None:
+        stop = self._stops.stop_of_exit(intent.order_key)
+        assert stop is not None
+        assert self._on_stop is not None
+        acted = StopActed(
+            order_key=intent.order_key,
+            entry_key=stop.entry_key,
+            strategy_id=stop.strategy_id,
+            symbol=stop.symbol,
+            change=self._stops.change_of(intent),
+            cause=stop.cause,
+            why=stop.why,
+            ts_event_ns=intent.decided_at_ns,
+        )
+        self._on_stop(acted)
+
     def settle(self) -> None:
         """Count what the venue did at this event; tell of what was refused, send the rest."""
+        self._count_news()
+        if self._refused:
+            refused, self._refused = self._refused, []
+            for one in refused:
+                self._tell(one, (), one.intent.decided_at_ns)
+        if self._allowed:
+            allowed, self._allowed = self._allowed, []
+            for intent in allowed:
+                self._send(intent)
+
+    def _count_news(self) -> None:
         if self._at_once:
             at_once, self._at_once = self._at_once, []
             for order, executed in at_once:
@@ -121,14 +214,6 @@ class Desk:
             for worked in news:
                 known = worked.progress.order
                 self._worked(self._open[known.symbol][known.client_order_id], worked)
-        if self._refused:
-            refused, self._refused = self._refused, []
-            for one in refused:
-                self._tell(one, (), one.intent.decided_at_ns)
-        if self._allowed:
-            allowed, self._allowed = self._allowed, []
-            for intent in allowed:
-                self._send(intent)
 
     def decided(self, intents: Sequence[OrderIntent]) -> None:
         """Judge decisions of one moment one after another; `settle` sends what is allowed.
@@ -143,10 +228,13 @@ class Desk:
                 accept(fitted, risk)
                 self._allowed.append(fitted)
             else:
-                order = Order(intent=intent, state=OrderState.REFUSED)
-                order.state_reason = f"{against.code}: {against.text}"
-                self.orders.append(order)
-                self._refused.append(order)
+                self._refused.append(self._refuse(intent, against))
+
+    def _refuse(self, intent: OrderIntent, against: Refusal) -> Order:
+        order = Order(intent=intent, state=OrderState.REFUSED)
+        order.state_reason = f"{against.code}: {against.text}"
+        self.orders.append(order)
+        return order
 
     def balances(self) -> dict[str, Decimal]:
         """Give what the account owns, by currency."""
@@ -155,28 +243,37 @@ class Desk:
     def _send(self, intent: OrderIntent) -> None:
         order, symbol = Order(intent=intent, state=OrderState.ACCEPTED), intent.symbol
         self.orders.append(order)
+        if self._on_stop is not None:
+            self._stops.claimed(intent)
         self.open_of[intent.strategy_id] += 1
         missed = self._missed_by(intent)
         before = self._alone.pop(symbol, None)
         if before is not None:
             self._submit(before)
-        elif missed is None and intent.limit_price is None and self._venue.takes_at_once(intent):
+        elif missed is None and self._may_wait(intent):
             self._alone[symbol] = order
             if self._on_update is not None:
                 self._tell(order, (), self._venue.arrival_ns(intent))
             return
         self._submit(order, missed, is_new=True)
 
+    def _may_wait(self, intent: OrderIntent) -> bool:
+        """Whether it may be filled at once; not with stops: an exit may meet the same candle."""
+        if self._on_stop is not None or intent.limit_price is not None:
+            return False
+        return self._venue.takes_at_once(intent)
+
     def _submit(
         self, order: Order, missed: MarketEvent | None = None, *, is_new: bool = False
     ) -> None:
         """Give the venue an order; of one that was waiting, it is told already that it is there."""
-        intent, new = order.intent, _for_venue(order)
+        intent, new = order.intent, _for_venue(order, self._touched(order.intent))
         self._open.setdefault(intent.symbol, {})[new.client_order_id] = order
         try:
             worked = self._venue.submit(new, missed)
         except Rejected as error:
             order.state, order.state_reason = OrderState.REJECTED, str(error)
+            self._follow_stops(order, ())
             self._ended(order)
             self._tell(order, (), intent.decided_at_ns)
             return
@@ -202,11 +299,22 @@ class Desk:
             self._on_fills(order, (executed,))
 
     def _missed_by(self, intent: OrderIntent) -> MarketEvent | None:
-        """Give the present event to what a timer has decided before it: the venue has had it."""
+        """Give the present event to what was decided before its end: the venue has had it.
+
+        A timer decides before it, a stop inside of it.
+        """
         event = self._present
+        if self._touched(intent) is not None:
+            return event
         if event is None or intent.decided_at_ns >= event.ts_event_ns:
             return None
         return event if event.symbol == intent.symbol else None
+
+    def _touched(self, intent: OrderIntent) -> Decimal | None:
+        """Give the price of a stop's exit that acted inside the present candle."""
+        if self._on_stop is None:
+            return None
+        return self._stops.touched(intent.order_key, intent.decided_at_ns)
 
     def _worked(self, order: Order, worked: Worked) -> None:
         progress, fills = worked.progress, worked.fills
@@ -216,6 +324,7 @@ class Desk:
             order.average_price = progress.value / progress.filled
             assert not isinstance(order.executed, Executed), "that one was filled as a whole"
             order.executed += tuple(fills)
+        self._follow_stops(order, fills)
         if progress.state in FINAL_STATES:
             self._ended(order)
         if fills:
@@ -226,6 +335,11 @@ class Desk:
             self._on_fills(order, fills)
         self._tell(order, fills, TimestampNs(progress.cursor.ts_ns))
 
+    def _follow_stops(self, order: Order, fills: Sequence[Fill]) -> None:
+        if self._on_stop is not None:
+            key = order.intent.order_key
+            self._stops.moved_to(key, order.filled_quantity, order.state, fills)
+
     def _tell(self, order: Order, fills: Sequence[Fill], at_ns: TimestampNs) -> None:
         if self._on_update is not None:
             self._on_update(order, _update(order, fills, at_ns))
@@ -234,7 +348,7 @@ class Desk:
         intent = order.intent
         unfilled = intent.quantity - order.filled_quantity
         if unfilled:
-            release(intent.symbol, intent.side, unfilled, self._risk)
+            release(intent.symbol, intent.side, unfilled, self._risk, intent.strategy_id)
         open_here = self._open[intent.symbol]
         del open_here[order.client_order_id]
         if not open_here:
@@ -242,7 +356,7 @@ class Desk:
         self.open_of[intent.strategy_id] -= 1
 
 
-def _for_venue(order: Order) -> NewOrder:
+def _for_venue(order: Order, touched_price: Decimal | None) -> NewOrder:
     intent = order.intent
     return NewOrder(
         client_order_id=order.client_order_id,
@@ -253,6 +367,7 @@ def _for_venue(order: Order) -> NewOrder:
         quantity=intent.quantity,
         limit_price=intent.limit_price,
         decided_at_ns=intent.decided_at_ns,
+        touched_price=touched_price,
     )
 
 

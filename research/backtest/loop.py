@@ -23,6 +23,7 @@ from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
 from messages.ids import StrategyId, Symbol
 from messages.market import MarketEvent
 from messages.orders import OrderUpdate
+from messages.stops import StopActed
 from research.backtest.desk import Desk, Execution, Order
 from research.backtest.equity import EquityMeter
 from research.backtest.plan import MarketPlan, Plan
@@ -78,7 +79,9 @@ class Backtest:
         self._plan = plan
         self._drivers = {driver.id: driver for driver in drivers}
         learns = any(driver.learns for driver in drivers)
-        self._desk = Desk(plan, self._filled, self._updated if learns else None)
+        stops = any(driver.uses_stops for driver in drivers)
+        on_update, on_stop = self._updated if learns else None, self._acted if stops else None
+        self._desk = Desk(plan, self._filled, on_update, on_stop)
         self.meters = _meters(plan)
         self._tracks = [
             Track(
@@ -131,6 +134,10 @@ class Backtest:
     def _event(self, track: Track) -> None:
         place, desk, block = track.at, self._desk, track.block
         shown = track.shown_at(place)
+        if not shown and track.is_candles and desk.fills_unseen(track.symbol, block, place):
+            track.at = place + 1
+            self._seek(track)
+            return
         if shown or not track.is_candles or desk.needs_all_of(track.symbol):
             event = block.event(place)
         else:
@@ -154,6 +161,9 @@ class Backtest:
         driver = self._drivers[order.intent.strategy_id]
         if driver.learns:
             driver.learn(update)
+
+    def _acted(self, acted: StopActed) -> None:
+        self._drivers[acted.strategy_id].stop_acted(acted)
 
     def _outcome(self) -> Outcome:
         desk = self._desk

@@ -20,6 +20,7 @@ from messages.errors import ConfigError
 from messages.ids import AccountId, ActorPath
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import OrderIntent, OrderUpdate
+from messages.stops import StopActed
 from messages.values import Side
 from research.backtest.desk import Execution
 from research.backtest.equity import EquityMeter
@@ -54,8 +55,11 @@ class Driver:
         memory.decided_until_ns = plan.decided_until_ns
         self._run = StrategyRun(build, memory, account, plan.id, plan.symbol, symbols=plan.traded)
         self.strategy = built[-1]
+        self.uses_stops = bool(getattr(self.strategy, "uses_stops", False))
+        """Whether its position may change without its doing: then it is shown every event."""
         is_plain = len(plan.traded) == 1 and sees_plain_events(self.strategy)
-        self._door = fast_door(self.strategy) if fast_doors and is_plain else None
+        has_door = fast_doors and is_plain and not self.uses_stops
+        self._door = fast_door(self.strategy) if has_door else None
         self.learns = learns(self.strategy)
         """Whether it wants to know what became of its orders."""
 
@@ -66,10 +70,11 @@ class Driver:
             ConfigError: the strategy raised.
         """
         self.at += 1
+        run = self._run
         try:
-            intents = self._run.take(event, event.ts_event_ns)
-            if self._run.problem is not None:
-                raise self._run.problem
+            intents = run.take(event, event.ts_event_ns)
+            if run.problem is not None:
+                raise run.problem
         except _RAISED as error:
             raise self._failed(_on(event), error) from error
         return intents
@@ -112,6 +117,10 @@ class Driver:
         except _RAISED as error:
             where = f"when told that an order of {update.symbol} is {update.state}"
             raise self._failed(where, error) from error
+
+    def stop_acted(self, acted: StopActed) -> None:
+        """Count what a stop has left of its position."""
+        self._run.stop_acted(acted)
 
     def _failed(self, where: str, error: BaseException) -> ConfigError:
         line = self._run.line_of(error)

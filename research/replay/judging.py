@@ -77,9 +77,11 @@ def _text(judged: JudgedIntent) -> str:
 def _state(intent: OrderIntent, seen: Seen) -> dict[str, str]:
     """Say what the executor knew, as far as it was anything."""
     symbol, known = intent.symbol, seen.known.get(intent.order_key)
+    held = {(who, one): quantity for who, one, quantity in seen.held_by}
     limits = {name: getattr(seen.limits, name) for name in seen.limits.__struct_fields__}
     told: dict[str, object] = {
         "exposure": seen.exposure.get(symbol),
+        "held by the strategy": held.get((intent.strategy_id, symbol)),
         "mark": seen.marks.get(symbol),
         "open orders": None if seen.open_orders is None else len(seen.open_orders),
         "decided in the last minute": len(seen.decided.get(symbol, ())) or None,

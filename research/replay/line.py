@@ -15,6 +15,7 @@ from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import MarketRules, OrderIntent, OrderUpdate
 from messages.recorded import StrategyStands
+from messages.stops import StopActed
 from messages.values import Instrument
 from research.replay.found import (
     OTHER,
@@ -99,7 +100,15 @@ class Line:
                 self._told.append(message)
             case StrategyStands():
                 self._stands(message)
-            case MarketBatch() | Candle() | Trade() | Tick() | OrderUpdate() | MarketRules():
+            case (
+                MarketBatch()
+                | Candle()
+                | Trade()
+                | Tick()
+                | OrderUpdate()
+                | StopActed()
+                | MarketRules()
+            ):
                 if not self._is_again(message):
                     self._settle(ALL)
                 self._pending = _Taken(message, at_ns, place)
@@ -168,7 +177,7 @@ class Line:
             if told:
                 self._findings.not_compared[UNKNOWN_BEGINNING] += len(told)
             return
-        if isinstance(taken.message, OrderUpdate | MarketRules):
+        if isinstance(taken.message, OrderUpdate | StopActed | MarketRules):
             self._tell(taken, until)
             if told:  # nobody decides on such a message
                 self._count(Showing(told), taken, until)
@@ -224,6 +233,8 @@ class Line:
             run = self._made()
             if isinstance(message, OrderUpdate):
                 run.update(message)
+            elif isinstance(message, StopActed):
+                run.stop_acted(message)
             elif message.instrument.symbol in run.symbols:
                 self._grids[message.instrument.symbol] = message.instrument
                 run.warm_up()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from actors.account_desk import AccountSettings, AccountView
 from actors.address import Address
@@ -137,7 +137,7 @@ class OrderPath:
 
     # ------------------------------------------------------------ lives
 
-    def start(self) -> "OrderPath":
+    def start(self) -> Self:
         """Begin an incarnation; a living one is fenced, as a hung one is."""
         started = self.runtime.start(self.cell)
         assert not started.problem, started.problem
@@ -146,20 +146,20 @@ class OrderPath:
     def stop(self) -> None:
         self.runtime.stop(self.cell, PATIENCE_NS, drain=True)
 
-    def rest(self) -> "OrderPath":
+    def rest(self) -> Self:
         """Let everybody work until nothing waits; time stands still."""
         assert isinstance(self.runtime, StepRuntime)
         self.runtime.run_until_idle()
         return self
 
-    def after(self, seconds: float) -> "OrderPath":
+    def after(self, seconds: float) -> Self:
         assert isinstance(self.runtime, StepRuntime)
         self.runtime.run_for(int(seconds * NS_PER_S))
         return self
 
     # ------------------------------------------------------------ what is told
 
-    def tell(self, *messages: Message) -> "OrderPath":
+    def tell(self, *messages: Message) -> Self:
         """Put all of them in the mailbox before any is worked off."""
         for message in messages:
             self.address.tell(message)

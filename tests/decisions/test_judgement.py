@@ -35,7 +35,9 @@ SYMBOLS = st.sampled_from([BTC, ETH])
 KEYS = st.sampled_from([OrderKey(name) for name in "abcdef"])
 
 
-def of(name: str, symbol: Symbol, side: Side, quantity: Decimal, at_ns: TimestampNs) -> OrderIntent:
+def of(
+    name: str, symbol: Symbol, side: Side, quantity: Decimal, at_ns: TimestampNs, leaves: Decimal
+) -> OrderIntent:
     return OrderIntent(
         order_key=OrderKey(name),
         account=AccountId("main"),
@@ -50,6 +52,7 @@ def of(name: str, symbol: Symbol, side: Side, quantity: Decimal, at_ns: Timestam
         decided_at_ns=at_ns,
         ts_created_ns=at_ns,
         reason="",
+        leaves=leaves,
     )
 
 
@@ -61,7 +64,9 @@ def maybe(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | values
 
 
-INTENTS = st.lists(st.builds(of, KEYS, SYMBOLS, st.sampled_from(Side), SMALL, MOMENTS), max_size=6)
+INTENTS = st.lists(
+    st.builds(of, KEYS, SYMBOLS, st.sampled_from(Side), SMALL, MOMENTS, SMALL), max_size=6
+)
 BY_SYMBOL = st.dictionaries(SYMBOLS, SMALL)
 LIMITS = st.builds(
     RiskLimits,
@@ -83,6 +88,7 @@ EQUITY = st.builds(
 STATES = st.builds(
     RiskState,
     exposure=BY_SYMBOL,
+    held_by=st.dictionaries(st.tuples(st.just(StrategyId("one")), SYMBOLS), SMALL),
     decided=st.dictionaries(SYMBOLS, st.lists(MOMENTS, max_size=3).map(sorted).map(deque)),
     unsettled=st.sets(SYMBOLS),
     open_orders=maybe(st.dictionaries(KEYS, OPEN, max_size=3)),
@@ -156,7 +162,13 @@ def test_it_is_judged_again_as_it_was(
 def test_all_that_the_risk_gate_remembers_is_kept_of_it() -> None:
     """A field that is added must go into `Seen` and back, or judging again would not know it."""
     kept = {"exposure", "decided", "unsettled", "open_orders", "risk_added_at", "market_at"}
-    kept |= {"now_ns", "equity", "instruments", "flows"}  # of the flows, the fees in base currency
+    kept |= {
+        "held_by",
+        "now_ns",
+        "equity",
+        "instruments",
+        "flows",
+    }  # of the flows, the fees in base currency
 
     assert set(RiskState.__struct_fields__) == kept
     assert kept - {"flows"} <= set(Seen.__struct_fields__)

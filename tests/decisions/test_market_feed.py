@@ -182,3 +182,20 @@ def test_market_time_passes_as_fast_as_the_speed_says(speed: float, expected_s: 
     due = due_ns(event, first, TimestampNs(1_000 * NS_PER_S), speed)
 
     assert due == expected_s * NS_PER_S
+
+
+def test_a_leader_finishes_an_event_before_anybody_else_is_sent_it() -> None:
+    control = FlowControl([A, B], window=1, leaders=[B])
+
+    assert send_all(control, 3) == [span(B, 0, 1)]
+    control.on_ack(B, 1)
+    assert send_all(control, 3) == [span(A, 0, 1)]
+    control.on_ack(A, 1)
+    assert send_all(control, 3) == [span(B, 1, 2)]
+
+
+def test_nobody_waits_for_a_leader_that_is_gone() -> None:
+    control = FlowControl([A, B], window=1, leaders=[B])
+    control.observe(B, Epoch(1), gone=True)
+
+    assert send_all(control, 3) == [span(A, 0, 1)]

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decisions.account import Flows
-from decisions.risk import RiskLimits, RiskState, accept, fit_exit, saw_fill
+from decisions.risk import RiskLimits, RiskState, accept, fit_exit, refusal, release, saw_fill
+from decisions.risk_exit import fees_in
 from messages.ids import AccountId, OrderKey, StrategyId, Symbol, TimestampNs, TradeId
 from messages.orders import Fill, OrderIntent
 from messages.values import Instrument, Liquidity, OrderType, Side, TimeInForce
@@ -153,3 +154,66 @@ def test_round_trip_after_round_trip_no_coin_is_sold_that_the_run_does_not_have(
         else:
             assert there < GRID.quantity_step, "less than a step is left, and nothing fits"
         assert 0 <= there < 2 * GRID.quantity_step * (1 + len(trips))
+
+
+# ------------------------------------------------------------------ what is really held
+
+FREE = RiskLimits()
+
+
+def leaving(quantity: str, leaves: str, side: Side = Side.SELL) -> OrderIntent:
+    return msgspec.structs.replace(order(side, quantity), leaves=Decimal(leaves))
+
+
+def holding(held: str) -> RiskState:
+    state = RiskState()
+    accept(order(Side.BUY if Decimal(held) > 0 else Side.SELL, str(abs(Decimal(held)))), state)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("held", "quantity", "leaves", "side", "sent"),
+    [
+        ("2", "3", "3", Side.SELL, "2"),
+        ("2", "6", "3", Side.SELL, "5"),
+        ("3", "3", "3", Side.SELL, "3"),
+        ("4", "3", "3", Side.SELL, "3"),
+        ("-2", "3", "3", Side.BUY, "2"),
+        ("-2", "3", "3", Side.SELL, "0"),
+    ],
+)
+def test_an_exit_is_sent_as_what_is_held_of_it(
+    held: str, quantity: str, leaves: str, side: Side, sent: str
+) -> None:
+    """Of a turn only the part that leaves is made to fit."""
+    fitted = fit_exit(leaving(quantity, leaves, side), FREE, holding(held))
+
+    assert fitted.quantity == Decimal(sent)
+
+
+def test_an_exit_of_nothing_is_refused() -> None:
+    exit_ = fit_exit(leaving("3", "3"), FREE, RiskState())
+    against = refusal(exit_, FREE, RiskState(), None)
+
+    assert against is not None
+    assert against.code == "nothing_held"
+
+
+def test_what_ended_unfilled_is_not_held() -> None:
+    state = holding("5")
+    release(BTC, Side.BUY, Decimal(3), state, StrategyId("s"))
+
+    assert fit_exit(leaving("5", "5"), FREE, state).quantity == 2
+
+
+def test_what_another_strategy_holds_is_not_its_own() -> None:
+    other = msgspec.structs.replace(leaving("5", "5"), strategy_id=StrategyId("other"))
+
+    assert fit_exit(other, FREE, holding("5")).quantity == 0
+
+
+def test_what_fees_took_is_read_back_from_the_reason(bought: RiskState) -> None:
+    fitted = fit_exit(order(Side.SELL, "0.01"), SPOT, bought)
+
+    assert fees_in(fitted.reason) == Decimal("0.01") - fitted.quantity > 0
+    assert fees_in("out; of 3 to leave, 2 is held") == 0

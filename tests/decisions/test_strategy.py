@@ -19,6 +19,7 @@ from messages.ids import (
 )
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import OrderIntent, OrderUpdate
+from messages.stops import StopActed
 from messages.values import OrderState, OrderType, Side, TimeInForce
 
 BTC = Symbol("BTC/USDT")
@@ -483,6 +484,54 @@ def test_what_a_follower_has_is_not_lost_to_it_though_the_feed_says_so() -> None
     list(one.take_batch(again, lambda: CREATED))
 
     assert (one.memory.next_index, len(one.memory.recent)) == (3, 3)
+
+
+# ------------------------------------------------------------------ what stops have left
+
+
+def acted(change: str, key: str = "x", symbol: Symbol = BTC) -> StopActed:
+    return StopActed(
+        order_key=OrderKey(key),
+        entry_key=OrderKey("entry"),
+        strategy_id=StrategyId("one"),
+        symbol=symbol,
+        change=Decimal(change),
+        cause="stop_loss",
+        why="",
+        ts_event_ns=TimestampNs(1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("position", "change", "after"),
+    [("3", "-1", "2"), ("3", "-3", "0"), ("3", "-4", "0"), ("-3", "1", "-2"), ("0", "-3", "0")],
+)
+def test_what_a_stop_has_left_is_no_position_and_never_beyond_flat(
+    position: str, change: str, after: str
+) -> None:
+    """Beyond it the strategy has left by itself meanwhile, or has turned around."""
+    memory = new_memory(0)
+    memory.position = Decimal(position)
+    run = StrategyRun(Swinger, memory, AccountId("main"), StrategyId("one"), BTC)
+
+    run.stop_acted(acted(change))
+
+    assert memory.position == Decimal(after)
+
+
+def test_an_exit_that_is_told_twice_counts_once_over_a_restart_too() -> None:
+    memory = new_memory(0)
+    memory.position = Decimal(3)
+    StrategyRun(Swinger, memory, AccountId("main"), StrategyId("one"), BTC).stop_acted(acted("-1"))
+    memory = memory.inherited()
+    run = StrategyRun(Swinger, memory, AccountId("main"), StrategyId("one"), BTC)
+
+    run.stop_acted(acted("-1"))
+    assert memory.position == 2
+    run.stop_acted(acted("-1", "y"))
+    assert memory.position == 1
+    run.stop_acted(acted("-1", "z", Symbol("ETH/USDT")))
+    assert memory.position == 1
 
 
 class Doored:

@@ -41,6 +41,7 @@ def full() -> StrategyMemory:
         passed_over=3,
         at_door=True,
         told_fills={(OrderKey("k"), "t-1"): None},
+        told_stops={OrderKey("s"): None},
         wide=WideMemory(
             others={ETH: P},
             prices={BTC: P},

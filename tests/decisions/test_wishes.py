@@ -11,7 +11,7 @@ from decisions.wishes import Desk, Moment, NotADecision, order_to
 from messages.errors import BadDecision
 from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.orders import OrderIntent
-from messages.values import Instrument, OrderType, Side, Target, TimeInForce
+from messages.values import Instrument, OrderType, Protection, Side, Target, TimeInForce
 
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
 AT = TimestampNs(1_700_000_000_000_000_000)
@@ -196,3 +196,67 @@ def test_a_symbol_of_which_no_price_was_seen_cannot_be_traded_yet() -> None:
     assert DESK.intents(Target(Decimal(0), symbol=ETH), moment, AT, {}, {}) == []
     with pytest.raises(BadDecision, match="no price of ETH/USDT has been seen yet"):
         DESK.intents(Wish(symbol=ETH), moment, AT, {}, {})
+
+
+# ------------------------------------------------------------------ stops and exits
+
+STOPPING = Desk(AccountId("main"), StrategyId("one"), (BTC, ETH), lambda _: GRID, uses_stops=True)
+
+
+def stopping(given: Any, held: str = "0", desk: Desk = STOPPING) -> OrderIntent:
+    moment = Moment(BTC, AT, PRICES, "on_candle")
+    (intent,) = desk.intents(given, moment, TimestampNs(7), {BTC: Decimal(held)}, {})
+    return intent
+
+
+@pytest.mark.parametrize(
+    ("target", "held", "leaves"),
+    [("2", "0", "0"), ("2", "1", "0"), ("1", "3", "2"), ("-1", "3", "3"), ("1", "-3", "3")],
+)
+def test_an_intent_says_how_much_of_it_leaves(target: str, held: str, leaves: str) -> None:
+    assert stopping(Target(Decimal(target)), held).leaves == Decimal(leaves)
+
+
+def test_a_stop_goes_with_what_an_order_adds() -> None:
+    asked: dict[str, Any] = {
+        "stop_loss": Decimal(95),
+        "take_profit": Decimal(110),
+        "trailing": Decimal(3),
+    }
+
+    assert stopping(Target(Decimal(2), **asked)).protection == Protection(**asked)
+    assert stopping(Target(Decimal(2), **asked), "-1").protection == Protection(**asked)
+    only_leaves = Target(Decimal(2), trailing=Decimal(3))
+    assert stopping(only_leaves, "5", STOPPING).protection is None
+    assert stopping(Target(Decimal(2))).protection is None
+
+
+@pytest.mark.parametrize(
+    ("side", "asked", "says"),
+    [
+        (1, {"stop_loss": "100"}, "must be below"),
+        (1, {"take_profit": "99"}, "must be above"),
+        (1, {"trailing": "100"}, "it would never act"),
+        (-1, {"stop_loss": "99"}, "must be above"),
+        (-1, {"take_profit": "100"}, "must be below"),
+        (1, {"stop_loss": "NaN"}, "expected a Decimal above 0"),
+        (1, {"trailing": "-1"}, "expected a Decimal above 0"),
+    ],
+)
+def test_a_stop_on_the_wrong_side_is_a_bad_decision(
+    side: int, asked: dict[str, str], says: str
+) -> None:
+    prices: dict[str, Any] = {name: Decimal(price) for name, price in asked.items()}
+    with pytest.raises(BadDecision, match=says):
+        stopping(Target(Decimal(2 * side), **prices))
+
+
+def test_a_stop_that_is_no_decimal_is_a_bad_decision() -> None:
+    wrong: Any = 95.0
+    with pytest.raises(BadDecision, match=r"a stop_loss of 95\.0"):
+        stopping(Target(Decimal(2), stop_loss=wrong))
+
+
+def test_who_attaches_a_stop_must_say_so_in_the_class() -> None:
+    with pytest.raises(BadDecision, match="uses_stops = True"):
+        stopping(Target(Decimal(2), stop_loss=Decimal(95)), desk=DESK)

@@ -10,7 +10,7 @@ INSIDE = {
     *("Tick", "Trade", "Candle", "FeedHistory", "FeedGap", "FeedState", "FeedReport", "FeedEnded"),
     *("MarketAck", "OrderIntent", "OrderUpdate", "DuplicateFiltered", "PriceMark", "SendAgain"),
     *("Exit", "TimerFired", "Supervision", "Supervise", "RetryStart", "ChildInfo", "AlertTold"),
-    *("GatherNow", "Ping", "Inspect", "WhichChildren"),
+    *("GatherNow", "Ping", "Inspect", "WhichChildren", "StopActed"),
     *("RunBegun", "StrategyStands", "StrategyEnded", "IntentsJudged"),
 }
 """Told by our own actors, or part of what is from outside, or a question that changes nothing."""

@@ -42,7 +42,8 @@ def filled(run: Book, number: int, side: Side, quantity: str, **changes: Any) ->
 def exit_that_fees_made_smaller(
     run: Book, number: int, decided: str, sent: str, state: OrderState = OrderState.FILLED
 ) -> None:
-    wish = intent(number, side=Side.SELL, quantity=Decimal(sent))
+    reason = f"out; of {decided}, fees have left {sent}"
+    wish = intent(number, side=Side.SELL, quantity=Decimal(sent), reason=reason)
     claim = Claim(
         intent=wish,
         fingerprint=fingerprint(wish),

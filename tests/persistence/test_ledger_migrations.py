@@ -155,9 +155,11 @@ def test_a_way_back_that_would_lose_an_execution_is_refused_and_changes_nothing(
             ledger.record([step_of(number, OrderState.SENT)])
             fills = (fill_of("t1", "1.5"),)
             ledger.record([step_of(number, OrderState.FILLED, "1.5", fills=fills)])
+    with closing(open_ledger_database(path)) as database:
+        Runner(database, str(MIGRATIONS)).down("0006_stops")
     before = schema_of(path)
     with (
-        closing(open_ledger_database(path)) as database,
+        closing(SqliteDatabase(str(path))) as database,
         pytest.raises(LedgerUnavailable, match="1 executions have the trade id of another"),
     ):
         Runner(database, str(MIGRATIONS)).down("0005_fill_of_an_order")

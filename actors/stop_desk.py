@@ -1,0 +1,238 @@
+"""The stops at work: shown the market as the executor sees it, their exits claimed as any order.
+
+What a stop is and when it acts is `decisions.stops`, how much it protects `decisions.stop_book`.
+One desk belongs to one incarnation and is used on its thread.
+
+Where a market is shown again from its beginning, and a strategy uses stops, the feed shows an
+event here first. It is acknowledged once the venue has had it, the stops have been shown it and
+their exits have been answered. So a strategy always knows what its stops have done until then.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from actors.address import Address
+from actors.context import Context
+from actors.log import logger
+from decisions.stop_book import StopBook, told_changes
+from decisions.stops import begun_anew, level
+from messages.errors import ActorUnavailable, LedgerUnavailable
+from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
+from messages.lifecycle import TimerFired
+from messages.market import MarketBatch, MarketEvent
+from messages.orders import OrderIntent
+from messages.stops import MarketShown, Stop, StopActed, StopState
+from persistence.ledger import Ledger
+
+KEEP_STOPS = TimerFired(name="keep what stops have seen")
+KEEP_EVERY_NS = 5 * NS_PER_S
+"""How much of a market's way a trailing stop may forget with its process."""
+
+
+class GoOn(Protocol):
+    """What is called once a batch is done with."""
+
+    def __call__(self, batch: MarketBatch, next_index: int, /, *, sent: bool) -> None:
+        """`sent`: an exit is under way."""
+
+
+class StopDesk:
+    """`claim` judges an exit, and claims and sends it or records its refusal, before it returns.
+
+    `shown_again`: the market begins anew with each process. `looks` outlives incarnations.
+    """
+
+    def __init__(
+        self,
+        *,
+        ctx: Context,
+        ledger: Ledger,
+        shown_again: bool,
+        looks: dict[OrderKey, Stop],
+        strategies: Mapping[StrategyId, "Address[Any]"],
+        claim: Callable[[OrderIntent], object],
+        keep: Callable[[], object],
+        may_send: Callable[[], bool],
+    ) -> None:
+        self._ctx, self._ledger = ctx, ledger
+        self._strategies = strategies
+        self._claim, self._keep, self._may_send = claim, keep, may_send
+        self._pending: dict[ActorPath, MarketBatch] = {}
+        self._shown: MarketShown | None = None
+        self._sent = False
+        stops = ledger.stops()
+        self.book = StopBook()
+        self._looks = looks
+        self.book.load(
+            [self._as_seen(stop, shown_again=shown_again) for stop in stops],
+            ledger.strategy_exposure(),
+            ledger.open_entries(),
+            ledger.lookup,
+            ledger.fills_of,
+        )
+        self._again = dict(self._told_before()) if shown_again else {}
+        if not shown_again:
+            ctx.every(KEEP_EVERY_NS, KEEP_STOPS)
+        if stops:
+            log = logger.bind(actor=ctx.path)
+            log.info("{} stops are kept from before", len(stops))
+
+    def _as_seen(self, stop: Stop, *, shown_again: bool) -> Stop:
+        """Give a stop with what this process has seen of the market, or will be shown again."""
+        seen = self._looks.get(stop.entry_key)
+        if seen is not None:
+            best, at_ns = seen.best_price, seen.looked_at_ns
+            return msgspec.structs.replace(stop, best_price=best, looked_at_ns=at_ns)
+        return begun_anew(stop) if shown_again else stop
+
+    def _told_before(self) -> Iterator[tuple[tuple[Symbol, int], list[StopActed]]]:
+        """Give what strategies were told at events that will be shown again."""
+        told: dict[tuple[Symbol, int], list[StopActed]] = {}
+        for stop in self._ledger.stops(done_too=True):
+            known = self._ledger.lookup(stop.exits) if stop.exits else {}
+            exits = [known[key] for key in stop.exits if key in known]
+            for order, change in told_changes(stop, exits):
+                acted = _acted(stop, order.order_key, change, order.decided_at_ns)
+                told.setdefault((stop.symbol, order.decided_at_ns), []).append(acted)
+        yield from told.items()
+
+    # ------------------------------------------------------------ the market
+
+    def look(self, events: Sequence[MarketEvent]) -> bool:
+        """Show stops what is new; whether one has acted, or left something, by it."""
+        book, acted = self.book, False
+        if not (book.stops or self._again):
+            return False
+        for event in events:
+            for message in self._again.get((event.symbol, event.ts_event_ns), ()):
+                self._tell(message)
+            may_send = self._may_send()
+            for intent in book.look(event, self._ctx.utc_ns(), may_send=may_send):
+                self._claim(intent)
+                acted = True
+            if book.is_changed:  # acted, and nothing may be sent, or nothing is there to leave
+                self._keep()
+                self._say_waiting(may_send=may_send)
+                acted = True
+        self._remember()
+        return acted
+
+    def _remember(self) -> None:
+        for key in [key for key in self._looks if key not in self.book.stops]:
+            del self._looks[key]
+        if not self._ctx.fenced:
+            self._looks.update(self.book.stops)
+
+    def claimed(self, intent: OrderIntent) -> None:
+        """An order is claimed and on its way: if it is a stop's exit, tell of it."""
+        stop = self.book.stop_of_exit(intent.order_key)
+        if stop is None:
+            return
+        self._sent = True
+        change = self.book.change_of(intent)
+        log = logger.bind(actor=self._ctx.path, order_key=intent.order_key)
+        log.warning(
+            "a stop acted: {} {} {} for {}: {}",
+            intent.side,
+            f"{intent.quantity:f}",
+            intent.symbol,
+            intent.strategy_id,
+            intent.reason,
+        )
+        self._tell(_acted(stop, intent.order_key, change, intent.decided_at_ns))
+
+    def _tell(self, message: StopActed) -> None:
+        strategy = self._strategies.get(message.strategy_id)
+        if strategy is not None:
+            self._ctx.tell(strategy, message)
+
+    def _say_waiting(self, *, may_send: bool) -> None:
+        if not may_send:
+            text = "a stop acted while nothing may be sent; it is left once trading is resumed"
+            logger.bind(actor=self._ctx.path).error(text)
+
+    def keep_looks(self) -> None:
+        """Write how far trailing stops have come."""
+        if self.book.looked():
+            self._keep()
+
+    def end(self) -> None:
+        """Write it once more in an orderly end; failing that, it is as if the process had died."""
+        try:
+            self.keep_looks()
+        except (LedgerUnavailable, ActorUnavailable) as error:
+            log = logger.bind(actor=self._ctx.path)
+            log.warning("what stops have seen last was not written: {}", error)
+
+    # ------------------------------------------------------------ step by step
+
+    def show_later(self, batch: MarketBatch) -> None:
+        """Remember a batch until the venue has done what it gives it to do."""
+        self._pending[batch.feed] = batch
+
+    def tell_shown(self, feed: ActorPath) -> Callable[[int], object]:
+        """Give what tells the executor that the venue has done so; on any thread."""
+        address: Address[Any] = self._ctx.runtime.address(self._ctx.path)
+        return lambda index: address.tell(MarketShown(feed=feed, next_index=index))
+
+    def shown(self, message: MarketShown) -> None:
+        """Learn that the venue has done its part; `go_on` does the rest."""
+        self._shown = message
+
+    def go_on(self, go_on: GoOn) -> None:
+        """Look at the stops, if the venue has done its part, and let the feed go on."""
+        message, self._shown = self._shown, None
+        batch = None if message is None else self._pending.pop(message.feed, None)
+        if message is None or batch is None:
+            return
+        self._sent = False
+        self.look(batch.events)
+        go_on(batch, message.next_index, sent=self._sent)
+
+    # ------------------------------------------------------------ what people see
+
+    def shown_to_people(self) -> list[dict[str, Any]]:
+        """Give each stop in a few words."""
+        book, rows = self.book, []
+        for stop in list(book.stops.values()):
+            at = level(stop)
+            rows.append(
+                {
+                    "entry_key": stop.entry_key,
+                    "strategy_id": stop.strategy_id,
+                    "symbol": stop.symbol,
+                    "state": stop.state,
+                    "protects": book.protected(stop),
+                    "acts_at": None if at is None else at[0],
+                    "take_profit": stop.take_profit,
+                    "why": stop.why,
+                }
+            )
+        return rows
+
+    def problem(self) -> str:
+        """Say which stops have acted and could not leave; empty when none."""
+        stuck = [s for s in self.book.stops.values() if s.state is StopState.ACTED and s.failed]
+        if not stuck:
+            return ""
+        first = stuck[0]
+        more = f" (and {len(stuck) - 1} more)" if len(stuck) > 1 else ""
+        return (
+            f"a stop of {first.strategy_id} on {first.symbol} acted and its exit failed"
+            f" {first.failed} times{more}: look at it with `watchkeeper explain {first.entry_key}`"
+        )
+
+
+def _acted(stop: Stop, key: Any, change: Any, at_ns: Any) -> StopActed:
+    return StopActed(
+        order_key=key,
+        entry_key=stop.entry_key,
+        strategy_id=stop.strategy_id,
+        symbol=stop.symbol,
+        change=change,
+        cause=stop.cause,
+        why=stop.why,
+        ts_event_ns=at_ns,
+    )

@@ -1,0 +1,419 @@
+"""All stops of an account, and how much each protects: a fold over orders and market events.
+
+What a stop protects is what is filled of its entry, less what it has sold already, less what the
+strategy has left by itself. Of a position that is smaller than all that its stops protect, the
+oldest have lost theirs first: what a strategy leaves is what it entered first, and before that
+what no stop protects. So all stops of a position together never sell more than there is.
+
+An exit takes no more than is filled and in no open order against it: two exits never stand for
+the same coins, whether the first is the strategy's, another stop's or one whose outcome is
+unknown. Pure; one owner, one thread.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from decisions.exact import EXACT, NOTHING
+from decisions.order_keys import exit_key
+from decisions.stops import TOLD_GAP_NS, seen, stop_of
+from messages.ids import NS_PER_S, OrderKey, StrategyId, Symbol, TimestampNs
+from messages.market import MarketEvent
+from messages.order_states import FINAL_STATES
+from messages.orders import Fill, OrderIntent
+from messages.stops import Stop, StopState
+from messages.values import OrderState, OrderType, Side, TimeInForce
+
+RETRY_NS = 60 * NS_PER_S
+"""How long, on the market's clock, an exit is not tried again after one that failed; doubled with
+each that fails after it."""
+_MOST_DOUBLINGS = 6
+
+Place = tuple[StrategyId, Symbol]
+
+
+class KnownOrder(Protocol):
+    """An order as a ledger holds it."""
+
+    @property
+    def order_key(self) -> OrderKey:
+        """Its key."""
+
+    @property
+    def strategy_id(self) -> StrategyId:
+        """Whose."""
+
+    @property
+    def symbol(self) -> Symbol:
+        """Of what."""
+
+    @property
+    def side(self) -> Side:
+        """Which way."""
+
+    @property
+    def quantity(self) -> Decimal:
+        """Sent."""
+
+    @property
+    def filled_quantity(self) -> Decimal:
+        """Cumulative."""
+
+    @property
+    def state(self) -> OrderState:
+        """What is known of it."""
+
+    @property
+    def decided_quantity(self) -> Decimal | None:
+        """What was decided, where less was sent."""
+
+    @property
+    def decided_at_ns(self) -> TimestampNs:
+        """When."""
+
+
+Lookup = Callable[[Sequence[OrderKey]], Mapping[OrderKey, KnownOrder]]
+
+
+class _Part(msgspec.Struct):
+    """An order that may still fill."""
+
+    place: Place
+    side: Side
+    quantity: Decimal
+    filled: Decimal
+
+    @property
+    def unfilled(self) -> Decimal:
+        return EXACT.subtract(self.quantity, self.filled)
+
+
+class StopBook:
+    """One account's."""
+
+    def __init__(self) -> None:
+        self.stops: dict[OrderKey, Stop] = {}
+        """Those that are not done, by their entries' keys, oldest first."""
+        self.entry_of: dict[OrderKey, OrderKey] = {}
+        """By the key of an exit."""
+        self._held: dict[Place, Decimal] = {}
+        self._open: dict[OrderKey, _Part] = {}
+        self._filled: dict[OrderKey, Decimal] = {}
+        self._sold: dict[OrderKey, Decimal] = {}
+        self._first_fill: dict[OrderKey, int] = {}
+        self._loaded: set[OrderKey] = set()
+        self._retry_at: dict[OrderKey, int] = {}
+        self._left_over: dict[OrderKey, Decimal] = {}
+        self._changed: dict[OrderKey, Stop] = {}
+        self._looked: set[OrderKey] = set()
+
+    # ------------------------------------------------------------ beginning
+
+    def load(
+        self,
+        stops: Iterable[Stop],
+        exposure: Mapping[Place, Decimal],
+        open_orders: Iterable[KnownOrder],
+        lookup: Lookup,
+        fills_of: Callable[[OrderKey], Sequence[Fill]],
+    ) -> None:
+        """Begin with what a ledger holds; `exposure` is what is filled or may yet be."""
+        self._held = dict(exposure)
+        for order in open_orders:
+            place = (order.strategy_id, order.symbol)
+            part = _Part(place, order.side, order.quantity, order.filled_quantity)
+            self._open[order.order_key] = part
+            before = self._held.get(place, NOTHING)
+            self._held[place] = EXACT.fma(part.unfilled, Decimal(-order.side.sign), before)
+        for stop in stops:
+            self._load(stop, lookup, fills_of)
+
+    def _load(
+        self, stop: Stop, lookup: Lookup, fills_of: Callable[[OrderKey], Sequence[Fill]]
+    ) -> None:
+        key = stop.entry_key
+        known = lookup([key, *stop.exits])
+        self.stops[key] = stop
+        self._loaded.add(key)
+        self._filled[key] = known[key].filled_quantity if key in known else NOTHING
+        if self._filled[key]:
+            self._first_fill[key] = min((fill.ts_event_ns for fill in fills_of(key)), default=0)
+        for one in stop.exits:
+            self.entry_of[one] = key
+            if one in known:
+                sold = _sold(known[one])
+                self._sold[key] = EXACT.add(self._sold.get(key, NOTHING), sold)
+
+    # ------------------------------------------------------------ orders
+
+    def claimed(self, intent: OrderIntent) -> None:
+        """Take in an order that is about to be claimed, with the stop that it brings."""
+        place = (intent.strategy_id, intent.symbol)
+        self._open[intent.order_key] = _Part(place, intent.side, intent.quantity, NOTHING)
+        stop = stop_of(intent)
+        if stop is not None:
+            self._filled[stop.entry_key] = NOTHING
+            self._put(stop)
+
+    def refused(self, key: OrderKey) -> None:
+        """Learn that an exit was refused, and never will be sent."""
+        entry = self.entry_of.get(key)
+        if entry is not None and entry in self.stops:
+            self._failed(entry)
+
+    def moved(self, order: KnownOrder, fills: Sequence[Fill]) -> None:
+        """Follow a step of an order, with the executions that it brought. Safe to repeat."""
+        self.moved_to(
+            order.order_key, order.filled_quantity, order.state, fills, extra=_fee_part(order)
+        )
+
+    def moved_to(
+        self,
+        key: OrderKey,
+        filled: Decimal,
+        state: OrderState,
+        fills: Sequence[Fill],
+        *,
+        extra: Decimal = NOTHING,
+    ) -> None:
+        """Follow a step of an order; `extra` of an exit counts as sold though it was not sent."""
+        part = self._open.get(key)
+        if part is None:
+            return
+        more = EXACT.subtract(filled, part.filled)
+        part.filled = filled
+        before = self._held.get(part.place, NOTHING)
+        self._held[part.place] = EXACT.fma(more, Decimal(part.side.sign), before)
+        is_final = state in FINAL_STATES
+        if is_final:
+            del self._open[key]
+        if key in self.stops:
+            self._filled[key] = filled
+            if filled:
+                first = min((fill.ts_event_ns for fill in fills), default=0)
+                self._first_fill.setdefault(key, first)
+        entry = self.entry_of.get(key)
+        if entry in self.stops:
+            assert entry is not None
+            sold = EXACT.add(more, extra)
+            self._sold[entry] = EXACT.add(self._sold.get(entry, NOTHING), sold)
+            if is_final:
+                self._exit_ended(entry, part.unfilled)
+        self._shrink(part.place)
+
+    def _exit_ended(self, entry: OrderKey, unfilled: Decimal) -> None:
+        if unfilled:
+            self._left_over[entry] = EXACT.add(self._left_over.get(entry, NOTHING), unfilled)
+            self._failed(entry)
+        elif self.stops[entry].failed:
+            self._put(msgspec.structs.replace(self.stops[entry], failed=0))
+
+    def _failed(self, entry: OrderKey) -> None:
+        stop = self.stops[entry]
+        doublings = min(stop.failed, _MOST_DOUBLINGS)
+        self._retry_at[entry] = stop.looked_at_ns + RETRY_NS * 2**doublings
+        self._put(msgspec.structs.replace(stop, failed=stop.failed + 1))
+
+    def _shrink(self, place: Place) -> None:
+        """Take from the oldest stops what the position does not hold any more, and end them."""
+        for side in (Side.BUY, Side.SELL):
+            mine = [s for s in self.stops.values() if s.side is side and _place(s) == place]
+            if not mine:
+                continue
+            there = max(EXACT.multiply(self._held.get(place, NOTHING), Decimal(side.sign)), NOTHING)
+            total = sum(map(self.protected, mine), start=NOTHING)
+            excess = EXACT.subtract(total, there)
+            for stop in mine:
+                taken = min(max(excess, NOTHING), self.protected(stop))
+                if taken:
+                    excess = EXACT.subtract(excess, taken)
+                    released = EXACT.add(stop.released, taken)
+                    self._put(msgspec.structs.replace(stop, released=released))
+                self._end_if_done(stop.entry_key)
+
+    def _end_if_done(self, key: OrderKey) -> None:
+        stop = self.stops[key]
+        if key in self._open or self.protected(stop) or any(self._exits_of(key)):
+            return
+        why = stop.why or (
+            "the strategy left by itself" if stop.released else "nothing of its entry was filled"
+        )
+        self._put(msgspec.structs.replace(stop, state=StopState.DONE, why=why))
+        del self.stops[key]
+        for known in (self._filled, self._sold, self._left_over):
+            known.pop(key, None)
+        for moments in (self._first_fill, self._retry_at):
+            moments.pop(key, None)
+        self._loaded.discard(key)
+        for one in stop.exits:
+            self.entry_of.pop(one, None)
+
+    # ------------------------------------------------------------ the market
+
+    def watches(self, symbol: Symbol) -> bool:
+        """Whether a stop of this symbol is not done."""
+        return any(stop.symbol == symbol for stop in self.stops.values())
+
+    def look(
+        self, event: MarketEvent, created_ns: TimestampNs, *, may_send: bool = True
+    ) -> Iterator[OrderIntent]:
+        """Show an event to its symbol's stops; give each exit that is due, one by one.
+
+        Claim or refuse each before the next is asked for: what it leaves counts. Nothing is
+        given while nothing may be sent; what acts meanwhile is left as soon as it may.
+        """
+        for key in [key for key, stop in self.stops.items() if stop.symbol == event.symbol]:
+            stop = self.stops.get(key)
+            if stop is None:
+                continue  # what the exit before it was claimed of was its own too
+            if stop.state is StopState.ARMED and self.protected(stop):
+                stop = self._shown(stop, event)
+            if may_send and stop.state is StopState.ACTED:
+                intent = self._exit(stop, event, created_ns)
+                if intent is not None:
+                    yield intent
+
+    def _shown(self, stop: Stop, event: MarketEvent) -> Stop:
+        key = stop.entry_key
+        told = ""
+        gap_ns = event.ts_event_ns - stop.looked_at_ns
+        if key in self._loaded and gap_ns > TOLD_GAP_NS:
+            told = f"; nobody looked at it for the {gap_ns / NS_PER_S:.0f} s before"
+        after = seen(stop, event, self._first_fill.get(key, 0), told)
+        if after is not stop:
+            self._loaded.discard(key)
+            self.stops[key] = after
+            if after.state is not stop.state:
+                self._put(after)
+            else:
+                self._looked.add(key)
+        return after
+
+    def _exit(self, stop: Stop, event: MarketEvent, created_ns: TimestampNs) -> OrderIntent | None:
+        at_ns = event.ts_event_ns
+        if at_ns < self._retry_at.get(stop.entry_key, 0):
+            return None
+        quantity = self.due(stop)
+        if quantity <= NOTHING:
+            return None
+        key = exit_key(stop.entry_key, len(stop.exits), at_ns)
+        self.entry_of[key] = stop.entry_key
+        self._put(msgspec.structs.replace(stop, exits=(*stop.exits, key)))
+        assert stop.acted_price is not None
+        return OrderIntent(
+            order_key=key,
+            account=stop.account,
+            strategy_id=stop.strategy_id,
+            symbol=stop.symbol,
+            side=Side.SELL if stop.side is Side.BUY else Side.BUY,
+            order_type=OrderType.MARKET,
+            time_in_force=TimeInForce.GTC,
+            quantity=quantity,
+            limit_price=None,
+            reference_price=stop.acted_price,
+            decided_at_ns=at_ns,
+            ts_created_ns=created_ns,
+            reason=f"{stop.why} [protects {stop.entry_key}]",
+            leaves=quantity,
+        )
+
+    # ------------------------------------------------------------ what is there
+
+    def protected(self, stop: Stop) -> Decimal:
+        """Give what is filled of its entry and not left yet; base currency, unsigned."""
+        key = stop.entry_key
+        gone = EXACT.add(self._sold.get(key, NOTHING), stop.released)
+        return max(EXACT.subtract(self._filled.get(key, NOTHING), gone), NOTHING)
+
+    def due(self, stop: Stop) -> Decimal:
+        """Give what an exit of it could be of now."""
+        own = sum((part.unfilled for part in self._exits_of(stop.entry_key)), start=NOTHING)
+        against = sum(
+            (
+                part.unfilled
+                for part in self._open.values()
+                if part.place == _place(stop) and part.side is not stop.side
+            ),
+            start=NOTHING,
+        )
+        held = EXACT.multiply(self._held.get(_place(stop), NOTHING), Decimal(stop.side.sign))
+        return min(EXACT.subtract(self.protected(stop), own), EXACT.subtract(held, against))
+
+    def change_of(self, intent: OrderIntent) -> Decimal:
+        """Give what a claimed exit does to its strategy's position, signed; to be asked once.
+
+        What an earlier exit of the stop was to leave and did not was told with that one.
+        """
+        entry = self.entry_of.get(intent.order_key)
+        told = NOTHING if entry is None else self._left_over.pop(entry, NOTHING)
+        left = max(EXACT.subtract(intent.quantity, told), NOTHING)
+        return EXACT.multiply(left, Decimal(intent.side.sign))
+
+    def touched(self, key: OrderKey, decided_at_ns: int) -> Decimal | None:
+        """Give the price of an exit that acted inside a candle; None of any other order."""
+        stop = self.stop_of_exit(key)
+        if stop is None or not stop.is_inside or stop.acted_at_ns != decided_at_ns:
+            return None
+        return stop.acted_price
+
+    def stop_of_exit(self, key: OrderKey) -> Stop | None:
+        """Give the stop that decided an order; None where none did, or it is done."""
+        entry = self.entry_of.get(key)
+        return None if entry is None else self.stops.get(entry)
+
+    def taken_changes(self) -> list[Stop]:
+        """Give what is to be written since the last time."""
+        changed, self._changed = self._changed, {}
+        return list(changed.values())
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether something is to be written."""
+        return bool(self._changed)
+
+    def looked(self) -> bool:
+        """Whether a best price has moved that is not written; count it to what is to be."""
+        for key in self._looked:
+            if key in self.stops:
+                self._changed.setdefault(key, self.stops[key])
+        self._looked.clear()
+        return bool(self._changed)
+
+    def _exits_of(self, key: OrderKey) -> Iterator[_Part]:
+        for one in self.stops[key].exits:
+            part = self._open.get(one)
+            if part is not None:
+                yield part
+
+    def _put(self, stop: Stop) -> None:
+        self.stops[stop.entry_key] = self._changed[stop.entry_key] = stop
+
+
+def told_changes(stop: Stop, exits: Sequence[KnownOrder]) -> Iterator[tuple[KnownOrder, Decimal]]:
+    """Give what a strategy was told of the exits of a stop, for a market that is shown again."""
+    left_over = NOTHING
+    for order in exits:
+        if order.state is OrderState.REFUSED:
+            continue
+        quantity = order.decided_quantity or order.quantity
+        change = max(EXACT.subtract(quantity, left_over), NOTHING)
+        ended = order.state in FINAL_STATES
+        left_over = EXACT.subtract(order.quantity, order.filled_quantity) if ended else NOTHING
+        yield order, EXACT.multiply(change, Decimal(-stop.side.sign))
+
+
+def _place(stop: Stop) -> Place:
+    return stop.strategy_id, stop.symbol
+
+
+def _sold(order: KnownOrder) -> Decimal:
+    return EXACT.add(order.filled_quantity, _fee_part(order))
+
+
+def _fee_part(order: KnownOrder) -> Decimal:
+    """Give what fees had taken of an exit that has done all it could."""
+    if order.state is not OrderState.FILLED or order.decided_quantity is None:
+        return NOTHING
+    return EXACT.subtract(order.decided_quantity, order.quantity)

@@ -1,0 +1,105 @@
+"""What is told of stops: which protects what of which entry, and why it acted."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from decisions.exact import EXACT, NOTHING
+from decisions.metrics import money
+from decisions.stops import level
+from messages.stops import Stop, StopState
+from messages.values import OrderState
+from ops.health_text import one_line
+from ops.run_files import LEDGER
+from ops.tables import write_json, write_table
+from persistence.reader import LedgerReader
+
+_SHOWN = (
+    "entry_key", "strategy_id", "symbol", "protects", "stop_loss", "take_profit", "trailing",
+    "acts_at", "state", "why",
+)  # fmt: skip
+
+
+def stops(run_dir: Path, *, as_json: bool, symbol: str | None, strategy: str | None) -> int:
+    """Print every stop, those that are done too, the oldest first; give the exit code.
+
+    Raises:
+        LedgerUnavailable: there is no ledger to read.
+    """
+    with LedgerReader(run_dir / LEDGER) as ledger, ledger.one_moment():
+        rows = [
+            stop_row(stop, ledger)
+            for stop in ledger.all_stops()
+            if symbol in (None, stop.symbol) and strategy in (None, stop.strategy_id)
+        ]
+    if as_json:
+        write_json(rows)
+    else:
+        write_table(_SHOWN, rows)
+    return 0
+
+
+def stop_row(stop: Stop, ledger: LedgerReader) -> dict[str, Any]:
+    """Give a stop as JSON has it: money as text; what it protects is read from its orders."""
+    acts_at = level(stop) if stop.state is StopState.ARMED else None
+    return {
+        "entry_key": stop.entry_key,
+        "strategy_id": stop.strategy_id,
+        "symbol": stop.symbol,
+        "side": str(stop.side),
+        "state": str(stop.state),
+        "protects": money(protected(stop, ledger)),
+        "stop_loss": _text(stop.stop_loss),
+        "take_profit": _text(stop.take_profit),
+        "trailing": _text(stop.trails_by),
+        "best_price": money(stop.best_price),
+        "acts_at": None if acts_at is None else money(acts_at[0]),
+        "cause": stop.cause or None,
+        "acted_at_ns": stop.acted_at_ns or None,
+        "acted_price": _text(stop.acted_price),
+        "released": money(stop.released),
+        "exits": list(stop.exits),
+        "failed": stop.failed,
+        "why": stop.why or None,
+    }
+
+
+def protected(stop: Stop, ledger: LedgerReader) -> Decimal:
+    """Give what is filled of its entry, not sold by it, and not left by its strategy."""
+    if stop.state is StopState.DONE:
+        return NOTHING
+    known = ledger.lookup([stop.entry_key, *stop.exits])
+    left = known[stop.entry_key].filled_quantity if stop.entry_key in known else NOTHING
+    for key in stop.exits:
+        if key in known:
+            one = known[key]
+            is_whole = one.state is OrderState.FILLED and one.decided_quantity is not None
+            sold = one.decided_quantity if is_whole else one.filled_quantity
+            left = EXACT.subtract(left, sold or NOTHING)
+    return max(EXACT.subtract(left, stop.released), NOTHING)
+
+
+def lines_of_stop(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Give what `explain` says of the stop that an order brought, or that decided it."""
+    stop, key = story["stop"], story["order"]["order_key"]
+    if stop is None:
+        return
+    if key != stop["entry_key"]:
+        yield "decided by", f"the stop of {stop['entry_key']}: {one_line(stop['why'] or '')}"
+        return
+    parts = [f"{name} {stop[name]}" for name in _NAMES if stop[name] is not None]
+    yield "stop", f"{', '.join(parts)}: {stop['state']}, protects {stop['protects']}"
+    if stop["acts_at"] is not None:
+        yield "", f"acts at {stop['acts_at']}; best price so far {stop['best_price']}"
+    if stop["why"]:
+        yield "", one_line(stop["why"])
+    for one in stop["exits"]:
+        yield "  exit", one
+
+
+_NAMES = ("stop_loss", "take_profit", "trailing")
+
+
+def _text(price: Decimal | None) -> str | None:
+    return None if price is None else money(price)

@@ -1,0 +1,311 @@
+"""Stops on a live market: durable with their entry, one exit, whatever is unknown or dies."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from decisions.risk import RiskLimits
+from messages.errors import LedgerLost
+from messages.halting import ResumeTrading
+from messages.ids import NS_PER_S, OrderKey, TimestampNs
+from messages.lifecycle import HaltTrading
+from messages.market import Trade
+from messages.orders import OrderReport, SubmitDone
+from messages.stops import Stop, StopState
+from messages.values import OrderState as S
+from messages.values import Protection, Side
+from persistence.ledger import LedgerEntry, SqliteLedger
+from tests.actors.order_path import BTC, OrderPath, fill, key_of
+
+AGE_NS = 10 * NS_PER_S
+AT_95 = Protection(stop_loss=Decimal(95), take_profit=Decimal(120))
+
+
+class Stopped(OrderPath):
+    """An executor on a live market, in a few words."""
+
+    def enter(self, number: int = 0, filled: str = "1", state: S = S.FILLED) -> "Stopped":
+        self.tell(self.intent(number, protection=AT_95))
+        if filled != "0" or state is not S.SENT:
+            self.fills(number, filled, state)
+        return self
+
+    def fills(self, number: int, filled: str, state: S = S.PARTIALLY_FILLED) -> None:
+        some = (fill(f"t{number}-{filled}", filled),) if Decimal(filled) else ()
+        self.tell(self.report(number, state, filled, some))
+
+    def price(self, price: str) -> "Stopped":
+        self.after(1)
+        at = self.runtime.clock.utc_ns()
+        self.tell(
+            Trade(
+                symbol=BTC,
+                price=Decimal(price),
+                quantity=Decimal(1),
+                aggressor_side=None,
+                ts_event_ns=at,
+            )
+        )
+        return self
+
+    def answers(self, state: S, filled: str = "0") -> "Stopped":
+        """To the send that was the last."""
+        epoch, key, order = self.gateway.sent[-1]
+        some = (fill(f"{key}-{filled}", filled, "94"),) if Decimal(filled) else ()
+        report = OrderReport(
+            client_order_id=order.client_order_id,
+            symbol=BTC,
+            state=state,
+            venue_order_id=None,
+            filled_quantity=Decimal(filled),
+            average_price=Decimal(94) if some else None,
+            fills=some,
+            reason="",
+            evidence="test",
+            ts_event_ns=TimestampNs(0),
+        )
+        self.tell(SubmitDone(order_key=key, epoch=epoch, report=report))
+        return self
+
+    @property
+    def exits(self) -> list[LedgerEntry]:
+        known = [key_of(number) for number in range(10)]
+        return [order for key, order in self.orders().items() if key not in known]
+
+    @property
+    def stop_of(self) -> dict[OrderKey, Stop]:
+        ledger = SqliteLedger(self.path)
+        found = {stop.entry_key: stop for stop in ledger.stops(done_too=True)}
+        ledger.close()
+        return found
+
+    @property
+    def only_stop(self) -> Stop:
+        (stop,) = self.stop_of.values()
+        return stop
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Stopped:
+    made = Stopped(tmp_path, max_decision_age_ns=AGE_NS, limits=RiskLimits(allow_short=False))
+    made.start()
+    return made
+
+
+def told(orders: list[LedgerEntry]) -> list[tuple[Side, str, S]]:
+    return [(one.side, f"{one.quantity.normalize():f}", one.state) for one in orders]
+
+
+def test_a_stop_is_durable_with_its_entry_and_none_is_with_a_refused_one(desk: Stopped) -> None:
+    desk.tell(desk.intent(0, protection=AT_95), desk.intent(1, quantity=Decimal(0)))
+
+    assert [*desk.stop_of] == [key_of(0)]
+    assert (desk.only_stop.state, desk.only_stop.stop_loss) == (StopState.ARMED, Decimal(95))
+
+
+def test_what_cannot_be_written_leaves_neither(tmp_path: Path) -> None:
+    class Full(SqliteLedger):
+        def _commit(self, writes: Any) -> None:
+            # The stop is the last of the transaction: what went before it must not stay.
+            assert writes[-1][0].startswith("INSERT INTO stops")
+            super()._commit([*writes, ("INSERT INTO nowhere VALUES (1)", ())])
+
+    full = Stopped(tmp_path, open_ledger=lambda: Full(tmp_path / "ledger.db"))
+    full.start()
+    full.tell(full.intent(0, protection=AT_95))
+
+    assert (full.orders(), full.stop_of, full.gateway.sent) == ({}, {}, [])
+
+
+def test_it_sells_what_is_filled_and_later_what_fills_later(desk: Stopped) -> None:
+    desk.enter(filled="0.4", state=S.PARTIALLY_FILLED).price("94").answers(S.FILLED, "0.4")
+    desk.price("99")
+    desk.fills(0, "0.7")
+    desk.price("101").price("102")
+
+    assert told(desk.exits) == [(Side.SELL, "0.4", S.FILLED), (Side.SELL, "0.3", S.SENT)]
+    assert desk.only_stop.exits == tuple(order.order_key for order in desk.exits)
+
+
+def test_nothing_acts_before_something_is_filled(desk: Stopped) -> None:
+    desk.enter(filled="0", state=S.ACCEPTED).price("94")
+
+    assert desk.exits == []
+    assert desk.only_stop.state is StopState.ARMED
+
+
+def test_the_target_and_the_stop_are_one(desk: Stopped) -> None:
+    desk.enter().price("121").answers(S.FILLED, "1").price("80").price("130")
+
+    assert told(desk.exits) == [(Side.SELL, "1", S.FILLED)]
+    assert (desk.only_stop.state, desk.only_stop.cause) == (StopState.DONE, "take_profit")
+
+
+def test_while_an_exit_is_unknown_there_is_no_second(desk: Stopped) -> None:
+    desk.enter().price("94").answers(S.UNKNOWN)
+    desk.start()
+    desk.price("90").price("80")
+
+    assert told(desk.exits) == [(Side.SELL, "1", S.UNKNOWN)]
+    assert len(desk.gateway.sent) == 2
+    question = desk.gateway.asked[-1]
+    desk.tell(desk.answer(question, None))
+    assert told(desk.exits) == [(Side.SELL, "1", S.SENT)], "proved absent: the same exit again"
+    assert desk.gateway.sent[-1].key == desk.gateway.sent[-2].key
+
+
+def test_an_exit_that_failed_is_tried_again_after_a_minute_and_then_two(desk: Stopped) -> None:
+    desk.enter().price("94").answers(S.REJECTED).price("93")
+    assert told(desk.exits) == [(Side.SELL, "1", S.REJECTED)]
+    assert "its exit failed 1 times" in desk.cell.problem
+
+    desk.after(60).price("96").answers(S.REJECTED)
+    desk.after(50).price("96")
+    assert len(desk.exits) == 2
+    desk.after(60).price("96").answers(S.FILLED, "1")
+
+    assert [order.state for order in desk.exits] == [S.REJECTED, S.REJECTED, S.FILLED]
+    assert desk.only_stop.state is StopState.DONE
+
+
+def test_what_acts_under_a_halt_is_kept_and_leaves_once_trading_is_resumed(desk: Stopped) -> None:
+    desk.enter()
+    desk.tell(HaltTrading(reason="a person", durable=True, request="1"))
+    desk.price("94")
+
+    assert (desk.exits, desk.only_stop.state) == ([], StopState.ACTED)
+    desk.start()
+    desk.price("97")
+    assert desk.exits == []
+    desk.tell(ResumeTrading(request="2", despite_open=True))
+    desk.price("98")
+    assert told(desk.exits) == [(Side.SELL, "1", S.SENT)]
+
+
+def test_an_unknown_outcome_on_the_symbol_holds_no_exit_back(desk: Stopped) -> None:
+    desk.enter().tell(desk.intent(1))
+    desk.answers(S.UNKNOWN).price("94")
+
+    assert told(desk.exits) == [(Side.SELL, "1", S.SENT)]
+
+
+def test_a_price_that_was_passed_while_nobody_looked_acts_at_once_and_says_so(
+    desk: Stopped, tmp_path: Path
+) -> None:
+    desk.enter().price("99").after(10)
+    desk.stop()
+    later = desk.runtime.clock.utc_ns() + 3_600 * NS_PER_S
+    again = Stopped(
+        tmp_path,
+        max_decision_age_ns=AGE_NS,
+        limits=RiskLimits(allow_short=False),
+        start_ns=later,
+    )
+    again.start()
+    again.price("80")
+
+    (out,) = again.exits
+    assert (out.quantity, out.reference_price) == (Decimal(1), Decimal(80))
+    assert out.reason.startswith("stop_loss at 95: the market was at 80; nobody looked at it for")
+    assert out.decided_at_ns > later
+
+
+def test_a_trailing_stop_remembers_the_best_price_over_a_restart(tmp_path: Path) -> None:
+    desk = Stopped(tmp_path, max_decision_age_ns=AGE_NS)
+    desk.start()
+    desk.tell(desk.intent(0, protection=Protection(trailing=Decimal(5))))
+    desk.fills(0, "1", S.FILLED)
+    desk.price("130").after(6)
+    desk.start()
+    desk.price("126")
+    assert desk.exits == []
+    desk.price("125")
+
+    assert desk.exits[0].reason.startswith("trailing at 125: the market was at 125")
+
+
+def test_the_strategys_own_exit_takes_its_quantity_from_the_stop(desk: Stopped) -> None:
+    desk.enter()
+    desk.tell(desk.intent(1, Side.SELL, quantity=Decimal("0.6"), leaves=Decimal("0.6")))
+    desk.price("94")
+
+    assert told(desk.exits) == [(Side.SELL, "0.4", S.SENT)]
+
+
+def test_what_the_strategys_exit_did_not_sell_is_the_stops_again(desk: Stopped) -> None:
+    desk.enter()
+    desk.tell(desk.intent(1, Side.SELL, leaves=Decimal(1)))
+    desk.price("94")
+    assert desk.exits == []
+    desk.tell(desk.submitted(1, S.REJECTED)).price("94")
+
+    assert told(desk.exits) == [(Side.SELL, "1", S.SENT)]
+
+
+def test_who_dies_between_the_trigger_and_the_claim_acts_once_after_all(tmp_path: Path) -> None:
+    dies: list[str] = []
+
+    class Dying(SqliteLedger):
+        def _commit(self, writes: Any) -> None:
+            if dies:
+                raise RuntimeError(dies.pop())
+            super()._commit(writes)
+
+    desk = Stopped(
+        tmp_path, max_decision_age_ns=AGE_NS, open_ledger=lambda: Dying(tmp_path / "ledger.db")
+    )
+    desk.start()
+    desk.enter()
+    dies.append("between")
+    desk.price("94")
+    assert (desk.exits, desk.only_stop.state) == ([], StopState.ARMED)
+
+    desk.start()
+    desk.price("94").price("93")
+    assert told(desk.exits) == [(Side.SELL, "1", S.SENT)]
+
+
+def test_two_entries_are_left_each_by_its_own_exit(desk: Stopped) -> None:
+    desk.enter(0).enter(1).price("94")
+
+    assert told(desk.exits) == [(Side.SELL, "1", S.SENT)] * 2
+    assert len({order.order_key for order in desk.exits}) == 2
+
+
+def test_health_shows_what_is_kept(desk: Stopped) -> None:
+    desk.enter().price("99")
+
+    (shown,) = desk.actor.inspect()["stops"]
+    assert (shown["entry_key"], shown["protects"], shown["acts_at"]) == (key_of(0), 1, 95)
+
+
+def test_while_the_ledger_is_away_nothing_acts_and_once_it_is_back_it_does(
+    tmp_path: Path,
+) -> None:
+    away: list[str] = []
+
+    class Away(SqliteLedger):
+        def _commit(self, writes: Any) -> None:
+            if away:
+                raise LedgerLost("the server is away")
+            super()._commit(writes)
+
+        def answers(self) -> bool:
+            return not away
+
+    desk = Stopped(
+        tmp_path, max_decision_age_ns=AGE_NS, open_ledger=lambda: Away(tmp_path / "ledger.db")
+    )
+    desk.start()
+    desk.enter()
+    away.append("away")
+    desk.price("94").price("93").price("92")
+    assert (desk.exits, desk.only_stop.state) == ([], StopState.ARMED)
+
+    away.clear()
+    desk.after(2)
+    desk.start()
+    desk.price("91").price("90")
+    assert told(desk.exits) == [(Side.SELL, "1", S.SENT)]

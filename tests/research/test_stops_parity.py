@@ -1,0 +1,132 @@
+"""Stops in the plain loop do what they do in the whole system: same keys, fills, money."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from actors.stop_desk import StopDesk
+from tests.research.test_parity import assert_the_same, markets, write
+from tests.research.worlds import by_actors, by_loop, plan_of
+from tests.system.conftest import STRESS, WEEK, config_of
+
+EXAMPLES = 300 if STRESS else 12
+STOPPED = Path(__file__).with_name("stopped.py")
+
+orders = st.tuples(
+    st.integers(0, 20),
+    st.sampled_from(["buy", "buy", "buy", "sell", "flat"]),
+    st.sampled_from(["0.01", "0.5", "3", "9.00001"]),
+    st.sampled_from(["", "", "", "95"]),
+    st.sampled_from([0, 1, 4, 12]),
+    st.sampled_from([0, 1, 5, 15]),
+    st.sampled_from([0, 0, 2, 7]),
+)
+scripts = st.lists(orders, max_size=6).map(lambda some: [list(one) for one in some])
+
+
+def strategy_of(name: str, symbol: str, orders: Any) -> dict[str, Any]:
+    params = {"orders": orders}
+    return {"id": name, "uses": f"{STOPPED}:Stopped", "symbol": symbol, "params": params}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900 if STRESS else 300)
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    first=markets(),
+    second=markets(),
+    plans=st.lists(scripts, min_size=3, max_size=3),
+    venue=st.fixed_dictionaries(
+        {
+            "balances": st.just({"USDT": "2000", "BTC": "5", "ETH": "2"}),
+            "latency_ms": st.sampled_from([0, 50, 70_000]),
+            "slippage_bps": st.sampled_from(["0", "3"]),
+        }
+    ),
+    risk=st.fixed_dictionaries(
+        {"max_order_notional": st.sampled_from(["500", "1000000"])},
+        optional={"max_position_notional": st.just("600"), "max_drawdown": st.just("50")},
+    ),
+)
+def test_generated_markets_are_the_same(
+    tmp_path_factory: pytest.TempPathFactory,
+    first: Any,
+    second: Any,
+    plans: Any,
+    venue: Any,
+    risk: Any,
+) -> None:
+    """Two symbols, three strategies with stops of all kinds, partial fills, too little money."""
+    folder = tmp_path_factory.mktemp("market")
+    paths = {
+        "BTC/USDT": write(folder / "btc.csv", first),
+        "ETH/USDT": write(folder / "eth.csv", second),
+    }
+    symbols = ("BTC/USDT", "BTC/USDT", "ETH/USDT")
+    strategy = [
+        strategy_of(f"s{place}", symbol, orders)
+        for place, (symbol, orders) in enumerate(zip(symbols, plans, strict=True))
+    ]
+
+    config = config_of(folder / "run", paths, strategy=strategy, risk=risk, venue=venue)
+
+    assert_the_same(config)
+
+
+@pytest.mark.slow
+def test_a_recorded_week_is_the_same(tmp_path: Path) -> None:
+    """Every two hours a buy with one stop or another, of some a sale before it acts."""
+    if not WEEK.exists():
+        pytest.skip("recorded market data is not at hand")
+    kinds = [(150, 300, 0), (0, 0, 120), (100, 0, 200), (0, 90, 0)]
+    some: list[list[Any]] = [
+        [place, "buy", "0.01", "", *kinds[number % len(kinds)]]
+        for number, place in enumerate(range(60, 10_000, 120))
+    ]
+    some += [[place + 45, "flat", "0", "", 0, 0, 0] for place, *_ in some[::5]]
+    config = config_of(
+        tmp_path / "run",
+        {"BTC/USDT": WEEK},
+        strategy=[strategy_of("s", "BTC/USDT", sorted(some))],
+        idempotency={"backend": "sqlite"},
+    )
+
+    assert assert_the_same(config) > 100
+    _, outcome = by_loop(plan_of(config))
+    acted = [order for order in outcome.orders if "[protects " in order.intent.reason]
+    assert len(acted) > 30
+    assert {order.intent.reason.split(" ")[0] for order in acted} == {
+        "stop_loss",
+        "take_profit",
+        "trailing",
+    }
+
+
+@pytest.mark.parametrize("at", [5, 7])
+def test_an_executor_that_dies_on_the_way_knows_how_far_a_trailing_stop_had_come(
+    tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The market goes on where it was: what was shown before is not shown again."""
+    closes = [100, 100, 110, 120, 119, 118, 117, 113, 113]
+    rows = [(28_333_334 + n, c, c, c, c, "400") for n, c in enumerate(closes)]
+    path = write(tmp_path / "a.csv", [(n * 60_000, *rest) for n, *rest in rows])
+    strategy = [strategy_of("s", "BTC/USDT", [[0, "buy", "1", "", 0, 0, 7]])]
+    config = config_of(tmp_path / "run", {"BTC/USDT": path}, strategy=strategy)
+    shown, look = [0], StopDesk.look
+
+    def dying(desk: StopDesk, events: Any) -> bool:
+        shown[0] += 1
+        if shown[0] == at:
+            raise RuntimeError("on the way")
+        return look(desk, events)
+
+    monkeypatch.setattr(StopDesk, "look", dying)
+    actors, _ = by_actors(config)
+
+    assert actors == by_loop(plan_of(config))[0]
+    assert shown[0] == len(closes) + 1
+    assert actors[-1][-1][0][2] == Decimal("112.98")
