@@ -64,7 +64,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     known: dict[OrderKey, Known]
     marks: dict[Symbol, Decimal]
     exposure: dict[Symbol, Decimal]
-    held_by: list[tuple[StrategyId, Symbol, Decimal]]
+    held_by: list[tuple[StrategyId, Symbol, Decimal]] = []
     decided: dict[Symbol, list[TimestampNs]]
     risk_added_at: dict[Symbol, TimestampNs]
     market_at: dict[Symbol, TimestampNs]

@@ -50,9 +50,9 @@ class _Memory(msgspec.Struct, frozen=True):
     warming_on: int
     """Its place among `recent`; -1 where there is none."""
     told_fills: list[tuple[OrderKey, str]]
-    told_stops: list[OrderKey]
     wide: _Wide | None
     at_door: bool = False
+    told_stops: list[OrderKey] = []
 
 
 def packed_memory(memory: StrategyMemory) -> bytes:

@@ -225,7 +225,7 @@ class Line:
         return self._grids.get(symbol) or Instrument(symbol=symbol)
 
     def _tell(self, taken: _Taken, until: int) -> None:
-        """Tell what became of an order, or new rules; unless the strategy may have died of it."""
+        """Tell of an order, a stop or new rules; unless the strategy may have died of it."""
         if until != ALL and not (self._settings.is_what_if and until >= 0):
             return
         message = taken.message

@@ -17,6 +17,7 @@ from messages.market import Tick
 from messages.orders import MarketRules, OrderIntent, OrderUpdate
 from messages.outside import Origin
 from messages.recorded import IntentsJudged, JudgedIntent, RunBegun, StrategyStands
+from messages.stops import StopActed
 from messages.values import Instrument, Side
 from ops.wiring import System
 from persistence.journal import segments
@@ -150,6 +151,20 @@ def tick(number: int) -> Tick:
     return Tick(
         symbol=BTC, bid_price=price, ask_price=price, ts_event_ns=at_ns, ts_received_ns=at_ns
     )
+
+
+@pytest.mark.parametrize("blow", [None, InjectCrash(reason="a test")])
+def test_a_strategy_hears_again_what_its_stops_have_done(tmp_path: Path, blow: Any) -> None:
+    def strike(runtime: StepRuntime, system: System) -> None:
+        actor = system.strategies["one"]  # type: ignore[index]
+        runtime.run_until(lambda: actor.cell.processed >= 90)
+        if blow is not None:
+            actor.tell(blow)
+
+    run(config_of(tmp_path / "run", "Stopped", candles=200), at_start=strike)
+
+    assert len(messages(tmp_path / "run", StopActed, STRATEGY)) > 5
+    assert_the_same(tmp_path / "run", least=6)
 
 
 def test_a_crash_of_the_executor_begins_all_anew_and_is_no_difference(tmp_path: Path) -> None:
