@@ -218,7 +218,11 @@ def test_an_intent_says_how_much_of_it_leaves(target: str, held: str, leaves: st
 
 
 def test_a_stop_goes_with_what_an_order_adds() -> None:
-    asked = {"stop_loss": Decimal(95), "take_profit": Decimal(110), "trailing": Decimal(3)}
+    asked: dict[str, Any] = {
+        "stop_loss": Decimal(95),
+        "take_profit": Decimal(110),
+        "trailing": Decimal(3),
+    }
 
     assert stopping(Target(Decimal(2), **asked)).protection == Protection(**asked)
     assert stopping(Target(Decimal(2), **asked), "-1").protection == Protection(**asked)
@@ -242,7 +246,7 @@ def test_a_stop_goes_with_what_an_order_adds() -> None:
 def test_a_stop_on_the_wrong_side_is_a_bad_decision(
     side: int, asked: dict[str, str], says: str
 ) -> None:
-    prices = {name: Decimal(price) for name, price in asked.items()}
+    prices: dict[str, Any] = {name: Decimal(price) for name, price in asked.items()}
     with pytest.raises(BadDecision, match=says):
         stopping(Target(Decimal(2 * side), **prices))
 
