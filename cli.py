@@ -130,7 +130,13 @@ def _backtest(arguments: argparse.Namespace) -> int:
         trials_variance=arguments.trials_variance,
         page=_sheet_page,
     )
-    asked = partial(BacktestOptions, as_json=arguments.json, verify=arguments.verify, sheet=sheet)
+    asked = partial(
+        BacktestOptions,
+        as_json=arguments.json,
+        verify=arguments.verify,
+        sheet=sheet,
+        warm_until_ns=_moment("--warm-until", arguments.warm_until),
+    )
     return backtest(read_backtest(arguments.config, arguments.data, asked))
 
 
@@ -171,9 +177,39 @@ def _optimize(arguments: argparse.Namespace) -> int:
     return optimize(options)
 
 
+def _moment(option: str, text: str | None) -> int:
+    from exchanges.times import time_ns
+    from messages.errors import ConfigError
+
+    try:
+        return -1 if text is None else time_ns(text)
+    except ValueError as error:
+        raise ConfigError([f"{option}: {error}; write it as 2024-01-31T12:00"]) from error
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    from ops.run_named import named_run_of
+    from research.replay.code import Otherwise
+    from research.replay.command import EXIT_NO_JOURNAL, ReplayOptions, replay
+
+    run_dir = named_run_of(arguments)
+    if run_dir is None:
+        return EXIT_NO_JOURNAL
+    otherwise = Otherwise(
+        params=tuple(arguments.param),
+        code_from=arguments.code_from,
+        former_root=arguments.former_root,
+    )
+    options = ReplayOptions(
+        run_dir=run_dir, otherwise=otherwise, as_json=arguments.json, shows_all=arguments.all
+    )
+    return replay(options)
+
+
 _HERE: dict[str, Command] = {
     "data_download": _data_download,
     "backtest": _backtest,
+    "replay": _replay,
     "optimize": _optimize,
 }
 _MODULES = {

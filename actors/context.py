@@ -9,6 +9,7 @@ from actors.dead_letters import DeadLetter
 from actors.envelope import Envelope
 from actors.hops import StageNotes
 from actors.mailbox import FENCED
+from actors.notes import Note, Notes
 from messages.base import Message
 from messages.ids import ActorPath, Epoch, TimestampNs
 from messages.lifecycle import ExitReason
@@ -104,6 +105,17 @@ class Context:
     def stages(self) -> StageNotes | None:
         """Where stages of decisions are noted, if they are."""
         return self.runtime.stages
+
+    @property
+    def notes(self) -> Notes | None:
+        """Where this actor notes what a replay needs; None where nobody keeps it."""
+        return self.runtime.notes
+
+    def note(self, message: Note) -> None:
+        """Note it, if anybody keeps notes."""
+        notes = self.runtime.notes
+        if notes is not None and not self.life.fenced:
+            notes.note(self.cell.path, message)
 
     def judge(self, trace_id: str, outcome: str, reason: str = "") -> None:
         """Say what became of a decision in hand, for the line of its message."""

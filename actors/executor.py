@@ -26,10 +26,10 @@ from actors.stop_desk import KEEP_STOPS, StopDesk
 from actors.venue_desk import VenueDesk
 from decisions.executor import Claim as ToClaim
 from decisions.executor import Conflict, Duplicate, Refuse, Resend, Verdict, sort_intents
+from decisions.judgement import Seen, bar, judged_note, seen_now
 from decisions.order_keys import client_order_id
 from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
-from decisions.sending import STALE, stale_text, too_old
 from messages import lineage
 from messages.errors import LedgerConflict, LedgerLost
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
@@ -192,6 +192,8 @@ class ExecutorActor(Actor):
                 self.receive(message)
         if self._away is None:
             self._stops.end()
+        else:
+            self._kept.board.unfinished = self._away.left_undone
         self._give_back()
         self._book.close()
 
@@ -321,9 +323,12 @@ class ExecutorActor(Actor):
         # In a replay marks run ahead of decisions, and the market's clock waits for us.
         self._risk.now_ns = None if self._replayed else self.ctx.utc_ns()
         marks = NO_MARKS if self._replayed else self._marks
+        seen = None if self.ctx.notes is None else self._seen(intents, known, marks)
         verdicts = sort_intents(
             intents, known, fingerprint, self._limits, self._risk, marks, self._barred
         )
+        if seen is not None:
+            self.ctx.note(partial(judged_note, tuple(intents), seen, tuple(verdicts)))
         conflict = next((v for v in verdicts if isinstance(v, Conflict)), None)
         if conflict is not None:
             raise LedgerConflict(
@@ -347,17 +352,28 @@ class ExecutorActor(Actor):
         )
 
     def _barred(self, intent: OrderIntent) -> Refusal | None:
-        """Refuse what a halt or its age keeps from being sent, whatever risk says."""
-        if self._desk.halt_reason:
-            return Refusal(code="halted", text=self._desk.halt_reason)
-        if intent.decided_at_ns < self._not_before_ns and not self._replayed:
-            # A ledger that was restored does not know what was sent after its copy was taken.
-            text = "it is of before the moment when the restored ledger was accepted"
-            return Refusal(code="restored", text=text)
-        created_ns, now_ns = intent.ts_created_ns, self.ctx.utc_ns()
-        if self._max_age_ns is not None and too_old(created_ns, now_ns, self._max_age_ns):
-            return Refusal(code=STALE, text=stale_text(created_ns, now_ns))
-        return None
+        # A ledger that was restored does not know what was sent after its copy was taken.
+        not_before_ns = 0 if self._replayed else self._not_before_ns
+        now_ns = self._risk.now_ns
+        return bar(intent, self._desk.halt_reason, not_before_ns, now_ns, self._max_age_ns)
+
+    def _seen(
+        self,
+        intents: Sequence[OrderIntent],
+        known: Mapping[OrderKey, LedgerEntry],
+        marks: Mapping[Symbol, Decimal],
+    ) -> Seen:
+        """Give what is known before the first is judged, for the journal."""
+        return seen_now(
+            intents,
+            known,
+            self._limits,
+            self._risk,
+            marks,
+            halt_reason=self._desk.halt_reason,
+            not_before_ns=0 if self._replayed else self._not_before_ns,
+            max_age_ns=self._max_age_ns,
+        )
 
     # ------------------------------------------------------------ settling
 

@@ -57,6 +57,14 @@ class LedgerAway:
         self._show()
         ctx.after(LOOK_NS, LOOK)
 
+    @property
+    def left_undone(self) -> str:
+        """Say what an end leaves undone that comes before the ledger is back."""
+        return (
+            f"the ledger was away at the end and {len(self._waiting)} messages waited for it; start"
+            f" again when it is back, which settles them: {self._error}"
+        )
+
     def receive(self, message: Any, handle: Callable[[Any], None]) -> None:
         """Take one message: keep it, or handle it as far as it needs no ledger.
 

@@ -58,6 +58,8 @@ class OperatorBoard:
         """The halt that holds in this process, whatever the disk says."""
         self.venue_failure = ""
         """Why the venue failed for good; until this process ends."""
+        self.unfinished = ""
+        """Why what waited at the end was left undone; the next start settles it."""
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -16,6 +16,7 @@ from actors.clock import Clock
 from actors.dead_letters import DeadLetter, DeadLetters
 from actors.hops import Hops, StageNotes
 from actors.mailbox import Mailbox, Queue, Recorder
+from actors.notes import Notes
 from actors.waits import WaitGraph
 from messages.base import Message
 from messages.errors import ActorCrashed, ActorUnavailable
@@ -53,6 +54,8 @@ class Runtime(ABC):
         self.waits = WaitGraph()
         self.recorder: Recorder | None = None
         """Set before any cell is made: shown what comes from outside."""
+        self.notes: Notes | None = None
+        """Set before any actor starts: who keeps what actors say of themselves."""
         self.clean: Clean = as_it_is
         """Set before any cell is made: takes secrets out of what an error says. Any thread."""
         self.stages: StageNotes | None = None

@@ -159,7 +159,7 @@ class StopDesk:
             self._keep()
 
     def end(self) -> None:
-        """Write it once more in an orderly end; if that fails, it is as if the process had died."""
+        """Write it once more in an orderly end; failing that, it is as if the process had died."""
         try:
             self.keep_looks()
         except (LedgerUnavailable, ActorUnavailable) as error:

@@ -1,6 +1,7 @@
 """The shell around one strategy: events in, intents to the Executor, acks to the feed."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from actors.actor import Actor
@@ -8,10 +9,12 @@ from actors.address import Address
 from actors.log import logger
 from decisions.stages import Cause
 from decisions.strategy import StrategyLike, StrategyMemory, StrategyRun
+from decisions.strategy_record import packed_memory
 from decisions.wishes import plain_instrument
-from messages.ids import AccountId, ActorPath, StrategyId, Symbol
+from messages.ids import AccountId, ActorPath, Epoch, StrategyId, Symbol
 from messages.market import Candle, MarketAck, MarketBatch, Tick, Trade
 from messages.orders import MarketRules, OrderIntent, OrderUpdate
+from messages.recorded import StrategyEnded, StrategyStands
 from messages.stops import StopActed
 from messages.values import Instrument
 
@@ -51,6 +54,8 @@ class StrategyActor(Actor):
         self._build, self._kept = build, kept
         self._executor, self._feeds = executor, feeds
         self._run: StrategyRun | None = None
+        self._stretch = 0
+        """Of the notes: the one in which it was last said how this strategy stands."""
 
     def started(self) -> None:
         """Make the strategy and show it the events before now; they decide nothing."""
@@ -63,16 +68,25 @@ class StrategyActor(Actor):
             instrument_of=self._instrument_of,
         )
         self._cell.own_file = run.file
+        self._note_standing(run, has_begun=True)
         run.warm_up()
         self._tell_problem(run)
+
+    def stopping(self) -> None:
+        """Say that all that was taken is done."""
+        if self._run is not None and self.ctx.notes is not None:
+            index = self._run.memory.next_index
+            self.ctx.note(StrategyEnded(epoch=self.ctx.epoch, next_index=index))
 
     def receive(self, message: Any) -> None:
         """Show the strategy one message; send on what it decides.
 
         What it raises goes on with the strategy's own line beside it.
         """
-        run = self._run
+        run, notes = self._run, self.ctx.notes
         assert run is not None
+        if notes is not None and notes.stretch != self._stretch:
+            self._note_standing(run, has_begun=False)
         try:
             self._receive(run, message)
         except BaseException as error:
@@ -88,6 +102,7 @@ class StrategyActor(Actor):
         match message:
             case MarketBatch():
                 for intent in run.take_batch(message, self.ctx.utc_ns):
+                    self.ctx.note(intent)
                     if self.ctx.stages is not None:
                         self._note_decision(intent, message.feed)
                     self.ctx.tell(self._executor, intent)
@@ -95,16 +110,31 @@ class StrategyActor(Actor):
                         return  # its event is the successor's, who decides it again by one key
                 self._acknowledge(message, run.memory.next_index)
             case Candle() | Trade() | Tick():
+                if run.heeds(message):
+                    self.ctx.note(message)
                 for intent in run.take_aside(message, self.ctx.utc_ns()):
+                    self.ctx.note(intent)
                     if self.ctx.stages is not None:
                         self._note_decision(intent, NO_FEED)
                     self.ctx.tell(self._executor, intent)
             case OrderUpdate():
+                self.ctx.note(message)
                 run.update(message)
             case StopActed():
+                self.ctx.note(message)
                 run.stop_acted(message)
             case MarketRules() if message.instrument.symbol in run.symbols:
                 run.warm_up()  # builds it anew, with the rules as they are now
+
+    def _note_standing(self, run: StrategyRun, *, has_begun: bool) -> None:
+        """Note all that an incarnation would inherit now: a replay can begin here."""
+        notes = self.ctx.notes
+        if notes is None:
+            return
+        self._stretch = notes.stretch
+        memory = run.memory.inherited()
+        grids = tuple(map(self._instrument_of, run.symbols))
+        self.ctx.note(partial(_standing, self.ctx.epoch, has_begun, memory, grids))
 
     def _tell_problem(self, run: StrategyRun) -> None:
         """Show in health that a snapshot is of no use; the strategy trades on by warm-up."""
@@ -145,3 +175,11 @@ class StrategyActor(Actor):
         if feed is not None:
             ack = MarketAck(follower=self.ctx.path, next_index=next_index)
             self.ctx.tell(feed, ack)
+
+
+def _standing(
+    epoch: Epoch, has_begun: bool, memory: StrategyMemory, grids: tuple[Instrument, ...]
+) -> StrategyStands:
+    return StrategyStands(
+        epoch=epoch, has_begun=has_begun, memory=packed_memory(memory), instruments=grids
+    )

@@ -32,6 +32,7 @@ NAMES = (
     "dashboard",
     "dashboard_beside",
     "backtest",
+    "postgres",
     "backtest_growth",
     "optimize",
 )

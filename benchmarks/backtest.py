@@ -88,7 +88,7 @@ class _Turns:
         self.paces: list[float] = []
 
     def take_turn(self) -> None:
-        if self._python is None or self.problem:
+        if self._python is None or self.problem or len(self.taken) == self.peer.turns:
             return
         try:
             taken = warm = measured(self.peer, self._python, self._data, self._count)

@@ -283,19 +283,22 @@ class Peer(msgspec.Struct, frozen=True):
     """Of the candles: those that take longer than linear time get fewer."""
     compiles: bool = False
     """Whether its first run compiles: its pace is that of the second one then."""
+    turns: int = 3
+    """How often it is run: once, where nobody could doubt who is quicker."""
 
 
 PEERS = (
     Peer("backtesting.py", _BACKTESTING, ("backtesting==0.6.6",)),
-    Peer("backtrader", _BACKTRADER, ("backtrader==1.9.78.123",)),
+    Peer("backtrader", _BACKTRADER, ("backtrader==1.9.78.123",), share=0.25, turns=1),
     Peer("basana", _BASANA, ("basana==1.11",)),
-    Peer("vectorbt", _VECTORBT, ("vectorbt==1.2.0",), compiles=True),
+    Peer("vectorbt", _VECTORBT, ("vectorbt==1.2.0",), compiles=True, turns=1),
     Peer(
         "nautilus_trader",
         _NAUTILUS,
         ("nautilus_trader==1.231.0",),
         ("python3.13", "python3.12", "python3.14"),
         share=0.1,
+        turns=1,
     ),
 )
 

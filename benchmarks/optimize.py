@@ -115,7 +115,7 @@ class _Searched:
         terms = Terms(
             axes=AXES, sampler="random", pruner="none", seed=1, asked=trials, refusal=refused
         )
-        study = Study(open_storage(f"sqlite:///{file}"), "bench/1", guard, terms)
+        study = Study(open_storage(f"sqlite:///{file}", str(file))[1], "bench/1", guard, terms)
         aim = Aim(
             objective="return",
             least_orders=0,

@@ -4,9 +4,9 @@ Floats, for statistics; money itself is the portfolio's, in Decimal.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from itertools import accumulate, islice
-from operator import sub
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, compress, islice, repeat
+from operator import add, not_, sub, truediv
 
 DAY_NS = 86_400_000_000_000
 
@@ -68,7 +68,9 @@ class EquityWalk:
         deepest = max(falls)
         if deepest > self.drawdown:
             at = falls.index(deepest)
-            began = next((n for n in range(at, -1, -1) if not falls[n]), None)
+            began = None
+            if not all(falls[:at]):
+                began = next(n for n in range(at - 1, -1, -1) if not falls[n])
             self.drawdown, self.fell_until_ns = deepest, times_ns[at]
             self.fell_from_ns = self._peak_ns if began is None else times_ns[began]
         # The first peak is the lowest of them: none of these can be a greater part than that.
@@ -80,6 +82,10 @@ class EquityWalk:
         if peaks[0] == peaks[-1]:
             most = self.capital + peaks[0]
             return max(falls) / most if most > 0 else 0.0
+        if self.capital + peaks[0] > 0:  # and so is each of the others, which are higher
+            tops = map(add, repeat(self.capital), islice(peaks, 1, None))
+            shares: Iterable[float] = map(truediv, falls, tops)
+            return max(shares)
         pairs = zip(falls, islice(peaks, 1, None), strict=True)
         return max(
             fall / (self.capital + peak) if self.capital + peak > 0 else 0.0 for fall, peak in pairs
@@ -92,13 +98,12 @@ class EquityWalk:
         if not self._is_under and not max(falls):
             self._peak_ns = times_ns[-1]
             return
-        for ts_ns, fall in zip(times_ns, falls, strict=True):
-            if fall:
-                self._is_under = True
-            else:
-                if self._is_under:
-                    self._longest_ns = max(self._longest_ns, ts_ns - self._peak_ns)
-                self._peak_ns, self._is_under = ts_ns, False
+        before, was_under = -1, self._is_under
+        for place in compress(range(len(falls)), map(not_, falls)):
+            if was_under or place > before + 1:  # there was a fall between this peak and the last
+                self._longest_ns = max(self._longest_ns, times_ns[place] - self._peak_ns)
+            self._peak_ns, before, was_under = times_ns[place], place, False
+        self._is_under = before < len(falls) - 1
 
     def _end_of_days(self, times_ns: Sequence[int], profits: Sequence[float]) -> None:
         # What closes at midnight is of the day that it ends.

@@ -78,12 +78,14 @@ def refusal(
         if added:
             return _no_price(mark_price)
         mark_price = None
+    grid, no_collar = state.instruments.get(intent.symbol), limits.price_collar_bps is None
+    # What is not limited is not asked: a backtest judges many orders, and most limits are not set.
     return (
-        off_grid(intent, state.instruments.get(intent.symbol), added)
-        or _not_held(intent, limits, state)
-        or _off_the_collar(intent, limits, mark_price, added)
+        (None if grid is None else off_grid(intent, grid, added))
+        or (None if limits.allow_short else _not_held(intent, limits, state))
+        or (None if no_collar else _off_the_collar(intent, limits, mark_price, added))
         or (_order_too_large(intent, limits, mark_price, added) if added else None)
-        or (_unknown_outcome(intent, state) if added else None)
+        or (_unknown_outcome(intent, state) if added and state.unsettled else None)
         or _position_too_large(intent, limits, state, mark_price, added)
         or (_first(_NEW_RISK, intent, limits, state) if added else None)
     )

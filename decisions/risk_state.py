@@ -78,9 +78,12 @@ def accept(intent: OrderIntent, state: RiskState) -> None:
     change = intent.side.sign * intent.quantity
     _expose(symbol, change, state)
     _hold(intent.strategy_id, symbol, change, state)
-    recent = state.decided.setdefault(symbol, deque())
+    recent = state.decided.get(symbol)
+    if recent is None:
+        recent = state.decided[symbol] = deque()
     recent.append(intent.decided_at_ns)
-    while recent[0] <= intent.decided_at_ns - MINUTE_NS:
+    past_ns = intent.decided_at_ns - MINUTE_NS
+    while recent[0] <= past_ns:
         recent.popleft()
     if state.open_orders is not None:
         state.open_orders[intent.order_key] = OpenOrder(

@@ -48,6 +48,7 @@ __all__ = [
     "warmup_candles",
 ]
 
+_SET_FOR_IT = ("symbols", "instruments", "positions")
 _FEW_EVENTS = 16
 """Fewer are shown one by one: a door costs more than it gives then."""
 _SYMBOL, _CLOSE = attrgetter("symbol"), attrgetter("close")
@@ -213,6 +214,11 @@ class StrategyRun:
         self._advance(event, intents)
         return intents
 
+    def heeds(self, event: MarketEvent) -> bool:
+        """Whether an event changes anything here."""
+        is_its = event.symbol in self.symbols
+        return is_its and (self._wide is not None or handles(self._wants.kinds, event))
+
     def take_aside(self, event: MarketEvent, created_ns: TimestampNs) -> list[OrderIntent]:
         """Take an event that the feed does not number, such as a live tick; as `take` otherwise."""
         memory = self.memory
@@ -332,6 +338,12 @@ class StrategyRun:
             return f"{name}:{code.co_firstlineno}, in {error.handler}" if code is not None else ""
         return line_of(error, self.file)
 
+    @property
+    def held(self) -> dict[str, Any]:
+        """What the strategy object holds of its own, not what was set for it."""
+        held = getattr(self._strategy, "__dict__", {})
+        return {name: value for name, value in held.items() if name not in _SET_FOR_IT}
+
     def strategy_state(self, clean: Callable[[str], str]) -> dict[str, str]:
         """What the strategy object holds, each thing as a short text, cleaned before it is cut."""
         held = getattr(self._strategy, "__dict__", {})
@@ -395,7 +407,8 @@ class StrategyRun:
         memory, symbol, at_ns = self.memory, self.symbol, event.ts_event_ns
         if at_ns <= memory.decided_until_ns:
             return []
-        moment = Moment(symbol, at_ns, {symbol: reference_price(event)}, handler_of(event))
+        price = event.close if type(event) is Candle else reference_price(event)
+        moment = Moment(symbol, at_ns, {symbol: price}, handler_of(event))
         positions = {symbol: memory.position}
         decided = {(symbol, at_ns): memory.decided.get((symbol, at_ns), 0)}
         return self._desk.intents(decisions, moment, created_ns, positions, decided)

@@ -47,6 +47,10 @@ class Block(Protocol):
         """Give it for who looks at nothing of a candle but its open, its volume and its times."""
         ...
 
+    def open_and_volume(self, place: int) -> tuple[Decimal, Decimal]:
+        """Give these two of a candle, exactly."""
+        ...
+
     def first(self, count: int) -> "Block":
         """Give the first of them as a block: nothing of the others is in it."""
         ...
@@ -119,6 +123,11 @@ class CandleBlock:
             ts_event_ns=TimestampNs(ts_ns),
         )
 
+    def open_and_volume(self, place: int) -> tuple[Decimal, Decimal]:
+        """See `Block.open_and_volume`."""
+        columns, text = self._columns, self._text
+        return Decimal(text(columns[0][place])), Decimal(text(columns[4][place]))
+
     def first(self, count: int) -> "CandleBlock":
         """See `Block.first`."""
         assert self.closes is not None
@@ -145,6 +154,12 @@ class EventBlock:
     def opening(self, place: int) -> MarketEvent:
         """See `Block.opening`."""
         return self._events[place]
+
+    def open_and_volume(self, place: int) -> tuple[Decimal, Decimal]:
+        """See `Block.open_and_volume`."""
+        candle = self._events[place]
+        assert isinstance(candle, Candle), "asked of candles alone"
+        return candle.open, candle.volume
 
     def first(self, count: int) -> "EventBlock":
         """See `Block.first`."""

@@ -258,21 +258,24 @@ class PlainVenue:
         """Give when an order is at the market, on its clock."""
         return TimestampNs(order.decided_at_ns + self._latency_ns)
 
-    def fill_at_once(self, order: AnyOrder, candle: Candle) -> Executed | None:
+    def fill_at_once(
+        self, order: AnyOrder, opened: Decimal, volume: Decimal, ts_ns: TimestampNs
+    ) -> Executed | None:
         """Do in one step what `submit` and `on_market` do to one that a candle fills as a whole.
 
-        Almost all orders of a backtest are such. None where it is another case, and nothing is
-        changed then: submit the order, and show the candle.
+        The candle is given by its open, its volume and its close in time. Almost all orders of a
+        backtest are such. None where it is another case, and nothing is changed then: submit the
+        order, and show the candle.
         """
-        ts_ns, quantity = candle.ts_event_ns, order.quantity
+        quantity = order.quantity
         if ts_ns <= order.decided_at_ns + self._latency_ns:
             return None
         market, funds = self._markets[order.symbol], self._funds
         terms, step = market.terms, market.terms.instrument.quantity_step
-        steps = (candle.volume * terms.participation / step).to_integral_value(ROUND_DOWN)
+        steps = (volume * terms.participation / step).to_integral_value(ROUND_DOWN)
         if quantity > steps * step:
             return None
-        price = market.taker_price(order.side, candle.open)
+        price = market.taker_price(order.side, opened)
         value = quantity * price
         fee = value * terms.taker_fee_rate
         if order.side is Side.BUY:

@@ -55,6 +55,7 @@ from messages.orders import (
     VenueNotice,
     VenueStream,
 )
+from messages.recorded import IntentsJudged, RunBegun, StrategyEnded, StrategyStands
 from messages.stops import MarketShown, StopActed
 
 MarketMessage = (
@@ -109,4 +110,5 @@ LifecycleMessage = (
     | AlertTold
 )
 HaltMessage = ResumeTrading | CancelOrder | ResolveOrder | CancelDone | OpenListed
-AnyMessage = MarketMessage | OrderMessage | LifecycleMessage | HaltMessage
+RecordedMessage = RunBegun | StrategyStands | StrategyEnded | IntentsJudged
+AnyMessage = MarketMessage | OrderMessage | LifecycleMessage | HaltMessage | RecordedMessage

@@ -1,6 +1,7 @@
 """Which messages came from outside: from the market, the venue, the clock, a person.
 
-What an actor does follows from these alone, so they are what a journal keeps.
+What an actor does follows from these alone, so they are what a journal keeps; and beside them what
+actors say of themselves, without which nobody could tell what did follow.
 """
 
 from enum import IntEnum
@@ -37,6 +38,8 @@ class Origin(IntEnum):
     VENUE = 2
     TIMER = 3
     COMMAND = 4
+    INSIDE = 5
+    """From nowhere outside: what an actor began with, was told by another, decided."""
 
 
 _MARKET: tuple[type[Message], ...] = (FeedNews, MarketBatch)

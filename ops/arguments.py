@@ -33,6 +33,7 @@ FAMILIES = {
     "orchestrate": "run",
     "data": "data",
     "backtest": "data",
+    "replay": "data",
     "optimize": "search",
 }
 """Every command in the order of the help, and which `ops.arguments_...` knows what it takes."""

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.arguments_shared import add_command, count, not_negative, positive
+from ops.arguments_shared import add_command, add_run_dir, count, not_negative, positive
 
 if TYPE_CHECKING:
     from ops.arguments_shared import Add, Commands
@@ -146,6 +146,11 @@ def _add_backtest(commands: "Commands") -> None:
         help="instead of the feed's: one file for each symbol in turn, or SYMBOL=FILE",
     )
     backtest.add_argument(
+        "--warm-until",
+        metavar="TIME",
+        help="decide nothing on what happened up to then: 2024-01-31T12:00, UTC",
+    )
+    backtest.add_argument(
         "--verify", action="store_true", help="probe for look-ahead and warm-up: 0 none, 1 found"
     )
     backtest.add_argument("--json", action="store_true", help="one JSON object")
@@ -169,7 +174,33 @@ def _add_backtest(commands: "Commands") -> None:
     backtest.set_defaults(command="backtest")
 
 
+def _add_replay(commands: "Commands") -> None:
+    summary = "decide a run's journal again: 0 the same, 1 it differs, 3 there is no journal"
+    replay = add_command(commands, "replay", summary)
+    replay.add_argument("run", nargs="?", type=Path, metavar="RUN", help="as --run-dir")
+    add_run_dir(replay)
+    replay.add_argument(
+        "--code-from",
+        type=Path,
+        metavar="PATH",
+        help="what would that have decided: another checkout, a strategy's file, FILE:Class",
+    )
+    replay.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="ID.NAME=VALUE",
+        help="what would it have decided with sma-1.fast=12; again and again",
+    )
+    replay.add_argument("--all", action="store_true", help="every divergence, not the first alone")
+    replay.add_argument("--json", action="store_true", help="one JSON object; --all: more lines")
+    # A checkout that replays for another one is told where that one's files were.
+    replay.add_argument("--former-root", type=Path, help=argparse.SUPPRESS)
+    replay.set_defaults(command="replay")
+
+
 ADD: "dict[str, Add]" = {
     "data": _add_data,
     "backtest": _add_backtest,
+    "replay": _add_replay,
 }

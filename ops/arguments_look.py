@@ -118,7 +118,9 @@ def _add_journal(commands: "Commands") -> None:
     summary = "show what came from outside: 0 all of it can be read, 1 something cannot"
     journal = add_command(commands, "journal", summary)
     add_run(journal)
-    journal.add_argument("--json", action="store_true", help="one JSON object a message")
+    how = journal.add_mutually_exclusive_group()
+    how.add_argument("--json", action="store_true", help="one JSON object a message")
+    how.add_argument("--candles", metavar="A/B", help="the candles of a symbol, as CSV on stdout")
     journal.set_defaults(command="journal")
 
 

@@ -166,7 +166,13 @@ def _journal(arguments: argparse.Namespace) -> int:
     from ops.journal_command import journal
 
     run_dir = named_run_of(arguments)
-    return EXIT_USAGE if run_dir is None else journal(run_dir, as_json=arguments.json)
+    if run_dir is None:
+        return EXIT_USAGE
+    if arguments.candles is not None:
+        from ops.journal_candles import candles
+
+        return candles(run_dir, arguments.candles)
+    return journal(run_dir, as_json=arguments.json)
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.log import logger
-from messages.base import Message
+from actors.notes import Note
 from messages.codec import to_msgpack
 from messages.ids import ActorPath
 from messages.lifecycle import Supervise
 from messages.market import MarketBatch
 from messages.outside import OUTSIDE, Origin
+from messages.recorded import RunBegun
 from ops.config import Config, FeedType
 from ops.config_records import JournalConfig, JournalWhen
 from ops.run_dir import RunDir
@@ -31,7 +32,8 @@ MOST_WAITING = 200_000
 _ROUNDS = 2_000
 """Messages that are packed at once: between them other threads have their turn."""
 
-Entry = tuple[Origin, int, ActorPath, Message]
+Entry = tuple[Origin, int, ActorPath, Note]
+STRATEGIES = "execution/strategies/"
 
 
 def journal_for(config: Config, run_dir: RunDir, utc_ns: Callable[[], int]) -> "Journal | None":
@@ -40,12 +42,13 @@ def journal_for(config: Config, run_dir: RunDir, utc_ns: Callable[[], int]) -> "
     when = config.journal.when
     if when is JournalWhen.NEVER or (when is JournalWhen.LIVE and not is_live):
         return None
-    # A live feed's batches follow from the news that it took; those of a recording do not.
+    # A live feed's batches follow from the news that it took; those of a recording do not. But
+    # which of them were history, for they came late, only whom they were for can tell.
     return Journal(config.journal, run_dir, utc_ns, keeps_batches=not is_live)
 
 
 class Journal:
-    """`record` on any actor's thread, `summary` on any."""
+    """`record` and `note` on any actor's thread, `summary` on any."""
 
     def __init__(
         self,
@@ -58,8 +61,12 @@ class Journal:
         self._settings, self._run_dir, self._utc_ns = settings, run_dir, utc_ns
         self._waiting: deque[Entry] = deque()
         self._origins = dict(OUTSIDE)
-        if not keeps_batches:
-            del self._origins[MarketBatch]
+        self._keeps_batches = keeps_batches
+        self.begun: RunBegun | None = None
+        """Set before `start`: what stands at the head of each segment."""
+        self.stretch = 1
+        """How often a segment was begun, or went on after a gap; see `actors.notes`."""
+        self._headed = ""
         self._writer: JournalWriter | None = None
         self._frames = self._lost_told = 0
         self._lost = 0
@@ -82,6 +89,17 @@ class Journal:
         origin = Origin.TIMER if is_timer else self._origins.get(kind)
         if origin is None or kind is Supervise:
             return
+        if kind is MarketBatch and not self._keeps_batches:
+            if not path.startswith(STRATEGIES):
+                return
+            origin = Origin.INSIDE
+        self._take(origin, path, message)
+
+    def note(self, path: ActorPath, message: Note) -> None:
+        """Keep what an actor says of itself. Never blocks."""
+        self._take(Origin.INSIDE, path, message)
+
+    def _take(self, origin: Origin, path: ActorPath, message: Note) -> None:
         if self.problem or len(self._waiting) >= MOST_WAITING:
             self._lost_since_ns = self._lost_since_ns or self._utc_ns()
             self._lost += 1
@@ -187,6 +205,10 @@ class Journal:
         Raises:
             OSError: those that are not written are lost, too.
         """
+        segment = writer.segment.name
+        if frames and segment != self._headed:
+            self.stretch += bool(self._headed)
+            frames = [*self._head(frames[0].at_ns), *frames]
         self._in_hand = len(frames)
         since_ns, self._lost_since_ns = self._lost_since_ns, 0  # first: a later loss says it anew
         lost = self._all_lost()
@@ -198,12 +220,22 @@ class Journal:
             written = writer.written - before
             self._frames += written
             self._in_hand = 0
+            if written:
+                self._headed = segment
             if gap and written > len(frames):
                 self._lost_told = lost
+                self.stretch += 1
             else:
                 self._lost_since_ns = _earlier(since_ns, self._lost_since_ns)
             if written < len(frames):
                 self._note_lost(frames[written].at_ns, len(frames) - written)
+
+    def _head(self, at_ns: int) -> list[Frame]:
+        """Say whose segment it is, at the moment of its first message."""
+        if self.begun is None:
+            return []
+        frame = self._frame(Origin.INSIDE, at_ns, ActorPath(""), self.begun)
+        return [] if frame is None else [frame]
 
     def _note_lost(self, since_ns: int, count: int) -> None:
         self._lost_since_ns = _earlier(since_ns, self._lost_since_ns)
@@ -215,6 +247,7 @@ class Journal:
     def _frame(self, origin: Origin, at_ns: int, path: ActorPath, message: Any) -> Frame | None:
         """Pack a message; None for one that cannot be, which is lost alone."""
         try:
+            message = message() if callable(message) else message
             frame = Frame(origin, at_ns, path, to_msgpack(message))
             problem = "" if fits(frame) else f"{len(frame.payload)} bytes are too many"
         except Exception as error:  # noqa: BLE001  whatever it is, the others are kept

@@ -26,12 +26,22 @@ def journal(run_dir: Path, *, as_json: bool) -> int:
     Raises:
         ConfigError: this run has no journal.
     """
+    folder = journal_of(run_dir)
+    return _lines(folder) if as_json else _summary(folder)
+
+
+def journal_of(run_dir: Path) -> Path:
+    """Give where the journal of a run lies.
+
+    Raises:
+        ConfigError: it has none.
+    """
     folder = run_dir / JOURNAL
     if not segments(folder):
         raise ConfigError(
             [f'{run_dir} has no journal: one is kept of a live market, or journal.when = "always"']
         )
-    return _lines(folder) if as_json else _summary(folder)
+    return folder
 
 
 def _lines(folder: Path) -> int:

@@ -28,6 +28,7 @@ from ops.control import ControlServer
 from ops.heart import Heart
 from ops.inspect_control import InspectControl
 from ops.journal import journal_for
+from ops.journal_head import run_begun
 from ops.late_alerts import LateAlerts
 from ops.ledger_choice import settle_place
 from ops.live_consent import check_consent
@@ -172,7 +173,8 @@ class _Run:
         runtime.clean = cleaner(secrets)
         self.journal = journal_for(config, run_dir, runtime.clock.utc_ns)
         if self.journal is not None:
-            runtime.recorder = self.journal.record
+            runtime.recorder, runtime.notes = self.journal.record, self.journal
+            self.journal.begun = run_begun(config, runtime.clock.utc_ns())
         self.narrator: Narrator = narrator_for(options, config)
         self.observers = [self.narrator.observe, OrderLog(config).observe]
         self.alerts = Alerts(config, list(urls), secrets=secrets)
@@ -307,7 +309,7 @@ class _Run:
     def _halted(self) -> str:
         cells = self.system.runtime.cells.values()
         told = (c.problem for c in cells if c.state is ActorState.HALTED)
-        return next(told, self.system.board.halt.text)
+        return next(told, self.system.board.halt.text or self.system.board.unfinished)
 
     def _failed(self, started: Started) -> int:
         sys.stderr.write(f"watchkeeper: it did not start: {started.problem}\n")

@@ -17,7 +17,7 @@ class Software:
         machine = os.uname()
         ccxt = sys.modules.get("ccxt")
         self._found = {
-            "watchkeeper": _installed(),
+            "watchkeeper": installed(),
             "python": platform.python_version(),
             "sqlite": sqlite3.sqlite_version,
             "ccxt": None if ccxt is None else str(getattr(ccxt, "__version__", "unknown")),
@@ -31,7 +31,8 @@ class Software:
         return dict(self._found)
 
 
-def _installed() -> str | None:
+def installed() -> str | None:
+    """Give the version of the distribution; None of a checkout that is not installed."""
     from importlib.metadata import PackageNotFoundError, version  # takes a while to import
 
     try:

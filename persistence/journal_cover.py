@@ -26,6 +26,8 @@ from persistence.frames import (
 from persistence.journal import Found, read_segment, segments
 
 _FIRST = 1
+_AMID = (Origin.VENUE, Origin.INSIDE)
+"""What may be taken, or said, while something from before is not worked off."""
 
 
 class Span(NamedTuple):
@@ -40,7 +42,8 @@ class CoverReader:
 
     A frame's `at_ns` and the ledger's moments are of one clock and, for the actor, one thread.
     Of an origin that may be taken in groups (`VENUE`) a message can belong to what was taken
-    before it; any other shows that all before it is worked off. That a clock was set back shows
+    before it, and what an actor says of itself comes in the middle of it; any other shows that
+    all before it is worked off. That a clock was set back shows
     only in what is there: not in a tail that is lost, nor where a process kept no journal.
     """
 
@@ -129,7 +132,7 @@ class CoverReader:
         self._latest_ns = max(self._latest_ns, frame.at_ns)
         if self._since_ns is not None:
             self._until_ns = frame.at_ns
-        elif frame.origin != Origin.VENUE and frame.at_ns > self._floor_ns:
+        elif frame.origin not in _AMID and frame.at_ns > self._floor_ns:
             self._since_ns = self._until_ns = frame.at_ns
 
     def _lost(self, frame: Frame) -> None:

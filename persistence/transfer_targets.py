@@ -18,8 +18,8 @@ class PostgresTarget:
 
     def begin(self) -> None:
         """See `Target.begin`. One statement of many rows may take its time."""
+        self._session.take_time()
         self._session.say("BEGIN")
-        self._session.say("SET LOCAL statement_timeout = '60s'")
 
     def empty(self, table: Table) -> None:
         """See `Target.empty`."""

@@ -14,15 +14,19 @@ from persistence.postgres.session import ANSWER_S, until
 class PatientConnection(psycopg.Connection[Any]):
     """A connection whose every answer has a limit: a server that is paused closes nothing."""
 
+    limit_s: float | None = None
+    """None: as long as somebody waits who trades."""
+
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait for one answer.
 
         Raises:
             OperationalError: it did not come in time; the connection is of no use any more.
         """
-        late = psycopg.OperationalError(f"the server gave no answer in {ANSWER_S:g} s")
+        limit_s = self.limit_s or ANSWER_S
+        late = psycopg.OperationalError(f"the server gave no answer in {limit_s:g} s")
         try:
-            return super().wait(until(gen, ANSWER_S, late), interval, timeout)
+            return super().wait(until(gen, limit_s, late), interval, timeout)
         except psycopg.OperationalError as error:
             if error is late:
                 self.pgconn.finish()

@@ -29,6 +29,7 @@ class PostgresReading:
         self._session = Session(place, f"reads {place.schema}", writes=False)
         self._in_moment = False
         try:
+            self._session.take_time()
             check_current(self._session)
         except BaseException:
             self._session.close()

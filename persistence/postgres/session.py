@@ -21,10 +21,15 @@ from persistence.statements import Row
 if TYPE_CHECKING:
     import psycopg
 
+    from persistence.postgres.driver import PatientConnection
+
 CONNECT_S = 3
 """So long may it take until the server has let us in."""
 ANSWER_S = 8.0
 """So long is an answer waited for; then the connection is given up and the outcome unknown."""
+READ_S = 60
+"""So long where nobody waits but who asked: a look at all executions of years takes a while."""
+_SPARE_S = 5
 _STATEMENT_MS = 5_000
 _LOCK_MS = 3_000
 _IDLE_MS = 5_000
@@ -79,7 +84,7 @@ class Session:
         with self.errors():
             self.database.connect()
             try:
-                self._connection: psycopg.Connection[Any] = self.database.connection()  # type: ignore[no-untyped-call]
+                self._connection: PatientConnection = self.database.connection()  # type: ignore[no-untyped-call]
                 self._cursor = cursor_of(self._connection)
                 self._set_up(writes=writes)
             except BaseException:
@@ -128,6 +133,12 @@ class Session:
         from persistence.postgres.driver import cursor_of
 
         yield from cursor_of(self._connection).stream(text, values)
+
+    def take_time(self) -> None:
+        """Let statements and answers take as long as a person's question may."""
+        self._connection.limit_s = READ_S + _SPARE_S
+        self.say(f"SET statement_timeout = '{READ_S}s'")
+        self.say(f"SET idle_in_transaction_session_timeout = '{READ_S}s'")
 
     def close(self) -> None:
         """Let go of it. Safe to repeat."""

@@ -69,6 +69,8 @@ class BacktestOptions(msgspec.Struct, frozen=True, kw_only=True):
     limits: RiskLimits
     as_json: bool
     verify: bool
+    warm_until_ns: int = -1
+    """Up to then nothing is decided: UTC."""
     sheet: SheetOptions = SheetOptions()
     config_text: str = ""
     """The configuration as anybody may see it, for the sheet."""
@@ -169,7 +171,13 @@ def plan_of(options: BacktestOptions) -> Plan:
     return Plan(
         markets=tuple(_market(options, one) for one in options.symbols if one in traded),
         strategies=tuple(
-            StrategyPlan(id=name, symbol=symbols[0], build=build, symbols=symbols)
+            StrategyPlan(
+                id=name,
+                symbol=symbols[0],
+                build=build,
+                symbols=symbols,
+                decided_until_ns=options.warm_until_ns,
+            )
             for name, symbols, build in options.strategies
         ),
         venue=options.venue,

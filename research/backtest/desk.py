@@ -28,6 +28,7 @@ from decisions.risk import (
 )
 from decisions.stop_book import StopBook
 from decisions.strategy import reference_price
+from exchanges.event_blocks import Block
 from exchanges.paper_plain import Executed, PlainVenue, Worked
 from exchanges.protocol import NewOrder
 from messages.errors import Rejected
@@ -111,6 +112,23 @@ class Desk:
         """Whether more counts of a candle than its open, its volume and its times."""
         return self.follows_equity or self._venue.looks_inside(symbol) or self._watches(symbol)
 
+    def fills_unseen(self, symbol: Symbol, block: Block, place: int) -> bool:
+        """Whether a candle that is shown to nobody was all that an order of its symbol needed.
+
+        Then that is counted at once; for all else the candle must be shown to the market.
+        """
+        alone = self._alone.get(symbol)
+        if alone is None or self.follows_equity or self._on_update is not None:
+            return False
+        opened, volume = block.open_and_volume(place)
+        at_ns = TimestampNs(block.times_ns[place])
+        executed = self._venue.fill_at_once(alone.intent, opened, volume, at_ns)
+        if executed is None:
+            return False
+        del self._alone[symbol]
+        self._filled(alone, executed)
+        return True
+
     def market(self, event: MarketEvent, *, candles_only: bool) -> None:
         """Show the venue an event, and take what it does; without an order it need not be shown.
 
@@ -130,7 +148,9 @@ class Desk:
         if alone is not None:
             del self._alone[symbol]
             if candles_only and isinstance(event, Candle):
-                executed = self._venue.fill_at_once(alone.intent, event)
+                executed = self._venue.fill_at_once(
+                    alone.intent, event.open, event.volume, event.ts_event_ns
+                )
                 if executed is not None:
                     self._at_once.append((alone, executed))
                     return

@@ -134,6 +134,10 @@ class Backtest:
     def _event(self, track: Track) -> None:
         place, desk, block = track.at, self._desk, track.block
         shown = track.shown_at(place)
+        if not shown and track.is_candles and desk.fills_unseen(track.symbol, block, place):
+            track.at = place + 1
+            self._seek(track)
+            return
         if shown or not track.is_candles or desk.needs_all_of(track.symbol):
             event = block.event(place)
         else:

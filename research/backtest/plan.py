@@ -40,6 +40,8 @@ class StrategyPlan(msgspec.Struct, frozen=True, kw_only=True):
     build: Callable[[], StrategyLike]
     symbols: tuple[Symbol, ...] = ()
     """All of them in their order; where none is given, the first is the only one."""
+    decided_until_ns: int = -1
+    """Events up to here are history: they decide nothing."""
 
     @property
     def traded(self) -> tuple[Symbol, ...]:

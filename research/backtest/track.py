@@ -51,9 +51,9 @@ class Driver:
         self.id = plan.id
         self.at = 0
         # It is never built anew, so no event need be kept for a warm-up.
-        self._run = StrategyRun(
-            build, new_memory(0), account, plan.id, plan.symbol, symbols=plan.traded
-        )
+        memory = new_memory(0)
+        memory.decided_until_ns = plan.decided_until_ns
+        self._run = StrategyRun(build, memory, account, plan.id, plan.symbol, symbols=plan.traded)
         self.strategy = built[-1]
         self.uses_stops = bool(getattr(self.strategy, "uses_stops", False))
         """Whether its position may change without its doing: then it is shown every event."""
@@ -70,10 +70,11 @@ class Driver:
             ConfigError: the strategy raised.
         """
         self.at += 1
+        run = self._run
         try:
-            intents = self._run.take(event, event.ts_event_ns)
-            if self._run.problem is not None:
-                raise self._run.problem
+            intents = run.take(event, event.ts_event_ns)
+            if run.problem is not None:
+                raise run.problem
         except _RAISED as error:
             raise self._failed(_on(event), error) from error
         return intents

@@ -1,9 +1,11 @@
 """`optimize CONFIG`: read the market once, search, judge on what was not seen, tell."""
 
 import contextlib
+import errno
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from messages.errors import ConfigError
+from messages.errors import ConfigError, WatchkeeperError
 from research.backtest.command import BacktestOptions, plan_of
 from research.backtest.plan import Plan
 from research.optimise.columns import ColumnFile, MappedMarket
@@ -137,8 +139,16 @@ class _Run:
     # ------------------------------------------------------------ before the search
 
     def _read(self) -> list[Window]:
-        for market in self._plan.markets:
-            self._columns.add(market.symbol, self._counted(market.blocks()))
+        try:
+            for market in self._plan.markets:
+                self._columns.add(market.symbol, self._counted(market.blocks()))
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            text = (
+                f"the market finds no room in {tempfile.gettempdir()}: name another place (TMPDIR)"
+            )
+            raise WatchkeeperError(text) from error
         data = self._columns.mapped()
         spans = [MappedMarket(index, data).span_ns for index in self._columns.indices]
         begin, end = min(first for first, _ in spans) - 1, max(last for _, last in spans)
@@ -201,16 +211,16 @@ class _Run:
             )
         return Processes(work, self._columns.fd, jobs, options.trial_limit_s)
 
-    def _guarded(self, open_storage: Callable[[str], Any]) -> tuple[Any, Any]:
+    def _guarded(self, open_storage: Callable[[str, str], tuple[Any, Any]]) -> tuple[Any, Any]:
         from research.optimise.guard import FileGuard, PostgresGuard
 
         file = self._storage.file
         if file is None:
-            database = open_storage(self._storage.url)
-            return PostgresGuard(database.engine, self._name), database
+            engine, database = open_storage(self._storage.url, self._storage.shown)
+            return PostgresGuard(engine, self._name), database
         file.parent.mkdir(parents=True, exist_ok=True)
         guard = FileGuard(file)  # before the file is made: one process makes its tables
-        return guard, open_storage(self._storage.url)
+        return guard, open_storage(self._storage.url, self._storage.shown)[1]
 
     # ------------------------------------------------------------ after it
 
@@ -255,6 +265,7 @@ class _Run:
                 Facts(
                     window=window,
                     outcomes=study.outcomes(),
+                    passed=study.passed_over(),
                     best=None if best is None else chosen(best.number, params or {}, best.score),
                     unseen=unseen,
                     as_configured=plain,
@@ -264,7 +275,7 @@ class _Run:
         report = report_on(self._about(About), facts, again)
         if judged is not None and all(window.best is None for window in report.windows):
             raise ConfigError([f"nothing was found: {report.windows[-1].problem}"])
-        self._progress.__exit__(None, None, None)
+        self._progress.wipe()
         if self._options.as_json:
             sys.stdout.write(as_json(report).decode() + "\n")
         else:
@@ -304,6 +315,7 @@ class _Run:
         return sum(study.tried() for study in studies), self._options.trials * len(studies)
 
     def _say(self, text: str) -> None:
+        self._progress.wipe()
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 

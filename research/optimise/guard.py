@@ -58,7 +58,8 @@ class FileGuard:
 
     def __init__(self, file: Path) -> None:
         self.token = uuid.uuid4().hex
-        self._path = file.with_name(file.name + ".lock")
+        real = file.resolve()  # by whatever name it is known
+        self._path = real.with_name(real.name + ".lock")
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,9 +5,9 @@ import msgspec
 from research.optimise.figures import Score
 
 DONE, GIVEN_UP, UNJUDGED, FAILED = "done", "given_up", "unjudged", "failed"
-REFUSED, SAME = "refused", "same"
+REFUSED = "refused"
 TRIED = (DONE, GIVEN_UP, UNJUDGED, FAILED)
-"""How trials end that count as tried; a set that was refused, or tried before, does not."""
+"""How trials end that count as tried; a set that was refused does not."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +16,17 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     how: str
     reason: str = ""
     score: Score | None = None
-    """Of one that came to its end, and of one that is the same as that."""
-    same_as: int | None = None
+    """Of one that came to its end."""
     parts: dict[int, float] = {}
     """What it was worth after each part that was judged."""
+
+
+class PassedOver(msgspec.Struct, frozen=True, kw_only=True):
+    """What was proposed before a trial, and not tried."""
+
+    refused: int = 0
+    """Sets that the strategy does not take."""
+    same: int = 0
+    """Sets that were tried before."""
+    reason: str = ""
+    """Of the last refusal."""

@@ -31,6 +31,10 @@ class Progress:
         trace: TracebackType | None,
     ) -> None:
         """Wipe the line."""
+        self.wipe()
+
+    def wipe(self) -> None:
+        """Leave the line to what is printed now."""
         self._draw("")
 
     def search(self, state: State) -> None:

@@ -118,7 +118,8 @@ class RayPool:
         self._work = ray.put(pickle.dumps(work))
         self._columns = ray.put(SharedColumns(data))
         self._actor = ray.remote(num_cpus=1)(Trier)
-        self._jobs = jobs or max(int(ray.cluster_resources().get("CPU", 1)), 1)
+        processors = max(int(ray.cluster_resources().get("CPU", 1)), 1)
+        self._jobs = min(jobs or processors, processors)  # more would wait for ever
         self._held: list[_Held] = []
 
     @property

@@ -11,7 +11,7 @@ import msgspec
 from decisions.performance import Sharpe
 from decisions.performance_trials import Deflated, deflated_sharpe
 from research.optimise.figures import Figures, Score, added, sharpe_of
-from research.optimise.outcome import DONE, FAILED, REFUSED, SAME, TRIED, UNJUDGED, Outcome
+from research.optimise.outcome import DONE, FAILED, REFUSED, TRIED, UNJUDGED, Outcome, PassedOver
 from research.optimise.space import Value, params_text
 from research.optimise.windows import Window
 
@@ -60,7 +60,8 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     seen_until: str
     unseen_until: str | None
     trials: dict[str, int]
-    """How many ended how: done, given_up, unjudged, failed; refused and same do not count."""
+    """How many ended how: done, given_up, unjudged, failed. What was refused, or is the same as
+    one before, was not tried and does not count."""
     best: Chosen | None
     unseen: Stretch | None
     """What the best did on the part after the window."""
@@ -102,6 +103,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     window: Window
     outcomes: list[Outcome]
+    passed: PassedOver
     best: Chosen | None
     unseen: Figures | None
     as_configured: Figures | None
@@ -201,15 +203,17 @@ def _window(fact: Facts, capital: float) -> WindowReport:
         seen_from=moment(window.begin_ns),
         seen_until=moment(window.end_ns),
         unseen_until=moment(window.unseen_end_ns) if window.has_unseen else None,
-        trials={how: counts[how] for how in (*TRIED, REFUSED, SAME)},
+        trials={how: counts[how] for how in TRIED}
+        | {REFUSED: counts[REFUSED] + fact.passed.refused, "same": fact.passed.same},
         best=fact.best,
         unseen=None if fact.unseen is None else _stretch(fact.unseen, capital),
-        problem=None if fact.best is not None else _why_none(outcomes),
+        problem=None if fact.best is not None else _why_none(outcomes, fact.passed),
     )
 
 
-def _why_none(outcomes: Sequence[Outcome]) -> str:
-    reasons = {o.how: o.reason for o in outcomes if o.how in (FAILED, UNJUDGED, REFUSED)}
+def _why_none(outcomes: Sequence[Outcome], passed: PassedOver) -> str:
+    reasons = {REFUSED: passed.reason} if passed.reason else {}
+    reasons |= {o.how: o.reason for o in outcomes if o.how in (FAILED, UNJUDGED, REFUSED)}
     if not reasons:
         return "no trial is over yet"
     told = "; ".join(f"the last {how.replace('_', ' ')}: {why}" for how, why in reasons.items())

@@ -16,10 +16,10 @@ from optuna.trial import TrialState
 
 from messages.errors import ConfigError, WatchkeeperError
 from research.optimise.guard import Guard, one_at_a_time
-from research.optimise.outcome import FAILED, GIVEN_UP, REFUSED, UNJUDGED, Outcome
+from research.optimise.outcome import FAILED, GIVEN_UP, REFUSED, UNJUDGED, Outcome, PassedOver
 from research.optimise.space import Value
 
-_OWNER, _END, _MANIFEST = "owner", "end", "watchkeeper"
+_OWNER, _END, _PASSED, _MANIFEST = "owner", "end", "passed_over", "watchkeeper"
 _STATES = {
     GIVEN_UP: TrialState.PRUNED,
     UNJUDGED: TrialState.PRUNED,
@@ -38,6 +38,8 @@ class Row(msgspec.Struct, kw_only=True):
     params: dict[str, Value]
     owner: str
     outcome: Outcome | None
+    passed: PassedOver
+    """What was proposed since the trial before it."""
     said: Outcome | None = None
     """Its end, where whoever had it died between saying it and closing the row."""
 
@@ -55,6 +57,7 @@ class Rows:
                 study_name=name, storage=storage, direction="maximize", load_if_exists=True
             )
         self._study = storage.get_study_id_from_name(name)
+        self._known: dict[int, Row] = {}
         self._known = {row.number: row for row in self._read()}
 
     def agree(self, manifest: Mapping[str, str]) -> list[str]:
@@ -72,14 +75,28 @@ class Rows:
             self._known = {row.number: row for row in self._read()}
         return list(self._known.values())
 
-    def claim(self, params: Mapping[str, Value]) -> Row:
-        """Make a row for a set of values, and have it in hand; call it in the guard's `alone`."""
-        return self._made(params, TrialState.RUNNING, {_OWNER: self._guard.token}, None)
+    def _read(self) -> Iterator[Row]:
+        """Read what may have changed: a row that is closed stays as it is."""
+        trials = self._storage.get_all_trials(self._study, deepcopy=False)
+        for trial in sorted(trials, key=lambda one: one.number):
+            known = self._known.get(trial.number)
+            yield known if known is not None and known.outcome is not None else _row(trial)
 
-    def note(self, params: Mapping[str, Value], outcome: Outcome) -> Row:
-        """Make a row for a set that nobody needs to try."""
-        attributes = {_OWNER: self._guard.token, _END: msgspec.to_builtins(outcome, str_keys=True)}
-        return self._made(params, state_of(outcome), attributes, outcome)
+    def claim(self, params: Mapping[str, Value], passed: PassedOver) -> Row:
+        """Make a row for a set of values, and have it in hand; call it in the guard's `alone`."""
+        owner = self._guard.token
+        attributes = {_OWNER: owner, _PASSED: msgspec.to_builtins(passed)}
+        template = frozen(self._distributions, params, TrialState.RUNNING, None, attributes)
+        key = self._storage.create_new_trial(self._study, template_trial=template)
+        if self._guard.is_shared:
+            number = self._storage.get_trial_number_from_id(key)
+        else:
+            number = len(self._known)
+        row = Row(
+            key=key, number=number, params=dict(params), owner=owner, outcome=None, passed=passed
+        )
+        self._known[number] = row
+        return row
 
     def adopt(self, row: Row) -> None:
         """Have in hand what was another's; call it in the guard's `alone`."""
@@ -104,24 +121,6 @@ class Rows:
         values = None if outcome.score is None else [outcome.score.value]
         self._storage.set_trial_state_values(row.key, state=state_of(outcome), values=values)
         row.outcome = outcome
-
-    def _made(
-        self, params: Mapping[str, Value], state: Any, attributes: Any, outcome: Outcome | None
-    ) -> Row:
-        template = frozen(self._distributions, params, state, outcome, attributes)
-        key = self._storage.create_new_trial(self._study, template_trial=template)
-        if self._guard.is_shared:
-            number = self._storage.get_trial_number_from_id(key)
-        else:
-            number = len(self._known)
-        owner = self._guard.token
-        row = Row(key=key, number=number, params=dict(params), owner=owner, outcome=outcome)
-        self._known[number] = row
-        return row
-
-    def _read(self) -> Iterator[Row]:
-        trials = self._storage.get_all_trials(self._study, deepcopy=False)
-        return (_row(trial) for trial in sorted(trials, key=lambda one: one.number))
 
 
 def state_of(outcome: Outcome) -> Any:
@@ -166,12 +165,15 @@ def _row(trial: Any) -> Row:
         params=dict(trial.params),
         owner=trial.user_attrs.get(_OWNER, ""),
         outcome=(outcome or Outcome(how=FAILED)) if finished else None,
+        passed=msgspec.convert(trial.user_attrs.get(_PASSED, {}), PassedOver),
         said=outcome,
     )
 
 
-def open_storage(url: str) -> Any:
-    """Open it, and make its tables where there are none.
+def open_storage(url: str, shown: str) -> tuple[Any, Any]:
+    """Open it, and make its tables where there are none: the engine below it, and itself.
+
+    `shown` is what a person may see of its address.
 
     Raises:
         ConfigError: it cannot be reached, or is of another version of Optuna.
@@ -181,11 +183,12 @@ def open_storage(url: str) -> Any:
         with nullcontext() if url.startswith("sqlite") else one_at_a_time(url):
             storage = optuna.storages.RDBStorage(url)
     except (sqlalchemy.exc.SQLAlchemyError, RuntimeError, ImportError) as error:
-        raise ConfigError([f"the study's database cannot be used: {_first(error)}"]) from error
+        text = f"the study's database {shown} cannot be used: {_first(error)}"
+        raise ConfigError([text]) from error
     if url.startswith("sqlite"):
         storage.engine.dispose()
         sqlalchemy.event.listen(storage.engine, "connect", _fast_and_safe)
-    return storage
+    return storage.engine, optuna.storages.get_storage(storage)
 
 
 def _fast_and_safe(connection: Any, _: Any) -> None:

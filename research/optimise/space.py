@@ -58,9 +58,13 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
         """As `--param` takes it."""
         if self.choices:
             return f"{self.label}={','.join(map(str, self.choices))}"
-        kind = int if self.is_int else float
-        ends = f"{self.label}={kind(self.low)}:{kind(self.high)}"
-        return ends if self.step is None else f"{ends}:{kind(self.step)}"
+        ends = f"{self.label}={_short(self.low)}:{_short(self.high)}"
+        return ends if self.step is None else f"{ends}:{_short(self.step)}"
+
+
+def _short(end: float) -> str:
+    """Give an end as a person writes it; the least number above 0 is theirs as 0."""
+    return "0" if 0 < end < 1e-300 else f"{end:.15g}"
 
 
 def sets(axes: Sequence[Axis]) -> list[dict[str, Value]] | None:

@@ -72,6 +72,8 @@ def _of_url(url: str) -> Storage:
 
 
 def _of_file(path: Path) -> Storage:
+    if not path.name or path.is_dir():
+        raise ConfigError([f"the storage names no file: say sqlite:///FILE.db, not {path}"])
     return Storage(url=f"{_SQLITE}{path.absolute()}", shown=str(path), file=path)
 
 

@@ -2,9 +2,9 @@
 
 Each trial is one row, from proposal to end, and belongs to the process that proposed it. What a
 process has in hand when it dies is taken up by another in the same row, with the same values: it
-is neither lost nor doubled. A set of values that was tried is not tried again: it is told what it
-brought then. The sampler is seeded anew for each proposal by the number of those before it, so
-one worker makes the same study from one seed, interrupted or not.
+is neither lost nor doubled. A set of values that was tried, or that the strategy refuses, is passed
+over. The sampler is seeded anew for each proposal by the number of rows before it, so one worker
+makes the same study from one seed, interrupted or not.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from messages.errors import ConfigError
 from research.optimise.figures import Score
 from research.optimise.guard import Guard
-from research.optimise.outcome import DONE, REFUSED, SAME, TRIED, Outcome
+from research.optimise.outcome import DONE, TRIED, Outcome, PassedOver
 from research.optimise.rows import Row, Rows, frozen, state_of
 from research.optimise.space import Axis, Value, key_of, sets
 
@@ -27,8 +27,9 @@ SAMPLERS = ("tpe", "random", "grid")
 PRUNERS = ("median", "halving", "none")
 MOST_IN_A_ROW = 1_000
 """So many proposals without one that can be tried end a search."""
-MOST_TWINS = 10
-"""After so many proposals in a row that were tried before, one that was not is looked for."""
+MOST_BY_SAMPLER, MOST_BY_CHANCE = 5, 20
+"""So many proposals are the sampler's, then drawn by chance; then one is looked for in the list of
+all, where there is one."""
 
 
 class Hand(msgspec.Struct, kw_only=True):
@@ -78,8 +79,7 @@ class Study:
         self._in_brain: set[int] = set()
         everything = sets(terms.axes)
         self._everything = None if everything is None else {key_of(one): one for one in everything}
-        self._refused_last = ""
-        self._in_a_row = 0
+        self._refused: set[Any] = set()
         self.exhausted = False
         """Whether every set of values there is was tried."""
 
@@ -103,19 +103,14 @@ class Study:
         Raises:
             ConfigError: nothing that is proposed can be tried.
         """
-        while True:
-            with self._guard.alone():
-                rows = self._rows.all()
-                hand = self._taken_up(rows)
-                if hand is None and (self.exhausted or self._is_full(rows)):
-                    return None
-                hand = hand or self._proposed(rows)
+        with self._guard.alone():
+            rows = self._rows.all()
+            hand = self._taken_up(rows)
             if hand is not None:
-                self._in_a_row = 0
                 return hand
-            self._in_a_row += 1
-            if self._in_a_row >= MOST_IN_A_ROW:
-                raise ConfigError([self._nothing_to_try()])
+            if self.exhausted or self._is_full(rows):
+                return None
+            return self._proposed(rows)
 
     def go_on(self, hand: Hand, part: int, value: float | None) -> bool:
         """Note what a trial is worth so far, and say whether it is worth going on."""
@@ -157,6 +152,15 @@ class Study:
         """Give how all trials ended that did."""
         return [row.outcome for row in self._rows.all() if row.outcome is not None]
 
+    def passed_over(self) -> PassedOver:
+        """Give what was proposed and not tried, all in all."""
+        passed = [row.passed for row in self._rows.all()]
+        return PassedOver(
+            refused=sum(one.refused for one in passed),
+            same=sum(one.same for one in passed),
+            reason=next((one.reason for one in reversed(passed) if one.reason), ""),
+        )
+
     def tried(self) -> int:
         """Give how many trials are over that count."""
         return sum(outcome.how in TRIED for outcome in self.outcomes())
@@ -187,44 +191,64 @@ class Study:
         return None
 
     def _proposed(self, rows: list[Row]) -> Hand | None:
-        """Propose a set of values; None when it cannot be tried, which is written down."""
-        known = {key_of(row.params): row for row in rows if not _is_copy(row)}
-        if self._everything is not None and len(known) >= len(self._everything):
-            self.exhausted = True
-            return None
+        """Propose a set of values; None when every set there is was tried.
+
+        Raises:
+            ConfigError: nothing that is proposed can be tried.
+        """
+        known = {key_of(row.params) for row in rows}
         self._learn(rows)
-        chance = Random(_mixed(self._terms.seed, self._rows.name, len(rows)))  # noqa: S311
-        if self._terms.sampler == "grid" or self._in_a_row >= MOST_TWINS:
-            self._enqueue_untried(known, chance)
-        self._brain.sampler = _sampler(self._terms.sampler, chance.getrandbits(32))
-        trial = self._brain.ask(self._distributions)
-        params = dict(trial.params)
-        outcome = self._known_already(params, known.get(key_of(params)))
-        if outcome is None:
-            return Hand(row=self._rows.claim(params), trial=trial, parts={})
-        row = self._rows.note(params, outcome)
-        self._told(trial, outcome)
-        self._in_brain.add(row.number)
-        return None
+        passed = PassedOver()
+        for attempt in range(MOST_IN_A_ROW):
+            name = f"{self._rows.name.rpartition('/')[2]} {len(rows)} {attempt}"
+            trial = self._asked(known, attempt, Random(_mixed(self._terms.seed, name)))  # noqa: S311
+            if trial is None:
+                self.exhausted = True
+                return None
+            params = dict(trial.params)
+            more = self._objection(params, known, passed)
+            if more is None:
+                return Hand(row=self._rows.claim(params, passed), trial=trial, parts={})
+            passed = more
+            self._brain.tell(trial, state=optuna.trial.TrialState.FAIL)
+        raise ConfigError([_nothing_to_try(passed)])
 
-    def _known_already(self, params: Mapping[str, Value], twin: Row | None) -> Outcome | None:
-        """Say what becomes of a set without trying it; None when it is to be tried."""
-        if twin is not None:
-            before = twin.outcome
-            score = before.score if before is not None and before.how == DONE else None
-            text = f"the same values as trial {twin.number}"
-            return Outcome(how=SAME, reason=text, score=score, same_as=twin.number)
+    def _asked(self, known: set[Any], attempt: int, chance: Random) -> Any:
+        """Ask for a set; None when there is a list of all, and all are tried or refused."""
+        kind = self._terms.sampler
+        if kind == "grid" or (attempt >= MOST_BY_CHANCE and self._everything is not None):
+            left = self._untried(known, chance, in_order=kind == "grid")
+            if left is None:
+                return None
+            self._brain.enqueue_trial(left)
+        by_model = kind == "tpe" and attempt < MOST_BY_SAMPLER
+        self._brain.sampler = _sampler("tpe" if by_model else "random", chance.getrandbits(32))
+        return self._brain.ask(self._distributions)
+
+    def _objection(
+        self, params: dict[str, Value], known: set[Any], passed: PassedOver
+    ) -> PassedOver | None:
+        """Say what a set adds to those that are passed over; None when it is to be tried."""
+        key = key_of(params)
+        if key in known:
+            return msgspec.structs.replace(passed, same=passed.same + 1)
         if reason := self._terms.refusal(params):
-            self._refused_last = reason
-            return Outcome(how=REFUSED, reason=reason)
+            self._refused.add(key)
+            return msgspec.structs.replace(passed, refused=passed.refused + 1, reason=reason)
         return None
 
-    def _enqueue_untried(self, known: Mapping[Any, Any], chance: Random) -> None:
-        """Have a set proposed next that nobody has tried, where they can be counted."""
-        left = [one for key, one in (self._everything or {}).items() if key not in known]
-        if left:
-            fresh = left[0] if self._terms.sampler == "grid" else chance.choice(left)
-            self._brain.enqueue_trial(fresh)
+    def _untried(
+        self, known: set[Any], chance: Random, *, in_order: bool
+    ) -> dict[str, Value] | None:
+        """Look for a set that nobody has tried, in the list of all."""
+        if self._everything is None:
+            raise ConfigError(["--sampler grid goes through lists: give each --param a step"])
+        gone = known | self._refused
+        left = (one for key, one in self._everything.items() if key not in gone)
+        if in_order:
+            return next(left, None)
+        fresh = list(left)
+        return chance.choice(fresh) if fresh else None
 
     def _learn(self, rows: list[Row]) -> None:
         """Tell the sampler of what came from elsewhere: earlier runs, other machines."""
@@ -241,26 +265,21 @@ class Study:
         else:
             self._brain.tell(trial, state=state_of(outcome))
 
-    def _nothing_to_try(self) -> str:
-        many = f"{MOST_IN_A_ROW:,} proposals in a row cannot be tried"
-        if self._refused_last:
-            return f"{many}, the last because {self._refused_last}: give other ranges (--param)"
-        return f"{many}: all of them were tried before; ask for fewer --trials"
+
+def _nothing_to_try(passed: PassedOver) -> str:
+    many = f"{MOST_IN_A_ROW:,} proposals in a row cannot be tried"
+    if passed.reason:
+        return f"{many}, the last because {passed.reason}: give other ranges (--param)"
+    return f"{many}: all of them were tried before; ask for fewer --trials"
 
 
 def _takes_a_place(row: Row) -> bool:
     return row.outcome is None or row.outcome.how in TRIED
 
 
-def _is_copy(row: Row) -> bool:
-    return row.outcome is not None and row.outcome.how == SAME
-
-
-def _mixed(seed: int, name: str, count: int) -> int:
+def _mixed(seed: int, name: str) -> int:
     """Give a number for one proposal: the same for the same window, whatever the study's name."""
-    window = name.rpartition("/")[2]
-    hashed = blake2b(f"{seed} {window} {count}".encode(), digest_size=8).digest()
-    return int.from_bytes(hashed, "big")
+    return int.from_bytes(blake2b(f"{seed} {name}".encode(), digest_size=8).digest(), "big")
 
 
 def _sampler(kind: str, seed: int) -> Any:

@@ -100,6 +100,32 @@ def test_the_number_of_trials_is_what_you_tell(
     assert "of 20 trials" in report["claim"]
 
 
+def test_the_variance_of_trials_is_told_annualised_and_kept_of_one_day(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hours = range(24 * 12)
+    rows = (
+        f"{1704067200000 + h * 3_600_000},{p},{p + 1},{p - 1},{p},50"
+        for h in hours
+        if (p := 100 + (h * 7) % 11)
+    )
+    (tmp_path / "a.csv").write_text("\n".join(rows))
+    (tmp_path / "c.toml").write_text(
+        f'name = "c"\n[feed]\ntype = "replay"\ntimeframe = "1h"\npath = "{tmp_path / "a.csv"}"\n'
+        'symbols = ["BTC/USDT"]\n[[strategy]]\nid = "s"\nuses = "sma_cross"\n'
+        "[strategy.params]\nfast = 2\nslow = 5\n"
+    )
+    words = ["backtest", str(tmp_path / "c.toml"), "--trials", "20", "--json"]
+    found = []
+    for more in (["--trials-variance", "0.73"], []):
+        assert cli.main([*words, *more]) == 0
+        found.append(json.loads(capsys.readouterr().out)["quotes"][0]["deflated"])
+
+    assert found[0]["variance"] == pytest.approx(0.002)
+    assert [one["is_assumed"] for one in found] == [False, True]
+    assert [one["trials"] for one in found] == [20, 20]
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

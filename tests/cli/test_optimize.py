@@ -1,5 +1,6 @@
 """`optimize` as a user meets it: searched, judged, killed, gone on with; and sentences."""
 
+import errno
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ import pytest
 
 import cli
 from ops.config import load
+from research.optimise.columns import ColumnFile
 from research.optimise.report import Report, as_table
 from research.optimise.schema import schema
 from tests.cli.runs import ROOT
@@ -143,7 +145,7 @@ def test_killed_in_the_middle_and_gone_on_with_no_trial_is_lost_or_run_twice(
         mine = [
             params for (name, _), (_, _, params) in after.items() if name.endswith(f"/{number}")
         ]
-        assert len(mine) - len(set(mine)) == counts["same"], "a set was tried twice"
+        assert len(mine) == len(set(mine)) == each, "a set was tried twice"
 
 
 def over_of(found: dict[Any, Any]) -> int:
@@ -335,6 +337,18 @@ def test_without_optuna_a_sentence_says_what_to_install(
 
     assert cli.main(["optimize", "bot.toml", *RANGES]) == 2
     assert "pip install 'watchkeeper[optimize]'" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_a_sentence_that_names_the_place(
+    plain: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(ColumnFile, "_append", full)
+
+    assert cli.main(["optimize", "bot.toml", *RANGES]) == 2
+    assert "the market finds no room in" in capsys.readouterr().err
 
 
 def test_other_data_under_the_same_name_is_refused(

@@ -125,6 +125,12 @@ def test_parts_and_symbols_add_up_to_the_whole(data: st.DataObject, split: int) 
     assert sum(p.turnover for p in parts) == whole.turnover
     assert sum(p.fees for p in parts) == whole.fees == Decimal("0.1") * len(executions)
     assert parts[-1].trades.open == whole.trades.open
+    if parts[0].name == "in sample":
+        at_split = [e for e in executions if e[0] <= split]
+        held = [
+            sum(s.sign * f.quantity for _, _, x, s, f in at_split if x == y) for y in (BTC, ETH)
+        ]
+        assert parts[0].trades.open == sum(map(bool, held))
     assert whole.figures.max_drawdown >= max(p.figures.max_drawdown for p in parts) - 1e-9
     lanes = [sum(s.net for s in lane.stretches) for lane in found.lanes]
     assert isclose(sum(lanes), whole.figures.net, abs_tol=1e-9)

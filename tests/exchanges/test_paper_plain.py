@@ -163,7 +163,8 @@ class AtOnce:
         if order is not None:
             executed = None
             if isinstance(event, Candle):
-                executed = self.venue.fill_at_once(order, event)
+                at_ns = event.ts_event_ns
+                executed = self.venue.fill_at_once(order, event.open, event.volume, at_ns)
             if executed is not None:
                 name, quantity = order.client_order_id, executed.quantity
                 average = quantity * executed.price / quantity

@@ -39,6 +39,8 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
             return TEXT
         case msgspec.inspect.BoolType():
             return st.booleans()
+        case msgspec.inspect.BytesType():
+            return st.binary(max_size=20)
         case msgspec.inspect.NoneType():
             return st.none()
         case msgspec.inspect.EnumType():

@@ -11,6 +11,7 @@ INSIDE = {
     *("MarketAck", "OrderIntent", "OrderUpdate", "DuplicateFiltered", "PriceMark", "SendAgain"),
     *("Exit", "TimerFired", "Supervision", "Supervise", "RetryStart", "ChildInfo", "AlertTold"),
     *("GatherNow", "Ping", "Inspect", "WhichChildren", "StopActed"),
+    *("RunBegun", "StrategyStands", "StrategyEnded", "IntentsJudged"),
 }
 """Told by our own actors, or part of what is from outside, or a question that changes nothing."""
 
@@ -32,4 +33,5 @@ def test_the_numbers_stand_in_journals() -> None:
         ("VENUE", 2),
         ("TIMER", 3),
         ("COMMAND", 4),
+        ("INSIDE", 5),
     ]

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -83,15 +84,19 @@ class Server:
         """Name a ledger that is nobody's yet. The address must be in the environment."""
         return LedgerPlace(schema=f"wk_{secrets.token_hex(6)}", url_env=URL_ENV)
 
-    def start(self, *settings: str) -> None:
+    def start(self) -> None:
         """Start it, and wait until it lets us in."""
+        self._process = self._spawn()
+        self._wait()
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
         options = [
             "listen_addresses=127.0.0.1", f"port={self.port}", "max_connections=60",
-            "unix_socket_directories=", "shared_buffers=64MB", "log_min_messages=fatal", *settings,
+            "unix_socket_directories=", "shared_buffers=64MB", "log_min_messages=fatal",
         ]  # fmt: skip
         words = [part for one in options for part in ("-c", one)]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 [self._programs / "postgres", "-D", self._data, *words],
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -99,12 +104,11 @@ class Server:
                 cwd="/",
                 **self._user,
             )
-        self.wait()
 
-    def wait(self) -> None:
-        """Wait until it lets us in."""
+    def _wait(self) -> None:
         import psycopg
 
+        assert self._process is not None
         end = time.monotonic() + LIMIT_S
         while True:
             try:
@@ -112,27 +116,34 @@ class Server:
             except psycopg.OperationalError:
                 if time.monotonic() > end:
                     raise
-                self._pause()
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(0.05)
+                    # A child of one that was killed still holds its memory.
+                    self._process = self._spawn()
             else:
                 return
 
     def kill(self) -> None:
         """End it as a loss of power does: no process of it does one step more."""
-        for one in self._all():
-            one.kill()
         assert self._process is not None
+        killed = self._all()
+        for one in killed:
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
         self._process.wait(LIMIT_S)
-        psutil.wait_procs(self._all(), LIMIT_S)
+        psutil.wait_procs(killed[1:], LIMIT_S)
 
     def pause(self) -> None:
         """Stop every process of it: it answers nobody and closes nothing."""
         for one in self._all():
-            one.suspend()
+            with suppress(psutil.NoSuchProcess):
+                one.suspend()
 
     def resume(self) -> None:
         """Let it go on."""
         for one in self._all():
-            one.resume()
+            with suppress(psutil.NoSuchProcess):
+                one.resume()
 
     def close(self) -> None:
         """End it and take it away."""
@@ -166,14 +177,6 @@ class Server:
             cwd="/",
             **self._user,
         )
-
-    def _pause(self) -> None:
-        assert self._process is not None
-        try:
-            self._process.wait(0.02)
-        except subprocess.TimeoutExpired:
-            return
-        raise RuntimeError(f"the server ended: {(self.folder / 'log').read_text()[-2000:]}")
 
 
 def running() -> Iterator[Server]:

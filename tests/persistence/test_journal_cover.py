@@ -76,6 +76,17 @@ def test_a_killed_one_is_covered_to_the_last_that_was_taken(tmp_path: Path) -> N
     assert not cover.covers_process(9)
 
 
+def test_what_an_actor_says_of_itself_in_the_middle_of_a_group_begins_nothing(
+    tmp_path: Path,
+) -> None:
+    life = Life(tmp_path / "j", 10)
+    life.write(lost_frame(3, 12, 15), message(20, Origin.VENUE), message(25, Origin.INSIDE))
+    life.write(message(30), message(35, Origin.INSIDE))
+    life.die()
+
+    assert read(tmp_path / "j").spans == [Span(30, 35)]
+
+
 def test_after_a_kill_what_may_have_been_in_hand_is_not_covered(tmp_path: Path) -> None:
     Life(tmp_path / "j", 10).die()
     life = Life(tmp_path / "j", 50)

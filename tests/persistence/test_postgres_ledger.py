@@ -283,32 +283,42 @@ def test_a_claim_that_was_lost_before_it_was_made_can_be_made(
         again.claim([claim_of(1)], 2)
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_a_claim_that_the_network_kept_and_delivers_late_is_refused(
-    wired: Wire, place: LedgerPlace, claim_of: ClaimOf, step_of: StepOf, count: int,
-    monkeypatch: pytest.MonkeyPatch,
+LATE: dict[str, Callable[[Any, ClaimOf, StepOf, int], object]] = {
+    "one claim": lambda ledger, claim, step, at: ledger.claim([claim(at)], 1),
+    "claims": lambda ledger, claim, step, at: ledger.claim([claim(at), claim(at + 1)], 1),
+    "a transaction": lambda ledger, claim, step, at: ledger.write(
+        [step(at - 10, S.SENT)], [claim(at), claim(at + 1)], 1, {"equity": "1"}
+    ),
+}
+
+
+@pytest.mark.parametrize("write", LATE.values(), ids=list(LATE))
+def test_what_the_network_kept_and_delivers_late_is_refused(
+    wired: Wire, place: LedgerPlace, claim_of: ClaimOf, step_of: StepOf,
+    write: Callable[..., object], monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """What was looked up and not found is not there afterwards either."""
     from persistence.postgres import driver
 
     ledger = PostgresLedger(place)
-    ledger.claim([claim_of(0)], 1)
+    ledger.claim([claim_of(number) for number in range(5)], 1)
+    write(ledger, claim_of, step_of, 11)  # a statement's first use is a question of its own
+    before = content(place)
     monkeypatch.setattr(driver, "ANSWER_S", 0.3)
     wired.hold()
     with pytest.raises(LedgerLost, match="no answer"):
-        ledger.write([step_of(0, S.SENT)], [claim_of(number) for number in range(1, count + 1)], 1)
+        write(ledger, claim_of, step_of, 13)
     assert wired.held.is_set()
     monkeypatch.setattr(driver, "ANSWER_S", 8.0)
     ours = Wire(wired._to)
     monkeypatch.setenv(place.url_env, place.url.replace(f":{wired.port}/", f":{ours.port}/"))
 
     with closing(PostgresLedger(place)) as again:
-        assert list(again.states().items()) == [(S.CLAIMED, 1)]
+        assert content(place) == before
         wired.release()
         _until_all_is_delivered(place)
-        assert list(again.states().items()) == [(S.CLAIMED, 1)]
-        assert len(list(again.entries())) == 1
-        again.claim([claim_of(number) for number in range(1, count + 1)], 2)
+        assert content(place) == before
+        write(again, claim_of, step_of, 13)
     ours.close()
 
 

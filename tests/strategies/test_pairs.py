@@ -235,6 +235,7 @@ def test_a_new_process_that_finds_one_leg_alone_leaves_it() -> None:
     assert intent.decided_at_ns == candles[1].ts_event_ns
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [3, 4])
 def test_crashes_change_no_order_even_among_refusals(seed: int) -> None:
     """Each incarnation goes on from the snapshot, which holds what no warm-up gives back."""
@@ -258,6 +259,7 @@ def test_crashes_change_no_order_even_among_refusals(seed: int) -> None:
     assert any(not filled for _, filled in quiet.made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", [SMALL, ONE], ids=["ols", "one"])
 def test_a_warm_up_makes_one_that_decides_as_an_old_one(params: dict[str, Any]) -> None:
     """Without positions, which it does not inherit here: the same entries, wherever it begins."""

@@ -33,6 +33,7 @@ def exact(window: Sequence[tuple[float, float]]) -> tuple[Fraction, Fraction, Fr
     return slope, squared, variance, residuals[-1]
 
 
+@pytest.mark.slow
 @given(points=POINTS, period=st.integers(2, 12), scale_x=SCALES, scale_y=SCALES)
 def test_it_is_the_line_of_least_squares(
     points: list[tuple[int, int]], period: int, scale_x: float, scale_y: float

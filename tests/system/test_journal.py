@@ -22,8 +22,10 @@ from messages.ids import NS_PER_S, ActorPath
 from messages.lifecycle import HaltTrading, TimerFired
 from messages.market import MarketBatch
 from messages.outside import Origin
+from messages.recorded import RunBegun
 from ops.config import Config, demo_config
 from ops.journal import Journal, journal_for
+from ops.journal_head import run_begun
 from ops.run_dir import RunDir
 from ops.snapshot import Snapshots
 from ops.verdict import verdict
@@ -298,6 +300,40 @@ def test_what_a_slow_disk_leaves_no_room_for_is_counted_in_the_journal(
     assert journal.summary()["lost"] == 5
     assert len(lost) == 1
     assert isinstance(last, Frame)
+
+
+def test_each_segment_says_whose_it_is_and_who_remembers_is_told_of_it(tmp_path: Path) -> None:
+    config = demo(tmp_path, **{"journal.rotate_mb": 1})
+    with kept(config) as (_, journal):
+        journal.begun = run_begun(config, 5)
+        before = journal.stretch
+        journal.start()
+        for _ in range(3):
+            take(journal, 1, HaltTrading(reason="x" * 1_100_000, durable=False))
+            assert eventually(lambda: not journal.summary()["waiting"])
+        take(journal, 1)
+        journal.close()
+
+    items = list(read_journal(config.run_dir / "journal"))
+    messages = [from_msgpack(item.payload) for item in items if isinstance(item, Frame)]
+    assert [type(message) for message in messages] == [RunBegun, HaltTrading] * 4
+    assert messages[0] == messages[6] == journal.begun
+    assert journal.stretch == before + 3
+    assert journal.summary()["lost"] == 0
+
+
+def test_who_remembers_is_told_of_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.journal.MOST_WAITING", 50)
+    config = demo(tmp_path)
+    with kept(config) as (_, journal):
+        before = journal.stretch
+        take(journal, 50)
+        assert journal.stretch == before
+        take(journal, 5)
+        journal.start()
+        journal.close()
+
+    assert journal.stretch == before + 1
 
 
 @pytest.mark.slow

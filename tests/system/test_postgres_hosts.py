@@ -32,11 +32,13 @@ from tests.system.live_bots import (
     until_orders,
 )
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not STRESS, reason="a long proof: WATCHKEEPER_STRESS=1"),
+]
 Start = Callable[..., Bot]
 FENCED = 75
-TURNS = 25 if STRESS else 1
-only_long = pytest.mark.skipif(not STRESS, reason="a long proof: WATCHKEEPER_STRESS=1")
+TURNS = 8
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +118,6 @@ def test_a_stopped_process_on_another_host_is_taken_over_and_sends_nothing_when_
         all_settled(one, run)
 
 
-@only_long
 def test_a_host_whose_network_to_the_database_is_cut_sends_nothing_and_is_taken_over(
     tmp_path: Path, start: Start, server: Server
 ) -> None:
@@ -140,7 +141,6 @@ def test_a_host_whose_network_to_the_database_is_cut_sends_nothing_and_is_taken_
         all_settled(other, run)
 
 
-@only_long
 def test_a_second_start_on_another_host_is_refused_and_a_killed_one_is_taken_over_in_time(
     tmp_path: Path, start: Start, server: Server
 ) -> None:

@@ -23,7 +23,8 @@ Start = Callable[..., Bot]
 FAULTS = 60
 only_long = pytest.mark.skipif(not STRESS, reason="a long proof: WATCHKEEPER_STRESS=1")
 BACKEND = ("--idempotency-backend", "postgres", "--database-url-env", URL_ENV)
-DEMO = ("--no-chaos", "--max-events", "1500", "--speed", "0")
+EVENTS = "1500" if STRESS else "400"
+DEMO = ("--no-chaos", "--max-events", EVENTS, "--speed", "0")
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_a_run_is_told_of_by_every_command_and_decides_nothing_twice(
 
     allowed = last(bot)["counters"]["allowed"]
     counters = last(again)["counters"]
-    assert allowed > 50
+    assert allowed > 10
     assert (counters["allowed"], counters["dupes_filtered"]) == (0, allowed)
     assert last(again)["venue"]["doubled"] == last(again)["venue"]["unexplained"] == 0
     audited = watchkeeper("audit", run)
@@ -66,6 +67,8 @@ def test_a_run_is_told_of_by_every_command_and_decides_nothing_twice(
     assert len(orders) == allowed
     key = json.loads(orders[0])["order_key"]
     assert key in watchkeeper("explain", key, "--run-dir", run).stdout
+    if not STRESS:
+        return
     for command in ("positions", "trades"):
         shown = watchkeeper(command, "--run-dir", run)
         assert (shown.returncode, "BTC/USDT" in shown.stdout) == (0, True)
@@ -94,6 +97,7 @@ def test_a_run_directory_keeps_the_ledger_it_began_with(
     assert (code, "ledger migrate" in said) == (2, True)
 
 
+@only_long
 def test_two_processes_of_one_ledger_do_not_run_at_once(
     tmp_path: Path, start: Start, environment: dict[str, str]
 ) -> None:
@@ -113,7 +117,7 @@ def test_a_server_that_is_killed_stops_new_orders_and_the_run_goes_on_when_it_is
     tmp_path: Path, start: Start, environment: dict[str, str], server: Server
 ) -> None:
     run = tmp_path / "run"
-    bot = start("--run-dir", run, *BACKEND, "--no-chaos", "--speed", "6000", "--max-events", "1500")
+    bot = start("--run-dir", run, *BACKEND, "--no-chaos", "--speed", "3000", "--max-events", "900")
     bot.until(lambda: len(bot.of("order")) > 10)
     server.kill()
     bot.until_why("the ledger is away")

@@ -14,6 +14,7 @@ import cli
 from ops.dashboard.command import DashboardOptions, model_of
 from ops.dashboard.page import _SCRIPTS, embedded, page
 from ops.dashboard.sheet_page import SHEET
+from ops.fleet.page import _SHELL
 from tests.ops.dashboard.runs import CONFIG, LIFE, run_with, said
 from tests.ops.dashboard.test_run_model import EVIL, traded
 
@@ -85,8 +86,8 @@ def test_it_is_under_half_a_megabyte_without_its_data(tmp_path: Path) -> None:
 def test_our_scripts_make_no_markup_from_text() -> None:
     folder = Path(cli.__file__).parent / "ops" / "dashboard" / "assets"
     scripts = sorted(folder.glob("*.js"))
-    both = {*_SCRIPTS, *SHEET.scripts}
-    ours = {name for name in both if name.startswith("assets/")}
+    all_of_them = {*_SCRIPTS, *SHEET.scripts, *_SHELL.scripts}
+    ours = {name for name in all_of_them if name.startswith("assets/")}
     assert {f"assets/{script.name}" for script in scripts} == ours != set()
     for script in scripts:
         text = script.read_text(encoding="utf-8")

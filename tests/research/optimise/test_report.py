@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from research.optimise.figures import Figures, Score
-from research.optimise.outcome import DONE, FAILED, GIVEN_UP, REFUSED, SAME, UNJUDGED, Outcome
+from research.optimise.outcome import DONE, FAILED, GIVEN_UP, REFUSED, UNJUDGED, Outcome, PassedOver
 from research.optimise.progress import line
 from research.optimise.report import About, Facts, Report, as_table, chosen, report_on
 from research.optimise.search import State
@@ -62,6 +62,7 @@ def report(
         Facts(
             window=window,
             outcomes=[*done, *others],
+            passed=PassedOver(refused=4, same=2, reason="slow must be greater"),
             best=best,
             unseen=unseen if window.has_unseen else None,
             as_configured=None,
@@ -110,7 +111,7 @@ def test_a_few_days_are_called_too_few() -> None:
 
 
 def test_trials_that_were_given_up_count_and_copies_and_refusals_do_not() -> None:
-    others = tuple(Outcome(how=how) for how in (GIVEN_UP, UNJUDGED, FAILED, REFUSED, SAME, SAME))
+    others = tuple(Outcome(how=how) for how in (GIVEN_UP, UNJUDGED, FAILED, REFUSED))
 
     found = report(again=figures(1.0), others=others, windows=0)
 
@@ -119,7 +120,7 @@ def test_trials_that_were_given_up_count_and_copies_and_refusals_do_not() -> Non
     assert found.deflated.trials == 6
     (window,) = found.windows
     assert window.trials["same"] == 2
-    assert window.trials["refused"] == 1
+    assert window.trials["refused"] == 5
 
 
 def test_without_an_unseen_part_that_is_said() -> None:
@@ -145,7 +146,8 @@ def test_a_window_without_a_best_says_why() -> None:
 
     (window,) = found.windows
     assert window.best is None
-    assert window.problem == "no trial came to a value (the last failed: ZeroDivisionError)"
+    assert window.problem is not None
+    assert "the last refused: slow must be greater; the last failed: Zero" in window.problem
     assert any("ZeroDivisionError" in text for text in as_table(found))
 
 

@@ -26,7 +26,7 @@ def axis(text: str) -> Axis:
 def test_without_a_word_all_with_bounds_at_both_ends_are_searched() -> None:
     found = [str(one) for one in axes_of(DECLARED, [])]
 
-    expected = ["a.slow=2:200", "a.risk=0.0:1.0", "a.kind=ema,sma", "a.short=False,True"]
+    expected = ["a.slow=2:200", "a.risk=0:1", "a.kind=ema,sma", "a.short=False,True"]
     assert found == expected
 
 

@@ -11,7 +11,7 @@ import pytest
 from messages.errors import ConfigError
 from research.optimise.figures import Score
 from research.optimise.guard import FileGuard, Guard, StudyInUse
-from research.optimise.outcome import DONE, FAILED, GIVEN_UP, SAME, Outcome
+from research.optimise.outcome import DONE, FAILED, GIVEN_UP, Outcome
 from research.optimise.space import Axis
 
 pytest.importorskip("optuna", reason="the extra `optimize` is not installed")
@@ -49,7 +49,7 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "study.db"
-        self._storage = open_storage(f"sqlite:///{self.file}")  # which holds nothing but a way in
+        self._engine, self._storage = open_storage(f"sqlite:///{self.file}", "study.db")
         self._guards: list[Guard] = []
 
     def process(
@@ -74,7 +74,7 @@ class Place:
         """Leave everything as it is, as a kill does."""
         while self._guards:
             self._guards.pop().close()
-        self._storage.engine.dispose()
+        self._engine.dispose()
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_one_worker_makes_the_same_study_of_a_seed_however_often_it_is_killed(
     tmp_path: Path, sampler: str
 ) -> None:
     axes = (FAST,) if sampler == "grid" else (FAST, RISK)
-    refuse: Refusal = lambda found: "odd luck" if found["s.fast"] % 7 == 0 else ""  # noqa: E731
+    refuse: Refusal = lambda found: "odd luck" if found["s.fast"] % 3 == 0 else ""  # noqa: E731
     told = []
     for folder, most in (("whole", 1_000), ("killed", 3)):
         (tmp_path / folder).mkdir()
@@ -191,13 +191,17 @@ def test_one_worker_makes_the_same_study_of_a_seed_however_often_it_is_killed(
                 place.die()
                 continue
             break
-        told.append([(row.params, row.outcome) for row in rows_of(study)])
+        told.append([(row.params, row.outcome, row.passed) for row in rows_of(study)])
         place.die()
 
     whole, interrupted = told
-    hows = {outcome.how for _, outcome in whole if outcome is not None}
-    assert {DONE, GIVEN_UP, "refused"} <= hows
-    assert interrupted == whole
+    hows = {outcome.how for _, outcome, _ in whole if outcome is not None}
+    assert DONE in hows
+    assert GIVEN_UP in hows or sampler == "grid", "no trial was given up: take another seed"
+    assert any(passed.refused for _, _, passed in whole)
+    if sampler != "grid":  # whose list is gone through anew by each process
+        assert [row[2] for row in interrupted] == [row[2] for row in whole]
+    assert [row[:2] for row in interrupted] == [row[:2] for row in whole]
 
 
 def test_a_small_space_is_gone_through_once_and_then_it_is_over(place: Place) -> None:
@@ -216,23 +220,18 @@ def test_a_small_space_is_gone_through_once_and_then_it_is_over(place: Place) ->
     assert len(rows_of(again)) == count
 
 
-def test_a_set_that_was_tried_is_told_what_it_brought_and_does_not_count(place: Place) -> None:
+def test_a_set_that_was_tried_is_passed_over_and_counted_as_that(place: Place) -> None:
     axes = (Axis(strategy="s", name="fast", low=1, high=9, is_int=True),)
     study = place.process(axes=axes, asked=9)
 
-    finish(study)
+    made = finish(study)
 
-    by_number = {row.number: row for row in rows_of(study)}
-    copies = [row for row in by_number.values() if row.outcome and row.outcome.how == SAME]
-    assert copies, "nine values drawn nine times without one twice: take another seed"
-    for row in copies:
-        assert row.outcome is not None
-        assert row.outcome.same_as is not None
-        twin = by_number[row.outcome.same_as]
-        assert twin.params == row.params
-        assert twin.outcome is not None
-        assert row.outcome.score == twin.outcome.score
-    assert study.tried() == 9
+    assert len({params for _, params in made}) == 9
+    passed = study.passed_over()
+    assert passed.same > 0, "nine values drawn nine times without one twice: take another seed"
+    assert passed.refused == 0
+    place.die()
+    assert place.process(axes=axes, asked=9).passed_over() == passed
 
 
 def test_a_grid_is_gone_through_in_its_order(place: Place) -> None:
@@ -250,9 +249,25 @@ def test_values_that_are_refused_do_not_count_and_their_reason_is_kept(place: Pl
 
     assert len(made) == 6
     assert all(dict(params)["s.fast"] >= 25 for _, params in made)
-    refused = [outcome for outcome in study.outcomes() if outcome.how == "refused"]
-    assert refused
-    assert {outcome.reason for outcome in refused} == {"too fast"}
+    assert len(rows_of(study)) == 6
+    passed = study.passed_over()
+    assert passed.refused > 0
+    assert passed.reason == "too fast"
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "grid"])
+def test_a_small_space_of_which_most_is_refused_is_gone_through_too(
+    place: Place, sampler: str
+) -> None:
+    axes = (Axis(strategy="s", name="fast", low=1, high=60, is_int=True),)
+    study = place.process(
+        axes=axes, sampler=sampler, asked=50, refusal=lambda f: "" if f["s.fast"] == 41 else "no"
+    )
+
+    made = finish(study)
+
+    assert [dict(params)["s.fast"] for _, params in made] == [41]
+    assert study.exhausted
 
 
 def test_where_nothing_can_be_tried_a_sentence_says_so(
@@ -318,6 +333,14 @@ def test_a_file_is_one_process_at_a_time(place: Place) -> None:
 
     with pytest.raises(StudyInUse, match=r"another optimize \(process \d+\)"):
         FileGuard(place.file)
+
+
+def test_a_file_is_the_same_file_by_another_name(place: Place, tmp_path: Path) -> None:
+    place.process()
+    (tmp_path / "other.db").symlink_to(place.file)
+
+    with pytest.raises(StudyInUse):
+        FileGuard(tmp_path / "other.db")
 
 
 class Machine:

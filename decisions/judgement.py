@@ -1,0 +1,201 @@
+"""What the executor knew when it judged decisions, as bytes and back; and the same judged again.
+
+Judging is a function of this alone. So a judgement can be held against the record wherever the
+journal begins, and whatever of it is missing before: a ledger, a market and a clock are not needed.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import TypeVar
+
+import msgspec
+
+from decisions.account import Flows
+from decisions.executor import (
+    Claim,
+    Conflict,
+    Duplicate,
+    KnownOrder,
+    Refuse,
+    Resend,
+    Verdict,
+    sort_intents,
+)
+from decisions.risk import OpenOrder, Refusal, RiskLimits, RiskState
+from decisions.risk_equity import EquityBook
+from decisions.sending import STALE, stale_text, too_old
+from messages.errors import CodecError
+from messages.ids import OrderKey, StrategyId, Symbol, TimestampNs
+from messages.orders import OrderIntent
+from messages.recorded import IntentsJudged, JudgedIntent
+from messages.values import Instrument, OrderState
+
+Value = TypeVar("Value")
+
+_WORDS: Mapping[type[Verdict], str] = {
+    Claim: "claim",
+    Refuse: "refuse",
+    Resend: "resend",
+    Duplicate: "duplicate",
+    Conflict: "conflict",
+}
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What the ledger held under a key."""
+
+    state: OrderState
+    fingerprint: str
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """All that judging some decisions looks at: of their own symbols, where it goes by symbol."""
+
+    limits: RiskLimits
+    halt_reason: str
+    not_before_ns: int
+    """What was decided before is not sent: the ledger was restored, and may not know of it."""
+    max_age_ns: int | None
+    now_ns: TimestampNs | None
+    known: dict[OrderKey, Known]
+    marks: dict[Symbol, Decimal]
+    exposure: dict[Symbol, Decimal]
+    held_by: list[tuple[StrategyId, Symbol, Decimal]]
+    decided: dict[Symbol, list[TimestampNs]]
+    risk_added_at: dict[Symbol, TimestampNs]
+    market_at: dict[Symbol, TimestampNs]
+    unsettled: list[Symbol]
+    open_orders: dict[OrderKey, OpenOrder] | None
+    equity: EquityBook | None
+    base_fees: dict[Symbol, Decimal] | None
+    instruments: dict[Symbol, Instrument]
+
+
+def seen_now(
+    intents: Sequence[OrderIntent],
+    known: Mapping[OrderKey, KnownOrder],
+    limits: RiskLimits,
+    state: RiskState,
+    marks: Mapping[Symbol, Decimal],
+    *,
+    halt_reason: str,
+    not_before_ns: int,
+    max_age_ns: int | None,
+) -> Seen:
+    """Give what is known before the first of them is judged, which changes it: copies, no more.
+
+    It is asked for on the way of an order; who makes bytes of it has time.
+    """
+    symbols = {intent.symbol for intent in intents}
+    watches_equity = limits.max_daily_loss or limits.max_drawdown
+    return Seen(
+        limits=limits,
+        halt_reason=halt_reason,
+        not_before_ns=not_before_ns,
+        max_age_ns=max_age_ns,
+        now_ns=state.now_ns,
+        known={key: Known(one.state, one.fingerprint) for key, one in known.items()},
+        marks=_of(marks, symbols),
+        exposure=_of(state.exposure, symbols),
+        held_by=[(who, one, held) for (who, one), held in state.held_by.items() if one in symbols],
+        decided={one: list(at) for one, at in state.decided.items() if one in symbols},
+        risk_added_at=_of(state.risk_added_at, symbols),
+        market_at=_of(state.market_at, symbols),
+        unsettled=sorted(state.unsettled & symbols),
+        open_orders=None if state.open_orders is None else state.open_orders.copy(),
+        equity=_copy(state.equity) if watches_equity else None,
+        base_fees=None if state.flows is None else _of(state.flows.base_fees, symbols),
+        instruments=_of(state.instruments, symbols),
+    )
+
+
+def judged_note(
+    intents: Sequence[OrderIntent], seen: Seen, verdicts: Sequence[Verdict]
+) -> IntentsJudged:
+    """Put together what the journal keeps of a judgement."""
+    return IntentsJudged(
+        intents=tuple(intents),
+        seen=msgspec.msgpack.encode(seen),
+        verdicts=tuple(map(told_of, verdicts)),
+    )
+
+
+def seen_in(content: bytes) -> Seen:
+    """Read what `judged_note` packed.
+
+    Raises:
+        CodecError: it is of another version; nothing is known.
+    """
+    try:
+        return msgspec.msgpack.decode(content, type=Seen)
+    except msgspec.MsgspecError as error:
+        raise CodecError(f"what another version's risk gate knew: {error}") from error
+
+
+def judge_again(
+    intents: Iterable[OrderIntent], seen: Seen, fingerprint_of: Callable[[OrderIntent], str]
+) -> list[Verdict]:
+    """Judge as the executor does, by what it knew then."""
+    state = RiskState(
+        exposure=dict(seen.exposure),
+        held_by={(who, symbol): held for who, symbol, held in seen.held_by},
+        decided={symbol: deque(at) for symbol, at in seen.decided.items()},
+        unsettled=set(seen.unsettled),
+        open_orders=None if seen.open_orders is None else dict(seen.open_orders),
+        risk_added_at=dict(seen.risk_added_at),
+        market_at=dict(seen.market_at),
+        now_ns=seen.now_ns,
+        equity=seen.equity or EquityBook(),
+        flows=None if seen.base_fees is None else Flows(base_fees=dict(seen.base_fees)),
+        instruments=dict(seen.instruments),
+    )
+
+    def barred(intent: OrderIntent) -> Refusal | None:
+        return bar(intent, seen.halt_reason, seen.not_before_ns, seen.now_ns, seen.max_age_ns)
+
+    return sort_intents(intents, seen.known, fingerprint_of, seen.limits, state, seen.marks, barred)
+
+
+def bar(
+    intent: OrderIntent,
+    halt_reason: str,
+    not_before_ns: int,
+    now_ns: TimestampNs | None,
+    max_age_ns: int | None,
+) -> Refusal | None:
+    """Refuse what a halt, a restored ledger or its age keep from being sent, whatever risk says."""
+    if halt_reason:
+        return Refusal(code="halted", text=halt_reason)
+    if intent.decided_at_ns < not_before_ns:
+        text = "it is of before the moment when the restored ledger was accepted"
+        return Refusal(code="restored", text=text)
+    created_ns = intent.ts_created_ns
+    if max_age_ns is None or now_ns is None:
+        return None
+    if too_old(created_ns, now_ns, max_age_ns):
+        return Refusal(code=STALE, text=stale_text(created_ns, now_ns))
+    return None
+
+
+def told_of(verdict: Verdict) -> JudgedIntent:
+    """Say what became of one decision."""
+    return JudgedIntent(
+        order_key=verdict.intent.order_key,
+        verdict=_WORDS[type(verdict)],
+        code=verdict.refusal.code if isinstance(verdict, Refuse) else "",
+        quantity=verdict.intent.quantity,
+    )
+
+
+def _copy(book: EquityBook) -> EquityBook:
+    replace = msgspec.structs.replace
+    return EquityBook(
+        holdings={symbol: replace(one) for symbol, one in book.holdings.items()},
+        quotes={quote: replace(one) for quote, one in book.quotes.items()},
+        unusable=book.unusable,
+    )
+
+
+def _of(by_symbol: Mapping[Symbol, Value], symbols: set[Symbol]) -> dict[Symbol, Value]:
+    return {symbol: value for symbol, value in by_symbol.items() if symbol in symbols}

@@ -1,0 +1,352 @@
+"""One strategy through the journal: what it was shown is shown again, what it gave is compared.
+
+A message is looked at when it is known what came after it: only then it is known how far the
+strategy came with it. One that a crash, a hang or the end of the process cut short is shown as
+far as it surely came, and what its strategy may have been stuck in is not shown at all.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from decisions.strategy import MOST_TRIES, StrategyLike, StrategyMemory, StrategyRun, memory_of
+from decisions.strategy_record import memory_in
+from messages.errors import CodecError, ConfigError
+from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
+from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
+from messages.orders import MarketRules, OrderIntent, OrderUpdate
+from messages.recorded import StrategyStands
+from messages.stops import StopActed
+from messages.values import Instrument
+from research.replay.found import (
+    OTHER,
+    RAISED,
+    RECORDED_ONLY,
+    REPLAYED_ONLY,
+    Compared,
+    Divergence,
+    Findings,
+    said,
+    state_of,
+)
+from research.replay.reading import Place
+from research.replay.showing import ALL, Odd, Showing, pieces
+from research.replay.texts import event_text
+
+UNKNOWN_EVENT = "of an event that is missing"
+UNKNOWN_BEGINNING = "of before the journal says how its strategy stood"
+
+Build = Callable[[Callable[[Symbol], Instrument]], StrategyLike]
+_RAISED = (Exception, SystemExit)
+"""What a user's code may raise: anything, and it may call sys.exit."""
+
+
+class LineSettings(NamedTuple):
+    """Who is replayed, and how. `build` asks for the grids each time."""
+
+    id: StrategyId
+    account: AccountId
+    symbols: tuple[Symbol, ...]
+    timeframe_ns: int
+    build: Build
+    is_what_if: bool
+    """Whether it may go its own way: then it keeps its own memory where the run began anew."""
+    is_replayed: bool
+    """Whether its market is shown from the beginning by each process."""
+
+
+class _Taken(NamedTuple):
+    """A message that the strategy took, and what stands in the journal of it."""
+
+    message: Any
+    at_ns: int
+    place: Place
+
+
+class Line:
+    """`take` each of its messages in their order; `cut` where something is missing."""
+
+    def __init__(
+        self,
+        settings: LineSettings,
+        findings: Findings,
+        report: Callable[[Divergence], object],
+        before: "Line | None" = None,
+    ) -> None:
+        self._settings, self._findings, self._report = settings, findings, report
+        self._tally = findings.strategies.setdefault(settings.id, Compared())
+        self._run: StrategyRun | None = None
+        self._memory: StrategyMemory | None = None
+        """With which the next run begins; None while that is not known."""
+        self._grids: dict[Symbol, Instrument] = {}
+        self._pending: _Taken | None = None
+        self._told: list[OrderIntent] = []
+        self._matched: frozenset[str] = frozenset()
+        """Keys that the last message gave: the run may tell of them once more, after a crash."""
+        self.left: StrategyMemory | None = None
+        """What it remembered when its process ended."""
+        goes_on = settings.is_what_if and not settings.is_replayed
+        self._own = before.left if before is not None and goes_on else None
+
+    @property
+    def _is_known(self) -> bool:
+        return self._run is not None or self._memory is not None
+
+    # ------------------------------------------------------------ what the journal tells
+
+    def take(self, message: Any, at_ns: int, place: Place) -> None:
+        """Go on with the next message that stands under this strategy's name."""
+        match message:
+            case OrderIntent():
+                self._told.append(message)
+            case StrategyStands():
+                self._stands(message)
+            case (
+                MarketBatch()
+                | Candle()
+                | Trade()
+                | Tick()
+                | OrderUpdate()
+                | StopActed()
+                | MarketRules()
+            ):
+                if not self._is_again(message):
+                    self._settle(ALL)
+                self._pending = _Taken(message, at_ns, place)
+            case _:  # a blow, its end, what does not concern it: what it took before, it finished
+                self._settle(ALL)
+
+    def cut(self, *, is_end: bool) -> None:
+        """Something is missing behind the last message, or may be: its process ended, perhaps."""
+        self._settle(-1)
+        present = self._run.memory if self._run is not None else self._memory
+        self.left = present if is_end else None
+        self._run = self._memory = None
+
+    def _is_again(self, message: Any) -> bool:
+        """Whether the last message was handed back unseen, and is taken once more."""
+        last = self._pending.message if self._pending is not None else None
+        return (
+            isinstance(message, MarketBatch)
+            and isinstance(last, MarketBatch)
+            and not self._told
+            and (last.first_index, last.events) == (message.first_index, message.events)
+        )
+
+    def _stands(self, standing: StrategyStands) -> None:
+        """Begin with a memory as it is recorded, where nothing better is known."""
+        if not standing.has_begun and self._is_known:
+            return
+        try:
+            memory = memory_in(standing.memory)
+        except CodecError as error:
+            self.cut(is_end=False)
+            self._findings.notes.append(f"{self._settings.id}: {error}")
+            return
+        if standing.has_begun:
+            self._settle(memory.next_index)
+            if self._settings.is_what_if and self._is_known:
+                return
+        else:
+            self._tally.is_warmed = True
+        self._grids = {grid.symbol: grid for grid in standing.instruments}
+        self._run, self._memory = None, memory
+        if standing.has_begun:
+            self._begin_with_own(memory)
+
+    def _begin_with_own(self, memory: StrategyMemory) -> None:
+        """Let one that goes its own way begin with what its own decisions came to."""
+        own, self._own = self._own, None
+        if own is not None:
+            first, *_ = symbols = self._settings.symbols
+            memory.begin_with(symbols, own.positions(first), memory.decided_until_ns)
+
+    # ------------------------------------------------------------ showing and comparing
+
+    def _settle(self, until: int) -> None:
+        """Show what is pending: all events below `until`; more only while more was decided."""
+        taken, told = self._pending, self._told
+        self._pending, self._told = None, []
+        if taken is None:
+            if told:
+                self._findings.not_compared[UNKNOWN_EVENT] += len(told)
+            return
+        told = [intent for intent in told if intent.order_key not in self._matched]
+        if not self._is_known:
+            if told:
+                self._findings.not_compared[UNKNOWN_BEGINNING] += len(told)
+            return
+        if isinstance(taken.message, OrderUpdate | StopActed | MarketRules):
+            self._tell(taken, until)
+            return
+        showing = Showing(told)
+        while True:
+            try:
+                self._show(showing, taken, until)
+            except _RAISED as error:
+                self._raised(showing, error)
+                if isinstance(taken.message, MarketBatch):
+                    continue  # which its feed would send again
+            break
+        self._count(showing, taken, until)
+
+    def _made(self) -> StrategyRun:
+        """Give the present incarnation; make it and warm it up where there is none."""
+        if self._run is None:
+            assert self._memory is not None, "asked only where it is known"
+            settings = self._settings
+            run = StrategyRun(
+                lambda: settings.build(self._grid),
+                self._roomy(self._memory),
+                settings.account,
+                settings.id,
+                settings.symbols[0],
+                symbols=settings.symbols,
+                instrument_of=self._grid,
+            )
+            run.warm_up()
+            self._run = run
+        return self._run
+
+    def _roomy(self, memory: StrategyMemory) -> StrategyMemory:
+        """Keep as many events as a strategy with other settings may need for a warm-up."""
+        if not self._settings.is_what_if:
+            return memory
+        fresh = self._settings.build(self._grid)
+        room = memory_of(fresh, self._settings.timeframe_ns, self._settings.symbols).recent.maxlen
+        if (room or 0) > (memory.recent.maxlen or 0):
+            memory.recent = type(memory.recent)(memory.recent, maxlen=room)
+        return memory
+
+    def _grid(self, symbol: Symbol) -> Instrument:
+        return self._grids.get(symbol) or Instrument(symbol=symbol)
+
+    def _tell(self, taken: _Taken, until: int) -> None:
+        """Tell what became of an order, or new rules; unless the strategy may have died of it."""
+        if until != ALL and not (self._settings.is_what_if and until >= 0):
+            return
+        message = taken.message
+        try:
+            run = self._made()
+            if isinstance(message, OrderUpdate):
+                run.update(message)
+            elif isinstance(message, StopActed):
+                run.stop_acted(message)
+            elif message.instrument.symbol in run.symbols:
+                self._grids[message.instrument.symbol] = message.instrument
+                run.warm_up()
+        except _RAISED as error:
+            self._tell_raised(taken, error)
+        self._tally.took(taken.at_ns, 0)
+
+    def _show(self, showing: "Showing", taken: _Taken, until: int) -> None:
+        run, message = self._made(), taken.message
+        if isinstance(message, Candle | Trade | Tick):
+            showing.is_sure = until == ALL
+            if showing.is_sure or showing.told:
+                self._see(showing, message, run.take_aside(message, _NEVER), run)
+                showing.behind(message, run.memory.next_index, lambda: self._state(run))
+                showing.events += 1
+            return
+        before = max(run.memory.next_index, message.first_index)
+        for piece, is_sure in pieces(message, showing, until, lambda: run.memory.next_index):
+            showing.is_sure = is_sure
+            self._see(showing, piece, run.take_batch(piece, _never), run)
+            last = piece.events[-1]
+            showing.behind(last, run.memory.next_index - 1, lambda: self._state(run))
+            showing.events += max(run.memory.next_index - before, 0)
+            before = max(before, run.memory.next_index)
+
+    def _see(
+        self,
+        showing: "Showing",
+        shown: MarketBatch | MarketEvent,
+        given: Iterator[OrderIntent] | Sequence[OrderIntent],
+        run: StrategyRun,
+    ) -> None:
+        for intent in given:
+            index = run.memory.next_index
+            if isinstance(shown, MarketBatch):
+                event = shown.events[max(index - shown.first_index, 0)]
+            else:
+                event = shown
+            showing.gave(intent, index, event, lambda: self._state(run))
+
+    def _state(self, run: StrategyRun) -> dict[str, str]:
+        positions = run.memory.positions(self._settings.symbols[0])
+        return state_of(positions, run.held)
+
+    def _raised(self, showing: "Showing", error: BaseException) -> None:
+        """Do as its actor would: build it anew from what it has survived, and go on."""
+        run = self._run
+        if run is None:
+            raise self._not_made(error)
+        memory = run.memory
+        where = run.line_of(error)
+        text = f"{type(error).__name__}: {error}" + (f" ({where})" if where else "")
+        if showing.is_sure and memory.tries < MOST_TRIES:
+            state = self._state(run)
+            showing.odd.append(Odd(memory.next_index, None, None, None, text, state))
+        self._run, self._memory = None, memory.inherited()
+
+    def _not_made(self, error: BaseException) -> BaseException:
+        if isinstance(error, ConfigError):
+            return error
+        text = f"strategy {self._settings.id} could not be made: {type(error).__name__}: {error}"
+        return ConfigError([text])
+
+    def _tell_raised(self, taken: _Taken, error: BaseException) -> None:
+        showing = Showing([])
+        self._raised(showing, error)
+        for odd in showing.odd:
+            self._diverges(odd, taken)
+
+    def _count(self, showing: "Showing", taken: _Taken, until: int) -> None:
+        tally = self._tally
+        showing.close()
+        if until == ALL or showing.events:
+            tally.took(taken.at_ns, showing.events)
+        tally.decisions += showing.count
+        tally.replayed += showing.replayed
+        tally.same += len(showing.same)
+        tally.other_words += showing.other_words
+        self._matched = frozenset(showing.same) if self._settings.is_what_if else frozenset()
+        for odd in showing.odd:
+            self._diverges(odd, taken)
+
+    def _diverges(self, odd: Odd, taken: _Taken) -> None:
+        kind = OTHER
+        if odd.raised:
+            kind = RAISED
+        elif odd.recorded is None or odd.replayed is None:
+            kind = REPLAYED_ONLY if odd.recorded is None else RECORDED_ONLY
+        recorded, replayed = odd.recorded, odd.replayed
+        intent = recorded or replayed
+        event = odd.event or _event_at(taken.message, odd.index)
+        self._report(
+            Divergence(
+                who=self._settings.id,
+                kind=kind,
+                at_ns=taken.at_ns,
+                place=str(taken.place),
+                event=event_text(event, odd.index) if event else type(taken.message).__name__,
+                order_key=None if intent is None else intent.order_key,
+                recorded="" if recorded is None else said(recorded),
+                replayed=odd.raised or ("" if replayed is None else said(replayed)),
+                state=odd.state,
+            )
+        )
+
+
+def _event_at(message: Any, index: int) -> MarketEvent | None:
+    if isinstance(message, MarketBatch):
+        place = index - message.first_index
+        return message.events[place] if 0 <= place < len(message.events) else None
+    return message if isinstance(message, Candle | Trade | Tick) else None
+
+
+_NEVER = TimestampNs(0)
+"""When a replayed decision was made: nothing compares it."""
+
+
+def _never() -> TimestampNs:
+    return _NEVER

@@ -1,0 +1,119 @@
+"""One journal, all its processes and strategies: what is replayed, in the order of the journal."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from messages.codec import from_msgpack
+from messages.errors import CodecError
+from messages.outside import Origin
+from messages.recorded import RunBegun
+from persistence.frames import Frame
+from research.replay.code import Cast, Otherwise, cast_of
+from research.replay.found import Divergence, Findings
+from research.replay.judging import EXECUTOR, Judging
+from research.replay.line import Line, LineSettings
+from research.replay.reading import Break, JournalReader, Place
+from research.replay.texts import moment
+
+STRATEGIES = "execution/strategies/"
+_BREAKS_KEPT = 10
+NO_SETTINGS = "of a process that does not say with which settings it ran"
+
+
+class Replay:
+    """`run` once. `report` is told each divergence, in the order of the journal."""
+
+    def __init__(
+        self, folder: Path, otherwise: Otherwise, report: Callable[[Divergence], object]
+    ) -> None:
+        self._folder, self._otherwise, self._report = folder, otherwise, report
+        self.findings = Findings()
+        self._judging = Judging(self.findings, self._diverges)
+        self._lines: dict[str, Line] = {}
+        self._process = ""
+        self._noted: set[str] = set()
+
+    def run(self, on_progress: Callable[[float], object]) -> JournalReader:
+        """Go through the journal; give who has read it.
+
+        Raises:
+            ConfigError: what is to be replayed in another way does not fit the run.
+        """
+        reader = JournalReader(self._folder, on_progress)
+        for item in reader:
+            if isinstance(item, Break):
+                self._break(item)
+            elif item.path.startswith(STRATEGIES) or item.origin == Origin.INSIDE:
+                self._take(item, reader.place)
+        return reader
+
+    def _take(self, frame: Frame, place: Place) -> None:
+        try:
+            message = from_msgpack(frame.payload)
+        except CodecError as error:
+            self._unreadable(frame, place, error)
+            return
+        if isinstance(message, RunBegun):
+            self._begun(message)
+        elif frame.path.startswith(STRATEGIES):
+            line = self._lines.get(frame.path)
+            if line is not None:
+                line.take(message, frame.at_ns, place)
+            elif frame.origin == Origin.INSIDE:
+                self.findings.not_compared[NO_SETTINGS] += 1
+        elif frame.path == EXECUTOR:
+            self._judging.take(message, frame.at_ns, place)
+
+    def _begun(self, begun: RunBegun) -> None:
+        if begun.process == self._process:
+            return  # the head of a next segment
+        self._process = begun.process
+        cast = cast_of(begun, self._otherwise)
+        self._note(note for one in cast for note in one.notes)
+        before = self._lines
+        self._lines = {
+            path: Line(_settings(begun, one, self._otherwise), self.findings, self._diverges, old)
+            for one in cast
+            for path in (f"{STRATEGIES}{one.ran.id}",)
+            for old in (before.get(path),)
+        }
+
+    def _diverges(self, divergence: Divergence) -> None:
+        self.findings.divergences[divergence.kind] += 1
+        self._report(divergence)
+
+    def _unreadable(self, frame: Frame, place: Place, error: CodecError) -> None:
+        self._tell_break(f"{place} cannot be read ({error})", frame.at_ns)
+        line = self._lines.get(frame.path)
+        if line is not None:
+            line.cut(is_end=False)
+
+    def _break(self, item: Break) -> None:
+        self._tell_break(item.text, item.at_ns)
+        for line in self._lines.values():
+            line.cut(is_end=item.is_end)
+
+    def _tell_break(self, text: str, at_ns: int | None) -> None:
+        findings = self.findings
+        if len(findings.breaks) < _BREAKS_KEPT:
+            findings.breaks.append(f"{text}, {moment(at_ns)}" if at_ns else text)
+        else:
+            findings.more_breaks += 1
+
+    def _note(self, notes: Iterable[str]) -> None:
+        for note in notes:
+            if note not in self._noted:
+                self._noted.add(note)
+                self.findings.notes.append(note)
+
+
+def _settings(begun: RunBegun, one: Cast, otherwise: Otherwise) -> LineSettings:
+    return LineSettings(
+        id=one.ran.id,
+        account=begun.account,
+        symbols=one.ran.symbols,
+        timeframe_ns=begun.timeframe_ns,
+        build=one.build,
+        is_what_if=otherwise.is_asked,
+        is_replayed=begun.is_replayed,
+    )

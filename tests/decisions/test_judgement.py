@@ -1,0 +1,179 @@
+"""What the executor knew when it judged is enough to judge again."""
+
+from collections import deque
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from decisions.account import Flows
+from decisions.executor import sort_intents
+from decisions.judgement import (
+    Known,
+    Seen,
+    bar,
+    judge_again,
+    judged_note,
+    seen_in,
+    seen_now,
+    told_of,
+)
+from decisions.risk import OpenOrder, RiskLimits, RiskState
+from decisions.risk_equity import EquityBook, QuoteEquity
+from messages.errors import CodecError
+from messages.ids import AccountId, OrderKey, StrategyId, Symbol, TimestampNs
+from messages.orders import OrderIntent
+from messages.values import Instrument, OrderState, OrderType, Side, TimeInForce
+
+BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
+SMALL = st.integers(0, 6).map(lambda n: Decimal(n) / 2)
+MOMENTS = st.integers(0, 120).map(lambda s: TimestampNs(s * 10**9))
+SYMBOLS = st.sampled_from([BTC, ETH])
+KEYS = st.sampled_from([OrderKey(name) for name in "abcdef"])
+
+
+def of(
+    name: str, symbol: Symbol, side: Side, quantity: Decimal, at_ns: TimestampNs, leaves: Decimal
+) -> OrderIntent:
+    return OrderIntent(
+        order_key=OrderKey(name),
+        account=AccountId("main"),
+        strategy_id=StrategyId("one"),
+        symbol=symbol,
+        side=side,
+        order_type=OrderType.MARKET,
+        time_in_force=TimeInForce.GTC,
+        quantity=quantity,
+        limit_price=None,
+        reference_price=Decimal(100),
+        decided_at_ns=at_ns,
+        ts_created_ns=at_ns,
+        reason="",
+        leaves=leaves,
+    )
+
+
+def by_quantity(intent: OrderIntent) -> str:
+    return f"{intent.side}{intent.quantity}"
+
+
+def maybe(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | values
+
+
+INTENTS = st.lists(
+    st.builds(of, KEYS, SYMBOLS, st.sampled_from(Side), SMALL, MOMENTS, SMALL), max_size=6
+)
+BY_SYMBOL = st.dictionaries(SYMBOLS, SMALL)
+LIMITS = st.builds(
+    RiskLimits,
+    max_order_notional=maybe(st.just(Decimal(150))),
+    max_position_notional=maybe(st.just(Decimal(200))),
+    max_open_orders=maybe(st.integers(1, 2)),
+    max_orders_per_minute=maybe(st.integers(1, 3)),
+    price_collar_bps=maybe(st.just(Decimal(50))),
+    max_drawdown=st.just({}) | st.just({"USDT": Decimal(5)}),
+    max_market_age_ms=maybe(st.just(2_000)),
+    cooldown_ms=st.sampled_from([0, 5_000]),
+    allow_short=st.booleans(),
+)
+OPEN = st.builds(OpenOrder, symbol=SYMBOLS, side=st.sampled_from(Side), unfilled=SMALL)
+EQUITY = st.builds(
+    EquityBook,
+    quotes=st.dictionaries(st.just("USDT"), st.builds(QuoteEquity, equity=SMALL, drawdown=SMALL)),
+)
+STATES = st.builds(
+    RiskState,
+    exposure=BY_SYMBOL,
+    held_by=st.dictionaries(st.tuples(st.just(StrategyId("one")), SYMBOLS), SMALL),
+    decided=st.dictionaries(SYMBOLS, st.lists(MOMENTS, max_size=3).map(sorted).map(deque)),
+    unsettled=st.sets(SYMBOLS),
+    open_orders=maybe(st.dictionaries(KEYS, OPEN, max_size=3)),
+    risk_added_at=st.dictionaries(SYMBOLS, MOMENTS),
+    market_at=st.dictionaries(SYMBOLS, MOMENTS),
+    now_ns=maybe(MOMENTS),
+    equity=EQUITY,
+    flows=maybe(st.builds(Flows, base_fees=st.dictionaries(SYMBOLS, st.just(Decimal("0.1"))))),
+    instruments=st.just({}) | st.just({BTC: Instrument(symbol=BTC)}),
+)
+KNOWN = st.dictionaries(
+    KEYS,
+    st.builds(
+        Known,
+        st.sampled_from([OrderState.FILLED, OrderState.NOT_SENT, OrderState.REFUSED]),
+        st.sampled_from(["buy1", "sell1", "buy0.5"]),
+    ),
+)
+
+
+@given(
+    intents=INTENTS,
+    known=KNOWN,
+    limits=LIMITS,
+    state=STATES,
+    marks=BY_SYMBOL,
+    halt=st.sampled_from(["", "", "a person"]),
+    age_ns=maybe(st.just(10**10)),
+    since_ns=st.sampled_from([0, 0, 60 * 10**9]),
+)
+def test_it_is_judged_again_as_it_was(
+    intents: Any,
+    known: Any,
+    limits: Any,
+    state: Any,
+    marks: Any,
+    halt: str,
+    age_ns: int | None,
+    since_ns: int,
+) -> None:
+    seen = seen_now(
+        intents,
+        known,
+        limits,
+        state,
+        marks,
+        halt_reason=halt,
+        not_before_ns=since_ns,
+        max_age_ns=age_ns,
+    )
+    now_ns = state.now_ns
+
+    judged = sort_intents(
+        intents,
+        known,
+        by_quantity,
+        limits,
+        state,
+        marks,
+        lambda one: bar(one, halt, since_ns, now_ns, age_ns),
+    )
+
+    note = judged_note(intents, seen, judged)
+    again = judge_again(note.intents, seen_in(note.seen), by_quantity)
+    assert tuple(map(told_of, again)) == note.verdicts
+    assert [msgspec.to_builtins(one) for one in again if not hasattr(one, "entry")] == [
+        msgspec.to_builtins(one) for one in judged if not hasattr(one, "entry")
+    ]
+
+
+def test_all_that_the_risk_gate_remembers_is_kept_of_it() -> None:
+    """A field that is added must go into `Seen` and back, or judging again would not know it."""
+    kept = {"exposure", "decided", "unsettled", "open_orders", "risk_added_at", "market_at"}
+    kept |= {
+        "held_by",
+        "now_ns",
+        "equity",
+        "instruments",
+        "flows",
+    }  # of the flows, the fees in base currency
+
+    assert set(RiskState.__struct_fields__) == kept
+    assert kept - {"flows"} <= set(Seen.__struct_fields__)
+
+
+def test_what_another_version_kept_is_an_error_that_says_so() -> None:
+    with pytest.raises(CodecError, match="another version"):
+        seen_in(b"\x81\xa1x\x01")

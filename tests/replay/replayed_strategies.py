@@ -1,0 +1,149 @@
+"""Strategies whose runs are replayed: what the API offers, what goes wrong, what may not be."""
+
+import random
+import threading
+import time
+from decimal import Decimal
+from typing import Any
+
+from messages.ids import TimestampNs
+from messages.market import Candle, Tick
+from messages.orders import Fill, OrderUpdate
+from strategies.protocol import Decisions, Strategy, Target
+
+STEP = Decimal("0.001")
+
+
+class Waves(Strategy):
+    """Another position every third candle."""
+
+    def __init__(self, params: Any, symbol: str, order_notional: Decimal, instrument: Any) -> None:
+        self.seen = 0
+        self.deep = int(params.get("deep", 5))
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Decisions:
+        self.seen += 1
+        return self.wave() if not self.seen % 3 else None
+
+    def wave(self) -> Target:
+        return Target(STEP * (self.seen * self.seen % self.deep), f"the {self.seen}th")
+
+
+class Bars(Waves):
+    timeframes = ("5m",)
+    timer_s = 420
+
+    def on_bar(self, bar: Candle, timeframe: str, position: Decimal) -> Decisions:
+        self.seen += 1
+        return self.wave()
+
+    def on_timer(self, due_ns: TimestampNs, position: Decimal) -> Decisions:
+        return Target(STEP, "it is time")
+
+
+class Pairs(Waves):
+    def on_candle(self, candle: Candle, position: Decimal) -> Decisions:
+        self.seen += 1
+        other = next(symbol for symbol in self.symbols if symbol != candle.symbol)
+        return [self.wave(), Target(self.positions[candle.symbol], "as much", symbol=other)]
+
+
+class Books(Waves):
+    """Decides on prices that come by themselves, and raises on one of them."""
+
+    def on_book(self, book: Tick, position: Decimal) -> Decisions:
+        self.seen += 1
+        if book.bid_price == 13:
+            raise RuntimeError("of all prices")
+        return self.wave()
+
+
+class Learns(Waves):
+    """Decides by what it was told of its orders."""
+
+    def on_update(self, update: OrderUpdate) -> None:
+        self.seen += 1
+
+    def on_fill(self, fill: Fill, order: OrderUpdate) -> None:
+        self.seen += 2
+
+
+class Keeps(Waves):
+    """Counts what no warm-up gives back, and keeps it."""
+
+    timer_s = 600
+
+    def on_timer(self, due_ns: TimestampNs, position: Decimal) -> Decisions:
+        return self.wave()
+
+    def snapshot(self) -> bytes:
+        return str(self.seen).encode()
+
+    def restore(self, data: bytes) -> None:
+        self.seen = int(data)
+
+
+class Tires(Waves):
+    """Dies of what it has seen, not of what it is shown: its successor takes that."""
+
+    warmup_events = 12
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Decisions:
+        if self.seen == 40:
+            raise RuntimeError("too much")
+        return super().on_candle(candle, position)
+
+
+class TiresAndKeeps(Keeps):
+    def on_candle(self, candle: Candle, position: Decimal) -> Decisions:
+        fresh = self.__dict__.setdefault("since", self.seen)
+        if self.seen - fresh == 40:
+            raise RuntimeError("too much")
+        return super().on_candle(candle, position)
+
+
+class Poisoned(Waves):
+    """Cannot bear some candles, whoever shows them."""
+
+    warmup_events = 5
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Decisions:
+        if candle.ts_open_ns // 60_000_000_000 % 37 == 5:
+            raise ZeroDivisionError("such a candle")
+        return super().on_candle(candle, position)
+
+
+class Hangs(Waves):
+    """Never comes back from some candles."""
+
+    warmup_events = 5
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Decisions:
+        if candle.ts_open_ns // 60_000_000_000 % 60 == 5:
+            threading.Event().wait()
+        return super().on_candle(candle, position)
+
+
+# ------------------------------------------------------------------ what may not be
+
+
+class Gambles(Waves):
+    def wave(self) -> Target:
+        return Target(STEP * random.randrange(1, 100_000), "who knows")
+
+
+class LooksAtTheClock(Waves):
+    def wave(self) -> Target:
+        return Target(STEP * (time.monotonic_ns() % 999_983), "it is late")
+
+
+class RaisesInReplay(Waves):
+    """Raises once in its process: not in the first one that asks."""
+
+    is_second = False
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Decisions:
+        if self.seen == 20 and RaisesInReplay.is_second:
+            RaisesInReplay.is_second = False
+            raise KeyError("gone")
+        return super().on_candle(candle, position)

@@ -1,0 +1,119 @@
+"""Any market, schedule, blow and strategy: 0 divergences, or the one that was planted."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from actors.step_runtime import StepRuntime
+from messages.lifecycle import InjectCrash, InjectHang
+from messages.orders import OrderIntent
+from ops.wiring import System
+from tests.replay.runs import changed, config_of, killed, messages, replace, replayed, run
+from tests.system.conftest import STRESS
+
+STRATEGY = "execution/strategies/one"
+NAMES = ["Waves", "Bars", "Learns", "Keeps", "Tires", "TiresAndKeeps", "Poisoned", "Pairs"]
+BLOWS = st.tuples(
+    st.integers(1, 30),
+    st.sampled_from(["one", "executor"]),
+    st.sampled_from([InjectCrash(reason="chance"), InjectHang(reason="a test")]),
+)
+
+
+@st.composite
+def prices(draw: st.DrawFn) -> list[tuple[Any, ...]]:
+    """Candles of a market that jumps, stands still, and leaves some out."""
+    rows, minute = [], 28_333_334
+    for _ in range(draw(st.integers(5, 60))):
+        minute += draw(st.sampled_from([1, 1, 1, 3]))
+        low, one, two, high = sorted(draw(st.tuples(*[st.integers(80, 120)] * 4)))
+        first, last = (one, two) if draw(st.booleans()) else (two, one)
+        rows.append((minute * 60_000, first, high, low, last, draw(st.integers(0, 50))))
+    return rows
+
+
+def write(path: Path, rows: list[tuple[Any, ...]]) -> str:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([("ts", "open", "high", "low", "close", "volume"), *rows])
+    return str(path)
+
+
+def striking(blows: list[tuple[int, str, Any]]) -> Any:
+    """Tell each blow once its actor has handled so many messages."""
+
+    def strike(runtime: StepRuntime, system: System) -> None:
+        life = system.root.life
+        assert life is not None
+        for count, whom, blow in sorted(blows, key=lambda one: one[0]):
+            executor = whom == "executor"
+            actor = system.executor if executor else system.strategies["one"]  # type: ignore[index]
+            runtime.run_until(
+                lambda a=actor, n=count: a.cell.processed >= n or life.gone.is_set()  # type: ignore[misc]
+            )
+            if not life.gone.is_set():
+                actor.tell(blow)
+
+    return strike
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@settings(
+    max_examples=400 if STRESS else 12, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    first=prices(),
+    second=prices(),
+    name=st.sampled_from(NAMES),
+    blows=st.lists(BLOWS, max_size=3),
+    seed=st.none() | st.integers(0, 999),
+    batch=st.sampled_from([1, 3, 16, 256]),
+    less=st.none() | st.integers(0, 30),
+    planted=st.none() | st.integers(0, 10_000),
+)
+def test_a_generated_run_is_decided_again_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory,
+    first: Any,
+    second: Any,
+    name: str,
+    blows: Any,
+    seed: int | None,
+    batch: int,
+    less: int | None,
+    planted: int | None,
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    symbols = ("BTC/USDT", "ETH/USDT") if name == "Pairs" else ("BTC/USDT",)
+    paths = dict(
+        zip(
+            symbols, (write(folder / "a.csv", first), write(folder / "b.csv", second)), strict=False
+        )
+    )
+    feed: dict[str, Any] = {
+        "feed.type": "replay",
+        "feed.path": paths,
+        "feed.batch": batch,
+        "feed.limit": None,
+    }
+    config = config_of(folder / "run", name, symbols=symbols, **feed)
+    run(config, at_start=striking(blows), seed=seed)
+    if less is not None:
+        killed(folder / "run", less)
+        run(config, seed=seed, process=2)
+    decided = messages(folder / "run", OrderIntent, STRATEGY)
+
+    findings, divergences = replayed(folder / "run")
+
+    assert divergences == []
+    assert not findings.not_compared
+    assert findings.strategies["one"].decisions == len(decided)  # type: ignore[index]
+    if planted is not None and decided:
+        segment, number, intent = decided[planted % len(decided)]
+        replace(segment, number, changed(intent, quantity=intent.quantity * 3))
+        _, divergences = replayed(folder / "run")
+        assert [one.order_key for one in divergences] == [intent.order_key]
+        assert str(intent.quantity * 3) in divergences[0].recorded
