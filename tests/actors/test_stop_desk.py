@@ -329,9 +329,9 @@ def test_a_batch_that_the_feed_sent_twice_is_acknowledged_and_looked_at_once(
     """The word that the venue is done with it the second time is not one about the next batch."""
     desk = Stopped(tmp_path)
     desk.start()
-    stops = desk.actor._stops
+    stops: Any = desk.actor._stops
     looked: list[Any] = []
-    stops.look = lambda events: looked.extend(events)  # type: ignore[method-assign]
+    stops.look = looked.extend
     batches = [batch_of(0), batch_of(1)]
     done: list[int] = []
 
