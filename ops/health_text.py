@@ -35,8 +35,9 @@ def render(snapshot: Snapshot, previous: Snapshot | None = None, *, colour: bool
     return "\n".join(lines)
 
 
-def wants_colour(stream: TextIO = sys.stdout) -> bool:
+def wants_colour(stream: TextIO | None = None) -> bool:
     """Whether a person with a capable terminal looks on, and did not say NO_COLOR."""
+    stream = stream or sys.stdout  # as it is now: it may have been another at the import
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     return stream.isatty() and not plain
 

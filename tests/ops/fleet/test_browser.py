@@ -129,5 +129,5 @@ def test_alive_it_follows_the_bots_and_says_when_nobody_answers_any_more(
         shown.context.close()
     finally:
         up.kill()
-        up.wait()
+        up.communicate()  # which closes its pipe
         subprocess.run([*command, "down", fleet], capture_output=True, check=False)
