@@ -50,18 +50,21 @@ class Known(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """All that judging some decisions looks at: of their own symbols, where it goes by symbol."""
+    """All that judging some decisions looks at: of their own symbols, where it goes by symbol.
+
+    What is added gets a default: journals of before do not have it, and are replayed too.
+    """
 
     limits: RiskLimits
     halt_reason: str
-    not_before_ns: int
+    not_before_ns: int = 0
     """What was decided before is not sent: the ledger was restored, and may not know of it."""
     max_age_ns: int | None
     now_ns: TimestampNs | None
     known: dict[OrderKey, Known]
     marks: dict[Symbol, Decimal]
     exposure: dict[Symbol, Decimal]
-    held_by: list[tuple[StrategyId, Symbol, Decimal]]
+    held_by: list[tuple[StrategyId, Symbol, Decimal]] = []
     decided: dict[Symbol, list[TimestampNs]]
     risk_added_at: dict[Symbol, TimestampNs]
     market_at: dict[Symbol, TimestampNs]

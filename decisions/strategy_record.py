@@ -36,6 +36,8 @@ class _Wide(msgspec.Struct, frozen=True):
 
 
 class _Memory(msgspec.Struct, frozen=True):
+    """What is added gets a default: journals of before do not have it, and are replayed too."""
+
     room: int
     recent: list[_Event]
     next_index: int
@@ -48,9 +50,9 @@ class _Memory(msgspec.Struct, frozen=True):
     warming_on: int
     """Its place among `recent`; -1 where there is none."""
     told_fills: list[tuple[OrderKey, str]]
-    told_stops: list[OrderKey]
     wide: _Wide | None
-    at_door: bool
+    at_door: bool = False
+    told_stops: list[OrderKey] = []
 
 
 def packed_memory(memory: StrategyMemory) -> bytes:

@@ -57,6 +57,22 @@ def read_backtest(path: Path, data: Sequence[str], options: Callable[..., Option
     )
 
 
+def make_each(config: Config) -> None:
+    """Make each strategy once: its constructor may say what no look at its parameters tells.
+
+    Raises:
+        ConfigError: with what they all say.
+    """
+    problems = []
+    for settings in config.strategies:
+        try:
+            _strategy(settings)[2]()
+        except ConfigError as error:
+            problems += [f"strategy {settings.id}: {text}" for text in error.problems]
+    if problems:
+        raise ConfigError(problems)
+
+
 def _problems(config: Config) -> list[str]:
     """Say what makes a backtest worth nothing: better none than another result."""
     problems = [text for one in config.strategies for text in _without_a_market(one)]

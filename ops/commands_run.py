@@ -89,10 +89,13 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
+    from ops.backtest_config import make_each
     from ops.config import effective_toml, load
     from strategies import check_params
 
-    sys.stdout.write(effective_toml(load(arguments.config, {}, check_params)))
+    config = load(arguments.config, {}, check_params)
+    make_each(config)
+    sys.stdout.write(effective_toml(config))
     return EXIT_OK
 
 

@@ -16,7 +16,7 @@ from messages.ids import ActorPath
 from messages.lifecycle import Supervise
 from messages.market import MarketBatch
 from messages.outside import OUTSIDE, Origin
-from messages.recorded import RunBegun
+from messages.recorded import RunBegun, StrategyStands
 from ops.config import Config, FeedType
 from ops.config_records import JournalConfig, JournalWhen
 from ops.run_dir import RunDir
@@ -42,8 +42,8 @@ def journal_for(config: Config, run_dir: RunDir, utc_ns: Callable[[], int]) -> "
     when = config.journal.when
     if when is JournalWhen.NEVER or (when is JournalWhen.LIVE and not is_live):
         return None
-    # A live feed's batches follow from the news that it took; those of a recording do not. But
-    # which of them were history, for they came late, only whom they were for can tell.
+    # A live feed's batches follow from the news that it took, but for which events came too late
+    # to act on; so those of its strategies are kept. Those of a recording are all there is of it.
     return Journal(config.journal, run_dir, utc_ns, keeps_batches=not is_live)
 
 
@@ -67,6 +67,8 @@ class Journal:
         self.stretch = 1
         """How often a segment was begun, or went on after a gap; see `actors.notes`."""
         self._headed = ""
+        self._standing_bytes = 0
+        """Of the present segment, what says how strategies stand."""
         self._writer: JournalWriter | None = None
         self._frames = self._lost_told = 0
         self._lost = 0
@@ -207,7 +209,10 @@ class Journal:
         """
         segment = writer.segment.name
         if frames and segment != self._headed:
-            self.stretch += bool(self._headed)
+            # Of memories that fill a segment by themselves each would have them said once more.
+            is_of_memories = 2 * self._standing_bytes > self._settings.rotate_mb * 1_000_000
+            self.stretch += bool(self._headed) and not is_of_memories
+            self._standing_bytes = 0
             frames = [*self._head(frames[0].at_ns), *frames]
         self._in_hand = len(frames)
         since_ns, self._lost_since_ns = self._lost_since_ns, 0  # first: a later loss says it anew
@@ -253,6 +258,8 @@ class Journal:
         except Exception as error:  # noqa: BLE001  whatever it is, the others are kept
             problem = type(error).__name__
         if not problem:
+            if isinstance(message, StrategyStands):
+                self._standing_bytes += len(frame.payload)
             return frame
         self._note_lost(at_ns, 1)
         if not self._unpacked_told:

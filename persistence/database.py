@@ -39,8 +39,7 @@ def open_ledger_database(path: Path) -> SqliteDatabase:
     Raises:
         LedgerUnavailable: the file cannot be a durable ledger here; the text says why.
     """
-    if (elsewhere := place_in(path)) is not None:
-        raise LedgerUnavailable(f"{path} is no ledger, but stands for {elsewhere}")
+    _check_here(path)
     database = SqliteDatabase(
         str(path), pragmas=_PRAGMAS, timeout=BUSY_MS / 1_000, thread_safe=False, autoconnect=False
     )
@@ -59,6 +58,7 @@ def open_for_reading(path: Path) -> SqliteDatabase:
     """
     if not path.is_file():
         raise LedgerUnavailable(f"there is no ledger at {path}: has this run ever started?")
+    _check_here(path)
     database = SqliteDatabase(
         f"file:{quote(str(path.absolute()))}?mode=ro",
         uri=True,
@@ -70,6 +70,14 @@ def open_for_reading(path: Path) -> SqliteDatabase:
         database.connect()
         check_current(database)
     return database
+
+
+def _check_here(path: Path) -> None:
+    if (elsewhere := place_in(path)) is not None:
+        raise LedgerUnavailable(
+            f"{path} is no ledger, but stands for {elsewhere}: that is opened, copied and put back"
+            " where it is, with the database's own tools"
+        )
 
 
 def connection_of(database: SqliteDatabase) -> sqlite3.Connection:

@@ -126,8 +126,10 @@ class Pairs(Strategy):
         """Decide when the second of the two closes of one moment is there."""
         self._closes[candle.symbol] = candle.ts_event_ns, candle.close
         has_score = self._take_moment()
-        if self._has_lone_leg():
-            return self._leave("one leg is alone" if not self._is_broken else "a leg did not fill")
+        if len(self._closes) < _LEGS:
+            return ()
+        if self._must_mend():
+            return self._mend()
         return self._decide() if has_score else ()
 
     def on_update(self, update: OrderUpdate) -> None:
@@ -156,17 +158,30 @@ class Pairs(Strategy):
         if not first or not second:
             return ()
         return (
-            self._target(self._first, side * first, self._why()),
-            self._target(self._second, -side * second, self._why()),
+            Target(side * first, self._why(), symbol=self._first),
+            Target(-side * second, self._why(), symbol=self._second),
         )
 
     def _leave(self, reason: str) -> Sequence[Target]:
-        held = [symbol for symbol in self.symbols if self._held(symbol)]
-        return tuple(self._target(symbol, _NOTHING, reason) for symbol in held)
+        return tuple(Target(_NOTHING, reason, symbol=symbol) for symbol in self.symbols)
 
-    def _target(self, symbol: Symbol, quantity: Decimal, reason: str) -> Target:
-        """Aim past what counts as held and is not."""
-        return Target(quantity + self._unfilled.of(symbol), reason, symbol=symbol)
+    def _must_mend(self) -> bool:
+        """Whether something counts as held that is not, or is held and is no pair."""
+        if any(self._unfilled.of(symbol) for symbol in self.symbols):
+            return True
+        first, second = self._held(self._first), self._held(self._second)
+        return bool(first or second) and first * second >= 0
+
+    def _mend(self) -> Sequence[Target]:
+        """Leave what is held; and where nothing is, let the position be nothing too.
+
+        Of that leaving there is nothing to send: risk refuses it (`nothing_held`), and both agree.
+        """
+        reason = "a leg did not fill" if self._is_broken else "one leg is alone"
+        return tuple(
+            Target(self._unfilled.of(one) if self._held(one) else _NOTHING, reason, symbol=one)
+            for one in self.symbols
+        )
 
     def _quantity(self, symbol: Symbol, part: float) -> Decimal:
         close, grid = self._closes[symbol][1], self.instruments[symbol]
@@ -181,13 +196,6 @@ class Pairs(Strategy):
         """1 with A bought, -1 with A sold, 0 with nothing."""
         held = self._held(self._first)
         return (held > 0) - (held < 0)
-
-    def _has_lone_leg(self) -> bool:
-        """Whether something is held that is no pair, and both have a price to leave it at."""
-        first, second = self._held(self._first), self._held(self._second)
-        if not (first or second) or len(self._closes) < _LEGS:
-            return False
-        return self._is_broken or first * second >= 0
 
     def _take_moment(self) -> bool:
         """Take the two closes as a point, if they are of one moment; whether that may decide."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from decisions.chart_numbers import seconds
-from messages.errors import DataError
+from messages.errors import DataError, LedgerUnavailable
 from ops.dashboard.equity import equities
 from ops.dashboard.facts import config_of, facts, toml_text
 from ops.dashboard.fold import RunFold
@@ -22,6 +22,7 @@ from ops.dashboard.orders import Ledgered, read_ledger
 from ops.dashboard.standing import standing
 from ops.run_files import JOURNAL, METRICS, METRICS_SUMMARY, STATUS
 from ops.run_state import read_object, run_state
+from persistence.ledger_place import place_in
 
 Model = dict[str, Any]
 _MOST_BARS = 3_000
@@ -112,7 +113,9 @@ class RunModel:
                 self._fold.latency(name[1], at_ns, latency_ns)
 
     def _ledger_files(self) -> list[Path]:
-        return [self._run_dir / f"ledger.db{suffix}" for suffix in ("", "-wal")]
+        file, log = (self._run_dir / f"ledger.db{suffix}" for suffix in ("", "-wal"))
+        # One in a database shows nothing here: as long as the run says something, it is read.
+        return [file, log] if _is_file(file) else [file, self._run_dir / STATUS]
 
     def _read_market(self) -> None:
         market = self._market
@@ -213,6 +216,13 @@ class RunModel:
         if lines.too_long:
             found.append(f"{lines.too_long:,} metric lines are over 1 MB and were passed over.")
         return [*found, *[f"{problem}." for problem in lines.problems[:20]]]
+
+
+def _is_file(ledger: Path) -> bool:
+    try:
+        return place_in(ledger) is None
+    except LedgerUnavailable:
+        return True  # of a newer version: who reads it says so
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

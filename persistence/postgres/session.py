@@ -53,7 +53,10 @@ _SETTINGS = {
     "client_connection_check_interval": "2s",
     "default_transaction_isolation": "read committed",
 }
-_FOUND = "SELECT current_setting('synchronous_commit'), current_setting('server_version_num')::int"
+_FOUND = (
+    "SELECT current_setting('synchronous_commit'), current_setting('server_version_num')::int,"
+    " pg_backend_pid()"
+)
 _LEAST_VERSION = 140_000
 
 _COMES_BACK = frozenset({"08", "25", "40", "53", "55", "57", "58"})
@@ -188,9 +191,10 @@ class Session:
             f"SELECT {text}",
             [word for pair in settings.items() for word in pair],
         )
-        ((commits, version),) = self._cursor.execute(_FOUND).fetchall()
-        if problem := refused(commits, version):
-            raise LedgerUnavailable(f"{self.place} cannot be durable: {problem}")
+        ((commits, version, backend),) = self._cursor.execute(_FOUND).fetchall()
+        is_direct = backend == self._connection.info.backend_pid
+        if problem := refused(commits, version, is_direct=is_direct):
+            raise LedgerUnavailable(f"{self.place} cannot be kept there: {problem}")
 
 
 def server_settings(place: LedgerPlace) -> dict[str, str]:
@@ -208,15 +212,18 @@ def server_settings(place: LedgerPlace) -> dict[str, str]:
         session.close()
 
 
-def refused(synchronous_commit: str, version: int) -> str:
-    """Say why a server cannot hold a ledger; empty: it can."""
+def refused(synchronous_commit: str, version: int, *, is_direct: bool) -> str:
+    """Say why a server cannot hold a ledger; empty: it can.
+
+    `is_direct`: whether who let us in is who answers. A pooler gives a process number of its own,
+    and may hand the session, with the ledger that it is set to, to somebody else's statement.
+    """
+    if not is_direct:
+        return "a pooler stands between: connect to the server itself"
     if version < _LEAST_VERSION:
         return f"its server is PostgreSQL {version // 10_000}: 14 is the least"
     if synchronous_commit in ("off", "local"):
-        return (
-            f"synchronous_commit stays {synchronous_commit!r} although this session sets it on:"
-            " connect to the server itself, or to a pooler that keeps a session's settings"
-        )
+        return f"synchronous_commit stays {synchronous_commit!r} although this session sets it on"
     return ""
 
 

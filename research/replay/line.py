@@ -148,6 +148,8 @@ class Line:
                 return
         else:
             self._tally.is_warmed = True
+        if self._settings.is_what_if and memory.wide is not None:
+            memory.wide.snapshot, memory.wide.since = None, []  # of the code that ran
         self._grids = {grid.symbol: grid for grid in standing.instruments}
         self._run, self._memory = None, memory
         if standing.has_begun:
@@ -177,6 +179,8 @@ class Line:
             return
         if isinstance(taken.message, OrderUpdate | StopActed | MarketRules):
             self._tell(taken, until)
+            if told:  # nobody decides on such a message
+                self._count(Showing(told), taken, until)
             return
         showing = Showing(told)
         while True:
@@ -221,7 +225,7 @@ class Line:
         return self._grids.get(symbol) or Instrument(symbol=symbol)
 
     def _tell(self, taken: _Taken, until: int) -> None:
-        """Tell what became of an order, or new rules; unless the strategy may have died of it."""
+        """Tell of an order, a stop or new rules; unless the strategy may have died of it."""
         if until != ALL and not (self._settings.is_what_if and until >= 0):
             return
         message = taken.message

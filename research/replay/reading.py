@@ -49,7 +49,7 @@ class JournalReader:
     def __init__(self, folder: Path, on_progress: Callable[[float], object]) -> None:
         self._folder, self._on_progress = folder, on_progress
         self.place = Place("", 0)
-        self.frames = self.size = self.segments = 0
+        self.frames = self.segments = 0
         self.first_ns: int | None = None
         self.last_ns: int | None = None
         self._follows: int | None = None
@@ -106,7 +106,6 @@ class JournalReader:
                     self._sealed(item)
                     continue
                 self.frames += 1
-                self.size += len(item.payload)
                 self.first_ns = item.at_ns if self.first_ns is None else self.first_ns
                 self.last_ns = item.at_ns
                 if not number % 4096:

@@ -249,6 +249,18 @@ def test_one_that_exits_when_it_is_made_is_a_sentence_with_its_line(
     assert re.search(r"Mine could not be made: SystemExit: 0 \(mine.py:\d+, in __init__\)", said)
 
 
+def test_check_says_what_only_the_constructor_knows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "c.toml").write_text(
+        'name = "c"\n[feed]\ntype = "demo"\n[[strategy]]\nid = "m"\nuses = "pairs"\n'
+    )
+
+    assert cli.main(["check", str(tmp_path / "c.toml")]) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "strategy m: pairs could not be made: ValueError: needs two, such as symbols" in said
+
+
 SYMBOLS = """
 name = "two"
 [feed]

@@ -351,6 +351,8 @@ def test_a_full_disk_is_a_sentence_that_names_the_place(
     assert "the market finds no room in" in capsys.readouterr().err
 
 
+@pytest.mark.stress
+@LONG[1]
 def test_other_data_under_the_same_name_is_refused(
     market: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,6 +73,15 @@ def test_none_of_its_fields_is_left_out() -> None:
             assert field == "warming_on" or said != getattr(plain, field), field
 
 
+def test_one_of_another_version_is_read_as_far_as_it_goes() -> None:
+    kept = msgspec.msgpack.decode(packed_memory(full()))
+    del kept["at_door"]
+
+    back = memory_in(msgspec.msgpack.encode({**kept, "of_a_later_version": 1}))
+
+    assert back == msgspec.structs.replace(full(), at_door=False)
+
+
 def test_the_event_that_a_warm_up_hung_on_is_the_very_one_of_those_it_shows() -> None:
     memory = new_memory(5)
     twin = msgspec.structs.replace(CANDLE)

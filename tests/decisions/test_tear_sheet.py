@@ -109,6 +109,7 @@ def test_one_symbol_is_the_exact_curve(data: st.DataObject, size: int) -> None:
     assert isclose(hold.max_drawdown, float(exact.deepest_of_hold), abs_tol=1e-9)
 
 
+@pytest.mark.slow
 @given(data=st.data(), split=st.integers(1, 59))
 def test_parts_and_symbols_add_up_to_the_whole(data: st.DataObject, split: int) -> None:
     one, other = data.draw(market()), data.draw(market())

@@ -10,6 +10,7 @@ from ops.config import Config, effective_toml, parse
 from ops.doctor_database import durable_findings
 from ops.doctor_finding import Level
 from ops.ledger_choice import settle_place
+from ops.ledger_copies import backup
 from ops.run_dir import RunDir
 from ops.secret_values import cleaner, secrets_of
 from persistence.database import open_ledger_database
@@ -80,6 +81,15 @@ def test_it_is_not_taken_for_a_file_of_sqlites(run_dir: RunDir) -> None:
     with pytest.raises(LedgerUnavailable, match="stands for the ledger wk_paper_x_1"):
         open_ledger_database(run_dir.ledger)
     assert run_dir.ledger.read_bytes() == before
+
+
+def test_a_copy_of_it_is_not_taken_for_a_copy_of_the_ledger(
+    run_dir: RunDir, tmp_path: Path
+) -> None:
+    run_dir.ledger.write_bytes(words_of(PLACE))
+    with pytest.raises(LedgerUnavailable, match="the server's own means copy it"):
+        backup(run_dir.path, tmp_path / "copy.db", as_json=False)
+    assert not (tmp_path / "copy.db").exists()
 
 
 def test_a_run_directory_whose_ledger_is_elsewhere_is_not_begun_with_a_file(

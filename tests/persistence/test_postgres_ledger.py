@@ -58,9 +58,23 @@ def test_a_session_is_set_so_that_a_commit_is_durable_and_a_lost_client_is_found
 
 @pytest.mark.parametrize("found", ["off", "local"])
 def test_a_server_that_answers_before_it_has_written_is_refused(found: str) -> None:
-    assert "synchronous_commit stays" in refused(found, 180_000)
-    assert refused("on", 180_000) == ""
-    assert "14 is the least" in refused("on", 130_000)
+    assert "synchronous_commit stays" in refused(found, 180_000, is_direct=True)
+    assert refused("on", 180_000, is_direct=True) == ""
+    assert "14 is the least" in refused("on", 130_000, is_direct=True)
+
+
+def test_a_pooler_that_could_hand_a_session_to_another_ledger_is_refused(
+    place: LedgerPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a one is known by this: the number it gives is not that of the process that answers."""
+    from psycopg import ConnectionInfo
+
+    open_writing(place, None).close()
+    monkeypatch.setattr(ConnectionInfo, "backend_pid", 1)
+    with pytest.raises(LedgerUnavailable, match="a pooler stands between"):
+        open_writing(place, None)
+    with pytest.raises(LedgerUnavailable, match="a pooler stands between"):
+        LedgerReader(place)
 
 
 def test_the_tables_are_those_of_the_models(place: LedgerPlace) -> None:

@@ -48,6 +48,19 @@ class Pairs(Waves):
         return [self.wave(), Target(self.positions[candle.symbol], "as much", symbol=other)]
 
 
+class Stopped(Waves):
+    """Buys where it is flat, with a stop and a target so near that one of them acts."""
+
+    uses_stops = True
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Decisions:
+        self.seen += 1
+        if position or self.seen % 2:
+            return None
+        near = candle.close / 2000
+        return Target(STEP, "flat", stop_loss=candle.close - near, take_profit=candle.close + near)
+
+
 class Books(Waves):
     """Decides on prices that come by themselves, and raises on one of them."""
 

@@ -16,7 +16,17 @@ from tests.replay.runs import changed, config_of, killed, messages, replace, rep
 from tests.system.conftest import STRESS
 
 STRATEGY = "execution/strategies/one"
-NAMES = ["Waves", "Bars", "Learns", "Keeps", "Tires", "TiresAndKeeps", "Poisoned", "Pairs"]
+NAMES = [
+    "sma_cross",
+    "Waves",
+    "Bars",
+    "Learns",
+    "Keeps",
+    "Tires",
+    "TiresAndKeeps",
+    "Poisoned",
+    "Pairs",
+]
 BLOWS = st.tuples(
     st.integers(1, 30),
     st.sampled_from(["one", "executor"]),

@@ -10,12 +10,14 @@ import pytest
 
 import cli
 from actors.step_runtime import StepRuntime
+from messages.codec import to_msgpack
 from messages.ids import Symbol, TimestampNs
 from messages.lifecycle import ActorState, InjectCrash, InjectHang
 from messages.market import Tick
-from messages.orders import MarketRules, OrderIntent
+from messages.orders import MarketRules, OrderIntent, OrderUpdate
 from messages.outside import Origin
 from messages.recorded import IntentsJudged, JudgedIntent, RunBegun, StrategyStands
+from messages.stops import StopActed
 from messages.values import Instrument, Side
 from ops.wiring import System
 from persistence.journal import segments
@@ -151,6 +153,20 @@ def tick(number: int) -> Tick:
     )
 
 
+@pytest.mark.parametrize("blow", [None, InjectCrash(reason="a test")])
+def test_a_strategy_hears_again_what_its_stops_have_done(tmp_path: Path, blow: Any) -> None:
+    def strike(runtime: StepRuntime, system: System) -> None:
+        actor = system.strategies["one"]  # type: ignore[index]
+        runtime.run_until(lambda: actor.cell.processed >= 90)
+        if blow is not None:
+            actor.tell(blow)
+
+    run(config_of(tmp_path / "run", "Stopped", candles=200), at_start=strike)
+
+    assert len(messages(tmp_path / "run", StopActed, STRATEGY)) > 5
+    assert_the_same(tmp_path / "run", least=6)
+
+
 def test_a_crash_of_the_executor_begins_all_anew_and_is_no_difference(tmp_path: Path) -> None:
     def strike(runtime: StepRuntime, system: System) -> None:
         assert runtime.run_until(lambda: system.executor.cell.processed >= 9)
@@ -248,8 +264,6 @@ def test_a_decision_that_nothing_led_to_is_found_and_no_other(tmp_path: Path, pl
     more = changed(intent, order_key=intent.order_key[:-4] + "0000")
 
     def add(there: list[Any]) -> None:
-        from messages.codec import to_msgpack
-
         there.insert(number + 1, there[number]._replace(payload=to_msgpack(more)))
 
     rewrite(segment, add)
@@ -259,6 +273,29 @@ def test_a_decision_that_nothing_led_to_is_found_and_no_other(tmp_path: Path, pl
     (found,) = divergences
     assert (found.kind, found.order_key, found.replayed) == (RECORDED_ONLY, more.order_key, "")
     assert str(intent.decided_at_ns // 10**9 % 60) in found.event
+
+
+def test_a_decision_that_stands_behind_a_message_nobody_decides_on_is_found_too(
+    tmp_path: Path,
+) -> None:
+    run(config_of(tmp_path / "run", batch=16))
+    segment, number, _ = messages(tmp_path / "run", OrderUpdate, STRATEGY)[2]
+    _, _, intent = messages(tmp_path / "run", OrderIntent, STRATEGY)[0]
+    more = changed(intent, order_key=intent.order_key[:-4] + "0000")
+
+    def add(there: list[Any]) -> None:
+        there.insert(number + 1, there[number]._replace(payload=to_msgpack(more)))
+
+    rewrite(segment, add)
+
+    _, divergences = replayed(tmp_path / "run")
+
+    (found,) = divergences
+    assert (found.kind, found.order_key, found.event) == (
+        RECORDED_ONLY,
+        more.order_key,
+        "OrderUpdate",
+    )
 
 
 @pytest.mark.parametrize(

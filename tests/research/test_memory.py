@@ -22,6 +22,7 @@ COMMANDS = {
     "list": (),
 }
 
+# Strategies that look at every candle and trade none: orders are kept, and would be what grows.
 TWO = """
 name = "two"
 [feed]
@@ -34,10 +35,10 @@ uses = "pairs"
 symbols = ["BTC/USDT", "ETH/USDT"]
 [[strategy]]
 id = "one"
-uses = "sma_cross"
+uses = "donchian_breakout"
 [strategy.params]
-fast = 2000
-slow = 8000
+entry = 10000
+exit = 10000
 """
 
 MEASURED = """

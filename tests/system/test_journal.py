@@ -18,11 +18,11 @@ import cli
 import strategies
 from actors.step_runtime import StepRuntime
 from messages.codec import from_msgpack
-from messages.ids import NS_PER_S, ActorPath
+from messages.ids import NS_PER_S, ActorPath, Epoch
 from messages.lifecycle import HaltTrading, TimerFired
 from messages.market import MarketBatch
 from messages.outside import Origin
-from messages.recorded import RunBegun
+from messages.recorded import RunBegun, StrategyStands
 from ops.config import Config, demo_config
 from ops.journal import Journal, journal_for
 from ops.journal_head import run_begun
@@ -320,6 +320,26 @@ def test_each_segment_says_whose_it_is_and_who_remembers_is_told_of_it(tmp_path:
     assert messages[0] == messages[6] == journal.begun
     assert journal.stretch == before + 3
     assert journal.summary()["lost"] == 0
+
+
+def test_memories_that_fill_a_segment_are_not_asked_for_in_each(tmp_path: Path) -> None:
+    """Or each would begin the next segment, in which they would be said again, for ever."""
+    config = demo(tmp_path, **{"journal.rotate_mb": 1})
+    memory = b"x" * 1_100_000
+    standing = StrategyStands(epoch=Epoch(1), has_begun=False, memory=memory, instruments=())
+    told = 0
+    with kept(config) as (_, journal):
+        journal.start()
+        stretch = 0
+        for number in range(12):
+            if journal.stretch != stretch:
+                stretch, told = journal.stretch, told + 1
+                journal.note(ActorPath("execution/strategies/a"), standing)
+            take(journal, 1, HaltTrading(reason="x" * 300_000 + str(number), durable=False))
+            assert eventually(lambda: not journal.summary()["waiting"])
+        journal.close()
+
+    assert 1 < told < 5
 
 
 def test_who_remembers_is_told_of_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -233,7 +233,8 @@ def long_journal(run_dir: Path, events: int) -> Path:
     )
     put(writer, f"{STRATEGIES}s", standing)
     for batch in batches(symbol, events):
-        put(writer, f"{STRATEGIES}s", batch, *run.take_batch(batch, lambda: TimestampNs(1)))
+        decided_on = run.take_batch(batch, lambda: TimestampNs(1))
+        put(writer, f"{STRATEGIES}s", batch, *decided_on)
     put(writer, f"{STRATEGIES}s", StrategyEnded(epoch=Epoch(1), next_index=events))
     writer.seal()
     writer.close()
@@ -264,7 +265,7 @@ def put(writer: JournalWriter, path: str, *messages: Any) -> None:
 
 
 def batches(symbol: Symbol, events: int) -> Iterator[MarketBatch]:
-    price = Decimal(100)
+    price = Decimal(60_000)
     for first in range(0, events, 200):
         candles = tuple(
             Candle(
@@ -296,5 +297,7 @@ def peak_of(run_dir: Path, events: int) -> int:
         env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent)},
     )
     assert done.returncode == 0, done.stderr
-    assert object_in(done.stdout)["strategies"]["s"]["events"] == events
+    compared = object_in(done.stdout)["strategies"]["s"]
+    assert compared["events"] == events
+    assert compared["same"] == compared["decisions"] > events / 5
     return int(done.stderr.splitlines()[-1])

@@ -12,7 +12,10 @@ from exchanges.demo import DemoSource
 from messages.errors import DataError
 from messages.ids import TimestampNs
 from messages.values import OrderState, Side
+from ops.dashboard import run
+from ops.dashboard.orders import Ledgered
 from ops.dashboard.run import RunModel
+from persistence.ledger_place import LedgerPlace, words_of
 from tests.cli.runs import BTC, book, fill
 from tests.ops.dashboard.runs import CONFIG, LIFE, T0, recorded, run_with, said
 
@@ -256,3 +259,24 @@ def test_a_market_of_several_files_is_read_from_all_of_them(tmp_path: Path) -> N
     assert len(market["symbols"]["BTC/USDT"]["bars"]) == 4
     assert "a.csv" in market["sentence"]
     assert "b.csv" in market["sentence"]
+
+
+def test_a_ledger_in_a_database_is_read_again_whenever_the_run_says_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[Path] = []
+
+    def read(run_dir: Path, **_: object) -> Ledgered:
+        reads.append(run_dir)
+        return Ledgered()
+
+    monkeypatch.setattr(run, "read_ledger", read)
+    (tmp_path / "ledger.db").write_bytes(words_of(LedgerPlace(schema="x", url_env="Y")))
+    model = RunModel(tmp_path, most_orders=5)
+    for text in ("{}", "{}", '{"a":1}'):
+        (tmp_path / "status.json").write_text(text)
+        os.utime(tmp_path / "status.json", ns=(len(text), len(text)))
+        model.refresh()
+    model.close()
+
+    assert len(reads) == 2

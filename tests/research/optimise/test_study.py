@@ -1,5 +1,6 @@
 """No trial is lost and none is run twice, whoever dies; no set of values is tried twice."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -21,6 +22,12 @@ from research.optimise.rows import Row, Rows, open_storage
 from research.optimise.study import Hand, Study, Terms
 
 pytestmark = pytest.mark.slow
+LONG = (
+    pytest.mark.stress,
+    pytest.mark.skipif(
+        not os.environ.get("WATCHKEEPER_STRESS"), reason="the long form: tox -e stress"
+    ),
+)
 
 FAST = Axis(strategy="s", name="fast", low=1, high=40, is_int=True)
 RISK = Axis(strategy="s", name="risk", low=0.0, high=1.0)
@@ -158,7 +165,9 @@ def killed(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random", "grid"])
+@pytest.mark.parametrize(
+    "sampler", ["tpe", pytest.param("random", marks=LONG), pytest.param("grid", marks=LONG)]
+)
 def test_one_worker_makes_the_same_study_of_a_seed_however_often_it_is_killed(
     tmp_path: Path, sampler: str
 ) -> None:
@@ -280,7 +289,7 @@ def test_where_nothing_can_be_tried_a_sentence_says_so(
         study.take()
 
 
-@pytest.mark.parametrize("pruner", ["median", "halving"])
+@pytest.mark.parametrize("pruner", ["median", pytest.param("halving", marks=LONG)])
 def test_a_trial_that_was_given_up_is_never_the_best(place: Place, pruner: str) -> None:
     """Each is worse than those before it until its last part, where it is better than all."""
     study = place.process(pruner=pruner, asked=20)
