@@ -221,7 +221,12 @@ def test_looking_where_a_ledger_is_gives_up_no_lock_on_it(path: Path) -> None:
 
         assert place_in(path) is None
         assert list(read_orders(path)) == []
-        close_it_as_well = [sys.executable, "-c", f"{look}.fetchone(); c.close()", str(path)]
+        close_it_as_well = [
+            sys.executable,
+            "-c",
+            f"{look}; c.execute('PRAGMA user_version').fetchone(); c.close()",
+            str(path),
+        ]
         subprocess.run(close_it_as_well, check=True, timeout=60)
 
         assert before
