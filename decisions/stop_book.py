@@ -293,14 +293,15 @@ class StopBook:
 
     def _exit(self, stop: Stop, event: MarketEvent, created_ns: TimestampNs) -> OrderIntent | None:
         at_ns = event.ts_event_ns
-        if at_ns < self._retry_at.get(stop.entry_key, 0):
+        if at_ns < max(self._retry_at.get(stop.entry_key, 0), stop.looked_at_ns):
             return None
         quantity = self.due(stop)
         if quantity <= NOTHING:
             return None
         key = exit_key(stop.entry_key, len(stop.exits), at_ns)
         self.entry_of[key] = stop.entry_key
-        self._put(msgspec.structs.replace(stop, exits=(*stop.exits, key)))
+        # From now on counts how long it is not tried again, if it fails.
+        self._put(msgspec.structs.replace(stop, exits=(*stop.exits, key), looked_at_ns=at_ns))
         assert stop.acted_price is not None
         return OrderIntent(
             order_key=key,
