@@ -125,6 +125,7 @@ class ExecutorActor(Actor):
             ctx=self.ctx,
             ledger=ledger,
             shown_again=self._steps,
+            replayed=self._replayed,
             looks=self._kept.looks,
             strategies=self._strategies,
             claim=lambda intent: self._work((), [intent]),

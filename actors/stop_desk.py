@@ -16,7 +16,7 @@ import msgspec
 from actors.address import Address
 from actors.context import Context
 from actors.log import logger
-from decisions.stop_book import StopBook, told_changes
+from decisions.stop_book import AHEAD_NS, StopBook, told_changes
 from decisions.stops import begun_anew, level
 from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
@@ -41,7 +41,8 @@ class GoOn(Protocol):
 class StopDesk:
     """`claim` judges an exit, and claims and sends it or records its refusal, before it returns.
 
-    `shown_again`: the market begins anew with each process. `looks` outlives incarnations.
+    `shown_again`: the market begins anew with each process. `replayed`: its clock is not ours.
+    `looks` outlives incarnations.
     """
 
     def __init__(
@@ -50,13 +51,14 @@ class StopDesk:
         ctx: Context,
         ledger: Ledger,
         shown_again: bool,
+        replayed: bool,
         looks: dict[OrderKey, Stop],
         strategies: Mapping[StrategyId, "Address[Any]"],
         claim: Callable[[OrderIntent], object],
         keep: Callable[[], object],
         may_send: Callable[[], bool],
     ) -> None:
-        self._ctx, self._ledger = ctx, ledger
+        self._ctx, self._ledger, self._replayed = ctx, ledger, replayed
         self._strategies = strategies
         self._claim, self._keep, self._may_send = claim, keep, may_send
         self._pending: dict[ActorPath, MarketBatch] = {}
@@ -108,8 +110,9 @@ class StopDesk:
         for event in events:
             for message in self._again.get((event.symbol, event.ts_event_ns), ()):
                 self._tell(message)
-            may_send = self._may_send()
-            for intent in book.look(event, self._ctx.utc_ns(), may_send=may_send):
+            may_send, now_ns = self._may_send(), self._ctx.utc_ns()
+            until_ns = None if self._replayed else now_ns + AHEAD_NS
+            for intent in book.look(event, now_ns, may_send=may_send, until_ns=until_ns):
                 self._claim(intent)
                 acted = True
             if book.is_changed:  # acted, and nothing may be sent, or nothing is there to leave

@@ -31,6 +31,9 @@ RETRY_NS = 60 * NS_PER_S
 each that fails after it."""
 _MOST_DOUBLINGS = 6
 
+AHEAD_NS = 3_600 * NS_PER_S
+"""An event that is more than this ahead of our clock has a wrong time; its price counts."""
+
 Place = tuple[StrategyId, Symbol]
 
 
@@ -257,32 +260,42 @@ class StopBook:
         return any(stop.symbol == symbol for stop in self.stops.values())
 
     def look(
-        self, event: MarketEvent, created_ns: TimestampNs, *, may_send: bool = True
+        self,
+        event: MarketEvent,
+        created_ns: TimestampNs,
+        *,
+        may_send: bool = True,
+        until_ns: int | None = None,
     ) -> Iterator[OrderIntent]:
         """Show an event to its symbol's stops; give each exit that is due, one by one.
 
         Claim or refuse each before the next is asked for: what it leaves counts. Nothing is
         given while nothing may be sent; what acts meanwhile is left as soon as it may.
+        What comes after `until_ns` has a wrong time, which is not remembered: nothing that came
+        after it would be looked at. None where the market's clock is the only one.
         """
+        believed = until_ns is None or event.ts_event_ns <= until_ns
         for key in [key for key, stop in self.stops.items() if stop.symbol == event.symbol]:
             stop = self.stops.get(key)
             if stop is None:
                 continue  # what the exit before it was claimed of was its own too
             if stop.state is StopState.ARMED and self.protected(stop):
-                stop = self._shown(stop, event)
+                stop = self._shown(stop, event, believed=believed)
             if may_send and stop.state is StopState.ACTED:
-                intent = self._exit(stop, event, created_ns)
+                intent = self._exit(stop, event, created_ns, believed=believed)
                 if intent is not None:
                     yield intent
 
-    def _shown(self, stop: Stop, event: MarketEvent) -> Stop:
+    def _shown(self, stop: Stop, event: MarketEvent, *, believed: bool) -> Stop:
         key = stop.entry_key
         told = ""
         gap_ns = event.ts_event_ns - stop.looked_at_ns
-        if key in self._loaded and gap_ns > TOLD_GAP_NS:
+        if believed and key in self._loaded and gap_ns > TOLD_GAP_NS:
             told = f"; nobody looked at it for the {gap_ns / NS_PER_S:.0f} s before"
         after = seen(stop, event, self._first_fill.get(key, 0), told)
         if after is not stop:
+            if not believed:
+                after = msgspec.structs.replace(after, looked_at_ns=stop.looked_at_ns)
             self._loaded.discard(key)
             self.stops[key] = after
             if after.state is not stop.state:
@@ -291,8 +304,11 @@ class StopBook:
                 self._looked.add(key)
         return after
 
-    def _exit(self, stop: Stop, event: MarketEvent, created_ns: TimestampNs) -> OrderIntent | None:
-        at_ns = event.ts_event_ns
+    def _exit(
+        self, stop: Stop, event: MarketEvent, created_ns: TimestampNs, *, believed: bool
+    ) -> OrderIntent | None:
+        # A key is named by the moment: a wrong one would stand among those to come.
+        at_ns = event.ts_event_ns if believed else TimestampNs(max(created_ns, stop.looked_at_ns))
         if at_ns < max(self._retry_at.get(stop.entry_key, 0), stop.looked_at_ns):
             return None
         quantity = self.due(stop)
