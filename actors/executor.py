@@ -126,7 +126,7 @@ class ExecutorActor(Actor):
             ledger=ledger,
             shown_again=self._steps,
             replayed=self._replayed,
-            looks=self._kept.looks,
+            kept=self._kept,
             strategies=self._strategies,
             claim=lambda intent: self._work((), [intent]),
             keep=lambda: self._desk.keep({}),
@@ -484,7 +484,7 @@ class ExecutorActor(Actor):
         if claim.refused:
             self._tell_strategy(update)
         else:
-            self._stops.claimed(claim.intent)
+            self._stops.claimed(claim.intent, claim.decided_quantity)
 
     def _tell_moved(self, entry: LedgerEntry, fills: Sequence[Fill], late: bool) -> None:
         self._operator.saw(entry)

@@ -9,14 +9,16 @@ their exits have been answered. So a strategy always knows what its stops have d
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Protocol
 
 import msgspec
 
 from actors.address import Address
 from actors.context import Context
+from actors.executor_kept import ExecutorKept
 from actors.log import logger
-from decisions.stop_book import AHEAD_NS, StopBook, told_changes
+from decisions.stop_book import AHEAD_NS, StopBook, counted_at_first, told_changes
 from decisions.stops import begun_anew, level
 from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
@@ -24,11 +26,15 @@ from messages.lifecycle import TimerFired
 from messages.market import MarketBatch, MarketEvent
 from messages.orders import OrderIntent
 from messages.stops import MarketShown, Stop, StopActed, StopState
-from persistence.ledger import Ledger
+from messages.values import OrderState
+from persistence.ledger import Ledger, LedgerEntry
 
 KEEP_STOPS = TimerFired(name="keep what stops have seen")
 KEEP_EVERY_NS = 5 * NS_PER_S
 """How much of a market's way a trailing stop may forget with its process."""
+
+MOST_TOLD = 4_096
+"""So many exits are remembered as told of; then those of stops that are done are forgotten."""
 
 
 class GoOn(Protocol):
@@ -42,7 +48,7 @@ class StopDesk:
     """`claim` judges an exit, and claims and sends it or records its refusal, before it returns.
 
     `shown_again`: the market begins anew with each process. `replayed`: its clock is not ours.
-    `looks` outlives incarnations.
+    `kept` outlives incarnations: what stops have seen, and what strategies were told.
     """
 
     def __init__(
@@ -52,7 +58,7 @@ class StopDesk:
         ledger: Ledger,
         shown_again: bool,
         replayed: bool,
-        looks: dict[OrderKey, Stop],
+        kept: ExecutorKept,
         strategies: Mapping[StrategyId, "Address[Any]"],
         claim: Callable[[OrderIntent], object],
         keep: Callable[[], object],
@@ -66,15 +72,19 @@ class StopDesk:
         self._sent = False
         stops = ledger.stops()
         self.book = StopBook()
-        self._looks = looks
+        self._looks = kept.looks
+        self._told = kept.told = self._counted(stops, kept.told, shown_again=shown_again)
         self.book.load(
             [self._as_seen(stop, shown_again=shown_again) for stop in stops],
             ledger.strategy_exposure(),
             ledger.open_entries(),
             ledger.lookup,
             ledger.fills_of,
+            self._told,
         )
         self._again = dict(self._told_before()) if shown_again else {}
+        if not shown_again:
+            self._tell_missed(stops)
         if not shown_again:
             ctx.every(KEEP_EVERY_NS, KEEP_STOPS)
         if stops:
@@ -93,12 +103,40 @@ class StopDesk:
         """Give what strategies were told at events that will be shown again."""
         told: dict[tuple[Symbol, int], list[StopActed]] = {}
         for stop in self._ledger.stops(done_too=True):
-            known = self._ledger.lookup(stop.exits) if stop.exits else {}
-            exits = [known[key] for key in stop.exits if key in known]
-            for order, change in told_changes(stop, exits):
+            for order, change in told_changes(stop, self._exits_of(stop)):
                 acted = _acted(stop, order.order_key, change, order.decided_at_ns)
                 told.setdefault((stop.symbol, order.decided_at_ns), []).append(acted)
         yield from told.items()
+
+    def _counted(
+        self, stops: Sequence[Stop], told: dict[OrderKey, Decimal] | None, *, shown_again: bool
+    ) -> dict[OrderKey, Decimal]:
+        """Give how much of positions counts as left by which exit.
+
+        On a live market a strategy begins with what the ledger holds; where it is shown the
+        market again, it will be told all that it was told before.
+        """
+        counted = {} if told is None else told
+        for stop in stops:
+            exits = self._exits_of(stop)
+            if shown_again:
+                for order, change in told_changes(stop, exits):
+                    counted.setdefault(order.order_key, abs(change))
+            elif told is None:
+                counted |= counted_at_first(exits)
+        return counted
+
+    def _tell_missed(self, stops: Sequence[Stop]) -> None:
+        """Tell of exits that the incarnation before claimed and did not live to tell of."""
+        for stop in stops:
+            for order in self._exits_of(stop):
+                if order.order_key not in self._told and order.state is not OrderState.REFUSED:
+                    change = self.book.change_of(order, order.decided_quantity)
+                    self._tell(_acted(stop, order.order_key, change, order.decided_at_ns))
+
+    def _exits_of(self, stop: Stop) -> list[LedgerEntry]:
+        known = self._ledger.lookup(stop.exits) if stop.exits else {}
+        return [known[key] for key in stop.exits if key in known]
 
     # ------------------------------------------------------------ the market
 
@@ -128,13 +166,13 @@ class StopDesk:
         if not self._ctx.fenced:
             self._looks.update(self.book.stops)
 
-    def claimed(self, intent: OrderIntent) -> None:
+    def claimed(self, intent: OrderIntent, decided: Decimal | None) -> None:
         """An order is claimed and on its way: if it is a stop's exit, tell of it."""
         stop = self.book.stop_of_exit(intent.order_key)
         if stop is None:
             return
         self._sent = True
-        change = self.book.change_of(intent)
+        change = self.book.change_of(intent, decided)
         log = logger.bind(actor=self._ctx.path, order_key=intent.order_key)
         log.warning(
             "a stop acted: {} {} {} for {}: {}",
@@ -147,6 +185,11 @@ class StopDesk:
         self._tell(_acted(stop, intent.order_key, change, intent.decided_at_ns))
 
     def _tell(self, message: StopActed) -> None:
+        if not self._ctx.fenced:
+            self._told[message.order_key] = abs(message.change)
+            if len(self._told) > MOST_TOLD:
+                for key in [key for key in self._told if key not in self.book.entry_of]:
+                    del self._told[key]
         strategy = self._strategies.get(message.strategy_id)
         if strategy is not None:
             self._ctx.tell(strategy, message)

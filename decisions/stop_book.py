@@ -87,6 +87,8 @@ class _Part(msgspec.Struct):
     side: Side
     quantity: Decimal
     filled: Decimal
+    decided: Decimal
+    """What was to be traded, where less was sent."""
 
     @property
     def unfilled(self) -> Decimal:
@@ -121,20 +123,29 @@ class StopBook:
         open_orders: Iterable[KnownOrder],
         lookup: Lookup,
         fills_of: Callable[[OrderKey], Sequence[Fill]],
+        told: Mapping[OrderKey, Decimal] | None = None,
     ) -> None:
-        """Begin with what a ledger holds; `exposure` is what is filled or may yet be."""
+        """Begin with what a ledger holds; `exposure` is what is filled or may yet be.
+
+        `told`: how much of its position a strategy counts as left by which exit, unsigned.
+        """
         self._held = dict(exposure)
         for order in open_orders:
             place = (order.strategy_id, order.symbol)
-            part = _Part(place, order.side, order.quantity, order.filled_quantity)
+            decided = order.decided_quantity or order.quantity
+            part = _Part(place, order.side, order.quantity, order.filled_quantity, decided)
             self._open[order.order_key] = part
             before = self._held.get(place, NOTHING)
             self._held[place] = EXACT.fma(part.unfilled, Decimal(-order.side.sign), before)
         for stop in stops:
-            self._load(stop, lookup, fills_of)
+            self._load(stop, lookup, fills_of, told or {})
 
     def _load(
-        self, stop: Stop, lookup: Lookup, fills_of: Callable[[OrderKey], Sequence[Fill]]
+        self,
+        stop: Stop,
+        lookup: Lookup,
+        fills_of: Callable[[OrderKey], Sequence[Fill]],
+        told: Mapping[OrderKey, Decimal],
     ) -> None:
         key = stop.entry_key
         known = lookup([key, *stop.exits])
@@ -148,13 +159,27 @@ class StopBook:
             if one in known:
                 sold = _sold(known[one])
                 self._sold[key] = EXACT.add(self._sold.get(key, NOTHING), sold)
+        left_over = sum(
+            (
+                EXACT.subtract(told[one], _leaves(known[one]))
+                for one in stop.exits
+                if one in told and one in known
+            ),
+            start=NOTHING,
+        )
+        if left_over > NOTHING:
+            self._left_over[key] = left_over
 
     # ------------------------------------------------------------ orders
 
-    def claimed(self, intent: OrderIntent) -> None:
-        """Take in an order that is about to be claimed, with the stop that it brings."""
-        place = (intent.strategy_id, intent.symbol)
-        self._open[intent.order_key] = _Part(place, intent.side, intent.quantity, NOTHING)
+    def claimed(self, intent: OrderIntent, decided: Decimal | None = None) -> None:
+        """Take in an order that is about to be claimed, with the stop that it brings.
+
+        `decided` is what was decided, where less is sent.
+        """
+        place, quantity = (intent.strategy_id, intent.symbol), intent.quantity
+        part = _Part(place, intent.side, quantity, NOTHING, decided or quantity)
+        self._open[intent.order_key] = part
         stop = stop_of(intent)
         if stop is not None:
             self._filled[stop.entry_key] = NOTHING
@@ -203,7 +228,7 @@ class StopBook:
             sold = EXACT.add(more, extra)
             self._sold[entry] = EXACT.add(self._sold.get(entry, NOTHING), sold)
             if is_final:
-                self._exit_ended(entry, part.unfilled)
+                self._exit_ended(entry, EXACT.subtract(part.decided, EXACT.add(filled, extra)))
         self._shrink(part.place)
 
     def _exit_ended(self, entry: OrderKey, unfilled: Decimal) -> None:
@@ -358,15 +383,20 @@ class StopBook:
         held = EXACT.multiply(self._held.get(_place(stop), NOTHING), Decimal(stop.side.sign))
         return min(EXACT.subtract(self.protected(stop), own), EXACT.subtract(held, against))
 
-    def change_of(self, intent: OrderIntent) -> Decimal:
+    def change_of(
+        self, intent: OrderIntent | KnownOrder, decided: Decimal | None = None
+    ) -> Decimal:
         """Give what a claimed exit does to its strategy's position, signed; to be asked once.
 
-        What an earlier exit of the stop was to leave and did not was told with that one.
+        What an earlier exit of the stop was to leave and did not was told with that one. Of what
+        fees have left less of, all counts that was `decided`: the rest is nobody's position.
         """
-        entry = self.entry_of.get(intent.order_key)
-        told = NOTHING if entry is None else self._left_over.pop(entry, NOTHING)
-        left = max(EXACT.subtract(intent.quantity, told), NOTHING)
-        return EXACT.multiply(left, Decimal(intent.side.sign))
+        entry, quantity = self.entry_of.get(intent.order_key), decided or intent.quantity
+        told = NOTHING
+        if entry is not None and entry in self._left_over:
+            told = min(self._left_over[entry], quantity)
+            self._left_over[entry] = EXACT.subtract(self._left_over[entry], told)
+        return EXACT.multiply(EXACT.subtract(quantity, told), Decimal(intent.side.sign))
 
     def touched(self, key: OrderKey, decided_at_ns: int) -> Decimal | None:
         """Give the price of an exit that acted inside a candle; None of any other order."""
@@ -414,11 +444,23 @@ def told_changes(stop: Stop, exits: Sequence[KnownOrder]) -> Iterator[tuple[Know
     for order in exits:
         if order.state is OrderState.REFUSED:
             continue
-        quantity = order.decided_quantity or order.quantity
-        change = max(EXACT.subtract(quantity, left_over), NOTHING)
-        ended = order.state in FINAL_STATES
-        left_over = EXACT.subtract(order.quantity, order.filled_quantity) if ended else NOTHING
-        yield order, EXACT.multiply(change, Decimal(-stop.side.sign))
+        decided = order.decided_quantity or order.quantity
+        told = min(left_over, decided)
+        left_over = EXACT.subtract(left_over, told)
+        left_over = EXACT.add(left_over, EXACT.subtract(decided, _leaves(order)))
+        yield order, EXACT.multiply(EXACT.subtract(decided, told), Decimal(-stop.side.sign))
+
+
+def counted_at_first(exits: Iterable[KnownOrder]) -> dict[OrderKey, Decimal]:
+    """Give what a strategy counts as left by exits of before, where it begins with the ledger's."""
+    return {order.order_key: _leaves(order) for order in exits}
+
+
+def _leaves(order: KnownOrder) -> Decimal:
+    """Give what an exit has left or may yet leave."""
+    if order.state in FINAL_STATES:
+        return _sold(order)
+    return order.decided_quantity or order.quantity
 
 
 def _place(stop: Stop) -> Place:
