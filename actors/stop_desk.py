@@ -18,6 +18,8 @@ from actors.address import Address
 from actors.context import Context
 from actors.executor_kept import ExecutorKept
 from actors.log import logger
+from decisions.exact import EXACT, NOTHING
+from decisions.risk_exit import fees_in
 from decisions.stop_book import AHEAD_NS, StopBook, counted_at_first, told_changes
 from decisions.stops import begun_anew, level
 from messages.errors import ActorUnavailable, LedgerUnavailable
@@ -76,7 +78,7 @@ class StopDesk:
         self._told = kept.told = self._counted(stops, kept.told, shown_again=shown_again)
         self.book.load(
             [self._as_seen(stop, shown_again=shown_again) for stop in stops],
-            ledger.strategy_exposure(),
+            self._exposure(),
             ledger.open_entries(),
             ledger.lookup,
             ledger.fills_of,
@@ -107,6 +109,15 @@ class StopDesk:
                 acted = _acted(stop, order.order_key, change, order.decided_at_ns)
                 told.setdefault((stop.symbol, order.decided_at_ns), []).append(acted)
         yield from told.items()
+
+    def _exposure(self) -> dict[tuple[StrategyId, Symbol], Decimal]:
+        """Give what strategies hold or may yet hold, less what fees have taken of exits."""
+        held = self._ledger.strategy_exposure()
+        fitted = self._ledger.fitted() if held and not self._replayed else ()
+        for strategy, symbol, reason in fitted:
+            before = held.get((strategy, symbol), NOTHING)
+            held[strategy, symbol] = EXACT.subtract(before, fees_in(reason))
+        return held
 
     def _counted(
         self, stops: Sequence[Stop], told: dict[OrderKey, Decimal] | None, *, shown_again: bool

@@ -18,6 +18,7 @@ import msgspec
 
 from decisions.exact import EXACT, NOTHING
 from decisions.order_keys import exit_key
+from decisions.risk_exit import fees_in
 from decisions.stops import TOLD_GAP_NS, seen, stop_of
 from messages.ids import NS_PER_S, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.market import MarketEvent
@@ -76,6 +77,10 @@ class KnownOrder(Protocol):
     def decided_at_ns(self) -> TimestampNs:
         """When."""
 
+    @property
+    def reason(self) -> str:
+        """Why, and what fees had left of it."""
+
 
 Lookup = Callable[[Sequence[OrderKey]], Mapping[OrderKey, KnownOrder]]
 
@@ -89,6 +94,8 @@ class _Part(msgspec.Struct):
     filled: Decimal
     decided: Decimal
     """What was to be traded, where less was sent."""
+    fees: Decimal
+    """What fees had taken of it: once it is filled, that is gone too."""
 
     @property
     def unfilled(self) -> Decimal:
@@ -127,16 +134,17 @@ class StopBook:
     ) -> None:
         """Begin with what a ledger holds; `exposure` is what is filled or may yet be.
 
+        It is less what fees have taken of exits, filled or open.
         `told`: how much of its position a strategy counts as left by which exit, unsigned.
         """
         self._held = dict(exposure)
         for order in open_orders:
             place = (order.strategy_id, order.symbol)
             decided = order.decided_quantity or order.quantity
-            part = _Part(place, order.side, order.quantity, order.filled_quantity, decided)
+            fees = NOTHING if order.decided_quantity is None else fees_in(order.reason)
+            part = _Part(place, order.side, order.quantity, order.filled_quantity, decided, fees)
             self._open[order.order_key] = part
-            before = self._held.get(place, NOTHING)
-            self._held[place] = EXACT.fma(part.unfilled, Decimal(-order.side.sign), before)
+            self._hold(place, Decimal(-order.side.sign), EXACT.add(part.unfilled, fees))
         for stop in stops:
             self._load(stop, lookup, fills_of, told or {})
 
@@ -178,7 +186,8 @@ class StopBook:
         `decided` is what was decided, where less is sent.
         """
         place, quantity = (intent.strategy_id, intent.symbol), intent.quantity
-        part = _Part(place, intent.side, quantity, NOTHING, decided or quantity)
+        fees = NOTHING if decided is None else fees_in(intent.reason)
+        part = _Part(place, intent.side, quantity, NOTHING, decided or quantity, fees)
         self._open[intent.order_key] = part
         stop = stop_of(intent)
         if stop is not None:
@@ -193,27 +202,19 @@ class StopBook:
 
     def moved(self, order: KnownOrder, fills: Sequence[Fill]) -> None:
         """Follow a step of an order, with the executions that it brought. Safe to repeat."""
-        self.moved_to(
-            order.order_key, order.filled_quantity, order.state, fills, extra=_fee_part(order)
-        )
+        self.moved_to(order.order_key, order.filled_quantity, order.state, fills)
 
     def moved_to(
-        self,
-        key: OrderKey,
-        filled: Decimal,
-        state: OrderState,
-        fills: Sequence[Fill],
-        *,
-        extra: Decimal = NOTHING,
+        self, key: OrderKey, filled: Decimal, state: OrderState, fills: Sequence[Fill]
     ) -> None:
-        """Follow a step of an order; `extra` of an exit counts as sold though it was not sent."""
+        """Follow a step of an order; of a filled exit all counts that was to be left."""
         part = self._open.get(key)
         if part is None:
             return
-        more = EXACT.subtract(filled, part.filled)
+        gone = part.fees if state is OrderState.FILLED else NOTHING
+        more = EXACT.add(EXACT.subtract(filled, part.filled), gone)
         part.filled = filled
-        before = self._held.get(part.place, NOTHING)
-        self._held[part.place] = EXACT.fma(more, Decimal(part.side.sign), before)
+        self._hold(part.place, Decimal(part.side.sign), more)
         is_final = state in FINAL_STATES
         if is_final:
             del self._open[key]
@@ -225,11 +226,13 @@ class StopBook:
         entry = self.entry_of.get(key)
         if entry in self.stops:
             assert entry is not None
-            sold = EXACT.add(more, extra)
-            self._sold[entry] = EXACT.add(self._sold.get(entry, NOTHING), sold)
+            self._sold[entry] = EXACT.add(self._sold.get(entry, NOTHING), more)
             if is_final:
-                self._exit_ended(entry, EXACT.subtract(part.decided, EXACT.add(filled, extra)))
+                self._exit_ended(entry, EXACT.subtract(part.decided, EXACT.add(filled, gone)))
         self._shrink(part.place)
+
+    def _hold(self, place: Place, sign: Decimal, more: Decimal) -> None:
+        self._held[place] = EXACT.fma(sign, more, self._held.get(place, NOTHING))
 
     def _exit_ended(self, entry: OrderKey, unfilled: Decimal) -> None:
         if unfilled:
@@ -468,11 +471,7 @@ def _place(stop: Stop) -> Place:
 
 
 def _sold(order: KnownOrder) -> Decimal:
-    return EXACT.add(order.filled_quantity, _fee_part(order))
-
-
-def _fee_part(order: KnownOrder) -> Decimal:
-    """Give what fees had taken of an exit that has done all it could."""
+    """Give what an exit has left, with what fees had taken of it once it has done all it could."""
     if order.state is not OrderState.FILLED or order.decided_quantity is None:
-        return NOTHING
-    return EXACT.subtract(order.decided_quantity, order.quantity)
+        return order.filled_quantity
+    return EXACT.add(order.filled_quantity, fees_in(order.reason))

@@ -39,6 +39,7 @@ class Row(msgspec.Struct):
     decided_quantity: Decimal | None = None
     strategy_id: StrategyId = ONE
     symbol: Symbol = BTC
+    reason: str = ""
 
     @property
     def unfilled(self) -> Decimal:
