@@ -8,7 +8,7 @@ event here first. It is acknowledged once the venue has had it, the stops have b
 their exits have been answered. So a strategy always knows what its stops have done until then.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -50,7 +50,8 @@ class StopDesk:
     """`claim` judges an exit, and claims and sends it or records its refusal, before it returns.
 
     `shown_again`: the market begins anew with each process. `replayed`: its clock is not ours.
-    `kept` outlives incarnations: what stops have seen, and what strategies were told.
+    `kept` outlives incarnations: what stops have seen, and what strategies were told. `symbols`:
+    whose market is shown; empty where that is not known.
     """
 
     def __init__(
@@ -62,12 +63,13 @@ class StopDesk:
         replayed: bool,
         kept: ExecutorKept,
         strategies: Mapping[StrategyId, "Address[Any]"],
+        symbols: Collection[Symbol],
         claim: Callable[[OrderIntent], object],
         keep: Callable[[], object],
         may_send: Callable[[], bool],
     ) -> None:
         self._ctx, self._ledger, self._replayed = ctx, ledger, replayed
-        self._strategies = strategies
+        self._strategies, self._symbols = strategies, frozenset(symbols)
         self._claim, self._keep, self._may_send = claim, keep, may_send
         self._pending: dict[ActorPath, MarketBatch] = {}
         self._shown: MarketShown | None = None
@@ -92,6 +94,8 @@ class StopDesk:
         if stops:
             log = logger.bind(actor=ctx.path)
             log.info("{} stops are kept from before", len(stops))
+            if blind := self._unwatched():
+                log.error("{}", blind)
 
     def _as_seen(self, stop: Stop, *, shown_again: bool) -> Stop:
         """Give a stop with what this process has seen of the market, or will be shown again."""
@@ -270,16 +274,42 @@ class StopDesk:
         return rows
 
     def problem(self) -> str:
-        """Say which stops have acted and could not leave; empty when none."""
-        stuck = [s for s in self.book.stops.values() if s.state is StopState.ACTED and s.failed]
-        if not stuck:
+        """Say which stops cannot act, or have and could not leave; empty when none."""
+        return self._unwatched() or self._failed() or self._stands_in_orders()
+
+    def _unwatched(self) -> str:
+        """Whose market is shown to nobody: no strategy of this config trades it any more."""
+        if not self._symbols:
             return ""
-        first = stuck[0]
-        more = f" (and {len(stuck) - 1} more)" if len(stuck) > 1 else ""
-        return (
-            f"a stop of {first.strategy_id} on {first.symbol} acted and its exit failed"
-            f" {first.failed} times{more}: look at it with `watchkeeper explain {first.entry_key}`"
+        found = [s for s in self.book.stops.values() if s.symbol not in self._symbols]
+        return _said(
+            found,
+            "cannot act, for no strategy of this config trades that market: configure one, or sell"
+            " by hand",
         )
+
+    def _failed(self) -> str:
+        stuck = [s for s in self.book.stops.values() if s.state is StopState.ACTED and s.failed]
+        return _said(stuck, f"acted and its exit failed {stuck[0].failed} times") if stuck else ""
+
+    def _stands_in_orders(self) -> str:
+        found = [
+            stop
+            for stop in self.book.stops.values()
+            if stop.state is StopState.ACTED and self._may_send() and self.book.is_held_up(stop)
+        ]
+        return _said(found, "acted, and what it protects stands in another open order: cancel that")
+
+
+def _said(stops: Sequence[Stop], what: str) -> str:
+    if not stops:
+        return ""
+    first = stops[0]
+    more = f" (and {len(stops) - 1} more)" if len(stops) > 1 else ""
+    return (
+        f"a stop of {first.strategy_id} on {first.symbol} {what}{more}:"
+        f" look at it with `watchkeeper explain {first.entry_key}`"
+    )
 
 
 def _acted(stop: Stop, key: Any, change: Any, at_ns: Any) -> StopActed:

@@ -386,6 +386,12 @@ class StopBook:
         held = EXACT.multiply(self._held.get(_place(stop), NOTHING), Decimal(stop.side.sign))
         return min(EXACT.subtract(self.protected(stop), own), EXACT.subtract(held, against))
 
+    def is_held_up(self, stop: Stop) -> bool:
+        """Whether something is to be left, and all of it stands in orders of the strategy's own."""
+        if any(self._exits_of(stop.entry_key)) or self.due(stop) > NOTHING:
+            return False
+        return self.protected(stop) > NOTHING
+
     def change_of(
         self, intent: OrderIntent | KnownOrder, decided: Decimal | None = None
     ) -> Decimal:
