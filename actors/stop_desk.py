@@ -72,6 +72,8 @@ class StopDesk:
         self._strategies, self._symbols = strategies, frozenset(symbols)
         self._claim, self._keep, self._may_send = claim, keep, may_send
         self._pending: dict[ActorPath, MarketBatch] = {}
+        self._looked_to: dict[ActorPath, int] = {}
+        """The place of the next event that is new: a feed may send one twice."""
         self._shown: MarketShown | None = None
         self._sent = False
         stops = ledger.stops()
@@ -245,11 +247,17 @@ class StopDesk:
     def go_on(self, go_on: GoOn) -> None:
         """Look at the stops, if the venue has done its part, and let the feed go on."""
         message, self._shown = self._shown, None
-        batch = None if message is None else self._pending.pop(message.feed, None)
+        batch = None if message is None else self._pending.get(message.feed)
         if message is None or batch is None:
             return
+        end = batch.first_index + len(batch.events)
+        if message.next_index < end:
+            return  # of the batch before, which the feed had sent twice
+        del self._pending[batch.feed]
+        new = max(self._looked_to.get(batch.feed, 0) - batch.first_index, 0)
+        self._looked_to[batch.feed] = max(end, self._looked_to.get(batch.feed, 0))
         self._sent = False
-        self.look(batch.events)
+        self.look(batch.events[new:])
         go_on(batch, message.next_index, sent=self._sent)
 
     # ------------------------------------------------------------ what people see

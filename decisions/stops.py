@@ -93,6 +93,8 @@ def seen(stop: Stop, event: MarketEvent, first_fill_ns: int = 0, told: str = "")
     at_ns = event.ts_event_ns
     if at_ns <= stop.placed_at_ns or at_ns < max(stop.looked_at_ns, first_fill_ns):
         return stop
+    if at_ns == stop.looked_at_ns and isinstance(event, Candle):
+        return stop  # seen, or younger trades were: its own high must not judge its low
     prices = _prices(stop, event)
     if not (is_sane(prices.worst) and is_sane(prices.best)):
         return stop

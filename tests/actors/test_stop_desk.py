@@ -9,18 +9,30 @@ import pytest
 from decisions.risk import RiskLimits
 from messages.errors import LedgerLost
 from messages.halting import ResumeTrading
-from messages.ids import NS_PER_S, OrderKey, TimestampNs
+from messages.ids import NS_PER_S, ActorPath, OrderKey, TimestampNs
 from messages.lifecycle import HaltTrading
-from messages.market import Trade
+from messages.market import MarketBatch, Trade
 from messages.orders import OrderReport, SubmitDone
-from messages.stops import Stop, StopState
+from messages.stops import MarketShown, Stop, StopState
 from messages.values import OrderState as S
 from messages.values import Protection, Side
 from persistence.ledger import LedgerEntry, SqliteLedger
 from tests.actors.order_path import BTC, OrderPath, fill, key_of
 
 AGE_NS = 10 * NS_PER_S
+FEED = ActorPath("feeds/feed")
 AT_95 = Protection(stop_loss=Decimal(95), take_profit=Decimal(120))
+
+
+def batch_of(index: int) -> MarketBatch:
+    one = Trade(
+        symbol=BTC,
+        price=Decimal(100),
+        quantity=Decimal(1),
+        aggressor_side=None,
+        ts_event_ns=TimestampNs(index),
+    )
+    return MarketBatch(feed=FEED, first_index=index, events=(one,))
 
 
 class Stopped(OrderPath):
@@ -309,3 +321,36 @@ def test_while_the_ledger_is_away_nothing_acts_and_once_it_is_back_it_does(
     desk.start()
     desk.price("91").price("90")
     assert told(desk.exits) == [(Side.SELL, "1", S.SENT)]
+
+
+def test_a_batch_that_the_feed_sent_twice_is_acknowledged_and_looked_at_once(
+    tmp_path: Path,
+) -> None:
+    """The word that the venue is done with it the second time is not one about the next batch."""
+    desk = Stopped(tmp_path)
+    desk.start()
+    stops: Any = desk.actor._stops
+    looked: list[Any] = []
+    stops.look = looked.extend
+    batches = [batch_of(0), batch_of(1)]
+    done: list[int] = []
+
+    def go_on(batch: MarketBatch, next_index: int, /, *, sent: bool) -> None:
+        done.append(next_index)
+
+    stops.show_later(batches[0])
+    stops.show_later(batches[0])
+    stops.shown(MarketShown(feed=FEED, next_index=1))
+    stops.go_on(go_on)
+    stops.show_later(batches[1])
+    stops.shown(MarketShown(feed=FEED, next_index=1))
+    stops.go_on(go_on)
+    assert done == [1]
+    stops.shown(MarketShown(feed=FEED, next_index=2))
+    stops.go_on(go_on)
+    stops.show_later(batches[1])
+    stops.shown(MarketShown(feed=FEED, next_index=2))
+    stops.go_on(go_on)
+
+    assert done == [1, 2, 2]
+    assert looked == [*batches[0].events, *batches[1].events]

@@ -202,3 +202,12 @@ def test_a_limit_entry_trails_from_its_limit() -> None:
 def test_a_market_that_is_shown_again_finds_it_as_it_was_placed() -> None:
     looked = seen(stop(trailing="5"), trade(70, "110"))
     assert begun_anew(looked) == stop(trailing="5")
+
+
+def test_a_candle_that_is_shown_twice_is_looked_at_once() -> None:
+    """Its own high would move the stop above its close."""
+    bar = candle(1, "100", "120", "99", "112")
+    once = seen(stop(trailing="7"), bar)
+
+    assert once.best_price == 120
+    assert seen(once, bar) is once

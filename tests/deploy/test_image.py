@@ -109,6 +109,14 @@ def run(*words: str) -> None:
     assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
 
 
+def put_away(folder: Path) -> None:
+    """Unmount what buildah leaves mounted, the innermost first, and free the disk."""
+    places = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for place in reversed([one for one in places if one.startswith(f"{folder}/")]):
+        subprocess.run(["umount", "--lazy", place], check=False)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     folder = tmp_path_factory.mktemp("image")
@@ -119,6 +127,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     for containers in ("umount", "rm"):
         built.buildah(containers, "--all")
     built.buildah("rmi", "--all", "--force")
+    put_away(folder)
 
 
 @pytest.fixture

@@ -236,6 +236,7 @@ def test_a_file_that_is_still_written_is_not_moved(
     assert place_in(run_dir / "ledger.db") is None
 
 
+@only_long
 def test_what_json_tells_is_what_was_moved(run_dir: Path, capsys: Any) -> None:
     to_postgres(run_dir)
     found = msgspec.json.decode(capsys.readouterr().out)

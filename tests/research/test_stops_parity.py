@@ -1,5 +1,6 @@
 """Stops in the plain loop do what they do in the whole system: same keys, fills, money."""
 
+import random
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actors.stop_desk import StopDesk
+from actors.thread_runtime import ThreadRuntime
+from tests.research import worlds
 from tests.research.test_parity import assert_the_same, markets, write
 from tests.research.worlds import by_actors, by_loop, plan_of
 from tests.system.conftest import STRESS, WEEK, config_of
@@ -130,3 +133,33 @@ def test_an_executor_that_dies_on_the_way_knows_how_far_a_trailing_stop_had_come
     assert actors == by_loop(plan_of(config))[0]
     assert shown[0] == len(closes) + 1
     assert actors[-1][-1][0][2] == Decimal("112.98")
+
+
+@pytest.mark.slow
+def test_threads_do_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is faster: the feed sends batches twice there, and words cross each other."""
+    monkeypatch.setattr(worlds, "StepRuntime", ThreadRuntime)
+    rng, acted = random.Random(5), 0
+    for number in range(100 if STRESS else 8):
+        rows, last = [], 100
+        for place in range(60):
+            first = last + rng.choice([0, 0, -3, 3])
+            last = max(first + rng.randint(-4, 4), 60)
+            high, low = max(first, last) + rng.randint(0, 3), min(first, last) - rng.randint(0, 3)
+            volume = rng.choice(["0.3", "5", "400"])
+            rows.append(((28_333_334 + place) * 60_000, first, high, low, last, volume))
+        orders = [
+            [place, rng.choice(["buy", "buy", "sell", "flat"]), rng.choice(["0.5", "3"]), "",
+             rng.choice([0, 2, 5]), rng.choice([0, 3, 6]), rng.choice([0, 0, 4])]
+            for place in sorted(rng.sample(range(55), 8))
+        ]  # fmt: skip
+        config = config_of(
+            tmp_path / f"run-{number}",
+            {"BTC/USDT": write(tmp_path / f"{number}.csv", rows)},
+            strategy=[strategy_of("s", "BTC/USDT", orders)],
+            venue={"balances": {"USDT": "5000", "BTC": "9"}},
+        )
+        loop, outcome = by_loop(plan_of(config))
+        assert by_actors(config)[0] == loop
+        acted += sum("[protects " in order.intent.reason for order in outcome.orders)
+    assert acted > 40

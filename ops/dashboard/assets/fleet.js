@@ -11,15 +11,16 @@ const level = (bot) => {
   return "ok";
 };
 // What a person reads first of one bot.
-const why = (bot) => [bot.why, ...bot.warnings, bot.halt ? `halted: ${bot.halt}` : "", ...(bot.alerts.length ? bot.alerts : [bot.verdict === "OK" ? "" : bot.verdict_why])].filter(Boolean);
+const why = (bot) => [bot.why, ...bot.warnings, bot.halt ? `halted: ${bot.halt}` : "", bot.unknown_orders ? `${W.count(bot.unknown_orders)} of its orders have an unknown outcome` : "", ...(bot.alerts.length ? bot.alerts : [bot.verdict === "OK" ? "" : bot.verdict_why])].filter(Boolean);
 
 const verdict = (model) => {
   const of = (name) => model.bots.filter((bot) => level(bot) === name);
   const critical = of("critical"), warning = of("warning");
   const named = (bots) => bots.slice(0, 5).map((bot) => bot.bot).join(", ") + (bots.length > 5 ? ` and ${bots.length - 5} more` : "");
+  const first = ([bot, ...others]) => `${bot.bot}: ${why(bot)[0] || "it takes no decisions"}${others.length ? `. Also: ${named(others)}` : ""}`;
   if (!model.orchestrator) return ["critical", "Nobody watches", "No orchestrator runs: bots that end are not started again."];
-  if (critical.length) return ["critical", "A person is needed", `${named(critical)}: ${why(critical[0])[0] || "see below"}`];
-  if (warning.length) return ["warning", "Something is wrong", `${named(warning)}: ${why(warning[0])[0] || "see below"}`];
+  if (critical.length) return ["critical", "A person is needed", first(critical)];
+  if (warning.length) return ["warning", "Something is wrong", first(warning)];
   return ["ok", "All is well", `${W.count(model.phases.running)} of ${W.count(model.bots.length)} bots run, and each takes decisions.`];
 };
 
