@@ -36,7 +36,7 @@ class Told(Stopped):
     """Keeps what a strategy would be told of its stops."""
 
     def __init__(self, folder: Path, **settings: Any) -> None:
-        super().__init__(folder, **{"max_decision_age_ns": AGE_NS, "limits": FREE} | settings)
+        super().__init__(folder, max_decision_age_ns=AGE_NS, limits=FREE, **settings)
         strategy = Strategy()
         self.told = strategy.told
         self.cell.arguments["strategies"] = {StrategyId("one"): strategy}
@@ -45,7 +45,7 @@ class Told(Stopped):
     def position(self) -> Decimal:
         """Of a strategy that entered once, as `StrategyRun.stop_acted` counts."""
         by_key = {one.order_key: one.change for one in self.told}
-        return 1 + sum(by_key.values())
+        return sum(by_key.values(), start=Decimal(1))
 
 
 @pytest.fixture
