@@ -292,8 +292,8 @@ class StopDesk:
         found = [s for s in self.book.stops.values() if s.symbol not in self._symbols]
         return _said(
             found,
-            "cannot act, for no strategy of this config trades that market: configure one, or sell"
-            " by hand",
+            "cannot act, for no strategy of this config trades that market (configure one, or close"
+            " the position by hand)",
         )
 
     def _failed(self) -> str:
@@ -306,7 +306,9 @@ class StopDesk:
             for stop in self.book.stops.values()
             if stop.state is StopState.ACTED and self._may_send() and self.book.is_held_up(stop)
         ]
-        return _said(found, "acted, and what it protects stands in another open order: cancel that")
+        return _said(
+            found, "acted, and what it protects stands in another open order (cancel that)"
+        )
 
 
 def _said(stops: Sequence[Stop], what: str) -> str:

@@ -307,12 +307,25 @@ class StopBook:
             stop = self.stops.get(key)
             if stop is None:
                 continue  # what the exit before it was claimed of was its own too
+            if until_ns is not None:
+                stop = self._dated(stop, created_ns, until_ns)
             if stop.state is StopState.ARMED and self.protected(stop):
                 stop = self._shown(stop, event, believed=believed)
             if may_send and stop.state is StopState.ACTED:
                 intent = self._exit(stop, event, created_ns, believed=believed)
                 if intent is not None:
                     yield intent
+
+    def _dated(self, stop: Stop, now_ns: TimestampNs, until_ns: int) -> Stop:
+        """Begin now with what was decided or filled at a wrong time, and would not act till then."""
+        key = stop.entry_key
+        if self._first_fill.get(key, 0) > until_ns:
+            self._first_fill[key] = now_ns
+        if max(stop.placed_at_ns, stop.looked_at_ns) > until_ns:
+            placed, looked = min(stop.placed_at_ns, now_ns), min(stop.looked_at_ns, now_ns)
+            stop = msgspec.structs.replace(stop, placed_at_ns=placed, looked_at_ns=looked)
+            self.stops[key] = stop
+        return stop
 
     def _shown(self, stop: Stop, event: MarketEvent, *, believed: bool) -> Stop:
         key = stop.entry_key

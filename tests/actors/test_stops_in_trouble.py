@@ -4,6 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from decisions.risk import RiskLimits
@@ -14,8 +15,8 @@ from messages.stops import StopActed, StopState
 from messages.values import OrderState as S
 from messages.values import OrderType, Side
 from persistence.ledger import SqliteLedger
-from tests.actors.order_path import BTC
-from tests.actors.test_stop_desk import AGE_NS, Stopped, told
+from tests.actors.order_path import BTC, fill
+from tests.actors.test_stop_desk import AGE_NS, AT_95, Stopped, told
 
 FREE = RiskLimits(allow_short=False)
 
@@ -97,6 +98,18 @@ def test_an_event_of_next_year_blinds_no_stop(desk: Told, price: str) -> None:
 
     assert told(desk.exits)[-1] == (Side.SELL, "1", S.SENT)
     assert all(order.decided_at_ns < far for order in desk.exits)
+
+
+def test_nor_does_an_entry_that_was_decided_or_filled_next_year(desk: Told) -> None:
+    far = TimestampNs(desk.runtime.clock.utc_ns() + 365 * 86_400 * NS_PER_S)
+    desk.tell(desk.intent(0, decided_at_ns=far, protection=AT_95))
+    desk.tell(desk.intent(1, protection=AT_95))
+    desk.fills(0, "1", S.FILLED)
+    late = msgspec.structs.replace(fill("late"), ts_event_ns=far)
+    desk.tell(desk.report(1, S.FILLED, "1", (late,)))
+    desk.price("96").price("94")
+
+    assert told(desk.exits) == [(Side.SELL, "1", S.SENT)] * 2
 
 
 # ---------------------------------------------------------------- what a strategy is told
