@@ -8,7 +8,7 @@ from actors.operator_board import OperatorBoard
 from messages.base import Message
 from messages.ids import OrderKey, Symbol
 from messages.orders import OrderIntent
-from messages.stops import Stop
+from messages.stops import Stop, StopActed
 from messages.values import Instrument
 
 
@@ -39,6 +39,8 @@ class ExecutorKept:
         self.told: dict[OrderKey, Decimal] | None = None
         """By the key of a stop's exit, how much of its strategy's position counts as left by it;
         None until the first incarnation has read it."""
+        self.untold: list[StopActed] = []
+        """What waits for a strategy that was given up until a person revives it."""
         self.board = OperatorBoard()
         """What people read of the executor, and a halt that holds in this process."""
 

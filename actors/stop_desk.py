@@ -78,7 +78,7 @@ class StopDesk:
         self._sent = False
         stops = ledger.stops()
         self.book = StopBook()
-        self._looks = kept.looks
+        self._looks, self._untold = kept.looks, kept.untold
         self._told = kept.told = self._counted(stops, kept.told, shown_again=shown_again)
         self.book.load(
             [self._as_seen(stop, shown_again=shown_again) for stop in stops],
@@ -160,6 +160,8 @@ class StopDesk:
     def look(self, events: Sequence[MarketEvent]) -> bool:
         """Show stops what is new; whether one has acted, or left something, by it."""
         book, acted = self.book, False
+        if self._untold and not self._ctx.fenced:
+            self._tell_late()
         if not (book.stops or self._again):
             return False
         for event in events:
@@ -207,9 +209,23 @@ class StopDesk:
             if len(self._told) > MOST_TOLD:
                 for key in [key for key in self._told if key not in self.book.entry_of]:
                     del self._told[key]
+            self._tell_now(message)
+
+    def _tell_now(self, message: StopActed) -> None:
+        """Tell it, or once the strategy is there again: its position would be wrong for ever."""
         strategy = self._strategies.get(message.strategy_id)
-        if strategy is not None:
+        if strategy is None:
+            return
+        if strategy.is_out:
+            self._untold.append(message)
+        else:
             self._ctx.tell(strategy, message)
+
+    def _tell_late(self) -> None:
+        waiting = self._untold[:]
+        self._untold.clear()
+        for message in waiting:
+            self._tell_now(message)
 
     def _say_waiting(self, *, may_send: bool) -> None:
         if not may_send:

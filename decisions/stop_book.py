@@ -317,7 +317,7 @@ class StopBook:
                     yield intent
 
     def _dated(self, stop: Stop, now_ns: TimestampNs, until_ns: int) -> Stop:
-        """Begin now with what was decided or filled at a wrong time, and would not act till then."""
+        """Begin now with what was decided or filled at a wrong time, or it would act then."""
         key = stop.entry_key
         if self._first_fill.get(key, 0) > until_ns:
             self._first_fill[key] = now_ns

@@ -26,6 +26,7 @@ class Strategy:
 
     def __init__(self) -> None:
         self.told: list[StopActed] = []
+        self.is_out = False
 
     def tell(self, message: Any, *_: Any) -> bool:
         if isinstance(message, StopActed):
@@ -38,9 +39,9 @@ class Told(Stopped):
 
     def __init__(self, folder: Path, **settings: Any) -> None:
         super().__init__(folder, max_decision_age_ns=AGE_NS, limits=FREE, **settings)
-        strategy = Strategy()
-        self.told = strategy.told
-        self.cell.arguments["strategies"] = {StrategyId("one"): strategy}
+        self.strategy = Strategy()
+        self.told = self.strategy.told
+        self.cell.arguments["strategies"] = {StrategyId("one"): self.strategy}
 
     @property
     def position(self) -> Decimal:
@@ -162,6 +163,19 @@ def test_an_exit_whose_commit_nobody_answered_is_told_of_by_the_next_incarnation
 
     assert desk.position == 0
     assert [one.order_key for one in desk.told] == [desk.exits[0].order_key]
+
+
+def test_a_strategy_that_was_given_up_is_told_once_a_person_has_revived_it(desk: Told) -> None:
+    desk.enter()
+    desk.strategy.is_out = True
+    desk.price("94").answers(S.FILLED, "1")
+    desk.start()
+    desk.price("93")
+    assert (desk.only_stop.state, desk.told) == (StopState.DONE, [])
+    desk.strategy.is_out = False
+    desk.price("92").price("91")
+
+    assert [one.change for one in desk.told] == [-1]
 
 
 # ---------------------------------------------------------------- where nobody looks
