@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -167,4 +168,4 @@ class MailboxMachine(RuleBasedStateMachine):
 MailboxMachine.TestCase.settings = settings(
     max_examples=2000 if STRESS else 60, stateful_step_count=60, deadline=None
 )
-TestMailboxModel = MailboxMachine.TestCase
+TestMailboxModel = pytest.mark.slow(MailboxMachine.TestCase)

@@ -5,6 +5,7 @@ from collections import Counter
 from fractions import Fraction
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -260,4 +261,4 @@ class SupervisorMachine(RuleBasedStateMachine):
 SupervisorMachine.TestCase.settings = settings(
     max_examples=3000 if STRESS else 80, stateful_step_count=30, deadline=None
 )
-TestSupervisorModel = SupervisorMachine.TestCase
+TestSupervisorModel = pytest.mark.slow(SupervisorMachine.TestCase)

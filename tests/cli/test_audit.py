@@ -178,6 +178,7 @@ FAULTS: dict[str, tuple[str, tuple[str, ...], set[str]]] = {
 }
 
 
+@pytest.mark.slow
 def test_a_run_that_ended_in_order_agrees(copied_run: Path, ask: Ask) -> None:
     rows = ask("audit", copied_run)
 

@@ -94,6 +94,7 @@ def first_fill(**fields: Any) -> Callable[[OrderReport], tuple[Fill, ...]]:
     return lambda report: (msgspec.structs.replace(report.fills[0], **fields), *report.fills[1:])
 
 
+@pytest.mark.slow
 def test_a_run_with_a_journal_agrees_and_everything_is_covered(run: Path, ask: Ask) -> None:
     found = checks(ask("audit", run))
 

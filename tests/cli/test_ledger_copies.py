@@ -61,6 +61,7 @@ def test_from_a_copy_to_trading_again(run_dir: Path, tmp_path: Path) -> None:
     assert command("resume", str(run_dir)).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_directory_that_a_process_has_is_left_alone(run_dir: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.ledger"
     assert command("ledger", "backup", str(run_dir), str(copy)).returncode == 0
@@ -81,6 +82,7 @@ def test_a_ledger_that_was_put_back_by_other_means_is_marked_by_hand(run_dir: Pa
     assert command("resume", str(run_dir)).returncode == 0
 
 
+@pytest.mark.slow
 def test_without_a_ledger_there_is_nothing_to_copy_or_accept(tmp_path: Path) -> None:
     done = command("ledger", "backup", str(tmp_path), str(tmp_path / "copy"))
     assert (done.returncode, "no ledger in" in done.stderr) == (3, True)

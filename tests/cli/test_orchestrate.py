@@ -50,6 +50,7 @@ def test_a_fleet_that_was_never_up_is_said_so(
     assert f"was never up: watchkeeper orchestrate up {fleet}" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_without_an_orchestrator_down_ends_what_there_is(
     fleet: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

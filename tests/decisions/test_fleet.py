@@ -271,6 +271,7 @@ LOOKS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(LOOKS)
 def test_nothing_is_started_that_runs_and_no_start_beyond_the_intensity(looks: list[Any]) -> None:
     """Whatever is seen and asked for: a start needs that nothing runs, and is never a storm."""

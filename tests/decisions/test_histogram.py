@@ -101,6 +101,7 @@ def test_its_buckets_are_those_of_hdrhistogram(values: list[int]) -> None:
     assert oracle.get_total_count() == sum(counts.values())
 
 
+@pytest.mark.slow
 @given(values=latencies)
 def test_the_sum_is_exact(values: list[int]) -> None:
     assert filled(values).sum == sum(values)
@@ -131,6 +132,7 @@ def test_what_came_since_a_copy_is_counted_apart(before: list[int], after: list[
     )
 
 
+@pytest.mark.slow
 @given(values=latencies, bounds=st.lists(st.integers(0, 2**44)).map(sorted))
 def test_how_many_were_below_a_bound(values: list[int], bounds: list[int]) -> None:
     counts = filled(values).below(bounds)

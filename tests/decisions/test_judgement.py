@@ -109,6 +109,7 @@ KNOWN = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(
     intents=INTENTS,
     known=KNOWN,

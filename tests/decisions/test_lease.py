@@ -260,6 +260,7 @@ moves = st.tuples(
 """A pause, what is done after it, and by how much if it is the clock that is set."""
 
 
+@pytest.mark.slow
 @given(
     script=st.lists(moves, max_size=12),
     venue_ahead_ms=st.sampled_from([-500, 0, 500]),

@@ -115,6 +115,7 @@ def test_what_cannot_be_read_is_said_and_this_process_counts_on() -> None:
     assert (money.is_whole, money.problem) == (False, "the disk is gone")
 
 
+@pytest.mark.slow
 def test_what_is_remembered_of_ended_orders_is_bounded() -> None:
     money = MoneyFold()
     for number in range(ENDED_KEPT + 5):

@@ -145,6 +145,7 @@ trades = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(trades=trades)
 def test_profit_is_money_that_came_in_and_what_is_held_at_the_mark(
     trades: list[tuple[Symbol, Side, Decimal, Decimal, Decimal, str]],

@@ -124,6 +124,7 @@ class Account:
             canceled(order, self.state, str(filled))
 
 
+@pytest.mark.slow
 @given(st.lists(STEP, max_size=30), QUANTITIES)
 def test_whatever_fills_nothing_foreign_is_sold_and_all_that_is_held_can_be(
     steps: list[Any], quantity: str

@@ -2,6 +2,7 @@
 
 from decimal import Decimal, localcontext
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,6 +106,7 @@ executions = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(executions)
 def test_no_money_is_lost(some: list[tuple[str, str, str, str, str]]) -> None:
     """Cash, fees and what is left, at the last price, are the profits of all trades."""

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -242,7 +243,7 @@ class Stops(RuleBasedStateMachine):
                 assert (stop.state, stop.cause) == (StopState.ACTED, was.cause)
 
 
-TestStops = Stops.TestCase
+TestStops = pytest.mark.slow(Stops.TestCase)
 TestStops.settings = settings(
     max_examples=1_000 if STRESS else 60, stateful_step_count=50 if STRESS else 30, deadline=None
 )

@@ -82,6 +82,7 @@ def traded(draw: st.DrawFn, symbol: Symbol, prices: Prices) -> list[Executed]:
     return found
 
 
+@pytest.mark.slow
 @given(data=st.data(), size=st.integers(1, 5))
 def test_one_symbol_is_the_exact_curve(data: st.DataObject, size: int) -> None:
     prices = data.draw(market())

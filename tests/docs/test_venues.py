@@ -80,6 +80,7 @@ def test_the_gate_says_what_is_documented(cell: str, sentences: list[str]) -> No
     assert any(all(part in sentence for part in parts) for sentence in sentences), parts
 
 
+@pytest.mark.slow
 def test_every_trap_is_a_test_and_every_such_test_is_documented() -> None:
     source = (ROOT / "tests" / "exchanges" / "test_ccxt_traps.py").read_text(encoding="utf-8")
     tests = {node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}

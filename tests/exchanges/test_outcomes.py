@@ -259,6 +259,7 @@ def test_no_class_outside_the_lists_ever_proves_anything(evidence: Evidence) -> 
         assert 400 <= evidence.http_status < 500
 
 
+@pytest.mark.slow
 @given(evidences.filter(lambda e: e.error not in {*REFUSALS, *LOCAL_ERRORS, *THROTTLES}))
 def test_an_unlisted_class_is_unknown_unless_no_connection_came_about(evidence: Evidence) -> None:
     verdict = judge_placement(evidence)

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ def trade(ts_ns: int, price: int) -> MarketEvent:
 moments = st.lists(st.tuples(st.integers(0, 9), st.integers(1, 2)), min_size=1, max_size=8)
 
 
+@pytest.mark.slow
 @given(batches=st.lists(moments, max_size=4), in_order=st.booleans())
 def test_a_batch_is_its_events(batches: list[list[tuple[int, int]]], in_order: bool) -> None:
     at_once, one_by_one = Tape(6), Tape(6)

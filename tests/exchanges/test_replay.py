@@ -168,6 +168,7 @@ def test_only_the_first_twenty_problems_are_kept(tmp_path: Path) -> None:
     assert (source.stats.malformed, len(source.stats.problems)) == (1000, 20)
 
 
+@pytest.mark.slow
 def test_a_cut_gzip_gives_the_rows_before_the_cut(tmp_path: Path) -> None:
     rows = [f"{1_704_067_200 + n * 60},{100 + n % 7},110,90,105,{n}\n" for n in range(50_000)]
     path = write(tmp_path, "".join(rows), "candles.csv.gz")

@@ -67,6 +67,7 @@ def test_what_counts_as_an_answer_at_all(body: str, is_answer: bool) -> None:
     assert response_of(200, {}, body).has_json is is_answer
 
 
+@pytest.mark.slow
 @given(st.integers(100, 599), st.dictionaries(st.text(), st.text()), st.text())
 def test_no_response_makes_it_fail(status: int, headers: dict[str, str], body: str) -> None:
     assert response_of(status, headers, body).http_status == status

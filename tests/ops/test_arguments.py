@@ -52,6 +52,7 @@ def test_every_command_has_the_name_it_is_found_under() -> None:
     assert known == list(FAMILIES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [[], ["--help"], ["strat"], ["--version", "start"]])
 def test_who_begins_with_anything_else_is_told_of_all(words: list[str]) -> None:
     assert parser(words).format_help() == parser().format_help()

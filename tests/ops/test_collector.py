@@ -15,6 +15,7 @@ class Ring:
         self.me = self
 
 
+@pytest.mark.slow
 def test_what_a_run_leaves_behind_is_collected_all_the_same() -> None:
     with seldom_collecting():
         gone = weakref.ref(Ring())
@@ -23,6 +24,7 @@ def test_what_a_run_leaves_behind_is_collected_all_the_same() -> None:
     assert gone() is None
 
 
+@pytest.mark.slow
 def test_a_few_rings_with_large_buffers_do_not_wait_for_millions_of_others() -> None:
     with seldom_collecting() as collect_when_due:
         collect_when_due(100.0)
@@ -53,6 +55,7 @@ def test_what_was_there_before_is_left_alone_until_the_end() -> None:
     assert seen() is None
 
 
+@pytest.mark.slow
 def test_afterwards_the_passes_come_as_before_and_leave_nothing_out() -> None:
     # Python 3.12 has left out some of its own at the start: what that was is not for us to keep.
     before, left_out = gc.get_threshold(), gc.get_freeze_count()

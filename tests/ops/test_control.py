@@ -108,6 +108,7 @@ def test_a_client_that_does_not_read_delays_nobody(path: Path) -> None:
         assert ask(path, "ping") == {"pid": os.getpid()}
 
 
+@pytest.mark.slow
 def test_a_client_that_vanishes_before_its_reply_harms_nobody(path: Path) -> None:
     for _ in range(20):
         with connected(path) as client:

@@ -50,6 +50,7 @@ def test_what_is_written_reads_back_as_it_was(frames: list[Frame]) -> None:
     assert whole(segment_of(frames)) == (frames, [])
 
 
+@pytest.mark.slow
 @given(FRAMES, st.data())
 def test_cut_at_any_byte_every_whole_frame_before_is_read(
     frames: list[Frame], data: st.DataObject
@@ -65,6 +66,7 @@ def test_cut_at_any_byte_every_whole_frame_before_is_read(
     assert all(damage.is_torn for damage in damages)
 
 
+@pytest.mark.slow
 @given(FRAMES, st.data())
 def test_with_any_bit_flipped_the_frames_before_are_read_and_the_damage_is_reported(
     frames: list[Frame], data: st.DataObject

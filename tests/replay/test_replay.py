@@ -80,6 +80,7 @@ def test_a_run_is_decided_again_as_it_was(tmp_path: Path, name: str) -> None:
     assert set(findings.judged) <= {"claim", "refuse"}
 
 
+@pytest.mark.slow
 def test_a_strategy_of_two_symbols_is_too(tmp_path: Path) -> None:
     run(config_of(tmp_path / "run", "Pairs", symbols=PAIR), seed=3)
 
@@ -153,6 +154,7 @@ def tick(number: int) -> Tick:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blow", [None, InjectCrash(reason="a test")])
 def test_a_strategy_hears_again_what_its_stops_have_done(tmp_path: Path, blow: Any) -> None:
     def strike(runtime: StepRuntime, system: System) -> None:

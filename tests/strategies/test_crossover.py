@@ -64,6 +64,7 @@ def naive_trades(closes: list[Decimal], fast: int, slow: int) -> list[tuple[int,
     return made
 
 
+@pytest.mark.slow
 @given(
     closes=st.lists(st.decimals("90", "110", places=1), max_size=60),
     fast=st.integers(1, 5),

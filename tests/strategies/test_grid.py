@@ -54,6 +54,7 @@ def test_a_lot_is_bought_at_its_line_and_sold_at_the_next(
     assert lots(close, held) == after
 
 
+@pytest.mark.slow
 @given(closes=st.lists(st.integers(1, 20_000), max_size=20), cells=st.integers(1, 40))
 def test_all_lots_together_cost_no_more_than_the_order_notional(
     closes: list[int], cells: int

@@ -38,6 +38,7 @@ def test_a_running_mean_is_taken_anew_before_it_drifts() -> None:
     assert sma.value == pytest.approx(0.1, rel=1e-12)
 
 
+@pytest.mark.slow
 @given(
     prices=st.lists(cents, min_size=1, max_size=80),
     fast=st.integers(1, 12),

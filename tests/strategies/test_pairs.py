@@ -50,6 +50,7 @@ def traded(params: dict[str, Any], candles: list[Candle]) -> list[OrderIntent]:
 # ------------------------------------------------------------ the rule
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", [SMALL, ONE], ids=["ols", "one"])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_made_up_pair_is_traded_as_the_rule_says(params: dict[str, Any], seed: int) -> None:

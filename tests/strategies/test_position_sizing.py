@@ -69,6 +69,7 @@ def test_nobody_risks_anything_with_nothing_to_risk() -> None:
     assert fixed_fraction(CAPITAL, 0.0, PRICE, BTC) == 0
 
 
+@pytest.mark.slow
 @given(capital=money, price=money, part=parts, other=positive)
 def test_every_size_is_on_the_grid_affordable_and_acceptable(
     capital: Decimal, price: Decimal, part: float, other: float
@@ -87,6 +88,7 @@ def test_every_size_is_on_the_grid_affordable_and_acceptable(
         assert not quantity or quantity * price >= BTC.min_notional
 
 
+@pytest.mark.slow
 @given(capital=money, price=money, risk=st.floats(0.0001, 0.1), distance=positive)
 def test_what_a_stop_costs_is_exact_to_one_step_and_nine_digits(
     capital: Decimal, price: Decimal, risk: float, distance: float

@@ -46,6 +46,7 @@ def exact_moments(window: Sequence[float]) -> tuple[Fraction, Fraction]:
     return mean, sum(((value - mean) ** 2 for value in values), Fraction(0)) / len(values)
 
 
+@pytest.mark.slow
 @given(steps=STEPS, scale=SCALES, period=PERIODS)
 def test_the_channel_is_the_window_s_highest_and_lowest(
     steps: list[int], scale: float, period: int
@@ -62,6 +63,7 @@ def test_the_channel_is_the_window_s_highest_and_lowest(
             assert math.isnan(channel.lower)
 
 
+@pytest.mark.slow
 @given(steps=STEPS, scale=SCALES, period=PERIODS)
 def test_mean_and_variance_are_those_of_exact_fractions(
     steps: list[int], scale: float, period: int
@@ -124,6 +126,7 @@ def test_a_straight_line_is_all_efficiency() -> None:
     assert [ratio.update(float(value)) for value in range(1, 8)][-1] == 1.0
 
 
+@pytest.mark.slow
 @settings(max_examples=settings().max_examples // 2)
 @given(steps=STEPS, scale=SCALES, period=PERIODS)
 def test_rolling_volatility_is_the_deviation_of_log_returns(
@@ -176,6 +179,7 @@ def test_a_gap_is_part_of_the_true_range() -> None:
     assert atr.update(91.0, 90.0, 90.5) == 10.0
 
 
+@pytest.mark.slow
 @given(price=st.floats(1e-9, 1e12), period=st.integers(2, 8))
 def test_one_price_for_ever_gives_numbers_and_no_error(price: float, period: int) -> None:
     for name, make in OF_CLOSES.items():

@@ -86,6 +86,7 @@ def ticks(seed: int, count: int, start: int) -> list[Candle]:
     return candles
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SMALL))
 @settings(max_examples=settings().max_examples // 5)
 @given(seed=st.integers(0, 2**32), start=st.sampled_from([50, 10_000, 6_000_000]))

@@ -26,6 +26,7 @@ def candles_in(folder: Path) -> dict[str, Path]:
     return {"BTC/USDT": folder / "candles.csv"}
 
 
+@pytest.mark.slow
 def test_what_waits_in_a_failing_executor_is_handed_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -322,6 +322,7 @@ def test_each_segment_says_whose_it_is_and_who_remembers_is_told_of_it(tmp_path:
     assert journal.summary()["lost"] == 0
 
 
+@pytest.mark.slow
 def test_memories_that_fill_a_segment_are_not_asked_for_in_each(tmp_path: Path) -> None:
     """Or each would begin the next segment, in which they would be said again, for ever."""
     config = demo(tmp_path, **{"journal.rotate_mb": 1})

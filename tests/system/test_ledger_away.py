@@ -90,6 +90,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, ...]]:
     return run(tmp_path_factory.mktemp("whole") / "run", StepRuntime(ttl_enforced=False))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_made", [True, False], ids=["made", "not made"])
 @pytest.mark.parametrize("lost_at", [0, 1, 3, 8])
 def test_whatever_commit_it_is_lost_in_no_order_is_doubled_and_none_is_missed(
@@ -104,6 +105,7 @@ def test_whatever_commit_it_is_lost_in_no_order_is_doubled_and_none_is_missed(
     assert (server.opened, server.answered) == (2, 4)
 
 
+@pytest.mark.slow
 def test_the_same_on_threads(tmp_path: Path, runtime: Runtime, expected: list[Any]) -> None:
     assert run(tmp_path / "run", runtime, Server(5, 1, is_made=True)) == expected
 

@@ -115,6 +115,7 @@ def sent_ones(ledger: list[LedgerEntry]) -> dict[str, LedgerEntry]:
     }
 
 
+@pytest.mark.slow
 def test_every_decision_is_one_order_at_the_exchange_and_its_fills_are_known(
     tmp_path: Path,
 ) -> None:
@@ -129,6 +130,7 @@ def test_every_decision_is_one_order_at_the_exchange_and_its_fills_are_known(
         assert all(order.average_price for order in orders.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [Fault.RESET_AFTER, Fault.EMPTY_BODY, Fault.SERVER_ERROR_AFTER])
 def test_an_order_whose_answer_is_lost_is_found_and_not_sent_again(
     tmp_path: Path, fault: Fault
@@ -144,6 +146,7 @@ def test_an_order_whose_answer_is_lost_is_found_and_not_sent_again(
         assert {order.state for order in orders.values()} == {OrderState.FILLED}
 
 
+@pytest.mark.slow
 def test_a_crashed_executor_settles_with_the_exchange_and_doubles_nothing(tmp_path: Path) -> None:
     def crash(system: System) -> None:
         system.executor.tell(InjectCrash(reason="test"))

@@ -32,6 +32,7 @@ def breaks(monkeypatch: pytest.MonkeyPatch) -> Breaks:
     return script
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [PaperFault.LOST_BEFORE, PaperFault.LOST_AFTER])
 def test_an_order_whose_answer_is_lost_is_at_the_venue_once_and_the_ledger_agrees(
     tmp_path: Path, runtime: Runtime, breaks: Breaks, fault: PaperFault

@@ -83,6 +83,7 @@ def differing(folder: Path) -> Iterator[str]:
     return (one.name for one in audit_run(folder) if one.differ)
 
 
+@pytest.mark.slow
 def test_what_was_bought_before_a_restart_and_sold_after_it_is_flat(
     tmp_path: Path, begun: Path, whole: Path, runtime: Runtime
 ) -> None:

@@ -180,6 +180,7 @@ def assert_within_limits(orders: list[Order], account: Account) -> int:
     return adding
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hedge", ["ols", "one"])
 @pytest.mark.parametrize("name", sorted(CRASHES))
 def test_no_exception_no_limit_exceeded_and_no_leg_alone(

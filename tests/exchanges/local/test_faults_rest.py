@@ -99,6 +99,7 @@ def test_every_fault_has_a_sentence_and_a_test() -> None:
     assert all(CATALOGUE.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", LOST)
 def test_what_sync_ccxt_makes_of_it(run: RunningExchange, client: Any, fault: Fault) -> None:
     said, _, orders = LOST[fault]
@@ -234,6 +235,7 @@ def test_the_window_is_checked_again_before_the_engine(run: RunningExchange, cli
     assert run.exchange.orders() == []
 
 
+@pytest.mark.slow
 def test_a_late_reply_is_a_lost_reply(run: RunningExchange, client: Any) -> None:
     strike(run, Fault.DELAYED_REPLY, delay_ms=600)
 

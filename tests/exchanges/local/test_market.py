@@ -88,6 +88,7 @@ def test_at_the_end_of_a_recording_the_market_stands(tmp_path: Path) -> None:
     assert exchange.engine.books[BTC].best(Side.SELL) is not None
 
 
+@pytest.mark.slow
 def test_recorded_trades_are_followed_too(recorded: Path) -> None:
     path = recorded / "trades" / "binance_XRP_ETH-trades.parquet"
     exchange = make(symbols=("XRP/ETH",), candles=path)

@@ -166,6 +166,7 @@ def test_the_market_goes_on_where_it_was(tmp_path: Path) -> None:
     second.close()
 
 
+@pytest.mark.slow
 def test_one_process_has_the_file(tmp_path: Path) -> None:
     first = LocalExchange(Settings(speed=0, state=tmp_path / "venue.db"))
     with pytest.raises(DataError, match="another process has this state file"):

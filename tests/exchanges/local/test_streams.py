@@ -60,6 +60,7 @@ async def watching(run: RunningExchange, stream: str, watch: Any) -> "asyncio.Ta
     return task
 
 
+@pytest.mark.slow
 def test_trades_and_candles_are_watched(run: RunningExchange, live: Live) -> None:
     async def story(client: Any) -> Any:
         trades = await watching(run, "btcusdt@trade", client.watch_trades(BTC))
@@ -96,6 +97,7 @@ def test_the_watched_book_is_the_book(run: RunningExchange, live: Live) -> None:
     assert watched == fetched
 
 
+@pytest.mark.slow
 def test_the_best_prices_are_watched(run: RunningExchange, live: Live) -> None:
     best = live(lambda client: client.watch_bids_asks([BTC]))
 
@@ -206,6 +208,7 @@ def test_a_broken_socket_says_nothing_of_the_order(run: RunningExchange, live: L
     assert len(run.exchange.orders_with("w")) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [StreamFault.DROP, StreamFault.CLOSE])
 def test_a_broken_stream_is_an_error_and_the_next_call_subscribes_again(
     run: RunningExchange, live: Live, fault: StreamFault

@@ -226,6 +226,7 @@ def everything(fold: RunFold) -> object:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=2_000 if os.environ.get("WATCHKEEPER_STRESS") else 60, deadline=None)
 @given(st.lists(strange() | st.binary(max_size=60), max_size=12))
 def test_a_line_read_in_one_go_counts_as_one_read_for_its_kind_first(lines: list[bytes]) -> None:

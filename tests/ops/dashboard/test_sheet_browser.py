@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+import playwright.sync_api as playwright
+
 from decisions.bars import Bars
 from decisions.equity_walk import DAY_NS
 from decisions.round_trips import Executed
@@ -25,7 +29,6 @@ from tests.ops.dashboard.screenshots import SIZES, launched, shoot
 from tests.ops.dashboard.test_browser import DESKTOP, PHONE, Seen, wait_until
 from tests.ops.dashboard.test_run_model import EVIL
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(

@@ -64,6 +64,7 @@ kinds: st.SearchStrategy[tuple[str, list[Decimal], int]] = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(
     some=st.lists(st.tuples(kinds, st.sampled_from([60, 60, 60, 120, 0])), max_size=40),
     size=st.integers(1, 9),
@@ -83,6 +84,7 @@ def test_any_market_comes_back_as_it_was(some: Any, size: int) -> None:
     columns.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gaps", [False, True])
 def test_a_recording_comes_back_with_its_closes_and_times(tmp_path: Path, gaps: bool) -> None:
     source = ReplaySource(write_candles(tmp_path / "c.csv", 9_000, gaps=gaps), BTC, "1h")
@@ -98,6 +100,7 @@ def test_a_recording_comes_back_with_its_closes_and_times(tmp_path: Path, gaps: 
     columns.close()
 
 
+@pytest.mark.slow
 def test_a_moment_is_found_by_its_place(tmp_path: Path) -> None:
     source = ReplaySource(write_candles(tmp_path / "c.csv", 5_000), BTC, "1h")
     times = [event.ts_event_ns for event in source.events()]

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+pytest.importorskip("optuna", reason="the extra `optimize` is not installed")
+
 from research.optimise.figures import Figures, Score
 from research.optimise.outcome import DONE, FAILED, GIVEN_UP, REFUSED, UNJUDGED, Outcome, PassedOver
 from research.optimise.progress import line

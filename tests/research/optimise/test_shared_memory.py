@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+pytest.importorskip("optuna", reason="the extra `optimize` is not installed")
+
 from exchanges.event_blocks import Block, CandleBlock
 from messages.ids import DurationNs
 from research.optimise.columns import ColumnFile
