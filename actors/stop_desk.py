@@ -20,7 +20,8 @@ from actors.executor_kept import ExecutorKept
 from actors.log import logger
 from decisions.exact import EXACT, NOTHING
 from decisions.risk_exit import fees_in
-from decisions.stop_book import AHEAD_NS, StopBook, counted_at_first, told_changes
+from decisions.stop_book import AHEAD_NS, StopBook
+from decisions.stop_exits import counted_at_first, told_changes
 from decisions.stops import begun_anew, level
 from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol

@@ -12,13 +12,13 @@ unknown. Pure; one owner, one thread.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol
 
 import msgspec
 
 from decisions.exact import EXACT, NOTHING
 from decisions.order_keys import exit_key
 from decisions.risk_exit import fees_in
+from decisions.stop_exits import KnownOrder, leaves, sold_by
 from decisions.stops import TOLD_GAP_NS, seen, stop_of
 from messages.ids import NS_PER_S, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.market import MarketEvent
@@ -36,50 +36,6 @@ AHEAD_NS = 3_600 * NS_PER_S
 """An event that is more than this ahead of our clock has a wrong time; its price counts."""
 
 Place = tuple[StrategyId, Symbol]
-
-
-class KnownOrder(Protocol):
-    """An order as a ledger holds it."""
-
-    @property
-    def order_key(self) -> OrderKey:
-        """Its key."""
-
-    @property
-    def strategy_id(self) -> StrategyId:
-        """Whose."""
-
-    @property
-    def symbol(self) -> Symbol:
-        """Of what."""
-
-    @property
-    def side(self) -> Side:
-        """Which way."""
-
-    @property
-    def quantity(self) -> Decimal:
-        """Sent."""
-
-    @property
-    def filled_quantity(self) -> Decimal:
-        """Cumulative."""
-
-    @property
-    def state(self) -> OrderState:
-        """What is known of it."""
-
-    @property
-    def decided_quantity(self) -> Decimal | None:
-        """What was decided, where less was sent."""
-
-    @property
-    def decided_at_ns(self) -> TimestampNs:
-        """When."""
-
-    @property
-    def reason(self) -> str:
-        """Why, and what fees had left of it."""
 
 
 Lookup = Callable[[Sequence[OrderKey]], Mapping[OrderKey, KnownOrder]]
@@ -165,11 +121,11 @@ class StopBook:
         for one in stop.exits:
             self.entry_of[one] = key
             if one in known:
-                sold = _sold(known[one])
+                sold = sold_by(known[one])
                 self._sold[key] = EXACT.add(self._sold.get(key, NOTHING), sold)
         left_over = sum(
             (
-                EXACT.subtract(told[one], _leaves(known[one]))
+                EXACT.subtract(told[one], leaves(known[one]))
                 for one in stop.exits
                 if one in told and one in known
             ),
@@ -460,37 +416,5 @@ class StopBook:
         self.stops[stop.entry_key] = self._changed[stop.entry_key] = stop
 
 
-def told_changes(stop: Stop, exits: Sequence[KnownOrder]) -> Iterator[tuple[KnownOrder, Decimal]]:
-    """Give what a strategy was told of the exits of a stop, for a market that is shown again."""
-    left_over = NOTHING
-    for order in exits:
-        if order.state is OrderState.REFUSED:
-            continue
-        decided = order.decided_quantity or order.quantity
-        told = min(left_over, decided)
-        left_over = EXACT.subtract(left_over, told)
-        left_over = EXACT.add(left_over, EXACT.subtract(decided, _leaves(order)))
-        yield order, EXACT.multiply(EXACT.subtract(decided, told), Decimal(-stop.side.sign))
-
-
-def counted_at_first(exits: Iterable[KnownOrder]) -> dict[OrderKey, Decimal]:
-    """Give what a strategy counts as left by exits of before, where it begins with the ledger's."""
-    return {order.order_key: _leaves(order) for order in exits}
-
-
-def _leaves(order: KnownOrder) -> Decimal:
-    """Give what an exit has left or may yet leave."""
-    if order.state in FINAL_STATES:
-        return _sold(order)
-    return order.decided_quantity or order.quantity
-
-
 def _place(stop: Stop) -> Place:
     return stop.strategy_id, stop.symbol
-
-
-def _sold(order: KnownOrder) -> Decimal:
-    """Give what an exit has left, with what fees had taken of it once it has done all it could."""
-    if order.state is not OrderState.FILLED or order.decided_quantity is None:
-        return order.filled_quantity
-    return EXACT.add(order.filled_quantity, fees_in(order.reason))

@@ -6,7 +6,8 @@ import msgspec
 
 from decisions.account import Flows
 from decisions.risk import RiskLimits, RiskState, fit_exit
-from decisions.stop_book import StopBook, told_changes
+from decisions.stop_book import StopBook
+from decisions.stop_exits import told_changes
 from decisions.stops import begun_anew
 from messages.ids import NS_PER_S, AccountId, OrderKey, TimestampNs
 from messages.market import Trade
