@@ -211,9 +211,6 @@ def test_the_open_orders_are_found_by_their_own_index(disk: SqliteLedger, path: 
 
 def test_looking_where_a_ledger_is_gives_up_no_lock_on_it(path: Path) -> None:
     """Closing any handle of a file gives up all locks of the process on it: POSIX."""
-    other = (
-        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('PRAGMA user_version')"
-    )
     log = path.with_name(path.name + "-wal")
     with closing(SqliteLedger(path)) as ledger:
         ledger.set_halt("a test")
@@ -221,11 +218,15 @@ def test_looking_where_a_ledger_is_gives_up_no_lock_on_it(path: Path) -> None:
 
         assert place_in(path) is None
         assert list(read_orders(path)) == []
+        look = (
+            "from sys import argv; import sqlite3; c = sqlite3.connect(argv[1]); c.execute(argv[2])"
+        )
         close_it_as_well = [
             sys.executable,
             "-c",
-            f"{look}; c.execute('PRAGMA user_version').fetchone(); c.close()",
-            str(path),
+            f"{look}.fetchone(); c.close()",
+            path,
+            "PRAGMA user_version",
         ]
         subprocess.run(close_it_as_well, check=True, timeout=60)
 
