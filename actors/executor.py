@@ -125,8 +125,10 @@ class ExecutorActor(Actor):
             ctx=self.ctx,
             ledger=ledger,
             shown_again=self._steps,
-            looks=self._kept.looks,
+            replayed=self._replayed,
+            kept=self._kept,
             strategies=self._strategies,
+            symbols=self._gateway.symbols,
             claim=lambda intent: self._work((), [intent]),
             keep=lambda: self._desk.keep({}),
             may_send=lambda: not self._desk.halt_reason,
@@ -177,6 +179,9 @@ class ExecutorActor(Actor):
         self._reconciled = self._reconciled or not count
         if not self._reconciled:
             self._cell.set_state(ActorState.RECONCILING, f"{count} orders to settle")
+        elif self._stops.problem():  # of the next event it might be too late
+            self._cell.set_state(ActorState.RUNNING)
+            self._show()
 
     def stopping(self) -> None:
         """Wait for the answers under way, record them, close; open orders stay open.
@@ -304,10 +309,11 @@ class ExecutorActor(Actor):
         moves = self._desk.orders.moves(reports, self.ctx.utc_ns())
         verdicts = self._judge(intents) if intents else []
         claims = [self._claim(v) for v in verdicts if isinstance(v, ToClaim | Refuse)]
+        stops_before = bool(self._stops.book.stops)
         self._desk.commit(moves, claims)
         if moves:
             self.ctx.progress()
-            if self._stops.book.entry_of:
+            if stops_before:
                 self._show()  # an exit may have failed, or done what one before it did not
         if reports and self._operator.halted:
             self._operator.reported(reports)
@@ -440,11 +446,18 @@ class ExecutorActor(Actor):
             self._acknowledge_to(batch.feed, next_index)
 
     def _look(self, events: Sequence[MarketEvent]) -> None:
-        """Let stops act on what is new, once it is known what there is to protect.
+        """Let stops act on what is new, once it is known what there is of it to protect.
 
-        Not while the ledger is away: nothing could be claimed, and the next incarnation looks.
+        One symbol whose orders cannot be settled, for it is delisted perhaps, leaves the others
+        protected. Not while the ledger is away: nothing could be claimed, and the next incarnation
+        looks.
         """
-        if self._reconciled and self._away is None and self._stops.look(events):
+        if self._away is not None:
+            return
+        if not self._reconciled:
+            unsettled = self._desk.orders.unsettled_symbols()
+            events = [event for event in events if event.symbol not in unsettled]
+        if self._stops.look(events):
             self._show()
 
     def _mark(self, event: MarketEvent) -> None:
@@ -483,7 +496,7 @@ class ExecutorActor(Actor):
         if claim.refused:
             self._tell_strategy(update)
         else:
-            self._stops.claimed(claim.intent)
+            self._stops.claimed(claim.intent, claim.decided_quantity)
 
     def _tell_moved(self, entry: LedgerEntry, fills: Sequence[Fill], late: bool) -> None:
         self._operator.saw(entry)

@@ -1,13 +1,14 @@
 """What an executor's next incarnation finds of the one before."""
 
 import threading
+from decimal import Decimal
 from typing import Any
 
 from actors.operator_board import OperatorBoard
 from messages.base import Message
 from messages.ids import OrderKey, Symbol
 from messages.orders import OrderIntent
-from messages.stops import Stop
+from messages.stops import Stop, StopActed
 from messages.values import Instrument
 
 
@@ -35,6 +36,11 @@ class ExecutorKept:
         """The markets' rules, as a real venue told them last."""
         self.looks: dict[OrderKey, Stop] = {}
         """The stops as they were after the last event that they were shown, by their entries."""
+        self.told: dict[OrderKey, Decimal] | None = None
+        """By the key of a stop's exit, how much of its strategy's position counts as left by it;
+        None until the first incarnation has read it."""
+        self.untold: list[StopActed] = []
+        """What waits for a strategy that was given up until a person revives it."""
         self.board = OperatorBoard()
         """What people read of the executor, and a halt that holds in this process."""
 

@@ -152,7 +152,7 @@ class OrderDesk:
         notes = self._count(moves)
         for claim in claims:
             if claim.refused is None:
-                self.stops.claimed(claim.intent)
+                self.stops.claimed(claim.intent, claim.decided_quantity)
             else:
                 self.stops.refused(claim.intent.order_key)
         after = self._write([move.step for move in moves], claims, notes)

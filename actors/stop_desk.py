@@ -8,15 +8,20 @@ event here first. It is acknowledged once the venue has had it, the stops have b
 their exits have been answered. So a strategy always knows what its stops have done until then.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Protocol
 
 import msgspec
 
 from actors.address import Address
 from actors.context import Context
+from actors.executor_kept import ExecutorKept
 from actors.log import logger
-from decisions.stop_book import StopBook, told_changes
+from decisions.exact import EXACT, NOTHING
+from decisions.risk_exit import fees_in
+from decisions.stop_book import AHEAD_NS, StopBook
+from decisions.stop_exits import counted_at_first, told_changes
 from decisions.stops import begun_anew, level
 from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
@@ -24,11 +29,15 @@ from messages.lifecycle import TimerFired
 from messages.market import MarketBatch, MarketEvent
 from messages.orders import OrderIntent
 from messages.stops import MarketShown, Stop, StopActed, StopState
-from persistence.ledger import Ledger
+from messages.values import OrderState
+from persistence.ledger import Ledger, LedgerEntry
 
 KEEP_STOPS = TimerFired(name="keep what stops have seen")
 KEEP_EVERY_NS = 5 * NS_PER_S
 """How much of a market's way a trailing stop may forget with its process."""
+
+MOST_TOLD = 4_096
+"""So many exits are remembered as told of; then those of stops that are done are forgotten."""
 
 
 class GoOn(Protocol):
@@ -41,7 +50,9 @@ class GoOn(Protocol):
 class StopDesk:
     """`claim` judges an exit, and claims and sends it or records its refusal, before it returns.
 
-    `shown_again`: the market begins anew with each process. `looks` outlives incarnations.
+    `shown_again`: the market begins anew with each process. `replayed`: its clock is not ours.
+    `kept` outlives incarnations: what stops have seen, and what strategies were told. `symbols`:
+    whose market is shown; empty where that is not known.
     """
 
     def __init__(
@@ -50,14 +61,16 @@ class StopDesk:
         ctx: Context,
         ledger: Ledger,
         shown_again: bool,
-        looks: dict[OrderKey, Stop],
+        replayed: bool,
+        kept: ExecutorKept,
         strategies: Mapping[StrategyId, "Address[Any]"],
+        symbols: Collection[Symbol],
         claim: Callable[[OrderIntent], object],
         keep: Callable[[], object],
         may_send: Callable[[], bool],
     ) -> None:
-        self._ctx, self._ledger = ctx, ledger
-        self._strategies = strategies
+        self._ctx, self._ledger, self._replayed = ctx, ledger, replayed
+        self._strategies, self._symbols = strategies, frozenset(symbols)
         self._claim, self._keep, self._may_send = claim, keep, may_send
         self._pending: dict[ActorPath, MarketBatch] = {}
         self._looked_to: dict[ActorPath, int] = {}
@@ -66,20 +79,26 @@ class StopDesk:
         self._sent = False
         stops = ledger.stops()
         self.book = StopBook()
-        self._looks = looks
+        self._looks, self._untold = kept.looks, kept.untold
+        self._told = kept.told = self._counted(stops, kept.told, shown_again=shown_again)
         self.book.load(
             [self._as_seen(stop, shown_again=shown_again) for stop in stops],
-            ledger.strategy_exposure(),
+            self._exposure(),
             ledger.open_entries(),
             ledger.lookup,
             ledger.fills_of,
+            self._told,
         )
         self._again = dict(self._told_before()) if shown_again else {}
+        if not shown_again:
+            self._tell_missed(stops)
         if not shown_again:
             ctx.every(KEEP_EVERY_NS, KEEP_STOPS)
         if stops:
             log = logger.bind(actor=ctx.path)
             log.info("{} stops are kept from before", len(stops))
+            if blind := self._unwatched():
+                log.error("{}", blind)
 
     def _as_seen(self, stop: Stop, *, shown_again: bool) -> Stop:
         """Give a stop with what this process has seen of the market, or will be shown again."""
@@ -93,25 +112,65 @@ class StopDesk:
         """Give what strategies were told at events that will be shown again."""
         told: dict[tuple[Symbol, int], list[StopActed]] = {}
         for stop in self._ledger.stops(done_too=True):
-            known = self._ledger.lookup(stop.exits) if stop.exits else {}
-            exits = [known[key] for key in stop.exits if key in known]
-            for order, change in told_changes(stop, exits):
+            for order, change in told_changes(stop, self._exits_of(stop)):
                 acted = _acted(stop, order.order_key, change, order.decided_at_ns)
                 told.setdefault((stop.symbol, order.decided_at_ns), []).append(acted)
         yield from told.items()
+
+    def _exposure(self) -> dict[tuple[StrategyId, Symbol], Decimal]:
+        """Give what strategies hold or may yet hold, less what fees have taken of exits."""
+        held = self._ledger.strategy_exposure()
+        fitted = self._ledger.fitted() if held and not self._replayed else ()
+        for strategy, symbol, reason in fitted:
+            before = held.get((strategy, symbol), NOTHING)
+            held[strategy, symbol] = EXACT.subtract(before, fees_in(reason))
+        return held
+
+    def _counted(
+        self, stops: Sequence[Stop], told: dict[OrderKey, Decimal] | None, *, shown_again: bool
+    ) -> dict[OrderKey, Decimal]:
+        """Give how much of positions counts as left by which exit.
+
+        On a live market a strategy begins with what the ledger holds; where it is shown the
+        market again, it will be told all that it was told before.
+        """
+        counted = {} if told is None else told
+        for stop in stops:
+            exits = self._exits_of(stop)
+            if shown_again:
+                for order, change in told_changes(stop, exits):
+                    counted.setdefault(order.order_key, abs(change))
+            elif told is None:
+                counted |= counted_at_first(exits)
+        return counted
+
+    def _tell_missed(self, stops: Sequence[Stop]) -> None:
+        """Tell of exits that the incarnation before claimed and did not live to tell of."""
+        for stop in stops:
+            for order in self._exits_of(stop):
+                if order.order_key not in self._told and order.state is not OrderState.REFUSED:
+                    change = self.book.change_of(order, order.decided_quantity)
+                    self._tell(_acted(stop, order.order_key, change, order.decided_at_ns))
+
+    def _exits_of(self, stop: Stop) -> list[LedgerEntry]:
+        known = self._ledger.lookup(stop.exits) if stop.exits else {}
+        return [known[key] for key in stop.exits if key in known]
 
     # ------------------------------------------------------------ the market
 
     def look(self, events: Sequence[MarketEvent]) -> bool:
         """Show stops what is new; whether one has acted, or left something, by it."""
         book, acted = self.book, False
+        if self._untold and not self._ctx.fenced:
+            self._tell_late()
         if not (book.stops or self._again):
             return False
         for event in events:
             for message in self._again.get((event.symbol, event.ts_event_ns), ()):
                 self._tell(message)
-            may_send = self._may_send()
-            for intent in book.look(event, self._ctx.utc_ns(), may_send=may_send):
+            may_send, now_ns = self._may_send(), self._ctx.utc_ns()
+            until_ns = None if self._replayed else now_ns + AHEAD_NS
+            for intent in book.look(event, now_ns, may_send=may_send, until_ns=until_ns):
                 self._claim(intent)
                 acted = True
             if book.is_changed:  # acted, and nothing may be sent, or nothing is there to leave
@@ -127,13 +186,13 @@ class StopDesk:
         if not self._ctx.fenced:
             self._looks.update(self.book.stops)
 
-    def claimed(self, intent: OrderIntent) -> None:
+    def claimed(self, intent: OrderIntent, decided: Decimal | None) -> None:
         """An order is claimed and on its way: if it is a stop's exit, tell of it."""
         stop = self.book.stop_of_exit(intent.order_key)
         if stop is None:
             return
         self._sent = True
-        change = self.book.change_of(intent)
+        change = self.book.change_of(intent, decided)
         log = logger.bind(actor=self._ctx.path, order_key=intent.order_key)
         log.warning(
             "a stop acted: {} {} {} for {}: {}",
@@ -146,9 +205,28 @@ class StopDesk:
         self._tell(_acted(stop, intent.order_key, change, intent.decided_at_ns))
 
     def _tell(self, message: StopActed) -> None:
+        if not self._ctx.fenced:
+            self._told[message.order_key] = abs(message.change)
+            if len(self._told) > MOST_TOLD:
+                for key in [key for key in self._told if key not in self.book.entry_of]:
+                    del self._told[key]
+            self._tell_now(message)
+
+    def _tell_now(self, message: StopActed) -> None:
+        """Tell it, or once the strategy is there again: its position would be wrong for ever."""
         strategy = self._strategies.get(message.strategy_id)
-        if strategy is not None:
+        if strategy is None:
+            return
+        if strategy.is_out:
+            self._untold.append(message)
+        else:
             self._ctx.tell(strategy, message)
+
+    def _tell_late(self) -> None:
+        waiting = self._untold[:]
+        self._untold.clear()
+        for message in waiting:
+            self._tell_now(message)
 
     def _say_waiting(self, *, may_send: bool) -> None:
         if not may_send:
@@ -221,16 +299,44 @@ class StopDesk:
         return rows
 
     def problem(self) -> str:
-        """Say which stops have acted and could not leave; empty when none."""
-        stuck = [s for s in self.book.stops.values() if s.state is StopState.ACTED and s.failed]
-        if not stuck:
+        """Say which stops cannot act, or have and could not leave; empty when none."""
+        return self._unwatched() or self._failed() or self._stands_in_orders()
+
+    def _unwatched(self) -> str:
+        """Whose market is shown to nobody: no strategy of this config trades it any more."""
+        if not self._symbols:
             return ""
-        first = stuck[0]
-        more = f" (and {len(stuck) - 1} more)" if len(stuck) > 1 else ""
-        return (
-            f"a stop of {first.strategy_id} on {first.symbol} acted and its exit failed"
-            f" {first.failed} times{more}: look at it with `watchkeeper explain {first.entry_key}`"
+        found = [s for s in self.book.stops.values() if s.symbol not in self._symbols]
+        return _said(
+            found,
+            "cannot act, for no strategy of this config trades that market (configure one, or close"
+            " the position by hand)",
         )
+
+    def _failed(self) -> str:
+        stuck = [s for s in self.book.stops.values() if s.state is StopState.ACTED and s.failed]
+        return _said(stuck, f"acted and its exit failed {stuck[0].failed} times") if stuck else ""
+
+    def _stands_in_orders(self) -> str:
+        found = [
+            stop
+            for stop in self.book.stops.values()
+            if stop.state is StopState.ACTED and self._may_send() and self.book.is_held_up(stop)
+        ]
+        return _said(
+            found, "acted, and what it protects stands in another open order (cancel that)"
+        )
+
+
+def _said(stops: Sequence[Stop], what: str) -> str:
+    if not stops:
+        return ""
+    first = stops[0]
+    more = f" (and {len(stops) - 1} more)" if len(stops) > 1 else ""
+    return (
+        f"a stop of {first.strategy_id} on {first.symbol} {what}{more}:"
+        f" look at it with `watchkeeper explain {first.entry_key}`"
+    )
 
 
 def _acted(stop: Stop, key: Any, change: Any, at_ns: Any) -> StopActed:

@@ -12,12 +12,13 @@ unknown. Pure; one owner, one thread.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Protocol
 
 import msgspec
 
 from decisions.exact import EXACT, NOTHING
 from decisions.order_keys import exit_key
+from decisions.risk_exit import fees_in
+from decisions.stop_exits import KnownOrder, leaves, sold_by
 from decisions.stops import TOLD_GAP_NS, seen, stop_of
 from messages.ids import NS_PER_S, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.market import MarketEvent
@@ -31,47 +32,10 @@ RETRY_NS = 60 * NS_PER_S
 each that fails after it."""
 _MOST_DOUBLINGS = 6
 
+AHEAD_NS = 3_600 * NS_PER_S
+"""An event that is more than this ahead of our clock has a wrong time; its price counts."""
+
 Place = tuple[StrategyId, Symbol]
-
-
-class KnownOrder(Protocol):
-    """An order as a ledger holds it."""
-
-    @property
-    def order_key(self) -> OrderKey:
-        """Its key."""
-
-    @property
-    def strategy_id(self) -> StrategyId:
-        """Whose."""
-
-    @property
-    def symbol(self) -> Symbol:
-        """Of what."""
-
-    @property
-    def side(self) -> Side:
-        """Which way."""
-
-    @property
-    def quantity(self) -> Decimal:
-        """Sent."""
-
-    @property
-    def filled_quantity(self) -> Decimal:
-        """Cumulative."""
-
-    @property
-    def state(self) -> OrderState:
-        """What is known of it."""
-
-    @property
-    def decided_quantity(self) -> Decimal | None:
-        """What was decided, where less was sent."""
-
-    @property
-    def decided_at_ns(self) -> TimestampNs:
-        """When."""
 
 
 Lookup = Callable[[Sequence[OrderKey]], Mapping[OrderKey, KnownOrder]]
@@ -84,6 +48,10 @@ class _Part(msgspec.Struct):
     side: Side
     quantity: Decimal
     filled: Decimal
+    decided: Decimal
+    """What was to be traded, where less was sent."""
+    fees: Decimal
+    """What fees had taken of it: once it is filled, that is gone too."""
 
     @property
     def unfilled(self) -> Decimal:
@@ -118,20 +86,30 @@ class StopBook:
         open_orders: Iterable[KnownOrder],
         lookup: Lookup,
         fills_of: Callable[[OrderKey], Sequence[Fill]],
+        told: Mapping[OrderKey, Decimal] | None = None,
     ) -> None:
-        """Begin with what a ledger holds; `exposure` is what is filled or may yet be."""
+        """Begin with what a ledger holds; `exposure` is what is filled or may yet be.
+
+        It is less what fees have taken of exits, filled or open.
+        `told`: how much of its position a strategy counts as left by which exit, unsigned.
+        """
         self._held = dict(exposure)
         for order in open_orders:
             place = (order.strategy_id, order.symbol)
-            part = _Part(place, order.side, order.quantity, order.filled_quantity)
+            decided = order.decided_quantity or order.quantity
+            fees = NOTHING if order.decided_quantity is None else fees_in(order.reason)
+            part = _Part(place, order.side, order.quantity, order.filled_quantity, decided, fees)
             self._open[order.order_key] = part
-            before = self._held.get(place, NOTHING)
-            self._held[place] = EXACT.fma(part.unfilled, Decimal(-order.side.sign), before)
+            self._hold(place, Decimal(-order.side.sign), EXACT.add(part.unfilled, fees))
         for stop in stops:
-            self._load(stop, lookup, fills_of)
+            self._load(stop, lookup, fills_of, told or {})
 
     def _load(
-        self, stop: Stop, lookup: Lookup, fills_of: Callable[[OrderKey], Sequence[Fill]]
+        self,
+        stop: Stop,
+        lookup: Lookup,
+        fills_of: Callable[[OrderKey], Sequence[Fill]],
+        told: Mapping[OrderKey, Decimal],
     ) -> None:
         key = stop.entry_key
         known = lookup([key, *stop.exits])
@@ -143,15 +121,30 @@ class StopBook:
         for one in stop.exits:
             self.entry_of[one] = key
             if one in known:
-                sold = _sold(known[one])
+                sold = sold_by(known[one])
                 self._sold[key] = EXACT.add(self._sold.get(key, NOTHING), sold)
+        left_over = sum(
+            (
+                EXACT.subtract(told[one], leaves(known[one]))
+                for one in stop.exits
+                if one in told and one in known
+            ),
+            start=NOTHING,
+        )
+        if left_over > NOTHING:
+            self._left_over[key] = left_over
 
     # ------------------------------------------------------------ orders
 
-    def claimed(self, intent: OrderIntent) -> None:
-        """Take in an order that is about to be claimed, with the stop that it brings."""
-        place = (intent.strategy_id, intent.symbol)
-        self._open[intent.order_key] = _Part(place, intent.side, intent.quantity, NOTHING)
+    def claimed(self, intent: OrderIntent, decided: Decimal | None = None) -> None:
+        """Take in an order that is about to be claimed, with the stop that it brings.
+
+        `decided` is what was decided, where less is sent.
+        """
+        place, quantity = (intent.strategy_id, intent.symbol), intent.quantity
+        fees = NOTHING if decided is None else fees_in(intent.reason)
+        part = _Part(place, intent.side, quantity, NOTHING, decided or quantity, fees)
+        self._open[intent.order_key] = part
         stop = stop_of(intent)
         if stop is not None:
             self._filled[stop.entry_key] = NOTHING
@@ -165,27 +158,19 @@ class StopBook:
 
     def moved(self, order: KnownOrder, fills: Sequence[Fill]) -> None:
         """Follow a step of an order, with the executions that it brought. Safe to repeat."""
-        self.moved_to(
-            order.order_key, order.filled_quantity, order.state, fills, extra=_fee_part(order)
-        )
+        self.moved_to(order.order_key, order.filled_quantity, order.state, fills)
 
     def moved_to(
-        self,
-        key: OrderKey,
-        filled: Decimal,
-        state: OrderState,
-        fills: Sequence[Fill],
-        *,
-        extra: Decimal = NOTHING,
+        self, key: OrderKey, filled: Decimal, state: OrderState, fills: Sequence[Fill]
     ) -> None:
-        """Follow a step of an order; `extra` of an exit counts as sold though it was not sent."""
+        """Follow a step of an order; of a filled exit all counts that was to be left."""
         part = self._open.get(key)
         if part is None:
             return
-        more = EXACT.subtract(filled, part.filled)
+        gone = part.fees if state is OrderState.FILLED else NOTHING
+        more = EXACT.add(EXACT.subtract(filled, part.filled), gone)
         part.filled = filled
-        before = self._held.get(part.place, NOTHING)
-        self._held[part.place] = EXACT.fma(more, Decimal(part.side.sign), before)
+        self._hold(part.place, Decimal(part.side.sign), more)
         is_final = state in FINAL_STATES
         if is_final:
             del self._open[key]
@@ -197,11 +182,13 @@ class StopBook:
         entry = self.entry_of.get(key)
         if entry in self.stops:
             assert entry is not None
-            sold = EXACT.add(more, extra)
-            self._sold[entry] = EXACT.add(self._sold.get(entry, NOTHING), sold)
+            self._sold[entry] = EXACT.add(self._sold.get(entry, NOTHING), more)
             if is_final:
-                self._exit_ended(entry, part.unfilled)
+                self._exit_ended(entry, EXACT.subtract(part.decided, EXACT.add(filled, gone)))
         self._shrink(part.place)
+
+    def _hold(self, place: Place, sign: Decimal, more: Decimal) -> None:
+        self._held[place] = EXACT.fma(sign, more, self._held.get(place, NOTHING))
 
     def _exit_ended(self, entry: OrderKey, unfilled: Decimal) -> None:
         if unfilled:
@@ -257,32 +244,55 @@ class StopBook:
         return any(stop.symbol == symbol for stop in self.stops.values())
 
     def look(
-        self, event: MarketEvent, created_ns: TimestampNs, *, may_send: bool = True
+        self,
+        event: MarketEvent,
+        created_ns: TimestampNs,
+        *,
+        may_send: bool = True,
+        until_ns: int | None = None,
     ) -> Iterator[OrderIntent]:
         """Show an event to its symbol's stops; give each exit that is due, one by one.
 
         Claim or refuse each before the next is asked for: what it leaves counts. Nothing is
         given while nothing may be sent; what acts meanwhile is left as soon as it may.
+        What comes after `until_ns` has a wrong time, which is not remembered: nothing that came
+        after it would be looked at. None where the market's clock is the only one.
         """
+        believed = until_ns is None or event.ts_event_ns <= until_ns
         for key in [key for key, stop in self.stops.items() if stop.symbol == event.symbol]:
             stop = self.stops.get(key)
             if stop is None:
                 continue  # what the exit before it was claimed of was its own too
+            if until_ns is not None:
+                stop = self._dated(stop, created_ns, until_ns)
             if stop.state is StopState.ARMED and self.protected(stop):
-                stop = self._shown(stop, event)
+                stop = self._shown(stop, event, believed=believed)
             if may_send and stop.state is StopState.ACTED:
-                intent = self._exit(stop, event, created_ns)
+                intent = self._exit(stop, event, created_ns, believed=believed)
                 if intent is not None:
                     yield intent
 
-    def _shown(self, stop: Stop, event: MarketEvent) -> Stop:
+    def _dated(self, stop: Stop, now_ns: TimestampNs, until_ns: int) -> Stop:
+        """Begin now with what was decided or filled at a wrong time, or it would act then."""
+        key = stop.entry_key
+        if self._first_fill.get(key, 0) > until_ns:
+            self._first_fill[key] = now_ns
+        if max(stop.placed_at_ns, stop.looked_at_ns) > until_ns:
+            placed, looked = min(stop.placed_at_ns, now_ns), min(stop.looked_at_ns, now_ns)
+            stop = msgspec.structs.replace(stop, placed_at_ns=placed, looked_at_ns=looked)
+            self.stops[key] = stop
+        return stop
+
+    def _shown(self, stop: Stop, event: MarketEvent, *, believed: bool) -> Stop:
         key = stop.entry_key
         told = ""
         gap_ns = event.ts_event_ns - stop.looked_at_ns
-        if key in self._loaded and gap_ns > TOLD_GAP_NS:
+        if believed and key in self._loaded and gap_ns > TOLD_GAP_NS:
             told = f"; nobody looked at it for the {gap_ns / NS_PER_S:.0f} s before"
         after = seen(stop, event, self._first_fill.get(key, 0), told)
         if after is not stop:
+            if not believed:
+                after = msgspec.structs.replace(after, looked_at_ns=stop.looked_at_ns)
             self._loaded.discard(key)
             self.stops[key] = after
             if after.state is not stop.state:
@@ -291,16 +301,20 @@ class StopBook:
                 self._looked.add(key)
         return after
 
-    def _exit(self, stop: Stop, event: MarketEvent, created_ns: TimestampNs) -> OrderIntent | None:
-        at_ns = event.ts_event_ns
-        if at_ns < self._retry_at.get(stop.entry_key, 0):
+    def _exit(
+        self, stop: Stop, event: MarketEvent, created_ns: TimestampNs, *, believed: bool
+    ) -> OrderIntent | None:
+        # A key is named by the moment: a wrong one would stand among those to come.
+        at_ns = event.ts_event_ns if believed else TimestampNs(max(created_ns, stop.looked_at_ns))
+        if at_ns < max(self._retry_at.get(stop.entry_key, 0), stop.looked_at_ns):
             return None
         quantity = self.due(stop)
         if quantity <= NOTHING:
             return None
         key = exit_key(stop.entry_key, len(stop.exits), at_ns)
         self.entry_of[key] = stop.entry_key
-        self._put(msgspec.structs.replace(stop, exits=(*stop.exits, key)))
+        # From now on counts how long it is not tried again, if it fails.
+        self._put(msgspec.structs.replace(stop, exits=(*stop.exits, key), looked_at_ns=at_ns))
         assert stop.acted_price is not None
         return OrderIntent(
             order_key=key,
@@ -341,15 +355,26 @@ class StopBook:
         held = EXACT.multiply(self._held.get(_place(stop), NOTHING), Decimal(stop.side.sign))
         return min(EXACT.subtract(self.protected(stop), own), EXACT.subtract(held, against))
 
-    def change_of(self, intent: OrderIntent) -> Decimal:
+    def is_held_up(self, stop: Stop) -> bool:
+        """Whether something is to be left, and all of it stands in orders of the strategy's own."""
+        if any(self._exits_of(stop.entry_key)) or self.due(stop) > NOTHING:
+            return False
+        return self.protected(stop) > NOTHING
+
+    def change_of(
+        self, intent: OrderIntent | KnownOrder, decided: Decimal | None = None
+    ) -> Decimal:
         """Give what a claimed exit does to its strategy's position, signed; to be asked once.
 
-        What an earlier exit of the stop was to leave and did not was told with that one.
+        What an earlier exit of the stop was to leave and did not was told with that one. Of what
+        fees have left less of, all counts that was `decided`: the rest is nobody's position.
         """
-        entry = self.entry_of.get(intent.order_key)
-        told = NOTHING if entry is None else self._left_over.pop(entry, NOTHING)
-        left = max(EXACT.subtract(intent.quantity, told), NOTHING)
-        return EXACT.multiply(left, Decimal(intent.side.sign))
+        entry, quantity = self.entry_of.get(intent.order_key), decided or intent.quantity
+        told = NOTHING
+        if entry is not None and entry in self._left_over:
+            told = min(self._left_over[entry], quantity)
+            self._left_over[entry] = EXACT.subtract(self._left_over[entry], told)
+        return EXACT.multiply(EXACT.subtract(quantity, told), Decimal(intent.side.sign))
 
     def touched(self, key: OrderKey, decided_at_ns: int) -> Decimal | None:
         """Give the price of an exit that acted inside a candle; None of any other order."""
@@ -391,29 +416,5 @@ class StopBook:
         self.stops[stop.entry_key] = self._changed[stop.entry_key] = stop
 
 
-def told_changes(stop: Stop, exits: Sequence[KnownOrder]) -> Iterator[tuple[KnownOrder, Decimal]]:
-    """Give what a strategy was told of the exits of a stop, for a market that is shown again."""
-    left_over = NOTHING
-    for order in exits:
-        if order.state is OrderState.REFUSED:
-            continue
-        quantity = order.decided_quantity or order.quantity
-        change = max(EXACT.subtract(quantity, left_over), NOTHING)
-        ended = order.state in FINAL_STATES
-        left_over = EXACT.subtract(order.quantity, order.filled_quantity) if ended else NOTHING
-        yield order, EXACT.multiply(change, Decimal(-stop.side.sign))
-
-
 def _place(stop: Stop) -> Place:
     return stop.strategy_id, stop.symbol
-
-
-def _sold(order: KnownOrder) -> Decimal:
-    return EXACT.add(order.filled_quantity, _fee_part(order))
-
-
-def _fee_part(order: KnownOrder) -> Decimal:
-    """Give what fees had taken of an exit that has done all it could."""
-    if order.state is not OrderState.FILLED or order.decided_quantity is None:
-        return NOTHING
-    return EXACT.subtract(order.decided_quantity, order.quantity)

@@ -62,7 +62,12 @@ def stop_of(intent: OrderIntent) -> Stop | None:
 
 
 def begun_anew(stop: Stop) -> Stop:
-    """Give a stop as it was when its entry was decided, for a market that is shown again."""
+    """Give a stop as it was when its entry was decided, for a market that is shown again.
+
+    One that has acted has: what it leaves yet, it leaves once the market is there again.
+    """
+    if stop.state is StopState.ACTED:
+        return stop
     return msgspec.structs.replace(
         stop, best_price=stop.reference_price, looked_at_ns=stop.placed_at_ns
     )

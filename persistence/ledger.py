@@ -105,6 +105,9 @@ class Ledger(Protocol):
     def strategy_exposure(self) -> dict[tuple[StrategyId, Symbol], Decimal]:
         """Give the same for each strategy."""
 
+    def fitted(self) -> list[tuple[StrategyId, Symbol, str]]:
+        """Give whose exits, filled or open, were made smaller, of what and why. Cold."""
+
     def halt_reason(self) -> str | None:
         """Say why trading is halted; None when it is not."""
 

@@ -14,7 +14,8 @@ import msgspec
 from messages.errors import LedgerUnavailable
 
 _HEAD = b'{"watchkeeper_ledger":'
-_MOST = 4_096
+_LEAST_DATABASE = 512
+"""Bytes. A file of SQLite's is empty or at least one page, which is never smaller than this."""
 
 
 class LedgerPlace(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,17 +47,21 @@ class LedgerPlace(msgspec.Struct, frozen=True, kw_only=True):
 def place_in(path: Path) -> LedgerPlace | None:
     """Give where the ledger is that this file stands for; None: the file is the ledger, or absent.
 
+    The ledger itself is never opened to find out: a process that closes any handle of a file
+    gives up all locks that it has on it, also those of its SQLite connections. Then whoever else
+    closes the ledger takes itself for the last one, and deletes the log that is written to.
+
     Raises:
         LedgerUnavailable: it is a few words of a newer version.
     """
     try:
-        with path.open("rb") as file:
-            head = file.read(len(_HEAD))
-            if head != _HEAD:
-                return None
-            words = head + file.read(_MOST)
+        if not 0 < path.stat().st_size < _LEAST_DATABASE:
+            return None
+        words = path.read_bytes()
     except OSError:
         return None  # who opens it as a ledger says what is wrong with it
+    if not words.startswith(_HEAD):
+        return None
     try:
         place = msgspec.json.decode(words, type=LedgerPlace)
     except msgspec.DecodeError as error:
@@ -70,5 +75,15 @@ def place_in(path: Path) -> LedgerPlace | None:
 
 
 def words_of(place: LedgerPlace) -> bytes:
-    """Give the content of the file that stands for a ledger."""
-    return msgspec.json.encode(place) + b"\n"
+    """Give the content of the file that stands for a ledger.
+
+    Raises:
+        LedgerUnavailable: the name of the variable is too long for it.
+    """
+    words = msgspec.json.encode(place) + b"\n"
+    if len(words) >= _LEAST_DATABASE:
+        raise LedgerUnavailable(
+            f"the name of the environment variable {place.url_env[:40]}... is too long: take a"
+            " shorter one"
+        )
+    return words

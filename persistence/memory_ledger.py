@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from messages.errors import LedgerUnavailable
 from messages.ids import ClientOrderId, OrderKey, StrategyId, Symbol, TradeId
-from messages.order_states import FINAL_STATES
+from messages.order_states import FINAL_STATES, OPEN_STATES
 from messages.orders import Fill
 from messages.stops import Stop, StopState
 from messages.values import OrderState
@@ -137,6 +137,15 @@ class MemoryLedger:
     def strategy_exposure(self) -> dict[tuple[StrategyId, Symbol], Decimal]:
         """See `Ledger.strategy_exposure`."""
         return self._book.strategy_exposure()
+
+    def fitted(self) -> list[tuple[StrategyId, Symbol, str]]:
+        """See `Ledger.fitted`."""
+        counts = {OrderState.FILLED, *OPEN_STATES}
+        return [
+            (entry.strategy_id, entry.symbol, entry.reason)
+            for entry in self.entries()
+            if entry.decided_quantity is not None and entry.state in counts
+        ]
 
     def halt_reason(self) -> str | None:
         """See `Ledger.halt_reason`."""

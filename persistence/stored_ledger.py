@@ -139,6 +139,10 @@ class StoredLedger:
         """See `Ledger.strategy_exposure`."""
         return self._book.strategy_exposure()
 
+    def fitted(self) -> list[tuple[StrategyId, Symbol, str]]:
+        """See `Ledger.fitted`."""
+        return [(row[0], row[1], row[2]) for row in self._rows(sql.SELECT_FITTED)]
+
     def halt_reason(self) -> str | None:
         """See `Ledger.halt_reason`. Asks the disk each time."""
         rows = self._rows(sql.SELECT_FLAG, (_HALT,))

@@ -174,9 +174,9 @@ def test_an_exit_that_failed_is_tried_again_after_a_minute_and_then_two(desk: St
     assert "its exit failed 1 times" in desk.cell.problem
 
     desk.after(60).price("96").answers(S.REJECTED)
-    desk.after(50).price("96")
+    desk.after(110).price("96")
     assert len(desk.exits) == 2
-    desk.after(60).price("96").answers(S.FILLED, "1")
+    desk.after(10).price("96").answers(S.FILLED, "1")
 
     assert [order.state for order in desk.exits] == [S.REJECTED, S.REJECTED, S.FILLED]
     assert desk.only_stop.state is StopState.DONE

@@ -40,6 +40,7 @@ class Row(msgspec.Struct):
     decided_quantity: Decimal | None = None
     strategy_id: StrategyId = ONE
     symbol: Symbol = BTC
+    reason: str = ""
 
     @property
     def unfilled(self) -> Decimal:
@@ -53,6 +54,8 @@ class Stops(RuleBasedStateMachine):
         self.rows: dict[OrderKey, Row] = {}
         self.disk: dict[OrderKey, Stop] = {}
         self.second, self.price, self.halted = 0, Decimal(100), False
+        self.told: dict[OrderKey, Decimal] = {}
+        """By exit, how much of its position the strategy was told to be left by it."""
         self.only_stopped = True
         """Whether nothing was ever done without a stop, or left by the strategy itself."""
 
@@ -102,6 +105,8 @@ class Stops(RuleBasedStateMachine):
         )
         self.book.claimed(intent)
         self.commit()
+        if entry is not None:
+            self.told[intent.order_key] = abs(self.book.change_of(intent))
 
     # ---------------------------------------------------------------- what happens
 
@@ -197,6 +202,7 @@ class Stops(RuleBasedStateMachine):
             [row for row in self.rows.values() if row.state not in FINAL_STATES],
             lambda keys: {key: self.rows[key] for key in keys if key in self.rows},
             lambda key: [],
+            self.told,
         )
         assert before == {key: self.book.protected(s) for key, s in self.book.stops.items()}
 
@@ -211,6 +217,14 @@ class Stops(RuleBasedStateMachine):
         for key, row in self.rows.items():
             exits = [r for r in self.rows.values() if r.entry == key]
             assert sum(r.filled_quantity + r.unfilled for r in exits) <= row.filled_quantity
+
+    @invariant()
+    def a_strategy_is_told_of_all_that_was_left_and_never_of_more_than_was_filled(self) -> None:
+        for key, row in self.rows.items():
+            exits = [r for r in self.rows.values() if r.entry == key]
+            told = sum((self.told.get(r.order_key, ZERO) for r in exits), start=ZERO)
+            left = sum((r.filled_quantity + r.unfilled for r in exits), start=ZERO)
+            assert left <= told <= row.filled_quantity
 
     @invariant()
     def all_that_is_protected_is_held(self) -> None:

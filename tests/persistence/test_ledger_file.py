@@ -1,6 +1,8 @@
 """What holds for the ledger on disk."""
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -22,6 +24,7 @@ from persistence.ledger import (
     read_fills,
     read_orders,
 )
+from persistence.ledger_place import place_in
 
 ClaimOf = Callable[..., Claim]
 StepOf = Callable[..., Step]
@@ -204,3 +207,29 @@ def test_the_open_orders_are_found_by_their_own_index(disk: SqliteLedger, path: 
         for statement, parameters in plans.items():
             (row, *_) = raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
             assert "orders_open" in row[3] if "INDEXED" in statement else "SEARCH" in row[3]
+
+
+def test_looking_where_a_ledger_is_gives_up_no_lock_on_it(path: Path) -> None:
+    """Closing any handle of a file gives up all locks of the process on it: POSIX."""
+    log = path.with_name(path.name + "-wal")
+    with closing(SqliteLedger(path)) as ledger:
+        ledger.set_halt("a test")
+        before = log.read_bytes()
+
+        assert place_in(path) is None
+        assert list(read_orders(path)) == []
+        look = (
+            "from sys import argv; import sqlite3; c = sqlite3.connect(argv[1]); c.execute(argv[2])"
+        )
+        close_it_as_well = [
+            sys.executable,
+            "-c",
+            f"{look}.fetchone(); c.close()",
+            path,
+            "PRAGMA user_version",
+        ]
+        subprocess.run(close_it_as_well, check=True, timeout=60)
+
+        assert before
+        assert log.read_bytes() == before, "the other took itself for the last to close it"
+        assert ledger.halt_reason() == "a test"

@@ -50,12 +50,12 @@ class CallsExit(SmaCross):
 
 
 class FailsToStart(SmaCross):
-    """Is made once, to be asked for its warm-up, and never again."""
+    """Is made while a run is put together, to be asked what it wants, and never by its actor."""
 
     made = 0
 
     def __init__(self, *arguments: object) -> None:
         FailsToStart.made += 1
-        if FailsToStart.made > 1:
+        if FailsToStart.made > 3:
             raise RuntimeError("not today")
         super().__init__(*arguments)  # type: ignore[arg-type]

@@ -1,0 +1,88 @@
+"""What exits of a stop have left, as a ledger holds them, and what their strategy counts of it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from decisions.exact import EXACT, NOTHING
+from decisions.risk_exit import fees_in
+from messages.ids import OrderKey, StrategyId, Symbol, TimestampNs
+from messages.order_states import FINAL_STATES
+from messages.stops import Stop
+from messages.values import OrderState, Side
+
+
+class KnownOrder(Protocol):
+    """An order as a ledger holds it."""
+
+    @property
+    def order_key(self) -> OrderKey:
+        """Its key."""
+
+    @property
+    def strategy_id(self) -> StrategyId:
+        """Whose."""
+
+    @property
+    def symbol(self) -> Symbol:
+        """Of what."""
+
+    @property
+    def side(self) -> Side:
+        """Which way."""
+
+    @property
+    def quantity(self) -> Decimal:
+        """Sent."""
+
+    @property
+    def filled_quantity(self) -> Decimal:
+        """Cumulative."""
+
+    @property
+    def state(self) -> OrderState:
+        """What is known of it."""
+
+    @property
+    def decided_quantity(self) -> Decimal | None:
+        """What was decided, where less was sent."""
+
+    @property
+    def decided_at_ns(self) -> TimestampNs:
+        """When."""
+
+    @property
+    def reason(self) -> str:
+        """Why, and what fees had left of it."""
+
+
+def told_changes(stop: Stop, exits: Sequence[KnownOrder]) -> Iterator[tuple[KnownOrder, Decimal]]:
+    """Give what a strategy was told of the exits of a stop, for a market that is shown again."""
+    left_over = NOTHING
+    for order in exits:
+        if order.state is OrderState.REFUSED:
+            continue
+        decided = order.decided_quantity or order.quantity
+        told = min(left_over, decided)
+        left_over = EXACT.subtract(left_over, told)
+        left_over = EXACT.add(left_over, EXACT.subtract(decided, leaves(order)))
+        yield order, EXACT.multiply(EXACT.subtract(decided, told), Decimal(-stop.side.sign))
+
+
+def counted_at_first(exits: Iterable[KnownOrder]) -> dict[OrderKey, Decimal]:
+    """Give what a strategy counts as left by exits of before, where it begins with the ledger's."""
+    return {order.order_key: leaves(order) for order in exits}
+
+
+def leaves(order: KnownOrder) -> Decimal:
+    """Give what an exit has left or may yet leave."""
+    if order.state in FINAL_STATES:
+        return sold_by(order)
+    return order.decided_quantity or order.quantity
+
+
+def sold_by(order: KnownOrder) -> Decimal:
+    """Give what an exit has left, with what fees had taken of it once it has done all it could."""
+    if order.state is not OrderState.FILLED or order.decided_quantity is None:
+        return order.filled_quantity
+    return EXACT.add(order.filled_quantity, fees_in(order.reason))

@@ -1,0 +1,183 @@
+"""What fees have taken, what was told already, and a market that is shown again."""
+
+from decimal import Decimal
+
+import msgspec
+
+from decisions.account import Flows
+from decisions.risk import RiskLimits, RiskState, fit_exit
+from decisions.stop_book import StopBook
+from decisions.stop_exits import told_changes
+from decisions.stops import begun_anew
+from messages.ids import NS_PER_S, AccountId, OrderKey, TimestampNs
+from messages.market import Trade
+from messages.orders import OrderIntent
+from messages.stops import Stop, StopState
+from messages.values import Instrument, OrderState, OrderType, Protection, Side, TimeInForce
+from tests.decisions.test_stop_book_model import BTC, ONE, PLACE, ZERO, Row
+
+WHOLE = Decimal(1)
+LEFT = Decimal("0.999")
+STEP = Instrument(
+    symbol=BTC,
+    price_tick=Decimal("0.01"),
+    quantity_step=Decimal("0.001"),
+    min_quantity=Decimal("0.001"),
+    min_notional=Decimal(0),
+)
+
+
+def order(second: int, side: Side, quantity: Decimal, **more: object) -> OrderIntent:
+    fields = {
+        "order_key": OrderKey(f"{second:032x}"),
+        "account": AccountId("main"),
+        "strategy_id": ONE,
+        "symbol": BTC,
+        "side": side,
+        "order_type": OrderType.MARKET,
+        "time_in_force": TimeInForce.GTC,
+        "quantity": quantity,
+        "limit_price": None,
+        "reference_price": Decimal(100),
+        "decided_at_ns": TimestampNs(second * NS_PER_S),
+        "ts_created_ns": TimestampNs(0),
+        "reason": "",
+    }
+    return OrderIntent(**fields | more)  # type: ignore[arg-type]
+
+
+ENTRY = order(1, Side.BUY, WHOLE, protection=Protection(stop_loss=Decimal(95)))
+
+FILLED = Row(
+    order_key=ENTRY.order_key,
+    side=Side.BUY,
+    quantity=WHOLE,
+    decided_at_ns=ENTRY.decided_at_ns,
+    leaves=ZERO,
+    state=OrderState.FILLED,
+    filled_quantity=WHOLE,
+)
+
+
+def trade(second: int, price: str) -> Trade:
+    at = TimestampNs(second * NS_PER_S)
+    return Trade(
+        symbol=BTC,
+        price=Decimal(price),
+        quantity=WHOLE,
+        aggressor_side=None,
+        ts_event_ns=at,
+    )
+
+
+def entered() -> StopBook:
+    book = StopBook()
+    book.claimed(ENTRY)
+    book.moved_to(ENTRY.order_key, WHOLE, OrderState.FILLED, ())
+    return book
+
+
+def fitted(exit_order: OrderIntent) -> OrderIntent:
+    """As the risk gate sends it where a fee of 0.001 was taken."""
+    state = RiskState(
+        exposure={BTC: WHOLE},
+        held_by={PLACE: WHOLE},
+        open_orders={},
+        flows=Flows(base_fees={BTC: Decimal("0.001")}),
+        instruments={BTC: STEP},
+    )
+    fits = fit_exit(exit_order, RiskLimits(allow_short=False), state)
+    assert fits.quantity == LEFT
+    return fits
+
+
+def test_of_what_fees_have_taken_no_stop_is_left_when_the_strategy_leaves() -> None:
+    book = entered()
+    sent = fitted(order(2, Side.SELL, WHOLE, leaves=WHOLE))
+    book.claimed(sent, WHOLE)
+    book.moved_to(sent.order_key, LEFT, OrderState.FILLED, ())
+
+    assert book.stops == {}
+    assert [*book.look(trade(60, "90"), TimestampNs(0))] == []
+
+
+def test_nor_of_a_second_entry_after_a_restart() -> None:
+    book = entered()
+    sent = fitted(order(2, Side.SELL, WHOLE, leaves=WHOLE))
+    book.claimed(sent, WHOLE)
+    row = Row(
+        order_key=sent.order_key,
+        side=Side.SELL,
+        quantity=LEFT,
+        decided_at_ns=sent.decided_at_ns,
+        leaves=WHOLE,
+        decided_quantity=WHOLE,
+        reason=sent.reason,
+    )
+    again = StopBook()  # the exit is open, and what fees took is taken from the exposure
+    stops = book.taken_changes()
+    rows = {row.order_key: row, ENTRY.order_key: FILLED}
+    again.load(stops, {PLACE: ZERO}, [row], lambda keys: {k: rows[k] for k in keys}, lambda _: [])
+    assert again.protected(again.stops[ENTRY.order_key]) == WHOLE
+    again.moved_to(sent.order_key, LEFT, OrderState.FILLED, ())
+
+    assert again.stops == {}
+
+
+def test_a_strategy_is_flat_after_an_exit_that_fees_made_smaller() -> None:
+    book = entered()
+    (intent,) = book.look(trade(60, "90"), TimestampNs(0))
+    sent = fitted(intent)
+    book.claimed(sent, WHOLE)
+
+    assert book.change_of(sent, WHOLE) == -WHOLE
+    book.moved_to(sent.order_key, LEFT, OrderState.FILLED, ())
+    assert book.stops == {}
+
+
+def test_what_an_exit_did_not_leave_is_told_once_in_however_small_parts() -> None:
+    book = entered()
+    changes = []
+    for second, quantity in ((60, "1"), (600, "0.4"), (6000, "1")):
+        (intent,) = book.look(trade(second, "90"), TimestampNs(0))
+        sent = msgspec.structs.replace(intent, quantity=Decimal(quantity))
+        book.claimed(sent)
+        changes.append(book.change_of(sent))
+        book.moved_to(sent.order_key, ZERO, OrderState.REJECTED, ())
+
+    assert changes == [-1, 0, 0]
+
+
+def test_told_again_it_is_the_same() -> None:
+    stop = next(iter(entered().stops.values()))
+    exits = [
+        Row(
+            order_key=OrderKey(f"{number:032x}"),
+            side=Side.SELL,
+            quantity=Decimal(quantity),
+            decided_at_ns=TimestampNs(number),
+            leaves=ZERO,
+            state=OrderState.REJECTED,
+        )
+        for number, quantity in ((5, "1"), (6, "0.4"), (7, "1"))
+    ]
+
+    assert [change for _, change in told_changes(stop, exits)] == [-1, 0, 0]
+
+
+def test_one_that_has_acted_leaves_nothing_before_it_did_when_the_market_is_shown_again() -> None:
+    book = entered()
+    assert [*book.look(trade(60, "90"), TimestampNs(0), may_send=False)] == []
+    (kept,) = book.taken_changes()
+    assert kept.state is StopState.ACTED
+    again = loaded(begun_anew(kept))
+
+    assert [*again.look(trade(2, "101"), TimestampNs(0))] == []
+    (out,) = again.look(trade(60, "90"), TimestampNs(0))
+    assert out.decided_at_ns == 60 * NS_PER_S
+
+
+def loaded(stop: Stop) -> StopBook:
+    book = StopBook()
+    book.load([stop], {PLACE: WHOLE}, [], lambda _: {ENTRY.order_key: FILLED}, lambda _: [])
+    return book
