@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.arguments_shared import add_command, add_run_dir, count, not_negative, positive
+from ops.arguments_shared import add_command, add_run, count, not_negative, positive
 
 if TYPE_CHECKING:
     from ops.arguments_shared import Add, Commands
@@ -158,7 +158,9 @@ def _add_backtest(commands: "Commands") -> None:
         "--html", type=Path, metavar="FILE", help="write a tear sheet, one page; - is stdout"
     )
     backtest.add_argument("--trades", type=Path, metavar="FILE", help="write the trades as CSV")
-    backtest.add_argument("--equity", type=Path, metavar="FILE", help="and the days as CSV")
+    backtest.add_argument(
+        "--equity", type=Path, metavar="FILE", help="write the profit of each day as CSV"
+    )
     backtest.add_argument(
         "--split", default="", metavar="PART", help="0.7 or a date: what follows is out of sample"
     )
@@ -177,8 +179,7 @@ def _add_backtest(commands: "Commands") -> None:
 def _add_replay(commands: "Commands") -> None:
     summary = "decide a run's journal again: 0 the same, 1 it differs, 3 there is no journal"
     replay = add_command(commands, "replay", summary)
-    replay.add_argument("run", nargs="?", type=Path, metavar="RUN", help="as --run-dir")
-    add_run_dir(replay)
+    add_run(replay)
     replay.add_argument(
         "--code-from",
         type=Path,

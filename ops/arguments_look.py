@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.arguments_shared import add_command, add_run, add_run_dir, count, port, positive
+from ops.arguments_shared import add_command, add_run, add_run_dir, add_timeout, count, port
 
 if TYPE_CHECKING:
     from ops.arguments_shared import Add, Commands
@@ -15,8 +15,9 @@ def _add_orders(commands: "Commands") -> None:
     orders = add_command(commands, "orders", summary)
     add_run_dir(orders)
     orders.add_argument("--json", action="store_true", help="one JSON object a line")
-    orders.add_argument("--venue", action="store_true", help="as the paper venue has them")
-    orders.add_argument(
+    what = orders.add_mutually_exclusive_group()
+    what.add_argument("--venue", action="store_true", help="as the paper venue has them")
+    what.add_argument(
         "--stops", action="store_true", help="the stops instead: what each protects, why it acted"
     )
     states = "claimed, sent, accepted, filled ..., several with commas"
@@ -39,7 +40,7 @@ def _add_orders_cancel(commands: "Commands") -> None:
     summary = "cancel one order in the living process, and prove it: 0 it has ended, 1 not proved"
     cancel = add_command(commands, "cancel", summary)
     _add_one_order(cancel)
-    cancel.add_argument("--timeout", type=positive, default=30.0, metavar="SECONDS")
+    add_timeout(cancel, 30)
     cancel.set_defaults(command="orders_cancel")
 
 
@@ -57,30 +58,33 @@ def _add_orders_resolve(commands: "Commands") -> None:
     resolve.add_argument(
         "--unasked", action="store_true", help="also when the venue gives no answer at all"
     )
-    resolve.add_argument("--timeout", type=positive, default=30.0, metavar="SECONDS")
+    add_timeout(resolve, 30)
     resolve.set_defaults(command="orders_resolve")
 
 
 def _add_one_order(command: argparse.ArgumentParser) -> None:
     _add_order(command)
     # What stands before the word `show` must not be undone by a default that comes after it.
-    command.add_argument("--run-dir", type=Path, metavar="DIR", default=argparse.SUPPRESS)
-    command.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
+    newest, one = "default: the newest in runs/", "one JSON object"
+    command.add_argument(
+        "--run-dir", type=Path, metavar="DIR", default=argparse.SUPPRESS, help=newest
+    )
+    command.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=one)
 
 
 def _add_positions(commands: "Commands") -> None:
     summary = "show what a run holds and what it earned, by strategy and by symbol"
     positions = add_command(commands, "positions", summary)
-    add_run_dir(positions)
+    add_run(positions)
     positions.add_argument("--json", action="store_true", help="one JSON object a line")
-    positions.add_argument("--symbol", metavar="A/B")
-    positions.add_argument("--strategy", metavar="ID")
+    positions.add_argument("--symbol", metavar="A/B", help="of this one alone")
+    positions.add_argument("--strategy", metavar="ID", help="of this one alone")
     positions.set_defaults(command="positions")
 
 
 def _add_trades(commands: "Commands") -> None:
     trades = add_command(commands, "trades", "list the executions of a run, the newest first")
-    add_run_dir(trades)
+    add_run(trades)
     trades.add_argument("--json", action="store_true", help="one JSON object a line")
     _add_filters(trades, "no more than N")
     trades.set_defaults(command="trades")
@@ -97,8 +101,7 @@ def _add_explain(commands: "Commands") -> None:
 def _add_account(commands: "Commands") -> None:
     summary = "hold a live account against the executions: 0 the same, 1 it differs, 3 no process"
     account = add_command(commands, "account", summary)
-    account.add_argument("run", nargs="?", type=Path, metavar="RUN", help="as --run-dir")
-    add_run_dir(account)
+    add_run(account)
     why = "what it holds now is right, and this is why: a deposit, a trade by hand"
     account.add_argument("--accept", metavar="WHY", help=why)
     account.add_argument("--json", action="store_true", help="one JSON object")
@@ -108,8 +111,7 @@ def _add_account(commands: "Commands") -> None:
 def _add_audit(commands: "Commands") -> None:
     summary = "check that everything in a run directory agrees: 0 it does, 1 something differs"
     audit = add_command(commands, "audit", summary)
-    audit.add_argument("run", nargs="?", type=Path, metavar="RUN", help="as --run-dir")
-    add_run_dir(audit)
+    add_run(audit)
     audit.add_argument("--json", action="store_true", help="one JSON object a check")
     audit.set_defaults(command="audit")
 
@@ -127,10 +129,10 @@ def _add_journal(commands: "Commands") -> None:
 def _add_dashboard(commands: "Commands") -> None:
     summary = "write one HTML page that shows runs, or serve it live"
     dashboard = add_command(commands, "dashboard", summary)
-    dashboard.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="run directories")
+    dashboard.add_argument("runs", nargs="*", type=Path, metavar="RUN_DIR", help="as --run-dir")
     add_run_dir(dashboard)
     dashboard.add_argument(
-        "--out", type=Path, metavar="FILE", help="default: dashboard.html in RUN; - is stdout"
+        "--out", type=Path, metavar="FILE", help="default: dashboard.html in RUN_DIR; - is stdout"
     )
     dashboard.add_argument(
         "--orders", type=count, default=1_000, metavar="N", help="the newest N with their lives"
@@ -144,7 +146,7 @@ def _add_dashboard(commands: "Commands") -> None:
 
 
 def _add_report(commands: "Commands") -> None:
-    summary = "show what a run earned and how: the tear sheet of a backtest, of what was real"
+    summary = "show what a run earned and how, on the tear sheet that a backtest has"
     report = add_command(commands, "report", summary)
     add_run(report)
     report.add_argument(
@@ -166,8 +168,8 @@ def _add_order(command: argparse.ArgumentParser) -> None:
 
 
 def _add_filters(command: argparse.ArgumentParser, limit: str) -> None:
-    command.add_argument("--symbol", metavar="A/B")
-    command.add_argument("--strategy", metavar="ID")
+    command.add_argument("--symbol", metavar="A/B", help="of this one alone")
+    command.add_argument("--strategy", metavar="ID", help="of this one alone")
     command.add_argument("--since", metavar="TIME", help="2026-01-31T12:00, or back: 15m, 2h, 7d")
     command.add_argument("--limit", type=count, metavar="N", help=limit)
 

@@ -13,11 +13,16 @@ def _add_venue(commands: "Commands") -> None:
     summary = "serve a local exchange that ccxt takes for a real one, faults on request"
     venue = add_command(commands, "venue", summary)
     venue.add_argument("--port", type=port, default=0, help="0, the default, takes a free one")
-    venue.add_argument("--control-port", type=port, default=0, metavar="PORT")
-    venue.add_argument("--seed", type=int, default=13, help="of its market and of its chances")
-    venue.add_argument("--symbols", default="BTC/USDT,ETH/USDT", metavar="A/B,C/D")
+    control = "where faults are asked for; 0 is any"
+    venue.add_argument("--control-port", type=port, default=0, metavar="PORT", help=control)
+    venue.add_argument(
+        "--seed", type=int, default=13, metavar="N", help="of its market and chances"
+    )
+    listed = "what is listed (BTC/USDT,ETH/USDT)"
+    venue.add_argument("--symbols", default="BTC/USDT,ETH/USDT", metavar="A/B,C/D", help=listed)
     venue.add_argument("--state", type=Path, metavar="FILE", help="outlives a restart, and a kill")
-    venue.add_argument("--profile", choices=("binance", "okx"), default="binance")
+    whose = "whose API is played (binance)"
+    venue.add_argument("--profile", choices=("binance", "okx"), default="binance", help=whose)
     venue.add_argument(
         "--speed", type=not_negative, default=1.0, metavar="X", help="market seconds per second"
     )

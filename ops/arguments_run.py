@@ -3,7 +3,15 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.arguments_shared import add_command, add_run, add_run_dir, count, not_negative, positive
+from ops.arguments_shared import (
+    add_command,
+    add_run,
+    add_run_dir,
+    add_timeout,
+    count,
+    not_negative,
+    positive,
+)
 
 if TYPE_CHECKING:
     from ops.arguments_shared import Add, Commands
@@ -17,20 +25,30 @@ def _add_start(commands: "Commands") -> None:
     add_run_dir(start, "where its files go (default: runs/NAME)")
     start.add_argument("--duration", type=positive, metavar="SECONDS", help="stop after this time")
     start.add_argument("--max-events", type=count, metavar="N", help="stop after N market events")
-    start.add_argument("--speed", type=not_negative, metavar="X", help="0 as fast as possible")
+    start.add_argument(
+        "--speed",
+        type=not_negative,
+        metavar="X",
+        help="times the market's pace; 0 is as fast as possible",
+    )
     start.add_argument(
         "--exchange", metavar="ID", help="without CONFIG: its live market, traded on paper"
     )
     start.add_argument("--symbol", metavar="BASE/QUOTE", help="with --exchange (BTC/USDT)")
     start.add_argument("--timeframe", metavar="LENGTH", help="with --exchange (1m)")
-    start.add_argument("--idempotency-backend", choices=("sqlite", "postgres", "memory"))
     start.add_argument(
-        "--database-url-env", metavar="NAME", help="the variable with the address, for postgres"
+        "--idempotency-backend",
+        choices=("sqlite", "postgres", "memory"),
+        help="where the orders are kept (sqlite)",
+    )
+    start.add_argument(
+        "--database-url-env", metavar="NAME", help="for postgres: the variable with its address"
     )
     metrics = start.add_mutually_exclusive_group()
     for flag, value in (("--enable-metrics", True), ("--disable-metrics", False)):
+        text = "whatever CONFIG says"
         metrics.add_argument(
-            flag, dest="metrics_enabled", action="store_const", const=value, help="over the file's"
+            flag, dest="metrics_enabled", action="store_const", const=value, help=text
         )
     start.add_argument(
         "--no-chaos", dest="chaos", action="store_false", help="let the demo crash nothing"
@@ -50,7 +68,7 @@ def _add_start(commands: "Commands") -> None:
 def _add_health(commands: "Commands") -> None:
     summary = "show how a run is: 0 fine, 1 warning, 2 critical, 3 no such process"
     health = add_command(commands, "health", summary)
-    add_run_dir(health)
+    add_run(health)
     health.add_argument("--json", action="store_true", help="the snapshot, one JSON object")
     health.add_argument(
         "--watch", type=positive, nargs="?", const=2.0, metavar="SECONDS", help="again and again"
@@ -59,14 +77,14 @@ def _add_health(commands: "Commands") -> None:
     health.add_argument("--stacks", action="store_true", help="and what every thread is doing")
     health.add_argument("--errors", action="store_true", help="and the last errors, tracebacks")
     health.add_argument("--deep", metavar="PATH", help="and what one actor holds: its PATH")
-    health.add_argument("--timeout", type=positive, default=2.0, metavar="SECONDS")
+    add_timeout(health, 2)
     health.set_defaults(command="health")
 
 
 def _add_stop(commands: "Commands") -> None:
     stop = add_command(commands, "stop", "ask a run to end in order, and wait until it is gone")
-    add_run_dir(stop)
-    stop.add_argument("--timeout", type=positive, default=30.0, metavar="SECONDS")
+    add_run(stop)
+    add_timeout(stop, 30)
     stop.set_defaults(command="stop")
 
 
@@ -76,7 +94,7 @@ def _add_halt(commands: "Commands") -> None:
     add_run(halt)
     halt.add_argument("--reason", default="a person said so", metavar="TEXT", help="for the record")
     halt.add_argument("--json", action="store_true", help="one JSON object")
-    halt.add_argument("--timeout", type=positive, default=60.0, metavar="SECONDS")
+    add_timeout(halt, 60)
     halt.set_defaults(command="halt")
 
 
@@ -87,14 +105,14 @@ def _add_resume(commands: "Commands") -> None:
         "--despite-open", action="store_true", help="although nothing proves that all is closed"
     )
     resume.add_argument("--json", action="store_true", help="one JSON object")
-    resume.add_argument("--timeout", type=positive, default=30.0, metavar="SECONDS")
+    add_timeout(resume, 30)
     resume.set_defaults(command="resume")
 
 
 def _add_check(commands: "Commands") -> None:
     summary = "print the effective config, or every mistake in it (exit 2)"
     check = add_command(commands, "check", summary)
-    check.add_argument("config", type=Path, metavar="CONFIG")
+    check.add_argument("config", type=Path, metavar="CONFIG", help="a TOML file")
     check.set_defaults(command="check")
 
 
@@ -117,8 +135,9 @@ def _add_alert(commands: "Commands") -> None:
     test.set_defaults(command="alert_test")
     watch = add_command(what, "watch", "tell when the process of a run is gone without a goodbye")
     add_run(watch)
-    watch.add_argument("--interval", type=positive, default=2.0, metavar="SECONDS")
-    stale = "how old its last word may be"
+    often = "how often it is asked (2)"
+    watch.add_argument("--interval", type=positive, default=2.0, metavar="SECONDS", help=often)
+    stale = "how old its last word may be (15)"
     watch.add_argument("--stale", type=positive, default=15.0, metavar="SECONDS", help=stale)
     watch.add_argument("--once", action="store_true", help="look once: 0 well, 1 told")
     watch.set_defaults(command="alert_watch")
@@ -143,7 +162,8 @@ def _add_orchestrate(commands: "Commands") -> None:
         if verb in ("restart", "drain", "logs"):
             one.add_argument("bot", metavar="BOT", help="its id in the file")
         if verb != "logs":
-            one.add_argument("--json", action="store_true", help="for machines")
+            lines = "JSON lines" if verb == "up" else "one JSON object"
+            one.add_argument("--json", action="store_true", help=lines)
         if verb == "up":
             place = "serve the fleet's page and /metrics there, over the file's `http`"
             one.add_argument("--serve", dest="http", metavar="HOST:PORT", help=place)
@@ -151,9 +171,11 @@ def _add_orchestrate(commands: "Commands") -> None:
             where = "where it goes, - is stdout (fleet.html in the fleet's run_dir)"
             one.add_argument("--out", type=Path, metavar="FILE", help=where)
         if verb in ("restart", "drain", "reload", "down"):
-            one.add_argument("--timeout", type=positive, default=60.0, metavar="SECONDS")
+            add_timeout(one, 60)
         if verb == "logs":
-            one.add_argument("--lines", type=count, default=40, metavar="N")
+            one.add_argument(
+                "--lines", type=count, default=40, metavar="N", help="of each file (40)"
+            )
         one.set_defaults(command="orchestrate", verb=verb)
 
 

@@ -84,7 +84,7 @@ def _add_space(optimize: "argparse.ArgumentParser") -> None:
     )
     optimize.add_argument("--seed", type=natural, default=1, metavar="N", help="of proposals (1)")
     optimize.add_argument(
-        "--trial-limit-s", type=positive, metavar="S", help="how long one trial may take"
+        "--trial-limit-s", type=positive, metavar="SECONDS", help="how long one trial may take"
     )
 
 

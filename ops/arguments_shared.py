@@ -29,6 +29,14 @@ def add_run_dir(
     command.add_argument("--run-dir", type=Path, metavar="DIR", help=text)
 
 
+def add_timeout(command: argparse.ArgumentParser, seconds: int) -> None:
+    """Take how long to wait for an answer: `timeout`, in seconds."""
+    text = f"how long to wait ({seconds})"
+    command.add_argument(
+        "--timeout", type=positive, default=float(seconds), metavar="SECONDS", help=text
+    )
+
+
 def _number(text: str) -> float:
     try:
         number = float(text)

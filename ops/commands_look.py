@@ -19,8 +19,11 @@ def _orders(arguments: argparse.Namespace) -> int:
     if run_dir is None:
         return EXIT_USAGE
     if arguments.stops:
+        from messages.errors import ConfigError
         from ops.stops import stops
 
+        if arguments.state or arguments.since or arguments.limit:
+            raise ConfigError(["--stops: say which by --symbol and --strategy, nothing else"])
         wanted = {"symbol": arguments.symbol, "strategy": arguments.strategy}
         return stops(run_dir, as_json=arguments.json, **wanted)
     return orders(run_dir, as_json=arguments.json, venue=arguments.venue, wanted=_filter(arguments))
@@ -78,7 +81,7 @@ def _orders_resolve(arguments: argparse.Namespace) -> int:
 def _positions(arguments: argparse.Namespace) -> int:
     from ops.positions import positions
 
-    run_dir = run_dir_of(arguments)
+    run_dir = named_run_of(arguments)
     if run_dir is None:
         return EXIT_USAGE
     return positions(
@@ -89,7 +92,7 @@ def _positions(arguments: argparse.Namespace) -> int:
 def _trades(arguments: argparse.Namespace) -> int:
     from ops.trades import trades
 
-    run_dir = run_dir_of(arguments)
+    run_dir = named_run_of(arguments)
     if run_dir is None:
         return EXIT_USAGE
     return trades(

@@ -7,7 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from ops.run_named import named_run_of, run_dir_of
+from ops.run_named import named_run_of
 
 EXIT_OK, EXIT_FAILED, EXIT_NO_PROCESS = 0, 1, 3
 
@@ -42,7 +42,7 @@ def _start(arguments: argparse.Namespace) -> int:
 def _health(arguments: argparse.Namespace) -> int:
     from ops.health import HealthOptions, health
 
-    run_dir = run_dir_of(arguments)
+    run_dir = named_run_of(arguments)
     if run_dir is None:
         return EXIT_FAILED if arguments.probe else EXIT_NO_PROCESS
     options = HealthOptions(
@@ -61,7 +61,7 @@ def _health(arguments: argparse.Namespace) -> int:
 def _stop(arguments: argparse.Namespace) -> int:
     from ops.stop import stop
 
-    run_dir = run_dir_of(arguments)
+    run_dir = named_run_of(arguments)
     return EXIT_NO_PROCESS if run_dir is None else stop(run_dir, arguments.timeout)
 
 

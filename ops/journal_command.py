@@ -18,6 +18,7 @@ from persistence.journal import Found, read_journal, segments, torn_tails
 
 EXIT_OK, EXIT_DAMAGED = 0, 1
 _GAPS_SHOWN = 10
+_KEPT_WHEN = 'one is kept of a live market, or of any with journal.when = "always"'
 
 
 def journal(run_dir: Path, *, as_json: bool) -> int:
@@ -38,9 +39,9 @@ def journal_of(run_dir: Path) -> Path:
     """
     folder = run_dir / JOURNAL
     if not segments(folder):
-        raise ConfigError(
-            [f'{run_dir} has no journal: one is kept of a live market, or journal.when = "always"']
-        )
+        if not run_dir.is_dir():
+            raise ConfigError([f"there is no run directory {run_dir}: name one of a run"])
+        raise ConfigError([f"{run_dir} has no journal: {_KEPT_WHEN}"])
     return folder
 
 

@@ -94,7 +94,9 @@ def accept(
     with held_run(run_dir, deadline) as place:
         copied = _copied(place)
         if copied is None:
-            return _refuse(f"the ledger of {run_dir} is no copy", as_json=as_json)
+            return _refuse(
+                f"the ledger of {run_dir} is no copy: there is nothing to accept", as_json=as_json
+            )
         record = HaltRecord(reason=reason(copied), ordered_by=OrderedBy.RULE, at_ns=_now_ns())
         view = proved(place, record, deadline, told, config_path)
         if why := _why_not(view, despite_open=despite_open):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import strategies
 from messages.errors import ConfigError
-from ops.config import Config, demo_config, live_config, load
+from ops.config import Config, IdempotencyBackend, demo_config, live_config, load
 from ops.options import StartOptions
 from ops.secret_files import take_secret_files
 from ops.secret_values import secret_variables
@@ -23,6 +23,9 @@ def config_for(options: StartOptions) -> Config:
         ConfigError: every mistake in the file and the flags.
     """
     config = _config(options)
+    if options.database_url_env and config.idempotency.backend is not IdempotencyBackend.POSTGRES:
+        text = "--database-url-env is for PostgreSQL: say --idempotency-backend postgres too"
+        raise ConfigError([text])
     take_secret_files(secret_variables(config))
     return config
 

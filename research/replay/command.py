@@ -42,8 +42,7 @@ def replay(options: ReplayOptions) -> int:
     """
     folder = options.run_dir / JOURNAL
     if not segments(folder):
-        text = f"{options.run_dir} has no journal: one is kept of a live market"
-        sys.stderr.write(f'watchkeeper: {text}, or with journal.when = "always"\n')
+        sys.stderr.write(f"watchkeeper: {_nothing_in(options.run_dir)}\n")
         return EXIT_NO_JOURNAL
     source = options.otherwise.code_from
     if source is not None and (source / _ITS_OWN).is_file():
@@ -51,6 +50,13 @@ def replay(options: ReplayOptions) -> int:
     if source is not None and (source / "cli.py").is_file():
         raise ConfigError([f"--code-from {source}: that checkout is of before there was a replay"])
     return _here(options, folder)
+
+
+def _nothing_in(run_dir: Path) -> str:
+    if not run_dir.is_dir():
+        return f"there is no run directory {run_dir}: name one of a run"
+    kept_when = 'one is kept of a live market, or of any with journal.when = "always"'
+    return f"{run_dir} has no journal: {kept_when}"
 
 
 def _here(options: ReplayOptions, folder: Path) -> int:

@@ -137,6 +137,12 @@ def test_the_links_of_a_document_lead_somewhere(document: Path) -> None:
     assert broken == []
 
 
+def test_the_readme_leads_to_every_document() -> None:
+    linked = set(re.findall(r"\]\(docs/([\w-]+\.md)", text_of("README.md")))
+
+    assert linked == {path.name for path in (ROOT / "docs").glob("*.md")}
+
+
 def test_every_key_of_the_configuration_is_documented_and_no_other() -> None:
     assert sorted(table("configuration.md")) == sorted(keys_of(Config))
 

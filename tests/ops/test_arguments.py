@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,18 @@ def usages(parser: argparse.ArgumentParser) -> dict[str, str]:
 def all_usages() -> dict[str, str]:
     """Give the help of all commands: to format it takes a while."""
     return usages(parser())
+
+
+def actions(
+    parser: argparse.ArgumentParser, told: str = ""
+) -> Iterator[tuple[str, argparse.Action]]:
+    """Give all that may be written, with the command that takes it."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, inner in action.choices.items():
+                yield from actions(inner, f"{told} {name}".strip())
+        else:
+            yield told, action
 
 
 def commands(parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -65,6 +78,32 @@ def test_whatever_may_be_written_is_run_by_something_and_nothing_else_is() -> No
 
     assert written == run
     assert all(callable(cli.command_of(name)) for name in written)
+
+
+def test_every_option_and_word_says_what_it_is() -> None:
+    silent = [f"{told}: {action.dest}" for told, action in actions(parser()) if not action.help]
+
+    assert silent == []
+
+
+@pytest.mark.parametrize("name", ["health", "stop", "positions", "trades", "audit", "replay"])
+def test_a_run_is_named_by_a_word_or_by_an_option(name: str) -> None:
+    by_word, by_option = (
+        parser([name, *words]).parse_args([name, *words]) for words in (["x"], ["--run-dir", "x"])
+    )
+
+    assert (by_word.run, by_option.run_dir) == (Path("x"), Path("x"))
+
+
+def test_a_list_of_stops_is_not_one_of_orders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["orders", "--stops", "--venue"]) == 2
+    assert "not allowed with" in capsys.readouterr().err
+
+    for words in (["--limit", "3"], ["--state", "filled"], ["--since", "2h"]):
+        assert cli.main(["orders", "--run-dir", str(tmp_path), "--stops", *words]) == 2
+        assert "--symbol and --strategy" in capsys.readouterr().err
 
 
 def test_a_family_knows_its_own_commands_and_no_other() -> None:

@@ -11,6 +11,8 @@ from ops.doctor_database import durable_findings
 from ops.doctor_finding import Level
 from ops.ledger_choice import settle_place
 from ops.ledger_copies import backup
+from ops.options import StartOptions
+from ops.run_config import config_for
 from ops.run_dir import RunDir
 from ops.secret_values import cleaner, secrets_of
 from persistence.database import open_ledger_database
@@ -33,6 +35,13 @@ def config(run_dir: Path, **idempotency: Any) -> Config:
 
 def in_database(run_dir: Path) -> Config:
     return config(run_dir, backend="postgres", database_url_env="WK_URL")
+
+
+@pytest.mark.parametrize("backend", [None, "sqlite", "memory"])
+def test_the_variable_of_a_database_that_is_not_used_is_a_mistake(backend: str | None) -> None:
+    with pytest.raises(ConfigError, match="say --idempotency-backend postgres too"):
+        config_for(StartOptions(idempotency_backend=backend, database_url_env="WK_URL"))
+    config_for(StartOptions(idempotency_backend="postgres", database_url_env="WK_URL"))
 
 
 @pytest.fixture
