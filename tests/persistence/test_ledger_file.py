@@ -225,7 +225,7 @@ def test_looking_where_a_ledger_is_gives_up_no_lock_on_it(path: Path) -> None:
             sys.executable,
             "-c",
             f"{look}.fetchone(); c.close()",
-            path,
+            str(path),
             "PRAGMA user_version",
         ]
         subprocess.run(close_it_as_well, check=True, timeout=60)

@@ -12,7 +12,7 @@ import pytest
 from exchanges.demo import DemoSource
 from messages.ids import NS_PER_MS, Symbol
 from persistence.ledger import read_orders
-from tests.system.conftest import orders_at_venue
+from tests.system.conftest import STRESS, orders_at_venue
 
 COMMAND = [sys.executable, "-P", "-m", "cli", "start"]
 
@@ -115,7 +115,7 @@ def test_a_run_directory_of_a_killed_process_is_taken_over(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kilobytes", [90, 150, 260])
+@pytest.mark.parametrize("kilobytes", [90, 150, 260] if STRESS else [150])
 def test_a_full_disk_halts_trading_says_why_and_loses_nothing(
     tmp_path: Path, kilobytes: int
 ) -> None:

@@ -42,7 +42,7 @@ pytestmark = pytest.mark.slow
 Start = Callable[..., Bot]
 FENCED = 75
 UNENDING = "import ops.held_account\nops.held_account.end_at_once = lambda sentence: None\n"
-FREEZES = 40 if STRESS else 3
+FREEZES = 40 if STRESS else 2
 IN_A_WRITE = "stopped in the middle of a write; kill -9 it"
 
 

@@ -16,6 +16,7 @@ from tests.ops.dashboard.runs import CONFIG, LIFE, encoded, line, recorded, run_
 from tests.ops.dashboard.screenshots import SIZES, launched, shoot
 from tests.ops.dashboard.test_run_model import EVIL, traded
 from tests.ops.dashboard.test_serve import served
+from tests.system.conftest import STRESS
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")
@@ -418,6 +419,7 @@ def test_the_run_says_what_made_it_and_how_it_ended(troubled: Any) -> None:
     assert facts["Exit code"] == "0: the market ended"
 
 
+@pytest.mark.skipif(not STRESS, reason="a look at colours: WATCHKEEPER_STRESS=1")
 def test_pictures_of_it_are_whole_pages_in_both_colours(
     browser: Any, troubled: Any, tmp_path: Path
 ) -> None:

@@ -28,6 +28,7 @@ from ops.dashboard.sheet_page import SHEET, sheet_page
 from tests.ops.dashboard.screenshots import SIZES, launched, shoot
 from tests.ops.dashboard.test_browser import DESKTOP, PHONE, Seen, wait_until
 from tests.ops.dashboard.test_run_model import EVIL
+from tests.system.conftest import STRESS
 
 pytestmark = [
     pytest.mark.slow,
@@ -324,6 +325,7 @@ def test_nothing_traded_says_why_and_draws_what_there_is(browser: Any, tmp_path:
     seen.context.close()
 
 
+@pytest.mark.skipif(not STRESS, reason="a look at colours: WATCHKEEPER_STRESS=1")
 def test_it_prints_and_has_pictures_in_both_colours(browser: Any, tmp_path: Path) -> None:
     path = tmp_path / "sheet.html"
     path.write_text(sheet_page(model_of(BTC)), encoding="utf-8")
