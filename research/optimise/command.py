@@ -216,11 +216,18 @@ class _Run:
 
         file = self._storage.file
         if file is None:
-            engine, database = open_storage(self._storage.url, self._storage.shown)
+            engine, database = self._opened(open_storage)
             return PostgresGuard(engine, self._name), database
         file.parent.mkdir(parents=True, exist_ok=True)
         guard = FileGuard(file)  # before the file is made: one process makes its tables
-        return guard, open_storage(self._storage.url, self._storage.shown)[1]
+        return guard, self._opened(open_storage)[1]
+
+    def _opened(self, open_storage: Callable[[str, str], tuple[Any, Any]]) -> tuple[Any, Any]:
+        """Open the study's database; its connections go when this does."""
+        engine, database = open_storage(self._storage.url, self._storage.shown)
+        self._stack.callback(engine.dispose)
+        self._stack.callback(database.remove_session)
+        return engine, database
 
     # ------------------------------------------------------------ after it
 

@@ -186,6 +186,7 @@ def open_storage(url: str, shown: str) -> tuple[Any, Any]:
         text = f"the study's database {shown} cannot be used: {_first(error)}"
         raise ConfigError([text]) from error
     if url.startswith("sqlite"):
+        storage.remove_session()  # which holds a connection, and would keep it from being closed
         storage.engine.dispose()
         sqlalchemy.event.listen(storage.engine, "connect", _fast_and_safe)
     return storage.engine, optuna.storages.get_storage(storage)
