@@ -13,6 +13,7 @@ from contextlib import contextmanager
 LONGER_S = 500e-6
 """What an order may wait for a turn meanwhile."""
 
+_HALF_US = 0.5e-6
 _lock = threading.Lock()
 _busy = 0
 _before_s = 0.0
@@ -25,7 +26,7 @@ def longer_turns() -> Iterator[None]:
     with _lock:
         if not _busy:
             _before_s = sys.getswitchinterval()
-            sys.setswitchinterval(max(_before_s, LONGER_S))
+            sys.setswitchinterval(max(_before_s + _HALF_US, LONGER_S))
         _busy += 1
     try:
         yield
@@ -33,4 +34,5 @@ def longer_turns() -> Iterator[None]:
         with _lock:
             _busy -= 1
             if not _busy:
-                sys.setswitchinterval(_before_s)
+                # Whole microseconds are kept, and cut: given back as told, it would be one less.
+                sys.setswitchinterval(_before_s + _HALF_US)
