@@ -30,7 +30,7 @@ def find_latest(root: str | Path = "runs") -> Path | None:
 
 def _moments(run: Path) -> list[int]:
     moments = []
-    for name in (STATUS, CONTROL_SOCKET):
+    for name in (STATUS, CONTROL_SOCKET, STANDBY_SOCKET):
         try:
             moments.append((run / name).stat().st_mtime_ns)
         except OSError:

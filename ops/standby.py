@@ -10,11 +10,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from actors.log import logger
+from exchanges.ccxt_client import import_ccxt
 from messages.errors import WatchkeeperError
 from messages.ids import TimestampNs
 from messages.market import Candle, FeedPhase, MarketBatch
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
     from decisions.strategy import StrategyRun
     from exchanges.warm_feed import WarmFeed
 
+_MODULES = ("actors.live_gateway", "loguru", "ops.live_venue")
+_MODULES_OF_POSTGRES = ("persistence.postgres.ledger", "persistence.postgres.session")
+_NEAR = 2
+"""So many candles may be on their way to one that is warm."""
 _LOOK_S = 0.1
 _LEDGER_S = 10.0
 _LISTING_S = 600.0
@@ -55,14 +61,16 @@ class Warming:
         self._listing: tuple[dict[str, Any], ...] = ()
         self._runs: list[StrategyRun] = []
         self._shown = 0
+        self._is_rehearsed = False
         self._ledger: dict[str, Any] = {}
         self._problems: dict[str, str] = {}
         self._due: dict[str, float] = {}
         self._thread = threading.Thread(target=self._run, name="standby", daemon=True)
 
     def start(self) -> Self:
-        """Begin to get warm."""
-        self._thread.start()
+        """Begin to get warm, once; a market that is no exchange's needs nothing."""
+        if self._config.feed.type is FeedType.CCXT and not self._thread.ident:
+            self._thread.start()
         return self
 
     def close(self) -> None:
@@ -76,9 +84,9 @@ class Warming:
         self._over.set()
         with self._lock:
             feed, self._feed = self._feed, None
-        if feed is None or feed.phase is FeedPhase.STOPPED:
+        if feed is None:
             return Handed()
-        if not feed.has_history(self._config.feed.symbols):
+        if feed.phase is FeedPhase.STOPPED or not feed.has_history(self._config.feed.symbols):
             feed.close(0)
             return Handed()
         own = self._config.feed.ccxt or self._config.venue.ccxt
@@ -91,12 +99,15 @@ class Warming:
         is_live = feed is not None and feed.phase is FeedPhase.LIVE
         has_history = feed is not None and feed.has_history(self._config.feed.symbols)
         problems = dict(self._problems)
-        if feed is not None and feed.problem:
-            problems["market"] = feed.problem
+        if feed is not None:
+            problems.pop("market", "")
+            if feed.problem:
+                problems["market"] = feed.problem
+        is_near = behind is not None and behind <= _NEAR
         return {
-            "is_warm": is_live and has_history and bool(self._listing) and bool(self._runs),
+            "is_warm": is_live and is_near and self._is_rehearsed and bool(self._listing),
             "candles_behind": behind if has_history else None,
-            "market": str(feed.phase) if feed is not None else "connecting",
+            "feed": str(feed.phase) if feed is not None else "connecting",
             "strategies": {str(run.strategy_id): list(run.memory.warmed) for run in self._runs},
             "ledger": self._ledger,
             "problems": problems,
@@ -117,6 +128,9 @@ class Warming:
             self._over.wait(pause_s)
 
     def _step(self) -> None:
+        feed = self._feed
+        if feed is not None and feed.phase is FeedPhase.STOPPED:
+            self._lose(feed)
         if self._feed is None:
             _import_all(self._config)
             self._connect()
@@ -136,12 +150,25 @@ class Warming:
                 return
         feed.close(_CLOSE_S)
 
+    def _lose(self, feed: "WarmFeed") -> None:
+        """Begin anew after a fault of the feed's own."""
+        self._problems["market"] = feed.problem
+        with self._lock:
+            self._feed = None
+        feed.close(_CLOSE_S)
+        self._runs, self._shown, self._is_rehearsed = [], 0, False
+
     def _rehearse(self) -> None:
         """Show the strategies what came, as history: what they decide on it is thrown away."""
         feed = self._feed
-        news: list[Candle] = [] if feed is None else feed.news()
-        if not news:
+        if feed is None:
             return
+        has_history = feed.has_history(self._config.feed.symbols)
+        if news := feed.news():
+            self._show(news)
+        self._is_rehearsed = has_history
+
+    def _show(self, news: list[Candle]) -> None:
         batch = MarketBatch(
             feed=path_of_feed(self._config),
             first_index=self._shown,
@@ -197,10 +224,8 @@ class Warming:
 
 @contextmanager
 def standing_by(config: Config, ledger: LedgerPlace | None) -> Iterator[Warming]:
-    """Get warm; the feed that is warm is let go of unless it was handed over."""
+    """Be able to get warm; a feed that is warm is let go of unless it was handed over."""
     warming = Warming(config, ledger)
-    if config.feed.type is FeedType.CCXT:
-        warming.start()
     try:
         yield warming
     finally:
@@ -213,10 +238,7 @@ def _now_ns() -> TimestampNs:
 
 def _import_all(config: Config) -> None:
     """Import what a takeover would import otherwise: most of a second."""
-    import exchanges.ccxt_client
-    import ops.live_venue  # noqa: F401
-
-    exchanges.ccxt_client.import_ccxt()
-    if config.idempotency.backend is IdempotencyBackend.POSTGRES:
-        import persistence.postgres.ledger
-        import persistence.postgres.session  # noqa: F401
+    is_elsewhere = config.idempotency.backend is IdempotencyBackend.POSTGRES
+    for name in _MODULES + (_MODULES_OF_POSTGRES if is_elsewhere else ()):
+        import_module(name)
+    import_ccxt()

@@ -109,7 +109,7 @@ def _sentence(warmth: dict[str, Any], wait: Wait | None, left_s: float | None) -
     if warmth["is_warm"]:
         how = f"warm: {behind} candle{'' if behind == 1 else 's'} behind"
     else:
-        how = f"not warm yet: its market is {warmth['market']}"
+        how = f"not warm yet: its market is {warmth['feed']}"
     if wait is None:
         return f"standby, {how}"
     if not wait.left_ns or left_s is None:

@@ -2,6 +2,8 @@
 
 from contextlib import ExitStack
 
+from decisions.lease import Wait
+from messages.lease import Moment
 from ops.config import Config
 from ops.held_account import Account, hold_account
 from ops.lease_place import place_of
@@ -24,5 +26,11 @@ def taken_over(config: Config, stack: ExitStack) -> tuple[Account, Handed]:
         warming = waiting.enter_context(standing_by(config, place_of(config).ledger))
         view = StandbyView(config, warming.snapshot)
         waiting.enter_context(answering(config, view))
-        account = stack.enter_context(hold_account(config, standby=True, seen=view.seen))
+
+        def seen(wait: Wait, at: Moment) -> None:
+            """Get warm only once it is sure that there is somebody to wait for."""
+            view.seen(wait, at)
+            warming.start()
+
+        account = stack.enter_context(hold_account(config, standby=True, seen=seen))
         return account, warming.hand_over()

@@ -90,7 +90,8 @@ class Host:
 
     def start(self, *more: str, is_warm: bool = True) -> Bot:
         words = (str(self._config), "--i-understand-live", *more)
-        environment = {**self._environment, "PYTHONPATH": str(self._plants[is_warm])}
+        paths = [str(self._plants[is_warm]), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {**self._environment, "PYTHONPATH": os.pathsep.join(paths)}
         return Bot(*words, environment=environment)
 
     def standing_by(self) -> Mapping[str, Any]:
