@@ -75,7 +75,12 @@ def test_what_closed_before_is_history_and_what_closes_after_follows_without_a_b
         feed.open(LIMIT_S)
         assert not feed.has_history((BTC,))
         feed.warm()
-        until(lambda: seen.extend(feed.news()) or len(seen) >= KEEPS + 3)
+
+        def has_seen_enough() -> bool:
+            seen.extend(feed.news())
+            return len(seen) >= KEEPS + 3
+
+        until(has_seen_enough)
         assert feed.phase is FeedPhase.LIVE
         assert feed.has_history((BTC,))
 
