@@ -1,5 +1,6 @@
 """What a standby says of itself, and what becomes of it when something it warms fails."""
 
+import os
 import time
 from decimal import Decimal
 from pathlib import Path
@@ -12,8 +13,11 @@ from messages.ids import NS_PER_S, Symbol, TimestampNs
 from messages.lease import Moment
 from messages.market import Candle, FeedPhase
 from ops.config import Config, parse
+from ops.control import ControlServer
+from ops.health import HealthOptions, health, look
 from ops.health_text import render
 from ops.lease_machine import boot_ns
+from ops.run_files import CONTROL_SOCKET, STANDBY_SOCKET, find_latest
 from ops.standby import Handed, Warming
 from ops.standby_answers import StandbyView
 from ops.wiring import strategy_alone
@@ -185,3 +189,31 @@ def test_what_was_handed_over_is_not_closed_and_not_handed_over_twice(tmp_path: 
     assert made.hand_over() == Handed()
     made.close()
     assert not feed.is_closed
+
+
+# ---------------------------------------------------------------- beside the active one
+
+
+def answers(path: Path, snapshot: dict[str, Any]) -> ControlServer:
+    return ControlServer(path, {"health": lambda _: snapshot})
+
+
+def test_health_shows_a_standby_beside_the_active_one_and_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = view(tmp_path, WARM, 4.0)
+    active = {"verdict": "OK", "why": "", "name": "x", "pid": 7, "actors": [], "root_alive": True}
+    options = HealthOptions(tmp_path)
+    why = "standby, warm: 3 candles behind, lease held by"
+    with answers(tmp_path / STANDBY_SOCKET, shown.snapshot()):
+        with answers(tmp_path / CONTROL_SOCKET, active):
+            assert health(options) == 0
+            assert f"standby  pid {os.getpid()}: {why}" in capsys.readouterr().out
+            assert look(options)["standing_by"]["candles_behind"] == 3
+        assert health(options) == 0
+        assert f"why: {why}" in capsys.readouterr().out
+        assert find_latest(tmp_path.parent) == tmp_path
+    assert not (tmp_path / STANDBY_SOCKET).exists()
+    (tmp_path / STANDBY_SOCKET).touch()  # as one that was killed leaves it
+    assert health(options) == 3
+    assert "there is no run in" in capsys.readouterr().out
