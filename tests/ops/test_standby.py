@@ -212,7 +212,9 @@ def test_health_shows_a_standby_beside_the_active_one_and_alone(
             assert look(options)["standing_by"]["candles_behind"] == 3
         assert health(options) == 0
         assert f"why: {why}" in capsys.readouterr().out
-        assert find_latest(tmp_path.parent) == tmp_path
+        latest = find_latest(tmp_path.parent)
+        assert latest is not None
+        assert latest.resolve() == tmp_path
     assert not (tmp_path / STANDBY_SOCKET).exists()
     (tmp_path / STANDBY_SOCKET).touch()  # as one that was killed leaves it
     assert health(options) == 3
