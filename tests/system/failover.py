@@ -4,12 +4,18 @@
 a home of its own; a planted file keeps them from seeing each other's processes, as two machines
 do, so that a lease has to run out. Cold and warm take turns in one run. A cold one is the same
 program, whose standing by does nothing but wait.
+
+Where the tools and the rights are there it runs in a network namespace of its own, and the way from
+the active one to the database is cut there by the kernel, which drops its packets: the exchange it
+still reaches.
 """
 
 import argparse
 import json
 import os
+import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -30,6 +36,7 @@ from ops.health import probe_problem
 from ops.run_files import CONTROL_SOCKET, STANDBY_SOCKET
 from persistence.reader import LedgerReader
 from tests.persistence.postgres_server import URL_ENV, Server, why_not
+from tests.persistence.wire import Wire
 from tests.system.bots import LIMIT_S, Bot
 from tests.system.live_bots import (
     ENVIRONMENT,
@@ -44,11 +51,14 @@ from tests.system.live_bots import (
 )
 
 FENCED = 75
-HOWS = ("SIGKILL", "SIGSTOP", "database paused")
+HOWS = ("SIGKILL", "SIGSTOP", "database paused", "network cut")
+LIVES_ON = ("SIGSTOP", "network cut")
+"""After these the former active one goes on, and has to find itself overtaken."""
 PAUSED_S = 3.0
 """So long the database answers nobody, from the kill on: less than the lease."""
 _LOOK_S = 0.004
 OTHER_MACHINE = "import ops.lease_machine as m\nm.Machine.is_alive = lambda *_: None\n"
+IN_NAMESPACE = "WATCHKEEPER_OWN_NETWORK"
 COLD = f"{OTHER_MACHINE}import ops.standby as s\ns.Warming.start = lambda self: self\n"
 
 
@@ -82,7 +92,9 @@ class Host:
         self._config = live_config(folder, run)
         with self._config.open("a") as config:
             config.write(f'\n[idempotency]\nbackend = "postgres"\ndatabase_url_env = "{URL_ENV}"\n')
-        self._environment = {**ENVIRONMENT, URL_ENV: server.url, "XDG_STATE_HOME": str(folder)}
+        self.wire = Wire(server.port)
+        url = server.url.replace(f":{server.port}/", f":{self.wire.port}/")
+        self._environment = {**ENVIRONMENT, URL_ENV: url, "XDG_STATE_HOME": str(folder)}
         self._plants = {is_warm: folder / f"planted-{is_warm}" for is_warm in (False, True)}
         for is_warm, place in self._plants.items():
             place.mkdir()
@@ -93,6 +105,12 @@ class Host:
         paths = [str(self._plants[is_warm]), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {**self._environment, "PYTHONPATH": os.pathsep.join(paths)}
         return Bot(*words, environment=environment)
+
+    def cut(self, *, is_cut: bool) -> None:
+        """Have the kernel drop what goes between this host and the database, or pass it again."""
+        for side in ("--dport", "--sport"):
+            rule = ("OUTPUT", "-p", "tcp", side, str(self.wire.port), "-j", "DROP")
+            subprocess.run(["iptables", "-A" if is_cut else "-D", *rule], check=True)
 
     def standing_by(self) -> Mapping[str, Any]:
         """What a passive one answers; nothing where there is none."""
@@ -166,12 +184,12 @@ class Pair:
             wait_until(lambda: bool(self.passive_host.standing_by().get("is_warm")))
         until_orders(self.run, 1)
         self._end_active(how)
-        last_ns = self._newest_order_ns()
         over_ns, taken_ns = self.watch.until_taken()
         wait_until(self.passive_host.is_ready)
         ready_ns = time.time_ns()
-        wait_until(lambda: self._newest_order_ns() > last_ns)
-        first_ns = min(at for at in self._orders_ns() if at > last_ns)
+        wait_until(lambda: max(self._orders_ns()) > taken_ns)
+        last_ns = max(at for at in self._orders_ns() if at <= taken_ns)
+        first_ns = min(at for at in self._orders_ns() if at > taken_ns)
         self._see_fenced(how)
         self.active = passive
         self.active_host, self.passive_host = self.passive_host, self.active_host
@@ -187,20 +205,26 @@ class Pair:
         if how == "SIGSTOP":
             self.active.freeze()
             return
+        if how == "network cut":
+            self.active_host.cut(is_cut=True)
+            return
         if how == "database paused":
             self.server.pause()
             threading.Timer(PAUSED_S, self.server.resume).start()
         self.active.kill()
 
     def _see_fenced(self, how: str) -> None:
-        """Who was stopped goes on: it sends nothing more, and ends."""
-        if how != "SIGSTOP":
+        """Who was stopped, or was kept from the database, goes on: it sends no more, and ends."""
+        if how not in LIVES_ON:
             return
         new = self.passive
         assert new is not None
         new.freeze()
         before = last_number(self.run)
-        self.active.send(signal.SIGCONT)
+        if how == "SIGSTOP":
+            self.active.send(signal.SIGCONT)
+        else:
+            self.active_host.cut(is_cut=False)
         code, said = self.active.end()
         sent = signed(self.run, before)
         new.send(signal.SIGCONT)
@@ -210,9 +234,6 @@ class Pair:
         requests = self.run.exchange.requests()
         return [one.ts_received_ns for one in requests if one.operation == "place"]
 
-    def _newest_order_ns(self) -> int:
-        return max(self._orders_ns())
-
     def close(self) -> None:
         """Whatever happened, leave nothing running."""
         self.server.resume()
@@ -220,6 +241,8 @@ class Pair:
             if bot is not None:
                 bot.kill()
         self.watch.close()
+        for host in (self.active_host, self.passive_host):
+            host.wire.close()
 
     def settled(self) -> None:
         """End in order: no order is twice at the exchange, and the ledger knows each."""
@@ -246,6 +269,21 @@ def pair(folder: Path) -> Iterator[Pair]:
         yield two
 
 
+def hows() -> tuple[str, ...]:
+    """Give the ways that can be tried here."""
+    return HOWS if IN_NAMESPACE in os.environ else HOWS[:-1]
+
+
+def into_namespace() -> None:
+    """Begin this program anew in a network of its own, whose loopback is nobody else's."""
+    tools = all(shutil.which(name) for name in ("unshare", "ip", "iptables"))
+    if IN_NAMESPACE in os.environ or os.getuid() != 0 or not tools:
+        return
+    words = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    command = [*words, sys.executable, "-m", "tests.system.failover", *sys.argv[1:]]
+    os.execvpe(words[0], command, {**os.environ, IN_NAMESPACE: "1"})
+
+
 def figures(found: list[Takeover]) -> str:
     """Give p50 and the longest of each span, cold beside warm."""
     lines = []
@@ -269,15 +307,18 @@ def main() -> int:
     """Do as many takeovers as were asked for; print what they took."""
     parser = argparse.ArgumentParser(description="Takeovers by a standby, timed.")
     parser.add_argument("--runs", type=int, default=50, help="of each: cold and warm")
+    parser.add_argument("--only", choices=HOWS, help="one way to end the active one")
     parser.add_argument("--out", type=Path, help="a file that takes one JSON line for each")
     options = parser.parse_args()
     if reason := why_not():
         raise SystemExit(reason)
+    into_namespace()
+    ways = (options.only,) if options.only else hows()
     found: list[Takeover] = []
     with tempfile.TemporaryDirectory(prefix="wk-failover-") as folder, pair(Path(folder)) as two:
         for number in range(options.runs):
             for is_warm in (False, True):
-                one = two.turn(HOWS[number % len(HOWS)], is_warm=is_warm)
+                one = two.turn(ways[number % len(ways)], is_warm=is_warm)
                 found.append(one)
                 line = json.dumps(msgspec.to_builtins(one))
                 sys.stderr.write(f"{number + 1} of {options.runs}: {line}\n")

@@ -24,7 +24,7 @@ from strategies import check_params
 from tests.persistence.postgres_server import why_not
 from tests.system.bots import LIMIT_S, Bot
 from tests.system.conftest import STRESS
-from tests.system.failover import HOWS, pair
+from tests.system.failover import hows, pair
 from tests.system.live_bots import ENVIRONMENT, SPEED, live_config, placed, signed, wait_until
 
 pytestmark = pytest.mark.slow
@@ -114,7 +114,7 @@ def test_whatever_ends_the_active_one_the_warm_one_takes_over_and_no_order_is_do
     if reason := why_not():
         pytest.skip(reason)
     with pair(tmp_path) as two:
-        found = [two.turn(how, is_warm=is_warm) for how in HOWS for is_warm in (False, True)]
+        found = [two.turn(how, is_warm=is_warm) for how in hows() for is_warm in (False, True)]
         two.settled()
 
     assert all(one.over_to_taken >= 0 for one in found)
