@@ -91,6 +91,7 @@ def run_bot(options: StartOptions) -> int:
         held: HeldAccount | None = None
         if account is not None:
             account.open(warm.listing if warm else ())
+            warm = None  # a listing is megabytes
             stack.callback(account.close)
         elif place is not None:
             from ops.held_ledger import hold_ledger

@@ -211,6 +211,7 @@ class Warming:
             act()
             self._problems.pop(name, None)
         except (WatchkeeperError, TimeoutError) as error:
+            self._due[name] = now + min(seconds, _AGAIN_MAX_S)
             self._problem(name, error)
 
     def _problem(self, name: str, error: BaseException) -> None:

@@ -9,10 +9,11 @@ a rolling update nor the eviction of a node could ever go on.
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from decisions.lease import Wait
+from messages.errors import ConfigError
 from messages.ids import NS_PER_S
 from messages.lease import Moment
 from ops.config import Config
@@ -85,18 +86,22 @@ def answering(config: Config, view: StandbyView) -> Iterator[None]:
     """Answer until the account is had.
 
     Raises:
-        ConfigError: it cannot listen where `metrics.http` says, or the token is not in the
-            environment.
+        ConfigError: the run directory cannot be used; it cannot listen where `metrics.http` says,
+            or the token is not in the environment.
     """
-    with ControlServer(config.run_dir / STANDBY_SOCKET, {"health": lambda _: view.snapshot()}):
-        if config.metrics.http is None:
-            yield
-            return
-        server = http_server(config, view.text, _probe)
+    with ExitStack() as stack:
+        control = ControlServer(
+            config.run_dir / STANDBY_SOCKET, {"health": lambda _: view.snapshot()}
+        )
+        stack.callback(control.close)
         try:
-            yield
-        finally:
-            server.close()
+            control.start()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise ConfigError([f"run_dir: {config.run_dir} cannot be used: {reason}"]) from error
+        if config.metrics.http is not None:
+            stack.callback(http_server(config, view.text, _probe).close)
+        yield
 
 
 def _probe(question: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from decisions.lease import Wait
+from messages.errors import ConfigError, LedgerUnavailable
 from messages.ids import NS_PER_S, Symbol, TimestampNs
 from messages.lease import Moment
 from messages.market import Candle, FeedPhase
@@ -19,7 +20,7 @@ from ops.health_text import render
 from ops.lease_machine import boot_ns
 from ops.run_files import CONTROL_SOCKET, STANDBY_SOCKET, find_latest
 from ops.standby import Handed, Warming
-from ops.standby_answers import StandbyView
+from ops.standby_answers import StandbyView, answering
 from ops.wiring import strategy_alone
 from tests.system.live_bots import SEESAW
 
@@ -120,6 +121,9 @@ class Followed:
         closes, self._closes = self._closes, ()
         return [candle(minute, close) for minute, close in enumerate(closes)]
 
+    def behind(self, utc_ns: int, timeframe_ns: int) -> int:
+        return utc_ns * timeframe_ns * 0
+
     def has_history(self, symbols: tuple[Symbol, ...]) -> bool:
         return bool(symbols) and self.phase is not FeedPhase.CONNECTING
 
@@ -189,6 +193,30 @@ def test_what_was_handed_over_is_not_closed_and_not_handed_over_twice(tmp_path: 
     assert made.hand_over() == Handed()
     made.close()
     assert not feed.is_closed
+
+
+def test_what_could_not_be_looked_at_is_looked_at_again_soon(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise LedgerUnavailable("it is away")
+
+    made = warming(tmp_path, Followed())
+    made._every(600.0, "listing", fail)
+    assert made.snapshot()["problems"] == {"listing": "it is away"}
+    assert made._due["listing"] - time.monotonic() <= 30
+    made._due.clear()
+    made._every(600.0, "listing", lambda: None)
+    assert made.snapshot()["problems"] == {}
+    assert made._due["listing"] - time.monotonic() > 500
+
+
+def test_a_run_directory_that_cannot_be_used_refuses_a_standby(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    config.run_dir.write_text("no directory")
+    with (
+        pytest.raises(ConfigError, match="cannot be used: not a directory"),
+        answering(config, view(tmp_path, COLD)),
+    ):
+        raise AssertionError("it stands by")
 
 
 # ---------------------------------------------------------------- beside the active one
