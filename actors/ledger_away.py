@@ -37,8 +37,8 @@ _WAITS = (OrderIntent, SubmitDone, MarketReports, OrderReport, LookupDone, SendA
 class LedgerAway:
     """Of one incarnation, from the moment it lost its ledger until it ends.
 
-    `answers` is the ledger's. `waiting` is what its executor was at, kept for its successor, whom the
-    executor hands it to; what comes is added. `replayed`: the market waits for us too.
+    `answers` is the ledger's. `waiting` is what its executor was at, which that hands to its
+    successor; what comes is added. `replayed`: the market waits for us too.
     """
 
     def __init__(

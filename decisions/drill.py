@@ -225,7 +225,7 @@ def quick_lost_ledger_cases() -> list[Case]:
         Case(Point.BEFORE_CLAIM, "none", Blow.LEDGER_LOST),
         Case(Point.AFTER_CLAIM, "none", Blow.COMMIT_UNANSWERED),
         Case(Point.PAST_FENCE, "reset_after", Blow.LEDGER_LOST),
-        Case(Point.AFTER_OUTCOME, "reset_before", Blow.COMMIT_UNANSWERED),
+        Case(Point.AFTER_OUTCOME, "none", Blow.COMMIT_UNANSWERED),
     ]
 
 

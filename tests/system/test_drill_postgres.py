@@ -80,14 +80,19 @@ def failed(results: list[Result]) -> dict[str, tuple[str, ...]]:
     return {result.case: result.problems for result in results if not result.passed}
 
 
-def test_a_server_that_dies_before_a_claim_or_with_its_answer_doubles_and_loses_nothing(
+def test_a_server_that_dies_before_a_claim_or_after_an_outcome_doubles_and_loses_nothing(
     setting: Setting, baseline: Baseline, server: Server
 ) -> None:
-    cases = quick_lost_ledger_cases()[:2]
+    before, *_, after = quick_lost_ledger_cases()
+    cases = [before, after]
 
     results = list(play(setting, baseline, cases, 1))
 
     assert failed(results) == {}
+    assert {str(case) for case in cases} == {
+        "before_claim/none/ledger_lost",
+        "after_outcome/none/commit_unanswered",
+    }
     assert {(result.at_exchange, result.state) for result in results} == {(1, "filled")}
     assert server.say("SELECT 1 FROM pg_namespace WHERE nspname LIKE 'wk_drill_%'") == []
 
