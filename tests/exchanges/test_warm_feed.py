@@ -27,7 +27,7 @@ from tests.exchanges.feed_run import (
 from tests.exchanges.live import BTC
 
 pytestmark = pytest.mark.slow
-KEEPS = 10
+KEEPS = 6
 PATH = ActorPath("feeds/feed:ccxt")
 
 
@@ -70,7 +70,7 @@ def until(is_so: Any) -> None:
 
 
 def test_what_closed_before_is_history_and_what_closes_after_follows_without_a_break() -> None:
-    with running_exchange(seed=5, speed=300.0) as run:
+    with running_exchange(seed=5, speed=600.0) as run:
         feed, told, seen = made(public_config(run)), Told(), list[Candle]()
         feed.open(LIMIT_S)
         assert not feed.has_history((BTC,))
