@@ -53,7 +53,7 @@ class Told:
 
 
 def made(config: dict[str, Any]) -> WarmFeed:
-    settings = CcxtSettings(exchange="binance", timeout_ms=2_000, config=config)
+    settings = CcxtSettings(exchange="binance", config=config)
     asked = request(history=KEEPS)
     return WarmFeed(
         lambda: CcxtFeed(settings, asked, rng=Random(5), patience=QUICK), PATH, keeps=KEEPS
@@ -70,7 +70,7 @@ def until(is_so: Any) -> None:
 
 
 def test_what_closed_before_is_history_and_what_closes_after_follows_without_a_break() -> None:
-    with running_exchange(seed=5, speed=600.0) as run:
+    with running_exchange(seed=5, speed=300.0) as run:
         feed, told, seen = made(public_config(run)), Told(), list[Candle]()
         feed.open(LIMIT_S)
         assert not feed.has_history((BTC,))
