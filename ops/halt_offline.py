@@ -24,11 +24,11 @@ from messages.ids import NS_PER_S, TimestampNs
 from ops.config import Config, IdempotencyBackend, VenueType, load
 from ops.logs import log_settings, set_up_logging
 from ops.run_dir import RunDir
-from ops.secret_files import take_secret_files
 from ops.secret_values import cleaner, secret_variables, secrets_of
 from ops.wiring import executor_alone
 from persistence.ledger import Ledger, SqliteLedger
 from persistence.ledger_place import place_in
+from persistence.secret_files import take_secret_files
 
 if TYPE_CHECKING:
     from ops.lease import HeldAccount
