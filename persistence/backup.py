@@ -6,14 +6,17 @@ trades nothing wherever it is put, by hand too; and it is checked as a whole bef
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import msgspec
+
 from messages.errors import LedgerUnavailable
 from messages.ids import TimestampNs
 from messages.lineage import ACCEPTED, COPIED, UNKNOWN, Accepted, Copied, copied_in, text_of
+from messages.stops import Stop, StopState
 from persistence import statements as sql
 from persistence.database import (
     BUSY_MS,
@@ -30,6 +33,7 @@ HALT, NOTE = "halt", "note:"
 HaltText = Callable[[Copied], str]
 """Gives the text of the record with which a copy is halted."""
 
+_BROKEN = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _NEWEST = "SELECT count(*), coalesce(max(order_key), '') FROM orders"
 
 
@@ -95,13 +99,17 @@ def put_back(copy: Path, ledger: Path, halt: HaltText, aside: Path | None) -> Co
     return mark
 
 
-def accept_copy(ledger: Ledger, accepted: Accepted) -> None:
+def accept_copy(ledger: Ledger, accepted: Accepted, ended: Iterable[Stop] = ()) -> None:
     """Take the mark away, with a person's word in its place; the halt stays.
+
+    The stops that are `ended` protect nothing from then on.
 
     Raises:
         LedgerUnavailable: nothing changed.
     """
-    ledger.write((), (), 0, {ACCEPTED: text_of(accepted), COPIED: ""})
+    why = f"ended when the restored ledger was accepted: {accepted.evidence}"
+    done = [msgspec.structs.replace(one, state=StopState.DONE, why=why) for one in ended]
+    ledger.write((), (), 0, {ACCEPTED: text_of(accepted), COPIED: ""}, done)
 
 
 def mark_copy(ledger: Ledger, mark: Copied, halt: HaltText) -> None:
@@ -149,12 +157,39 @@ def _upgrade(part: Path) -> None:
 
 
 def _set_aside(ledger: Path, aside: Path) -> None:
-    """Give the ledger that is there another name, all that was committed to it inside."""
-    with ledger_errors(ledger), closing(_connected(ledger)):
-        pass  # its log is in it now, and gone: it would be taken for the next one's
-    if ledger.with_name(f"{ledger.name}-wal").exists():
+    """Give the ledger that is there another name, all that was committed to it inside.
+
+    One that cannot be opened any more, which a copy is put back for, goes as it is, and its log
+    beside it: under the old name that would be taken for the next one's.
+    """
+    log = ledger.with_name(f"{ledger.name}-wal")
+    is_whole = _folded(ledger)
+    if is_whole and log.exists():
         raise LedgerUnavailable(f"somebody has {ledger} open: end that first")
-    os.link(ledger, aside)
+    if ledger.exists():
+        os.link(ledger, aside)
+    if log.exists():
+        os.link(log, aside.with_name(f"{aside.name}-wal"))
+        log.unlink()
+    if not is_whole:
+        ledger.with_name(f"{ledger.name}-shm").unlink(missing_ok=True)
+
+
+def _folded(ledger: Path) -> bool:
+    """Bring its log into it, which then is gone; False where nothing of SQLite's is left there.
+
+    Raises:
+        LedgerUnavailable: it cannot be written, or somebody has it.
+    """
+    if not ledger.exists() or not ledger.stat().st_size:
+        return False  # SQLite would delete the log of a file that it has to make
+    try:
+        with ledger_errors(ledger), closing(_connected(ledger)):
+            return True
+    except LedgerUnavailable as error:
+        if getattr(error.__cause__, "sqlite_errorcode", None) in _BROKEN:
+            return False
+        raise
 
 
 def _is_there(ledger: Path) -> bool:

@@ -238,6 +238,38 @@ def test_the_log_of_the_former_ledger_is_not_taken_for_that_of_the_next(
     assert noted(filled, "late") is None
 
 
+@pytest.mark.parametrize(
+    "damaged", [b"", b"no ledger at all" * 400, None], ids=["empty", "header", "cut"]
+)
+def test_a_ledger_that_cannot_be_opened_goes_aside_as_it_is_with_its_log(
+    filled: Path, tmp_path: Path, damaged: bytes | None
+) -> None:
+    """What a copy is put back for."""
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    content = filled.read_bytes()[:3_000] if damaged is None else damaged
+    filled.write_bytes(content)
+    log = filled.with_name("ledger.db-wal")
+    log.write_bytes(b"what was left of it")
+
+    put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+
+    assert len([*read_orders(filled)]) == 3
+    assert (tmp_path / "aside").read_bytes() == content
+    assert (tmp_path / "aside-wal").read_bytes() == b"what was left of it"
+
+
+def test_a_log_without_its_ledger_goes_aside_too(filled: Path, tmp_path: Path) -> None:
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    filled.unlink()
+    log = filled.with_name("ledger.db-wal")
+    log.write_bytes(b"what was left of it")
+
+    put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+
+    assert len([*read_orders(filled)]) == 3
+    assert (tmp_path / "aside-wal").read_bytes() == b"what was left of it"
+
+
 @pytest.mark.slow
 def test_a_kill_before_the_copy_is_in_its_place_leaves_the_former_ledger(
     filled: Path, child: ChildStarter, tmp_path: Path
