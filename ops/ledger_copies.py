@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from os.path import lexists
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ _NAMED = 3
 def backup(run_dir: Path, to: Path, *, as_json: bool) -> int:
     """Copy the ledger of a run, alive or not, into one file; 0 done, 3 no such run."""
     ledger = run_dir / LEDGER
-    if not ledger.is_file():
+    if not lexists(ledger):
         return _no_run(run_dir)
     copied = back_up(ledger, to, _now_ns(), _halt_text)
     text = f"{to}: {copied.orders} orders, checked"
@@ -64,7 +65,7 @@ def mark(run_dir: Path, *, as_json: bool) -> int:
         RunDirBusy: a process has the directory.
         LedgerUnavailable: it cannot be written.
     """
-    if not (run_dir / LEDGER).is_file():
+    if not lexists(run_dir / LEDGER):
         return _no_run(run_dir)
     with held_run(run_dir, time.monotonic()) as place, closing(place.open_ledger()) as ledger:
         mark_copy(ledger, UNKNOWN, _halt_text)
@@ -97,7 +98,7 @@ def accept(
     """
     if not evidence.strip():
         raise ConfigError(["--evidence: say what you have compared"])
-    if not (run_dir / LEDGER).is_file():
+    if not lexists(run_dir / LEDGER):
         return _no_run(run_dir)
     told: Told = (lambda _: None) if as_json else _progress
     deadline = time.monotonic() + timeout_s

@@ -11,6 +11,7 @@ from peewee import InterfaceError, PeeweeException, SqliteDatabase
 from messages.errors import LedgerConflict, LedgerFenced, LedgerUnavailable
 from persistence.ledger_place import place_in
 from persistence.migrate import check_current, upgrade
+from persistence.plain_file import check_plain
 
 FENCED = "another process has taken this ledger over"
 """What the fence says; see `persistence.fence`."""
@@ -56,9 +57,9 @@ def open_for_reading(path: Path) -> SqliteDatabase:
     Raises:
         LedgerUnavailable: there is no such file, or it is no ledger of this version.
     """
-    if not path.is_file():
-        raise LedgerUnavailable(f"there is no ledger at {path}: has this run ever started?")
     _check_here(path)
+    if not path.exists():
+        raise LedgerUnavailable(f"there is no ledger at {path}: has this run ever started?")
     database = SqliteDatabase(
         f"file:{quote(str(path.absolute()))}?mode=ro",
         uri=True,
@@ -73,6 +74,7 @@ def open_for_reading(path: Path) -> SqliteDatabase:
 
 
 def _check_here(path: Path) -> None:
+    check_plain(path)
     if (elsewhere := place_in(path)) is not None:
         raise LedgerUnavailable(
             f"{path} is no ledger, but stands for {elsewhere}: that is opened, copied and put back"
