@@ -124,7 +124,7 @@ def accept(
             accept_copy(ledger, accepted, kept if stops == "end" else ())
     text = (
         "the ledger is accepted; no decision of before this moment is taken. Trading is still"
-        f" halted: watchkeeper resume {run_dir}"
+        f" halted: watchkeeper resume {run_dir}{f' --config {config_path}' if config_path else ''}"
     )
     return _say(text, as_json=as_json)
 

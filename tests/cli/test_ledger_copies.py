@@ -63,7 +63,10 @@ def test_from_a_copy_to_trading_again(run_dir: Path, tmp_path: Path) -> None:
     assert "compared by hand" in (note(run_dir, ACCEPTED) or "")
     again = command("ledger", "accept", str(run_dir), "--evidence", "x")
     assert (again.returncode, "is no copy" in again.stderr) == (1, True)
-    assert command("resume", str(run_dir)).returncode == 0
+    config = (run_dir / "config.effective.toml").rename(tmp_path / "config.toml")
+    refused = command("resume", str(run_dir))
+    assert (refused.returncode, "--config CONFIG" in refused.stderr) == (1, True), refused.stderr
+    assert command("resume", str(run_dir), "--config", str(config)).returncode == 0
 
 
 @pytest.mark.slow
@@ -152,3 +155,36 @@ def test_where_the_venue_cannot_be_asked_nothing_is_accepted(run_dir: Path, tmp_
     assert done.returncode == 1
     assert "NOT proved" in done.stderr
     assert note(other, COPIED) is not None
+
+
+LIVE = """
+name = "x"
+mode = "live"
+[feed]
+type = "ccxt"
+[venue]
+type = "ccxt"
+exchange = "binance"
+api_key_env = "NO_KEY"
+api_secret_env = "NO_SECRET"
+[[strategy]]
+id = "a"
+uses = "sma_cross"
+[risk]
+max_order_notional = "10"
+"""
+
+
+@pytest.mark.slow
+def test_another_account_is_not_asked_for_its_orders_would_be_found_absent_there(
+    run_dir: Path, tmp_path: Path
+) -> None:
+    assert command("ledger", "mark", str(run_dir)).returncode == 0
+    (tmp_path / "live.toml").write_text(LIVE)
+    done = command(
+        *("ledger", "accept", str(run_dir), "--evidence", "x"),
+        *("--config", str(tmp_path / "live.toml"), "--timeout", "5"),
+    )
+    assert done.returncode == 1
+    assert "holds the orders of another account (paper)" in done.stderr
+    assert note(run_dir, COPIED) is not None
