@@ -3,8 +3,9 @@
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
+from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
@@ -149,13 +150,19 @@ def _texts(value: object, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _of_database(address: str) -> Iterator[str]:
-    """Give an address, and the password in it: an URL's, or a ``password=`` among words."""
+    """Give an address, and the passwords in it: an URL's, each ``password=`` among words.
+
+    And those that the driver itself reads out of it: an URL ends a password elsewhere than it does.
+    """
     yield address
-    password = _password_in(address)
-    if not password and "password" in address:
-        found = _PASSWORD.search(address)
-        password = next(filter(None, found.groups()), "") if found else ""
-    yield from {password, unquote(password)}
+    found = {_password_in(address), *filter(None, chain(*_PASSWORD.findall(address)))}
+    found |= {unquote(one) for one in found}
+    with suppress(Exception):  # no driver, or no address: who connects says so
+        from psycopg.conninfo import conninfo_to_dict
+
+        given = conninfo_to_dict(address)
+        found |= {str(value) for name, value in given.items() if name.endswith("password")}
+    yield from found
 
 
 def _password_in(url: str) -> str:

@@ -6,7 +6,7 @@ by the kernel's where packets stay out, and by a limit of ours on every answer t
 """
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -245,7 +245,20 @@ def _parameters(place: LedgerPlace) -> dict[str, Any]:
             f"the variable {place.url_env} holds no address of a PostgreSQL database, as in"
             " postgresql://user:password@host:5432/name"
         ) from None
+    if _is_torn(given):
+        raise LedgerUnavailable(
+            f"the address in {place.url_env} is torn by a character of its password, or"
+            " its port is no number: in a password write @ as %40, / as %2F, : as %3A, ? as %3F,"
+            " # as %23 and % as %25"
+        )
     return {**_KERNEL, **given}
+
+
+def _is_torn(given: Mapping[str, Any]) -> bool:
+    """Whether a piece of the login has come into another part, which errors show as a place."""
+    places = [str(given.get(name, "")) for name in ("host", "hostaddr", "port", "dbname")]
+    ports = places[2].replace(",", "")
+    return any("@" in one for one in places) or not (ports.isdecimal() or not ports)
 
 
 def _cause(error: BaseException) -> BaseException:

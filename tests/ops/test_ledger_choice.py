@@ -202,6 +202,24 @@ def test_no_line_shows_the_password(
     assert "hunter2" not in effective_toml(in_database(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("address", "password"),
+    [
+        ("postgresql://bot:x#hunter2@db.example/x", "x#hunter2"),
+        ("postgresql://bot:x:hunter2@db.example/x", "x:hunter2"),
+        ("postgresql://bot:first@db.example/x?sslpassword=hunter%262", "hunter&2"),
+        ("host=h user=u password='it\\'s hunter2'", "it's hunter2"),
+    ],
+)
+def test_what_the_driver_takes_for_a_password_is_hidden_whatever_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, password: str
+) -> None:
+    pytest.importorskip("psycopg", reason="the extra `postgres` is not installed")
+    monkeypatch.setenv("WK_URL", address)
+    clean = cleaner(secrets_of(in_database(tmp_path)))
+    assert "hunter" not in clean(f"<{password}>")
+
+
 GOOD = {
     "fsync": "on",
     "full_page_writes": "on",
