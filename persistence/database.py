@@ -1,5 +1,6 @@
 """One SQLite file, opened so that a commit that returned survives a power cut."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -41,6 +42,7 @@ def open_ledger_database(path: Path) -> SqliteDatabase:
         LedgerUnavailable: the file cannot be a durable ledger here; the text says why.
     """
     _check_here(path)
+    _make_for_its_owner(path)
     database = SqliteDatabase(
         str(path), pragmas=_PRAGMAS, timeout=BUSY_MS / 1_000, thread_safe=False, autoconnect=False
     )
@@ -71,6 +73,16 @@ def open_for_reading(path: Path) -> SqliteDatabase:
         database.connect()
         check_current(database)
     return database
+
+
+def _make_for_its_owner(path: Path) -> None:
+    """Make the file if it is not there, before SQLite does; its log gets the mode that it has.
+
+    One that is there is not opened: see `place_in`.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with suppress(OSError):  # it is there, or cannot be made, which SQLite says too
+        os.close(os.open(path, flags, 0o600))
 
 
 def _check_here(path: Path) -> None:

@@ -52,7 +52,9 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str]]
         "DATABASE": "postgresql://bot:pw@127.0.0.1:1/x",
     }
     folder = tmp_path_factory.mktemp("first-install")
-    (folder / "runs" / "one").mkdir(parents=True)
+    run = folder / "runs" / "one"
+    run.mkdir(parents=True)
+    (run / "status.json").touch()
     environment.pop("WATCHKEEPER_ALERT_URLS", None)
     done = subprocess.run(
         [sys.executable, "-P", "-c", SCRIPT, json.dumps(ABSENT), json.dumps([*WORDS])],
