@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from ipaddress import ip_address
 from itertools import chain
 from typing import Any
@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 from messages.errors import ConfigError, WatchkeeperError
 from ops.config import Config
 from ops.secret_names import MASK, is_secret_name, without_logins, without_secrets
+from persistence.postgres.passwords import passwords_in
 from persistence.secret_files import secret
 
 _PASSWORD = re.compile(r"password\s*=\s*(?:'([^']*)'|([^\s&]+))")
@@ -152,17 +153,12 @@ def _texts(value: object, key: str = "") -> Iterator[tuple[str, str]]:
 def _of_database(address: str) -> Iterator[str]:
     """Give an address, and the passwords in it: an URL's, each ``password=`` among words.
 
-    And those that the driver itself reads out of it: an URL ends a password elsewhere than it does.
+    And those that the driver itself reads out of it.
     """
     yield address
     found = {_password_in(address), *filter(None, chain(*_PASSWORD.findall(address)))}
     found |= {unquote(one) for one in found}
-    with suppress(Exception):  # no driver, or no address: who connects says so
-        from psycopg.conninfo import conninfo_to_dict
-
-        given = conninfo_to_dict(address)
-        found |= {str(value) for name, value in given.items() if name.endswith("password")}
-    yield from found
+    yield from found | passwords_in(address)
 
 
 def _password_in(url: str) -> str:
