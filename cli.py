@@ -150,6 +150,9 @@ def _optimize(arguments: argparse.Namespace) -> int:
     from ops.backtest_config import read_backtest
     from ops.optimize_write import ParamsWriter
     from research.backtest.command import BacktestOptions
+    from research.optimise.wanted import check_installed
+
+    check_installed()
     from research.optimise.command import OptimizeOptions, optimize
 
     target = arguments.write

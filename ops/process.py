@@ -73,7 +73,7 @@ def run_bot(options: StartOptions) -> int:
     is_live = config.venue.type is VenueType.CCXT
     urls = addresses(config.alerts.urls_env) if config.alerts.enabled else []
     if config.mode is Mode.LIVE:
-        check_consent(config.run_dir, given=options.i_understand_live)
+        check_consent(config.run_dir, config.venue, given=options.i_understand_live)
     elif options.standby:
         raise ConfigError(["--standby: only a live run has an account to take over"])
     with clean_refusals(secrets), ExitStack() as stack:

@@ -19,7 +19,7 @@ from ops.fleet.page import page, policy
 from ops.fleet.standing import Seen, of_process, standing
 from ops.http_server import HTML, JSON, HttpServer, Page
 from ops.loopback import split_address
-from ops.secret_files import secret
+from persistence.secret_files import secret
 
 _AGE_S = 1.0
 """So old may an answer be: many may ask at once, and each look reads some files of each bot."""

@@ -9,7 +9,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -74,9 +73,6 @@ def optimize(options: OptimizeOptions) -> int:
         DataError: a file cannot be read, or has no usable row.
         ConfigError: something asked for cannot be, or all trials failed.
     """
-    if find_spec("optuna") is None:
-        text = "optimize takes Optuna, which is not installed: pip install 'watchkeeper[optimize]'"
-        raise ConfigError([text])
     name = options.study or options.backtest.name
     storage = storage_of(options.storage, options.storage_env, _file_of(name), os.environ)
     plan = plan_of(options.backtest)
