@@ -201,7 +201,11 @@ def _replay(arguments: argparse.Namespace) -> int:
         former_root=arguments.former_root,
     )
     options = ReplayOptions(
-        run_dir=run_dir, otherwise=otherwise, as_json=arguments.json, shows_all=arguments.all
+        run_dir=run_dir,
+        otherwise=otherwise,
+        as_json=arguments.json,
+        shows_all=arguments.all,
+        event_limit_s=arguments.event_limit_s,
     )
     return replay(options)
 

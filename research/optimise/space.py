@@ -52,7 +52,16 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
             return None
         if self.is_int:
             return [int(self.low) + int(step) * place for place in range(count)]
-        return [round(self.low + step * place, 12) for place in range(count)]
+        return [self._at(place) for place in range(count)]
+
+    def nearest(self, value: Value) -> Value:
+        """Give the value of a step that a proposal means: 0.3 for 0.30000000000000004."""
+        if self.choices or self.is_int or self.step is None:
+            return value
+        return self._at(round((float(value) - self.low) / self.step))
+
+    def _at(self, place: int) -> float:
+        return round(self.low + (self.step or 1) * place, 12)
 
     def __str__(self) -> str:
         """As `--param` takes it."""
@@ -75,6 +84,12 @@ def sets(axes: Sequence[Axis]) -> list[dict[str, Value]] | None:
         return None
     labels = [axis.label for axis in axes]
     return [dict(zip(labels, row, strict=True)) for row in product(*counted)]
+
+
+def nearest(axes: Sequence[Axis], found: Mapping[str, Any]) -> dict[str, Value]:
+    """Give a set as `sets` has it, so that one set has one key."""
+    by_label = {axis.label: axis for axis in axes}
+    return {label: by_label[label].nearest(value) for label, value in found.items()}
 
 
 def by_strategy(axes: Sequence[Axis], found: Mapping[str, Any]) -> dict[str, dict[str, Value]]:

@@ -6,6 +6,7 @@ far as it surely came, and what its strategy may have been stuck in is not shown
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from decisions.strategy import MOST_TRIES, StrategyLike, StrategyMemory, StrategyRun, memory_of
@@ -17,25 +18,27 @@ from messages.orders import MarketRules, OrderIntent, OrderUpdate
 from messages.recorded import StrategyStands
 from messages.stops import StopActed
 from messages.values import Instrument
-from research.replay.found import (
-    OTHER,
-    RAISED,
-    RECORDED_ONLY,
-    REPLAYED_ONLY,
-    Compared,
-    Divergence,
-    Findings,
-    said,
-    state_of,
-)
+from research.replay.found import Compared, Divergence, Findings, state_of
+from research.replay.patience import Hung, Patience
 from research.replay.reading import Place
-from research.replay.showing import ALL, Odd, Showing, pieces
-from research.replay.texts import event_text
+from research.replay.showing import (
+    ALL,
+    Odd,
+    Showing,
+    Taken,
+    divergence_of,
+    event_of,
+    on_text,
+    pieces,
+)
 
+BEHIND_A_HANG = "behind the event that its strategy hung in"
 UNKNOWN_EVENT = "of an event that is missing"
 UNKNOWN_BEGINNING = "of before the journal says how its strategy stood"
 
 Build = Callable[[Callable[[Symbol], Instrument]], StrategyLike]
+_TOLD_OF = (OrderUpdate, StopActed, MarketRules)
+"""What is not decided on."""
 _RAISED = (Exception, SystemExit)
 """What a user's code may raise: anything, and it may call sys.exit."""
 
@@ -52,14 +55,7 @@ class LineSettings(NamedTuple):
     """Whether it may go its own way: then it keeps its own memory where the run began anew."""
     is_replayed: bool
     """Whether its market is shown from the beginning by each process."""
-
-
-class _Taken(NamedTuple):
-    """A message that the strategy took, and what stands in the journal of it."""
-
-    message: Any
-    at_ns: int
-    place: Place
+    patience: Patience
 
 
 class Line:
@@ -78,12 +74,16 @@ class Line:
         self._memory: StrategyMemory | None = None
         """With which the next run begins; None while that is not known."""
         self._grids: dict[Symbol, Instrument] = {}
-        self._pending: _Taken | None = None
+        self._pending: Taken | None = None
         self._told: list[OrderIntent] = []
         self._matched: frozenset[str] = frozenset()
         """Keys that the last message gave: the run may tell of them once more, after a crash."""
+        self.unknown: frozenset[str] = frozenset()
+        """What recorded decisions do not say of themselves: fields of a later version."""
         self.left: StrategyMemory | None = None
         """What it remembered when its process ended."""
+        self._has_hung: bool = before is not None and before._has_hung
+        """It would again, perhaps at every event; nothing is shown to it any more."""
         goes_on = settings.is_what_if and not settings.is_replayed
         self._own = before.left if before is not None and goes_on else None
 
@@ -111,7 +111,7 @@ class Line:
             ):
                 if not self._is_again(message):
                     self._settle(ALL)
-                self._pending = _Taken(message, at_ns, place)
+                self._pending = Taken(message, at_ns, place)
             case _:  # a blow, its end, what does not concern it: what it took before, it finished
                 self._settle(ALL)
 
@@ -140,7 +140,7 @@ class Line:
             memory = memory_in(standing.memory)
         except CodecError as error:
             self.cut(is_end=False)
-            self._findings.notes.append(f"{self._settings.id}: {error}")
+            self._findings.note(f"{self._settings.id}: {error}")
             return
         if standing.has_begun:
             self._settle(memory.next_index)
@@ -172,17 +172,34 @@ class Line:
             if told:
                 self._findings.not_compared[UNKNOWN_EVENT] += len(told)
             return
+        if self._has_hung:
+            self._not_behind_a_hang(len(told))
+            return
         told = [intent for intent in told if intent.order_key not in self._matched]
         if not self._is_known:
             if told:
                 self._findings.not_compared[UNKNOWN_BEGINNING] += len(told)
             return
-        if isinstance(taken.message, OrderUpdate | StopActed | MarketRules):
-            self._tell(taken, until)
-            if told:  # nobody decides on such a message
-                self._count(Showing(told), taken, until)
+        showing = Showing(told, self.unknown)
+        self._patiently(showing, taken, until)
+        if showing.told or showing.odd or not isinstance(taken.message, _TOLD_OF):
+            self._count(showing, taken, until)
+
+    def _patiently(self, showing: Showing, taken: Taken, until: int) -> None:
+        settings = self._settings
+        patience, who = settings.patience, f"strategy {settings.id}, {taken.place}"
+        patience.begin(self._next_index, lambda: f"{who}: {self._on(taken)}:")
+        try:
+            self._go_through(showing, taken, until)
+        except Hung as error:
+            self._hung(showing, taken, error)
+        finally:
+            patience.end()
+
+    def _go_through(self, showing: Showing, taken: Taken, until: int) -> None:
+        if isinstance(taken.message, _TOLD_OF):
+            self._tell(showing, taken, until)  # nobody decides on such a message
             return
-        showing = Showing(told)
         while True:
             try:
                 self._show(showing, taken, until)
@@ -191,7 +208,9 @@ class Line:
                 if isinstance(taken.message, MarketBatch):
                     continue  # which its feed would send again
             break
-        self._count(showing, taken, until)
+
+    def _next_index(self) -> int | None:
+        return None if self._run is None else self._run.memory.next_index
 
     def _made(self) -> StrategyRun:
         """Give the present incarnation; make it and warm it up where there is none."""
@@ -224,7 +243,7 @@ class Line:
     def _grid(self, symbol: Symbol) -> Instrument:
         return self._grids.get(symbol) or Instrument(symbol=symbol)
 
-    def _tell(self, taken: _Taken, until: int) -> None:
+    def _tell(self, showing: Showing, taken: Taken, until: int) -> None:
         """Tell of an order, a stop or new rules; unless the strategy may have died of it."""
         if until != ALL and not (self._settings.is_what_if and until >= 0):
             return
@@ -239,10 +258,10 @@ class Line:
                 self._grids[message.instrument.symbol] = message.instrument
                 run.warm_up()
         except _RAISED as error:
-            self._tell_raised(taken, error)
+            self._raised(showing, error)
         self._tally.took(taken.at_ns, 0)
 
-    def _show(self, showing: "Showing", taken: _Taken, until: int) -> None:
+    def _show(self, showing: "Showing", taken: Taken, until: int) -> None:
         run, message = self._made(), taken.message
         if isinstance(message, Candle | Trade | Tick):
             showing.is_sure = until == ALL
@@ -254,11 +273,13 @@ class Line:
         before = max(run.memory.next_index, message.first_index)
         for piece, is_sure in pieces(message, showing, until, lambda: run.memory.next_index):
             showing.is_sure = is_sure
-            self._see(showing, piece, run.take_batch(piece, _never), run)
+            try:
+                self._see(showing, piece, run.take_batch(piece, _never), run)
+            finally:
+                showing.events += max(run.memory.next_index - before, 0)
+                before = max(before, run.memory.next_index)
             last = piece.events[-1]
             showing.behind(last, run.memory.next_index - 1, lambda: self._state(run))
-            showing.events += max(run.memory.next_index - before, 0)
-            before = max(before, run.memory.next_index)
 
     def _see(
         self,
@@ -298,13 +319,30 @@ class Line:
         text = f"strategy {self._settings.id} could not be made: {type(error).__name__}: {error}"
         return ConfigError([text])
 
-    def _tell_raised(self, taken: _Taken, error: BaseException) -> None:
-        showing = Showing([])
-        self._raised(showing, error)
-        for odd in showing.odd:
-            self._diverges(odd, taken)
+    def _hung(self, showing: Showing, taken: Taken, error: Hung) -> None:
+        """Do not as its actor would, which takes its time once more for each event: leave it."""
+        run, patience = self._run, self._settings.patience
+        text = f"did not come back within {patience.limit_s:g} s"
+        index, state = -1, dict[str, str]()
+        if run is None:
+            text += " while it was made and warmed up"
+        else:
+            index, where = run.memory.next_index, run.line_of(error)
+            text += f" ({where})" if where else ""
+            with suppress(Hung):  # its objects' texts are its code too
+                patience.begin(lambda: None, lambda: f"strategy {self._settings.id}: what it holds")
+                state = self._state(run)
+        event = event_of(taken, index)
+        odd = Odd(index, event, None, None, text, state, has_hung=True)
+        missing = showing.stop_at(odd)
+        self._has_hung = True
+        self._not_behind_a_hang(missing)
 
-    def _count(self, showing: "Showing", taken: _Taken, until: int) -> None:
+    def _not_behind_a_hang(self, count: int) -> None:
+        if count:
+            self._findings.not_compared[BEHIND_A_HANG] += count
+
+    def _count(self, showing: "Showing", taken: Taken, until: int) -> None:
         tally = self._tally
         showing.close()
         if until == ALL or showing.events:
@@ -317,35 +355,12 @@ class Line:
         for odd in showing.odd:
             self._diverges(odd, taken)
 
-    def _diverges(self, odd: Odd, taken: _Taken) -> None:
-        kind = OTHER
-        if odd.raised:
-            kind = RAISED
-        elif odd.recorded is None or odd.replayed is None:
-            kind = REPLAYED_ONLY if odd.recorded is None else RECORDED_ONLY
-        recorded, replayed = odd.recorded, odd.replayed
-        intent = recorded or replayed
-        event = odd.event or _event_at(taken.message, odd.index)
-        self._report(
-            Divergence(
-                who=self._settings.id,
-                kind=kind,
-                at_ns=taken.at_ns,
-                place=str(taken.place),
-                event=event_text(event, odd.index) if event else type(taken.message).__name__,
-                order_key=None if intent is None else intent.order_key,
-                recorded="" if recorded is None else said(recorded),
-                replayed=odd.raised or ("" if replayed is None else said(replayed)),
-                state=odd.state,
-            )
-        )
+    def _diverges(self, odd: Odd, taken: Taken) -> None:
+        self._report(divergence_of(odd, taken, self._settings.id))
 
-
-def _event_at(message: Any, index: int) -> MarketEvent | None:
-    if isinstance(message, MarketBatch):
-        place = index - message.first_index
-        return message.events[place] if 0 <= place < len(message.events) else None
-    return message if isinstance(message, Candle | Trade | Tick) else None
+    def _on(self, taken: Taken) -> str:
+        index = self._next_index()
+        return on_text(taken, -1 if index is None else index)
 
 
 _NEVER = TimestampNs(0)

@@ -243,6 +243,19 @@ def test_a_set_that_was_tried_is_passed_over_and_counted_as_that(place: Place) -
     assert place.process(axes=axes, asked=9).passed_over() == passed
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "random", "grid"])
+def test_steps_that_no_binary_number_is_are_tried_once_each(place: Place, sampler: str) -> None:
+    """A sampler adds them up and finds 0.30000000000000004, which is 0.3."""
+    axes = (Axis(strategy="s", name="fast", low=-0.3, high=0.7, step=0.1),)
+    study = place.process(axes=axes, sampler=sampler, asked=50)
+
+    made = finish(study)
+
+    tried = sorted(float(value) for _, params in made for _, value in params)
+    assert tried == [-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
+    assert study.exhausted
+
+
 def test_a_grid_is_gone_through_in_its_order(place: Place) -> None:
     study = place.process(axes=(FAST,), sampler="grid", asked=5)
 
