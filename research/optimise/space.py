@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import product
 from typing import Any
 
@@ -47,7 +48,8 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
         step = self.step or (1 if self.is_int else 0)
         if not step:
             return None
-        count = math.floor((self.high - self.low) / step + 1e-9) + 1
+        steps = (Decimal(str(self.high)) - Decimal(str(self.low))) / Decimal(str(step))
+        count = math.floor(float(steps) + 1e-9) + 1
         if count > MOST_LISTED:
             return None
         if self.is_int:
@@ -61,7 +63,8 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
         return self._at(round((float(value) - self.low) / self.step))
 
     def _at(self, place: int) -> float:
-        return round(self.low + (self.step or 1) * place, 12)
+        """As a person would add it up: floats do not meet 0.3 in steps of 0.1."""
+        return float(Decimal(str(self.low)) + Decimal(str(self.step or 1)) * place)
 
     def __str__(self) -> str:
         """As `--param` takes it."""
