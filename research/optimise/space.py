@@ -209,7 +209,9 @@ def _whole_label(declared: Declared, label: str) -> tuple[str, str]:
         for name in params:
             if f"{strategy}.{name}" == label:
                 return strategy, name
-    raise ValueError(f"there is no such parameter (there are: {', '.join(_labels(declared))})")
+    there = ", ".join(_labels(declared))
+    known = f"there are: {there}" if there else "the strategies declare no Params"
+    raise ValueError(f"there is no such parameter ({known})")
 
 
 def _range(strategy: str, name: str, bound: Bound, text: str) -> Axis:

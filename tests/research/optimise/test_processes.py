@@ -21,7 +21,7 @@ from tests.research.optimise.markets import plan_of, work_of, write_candles
 pytestmark = pytest.mark.slow
 
 ACTING = """
-import os, sys, time
+import os, sys, threading
 from strategies import Strategy
 
 class Acting(Strategy):
@@ -35,8 +35,8 @@ class Acting(Strategy):
             sys.exit("enough")
         if self.act == "raise":
             raise RuntimeError("no good")
-        while self.act == "hang":
-            time.sleep(0.01)
+        if self.act == "hang":
+            threading.Event().wait()
         return ()
 """
 
@@ -137,13 +137,13 @@ def test_parts_are_answered_one_by_one(world: World) -> None:
 
 
 HOLDER = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from tests.research.optimise.test_processes import World
 world = World(Path(sys.argv[1]))
 world.begin(1, "hang")
 print(world.pool.process_ids[0], flush=True)
-time.sleep(60)
+signal.pause()
 """
 
 

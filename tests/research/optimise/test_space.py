@@ -129,3 +129,10 @@ def test_a_space_that_can_be_counted_is_listed() -> None:
     assert len({key_of(one) for one in found}) == 6
     assert sets([axis("risk=0:1")]) is None
     assert sets([axis("fast=1:1000"), axis("slow=2:200")]) is None
+
+
+def test_where_nothing_is_declared_that_is_said() -> None:
+    with pytest.raises(
+        ConfigError, match=r"no such parameter \(the strategies declare no Params\)"
+    ):
+        axes_of({"a": {}}, ["fast=1:2"])
