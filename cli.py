@@ -150,7 +150,8 @@ def _optimize(arguments: argparse.Namespace) -> int:
     from ops.backtest_config import read_backtest
     from ops.optimize_write import ParamsWriter
     from research.backtest.command import BacktestOptions
-    from research.optimise.command import OptimizeOptions, optimize
+    from research.optimise.command import optimize
+    from research.optimise.options import OptimizeOptions
 
     target = arguments.write
     asked = partial(BacktestOptions, as_json=arguments.json, verify=False)

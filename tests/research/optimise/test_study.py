@@ -18,7 +18,8 @@ from research.optimise.space import Axis
 pytest.importorskip("optuna", reason="the extra `optimize` is not installed")
 
 from research.optimise import study as study_module
-from research.optimise.rows import Row, Rows, open_storage
+from research.optimise.opening import open_storage
+from research.optimise.rows import Row, Rows
 from research.optimise.study import Hand, Study, Terms
 
 pytestmark = pytest.mark.slow
