@@ -69,9 +69,10 @@ class World:
         raise TimeoutError("nothing was told")
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One for all tests, each of which leaves it with nothing to do: a worker takes its time."""
+    made = World(tmp_path_factory.mktemp("world"))
     yield made
     made.pool.close()
     made.columns.close()
@@ -103,7 +104,7 @@ def test_what_a_strategy_does_fails_its_trial_and_the_next_one_is_made(
 
 def test_a_worker_that_is_killed_fails_its_trial(world: World) -> None:
     world.begin(1, "hang")
-    (worker,) = world.pool.process_ids
+    (worker,) = world.pool.process_ids  # the one that there was, or the first
 
     os.kill(worker, signal.SIGKILL)
 
