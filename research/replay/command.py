@@ -13,7 +13,7 @@ from persistence.journal import segments
 from research.printing import Progress, say
 from research.replay.code import Otherwise
 from research.replay.found import Divergence
-from research.replay.patience import LIMIT_S
+from research.replay.patience import LIMIT_S, Patience
 from research.replay.replaying import Replay
 from research.replay.report import as_lines, as_object, divergence_lines
 
@@ -75,7 +75,8 @@ def _here(options: ReplayOptions, folder: Path) -> int:
             first.append(divergence)
 
     progress, began = Progress("replay"), time.perf_counter()
-    work = Replay(folder, options.otherwise, report, options.event_limit_s or LIMIT_S)
+    patience = Patience(options.event_limit_s or LIMIT_S)
+    work = Replay(folder, options.otherwise, report, patience)
     reader = work.run(lambda share: progress.show(share, f"{work.findings.differs} divergences"))
     progress.end()
     took_s = time.perf_counter() - began

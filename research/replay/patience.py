@@ -30,8 +30,10 @@ class Hung(BaseException):
 class Patience:
     """Looks after what goes on between `begin` and `end`, inside `watching`."""
 
-    def __init__(self, limit_s: float = LIMIT_S) -> None:
-        self.limit_s = limit_s
+    def __init__(
+        self, limit_s: float = LIMIT_S, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.limit_s, self._clock_s = limit_s, clock_s
         self._mark: Callable[[], object] | None = None
         self._what: Callable[[], str] = str
         self._seen: object = None
@@ -58,7 +60,7 @@ class Patience:
 
     def begin(self, mark: Callable[[], object], what: Callable[[], str]) -> None:
         """Begin to count. `mark` is another value when it came on; `what` says what it is at."""
-        self._since_s, self._seen, self._ignored = time.monotonic(), mark(), 0
+        self._since_s, self._seen, self._ignored = self._clock_s(), mark(), 0
         self._mark, self._what = mark, what
 
     def end(self) -> None:
@@ -68,7 +70,7 @@ class Patience:
     def _look(self, _: int, __: FrameType | None) -> None:
         if self._mark is None:
             return
-        now_s, seen = time.monotonic(), self._mark()
+        now_s, seen = self._clock_s(), self._mark()
         if seen != self._seen:
             self._since_s, self._seen, self._ignored = now_s, seen, 0
         elif now_s - self._since_s >= self.limit_s:

@@ -14,8 +14,9 @@ from persistence.frames import Frame
 from research.replay.code import Cast, Otherwise, cast_of
 from research.replay.found import Divergence, Findings
 from research.replay.judging import EXECUTOR, Judging
-from research.replay.line import Line, LineSettings
-from research.replay.patience import LIMIT_S, Hung, Patience, last_line
+from research.replay.life import LineSettings
+from research.replay.line import Line
+from research.replay.patience import Hung, Patience, last_line
 from research.replay.reading import Break, JournalReader, Place
 from research.replay.texts import moment
 
@@ -36,10 +37,10 @@ class Replay:
         folder: Path,
         otherwise: Otherwise,
         report: Callable[[Divergence], object],
-        limit_s: float = LIMIT_S,
+        patience: Patience | None = None,
     ) -> None:
         self._folder, self._otherwise, self._report = folder, otherwise, report
-        self._patience = Patience(limit_s)
+        self._patience = patience or Patience()
         self.findings = Findings()
         self._judging = Judging(self.findings, self._diverges)
         self._lines: dict[str, Line] = {}
