@@ -32,7 +32,7 @@ for needed in ("optuna", "psycopg"):
         pytest.skip(f"{needed} is not installed", allow_module_level=True)
 
 NOBODY = 65_534
-LIMIT_S = 30
+LIMIT_S = 90
 VARIABLE = "WATCHKEEPER_TEST_STUDY"
 WORDS = ("--param", "fast=2:30", "--param", "slow=5:90", "--min-orders", "3", "--windows", "1")
 
