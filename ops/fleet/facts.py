@@ -99,7 +99,7 @@ class BotEyes:
             Measure.UNKNOWN_ORDERS: _number(unknown.get("count")),
             Measure.UNKNOWN_S: _number(unknown.get("oldest_s")),
         }
-        if _is_of_this_process(summary, status):
+        if is_of_process(summary, status):
             p99 = _number(claim.get("p99"))
             found[Measure.CLAIM_P99_MS] = None if p99 is None else p99 / NS_PER_MS
             found[Measure.ERROR_RATE] = self._rate(summary)
@@ -128,16 +128,16 @@ def room_of(run_dir: Path) -> int | None:
     return disk.f_bavail * disk.f_frsize if disk.f_blocks else None
 
 
-def _word(status: Mapping[str, Any]) -> tuple[object, object]:
-    return status.get("captured_at_ns"), status.get("started_at_ns")
-
-
-def _is_of_this_process(summary: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+def is_of_process(summary: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
     """The summary of the process before stands there until this one writes its own."""
     begun, started = summary.get("started_at_ns"), status.get("started_at_ns")
     if not (isinstance(begun, int) and isinstance(started, int)):
         return False
     return abs(begun - started) < NS_PER_S
+
+
+def _word(status: Mapping[str, Any]) -> tuple[object, object]:
+    return status.get("captured_at_ns"), status.get("started_at_ns")
 
 
 def _table(value: object) -> dict[str, Any]:
