@@ -5,9 +5,15 @@ probes run `health` every few seconds.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
+from typing import Any
+
+_WIDTH = 80
+"""Columns, where nobody says how many."""
 
 FAMILIES = {
     "start": "run",
@@ -54,13 +60,43 @@ class _Version(argparse.Action):
         raise SystemExit(0)
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Told how wide it may be: to find that out by itself it imports shutil, and all archives.
+
+    One is made for each argument that a parser takes, also where nobody asks for help.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+@cache
+def _columns() -> int:
+    """Say how wide the terminal is, as `shutil.get_terminal_size` does."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isascii() and told.isdigit() and int(told):
+        return int(told)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or _WIDTH  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):  # closed, or no terminal
+        return _WIDTH
+
+
+class _Parser(argparse.ArgumentParser):
+    """Its commands' parsers are of its kind."""
+
+    def __init__(self, **settings: Any) -> None:
+        settings.setdefault("formatter_class", _Formatter)
+        super().__init__(**settings)
+
+
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
     """Make the parser; what it gives names its `command`, and has the command's own arguments.
 
     With the `words` that it is to read it knows only their command, if they begin with one: to
     make all of them takes as long as half a start of Python.
     """
-    root = argparse.ArgumentParser(
+    root = _Parser(
         prog="watchkeeper",
         description="At most one order per decision, settled by evidence.",
         allow_abbrev=False,

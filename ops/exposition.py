@@ -19,6 +19,7 @@ from messages.lifecycle import ActorState
 from ops.describe import wal_bytes
 from ops.exposition_snapshot import of_snapshot
 from ops.prometheus_text import NO_LABELS, Labels, counter, durations, gauge, sizes
+from ops.turns import longer_turns
 from ops.wiring import System
 
 Samples = list[tuple[Labels, float]]
@@ -45,6 +46,10 @@ class Exposition:
 
     def text(self) -> str:
         """Give everything, in the text format 0.0.4."""
+        with longer_turns():
+            return self._text()
+
+    def _text(self) -> str:
         parts = [
             self._process(),
             _decisions(self._system.fold),

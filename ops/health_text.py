@@ -2,8 +2,8 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, TextIO
 
 Snapshot = Mapping[str, Any]
@@ -58,7 +58,8 @@ def duration(seconds: float) -> str:
 
 def moment(ts_ns: int) -> str:
     """Give a time of day and its date, UTC."""
-    return datetime.fromtimestamp(ts_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    # Without datetime, which takes a probe four milliseconds to import.
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(ts_ns // 1_000_000_000))
 
 
 def one_line(text: object) -> str:

@@ -91,6 +91,14 @@ def test_help_and_health_import_the_standard_library_only(
     assert foreign & {*ours, "msgspec", "rich", "loguru", "pykka", "peewee", "ccxt"} == set()
 
 
+def test_health_imports_no_large_part_of_the_standard_library(tmp_path: Path) -> None:
+    """A probe runs it every few seconds: what argparse brings to ask a width is half its time."""
+    imported = modules_after("health", "--run-dir", str(tmp_path))
+
+    assert "argparse" in imported
+    assert imported & {"dataclasses", "datetime", "inspect", "shutil", "subprocess"} == set()
+
+
 @pytest.mark.slow
 def test_a_start_imports_nothing_large_that_it_can_do_without() -> None:
     """What `start` imports until it is ready; loguru comes with the first line that is logged."""
