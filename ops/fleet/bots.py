@@ -21,6 +21,8 @@ from ops.run_files import LOCK, STATUS
 from ops.run_state import read_object
 
 START_OUTPUT = "start.out"
+MOST_OUTPUT = 1_000_000
+"""Bytes of it: each warning goes there too, and a bot may run for years."""
 _MB = 1_048_576
 
 
@@ -75,8 +77,8 @@ class BotProcess:
                 self._child = subprocess.Popen(  # noqa: S603 - our own command, no shell
                     _command(self.spec),
                     stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
+                    stdout=subprocess.DEVNULL,  # a line a second, which nobody would ever read
+                    stderr=output,
                     start_new_session=True,
                 )
             self._process = psutil.Process(self._child.pid)
@@ -98,6 +100,13 @@ class BotProcess:
         with contextlib.suppress(psutil.Error):
             if self._process is not None:
                 self._process.kill()
+
+    def trim_output(self) -> None:
+        """Begin its output anew once it has grown long; the log has all of it, and is rotated."""
+        output = Path(self.spec.run_dir) / START_OUTPUT
+        with contextlib.suppress(OSError):
+            if output.lstat().st_size > MOST_OUTPUT:
+                _private(output).close()
 
     def usage(self) -> tuple[float, int] | None:
         """Give the processor seconds that it has used, and its resident bytes."""
@@ -182,5 +191,5 @@ def _has_open(pid: int, wanted: os.stat_result) -> bool:
 
 
 def _private(path: Path) -> IO[bytes]:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     return os.fdopen(os.open(path, flags, 0o600), "wb")

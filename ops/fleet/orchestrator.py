@@ -213,6 +213,7 @@ class Orchestrator:
         if bot.spec.bot not in self._bots:
             return True
         pid, memory = bot.process.pid, bot.memory
+        bot.process.trim_output()
         if self._is_ending:
             self._do(bot, self._ended_with_fleet(bot, now_ns), now_ns)
         before = _standing(memory)
