@@ -181,8 +181,9 @@ def _alerts(value: object) -> list[str]:
 
 
 def _count(value: object) -> int | None:
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return value if is_whole and 0 <= value < _MOST else None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value < _MOST else None
 
 
 def _text(value: object) -> str:
