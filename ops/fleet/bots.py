@@ -35,6 +35,9 @@ class BotProcess:
         self._process: psutil.Process | None = None
         self.exit_code: int | None = None
         """Of the last process that is over; negative is a signal, None is not known."""
+        self.was_told = False
+        """Whether this orchestrator has asked the process that runs to end."""
+        self.was_killed = False
 
     @property
     def pid(self) -> int | None:
@@ -84,12 +87,13 @@ class BotProcess:
             self._process = psutil.Process(self._child.pid)
         except (OSError, psutil.Error) as error:
             raise WatchkeeperError(f"{self.spec.bot} cannot be started: {error}") from error
-        self.exit_code = None
+        self.exit_code, self.was_told, self.was_killed = None, False, False
         self._limit(self._process)
         return self._child.pid
 
     def drain(self) -> None:
         """Ask it to end in order."""
+        self.was_told = True
         with contextlib.suppress(psutil.Error):
             if self._process is not None:
                 self._process.terminate()  # which looks whether the pid is still the same process
@@ -97,6 +101,7 @@ class BotProcess:
 
     def kill(self) -> None:
         """End it at once; the ledger is made for that."""
+        self.was_killed = True
         with contextlib.suppress(psutil.Error):
             if self._process is not None:
                 self._process.kill()
@@ -122,6 +127,7 @@ class BotProcess:
 
     def _over(self, code: int | None) -> None:
         self.exit_code, self._child, self._process = code, None, None
+        self.was_told = self.was_killed = False
 
     def _last_word(self, pid: int) -> int | None:
         """Give the exit code of a process that was not our child, as far as it left one."""

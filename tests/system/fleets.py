@@ -17,7 +17,8 @@ import psutil
 
 from decisions.fleet import BotMemory
 from ops.fleet.bots import holder
-from ops.fleet.orchestrator import FLEET_LOCK, STATE
+from ops.fleet.fleet_lock import FLEET_LOCK
+from ops.fleet.orchestrator import STATE
 from persistence.fleet import FleetStore
 
 CONFIG = """
