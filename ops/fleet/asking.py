@@ -225,7 +225,7 @@ def _complain(sentence: str) -> None:
 
 
 def _tail(path: Path, lines: int) -> str:
-    """Give the last lines of a file, of which the end alone is read, as a terminal may show them."""
+    """Give the last lines of a file, whose end alone is read, as a terminal may show them."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
