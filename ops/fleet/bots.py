@@ -18,7 +18,7 @@ import psutil
 from messages.errors import WatchkeeperError
 from ops.fleet.config import BotSpec
 from ops.run_files import LOCK, STATUS
-from ops.run_state import read_object
+from ops.run_state import read_object, read_regular
 
 START_OUTPUT = "start.out"
 MOST_OUTPUT = 1_000_000
@@ -155,7 +155,7 @@ def holder(lock: Path) -> psutil.Process | None:
     clocks that are set. Who holds the lock has this very file open, which the kernel tells.
     """
     try:
-        text = lock.read_bytes().partition(b"\n")[0]
+        text = read_regular(lock, 4_096).partition(b"\n")[0]
         if not text.isdigit():
             return None
         process = psutil.Process(int(text))

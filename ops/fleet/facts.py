@@ -14,6 +14,9 @@ from ops.run_state import read_object
 _ROOM = 1_048_576
 """A disk with fewer bytes left than this is full: a bot's own files no longer fit."""
 
+_LONGEST = 200
+"""Characters of a bot's own words: they are written down at each look, and told."""
+
 
 class BotEyes:
     """Looks at one run directory, again and again: some measures are of what changed between.
@@ -72,7 +75,7 @@ class BotEyes:
             is_running=True,
             said_s=(now_ns - max(self._word_at_ns, could_ns)) / NS_PER_S,
             up_s=up_s,
-            halt=str(_table(status.get("halt")).get("reason", "")),
+            halt=str(_table(status.get("halt")).get("reason", ""))[:_LONGEST],
             is_disk_full=is_full,
             measures=self._measures(status, read_object(self._run_dir / METRICS_SUMMARY)),
         )
