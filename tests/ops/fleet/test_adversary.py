@@ -16,8 +16,9 @@ from messages.errors import WatchkeeperError
 from messages.ids import NS_PER_S
 from ops.fleet.asking import logs, ps
 from ops.fleet.bots import BotProcess, holder
+from ops.fleet.command import EXIT_LEFT, up
 from ops.fleet.config import BotSpec, load_fleet
-from ops.fleet.fleet_lock import FleetBusy, FleetGone
+from ops.fleet.fleet_lock import FleetBusy, FleetGone, FleetLock
 from ops.fleet.orchestrator import STATE, Orchestrator
 from ops.run_files import LOCK, LOG, STATUS
 from ops.run_state import read_object
@@ -310,6 +311,21 @@ def test_an_orchestrator_whose_own_directory_was_deleted_leaves_the_fleet_to_the
                 orchestrator.step()
         assert bot.process.poll() is None
         assert starts == []
+
+
+def test_up_says_that_its_directory_was_deleted_and_leaves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoSignals:
+        count = 0
+
+    def gone(_: FleetLock) -> None:
+        raise FleetGone("fleet.lock was taken away")
+
+    monkeypatch.setattr("ops.fleet.command._Signals", NoSignals)  # pytest has its own
+    monkeypatch.setattr(FleetLock, "look", gone)
+    assert up(fleet_file(tmp_path, "one"), as_json=True) == EXIT_LEFT
+    assert '"event":"left","why":"fleet.lock was taken away"' in capsys.readouterr().out
 
 
 def test_two_fleet_files_with_one_directory_are_one_fleet(tmp_path: Path) -> None:
