@@ -12,7 +12,6 @@ import msgspec
 import psutil
 
 from decisions.fleet import BotMemory, Phase, ending
-from messages.errors import WatchkeeperError
 from ops.fleet.bots import START_OUTPUT, BotProcess, holder
 from ops.fleet.config import BotSpec, FleetConfig, load_fleet
 from ops.fleet.fleet_lock import FLEET_LOCK
@@ -70,22 +69,13 @@ def _asked(fleet: FleetConfig, verb: str, bot: str, timeout_s: float) -> tuple[i
     return EXIT_FAILED, answer or f"no answer in {timeout_s:g} s; it is still asked for"
 
 
-class _Unknown(WatchkeeperError):
-    """Why nothing can be shown of a fleet, and the exit code that says so."""
-
-    def __init__(self, sentence: str, code: int) -> None:
-        super().__init__(sentence)
-        self.code = code
-
-
 def ps(path: Path, *, as_json: bool) -> int:
     """Show the bots; 0 all run or ended in order, 1 one is parked or waits, 3 nothing is there."""
     fleet = load_fleet(path)
-    try:
-        rows = _known(fleet, _row)
-    except _Unknown as unknown:
-        _complain(str(unknown))
-        return unknown.code
+    return _showing(fleet, _row, lambda rows: _show_rows(fleet, rows, as_json=as_json))
+
+
+def _show_rows(fleet: FleetConfig, rows: list[dict[str, Any]], *, as_json: bool) -> int:
     orchestrator = holder(fleet.run_dir / FLEET_LOCK)
     if as_json:
         shown = {"fleet": fleet.name, "orchestrator": orchestrator and orchestrator.pid}
@@ -103,11 +93,10 @@ def page(path: Path, out: Path | None, *, as_json: bool) -> int:
         OSError: the file cannot be written.
     """
     fleet = load_fleet(path)
-    try:
-        bots = _known(fleet, _seen)
-    except _Unknown as unknown:
-        _complain(str(unknown))
-        return unknown.code
+    return _showing(fleet, _seen, lambda bots: _write_page(fleet, bots, out, as_json=as_json))
+
+
+def _write_page(fleet: FleetConfig, bots: list[Seen], out: Path | None, *, as_json: bool) -> int:
     orchestrator = holder(fleet.run_dir / FLEET_LOCK)
     model = standing(fleet.name, orchestrator.pid if orchestrator else None, bots)
     if as_json:
@@ -124,20 +113,21 @@ def page(path: Path, out: Path | None, *, as_json: bool) -> int:
     return EXIT_OK
 
 
-def _known(fleet: FleetConfig, take: Callable[[Kept], Told]) -> list[Told]:
-    """Give of each bot what `take` makes of what was written down of it.
-
-    Raises:
-        _Unknown: nothing was, or by another version.
-    """
+def _showing(
+    fleet: FleetConfig, take: Callable[[Kept], Told], show: Callable[[list[Told]], int]
+) -> int:
+    """Show of each bot what `take` makes of what was written down of it, if anything was."""
     up = f"watchkeeper orchestrate up {fleet.path}"
     if not (fleet.run_dir / STATE).is_file():
-        raise _Unknown(f"this fleet was never up: {up}", EXIT_NO_PROCESS)
+        _complain(f"this fleet was never up: {up}")
+        return EXIT_NO_PROCESS
     with closing(FleetStore(fleet.run_dir / STATE)) as store:
         try:
-            return [take(kept) for kept in store.bots()]
+            told = [take(kept) for kept in store.bots()]
         except msgspec.DecodeError as error:
-            raise _Unknown(f"{STATE} is of another version ({error}): {up}", EXIT_FAILED) from error
+            _complain(f"{STATE} is of another version ({error}): {up}")
+            return EXIT_FAILED
+    return show(told)
 
 
 def logs(path: Path, bot: str, lines: int) -> int:

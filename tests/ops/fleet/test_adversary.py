@@ -21,7 +21,7 @@ from ops.fleet.config import BotSpec, load_fleet
 from ops.fleet.fleet_lock import FleetBusy, FleetGone, FleetLock
 from ops.fleet.orchestrator import STATE, Orchestrator
 from ops.run_files import LOCK, LOG, STATUS
-from ops.run_state import read_object
+from ops.run_state import read_object, read_regular
 from persistence.fleet import FleetStore, Kept
 from tests.ops.fleet.stubs import Stub, stub
 
@@ -377,6 +377,8 @@ def test_a_last_word_without_end_is_none(tmp_path: Path) -> None:
     with (tmp_path / STATUS).open("wb") as file:
         file.truncate(1 << 40)
     assert read_object(tmp_path / STATUS) == {}
+    with pytest.raises(OSError, match="no file of ours"):
+        read_regular(tmp_path / STATUS, 10)
 
 
 def test_what_a_bot_says_of_its_halt_is_not_written_down_without_end(tmp_path: Path) -> None:
