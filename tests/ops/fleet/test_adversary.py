@@ -278,6 +278,28 @@ def test_a_bot_that_was_perhaps_never_told_to_end_is_told_before_it_is_killed(
         assert len(said.of("killed")) == is_deaf
 
 
+def test_a_pid_that_another_process_has_by_now_is_neither_taken_up_nor_signalled(
+    tmp_path: Path, starts: list[BotSpec]
+) -> None:
+    """It was noted before a reboot; its lock file names it too. Here it is the test's own."""
+    path = fleet_file(tmp_path, "one")
+    run_dir = tmp_path / "runs" / "one"
+    run_dir.mkdir(parents=True)
+    (run_dir / LOCK).write_text(f"{os.getpid()}\n\n")
+    memory = BotMemory(phase=Phase.RUNNING, since_ns=1)
+    with closing(FleetStore(tmp_path / "runs" / STATE)) as store:
+        spec = _json(load_fleet(path).bots[0])
+        pid = os.getpid()
+        kept = Kept(bot="one", place=0, spec=spec, memory=_json(memory), pid=pid, exit_code=None)
+        store.keep(kept)
+    with open_fleet(path) as orchestrator:
+        orchestrator.step()
+        assert orchestrator.memories["one"].phase is Phase.WAITING
+        assert "it left no word" in orchestrator.memories["one"].why
+        until(orchestrator, "one", Phase.RUNNING)
+        assert len(starts) == 1
+
+
 # ------------------------------------------------------------ taken away under it
 
 
