@@ -151,8 +151,8 @@ class Orchestrator:
         is_started = do is Do.START and may_start and self._is_its_turn(bot, now_ns)
         if do is not Do.START or is_started:
             self._do(bot, do, now_ns)
-        elif may_start and (awaited := self._roster.awaited(bot)):
-            memory.why = f"it waits until {' and '.join(awaited)} can trade"
+        elif may_start and (waits := self._roster.waits(bot)):
+            memory.why = waits
         if before != _standing(memory):
             self._tell(bot)
         self._roster.keep(bot)
@@ -168,7 +168,7 @@ class Orchestrator:
     def _is_its_turn(self, bot: Bot, now_ns: int) -> bool:
         if now_ns - self._last_start_ns < self.fleet.stagger_s * NS_PER_S:
             return False
-        return not self._roster.awaited(bot) and not self._roster.before_it(bot)
+        return not self._roster.waits(bot)
 
     def _do(self, bot: Bot, do: Do, now_ns: int) -> None:
         match do:

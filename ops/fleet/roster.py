@@ -123,12 +123,16 @@ class Roster:
             self._store.keep(kept)
             bot.kept = kept
 
-    def awaited(self, bot: Bot) -> list[str]:
-        """Give the bots that must be ready before this one is started."""
+    def waits(self, bot: Bot) -> str:
+        """Say for whom a bot waits that is to be started; empty when for nobody."""
         others = [self.bots[name] for name in bot.spec.after if name in self.bots]
-        return [one.spec.bot for one in others if not one.eyes.is_ready(one.process.pid)]
+        late = [one.spec.bot for one in others if not one.eyes.is_ready(one.process.pid)]
+        if late:
+            return f"it waits until {' and '.join(late)} can trade"
+        before = self._before_it(bot)
+        return f"it waits until {before} has left its directory" if before else ""
 
-    def before_it(self, bot: Bot) -> str:
+    def _before_it(self, bot: Bot) -> str:
         """Name the bot whose process still runs in this one's directory, as after a renaming."""
         place = os.path.realpath(bot.spec.run_dir)
         for other in self.bots.values():

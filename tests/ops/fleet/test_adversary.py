@@ -116,6 +116,7 @@ def test_a_bot_with_a_new_name_waits_until_the_one_with_the_old_has_left_its_dir
         orchestrator.step()
         assert orchestrator.memories["old"].phase is Phase.DRAINING
         assert orchestrator.memories["new"].phase is Phase.WAITING
+        assert orchestrator.memories["new"].why == "it waits until old has left its directory"
         assert starts == []
         bot.ends(0)
         until(orchestrator, "new", Phase.RUNNING)
@@ -273,6 +274,10 @@ def test_a_bot_that_was_perhaps_never_told_to_end_is_told_before_it_is_killed(
         left_by_a_kill(orchestrator)
         with open_fleet(path, said) as after:
             assert after.memories["one"].phase is Phase.DRAINING
+            while not after._roster.bots["one"].process.was_told:
+                after.step()
+            if not is_deaf:
+                assert bot.gone() == 0
             until(after, "one", Phase.STOPPED)
         assert bot.gone() == (-9 if is_deaf else 0)
         assert len(said.of("killed")) == is_deaf
