@@ -130,6 +130,7 @@ class LiveFeedActor(Actor):
         memory = self._memory = self._kept.inherit()
         for path in self._followers:
             memory.flow.rewind(path)
+        self._observe()
         self._rhythm = FeedRhythm(self.ctx)
         connection = self._connection = self._connect()
         self._kept.replace(connection)
@@ -153,8 +154,7 @@ class LiveFeedActor(Actor):
                 self._memory.flow.on_ack(message.follower, message.next_index)
             case TimerFired():
                 self._rhythm.fired(message)
-                for path, address in self._followers.items():
-                    self._memory.flow.observe(path, address.epoch, gone=address.is_out)
+                self._observe()
         self._pump()
         if self._memory.flow.is_behind(self._memory.buffer.end):
             self._rhythm.check_soon()
@@ -232,6 +232,10 @@ class LiveFeedActor(Actor):
             log.info("the market is live; clock difference {} ms", state.skew_ms)
 
     # ------------------------------------------------------------ sending
+
+    def _observe(self) -> None:
+        for path, address in self._followers.items():
+            self._memory.flow.observe(path, address.epoch, gone=address.is_out)
 
     def _pump(self) -> None:
         flow, buffer = self._memory.flow, self._memory.buffer

@@ -82,6 +82,7 @@ class MarketFeedActor(Actor):
         self._go_to(self._flow.floor or 0)
         for path in self._followers:
             self._flow.rewind(path)
+        self._observe()
         self._rhythm = FeedRhythm(self.ctx)
         self.ctx.after(0, DUE)
 

@@ -85,3 +85,10 @@ def test_who_is_started_anew_is_sent_soon_what_it_had_not_finished(*, acks: bool
     assert not market.runtime.start(market.follower).problem
     market.runtime.run_for(60 * NS_PER_MS)
     assert len(market.seen) == (0 if acks else 1)
+
+
+def test_who_runs_when_the_feed_begins_is_sent_nothing_twice() -> None:
+    """Which incarnations there are is known before anything is sent."""
+    market = Market(acks=False)
+    market.runtime.run_for(10 * NS_PER_S)
+    assert len(market.seen) == 1
