@@ -42,6 +42,7 @@ ATTEMPTS_MAX = 60
 SEEDS = 40 if os.environ.get("WATCHKEEPER_STRESS") else 2
 DECISIONS = 14
 LATE_MS = 1_200
+HASTE_MS = 250
 
 
 class Driver:
@@ -98,15 +99,16 @@ def test_no_decision_becomes_two_orders(
     chance = Random(seed)
     ended: dict[str, str] = {}
     budget = RateBudget(Budget(burst_ms=10_000_000))
-    with desk(run.ccxt_config(), timeout_ms=250, budget=budget) as opened:
+    with desk(run.ccxt_config(), budget=budget) as opened:
         opened.call(opened.venue.open())
         driver = Driver(run, opened)
-        for number in range(DECISIONS):
-            name = f"wk{seed:02d}{number:04d}"
-            arm(run, chance)
-            changes = {"limit_price": "50000"} if chance.random() < 0.3 else {}
-            ended[name] = driver.settle(order(name, quantity="0.001", **changes))
-            run.exchange.disarm()
+        with opened.within(HASTE_MS):
+            for number in range(DECISIONS):
+                name = f"wk{seed:02d}{number:04d}"
+                arm(run, chance)
+                changes = {"limit_price": "50000"} if chance.random() < 0.3 else {}
+                ended[name] = driver.settle(order(name, quantity="0.001", **changes))
+                run.exchange.disarm()
         wait_for_late_ones(run)
 
     at_venue = {name: len(run.exchange.orders_with(name)) for name in ended}
