@@ -81,13 +81,13 @@ def test_escalation_restarts_the_supervisor_by_the_rules_of_the_one_above(
     world.boot(branch("mid", probe("a", script), world=world, intensity=TWICE), intensity=TWICE)
 
     for epoch in (1, 2, 3):
-        world.settle(lambda epoch=epoch: world.running("mid", epoch))  # type: ignore[misc]
+        world.settle(lambda epoch=epoch: world.running("mid", epoch))  # type: ignore[misc]  # bound in each round
         world.settle(lambda: world.cell("mid/a").state is ActorState.RUNNING)
         first = world.cell("mid/a").epoch
         crash(world, "mid/a", 2)
         assert world.cell("mid/a").epoch == first + 2
         world.address("mid/a").tell(Raise())
-        world.settle(lambda epoch=epoch: world.cell("mid").epoch > epoch or world.root_ended())  # type: ignore[misc]
+        world.settle(lambda epoch=epoch: world.cell("mid").epoch > epoch or world.root_ended())  # type: ignore[misc]  # bound in each round
 
     world.until_ended()
     assert world.cell("mid/a").epoch == 9

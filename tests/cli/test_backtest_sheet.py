@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,9 @@ def backtest(*words: str) -> int:
     return cli.main(["backtest", "examples/replay.toml", *words])
 
 
-def data_of(page: str) -> dict[str, object]:
+def data_of(page: str) -> dict[str, Any]:
     found = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
-    model: dict[str, object] = json.loads(found[0])
+    model: dict[str, Any] = json.loads(found[0])
     return model
 
 
@@ -157,9 +158,9 @@ def test_the_report_of_a_real_run_is_the_sheet_of_its_backtest(
         assert one["figures"]["max_drawdown"] == pytest.approx(other["figures"]["max_drawdown"])
         assert one["hold"]["net"] == pytest.approx(other["hold"]["net"])
     pages = [data_of(Path(name).read_text()) for name in ("real.html", "tested.html")]
-    curves = [page["sheets"][0]["curve"] for page in pages]  # type: ignore[index]
+    curves = [page["sheets"][0]["curve"] for page in pages]
     assert curves[0] == curves[1]
-    assert pages[0]["market"]["symbols"] != {}  # type: ignore[index]
+    assert pages[0]["market"]["symbols"] != {}
 
 
 def test_a_report_of_no_run_is_one_sentence(

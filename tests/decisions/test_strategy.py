@@ -119,7 +119,7 @@ def test_an_event_whose_intents_were_not_all_told_is_the_next_incarnations() -> 
     intents = abandoned.take_batch(batch(events), lambda: CREATED)
     first = next(intents)
     # It was replaced here, before it could ask for more: what it told may not have gone out.
-    intents.close()  # type: ignore[attr-defined]
+    intents.close()  # type: ignore[attr-defined]  # it is a generator
 
     successor = run(abandoned.memory.inherited())
     successor.warm_up()

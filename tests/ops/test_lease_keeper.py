@@ -66,7 +66,7 @@ class Scene:
             self.shelf[ACCOUNT], self.now, TIMING, lambda: self.store, lambda: self.now, self._lose
         )
         self.keeper.on_barred = self.barred.append
-        self.store.wake = self.keeper._wake.set  # type: ignore[method-assign]
+        self.store.wake = self.keeper._wake.set  # type: ignore[method-assign]  # planted
 
     def _lose(self, sentence: str) -> None:
         self.lost.append(sentence)

@@ -68,7 +68,7 @@ def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipe]:
 def narrator(tmp_path: Path, pipe: Pipe) -> Narrator:
     options = StartOptions(run_dir=tmp_path / "run", json_lines=True)
     narrator = narrator_for(options, config_for(options))
-    narrator.snapshots = Told()  # type: ignore[assignment]
+    narrator.snapshots = Told()  # type: ignore[assignment]  # planted
     return narrator
 
 

@@ -28,7 +28,7 @@ def test_tree(world: World, script: Script) -> None:
     for _ in range(2):
         epoch = world.cell("right/c").epoch
         world.address("right/c").tell(Raise())
-        world.settle(lambda epoch=epoch: world.cell("right/c").epoch > epoch or world.root_ended())  # type: ignore[misc]
+        world.settle(lambda epoch=epoch: world.cell("right/c").epoch > epoch or world.root_ended())  # type: ignore[misc]  # bound in each round
     world.until_ended()
     assert world.outcome("left/a") is ExitReason.SHUTDOWN
 

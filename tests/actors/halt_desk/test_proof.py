@@ -58,7 +58,7 @@ def test_what_is_open_is_canceled_and_the_proof_is_an_empty_list(
 def test_the_list_is_asked_for_on_every_symbol_of_the_run_and_of_open_orders(
     desk: OrderPath, venue: Venue
 ) -> None:
-    desk.gateway.symbols = ("ETH/USDT",)  # type: ignore[assignment]
+    desk.gateway.symbols = ("ETH/USDT",)  # type: ignore[assignment]  # a played gateway
     desk.tell(desk.intent(1))
     venue.accepts(1)
 

@@ -38,7 +38,7 @@ def test_trap_order_not_found_is_no_proof(
         except ccxt.OrderNotFound:
             first = "not found"
         async with asyncio.timeout(LIMIT_S):
-            while not run.exchange.orders_with("bare"):  # noqa: ASYNC110
+            while not run.exchange.orders_with("bare"):  # noqa: ASYNC110 - another thread's state
                 await asyncio.sleep(0.02)
         return first, (await client.fetch_order(None, BTC, params))["status"]
 

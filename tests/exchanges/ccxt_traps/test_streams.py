@@ -196,7 +196,7 @@ def test_trap_nothing_is_replayed_after_a_reconnect(
         await watching
         run.exchange.strike_streams(StreamFault.DROP, stream="user")
         async with asyncio.timeout(LIMIT_S):
-            while run.exchange.streams():  # noqa: ASYNC110
+            while run.exchange.streams():  # noqa: ASYNC110 - another thread's state
                 await asyncio.sleep(0.01)
         await asyncio.to_thread(run.exchange.fill_order, "bare")
         return await last_seen(client, await subscribed(run, client), 0.6)
