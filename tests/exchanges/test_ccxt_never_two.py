@@ -21,7 +21,7 @@ from exchanges.rate_budget import Budget, RateBudget
 from messages.errors import NotSent, OutcomeUnknown, Rejected
 from messages.ids import NS_PER_MS
 from messages.orders import OrderReport
-from tests.exchanges.live import Desk, desk, free
+from tests.exchanges.live import LIMIT_S, Desk, desk, free
 
 pytestmark = pytest.mark.slow
 
@@ -133,7 +133,7 @@ def arm(run: RunningExchange, chance: Random) -> None:
 
 def wait_for_late_ones(run: RunningExchange) -> None:
     wait = threading.Event()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline:
         late = run.exchange.requests(operation="place")
         if all(r.engine != "not reached" for r in late if r.fault == Fault.DELAYED_DELIVERY):

@@ -13,7 +13,7 @@ from messages.lease import Lease, Moment
 from ops.lease_keeper import LeaseKeeper
 from tests.persistence.lease_model import ACCOUNT, ListedLeases, lease
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 TIMING = timing_of(2_500, None)
 
 

@@ -83,7 +83,7 @@ def without_waiting(act: Callable[[], object]) -> None:
     """Do it, and fail rather than hang where it waits for who reads."""
     thread = threading.Thread(target=act, daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 

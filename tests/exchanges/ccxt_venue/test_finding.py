@@ -13,7 +13,7 @@ from messages.errors import OutcomeUnknown
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.values import Liquidity, OrderState
 from tests.exchanges.ccxt_venue.calls import WINDOW_NS, found, time_passes, until
-from tests.exchanges.live import Desk, desk, find, free, submit
+from tests.exchanges.live import LIMIT_S, Desk, desk, find, free, submit
 
 pytestmark = pytest.mark.slow
 
@@ -159,4 +159,4 @@ def test_an_order_that_is_being_sent_is_never_proved_absent(
     with pytest.raises(OutcomeUnknown, match="being sent right now"):
         find(opened, order, time.time_ns() - 600 * NS_PER_S)
     with pytest.raises(OutcomeUnknown):
-        sending.result(10)
+        sending.result(LIMIT_S)
