@@ -62,7 +62,7 @@ class Actor(pykka.ThreadingActor):
         self._cell = cell
         self._life = life
         self.ctx = Context(cell, life, runtime)
-        self._inbox: Inbox = self.actor_inbox  # type: ignore[assignment]
+        self._inbox: Inbox = self.actor_inbox  # type: ignore[assignment]  # Pykka calls it a queue
         self._now = cell.monotonic_ns
         self._failure: BaseException | None = None
         self._inbox.handle_plain = self._handle_plain
@@ -223,7 +223,7 @@ class Actor(pykka.ThreadingActor):
         self,
         exception_type: type[BaseException] | None,  # noqa: ARG002 - Pykka's signature
         exception_value: BaseException | None,
-        traceback: TracebackType | None,  # noqa: ARG002
+        traceback: TracebackType | None,  # noqa: ARG002 - Pykka's signature
     ) -> None:
         """Sealed: the supervisor is told."""
         cause = getattr(exception_value, "__cause__", None) or exception_value

@@ -70,7 +70,7 @@ def _line(path: ActorPath, hop: Hop, offset_ns: int) -> HopLine:
         enqueued_ns=hop.enqueued_ns + offset_ns,
         every=hop.every,
         kind="message",
-        outcome=hop.outcome,  # type: ignore[arg-type]
+        outcome=hop.outcome,  # type: ignore[arg-type]  # of the words that a line may have
         reason=hop.reason,
         schema=SCHEMA,
         started_ns=hop.started_ns + offset_ns,

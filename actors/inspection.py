@@ -19,7 +19,7 @@ def inspected(actor: Any) -> dict[str, Any]:
     """Give what an actor says of itself; one that cannot say it is not to die of the question."""
     try:
         told: dict[str, Any] = actor.inspect()
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001 - it is what the actor says then
         said = actor.ctx.cell.clean(f"{type(error).__name__}: {error}")
         return {"problem": f"inspect failed: {said}"}
     return told

@@ -71,7 +71,7 @@ def open_log() -> "Logger":
             try:
                 for set_up in _set_up:
                     set_up()
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001 - a log that cannot be kept ends nothing
                 loguru.error("the log is not kept: {}", error)
             _set_up.clear()
     return loguru

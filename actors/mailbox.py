@@ -270,10 +270,10 @@ class Mailbox:
 
     def _wait_for_one(self, reader: Reader) -> Envelope | None:
         if not reader.timers:
-            return self._user.get()  # type: ignore[no-any-return]
+            return self._user.get()  # type: ignore[no-any-return]  # a queue's items have no type
         wait_s = (reader.timers[0][0] - self._now()) / NS_PER_S
         try:
-            return self._user.get(True, max(wait_s, 0.0))  # type: ignore[no-any-return]
+            return self._user.get(True, max(wait_s, 0.0))  # type: ignore[no-any-return]  # a queue's items have no type
         except Empty:
             return None
 

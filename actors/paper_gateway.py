@@ -58,7 +58,7 @@ class PaperGateway(Gateway):
         key: OrderKey,
         order: NewOrder,
         *,
-        sent_at_ns: int,  # noqa: ARG002
+        sent_at_ns: int,  # noqa: ARG002 - as above
     ) -> None:
         """See `Gateway.find`."""
         self._enqueue(lambda: self._find(epoch, key, order))

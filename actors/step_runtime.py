@@ -36,7 +36,7 @@ class StepQueue:
         self._items.append(item)
         self._on_put()
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ARG002
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ARG002 - a queue's signature
         """Take the oldest; never waits."""
         if not self._items:
             raise Empty

@@ -36,7 +36,7 @@ class ThreadRuntime(Runtime):
         self._workers: dict[str, SimpleQueue[Job]] = {}
         sys.setswitchinterval(SWITCH_INTERVAL_S if ttl_enforced else RECORDED_SWITCH_INTERVAL_S)
 
-    def _queue(self, path: ActorPath) -> Queue | None:  # noqa: ARG002
+    def _queue(self, path: ActorPath) -> Queue | None:  # noqa: ARG002 - the other runtime needs it
         return None
 
     def _launch(self, cell: Cell, life: Incarnation) -> None:
@@ -51,7 +51,7 @@ class ThreadRuntime(Runtime):
         self.fence(cell)
         return too_slow(timeout_ns)
 
-    def _await_gone(self, cell: Cell, life: Incarnation, timeout_ns: int | None) -> bool:  # noqa: ARG002
+    def _await_gone(self, cell: Cell, life: Incarnation, timeout_ns: int | None) -> bool:  # noqa: ARG002 - the other runtime needs it
         return life.gone.wait(None if timeout_ns is None else timeout_ns / NS_PER_S)
 
     def _release(self, cell: Cell, life: Incarnation) -> None:

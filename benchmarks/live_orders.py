@@ -162,7 +162,7 @@ def _some(system: LiveCcxt, first: int, count: int) -> None:
     for number in range(first, first + count):
         wanted = system.ended() + 1
         system.executor.tell(intent(number, time.time_ns()))
-        wait_for(lambda least=wanted: system.ended() >= least)  # type: ignore[misc]
+        wait_for(lambda least=wanted: system.ended() >= least)  # type: ignore[misc]  # bound in each round
 
 
 # ---------------------------------------------------------------- outcomes that are not known

@@ -13,7 +13,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -215,12 +215,12 @@ def _ours(folder: Path, venue: Exchange, orders: int) -> list[Stamps]:
             for number in range(orders):
                 shown = ROAD.begin("told")
                 system.strategy.tell(tick(2 * number))
-                waits(lambda shown=shown: "strategy" in shown)  # type: ignore[misc]
+                waits(lambda shown=shown: "strategy" in shown)  # type: ignore[misc]  # bound in each round
                 time.sleep(PAUSE_S)
                 event, ended = tick(2 * number + 1), system.ended()
                 found[event.ts_event_ns] = ROAD.begin("told")
                 system.strategy.tell(event)
-                waits(lambda ended=ended: system.ended() > ended)  # type: ignore[misc]
+                waits(lambda ended=ended: system.ended() > ended)  # type: ignore[misc]  # bound in each round
                 time.sleep(PAUSE_S)
         finally:
             system.stop()
@@ -290,9 +290,9 @@ def _leg(name: str, text: str, all_stamps: list[Stamps]) -> Result:
 
 
 def _span(stamps: Stamps, name: str) -> float:
-    before: Callable[[str], bool] = lambda other: stamps[other] < stamps[name]  # noqa: E731
-    latest = max((stamps[other] for other in stamps if before(other)), default=stamps[name])
-    return (stamps[name] - latest) / 1_000
+    here = stamps[name]
+    latest = max((at for at in stamps.values() if at < here), default=here)
+    return (here - latest) / 1_000
 
 
 def _result(name: str, spans: list[float]) -> Result:

@@ -67,10 +67,10 @@ def stage_line(record: StageRecord, utc_minus_monotonic_ns: int) -> StageLine:
         event=None if cause is None else Event(*cause),
         kind="stage",
         latency_ns=record.latency_ns,
-        outcome=record.outcome,  # type: ignore[arg-type]
+        outcome=record.outcome,  # type: ignore[arg-type]  # of the words that a line may have
         reason=record.reason,
         schema=SCHEMA,
-        stage=record.stage,  # type: ignore[arg-type]
+        stage=record.stage,  # type: ignore[arg-type]  # of the words that a line may have
         symbol=record.symbol,
         trace_id=record.trace_id,
     )

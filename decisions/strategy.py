@@ -101,7 +101,7 @@ def fast_door(strategy: object) -> Door | None:
     """Give the strategy's second door, if no class below it has another `on_candle`."""
     for cls in type(strategy).__mro__:
         if "pass_closes" in vars(cls):
-            door: Door = strategy.pass_closes  # type: ignore[attr-defined]
+            door: Door = strategy.pass_closes  # type: ignore[attr-defined]  # a class of it has one
             return door
         if "on_candle" in vars(cls):
             return None

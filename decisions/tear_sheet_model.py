@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from heapq import nlargest, nsmallest
+from operator import attrgetter
 from typing import Any
 
 from decisions.bars import Bars
@@ -77,7 +78,7 @@ def told_trips(trips: Sequence[RoundTrip]) -> list[RoundTrip]:
 
 
 def _notable(trips: Sequence[RoundTrip]) -> list[RoundTrip]:
-    by_profit = lambda one: one.profit  # noqa: E731
+    by_profit = attrgetter("profit")
     return [*nlargest(_NOTABLE, trips, by_profit), *nsmallest(_NOTABLE, trips, by_profit)]
 
 

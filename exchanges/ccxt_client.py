@@ -277,7 +277,7 @@ def _judge_as_if_at_home(client: Any) -> None:
 
 
 def _recording(base: Any) -> Any:
-    class Recording(base):  # type: ignore[misc]
+    class Recording(base):  # type: ignore[misc]  # ccxt has no types
         """The exchange's class, watched."""
 
         budget: RateBudget

@@ -142,7 +142,7 @@ def _the_one_in_zip(path: Path) -> BufferedIOBase:
         names = [name for name in packed.namelist() if not name.endswith("/")]
         if len(names) != 1:
             raise DataError(f"{path}: the zip holds {len(names)} files and not one: unpack it")
-        unpacked: BufferedIOBase = packed.open(names[0])  # type: ignore[assignment]
+        unpacked: BufferedIOBase = packed.open(names[0])  # type: ignore[assignment]  # of a zip, which is one
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise DataError(f"{path}: is named .zip and cannot be unpacked: {error}") from error
     return unpacked

@@ -91,7 +91,7 @@ class _Market:
     """The state of one generated market; prices in ticks of 0.01."""
 
     def __init__(self, symbol: Symbol, seed: int) -> None:
-        self._random = Random(f"{seed}:{zlib.crc32(symbol.encode())}").random  # noqa: S311
+        self._random = Random(f"{seed}:{zlib.crc32(symbol.encode())}").random  # noqa: S311 - prices and faults, not secrets
         self._price = _START_TICKS.get(symbol.partition("/")[0], _OTHER_START_TICKS)
         self._anchor = self._price
         self._regime = _RANGE

@@ -102,7 +102,7 @@ class Outbox:
             try:
                 send = send or self._make_sender()
                 problem = send(post.letter)
-            except Exception as error:  # noqa: BLE001  a letter must not end what sends letters
+            except Exception as error:  # noqa: BLE001 - a letter must not end what sends letters
                 problem = f"it cannot be sent: {type(error).__name__}"
             self.problem = problem
             if not problem or post is not told:

@@ -45,7 +45,7 @@ def apprise_sender(url: str) -> Sender:
                 is_taken = service.notify(
                     body=letter.body, title=letter.title, notify_type=_kind(letter, apprise)
                 )
-            except Exception as error:  # noqa: BLE001  a plugin's bug is no reason to end
+            except Exception as error:  # noqa: BLE001 - a plugin's bug is no reason to end
                 return without_secrets(f"{type(error).__name__}: {error}", secrets)
         return "" if is_taken else without_secrets(heard.last or "it was not taken", secrets)
 

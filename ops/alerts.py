@@ -113,7 +113,7 @@ class Alerts:
         self._happened.clear()
         try:
             self._tell_last(last)
-        except Exception as error:  # noqa: BLE001  an end goes on, whatever cannot be told
+        except Exception as error:  # noqa: BLE001 - an end goes on, whatever cannot be told
             self._note_failure(error)
         deadline = time.monotonic() + CLOSE_S
         for outbox in self._outboxes:
@@ -142,7 +142,7 @@ class Alerts:
         try:
             self.look(take())
             self._problem = ""
-        except Exception as error:  # noqa: BLE001  it reads the state of whatever is failing
+        except Exception as error:  # noqa: BLE001 - it reads the state of whatever is failing
             self._note_failure(error)
 
     def _note_failure(self, error: Exception) -> None:

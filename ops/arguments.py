@@ -77,7 +77,7 @@ def _columns() -> int:
     if told.isascii() and told.isdigit() and int(told):
         return int(told)
     try:
-        return os.get_terminal_size(sys.__stdout__.fileno()).columns or _WIDTH  # type: ignore[union-attr]
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or _WIDTH  # type: ignore[union-attr]  # None is an AttributeError, see below
     except (AttributeError, ValueError, OSError):  # closed, or no terminal
         return _WIDTH
 

@@ -1,10 +1,10 @@
 """From the command line to what looks into a run directory. Imports nothing before it is due."""
 
 import argparse
-from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.run_named import named_run_of, run_dir_of
+from ops.run_named import Command, named_run_of, of_run, run_dir_of
 
 if TYPE_CHECKING:
     from ops.orders import OrderFilter
@@ -12,12 +12,10 @@ if TYPE_CHECKING:
 EXIT_USAGE, EXIT_NO_PROCESS = 2, 3
 
 
-def _orders(arguments: argparse.Namespace) -> int:
+@of_run(run_dir_of, EXIT_USAGE)
+def _orders(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.orders import orders
 
-    run_dir = run_dir_of(arguments)
-    if run_dir is None:
-        return EXIT_USAGE
     if arguments.stops:
         from messages.errors import ConfigError
         from ops.stops import stops
@@ -41,30 +39,24 @@ def _filter(arguments: argparse.Namespace) -> "OrderFilter":
     )
 
 
-def _orders_show(arguments: argparse.Namespace) -> int:
+@of_run(run_dir_of, EXIT_USAGE)
+def _orders_show(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.order_view import show
 
-    run_dir = run_dir_of(arguments)
-    if run_dir is None:
-        return EXIT_USAGE
     return show(run_dir, arguments.order, as_json=arguments.json)
 
 
-def _orders_cancel(arguments: argparse.Namespace) -> int:
+@of_run(run_dir_of, EXIT_NO_PROCESS)
+def _orders_cancel(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.order_commands import cancel
 
-    run_dir = run_dir_of(arguments)
-    if run_dir is None:
-        return EXIT_NO_PROCESS
     return cancel(run_dir, arguments.order, as_json=arguments.json, timeout_s=arguments.timeout)
 
 
-def _orders_resolve(arguments: argparse.Namespace) -> int:
+@of_run(run_dir_of, EXIT_NO_PROCESS)
+def _orders_resolve(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.order_commands import resolve
 
-    run_dir = run_dir_of(arguments)
-    if run_dir is None:
-        return EXIT_NO_PROCESS
     return resolve(
         run_dir,
         arguments.order,
@@ -78,23 +70,19 @@ def _orders_resolve(arguments: argparse.Namespace) -> int:
     )
 
 
-def _positions(arguments: argparse.Namespace) -> int:
+@of_run(named_run_of, EXIT_USAGE)
+def _positions(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.positions import positions
 
-    run_dir = named_run_of(arguments)
-    if run_dir is None:
-        return EXIT_USAGE
     return positions(
         run_dir, as_json=arguments.json, symbol=arguments.symbol, strategy=arguments.strategy
     )
 
 
-def _trades(arguments: argparse.Namespace) -> int:
+@of_run(named_run_of, EXIT_USAGE)
+def _trades(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.trades import trades
 
-    run_dir = named_run_of(arguments)
-    if run_dir is None:
-        return EXIT_USAGE
     return trades(
         run_dir,
         as_json=arguments.json,
@@ -105,29 +93,25 @@ def _trades(arguments: argparse.Namespace) -> int:
     )
 
 
-def _explain(arguments: argparse.Namespace) -> int:
+@of_run(run_dir_of, EXIT_USAGE)
+def _explain(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.explain import explain
 
-    run_dir = run_dir_of(arguments)
-    if run_dir is None:
-        return EXIT_USAGE
     return explain(run_dir, arguments.order, as_json=arguments.json)
 
 
-def _account(arguments: argparse.Namespace) -> int:
+@of_run(named_run_of, EXIT_USAGE)
+def _account(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.account import account
 
-    run_dir = named_run_of(arguments)
-    if run_dir is None:
-        return EXIT_USAGE
     return account(run_dir, as_json=arguments.json, accept=arguments.accept)
 
 
-def _audit(arguments: argparse.Namespace) -> int:
+@of_run(named_run_of, EXIT_USAGE)
+def _audit(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.audit import audit
 
-    run_dir = named_run_of(arguments)
-    return EXIT_USAGE if run_dir is None else audit(run_dir, as_json=arguments.json)
+    return audit(run_dir, as_json=arguments.json)
 
 
 def _dashboard(arguments: argparse.Namespace) -> int:
@@ -149,12 +133,10 @@ def _dashboard(arguments: argparse.Namespace) -> int:
     return dashboard(options)
 
 
-def _report(arguments: argparse.Namespace) -> int:
+@of_run(named_run_of, EXIT_USAGE)
+def _report(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.report import ReportOptions, report
 
-    run_dir = named_run_of(arguments)
-    if run_dir is None:
-        return EXIT_USAGE
     options = ReportOptions(
         run_dir=run_dir,
         html=arguments.html,
@@ -165,12 +147,10 @@ def _report(arguments: argparse.Namespace) -> int:
     return report(options)
 
 
-def _journal(arguments: argparse.Namespace) -> int:
+@of_run(named_run_of, EXIT_USAGE)
+def _journal(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.journal_command import journal
 
-    run_dir = named_run_of(arguments)
-    if run_dir is None:
-        return EXIT_USAGE
     if arguments.candles is not None:
         from ops.journal_candles import candles
 
@@ -178,7 +158,7 @@ def _journal(arguments: argparse.Namespace) -> int:
     return journal(run_dir, as_json=arguments.json)
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+COMMANDS: dict[str, Command] = {
     "orders": _orders,
     "orders_show": _orders_show,
     "orders_cancel": _orders_cancel,

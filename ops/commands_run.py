@@ -5,9 +5,9 @@ Nothing is imported before it is due: `health` is here.
 
 import argparse
 import sys
-from collections.abc import Callable
+from pathlib import Path
 
-from ops.run_named import named_run_of
+from ops.run_named import Command, named_run_of, of_run
 
 EXIT_OK, EXIT_FAILED, EXIT_NO_PROCESS = 0, 1, 3
 
@@ -58,19 +58,17 @@ def _health(arguments: argparse.Namespace) -> int:
     return health(options)
 
 
-def _stop(arguments: argparse.Namespace) -> int:
+@of_run(named_run_of, EXIT_NO_PROCESS)
+def _stop(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.stop import stop
 
-    run_dir = named_run_of(arguments)
-    return EXIT_NO_PROCESS if run_dir is None else stop(run_dir, arguments.timeout)
+    return stop(run_dir, arguments.timeout)
 
 
-def _halt(arguments: argparse.Namespace) -> int:
+@of_run(named_run_of, EXIT_NO_PROCESS)
+def _halt(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.halt import halt
 
-    run_dir = named_run_of(arguments)
-    if run_dir is None:
-        return EXIT_NO_PROCESS
     return halt(
         run_dir,
         arguments.reason,
@@ -80,12 +78,10 @@ def _halt(arguments: argparse.Namespace) -> int:
     )
 
 
-def _resume(arguments: argparse.Namespace) -> int:
+@of_run(named_run_of, EXIT_NO_PROCESS)
+def _resume(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.halt import resume
 
-    run_dir = named_run_of(arguments)
-    if run_dir is None:
-        return EXIT_NO_PROCESS
     return resume(
         run_dir,
         despite_open=arguments.despite_open,
@@ -118,12 +114,10 @@ def _alert_test(arguments: argparse.Namespace) -> int:
     return alert_try(arguments.config, as_json=arguments.json)
 
 
-def _alert_watch(arguments: argparse.Namespace) -> int:
+@of_run(named_run_of, EXIT_NO_PROCESS)
+def _alert_watch(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.alert_watch import WatchOptions, alert_watch
 
-    run_dir = named_run_of(arguments)
-    if run_dir is None:
-        return EXIT_NO_PROCESS
     options = WatchOptions(
         run_dir=run_dir,
         interval_s=arguments.interval,
@@ -161,7 +155,7 @@ def _orchestrate(arguments: argparse.Namespace) -> int:
     )
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+COMMANDS: dict[str, Command] = {
     "start": _start,
     "health": _health,
     "stop": _stop,

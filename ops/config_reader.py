@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from ops.secret_names import is_secret_name
 
@@ -170,12 +170,12 @@ def exact(value: object) -> Decimal | None:
     """Give a plain decimal text or a whole number exactly; None for anything else."""
     if isinstance(value, str) and _PLAIN_DECIMAL.fullmatch(value):
         return Decimal(value)
-    if is_integer(value) and abs(value) <= _LARGEST_INTEGER:  # type: ignore[arg-type]
-        return Decimal(value)  # type: ignore[arg-type]
+    if is_integer(value) and abs(value) <= _LARGEST_INTEGER:
+        return Decimal(value)
     return None
 
 
-def is_integer(value: object) -> bool:
+def is_integer(value: object) -> TypeGuard[int]:
     """Whether this is a whole number; Python counts true and false among them."""
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -189,7 +189,7 @@ def shown(key: str, value: object) -> str:
             return name
     if isinstance(value, bool):
         return "true" if value else "false"
-    if is_integer(value) and abs(value) > _LARGEST_INTEGER:  # type: ignore[arg-type]
+    if is_integer(value) and abs(value) > _LARGEST_INTEGER:
         return "a very large number"
     return f'"{printable(value)}"' if isinstance(value, str) else printable(str(value))
 

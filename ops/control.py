@@ -146,7 +146,7 @@ class ControlServer:
             return _encoded(handler(request))
         except (ValueError, RecursionError):
             return _encoded({"error": "the request is not one line of JSON"})
-        except Exception as error:  # noqa: BLE001  a handler's bug must not silence health
+        except Exception as error:  # noqa: BLE001 - a handler's bug must not silence health
             return _encoded({"error": f"{type(error).__name__}: {error}"})
 
     def _until_overdue(self) -> float | None:

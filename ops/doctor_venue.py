@@ -90,7 +90,7 @@ def _gate(config: Config) -> Finding:
 
 async def _open(config: Config) -> VenueFacts:
     symbols = sorted(config.traded_symbols)
-    venue = CcxtVenue(venue_settings(config), symbols, rng=Random())  # noqa: S311  spreads reconnects
+    venue = CcxtVenue(venue_settings(config), symbols, rng=Random())  # noqa: S311 - spreads reconnects
     try:
         return await venue.open()
     finally:

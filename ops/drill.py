@@ -160,7 +160,7 @@ def play(
     """
     rehearse = _rehearser(setting, baseline, cases)
     shuffled = list(cases)  # those that wait long are spread among those that do not
-    random.Random(setting.seed or 0).shuffle(shuffled)  # noqa: S311
+    random.Random(setting.seed or 0).shuffle(shuffled)  # noqa: S311 - the same for one seed
     with ThreadPoolExecutor(jobs) as pool:
         futures = [pool.submit(rehearse, case) for case in shuffled]
         try:

@@ -223,9 +223,9 @@ def notice_gateway(gateway: Gateway, trap: CancelTrap) -> None:
         await trap.reach_on_loop(trap.of_list(epoch, question, *points), None)
         await ask(epoch, question, symbols)
 
-    gateway.cancel = noticed_cancel  # type: ignore[method-assign]
-    gateway.list_open = noticed_list  # type: ignore[method-assign]
-    gateway._list_open = noticed_asking  # type: ignore[method-assign]
+    gateway.cancel = noticed_cancel  # type: ignore[method-assign]  # the trap
+    gateway.list_open = noticed_list  # type: ignore[method-assign]  # the trap
+    gateway._list_open = noticed_asking  # type: ignore[method-assign]  # the trap
 
 
 class Operator:

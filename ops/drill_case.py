@@ -179,7 +179,7 @@ class Rehearsal:
         ours = next((one for one in _in_ledger(entries) if one.client_order_id == name), None)
         return self._result(name, ours, wrong, seconds)
 
-    def _wrong_besides(self, entries: Sequence[LedgerEntry]) -> list[str]:  # noqa: ARG002
+    def _wrong_besides(self, entries: Sequence[LedgerEntry]) -> list[str]:  # noqa: ARG002 - for those of another kind
         """Say what else is wrong at the end, in a case of a kind of its own."""
         return []
 

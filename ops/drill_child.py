@@ -210,7 +210,7 @@ def _open_venue(config: Config, job: Job, trap: Trap) -> LiveVenue:
     )
     symbols = list(config.traded_symbols)
     make = CancelVenue if isinstance(trap, CancelTrap) else DrillVenue
-    venue = make(settings, symbols, rng=Random(1), capability=_capability())  # noqa: S311
+    venue = make(settings, symbols, rng=Random(1), capability=_capability())  # noqa: S311 - the same in every run
     venue.trap = trap
     loop = VenueLoop("venue")
     loop.start()

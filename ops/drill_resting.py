@@ -27,7 +27,7 @@ class Resting(Strategy):
     def __init__(self, *_: Any) -> None:
         """Take whatever parameters there are."""
 
-    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:  # noqa: ARG002
+    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:  # noqa: ARG002 - a strategy's signature
         """Decide the same on each."""
         return (
             Decision(

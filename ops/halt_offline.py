@@ -190,7 +190,7 @@ def proved(
                 screen_level="CRITICAL",
             )
             board = _executor(config, held, stack)
-            return msgspec.to_builtins(_followed(board, deadline, told))  # type: ignore[no-any-return]
+            return msgspec.to_builtins(_followed(board, deadline, told))  # type: ignore[no-any-return]  # a mapping, of a struct
     except WatchkeeperError as error:
         text = f"halted on disk, NOT proved, for the venue could not be asked ({error})"
         view = HaltView(

@@ -96,7 +96,7 @@ class Heart:
             due = now + BEAT_S
             try:
                 self.beat()
-            except Exception:  # noqa: BLE001, S112  a snapshot may fail: the next beat tells
+            except Exception:  # noqa: BLE001, S112 - a snapshot may fail: the next beat tells
                 continue
 
     def _notify(self, *words: str) -> bool:

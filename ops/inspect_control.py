@@ -52,7 +52,7 @@ class InspectControl:
         if number is None:
             known = ", ".join(sorted(self._runtime.cells))
             return {"error": f"there is no actor {path!r}; known: {known}"}
-        cell = self._runtime.cells[path]  # type: ignore[index]
+        cell = self._runtime.cells[path]  # type: ignore[index]  # `begin` knew it
         thread = cell.life.thread if cell.life is not None else None
         return {"question": number, "thread": None if thread is None else thread.ident}
 
@@ -60,6 +60,6 @@ class InspectControl:
         number = request.get("question")
         try:
             told = self._inspections.answer(number if isinstance(number, int) else -1)
-        except Exception as error:  # noqa: BLE001  whatever ended the actor is the answer
+        except Exception as error:  # noqa: BLE001 - whatever ended the actor is the answer
             return {"error": self._runtime.clean(f"{type(error).__name__}: {error}")}
         return {"told": told}

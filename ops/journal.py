@@ -141,7 +141,7 @@ class Journal:
             self._round()
             if self._writer is not None and not self.problem:
                 self._writer.seal()
-        except Exception as error:  # noqa: BLE001  whatever it is, trading goes on
+        except Exception as error:  # noqa: BLE001 - whatever it is, trading goes on
             self._stand_still(f"{type(error).__name__}: {error}")
         finally:
             if self._writer is not None:
@@ -255,7 +255,7 @@ class Journal:
             message = message() if callable(message) else message
             frame = Frame(origin, at_ns, path, to_msgpack(message))
             problem = "" if fits(frame) else f"{len(frame.payload)} bytes are too many"
-        except Exception as error:  # noqa: BLE001  whatever it is, the others are kept
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others are kept
             problem = type(error).__name__
         if not problem:
             if isinstance(message, StrategyStands):

@@ -66,7 +66,7 @@ def set_up_logging(
     path: Path,
     *,
     secrets: Collection[str] = (),
-    settings: LogSettings = LogSettings(),  # noqa: B008  immutable
+    settings: LogSettings = LogSettings(),  # noqa: B008 - immutable
     screen_level: str = "WARNING",
     context: Context = _no_context,
     counts: LogCounts | None = None,
@@ -191,7 +191,7 @@ class _ToLoguru(logging.Handler):
         bound = open_log().bind(actor=record.name).opt(exception=record.exc_info)
         try:
             text = record.getMessage()
-        except Exception as error:  # noqa: BLE001  a library's line must not end its thread
+        except Exception as error:  # noqa: BLE001 - a library's line must not end its thread
             text = f"{record.msg} ({type(error).__name__}: {error})"
         bound.log(level, "{}", text)
 

@@ -75,7 +75,7 @@ class StatusWriter:
         problem = ""
         try:
             self._last = {"ended": None, **self._snapshot()}
-        except Exception as error:  # noqa: BLE001  it reads the state of whatever is failing
+        except Exception as error:  # noqa: BLE001 - it reads the state of whatever is failing
             problem = f"{type(error).__name__}: {error}"
         if ended is not None:
             self._last["ended"] = ended

@@ -13,7 +13,7 @@ def _import_peewee() -> None:
     absent = [name for name in _DRIVERS if name not in sys.modules]
     sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None: not to be had
     try:
-        import peewee  # noqa: F401
+        import peewee  # noqa: F401 - only so that it is there
     finally:
         for name in absent:
             del sys.modules[name]

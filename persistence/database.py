@@ -102,7 +102,7 @@ def connection_of(database: SqliteDatabase) -> sqlite3.Connection:
     """
     if database.is_closed():  # peewee would open it again
         raise InterfaceError("it is closed")
-    connection: sqlite3.Connection = database.connection()  # type: ignore[no-untyped-call]
+    connection: sqlite3.Connection = database.connection()  # type: ignore[no-untyped-call]  # peewee has no types
     return connection
 
 

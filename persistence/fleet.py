@@ -119,7 +119,7 @@ class FleetStore:
     def keep(self, kept: Kept) -> None:
         """Write one bot down, in the place of what was known of it."""
         with self._bound():
-            BotRow.replace(**msgspec.structs.asdict(kept)).execute()  # type: ignore[no-untyped-call]
+            BotRow.replace(**msgspec.structs.asdict(kept)).execute()  # type: ignore[no-untyped-call]  # peewee has no types
 
     def forget(self, bot: str) -> None:
         """Take one bot out: it is no more in the fleet."""

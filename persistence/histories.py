@@ -22,15 +22,15 @@ StepRow = tuple[int, str | None, str]
 
 _RANGE = "order_key > ? AND order_key <= ?"
 _STEPS = (
-    "SELECT order_key, number, from_state, to_state FROM order_history"  # noqa: S608
+    "SELECT order_key, number, from_state, to_state FROM order_history"  # noqa: S608 - constant words
     f" WHERE {_RANGE} ORDER BY order_key, number"
 )
 _FILLS = (
-    "SELECT order_key, trade_id, price, quantity, fee, fee_currency, liquidity, ts_event_ns"  # noqa: S608
+    "SELECT order_key, trade_id, price, quantity, fee, fee_currency, liquidity, ts_event_ns"  # noqa: S608 - constant words
     f" FROM fills WHERE {_RANGE} ORDER BY order_key, ts_event_ns, trade_id"
 )
 _OPEN_WORDS = ", ".join(f"'{state.value}'" for state in sorted(OPEN_STATES))
-_OPEN_KEYS = f"SELECT order_key FROM orders INDEXED BY orders_open WHERE state IN ({_OPEN_WORDS})"  # noqa: S608
+_OPEN_KEYS = f"SELECT order_key FROM orders INDEXED BY orders_open WHERE state IN ({_OPEN_WORDS})"  # noqa: S608 - constant words
 _AFTER_ALL = "\U0010ffff"
 
 

@@ -115,7 +115,7 @@ class JournalWriter:
         utc_ns: Callable[[], int],
         *,
         rotate_bytes: int = 16_000_000,
-        retention: Retention = Retention(),  # noqa: B008  immutable
+        retention: Retention = Retention(),  # noqa: B008 - immutable
         fence: Callable[[], None] = lambda: None,
         reserve_bytes: int = 0,
     ) -> None:

@@ -123,7 +123,7 @@ class SqliteLeases:
         with self._errors(), self._database.atomic("IMMEDIATE"):
             if self._row() != instead_of:
                 return False
-            row = LeaseRow.replace(**_fields(lease))  # type: ignore[no-untyped-call]
+            row = LeaseRow.replace(**_fields(lease))  # type: ignore[no-untyped-call]  # peewee has no types
             row.execute(self._database)
             return True
 

@@ -27,11 +27,11 @@ _FILLS_PAGE = 5_000
 _AFTER_ALL = "\U0010ffff"
 _RANGE = "order_key >= ? AND order_key <= ?"
 _EVENTS = (
-    "SELECT order_key, at_ns, from_state, to_state, reason, evidence FROM order_history"  # noqa: S608
+    "SELECT order_key, at_ns, from_state, to_state, reason, evidence FROM order_history"  # noqa: S608 - constant words
     f" WHERE {_RANGE} ORDER BY order_key, number"
 )
 _FILLS = (
-    "SELECT order_key, trade_id, price, quantity, fee, fee_currency, liquidity, ts_event_ns"  # noqa: S608
+    "SELECT order_key, trade_id, price, quantity, fee, fee_currency, liquidity, ts_event_ns"  # noqa: S608 - constant words
     f" FROM fills WHERE {_RANGE} ORDER BY order_key, ts_event_ns, trade_id"
 )
 _EXECUTIONS = SELECT_EXECUTIONS + (

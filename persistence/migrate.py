@@ -56,9 +56,9 @@ def _make(database: SqliteDatabase) -> list[str]:
     if _rows(database, _TABLES) or _scripts()[: len(names)] != names:
         return []
     for statement in schema.STATEMENTS:
-        database.execute_sql(statement)  # type: ignore[no-untyped-call]
+        database.execute_sql(statement)  # type: ignore[no-untyped-call]  # peewee has no types
     for name in names:
-        database.execute_sql(schema.RECORD, (name,))  # type: ignore[no-untyped-call]
+        database.execute_sql(schema.RECORD, (name,))  # type: ignore[no-untyped-call]  # peewee has no types
     return names
 
 
@@ -87,5 +87,5 @@ def _scripts() -> list[str]:
 
 
 def _rows(database: SqliteDatabase, statement: str) -> list[str]:
-    cursor = database.execute_sql(statement)  # type: ignore[no-untyped-call]
+    cursor = database.execute_sql(statement)  # type: ignore[no-untyped-call]  # peewee has no types
     return [name for (name,) in cursor.fetchall()]

@@ -30,7 +30,7 @@ _COLUMNS = ", ".join(LedgerEntry.__struct_fields__)
 _MARKS = ", ".join("?" * len(LedgerEntry.__struct_fields__))
 _OPEN = ", ".join(f"'{state.value}'" for state in sorted(OPEN_STATES))
 
-INSERT_ORDER = f"INSERT INTO orders ({_COLUMNS}, claimed_at_ns) VALUES ({_MARKS}, ?)"  # noqa: S608
+INSERT_ORDER = f"INSERT INTO orders ({_COLUMNS}, claimed_at_ns) VALUES ({_MARKS}, ?)"  # noqa: S608 - constant words
 TAKE_STEP = (
     "INSERT INTO order_steps (order_key, from_state, from_filled, to_state, state_reason,"
     " filled_quantity, average_price, venue_order_id, at_ns, is_event, evidence, strategy_id,"
@@ -52,7 +52,7 @@ SELECT_FLAG = "SELECT value FROM flags WHERE key = ?"
 SELECT_ENDED = "SELECT state, orders FROM state_counts"
 SELECT_POSITIONS = "SELECT strategy_id, symbol, filled FROM positions"
 SELECT_FITTED = (
-    "SELECT strategy_id, symbol, reason FROM orders"  # noqa: S608
+    "SELECT strategy_id, symbol, reason FROM orders"  # noqa: S608 - constant words
     f" WHERE decided_quantity IS NOT NULL AND (state = 'filled' OR state IN ({_OPEN}))"
 )
 """Exits that were made smaller than they were decided, and why: a look at all orders."""
@@ -63,24 +63,24 @@ SELECT_ACCOUNTS = (
 )
 """Of the first and the last decision: a look at all orders would take long."""
 SELECT_OPEN = (
-    f"SELECT {_COLUMNS} FROM orders INDEXED BY orders_open"  # noqa: S608
+    f"SELECT {_COLUMNS} FROM orders INDEXED BY orders_open"  # noqa: S608 - constant words
     f" WHERE state IN ({_OPEN}) ORDER BY order_key"
 )
-SELECT_OPEN_KEYS = f"SELECT order_key FROM orders INDEXED BY orders_open WHERE state IN ({_OPEN})"  # noqa: S608
+SELECT_OPEN_KEYS = f"SELECT order_key FROM orders INDEXED BY orders_open WHERE state IN ({_OPEN})"  # noqa: S608 - constant words
 SELECT_NEWEST = "SELECT order_key FROM orders ORDER BY order_key DESC LIMIT 1"
-SELECT_AFTER = f"SELECT {_COLUMNS} FROM orders WHERE order_key > ? ORDER BY order_key LIMIT ?"  # noqa: S608
-SELECT_BEFORE = f"SELECT {_COLUMNS} FROM orders WHERE order_key < ? ORDER BY order_key DESC LIMIT ?"  # noqa: S608
+SELECT_AFTER = f"SELECT {_COLUMNS} FROM orders WHERE order_key > ? ORDER BY order_key LIMIT ?"  # noqa: S608 - constant words
+SELECT_BEFORE = f"SELECT {_COLUMNS} FROM orders WHERE order_key < ? ORDER BY order_key DESC LIMIT ?"  # noqa: S608 - constant words
 SELECT_NAMED = (
-    f"SELECT {_COLUMNS} FROM orders WHERE {{column}} >= ? AND {{column}} < ?"  # noqa: S608
+    f"SELECT {_COLUMNS} FROM orders WHERE {{column}} >= ? AND {{column}} < ?"  # noqa: S608 - constant words
     " ORDER BY {column} <> ?, order_key LIMIT ?"
 )
 """By a name's beginning, the whole name first; only the key has an index."""
 SELECT_OPEN_STATES = (
-    "SELECT state, count(*) FROM orders INDEXED BY orders_open"  # noqa: S608
+    "SELECT state, count(*) FROM orders INDEXED BY orders_open"  # noqa: S608 - constant words
     f" WHERE state IN ({_OPEN}) GROUP BY state"
 )
 SELECT_LACKING = (
-    f"SELECT {_COLUMNS} FROM (SELECT * FROM orders ORDER BY order_key DESC LIMIT ?) AS newest"  # noqa: S608
+    f"SELECT {_COLUMNS} FROM (SELECT * FROM orders ORDER BY order_key DESC LIMIT ?) AS newest"  # noqa: S608 - constant words
     f" WHERE state NOT IN ({_OPEN}) AND CAST(filled_quantity AS DOUBLE PRECISION) >"
     " 1.000000001 * coalesce((SELECT sum(CAST(quantity AS DOUBLE PRECISION)) FROM fills"
     " WHERE fills.order_key = newest.order_key), 0) ORDER BY order_key"
@@ -104,14 +104,14 @@ SELECT_FILLS = (
 def select_keys(count: int) -> str:
     """Give the SELECT of that many keys."""
     marks = ", ".join("?" * count)
-    return f"SELECT {_COLUMNS} FROM orders WHERE order_key IN ({marks})"  # noqa: S608
+    return f"SELECT {_COLUMNS} FROM orders WHERE order_key IN ({marks})"  # noqa: S608 - constant words
 
 
 @cache
 def select_called(count: int) -> str:
     """Give the SELECT of that many client order ids, which have no index."""
     marks = ", ".join("?" * count)
-    return f"SELECT {_COLUMNS} FROM orders WHERE client_order_id IN ({marks})"  # noqa: S608
+    return f"SELECT {_COLUMNS} FROM orders WHERE client_order_id IN ({marks})"  # noqa: S608 - constant words
 
 
 def key_floor(ts_ns: int) -> str:

@@ -18,16 +18,16 @@ _NUMBERS = frozenset((*_MONEY, "acted_price"))
 _KEPT = ", ".join(f"'{state}'" for state in sorted(StopState) if state is not StopState.DONE)
 
 PUT_STOP = (
-    f"INSERT INTO stops ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608
+    f"INSERT INTO stops ({_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608 - constant words
     f" ON CONFLICT (entry_key) DO UPDATE SET {_NEWER}"
 )
 SELECT_KEPT = (
-    f"SELECT {_COLUMNS} FROM stops INDEXED BY stops_kept"  # noqa: S608
+    f"SELECT {_COLUMNS} FROM stops INDEXED BY stops_kept"  # noqa: S608 - constant words
     f" WHERE state IN ({_KEPT}) ORDER BY entry_key"
 )
-SELECT_ALL = f"SELECT {_COLUMNS} FROM stops ORDER BY entry_key"  # noqa: S608
-SELECT_STOP = f"SELECT {_COLUMNS} FROM stops WHERE entry_key = ?"  # noqa: S608
-SELECT_OF_EXIT = f"SELECT {_COLUMNS} FROM stops WHERE exits LIKE '%' || ? || '%'"  # noqa: S608
+SELECT_ALL = f"SELECT {_COLUMNS} FROM stops ORDER BY entry_key"  # noqa: S608 - constant words
+SELECT_STOP = f"SELECT {_COLUMNS} FROM stops WHERE entry_key = ?"  # noqa: S608 - constant words
+SELECT_OF_EXIT = f"SELECT {_COLUMNS} FROM stops WHERE exits LIKE '%' || ? || '%'"  # noqa: S608 - constant words
 """A look at all stops."""
 
 

@@ -97,9 +97,9 @@ class Pairs(Strategy):
     def __init__(
         self,
         params: PairsParams,
-        symbol: Symbol,  # noqa: ARG002
+        symbol: Symbol,  # noqa: ARG002 - it has those of both legs
         order_notional: Decimal,
-        instrument: Instrument,  # noqa: ARG002
+        instrument: Instrument,  # noqa: ARG002 - it has those of both legs
     ) -> None:
         if len(self.symbols) != _LEGS:
             told = ", ".join(self.symbols)
@@ -122,7 +122,7 @@ class Pairs(Strategy):
         # Twice the lookback, and a quarter of it more for moments that only one market told.
         self.warmup_events = 2 * params.lookback + params.lookback // 4
 
-    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Target]:  # noqa: ARG002
+    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Target]:  # noqa: ARG002 - it has those of both legs
         """Decide when the second of the two closes of one moment is there."""
         self._closes[candle.symbol] = candle.ts_event_ns, candle.close
         has_score = self._take_moment()

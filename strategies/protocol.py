@@ -85,18 +85,18 @@ class Strategy:
         own = (name for name in _OPTIONAL if getattr(cls, name) is not getattr(Strategy, name))
         cls.overrides = frozenset(own)
 
-    def on_candle(self, candle: Candle, position: Decimal) -> Any:  # noqa: ARG002
+    def on_candle(self, candle: Candle, position: Decimal) -> Any:  # noqa: ARG002 - for those who override it
         """Decide on a bar of the feed that has just closed."""
         return ()
 
-    def on_bar(self, bar: Candle, timeframe: str, position: Decimal) -> Any:  # noqa: ARG002
+    def on_bar(self, bar: Candle, timeframe: str, position: Decimal) -> Any:  # noqa: ARG002 - for those who override it
         """Decide on a bar of one of `timeframes`; `on_candle` gets the candle that closed it next.
 
         Its candles are those that the market told: over a gap fewer, and none is no bar.
         """
         return ()
 
-    def on_trade(self, trade: Trade, position: Decimal) -> Any:  # noqa: ARG002
+    def on_trade(self, trade: Trade, position: Decimal) -> Any:  # noqa: ARG002 - for those who override it
         """Decide on somebody's trade."""
         return ()
 
@@ -104,11 +104,11 @@ class Strategy:
         """Decide on a new best bid and ask. The older name of `on_book`, which it calls."""
         return self.on_book(tick, position)
 
-    def on_book(self, book: Tick, position: Decimal) -> Any:  # noqa: ARG002
+    def on_book(self, book: Tick, position: Decimal) -> Any:  # noqa: ARG002 - for those who override it
         """Decide on a new best bid and ask."""
         return ()
 
-    def on_timer(self, due_ns: TimestampNs, position: Decimal) -> Any:  # noqa: ARG002
+    def on_timer(self, due_ns: TimestampNs, position: Decimal) -> Any:  # noqa: ARG002 - for those who override it
         """Decide at a moment: each whole multiple of `timer_s` since 1970.
 
         Called with the market's events, so in a quiet market late, and then once for all that

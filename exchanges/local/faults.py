@@ -195,7 +195,7 @@ class Faults:
     """The plans that are armed; the oldest that matches strikes."""
 
     def __init__(self, seed: int) -> None:
-        self._random = Random(f"faults:{seed}").random  # noqa: S311
+        self._random = Random(f"faults:{seed}").random  # noqa: S311 - prices and faults, not secrets
         self._armed: dict[int, Armed] = {}
         self._last_id = 0
 

@@ -57,7 +57,7 @@ class Player:
     ) -> None:
         self._market = market
         self._per_candle = prints_per_candle
-        self._random = Random(f"{seed}:{market.symbol}").random  # noqa: S311
+        self._random = Random(f"{seed}:{market.symbol}").random  # noqa: S311 - prices and faults, not secrets
         self._prints: Iterator[Print] = iter(())
         self._offset_ns = 0
         self._next: Print | None = None

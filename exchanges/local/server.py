@@ -189,7 +189,7 @@ class _LoopThread:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001  it is raised again in the caller's thread
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the caller's thread
             self._error = error
         finally:
             self._is_up.set()

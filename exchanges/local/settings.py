@@ -40,6 +40,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     candles: Path | None = None
     """A recording (CSV, gzip, Parquet) that the first symbol follows."""
     api_key: str = "local-key"
-    api_secret: str = "local-secret"  # noqa: S105
-    api_password: str = "local-password"  # noqa: S105
+    api_secret: str = "local-secret"  # noqa: S105 - of an exchange that is played
+    api_password: str = "local-password"  # noqa: S105 - of an exchange that is played
     """OKX only."""

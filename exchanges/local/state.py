@@ -129,10 +129,10 @@ class State:
 
     def _put(self, table: str, rows: list[tuple[object, str]]) -> None:
         if rows:
-            self._db.executemany(f"insert or replace into {table} values (?, ?)", rows)  # noqa: S608
+            self._db.executemany(f"insert or replace into {table} values (?, ?)", rows)  # noqa: S608 - names of our own tables
 
     def _rows(self, table: str, kind: type[Row]) -> list[Row]:
-        rows = self._db.execute(f"select body from {table} order by id")  # noqa: S608
+        rows = self._db.execute(f"select body from {table} order by id")  # noqa: S608 - names of our own tables
         return [msgspec.json.decode(body, type=kind) for (body,) in rows]
 
     def _check(self, profile: str) -> None:

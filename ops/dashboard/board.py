@@ -83,7 +83,7 @@ class LiveBoard:
             return
         try:
             found = await self._begin_look()
-        except Exception as error:  # noqa: BLE001  the next look is another
+        except Exception as error:  # noqa: BLE001 - the next look is another
             if self._over.is_set():
                 return  # the thread and the files are let go
             found = self._failed(error)
@@ -102,7 +102,7 @@ class LiveBoard:
             try:
                 with self._reading:
                     found = self._read()
-            except BaseException as error:  # noqa: BLE001  it is raised where it is awaited
+            except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
                 problem = error
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(_settle, future, found, problem)

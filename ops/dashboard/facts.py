@@ -145,7 +145,7 @@ def _files(run_dir: Path) -> str:
     parts = []
     for name in _FILES:
         try:
-            size = os.stat(run_dir / name).st_size  # noqa: PTH116  follows no glob
+            size = os.stat(run_dir / name).st_size  # noqa: PTH116 - follows no glob
         except OSError:
             continue
         parts.append(f"{name} {_bytes(size)}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ops.dashboard.command import DashboardOptions
 
-TOKEN_VARIABLE = "WATCHKEEPER_DASHBOARD_TOKEN"  # noqa: S105  the name of a variable
+TOKEN_VARIABLE = "WATCHKEEPER_DASHBOARD_TOKEN"  # noqa: S105 - the name of a variable
 _SHORTEST_TOKEN = 16
 _NICER = 5
 

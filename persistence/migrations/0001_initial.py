@@ -1,4 +1,4 @@
-# ruff: noqa: D106
+# ruff: noqa: D106 - what a Meta says is peewee's
 """The ledger as first released: a frozen copy, deliberately independent of the models."""
 
 from typing import Any
@@ -121,13 +121,13 @@ class Flag(Model):
 _TABLES = [Order, OrderEvent, FillRow, Position, StateCount, Flag]
 
 
-def up(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001
+def up(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001 - the signature that peewee calls
     """Create every table."""
     with db.bind_ctx(_TABLES):
         db.create_tables(_TABLES, safe=False)
 
 
-def down(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001
+def down(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001 - the signature that peewee calls
     """Drop every table, with all orders in them."""
     with db.bind_ctx(_TABLES):
         db.drop_tables(_TABLES)

@@ -1,4 +1,4 @@
-# ruff: noqa: D106
+# ruff: noqa: D106 - what a Meta says is peewee's
 """The ledger's two verbs: one statement claims an order, one takes a step of it.
 
 The history, the counts, the fill and the position are written by SQLite itself within that
@@ -65,7 +65,7 @@ CREATE TRIGGER order_claimed AFTER INSERT ON orders BEGIN
   SELECT NEW.state, 1 WHERE NEW.state NOT IN {_OPEN}
   ON CONFLICT (state) DO UPDATE SET orders = orders + 1;
 END
-"""  # noqa: S608
+"""  # noqa: S608 - constant words
 
 STEPS = """
 CREATE VIEW order_steps AS SELECT
@@ -105,7 +105,7 @@ CREATE TRIGGER order_stepped INSTEAD OF INSERT ON order_steps BEGIN
   SELECT NEW.strategy_id, NEW.symbol, NEW.position WHERE NEW.position IS NOT NULL
   ON CONFLICT (strategy_id, symbol) DO UPDATE SET filled = excluded.filled;
 END
-"""  # noqa: S608
+"""  # noqa: S608 - constant words
 
 _HISTORY = """
 INSERT INTO order_events (order_key, number, at_ns, from_state, to_state, reason, evidence)
@@ -124,16 +124,16 @@ ORDER BY at_ns, order_key, number
 """
 
 
-def up(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001
+def up(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001 - the signature that peewee calls
     """Teach the file both verbs."""
     _run(db, "ALTER TABLE order_events RENAME TO older_events")
     with db.bind_ctx([Order, OrderEvent]):
         db.create_tables([OrderEvent], safe=False)
     _run(db, _HISTORY, "DROP TABLE older_events", CLAIMED, STEPS, STEPPED)
-    _run(db, f"DELETE FROM state_counts WHERE state IN {_OPEN}")  # noqa: S608
+    _run(db, f"DELETE FROM state_counts WHERE state IN {_OPEN}")  # noqa: S608 - constant words
 
 
-def down(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001
+def down(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001 - the signature that peewee calls
     """Forget them; the history goes back to where it was, the counts are taken anew."""
     _run(
         db,
@@ -152,4 +152,4 @@ def down(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001
 
 def _run(db: SqliteDatabase, *statements: str) -> None:
     for statement in statements:
-        db.execute_sql(statement)  # type: ignore[no-untyped-call]
+        db.execute_sql(statement)  # type: ignore[no-untyped-call]  # peewee has no types

@@ -34,7 +34,7 @@ CREATE TRIGGER order_claimed AFTER INSERT ON orders WHEN NEW.state NOT IN {_OPEN
   INSERT INTO state_counts (state, orders) VALUES (NEW.state, 1)
   ON CONFLICT (state) DO UPDATE SET orders = orders + 1;
 END
-"""  # noqa: S608
+"""  # noqa: S608 - constant words
 
 OLD_CLAIMED = f"""
 CREATE TRIGGER order_claimed AFTER INSERT ON orders BEGIN
@@ -48,14 +48,14 @@ CREATE TRIGGER order_claimed AFTER INSERT ON orders BEGIN
   SELECT NEW.state, 1 WHERE NEW.state NOT IN {_OPEN}
   ON CONFLICT (state) DO UPDATE SET orders = orders + 1;
 END
-"""  # noqa: S608
+"""  # noqa: S608 - constant words
 
 _OLD_NUMBER = "coalesce(max(number), 0) + 1"
 _NUMBER = "coalesce(max(number), 1) + 1"
 """The first step that is written is the second one: the claim, written or not, is number 1."""
 
 
-def up(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001
+def up(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001 - the signature that peewee calls
     """Add the moment; no row is rewritten for it."""
     _run(
         db,
@@ -67,7 +67,7 @@ def up(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001
     _renumber(db, _OLD_NUMBER, _NUMBER)
 
 
-def down(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001
+def down(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001 - the signature that peewee calls
     """Write the claims among the steps again."""
     _run(
         db,
@@ -86,7 +86,7 @@ def down(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001
 def _renumber(db: SqliteDatabase, was: str, becomes: str) -> None:
     """Write the trigger of a step anew, with nothing changed but how it counts."""
     query = "SELECT sql FROM sqlite_master WHERE name = 'order_stepped'"
-    ((text,),) = db.execute_sql(query).fetchall()  # type: ignore[no-untyped-call]
+    ((text,),) = db.execute_sql(query).fetchall()  # type: ignore[no-untyped-call]  # peewee has no types
     if was not in text:
         raise ValueError("order_stepped does not count the steps as 0002 taught it")
     _run(db, "DROP TRIGGER order_stepped", text.replace(was, becomes))
@@ -94,4 +94,4 @@ def _renumber(db: SqliteDatabase, was: str, becomes: str) -> None:
 
 def _run(db: SqliteDatabase, *statements: str) -> None:
     for statement in statements:
-        db.execute_sql(statement)  # type: ignore[no-untyped-call]
+        db.execute_sql(statement)  # type: ignore[no-untyped-call]  # peewee has no types

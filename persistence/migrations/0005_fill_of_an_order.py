@@ -26,14 +26,14 @@ _INDEX = 'CREATE INDEX "fillrow_order_key" ON "fills" ("order_key")'
 _BY_SYMBOL, _BY_ORDER = "CONFLICT (symbol, trade_id)", "CONFLICT (order_key, trade_id)"
 
 
-def up(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001
+def up(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001 - the signature that peewee calls
     """Move every execution into a table with the new key: none can be lost of it."""
     _rebuild(db, "order_key", _BY_SYMBOL, _BY_ORDER)
 
 
-def down(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001
+def down(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001 - the signature that peewee calls
     """Go back to the old key; refused where it cannot hold all that was executed."""
-    ((lost,),) = db.execute_sql(_TWICE).fetchall()  # type: ignore[no-untyped-call]
+    ((lost,),) = db.execute_sql(_TWICE).fetchall()  # type: ignore[no-untyped-call]  # peewee has no types
     if lost:
         raise LedgerUnavailable(
             f"{db.database} cannot go back to the schema before 0005: {lost} executions have the"
@@ -45,7 +45,7 @@ def down(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001
 
 def _rebuild(db: SqliteDatabase, first: str, was: str, becomes: str) -> None:
     query = "SELECT sql FROM sqlite_master WHERE name = 'order_stepped'"
-    ((trigger,),) = db.execute_sql(query).fetchall()  # type: ignore[no-untyped-call]
+    ((trigger,),) = db.execute_sql(query).fetchall()  # type: ignore[no-untyped-call]  # peewee has no types
     if was not in trigger:
         raise LedgerUnavailable(
             f"{db.database} was changed by hand: its order_stepped keeps executions otherwise"
@@ -56,7 +56,7 @@ def _rebuild(db: SqliteDatabase, first: str, was: str, becomes: str) -> None:
         "DROP INDEX IF EXISTS fillrow_order_key",
         "ALTER TABLE fills RENAME TO fills_before",
         _TABLE.format(first=first),
-        f"INSERT INTO fills ({_COLUMNS}) SELECT {_COLUMNS} FROM fills_before",  # noqa: S608
+        f"INSERT INTO fills ({_COLUMNS}) SELECT {_COLUMNS} FROM fills_before",  # noqa: S608 - constant words
         "DROP TABLE fills_before",
         trigger.replace(was, becomes),
     )
@@ -64,4 +64,4 @@ def _rebuild(db: SqliteDatabase, first: str, was: str, becomes: str) -> None:
 
 def _run(db: SqliteDatabase, *statements: str) -> None:
     for statement in statements:
-        db.execute_sql(statement)  # type: ignore[no-untyped-call]
+        db.execute_sql(statement)  # type: ignore[no-untyped-call]  # peewee has no types

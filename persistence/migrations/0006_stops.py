@@ -22,16 +22,16 @@ CREATE INDEX "stops_kept" ON "stops" ("entry_key") WHERE ("state" IN ('acted', '
 """
 
 
-def up(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001
+def up(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001 - the signature that peewee calls
     """Make the table."""
     _run(db, _TABLE, _INDEX)
 
 
-def down(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001
+def down(migrator: Any, db: SqliteDatabase) -> None:  # noqa: ARG001 - the signature that peewee calls
     """Forget the stops: what they protect is protected by nobody then."""
     _run(db, "DROP TABLE stops")
 
 
 def _run(db: SqliteDatabase, *statements: str) -> None:
     for statement in statements:
-        db.execute_sql(statement)  # type: ignore[no-untyped-call]
+        db.execute_sql(statement)  # type: ignore[no-untyped-call]  # peewee has no types

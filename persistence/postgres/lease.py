@@ -20,7 +20,7 @@ _READ = (
     " (extract(epoch FROM expires_at - clock_timestamp()) * 1000000000)::bigint FROM lease"
 )
 _TAKE = (
-    f"UPDATE lease SET expires_at = clock_timestamp() + {_TERM}, term_ns = $1::bigint,"  # noqa: S608
+    f"UPDATE lease SET expires_at = clock_timestamp() + {_TERM}, term_ns = $1::bigint,"  # noqa: S608 - constant words
     " account = $2, token = $3, writer = writer + 1, renewals = $4, host = $5, pid = $6,"
     " started = $7, space = $8, run_dir = $9, returned = $10"
     " WHERE (token, renewals, returned) = ($11, $12, $13)"

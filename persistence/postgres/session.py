@@ -86,7 +86,7 @@ class Session:
         with self.errors():
             self.database.connect()
             try:
-                self._connection: PatientConnection = self.database.connection()  # type: ignore[no-untyped-call]
+                self._connection: PatientConnection = self.database.connection()  # type: ignore[no-untyped-call]  # peewee has no types
                 self._cursor = cursor_of(self._connection)
                 self._set_up(writes=writes)
             except BaseException:

@@ -217,7 +217,7 @@ def test_what_a_person_accepts_is_the_baseline_after_two_like_readings_and_a_res
 
 
 def test_the_account_is_asked_when_the_stream_is_back(account: Account) -> None:
-    live = VenueStream(phase="live", reason="", attempt=0, retry_in_ms=0, ts_ns=1)  # type: ignore[arg-type]
+    live = VenueStream(phase="live", reason="", attempt=0, retry_in_ms=0, ts_ns=1)  # type: ignore[arg-type]  # a plain number does
 
     account.tell(live)
 

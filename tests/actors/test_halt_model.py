@@ -74,7 +74,7 @@ class HaltMachine(OrderPathMachine):
         report = None if state is None or answer == "lost" else self.report(call.key, state)
         problem = "" if report else "OutcomeUnknown: nobody knows"
         done = CancelDone(order_key=call.key, epoch=call.epoch, report=report, problem=problem)
-        self.mail.append(done)  # type: ignore[arg-type]
+        self.mail.append(done)  # type: ignore[arg-type]  # mail of every kind
 
     @precondition(lambda self: self.listed < len(self.desk.gateway.listed))
     @rule(fails=st.booleans(), at_once=st.booleans())
@@ -90,7 +90,7 @@ class HaltMachine(OrderPathMachine):
         if at_once:
             self.tell(told)
         else:
-            self.mail.append(told)  # type: ignore[arg-type]
+            self.mail.append(told)  # type: ignore[arg-type]  # mail of every kind
 
     @precondition(lambda self: not self.halted)
     @rule(numbers=st.lists(st.sampled_from(range(4)), min_size=1, max_size=3))

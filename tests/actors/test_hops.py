@@ -281,7 +281,7 @@ class Failing(Probe):
         while self.ctx.runtime.threaded and self.ctx.monotonic_ns() < until_ns:
             pass
         if not self.ctx.runtime.threaded:
-            self.ctx.runtime.clock.advance_to(until_ns)  # type: ignore[attr-defined]
+            self.ctx.runtime.clock.advance_to(until_ns)  # type: ignore[attr-defined]  # only steps have a clock to set
         raise ValueError("after a while")
 
 

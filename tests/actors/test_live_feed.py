@@ -349,7 +349,7 @@ def test_what_connections_have_counted_is_summed_up_and_not_kept_one_by_one() ->
     kept = LiveKept(new_memory([FEED], 10))
     for _ in range(50):
         line = Line()
-        kept.replace(line)  # type: ignore[arg-type]
+        kept.replace(line)  # type: ignore[arg-type]  # it stands in for a feed
         line.stats.duplicate += 1
         line.stats.gaps += 2
 

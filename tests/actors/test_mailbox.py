@@ -536,4 +536,4 @@ def test_a_reader_replaced_in_a_drain_wakes_the_next_for_what_it_puts_back() -> 
     assert mail.drain((Item,), 9, reader) == []
 
     assert not queue.empty()
-    assert mail.poll(Reader()).message == Fact(n=1)  # type: ignore[union-attr]
+    assert mail.poll(Reader()).message == Fact(n=1)  # type: ignore[union-attr]  # there is one

@@ -148,7 +148,7 @@ class OrderPathMachine(RuleBasedStateMachine):
 
     def name_of(self, message: Any) -> str:
         is_report = isinstance(message, OrderReport)
-        return message.client_order_id if is_report else message.order_key  # type: ignore[no-any-return]
+        return message.client_order_id if is_report else message.order_key  # type: ignore[no-any-return]  # of any message
 
     # ------------------------------------------------------------ what goes wrong
 

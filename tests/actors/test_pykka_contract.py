@@ -345,7 +345,7 @@ def test_a_base_exception_stops_every_actor_of_the_process() -> None:
 def test_any_object_with_a_message_and_a_reply_to_is_an_envelope() -> None:
     future: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
     actor = Plain()
-    actor.actor_inbox.put(Slip("mine", future))  # type: ignore[arg-type]
+    actor.actor_inbox.put(Slip("mine", future))  # type: ignore[arg-type]  # an envelope of our own
     started(actor)
 
     assert future.get(timeout=LIMIT_S) == "mine"

@@ -175,7 +175,7 @@ def test_jobs_of_a_worker_are_steps_in_order(steps: World) -> None:
     submit = steps.runtime.worker("venue")
 
     for n in range(3):
-        submit(lambda n=n: done.append(n))  # type: ignore[misc]
+        submit(lambda n=n: done.append(n))  # type: ignore[misc]  # bound in each round
     assert done == []
     steps.rest()
 

@@ -1,6 +1,8 @@
 """One real run for all tests that read one, and copies of it for those that break it."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ import pytest
 
 import cli
 from tests.cli.runs import objects, real_run
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +25,25 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copied_run(whole_run: Path, tmp_path: Path) -> Path:
     """The same, to be broken."""
     return Path(shutil.copytree(whole_run, tmp_path / "copied"))
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The examples and a generated recording."""
+    if not EXAMPLES.is_dir():
+        pytest.skip("the examples are not installed")
+    folder = tmp_path_factory.mktemp("market")
+    shutil.copytree(EXAMPLES, folder / "examples")
+    script = [sys.executable, "examples/make_candles.py", "candles.csv", "1500"]
+    subprocess.run(script, check=True, cwd=folder)
+    return folder
+
+
+@pytest.fixture
+def market(examples: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder, and we are in it."""
+    monkeypatch.chdir(examples)
+    return examples
 
 
 Ask = Callable[..., list[dict[str, Any]]]

@@ -306,7 +306,7 @@ def answer(number: int, at_ns: int, *fills: Fill, **changes: Any) -> Frame:
         "ts_event_ns": TimestampNs(at_ns),
     } | changes
     report = OrderReport(**fields)
-    done = LookupDone(order_key=wish.order_key, epoch=1, report=report, problem="")  # type: ignore[arg-type]
+    done = LookupDone(order_key=wish.order_key, epoch=1, report=report, problem="")  # type: ignore[arg-type]  # a plain number does
     return Frame(Origin.VENUE, at_ns, EXECUTOR, to_msgpack(done))
 
 

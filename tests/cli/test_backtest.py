@@ -3,9 +3,6 @@
 import json
 import re
 import runpy
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,25 +11,6 @@ import cli
 from research.backtest.progress import bar
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The examples and a generated recording."""
-    if not EXAMPLES.is_dir():
-        pytest.skip("the examples are not installed")
-    folder = tmp_path_factory.mktemp("market")
-    shutil.copytree(EXAMPLES, folder / "examples")
-    script = [sys.executable, "examples/make_candles.py", "candles.csv", "1500"]
-    subprocess.run(script, check=True, cwd=folder)
-    return folder
-
-
-@pytest.fixture
-def market(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder, and we are in it."""
-    monkeypatch.chdir(folder)
-    return folder
 
 
 @pytest.mark.slow

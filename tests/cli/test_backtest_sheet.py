@@ -4,44 +4,23 @@ import csv
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import cli
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The examples and a generated recording."""
-    if not EXAMPLES.is_dir():
-        pytest.skip("the examples are not installed")
-    folder = tmp_path_factory.mktemp("market")
-    shutil.copytree(EXAMPLES, folder / "examples")
-    script = [sys.executable, "examples/make_candles.py", "candles.csv", "1500"]
-    subprocess.run(script, check=True, cwd=folder)
-    return folder
-
-
-@pytest.fixture
-def market(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder, and we are in it."""
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def backtest(*words: str) -> int:
     return cli.main(["backtest", "examples/replay.toml", *words])
 
 
-def data_of(page: str) -> dict[str, object]:
+def data_of(page: str) -> dict[str, Any]:
     found = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page)
-    model: dict[str, object] = json.loads(found[0])
+    model: dict[str, Any] = json.loads(found[0])
     return model
 
 
@@ -179,9 +158,9 @@ def test_the_report_of_a_real_run_is_the_sheet_of_its_backtest(
         assert one["figures"]["max_drawdown"] == pytest.approx(other["figures"]["max_drawdown"])
         assert one["hold"]["net"] == pytest.approx(other["hold"]["net"])
     pages = [data_of(Path(name).read_text()) for name in ("real.html", "tested.html")]
-    curves = [page["sheets"][0]["curve"] for page in pages]  # type: ignore[index]
+    curves = [page["sheets"][0]["curve"] for page in pages]
     assert curves[0] == curves[1]
-    assert pages[0]["market"]["symbols"] != {}  # type: ignore[index]
+    assert pages[0]["market"]["symbols"] != {}
 
 
 def test_a_report_of_no_run_is_one_sentence(

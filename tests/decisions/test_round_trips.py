@@ -35,7 +35,7 @@ def execution(
 def told(trip: RoundTrip) -> tuple[str, str, str, str, str, int]:
     long = "long" if trip.side is Side.BUY else "short"
     amounts = [f"{amount.normalize():f}" for amount in (trip.quantity, trip.entry, trip.exit)]
-    return (long, *amounts, f"{trip.profit.normalize():f}", trip.executions)  # type: ignore[return-value]
+    return (long, *amounts, f"{trip.profit.normalize():f}", trip.executions)  # type: ignore[return-value]  # three amounts
 
 
 def test_a_long_one_in_two_steps_each_way() -> None:

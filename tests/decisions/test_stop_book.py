@@ -43,7 +43,7 @@ def order(second: int, side: Side, quantity: Decimal, **more: object) -> OrderIn
         "ts_created_ns": TimestampNs(0),
         "reason": "",
     }
-    return OrderIntent(**fields | more)  # type: ignore[arg-type]
+    return OrderIntent(**fields | more)  # type: ignore[arg-type]  # fields by name
 
 
 ENTRY = order(1, Side.BUY, WHOLE, protection=Protection(stop_loss=Decimal(95)))

@@ -1,115 +1,20 @@
-from collections.abc import Callable, Iterable, Sequence
+"""A decision becomes one intent under its own key, whatever the batches and whatever dies."""
+
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decisions.strategy import StrategyMemory, StrategyRun, new_memory
-from messages.ids import (
-    AccountId,
-    ActorPath,
-    ClientOrderId,
-    OrderKey,
-    StrategyId,
-    Symbol,
-    TimestampNs,
-)
-from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
+from decisions.strategy import StrategyRun, new_memory
+from messages.ids import AccountId, ClientOrderId, OrderKey, StrategyId, Symbol, TimestampNs
+from messages.market import Candle, MarketEvent, Tick, Trade
 from messages.orders import OrderIntent, OrderUpdate
-from messages.stops import StopActed
 from messages.values import OrderState, OrderType, Side, TimeInForce
-
-BTC = Symbol("BTC/USDT")
-CREATED = TimestampNs(77)
-FEED = ActorPath("feeds/feed")
-
-
-class Wish(msgspec.Struct, frozen=True):
-    side: Side
-    quantity: Decimal
-    order_type: OrderType = OrderType.MARKET
-    time_in_force: TimeInForce = TimeInForce.IOC
-    limit_price: Decimal | None = None
-    reason: str = "because"
-
-
-class Swinger:
-    """Buys one on a close above the mean of the last two before it, sells all below it."""
-
-    warmup_events = 2
-
-    def __init__(self, raise_on: Callable[[Candle], bool] = lambda _: False) -> None:
-        self._raise_on = raise_on
-        self._seen: list[Decimal] = []
-        self.updates: list[OrderUpdate] = []
-
-    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Wish]:
-        before, self._seen = self._seen, [*self._seen[-1:], candle.close]
-        if self._raise_on(candle):
-            raise ValueError("poison")
-        if len(before) < 2:
-            return ()
-        middle = sum(before, Decimal(0)) / 2
-        if candle.close > middle and position == 0:
-            return (Wish(Side.BUY, Decimal(1)),)
-        if candle.close < middle and position > 0:
-            return (Wish(Side.SELL, position),)
-        return ()
-
-    def on_trade(self, trade: Trade, position: Decimal) -> Sequence[Wish]:
-        return (Wish(Side.BUY, trade.quantity), Wish(Side.BUY, trade.quantity))
-
-    def on_tick(self, tick: Tick, position: Decimal) -> Sequence[Wish]:
-        return (Wish(Side.SELL, Decimal(1), OrderType.LIMIT, TimeInForce.GTC, tick.ask_price),)
-
-    def on_update(self, update: OrderUpdate) -> None:
-        self.updates.append(update)
-
-
-def candle(close: int, place: int, symbol: Symbol = BTC) -> Candle:
-    price = Decimal(close)
-    return Candle(
-        symbol=symbol,
-        open=price,
-        high=price,
-        low=price,
-        close=price,
-        volume=Decimal(1),
-        ts_open_ns=TimestampNs(place * 60),
-        ts_event_ns=TimestampNs(place * 60 + 60),
-    )
-
-
-def trade(moment: int, quantity: str = "1") -> Trade:
-    return Trade(
-        symbol=BTC,
-        price=Decimal(100),
-        quantity=Decimal(quantity),
-        aggressor_side=None,
-        ts_event_ns=TimestampNs(moment),
-    )
-
-
-def market(closes: Iterable[int]) -> list[MarketEvent]:
-    return [candle(close, place) for place, close in enumerate(closes)]
-
-
-def batch(events: Sequence[MarketEvent], first: int = 0) -> MarketBatch:
-    return MarketBatch(feed=FEED, first_index=first, events=tuple(events))
-
-
-def run(
-    memory: StrategyMemory | None = None, build: Callable[[], Any] = Swinger, name: str = "one"
-) -> StrategyRun:
-    memory = new_memory(2) if memory is None else memory
-    return StrategyRun(build, memory, AccountId("main"), StrategyId(name), BTC)
-
-
-def take_all(one: StrategyRun, events: Iterable[MarketEvent]) -> list[OrderIntent]:
-    return [intent for event in events for intent in one.take(event, CREATED)]
+from tests.decisions.strategy_runs import BTC, CREATED, batch, take_all
+from tests.decisions.swinger import Swinger, Wish, candle, market, run, trade
 
 
 def test_a_decision_becomes_an_intent_with_the_time_and_price_of_its_event() -> None:
@@ -214,7 +119,7 @@ def test_an_event_whose_intents_were_not_all_told_is_the_next_incarnations() -> 
     intents = abandoned.take_batch(batch(events), lambda: CREATED)
     first = next(intents)
     # It was replaced here, before it could ask for more: what it told may not have gone out.
-    intents.close()  # type: ignore[attr-defined]
+    intents.close()  # type: ignore[attr-defined]  # it is a generator
 
     successor = run(abandoned.memory.inherited())
     successor.warm_up()
@@ -417,176 +322,3 @@ def test_no_two_intents_share_a_key(closes: list[int]) -> None:
     intents = take_all(run(), market(closes))
 
     assert len({intent.order_key for intent in intents}) == len(intents)
-
-
-# ------------------------------------------------------------------ a live market
-
-
-def begun(position: str, decided_until: int = -1) -> StrategyRun:
-    """One whose earlier process has decided until a moment."""
-    memory = new_memory(2)
-    memory.begin_with([BTC], {BTC: Decimal(position)}, decided_until)
-    return run(memory.inherited())
-
-
-def test_one_that_goes_on_from_an_earlier_process_leaves_what_that_one_bought() -> None:
-    intents = take_all(begun("1"), market([10, 10, 5]))
-
-    assert [(one.side, one.quantity) for one in intents] == [(Side.SELL, Decimal(1))]
-
-
-def test_one_that_goes_on_does_not_buy_a_second_time() -> None:
-    assert take_all(begun("1"), market([10, 10, 20])) == []
-    assert len(take_all(begun("0"), market([10, 10, 20]))) == 1
-
-
-def test_what_an_earlier_process_was_told_to_decide_on_is_history() -> None:
-    """It decided on the third candle, which the market tells again."""
-    third, fourth = 180, 240
-    one = begun("1", decided_until=third)
-
-    assert take_all(one, market([10, 10, 5])) == []
-    assert one.memory.position == 1
-    (left,) = take_all(one, [candle(5, 3)])
-    assert left.decided_at_ns == fourth
-
-
-def test_history_builds_the_state_and_decides_nothing() -> None:
-    one = run()
-    rising = market([10, 11, 12])
-    history = msgspec.structs.replace(batch(rising), is_history=True)
-
-    assert list(one.take_batch(history, lambda: CREATED)) == []
-    assert (one.memory.next_index, one.memory.position) == (3, Decimal(0))
-    assert list(one.memory.recent) == rising
-
-    (intent,) = one.take_batch(batch([candle(20, 3)], first=3), lambda: CREATED)
-    assert intent.side is Side.BUY
-
-
-def test_lost_events_are_passed_over_only_when_the_feed_says_so() -> None:
-    one = run()
-    late = batch([candle(10, 5)], first=5)
-
-    list(one.take_batch(late, lambda: CREATED))
-    list(one.take_batch(msgspec.structs.replace(late, lost=4), lambda: CREATED))
-    assert one.memory.next_index == 0
-
-    list(one.take_batch(msgspec.structs.replace(late, lost=5), lambda: CREATED))
-    assert one.memory.next_index == 6
-
-
-def test_what_a_follower_has_is_not_lost_to_it_though_the_feed_says_so() -> None:
-    one = run()
-    list(one.take_batch(batch(market([10, 11])), lambda: CREATED))
-    again = msgspec.structs.replace(batch(market([10, 11, 12])[1:], first=1), lost=1)
-
-    list(one.take_batch(again, lambda: CREATED))
-
-    assert (one.memory.next_index, len(one.memory.recent)) == (3, 3)
-
-
-# ------------------------------------------------------------------ what stops have left
-
-
-def acted(change: str, key: str = "x", symbol: Symbol = BTC) -> StopActed:
-    return StopActed(
-        order_key=OrderKey(key),
-        entry_key=OrderKey("entry"),
-        strategy_id=StrategyId("one"),
-        symbol=symbol,
-        change=Decimal(change),
-        cause="stop_loss",
-        why="",
-        ts_event_ns=TimestampNs(1),
-    )
-
-
-@pytest.mark.parametrize(
-    ("position", "change", "after"),
-    [("3", "-1", "2"), ("3", "-3", "0"), ("3", "-4", "0"), ("-3", "1", "-2"), ("0", "-3", "0")],
-)
-def test_what_a_stop_has_left_is_no_position_and_never_beyond_flat(
-    position: str, change: str, after: str
-) -> None:
-    """Beyond it the strategy has left by itself meanwhile, or has turned around."""
-    memory = new_memory(0)
-    memory.position = Decimal(position)
-    run = StrategyRun(Swinger, memory, AccountId("main"), StrategyId("one"), BTC)
-
-    run.stop_acted(acted(change))
-
-    assert memory.position == Decimal(after)
-
-
-def test_an_exit_that_is_told_twice_counts_once_over_a_restart_too() -> None:
-    memory = new_memory(0)
-    memory.position = Decimal(3)
-    StrategyRun(Swinger, memory, AccountId("main"), StrategyId("one"), BTC).stop_acted(acted("-1"))
-    memory = memory.inherited()
-    run = StrategyRun(Swinger, memory, AccountId("main"), StrategyId("one"), BTC)
-
-    run.stop_acted(acted("-1"))
-    assert memory.position == 2
-    run.stop_acted(acted("-1", "y"))
-    assert memory.position == 1
-    run.stop_acted(acted("-1", "z", Symbol("ETH/USDT")))
-    assert memory.position == 1
-
-
-class Doored:
-    """Decides on nothing; its fast door falls in, or lies about how far it came."""
-
-    warmup_events = 0
-
-    def __init__(self, door: Callable[[Sequence[float], int], int]) -> None:
-        self._door = door
-        self.seen: list[Candle] = []
-
-    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Wish]:
-        self.seen.append(candle)
-        return ()
-
-    def on_trade(self, trade: Trade, position: Decimal) -> Sequence[Wish]:
-        return ()
-
-    def on_tick(self, tick: Tick, position: Decimal) -> Sequence[Wish]:
-        return ()
-
-    def on_update(self, update: OrderUpdate) -> None:
-        pass
-
-    def pass_closes(self, closes: Sequence[float], start: int) -> int:
-        return self._door(closes, start)
-
-
-def raising(closes: Sequence[float], start: int) -> int:
-    raise ZeroDivisionError
-
-
-@pytest.mark.parametrize("door", [raising, lambda closes, start: len(closes) + 1, lambda *_: -1])
-def test_a_fast_door_that_fails_stays_shut_and_no_event_is_lost(
-    door: Callable[[Sequence[float], int], int],
-) -> None:
-    memory, built = new_memory(0), []
-
-    def incarnation() -> StrategyRun:
-        def build() -> Doored:
-            built.append(Doored(door))
-            return built[-1]
-
-        account, name = AccountId("paper"), StrategyId("s")
-        return StrategyRun(build, memory, account, name, BTC)
-
-    events = tuple(candle(100 + place, place) for place in range(40))
-    batch = MarketBatch(feed=FEED, first_index=0, events=events)
-    with pytest.raises((ZeroDivisionError, ValueError)):
-        list(incarnation().take_batch(batch, lambda: CREATED))
-    assert memory.next_index == 0
-
-    memory = memory.inherited()
-    list(incarnation().take_batch(batch, lambda: CREATED))
-
-    assert built[-1].seen == list(events)
-    assert memory.next_index == 40
-    assert memory.passed_over == 0

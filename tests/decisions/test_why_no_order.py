@@ -7,7 +7,7 @@ from decisions.why_no_order import Hindsight, reasons_without_a_fill
 
 def said(**seen: object) -> str:
     known: dict[str, object] = {"strategy": "s", "symbol": "BTC/USDT", "events": 100, "warmup": 30}
-    return "; ".join(reasons_without_a_fill(Hindsight(**(known | seen))))  # type: ignore[arg-type]
+    return "; ".join(reasons_without_a_fill(Hindsight(**(known | seen))))  # type: ignore[arg-type]  # fields by name
 
 
 @pytest.mark.parametrize(

@@ -92,13 +92,13 @@ def test_a_target_that_is_no_number_that_exists_is_a_bad_decision(amount: str) -
 
 def test_a_target_of_a_float_is_a_bad_decision() -> None:
     with pytest.raises(BadDecision, match="finite Decimal"):
-        to(Target(1.5))  # type: ignore[arg-type]
+        to(Target(1.5))  # type: ignore[arg-type]  # what a user may write
 
 
 @pytest.mark.parametrize("both", [{}, {"quantity": Decimal(1), "notional": Decimal(1)}])
 def test_a_target_says_either_how_much_or_what_for(both: dict[str, Decimal]) -> None:
     with pytest.raises(ValueError, match="either a quantity or a notional"):
-        Target(**both)  # type: ignore[arg-type]
+        Target(**both)  # type: ignore[arg-type]  # what a user may write
 
 
 amounts = st.decimals(-1000, 1000, places=5)

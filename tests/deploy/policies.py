@@ -374,6 +374,6 @@ def ports_of(rule: Mapping[str, Any]) -> set[int]:
 def covered(net: str, exceptions: Sequence[str]) -> bool:
     wanted = ip_network(net)
     return any(
-        one.version == wanted.version and wanted.subnet_of(one)  # type: ignore[arg-type]
+        one.version == wanted.version and wanted.subnet_of(one)  # type: ignore[arg-type]  # of one version
         for one in map(ip_network, exceptions)
     )

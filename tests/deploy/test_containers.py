@@ -113,11 +113,11 @@ def test_the_pins_are_what_setup_cfg_allows_and_all_of_it() -> None:
     found = pins("requirements.txt")
     asked = 0
     for line in filter(None, map(str.strip, wanted.splitlines())):
-        name, bounds = re.fullmatch(r"([\w.-]+)(?:\[[\w,]+\])? *(.*)", line).groups()  # type: ignore[union-attr]
+        name, bounds = re.fullmatch(r"([\w.-]+)(?:\[[\w,]+\])? *(.*)", line).groups()  # type: ignore[union-attr]  # no match fails the test
         version = found.get(normal(name))
         assert version is not None, f"{name} is not in the image"
         for bound in filter(None, bounds.split(",")):
-            sign, limit = re.fullmatch(r"(>=|<|==)(.+)", bound.strip()).groups()  # type: ignore[union-attr]
+            sign, limit = re.fullmatch(r"(>=|<|==)(.+)", bound.strip()).groups()  # type: ignore[union-attr]  # no match fails the test
             is_in = {
                 ">=": numbers(version) >= numbers(limit),
                 "<": numbers(version) < numbers(limit),

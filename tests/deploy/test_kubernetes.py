@@ -102,10 +102,11 @@ def of_kind(kind: str, *path: str | int, value: object) -> Fault:
 
     def plant(objects: list[Object]) -> None:
         *way, last = path
+        place: Any
         (place,) = kinds(objects, kind)
         for step in way:
-            place = place[step]  # type: ignore[index]
-        place[last] = value  # type: ignore[index]
+            place = place[step]
+        place[last] = value
 
     return plant
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from random import Random
 from typing import Any, TypeVar
 
@@ -11,13 +11,18 @@ import msgspec
 
 from exchanges.ccxt_client import CcxtSettings
 from exchanges.ccxt_venue import CcxtVenue
+from exchanges.local.faults import Fault
+from exchanges.protocol import NewOrder
 from exchanges.venue_loop import VenueLoop
 from messages.ids import NS_PER_MS, Symbol
+from messages.orders import OrderReport
 
 T = TypeVar("T")
 
 BTC = Symbol("BTC/USDT")
 LIMIT_S = 60.0
+HASTE_MS = 700
+HANGS = (Fault.HANG_BEFORE, Fault.HANG_AFTER)
 
 
 def free(_: Any = None) -> None:
@@ -36,9 +41,36 @@ class Desk:
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return self.loop.submit(coroutine).result(LIMIT_S)
 
+    @contextmanager
+    def within(self, limit_ms: int) -> Iterator[None]:
+        """Give up each request after so long, for the time being.
+
+        All else has the usual limit: a busy machine answers late, and that is no failure.
+        """
+        client = self.venue._client
+        usual_ms, client.timeout = client.timeout, limit_ms
+        try:
+            yield
+        finally:
+            client.timeout = usual_ms
+
+    def facing(self, fault: Fault) -> AbstractContextManager[None]:
+        """Give up soon if the fault is that no answer ever comes, and wait as usual if not."""
+        return self.within(HASTE_MS) if fault in HANGS else nullcontext()
+
     def close(self) -> None:
         self.call(self.venue.close())
         assert self.loop.close(LIMIT_S)
+
+
+def submit(desk: Desk, order: NewOrder) -> OrderReport:
+    return desk.call(desk.venue.submit(order, free))
+
+
+def find(desk: Desk, order: NewOrder, sent_at_ns: int | None = None) -> OrderReport | None:
+    """Ask for an order that was sent at that moment, or just now."""
+    sent_ns = time.time_ns() if sent_at_ns is None else sent_at_ns
+    return desk.call(desk.venue.find(order.client_order_id, order.symbol, sent_at_ns=sent_ns))
 
 
 @contextmanager
@@ -50,7 +82,6 @@ def desk(
         "exchange": "binance",
         "api_key": "local-key",
         "secret": "local-secret",
-        "timeout_ms": 2_000,
         "config": {k: v for k, v in config.items() if k not in ("apiKey", "secret", "timeout")},
     } | {name: more.pop(name) for name in list(more) if name in CcxtSettings.__struct_fields__}
     made = Desk(lambda: CcxtVenue(CcxtSettings(**settings), symbols, rng=Random(5), **more))

@@ -21,7 +21,7 @@ from exchanges.rate_budget import Budget, RateBudget
 from messages.errors import NotSent, OutcomeUnknown, Rejected
 from messages.ids import NS_PER_MS
 from messages.orders import OrderReport
-from tests.exchanges.live import Desk, desk, free
+from tests.exchanges.live import LIMIT_S, Desk, desk, free
 
 pytestmark = pytest.mark.slow
 
@@ -42,6 +42,7 @@ ATTEMPTS_MAX = 60
 SEEDS = 40 if os.environ.get("WATCHKEEPER_STRESS") else 2
 DECISIONS = 14
 LATE_MS = 1_200
+HASTE_MS = 250
 
 
 class Driver:
@@ -98,15 +99,16 @@ def test_no_decision_becomes_two_orders(
     chance = Random(seed)
     ended: dict[str, str] = {}
     budget = RateBudget(Budget(burst_ms=10_000_000))
-    with desk(run.ccxt_config(), timeout_ms=250, budget=budget) as opened:
+    with desk(run.ccxt_config(), budget=budget) as opened:
         opened.call(opened.venue.open())
         driver = Driver(run, opened)
-        for number in range(DECISIONS):
-            name = f"wk{seed:02d}{number:04d}"
-            arm(run, chance)
-            changes = {"limit_price": "50000"} if chance.random() < 0.3 else {}
-            ended[name] = driver.settle(order(name, quantity="0.001", **changes))
-            run.exchange.disarm()
+        with opened.within(HASTE_MS):
+            for number in range(DECISIONS):
+                name = f"wk{seed:02d}{number:04d}"
+                arm(run, chance)
+                changes = {"limit_price": "50000"} if chance.random() < 0.3 else {}
+                ended[name] = driver.settle(order(name, quantity="0.001", **changes))
+                run.exchange.disarm()
         wait_for_late_ones(run)
 
     at_venue = {name: len(run.exchange.orders_with(name)) for name in ended}
@@ -131,7 +133,7 @@ def arm(run: RunningExchange, chance: Random) -> None:
 
 def wait_for_late_ones(run: RunningExchange) -> None:
     wait = threading.Event()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + LIMIT_S
     while time.monotonic() < deadline:
         late = run.exchange.requests(operation="place")
         if all(r.engine != "not reached" for r in late if r.fault == Fault.DELAYED_DELIVERY):

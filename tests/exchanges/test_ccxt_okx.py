@@ -15,9 +15,8 @@ from exchanges.local.settings import Profile
 from exchanges.protocol import NewOrder
 from messages.errors import OutcomeUnknown, VenueRefused
 from messages.ids import NS_PER_S
-from messages.orders import OrderReport
 from messages.values import OrderState
-from tests.exchanges.live import BTC, Desk, desk, free
+from tests.exchanges.live import BTC, Desk, desk, find, submit
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +38,7 @@ def run(exchange: RunningExchange) -> Iterator[RunningExchange]:
 @pytest.fixture
 def opened(run: RunningExchange) -> Iterator[Desk]:
     password = run.exchange.settings.api_password
-    with desk(run.ccxt_config(), exchange="okx", password=password, timeout_ms=700) as opened:
+    with desk(run.ccxt_config(), exchange="okx", password=password) as opened:
         opened.call(opened.venue.open())
         yield opened
 
@@ -47,15 +46,6 @@ def opened(run: RunningExchange) -> Iterator[Desk]:
 @pytest.fixture
 def resting(order: Callable[..., NewOrder]) -> NewOrder:
     return order(f"wk{next(numbers):022d}", quantity="0.001", limit_price="50000")
-
-
-def submit(opened: Desk, order: NewOrder) -> OrderReport:
-    return opened.call(opened.venue.submit(order, free))
-
-
-def find(opened: Desk, order: NewOrder, ago_s: int = 0) -> OrderReport | None:
-    sent_at_ns = time.time_ns() - ago_s * NS_PER_S
-    return opened.call(opened.venue.find(order.client_order_id, BTC, sent_at_ns=sent_at_ns))
 
 
 def test_an_order_that_is_only_named_is_asked_for_at_once(
@@ -86,7 +76,7 @@ def test_a_lost_answer_is_unknown_then_found(
 ) -> None:
     run.exchange.arm(Plan(fault=fault, operation="place"))
 
-    with pytest.raises(OutcomeUnknown):
+    with opened.facing(fault), pytest.raises(OutcomeUnknown):
         submit(opened, resting)
 
     report = find(opened, resting)
@@ -113,7 +103,7 @@ def test_a_refusal_inside_a_200_is_unknown_until_absence_is_proved(
         submit(opened, dear)
 
     with pytest.raises(OutcomeUnknown, match="no proof yet"):
-        find(opened, dear, ago_s=300)
+        find(opened, dear, time.time_ns() - 300 * NS_PER_S)
     assert run.exchange.orders_with(dear.client_order_id) == []
 
 
@@ -121,9 +111,9 @@ def test_absence_takes_ten_minutes_where_nothing_bounds_a_late_request(
     opened: Desk, resting: NewOrder
 ) -> None:
     with pytest.raises(OutcomeUnknown):
-        find(opened, resting, ago_s=590)
+        find(opened, resting, time.time_ns() - 590 * NS_PER_S)
 
-    assert find(opened, resting, ago_s=610) is None
+    assert find(opened, resting, time.time_ns() - 610 * NS_PER_S) is None
 
 
 def test_a_cancel_is_proved_by_asking(

@@ -220,6 +220,6 @@ def test_one_budget_serves_callers_of_two_loops() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
 
     assert sorted(done) == ["a"] * 3 + ["b"] * 3

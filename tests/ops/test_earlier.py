@@ -79,7 +79,7 @@ def test_a_reader_that_is_too_slow_is_given_up_and_tells_nothing_later(ledger: P
 
     jobs: list[Callable[[], Any]] = []
     runtime, money = Slow(), MoneyFold()
-    runtime.worker = lambda name: jobs.append  # type: ignore[method-assign]
+    runtime.worker = lambda name: jobs.append  # type: ignore[method-assign]  # planted
     opened(ledger, runtime, money)
     for job in jobs:
         job()
@@ -99,7 +99,7 @@ def test_a_moment_that_is_held_just_too_late_is_let_go(ledger: Path) -> None:
             return False
 
     runtime, money = Slow(), MoneyFold()
-    runtime.worker = lambda name: jobs.append  # type: ignore[method-assign]
+    runtime.worker = lambda name: jobs.append  # type: ignore[method-assign]  # planted
     earlier = opened(ledger, runtime, money)
     assert earlier._reader is not None
     for job in jobs:

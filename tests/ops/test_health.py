@@ -25,7 +25,7 @@ root                  running  1m01s  0     0/1k    -       100   0.1/0.4ms
 '- feeds              running  1m01s  0     0/1k    -       100   0.1/0.4ms                 late (01:01:01)
 market   BTC/USDT 61480.2
 orders   filled 2
-counters processed 7"""  # noqa: E501  a page is as wide as it is
+counters processed 7"""  # noqa: E501 - a page is as wide as it is
 
 
 def options(path: Path, **changes: Any) -> HealthOptions:

@@ -178,7 +178,7 @@ def test_who_goes_away_in_the_middle_is_no_news(start: Start, errors: list[Any])
         end(*arguments)
         written.set()
 
-    server._server.process_request_thread = ended  # type: ignore[method-assign,assignment]
+    server._server.process_request_thread = ended  # type: ignore[method-assign,assignment]  # planted
     client = socket.create_connection(("127.0.0.1", server.port))
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -13,7 +13,7 @@ from messages.lease import Lease, Moment
 from ops.lease_keeper import LeaseKeeper
 from tests.persistence.lease_model import ACCOUNT, ListedLeases, lease
 
-LIMIT_S = 10.0
+LIMIT_S = 60.0
 TIMING = timing_of(2_500, None)
 
 
@@ -66,7 +66,7 @@ class Scene:
             self.shelf[ACCOUNT], self.now, TIMING, lambda: self.store, lambda: self.now, self._lose
         )
         self.keeper.on_barred = self.barred.append
-        self.store.wake = self.keeper._wake.set  # type: ignore[method-assign]
+        self.store.wake = self.keeper._wake.set  # type: ignore[method-assign]  # planted
 
     def _lose(self, sentence: str) -> None:
         self.lost.append(sentence)

@@ -1,7 +1,7 @@
 """`ledger migrate`: every row goes over, or nothing does, wherever it is killed."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
@@ -168,12 +168,8 @@ def test_a_copy_in_the_database_that_was_left_is_of_no_use_any_more(run_dir: Pat
         PostgresLedger(left, 1)
 
 
-@only_long
-@pytest.mark.parametrize("where", ["_fill_database", "compare", "_set_aside"])
-def test_killed_anywhere_the_run_has_its_file_and_the_command_can_be_given_again(
-    run_dir: Path, monkeypatch: pytest.MonkeyPatch, where: str
-) -> None:
-    before = told(run_dir)
+def killed(monkeypatch: pytest.MonkeyPatch, where: str, command: Callable[[], object]) -> None:
+    """Give a command that dies where it calls that."""
 
     def die(*_: object) -> None:
         raise KeyboardInterrupt
@@ -181,7 +177,17 @@ def test_killed_anywhere_the_run_has_its_file_and_the_command_can_be_given_again
     with monkeypatch.context() as patch:
         patch.setattr(ledger_command, where, die)
         with pytest.raises(KeyboardInterrupt):
-            to_postgres(run_dir)
+            command()
+
+
+@only_long
+@pytest.mark.parametrize("where", ["_fill_database", "compare", "_set_aside"])
+def test_killed_anywhere_the_run_has_its_file_and_the_command_can_be_given_again(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    before = told(run_dir)
+
+    killed(monkeypatch, where, lambda: to_postgres(run_dir))
     assert place_in(run_dir / "ledger.db") is None
     assert told(run_dir) == before
 
@@ -197,13 +203,7 @@ def test_killed_on_the_way_back_the_run_has_its_database(
     to_postgres(run_dir)
     before = told(run_dir)
 
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ledger_command, where, die)
-        with pytest.raises(KeyboardInterrupt):
-            to_sqlite(run_dir)
+    killed(monkeypatch, where, lambda: to_sqlite(run_dir))
     assert place_in(run_dir / "ledger.db") is not None
     assert told(run_dir) == before
 

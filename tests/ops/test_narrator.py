@@ -70,7 +70,7 @@ def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipe]:
 def narrator(tmp_path: Path, pipe: Pipe) -> Narrator:
     options = StartOptions(run_dir=tmp_path / "run", json_lines=True)
     narrator = narrator_for(options, config_for(options))
-    narrator.snapshots = Told()  # type: ignore[assignment]
+    narrator.snapshots = Told()  # type: ignore[assignment]  # planted
     return narrator
 
 
@@ -86,7 +86,7 @@ def without_waiting(act: Callable[[], object]) -> None:
     """Do it, and fail rather than hang where it waits for who reads."""
     thread = threading.Thread(target=act, daemon=True)
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
 
 

@@ -32,7 +32,7 @@ def test_a_signal_waits_for_no_lock_that_its_own_thread_may_hold(run: _Run) -> N
     with lock:
         handler = threading.Thread(target=run._on_signal, args=(signal.SIGTERM, None), daemon=True)
         handler.start()
-        handler.join(10)
+        handler.join(60)
         assert not handler.is_alive()
 
 

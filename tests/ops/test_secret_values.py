@@ -1,6 +1,7 @@
 """Every spelling in which a secret could be written down."""
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -58,8 +59,8 @@ def test_a_key_of_several_lines_is_hidden_line_by_line() -> None:
     st.text(st.characters(max_codepoint=300), min_size=8, max_size=40),
     st.sampled_from([str, quote, repr]),
 )
-def test_no_spelling_of_a_secret_is_left(secret: str, spell: object) -> None:
-    spelled = spell(secret)  # type: ignore[operator]
+def test_no_spelling_of_a_secret_is_left(secret: str, spell: Callable[[str], str]) -> None:
+    spelled = spell(secret)
 
     shown = without_secrets(f"<{spelled}>", spellings([secret]))
 

@@ -1,7 +1,7 @@
 """The cases of OTP's own supervisor suite, and what becomes of each here.
 
 The names are those of `lib/stdlib/test/supervisor_SUITE.erl` in Erlang/OTP; wording and code
-are ours. An empty reason means that a test of that name stands in `test_supervisor_suite.py`.
+are ours. An empty reason means that a test of that name stands in a file beside this one.
 """
 
 _NO_IGNORE = "a start that answers `ignore` is not offered: leave the child out of the spec"

@@ -37,7 +37,7 @@ def clock() -> Clock:
 @pytest.fixture
 def opened(tmp_path: Path, clock: Clock) -> Callable[..., JournalWriter]:
     def open_one(**settings: object) -> JournalWriter:
-        return JournalWriter(tmp_path / "journal", clock, **settings)  # type: ignore[arg-type]
+        return JournalWriter(tmp_path / "journal", clock, **settings)  # type: ignore[arg-type]  # settings by name
 
     return open_one
 

@@ -1,19 +1,15 @@
 """One process writes a ledger: the one that took it last."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from messages.errors import LedgerFenced, LedgerUnavailable
-from messages.values import OrderState as S
-from persistence.ledger import Claim, SqliteLedger, Step, read_orders, take_writing
-
-ClaimOf = Callable[..., Claim]
-StepOf = Callable[..., Step]
-Write = Callable[[SqliteLedger, ClaimOf, StepOf], object]
+from persistence.ledger import SqliteLedger, read_orders, take_writing
+from tests.persistence.writes import WRITES, ClaimOf, StepOf, Write
 
 
 @pytest.fixture
@@ -27,19 +23,7 @@ def former(path: Path, claim_of: ClaimOf) -> Iterator[SqliteLedger]:
         yield ledger
 
 
-WRITES: dict[str, Write] = {
-    "a claim": lambda ledger, claim, step: ledger.claim([claim(1)], 2),
-    "claims": lambda ledger, claim, step: ledger.claim([claim(1), claim(2)], 2),
-    "a refusal": lambda ledger, claim, step: ledger.claim([claim(1, refused="no")], 2),
-    "a step": lambda ledger, claim, step: ledger.record([step(0, S.SENT)]),
-    "steps and claims": lambda ledger, claim, step: ledger.write(
-        [step(0, S.SENT)], [claim(1)], 2, {"equity": "1"}
-    ),
-    "a note": lambda ledger, claim, step: ledger.write((), (), 2, {"equity": "1"}),
-    "a halt": lambda ledger, claim, step: ledger.set_halt("again"),
-    "the end of a halt": lambda ledger, claim, step: ledger.clear_halt(),
-    "housekeeping": lambda ledger, claim, step: ledger.tidy(),
-}
+EVERY_WRITE: dict[str, Write] = WRITES | {"housekeeping": lambda ledger, claim, step: ledger.tidy()}
 
 
 def content(path: Path) -> list[str]:
@@ -47,7 +31,7 @@ def content(path: Path) -> list[str]:
         return list(database.iterdump())
 
 
-@pytest.mark.parametrize("write", WRITES.values(), ids=list(WRITES))
+@pytest.mark.parametrize("write", EVERY_WRITE.values(), ids=list(EVERY_WRITE))
 def test_who_was_taken_over_writes_nothing_more(
     write: Write, former: SqliteLedger, path: Path, claim_of: ClaimOf, step_of: StepOf
 ) -> None:
@@ -59,7 +43,7 @@ def test_who_was_taken_over_writes_nothing_more(
     assert content(path) == before
 
 
-@pytest.mark.parametrize("write", WRITES.values(), ids=list(WRITES))
+@pytest.mark.parametrize("write", EVERY_WRITE.values(), ids=list(EVERY_WRITE))
 def test_who_took_it_writes(write: Write, path: Path, claim_of: ClaimOf, step_of: StepOf) -> None:
     take_writing(path)
     with closing(SqliteLedger(path, take_writing(path))) as ledger:

@@ -9,18 +9,16 @@ import pytest
 
 from messages.errors import LedgerConflict, LedgerFenced, LedgerLost, LedgerUnavailable
 from messages.values import OrderState as S
-from persistence.ledger import Claim, Step
+from persistence.ledger import Claim
 from persistence.ledger_place import LedgerPlace
 from persistence.postgres.ledger import PostgresLedger, open_writing
 from persistence.postgres.session import Session, refused
 from persistence.reader import LedgerReader
 from persistence.tables import TABLES
 from tests.persistence.wire import Wire
+from tests.persistence.writes import WRITES, ClaimOf, StepOf
 
 pytestmark = pytest.mark.slow
-
-ClaimOf = Callable[..., Claim]
-StepOf = Callable[..., Step]
 
 
 @pytest.fixture
@@ -186,19 +184,6 @@ def test_a_wrong_password_is_told_and_not_shown(
 
 
 # ---------------------------------------------------------------- one writer
-
-WRITES: dict[str, Callable[[PostgresLedger, ClaimOf, StepOf], object]] = {
-    "a claim": lambda ledger, claim, step: ledger.claim([claim(1)], 2),
-    "claims": lambda ledger, claim, step: ledger.claim([claim(1), claim(2)], 2),
-    "a refusal": lambda ledger, claim, step: ledger.claim([claim(1, refused="no")], 2),
-    "a step": lambda ledger, claim, step: ledger.record([step(0, S.SENT)]),
-    "steps and claims": lambda ledger, claim, step: ledger.write(
-        [step(0, S.SENT)], [claim(1)], 2, {"equity": "1"}
-    ),
-    "a note": lambda ledger, claim, step: ledger.write((), (), 2, {"equity": "1"}),
-    "a halt": lambda ledger, claim, step: ledger.set_halt("again"),
-    "the end of a halt": lambda ledger, claim, step: ledger.clear_halt(),
-}
 
 
 def content(place: LedgerPlace) -> list[Any]:

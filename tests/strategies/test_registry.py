@@ -197,7 +197,7 @@ def test_building_with_mistakes_raises_all_of_them() -> None:
 def test_a_strategy_in_a_file_gets_its_table_as_it_is(mine: Path) -> None:
     strategy = make(f"{mine}:Mine", {"anything": 1})
 
-    assert strategy.params == {"anything": 1}  # type: ignore[attr-defined]
+    assert strategy.params == {"anything": 1}  # type: ignore[attr-defined]  # as it is written there
 
 
 @pytest.mark.parametrize(

@@ -58,4 +58,4 @@ class FailsToStart(SmaCross):
         FailsToStart.made += 1
         if FailsToStart.made > 3:
             raise RuntimeError("not today")
-        super().__init__(*arguments)  # type: ignore[arg-type]
+        super().__init__(*arguments)  # type: ignore[arg-type]  # whatever the base takes

@@ -35,7 +35,7 @@ def send_before_commit() -> None:
         self._hand_over = lambda _: None
         commit(self, moves, claims)
 
-    OrderDesk.commit = hasty  # type: ignore[method-assign]
+    OrderDesk.commit = hasty  # type: ignore[method-assign]  # planted
 
 
 def resend_without_asking() -> None:
@@ -51,7 +51,7 @@ def resend_without_asking() -> None:
         absent = LookupDone(order_key=key, epoch=epoch, report=None, problem="")
         self._executor.tell(absent)
 
-    LiveGateway._find = guess  # type: ignore[method-assign]
+    LiveGateway._find = guess  # type: ignore[method-assign]  # planted
 
 
 def unknown_is_rejected() -> None:
@@ -67,7 +67,7 @@ def unknown_is_rejected() -> None:
             )
         return report
 
-    Gateway._told = sure  # type: ignore[method-assign]
+    Gateway._told = sure  # type: ignore[method-assign]  # planted
 
 
 def unknown_cancel_is_canceled() -> None:
@@ -91,7 +91,7 @@ def unknown_cancel_is_canceled() -> None:
                 ts_event_ns=TimestampNs(time.time_ns()),
             )
 
-    Canceler.cancel = sure  # type: ignore[method-assign]
+    Canceler.cancel = sure  # type: ignore[method-assign]  # planted
 
 
 def racing_fill_is_dropped() -> None:
@@ -104,7 +104,7 @@ def racing_fill_is_dropped() -> None:
             report, filled_quantity=Decimal(0), average_price=None, fills=()
         )
 
-    Canceler.cancel = empty  # type: ignore[method-assign]
+    Canceler.cancel = empty  # type: ignore[method-assign]  # planted
 
 
 def halt_is_proved_without_asking() -> None:

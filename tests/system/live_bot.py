@@ -142,7 +142,7 @@ def first_trade(symbol: Symbol, at_ns: int) -> Trade:
 
 
 def document_of(run: RunningExchange, run_dir: Path, symbols: tuple[Symbol, ...]) -> dict[str, Any]:
-    config = {k: v for k, v in run.ccxt_config(timeout=2_000).items() if k not in SECRETS}
+    config = {k: v for k, v in run.ccxt_config(timeout=10_000).items() if k not in SECRETS}
     return {
         "name": "live",
         "mode": "live",

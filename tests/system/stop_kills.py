@@ -68,8 +68,8 @@ def live(folder: Path, name: str, at: int | None = None, *, kill_after: bool = F
 
         return acted
 
-    SqliteLedger._commit = killing(SqliteLedger._commit)  # type: ignore[method-assign]
-    Book.write = killing(Book.write)  # type: ignore[method-assign]
+    SqliteLedger._commit = killing(SqliteLedger._commit)  # type: ignore[method-assign]  # planted
+    Book.write = killing(Book.write)  # type: ignore[method-assign]  # planted
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, 2)
     os.dup2(devnull, 1)

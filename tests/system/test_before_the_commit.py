@@ -218,9 +218,9 @@ def test_what_may_not_leave_at_the_last_moment_does_not(scene: Scene) -> None:
     scene.stopped("halted: by hand", barred="by hand")
     scene.stopped("stale: it was marked as sent too long ago", sent_at_ns=past_ns)
     scene.stopped("stale: its turn to be sent came too late", good_until_ns=past_ns)
-    scene.may_send = lease_over  # type: ignore[method-assign]
+    scene.may_send = lease_over  # type: ignore[method-assign]  # planted
     scene.stopped("lease: it is over")
-    scene.may_send = free  # type: ignore[method-assign]
+    scene.may_send = free  # type: ignore[method-assign]  # planted
     scene.on_signed = lambda: scene.gateway.take_over(Epoch(NOW + 1))
     scene.stopped("executor 1 was replaced by 2")
 

@@ -1,10 +1,7 @@
 """The kill switch as it is typed, against an exchange: its own request log is the proof."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -17,21 +14,17 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.orders import OrderKind, Placement
-from exchanges.local.server import RunningExchange, running_exchange
+from exchanges.local.server import RunningExchange
 from messages.ids import ClientOrderId
 from messages.values import OrderState, Side
 from ops.client import ask
-from ops.config_write import to_toml
 from ops.halt import PROVED
 from ops.run_files import CONTROL_SOCKET
 from persistence.ledger import LedgerEntry, read_events, read_orders
-from tests.exchanges.feed_run import public_config
 from tests.system.bots import Bot
-from tests.system.live_bots import AHEAD_MS
+from tests.system.resting_bots import command, moving_exchange, resting_config
 
-SPEED = 60.0
 LIMIT_S = 60.0
-PLUGIN = Path(__file__).with_name("halting_strategies.py")
 
 FOREIGN = Placement(
     symbol="BTC/USDT",
@@ -48,61 +41,8 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningExchange]:
-    """An exchange whose market moves, with its keys in the environment."""
-    with running_exchange(seed=5, speed=SPEED) as running:
-        keys = running.ccxt_config()
-        monkeypatch.setenv("LOCAL_KEY", keys["apiKey"])
-        monkeypatch.setenv("LOCAL_SECRET", keys["secret"])
+    with moving_exchange(monkeypatch) as running:
         yield running
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., Bot]]:
-    bots: list[Bot] = []
-
-    def make(*arguments: Any) -> Bot:
-        bots.append(Bot(*map(str, arguments)))
-        return bots[-1]
-
-    yield make
-    for bot in bots:
-        bot.kill()
-
-
-def config_file(folder: Path, run: RunningExchange) -> Path:
-    document = {
-        "name": "resting",
-        "run_dir": str(folder / "run"),
-        "mode": "live",
-        "feed": {"type": "ccxt"},
-        "venue": {
-            "type": "ccxt",
-            "exchange": "binance",
-            "api_key_env": "LOCAL_KEY",
-            "api_secret_env": "LOCAL_SECRET",
-            "ccxt": public_config(run),
-        },
-        "strategy": [{"id": "r", "uses": f"{PLUGIN}:Resting"}],
-        "risk": {
-            "max_market_age_ms": AHEAD_MS,
-            "price_collar_bps": "5000",
-            "max_position_notional": "100000",
-        },
-    }
-    path = folder / "config.toml"
-    path.write_text(to_toml(document))
-    return path
-
-
-def command(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "cli", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env=dict(os.environ),
-    )
 
 
 def halt(run_dir: Path, *arguments: object) -> tuple[int, dict[str, Any]]:
@@ -134,7 +74,7 @@ def engine_canceled(run: RunningExchange) -> set[str | None]:
 def test_a_halt_cancels_at_the_exchange_proves_it_and_lasts_until_a_person_resumes(
     tmp_path: Path, run: RunningExchange, start: Callable[..., Bot]
 ) -> None:
-    run_dir, config = tmp_path / "run", config_file(tmp_path, run)
+    run_dir, config = tmp_path / "run", resting_config(tmp_path, run)
     bot = start(config, "--i-understand-live")
     until_resting(bot)
     run.exchange.place(FOREIGN)
@@ -176,7 +116,7 @@ def test_killed_before_anything_was_canceled_it_is_halted_and_proved_without_a_p
     tmp_path: Path, run: RunningExchange, start: Callable[..., Bot]
 ) -> None:
     run_dir = tmp_path / "run"
-    bot = start(config_file(tmp_path, run), "--i-understand-live")
+    bot = start(resting_config(tmp_path, run), "--i-understand-live")
     until_resting(bot)
     for operation in ("open_orders", "cancel"):
         run.exchange.arm(Plan(fault=Fault.HANG_BEFORE, operation=operation, times=None))
@@ -199,7 +139,7 @@ def test_a_venue_that_is_down_is_tried_again_until_it_is_proved(
     tmp_path: Path, run: RunningExchange, start: Callable[..., Bot]
 ) -> None:
     run_dir = tmp_path / "run"
-    bot = start(config_file(tmp_path, run), "--i-understand-live")
+    bot = start(resting_config(tmp_path, run), "--i-understand-live")
     until_resting(bot)
     down = run.exchange.arm(Plan(fault=Fault.RESET_BEFORE, operation="any", times=None))
 
@@ -227,7 +167,7 @@ def test_a_key_that_is_gone_leaves_the_halt_on_disk_and_says_that_nothing_is_pro
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run_dir = tmp_path / "run"
-    bot = start(config_file(tmp_path, run), "--i-understand-live")
+    bot = start(resting_config(tmp_path, run), "--i-understand-live")
     until_resting(bot)
     bot.kill()
     monkeypatch.delenv("LOCAL_KEY")
@@ -246,7 +186,7 @@ def test_one_order_is_canceled_at_the_exchange_and_trading_goes_on(
     tmp_path: Path, run: RunningExchange, start: Callable[..., Bot]
 ) -> None:
     run_dir = tmp_path / "run"
-    bot = start(config_file(tmp_path, run), "--i-understand-live")
+    bot = start(resting_config(tmp_path, run), "--i-understand-live")
     until_resting(bot, 3)
     key = next(order["order_key"] for order in bot.of("order") if order["state"] == "accepted")
     chosen = next(order for order in ledger(run_dir).values() if order.order_key == key)

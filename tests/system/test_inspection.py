@@ -102,7 +102,7 @@ def test_the_last_errors_come_with_their_tracebacks(
     running: Running, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "no actor has had an error" in running.health(capsys, "--errors")
-    running.system.strategies["sma-1"].tell(InjectCrash(reason="a rehearsal"))  # type: ignore[index]
+    running.system.strategies["sma-1"].tell(InjectCrash(reason="a rehearsal"))  # type: ignore[index]  # by its id
     running.until(lambda s: any(a["last_error"] for a in s["actors"]))
 
     page = running.health(capsys, "--errors")

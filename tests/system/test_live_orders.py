@@ -41,13 +41,12 @@ def venue_at(run: RunningExchange) -> Iterator[LiveVenue]:
         exchange="binance",
         api_key=config["apiKey"],
         secret=config["secret"],
-        timeout_ms=2_000,
         config={key: value for key, value in config.items() if key not in SECRETS},
     )
     loop = VenueLoop("venue")
     loop.start()
     venue = CcxtVenue(settings, [Symbol("BTC/USDT")], rng=Random(1))
-    live = LiveVenue(venue, loop, loop.submit(venue.open()).result(30))
+    live = LiveVenue(venue, loop, loop.submit(venue.open()).result(60))
     try:
         yield live
     finally:

@@ -100,7 +100,7 @@ def test_a_stopped_process_on_another_host_is_taken_over_and_sends_nothing_when_
             assert passive.events == []
 
             active.freeze()
-            passive.until(lambda passive=passive: bool(passive.of("start")))  # type: ignore[misc]
+            passive.until(lambda passive=passive: bool(passive.of("start")))  # type: ignore[misc]  # bound in each round
             until_orders(run, 2)
             passive.freeze()
             before = last_number(run)

@@ -5,85 +5,32 @@ The bot is killed, its ledger is lost, and a copy of before takes its place.
 
 import os
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
-from exchanges.local.server import RunningExchange, running_exchange
-from ops.config_write import to_toml
-from tests.exchanges.feed_run import public_config
+from exchanges.local.server import RunningExchange
+from persistence.ledger import read_orders
 from tests.system.bots import Bot
-from tests.system.live_bots import AHEAD_MS
+from tests.system.live_bots import last_number
+from tests.system.resting_bots import command, moving_exchange, resting_config
 
-PLUGIN = Path(__file__).with_name("halting_strategies.py")
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningExchange]:
-    with running_exchange(seed=5, speed=60.0) as running:
-        keys = running.ccxt_config()
-        monkeypatch.setenv("LOCAL_KEY", keys["apiKey"])
-        monkeypatch.setenv("LOCAL_SECRET", keys["secret"])
+    with moving_exchange(monkeypatch) as running:
         yield running
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., Bot]]:
-    bots: list[Bot] = []
-
-    def make(*arguments: Any) -> Bot:
-        bots.append(Bot(*map(str, arguments)))
-        return bots[-1]
-
-    yield make
-    for bot in bots:
-        bot.kill()
 
 
 def config_file(folder: Path, run: RunningExchange) -> Path:
     folder.mkdir(exist_ok=True)
-    document = {
-        "name": "resting",
-        "run_dir": str(folder / "run"),
-        "mode": "live",
-        "feed": {"type": "ccxt"},
-        "venue": {
-            "type": "ccxt",
-            "exchange": "binance",
-            "api_key_env": "LOCAL_KEY",
-            "api_secret_env": "LOCAL_SECRET",
-            "lease_dir": str(folder / "leases"),
-            "ccxt": public_config(run),
-        },
-        "strategy": [{"id": "r", "uses": f"{PLUGIN}:Resting"}],
-        "risk": {
-            "max_market_age_ms": AHEAD_MS,
-            "price_collar_bps": "5000",
-            "max_position_notional": "100000",
-        },
-    }
-    path = folder / "config.toml"
-    path.write_text(to_toml(document))
-    return path
-
-
-def command(*arguments: object) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "cli", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env=dict(os.environ),
-    )
+    return resting_config(folder, run, lease_dir=str(folder / "leases"))
 
 
 def open_at(run: RunningExchange) -> set[str]:
@@ -102,9 +49,10 @@ def test_what_the_lost_ledger_sent_is_found_at_the_exchange_and_nothing_is_sent_
     bot = start(config, "--i-understand-live")
     bot.until(resting(bot, 1))
     assert command("ledger", "backup", run_dir, copy).returncode == 0
-    known = open_at(run)
-    bot.until(lambda: len(open_at(run)) > len(known))
+    known = {order.client_order_id for order in read_orders(copy)}
+    bot.until(lambda: bool(open_at(run) - known))
     bot.kill()
+    last_number(run)  # what had left by then has arrived
     lost = open_at(run) - known
     assert lost, "sent after the copy was taken"
 
@@ -149,7 +97,7 @@ def test_on_another_host_while_the_old_one_runs_and_then_the_older_copy_once_mor
     first = start(config_file(old, run), "--i-understand-live")
     first.until(resting(first, 1))
     assert command("ledger", "backup", old / "run", copy).returncode == 0
-    known = open_at(run)
+    known = {order.client_order_id for order in read_orders(copy)}
     first.until(lambda: len(open_at(run) - known) > 0)
 
     host = tmp_path / "new"

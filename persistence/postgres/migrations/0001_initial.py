@@ -11,13 +11,13 @@ from peewee import PostgresqlDatabase
 from persistence.postgres.schema import STATEMENTS
 
 
-def up(migrator: Any, db: PostgresqlDatabase) -> None:  # noqa: ARG001
+def up(migrator: Any, db: PostgresqlDatabase) -> None:  # noqa: ARG001 - the signature that peewee calls
     """Create everything."""
     for statement in STATEMENTS:
-        db.execute_sql(statement)  # type: ignore[no-untyped-call]
+        db.execute_sql(statement)  # type: ignore[no-untyped-call]  # peewee has no types
 
 
-def down(migrator: Any, db: PostgresqlDatabase) -> None:  # noqa: ARG001
+def down(migrator: Any, db: PostgresqlDatabase) -> None:  # noqa: ARG001 - the signature that peewee calls
     """Drop everything, with all orders in it."""
     for statement in (
         "DROP VIEW order_history",
@@ -25,4 +25,4 @@ def down(migrator: Any, db: PostgresqlDatabase) -> None:  # noqa: ARG001
         "DROP TABLE fills, order_events, orders, positions, state_counts, flags, lease",
         "DROP FUNCTION fence, order_claimed, order_stepped, count_ended",
     ):
-        db.execute_sql(statement)  # type: ignore[no-untyped-call]
+        db.execute_sql(statement)  # type: ignore[no-untyped-call]  # peewee has no types

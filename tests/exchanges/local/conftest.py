@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
-ccxt = pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
-from exchanges.local.ccxt_config import restore_errors  # noqa: E402
-from exchanges.local.server import RunningExchange, running_exchange  # noqa: E402
+import ccxt
+
+from exchanges.local.ccxt_config import restore_errors
+from exchanges.local.server import RunningExchange, running_exchange
 
 
 @pytest.fixture

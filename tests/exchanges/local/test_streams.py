@@ -50,7 +50,7 @@ async def place(client: Any, name: str, price: float = 50_000, **params: Any) ->
 async def subscribed(run: RunningExchange, stream: str) -> None:
     """Wait until the exchange knows of a subscription."""
     async with asyncio.timeout(5):
-        while not any(stream in names for names in run.exchange.streams().values()):  # noqa: ASYNC110
+        while not any(stream in names for names in run.exchange.streams().values()):  # noqa: ASYNC110 - another thread's state
             await asyncio.sleep(0.01)
 
 
@@ -395,7 +395,7 @@ def subscription(run: RunningExchange) -> Any:
     return {"id": "1", "method": method, "params": params | {"signature": signature}}
 
 
-class user_socket:  # noqa: N801  it reads like the function that it stands for
+class user_socket:  # noqa: N801 - it reads like the function that it stands for
     """A raw socket that has subscribed to the account's own stream."""
 
     def __init__(self, run: RunningExchange) -> None:

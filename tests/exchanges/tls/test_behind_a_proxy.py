@@ -16,7 +16,7 @@ from messages.market import FeedPhase
 from messages.orders import OrderReport
 from messages.values import OrderState
 from tests.exchanges.feed_run import assert_same_as_exchange, following
-from tests.exchanges.live import BTC, Desk, desk, free
+from tests.exchanges.live import BTC, Desk, desk, find, submit
 from tests.exchanges.tls.proxy import TlsProxy
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ def settings(proxy: TlsProxy, authority: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def opened(settings: dict[str, Any]) -> Iterator[Desk]:
-    with desk(settings, timeout_ms=1_500) as opened:
+    with desk(settings) as opened:
         opened.call(opened.venue.open())
         yield opened
 
@@ -41,14 +41,6 @@ def opened(settings: dict[str, Any]) -> Iterator[Desk]:
 @pytest.fixture
 def resting(order: Callable[..., NewOrder]) -> NewOrder:
     return order("wk1", quantity="0.002", limit_price="50000")
-
-
-def submit(opened: Desk, order: NewOrder) -> OrderReport:
-    return opened.call(opened.venue.submit(order, free))
-
-
-def find(opened: Desk, order: NewOrder) -> OrderReport | None:
-    return opened.call(opened.venue.find(order.client_order_id, BTC, sent_at_ns=0))
 
 
 def until(is_so: Callable[[], bool]) -> None:
@@ -77,7 +69,7 @@ def test_an_order_is_placed_found_filled_and_canceled(
     order: Callable[..., NewOrder],
 ) -> None:
     placed = submit(opened, resting)
-    found = find(opened, resting)
+    found = find(opened, resting, 0)
     listed = opened.call(opened.venue.open_orders(BTC))
     canceled = opened.call(opened.venue.cancel(resting.client_order_id, BTC))
     bought = submit(opened, order("wk2", quantity="0.002"))
@@ -141,10 +133,10 @@ def test_an_answer_that_is_lost_inside_the_tunnel_is_unknown_and_then_found(
     """A TLS connection that ends in the middle of a reply says no more than a bare one."""
     run.exchange.arm(Plan(fault=fault, operation="place"))
 
-    with pytest.raises(OutcomeUnknown):
+    with opened.facing(fault), pytest.raises(OutcomeUnknown):
         submit(opened, resting)
 
-    found = find(opened, resting)
+    found = find(opened, resting, 0)
     assert found is not None
     assert found.state is OrderState.ACCEPTED
     assert len(run.exchange.requests(operation="place")) == 1

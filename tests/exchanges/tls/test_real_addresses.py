@@ -142,7 +142,7 @@ def test_the_streams_of_the_market_and_of_the_account(
 ) -> None:
     async def subscribed(stream: str, watch: Any) -> "asyncio.Task[Any]":
         task: asyncio.Task[Any] = asyncio.ensure_future(watch)
-        while not any(stream in names for names in run.exchange.streams().values()):  # noqa: ASYNC110
+        while not any(stream in names for names in run.exchange.streams().values()):  # noqa: ASYNC110 - another thread's state
             await asyncio.sleep(0.01)
         return task
 

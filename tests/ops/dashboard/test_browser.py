@@ -12,6 +12,11 @@ import pytest
 from ops.dashboard.command import DashboardOptions, model_of
 from ops.dashboard.page import page
 from tests.cli.runs import real_run
+from tests.ops.dashboard.browsing import (
+    Seen,
+    assert_nothing_is_cut_off_on_a_phone,
+    wait_until,
+)
 from tests.ops.dashboard.runs import CONFIG, LIFE, encoded, line, recorded, run_with, said
 from tests.ops.dashboard.screenshots import SIZES, launched, shoot
 from tests.ops.dashboard.test_run_model import EVIL, traded
@@ -24,8 +29,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium"),
 ]
-DESKTOP, PHONE = 1280, 390
-LIMIT_MS = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -56,38 +59,6 @@ def desk(browser: Any, run_dir: Path, tmp_path_factory: pytest.TempPathFactory) 
 def shown(desk: Any) -> Any:
     desk.page.evaluate("document.getElementById('order').close(), W.show(0)")
     return desk
-
-
-class Seen:
-    """A page that is open, and everything that its console and the network said."""
-
-    def __init__(self, browser: Any, address: str, width: int = DESKTOP, **context: Any) -> None:
-        size = {"width": width, "height": 900}
-        self.context = browser.new_context(viewport=size, reduced_motion="reduce", **context)
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(LIMIT_MS)
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(address)
-        self.page.wait_for_selector("html[data-ready=yes]")
-
-    def count(self, selector: str) -> int:
-        return int(self.page.locator(selector).count())
-
-    def text(self, selector: str) -> str:
-        return str(self.page.locator(selector).first.inner_text())
-
-
-def wait_until(shown: Seen, condition: str) -> None:
-    """Look at each frame; Playwright's own way needs `eval`, which the page's policy forbids."""
-    shown.page.evaluate(
-        "new Promise((done) => {"
-        f" const look = () => (({condition}) ? done(true) : requestAnimationFrame(look));"
-        " look(); })"
-    )
 
 
 @pytest.fixture
@@ -207,15 +178,7 @@ def test_candles_zoom_and_change_their_symbol(shown: Any) -> None:
 
 
 def test_at_phone_width_nothing_is_cut_off(shown: Any) -> None:
-    shown.page.set_viewport_size({"width": PHONE, "height": 844})
-    inside = (
-        "[...document.querySelectorAll('.card, .figures, .chart canvas')]"
-        f".every((e) => e.getBoundingClientRect().right <= {PHONE})"
-    )
-
-    wait_until(shown, inside)
-    assert shown.page.evaluate("document.documentElement.scrollWidth") == PHONE
-    shown.page.set_viewport_size({"width": DESKTOP, "height": 900})
+    assert_nothing_is_cut_off_on_a_phone(shown)
 
 
 def luminance(shown: Seen) -> float:

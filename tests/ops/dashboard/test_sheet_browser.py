@@ -25,8 +25,13 @@ from messages.ids import StrategyId, Symbol, TimestampNs, TradeId
 from messages.orders import Fill
 from messages.values import Liquidity, Side
 from ops.dashboard.sheet_page import SHEET, sheet_page
+from tests.ops.dashboard.browsing import (
+    PHONE,
+    Seen,
+    assert_nothing_is_cut_off_on_a_phone,
+    wait_until,
+)
 from tests.ops.dashboard.screenshots import SIZES, launched, shoot
-from tests.ops.dashboard.test_browser import DESKTOP, PHONE, Seen, wait_until
 from tests.ops.dashboard.test_run_model import EVIL
 from tests.system.conftest import STRESS
 
@@ -247,15 +252,7 @@ def test_trades_are_sorted_chosen_and_unfolded(shown: Seen) -> None:
 
 
 def test_at_phone_width_nothing_is_cut_off(shown: Seen) -> None:
-    shown.page.set_viewport_size({"width": PHONE, "height": 844})
-    inside = (
-        "[...document.querySelectorAll('.card, .figures, .chart canvas')]"
-        f".every((e) => e.getBoundingClientRect().right <= {PHONE})"
-    )
-
-    wait_until(shown, inside)
-    assert shown.page.evaluate("document.documentElement.scrollWidth") == PHONE
-    shown.page.set_viewport_size({"width": DESKTOP, "height": 900})
+    assert_nothing_is_cut_off_on_a_phone(shown)
 
 
 def test_everything_has_a_name_and_tables_have_heads(shown: Seen) -> None:

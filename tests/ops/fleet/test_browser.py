@@ -14,8 +14,8 @@ import pytest
 
 from ops.fleet.page import page
 from ops.fleet.standing import standing
+from tests.ops.dashboard.browsing import DESKTOP, PHONE, Seen
 from tests.ops.dashboard.screenshots import launched
-from tests.ops.dashboard.test_browser import Seen
 from tests.ops.fleet.test_page import EVIL, NOW_NS, said, seen
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -52,7 +52,7 @@ def test_from_disk_it_says_who_needs_a_person_and_runs_nothing_that_a_bot_says(
     bots = [seen(tmp_path, "one", pid=1), seen(tmp_path, "two", pid=1), seen(tmp_path, "three")]
     file = tmp_path / "fleet.html"
     file.write_text(page(standing("desk", 9, bots, NOW_NS)), encoding="utf-8")
-    for width in (1280, 390):
+    for width in (DESKTOP, PHONE):
         shown = Seen(browser, file.as_uri(), width)
 
         assert shown.text("h1") == "A person is needed" or "A person is needed" in shown.text("h1")

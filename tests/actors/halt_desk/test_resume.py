@@ -1,0 +1,132 @@
+"""The kill switch in the executor: a second halt, a failed venue, and the end by a person."""
+
+from pathlib import Path
+
+from messages.errors import LedgerUnavailable
+from messages.lifecycle import ActorState, HaltTrading, InjectCrash
+from messages.values import OrderState as S
+from persistence.ledger import SqliteLedger
+from tests.actors.halt_desk.halts import (
+    HALT,
+    HALTING,
+    PROVED,
+    Venue,
+    fails_to_list,
+    record_of,
+    resume,
+    state_of,
+)
+from tests.actors.order_path import OrderPath, key_of
+
+
+def test_a_second_halt_proves_anew_and_keeps_the_first_reason(
+    desk: OrderPath, venue: Venue
+) -> None:
+    desk.tell(HALT)
+    venue.works()
+
+    desk.tell(HaltTrading(reason="another", durable=True, request="h2"))
+    assert state_of(desk) == HALTING
+    venue.works()
+
+    assert state_of(desk) == PROVED
+    assert desk.kept.board.halt.reason == "the operator said so"
+    answer = desk.kept.board.answer("h2")
+    assert answer is not None
+    assert answer.ok
+
+
+def test_a_proved_halt_ends_at_a_persons_word_and_trading_goes_on(
+    desk: OrderPath, venue: Venue
+) -> None:
+    desk.tell(HALT)
+    venue.works()
+
+    assert resume(desk) == (True, "trading goes on (it was halted: the operator said so)")
+
+    assert desk.cell.state is ActorState.RUNNING
+    assert record_of(desk) is None
+    desk.tell(desk.intent(1))
+    assert desk.order(1).state is S.SENT
+    assert desk.start().cell.state is ActorState.RECONCILING
+
+
+def test_without_a_proof_it_ends_only_when_the_person_accepts_it(
+    desk: OrderPath, venue: Venue
+) -> None:
+    desk.tell(desk.intent(1))
+    venue.accepts(1)
+    desk.tell(HALT)
+    fails_to_list(desk)
+
+    ok, text = resume(desk)
+    assert not ok
+    assert "may still be open" in text
+    assert key_of(1) in text
+    assert record_of(desk) is not None
+
+    assert resume(desk, despite_open=True)[0]
+    assert desk.cell.state is ActorState.RUNNING
+
+
+def test_there_is_nothing_to_resume_while_trading(desk: OrderPath) -> None:
+    assert resume(desk) == (False, "trading is not halted")
+
+
+def test_a_record_that_cannot_be_deleted_resumes_nothing(tmp_path: Path) -> None:
+    class Sticky(SqliteLedger):
+        def clear_halt(self) -> None:
+            raise LedgerUnavailable("disk full")
+
+    desk = OrderPath(tmp_path, open_ledger=lambda: Sticky(tmp_path / "ledger.db")).start()
+    desk.tell(HALT)
+    Venue(desk).works()
+
+    ok, text = resume(desk)
+
+    assert not ok
+    assert text == "the halt is still on disk, and trading stays halted: disk full"
+    desk.tell(desk.intent(1))
+    assert desk.order(1).state is S.REFUSED
+
+
+def test_after_a_resume_what_was_not_settled_at_the_start_still_holds_up_intents(
+    desk: OrderPath, venue: Venue
+) -> None:
+    desk.tell(desk.intent(1)).start()
+    desk.tell(HALT)
+    assert resume(desk, despite_open=True)[0]
+
+    desk.tell(desk.intent(2))
+
+    assert desk.cell.state is ActorState.RECONCILING
+    assert key_of(2) not in desk.orders()
+
+
+def test_a_failed_venue_halts_and_leaves_open_orders_as_they_are(
+    desk: OrderPath, venue: Venue
+) -> None:
+    desk.tell(desk.intent(1))
+    venue.accepts(1)
+    desk.tell(HaltTrading(reason="the venue failed: x", durable=False))
+
+    assert desk.gateway.canceled == []
+    assert desk.gateway.listed == []
+    assert desk.cell.problem == "the venue failed: x; open orders are left as they are"
+    desk.tell(desk.intent(2))
+    assert desk.order(2).state_reason == "halted: the venue failed: x"
+    assert record_of(desk) is None
+    assert resume(desk, despite_open=True)[0] is False
+
+    desk.tell(InjectCrash(reason="test")).start()
+    assert desk.cell.state is ActorState.HALTED, "it lasts as long as the process"
+
+
+def test_a_persons_halt_on_top_of_a_failed_venue_cancels(desk: OrderPath, venue: Venue) -> None:
+    desk.tell(desk.intent(1))
+    venue.accepts(1)
+    desk.tell(HaltTrading(reason="the venue failed: x", durable=False), HALT)
+    venue.works()
+
+    assert desk.order(1).state is S.CANCELED
+    assert state_of(desk) == PROVED

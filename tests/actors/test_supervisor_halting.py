@@ -1,0 +1,181 @@
+"""A branch that cannot be mended is halted until a person revives it; who is stuck is noticed."""
+
+from typing import Any
+
+import pytest
+
+from actors.actor import Reject
+from decisions.supervisor import Intensity, OnExhausted, Strategy
+from messages.lifecycle import ActorState, InjectHang, RestartChild
+from tests.actors.crashes import TWICE, crash
+from tests.actors.support import Note, Probe, Raise, Script, World, branch, probe
+
+
+def test_an_error_that_no_restart_can_mend_halts_at_once(world: World, script: Script) -> None:
+    halted: list[tuple[str, str]] = []
+    world.boot(
+        probe("a", script),
+        probe("b", script),
+        fatal_errors=frozenset({"ValueError"}),
+        on_exhausted=OnExhausted.HALT,
+        on_halt=lambda child, why: halted.append((child, why)),
+    )
+
+    world.address("a").tell(Raise())
+    world.settle(lambda: bool(halted))
+
+    why = "ValueError: ValueError (a restart cannot mend it)"
+    assert halted == [("a", why)]
+    assert [(c.state, c.problem) for c in world.children()] == [
+        (ActorState.HALTED, why),
+        (ActorState.HALTED, "halted with it"),
+    ]
+    assert world.root.state is ActorState.HALTED
+    assert world.cell("a").epoch == 1
+
+
+def test_another_error_is_restarted_all_the_same(world: World, script: Script) -> None:
+    world.boot(probe("a", script), fatal_errors=frozenset({"KeyError"}))
+
+    crash(world, "a")
+
+    assert world.cell("a").epoch == 2
+
+
+def test_a_fatal_error_at_a_restart_halts_too(world: World, script: Script) -> None:
+    script.starts.extend([None, "SystemExit"])
+    world.boot(
+        probe("a", script),
+        fatal_errors=frozenset({"SystemExit"}),
+        on_exhausted=OnExhausted.HALT,
+    )
+
+    world.address("a").tell(Raise())
+    world.settle(lambda: world.cell("a").state is ActorState.HALTED)
+
+    assert world.cell("a").epoch == 2
+
+
+def test_a_halted_branch_buries_its_mail_and_a_person_revives_it(
+    world: World, script: Script
+) -> None:
+    none = Intensity(max_restarts=0, window_s=60)
+    world.boot(
+        probe("a", script),
+        branch("mid", probe("b", script), world=world),
+        strategy=Strategy.REST_FOR_ONE,
+        intensity=none,
+        on_exhausted=OnExhausted.HALT,
+    )
+    world.address("a").tell(Raise())
+    world.settle(lambda: world.root.state is ActorState.HALTED)
+
+    assert world.address("a").is_out
+    assert world.address("mid/b").is_out
+    assert world.address("a").tell(Note(text="no")) is False
+    assert world.address("mid/b").tell(Note(text="no")) is False
+
+    assert world.ask("root", RestartChild(child="a")).state is ActorState.RUNNING
+    assert world.state("root") is ActorState.HALTED
+    assert world.ask("root", RestartChild(child="mid")).state is ActorState.RUNNING
+    assert world.state("root") is ActorState.RUNNING
+    assert world.ask("a", Note(text="back")) == ("back", 2)
+    assert world.ask("mid/b", Note(text="back")) == ("back", 2)
+
+
+def test_a_revived_child_has_its_restarts_back(world: World, script: Script) -> None:
+    world.boot(probe("a", script), intensity=TWICE, on_exhausted=OnExhausted.HALT)
+    crash(world, "a", 2)
+    world.address("a").tell(Raise())
+    world.settle(lambda: world.cell("a").state is ActorState.HALTED)
+
+    world.ask("root", RestartChild(child="a"))
+
+    crash(world, "a", 2)
+    assert world.cell("a").state is ActorState.RUNNING
+
+
+def test_a_child_that_does_not_come_up_when_revived_stays_halted(
+    world: World, script: Script
+) -> None:
+    none = Intensity(max_restarts=0, window_s=60)
+    world.boot(probe("a", script), intensity=none, on_exhausted=OnExhausted.HALT)
+    world.address("a").tell(Raise())
+    world.settle(lambda: world.cell("a").state is ActorState.HALTED)
+    script.starts.append("ValueError")
+
+    with pytest.raises(Reject, match="a did not start: ValueError: ValueError"):
+        world.ask("root", RestartChild(child="a"))
+
+    assert world.cell("a").state is ActorState.HALTED
+    assert world.address("a").is_out
+    assert world.ask("root", RestartChild(child="a")).state is ActorState.RUNNING
+
+
+def test_missing_progress_is_told_once_until_there_is_some(steps: World, script: Script) -> None:
+    class Works(Probe):
+        def receive(self, message: Any) -> Any:
+            self.ctx.progress()
+
+    steps.boot(probe("a", script, actor_class=Works, progress_ms=1000), check_every_ms=100)
+
+    steps.pass_time(5_000)
+    assert len(steps.happened("no_progress")) == 1
+    steps.address("a").tell(Note(text="work"))
+    steps.pass_time(900)
+    assert len(steps.happened("no_progress")) == 1
+    steps.pass_time(5_000)
+    assert len(steps.happened("no_progress")) == 2
+    assert steps.cell("a").epoch == 1
+
+
+def test_a_restart_begins_a_new_deadline(steps: World, script: Script) -> None:
+    steps.boot(probe("a", script, progress_ms=1000), check_every_ms=100)
+    steps.pass_time(900)
+
+    crash(steps, "a")
+    steps.pass_time(900)
+
+    assert steps.happened("no_progress") == []
+
+
+def test_a_slow_message_within_the_limit_is_not_a_hang(threads: World, script: Script) -> None:
+    threads.boot(probe("a", script, hang_after_ms=5_000), check_every_ms=5)
+    script.gate.set()
+    threads.pass_time(60)
+
+    assert threads.happened("hung") == []
+
+
+def test_a_hung_child_takes_down_those_that_depend_on_it(world: World, script: Script) -> None:
+    world.boot(
+        probe("a", script),
+        probe("b", Script(), hang_after_ms=50),
+        probe("c", script),
+        strategy=Strategy.REST_FOR_ONE,
+    )
+
+    world.address("b").tell(InjectHang(reason="drill"))
+    world.until_running("c", 2)
+
+    assert [world.cell(n).epoch for n in "abc"] == [1, 2, 2]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_died_without_a_word_is_noticed(threads: World, script: Script) -> None:
+    """Nothing in the loop may raise outside a hook; if it does, it is a crash all the same."""
+    threads.boot(probe("a", script), check_every_ms=10)
+    life = threads.cell("a").life
+    assert life is not None
+    inbox = life.actor_ref.actor_inbox
+    caught: list[Any] = []
+
+    def broken() -> Any:
+        caught.append(life.thread)
+        raise SystemExit
+
+    inbox.get = broken
+    threads.ask("a", Note(text="last"))
+    threads.until_running("a", 2)
+
+    assert "thread ended" in threads.happened("exited")[0].reason

@@ -1,0 +1,187 @@
+"""A supervisor restarts, later and later, so often and no more."""
+
+import pytest
+
+from decisions.supervisor import Backoff, Intensity, OnExhausted, Restart, Strategy
+from messages.ids import NS_PER_S
+from messages.lifecycle import ActorState, ExitReason
+from tests.actors.crashes import TWICE, crash
+from tests.actors.support import SLOW_RETRY, Note, Raise, Script, World, branch, probe
+
+
+def test_one_restart_too_many_ends_the_supervisor(world: World, script: Script) -> None:
+    world.boot(probe("a", script), probe("b", script), intensity=TWICE)
+    crash(world, "a", 2)
+
+    world.address("a").tell(Raise())
+    world.until_ended()
+
+    assert world.outcome() is ExitReason.SHUTDOWN
+    assert world.root.problem == "2 restarts in 60 s used up; last: ValueError: ValueError"
+    assert world.happened("gave_up")[0].child == "a"
+    assert world.outcome("b") is ExitReason.SHUTDOWN
+
+
+def test_attempts_that_fail_to_start_count(world: World, script: Script) -> None:
+    script.starts.extend([None, "ValueError", "ValueError", "ValueError"])
+    world.boot(probe("a", script), intensity=TWICE)
+
+    world.address("a").tell(Raise())
+    world.until_ended()
+
+    assert world.cell("a").epoch == 3
+
+
+@pytest.mark.slow
+def test_restarts_outside_the_window_are_forgotten(steps: World, script: Script) -> None:
+    steps.boot(probe("a", script), intensity=TWICE)
+
+    for _ in range(10):
+        crash(steps, "a")
+        steps.pass_time(31_000)
+
+    assert steps.cell("a").epoch == 11
+    assert steps.root.state is ActorState.RUNNING
+
+
+def test_the_restarts_of_the_window_are_shown_and_fade(steps: World, script: Script) -> None:
+    steps.boot(probe("a", script), intensity=TWICE)
+
+    crash(steps, "a", 2)
+    during = steps.cell("a").restarts_in_window
+    steps.pass_time(61_000)
+
+    assert (during, steps.cell("a").restarts_in_window) == (2, 0)
+    assert steps.cell("a").restart_limit == 2
+    assert steps.cell("a").restarts == 2
+
+
+def test_each_child_may_have_an_intensity_of_its_own(world: World, script: Script) -> None:
+    world.boot(
+        probe("a", script),
+        probe("b", script),
+        intensity=TWICE,
+        intensity_per_child=True,
+        on_exhausted=OnExhausted.HALT,
+    )
+    crash(world, "a", 2)
+    crash(world, "b", 2)
+
+    world.address("a").tell(Raise())
+    world.settle(lambda: world.cell("a").state is ActorState.HALTED)
+
+    assert world.ask("b", Note(text="well")) == ("well", 3)
+    assert world.root.state is ActorState.RUNNING
+    assert world.dead("a") == {"poison": 3}
+
+
+def test_escalation_restarts_the_supervisor_by_the_rules_of_the_one_above(
+    world: World, script: Script
+) -> None:
+    world.boot(branch("mid", probe("a", script), world=world, intensity=TWICE), intensity=TWICE)
+
+    for epoch in (1, 2, 3):
+        world.settle(lambda epoch=epoch: world.running("mid", epoch))  # type: ignore[misc]  # bound in each round
+        world.settle(lambda: world.cell("mid/a").state is ActorState.RUNNING)
+        first = world.cell("mid/a").epoch
+        crash(world, "mid/a", 2)
+        assert world.cell("mid/a").epoch == first + 2
+        world.address("mid/a").tell(Raise())
+        world.settle(lambda epoch=epoch: world.cell("mid").epoch > epoch or world.root_ended())  # type: ignore[misc]  # bound in each round
+
+    world.until_ended()
+    assert world.cell("mid/a").epoch == 9
+    assert [e.child for e in world.happened("gave_up")] == ["mid/a"] * 3 + ["mid"]
+
+
+@pytest.mark.parametrize(
+    ("restart", "comes_back"),
+    [(Restart.PERMANENT, True), (Restart.TRANSIENT, False), (Restart.TEMPORARY, False)],
+)
+def test_a_supervisor_that_gave_up_ends_with_shutdown(
+    world: World, script: Script, restart: Restart, comes_back: bool
+) -> None:
+    none = Intensity(max_restarts=0, window_s=60)
+    world.boot(branch("mid", probe("a", script), world=world, intensity=none, restart=restart))
+
+    world.address("mid/a").tell(Raise())
+    world.settle(lambda: bool(world.happened("gave_up")))
+    world.settle(lambda: any(e.child == "mid" for e in world.happened("exited")))
+
+    assert [e.reason for e in world.happened("exited") if e.child == "mid"] == ["shutdown"]
+    if comes_back:
+        world.until_running("mid/a", 2)
+    else:
+        world.settle(lambda: world.address("mid/a").is_out)
+
+
+def test_backoff_doubles_has_half_jitter_and_begins_again_after_a_good_life(
+    steps: World, script: Script
+) -> None:
+    steps.boot(probe("a", script), backoff=Backoff(min_ms=1000, max_ms=8000, reset_after_ms=60_000))
+    waits: list[float] = []
+
+    def wait_of_a_crash() -> float:
+        epoch, crashed = steps.cell("a").epoch, len(steps.happened("exited"))
+        steps.address("a").tell(Raise())
+        steps.until_running("a", epoch + 1)
+        ended = steps.happened("exited")[crashed].ts_ns
+        return (steps.happened("restarted")[-1].ts_ns - ended) / NS_PER_S
+
+    waits = [wait_of_a_crash() for _ in range(6)]
+    steps.pass_time(60_001)
+    fresh = wait_of_a_crash()
+
+    for wait, ceiling in zip(waits, [1, 2, 4, 8, 8, 8], strict=True):
+        assert ceiling / 2 <= wait <= ceiling
+    assert 0.5 <= fresh <= 1
+    assert len(set(waits)) == 6
+
+
+def test_a_backoff_blocks_nobody(world: World, script: Script) -> None:
+    well = Script()
+    world.boot(probe("a", script), probe("b", well), backoff=SLOW_RETRY)
+
+    world.address("a").tell(Raise())
+    world.settle(lambda: world.cell("a").state is ActorState.BACKOFF)
+
+    states = {row.child: row.state for row in world.children()}
+    assert states == {"a": ActorState.BACKOFF, "b": ActorState.RUNNING}
+    assert world.ask("b", Note(text="well")) == ("well", 1)
+
+
+def test_mail_that_comes_during_a_backoff_is_handled_after_it(world: World, script: Script) -> None:
+    world.boot(probe("a", script), backoff=SLOW_RETRY)
+    world.address("a").tell(Raise())
+    world.settle(lambda: world.cell("a").state is ActorState.BACKOFF)
+
+    assert world.address("a").tell(Note(text="patient"))
+    world.settle(lambda: script.notes == ["patient"])
+
+    assert world.cell("a").epoch == 2
+
+
+def test_a_later_sibling_never_starts_before_the_one_it_waits_for(
+    steps: World, script: Script
+) -> None:
+    """`b` waits for its own restart when `a`, which it depends on, fails too."""
+    steps.boot(
+        *(probe(n, script) for n in "abc"),
+        strategy=Strategy.REST_FOR_ONE,
+        backoff=Backoff(min_ms=1000, max_ms=1000),
+    )
+    for late in range(20):
+        epoch = steps.cell("a").epoch
+        steps.address("b").tell(Raise())
+        steps.settle(lambda: steps.cell("b").state is ActorState.BACKOFF)
+        steps.pass_time(10 * late)
+        script.lives.clear()
+        steps.address("a").tell(Raise())
+        steps.until_running("a", epoch + 1)
+        steps.settle(lambda: steps.cell("c").state is ActorState.RUNNING)
+        assert [line for line in script.lives if line.startswith("start")] == [
+            "start a",
+            "start b",
+            "start c",
+        ]
+        steps.pass_time(2000)
