@@ -5,6 +5,7 @@ injective: nothing of a symbol can lead to the subject of another one.
 """
 
 from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 
 import msgspec
 
@@ -23,7 +24,7 @@ STORED = (Channel.CANDLES, Channel.TRADES)
 _HEAD = "watchkeeper_"
 
 
-class NoFrame(Exception):  # noqa: N818 - it is about the payload, not about us
+class NoFrame(Exception):
     """A payload is nothing that a publisher of ours has written; the text says why."""
 
 
@@ -143,12 +144,14 @@ def pulse_of(payload: bytes) -> BusPulse:
     return message
 
 
-def message_id(frame: BusFrame) -> str:
-    """Name a frame for JetStream's own deduplication: a candle is the same whoever publishes it."""
-    what = frame.what
-    if isinstance(what, Candle):
-        return f"{what.symbol}@{what.ts_open_ns}"
-    return f"{frame.writer}:{frame.index}:{frame.sequence}:{type(what).__name__}"
+def message_id(subject: str, frame: BusFrame, key: bytes) -> str:
+    """Name a frame for JetStream's own deduplication.
+
+    With a key that only the publisher knows: who could foretell a name could take it, and the
+    server would drop the event as one that it had.
+    """
+    text = f"{subject}:{frame.sequence}".encode()
+    return blake2b(text, digest_size=12, key=key).hexdigest()
 
 
 def _where(stream: str, frame: BusFrame) -> str:

@@ -111,7 +111,7 @@ class BusReader:
         self._note(line, frame, getattr(what, "ts_event_ns", line.ts_ns))
         if isinstance(what, FeedGap):
             what = self._gap(what.symbol, what.ts_from_ns, what.ts_to_ns, what.missing)
-        elif not isinstance(what, Tick):
+        elif isinstance(what, Trade):
             self.stats.usable += 1
         return [*told, what]
 
@@ -183,7 +183,5 @@ def _wrong_numbers(event: Candle | Trade | Tick) -> str:
 
 
 def _wrong_length(event: Candle | Trade | Tick, timeframe_ns: int) -> str:
-    is_other = (
-        isinstance(event, Candle) and event.ts_event_ns - event.ts_open_ns != timeframe_ns
-    )
+    is_other = isinstance(event, Candle) and event.ts_event_ns - event.ts_open_ns != timeframe_ns
     return "a candle of another length" if is_other else ""

@@ -16,10 +16,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import msgspec
 
+from exchanges.bus_address import BusAddress, StreamLimits
 from messages.errors import VenueRefused
 from messages.ids import NS_PER_S
 
@@ -36,34 +36,8 @@ _OUT_OF_STEP = (10071, 10164)
 Handle = Callable[[str, bytes], object]
 
 
-class BusLost(Exception):  # noqa: N818 - what we know of the bus
+class BusLost(Exception):
     """The connection, or what was asked over it, is lost; the text says how."""
-
-
-class BusAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the bus is and how to be let in. The secrets come from the environment."""
-
-    url: str
-    stream: str
-    user: str = ""
-    password: str = ""
-    token: str = ""
-    credentials: str = ""
-    """The path of a ``.creds`` file."""
-
-    @property
-    def place(self) -> str:
-        """Name the server for a person, without a login."""
-        parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-
-
-class StreamLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """How much a stream keeps; the oldest goes first."""
-
-    max_age_s: int = 7 * 86_400
-    max_bytes: int = 1 << 30
-    duplicates_s: int = 120
 
 
 class StreamFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,8 +159,13 @@ class NatsClient:
         return _facts(await self._api(f"STREAM.INFO.{self.address.stream}"))
 
     async def put_stream(
-        self, subjects: Sequence[str], metadata: Mapping[str, str], limits: StreamLimits,
-        largest: int, *, is_new: bool,
+        self,
+        subjects: Sequence[str],
+        metadata: Mapping[str, str],
+        limits: StreamLimits,
+        largest: int,
+        *,
+        is_new: bool,
     ) -> None:
         """Make the stream, or change what it keeps.
 
@@ -436,7 +415,7 @@ def backoff_ms(attempt: int, least_ms: int, most_ms: int, rng: Random) -> int:
 def _stored(message: Any) -> Stored:
     """Read the place of a message, which stands in the subject that would acknowledge it."""
     tokens = message.reply.split(".")
-    first = 5 if len(tokens) == 9 else 7  # noqa: PLR2004 - since 2.8 a domain and a hash may be there
+    first = 5 if len(tokens) == 9 else 7
     return Stored(message.subject, message.data, int(tokens[first]), int(tokens[first + 1]))
 
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import msgspec
 
+from exchanges.bus_address import BusAddress
 from exchanges.bus_frames import NoFrame, pulse_of, pulse_subject
 from exchanges.bus_reader import BusReader
 from exchanges.feed_settings import FeedFacts, FeedItem, FeedRequest
-from exchanges.nats_client import BusAddress, BusLost, NatsClient, StreamFacts, backoff_ms
+from exchanges.nats_client import BusLost, NatsClient, StreamFacts, backoff_ms
 from exchanges.nats_gate import pass_bus_gate
 from exchanges.source import SourceStats
 from messages.bus import BusPulse
@@ -34,7 +35,7 @@ _HISTORY_SLACK = 4
 """Times the wanted history is looked back for: a quiet market leaves bars out."""
 
 
-class Stale(Exception):  # noqa: N818 - it names a phase
+class Stale(Exception):
     """The bus is well and nobody speaks on it."""
 
 
@@ -318,9 +319,7 @@ class NatsFeed:
 
     async def _backoff(self, reason: str) -> None:
         settings = self._settings
-        wait_ms = backoff_ms(
-            self._attempt, settings.backoff_ms, settings.backoff_max_ms, self._rng
-        )
+        wait_ms = backoff_ms(self._attempt, settings.backoff_ms, settings.backoff_max_ms, self._rng)
         self._phase(FeedPhase.BACKOFF, reason, retry_in_ms=wait_ms)
         await asyncio.sleep(wait_ms / 1000)
 

@@ -2,7 +2,7 @@
 
 from exchanges.bus_frames import VERSION, StreamHead, head_of
 from exchanges.feed_settings import FeedRequest
-from exchanges.nats_client import BusAddress, BusLost, NatsClient, StreamFacts
+from exchanges.nats_client import BusLost, NatsClient, StreamFacts
 from messages.errors import VenueRefused
 
 
