@@ -30,8 +30,8 @@ _EXPIRES_S = 30
 _NOT_FOUND = 404
 _ALIVE, _OVER = ("100",), ("404", "408")
 """Status of a pull: nothing yet; nothing more, ask again."""
-_OUT_OF_STEP = (10071, 10164)
-"""JetStream's code where a stream's last message is not the one that was expected."""
+_OUT_OF_STEP = (10070, 10071, 10164)
+"""JetStream's codes where a stream's last message is not the one that was expected."""
 
 Handle = Callable[[str, bytes], object]
 
@@ -309,16 +309,20 @@ class NatsClient:
         await self._connected().subscribe(f"{self._inbox}.*", cb=answered)
 
     async def store(
-        self, subject: str, payload: bytes, *, after: int, name: str, token: int
+        self, subject: str, payload: bytes, *, after: int, follows: str, name: str, token: int
     ) -> None:
         """Publish what must come right after the stream's message at place `after`.
 
-        Returns before the answer, which comes by `open_acks`.
+        With many under way a place alone is not enough: where one was refused because a stranger
+        has put something there, the place is right for the next one. So each also says the name
+        of the one that it `follows`. Returns before the answer, which comes by `open_acks`.
 
         Raises:
             BusLost: the connection is over.
         """
         headers = {"Nats-Expected-Last-Sequence": str(after), "Nats-Msg-Id": name}
+        if follows:
+            headers["Nats-Expected-Last-Msg-Id"] = follows
         await self.publish(subject, payload, reply=f"{self._inbox}.{token}", headers=headers)
 
     async def publish(

@@ -41,8 +41,8 @@ from messages.ids import Symbol, TimestampNs
 from messages.market import FeedEnded, FeedGap, FeedPhase, Tick
 
 PULSE_S = 0.5
-_LISTEN_S = 2.2 * PULSE_S
-"""How long a publisher that begins listens for another one."""
+_LISTENS = 2.2
+"""For so many pulses a publisher that begins listens for another one."""
 _MOST_UNDER_WAY = 512
 _NO_ANSWER = f"the server did not acknowledge within {ANSWER_S:.0f} s"
 
@@ -102,10 +102,12 @@ class NatsWriter:
         rng: Random,
         utc_ns: Callable[[], int] = time.time_ns,
         backoff: tuple[int, int] = (250, 15_000),
+        pulse_s: float = PULSE_S,
     ) -> None:
         self.state = WriterState()
         self._address, self._head, self._limits = address, head, limits
         self._rng, self._utc_ns, self._backoff_ms = rng, utc_ns, backoff
+        self._pulse_s = pulse_s
         self._writer, self._key = writer, os.urandom(16)
         self._numbers = Numbers(address.stream, self._writer, is_replayed=head.clock == "market")
         self._client: NatsClient | None = None
@@ -116,6 +118,8 @@ class NatsWriter:
         self._token = 0
         self._after = 0
         """The place in the stream that the next publish follows."""
+        self._follows = ""
+        """And the name of what is there; empty right after we have looked."""
         self._sure = 0
         """Everything up to this place was looked at."""
         self._in_trouble = ""
@@ -291,10 +295,12 @@ class NatsWriter:
             entry.subject,
             encoded(entry.frame),
             after=self._after,
+            follows=self._follows,
             name=entry.name,
             token=self._token,
         )
         self._after += 1
+        self._follows = entry.name
 
     async def _send_again(self, client: NatsClient) -> None:
         self._by_token.clear()
@@ -359,7 +365,7 @@ class NatsWriter:
             self._sure = 0  # it was made anew, or has lost what it had acknowledged
         if facts.last > self._sure:
             await self._look_at(client, max(self._sure + 1, facts.first), facts.last)
-        self._after = self._sure = facts.last
+        self._after, self._sure, self._follows = facts.last, facts.last, ""
 
     async def _look_at(self, client: NatsClient, first: int, last: int) -> None:
         async def room() -> int:
@@ -440,7 +446,7 @@ class NatsWriter:
 
         await client.listen(pulse_subject(self._address.stream), hear)
         for _ in range(10):
-            await asyncio.sleep(_LISTEN_S / 10)
+            await asyncio.sleep(_LISTENS * self._pulse_s / 10)
             if heard:
                 text = f"{heard[0].who} publishes to the stream {self._address.stream}"
                 raise VenueRefused(f"{text} already: stop it first, or take another --stream")
@@ -458,7 +464,7 @@ class NatsWriter:
             except NoFrame:
                 self.state.foreign += 1
                 await self._learn_before(client, subject, newest.place)
-        self._after = self._sure = facts.last
+        self._after, self._sure, self._follows = facts.last, facts.last, ""
         self.state.next_index = self._numbers.next_index
         self._has_learnt = True
 
@@ -490,7 +496,7 @@ class NatsWriter:
         """
         while True:
             await self._pulse(client, *self._feed[:2])
-            await asyncio.sleep(PULSE_S)
+            await asyncio.sleep(self._pulse_s)
             oldest_s = min((e.sent_s for e in self._by_token.values()), default=0.0)
             if oldest_s and time.monotonic() - oldest_s > ANSWER_S:
                 raise BusLost(_NO_ANSWER)

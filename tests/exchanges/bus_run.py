@@ -1,6 +1,7 @@
 """A publisher and a reader of a test's own, on loops of their own, and all that they told."""
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from decimal import Decimal
@@ -20,7 +21,7 @@ from messages.market import Candle, FeedGap, FeedHistory, FeedPhase, FeedState, 
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
 MINUTE_NS = 60 * NS_PER_S
 BEGIN_NS = 1_704_067_200 * NS_PER_S
-LIMIT_S = 30.0
+LIMIT_S = 10.0
 
 
 def candle(minute: int, symbol: Symbol = BTC, begin_ns: int = BEGIN_NS, **changes: Any) -> Candle:
@@ -64,6 +65,7 @@ class Publishing:
             writer=writer,
             rng=Random(5),
             backoff=(20, 200),
+            pulse_s=0.05,
         )
         self.run: Future[None] | None = None
         self._news = threading.Condition()
@@ -126,7 +128,7 @@ class Following:
             "timeframe_ns": MINUTE_NS,
             "channels": frozenset({Channel.CANDLES}),
         }
-        settings = patience or BusSettings(clock="market", quiet_ms=1_500, backoff_ms=20)
+        settings = patience or BusSettings(clock="market", quiet_ms=5_000, backoff_ms=20)
         address = BusAddress(url=url, stream="market")
         self.feed = NatsFeed(address, FeedRequest(**fields | asked), settings, rng=Random(3))
         self._run: Future[None] | None = None
@@ -153,8 +155,12 @@ class Following:
             self.loop.call(self.feed.wake)
 
     def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait for what is told, or for what is only counted."""
+        deadline = time.monotonic() + LIMIT_S
         with self._news:
-            assert self._news.wait_for(is_so, LIMIT_S), (self.states()[-5:], self.feed.stats)
+            while not is_so():
+                assert time.monotonic() < deadline, (self.states()[-5:], self.feed.stats)
+                self._news.wait(0.02)
 
     def until_phase(self, phase: FeedPhase, times: int = 1) -> None:
         self.until(lambda: self.phases().count(phase) >= times)
