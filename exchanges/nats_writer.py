@@ -108,7 +108,7 @@ class NatsWriter:
         self._address, self._head, self._limits = address, head, limits
         self._rng, self._utc_ns, self._backoff_ms = rng, utc_ns, backoff
         self._pulse_s = pulse_s
-        self._writer, self._key = writer, os.urandom(16)
+        self._writer, self._key = writer, rng.randbytes(16)
         self._numbers = Numbers(address.stream, self._writer, is_replayed=head.clock == "market")
         self._client: NatsClient | None = None
         self._has_trades = "trades" in head.channels

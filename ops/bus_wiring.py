@@ -104,7 +104,7 @@ def open_writer(
     head, name = head_for(config), os.urandom(8).hex()
 
     def make() -> WriterConnection:
-        rng = Random(os.urandom(8))  # noqa: S311 - it spreads reconnects
+        rng = Random(os.urandom(16))  # noqa: S311 - it spreads reconnects, and names publishes
         writer = partial(NatsWriter, address, head, limits, writer=name, rng=rng)
         return WriterConnection(writer, PUBLISHER, logger.debug)
 

@@ -162,10 +162,6 @@ def written(path: Path, what: dict[str, Any]) -> Path:
     return path
 
 
-def orders_of(ledger: Path) -> int:
-    return len(orders_at_venue(ledger))
-
-
 @pytest.mark.skipif(not STRESS, reason="the long form: WATCHKEEPER_STRESS=1")
 @pytest.mark.parametrize("seed", range(4))
 def test_with_bot_publisher_and_server_killed_in_turn_the_orders_are_the_same(
@@ -205,20 +201,16 @@ def test_a_publisher_is_a_run_like_any_other(tmp_path: Path, server: NatsServer)
     market = written(tmp_path / "p.toml", document(tmp_path / "x", None, limit=100_000, speed=600))
     place = tmp_path / "p"
     publishing = publish(market, "--to", server.url, "--run-dir", place)
-    pause = threading.Event()
+    pause, status, told = threading.Event(), place / "status.json", dict[str, Any]()
     for _ in range(int(LIMIT_S / 0.02)):
-        told = (
-            json.loads((place / "status.json").read_bytes())
-            if place.exists() and (place / "status.json").exists()
-            else {}
-        )
+        told = json.loads(status.read_bytes()) if status.exists() else {}
         if told.get("counters", {}).get("published"):
             break
         pause.wait(0.02)
     publishing.send_signal(signal.SIGTERM)
     _, said = publishing.communicate(timeout=LIMIT_S)
 
-    last = json.loads((place / "status.json").read_bytes())
+    last = json.loads(status.read_bytes())
     assert (publishing.returncode, said) == (0, "")
     assert (told["verdict"], told["mode"], told["bus"]["phase"]) == ("OK", "publish", "live")
     assert last["ended"]["reason"] == "stopped by SIGTERM"
