@@ -287,8 +287,10 @@ class NatsFeed:
         pulse = self._pulse
         if not self._caught_up or pulse is None:
             return
-        reason = f"the publisher: {pulse.reason}" if pulse.reason else ""
-        phase = pulse.phase
+        phase, told = pulse.phase, pulse.reason
+        if not told and phase is not FeedPhase.LIVE:
+            told = str(phase)
+        reason = f"the publisher: {told}" if told else ""
         if phase is FeedPhase.STOPPED:
             phase, reason = FeedPhase.STALE, "the publisher has ended"
         state = (phase, reason, pulse.skew_ms)

@@ -128,6 +128,7 @@ class NatsWriter:
         self._is_idle = asyncio.Event()
         self._is_idle.set()
         self._has_learnt = False
+        self._is_news = asyncio.Event()
         self._tell: Callable[[WriterState], object] = lambda _: None
         self._is_open = False
 
@@ -158,8 +159,9 @@ class NatsWriter:
                 return
 
     def feed_is(self, phase: FeedPhase, reason: str, skew_ms: int | None) -> None:
-        """Learn how the feed is that is published: bots are told with each pulse."""
+        """Learn how the feed is that is published: bots are told at once, and with each pulse."""
         self._feed = (phase, reason, skew_ms)
+        self._is_news.set()
 
     # ------------------------------------------------------------ life
 
@@ -495,8 +497,11 @@ class NatsWriter:
             BusLost: a publish has no answer.
         """
         while True:
+            self._is_news.clear()
             await self._pulse(client, *self._feed[:2])
-            await asyncio.sleep(self._pulse_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pulse_s):
+                    await self._is_news.wait()
             oldest_s = min((e.sent_s for e in self._by_token.values()), default=0.0)
             if oldest_s and time.monotonic() - oldest_s > ANSWER_S:
                 raise BusLost(_NO_ANSWER)

@@ -114,7 +114,13 @@ class Publishing:
 class Following:
     """One feed over the bus."""
 
-    def __init__(self, url: str, patience: BusSettings | None = None, **asked: Any) -> None:
+    def __init__(
+        self,
+        url: str,
+        patience: BusSettings | None = None,
+        utc_ns: Callable[[], int] = time.time_ns,
+        **asked: Any,
+    ) -> None:
         self.told: list[FeedItem] = []
         self.problems: list[str] = []
         self.takes = True
@@ -130,7 +136,8 @@ class Following:
         }
         settings = patience or BusSettings(clock="market", quiet_ms=5_000, backoff_ms=20)
         address = BusAddress(url=url, stream="market")
-        self.feed = NatsFeed(address, FeedRequest(**fields | asked), settings, rng=Random(3))
+        request = FeedRequest(**fields | asked)
+        self.feed = NatsFeed(address, request, settings, rng=Random(3), utc_ns=utc_ns)
         self._run: Future[None] | None = None
 
     def open(self) -> "Following":

@@ -11,9 +11,12 @@ from actors.thread_runtime import ThreadRuntime
 from exchanges.bus_address import BusAddress, StreamLimits
 from ops.bus_wiring import Gate, Publishing, build_publisher, open_writer
 from ops.config import Config
+from ops.live_feed import open_live
 from ops.run_dir import RunDir
+from ops.wiring import path_of_feed
 
 LIMIT_NS = 30_000_000_000
+HISTORY = 10
 
 
 @contextmanager
@@ -21,11 +24,11 @@ def publisher(config: Config, url: str, folder: Path) -> Iterator[Publishing]:
     """Publish a market from its beginning, or from where the stream ends, until left."""
     address = BusAddress(url=url, stream="market")
     make, writer, closed_ns = open_writer(config, address, StreamLimits())
+    opened = open_live(config, path_of_feed(config), HISTORY) if config.feed.is_live else None
     runtime = ThreadRuntime(ttl_enforced=False)
     with RunDir(folder) as run_dir:
-        system = build_publisher(
-            config, run_dir, runtime, Gate(writer=writer, closed_ns=closed_ns), make, history=0
-        )
+        gate = Gate(writer=writer, closed_ns=closed_ns, feed=opened)
+        system = build_publisher(config, run_dir, runtime, gate, make, history=HISTORY)
         started = runtime.start(system.root, LIMIT_NS)
         assert not started.problem, started.problem
         try:
@@ -33,6 +36,8 @@ def publisher(config: Config, url: str, folder: Path) -> Iterator[Publishing]:
         finally:
             runtime.stop(system.root, None)
             writer.close(3.0)
+            if opened is not None:
+                opened.close(3.0)
 
 
 def publish(*arguments: Any) -> "subprocess.Popen[str]":
