@@ -57,11 +57,11 @@ def run(options: Options) -> list[Result]:
         writer = _writer(server)
         stored_s = _store(writer, 0, count)
         rates = [(_bare_rate(server, count), _ours_rate(server, count)) for _ in range(ROUNDS)]
-        at, delays = count, []
+        at, delays = count, list[tuple[list[float], list[float]]]()
         for number in range(ROUNDS):
             say(f"   delay, {number + 1} of {ROUNDS}")
-            delays.append((_bare_delay(server, writer, at, paced),))
-            delays[-1] += (_ours_delay(server, writer, at + paced, paced),)
+            bare_ms = _bare_delay(server, writer, at, paced)
+            delays.append((bare_ms, _ours_delay(server, writer, at + paced, paced)))
             at += 2 * paced
         costs = [_cost(server, writer, at + n * paced, paced, n) for n in (1, BOTS)]
         writer.close(5.0)
@@ -150,7 +150,7 @@ def _store(writer: WriterConnection, first: int, count: int) -> float:
 
 def _publish_paced(writer: WriterConnection, first: int, count: int) -> dict[int, int]:
     """Give when each was handed to the publisher, by the moment of its close."""
-    sent, pause = {}, threading.Event()
+    sent, pause = dict[int, int](), threading.Event()
     for i in range(first, first + count):
         event = candle(i)
         sent[event.ts_event_ns] = time.monotonic_ns()

@@ -80,6 +80,8 @@ class NatsFeed:
         self._client: NatsClient | None = None
         self._facts: StreamFacts | None = None
         self._created = ""
+        self._last = b""
+        """What was taken last, as it was; empty where only its place is known."""
         self._reader = BusReader(address.stream, request, self.stats)
         self._tell: Tell = lambda _: None
         self._attempt = 0
@@ -183,8 +185,9 @@ class NatsFeed:
         assert facts is not None
         if facts.created != self._created and self._created:
             reader.begin_anew()
-        if facts.last < self.place or (self._created and facts.created != self._created):
             self.place = 0  # another stream under the same name
+        elif self.place and not await self._is_where_we_were(client, facts):
+            self.place = 0
         self._created = facts.created
         self._heard_ns = self._monotonic_ns()
         await client.listen(pulse_subject(self._address.stream), self._take_pulse)
@@ -192,6 +195,16 @@ class NatsFeed:
             await client.listen(subject, self._take_tick)
         self._phase(FeedPhase.BACKFILLING, "")
         await self._read(client)
+
+    async def _is_where_we_were(self, client: NatsClient, facts: StreamFacts) -> bool:
+        """Whether the stream still has what we took last; a server may lose what it had stored.
+
+        If not, all is read again: what was taken before is known by its time and number.
+        """
+        if self.place < facts.first:
+            return True  # it keeps that no more: what is missing shows
+        there = await client.at(self.place)
+        return there is not None and self._last in (b"", there.payload)
 
     async def _read(self, client: NatsClient) -> None:
         begins = self.place + 1 if self.place else 0
@@ -206,7 +219,7 @@ class NatsFeed:
             past = None
         async for stored in reading.messages():
             items = self._reader.take(stored.subject, stored.payload, self._now_ns())
-            self.place = stored.place
+            self.place, self._last = stored.place, stored.payload
             for item in items:
                 if past is None:
                     self._tell(item)

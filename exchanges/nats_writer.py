@@ -361,10 +361,11 @@ class NatsWriter:
         await self._send_again(client)
 
     async def _look(self, client: NatsClient) -> None:
-        """Learn what the stream has behind the last place that we know."""
+        """Learn what the stream has behind the last place that we know.
+
+        It may have less: it was made anew, or has lost what it had acknowledged. Bots tell that.
+        """
         facts = await self._take_stream(client, is_first=False)
-        if facts.last < self._sure:
-            self._sure = 0  # it was made anew, or has lost what it had acknowledged
         if facts.last > self._sure:
             await self._look_at(client, max(self._sure + 1, facts.first), facts.last)
         self._after, self._sure, self._follows = facts.last, facts.last, ""

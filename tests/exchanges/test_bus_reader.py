@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -152,7 +153,7 @@ def test_a_frame_with_some_bytes_changed_is_taken_as_one_or_not_at_all(
     ],
 )
 def test_a_candle_that_makes_no_sense_is_counted_and_told(
-    changed: dict[str, object], why: str
+    changed: dict[str, Any], why: str
 ) -> None:
     made = reader()
 
@@ -222,5 +223,5 @@ def test_of_a_real_market_the_time_of_a_candle_says_whether_the_stream_has_it() 
     assert numbers.closed_ns(HERE) == candle(5).ts_event_ns
 
 
-def fields(what: object, **more: int) -> dict[str, object]:
+def fields(what: Candle, **more: int) -> dict[str, Any]:
     return {"writer": "before", "ts_published_ns": TimestampNs(1), "what": what} | more

@@ -286,6 +286,22 @@ def test_what_the_stream_keeps_no_more_is_told_as_a_gap(
     assert (gap.missing, gap.ts_from_ns) == (30, BEGIN_NS + 50 * MINUTE_NS)
 
 
+def test_where_the_server_lost_what_it_had_stored_all_is_read_again_and_nothing_told_twice(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    publisher = publishing(server.url).open().start()
+    publisher.put([candle(i) for i in range(6)])
+    publisher.until_stored(6)
+    reader = following(server.url).open()
+    reader.feed._last = b"what was at this place before"
+
+    reader.start({BTC: BEGIN_NS + 2 * MINUTE_NS}, place=4)
+
+    assert reader.until_candles(4) == [candle(i) for i in range(2, 6)]
+    stats = reader.feed.stats
+    assert (stats.gaps, stats.duplicate, stats.out_of_order) == (0, 0, 0)
+
+
 # ------------------------------------------------------------ two publishers
 
 

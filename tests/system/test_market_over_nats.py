@@ -2,6 +2,7 @@
 
 import json
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -162,6 +163,18 @@ def written(path: Path, what: dict[str, Any]) -> Path:
     return path
 
 
+def until_published(place: Path, pid: int) -> dict[str, Any]:
+    """Wait until this process has published something, or had nothing more to; give its status."""
+    pause, status = threading.Event(), place / "status.json"
+    for _ in range(int(LIMIT_S / 0.02)):
+        told: dict[str, Any] = json.loads(status.read_bytes()) if status.exists() else {}
+        bus = told.get("bus", {})
+        if told.get("pid") == pid and (bus.get("published") or bus.get("has_ended")):
+            return told
+        pause.wait(0.02)
+    raise AssertionError("it publishes nothing")
+
+
 @pytest.mark.skipif(not STRESS, reason="the long form: WATCHKEEPER_STRESS=1")
 @pytest.mark.parametrize("seed", range(4))
 def test_with_bot_publisher_and_server_killed_in_turn_the_orders_are_the_same(
@@ -170,20 +183,30 @@ def test_with_bot_publisher_and_server_killed_in_turn_the_orders_are_the_same(
     wanted = direct(tmp_path)
     market = written(tmp_path / "p.toml", document(tmp_path / "x", None, speed=BARS * 6))
     bot_file = written(tmp_path / "b.toml", document(tmp_path / "bot", server.url, quiet_ms=2_000))
-    asked = (market, "--to", server.url, "--run-dir", tmp_path / "p")
-    publishing, pause = publish(*asked), threading.Event()
-    pause.wait(2.0)
-    bot = start(bot_file)
+    place = tmp_path / "p"
+
+    def publisher_up() -> "subprocess.Popen[str]":
+        made = publish(market, "--to", server.url, "--run-dir", place)
+        until_published(place, made.pid)
+        return made
+
+    def bot_up() -> Bot:
+        made = start(bot_file)
+        made.until(lambda: bool(made.events))  # its gate is passed
+        return made
+
+    publishing, pause = publisher_up(), threading.Event()
+    bot = bot_up()
     for turn in range(6):
         pause.wait(0.7 + 0.1 * seed)
         victim = (turn + seed) % 3
         if victim == 0:
             bot.kill()
-            bot = start(bot_file)
+            bot = bot_up()
         elif victim == 1:
             publishing.kill()
             publishing.communicate()
-            publishing = publish(*asked)
+            publishing = publisher_up()
         else:
             server.kill()
             pause.wait(0.3)
@@ -201,16 +224,11 @@ def test_a_publisher_is_a_run_like_any_other(tmp_path: Path, server: NatsServer)
     market = written(tmp_path / "p.toml", document(tmp_path / "x", None, limit=100_000, speed=600))
     place = tmp_path / "p"
     publishing = publish(market, "--to", server.url, "--run-dir", place)
-    pause, status, told = threading.Event(), place / "status.json", dict[str, Any]()
-    for _ in range(int(LIMIT_S / 0.02)):
-        told = json.loads(status.read_bytes()) if status.exists() else {}
-        if told.get("counters", {}).get("published"):
-            break
-        pause.wait(0.02)
+    told = until_published(place, publishing.pid)
     publishing.send_signal(signal.SIGTERM)
     _, said = publishing.communicate(timeout=LIMIT_S)
 
-    last = json.loads(status.read_bytes())
+    last = json.loads((place / "status.json").read_bytes())
     assert (publishing.returncode, said) == (0, "")
     assert (told["verdict"], told["mode"], told["bus"]["phase"]) == ("OK", "publish", "live")
     assert last["ended"]["reason"] == "stopped by SIGTERM"
