@@ -129,6 +129,9 @@ class NatsClient:
         except Exception as error:
             await _let_go(client)
             raise BusLost(self._error or _text(error)) from error
+        except BaseException:  # cancelled in the middle
+            await _let_go(client)
+            raise
         self._nats, self._inbox = client, client.new_inbox()
 
     async def close(self) -> None:

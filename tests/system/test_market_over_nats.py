@@ -122,6 +122,7 @@ def test_with_the_bus_killed_in_the_middle_the_orders_are_the_same(
     assert bot.fold.processed == 2 * BARS
 
 
+@pytest.mark.skipif(not STRESS, reason="the long form: WATCHKEEPER_STRESS=1")
 def test_a_publisher_that_begins_again_loses_and_doubles_nothing(
     tmp_path: Path, server: NatsServer
 ) -> None:
@@ -143,7 +144,7 @@ def test_a_publisher_that_begins_again_loses_and_doubles_nothing(
         pause = threading.Event()
         while first.kept.summary().get("published", 0) < BARS // 2:
             pause.wait(0.005)
-        before = first.kept.summary()["published"]
+    before = first.kept.summary()["published"]  # with what it still stored when it was stopped
     fast = msgspec.structs.replace(paced, feed=msgspec.structs.replace(paced.feed, speed=0.0))
     with publisher(fast, server.url, tmp_path / "p") as second:
         assert done.wait(LIMIT_S)
@@ -152,7 +153,7 @@ def test_a_publisher_that_begins_again_loses_and_doubles_nothing(
 
     assert orders_at_venue(tmp_path / "bot") == wanted
     assert bots[0].fold.processed == 2 * BARS
-    assert before + again["published"] >= 2 * BARS
+    assert before + again["published"] == 2 * BARS + 1  # and the end
 
 
 # ------------------------------------------------------------ processes
