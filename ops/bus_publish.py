@@ -36,7 +36,7 @@ from ops.run_files import CONTROL_SOCKET, LOG, STATUS
 from ops.secret_files import take_secret_files
 from ops.secret_names import is_variable_name
 from ops.secret_values import clean_refusals, cleaner, secrets_of, spellings
-from ops.snapshot import actor_view
+from ops.snapshot import actor_view, latencies_of
 from ops.status import StatusWriter
 from ops.verdict import verdict
 
@@ -209,7 +209,9 @@ class _Run:
             "uptime_s": (now_ns - self._begun_ns) / NS_PER_S,
             "root_alive": is_running,
             "ready": is_running and system.publisher.state is ActorState.RUNNING,
-            "actors": [actor_view(system.runtime, cell, now_ns) for cell in cells],
+            "actors": [
+                actor_view(system.runtime, cell, now_ns) | latencies_of(cell) for cell in cells
+            ],
             "bus": {
                 "url": self._options.url,
                 "stream": self._options.stream,

@@ -65,7 +65,7 @@ class Snapshots:
             "ready": root.state is ActorState.RUNNING and executor.state not in _NOT_READY,
             "actors": [
                 actor_view(self._system.runtime, cell, now_ns)
-                | (_latencies(cell) if latencies else {})
+                | (latencies_of(cell) if latencies else {})
                 for cell in cells
             ],
             "market": dict(self.prices),
@@ -175,7 +175,8 @@ def actor_view(runtime: Any, cell: Cell, now_ns: int) -> dict[str, Any]:
     }
 
 
-def _latencies(cell: Cell) -> dict[str, float]:
+def latencies_of(cell: Cell) -> dict[str, float]:
+    """Give how long the messages of one actor took."""
     view = cell.latency.view()
     p50_ns, p99_ns = view.percentiles((50, 99))
     return {"p50_us": p50_ns / 1000, "p99_us": p99_ns / 1000, "max_us": view.max / 1000}
