@@ -221,6 +221,32 @@ def test_with_bot_publisher_and_server_killed_in_turn_the_orders_are_the_same(
     assert end["venue"]["doubled"] == end["venue"]["unexplained"] == 0
 
 
+@pytest.mark.skipif(not STRESS, reason="the long form: WATCHKEEPER_STRESS=1")
+def test_a_publisher_that_wakes_behind_another_one_ends_and_has_doubled_nothing(
+    tmp_path: Path, server: NatsServer, start: Callable[..., Bot]
+) -> None:
+    wanted = direct(tmp_path)
+    market = written(tmp_path / "p.toml", document(tmp_path / "x", None, speed=BARS * 6))
+    bot = start(written(tmp_path / "b.toml", document(tmp_path / "bot", server.url)))
+    code, said = bot.end()
+    assert (code, "there is no stream market" in said) == (2, True)
+    first = publish(market, "--to", server.url, "--run-dir", tmp_path / "first")
+    until_published(tmp_path / "first", first.pid)
+    first.send_signal(signal.SIGSTOP)
+    second = publish(market, "--to", server.url, "--run-dir", tmp_path / "second")
+    until_published(tmp_path / "second", second.pid)
+    first.send_signal(signal.SIGCONT)
+    _, told = first.communicate(timeout=LIMIT_S)
+
+    assert first.returncode == 70
+    assert "another publisher writes to the stream market" in told
+    bot = start(tmp_path / "b.toml")
+    code, said = bot.end()
+    second.communicate(timeout=LIMIT_S)
+    assert (code, second.returncode) == (0, 0), said
+    assert orders_at_venue(tmp_path / "bot") == wanted
+
+
 def test_a_publisher_is_a_run_like_any_other(tmp_path: Path, server: NatsServer) -> None:
     market = written(tmp_path / "p.toml", document(tmp_path / "x", None, limit=100_000, speed=600))
     place = tmp_path / "p"
