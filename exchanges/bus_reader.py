@@ -6,7 +6,7 @@ their own number and by their time; what is wrong is counted, told, and reaches 
 
 import msgspec
 
-from exchanges.bus_frames import NoFrame, end_subject, frame_of, subject_of, subjects_of
+from exchanges.bus_frames import NoFrame, frame_of, subject_of, subjects_of
 from exchanges.feed_settings import Channel, FeedItem, FeedRequest
 from exchanges.source import GapSpan, SourceStats
 from messages.bus import BusFrame
@@ -156,11 +156,6 @@ class BusReader:
             ts_to_ns=TimestampNs(to_ns),
             missing=missing,
         )
-
-    @property
-    def end_subject(self) -> str:
-        """Where the end of a recording is told."""
-        return end_subject(self._stream)
 
 
 def _wrong_numbers(event: Candle | Trade | Tick) -> str:

@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from random import Random
-from typing import Any
 
 import msgspec
 
@@ -359,9 +358,8 @@ class _Past:
         self._bars: dict[Symbol, deque[Candle]] = {
             symbol: deque(maxlen=request.history) for symbol in request.symbols
         }
-        self._newest: dict[Symbol, Candle] = {}
 
-    def take(self, item: Any) -> None:
+    def take(self, item: FeedItem) -> None:
         """Keep a candle; trades and gaps of the past interest nobody."""
         if isinstance(item, Candle):
             self._bars[item.symbol].append(item)
