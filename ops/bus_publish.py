@@ -80,7 +80,7 @@ def publish(options: PublishOptions) -> int:
         run_dir = stack.enter_context(RunDir(config.run_dir))
         make, writer, closed_ns = open_writer(config, address_of(bus), limits)
         stack.callback(writer.close, 3.0)
-        opened = stack.enter_context(market_of(config, options.history))
+        opened = stack.enter_context(market_of(config, history=options.history))
         stack.enter_context(unhandled_are_logged(secrets))
         log_from_now_on(
             run_dir.path / LOG,

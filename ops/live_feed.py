@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from actors.address import Address
 from actors.children import ChildSpec
@@ -12,6 +12,7 @@ from actors.live_feed import LiveFeedActor, LiveKept, LiveMemory, new_memory
 from actors.log import logger
 from exchanges.feed_connection import FeedConnection
 from exchanges.feed_settings import Channel, FeedRequest, FeedSettings
+from exchanges.warm_feed import WarmFeed
 from messages.errors import VenueRefused
 from messages.ids import NS_PER_MS, ActorPath
 from ops.config import Config, VenueType
@@ -19,7 +20,9 @@ from ops.config_bus import address_of
 from ops.config_schema import NatsConfig
 from ops.rate_budgets import budget_for
 
+F = TypeVar("F", bound=FeedConnection)
 GATE_S = 60.0
+_NO_WINDOW = 1 << 30
 KEPT_EVENTS = 16_384
 """Live events that are held for a follower that is slow or away; more are lost and told."""
 
@@ -30,7 +33,18 @@ def open_live(config: Config, feed_path: ActorPath, history: int) -> FeedConnect
     Raises:
         VenueRefused: one sentence that says what to do.
     """
-    connection = _connection(config, feed_path, history)
+    return _opened(config, _connection(config, feed_path, history))
+
+
+def open_warm(config: Config, feed_path: ActorPath, history: int) -> WarmFeed:
+    """Connect as `open_live` does, and follow the market for whoever takes the feed over."""
+    kind = partial(WarmFeed, keeps=history)
+    connection = _opened(config, _connection(config, feed_path, history, kind))
+    connection.warm()
+    return connection
+
+
+def _opened(config: Config, connection: F) -> F:
     try:
         connection.open(GATE_S)
     except TimeoutError:
@@ -102,10 +116,16 @@ def _memory(
     return new_memory(paths, KEPT_EVENTS + 2 * config.feed.window, window, leading)
 
 
-def _connection(config: Config, feed_path: ActorPath, history: int) -> FeedConnection:
+def _connection(
+    config: Config,
+    feed_path: ActorPath,
+    history: int,
+    kind: Callable[..., F] = FeedConnection,  # type: ignore[assignment]
+) -> F:
     feed = config.feed
     if feed.nats is not None:
-        return _bus_connection(config, feed.nats, feed_path, history)
+        over_nats: F = _bus_connection(config, feed.nats, feed_path, history, kind)
+        return over_nats
     from exchanges.ccxt_client import CcxtSettings
     from exchanges.ccxt_feed import CcxtFeed
 
@@ -119,12 +139,17 @@ def _connection(config: Config, feed_path: ActorPath, history: int) -> FeedConne
     make: Callable[[], CcxtFeed] = partial(
         CcxtFeed, settings, request, rng=rng, patience=patience, budget=budget
     )
-    return FeedConnection(make, feed_path, logger.debug)
+    return kind(make, feed_path, logger.debug)
 
 
 def _bus_connection(
-    config: Config, nats: NatsConfig, feed_path: ActorPath, history: int
-) -> FeedConnection:
+    config: Config,
+    nats: NatsConfig,
+    feed_path: ActorPath,
+    history: int,
+    kind: Callable[..., Any],
+) -> Any:
+    """Give the connection to a market on the bus; one that is kept warm has no room to wait for."""
     from exchanges.nats_connection import NatsConnection
     from exchanges.nats_feed import BusSettings, NatsFeed
 
@@ -133,12 +158,13 @@ def _bus_connection(
         clock=str(nats.clock),
         source=f"ccxt:{config.venue.exchange}" if is_live else "",
         quiet_ms=config.feed.quiet_ms,
-        window=config.feed.window,
+        window=config.feed.window if kind is FeedConnection else _NO_WINDOW,
     )
     request = request_of(config, feed_path, history)
     rng = Random(os.urandom(8))  # noqa: S311 - it spreads reconnects
     make = partial(NatsFeed, address_of(nats), request, settings, rng=rng)
-    return NatsConnection(make, feed_path, logger.debug)
+    made: Callable[..., Any] = NatsConnection if kind is FeedConnection else kind
+    return made(make, feed_path, logger.debug)
 
 
 def request_of(config: Config, feed_path: ActorPath, history: int) -> FeedRequest:

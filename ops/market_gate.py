@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def market_of(config: Config, history: int | None = None) -> Iterator["FeedConnection | None"]:
+def market_of(
+    config: Config, warm: "FeedConnection | None" = None, *, history: int | None = None
+) -> Iterator["FeedConnection | None"]:
     """Give the connection of a live market that has passed its gate; None for another market.
 
-    `history` is in candles per symbol; None is what the strategies need.
+    `warm` is one that has passed it already, and is closed as any other. `history` is in candles
+    per symbol; None is what the strategies need.
 
     Raises:
         VenueRefused: the exchange, the symbol or the network is not there.
@@ -29,7 +32,7 @@ def market_of(config: Config, history: int | None = None) -> Iterator["FeedConne
     from ops.live_feed import open_live
 
     wanted = warmup_of(config) if history is None else history
-    opened = open_live(config, path_of_feed(config), wanted)
+    opened = warm or open_live(config, path_of_feed(config), wanted)
     try:
         yield opened
     finally:
