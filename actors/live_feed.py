@@ -3,7 +3,7 @@
 The network is never waited for here. The connection lives on a thread of its own and tells by
 messages; those of an older incarnation are void, and its connection is closed. Followers are
 served as by `MarketFeedActor`, but a live market can't be read again: what does not fit into a
-bounded buffer is lost, and told as a gap.
+bounded buffer is lost, and told as a gap. A connection that can wait is told how far we are.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -64,13 +64,24 @@ class LiveMemory(msgspec.Struct, kw_only=True):
     history: int = 0
     """How many events happened before the run."""
     delivered: int = 0
+    place: int = 0
+    """Where the source has what was taken last."""
+    is_over: bool = False
+    """The source has told its end, as a recording does that comes over a bus."""
 
 
-def new_memory(followers: Iterable[ActorPath], capacity: int) -> LiveMemory:
-    """Give the memory of a feed that has told nothing; a live market waits for no follower."""
-    return LiveMemory(
-        flow=FlowControl(followers, window=_NO_WINDOW), buffer=LiveBuffer(capacity=capacity)
-    )
+def new_memory(
+    followers: Iterable[ActorPath],
+    capacity: int,
+    window: int | None = None,
+    leaders: Iterable[ActorPath] = (),
+) -> LiveMemory:
+    """Give the memory of a feed that has told nothing.
+
+    A live market waits for no follower; `window` is for one that can.
+    """
+    flow = FlowControl(followers, _NO_WINDOW if window is None else window, leaders)
+    return LiveMemory(flow=flow, buffer=LiveBuffer(capacity=capacity))
 
 
 class LiveKept:
@@ -101,7 +112,9 @@ class LiveFeedActor(Actor):
     """`connect` is called by each incarnation and must not wait for the network.
 
     An event that happened more than `max_age_ns` ago, on the exchange's clock, is history: it
-    comes too late to act on. `max_events` 0 is without end; history does not count.
+    comes too late to act on. With None the market has a clock of its own: nothing comes too late,
+    and what the followers have not finished is not done with. `max_events` 0 is without end;
+    history does not count.
     """
 
     def __init__(
@@ -111,7 +124,7 @@ class LiveFeedActor(Actor):
         followers: "Sequence[Address[MarketBatch | Tick]]",
         kept: LiveKept,
         metrics: "Address[FeedReport | FeedGap | FeedEnded | FeedState]",
-        max_age_ns: int,
+        max_age_ns: int | None,
         batch: int = 256,
         max_events: int = 0,
     ) -> None:
@@ -122,6 +135,7 @@ class LiveFeedActor(Actor):
         self._max_age_ns, self._batch, self._max_events = max_age_ns, batch, max_events
         self._connection: FeedConnection | None = None
         self._skew_ns = 0
+        self._taken = 0
 
     # ------------------------------------------------------------ life
 
@@ -137,12 +151,12 @@ class LiveFeedActor(Actor):
         put, epoch = self._cell.mailbox.put, self.ctx.epoch
         clean = self._cell.clean
 
-        def take(item: MarketEvent | FeedHistory | FeedGap | FeedState) -> None:
+        def take(item: MarketEvent | FeedHistory | FeedGap | FeedState | FeedEnded) -> None:
             if isinstance(item, FeedState) and item.reason:
                 item = msgspec.structs.replace(item, reason=clean(item.reason))
-            put(FeedNews(epoch=epoch, what=item))
+            put(FeedNews(epoch=epoch, what=item, place=connection.place))
 
-        connection.run(take, dict(memory.closed_ns))
+        connection.run(take, dict(memory.closed_ns), memory.place)
 
     def receive(self, message: Any) -> None:
         """Take in what the connection tells; serve whoever has room or is back."""
@@ -150,6 +164,8 @@ class LiveFeedActor(Actor):
             case FeedNews():
                 if message.epoch == self.ctx.epoch:
                     self._news(message.what)
+                    self._memory.place = message.place
+                    self._taken += 1
             case MarketAck():
                 self._memory.flow.on_ack(message.follower, message.next_index)
             case TimerFired():
@@ -172,9 +188,11 @@ class LiveFeedActor(Actor):
 
     # ------------------------------------------------------------ what the connection tells
 
-    def _news(self, what: MarketEvent | FeedHistory | FeedGap | FeedState) -> None:
+    def _news(self, what: MarketEvent | FeedHistory | FeedGap | FeedState | FeedEnded) -> None:
         memory = self._memory
         match what:
+            case FeedEnded():
+                memory.is_over = True
             case FeedState():
                 self._phase(what)
             case FeedGap():
@@ -197,7 +215,7 @@ class LiveFeedActor(Actor):
         if isinstance(event, Candle):
             memory.closed_ns[event.symbol] = event.ts_event_ns
         late_ns = self._venue_now_ns() - event.ts_event_ns
-        if late_ns > self._max_age_ns:
+        if self._max_age_ns is not None and late_ns > self._max_age_ns:
             text = "a {} of {} came {:.1f} s late: it decides nothing"
             kind = type(event).__name__.lower()
             logger.bind(actor=self.ctx.path).warning(text, kind, event.symbol, late_ns / NS_PER_S)
@@ -211,6 +229,14 @@ class LiveFeedActor(Actor):
     def _is_enough(self) -> bool:
         taken = self._memory.buffer.end - self._memory.history
         return bool(self._max_events) and taken >= self._max_events
+
+    def _tell_room(self) -> None:
+        """Say how many items are done with: taken, or, where nothing comes too late, finished."""
+        waiting, floor = 0, self._memory.flow.floor
+        if self._max_age_ns is None and floor is not None:
+            waiting = max(0, self._memory.buffer.end - floor)
+        if self._connection is not None:
+            self._connection.took(self._taken - min(waiting, self._taken))
 
     def _phase(self, state: FeedState) -> None:
         """Show how the connection is doing.
@@ -244,9 +270,10 @@ class LiveFeedActor(Actor):
             buffer.forget(floor)
         for span in flow.sendable(buffer.end):
             self._send(span)
+        self._tell_room()
         if self._rhythm.is_report_due():
             self._report(ended=False)
-        if self._is_enough() and flow.finished(buffer.end):
+        if (self._is_enough() or self._memory.is_over) and flow.finished(buffer.end):
             self._report(ended=True)
             ended = FeedEnded(feed=self.ctx.path, delivered=self._memory.delivered)
             self.ctx.tell(self._metrics, ended)
@@ -254,7 +281,8 @@ class LiveFeedActor(Actor):
 
     def _send(self, span: Span) -> None:
         memory = self._memory
-        oldest_ns = self._venue_now_ns() - self._max_age_ns
+        max_age_ns = self._max_age_ns
+        oldest_ns = -1 if max_age_ns is None else self._venue_now_ns() - max_age_ns
         for piece in memory.buffer.pieces(span.first, span.stop, self._batch, oldest_ns):
             if piece.lost:
                 self._tell_lost(span.follower, piece)

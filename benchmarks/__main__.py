@@ -29,6 +29,7 @@ NAMES = (
     "order_road",
     "recovery",
     "journal",
+    "bus",
     "dashboard",
     "dashboard_beside",
     "backtest",

@@ -1,17 +1,36 @@
 """A live feed and the thread that its connections live on, for a caller that must not wait."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from typing import Any, Protocol
 
-from exchanges.ccxt_feed import CcxtFeed
-from exchanges.feed_line import Tell
-from exchanges.feed_settings import FeedFacts
+from exchanges.feed_settings import FeedFacts, FeedItem
 from exchanges.source import SourceStats
 from exchanges.venue_loop import VenueLoop
 from messages.ids import ActorPath, Symbol, TimestampNs
 from messages.market import FeedPhase, FeedState
+
+Tell = Callable[[FeedItem], object]
+
+
+class LiveFeed(Protocol):
+    """A live market: an exchange's own, or one that another process publishes."""
+
+    stats: SourceStats
+
+    async def open(self) -> FeedFacts:
+        """Pass the gate; raises `VenueRefused`."""
+        ...
+
+    async def run(self, tell: Tell, since_ns: Mapping[Symbol, int] | None = None) -> None:
+        """Tell until cancelled."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        ...
 
 
 class FeedConnection:
@@ -22,7 +41,7 @@ class FeedConnection:
 
     def __init__(
         self,
-        make: Callable[[], CcxtFeed],
+        make: Callable[[], LiveFeed],
         path: ActorPath,
         on_error: Callable[[str], object] = lambda _: None,
     ) -> None:
@@ -46,8 +65,19 @@ class FeedConnection:
         """
         return self._loop.submit(self._feed.open()).result(limit_s)
 
-    def run(self, tell: Tell, since_ns: Mapping[Symbol, int]) -> None:
-        """Begin to tell, from the feed's own thread; if it ends by a fault, that is told too."""
+    @property
+    def place(self) -> int:
+        """Where the source has what is told now; 0 where it can't go on from a place."""
+        return 0
+
+    def took(self, count: int) -> None:
+        """Say how many of the told items are done with: a market that can wait will."""
+
+    def run(self, tell: Tell, since_ns: Mapping[Symbol, int], place: int = 0) -> None:
+        """Begin to tell, from the feed's own thread; if it ends by a fault, that is told too.
+
+        `since_ns` and `place` say what an earlier connection had told.
+        """
 
         def ended(run: "Future[None]") -> None:
             error = None if run.cancelled() else run.exception()
@@ -55,7 +85,7 @@ class FeedConnection:
                 tell(self._stopped(f"{type(error).__name__}: {error}"))
 
         self._runs = True
-        self._loop.submit(self._feed.run(tell, since_ns)).add_done_callback(ended)
+        self._loop.submit(self._telling(tell, since_ns, place)).add_done_callback(ended)
 
     def close(self, limit_s: float) -> bool:
         """End whatever it does; True when its thread has ended within the limit."""
@@ -63,6 +93,14 @@ class FeedConnection:
             with suppress(TimeoutError):
                 self._loop.submit(self._feed.close()).result(limit_s)
         return self._loop.close(limit_s)
+
+    def _telling(
+        self,
+        tell: Tell,
+        since_ns: Mapping[Symbol, int],
+        place: int,  # noqa: ARG002
+    ) -> Coroutine[Any, Any, None]:
+        return self._feed.run(tell, since_ns)
 
     def _stopped(self, reason: str) -> FeedState:
         return FeedState(

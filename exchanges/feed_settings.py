@@ -5,9 +5,9 @@ from enum import StrEnum
 import msgspec
 
 from messages.ids import ActorPath, Symbol
-from messages.market import FeedGap, FeedHistory, FeedState, MarketEvent
+from messages.market import FeedEnded, FeedGap, FeedHistory, FeedState, MarketEvent
 
-FeedItem = MarketEvent | FeedHistory | FeedGap | FeedState
+FeedItem = MarketEvent | FeedHistory | FeedGap | FeedState | FeedEnded
 """What a live feed tells."""
 
 

@@ -9,10 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from exchanges.ccxt_feed import CcxtFeed
-from exchanges.feed_connection import FeedConnection
-from exchanges.feed_line import Tell
+from exchanges.feed_connection import FeedConnection, LiveFeed, Tell
 from exchanges.feed_settings import FeedItem
+from messages.errors import VenueRefused
 from messages.ids import NS_PER_MS, ActorPath, Symbol
 from messages.market import Candle, FeedGap, FeedHistory, FeedPhase, FeedState, Tick
 
@@ -29,7 +28,7 @@ class WarmFeed(FeedConnection):
 
     def __init__(
         self,
-        make: Callable[[], CcxtFeed],
+        make: Callable[[], LiveFeed],
         path: ActorPath,
         on_error: Callable[[str], object] = lambda _: None,
         *,
@@ -50,9 +49,9 @@ class WarmFeed(FeedConnection):
         """Begin to follow, for whoever takes it over."""
         super().run(self._take, {})
 
-    def run(self, tell: Tell, since_ns: Mapping[Symbol, int]) -> None:
+    def run(self, tell: Tell, since_ns: Mapping[Symbol, int], place: int = 0) -> None:
         """Tell all that was kept, as history, and from now on what comes."""
-        del since_ns  # of a feed that told nobody anything
+        del since_ns, place  # of a feed that told nobody anything
         with self._lock:  # so that nothing overtakes what was kept
             for item in self._kept():
                 tell(item)
@@ -97,7 +96,11 @@ class WarmFeed(FeedConnection):
             TimeoutError: it took too long.
             VenueRefused: it does not tell.
         """
-        return self._loop.submit(self._feed.listing()).result(limit_s)
+        ask = getattr(self._feed, "listing", None)
+        if ask is None:
+            raise VenueRefused("a market that another process publishes lists nothing")
+        rows: list[dict[str, Any]] = self._loop.submit(ask()).result(limit_s)
+        return rows
 
     # ------------------------------------------------------------ on the feed's own thread
 

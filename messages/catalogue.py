@@ -2,6 +2,7 @@
 
 from messages.account import AcceptAccount, AccountRead
 from messages.alerts import AlertTold
+from messages.bus import BusFrame, BusNews, BusPulse
 from messages.halting import (
     CancelDone,
     CancelOrder,
@@ -111,4 +112,7 @@ LifecycleMessage = (
 )
 HaltMessage = ResumeTrading | CancelOrder | ResolveOrder | CancelDone | OpenListed
 RecordedMessage = RunBegun | StrategyStands | StrategyEnded | IntentsJudged
-AnyMessage = MarketMessage | OrderMessage | LifecycleMessage | HaltMessage | RecordedMessage
+BusMessage = BusFrame | BusPulse | BusNews
+AnyMessage = (
+    MarketMessage | OrderMessage | LifecycleMessage | HaltMessage | RecordedMessage | BusMessage
+)

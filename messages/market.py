@@ -201,4 +201,6 @@ class FeedNews(Message, kw_only=True, frozen=True):
 
     epoch: Epoch
     """Of the incarnation that made the connection; news of another one are void."""
-    what: MarketEvent | FeedHistory | FeedGap | FeedState
+    what: MarketEvent | FeedHistory | FeedGap | FeedState | FeedEnded
+    place: int = 0
+    """Where the source has it, if it can be asked to go on from there; 0 for nowhere."""

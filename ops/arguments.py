@@ -22,6 +22,7 @@ FAMILIES = {
     "halt": "run",
     "resume": "run",
     "check": "run",
+    "publish": "run",
     "orders": "look",
     "positions": "look",
     "trades": "look",

@@ -125,6 +125,37 @@ def _add_check(commands: "Commands") -> None:
     check.set_defaults(command="check")
 
 
+def _add_publish(commands: "Commands") -> None:
+    summary = "follow the market of CONFIG once and publish it over NATS, for many bots"
+    publish = add_command(commands, "publish", summary)
+    publish.add_argument("config", type=Path, metavar="CONFIG", help="a TOML file: its [feed]")
+    publish.add_argument(
+        "--to", default="nats://127.0.0.1:4222", metavar="URL", help="(nats://127.0.0.1:4222)"
+    )
+    publish.add_argument("--stream", default="market", metavar="NAME", help="(market)")
+    add_run_dir(publish, "where its files go (default: runs/NAME-publisher)")
+    publish.add_argument("--duration", type=positive, metavar="SECONDS", help="stop after this")
+    publish.add_argument("--max-events", type=count, metavar="N", help="stop after N events")
+    publish.add_argument(
+        "--speed", type=not_negative, metavar="X", help="as with start, where it is recorded"
+    )
+    publish.add_argument(
+        "--history", type=count, default=500, metavar="N", help="candles before now, live (500)"
+    )
+    kept = "what the stream keeps at most (168)"
+    publish.add_argument("--keep-hours", type=positive, default=168.0, metavar="H", help=kept)
+    publish.add_argument("--keep-mb", type=count, default=1_024, metavar="MB", help="same (1024)")
+    for name, text in (
+        ("user", "the user's name"),
+        ("password", "the password"),
+        ("token", "the token"),
+        ("credentials", "the path of a .creds file"),
+    ):
+        where = f"the variable with {text}"
+        publish.add_argument(f"--{name}-env", metavar="NAME", help=where)
+    publish.set_defaults(command="publish")
+
+
 def _add_doctor(commands: "Commands") -> None:
     summary = "look at this machine and a config: 0 all is well, 1 a warning, 2 a problem"
     doctor = add_command(commands, "doctor", summary)
@@ -195,6 +226,7 @@ ADD: "dict[str, Add]" = {
     "halt": _add_halt,
     "resume": _add_resume,
     "check": _add_check,
+    "publish": _add_publish,
     "doctor": _add_doctor,
     "alert": _add_alert,
     "orchestrate": _add_orchestrate,

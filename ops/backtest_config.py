@@ -36,7 +36,7 @@ def read_backtest(path: Path, data: Sequence[str], options: Callable[..., Option
     """
     config = load(path, {}, strategies.check_params) if not data else _with_data(path, data)
     feed = config.feed
-    if feed.type is FeedType.CCXT:
+    if feed.is_connected:
         raise ConfigError([f"{path} follows a live market: say with --data which files to use"])
     if feed.type is FeedType.DEMO and feed.limit is None:
         text = f"{path} has a generated market without an end: set feed.limit, or give --data FILE"

@@ -102,6 +102,28 @@ def _check(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _publish(arguments: argparse.Namespace) -> int:
+    from ops.bus_publish import PublishOptions, publish
+
+    options = PublishOptions(
+        config_path=arguments.config,
+        url=arguments.to,
+        stream=arguments.stream,
+        run_dir=arguments.run_dir,
+        speed=arguments.speed,
+        duration_s=arguments.duration,
+        max_events=arguments.max_events,
+        history=arguments.history,
+        keep_hours=arguments.keep_hours,
+        keep_mb=arguments.keep_mb,
+        user_env=arguments.user_env,
+        password_env=arguments.password_env,
+        token_env=arguments.token_env,
+        credentials_env=arguments.credentials_env,
+    )
+    return publish(options)
+
+
 def _doctor(arguments: argparse.Namespace) -> int:
     from ops.doctor import doctor
 
@@ -162,6 +184,7 @@ COMMANDS: dict[str, Command] = {
     "halt": _halt,
     "resume": _resume,
     "check": _check,
+    "publish": _publish,
     "doctor": _doctor,
     "alert_test": _alert_test,
     "alert_watch": _alert_watch,

@@ -6,15 +6,16 @@ from typing import Any
 
 from exchanges.feed_settings import Channel
 from messages.ids import Symbol
+from ops.config_bus import read_nats
 from ops.config_reader import TableReader, is_folder, is_there, printable
-from ops.config_schema import FeedConfig, FeedType
+from ops.config_schema import FeedConfig, FeedType, NatsConfig
 
 DEFAULT_SYMBOL = Symbol("BTC/USDT")
 
 _SYMBOL = r"[A-Za-z0-9.\-]{1,30}/[A-Za-z0-9.\-]{1,30}(:[A-Za-z0-9.\-]{1,30})?"
 _TIMEFRAME = r"[1-9][0-9]{0,3}[smhdw]"
 _PATH_RULE = "a path, a list of paths or a table of symbol = path or paths"
-_DEFAULT_SPEED = {FeedType.DEMO: 600.0, FeedType.CCXT: 1.0}
+_DEFAULT_SPEED = {FeedType.DEMO: 600.0, FeedType.CCXT: 1.0, FeedType.NATS: 1.0}
 
 
 def read_feed(reader: TableReader, base: Path) -> FeedConfig:
@@ -35,6 +36,7 @@ def read_feed(reader: TableReader, base: Path) -> FeedConfig:
         quiet_ms=reader.integer("quiet_ms", 20_000, least=100),
         poll_ms=reader.integer("poll_ms", 5_000, least=100),
         ccxt=reader.table("ccxt").items(),
+        nats=_nats(reader, kind),
     )
     if feed.batch > feed.window:
         reader.expected("batch", f"at most the window ({feed.window})")
@@ -52,10 +54,20 @@ def check_exchange(root: TableReader, feed: FeedConfig, exchange: str) -> None:
 
 def _check_kind(reader: TableReader, feed: FeedConfig) -> None:
     """Note what a live market can't do."""
-    if feed.type is FeedType.CCXT and feed.speed != 1:
+    if feed.is_connected and feed.speed != 1:
         reader.problem("speed", "a live market has its own; leave it out")
-    if feed.type is FeedType.CCXT and feed.limit is not None:
+    if feed.is_connected and feed.limit is not None:
         reader.problem("limit", "a live market has no end; use start --max-events")
+
+
+def _nats(reader: TableReader, kind: FeedType) -> NatsConfig | None:
+    """Read where the bus is; another feed has none."""
+    if kind is FeedType.NATS:
+        return read_nats(reader.table("nats"))
+    if reader.has("nats"):
+        reader.problem("nats", f'is for type "nats", and the type is "{kind}"')
+    reader.raw("nats")
+    return None
 
 
 def _channels(reader: TableReader) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from ops.config_risk import read_risk
 from ops.config_schema import (
     Config,
     FeedConfig,
-    FeedType,
     IdempotencyBackend,
     IdempotencyConfig,
     Mode,
@@ -109,8 +108,9 @@ def _check_live(root: TableReader, mode: Mode, venue: VenueConfig, feed: FeedCon
     if (venue.type is VenueType.CCXT) is not is_live:
         wanted = 'venue.type = "ccxt"' if is_live else 'mode = "live"'
         root.problem("mode", f'got "{mode}" with venue.type "{venue.type}"; it goes with {wanted}')
-    if is_live and feed.type is not FeedType.CCXT:
-        root.problem("mode", f'got "live" with feed.type "{feed.type}"; it goes with "ccxt" only')
+    if is_live and not feed.is_live:
+        known = '"ccxt", or with "nats" on the real clock'
+        root.problem("mode", f'got "live" with feed.type "{feed.type}"; it goes with {known}')
 
 
 def _venue(reader: TableReader, symbols: tuple[Symbol, ...]) -> VenueConfig:

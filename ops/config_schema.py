@@ -36,6 +36,16 @@ class FeedType(StrEnum):
     DEMO = "demo"
     REPLAY = "replay"
     CCXT = "ccxt"
+    NATS = "nats"
+    """Another process follows the market and publishes it."""
+
+
+class BusClock(StrEnum):
+    """Whose time a market on the bus goes by."""
+
+    REAL = "real"
+    MARKET = "market"
+    """A generated or recorded one: all that the stream has is decided, as in a replay."""
 
 
 class VenueType(StrEnum):
@@ -52,6 +62,25 @@ class IdempotencyBackend(StrEnum):
     MEMORY = "memory"
     """Forgets everything with the process: for trials and benchmarks."""
     POSTGRES = "postgres"
+
+
+class NatsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """`[feed.nats]`. Secrets are in the environment; here are the names of the variables."""
+
+    url: str
+    stream: str
+    clock: BusClock
+    user_env: str | None
+    password_env: str | None
+    token_env: str | None
+    credentials_env: str | None
+    """The variable with the path of a ``.creds`` file."""
+
+    @property
+    def secret_variables(self) -> tuple[str, ...]:
+        """The environment variables whose values must never be shown."""
+        named = (self.user_env, self.password_env, self.token_env)
+        return tuple(name for name in named if name)
 
 
 class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +108,20 @@ class FeedConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Of a ccxt feed: how often is asked where there is no stream."""
     ccxt: dict[str, Any]
     """For ccxt's constructor; empty takes the venue's."""
+    nats: NatsConfig | None = None
+    """Of a feed over NATS, and of none other."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the market comes over a connection, which has a gate and may be lost."""
+        return self.type in (FeedType.CCXT, FeedType.NATS)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it happens now, on a clock that waits for nobody."""
+        if self.nats is not None:
+            return self.nats.clock is BusClock.REAL
+        return self.type is FeedType.CCXT
 
     @property
     def timeframe_ns(self) -> int:

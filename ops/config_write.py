@@ -38,7 +38,9 @@ def _document(config: Config) -> dict[str, Any]:
 
 
 def _section(struct: msgspec.Struct) -> dict[str, Any]:
-    return msgspec.structs.asdict(struct)
+    fields = msgspec.structs.asdict(struct)
+    inner = {key: one for key, one in fields.items() if isinstance(one, msgspec.Struct)}
+    return fields | {key: _section(one) for key, one in inner.items()}
 
 
 def _table(table: Mapping[str, Any], path: str) -> list[str]:

@@ -17,7 +17,7 @@ from messages.lifecycle import Supervise
 from messages.market import MarketBatch
 from messages.outside import OUTSIDE, Origin
 from messages.recorded import RunBegun, StrategyStands
-from ops.config import Config, FeedType
+from ops.config import Config
 from ops.config_records import JournalConfig, JournalWhen
 from ops.run_dir import RunDir
 from persistence.frames import Frame, fits, lost_frame
@@ -38,7 +38,7 @@ STRATEGIES = "execution/strategies/"
 
 def journal_for(config: Config, run_dir: RunDir, utc_ns: Callable[[], int]) -> "Journal | None":
     """Give the journal of a run; None where the config wants none."""
-    is_live = config.feed.type is FeedType.CCXT
+    is_live = config.feed.is_live
     when = config.journal.when
     if when is JournalWhen.NEVER or (when is JournalWhen.LIVE and not is_live):
         return None

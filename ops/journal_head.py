@@ -8,7 +8,7 @@ from pathlib import Path
 import strategies
 from messages.errors import ConfigError
 from messages.recorded import RunBegun, StrategySettings
-from ops.config import Config, FeedType, StrategyConfig, VenueType
+from ops.config import Config, StrategyConfig, VenueType
 from ops.config_write import to_toml
 from ops.software import installed
 from ops.wiring import account_of
@@ -20,7 +20,7 @@ def run_begun(config: Config, started_ns: int) -> RunBegun:
         process=f"{os.getpid()}-{started_ns}",
         version=installed() or "",
         account=account_of(config, is_live=config.venue.type is VenueType.CCXT),
-        is_replayed=config.feed.type is not FeedType.CCXT,
+        is_replayed=not config.feed.is_live,
         timeframe_ns=config.feed.timeframe_ns,
         strategies=tuple(map(_settings, config.strategies)),
     )

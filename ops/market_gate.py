@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ops.config import Config, FeedType
+from ops.config import Config
 from ops.sources import open_source
 from ops.wiring import path_of_feed, warmup_of
 
@@ -14,23 +14,25 @@ if TYPE_CHECKING:
 
 @contextmanager
 def market_of(
-    config: Config, warm: "FeedConnection | None" = None
+    config: Config, warm: "FeedConnection | None" = None, *, history: int | None = None
 ) -> Iterator["FeedConnection | None"]:
     """Give the connection of a live market that has passed its gate; None for another market.
 
-    `warm` is one that has passed it already, and is closed as any other.
+    `warm` is one that has passed it already, and is closed as any other. `history` is in candles
+    per symbol; None is what the strategies need.
 
     Raises:
         VenueRefused: the exchange, the symbol or the network is not there.
         DataError: a recording can't be used.
     """
-    if config.feed.type is not FeedType.CCXT:
+    if not config.feed.is_connected:
         open_source(config)
         yield None
         return
     from ops.live_feed import open_live
 
-    opened = warm or open_live(config, path_of_feed(config), warmup_of(config))
+    wanted = warmup_of(config) if history is None else history
+    opened = warm or open_live(config, path_of_feed(config), wanted)
     try:
         yield opened
     finally:

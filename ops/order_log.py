@@ -5,7 +5,7 @@ from typing import Any
 from actors.log import logger
 from messages.orders import DuplicateFiltered, OrderUpdate
 from messages.values import OrderState
-from ops.config import Config, FeedType
+from ops.config import Config
 
 _ACTOR = "execution/executor"
 _LEVELS = {
@@ -21,7 +21,7 @@ class OrderLog:
 
     def __init__(self, config: Config) -> None:
         # As fast as possible, a replay decides thousands of times a second; the ledger has them.
-        self._is_on = config.feed.type is FeedType.CCXT or config.feed.speed > 0
+        self._is_on = config.feed.is_live or config.feed.speed > 0
 
     def observe(self, message: Any) -> None:
         """Write the line of an order's step."""

@@ -24,7 +24,7 @@ from messages.lifecycle import ActorState, Exit, HaltTrading, InjectCrash
 from ops.alert_addresses import addresses
 from ops.alerts import Alerts
 from ops.collector import seldom_collecting
-from ops.config import Config, FeedType, Mode, VenueType, effective_toml
+from ops.config import Config, Mode, VenueType, effective_toml
 from ops.control import ControlServer
 from ops.heart import Heart
 from ops.inspect_control import InspectControl
@@ -176,9 +176,7 @@ class _Run:
         self._mistake = ""
         self.asked = self.ended_itself = False
         self.root_exit: Exit | None = None
-        runtime = ThreadRuntime(
-            ttl_enforced=config.feed.type is FeedType.CCXT, one_cpu=config.runtime.one_cpu
-        )
+        runtime = ThreadRuntime(ttl_enforced=config.feed.is_live, one_cpu=config.runtime.one_cpu)
         runtime.clean = cleaner(secrets)
         self.journal = journal_for(config, run_dir, runtime.clock.utc_ns)
         if self.journal is not None:

@@ -28,6 +28,7 @@ _SCHEMES_WITH_A_PLACE = ("json", "xml", "form", "mailto", "gotify")
 def secret_variables(config: Config) -> list[str]:
     """Give the names of all environment variables that hold a secret of this run."""
     named = [*config.venue.secret_variables, config.metrics.http_token_env or ""]
+    named += config.feed.nats.secret_variables if config.feed.nats else ()
     named += [name for one in config.strategies for name in _variables(one.params)]
     return [name for name in (*named, config.alerts.urls_env) if name]
 

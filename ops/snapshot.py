@@ -12,7 +12,7 @@ from decisions.money_fold import MoneyFold
 from decisions.portfolio import Portfolio
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState
-from ops.config import Config, FeedType
+from ops.config import Config
 from ops.health_text import moment
 from ops.run_facts import RunFacts, disk_of, pnl_of, traded_of
 from ops.trading_view import trading_view, why_nothing
@@ -64,7 +64,8 @@ class Snapshots:
             "root_alive": root.state is ActorState.RUNNING,
             "ready": root.state is ActorState.RUNNING and executor.state not in _NOT_READY,
             "actors": [
-                self._actor(cell, now_ns) | (_latencies(cell) if latencies else {})
+                actor_view(self._system.runtime, cell, now_ns)
+                | (latencies_of(cell) if latencies else {})
                 for cell in cells
             ],
             "market": dict(self.prices),
@@ -82,7 +83,7 @@ class Snapshots:
             "lease": None if self._lease is None else self._lease(),
             "ended": None,
         }
-        if self._config.feed.type is FeedType.CCXT:
+        if self._config.feed.is_live:
             snapshot["silent_s"] = self._silent_s(snapshot)
         snapshot["trading"] = trading_view(self._system, self._config, self.facts, snapshot, now_ns)
         snapshot |= {name: extra() for name, extra in self.extras.items()}
@@ -146,41 +147,44 @@ class Snapshots:
             "dupes_filtered": fold.dupes_filtered,
         }
 
-    def _actor(self, cell: Cell, now_ns: int) -> dict[str, Any]:
-        handling = cell.handling
-        hung_ns = cell.hung_for_ns(now_ns)
-        is_hung = cell.hang_after_ns is not None and hung_ns > cell.hang_after_ns
-        limit_ns = cell.progress_limit_ns
-        return {
-            "path": cell.path,
-            "state": str(ActorState.HUNG if is_hung else cell.state),
-            "epoch": cell.epoch,
-            "uptime_s": cell.uptime_ns(now_ns) / NS_PER_S,
-            "state_s": (now_ns - cell.state_since_ns) / NS_PER_S,
-            "restarts": cell.restarts,
-            "restarts_in_window": cell.restarts_in_window,
-            "restart_limit": cell.restart_limit,
-            "mailbox": cell.mailbox.depth(),
-            "capacity": cell.mailbox.capacity,
-            "high_water": cell.mailbox.high_water,
-            "oldest_ms": cell.oldest_wait_ns(now_ns) / NS_PER_MS,
-            "processed": cell.processed,
-            "handling": type(handling).__name__ if handling is not None else None,
-            "handling_ms": hung_ns / NS_PER_MS,
-            "waiting_on": self._system.runtime.waits.whom(cell.path),
-            "retry_in_s": _left_s(cell.retry_at_ns, now_ns),
-            "dead_letters": self._system.runtime.dead_letters.lost(cell.path),
-            "last_error": cell.last_error,
-            "last_error_at_ns": cell.last_error_at_ns,
-            "progress_age_s": (now_ns - cell.progress_ns) / NS_PER_S if limit_ns else None,
-            "progress_limit_s": limit_ns / NS_PER_S if limit_ns else None,
-            "progress_on": cell.progress_on.__name__ if limit_ns and cell.progress_on else None,
-            "zombies": len(cell.zombies),
-            "problem": cell.problem,
-        }
+
+def actor_view(runtime: Any, cell: Cell, now_ns: int) -> dict[str, Any]:
+    """Give what `health` shows of one actor, on any thread."""
+    handling = cell.handling
+    hung_ns = cell.hung_for_ns(now_ns)
+    is_hung = cell.hang_after_ns is not None and hung_ns > cell.hang_after_ns
+    limit_ns = cell.progress_limit_ns
+    return {
+        "path": cell.path,
+        "state": str(ActorState.HUNG if is_hung else cell.state),
+        "epoch": cell.epoch,
+        "uptime_s": cell.uptime_ns(now_ns) / NS_PER_S,
+        "state_s": (now_ns - cell.state_since_ns) / NS_PER_S,
+        "restarts": cell.restarts,
+        "restarts_in_window": cell.restarts_in_window,
+        "restart_limit": cell.restart_limit,
+        "mailbox": cell.mailbox.depth(),
+        "capacity": cell.mailbox.capacity,
+        "high_water": cell.mailbox.high_water,
+        "oldest_ms": cell.oldest_wait_ns(now_ns) / NS_PER_MS,
+        "processed": cell.processed,
+        "handling": type(handling).__name__ if handling is not None else None,
+        "handling_ms": hung_ns / NS_PER_MS,
+        "waiting_on": runtime.waits.whom(cell.path),
+        "retry_in_s": _left_s(cell.retry_at_ns, now_ns),
+        "dead_letters": runtime.dead_letters.lost(cell.path),
+        "last_error": cell.last_error,
+        "last_error_at_ns": cell.last_error_at_ns,
+        "progress_age_s": (now_ns - cell.progress_ns) / NS_PER_S if limit_ns else None,
+        "progress_limit_s": limit_ns / NS_PER_S if limit_ns else None,
+        "progress_on": cell.progress_on.__name__ if limit_ns and cell.progress_on else None,
+        "zombies": len(cell.zombies),
+        "problem": cell.problem,
+    }
 
 
-def _latencies(cell: Cell) -> dict[str, float]:
+def latencies_of(cell: Cell) -> dict[str, float]:
+    """Give how long the messages of one actor took."""
     view = cell.latency.view()
     p50_ns, p99_ns = view.percentiles((50, 99))
     return {"p50_us": p50_ns / 1000, "p99_us": p99_ns / 1000, "max_us": view.max / 1000}

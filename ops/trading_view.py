@@ -11,7 +11,7 @@ from decisions.why_no_trade import Sight, reasons
 from messages.errors import WatchkeeperError
 from messages.ids import StrategyId
 from messages.lifecycle import ActorState
-from ops.config import Config, FeedType
+from ops.config import Config
 from ops.run_facts import RunFacts
 from ops.wiring import System
 
@@ -56,7 +56,7 @@ def _sight(
     cell, feed = system.strategies[strategy].cell, system.feed.cell
     memory = cell.arguments["kept"].memory if cell.arguments else None
     seen, needed = memory.warmed if memory is not None else (0, 0)
-    is_live = config.feed.type is FeedType.CCXT
+    is_live = config.feed.is_live
     decisions, last = facts.last_of(strategy)
     link = facts.link().get(feed.path, {})
     return Sight(

@@ -40,7 +40,7 @@ from exchanges.source import MarketSource
 from messages.errors import ConfigError
 from messages.ids import NS_PER_MS, NS_PER_S, AccountId, ActorPath, StrategyId, Symbol
 from messages.values import Instrument
-from ops.config import Config, FeedType, OnDifference, StrategyConfig, VenueType
+from ops.config import Config, OnDifference, StrategyConfig, VenueType
 from ops.config_risk import risk_limits
 from ops.describe import describer, measured
 from ops.earlier import EarlierExecutions
@@ -410,7 +410,7 @@ def _strategy(
 
 def _is_replayed(config: Config) -> bool:
     """Whether the market is shown from its beginning, each time, on a clock that waits."""
-    return config.feed.type in ("demo", "replay")
+    return not config.feed.is_live
 
 
 def _uses_stops(config: Config) -> bool:
@@ -450,7 +450,9 @@ def _feeds(
     max_events: int,
     opened: "FeedConnection | None",
 ) -> ChildSpec:
-    if config.feed.type is FeedType.CCXT:
+    # With stops the executor is shown each event first, and nobody runs ahead of it.
+    leaders = followers[-1:] if _uses_stops(config) else []
+    if config.feed.is_connected:
         from ops.live_feed import live_feed
 
         feed = live_feed(
@@ -461,11 +463,10 @@ def _feeds(
             history=warmup_of(config),
             max_events=max_events,
             opened=opened,
+            leaders=[one.path for one in leaders],
         )
     else:
-        # With stops the executor is shown each event first, and nobody runs ahead of it.
-        stops = _uses_stops(config)
-        window, leaders = (1, followers[-1:]) if stops else (config.feed.window, [])
+        window = 1 if leaders else config.feed.window
         flow = FlowControl([f.path for f in followers], window, [one.path for one in leaders])
         feed = ChildSpec(
             name=feed_path.rpartition("/")[2],

@@ -41,12 +41,18 @@ class Line:
         self.stats = SourceStats()
         self.since_ns: dict[Symbol, int] = {}
         self.closed = False
+        self.place = self.begins = self.done = 0
         self.runs = threading.Event()
         self.tell: Callable[[Any], object] = lambda _: None
 
-    def run(self, tell: Callable[[Any], object], since_ns: dict[Symbol, int]) -> None:
-        self.tell, self.since_ns = tell, since_ns
+    def run(
+        self, tell: Callable[[Any], object], since_ns: dict[Symbol, int], place: int = 0
+    ) -> None:
+        self.tell, self.since_ns, self.begins = tell, since_ns, place
         self.runs.set()
+
+    def took(self, count: int) -> None:
+        self.done = count
 
     def close(self, limit_s: float) -> bool:
         self.closed = True

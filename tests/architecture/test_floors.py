@@ -26,6 +26,7 @@ ONE_IMPORTER = {
     "playhouse": {"persistence"},
     "psycopg": {"persistence"},
     "ccxt": {"exchanges"},
+    "nats": {"exchanges"},
     "aiohttp": {"exchanges"},
     "loguru": {"ops", "actors"},
     "pyarrow": {"exchanges", "research"},
@@ -85,9 +86,10 @@ def test_a_given_library_is_imported_on_its_own_floor_only(
     assert violations == []
 
 
-def test_ccxt_is_imported_in_one_file(sources: list[Any]) -> None:
+@pytest.mark.parametrize("library", ["ccxt", "nats"])
+def test_a_library_of_the_network_is_imported_in_one_file(library: str, sources: list[Any]) -> None:
     importers = {
-        source.name for source in sources for other, _ in imported(source.tree) if other == "ccxt"
+        source.name for source in sources for other, _ in imported(source.tree) if other == library
     }
 
     assert len(importers) <= 1, importers

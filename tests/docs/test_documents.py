@@ -83,7 +83,7 @@ def keys_of(struct: type[msgspec.Struct], prefix: str = "") -> Iterator[str]:
     for field in msgspec.structs.fields(struct):
         inner = section_in(field.type)
         if inner is not None:
-            yield from keys_of(inner, f"{SECTIONS.get(field.name, field.name)}.")
+            yield from keys_of(inner, f"{prefix}{SECTIONS.get(field.name, field.name)}.")
         else:
             key = prefix + field.name
             yield WRITTEN_AS.get(key, key)
@@ -151,6 +151,8 @@ def test_the_documented_defaults_are_the_defaults() -> None:
     smallest = {"name": "x", "strategy": [{"id": "a", "uses": "sma_cross"}]}
     effective = tomllib.loads(effective_toml(parse(smallest, Path())))
     effective["strategy"] = effective["strategy"][0]
+    over_nats = tomllib.loads(effective_toml(parse(smallest | {"feed": {"type": "nats"}}, Path())))
+    effective["feed.nats"] = over_nats["feed"]["nats"]
     wrong = []
     for key, (_, default) in table("configuration.md").items():
         code = re.fullmatch(r"`([^`<>]+)`(; .*)?", default)

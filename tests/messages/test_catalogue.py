@@ -5,11 +5,11 @@ from typing import get_args
 
 import pytest
 
-from messages import account, alerts, halting, lifecycle, market, orders, recorded, stops
+from messages import account, alerts, bus, halting, lifecycle, market, orders, recorded, stops
 from messages.base import Delivery, Message
 from messages.catalogue import AnyMessage
 
-MODULES = (account, alerts, halting, lifecycle, market, orders, recorded, stops)
+MODULES = (account, alerts, bus, halting, lifecycle, market, orders, recorded, stops)
 CLASSES: list[type[Message]] = list(get_args(AnyMessage))
 LOSS_WORDS = ("lost", "kept", "dropped", "conflated", "newest", "by ask")
 

@@ -12,6 +12,7 @@ INSIDE = {
     *("Exit", "TimerFired", "Supervision", "Supervise", "RetryStart", "ChildInfo", "AlertTold"),
     *("GatherNow", "Ping", "Inspect", "WhichChildren", "StopActed"),
     *("RunBegun", "StrategyStands", "StrategyEnded", "IntentsJudged"),
+    *("BusFrame", "BusPulse", "BusNews"),
 }
 """Told by our own actors, or part of what is from outside, or a question that changes nothing."""
 

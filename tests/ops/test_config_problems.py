@@ -109,7 +109,8 @@ def test_live_trading_needs_a_venue_a_live_market_and_limits() -> None:
     assert found == [
         'risk: mode "live" needs a [risk] section: say what may be lost',
         'mode: got "live" with venue.type "paper"; it goes with venue.type = "ccxt"',
-        'mode: got "live" with feed.type "demo"; it goes with "ccxt" only',
+        'mode: got "live" with feed.type "demo"; it goes with "ccxt", or with "nats" on the real'
+        " clock",
     ]
 
 

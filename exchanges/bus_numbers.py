@@ -1,0 +1,66 @@
+"""Numbers what is published, and knows what the stream has already. Pure."""
+
+from exchanges.bus_frames import channel_of, end_subject, subject_of
+from messages.bus import BusFrame
+from messages.ids import TimestampNs
+from messages.market import Candle, FeedEnded, FeedGap, MarketEvent, Tick
+
+Publishable = MarketEvent | FeedGap | FeedEnded
+
+
+class Numbers:
+    """Each subject has its own numbers, and they outlive publishers.
+
+    `is_replayed`: the feed is shown from its beginning each time, so an event's place in it says
+    whether the stream has it. Of a real market a candle's time says so, and the place only as
+    long as it is the same process that numbers.
+    """
+
+    def __init__(self, stream: str, writer: str, *, is_replayed: bool) -> None:
+        self.repeated = 0
+        """Events that the stream had already."""
+        self.next_index = 0
+        """Of the feed: everything below is in the stream."""
+        self._stream, self._writer, self._is_replayed = stream, writer, is_replayed
+        self._sequences: dict[str, int] = {}
+        self._closed_ns: dict[str, int] = {}
+
+    def learn(self, subject: str, frame: BusFrame) -> None:
+        """Take the newest frame that the stream has of a subject."""
+        self._sequences[subject] = frame.sequence
+        if isinstance(frame.what, Candle):
+            self._closed_ns[subject] = frame.what.ts_event_ns
+        if self._is_replayed or frame.writer == self._writer:
+            self.next_index = max(self.next_index, frame.index + 1)
+
+    def closed_ns(self, subject: str) -> int:
+        """Give where the newest candle of a subject closed; 0 where there is none."""
+        return self._closed_ns.get(subject, 0)
+
+    def frame(self, event: Publishable, index: int, now_ns: int) -> tuple[str, BusFrame] | None:
+        """Give what is published for an event; None where the stream has it."""
+        subject = self._subject(event)
+        if self._has(subject, event, index):
+            self.repeated += 1
+            return None
+        sequence = self._sequences[subject] = self._sequences.get(subject, 0) + 1
+        if isinstance(event, Candle):
+            self._closed_ns[subject] = event.ts_event_ns
+        frame = BusFrame(
+            writer=self._writer,
+            sequence=sequence,
+            index=index,
+            ts_published_ns=TimestampNs(now_ns),
+            what=event,
+        )
+        return subject, frame
+
+    def _has(self, subject: str, event: Publishable, index: int) -> bool:
+        if isinstance(event, Candle) and event.ts_event_ns <= self._closed_ns.get(subject, 0):
+            return True
+        return not isinstance(event, Tick | FeedEnded) and index < self.next_index
+
+    def _subject(self, event: Publishable) -> str:
+        if isinstance(event, FeedEnded):
+            return end_subject(self._stream)
+        return subject_of(self._stream, channel_of(event), event.symbol)

@@ -1,0 +1,469 @@
+"""The one file that imports nats-py, and only when a connection is made.
+
+A connection that breaks is over: who uses it makes another, and says so meanwhile. JetStream is
+asked in its own words (JSON on `$JS.API`, as its ADRs describe), because what matters here, a
+pull that hands over each message as it comes and publishes that say what they expect to follow,
+nats-py's own JetStream context does not let through.
+"""
+
+import asyncio
+import base64
+import json
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from random import Random
+from typing import Any, NamedTuple
+
+import msgspec
+
+from exchanges.bus_address import BusAddress, StreamLimits
+from messages.errors import VenueRefused
+from messages.ids import NS_PER_S
+
+ANSWER_S = 5.0
+HEARTBEAT_S = 2.0
+"""How often the server says, where it has no message, that it still would."""
+_EXPIRES_S = 30
+_NOT_FOUND = 404
+_ALIVE, _OVER = ("100",), ("404", "408")
+"""Status of a pull: nothing yet; nothing more, ask again."""
+_OUT_OF_STEP = (10070, 10071, 10164)
+"""JetStream's codes where a stream's last message is not the one that was expected."""
+
+Handle = Callable[[str, bytes], object]
+
+
+class BusLost(Exception):
+    """The connection, or what was asked over it, is lost; the text says how."""
+
+
+class StreamFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server says of a stream."""
+
+    first: int
+    last: int
+    messages: int
+    created: str
+    metadata: dict[str, str]
+    subjects: tuple[str, ...]
+
+
+class Stored(NamedTuple):
+    """A message of the stream. `number` counts what this reading was given, from 1."""
+
+    subject: str
+    payload: bytes
+    place: int
+    number: int
+
+
+class Ack(msgspec.Struct, frozen=True):
+    """What the server says of a publish."""
+
+    place: int
+    """0 where it was not stored."""
+    is_duplicate: bool
+    is_out_of_step: bool
+    """Something else was stored before it; nothing of it was."""
+    problem: str
+
+
+def import_nats() -> Any:
+    """Import nats-py.
+
+    Raises:
+        VenueRefused: it is not installed.
+    """
+    try:
+        import nats.aio.client
+    except ImportError as error:
+        text = "nats-py is not installed: pip install 'watchkeeper[nats]'"
+        raise VenueRefused(text) from error
+    return nats.aio.client
+
+
+class NatsClient:
+    """One connection. Every coroutine runs on one and the same loop."""
+
+    def __init__(self, address: BusAddress, name: str) -> None:
+        self.address, self._name = address, name
+        self.closed = asyncio.Event()
+        """Set when the connection is over, whoever ended it."""
+        self._error = ""
+        self._nats: Any = None
+        self._inbox = ""
+
+    async def connect(self, limit_s: float = ANSWER_S) -> None:
+        """Connect once.
+
+        Raises:
+            VenueRefused: nats-py is not installed, or the file with the credentials is no such.
+            BusLost: there was no server, or it did not let us in.
+        """
+        client = import_nats().Client()
+        address = self.address
+        try:
+            async with asyncio.timeout(limit_s):
+                await client.connect(
+                    address.url,
+                    name=self._name,
+                    allow_reconnect=False,
+                    connect_timeout=max(1, int(limit_s)),
+                    max_reconnect_attempts=1,
+                    reconnect_time_wait=0,
+                    ping_interval=2,
+                    max_outstanding_pings=2,
+                    error_cb=self._failed,
+                    closed_cb=self._over,
+                    user=address.user or None,
+                    password=address.password or None,
+                    token=address.token or None,
+                    user_credentials=address.credentials or None,
+                )
+        except TimeoutError:
+            await _let_go(client)
+            raise BusLost(f"it did not answer within {limit_s:.0f} s") from None
+        except Exception as error:
+            await _let_go(client)
+            raise BusLost(self._error or _text(error)) from error
+        except BaseException:  # cancelled in the middle
+            await _let_go(client)
+            raise
+        self._nats, self._inbox = client, client.new_inbox()
+
+    async def close(self) -> None:
+        """Let go of the connection; what was published and not acknowledged is in doubt."""
+        client, self._nats = self._nats, None
+        if client is not None:
+            await _let_go(client)
+        self.closed.set()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection."""
+        return self._nats is not None and not self.closed.is_set()
+
+    @property
+    def reason(self) -> str:
+        """Say why the connection is over."""
+        return self._error or "the server closed the connection"
+
+    # ------------------------------------------------------------ the stream
+
+    async def facts(self) -> StreamFacts | None:
+        """Ask for the stream; None where there is no such.
+
+        Raises:
+            BusLost: there was no answer, or this server has no JetStream.
+        """
+        return _facts(await self._api(f"STREAM.INFO.{self.address.stream}"))
+
+    async def put_stream(
+        self,
+        subjects: Sequence[str],
+        metadata: Mapping[str, str],
+        limits: StreamLimits,
+        largest: int,
+        *,
+        is_new: bool,
+    ) -> None:
+        """Make the stream, or change what it keeps.
+
+        Raises:
+            BusLost: there was no answer, or the server did not want it; the text says why.
+        """
+        name = self.address.stream
+        config = {
+            "name": name,
+            "subjects": list(subjects),
+            "retention": "limits",
+            "discard": "old",
+            "storage": "file",
+            "max_age": limits.max_age_s * NS_PER_S,
+            "max_bytes": limits.max_bytes,
+            "max_msgs": -1,
+            "max_msg_size": largest,
+            "num_replicas": 1,
+            "duplicate_window": min(limits.duplicates_s, limits.max_age_s) * NS_PER_S,
+            "metadata": dict(metadata),
+        }
+        await self._api(f"STREAM.{'CREATE' if is_new else 'UPDATE'}.{name}", config)
+
+    async def last_of(self, subject: str) -> Stored | None:
+        """Give the newest message of a subject, None where the stream has none of it.
+
+        Raises:
+            BusLost: there was no answer.
+        """
+        return await self._one({"last_by_subj": subject})
+
+    async def at(self, place: int) -> Stored | None:
+        """Give one message, None where the stream does not keep it.
+
+        Raises:
+            BusLost: there was no answer.
+        """
+        return await self._one({"seq": place})
+
+    async def _one(self, which: dict[str, Any]) -> Stored | None:
+        answer = await self._api(f"STREAM.MSG.GET.{self.address.stream}", which)
+        message = answer and answer["message"]
+        if not message:
+            return None
+        payload = base64.b64decode(message.get("data") or "")
+        return Stored(message["subject"], payload, message["seq"], 0)
+
+    async def _api(self, name: str, body: Any = None) -> Any:
+        nats = self._connected()
+        try:
+            answer = await nats.request(
+                f"$JS.API.{name}", json.dumps(body).encode() if body else b"", timeout=ANSWER_S
+            )
+            told = json.loads(answer.data)
+        except Exception as error:
+            if type(error).__name__ == "NoRespondersError":
+                raise BusLost("this server has no JetStream: start it with -js") from error
+            raise BusLost(self._error or _text(error)) from error
+        problem = told.get("error")
+        if problem is None:
+            return told
+        if problem.get("code") == _NOT_FOUND:
+            return None
+        raise BusLost(str(problem.get("description") or problem))
+
+    def _connected(self) -> Any:
+        if self._nats is None or self.closed.is_set():
+            raise BusLost(self.reason)
+        return self._nats
+
+    # ------------------------------------------------------------ reading
+
+    async def listen(self, subject: str, handle: Handle) -> None:
+        """Call `handle` with each message of a subject that is published from now on."""
+
+        async def heard(message: Any) -> None:
+            handle(message.subject, message.data)
+
+        await self._connected().subscribe(subject, cb=heard)
+
+    async def read(
+        self,
+        subjects: Sequence[str],
+        room: Callable[[], Awaitable[int]],
+        *,
+        place: int = 0,
+        since_ns: int = 0,
+    ) -> "Reading":
+        """Begin to read the stream at a place, or at a moment of publishing, or at its beginning.
+
+        `room` waits until more messages may come and says how many. Nothing is acknowledged:
+        where we are, we know.
+
+        Raises:
+            BusLost: there was no answer.
+        """
+        config: dict[str, Any] = {
+            "deliver_policy": "all",
+            "ack_policy": "none",
+            "replay_policy": "instant",
+            "filter_subjects": list(subjects),
+            "inactive_threshold": 60 * NS_PER_S,
+            "mem_storage": True,
+            "num_replicas": 1,
+        }
+        if place:
+            config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": place}
+        elif since_ns:
+            moment = datetime.fromtimestamp(since_ns / NS_PER_S, UTC).isoformat()
+            config |= {"deliver_policy": "by_start_time", "opt_start_time": moment}
+        stream = self.address.stream
+        body = {"stream_name": stream, "config": config}
+        made = await self._api(f"CONSUMER.CREATE.{stream}", body)
+        if made is None:
+            raise BusLost(f"the stream {stream} is gone")
+        reading = Reading(self, made["name"], made["num_pending"], room)
+        inbox = self._connected().new_inbox()
+        await self._connected().subscribe(inbox, cb=reading.take)
+        reading.inbox = inbox
+        return reading
+
+    async def ask_for(self, consumer: str, count: int, inbox: str) -> None:
+        """Ask for the next messages of a reading, each as soon as it is there."""
+        request = {
+            "batch": count,
+            "expires": _EXPIRES_S * NS_PER_S,
+            "idle_heartbeat": int(HEARTBEAT_S * NS_PER_S),
+        }
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self.address.stream}.{consumer}"
+        await self.publish(subject, json.dumps(request).encode(), reply=inbox)
+
+    # ------------------------------------------------------------ publishing
+
+    async def open_acks(self, handle: Callable[[int, Ack], object]) -> None:
+        """Call `handle` with the token of each `store` and what the server says of it."""
+
+        async def answered(message: Any) -> None:
+            token = message.subject.rpartition(".")[2]
+            handle(int(token), _ack(message.headers, message.data))
+
+        await self._connected().subscribe(f"{self._inbox}.*", cb=answered)
+
+    async def store(
+        self, subject: str, payload: bytes, *, after: int, follows: str, name: str, token: int
+    ) -> None:
+        """Publish what must come right after the stream's message at place `after`.
+
+        With many under way a place alone is not enough: where one was refused because a stranger
+        has put something there, the place is right for the next one. So each also says the name
+        of the one that it `follows`. Returns before the answer, which comes by `open_acks`.
+
+        Raises:
+            BusLost: the connection is over.
+        """
+        headers = {"Nats-Expected-Last-Sequence": str(after), "Nats-Msg-Id": name}
+        if follows:
+            headers["Nats-Expected-Last-Msg-Id"] = follows
+        await self.publish(subject, payload, reply=f"{self._inbox}.{token}", headers=headers)
+
+    async def publish(
+        self,
+        subject: str,
+        payload: bytes,
+        *,
+        reply: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Send to whoever listens; nobody answers.
+
+        Raises:
+            BusLost: the connection is over.
+        """
+        try:
+            await self._connected().publish(subject, payload, reply=reply, headers=headers)
+        except BusLost:
+            raise
+        except Exception as error:
+            raise BusLost(self._error or _text(error)) from error
+
+    # ------------------------------------------------------------ callbacks
+
+    async def _failed(self, error: Exception) -> None:
+        self._error = _text(error)
+
+    async def _over(self) -> None:
+        self.closed.set()
+
+
+class Reading:
+    """Messages of a stream, in its order and without a hole."""
+
+    def __init__(
+        self, client: NatsClient, name: str, pending: int, room: Callable[[], Awaitable[int]]
+    ) -> None:
+        self.pending = pending
+        """How many there were when it began."""
+        self.inbox = ""
+        self._client, self._name, self._room = client, name, room
+        self._waiting: deque[Any] = deque()
+        self._news = asyncio.Event()
+
+    async def take(self, message: Any) -> None:
+        """Hold what the server gave until it is asked for; never more than there was room for."""
+        self._waiting.append(message)
+        self._news.set()
+
+    async def messages(self) -> AsyncIterator[Stored]:
+        """Give them as they come, without end.
+
+        Raises:
+            BusLost: the server went silent, or one got lost on its way; begin again behind the
+                last one.
+        """
+        number = 0
+        while True:
+            left = await self._room()
+            await self._client.ask_for(self._name, left, self.inbox)
+            while left:
+                message = await self._next()
+                status = (message.headers or {}).get("Status")
+                if status in _ALIVE:
+                    continue
+                if status in _OVER:
+                    break
+                if status is not None:
+                    raise BusLost(f"the server gives no more: {_description(message)}")
+                stored = _stored(message)
+                number, left = number + 1, left - 1
+                if stored.number != number:
+                    raise BusLost(f"{stored.number - number} messages were lost on their way")
+                yield stored
+
+    async def _next(self) -> Any:
+        if not self._waiting:
+            self._news.clear()
+            try:
+                async with asyncio.timeout(3 * HEARTBEAT_S):
+                    await self._news.wait()
+            except TimeoutError:
+                silent_s = 3 * HEARTBEAT_S
+                raise BusLost(f"the server was silent for {silent_s:.0f} s") from None
+        return self._waiting.popleft()
+
+
+def backoff_ms(attempt: int, least_ms: int, most_ms: int, rng: Random) -> int:
+    """Give how long to wait after the n-th failed attempt: doubling, with half of it chance."""
+    ceiling: int = min(most_ms, least_ms << min(max(attempt, 1) - 1, 20))
+    return ceiling // 2 + rng.randrange(ceiling // 2 + 1)
+
+
+def _stored(message: Any) -> Stored:
+    """Read the place of a message, which stands in the subject that would acknowledge it."""
+    tokens = message.reply.split(".")
+    first = 5 if len(tokens) == 9 else 7
+    return Stored(message.subject, message.data, int(tokens[first]), int(tokens[first + 1]))
+
+
+def _facts(told: Any) -> StreamFacts | None:
+    if told is None:
+        return None
+    state, config = told["state"], told["config"]
+    return StreamFacts(
+        first=state["first_seq"],
+        last=state["last_seq"],
+        messages=state["messages"],
+        created=told["created"],
+        metadata=config.get("metadata") or {},
+        subjects=tuple(config.get("subjects") or ()),
+    )
+
+
+def _ack(headers: Any, data: bytes) -> Ack:
+    if headers and headers.get("Status"):
+        return Ack(0, False, False, "nobody keeps this subject")  # noqa: FBT003
+    told = json.loads(data)
+    problem = told.get("error")
+    if problem is None:
+        return Ack(told["seq"], bool(told.get("duplicate")), False, "")  # noqa: FBT003
+    is_out_of_step = problem.get("err_code") in _OUT_OF_STEP
+    return Ack(0, False, is_out_of_step, str(problem.get("description")))  # noqa: FBT003
+
+
+def _description(message: Any) -> str:
+    return str((message.headers or {}).get("Description") or message.headers)
+
+
+def _text(error: BaseException) -> str:
+    """Say in one line what is wrong, without the library's own prefix."""
+    if isinstance(error, OSError) and (error.errno or 0) > 0:
+        return os.strerror(error.errno or 0).lower()
+    first = next(iter(str(error).splitlines()), "")
+    return (first.removeprefix("nats: ") or type(error).__name__)[:200]
+
+
+async def _let_go(client: Any) -> None:
+    with suppress(Exception):
+        async with asyncio.timeout(2.0):
+            await client.close()

@@ -1,0 +1,373 @@
+"""A market that another process publishes, over NATS JetStream. Transport only, never the truth.
+
+Each connection goes through the phases of any live feed: connecting, backfilling, live, and what
+ended it: stale or backoff. The stream is read from behind the last event that was taken, nothing
+is acknowledged, and no more is asked for than there is room for. A publisher that is silent, or
+says that its own market is not live, makes this one stale: the bus may be well all the same.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from random import Random
+
+import msgspec
+
+from exchanges.bus_address import BusAddress
+from exchanges.bus_frames import NoFrame, pulse_of, pulse_subject
+from exchanges.bus_reader import BusReader
+from exchanges.feed_settings import FeedFacts, FeedItem, FeedRequest
+from exchanges.nats_client import BusLost, NatsClient, StreamFacts, backoff_ms
+from exchanges.nats_gate import pass_bus_gate
+from exchanges.source import SourceStats
+from messages.bus import BusPulse
+from messages.errors import VenueRefused
+from messages.ids import NS_PER_MS, Symbol, TimestampNs
+from messages.market import Candle, FeedEnded, FeedHistory, FeedPhase, FeedState
+
+Tell = Callable[[FeedItem], object]
+
+_AT_ONCE = 256
+"""Messages that are asked for together, at most."""
+_HISTORY_SLACK = 4
+"""Times the wanted history is looked back for: a quiet market leaves bars out."""
+
+
+class Stale(Exception):
+    """The bus is well and nobody speaks on it."""
+
+
+class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a market on the bus is followed."""
+
+    clock: str = "real"
+    """``real``; or ``market``: everything the stream has is to be acted on, as in a replay."""
+    source: str = ""
+    """What the stream must come from; empty for anything."""
+    quiet_ms: int = 20_000
+    """A publisher that has said nothing for so long is silent."""
+    window: int = 1_024
+    """Events that may be under way to who follows."""
+    stable_ms: int = 30_000
+    backoff_ms: int = 250
+    backoff_max_ms: int = 15_000
+
+
+class NatsFeed:
+    """One stream's market. Every coroutine must run on one and the same loop.
+
+    `took` may be called from any thread, and is how the followers say that they have room.
+    """
+
+    def __init__(
+        self,
+        address: BusAddress,
+        request: FeedRequest,
+        settings: BusSettings,
+        *,
+        rng: Random,
+        utc_ns: Callable[[], int] = time.time_ns,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self.stats = SourceStats()
+        """Any thread may read it."""
+        self.place = 0
+        """Where the stream has what is told now; read it in `tell`."""
+        self._address, self._request, self._settings = address, request, settings
+        self._rng, self._utc_ns, self._monotonic_ns = rng, utc_ns, monotonic_ns
+        self._client: NatsClient | None = None
+        self._facts: StreamFacts | None = None
+        self._created = ""
+        self._last = b""
+        """What was taken last, as it was; empty where only its place is known."""
+        self._reader = BusReader(address.stream, request, self.stats)
+        self._tell: Tell = lambda _: None
+        self._attempt = 0
+        self._state: tuple[FeedPhase, str, int | None] | None = None
+        self._pulse: BusPulse | None = None
+        self._heard_ns = 0
+        self._caught_up = False
+        self._has_history = False
+        self._told = self._taken = 0
+        self._has_room = asyncio.Event()
+
+    async def open(self) -> FeedFacts:
+        """Connect and pass the gate.
+
+        Raises:
+            VenueRefused: one sentence that says what is missing or wrong and what to do.
+        """
+        if self._client is None:
+            self._client = NatsClient(self._address, str(self._request.path))
+        try:
+            self._facts = await pass_bus_gate(
+                self._client, self._request, self._settings.clock, self._settings.source
+            )
+        except BaseException:
+            await self.close()
+            raise
+        return FeedFacts(
+            exchange=self._address.stream, skew_ms=None, streams=self._request.channels
+        )
+
+    async def run(
+        self, tell: Tell, since_ns: Mapping[Symbol, int] | None = None, place: int = 0
+    ) -> None:
+        """Tell until cancelled. `tell` is called on the loop and must neither block nor raise.
+
+        `since_ns` and `place` say what is known already; with neither, a real clock's last
+        candles are told as history first.
+        """
+        self._tell, self.place = self._counting(tell), place
+        self._has_history = bool(since_ns or place) or self._settings.clock == "market"
+        self._reader = BusReader(
+            self._address.stream, self._request, self.stats, dict(since_ns or {})
+        )
+        try:
+            while True:
+                self._attempt += 1
+                await self._backoff(await self._session())
+        finally:
+            self._phase(FeedPhase.STOPPED, "")
+            await self.close()
+
+    async def close(self) -> None:
+        """Let go of the connection."""
+        client, self._client, self._facts = self._client, None, None
+        if client is not None:
+            await client.close()
+
+    def took(self, count: int) -> bool:
+        """Learn how many of the told items are done with; whether the loop is to be woken."""
+        self._taken = count
+        return not self._has_room.is_set()
+
+    def wake(self) -> None:
+        """Go on, now that there is room; on the loop."""
+        self._has_room.set()
+
+    # ------------------------------------------------------------ one connection
+
+    async def _session(self) -> str:
+        """Connect and follow until something breaks; give what broke."""
+        self._state = self._pulse = None
+        self._caught_up = False
+        self._phase(FeedPhase.CONNECTING, "")
+        try:
+            if self._facts is None:
+                await self.open()
+            assert self._client is not None, "it is open"
+            began = self._client.closed.wait()
+            tasks = [asyncio.ensure_future(one) for one in (self._follow(), self._watch(), began)]
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                next(iter(done)).result()
+                error: Exception = BusLost(self._client.reason)
+            except (BusLost, Stale) as lost:
+                error = lost
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        except VenueRefused as refusal:
+            error = refusal
+        finally:
+            await self.close()
+        if isinstance(error, Stale):
+            self._phase(FeedPhase.STALE, str(error))
+        return str(error)
+
+    async def _follow(self) -> None:
+        client, facts, reader = self._client, self._facts, self._reader
+        assert client is not None
+        assert facts is not None
+        if facts.created != self._created and self._created:
+            reader.begin_anew()
+            self.place = 0  # another stream under the same name
+        elif self.place and not await self._is_where_we_were(client, facts):
+            self.place = 0
+        self._created = facts.created
+        self._heard_ns = self._monotonic_ns()
+        await client.listen(pulse_subject(self._address.stream), self._take_pulse)
+        for subject in reader.tick_subjects:
+            await client.listen(subject, self._take_tick)
+        self._phase(FeedPhase.BACKFILLING, "")
+        await self._read(client)
+
+    async def _is_where_we_were(self, client: NatsClient, facts: StreamFacts) -> bool:
+        """Whether the stream still has what we took last; a server may lose what it had stored.
+
+        If not, all is read again: what was taken before is known by its time and number.
+        """
+        if self.place < facts.first:
+            return True  # it keeps that no more: what is missing shows
+        there = await client.at(self.place)
+        return there is not None and self._last in (b"", there.payload)
+
+    async def _read(self, client: NatsClient) -> None:
+        begins = self.place + 1 if self.place else 0
+        since_ns = 0 if begins or self._settings.clock == "market" else self._looks_back_to_ns()
+        reading = await client.read(
+            self._reader.subjects, self._room, place=begins, since_ns=since_ns
+        )
+        past = None if self._has_history else _Past(self._request)
+        left = reading.pending
+        if not left:
+            self._is_caught_up(past)
+            past = None
+        async for stored in reading.messages():
+            items = self._reader.take(stored.subject, stored.payload, self._now_ns())
+            self.place, self._last = stored.place, stored.payload
+            for item in items:
+                if past is None:
+                    self._tell(item)
+                else:
+                    past.take(item)
+            left -= 1
+            if left == 0:
+                self._is_caught_up(past)
+                past = None
+
+    def _is_caught_up(self, past: "_Past | None") -> None:
+        """What the stream had when we came is told; from now on it is what happens."""
+        if past is not None:
+            for history in past.histories():
+                self._tell(history)
+            self._has_history = True
+        self._caught_up = True
+        self._judge()
+
+    def _looks_back_to_ns(self) -> int:
+        """Give from which moment of publishing on all is read that is not known yet."""
+        bars = _HISTORY_SLACK * (self._request.history + 2)
+        known = [ns for ns in self._reader.known_since() if ns]
+        back_ns = self._utc_ns() - bars * self._request.timeframe_ns
+        return max(1, min([*known, back_ns] if known else [back_ns]))
+
+    async def _room(self) -> int:
+        """Wait until the followers have room for more than half of what may be under way."""
+        window = self._settings.window
+        while 2 * (room := window - (self._told - self._taken)) < window:
+            self._has_room.clear()
+            if 2 * (window - (self._told - self._taken)) < window:  # `took` came in between
+                await self._has_room.wait()
+        return min(room, _AT_ONCE)
+
+    # ------------------------------------------------------------ is it alive?
+
+    def _take_pulse(self, _: str, payload: bytes) -> None:
+        try:
+            self._pulse = pulse_of(payload)
+        except NoFrame as error:
+            self._reader.foreign += 1
+            self.stats.malformed += 1
+            self.stats.note(f"a pulse: {error}")
+            return
+        self._heard_ns = self._monotonic_ns()
+        self._judge()
+
+    def _take_tick(self, subject: str, payload: bytes) -> None:
+        for item in self._reader.take(subject, payload, self._now_ns()):
+            self._tell(item)
+
+    async def _watch(self) -> None:
+        """Look whether the publisher is heard.
+
+        Raises:
+            Stale: it was silent for too long.
+        """
+        settings, began_ns = self._settings, self._monotonic_ns()
+        while True:
+            await asyncio.sleep(settings.quiet_ms / 4_000)
+            now_ns = self._monotonic_ns()
+            if self._is_live and now_ns - began_ns > settings.stable_ms * NS_PER_MS:
+                self._attempt = 0
+            silent_ms = (now_ns - self._heard_ns) // NS_PER_MS if self._heard_ns else 0
+            if silent_ms > settings.quiet_ms and not self._is_over:
+                raise Stale(f"no publisher was heard for {silent_ms / 1000:.1f} s")
+
+    @property
+    def _is_live(self) -> bool:
+        return self._state is not None and self._state[0] is FeedPhase.LIVE
+
+    _is_over = False
+    """A recording has told its end: nobody will be heard any more."""
+
+    def _judge(self) -> None:
+        """Tell a phase when it changed: what the publisher says of itself is ours too."""
+        pulse = self._pulse
+        if not self._caught_up or pulse is None:
+            return
+        phase, told = pulse.phase, pulse.reason
+        if not told and phase is not FeedPhase.LIVE:
+            told = str(phase)
+        reason = f"the publisher: {told}" if told else ""
+        if phase is FeedPhase.STOPPED:
+            phase, reason = FeedPhase.STALE, "the publisher has ended"
+        state = (phase, reason, pulse.skew_ms)
+        if state != self._state:
+            self._state = state
+            self._phase(phase, reason)
+
+    # ------------------------------------------------------------ small parts
+
+    def _counting(self, tell: Tell) -> Tell:
+        def told(item: FeedItem) -> None:
+            self._told += 1
+            if isinstance(item, FeedEnded):
+                self._is_over = True
+            tell(item)
+
+        return told
+
+    @property
+    def _skew_ms(self) -> int | None:
+        return None if self._pulse is None else self._pulse.skew_ms
+
+    def _now_ns(self) -> int | None:
+        """Give the exchange's time, as far as it is known; None where the market has its own."""
+        if self._settings.clock == "market":
+            return None
+        return self._utc_ns() + (self._skew_ms or 0) * NS_PER_MS
+
+    async def _backoff(self, reason: str) -> None:
+        settings = self._settings
+        wait_ms = backoff_ms(self._attempt, settings.backoff_ms, settings.backoff_max_ms, self._rng)
+        self._phase(FeedPhase.BACKOFF, reason, retry_in_ms=wait_ms)
+        await asyncio.sleep(wait_ms / 1000)
+
+    def _phase(self, phase: FeedPhase, reason: str, retry_in_ms: int = 0) -> None:
+        self._tell(
+            FeedState(
+                feed=self._request.path,
+                phase=phase,
+                reason=reason,
+                attempt=self._attempt,
+                retry_in_ms=retry_in_ms,
+                skew_ms=self._skew_ms,
+                ts_ns=TimestampNs(self._utc_ns()),
+            )
+        )
+
+
+class _Past:
+    """The last candles of each symbol before we came: as many as are wanted, and no more."""
+
+    def __init__(self, request: FeedRequest) -> None:
+        self._bars: dict[Symbol, deque[Candle]] = {
+            symbol: deque(maxlen=request.history) for symbol in request.symbols
+        }
+
+    def take(self, item: FeedItem) -> None:
+        """Keep a candle; trades and gaps of the past interest nobody."""
+        if isinstance(item, Candle):
+            self._bars[item.symbol].append(item)
+
+    def histories(self) -> list[FeedHistory]:
+        """Give what is there."""
+        return [
+            FeedHistory(symbol=symbol, candles=tuple(bars))
+            for symbol, bars in self._bars.items()
+            if bars
+        ]

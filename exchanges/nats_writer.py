@@ -1,0 +1,520 @@
+"""Publishes one feed's events to a JetStream stream: each once, in order, and alone.
+
+Every publish says which message it follows in the stream. So many can be under way at once, and
+still there is never a hole, never a double, and never a second publisher: whoever finds something
+else there than it expects looks what it is, and either goes on behind it or gives up. An event is
+done with when the server has acknowledged it; until then it is ours to send again.
+"""
+
+import asyncio
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from random import Random
+
+import msgspec
+
+from exchanges.bus_address import BusAddress, StreamLimits
+from exchanges.bus_frames import (
+    LARGEST,
+    VERSION,
+    NoFrame,
+    StreamHead,
+    encoded,
+    frame_of,
+    head_of,
+    message_id,
+    pulse_of,
+    pulse_subject,
+    stored_subjects,
+    subject_of,
+    subjects_of,
+)
+from exchanges.bus_numbers import Numbers, Publishable
+from exchanges.nats_client import ANSWER_S, Ack, BusLost, NatsClient, StreamFacts, backoff_ms
+from messages.bus import BusFrame, BusPulse
+from messages.errors import VenueRefused
+from messages.ids import Symbol, TimestampNs
+from messages.market import FeedEnded, FeedGap, FeedPhase, Tick
+
+PULSE_S = 0.5
+_LISTENS = 2.2
+"""For so many pulses a publisher that begins listens for another one."""
+_MOST_UNDER_WAY = 512
+_NO_ANSWER = f"the server did not acknowledge within {ANSWER_S:.0f} s"
+
+
+class Fenced(Exception):
+    """Another publisher writes to the stream; this one writes nothing more."""
+
+
+class WriterState(msgspec.Struct):
+    """How publishing goes. Written on the loop; any thread may read it."""
+
+    phase: FeedPhase = FeedPhase.CONNECTING
+    reason: str = ""
+    attempt: int = 0
+    retry_in_ms: int = 0
+    next_index: int = 0
+    """Every event of the feed below is in the stream."""
+    published: int = 0
+    repeated: int = 0
+    """The stream had them already, from a publisher before."""
+    ticks: int = 0
+    foreign: int = 0
+    """Payloads on our subjects that no publisher of ours has written."""
+    waiting: int = 0
+
+
+class _Entry(msgspec.Struct):
+    """An event on its way, in the order of the feed."""
+
+    index: int
+    subject: str = ""
+    frame: BusFrame | None = None
+    """None where the stream had it."""
+    name: str = ""
+    is_stored: bool = False
+    sent_s: float = 0.0
+
+    @property
+    def sequence(self) -> int:
+        """Its number on its subject; 0 where the stream had it."""
+        return self.frame.sequence if self.frame is not None else 0
+
+
+class NatsWriter:
+    """Every coroutine, and `put`, `tick` and `feed_is`, runs on one and the same loop.
+
+    `writer` names the process: what another one of the same name has published is ours.
+    """
+
+    def __init__(
+        self,
+        address: BusAddress,
+        head: StreamHead,
+        limits: StreamLimits,
+        *,
+        writer: str,
+        rng: Random,
+        utc_ns: Callable[[], int] = time.time_ns,
+        backoff: tuple[int, int] = (250, 15_000),
+        pulse_s: float = PULSE_S,
+    ) -> None:
+        self.state = WriterState()
+        self._address, self._head, self._limits = address, head, limits
+        self._rng, self._utc_ns, self._backoff_ms = rng, utc_ns, backoff
+        self._pulse_s = pulse_s
+        self._writer, self._key = writer, rng.randbytes(16)
+        self._numbers = Numbers(address.stream, self._writer, is_replayed=head.clock == "market")
+        self._client: NatsClient | None = None
+        self._has_trades = "trades" in head.channels
+        self._queue: deque[tuple[Publishable, int]] = deque()
+        self._under_way: deque[_Entry] = deque()
+        self._by_token: dict[int, _Entry] = {}
+        self._token = 0
+        self._after = 0
+        """The place in the stream that the next publish follows."""
+        self._follows = ""
+        """And the name of what is there; empty right after we have looked."""
+        self._sure = 0
+        """Everything up to this place was looked at."""
+        self._in_trouble = ""
+        self._news = asyncio.Event()
+        self._feed: tuple[FeedPhase, str, int | None] = (FeedPhase.CONNECTING, "", None)
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+        self._has_learnt = False
+        self._is_news = asyncio.Event()
+        self._tell: Callable[[WriterState], object] = lambda _: None
+        self._is_open = False
+
+    # ------------------------------------------------------------ what is published
+
+    def put(self, events: Iterable[Publishable], first_index: int) -> None:
+        """Take consecutive events of the feed, each with its place in it.
+
+        A gap or the end takes the place of the event that follows. Gaps are those of trades: a
+        candle that is missing shows by its time.
+        """
+        numbered = ((event, first_index + i) for i, event in enumerate(events))
+        self._queue.extend(
+            one for one in numbered if self._has_trades or not isinstance(one[0], FeedGap)
+        )
+        self.state.waiting = len(self._queue) + len(self._under_way)
+        self._is_idle.clear()
+        self._news.set()
+
+    async def tick(self, tick: Tick) -> None:
+        """Send a tick to whoever listens now; it is not kept."""
+        made = self._numbers.frame(tick, 0, self._utc_ns())
+        if made is not None and self._client is not None and self._is_open:
+            self.state.ticks += 1
+            try:
+                await self._client.publish(made[0], encoded(made[1]))
+            except BusLost:
+                return
+
+    def feed_is(self, phase: FeedPhase, reason: str, skew_ms: int | None) -> None:
+        """Learn how the feed is that is published: bots are told at once, and with each pulse."""
+        self._feed = (phase, reason, skew_ms)
+        self._is_news.set()
+
+    # ------------------------------------------------------------ life
+
+    async def open(self) -> dict[Symbol, int]:
+        """Connect, make or check the stream, learn what it has; give where each candle closed.
+
+        Raises:
+            VenueRefused: one sentence that says what is wrong and what to do.
+        """
+        client = self._client = NatsClient(self._address, f"publisher {self._writer}")
+        try:
+            await client.connect()
+            facts = await self._take_stream(client)
+            await self._learn(client, facts)
+        except BusLost as error:
+            await self.close()
+            text = f"the NATS server {self._address.place} cannot be used ({error})"
+            raise VenueRefused(f"{text}: start it, or correct --to") from error
+        except BaseException:
+            await self.close()
+            raise
+        subjects = {s: subject_of(self._address.stream, "candles", s) for s in self._head.symbols}
+        return {s: ns for s, at in subjects.items() if (ns := self._numbers.closed_ns(at))}
+
+    @property
+    def next_index(self) -> int:
+        """Where a feed that is shown from its beginning may go on."""
+        return self._numbers.next_index
+
+    async def run(self, tell: Callable[[WriterState], object]) -> None:
+        """Publish until cancelled or fenced. `tell` gets the state when there is news in it.
+
+        Raises:
+            Fenced: another publisher has taken over.
+        """
+        self._tell = tell
+        try:
+            while True:
+                self.state.attempt += 1
+                reason = await self._session()
+                await self._wait(reason)
+        finally:
+            await self.close()
+
+    async def drain(self) -> None:
+        """Wait until everything that was put is in the stream."""
+        await self._is_idle.wait()
+
+    async def close(self) -> None:
+        """Say goodbye, if there is anybody to hear it, and let go of the connection."""
+        client, self._client = self._client, None
+        if client is None:
+            return
+        if self._is_open and client.is_open:
+            self._is_open = False
+            with suppress(BusLost):
+                await self._pulse(client, FeedPhase.STOPPED, "")
+        await client.close()
+
+    # ------------------------------------------------------------ one connection
+
+    async def _session(self) -> str:
+        self._phase(FeedPhase.CONNECTING, "")
+        try:
+            if self._client is None:
+                client = self._client = NatsClient(self._address, f"publisher {self._writer}")
+                await client.connect()
+                if self._has_learnt:
+                    await self._look(client)
+                else:  # an incarnation before this one had passed the gate
+                    await self._learn(client, await self._take_stream(client, is_first=False))
+            client = self._client
+            await client.open_acks(self._acknowledged)
+            self._is_open = True
+            self._phase(FeedPhase.LIVE, "")
+            jobs = (self._pump(client), self._beat(client), client.closed.wait())
+            tasks = [asyncio.ensure_future(job) for job in jobs]
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                next(iter(done)).result()
+                return client.reason
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+        except BusLost as lost:
+            return str(lost)
+        finally:
+            await self.close()
+
+    async def _wait(self, reason: str) -> None:
+        least_ms, most_ms = self._backoff_ms
+        wait_ms = backoff_ms(self.state.attempt, least_ms, most_ms, self._rng)
+        self._phase(FeedPhase.BACKOFF, reason, wait_ms)
+        await asyncio.sleep(wait_ms / 1000)
+
+    def _phase(self, phase: FeedPhase, reason: str, retry_in_ms: int = 0) -> None:
+        state = self.state
+        state.phase, state.reason, state.retry_in_ms = phase, reason, retry_in_ms
+        self._tell(state)
+
+    async def _pump(self, client: NatsClient) -> None:
+        await self._send_again(client)
+        while True:
+            if self._in_trouble:
+                await self._out_of_trouble(client)
+            while self._queue and len(self._under_way) < _MOST_UNDER_WAY and not self._in_trouble:
+                await self._send(client, self._next())
+            self._settle()
+            self._news.clear()
+            if self._in_trouble or (self._queue and len(self._under_way) < _MOST_UNDER_WAY):
+                continue
+            await self._news.wait()
+
+    def _next(self) -> _Entry:
+        event, index = self._queue.popleft()
+        made = self._numbers.frame(event, index, self._utc_ns())
+        is_beside = isinstance(event, FeedGap | FeedEnded)  # and no event of the feed itself
+        entry = _Entry(index=index - is_beside, is_stored=made is None)
+        if made is not None:
+            entry.subject, entry.frame = made
+            entry.name = message_id(made[0], made[1], self._key)
+        self._under_way.append(entry)
+        return entry
+
+    async def _send(self, client: NatsClient, entry: _Entry) -> None:
+        if entry.frame is None or entry.is_stored:
+            return
+        self._token += 1
+        self._by_token[self._token] = entry
+        entry.sent_s = time.monotonic()
+        await client.store(
+            entry.subject,
+            encoded(entry.frame),
+            after=self._after,
+            follows=self._follows,
+            name=entry.name,
+            token=self._token,
+        )
+        self._after += 1
+        self._follows = entry.name
+
+    async def _send_again(self, client: NatsClient) -> None:
+        self._by_token.clear()
+        for entry in list(self._under_way):
+            await self._send(client, entry)
+
+    # ------------------------------------------------------------ what the server says
+
+    def _acknowledged(self, token: int, ack: Ack) -> None:
+        entry = self._by_token.pop(token, None)
+        if entry is None:
+            return
+        if ack.problem or ack.is_duplicate:
+            self._in_trouble = ack.problem or "a message of this name was there"
+            entry.is_stored = ack.is_duplicate  # only we know its name
+            if ack.problem and not ack.is_out_of_step:
+                self._in_trouble = f"lost:{ack.problem}"
+        else:
+            entry.is_stored = True
+            self._sure = max(self._sure, ack.place)
+        self._news.set()
+
+    def _settle(self) -> None:
+        """Let go of what is stored, and say so."""
+        state, before = self.state, self.state.next_index
+        while self._under_way and self._under_way[0].is_stored:
+            entry = self._under_way.popleft()
+            state.next_index = max(state.next_index, entry.index + 1)
+            state.published += entry.frame is not None
+        state.repeated = self._numbers.repeated
+        state.waiting = len(self._queue) + len(self._under_way)
+        if not state.waiting:
+            self._is_idle.set()
+        if state.next_index != before:
+            state.attempt = 0
+            self._tell(state)
+
+    async def _out_of_trouble(self, client: NatsClient) -> None:
+        """Wait for the other answers, look what is there that we did not expect, and go on.
+
+        Raises:
+            BusLost: the stream is not to be had.
+            Fenced: another publisher's event is there.
+        """
+        if self._in_trouble.startswith("lost:"):
+            raise BusLost(self._in_trouble.removeprefix("lost:"))
+        while self._by_token:
+            self._news.clear()
+            try:
+                async with asyncio.timeout(ANSWER_S):
+                    await self._news.wait()
+            except TimeoutError:
+                raise BusLost(_NO_ANSWER) from None
+        await self._look(client)
+        self._in_trouble = ""
+        await self._send_again(client)
+
+    async def _look(self, client: NatsClient) -> None:
+        """Learn what the stream has behind the last place that we know.
+
+        It may have less: it was made anew, or has lost what it had acknowledged. Bots tell that.
+        """
+        facts = await self._take_stream(client, is_first=False)
+        if facts.last > self._sure:
+            await self._look_at(client, max(self._sure + 1, facts.first), facts.last)
+        self._after, self._sure, self._follows = facts.last, facts.last, ""
+
+    async def _look_at(self, client: NatsClient, first: int, last: int) -> None:
+        async def room() -> int:
+            return _MOST_UNDER_WAY
+
+        subjects = stored_subjects(self._address.stream)
+        reading = await client.read(subjects, room, place=first)
+        if not reading.pending:
+            return
+        async for stored in reading.messages():
+            self._found(stored.subject, stored.payload)
+            if stored.place >= last:
+                return
+
+    def _found(self, subject: str, payload: bytes) -> None:
+        try:
+            frame = frame_of(self._address.stream, subject, payload)
+        except NoFrame:
+            self.state.foreign += 1
+            return
+        if frame.writer != self._writer:
+            text = f"another publisher writes to the stream {self._address.stream}"
+            raise Fenced(f"{text} at {self._address.place}: this one ends")
+        for entry in self._under_way:
+            if entry.subject == subject and entry.sequence == frame.sequence:
+                entry.is_stored = True
+
+    # ------------------------------------------------------------ the stream
+
+    async def _take_stream(self, client: NatsClient, *, is_first: bool = True) -> StreamFacts:
+        """Make the stream where there is none, and see that it is ours.
+
+        Raises:
+            VenueRefused: it is another's, or another publisher is alive.
+        """
+        name, subjects = self._address.stream, stored_subjects(self._address.stream)
+        facts = await client.facts()
+        if facts is not None and (problem := self._problem_of(facts)):
+            raise VenueRefused(f"the stream {name} at {self._address.place} {problem}")
+        if facts is None or is_first:
+            metadata = self._head.metadata()
+            await client.put_stream(subjects, metadata, self._limits, LARGEST, is_new=facts is None)
+        if facts is not None and is_first:
+            await self._listen(client)
+        facts = await client.facts()
+        if facts is None:
+            raise BusLost(f"the stream {name} is gone")
+        return facts
+
+    def _problem_of(self, facts: StreamFacts) -> str:
+        head, ours = head_of(facts.metadata), self._head
+        if head is None:
+            return "was not made by watchkeeper publish: take another --stream"
+        if head.version != str(VERSION):
+            return f"has version {head.version}, this is {VERSION}: take another --stream"
+        for name in ("source", "clock", "timeframe"):
+            theirs, mine = getattr(head, name), getattr(ours, name)
+            if theirs != mine:
+                return f"has the {name} {theirs}, and this feed {mine}: take another --stream"
+        return ""
+
+    async def _listen(self, client: NatsClient) -> None:
+        """Listen whether another publisher is alive.
+
+        Raises:
+            VenueRefused: one is.
+        """
+        heard: list[BusPulse] = []
+
+        def hear(_: str, payload: bytes) -> None:
+            try:
+                pulse = pulse_of(payload)
+            except NoFrame:
+                self.state.foreign += 1
+                return
+            if pulse.phase is not FeedPhase.STOPPED and pulse.writer != self._writer:
+                heard.append(pulse)
+
+        await client.listen(pulse_subject(self._address.stream), hear)
+        for _ in range(10):
+            await asyncio.sleep(_LISTENS * self._pulse_s / 10)
+            if heard:
+                text = f"{heard[0].who} publishes to the stream {self._address.stream}"
+                raise VenueRefused(f"{text} already: stop it first, or take another --stream")
+
+    async def _learn(self, client: NatsClient, facts: StreamFacts) -> None:
+        """Learn the newest event of each subject, and of all."""
+        for subject in subjects_of(self._address.stream, ("candles", "trades"), self._head.symbols):
+            newest = await client.last_of(subject)
+            if newest is None:
+                continue
+            try:
+                self._numbers.learn(
+                    subject, frame_of(self._address.stream, subject, newest.payload)
+                )
+            except NoFrame:
+                self.state.foreign += 1
+                await self._learn_before(client, subject, newest.place)
+        self._after, self._sure, self._follows = facts.last, facts.last, ""
+        self.state.next_index = self._numbers.next_index
+        self._has_learnt = True
+
+    async def _learn_before(self, client: NatsClient, subject: str, last: int) -> None:
+        """The newest of a subject is garbage: look through all of it for the newest frame."""
+
+        async def room() -> int:
+            return _MOST_UNDER_WAY
+
+        reading = await client.read([subject], room)
+        if not reading.pending:
+            return
+        async for stored in reading.messages():
+            try:
+                frame = frame_of(self._address.stream, subject, stored.payload)
+                self._numbers.learn(subject, frame)
+            except NoFrame:
+                pass
+            if stored.place >= last:
+                return
+
+    # ------------------------------------------------------------ pulse
+
+    async def _beat(self, client: NatsClient) -> None:
+        """Say that we live, and that the feed does or not.
+
+        Raises:
+            BusLost: a publish has no answer.
+        """
+        while True:
+            self._is_news.clear()
+            await self._pulse(client, *self._feed[:2])
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pulse_s):
+                    await self._is_news.wait()
+            oldest_s = min((e.sent_s for e in self._by_token.values()), default=0.0)
+            if oldest_s and time.monotonic() - oldest_s > ANSWER_S:
+                raise BusLost(_NO_ANSWER)
+
+    async def _pulse(self, client: NatsClient, phase: FeedPhase, reason: str) -> None:
+        pulse = BusPulse(
+            writer=self._writer,
+            who=f"process {os.getpid()} on {socket.gethostname()}",
+            ts_ns=TimestampNs(self._utc_ns()),
+            phase=phase,
+            reason=reason[:500],
+            skew_ms=self._feed[2],
+            last=self._sure,
+        )
+        await client.publish(pulse_subject(self._address.stream), encoded(pulse))

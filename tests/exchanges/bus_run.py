@@ -1,0 +1,201 @@
+"""A publisher and a reader of a test's own, on loops of their own, and all that they told."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from exchanges.bus_address import BusAddress, StreamLimits
+from exchanges.bus_frames import StreamHead
+from exchanges.bus_numbers import Publishable
+from exchanges.feed_settings import Channel, FeedItem, FeedRequest
+from exchanges.nats_feed import BusSettings, NatsFeed
+from exchanges.nats_writer import NatsWriter, WriterState
+from exchanges.venue_loop import VenueLoop
+from messages.ids import NS_PER_S, ActorPath, Symbol, TimestampNs
+from messages.market import Candle, FeedGap, FeedHistory, FeedPhase, FeedState, Trade
+
+BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
+MINUTE_NS = 60 * NS_PER_S
+BEGIN_NS = 1_704_067_200 * NS_PER_S
+LIMIT_S = 10.0
+
+
+def candle(minute: int, symbol: Symbol = BTC, begin_ns: int = BEGIN_NS, **changes: Any) -> Candle:
+    """Give the candle of a minute; its price tells which one it is."""
+    price = Decimal(100 + minute % 50)
+    fields: dict[str, Any] = {
+        "symbol": symbol,
+        "open": price,
+        "high": price + 1,
+        "low": price - 1,
+        "close": price,
+        "volume": Decimal(minute + 1),
+        "ts_open_ns": TimestampNs(begin_ns + minute * MINUTE_NS),
+        "ts_event_ns": TimestampNs(begin_ns + (minute + 1) * MINUTE_NS),
+    }
+    return Candle(**fields | changes)
+
+
+def head(**changes: Any) -> StreamHead:
+    fields: dict[str, Any] = {
+        "source": "demo:7",
+        "clock": "market",
+        "timeframe": "1m",
+        "symbols": (BTC, ETH),
+        "channels": ("candles", "trades"),
+    }
+    return StreamHead(**fields | changes)
+
+
+class Publishing:
+    """One publisher."""
+
+    def __init__(self, url: str, about: StreamHead | None = None, writer: str = "one") -> None:
+        self.problems: list[str] = []
+        self.loop = VenueLoop("writer-of-a-test", self.problems.append)
+        self.loop.start()
+        self.writer = NatsWriter(
+            BusAddress(url=url, stream="market"),
+            about or head(),
+            StreamLimits(),
+            writer=writer,
+            rng=Random(5),
+            backoff=(20, 200),
+            pulse_s=0.05,
+        )
+        self.run: Future[None] | None = None
+        self._news = threading.Condition()
+        self.phases: list[FeedPhase] = []
+
+    def open(self) -> "Publishing":
+        self.loop.submit(self.writer.open()).result(LIMIT_S)
+        return self
+
+    def start(self, phase: FeedPhase = FeedPhase.LIVE, skew_ms: int | None = None) -> "Publishing":
+        self.loop.call(lambda: self.writer.feed_is(phase, "", skew_ms))
+        self.run = self.loop.submit(self.writer.run(self._told))
+        return self
+
+    def _told(self, state: WriterState) -> None:
+        with self._news:
+            self.phases.append(state.phase)
+            self._news.notify_all()
+
+    def put(self, events: Iterable[Publishable], first_index: int = 0) -> None:
+        kept = list(events)
+        self.loop.call(lambda: self.writer.put(kept, first_index))
+
+    def until_stored(self, next_index: int) -> None:
+        with self._news:
+            assert self._news.wait_for(
+                lambda: self.writer.state.next_index >= next_index, LIMIT_S
+            ), self.writer.state
+
+    def until_phase(self, phase: FeedPhase) -> None:
+        with self._news:
+            assert self._news.wait_for(lambda: phase in self.phases, LIMIT_S), self.phases
+
+    def die(self) -> None:
+        """End without a goodbye, with whatever is not stored yet."""
+        self.loop.call(lambda: setattr(self.writer, "_is_open", False))
+        assert self.loop.close(LIMIT_S)
+
+    def stop(self) -> None:
+        if self.run is None:
+            self.loop.submit(self.writer.close()).result(LIMIT_S)
+        assert self.loop.close(LIMIT_S)
+        assert not [p for p in self.problems if "never retrieved" not in p], self.problems
+
+
+class Following:
+    """One feed over the bus."""
+
+    def __init__(
+        self,
+        url: str,
+        patience: BusSettings | None = None,
+        utc_ns: Callable[[], int] = time.time_ns,
+        **asked: Any,
+    ) -> None:
+        self.told: list[FeedItem] = []
+        self.problems: list[str] = []
+        self.takes = True
+        self._news = threading.Condition()
+        self.loop = VenueLoop("feed-of-a-test", self.problems.append)
+        self.loop.start()
+        fields: dict[str, Any] = {
+            "path": ActorPath("feeds/feed:nats"),
+            "symbols": (BTC,),
+            "timeframe": "1m",
+            "timeframe_ns": MINUTE_NS,
+            "channels": frozenset({Channel.CANDLES}),
+        }
+        settings = patience or BusSettings(clock="market", quiet_ms=5_000, backoff_ms=20)
+        address = BusAddress(url=url, stream="market")
+        request = FeedRequest(**fields | asked)
+        self.feed = NatsFeed(address, request, settings, rng=Random(3), utc_ns=utc_ns)
+        self._run: Future[None] | None = None
+
+    def open(self) -> "Following":
+        self.loop.submit(self.feed.open()).result(LIMIT_S)
+        return self
+
+    def start(self, since_ns: dict[Symbol, int] | None = None, place: int = 0) -> "Following":
+        self._run = self.loop.submit(self.feed.run(self._tell, since_ns, place))
+        return self
+
+    def _tell(self, item: FeedItem) -> None:
+        with self._news:
+            self.told.append(item)
+            if self.takes:
+                self.feed.took(len(self.told))
+            self._news.notify_all()
+
+    def take_all(self) -> None:
+        """Say from another thread that all is done with, as an actor does."""
+        self.takes = True
+        if self.feed.took(len(self.told)):
+            self.loop.call(self.feed.wake)
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait for what is told, or for what is only counted."""
+        deadline = time.monotonic() + LIMIT_S
+        with self._news:
+            while not is_so():
+                assert time.monotonic() < deadline, (self.states()[-5:], self.feed.stats)
+                self._news.wait(0.02)
+
+    def until_phase(self, phase: FeedPhase, times: int = 1) -> None:
+        self.until(lambda: self.phases().count(phase) >= times)
+
+    def until_candles(self, count: int) -> list[Candle]:
+        self.until(lambda: len(self.candles()) >= count)
+        return self.candles()
+
+    def candles(self) -> list[Candle]:
+        return [x for x in self.told if isinstance(x, Candle)]
+
+    def trades(self) -> list[Trade]:
+        return [x for x in self.told if isinstance(x, Trade)]
+
+    def history(self) -> list[Candle]:
+        return [c for x in self.told if isinstance(x, FeedHistory) for c in x.candles]
+
+    def gaps(self) -> list[FeedGap]:
+        return [x for x in self.told if isinstance(x, FeedGap)]
+
+    def states(self) -> list[FeedState]:
+        return [x for x in self.told if isinstance(x, FeedState)]
+
+    def phases(self) -> list[FeedPhase]:
+        return [state.phase for state in self.states()]
+
+    def stop(self) -> None:
+        if self._run is None:
+            self.loop.submit(self.feed.close()).result(LIMIT_S)
+        assert self.loop.close(LIMIT_S)
+        assert not [p for p in self.problems if "never retrieved" not in p], self.problems

@@ -1,0 +1,227 @@
+"""What a bot believes of the bus: no payload stops it, and nothing wrong gets through."""
+
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchanges.bus_frames import (
+    VERSION,
+    NoFrame,
+    encoded,
+    frame_of,
+    head_of,
+    message_id,
+    subject_of,
+    subjects_of,
+)
+from exchanges.bus_numbers import Numbers
+from exchanges.bus_reader import BusReader
+from exchanges.feed_settings import Channel, FeedItem, FeedRequest
+from exchanges.source import SourceStats
+from messages.bus import BusFrame
+from messages.codec import to_msgpack
+from messages.ids import ActorPath, Symbol, TimestampNs
+from messages.market import Candle, FeedEnded, FeedGap, Trade
+from tests.exchanges.bus_run import BEGIN_NS, BTC, ETH, MINUTE_NS, candle, head
+
+HERE = subject_of("market", "candles", BTC)
+TRADES = subject_of("market", "trades", BTC)
+
+
+def frame(what: object, sequence: int, writer: str = "a") -> BusFrame:
+    return BusFrame(
+        writer=writer,
+        sequence=sequence,
+        index=sequence,
+        ts_published_ns=TimestampNs(1),
+        what=what,  # type: ignore[arg-type]
+    )
+
+
+def trade(at: int) -> Trade:
+    return Trade(
+        symbol=BTC,
+        price=Decimal(1),
+        quantity=Decimal(1),
+        aggressor_side=None,
+        ts_event_ns=TimestampNs(BEGIN_NS + at),
+    )
+
+
+def reader(since_ns: dict[Symbol, int] | None = None) -> BusReader:
+    request = FeedRequest(
+        path=ActorPath("feed"),
+        symbols=(BTC,),
+        timeframe="1m",
+        timeframe_ns=MINUTE_NS,
+        channels=frozenset({Channel.CANDLES, Channel.TRADES}),
+    )
+    return BusReader("market", request, SourceStats(), since_ns)
+
+
+def taken(
+    made: BusReader, *frames: BusFrame, subject: str = HERE, now_ns: int | None = None
+) -> list[FeedItem]:
+    return [item for one in frames for item in made.take(subject, encoded(one), now_ns)]
+
+
+# ------------------------------------------------------------ order
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 14), st.sampled_from("ab"))))
+def test_whatever_comes_candles_are_told_once_in_order_and_every_hole_is_told(
+    arrivals: list[tuple[int, int, str]],
+) -> None:
+    made = reader()
+    told = taken(made, *(frame(candle(i), number, who) for i, number, who in arrivals))
+
+    candles = [item for item in told if isinstance(item, Candle)]
+    assert all(one.ts_event_ns <= later.ts_open_ns for one, later in pairwise(candles))
+    missing = sum(item.missing for item in told if isinstance(item, FeedGap))
+    if candles:
+        span = (candles[-1].ts_event_ns - candles[0].ts_open_ns) // MINUTE_NS
+        assert span == len(candles) + missing
+    stats = made.stats
+    assert stats.usable + stats.duplicate + stats.out_of_order == len(arrivals)
+
+
+def test_trades_that_are_missing_show_by_their_number_and_a_repeated_one_is_dropped() -> None:
+    made = reader()
+
+    told = taken(
+        made,
+        *(frame(trade(i), i) for i in (1, 2, 2, 1, 5)),
+        frame(trade(6), 1, "next"),
+        subject=TRADES,
+    )
+
+    assert [item for item in told if isinstance(item, Trade)] == [trade(i) for i in (1, 2, 5, 6)]
+    (gap,) = [item for item in told if isinstance(item, FeedGap)]
+    assert (gap.missing, gap.ts_from_ns) == (2, BEGIN_NS + 2)
+    assert (made.stats.duplicate, made.stats.out_of_order) == (1, 1)
+
+
+def test_what_was_known_before_is_passed_over_and_a_hole_behind_it_is_told() -> None:
+    made = reader({BTC: BEGIN_NS + 2 * MINUTE_NS})
+
+    told = taken(made, *(frame(candle(i), i + 1) for i in (0, 1, 3)))
+
+    assert [type(item) for item in told] == [FeedGap, Candle]
+    assert (made.stats.duplicate, made.stats.missing) == (0, 1)
+
+
+# ------------------------------------------------------------ hostile
+
+
+@given(st.binary(max_size=200), st.sampled_from([HERE, TRADES, "market.end", "other"]))
+def test_no_payload_is_fatal_and_each_is_counted(payload: bytes, subject: str) -> None:
+    made = reader()
+
+    assert made.take(subject, payload, BEGIN_NS) == []
+    assert made.take(subject, bytes([VERSION]) + payload, BEGIN_NS) == []
+    assert (made.stats.malformed, made.foreign) == (2, 2)
+
+
+@given(st.integers(1, 400), st.binary(min_size=1, max_size=4))
+def test_a_frame_with_some_bytes_changed_is_taken_as_one_or_not_at_all(
+    at: int, noise: bytes
+) -> None:
+    whole = encoded(frame(candle(0), 1))
+    made = reader()
+
+    told = made.take(HERE, whole[:at] + noise + whole[at + len(noise) :], None)
+
+    assert len(told) <= 1
+    assert made.stats.malformed + made.stats.usable == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"close": Decimal("NaN")}, "a number that is none"),
+        ({"volume": Decimal("Infinity")}, "a number that is none"),
+        ({"low": Decimal(0)}, "prices that contradict each other"),
+        ({"high": Decimal(1)}, "prices that contradict each other"),
+        ({"volume": Decimal(-1)}, "prices that contradict each other"),
+        ({"ts_event_ns": TimestampNs(BEGIN_NS + 1)}, "a candle of another length"),
+        ({"begin_ns": -MINUTE_NS}, "it is from before 1970"),
+        ({"begin_ns": BEGIN_NS + 3 * MINUTE_NS}, "it is 181 s in the future"),
+    ],
+)
+def test_a_candle_that_makes_no_sense_is_counted_and_told(
+    changed: dict[str, Any], why: str
+) -> None:
+    made = reader()
+
+    told = taken(made, frame(candle(0, **changed), 1), now_ns=BEGIN_NS + MINUTE_NS - 10**9)
+
+    assert told == []
+    assert made.stats.problems == [f"{HERE!r}: {why}"]
+
+
+# ------------------------------------------------------------ names and numbers
+
+
+@given(st.lists(st.text("AZ2E.%-/", min_size=1, max_size=5), unique=True, max_size=6))
+def test_no_two_symbols_share_a_subject_and_none_leaves_the_streams(symbols: list[str]) -> None:
+    found = subjects_of("market", ("candles",), map(Symbol, symbols))
+
+    assert len(set(found)) == len(symbols) + 1
+    assert all(subject.count(".") == 2 for subject in found[:-1])
+
+
+def test_a_payload_belongs_to_its_subject() -> None:
+    assert frame_of("market", HERE, encoded(frame(candle(0), 1))).sequence == 1
+    assert frame_of("market", "market.end", encoded(frame(end(), 1))).what == end()
+    for subject in (TRADES, subject_of("market", "candles", ETH), "market.end", "else.candles"):
+        with pytest.raises(NoFrame):
+            frame_of("market", subject, encoded(frame(candle(0), 1)))
+    with pytest.raises(NoFrame, match="it is no market event"):
+        frame_of("market", HERE, bytes([VERSION]) + to_msgpack(candle(0)))
+
+
+def end() -> FeedEnded:
+    return FeedEnded(feed=ActorPath("f"), delivered=1)
+
+
+def test_a_head_comes_back_from_its_metadata_and_a_foreign_one_is_none() -> None:
+    assert head_of(head().metadata() | {"_nats.ver": "2.15"}) == head()
+    assert head_of({"watchkeeper_source": "demo"}) is None
+
+
+def test_the_name_of_a_frame_can_be_foretold_by_nobody_else() -> None:
+    one = frame(candle(0), 1)
+
+    assert message_id(HERE, one, b"k") == message_id(HERE, one, b"k")
+    assert message_id(HERE, one, b"k") != message_id(HERE, one, b"l")
+    assert message_id(HERE, one, b"k") != message_id(TRADES, one, b"k")
+
+
+def test_numbers_go_on_where_the_stream_ends() -> None:
+    numbers = Numbers("market", "next", is_replayed=True)
+    numbers.learn(HERE, BusFrame(**fields(candle(4), sequence=5, index=8)))
+
+    assert numbers.next_index == 9
+    assert numbers.frame(candle(4), 8, 1) is None
+    made = numbers.frame(candle(5), 9, 1)
+    assert made is not None
+    assert (made[0], made[1].sequence, made[1].index) == (HERE, 6, 9)
+    assert numbers.repeated == 1
+
+
+def test_of_a_real_market_the_time_of_a_candle_says_whether_the_stream_has_it() -> None:
+    numbers = Numbers("market", "next", is_replayed=False)
+    numbers.learn(HERE, BusFrame(**fields(candle(4), sequence=5, index=800)))
+
+    assert numbers.next_index == 0  # another process has counted that
+    assert numbers.frame(candle(4), 0, 1) is None
+    assert numbers.frame(candle(5), 1, 1) is not None
+    assert numbers.closed_ns(HERE) == candle(5).ts_event_ns
+
+
+def fields(what: Candle, **more: int) -> dict[str, Any]:
+    return {"writer": "before", "ts_published_ns": TimestampNs(1), "what": what} | more
