@@ -25,7 +25,7 @@ from actors.supervisor import Supervisor
 from decisions.ledger_figures import LedgerFigures
 from decisions.market_feed import FlowControl
 from decisions.metrics import MetricsFold
-from decisions.strategy import StrategyLike, memory_of, warmup_candles
+from decisions.strategy import StrategyLike, StrategyRun, memory_of, warmup_candles
 from decisions.supervisor import (
     AutoShutdown,
     Backoff,
@@ -40,7 +40,7 @@ from exchanges.source import MarketSource
 from messages.errors import ConfigError
 from messages.ids import NS_PER_MS, NS_PER_S, AccountId, ActorPath, StrategyId, Symbol
 from messages.values import Instrument
-from ops.config import Config, FeedType, OnDifference, StrategyConfig
+from ops.config import Config, FeedType, OnDifference, StrategyConfig, VenueType
 from ops.config_risk import risk_limits
 from ops.describe import describer, measured
 from ops.earlier import EarlierExecutions
@@ -235,6 +235,18 @@ def warmup_of(config: Config) -> int:
     base_ns = config.feed.timeframe_ns
     counts = (warmup_candles(_maker(one)(), base_ns) for one in config.strategies)
     return max(counts, default=0)
+
+
+def strategy_alone(settings: StrategyConfig, config: Config) -> StrategyRun:
+    """Make one strategy that no feed and no executor knows: to be shown events, and no more."""
+    return StrategyRun(
+        _maker(settings),
+        _kept(settings, config, None).memory,
+        account_of(config, is_live=config.venue.type is VenueType.CCXT),
+        StrategyId(settings.id),
+        settings.symbol,
+        symbols=settings.symbols,
+    )
 
 
 # ---------------------------------------------------------------- one branch each

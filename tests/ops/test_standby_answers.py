@@ -1,6 +1,9 @@
 """A standby that waits answers: it lives, it is ready to take over, and it is no trading bot."""
 
 import socket
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -9,7 +12,8 @@ import pytest
 from messages.errors import ConfigError
 from ops.config import Config, demo_config
 from ops.loopback import split_address
-from ops.standby_answers import answering
+from ops.standby_answers import StandbyView
+from ops.standby_answers import answering as answering_with
 
 TOKEN = "a-token-of-sixteen-or-more"
 
@@ -20,9 +24,24 @@ def place() -> str:
         return f"127.0.0.1:{found.getsockname()[1]}"
 
 
+WARMTH: dict[str, Any] = {"is_warm": True, "problems": {}, "candles_behind": 0}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+
+def answering(config: Config) -> AbstractContextManager[None]:
+    return answering_with(config, StandbyView(config, lambda: WARMTH))
+
+
 def config(place: str | None, token_env: str | None = None) -> Config:
     metrics = {"http": place, "http_token_env": token_env}
-    return demo_config({"metrics": {name: one for name, one in metrics.items() if one}})
+    return demo_config(
+        {"run_dir": "run", "metrics": {name: one for name, one in metrics.items() if one}}
+    )
 
 
 def ask(place: str, path: str, token: str = "") -> tuple[int, str]:
@@ -41,12 +60,19 @@ def test_every_probe_passes_so_nobody_kills_who_waits(place: str) -> None:
             assert ask(place, probe)[0] == 200, probe
 
 
-def test_its_only_figure_says_that_it_waits(place: str) -> None:
+def test_its_figures_say_that_it_waits(place: str) -> None:
     """None of a bot's: two would tell of one account, and an alert on either would be wrong."""
     with answering(config(place)):
         status, text = ask(place, "/metrics")
     samples = [line for line in text.splitlines() if not line.startswith("#")]
-    assert (status, samples) == (200, ["watchkeeper_standby 1"])
+    assert (status, samples) == (
+        200,
+        [
+            "watchkeeper_standby 1",
+            "watchkeeper_standby_warm 1",
+            "watchkeeper_standby_candles_behind 0",
+        ],
+    )
 
 
 def test_it_is_told_to_the_bearer_of_the_token_only(
