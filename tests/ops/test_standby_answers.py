@@ -1,19 +1,19 @@
 """A standby that waits answers: it lives, it is ready to take over, and it is no trading bot."""
 
 import socket
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
 
 from messages.errors import ConfigError
-from ops.config import demo_config
+from ops.config import Config, demo_config
 from ops.loopback import split_address
-from ops.standby_answers import StandbyView, answering
-from tests.ops.test_standby import COLD
+from ops.standby_answers import StandbyView
+from ops.standby_answers import answering as answering_with
 
 TOKEN = "a-token-of-sixteen-or-more"
 
@@ -24,20 +24,24 @@ def place() -> str:
         return f"127.0.0.1:{found.getsockname()[1]}"
 
 
-Waits = Callable[..., AbstractContextManager[None]]
+WARMTH: dict[str, Any] = {"is_warm": True, "problems": {}, "candles_behind": 0}
 
 
-@pytest.fixture
-def waits(tmp_path: Path) -> Waits:
-    """Answer for a standby that has only begun."""
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path)
 
-    def waiting(place: str | None, token_env: str | None = None) -> AbstractContextManager[None]:
-        metrics = {"http": place, "http_token_env": token_env}
-        given = {"metrics": {name: one for name, one in metrics.items() if one}}
-        config = demo_config({**given, "run_dir": str(tmp_path)})
-        return answering(config, StandbyView(config, lambda: COLD))
 
-    return waiting
+def answering(config: Config) -> AbstractContextManager[None]:
+    return answering_with(config, StandbyView(config, lambda: WARMTH))
+
+
+def config(place: str | None, token_env: str | None = None) -> Config:
+    metrics = {"http": place, "http_token_env": token_env}
+    return demo_config(
+        {"run_dir": "run", "metrics": {name: one for name, one in metrics.items() if one}}
+    )
 
 
 def ask(place: str, path: str, token: str = "") -> tuple[int, str]:
@@ -50,44 +54,51 @@ def ask(place: str, path: str, token: str = "") -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
-def test_every_probe_passes_so_nobody_kills_who_waits(waits: Waits, place: str) -> None:
-    with waits(place):
+def test_every_probe_passes_so_nobody_kills_who_waits(place: str) -> None:
+    with answering(config(place)):
         for probe in ("/livez", "/readyz", "/startupz"):
             assert ask(place, probe)[0] == 200, probe
 
 
-def test_its_figures_say_that_it_waits(waits: Waits, place: str) -> None:
+def test_its_figures_say_that_it_waits(place: str) -> None:
     """None of a bot's: two would tell of one account, and an alert on either would be wrong."""
-    with waits(place):
+    with answering(config(place)):
         status, text = ask(place, "/metrics")
     samples = [line for line in text.splitlines() if not line.startswith("#")]
-    assert (status, samples) == (200, ["watchkeeper_standby 1", "watchkeeper_standby_warm 0"])
+    assert (status, samples) == (
+        200,
+        [
+            "watchkeeper_standby 1",
+            "watchkeeper_standby_warm 1",
+            "watchkeeper_standby_candles_behind 0",
+        ],
+    )
 
 
 def test_it_is_told_to_the_bearer_of_the_token_only(
-    waits: Waits, place: str, monkeypatch: pytest.MonkeyPatch
+    place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOME_TOKEN", TOKEN)
-    with waits(place, "SOME_TOKEN"):
+    with answering(config(place, "SOME_TOKEN")):
         assert ask(place, "/metrics")[0] == 401
         assert ask(place, "/metrics", TOKEN)[0] == 200
         assert ask(place, "/livez")[0] == 200, "a kubelet has no token"
 
 
 def test_a_token_that_is_not_there_is_said_before_it_listens(
-    waits: Waits, place: str, monkeypatch: pytest.MonkeyPatch
+    place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SOME_TOKEN", raising=False)
     with (
         pytest.raises(ConfigError, match="SOME_TOKEN is not set"),
-        waits(place, "SOME_TOKEN"),
+        answering(config(place, "SOME_TOKEN")),
     ):
         pass
 
 
-def test_the_place_is_free_again_for_the_bot_that_it_becomes(waits: Waits, place: str) -> None:
+def test_the_place_is_free_again_for_the_bot_that_it_becomes(place: str) -> None:
     for _ in range(2):
-        with waits(place):
+        with answering(config(place)):
             assert ask(place, "/readyz")[0] == 200
     address = split_address(place)
     assert address is not None
@@ -95,7 +106,7 @@ def test_the_place_is_free_again_for_the_bot_that_it_becomes(waits: Waits, place
         pass
 
 
-def test_a_place_that_is_taken_is_one_sentence(waits: Waits, place: str) -> None:
+def test_a_place_that_is_taken_is_one_sentence(place: str) -> None:
     address = split_address(place)
     assert address is not None
     with (
@@ -103,15 +114,15 @@ def test_a_place_that_is_taken_is_one_sentence(waits: Waits, place: str) -> None
         pytest.raises(
             ConfigError, match=f"metrics.http: cannot listen on {place}: address already"
         ),
-        waits(place),
+        answering(config(place)),
     ):
         pass
 
 
-def test_it_listens_nowhere_unless_told_to(waits: Waits, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_listens_nowhere_unless_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
     def listens(*_: object) -> None:
         raise AssertionError("nobody said where")
 
     monkeypatch.setattr("ops.standby_answers.http_server", listens)
-    with waits(None):
+    with answering(config(None)):
         pass

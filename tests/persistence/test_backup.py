@@ -347,31 +347,6 @@ def test_the_log_of_the_former_ledger_is_not_taken_for_that_of_the_next(
     assert noted(filled, "late") is None
 
 
-def test_a_ledger_that_is_put_back_over_itself_is_marked_and_nothing_is_lost(
-    filled: Path, tmp_path: Path
-) -> None:
-    by_another_name = tmp_path / "link"
-    by_another_name.symlink_to(filled)
-    for number, copy in enumerate((filled, by_another_name)):
-        put_back(copy, filled, halt, tmp_path / f"aside{number}")
-
-    assert len([*read_orders(filled)]) == 3
-    assert copied_in(noted(filled, COPIED)) is not None
-    assert noted(tmp_path / "aside0", COPIED) is None, "what was there, as it was"
-    assert len([*read_orders(tmp_path / "aside0")]) == 3
-
-
-def test_one_that_was_set_aside_is_not_written_over_by_the_next(
-    filled: Path, tmp_path: Path
-) -> None:
-    back_up(filled, tmp_path / "copy", NOW, halt)
-    put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
-    there = (tmp_path / "aside").read_bytes()
-    with pytest.raises(LedgerUnavailable, match="cannot be written: File exists"):
-        put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
-    assert (tmp_path / "aside").read_bytes() == there
-
-
 @pytest.mark.parametrize(
     "damaged", [b"", b"no ledger at all" * 400, None], ids=["empty", "header", "cut"]
 )
@@ -402,6 +377,31 @@ def test_a_log_without_its_ledger_goes_aside_too(filled: Path, tmp_path: Path) -
 
     assert len([*read_orders(filled)]) == 3
     assert (tmp_path / "aside-wal").read_bytes() == b"what was left of it"
+
+
+def test_a_ledger_that_is_put_back_over_itself_is_marked_and_nothing_is_lost(
+    filled: Path, tmp_path: Path
+) -> None:
+    by_another_name = tmp_path / "link"
+    by_another_name.symlink_to(filled)
+    for number, copy in enumerate((filled, by_another_name)):
+        put_back(copy, filled, halt, tmp_path / f"aside{number}")
+
+    assert len([*read_orders(filled)]) == 3
+    assert copied_in(noted(filled, COPIED)) is not None
+    assert noted(tmp_path / "aside0", COPIED) is None, "what was there, as it was"
+    assert len([*read_orders(tmp_path / "aside0")]) == 3
+
+
+def test_one_that_was_set_aside_is_not_written_over_by_the_next(
+    filled: Path, tmp_path: Path
+) -> None:
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+    there = (tmp_path / "aside").read_bytes()
+    with pytest.raises(LedgerUnavailable, match="cannot be written: File exists"):
+        put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+    assert (tmp_path / "aside").read_bytes() == there
 
 
 @pytest.mark.slow
