@@ -22,6 +22,7 @@ from actors.order_desk import BY_ASKING
 from actors.thread_runtime import ThreadRuntime
 from decisions.drill import Blow, Point
 from decisions.drill_cancel import CancelPoint
+from decisions.drill_stop import StopPoint
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.protocol import NewOrder
 from messages.ids import ClientOrderId, OrderKey, Symbol
@@ -33,6 +34,10 @@ from messages.values import OrderState
 from persistence.entries import NO_NOTES, NO_STOPS
 from persistence.ledger import Claim, LedgerEntry, SqliteLedger, Step
 
+HALT_REASON = "the drill halts"
+"""Why trading is halted where it is."""
+EXCHANGE = "binance"
+"""Which one is played; decisions are keyed by it."""
 EXECUTOR = "execution/executor"
 METRICS = "metrics"
 HELD_S = 20.0
@@ -46,6 +51,8 @@ _BEFORE: tuple[StrEnum, ...] = (
     *(Point.BEFORE_CLAIM, Point.BEFORE_OUTCOME, Point.BEFORE_SETTLED, Point.BEFORE_RESEND),
     *(CancelPoint.BEFORE_HALT_KEPT, CancelPoint.BEFORE_UNWANTED, CancelPoint.BEFORE_END),
     CancelPoint.BEFORE_HALT_DROPPED,
+    *(StopPoint.BEFORE_DECLARED, StopPoint.BEFORE_ARMED, StopPoint.BEFORE_ACTED),
+    *(StopPoint.BEFORE_RETRIED, StopPoint.BEFORE_ENDED),
 )
 PENDING_S = 0.4
 """How long after it left a request counts as waiting for its answer."""

@@ -91,12 +91,14 @@ def build(
     opened: "FeedConnection | None" = None,
     open_ledger: Callable[[], Ledger] | None = None,
     more: Callable[[], dict[str, Any]] = dict,
+    as_live: bool = False,
 ) -> System:
     """Wire everything and start nothing; `observe` sees all that Metrics sees, on its thread.
 
     `live` is the real venue, its gate passed; None plays one. `opened` is a connection that has
     passed the gate, for a live feed. `open_ledger` replaces the ledger that the config asks for:
-    a rehearsal's. `more` goes into the summary.
+    a rehearsal's. `more` goes into the summary. `as_live` treats a recorded market as one that is
+    shown once, on our clock: a rehearsal's too.
     """
     stages = runtime.note_hops(config.metrics.sample_every) if config.metrics.enabled else None
     feed_path = path_of_feed(config)
@@ -118,7 +120,8 @@ def build(
     earlier = EarlierExecutions(run_dir.ledger, runtime, fold.money)
     open_ledger = earlier.opening(open_ledger)
     memories = {StrategyId(s.id): _kept(s, config, live) for s in config.strategies}
-    if not _is_replayed(config):
+    replayed = _is_replayed(config) and not as_live
+    if not replayed:
         max_age_ns = config.risk.max_decision_age_ms * NS_PER_MS
         positions = EarlierPositions(
             run_dir.ledger, memories, config.strategies, runtime.clock.utc_ns, max_age_ns
@@ -143,6 +146,7 @@ def build(
                 feed_path,
                 live,
                 account,
+                replayed=replayed,
             ),
             _feeds(config, feed_path, [*addresses.values(), executor], metrics, max_events, opened),
         ),
@@ -304,10 +308,11 @@ def _execution(
     feed_path: ActorPath,
     live: "LiveVenue | None",
     account: AccountView,
+    *,
+    replayed: bool,
 ) -> ChildSpec:
     metrics, executor = runtime.address("metrics"), runtime.address("execution/executor")
     feeds = {feed_path: runtime.address(feed_path)}
-    replayed = _is_replayed(config)
     risk = config.risk
     executor_spec = ChildSpec(
         name="executor",
