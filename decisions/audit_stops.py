@@ -78,7 +78,9 @@ def unheld(
         more = sum(being_left, start=max(left_to_protect(stop, orders), NOTHING))
         protected[place] = EXACT.add(protected.get(place, NOTHING), more)
     for (strategy, symbol, side), amount in sorted(protected.items()):
-        there = max(EXACT.multiply(held.get((strategy, symbol), NOTHING), Decimal(side.sign)), NOTHING)
+        there = max(
+            EXACT.multiply(held.get((strategy, symbol), NOTHING), Decimal(side.sign)), NOTHING
+        )
         if amount > there:
             yield (
                 f"{strategy} {symbol}",
@@ -111,7 +113,9 @@ def _exits_problem(stop: Stop, orders: Orders) -> str | None:
         if order.side is stop.side:
             return f"its exit {key} adds to what it protects"
     left = left_to_protect(stop, orders)
-    return f"its exits leave {-left:f} more than was filled of its entry" if left < NOTHING else None
+    return (
+        f"its exits leave {-left:f} more than was filled of its entry" if left < NOTHING else None
+    )
 
 
 def _state_problem(stop: Stop, orders: Orders) -> str | None:

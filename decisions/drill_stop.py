@@ -38,7 +38,7 @@ STOP_POINTS: dict[StopPoint, str] = {
     StopPoint.TOUCHED: "the executor has the price that reaches the stop in its mailbox",
     StopPoint.BEFORE_ACTED: "under a halt: it is about to be committed that the stop has acted",
     StopPoint.AFTER_ACTED: "under a halt: that is durable; its exit may not be sent",
-    StopPoint.BEFORE_RETRIED: "its exit was rejected; the claim of the next is about to be committed",
+    StopPoint.BEFORE_RETRIED: "its exit was rejected; the next is about to be committed",
     StopPoint.AFTER_RETRIED: "the next exit is durable; the gateway does not have it yet",
     StopPoint.BEFORE_ENDED: "it is about to be committed that nothing is left of the stop",
     StopPoint.AFTER_ENDED: "that is durable; nobody has been told",
@@ -61,7 +61,7 @@ STOP_FAULTS: dict[str, Outcome] = {
     ENTRY_LOST: Outcome.ANSWERED,
     HALTED: Outcome.ANSWERED,
 }
-"""What becomes of the exit: one of each kind, for orders rehearse the others; and two of its own."""
+"""What becomes of the exit: one of each kind, for orders rehearse the rest; and two of its own."""
 
 ROAD_POINTS: tuple[StopPoint | Point, ...] = (
     *tuple(StopPoint)[: tuple(StopPoint).index(StopPoint.BEFORE_RETRIED)],

@@ -44,7 +44,14 @@ from ops.drill_stopped import (
     shown_from,
     stopped_config,
 )
-from ops.drill_traps import EXCHANGE, HALT_REASON, DrillLedger, DrillRuntime, DrillVenue, Target, Trap
+from ops.drill_traps import (
+    EXCHANGE,
+    DrillLedger,
+    DrillRuntime,
+    DrillVenue,
+    Target,
+    Trap,
+)
 from ops.live_venue import LiveVenue
 from ops.logs import set_up_logging
 from ops.run_dir import RunDir

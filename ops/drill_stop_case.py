@@ -46,8 +46,7 @@ def rehearse_stop(setting: Setting, case: StopCase) -> Result:
     begins_ms = time.time_ns() // 1_000_000 + AHEAD_MS
     entry = names_of(setting.config, begins_ms).entry
     baseline = Baseline(target=entry, sent=frozenset({entry.client_order_id}))
-    with StopRehearsal(setting, case, baseline) as rehearsal:
-        rehearsal.begins_ms = begins_ms
+    with StopRehearsal(setting, case, baseline, begins_ms) as rehearsal:
         return rehearsal.play()
 
 
@@ -59,7 +58,12 @@ class StopRehearsal(Rehearsal):
     """
 
     _case: StopCase
-    begins_ms: int
+
+    def __init__(
+        self, setting: Setting, case: StopCase, baseline: Baseline, begins_ms: int
+    ) -> None:
+        super().__init__(setting, case, baseline)
+        self._begins_ms = begins_ms
 
     def play(self) -> Result:
         """Play the case."""
@@ -72,7 +76,7 @@ class StopRehearsal(Rehearsal):
 
     def _arm(self) -> None:
         """Aim the fault at the first exit, on whichever candle it is decided, or at the entry."""
-        fault, names = self._case.fault, names_of(self._setting.config, self.begins_ms)
+        fault, names = self._case.fault, names_of(self._setting.config, self._begins_ms)
         if fault == ENTRY_LOST:
             aimed = plans_of("reset_after", names.entry.client_order_id)
         elif fault == HALTED:
@@ -87,7 +91,7 @@ class StopRehearsal(Rehearsal):
     def _job(self, point: StrEnum | None, blow: Blow) -> Job:
         return msgspec.structs.replace(
             super()._job(point, blow),
-            stop_begins_ms=self.begins_ms,
+            stop_begins_ms=self._begins_ms,
             stop_point=point if isinstance(point, StopPoint) else None,
             stop_halts=self._case.fault == HALTED,
         )
@@ -102,7 +106,7 @@ class StopRehearsal(Rehearsal):
         if not entries and self._dead:
             return []  # a decision that brought its actor down: reported, and no stop of it
         wrong = self._wrong_sums()
-        if any(NOTHING_HELD in one.reason for one in entries if one.state is OrderState.REFUSED):
+        if _of_nothing(entries):
             wrong.append("an exit was decided for what is not held")
         stops = self._stops()
         known = {entry.order_key: entry for entry in entries}
@@ -134,7 +138,17 @@ class StopRehearsal(Rehearsal):
 
     def _is_hopeless(self) -> bool:
         bought, sold, selling = self._traded()
-        return sold + selling > bought or super()._is_hopeless()
+        return sold + selling > bought or super()._is_hopeless() or self._has_ended_wrong()
+
+    def _has_ended_wrong(self) -> bool:
+        """Whether what is final is wrong: a stop that is done, or an exit of nothing."""
+        entries = self.entries()  # before the stops, which know each exit that is there
+        stops = {stop.entry_key: stop for stop in self._stops()}
+        if _of_nothing(entries) or any(exit_problem(entry, stops) for entry in entries):
+            return True
+        known = {entry.order_key: entry for entry in self.entries()}
+        done = [stop for stop in stops.values() if stop.state is StopState.DONE]
+        return any(stop_problem(stop, known) for stop in done)
 
     def _is_settled(self, life: Life, blow: Blow) -> bool:
         return super()._is_settled(life, blow) and not self._wrong_besides(self.entries())
@@ -156,3 +170,8 @@ class StopRehearsal(Rehearsal):
                 return ledger.all_stops()
         except LedgerUnavailable:
             return []  # killed before there was one
+
+
+def _of_nothing(entries: Sequence[LedgerEntry]) -> bool:
+    refused = [entry for entry in entries if entry.state is OrderState.REFUSED]
+    return any(NOTHING_HELD in entry.reason for entry in refused)

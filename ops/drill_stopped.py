@@ -15,7 +15,15 @@ from decisions.drill_stop import StopPoint
 from decisions.halting import HaltState
 from decisions.order_keys import client_order_id, exit_key, order_key
 from messages.halting import ResumeTrading
-from messages.ids import NS_PER_MS, NS_PER_S, AccountId, ClientOrderId, OrderKey, StrategyId, TimestampNs
+from messages.ids import (
+    NS_PER_MS,
+    NS_PER_S,
+    AccountId,
+    ClientOrderId,
+    OrderKey,
+    StrategyId,
+    TimestampNs,
+)
 from messages.lifecycle import HaltTrading
 from messages.market import Candle, MarketBatch, MarketEvent
 from messages.order_states import FINAL_STATES
@@ -110,12 +118,8 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
 def names_of(config: Config, begins_ms: int) -> Names:
     """Give them: keys are functions of the decisions."""
     (strategy,) = config.strategies
-    at = [
-        TimestampNs(begins_ms * NS_PER_MS + (place + 1) * MINUTE_NS) for place in range(CANDLES)
-    ]
-    entry = order_key(
-        AccountId(EXCHANGE), StrategyId(strategy.id), strategy.symbol, at[0], 0
-    )
+    at = [TimestampNs(begins_ms * NS_PER_MS + (place + 1) * MINUTE_NS) for place in range(CANDLES)]
+    entry = order_key(AccountId(EXCHANGE), StrategyId(strategy.id), strategy.symbol, at[0], 0)
     return Names(
         entry=Target(order_key=entry, client_order_id=client_order_id(entry)),
         exits=tuple(client_order_id(exit_key(entry, 0, moment)) for moment in at[FALL:]),
