@@ -10,7 +10,7 @@ from decisions.stop_exits import KnownOrder, leaves
 from messages.ids import OrderKey, StrategyId, Symbol
 from messages.order_states import FINAL_STATES
 from messages.stops import Stop, StopState
-from messages.values import OrderState, Side
+from messages.values import Side
 
 Place = tuple[StrategyId, Symbol]
 Orders = Mapping[OrderKey, KnownOrder]
@@ -91,8 +91,6 @@ def unheld(
 def _entry_problem(stop: Stop, entry: KnownOrder | None) -> str | None:
     if entry is None:
         return "it protects an entry that is no order"
-    if entry.state is OrderState.REFUSED and stop.state is not StopState.DONE:
-        return "its entry was refused, and it is open"
     was = (entry.strategy_id, entry.symbol, entry.side, entry.decided_at_ns)
     if was != (stop.strategy_id, stop.symbol, stop.side, stop.placed_at_ns):
         return "its strategy, symbol, side or moment is not its entry's"

@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from decisions.audit_stops import stop_problem, unheld
 from decisions.risk import RiskState, fit_exit
 from decisions.stop_book import StopBook
 from messages.ids import NS_PER_S, AccountId, OrderKey, StrategyId, Symbol, TimestampNs
@@ -234,6 +235,12 @@ class Stops(RuleBasedStateMachine):
             assert protected <= max(self.held * side.sign, ZERO)
             if self.only_stopped and not any(s.side is not side for s in self.disk.values()):
                 assert protected == max(self.held * side.sign, ZERO), "nothing without its stop"
+
+    @invariant()
+    def an_audit_finds_nothing_in_what_is_on_disk(self) -> None:
+        for stop in self.disk.values():
+            assert stop_problem(stop, self.rows) is None
+        assert [*unheld(self.disk.values(), self.rows, {PLACE: self.held})] == []
 
     @invariant()
     def what_has_acted_stays_so(self) -> None:
