@@ -32,6 +32,7 @@ from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
 from messages import lineage
 from messages.errors import LedgerConflict, LedgerLost
+from messages.halting import EndStop
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.lifecycle import ActorState
 from messages.market import Candle, MarketAck, MarketBatch, MarketEvent, Tick, Trade
@@ -270,6 +271,8 @@ class ExecutorActor(Actor):
             case _:
                 self._operator.receive(message)
                 self._when_settled()
+                if isinstance(message, EndStop):
+                    self._show()
 
     def _group(self, first: OrderIntent | SubmitDone | MarketReports | OrderReport) -> None:
         """Work off what one drain gives: what the venue said, then what was decided."""

@@ -6,16 +6,13 @@ from decimal import Decimal
 
 from decisions.exact import EXACT, NOTHING
 from decisions.order_keys import exit_key
-from decisions.stop_exits import KnownOrder, leaves
+from decisions.stop_exits import KnownOrder, Orders, leaves, left_to_protect
 from messages.ids import OrderKey, StrategyId, Symbol
 from messages.order_states import FINAL_STATES
 from messages.stops import Stop, StopState
 from messages.values import Side
 
 Place = tuple[StrategyId, Symbol]
-Orders = Mapping[OrderKey, KnownOrder]
-"""By their keys: the entries of the stops, and their exits."""
-
 _PROTECTS = re.compile(r"\[protects ([0-9a-f]{32})\]")
 
 
@@ -23,19 +20,6 @@ def protected_entry(order: KnownOrder) -> OrderKey | None:
     """Give the entry that an order says it protects; None of an order that no stop decided."""
     found = _PROTECTS.search(order.reason)
     return None if found is None else OrderKey(found[1])
-
-
-def left_to_protect(stop: Stop, orders: Orders) -> Decimal:
-    """Give what is filled of its entry, and neither left by it or its strategy, nor being left.
-
-    Negative where more is left, or being left, than was filled.
-    """
-    entry = orders.get(stop.entry_key)
-    left = EXACT.subtract(NOTHING if entry is None else entry.filled_quantity, stop.released)
-    for key in dict.fromkeys(stop.exits):
-        if key in orders:
-            left = EXACT.subtract(left, leaves(orders[key]))
-    return left
 
 
 def stop_problem(stop: Stop, orders: Orders) -> str | None:

@@ -232,7 +232,12 @@ class StopBook:
         why = stop.why or (
             "the strategy left by itself" if stop.released else "nothing of its entry was filled"
         )
-        self._put(msgspec.structs.replace(stop, state=StopState.DONE, why=why))
+        self.end(msgspec.structs.replace(stop, state=StopState.DONE, why=why))
+
+    def end(self, stop: Stop) -> None:
+        """Take in a stop that is done, and forget it once that is written."""
+        key = stop.entry_key
+        self._put(stop)
         del self.stops[key]
         for known in (self._filled, self._sold, self._left_over):
             known.pop(key, None)

@@ -5,6 +5,7 @@ from messages.alerts import AlertTold
 from messages.halting import (
     CancelDone,
     CancelOrder,
+    EndStop,
     OpenListed,
     ResolveOrder,
     ResumeTrading,
@@ -109,6 +110,6 @@ LifecycleMessage = (
     | ChildInfo
     | AlertTold
 )
-HaltMessage = ResumeTrading | CancelOrder | ResolveOrder | CancelDone | OpenListed
+HaltMessage = ResumeTrading | CancelOrder | ResolveOrder | EndStop | CancelDone | OpenListed
 RecordedMessage = RunBegun | StrategyStands | StrategyEnded | IntentsJudged
 AnyMessage = MarketMessage | OrderMessage | LifecycleMessage | HaltMessage | RecordedMessage

@@ -78,6 +78,21 @@ def _orders_resolve(arguments: argparse.Namespace) -> int:
     )
 
 
+def _orders_end_stop(arguments: argparse.Namespace) -> int:
+    from ops.stop_commands import end_stop
+
+    run_dir = run_dir_of(arguments)
+    if run_dir is None:
+        return EXIT_NO_PROCESS
+    return end_stop(
+        run_dir,
+        arguments.order,
+        arguments.reason,
+        as_json=arguments.json,
+        timeout_s=arguments.timeout,
+    )
+
+
 def _positions(arguments: argparse.Namespace) -> int:
     from ops.positions import positions
 
@@ -183,6 +198,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "orders_show": _orders_show,
     "orders_cancel": _orders_cancel,
     "orders_resolve": _orders_resolve,
+    "orders_end_stop": _orders_end_stop,
     "positions": _positions,
     "trades": _trades,
     "explain": _explain,

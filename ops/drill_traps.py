@@ -198,7 +198,7 @@ class DrillRuntime(ThreadRuntime):
     def go_on(self, hold_at: int) -> None:
         """Hold the market further on, and show what was held so far."""
         self.hold_at = hold_at
-        kept_back = self._kept_back
+        kept_back, self._kept_back = self._kept_back, None
         if kept_back is not None:
             self._to_feed(*kept_back)
 
