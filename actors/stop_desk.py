@@ -321,10 +321,14 @@ class StopDesk:
             return ""
         first = stuck[0]
         what = f"acted and its exit failed {first.failed} times"
-        if last := self._ledger.lookup(first.exits[-1:]):
-            what += f" (the last: {last[first.exits[-1]].reason or 'no reason was given'})"
+        exits = self._exits_of(first)
+        if exits and exits[-1].state_reason:
+            what += f" (the last: {exits[-1].state_reason})"
         if why := self._unsellable(first):
-            what += f"; it never succeeds, for {why}: `{COMMAND} {first.entry_key}` ends it"
+            what += (
+                f"; the venue never takes it, for {why}:"
+                f" `{COMMAND} {first.entry_key} --reason TEXT` ends the stop"
+            )
         return _said(stuck, what)
 
     def _unsellable(self, stop: Stop) -> str:

@@ -314,7 +314,7 @@ def _in_ledger(entries: Sequence[LedgerEntry]) -> list[InLedger]:
             side=entry.side,
             state=entry.state,
             filled=entry.filled_quantity,
-            reason=entry.reason,
+            reason=entry.state_reason,
         )
         for entry in entries
     ]

@@ -174,4 +174,4 @@ class StopRehearsal(Rehearsal):
 
 def _of_nothing(entries: Sequence[LedgerEntry]) -> bool:
     refused = [entry for entry in entries if entry.state is OrderState.REFUSED]
-    return any(NOTHING_HELD in entry.reason for entry in refused)
+    return any(entry.state_reason.startswith(NOTHING_HELD) for entry in refused)

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from decisions.audit_stops import stop_problem, unheld
 from decisions.risk import RiskState, fit_exit
 from decisions.stop_book import StopBook
+from decisions.stop_ending import ended_by_hand, why_not_end
 from messages.ids import NS_PER_S, AccountId, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.market import Trade
 from messages.order_states import FINAL_STATES
@@ -206,6 +207,18 @@ class Stops(RuleBasedStateMachine):
             self.told,
         )
         assert before == {key: self.book.protected(s) for key, s in self.book.stops.items()}
+
+    @precondition(lambda self: self.book.stops)
+    @rule(data=st.data())
+    def end_by_hand(self, data: Any) -> None:
+        """A person does, where no order of it is open."""
+        stop = self.book.stops[data.draw(st.sampled_from(sorted(self.book.stops)))]
+        if why_not_end(stop, self.rows):
+            return
+        self.only_stopped = False
+        self.book.end(ended_by_hand(stop, self.rows, by="ada", at="noon", reason="dust"))
+        self.commit()
+        assert stop.entry_key not in self.book.stops
 
     @rule()
     def halt_or_resume(self) -> None:
