@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from ops.config import Config, FeedType
 from ops.sources import open_source
-from ops.wiring import path_of_feed, warmup_of
+from ops.wiring_feeds import path_of_feed
+from ops.wiring_strategies import ask_strategies, warmup_of
 
 if TYPE_CHECKING:
     from exchanges.feed_connection import FeedConnection
@@ -26,7 +27,7 @@ def market_of(config: Config) -> Iterator["FeedConnection | None"]:
         return
     from ops.live_feed import open_live
 
-    opened = open_live(config, path_of_feed(config), warmup_of(config))
+    opened = open_live(config, path_of_feed(config), warmup_of(ask_strategies(config).values()))
     try:
         yield opened
     finally:
