@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from decisions.drill import FAULTS, RESTART, Blow, Case, Outcome, Point, is_possible
+from decisions.drill import FAULTS, LEDGER_BLOWS, RESTART, Blow, Case, Outcome, Point, is_possible
 
 ROAD = "stop"
 
@@ -75,6 +75,7 @@ _ENTRY = (
     *(StopPoint.BEFORE_ARMED, StopPoint.AFTER_ARMED),
 )
 _OTHERS = (Blow.STRATEGY_CRASH, Blow.STRATEGY_HANG, Blow.FEED_CRASH, Blow.METRICS_CRASH)
+_BLOWS = tuple(blow for blow in Blow if blow not in LEDGER_BLOWS)
 _NEAR = ("none", "reset_after", "too_many_requests", ENTRY_LOST, HALTED)
 
 
@@ -92,6 +93,8 @@ class StopCase(msgspec.Struct, frozen=True, order=True):
 def is_stop_possible(case: StopCase) -> bool:
     """Whether a stop whose exit the fault strikes surely comes by the point."""
     point, fault = case.point, case.fault
+    if case.blow in LEDGER_BLOWS:
+        return False  # those are of orders alone
     if case.blow is Blow.NONE:
         return point is StopPoint.TOUCHED  # nobody dies, so the place says nothing
     if point in _HELD:
@@ -156,7 +159,7 @@ def parse_stop_case(text: str) -> StopCase:
         raise ValueError(
             f"{text!r} is not {ROAD}/POINT/FAULT/BLOW, such as {ROAD}/before_claim/none/kill"
         )
-    words: tuple[list[str], ...] = ([*ROAD_POINTS], [*STOP_FAULTS], [*Blow])
+    words: tuple[list[str], ...] = ([*ROAD_POINTS], [*STOP_FAULTS], [*_BLOWS])
     for part, known in zip(parts[1:], words, strict=True):
         if part not in known:
             raise ValueError(f"{part!r} is none of: {', '.join(known)}")

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 import strategies
-from decisions.drill import Blow, Point
+from decisions.drill import LEDGER_BLOWS, Blow, Point
 from decisions.drill_cancel import CancelPoint
 from decisions.drill_stop import StopPoint
 from decisions.order_keys import client_order_id
@@ -36,6 +36,7 @@ from ops.drill_cancel_traps import (
     Operator,
     notice_gateway,
 )
+from ops.drill_ledger import GO_ON, watched
 from ops.drill_resting import RESTING, resting_config
 from ops.drill_stopped import (
     StopLedger,
@@ -57,6 +58,7 @@ from ops.logs import set_up_logging
 from ops.run_dir import RunDir
 from ops.run_files import LOG
 from ops.wiring import build
+from persistence.ledger_place import LedgerPlace
 
 TIMEOUT_MS = 1_000
 RECV_WINDOW_MS = 2_000
@@ -65,6 +67,8 @@ SETTLE_MS = 1_500
 engine may take ten seconds and its queries lag two; the local one is as late as it is told to
 be, at most this."""
 OPENINGS_MAX = 5
+AWAY_S = 15
+"""Who waits for a server that is gone does not hang."""
 EXIT_OK, EXIT_NOT_STARTED = 0, 70
 MARKET = "market.csv"
 
@@ -92,6 +96,8 @@ class Job(msgspec.Struct, kw_only=True):
     stop_point: StopPoint | None = None
     stop_halts: bool = False
     """Whether trading is halted while that market falls."""
+    ledger: LedgerPlace | None = None
+    """None is the run directory's own file."""
 
 
 def rehearsed(config: Config, job: Job) -> Config:
@@ -121,7 +127,10 @@ def rehearsed(config: Config, job: Job) -> Config:
         idempotency=replace(config.idempotency, backend=IdempotencyBackend.SQLITE),
         metrics=replace(config.metrics, enabled=False),
         supervision=replace(
-            config.supervision, backoff_min_ms=20, backoff_max_ms=200, hang_after_s=1
+            config.supervision,
+            backoff_min_ms=20,
+            backoff_max_ms=200,
+            hang_after_s=AWAY_S if job.blow in LEDGER_BLOWS else 1,
         ),
     )
 
@@ -149,9 +158,9 @@ def run(text: bytes) -> int:
     signal.signal(signal.SIGTERM, lambda number, _: over.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
     orders: SimpleQueue[bytes] = SimpleQueue()
-    threading.Thread(target=_hear_the_parent, args=(orders,), daemon=True).start()
     point = job.stop_point or job.cancel_point or job.point
     trap = _trap_of(job)(job.target, point, job.blow, _tell)
+    threading.Thread(target=_hear_the_parent, args=(orders, trap), daemon=True).start()
     with RunDir(job.run_dir) as run_dir:
         set_up_logging(run_dir.path / LOG, secrets=[], screen_level="CRITICAL")
         return _run(config_of(job), job, run_dir, trap, orders, over)
@@ -180,7 +189,7 @@ def _run(
             run_dir,
             runtime,
             live=live,
-            open_ledger=lambda: _ledger(run_dir, trap),
+            open_ledger=lambda: watched(_ledger(trap), trap, job.ledger or run_dir.ledger),
             as_live=isinstance(trap, StopTrap),
         )
         if isinstance(trap, CancelTrap):
@@ -222,12 +231,10 @@ def _runtime(job: Job, trap: Trap, events: int) -> DrillRuntime:
     return DrillRuntime(trap, events)
 
 
-def _ledger(run_dir: RunDir, trap: Trap) -> DrillLedger:
+def _ledger(trap: Trap) -> type[DrillLedger]:
     if isinstance(trap, StopTrap):
-        return StopLedger(run_dir.ledger, trap)
-    if isinstance(trap, CancelTrap):
-        return CancelLedger(run_dir.ledger, trap)
-    return DrillLedger(run_dir.ledger, trap)
+        return StopLedger
+    return CancelLedger if isinstance(trap, CancelTrap) else DrillLedger
 
 
 def _open_venue(config: Config, job: Job, trap: Trap) -> LiveVenue:
@@ -260,13 +267,16 @@ def _capability() -> Capability:
     return msgspec.structs.replace(capability_of(EXCHANGE), settle_ms=SETTLE_MS)
 
 
-def _hear_the_parent(orders: "SimpleQueue[bytes]") -> None:
+def _hear_the_parent(orders: "SimpleQueue[bytes]", trap: Trap) -> None:
     """Pass on the lines that it says, until it lets go: then nobody is left to judge, so die."""
     rest = b""
     while more := os.read(0, 4096):  # not through `sys.stdin`, which a daemon thread must not lock
         *lines, rest = (rest + more).split(b"\n")
         for line in lines:
-            orders.put(line)
+            if line == GO_ON:
+                trap.gone_on.set()
+            else:
+                orders.put(line)
     os._exit(EXIT_NOT_STARTED)
 
 

@@ -146,8 +146,8 @@ class StopLedger(DrillLedger):
 
     _trap: StopTrap
 
-    def __init__(self, path: Path, trap: StopTrap) -> None:
-        super().__init__(path, trap)
+    def _load(self) -> None:
+        super()._load()
         self._look()
 
     def write(
@@ -159,7 +159,7 @@ class StopLedger(DrillLedger):
         stops: Sequence[Stop] = NO_STOPS,
     ) -> list[LedgerEntry]:
         """See `Ledger.write`."""
-        passed = [*self._passed(steps, claims, stops)]
+        passed = [*self._of_stops(steps, claims, stops)]
         for before, _, key in passed:
             self._trap.reach(before, key)
         after = super().write(steps, claims, now_ns, notes, stops)
@@ -168,7 +168,7 @@ class StopLedger(DrillLedger):
             self._trap.reach(behind, key)
         return after
 
-    def _passed(
+    def _of_stops(
         self, steps: Sequence[Step], claims: Sequence[Claim], stops: Sequence[Stop]
     ) -> Iterator[tuple[StopPoint, StopPoint, OrderKey]]:
         """Give what a commit is of the stop's own life, by the key of its entry."""
