@@ -321,15 +321,21 @@ class StopDesk:
             return ""
         first = stuck[0]
         what = f"acted and its exit failed {first.failed} times"
-        exits = self._exits_of(first)
-        if exits and exits[-1].state_reason:
-            what += f" (the last: {exits[-1].state_reason})"
+        if last := self._why_failed(first):
+            what += f" (the last: {last})"
         if why := self._unsellable(first):
             what += (
                 f"; the venue never takes it, for {why}:"
                 f" `{COMMAND} {first.entry_key} --reason TEXT` ends the stop"
             )
         return _said(stuck, what)
+
+    def _why_failed(self, stop: Stop) -> str:
+        try:
+            exits = self._exits_of(stop)
+        except LedgerUnavailable:  # what is shown does not end an incarnation
+            return ""
+        return exits[-1].state_reason if exits else ""
 
     def _unsellable(self, stop: Stop) -> str:
         """Say why the venue takes no order of what is left; empty when it may."""

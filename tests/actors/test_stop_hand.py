@@ -114,7 +114,9 @@ def test_of_what_is_no_entry_it_says_so(desk: Stopped) -> None:
     assert (ok, text) == (False, f"no stop was declared with {key_of(0)}")
 
 
-def test_what_cannot_be_written_has_not_ended(tmp_path: Path) -> None:
+def test_what_cannot_be_written_has_not_ended_and_ends_once_the_ledger_is_back(
+    tmp_path: Path,
+) -> None:
     class Lost(SqliteLedger):
         is_away = False
 
@@ -131,6 +133,14 @@ def test_what_cannot_be_written_has_not_ended(tmp_path: Path) -> None:
 
     assert desk.kept.board.answer("e") is None
     assert desk.only_stop.state is StopState.ARMED
+    Lost.is_away = False
+    desk.after(2)
+    desk.start()
+
+    told = desk.kept.board.answer("e")
+    assert told is not None
+    assert told.ok
+    assert [stop.state for stop in desk.stop_of.values()] == [StopState.DONE]
 
 
 def test_health_says_that_what_is_left_is_too_little_and_how_to_end_it(desk: Stopped) -> None:
