@@ -38,13 +38,8 @@ from ops.drill_cancel_traps import (
 )
 from ops.drill_ledger import GO_ON, watched
 from ops.drill_resting import RESTING, resting_config
-from ops.drill_stopped import (
-    StopLedger,
-    StopRuntime,
-    StopTrap,
-    shown_from,
-    stopped_config,
-)
+from ops.drill_stop_traps import StopLedger, StopRuntime, StopTrap
+from ops.drill_stopped import shown_from, stopped_config
 from ops.drill_traps import (
     EXCHANGE,
     DrillLedger,
