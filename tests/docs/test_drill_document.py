@@ -45,7 +45,7 @@ def test_a_fault_is_named(fault: str) -> None:
 
 
 def test_the_counts_are_those_of_the_code() -> None:
-    lives, cancels, stops = map(len, (full_cases(), full_cancel_cases(), full_stop_cases()))
+    lives, cancels, stops = len(full_cases()), len(full_cancel_cases()), len(full_stop_cases())
     quick = len(quick_cases()) + len(quick_cancel_cases()) + len(quick_stop_cases())
 
     assert f"{quick} cases, the default" in TEXT
