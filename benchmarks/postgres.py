@@ -225,7 +225,7 @@ def _copy(rows: Iterator[tuple[object, ...]]) -> None:
             "SELECT column_name FROM information_schema.columns WHERE table_name = 'orders'"
             " AND table_schema = current_schema() ORDER BY ordinal_position"
         )]  # fmt: skip
-        session.say("SET statement_timeout = 0")
+        session.take_time()
         session.copy_in("orders", names, list(rows))
 
 

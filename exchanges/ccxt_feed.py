@@ -14,7 +14,7 @@ from typing import Any
 
 from exchanges.ccxt_client import CcxtSettings, close_client, open_client, recorded
 from exchanges.ccxt_feed_gate import ask_skew_ms, pass_feed_gate, stream_of
-from exchanges.ccxt_gate import check_answer
+from exchanges.ccxt_gate import check_answer, refusing
 from exchanges.ccxt_watch import Stale, StreamSettings, backoff_ms
 from exchanges.feed_line import Line, Tell
 from exchanges.feed_settings import Channel, FeedFacts, FeedRequest, FeedSettings
@@ -107,6 +107,19 @@ class CcxtFeed:
         client, self._client, self._facts = self._client, None, None
         if client is not None:
             await close_client(client)
+
+    async def listing(self) -> list[dict[str, Any]]:
+        """Ask what the exchange lists, in ccxt's words; what is followed does not change by it.
+
+        Raises:
+            VenueRefused: it does not tell, or there is no connection now.
+        """
+        client, exchange = self._client, self._settings.exchange
+        if client is None:
+            raise VenueRefused(f"{exchange} is not connected now")
+        with refusing(exchange, "list its markets"):
+            rows: list[dict[str, Any]] = await client.fetch_markets()
+        return rows
 
     # ------------------------------------------------------------ one connection
 

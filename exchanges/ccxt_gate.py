@@ -59,12 +59,15 @@ async def pass_gate(
 ) -> VenueFacts:
     """Ask the venue for its markets, its clock and our account.
 
+    A client that was given the markets is not asked for them.
+
     Raises:
         VenueRefused: one sentence that says what is wrong and what to do.
     """
     name = settings.exchange
-    with refusing(name, "list its markets"):
-        await client.load_markets()
+    if not client.markets:
+        with refusing(name, "list its markets"):
+            await client.load_markets()
     markets = {symbol: _market(client, name, symbol) for symbol in symbols}
     with refusing(name, "tell its time"):
         measured = await skew()

@@ -61,7 +61,8 @@ class CcxtVenue:
 
     Every coroutine must run on one and the same loop, for instance that of a `VenueLoop`.
     `budget` is shared by all venues of one key; `rng` spreads reconnects. `capability` replaces
-    the exchange's row, for one that is known to be quicker: a local one.
+    the exchange's row, for one that is known to be quicker: a local one. `listing` is what the
+    exchange lists, where that was asked a moment ago: the gate then does not ask it again.
 
     Raises:
         VenueRefused: there is no key or symbol, or the exchange cannot find orders by our id.
@@ -78,6 +79,7 @@ class CcxtVenue:
         stream: StreamSettings | None = None,
         capability: Capability | None = None,
         may_call: Callable[[], None] = lambda: None,
+        listing: Sequence[dict[str, Any]] = (),
         utc_ns: Callable[[], int] = time.time_ns,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -90,6 +92,7 @@ class CcxtVenue:
         self._stream = stream or StreamSettings()
         self._rng = rng
         self._may_call = may_call
+        self._listing = listing
         self._utc_ns = utc_ns
         self._monotonic_ns = monotonic_ns
         self._client: Any = None
@@ -109,6 +112,9 @@ class CcxtVenue:
         if self._client is None:
             self._client = open_client(self._settings, self._capability, self._budget)
             self._client.may_call = self._may_call
+            if self._listing:
+                self._client.set_markets(self._listing)
+                self._listing = ()
         try:
             self._facts = await pass_gate(
                 self._client,

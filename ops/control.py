@@ -82,8 +82,8 @@ class ControlServer:
         # Made under another name and moved into place: at its own name it is never open to
         # others, never deaf, and never absent.
         new = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        new.unlink(missing_ok=True)
         try:
+            new.unlink(missing_ok=True)
             with short_address(new) as address:
                 self._listener.bind(address)
             new.chmod(0o600)
@@ -93,7 +93,8 @@ class ControlServer:
             new.replace(self._path)
         except BaseException:
             self._release()
-            new.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                new.unlink(missing_ok=True)
             raise
 
     def _run(self) -> None:

@@ -4,6 +4,7 @@ It must answer in the moment everything else is broken, and as a probe every few
 Exit codes are Nagios's, with LSB's 3 for a process that is not there.
 """
 
+import contextlib
 import json
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ops.client import NoAnswer, ask
 from ops.health_text import duration, moment, one_line, painted, render, wants_colour
-from ops.run_files import CONTROL_SOCKET, STATUS
+from ops.run_files import CONTROL_SOCKET, STANDBY_SOCKET, STATUS
 from ops.verdict import verdict
 
 EXIT_CODES = {"OK": 0, "WARNING": 1, "CRITICAL": 2, "UNKNOWN": 3}
@@ -55,6 +56,9 @@ def look(options: HealthOptions) -> Snapshot:
         snapshot = _asked(options)
     except NoAnswer as problem:
         return _left_behind(options.run_dir, problem)
+    if not snapshot.get("standby") and (options.run_dir / STANDBY_SOCKET).exists():
+        with contextlib.suppress(NoAnswer):
+            snapshot["standing_by"] = _standby(options, NoAnswer("", gone=True))
     if snapshot.get("verdict") not in ("OK", "WARNING", "CRITICAL"):
         snapshot["verdict"], snapshot["why"] = verdict(snapshot)
     return snapshot
@@ -62,7 +66,13 @@ def look(options: HealthOptions) -> Snapshot:
 
 def _asked(options: HealthOptions) -> Snapshot:
     socket = options.run_dir / CONTROL_SOCKET
-    snapshot = ask(socket, "health", timeout_s=options.timeout_s)
+    try:
+        snapshot = ask(socket, "health", timeout_s=options.timeout_s)
+    except NoAnswer as problem:
+        socket = options.run_dir / STANDBY_SOCKET
+        if not problem.gone or not socket.exists():
+            raise
+        snapshot = _standby(options, problem)
     if not isinstance(snapshot.get("actors"), list):
         raise NoAnswer(f"no usable answer: {snapshot.get('error', 'no actors')}", gone=False)
     if options.stacks:
@@ -75,6 +85,14 @@ def _asked(options: HealthOptions) -> Snapshot:
 
         snapshot["deep"] = look_deep(socket, options.deep, options.timeout_s)
     return snapshot
+
+
+def _standby(options: HealthOptions, problem: NoAnswer) -> Snapshot:
+    """Ask who waits for the account, where nobody trades it from this run directory."""
+    try:
+        return ask(options.run_dir / STANDBY_SOCKET, "health", timeout_s=options.timeout_s)
+    except NoAnswer:
+        raise problem from None
 
 
 def _left_behind(run_dir: Path, problem: NoAnswer) -> Snapshot:

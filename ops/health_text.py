@@ -29,7 +29,7 @@ def render(snapshot: Snapshot, previous: Snapshot | None = None, *, colour: bool
         headings[headings.index("MSGS")] = "MSG/S"
     lines = [
         _header(snapshot, colour),
-        *_aligned([headings, *rows], colour),
+        *(_aligned([headings, *rows], colour) if rows or not snapshot.get("standby") else ()),
         *_footer(snapshot, previous),
     ]
     return "\n".join(lines)
@@ -231,6 +231,15 @@ def _market_link(snapshot: Snapshot) -> Iterator[str]:
         yield f"{'link':<9}{one_line(path)} {phase} for {since}{reason}{clock}"
 
 
+def _warm(snapshot: Snapshot) -> Iterator[str]:
+    """Say what a standby has seen."""
+    for name, (seen, wanted) in (snapshot.get("strategies") or {}).items():
+        yield f"{'warm':<9}{one_line(name)}: has seen {seen} events, needs {wanted}"
+    ledger = snapshot.get("ledger") or {}
+    if ledger:
+        yield f"{'ledger':<9}{ledger.get('orders')} orders, {ledger.get('open')} open"
+
+
 def _footer(snapshot: Snapshot, previous: Snapshot | None) -> Iterator[str]:
     lease = snapshot.get("lease")
     if isinstance(lease, Mapping):
@@ -238,6 +247,11 @@ def _footer(snapshot: Snapshot, previous: Snapshot | None) -> Iterator[str]:
         who = f"pid {lease.get('pid', '?')} on {one_line(lease.get('host', '?'))}"
         account, token = one_line(lease.get("account", "?")), lease.get("token", "?")
         yield f"{'lease':<9}{account}, token {token}, {who}, ends in {left} unless renewed"
+    waiting = snapshot.get("standing_by")
+    if isinstance(waiting, Mapping):
+        yield f"{'standby':<9}pid {waiting.get('pid', '?')}: {one_line(waiting.get('why'))}"
+    if snapshot.get("standby"):
+        yield from _warm(snapshot)
     yield from _market_link(snapshot)
     for name, strategy in (snapshot.get("trading") or {}).items():
         reasons = "; ".join(one_line(reason) for reason in strategy.get("why") or ())

@@ -1,7 +1,7 @@
 """The account that a live run trades: its lease first, then all that may only be had with it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -10,7 +10,7 @@ from actors.log import logger
 from messages.errors import LedgerUnavailable
 from ops.config import Config, IdempotencyBackend
 from ops.held_ledger import EXIT_FENCED, end_at_once, ledger_opener, say
-from ops.lease import HeldAccount, hold_lease
+from ops.lease import HeldAccount, Seen, hold_lease
 from ops.live_venue import LiveVenue, check_variables, open_live_venue
 from ops.run_dir import RunDir
 from persistence.fence import take_writing
@@ -33,8 +33,10 @@ class Account:
             on_taken=end_at_once,
         )
 
-    def open(self) -> None:
+    def open(self, listing: Sequence[dict[str, Any]] = ()) -> None:
         """Take the ledger, then pass the venue's gate.
+
+        `listing` is what the exchange lists, where that was asked a moment ago.
 
         Raises:
             LedgerUnavailable: the ledger cannot be written.
@@ -43,7 +45,7 @@ class Account:
         logger.info("the lease of {}: {}", self._held.claim, self._held.got.why)
         if self._config.idempotency.backend is IdempotencyBackend.SQLITE:
             self._writer = self._take_writing()
-        self._venue = open_live_venue(self._config, self._held.keeper)
+        self._venue = open_live_venue(self._config, self._held.keeper, listing)
 
     def close(self) -> None:
         """Let go of the venue; the lease is given back only if nothing can be under way."""
@@ -92,15 +94,19 @@ class Account:
 
 
 @contextmanager
-def hold_account(config: Config, *, standby: bool) -> Iterator[Account]:
+def hold_account(
+    config: Config, *, standby: bool, seen: Seen = lambda _wait, _at: None
+) -> Iterator[Account]:
     """Hold the account of a live config; a `standby` waits for it as long as it takes.
+
+    `seen` is told what each look at a lease that another one has has shown.
 
     Raises:
         LeaseError: another process has it, or the lease cannot be used.
         ConfigError: a secret, or the directory of the leases, is missing.
     """
     check_variables(config)
-    with hold_lease(config, standby=standby, on_lost=end_at_once) as held:
+    with hold_lease(config, standby=standby, on_lost=end_at_once, seen=seen) as held:
         yield Account(config, held, patient=standby)
 
 

@@ -2,34 +2,46 @@
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from messages.lease import Lease
+from decisions.lease import Wait
+from messages.lease import Lease, Moment
 from ops.config_schema import Config
 from ops.lease_keeper import LeaseKeeper, OnLost
 from ops.lease_machine import moment, this_machine
 from ops.lease_place import Place, place_of
 from ops.lease_taking import Taken, acquire
 
+Seen = Callable[[Wait, Moment], object]
+
+
+def _unseen(_wait: Wait, _at: Moment) -> None:
+    """Nobody wants to know."""
+
 
 @contextmanager
-def hold_lease(config: Config, *, standby: bool, on_lost: OnLost) -> Iterator["HeldAccount"]:
+def hold_lease(
+    config: Config, *, standby: bool, on_lost: OnLost, seen: Seen = _unseen
+) -> Iterator["HeldAccount"]:
     """Hold the lease of a config's account; a `standby` waits for it as long as it takes.
+
+    `seen` is told what each look at a lease that another one has has shown.
 
     Raises:
         LeaseError: another process has it, or its place cannot be used.
         ConfigError: the directory cannot be used.
     """
-    with hold_place(place_of(config), config.run_dir, standby=standby, on_lost=on_lost) as held:
+    place = place_of(config)
+    with hold_place(place, config.run_dir, standby=standby, on_lost=on_lost, seen=seen) as held:
         yield held
 
 
 @contextmanager
 def hold_place(
-    place: Place, run_dir: Path, *, standby: bool, on_lost: OnLost
+    place: Place, run_dir: Path, *, standby: bool, on_lost: OnLost, seen: Seen = _unseen
 ) -> Iterator["HeldAccount"]:
     """Hold the lease that stands in a place; see `hold_lease`."""
     machine = this_machine()
@@ -37,7 +49,13 @@ def hold_place(
     me = machine.me(run_dir)
     with _ended_by_sigterm():
         got = acquire(
-            partial(place.open, flushes=True), place, machine, me, patient=standby, tell=_say
+            partial(place.open, flushes=True),
+            place,
+            machine,
+            me,
+            patient=standby,
+            tell=_say,
+            seen=seen,
         )
     keeper = LeaseKeeper(
         got.lease,

@@ -54,12 +54,14 @@ class Place(msgspec.Struct, frozen=True):
 
         Raises:
             ConfigError: see `prepare`.
-            LedgerUnavailable: the variable with the address is not set.
+            LedgerUnavailable: the variable with the address is not set, or holds none.
         """
         if self.ledger is None:
             prepare(self.path.parent)
         else:
-            assert self.ledger.url
+            from persistence.postgres.address import parameters_of  # a driver that few need
+
+            parameters_of(self.ledger)
 
     def is_elsewhere(self, holder: Holder) -> bool:
         """Whether a holder's orders are in a ledger of its run directory's own."""

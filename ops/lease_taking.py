@@ -15,6 +15,7 @@ from ops.lease_place import Place
 from persistence.lease import LeaseStore
 
 _POLL_S = 0.25
+_LEAST_POLL_S = 0.002
 _PATIENCE_S = 5.0
 """So long may the place of a lease be unusable before a start is refused for it."""
 
@@ -36,19 +37,20 @@ def acquire(
     *,
     patient: bool,
     tell: Callable[[str], object],
+    seen: Callable[[Wait, Moment], object] = lambda _wait, _at: None,
     now: Callable[[], Moment] = moment,
     pause: Callable[[float], object] = time.sleep,
 ) -> Taken:
     """Take the lease once nobody else can act on it.
 
     The impatient give up at once where the holder is seen to live, by its process or by a
-    renewal, and otherwise wait the term out.
+    renewal, and otherwise wait the term out. `seen` is told what each look has shown.
 
     Raises:
         LeaseHeld: another process has it.
         LeaseUnavailable: its place could not be used for some seconds; the patient wait on.
     """
-    watch = _Watch(place, machine, me, patient, tell)
+    watch = _Watch(place, machine, me, patient, tell, seen)
     broken_since_ns: int | None = None
     while True:
         try:
@@ -58,7 +60,7 @@ def acquire(
                     if got is not None:
                         return got
                     broken_since_ns = None
-                    pause(_POLL_S)
+                    pause(watch.pause_s)
         except LeaseUnavailable as error:
             at_ns = now().boot_ns
             broken_since_ns = at_ns if broken_since_ns is None else broken_since_ns
@@ -78,7 +80,11 @@ class _Watch:
         me: Holder,
         patient: bool,
         tell: Callable[[str], object],
+        seen: Callable[[Wait, Moment], object],
     ) -> None:
+        self.pause_s = _POLL_S
+        """Until the next look: not beyond the moment when the lease is over, unless renewed."""
+        self._seen = seen
         self._place, self._machine, self._me = place, machine, me
         self._patient, self._tell = patient, tell
         self._sight: Sight | None = None
@@ -99,6 +105,8 @@ class _Watch:
             has_orders=lease is not None and self._place.is_elsewhere(lease.holder),
         )
         if isinstance(verdict, Wait):
+            self.pause_s = _pause_s(verdict)
+            self._seen(verdict, at)
             self._wait(verdict, renewed=not first and self._sight is not before)
             return None
         new = taken(
@@ -123,6 +131,11 @@ class _Watch:
         if text != self._said:
             self._said = text
             self._tell(text)
+
+
+def _pause_s(wait: Wait) -> float:
+    left_s = wait.left_ns / NS_PER_S
+    return min(_POLL_S, max(left_s, _LEAST_POLL_S)) if left_s else _POLL_S
 
 
 def _elsewhere(name: str, wait: Wait) -> str:

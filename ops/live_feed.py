@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from actors.address import Address
 from actors.children import ChildSpec
@@ -14,11 +14,13 @@ from exchanges.ccxt_client import CcxtSettings
 from exchanges.ccxt_feed import CcxtFeed
 from exchanges.feed_connection import FeedConnection
 from exchanges.feed_settings import Channel, FeedRequest, FeedSettings
+from exchanges.warm_feed import WarmFeed
 from messages.errors import VenueRefused
 from messages.ids import NS_PER_MS, ActorPath
 from ops.config import Config
 from ops.rate_budgets import budget_for
 
+F = TypeVar("F", bound=FeedConnection)
 GATE_S = 60.0
 KEPT_EVENTS = 16_384
 """Live events that are held for a follower that is slow or away; more are lost and told."""
@@ -30,7 +32,18 @@ def open_live(config: Config, feed_path: ActorPath, history: int) -> FeedConnect
     Raises:
         VenueRefused: one sentence that says what to do.
     """
-    connection = _connection(config, feed_path, history)
+    return _opened(config, _connection(config, feed_path, history))
+
+
+def open_warm(config: Config, feed_path: ActorPath, history: int) -> WarmFeed:
+    """Connect as `open_live` does, and follow the market for whoever takes the feed over."""
+    kind = partial(WarmFeed, keeps=history)
+    connection = _opened(config, _connection(config, feed_path, history, kind))
+    connection.warm()
+    return connection
+
+
+def _opened(config: Config, connection: F) -> F:
     try:
         connection.open(GATE_S)
     except TimeoutError:
@@ -75,7 +88,12 @@ def live_feed(
     )
 
 
-def _connection(config: Config, feed_path: ActorPath, history: int) -> FeedConnection:
+def _connection(
+    config: Config,
+    feed_path: ActorPath,
+    history: int,
+    kind: Callable[..., F] = FeedConnection,  # type: ignore[assignment]
+) -> F:
     feed = config.feed
     settings = CcxtSettings(
         exchange=config.venue.exchange, config=dict(feed.ccxt or config.venue.ccxt)
@@ -94,4 +112,4 @@ def _connection(config: Config, feed_path: ActorPath, history: int) -> FeedConne
     make: Callable[[], CcxtFeed] = partial(
         CcxtFeed, settings, request, rng=rng, patience=patience, budget=budget
     )
-    return FeedConnection(make, feed_path, logger.debug)
+    return kind(make, feed_path, logger.debug)

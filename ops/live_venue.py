@@ -1,9 +1,10 @@
 """The real venue of a run: made from config and environment, opened before anything else."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from random import SystemRandom
+from typing import Any
 
 import msgspec
 
@@ -48,8 +49,12 @@ class LiveVenue(msgspec.Struct, frozen=True):
         return True
 
 
-def open_live_venue(config: Config, keeper: LeaseKeeper) -> LiveVenue:
+def open_live_venue(
+    config: Config, keeper: LeaseKeeper, listing: Sequence[dict[str, Any]] = ()
+) -> LiveVenue:
     """Make the client and pass the gate, off every actor; `keeper` holds the account's lease.
+
+    `listing` is what the exchange lists, where a market feed of this process has asked it.
 
     Raises:
         ConfigError: an environment variable that the config names is not set.
@@ -60,7 +65,12 @@ def open_live_venue(config: Config, keeper: LeaseKeeper) -> LiveVenue:
     settings = venue_settings(config)
     budget = budget_for(settings.exchange, settings.config)
     venue = CcxtVenue(
-        settings, symbols, rng=SystemRandom(), budget=budget, may_call=keeper.may_call
+        settings,
+        symbols,
+        rng=SystemRandom(),
+        budget=budget,
+        may_call=keeper.may_call,
+        listing=listing,
     )
     loop = VenueLoop("venue", lambda text: logger.error("the venue's loop: {}", text))
     loop.start()

@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def market_of(config: Config) -> Iterator["FeedConnection | None"]:
+def market_of(
+    config: Config, warm: "FeedConnection | None" = None
+) -> Iterator["FeedConnection | None"]:
     """Give the connection of a live market that has passed its gate; None for another market.
+
+    `warm` is one that has passed it already, and is closed as any other.
 
     Raises:
         VenueRefused: the exchange, the symbol or the network is not there.
@@ -27,7 +31,9 @@ def market_of(config: Config) -> Iterator["FeedConnection | None"]:
         return
     from ops.live_feed import open_live
 
-    opened = open_live(config, path_of_feed(config), warmup_of(ask_strategies(config).values()))
+    opened = warm or open_live(
+        config, path_of_feed(config), warmup_of(ask_strategies(config).values())
+    )
     try:
         yield opened
     finally:

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from ops.held_account import Account
     from ops.lease import HeldAccount
     from ops.publishing import Publishing
+    from ops.standby import Handed
 
 EXIT_OK, EXIT_PROBLEM, EXIT_EXHAUSTED, EXIT_INTERRUPTED = 0, 1, 70, 130
 CHAOS_AFTER_S = 15.0
@@ -77,17 +78,8 @@ def run_bot(options: StartOptions) -> int:
     elif options.standby:
         raise ConfigError(["--standby: only a live run has an account to take over"])
     with clean_refusals(secrets), ExitStack() as stack:
-        account: Account | None = None
-        if is_live:
-            from ops.held_account import hold_account
-
-            with ExitStack() as waiting:
-                if options.standby:
-                    from ops.standby_answers import answering
-
-                    waiting.enter_context(answering(config))
-                account = stack.enter_context(hold_account(config, standby=options.standby))
-        opened = stack.enter_context(market_of(config))
+        account, warm = _account_of(config, stack, standby=options.standby)
+        opened = stack.enter_context(market_of(config, warm.feed if warm else None))
         run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
         place = settle_place(config, run_dir)
         check_one_account(run_dir.ledger, account_of(config, is_live=is_live))
@@ -99,7 +91,8 @@ def run_bot(options: StartOptions) -> int:
         run_dir.atomic_write(EFFECTIVE_CONFIG, effective_toml(config).encode())
         held: HeldAccount | None = None
         if account is not None:
-            account.open()
+            account.open(warm.listing if warm else ())
+            warm = None  # a listing is megabytes
             stack.callback(account.close)
         elif place is not None:
             from ops.held_ledger import hold_ledger
@@ -111,6 +104,21 @@ def run_bot(options: StartOptions) -> int:
             run.alerts.happened("gone", before)
         context.cells = run.system.runtime.cells
         return run.run()
+
+
+def _account_of(
+    config: Config, stack: ExitStack, *, standby: bool
+) -> "tuple[Account | None, Handed | None]":
+    """Hold the account of a live run; of one that stood by for it, also what was warm then."""
+    if config.venue.type is not VenueType.CCXT:
+        return None, None
+    from ops.held_account import hold_account  # an exchange's parts
+
+    if standby:
+        from ops.takeover import taken_over
+
+        return taken_over(config, stack)
+    return stack.enter_context(hold_account(config, standby=False)), None
 
 
 def _set_up_logging(

@@ -9,6 +9,8 @@ METRICS = "metrics.ndjson"
 METRICS_SUMMARY = "metrics_summary.json"
 STATUS = "status.json"
 CONTROL_SOCKET = "control.sock"
+STANDBY_SOCKET = "standby.sock"
+"""Of a process that waits for the account that this run trades."""
 LOG = "watchkeeper.log"
 EFFECTIVE_CONFIG = "config.effective.toml"
 DASHBOARD = "dashboard.html"
@@ -28,7 +30,7 @@ def find_latest(root: str | Path = "runs") -> Path | None:
 
 def _moments(run: Path) -> list[int]:
     moments = []
-    for name in (STATUS, CONTROL_SOCKET):
+    for name in (STATUS, CONTROL_SOCKET, STANDBY_SOCKET):
         try:
             moments.append((run / name).stat().st_mtime_ns)
         except OSError:

@@ -10,12 +10,13 @@ from actors.executor import ExecutorActor, ExecutorKept
 from actors.gateway import Gateway
 from actors.runtime import Runtime
 from actors.strategy import Kept, StrategyActor
+from decisions.strategy import StrategyRun
 from decisions.supervisor import Intensity, OnExhausted, Restart, Strategy
 from decisions.wishes import plain_instrument
 from messages.ids import NS_PER_MS, NS_PER_S, AccountId, ActorPath, StrategyId
-from ops.config import Config, OnDifference, StrategyConfig
+from ops.config import Config, OnDifference, StrategyConfig, VenueType
 from ops.config_risk import risk_limits
-from ops.wiring_strategies import Asked, maker
+from ops.wiring_strategies import Asked, ask_strategy, maker
 from ops.wiring_tree import backoff, progress_ms, supervisor_spec
 from persistence.ledger import Ledger
 
@@ -29,6 +30,18 @@ FATAL = frozenset({"LedgerConflict", "LedgerFenced", "LedgerUnavailable", "Illeg
 def account_of(config: Config, *, is_live: bool) -> AccountId:
     """Name the account that is traded, as decisions are keyed by it."""
     return AccountId(config.venue.exchange) if is_live else PAPER_ACCOUNT
+
+
+def strategy_alone(settings: StrategyConfig, config: Config) -> StrategyRun:
+    """Make one strategy that no feed and no executor knows: to be shown events, and no more."""
+    return StrategyRun(
+        maker(settings),
+        ask_strategy(settings, config).kept.memory,
+        account_of(config, is_live=config.venue.type is VenueType.CCXT),
+        StrategyId(settings.id),
+        settings.symbol,
+        symbols=settings.symbols,
+    )
 
 
 def execution_branch(

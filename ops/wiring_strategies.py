@@ -30,12 +30,15 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 def ask_strategies(config: Config, live: "LiveVenue | None" = None) -> dict[StrategyId, Asked]:
     """Make each strategy once, and ask it. Its actor makes its own, and anew at each restart."""
     instrument_of = plain_instrument if live is None else live.instrument
-    return {StrategyId(s.id): _ask(s, config, instrument_of) for s in config.strategies}
+    return {StrategyId(s.id): ask_strategy(s, config, instrument_of) for s in config.strategies}
 
 
-def _ask(
-    settings: StrategyConfig, config: Config, instrument_of: Callable[[Symbol], Instrument]
+def ask_strategy(
+    settings: StrategyConfig,
+    config: Config,
+    instrument_of: Callable[[Symbol], Instrument] = plain_instrument,
 ) -> Asked:
+    """Make one strategy, and ask it."""
     made, base_ns = maker(settings, instrument_of)(), config.feed.timeframe_ns
     return Asked(
         kept=Kept(memory_of(made, base_ns, settings.symbols)),

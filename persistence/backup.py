@@ -150,8 +150,18 @@ def _upgrade(part: Path) -> None:
 
 def _set_aside(ledger: Path, aside: Path) -> None:
     """Give the ledger that is there another name, all that was committed to it inside."""
-    with ledger_errors(ledger), closing(_connected(ledger)):
-        pass  # its log is in it now, and gone: it would be taken for the next one's
+    try:
+        with ledger_errors(ledger), closing(_connected(ledger)):
+            pass  # its log is in it now, and gone: it would be taken for the next one's
+    except LedgerUnavailable as error:
+        if not isinstance(error.__cause__, sqlite3.DatabaseError) or isinstance(
+            error.__cause__, sqlite3.OperationalError
+        ):
+            raise
+        raise LedgerUnavailable(
+            f"{ledger} is damaged ({error.__cause__}): move it away by hand, and {ledger.name}-wal"
+            " with it, then restore without --replace"
+        ) from error
     if ledger.with_name(f"{ledger.name}-wal").exists():
         raise LedgerUnavailable(f"somebody has {ledger} open: end that first")
     os.link(ledger, aside)

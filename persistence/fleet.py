@@ -4,7 +4,6 @@ Both lie in one SQLite file: a request that was made while nobody ran is carried
 That no bot runs twice does not rest on this file, but on the lock of each run directory.
 """
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from peewee import (
 
 from messages.errors import WatchkeeperError
 from persistence.database import BUSY_MS, first_cause
+from persistence.private_file import make_private
 
 
 class FleetStateUnavailable(WatchkeeperError):
@@ -92,8 +92,7 @@ class FleetStore:
         pragmas = {"journal_mode": "wal", "busy_timeout": BUSY_MS, "synchronous": 1}
         self._database = SqliteDatabase(str(path), pragmas=pragmas, autoconnect=False)
         with self._errors():
-            # First: what SQLite makes beside it, its log, has the mode that the file has then.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+            make_private(path)
             self._database.connect()
             with self._database.bind_ctx([BotRow, RequestRow]):
                 self._database.create_tables([BotRow, RequestRow], safe=True)

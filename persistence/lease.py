@@ -3,7 +3,6 @@
 Who may take it is decided in `decisions.lease`; a store only keeps two from taking it at once.
 """
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from peewee import (
 
 from messages.errors import LeaseUnavailable
 from messages.lease import Holder, Lease
+from persistence.private_file import make_private
 
 BUSY_MS = 1_000
 _VERSION = 1
@@ -104,7 +104,7 @@ class SqliteLeases:
             autoconnect=False,
         )  # fmt: skip
         with self._errors():
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+            make_private(path)
             try:
                 self._database.connect()
                 self._bring_up()

@@ -11,7 +11,7 @@ from typing import Any
 from messages.errors import LeaseUnavailable, LedgerError
 from messages.lease import Holder, Lease
 from persistence.ledger_place import LedgerPlace
-from persistence.postgres.migrate import pending, upgrade
+from persistence.postgres.migrate import is_there, pending, upgrade
 from persistence.postgres.session import Session
 
 _TERM = "$1::bigint * interval '1 microsecond' / 1000"
@@ -35,7 +35,9 @@ _GIVE_BACK = "UPDATE lease SET returned = true WHERE token = $1 AND NOT returned
 class PostgresLeases:
     """See `persistence.lease.LeaseStore`. `boot_ns` and `clock` are this machine's.
 
-    `makes`: whether a ledger that is not there yet is made; None: nothing is, nor upgraded.
+    `makes`: whether a ledger that is not there yet is made; None: nothing is, nor upgraded. One
+    of an earlier version is upgraded by who takes it, and not by who waits for it: another
+    process still writes it.
 
     Raises:
         LeaseUnavailable: the database cannot be used; the text says why.
@@ -49,13 +51,15 @@ class PostgresLeases:
         *,
         makes: bool | None = True,
     ) -> None:
-        self._place, self._boot_ns, self._clock = place, boot_ns, clock
+        self._place, self._boot_ns, self._clock, self._makes = place, boot_ns, clock, makes
         try:
             self._session = Session(place, f"lease {place.schema}", writes=True)
             try:
-                if makes is not None:
+                self._is_there = is_there(self._session)
+                if makes is not None and not self._is_there:
                     upgrade(self._session, makes=makes)
-                self._is_there = makes is not None or not pending(self._session)
+                    self._is_there = True
+                pending(self._session)  # one of a newer version is nobody's here
             except BaseException:
                 self._session.close()
                 raise
@@ -85,6 +89,7 @@ class PostgresLeases:
 
     def take(self, lease: Lease, instead_of: Lease | None) -> bool:
         """See `LeaseStore.take`. Waits for what the one before is writing; that counts."""
+        self._upgrade()
         before = (
             (0, 0, True)
             if instead_of is None
@@ -109,6 +114,14 @@ class PostgresLeases:
     def close(self) -> None:
         """See `LeaseStore.close`."""
         self._session.close()
+
+    def _upgrade(self) -> None:
+        if self._makes is None:
+            return
+        try:
+            upgrade(self._session, makes=self._makes)
+        except LedgerError as error:
+            raise LeaseUnavailable(str(error)) from error
 
     def _change(self, text: str, values: tuple[Any, ...]) -> bool:
         try:

@@ -28,7 +28,7 @@ def upgrade(session: Session, *, makes: bool) -> list[str]:
     """
     if not pending(session):
         return []
-    if not makes and not session.say(_HAS_HISTORY)[0][0]:
+    if not makes and not is_there(session):
         raise LedgerUnavailable(
             f"{session.place} is gone: its schema was dropped or renamed, or"
             f" {session.place.url_env} leads to another database"
@@ -44,6 +44,11 @@ def upgrade(session: Session, *, makes: bool) -> list[str]:
         if not pending(session):
             return []
         return list(Runner(session.database, str(MIGRATIONS)).up())
+
+
+def is_there(session: Session) -> bool:
+    """Whether there is a ledger, of whatever version."""
+    return bool(session.say(_HAS_HISTORY)[0][0])
 
 
 def check_current(session: Session) -> None:
@@ -66,7 +71,7 @@ def pending(session: Session) -> bool:
         LedgerUnavailable: an unknown one is.
     """
     applied: set[str] = set()
-    if session.say(_HAS_HISTORY)[0][0]:
+    if is_there(session):
         applied = {name for (name,) in session.say(_APPLIED)}
     known = {path.stem for path in MIGRATIONS.glob("[0-9]*.py")}
     if unknown := sorted(applied - known):

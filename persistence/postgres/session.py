@@ -1,6 +1,6 @@
 """One connection to a ledger in PostgreSQL, set so that a commit that returned survives.
 
-psycopg is imported here only, and only when a ledger is there. What a lost server, a cut network
+psycopg is imported only when a ledger is there. What a lost server, a cut network
 or a paused database does to a connection is bounded: by the server's own limits where it lives,
 by the kernel's where packets stay out, and by a limit of ours on every answer that is waited for.
 """
@@ -14,6 +14,7 @@ from peewee import PeeweeException
 
 from messages.errors import LedgerConflict, LedgerFenced, LedgerLost, LedgerUnavailable
 from persistence.ledger_place import LedgerPlace
+from persistence.postgres.address import parameters_of
 from persistence.postgres.schema import FENCED, MOVED, UNNAMED
 from persistence.postgres.words import in_values, in_words
 from persistence.statements import Row
@@ -63,8 +64,6 @@ _COMES_BACK = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 """Classes of SQLSTATE that say: not now."""
 _NO_LEDGER = frozenset({"3F000", "42P01"})
 
-MISSING = "a ledger in PostgreSQL needs psycopg: pip install 'watchkeeper[postgres]'"
-
 
 class Session:
     """One open connection. Belongs to the thread that made it.
@@ -79,7 +78,7 @@ class Session:
     def __init__(self, place: LedgerPlace, name: str, *, writes: bool) -> None:
         self.place = place
         self._is_lost = self._is_closed = False
-        parameters = _parameters(place)
+        parameters = {**_KERNEL, **parameters_of(place)}
         parameters["application_name"] = f"watchkeeper {name}"[:63]
         from persistence.postgres.driver import Database, cursor_of
 
@@ -225,27 +224,6 @@ def refused(synchronous_commit: str, version: int, *, is_direct: bool) -> str:
     if synchronous_commit in ("off", "local"):
         return f"synchronous_commit stays {synchronous_commit!r} although this session sets it on"
     return ""
-
-
-def _parameters(place: LedgerPlace) -> dict[str, Any]:
-    """Take the address apart. What is wrong with it is told without showing it."""
-    url = place.url
-    try:
-        from psycopg.conninfo import conninfo_to_dict
-    except ImportError:
-        raise LedgerUnavailable(MISSING) from None
-    import psycopg
-
-    try:
-        given = conninfo_to_dict(url)
-    except psycopg.Error:
-        given = {}
-    if not given:
-        raise LedgerUnavailable(
-            f"the variable {place.url_env} holds no address of a PostgreSQL database, as in"
-            " postgresql://user:password@host:5432/name"
-        ) from None
-    return {**_KERNEL, **given}
 
 
 def _cause(error: BaseException) -> BaseException:

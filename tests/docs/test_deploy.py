@@ -17,6 +17,7 @@ from ops.exposition import Exposition
 from ops.fleet.exposition import fleet_text
 from ops.fleet.standing import standing
 from ops.run_dir import RunDir
+from ops.standby_answers import StandbyView
 from ops.wiring import build
 
 ROOT = Path(__file__).parents[2]
@@ -43,10 +44,12 @@ def text(tmp_path: Path) -> str:
 
 @pytest.fixture
 def told(text: str) -> set[str]:
-    """The names of all that a run and a fleet tell, a histogram's three apart."""
+    """The names of all that a run, a fleet and a standby tell, a histogram's three apart."""
     names = set()
     fleet = fleet_text(standing("desk", None, ()), {})
-    for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text + fleet, re.MULTILINE):
+    warmth = {"is_warm": True, "candles_behind": 0}
+    standby = StandbyView(demo_config({}), lambda: warmth).text()
+    for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text + fleet + standby, re.MULTILINE):
         parts = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
         names |= {name + part for part in parts}
     return names

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import msgspec
 import pytest
 
 from messages.errors import ConfigError, LedgerUnavailable, RunDirBusy
+from messages.ids import TimestampNs
+from messages.lineage import ACCEPTED, COPIED, Accepted, Copied, text_of
+from messages.stops import Stop, StopState
 from messages.values import OrderState as S
 from ops import ledger_command
 from ops.config import demo_config, effective_toml
@@ -22,6 +26,7 @@ from persistence.reader import LedgerReader
 from strategies import check_params
 from tests.persistence import conftest as samples
 from tests.persistence.postgres_server import URL_ENV, Server, running
+from tests.persistence.test_ledger_stops import stop_for
 
 pytestmark = pytest.mark.slow
 only_long = pytest.mark.skipif(
@@ -37,7 +42,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def run_dir(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run that has ended, with orders in every state, a halt and a note."""
+    """A run that has ended: orders in every state, stops in every state, a halt, notes, marks."""
     monkeypatch.setenv(URL_ENV, server.url)
     run = tmp_path / "run"
     run.mkdir()
@@ -58,7 +63,37 @@ def fill(ledger: Any) -> None:
     ledger.record([step(number, S.UNKNOWN, reason="ünklar 'x'") for number in range(10, 20)])
     ledger.claim([samples.make_claim(5_000, refused="no", limit_price=None)], 8)
     ledger.set_halt("a person")
-    ledger.write((), (), 9, {"equity": '{"a":"1E-18"}'})
+    copied = text_of(Copied(copied_at_ns=TimestampNs(6), orders=4, newest_key="k", run_dir="r"))
+    accepted = text_of(Accepted(
+        copied_at_ns=None, accepted_at_ns=TimestampNs(7), not_before_ns=TimestampNs(8),
+        evidence="looked at 'it', ünd asked",
+    ))  # fmt: skip
+    notes = {"equity": '{"a":"1E-18"}', COPIED: copied, ACCEPTED: accepted}
+    ledger.write((), (), 9, notes, stops())
+
+
+def stops() -> list[Stop]:
+    """In each state, with all that a stop may hold and with nothing of it."""
+    armed, acted, done = (stop_for(samples.make_claim(number)) for number in (1, 2, 3))
+    return [
+        armed,
+        msgspec.structs.replace(
+            acted,
+            state=StopState.ACTED,
+            stop_loss=None,
+            take_profit=Decimal("1E+3"),
+            trails_by=None,
+            released=Decimal("0.50"),
+            exits=(samples.key_of(4), samples.key_of(5)),
+            failed=2,
+            cause="take_profit",
+            acted_at_ns=TimestampNs(9),
+            acted_price=Decimal("110.0"),
+            is_inside=True,
+            why="ein Grund mit 'Zeichen'",
+        ),
+        msgspec.structs.replace(done, state=StopState.DONE),
+    ]
 
 
 def told(where: Path) -> tuple[object, ...]:
@@ -71,7 +106,8 @@ def told(where: Path) -> tuple[object, ...]:
             ledger.states(),
             dict(ledger.positions()),
             ledger.halt_reason(),
-            ledger.note("equity"),
+            [ledger.note(name) for name in ("equity", COPIED, ACCEPTED)],
+            ledger.all_stops(),
         )
 
 
@@ -91,6 +127,7 @@ def place(run: Path) -> LedgerPlace:
 
 def test_there_and_back_nothing_is_lost_and_nothing_changes(run_dir: Path) -> None:
     before = told(run_dir)
+    assert before[-1] == stops()
 
     assert to_postgres(run_dir) == 0
     assert place_in(run_dir / "ledger.db") is not None
@@ -181,6 +218,7 @@ CHANGES = {
     "positions": "UPDATE positions SET filled = filled || '0'",
     "state_counts": "UPDATE state_counts SET orders = orders + 1",
     "flags": "DELETE FROM flags WHERE key = 'halt'",
+    "stops": "UPDATE stops SET released = '0.5' WHERE state = 'acted'",
 }
 
 

@@ -238,6 +238,46 @@ def test_the_log_of_the_former_ledger_is_not_taken_for_that_of_the_next(
     assert noted(filled, "late") is None
 
 
+def test_a_ledger_that_is_put_back_over_itself_is_marked_and_nothing_is_lost(
+    filled: Path, tmp_path: Path
+) -> None:
+    by_another_name = tmp_path / "link"
+    by_another_name.symlink_to(filled)
+    for number, copy in enumerate((filled, by_another_name)):
+        put_back(copy, filled, halt, tmp_path / f"aside{number}")
+
+    assert len([*read_orders(filled)]) == 3
+    assert copied_in(noted(filled, COPIED)) is not None
+    assert noted(tmp_path / "aside0", COPIED) is None, "what was there, as it was"
+    assert len([*read_orders(tmp_path / "aside0")]) == 3
+
+
+def test_one_that_was_set_aside_is_not_written_over_by_the_next(
+    filled: Path, tmp_path: Path
+) -> None:
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+    there = (tmp_path / "aside").read_bytes()
+    with pytest.raises(LedgerUnavailable, match="cannot be written: File exists"):
+        put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+    assert (tmp_path / "aside").read_bytes() == there
+
+
+def test_a_damaged_ledger_is_not_replaced_and_what_to_do_is_said(
+    filled: Path, tmp_path: Path
+) -> None:
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    filled.write_bytes(b"no ledger " * 1_000)
+    with pytest.raises(LedgerUnavailable, match="move it away by hand"):
+        put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+    assert filled.read_bytes() == b"no ledger " * 1_000
+
+    for end in ("", "-wal"):
+        filled.with_name(f"ledger.db{end}").rename(tmp_path / f"damaged{end}")
+    put_back(tmp_path / "copy", filled, halt, None)
+    assert len([*read_orders(filled)]) == 3
+
+
 @pytest.mark.slow
 def test_a_kill_before_the_copy_is_in_its_place_leaves_the_former_ledger(
     filled: Path, child: ChildStarter, tmp_path: Path

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from playhouse.migrations import Runner
 
 from messages.errors import LeaseUnavailable, LedgerFenced
 from messages.ids import NS_PER_MS, NS_PER_S
@@ -15,6 +16,8 @@ from persistence.ledger import Claim
 from persistence.ledger_place import LedgerPlace
 from persistence.postgres.lease import PostgresLeases
 from persistence.postgres.ledger import PostgresLedger
+from persistence.postgres.migrate import MIGRATIONS
+from persistence.postgres.session import Session
 from tests.persistence.lease_model import lease
 
 pytestmark = pytest.mark.slow
@@ -52,6 +55,26 @@ def test_who_takes_it_is_seen_by_everybody(opened: Open) -> None:
     one, other = opened(), opened()
     assert one.take(lease(), None)
     assert who(other.read()) == who(lease())
+
+
+def test_who_waits_for_a_ledger_of_an_earlier_version_leaves_it_to_who_writes_it(
+    opened: Open, postgres: Any, place: LedgerPlace
+) -> None:
+    def applied() -> list[str]:
+        found = postgres.say(f'SELECT name FROM "{place.schema}".schema_migration ORDER BY name')
+        return [name for (name,) in found]
+
+    opened().take(lease(1), None)
+    with closing(Session(place, "a test", writes=True)) as session:
+        Runner(session.database, str(MIGRATIONS)).down()
+    earlier = applied()
+
+    waits = opened(makes=False)
+    seen = waits.read()
+    assert applied() == earlier
+    assert who(seen) == who(lease(1))
+    assert waits.take(lease(2), seen)
+    assert applied() == [path.stem for path in sorted(MIGRATIONS.glob("0*.py"))] != earlier
 
 
 def test_two_that_saw_the_same_do_not_both_take_it(opened: Open) -> None:
