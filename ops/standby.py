@@ -24,7 +24,7 @@ from ops.config import Config, FeedType, IdempotencyBackend
 from ops.run_files import LEDGER
 from ops.wiring_execution import strategy_alone
 from ops.wiring_feeds import path_of_feed
-from ops.wiring_strategies import warmup_of
+from ops.wiring_strategies import ask_strategies, warmup_of
 from persistence.ledger_place import LedgerPlace
 from persistence.reader import LedgerReader
 
