@@ -150,7 +150,11 @@ def _optimize(arguments: argparse.Namespace) -> int:
     from ops.backtest_config import read_backtest
     from ops.optimize_write import ParamsWriter
     from research.backtest.command import BacktestOptions
-    from research.optimise.command import OptimizeOptions, optimize
+    from research.optimise.wanted import check_installed
+
+    check_installed()
+    from research.optimise.command import optimize
+    from research.optimise.options import OptimizeOptions
 
     target = arguments.write
     asked = partial(BacktestOptions, as_json=arguments.json, verify=False)
@@ -201,7 +205,11 @@ def _replay(arguments: argparse.Namespace) -> int:
         former_root=arguments.former_root,
     )
     options = ReplayOptions(
-        run_dir=run_dir, otherwise=otherwise, as_json=arguments.json, shows_all=arguments.all
+        run_dir=run_dir,
+        otherwise=otherwise,
+        as_json=arguments.json,
+        shows_all=arguments.all,
+        event_limit_s=arguments.event_limit_s,
     )
     return replay(options)
 

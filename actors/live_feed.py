@@ -14,6 +14,7 @@ import msgspec
 
 from actors.actor import Actor
 from actors.address import Address
+from actors.feed_rhythm import FeedRhythm
 from actors.log import logger
 from decisions.live_feed import LiveBuffer, Piece
 from decisions.market_feed import FlowControl, Span
@@ -38,9 +39,6 @@ from messages.market import (
     Trade,
 )
 
-CHECK = TimerFired(name="check")
-CHECK_EVERY_NS = 50 * NS_PER_MS
-REPORT_EVERY_NS = NS_PER_S // 2
 CLOSE_S = 3.0
 """How long an orderly stop waits for the connection to end."""
 _NO_WINDOW = 1 << 62
@@ -124,7 +122,6 @@ class LiveFeedActor(Actor):
         self._max_age_ns, self._batch, self._max_events = max_age_ns, batch, max_events
         self._connection: FeedConnection | None = None
         self._skew_ns = 0
-        self._reported_ns = 0
 
     # ------------------------------------------------------------ life
 
@@ -133,6 +130,8 @@ class LiveFeedActor(Actor):
         memory = self._memory = self._kept.inherit()
         for path in self._followers:
             memory.flow.rewind(path)
+        self._observe()
+        self._rhythm = FeedRhythm(self.ctx)
         connection = self._connection = self._connect()
         self._kept.replace(connection)
         put, epoch = self._cell.mailbox.put, self.ctx.epoch
@@ -144,7 +143,6 @@ class LiveFeedActor(Actor):
             put(FeedNews(epoch=epoch, what=item))
 
         connection.run(take, dict(memory.closed_ns))
-        self.ctx.every(CHECK_EVERY_NS, CHECK)
 
     def receive(self, message: Any) -> None:
         """Take in what the connection tells; serve whoever has room or is back."""
@@ -155,9 +153,11 @@ class LiveFeedActor(Actor):
             case MarketAck():
                 self._memory.flow.on_ack(message.follower, message.next_index)
             case TimerFired():
-                for path, address in self._followers.items():
-                    self._memory.flow.observe(path, address.epoch, gone=address.is_out)
+                self._rhythm.fired(message)
+                self._observe()
         self._pump()
+        if self._memory.flow.is_behind(self._memory.buffer.end):
+            self._rhythm.check_soon()
 
     def stopping(self) -> None:
         """Close the connection and say how far it came."""
@@ -233,6 +233,10 @@ class LiveFeedActor(Actor):
 
     # ------------------------------------------------------------ sending
 
+    def _observe(self) -> None:
+        for path, address in self._followers.items():
+            self._memory.flow.observe(path, address.epoch, gone=address.is_out)
+
     def _pump(self) -> None:
         flow, buffer = self._memory.flow, self._memory.buffer
         floor = flow.floor
@@ -240,7 +244,8 @@ class LiveFeedActor(Actor):
             buffer.forget(floor)
         for span in flow.sendable(buffer.end):
             self._send(span)
-        self._tell_progress()
+        if self._rhythm.is_report_due():
+            self._report(ended=False)
         if self._is_enough() and flow.finished(buffer.end):
             self._report(ended=True)
             ended = FeedEnded(feed=self.ctx.path, delivered=self._memory.delivered)
@@ -280,12 +285,6 @@ class LiveFeedActor(Actor):
 
     # ------------------------------------------------------------ telling
 
-    def _tell_progress(self) -> None:
-        now_ns = self.ctx.monotonic_ns()
-        if now_ns - self._reported_ns >= REPORT_EVERY_NS:
-            self._reported_ns = now_ns
-            self._report(ended=False)
-
     def _report(self, *, ended: bool) -> None:
         stats = total(self._kept.stats)
         report = FeedReport(
@@ -299,7 +298,7 @@ class LiveFeedActor(Actor):
             first_problems=tuple(stats.problems),
             ended=ended,
         )
-        self.ctx.tell(self._metrics, report)
+        self._rhythm.tell(self._metrics, report)
 
 
 def _problem(state: FeedState) -> str:

@@ -14,16 +14,14 @@ import msgspec
 
 from actors.actor import Actor
 from actors.address import Address
+from actors.feed_rhythm import FeedRhythm
 from decisions.market_feed import FlowControl, due_ns
 from exchanges.source import GapSpan, MarketSource, SourceStats
-from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, Symbol, TimestampNs
+from messages.ids import ActorPath, Symbol, TimestampNs
 from messages.lifecycle import TimerFired
 from messages.market import FeedEnded, FeedGap, FeedReport, MarketAck, MarketBatch, MarketEvent
 
-CHECK = TimerFired(name="check")
 DUE = TimerFired(name="due")
-CHECK_EVERY_NS = 50 * NS_PER_MS
-REPORT_EVERY_NS = NS_PER_S // 2
 
 
 class FeedMemory(msgspec.Struct, kw_only=True):
@@ -73,7 +71,6 @@ class MarketFeedActor(Actor):
         self._buffer: deque[MarketEvent] = deque()
         self._exhausted = False
         self._waiting_due = False
-        self._reported_ns = 0
 
     # ------------------------------------------------------------ life
 
@@ -85,7 +82,8 @@ class MarketFeedActor(Actor):
         self._go_to(self._flow.floor or 0)
         for path in self._followers:
             self._flow.rewind(path)
-        self.ctx.every(CHECK_EVERY_NS, CHECK)
+        self._observe()
+        self._rhythm = FeedRhythm(self.ctx)
         self.ctx.after(0, DUE)
 
     def receive(self, message: Any) -> None:
@@ -96,8 +94,11 @@ class MarketFeedActor(Actor):
             case TimerFired(name="due"):
                 self._waiting_due = False
             case TimerFired():
+                self._rhythm.fired(message)
                 self._observe()
         self._pump()
+        if self._flow.is_behind(self._end):
+            self._rhythm.check_soon()
 
     def stopping(self) -> None:
         """Say how far it came."""
@@ -111,7 +112,8 @@ class MarketFeedActor(Actor):
             if not self._send():
                 break
         self._send()
-        self._tell_progress()
+        if self._rhythm.is_report_due():
+            self._report(ended=False)
         if self._exhausted and self._flow.finished(self._end):
             self._report(ended=True)
             self.ctx.tell(
@@ -199,15 +201,10 @@ class MarketFeedActor(Actor):
 
     # ------------------------------------------------------------ telling
 
-    def _tell_progress(self) -> None:
-        now_ns = self.ctx.monotonic_ns()
-        if now_ns - self._reported_ns >= REPORT_EVERY_NS:
-            self._reported_ns = now_ns
-            self._report(ended=False)
-
     def _report(self, *, ended: bool) -> None:
         stats = self._source.stats
-        self.ctx.tell(self._metrics, _report(self.ctx.path, self._memory.delivered, stats, ended))
+        report = _report(self.ctx.path, self._memory.delivered, stats, ended)
+        self._rhythm.tell(self._metrics, report)
         told = self._memory.gaps_told
         for span in stats.gap_spans[told:]:
             self.ctx.tell(self._metrics, _gap(self.ctx.path, span))

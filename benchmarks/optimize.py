@@ -98,7 +98,7 @@ class _Searched:
     def __init__(
         self, plan: Plan, columns: ColumnFile, folder: Path, jobs: int, trials: int
     ) -> None:
-        from research.optimise.rows import open_storage
+        from research.optimise.opening import open_storage
         from research.optimise.search import Aim, Hunt, Search
         from research.optimise.study import Study, Terms
 

@@ -18,4 +18,4 @@ def is_sane(amount: Decimal) -> bool:
 
 def is_sane_signed(amount: Decimal) -> bool:
     """Whether this can be a fee: finite, of a size that exists, of either sign or 0."""
-    return amount.is_finite() and abs(amount) <= _LARGEST
+    return amount.is_finite() and -_LARGEST <= amount <= _LARGEST

@@ -64,7 +64,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     known: dict[OrderKey, Known]
     marks: dict[Symbol, Decimal]
     exposure: dict[Symbol, Decimal]
-    held_by: list[tuple[StrategyId, Symbol, Decimal]] = []
+    held_by: list[tuple[StrategyId, Symbol, Decimal]] | None = None
+    """None where it was not kept: then no order that leaves a position can be judged again."""
     decided: dict[Symbol, list[TimestampNs]]
     risk_added_at: dict[Symbol, TimestampNs]
     market_at: dict[Symbol, TimestampNs]
@@ -142,7 +143,7 @@ def judge_again(
     """Judge as the executor does, by what it knew then."""
     state = RiskState(
         exposure=dict(seen.exposure),
-        held_by={(who, symbol): held for who, symbol, held in seen.held_by},
+        held_by={(who, symbol): held for who, symbol, held in seen.held_by or ()},
         decided={symbol: deque(at) for symbol, at in seen.decided.items()},
         unsettled=set(seen.unsettled),
         open_orders=None if seen.open_orders is None else dict(seen.open_orders),

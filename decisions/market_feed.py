@@ -92,6 +92,11 @@ class FlowControl:
         floor = self.floor
         return floor is not None and floor >= end
 
+    def is_behind(self, end: int) -> bool:
+        """Whether somebody who is left has not finished all `end` events yet."""
+        floor = self.floor
+        return floor is not None and floor < end
+
     def _present(self) -> list[Follower]:
         return [one for one in self.followers.values() if not one.gone]
 

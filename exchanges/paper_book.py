@@ -5,9 +5,11 @@ power. That is enough for a venue that is played; the ledger, which must not for
 sent to a real one, syncs every commit.
 """
 
+import os
 import sqlite3
 import weakref
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,9 @@ class Book:
     """The file, for the one venue that writes it. Every `sqlite3.Error` goes to the caller."""
 
     def __init__(self, path: Path) -> None:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with suppress(OSError):  # it is there, or cannot be made, which SQLite says too
+            os.close(os.open(path, flags, 0o600))
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         weakref.finalize(self, self._db.close)
         self._db.execute("PRAGMA journal_mode=WAL")

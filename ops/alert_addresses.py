@@ -4,9 +4,9 @@ import importlib.util
 from urllib.parse import urlsplit
 
 from messages.errors import ConfigError
-from ops.secret_files import secret
 from ops.secret_names import MASK
 from ops.secret_values import is_place
+from persistence.secret_files import secret
 
 
 def addresses(variable: str) -> list[str]:

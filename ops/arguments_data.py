@@ -195,6 +195,12 @@ def _add_replay(commands: "Commands") -> None:
     )
     replay.add_argument("--all", action="store_true", help="every divergence, not the first alone")
     replay.add_argument("--json", action="store_true", help="one JSON object; --all: more lines")
+    replay.add_argument(
+        "--event-limit-s",
+        type=positive,
+        metavar="SECONDS",
+        help="how long a strategy may take over one event: 60",
+    )
     # A checkout that replays for another one is told where that one's files were.
     replay.add_argument("--former-root", type=Path, help=argparse.SUPPRESS)
     replay.set_defaults(command="replay")

@@ -71,6 +71,11 @@ def _add_accept(commands: "Commands") -> None:
     accept.add_argument(
         "--despite-open", action="store_true", help="open orders of others are not of this run"
     )
+    accept.add_argument(
+        "--stops",
+        choices=("keep", "end"),
+        help="where the copy has stops: what they protect is still held, or it is not",
+    )
     accept.add_argument("--json", action="store_true", help="one JSON object")
     add_timeout(accept, 60)
     accept.set_defaults(command="ledger_accept")

@@ -1,5 +1,6 @@
 """What the commands take that run, steer and watch a bot."""
 
+import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,9 +94,16 @@ def _add_halt(commands: "Commands") -> None:
     halt = add_command(commands, "halt", summary)
     add_run(halt)
     halt.add_argument("--reason", default="a person said so", metavar="TEXT", help="for the record")
+    _add_config(halt)
     halt.add_argument("--json", action="store_true", help="one JSON object")
     add_timeout(halt, 60)
     halt.set_defaults(command="halt")
+
+
+def _add_config(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--config", type=Path, metavar="CONFIG", help="where the run's last start left none"
+    )
 
 
 def _add_resume(commands: "Commands") -> None:
@@ -104,6 +112,7 @@ def _add_resume(commands: "Commands") -> None:
     resume.add_argument(
         "--despite-open", action="store_true", help="although nothing proves that all is closed"
     )
+    _add_config(resume)
     resume.add_argument("--json", action="store_true", help="one JSON object")
     add_timeout(resume, 30)
     resume.set_defaults(command="resume")

@@ -32,6 +32,7 @@ def _accept(arguments: argparse.Namespace) -> int:
         arguments.evidence,
         config_path=arguments.config,
         despite_open=arguments.despite_open,
+        stops=arguments.stops,
         as_json=arguments.json,
         timeout_s=arguments.timeout,
     )

@@ -71,7 +71,13 @@ def _halt(arguments: argparse.Namespace) -> int:
     run_dir = named_run_of(arguments)
     if run_dir is None:
         return EXIT_NO_PROCESS
-    return halt(run_dir, arguments.reason, as_json=arguments.json, timeout_s=arguments.timeout)
+    return halt(
+        run_dir,
+        arguments.reason,
+        as_json=arguments.json,
+        timeout_s=arguments.timeout,
+        config_path=arguments.config,
+    )
 
 
 def _resume(arguments: argparse.Namespace) -> int:
@@ -85,6 +91,7 @@ def _resume(arguments: argparse.Namespace) -> int:
         despite_open=arguments.despite_open,
         as_json=arguments.json,
         timeout_s=arguments.timeout,
+        config_path=arguments.config,
     )
 
 

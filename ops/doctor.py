@@ -71,8 +71,8 @@ def ledger_findings(run_dir: Path) -> Iterator[Finding]:
 
 def _config(path: Path) -> tuple[Config | None, list[Finding]]:
     from ops.config import load
-    from ops.secret_files import take_secret_files
     from ops.secret_values import secret_variables
+    from persistence.secret_files import take_secret_files
     from strategies import check_params
 
     try:

@@ -38,7 +38,7 @@ from decisions.drill_stop import (
 )
 from messages.errors import ConfigError, DataError
 from ops.config import Config, demo_config, load
-from ops.secret_files import take_secret_files
+from persistence.secret_files import take_secret_files
 
 if TYPE_CHECKING:
     from ops.drill_case import Baseline, Result, Setting

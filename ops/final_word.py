@@ -10,17 +10,24 @@ from ops.config import Config
 from ops.snapshot import Snapshots
 from persistence.ledger import read_orders
 
+_REASONS = 3
+"""So many are told to a person."""
+
 
 def final_word(snapshots: Snapshots, config: Config, reason: str, code: int) -> dict[str, Any]:
     """Give the figures of the end; `doubled` compares the venue's book with the ledger.
 
     `profit` is what came since this process began, `profit_since_beginning` that of the whole run
-    directory; null while, or if, what earlier processes executed could not be read.
+    directory; null while, or if, what earlier processes executed could not be read. `why_nothing`
+    says it of each strategy where nothing was filled.
     """
+    counters = snapshots.take()["counters"]
     return {
         "reason": reason,
         "exit_code": code,
-        "counters": snapshots.take()["counters"],
+        "counters": counters,
+        "rejects_by_reason": snapshots.refusals(),
+        "why_nothing": {} if counters["filled"] else snapshots.why_nothing(),
         "profit": _since_start(snapshots.money),
         "profit_since_beginning": _since_beginning(snapshots.money),
         "restarts": snapshots.restarts(),
@@ -30,7 +37,7 @@ def final_word(snapshots: Snapshots, config: Config, reason: str, code: int) -> 
 
 
 def verdict_lines(word: dict[str, Any]) -> list[str]:
-    """Give the six lines that a person reads at the end."""
+    """Give the six lines that a person reads at the end, and why if nothing was filled."""
     counters, venue = word["counters"], word["venue"]
     profit, of_all = _amounts(word["profit"]), word["profit_since_beginning"]
     if of_all is None:
@@ -43,15 +50,23 @@ def verdict_lines(word: dict[str, Any]) -> list[str]:
             f"{venue['orders']} orders at the venue, {venue['doubled']} doubled, "
             f"{venue['unexplained']} without a decision"
         )
+    nothing = [f"No fill: {name}: {why}." for name, why in word["why_nothing"].items()]
     return [
         f"Ended: {word['reason']}.",
         f"Market: {counters['processed']} events processed.",
-        f"Decisions: {counters['allowed']} sent, {counters['rejected']} refused, "
+        f"Decisions: {counters['allowed']} sent, {counters['rejected']} refused"
+        f"{_by_reason(word['rejects_by_reason'])}, "
         f"{counters['dupes_filtered']} duplicates filtered, {counters['filled']} filled.",
+        *nothing,
         f"Profit net of fees: {profit} (a demonstration; no edge claimed).",
         f"Survived: {word['restarts']} restarts; {proof}.",
         f"Files: {word['run_dir']} (try: watchkeeper orders --run-dir {word['run_dir']}).",
     ]
+
+
+def _by_reason(refused: dict[str, int]) -> str:
+    most = sorted(refused.items(), key=lambda one: (-one[1], one[0]))[:_REASONS]
+    return f" ({', '.join(f'{reason} {count}' for reason, count in most)})" if most else ""
 
 
 def _amounts(profit: dict[str, str]) -> str:

@@ -21,8 +21,18 @@ _POLL_S = 0.1
 View = dict[str, Any]
 
 
-def halt(run_dir: Path, reason: str, *, as_json: bool, timeout_s: float) -> int:
-    """Halt durably, cancel what is open, wait for the proof; with or without a process."""
+def halt(
+    run_dir: Path,
+    reason: str,
+    *,
+    as_json: bool,
+    timeout_s: float,
+    config_path: Path | None = None,
+) -> int:
+    """Halt durably, cancel what is open, wait for the proof; with or without a process.
+
+    `config_path` names the venue of a run that never started here.
+    """
     client = OperatorClient(run_dir, timeout_s)
     told = _Progress(quiet=as_json)
     try:
@@ -38,12 +48,25 @@ def halt(run_dir: Path, reason: str, *, as_json: bool, timeout_s: float) -> int:
     except NoAnswer as problem:
         if not problem.gone:
             return _silent(run_dir, problem)
-        return _without_process(run_dir, reason, as_json=as_json, timeout_s=timeout_s, told=told)
+        if not (run_dir / LEDGER).exists():
+            return _no_run(run_dir)
+        from ops.halt_offline import halt_offline
+
+        view = halt_offline(
+            run_dir, reason, timeout_s=timeout_s, told=told, config_path=config_path
+        )
     return finish(view, run_dir, as_json=as_json)
 
 
-def resume(run_dir: Path, *, despite_open: bool, as_json: bool, timeout_s: float) -> int:
-    """End a halt; a person's word."""
+def resume(
+    run_dir: Path,
+    *,
+    despite_open: bool,
+    as_json: bool,
+    timeout_s: float,
+    config_path: Path | None = None,
+) -> int:
+    """End a halt; a person's word. `config_path` names the venue of a run that never started."""
     client = OperatorClient(run_dir, timeout_s)
     try:
         request = client.order("resume", despite_open=despite_open)
@@ -58,7 +81,11 @@ def resume(run_dir: Path, *, despite_open: bool, as_json: bool, timeout_s: float
         from ops.halt_offline import resume_offline
 
         answer = resume_offline(
-            run_dir, despite_open=despite_open, timeout_s=timeout_s, told=_Progress(quiet=as_json)
+            run_dir,
+            despite_open=despite_open,
+            timeout_s=timeout_s,
+            told=_Progress(quiet=as_json),
+            config_path=config_path,
         )
     if answer is None:
         return _failed(f"the executor gave no answer within {timeout_s:g} s: see health")
@@ -121,17 +148,6 @@ class _Progress:
             sys.stderr.write(f"{text}\n")
             sys.stderr.flush()
         self._last = text
-
-
-def _without_process(
-    run_dir: Path, reason: str, *, as_json: bool, timeout_s: float, told: _Progress
-) -> int:
-    if not (run_dir / LEDGER).exists():
-        return _no_run(run_dir)
-    from ops.halt_offline import halt_offline
-
-    view = halt_offline(run_dir, reason, timeout_s=timeout_s, told=told)
-    return finish(view, run_dir, as_json=as_json)
 
 
 def _failed(text: str) -> int:

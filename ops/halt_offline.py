@@ -19,16 +19,18 @@ from actors.thread_runtime import ThreadRuntime
 from decisions import halting
 from decisions.halting import HaltRecord, HaltState, OrderedBy
 from messages import lineage
-from messages.errors import RunDirBusy, WatchkeeperError
+from messages.errors import ConfigError, RunDirBusy, WatchkeeperError
 from messages.ids import NS_PER_S, TimestampNs
 from ops.config import Config, IdempotencyBackend, VenueType, load
+from ops.live_consent import check_same_money
 from ops.logs import log_settings, set_up_logging
+from ops.one_account import check_one_account
 from ops.run_dir import RunDir
-from ops.secret_files import take_secret_files
 from ops.secret_values import cleaner, secret_variables, secrets_of
-from ops.wiring import executor_alone
+from ops.wiring import account_of, executor_alone
 from persistence.ledger import Ledger, SqliteLedger
 from persistence.ledger_place import place_in
+from persistence.secret_files import take_secret_files
 
 if TYPE_CHECKING:
     from ops.lease import HeldAccount
@@ -41,7 +43,14 @@ View = dict[str, Any]
 Told = Callable[[str], object]
 
 
-def halt_offline(run_dir: Path, reason: str, *, timeout_s: float, told: Told) -> View:
+def halt_offline(
+    run_dir: Path,
+    reason: str,
+    *,
+    timeout_s: float,
+    told: Told,
+    config_path: Path | None = None,
+) -> View:
     """Write the halt down, then prove it as far as the venue can be opened.
 
     Raises:
@@ -52,11 +61,16 @@ def halt_offline(run_dir: Path, reason: str, *, timeout_s: float, told: Told) ->
     with held_run(run_dir, deadline) as held:
         record = _record(held, reason)
         told(f"the halt is on disk; the venue is asked now: {record.reason}")
-        return proved(held, record, deadline, told)
+        return proved(held, record, deadline, told, config_path)
 
 
 def resume_offline(
-    run_dir: Path, *, despite_open: bool, timeout_s: float, told: Told
+    run_dir: Path,
+    *,
+    despite_open: bool,
+    timeout_s: float,
+    told: Told,
+    config_path: Path | None = None,
 ) -> dict[str, Any]:
     """Delete the record of a halt; before it, prove that nothing is open, unless that is waived.
 
@@ -74,7 +88,7 @@ def resume_offline(
             return {"ok": False, "text": lineage.why_not_resume(copied)}
         if not despite_open:
             record = HaltRecord(reason=reason, ordered_by=OrderedBy.RULE, at_ns=_now_ns())
-            view = proved(held, record, deadline, told)
+            view = proved(held, record, deadline, told, config_path)
             if view["state"] != HaltState.HALTED_PROVED:
                 return {"ok": False, "text": f"{view['text']}; wait, or say --despite-open"}
         with closing(held.open_ledger()) as ledger:
@@ -97,6 +111,8 @@ class Held(msgspec.Struct):
             ConfigError: it cannot be read.
         """
         path = path or self.run_dir.effective_config
+        if not path.exists():
+            raise ConfigError([f"there is no {path}: say which venue it has by --config CONFIG"])
         config = load(path, {"run_dir": str(self.run_dir.path)})
         if self.lease is not None:
             return config
@@ -194,10 +210,13 @@ def _executor(config: Config, held: "Held", stack: ExitStack) -> OperatorBoard:
     """Start an executor that stays until `stack` ends; give what it leaves to be read.
 
     Raises:
-        WatchkeeperError: the venue cannot be opened, or the executor does not start.
+        WatchkeeperError: the venue cannot be opened, or the executor does not start; or it is
+            another account's, where nothing of this ledger would be found.
     """
-    live = None
-    if config.venue.type is VenueType.CCXT:
+    live, is_live = None, config.venue.type is VenueType.CCXT
+    check_one_account(held.run_dir.ledger, account_of(config, is_live=is_live))
+    if is_live:
+        check_same_money(held.run_dir.path, config.venue)
         from ops.held_account import live_venue_alone
 
         live = stack.enter_context(live_venue_alone(config, held.lease))

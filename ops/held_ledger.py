@@ -13,8 +13,10 @@ from ops.config import VenueType, load
 from ops.lease import HeldAccount, hold_place
 from ops.lease_place import paper_place, place_of
 from ops.run_dir import RunDir
+from ops.secret_values import secret_variables
 from persistence.ledger import Ledger
 from persistence.ledger_place import LedgerPlace, place_in
+from persistence.secret_files import take_secret_files
 
 EXIT_FENCED = 75
 """Another process trades the account: sysexits.h's "try again later"."""
@@ -56,6 +58,7 @@ def hold_of(
         "idempotency.database_url_env": url_env or place.url_env,
     }
     config = load(run_dir.effective_config, overrides)
+    take_secret_files(secret_variables(config))  # the key names the account
     is_live = config.venue.type is VenueType.CCXT
     makes = place_in(run_dir.ledger) is None
     where = place_of(config) if is_live else paper_place(place, makes=makes)

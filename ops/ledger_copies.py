@@ -7,26 +7,32 @@ the venue was asked and a person has said what became of the rest: see `messages
 import json
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
+from os.path import lexists
 from pathlib import Path
 from typing import Any
 
 from decisions import halting
 from decisions.halting import HaltRecord, HaltState, OrderedBy
+from messages.errors import ConfigError
 from messages.ids import TimestampNs
 from messages.lineage import COPIED, MARGIN_NS, UNKNOWN, Accepted, Copied, copied_in, reason
+from messages.stops import Stop
 from ops.halt_offline import Held, Told, held_dir, held_run, proved
 from ops.run_files import LEDGER
 from persistence.backup import accept_copy, back_up, mark_copy, put_back
 
 EXIT_OK, EXIT_FAILED, EXIT_NO_RUN = 0, 1, 3
 _ASIDE = "before-a-copy"
+_NAMED = 3
+"""So many stops are told by name."""
 
 
 def backup(run_dir: Path, to: Path, *, as_json: bool) -> int:
     """Copy the ledger of a run, alive or not, into one file; 0 done, 3 no such run."""
     ledger = run_dir / LEDGER
-    if not ledger.is_file():
+    if not lexists(ledger):
         return _no_run(run_dir)
     copied = back_up(ledger, to, _now_ns(), _halt_text)
     text = f"{to}: {copied.orders} orders, checked"
@@ -59,7 +65,7 @@ def mark(run_dir: Path, *, as_json: bool) -> int:
         RunDirBusy: a process has the directory.
         LedgerUnavailable: it cannot be written.
     """
-    if not (run_dir / LEDGER).is_file():
+    if not lexists(run_dir / LEDGER):
         return _no_run(run_dir)
     with held_run(run_dir, time.monotonic()) as place, closing(place.open_ledger()) as ledger:
         mark_copy(ledger, UNKNOWN, _halt_text)
@@ -76,18 +82,23 @@ def accept(
     *,
     config_path: Path | None,
     despite_open: bool,
+    stops: str | None,
     as_json: bool,
     timeout_s: float,
 ) -> int:
     """Ask the venue, then take the mark of a copy away; 0 done, 1 not proved, 3 no such run.
 
-    The halt stays: `resume` ends it.
+    The halt stays: `resume` ends it. `stops`, `keep` or `end`, is a person's word on the stops
+    of the copy: those that the lost ledger had seen act would act again.
 
     Raises:
+        ConfigError: there is no evidence.
         RunDirBusy: a process has the directory.
         LedgerUnavailable: nothing changed.
     """
-    if not (run_dir / LEDGER).is_file():
+    if not evidence.strip():
+        raise ConfigError(["--evidence: say what you have compared"])
+    if not lexists(run_dir / LEDGER):
         return _no_run(run_dir)
     told: Told = (lambda _: None) if as_json else _progress
     deadline = time.monotonic() + timeout_s
@@ -99,7 +110,8 @@ def accept(
             )
         record = HaltRecord(reason=reason(copied), ordered_by=OrderedBy.RULE, at_ns=_now_ns())
         view = proved(place, record, deadline, told, config_path)
-        if why := _why_not(view, despite_open=despite_open):
+        kept = _stops(place)
+        if why := _why_not(view, despite_open=despite_open) or _unsaid(kept, stops):
             return _refuse(why, as_json=as_json)
         now_ns = _now_ns()
         accepted = Accepted(
@@ -109,10 +121,10 @@ def accept(
             evidence=evidence,
         )
         with closing(place.open_ledger()) as ledger:
-            accept_copy(ledger, accepted)
+            accept_copy(ledger, accepted, kept if stops == "end" else ())
     text = (
         "the ledger is accepted; no decision of before this moment is taken. Trading is still"
-        f" halted: watchkeeper resume {run_dir}"
+        f" halted: watchkeeper resume {run_dir}{f' --config {config_path}' if config_path else ''}"
     )
     return _say(text, as_json=as_json)
 
@@ -129,6 +141,24 @@ def _why_not(view: dict[str, Any], *, despite_open: bool) -> str:
             " --despite-open of those that you know to be others'"
         )
     return ""
+
+
+def _unsaid(kept: Sequence[Stop], word: str | None) -> str:
+    """Say that nothing was said of a copy's stops; empty when that is so, or there are none."""
+    if not kept or word is not None:
+        return ""
+    named = ", ".join(f"{one.symbol} of {one.strategy_id}" for one in kept[:_NAMED])
+    more = f" and {len(kept) - _NAMED} more" if len(kept) > _NAMED else ""
+    return (
+        f"the copy has {len(kept)} stops that would act again if they have acted since it was"
+        f" taken ({named}{more}): look at the exchange, then say --stops keep where all that they"
+        " protect is still held, or --stops end"
+    )
+
+
+def _stops(held: Held) -> list[Stop]:
+    with closing(held.open_ledger()) as ledger:
+        return ledger.stops()
 
 
 def _copied(held: Held) -> Copied | None:

@@ -18,7 +18,7 @@ from ops.config import Config
 from ops.final_word import final_word
 from ops.options import StartOptions
 from ops.snapshot import Snapshots
-from ops.stdout import PATIENCE_S, await_reader, give_up, say, takes_more
+from ops.stdout import PATIENCE_S, await_reader, give_up, is_nowhere, say, takes_more
 
 STATUS_EVERY_S = 1.0
 
@@ -164,7 +164,7 @@ class JsonLines:
         if now >= self._next_status and takes_more():
             self._next_status = now + STATUS_EVERY_S
             shown = ("verdict", "why", "counters", "market", "uptime_s")
-            snapshot = self.snapshots.take()
+            snapshot = self.snapshots.take(latencies=False)
             self._print({"event": "status", **{key: snapshot[key] for key in shown}})
 
     def end(self, reason: str, code: int) -> None:
@@ -185,6 +185,28 @@ class JsonLines:
 
     def _print(self, fields: dict[str, Any]) -> None:
         say(msgspec.json.encode(fields).decode())
+
+
+class Silent:
+    """Tells nothing, for nobody can read it, and keeps what others need of a narrator."""
+
+    snapshots: Snapshots
+
+    def __init__(self) -> None:
+        self._seen = Observations()
+
+    def observe(self, message: Any) -> None:
+        """See `Narrator.observe`."""
+        self._seen.take(message, self.snapshots)
+
+    def begin(self) -> None:
+        """See `Narrator`."""
+
+    def refresh(self) -> None:
+        """See `Narrator`."""
+
+    def end(self, reason: str, code: int) -> None:
+        """See `Narrator`."""
 
 
 def _order_line(update: OrderUpdate) -> dict[str, Any]:
@@ -211,7 +233,9 @@ def _supervision_line(report: Supervision) -> dict[str, Any]:
 
 
 def narrator_for(options: StartOptions, config: Config) -> Narrator:
-    """Give the panel on a terminal, JSON lines anywhere else."""
+    """Give the panel on a terminal, JSON lines anywhere else where they can be read."""
+    if is_nowhere():
+        return Silent()
     if options.json_lines or not sys.stdout.isatty():
         return Unharmed(JsonLines(config))
     from ops.panel import Panel

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,7 @@ def run_bot(options: StartOptions) -> int:
     is_live = config.venue.type is VenueType.CCXT
     urls = addresses(config.alerts.urls_env) if config.alerts.enabled else []
     if config.mode is Mode.LIVE:
-        check_consent(config.run_dir, given=options.i_understand_live)
+        check_consent(config.run_dir, config.venue, given=options.i_understand_live)
     elif options.standby:
         raise ConfigError(["--standby: only a live run has an account to take over"])
     with clean_refusals(secrets), ExitStack() as stack:
@@ -210,7 +211,8 @@ class _Run:
         self.snapshots.extras["metrics"] = lambda: msgspec.structs.asdict(keeping)
         self.snapshots.extras["alerts"] = self.alerts.summary
         self.observers += [self.snapshots.facts.observe, self.alerts.observe]
-        self.heart = Heart(self.system.root, self.snapshots.take)
+        brief = partial(self.snapshots.take, latencies=False)  # which neither of both shows
+        self.heart = Heart(self.system.root, brief)
         self.snapshots.extras["pulse"] = self.heart.pulse
         self.software = Software()
         self.snapshots.extras["software"] = self.software.summary
@@ -239,7 +241,7 @@ class _Run:
             self.heart.start()
             self.narrator.begin()
             if self.config.alerts.enabled:
-                self.alerts.start(self.snapshots.take)
+                self.alerts.start(partial(self.snapshots.take, latencies=False))
             try:
                 started = self.system.runtime.start(self.system.root, 60_000 * NS_PER_MS)
                 self.code = self._failed(started) if started.problem else self._wait()

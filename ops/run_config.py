@@ -8,8 +8,8 @@ import strategies
 from messages.errors import ConfigError
 from ops.config import Config, IdempotencyBackend, demo_config, live_config, load
 from ops.options import StartOptions
-from ops.secret_files import take_secret_files
 from ops.secret_values import secret_variables
+from persistence.secret_files import take_secret_files
 
 
 def config_for(options: StartOptions) -> Config:

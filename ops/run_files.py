@@ -17,6 +17,12 @@ DASHBOARD = "dashboard.html"
 LOCK = "run.lock"
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a run ever was in this directory."""
+    signs = (LOCK, STATUS, LEDGER, METRICS, METRICS_SUMMARY, JOURNAL, EFFECTIVE_CONFIG)
+    return any((folder / name).exists() for name in signs)
+
+
 def find_latest(root: str | Path = "runs") -> Path | None:
     """Give the run directory that gave a sign of life last; None where there is none."""
     try:

@@ -1,6 +1,9 @@
 """What a run's small files say of it: whether its process lives, how it ended, the last prices."""
 
+import errno
 import json
+import os
+import stat
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,8 @@ import msgspec
 from ops.client import NoAnswer, ask
 from ops.run_files import CONTROL_SOCKET, STATUS
 
+MOST_BYTES = 64_000_000
+"""No small file of a run comes near it."""
 _ASK_S = 1.0
 
 
@@ -48,10 +53,23 @@ def run_state(run_dir: Path) -> RunState:
 def read_object(path: Path) -> dict[str, Any]:
     """Give the JSON object in a file; an empty one when there is none."""
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(read_regular(path, MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Read a file that is one: no pipe, on which a reader waits for ever, and none without end.
+
+    Raises:
+        OSError: it cannot be read, is something else, or is longer than `most` bytes.
+    """
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+        kind = os.fstat(file.fileno())
+        if not stat.S_ISREG(kind.st_mode) or kind.st_size > most:
+            raise OSError(errno.EINVAL, "no file of ours", str(path))
+        return file.read(most)
 
 
 def _is_alive(run_dir: Path) -> bool:

@@ -5,12 +5,15 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_address
+from itertools import chain
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, unquote, urlsplit
 
 from messages.errors import ConfigError, WatchkeeperError
 from ops.config import Config
 from ops.secret_names import MASK, is_secret_name, without_logins, without_secrets
+from persistence.postgres.passwords import passwords_in
+from persistence.secret_files import secret
 
 _PASSWORD = re.compile(r"password\s*=\s*(?:'([^']*)'|([^\s&]+))")
 _SHORTEST_LINE = 16
@@ -30,13 +33,18 @@ def secret_variables(config: Config) -> list[str]:
 
 
 def secrets_of(config: Config) -> list[str]:
-    """Give the secrets of a run in every spelling that a line could have, longest first."""
+    """Give the secrets of a run in every spelling that a line could have, longest first.
+
+    Raises:
+        ConfigError: the file with the address of the database cannot be read.
+    """
     named = secret_variables(config)
     plain = [os.environ.get(name, "") for name in named if name != config.alerts.urls_env]
     plain += [*_named(config.venue.ccxt), *_named(config.feed.ccxt)]
     urls = os.environ.get(config.alerts.urls_env, "").split()
     plain += [part for url in urls for part in secret_parts(url)]
-    plain += _of_database(os.environ.get(config.idempotency.database_url_env or "", ""))
+    if config.idempotency.database_url_env:
+        plain += _of_database(secret(config.idempotency.database_url_env))
     return spellings(plain)
 
 
@@ -64,9 +72,9 @@ def clean_refusals(secrets: Collection[str]) -> Iterator[None]:
 
 
 def _without_beginnings(text: str, secrets: Collection[str]) -> str:
-    for secret in secrets:
-        for length in range(len(secret) - 1, _SHORTEST_BEGINNING - 1, -1):
-            text = text.replace(secret[:length] + _CUT, MASK + _CUT)
+    for one in secrets:
+        for length in range(len(one) - 1, _SHORTEST_BEGINNING - 1, -1):
+            text = text.replace(one[:length] + _CUT, MASK + _CUT)
     return text
 
 
@@ -143,13 +151,14 @@ def _texts(value: object, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _of_database(address: str) -> Iterator[str]:
-    """Give an address, and the password in it: an URL's, or a ``password=`` among words."""
+    """Give an address, and the passwords in it: an URL's, each ``password=`` among words.
+
+    And those that the driver itself reads out of it.
+    """
     yield address
-    password = _password_in(address)
-    if not password and "password" in address:
-        found = _PASSWORD.search(address)
-        password = next(filter(None, found.groups()), "") if found else ""
-    yield from {password, unquote(password)}
+    found = {_password_in(address), *filter(None, chain(*_PASSWORD.findall(address)))}
+    found |= {unquote(one) for one in found}
+    yield from found | passwords_in(address)
 
 
 def _password_in(url: str) -> str:

@@ -15,7 +15,7 @@ from messages.lifecycle import ActorState
 from ops.config import Config, FeedType
 from ops.health_text import moment
 from ops.run_facts import RunFacts, disk_of, pnl_of, traded_of
-from ops.trading_view import trading_view
+from ops.trading_view import trading_view, why_nothing
 from ops.verdict import verdict
 from ops.wiring import System
 
@@ -119,6 +119,14 @@ class Snapshots:
     def money(self) -> MoneyFold:
         """What `portfolio` is a part of."""
         return self._system.fold.money
+
+    def refusals(self) -> dict[str, int]:
+        """Count what risk, age, a halt or the venue refused in this process, by the reason."""
+        return dict(self._system.fold.rejects_by_reason)
+
+    def why_nothing(self) -> dict[str, str]:
+        """Say of each strategy, when the run has ended, why nothing of it was filled."""
+        return why_nothing(self._system, self._config, self.facts)
 
     def restarts(self) -> int:
         """How often an actor was started again in this process."""

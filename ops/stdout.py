@@ -6,12 +6,23 @@ and with it the thread that is to see a signal. So it is asked first whether the
 
 import os
 import select
+import stat
 import sys
+from pathlib import Path
 
 PATIENCE_S = 2.0
 """So long an end, or a line that was begun, waits for who reads."""
 _PIECE = 1_000
 """Characters: at most 4,000 bytes, for which there is room in a pipe that has any."""
+
+
+def is_nowhere() -> bool:
+    """Whether it is the null device, of which nobody ever reads."""
+    try:
+        ours, null = os.fstat(sys.stdout.fileno()), Path(os.devnull).stat()
+    except (OSError, ValueError, AttributeError):
+        return False  # a test's, or none
+    return stat.S_ISCHR(ours.st_mode) and ours.st_rdev == null.st_rdev
 
 
 def takes_more(patience_s: float = 0.0) -> bool:

@@ -8,6 +8,7 @@ import msgspec
 
 from actors.cell import Cell
 from decisions.why_no_trade import Sight, reasons
+from messages.errors import WatchkeeperError
 from messages.ids import StrategyId
 from messages.lifecycle import ActorState
 from ops.config import Config, FeedType
@@ -25,6 +26,21 @@ def trading_view(
         fields = msgspec.to_builtins(sight)
         keep = ("symbol", "events", "warmup", "position", "decisions", "last")
         found[str(settings.id)] = {"why": reasons(sight), **{k: fields[k] for k in keep}}
+    return found
+
+
+def why_nothing(system: System, config: Config, facts: RunFacts) -> dict[str, str]:
+    """Say of each strategy of a run that has ended why nothing of it was filled.
+
+    That its actors are stopped by then is no reason.
+    """
+    found = {}
+    for one in config.strategies:
+        sight = _sight(system, config, facts, {}, one.id, one.symbol, 0)
+        sight = msgspec.structs.replace(
+            sight, executor="", actor="", feed="", market_age_s=0.0, market_limit_s=None
+        )
+        found[str(one.id)] = "; ".join(reasons(sight))
     return found
 
 
@@ -52,12 +68,29 @@ def _sight(
         feed=_phase(link) or _instead(feed, now_ns),
         market_age_s=(snapshot.get("market_age_s") or {}).get(symbol),
         market_limit_s=config.risk.max_market_age_ms / 1_000 if is_live else None,
+        too_small=_too_small(config, strategy, cell),
         events=min(seen, needed),
         warmup=needed,
         unknown=facts.unknown_of(symbol),
         position=memory.position if memory is not None else Decimal(0),
         decisions=decisions,
         last=last,
+    )
+
+
+def _too_small(config: Config, strategy: StrategyId, cell: Cell) -> str:
+    (settings,) = (one for one in config.strategies if one.id == strategy)
+    if not cell.arguments:
+        return ""
+    try:
+        least = cell.arguments["instrument_of"](settings.symbol).min_notional
+    except WatchkeeperError:
+        return ""  # the venue has not told its rules
+    if settings.order_notional >= least:
+        return ""
+    return (
+        f"order_notional {settings.order_notional} is less than the least order of"
+        f" {settings.symbol}, {least}"
     )
 
 

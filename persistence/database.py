@@ -1,5 +1,6 @@
 """One SQLite file, opened so that a commit that returned survives a power cut."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from peewee import InterfaceError, PeeweeException, SqliteDatabase
 from messages.errors import LedgerConflict, LedgerFenced, LedgerUnavailable
 from persistence.ledger_place import place_in
 from persistence.migrate import check_current, upgrade
+from persistence.plain_file import check_plain
 
 FENCED = "another process has taken this ledger over"
 """What the fence says; see `persistence.fence`."""
@@ -40,6 +42,7 @@ def open_ledger_database(path: Path) -> SqliteDatabase:
         LedgerUnavailable: the file cannot be a durable ledger here; the text says why.
     """
     _check_here(path)
+    _make_for_its_owner(path)
     database = SqliteDatabase(
         str(path), pragmas=_PRAGMAS, timeout=BUSY_MS / 1_000, thread_safe=False, autoconnect=False
     )
@@ -56,9 +59,9 @@ def open_for_reading(path: Path) -> SqliteDatabase:
     Raises:
         LedgerUnavailable: there is no such file, or it is no ledger of this version.
     """
-    if not path.is_file():
-        raise LedgerUnavailable(f"there is no ledger at {path}: has this run ever started?")
     _check_here(path)
+    if not path.exists():
+        raise LedgerUnavailable(f"there is no ledger at {path}: has this run ever started?")
     database = SqliteDatabase(
         f"file:{quote(str(path.absolute()))}?mode=ro",
         uri=True,
@@ -72,7 +75,18 @@ def open_for_reading(path: Path) -> SqliteDatabase:
     return database
 
 
+def _make_for_its_owner(path: Path) -> None:
+    """Make the file if it is not there, before SQLite does; its log gets the mode that it has.
+
+    One that is there is not opened: see `place_in`.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with suppress(OSError):  # it is there, or cannot be made, which SQLite says too
+        os.close(os.open(path, flags, 0o600))
+
+
 def _check_here(path: Path) -> None:
+    check_plain(path)
     if (elsewhere := place_in(path)) is not None:
         raise LedgerUnavailable(
             f"{path} is no ledger, but stands for {elsewhere}: that is opened, copied and put back"

@@ -6,12 +6,12 @@ In that very place, so that whoever takes it for a file of SQLite's is told that
 nobody begins a second ledger beside the first.
 """
 
-import os
 from pathlib import Path
 
 import msgspec
 
-from messages.errors import LedgerUnavailable
+from messages.errors import ConfigError, LedgerUnavailable
+from persistence.secret_files import SUFFIX, secret
 
 _HEAD = b'{"watchkeeper_ledger":'
 _LEAST_DATABASE = 512
@@ -27,16 +27,19 @@ class LedgerPlace(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def url(self) -> str:
-        """The address of the database: a secret.
+        """The address of the database: a secret, read anew each time, for its file may change.
 
         Raises:
-            LedgerUnavailable: the variable is not set.
+            LedgerUnavailable: neither the variable is set nor its file, or that cannot be read.
         """
-        url = os.environ.get(self.url_env, "")
+        try:
+            url = secret(self.url_env)
+        except ConfigError as error:
+            raise LedgerUnavailable(f"{self}: {'; '.join(error.problems)}") from error
         if not url:
             raise LedgerUnavailable(
                 f"{self}: put the address of the database into the environment variable"
-                f" {self.url_env}"
+                f" {self.url_env}, or into a file that {self.url_env}{SUFFIX} names"
             )
         return url
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from messages.errors import ConfigError
+from messages.errors import ConfigError, DataError
 from ops.dashboard.run import RunModel
-from ops.run_files import DASHBOARD
+from ops.run_files import DASHBOARD, is_run
 
 SCHEMA = 1
 MOST_RUNS = 12
@@ -33,7 +33,7 @@ def dashboard(options: DashboardOptions) -> int:
     """Write it, and give the exit code.
 
     Raises:
-        DataError: a run directory is not there.
+        DataError: a run directory is not there, or is none and the page would go into it.
         ConfigError: too many runs, or what `--serve` needs is missing.
         OSError: the page cannot be written.
     """
@@ -89,4 +89,9 @@ def with_names(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _place(runs: tuple[Path, ...]) -> Path:
-    return runs[0] / DASHBOARD if len(runs) == 1 else Path(DASHBOARD)
+    """Say where the page goes; never into a directory that is no run's, such as a mistyped one."""
+    if len(runs) > 1:
+        return Path(DASHBOARD)
+    if runs[0].is_dir() and not is_run(runs[0]):
+        raise DataError(f"no run ever was in {runs[0]}: name one that was, or --out FILE")
+    return runs[0] / DASHBOARD

@@ -3,8 +3,10 @@
 import json
 import sys
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import psutil
@@ -12,15 +14,20 @@ import psutil
 from decisions.fleet import BotMemory, Phase, ending
 from ops.fleet.bots import START_OUTPUT, BotProcess, holder
 from ops.fleet.config import BotSpec, FleetConfig, load_fleet
-from ops.fleet.orchestrator import FLEET_LOCK, OK, STATE, Orchestrator
+from ops.fleet.fleet_lock import FLEET_LOCK
+from ops.fleet.orchestrator import OK, STATE, Orchestrator
 from ops.fleet.standing import Seen, seen_of, standing
-from ops.health_text import duration
+from ops.health_deep import one_line_kept
+from ops.health_text import duration, one_line
 from ops.run_files import LOG
 from persistence.fleet import FleetStore, Kept
 
 EXIT_OK, EXIT_FAILED, EXIT_NO_PROCESS = 0, 1, 3
 PAGE = "fleet.html"
+Told = TypeVar("Told")
 _POLL_S = 0.1
+_LINE_BYTES, _MOST_BYTES = 1_024, 16_000_000
+"""Of a log that is read from its end: so long may lines be on the average, so much may all be."""
 _DONE = {
     "restart": "{bot} is being started anew",
     "drain": "{bot} is being ended, and stays so",
@@ -55,11 +62,8 @@ def _asked(fleet: FleetConfig, verb: str, bot: str, timeout_s: float) -> tuple[i
             return EXIT_OK, done
         up = f"watchkeeper orchestrate up {fleet.path}"
         return EXIT_NO_PROCESS, f"nobody runs this fleet: {up}"
-    store = FleetStore(fleet.run_dir / STATE)
-    try:
+    with closing(FleetStore(fleet.run_dir / STATE)) as store:
         answer = _answer(store, store.ask(verb, bot, time.time_ns()), timeout_s)
-    finally:
-        store.close()
     if answer == OK:
         return EXIT_OK, done
     return EXIT_FAILED, answer or f"no answer in {timeout_s:g} s; it is still asked for"
@@ -68,17 +72,10 @@ def _asked(fleet: FleetConfig, verb: str, bot: str, timeout_s: float) -> tuple[i
 def ps(path: Path, *, as_json: bool) -> int:
     """Show the bots; 0 all run or ended in order, 1 one is parked or waits, 3 nothing is there."""
     fleet = load_fleet(path)
-    if not (fleet.run_dir / STATE).is_file():
-        _complain(f"this fleet was never up: watchkeeper orchestrate up {path}")
-        return EXIT_NO_PROCESS
-    store = FleetStore(fleet.run_dir / STATE)
-    try:
-        rows = [_row(kept) for kept in store.bots()]
-    except msgspec.DecodeError as error:
-        _complain(f"{STATE} is of another version ({error}): watchkeeper orchestrate up {path}")
-        return EXIT_FAILED
-    finally:
-        store.close()
+    return _showing(fleet, _row, lambda rows: _show_rows(fleet, rows, as_json=as_json))
+
+
+def _show_rows(fleet: FleetConfig, rows: list[dict[str, Any]], *, as_json: bool) -> int:
     orchestrator = holder(fleet.run_dir / FLEET_LOCK)
     if as_json:
         shown = {"fleet": fleet.name, "orchestrator": orchestrator and orchestrator.pid}
@@ -96,17 +93,10 @@ def page(path: Path, out: Path | None, *, as_json: bool) -> int:
         OSError: the file cannot be written.
     """
     fleet = load_fleet(path)
-    if not (fleet.run_dir / STATE).is_file():
-        _complain(f"this fleet was never up: watchkeeper orchestrate up {path}")
-        return EXIT_NO_PROCESS
-    store = FleetStore(fleet.run_dir / STATE)
-    try:
-        bots = [_seen(kept) for kept in store.bots()]
-    except msgspec.DecodeError as error:
-        _complain(f"{STATE} is of another version ({error}): watchkeeper orchestrate up {path}")
-        return EXIT_FAILED
-    finally:
-        store.close()
+    return _showing(fleet, _seen, lambda bots: _write_page(fleet, bots, out, as_json=as_json))
+
+
+def _write_page(fleet: FleetConfig, bots: list[Seen], out: Path | None, *, as_json: bool) -> int:
     orchestrator = holder(fleet.run_dir / FLEET_LOCK)
     model = standing(fleet.name, orchestrator.pid if orchestrator else None, bots)
     if as_json:
@@ -121,6 +111,23 @@ def page(path: Path, out: Path | None, *, as_json: bool) -> int:
     place.write_text(text, encoding="utf-8")
     sys.stdout.write(f"{place} ({len(text.encode()) / 1024:.0f} kB): open it in any browser\n")
     return EXIT_OK
+
+
+def _showing(
+    fleet: FleetConfig, take: Callable[[Kept], Told], show: Callable[[list[Told]], int]
+) -> int:
+    """Show of each bot what `take` makes of what was written down of it, if anything was."""
+    up = f"watchkeeper orchestrate up {fleet.path}"
+    if not (fleet.run_dir / STATE).is_file():
+        _complain(f"this fleet was never up: {up}")
+        return EXIT_NO_PROCESS
+    with closing(FleetStore(fleet.run_dir / STATE)) as store:
+        try:
+            told = [take(kept) for kept in store.bots()]
+        except msgspec.DecodeError as error:
+            _complain(f"{STATE} is of another version ({error}): {up}")
+            return EXIT_FAILED
+    return show(told)
 
 
 def logs(path: Path, bot: str, lines: int) -> int:
@@ -186,6 +193,7 @@ def _seen(kept: Kept) -> Seen:
 def _print_table(rows: list[dict[str, Any]], orchestrator: psutil.Process | None) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     by = f"orchestrator {orchestrator.pid}" if orchestrator else "no orchestrator is running"
     table = Table(title=by, title_justify="left", box=None)
@@ -197,7 +205,8 @@ def _print_table(rows: list[dict[str, Any]], orchestrator: psutil.Process | None
             row["bot"], row["phase"], row["pid"], None if since is None else duration(since),
             row["restarts"], row["cpu_s"], row["rss_mb"], "; ".join([row["why"], *row["warnings"]]),
         ]  # fmt: skip
-        table.add_row(*("" if cell is None else str(cell).strip("; ") for cell in cells))
+        # As text: what a bot says of itself may look like markup, and be none.
+        table.add_row(*(Text("" if cell is None else one_line(cell).strip("; ")) for cell in cells))
     Console(soft_wrap=True).print(table)
 
 
@@ -206,11 +215,13 @@ def _complain(sentence: str) -> None:
 
 
 def _tail(path: Path, lines: int) -> str:
+    """Give the last lines of a file, whose end alone is read, as a terminal may show them."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
-            file.seek(max(size - 256 * max(lines, 1) * 4, 0))
-            text = file.read().decode(errors="replace")
+            file.seek(max(size - min(_LINE_BYTES * max(lines, 1), _MOST_BYTES), 0))
+            text = file.read(_MOST_BYTES).decode(errors="replace")
     except OSError:
         return ""
-    return "\n".join(text.splitlines()[-lines:]) if lines else ""
+    shown = text.rstrip("\n").split("\n")[-lines:] if lines else []
+    return "\n".join(one_line_kept(line) for line in shown)

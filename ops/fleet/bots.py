@@ -18,9 +18,11 @@ import psutil
 from messages.errors import WatchkeeperError
 from ops.fleet.config import BotSpec
 from ops.run_files import LOCK, STATUS
-from ops.run_state import read_object
+from ops.run_state import read_object, read_regular
 
 START_OUTPUT = "start.out"
+MOST_OUTPUT = 1_000_000
+"""Bytes of it: each warning goes there too, and a bot may run for years."""
 _MB = 1_048_576
 
 
@@ -33,6 +35,9 @@ class BotProcess:
         self._process: psutil.Process | None = None
         self.exit_code: int | None = None
         """Of the last process that is over; negative is a signal, None is not known."""
+        self.was_told = False
+        """Whether this orchestrator has asked the process that runs to end."""
+        self.was_killed = False
 
     @property
     def pid(self) -> int | None:
@@ -75,19 +80,20 @@ class BotProcess:
                 self._child = subprocess.Popen(  # noqa: S603 - our own command, no shell
                     _command(self.spec),
                     stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
+                    stdout=subprocess.DEVNULL,  # a line a second, which nobody would ever read
+                    stderr=output,
                     start_new_session=True,
                 )
             self._process = psutil.Process(self._child.pid)
         except (OSError, psutil.Error) as error:
             raise WatchkeeperError(f"{self.spec.bot} cannot be started: {error}") from error
-        self.exit_code = None
+        self.exit_code, self.was_told, self.was_killed = None, False, False
         self._limit(self._process)
         return self._child.pid
 
     def drain(self) -> None:
         """Ask it to end in order."""
+        self.was_told = True
         with contextlib.suppress(psutil.Error):
             if self._process is not None:
                 self._process.terminate()  # which looks whether the pid is still the same process
@@ -95,9 +101,17 @@ class BotProcess:
 
     def kill(self) -> None:
         """End it at once; the ledger is made for that."""
+        self.was_killed = True
         with contextlib.suppress(psutil.Error):
             if self._process is not None:
                 self._process.kill()
+
+    def trim_output(self) -> None:
+        """Begin its output anew once it has grown long; the log has all of it, and is rotated."""
+        output = Path(self.spec.run_dir) / START_OUTPUT
+        with contextlib.suppress(OSError):
+            if output.lstat().st_size > MOST_OUTPUT:
+                _private(output).close()
 
     def usage(self) -> tuple[float, int] | None:
         """Give the processor seconds that it has used, and its resident bytes."""
@@ -113,6 +127,7 @@ class BotProcess:
 
     def _over(self, code: int | None) -> None:
         self.exit_code, self._child, self._process = code, None, None
+        self.was_told = self.was_killed = False
 
     def _last_word(self, pid: int) -> int | None:
         """Give the exit code of a process that was not our child, as far as it left one."""
@@ -140,7 +155,7 @@ def holder(lock: Path) -> psutil.Process | None:
     clocks that are set. Who holds the lock has this very file open, which the kernel tells.
     """
     try:
-        text = lock.read_bytes().partition(b"\n")[0]
+        text = read_regular(lock, 4_096).partition(b"\n")[0]
         if not text.isdigit():
             return None
         process = psutil.Process(int(text))
@@ -182,5 +197,5 @@ def _has_open(pid: int, wanted: os.stat_result) -> bool:
 
 
 def _private(path: Path) -> IO[bytes]:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
     return os.fdopen(os.open(path, flags, 0o600), "wb")

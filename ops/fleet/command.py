@@ -14,8 +14,11 @@ import msgspec
 from ops.alert_addresses import addresses
 from ops.fleet.alerts import FleetAlerts
 from ops.fleet.config import FleetConfig, load_fleet
-from ops.fleet.orchestrator import Orchestrator, Say
+from ops.fleet.fleet_lock import FleetGone
+from ops.fleet.orchestrator import Orchestrator
+from ops.fleet.roster import Say
 from ops.fleet.serving import FleetView, serving
+from ops.health_text import one_line
 
 EXIT_OK, EXIT_LEFT = 0, 1
 _TICK_S = 0.05
@@ -62,7 +65,11 @@ def up(path: Path, *, as_json: bool, http: str | None = None) -> int:
                 return EXIT_LEFT
             if signals.count:
                 orchestrator.end()
-            orchestrator.step()
+            try:
+                orchestrator.step()
+            except FleetGone as error:
+                say("left", why=str(error))
+                return EXIT_LEFT
             view.leave(orchestrator.seen)
             _tell(alerts, orchestrator, say)
             _wait(signals, orchestrator.fleet.look_s)
@@ -107,7 +114,9 @@ def _sentences(out: TextIO) -> Any:
         said = ", ".join(
             f"{name} {value}" for name, value in facts.items() if value not in ("", None)
         )
-        _write(out, f"{time.strftime('%H:%M:%S')} {bot or 'fleet'}: {event}  {said}".rstrip())
+        _write(
+            out, f"{time.strftime('%H:%M:%S')} {bot or 'fleet'}: {event}  {one_line(said)}".rstrip()
+        )
 
     return say
 

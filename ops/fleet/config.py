@@ -1,6 +1,7 @@
 """The fleet file: which bots there are, and the rules they are held to."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from ops.config_reader import TableReader
 from ops.secret_names import is_variable_name
 
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_OWN_FILE = re.compile(r"fleet\.(db|lock|html)")
+"""What the orchestrator itself has in the fleet's run_dir, with what SQLite puts beside it."""
 _NAME_RULE = "a name of letters, digits, dots, dashes and underscores"
 
 
@@ -141,17 +144,30 @@ def _bots(root: TableReader, base: Path, run_dir: Path) -> tuple[BotSpec, ...]:
         root.expected("bot", "at least one bot, written [[bot]]")
     bots = [_bot(reader, base, run_dir) for reader in readers]
     seen: dict[str, str] = {}
+    own = os.path.realpath(run_dir)
     for reader, bot in zip(readers, bots, strict=True):
         if bot.bot in seen.values():
             reader.problem("id", f'"{bot.bot}" is there twice')
         place = os.path.realpath(bot.run_dir)  # one directory has many names
-        if other := seen.get(place):
-            reader.problem("run_dir", f'"{other}" has the same run directory')
+        if problem := _place_problem(place, own, seen):
+            reader.problem("run_dir" if reader.has("run_dir") else "id", problem)
         for name in bot.after:
             if name not in seen.values():
                 reader.problem("after", f'"{name}" is no bot that stands before it')
         seen[place] = bot.bot
     return tuple(bots)
+
+
+def _place_problem(place: str, own: str, others: Mapping[str, str]) -> str:
+    """Say why a bot cannot have this run directory; empty when it can."""
+    if other := others.get(place):
+        return f'"{other}" has the same run directory'
+    if place == own or (str(Path(place).parent) == own and _OWN_FILE.match(Path(place).name)):
+        return f"{place} is the fleet's own: give the bot another run_dir"
+    for there, other in others.items():
+        if os.path.commonpath([place, there]) in (place, there):
+            return f'its run directory and that of "{other}" lie in one another'
+    return ""
 
 
 def _bot(reader: TableReader, base: Path, run_dir: Path) -> BotSpec:

@@ -27,8 +27,14 @@ _COUNTERS = (
 
 def fleet_text(standing: Mapping[str, Any], snapshots: Mapping[str, Snapshot]) -> str:
     """Give everything, in the text format 0.0.4. `snapshots` are the bots' own, by their ids."""
-    own = {bot: "".join(_of_bot(snapshot)) for bot, snapshot in snapshots.items()}
-    parts = [_of_fleet(standing), _counted(standing["bots"]), merged(own)]
+    own = {bot: _own_text(snapshot) for bot, snapshot in snapshots.items()}
+    understood = {bot: text for bot, text in own.items() if text is not None}
+    parts = [
+        _of_fleet(standing),
+        _not_understood(bot for bot in own if bot not in understood),
+        _counted(standing["bots"]),
+        merged(understood),
+    ]
     return "".join(line for part in parts for line in part)
 
 
@@ -38,7 +44,7 @@ def merged(texts: Mapping[str, str]) -> Iterator[str]:
     samples: dict[str, list[str]] = {}
     for bot, text in texts.items():
         family = ""
-        for line in text.splitlines():
+        for line in text.split("\n"):  # and nowhere else: a label may hold what ends other lines
             if line.startswith("# "):
                 family = line.split(" ", 3)[2]
                 if len(heads.setdefault(family, [])) < 2:
@@ -49,6 +55,24 @@ def merged(texts: Mapping[str, str]) -> Iterator[str]:
                 samples.setdefault(family, []).append(f"{name}{{{inner}}} {value}")
     for family, head in heads.items():
         yield "\n".join([*head, *samples.get(family, [])]) + "\n"
+
+
+def _own_text(snapshot: Snapshot) -> str | None:
+    """Give what a bot tells; None where its file makes no sense, which keeps no other away."""
+    try:
+        text = "".join(_of_bot(snapshot))
+        text.encode()  # a half of a character would be found out when all of it is sent
+    except Exception:  # noqa: BLE001 - whatever stands there, the other bots are told of
+        return None
+    return text
+
+
+def _not_understood(bots: Iterable[str]) -> Iterator[str]:
+    yield from gauge(
+        f"{PREFIX}fleet_bot_unreadable",
+        "A bot whose last word makes no sense here, as one of another version may: 1.",
+        [({"bot": bot}, 1.0) for bot in bots],
+    )
 
 
 def _of_bot(snapshot: Snapshot) -> Iterator[str]:
@@ -72,7 +96,7 @@ def _of_fleet(standing: Mapping[str, Any]) -> Iterator[str]:
     yield from gauge(
         f"{PREFIX}fleet_bot_up",
         "Whether a bot's process runs: 1 or 0.",
-        _each(rows, lambda row: row["phase"] == Phase.RUNNING),
+        _each(rows, lambda row: row["pid"] is not None),
     )
     yield from gauge(
         f"{PREFIX}fleet_bot_parked",

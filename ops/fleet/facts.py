@@ -14,6 +14,9 @@ from ops.run_state import read_object
 _ROOM = 1_048_576
 """A disk with fewer bytes left than this is full: a bot's own files no longer fit."""
 
+_LONGEST = 200
+"""Characters of a bot's own words: they are written down at each look, and told."""
+
 
 class BotEyes:
     """Looks at one run directory, again and again: some measures are of what changed between.
@@ -72,7 +75,7 @@ class BotEyes:
             is_running=True,
             said_s=(now_ns - max(self._word_at_ns, could_ns)) / NS_PER_S,
             up_s=up_s,
-            halt=str(_table(status.get("halt")).get("reason", "")),
+            halt=str(_table(status.get("halt")).get("reason", ""))[:_LONGEST],
             is_disk_full=is_full,
             measures=self._measures(status, read_object(self._run_dir / METRICS_SUMMARY)),
         )
@@ -99,7 +102,7 @@ class BotEyes:
             Measure.UNKNOWN_ORDERS: _number(unknown.get("count")),
             Measure.UNKNOWN_S: _number(unknown.get("oldest_s")),
         }
-        if _is_of_this_process(summary, status):
+        if is_of_process(summary, status):
             p99 = _number(claim.get("p99"))
             found[Measure.CLAIM_P99_MS] = None if p99 is None else p99 / NS_PER_MS
             found[Measure.ERROR_RATE] = self._rate(summary)
@@ -128,16 +131,16 @@ def room_of(run_dir: Path) -> int | None:
     return disk.f_bavail * disk.f_frsize if disk.f_blocks else None
 
 
-def _word(status: Mapping[str, Any]) -> tuple[object, object]:
-    return status.get("captured_at_ns"), status.get("started_at_ns")
-
-
-def _is_of_this_process(summary: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
+def is_of_process(summary: Mapping[str, Any], status: Mapping[str, Any]) -> bool:
     """The summary of the process before stands there until this one writes its own."""
     begun, started = summary.get("started_at_ns"), status.get("started_at_ns")
     if not (isinstance(begun, int) and isinstance(started, int)):
         return False
     return abs(begun - started) < NS_PER_S
+
+
+def _word(status: Mapping[str, Any]) -> tuple[object, object]:
+    return status.get("captured_at_ns"), status.get("started_at_ns")
 
 
 def _table(value: object) -> dict[str, Any]:

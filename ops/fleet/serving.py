@@ -19,7 +19,7 @@ from ops.fleet.page import page, policy
 from ops.fleet.standing import Seen, of_process, standing
 from ops.http_server import HTML, JSON, HttpServer, Page
 from ops.loopback import split_address
-from ops.secret_files import secret
+from persistence.secret_files import secret
 
 _AGE_S = 1.0
 """So old may an answer be: many may ask at once, and each look reads some files of each bot."""
@@ -36,6 +36,7 @@ class FleetView:
         self._left_at: float | None = None
         self._lock = threading.Lock()
         self._made: dict[str, Any] = {}
+        self._said: dict[str, dict[str, Any]] = {}
         self._made_at = -_AGE_S
 
     def leave(self, bots: Iterable[Seen]) -> None:
@@ -45,16 +46,22 @@ class FleetView:
 
     def model(self) -> dict[str, Any]:
         """Give how the fleet stands."""
-        with self._lock:
-            if self._monotonic() - self._made_at >= _AGE_S:
-                self._made = standing(self._fleet.name, os.getpid(), self._left)
-                self._made_at = self._monotonic()
-            return self._made
+        return self._seen()[0]
 
     def metrics(self) -> str:
         """Give it to Prometheus, with what each bot says of itself."""
-        snapshots = {one.bot: of_process(one) for one in self._left}
-        return fleet_text(self.model(), {bot: said for bot, said in snapshots.items() if said})
+        return fleet_text(*self._seen())
+
+    def _seen(self) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+        """Give how the fleet stands, and the last word of each bot that has one."""
+        with self._lock:
+            if self._monotonic() - self._made_at >= _AGE_S:
+                bots = self._left
+                said = {one.bot: of_process(one) for one in bots}
+                self._said = {bot: status for bot, status in said.items() if status}
+                self._made = standing(self._fleet.name, os.getpid(), bots)
+                self._made_at = self._monotonic()
+            return self._made, self._said
 
     def probe(self, question: str) -> str:
         """Say why not: a loop that does not come round is no orchestrator. Asks of no bot."""

@@ -14,12 +14,18 @@ from typing import Any
 import msgspec
 import psutil
 
+from decisions.exact import is_sane_signed
 from decisions.fleet import BotMemory, Phase
 from messages.ids import NS_PER_S
+from ops.fleet.facts import is_of_process
 from ops.run_files import METRICS_SUMMARY, STATUS
 from ops.run_state import read_object
 
 SCHEMA = 1
+_MOST = 2**63
+"""What no count and no moment of ours reaches."""
+_MOST_DIGITS = 100
+"""Behind the point: as many as sums of ours may have."""
 _COUNTS = ("processed", "allowed", "rejected", "filled", "errors", "dupes_filtered")
 Row = dict[str, Any]
 
@@ -74,6 +80,8 @@ def bot_row(seen: Seen, at_ns: int) -> Row:
     """Give one bot. What its process has not said itself is None or empty."""
     status = of_process(seen)
     summary = read_object(Path(seen.run_dir) / METRICS_SUMMARY) if status else {}
+    if not is_of_process(summary, status):
+        summary = {}  # of the process before: a counter would start where that one ended
     return {
         "bot": seen.bot,
         "phase": seen.phase,
@@ -91,12 +99,12 @@ def bot_row(seen: Seen, at_ns: int) -> Row:
         "ready": status.get("ready") is True,
         "halt": _text(_table(status.get("halt")).get("reason")),
         "said_s": _age_s(status, at_ns),
-        "open_orders": _whole(status.get("open_orders")),
-        "unknown_orders": _whole(_table(status.get("unknown")).get("count")),
+        "open_orders": _count(status.get("open_orders")),
+        "unknown_orders": _count(_table(status.get("unknown")).get("count")),
         "pnl": _pnl(status.get("pnl")),
         "market_age_s": _oldest(status.get("market_age_s")),
         "alerts": _alerts(status.get("alerts")),
-        "counts": {name: _whole(summary.get(name)) or 0 for name in _COUNTS} if summary else {},
+        "counts": {name: _count(summary.get(name)) or 0 for name in _COUNTS} if summary else {},
     }
 
 
@@ -136,8 +144,8 @@ def _usage(pid: int | None) -> dict[str, float | None]:
 
 
 def _age_s(status: Mapping[str, Any], at_ns: int) -> float | None:
-    at = status.get("captured_at_ns")
-    return max(at_ns - at, 0) / NS_PER_S if isinstance(at, int) else None
+    at = _count(status.get("captured_at_ns"))
+    return None if at is None else max(at_ns - at, 0) / NS_PER_S
 
 
 def _pnl(value: object) -> dict[str, dict[str, str]]:
@@ -154,12 +162,16 @@ def _money(value: object) -> str | None:
         amount = Decimal(value) if isinstance(value, str) else None
     except InvalidOperation:
         return None
-    return f"{amount:f}" if amount is not None and amount.is_finite() else None
+    if amount is None or not is_sane_signed(amount):
+        return None
+    exponent = amount.as_tuple().exponent
+    is_short = isinstance(exponent, int) and exponent > -_MOST_DIGITS
+    return f"{amount:f}" if is_short else None  # else a text of as many digits as it says
 
 
 def _oldest(value: object) -> float | None:
-    ages = [one for one in _table(value).values() if isinstance(one, int | float)]
-    return max(ages, default=None)
+    ages = (one for one in _table(value).values() if isinstance(one, int | float))
+    return max((float(age) for age in ages if 0 <= age < _MOST), default=None)
 
 
 def _alerts(value: object) -> list[str]:
@@ -168,8 +180,10 @@ def _alerts(value: object) -> list[str]:
     return [_text(_table(one).get("sentence")) for one in found if _table(one).get("sentence")]
 
 
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def _count(value: object) -> int | None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value < _MOST else None
 
 
 def _text(value: object) -> str:

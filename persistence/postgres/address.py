@@ -38,8 +38,8 @@ def parameters_of(place: LedgerPlace) -> dict[str, Any]:
         which = "" if wrong == "address" else f": not with that {wrong}"
         raise LedgerUnavailable(
             f"the variable {place.url_env} holds no address of a PostgreSQL database{which}; it is"
-            " written as in postgresql://user:password@host:5432/name, and in the password %40 for"
-            " an @, %2F for a /"
+            " written as in postgresql://user:password@host:5432/name, and in the password @ as"
+            " %40, / as %2F, : as %3A, ? as %3F, # as %23, % as %25"
         )
     return given
 
@@ -49,9 +49,10 @@ def _wrong_part(given: Mapping[str, Any]) -> str:
     from psycopg import pq
     from psycopg.conninfo import make_conninfo
 
+    for torn in ("host", "hostaddr", "dbname"):  # the library takes what follows a stray /
+        if "@" in str(given.get(torn) or ""):
+            return torn
     hosts = str(given.get("host") or "")
-    if "@" in hosts:
-        return "host"
     nowhere = ",".join(_NOWHERE for _ in hosts.split(","))
     words = make_conninfo(**{**given, "host": nowhere, "hostaddr": ""})
     tried = pq.PGconn.connect_start(words.encode())

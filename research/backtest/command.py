@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from research.backtest.report import Report, as_json, report_on, with_parts
 from research.backtest.sheet import Sheets, executed, page_model, sheets_of
 from research.backtest.tables import as_table
 from research.backtest.verify import verify
+from research.backtest.watched import Watched
 from research.printing import printable
 
 EXIT_OK, EXIT_FAILED = 0, 1
@@ -95,12 +97,14 @@ def backtest(options: BacktestOptions) -> int:
     expected = [market.rows_expected for market in plan.markets]
     total = sum(one for one in expected if one) if all(expected) else None
     began = time.perf_counter()
-    with Progress(total, sys.stderr) as progress:
-        outcome = Backtest(plan).run(progress.at)
-    took_s = time.perf_counter() - began
-    report = report_on(options.name, plan, outcome, trials)
-    if sheet.html or sheet.split:
-        report = _with_sheets(options, plan, outcome, report, trials)
+    with ExitStack() as last:
+        watched = last.enter_context(Watched(plan)) if sheet.html or sheet.split else None
+        with Progress(total, sys.stderr) as progress:
+            outcome = Backtest(plan if watched is None else watched.plan).run(progress.at)
+        took_s = time.perf_counter() - began
+        report = report_on(options.name, plan, outcome, trials)
+        if watched is not None:
+            report = _with_sheets(options, watched, outcome, report, trials)
     if sheet.trades is not None:
         write_trades(sheet.trades, executed(outcome), outcome.markets)
     if sheet.equity is not None:
@@ -115,14 +119,14 @@ def backtest(options: BacktestOptions) -> int:
 
 
 def _with_sheets(
-    options: BacktestOptions, plan: Plan, outcome: Outcome, report: Report, trials: Trials
+    options: BacktestOptions, watched: Watched, outcome: Outcome, report: Report, trials: Trials
 ) -> Report:
-    """Read the markets again for curves and parts, and write the page if one is asked for."""
+    """Make curves and parts, and write the page if one is asked for."""
     at_ns = _split_ns(options.sheet.split, report) if options.sheet.split else None
-    sheets = sheets_of(plan, outcome, at_ns, trials)
+    sheets = sheets_of(watched, outcome, at_ns, trials)
     report = with_parts(report, sheets.by_quote, at_ns)
     if options.sheet.html is not None:
-        _write_page(options, plan, report, sheets, trials)
+        _write_page(options, watched.plan, report, sheets, trials)
     return report
 
 

@@ -1,10 +1,11 @@
-"""From a backtest to its tear sheet: markets are read once more, beside what was executed.
+"""From a backtest to its tear sheet: what was executed, beside what the markets were worth.
 
-The loop keeps no curve, for most runs need none. Its executions and the same market give it, by
-the same code as those of a run that was real (`decisions.tear_sheet`).
+The loop keeps no curve, for most runs need none. Its executions and the market that it was shown
+(`research.backtest.watched`) give it, by the same code as those of a run that was real
+(`decisions.tear_sheet`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,18 +13,14 @@ import msgspec
 from decisions.bars import Bars
 from decisions.risk_equity import quote_of
 from decisions.round_trips import Executed
-from decisions.strategy import reference_price
 from decisions.tear_sheet import Sheet, Trials, sheet_of
 from decisions.tear_sheet_model import marks_of, sheet_model
 from decisions.valued import Lane
-from exchanges.event_blocks import drawn_rows
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
 from research.backtest.loop import Outcome
-from research.backtest.plan import MarketPlan, Plan
+from research.backtest.plan import Plan
+from research.backtest.watched import Watched, WatchedMarket
 
-MOST_BARS = 10_000
-"""Of all symbols together; more than on the dashboard, which is drawn again and again."""
-_FEWEST_BARS = 400
 _BPS = 10_000
 
 
@@ -45,28 +42,22 @@ def executed(outcome: Outcome) -> list[Executed]:
     return found
 
 
-def sheets_of(plan: Plan, outcome: Outcome, split_ns: int | None, trials: Trials) -> Sheets:
-    """Read the markets again.
-
-    Raises:
-        DataError: one cannot be read any more.
-    """
+def sheets_of(watched: Watched, outcome: Outcome, split_ns: int | None, trials: Trials) -> Sheets:
+    """Make them of a run of `watched.plan`, once; the markets are not read again."""
     executions = executed(outcome)
-    most = max(MOST_BARS // max(len(plan.markets), 1), _FEWEST_BARS)
-    bars: dict[str, Bars] = {market.symbol: Bars(most) for market in plan.markets}
     found = {}
     for quote in outcome.meters:
-        markets = [one for one in plan.markets if quote_of(one.symbol) == quote]
+        plan = watched.plan
+        markets = [one for one in watched.markets if quote_of(one.symbol) == quote]
         capital = float(plan.venue.balances.get(quote, DEFAULT_QUOTE_BALANCE))
         lanes = [
-            _lane(market, bars[market.symbol], executions, plan, capital / len(markets), split_ns)
-            for market in markets
+            _lane(market, executions, plan, capital / len(markets), split_ns) for market in markets
         ]
         ours = [one for one in executions if quote_of(one[2]) == quote]
         found[quote] = sheet_of(
             quote, lanes, ours, capital=capital, split_ns=split_ns, trials=trials
         )
-    return Sheets(by_quote=found, bars=bars)
+    return Sheets(by_quote=found, bars=watched.bars)
 
 
 def page_model(sheets: Sheets, trials: Trials, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,8 +88,7 @@ def _drawn(bars: Bars, marks: tuple[list[list[Any]], int] | None) -> dict[str, A
 
 
 def _lane(
-    market: MarketPlan,
-    bars: Bars,
+    market: WatchedMarket,
     executions: Sequence[Executed],
     plan: Plan,
     hold: float,
@@ -106,20 +96,9 @@ def _lane(
 ) -> Lane:
     return Lane(
         market.symbol,
-        _prices(market, bars),
+        market.prices(),
         [one for one in executions if one[2] == market.symbol],
         hold=hold,
         fee_share=float(plan.venue.taker_fee_bps) / _BPS,
         split_ns=split_ns,
     )
-
-
-def _prices(market: MarketPlan, bars: Bars) -> Iterator[tuple[Sequence[int], Sequence[float]]]:
-    for block in market.blocks():
-        for opened_ns, opened, high, low, close, volume in drawn_rows(block):
-            bars.candle(opened_ns, (opened, high, low, close), volume)
-        closes = block.closes
-        if closes is None:
-            places = range(len(block.times_ns))
-            closes = [float(reference_price(block.event(place))) for place in places]
-        yield block.times_ns, closes

@@ -71,8 +71,9 @@ class FileGuard:
                 " let it end, or stop it and give this one more --jobs"
             )
             raise StudyInUse(text) from error
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
+        with suppress(OSError):  # a full disk: who looks is told of an unknown process
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, b"%d\n" % os.getpid(), 0)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -99,11 +100,16 @@ class PostgresGuard:
         self._text = sqlalchemy.text
         self.token = uuid.uuid4().hex
         self._study = _key("study", study)
-        self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        for name, value in _KEEPALIVES:
-            with suppress(sqlalchemy.exc.DBAPIError):  # a local socket has none
-                self._ask(f"set tcp_keepalives_{name} = {value}")
-        self._ask("select pg_advisory_lock(:key)", _key("member", self.token))
+        self._connection = engine.connect()
+        try:
+            self._connection = self._connection.execution_options(isolation_level="AUTOCOMMIT")
+            for name, value in _KEEPALIVES:
+                with suppress(sqlalchemy.exc.DBAPIError):  # a local socket has none
+                    self._ask(f"set tcp_keepalives_{name} = {value}")
+            self._ask("select pg_advisory_lock(:key)", _key("member", self.token))
+        except BaseException:
+            self._connection.close()
+            raise
 
     @contextmanager
     def alone(self) -> Iterator[None]:

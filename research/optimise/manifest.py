@@ -9,7 +9,7 @@ import msgspec
 
 from research.backtest.plan import Plan
 from research.optimise.space import Axis
-from research.optimise.trial import uses_of
+from research.optimise.trial import size_of, uses_of
 from research.optimise.windows import Window
 
 
@@ -23,6 +23,7 @@ def manifest_of(
     return {
         "data": digest,
         "strategies": _hash([_strategy(one, axes) for one in plan.strategies]),
+        "order sizes": _hash([[*size_of(one), one.decided_until_ns] for one in plan.strategies]),
         "venue settings": _hash(plan.venue),
         "limits": _hash(plan.limits),
         "ranges": _hash(sorted(map(str, axes))),

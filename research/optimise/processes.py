@@ -39,17 +39,12 @@ class _Worker:
 
     def __init__(self, work: bytes, data_fd: int) -> None:
         self.link, theirs = socket.socketpair()
-        with theirs:
-            descriptors = (theirs.fileno(), data_fd)
-            path = os.pathsep.join(place for place in sys.path if place)
-            self.process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-                [sys.executable, "-P", "-m", _MODULE, *map(str, descriptors)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,  # what strategies print
-                pass_fds=descriptors,
-                env={**os.environ, "PYTHONPATH": path},
-                start_new_session=True,
-            )
+        try:
+            with theirs:
+                self.process = _started(theirs.fileno(), data_fd)
+        except BaseException:
+            self.link.close()
+            raise
         self.framer = Framer()
         self.task: Task | None = None
         self.until_s = float("inf")
@@ -61,6 +56,19 @@ class _Worker:
         self.process.kill()
         self.link.close()
         return self.process.wait()
+
+
+def _started(link_fd: int, data_fd: int) -> "subprocess.Popen[bytes]":
+    descriptors = (link_fd, data_fd)
+    path = os.pathsep.join(place for place in sys.path if place)
+    return subprocess.Popen(  # noqa: S603 - our own module, no shell
+        [sys.executable, "-P", "-m", _MODULE, *map(str, descriptors)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,  # what strategies print
+        pass_fds=descriptors,
+        env={**os.environ, "PYTHONPATH": path},
+        start_new_session=True,
+    )
 
 
 class Processes:

@@ -5,17 +5,14 @@ says all. Whatever dies in between leaves a row that another process can finish 
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import optuna
-import sqlalchemy
 from optuna.trial import TrialState
 
-from messages.errors import ConfigError, WatchkeeperError
-from research.optimise.guard import Guard, one_at_a_time
+from research.optimise.guard import Guard
 from research.optimise.outcome import FAILED, GIVEN_UP, REFUSED, UNJUDGED, Outcome, PassedOver
 from research.optimise.space import Value
 
@@ -168,51 +165,3 @@ def _row(trial: Any) -> Row:
         passed=msgspec.convert(trial.user_attrs.get(_PASSED, {}), PassedOver),
         said=outcome,
     )
-
-
-def open_storage(url: str, shown: str) -> tuple[Any, Any]:
-    """Open it, and make its tables where there are none: the engine below it, and itself.
-
-    `shown` is what a person may see of its address.
-
-    Raises:
-        ConfigError: it cannot be reached, or is of another version of Optuna.
-    """
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    try:
-        with nullcontext() if url.startswith("sqlite") else one_at_a_time(url):
-            storage = optuna.storages.RDBStorage(url)
-    except (sqlalchemy.exc.SQLAlchemyError, RuntimeError, ImportError) as error:
-        text = f"the study's database {shown} cannot be used: {_first(error)}"
-        raise ConfigError([text]) from error
-    if url.startswith("sqlite"):
-        storage.remove_session()  # which holds a connection, and would keep it from being closed
-        storage.engine.dispose()
-        sqlalchemy.event.listen(storage.engine, "connect", _fast_and_safe)
-    return storage.engine, optuna.storages.get_storage(storage)
-
-
-def _fast_and_safe(connection: Any, _: Any) -> None:
-    """A killed process loses nothing; a power cut perhaps the last trials, which are tried again.
-
-    Without it every step of a trial waits for the disk, longer than a short trial takes.
-    """
-    connection.execute("pragma journal_mode = wal")
-    connection.execute("pragma synchronous = normal")
-
-
-@contextmanager
-def database_problems(shown: str) -> Iterator[None]:
-    """Say what went wrong with the database in a sentence; nothing that was tried is lost."""
-    problems = (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError)
-    try:
-        yield
-    except problems as error:
-        why = _first(error.__cause__ or error)
-        text = f"the study's database {shown} failed: {why}; the same command goes on from there"
-        raise WatchkeeperError(text) from error
-
-
-def _first(error: BaseException) -> str:
-    """Give the first line of what a driver says, without SQL behind it."""
-    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

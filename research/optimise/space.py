@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import product
 from typing import Any
 
@@ -47,12 +48,23 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
         step = self.step or (1 if self.is_int else 0)
         if not step:
             return None
-        count = math.floor((self.high - self.low) / step + 1e-9) + 1
+        steps = (Decimal(str(self.high)) - Decimal(str(self.low))) / Decimal(str(step))
+        count = math.floor(float(steps) + 1e-9) + 1
         if count > MOST_LISTED:
             return None
         if self.is_int:
             return [int(self.low) + int(step) * place for place in range(count)]
-        return [round(self.low + step * place, 12) for place in range(count)]
+        return [self._at(place) for place in range(count)]
+
+    def nearest(self, value: Value) -> Value:
+        """Give the value of a step that a proposal means: 0.3 for 0.30000000000000004."""
+        if self.choices or self.is_int or self.step is None:
+            return value
+        return self._at(round((float(value) - self.low) / self.step))
+
+    def _at(self, place: int) -> float:
+        """As a person would add it up: floats do not meet 0.3 in steps of 0.1."""
+        return float(Decimal(str(self.low)) + Decimal(str(self.step or 1)) * place)
 
     def __str__(self) -> str:
         """As `--param` takes it."""
@@ -75,6 +87,12 @@ def sets(axes: Sequence[Axis]) -> list[dict[str, Value]] | None:
         return None
     labels = [axis.label for axis in axes]
     return [dict(zip(labels, row, strict=True)) for row in product(*counted)]
+
+
+def nearest(axes: Sequence[Axis], found: Mapping[str, Any]) -> dict[str, Value]:
+    """Give a set as `sets` has it, so that one set has one key."""
+    by_label = {axis.label: axis for axis in axes}
+    return {label: by_label[label].nearest(value) for label, value in found.items()}
 
 
 def by_strategy(axes: Sequence[Axis], found: Mapping[str, Any]) -> dict[str, dict[str, Value]]:
@@ -191,7 +209,9 @@ def _whole_label(declared: Declared, label: str) -> tuple[str, str]:
         for name in params:
             if f"{strategy}.{name}" == label:
                 return strategy, name
-    raise ValueError(f"there is no such parameter (there are: {', '.join(_labels(declared))})")
+    there = ", ".join(_labels(declared))
+    known = f"there are: {there}" if there else "the strategies declare no Params"
+    raise ValueError(f"there is no such parameter ({known})")
 
 
 def _range(strategy: str, name: str, bound: Bound, text: str) -> Axis:

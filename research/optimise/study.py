@@ -21,7 +21,7 @@ from research.optimise.figures import Score
 from research.optimise.guard import Guard
 from research.optimise.outcome import DONE, TRIED, Outcome, PassedOver
 from research.optimise.rows import Row, Rows, frozen, state_of
-from research.optimise.space import Axis, Value, key_of, sets
+from research.optimise.space import Axis, Value, key_of, nearest, sets
 
 SAMPLERS = ("tpe", "random", "grid")
 PRUNERS = ("median", "halving", "none")
@@ -196,7 +196,8 @@ class Study:
         Raises:
             ConfigError: nothing that is proposed can be tried.
         """
-        known = {key_of(row.params) for row in rows}
+        axes = self._terms.axes
+        known = {key_of(nearest(axes, row.params)) for row in rows}
         self._learn(rows)
         passed = PassedOver()
         for attempt in range(MOST_IN_A_ROW):
@@ -205,7 +206,7 @@ class Study:
             if trial is None:
                 self.exhausted = True
                 return None
-            params = dict(trial.params)
+            params = nearest(axes, trial.params)
             more = self._objection(params, known, passed)
             if more is None:
                 return Hand(row=self._rows.claim(params, passed), trial=trial, parts={})

@@ -81,6 +81,13 @@ def uses_of(strategy: StrategyPlan) -> tuple[str, dict[str, Any]]:
     return build.args[0], dict(build.args[1])
 
 
+def size_of(strategy: StrategyPlan) -> list[Any]:
+    """Give what else it is built with: the notional of its orders, the grids of its symbols."""
+    build = strategy.build
+    assert isinstance(build, partial), "a configuration's strategies are built by a partial"
+    return [*build.args[2:], build.keywords]
+
+
 def capital_of(plan: Plan) -> tuple[str, Decimal]:
     """Give the quote currency of all that is traded, and what the account begins with.
 

@@ -13,6 +13,7 @@ from persistence.journal import segments
 from research.printing import Progress, say
 from research.replay.code import Otherwise
 from research.replay.found import Divergence
+from research.replay.patience import LIMIT_S, Patience
 from research.replay.replaying import Replay
 from research.replay.report import as_lines, as_object, divergence_lines
 
@@ -32,6 +33,8 @@ class ReplayOptions(msgspec.Struct, frozen=True, kw_only=True):
     otherwise: Otherwise
     as_json: bool = False
     shows_all: bool = False
+    event_limit_s: float | None = None
+    """How long a strategy may take over one event; None is as long as usual."""
 
 
 def replay(options: ReplayOptions) -> int:
@@ -72,7 +75,8 @@ def _here(options: ReplayOptions, folder: Path) -> int:
             first.append(divergence)
 
     progress, began = Progress("replay"), time.perf_counter()
-    work = Replay(folder, options.otherwise, report)
+    patience = Patience(options.event_limit_s or LIMIT_S)
+    work = Replay(folder, options.otherwise, report, patience)
     reader = work.run(lambda share: progress.show(share, f"{work.findings.differs} divergences"))
     progress.end()
     took_s = time.perf_counter() - began
@@ -92,12 +96,14 @@ def _here(options: ReplayOptions, folder: Path) -> int:
 
 def _by_checkout(checkout: Path, options: ReplayOptions) -> int:
     """Let another checkout replay it, in a process that imports everything from there."""
+    limit_s = options.event_limit_s
     words: Sequence[str] = (
         "replay",
         str(options.run_dir.absolute()),
         "--former-root",
         str(ROOT),
         *(word for text in options.otherwise.params for word in ("--param", text)),
+        *(["--event-limit-s", f"{limit_s:g}"] if limit_s is not None else []),
         *(["--json"] if options.as_json else []),
         *(["--all"] if options.shows_all else []),
     )

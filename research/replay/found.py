@@ -9,13 +9,16 @@ import msgspec
 
 from messages.ids import OrderKey, StrategyId, Symbol
 from messages.orders import OrderIntent
+from messages.values import Protection
 
 _LONGEST = 200
+_REASONS_KEPT = 5
 _PLAIN: Any = object.__repr__
 RECORDED_ONLY = "recorded only"
 REPLAYED_ONLY = "replayed only"
 OTHER = "another"
 RAISED = "raised"
+HUNG = "hung"
 JUDGED = "judged otherwise"
 
 
@@ -61,6 +64,13 @@ class Compared(msgspec.Struct, kw_only=True):
         self.events += events
 
 
+class Unreadable(msgspec.Struct, kw_only=True):
+    """Records with a right checksum that are no messages of this version."""
+
+    first: str
+    count: int = 0
+
+
 class Findings(msgspec.Struct, kw_only=True):
     """All that a replay has to tell, but for the divergences themselves."""
 
@@ -74,12 +84,26 @@ class Findings(msgspec.Struct, kw_only=True):
     breaks: list[str] = msgspec.field(default_factory=list)
     """Where something is missing, the first of them."""
     more_breaks: int = 0
+    unreadable: dict[str, Unreadable] = msgspec.field(default_factory=dict)
+    """By why."""
     notes: list[str] = msgspec.field(default_factory=list)
+
+    def cannot_read(self, why: str, place: str) -> None:
+        """Count what cannot be read; of a whole journal that is one sentence, not a thousand."""
+        if why not in self.unreadable and len(self.unreadable) >= _REASONS_KEPT:
+            why = "others"
+        self.unreadable.setdefault(why, Unreadable(first=place)).count += 1
+
+    def note(self, text: str) -> None:
+        """Tell it once."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     @property
     def is_nothing(self) -> bool:
-        """Whether nothing at all could be compared."""
-        return not self.judged and all(one.since_ns is None for one in self.strategies.values())
+        """Whether no strategy could be compared, and nothing else differs."""
+        strategies = self.strategies.values()
+        return not self.differs and all(one.since_ns is None for one in strategies)
 
     @property
     def differs(self) -> int:
@@ -92,12 +116,37 @@ def said(intent: OrderIntent) -> str:
     limit = "" if intent.limit_price is None else f" at {intent.limit_price}"
     kind = f"{intent.order_type} {intent.time_in_force}".lower()
     reason = f": {intent.reason}" if intent.reason else ""
-    return f"{intent.side} {intent.quantity} {intent.symbol}{limit} ({kind}){reason}"
+    stops = _stops(intent.protection)
+    return f"{intent.side} {intent.quantity} {intent.symbol}{limit} ({kind}{stops}){reason}"
 
 
-def differing(one: OrderIntent, other: OrderIntent) -> list[str]:
-    """Name what of two decisions differs; when they were made, and their words, do not count."""
-    left_out = ("ts_created_ns", "reason")
+def _stops(kept: Protection | None) -> str:
+    if kept is None:
+        return ""
+    parts = ((name.replace("_", "-"), getattr(kept, name)) for name in kept.__struct_fields__)
+    return "".join(f", {name} {value}" for name, value in parts if value is not None)
+
+
+def said_apart(one: OrderIntent, other: OrderIntent) -> tuple[str, str]:
+    """Say two decisions that differ; what differs is in the texts of both."""
+    texts = said(one), said(other)
+    if texts[0] != texts[1]:
+        return texts
+    names = differing(one, other)
+    mine, others = (
+        ", ".join(f"{name} {getattr(intent, name)}" for name in names) for intent in (one, other)
+    )
+    return f"{texts[0]} [{mine}]", f"{texts[1]} [{others}]"
+
+
+def differing(
+    one: OrderIntent, other: OrderIntent, unknown: frozenset[str] = frozenset()
+) -> list[str]:
+    """Name what of two decisions differs; when they were made, and their words, do not count.
+
+    Nor does what is unknown of the recorded one.
+    """
+    left_out = {"ts_created_ns", "reason", *unknown}
     names = [name for name in one.__struct_fields__ if name not in left_out]
     return [name for name in names if getattr(one, name) != getattr(other, name)]
 

@@ -12,6 +12,7 @@ from research.replay.reading import Place
 
 EXECUTOR = "execution/executor"
 BY_EXECUTOR = "that the executor made by itself: its own state is not in the journal"
+WITHOUT_HELD = "judged by an older version, which did not keep what each strategy held"
 
 
 class Judging:
@@ -32,6 +33,9 @@ class Judging:
             seen = seen_in(message.seen)
         except CodecError as error:
             self._findings.not_compared[f"judged by {error}"] += len(message.intents)
+            return
+        if seen.held_by is None and any(intent.leaves for intent in message.intents):
+            self._findings.not_compared[WITHOUT_HELD] += len(message.intents)
             return
         again = judge_again(message.intents, seen, fingerprint)
         for intent, recorded, verdict in zip(
@@ -77,7 +81,7 @@ def _text(judged: JudgedIntent) -> str:
 def _state(intent: OrderIntent, seen: Seen) -> dict[str, str]:
     """Say what the executor knew, as far as it was anything."""
     symbol, known = intent.symbol, seen.known.get(intent.order_key)
-    held = {(who, one): quantity for who, one, quantity in seen.held_by}
+    held = {(who, one): quantity for who, one, quantity in seen.held_by or ()}
     limits = {name: getattr(seen.limits, name) for name in seen.limits.__struct_fields__}
     told: dict[str, object] = {
         "exposure": seen.exposure.get(symbol),

@@ -6,60 +6,40 @@ far as it surely came, and what its strategy may have been stuck in is not shown
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from contextlib import suppress
+from typing import Any
 
-from decisions.strategy import MOST_TRIES, StrategyLike, StrategyMemory, StrategyRun, memory_of
+from decisions.strategy import MOST_TRIES, StrategyMemory, StrategyRun
 from decisions.strategy_record import memory_in
 from messages.errors import CodecError, ConfigError
-from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
+from messages.ids import TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import MarketRules, OrderIntent, OrderUpdate
 from messages.recorded import StrategyStands
 from messages.stops import StopActed
-from messages.values import Instrument
-from research.replay.found import (
-    OTHER,
-    RAISED,
-    RECORDED_ONLY,
-    REPLAYED_ONLY,
-    Compared,
-    Divergence,
-    Findings,
-    said,
-    state_of,
-)
+from research.replay.found import Compared, Divergence, Findings
+from research.replay.life import Life, LineSettings
+from research.replay.patience import Hung
 from research.replay.reading import Place
-from research.replay.showing import ALL, Odd, Showing, pieces
-from research.replay.texts import event_text
+from research.replay.showing import (
+    ALL,
+    Odd,
+    Showing,
+    Taken,
+    divergence_of,
+    event_of,
+    on_text,
+    pieces,
+)
 
+BEHIND_A_HANG = "behind the event that its strategy hung in"
 UNKNOWN_EVENT = "of an event that is missing"
 UNKNOWN_BEGINNING = "of before the journal says how its strategy stood"
 
-Build = Callable[[Callable[[Symbol], Instrument]], StrategyLike]
+_TOLD_OF = (OrderUpdate, StopActed, MarketRules)
+"""What is not decided on."""
 _RAISED = (Exception, SystemExit)
 """What a user's code may raise: anything, and it may call sys.exit."""
-
-
-class LineSettings(NamedTuple):
-    """Who is replayed, and how. `build` asks for the grids each time."""
-
-    id: StrategyId
-    account: AccountId
-    symbols: tuple[Symbol, ...]
-    timeframe_ns: int
-    build: Build
-    is_what_if: bool
-    """Whether it may go its own way: then it keeps its own memory where the run began anew."""
-    is_replayed: bool
-    """Whether its market is shown from the beginning by each process."""
-
-
-class _Taken(NamedTuple):
-    """A message that the strategy took, and what stands in the journal of it."""
-
-    message: Any
-    at_ns: int
-    place: Place
 
 
 class Line:
@@ -74,22 +54,19 @@ class Line:
     ) -> None:
         self._settings, self._findings, self._report = settings, findings, report
         self._tally = findings.strategies.setdefault(settings.id, Compared())
-        self._run: StrategyRun | None = None
-        self._memory: StrategyMemory | None = None
-        """With which the next run begins; None while that is not known."""
-        self._grids: dict[Symbol, Instrument] = {}
-        self._pending: _Taken | None = None
+        self._life = Life(settings)
+        self._pending: Taken | None = None
         self._told: list[OrderIntent] = []
         self._matched: frozenset[str] = frozenset()
         """Keys that the last message gave: the run may tell of them once more, after a crash."""
+        self.unknown: frozenset[str] = frozenset()
+        """What recorded decisions do not say of themselves: fields of a later version."""
         self.left: StrategyMemory | None = None
         """What it remembered when its process ended."""
+        self._has_hung: bool = before is not None and before._has_hung
+        """It would again, perhaps at every event; nothing is shown to it any more."""
         goes_on = settings.is_what_if and not settings.is_replayed
         self._own = before.left if before is not None and goes_on else None
-
-    @property
-    def _is_known(self) -> bool:
-        return self._run is not None or self._memory is not None
 
     # ------------------------------------------------------------ what the journal tells
 
@@ -111,16 +88,15 @@ class Line:
             ):
                 if not self._is_again(message):
                     self._settle(ALL)
-                self._pending = _Taken(message, at_ns, place)
+                self._pending = Taken(message, at_ns, place)
             case _:  # a blow, its end, what does not concern it: what it took before, it finished
                 self._settle(ALL)
 
     def cut(self, *, is_end: bool) -> None:
         """Something is missing behind the last message, or may be: its process ended, perhaps."""
         self._settle(-1)
-        present = self._run.memory if self._run is not None else self._memory
-        self.left = present if is_end else None
-        self._run = self._memory = None
+        memory = self._life.end()
+        self.left = memory if is_end else None
 
     def _is_again(self, message: Any) -> bool:
         """Whether the last message was handed back unseen, and is taken once more."""
@@ -134,24 +110,23 @@ class Line:
 
     def _stands(self, standing: StrategyStands) -> None:
         """Begin with a memory as it is recorded, where nothing better is known."""
-        if not standing.has_begun and self._is_known:
+        if not standing.has_begun and self._life.is_known:
             return
         try:
             memory = memory_in(standing.memory)
         except CodecError as error:
             self.cut(is_end=False)
-            self._findings.notes.append(f"{self._settings.id}: {error}")
+            self._findings.note(f"{self._settings.id}: {error}")
             return
         if standing.has_begun:
             self._settle(memory.next_index)
-            if self._settings.is_what_if and self._is_known:
+            if self._settings.is_what_if and self._life.is_known:
                 return
         else:
             self._tally.is_warmed = True
         if self._settings.is_what_if and memory.wide is not None:
             memory.wide.snapshot, memory.wide.since = None, []  # of the code that ran
-        self._grids = {grid.symbol: grid for grid in standing.instruments}
-        self._run, self._memory = None, memory
+        self._life.begin(memory, standing.instruments)
         if standing.has_begun:
             self._begin_with_own(memory)
 
@@ -172,17 +147,34 @@ class Line:
             if told:
                 self._findings.not_compared[UNKNOWN_EVENT] += len(told)
             return
+        if self._has_hung:
+            self._not_behind_a_hang(len(told))
+            return
         told = [intent for intent in told if intent.order_key not in self._matched]
-        if not self._is_known:
+        if not self._life.is_known:
             if told:
                 self._findings.not_compared[UNKNOWN_BEGINNING] += len(told)
             return
-        if isinstance(taken.message, OrderUpdate | StopActed | MarketRules):
-            self._tell(taken, until)
-            if told:  # nobody decides on such a message
-                self._count(Showing(told), taken, until)
+        showing = Showing(told, self.unknown)
+        self._patiently(showing, taken, until)
+        if showing.told or showing.odd or not isinstance(taken.message, _TOLD_OF):
+            self._count(showing, taken, until)
+
+    def _patiently(self, showing: Showing, taken: Taken, until: int) -> None:
+        settings = self._settings
+        patience, who = settings.patience, f"strategy {settings.id}, {taken.place}"
+        patience.begin(self._life.next_index, lambda: f"{who}: {self._on(taken)}:")
+        try:
+            self._go_through(showing, taken, until)
+        except Hung as error:
+            self._hung(showing, taken, error)
+        finally:
+            patience.end()
+
+    def _go_through(self, showing: Showing, taken: Taken, until: int) -> None:
+        if isinstance(taken.message, _TOLD_OF):
+            self._tell(showing, taken, until)  # nobody decides on such a message
             return
-        showing = Showing(told)
         while True:
             try:
                 self._show(showing, taken, until)
@@ -191,74 +183,44 @@ class Line:
                 if isinstance(taken.message, MarketBatch):
                     continue  # which its feed would send again
             break
-        self._count(showing, taken, until)
 
-    def _made(self) -> StrategyRun:
-        """Give the present incarnation; make it and warm it up where there is none."""
-        if self._run is None:
-            assert self._memory is not None, "asked only where it is known"
-            settings = self._settings
-            run = StrategyRun(
-                lambda: settings.build(self._grid),
-                self._roomy(self._memory),
-                settings.account,
-                settings.id,
-                settings.symbols[0],
-                symbols=settings.symbols,
-                instrument_of=self._grid,
-            )
-            run.warm_up()
-            self._run = run
-        return self._run
-
-    def _roomy(self, memory: StrategyMemory) -> StrategyMemory:
-        """Keep as many events as a strategy with other settings may need for a warm-up."""
-        if not self._settings.is_what_if:
-            return memory
-        fresh = self._settings.build(self._grid)
-        room = memory_of(fresh, self._settings.timeframe_ns, self._settings.symbols).recent.maxlen
-        if (room or 0) > (memory.recent.maxlen or 0):
-            memory.recent = type(memory.recent)(memory.recent, maxlen=room)
-        return memory
-
-    def _grid(self, symbol: Symbol) -> Instrument:
-        return self._grids.get(symbol) or Instrument(symbol=symbol)
-
-    def _tell(self, taken: _Taken, until: int) -> None:
+    def _tell(self, showing: Showing, taken: Taken, until: int) -> None:
         """Tell of an order, a stop or new rules; unless the strategy may have died of it."""
         if until != ALL and not (self._settings.is_what_if and until >= 0):
             return
         message = taken.message
         try:
-            run = self._made()
+            run = self._life.made()
             if isinstance(message, OrderUpdate):
                 run.update(message)
             elif isinstance(message, StopActed):
                 run.stop_acted(message)
             elif message.instrument.symbol in run.symbols:
-                self._grids[message.instrument.symbol] = message.instrument
+                self._life.rules(message.instrument)
                 run.warm_up()
         except _RAISED as error:
-            self._tell_raised(taken, error)
+            self._raised(showing, error)
         self._tally.took(taken.at_ns, 0)
 
-    def _show(self, showing: "Showing", taken: _Taken, until: int) -> None:
-        run, message = self._made(), taken.message
+    def _show(self, showing: "Showing", taken: Taken, until: int) -> None:
+        run, message = self._life.made(), taken.message
         if isinstance(message, Candle | Trade | Tick):
             showing.is_sure = until == ALL
             if showing.is_sure or showing.told:
                 self._see(showing, message, run.take_aside(message, _NEVER), run)
-                showing.behind(message, run.memory.next_index, lambda: self._state(run))
+                showing.behind(message, run.memory.next_index, self._life.state)
                 showing.events += 1
             return
         before = max(run.memory.next_index, message.first_index)
         for piece, is_sure in pieces(message, showing, until, lambda: run.memory.next_index):
             showing.is_sure = is_sure
-            self._see(showing, piece, run.take_batch(piece, _never), run)
+            try:
+                self._see(showing, piece, run.take_batch(piece, _never), run)
+            finally:
+                showing.events += max(run.memory.next_index - before, 0)
+                before = max(before, run.memory.next_index)
             last = piece.events[-1]
-            showing.behind(last, run.memory.next_index - 1, lambda: self._state(run))
-            showing.events += max(run.memory.next_index - before, 0)
-            before = max(before, run.memory.next_index)
+            showing.behind(last, run.memory.next_index - 1, self._life.state)
 
     def _see(
         self,
@@ -273,24 +235,20 @@ class Line:
                 event = shown.events[max(index - shown.first_index, 0)]
             else:
                 event = shown
-            showing.gave(intent, index, event, lambda: self._state(run))
-
-    def _state(self, run: StrategyRun) -> dict[str, str]:
-        positions = run.memory.positions(self._settings.symbols[0])
-        return state_of(positions, run.held)
+            showing.gave(intent, index, event, self._life.state)
 
     def _raised(self, showing: "Showing", error: BaseException) -> None:
         """Do as its actor would: build it anew from what it has survived, and go on."""
-        run = self._run
+        run = self._life.run
         if run is None:
             raise self._not_made(error)
         memory = run.memory
         where = run.line_of(error)
         text = f"{type(error).__name__}: {error}" + (f" ({where})" if where else "")
         if showing.is_sure and memory.tries < MOST_TRIES:
-            state = self._state(run)
+            state = self._life.state()
             showing.odd.append(Odd(memory.next_index, None, None, None, text, state))
-        self._run, self._memory = None, memory.inherited()
+        self._life.restart()
 
     def _not_made(self, error: BaseException) -> BaseException:
         if isinstance(error, ConfigError):
@@ -298,13 +256,30 @@ class Line:
         text = f"strategy {self._settings.id} could not be made: {type(error).__name__}: {error}"
         return ConfigError([text])
 
-    def _tell_raised(self, taken: _Taken, error: BaseException) -> None:
-        showing = Showing([])
-        self._raised(showing, error)
-        for odd in showing.odd:
-            self._diverges(odd, taken)
+    def _hung(self, showing: Showing, taken: Taken, error: Hung) -> None:
+        """Do not as its actor would, which takes its time once more for each event: leave it."""
+        run, patience = self._life.run, self._settings.patience
+        text = f"did not come back within {patience.limit_s:g} s"
+        index, state = -1, dict[str, str]()
+        if run is None:
+            text += " while it was made and warmed up"
+        else:
+            index, where = run.memory.next_index, run.line_of(error)
+            text += f" ({where})" if where else ""
+            with suppress(Hung):  # its objects' texts are its code too
+                patience.begin(lambda: None, lambda: f"strategy {self._settings.id}: what it holds")
+                state = self._life.state()
+        event = event_of(taken, index)
+        odd = Odd(index, event, None, None, text, state, has_hung=True)
+        missing = showing.stop_at(odd)
+        self._has_hung = True
+        self._not_behind_a_hang(missing)
 
-    def _count(self, showing: "Showing", taken: _Taken, until: int) -> None:
+    def _not_behind_a_hang(self, count: int) -> None:
+        if count:
+            self._findings.not_compared[BEHIND_A_HANG] += count
+
+    def _count(self, showing: "Showing", taken: Taken, until: int) -> None:
         tally = self._tally
         showing.close()
         if until == ALL or showing.events:
@@ -317,35 +292,12 @@ class Line:
         for odd in showing.odd:
             self._diverges(odd, taken)
 
-    def _diverges(self, odd: Odd, taken: _Taken) -> None:
-        kind = OTHER
-        if odd.raised:
-            kind = RAISED
-        elif odd.recorded is None or odd.replayed is None:
-            kind = REPLAYED_ONLY if odd.recorded is None else RECORDED_ONLY
-        recorded, replayed = odd.recorded, odd.replayed
-        intent = recorded or replayed
-        event = odd.event or _event_at(taken.message, odd.index)
-        self._report(
-            Divergence(
-                who=self._settings.id,
-                kind=kind,
-                at_ns=taken.at_ns,
-                place=str(taken.place),
-                event=event_text(event, odd.index) if event else type(taken.message).__name__,
-                order_key=None if intent is None else intent.order_key,
-                recorded="" if recorded is None else said(recorded),
-                replayed=odd.raised or ("" if replayed is None else said(replayed)),
-                state=odd.state,
-            )
-        )
+    def _diverges(self, odd: Odd, taken: Taken) -> None:
+        self._report(divergence_of(odd, taken, self._settings.id))
 
-
-def _event_at(message: Any, index: int) -> MarketEvent | None:
-    if isinstance(message, MarketBatch):
-        place = index - message.first_index
-        return message.events[place] if 0 <= place < len(message.events) else None
-    return message if isinstance(message, Candle | Trade | Tick) else None
+    def _on(self, taken: Taken) -> str:
+        index = self._life.next_index()
+        return on_text(taken, -1 if index is None else index)
 
 
 _NEVER = TimestampNs(0)

@@ -29,16 +29,26 @@ def as_lines(
         yield f"  break         {text}"
     if findings.more_breaks:
         yield f"  break         and {findings.more_breaks} more"
+    for why, them in findings.unreadable.items():
+        yield f"  unreadable    {them.count:,} records, the first {them.first}: {why}"
     for note in findings.notes:
         yield f"  note          {note}"
-    if findings.is_nothing:
-        yield "nothing could be compared: this journal does not say how its strategies began"
-        return
-    kinds = ", ".join(f"{count} {kind}" for kind, count in findings.divergences.most_common())
-    yield f"{findings.differs} divergences" + (f" ({kinds})" if kinds else "")
+    yield _verdict(findings)
     for divergence in first:
         yield "the first:"
         yield from divergence_lines(divergence)
+
+
+def _verdict(findings: Findings) -> str:
+    if findings.is_nothing:
+        if findings.unreadable:
+            text = "another version of watchkeeper wrote this journal"
+            return f"nothing could be compared: {text}; name its checkout (--code-from CHECKOUT)"
+        return "nothing could be compared: this journal does not say how its strategies began"
+    kinds = ", ".join(f"{count} {kind}" for kind, count in findings.divergences.most_common())
+    missing = findings.not_compared.total()
+    text = f"{findings.differs} divergences" + (f" ({kinds})" if kinds else "")
+    return text + (f"; {missing:,} decisions or judgements were not compared" if missing else "")
 
 
 def _compared(one: Compared) -> str:
@@ -83,6 +93,7 @@ def as_object(
         "not_compared": dict(findings.not_compared),
         "breaks": findings.breaks,
         "more_breaks": findings.more_breaks,
+        "unreadable": msgspec.to_builtins(findings.unreadable),
         "notes": findings.notes,
         "first": msgspec.to_builtins(first[0]) if first else None,
     }

@@ -1,15 +1,37 @@
 """What was decided on one message, looked for among what is decided on it again."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
-from messages.market import MarketBatch, MarketEvent
+from messages.ids import StrategyId
+from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import OrderIntent
-from research.replay.found import differing
+from research.replay.found import (
+    HUNG,
+    OTHER,
+    RAISED,
+    RECORDED_ONLY,
+    REPLAYED_ONLY,
+    Divergence,
+    differing,
+    said,
+    said_apart,
+)
+from research.replay.reading import Place
+from research.replay.texts import event_text
 
 ALL = 1 << 62
 """As a place in the feed: behind all events."""
+
+
+class Taken(NamedTuple):
+    """A message that the strategy took, and what stands in the journal of it."""
+
+    message: Any
+    at_ns: int
+    place: Place
 
 
 class Odd(msgspec.Struct, frozen=True):
@@ -22,12 +44,14 @@ class Odd(msgspec.Struct, frozen=True):
     replayed: OrderIntent | None
     raised: str
     state: dict[str, str]
+    has_hung: bool = False
 
 
 class Showing:
     """What was decided on one message, as it is found again or not."""
 
-    def __init__(self, told: Sequence[OrderIntent]) -> None:
+    def __init__(self, told: Sequence[OrderIntent], unknown: frozenset[str] = frozenset()) -> None:
+        self._unknown = unknown
         self.told = {intent.order_key: intent for intent in told}
         """Recorded, and not found again yet."""
         self.count = len(self.told)
@@ -52,7 +76,7 @@ class Showing:
             return  # of an event that the run was in when it ended
         self.replayed += 1
         recorded = self.told.pop(intent.order_key, None)
-        if recorded is not None and not differing(recorded, intent):
+        if recorded is not None and not differing(recorded, intent, self._unknown):
             self.same.append(intent.order_key)
             self.other_words += recorded.reason != intent.reason
             return
@@ -63,6 +87,17 @@ class Showing:
         for key, intent in self.told.items():
             if intent.decided_at_ns <= event.ts_event_ns and key not in self._states:
                 self._states[key] = index, event, state()
+
+    def stop_at(self, odd: Odd) -> int:
+        """Nothing more is shown, for it hung; give how many decisions are not compared for that."""
+        later = [intent for key, intent in self.told.items() if key not in self._states]
+        at_ns = None if odd.event is None else odd.event.ts_event_ns
+        its_own = [intent for intent in later if intent.decided_at_ns == at_ns]
+        self.odd.append(msgspec.structs.replace(odd, recorded=next(iter(its_own), None)))
+        for intent in later:
+            del self.told[intent.order_key]
+        self.count -= len(later)
+        return len(later)
 
     def close(self) -> None:
         """Nothing more is shown: what was not found is not there. One of each kind are a pair."""
@@ -118,3 +153,51 @@ def _place_of(intent: OrderIntent, events: Sequence[MarketEvent]) -> int:
         return places[-1]
     later = (place for place, event in enumerate(events) if event.ts_event_ns > at_ns)
     return next(later, len(events) - 1)
+
+
+def event_of(taken: Taken, index: int) -> MarketEvent | None:
+    """Give the event of that place in the feed, where a message has it."""
+    message = taken.message
+    if isinstance(message, MarketBatch):
+        place = index - message.first_index
+        return message.events[place] if 0 <= place < len(message.events) else None
+    return message if isinstance(message, Candle | Trade | Tick) else None
+
+
+def on_text(taken: Taken, index: int, event: MarketEvent | None = None) -> str:
+    """Say what was shown: the event of that place, else what kind of message it was."""
+    event = event or event_of(taken, index)
+    return event_text(event, index) if event else type(taken.message).__name__
+
+
+def divergence_of(odd: Odd, taken: Taken, who: StrategyId) -> Divergence:
+    """Say it to a person."""
+    recorded, replayed = odd.recorded, odd.replayed
+    if recorded is not None and replayed is not None:
+        texts = said_apart(recorded, replayed)
+    else:
+        texts = _said(recorded), _said(replayed)
+    intent = recorded or replayed
+    return Divergence(
+        who=who,
+        kind=_kind_of(odd),
+        at_ns=taken.at_ns,
+        place=str(taken.place),
+        event=on_text(taken, odd.index, odd.event),
+        order_key=None if intent is None else intent.order_key,
+        recorded=texts[0],
+        replayed=odd.raised or texts[1],
+        state=odd.state,
+    )
+
+
+def _said(intent: OrderIntent | None) -> str:
+    return "" if intent is None else said(intent)
+
+
+def _kind_of(odd: Odd) -> str:
+    if odd.raised:
+        return HUNG if odd.has_hung else RAISED
+    if odd.recorded is None:
+        return REPLAYED_ONLY
+    return RECORDED_ONLY if odd.replayed is None else OTHER

@@ -4,6 +4,7 @@ The copy is taken, the original sends on, the copy takes its place: that is the 
 """
 
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,13 @@ from decisions.halting import HaltState
 from messages.halting import OpenListed, ResumeTrading
 from messages.ids import NS_PER_S, TimestampNs
 from messages.lineage import MARGIN_NS, Accepted, Copied
+from messages.market import Trade
+from messages.stops import StopState
 from messages.values import OrderState as S
+from messages.values import Protection, Side
 from persistence.backup import accept_copy, back_up, put_back
 from persistence.ledger import SqliteLedger
-from tests.actors.order_path import OrderPath
+from tests.actors.order_path import BTC, OrderPath, fill, key_of
 
 AGE_NS = 5 * NS_PER_S
 
@@ -46,7 +50,7 @@ def restored(tmp_path: Path, *, with_halt: bool = True) -> Path:
     return desk.path
 
 
-def accepted(path: Path, at_s: int) -> None:
+def accepted(path: Path, at_s: int, ends_stops: bool = False) -> None:
     at_ns = TimestampNs(at_s * NS_PER_S)
     word = Accepted(
         copied_at_ns=None,
@@ -55,7 +59,7 @@ def accepted(path: Path, at_s: int) -> None:
         evidence="seen",
     )
     with closing(SqliteLedger(path)) as ledger:
-        accept_copy(ledger, word)
+        accept_copy(ledger, word, ledger.stops() if ends_stops else ())
 
 
 def answer(desk: OrderPath, request: str) -> tuple[bool, str]:
@@ -130,3 +134,55 @@ def test_without_the_moment_it_would_be_sent_twice(tmp_path: Path) -> None:
     desk.tell(desk.intent(1))
 
     assert desk.sends(1) == 1
+
+
+# ---------------------------------------------------------------- stops
+
+
+def falls_to(desk: OrderPath, price: str) -> None:
+    desk.after(1)
+    at = desk.runtime.clock.utc_ns()
+    desk.tell(
+        Trade(
+            symbol=BTC,
+            price=Decimal(price),
+            quantity=Decimal(1),
+            aggressor_side=None,
+            ts_event_ns=at,
+        )
+    )
+
+
+def restored_with_a_stop(tmp_path: Path) -> Path:
+    """The copy has a position and its stop, which in the lost ledger has sold it."""
+    desk = live(tmp_path / "run")
+    desk.tell(desk.intent(0, protection=Protection(stop_loss=Decimal(95))))
+    desk.tell(desk.report(0, S.FILLED, "1", (fill("t"),)))
+    back_up(desk.path, tmp_path / "copy", TimestampNs(desk.runtime.clock.utc_ns()), halt)
+    falls_to(desk, "94")
+    assert [one.order.side for one in desk.gateway.sent] == [Side.BUY, Side.SELL]
+    desk.stop()
+    put_back(tmp_path / "copy", desk.path, halt, desk.path.with_name("aside"))
+    return desk.path
+
+
+@pytest.mark.parametrize(("ends_stops", "sold_again"), [(False, 1), (True, 0)])
+def test_a_stop_of_a_copy_would_act_again_unless_a_person_has_ended_it(
+    tmp_path: Path, ends_stops: bool, sold_again: int
+) -> None:
+    """Its exit is named by the moment, so no key tells it: `ledger accept` asks for a word."""
+    path = restored_with_a_stop(tmp_path)
+    accepted(path, at_s=1_000_010, ends_stops=ends_stops)
+    desk = live(tmp_path / "run", start_s=1_000_010)
+    prove(desk)
+    desk.after(3)
+    desk.tell(ResumeTrading(request="r", despite_open=False))
+    assert answer(desk, "r")[0]
+
+    falls_to(desk, "93")
+
+    assert len(desk.gateway.sent) == sold_again
+    with closing(SqliteLedger(path)) as ledger:
+        (stop,) = ledger.stops(done_too=True)
+    assert stop.entry_key == key_of(0)
+    assert (stop.state is StopState.DONE) == ends_stops

@@ -2,11 +2,16 @@
 
 import json
 import os
+from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from messages.errors import ConfigError
 from messages.lineage import ACCEPTED, COPIED
+from messages.stops import Stop, StopState
+from ops.ledger_copies import accept
 from ops.run_dir import RunDir
 from persistence.ledger import SqliteLedger, read_orders
 from tests.cli.runs import command, real_run
@@ -58,7 +63,10 @@ def test_from_a_copy_to_trading_again(run_dir: Path, tmp_path: Path) -> None:
     assert "compared by hand" in (note(run_dir, ACCEPTED) or "")
     again = command("ledger", "accept", str(run_dir), "--evidence", "x")
     assert (again.returncode, "is no copy" in again.stderr) == (1, True)
-    assert command("resume", str(run_dir)).returncode == 0
+    config = (run_dir / "config.effective.toml").rename(tmp_path / "config.toml")
+    refused = command("resume", str(run_dir))
+    assert (refused.returncode, "--config CONFIG" in refused.stderr) == (1, True), refused.stderr
+    assert command("resume", str(run_dir), "--config", str(config)).returncode == 0
 
 
 @pytest.mark.slow
@@ -73,13 +81,58 @@ def test_a_directory_that_a_process_has_is_left_alone(run_dir: Path, tmp_path: P
     assert (run_dir / "ledger.db").read_bytes() == before
 
 
+def with_a_stop(run_dir: Path) -> None:
+    ledger = SqliteLedger(run_dir / "ledger.db")
+    order = next(iter(ledger.entries()))
+    stop = Stop(
+        entry_key=order.order_key,
+        account=order.account,
+        strategy_id=order.strategy_id,
+        symbol=order.symbol,
+        side=order.side,
+        stop_loss=Decimal(1),
+        take_profit=None,
+        trails_by=None,
+        reference_price=Decimal(2),
+        is_limit=False,
+        placed_at_ns=order.decided_at_ns,
+        state=StopState.ARMED,
+        best_price=Decimal(2),
+        looked_at_ns=order.decided_at_ns,
+    )
+    ledger.write((), (), 0, {}, [stop])
+    ledger.close()
+
+
 @pytest.mark.slow
 def test_a_ledger_that_was_put_back_by_other_means_is_marked_by_hand(run_dir: Path) -> None:
+    """Of its stops nobody knows whether they have acted since, so a person says it."""
+    with_a_stop(run_dir)
     assert command("ledger", "mark", str(run_dir)).returncode == 0
     refused = command("resume", str(run_dir), "--despite-open")
     assert (refused.returncode, "this ledger is a copy" in refused.stderr) == (1, True)
-    assert command("ledger", "accept", str(run_dir), "--evidence", "x").returncode == 0
+    accept = ("ledger", "accept", str(run_dir), "--evidence")
+    refused = command(*accept, "x")
+    assert (refused.returncode, "the copy has 1 stops" in refused.stderr) == (1, True)
+    assert note(run_dir, COPIED) is not None
+    assert command(*accept, "sold by hand", "--stops", "end").returncode == 0
+    with closing(SqliteLedger(run_dir / "ledger.db")) as ledger:
+        (stop,) = ledger.stops(done_too=True)
+    assert (stop.state, "sold by hand" in stop.why) == (StopState.DONE, True)
     assert command("resume", str(run_dir)).returncode == 0
+
+
+def test_no_evidence_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="say what you have compared"):
+        accept(
+            tmp_path,
+            " ",
+            config_path=None,
+            despite_open=False,
+            stops=None,
+            as_json=False,
+            timeout_s=1,
+        )
 
 
 @pytest.mark.slow
@@ -102,3 +155,36 @@ def test_where_the_venue_cannot_be_asked_nothing_is_accepted(run_dir: Path, tmp_
     assert done.returncode == 1
     assert "NOT proved" in done.stderr
     assert note(other, COPIED) is not None
+
+
+LIVE = """
+name = "x"
+mode = "live"
+[feed]
+type = "ccxt"
+[venue]
+type = "ccxt"
+exchange = "binance"
+api_key_env = "NO_KEY"
+api_secret_env = "NO_SECRET"
+[[strategy]]
+id = "a"
+uses = "sma_cross"
+[risk]
+max_order_notional = "10"
+"""
+
+
+@pytest.mark.slow
+def test_another_account_is_not_asked_for_its_orders_would_be_found_absent_there(
+    run_dir: Path, tmp_path: Path
+) -> None:
+    assert command("ledger", "mark", str(run_dir)).returncode == 0
+    (tmp_path / "live.toml").write_text(LIVE)
+    done = command(
+        *("ledger", "accept", str(run_dir), "--evidence", "x"),
+        *("--config", str(tmp_path / "live.toml"), "--timeout", "5"),
+    )
+    assert done.returncode == 1
+    assert "holds the orders of another account (paper)" in done.stderr
+    assert note(run_dir, COPIED) is not None

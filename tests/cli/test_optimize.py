@@ -330,15 +330,6 @@ def test_what_cannot_be_is_one_sentence(
     assert "secret" not in told.err + told.out
 
 
-def test_without_optuna_a_sentence_says_what_to_install(
-    plain: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("research.optimise.command.find_spec", lambda name: None)
-
-    assert cli.main(["optimize", "bot.toml", *RANGES]) == 2
-    assert "pip install 'watchkeeper[optimize]'" in capsys.readouterr().err
-
-
 def test_a_full_disk_is_a_sentence_that_names_the_place(
     plain: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,11 @@ def sight(**changes: Any) -> Sight:
             ["market of BTC/USDT stale 41 s (limit 30 s)"],
         ),
         (sight(market_limit_s=30.0), ["the market has shown nothing of BTC/USDT yet"]),
+        (sight(too_small="1 is less than 5"), ["1 is less than 5"]),
+        (
+            sight(too_small="1 is less than 5", last=LastOrder(OrderState.ACCEPTED, "", 1.0)),
+            ["its last order is accepted, 1 s ago"],  # it sizes its orders by itself
+        ),
         (sight(market_age_s=41.0), ["nothing keeps it from trading; it has not decided yet"]),
         (
             sight(halt="halted by operator at 12:00: I said so"),

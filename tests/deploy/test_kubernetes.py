@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from ops.arguments import parser
 from tests.deploy import policies
 from tests.deploy.policies import POLICIES, Check, Object, Objects, bot, kinds, pod, workload
 
@@ -61,29 +60,9 @@ def rendered(overlay: str) -> list[Object]:
     return copy.deepcopy(parsed(overlay))
 
 
-def knows_postgres() -> bool:
-    words = ["start", "--idempotency-backend", "postgres", "--database-url-env", "X"]
-    try:
-        parser(words).parse_args(words)
-    except SystemExit:
-        return False
-    return True
-
-
-def skip_what_is_not_there_yet(overlay: str, check: Check, capsys: Any) -> None:
-    if overlay == "overlays/ha" and check is policies.is_started_with_words_that_the_program_knows:
-        known = knows_postgres()
-        capsys.readouterr()
-        if not known:
-            pytest.skip("this version has no PostgreSQL ledger yet")
-
-
 @pytest.mark.parametrize("overlay", OVERLAYS)
 @pytest.mark.parametrize("check", POLICIES, ids=lambda check: check.__name__)
-def test_every_overlay_keeps_every_policy(
-    overlay: str, check: Check, capsys: pytest.CaptureFixture[str]
-) -> None:
-    skip_what_is_not_there_yet(overlay, check, capsys)
+def test_every_overlay_keeps_every_policy(overlay: str, check: Check) -> None:
     assert check(rendered(overlay)) == []
 
 

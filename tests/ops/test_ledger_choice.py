@@ -7,8 +7,10 @@ import pytest
 
 from messages.errors import ConfigError, LedgerUnavailable
 from ops.config import Config, effective_toml, parse
+from ops.config_write import to_toml
 from ops.doctor_database import durable_findings
 from ops.doctor_finding import Level
+from ops.held_ledger import hold_of
 from ops.ledger_choice import settle_place
 from ops.ledger_copies import backup
 from ops.options import StartOptions
@@ -35,6 +37,53 @@ def config(run_dir: Path, **idempotency: Any) -> Config:
 
 def in_database(run_dir: Path) -> Config:
     return config(run_dir, backend="postgres", database_url_env="WK_URL")
+
+
+def test_the_address_may_stand_in_a_file_which_is_read_anew_and_hidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WK_URL", raising=False)
+    monkeypatch.setenv("WK_URL_FILE", str(tmp_path / "url"))
+    with pytest.raises(LedgerUnavailable, match=r"WK_URL_FILE: .* no such file"):
+        assert PLACE.url
+    for url in (URL, URL.replace("bot", "another")):
+        (tmp_path / "url").write_text(f"{url}\n")
+        assert PLACE.url == url
+
+    hidden = secrets_of(in_database(tmp_path / "run"))
+
+    assert {PLACE.url, "hunter2@secret"} <= set(hidden)
+
+
+def test_a_ledger_is_held_offline_with_a_key_that_stands_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`halt` without a process: the key names the account, and with it the ledger."""
+    (tmp_path / "key").write_text("a-key\n")
+    monkeypatch.setenv("WK_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("WK_KEY", "")  # what is set for the process goes with the test
+    venue = {
+        "type": "ccxt",
+        "exchange": "binance",
+        "api_key_env": "WK_KEY",
+        "api_secret_env": "WK_SECRET",
+    }
+    document = {
+        "name": "x",
+        "mode": "live",
+        "feed": {"type": "ccxt", "symbols": ["BTC/USDT"]},
+        "venue": venue,
+        "risk": {"max_order_notional": "10"},
+        "strategy": [{"id": "a", "uses": "sma_cross"}],
+    }
+    with RunDir(tmp_path / "run") as held:
+        held.effective_config.write_text(to_toml(document))
+        held.ledger.write_bytes(words_of(PLACE))
+        with (
+            pytest.raises(ConfigError, match="not for the ledger wk_binance"),
+            hold_of(PLACE, held),
+        ):
+            pass
 
 
 @pytest.mark.parametrize("backend", [None, "sqlite", "memory"])
@@ -151,6 +200,24 @@ def test_no_line_shows_the_password(
     for text in (address, "it said hunter2@secret", "it said hunter2%40secret"):
         assert "hunter2" not in clean(text)
     assert "hunter2" not in effective_toml(in_database(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("address", "password"),
+    [
+        ("postgresql://bot:x#hunter2@db.example/x", "x#hunter2"),
+        ("postgresql://bot:x:hunter2@db.example/x", "x:hunter2"),
+        ("postgresql://bot:first@db.example/x?sslpassword=hunter%262", "hunter&2"),
+        ("host=h user=u password='it\\'s hunter2'", "it's hunter2"),
+    ],
+)
+def test_what_the_driver_takes_for_a_password_is_hidden_whatever_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, password: str
+) -> None:
+    pytest.importorskip("psycopg", reason="the extra `postgres` is not installed")
+    monkeypatch.setenv("WK_URL", address)
+    clean = cleaner(secrets_of(in_database(tmp_path)))
+    assert "hunter" not in clean(f"<{password}>")
 
 
 GOOD = {

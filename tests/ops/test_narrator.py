@@ -5,13 +5,15 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from messages.ids import ActorPath, Epoch, TimestampNs
+from messages.ids import ActorPath, Epoch, Symbol, TimestampNs
 from messages.lifecycle import Supervision
+from messages.orders import PriceMark
 from ops.narrator import Narrator, narrator_for
 from ops.options import StartOptions
 from ops.run_config import config_for
@@ -75,7 +77,8 @@ def narrator(tmp_path: Path, pipe: Pipe) -> Narrator:
 class Told:
     """What health would say."""
 
-    def take(self) -> dict[str, Any]:
+    def take(self, *, latencies: bool) -> dict[str, Any]:
+        assert not latencies, "the dearest, and not told"
         return STATUS
 
 
@@ -148,3 +151,28 @@ def test_a_reader_that_is_gone_is_told_nothing_more(narrator: Narrator, pipe: Pi
     without_waiting(narrator.refresh)
     without_waiting(narrator.refresh)
     without_waiting(lambda: narrator.end("the market ended", 0))
+
+
+def test_the_null_device_is_told_nothing_and_costs_no_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a bot of a fleet has it: a line a second for nobody, for years."""
+    options = StartOptions(run_dir=tmp_path / "run", json_lines=True)
+    with Path(os.devnull).open("w") as nowhere:
+        monkeypatch.setattr(sys, "stdout", nowhere)
+        narrator = narrator_for(options, config_for(options))
+        narrator.snapshots = Dear()  # type: ignore[assignment]
+        narrator.begin()
+        narrator.observe(
+            PriceMark(symbol=Symbol("BTC/USDT"), price=Decimal(7), ts_event_ns=TimestampNs(1))
+        )
+        narrator.refresh()
+        narrator.end("stopped by SIGTERM", 0)
+    assert narrator.snapshots.prices == {"BTC/USDT": "7"}
+
+
+class Dear:
+    """What may not be asked for; what it keeps is for `health`."""
+
+    def __init__(self) -> None:
+        self.prices: dict[str, str] = {}

@@ -9,8 +9,8 @@ from ops.alert_addresses import addresses
 from ops.config import load
 from ops.options import StartOptions
 from ops.run_config import config_for
-from ops.secret_files import secret, take_secret_files
 from ops.secret_values import secrets_of
+from persistence.secret_files import secret, take_secret_files
 
 CONFIG = """
 name = "x"

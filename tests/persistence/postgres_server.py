@@ -180,6 +180,17 @@ class Server:
         self._janitor.communicate()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def dump(self, schema: str) -> Path:
+        """Copy one schema as the server's own tool does."""
+        file = self.folder / f"{schema}.sql"
+        self._run("pg_dump", "-d", self.url, "-n", schema, "-f", str(file))
+        return file
+
+    def put_back(self, schema: str, file: Path) -> None:
+        """Put such a copy into the place of what is there."""
+        self.say(f'DROP SCHEMA "{schema}" CASCADE')
+        self._run("psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", self.url, "-f", str(file))
+
     def say(self, text: str) -> list[Any]:
         """Run one statement as the superuser that owns the cluster."""
         import psycopg

@@ -1,11 +1,13 @@
 """Copies of a ledger: whole, of one moment, marked from their beginning."""
 
+import os
 import signal
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -184,6 +186,113 @@ backup.back_up(pathlib.Path({str(filled)!r}), pathlib.Path({str(tmp_path / "copy
     assert len([*read_orders(tmp_path / "copy")]) == 3
 
 
+def test_a_copy_of_a_copy_lacks_what_that_one_lacks_and_says_so(
+    filled: Path, tmp_path: Path
+) -> None:
+    """Its own moment would send a person to the wrong part of the exchange's list."""
+    first = back_up(filled, tmp_path / "copy", NOW, halt)
+    put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+
+    again = back_up(filled, tmp_path / "copy2", TimestampNs(NOW + 60 * NS_PER_S), halt)
+
+    assert again == first
+    assert copied_in(noted(tmp_path / "copy2", COPIED)) == first
+
+
+NO_FILES: dict[str, Callable[[Path], object]] = {
+    "directory": lambda path: path.mkdir(),
+    "pipe": os.mkfifo,
+    "link to nothing": lambda path: path.symlink_to("not-mounted"),
+    "link to itself": lambda path: path.symlink_to(path),
+    "device": lambda path: path.symlink_to(os.devnull),
+}
+SAID = {
+    "directory": "is a directory, and no ledger",
+    "pipe": "is a pipe, and no ledger",
+    "link to nothing": "is a link to not-mounted, where nothing is: is its disk mounted",
+    "link to itself": "cannot be reached",
+    "device": "is a device, and no ledger",
+}
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_what_is_no_file_is_neither_opened_nor_copied_nor_put_back_and_is_named(
+    filled: Path, tmp_path: Path, kind: str
+) -> None:
+    """A link that leads nowhere above all: an empty ledger behind it would know no order."""
+    thing = tmp_path / "thing"
+    NO_FILES[kind](thing)
+
+    with pytest.raises(LedgerUnavailable, match=SAID[kind]):
+        SqliteLedger(thing)
+    with pytest.raises(LedgerUnavailable, match=SAID[kind]):
+        back_up(thing, tmp_path / "copy", NOW, halt)
+    with pytest.raises(LedgerUnavailable, match="is there already"):
+        back_up(filled, thing, NOW, halt)
+    with pytest.raises(LedgerUnavailable, match=SAID[kind]):
+        put_back(thing, filled, halt, tmp_path / "aside")
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    with pytest.raises(LedgerUnavailable, match="--replace"):
+        put_back(tmp_path / "copy", thing, halt, None)
+    assert not (tmp_path / "not-mounted").exists()
+    assert halted(filled) is None
+
+
+@pytest.mark.parametrize("kind", ["directory", "pipe"])
+def test_what_is_no_file_is_not_set_aside_as_a_ledger(
+    filled: Path, tmp_path: Path, kind: str
+) -> None:
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    NO_FILES[kind](tmp_path / "thing")
+    with pytest.raises(LedgerUnavailable, match="move it away"):
+        put_back(tmp_path / "copy", tmp_path / "thing", halt, tmp_path / "aside")
+    assert not os.path.lexists(tmp_path / "aside")
+
+
+def test_a_link_is_set_aside_as_one_and_the_ledger_behind_it_stays(
+    filled: Path, tmp_path: Path
+) -> None:
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    link = tmp_path / "link.db"
+    link.symlink_to(filled)
+    with closing(SqliteLedger(filled)) as writer:
+        writer.claim([make_claim(7)], T0)
+        with pytest.raises(LedgerUnavailable, match="database is locked"):
+            put_back(tmp_path / "copy", link, halt, tmp_path / "aside")
+    put_back(tmp_path / "copy", link, halt, tmp_path / "aside")
+
+    assert ((tmp_path / "aside").is_symlink(), link.is_symlink()) == (True, False)
+    assert len([*read_orders(tmp_path / "aside")]) == len([*read_orders(filled)]) == 4
+    assert len([*read_orders(link)]) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("act", ["back_up(ledger, to, 1, str)", "put_back(ledger, to, str, None)"])
+def test_a_full_disk_is_named_with_the_file_that_did_not_fit_and_leaves_nothing(
+    filled: Path, tmp_path: Path, act: str
+) -> None:
+    """The ledger that was read is in order, and is not accused."""
+    script = f"""
+import pathlib, resource
+from messages.errors import LedgerUnavailable
+from persistence.backup import back_up, put_back
+ledger, to = pathlib.Path({str(filled)!r}), pathlib.Path({str(tmp_path / "copy")!r})
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+try:
+    {act}
+except LedgerUnavailable as error:
+    print(error, end="")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.startswith(f"{tmp_path / 'copy'} cannot be written: ")
+    assert done.stdout.endswith("is the disk full?")
+    assert [one.name for one in tmp_path.iterdir() if "copy" in one.name] == []
+    assert halted(filled) is None
+
+
 # ---------------------------------------------------------------- putting back
 
 
@@ -263,19 +372,36 @@ def test_one_that_was_set_aside_is_not_written_over_by_the_next(
     assert (tmp_path / "aside").read_bytes() == there
 
 
-def test_a_damaged_ledger_is_not_replaced_and_what_to_do_is_said(
-    filled: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    "damaged", [b"", b"no ledger at all" * 400, None], ids=["empty", "header", "cut"]
+)
+def test_a_ledger_that_cannot_be_opened_goes_aside_as_it_is_with_its_log(
+    filled: Path, tmp_path: Path, damaged: bytes | None
 ) -> None:
+    """What a copy is put back for."""
     back_up(filled, tmp_path / "copy", NOW, halt)
-    filled.write_bytes(b"no ledger " * 1_000)
-    with pytest.raises(LedgerUnavailable, match="move it away by hand"):
-        put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
-    assert filled.read_bytes() == b"no ledger " * 1_000
+    content = filled.read_bytes()[:3_000] if damaged is None else damaged
+    filled.write_bytes(content)
+    log = filled.with_name("ledger.db-wal")
+    log.write_bytes(b"what was left of it")
 
-    for end in ("", "-wal"):
-        filled.with_name(f"ledger.db{end}").rename(tmp_path / f"damaged{end}")
-    put_back(tmp_path / "copy", filled, halt, None)
+    put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+
     assert len([*read_orders(filled)]) == 3
+    assert (tmp_path / "aside").read_bytes() == content
+    assert (tmp_path / "aside-wal").read_bytes() == b"what was left of it"
+
+
+def test_a_log_without_its_ledger_goes_aside_too(filled: Path, tmp_path: Path) -> None:
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    filled.unlink()
+    log = filled.with_name("ledger.db-wal")
+    log.write_bytes(b"what was left of it")
+
+    put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+
+    assert len([*read_orders(filled)]) == 3
+    assert (tmp_path / "aside-wal").read_bytes() == b"what was left of it"
 
 
 @pytest.mark.slow
@@ -325,6 +451,30 @@ def test_what_is_no_ledger_is_not_put_back(filled: Path, tmp_path: Path, content
         put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
     assert filled.read_bytes() == before
     assert not (tmp_path / "aside").exists()
+
+
+@pytest.mark.parametrize("lacks", [1, 5_000, 40_000])
+def test_a_copy_that_was_cut_on_its_way_is_not_put_back(
+    filled: Path, tmp_path: Path, lacks: int
+) -> None:
+    """Also one that lacks a single byte, which SQLite reads as a zero and finds in order."""
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    raw = (tmp_path / "copy").read_bytes()
+    (tmp_path / "copy").write_bytes(raw[:-lacks])
+    before = filled.read_bytes()
+    with pytest.raises(
+        LedgerUnavailable, match=f"was cut: it has {len(raw) - lacks} of {len(raw)}"
+    ):
+        put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+    assert filled.read_bytes() == before
+    assert not (tmp_path / "aside").exists()
+
+
+def test_what_a_killed_one_left_in_the_directory_goes(filled: Path, tmp_path: Path) -> None:
+    back_up(filled, tmp_path / "copy", NOW, halt)
+    filled.with_name(".ledger.db.1.part").write_bytes(b"half")
+    put_back(tmp_path / "copy", filled, halt, tmp_path / "aside")
+    assert [one for one in filled.parent.iterdir() if one.name.startswith(".")] == []
 
 
 def test_a_copy_of_a_newer_version_is_refused_and_nothing_changes(

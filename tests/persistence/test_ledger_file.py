@@ -1,6 +1,8 @@
 """What holds for the ledger on disk."""
 
+import os
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -35,6 +37,16 @@ def test_the_file_is_opened_so_that_commits_are_durable(path: Path) -> None:
         names = ["journal_mode", "synchronous", "busy_timeout", "wal_autocheckpoint"]
         assert [database.pragma(name) for name in names] == ["wal", 2, 5_000, 2_000]
         assert database.pragma("foreign_keys") == 1
+
+
+def test_it_is_its_owners_whatever_the_directory_lets_others_see(path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with closing(SqliteLedger(path)):
+            modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == {f"ledger.db{end}": 0o600 for end in ("", "-wal", "-shm")}
 
 
 def test_a_directory_that_is_not_there_is_one_clear_error(tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ PLACE = LedgerPlace(schema="wk_trial", url_env="WATCHKEEPER_TEST_ADDRESS")
 REFUSED = {
     "postgresql://bot:s3cret@127.0.0.1:notaport/x": "not with that port",
     "postgresql://bot:s3cret@127.0.0.1:99999/x": "not with that port",
-    "postgresql://bot:s3cret/word@127.0.0.1/x": "not with that port",
+    "postgresql://bot:s3cret/word@127.0.0.1/x": "not with that dbname",
     "postgresql://bot:pass@s3cret@127.0.0.1/x": "not with that host",
+    "postgresql://bot:12/s3cret@127.0.0.1/x": "not with that dbname",
     "postgresql://bot:s3cret@127.0.0.1/x?sslmode=always": "not with that sslmode",
     "postgresql://bot:s3cret@[::1/x": "holds no address",
     "mysql://bot:s3cret@127.0.0.1/x": "holds no address",

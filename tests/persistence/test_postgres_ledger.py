@@ -155,6 +155,13 @@ def test_without_an_address_the_sentence_names_the_variable(
         "mysql://bot:hunter2secret@127.0.0.1/x",
         "host=127.0.0.1 port=1 user=bot password=hunter2secret",
         "hunter2secret",
+        "postgresql://bot:x@hunter2secret@127.0.0.1:1/x",
+        "postgresql://bot:x/hunter2secret@127.0.0.1:1/x",
+        "postgresql://bot:1/hunter2secret@127.0.0.1:1/x",
+        "postgresql://bot:x#hunter2secret@127.0.0.1:1/x",
+        "postgresql://bot:x?hunter2secret@127.0.0.1:1/x",
+        "postgresql://bot:x%hunter2secret@127.0.0.1:1/x",
+        "postgresql://bot:x hunter2secret@127.0.0.1:1/x",
     ],
 )
 def test_no_refusal_shows_the_password(

@@ -49,7 +49,7 @@ class Pairs(Waves):
 
 
 class Stopped(Waves):
-    """Buys where it is flat, with a stop and a target so near that one of them acts."""
+    """Buys where it is flat, with a stop and a target so near that one of them acts, or a trail."""
 
     uses_stops = True
 
@@ -58,7 +58,30 @@ class Stopped(Waves):
         if position or self.seen % 2:
             return None
         near = candle.close / 2000
+        if not self.seen % 4:
+            return Target(STEP, "flat", trailing=near)
         return Target(STEP, "flat", stop_loss=candle.close - near, take_profit=candle.close + near)
+
+
+class StoppedAndKeeps(Stopped):
+    """And counts what it holds, which no warm-up gives back; it dies of much of it."""
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Decisions:
+        self.held = getattr(self, "held", 0) + bool(position)
+        return super().on_candle(candle, position)
+
+    def snapshot(self) -> bytes:
+        return f"{self.seen} {getattr(self, 'held', 0)}".encode()
+
+    def restore(self, data: bytes) -> None:
+        self.seen, self.held = map(int, data.split())
+
+
+class StoppedPairs(Stopped):
+    """Stops in a symbol that is not its first, too."""
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Decisions:
+        return super().on_candle(candle, self.positions[candle.symbol])
 
 
 class Books(Waves):

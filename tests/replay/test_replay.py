@@ -31,6 +31,7 @@ from research.replay.found import (
     Findings,
 )
 from research.replay.line import UNKNOWN_BEGINNING
+from research.replay.replaying import UNREADABLE
 from tests.replay.replayed_strategies import RaisesInReplay
 from tests.replay.runs import (
     changed,
@@ -506,5 +507,10 @@ def test_a_message_that_nobody_can_read_is_told(tmp_path: Path) -> None:
     findings, divergences = replayed(tmp_path / "run")
 
     assert divergences == []
-    assert "cannot be read" in findings.breaks[0]
-    assert findings.not_compared.total() > 0
+    ((why, unreadable),) = findings.unreadable.items()
+    assert "not a message of the catalogue" in why
+    assert (unreadable.count, unreadable.first.partition(",")[0]) == (
+        1,
+        f"message {number + 1} of 00000001.wkj",
+    )
+    assert findings.not_compared[UNREADABLE] == 1

@@ -112,6 +112,34 @@ def test_another_file_of_the_strategy_is_what_if_too(
     assert code == 1
 
 
+def test_a_changed_stop_distance_names_the_first_decision_with_both_stops(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing else of it differs: side, quantity and price are the same."""
+    run(config_of(tmp_path / "run", "Stopped", candles=40))
+    first = messages(tmp_path / "run", OrderIntent, STRATEGY)[0][2]
+    new = tmp_path / "new.py"
+    new.write_text(FILE.read_text().replace("candle.close / 2000", "candle.close / 2500"))
+
+    code, text, _ = replay(
+        capsys, tmp_path / "run", "--code-from", f"{new}:Stopped", "--json", "--all"
+    )
+
+    assert code == 1
+    found = object_in(text)["first"]
+    assert (found["kind"], found["order_key"]) == ("another", first.order_key)
+    assert "the candle of BTC/USDT that closed at" in found["event"]
+    close, kept = first.reference_price, first.protection
+    assert f"stop-loss {kept.stop_loss}, take-profit {kept.take_profit})" in found["recorded"]
+    near = close / 2500
+    assert f"stop-loss {close - near}, take-profit {close + near})" in found["replayed"]
+    assert {"seen", "position BTC/USDT"} <= set(found["state"])
+    trails = [object_in(line)["divergence"] for line in text.splitlines()[:-1]]
+    assert any(
+        "trailing " in one["recorded"] and one["recorded"] != one["replayed"] for one in trails
+    )
+
+
 def test_the_same_code_from_another_file_is_no_divergence(
     a_run_of_waves: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

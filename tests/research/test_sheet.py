@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from math import isclose
 from typing import Any
@@ -11,34 +12,36 @@ import pytest
 from hypothesis import given, settings
 
 from decisions.tear_sheet import Trials
+from exchanges.event_blocks import Block
 from messages.ids import Symbol
 from research.backtest.about import about
 from research.backtest.loop import Backtest
-from research.backtest.plan import Plan
+from research.backtest.plan import MarketPlan, Plan
 from research.backtest.report import Report, report_on, with_parts
 from research.backtest.schema import schema
 from research.backtest.sheet import page_model, sheets_of
 from research.backtest.tables import as_table
+from research.backtest.watched import Watched
 from tests.research.test_loop import BTC, ETH, candles, plan_of, rows, scripts
 
 
 def run(plan: Plan, split_ns: int | None = None) -> tuple[Report, Any]:
-    outcome = Backtest(plan).run()
-    sheets = sheets_of(plan, outcome, split_ns, Trials())
+    with Watched(plan) as watched:
+        outcome = Backtest(watched.plan).run()
+        sheets = sheets_of(watched, outcome, split_ns, Trials())
     return with_parts(report_on("x", plan, outcome), sheets.by_quote, split_ns), sheets
 
 
 @pytest.mark.slow
 @settings(max_examples=60)
 @given(first=rows(), second=rows(), one=scripts, other=scripts)
-def test_the_second_reading_finds_what_the_loop_found(
-    first: Any, second: Any, one: Any, other: Any
-) -> None:
+def test_the_sheet_finds_what_the_loop_found(first: Any, second: Any, one: Any, other: Any) -> None:
     markets = {BTC: candles(BTC, first), ETH: candles(ETH, second)}
     plan = plan_of(markets, {BTC: one, ETH: other})
-    outcome = Backtest(plan).run()
-    loop = report_on("x", plan, outcome)
-    (sheet,) = sheets_of(plan, outcome, None, Trials()).by_quote.values()
+    with Watched(plan) as watched:
+        outcome = Backtest(watched.plan).run()
+        loop = report_on("x", plan, outcome)
+        (sheet,) = sheets_of(watched, outcome, None, Trials()).by_quote.values()
 
     (told,), whole = loop.quotes, sheet.parts[0]
     assert isclose(whole.figures.net, float(told.net), abs_tol=1e-9)
@@ -70,6 +73,35 @@ def model_of(plan: Plan) -> dict[str, Any]:
     report, sheets = run(plan, plan.markets[0].blocks().__next__().times_ns[2])
     told = about(report, plan, {}, 7, "1m", "name = 'x'")
     return page_model(sheets, Trials(), told)
+
+
+@pytest.mark.parametrize("most_bytes", [2, 10**6])
+def test_each_market_is_read_once_and_no_more_is_in_memory_than_may_be(
+    monkeypatch: pytest.MonkeyPatch, most_bytes: int
+) -> None:
+    """What is kept on disk gives the same page as what is kept in memory."""
+    expected = json.dumps(model_of(two_symbols()))
+    monkeypatch.setattr("research.backtest.watched.MOST_BYTES", most_bytes)
+    readings: list[Symbol] = []
+    plan = two_symbols()
+
+    def counted(market: MarketPlan) -> MarketPlan:
+        def blocks() -> Iterator[Block]:
+            readings.append(market.symbol)
+            return market.blocks()
+
+        return msgspec.structs.replace(market, blocks=blocks)
+
+    with Watched(
+        msgspec.structs.replace(plan, markets=tuple(map(counted, plan.markets)))
+    ) as watched:
+        outcome = Backtest(watched.plan).run()
+        split_ns = plan.markets[0].blocks().__next__().times_ns[2]
+        sheets = sheets_of(watched, outcome, split_ns, Trials())
+    report = with_parts(report_on("x", plan, outcome), sheets.by_quote, split_ns)
+    told = about(report, plan, {}, 7, "1m", "name = 'x'")
+    assert json.dumps(page_model(sheets, Trials(), told)) == expected
+    assert sorted(readings) == [BTC, ETH]
 
 
 def test_a_page_of_two_symbols_has_both_and_is_the_same_bytes_again() -> None:

@@ -4,171 +4,123 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import msgspec
-import psutil
 import pytest
 
-from decisions.fleet import BotMemory, Phase
+from decisions.fleet import Phase
 from exchanges.paper_book import read_book
-from ops.fleet.bots import holder
-from ops.fleet.orchestrator import FLEET_LOCK, STATE
-from persistence.fleet import FleetStore
+from ops.audit import audit_run
 from persistence.ledger import read_orders
 from tests.system.conftest import STRESS
+from tests.system.fleets import Fleet, costs, ended_at_last, table, until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-BOTS = 50 if STRESS else 3
-ROUNDS = 300 if STRESS else 4
-CONFIG = """
-name = "{name}"
-[feed]
-type = "demo"
-symbols = ["BTC/USDT"]
-seed = {seed}
-[[strategy]]
-id = "sma"
-uses = "sma_cross"
-[strategy.params]
-fast = 3
-slow = 6
-"""
-FLEET = """
-name = "desk"
-run_dir = "runs"
-look_s = 0.1
-stagger_s = 0.1
-drain_s = 20
-silent_s = {silent_s}
-[restarts]
-max = {most}
-window_s = 60
-backoff_min_ms = 100
-backoff_max_ms = 200
-"""
+BOTS = int(os.environ.get("WATCHKEEPER_STRESS_BOTS", "50")) if STRESS else 3
+ROUNDS = 10_000 if STRESS else 4
+MOST_S = float(os.environ.get("WATCHKEEPER_STRESS_S", "600"))
+SPEED = 60 if STRESS else 6_000
+RESTARTS = 4 if STRESS else 1
+"""One kill more parks a bot."""
+UNLUCKY = 5
+"""Of those that are not parked, so many are killed more often than the others."""
+IDLE_S = 60.0
 
 
-class Fleet:
-    """A fleet file, its orchestrators, and what is known of its bots."""
-
-    def __init__(self, folder: Path, bots: int, **settings: Any) -> None:
-        self.folder, self.path = folder, folder / "fleet.toml"
-        self.names = [f"bot{place}" for place in range(bots)]
-        self.orchestrators: list[subprocess.Popen[bytes]] = []
-        values = {"silent_s": 30, "most": 10_000} | settings
-        text = FLEET.format(**values)
-        for place, name in enumerate(self.names):
-            (folder / f"{name}.toml").write_text(CONFIG.format(name=name, seed=place))
-            text += f'[[bot]]\nid = "{name}"\nconfig = "{name}.toml"\n'
-        self.path.write_text(text)
-
-    def command(self, verb: str, *more: str) -> list[str]:
-        return [sys.executable, "-P", "-m", "cli", "orchestrate", verb, str(self.path), *more]
-
-    def run(self, verb: str, *more: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            self.command(verb, *more), capture_output=True, text=True, timeout=90, check=False
-        )
-
-    def up(self) -> "subprocess.Popen[bytes]":
-        with (self.folder / "up.out").open("ab") as out:
-            self.orchestrators.append(subprocess.Popen(self.command("up"), stdout=out, stderr=out))
-        return self.orchestrators[-1]
-
-    def run_dir(self, name: str) -> Path:
-        return self.folder / "runs" / name
-
-    def pid(self, name: str) -> int | None:
-        found = holder(self.run_dir(name) / "run.lock")
-        return None if found is None else found.pid
-
-    def memory(self, name: str) -> BotMemory:
-        with closing(FleetStore(self.folder / "runs" / STATE)) as store:
-            kept = next(one for one in store.bots() if one.bot == name)
-        return msgspec.json.decode(kept.memory, type=BotMemory)
-
-    def said(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.folder / "up.out").read_text().splitlines()]
-
-
-def until(what: Any, limit_s: float = 60.0) -> Any:
-    """Wait for something true, and give it."""
-    tick, deadline = threading.Event(), time.monotonic() + limit_s
-    while not (found := what()):
-        assert time.monotonic() < deadline, "it did not come"
-        tick.wait(0.05)
-    return found
-
-
-@contextmanager
-def ended_at_last(fleet: Fleet) -> Iterator[Fleet]:
-    """Whatever a test leaves behind is killed."""
-    try:
-        yield fleet
-    finally:
-        owner = holder(fleet.folder / "runs" / FLEET_LOCK)
-        left = [None if owner is None else owner.pid, *map(fleet.pid, fleet.names)]
-        for pid in filter(None, left):
-            os.kill(pid, signal.SIGKILL)
-        for process in fleet.orchestrators:
-            process.wait(30)
-
-
-def all_run(fleet: Fleet) -> bool:
-    return all(fleet.pid(name) for name in fleet.names)
-
-
-def processes_of(fleet: Fleet, name: str) -> list[int]:
-    """Every living process that was started on a bot's directory, by the kernel's list."""
-    wanted, found = str(fleet.run_dir(name)), []
-    for process in psutil.process_iter(["cmdline"]):
-        line = process.info["cmdline"] or []
-        if "start" in line and wanted in line:
-            found.append(process.pid)
-    return found
+@pytest.mark.skipif(not STRESS, reason="fifty processes: WATCHKEEPER_STRESS=1")
+def test_an_idle_bot_costs_little(tmp_path: Path) -> None:
+    """The market gives a candle a minute; nothing else happens."""
+    with ended_at_last(Fleet(tmp_path, BOTS, speed=1, look_s=1)) as fleet:
+        orchestrator = fleet.up()
+        until(lambda: all(fleet.traders().values()), 300)
+        threading.Event().wait(10)  # until the last of them has started up
+        *bots, own = costs([*map(fleet.pid, fleet.names), orchestrator.pid], IDLE_S)
+        table("idle bots", bots)
+        table("their orchestrator", [own])
+        assert fleet.run("down").returncode == 0
+    assert max(bot.rss for bot in bots) < 60
+    assert sum(bot.cpu for bot in bots) / len(bots) < 1
 
 
 def test_bots_and_orchestrators_are_killed_at_random_and_no_bot_ever_runs_twice(
     tmp_path: Path,
 ) -> None:
     """Two for a moment can be: the second finds the lock held and ends. Then it trades nothing."""
-    rng = random.Random(11)
-    with ended_at_last(Fleet(tmp_path, BOTS)) as fleet:
+    rng, kills = random.Random(11), Counter[str]()
+    settings = {"speed": SPEED, "silent_s": 120, "most": RESTARTS, "window_s": 3_600}
+    with ended_at_last(Fleet(tmp_path, BOTS, **settings)) as fleet, watched(fleet) as twice:
         orchestrator = fleet.up()
-        until(lambda: all_run(fleet), 300)
-        for _ in range(ROUNDS):
+        until(lambda: all(fleet.traders().values()), 300)
+        ends = time.monotonic() + MOST_S
+        while sum(kills.values()) < ROUNDS and time.monotonic() < ends:
             if rng.random() < 0.3:
                 orchestrator.kill()
                 orchestrator.wait()
                 orchestrator = fleet.up()
-            victim = rng.choice(fleet.names)
-            if pid := fleet.pid(victim):
-                os.kill(pid, signal.SIGKILL)
-            until(lambda name=victim, old=pid: fleet.pid(name) not in (None, old), 120)
-            holders = [fleet.pid(name) for name in fleet.names]
-            assert len({pid for pid in holders if pid}) == len([pid for pid in holders if pid])
+            left = [name for name in fleet.names if kills[name] <= RESTARTS]
+            victim = rng.choice(left[: UNLUCKY if rng.random() < 0.4 else None])
+            old = until(lambda name=victim: fleet.pid(name))
+            os.kill(old, signal.SIGKILL)
+            kills[victim] += 1
+            if kills[victim] <= RESTARTS:
+                until(lambda name=victim, old=old: fleet.pid(name) not in (None, old), 120)
+        parked = {name for name, count in kills.items() if count > RESTARTS}
+        until(lambda: {n for n, m in fleet.memories().items() if m.phase is Phase.PARKED} == parked)
+        assert twice == []
         assert fleet.run("down").returncode == 0
         assert orchestrator.wait(60) == 0
+        as_the_rules_say(fleet, kills)
+        orders = sum(as_its_venue_says(fleet.run_dir(name)) for name in fleet.names)
+        assert orders > BOTS
+    sys.stdout.write(
+        f"\n{BOTS} bots, {sum(kills.values())} of them and {len(fleet.orchestrators) - 1}"
+        f" orchestrators killed, {len(parked)} bots parked; {orders} orders, none twice\n"
+    )
 
-        for name in fleet.names:
-            assert processes_of(fleet, name) == []
-            assert fleet.memory(name).phase is Phase.WAITING
-            placed = read_book(fleet.run_dir(name) / "paper.db")
-            known = {
-                order.client_order_id for order in read_orders(fleet.run_dir(name) / "ledger.db")
-            }
-            ids = [order.client_order_id for order in placed]
-            assert len(set(ids)) == len(ids)
-            assert set(ids) <= known
+
+def as_the_rules_say(fleet: Fleet, kills: Counter[str]) -> None:
+    """Each was restarted once for each kill, and parked by one too many."""
+    assert not any(fleet.processes().values())
+    for name, memory in fleet.memories().items():
+        is_parked = kills[name] > RESTARTS
+        assert memory.phase is (Phase.PARKED if is_parked else Phase.WAITING), (name, memory)
+        assert memory.restarts == min(kills[name], RESTARTS), (name, memory)
+
+
+def as_its_venue_says(run_dir: Path) -> int:
+    """Give how many orders the venue has: each once, each with its decision, each as far along."""
+    ids = [order.client_order_id for order in read_book(run_dir / "paper.db")]
+    known = {order.client_order_id for order in read_orders(run_dir / "ledger.db")}
+    assert len(set(ids)) == len(ids)
+    assert set(ids) <= known
+    assert [check.examples for check in audit_run(run_dir) if check.differ] == []
+    return len(ids)
+
+
+@contextmanager
+def watched(fleet: Fleet) -> Iterator[list[str]]:
+    """Look again and again which processes have a ledger open; note where that are two."""
+    found: list[str] = []
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(0.2):
+            for name, pids in fleet.traders().items():
+                if len(pids) > 1:
+                    found.append(f"{name}: {pids}")
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    yield found
+    is_over.set()
+    watcher.join(30)
 
 
 def test_a_process_that_is_stopped_hangs_and_is_replaced(tmp_path: Path) -> None:

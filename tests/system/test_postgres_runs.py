@@ -84,6 +84,41 @@ def test_a_run_is_told_of_by_every_command_and_decides_nothing_twice(
 
 
 @only_long
+def test_an_older_copy_that_the_server_put_back_trades_nothing_until_it_is_accepted(
+    tmp_path: Path, start: Start, environment: dict[str, str], server: Server
+) -> None:
+    """The server knows nothing of marks: `ledger mark` says it, also twice."""
+    run = tmp_path / "run"
+    short = ("--no-chaos", "--max-events", "150", "--speed", "0")
+    assert start("--run-dir", run, *BACKEND, *short).end()[0] == 0
+    schema = json.loads((run / "ledger.db").read_text())["schema"]
+    copy = server.dump(schema)
+    assert start("--run-dir", run, *BACKEND, *DEMO).end()[0] == 0
+    known = len(orders_at_venue(run))
+    for words in (("backup", run, tmp_path / "x"), ("restore", run / "paper.db", run, "--replace")):
+        refused = watchkeeper("ledger", *words)
+        assert (refused.returncode, "the server's own means" in refused.stderr) == (2, True)
+
+    for _ in range(2):
+        server.put_back(schema, copy)
+        assert watchkeeper("ledger", "mark", run).returncode == 0
+        refused = watchkeeper("resume", run, "--despite-open")
+        assert (refused.returncode, "ledger accept" in refused.stderr) == (1, True)
+        halted = start("--run-dir", run, *BACKEND, *DEMO)
+        assert halted.end()[0] == 1
+        assert last(halted)["counters"]["allowed"] == 0
+        assert len(orders_at_venue(run)) == known
+        accepted = watchkeeper("ledger", "accept", run, "--evidence", "compared by hand")
+        assert accepted.returncode == 0, accepted.stderr
+        assert watchkeeper("resume", run).returncode == 0
+
+    again = start("--run-dir", run, *BACKEND, *DEMO)
+    assert again.end()[0] == 0
+    assert last(again)["venue"]["doubled"] == 0
+    assert len(orders_at_venue(run)) == known, "what was lost is found there under its own name"
+
+
+@only_long
 def test_a_run_directory_keeps_the_ledger_it_began_with(
     tmp_path: Path, start: Start, environment: dict[str, str]
 ) -> None:

@@ -30,6 +30,7 @@ from messages.market import Candle, MarketBatch
 from messages.orders import OrderIntent
 from messages.outside import Origin
 from messages.recorded import RunBegun, StrategyEnded, StrategySettings, StrategyStands
+from messages.stops import StopActed
 from messages.values import Instrument
 from ops.backtest_config import read_backtest
 from ops.config_write import to_toml
@@ -106,7 +107,11 @@ def by_backtest(config: Path, data: Path, warm_until: str) -> set[str]:
 def test_a_killed_process_and_the_next_one_at_a_real_venue_are_replayed_as_they_were(
     tmp_path: Path, start: Callable[..., Bot], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The second one begins with what the first one bought, at an exchange that takes its fee."""
+    """The second one begins with what the first one bought, at an exchange that takes its fee.
+
+    Every entry has a trailing stop so near that many of them act; some of the first one's do in
+    the second, or while nobody runs.
+    """
     pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
     from exchanges.local.server import running_exchange
     from tests.system.live_bots import ENVIRONMENT, SPEED, live_config, until_orders
@@ -114,6 +119,7 @@ def test_a_killed_process_and_the_next_one_at_a_real_venue_are_replayed_as_they_
     run_dir = tmp_path / "run"
     with running_exchange(seed=5, speed=SPEED) as exchange:
         words = live_config(tmp_path, exchange), "--i-understand-live"
+        keep_stops(tmp_path / "seesaw.py")
         first = start(*words, environment=ENVIRONMENT)
         until_orders(exchange, 4)
         code, alive = replay(capsys, run_dir)
@@ -131,11 +137,20 @@ def test_a_killed_process_and_the_next_one_at_a_real_venue_are_replayed_as_they_
     assert found["strategies"]["s"]["same"] == decisions > 6
     assert sum(found["judgements"].values()) >= decisions - 2  # of the kill's last moment
     assert found["judgements"]["claim"] > 5
+    assert messages(run_dir, StopActed, STRATEGIES)
 
     code, found = replay(capsys, run_dir, "--code-from", otherwise(tmp_path / "seesaw.py"))
     assert code == 1
     assert found["first"]["kind"] == "another"
     assert found["strategies"]["s"]["replayed"] == decisions
+
+
+def keep_stops(strategy: Path) -> None:
+    """Let a strategy ask for them, and go in again when one has acted."""
+    text = strategy.read_text()
+    text = text.replace("    warmup_events = 2\n", "    warmup_events = 2\n    uses_stops = True\n")
+    stops = "trailing=candle.close / 20000, take_profit=candle.close * 2"
+    strategy.write_text(text.replace('quantity, "in")', f'quantity, "in", {stops})'))
 
 
 def otherwise(strategy: Path) -> Path:

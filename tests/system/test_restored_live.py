@@ -49,6 +49,7 @@ def start() -> Iterator[Callable[..., Bot]]:
 
 
 def config_file(folder: Path, run: RunningExchange) -> Path:
+    folder.mkdir(exist_ok=True)
     document = {
         "name": "resting",
         "run_dir": str(folder / "run"),
@@ -133,5 +134,47 @@ def test_what_the_lost_ledger_sent_is_found_at_the_exchange_and_nothing_is_sent_
 
     last = start(config)
     last.until(resting(last, 1))
+    names = Counter(one.client_order_id for one in run.exchange.requests(operation="place"))
+    assert max(names.values()) == 1, "no order was sent twice"
+
+
+@pytest.mark.skipif(
+    not os.environ.get("WATCHKEEPER_STRESS"), reason="a minute of work: WATCHKEEPER_STRESS=1"
+)
+def test_on_another_host_while_the_old_one_runs_and_then_the_older_copy_once_more(
+    tmp_path: Path, run: RunningExchange, start: Callable[..., Bot]
+) -> None:
+    """Nothing but the exchange knows of both hosts: each has leases of its own."""
+    old, copy = tmp_path / "old", tmp_path / "copy.ledger"
+    first = start(config_file(old, run), "--i-understand-live")
+    first.until(resting(first, 1))
+    assert command("ledger", "backup", old / "run", copy).returncode == 0
+    known = open_at(run)
+    first.until(lambda: len(open_at(run) - known) > 0)
+
+    host = tmp_path / "new"
+    config, run_dir = config_file(host, run), host / "run"
+    assert command("ledger", "restore", copy, run_dir).returncode == 0
+    accept = ("ledger", "accept", run_dir, "--config", config, "--evidence")
+    refused = command(*accept, "the old one surely is dead")
+    assert refused.returncode == 1, refused.stdout
+    assert "open orders that this ledger does not know" in refused.stderr
+    assert command("resume", run_dir, "--despite-open").returncode == 1
+    assert first.end(signal.SIGTERM)[0] == 0
+
+    for _ in range(2):
+        for name in open_at(run):
+            run.exchange.cancel("BTC/USDT", order_id=None, client_order_id=name, cancel_id="x")
+        done = command(*accept, "all of it canceled by hand")
+        assert done.returncode == 0, done.stderr
+        resumed = command("resume", run_dir, "--config", config)
+        assert resumed.returncode == 0, resumed.stderr
+        bot = start(config, "--i-understand-live")
+        bot.until(resting(bot, 1))
+        bot.kill()
+        assert command("ledger", "restore", copy, run_dir).returncode == 2, "it knows more"
+        assert command("ledger", "restore", copy, run_dir, "--replace").returncode == 0
+
+    assert len([*run_dir.glob("ledger.db.before-a-copy-*")]) == 2, "nothing is deleted"
     names = Counter(one.client_order_id for one in run.exchange.requests(operation="place"))
     assert max(names.values()) == 1, "no order was sent twice"

@@ -135,3 +135,12 @@ def test_no_run_directory_is_one_sentence(
     assert cli.main(["dashboard", str(tmp_path / "none")]) == 2
 
     assert "is no run directory" in capsys.readouterr().err
+
+
+def test_it_writes_nothing_into_a_directory_that_is_no_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["dashboard", str(tmp_path)]) == 2
+
+    assert f"no run ever was in {tmp_path}" in capsys.readouterr().err
+    assert [*tmp_path.iterdir()] == []

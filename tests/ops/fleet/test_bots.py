@@ -4,7 +4,11 @@ import os
 import shutil
 from pathlib import Path
 
-from ops.fleet.bots import holder
+import pytest
+
+from messages.errors import WatchkeeperError
+from ops.fleet.bots import MOST_OUTPUT, START_OUTPUT, BotProcess, holder
+from ops.fleet.config import BotSpec
 from ops.run_dir import RunDir
 
 
@@ -31,3 +35,33 @@ def test_a_pid_that_another_process_has_by_now_names_nobody_whatever_the_clock_s
     lock.write_text(f"{os.getpid()}\n")
     os.utime(lock, (4_000_000_000, 4_000_000_000))
     assert holder(lock) is None
+
+
+def test_what_a_bot_says_on_stderr_begins_anew_before_it_fills_the_disk(tmp_path: Path) -> None:
+    """A bot may run for years; its own log is rotated, and has all of it."""
+    bot = BotProcess(BotSpec(bot="one", config="one.toml", run_dir=str(tmp_path)))
+    output = tmp_path / START_OUTPUT
+    output.write_bytes(b"x" * MOST_OUTPUT)
+    bot.trim_output()
+    assert output.stat().st_size == MOST_OUTPUT
+    with output.open("ab") as file:
+        file.write(b"one more")
+        file.flush()
+        bot.trim_output()
+        assert output.read_bytes() == b""
+        file.write(b"and on it goes")
+    assert output.read_bytes() == b"and on it goes"
+
+
+def test_what_lies_where_the_output_should_be_is_not_followed(tmp_path: Path) -> None:
+    """Nor cut short: it may be a link to what matters."""
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"x" * (MOST_OUTPUT + 1))
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    (run_dir / START_OUTPUT).symlink_to(precious)
+    bot = BotProcess(BotSpec(bot="one", config="one.toml", run_dir=str(run_dir)))
+    bot.trim_output()
+    with pytest.raises(WatchkeeperError, match="one cannot be started"):
+        bot.start()
+    assert precious.stat().st_size > MOST_OUTPUT

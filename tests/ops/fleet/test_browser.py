@@ -15,6 +15,7 @@ import pytest
 from ops.fleet.page import page
 from ops.fleet.standing import standing
 from tests.ops.dashboard.screenshots import launched
+from tests.ops.dashboard.test_browser import Seen
 from tests.ops.fleet.test_page import EVIL, NOW_NS, said, seen
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -24,7 +25,6 @@ pytestmark = [
         shutil.which("chromium") is None, reason="there is no chromium: apt-get install chromium"
     ),
 ]
-LIMIT_MS = 60_000
 BOT = """name = "one"
 [feed]
 type = "demo"
@@ -44,24 +44,6 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
-class Seen:
-    """A page that is open, what its console said and what it asked for."""
-
-    def __init__(self, browser: Any, address: str, width: int = 1280) -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 900})
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(LIMIT_MS)
-        self.said: list[str] = []
-        self.asked: list[str] = []
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(address)
-
-    def text(self, selector: str) -> str:
-        return str(self.page.locator(selector).first.inner_text())
-
-
 def test_from_disk_it_says_who_needs_a_person_and_runs_nothing_that_a_bot_says(
     browser: Any, tmp_path: Path
 ) -> None:
@@ -72,7 +54,6 @@ def test_from_disk_it_says_who_needs_a_person_and_runs_nothing_that_a_bot_says(
     file.write_text(page(standing("desk", 9, bots, NOW_NS)), encoding="utf-8")
     for width in (1280, 390):
         shown = Seen(browser, file.as_uri(), width)
-        shown.page.wait_for_selector("html[data-ready=yes]")
 
         assert shown.text("h1") == "A person is needed" or "A person is needed" in shown.text("h1")
         assert "three" in shown.text(".why")

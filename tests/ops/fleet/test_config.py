@@ -1,5 +1,6 @@
 """The fleet file: every mistake at once, each by its place, and nothing started of a wrong one."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,59 @@ def test_two_bots_in_one_run_directory_are_refused(tmp_path: Path, other: str) -
 def test_a_fleet_without_bots_says_how_one_is_written(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, 'name = "d"')
     assert found.endswith("expected at least one bot, written [[bot]]")
+
+
+@pytest.mark.parametrize("place", ["runs/d", "runs/d/fleet.db", "runs/d/fleet.db-wal"])
+def test_a_bot_cannot_have_what_is_the_fleets_own(tmp_path: Path, place: str) -> None:
+    bot = f'[[bot]]\nid = "a"\nconfig = "one.toml"\nrun_dir = "{place}"\n'
+    (found,) = problems(tmp_path, 'name = "d"\n' + bot)
+    assert "bot[0].run_dir" in found
+    assert found.endswith("is the fleet's own: give the bot another run_dir")
+
+
+def test_a_bot_that_is_called_as_the_fleets_own_file_is_told_so(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, 'name = "d"\n[[bot]]\nid = "fleet.lock"\nconfig = "one.toml"\n')
+    assert "bot[0].id" in found
+    assert "is the fleet's own" in found
+
+
+@pytest.mark.parametrize(("one", "other"), [("x", "x/journal"), ("x/journal", "x")])
+def test_run_directories_do_not_lie_in_one_another(tmp_path: Path, one: str, other: str) -> None:
+    bot = '[[bot]]\nid = "{}"\nconfig = "one.toml"\nrun_dir = "{}"\n'
+    (found,) = problems(tmp_path, 'name = "d"\n' + bot.format("a", one) + bot.format("b", other))
+    assert found.endswith('bot[1].run_dir: its run directory and that of "a" lie in one another')
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..",
+        ".",
+        "",
+        "a/b",
+        "../a",
+        "-rf",
+        "a b",
+        "a\nb",
+        "a\u0000b",
+        "\u202ea",
+        "ä",
+        "a" * 65,
+        "a\n",
+    ],
+)
+def test_a_bots_name_is_part_of_a_path_and_of_a_command_and_can_harm_neither(
+    tmp_path: Path, name: str
+) -> None:
+    text = f'name = "d"\n[[bot]]\nid = {json.dumps(name)}\nconfig = "one.toml"\n'
+    found = problems(tmp_path, text)
+    assert any("bot[0].id: " in one and "expected a name of letters" in one for one in found)
+    assert all(one.isprintable() for one in found)
+
+
+@pytest.mark.parametrize("key", ["run_dir", "config"])
+def test_a_path_that_no_file_can_have_is_a_sentence(tmp_path: Path, key: str) -> None:
+    paths = {"config": "one.toml", "run_dir": "x", key: "a\u0000b"}
+    lines = "".join(f"{name} = {json.dumps(path)}\n" for name, path in paths.items())
+    found = problems(tmp_path, f'name = "d"\n[[bot]]\nid = "a"\n{lines}')
+    assert all(f"bot[0].{key}" in one and one.isprintable() for one in found)

@@ -45,7 +45,7 @@ def opened(fleet: FleetConfig) -> Iterator[Orchestrator]:
         try:
             yield orchestrator
         finally:
-            for bot in orchestrator._bots.values():
+            for bot in orchestrator._roster:
                 if bot.process._child is not None:
                     bot.process.kill()
                     bot.process._child.wait(30)
@@ -69,13 +69,14 @@ def test_what_was_started_and_not_noted_is_found_before_it_has_taken_its_lock(
     with opened(fleet) as killed:
         before = killed._store.bots()
         killed.step()
-        child = killed._bots["one"].process
+        child = killed._roster.bots["one"].process
         for kept in before:
             killed._store.keep(kept)
-        os.close(killed._lock_fd or 0)  # which is what is left of a process that was killed
-        killed._lock_fd = None
+        assert killed._lock is not None
+        killed._lock.close()  # which is what is left of a process that was killed
+        killed._lock = None
         with opened(fleet) as orchestrator:
-            assert orchestrator._bots["one"].process.pid == child.pid
+            assert orchestrator._roster.bots["one"].process.pid == child.pid
             assert orchestrator.memories["one"].phase is Phase.RUNNING
 
 
@@ -111,7 +112,7 @@ def test_what_is_to_follow_is_noted_before_a_bot_is_told_to_end(
         raise Killed
 
     with opened(fleet_of(tmp_path)) as orchestrator:
-        bot = orchestrator._bots["one"]
+        bot = orchestrator._roster.bots["one"]
         started(bot.memory, 1)
         monkeypatch.setattr(bot.process, "drain", end)
         orchestrator._store.ask("restart", "one", 1)
@@ -163,7 +164,7 @@ def test_a_bot_that_could_not_speak_while_nobody_looked_does_not_hang(
         with opened(fleet) as orchestrator:
             orchestrator.step()
             orchestrator.step()  # its word is heard
-            bot = orchestrator._bots["one"]
+            bot = orchestrator._roster.bots["one"]
             assert bot.memory.phase is Phase.RUNNING
             monkeypatch.setattr(bot.process, "drain", lambda: None)
             later_ns = time.monotonic_ns() + 600 * NS_PER_S

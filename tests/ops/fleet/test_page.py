@@ -40,6 +40,7 @@ def said(folder: Path, bot: str = "one", pid: int = 1, **more: Any) -> None:
     status = {
         "pid": pid,
         "captured_at_ns": NOW_NS - NS_PER_S,
+        "started_at_ns": NOW_NS - 5 * NS_PER_S,
         "verdict": "OK",
         "why": "",
         "ready": True,
@@ -48,7 +49,8 @@ def said(folder: Path, bot: str = "one", pid: int = 1, **more: Any) -> None:
         "pnl": {"USDT": {"equity": "-1.50", "drawdown": "2.25"}},
         "market_age_s": {"BTC/USDT": 7.0, "ETH/USDT": 2.0},
     }
-    summary = {"processed": 100, "allowed": 7, "filled": 6, "rejected": 1, "errors": 0}
+    begun = {"started_at_ns": NOW_NS - 5 * NS_PER_S + 1}
+    summary = begun | {"processed": 100, "allowed": 7, "filled": 6, "rejected": 1, "errors": 0}
     (place / "status.json").write_text(json.dumps(status | more))
     (place / "metrics_summary.json").write_text(json.dumps(summary))
 
@@ -81,14 +83,27 @@ def test_what_the_process_before_said_is_not_of_this_one(tmp_path: Path) -> None
         assert (row["verdict"], row["ready"], row["pnl"], row["counts"]) == ("", False, {}, {})
 
 
-@pytest.mark.parametrize(
-    "status",
-    [
-        {"pnl": 3, "alerts": [], "halt": "x", "unknown": None, "market_age_s": "old"},
-        {"pnl": {"USDT": {"equity": "nan"}}, "open_orders": "many", "verdict": 7, "why": None},
-        {"pnl": {"USDT": {"equity": "1e400000"}}, "alerts": {"firing": [1, {}]}, "ready": "yes"},
-    ],
-)
+def test_counts_of_the_process_before_are_not_of_this_one(tmp_path: Path) -> None:
+    """Its summary stands there until this one writes its own: a counter would fall in its life."""
+    said(tmp_path, started_at_ns=NOW_NS - NS_PER_S)
+    (row,) = standing("desk", 9, [seen(tmp_path, pid=1)], NOW_NS)["bots"]
+    assert (row["verdict"], row["counts"]) == ("OK", {})
+
+
+NONSENSE = [
+    {"pnl": 3, "alerts": [], "halt": "x", "unknown": None, "market_age_s": "old"},
+    {"pnl": {"USDT": {"equity": "nan"}}, "open_orders": "many", "verdict": 7, "why": None},
+    {"pnl": {"USDT": {"equity": "1e400000"}}, "alerts": {"firing": [1, {}]}, "ready": "yes"},
+    {"market_age_s": {"BTC/USDT": float("nan")}, "open_orders": 10**400},
+    {"captured_at_ns": -(10**400), "unknown": {"count": float("inf")}},
+    {"pnl": {"USDT": {"equity": "9e999999999", "drawdown": "0"}}, "lease": {"barred": {}}},
+    {"pnl": {"USDT": {"equity": "0e-99999999"}}, "disk": {"free_mb": "many"}},
+    {"market_age_s": {"\ud800": 1.0}, "alerts": {"firing": [{"sentence": "\ud800"}]}},
+    {"actors": [{"path": 7, "progress_age_s": 1}], "journal": "full", "why": "\ud800"},
+]
+
+
+@pytest.mark.parametrize("status", NONSENSE)
 def test_files_that_make_no_sense_say_nothing_and_keep_nothing_away(
     tmp_path: Path, status: dict[str, Any]
 ) -> None:
@@ -130,6 +145,63 @@ def test_one_text_tells_of_all_bots_by_their_labels_and_prometheus_reads_it(
     assert parked == {"one": 0, "two": 0, "three": 1}
     phases = {s.labels["phase"]: s.value for s in found["watchkeeper_fleet_bots"].samples}
     assert (phases["running"], phases["parked"]) == (2, 1)
+
+
+@pytest.mark.parametrize("status", NONSENSE)
+def test_a_last_word_that_makes_no_sense_keeps_no_other_bot_out_of_the_metrics(
+    tmp_path: Path, status: dict[str, Any]
+) -> None:
+    said(tmp_path, "one", **status)
+    said(tmp_path, "two")
+    view = FleetView(fleet_of(tmp_path))
+    view.leave([seen(tmp_path, "one", pid=1), seen(tmp_path, "two", pid=1)])
+
+    found = families(view.metrics().encode().decode())
+    opened = {s.labels["bot"]: s.value for s in found["watchkeeper_open_orders"].samples}
+    assert opened["two"] == 3
+    told = {s.labels["bot"] for s in found["watchkeeper_fleet_bot_unreadable"].samples}
+    assert told == {"one"} - set(opened), "who is left out is named"
+
+
+def test_a_process_that_is_being_ended_still_runs(tmp_path: Path) -> None:
+    bots = [
+        seen(tmp_path, "one", pid=1, phase="draining"),
+        seen(tmp_path, "two", phase="running"),  # it ended since the last look
+    ]
+    found = families(fleet_text(standing("desk", 9, bots, NOW_NS), {}))
+    up = {s.labels["bot"]: s.value for s in found["watchkeeper_fleet_bot_up"].samples}
+    assert up == {"one": 1, "two": 0}
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\x0b", "\x85", "\r"])
+def test_a_label_cannot_begin_a_line_of_its_own(tmp_path: Path, end: str) -> None:
+    """Another bot's figures would be forged, or Prometheus would refuse all."""
+    evil = f'a{end}watchkeeper_market_age_seconds{{bot="two"}} 1'
+    said(tmp_path, "one", market_age_s={evil: 3.0})
+    view = FleetView(fleet_of(tmp_path))
+    view.leave([seen(tmp_path, "one", pid=1)])
+
+    ages = families(view.metrics())["watchkeeper_market_age_seconds"].samples
+    assert [(s.labels, s.value) for s in ages] == [({"bot": "one", "symbol": evil}, 3.0)]
+
+
+def test_however_many_ask_the_files_of_a_bot_are_read_once_a_second(tmp_path: Path) -> None:
+    now = [100.0]
+    view = FleetView(fleet_of(tmp_path), monotonic=lambda: now[0])
+    view.leave([seen(tmp_path, "one", pid=1)])
+    said(tmp_path, "one")
+    assert 'watchkeeper_open_orders{bot="one"} 3' in view.metrics()
+    said(tmp_path, "one", open_orders=4)
+    assert 'watchkeeper_open_orders{bot="one"} 3' in view.metrics()
+    now[0] += 1
+    assert 'watchkeeper_open_orders{bot="one"} 4' in view.metrics()
+
+
+def test_a_run_directory_that_is_gone_says_nothing(tmp_path: Path) -> None:
+    view = FleetView(fleet_of(tmp_path))
+    view.leave([seen(tmp_path, "vanished", pid=1)])
+    assert "watchkeeper_open_orders{" not in view.metrics()
+    assert 'watchkeeper_fleet_bot_up{bot="vanished"} 1' in view.metrics()
 
 
 def test_a_label_with_quotes_and_braces_stays_one() -> None:

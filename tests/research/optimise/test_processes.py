@@ -21,7 +21,7 @@ from tests.research.optimise.markets import plan_of, work_of, write_candles
 pytestmark = pytest.mark.slow
 
 ACTING = """
-import os, sys, time
+import os, sys, threading
 from strategies import Strategy
 
 class Acting(Strategy):
@@ -35,8 +35,8 @@ class Acting(Strategy):
             sys.exit("enough")
         if self.act == "raise":
             raise RuntimeError("no good")
-        while self.act == "hang":
-            time.sleep(0.01)
+        if self.act == "hang":
+            threading.Event().wait()
         return ()
 """
 
@@ -69,9 +69,10 @@ class World:
         raise TimeoutError("nothing was told")
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One for all tests, each of which leaves it with nothing to do: a worker takes its time."""
+    made = World(tmp_path_factory.mktemp("world"))
     yield made
     made.pool.close()
     made.columns.close()
@@ -103,7 +104,7 @@ def test_what_a_strategy_does_fails_its_trial_and_the_next_one_is_made(
 
 def test_a_worker_that_is_killed_fails_its_trial(world: World) -> None:
     world.begin(1, "hang")
-    (worker,) = world.pool.process_ids
+    (worker,) = world.pool.process_ids  # the one that there was, or the first
 
     os.kill(worker, signal.SIGKILL)
 
@@ -137,13 +138,13 @@ def test_parts_are_answered_one_by_one(world: World) -> None:
 
 
 HOLDER = """
-import sys, time
+import signal, sys
 from pathlib import Path
 from tests.research.optimise.test_processes import World
 world = World(Path(sys.argv[1]))
 world.begin(1, "hang")
 print(world.pool.process_ids[0], flush=True)
-time.sleep(60)
+signal.pause()
 """
 
 

@@ -40,6 +40,25 @@ def test_what_is_asked_for_is_searched_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("risk=0.1:0.8:0.35", [0.1, 0.45, 0.8]),
+        ("risk=0:3e-14:1e-14", [0.0, 1e-14, 2e-14, 3e-14]),
+        (
+            "risk=0.1234567890123:0.1234567890125:1e-13",
+            [0.1234567890123, 0.1234567890124, 0.1234567890125],
+        ),
+    ],
+)
+def test_the_values_of_steps_are_what_a_person_would_write(text: str, values: list[float]) -> None:
+    one = axis(text)
+
+    assert one.values() == values
+    proposed = [one.low + (one.step or 0) * place for place in range(len(values))]
+    assert [one.nearest(value) for value in proposed] == values
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("speed=1:2", "there is no such parameter (there are: fast, slow"),
@@ -110,3 +129,10 @@ def test_a_space_that_can_be_counted_is_listed() -> None:
     assert len({key_of(one) for one in found}) == 6
     assert sets([axis("risk=0:1")]) is None
     assert sets([axis("fast=1:1000"), axis("slow=2:200")]) is None
+
+
+def test_where_nothing_is_declared_that_is_said() -> None:
+    with pytest.raises(
+        ConfigError, match=r"no such parameter \(the strategies declare no Params\)"
+    ):
+        axes_of({"a": {}}, ["fast=1:2"])

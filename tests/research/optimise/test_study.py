@@ -1,6 +1,7 @@
 """No trial is lost and none is run twice, whoever dies; no set of values is tried twice."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -18,7 +19,8 @@ from research.optimise.space import Axis
 pytest.importorskip("optuna", reason="the extra `optimize` is not installed")
 
 from research.optimise import study as study_module
-from research.optimise.rows import Row, Rows, open_storage
+from research.optimise.opening import open_storage
+from research.optimise.rows import Row, Rows
 from research.optimise.study import Hand, Study, Terms
 
 pytestmark = pytest.mark.slow
@@ -54,8 +56,8 @@ def worth(hand: Hand) -> float:
 class Place:
     """A database file, and one process after another on it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "study.db"
+    def __init__(self, folder: Path, empty: Path) -> None:
+        self.file = Path(shutil.copy(empty, folder / "study.db"))
         self._engine, self._storage = open_storage(f"sqlite:///{self.file}", "study.db")
         self._guards: list[Guard] = []
 
@@ -84,9 +86,19 @@ class Place:
         self._engine.dispose()
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with its tables, which take a fifth of a second to make."""
+    file = tmp_path_factory.mktemp("empty") / "study.db"
+    engine, storage = open_storage(f"sqlite:///{file}", "study.db")
+    storage.remove_session()
+    engine.dispose()
+    return file
+
+
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    made = Place(tmp_path)
+def place(tmp_path: Path, empty: Path) -> Iterator[Place]:
+    made = Place(tmp_path, empty)
     yield made
     made.die()
 
@@ -169,14 +181,14 @@ def killed(*_: object) -> None:
     "sampler", ["tpe", pytest.param("random", marks=LONG), pytest.param("grid", marks=LONG)]
 )
 def test_one_worker_makes_the_same_study_of_a_seed_however_often_it_is_killed(
-    tmp_path: Path, sampler: str
+    tmp_path: Path, empty: Path, sampler: str
 ) -> None:
     axes = (FAST,) if sampler == "grid" else (FAST, RISK)
     refuse: Refusal = lambda found: "odd luck" if found["s.fast"] % 3 == 0 else ""  # noqa: E731
     told = []
     for folder, most in (("whole", 1_000), ("killed", 3)):
         (tmp_path / folder).mkdir()
-        place = Place(tmp_path / folder)
+        place = Place(tmp_path / folder, empty)
         for _ in range(20):
             study = place.process(
                 axes=axes, asked=14, sampler=sampler, pruner="median", refusal=refuse
@@ -241,6 +253,21 @@ def test_a_set_that_was_tried_is_passed_over_and_counted_as_that(place: Place) -
     assert passed.refused == 0
     place.die()
     assert place.process(axes=axes, asked=9).passed_over() == passed
+
+
+@pytest.mark.parametrize(
+    "sampler", ["tpe", pytest.param("random", marks=LONG), pytest.param("grid", marks=LONG)]
+)
+def test_steps_that_no_binary_number_is_are_tried_once_each(place: Place, sampler: str) -> None:
+    """A sampler adds them up and finds 0.30000000000000004, which is 0.3."""
+    axes = (Axis(strategy="s", name="fast", low=-0.3, high=0.7, step=0.1),)
+    study = place.process(axes=axes, sampler=sampler, asked=50)
+
+    made = finish(study)
+
+    tried = sorted(float(value) for _, params in made for _, value in params)
+    assert tried == [-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
+    assert study.exhausted
 
 
 def test_a_grid_is_gone_through_in_its_order(place: Place) -> None:

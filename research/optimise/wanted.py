@@ -1,0 +1,16 @@
+"""What a search needs that the first install does not bring; asked before it is imported."""
+
+from importlib.util import find_spec
+
+from messages.errors import ConfigError
+
+
+def check_installed() -> None:
+    """Pass where Optuna is installed.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if find_spec("optuna") is None:
+        text = "optimize takes Optuna, which is not installed: pip install 'watchkeeper[optimize]'"
+        raise ConfigError([text])
