@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from messages.errors import ConfigError, WatchkeeperError
+from messages.errors import WatchkeeperError
 from research.backtest.command import plan_of
 from research.backtest.plan import Plan
 from research.optimise.columns import ColumnFile, MappedMarket
