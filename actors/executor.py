@@ -18,6 +18,7 @@ from actors.executions import ASK_FILLS
 from actors.executor_kept import ExecutorKept, Held
 from actors.executor_stages import ExecutorStages
 from actors.gateway import Gateway
+from actors.judgement import Judge, claim_of
 from actors.ledger_away import LedgerAway
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
@@ -25,14 +26,11 @@ from actors.order_records import claimed_update, price_of, update_of
 from actors.stop_desk import KEEP_STOPS, StopDesk
 from actors.venue_desk import VenueDesk
 from decisions.executor import Claim as ToClaim
-from decisions.executor import Conflict, Duplicate, Refuse, Resend, Verdict, sort_intents
-from decisions.judgement import Seen, bar, judged_note, seen_now
-from decisions.order_keys import client_order_id
-from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
-from decisions.risk_state import MINUTE_NS
-from messages import lineage
-from messages.errors import LedgerConflict, LedgerLost
-from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
+from decisions.executor import Duplicate, Refuse, Resend
+from decisions.risk import RiskLimits, RiskState
+from messages.errors import LedgerLost
+from messages.halting import EndStop
+from messages.ids import NS_PER_S, ActorPath, StrategyId, Symbol, TimestampNs
 from messages.lifecycle import ActorState
 from messages.market import Candle, MarketAck, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import (
@@ -50,7 +48,7 @@ from messages.orders import (
 )
 from messages.stops import MarketShown, StopActed
 from messages.values import OrderState
-from persistence.ledger import Claim, Ledger, LedgerEntry, fingerprint
+from persistence.ledger import Claim, Ledger, LedgerEntry
 
 __all__ = ["WORKER", "ExecutorActor", "ExecutorKept"]
 
@@ -100,7 +98,6 @@ class ExecutorActor(Actor):
         self._kept = kept
         self._held = Held()
         self._metrics, self._strategies, self._feeds = metrics, strategies, feeds
-        self._marks: dict[Symbol, Decimal] = {}
         self._compared = account
         self._ledger: Ledger | None = None
         self._reconciled = False
@@ -113,7 +110,6 @@ class ExecutorActor(Actor):
         """Fence older incarnations, read the ledger, ask the venue about all that is open."""
         self._gateway.take_over(self.ctx.epoch)
         self._ledger = ledger = self._open_ledger()
-        self._not_before_ns = lineage.not_before_in(ledger.note(lineage.ACCEPTED))
         self._stages = ExecutorStages(self.ctx)
         self._risk = RiskState(
             exposure=ledger.exposure(),
@@ -143,6 +139,15 @@ class ExecutorActor(Actor):
             on_claimed=self._tell_claimed,
             on_moved=self._tell_moved,
             stops=self._stops.book,
+        )
+        self._judge = Judge(
+            ctx=self.ctx,
+            ledger=ledger,
+            limits=self._limits,
+            risk=self._risk,
+            max_age_ns=self._max_age_ns,
+            stages=self._stages,
+            halt_reason=lambda: self._desk.halt_reason,
         )
         self._operator = OperatorDesk(
             ctx=self.ctx,
@@ -271,6 +276,8 @@ class ExecutorActor(Actor):
             case _:
                 self._operator.receive(message)
                 self._when_settled()
+                if isinstance(message, EndStop):
+                    self._show()
 
     def _group(self, first: OrderIntent | SubmitDone | MarketReports | OrderReport) -> None:
         """Work off what one drain gives: what the venue said, then what was decided."""
@@ -308,8 +315,8 @@ class ExecutorActor(Actor):
 
     def _work(self, reports: Sequence[OrderReport], intents: Sequence[OrderIntent]) -> None:
         moves = self._desk.orders.moves(reports, self.ctx.utc_ns())
-        verdicts = self._judge(intents) if intents else []
-        claims = [self._claim(v) for v in verdicts if isinstance(v, ToClaim | Refuse)]
+        verdicts = self._judge.judge(intents) if intents else []
+        claims = [claim_of(v) for v in verdicts if isinstance(v, ToClaim | Refuse)]
         stops_before = bool(self._stops.book.stops)
         self._desk.commit(moves, claims)
         if moves:
@@ -323,64 +330,6 @@ class ExecutorActor(Actor):
                 self._tell_duplicate(verdict)
             elif isinstance(verdict, Resend):
                 self._desk.send_again(verdict.intent.order_key)
-
-    def _judge(self, intents: Sequence[OrderIntent]) -> list[Verdict]:
-        known = self._book.lookup([intent.order_key for intent in intents])
-        self._count_recent(intents, known)
-        # In a replay marks run ahead of decisions, and the market's clock waits for us.
-        self._risk.now_ns = None if self._replayed else self.ctx.utc_ns()
-        marks = NO_MARKS if self._replayed else self._marks
-        seen = None if self.ctx.notes is None else self._seen(intents, known, marks)
-        verdicts = sort_intents(
-            intents, known, fingerprint, self._limits, self._risk, marks, self._barred
-        )
-        if seen is not None:
-            self.ctx.note(partial(judged_note, tuple(intents), seen, tuple(verdicts)))
-        conflict = next((v for v in verdicts if isinstance(v, Conflict)), None)
-        if conflict is not None:
-            raise LedgerConflict(
-                f"{conflict.intent.order_key} is known with another intent: "
-                f"{conflict.intent.strategy_id} does not decide the same way twice, or its "
-                "settings changed in a run directory that holds its earlier decisions"
-            )
-        self._stages.judged(verdicts)
-        return verdicts
-
-    def _claim(self, verdict: ToClaim | Refuse) -> Claim:
-        intent = verdict.intent
-        no = verdict.refusal if isinstance(verdict, Refuse) else None
-        return Claim(
-            intent=intent,
-            fingerprint=verdict.fingerprint,
-            client_order_id=client_order_id(intent.order_key),
-            refused=f"{no.code}: {no.text}" if no else None,
-            sent=no is None,
-            decided_quantity=None if isinstance(verdict, Refuse) else verdict.decided_quantity,
-        )
-
-    def _barred(self, intent: OrderIntent) -> Refusal | None:
-        # A ledger that was restored does not know what was sent after its copy was taken.
-        not_before_ns = 0 if self._replayed else self._not_before_ns
-        now_ns = self._risk.now_ns
-        return bar(intent, self._desk.halt_reason, not_before_ns, now_ns, self._max_age_ns)
-
-    def _seen(
-        self,
-        intents: Sequence[OrderIntent],
-        known: Mapping[OrderKey, LedgerEntry],
-        marks: Mapping[Symbol, Decimal],
-    ) -> Seen:
-        """Give what is known before the first is judged, for the journal."""
-        return seen_now(
-            intents,
-            known,
-            self._limits,
-            self._risk,
-            marks,
-            halt_reason=self._desk.halt_reason,
-            not_before_ns=0 if self._replayed else self._not_before_ns,
-            max_age_ns=self._max_age_ns,
-        )
 
     # ------------------------------------------------------------ settling
 
@@ -463,21 +412,10 @@ class ExecutorActor(Actor):
 
     def _mark(self, event: MarketEvent) -> None:
         price = price_of(event)
-        self._marks[event.symbol] = price
-        saw_market(event.symbol, price, event.ts_event_ns, self._risk)
+        self._judge.saw(event.symbol, price, event.ts_event_ns)
         self._metrics.tell(
             PriceMark(symbol=event.symbol, price=price, ts_event_ns=event.ts_event_ns)
         )
-
-    def _count_recent(
-        self, intents: Sequence[OrderIntent], known: Mapping[OrderKey, LedgerEntry]
-    ) -> None:
-        """Fill the order-rate window from the ledger, once per symbol, at its first new intent."""
-        for intent in intents:
-            if intent.order_key not in known and intent.symbol not in self._risk.decided:
-                back_ns = max(MINUTE_NS, self._limits.cooldown_ms * NS_PER_MS)
-                decided = self._book.decided_since(intent.symbol, intent.decided_at_ns - back_ns)
-                recall(intent.symbol, decided, intent.decided_at_ns, self._risk)
 
     def _show(self) -> None:
         """Let health say what is wrong with the venue; a halt has a reason of its own."""

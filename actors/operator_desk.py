@@ -1,4 +1,4 @@
-"""What people want of the executor, in one place: the kill switch, and orders one by one."""
+"""What people want of the executor, in one place: the kill switch, orders and stops one by one."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,14 +9,22 @@ from actors.halt_desk import REPEAT, TRY_AGAIN, HaltDesk
 from actors.operator_board import OperatorBoard
 from actors.order_desk import OrderDesk
 from actors.person_desk import PersonDesk
-from messages.halting import CancelDone, CancelOrder, OpenListed, ResolveOrder, ResumeTrading
+from actors.stop_hand import StopsByHand
+from messages.halting import (
+    CancelDone,
+    CancelOrder,
+    EndStop,
+    OpenListed,
+    ResolveOrder,
+    ResumeTrading,
+)
 from messages.lifecycle import HaltTrading
 from messages.orders import LookupDone, OrderReport
 from persistence.ledger import Ledger, LedgerEntry
 
 
 class OperatorDesk:
-    """One incarnation's; see `HaltDesk` and `PersonDesk`."""
+    """One incarnation's; see `HaltDesk`, `PersonDesk` and `StopsByHand`."""
 
     def __init__(
         self,
@@ -31,6 +39,7 @@ class OperatorDesk:
     ) -> None:
         self._ctx, self._desk = ctx, desk
         self._persons = PersonDesk(ctx=ctx, ledger=ledger, gateway=gateway, desk=desk, board=board)
+        self._stops = StopsByHand(ctx=ctx, ledger=ledger, desk=desk, board=board)
         self._halts = HaltDesk(
             ctx=ctx,
             ledger=ledger,
@@ -74,6 +83,8 @@ class OperatorDesk:
                 self._persons.cancel(message)
             case ResolveOrder():
                 self._persons.resolve(message)
+            case EndStop():
+                self._stops.end(message)
             case CancelDone():
                 self._canceled(message)
             case OpenListed():

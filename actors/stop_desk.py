@@ -21,6 +21,7 @@ from actors.log import logger
 from decisions.exact import EXACT, NOTHING
 from decisions.risk_exit import fees_in
 from decisions.stop_book import AHEAD_NS, StopBook
+from decisions.stop_ending import COMMAND, too_little
 from decisions.stop_exits import counted_at_first, told_changes
 from decisions.stops import begun_anew, level
 from messages.errors import ActorUnavailable, LedgerUnavailable
@@ -80,6 +81,7 @@ class StopDesk:
         stops = ledger.stops()
         self.book = StopBook()
         self._looks, self._untold = kept.looks, kept.untold
+        self._instruments = kept.instruments
         self._told = kept.told = self._counted(stops, kept.told, shown_again=shown_again)
         self.book.load(
             [self._as_seen(stop, shown_again=shown_again) for stop in stops],
@@ -315,7 +317,30 @@ class StopDesk:
 
     def _failed(self) -> str:
         stuck = [s for s in self.book.stops.values() if s.state is StopState.ACTED and s.failed]
-        return _said(stuck, f"acted and its exit failed {stuck[0].failed} times") if stuck else ""
+        if not stuck:
+            return ""
+        first = stuck[0]
+        what = f"acted and its exit failed {first.failed} times"
+        if last := self._why_failed(first):
+            what += f" (the last: {last})"
+        if why := self._unsellable(first):
+            what += (
+                f"; the venue never takes it, for {why}:"
+                f" `{COMMAND} {first.entry_key} --reason TEXT` ends the stop"
+            )
+        return _said(stuck, what)
+
+    def _why_failed(self, stop: Stop) -> str:
+        try:
+            exits = self._exits_of(stop)
+        except LedgerUnavailable:  # what is shown does not end an incarnation
+            return ""
+        return exits[-1].state_reason if exits else ""
+
+    def _unsellable(self, stop: Stop) -> str:
+        """Say why the venue takes no order of what is left; empty when it may."""
+        price = stop.acted_price or stop.reference_price
+        return too_little(self.book.protected(stop), price, self._instruments.get(stop.symbol))
 
     def _stands_in_orders(self) -> str:
         found = [

@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 
 from actors.context import Context
 from actors.executor import ExecutorActor
+from actors.judgement import Judge
 from actors.live_gateway import LiveGateway
 from benchmarks.common import Options, Result, fdatasync_us, median, percentile, say, scratch
 from benchmarks.common import wait_for as waits
@@ -141,7 +142,7 @@ class _Marks:
         (LiveGateway, "submit"): "handed over",
         (LiveGateway, "_submit"): "on the loop",
     }
-    after: ClassVar = {(ExecutorActor, "_judge"): "judged", (SqliteLedger, "_commit"): "durable"}
+    after: ClassVar = {(Judge, "judge"): "judged", (SqliteLedger, "_commit"): "durable"}
 
 
 @contextmanager

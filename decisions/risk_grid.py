@@ -21,7 +21,8 @@ def off_grid(intent: OrderIntent, grid: Instrument | None, added: Decimal) -> Re
         return _no("off_grid", f"{quantity} is off the venue's step {grid.quantity_step}")
     if quantity < grid.min_quantity:
         text = f"{quantity} is below the venue's minimum {grid.min_quantity}"
-        return _no("min_quantity", f"{text}: raise order_notional")
+        # An exit is of what is there, and cannot be made larger.
+        return _no("min_quantity", f"{text}: raise order_notional" if added else text)
     if price is not None and EXACT.remainder(price, grid.price_tick):
         return _no("off_grid", f"the price {price} is off the venue's tick {grid.price_tick}")
     if price is None and not added:

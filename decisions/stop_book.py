@@ -57,6 +57,11 @@ class _Part(msgspec.Struct):
     def unfilled(self) -> Decimal:
         return EXACT.subtract(self.quantity, self.filled)
 
+    @property
+    def leaving(self) -> Decimal:
+        """What it may yet leave: what fees had taken is no second exit's either."""
+        return EXACT.add(self.unfilled, self.fees)
+
 
 class StopBook:
     """One account's."""
@@ -100,7 +105,7 @@ class StopBook:
             fees = NOTHING if order.decided_quantity is None else fees_in(order.reason)
             part = _Part(place, order.side, order.quantity, order.filled_quantity, decided, fees)
             self._open[order.order_key] = part
-            self._hold(place, Decimal(-order.side.sign), EXACT.add(part.unfilled, fees))
+            self._hold(place, Decimal(-order.side.sign), part.leaving)
         for stop in stops:
             self._load(stop, lookup, fills_of, told or {})
 
@@ -227,7 +232,12 @@ class StopBook:
         why = stop.why or (
             "the strategy left by itself" if stop.released else "nothing of its entry was filled"
         )
-        self._put(msgspec.structs.replace(stop, state=StopState.DONE, why=why))
+        self.end(msgspec.structs.replace(stop, state=StopState.DONE, why=why))
+
+    def end(self, stop: Stop) -> None:
+        """Take in a stop that is done, and forget it once that is written."""
+        key = stop.entry_key
+        self._put(stop)
         del self.stops[key]
         for known in (self._filled, self._sold, self._left_over):
             known.pop(key, None)
@@ -343,10 +353,10 @@ class StopBook:
 
     def due(self, stop: Stop) -> Decimal:
         """Give what an exit of it could be of now."""
-        own = sum((part.unfilled for part in self._exits_of(stop.entry_key)), start=NOTHING)
+        own = sum((part.leaving for part in self._exits_of(stop.entry_key)), start=NOTHING)
         against = sum(
             (
-                part.unfilled
+                part.leaving
                 for part in self._open.values()
                 if part.place == _place(stop) and part.side is not stop.side
             ),

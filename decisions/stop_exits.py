@@ -1,6 +1,6 @@
 """What exits of a stop have left, as a ledger holds them, and what their strategy counts of it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -56,6 +56,10 @@ class KnownOrder(Protocol):
         """Why, and what fees had left of it."""
 
 
+Orders = Mapping[OrderKey, KnownOrder]
+"""By their keys: the entries of stops, and their exits."""
+
+
 def told_changes(stop: Stop, exits: Sequence[KnownOrder]) -> Iterator[tuple[KnownOrder, Decimal]]:
     """Give what a strategy was told of the exits of a stop, for a market that is shown again."""
     left_over = NOTHING
@@ -86,3 +90,16 @@ def sold_by(order: KnownOrder) -> Decimal:
     if order.state is not OrderState.FILLED or order.decided_quantity is None:
         return order.filled_quantity
     return EXACT.add(order.filled_quantity, fees_in(order.reason))
+
+
+def left_to_protect(stop: Stop, orders: Orders) -> Decimal:
+    """Give what is filled of its entry, and neither left by it or its strategy, nor being left.
+
+    Negative where more is left, or being left, than was filled.
+    """
+    entry = orders.get(stop.entry_key)
+    left = EXACT.subtract(NOTHING if entry is None else entry.filled_quantity, stop.released)
+    for key in dict.fromkeys(stop.exits):
+        if key in orders:
+            left = EXACT.subtract(left, leaves(orders[key]))
+    return left

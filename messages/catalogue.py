@@ -6,6 +6,7 @@ from messages.bus import BusFrame, BusNews, BusPulse
 from messages.halting import (
     CancelDone,
     CancelOrder,
+    EndStop,
     OpenListed,
     ResolveOrder,
     ResumeTrading,
@@ -110,7 +111,7 @@ LifecycleMessage = (
     | ChildInfo
     | AlertTold
 )
-HaltMessage = ResumeTrading | CancelOrder | ResolveOrder | CancelDone | OpenListed
+HaltMessage = ResumeTrading | CancelOrder | ResolveOrder | EndStop | CancelDone | OpenListed
 RecordedMessage = RunBegun | StrategyStands | StrategyEnded | IntentsJudged
 BusMessage = BusFrame | BusPulse | BusNews
 AnyMessage = (

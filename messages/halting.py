@@ -66,6 +66,26 @@ class ResolveOrder(Message, kw_only=True, frozen=True):
         return self.order_key
 
 
+class EndStop(Message, kw_only=True, frozen=True):
+    """End a stop: what it protects is a person's from now on. No order comes of it.
+
+    Operator -> Executor. Never lost; its answer is, with its incarnation: ask again.
+    """
+
+    delivery: ClassVar[Delivery] = _ORDER
+
+    request: str
+    order_key: OrderKey
+    """The entry's."""
+    by: str
+    """Who says so."""
+    reason: str
+
+    def trace_id(self) -> str:
+        """The decision whose stop it is."""
+        return self.order_key
+
+
 class CancelDone(Message, kw_only=True, frozen=True):
     """The gateway finished one cancel; `report` is what the venue showed after it.
 

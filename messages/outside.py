@@ -8,7 +8,14 @@ from enum import IntEnum
 
 from messages.account import AcceptAccount, AccountRead
 from messages.base import Message
-from messages.halting import CancelDone, CancelOrder, OpenListed, ResolveOrder, ResumeTrading
+from messages.halting import (
+    CancelDone,
+    CancelOrder,
+    EndStop,
+    OpenListed,
+    ResolveOrder,
+    ResumeTrading,
+)
 from messages.lifecycle import (
     DeleteChild,
     HaltTrading,
@@ -61,6 +68,7 @@ _COMMANDS: tuple[type[Message], ...] = (
     ResumeTrading,
     CancelOrder,
     ResolveOrder,
+    EndStop,
     AcceptAccount,
     InjectCrash,
     InjectHang,

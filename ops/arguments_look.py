@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def _add_orders(commands: "Commands") -> None:
-    summary = "list the orders of a run; show, cancel or resolve one"
+    summary = "list the orders of a run; show, cancel or resolve one, end its stop"
     orders = add_command(commands, "orders", summary)
     add_run_dir(orders)
     orders.add_argument("--json", action="store_true", help="one JSON object a line")
@@ -24,10 +24,11 @@ def _add_orders(commands: "Commands") -> None:
     orders.add_argument("--state", metavar="STATES", help=states)
     _add_filters(orders, "of them the newest N")
     orders.set_defaults(command="orders")
-    of_one = orders.add_subparsers(metavar="show|cancel|resolve ORDER")
+    of_one = orders.add_subparsers(metavar="show|cancel|resolve|end-stop ORDER")
     _add_orders_show(of_one)
     _add_orders_cancel(of_one)
     _add_orders_resolve(of_one)
+    _add_orders_end_stop(of_one)
 
 
 def _add_orders_show(commands: "Commands") -> None:
@@ -60,6 +61,17 @@ def _add_orders_resolve(commands: "Commands") -> None:
     )
     add_timeout(resolve, 30)
     resolve.set_defaults(command="orders_resolve")
+
+
+def _add_orders_end_stop(commands: "Commands") -> None:
+    summary = "end the stop of an order, in the living process or without one; nothing is sold"
+    end_stop = add_command(commands, "end-stop", summary)
+    _add_one_order(end_stop)
+    end_stop.add_argument(
+        "--reason", required=True, metavar="TEXT", help="why; kept for ever, with who and when"
+    )
+    add_timeout(end_stop, 30)
+    end_stop.set_defaults(command="orders_end_stop")
 
 
 def _add_one_order(command: argparse.ArgumentParser) -> None:

@@ -19,6 +19,7 @@ from messages.order_states import FINAL_STATES, OPEN_STATES
 from messages.orders import OrderIntent
 from messages.values import OrderState
 from ops.audit_check import Check
+from ops.audit_stops import StopAudit
 from ops.audit_venue import VenueAudit
 from persistence.entries import LedgerEntry, fingerprint
 from persistence.histories import Page, StepRow, open_keys, read_page
@@ -43,11 +44,12 @@ class LedgerAudit:
         self.positions = Check("positions", "the kept positions are what the orders make")
         self.counts = Check("state_counts", "the kept counts are those of the orders")
         self.index = Check("orders_open", "the index of the open orders holds these and no other")
+        self._stops = StopAudit(ledger)
 
     def checks(self) -> Iterator[Check]:
         """Give all of them."""
         yield from (self.rows, self.history, self.fills, self.names)
-        yield from (self.positions, self.counts, self.index)
+        yield from (self.positions, self.counts, self.index, self._stops.stops)
 
     @property
     def sums_agree(self) -> bool:
@@ -71,8 +73,9 @@ class LedgerAudit:
                 self._take(page, is_end=True)
                 after, is_last = page.last, page.is_last
             for entry in self._ledger.lookup(self._moving).values():
-                self.totals.add(entry)
+                self._add(entry)
             self._sums()
+            self._stops.run(self.totals.filled)
 
     # ------------------------------------------------------------ each order
 
@@ -85,11 +88,16 @@ class LedgerAudit:
             self.rows.checked += 1
             self._order(entry, page)
             if is_end or entry.state in FINAL_STATES:
-                self.totals.add(entry)
+                self._add(entry)
             else:
                 self._moving.append(entry.order_key)
+        self._stops.explain(page.entries)
         if self._venue is not None:
             self._venue.compare(page.entries)
+
+    def _add(self, entry: LedgerEntry) -> None:
+        self.totals.add(entry)
+        self._stops.add(entry)
 
     def _order(self, entry: LedgerEntry, page: Page) -> None:
         key, fills = entry.order_key, page.fills.get(entry.order_key, [])

@@ -30,7 +30,8 @@ from messages.ids import ActorPath, Symbol
 from ops.config import Config, FeedType
 from ops.run_dir import RunDir
 from ops.sources import open_source
-from ops.wiring import metric_writers, path_of_feed
+from ops.wiring import metric_writers
+from ops.wiring_feeds import path_of_feed
 
 if TYPE_CHECKING:
     from exchanges.feed_connection import FeedConnection

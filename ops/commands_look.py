@@ -70,6 +70,19 @@ def _orders_resolve(arguments: argparse.Namespace, run_dir: Path) -> int:
     )
 
 
+@of_run(run_dir_of, EXIT_NO_PROCESS)
+def _orders_end_stop(arguments: argparse.Namespace, run_dir: Path) -> int:
+    from ops.stop_commands import end_stop
+
+    return end_stop(
+        run_dir,
+        arguments.order,
+        arguments.reason,
+        as_json=arguments.json,
+        timeout_s=arguments.timeout,
+    )
+
+
 @of_run(named_run_of, EXIT_USAGE)
 def _positions(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.positions import positions
@@ -163,6 +176,7 @@ COMMANDS: dict[str, Command] = {
     "orders_show": _orders_show,
     "orders_cancel": _orders_cancel,
     "orders_resolve": _orders_resolve,
+    "orders_end_stop": _orders_end_stop,
     "positions": _positions,
     "trades": _trades,
     "explain": _explain,

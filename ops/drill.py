@@ -29,6 +29,13 @@ from decisions.drill_cancel import (
     parse_cancel_case,
     quick_cancel_cases,
 )
+from decisions.drill_stop import (
+    ROAD,
+    StopCase,
+    full_stop_cases,
+    parse_stop_case,
+    quick_stop_cases,
+)
 from messages.errors import ConfigError, DataError
 from ops.config import Config, demo_config, load
 from persistence.secret_files import take_secret_files
@@ -38,7 +45,7 @@ if TYPE_CHECKING:
     from ops.drill_ledger import Database
     from ops.drill_life import Nursery
 
-AnyCase = Case | CancelCase
+AnyCase = Case | CancelCase | StopCase
 
 EXIT_OK, EXIT_FAILED = 0, 1
 JOBS_PER_CPU = 4
@@ -120,7 +127,7 @@ def _prepared(
 ) -> "tuple[Setting, Baseline]":
     """Find out what an undisturbed run sends, in as little market as shows two orders.
 
-    Where only cancels are rehearsed nothing of it is needed.
+    Where only cancels and exits of stops are rehearsed nothing of it is needed.
 
     Raises:
         DataError: it sends nothing, or fails.
@@ -138,7 +145,7 @@ def _prepared(
             nursery=nursery,
             database=database,
         )
-        if not any(isinstance(case, Case) for case in cases):
+        if all(isinstance(case, CancelCase | StopCase) for case in cases):
             return setting, Baseline(target=None, sent=frozenset())
         baseline = find_baseline(setting)
         if len(baseline.sent) > 1:
@@ -156,7 +163,7 @@ def play(
 ) -> "Iterator[Result]":
     """Play some cases at once, each at an exchange of its own; give each when it has ended.
 
-    `baseline` is for the cases of an order's life; those of cancels have one of their own.
+    `baseline` is for the cases of an order's life: those of cancels and of stops have their own.
     """
     rehearse = _rehearser(setting, baseline, cases)
     shuffled = list(cases)  # those that wait long are spread among those that do not
@@ -176,17 +183,20 @@ def play(
 def _rehearser(
     setting: "Setting", baseline: "Baseline", cases: Sequence[AnyCase]
 ) -> "Callable[[AnyCase], Result]":
-    """Give what plays one case, of either kind."""
+    """Give what plays one case, of any kind."""
     from ops.drill_cancel_case import cancel_setting, rehearse_cancel
     from ops.drill_case import find_baseline, rehearse
+    from ops.drill_stop_case import rehearse_stop, stop_setting
 
     with_cancels = any(isinstance(case, CancelCase) for case in cases)
-    canceling = cancel_setting(setting)
+    canceling, stopping = cancel_setting(setting), stop_setting(setting)
     resting = find_baseline(canceling) if with_cancels else baseline
 
     def one(case: AnyCase) -> "Result":
         if isinstance(case, CancelCase):
             return rehearse_cancel(canceling, resting, case)
+        if isinstance(case, StopCase):
+            return rehearse_stop(stopping, case)
         return rehearse(setting, baseline, case)
 
     return one
@@ -201,9 +211,9 @@ def _cases(options: DrillOptions) -> list[AnyCase]:
     if not options.cases:
         if options.full:
             lost = lost_ledger_cases() if in_database else []
-            return [*full_cases(), *full_cancel_cases(), *lost]
+            return [*full_cases(), *full_cancel_cases(), *full_stop_cases(), *lost]
         lost = quick_lost_ledger_cases() if in_database else []
-        return [*quick_cases(), *quick_cancel_cases(), *lost]
+        return [*quick_cases(), *quick_cancel_cases(), *quick_stop_cases(), *lost]
     cases: list[AnyCase] = []
     wrong = []
     for text in options.cases:
@@ -220,11 +230,13 @@ def _cases(options: DrillOptions) -> list[AnyCase]:
 
 
 def parse_any(text: str) -> AnyCase:
-    """Read a case of either kind.
+    """Read a case of any kind.
 
     Raises:
         ValueError: the sentence says which part is wrong and what it may be.
     """
+    if text.split("/")[0] == ROAD:
+        return parse_stop_case(text)
     return parse_cancel_case(text) if text.count("/") == 3 else parse_case(text)
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from decisions.drill import LEDGER_BLOWS, RESTART, Blow, Case, Point
 from decisions.drill_cancel import CancelCase, CancelPoint
+from decisions.drill_stop import StopCase
 from decisions.drill_verdict import (
     AtExchange,
     InLedger,
@@ -121,7 +122,10 @@ class Rehearsal:
     """Owns the exchange, the run directory and the living process."""
 
     def __init__(
-        self, setting: Setting, case: Case | CancelCase | None, baseline: Baseline | None
+        self,
+        setting: Setting,
+        case: Case | CancelCase | StopCase | None,
+        baseline: Baseline | None,
     ) -> None:
         self._setting, self._case, self._baseline = setting, case, baseline
         self._lives = 0
@@ -175,9 +179,13 @@ class Rehearsal:
         wrong += self._wrong_besides(entries)
         if self._failed:
             wrong.append(self._failed)
-        name = baseline.target.client_order_id
+        name = self._rehearsed(baseline.target, entries)
         ours = next((one for one in _in_ledger(entries) if one.client_order_id == name), None)
         return self._result(name, ours, wrong, seconds)
+
+    def _rehearsed(self, target: Target, entries: Sequence[LedgerEntry]) -> ClientOrderId:  # noqa: ARG002 - for those of another kind
+        """Name the order that the result is about."""
+        return target.client_order_id
 
     def _wrong_besides(self, entries: Sequence[LedgerEntry]) -> list[str]:  # noqa: ARG002 - for those of another kind
         """Say what else is wrong at the end, in a case of a kind of its own."""
@@ -319,7 +327,7 @@ def _in_ledger(entries: Sequence[LedgerEntry]) -> list[InLedger]:
             side=entry.side,
             state=entry.state,
             filled=entry.filled_quantity,
-            reason=entry.reason,
+            reason=entry.state_reason,
         )
         for entry in entries
     ]

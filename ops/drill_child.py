@@ -18,6 +18,7 @@ import msgspec
 import strategies
 from decisions.drill import LEDGER_BLOWS, Blow, Point
 from decisions.drill_cancel import CancelPoint
+from decisions.drill_stop import StopPoint
 from decisions.order_keys import client_order_id
 from exchanges.capabilities import Capability, capability_of
 from exchanges.ccxt_client import CcxtSettings
@@ -37,7 +38,16 @@ from ops.drill_cancel_traps import (
 )
 from ops.drill_ledger import GO_ON, watched
 from ops.drill_resting import RESTING, resting_config
-from ops.drill_traps import DrillLedger, DrillRuntime, DrillVenue, Target, Trap
+from ops.drill_stop_traps import StopLedger, StopRuntime, StopTrap
+from ops.drill_stopped import shown_from, stopped_config
+from ops.drill_traps import (
+    EXCHANGE,
+    DrillLedger,
+    DrillRuntime,
+    DrillVenue,
+    Target,
+    Trap,
+)
 from ops.live_venue import LiveVenue
 from ops.logs import set_up_logging
 from ops.run_dir import RunDir
@@ -55,8 +65,7 @@ OPENINGS_MAX = 5
 AWAY_S = 15
 """Who waits for a server that is gone does not hang."""
 EXIT_OK, EXIT_NOT_STARTED = 0, 70
-HALT_REASON = "the drill halts"
-"""Why trading is halted where it is."""
+MARKET = "market.csv"
 
 
 class Job(msgspec.Struct, kw_only=True):
@@ -76,6 +85,12 @@ class Job(msgspec.Struct, kw_only=True):
     cancels: bool = False
     """Whether it rehearses cancels, with orders of its own that rest, instead of the config's."""
     cancel_point: CancelPoint | None = None
+    stop_begins_ms: int | None = None
+    """When the market begins in which a stop is rehearsed, with an entry of its own; None: it is
+    not a stop."""
+    stop_point: StopPoint | None = None
+    stop_halts: bool = False
+    """Whether trading is halted while that market falls."""
     ledger: LedgerPlace | None = None
     """None is the run directory's own file."""
 
@@ -103,7 +118,7 @@ def rehearsed(config: Config, job: Job) -> Config:
         run_dir=Path(job.run_dir),
         mode=Mode.PAPER,
         feed=feed,
-        venue=replace(config.venue, type=VenueType.PAPER, exchange="binance"),
+        venue=replace(config.venue, type=VenueType.PAPER, exchange=EXCHANGE),
         idempotency=replace(config.idempotency, backend=IdempotencyBackend.SQLITE),
         metrics=replace(config.metrics, enabled=False),
         supervision=replace(
@@ -123,6 +138,9 @@ def config_of(job: Job) -> Config:
     """
     if job.cancels:
         return rehearsed(resting_config(), job)
+    if job.stop_begins_ms is not None:
+        market = Path(job.run_dir) / MARKET
+        return shown_from(market, job.stop_begins_ms, rehearsed(stopped_config(), job))
     check = strategies.check_params
     config = demo_config({}, check) if job.config is None else load(Path(job.config), {}, check)
     return rehearsed(config, job)
@@ -135,12 +153,18 @@ def run(text: bytes) -> int:
     signal.signal(signal.SIGTERM, lambda number, _: over.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
     orders: SimpleQueue[bytes] = SimpleQueue()
-    make = CancelTrap if job.cancels else Trap
-    trap = make(job.target, job.cancel_point or job.point, job.blow, _tell)
+    point = job.stop_point or job.cancel_point or job.point
+    trap = _trap_of(job)(job.target, point, job.blow, _tell)
     threading.Thread(target=_hear_the_parent, args=(orders, trap), daemon=True).start()
     with RunDir(job.run_dir) as run_dir:
         set_up_logging(run_dir.path / LOG, secrets=[], screen_level="CRITICAL")
         return _run(config_of(job), job, run_dir, trap, orders, over)
+
+
+def _trap_of(job: Job) -> type[Trap]:
+    if job.stop_begins_ms is not None:
+        return StopTrap
+    return CancelTrap if job.cancels else Trap
 
 
 def _run(
@@ -152,7 +176,7 @@ def _run(
     over: list[int],
 ) -> int:
     events = job.candles * len(config.feed.symbols)
-    runtime = _runtime(trap, events)
+    runtime = _runtime(job, trap, events)
     live = _open_venue(config, job, trap)
     try:
         system = build(
@@ -161,6 +185,7 @@ def _run(
             runtime,
             live=live,
             open_ledger=lambda: watched(_ledger(trap), trap, job.ledger or run_dir.ledger),
+            as_live=isinstance(trap, StopTrap),
         )
         if isinstance(trap, CancelTrap):
             notice_gateway(system.gateway, trap)
@@ -170,6 +195,8 @@ def _run(
             _tell(event="failed", problem=started.problem)
             return EXIT_NOT_STARTED
         followers = {address.path for address in (*system.strategies.values(), system.executor)}
+        if isinstance(runtime, StopRuntime):  # which is shown the last candle before the others
+            followers = {system.executor.path}
         told: set[str] = set()
         desk = Operator(system, runtime, trap, events, _tell)
         pause = threading.Event()
@@ -181,6 +208,8 @@ def _run(
                 _tell_once(told, "recovered")
             _tell_dead(told, runtime)
             desk.work(orders)
+            if isinstance(runtime, StopRuntime):
+                runtime.go_on_when_quiet(events, system.executor, system.board)
             if system.root.life is not None and system.root.life.gone.is_set():
                 break
         runtime.stop(system.root, None)
@@ -189,19 +218,23 @@ def _run(
     return EXIT_OK
 
 
-def _runtime(trap: Trap, events: int) -> DrillRuntime:
+def _runtime(job: Job, trap: Trap, events: int) -> DrillRuntime:
+    if isinstance(trap, StopTrap):
+        return StopRuntime(trap, halts=job.stop_halts)
     if isinstance(trap, CancelTrap):  # an undisturbed run shows the whole market
         return CancelRuntime(trap, events if trap.target is None else 1)
     return DrillRuntime(trap, events)
 
 
 def _ledger(trap: Trap) -> type[DrillLedger]:
+    if isinstance(trap, StopTrap):
+        return StopLedger
     return CancelLedger if isinstance(trap, CancelTrap) else DrillLedger
 
 
 def _open_venue(config: Config, job: Job, trap: Trap) -> LiveVenue:
     settings = CcxtSettings(
-        exchange="binance",
+        exchange=EXCHANGE,
         api_key=job.api_key,
         secret=job.secret,
         timeout_ms=TIMEOUT_MS,
@@ -226,7 +259,7 @@ def _opened(venue: DrillVenue, loop: VenueLoop) -> VenueFacts:
 
 
 def _capability() -> Capability:
-    return msgspec.structs.replace(capability_of("binance"), settle_ms=SETTLE_MS)
+    return msgspec.structs.replace(capability_of(EXCHANGE), settle_ms=SETTLE_MS)
 
 
 def _hear_the_parent(orders: "SimpleQueue[bytes]", trap: Trap) -> None:

@@ -66,6 +66,9 @@ def arm(run: RunningExchange, case: Case, client_order_id: ClientOrderId) -> Non
     for plan in plans_of(case.fault, client_order_id):
         run.exchange.arm(plan)
     if case.fault not in ("none", "streamed") or case.point in RESTART:
-        run.exchange.arm_stream(
-            StreamPlan(fault=StreamFault.DROPPED_EVENT, stream=USER, times=None)
-        )
+        silence(run)
+
+
+def silence(run: RunningExchange) -> None:
+    """Let the account's stream tell nothing of orders."""
+    run.exchange.arm_stream(StreamPlan(fault=StreamFault.DROPPED_EVENT, stream=USER, times=None))

@@ -13,9 +13,10 @@ from typing import IO, Any
 import msgspec
 
 from messages.ids import ClientOrderId
-from ops.drill_child import HALT_REASON, Job
+from ops.drill_child import Job
 from ops.drill_ledger import GO_ON
 from ops.drill_nursery import Bear, Bury
+from ops.drill_traps import HALT_REASON
 
 COMMAND = (sys.executable, "-P", "-m", "ops.drill_nursery")
 _ANSWER_MAX = 64

@@ -12,8 +12,8 @@ from typing import Any
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.faults import Fault
 from messages.ids import ClientOrderId, OrderKey
-from ops.drill_child import HALT_REASON
 from ops.drill_life import Life
+from ops.drill_traps import HALT_REASON
 
 AGAIN_S = 3.0
 """After so long without an answer a person orders again."""

@@ -21,6 +21,7 @@ from actors.order_desk import BY_ASKING
 from actors.thread_runtime import ThreadRuntime
 from decisions.drill import COMMITTED, LEDGER_BLOWS, Blow, Point
 from decisions.drill_cancel import CancelPoint
+from decisions.drill_stop import StopPoint
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.protocol import NewOrder
 from messages.errors import LedgerLost
@@ -34,6 +35,10 @@ from persistence.entries import NO_NOTES, NO_STOPS
 from persistence.ledger import Claim, LedgerEntry, Step
 from persistence.stored_ledger import StoredLedger, Write
 
+HALT_REASON = "the drill halts"
+"""Why trading is halted where it is."""
+EXCHANGE = "binance"
+"""Which one is played; decisions are keyed by it."""
 EXECUTOR = "execution/executor"
 METRICS = "metrics"
 HELD_S = 20.0
@@ -47,6 +52,8 @@ _BEFORE: tuple[StrEnum, ...] = (
     *(Point.BEFORE_CLAIM, Point.BEFORE_OUTCOME, Point.BEFORE_SETTLED, Point.BEFORE_RESEND),
     *(CancelPoint.BEFORE_HALT_KEPT, CancelPoint.BEFORE_UNWANTED, CancelPoint.BEFORE_END),
     CancelPoint.BEFORE_HALT_DROPPED,
+    *(StopPoint.BEFORE_DECLARED, StopPoint.BEFORE_ARMED, StopPoint.BEFORE_ACTED),
+    *(StopPoint.BEFORE_RETRIED, StopPoint.BEFORE_ENDED),
 )
 PENDING_S = 0.4
 """How long after it left a request counts as waiting for its answer."""
@@ -201,7 +208,7 @@ class DrillRuntime(ThreadRuntime):
     def go_on(self, hold_at: int) -> None:
         """Hold the market further on, and show what was held so far."""
         self.hold_at = hold_at
-        kept_back = self._kept_back
+        kept_back, self._kept_back = self._kept_back, None
         if kept_back is not None:
             self._to_feed(*kept_back)
 

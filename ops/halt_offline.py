@@ -27,7 +27,8 @@ from ops.logs import log_settings, set_up_logging
 from ops.one_account import check_one_account
 from ops.run_dir import RunDir
 from ops.secret_values import cleaner, secret_variables, secrets_of
-from ops.wiring import account_of, executor_alone
+from ops.wiring import executor_alone
+from ops.wiring_execution import account_of
 from persistence.ledger import Ledger, SqliteLedger
 from persistence.ledger_place import place_in
 from persistence.secret_files import take_secret_files

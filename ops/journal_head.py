@@ -11,7 +11,7 @@ from messages.recorded import RunBegun, StrategySettings
 from ops.config import Config, StrategyConfig, VenueType
 from ops.config_write import to_toml
 from ops.software import installed
-from ops.wiring import account_of
+from ops.wiring_execution import account_of
 
 
 def run_begun(config: Config, started_ns: int) -> RunBegun:

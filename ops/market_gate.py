@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from ops.config import Config
 from ops.sources import open_source
-from ops.wiring import path_of_feed, warmup_of
+from ops.wiring_feeds import path_of_feed
+from ops.wiring_strategies import ask_strategies, warmup_of
 
 if TYPE_CHECKING:
     from exchanges.feed_connection import FeedConnection
@@ -31,7 +32,7 @@ def market_of(
         return
     from ops.live_feed import open_live
 
-    wanted = warmup_of(config) if history is None else history
+    wanted = warmup_of(ask_strategies(config).values()) if history is None else history
     opened = warm or open_live(config, path_of_feed(config), wanted)
     try:
         yield opened

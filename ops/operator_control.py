@@ -1,4 +1,4 @@
-"""The process's side of `halt`, `resume`, `orders cancel` and `orders resolve`.
+"""The process's side of `halt`, `resume`, `orders cancel`, `orders resolve` and `orders end-stop`.
 
 A request is handed to the executor and named; who made it asks for the answer by that name,
 since the control thread waits for nobody.
@@ -13,7 +13,7 @@ import msgspec
 from actors.address import Address
 from actors.operator_board import OperatorBoard
 from messages.base import Message
-from messages.halting import CancelOrder, ResolveOrder, ResumeTrading
+from messages.halting import CancelOrder, EndStop, ResolveOrder, ResumeTrading
 from messages.lifecycle import HaltTrading
 from ops.control import Handler
 
@@ -41,6 +41,9 @@ class OperatorControl:
                 {},
                 request,
                 *("order_key", "to", "filled_quantity", "price", "evidence", "unasked"),
+            ),
+            "end_stop": lambda request: self._tell(
+                EndStop, {}, request, "order_key", "by", "reason"
             ),
             "operator_answer": self._answer,
         }

@@ -50,7 +50,8 @@ from ops.secret_values import clean_refusals, cleaner, secrets_of
 from ops.snapshot import Snapshots
 from ops.software import Software
 from ops.status import StatusWriter
-from ops.wiring import System, account_of, build, metric_writers
+from ops.wiring import System, build, metric_writers
+from ops.wiring_execution import account_of
 from persistence.ledger import Ledger
 
 if TYPE_CHECKING:

@@ -22,7 +22,9 @@ from messages.ids import TimestampNs
 from messages.market import Candle, FeedPhase, MarketBatch
 from ops.config import Config, FeedType, IdempotencyBackend
 from ops.run_files import LEDGER
-from ops.wiring import path_of_feed, strategy_alone, warmup_of
+from ops.wiring_execution import strategy_alone
+from ops.wiring_feeds import path_of_feed
+from ops.wiring_strategies import ask_strategies, warmup_of
 from persistence.ledger_place import LedgerPlace
 from persistence.reader import LedgerReader
 
@@ -143,7 +145,11 @@ class Warming:
     def _connect(self) -> None:
         from ops.live_feed import open_warm  # an exchange's parts
 
-        feed = open_warm(self._config, path_of_feed(self._config), warmup_of(self._config))
+        feed = open_warm(
+            self._config,
+            path_of_feed(self._config),
+            warmup_of(ask_strategies(self._config).values()),
+        )
         with self._lock:
             if not self._over.is_set():
                 self._feed = feed

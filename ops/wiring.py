@@ -7,47 +7,39 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-import strategies
-from actors.account_desk import AccountSettings, AccountView
+from actors.account_desk import AccountView
 from actors.address import Address
 from actors.cell import Cell
 from actors.children import ChildSpec, SupervisorSpec
 from actors.executor import WORKER, ExecutorActor, ExecutorKept
 from actors.gateway import Gateway
 from actors.gathering import Gathering
-from actors.market_feed import FeedKept, FeedMemory, MarketFeedActor
 from actors.metrics import MetricsActor
 from actors.operator_board import OperatorBoard
 from actors.paper_gateway import PaperGateway
 from actors.runtime import Runtime
-from actors.strategy import Kept, StrategyActor
 from actors.supervisor import Supervisor
 from decisions.ledger_figures import LedgerFigures
-from decisions.market_feed import FlowControl
 from decisions.metrics import MetricsFold
-from decisions.strategy import StrategyLike, StrategyRun, memory_of, warmup_candles
 from decisions.supervisor import (
     AutoShutdown,
-    Backoff,
     Intensity,
-    OnExhausted,
-    Restart,
-    Strategy,
 )
-from decisions.wishes import plain_instrument
 from exchanges.paper import PaperVenue
-from exchanges.source import MarketSource
 from messages.errors import ConfigError
-from messages.ids import NS_PER_MS, NS_PER_S, AccountId, ActorPath, StrategyId, Symbol
-from messages.values import Instrument
-from ops.config import Config, OnDifference, StrategyConfig, VenueType
+from messages.ids import NS_PER_MS, StrategyId
+from ops.config import Config
 from ops.config_risk import risk_limits
 from ops.describe import describer, measured
 from ops.earlier import EarlierExecutions
 from ops.earlier_positions import EarlierPositions
 from ops.run_dir import RunDir
 from ops.run_totals import with_run_totals
-from ops.sources import open_source, paper_settings
+from ops.sources import paper_settings
+from ops.wiring_execution import execution_branch
+from ops.wiring_feeds import feeds_branch, path_of_feed
+from ops.wiring_strategies import ask_strategies
+from ops.wiring_tree import backoff
 from persistence.ledger import Ledger, SqliteLedger
 from persistence.lines import RotatingLines
 from persistence.memory_ledger import MemoryLedger
@@ -56,9 +48,6 @@ from persistence.rotation import RESERVE_BYTES
 if TYPE_CHECKING:
     from exchanges.feed_connection import FeedConnection
     from ops.live_venue import LiveVenue
-
-PAPER_ACCOUNT = AccountId("paper")
-FATAL = frozenset({"LedgerConflict", "LedgerFenced", "LedgerUnavailable", "IllegalTransition"})
 
 
 class System(msgspec.Struct, kw_only=True):
@@ -91,12 +80,14 @@ def build(
     opened: "FeedConnection | None" = None,
     open_ledger: Callable[[], Ledger] | None = None,
     more: Callable[[], dict[str, Any]] = dict,
+    as_live: bool = False,
 ) -> System:
     """Wire everything and start nothing; `observe` sees all that Metrics sees, on its thread.
 
     `live` is the real venue, its gate passed; None plays one. `opened` is a connection that has
     passed the gate, for a live feed. `open_ledger` replaces the ledger that the config asks for:
-    a rehearsal's. `more` goes into the summary.
+    a rehearsal's. `more` goes into the summary. `as_live` treats a recorded market as one that is
+    shown once, on our clock: a rehearsal's too.
     """
     stages = runtime.note_hops(config.metrics.sample_every) if config.metrics.enabled else None
     feed_path = path_of_feed(config)
@@ -117,9 +108,11 @@ def build(
         open_ledger = measured(open_ledger, figures, runtime.clock.monotonic_ns)
     earlier = EarlierExecutions(run_dir.ledger, runtime, fold.money)
     open_ledger = earlier.opening(open_ledger)
-    memories = {StrategyId(s.id): _kept(s, config, live) for s in config.strategies}
-    if not _is_replayed(config):
+    asked = ask_strategies(config, live)
+    replayed = not (config.feed.is_live or as_live)
+    if not replayed:
         max_age_ns = config.risk.max_decision_age_ms * NS_PER_MS
+        memories = {name: one.kept for name, one in asked.items()}
         positions = EarlierPositions(
             run_dir.ledger, memories, config.strategies, runtime.clock.utc_ns, max_age_ns
         )
@@ -132,22 +125,31 @@ def build(
     tree = SupervisorSpec(
         children=(
             _metrics(config, run_dir, fold, describe, observe, gathering, earlier),
-            _execution(
+            execution_branch(
                 config,
                 open_ledger,
                 runtime,
                 gateway,
                 kept,
                 addresses,
-                memories,
+                asked,
                 feed_path,
                 live,
                 account,
+                replayed=replayed,
             ),
-            _feeds(config, feed_path, [*addresses.values(), executor], metrics, max_events, opened),
+            feeds_branch(
+                config,
+                feed_path,
+                [*addresses.values(), executor],
+                metrics,
+                max_events,
+                opened,
+                asked.values(),
+            ),
         ),
         intensity=Intensity(max_restarts=1, window_s=300),
-        backoff=_backoff(config),
+        backoff=backoff(config),
         auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
     )
     root = runtime.populate("root", Supervisor, {"spec": tree, "on_event": metrics.tell})
@@ -220,36 +222,7 @@ def executor_alone(
     return runtime.populate(executor.path, ExecutorActor, arguments, 8192), kept.board
 
 
-def account_of(config: Config, *, is_live: bool) -> AccountId:
-    """Name the account that is traded, as decisions are keyed by it."""
-    return AccountId(config.venue.exchange) if is_live else PAPER_ACCOUNT
-
-
-def path_of_feed(config: Config) -> ActorPath:
-    """Give where the feed stands in the tree."""
-    return ActorPath(f"feeds/feed:{config.feed.type}")
-
-
-def warmup_of(config: Config) -> int:
-    """Give how many events the strategy that needs the most must see before it decides."""
-    base_ns = config.feed.timeframe_ns
-    counts = (warmup_candles(_maker(one)(), base_ns) for one in config.strategies)
-    return max(counts, default=0)
-
-
-def strategy_alone(settings: StrategyConfig, config: Config) -> StrategyRun:
-    """Make one strategy that no feed and no executor knows: to be shown events, and no more."""
-    return StrategyRun(
-        _maker(settings),
-        _kept(settings, config, None).memory,
-        account_of(config, is_live=config.venue.type is VenueType.CCXT),
-        StrategyId(settings.id),
-        settings.symbol,
-        symbols=settings.symbols,
-    )
-
-
-# ---------------------------------------------------------------- one branch each
+# ---------------------------------------------------------------- metrics
 
 
 def _metrics(
@@ -305,222 +278,7 @@ def metric_writers(
     return open_lines, partial(run_dir.atomic_write, "metrics_summary.json")
 
 
-def _execution(
-    config: Config,
-    open_ledger: Callable[[], Ledger],
-    runtime: Runtime,
-    gateway: Gateway,
-    kept: ExecutorKept,
-    addresses: dict[StrategyId, Address[Any]],
-    memories: dict[StrategyId, Kept],
-    feed_path: ActorPath,
-    live: "LiveVenue | None",
-    account: AccountView,
-) -> ChildSpec:
-    metrics, executor = runtime.address("metrics"), runtime.address("execution/executor")
-    feeds = {feed_path: runtime.address(feed_path)}
-    replayed = _is_replayed(config)
-    risk = config.risk
-    executor_spec = ChildSpec(
-        name="executor",
-        actor_class=ExecutorActor,
-        arguments={
-            "open_ledger": open_ledger,
-            "gateway": gateway,
-            "limits": risk_limits(risk, replayed=replayed, live=live is not None),
-            "max_decision_age_ns": None if replayed else risk.max_decision_age_ms * NS_PER_MS,
-            "kept": kept,
-            "metrics": metrics,
-            "strategies": addresses,
-            "feeds": feeds,
-            "account": None if live is None else (_account_settings(config), account),
-            "steps_with_market": _uses_stops(config),
-        },
-        drain=True,
-        shutdown_ms=30_000,
-        progress_ms=_progress_ms(config),
-        capacity=8192,
-        hang_after_ms=config.supervision.hang_after_s * 1000,
-    )
-    strategies_spec = SupervisorSpec(
-        children=tuple(
-            _strategy(s, config, memories[StrategyId(s.id)], executor, feeds, live)
-            for s in config.strategies
-        ),
-        intensity=Intensity(
-            max_restarts=config.supervision.strategy_max_restarts,
-            window_s=config.supervision.strategy_window_s,
-        ),
-        intensity_per_child=True,
-        on_exhausted=OnExhausted.HALT,
-        backoff=_backoff(config),
-        tolerant_start=True,
-    )
-    execution = SupervisorSpec(
-        children=(executor_spec, _supervisor("strategies", strategies_spec, metrics)),
-        strategy=Strategy.REST_FOR_ONE,
-        intensity=Intensity(max_restarts=3, window_s=60),
-        on_exhausted=OnExhausted.HALT,
-        backoff=_backoff(config),
-        fatal_errors=FATAL,
-    )
-    return _supervisor("execution", execution, metrics)
-
-
-def _account_settings(config: Config) -> AccountSettings:
-    return AccountSettings(
-        symbols=config.traded_symbols,
-        interval_ns=config.venue.account_interval_s * NS_PER_S,
-        halts=config.risk.on_account_difference is OnDifference.HALT,
-    )
-
-
-def _strategy(
-    settings: StrategyConfig,
-    config: Config,
-    kept: Kept,
-    executor: Address[Any],
-    feeds: dict[ActorPath, Address[Any]],
-    live: "LiveVenue | None",
-) -> ChildSpec:
-    account = account_of(config, is_live=live is not None)
-    instrument_of = plain_instrument if live is None else live.instrument
-    return ChildSpec(
-        name=settings.id,
-        actor_class=StrategyActor,
-        arguments={
-            "build": _maker(settings, instrument_of),
-            "kept": kept,
-            "account": account,
-            "strategy_id": StrategyId(settings.id),
-            "symbol": settings.symbol,
-            "symbols": settings.symbols,
-            "instrument_of": instrument_of,
-            "executor": executor,
-            "feeds": feeds,
-        },
-        restart=Restart.TRANSIENT,
-        drain=True,
-        progress_ms=_progress_ms(config),
-        start_timeout_ms=config.supervision.hang_after_s * 1000,
-        capacity=8192,
-        hang_after_ms=config.supervision.hang_after_s * 1000,
-    )
-
-
-def _is_replayed(config: Config) -> bool:
-    """Whether the market is shown from its beginning, each time, on a clock that waits."""
-    return not config.feed.is_live
-
-
-def _uses_stops(config: Config) -> bool:
-    """Whether a strategy may attach stops; an object is asked, for it may depend on its params."""
-    return any(getattr(_maker(one)(), "uses_stops", False) for one in config.strategies)
-
-
-def _kept(settings: StrategyConfig, config: Config, live: "LiveVenue | None") -> Kept:
-    made = _maker(settings, plain_instrument if live is None else live.instrument)()
-    return Kept(memory_of(made, config.feed.timeframe_ns, settings.symbols))
-
-
-def _maker(
-    settings: StrategyConfig, instrument_of: Callable[[Symbol], Instrument] = plain_instrument
-) -> Callable[[], StrategyLike]:
-    """Give what makes a strategy; its instruments are asked each time, for rules may change."""
-
-    def make() -> StrategyLike:
-        first, *others = settings.symbols
-        return strategies.build(
-            settings.uses,
-            settings.params,
-            first,
-            settings.order_notional,
-            instrument_of(first),
-            {symbol: instrument_of(symbol) for symbol in others},
-        )
-
-    return make
-
-
-def _feeds(
-    config: Config,
-    feed_path: ActorPath,
-    followers: list[Address[Any]],
-    metrics: Address[Any],
-    max_events: int,
-    opened: "FeedConnection | None",
-) -> ChildSpec:
-    # With stops the executor is shown each event first, and nobody runs ahead of it.
-    leaders = followers[-1:] if _uses_stops(config) else []
-    if config.feed.is_connected:
-        from ops.live_feed import live_feed
-
-        feed = live_feed(
-            config,
-            feed_path,
-            followers,
-            metrics,
-            history=warmup_of(config),
-            max_events=max_events,
-            opened=opened,
-            leaders=[one.path for one in leaders],
-        )
-    else:
-        window = 1 if leaders else config.feed.window
-        flow = FlowControl([f.path for f in followers], window, [one.path for one in leaders])
-        feed = ChildSpec(
-            name=feed_path.rpartition("/")[2],
-            actor_class=MarketFeedActor,
-            arguments={
-                "open_source": partial(_source, config),
-                "followers": followers,
-                "kept": FeedKept(FeedMemory(flow=flow)),
-                "metrics": metrics,
-                "speed": config.feed.speed,
-                "batch": config.feed.batch,
-                "max_events": max_events,
-            },
-        )
-    feed = msgspec.structs.replace(
-        feed,
-        restart=Restart.TRANSIENT,
-        significant=True,
-        progress_ms=_progress_ms(config),
-        hang_after_ms=config.supervision.hang_after_s * 1000,
-    )
-    spec = SupervisorSpec(
-        children=(feed,),
-        intensity=Intensity(max_restarts=5, window_s=60),
-        backoff=_backoff(config),
-        auto_shutdown=AutoShutdown.ALL_SIGNIFICANT,
-    )
-    child = _supervisor("feeds", spec, metrics)
-    return msgspec.structs.replace(child, restart=Restart.TRANSIENT, significant=True)
-
-
-def _supervisor(name: str, spec: SupervisorSpec, metrics: Address[Any]) -> ChildSpec:
-    return ChildSpec(
-        name=name,
-        actor_class=Supervisor,
-        arguments={"spec": spec, "on_event": metrics.tell},
-        shutdown_ms=None,
-        start_timeout_ms=60_000,
-    )
-
-
 # ---------------------------------------------------------------- small parts
-
-
-def _progress_ms(config: Config) -> int:
-    """How long no event may come: three bars of the market's pace, and a minute."""
-    speed = config.feed.speed
-    bars_ms = 3 * config.feed.timeframe_ns / NS_PER_MS / speed if speed else 0
-    return 60_000 + int(bars_ms)
-
-
-def _backoff(config: Config) -> Backoff:
-    settings = config.supervision
-    return Backoff(min_ms=settings.backoff_min_ms, max_ms=settings.backoff_max_ms)
 
 
 def _ledger_opener(config: Config, run_dir: RunDir) -> Callable[[], Ledger]:
@@ -529,7 +287,3 @@ def _ledger_opener(config: Config, run_dir: RunDir) -> Callable[[], Ledger]:
     if config.idempotency.backend == "postgres":
         raise ConfigError(["idempotency.backend: a ledger in PostgreSQL is opened with its lease"])
     return partial(SqliteLedger, Path(run_dir.path) / "ledger.db")
-
-
-def _source(config: Config) -> MarketSource:
-    return open_source(config)

@@ -26,6 +26,7 @@ SELECT_KEPT = (
     f" WHERE state IN ({_KEPT}) ORDER BY entry_key"
 )
 SELECT_ALL = f"SELECT {_COLUMNS} FROM stops ORDER BY entry_key"  # noqa: S608 - constant words
+SELECT_AFTER = f"SELECT {_COLUMNS} FROM stops WHERE entry_key > ? ORDER BY entry_key LIMIT ?"  # noqa: S608 - constant words
 SELECT_STOP = f"SELECT {_COLUMNS} FROM stops WHERE entry_key = ?"  # noqa: S608 - constant words
 SELECT_OF_EXIT = f"SELECT {_COLUMNS} FROM stops WHERE exits LIKE '%' || ? || '%'"  # noqa: S608 - constant words
 """A look at all stops."""

@@ -62,7 +62,7 @@ class Stopped(OrderPath):
         )
         return self
 
-    def answers(self, state: S, filled: str = "0") -> "Stopped":
+    def answers(self, state: S, filled: str = "0", reason: str = "") -> "Stopped":
         """To the send that was the last."""
         epoch, key, order = self.gateway.sent[-1]
         some = (fill(f"{key}-{filled}", filled, "94"),) if Decimal(filled) else ()
@@ -74,7 +74,7 @@ class Stopped(OrderPath):
             filled_quantity=Decimal(filled),
             average_price=Decimal(94) if some else None,
             fills=some,
-            reason="",
+            reason=reason,
             evidence="test",
             ts_event_ns=TimestampNs(0),
         )

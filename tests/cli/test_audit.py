@@ -17,7 +17,7 @@ FIRST = "(SELECT min(order_key) FROM orders)"
 LAST = "(SELECT max(order_key) FROM orders)"
 CHECKS = [
     "files", "rows", "history", "fills", "names", "positions", "state_counts", "orders_open",
-    "once", "venue", "run_totals", "money", "stages", "lines", "journal", "reports",
+    "stops", "once", "venue", "run_totals", "money", "stages", "lines", "journal", "reports",
 ]  # fmt: skip
 BARE_BOOK = (
     "CREATE TABLE bare AS SELECT * FROM orders",

@@ -50,6 +50,12 @@ def test_what_an_exit_at_the_market_is_worth_is_left_to_the_venue() -> None:
     assert code(intent("0.05", SELL), state=at_a_venue("0.1")) == "min_quantity"
 
 
+def test_who_leaves_is_not_told_to_trade_more() -> None:
+    said = text(intent("0.05", SELL), FREE, at_a_venue("0.1"))
+
+    assert said == "0.05 is below the venue's minimum 0.1"
+
+
 def test_the_sentence_names_both_numbers() -> None:
     assert text(intent("0.05"), FREE, at_a_venue()) == (
         "0.05 is below the venue's minimum 0.1: raise order_notional"

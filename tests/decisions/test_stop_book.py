@@ -101,6 +101,16 @@ def test_of_what_fees_have_taken_no_stop_is_left_when_the_strategy_leaves() -> N
     assert [*book.look(trade(60, "90"), TimestampNs(0))] == []
 
 
+def test_while_an_exit_that_fees_made_smaller_is_under_way_no_second_one_is_due() -> None:
+    book = entered()
+    (intent,) = book.look(trade(60, "90"), TimestampNs(0))
+    book.claimed(fitted(intent), intent.quantity)
+
+    assert [*book.look(trade(61, "89"), TimestampNs(0))] == []
+    book.moved_to(intent.order_key, Decimal("0.5"), OrderState.PARTIALLY_FILLED, ())
+    assert [*book.look(trade(62, "88"), TimestampNs(0))] == []
+
+
 def test_nor_of_a_second_entry_after_a_restart() -> None:
     book = entered()
     sent = fitted(order(2, Side.SELL, WHOLE, leaves=WHOLE))

@@ -9,8 +9,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from decisions.audit_stops import stop_problem, unheld
 from decisions.risk import RiskState, fit_exit
 from decisions.stop_book import StopBook
+from decisions.stop_ending import ended_by_hand, why_not_end
 from messages.ids import NS_PER_S, AccountId, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.market import Trade
 from messages.order_states import FINAL_STATES
@@ -206,6 +208,18 @@ class Stops(RuleBasedStateMachine):
         )
         assert before == {key: self.book.protected(s) for key, s in self.book.stops.items()}
 
+    @precondition(lambda self: self.book.stops)
+    @rule(data=st.data())
+    def end_by_hand(self, data: Any) -> None:
+        """A person does, where no order of it is open."""
+        stop = self.book.stops[data.draw(st.sampled_from(sorted(self.book.stops)))]
+        if why_not_end(stop, self.rows):
+            return
+        self.only_stopped = False
+        self.book.end(ended_by_hand(stop, self.rows, by="ada", at="noon", reason="dust"))
+        self.commit()
+        assert stop.entry_key not in self.book.stops
+
     @rule()
     def halt_or_resume(self) -> None:
         self.halted = not self.halted
@@ -234,6 +248,12 @@ class Stops(RuleBasedStateMachine):
             assert protected <= max(self.held * side.sign, ZERO)
             if self.only_stopped and not any(s.side is not side for s in self.disk.values()):
                 assert protected == max(self.held * side.sign, ZERO), "nothing without its stop"
+
+    @invariant()
+    def an_audit_finds_nothing_in_what_is_on_disk(self) -> None:
+        for stop in self.disk.values():
+            assert stop_problem(stop, self.rows) is None
+        assert [*unheld(self.disk.values(), self.rows, {PLACE: self.held})] == []
 
     @invariant()
     def what_has_acted_stays_so(self) -> None:

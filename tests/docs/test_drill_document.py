@@ -12,6 +12,12 @@ from decisions.drill_cancel import (
     full_cancel_cases,
     quick_cancel_cases,
 )
+from decisions.drill_stop import (
+    STOP_FAULTS,
+    STOP_POINTS,
+    full_stop_cases,
+    quick_stop_cases,
+)
 
 TEXT = (Path(__file__).parents[2] / "docs" / "drill.md").read_text(encoding="utf-8")
 
@@ -28,13 +34,20 @@ def test_a_point_of_a_cancel_is_told_with_its_road(point: str, sentence: str) ->
     assert f"| `{point}` | {roads} | {sentence} |" in TEXT
 
 
-@pytest.mark.parametrize("fault", sorted({*FAULTS, *CANCEL_FAULTS}))
+@pytest.mark.parametrize(("point", "sentence"), STOP_POINTS.items())
+def test_a_point_of_a_stop_is_told_as_in_the_code(point: str, sentence: str) -> None:
+    assert f"| `{point}` | {sentence} |" in TEXT
+
+
+@pytest.mark.parametrize("fault", sorted({*FAULTS, *CANCEL_FAULTS, *STOP_FAULTS}))
 def test_a_fault_is_named(fault: str) -> None:
     assert f"`{fault}`" in TEXT
 
 
 def test_the_counts_are_those_of_the_code() -> None:
-    lives, cancels = len(full_cases()), len(full_cancel_cases())
+    lives, cancels, stops = len(full_cases()), len(full_cancel_cases()), len(full_stop_cases())
+    quick = len(quick_cases()) + len(quick_cancel_cases()) + len(quick_stop_cases())
 
-    assert f"{len(quick_cases()) + len(quick_cancel_cases())} cases, the default" in TEXT
-    assert f"{lives + cancels} cases: {lives} of an order's life and {cancels} of cancels" in TEXT
+    assert f"{quick} cases, the default" in TEXT
+    all_of_them = f"{lives} of an order's life, {cancels} of cancels and {stops} of stops"
+    assert f"{lives + cancels + stops} cases: {all_of_them}" in TEXT

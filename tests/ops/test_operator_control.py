@@ -7,7 +7,8 @@ import pytest
 
 from actors.operator_board import Answer, OperatorBoard
 from actors.step_runtime import StepRuntime
-from messages.halting import ResolveOrder
+from messages.halting import EndStop, ResolveOrder
+from messages.ids import OrderKey
 from messages.lifecycle import HaltTrading
 from ops.operator_control import OperatorControl
 
@@ -55,6 +56,14 @@ def test_money_comes_as_text_and_is_exact(process: Process) -> None:
     told = process.told()
     assert isinstance(told, ResolveOrder)
     assert (str(told.filled_quantity), str(told.price)) == ("0.10", "100.5")
+
+
+def test_the_end_of_a_stop_is_told_with_who_and_why(process: Process) -> None:
+    request = process.ask("end_stop", order_key="k", by="ada", reason="dust")["request"]
+
+    assert process.told() == EndStop(
+        request=request, order_key=OrderKey("k"), by="ada", reason="dust"
+    )
 
 
 @pytest.mark.parametrize("fields", [{}, {"reason": 7}, {"reason": None}])

@@ -21,7 +21,7 @@ from ops.lease_machine import boot_ns
 from ops.run_files import CONTROL_SOCKET, STANDBY_SOCKET, find_latest
 from ops.standby import Handed, Warming
 from ops.standby_answers import StandbyView, answering
-from ops.wiring import strategy_alone
+from ops.wiring_execution import strategy_alone
 from tests.system.live_bots import SEESAW
 
 HOLDER = "process 7 on vps (/runs/a)"

@@ -50,12 +50,12 @@ class CallsExit(SmaCross):
 
 
 class FailsToStart(SmaCross):
-    """Is made while a run is put together, to be asked what it wants, and never by its actor."""
+    """Is made once to be asked what it wants, while a run is put together; never by its actor."""
 
     made = 0
 
     def __init__(self, *arguments: object) -> None:
         FailsToStart.made += 1
-        if FailsToStart.made > 3:
+        if FailsToStart.made > 1:
             raise RuntimeError("not today")
         super().__init__(*arguments)  # type: ignore[arg-type]  # whatever the base takes

@@ -13,7 +13,7 @@ from ops.bus_wiring import Gate, Publishing, build_publisher, open_writer
 from ops.config import Config
 from ops.live_feed import open_live
 from ops.run_dir import RunDir
-from ops.wiring import path_of_feed
+from ops.wiring_feeds import path_of_feed
 
 LIMIT_NS = 30_000_000_000
 HISTORY = 10

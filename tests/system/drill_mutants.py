@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,11 +13,13 @@ from actors.live_gateway import LiveGateway
 from actors.open_orders import Move
 from actors.order_desk import OrderDesk
 from decisions import halting
+from decisions.stop_book import StopBook
 from exchanges.ccxt_cancel import Canceler
 from exchanges.protocol import NewOrder
 from messages.errors import NotSent, OutcomeUnknown
 from messages.ids import ClientOrderId, Epoch, OrderKey, Symbol, TimestampNs
-from messages.orders import LookupDone, OrderReport
+from messages.orders import LookupDone, OrderIntent, OrderReport
+from messages.stops import Stop, StopState
 from messages.values import OrderState
 from ops.drill_nursery import main
 from persistence.entries import Claim, claimed_entry
@@ -120,6 +122,58 @@ def halt_is_proved_without_asking() -> None:
     halting.cancel_done = done
 
 
+def exit_sent_before_its_commit() -> None:
+    """Hand a stop's exits over first, and write them down then."""
+    commit = OrderDesk.commit
+
+    def hasty(self: Any, moves: Sequence[Move], claims: Sequence[Claim]) -> None:
+        exits = [one for one in claims if one.sent and "[protects " in one.intent.reason]
+        for claim in exits:
+            entry = claimed_entry(claim, self._ctx.utc_ns())
+            self._submit(entry, claim.intent.ts_created_ns)
+            self._hand_over = lambda _: None
+        commit(self, moves, claims)
+
+    OrderDesk.commit = hasty  # type: ignore[method-assign]
+
+
+def stop_is_done_before_its_exit() -> None:
+    """Take an exit that is on its way for one that has filled."""
+    claimed = StopBook.claimed
+
+    def hasty(self: Any, intent: OrderIntent, decided: Decimal | None = None) -> None:
+        claimed(self, intent, decided)
+        entry = self.entry_of.get(intent.order_key)
+        if entry is not None:
+            self._put(msgspec.structs.replace(self.stops[entry], state=StopState.DONE))
+            del self.stops[entry]
+
+    StopBook.claimed = hasty  # type: ignore[method-assign]
+
+
+def stop_is_armed_again_by_a_restart() -> None:
+    """Begin with what was filled of the entries, as if no exit had ever been decided."""
+    load = StopBook.load
+
+    def naive(
+        self: Any,
+        stops: Iterable[Stop],
+        exposure: Any,
+        open_orders: Any,
+        lookup: Any,
+        fills_of: Any,
+        told: Any = None,
+    ) -> None:
+        armed, held = [], {}
+        for stop in stops:
+            armed.append(msgspec.structs.replace(stop, state=StopState.ARMED, exits=(), cause=""))
+            filled = lookup([stop.entry_key])[stop.entry_key].filled_quantity
+            held[stop.strategy_id, stop.symbol] = filled
+        load(self, armed, held, (), lookup, fills_of, told)
+
+    StopBook.load = naive  # type: ignore[method-assign]
+
+
 BUGS = {
     bug.__name__: bug
     for bug in (
@@ -129,6 +183,9 @@ BUGS = {
         unknown_cancel_is_canceled,
         racing_fill_is_dropped,
         halt_is_proved_without_asking,
+        exit_sent_before_its_commit,
+        stop_is_done_before_its_exit,
+        stop_is_armed_again_by_a_restart,
     )
 }
 

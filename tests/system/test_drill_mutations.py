@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from decisions.drill import quick_cases
 from decisions.drill_cancel import quick_cancel_cases
+from decisions.drill_stop import quick_stop_cases
 from ops.drill import parse_any, play
 from ops.drill_case import Baseline, find_baseline
 from ops.drill_life import Nursery
@@ -35,7 +37,21 @@ CAUGHT_BY = {
         "the halt calls itself proved, and ",
     ),
 }
-CASES = [parse_any(text) for text, _ in CAUGHT_BY.values()]
+STOPS_CAUGHT_BY = {
+    "exit_sent_before_its_commit": (
+        "stop/before_claim/none/kill",
+        "0.001 was bought, 0.00198 is sold",
+    ),
+    "stop_is_done_before_its_exit": (
+        "stop/touched/too_many_requests/none",
+        "the stop: it is done, and 0.00100000 of its entry is left",
+    ),
+    "stop_is_armed_again_by_a_restart": (
+        "stop/answer_received/reset_after/kill",
+        "does not know this exit",
+    ),
+}
+CASES = [parse_any(text) for text, _ in [*CAUGHT_BY.values(), *STOPS_CAUGHT_BY.values()]]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +66,7 @@ def baseline(nursery: Nursery) -> Baseline:
 
 
 def test_the_cases_that_catch_them_are_quick_ones() -> None:
-    assert set(CASES) <= {*quick_cases(), *quick_cancel_cases()}
+    assert set(CASES) <= {*quick_cases(), *quick_cancel_cases(), *quick_stop_cases()}
 
 
 @pytest.mark.slow
@@ -64,10 +80,30 @@ def test_without_a_bug_the_cases_pass(nursery: Nursery, baseline: Baseline) -> N
 @pytest.mark.parametrize("bug", list(CAUGHT_BY))
 def test_a_planted_bug_is_caught_by_a_quick_case(bug: str, baseline: Baseline) -> None:
     text, problem = CAUGHT_BY[bug]
+
+    problems = _problems_of(bug, text, baseline)
+
+    assert any(problem in one for one in problems), problems
+
+
+@pytest.mark.slow
+def test_a_planted_bug_of_stops_is_caught_by_a_quick_case() -> None:
+    nothing = Baseline(target=None, sent=frozenset())
+    with ThreadPoolExecutor() as pool:  # each takes a second of work and three of waiting
+        found = {
+            bug: pool.submit(_problems_of, bug, text, nothing)
+            for bug, (text, _) in STOPS_CAUGHT_BY.items()
+        }
+
+    for bug, (_, problem) in STOPS_CAUGHT_BY.items():
+        problems = found[bug].result()
+        assert any(problem in one for one in problems), (bug, problems)
+
+
+def _problems_of(bug: str, text: str, baseline: Baseline) -> tuple[str, ...]:
     with Nursery((sys.executable, "-P", str(MUTANTS), bug)) as sick:
         setting = setting_of(sick)
         if text.count("/") == 2:  # a cancel that went wrong is seen at once
             setting = msgspec.structs.replace(setting, settle_limit_s=5)
         (result,) = play(setting, baseline, [parse_any(text)], 1)
-
-    assert any(problem in one for one in result.problems), result.problems
+    return result.problems

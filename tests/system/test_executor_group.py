@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actors import executor
+from actors import judgement
 from actors.runtime import Runtime
 from actors.step_runtime import StepRuntime
 from decisions.order_keys import client_order_id
@@ -68,7 +68,7 @@ def test_what_a_hung_executor_had_in_hand_goes_to_its_successor(
             runtime.hang(life)
         return name_of(key)
 
-    monkeypatch.setattr(executor, "client_order_id", hang_once)
+    monkeypatch.setattr(judgement, "client_order_id", hang_once)
     config = config_of(tmp_path / "hung", paths, supervision={"hang_after_s": 1})
     run_to_end(config, runtime, at_start=systems.append)
 

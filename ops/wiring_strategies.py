@@ -1,0 +1,71 @@
+"""How strategies are made, and what they ask for before anything is put together."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+import strategies
+from actors.strategy import Kept
+from decisions.strategy import StrategyLike, memory_of, warmup_candles
+from decisions.wishes import plain_instrument
+from messages.ids import StrategyId, Symbol
+from messages.values import Instrument
+from ops.config import Config, StrategyConfig
+
+if TYPE_CHECKING:
+    from ops.live_venue import LiveVenue
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What one strategy wants; an object is asked, for it may depend on its params."""
+
+    kept: Kept
+    warmup: int
+    """How many candles it must see before it decides."""
+    uses_stops: bool
+    """Whether it may attach stops."""
+
+
+def ask_strategies(config: Config, live: "LiveVenue | None" = None) -> dict[StrategyId, Asked]:
+    """Make each strategy once, and ask it. Its actor makes its own, and anew at each restart."""
+    instrument_of = plain_instrument if live is None else live.instrument
+    return {StrategyId(s.id): ask_strategy(s, config, instrument_of) for s in config.strategies}
+
+
+def ask_strategy(
+    settings: StrategyConfig,
+    config: Config,
+    instrument_of: Callable[[Symbol], Instrument] = plain_instrument,
+) -> Asked:
+    """Make one strategy, and ask it."""
+    made, base_ns = maker(settings, instrument_of)(), config.feed.timeframe_ns
+    return Asked(
+        kept=Kept(memory_of(made, base_ns, settings.symbols)),
+        warmup=warmup_candles(made, base_ns),
+        uses_stops=bool(getattr(made, "uses_stops", False)),
+    )
+
+
+def warmup_of(asked: Iterable[Asked]) -> int:
+    """Give how many events the strategy that needs the most must see before it decides."""
+    return max((one.warmup for one in asked), default=0)
+
+
+def maker(
+    settings: StrategyConfig, instrument_of: Callable[[Symbol], Instrument] = plain_instrument
+) -> Callable[[], StrategyLike]:
+    """Give what makes a strategy; its instruments are asked each time, for rules may change."""
+
+    def make() -> StrategyLike:
+        first, *others = settings.symbols
+        return strategies.build(
+            settings.uses,
+            settings.params,
+            first,
+            settings.order_notional,
+            instrument_of(first),
+            {symbol: instrument_of(symbol) for symbol in others},
+        )
+
+    return make
