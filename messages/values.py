@@ -27,6 +27,10 @@ class Side(StrEnum):
     __hash__ = str.__hash__
 
 
+BUY, SELL = Side.BUY, Side.SELL
+"""For code that runs at each order: Python 3.11 takes 130 ns to find a member by its class."""
+
+
 class OrderType(StrEnum):
     """How the price of an order is set (FIX OrdType)."""
 
