@@ -20,7 +20,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from decisions.exact import EXACT, NOTHING, is_sane
-from decisions.risk_equity import quote_of, stops
+from decisions.risk_equity import stops
 from decisions.risk_exit import fit_exit, nothing_held
 from decisions.risk_grid import off_grid
 from decisions.risk_limits import Refusal, RiskLimits
@@ -39,7 +39,7 @@ from decisions.risk_state import (
     saw_market,
     sellable,
 )
-from messages.ids import NS_PER_MS, TimestampNs
+from messages.ids import NS_PER_MS, TimestampNs, quote_of
 from messages.orders import OrderIntent
 from messages.values import SELL, OrderType
 

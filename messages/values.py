@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from messages.ids import Symbol
+from messages.ids import Symbol, base_of, quote_of
 
 
 class Side(StrEnum):
@@ -95,12 +95,12 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def base(self) -> str:
         """The currency that is bought and sold."""
-        return self.symbol.partition("/")[0]
+        return base_of(self.symbol)
 
     @property
     def quote(self) -> str:
         """The currency that is paid."""
-        return self.symbol.partition("/")[2]
+        return quote_of(self.symbol)
 
 
 class Protection(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from decisions.bars import Bars
-from decisions.risk_equity import quote_of
 from decisions.round_trips import Executed
 from decisions.strategy import reference_price
 from decisions.tear_sheet import Sheet, Trials, sheet_of
@@ -18,6 +17,7 @@ from decisions.tear_sheet_model import marks_of, sheet_model
 from decisions.valued import Lane
 from exchanges.event_blocks import drawn_rows
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
+from messages.ids import quote_of
 from research.backtest.loop import Outcome
 from research.backtest.plan import MarketPlan, Plan
 

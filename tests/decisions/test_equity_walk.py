@@ -27,16 +27,16 @@ def walked(
     steps=gaps,
     sizes=st.integers(1, 7),
     start=st.sampled_from([0, 5]),
-    falls=st.booleans(),
+    with_falls=st.booleans(),
 )
 def test_it_is_what_every_pair_of_points_says(
-    values: list[int], steps: list[int], sizes: int, start: int, *, falls: bool
+    values: list[int], steps: list[int], sizes: int, start: int, *, with_falls: bool
 ) -> None:
     times = [sum(steps[: n + 1]) for n in range(len(values))]
     walk = walked(
         [(t, float(v)) for t, v in zip(times, values, strict=True)],
         sizes,
-        falls=falls,
+        falls=with_falls,
         capital=100.0,
         start=float(start),
     )

@@ -120,11 +120,10 @@ class Curve:
         self.times_ns: list[int] = []
         self.profits: list[float] = []
 
-    def take(self, times_ns: Sequence[int], profits: Sequence[float]) -> list[float]:
+    def take(self, times_ns: Sequence[int], profits: Sequence[float]) -> None:
         """Keep what came next."""
         self.times_ns += times_ns
         self.profits += profits
-        return []
 
 
 def assert_agree(found: Fills, theirs: Fills, at_least: int) -> None:
