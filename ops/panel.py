@@ -11,7 +11,7 @@ from rich.panel import Panel as Box
 from rich.table import Table
 from rich.text import Text
 
-from messages.ids import quote_of
+from messages.ids import base_of, quote_of
 from messages.lifecycle import Supervision
 from messages.orders import OrderUpdate
 from ops.config import Config, FeedType
@@ -110,7 +110,7 @@ class Panel:
 
     def _positions(self) -> str:
         held = [
-            f"{holding.quantity} {symbol.partition('/')[0]}"
+            f"{holding.quantity} {base_of(symbol)}"
             for symbol, holding in list(self.snapshots.portfolio.holdings.items())
             if holding.quantity
         ]
