@@ -235,8 +235,9 @@ class ExecutorActor(Actor):
         try:
             self._take(message)
         except LedgerLost as error:
+            waiting = self._held.in_hand = [message, *self._held.in_hand]
             self._away = LedgerAway(
-                self.ctx, self._book.answers, error, [message], replayed=self._replayed
+                self.ctx, self._book.answers, error, waiting, replayed=self._replayed
             )
 
     def _take(self, message: Any) -> None:

@@ -7,7 +7,7 @@ asks the venue for all that is open, and looks every decision up that waited. A 
 was never answered is then found, and settled by asking, or it is not there, and made anew.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from actors.context import Context
@@ -37,7 +37,8 @@ _WAITS = (OrderIntent, SubmitDone, MarketReports, OrderReport, LookupDone, SendA
 class LedgerAway:
     """Of one incarnation, from the moment it lost its ledger until it ends.
 
-    `answers` is the ledger's; `replayed`: the market waits for us too.
+    `answers` is the ledger's. `waiting` is what its executor was at, which that hands to its
+    successor; what comes is added. `replayed`: the market waits for us too.
     """
 
     def __init__(
@@ -45,14 +46,14 @@ class LedgerAway:
         ctx: Context,
         answers: Callable[[], bool],
         error: LedgerLost,
-        in_hand: Sequence[Message],
+        waiting: list[Message],
         *,
         replayed: bool,
     ) -> None:
         self._ctx, self._answers, self._error = ctx, answers, error
         self._since_ns = ctx.monotonic_ns()
         self._waits = (*_WAITS, MarketBatch) if replayed else _WAITS
-        self._waiting = [*in_hand]
+        self._waiting = waiting
         logger.bind(actor=ctx.path).error("{}; nothing is sent until it is back", error)
         self._show()
         ctx.after(LOOK_NS, LOOK)
@@ -92,7 +93,6 @@ class LedgerAway:
             self._show()
             self._ctx.after(LOOK_NS, LOOK)
             return
-        self._ctx.hand_back(self._waiting)
         raise LedgerLost(f"{self._error}; it is back: the executor begins anew") from self._error
 
     def _show(self) -> None:

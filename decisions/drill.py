@@ -74,6 +74,10 @@ class Blow(StrEnum):
     STRATEGY_HANG = "strategy_hang"
     FEED_CRASH = "feed_crash"
     METRICS_CRASH = "metrics_crash"
+    LEDGER_LOST = "ledger_lost"
+    """Of a ledger in PostgreSQL: its server is gone at the point, and back in a moment."""
+    COMMIT_UNANSWERED = "commit_unanswered"
+    """The same, after a commit was carried out and before that is told."""
 
 
 class Outcome(StrEnum):
@@ -126,6 +130,13 @@ _WAITS = frozenset({"hang_after", "hang_before", "late_inside", "late_outside"})
 _LOST = (Outcome.TAKEN, Outcome.LATE, Outcome.ABSENT)
 _OTHERS = (Blow.STRATEGY_CRASH, Blow.STRATEGY_HANG, Blow.FEED_CRASH, Blow.METRICS_CRASH)
 _BLOWS = (Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG)
+LEDGER_BLOWS = (Blow.LEDGER_LOST, Blow.COMMIT_UNANSWERED)
+COMMITTED = frozenset(
+    {Point.AFTER_CLAIM, Point.AFTER_OUTCOME, Point.AFTER_SETTLED, Point.AFTER_RESEND}
+)
+"""A commit of the order's has just been carried out."""
+_ONE_OF_EACH = ("none", "reset_after", "reset_before", "late_inside", "too_many_requests")
+"""One fault of each outcome; the others differ only in how an answer is lost."""
 
 
 class Case(msgspec.Struct, frozen=True, order=True):
@@ -144,6 +155,8 @@ def is_possible(case: Case) -> bool:
     outcome, point = FAULTS[case.fault], case.point
     if case.blow is Blow.NONE and point is not Point.INTENT_TOLD:
         return False  # nobody dies, so the place says nothing
+    if case.blow is Blow.COMMIT_UNANSWERED and point not in COMMITTED:
+        return False
     if case.fault == "streamed" and point in (*_ASKED, *RESTART):
         return False  # the stream tells what the questions would
     if point is Point.ANSWER_PENDING:
@@ -175,13 +188,27 @@ def parse_case(text: str) -> Case:
 
 
 def full_cases() -> list[Case]:
-    """Give every case that is possible."""
+    """Give every case that is possible, wherever the ledger is."""
     return [
         case
         for point in Point
         for fault in FAULTS
         for blow in Blow
-        if is_possible(case := Case(point, fault, blow)) and _is_worth(case)
+        if blow not in LEDGER_BLOWS
+        and is_possible(case := Case(point, fault, blow))
+        and _is_worth(case)
+    ]
+
+
+def lost_ledger_cases() -> list[Case]:
+    """Give those of a ledger in PostgreSQL: every point, and one fault of each outcome."""
+    return [
+        case
+        for point in Point
+        for fault in (*_ONE_OF_EACH, "hang_after")
+        for blow in LEDGER_BLOWS
+        if (fault != "hang_after" or point is Point.ANSWER_PENDING)
+        and is_possible(case := Case(point, fault, blow))
     ]
 
 
@@ -190,6 +217,16 @@ def _is_worth(case: Case) -> bool:
     if case.blow in _OTHERS:
         return case.point in (Point.INTENT_TOLD, Point.AFTER_CLAIM, Point.ANSWER_PENDING)
     return True
+
+
+def quick_lost_ledger_cases() -> list[Case]:
+    """Give a choice: before and after a commit, in it, and while the order is on its way."""
+    return [
+        Case(Point.BEFORE_CLAIM, "none", Blow.LEDGER_LOST),
+        Case(Point.AFTER_CLAIM, "none", Blow.COMMIT_UNANSWERED),
+        Case(Point.PAST_FENCE, "reset_after", Blow.LEDGER_LOST),
+        Case(Point.AFTER_OUTCOME, "none", Blow.COMMIT_UNANSWERED),
+    ]
 
 
 def quick_cases() -> list[Case]:

@@ -59,6 +59,8 @@ def _add_drill(commands: "Commands") -> None:
     )
     drill.add_argument("--jobs", type=count, metavar="N", help="cases at once")
     drill.add_argument("--keep", type=Path, metavar="DIR", help="leave the run directories here")
+    where = "ledgers in PostgreSQL: the variable with its address; schemas wk_drill_... come and go"
+    drill.add_argument("--database-url-env", metavar="NAME", help=where)
     drill.add_argument("--json", action="store_true", help="one JSON object a line")
     drill.set_defaults(command="drill", full=False)
 

@@ -34,6 +34,7 @@ def _drill(arguments: argparse.Namespace) -> int:
         candles=arguments.candles,
         jobs=arguments.jobs,
         keep=arguments.keep,
+        database_url_env=arguments.database_url_env,
         as_json=arguments.json,
     )
     return drill(options)

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 import strategies
-from decisions.drill import Case, full_cases, parse_case, quick_cases
+from decisions.drill import (
+    LEDGER_BLOWS,
+    Case,
+    full_cases,
+    lost_ledger_cases,
+    parse_case,
+    quick_cases,
+    quick_lost_ledger_cases,
+)
 from decisions.drill_cancel import (
     CancelCase,
     full_cancel_cases,
@@ -23,9 +31,11 @@ from decisions.drill_cancel import (
 )
 from messages.errors import ConfigError, DataError
 from ops.config import Config, demo_config, load
+from ops.secret_files import take_secret_files
 
 if TYPE_CHECKING:
     from ops.drill_case import Baseline, Result, Setting
+    from ops.drill_ledger import Database
     from ops.drill_life import Nursery
 
 AnyCase = Case | CancelCase
@@ -52,6 +62,8 @@ class DrillOptions(msgspec.Struct, frozen=True, kw_only=True):
     jobs: int | None = None
     """Cases at once; None: four for each CPU, since most of the time is waiting."""
     keep: Path | None = None
+    database_url_env: str | None = None
+    """The ledgers are in that PostgreSQL; None: in files."""
     as_json: bool = False
 
 
@@ -67,17 +79,22 @@ def drill(options: DrillOptions) -> int:
     if options.keep is not None and options.keep.is_dir() and any(options.keep.iterdir()):
         raise ConfigError([f"--keep: {options.keep} is not empty: name a new directory"])
     cases, config = _cases(options), _config(options)
+    database = _database(options)
     from ops.drill_life import Nursery
 
     with Nursery() as nursery:
-        return _played(options, config, cases, nursery)
+        return _played(options, config, cases, nursery, database)
 
 
 def _played(
-    options: DrillOptions, config: Config, cases: Sequence[AnyCase], nursery: "Nursery"
+    options: DrillOptions,
+    config: Config,
+    cases: Sequence[AnyCase],
+    nursery: "Nursery",
+    database: "Database | None",
 ) -> int:
     began = time.monotonic()
-    setting, baseline = _prepared(options, config, cases, nursery)
+    setting, baseline = _prepared(options, config, cases, nursery, database)
     show = _progress(len(cases), sys.stderr)
     results = []
     for result in play(setting, baseline, cases, options.jobs or _usual_jobs()):
@@ -95,7 +112,11 @@ def _played(
 
 
 def _prepared(
-    options: DrillOptions, config: Config, cases: Sequence[AnyCase], nursery: "Nursery"
+    options: DrillOptions,
+    config: Config,
+    cases: Sequence[AnyCase],
+    nursery: "Nursery",
+    database: "Database | None",
 ) -> "tuple[Setting, Baseline]":
     """Find out what an undisturbed run sends, in as little market as shows two orders.
 
@@ -115,6 +136,7 @@ def _prepared(
             seed=options.seed,
             keep=options.keep,
             nursery=nursery,
+            database=database,
         )
         if not any(isinstance(case, Case) for case in cases):
             return setting, Baseline(target=None, sent=frozenset())
@@ -175,17 +197,23 @@ def _usual_jobs() -> int:
 
 
 def _cases(options: DrillOptions) -> list[AnyCase]:
+    in_database = options.database_url_env is not None
     if not options.cases:
         if options.full:
-            return [*full_cases(), *full_cancel_cases()]
-        return [*quick_cases(), *quick_cancel_cases()]
+            lost = lost_ledger_cases() if in_database else []
+            return [*full_cases(), *full_cancel_cases(), *lost]
+        lost = quick_lost_ledger_cases() if in_database else []
+        return [*quick_cases(), *quick_cancel_cases(), *lost]
     cases: list[AnyCase] = []
     wrong = []
     for text in options.cases:
         try:
-            cases.append(parse_any(text))
+            cases.append(case := parse_any(text))
         except ValueError as error:
             wrong.append(f"--case: {error}")
+        else:
+            if case.blow in LEDGER_BLOWS and not in_database:
+                wrong.append(f"--case: {text}: a file is never lost: name a --database-url-env")
     if wrong:
         raise ConfigError(wrong)
     return cases
@@ -198,6 +226,24 @@ def parse_any(text: str) -> AnyCase:
         ValueError: the sentence says which part is wrong and what it may be.
     """
     return parse_cancel_case(text) if text.count("/") == 3 else parse_case(text)
+
+
+def _database(options: DrillOptions) -> "Database | None":
+    """Look at the database, if one is named.
+
+    Raises:
+        ConfigError: its address is not there, or psycopg is not.
+        LedgerUnavailable: it cannot be used.
+    """
+    name = options.database_url_env
+    if name is None:
+        return None
+    take_secret_files([name])
+    from ops.drill_ledger import Database
+
+    database = Database(name)
+    database.check()
+    return database
 
 
 def _config(options: DrillOptions) -> Config:
@@ -278,4 +324,6 @@ def _again(case: str, options: DrillOptions) -> str:
         words += ["--seed", str(options.seed)]
     if options.candles is not None:
         words += ["--candles", str(options.candles)]
+    if options.database_url_env is not None:
+        words += ["--database-url-env", options.database_url_env]
     return " ".join(words)

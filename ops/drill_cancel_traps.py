@@ -7,7 +7,6 @@ socket of a run does, and tells what came of it.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -37,7 +36,8 @@ from ops.drill_traps import (
 from ops.operator_control import OperatorControl
 from ops.wiring import System
 from persistence.entries import NO_NOTES, NO_STOPS
-from persistence.ledger import Claim, LedgerEntry, SqliteLedger, Step
+from persistence.ledger import Claim, LedgerEntry, Step
+from persistence.stored_ledger import StoredLedger
 
 _PROVED = "halted_proved"
 
@@ -109,11 +109,12 @@ class CancelLedger(DrillLedger):
 
     _trap: CancelTrap
 
-    def __init__(self, path: Path, trap: CancelTrap) -> None:
-        super().__init__(path, trap)
+    def _load(self) -> None:
+        super()._load()
+        trap = self._trap
         if trap.target is not None:
             key = trap.target.order_key
-            entry = SqliteLedger.lookup(self, [key]).get(key)
+            entry = StoredLedger.lookup(self, [key]).get(key)
             trap.ended = entry is not None and entry.state in FINAL_STATES
 
     def write(

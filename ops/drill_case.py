@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from decisions.drill import RESTART, Blow, Case, Point
+from decisions.drill import LEDGER_BLOWS, RESTART, Blow, Case, Point
 from decisions.drill_cancel import CancelCase, CancelPoint
 from decisions.drill_verdict import (
     AtExchange,
@@ -29,6 +29,7 @@ from messages.values import OrderState
 from ops.config import Config
 from ops.drill_child import EXIT_NOT_STARTED, Job
 from ops.drill_faults import arm
+from ops.drill_ledger import Database
 from ops.drill_life import Life, Nursery
 from ops.drill_traps import Target
 from persistence.ledger import LedgerEntry, read_orders
@@ -55,6 +56,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """Where run directories are left for a look; None: nowhere."""
     cancels: bool = False
     """Whether orders of its own rest and are canceled, instead of the config's being sent."""
+    database: Database | None = None
+    """Where the ledgers are; None: each in its run directory's file."""
     over: threading.Event = msgspec.field(default_factory=threading.Event)
     """Set when nobody waits for the results any more: every process is ended at once."""
 
@@ -125,6 +128,7 @@ class Rehearsal:
         self._reached = False
         self._began = time.monotonic()
         self._failed = ""
+        self._place = setting.database.place() if setting.database else None
         self._dead: set[ClientOrderId] = set()
         """Decisions that some life reported as dead letters."""
 
@@ -140,6 +144,8 @@ class Rehearsal:
     def __exit__(self, *error: Any) -> None:
         self._serving.__exit__(*error)
         self._folder.cleanup()
+        if self._setting.database is not None and self._place is not None:
+            self._setting.database.drop(self._place)
 
     def play(self) -> Result:
         """Play the case."""
@@ -218,6 +224,7 @@ class Rehearsal:
         while time.monotonic() < limit and not self._is_hopeless() and not over.is_set():
             if not struck and life.has("reached"):
                 struck, self._began = True, time.monotonic()
+                self._take_ledger(life, blow)
             if not life.alive(_POLL_S):
                 return True
             if not self._is_settled(life, blow):
@@ -227,6 +234,11 @@ class Rehearsal:
             elif time.monotonic() - calm_since > CALM_S:
                 return False
         return False
+
+    def _take_ledger(self, life: Life, blow: Blow) -> None:
+        database, place = self._setting.database, self._place
+        if blow in LEDGER_BLOWS and database is not None and place is not None:
+            database.lose(place, life.go_on)
 
     def _is_hopeless(self) -> bool:
         """Whether it has failed already."""
@@ -265,6 +277,7 @@ class Rehearsal:
             cancel_point=point if isinstance(point, CancelPoint) else None,
             cancels=setting.cancels,
             blow=blow,
+            ledger=self._place,
         )
 
     # ------------------------------------------------------------ the two truths
@@ -293,7 +306,7 @@ class Rehearsal:
     def entries(self) -> list[LedgerEntry]:
         """Read the ledger as it is now."""
         try:
-            return list(read_orders(self._run_dir / "ledger.db"))
+            return list(read_orders(self._place or self._run_dir / "ledger.db"))
         except LedgerUnavailable:
             return []  # killed before there was one
 

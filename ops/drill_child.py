@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 import strategies
-from decisions.drill import Blow, Point
+from decisions.drill import LEDGER_BLOWS, Blow, Point
 from decisions.drill_cancel import CancelPoint
 from decisions.order_keys import client_order_id
 from exchanges.capabilities import Capability, capability_of
@@ -35,6 +35,7 @@ from ops.drill_cancel_traps import (
     Operator,
     notice_gateway,
 )
+from ops.drill_ledger import GO_ON, watched
 from ops.drill_resting import RESTING, resting_config
 from ops.drill_traps import DrillLedger, DrillRuntime, DrillVenue, Target, Trap
 from ops.live_venue import LiveVenue
@@ -42,6 +43,7 @@ from ops.logs import set_up_logging
 from ops.run_dir import RunDir
 from ops.run_files import LOG
 from ops.wiring import build
+from persistence.ledger_place import LedgerPlace
 
 TIMEOUT_MS = 1_000
 RECV_WINDOW_MS = 2_000
@@ -50,6 +52,8 @@ SETTLE_MS = 1_500
 engine may take ten seconds and its queries lag two; the local one is as late as it is told to
 be, at most this."""
 OPENINGS_MAX = 5
+AWAY_S = 15
+"""Who waits for a server that is gone does not hang."""
 EXIT_OK, EXIT_NOT_STARTED = 0, 70
 HALT_REASON = "the drill halts"
 """Why trading is halted where it is."""
@@ -72,6 +76,8 @@ class Job(msgspec.Struct, kw_only=True):
     cancels: bool = False
     """Whether it rehearses cancels, with orders of its own that rest, instead of the config's."""
     cancel_point: CancelPoint | None = None
+    ledger: LedgerPlace | None = None
+    """None is the run directory's own file."""
 
 
 def rehearsed(config: Config, job: Job) -> Config:
@@ -101,7 +107,10 @@ def rehearsed(config: Config, job: Job) -> Config:
         idempotency=replace(config.idempotency, backend=IdempotencyBackend.SQLITE),
         metrics=replace(config.metrics, enabled=False),
         supervision=replace(
-            config.supervision, backoff_min_ms=20, backoff_max_ms=200, hang_after_s=1
+            config.supervision,
+            backoff_min_ms=20,
+            backoff_max_ms=200,
+            hang_after_s=AWAY_S if job.blow in LEDGER_BLOWS else 1,
         ),
     )
 
@@ -126,9 +135,9 @@ def run(text: bytes) -> int:
     signal.signal(signal.SIGTERM, lambda number, _: over.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
     orders: SimpleQueue[bytes] = SimpleQueue()
-    threading.Thread(target=_hear_the_parent, args=(orders,), daemon=True).start()
     make = CancelTrap if job.cancels else Trap
     trap = make(job.target, job.cancel_point or job.point, job.blow, _tell)
+    threading.Thread(target=_hear_the_parent, args=(orders, trap), daemon=True).start()
     with RunDir(job.run_dir) as run_dir:
         set_up_logging(run_dir.path / LOG, secrets=[], screen_level="CRITICAL")
         return _run(config_of(job), job, run_dir, trap, orders, over)
@@ -151,7 +160,7 @@ def _run(
             run_dir,
             runtime,
             live=live,
-            open_ledger=lambda: _ledger(run_dir, trap),
+            open_ledger=lambda: watched(_ledger(trap), trap, job.ledger or run_dir.ledger),
         )
         if isinstance(trap, CancelTrap):
             notice_gateway(system.gateway, trap)
@@ -186,10 +195,8 @@ def _runtime(trap: Trap, events: int) -> DrillRuntime:
     return DrillRuntime(trap, events)
 
 
-def _ledger(run_dir: RunDir, trap: Trap) -> DrillLedger:
-    if isinstance(trap, CancelTrap):
-        return CancelLedger(run_dir.ledger, trap)
-    return DrillLedger(run_dir.ledger, trap)
+def _ledger(trap: Trap) -> type[DrillLedger]:
+    return CancelLedger if isinstance(trap, CancelTrap) else DrillLedger
 
 
 def _open_venue(config: Config, job: Job, trap: Trap) -> LiveVenue:
@@ -222,13 +229,16 @@ def _capability() -> Capability:
     return msgspec.structs.replace(capability_of("binance"), settle_ms=SETTLE_MS)
 
 
-def _hear_the_parent(orders: "SimpleQueue[bytes]") -> None:
+def _hear_the_parent(orders: "SimpleQueue[bytes]", trap: Trap) -> None:
     """Pass on the lines that it says, until it lets go: then nobody is left to judge, so die."""
     rest = b""
     while more := os.read(0, 4096):  # not through `sys.stdin`, which a daemon thread must not lock
         *lines, rest = (rest + more).split(b"\n")
         for line in lines:
-            orders.put(line)
+            if line == GO_ON:
+                trap.gone_on.set()
+            else:
+                orders.put(line)
     os._exit(EXIT_NOT_STARTED)
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from messages.ids import ClientOrderId
 from ops.drill_child import HALT_REASON, Job
+from ops.drill_ledger import GO_ON
 from ops.drill_nursery import Bear, Bury
 
 COMMAND = (sys.executable, "-P", "-m", "ops.drill_nursery")
@@ -116,6 +117,11 @@ class Life:
         """Tell it something; one that has died meanwhile does not hear it."""
         with contextlib.suppress(BrokenPipeError):
             os.write(self._line, msgspec.json.encode(facts) + b"\n")
+
+    def go_on(self) -> None:
+        """Let it go on whose ledger was taken away."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._line, GO_ON + b"\n")
 
     def alive(self, wait_s: float) -> bool:
         """Whether it still lives after so long."""

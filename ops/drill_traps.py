@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,10 +19,11 @@ from actors.address import Address
 from actors.cell import Cell
 from actors.order_desk import BY_ASKING
 from actors.thread_runtime import ThreadRuntime
-from decisions.drill import Blow, Point
+from decisions.drill import COMMITTED, LEDGER_BLOWS, Blow, Point
 from decisions.drill_cancel import CancelPoint
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.protocol import NewOrder
+from messages.errors import LedgerLost
 from messages.ids import ClientOrderId, OrderKey, Symbol
 from messages.lifecycle import ActorState, InjectCrash, InjectHang
 from messages.market import MarketAck
@@ -31,7 +31,8 @@ from messages.orders import LookupDone, OrderIntent, OrderReport, OrderUpdate, S
 from messages.stops import Stop
 from messages.values import OrderState
 from persistence.entries import NO_NOTES, NO_STOPS
-from persistence.ledger import Claim, LedgerEntry, SqliteLedger, Step
+from persistence.ledger import Claim, LedgerEntry, Step
+from persistence.stored_ledger import StoredLedger, Write
 
 EXECUTOR = "execution/executor"
 METRICS = "metrics"
@@ -78,6 +79,8 @@ class Trap:
         self.feed: Address[Any] | None = None
         self.victims: dict[Cell, int] = {}
         """Who was struck, and the epoch that it was in."""
+        self.gone_on = threading.Event()
+        """Set when the parent has taken the ledger's server away."""
         self._tell = tell
         self._lock = threading.Lock()
         self._sprung = False
@@ -89,8 +92,8 @@ class Trap:
             self.target.client_order_id,
         )
 
-    def reach(self, point: StrEnum, name: str | None, *, holds: bool = True) -> None:
-        """Say that an order is at a point; strikes if it is the one.
+    def reach(self, point: StrEnum, name: str | None, *, holds: bool = True) -> bool:
+        """Say that an order is at a point; strikes if it is the one, and says whether it did.
 
         Args:
             point: where it is.
@@ -98,19 +101,26 @@ class Trap:
             holds: whether this thread waits until the struck actor has a successor.
         """
         if not self._springs(point, name):
-            return
+            return False
         self._strike()
-        if holds and self.blow in (Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG):
+        if self.blow in LEDGER_BLOWS:
+            self.gone_on.wait(HELD_S)
+        elif holds and self.blow in (Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG):
             deadline = time.monotonic() + HELD_S
             while not self._replaced() and time.monotonic() < deadline:
                 time.sleep(0.005)
+        return True
 
     async def reach_on_loop(self, point: StrEnum, name: str | None) -> None:
         """Do the same without holding up the venue's loop."""
         if not self._springs(point, name):
             return
         self._strike()
-        if self.blow in (Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG):
+        if self.blow in LEDGER_BLOWS:
+            async with asyncio.timeout(HELD_S):
+                while not self.gone_on.is_set():  # noqa: ASYNC110 - another thread sets it
+                    await asyncio.sleep(0.005)
+        elif self.blow in (Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG):
             async with asyncio.timeout(HELD_S):
                 while not self._replaced():  # noqa: ASYNC110 - another thread's state
                     await asyncio.sleep(0.005)
@@ -233,12 +243,12 @@ class DrillRuntime(ThreadRuntime):
         return tell(message)
 
 
-class DrillLedger(SqliteLedger):
-    """A ledger that says what is about to be committed, and what has been."""
+class DrillLedger(StoredLedger):
+    """Says what is about to be committed, and what has been; see `ops.drill_ledger.watched`."""
 
-    def __init__(self, path: Path, trap: Trap) -> None:
-        self._trap = trap
-        super().__init__(path)
+    _trap: Trap
+    _passed: Sequence[tuple[tuple[Point, Point], OrderKey]] = ()
+    """What is being committed."""
 
     def lookup(self, keys: Sequence[OrderKey]) -> dict[OrderKey, LedgerEntry]:
         """See `Ledger.lookup`."""
@@ -262,6 +272,7 @@ class DrillLedger(SqliteLedger):
         passed += [(sent, claim.intent.order_key) for claim in claims if claim.sent]
         for (before, _), key in passed:
             self._trap.reach(before, key)
+        self._passed = passed
         after = super().write(steps, claims, now_ns, notes, stops)
         for (_, behind), key in passed:
             self._trap.reach(behind, key)
@@ -269,6 +280,14 @@ class DrillLedger(SqliteLedger):
             if step.to is OrderState.NOT_SENT:
                 self._trap.reach(Point.ABSENCE_RECORDED, step.order_key)
         return after
+
+    def _commit(self, writes: Sequence[Write]) -> None:
+        super()._commit(writes)
+        if self._trap.blow is not Blow.COMMIT_UNANSWERED:
+            return
+        behind = [(after, key) for (_, after), key in self._passed if after in COMMITTED]
+        if any(self._trap.reach(point, key) for point, key in behind):
+            raise LedgerLost("drill: the server was lost before it answered a commit")
 
 
 def _points_of(step: Step) -> tuple[Point, Point]:

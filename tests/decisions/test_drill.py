@@ -8,15 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decisions.drill import (
+    COMMITTED,
     FAULTS,
+    LEDGER_BLOWS,
     POINTS,
     Blow,
     Case,
     Point,
     full_cases,
     is_possible,
+    lost_ledger_cases,
     parse_case,
     quick_cases,
+    quick_lost_ledger_cases,
 )
 from decisions.drill_verdict import (
     AtExchange,
@@ -71,7 +75,7 @@ def test_the_quick_cases_kill_at_every_point_and_let_every_blow_fall() -> None:
     quick = quick_cases()
 
     assert {case.point for case in quick if case.blow is Blow.KILL} == set(Point)
-    assert {case.blow for case in quick} == set(Blow)
+    assert {case.blow for case in quick} == set(Blow) - set(LEDGER_BLOWS)
     assert {FAULTS[case.fault] for case in quick} == set(FAULTS.values())
 
 
@@ -86,9 +90,20 @@ def test_the_full_cases_strike_every_point_under_every_possible_fault() -> None:
 
 def test_the_sizes_are_what_the_documents_say() -> None:
     assert (len(quick_cases()), len(full_cases())) == (46, 1489)
+    assert (len(quick_lost_ledger_cases()), len(lost_ledger_cases())) == (4, 101)
 
 
-@pytest.mark.parametrize("case", quick_cases(), ids=str)
+def test_a_ledger_is_lost_at_every_point_and_with_every_commit() -> None:
+    cases = lost_ledger_cases()
+
+    assert {case.point for case in cases if case.blow is Blow.LEDGER_LOST} == set(Point)
+    assert {case.point for case in cases if case.blow is Blow.COMMIT_UNANSWERED} == COMMITTED
+    assert set(quick_lost_ledger_cases()) <= set(cases)
+    assert {case.blow for case in cases} == set(LEDGER_BLOWS)
+    assert {FAULTS[case.fault] for case in cases} == set(FAULTS.values())
+
+
+@pytest.mark.parametrize("case", [*quick_cases(), *quick_lost_ledger_cases()], ids=str)
 def test_a_case_is_read_as_it_is_written(case: Case) -> None:
     assert parse_case(str(case)) == case
 
@@ -104,6 +119,7 @@ def test_a_case_is_read_as_it_is_written(case: Case) -> None:
         ("absence_recorded/reset_after/kill", "does not surely come by that point"),
         ("restart_answered/streamed/kill", "does not surely come by that point"),
         ("answer_pending/none/kill", "does not surely come by that point"),
+        ("in_fence/none/commit_unanswered", "does not surely come by that point"),
     ],
 )
 def test_a_case_that_cannot_be_says_why(text: str, says: str) -> None:

@@ -1,6 +1,6 @@
 """A ledger that is lost in a commit, before or after it was made, and comes back a while later."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,8 +67,18 @@ def config_at(folder: Path, **more: Any) -> Config:
     return demo_config(given, strategies.check_params)
 
 
-def run(folder: Path, runtime: Runtime, server: Server | None = None) -> list[tuple[Any, ...]]:
-    config = config_at(folder, **{"feed.window": 20, "feed.batch": 5})
+PACE = {"feed.window": 20, "feed.batch": 5}
+AT_ONCE = {"feed.window": 100, "feed.batch": 100}
+"""Decisions wait for the executor together, and one commit claims them."""
+
+
+def run(
+    folder: Path,
+    runtime: Runtime,
+    server: Server | None = None,
+    pace: Mapping[str, int] = PACE,
+) -> list[tuple[Any, ...]]:
+    config = config_at(folder, **pace)
     with RunDir(config.run_dir) as run_dir:
         opener = None if server is None else lambda: LosingLedger(run_dir.ledger, server)
         system = build(config, run_dir, runtime, open_ledger=opener)
@@ -103,6 +113,21 @@ def test_whatever_commit_it_is_lost_in_no_order_is_doubled_and_none_is_missed(
     assert found == expected
     assert len({order[-1] for order in found}) == len(found) > 10
     assert (server.opened, server.answered) == (2, 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_made", [True, False], ids=["made", "not made"])
+def test_decisions_of_one_commit_are_judged_again_in_their_order(
+    tmp_path: Path, *, is_made: bool
+) -> None:
+    """Judged before the entry that it ends, an exit would be refused, and the entry left open."""
+    whole = run(tmp_path / "whole", StepRuntime(ttl_enforced=False), pace=AT_ONCE)
+    server = Server(0, 3, is_made=is_made)
+
+    found = run(tmp_path / "run", StepRuntime(ttl_enforced=False), server, AT_ONCE)
+
+    assert found == whole
+    assert len(found) > 10
 
 
 @pytest.mark.slow
