@@ -16,7 +16,7 @@ from actors.order_records import new_order
 from decisions.resolving import Resolution, resolve, why_not_resolve
 from exchanges.protocol import NEVER_PROOF, NOT_SEEN
 from messages.halting import CancelDone, CancelOrder, ResolveOrder
-from messages.ids import OrderKey, TradeId
+from messages.ids import OrderKey, TradeId, quote_of
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill, LookupDone
 from messages.values import Liquidity, OrderState
@@ -178,7 +178,7 @@ class PersonDesk:
                 price=message.price,
                 quantity=end.more,
                 fee=Decimal(0),
-                fee_currency=entry.symbol.partition("/")[2].partition(":")[0],
+                fee_currency=quote_of(entry.symbol),
                 liquidity=Liquidity.TAKER,
                 ts_event_ns=self._ctx.utc_ns(),
             ),

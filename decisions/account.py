@@ -13,7 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from decisions.exact import EXACT, NOTHING, is_sane, is_sane_signed
-from messages.ids import Symbol, TimestampNs
+from messages.ids import Symbol, TimestampNs, base_of, quote_of
 from messages.orders import Fill
 from messages.values import Side
 
@@ -90,8 +90,7 @@ def record(symbol: Symbol, side: Side, fill: Fill, flows: Flows) -> None:
     """
     if not (is_sane(fill.price) and is_sane(fill.quantity) and is_sane_signed(fill.fee)):
         return
-    base, _, rest = symbol.partition("/")
-    quote = rest.partition(":")[0]
+    base, quote = base_of(symbol), quote_of(symbol)
     signed = EXACT.multiply(Decimal(side.sign), fill.quantity)
     _add(base, signed, flows.amounts)
     _add(quote, EXACT.minus(EXACT.multiply(signed, fill.price)), flows.amounts)
@@ -191,7 +190,7 @@ def sentence(rows: Iterable[Row], flows: Flows) -> str:
 
 def currencies_of(symbols: Iterable[Symbol]) -> set[str]:
     """Give the bases and the quotes."""
-    return {part.partition(":")[0] for symbol in symbols for part in symbol.split("/", 1)}
+    return {part for symbol in symbols for part in (base_of(symbol), quote_of(symbol))}
 
 
 def _add(currency: str, amount: Decimal, amounts: dict[str, Decimal]) -> None:

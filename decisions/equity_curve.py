@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from decisions.portfolio import Portfolio
-from messages.ids import Symbol
+from messages.ids import Symbol, quote_of
 from messages.orders import Fill
 from messages.values import Side
 
@@ -102,7 +102,7 @@ class _Curve:
         return curve
 
     def _is_ours(self, symbol: Symbol) -> bool:
-        return symbol.partition("/")[2] == self._quote
+        return quote_of(symbol) == self._quote
 
     def _execution(self, ts_ns: int, symbol: Symbol, side: Side, fill: Fill) -> None:
         self._portfolio.record(symbol, side, fill)

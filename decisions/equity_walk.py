@@ -46,6 +46,22 @@ class EquityWalk:
     def _under_now_ns(self) -> int:
         return self.last_ns - self._peak_ns if self._is_under else 0
 
+    def pass_by(self, times_ns: Sequence[int], profits: Sequence[float]) -> None:
+        """Go on through these as `take` does, for who does not ask how far each is below a peak."""
+        if not self.events or max(profits) >= self._peak:
+            self.take(times_ns, profits)
+            return
+        # All of them are below the last peak, as most are: then the lowest says it all.
+        lowest, most = min(profits), self.capital + self._peak
+        fall = self._peak - lowest
+        if fall > self.drawdown:
+            self.drawdown, self.fell_from_ns = fall, self._peak_ns
+            self.fell_until_ns = times_ns[profits.index(lowest)]
+        if self.capital > 0 and most > 0:
+            self.drawdown_share = max(self.drawdown_share, fall / most)
+        self._is_under = True
+        self._went_to(times_ns, profits)
+
     def take(self, times_ns: Sequence[int], profits: Sequence[float]) -> list[float]:
         """Go on through these; give how far each is below the highest before it."""
         if not self.events:
@@ -57,10 +73,14 @@ class EquityWalk:
         falls = list(map(sub, islice(peaks, 1, None), profits))
         self._deepest(times_ns, falls, peaks)
         self._length(times_ns, falls)
-        self._peak, self.last = peaks[-1], profits[-1]
-        self.last_ns, self.events = times_ns[-1], self.events + len(profits)
-        self._end_of_days(times_ns, profits)
+        self._peak = peaks[-1]
+        self._went_to(times_ns, profits)
         return falls
+
+    def _went_to(self, times_ns: Sequence[int], profits: Sequence[float]) -> None:
+        self.last, self.last_ns = profits[-1], times_ns[-1]
+        self.events += len(profits)
+        self._end_of_days(times_ns, profits)
 
     def _deepest(
         self, times_ns: Sequence[int], falls: Sequence[float], peaks: Sequence[float]

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from messages.ids import Symbol
+from messages.ids import Symbol, base_of, quote_of
 from messages.orders import Fill
 from messages.values import Side
 
@@ -97,14 +97,14 @@ class Portfolio:
 
     def of_quote(self, quote: str) -> list[Holding]:
         """Give the holdings whose profit is in one currency."""
-        return [one for name, one in self.holdings.items() if name.partition("/")[2] == quote]
+        return [one for name, one in self.holdings.items() if quote_of(name) == quote]
 
     def quotes(self) -> list[str]:
         """Give the currencies that there is profit or loss in."""
         return sorted(self._equity)
 
     def _charge(self, holding: Holding, symbol: Symbol, fill: Fill) -> None:
-        base, _, quote = symbol.partition("/")
+        base, quote = base_of(symbol), quote_of(symbol)
         if fill.fee_currency == quote:
             holding.cash_flow -= fill.fee
             holding.fees += fill.fee
@@ -116,7 +116,7 @@ class Portfolio:
             self.other_fees[fill.fee_currency] = so_far + fill.fee
 
     def _follow(self, symbol: Symbol, profit_before: Decimal) -> None:
-        quote = symbol.partition("/")[2]
+        quote = quote_of(symbol)
         equity = self.equity(quote) + self.holdings[symbol].profit - profit_before
         peak = max(self._peak.get(quote, _NOTHING), equity)
         self._equity[quote] = equity

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from decisions.exact import EXACT, NOTHING, is_sane
-from decisions.risk_equity import quote_of, stops
+from decisions.risk_equity import stops
 from decisions.risk_exit import fit_exit, nothing_held
 from decisions.risk_grid import off_grid
 from decisions.risk_limits import Refusal, RiskLimits
@@ -39,9 +39,9 @@ from decisions.risk_state import (
     saw_market,
     sellable,
 )
-from messages.ids import NS_PER_MS, TimestampNs
+from messages.ids import NS_PER_MS, TimestampNs, quote_of
 from messages.orders import OrderIntent
-from messages.values import OrderType, Side
+from messages.values import SELL, OrderType
 
 __all__ = [
     "OpenOrder",
@@ -59,6 +59,7 @@ __all__ = [
 ]
 
 _BPS = Decimal(10_000)
+_LIMIT = OrderType.LIMIT
 
 
 def refusal(
@@ -114,7 +115,7 @@ def _unusable(intent: OrderIntent) -> Refusal | None:
         return _no_price(intent.reference_price)
     if limit_price is not None and not is_sane(limit_price):
         return _no_price(limit_price)
-    if (intent.order_type is OrderType.LIMIT) != (limit_price is not None):
+    if (intent.order_type is _LIMIT) != (limit_price is not None):
         text = f"a {intent.order_type} order with the limit price {limit_price}"
         return Refusal(code="invalid_price", text=text)
     return None
@@ -126,7 +127,7 @@ def _no_price(price: Decimal) -> Refusal:
 
 def _not_held(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Refusal | None:
     """A sell of what this run has bought passes; at a spot account the rest is not its own."""
-    if limits.allow_short or intent.side is not Side.SELL:
+    if limits.allow_short or intent.side is not SELL:
         return None
     held = max(sellable(intent.symbol, state), NOTHING)
     if intent.quantity <= held:

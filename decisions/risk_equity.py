@@ -19,7 +19,7 @@ import msgspec
 
 from decisions.exact import EXACT, NOTHING, is_sane, is_sane_signed
 from decisions.risk_limits import RiskLimits
-from messages.ids import NS_PER_S, Symbol, TimestampNs
+from messages.ids import NS_PER_S, Symbol, TimestampNs, base_of, quote_of
 from messages.orders import Fill
 from messages.values import Side
 
@@ -83,11 +83,6 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-def quote_of(symbol: Symbol) -> str:
-    """Give the currency that a symbol's profit is in: ``USDT`` of ``BTC/USDT:USDT``."""
-    return symbol.partition("/")[2].partition(":")[0]
-
-
 def record_fill(symbol: Symbol, side: Side, fill: Fill, book: EquityBook) -> None:
     """Count one execution. Each must come once: trade ids are the ledger's concern.
 
@@ -103,7 +98,7 @@ def record_fill(symbol: Symbol, side: Side, fill: Fill, book: EquityBook) -> Non
     holding.cash = EXACT.fma(-bought, fill.price, holding.cash)
     if fill.fee_currency == quote_of(symbol):
         holding.cash = EXACT.subtract(holding.cash, fill.fee)
-    elif fill.fee_currency == symbol.partition("/")[0]:
+    elif fill.fee_currency == base_of(symbol):
         holding.quantity = EXACT.subtract(holding.quantity, fill.fee)
     if not holding.marked:
         holding.price = fill.price

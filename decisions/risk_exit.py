@@ -15,7 +15,7 @@ from decisions.exact import EXACT, NOTHING
 from decisions.risk_limits import Refusal, RiskLimits
 from decisions.risk_state import RiskState, sellable
 from messages.orders import OrderIntent
-from messages.values import Side
+from messages.values import SELL
 
 NOTHING_HELD = "nothing_held"
 """The code of an exit of which nothing is there."""
@@ -53,7 +53,7 @@ def _fit_to_held(intent: OrderIntent, state: RiskState) -> OrderIntent:
     if not leaves:
         return intent
     held = state.held_by.get((intent.strategy_id, intent.symbol), NOTHING)
-    there = max(held if intent.side is Side.SELL else held.copy_negate(), NOTHING)
+    there = max(held if intent.side is SELL else held.copy_negate(), NOTHING)
     if leaves <= there:
         return intent
     quantity = EXACT.add(EXACT.subtract(intent.quantity, leaves), there)
@@ -70,7 +70,7 @@ def _fit_to_fees(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> O
     rejected, or sell coins that the run did not buy. Only at a real spot account, whose
     executions tell their fees.
     """
-    if limits.allow_short or intent.side is not Side.SELL:
+    if limits.allow_short or intent.side is not SELL:
         return intent
     grid, fees = state.instruments.get(intent.symbol), NOTHING
     if state.flows is not None:

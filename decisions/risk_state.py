@@ -22,7 +22,7 @@ from decisions.risk_equity import (
 )
 from messages.ids import NS_PER_S, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.orders import Fill, OrderIntent
-from messages.values import Instrument, Side
+from messages.values import BUY, SELL, Instrument, Side
 
 MINUTE_NS = 60 * NS_PER_S
 
@@ -145,7 +145,7 @@ def added_quantity(intent: OrderIntent, state: RiskState) -> Decimal:
     position, the excess of one that turns it around.
     """
     exposure = state.exposure.get(intent.symbol, NOTHING)
-    against = exposure.copy_negate() if intent.side is Side.BUY else exposure
+    against = exposure.copy_negate() if intent.side is BUY else exposure
     if against <= 0:
         return intent.quantity
     return max(EXACT.subtract(intent.quantity, against), NOTHING)
@@ -168,7 +168,7 @@ def sellable(symbol: Symbol, state: RiskState) -> Decimal:
     """
     left = filled(symbol, state)
     for order in (state.open_orders or {}).values():
-        if order.symbol == symbol and order.side is Side.SELL:
+        if order.symbol == symbol and order.side is SELL:
             left = EXACT.subtract(left, order.unfilled)
     return left
 

@@ -12,7 +12,7 @@ from decimal import Decimal, localcontext
 import msgspec
 
 from decisions.exact import EXACT
-from messages.ids import StrategyId, Symbol
+from messages.ids import StrategyId, Symbol, base_of, quote_of
 from messages.orders import Fill
 from messages.values import Side
 
@@ -125,7 +125,7 @@ class RoundTrips:
         if trip is None:
             trip = self._open[key] = self._begun(key, ts_ns, side, fill.price)
         share = fill.fee if quantity == fill.quantity else fill.fee * quantity / fill.quantity
-        base, _, quote = key[1].partition("/")
+        base, quote = base_of(key[1]), quote_of(key[1])
         fee = share if fill.fee_currency == quote else _NOTHING
         in_base = share if fill.fee_currency == base else _NOTHING
         trip.cash -= side.sign * quantity * fill.price + fee

@@ -15,7 +15,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from decisions.exact import NOTHING
 from decisions.resample import candles_for
 from decisions.strategy_memory import MOST_TRIES, StrategyMemory, new_memory
 from decisions.strategy_wide import handler_of, handles, reference_price, show, wants_of
@@ -391,7 +390,8 @@ class StrategyRun:
         memory.next_index += 1
         memory.recent.append(event)
         if intents:
-            memory.position += sum([i.quantity * i.side.sign for i in intents], start=NOTHING)
+            for intent in intents:
+                memory.position += intent.quantity * intent.side.sign
             count_decisions(memory.decided, self.symbol, event.ts_event_ns, len(intents))
             self._positions[self.symbol] = memory.position
 

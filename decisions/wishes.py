@@ -15,7 +15,7 @@ from decisions.order_keys import order_key
 from messages.errors import BadDecision
 from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.orders import OrderIntent
-from messages.values import Instrument, OrderType, Protection, Side, Target, TimeInForce
+from messages.values import BUY, Instrument, OrderType, Protection, Side, Target, TimeInForce
 
 Decided = dict[tuple[Symbol, TimestampNs], int]
 """How many decisions a moment has had: the next one's ordinal. The moments decided last, no others.
@@ -137,6 +137,7 @@ class Desk(msgspec.Struct, frozen=True):
             positions[symbol] = held + order.quantity * order.side.sign
             leaves = _leaves(order, held)
             price = moment.prices[symbol]
+            asked = asked_protection(wish)
             intents.append(
                 OrderIntent(
                     order_key=order_key(self.account, self.strategy_id, symbol, at, ordinal),
@@ -153,17 +154,16 @@ class Desk(msgspec.Struct, frozen=True):
                     ts_created_ns=created_ns,
                     reason=order.reason,
                     leaves=leaves,
-                    protection=self._protection(wish, order, leaves, price),
+                    protection=None
+                    if asked is None
+                    else self._protection(asked, order, leaves, price),
                 )
             )
         return intents
 
     def _protection(
-        self, wish: Any, order: DecisionLike, leaves: Decimal, price: Decimal
+        self, asked: Protection, order: DecisionLike, leaves: Decimal, price: Decimal
     ) -> Protection | None:
-        asked = asked_protection(wish)
-        if asked is None:
-            return None
         if not self.uses_stops:
             raise BadDecision(
                 "attaches a stop, and its class does not say so: write uses_stops = True into it"
@@ -201,7 +201,9 @@ class Desk(msgspec.Struct, frozen=True):
 
 def asked_protection(wish: Any) -> Protection | None:
     """Give what a wish says of stops; None where it says nothing."""
-    stop, goal, trailing = (getattr(wish, name, None) for name in _PROTECTIONS)
+    stop = getattr(wish, "stop_loss", None)
+    goal = getattr(wish, "take_profit", None)
+    trailing = getattr(wish, "trailing", None)
     if stop is None and goal is None and trailing is None:
         return None
     return Protection(stop_loss=stop, take_profit=goal, trailing=trailing)
@@ -226,7 +228,7 @@ def problem_of(asked: Protection, side: Side, price: Decimal) -> str:
 
 def _leaves(order: DecisionLike, held: Decimal) -> Decimal:
     """Give the part of an order that leaves what is held."""
-    against = held.copy_negate() if order.side is Side.BUY else held
+    against = held.copy_negate() if order.side is BUY else held
     return min(order.quantity, against) if against > 0 else NOTHING
 
 

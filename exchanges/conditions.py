@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from exchanges.outcomes import Evidence
-from messages.ids import Symbol
+from messages.ids import Symbol, base_of
 
 
 class Sign(StrEnum):
@@ -92,7 +92,7 @@ def no_funds(exchange: str, symbol: Symbol, evidence: Evidence) -> Condition:
 
     Of a sale, too: a fee that is taken of what was bought leaves less of it to sell.
     """
-    base = symbol.partition("/")[0]
+    base = base_of(symbol)
     return Condition(
         name=FUNDS,
         text=(

@@ -11,7 +11,7 @@ from decimal import Decimal
 from random import Random
 
 from exchanges.source import GapSpan, SourceStats
-from messages.ids import NS_PER_S, Symbol, TimestampNs
+from messages.ids import NS_PER_S, Symbol, TimestampNs, base_of
 from messages.market import Candle
 
 START_NS = TimestampNs(1_704_067_200 * NS_PER_S)
@@ -92,7 +92,7 @@ class _Market:
 
     def __init__(self, symbol: Symbol, seed: int) -> None:
         self._random = Random(f"{seed}:{zlib.crc32(symbol.encode())}").random  # noqa: S311 - prices and faults, not secrets
-        self._price = _START_TICKS.get(symbol.partition("/")[0], _OTHER_START_TICKS)
+        self._price = _START_TICKS.get(base_of(symbol), _OTHER_START_TICKS)
         self._anchor = self._price
         self._regime = _RANGE
         self._burst_left = 0

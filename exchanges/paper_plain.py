@@ -29,7 +29,7 @@ from messages.errors import Rejected
 from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs, TradeId
 from messages.market import Candle, MarketEvent
 from messages.orders import Fill, OrderIntent
-from messages.values import Instrument, Liquidity, Side
+from messages.values import BUY, Instrument, Liquidity, Side
 
 _TAPE_LENGTH = 1024
 
@@ -173,7 +173,7 @@ class _Market(msgspec.Struct, frozen=True, kw_only=True):
         if not (opened + self.grid).same_quantum(self.grid):
             return slipped(opened, side, self.terms)
         tick = self.terms.instrument.price_tick
-        if side is Side.BUY:
+        if side is BUY:
             steps = (opened * self.dearer / tick).to_integral_value(ROUND_CEILING)
         else:
             steps = (opened * self.cheaper / tick).to_integral_value(ROUND_FLOOR)
@@ -278,7 +278,7 @@ class PlainVenue:
         price = market.taker_price(order.side, opened)
         value = quantity * price
         fee = value * terms.taker_fee_rate
-        if order.side is Side.BUY:
+        if order.side is BUY:
             cost, free = value * market.cost, funds.free_at(market.pair[1], ts_ns)
             locked = min(cost * MARKET_LOCK_MARGIN, free)
             if cost > free or quantity * (price * market.with_fee) > locked:
@@ -337,7 +337,7 @@ class PlainVenue:
         market = self._market(event.symbol)
         free = ZERO
         if not before.started:
-            currency = market.pair[before.order.side is Side.BUY]
+            currency = market.pair[before.order.side is BUY]
             free = self._funds.free_for(before, currency, place)
         step = advance(before, event, place, market.terms, free)
         if step.changes:

@@ -8,6 +8,7 @@ from exchanges.protocol import NewOrder
 from messages.orders import OrderIntent
 from messages.values import Instrument, OrderType
 
+_LIMIT = OrderType.LIMIT
 DEFAULT_QUOTE_BALANCE = Decimal(10_000)
 """Given once to a quote currency that no balance was configured for."""
 
@@ -54,7 +55,7 @@ def problem_with(order: NewOrder | OrderIntent, instrument: Instrument | None) -
     """
     if not (order.quantity.is_finite() and order.quantity > 0):
         return f"quantity {order.quantity} is not more than 0"
-    if (order.order_type is OrderType.LIMIT) != (order.limit_price is not None):
+    if (order.order_type is _LIMIT) != (order.limit_price is not None):
         return "a limit order needs a limit price, and a market order has none"
     if order.limit_price is not None and not (
         order.limit_price.is_finite() and order.limit_price > 0

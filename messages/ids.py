@@ -8,6 +8,17 @@ from typing import NewType
 Symbol = NewType("Symbol", str)
 """A market in ccxt's unified form, base/quote: ``BTC/USDT``."""
 
+
+def base_of(symbol: str) -> str:
+    """Give the currency that is bought and sold: ``BTC`` of ``BTC/USDT``."""
+    return symbol.partition("/")[0]
+
+
+def quote_of(symbol: str) -> str:
+    """Give the currency that is paid, and that profit is in: ``USDT`` of ``BTC/USDT:USDT``."""
+    return symbol.partition("/")[2].partition(":")[0]
+
+
 AccountId = NewType("AccountId", str)
 """One balance at one venue; orders of one account never share an order key."""
 

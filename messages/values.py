@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from messages.ids import Symbol
+from messages.ids import Symbol, base_of, quote_of
 
 
 class Side(StrEnum):
@@ -25,6 +25,10 @@ class Side(StrEnum):
         self.sign = 1 if name == "buy" else -1
 
     __hash__ = str.__hash__
+
+
+BUY, SELL = Side.BUY, Side.SELL
+"""For code that runs at each order: Python 3.11 takes 130 ns to find a member by its class."""
 
 
 class OrderType(StrEnum):
@@ -91,12 +95,12 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def base(self) -> str:
         """The currency that is bought and sold."""
-        return self.symbol.partition("/")[0]
+        return base_of(self.symbol)
 
     @property
     def quote(self) -> str:
         """The currency that is paid."""
-        return self.symbol.partition("/")[2]
+        return quote_of(self.symbol)
 
 
 class Protection(msgspec.Struct, frozen=True, kw_only=True, gc=False):

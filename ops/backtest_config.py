@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import strategies
 from decisions.strategy import StrategyLike
 from messages.errors import ConfigError
-from messages.ids import StrategyId, Symbol
+from messages.ids import StrategyId, Symbol, quote_of
 from messages.values import Instrument
 from ops.config import (
     Config,
@@ -76,7 +76,7 @@ def make_each(config: Config) -> None:
 def _problems(config: Config) -> list[str]:
     """Say what makes a backtest worth nothing: better none than another result."""
     problems = [text for one in config.strategies for text in _without_a_market(one)]
-    traded = dict.fromkeys(symbol.partition("/")[2] for symbol in config.traded_symbols)
+    traded = dict.fromkeys(quote_of(symbol) for symbol in config.traded_symbols)
     for quote in traded:
         if quote not in config.venue.balances:
             text = f'venue.balances: gives no {quote}, which is paid with: say {quote} = "10000"'

@@ -1,7 +1,6 @@
 """The `[alerts]` of a configuration: what is told to a person, and through which variable."""
 
-from decisions.risk_equity import quote_of
-from messages.ids import Symbol
+from messages.ids import Symbol, quote_of
 from ops.config_reader import TableReader
 from ops.config_risk import read_loss
 from ops.config_schema import AlertsConfig

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from messages.errors import ConfigError
-from messages.ids import StrategyId, Symbol
+from messages.ids import StrategyId, Symbol, quote_of
 from ops.config_alerts import read_alerts
 from ops.config_feed import check_exchange, read_feed
 from ops.config_metrics import read_metrics
@@ -158,7 +158,7 @@ def _lease_dir(reader: TableReader) -> Path | None:
 def _balances(reader: TableReader, symbols: tuple[Symbol, ...]) -> dict[str, Decimal]:
     table = reader.table("balances")
     if not reader.has("balances"):
-        return {symbol.partition("/")[2]: Decimal(10_000) for symbol in symbols}
+        return {quote_of(symbol): Decimal(10_000) for symbol in symbols}
     return {currency: table.money(currency, "10000") for currency in table.items()}
 
 

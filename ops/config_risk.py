@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from decisions.risk_equity import quote_of
 from decisions.risk_limits import RiskLimits
-from messages.ids import Symbol
+from messages.ids import Symbol, quote_of
 from ops.config_reader import TableReader
 from ops.config_schema import OnDifference, RiskConfig
 

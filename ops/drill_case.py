@@ -25,7 +25,7 @@ from exchanges.local.faults import Fault
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.local.settings import DEFAULT_BALANCES, Settings
 from messages.errors import DataError, LedgerUnavailable
-from messages.ids import ClientOrderId, Symbol
+from messages.ids import ClientOrderId, Symbol, base_of, quote_of
 from messages.values import OrderState
 from ops.config import Config
 from ops.drill_child import EXIT_NOT_STARTED, Job
@@ -335,7 +335,7 @@ def _in_ledger(entries: Sequence[LedgerEntry]) -> list[InLedger]:
 
 def _exchange_settings(setting: Setting) -> Settings:
     symbols = setting.config.traded_symbols
-    assets = {asset for symbol in symbols for asset in symbol.split("/")}
+    assets = {asset for symbol in symbols for asset in (base_of(symbol), quote_of(symbol))}
     balances = DEFAULT_BALANCES | dict.fromkeys(assets, _PLENTY)
     return Settings(
         seed=13 if setting.seed is None else setting.seed,

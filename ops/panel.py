@@ -11,6 +11,7 @@ from rich.panel import Panel as Box
 from rich.table import Table
 from rich.text import Text
 
+from messages.ids import base_of, quote_of
 from messages.lifecycle import Supervision
 from messages.orders import OrderUpdate
 from ops.config import Config, FeedType
@@ -103,13 +104,13 @@ class Panel:
     def _profit(self) -> dict[str, Decimal]:
         totals: dict[str, Decimal] = {}
         for symbol, holding in list(self.snapshots.portfolio.holdings.items()):
-            quote = symbol.partition("/")[2]
+            quote = quote_of(symbol)
             totals[quote] = totals.get(quote, Decimal(0)) + holding.profit
         return totals
 
     def _positions(self) -> str:
         held = [
-            f"{holding.quantity} {symbol.partition('/')[0]}"
+            f"{holding.quantity} {base_of(symbol)}"
             for symbol, holding in list(self.snapshots.portfolio.holdings.items())
             if holding.quantity
         ]

@@ -16,7 +16,7 @@ from decisions.tear_sheet_rows import moment, money
 from decisions.valued import Lane
 from decisions.why_no_order import Hindsight, reasons_without_a_fill
 from messages.errors import ConfigError
-from messages.ids import Symbol
+from messages.ids import Symbol, quote_of
 from ops.dashboard.equity import fee_share_of, most_in_use, start_balance
 from ops.dashboard.facts import facts, toml_text
 from ops.dashboard.run import RunModel
@@ -89,11 +89,11 @@ def _sheets(
     times += [one[0] for one in (*executions[:1], *executions[-1:])]
     at_ns = _split_ns(split, times) if split else None
     notes, sheets = list(_notes(reader, status)), list[Sheet]()
-    for quote in dict.fromkeys(symbol.partition("/")[2] for symbol in symbols):
-        ours = [one for one in executions if one[2].partition("/")[2] == quote]
+    for quote in dict.fromkeys(map(quote_of, symbols)):
+        ours = [one for one in executions if quote_of(one[2]) == quote]
         capital, note = _capital(reader.config, quote, ours)
         notes += [note] if note else []
-        named = [symbol for symbol in symbols if symbol.partition("/")[2] == quote]
+        named = [symbol for symbol in symbols if quote_of(symbol) == quote]
         share = float(fee_share_of(reader.config))
         lanes = [
             Lane(

@@ -7,7 +7,7 @@ import msgspec
 
 from messages.ids import Symbol
 from messages.market import Candle
-from messages.values import Instrument, Side
+from messages.values import BUY, SELL, Instrument, Side
 from strategies.protocol import Decision, Strategy, market_order
 from strategies.sizing import quantity_for_notional
 
@@ -62,16 +62,16 @@ class Crossover(Strategy):
             return ()
         if now > 0 and position == 0:
             quantity = quantity_for_notional(self._order_notional, candle.close, self._instrument)
-            return self._order(Side.BUY, quantity, fast, slow)
+            return self._order(BUY, quantity, fast, slow)
         if now < 0 and position > 0:
-            return self._order(Side.SELL, position, fast, slow)
+            return self._order(SELL, position, fast, slow)
         return ()
 
     def _order(self, side: Side, quantity: Decimal, fast: float, slow: float) -> Sequence[Decision]:
         if not quantity:
             return ()
         digits = self._digits
-        way = "above" if side is Side.BUY else "below"
+        way = "above" if side is BUY else "below"
         name = self.mean_name
         reason = (
             f"{name}{self.params.fast} {fast:.{digits}f} crossed {way} "

@@ -12,6 +12,11 @@ Rule, at the close C of a bar, channel and ATR being those of the bars before it
 
 The stop hangs from the market, not from the price paid, which a strategy built anew does not
 know. It is decided here, at closes: within a bar, and while the process is down, it does not act.
+
+It is not declared as a stop that the executor keeps (`uses_stops`), for that is of another rule:
+it stands where the entry put it, or follows the best price since the entry by a distance that was
+fixed then. This one is laid anew at each close, by that bar's ATR and window, up or down. And in
+an ensemble it is a vote to leave, where there is no position of its own that a stop could leave.
 """
 
 from decimal import Decimal

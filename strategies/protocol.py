@@ -40,6 +40,7 @@ Decisions = Sequence[Decision | Target] | Decision | Target | None
 The handlers below say Any, so that one that gives a sequence of decisions alone may say so.
 """
 
+_MARKET, _GTC = OrderType.MARKET, TimeInForce.GTC
 _OPTIONAL = ("on_trade", "on_tick", "on_book", "on_fill", "snapshot", "restore")
 
 
@@ -168,8 +169,8 @@ def market_order(
     """
     return Decision(
         side=side,
-        order_type=OrderType.MARKET,
-        time_in_force=TimeInForce.GTC,
+        order_type=_MARKET,
+        time_in_force=_GTC,
         quantity=quantity,
         limit_price=None,
         reason=reason,

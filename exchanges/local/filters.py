@@ -7,6 +7,7 @@ import msgspec
 
 from exchanges.local.orders import OrderKind, Placement
 from exchanges.local.refusals import Reason, Refused
+from messages.ids import base_of, quote_of
 
 _CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_.:/]{1,36}", re.ASCII)
 _MOST_DIGITS = 8
@@ -38,12 +39,12 @@ class Market(msgspec.Struct, kw_only=True):
     @property
     def base(self) -> str:
         """What is bought and sold."""
-        return self.symbol.partition("/")[0]
+        return base_of(self.symbol)
 
     @property
     def quote(self) -> str:
         """What is paid."""
-        return self.symbol.partition("/")[2]
+        return quote_of(self.symbol)
 
     @property
     def venue_id(self) -> str:
@@ -56,7 +57,7 @@ def rules_for(symbol: str, price: Decimal) -> Market:
     tick = _CENT
     if price < _CENTS_SUFFICE:
         tick = max(Decimal(1).scaleb(price.adjusted() - 4), _FINEST)
-    is_dollar = symbol.partition("/")[2] in _DOLLARS
+    is_dollar = quote_of(symbol) in _DOLLARS
     return Market(
         symbol=symbol,
         tick=tick,

@@ -10,6 +10,7 @@ from decisions.equity_curve import Curve, Execution, PricePoint, curve
 from decisions.exact import is_sane, is_sane_signed
 from decisions.metrics import money
 from decisions.quiet import quiet_after
+from messages.ids import quote_of
 
 _COLUMNS = 500
 _MOST_QUOTES = 12
@@ -22,9 +23,9 @@ def equities(
     config: Mapping[str, Any], prices: Sequence[PricePoint], executions: Sequence[Execution]
 ) -> dict[str, Any]:
     """Give a curve for each currency that was traded in."""
-    quotes = dict.fromkeys(str(one[1]).partition("/")[2] for one in executions)
+    quotes = dict.fromkeys(quote_of(one[1]) for one in executions)
     if not quotes:
-        quotes = dict.fromkeys(str(one[1]).partition("/")[2] for one in prices[:1_000])
+        quotes = dict.fromkeys(quote_of(one[1]) for one in prices[:1_000])
     return {
         quote: _equity(quote, config, prices, executions) for quote in list(quotes)[:_MOST_QUOTES]
     }
@@ -112,7 +113,7 @@ def most_in_use(quote: str, executions: Sequence[Execution]) -> Decimal:
     held: dict[str, tuple[Decimal, Decimal]] = {}
     in_use = most = _NOTHING
     for _, symbol, side, fill in executions:
-        if symbol.partition("/")[2] != quote:
+        if quote_of(symbol) != quote:
             continue
         quantity, cost = held.get(symbol, (_NOTHING, _NOTHING))
         change = side.sign * fill.quantity

@@ -41,6 +41,7 @@ from messages.values import OrderState
 from research.backtest.plan import Plan
 
 Execution = Fill | Executed
+_ACCEPTED, _FILLED = OrderState.ACCEPTED, OrderState.FILLED
 
 
 class Order(msgspec.Struct, kw_only=True, gc=False):
@@ -49,7 +50,8 @@ class Order(msgspec.Struct, kw_only=True, gc=False):
     intent: OrderIntent
     state: OrderState
     filled_quantity: Decimal = NOTHING
-    average_price: Decimal | None = None
+    value: Decimal = NOTHING
+    """Of what is filled, where that came by pieces."""
     executed: tuple[Fill, ...] | Executed = ()
     state_reason: str = ""
 
@@ -57,6 +59,14 @@ class Order(msgspec.Struct, kw_only=True, gc=False):
     def client_order_id(self) -> ClientOrderId:
         """Its name at the venue."""
         return client_order_id(self.intent.order_key)
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """None before anything is filled."""
+        quantity, executed = self.filled_quantity, self.executed
+        if isinstance(executed, Executed):
+            return quantity * executed.price / quantity
+        return self.value / quantity if quantity else None
 
     @property
     def fills(self) -> list[Fill]:
@@ -103,7 +113,9 @@ class Desk:
 
     def has_open(self, symbol: Symbol) -> bool:
         """Whether an order may fill at the next event of this symbol, or a stop may act."""
-        return symbol in self._open or symbol in self._alone or self._watches(symbol)
+        if symbol in self._open or symbol in self._alone:
+            return True
+        return self._on_stop is not None and self._stops.watches(symbol)
 
     def _watches(self, symbol: Symbol) -> bool:
         return self._on_stop is not None and self._stops.watches(symbol)
@@ -241,7 +253,7 @@ class Desk:
         return self._venue.balances()
 
     def _send(self, intent: OrderIntent) -> None:
-        order, symbol = Order(intent=intent, state=OrderState.ACCEPTED), intent.symbol
+        order, symbol = Order(intent=intent, state=_ACCEPTED), intent.symbol
         self.orders.append(order)
         if self._on_stop is not None:
             self._stops.claimed(intent)
@@ -285,8 +297,7 @@ class Desk:
 
     def _filled(self, order: Order, executed: Executed) -> None:
         intent, quantity = order.intent, executed.quantity
-        order.state, order.filled_quantity = OrderState.FILLED, quantity
-        order.average_price = quantity * executed.price / quantity
+        order.state, order.filled_quantity = _FILLED, quantity
         order.executed = executed
         self.open_of[intent.strategy_id] -= 1
         if self.follows_equity or self._on_update is not None:
@@ -304,7 +315,7 @@ class Desk:
         A timer decides before it, a stop inside of it.
         """
         event = self._present
-        if self._touched(intent) is not None:
+        if self._on_stop is not None and self._touched(intent) is not None:
             return event
         if event is None or intent.decided_at_ns >= event.ts_event_ns:
             return None
@@ -321,7 +332,7 @@ class Desk:
         order.state, order.state_reason = progress.state, progress.reason
         if fills:
             order.filled_quantity = progress.filled
-            order.average_price = progress.value / progress.filled
+            order.value = progress.value
             assert not isinstance(order.executed, Executed), "that one was filled as a whole"
             order.executed += tuple(fills)
         self._follow_stops(order, fills)

@@ -42,7 +42,7 @@ class EquityMeter:
         if not times_ns:
             return
         if len(self._waiting) == 1:
-            self.walk.take(times_ns, profits)
+            self.walk.pass_by(times_ns, profits)
             return
         self._waiting[place].append((times_ns, profits))
         self._told_until[place] = times_ns[-1]
@@ -64,9 +64,9 @@ class EquityMeter:
         if len(parts) == len(self._waiting) and all(p[0] == times for p in parts.values()):
             sums = [sum(each) for each in zip(*(p[1] for p in parts.values()), strict=True)]
             self._latest |= {place: points[1][-1] for place, points in parts.items()}
-            self.walk.take(times, sums)
+            self.walk.pass_by(times, sums)
         else:
-            self.walk.take(*self._interleaved(parts))
+            self.walk.pass_by(*self._interleaved(parts))
 
     def _interleaved(self, parts: dict[int, tuple[list[int], list[float]]]) -> _Points:
         told = merge(*(_of(place, points) for place, points in parts.items()), key=itemgetter(0))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from decisions.round_trips import Executed, RoundTrip, round_trips
-from messages.ids import Symbol
+from messages.ids import Symbol, quote_of
 from research.backtest.loop import MarketOutcome
 
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -70,7 +70,7 @@ def _trade(one: RoundTrip) -> list[Any]:
     side = "long" if one.side.sign > 0 else "short"
     closed = "" if one.closed_ns is None else _moment(one.closed_ns)
     amounts = [_plain(amount) for amount in (one.quantity, one.entry, one.exit)]
-    money = [_plain(one.profit), _plain(one.fees), one.symbol.partition("/")[2]]
+    money = [_plain(one.profit), _plain(one.fees), quote_of(one.symbol)]
     return [
         one.number, one.strategy, one.symbol, side, *amounts, _moment(one.opened_ns), closed,
         *money, one.executions,

@@ -18,9 +18,8 @@ from heapq import heapify, heappop, heapreplace
 import msgspec
 
 from decisions.exact import EXACT
-from decisions.risk_equity import quote_of
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
-from messages.ids import StrategyId, Symbol
+from messages.ids import StrategyId, Symbol, quote_of
 from messages.market import MarketEvent
 from messages.orders import OrderUpdate
 from messages.stops import StopActed

@@ -11,11 +11,11 @@ from decisions.performance import Sharpe, daily_returns, sharpe
 from decisions.performance_figures import figures
 from decisions.performance_of_trades import trade_figures
 from decisions.performance_trials import Deflated, deflated_sharpe
-from decisions.risk_equity import quote_of
 from decisions.round_trips import round_trips
 from decisions.tear_sheet import Part, Sheet, Trials
 from decisions.why_no_order import Hindsight, reasons_without_a_fill
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
+from messages.ids import quote_of
 from research.backtest.desk import Order
 from research.backtest.loop import MarketOutcome, Outcome
 from research.backtest.plan import Plan

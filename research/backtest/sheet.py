@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 
 from decisions.bars import Bars
-from decisions.risk_equity import quote_of
 from decisions.round_trips import Executed
 from decisions.tear_sheet import Sheet, Trials, sheet_of
 from decisions.tear_sheet_model import marks_of, sheet_model
 from decisions.valued import Lane
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
+from messages.ids import quote_of
 from research.backtest.loop import Outcome
 from research.backtest.plan import Plan
 from research.backtest.watched import Watched, WatchedMarket

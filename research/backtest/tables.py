@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from decisions.tear_sheet import Part
 from decisions.tear_sheet_rows import UNKNOWN, moment, money, percent, ratio, sharpe_text, span
+from messages.ids import quote_of
 from research.backtest.report import QuoteReport, Report
 
 _LABEL = 13
@@ -137,7 +138,7 @@ def _trade_rows(parts: Sequence[Part], quote: str) -> Iterator[_Row]:
 def _markets(report: Report) -> Iterator[str]:
     rows = [("symbol", "events", "fills", "net", "fees", "held")]
     for one in report.markets:
-        quote = one.symbol.partition("/")[2]
+        quote = quote_of(one.symbol)
         rows.append(
             (
                 one.symbol,

@@ -3,8 +3,6 @@
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
-from itertools import repeat
-from operator import add, mul
 
 from decisions.exact import EXACT
 from decisions.strategy import (
@@ -21,7 +19,7 @@ from messages.ids import AccountId, ActorPath
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import OrderIntent, OrderUpdate
 from messages.stops import StopActed
-from messages.values import Side
+from messages.values import BUY, Side
 from research.backtest.desk import Execution
 from research.backtest.equity import EquityMeter
 from research.backtest.plan import MarketPlan, StrategyPlan
@@ -218,7 +216,7 @@ class Track:
         for fill in fills:
             quantity, fee = fill.quantity, fill.fee
             value = EXACT.multiply(quantity, fill.price)
-            if side is Side.BUY:
+            if side is BUY:
                 self.quantity = EXACT.add(self.quantity, quantity)
                 self.cash = EXACT.subtract(EXACT.subtract(self.cash, value), fee)
             else:
@@ -237,8 +235,7 @@ class Track:
             self._profits += [cash] * (stop - start)
         else:
             self.held_events += stop - start
-            values = map(mul, repeat(quantity), self._prices(start, stop))
-            self._profits += map(add, repeat(cash), values)
+            self._profits += [cash + quantity * price for price in self._prices(start, stop)]
 
     def _prices(self, start: int, stop: int) -> Sequence[float]:
         closes = self.block.closes

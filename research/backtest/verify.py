@@ -17,6 +17,7 @@ from messages.ids import StrategyId
 from messages.market import Candle
 from messages.orders import OrderIntent
 from research.backtest.cuts import Cut, cut_off, cuts_at, events_from, moments_of, size_of
+from research.backtest.desk import Desk, Execution, Order
 from research.backtest.loop import Backtest
 from research.backtest.plan import MarketPlan, Plan
 from research.backtest.track import Driver
@@ -154,15 +155,29 @@ def _told(intents: Iterator[OrderIntent]) -> Iterator[Decided]:
 
 
 def _from(plan: Plan, begin: int, warmup: int) -> list[Decided]:
-    """What is decided from an event on by one that was shown `warmup` events before it."""
+    """What is decided from an event on by one that was shown `warmup` events before it.
+
+    Of one with stops, those act as in a run: else it would hold its first position for ever.
+    """
     driver = Driver(plan.strategies[0], plan.account, fast_doors=False)
+    desk = Desk(plan, _not_followed, None, driver.stop_acted) if driver.uses_stops else None
     decided: list[OrderIntent] = []
     for number, event in events_from(plan.markets, begin - warmup):
         if number < begin:
             driver.warm(event)
-        else:
-            decided += driver.show(event)
+            continue
+        if desk is not None:
+            desk.market(event, candles_only=False)
+        intents = driver.show(event)
+        decided += intents
+        if desk is not None:
+            desk.decided(intents)
+            desk.settle()
     return [*_told(iter(decided))]
+
+
+def _not_followed(order: Order, fills: Sequence[Execution]) -> None:
+    """Take executions that nobody asks about."""
 
 
 def _cuts(plan: Plan, decided: Sequence[Decided]) -> list[Cut]:

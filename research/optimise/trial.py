@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from decisions.risk_equity import quote_of
 from decisions.strategy import warmup_candles
 from exchanges.event_blocks import Block
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
 from messages.errors import ConfigError, WatchkeeperError
+from messages.ids import quote_of
 from research.backtest.equity import EquityMeter
 from research.backtest.loop import Backtest
 from research.backtest.plan import MarketPlan, Plan, StrategyPlan

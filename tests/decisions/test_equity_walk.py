@@ -1,5 +1,7 @@
 """How deep and how long a curve fell, held against a walk that looks at every pair of points."""
 
+from itertools import product
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,22 +11,32 @@ profits = st.lists(st.integers(-40, 40), min_size=1, max_size=25)
 gaps = st.lists(st.sampled_from([0, 1, 7, DAY_NS // 3, 2 * DAY_NS]), min_size=25, max_size=25)
 
 
-def walked(points: list[tuple[int, float]], sizes: int, **begin: float) -> EquityWalk:
+def walked(
+    points: list[tuple[int, float]], sizes: int, *, falls: bool = True, **begin: float
+) -> EquityWalk:
     walk = EquityWalk(**begin)
     for start in range(0, len(points), sizes):
         some = points[start : start + sizes]
-        walk.take([ts_ns for ts_ns, _ in some], [profit for _, profit in some])
+        go = walk.take if falls else walk.pass_by
+        go([ts_ns for ts_ns, _ in some], [profit for _, profit in some])
     return walk
 
 
-@given(values=profits, steps=gaps, sizes=st.integers(1, 7), start=st.sampled_from([0, 5]))
+@given(
+    values=profits,
+    steps=gaps,
+    sizes=st.integers(1, 7),
+    start=st.sampled_from([0, 5]),
+    with_falls=st.booleans(),
+)
 def test_it_is_what_every_pair_of_points_says(
-    values: list[int], steps: list[int], sizes: int, start: int
+    values: list[int], steps: list[int], sizes: int, start: int, *, with_falls: bool
 ) -> None:
     times = [sum(steps[: n + 1]) for n in range(len(values))]
     walk = walked(
         [(t, float(v)) for t, v in zip(times, values, strict=True)],
         sizes,
+        falls=with_falls,
         capital=100.0,
         start=float(start),
     )
@@ -49,8 +61,8 @@ def test_it_is_what_every_pair_of_points_says(
 def test_the_deepest_fall_has_its_peak_and_its_bottom() -> None:
     points = [(1, 0.0), (2, 9.0), (3, 9.0), (4, 2.0), (5, 1.0), (6, 12.0), (7, 8.0)]
 
-    for sizes in (1, 2, 3, 7):
-        walk = walked(points, sizes)
+    for sizes, falls in product((1, 2, 3, 7), (True, False)):
+        walk = walked(points, sizes, falls=falls)
         assert (walk.fell_from_ns, walk.fell_until_ns, walk.drawdown) == (3, 5, 8.0)
 
 

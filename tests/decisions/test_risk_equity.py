@@ -17,13 +17,12 @@ from decisions.risk_equity import (
     EquityBook,
     QuoteEquity,
     forgive_drawdown,
-    quote_of,
     rebuild_equity,
     record_fill,
     record_mark,
     stops,
 )
-from messages.ids import Symbol, TimestampNs
+from messages.ids import Symbol, TimestampNs, quote_of
 from messages.values import Side
 from tests.decisions.risk_orders import BTC, BUY, CROSS, DAY_S, ETH, SELL, at, fill
 

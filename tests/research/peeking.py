@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from messages.ids import Symbol
+from messages.ids import NS_PER_S, Symbol
 from messages.market import Candle
 from messages.values import Instrument, Side
 from strategies.protocol import Decision, Strategy, market_order
@@ -76,6 +76,25 @@ class CountsFromTheStart(Plain):
         if self._place % 50 == 0:
             return (market_order(Side.BUY, _ONE, "the fiftieth"),)
         return ()
+
+
+class CountsOnceItWasStopped(Plain):
+    """The same, but only after a first position that nothing but its stop ever leaves."""
+
+    uses_stops = True
+    _every_ns = 50 * 60 * NS_PER_S
+
+    def __init__(self, *_: Any) -> None:
+        super().__init__()
+        self._was_long = False
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:
+        self._place += 1
+        self._was_long = self._was_long or bool(position)
+        if position or candle.ts_event_ns % self._every_ns:
+            return ()
+        quantity = _ONE * (1 + self._place % 7) if self._was_long else _ONE
+        return (market_order(Side.BUY, quantity, "the fiftieth", trailing=Decimal(100)),)
 
 
 def make(cls: type[Strategy]) -> Strategy:

@@ -19,6 +19,7 @@ from research.backtest.verify import verify
 from strategies.protocol import Strategy
 from tests.research.peeking import (
     CountsFromTheStart,
+    CountsOnceItWasStopped,
     LooksAcross,
     PeeksThroughItsDoor,
     RemembersLastTime,
@@ -110,3 +111,11 @@ def test_a_warm_up_that_is_too_short_is_caught() -> None:
 
     assert found.keys() == {"recursion"}
     assert found["recursion"].startswith("other decisions begun at event ")
+
+
+@pytest.mark.slow
+def test_one_that_shows_only_after_a_stop_has_acted_is_caught() -> None:
+    """A probe without stops would see one entry, and nothing after it."""
+    found = failed(partial(make, CountsOnceItWasStopped))
+
+    assert found.keys() == {"recursion"}
