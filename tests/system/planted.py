@@ -39,6 +39,13 @@ class Seesaw(Strategy):
         return (market_order(Side.BUY, quantity, "in"),)
 
 
+class Greedy(Seesaw):
+    """In on every candle, for more than it may."""
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:  # noqa: ARG002 - it does not look
+        return super().on_candle(candle, Decimal(0))
+
+
 class Crasher(Seesaw):
     """Raises once, while it holds something."""
 

@@ -40,7 +40,7 @@ uses = "{planted}:Seesaw"
 order_notional = "950"
 [[strategy]]
 id = "greedy"
-uses = "{planted}:Seesaw"
+uses = "{planted}:Greedy"
 order_notional = "5000"
 [risk]
 max_order_notional = "1000"
