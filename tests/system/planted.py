@@ -42,7 +42,7 @@ class Seesaw(Strategy):
 class Greedy(Seesaw):
     """In on every candle, for more than it may."""
 
-    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:  # noqa: ARG002 - it does not look
+    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:
         return super().on_candle(candle, Decimal(0))
 
 
