@@ -38,6 +38,8 @@ UNKNOWN_BEGINNING = "of before the journal says how its strategy stood"
 
 _TOLD_OF = (OrderUpdate, StopActed, MarketRules)
 """What is not decided on."""
+_NOTED_BEHIND = (Candle, Trade, Tick, OrderUpdate, StopActed)
+"""What a strategy notes itself, as it handles it."""
 _RAISED = (Exception, SystemExit)
 """What a user's code may raise: anything, and it may call sys.exit."""
 
@@ -123,12 +125,23 @@ class Line:
             if self._settings.is_what_if and self._life.is_known:
                 return
         else:
+            self._settle_before_standing()
             self._tally.is_warmed = True
         if self._settings.is_what_if and memory.wide is not None:
             memory.wide.snapshot, memory.wide.since = None, []  # of the code that ran
         self._life.begin(memory, standing.instruments)
         if standing.has_begun:
             self._begin_with_own(memory)
+
+    def _settle_before_standing(self) -> None:
+        """Be done with what came before a memory that was noted in the middle of a life.
+
+        It is noted when a message is taken, before anything is decided on that: a batch stands
+        in front of it, what is noted as it is handled behind it.
+        """
+        taken = self._pending
+        if self._told or (taken is not None and isinstance(taken.message, _NOTED_BEHIND)):
+            self._settle(ALL)
 
     def _begin_with_own(self, memory: StrategyMemory) -> None:
         """Let one that goes its own way begin with what its own decisions came to."""

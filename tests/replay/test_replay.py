@@ -10,10 +10,10 @@ import pytest
 
 import cli
 from actors.step_runtime import StepRuntime
-from messages.codec import to_msgpack
+from messages.codec import from_msgpack, to_msgpack
 from messages.ids import Symbol, TimestampNs
 from messages.lifecycle import ActorState, InjectCrash, InjectHang
-from messages.market import Tick
+from messages.market import MarketBatch, Tick
 from messages.orders import MarketRules, OrderIntent, OrderUpdate
 from messages.outside import Origin
 from messages.recorded import IntentsJudged, JudgedIntent, RunBegun, StrategyStands
@@ -382,16 +382,21 @@ def test_behind_a_gap_nothing_is_compared_until_it_is_known_how_the_strategy_sto
     assert findings.not_compared.total() >= 0
 
 
+@pytest.mark.parametrize("processed", range(20, 30))
 def test_a_journal_without_its_beginning_is_compared_from_where_a_memory_was_noted(
-    tmp_path: Path,
+    tmp_path: Path, processed: int
 ) -> None:
-    """As when old segments are gone: each new one says how the strategies stand."""
-    config = config_of(tmp_path / "run", "sma_cross", candles=400, batch=8)
+    """As when old segments are gone: each new one says how the strategies stand.
+
+    It is noted at a batch, behind it, or at an order's news, before that: then the batch that
+    stands before it is of before it, with all that was decided on it.
+    """
+    config = config_of(tmp_path / "run", "sma_cross", candles=400, batch=8, window=8)
 
     def grow(runtime: StepRuntime, system: System) -> None:
         notes: Any = runtime.notes
         actor = system.strategies["one"]  # type: ignore[index]
-        assert runtime.run_until(lambda: actor.cell.processed >= 20)
+        assert runtime.run_until(lambda: actor.cell.processed >= processed)
         notes.stretch += 1
 
     run(config, at_start=grow)
@@ -400,7 +405,9 @@ def test_a_journal_without_its_beginning_is_compared_from_where_a_memory_was_not
     assert not standing.has_begun
 
     def cut_off(there: list[Any]) -> None:
-        del there[1 : number - 1]  # the message that was taken just before stays
+        before = there[: number - 1]
+        batches = [n for n, one in enumerate(before) if one.path == STRATEGY and is_batch(one)]
+        del there[1 : batches[-1]]  # the batch that was taken just before stays
 
     rewrite(segment, cut_off)
     segment.rename(segment.with_name("00000003.wkj"))
@@ -412,6 +419,10 @@ def test_a_journal_without_its_beginning_is_compared_from_where_a_memory_was_not
     assert findings.breaks[0] == "segment 1 to 2 is gone"
     assert one(findings).is_warmed
     assert one(findings).decisions == one(findings).same > 5
+
+
+def is_batch(frame: Any) -> bool:
+    return isinstance(from_msgpack(frame.payload), MarketBatch)
 
 
 def rename_header(path: Path) -> None:
