@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 CONTAINER = ROOT / "deploy" / "container"
 COMPOSE = ROOT / "deploy" / "compose"
 DOCKERFILE = (CONTAINER / "Dockerfile").read_text(encoding="utf-8")
-IMAGE_EXTRAS = ("exchange", "alerts", "orchestrate", "dashboard", "postgres")
+IMAGE_EXTRAS = ("exchange", "alerts", "orchestrate", "dashboard", "postgres", "nats")
 """What of setup.cfg is in the image."""
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[a-z,]+\])?==(\S+?)(?: *;.*)?(?: *\\)?$", re.MULTILINE)
 UID = "10001:10001"
@@ -193,7 +193,8 @@ def test_compose_itself_takes_it_and_sees_what_is_wrong(tmp_path: Path) -> None:
 
 
 def test_all_that_stands_around_a_bot_is_there() -> None:
-    assert set(compose()["services"]) == {"bot", "postgres", "nats", "prometheus", "grafana"}
+    around = {"postgres", "nats", "feed", "prometheus", "grafana"}
+    assert set(compose()["services"]) == {"bot", *around}
 
 
 def test_the_bot_is_given_the_address_of_its_database_and_waits_for_it() -> None:
@@ -201,7 +202,8 @@ def test_the_bot_is_given_the_address_of_its_database_and_waits_for_it() -> None
     words = parser(services["bot"]["command"]).parse_args(services["bot"]["command"])
     assert words.idempotency_backend == "postgres"
     assert f"{words.database_url_env}_FILE" in services["bot"]["environment"]
-    assert services["bot"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    healthy = {"condition": "service_healthy"}
+    assert services["bot"]["depends_on"] == {"postgres": healthy, "feed": healthy}
     durable = {"fsync=on", "synchronous_commit=on", "full_page_writes=on"}
     assert durable <= set(services["postgres"]["command"])
 
@@ -215,19 +217,34 @@ def test_who_looks_reaches_neither_the_ledger_nor_the_bus() -> None:
     assert who == {
         "watch": {"bot", "prometheus", "grafana"},
         "ledger": {"bot", "postgres"},
-        "bus": {"bot", "nats"},
+        "bus": {"bot", "nats", "feed"},
+        "outside": {"feed"},
     }
     assert {name for name, one in networks.items() if one.get("internal")} == {"ledger", "bus"}
 
 
-def test_the_bot_may_do_nothing_and_writes_on_its_volume_only() -> None:
-    bot = compose()["services"]["bot"]
+def test_what_one_process_publishes_is_what_the_bot_subscribes_to() -> None:
+    services = compose()["services"]
+    words = parser(services["feed"]["command"]).parse_args(services["feed"]["command"])
+    shown = load(COMPOSE / "bot.toml", {}, check_params).feed
+    given = tomllib.loads((COMPOSE / "feed.toml").read_text())["feed"]
+    assert shown.nats is not None
+    assert (shown.nats.url, shown.nats.stream) == (words.to, words.stream)
+    assert words.to.partition("//")[2].partition(":")[0] in services, "the bus is of this file"
+    assert [*shown.symbols] == given["symbols"]
+    assert services["feed"]["depends_on"] == {"nats": {"condition": "service_healthy"}}
+    assert services["feed"]["image"] == services["bot"]["image"]
+
+
+@pytest.mark.parametrize("name", ["bot", "feed"])
+def test_the_bot_may_do_nothing_and_writes_on_its_volume_only(name: str) -> None:
+    bot = compose()["services"][name]
     assert bot["user"] == UID
     assert bot["read_only"] is True
     assert bot["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in bot["security_opt"]
     assert [one.partition(":")[0] for one in bot["tmpfs"]] == ["/tmp"]
-    assert [v for v in bot["volumes"] if not v.endswith(":ro")] == ["bot:/data"]
+    assert [v for v in bot["volumes"] if not v.endswith(":ro")] == [f"{name}:/data"]
     words = parser(bot["command"]).parse_args(bot["command"])
     assert str(words.run_dir).startswith("/data/")
     assert bot["stop_signal"] == "SIGTERM"
