@@ -59,7 +59,7 @@ def unheld(
             for key in stop.exits
             if key in orders and orders[key].state not in FINAL_STATES
         )
-        more = sum(being_left, start=max(left_to_protect(stop, orders), NOTHING))
+        more = max(sum(being_left, start=left_to_protect(stop, orders)), NOTHING)
         protected[place] = EXACT.add(protected.get(place, NOTHING), more)
     for (strategy, symbol, side), amount in sorted(protected.items()):
         there = max(
@@ -94,15 +94,26 @@ def _exits_problem(stop: Stop, orders: Orders) -> str | None:
             return f"its exit {key} is of another position"
         if order.side is stop.side:
             return f"its exit {key} adds to what it protects"
-    left = left_to_protect(stop, orders)
-    return (
-        f"its exits leave {-left:f} more than was filled of its entry" if left < NOTHING else None
-    )
+    return _too_much(stop, orders)
+
+
+def _too_much(stop: Stop, orders: Orders) -> str | None:
+    """Say which of the two ways out has left more than there was.
+
+    Together they may: while an exit of all is open, a strategy may sell what another entry,
+    not filled yet, is bringing; until it is, this stop's entry has that much less to protect.
+    """
+    filled = orders[stop.entry_key].filled_quantity
+    by_exits = sum((leaves(orders[key]) for key in stop.exits), start=NOTHING)
+    for whose, gone in (("its exits leave", by_exits), ("its strategy left", stop.released)):
+        if gone > filled:
+            return f"{whose} {EXACT.subtract(gone, filled):f} more than was filled of its entry"
+    return None
 
 
 def _state_problem(stop: Stop, orders: Orders) -> str | None:
     is_open = any(orders[key].state not in FINAL_STATES for key in (stop.entry_key, *stop.exits))
-    left = left_to_protect(stop, orders)
+    left = max(left_to_protect(stop, orders), NOTHING)
     if stop.state is StopState.ARMED and (stop.exits or stop.cause):
         return "it is armed, and it acted already"
     if stop.state is not StopState.ARMED and not stop.why:

@@ -76,7 +76,7 @@ FAULTS = {
     ),
     "a stop that left more than there was": (
         f"UPDATE stops SET released = '99' WHERE entry_key = {DONE}",
-        "its exits leave 99.00 more than was filled",
+        "more than was filled of its entry",
     ),
     "stops that protect more than is held": (
         "UPDATE stops SET exits = '', released = '0', state = 'armed', cause = ''"

@@ -155,6 +155,13 @@ class Stops(RuleBasedStateMachine):
         self.book.moved(row, ())
         self.commit()
 
+    def filled(self, place: int, quantity: int) -> None:
+        """One order, by its place among all, is filled."""
+        row = [*self.rows.values()][place]
+        row.filled_quantity, row.state = Decimal(quantity), OrderState.FILLED
+        self.book.moved(row, ())
+        self.commit()
+
     @rule(price=st.integers(80, 120), refuses=st.booleans(), crashes=st.booleans())
     def trade(self, price: int, refuses: bool, crashes: bool) -> None:
         """A price; perhaps risk refuses what it makes due, or the executor dies before a claim."""
@@ -261,6 +268,22 @@ class Stops(RuleBasedStateMachine):
             was = self.disk.get(key)
             if was is not None and was.state is StopState.ACTED:
                 assert (stop.state, stop.cause) == (StopState.ACTED, was.cause)
+
+
+def test_a_strategy_sells_what_an_open_order_brings_while_an_exit_of_all_is_open() -> None:
+    """Found by the machine: what it sold is none of what the exit leaves, and no fault."""
+    world = Stops()
+    world.enter(side=Side.BUY, quantity=6, stop=0, goal=1, trailing=0)
+    world.filled(0, 6)
+    world.enter(side=Side.BUY, quantity=1, stop=0, goal=0, trailing=0)
+    world.trade(price=101, refuses=False, crashes=False)
+    world.enter(side=Side.SELL, quantity=1, stop=0, goal=0, trailing=0)
+    for order, quantity in ((3, 1), (2, 6), (1, 1)):
+        world.filled(order, quantity)
+        world.all_that_is_protected_is_held()
+        world.an_audit_finds_nothing_in_what_is_on_disk()
+    assert [stop.state for stop in world.disk.values()] == [StopState.DONE]
+    assert world.held == 0
 
 
 TestStops = pytest.mark.slow(Stops.TestCase)
