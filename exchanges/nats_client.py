@@ -27,6 +27,7 @@ ANSWER_S = 5.0
 HEARTBEAT_S = 2.0
 """How often the server says, where it has no message, that it still would."""
 _EXPIRES_S = 30
+_GOODBYE_S = 2.0
 _NOT_FOUND = 404
 _ALIVE, _OVER = ("100",), ("404", "408")
 """Status of a pull: nothing yet; nothing more, ask again."""
@@ -464,6 +465,16 @@ def _text(error: BaseException) -> str:
 
 
 async def _let_go(client: Any) -> None:
-    with suppress(Exception):
-        async with asyncio.timeout(2.0):
-            await client.close()
+    try:
+        with suppress(Exception):
+            async with asyncio.timeout(_GOODBYE_S):
+                await client.close()
+    finally:
+        # A client that is ending itself, in a task that nobody waits for, lets a second `close`
+        # return at once; and when its loop ends first, its socket is never closed.
+        transport = client._transport
+        if transport is not None:
+            transport.close()
+            with suppress(Exception):
+                async with asyncio.timeout(_GOODBYE_S):
+                    await transport.wait_closed()

@@ -334,6 +334,21 @@ def test_of_two_that_came_at_once_one_ends_and_nothing_is_doubled(
     assert (stats.duplicate, stats.out_of_order, stats.usable) == (0, 0, 700)
 
 
+def test_who_lets_go_of_a_client_that_is_ending_itself_closes_its_socket(
+    server: NatsServer,
+) -> None:
+    """nats-py counts as closed from its first step on, and a loop that ends cuts the others off."""
+
+    async def ask(client: NatsClient) -> Any:
+        connection = client._nats
+        connection._status = connection.CLOSED
+        writer = connection._transport._io_writer
+        await client.close()
+        return writer.transport.get_extra_info("socket").fileno()
+
+    assert raw(server, ask) == -1
+
+
 # ------------------------------------------------------------ hostile
 
 
