@@ -8,10 +8,11 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ops.arguments import FAMILIES, parser
 
@@ -60,6 +61,22 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"watchkeeper: {sentence}", file=sys.stderr)
         return EXIT_USAGE
     return code
+
+
+def program() -> NoReturn:
+    """Be a process of its own: `main`, and the end of it.
+
+    `health`, which probes run every few seconds, leaves out what Python does at its end: freeing
+    each object one by one is a sixth of its processor time, and it has opened nothing that is
+    not closed.
+    """
+    code = main()
+    if sys.argv[1:2] == ["health"]:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):  # nobody reads it any more
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _open_what_is_closed() -> None:
@@ -231,4 +248,4 @@ _MODULES = {
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -99,6 +99,19 @@ def test_health_imports_no_large_part_of_the_standard_library(tmp_path: Path) ->
     assert imported & {"dataclasses", "datetime", "inspect", "shutil", "subprocess"} == set()
 
 
+def test_a_health_says_all_of_it_before_its_process_is_gone(tmp_path: Path) -> None:
+    """It leaves without Python's own end, which would write out what is still in a buffer."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = ["health", "--run-dir", str(tmp_path)]
+    for more in ([], ["--json"], ["--nonsense"]):
+        given = [sys.executable, "-P", "-m", "cli", *words, *more]
+        done = subprocess.run(given, capture_output=True, text=True, env=environment)
+        assert done.returncode == (2 if "--nonsense" in more else 3)
+        assert (done.stderr if done.returncode == 2 else done.stdout).endswith("\n")
+        if more == ["--json"]:
+            json.loads(done.stdout)
+
+
 @pytest.mark.slow
 def test_a_start_imports_nothing_large_that_it_can_do_without() -> None:
     """What `start` imports until it is ready; loguru comes with the first line that is logged."""
