@@ -98,7 +98,7 @@ class FeedConnection:
         self,
         tell: Tell,
         since_ns: Mapping[Symbol, int],
-        place: int,  # noqa: ARG002
+        place: int,  # noqa: ARG002 - of a feed that knows places
     ) -> Coroutine[Any, Any, None]:
         return self._feed.run(tell, since_ns)
 

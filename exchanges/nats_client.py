@@ -443,13 +443,23 @@ def _facts(told: Any) -> StreamFacts | None:
 
 def _ack(headers: Any, data: bytes) -> Ack:
     if headers and headers.get("Status"):
-        return Ack(0, False, False, "nobody keeps this subject")  # noqa: FBT003
+        return Ack(0, is_duplicate=False, is_out_of_step=False, problem="nobody keeps this subject")
     told = json.loads(data)
     problem = told.get("error")
     if problem is None:
-        return Ack(told["seq"], bool(told.get("duplicate")), False, "")  # noqa: FBT003
+        return Ack(
+            told["seq"],
+            is_duplicate=bool(told.get("duplicate")),
+            is_out_of_step=False,
+            problem="",
+        )
     is_out_of_step = problem.get("err_code") in _OUT_OF_STEP
-    return Ack(0, False, is_out_of_step, str(problem.get("description")))  # noqa: FBT003
+    return Ack(
+        0,
+        is_duplicate=False,
+        is_out_of_step=is_out_of_step,
+        problem=str(problem.get("description")),
+    )
 
 
 def _description(message: Any) -> str:

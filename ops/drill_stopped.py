@@ -46,7 +46,7 @@ class Stopped(Strategy):
     def __init__(self, *_: Any) -> None:
         """Take whatever parameters there are."""
 
-    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:  # noqa: ARG002
+    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:  # noqa: ARG002 - a strategy is asked so
         """Decide on the first, whoever is shown it, and on no other."""
         if candle.close != _PRICES[0]:
             return ()

@@ -120,7 +120,7 @@ def _connection(
     config: Config,
     feed_path: ActorPath,
     history: int,
-    kind: Callable[..., F] = FeedConnection,  # type: ignore[assignment]
+    kind: Callable[..., F] = FeedConnection,  # type: ignore[assignment]  # F is then a FeedConnection
 ) -> F:
     feed = config.feed
     if feed.nats is not None:

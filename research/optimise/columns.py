@@ -63,7 +63,7 @@ class ColumnFile:
     """The file being written, then held open for those who map it."""
 
     def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="watchkeeper-")  # noqa: SIM115
+        self._file: IO[bytes] = tempfile.TemporaryFile(prefix="watchkeeper-")  # noqa: SIM115 - open as long as this object
         self._hash = blake2b(digest_size=16)
         self.indices: list[MarketIndex] = []
 

@@ -202,7 +202,7 @@ class Study:
         passed = PassedOver()
         for attempt in range(MOST_IN_A_ROW):
             name = f"{self._rows.name.rpartition('/')[2]} {len(rows)} {attempt}"
-            trial = self._asked(known, attempt, Random(_mixed(self._terms.seed, name)))  # noqa: S311
+            trial = self._asked(known, attempt, Random(_mixed(self._terms.seed, name)))  # noqa: S311 - parameters, not secrets
             if trial is None:
                 self.exhausted = True
                 return None

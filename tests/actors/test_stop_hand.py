@@ -120,10 +120,10 @@ def test_what_cannot_be_written_has_not_ended_and_ends_once_the_ledger_is_back(
     class Lost(SqliteLedger):
         is_away = False
 
-        def write(self, *arguments: object) -> list[object]:  # type: ignore[override]
+        def write(self, *arguments: object) -> list[object]:  # type: ignore[override]  # a fault, whatever is given
             if Lost.is_away:
                 raise LedgerLost("gone")
-            return super().write(*arguments)  # type: ignore[arg-type,return-value]
+            return super().write(*arguments)  # type: ignore[arg-type,return-value]  # passed on as it is
 
     desk = Stopped(tmp_path, open_ledger=lambda: Lost(tmp_path / "ledger.db"))
     desk.start()

@@ -38,7 +38,7 @@ def frame(what: object, sequence: int, writer: str = "a") -> BusFrame:
         sequence=sequence,
         index=sequence,
         ts_published_ns=TimestampNs(1),
-        what=what,  # type: ignore[arg-type]
+        what=what,  # type: ignore[arg-type]  # any message, to be looked at
     )
 
 

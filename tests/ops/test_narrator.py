@@ -161,7 +161,7 @@ def test_the_null_device_is_told_nothing_and_costs_no_snapshot(
     with Path(os.devnull).open("w") as nowhere:
         monkeypatch.setattr(sys, "stdout", nowhere)
         narrator = narrator_for(options, config_for(options))
-        narrator.snapshots = Dear()  # type: ignore[assignment]
+        narrator.snapshots = Dear()  # type: ignore[assignment]  # one that counts
         narrator.begin()
         narrator.observe(
             PriceMark(symbol=Symbol("BTC/USDT"), price=Decimal(7), ts_event_ns=TimestampNs(1))

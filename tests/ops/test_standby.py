@@ -145,7 +145,7 @@ def candle(minute: int, close: int) -> Candle:
 def warming(folder: Path, feed: Followed, strategy: str = SEESAW) -> Warming:
     config = config_of(folder, strategy)
     made = Warming(config)
-    made._feed = feed  # type: ignore[assignment]
+    made._feed = feed  # type: ignore[assignment]  # what a feed is asked, played
     made._runs = [strategy_alone(one, config) for one in config.strategies]
     return made
 

@@ -10,7 +10,7 @@ import msgspec
 import strategies
 from actors.step_runtime import StepRuntime
 from messages.codec import from_msgpack, to_msgpack
-from messages.ids import NS_PER_S
+from messages.ids import NS_PER_S, StrategyId
 from ops.config import Config, demo_config
 from ops.journal import journal_for
 from ops.journal_head import run_begun
@@ -26,6 +26,8 @@ from tests.replay import replayed_strategies
 FILE = Path(replayed_strategies.__file__)
 QUICK = {"backoff_min_ms": 1, "backoff_max_ms": 2, "strategy_max_restarts": 30, "hang_after_s": 1}
 
+ONE = StrategyId("one")
+"""The strategy of `config_of`."""
 AtStart = Callable[[StepRuntime, System], object]
 
 

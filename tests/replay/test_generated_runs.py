@@ -12,7 +12,7 @@ from actors.step_runtime import StepRuntime
 from messages.lifecycle import InjectCrash, InjectHang
 from messages.orders import OrderIntent
 from ops.wiring import System
-from tests.replay.runs import changed, config_of, killed, messages, replace, replayed, run
+from tests.replay.runs import ONE, changed, config_of, killed, messages, replace, replayed, run
 from tests.system.conftest import STRESS
 
 STRATEGY = "execution/strategies/one"
@@ -64,9 +64,9 @@ def striking(blows: list[tuple[int, str, Any]]) -> Any:
         assert life is not None
         for count, whom, blow in sorted(blows, key=lambda one: one[0]):
             executor = whom == "executor"
-            actor = system.executor if executor else system.strategies["one"]  # type: ignore[index]
+            actor = system.executor if executor else system.strategies[ONE]
             runtime.run_until(
-                lambda a=actor, n=count: a.cell.processed >= n or life.gone.is_set()  # type: ignore[misc]
+                lambda a=actor, n=count: a.cell.processed >= n or life.gone.is_set()  # type: ignore[misc]  # mypy infers no lambda with defaults
             )
             if not life.gone.is_set():
                 actor.tell(blow)
@@ -124,7 +124,7 @@ def test_a_generated_run_is_decided_again_as_it_was(
 
     assert divergences == []
     assert not findings.not_compared
-    assert findings.strategies["one"].decisions == len(decided)  # type: ignore[index]
+    assert findings.strategies[ONE].decisions == len(decided)
     if planted is not None and decided:
         segment, number, intent = decided[planted % len(decided)]
         replace(segment, number, changed(intent, quantity=intent.quantity * 3))

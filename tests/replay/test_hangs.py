@@ -17,7 +17,7 @@ from research.replay.found import HUNG, Divergence, Findings
 from research.replay.line import BEHIND_A_HANG
 from research.replay.patience import Patience
 from research.replay.replaying import Replay
-from tests.replay.runs import FILE, config_of, messages, run
+from tests.replay.runs import FILE, ONE, config_of, messages, run
 
 pytestmark = pytest.mark.slow
 STRATEGY = "execution/strategies/one"
@@ -88,7 +88,7 @@ def test_the_event_is_named_and_what_came_before_it_is_compared(
     assert (found.recorded.endswith(": the 42th"), found.order_key is None) == (True, False)
     decided = [intent for _, _, intent in messages(a_run, OrderIntent, STRATEGY)]
     (place,) = (n for n, intent in enumerate(decided) if intent.order_key == found.order_key)
-    compared = findings.strategies["one"]  # type: ignore[index]
+    compared = findings.strategies[ONE]
     assert compared.same == compared.decisions == place > 0
     assert compared.events == 41
     assert findings.not_compared == {BEHIND_A_HANG: len(decided) - place}
@@ -139,7 +139,7 @@ def test_slow_is_not_hung(a_run: Path, tmp_path: Path) -> None:
     findings, divergences = replayed_by(a_run, code)
 
     assert divergences == []
-    assert findings.strategies["one"].events == 120  # type: ignore[index]
+    assert findings.strategies[ONE].events == 120
 
 
 def test_how_long_is_long_is_said_on_the_command_line(

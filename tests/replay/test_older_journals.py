@@ -16,7 +16,7 @@ from persistence.frames import SEAL
 from persistence.journal import segments
 from research.replay.judging import WITHOUT_HELD
 from research.replay.replaying import UNREADABLE
-from tests.replay.runs import config_of, messages, replayed, rewrite, run
+from tests.replay.runs import ONE, config_of, messages, replayed, rewrite, run
 from tests.system.conftest import STRESS
 
 STRATEGY = "execution/strategies/one"
@@ -131,7 +131,7 @@ def test_a_judgement_by_what_is_not_known_any_more_is_not_compared_and_the_rest_
         f"another version's risk gate knew: Object missing required field `{inner}`"
     )
     assert count == sum(len(m.intents) for _, _, m in messages(a_run, IntentsJudged))
-    compared = findings.strategies["one"]  # type: ignore[index]
+    compared = findings.strategies[ONE]
     assert compared.same == compared.decisions > 5
 
 
@@ -180,5 +180,5 @@ def test_decisions_of_before_a_field_was_there_are_compared_without_it_and_that_
     assert findings.notes == [
         "the run's decisions are of an older version, and are compared without leaves, protection"
     ]
-    compared = findings.strategies["one"]  # type: ignore[index]
+    compared = findings.strategies[ONE]
     assert compared.same == compared.decisions > 5

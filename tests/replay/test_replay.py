@@ -34,6 +34,7 @@ from research.replay.line import UNKNOWN_BEGINNING
 from research.replay.replaying import UNREADABLE
 from tests.replay.replayed_strategies import RaisesInReplay
 from tests.replay.runs import (
+    ONE,
     changed,
     config_of,
     killed,
@@ -98,7 +99,7 @@ def test_one_that_crashed_and_was_built_anew_is_too(
 ) -> None:
     system = run(config_of(tmp_path / "run", name))
 
-    assert system.strategies["one"].cell.restarts >= restarts  # type: ignore[index]
+    assert system.strategies[ONE].cell.restarts >= restarts
     assert_the_same(tmp_path / "run")
 
 
@@ -108,13 +109,13 @@ def test_one_that_was_killed_or_hung_in_the_middle_is_too(
     tmp_path: Path, name: str, blow: Any
 ) -> None:
     def strike(runtime: StepRuntime, system: System) -> None:
-        actor = system.strategies["one"]  # type: ignore[index]
+        actor = system.strategies[ONE]
         assert runtime.run_until(lambda: actor.cell.processed >= 2)
         assert actor.tell(blow)
 
     system = run(config_of(tmp_path / "run", name, batch=16), at_start=strike)
 
-    assert system.strategies["one"].cell.restarts >= 1  # type: ignore[index]
+    assert system.strategies[ONE].cell.restarts >= 1
     assert_the_same(tmp_path / "run")
 
 
@@ -122,7 +123,7 @@ def test_what_comes_by_itself_is_shown_again_too(tmp_path: Path) -> None:
     """Prices, and new rules of the venue, after which a strategy is built anew."""
 
     def tell(runtime: StepRuntime, system: System) -> None:
-        actor = system.strategies["one"]  # type: ignore[index]
+        actor = system.strategies[ONE]
         box, taken = actor.cell.mailbox, list[Any]()
         record = box.recorder
 
@@ -137,12 +138,12 @@ def test_what_comes_by_itself_is_shown_again_too(tmp_path: Path) -> None:
             actor.tell(tick(number))
             if number == 18:
                 actor.tell(MarketRules(instrument=Instrument(symbol=BTC)))
-            assert runtime.run_until(lambda n=number: tick(n) in taken)  # type: ignore[misc]
+            assert runtime.run_until(lambda n=number: tick(n) in taken)  # type: ignore[misc]  # mypy infers no lambda with defaults
 
     config = config_of(tmp_path / "run", "Books", candles=240, batch=4, window=8)
     system = run(config, at_start=tell)
 
-    assert system.strategies["one"].cell.restarts == 1  # type: ignore[index]
+    assert system.strategies[ONE].cell.restarts == 1
     findings = assert_the_same(tmp_path / "run")
     assert len(messages(tmp_path / "run", Tick, STRATEGY)) == 16
     assert one(findings).events > 240
@@ -159,7 +160,7 @@ def tick(number: int) -> Tick:
 @pytest.mark.parametrize("blow", [None, InjectCrash(reason="a test")])
 def test_a_strategy_hears_again_what_its_stops_have_done(tmp_path: Path, blow: Any) -> None:
     def strike(runtime: StepRuntime, system: System) -> None:
-        actor = system.strategies["one"]  # type: ignore[index]
+        actor = system.strategies[ONE]
         runtime.run_until(lambda: actor.cell.processed >= 90)
         if blow is not None:
             actor.tell(blow)
@@ -395,7 +396,7 @@ def test_a_journal_without_its_beginning_is_compared_from_where_a_memory_was_not
 
     def grow(runtime: StepRuntime, system: System) -> None:
         notes: Any = runtime.notes
-        actor = system.strategies["one"]  # type: ignore[index]
+        actor = system.strategies[ONE]
         assert runtime.run_until(lambda: actor.cell.processed >= processed)
         notes.stretch += 1
 

@@ -102,7 +102,7 @@ def ours(candles: Path, wanted: dict[str, Any], **changes: Any) -> Fills:
     )
     backtest = Backtest(plan)
     curve = Curve()
-    backtest.meters["USDT"].walk.pass_by = curve.take  # type: ignore[method-assign]
+    backtest.meters["USDT"].walk.pass_by = curve.take  # type: ignore[method-assign]  # what it is shown is kept
     fills: Fills = []
     for order in backtest.run().orders:
         assert not order.state_reason, order.state_reason

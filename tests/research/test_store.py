@@ -145,7 +145,7 @@ def test_nothing_is_written_in_one_way() -> None:
 @pytest.mark.slow
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=None))
 def test_a_number_is_written_in_one_way_and_exactly(number: Decimal) -> None:
-    if number.adjusted() > 60 or number.as_tuple().exponent < -60:  # type: ignore[operator]
+    if number.adjusted() > 60 or number.as_tuple().exponent < -60:  # type: ignore[operator]  # an int, of a finite number
         return
     text = exact_text(number)
 

@@ -134,7 +134,7 @@ def exit_sent_before_its_commit() -> None:
             self._hand_over = lambda _: None
         commit(self, moves, claims)
 
-    OrderDesk.commit = hasty  # type: ignore[method-assign]
+    OrderDesk.commit = hasty  # type: ignore[method-assign]  # the planted bug
 
 
 def stop_is_done_before_its_exit() -> None:
@@ -148,7 +148,7 @@ def stop_is_done_before_its_exit() -> None:
             self._put(msgspec.structs.replace(self.stops[entry], state=StopState.DONE))
             del self.stops[entry]
 
-    StopBook.claimed = hasty  # type: ignore[method-assign]
+    StopBook.claimed = hasty  # type: ignore[method-assign]  # the planted bug
 
 
 def stop_is_armed_again_by_a_restart() -> None:
@@ -171,7 +171,7 @@ def stop_is_armed_again_by_a_restart() -> None:
             held[stop.strategy_id, stop.symbol] = filled
         load(self, armed, held, (), lookup, fills_of, told)
 
-    StopBook.load = naive  # type: ignore[method-assign]
+    StopBook.load = naive  # type: ignore[method-assign]  # the planted bug
 
 
 BUGS = {

@@ -66,7 +66,7 @@ def test_a_standby_is_warm_and_touches_nothing_until_the_account_is_its_own(
         path = live_config(tmp_path, run)
         config = load(path, {}, check_params)
         run_dir.mkdir(mode=0o700)
-        with hold_lease(config, standby=False, on_lost=os.abort):  # type: ignore[arg-type]
+        with hold_lease(config, standby=False, on_lost=os.abort):  # type: ignore[arg-type]  # never called here
             with closing(SqliteLedger(run_dir / "ledger.db")):
                 pass  # a ledger without orders
             passive = start(path, "--i-understand-live", "--standby", environment=ENVIRONMENT)

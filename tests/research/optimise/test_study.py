@@ -184,7 +184,7 @@ def test_one_worker_makes_the_same_study_of_a_seed_however_often_it_is_killed(
     tmp_path: Path, empty: Path, sampler: str
 ) -> None:
     axes = (FAST,) if sampler == "grid" else (FAST, RISK)
-    refuse: Refusal = lambda found: "odd luck" if found["s.fast"] % 3 == 0 else ""  # noqa: E731
+    refuse: Refusal = lambda found: "odd luck" if found["s.fast"] % 3 == 0 else ""  # noqa: E731 - a line says it
     told = []
     for folder, most in (("whole", 1_000), ("killed", 3)):
         (tmp_path / folder).mkdir()
