@@ -12,10 +12,11 @@ from contextlib import suppress
 from random import Random
 from typing import Any
 
+from exchanges.backoff import backoff_ms
 from exchanges.ccxt_client import CcxtSettings, close_client, open_client, recorded
 from exchanges.ccxt_feed_gate import ask_skew_ms, pass_feed_gate, stream_of
 from exchanges.ccxt_gate import check_answer, refusing
-from exchanges.ccxt_watch import Stale, StreamSettings, backoff_ms
+from exchanges.ccxt_watch import Stale
 from exchanges.feed_line import Line, Tell
 from exchanges.feed_settings import Channel, FeedFacts, FeedRequest, FeedSettings
 from exchanges.rate_budget import RateBudget
@@ -378,10 +379,7 @@ class CcxtFeed:
 
     async def _backoff(self, reason: str) -> None:
         patience = self._patience
-        limits = StreamSettings(
-            backoff_ms=patience.backoff_ms, backoff_max_ms=patience.backoff_max_ms
-        )
-        wait_ms = backoff_ms(max(1, self._attempt), limits, self._rng)
+        wait_ms = backoff_ms(self._attempt, patience.backoff_ms, patience.backoff_max_ms, self._rng)
         self._phase(FeedPhase.BACKOFF, reason, retry_in_ms=wait_ms)
         await asyncio.sleep(wait_ms / 1000)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
+from exchanges.backoff import backoff_ms
 from exchanges.candle_builder import Bar
 from exchanges.ccxt_asking import asking
 from exchanges.ccxt_client import CcxtSettings, close_client, open_client
 from exchanges.ccxt_feed_gate import pass_feed_gate
 from exchanges.ccxt_market_rows import bars_of
-from exchanges.ccxt_watch import StreamSettings, backoff_ms
 from exchanges.feed_settings import FeedRequest
 from exchanges.rate_budget import RateBudget
 from exchanges.source import SourceStats
@@ -96,16 +96,14 @@ class CcxtHistory:
         Raises:
             OutcomeUnknown: it was asked again and again, and there was no answer.
         """
-        limits = StreamSettings(
-            backoff_ms=self._patience.backoff_ms, backoff_max_ms=self._patience.backoff_max_ms
-        )
+        least_ms, most_ms = self._patience.backoff_ms, self._patience.backoff_max_ms
         for attempt in range(1, self._patience.tries):
             try:
                 return await self._ask(since_ms, count)
             except OutcomeUnknown:
                 self.retries += 1
                 # What the exchange said of when to come back is kept by the rate budget.
-                await asyncio.sleep(backoff_ms(attempt, limits, self._rng) / 1000)
+                await asyncio.sleep(backoff_ms(attempt, least_ms, most_ms, self._rng) / 1000)
         return await self._ask(since_ms, count)
 
     async def close(self) -> None:

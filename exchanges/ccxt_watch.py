@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from exchanges.backoff import backoff_ms
 from exchanges.capabilities import Capability, Stream
 from exchanges.ccxt_lookup import Found, OrderLookup
 from exchanges.ccxt_parse import Unclear, report_of, trade_of
@@ -46,13 +47,6 @@ _POLL_S = 0.02
 
 class Stale(Exception):
     """REST knew what the stream had not told in time."""
-
-
-def backoff_ms(attempt: int, settings: StreamSettings, rng: Random) -> int:
-    """Give how long to wait after the n-th failed attempt: doubling, with half of it chance."""
-    doubled: int = settings.backoff_ms << min(attempt - 1, 20)
-    ceiling = min(settings.backoff_max_ms, doubled)
-    return ceiling // 2 + rng.randrange(ceiling // 2 + 1)
 
 
 class PrivateStream:
@@ -239,7 +233,8 @@ class PrivateStream:
             self._tell(news)
 
     async def _backoff(self, reason: str) -> None:
-        wait_ms = backoff_ms(max(1, self._attempt), self._settings, self._rng)
+        settings = self._settings
+        wait_ms = backoff_ms(self._attempt, settings.backoff_ms, settings.backoff_max_ms, self._rng)
         self._phase(StreamPhase.BACKOFF, reason, retry_in_ms=wait_ms)
         await asyncio.sleep(wait_ms / 1000)
 

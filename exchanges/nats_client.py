@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from random import Random
 from typing import Any, NamedTuple
 
 import msgspec
@@ -412,12 +411,6 @@ class Reading:
                 silent_s = 3 * HEARTBEAT_S
                 raise BusLost(f"the server was silent for {silent_s:.0f} s") from None
         return self._waiting.popleft()
-
-
-def backoff_ms(attempt: int, least_ms: int, most_ms: int, rng: Random) -> int:
-    """Give how long to wait after the n-th failed attempt: doubling, with half of it chance."""
-    ceiling: int = min(most_ms, least_ms << min(max(attempt, 1) - 1, 20))
-    return ceiling // 2 + rng.randrange(ceiling // 2 + 1)
 
 
 def _stored(message: Any) -> Stored:

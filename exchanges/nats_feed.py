@@ -14,11 +14,12 @@ from random import Random
 
 import msgspec
 
+from exchanges.backoff import backoff_ms
 from exchanges.bus_address import BusAddress
 from exchanges.bus_frames import NoFrame, pulse_of, pulse_subject
 from exchanges.bus_reader import BusReader
 from exchanges.feed_settings import FeedFacts, FeedItem, FeedRequest
-from exchanges.nats_client import BusLost, NatsClient, StreamFacts, backoff_ms
+from exchanges.nats_client import BusLost, NatsClient, StreamFacts
 from exchanges.nats_gate import pass_bus_gate
 from exchanges.source import SourceStats
 from messages.bus import BusPulse

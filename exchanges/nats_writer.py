@@ -17,6 +17,7 @@ from random import Random
 
 import msgspec
 
+from exchanges.backoff import backoff_ms
 from exchanges.bus_address import BusAddress, StreamLimits
 from exchanges.bus_frames import (
     LARGEST,
@@ -34,7 +35,7 @@ from exchanges.bus_frames import (
     subjects_of,
 )
 from exchanges.bus_numbers import Numbers, Publishable
-from exchanges.nats_client import ANSWER_S, Ack, BusLost, NatsClient, StreamFacts, backoff_ms
+from exchanges.nats_client import ANSWER_S, Ack, BusLost, NatsClient, StreamFacts
 from messages.bus import BusFrame, BusPulse
 from messages.errors import VenueRefused
 from messages.ids import Symbol, TimestampNs

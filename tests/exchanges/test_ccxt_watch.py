@@ -3,16 +3,13 @@
 import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
-from exchanges.ccxt_watch import StreamSettings, backoff_ms
+from exchanges.ccxt_watch import StreamSettings
 from exchanges.facts import StreamPhase, StreamState
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.faults_streams import StreamFault, StreamPlan
@@ -266,22 +263,3 @@ def test_a_refused_subscription_backs_off_and_tries_again(
         if isinstance(one, StreamState) and one.phase is StreamPhase.BACKOFF
     ]
     assert attempts == [1, 2]
-
-
-# ------------------------------------------------------------------ backing off
-
-
-@given(st.integers(1, 200), st.integers(0, 2**32))
-def test_the_backoff_doubles_up_to_a_limit_and_half_of_it_is_chance(
-    attempt: int, seed: int
-) -> None:
-    settings = StreamSettings(backoff_ms=500, backoff_max_ms=60_000)
-    ceiling = min(60_000, 500 * 2 ** (attempt - 1))
-
-    assert ceiling // 2 <= backoff_ms(attempt, settings, Random(seed)) <= ceiling
-
-
-def test_two_bots_do_not_come_back_together() -> None:
-    settings = StreamSettings()
-
-    assert len({backoff_ms(8, settings, Random(seed)) for seed in range(20)}) > 15
