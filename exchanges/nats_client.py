@@ -10,65 +10,23 @@ import asyncio
 import base64
 import json
 import os
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import Any
 
 from exchanges.bus_address import BusAddress, StreamLimits
+from exchanges.nats_answers import Ack, Stored, StreamFacts, ack_in, facts_in
+from exchanges.nats_reading import HEARTBEAT_S, BusLost, Reading
 from messages.errors import VenueRefused
 from messages.ids import NS_PER_S
 
 ANSWER_S = 5.0
-HEARTBEAT_S = 2.0
-"""How often the server says, where it has no message, that it still would."""
 _EXPIRES_S = 30
 _GOODBYE_S = 2.0
 _NOT_FOUND = 404
-_ALIVE, _OVER = ("100",), ("404", "408")
-"""Status of a pull: nothing yet; nothing more, ask again."""
-_OUT_OF_STEP = (10070, 10071, 10164)
-"""JetStream's codes where a stream's last message is not the one that was expected."""
 
 Handle = Callable[[str, bytes], object]
-
-
-class BusLost(Exception):
-    """The connection, or what was asked over it, is lost; the text says how."""
-
-
-class StreamFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the server says of a stream."""
-
-    first: int
-    last: int
-    messages: int
-    created: str
-    metadata: dict[str, str]
-    subjects: tuple[str, ...]
-
-
-class Stored(NamedTuple):
-    """A message of the stream. `number` counts what this reading was given, from 1."""
-
-    subject: str
-    payload: bytes
-    place: int
-    number: int
-
-
-class Ack(msgspec.Struct, frozen=True):
-    """What the server says of a publish."""
-
-    place: int
-    """0 where it was not stored."""
-    is_duplicate: bool
-    is_out_of_step: bool
-    """Something else was stored before it; nothing of it was."""
-    problem: str
 
 
 def import_nats() -> Any:
@@ -159,7 +117,7 @@ class NatsClient:
         Raises:
             BusLost: there was no answer, or this server has no JetStream.
         """
-        return _facts(await self._api(f"STREAM.INFO.{self.address.stream}"))
+        return facts_in(await self._api(f"STREAM.INFO.{self.address.stream}"))
 
     async def put_stream(
         self,
@@ -256,7 +214,7 @@ class NatsClient:
         *,
         place: int = 0,
         since_ns: int = 0,
-    ) -> "Reading":
+    ) -> Reading:
         """Begin to read the stream at a place, or at a moment of publishing, or at its beginning.
 
         `room` waits until more messages may come and says how many. Nothing is acknowledged:
@@ -307,7 +265,7 @@ class NatsClient:
 
         async def answered(message: Any) -> None:
             token = message.subject.rpartition(".")[2]
-            handle(int(token), _ack(message.headers, message.data))
+            handle(int(token), ack_in(message.headers, message.data))
 
         await self._connected().subscribe(f"{self._inbox}.*", cb=answered)
 
@@ -355,108 +313,6 @@ class NatsClient:
 
     async def _over(self) -> None:
         self.closed.set()
-
-
-class Reading:
-    """Messages of a stream, in its order and without a hole."""
-
-    def __init__(
-        self, client: NatsClient, name: str, pending: int, room: Callable[[], Awaitable[int]]
-    ) -> None:
-        self.pending = pending
-        """How many there were when it began."""
-        self.inbox = ""
-        self._client, self._name, self._room = client, name, room
-        self._waiting: deque[Any] = deque()
-        self._news = asyncio.Event()
-
-    async def take(self, message: Any) -> None:
-        """Hold what the server gave until it is asked for; never more than there was room for."""
-        self._waiting.append(message)
-        self._news.set()
-
-    async def messages(self) -> AsyncIterator[Stored]:
-        """Give them as they come, without end.
-
-        Raises:
-            BusLost: the server went silent, or one got lost on its way; begin again behind the
-                last one.
-        """
-        number = 0
-        while True:
-            left = await self._room()
-            await self._client.ask_for(self._name, left, self.inbox)
-            while left:
-                message = await self._next()
-                status = (message.headers or {}).get("Status")
-                if status in _ALIVE:
-                    continue
-                if status in _OVER:
-                    break
-                if status is not None:
-                    raise BusLost(f"the server gives no more: {_description(message)}")
-                stored = _stored(message)
-                number, left = number + 1, left - 1
-                if stored.number != number:
-                    raise BusLost(f"{stored.number - number} messages were lost on their way")
-                yield stored
-
-    async def _next(self) -> Any:
-        if not self._waiting:
-            self._news.clear()
-            try:
-                async with asyncio.timeout(3 * HEARTBEAT_S):
-                    await self._news.wait()
-            except TimeoutError:
-                silent_s = 3 * HEARTBEAT_S
-                raise BusLost(f"the server was silent for {silent_s:.0f} s") from None
-        return self._waiting.popleft()
-
-
-def _stored(message: Any) -> Stored:
-    """Read the place of a message, which stands in the subject that would acknowledge it."""
-    tokens = message.reply.split(".")
-    first = 5 if len(tokens) == 9 else 7
-    return Stored(message.subject, message.data, int(tokens[first]), int(tokens[first + 1]))
-
-
-def _facts(told: Any) -> StreamFacts | None:
-    if told is None:
-        return None
-    state, config = told["state"], told["config"]
-    return StreamFacts(
-        first=state["first_seq"],
-        last=state["last_seq"],
-        messages=state["messages"],
-        created=told["created"],
-        metadata=config.get("metadata") or {},
-        subjects=tuple(config.get("subjects") or ()),
-    )
-
-
-def _ack(headers: Any, data: bytes) -> Ack:
-    if headers and headers.get("Status"):
-        return Ack(0, is_duplicate=False, is_out_of_step=False, problem="nobody keeps this subject")
-    told = json.loads(data)
-    problem = told.get("error")
-    if problem is None:
-        return Ack(
-            told["seq"],
-            is_duplicate=bool(told.get("duplicate")),
-            is_out_of_step=False,
-            problem="",
-        )
-    is_out_of_step = problem.get("err_code") in _OUT_OF_STEP
-    return Ack(
-        0,
-        is_duplicate=False,
-        is_out_of_step=is_out_of_step,
-        problem=str(problem.get("description")),
-    )
-
-
-def _description(message: Any) -> str:
-    return str((message.headers or {}).get("Description") or message.headers)
 
 
 def _text(error: BaseException) -> str:

@@ -19,8 +19,10 @@ from exchanges.bus_address import BusAddress
 from exchanges.bus_frames import NoFrame, pulse_of, pulse_subject
 from exchanges.bus_reader import BusReader
 from exchanges.feed_settings import FeedFacts, FeedItem, FeedRequest
-from exchanges.nats_client import BusLost, NatsClient, StreamFacts
+from exchanges.nats_answers import StreamFacts
+from exchanges.nats_client import NatsClient
 from exchanges.nats_gate import pass_bus_gate
+from exchanges.nats_reading import BusLost
 from exchanges.source import SourceStats
 from messages.bus import BusPulse
 from messages.errors import VenueRefused

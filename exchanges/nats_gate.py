@@ -2,7 +2,9 @@
 
 from exchanges.bus_frames import VERSION, StreamHead, head_of
 from exchanges.feed_settings import FeedRequest
-from exchanges.nats_client import BusLost, NatsClient, StreamFacts
+from exchanges.nats_answers import StreamFacts
+from exchanges.nats_client import NatsClient
+from exchanges.nats_reading import BusLost
 from messages.errors import VenueRefused
 
 

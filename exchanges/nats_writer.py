@@ -20,30 +20,26 @@ import msgspec
 from exchanges.backoff import backoff_ms
 from exchanges.bus_address import BusAddress, StreamLimits
 from exchanges.bus_frames import (
-    LARGEST,
-    VERSION,
     NoFrame,
     StreamHead,
     encoded,
     frame_of,
-    head_of,
     message_id,
-    pulse_of,
     pulse_subject,
     stored_subjects,
     subject_of,
-    subjects_of,
 )
 from exchanges.bus_numbers import Numbers, Publishable
-from exchanges.nats_client import ANSWER_S, Ack, BusLost, NatsClient, StreamFacts
+from exchanges.nats_answers import Ack
+from exchanges.nats_client import ANSWER_S, NatsClient
+from exchanges.nats_ownership import OwnStream
+from exchanges.nats_reading import BusLost
 from messages.bus import BusFrame, BusPulse
 from messages.errors import VenueRefused
 from messages.ids import Symbol, TimestampNs
 from messages.market import FeedEnded, FeedGap, FeedPhase, Tick
 
 PULSE_S = 0.5
-_LISTENS = 2.2
-"""For so many pulses a publisher that begins listens for another one."""
 _MOST_UNDER_WAY = 512
 _NO_ANSWER = f"the server did not acknowledge within {ANSWER_S:.0f} s"
 
@@ -106,11 +102,20 @@ class NatsWriter:
         pulse_s: float = PULSE_S,
     ) -> None:
         self.state = WriterState()
-        self._address, self._head, self._limits = address, head, limits
+        self._address, self._head = address, head
         self._rng, self._utc_ns, self._backoff_ms = rng, utc_ns, backoff
         self._pulse_s = pulse_s
         self._writer, self._key = writer, rng.randbytes(16)
         self._numbers = Numbers(address.stream, self._writer, is_replayed=head.clock == "market")
+        self._own = OwnStream(
+            address,
+            head,
+            limits,
+            self._numbers,
+            self._found_foreign,
+            writer=writer,
+            pulse_s=pulse_s,
+        )
         self._client: NatsClient | None = None
         self._has_trades = "trades" in head.channels
         self._queue: deque[tuple[Publishable, int]] = deque()
@@ -175,8 +180,7 @@ class NatsWriter:
         client = self._client = NatsClient(self._address, f"publisher {self._writer}")
         try:
             await client.connect()
-            facts = await self._take_stream(client)
-            await self._learn(client, facts)
+            await self._learn(client, is_first=True)
         except BusLost as error:
             await self.close()
             text = f"the NATS server {self._address.place} cannot be used ({error})"
@@ -233,7 +237,7 @@ class NatsWriter:
                 if self._has_learnt:
                     await self._look(client)
                 else:  # an incarnation before this one had passed the gate
-                    await self._learn(client, await self._take_stream(client, is_first=False))
+                    await self._learn(client, is_first=False)
             client = self._client
             await client.open_acks(self._acknowledged)
             self._is_open = True
@@ -361,12 +365,19 @@ class NatsWriter:
         self._in_trouble = ""
         await self._send_again(client)
 
+    async def _learn(self, client: NatsClient, *, is_first: bool) -> None:
+        facts = await self._own.take(client, is_first=is_first)
+        await self._own.learn(client)
+        self._after, self._sure, self._follows = facts.last, facts.last, ""
+        self.state.next_index = self._numbers.next_index
+        self._has_learnt = True
+
     async def _look(self, client: NatsClient) -> None:
         """Learn what the stream has behind the last place that we know.
 
         It may have less: it was made anew, or has lost what it had acknowledged. Bots tell that.
         """
-        facts = await self._take_stream(client, is_first=False)
+        facts = await self._own.take(client, is_first=False)
         if facts.last > self._sure:
             await self._look_at(client, max(self._sure + 1, facts.first), facts.last)
         self._after, self._sure, self._follows = facts.last, facts.last, ""
@@ -384,11 +395,14 @@ class NatsWriter:
             if stored.place >= last:
                 return
 
+    def _found_foreign(self) -> None:
+        self.state.foreign += 1
+
     def _found(self, subject: str, payload: bytes) -> None:
         try:
             frame = frame_of(self._address.stream, subject, payload)
         except NoFrame:
-            self.state.foreign += 1
+            self._found_foreign()
             return
         if frame.writer != self._writer:
             text = f"another publisher writes to the stream {self._address.stream}"
@@ -396,99 +410,6 @@ class NatsWriter:
         for entry in self._under_way:
             if entry.subject == subject and entry.sequence == frame.sequence:
                 entry.is_stored = True
-
-    # ------------------------------------------------------------ the stream
-
-    async def _take_stream(self, client: NatsClient, *, is_first: bool = True) -> StreamFacts:
-        """Make the stream where there is none, and see that it is ours.
-
-        Raises:
-            VenueRefused: it is another's, or another publisher is alive.
-        """
-        name, subjects = self._address.stream, stored_subjects(self._address.stream)
-        facts = await client.facts()
-        if facts is not None and (problem := self._problem_of(facts)):
-            raise VenueRefused(f"the stream {name} at {self._address.place} {problem}")
-        if facts is None or is_first:
-            metadata = self._head.metadata()
-            await client.put_stream(subjects, metadata, self._limits, LARGEST, is_new=facts is None)
-        if facts is not None and is_first:
-            await self._listen(client)
-        facts = await client.facts()
-        if facts is None:
-            raise BusLost(f"the stream {name} is gone")
-        return facts
-
-    def _problem_of(self, facts: StreamFacts) -> str:
-        head, ours = head_of(facts.metadata), self._head
-        if head is None:
-            return "was not made by watchkeeper publish: take another --stream"
-        if head.version != str(VERSION):
-            return f"has version {head.version}, this is {VERSION}: take another --stream"
-        for name in ("source", "clock", "timeframe"):
-            theirs, mine = getattr(head, name), getattr(ours, name)
-            if theirs != mine:
-                return f"has the {name} {theirs}, and this feed {mine}: take another --stream"
-        return ""
-
-    async def _listen(self, client: NatsClient) -> None:
-        """Listen whether another publisher is alive.
-
-        Raises:
-            VenueRefused: one is.
-        """
-        heard: list[BusPulse] = []
-
-        def hear(_: str, payload: bytes) -> None:
-            try:
-                pulse = pulse_of(payload)
-            except NoFrame:
-                self.state.foreign += 1
-                return
-            if pulse.phase is not FeedPhase.STOPPED and pulse.writer != self._writer:
-                heard.append(pulse)
-
-        await client.listen(pulse_subject(self._address.stream), hear)
-        for _ in range(10):
-            await asyncio.sleep(_LISTENS * self._pulse_s / 10)
-            if heard:
-                text = f"{heard[0].who} publishes to the stream {self._address.stream}"
-                raise VenueRefused(f"{text} already: stop it first, or take another --stream")
-
-    async def _learn(self, client: NatsClient, facts: StreamFacts) -> None:
-        """Learn the newest event of each subject, and of all."""
-        for subject in subjects_of(self._address.stream, ("candles", "trades"), self._head.symbols):
-            newest = await client.last_of(subject)
-            if newest is None:
-                continue
-            try:
-                self._numbers.learn(
-                    subject, frame_of(self._address.stream, subject, newest.payload)
-                )
-            except NoFrame:
-                self.state.foreign += 1
-                await self._learn_before(client, subject, newest.place)
-        self._after, self._sure, self._follows = facts.last, facts.last, ""
-        self.state.next_index = self._numbers.next_index
-        self._has_learnt = True
-
-    async def _learn_before(self, client: NatsClient, subject: str, last: int) -> None:
-        """The newest of a subject is garbage: look through all of it for the newest frame."""
-
-        async def room() -> int:
-            return _MOST_UNDER_WAY
-
-        reading = await client.read([subject], room)
-        if not reading.pending:
-            return
-        async for stored in reading.messages():
-            try:
-                frame = frame_of(self._address.stream, subject, stored.payload)
-                self._numbers.learn(subject, frame)
-            except NoFrame:
-                pass
-            if stored.place >= last:
-                return
 
     # ------------------------------------------------------------ pulse
 
