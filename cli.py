@@ -135,8 +135,8 @@ def _ccxt_of(config: Path | None) -> dict[str, Any]:
 
 
 def _backtest(arguments: argparse.Namespace) -> int:
-    from ops.backtest_config import read_backtest
     from research.backtest.command import BacktestOptions, SheetOptions, backtest
+    from research.patience import LIMIT_S
 
     sheet = SheetOptions(
         html=arguments.html,
@@ -153,8 +153,20 @@ def _backtest(arguments: argparse.Namespace) -> int:
         verify=arguments.verify,
         sheet=sheet,
         warm_until_ns=_moment("--warm-until", arguments.warm_until),
+        event_limit_s=arguments.event_limit_s or LIMIT_S,
     )
-    return backtest(read_backtest(arguments.config, arguments.data, asked))
+    return backtest(_in_time(arguments, asked))
+
+
+def _in_time(arguments: argparse.Namespace, asked: Callable[..., Any]) -> Any:
+    """Read the configuration: that runs the strategies' files, which may loop."""
+    from ops.backtest_config import read_backtest
+    from research.patience import LIMIT_S, Patience, loaded
+
+    patience = Patience(arguments.event_limit_s or LIMIT_S, work=arguments.command)
+    read = partial(read_backtest, arguments.config, arguments.data, asked)
+    with patience.watching():
+        return loaded(patience, read, "loading it, and making its strategy,")
 
 
 def _sheet_page(model: Mapping[str, Any]) -> str:
@@ -164,7 +176,6 @@ def _sheet_page(model: Mapping[str, Any]) -> str:
 
 
 def _optimize(arguments: argparse.Namespace) -> int:
-    from ops.backtest_config import read_backtest
     from ops.optimize_write import ParamsWriter
     from research.backtest.command import BacktestOptions
     from research.optimise.wanted import check_installed
@@ -172,11 +183,12 @@ def _optimize(arguments: argparse.Namespace) -> int:
     check_installed()
     from research.optimise.command import optimize
     from research.optimise.options import OptimizeOptions
+    from research.patience import LIMIT_S
 
     target = arguments.write
     asked = partial(BacktestOptions, as_json=arguments.json, verify=False)
     options = OptimizeOptions(
-        backtest=read_backtest(arguments.config, arguments.data, asked),
+        backtest=_in_time(arguments, asked),
         study=arguments.study,
         storage=arguments.storage,
         storage_env=arguments.storage_env,
@@ -191,6 +203,7 @@ def _optimize(arguments: argparse.Namespace) -> int:
         pruner=arguments.prune,
         seed=arguments.seed,
         trial_limit_s=arguments.trial_limit_s,
+        event_limit_s=arguments.event_limit_s or LIMIT_S,
         ray=arguments.ray,
         as_json=arguments.json,
         write=None if target is None else ParamsWriter(arguments.config, target),

@@ -4,7 +4,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.arguments_shared import add_command, add_run, count, not_negative, positive
+from ops.arguments_shared import (
+    add_command,
+    add_event_limit,
+    add_run,
+    count,
+    not_negative,
+    positive,
+)
 
 if TYPE_CHECKING:
     from ops.arguments_shared import Add, Commands
@@ -173,6 +180,7 @@ def _add_backtest(commands: "Commands") -> None:
         metavar="V",
         help="of the Sharpe ratios of those trials, annualised",
     )
+    add_event_limit(backtest)
     backtest.set_defaults(command="backtest")
 
 
@@ -195,12 +203,7 @@ def _add_replay(commands: "Commands") -> None:
     )
     replay.add_argument("--all", action="store_true", help="every divergence, not the first alone")
     replay.add_argument("--json", action="store_true", help="one JSON object; --all: more lines")
-    replay.add_argument(
-        "--event-limit-s",
-        type=positive,
-        metavar="SECONDS",
-        help="how long a strategy may take over one event: 60",
-    )
+    add_event_limit(replay)
     # A checkout that replays for another one is told where that one's files were.
     replay.add_argument("--former-root", type=Path, help=argparse.SUPPRESS)
     replay.set_defaults(command="replay")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.arguments_shared import add_command, count, natural, positive
+from ops.arguments_shared import add_command, add_event_limit, count, natural, positive
 
 if TYPE_CHECKING:
     import argparse
@@ -86,6 +86,7 @@ def _add_space(optimize: "argparse.ArgumentParser") -> None:
     optimize.add_argument(
         "--trial-limit-s", type=positive, metavar="SECONDS", help="how long one trial may take"
     )
+    add_event_limit(optimize)
 
 
 def _add_place(optimize: "argparse.ArgumentParser") -> None:

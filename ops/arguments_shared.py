@@ -29,6 +29,16 @@ def add_run_dir(
     command.add_argument("--run-dir", type=Path, metavar="DIR", help=text)
 
 
+def add_event_limit(command: argparse.ArgumentParser) -> None:
+    """Take `event_limit_s`; None is as long as usual."""
+    command.add_argument(
+        "--event-limit-s",
+        type=positive,
+        metavar="SECONDS",
+        help="how long a strategy may take over one event: 60",
+    )
+
+
 def add_timeout(command: argparse.ArgumentParser, seconds: int) -> None:
     """Take how long to wait for an answer: `timeout`, in seconds."""
     text = f"how long to wait ({seconds})"

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from messages.ids import StrategyId, Symbol
 from research.backtest.about import about
 from research.backtest.files import write_equity, write_text, write_trades
 from research.backtest.loop import Backtest, Outcome
+from research.backtest.own_code import OwnCode, in_time
 from research.backtest.plan import MarketPlan, Plan, StrategyPlan
 from research.backtest.progress import Progress
 from research.backtest.report import Report, as_json, report_on, with_parts
@@ -32,6 +34,7 @@ from research.backtest.sheet import Sheets, executed, page_model, sheets_of
 from research.backtest.tables import as_table
 from research.backtest.verify import verify
 from research.backtest.watched import Watched
+from research.patience import LIMIT_S, Patience
 from research.printing import printable
 
 EXIT_OK, EXIT_FAILED = 0, 1
@@ -76,6 +79,8 @@ class BacktestOptions(msgspec.Struct, frozen=True, kw_only=True):
     sheet: SheetOptions = SheetOptions()
     config_text: str = ""
     """The configuration as anybody may see it, for the sheet."""
+    event_limit_s: float = LIMIT_S
+    """How long a strategy may take over one event."""
 
 
 def backtest(options: BacktestOptions) -> int:
@@ -83,24 +88,28 @@ def backtest(options: BacktestOptions) -> int:
 
     Raises:
         DataError: a file cannot be read, or has no usable row.
-        ConfigError: a strategy could not be made, or raised; or the split is no moment of it.
+        ConfigError: a strategy could not be made, raised, or did not come back; or the split is no
+            moment of it.
         OSError: a file that was asked for cannot be written.
     """
     sheet = options.sheet
     trials = _trials(sheet)
-    plan = plan_of(options)
+    own, patience = OwnCode(plan_of(options)), Patience(options.event_limit_s, work="backtest")
+    plan = own.plan
     if options.verify:
         if sheet.html or sheet.trades or sheet.equity or sheet.split:
             text = "--verify writes no files and splits nothing: run backtest without it for that"
             raise ConfigError([text])
-        return _verify(plan, as_json=options.as_json)
+        with patience.watching():
+            return in_time(own, patience, partial(_verify, plan, as_json=options.as_json))
     expected = [market.rows_expected for market in plan.markets]
     total = sum(one for one in expected if one) if all(expected) else None
     began = time.perf_counter()
     with ExitStack() as last:
         watched = last.enter_context(Watched(plan)) if sheet.html or sheet.split else None
-        with Progress(total, sys.stderr) as progress:
-            outcome = Backtest(plan if watched is None else watched.plan).run(progress.at)
+        run = plan if watched is None else watched.plan
+        with Progress(total, sys.stderr) as progress, patience.watching():
+            outcome = in_time(own, patience, lambda: Backtest(run).run(progress.at))
         took_s = time.perf_counter() - began
         report = report_on(options.name, plan, outcome, trials)
         if watched is not None:

@@ -30,6 +30,7 @@ from research.optimise.space import Axis, Declared, axes_of, by_strategy
 from research.optimise.storage import Storage, storage_of
 from research.optimise.trial import Work, capital_of, refusal, uses_of
 from research.optimise.windows import Window, windows_of
+from research.patience import Patience
 from strategies import strategy_class
 from strategies.params import bounds_of, choices_of
 
@@ -90,7 +91,7 @@ class _Run:
             tell.what_is_there(studies)
             began_s, before = time.monotonic(), sum(study.tried() for study in studies)
             try:
-                search.run(self._progress.search)
+                search.run(self._progress.search, tell.failed)
                 facts, again = self._judged(windows, studies)
             except KeyboardInterrupt:
                 self._pool.close()
@@ -134,6 +135,8 @@ class _Run:
         from research.optimise.study import Study, Terms
 
         options = self._options
+        patience = Patience(options.event_limit_s, work="search")
+        self._stack.enter_context(patience.watching())
         self._pool = self._workers()
         self._stack.callback(self._pool.close)
         guard, database = open_study(self._storage, self._name, self._stack)
@@ -143,7 +146,7 @@ class _Run:
             pruner=options.pruner,
             seed=options.seed,
             asked=options.trials,
-            refusal=lambda found: refusal(self._plan, by_strategy(self._axes, found)),
+            refusal=lambda found: refusal(self._plan, by_strategy(self._axes, found), patience),
         )
         studies = [Study(database, f"{self._name}/{one.number}", guard, terms) for one in windows]
         aim = (options.objective, options.least_orders, options.pruner)
@@ -167,6 +170,7 @@ class _Run:
         work = Work(
             plan=msgspec.structs.replace(self._plan, markets=()),
             indices=tuple(self._columns.indices),
+            event_limit_s=options.event_limit_s,
         )
         jobs = options.jobs or _cores()
         if options.ray is not None:

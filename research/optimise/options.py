@@ -31,6 +31,8 @@ class OptimizeOptions(msgspec.Struct, frozen=True, kw_only=True):
     pruner: str
     seed: int
     trial_limit_s: float | None
+    event_limit_s: float
+    """How long a strategy may take over one event."""
     ray: str | None
     """The address of a cluster, or ``local``."""
     as_json: bool

@@ -24,9 +24,13 @@ from research.optimise.protocol import (
     send,
 )
 from research.optimise.trial import Task, Work
+from research.patience import Stillness
 
 _READ = 65_536
 _MODULE = "research.optimise.worker"
+_LOOK_S = 0.5
+_GRACE_S = 5.0
+"""A worker that can say itself what does not come back has so long to do it."""
 
 
 class _Worker:
@@ -39,27 +43,46 @@ class _Worker:
 
     def __init__(self, work: bytes, data_fd: int) -> None:
         self.link, theirs = socket.socketpair()
+        self.pulse, their_pulse = socket.socketpair()
         try:
-            with theirs:
-                self.process = _started(theirs.fileno(), data_fd)
+            with theirs, their_pulse:
+                self.process = _started(theirs.fileno(), data_fd, their_pulse.fileno())
         except BaseException:
             self.link.close()
+            self.pulse.close()
             raise
+        self.beats = 0
+        self.silence = Stillness(_LOOK_S)
         self.framer = Framer()
         self.task: Task | None = None
         self.until_s = float("inf")
         with contextlib.suppress(OSError):  # it is gone already: found by `wait`
             send(self.link, work)
 
+    def beat(self) -> bool:
+        """Count what has come by its pulse, which shows that its interpreter is running.
+
+        False when no more can come: then nothing follows from that.
+        """
+        count = 0
+        with contextlib.suppress(OSError):
+            count = len(self.pulse.recv(_READ))
+        self.beats = self.beats + count if count else 0
+        return count > 0
+
+    def is_silent_for(self, limit_s: float) -> bool:
+        """Whether it had a pulse, and has none: a call into C looks at no signal."""
+        return self.silence.look(self.beats) >= limit_s and self.beats > 0
+
     def end(self) -> int:
         """Kill it, and give how it ended."""
         self.process.kill()
         self.link.close()
+        self.pulse.close()
         return self.process.wait()
 
 
-def _started(link_fd: int, data_fd: int) -> "subprocess.Popen[bytes]":
-    descriptors = (link_fd, data_fd)
+def _started(*descriptors: int) -> "subprocess.Popen[bytes]":
     path = os.pathsep.join(place for place in sys.path if place)
     return subprocess.Popen(  # noqa: S603 - our own module, no shell
         [sys.executable, "-P", "-m", _MODULE, *map(str, descriptors)],
@@ -76,6 +99,7 @@ class Processes:
 
     def __init__(self, work: Work, data_fd: int, jobs: int, limit_s: float | None = None) -> None:
         self._work, self._data_fd, self._jobs = pickle.dumps(work), data_fd, jobs
+        self._event_limit_s = work.event_limit_s
         self._limit_s = limit_s
         self._workers: list[_Worker] = []
         self._selector = selectors.DefaultSelector()
@@ -110,7 +134,13 @@ class Processes:
         patience = max(min(limit_s, next_s - time.monotonic()), 0.0)
         told: list[Told] = []
         for key, _ in self._selector.select(patience):
-            told += self._hear(key.data)
+            worker: _Worker = key.data
+            if worker not in self._workers:
+                continue  # dismissed meanwhile
+            if key.fileobj is worker.link:
+                told += self._hear(worker)
+            elif not worker.beat():
+                self._selector.unregister(worker.pulse)
         told += self._overdue()
         return told
 
@@ -124,11 +154,14 @@ class Processes:
     def _hire(self) -> _Worker:
         worker = _Worker(self._work, self._data_fd)
         self._workers.append(worker)
-        self._selector.register(worker.link, selectors.EVENT_READ, worker)
+        for end in (worker.link, worker.pulse):
+            self._selector.register(end, selectors.EVENT_READ, worker)
         return worker
 
     def _dismiss(self, worker: _Worker) -> int:
         self._selector.unregister(worker.link)
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(worker.pulse)
         self._workers.remove(worker)
         return worker.end()
 
@@ -149,6 +182,9 @@ class Processes:
             if isinstance(told, Done | Ended):
                 worker.task, worker.until_s = None, float("inf")
             yield told
+            if isinstance(told, Ended) and told.is_stuck:
+                self._dismiss(worker)
+                return
 
     def _lost(self, worker: _Worker) -> Iterator[Told]:
         task = worker.task
@@ -160,11 +196,16 @@ class Processes:
 
     def _overdue(self) -> Iterator[Told]:
         now_s = time.monotonic()
-        for worker in [one for one in self._workers if one.until_s <= now_s]:
+        for worker in list(self._workers):
+            if worker.is_silent_for(self._event_limit_s + _GRACE_S):
+                reason = f"it did not come back within {self._event_limit_s:g} s from a call into C"
+            elif worker.until_s <= now_s:
+                reason = f"it took longer than {self._limit_s:g} s (--trial-limit-s)"
+            else:
+                continue
             task = worker.task
             self._dismiss(worker)
             if task is not None:
-                reason = f"it took longer than {self._limit_s:g} s (--trial-limit-s)"
                 yield Ended(task.ticket, End.FAILED, reason)
 
 

@@ -46,6 +46,8 @@ class Ended(msgspec.Struct, frozen=True, tag=True):
     ticket: int
     how: End
     reason: str
+    is_stuck: bool = False
+    """Its worker is in a call that does not come back, and can make no other trial."""
 
 
 class Answer(msgspec.Struct, frozen=True, tag=True):

@@ -7,14 +7,16 @@ a `failed`, as a process of this machine does.
 
 import contextlib
 import pickle
+import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
 from messages.errors import ConfigError
+from research.backtest.own_code import OwnCode
 from research.optimise.figures import Figures
 from research.optimise.protocol import (
     Answer,
@@ -30,8 +32,10 @@ from research.optimise.protocol import (
 )
 from research.optimise.trial import Task, Work
 from research.optimise.worker import attempt
+from research.patience import Stillness
 
 LOCAL = "local"
+_LOOK_S = 1.0
 
 
 class SharedColumns:
@@ -51,6 +55,7 @@ class Trier:
     def __init__(self, work: bytes, columns: SharedColumns) -> None:
         self._work: Work = pickle.loads(work)  # noqa: S301 - of our own driver
         self._data = memoryview(columns.data)
+        self._own: OwnCode | None = None
         self._told: SimpleQueue[Told] = SimpleQueue()
         self._answers: SimpleQueue[bool] = SimpleQueue()
 
@@ -58,15 +63,17 @@ class Trier:
         """Begin a trial; give the end of its first part, or its own."""
         said = decode_said(order)
         assert isinstance(said, Order), "asked for a trial before anything else"
-        Thread(target=self._make, args=(said.task,), daemon=True).start()
-        return encode(self._told.get())
+        self._own, self._ticket = None, said.task.ticket
+        self._thread = Thread(target=self._make, args=(said.task,), daemon=True)
+        self._thread.start()
+        return encode(self._next())
 
     def answer(self, answer: bytes) -> bytes:
         """Go on, or not; give the end of the next part, or the trial's."""
         said = decode_said(answer)
         assert isinstance(said, Answer), "a part's end is answered before anything else"
         self._answers.put(said.go_on)
-        return encode(self._told.get())
+        return encode(self._next())
 
     def _make(self, task: Task) -> None:
         def ask(part: int, figures: Figures) -> bool:
@@ -74,7 +81,26 @@ class Trier:
             return self._answers.get()
 
         go_on: Callable[[int, Figures], bool] = ask
-        self._told.put(attempt(self._work, self._data, task, go_on))
+
+        def watched(own: OwnCode) -> None:
+            self._own = own
+
+        self._told.put(attempt(self._work, self._data, task, go_on, watched))
+
+    def _next(self) -> Told:
+        """Wait for what the trial's thread says; for no longer than it may be in one call."""
+        limit_s = self._work.event_limit_s
+        look_s = min(_LOOK_S, limit_s / 4)
+        stillness = Stillness(look_s)
+        while True:
+            with contextlib.suppress(Empty):
+                return self._told.get(timeout=look_s)
+            own, frame = self._own, sys._current_frames().get(self._thread.ident or 0)
+            if own is None or frame is None:
+                continue
+            if stillness.look(own.call(frame) or object()) >= limit_s:
+                reason = own.where_now(frame, limit_s)
+                return Ended(self._ticket, End.FAILED, reason, is_stuck=True)
 
 
 class _Held:
@@ -171,14 +197,19 @@ class RayPool:
             return Ended(ticket, End.FAILED, f"its worker was lost: {first}")
         if isinstance(told, Done | Ended):
             held.task, held.until_s = None, float("inf")
+        if isinstance(told, Ended) and told.is_stuck:
+            self._leave(held)
         return told
+
+    def _leave(self, held: _Held) -> None:
+        self._held.remove(held)
+        with contextlib.suppress(self._ray.exceptions.RayError):
+            self._ray.kill(held.actor)
 
     def _overdue(self) -> list[Told]:
         now_s, told = time.monotonic(), list[Told]()
         for held in [one for one in self._held if one.until_s <= now_s]:
-            self._held.remove(held)
-            with contextlib.suppress(self._ray.exceptions.RayError):
-                self._ray.kill(held.actor)
+            self._leave(held)
             if held.task is not None:
                 reason = f"it took longer than {self._limit_s:g} s (--trial-limit-s)"
                 told.append(Ended(held.task.ticket, End.FAILED, reason))

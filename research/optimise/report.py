@@ -24,6 +24,11 @@ LEAST_DAYS = 30
 MANY_TRIALS = 20
 """From so many on the number of trials is warned of, whatever came out."""
 
+MOST_FAILED = 10
+"""So many of a window's trials that failed are told."""
+_FAILED_TOLD = 3
+"""And so many of them in the table."""
+
 Params = dict[str, dict[str, Value]]
 
 
@@ -52,6 +57,14 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     max_drawdown: float
 
 
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
+    """A trial that failed: raised, did not come back, or took its process with it."""
+
+    trial: int
+    params: Params
+    reason: str
+
+
 class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     """One window; times are UTC."""
 
@@ -65,6 +78,8 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     best: Chosen | None
     unseen: Stretch | None
     """What the best did on the part after the window."""
+    failures: list[Failed]
+    """The first of the trials that failed."""
     problem: str | None
     """Why there is no best one."""
 
@@ -109,6 +124,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     as_configured: Figures | None
     is_exhausted: bool
     """Every set of values that there is was tried."""
+    failures: list[Failed]
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,6 +223,7 @@ def _window(fact: Facts, capital: float) -> WindowReport:
         | {REFUSED: counts[REFUSED] + fact.passed.refused, "same": fact.passed.same},
         best=fact.best,
         unseen=None if fact.unseen is None else _stretch(fact.unseen, capital),
+        failures=fact.failures,
         problem=None if fact.best is not None else _why_none(outcomes, fact.passed),
     )
 
@@ -295,6 +312,8 @@ def _window_lines(window: WindowReport, quote: str) -> Iterator[str]:
     counts = {how: count for how, count in window.trials.items() if count}
     told = ", ".join(f"{count} {how.replace('_', ' ')}" for how, count in counts.items())
     yield f"    trials   {told or 'none'}"
+    for failed in window.failures[:_FAILED_TOLD]:
+        yield f"    failed   {params_text(failed.params)}: {failed.reason}"
     if window.best is None:
         yield f"    {window.problem}"
         return

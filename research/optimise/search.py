@@ -19,6 +19,10 @@ LEAST_FAILED = 20
 """When so many were tried and all failed, more of them would too."""
 
 
+TellFailed = Callable[[int, int, Mapping[str, Value], str], object]
+"""Is given the window's number, the trial's, its values, and why it failed."""
+
+
 class Aim(msgspec.Struct, frozen=True, kw_only=True):
     """What is looked for."""
 
@@ -63,18 +67,20 @@ class Search:
         self._hands: dict[int, tuple[Hunt, Hand]] = {}
         self._ticket = 0
         self._best: dict[int, tuple[float, str]] = {}
+        self._failed: TellFailed = _tell_nobody
         for hunt in hunts:
             hunt.over = hunt.study.tried()
             best = hunt.study.best()
             if best is not None:
                 self._note(hunt, best.score.value, best.params)
 
-    def run(self, show: Callable[[State], object]) -> None:
-        """Search until all that was asked for is tried.
+    def run(self, show: Callable[[State], object], failed: TellFailed) -> None:
+        """Search until all that was asked for is tried; `failed` is told of each that failed.
 
         Raises:
             ConfigError: all that is tried fails, or nothing can be.
         """
+        self._failed = failed
         while True:
             self._begin()
             others = 0 if self._hands else self._others()
@@ -129,6 +135,7 @@ class Search:
             return
         hunt.over += outcome.how != REFUSED
         if outcome.how == FAILED:
+            self._failed(hunt.window.number, hand.row.number, hand.params, outcome.reason)
             hunt.failed, hunt.last_failure = hunt.failed + 1, outcome.reason
             if hunt.failed >= LEAST_FAILED and hunt.failed == hunt.over:
                 raise ConfigError([all_failed(hunt.failed, outcome.reason)])
@@ -169,6 +176,10 @@ def judged(figures: Figures, aim: Aim) -> Outcome:
     if score is None:
         return Outcome(how=UNJUDGED, reason=unknown_because(aim.objective, figures))
     return Outcome(how=DONE, score=score)
+
+
+def _tell_nobody(*_: object) -> None:
+    """Before a search runs nothing fails."""
 
 
 def all_failed(count: int, reason: str) -> str:

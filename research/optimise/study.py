@@ -19,7 +19,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from messages.errors import ConfigError
 from research.optimise.figures import Score
 from research.optimise.guard import Guard
-from research.optimise.outcome import DONE, TRIED, Outcome, PassedOver
+from research.optimise.outcome import DONE, FAILED, TRIED, Outcome, PassedOver
 from research.optimise.rows import Row, Rows, frozen, state_of
 from research.optimise.space import Axis, Value, key_of, nearest, sets
 
@@ -53,6 +53,14 @@ class Best(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     params: dict[str, Value]
     score: Score
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """A trial that failed, and why."""
+
+    number: int
+    params: dict[str, Value]
+    reason: str
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +159,14 @@ class Study:
     def outcomes(self) -> list[Outcome]:
         """Give how all trials ended that did."""
         return [row.outcome for row in self._rows.all() if row.outcome is not None]
+
+    def failures(self) -> list[Failure]:
+        """Give the trials that failed, in the order of their numbers."""
+        return [
+            Failure(number=row.number, params=row.params, reason=row.outcome.reason)
+            for row in self._rows.all()
+            if row.outcome is not None and row.outcome.how == FAILED
+        ]
 
     def passed_over(self) -> PassedOver:
         """Give what was proposed and not tried, all in all."""

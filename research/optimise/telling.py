@@ -1,15 +1,24 @@
 """What is told of a search: the report on stdout, on stderr how far it came."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from messages.errors import ConfigError
 from research.optimise.figures import Figures
 from research.optimise.options import OptimizeOptions
 from research.optimise.progress import Progress
-from research.optimise.report import About, Facts, as_json, as_table, chosen, report_on
-from research.optimise.space import Axis, by_strategy
+from research.optimise.report import (
+    MOST_FAILED,
+    About,
+    Facts,
+    Failed,
+    as_json,
+    as_table,
+    chosen,
+    report_on,
+)
+from research.optimise.space import Axis, Value, by_strategy, params_text
 from research.optimise.study import Study
 from research.optimise.windows import Window
 from research.printing import printable
@@ -29,6 +38,7 @@ class Telling:
     ) -> None:
         self._options, self._axes, self._money = options, axes, money
         self._name, self._shown, self._progress = name, shown, progress
+        self._failures = 0
 
     def report(
         self,
@@ -56,6 +66,14 @@ class Telling:
                     unseen=unseen,
                     as_configured=plain,
                     is_exhausted=study.exhausted,
+                    failures=[
+                        Failed(
+                            trial=one.number,
+                            params=by_strategy(self._axes, one.params),
+                            reason=one.reason,
+                        )
+                        for one in study.failures()[:MOST_FAILED]
+                    ],
                 )
             )
         report = report_on(self._about(), facts, again)
@@ -84,6 +102,15 @@ class Telling:
             seed=options.seed,
             asked=options.trials,
         )
+
+    def failed(self, window: int, trial: int, found: Mapping[str, Value], reason: str) -> None:
+        """Say at once which values do what no search should be made of; of many the first."""
+        self._failures += 1
+        if self._failures <= MOST_FAILED:
+            values = params_text(by_strategy(self._axes, found))
+            self._say(f"trial {trial} of window {window} failed with {values}: {reason}")
+        elif self._failures == MOST_FAILED + 1:
+            self._say("more trials failed: the report counts them")
 
     def what_is_there(self, studies: Sequence[Study]) -> None:
         """Say what earlier processes have left of it."""

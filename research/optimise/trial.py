@@ -14,9 +14,12 @@ from messages.errors import ConfigError, WatchkeeperError
 from messages.ids import quote_of
 from research.backtest.equity import EquityMeter
 from research.backtest.loop import Backtest
+from research.backtest.own_code import OwnCode
 from research.backtest.plan import MarketPlan, Plan, StrategyPlan
 from research.optimise.columns import MappedMarket, MarketIndex
 from research.optimise.figures import Figures, days_from
+from research.optimise.space import params_text
+from research.patience import LIMIT_S, Hung, Patience, last_line
 
 _HANDLERS = ("on_candle", "on_bar", "on_trade", "on_tick", "on_book", "on_timer")
 
@@ -30,6 +33,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     """Without markets: they are in the mapped file."""
     indices: tuple[MarketIndex, ...]
+    event_limit_s: float = LIMIT_S
+    """How long a strategy may take over one event."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,13 +58,18 @@ class GivenUp(Exception):
     """It was not worth going on."""
 
 
-def refusal(plan: Plan, params: Mapping[str, Mapping[str, Any]]) -> str:
+def refusal(plan: Plan, params: Mapping[str, Mapping[str, Any]], patience: Patience) -> str:
     """Say why a strategy does not take these values; empty when all do."""
+    patience.begin(lambda: None, lambda: f"a strategy that is made with {params_text(params)}")
     try:
         for one in plan.strategies:
             with_params(one, params.get(one.id, {})).build()
     except ConfigError as error:
         return "; ".join(error.problems)
+    except Hung as error:
+        return f"making it did not end within {patience.limit_s:g} s ({last_line(error)})"
+    finally:
+        patience.end()
     return ""
 
 
@@ -101,8 +111,14 @@ def capital_of(plan: Plan) -> tuple[str, Decimal]:
     return quotes[0], plan.venue.balances.get(quotes[0], DEFAULT_QUOTE_BALANCE)
 
 
-def make(work: Work, data: memoryview, task: Task, go_on: GoOn) -> Figures:
-    """Run one.
+def make(
+    work: Work,
+    data: memoryview,
+    task: Task,
+    go_on: GoOn,
+    watched: Callable[[OwnCode], object] = lambda _: None,
+) -> Figures:
+    """Run one. `watched` is given what tells whether its strategies come back.
 
     A strategy is shown as many events before the beginning as it declares for its warm-up, where
     the market has them, and decides nothing on them.
@@ -113,7 +129,10 @@ def make(work: Work, data: memoryview, task: Task, go_on: GoOn) -> Figures:
         ConfigError: the strategy raised.
     """
     markets = [MappedMarket(index, data) for index in work.indices]
-    strategies = [with_params(one, task.params.get(one.id, {})) for one in work.plan.strategies]
+    chosen = [with_params(one, task.params.get(one.id, {})) for one in work.plan.strategies]
+    own = OwnCode(msgspec.structs.replace(work.plan, strategies=tuple(chosen)))
+    watched(own)
+    strategies = own.plan.strategies
     lead = _lead(strategies, work)
     run: list[Backtest] = []
 

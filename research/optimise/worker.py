@@ -1,4 +1,4 @@
-"""A process that makes trials: `python -P -m research.optimise.worker LINK DATA`.
+"""A process that makes trials: `python -P -m research.optimise.worker LINK DATA PULSE`.
 
 It has a socket to who asks and the market mapped, and no reach beyond: it knows no study and no
 database. When the other end is closed, however that came, it ends at once, whatever it is at.
@@ -19,6 +19,7 @@ from threading import Thread
 
 from messages.errors import WatchkeeperError
 from messages.own_lines import line_of
+from research.backtest.own_code import OwnCode
 from research.optimise.columns import map_file
 from research.optimise.figures import Figures
 from research.optimise.protocol import (
@@ -34,7 +35,8 @@ from research.optimise.protocol import (
     frames,
     send,
 )
-from research.optimise.trial import GivenUp, Refused, Task, Work, make, uses_of
+from research.optimise.trial import GivenUp, GoOn, Refused, Task, Work, make, uses_of
+from research.patience import Hung, Patience
 
 LONGEST_REASON = 500
 
@@ -49,11 +51,46 @@ def main() -> int:
     gc.freeze()
     heard: SimpleQueue[Order | Answer] = SimpleQueue()
     Thread(target=_listen, args=(arriving, heard), daemon=True).start()
-    while True:
-        said = heard.get()
-        assert isinstance(said, Order), "asked for a trial before anything else"
-        ask = _asker(link, heard, said.task.ticket)
-        send(link, encode(attempt(work, data, said.task, ask)))
+    beat, ticket = _beat_of(int(sys.argv[3])), 0
+
+    def last_word(text: str) -> None:
+        send(link, encode(Ended(ticket, End.FAILED, text, is_stuck=True)))
+
+    patience = Patience(work.event_limit_s, work="trial", last_word=last_word, beat=beat)
+    with patience.watching():
+        beat()
+        while True:
+            said = heard.get()
+            assert isinstance(said, Order), "asked for a trial before anything else"
+            ticket = said.task.ticket
+            ask = _asker(link, heard, said.task.ticket)
+            send(link, encode(_in_time(patience, work, data, said.task, ask)))
+
+
+def _beat_of(pulse: int) -> Callable[[], object]:
+    os.set_blocking(pulse, False)
+
+    def beat() -> None:
+        with contextlib.suppress(OSError):  # full, or nobody listens: that shows elsewhere
+            os.write(pulse, b".")
+
+    return beat
+
+
+def _in_time(patience: Patience, work: Work, data: memoryview, task: Task, ask: GoOn) -> Told:
+    """Make a trial, which a call that does not come back ends."""
+    seen: list[OwnCode] = []
+
+    def watched(own: OwnCode) -> None:
+        seen.append(own)
+        patience.begin(own.mark, own.here)
+
+    try:
+        return attempt(work, data, task, ask, watched)
+    except Hung as error:
+        return Ended(task.ticket, End.FAILED, seen[0].where(error, patience.limit_s))
+    finally:
+        patience.end()
 
 
 def _listen(arriving: Iterator[bytes], heard: "SimpleQueue[Order | Answer]") -> None:
@@ -63,9 +100,7 @@ def _listen(arriving: Iterator[bytes], heard: "SimpleQueue[Order | Answer]") -> 
     os._exit(0)
 
 
-def _asker(
-    link: socket.socket, heard: "SimpleQueue[Order | Answer]", ticket: int
-) -> Callable[[int, Figures], bool]:
+def _asker(link: socket.socket, heard: "SimpleQueue[Order | Answer]", ticket: int) -> GoOn:
     def ask(part: int, figures: Figures) -> bool:
         send(link, encode(PartOver(ticket, part, figures)))
         said = heard.get()
@@ -75,10 +110,12 @@ def _asker(
     return ask
 
 
-def attempt(work: Work, data: memoryview, task: Task, ask: Callable[[int, Figures], bool]) -> Told:
-    """Make a trial and say how it ended; nothing that a strategy does is raised."""
+def attempt(
+    work: Work, data: memoryview, task: Task, ask: GoOn, watched: Callable[[OwnCode], object]
+) -> Told:
+    """Make a trial and say how it ended; nothing that a strategy does is raised but `Hung`."""
     try:
-        figures = make(work, data, task, ask)
+        figures = make(work, data, task, ask, watched)
     except Refused as error:
         return Ended(task.ticket, End.REFUSED, str(error)[:LONGEST_REASON])
     except GivenUp:

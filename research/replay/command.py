@@ -10,10 +10,10 @@ import msgspec
 
 from messages.errors import ConfigError
 from persistence.journal import segments
+from research.patience import LIMIT_S, Patience
 from research.printing import Progress, say
 from research.replay.code import Otherwise
 from research.replay.found import Divergence
-from research.replay.patience import LIMIT_S, Patience
 from research.replay.replaying import Replay
 from research.replay.report import as_lines, as_object, divergence_lines
 

@@ -17,9 +17,9 @@ from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import MarketRules, OrderIntent, OrderUpdate
 from messages.recorded import StrategyStands
 from messages.stops import StopActed
+from research.patience import Hung
 from research.replay.found import Compared, Divergence, Findings
 from research.replay.life import Life, LineSettings
-from research.replay.patience import Hung
 from research.replay.reading import Place
 from research.replay.showing import (
     ALL,

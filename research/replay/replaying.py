@@ -6,19 +6,19 @@ from pathlib import Path
 import msgspec
 
 from messages.codec import from_msgpack
-from messages.errors import CodecError, ConfigError
+from messages.errors import CodecError
 from messages.orders import OrderIntent
 from messages.outside import Origin
 from messages.recorded import RunBegun
 from persistence.frames import Frame
+from research.patience import Patience, loaded
 from research.replay.code import Cast, Otherwise, cast_of
 from research.replay.found import Divergence, Findings
 from research.replay.judging import EXECUTOR, Judging
 from research.replay.life import LineSettings
 from research.replay.line import Line
-from research.replay.patience import Hung, Patience, last_line
 from research.replay.reading import Break, JournalReader, Place
-from research.replay.texts import moment
+from research.texts import moment
 
 STRATEGIES = "execution/strategies/"
 _BREAKS_KEPT = 10
@@ -110,16 +110,7 @@ class Replay:
         }
 
     def _cast(self, begun: RunBegun) -> tuple[Cast, ...]:
-        """Load what is replayed: a file's first level is code too, and may loop or wait."""
-        patience, what = self._patience, "a strategy's file: loading it"
-        patience.begin(lambda: None, lambda: what)
-        try:
-            return cast_of(begun, self._otherwise)
-        except Hung as error:
-            text = f"{what} did not end within {patience.limit_s:g} s"
-            raise ConfigError([f"{text}: {last_line(error)}"]) from error
-        finally:
-            patience.end()
+        return loaded(self._patience, lambda: cast_of(begun, self._otherwise))
 
     def _diverges(self, divergence: Divergence) -> None:
         self.findings.divergences[divergence.kind] += 1

@@ -8,7 +8,7 @@ import msgspec
 
 from research.replay.found import Compared, Divergence, Findings
 from research.replay.reading import JournalReader
-from research.replay.texts import moment
+from research.texts import moment
 
 
 def as_lines(

@@ -20,7 +20,7 @@ from research.replay.found import (
     said_apart,
 )
 from research.replay.reading import Place
-from research.replay.texts import event_text
+from research.texts import event_text
 
 ALL = 1 << 62
 """As a place in the feed: behind all events."""

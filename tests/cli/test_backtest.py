@@ -104,7 +104,7 @@ def test_the_bar_says_how_long_it_will_take() -> None:
 
 
 MINE = """
-import sys
+import sys, threading
 from strategies.protocol import Strategy
 
 class Mine(Strategy):
@@ -116,14 +116,18 @@ class Mine(Strategy):
 
 
 def backtest_of(
-    tmp_path: Path, body: str = "", init: str = "pass", feed: str = 'type = "demo"\nlimit = 50'
+    tmp_path: Path,
+    body: str = "",
+    init: str = "pass",
+    feed: str = 'type = "demo"\nlimit = 50',
+    words: tuple[str, ...] = (),
 ) -> int:
-    """Run a strategy with these lines in it."""
+    """Run a strategy with these lines in it; `words` are said besides."""
     (tmp_path / "mine.py").write_text(MINE.format(body=body, init=init))
     (tmp_path / "c.toml").write_text(
         f'name = "c"\n[feed]\n{feed}\n[[strategy]]\nid = "m"\nuses = "mine.py:Mine"\n'
     )
-    return cli.main(["backtest", str(tmp_path / "c.toml")])
+    return cli.main(["backtest", str(tmp_path / "c.toml"), *words])
 
 
 @pytest.mark.parametrize("body", ["on_book = lambda *_: None", "on_tick = lambda *_: None"])
@@ -187,6 +191,66 @@ def test_a_strategy_that_raises_is_a_sentence_with_its_line(
 
     (said,) = capsys.readouterr().err.splitlines()
     assert re.search(f"strategy m failed .*{sentence}", said), said
+
+
+LIMIT = ("--event-limit-s", "0.15")
+ON_THE_10TH = """
+    seen = 0
+    def on_candle(self, *_):
+        self.seen += 1
+        while self.seen == 10:
+            {does}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        (
+            ON_THE_10TH.format(does="pass"),
+            r"on the candle of BTC/USDT .* \(mine.py:\d+, in on_candle",
+        ),
+        (ON_THE_10TH.format(does="threading.Event().wait()"), "in on_candle"),
+        (
+            "timer_s = 60\n    def on_timer(self, *_):\n        while 1: pass",
+            r"on its timer of 20.*, in on_timer",
+        ),
+        ("def pass_closes(self, *_):\n        while 1: pass", "in pass_closes"),
+        ("def on_update(self, _):\n        while 1: pass" + BUYS, "in on_update"),
+    ],
+)
+def test_a_strategy_that_does_not_come_back_is_a_sentence_with_its_line(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    body: str,
+    where: str,
+) -> None:
+    verify = ("--verify",) if "10" in body else ()
+    assert backtest_of(tmp_path, body, words=(*LIMIT, *verify)) == 2
+
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "strategy m did not come back within 0.15 s" in said
+    assert re.search(rf"{where}\): mend it there", said), said
+
+
+@pytest.mark.parametrize("init", ["while 1: pass", "threading.Event().wait()"])
+def test_nor_is_one_waited_for_that_is_never_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], init: str
+) -> None:
+    assert backtest_of(tmp_path, init=init, words=LIMIT) == 2
+
+    (said,) = capsys.readouterr().err.splitlines()
+    assert re.search(
+        r"loading it, and making its strategy, did not end within 0\.15 s: .*:\d", said
+    )
+
+
+def test_each_event_has_the_limit_and_not_all_of_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = "def on_candle(self, *_): threading.Event().wait(0.02)"
+
+    assert backtest_of(tmp_path, body, feed='type = "demo"\nlimit = 15', words=LIMIT) == 0
 
 
 ONE = "1704067200000,100,101,99,100.5,3"

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
+from research.optimise import processes
 from research.optimise.processes import Processes
 from research.optimise.protocol import Done, End, Ended, PartOver, Told
 from research.optimise.trial import Task
@@ -19,9 +21,10 @@ from tests.cli.runs import ROOT
 from tests.research.optimise.markets import plan_of, work_of, write_candles
 
 pytestmark = pytest.mark.slow
+STRESS = bool(os.environ.get("WATCHKEEPER_STRESS"))
 
 ACTING = """
-import os, sys, threading
+import itertools, os, sys, threading
 from strategies import Strategy
 
 class Acting(Strategy):
@@ -37,6 +40,17 @@ class Acting(Strategy):
             raise RuntimeError("no good")
         if self.act == "hang":
             threading.Event().wait()
+        if self.act == "loop":
+            while True:
+                pass
+        if self.act == "catch":
+            while True:
+                try:
+                    threading.Event().wait()
+                except BaseException:
+                    pass
+        if self.act == "in C":
+            sum(itertools.count())
         return ()
 """
 
@@ -44,11 +58,14 @@ class Acting(Strategy):
 class World:
     """Two workers on a small market."""
 
-    def __init__(self, folder: Path, limit_s: float | None = None) -> None:
+    def __init__(
+        self, folder: Path, limit_s: float | None = None, event_limit_s: float = 60
+    ) -> None:
         file = folder / "acting.py"
         file.write_text(ACTING)
         plan = plan_of(write_candles(folder / "c.csv", 60), {}, f"{file}:Acting")
         work, self.columns = work_of(plan)
+        work = msgspec.structs.replace(work, event_limit_s=event_limit_s)
         self.pool = Processes(work, self.columns.fd, 2, limit_s)
         segment = work.indices[0].segments
         self.span = segment[0].first_ns - 1, segment[-1].last_ns
@@ -114,14 +131,45 @@ def test_a_worker_that_is_killed_fails_its_trial(world: World) -> None:
 
 
 def test_a_trial_that_takes_for_ever_is_ended(tmp_path: Path) -> None:
-    world = World(tmp_path, limit_s=1.5)
+    world = World(tmp_path, limit_s=0.5)
     world.begin(1, "hang")
 
     ended = world.next()
 
     assert isinstance(ended, Ended)
-    assert "longer than 1.5 s" in ended.reason
+    assert "longer than 0.5 s" in ended.reason
     assert world.pool.process_ids == []
+    world.pool.close()
+    world.columns.close()
+
+
+def test_a_call_that_does_not_come_back_fails_its_trial_and_its_worker_makes_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each trial is the next one's proof. In C nothing interrupts it: it is ended from outside."""
+    monkeypatch.setattr(processes, "_GRACE_S", 0.2)
+    world = World(tmp_path, event_limit_s=0.4)
+    told, workers = [], []
+    acts = ["loop", "hang", "in C", *(["catch"] if STRESS else [])]
+    for ticket, act in enumerate(acts):
+        world.begin(ticket, act)
+        workers += world.pool.process_ids
+        told.append(world.next())
+
+    assert [(one.ticket, one.how) for one in told if isinstance(one, Ended)] == [
+        (ticket, End.FAILED) for ticket in range(len(acts))
+    ]
+    looped, hung, in_c, *caught = (one.reason for one in told if isinstance(one, Ended))
+    for reason in (looped, hung):
+        assert reason.startswith("strategy s did not come back within 0.4 s on the candle of BTC/")
+        assert reason.endswith(", in on_candle)")
+    assert in_c == "it did not come back within 0.4 s from a call into C"
+    for reason in caught:
+        assert "does not come back within 0.4 s, and catches whatever interrupts it" in reason
+    assert workers[:3] == workers[:1] * 3, "what is interrupted costs no process"
+    assert world.pool.process_ids == []
+    world.begin(9)
+    assert isinstance(world.next(), Done)
     world.pool.close()
     world.columns.close()
 

@@ -10,7 +10,7 @@ pytest.importorskip("optuna", reason="the extra `optimize` is not installed")
 from research.optimise.figures import Figures, Score
 from research.optimise.outcome import DONE, FAILED, GIVEN_UP, REFUSED, UNJUDGED, Outcome, PassedOver
 from research.optimise.progress import line
-from research.optimise.report import About, Facts, Report, as_table, chosen, report_on
+from research.optimise.report import About, Facts, Failed, Report, as_table, chosen, report_on
 from research.optimise.search import State
 from research.optimise.windows import windows_of
 
@@ -46,6 +46,7 @@ def report(
     values: tuple[float, ...] = (1.0, 2.0, 3.0),
     windows: int = 1,
     asked: int = 3,
+    failures: list[Failed] | None = None,
 ) -> Report:
     about = About(
         name="bot",
@@ -69,6 +70,7 @@ def report(
             unseen=unseen if window.has_unseen else None,
             as_configured=None,
             is_exhausted=False,
+            failures=failures or [],
         )
         for window in windows_of(DAY_NS, 90 * DAY_NS, windows, 3.0)
     ]
@@ -167,3 +169,17 @@ def test_the_line_on_a_terminal_tells_how_far_how_good_and_how_long() -> None:
     )
     waiting = State(over=120, wanted=120, window=3, windows=3, best="", waiting_for=2)
     assert line(waiting, 10, 5.0).endswith("window 3 of 3, waiting for 2 of others")
+
+
+def test_a_trial_that_failed_is_named_with_its_values_and_its_reason() -> None:
+    failures = [
+        Failed(trial=n, params={"s": {"fast": n}}, reason="strategy s did not come back")
+        for n in range(5)
+    ]
+
+    found = report(windows=0, failures=failures, others=(Outcome(how=FAILED, reason="x"),) * 5)
+
+    told = [text for text in as_table(found) if text.startswith("    failed")]
+    assert told[0] == "    failed   fast = 0: strategy s did not come back"
+    assert len(told) == 3, "the table tells the first, --json more"
+    assert found.windows[0].failures == failures

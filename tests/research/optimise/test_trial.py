@@ -22,6 +22,7 @@ from research.optimise.trial import (
     refusal,
     with_params,
 )
+from research.patience import Patience
 from tests.research.optimise.markets import plan_of, work_of, write_candles
 
 MEMORY = """
@@ -130,8 +131,28 @@ def test_a_trial_may_be_given_up_after_a_part(world: World) -> None:
 def test_values_that_a_strategy_refuses_are_refused_with_its_words(world: World) -> None:
     with pytest.raises(Refused, match="slow must be greater than fast"):
         world.make(world.task(fast=30))
-    assert "slow must be greater" in refusal(world.plan, {"s": {"fast": 30}})
-    assert refusal(world.plan, {"s": {"fast": 3}}) == ""
+    assert "slow must be greater" in refusal(world.plan, {"s": {"fast": 30}}, Patience())
+    assert refusal(world.plan, {"s": {"fast": 3}}, Patience()) == ""
+
+
+def test_values_with_which_a_strategy_is_never_made_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "made.py"
+    file.write_text(
+        "from strategies import Strategy\n"
+        "class Made(Strategy):\n"
+        "    def __init__(self, params, *_):\n"
+        "        while params['n'] == 3:\n"
+        "            pass\n"
+    )
+    plan = plan_of(write_candles(tmp_path / "c.csv", 10), {"n": 1}, f"{file}:Made")
+    patience = Patience(0.1)
+
+    with patience.watching():
+        assert refusal(plan, {"s": {"n": 2}}, patience) == ""
+        said = refusal(plan, {"s": {"n": 3}}, patience)
+
+    assert said.startswith("making it did not end within 0.1 s (")
+    assert said.endswith(("made.py:4)", "made.py:5)"))
 
 
 def test_only_what_is_asked_for_is_changed(world: World) -> None:

@@ -14,8 +14,8 @@ def moment(at_ns: int | None) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}.{at_ns % NS_PER_S // 1_000_000:03} UTC"
 
 
-def event_text(event: MarketEvent, index: int) -> str:
-    """Say what was shown, and its place in the feed."""
+def event_text(event: MarketEvent, index: int | None = None) -> str:
+    """Say what was shown, and its place in the feed where that is known."""
     when = moment(event.ts_event_ns)
     if isinstance(event, Candle):
         text = f"the candle of {event.symbol} that closed at {event.close}, {when}"
@@ -23,4 +23,4 @@ def event_text(event: MarketEvent, index: int) -> str:
         text = f"the trade of {event.symbol} at {event.price}, {when}"
     else:
         text = f"the book of {event.symbol}, {event.bid_price} to {event.ask_price}, {when}"
-    return f"{text} (event {index})"
+    return text if index is None else f"{text} (event {index})"
