@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Annotated
 
 import msgspec
 
@@ -15,8 +16,8 @@ from strategies.sizing import quantity_for_notional
 class CrossParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The periods of the two means, in candles."""
 
-    fast: int
-    slow: int
+    fast: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+    slow: Annotated[int, msgspec.Meta(ge=2, le=10_000)]
 
     def __post_init__(self) -> None:
         """Refuse periods that cannot cross, with all that is wrong in one text."""

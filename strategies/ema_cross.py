@@ -1,4 +1,18 @@
-"""Two exponential moving averages of the close: buy when the fast one comes above, sell below."""
+"""Two exponential moving averages of the close: buy when the fast one comes above, sell below.
+
+Source: the crossover of `sma_cross`, with the means of Robert G. Brown, Statistical Forecasting for
+Inventory Control (1959), which never forget all at once. No edge is claimed.
+
+Rule, at the close C of a bar, with EMA(n) = EMA(n) before + 2 / (n + 1) * (C - EMA(n) before),
+begun at the first close:
+
+    buy         EMA(fast) > EMA(slow), and it was not above at the bar before
+    sell all    EMA(fast) < EMA(slow)
+    size        order_notional / C
+
+Parameters: `fast` and `slow`, in candles. Nearer than one part in 10**14 is level, neither above
+nor below.
+"""
 
 from collections.abc import Sequence
 from decimal import Decimal

@@ -1,4 +1,17 @@
-"""Two simple moving averages of the close: buy when the fast one comes above, sell below."""
+"""Two simple moving averages of the close: buy when the fast one comes above, sell below.
+
+Source: older than its writers; Brock, Lakonishok and LeBaron, Simple Technical Trading Rules and
+the Stochastic Properties of Stock Returns, Journal of Finance 47 (1992), has it as it is here. No
+edge is claimed.
+
+Rule, at the close C of a bar, with SMA(n) the mean of the last n closes, the newest included:
+
+    buy         SMA(fast) > SMA(slow), and it was not above at the bar before
+    sell all    SMA(fast) < SMA(slow)
+    size        order_notional / C
+
+Parameters: `fast` and `slow`, in candles. Level is neither above nor below.
+"""
 
 from collections.abc import Sequence
 from decimal import Decimal

@@ -314,7 +314,6 @@ def plain(market: Path) -> Iterator[Path]:
         (["--storage", "sqlite:///a.db", "--storage-env", "X"], "take one"),
         (["--param", "fats=1:2"], "there is no such parameter"),
         (["--write", "nowhere/best.toml"], "no such folder"),
-        ([], "no parameter has declared bounds at both ends"),
         (["--windows", "0", "--param", "fast=5"], "expected LOW:HIGH"),
     ],
 )
@@ -328,6 +327,31 @@ def test_what_cannot_be_is_one_sentence(
     assert said in told.err
     assert told.err.count("\n") == 1
     assert "secret" not in told.err + told.out
+
+
+def test_without_a_word_what_has_declared_bounds_is_searched_and_nothing_else(
+    market: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (market / "boundless.py").write_text(
+        "import msgspec\n"
+        "from strategies import Strategy\n"
+        "class Params(msgspec.Struct):\n"
+        "    n: int = 1\n"
+        "class Boundless(Strategy):\n"
+        "    Params = Params\n"
+        "    def __init__(self, *_):\n"
+        "        pass\n"
+    )
+    write_config(market, "boundless.py:Boundless", "n = 1")
+
+    assert cli.main(["optimize", "bot.toml"]) == 2
+
+    said = capsys.readouterr().err
+    assert "no parameter has declared bounds at both ends: say what to search" in said
+    write_config(market)
+    few = ("--trials", "1", "--windows", "0", "--min-orders", "0", "--objective", "return")
+    code, report, _ = optimize(capsys, *few, "--jobs", "1")
+    assert (code, report["space"]) == (0, ["s.fast=1:10000", "s.slow=2:10000"])
 
 
 def test_a_full_disk_is_a_sentence_that_names_the_place(

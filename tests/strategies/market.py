@@ -39,6 +39,8 @@ ENSEMBLE: dict[str, Any] = {
     "trend_from": 0.25,
 }
 TRIED: dict[str, dict[str, Any]] = {
+    "sma_cross": {"fast": 10, "slow": 30},
+    "ema_cross": {"fast": 10, "slow": 30},
     "donchian_breakout": {"entry": 55, "exit": 20, "stop_atrs": 3.5, "capital": "500"},
     "rsi_reversion": {},
     "bollinger_reversion": {},

@@ -122,6 +122,34 @@ def donchian(candles: Sequence[Candle], p: dict[str, Any]) -> tuple[Signals, Col
     return signals, distances
 
 
+def crossings(gaps: Sequence[Fraction | float | None], near: float = 0) -> Signals:
+    """From how far the fast mean is above the slow one: 1 where it comes above, -1 while below."""
+    signals, before = [], None
+    for gap in gaps:
+        now = None if gap is None else 0 if abs(gap) <= near else 1 if gap > 0 else -1
+        signals.append(-1 if now == -1 else int(now == 1 and before in (0, -1)))
+        before = now
+    return signals
+
+
+def sma_cross(candles: Sequence[Candle], p: dict[str, Any]) -> Signals:
+    """Exactly: sums of decimals, and no mean is divided."""
+    closes = [candle.close for candle in candles]
+    fast, slow = p["fast"], p["slow"]
+    gaps: list[Fraction | float | None] = [None] * (slow - 1)
+    for i in range(slow - 1, len(closes)):
+        sums = sum(closes[i - fast + 1 : i + 1]), sum(closes[i - slow + 1 : i + 1])
+        gaps.append(Fraction(sums[0]) * slow - Fraction(sums[1]) * fast)
+    return crossings(gaps)
+
+
+def ema_cross(candles: Sequence[Candle], p: dict[str, Any]) -> Signals:
+    closes = columns(candles)[2]
+    means = zip(ema(closes, p["fast"]), ema(closes, p["slow"]), strict=True)
+    gaps = [(a - b) / b for a, b in means]
+    return crossings([None] * (p["slow"] - 1) + gaps[p["slow"] - 1 :], near=1e-14)
+
+
 def rsi_reversion(candles: Sequence[Candle], p: dict[str, Any]) -> Signals:
     column = rsi(columns(candles)[2], p["period"])
     return [
@@ -305,6 +333,8 @@ def held_votes(signals: Signals, bars: int) -> Signals:
 
 
 SIGNALS: dict[str, Callable[[Sequence[Candle], dict[str, Any]], Signals]] = {
+    "sma_cross": sma_cross,
+    "ema_cross": ema_cross,
     "donchian_breakout": lambda candles, p: donchian(candles, p)[0],
     "rsi_reversion": rsi_reversion,
     "bollinger_reversion": bollinger,

@@ -1,9 +1,11 @@
+import re
 import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from messages.errors import ConfigError
@@ -13,6 +15,8 @@ from strategies import Strategy, build, check_params, names
 from strategies.sma_cross import SmaCross
 
 BTC, ETH = (Instrument(symbol=Symbol(one)) for one in ("BTC/USDT", "ETH/USDT"))
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "strategies.md").read_text()
 
 ALL = [
     "bollinger_reversion",
@@ -177,8 +181,12 @@ def test_a_registered_strategy_is_built_from_its_table() -> None:
         (
             "ema_cross",
             {"fast": 0, "slow": -1},
-            ["fast must be at least 1, not 0", "slow must be greater than fast (0), not -1"],
+            [
+                "fast = 0: expected 1 to 10000 (the nearest is 1)",
+                "slow = -1: expected 2 to 10000 (the nearest is 2)",
+            ],
         ),
+        ("sma_cross", {"fast": 5, "slow": 3}, ["slow must be greater than fast (5), not 3"]),
     ],
 )
 def test_every_mistake_in_a_strategy_block_is_a_sentence(
@@ -312,3 +320,21 @@ def test_bars_that_the_feed_does_not_make_are_a_mistake(
     problems = check_params(declaring(tmp_path, "timeframes = ('5m',)"), {}, feed)
 
     assert problems == [] if fits else "needs bars of 5m" in problems[0]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_says_where_its_rule_is_from_what_it_is_and_in_which_units(name: str) -> None:
+    module = sys.modules[type(make(name, NEEDED.get(name, {}))).__module__]
+    told = module.__doc__ or ""
+
+    assert "\nSource: " in told
+    assert "No\nedge is claimed" in told or "No edge is claimed" in told or "No edge\nis" in told
+    assert "\nRule, at the close" in told or "\nRule, when both" in told
+    for name_of_rule in ("buy ", "sell ") if name not in ("grid", "time_series_momentum") else ():
+        assert name_of_rule in told
+    params: Any = type(make(name, NEEDED.get(name, {}))).Params  # type: ignore[attr-defined]
+    units = f"{told} {params.__doc__}"
+    assert any(unit in units for unit in ("in candles", "in moments", "in quote currency"))
+    for field in msgspec.structs.fields(params):
+        row = re.search(rf"^\| `{field.name}` \| .+ \| (.+) \|$", DOCUMENT, re.MULTILINE)
+        assert row is not None, f"docs/strategies.md tells no unit of {field.name}"

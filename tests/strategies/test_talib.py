@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from strategies import indicators, momentum, regression, rolling, volatility, wilder
 from strategies.indicators import Ema, Sma
-from strategies.momentum import Macd, RateOfChange
+from strategies.momentum import EfficiencyRatio, Macd, RateOfChange
 from strategies.regression import Regression
-from strategies.rolling import Donchian, Moments
-from strategies.wilder import Atr, Rsi
+from strategies.rolling import Donchian, Moments, ZScore
+from strategies.volatility import EwmaVolatility, RollingVolatility
+from strategies.wilder import Atr, Rsi, WilderMean
 
 talib: Any = pytest.importorskip("talib", reason="TA-Lib, the oracle, is not installed")
 numpy: Any = pytest.importorskip("numpy", reason="numpy, which TA-Lib needs, is not installed")
@@ -134,6 +136,63 @@ def test_exponential_mean_from_its_warm_up_on(bars: Any, period: int) -> None:
     assert_equal(ours, talib.EMA(bars[2], period), since=ema.warmup_values)
 
 
+@pytest.mark.parametrize("period", [2, 14, 50])
+def test_wilders_mean_from_its_warm_up_on(bars: Any, period: int) -> None:
+    """Its weight is 1 / n, which is that of an exponential mean of 2 n - 1."""
+    mean = WilderMean(period)
+
+    ours = [mean.update(x) for x in bars[2].tolist()]
+    theirs = talib.EMA(bars[2], 2 * period - 1)
+
+    since = mean.warmup_values
+    assert numpy.isfinite(ours[-1])
+    assert (numpy.abs(numpy.array(ours) - theirs) / theirs)[since:].max() < REL
+
+
+@pytest.mark.parametrize("period", [5, 20, 200])
+def test_z_score(bars: Any, period: int) -> None:
+    """Of returns: TA-Lib squares what it is given, and of prices that leaves few digits."""
+    returns = bars[2][1:] / bars[2][:-1] - 1
+    score, theirs = ZScore(period), talib.STDDEV(returns, period, 1.0)
+
+    ours = [score.update(x) for x in returns.tolist()]
+
+    distance = (returns - talib.SMA(returns, period)) / theirs
+    assert_equal(ours, distance, scale=1.0)
+
+
+@pytest.mark.parametrize("period", [2, 20, 200])
+def test_efficiency_ratio(bars: Any, period: int) -> None:
+    ratio = EfficiencyRatio(period)
+
+    ours = [ratio.update(x) for x in bars[2].tolist()]
+
+    path = talib.SUM(numpy.abs(numpy.diff(bars[2])), period)
+    theirs = numpy.abs(talib.MOM(bars[2], period))[1:] / path
+    assert_equal(ours[1:], theirs, scale=1.0)
+
+
+@pytest.mark.parametrize("period", [5, 20, 200])
+def test_rolling_volatility(bars: Any, period: int) -> None:
+    volatility, returns = RollingVolatility(period), numpy.diff(numpy.log(bars[2]))
+
+    ours = [volatility.update(x) for x in bars[2].tolist()]
+
+    assert_equal(ours[1:], talib.STDDEV(returns, period, 1.0))
+
+
+@pytest.mark.parametrize("period", [5, 20])
+def test_weighted_volatility_from_its_warm_up_on(bars: Any, period: int) -> None:
+    """n bars are the centre of mass of an exponential mean of 2 n + 1."""
+    volatility, returns = EwmaVolatility(period), numpy.diff(numpy.log(bars[2]))
+
+    ours = numpy.array([volatility.update(x) for x in bars[2].tolist()])
+    theirs = numpy.sqrt(talib.EMA(returns**2, 2 * period + 1))
+
+    since = volatility.warmup_values
+    assert (numpy.abs(ours[1:] - theirs) / theirs)[since:].max() < REL
+
+
 @pytest.mark.parametrize("period", [5, 30, 200])
 def test_correlation(bars: Any, period: int) -> None:
     """Of the returns: TA-Lib sums squares as they are, and of prices that leaves few digits."""
@@ -160,6 +219,19 @@ def test_beta(bars: Any, period: int) -> None:
     slopes = [line.update(x, y) for x, y in _pairs(*returns)]
 
     assert_equal(slopes, talib.BETA(bars[0], bars[2], period)[1:], scale=1.0)
+
+
+def test_no_indicator_is_without_its_oracle() -> None:
+    files = (indicators, momentum, regression, rolling, volatility, wilder)
+    there = {
+        name
+        for module in files
+        for name, value in vars(module).items()
+        if isinstance(value, type) and value.__module__ == module.__name__
+    }
+
+    assert {"Sma", "Atr", "ZScore"} < there
+    assert there - {"Highest", "Lowest"} <= set(globals()), "those two are the Donchian channel's"
 
 
 def _pairs(first: Any, second: Any) -> list[tuple[float, float]]:
