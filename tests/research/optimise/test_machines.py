@@ -2,10 +2,7 @@
 
 import json
 import os
-import secrets
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.cli.runs import ROOT
+from tests.persistence.postgres_server import PASSWORD, running
 from tests.research.optimise.markets import write_candles, write_config
 
 pytestmark = [
@@ -31,69 +29,16 @@ for needed in ("optuna", "psycopg"):
     if find_spec(needed) is None:
         pytest.skip(f"{needed} is not installed", allow_module_level=True)
 
-NOBODY = 65_534
 LIMIT_S = 90
 VARIABLE = "WATCHKEEPER_TEST_STUDY"
 WORDS = ("--param", "fast=2:30", "--param", "slow=5:90", "--min-orders", "3", "--windows", "1")
 
 
-def binaries() -> Path | None:
-    found = shutil.which("initdb")
-    places = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return Path(found).resolve().parent if found else places[-1].parent if places else None
-
-
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server() -> Iterator[str]:
     """Give the URL of a database with a password, on a port of loopback."""
-    programs = binaries()
-    if programs is None:
-        pytest.skip("there is no PostgreSQL to start")
-    folder = Path("/tmp") / f"wk-study-{secrets.token_hex(4)}"
-    folder.mkdir()
-    user: dict[str, Any] = {}
-    if os.getuid() == 0:  # which PostgreSQL refuses
-        os.chown(folder, NOBODY, NOBODY)
-        user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-    (folder / "word").write_text("secret")
-    (folder / "word").chmod(0o644)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    make = ["-D", str(folder / "data"), "-U", "bot", "--auth=scram-sha-256", "-N"]
-    subprocess.run(
-        [programs / "initdb", *make, f"--pwfile={folder / 'word'}"],
-        check=True,
-        capture_output=True,
-        cwd="/",
-        **user,
-    )
-    options = ("listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=")
-    process = subprocess.Popen(
-        [programs / "postgres", "-D", folder / "data", *(w for o in options for w in ("-c", o))],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        **user,
-    )
-    url = f"postgresql://bot:secret@127.0.0.1:{port}/postgres"
-    try:
-        wait_until(lambda: connects(url))
-        yield url
-    finally:
-        process.send_signal(signal.SIGQUIT)
-        process.wait(LIMIT_S)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def connects(url: str) -> bool:
-    import psycopg
-
-    try:
-        psycopg.connect(url, connect_timeout=2).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+    for one in running():
+        yield one.url
 
 
 def wait_until(true: Any, limit_s: float = LIMIT_S) -> None:
@@ -151,7 +96,7 @@ def test_two_processes_make_as_many_trials_as_were_asked_for_and_no_set_twice(
     ends = [process.communicate(timeout=120) for process in both]
 
     assert [process.returncode for process in both] == [0, 0], ends
-    assert all("secret" not in text for end in ends for text in end)
+    assert all(PASSWORD not in text for end in ends for text in end)
     first, other = (json.loads(out) for out, _ in ends)
     assert first == other
     assert first["storage"].startswith("postgresql://127.0.0.1/")
