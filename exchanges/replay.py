@@ -1,16 +1,22 @@
 """Recorded markets: candles from files of any format, and trades from Parquet."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice, pairwise
 from pathlib import Path
 
 from exchanges.event_blocks import Block, CandleReader, event_blocks
 from exchanges.recordings import Recording, files_of
 from exchanges.row_filter import Complaints, Held, PartTally, Row, Tally, candles, trades
 from exchanges.source import SourceStats
-from exchanges.times import parse_timeframe
+from exchanges.times import parse_timeframe, time_ns
 from messages.errors import DataError
 from messages.ids import Symbol
 from messages.market import MarketEvent
+
+WANTED_COLUMNS = "ts, open, high, low, close, volume"
+_LOOKED_AT, _FEWEST = 32, 4
+"""So many rows tell, in their beginning, which way they go; fewer tell nothing."""
 
 Reading = Callable[[Recording, Complaints], Iterator[Row]]
 
@@ -23,7 +29,8 @@ class ReplaySource:
     to file no less than within one.
 
     Raises:
-        DataError: a file is missing or unreadable, or there is no usable row in any.
+        DataError: a file is missing or unreadable, there is no usable row in any, or the first
+            file has its newest row first.
     """
 
     def __init__(self, path: Path | Sequence[Path], symbol: Symbol, timeframe: str = "1m") -> None:
@@ -92,7 +99,24 @@ class ReplaySource:
             raise DataError(f"{self._paths[0].parent}: some files hold candles and others trades")
         stats = SourceStats()
         if next(self._events(stats, 0), None) is not None:
+            self._check_order()
             return
         where = f"{self._paths[0]}" + (" and the others" if len(self._paths) > 1 else "")
         why = f"; the first problem is {stats.problems[0]}" if stats.problems else ""
-        raise DataError(f"{where}: there is no usable row for {self._symbol}{why}")
+        asked = f" (a candle has the columns {WANTED_COLUMNS})" if stats.problems else ""
+        raise DataError(f"{where}: there is no usable row for {self._symbol}{why}{asked}")
+
+    def _check_order(self) -> None:
+        """Refuse what would be one event and a thousand dropped ones."""
+        first = self._recordings[0]
+        if first.has_trades:
+            return
+        times = []
+        for _, fields in islice(first.candle_rows(Tally(SourceStats(), "")), _LOOKED_AT):
+            with suppress(ValueError):
+                times.append(time_ns(fields[0]) if fields else 0)
+        if len(times) >= _FEWEST and all(after < before for before, after in pairwise(times)):
+            text = (
+                "its newest candle comes first: sort it by time, oldest first, as data import does"
+            )
+            raise DataError(f"{first.path}: {text}")

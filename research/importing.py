@@ -12,6 +12,7 @@ import msgspec
 
 from exchanges.csv_rows import blocks_of
 from exchanges.recordings import Recording
+from exchanges.replay import WANTED_COLUMNS
 from exchanges.row_filter import Complaints
 from exchanges.times import time_ns
 from messages.errors import ConfigError, DataError
@@ -127,7 +128,9 @@ def _check(path: Path, series: Series) -> None:
         raise DataError(f"{path}: holds trades: name files of candles")
     times = first_times_ms(recording, FileReport(path))
     if not times:
-        raise DataError(f"{path}: there is no row with a time in its beginning")
+        raise DataError(
+            f"{path}: there is no row with a time in its beginning: a candle has {WANTED_COLUMNS}"
+        )
     step_ms = usual_step_ms(times)
     if len(times) > _ENOUGH and step_ms not in (0, series.timeframe_ms):
         found = f"{step_ms / 1000:g} s apart"

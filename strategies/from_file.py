@@ -41,7 +41,8 @@ def _module(path: Path) -> ModuleType:
     except (Exception, SystemExit) as error:  # its file may call sys.exit, and we go on
         del sys.modules[name]
         where = line_of(error, str(path))
-        what = f"{type(error).__name__}: {error}" + (f" ({where})" if where else "")
+        said = error.msg if isinstance(error, SyntaxError) else error  # the rest is `where`
+        what = f"{type(error).__name__}: {said}" + (f" ({where})" if where else "")
         raise ConfigError([f"{path} cannot be run: {what}"]) from error
     return module
 

@@ -23,6 +23,7 @@ from messages.values import BUY, Side
 from research.backtest.desk import Execution
 from research.backtest.equity import EquityMeter
 from research.backtest.plan import MarketPlan, StrategyPlan
+from research.texts import event_text
 from strategies.protocol import Strategy
 
 _RAISED = (Exception, SystemExit)
@@ -267,5 +268,4 @@ def learns(strategy: StrategyLike) -> bool:
 
 
 def _on(event: MarketEvent) -> str:
-    what = "candle" if isinstance(event, Candle) else type(event).__name__.lower()
-    return f"on the {what} of {event.symbol} at {event.ts_event_ns} ns"
+    return f"on {event_text(event)}"

@@ -21,6 +21,7 @@ from research.backtest.desk import Desk, Execution, Order
 from research.backtest.loop import Backtest
 from research.backtest.plan import MarketPlan, Plan
 from research.backtest.track import Driver
+from research.texts import moment
 
 CUTS = 5
 LONGER = 4
@@ -136,7 +137,7 @@ def _first_difference(found: list[Decided], expected: list[Decided]) -> str:
 
 def _said(decided: Decided) -> str:
     ts_ns, _, symbol, side, quantity, limit = decided
-    return f"{side} {quantity} of {symbol}{f' at {limit}' if limit else ''} at {ts_ns} ns"
+    return f"{side} {quantity} of {symbol}{f' at {limit}' if limit else ''} at {moment(ts_ns)}"
 
 
 def _decisions(plan: Plan) -> list[Decided]:

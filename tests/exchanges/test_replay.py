@@ -124,6 +124,20 @@ MALFORMED = {
 }
 
 
+def test_a_file_whose_newest_candle_comes_first_is_refused_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    """It would be one event, and all the others too old."""
+    rows = [f"{1_704_067_200_000 + n * 60_000},100,110,90,105,7\n" for n in range(9)]
+
+    with pytest.raises(DataError, match=r"candles\.csv: its newest candle comes first: sort it by"):
+        ReplaySource(write(tmp_path, HEADER + "".join(rows[::-1])), BTC)
+
+    source, events = read(write(tmp_path, HEADER + "".join(rows[4:] + rows[:4])))
+    assert (len(events), source.stats.out_of_order) == (5, 4), "disorder is dropped and counted"
+    assert len(read(write(tmp_path, HEADER + "".join(rows[:3][::-1])))[1]) == 1
+
+
 @pytest.mark.parametrize("bad", MALFORMED.values(), ids=MALFORMED.keys())
 def test_a_malformed_row_is_counted_and_the_rest_is_read(tmp_path: Path, bad: bytes) -> None:
     source, events = read(write(tmp_path, HEADER.encode() + ONE.encode() + bad + THREE.encode()))
@@ -185,6 +199,7 @@ def test_a_cut_gzip_gives_the_rows_before_the_cut(tmp_path: Path) -> None:
     ("name", "content", "sentence"),
     [
         ("empty.csv", b"", "no usable row"),
+        ("other.csv", b"a,b,c\n1,2,3\n", r"\(a candle has the columns ts, open, high, low, close"),
         ("header.csv", HEADER.encode(), "no usable row"),
         ("rubbish.csv", bytes(range(256)) * 9, "no usable row"),
         ("short.csv", b"ts,open,close\n1,2,3\n", "no column for high, low, volume"),
