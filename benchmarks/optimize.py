@@ -28,6 +28,7 @@ from research.optimise.processes import Processes
 from research.optimise.space import Axis, Value, by_strategy
 from research.optimise.trial import Task, Work, refusal, with_params
 from research.optimise.windows import windows_of
+from research.patience import Patience
 
 AXES = (
     Axis(strategy="sma-1", name="fast", low=5, high=40, is_int=True),
@@ -109,8 +110,10 @@ class _Searched:
         file = folder / f"{jobs}.db"
         guard, pool = FileGuard(file), Processes(work, columns.fd, jobs)
 
+        patience = Patience()
+
         def refused(found: Mapping[str, Value]) -> str:
-            return refusal(plan, by_strategy(AXES, found))
+            return refusal(plan, by_strategy(AXES, found), patience)
 
         terms = Terms(
             axes=AXES, sampler="random", pruner="none", seed=1, asked=trials, refusal=refused

@@ -67,14 +67,14 @@ class Search:
         self._hands: dict[int, tuple[Hunt, Hand]] = {}
         self._ticket = 0
         self._best: dict[int, tuple[float, str]] = {}
-        self._failed: TellFailed = _tell_nobody
+        self._failed: TellFailed = lambda *_: None
         for hunt in hunts:
             hunt.over = hunt.study.tried()
             best = hunt.study.best()
             if best is not None:
                 self._note(hunt, best.score.value, best.params)
 
-    def run(self, show: Callable[[State], object], failed: TellFailed) -> None:
+    def run(self, show: Callable[[State], object], failed: TellFailed = lambda *_: None) -> None:
         """Search until all that was asked for is tried; `failed` is told of each that failed.
 
         Raises:
@@ -176,10 +176,6 @@ def judged(figures: Figures, aim: Aim) -> Outcome:
     if score is None:
         return Outcome(how=UNJUDGED, reason=unknown_because(aim.objective, figures))
     return Outcome(how=DONE, score=score)
-
-
-def _tell_nobody(*_: object) -> None:
-    """Before a search runs nothing fails."""
 
 
 def all_failed(count: int, reason: str) -> str:

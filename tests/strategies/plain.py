@@ -122,9 +122,10 @@ def donchian(candles: Sequence[Candle], p: dict[str, Any]) -> tuple[Signals, Col
     return signals, distances
 
 
-def crossings(gaps: Sequence[Fraction | float | None], near: float = 0) -> Signals:
+def crossings(gaps: Sequence[float | None], near: float = 0) -> Signals:
     """From how far the fast mean is above the slow one: 1 where it comes above, -1 while below."""
-    signals, before = [], None
+    signals: Signals = []
+    before: int | None = None
     for gap in gaps:
         now = None if gap is None else 0 if abs(gap) <= near else 1 if gap > 0 else -1
         signals.append(-1 if now == -1 else int(now == 1 and before in (0, -1)))
@@ -136,18 +137,20 @@ def sma_cross(candles: Sequence[Candle], p: dict[str, Any]) -> Signals:
     """Exactly: sums of decimals, and no mean is divided."""
     closes = [candle.close for candle in candles]
     fast, slow = p["fast"], p["slow"]
-    gaps: list[Fraction | float | None] = [None] * (slow - 1)
+    gaps: list[float | None] = [None] * (slow - 1)
     for i in range(slow - 1, len(closes)):
         sums = sum(closes[i - fast + 1 : i + 1]), sum(closes[i - slow + 1 : i + 1])
-        gaps.append(Fraction(sums[0]) * slow - Fraction(sums[1]) * fast)
+        gap = Fraction(sums[0]) * slow - Fraction(sums[1]) * fast
+        gaps.append(float((gap > 0) - (gap < 0)))
     return crossings(gaps)
 
 
 def ema_cross(candles: Sequence[Candle], p: dict[str, Any]) -> Signals:
     closes = columns(candles)[2]
     means = zip(ema(closes, p["fast"]), ema(closes, p["slow"]), strict=True)
-    gaps = [(a - b) / b for a, b in means]
-    return crossings([None] * (p["slow"] - 1) + gaps[p["slow"] - 1 :], near=1e-14)
+    gaps: list[float | None] = [(a - b) / b for a, b in means]
+    gaps[: p["slow"] - 1] = [None] * (p["slow"] - 1)
+    return crossings(gaps, near=1e-14)
 
 
 def rsi_reversion(candles: Sequence[Candle], p: dict[str, Any]) -> Signals:
