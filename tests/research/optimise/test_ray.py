@@ -53,3 +53,60 @@ def test_a_local_cluster_finds_what_processes_find(tmp_path: Path) -> None:
 
     assert on_ray["trials"] == 16
     assert on_ray == search(tmp_path, "--study", "here")
+
+
+LOOPS = """
+from typing import Annotated
+import msgspec
+from strategies import Strategy
+
+class Params(msgspec.Struct, frozen=True):
+    n: Annotated[int, msgspec.Meta(ge=1, le=3)] = 1
+
+class Loops(Strategy):
+    Params = Params
+
+    def __init__(self, params, *_):
+        self.n = params.n
+
+    def on_candle(self, candle, position):
+        while self.n == 2:
+            pass
+"""
+
+
+def test_a_call_that_does_not_come_back_costs_its_trial_and_its_worker(tmp_path: Path) -> None:
+    write_candles(tmp_path / "candles.csv", 400)
+    (tmp_path / "loops.py").write_text(LOOPS)
+    write_config(tmp_path, "loops.py:Loops", "n = 1")
+    words = ("--objective", "return", "--min-orders", "0", "--windows", "0", "--trials", "3")
+
+    done = subprocess.run(
+        [
+            *(
+                sys.executable,
+                "-P",
+                "-m",
+                "cli",
+                "optimize",
+                "bot.toml",
+                "--json",
+                "--ray",
+                "local",
+            ),
+            *("--jobs", "1", "--event-limit-s", "1", *words),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0"},
+    )
+
+    assert done.returncode == 0, done.stderr[-3000:]
+    (window,) = json.loads(done.stdout)["windows"]
+    (failed,) = window["failures"]
+    assert failed["params"] == {"s": {"n": 2}}
+    assert "strategy s did not come back within 1 s on the candle of BTC/USDT" in failed["reason"]
+    assert (window["trials"]["failed"], window["trials"]["done"]) == (1, 2)
