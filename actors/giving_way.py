@@ -10,8 +10,8 @@ from messages.ids import NS_PER_MS, NS_PER_S
 
 SPAN_NS, MOST_NS = 20 * NS_PER_MS, 3 * NS_PER_MS
 """In each span it waits no longer than this: where orders never end, counting goes on too."""
-NAP_NS = 300_000
-"""How long it waits before it looks again."""
+NAP_NS = NS_PER_MS
+"""How long it waits before it looks again: each look takes the interpreter from somebody too."""
 
 
 class GivingWay:
