@@ -97,10 +97,12 @@ def system_rate(
     with ExitStack() as stack:
         run_dir = stack.enter_context(RunDir(folder / "run"))
         if loaded:
-            stack.enter_context(patch.object(wiring_feeds, "open_source", lambda _: Loaded(candles)))
+            stack.enter_context(
+                patch.object(wiring_feeds, "open_source", lambda _: Loaded(candles))
+            )
         if backend == "memory":
             stack.enter_context(patch.object(wiring, "PaperVenue", _in_memory))
-        runtime = StepRuntime(ttl_enforced=False)
+        runtime = StepRuntime(ttl_enforced=False, turn=256)
         system = wiring.build(config, run_dir, runtime)
         stack.enter_context(seldom_collecting())  # as a run does
         begun = time.perf_counter()
