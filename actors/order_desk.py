@@ -217,9 +217,7 @@ class OrderDesk:
         entries = self._ledger.lookup(keys) if keys else {}
         for claim in claims:
             if claim.sent:
-                entry = entries[claim.intent.order_key]
-                self._submit(entry, claim.intent.ts_created_ns)
-                self.orders.follow(entry)  # risk has counted it as open when it let it through
+                self._submit(entries[claim.intent.order_key], claim.intent.ts_created_ns)
 
     def _submit(self, entry: LedgerEntry, created_ns: int) -> None:
         good_until_ns = None if self._max_age_ns is None else created_ns + self._max_age_ns
@@ -231,7 +229,8 @@ class OrderDesk:
             sent_at_ns=entry.updated_at_ns,
             good_until_ns=good_until_ns,
         )
-        # Any answer is a message, and handled after this.
+        # Any answer is a message, and handled after this. Risk has counted it as open already.
+        self.orders.follow(entry)
         sends, key = self.orders.sends, entry.order_key
         sends[key] = sends.get(key, 0) + 1
 
@@ -281,9 +280,7 @@ class OrderDesk:
             self._refuse(entry, why)
             return
         self._step(entry, OrderState.SENT, "", "")
-        sent = self._ledger.lookup([key])[key]
-        self._submit(sent, entry.decided_at_ns)
-        self._follow(sent)
+        self._submit(self._ledger.lookup([key])[key], entry.decided_at_ns)
 
     def _why_never_again(self, key: OrderKey) -> str:
         return f"halted: {self.halt_reason}" if self.halt_reason else self.unwanted.get(key, "")
