@@ -32,6 +32,8 @@ from messages.orders import Fill, OrderIntent
 from messages.values import BUY, Instrument, Liquidity, Side
 
 _TAPE_LENGTH = 1024
+_SURELY = 1 + 1e-6
+"""By far more than the roundings of a float."""
 
 
 class Worked(msgspec.Struct, gc=False):
@@ -157,6 +159,11 @@ class _Market(msgspec.Struct, frozen=True, kw_only=True):
     """One symbol's terms, and what follows from them for each market order."""
 
     terms: Terms
+    tick: Decimal
+    step: Decimal
+    participation: Decimal
+    rate: Decimal
+    """The taker's fee, a fraction of the notional."""
     pair: tuple[str, str]
     """Base and quote currency."""
     dearer: Decimal
@@ -165,6 +172,8 @@ class _Market(msgspec.Struct, frozen=True, kw_only=True):
     cost: Decimal
     """What 1 of notional costs at least, with the taker's fee."""
     with_fee: Decimal
+    about_step: float
+    about_participation: float
     grid: Decimal
     """A zero with so many decimals that a price with no more of them is on ticks that are finer."""
 
@@ -172,12 +181,22 @@ class _Market(msgspec.Struct, frozen=True, kw_only=True):
         """Give `matching.taker_price` for a candle that opened at this price."""
         if not (opened + self.grid).same_quantum(self.grid):
             return slipped(opened, side, self.terms)
-        tick = self.terms.instrument.price_tick
+        tick = self.tick
         if side is BUY:
-            steps = (opened * self.dearer / tick).to_integral_value(ROUND_CEILING)
+            price = (opened * self.dearer / tick).to_integral_value(ROUND_CEILING) * tick
         else:
-            steps = (opened * self.cheaper / tick).to_integral_value(ROUND_FLOOR)
-        return max(steps * tick, tick)
+            price = (opened * self.cheaper / tick).to_integral_value(ROUND_FLOOR) * tick
+        return price if price >= tick else tick
+
+    def gives(self, quantity: Decimal, volume: Decimal) -> bool:
+        """Whether a candle of this volume gives one order so much."""
+        steps = (volume * self.participation / self.step).to_integral_value(ROUND_DOWN)
+        return quantity <= steps * self.step
+
+    def surely_gives(self, quantity: Decimal, volume: float) -> bool:
+        """The same, known without arithmetic in decimals; False where that cannot tell."""
+        needed = _SURELY * float(quantity) + 2 * self.about_step
+        return needed <= volume * self.about_participation
 
 
 class PlainVenue:
@@ -258,29 +277,35 @@ class PlainVenue:
         """Give when an order is at the market, on its clock."""
         return TimestampNs(order.decided_at_ns + self._latency_ns)
 
+    def surely_gives(self, order: AnyOrder, volume: float) -> bool:
+        """Whether a candle of about this volume gives an order all that it wants, without doubt.
+
+        Asked of those alone that `takes_at_once` has let wait.
+        """
+        return self._markets[order.symbol].surely_gives(order.quantity, volume)
+
     def fill_at_once(
-        self, order: AnyOrder, opened: Decimal, volume: Decimal, ts_ns: TimestampNs
+        self, order: AnyOrder, opened: Decimal, volume: Decimal | None, ts_ns: TimestampNs
     ) -> Executed | None:
         """Do in one step what `submit` and `on_market` do to one that a candle fills as a whole.
 
-        The candle is given by its open, its volume and its close in time. Almost all orders of a
-        backtest are such. None where it is another case, and nothing is changed then: submit the
-        order, and show the candle.
+        The candle is given by its open, its volume (None: it `surely_gives`) and its close in
+        time. Almost all orders of a backtest are such. None where it is another case, and nothing
+        is changed then: submit the order, and show the candle.
         """
         quantity = order.quantity
         if ts_ns <= order.decided_at_ns + self._latency_ns:
             return None
         market, funds = self._markets[order.symbol], self._funds
-        terms, step = market.terms, market.terms.instrument.quantity_step
-        steps = (volume * terms.participation / step).to_integral_value(ROUND_DOWN)
-        if quantity > steps * step:
+        if volume is not None and not market.gives(quantity, volume):
             return None
         price = market.taker_price(order.side, opened)
         value = quantity * price
-        fee = value * terms.taker_fee_rate
+        fee = value * market.rate
         if order.side is BUY:
             cost, free = value * market.cost, funds.free_at(market.pair[1], ts_ns)
-            locked = min(cost * MARKET_LOCK_MARGIN, free)
+            wanted = cost * MARKET_LOCK_MARGIN
+            locked = wanted if wanted <= free else free
             if cost > free or quantity * (price * market.with_fee) > locked:
                 return None
             funds.bought(ts_ns, market.pair, quantity, value + fee, locked)
@@ -364,6 +389,12 @@ def _market_of(terms: Terms) -> _Market:
     coarser = tick.adjusted() + (tick != Decimal((0, (1,), tick.adjusted())))
     return _Market(
         terms=terms,
+        tick=tick,
+        step=instrument.quantity_step,
+        participation=terms.participation,
+        rate=rate,
+        about_step=float(instrument.quantity_step),
+        about_participation=float(terms.participation),
         pair=(instrument.base, instrument.quote),
         dearer=1 + slippage,
         cheaper=1 - slippage,

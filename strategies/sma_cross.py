@@ -6,7 +6,6 @@ from itertools import repeat
 from operator import gt, lt, mul, sub
 
 from messages.ids import Symbol
-from messages.market import Candle
 from messages.values import Instrument
 from strategies.crossover import Crossover, CrossParams
 from strategies.indicators import DOUBT, Sma, sma_relation
@@ -28,21 +27,20 @@ class SmaCross(Crossover):
         self._ahead: _Ahead | None = None
         self.warmup_events = params.slow
 
-    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:
-        """Take a close; most of them only move the means."""
-        close = price_to_float(candle.close)
-        ahead = self._ahead
-        now = None if ahead is None else ahead.side_of(close)
+    def on_close(self, close: Decimal, position: Decimal) -> Sequence[Decision]:
+        """See `protocol.DecidesOnCloses`."""
+        price, ahead = price_to_float(close), self._ahead
+        now = None if ahead is None else ahead.side_of(price)
         if now is None:
-            if ahead is not None and not ahead.left_behind(close, self._fast, self._slow):
+            if ahead is not None and not ahead.left_behind(price, self._fast, self._slow):
                 ahead = self._ahead = None
-            self._fast.update(close)
-            self._slow.update(close)
+            self._fast.update(price)
+            self._slow.update(price)
             now = sma_relation(self._fast, self._slow)
         if now is None or (now == self._relation and (now >= 0 or position <= 0)):
             return ()
         fast, slow = (self._fast.value, self._slow.value) if ahead is None else ahead.means()
-        return self.cross(now, candle, position, fast, slow)
+        return self.cross(now, close, position, fast, slow)
 
     def pass_closes(self, closes: Sequence[float], start: int) -> int:
         """Take closes up to a change of relation; see `protocol.PassesCloses`."""
@@ -61,7 +59,7 @@ class _Ahead:
     """Both sums after each close of a block from a place on, and on which side the fast mean is.
 
     They follow from the closes alone, whatever is decided, so they are reckoned once a block and
-    column by column: operation by operation as `on_candle` does it. The indicators themselves
+    column by column: operation by operation as `on_close` does it. The indicators themselves
     stay behind until they are needed (`bring`).
     """
 

@@ -97,6 +97,8 @@ class Desk:
         self._venue = PlainVenue(plan.venue)
         self.follows_equity = bool(plan.limits.max_daily_loss or plan.limits.max_drawdown)
         """Whether every event must be shown: a loss limit judges each price."""
+        self.is_plain = not self.follows_equity and on_update is None and on_stop is None
+        """Whether nobody but the venue looks at what is shown (`meets_unseen`)."""
         self._present: MarketEvent | None = None
         self._news: list[Worked] = []
         self._allowed: list[OrderIntent] = []
@@ -124,17 +126,21 @@ class Desk:
         """Whether more counts of a candle than its open, its volume and its times."""
         return self.follows_equity or self._venue.looks_inside(symbol) or self._watches(symbol)
 
-    def fills_unseen(self, symbol: Symbol, block: Block, place: int) -> bool:
-        """Whether a candle that is shown to nobody was all that an order of its symbol needed.
+    def meets_unseen(self, symbol: Symbol, block: Block, place: int) -> bool:
+        """Let what is open of a symbol meet a candle that is made no message.
 
-        Then that is counted at once; for all else the candle must be shown to the market.
+        Only where the desk `is_plain`. False if an order needs more of it, and nothing is done
+        then: the candle must be shown to the `market`.
         """
         alone = self._alone.get(symbol)
-        if alone is None or self.follows_equity or self._on_update is not None:
-            return False
-        opened, volume = block.open_and_volume(place)
+        if alone is None:
+            return symbol not in self._open
+        venue, intent = self._venue, alone.intent
+        volume = None
+        if not venue.surely_gives(intent, block.about_volume(place)):
+            volume = block.volume_of(place)
         at_ns = TimestampNs(block.times_ns[place])
-        executed = self._venue.fill_at_once(alone.intent, opened, volume, at_ns)
+        executed = venue.fill_at_once(intent, block.open_of(place), volume, at_ns)
         if executed is None:
             return False
         del self._alone[symbol]

@@ -8,6 +8,7 @@ from decisions.exact import EXACT
 from decisions.strategy import (
     StrategyLike,
     StrategyRun,
+    close_handler,
     fast_door,
     new_memory,
     reference_price,
@@ -15,7 +16,7 @@ from decisions.strategy import (
 from decisions.strategy_wide import wants_of
 from exchanges.event_blocks import Block, EventBlock
 from messages.errors import ConfigError
-from messages.ids import AccountId, ActorPath
+from messages.ids import AccountId, ActorPath, TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import OrderIntent, OrderUpdate
 from messages.stops import StopActed
@@ -58,6 +59,8 @@ class Driver:
         is_plain = len(plan.traded) == 1 and sees_plain_events(self.strategy)
         has_door = fast_doors and is_plain and not self.uses_stops
         self._door = fast_door(self.strategy) if has_door else None
+        self.by_closes = self._door is not None and close_handler(self.strategy) is not None
+        """Whether it may be shown closes alone (`show_close`)."""
         self.learns = learns(self.strategy)
         """Whether it wants to know what became of its orders."""
 
@@ -76,6 +79,15 @@ class Driver:
         except _RAISED as error:
             raise self._failed(_on(event), error) from error
         return intents
+
+    def show_close(self, close: Decimal, ts_event_ns: TimestampNs) -> Sequence[OrderIntent]:
+        """Show the candle at its place, of which no more is needed; see `show`."""
+        self.at += 1
+        try:
+            return self._run.take_close(close, ts_event_ns)
+        except _RAISED as error:
+            where = f"on the candle of {self._run.symbol} at {ts_event_ns} ns"
+            raise self._failed(where, error) from error
 
     def warm(self, event: MarketEvent) -> None:
         """Show an event that nothing is decided on, as history is shown before a live market.
@@ -132,6 +144,8 @@ class Seat:
     It stands where a `Driver` stands among those that follow one market alone.
     """
 
+    by_closes = False
+
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self.id, self.learns = driver.id, driver.learns
@@ -141,6 +155,10 @@ class Seat:
         """See `Driver.show`."""
         self.at += 1
         return self._driver.show(event)
+
+    def show_close(self, close: Decimal, ts_event_ns: TimestampNs) -> Sequence[OrderIntent]:
+        """Never asked: see `by_closes`."""
+        raise NotImplementedError
 
     def pass_by(self, closes: list[float] | None) -> None:
         """Stay: what it does here may hang on the other markets."""
@@ -153,6 +171,8 @@ class Track:
         self, place: int, market: MarketPlan, drivers: Sequence[Driver | Seat], meter: EquityMeter
     ) -> None:
         self.place, self.symbol, self.drivers = place, market.symbol, drivers
+        self.by_closes = False
+        """Whether the block is of candles, and each of them may be shown closes alone."""
         self._blocks, self._meter = market.blocks(), meter
         self.block: Block = EventBlock(())
         """The present block; `load` gives the first."""
@@ -186,6 +206,7 @@ class Track:
             self.first_price = reference_price(block.event(0))
         self.block, self.is_candles = block, block.closes is not None
         self.size, self.at, self._profits = len(block.times_ns), 0, []
+        self.by_closes = self.is_candles and all(driver.by_closes for driver in self.drivers)
         if self.is_candles:
             self.kinds.add(Candle)
         else:
@@ -230,10 +251,11 @@ class Track:
         start = len(self._profits)
         if start >= stop:
             return
-        cash, quantity = float(self.cash), float(self.quantity)
-        if not quantity:
+        cash = float(self.cash)
+        if not self.quantity:
             self._profits += [cash] * (stop - start)
         else:
+            quantity = float(self.quantity)
             self.held_events += stop - start
             self._profits += [cash + quantity * price for price in self._prices(start, stop)]
 

@@ -35,7 +35,14 @@ def candle(place: int, close: float) -> Candle:
     )
 
 
-def decisions(cls: Any, params: CrossParams, blocks: list[list[float]], *, door: bool) -> list[Any]:
+def decisions(
+    cls: Any,
+    params: CrossParams,
+    blocks: list[list[float]],
+    *,
+    door: bool,
+    by_close: bool = False,
+) -> list[Any]:
     """Decide on all closes; with the door, block by block as a backtest does."""
     strategy = cls(params, BTC, Decimal(500), Instrument(symbol=BTC))
     position, decided, seen = Decimal(0), [], 0
@@ -46,7 +53,10 @@ def decisions(cls: Any, params: CrossParams, blocks: list[list[float]], *, door:
                 place = strategy.pass_closes(closes, place)
                 if place == len(closes):
                     break
-            found = strategy.on_candle(candle(seen + place, closes[place]), position)
+            if by_close:
+                found = strategy.on_close(Decimal(repr(closes[place])), position)
+            else:
+                found = strategy.on_candle(candle(seen + place, closes[place]), position)
             position += sum((one.quantity * one.side.sign for one in found), start=Decimal(0))
             decided += [(seen + place, one) for one in found]
             place += 1
@@ -79,9 +89,10 @@ def test_the_two_doors_decide_the_same(
         blocks.append(block)
     params = CrossParams(fast=fast, slow=fast + more)
 
-    with_door = decisions(cls, params, blocks, door=True)
+    singly = decisions(cls, params, blocks, door=False)
 
-    assert with_door == decisions(cls, params, blocks, door=False)
+    assert decisions(cls, params, blocks, door=True) == singly
+    assert decisions(cls, params, blocks, door=True, by_close=True) == singly
 
 
 @pytest.mark.parametrize("cls", CLASSES)
