@@ -26,6 +26,7 @@ from decisions.risk import (
     saw_fill,
     saw_market,
 )
+from decisions.risk_plain import PlainGate
 from decisions.stop_book import StopBook
 from decisions.strategy import reference_price
 from exchanges.event_blocks import Block
@@ -99,6 +100,7 @@ class Desk:
         """Whether every event must be shown: a loss limit judges each price."""
         self.is_plain = not self.follows_equity and on_update is None and on_stop is None
         """Whether nobody but the venue looks at what is shown (`meets_unseen`)."""
+        self._gate = PlainGate(plan.limits, self._risk)
         self._present: MarketEvent | None = None
         self._news: list[Worked] = []
         self._allowed: list[OrderIntent] = []
@@ -238,8 +240,11 @@ class Desk:
 
         As `decisions.executor.sort_intents` does it with keys that are all new.
         """
-        limits, risk = self._limits, self._risk
+        limits, risk, gate = self._limits, self._risk, self._gate
         for intent in intents:
+            if gate.lets_through(intent):
+                self._allowed.append(intent)
+                continue
             fitted = fit_exit(intent, limits, risk)
             against = refusal(fitted, limits, risk, None)
             if against is None:
