@@ -194,6 +194,8 @@ class Backtest:
 
     def _outcome(self) -> Outcome:
         desk = self._desk
+        for track in self._tracks:
+            track.settle()
         markets = tuple(
             MarketOutcome(
                 symbol=track.symbol,

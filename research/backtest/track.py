@@ -1,8 +1,8 @@
 """One symbol's market as the loop goes through it, and the strategies that trade it."""
 
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
-from decimal import Decimal
+from collections.abc import Collection, Sequence
+from decimal import Decimal, localcontext
 
 from decisions.exact import EXACT
 from decisions.strategy import (
@@ -190,10 +190,12 @@ class Track:
         self.first_price = self.last_price = Decimal(0)
         self.quantity = self.cash = self.fees = self.turnover = Decimal(0)
         self._profits: list[float] = []
+        self._trades: list[tuple[int, Side, Sequence[Execution]]] = []
 
     def load(self) -> bool:
         """Leave this block for the next one; False when there is none."""
         if self.size:
+            self.settle()
             self._reckon(self.size)
             self._meter.take(self.place, self.block.times_ns, self._profits)
             self.last_price = reference_price(self.block.event(self.size - 1))
@@ -231,20 +233,35 @@ class Track:
         """When the next event comes that somebody must see; where none does, the block's last."""
         return self.block.times_ns[min(self.at, self.size - 1)]
 
-    def trade(self, side: Side, fills: Iterable[Execution]) -> None:
-        """Count executions of the present event: held from its close on. Fees are in the quote."""
-        self._reckon(self.at)
-        for fill in fills:
-            quantity, fee = fill.quantity, fill.fee
-            value = EXACT.multiply(quantity, fill.price)
-            if side is BUY:
-                self.quantity = EXACT.add(self.quantity, quantity)
-                self.cash = EXACT.subtract(EXACT.subtract(self.cash, value), fee)
-            else:
-                self.quantity = EXACT.subtract(self.quantity, quantity)
-                self.cash = EXACT.subtract(EXACT.add(self.cash, value), fee)
-            self.fees = EXACT.add(self.fees, fee)
-            self.turnover = EXACT.add(self.turnover, value)
+    def trade(self, side: Side, fills: Sequence[Execution]) -> None:
+        """Note executions of the present event; `settle` counts them."""
+        self._trades.append((self.at, side, fills))
+
+    def settle(self) -> None:
+        """Count what was executed since the last time: held from the close of its event on.
+
+        Fees are in the quote. No digit is lost.
+        """
+        if not self._trades:
+            return
+        trades, self._trades = self._trades, []
+        with localcontext(EXACT):
+            for at, side, fills in trades:
+                self._reckon(at)
+                for fill in fills:
+                    self._count(side, fill)
+
+    def _count(self, side: Side, fill: Execution) -> None:
+        quantity, fee = fill.quantity, fill.fee
+        value = quantity * fill.price
+        if side is BUY:
+            self.quantity += quantity
+            self.cash = self.cash - value - fee
+        else:
+            self.quantity -= quantity
+            self.cash = self.cash + value - fee
+        self.fees += fee
+        self.turnover += value
 
     def _reckon(self, stop: int) -> None:
         """Reckon the profit at each event before `stop` that it is not reckoned for yet."""
