@@ -40,10 +40,16 @@ class PlainGate:
 
     def lets_through(self, intent: OrderIntent) -> bool:
         """Count an order that surely passes as it is; else False, and nothing is changed."""
-        quantity, state, symbol = intent.quantity, self._state, intent.symbol
-        if not self.is_of_use or not _is_plain(intent):
+        quantity, symbol = intent.quantity, intent.symbol
+        if (
+            not self.is_of_use
+            or intent.order_type is not _MARKET
+            or intent.limit_price is not None
+            or not is_sane(quantity)
+            or not is_sane(intent.reference_price)
+        ):
             return False
-        place = intent.strategy_id, symbol
+        state, place, at_ns = self._state, (intent.strategy_id, symbol), intent.decided_at_ns
         exposure = state.exposure.get(symbol, NOTHING)
         held = state.held_by.get(place, NOTHING)
         if intent.side is BUY:
@@ -52,24 +58,26 @@ class PlainGate:
             enters, leavable, change = exposure <= 0, held, -quantity
         if intent.leaves and intent.leaves > leavable:
             return False
+        recent = state.decided.get(symbol)
         if enters:
-            if not self._may_enter(intent, exposure):
+            if not self._may_enter(intent, exposure, len(recent or ())):
                 return False
-            state.risk_added_at[symbol] = max(
-                state.risk_added_at.get(symbol, intent.decided_at_ns), intent.decided_at_ns
-            )
+            state.risk_added_at[symbol] = max(state.risk_added_at.get(symbol, at_ns), at_ns)
         elif quantity > exposure.copy_abs():  # a part of it enters, the other way
             return False
         state.exposure[symbol] = EXACT.add(exposure, change)
         state.held_by[place] = EXACT.add(held, change)
-        self._count(intent)
+        if recent is None:
+            recent = state.decided[symbol] = deque()
+        recent.append(at_ns)
+        while recent[0] <= at_ns - MINUTE_NS:
+            recent.popleft()
         return True
 
-    def _may_enter(self, intent: OrderIntent, exposure: Decimal) -> bool:
-        limits, state = self._limits, self._state
-        quantity, price = intent.quantity, intent.reference_price
+    def _may_enter(self, intent: OrderIntent, exposure: Decimal, recent: int) -> bool:
+        limits, quantity, price = self._limits, intent.quantity, intent.reference_price
         most = limits.max_order_notional
-        if state.unsettled or (most is not None and EXACT.multiply(quantity, price) > most):
+        if most is not None and EXACT.multiply(quantity, price) > most:
             return False
         most = limits.max_position_notional
         if most is not None:
@@ -77,22 +85,4 @@ class PlainGate:
             if EXACT.multiply(after, price) > most:
                 return False
         per_minute = limits.max_orders_per_minute
-        return per_minute is None or len(state.decided.get(intent.symbol, ())) < per_minute
-
-    def _count(self, intent: OrderIntent) -> None:
-        at_ns = intent.decided_at_ns
-        recent = self._state.decided.get(intent.symbol)
-        if recent is None:
-            recent = self._state.decided[intent.symbol] = deque()
-        recent.append(at_ns)
-        while recent[0] <= at_ns - MINUTE_NS:
-            recent.popleft()
-
-
-def _is_plain(intent: OrderIntent) -> bool:
-    return (
-        intent.order_type is _MARKET
-        and intent.limit_price is None
-        and is_sane(intent.quantity)
-        and is_sane(intent.reference_price)
-    )
+        return (per_minute is None or recent < per_minute) and not self._state.unsettled

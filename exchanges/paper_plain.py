@@ -270,7 +270,8 @@ class PlainVenue:
             return False
         if problem_with(order, self._configured.get(symbol)):
             return False
-        self._fund(symbol)
+        if symbol not in self._markets:
+            self._fund(symbol)
         return True
 
     def arrival_ns(self, order: AnyOrder) -> TimestampNs:

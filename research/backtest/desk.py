@@ -270,21 +270,21 @@ class Desk:
             self._stops.claimed(intent)
         self.open_of[intent.strategy_id] += 1
         missed = self._missed_by(intent)
-        before = self._alone.pop(symbol, None)
-        if before is not None:
-            self._submit(before)
-        elif missed is None and self._may_wait(intent):
+        if missed is None and self._may_wait(intent):
             self._alone[symbol] = order
             if self._on_update is not None:
                 self._tell(order, (), self._venue.arrival_ns(intent))
             return
+        before = self._alone.pop(symbol, None)
+        if before is not None:
+            self._submit(before)
         self._submit(order, missed, is_new=True)
 
     def _may_wait(self, intent: OrderIntent) -> bool:
         """Whether it may be filled at once; not with stops: an exit may meet the same candle."""
         if self._on_stop is not None or intent.limit_price is not None:
             return False
-        return self._venue.takes_at_once(intent)
+        return intent.symbol not in self._alone and self._venue.takes_at_once(intent)
 
     def _submit(
         self, order: Order, missed: MarketEvent | None = None, *, is_new: bool = False
@@ -326,9 +326,11 @@ class Desk:
         A timer decides before it, a stop inside of it.
         """
         event = self._present
+        if event is None:
+            return None
         if self._on_stop is not None and self._touched(intent) is not None:
             return event
-        if event is None or intent.decided_at_ns >= event.ts_event_ns:
+        if intent.decided_at_ns >= event.ts_event_ns:
             return None
         return event if event.symbol == intent.symbol else None
 

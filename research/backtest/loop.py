@@ -146,7 +146,7 @@ class Backtest:
         desk, block, symbol, size = self._desk, track.block, track.symbol, track.size
         began, times_ns, closes = track.at, block.times_ns, block.closes
         while desk.meets_unseen(symbol, block, track.at):
-            place = track.at
+            place, decided = track.at, False
             shown = track.shown_at(place)
             if shown:
                 close, at_ns = block.close_of(place), TimestampNs(times_ns[place])
@@ -154,10 +154,13 @@ class Backtest:
                     intents = driver.show_close(close, at_ns)
                     if intents:
                         desk.decided(intents)
-                desk.settle()
+                        decided = True
+                if decided:
+                    desk.settle()
                 for driver in shown:
                     driver.pass_by(closes)
-            at = track.at = place + 1 if desk.has_open(symbol) else track.next_shown()
+            at = place + 1 if decided and desk.has_open(symbol) else track.next_shown()
+            track.at = at
             if at >= size or (times_ns[at], track.place) > until:
                 return True
         return track.at > began
