@@ -157,8 +157,9 @@ class PassesCloses(Protocol):
 class DecidesOnCloses(PassesCloses, Protocol):
     """The same, for one that looks at nothing else of a candle where it decides either.
 
-    Then a backtest makes no candle of the numbers that it reads. Where a class further down has
-    an `on_candle` of its own, it is that one which is asked.
+    Then a backtest makes no candle of the numbers that it reads, and asks about many of them
+    before the first order on them is filled, unless it listens to its orders. Where a class
+    further down has an `on_candle` of its own, it is that one which is asked.
     """
 
     def on_close(self, close: Decimal, position: Decimal, /) -> Any:

@@ -19,7 +19,7 @@ import msgspec
 
 from decisions.exact import EXACT
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
-from messages.ids import StrategyId, Symbol, TimestampNs, quote_of
+from messages.ids import StrategyId, Symbol, quote_of
 from messages.market import MarketEvent
 from messages.orders import OrderUpdate
 from messages.stops import StopActed
@@ -144,22 +144,15 @@ class Backtest:
         The steps are those of `_event`, of what a close and an open are enough for.
         """
         desk, block, symbol, size = self._desk, track.block, track.symbol, track.size
-        began, times_ns, closes = track.at, block.times_ns, block.closes
+        began, times_ns = track.at, block.times_ns
         while desk.meets_unseen(symbol, block, track.at):
-            place, decided = track.at, False
+            place = track.at
             shown = track.shown_at(place)
             if shown:
-                close, at_ns = block.close_of(place), TimestampNs(times_ns[place])
                 for driver in shown:
-                    intents = driver.show_close(close, at_ns)
-                    if intents:
-                        desk.decided(intents)
-                        decided = True
-                if decided:
-                    desk.settle()
-                for driver in shown:
-                    driver.pass_by(closes)
-            at = place + 1 if decided and desk.has_open(symbol) else track.next_shown()
+                    desk.decided(driver.decided())
+                desk.settle()
+            at = place + 1 if shown and desk.has_open(symbol) else track.next_shown()
             track.at = at
             if at >= size or (times_ns[at], track.place) > until:
                 return True

@@ -59,17 +59,63 @@ class Driver:
         is_plain = len(plan.traded) == 1 and sees_plain_events(self.strategy)
         has_door = fast_doors and is_plain and not self.uses_stops
         self._door = fast_door(self.strategy) if has_door else None
-        self.by_closes = self._door is not None and close_handler(self.strategy) is not None
-        """Whether it may be shown closes alone (`show_close`)."""
         self.learns = learns(self.strategy)
         """Whether it wants to know what became of its orders."""
+        has_handler = self._door is not None and close_handler(self.strategy) is not None
+        self.by_closes = has_handler and not self.learns
+        """Whether what it decides hangs on closes alone: then it decides a block ahead."""
+        self._found: deque[tuple[int, Sequence[OrderIntent] | ConfigError]] = deque()
+        """What it has decided ahead, by place; or why it could not."""
+        self._size = 0
 
-    def show(self, event: MarketEvent) -> list[OrderIntent]:
+    def begin(self, block: Block) -> None:
+        """Begin a block: one that decides by closes does it all here, and `show` gives it later.
+
+        So what it decides on is not looked at again, and all that is needed for it stays near.
+        """
+        self.at, self._size, closes = 0, len(block.times_ns), block.closes
+        if self.by_closes and closes is not None:
+            self._decide_ahead(block, closes)
+
+    def _decide_ahead(self, block: Block, closes: list[float]) -> None:
+        found, take, times_ns, size = self._found, self._run.take_close, block.times_ns, len(closes)
+        at, error = 0, None
+        try:
+            while at < size and (at := self._passed(closes, at)) < size:
+                intents = take(block.close_of(at), TimestampNs(times_ns[at]))
+                if intents:
+                    found.append((at, intents))
+                at += 1
+        except ConfigError as own:
+            error = own
+        except _RAISED as raised:
+            where = f"on the candle of {self._run.symbol} at {times_ns[at]} ns"
+            error = self._failed(where, raised)
+            error.__cause__ = raised
+        if error is not None:
+            found.append((at, error))
+        self.at = found[0][0] if found else size
+
+    def decided(self) -> Sequence[OrderIntent]:
+        """Give what it has decided ahead at its place, and go on to the next where it has.
+
+        Raises:
+            ConfigError: the strategy raised there.
+        """
+        _, what = self._found.popleft()
+        self.at = self._found[0][0] if self._found else self._size
+        if isinstance(what, ConfigError):
+            raise what
+        return what
+
+    def show(self, event: MarketEvent) -> Sequence[OrderIntent]:
         """Show the event at its place, and give what it decides.
 
         Raises:
             ConfigError: the strategy raised.
         """
+        if self._found:
+            return self.decided()
         self.at += 1
         run = self._run
         try:
@@ -79,15 +125,6 @@ class Driver:
         except _RAISED as error:
             raise self._failed(_on(event), error) from error
         return intents
-
-    def show_close(self, close: Decimal, ts_event_ns: TimestampNs) -> Sequence[OrderIntent]:
-        """Show the candle at its place, of which no more is needed; see `show`."""
-        self.at += 1
-        try:
-            return self._run.take_close(close, ts_event_ns)
-        except _RAISED as error:
-            where = f"on the candle of {self._run.symbol} at {ts_event_ns} ns"
-            raise self._failed(where, error) from error
 
     def warm(self, event: MarketEvent) -> None:
         """Show an event that nothing is decided on, as history is shown before a live market.
@@ -104,9 +141,13 @@ class Driver:
 
     def pass_by(self, closes: list[float] | None) -> None:
         """Go as far as nothing is decided, if the strategy has a fast door."""
-        door, at = self._door, self.at
-        if door is None or closes is None or at >= len(closes):
-            return
+        if self._door is not None and closes is not None and not self.by_closes:
+            self.at = self._passed(closes, self.at)
+
+    def _passed(self, closes: list[float], at: int) -> int:
+        door = self._door
+        if door is None or at >= len(closes):
+            return at
         try:
             reached = door(closes, at)
         except _RAISED as error:
@@ -114,7 +155,7 @@ class Driver:
         if not at <= reached <= len(closes):
             text = f"strategy {self.id}: pass_closes went from {at} to {reached}"
             raise ConfigError([f"{text}, which is no place in a block of {len(closes)} closes"])
-        self.at = reached
+        return reached
 
     def learn(self, update: OrderUpdate) -> None:
         """Tell it what became of an order.
@@ -151,12 +192,16 @@ class Seat:
         self.id, self.learns = driver.id, driver.learns
         self.at = 0
 
-    def show(self, event: MarketEvent) -> list[OrderIntent]:
+    def show(self, event: MarketEvent) -> Sequence[OrderIntent]:
         """See `Driver.show`."""
         self.at += 1
         return self._driver.show(event)
 
-    def show_close(self, close: Decimal, ts_event_ns: TimestampNs) -> Sequence[OrderIntent]:
+    def begin(self, block: Block) -> None:  # noqa: ARG002 - it looks at none ahead
+        """Stand before the first of its events."""
+        self.at = 0
+
+    def decided(self) -> Sequence[OrderIntent]:
         """Never asked: see `by_closes`."""
         raise NotImplementedError
 
@@ -214,7 +259,7 @@ class Track:
         else:
             self.kinds.update(type(block.event(place)) for place in range(self.size))
         for driver in self.drivers:
-            driver.at = 0
+            driver.begin(block)
         return True
 
     def next_shown(self) -> int:

@@ -15,11 +15,17 @@ import strategies
 from decisions.risk_limits import RiskLimits
 from exchanges.event_blocks import Block, CandleBlock
 from exchanges.paper_settings import PaperSettings
+from messages.errors import ConfigError
 from messages.ids import DurationNs, StrategyId, Symbol
+from messages.orders import OrderUpdate
 from messages.values import Instrument
 from research.backtest.desk import Desk
 from research.backtest.loop import Backtest, Outcome
-from research.backtest.plan import MarketPlan, Plan, StrategyPlan
+from research.backtest.plan import PAPER_ACCOUNT, MarketPlan, Plan, StrategyPlan
+from research.backtest.track import Driver
+from strategies.crossover import CrossParams
+from strategies.protocol import Decision
+from strategies.sma_cross import SmaCross
 
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
 MINUTE_NS = DurationNs(60_000_000_000)
@@ -112,19 +118,75 @@ def test_the_two_roads_end_alike(
     assert told(outcome) == told(Backtest(long_road).run())
 
 
-def test_a_plain_run_makes_no_message_of_a_candle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """But of the first of each block and of the last, which prices are taken from."""
-    shown: list[Any] = []
-    monkeypatch.setattr(Desk, "market", lambda self, event, **how: shown.append(event))
-    monkeypatch.setattr(f"{__name__}.VOLUMES", (1e6,))
-    plan = Plan(
+class Failing(SmaCross):
+    """Fails at a close, or in its door at a place, and not before."""
+
+    fails_at, in_door = 40, False
+
+    def pass_closes(self, closes: Sequence[float], start: int) -> int:
+        if self.in_door and start >= self.fails_at:
+            raise ZeroDivisionError
+        return min(super().pass_closes(closes, start), max(self.fails_at, start))
+
+    def on_close(self, close: Decimal, position: Decimal) -> Sequence[Decision]:
+        self.seen = getattr(self, "seen", 0) + 1
+        if self.seen == 15 and not self.in_door:
+            raise RuntimeError("enough")
+        return super().on_close(close, position)
+
+
+@pytest.mark.parametrize("in_door", [False, True])
+def test_one_that_fails_ahead_fails_where_it_stands_when_all_before_is_done(
+    monkeypatch: pytest.MonkeyPatch, in_door: bool
+) -> None:
+    monkeypatch.setattr(Failing, "in_door", in_door)
+    params, grid = CrossParams(fast=1, slow=3), Instrument(symbol=BTC)
+    failing = StrategyPlan(
+        id=StrategyId("s"),
+        symbol=BTC,
+        build=lambda: Failing(params, BTC, Decimal(300), grid),
+    )
+    plan = msgspec.structs.replace(plain_plan(), strategies=(failing,))
+    run = Backtest(plan)
+    where = "in pass_closes" if in_door else "on the candle of BTC/USDT at"
+
+    with pytest.raises(ConfigError, match=rf"strategy s failed {where}.*test_plain_road\.py:\d+"):
+        run.run()
+
+    done = [order.intent for order in run._desk.orders]
+    assert len(done) > 5
+    undisturbed = [order.intent for order in Backtest(plain_plan()).run().orders]
+    assert done == undisturbed[: len(done)]
+
+
+def test_one_that_listens_to_its_orders_decides_nothing_ahead() -> None:
+    class Listens(SmaCross):
+        def on_update(self, update: OrderUpdate) -> None:
+            pass
+
+    params, grid = CrossParams(fast=1, slow=3), Instrument(symbol=BTC)
+    for cls, ahead in ((SmaCross, True), (Listens, False)):
+        build = partial(cls, params, BTC, Decimal(300), grid)
+        plan = StrategyPlan(id=StrategyId("x"), symbol=BTC, build=build)
+        assert Driver(plan, PAPER_ACCOUNT, fast_doors=True).by_closes is ahead
+
+
+def plain_plan() -> Plan:
+    return Plan(
         markets=(MarketPlan(symbol=BTC, blocks=partial(blocks_of, BTC, 3, [500])),),
         strategies=(strategy("s", "sma_cross", BTC, 300, -1),),
         venue=PaperSettings(),
         limits=LIMITS[1],
     )
 
-    outcome = Backtest(plan).run()
+
+def test_a_plain_run_makes_no_message_of_a_candle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But of the first of each block and of the last, which prices are taken from."""
+    shown: list[Any] = []
+    monkeypatch.setattr(Desk, "market", lambda self, event, **how: shown.append(event))
+    monkeypatch.setattr(f"{__name__}.VOLUMES", (1e6,))
+
+    outcome = Backtest(plain_plan()).run()
 
     assert len(outcome.orders) > 50
     assert shown == []
