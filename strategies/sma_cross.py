@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import repeat
-from operator import gt, lt, mul, sub
+from operator import gt, lt, truediv
 
 from messages.ids import Symbol
 from messages.values import Instrument
@@ -71,14 +71,14 @@ class _Ahead:
         self._start = self._brought = start
         self._totals = fast.totals_after(rest), slow.totals_after(rest)
         self._periods = fast.period, slow.period
-        # Both as sums of the slow period, and a line wider than that of `sma_relation`, by far more
-        # than roundings: a byte for each close says whether it is on that side for sure.
-        fast_sums = map(mul, self._totals[0], repeat(slow.period / fast.period))
-        gaps = list(map(sub, fast_sums, self._totals[1]))
-        slow_sums = self._totals[1]
-        doubt = 2 * DOUBT * max(max(slow_sums), -min(slow_sums)) if rest else 0.0
-        self._above = bytes(map(gt, gaps, repeat(doubt)))
-        self._below = bytes(map(lt, gaps, repeat(-doubt)))
+        # A line wider than that of `sma_relation`, by far more than roundings: a byte for each
+        # close says whether it is on that side for sure. Below a price of 0 nothing is sure.
+        self._above = self._below = bytes(len(rest))
+        if rest and min(self._totals[1]) > 0:
+            ratios = list(map(truediv, *self._totals))
+            level = fast.period / slow.period
+            self._above = bytes(map(gt, ratios, repeat(level * (1 + 2 * DOUBT))))
+            self._below = bytes(map(lt, ratios, repeat(level * (1 - 2 * DOUBT))))
 
     def pass_by(self, *, above: bool) -> int:
         """Go on to the first place where the relation may be another, and give it."""

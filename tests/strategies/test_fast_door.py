@@ -73,18 +73,19 @@ def decisions(
     more=st.integers(1, 20),
     sizes=st.lists(st.integers(1, 400), min_size=1, max_size=4),
     ticks=st.sampled_from([1, 3, 40]),
+    begin=st.sampled_from([1_000, 1_000, 30]),
 )
 def test_the_two_doors_decide_the_same(
-    cls: Any, seed: int, fast: int, more: int, sizes: list[int], ticks: int
+    cls: Any, seed: int, fast: int, more: int, sizes: list[int], ticks: int, begin: int
 ) -> None:
-    """Also where prices move so little that the means are level, or nearly."""
-    chance, price = random.Random(seed), 1_000
+    """Also where prices move so little that the means are level, or nearly, or are below 0."""
+    chance, price, least = random.Random(seed), begin, 1 if begin == 1_000 else -50
     blocks = []
     for size in sizes:
         steps = [chance.randint(-ticks, ticks) for _ in range(size)]
         block = []
         for step in steps:
-            price = max(price + step, 1)
+            price = max(price + step, least)
             block.append(price / 100)
         blocks.append(block)
     params = CrossParams(fast=fast, slow=fast + more)
