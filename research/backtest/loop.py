@@ -24,9 +24,10 @@ from messages.market import MarketEvent
 from messages.orders import OrderUpdate
 from messages.stops import StopActed
 from research.backtest.desk import Desk, Execution, Order
+from research.backtest.driver import Driver, Seat
 from research.backtest.equity import EquityMeter
 from research.backtest.plan import MarketPlan, Plan
-from research.backtest.track import Driver, Seat, Track, never_called
+from research.backtest.track import Track, never_called
 
 _NEVER = (1 << 63, 0)
 """After the turn of any market."""

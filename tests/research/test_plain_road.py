@@ -20,9 +20,9 @@ from messages.ids import DurationNs, StrategyId, Symbol
 from messages.orders import OrderUpdate
 from messages.values import Instrument
 from research.backtest.desk import Desk
+from research.backtest.driver import Driver
 from research.backtest.loop import Backtest, Outcome
 from research.backtest.plan import PAPER_ACCOUNT, MarketPlan, Plan, StrategyPlan
-from research.backtest.track import Driver
 from strategies.crossover import CrossParams
 from strategies.protocol import Decision
 from strategies.sma_cross import SmaCross
