@@ -29,7 +29,9 @@ LOOK_FURTHER: list[RiskLimits] = [
     RiskLimits(max_drawdown={"USDT": Decimal(1)}),
     RiskLimits(allow_short=False),
 ]
-QUANTITIES = ["0", "1", "1.0", "2", "0.1234567890123456789012345678901", "1e-19", "1e16", "NaN"]
+PLAIN = ["1", "1.0", "2", "0.1234567890123456789012345678901"]
+QUANTITIES = PLAIN * 3 + ["0", "1e-19", "1e16", "NaN"]
+PRICES = ["100"] * 9 + ["150.5", "0", "-1", "Infinity"]
 
 
 @st.composite
@@ -40,13 +42,13 @@ def decisions(draw: st.DrawFn) -> list[OrderIntent]:
         one = intent(
             draw(st.sampled_from(QUANTITIES)),
             draw(st.sampled_from([BUY, SELL])),
-            draw(st.sampled_from(["100", "150.5", "100", "0", "-1", "Infinity"])),
-            draw(st.sampled_from([None, None, None, "100"])),
+            draw(st.sampled_from(PRICES)),
+            draw(st.sampled_from([None] * 9 + ["100"])),
             second,
             draw(st.sampled_from([BTC, ETH])),
             f"k{number}",
         )
-        leaves = draw(st.sampled_from(["0", "1", "2", "0.5"]))
+        leaves = draw(st.sampled_from(["0", "0", "1", "2", "0.5"]))
         who = StrategyId(draw(st.sampled_from(["one", "two"])))
         found.append(msgspec.structs.replace(one, leaves=Decimal(leaves), strategy_id=who))
     return found
@@ -91,6 +93,18 @@ def test_entries_from_flat_and_exits_pass(limits: RiskLimits) -> None:
         for one in (buy, msgspec.structs.replace(sell, leaves=Decimal(2))):
             moved = msgspec.structs.replace(one, decided_at_ns=at(second) + one.decided_at_ns)
             assert gate.lets_through(moved)
+
+
+def test_an_order_that_turns_the_position_around_is_left_to_the_gate() -> None:
+    state = fresh(set())
+    gate = PlainGate(RiskLimits(max_order_notional=Decimal(150)), state)
+    assert gate.lets_through(intent("1"))
+    before = repr(state)
+
+    turning = msgspec.structs.replace(intent("3", SELL, second=1), leaves=Decimal(1))
+
+    assert not gate.lets_through(turning)
+    assert repr(state) == before
 
 
 @pytest.mark.parametrize("limits", LOOK_FURTHER)
