@@ -15,7 +15,7 @@ import pykka
 
 from actors.cell import STOPPING
 from actors.context import Context
-from actors.envelope import Envelope, Told
+from actors.envelope import Envelope, Fact, Told
 from actors.inbox import Inbox
 from actors.inspection import inspected
 from actors.mailbox import FENCED
@@ -128,22 +128,34 @@ class Actor(pykka.ThreadingActor):
         """Handle told messages one after another: what `on_receive` does when all goes well.
 
         Gives the message that did not go well, which is then failed once more where Pykka
-        sees it; None when something else than a told message is due. One loop with its names
-        at hand, for it is run for every message there is.
+        sees it; None when something else than a told message is due, or may be. One loop with
+        its names at hand, for it is run for every message there is.
         """
         cell, inbox, now = self._cell, self._inbox, self._now
         life: Any = self._life  # others fence it at any moment
-        control, front, take = cell.mailbox.lanes()
+        mailbox = cell.mailbox
+        control, front, take, waiting = mailbox.lanes()
         timers, receive, latency = life.timers, self.receive, cell.latency
         record, handled, ended_ns = latency.append, 0, 0
         hops = cell.hops
         waited, due = (None, 0) if hops is None else (hops.waits.append, hops.due)
         stop = FOLD_AT if hops is None else min(FOLD_AT, due)
-        while not (control or front or timers or life.fenced):
-            envelope = take()
-            if type(envelope) is not Told or life.fenced:
-                cell.mailbox.keep(envelope, life)
+        # Who waits in `take` could do nothing else, and what a timer says may be due first.
+        stepped = inbox.stepped
+        looks = stepped or mailbox.gather_s
+        while not (control or front or life.fenced):
+            if (timers or looks) and (
+                not waiting()
+                or (timers and timers[0][0] <= (ended_ns or now()))
+                or (stepped and inbox.grant <= 0)
+            ):
                 break
+            envelope: Envelope = take()
+            kind = type(envelope)
+            if (kind is not Told and kind is not Fact) or life.fenced:
+                mailbox.keep(envelope, life)
+                break
+            inbox.grant -= 1
             inbox.current = envelope
             cell.handling_enqueued_ns = queued_ns = envelope.enqueued_ns
             # What waited already begins where the last one ended: a clock costs too.
@@ -151,6 +163,8 @@ class Actor(pykka.ThreadingActor):
             cell.handling = message = envelope.message
             life.reading = False
             try:
+                if kind is Fact:
+                    mailbox.note_taken(envelope)
                 receive(message)
             except BaseException as error:  # noqa: BLE001 - raised again where Pykka sees it
                 self._failure = error
@@ -159,6 +173,15 @@ class Actor(pykka.ThreadingActor):
                 self._failure = _Fenced()
                 return envelope
             ended_ns = now()
+            if kind is Fact and (hops is not None or mailbox.drained):
+                if hops is not None:
+                    hops.due = due - handled
+                cell.handled(envelope, begun_ns, ended_ns)
+                if hops is not None:
+                    due = hops.due + handled
+                cell.handling = None
+                life.reading = True
+                continue
             record(ended_ns - begun_ns)
             handled += 1
             if waited is not None:
@@ -306,7 +329,8 @@ class Actor(pykka.ThreadingActor):
 
 
 BUILT_IN = frozenset({InjectCrash, InjectHang, Inspect, Ping})
-"""What every actor answers by itself. None has the plain policy, so none comes as `Told`."""
+"""What every actor answers by itself. None is plain or of those that may never be lost, so none
+comes as `Told` or `Fact`."""
 
 
 def _raising(failure: BaseException) -> Callable[[Any], Any]:

@@ -11,6 +11,7 @@ from actors.envelope import Envelope
 from actors.hops import Hops
 from actors.mailbox import Mailbox, Timer
 from decisions.histogram import LatencyHistogram
+from messages.base import Message
 from messages.ids import ActorPath, Epoch, TimestampNs
 from messages.lifecycle import ActorState, Exit, ExitReason
 from messages.own_lines import line_of_stack
@@ -176,24 +177,25 @@ class Cell:
 
     def handled(self, envelope: Envelope, begun_ns: int, ended_ns: int) -> None:
         """Count a message that went well, and those that were drained to go with it."""
-        together = 1 + self.mailbox.drained
-        for _ in range(together):
-            self.latency.record(ended_ns - begun_ns)
+        drained = self.mailbox.drained
+        for _ in range(drained):
+            self.latency.append(ended_ns - begun_ns)
+        self.latency.record(ended_ns - begun_ns)
         if self.hops is not None:
             self.hops.handled(envelope.message, envelope.enqueued_ns, begun_ns, ended_ns)
-        self.processed += together
+        self.processed += 1 + drained
 
     def handle(self, what: Any) -> None:
         """Show what is being handled from now on."""
         self.handling_since_ns = self.monotonic_ns()
         self.handling = what
 
-    def given_up(self, why: str, detail: str) -> DeadLetter:
+    def given_up(self, message: Message, why: str, detail: str) -> DeadLetter:
         """Count the present message, whose incarnation was fenced. Whoever fences it."""
         now_ns, begun_ns = self.monotonic_ns(), self.handling_since_ns
         self.latency.append(now_ns - begun_ns)
         times = (now_ns, self.handling_enqueued_ns, begun_ns)
-        return DeadLetter(self.path, self.handling, why, detail, *times)
+        return DeadLetter(self.path, message, why, detail, *times)
 
     def failed(
         self, envelope: Envelope, begun_ns: int, ended_ns: int, outcome: str, error: BaseException

@@ -23,6 +23,10 @@ class Told(Envelope, eq=False):
     """A message of the plain policy for the actor's own handler, with nobody who asks."""
 
 
+class Fact(Envelope, eq=False):
+    """A message that may never be lost and has no longest wait, with nobody who asks."""
+
+
 class Perishable(Envelope, eq=False):
     """A message whose class has a longest useful wait."""
 

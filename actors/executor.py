@@ -66,6 +66,9 @@ _SYMBOL = attrgetter("symbol")
 
 NO_MARKS: Mapping[Symbol, Decimal] = {}
 
+_WRITTEN = (ToClaim, Refuse)
+"""Verdicts that the ledger keeps."""
+
 
 class ExecutorActor(Actor):
     """`open_ledger` is called in the actor's thread, by each incarnation.
@@ -316,7 +319,7 @@ class ExecutorActor(Actor):
     def _work(self, reports: Sequence[OrderReport], intents: Sequence[OrderIntent]) -> None:
         moves = self._desk.orders.moves(reports, self.ctx.utc_ns())
         verdicts = self._judge.judge(intents) if intents else []
-        claims = [claim_of(v) for v in verdicts if isinstance(v, ToClaim | Refuse)]
+        claims = [claim_of(v) for v in verdicts if isinstance(v, _WRITTEN)]
         stops_before = bool(self._stops.book.stops)
         self._desk.commit(moves, claims)
         if moves:

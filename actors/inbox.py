@@ -64,6 +64,11 @@ class Inbox:
     def _step(self) -> Envelope:
         if self.grant <= 0:
             raise WouldBlock
+        failed = self.handle_plain()
+        if failed is not None:
+            return failed
+        if self.grant <= 0:
+            raise WouldBlock
         self.grant -= 1
         envelope = self._mailbox.poll(self._life)
         if envelope is None:

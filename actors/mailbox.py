@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 from actors.dead_letters import DeadLetter, DeadLetters
-from actors.envelope import Due, Envelope, Own, Perishable, Place, StopRequest, Told
+from actors.envelope import Due, Envelope, Fact, Own, Perishable, Place, StopRequest, Told
 from actors.hops import Hops
 from actors.places import Places
 from messages.base import Delivery, Message, OnRestart, Overflow
@@ -52,6 +52,8 @@ class Reader(Protocol):
 _PLAIN = Message.delivery
 """The policy of a class that declares none: bounded, kept over a restart, never too old."""
 
+_GROW = Overflow.GROW
+
 WAKE = Envelope(None, None, 0)
 """A token that makes a waiting reader look at the other lanes again."""
 
@@ -59,8 +61,11 @@ FENCED = Envelope(None, None, 0)
 """What a replaced reader is given instead of a message."""
 
 
-Lanes = tuple[deque[Envelope], deque[Envelope], Callable[[], Any]]
-"""The control lane and what was handed back, by reference; taking from the user lane."""
+_NEVER_VOID = frozenset({Told, Fact, Envelope})
+
+Lanes = tuple[deque[Envelope], deque[Envelope], Callable[[], Any], Callable[[], int]]
+"""The control lane and what was handed back, by reference; taking from the user lane, and how
+many wait there."""
 
 
 class Recorder(Protocol):
@@ -122,15 +127,23 @@ class Mailbox:
         Returns:
             False when the message ended as a dead letter instead.
         """
-        if message.delivery is _PLAIN and not self.closed and not self._front:
+        policy = message.delivery
+        if self.closed:
+            return self._refuse(message, None, self.closed)
+        if policy is _PLAIN and not self._front:
             depth = self._waiting()
-            if depth < self.capacity:
-                if depth >= self.high_water:
-                    self.high_water = depth + 1
-                envelope = Told(message, None, self._now())
-                self._put_user(envelope)
-                return True if not self.closed else self._closed_under(envelope)
-        return self._put_by_policy(message, None, message.delivery)
+            if depth >= self.capacity:
+                return self._put_by_policy(message, None, policy)
+            envelope: Envelope = Told(message, None, self._now())
+        elif policy.overflow is _GROW and policy.ttl_ms is None and not policy.control:
+            depth = self._waiting() + len(self._front) - self._woken
+            envelope = Fact(message, None, self._now())
+        else:
+            return self._put_by_policy(message, None, policy)
+        if depth >= self.high_water:
+            self.high_water = depth + 1
+        self._put_user(envelope)
+        return True if not self.closed else self._closed_under(envelope)
 
     def ask(self, message: Any, reply_to: Any) -> bool:
         """Queue a message, as `put` does, whose answer somebody waits for."""
@@ -214,7 +227,7 @@ class Mailbox:
 
     def lanes(self) -> Lanes:
         """Give what a reader of told messages must look at before each of them."""
-        return self._control, self._front, self._take_user
+        return self._control, self._front, self._take_user, self._waiting
 
     def keep(self, envelope: Envelope, reader: Reader) -> None:
         """Take back, for the next `take`, what came from the user lane and is not for now."""
@@ -240,6 +253,12 @@ class Mailbox:
                 if self.recorder is not None:
                     self._record(accepted, self.recorder)
                 return accepted
+
+    def note_taken(self, envelope: Envelope) -> None:
+        """Do for a fact that was taken from the user lane itself what `take` does."""
+        self.drained = 0
+        if self.recorder is not None:
+            self._record(envelope, self.recorder)
 
     def _record(self, envelope: Envelope, recorder: "Recorder") -> None:
         kind = type(envelope)
@@ -288,12 +307,14 @@ class Mailbox:
             if envelope is not FENCED:
                 self.hand_on(envelope)
             return FENCED
-        if type(envelope) is Told or type(envelope) is Envelope:
+        kind = type(envelope)
+        if kind in _NEVER_VOID:
             return envelope
-        if isinstance(envelope, Own):
-            return envelope if envelope.reader is reader else None
-        if isinstance(envelope, Place):
-            envelope = self._places.settle(envelope)
+        if kind is not Perishable:
+            if isinstance(envelope, Own):
+                return envelope if envelope.reader is reader else None
+            if isinstance(envelope, Place):
+                envelope = self._places.settle(envelope)
         policy = envelope.message.delivery
         if policy.ttl_ms is not None and self.ttl_enforced:
             age_ns = self._now() - envelope.enqueued_ns

@@ -37,6 +37,8 @@ INTERVAL = TimerFired(name="interval")
 GATHER = TimerFired(name="gather")
 GATHER_NS = NS_PER_S
 
+_encode = msgspec.json.Encoder(order="sorted").encode
+
 _KINDS: dict[type, str] = {
     OrderUpdate: "order",
     DuplicateFiltered: "order",
@@ -119,21 +121,21 @@ class MetricsActor(Actor):
     def receive(self, message: Any) -> None:
         """Count one message; at the interval, write."""
         self._give_way()
-        if isinstance(message, TimerFired | GatherNow):
+        kind = _KINDS.get(type(message))
+        if kind is None and isinstance(message, (TimerFired, GatherNow)):
             self._gather()
             if message == INTERVAL:
                 self._interval()
                 self.ctx.progress()
             return
-        if isinstance(message, AlertTold):
+        if kind is None and isinstance(message, AlertTold):
             if self._lines is not None:
                 self._lines.write(alert_line(message, self.ctx.utc_ns()))
             return
-        if not isinstance(message, FeedGap | FeedState):
+        if kind != "feed" or not isinstance(message, (FeedGap, FeedState)):
             self._fold.fold(message)
         if self._observe is not None:
             self._observe(message)
-        kind = _KINDS.get(type(message))
         if kind is not None and self._lines is not None:
             self._line({"kind": kind, "message": message})
 
@@ -230,4 +232,4 @@ def _summary(fold: MetricsFold, described: dict[str, Any]) -> dict[str, Any]:
 
 def _line_of(fields: dict[str, Any], at_ns: int) -> bytes:
     line = {"schema": SCHEMA, "at_ns": at_ns, **fields}
-    return msgspec.json.encode(line, order="sorted") + b"\n"
+    return _encode(line) + b"\n"

@@ -100,10 +100,15 @@ class OpenOrders:
 
     def new_fills(self, key: OrderKey, fills: Iterable[Fill]) -> list[Fill]:
         """Give the executions of an order that were not given before: a lookup tells of all."""
-        known = self._fills.setdefault(key, {})
-        fresh = {fill.trade_id: fill for fill in fills if fill.trade_id not in known}
-        known.update({name: fill.quantity for name, fill in fresh.items()})
-        return list(fresh.values())
+        known = self._fills.get(key)
+        if known is None:
+            known = self._fills[key] = {}
+        fresh = []
+        for fill in fills:
+            if fill.trade_id not in known:
+                known[fill.trade_id] = fill.quantity
+                fresh.append(fill)
+        return fresh
 
     def moves(self, reports: Sequence[OrderReport], at_ns: int) -> list[Move]:
         """Give the steps that reports make orders take, each report judged after the last.

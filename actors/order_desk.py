@@ -14,6 +14,7 @@ from actors.gateway import Gateway, Question
 from actors.log import logger
 from actors.open_orders import Move, OpenOrders
 from actors.order_records import new_order, open_part
+from decisions.account import record
 from decisions.executor import difference, settle
 from decisions.risk import RiskLimits, RiskState, follow_order, release, saw_fill
 from decisions.risk_equity import (
@@ -191,8 +192,11 @@ class OrderDesk:
                 release(after.symbol, after.side, freed, self._risk, after.strategy_id)
             self.stops.moved(after, move.fills)
             for fill in self.orders.new_fills(after.order_key, move.fills):
-                saw_fill(after.symbol, after.side, fill, self._risk)
                 filled = True
+                if self._keeps_equity:
+                    saw_fill(after.symbol, after.side, fill, self._risk)
+                elif self._risk.flows is not None:
+                    record(after.symbol, after.side, fill, self._risk.flows)
         return {EQUITY: self._equity_text()} if filled and self._keeps_equity else NO_NOTES
 
     def _equity_text(self) -> str:
@@ -205,7 +209,8 @@ class OrderDesk:
             self.executions.owed()
         if was_unsettled and entry.order_key not in self.orders.unsettled:
             self._risk.unsettled = self.orders.unsettled_symbols()
-        follow_order(*open_part(entry), self._risk)
+        if self._risk.open_orders is not None:
+            follow_order(*open_part(entry), self._risk)
 
     def _hand_over(self, claims: Sequence[Claim]) -> None:
         keys = [claim.intent.order_key for claim in claims if claim.sent]
@@ -224,14 +229,17 @@ class OrderDesk:
             sent_at_ns=entry.updated_at_ns,
             good_until_ns=good_until_ns,
         )
-        self._follow(entry)  # any answer is a message, and handled after this
-        self.orders.sends[entry.order_key] += 1
+        # Any answer is a message, and handled after this. Risk has counted it as open already.
+        self.orders.follow(entry)
+        sends, key = self.orders.sends, entry.order_key
+        sends[key] = sends.get(key, 0) + 1
 
     def _moved(self, entry: LedgerEntry, move: Move, *, asked: bool) -> None:
         """Follow one order that took a step, and do what its new state asks for."""
         self._follow(entry)
-        self._on_moved(entry, move.fills, move.is_late)
-        if move.is_late:
+        is_late = move.is_late
+        self._on_moved(entry, move.fills, is_late)
+        if is_late:
             return
         if entry.state is OrderState.UNKNOWN:
             self.orders.unsettled[entry.order_key] = entry.client_order_id

@@ -13,6 +13,9 @@ from messages.values import OrderState, Side
 from persistence.book import held_quantity
 from persistence.ledger import Claim, LedgerEntry, Step
 
+_NOTHING = Decimal(0)
+_SENT, _REFUSED, _CLAIMED = OrderState.SENT, OrderState.REFUSED, OrderState.CLAIMED
+
 
 def new_order(entry: LedgerEntry, touched_price: Decimal | None = None) -> NewOrder:
     """Give the order of a ledger row as it goes to the venue."""
@@ -34,7 +37,7 @@ def step_from(entry: LedgerEntry, to: OrderState, report: OrderReport, at_ns: in
 
     What is filled belongs to the state that the venue reports, not to SENT on the way there.
     """
-    if to is OrderState.SENT:
+    if to is _SENT:
         at = TimestampNs(at_ns)
         return Step(entry.order_key, to, at, report.reason, report.evidence)
     return Step(
@@ -95,9 +98,9 @@ def claimed_update(claim: Claim, durable_ns: TimestampNs) -> OrderUpdate:
         strategy_id=intent.strategy_id,
         symbol=intent.symbol,
         side=intent.side,
-        state=OrderState.REFUSED if claim.refused else OrderState.CLAIMED,
+        state=_REFUSED if claim.refused else _CLAIMED,
         quantity=intent.quantity,
-        filled_quantity=Decimal(0),
+        filled_quantity=_NOTHING,
         average_price=None,
         fills=(),
         reason=claim.refused or intent.reason,

@@ -5,6 +5,7 @@ stepping runtime can take each job as a step.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from actors.gateway import ExecutorAddress, Gateway
 from actors.log import logger
@@ -50,7 +51,7 @@ class PaperGateway(Gateway):
         good_until_ns: int | None,
     ) -> None:
         """See `Gateway.submit`."""
-        self._enqueue(lambda: self._submit(epoch, key, order, good_until_ns))
+        self._enqueue(partial(self._submit, epoch, key, order, good_until_ns))
 
     def find(
         self,

@@ -182,10 +182,11 @@ class Runtime(ABC):
             pykka.ActorRegistry.unregister(life.actor_ref)
             life.actor_ref.actor_stopped.set()
         self._release(cell, life)
-        if stuck or cell.handling is not None:
+        handled = cell.handling  # once: it may come to its end at this moment
+        if stuck or handled is not None:
             cell.abandon(life)
-        if isinstance(cell.handling, Message):
-            self.dead_letters.add(cell.given_up(why, detail))
+        if isinstance(handled, Message):
+            self.dead_letters.add(cell.given_up(handled, why, detail))
         if life.actor_ref is not None:
             life.actor_ref.actor_inbox.fail(ActorCrashed(f"{cell.path} was given up: {why}"))
         self.waits.end(cell.path)

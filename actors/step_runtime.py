@@ -26,15 +26,17 @@ from messages.ids import NS_PER_S, ActorPath
 class StepQueue:
     """A user lane that tells the scheduler when something was put."""
 
-    def __init__(self, on_put: Callable[[], None]) -> None:
+    def __init__(self, path: ActorPath, ready: deque[str], is_ready: set[str]) -> None:
+        self._path, self._ready, self._is_ready = path, ready, is_ready
         self._items: deque[Any] = deque()
-        self._on_put = on_put
         self.qsize = self._items.__len__
 
     def put(self, item: Any) -> None:
-        """Append."""
+        """Append, and mark its reader as ready."""
         self._items.append(item)
-        self._on_put()
+        if self._path not in self._is_ready:
+            self._is_ready.add(self._path)
+            self._ready.append(self._path)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: ARG002 - a queue's signature
         """Take the oldest; never waits."""
@@ -57,16 +59,26 @@ class StepFuture(pykka.ThreadingFuture[Any]):
 
 
 class StepRuntime(Runtime):
-    """`seed=None` serves the ready actors in turn; a seed shuffles who goes next."""
+    """`seed=None` serves the ready actors in turn; a seed shuffles who goes next.
+
+    `turn` is how many of its messages an actor handles, or a worker of its jobs, before another
+    goes: 1 interleaves as finely as can be; more is what a thread does that finds many waiting.
+    """
 
     threaded = False
     clock: VirtualClock
 
     def __init__(
-        self, seed: int | None = None, start_ns: int = 0, *, ttl_enforced: bool = True
+        self,
+        seed: int | None = None,
+        start_ns: int = 0,
+        *,
+        ttl_enforced: bool = True,
+        turn: int = 1,
     ) -> None:
         super().__init__(VirtualClock(start_ns), seed or 0, ttl_enforced=ttl_enforced)
         self.shuffled = seed is not None
+        self._turn = turn
         self.steps = 0
         self._ready: deque[str] = deque()
         self._is_ready: set[str] = set()
@@ -100,7 +112,7 @@ class StepRuntime(Runtime):
         return True
 
     def step(self) -> bool:
-        """Let one ready actor handle one message, or one worker do one job."""
+        """Let one ready actor or worker have its turn."""
         name = self._next_ready()
         if name is None:
             return False
@@ -156,7 +168,7 @@ class StepRuntime(Runtime):
     def _step_actor(self, path: ActorPath) -> None:
         actor, life = self._actors[path]
         inbox = actor.actor_inbox
-        inbox.grant = 1
+        inbox.grant = self._turn
         asker = CURRENT_ASKER.set(path)
         self._busy.add(path)
         try:
@@ -184,7 +196,9 @@ class StepRuntime(Runtime):
 
     def _work(self, name: str) -> None:
         jobs = self._jobs[name]
-        if jobs:  # a flush may have done them before their turn
+        for _ in range(self._turn):
+            if not jobs:  # a flush may have done them before their turn
+                return
             jobs.popleft()()
         if jobs:
             self._mark_ready(name)
@@ -192,7 +206,7 @@ class StepRuntime(Runtime):
     # ------------------------------------------------------------ life
 
     def _queue(self, path: ActorPath) -> Queue | None:
-        return StepQueue(lambda: self._mark_ready(path))
+        return StepQueue(path, self._ready, self._is_ready)
 
     def _launch(self, cell: Cell, life: Incarnation) -> None:
         actor = cell.new_actor()
@@ -243,7 +257,10 @@ class StepRuntime(Runtime):
         life.stuck.set()
         self._busy.discard(cell.path)
         self._forget(cell.path, life)
-        if was_stuck and present is not None and present[1] is life:
+        if present is None or present[1] is not life:
+            return
+        present[0].actor_inbox.grant = 0
+        if was_stuck:
             present[0].let_go()  # as a hung thread does when it comes back to itself
 
     # ------------------------------------------------------------ asking
@@ -267,6 +284,7 @@ class StepRuntime(Runtime):
     def hang(self, life: Incarnation) -> None:
         """Leave the handler for good; the scheduler passes this actor by from now on."""
         life.stuck.set()
+        life.actor_ref.actor_inbox.grant = 0
         raise StuckInHandler
 
     def worker(self, name: str) -> Callable[[Job], None]:

@@ -102,7 +102,7 @@ def system_rate(
             )
         if backend == "memory":
             stack.enter_context(patch.object(wiring, "PaperVenue", _in_memory))
-        runtime = StepRuntime(ttl_enforced=False)
+        runtime = StepRuntime(ttl_enforced=False, turn=256)
         system = wiring.build(config, run_dir, runtime)
         stack.enter_context(seldom_collecting())  # as a run does
         begun = time.perf_counter()

@@ -113,7 +113,8 @@ class LatencyHistogram:
     def record(self, ns: int) -> None:
         """Count one latency; less than 0 counts as 0."""
         self.append(ns)
-        self.fold_when_full()
+        if len(self._buffer) > FOLD_AT:
+            self.fold_when_full()
 
     def fold_when_full(self) -> None:
         """Count what was appended, if it is enough to be worth it and nobody else is at it."""

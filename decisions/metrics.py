@@ -5,7 +5,7 @@ complete orders, ``errors`` incarnations that ended badly, ``retries`` second se
 order that was proved not sent, ``dupes_filtered`` decisions made again.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -32,6 +32,7 @@ _STAGES = {
     OrderState.NOT_SENT: "send",
     OrderState.UNKNOWN: "send",
 }
+_CLAIMED, _FILLED, _NOT_SENT = OrderState.CLAIMED, OrderState.FILLED, OrderState.NOT_SENT
 _NOTHING = Decimal(0)
 _NONE: Counter[str] = Counter()
 _REFUSALS = (OrderState.REFUSED, OrderState.REJECTED)
@@ -59,7 +60,7 @@ class MetricsFold:
         self.errors_by_reason: Counter[str] = Counter()
         self.rejects_by_reason: Counter[str] = Counter()
         self.restarts: Counter[str] = Counter()
-        self._stages: dict[str, Counter[str]] = {}
+        self._stages: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.stages = StageFold()
         """What the stages of decisions took; another's where somebody else folds them."""
         self._feeds: dict[ActorPath, FeedReport] = {}
@@ -96,15 +97,15 @@ class MetricsFold:
     def fold(self, message: MetricsInput) -> None:
         """Take one message."""
         match message:
+            case OrderUpdate():
+                self._order(message)
             case FeedReport():
                 self._feeds[message.feed] = message
             case FeedEnded():
                 self._ended[message.feed] = message.delivered
-            case OrderUpdate():
-                self._order(message)
             case DuplicateFiltered():
                 self.dupes_filtered += 1
-                self._count("claim", "duplicate")
+                self._stages["claim"]["duplicate"] += 1
             case Supervision():
                 self._supervision(message)
             case PriceMark():
@@ -152,21 +153,22 @@ class MetricsFold:
             self.money.order(update)
             return
         state = update.state
-        self._count(_STAGES.get(state, "venue"), state.value)
-        if state is OrderState.CLAIMED:
+        self._stages[_STAGES.get(state, "venue")][state._value_] += 1
+        if state is _CLAIMED:
             self.allowed += 1
-        elif state is OrderState.FILLED:
+        elif state is _FILLED:
             self.filled += 1
         elif state in _REFUSALS:
             self.rejected += 1
             self.rejects_by_reason[_slug(update.reason, state.value)] += 1
         if update.claim_latency_ns is not None:
             self.claim_latency.record(update.claim_latency_ns)
-        self._follow_sends(update)
+        if self._not_sent or state is _NOT_SENT:
+            self._follow_sends(update)
         self.money.order(update)
 
     def _follow_sends(self, update: OrderUpdate) -> None:
-        if update.state is OrderState.NOT_SENT:
+        if update.state is _NOT_SENT:
             self._not_sent.add(update.order_key)
         elif update.order_key in self._not_sent:
             self._not_sent.discard(update.order_key)
@@ -179,9 +181,6 @@ class MetricsFold:
         elif report.event == "exited" and reason in _FAILURES:
             self.errors += 1
             self.errors_by_reason[reason] += 1
-
-    def _count(self, stage: str, outcome: str) -> None:
-        self._stages.setdefault(stage, Counter())[outcome] += 1
 
 
 def money(amount: Decimal) -> str:

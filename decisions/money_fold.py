@@ -89,15 +89,18 @@ class MoneyFold:
 
     def order(self, update: OrderUpdate) -> None:
         """Count each execution once: a lookup tells of all of an order's again."""
-        self.take_up()
+        if self._offered is not None:
+            self.take_up()
         key = update.order_key
-        counted = self._open.pop(key, None) or self._ended.pop(key, set())
+        counted = self._open.pop(key, None) or self._ended.pop(key, None)
+        if counted is None:
+            if not update.fills:
+                return
+            counted = set()
         for fill in update.fills:
             if fill.trade_id not in counted:
                 counted.add(fill.trade_id)
                 self._record(key, update.symbol, update.side, fill)
-        if not counted:
-            return
         if update.state not in FINAL_STATES:
             self._open[key] = counted
             return

@@ -1,6 +1,7 @@
 """The names of a decision: its key with us, its client order id at the venue. Pure functions."""
 
 from binascii import b2a_base64
+from collections.abc import Callable
 from functools import cache, lru_cache
 from hashlib import blake2b
 from string import ascii_letters, ascii_lowercase, ascii_uppercase, digits
@@ -17,6 +18,7 @@ from messages.ids import (
 
 URL_SAFE = digits + ascii_letters + "-_"
 _MS_HEX_DIGITS = 12
+_MS_END = 16**_MS_HEX_DIGITS
 _ID_BITS = 128
 _LEAST_ID_BITS = 64
 _SIX_BIT_LENGTH = 22
@@ -37,13 +39,31 @@ def order_key(
     Raises:
         ValueError: the time is before 1970 or after the year 10889.
     """
-    ms = decided_at_ns // NS_PER_MS
-    if not 0 <= ms < 16**_MS_HEX_DIGITS:
-        raise ValueError(f"{decided_at_ns} ns is no moment that a key can hold")
-    hashed = _hashed(account, strategy_id, symbol).copy()
-    moment, place = str(decided_at_ns), str(ordinal)
-    hashed.update(f"{len(moment)}:{moment}{len(place)}:{place}".encode())
-    return OrderKey(f"{ms:012x}{hashed.hexdigest()}")
+    return keys_of(account, strategy_id, symbol)(decided_at_ns, ordinal)
+
+
+KeyMaker = Callable[[TimestampNs, int], OrderKey]
+"""Gives the `order_key` of one strategy on one symbol, by moment and ordinal."""
+
+
+@lru_cache(maxsize=1024)
+def keys_of(account: AccountId, strategy_id: StrategyId, symbol: Symbol) -> KeyMaker:
+    """Begin the hash with what all decisions of one strategy on a symbol share, once."""
+    text = b"".join(
+        [b"%d:%b" % (len(raw), raw) for raw in map(str.encode, (account, strategy_id, symbol))]
+    )
+    begun = blake2b(text, digest_size=10, person=b"order-key")
+
+    def key(decided_at_ns: TimestampNs, ordinal: int) -> OrderKey:
+        ms = decided_at_ns // NS_PER_MS
+        if not 0 <= ms < _MS_END:
+            raise ValueError(f"{decided_at_ns} ns is no moment that a key can hold")
+        moment, place = str(decided_at_ns), str(ordinal)
+        hashed = begun.copy()
+        hashed.update(f"{len(moment)}:{moment}{len(place)}:{place}".encode())
+        return OrderKey(f"{ms:012x}{hashed.hexdigest()}")
+
+    return key
 
 
 def exit_key(entry_key: OrderKey, ordinal: int, decided_at_ns: TimestampNs) -> OrderKey:
@@ -56,15 +76,6 @@ def exit_key(entry_key: OrderKey, ordinal: int, decided_at_ns: TimestampNs) -> O
     text = b"%d:%b%d" % (len(raw), raw, ordinal)
     hashed = blake2b(text, digest_size=10, person=b"exit-key").hexdigest()
     return OrderKey(f"{decided_at_ns // NS_PER_MS:0{_MS_HEX_DIGITS}x}{hashed}")
-
-
-@lru_cache(maxsize=1024)
-def _hashed(account: AccountId, strategy_id: StrategyId, symbol: Symbol) -> blake2b:
-    """Begin the hash with what all decisions of one strategy share; it is asked for each order."""
-    text = b"".join(
-        [b"%d:%b" % (len(raw), raw) for raw in map(str.encode, (account, strategy_id, symbol))]
-    )
-    return blake2b(text, digest_size=10, person=b"order-key")
 
 
 PREFIX = "wk"

@@ -42,7 +42,10 @@ class Holding(msgspec.Struct, kw_only=True):
     @property
     def profit(self) -> Decimal:
         """What the trading on this symbol would have brought if it were closed at the mark."""
-        return self.realized + self.unrealized
+        realized = self.cash_flow + self.quantity * self.average_cost
+        if self.mark_price is None:
+            return realized + _NOTHING
+        return realized + self.quantity * (self.mark_price - self.average_cost)
 
 
 class Portfolio:
@@ -62,7 +65,9 @@ class Portfolio:
         A fee in base currency takes units out of the position; one in neither currency of
         the symbol is kept apart, for there is no price to value it at.
         """
-        holding = self.holdings.setdefault(symbol, Holding())
+        holding = self.holdings.get(symbol)
+        if holding is None:
+            holding = self.holdings[symbol] = Holding()
         before = holding.profit
         _move(holding, side.sign * fill.quantity, fill.price)
         self._charge(holding, symbol, fill)
@@ -104,11 +109,10 @@ class Portfolio:
         return sorted(self._equity)
 
     def _charge(self, holding: Holding, symbol: Symbol, fill: Fill) -> None:
-        base, quote = base_of(symbol), quote_of(symbol)
-        if fill.fee_currency == quote:
+        if fill.fee_currency == quote_of(symbol):
             holding.cash_flow -= fill.fee
             holding.fees += fill.fee
-        elif fill.fee_currency == base:
+        elif fill.fee_currency == base_of(symbol):
             _move(holding, -fill.fee, _NOTHING)
             holding.fees += fill.fee * fill.price
         else:
@@ -117,11 +121,12 @@ class Portfolio:
 
     def _follow(self, symbol: Symbol, profit_before: Decimal) -> None:
         quote = quote_of(symbol)
-        equity = self.equity(quote) + self.holdings[symbol].profit - profit_before
+        before = self._equity.get(quote, _NOTHING)
+        equity = before + self.holdings[symbol].profit - profit_before
         peak = max(self._peak.get(quote, _NOTHING), equity)
         self._equity[quote] = equity
         self._peak[quote] = peak
-        self._drawdown[quote] = max(self.max_drawdown(quote), peak - equity)
+        self._drawdown[quote] = max(self._drawdown.get(quote, _NOTHING), peak - equity)
 
 
 def _move(holding: Holding, change: Decimal, price: Decimal) -> None:

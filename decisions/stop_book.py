@@ -210,6 +210,8 @@ class StopBook:
 
     def _shrink(self, place: Place) -> None:
         """Take from the oldest stops what the position does not hold any more, and end them."""
+        if not self.stops:
+            return
         for side in (Side.BUY, Side.SELL):
             mine = [s for s in self.stops.values() if s.side is side and _place(s) == place]
             if not mine:
@@ -388,6 +390,8 @@ class StopBook:
 
     def touched(self, key: OrderKey, decided_at_ns: int) -> Decimal | None:
         """Give the price of an exit that acted inside a candle; None of any other order."""
+        if key not in self.entry_of:
+            return None
         stop = self.stop_of_exit(key)
         if stop is None or not stop.is_inside or stop.acted_at_ns != decided_at_ns:
             return None

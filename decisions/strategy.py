@@ -33,7 +33,7 @@ from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import OrderIntent, OrderUpdate
 from messages.own_lines import line_of
 from messages.stops import StopActed
-from messages.values import Instrument
+from messages.values import BUY, Instrument
 
 __all__ = [
     "MOST_TRIES",
@@ -96,12 +96,27 @@ Door = Callable[[Sequence[float], int], int]
 """Takes closes from a place on while nothing is decided; gives the place that it came to."""
 
 
+CloseHandler = Callable[[Decimal, Decimal], Any]
+"""Takes a close and the position; gives what `on_candle` would."""
+
+
 def fast_door(strategy: object) -> Door | None:
-    """Give the strategy's second door, if no class below it has another `on_candle`."""
+    """Give the strategy's second door, if no class below it decides otherwise than it knows."""
     for cls in type(strategy).__mro__:
         if "pass_closes" in vars(cls):
             door: Door = strategy.pass_closes  # type: ignore[attr-defined]  # a class of it has one
             return door
+        if "on_candle" in vars(cls) or "on_close" in vars(cls):
+            return None
+    return None
+
+
+def close_handler(strategy: object) -> CloseHandler | None:
+    """Give what decides on a close alone, if no class below it has another `on_candle`."""
+    for cls in type(strategy).__mro__:
+        if "on_close" in vars(cls):
+            handler: CloseHandler = strategy.on_close  # type: ignore[attr-defined]  # as above
+            return handler
         if "on_candle" in vars(cls):
             return None
     return None
@@ -148,6 +163,7 @@ class StrategyRun:
                 strategy, wants, self._desk, self.memory, self._positions, self._has_problem
             )
         self._door = None if self._wide is not None else fast_door(strategy)
+        self._on_close = None if self._wide is not None else close_handler(strategy)
         if hasattr(strategy, "positions"):
             strategy.positions = MappingProxyType(self._positions)
 
@@ -209,8 +225,35 @@ class StrategyRun:
         decisions = self._decide(event)
         if not decisions:
             return []
-        intents = self._intents(event, decisions, created_ns)
+        intents = self._decided_on(event, decisions, created_ns)
         self._advance(event, intents)
+        return intents
+
+    def take_close(self, close: Decimal, ts_event_ns: TimestampNs) -> Sequence[OrderIntent]:
+        """Take the next candle as `take` does, given by its close and its end.
+
+        For a run that ends where the strategy fails, such as a backtest: nothing is kept of the
+        candle to show it to a successor. Only where there is a `close_handler`.
+        """
+        memory, symbol, handler = self.memory, self.symbol, self._on_close
+        assert handler is not None, "asked of strategies that have one"
+        held = memory.position
+        decisions = handler(close, held)
+        memory.next_index += 1
+        if not decisions or ts_event_ns <= memory.decided_until_ns:
+            return ()
+        if type(decisions) is tuple and len(decisions) == 1:
+            only = None
+            if (symbol, ts_event_ns) not in memory.decided:
+                only = self._desk.plain(decisions[0], ts_event_ns, ts_event_ns, close, held)
+            if only is not None:
+                change = +only.quantity if only.side is BUY else -only.quantity  # as a product is
+                memory.position = self._positions[symbol] = held + change
+                count_decisions(memory.decided, symbol, ts_event_ns, 1)
+                return (only,)
+        moment = Moment(symbol, ts_event_ns, {symbol: close}, "on_close")
+        intents = self._intents(moment, decisions, ts_event_ns)
+        self._moved(ts_event_ns, intents)
         return intents
 
     def heeds(self, event: MarketEvent) -> bool:
@@ -254,7 +297,9 @@ class StrategyRun:
             event, place = events[place], place + 1
             decisions = self._decide(event)
             if decisions:
-                intents = [] if batch.is_history else self._intents(event, decisions, created_ns())
+                intents = (
+                    [] if batch.is_history else self._decided_on(event, decisions, created_ns())
+                )
                 yield from intents
                 self._advance(event, intents)
 
@@ -389,10 +434,14 @@ class StrategyRun:
         memory = self.memory
         memory.next_index += 1
         memory.recent.append(event)
+        self._moved(event.ts_event_ns, intents)
+
+    def _moved(self, decided_at_ns: TimestampNs, intents: Sequence[OrderIntent]) -> None:
+        memory = self.memory
         if intents:
             for intent in intents:
                 memory.position += intent.quantity * intent.side.sign
-            count_decisions(memory.decided, self.symbol, event.ts_event_ns, len(intents))
+            count_decisions(memory.decided, self.symbol, decided_at_ns, len(intents))
             self._positions[self.symbol] = memory.position
 
     def _show(self, event: MarketEvent) -> Any:
@@ -401,14 +450,19 @@ class StrategyRun:
             return ()
         return show(self._strategy, event, self.memory.position)
 
-    def _intents(
+    def _decided_on(
         self, event: MarketEvent, decisions: Any, created_ns: TimestampNs
     ) -> list[OrderIntent]:
-        memory, symbol, at_ns = self.memory, self.symbol, event.ts_event_ns
+        price = event.close if type(event) is Candle else reference_price(event)
+        moment = Moment(self.symbol, event.ts_event_ns, {self.symbol: price}, handler_of(event))
+        return self._intents(moment, decisions, created_ns)
+
+    def _intents(
+        self, moment: Moment, decisions: Any, created_ns: TimestampNs
+    ) -> list[OrderIntent]:
+        memory, symbol, at_ns = self.memory, self.symbol, moment.decided_at_ns
         if at_ns <= memory.decided_until_ns:
             return []
-        price = event.close if type(event) is Candle else reference_price(event)
-        moment = Moment(symbol, at_ns, {symbol: price}, handler_of(event))
         positions = {symbol: memory.position}
         decided = {(symbol, at_ns): memory.decided.get((symbol, at_ns), 0)}
         return self._desk.intents(decisions, moment, created_ns, positions, decided)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from decisions.exact import EXACT, NOTHING, is_sane, is_sane_signed
-from decisions.order_keys import order_key
+from decisions.order_keys import keys_of, order_key
 from messages.errors import BadDecision
 from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.orders import OrderIntent
@@ -24,6 +24,7 @@ Of more than the newest moment, for a live market does not tell its events in th
 a candle is told when it is sure, after trades and prices that are younger than its close.
 """
 _MOMENTS = 256
+_MARKET = OrderType.MARKET
 
 
 class NotADecision(BadDecision, AttributeError):
@@ -116,6 +117,52 @@ class Desk(msgspec.Struct, frozen=True):
         except BadDecision as error:
             error.handler = moment.handler
             raise
+
+    def plain(
+        self, wish: Any, at: TimestampNs, created_ns: TimestampNs, price: Decimal, held: Decimal
+    ) -> OrderIntent | None:
+        """Give the intent of a moment's only wish on the first symbol, as `intents` would.
+
+        Only where it is a market order without stops, as nearly all are; None: ask `intents`.
+        `held` is the position before it.
+        """
+        symbol = self.symbols[0]
+        try:
+            side, quantity, time_in_force = wish.side, wish.quantity, wish.time_in_force
+            is_plain = (
+                wish.order_type is _MARKET
+                and wish.limit_price is None
+                and type(side) is Side
+                and type(time_in_force) is TimeInForce
+                and type(wish.reason) is str
+                and type(quantity) is Decimal
+                and (wish.symbol is None or wish.symbol == symbol)
+                and wish.stop_loss is None
+                and wish.take_profit is None
+                and wish.trailing is None
+            )
+        except AttributeError:
+            return None
+        if not is_plain or not quantity.is_finite() or quantity < 0:
+            return None
+        account, strategy_id = self.account, self.strategy_id
+        against = held.copy_negate() if side is BUY else held
+        return OrderIntent(
+            order_key=keys_of(account, strategy_id, symbol)(at, 0),
+            account=account,
+            strategy_id=strategy_id,
+            symbol=symbol,
+            side=side,
+            order_type=_MARKET,
+            time_in_force=time_in_force,
+            quantity=quantity,
+            limit_price=None,
+            reference_price=price,
+            decided_at_ns=at,
+            ts_created_ns=created_ns,
+            reason=wish.reason,
+            leaves=NOTHING if against <= 0 else quantity if quantity <= against else against,
+        )
 
     def _made(
         self,

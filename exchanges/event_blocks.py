@@ -47,8 +47,20 @@ class Block(Protocol):
         """Give it for who looks at nothing of a candle but its open, its volume and its times."""
         ...
 
-    def open_and_volume(self, place: int) -> tuple[Decimal, Decimal]:
-        """Give these two of a candle, exactly."""
+    def open_of(self, place: int) -> Decimal:
+        """Give the open of a candle, exactly."""
+        ...
+
+    def close_of(self, place: int) -> Decimal:
+        """Give its close, exactly."""
+        ...
+
+    def volume_of(self, place: int) -> Decimal:
+        """Give its volume, exactly."""
+        ...
+
+    def about_volume(self, place: int) -> float:
+        """Give its volume as the nearest float."""
         ...
 
     def first(self, count: int) -> "Block":
@@ -123,10 +135,21 @@ class CandleBlock:
             ts_event_ns=TimestampNs(ts_ns),
         )
 
-    def open_and_volume(self, place: int) -> tuple[Decimal, Decimal]:
-        """See `Block.open_and_volume`."""
-        columns, text = self._columns, self._text
-        return Decimal(text(columns[0][place])), Decimal(text(columns[4][place]))
+    def open_of(self, place: int) -> Decimal:
+        """See `Block.open_of`."""
+        return Decimal(self._text(self._columns[0][place]))
+
+    def close_of(self, place: int) -> Decimal:
+        """See `Block.close_of`."""
+        return Decimal(self._text(self._columns[3][place]))
+
+    def volume_of(self, place: int) -> Decimal:
+        """See `Block.volume_of`."""
+        return Decimal(self._text(self._columns[4][place]))
+
+    def about_volume(self, place: int) -> float:
+        """See `Block.about_volume`."""
+        return float(self._columns[4][place])
 
     def first(self, count: int) -> "CandleBlock":
         """See `Block.first`."""
@@ -155,11 +178,26 @@ class EventBlock:
         """See `Block.opening`."""
         return self._events[place]
 
-    def open_and_volume(self, place: int) -> tuple[Decimal, Decimal]:
-        """See `Block.open_and_volume`."""
+    def open_of(self, place: int) -> Decimal:
+        """See `Block.open_of`."""
+        return self._candle(place).open
+
+    def close_of(self, place: int) -> Decimal:
+        """See `Block.close_of`."""
+        return self._candle(place).close
+
+    def volume_of(self, place: int) -> Decimal:
+        """See `Block.volume_of`."""
+        return self._candle(place).volume
+
+    def about_volume(self, place: int) -> float:
+        """See `Block.about_volume`."""
+        return float(self._candle(place).volume)
+
+    def _candle(self, place: int) -> Candle:
         candle = self._events[place]
         assert isinstance(candle, Candle), "asked of candles alone"
-        return candle.open, candle.volume
+        return candle
 
     def first(self, count: int) -> "EventBlock":
         """See `Block.first`."""

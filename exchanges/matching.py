@@ -18,18 +18,23 @@ Candles and trades give at most `participation` of their volume; a tick gives ev
 """
 
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+from functools import cached_property
 
 import msgspec
 
 from exchanges.protocol import NewOrder
 from messages.market import Candle, MarketEvent, Tick, Trade
-from messages.values import Instrument, Liquidity, Side
+from messages.values import BUY, Instrument, Liquidity, Side
 
 BPS = Decimal("0.0001")
+_ZERO = Decimal(0)
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What the venue charges and gives in one symbol. Rates are fractions, not bps."""
+class Terms(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """What the venue charges and gives in one symbol. Rates are fractions, not bps.
+
+    What follows from them alone is reckoned once.
+    """
 
     instrument: Instrument
     maker_fee_rate: Decimal
@@ -40,6 +45,43 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     def fee_rate(self, liquidity: Liquidity) -> Decimal:
         """The fraction of the notional that a fill costs."""
         return self.maker_fee_rate if liquidity is Liquidity.MAKER else self.taker_fee_rate
+
+    @cached_property
+    def base(self) -> str:
+        """The currency that is bought and sold."""
+        return self.instrument.base
+
+    @cached_property
+    def quote(self) -> str:
+        """The currency that is paid."""
+        return self.instrument.quote
+
+    @cached_property
+    def dearer(self) -> Decimal:
+        """What slippage makes of a price of 1 for who buys."""
+        return 1 + self.slippage_rate
+
+    @cached_property
+    def cheaper(self) -> Decimal:
+        """What slippage makes of a price of 1 for who sells."""
+        return 1 + -1 * self.slippage_rate
+
+    @cached_property
+    def taker_cost(self) -> Decimal:
+        """What 1 of notional costs with the taker's fee."""
+        return 1 + self.taker_fee_rate
+
+    @cached_property
+    def taker_lock(self) -> Decimal:
+        """What must be free for 1 of notional: a rebate is not there before the trade."""
+        return 1 + max(self.taker_fee_rate, _ZERO)
+
+    @cached_property
+    def grid(self) -> Decimal:
+        """A zero with so many decimals that prices with no more of them have no finer ticks."""
+        tick = self.instrument.price_tick
+        exponent = tick.adjusted() + (tick != Decimal((0, (1,), tick.adjusted())))
+        return Decimal((0, (0,), exponent))
 
 
 class Offer(msgspec.Struct, frozen=True, gc=False):
@@ -53,12 +95,12 @@ class Offer(msgspec.Struct, frozen=True, gc=False):
 def offer(order: NewOrder, event: MarketEvent, terms: Terms, *, first: bool) -> Offer | None:
     """Say what `event` gives; None when its price does not reach the order."""
     if order.limit_price is None:
-        return Offer(taker_price(order, event, terms), _volume(event, terms), Liquidity.TAKER)
+        return Offer(taker_price(order, event, terms), volume_for(event, terms), Liquidity.TAKER)
     at_once = _opening_price(order, event)
     if first and _reaches(order.side, at_once, order.limit_price):
-        return Offer(at_once, _volume(event, terms), Liquidity.TAKER)
+        return Offer(at_once, volume_for(event, terms), Liquidity.TAKER)
     if _reaches(order.side, _best_price(order, event), order.limit_price):
-        return Offer(order.limit_price, _volume(event, terms), Liquidity.MAKER)
+        return Offer(order.limit_price, volume_for(event, terms), Liquidity.MAKER)
     return None
 
 
@@ -77,12 +119,15 @@ def round_down(quantity: Decimal, step: Decimal) -> Decimal:
 
 def slipped(price: Decimal, side: Side, terms: Terms) -> Decimal:
     """Give a price made worse for the taker by the slippage, on the instrument's ticks."""
-    worse = price * (1 + side.sign * terms.slippage_rate)
-    # A tick coarser than the market's own prices would be refuted by the data.
-    own_grid = Decimal((0, (1,), int(price.as_tuple().exponent)))
-    tick = min(terms.instrument.price_tick, own_grid)
-    rounding = ROUND_CEILING if side is Side.BUY else ROUND_FLOOR
-    return max((worse / tick).to_integral_value(rounding) * tick, tick)
+    tick = terms.instrument.price_tick
+    if not (price + terms.grid).same_quantum(terms.grid):
+        # A tick coarser than the market's own prices would be refuted by the data.
+        tick = min(tick, Decimal((0, (1,), int(price.as_tuple().exponent))))
+    if side is BUY:
+        steps = (price * terms.dearer / tick).to_integral_value(ROUND_CEILING)
+    else:
+        steps = (price * terms.cheaper / tick).to_integral_value(ROUND_FLOOR)
+    return max(steps * tick, tick)
 
 
 def _opening_price(order: NewOrder, event: MarketEvent) -> Decimal:
@@ -107,7 +152,8 @@ def _reaches(side: Side, price: Decimal, limit: Decimal) -> bool:
     return price <= limit if side is Side.BUY else price >= limit
 
 
-def _volume(event: MarketEvent, terms: Terms) -> Decimal | None:
+def volume_for(event: MarketEvent, terms: Terms) -> Decimal | None:
+    """Give how much one order may take of an event; None is as much as wanted."""
     if isinstance(event, Tick):
         return None
     volume = event.volume if isinstance(event, Candle) else event.quantity

@@ -88,9 +88,11 @@ class PaperVenue:
             NotSent: a fault was scripted.
         """
         fault = self._faults.next_submit()
-        fail_before(fault)
+        if fault is not None:
+            fail_before(fault)
         report = self._safely(lambda: self._submit(order), OutcomeUnknown)
-        fail_after(fault)
+        if fault is not None:
+            fail_after(fault)
         return report
 
     def find(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport | None:
@@ -192,7 +194,7 @@ class PaperVenue:
     def _first_deposits(self) -> Effects:
         effects = Effects()
         for currency, amount in self._settings.balances.items():
-            self._post(effects, deposit(currency, amount))
+            self._post(effects, [deposit(currency, amount)])
         return effects
 
     def _submit(self, order: NewOrder) -> OrderReport:
@@ -240,9 +242,9 @@ class PaperVenue:
     def _accept(self, order: NewOrder) -> tuple[Progress, Effects]:
         progress = accepted(self._next_row, order, self._settings.latency_ms * NS_PER_MS)
         effects = Effects(orders={progress.row: progress})
-        quote = self._terms_for(order.symbol).instrument.quote
+        quote = self._terms_for(order.symbol).quote
         if quote not in self._funds.totals:
-            self._post(effects, deposit(quote, DEFAULT_QUOTE_BALANCE))
+            self._post(effects, [deposit(quote, DEFAULT_QUOTE_BALANCE)])
         return progress, effects
 
     def _work_all(self, events: Sequence[MarketEvent]) -> list[OrderReport]:
@@ -287,15 +289,13 @@ class PaperVenue:
         effects.orders[progress.row] = progress
         if step.fills:
             effects.fills.setdefault(progress.row, []).extend(step.fills)
-        for change in step.changes:
-            posting = Posting(
-                place, progress.order.symbol, progress.arrival_ns, progress.row, change
-            )
-            self._post(effects, posting)
+        symbol, arrival_ns, row = progress.order.symbol, progress.arrival_ns, progress.row
+        changes = step.changes
+        self._post(effects, [Posting(place, symbol, arrival_ns, row, one) for one in changes])
 
-    def _post(self, effects: Effects, posting: Posting) -> None:
-        self._funds.post(posting)
-        effects.postings.append(posting)
+    def _post(self, effects: Effects, postings: list[Posting]) -> None:
+        self._funds.post(postings)
+        effects.postings += postings
 
     def _commit(self, effects: Effects) -> None:
         if effects.orders or effects.postings:

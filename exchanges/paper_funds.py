@@ -63,15 +63,21 @@ class Funds:
         for posting in recent:
             self._remember(posting)
 
-    def post(self, posting: Posting) -> None:
-        """Book one change."""
-        change = posting.change
-        self.totals[change.currency] = self.totals.get(change.currency, ZERO) + change.total
-        self.free[change.currency] = self.free.get(change.currency, ZERO) + change.free
-        self._remember(posting)
+    def post(self, postings: Iterable[Posting]) -> None:
+        """Book changes, in their order."""
+        totals, free = self.totals, self.free
+        for posting in postings:
+            change = posting.change
+            currency = change.currency
+            totals[currency] = totals.get(currency, ZERO) + change.total
+            free[currency] = free.get(currency, ZERO) + change.free
+            self._remember(posting)
 
     def free_for(self, order: Progress, currency: str, place: Place) -> Decimal:
         """Give what the order may lock at its turn: the least that is free from then on."""
+        recent = self._recent.get(currency)
+        if not recent or recent[-1].place.ts_ns < place.ts_ns:
+            return self.free.get(currency, ZERO)
         since = self._since(currency, place.ts_ns)
         running = self.free.get(currency, ZERO) - sum(p.change.free for p in since)
         now = [p for p in since if p.place.ts_ns == place.ts_ns]
@@ -93,7 +99,9 @@ class Funds:
         return since
 
     def _remember(self, posting: Posting) -> None:
-        recent = self._recent.setdefault(posting.change.currency, [])
+        recent = self._recent.get(posting.change.currency)
+        if recent is None:
+            recent = self._recent[posting.change.currency] = []
         if not recent or recent[-1].place.ts_ns <= posting.place.ts_ns:
             recent.append(posting)
         else:

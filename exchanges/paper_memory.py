@@ -63,5 +63,8 @@ class MemoryBook:
             self._fills.setdefault(row, []).extend(fills)
         for posting in effects.postings:
             currency = posting.change.currency
-            self._postings.setdefault(currency, deque(maxlen=MEMORY)).append(posting)
+            postings = self._postings.get(currency)
+            if postings is None:
+                postings = self._postings[currency] = deque(maxlen=MEMORY)
+            postings.append(posting)
             self._totals[currency], self._free[currency] = totals[currency], free[currency]

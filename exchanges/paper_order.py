@@ -10,13 +10,13 @@ from enum import StrEnum
 
 import msgspec
 
-from exchanges.matching import Offer, Terms, offer, round_down, taker_price
+from exchanges.matching import Offer, Terms, offer, round_down, taker_price, volume_for
 from exchanges.protocol import NewOrder
 from messages.ids import TimestampNs, TradeId
 from messages.market import Candle, MarketEvent
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill
-from messages.values import OrderState, Side, TimeInForce
+from messages.values import BUY, SELL, Liquidity, OrderState, TimeInForce
 
 ZERO = Decimal(0)
 
@@ -68,6 +68,10 @@ class Kind(StrEnum):
     RELEASE = "release"
 
 
+_LOCK, _TRADE, _RELEASE = Kind.LOCK, Kind.TRADE, Kind.RELEASE
+_FILLED, _TAKER = OrderState.FILLED, Liquidity.TAKER
+
+
 class Change(msgspec.Struct, frozen=True, gc=False):
     """Money moved: `total` is what the account owns, `free` what it may still lock."""
 
@@ -110,8 +114,7 @@ def arrived(progress: Progress, event: MarketEvent, place: Place) -> bool:
 
 def locks(order: NewOrder, terms: Terms) -> str:
     """Name the currency that the order locks."""
-    instrument = terms.instrument
-    return instrument.quote if order.side is Side.BUY else instrument.base
+    return terms.quote if order.side is BUY else terms.base
 
 
 def advance(
@@ -121,6 +124,78 @@ def advance(
 
     `free` is what may be locked now; it is read only at the order's first event.
     """
+    if before.order.limit_price is None and not before.started:
+        step = filled_whole(before, event, place, terms, free)
+        if step is not None:
+            return step
+    return advance_by_steps(before, event, place, terms, free)
+
+
+def filled_whole(
+    before: Progress, event: MarketEvent, place: Place, terms: Terms, free: Decimal
+) -> Step | None:
+    """Give at once what `advance_by_steps` does to a market order that its first event fills whole.
+
+    Almost all are such. None where it is another case, for one of the reasons that are known there.
+    """
+    order, quantity = before.order, before.order.quantity
+    volume = volume_for(event, terms)
+    if (volume is not None and quantity > volume) or ZERO + quantity != quantity:
+        return None  # too much of it, or too many digits
+    price = taker_price(order, event, terms)
+    value = quantity * price
+    fee = value * terms.taker_fee_rate
+    if order.side is BUY:
+        cost = value * terms.taker_lock
+        locked = min(cost * MARKET_LOCK_MARGIN, free)
+        if cost > free or quantity * (price * terms.taker_cost) > locked:
+            return None
+        paid = value + fee
+        left = locked - paid
+        changes: tuple[Change, ...] = (
+            Change(_LOCK, terms.quote, ZERO, -locked),
+            Change(_TRADE, terms.quote, -paid, ZERO),
+            Change(_TRADE, terms.base, quantity, quantity),
+        )
+        if left:
+            changes = (*changes, Change(_RELEASE, terms.quote, ZERO, left))
+    elif quantity > free:
+        return None
+    else:
+        income, left = value - fee, quantity - quantity
+        changes = (
+            Change(_LOCK, terms.base, ZERO, -quantity),
+            Change(_TRADE, terms.base, -quantity, ZERO),
+            Change(_TRADE, terms.quote, income, income),
+        )
+    fill = Fill(
+        trade_id=TradeId(f"{order.client_order_id}-1"),
+        price=price,
+        quantity=quantity,
+        fee=fee,
+        fee_currency=terms.quote,
+        liquidity=_TAKER,
+        ts_event_ns=event.ts_event_ns,
+    )
+    after = Progress(
+        row=before.row,
+        order=order,
+        arrival_ns=before.arrival_ns,
+        state=_FILLED,
+        filled=ZERO + quantity,
+        value=ZERO + value,
+        fill_count=1,
+        locked=ZERO if left else left,
+        started=True,
+        cursor=place,
+    )
+    return Step(after, (fill,), changes)
+
+
+def advance_by_steps(
+    before: Progress, event: MarketEvent, place: Place, terms: Terms, free: Decimal
+) -> Step:
+    """Do what `advance` does, for any order."""
     first = not before.started
     step = Step(msgspec.structs.replace(before, cursor=place, started=True))
     if first:
@@ -151,14 +226,14 @@ def _lock(step: Step, event: MarketEvent, terms: Terms, free: Decimal) -> Step:
 
 def _needs(order: NewOrder, event: MarketEvent, terms: Terms) -> tuple[Decimal, Decimal]:
     """Give what must be free to accept the order, and what to lock if there is so much."""
-    if order.side is Side.SELL:
+    if order.side is SELL:
         return order.quantity, order.quantity
     if order.limit_price is not None:
         fee_rate = max(terms.maker_fee_rate, terms.taker_fee_rate, ZERO)
         cost = order.quantity * order.limit_price * (1 + fee_rate)
         return cost, cost
     price = taker_price(order, event, terms)
-    cost = order.quantity * price * (1 + max(terms.taker_fee_rate, ZERO))
+    cost = order.quantity * price * terms.taker_lock
     return cost, cost * MARKET_LOCK_MARGIN
 
 
@@ -177,7 +252,7 @@ def _take(step: Step, offered: Offer, ts_ns: TimestampNs, terms: Terms) -> Step:
 
 
 def _affordable(progress: Progress, offered: Offer, terms: Terms, quantity: Decimal) -> Decimal:
-    if progress.order.side is Side.SELL:
+    if progress.order.side is SELL:
         return progress.locked
     unit_cost = offered.price * (1 + terms.fee_rate(offered.liquidity))
     if quantity * unit_cost <= progress.locked:
@@ -188,7 +263,7 @@ def _affordable(progress: Progress, offered: Offer, terms: Terms, quantity: Deci
 def _fill(step: Step, offered: Offer, quantity: Decimal, ts_ns: TimestampNs, terms: Terms) -> Step:
     before, value = step.progress, quantity * offered.price
     fee = value * terms.fee_rate(offered.liquidity)
-    spent = value + fee if before.order.side is Side.BUY else quantity
+    spent = value + fee if before.order.side is BUY else quantity
     number = before.fill_count + 1
     after = msgspec.structs.replace(
         before,
@@ -203,7 +278,7 @@ def _fill(step: Step, offered: Offer, quantity: Decimal, ts_ns: TimestampNs, ter
         price=offered.price,
         quantity=quantity,
         fee=fee,
-        fee_currency=terms.instrument.quote,
+        fee_currency=terms.quote,
         liquidity=offered.liquidity,
         ts_event_ns=ts_ns,
     )
@@ -212,9 +287,9 @@ def _fill(step: Step, offered: Offer, quantity: Decimal, ts_ns: TimestampNs, ter
 
 def _paid(order: NewOrder, fill: Fill, terms: Terms) -> tuple[Change, Change]:
     """What leaves was locked, so only what comes in is newly free."""
-    base, quote = terms.instrument.base, terms.instrument.quote
+    base, quote = terms.base, terms.quote
     value = fill.price * fill.quantity
-    if order.side is Side.BUY:
+    if order.side is BUY:
         return (
             Change(Kind.TRADE, quote, -(value + fill.fee), ZERO),
             Change(Kind.TRADE, base, fill.quantity, fill.quantity),
@@ -258,4 +333,4 @@ def may_skip(progress: Progress, event: MarketEvent) -> bool:
     limit = order.limit_price
     if limit is None or not progress.started or not isinstance(event, Candle):
         return False
-    return event.low > limit if order.side is Side.BUY else event.high < limit
+    return event.low > limit if order.side is BUY else event.high < limit

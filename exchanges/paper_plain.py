@@ -5,7 +5,6 @@ nobody restarts: so what it keeps for that, which is most of its work, is left o
 gives to an order is `paper_order` in both; a test holds the two against each other.
 """
 
-from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 
 import msgspec
@@ -14,7 +13,6 @@ from exchanges.matching import BPS, Terms, slipped
 from exchanges.paper_order import (
     MARKET_LOCK_MARGIN,
     ZERO,
-    Change,
     Place,
     Progress,
     accepted,
@@ -22,6 +20,7 @@ from exchanges.paper_order import (
     arrived,
     may_skip,
 )
+from exchanges.paper_plain_funds import PlainFunds
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE, PaperSettings, problem_with
 from exchanges.paper_tape import Tape
 from exchanges.protocol import NewOrder
@@ -32,6 +31,8 @@ from messages.orders import Fill, OrderIntent
 from messages.values import BUY, Instrument, Liquidity, Side
 
 _TAPE_LENGTH = 1024
+_SURELY = 1 + 1e-6
+"""By far more than the roundings of a float."""
 
 
 class Worked(msgspec.Struct, gc=False):
@@ -66,97 +67,15 @@ class Executed(msgspec.Struct, frozen=True, gc=False):
 AnyOrder = NewOrder | OrderIntent
 
 
-class PlainFunds:
-    """What is owned and what is free, as `paper_funds.Funds` has it when nobody looks back.
-
-    Then only what was posted at the present moment can be later than an order's turn.
-    """
-
-    def __init__(self, balances: dict[str, Decimal]) -> None:
-        self.totals, self.free = dict(balances), dict(balances)
-        self._now_ns = -1
-        self._posted_now: list[tuple[Progress | None, str, Decimal]] = []
-        """By whom, with its cursor where it was posted; of what; how much it frees."""
-
-    def give(self, currency: str, amount: Decimal) -> None:
-        """Put money in."""
-        self.totals[currency], self.free[currency] = amount, amount
-
-    def book(self, order: Progress, changes: Sequence[Change]) -> None:
-        """Book what an event did to an order."""
-        for change in changes:
-            self._book(order, change.currency, change.total, change.free)
-
-    def bought(
-        self, ts_ns: int, pair: tuple[str, str], quantity: Decimal, spent: Decimal, locked: Decimal
-    ) -> None:
-        """Book a buy that was locked, executed as a whole and released by one event.
-
-        It was alone on its symbol, so what it frees is later than the turn of any other order.
-        """
-        (base, quote), totals, free = pair, self.totals, self.free
-        released = locked - spent
-        totals[quote] -= spent
-        free[quote] = free[quote] - locked + released
-        totals[base] = totals.get(base, ZERO) + quantity
-        free[base] = free.get(base, ZERO) + quantity
-        self._clear_before(ts_ns)
-        self._posted_now += (None, base, quantity), (None, quote, released)
-
-    def sold(self, ts_ns: int, pair: tuple[str, str], quantity: Decimal, income: Decimal) -> None:
-        """Book a sell of that kind."""
-        (base, quote), totals, free = pair, self.totals, self.free
-        totals[base] -= quantity
-        free[base] -= quantity
-        totals[quote] = totals.get(quote, ZERO) + income
-        free[quote] = free.get(quote, ZERO) + income
-        self._clear_before(ts_ns)
-        self._posted_now.append((None, quote, income))
-
-    def _book(self, order: Progress, currency: str, total: Decimal, free: Decimal) -> None:
-        self.totals[currency] = self.totals.get(currency, ZERO) + total
-        self.free[currency] = self.free.get(currency, ZERO) + free
-        self._clear_before(order.cursor.ts_ns)
-        self._posted_now.append((order, currency, free))
-
-    def _clear_before(self, ts_ns: int) -> None:
-        if ts_ns != self._now_ns:
-            self._now_ns = ts_ns
-            self._posted_now.clear()
-
-    def free_at(self, currency: str, ts_ns: int) -> Decimal:
-        """Give what an order that is alone on its symbol may lock then; see `free_for`."""
-        running = self.free.get(currency, ZERO)
-        if ts_ns != self._now_ns:
-            return running
-        later = [free for _, moved, free in self._posted_now if moved == currency and free >= ZERO]
-        return running - sum(later, start=ZERO)
-
-    def free_for(self, order: Progress, currency: str, place: Place) -> Decimal:
-        """Give what the order may lock at its turn: the least that is free from then on."""
-        running = self.free.get(currency, ZERO)
-        if place.ts_ns != self._now_ns:
-            return running
-        mine = (place, order.arrival_ns, order.row)
-        later = [
-            free
-            for other, moved, free in self._posted_now
-            if moved == currency
-            and free >= ZERO
-            and (
-                other is None
-                or other.order.symbol != order.order.symbol
-                or (other.cursor, other.arrival_ns, other.row) >= mine
-            )
-        ]
-        # What is later and frees money is not there yet; all that locks some is.
-        return running - sum(later, start=ZERO)
-
-
 class _Market(msgspec.Struct, frozen=True, kw_only=True):
     """One symbol's terms, and what follows from them for each market order."""
 
     terms: Terms
+    tick: Decimal
+    step: Decimal
+    participation: Decimal
+    rate: Decimal
+    """The taker's fee, a fraction of the notional."""
     pair: tuple[str, str]
     """Base and quote currency."""
     dearer: Decimal
@@ -165,6 +84,8 @@ class _Market(msgspec.Struct, frozen=True, kw_only=True):
     cost: Decimal
     """What 1 of notional costs at least, with the taker's fee."""
     with_fee: Decimal
+    about_step: float
+    about_participation: float
     grid: Decimal
     """A zero with so many decimals that a price with no more of them is on ticks that are finer."""
 
@@ -172,12 +93,22 @@ class _Market(msgspec.Struct, frozen=True, kw_only=True):
         """Give `matching.taker_price` for a candle that opened at this price."""
         if not (opened + self.grid).same_quantum(self.grid):
             return slipped(opened, side, self.terms)
-        tick = self.terms.instrument.price_tick
+        tick = self.tick
         if side is BUY:
-            steps = (opened * self.dearer / tick).to_integral_value(ROUND_CEILING)
+            price = (opened * self.dearer / tick).to_integral_value(ROUND_CEILING) * tick
         else:
-            steps = (opened * self.cheaper / tick).to_integral_value(ROUND_FLOOR)
-        return max(steps * tick, tick)
+            price = (opened * self.cheaper / tick).to_integral_value(ROUND_FLOOR) * tick
+        return price if price >= tick else tick
+
+    def gives(self, quantity: Decimal, volume: Decimal) -> bool:
+        """Whether a candle of this volume gives one order so much."""
+        steps = (volume * self.participation / self.step).to_integral_value(ROUND_DOWN)
+        return quantity <= steps * self.step
+
+    def surely_gives(self, quantity: Decimal, volume: float) -> bool:
+        """The same, known without arithmetic in decimals; False where that cannot tell."""
+        needed = _SURELY * float(quantity) + 2 * self.about_step
+        return needed <= volume * self.about_participation
 
 
 class PlainVenue:
@@ -251,36 +182,43 @@ class PlainVenue:
             return False
         if problem_with(order, self._configured.get(symbol)):
             return False
-        self._fund(symbol)
+        if symbol not in self._markets:
+            self._fund(symbol)
         return True
 
     def arrival_ns(self, order: AnyOrder) -> TimestampNs:
         """Give when an order is at the market, on its clock."""
         return TimestampNs(order.decided_at_ns + self._latency_ns)
 
+    def surely_gives(self, order: AnyOrder, volume: float) -> bool:
+        """Whether a candle of about this volume gives an order all that it wants, without doubt.
+
+        Asked of those alone that `takes_at_once` has let wait.
+        """
+        return self._markets[order.symbol].surely_gives(order.quantity, volume)
+
     def fill_at_once(
-        self, order: AnyOrder, opened: Decimal, volume: Decimal, ts_ns: TimestampNs
+        self, order: AnyOrder, opened: Decimal, volume: Decimal | None, ts_ns: TimestampNs
     ) -> Executed | None:
         """Do in one step what `submit` and `on_market` do to one that a candle fills as a whole.
 
-        The candle is given by its open, its volume and its close in time. Almost all orders of a
-        backtest are such. None where it is another case, and nothing is changed then: submit the
-        order, and show the candle.
+        The candle is given by its open, its volume (None: it `surely_gives`) and its close in
+        time. Almost all orders of a backtest are such. None where it is another case, and nothing
+        is changed then: submit the order, and show the candle.
         """
         quantity = order.quantity
         if ts_ns <= order.decided_at_ns + self._latency_ns:
             return None
         market, funds = self._markets[order.symbol], self._funds
-        terms, step = market.terms, market.terms.instrument.quantity_step
-        steps = (volume * terms.participation / step).to_integral_value(ROUND_DOWN)
-        if quantity > steps * step:
+        if volume is not None and not market.gives(quantity, volume):
             return None
         price = market.taker_price(order.side, opened)
         value = quantity * price
-        fee = value * terms.taker_fee_rate
+        fee = value * market.rate
         if order.side is BUY:
             cost, free = value * market.cost, funds.free_at(market.pair[1], ts_ns)
-            locked = min(cost * MARKET_LOCK_MARGIN, free)
+            wanted = cost * MARKET_LOCK_MARGIN
+            locked = wanted if wanted <= free else free
             if cost > free or quantity * (price * market.with_fee) > locked:
                 return None
             funds.bought(ts_ns, market.pair, quantity, value + fee, locked)
@@ -364,6 +302,12 @@ def _market_of(terms: Terms) -> _Market:
     coarser = tick.adjusted() + (tick != Decimal((0, (1,), tick.adjusted())))
     return _Market(
         terms=terms,
+        tick=tick,
+        step=instrument.quantity_step,
+        participation=terms.participation,
+        rate=rate,
+        about_step=float(instrument.quantity_step),
+        about_participation=float(terms.participation),
         pair=(instrument.base, instrument.quote),
         dearer=1 + slippage,
         cheaper=1 - slippage,

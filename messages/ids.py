@@ -3,17 +3,20 @@
 Time is UTC integer nanoseconds. Who made an id, and how unique it is, is said beside it.
 """
 
+from functools import lru_cache
 from typing import NewType
 
 Symbol = NewType("Symbol", str)
 """A market in ccxt's unified form, base/quote: ``BTC/USDT``."""
 
 
+@lru_cache(maxsize=4096)
 def base_of(symbol: str) -> str:
     """Give the currency that is bought and sold: ``BTC`` of ``BTC/USDT``."""
     return symbol.partition("/")[0]
 
 
+@lru_cache(maxsize=4096)
 def quote_of(symbol: str) -> str:
     """Give the currency that is paid, and that profit is in: ``USDT`` of ``BTC/USDT:USDT``."""
     return symbol.partition("/")[2].partition(":")[0]

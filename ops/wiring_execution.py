@@ -78,6 +78,7 @@ def execution_branch(
             "steps_with_market": any(one.uses_stops for one in asked.values()),
         },
         drain=True,
+        start_timeout_ms=45_000,  # it opens a ledger, over a network perhaps, and reads all of it
         shutdown_ms=30_000,
         progress_ms=progress_ms(config),
         capacity=8192,

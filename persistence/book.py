@@ -8,7 +8,7 @@ from decimal import Context, Decimal
 
 from messages.ids import OrderKey, StrategyId, Symbol
 from messages.order_states import FINAL_STATES, OPEN_STATES
-from messages.values import Side
+from messages.values import BUY
 from persistence.entries import LedgerEntry
 from persistence.transitions import Taken
 
@@ -93,15 +93,13 @@ def held_quantity(entry: LedgerEntry) -> Decimal:
 
 
 def _held(entry: LedgerEntry) -> Decimal:
-    return _signed(entry, held_quantity(entry))
+    quantity = entry.quantity if entry.state in OPEN_STATES else entry.filled_quantity
+    return quantity if entry.side is BUY else quantity.copy_negate()
 
 
 def _signed_filled(entry: LedgerEntry) -> Decimal:
-    return _signed(entry, entry.filled_quantity)
-
-
-def _signed(entry: LedgerEntry, quantity: Decimal) -> Decimal:
-    return quantity if entry.side is Side.BUY else quantity.copy_negate()
+    quantity = entry.filled_quantity
+    return quantity if entry.side is BUY else quantity.copy_negate()
 
 
 def _add(totals: dict[StrategySymbol, Decimal], entry: LedgerEntry, more: Decimal) -> None:

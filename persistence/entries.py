@@ -85,6 +85,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 
 
 _NOTHING = Decimal(0)
+_CLAIMED, _SENT, _REFUSED = OrderState.CLAIMED, OrderState.SENT, OrderState.REFUSED
 NO_NOTES: Mapping[str, str] = {}
 NO_STOPS: Sequence[Stop] = ()
 
@@ -162,8 +163,8 @@ def conflict(
 
 def _first_state(claim: Claim) -> OrderState:
     if claim.refused is not None:
-        return OrderState.REFUSED
-    return OrderState.SENT if claim.sent else OrderState.CLAIMED
+        return _REFUSED
+    return _SENT if claim.sent else _CLAIMED
 
 
 def _digits(money: Decimal) -> str:

@@ -7,6 +7,7 @@ switch interval, when another thread was quick enough to take it.
 import sqlite3
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import chain
 
 from persistence.statements import Row
 
@@ -34,7 +35,7 @@ def together(statement: str, rows: Sequence[Row]) -> Iterator[Statement]:
             yield statement, rows[start]
         else:
             some = rows[start : start + count]
-            yield _widened(statement, count), [value for row in some for value in row]
+            yield _widened(statement, count), list(chain.from_iterable(some))
         start += count
 
 

@@ -1,6 +1,6 @@
 """What a batch of steps makes of the orders it is about: pure, and all or nothing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -11,6 +11,7 @@ from messages.orders import Fill
 from messages.values import OrderState
 from persistence.entries import LedgerEntry, Step
 
+_CLAIMED, _SENT = OrderState.CLAIMED, OrderState.SENT
 _NEVER_THERE = {OrderState.NOT_SENT, OrderState.REFUSED}
 
 
@@ -83,7 +84,7 @@ def _moves(entry: LedgerEntry, step: Step) -> bool:
         if step.filled_quantity < entry.filled_quantity:
             return False
         grows = step.filled_quantity > entry.filled_quantity
-    ours = step.to is OrderState.SENT or step.to is OrderState.CLAIMED
+    ours = step.to is _SENT or step.to is _CLAIMED
     if step.to is entry.state and not grows and not ours:
         return False
     _check(entry, step, grows=grows)
@@ -148,23 +149,25 @@ def _event(entry: LedgerEntry, step: Step) -> Event:
     )
 
 
-def claim_events(entry: LedgerEntry) -> Iterator[Event]:
+def claim_events(entry: LedgerEntry) -> Sequence[Event]:
     """Give the first events of an order: its claim, and SENT where that came with it."""
-    is_sent = entry.state is OrderState.SENT
-    yield Event(
+    is_sent = entry.state is _SENT
+    claim = Event(
         order_key=entry.order_key,
         at_ns=entry.updated_at_ns,
         from_state=None,
-        to_state=OrderState.CLAIMED if is_sent else entry.state,
+        to_state=_CLAIMED if is_sent else entry.state,
         reason=entry.state_reason or entry.reason,
         evidence="claim",
     )
-    if is_sent:
-        yield Event(
-            order_key=entry.order_key,
-            at_ns=entry.updated_at_ns,
-            from_state=OrderState.CLAIMED,
-            to_state=OrderState.SENT,
-            reason="",
-            evidence="claim",
-        )
+    if not is_sent:
+        return (claim,)
+    sent = Event(
+        order_key=entry.order_key,
+        at_ns=entry.updated_at_ns,
+        from_state=_CLAIMED,
+        to_state=_SENT,
+        reason="",
+        evidence="claim",
+    )
+    return claim, sent

@@ -52,17 +52,29 @@ class Crossover(Strategy):
         self._instrument = instrument
         self._relation: int | None = None
         exponent = int(instrument.price_tick.normalize().as_tuple().exponent)
-        self._digits = max(0, -exponent)
+        price, name = f"%.{max(0, -exponent)}f", self.mean_name.replace("%", "%%")
+        self._reasons = {
+            side: f"{name}{params.fast} {price} crossed {way} {name}{params.slow} {price}"
+            for side, way in ((BUY, "above"), (SELL, "below"))
+        }
+
+    def on_close(self, close: Decimal, position: Decimal) -> Sequence[Decision]:
+        """Decide on a candle, of which nothing but the close counts."""
+        raise NotImplementedError
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:
+        """Take a close; most of them only move the means."""
+        return self.on_close(candle.close, position)
 
     def cross(
-        self, now: int, candle: Candle, position: Decimal, fast: float, slow: float
+        self, now: int, close: Decimal, position: Decimal, fast: float, slow: float
     ) -> Sequence[Decision]:
         """Decide on a relation that changed (1 above, 0 level, -1 below), and keep it."""
         before, self._relation = self._relation, now
         if before is None:
             return ()
         if now > 0 and position == 0:
-            quantity = quantity_for_notional(self._order_notional, candle.close, self._instrument)
+            quantity = quantity_for_notional(self._order_notional, close, self._instrument)
             return self._order(BUY, quantity, fast, slow)
         if now < 0 and position > 0:
             return self._order(SELL, position, fast, slow)
@@ -71,11 +83,4 @@ class Crossover(Strategy):
     def _order(self, side: Side, quantity: Decimal, fast: float, slow: float) -> Sequence[Decision]:
         if not quantity:
             return ()
-        digits = self._digits
-        way = "above" if side is BUY else "below"
-        name = self.mean_name
-        reason = (
-            f"{name}{self.params.fast} {fast:.{digits}f} crossed {way} "
-            f"{name}{self.params.slow} {slow:.{digits}f}"
-        )
-        return (market_order(side, quantity, reason),)
+        return (market_order(side, quantity, self._reasons[side] % (fast, slow)),)

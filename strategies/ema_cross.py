@@ -19,7 +19,6 @@ from decimal import Decimal
 from itertools import islice
 
 from messages.ids import Symbol
-from messages.market import Candle
 from messages.values import Instrument
 from strategies.crossover import Crossover, CrossParams
 from strategies.indicators import DOUBT, Ema, relation
@@ -40,15 +39,15 @@ class EmaCross(Crossover):
         self._slow = Ema(params.slow)
         self.warmup_events = self._slow.warmup_values
 
-    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:
-        """Take a close; most of them only move the means."""
-        close = price_to_float(candle.close)
-        fast = self._fast.update(close)
-        slow = self._slow.update(close)
+    def on_close(self, close: Decimal, position: Decimal) -> Sequence[Decision]:
+        """See `protocol.DecidesOnCloses`."""
+        price = price_to_float(close)
+        fast = self._fast.update(price)
+        slow = self._slow.update(price)
         now = relation(fast, slow)
         if now is None or (now == self._relation and (now >= 0 or position <= 0)):
             return ()
-        return self.cross(now, candle, position, fast, slow)
+        return self.cross(now, close, position, fast, slow)
 
     def pass_closes(self, closes: Sequence[float], start: int) -> int:
         """Take closes up to a change of relation; see `protocol.PassesCloses`."""
@@ -61,7 +60,7 @@ class EmaCross(Crossover):
         for close in islice(closes, start, None):
             fast_next = fast_mean + fast_weight * (close - fast_mean)
             slow_next = slow_mean + slow_weight * (close - slow_mean)
-            # Wider than `relation` draws the line: what is near it, `on_candle` judges.
+            # Wider than `relation` draws the line: what is near it, `on_close` judges.
             if not sign * (fast_next - slow_next) > DOUBT * slow_next:
                 break
             fast_mean, slow_mean = fast_next, slow_next

@@ -153,6 +153,20 @@ class PassesCloses(Protocol):
         ...
 
 
+@runtime_checkable
+class DecidesOnCloses(PassesCloses, Protocol):
+    """The same, for one that looks at nothing else of a candle where it decides either.
+
+    Then a backtest makes no candle of the numbers that it reads, and asks about many of them
+    before the first order on them is filled, unless it listens to its orders. Where a class
+    further down has an `on_candle` of its own, it is that one which is asked.
+    """
+
+    def on_close(self, close: Decimal, position: Decimal, /) -> Any:
+        """Decide as `on_candle` would on a candle of this close."""
+        ...
+
+
 def market_order(
     side: Side,
     quantity: Decimal,

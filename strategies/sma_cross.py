@@ -16,10 +16,9 @@ Parameters: `fast` and `slow`, in candles. Level is neither above nor below.
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import repeat
-from operator import gt, lt, mul, sub
+from operator import gt, lt, truediv
 
 from messages.ids import Symbol
-from messages.market import Candle
 from messages.values import Instrument
 from strategies.crossover import Crossover, CrossParams
 from strategies.indicators import DOUBT, Sma, sma_relation
@@ -41,21 +40,20 @@ class SmaCross(Crossover):
         self._ahead: _Ahead | None = None
         self.warmup_events = params.slow
 
-    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:
-        """Take a close; most of them only move the means."""
-        close = price_to_float(candle.close)
-        ahead = self._ahead
-        now = None if ahead is None else ahead.side_of(close)
+    def on_close(self, close: Decimal, position: Decimal) -> Sequence[Decision]:
+        """See `protocol.DecidesOnCloses`."""
+        price, ahead = price_to_float(close), self._ahead
+        now = None if ahead is None else ahead.side_of(price)
         if now is None:
-            if ahead is not None and not ahead.left_behind(close, self._fast, self._slow):
+            if ahead is not None and not ahead.left_behind(price, self._fast, self._slow):
                 ahead = self._ahead = None
-            self._fast.update(close)
-            self._slow.update(close)
+            self._fast.update(price)
+            self._slow.update(price)
             now = sma_relation(self._fast, self._slow)
         if now is None or (now == self._relation and (now >= 0 or position <= 0)):
             return ()
         fast, slow = (self._fast.value, self._slow.value) if ahead is None else ahead.means()
-        return self.cross(now, candle, position, fast, slow)
+        return self.cross(now, close, position, fast, slow)
 
     def pass_closes(self, closes: Sequence[float], start: int) -> int:
         """Take closes up to a change of relation; see `protocol.PassesCloses`."""
@@ -74,7 +72,7 @@ class _Ahead:
     """Both sums after each close of a block from a place on, and on which side the fast mean is.
 
     They follow from the closes alone, whatever is decided, so they are reckoned once a block and
-    column by column: operation by operation as `on_candle` does it. The indicators themselves
+    column by column: operation by operation as `on_close` does it. The indicators themselves
     stay behind until they are needed (`bring`).
     """
 
@@ -86,14 +84,14 @@ class _Ahead:
         self._start = self._brought = start
         self._totals = fast.totals_after(rest), slow.totals_after(rest)
         self._periods = fast.period, slow.period
-        # Both as sums of the slow period, and a line wider than that of `sma_relation`, by far more
-        # than roundings: a byte for each close says whether it is on that side for sure.
-        fast_sums = map(mul, self._totals[0], repeat(slow.period / fast.period))
-        gaps = list(map(sub, fast_sums, self._totals[1]))
-        slow_sums = self._totals[1]
-        doubt = 2 * DOUBT * max(max(slow_sums), -min(slow_sums)) if rest else 0.0
-        self._above = bytes(map(gt, gaps, repeat(doubt)))
-        self._below = bytes(map(lt, gaps, repeat(-doubt)))
+        # A line wider than that of `sma_relation`, by far more than roundings: a byte for each
+        # close says whether it is on that side for sure. Below a price of 0 nothing is sure.
+        self._above = self._below = bytes(len(rest))
+        if rest and min(self._totals[1]) > 0:
+            ratios = list(map(truediv, *self._totals))
+            level = fast.period / slow.period
+            self._above = bytes(map(gt, ratios, repeat(level * (1 + 2 * DOUBT))))
+            self._below = bytes(map(lt, ratios, repeat(level * (1 - 2 * DOUBT))))
 
     def pass_by(self, *, above: bool) -> int:
         """Go on to the first place where the relation may be another, and give it."""

@@ -26,6 +26,7 @@ from decisions.risk import (
     saw_fill,
     saw_market,
 )
+from decisions.risk_plain import PlainGate
 from decisions.stop_book import StopBook
 from decisions.strategy import reference_price
 from exchanges.event_blocks import Block
@@ -97,6 +98,9 @@ class Desk:
         self._venue = PlainVenue(plan.venue)
         self.follows_equity = bool(plan.limits.max_daily_loss or plan.limits.max_drawdown)
         """Whether every event must be shown: a loss limit judges each price."""
+        self.is_plain = not self.follows_equity and on_update is None and on_stop is None
+        """Whether nobody but the venue looks at what is shown (`meets_unseen`)."""
+        self._gate = PlainGate(plan.limits, self._risk)
         self._present: MarketEvent | None = None
         self._news: list[Worked] = []
         self._allowed: list[OrderIntent] = []
@@ -124,17 +128,21 @@ class Desk:
         """Whether more counts of a candle than its open, its volume and its times."""
         return self.follows_equity or self._venue.looks_inside(symbol) or self._watches(symbol)
 
-    def fills_unseen(self, symbol: Symbol, block: Block, place: int) -> bool:
-        """Whether a candle that is shown to nobody was all that an order of its symbol needed.
+    def meets_unseen(self, symbol: Symbol, block: Block, place: int) -> bool:
+        """Let what is open of a symbol meet a candle that is made no message.
 
-        Then that is counted at once; for all else the candle must be shown to the market.
+        Only where the desk `is_plain`. False if an order needs more of it, and nothing is done
+        then: the candle must be shown to the `market`.
         """
         alone = self._alone.get(symbol)
-        if alone is None or self.follows_equity or self._on_update is not None:
-            return False
-        opened, volume = block.open_and_volume(place)
+        if alone is None:
+            return symbol not in self._open
+        venue, intent = self._venue, alone.intent
+        volume = None
+        if not venue.surely_gives(intent, block.about_volume(place)):
+            volume = block.volume_of(place)
         at_ns = TimestampNs(block.times_ns[place])
-        executed = self._venue.fill_at_once(alone.intent, opened, volume, at_ns)
+        executed = venue.fill_at_once(intent, block.open_of(place), volume, at_ns)
         if executed is None:
             return False
         del self._alone[symbol]
@@ -232,8 +240,11 @@ class Desk:
 
         As `decisions.executor.sort_intents` does it with keys that are all new.
         """
-        limits, risk = self._limits, self._risk
+        limits, risk, gate = self._limits, self._risk, self._gate
         for intent in intents:
+            if gate.lets_through(intent):
+                self._allowed.append(intent)
+                continue
             fitted = fit_exit(intent, limits, risk)
             against = refusal(fitted, limits, risk, None)
             if against is None:
@@ -259,21 +270,21 @@ class Desk:
             self._stops.claimed(intent)
         self.open_of[intent.strategy_id] += 1
         missed = self._missed_by(intent)
-        before = self._alone.pop(symbol, None)
-        if before is not None:
-            self._submit(before)
-        elif missed is None and self._may_wait(intent):
+        if missed is None and self._may_wait(intent):
             self._alone[symbol] = order
             if self._on_update is not None:
                 self._tell(order, (), self._venue.arrival_ns(intent))
             return
+        before = self._alone.pop(symbol, None)
+        if before is not None:
+            self._submit(before)
         self._submit(order, missed, is_new=True)
 
     def _may_wait(self, intent: OrderIntent) -> bool:
         """Whether it may be filled at once; not with stops: an exit may meet the same candle."""
         if self._on_stop is not None or intent.limit_price is not None:
             return False
-        return self._venue.takes_at_once(intent)
+        return intent.symbol not in self._alone and self._venue.takes_at_once(intent)
 
     def _submit(
         self, order: Order, missed: MarketEvent | None = None, *, is_new: bool = False
@@ -315,9 +326,11 @@ class Desk:
         A timer decides before it, a stop inside of it.
         """
         event = self._present
+        if event is None:
+            return None
         if self._on_stop is not None and self._touched(intent) is not None:
             return event
-        if event is None or intent.decided_at_ns >= event.ts_event_ns:
+        if intent.decided_at_ns >= event.ts_event_ns:
             return None
         return event if event.symbol == intent.symbol else None
 

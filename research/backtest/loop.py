@@ -24,9 +24,13 @@ from messages.market import MarketEvent
 from messages.orders import OrderUpdate
 from messages.stops import StopActed
 from research.backtest.desk import Desk, Execution, Order
+from research.backtest.driver import Driver, Seat
 from research.backtest.equity import EquityMeter
 from research.backtest.plan import MarketPlan, Plan
-from research.backtest.track import Driver, Seat, Track, never_called
+from research.backtest.track import Track, never_called
+
+_NEVER = (1 << 63, 0)
+"""After the turn of any market."""
 
 OnProgress = Callable[[int], object]
 """Is given how many events are behind, now and then."""
@@ -102,9 +106,7 @@ class Backtest:
         while queue:
             track = self._tracks[queue[0][1]]
             if track.at < track.size:
-                self._event(track)
-                while len(queue) == 1 and track.at < track.size:
-                    self._event(track)
+                self._go_on(track, min(queue[1:3], default=_NEVER))
             elif not self._load(track):
                 heappop(queue)
                 continue
@@ -130,13 +132,36 @@ class Backtest:
             return
         track.at = track.next_shown()
 
+    def _go_on(self, track: Track, until: tuple[int, int]) -> None:
+        """Go on in one market up to the turn of another, or to the end of the block."""
+        place, size, is_plain = track.place, track.size, self._desk.is_plain and track.by_closes
+        while track.at < size and (track.next_ns(), place) < until:
+            if not is_plain or not self._pass_unseen(track, until):
+                self._event(track)
+
+    def _pass_unseen(self, track: Track, until: tuple[int, int]) -> bool:
+        """Go on so far as no message need be made of a candle; False if that is not a step.
+
+        The steps are those of `_event`, of what a close and an open are enough for.
+        """
+        desk, block, symbol, size = self._desk, track.block, track.symbol, track.size
+        began, times_ns = track.at, block.times_ns
+        while desk.meets_unseen(symbol, block, track.at):
+            place = track.at
+            shown = track.shown_at(place)
+            if shown:
+                for driver in shown:
+                    desk.decided(driver.decided())
+                desk.settle()
+            at = place + 1 if shown and desk.has_open(symbol) else track.next_shown()
+            track.at = at
+            if at >= size or (times_ns[at], track.place) > until:
+                return True
+        return track.at > began
+
     def _event(self, track: Track) -> None:
         place, desk, block = track.at, self._desk, track.block
         shown = track.shown_at(place)
-        if not shown and track.is_candles and desk.fills_unseen(track.symbol, block, place):
-            track.at = place + 1
-            self._seek(track)
-            return
         if shown or not track.is_candles or desk.needs_all_of(track.symbol):
             event = block.event(place)
         else:
@@ -166,6 +191,8 @@ class Backtest:
 
     def _outcome(self) -> Outcome:
         desk = self._desk
+        for track in self._tracks:
+            track.settle()
         markets = tuple(
             MarketOutcome(
                 symbol=track.symbol,

@@ -1,33 +1,22 @@
 """One symbol's market as the loop goes through it, and the strategies that trade it."""
 
-from collections import deque
-from collections.abc import Collection, Iterable, Sequence
-from decimal import Decimal
+from collections.abc import Collection, Sequence
+from decimal import Decimal, localcontext
 
 from decisions.exact import EXACT
 from decisions.strategy import (
     StrategyLike,
-    StrategyRun,
-    fast_door,
-    new_memory,
     reference_price,
 )
-from decisions.strategy_wide import wants_of
 from exchanges.event_blocks import Block, EventBlock
-from messages.errors import ConfigError
-from messages.ids import AccountId, ActorPath
-from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
-from messages.orders import OrderIntent, OrderUpdate
-from messages.stops import StopActed
+from messages.market import Candle, MarketEvent, Tick, Trade
 from messages.values import BUY, Side
 from research.backtest.desk import Execution
+from research.backtest.driver import Driver, Seat
 from research.backtest.equity import EquityMeter
-from research.backtest.plan import MarketPlan, StrategyPlan
-from research.texts import event_text
+from research.backtest.plan import MarketPlan
 from strategies.protocol import Strategy
 
-_RAISED = (Exception, SystemExit)
-"""What a user's code may raise: anything, and it may call sys.exit."""
 _HANDLERS: tuple[tuple[str, type[MarketEvent]], ...] = (
     ("on_candle", Candle),
     ("on_bar", Candle),
@@ -37,116 +26,6 @@ _HANDLERS: tuple[tuple[str, type[MarketEvent]], ...] = (
 )
 
 
-class Driver:
-    """One strategy, and how far in the present block it has been shown the market."""
-
-    def __init__(self, plan: StrategyPlan, account: AccountId, *, fast_doors: bool) -> None:
-        built: list[StrategyLike] = []
-
-        def build() -> StrategyLike:
-            built.append(plan.build())
-            return built[-1]
-
-        self.id = plan.id
-        self.at = 0
-        # It is never built anew, so no event need be kept for a warm-up.
-        memory = new_memory(0)
-        memory.decided_until_ns = plan.decided_until_ns
-        self._run = StrategyRun(build, memory, account, plan.id, plan.symbol, symbols=plan.traded)
-        self.strategy = built[-1]
-        self.uses_stops = bool(getattr(self.strategy, "uses_stops", False))
-        """Whether its position may change without its doing: then it is shown every event."""
-        is_plain = len(plan.traded) == 1 and sees_plain_events(self.strategy)
-        has_door = fast_doors and is_plain and not self.uses_stops
-        self._door = fast_door(self.strategy) if has_door else None
-        self.learns = learns(self.strategy)
-        """Whether it wants to know what became of its orders."""
-
-    def show(self, event: MarketEvent) -> list[OrderIntent]:
-        """Show the event at its place, and give what it decides.
-
-        Raises:
-            ConfigError: the strategy raised.
-        """
-        self.at += 1
-        run = self._run
-        try:
-            intents = run.take(event, event.ts_event_ns)
-            if run.problem is not None:
-                raise run.problem
-        except _RAISED as error:
-            raise self._failed(_on(event), error) from error
-        return intents
-
-    def warm(self, event: MarketEvent) -> None:
-        """Show an event that nothing is decided on, as history is shown before a live market.
-
-        Raises:
-            ConfigError: the strategy raised.
-        """
-        index = self._run.memory.next_index
-        batch = MarketBatch(feed=ActorPath(""), first_index=index, events=(event,), is_history=True)
-        try:
-            deque(self._run.take_batch(batch, lambda: event.ts_event_ns), maxlen=0)
-        except _RAISED as error:
-            raise self._failed(_on(event), error) from error
-
-    def pass_by(self, closes: list[float] | None) -> None:
-        """Go as far as nothing is decided, if the strategy has a fast door."""
-        door, at = self._door, self.at
-        if door is None or closes is None or at >= len(closes):
-            return
-        try:
-            reached = door(closes, at)
-        except _RAISED as error:
-            raise self._failed("in pass_closes", error) from error
-        if not at <= reached <= len(closes):
-            text = f"strategy {self.id}: pass_closes went from {at} to {reached}"
-            raise ConfigError([f"{text}, which is no place in a block of {len(closes)} closes"])
-        self.at = reached
-
-    def learn(self, update: OrderUpdate) -> None:
-        """Tell it what became of an order.
-
-        Raises:
-            ConfigError: the strategy raised.
-        """
-        try:
-            self._run.update(update)
-        except _RAISED as error:
-            where = f"when told that an order of {update.symbol} is {update.state}"
-            raise self._failed(where, error) from error
-
-    def stop_acted(self, acted: StopActed) -> None:
-        """Count what a stop has left of its position."""
-        self._run.stop_acted(acted)
-
-    def _failed(self, where: str, error: BaseException) -> ConfigError:
-        line = self._run.line_of(error)
-        said = f"{f' ({line})' if line else ''}: {type(error).__name__}: {error}"
-        return ConfigError([f"strategy {self.id} failed {where}{said}"])
-
-
-class Seat:
-    """A strategy of several symbols in the market of one of them: it is shown every event.
-
-    It stands where a `Driver` stands among those that follow one market alone.
-    """
-
-    def __init__(self, driver: Driver) -> None:
-        self._driver = driver
-        self.id, self.learns = driver.id, driver.learns
-        self.at = 0
-
-    def show(self, event: MarketEvent) -> list[OrderIntent]:
-        """See `Driver.show`."""
-        self.at += 1
-        return self._driver.show(event)
-
-    def pass_by(self, closes: list[float] | None) -> None:
-        """Stay: what it does here may hang on the other markets."""
-
-
 class Track:
     """The market of one symbol; `place` is its turn among the markets at one moment."""
 
@@ -154,6 +33,8 @@ class Track:
         self, place: int, market: MarketPlan, drivers: Sequence[Driver | Seat], meter: EquityMeter
     ) -> None:
         self.place, self.symbol, self.drivers = place, market.symbol, drivers
+        self.by_closes = False
+        """Whether the block is of candles, and each of them may be shown closes alone."""
         self._blocks, self._meter = market.blocks(), meter
         self.block: Block = EventBlock(())
         """The present block; `load` gives the first."""
@@ -171,10 +52,12 @@ class Track:
         self.first_price = self.last_price = Decimal(0)
         self.quantity = self.cash = self.fees = self.turnover = Decimal(0)
         self._profits: list[float] = []
+        self._trades: list[tuple[int, Side, Sequence[Execution]]] = []
 
     def load(self) -> bool:
         """Leave this block for the next one; False when there is none."""
         if self.size:
+            self.settle()
             self._reckon(self.size)
             self._meter.take(self.place, self.block.times_ns, self._profits)
             self.last_price = reference_price(self.block.event(self.size - 1))
@@ -187,12 +70,13 @@ class Track:
             self.first_price = reference_price(block.event(0))
         self.block, self.is_candles = block, block.closes is not None
         self.size, self.at, self._profits = len(block.times_ns), 0, []
+        self.by_closes = self.is_candles and all(driver.by_closes for driver in self.drivers)
         if self.is_candles:
             self.kinds.add(Candle)
         else:
             self.kinds.update(type(block.event(place)) for place in range(self.size))
         for driver in self.drivers:
-            driver.at = 0
+            driver.begin(block)
         return True
 
     def next_shown(self) -> int:
@@ -211,30 +95,46 @@ class Track:
         """When the next event comes that somebody must see; where none does, the block's last."""
         return self.block.times_ns[min(self.at, self.size - 1)]
 
-    def trade(self, side: Side, fills: Iterable[Execution]) -> None:
-        """Count executions of the present event: held from its close on. Fees are in the quote."""
-        self._reckon(self.at)
-        for fill in fills:
-            quantity, fee = fill.quantity, fill.fee
-            value = EXACT.multiply(quantity, fill.price)
-            if side is BUY:
-                self.quantity = EXACT.add(self.quantity, quantity)
-                self.cash = EXACT.subtract(EXACT.subtract(self.cash, value), fee)
-            else:
-                self.quantity = EXACT.subtract(self.quantity, quantity)
-                self.cash = EXACT.subtract(EXACT.add(self.cash, value), fee)
-            self.fees = EXACT.add(self.fees, fee)
-            self.turnover = EXACT.add(self.turnover, value)
+    def trade(self, side: Side, fills: Sequence[Execution]) -> None:
+        """Note executions of the present event; `settle` counts them."""
+        self._trades.append((self.at, side, fills))
+
+    def settle(self) -> None:
+        """Count what was executed since the last time: held from the close of its event on.
+
+        Fees are in the quote. No digit is lost.
+        """
+        if not self._trades:
+            return
+        trades, self._trades = self._trades, []
+        with localcontext(EXACT):
+            for at, side, fills in trades:
+                self._reckon(at)
+                for fill in fills:
+                    self._count(side, fill)
+
+    def _count(self, side: Side, fill: Execution) -> None:
+        quantity, fee = fill.quantity, fill.fee
+        value = quantity * fill.price
+        if side is BUY:
+            self.quantity += quantity
+            self.cash = self.cash - value - fee
+        else:
+            self.quantity -= quantity
+            self.cash = self.cash + value - fee
+        self.fees += fee
+        self.turnover += value
 
     def _reckon(self, stop: int) -> None:
         """Reckon the profit at each event before `stop` that it is not reckoned for yet."""
         start = len(self._profits)
         if start >= stop:
             return
-        cash, quantity = float(self.cash), float(self.quantity)
-        if not quantity:
+        cash = float(self.cash)
+        if not self.quantity:
             self._profits += [cash] * (stop - start)
         else:
+            quantity = float(self.quantity)
             self.held_events += stop - start
             self._profits += [cash + quantity * price for price in self._prices(start, stop)]
 
@@ -245,12 +145,6 @@ class Track:
         return [float(reference_price(self.block.event(place))) for place in range(start, stop)]
 
 
-def sees_plain_events(strategy: StrategyLike) -> bool:
-    """Whether it asks for no bars of other lengths and no timer, which no door knows of."""
-    wants = wants_of(strategy)
-    return not wants.bars and not wants.timer_ns
-
-
 def never_called(strategy: StrategyLike, kinds: Collection[type[MarketEvent]]) -> tuple[str, ...]:
     """Give the market handlers of its own that a strategy has and events of these kinds miss."""
     own = {name: getattr(type(strategy), name, None) for name, _ in _HANDLERS}
@@ -259,13 +153,3 @@ def never_called(strategy: StrategyLike, kinds: Collection[type[MarketEvent]]) -
         for name, kind in _HANDLERS
         if kind not in kinds and own[name] not in (None, getattr(Strategy, name))
     )
-
-
-def learns(strategy: StrategyLike) -> bool:
-    """Whether a strategy has a handler of its own for what becomes of its orders."""
-    handlers = ("on_update", "on_fill")
-    return any(getattr(type(strategy), n, None) is not getattr(Strategy, n) for n in handlers)
-
-
-def _on(event: MarketEvent) -> str:
-    return f"on {event_text(event)}"

@@ -18,9 +18,9 @@ from messages.market import Candle
 from messages.orders import OrderIntent
 from research.backtest.cuts import Cut, cut_off, cuts_at, events_from, moments_of, size_of
 from research.backtest.desk import Desk, Execution, Order
+from research.backtest.driver import Driver
 from research.backtest.loop import Backtest
 from research.backtest.plan import MarketPlan, Plan
-from research.backtest.track import Driver
 from research.texts import moment
 
 CUTS = 5

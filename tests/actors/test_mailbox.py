@@ -1,5 +1,6 @@
 """The mailbox by itself: order of service, bounds, policies, timers, closing, fencing."""
 
+from collections import deque
 from typing import Any, ClassVar
 
 import pykka
@@ -509,15 +510,17 @@ def test_handing_on_keeps_the_asker(box: Box) -> None:
     assert again.reply_to is future
 
 
-def test_what_every_actor_answers_by_itself_never_comes_as_a_plain_told_message() -> None:
+def test_what_every_actor_answers_by_itself_never_comes_as_a_told_message_or_a_fact() -> None:
     assert all(kind.delivery is not Message.delivery for kind in BUILT_IN)
+    grown = [kind.delivery for kind in BUILT_IN if kind.delivery.overflow is Overflow.GROW]
+    assert all(policy.control for policy in grown)
 
 
 class FencingQueue(StepQueue):
     """Its reader is replaced at the moment in which it takes something."""
 
     def __init__(self, reader: Reader) -> None:
-        super().__init__(lambda: None)
+        super().__init__(ActorPath("p"), deque(), set())
         self.reader = reader
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:

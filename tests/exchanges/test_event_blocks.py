@@ -44,6 +44,10 @@ def read(*paths: Path) -> tuple[list[Any], list[Any], Any, Any]:
         assert list(block.times_ns) == [
             block.event(n).ts_event_ns for n in range(len(block.times_ns))
         ]
+        assert block.open_of(0).as_tuple() == first.open.as_tuple()
+        assert block.close_of(0).as_tuple() == first.close.as_tuple()
+        assert block.volume_of(0).as_tuple() == first.volume.as_tuple()
+        assert block.about_volume(0) == float(first.volume)
         opening: Any = block.opening(0)
         assert (opening.open, opening.volume) == (first.open, first.volume)
         assert block.closes is not None

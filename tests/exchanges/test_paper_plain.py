@@ -163,8 +163,10 @@ class AtOnce:
         if order is not None:
             executed = None
             if isinstance(event, Candle):
-                at_ns = event.ts_event_ns
-                executed = self.venue.fill_at_once(order, event.open, event.volume, at_ns)
+                at_ns, volume = event.ts_event_ns, event.volume
+                surely = self.venue.surely_gives(order, float(volume))
+                known = None if surely else volume
+                executed = self.venue.fill_at_once(order, event.open, known, at_ns)
             if executed is not None:
                 name, quantity = order.client_order_id, executed.quantity
                 average = quantity * executed.price / quantity

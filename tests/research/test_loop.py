@@ -20,11 +20,11 @@ from messages.ids import StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent
 from messages.orders import Fill, OrderUpdate
 from messages.values import Instrument, OrderState
+from research.backtest.driver import Driver
 from research.backtest.equity import DAY_NS, EquityMeter
 from research.backtest.loop import Backtest, Outcome
 from research.backtest.plan import PAPER_ACCOUNT, MarketPlan, Plan, StrategyPlan
 from research.backtest.report import as_json, report_on
-from research.backtest.track import Driver
 from strategies.protocol import Strategy
 from tests.research.scripted import Scripted
 

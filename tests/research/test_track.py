@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from decisions.strategy import fast_door
+from decisions.strategy import close_handler, fast_door
 from messages.ids import Symbol
 from messages.market import Candle
 from messages.values import Instrument
@@ -19,6 +19,13 @@ class OtherCandle(SmaCross):
     """Has the door of its parent, and decides otherwise."""
 
     def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:
+        return ()
+
+
+class OtherClose(SmaCross):
+    """The same, by its other handler."""
+
+    def on_close(self, close: Decimal, position: Decimal) -> Sequence[Decision]:
         return ()
 
 
@@ -36,22 +43,27 @@ class BothOthers(OtherCandle):
 
 
 @pytest.mark.parametrize(
-    ("cls", "has"),
+    ("cls", "has", "by_close"),
     [
-        (SmaCross, True),
-        (EmaCross, True),
-        (OtherName, True),
-        (BothOthers, True),
-        (OtherCandle, False),
+        (SmaCross, True, True),
+        (EmaCross, True, True),
+        (OtherName, True, True),
+        (BothOthers, True, False),
+        (OtherCandle, False, False),
+        (OtherClose, False, True),
     ],
 )
-def test_a_door_is_trusted_by_who_wrote_it_for_its_candles(cls: type[SmaCross], has: bool) -> None:
+def test_a_door_is_trusted_by_who_wrote_it_for_its_candles(
+    cls: type[SmaCross], has: bool, by_close: bool
+) -> None:
     symbol = Symbol("BTC/USDT")
     params = CrossParams(fast=1, slow=2)
     strategy = cls(params, symbol, Decimal(1), Instrument(symbol=symbol))
 
     assert (fast_door(strategy) is not None) is has
+    assert (close_handler(strategy) is not None) is by_close
 
 
 def test_a_strategy_without_one_has_none() -> None:
     assert fast_door(Strategy()) is None
+    assert close_handler(Strategy()) is None

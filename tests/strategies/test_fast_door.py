@@ -35,7 +35,14 @@ def candle(place: int, close: float) -> Candle:
     )
 
 
-def decisions(cls: Any, params: CrossParams, blocks: list[list[float]], *, door: bool) -> list[Any]:
+def decisions(
+    cls: Any,
+    params: CrossParams,
+    blocks: list[list[float]],
+    *,
+    door: bool,
+    by_close: bool = False,
+) -> list[Any]:
     """Decide on all closes; with the door, block by block as a backtest does."""
     strategy = cls(params, BTC, Decimal(500), Instrument(symbol=BTC))
     position, decided, seen = Decimal(0), [], 0
@@ -46,7 +53,10 @@ def decisions(cls: Any, params: CrossParams, blocks: list[list[float]], *, door:
                 place = strategy.pass_closes(closes, place)
                 if place == len(closes):
                     break
-            found = strategy.on_candle(candle(seen + place, closes[place]), position)
+            if by_close:
+                found = strategy.on_close(Decimal(repr(closes[place])), position)
+            else:
+                found = strategy.on_candle(candle(seen + place, closes[place]), position)
             position += sum((one.quantity * one.side.sign for one in found), start=Decimal(0))
             decided += [(seen + place, one) for one in found]
             place += 1
@@ -63,25 +73,27 @@ def decisions(cls: Any, params: CrossParams, blocks: list[list[float]], *, door:
     more=st.integers(1, 20),
     sizes=st.lists(st.integers(1, 400), min_size=1, max_size=4),
     ticks=st.sampled_from([1, 3, 40]),
+    begin=st.sampled_from([1_000, 1_000, 30]),
 )
 def test_the_two_doors_decide_the_same(
-    cls: Any, seed: int, fast: int, more: int, sizes: list[int], ticks: int
+    cls: Any, seed: int, fast: int, more: int, sizes: list[int], ticks: int, begin: int
 ) -> None:
-    """Also where prices move so little that the means are level, or nearly."""
-    chance, price = random.Random(seed), 1_000
+    """Also where prices move so little that the means are level, or nearly, or are below 0."""
+    chance, price, least = random.Random(seed), begin, 1 if begin == 1_000 else -50
     blocks = []
     for size in sizes:
         steps = [chance.randint(-ticks, ticks) for _ in range(size)]
         block = []
         for step in steps:
-            price = max(price + step, 1)
+            price = max(price + step, least)
             block.append(price / 100)
         blocks.append(block)
     params = CrossParams(fast=fast, slow=fast + more)
 
-    with_door = decisions(cls, params, blocks, door=True)
+    singly = decisions(cls, params, blocks, door=False)
 
-    assert with_door == decisions(cls, params, blocks, door=False)
+    assert decisions(cls, params, blocks, door=True) == singly
+    assert decisions(cls, params, blocks, door=True, by_close=True) == singly
 
 
 @pytest.mark.parametrize("cls", CLASSES)

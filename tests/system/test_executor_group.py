@@ -16,11 +16,11 @@ from persistence.ledger import SqliteLedger
 from tests.system.conftest import config_of, orders_at_venue, run_to_end
 
 
-def candles_in(folder: Path) -> dict[str, Path]:
-    """Three thousand generated candles in a file."""
+def candles_in(folder: Path, count: int = 3_000) -> dict[str, Path]:
+    """So many generated candles in a file."""
     lines = [
         ",".join(map(str, (c.ts_open_ns // NS_PER_MS, c.open, c.high, c.low, c.close, c.volume)))
-        for c in DemoSource(Symbol("BTC/USDT"), limit=3_000).events()
+        for c in DemoSource(Symbol("BTC/USDT"), limit=count).events()
     ]
     (folder / "candles.csv").write_text("\n".join(lines))
     return {"BTC/USDT": folder / "candles.csv"}

@@ -1,0 +1,88 @@
+"""Lets an order through in one step where it is plain that nothing speaks against it.
+
+A backtest judges thousands of orders a second, and nearly all of them are market orders that
+enter from flat, or leave, far from every limit. What is near one, or asks for a limit that looks
+at more than that, is judged by `refusal`; a test holds that nothing passes here that would not
+pass there as it is, and that both count alike.
+"""
+
+from collections import deque
+from decimal import Decimal
+
+from decisions.exact import EXACT, NOTHING, is_sane
+from decisions.risk_limits import RiskLimits
+from decisions.risk_state import MINUTE_NS, RiskState
+from messages.orders import OrderIntent
+from messages.values import BUY, OrderType
+
+_MARKET = OrderType.MARKET
+
+
+class PlainGate:
+    """`fit_exit`, `refusal` without a mark, and `accept`, of what surely passes.
+
+    One for the life of a state that nobody rebuilds. Where `is_of_use` is False it lets nothing
+    through.
+    """
+
+    def __init__(self, limits: RiskLimits, state: RiskState) -> None:
+        self._limits, self._state = limits, state
+        looks_further = (
+            limits.max_daily_loss
+            or limits.max_drawdown
+            or limits.cooldown_ms
+            or limits.max_market_age_ms is not None
+            or limits.max_open_orders is not None
+            or limits.max_open_orders_per_symbol is not None
+        )
+        knows_more = state.open_orders is not None or state.instruments
+        self.is_of_use = limits.allow_short and not looks_further and not knows_more
+
+    def lets_through(self, intent: OrderIntent) -> bool:
+        """Count an order that surely passes as it is; else False, and nothing is changed."""
+        quantity, symbol = intent.quantity, intent.symbol
+        if (
+            not self.is_of_use
+            or intent.order_type is not _MARKET
+            or intent.limit_price is not None
+            or not is_sane(quantity)
+            or not is_sane(intent.reference_price)
+        ):
+            return False
+        state, place, at_ns = self._state, (intent.strategy_id, symbol), intent.decided_at_ns
+        exposure = state.exposure.get(symbol, NOTHING)
+        held = state.held_by.get(place, NOTHING)
+        if intent.side is BUY:
+            enters, leavable, change = exposure >= 0, held.copy_negate(), +quantity
+        else:
+            enters, leavable, change = exposure <= 0, held, -quantity
+        if intent.leaves and intent.leaves > leavable:
+            return False
+        recent = state.decided.get(symbol)
+        if enters:
+            if not self._may_enter(intent, exposure, len(recent or ())):
+                return False
+            state.risk_added_at[symbol] = max(state.risk_added_at.get(symbol, at_ns), at_ns)
+        elif quantity > exposure.copy_abs():  # a part of it enters, the other way
+            return False
+        state.exposure[symbol] = EXACT.add(exposure, change)
+        state.held_by[place] = EXACT.add(held, change)
+        if recent is None:
+            recent = state.decided[symbol] = deque()
+        recent.append(at_ns)
+        while recent[0] <= at_ns - MINUTE_NS:
+            recent.popleft()
+        return True
+
+    def _may_enter(self, intent: OrderIntent, exposure: Decimal, recent: int) -> bool:
+        limits, quantity, price = self._limits, intent.quantity, intent.reference_price
+        most = limits.max_order_notional
+        if most is not None and EXACT.multiply(quantity, price) > most:
+            return False
+        most = limits.max_position_notional
+        if most is not None:
+            after = EXACT.add(exposure.copy_abs(), quantity)
+            if EXACT.multiply(after, price) > most:
+                return False
+        per_minute = limits.max_orders_per_minute
+        return (per_minute is None or recent < per_minute) and not self._state.unsettled

@@ -1,0 +1,93 @@
+"""What the lean paper venue owes its one account: money that is owned, and money that is free."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from exchanges.paper_order import ZERO, Change, Place, Progress
+
+
+class PlainFunds:
+    """What is owned and what is free, as `paper_funds.Funds` has it when nobody looks back.
+
+    Then only what was posted at the present moment can be later than an order's turn.
+    """
+
+    def __init__(self, balances: dict[str, Decimal]) -> None:
+        self.totals, self.free = dict(balances), dict(balances)
+        self._now_ns = -1
+        self._posted_now: list[tuple[Progress | None, str, Decimal]] = []
+        """By whom, with its cursor where it was posted; of what; how much it frees."""
+
+    def give(self, currency: str, amount: Decimal) -> None:
+        """Put money in."""
+        self.totals[currency], self.free[currency] = amount, amount
+
+    def book(self, order: Progress, changes: Sequence[Change]) -> None:
+        """Book what an event did to an order."""
+        for change in changes:
+            self._book(order, change.currency, change.total, change.free)
+
+    def bought(
+        self, ts_ns: int, pair: tuple[str, str], quantity: Decimal, spent: Decimal, locked: Decimal
+    ) -> None:
+        """Book a buy that was locked, executed as a whole and released by one event.
+
+        It was alone on its symbol, so what it frees is later than the turn of any other order.
+        """
+        (base, quote), totals, free = pair, self.totals, self.free
+        released = locked - spent
+        totals[quote] -= spent
+        free[quote] = free[quote] - locked + released
+        totals[base] = totals.get(base, ZERO) + quantity
+        free[base] = free.get(base, ZERO) + quantity
+        self._clear_before(ts_ns)
+        self._posted_now += (None, base, quantity), (None, quote, released)
+
+    def sold(self, ts_ns: int, pair: tuple[str, str], quantity: Decimal, income: Decimal) -> None:
+        """Book a sell of that kind."""
+        (base, quote), totals, free = pair, self.totals, self.free
+        totals[base] -= quantity
+        free[base] -= quantity
+        totals[quote] = totals.get(quote, ZERO) + income
+        free[quote] = free.get(quote, ZERO) + income
+        self._clear_before(ts_ns)
+        self._posted_now.append((None, quote, income))
+
+    def _book(self, order: Progress, currency: str, total: Decimal, free: Decimal) -> None:
+        self.totals[currency] = self.totals.get(currency, ZERO) + total
+        self.free[currency] = self.free.get(currency, ZERO) + free
+        self._clear_before(order.cursor.ts_ns)
+        self._posted_now.append((order, currency, free))
+
+    def _clear_before(self, ts_ns: int) -> None:
+        if ts_ns != self._now_ns:
+            self._now_ns = ts_ns
+            self._posted_now.clear()
+
+    def free_at(self, currency: str, ts_ns: int) -> Decimal:
+        """Give what an order that is alone on its symbol may lock then; see `free_for`."""
+        running = self.free.get(currency, ZERO)
+        if ts_ns != self._now_ns:
+            return running
+        later = [free for _, moved, free in self._posted_now if moved == currency and free >= ZERO]
+        return running - sum(later, start=ZERO)
+
+    def free_for(self, order: Progress, currency: str, place: Place) -> Decimal:
+        """Give what the order may lock at its turn: the least that is free from then on."""
+        running = self.free.get(currency, ZERO)
+        if place.ts_ns != self._now_ns:
+            return running
+        mine = (place, order.arrival_ns, order.row)
+        later = [
+            free
+            for other, moved, free in self._posted_now
+            if moved == currency
+            and free >= ZERO
+            and (
+                other is None
+                or other.order.symbol != order.order.symbol
+                or (other.cursor, other.arrival_ns, other.row) >= mine
+            )
+        ]
+        # What is later and frees money is not there yet; all that locks some is.
+        return running - sum(later, start=ZERO)
