@@ -49,7 +49,8 @@ def problem_of(head: StreamHead | None, request: FeedRequest, clock: str, source
         what = "a recorded or generated market" if head.clock == "market" else "a live market"
         return f'has {what}: set feed.nats.clock to "{head.clock}"'
     if source and head.source != source:
-        return f"comes from {head.source}, and orders go to {source.removeprefix('ccxt:')}: no"
+        exchange = source.removeprefix("ccxt:")
+        return f"comes from {head.source}, and orders go to {exchange}: publish that one's market"
     for symbol in request.symbols:
         if symbol not in head.symbols:
             known = ", ".join(head.symbols)

@@ -27,16 +27,15 @@ from exchanges.bus_frames import (
     message_id,
     pulse_subject,
     stored_subjects,
-    subject_of,
 )
-from exchanges.bus_numbers import Numbers, Publishable
+from exchanges.bus_numbers import Numbers, Publishable, Reached
 from exchanges.nats_answers import Ack
 from exchanges.nats_client import ANSWER_S, NatsClient
 from exchanges.nats_ownership import OwnStream
 from exchanges.nats_reading import BusLost
 from messages.bus import BusFrame, BusPulse
 from messages.errors import VenueRefused
-from messages.ids import Symbol, TimestampNs
+from messages.ids import TimestampNs
 from messages.market import FeedEnded, FeedGap, FeedPhase, Tick
 
 PULSE_S = 0.5
@@ -171,8 +170,8 @@ class NatsWriter:
 
     # ------------------------------------------------------------ life
 
-    async def open(self) -> dict[Symbol, int]:
-        """Connect, make or check the stream, learn what it has; give where each candle closed.
+    async def open(self) -> Reached:
+        """Connect, make or check the stream, learn what it has; give how far that is.
 
         Raises:
             VenueRefused: one sentence that says what is wrong and what to do.
@@ -188,8 +187,7 @@ class NatsWriter:
         except BaseException:
             await self.close()
             raise
-        subjects = {s: subject_of(self._address.stream, "candles", s) for s in self._head.symbols}
-        return {s: ns for s, at in subjects.items() if (ns := self._numbers.closed_ns(at))}
+        return self._numbers.reached(self._head.symbols)
 
     @property
     def next_index(self) -> int:
