@@ -44,10 +44,7 @@ class NatsClient:
             VenueRefused: nats-py is not installed.
             BusLost: there was no server, or it did not let us in.
         """
-        try:
-            client = await dial(self.address, self._name, limit_s, self._failed, self._over)
-        except BusLost as error:
-            raise BusLost(self._error or str(error)) from error
+        client = await dial(self.address, self._name, limit_s, self._failed, self._over)
         self._nats, self._inbox = client, client.new_inbox()
 
     async def close(self) -> None:

@@ -9,18 +9,15 @@ import asyncio
 import os
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 from exchanges.bus_address import BusAddress
+from exchanges.nats_credentials import signing_with
 from exchanges.nats_reading import BusLost
 from messages.errors import VenueRefused
 
 _GOODBYE_S, _NEVER_MET_S = 2.0, 0.2
 """How long an end is waited for; and that of a connection that never was one."""
-_CREDENTIALS = (b"-BEGIN NATS USER JWT-", b"-BEGIN USER NKEY SEED-")
-_LONGEST = 65_536
-"""Bytes of a file with credentials; it has about one thousand."""
 _NO_TLS = "it speaks no TLS: ask for nats://, or give the server a certificate"
 
 
@@ -48,9 +45,15 @@ async def dial(
     """Connect once, and give nats-py's client.
 
     Raises:
-        VenueRefused: nats-py is not installed.
+        VenueRefused: a library is not installed.
         BusLost: there was no server, or it did not let us in; the text says why.
     """
+    heard: list[Exception] = []
+
+    async def failed(error: Exception) -> None:
+        heard.append(error)
+        await on_error(error)
+
     kind, login = import_nats().Client, _login(address)
     client = _encrypted(kind)() if address.is_encrypted else kind()
     try:
@@ -64,7 +67,7 @@ async def dial(
                 reconnect_time_wait=0,
                 ping_interval=2,
                 max_outstanding_pings=2,
-                error_cb=on_error,
+                error_cb=failed,
                 closed_cb=on_closed,
                 **login,
             )
@@ -73,11 +76,23 @@ async def dial(
         raise BusLost(f"it did not answer within {limit_s:.0f} s") from None
     except Exception as error:
         await let_go(client, _NEVER_MET_S)
-        raise BusLost(problem_of(error)) from error
+        raise BusLost(_why(client, address, heard[-1] if heard else error)) from error
     except BaseException:  # cancelled in the middle
         await let_go(client, _NEVER_MET_S)
         raise
     return client
+
+
+def _why(client: Any, address: BusAddress, error: Exception) -> str:
+    """Say why we were not let in.
+
+    A server that refuses a login says so and ends the connection; which of it arrives is chance.
+    """
+    is_cut = isinstance(error, ConnectionError | EOFError) or "authorization" in str(error).lower()
+    if not (is_cut and client._server_info.get("auth_required")):
+        return problem_of(error)
+    has_login = address.user or address.token or address.credentials
+    return "it does not take this login" if has_login else "it wants a login, and none is named"
 
 
 def _login(address: BusAddress) -> dict[str, Any]:
@@ -86,16 +101,14 @@ def _login(address: BusAddress) -> dict[str, Any]:
     Raises:
         BusLost: the certificates or the credentials cannot be read.
     """
-    if address.credentials:
-        _check_credentials(address.credentials)
     given = {
         "user": address.user,
         "password": address.password,
         "token": address.token,
-        "user_credentials": address.credentials,
         "tls": trusting(address.ca_file) if address.is_encrypted else None,
     }
-    return {key: value for key, value in given.items() if value}
+    signing = signing_with(address.credentials) if address.credentials else {}
+    return {key: value for key, value in given.items() if value} | signing
 
 
 def trusting(ca_file: str) -> ssl.SSLContext:
@@ -111,22 +124,6 @@ def trusting(ca_file: str) -> ssl.SSLContext:
     except OSError as error:
         why = os.strerror(error.errno or 0).lower()
         raise BusLost(f"the certificates in {ca_file} cannot be read: {why}") from error
-
-
-def _check_credentials(path: str) -> None:
-    """Pass a file that has what nats-py looks for in it, without end where it is not there.
-
-    Raises:
-        BusLost: it is no such file.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            text = file.read(_LONGEST)
-    except OSError as error:
-        why = os.strerror(error.errno or 0).lower()
-        raise BusLost(f"the credentials in {path} cannot be read: {why}") from error
-    if not all(part in text for part in _CREDENTIALS):
-        raise BusLost(f"there are no credentials in {path}")
 
 
 def _encrypted(kind: Any) -> Any:

@@ -23,7 +23,7 @@ class BusLook(msgspec.Struct, frozen=True):
     """The first word of whoever publishes; None where nobody was heard."""
 
 
-async def look_at_bus(address: BusAddress, listens_s: float = LISTENS_S) -> BusLook:
+async def look_at_bus(address: BusAddress) -> BusLook:
     """Ask for the stream, and listen for its publisher.
 
     Raises:
@@ -34,13 +34,13 @@ async def look_at_bus(address: BusAddress, listens_s: float = LISTENS_S) -> BusL
     try:
         await client.connect()
         facts = await client.facts()
-        pulse = None if facts is None else await _heard(client, listens_s)
+        pulse = None if facts is None else await _heard(client)
     finally:
         await client.close()
     return BusLook(facts, pulse)
 
 
-async def _heard(client: NatsClient, listens_s: float) -> BusPulse | None:
+async def _heard(client: NatsClient) -> BusPulse | None:
     first: asyncio.Future[BusPulse] = asyncio.get_running_loop().create_future()
 
     def hear(_: str, payload: bytes) -> None:
@@ -53,7 +53,7 @@ async def _heard(client: NatsClient, listens_s: float) -> BusPulse | None:
 
     await client.listen(pulse_subject(client.address.stream), hear)
     try:
-        async with asyncio.timeout(listens_s):
+        async with asyncio.timeout(LISTENS_S):
             return await first
     except TimeoutError:
         return None

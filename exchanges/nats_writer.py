@@ -29,11 +29,12 @@ from exchanges.bus_frames import (
     stored_subjects,
 )
 from exchanges.bus_numbers import Numbers, Publishable, Reached
+from exchanges.bus_under_way import Entry, UnderWay
 from exchanges.nats_answers import Ack
 from exchanges.nats_client import ANSWER_S, NatsClient
 from exchanges.nats_ownership import OwnStream
 from exchanges.nats_reading import BusLost
-from messages.bus import BusFrame, BusPulse
+from messages.bus import BusPulse
 from messages.errors import VenueRefused
 from messages.ids import TimestampNs
 from messages.market import FeedEnded, FeedGap, FeedPhase, Tick
@@ -63,23 +64,6 @@ class WriterState(msgspec.Struct):
     foreign: int = 0
     """Payloads on our subjects that no publisher of ours has written."""
     waiting: int = 0
-
-
-class _Entry(msgspec.Struct):
-    """An event on its way, in the order of the feed."""
-
-    index: int
-    subject: str = ""
-    frame: BusFrame | None = None
-    """None where the stream had it."""
-    name: str = ""
-    is_stored: bool = False
-    sent_s: float = 0.0
-
-    @property
-    def sequence(self) -> int:
-        """Its number on its subject; 0 where the stream had it."""
-        return self.frame.sequence if self.frame is not None else 0
 
 
 class NatsWriter:
@@ -118,9 +102,7 @@ class NatsWriter:
         self._client: NatsClient | None = None
         self._has_trades = "trades" in head.channels
         self._queue: deque[tuple[Publishable, int]] = deque()
-        self._under_way: deque[_Entry] = deque()
-        self._by_token: dict[int, _Entry] = {}
-        self._token = 0
+        self._under_way = UnderWay()
         self._after = 0
         """The place in the stream that the next publish follows."""
         self._follows = ""
@@ -279,60 +261,53 @@ class NatsWriter:
                 continue
             await self._news.wait()
 
-    def _next(self) -> _Entry:
+    def _next(self) -> Entry:
         event, index = self._queue.popleft()
         made = self._numbers.frame(event, index, self._utc_ns())
         is_beside = isinstance(event, FeedGap | FeedEnded)  # and no event of the feed itself
-        entry = _Entry(index=index - is_beside, is_stored=made is None)
+        entry = Entry(index=index - is_beside, is_stored=made is None)
         if made is not None:
             entry.subject, entry.frame = made
             entry.name = message_id(made[0], made[1], self._key)
-        self._under_way.append(entry)
+        self._under_way.add(entry)
         return entry
 
-    async def _send(self, client: NatsClient, entry: _Entry) -> None:
+    async def _send(self, client: NatsClient, entry: Entry) -> None:
         if entry.frame is None or entry.is_stored:
             return
-        self._token += 1
-        self._by_token[self._token] = entry
-        entry.sent_s = time.monotonic()
         await client.store(
             entry.subject,
             encoded(entry.frame),
             after=self._after,
             follows=self._follows,
             name=entry.name,
-            token=self._token,
+            token=self._under_way.sending(entry, time.monotonic()),
         )
         self._after += 1
         self._follows = entry.name
 
     async def _send_again(self, client: NatsClient) -> None:
-        self._by_token.clear()
-        for entry in list(self._under_way):
+        self._under_way.forget_answers()
+        for entry in self._under_way:
             await self._send(client, entry)
 
     # ------------------------------------------------------------ what the server says
 
     def _acknowledged(self, token: int, ack: Ack) -> None:
-        entry = self._by_token.pop(token, None)
-        if entry is None:
+        if not self._under_way.acknowledged(token, ack):
             return
         if ack.problem or ack.is_duplicate:
             self._in_trouble = ack.problem or "a message of this name was there"
-            entry.is_stored = ack.is_duplicate  # only we know its name
             if ack.problem and not ack.is_out_of_step:
                 self._in_trouble = f"lost:{ack.problem}"
         else:
-            entry.is_stored = True
             self._sure = max(self._sure, ack.place)
         self._news.set()
 
     def _settle(self) -> None:
         """Let go of what is stored, and say so."""
         state, before = self.state, self.state.next_index
-        while self._under_way and self._under_way[0].is_stored:
-            entry = self._under_way.popleft()
+        for entry in self._under_way.settled():
             state.next_index = max(state.next_index, entry.index + 1)
             state.published += entry.frame is not None
         state.repeated = self._numbers.repeated
@@ -352,7 +327,7 @@ class NatsWriter:
         """
         if self._in_trouble.startswith("lost:"):
             raise BusLost(self._in_trouble.removeprefix("lost:"))
-        while self._by_token:
+        while self._under_way.is_unanswered:
             self._news.clear()
             try:
                 async with asyncio.timeout(ANSWER_S):
@@ -405,9 +380,7 @@ class NatsWriter:
         if frame.writer != self._writer:
             text = f"another publisher writes to the stream {self._address.stream}"
             raise Fenced(f"{text} at {self._address.place}: this one ends")
-        for entry in self._under_way:
-            if entry.subject == subject and entry.sequence == frame.sequence:
-                entry.is_stored = True
+        self._under_way.found(subject, frame.sequence)
 
     # ------------------------------------------------------------ pulse
 
@@ -423,7 +396,7 @@ class NatsWriter:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._pulse_s):
                     await self._is_news.wait()
-            oldest_s = min((e.sent_s for e in self._by_token.values()), default=0.0)
+            oldest_s = self._under_way.oldest_s()
             if oldest_s and time.monotonic() - oldest_s > ANSWER_S:
                 raise BusLost(_NO_ANSWER)
 

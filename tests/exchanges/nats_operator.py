@@ -4,29 +4,40 @@ Its tokens are JWTs that are signed with Ed25519 (NATS' ADR-14); `nsc` makes the
 """
 
 import base64
-import hashlib
+import binascii
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-import nkeys
-from nacl.signing import SigningKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+_SEED, _OPERATOR, _ACCOUNT, _USER = 18 << 3, 14 << 3, 0, 20 << 3
+"""What the first byte of a key says: S, O, A, U."""
+
+
+class Key:
+    """A key of NATS: its public half has a letter in front, and both a check behind."""
+
+    def __init__(self, prefix: int) -> None:
+        self._key = Ed25519PrivateKey.generate()
+        self.name = _checked(bytes([prefix]) + self._key.public_key().public_bytes_raw())
+        head = bytes([_SEED | (prefix >> 5), (prefix & 31) << 3])
+        self.seed = _checked(head + self._key.private_bytes_raw())
+
+    def sign(self, what: bytes) -> bytes:
+        return self._key.sign(what)
+
+
+def _checked(raw: bytes) -> str:
+    check = binascii.crc_hqx(raw, 0).to_bytes(2, "little")
+    return base64.b32encode(raw + check).rstrip(b"=").decode()
 
 
 def operator(folder: Path) -> tuple[Path, Path]:
     """Write a server's configuration, and the credentials of a user that it lets in."""
-    kinds = {
-        "operator": nkeys.PREFIX_BYTE_OPERATOR,
-        "account": nkeys.PREFIX_BYTE_ACCOUNT,
-        "system": nkeys.PREFIX_BYTE_ACCOUNT,
-        "user": nkeys.PREFIX_BYTE_USER,
-    }
-    keys = {
-        name: nkeys.from_seed(bytearray(nkeys.encode_seed(bytes(SigningKey.generate()), prefix)))
-        for name, prefix in kinds.items()
-    }
-    names = {name: key.public_key.decode() for name, key in keys.items()}
+    kinds = {"operator": _OPERATOR, "account": _ACCOUNT, "system": _ACCOUNT, "user": _USER}
+    keys = {name: Key(prefix) for name, prefix in kinds.items()}
+    names = {name: key.name for name, key in keys.items()}
     signed = keys["operator"]
     of_account = {"type": "account", "limits": _NO_LIMITS}
     tokens = {
@@ -46,7 +57,7 @@ def operator(folder: Path) -> tuple[Path, Path]:
     credentials = folder / "bot.creds"
     credentials.write_text(
         f"-----BEGIN NATS USER JWT-----\n{tokens['user']}\n------END NATS USER JWT------\n\n"
-        f"-----BEGIN USER NKEY SEED-----\n{keys['user'].seed.decode()}\n"
+        f"-----BEGIN USER NKEY SEED-----\n{keys['user'].seed}\n"
         "------END USER NKEY SEED------\n"
     )
     return settings, credentials
@@ -59,11 +70,11 @@ _OF_SYSTEM = {
 _NO_LIMITS = _OF_SYSTEM | dict.fromkeys(("mem_storage", "disk_storage", "streams", "consumer"), -1)
 
 
-def _token(signer: Any, subject: str, claims: dict[str, Any]) -> str:
+def _token(signer: Key, subject: str, claims: dict[str, Any]) -> str:
     body: dict[str, Any] = {
-        "jti": hashlib.sha256(os.urandom(8)).hexdigest(),
+        "jti": subject,
         "iat": 1,
-        "iss": signer.public_key.decode(),
+        "iss": signer.name,
         "sub": subject,
         "name": claims["type"],
         "nats": {"version": 2, **claims},

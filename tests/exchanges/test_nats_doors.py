@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("nats", reason="the extra `nats` is not installed")
-pytest.importorskip("nkeys", reason="the extra `nats` brings it")
+pytest.importorskip("cryptography", reason="the extra `nats` brings it")
 pytest.importorskip("trustme", reason="it makes the certificates of these tests")
 
 import trustme
@@ -72,18 +72,18 @@ def comes_through(address: BusAddress) -> None:
 def test_a_user_with_the_password_is_let_in_and_nobody_else(tmp_path: Path) -> None:
     with nats_server(tmp_path, "--user", "bot", "--pass", WORD) as server:
         comes_through(at(server.url, user="bot", password=WORD))
-        refused = [refusal(at(server.url, user="bot", password="wrong-word-here"))]
-        refused.append(refusal(at(server.url)))
+        wrong = refusal(at(server.url, user="bot", password="wrong-word-here"))
+        none = refusal(at(server.url))
 
-    assert all("authorization violation" in said.lower() for said in refused), refused
-    assert "wrong-word-here" not in " ".join(refused)
+    assert wrong == "it does not take this login"
+    assert none == "it wants a login, and none is named"
 
 
 def test_who_has_the_token_is_let_in_and_nobody_else(tmp_path: Path) -> None:
     with nats_server(tmp_path, "--auth", WORD) as server:
         comes_through(at(server.url, token=WORD))
 
-        assert "authorization violation" in refusal(at(server.url, token="guess")).lower()
+        assert refusal(at(server.url, token="guess")) == "it does not take this login"
 
 
 def test_credentials_in_a_file_sign_and_are_not_sent(tmp_path: Path) -> None:
@@ -92,16 +92,22 @@ def test_credentials_in_a_file_sign_and_are_not_sent(tmp_path: Path) -> None:
         comes_through(at(server.url, credentials=str(credentials)))
         others = refusal(at(server.url))
 
-    assert "authorization violation" in others.lower()
+    assert others == "it wants a login, and none is named"
 
 
 def test_a_file_without_credentials_is_told_at_once(tmp_path: Path) -> None:
-    """The library would look for their beginning until the end of time."""
+    """nats-py alone would look for their beginning until the end of time."""
     wrong = tmp_path / "wrong.creds"
     wrong.write_text("nothing of the kind\n")
 
     assert refusal(at("nats://127.0.0.1:1", credentials=str(wrong))) == (
         f"there are no credentials in {wrong}"
+    )
+    damaged = tmp_path / "damaged.creds"
+    _, sound = operator(tmp_path)
+    damaged.write_text(sound.read_text().replace("\nSU", "\nSUA", 1))
+    assert refusal(at("nats://127.0.0.1:1", credentials=str(damaged))) == (
+        f"the key in {damaged} is damaged"
     )
     assert refusal(at("nats://127.0.0.1:1", credentials=str(tmp_path / "none"))) == (
         f"the credentials in {tmp_path / 'none'} cannot be read: no such file or directory"

@@ -78,7 +78,10 @@ def test_a_login_that_others_could_read_is_warned_of(
 
 @pytest.mark.slow
 @needs_server
-def test_each_state_of_a_stream_has_a_sentence_and_what_to_type(tmp_path: Path) -> None:
+def test_each_state_of_a_stream_has_a_sentence_and_what_to_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchanges.nats_look.LISTENS_S", 0.4)  # the test's publisher is quick
     with nats_server(tmp_path) as server:
         url = server.url
         todo = f"watchkeeper publish CONFIG --to {url} --stream market"
