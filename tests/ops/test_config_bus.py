@@ -87,7 +87,7 @@ def test_secrets_come_from_the_environment_and_are_known_as_such(
 
 def test_certificates_are_looked_for_beside_the_file_that_names_them(tmp_path: Path) -> None:
     nats = {"url": "tls://host:4222", "ca_file": "ca.pem"}
-    config = parse(BOT | {"feed": {"type": "nats", "nats": nats}}, tmp_path)
+    config: Any = parse(BOT | {"feed": {"type": "nats", "nats": nats}}, tmp_path)
 
     assert address_of(config.feed.nats).ca_file == str(tmp_path / "ca.pem")
     assert parse(tomllib.loads(effective_toml(config)), Path()) == config

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -65,7 +66,7 @@ def idle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
     monkeypatch.setattr("ops.fleet.bots._command", lambda _: waiting)
     made: list[BotProcess] = []
 
-    def make(**limits: int) -> BotProcess:
+    def make(**limits: Any) -> BotProcess:
         place = tmp_path / str(len(made))
         made.append(BotProcess(BotSpec(bot="one", config="c", run_dir=str(place), **limits)))
         return made[-1]
