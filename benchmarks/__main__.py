@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -52,13 +53,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     results: dict[str, list[Result]] = {}
     for name in arguments.only or NAMES:
         say(f"== {name}")
-        results[name] = importlib.import_module(f"benchmarks.{name}").run(options)
+        results[name] = _measured(name, options)
     print(_table(results))
     if arguments.json is not None:
         text = json.dumps(_document(results, options), indent=2) + "\n"
         arguments.json.write_text(text, encoding="utf-8")
     missed = [r.name for found in results.values() for r in found if r.met is False]
     return 1 if missed else 0
+
+
+def _measured(name: str, options: Options) -> list[Result]:
+    """Run one; what breaks it is told, and costs nobody what the others have measured."""
+    try:
+        found: list[Result] = importlib.import_module(f"benchmarks.{name}").run(options)
+    except Exception as error:
+        traceback.print_exc()
+        broken = f"it broke: {type(error).__name__}: {error}"
+        return [Result(name=name, goal="to run", met=False, note=broken)]
+    return found
 
 
 def _parser() -> argparse.ArgumentParser:

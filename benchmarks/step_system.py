@@ -24,7 +24,7 @@ from exchanges.paper_settings import PaperSettings
 from exchanges.source import SourceStats
 from messages.ids import NS_PER_MS, Symbol
 from messages.market import Candle, MarketEvent
-from ops import wiring
+from ops import wiring, wiring_feeds
 from ops.collector import seldom_collecting
 from ops.config import Config, parse
 from ops.run_dir import RunDir
@@ -97,7 +97,9 @@ def system_rate(
     with ExitStack() as stack:
         run_dir = stack.enter_context(RunDir(folder / "run"))
         if loaded:
-            stack.enter_context(patch.object(wiring, "open_source", lambda _: Loaded(candles)))
+            stack.enter_context(
+                patch.object(wiring_feeds, "open_source", lambda _: Loaded(candles))
+            )
         if backend == "memory":
             stack.enter_context(patch.object(wiring, "PaperVenue", _in_memory))
         runtime = StepRuntime(ttl_enforced=False)

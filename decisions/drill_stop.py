@@ -9,7 +9,17 @@ from enum import StrEnum
 
 import msgspec
 
-from decisions.drill import FAULTS, LEDGER_BLOWS, RESTART, Blow, Case, Outcome, Point, is_possible
+from decisions.drill import (
+    COMMITTED,
+    FAULTS,
+    LEDGER_BLOWS,
+    RESTART,
+    Blow,
+    Case,
+    Outcome,
+    Point,
+    is_possible,
+)
 
 ROAD = "stop"
 
@@ -75,8 +85,16 @@ _ENTRY = (
     *(StopPoint.BEFORE_ARMED, StopPoint.AFTER_ARMED),
 )
 _OTHERS = (Blow.STRATEGY_CRASH, Blow.STRATEGY_HANG, Blow.FEED_CRASH, Blow.METRICS_CRASH)
-_BLOWS = tuple(blow for blow in Blow if blow not in LEDGER_BLOWS)
 _NEAR = ("none", "reset_after", "too_many_requests", ENTRY_LOST, HALTED)
+_ONE_OF_EACH = ("none", "reset_after", "reset_before", "late_inside", "too_many_requests")
+STOP_COMMITTED: frozenset[StopPoint | Point] = COMMITTED | {
+    StopPoint.AFTER_DECLARED,
+    StopPoint.AFTER_ARMED,
+    StopPoint.AFTER_ACTED,
+    StopPoint.AFTER_RETRIED,
+    StopPoint.AFTER_ENDED,
+}
+"""A commit of the stop's, or of its exit's, has just been carried out."""
 
 
 class StopCase(msgspec.Struct, frozen=True, order=True):
@@ -93,8 +111,8 @@ class StopCase(msgspec.Struct, frozen=True, order=True):
 def is_stop_possible(case: StopCase) -> bool:
     """Whether a stop whose exit the fault strikes surely comes by the point."""
     point, fault = case.point, case.fault
-    if case.blow in LEDGER_BLOWS:
-        return False  # those are of orders alone
+    if case.blow is Blow.COMMIT_UNANSWERED and point not in STOP_COMMITTED:
+        return False
     if case.blow is Blow.NONE:
         return point is StopPoint.TOUCHED  # nobody dies, so the place says nothing
     if point in _HELD:
@@ -114,8 +132,32 @@ def full_stop_cases() -> list[StopCase]:
         for point in ROAD_POINTS
         for fault in STOP_FAULTS
         for blow in Blow
-        if is_stop_possible(case := StopCase(point, fault, blow)) and _is_worth(case)
+        if blow not in LEDGER_BLOWS
+        and is_stop_possible(case := StopCase(point, fault, blow))
+        and _is_worth(case)
     ]
+
+
+def lost_ledger_stop_cases() -> list[StopCase]:
+    """Give those of a ledger in PostgreSQL: every point, and one fault of each outcome."""
+    return [
+        case
+        for point in ROAD_POINTS
+        for fault in (*_ONE_OF_EACH, "hang_after", ENTRY_LOST, HALTED)
+        for blow in LEDGER_BLOWS
+        if _is_near(point, fault) and is_stop_possible(case := StopCase(point, fault, blow))
+    ]
+
+
+def _is_near(point: StopPoint | Point, fault: str) -> bool:
+    """Whether a fault is worth its while where the ledger is lost: the rest is as with orders."""
+    if fault == "hang_after":
+        return point is Point.ANSWER_PENDING
+    if fault == ENTRY_LOST:
+        return point in _ENTRY
+    if fault == HALTED:
+        return point in (*_HELD, StopPoint.TOUCHED, Point.BEFORE_CLAIM, Point.AFTER_CLAIM)
+    return point not in _ENTRY or fault == "none"
 
 
 def _is_worth(case: StopCase) -> bool:
@@ -148,6 +190,15 @@ def quick_stop_cases() -> list[StopCase]:
     ]
 
 
+def quick_lost_ledger_stop_cases() -> list[StopCase]:
+    """Give a choice: as the stop is declared, as it acts, and as it ends."""
+    return [
+        StopCase(StopPoint.AFTER_DECLARED, "none", Blow.COMMIT_UNANSWERED),
+        StopCase(Point.BEFORE_CLAIM, "none", Blow.LEDGER_LOST),
+        StopCase(StopPoint.AFTER_ENDED, "none", Blow.COMMIT_UNANSWERED),
+    ]
+
+
 def parse_stop_case(text: str) -> StopCase:
     """Read stop/POINT/FAULT/BLOW.
 
@@ -159,7 +210,7 @@ def parse_stop_case(text: str) -> StopCase:
         raise ValueError(
             f"{text!r} is not {ROAD}/POINT/FAULT/BLOW, such as {ROAD}/before_claim/none/kill"
         )
-    words: tuple[list[str], ...] = ([*ROAD_POINTS], [*STOP_FAULTS], [*_BLOWS])
+    words: tuple[list[str], ...] = ([*ROAD_POINTS], [*STOP_FAULTS], [*Blow])
     for part, known in zip(parts[1:], words, strict=True):
         if part not in known:
             raise ValueError(f"{part!r} is none of: {', '.join(known)}")

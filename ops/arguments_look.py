@@ -116,6 +116,8 @@ def _add_account(commands: "Commands") -> None:
     add_run(account)
     why = "what it holds now is right, and this is why: a deposit, a trade by hand"
     account.add_argument("--accept", metavar="WHY", help=why)
+    renewed = "the key in the environment is a new one of the very same account, and this is why"
+    account.add_argument("--renewed-key", metavar="WHY", help=renewed)
     account.add_argument("--json", action="store_true", help="one JSON object")
     account.set_defaults(command="account")
 

@@ -117,6 +117,10 @@ def _explain(arguments: argparse.Namespace, run_dir: Path) -> int:
 def _account(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.account import account
 
+    if arguments.renewed_key is not None:
+        from ops.renewed_key import renewed_key
+
+        return renewed_key(run_dir, arguments.renewed_key)
     return account(run_dir, as_json=arguments.json, accept=arguments.accept)
 
 

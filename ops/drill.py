@@ -33,7 +33,9 @@ from decisions.drill_stop import (
     ROAD,
     StopCase,
     full_stop_cases,
+    lost_ledger_stop_cases,
     parse_stop_case,
+    quick_lost_ledger_stop_cases,
     quick_stop_cases,
 )
 from messages.errors import ConfigError, DataError
@@ -208,11 +210,14 @@ def _usual_jobs() -> int:
 
 def _cases(options: DrillOptions) -> list[AnyCase]:
     in_database = options.database_url_env is not None
+    lost: list[AnyCase] = []
     if not options.cases:
         if options.full:
-            lost = lost_ledger_cases() if in_database else []
+            if in_database:
+                lost = [*lost_ledger_cases(), *lost_ledger_stop_cases()]
             return [*full_cases(), *full_cancel_cases(), *full_stop_cases(), *lost]
-        lost = quick_lost_ledger_cases() if in_database else []
+        if in_database:
+            lost = [*quick_lost_ledger_cases(), *quick_lost_ledger_stop_cases()]
         return [*quick_cases(), *quick_cancel_cases(), *quick_stop_cases(), *lost]
     cases: list[AnyCase] = []
     wrong = []

@@ -6,8 +6,10 @@ from typing import Any
 
 from actors.address import Address
 from actors.operator_board import TRADING, OperatorBoard
+from decisions.drill import Blow
 from decisions.drill_stop import StopPoint
 from decisions.halting import HaltState
+from messages.errors import LedgerLost
 from messages.halting import ResumeTrading
 from messages.ids import (
     OrderKey,
@@ -18,9 +20,10 @@ from messages.order_states import FINAL_STATES
 from messages.stops import Stop, StopState
 from messages.values import OrderState
 from ops.drill_stopped import HOLDS, STOP
-from ops.drill_traps import HALT_REASON, DrillLedger, DrillRuntime, Trap
+from ops.drill_traps import HALT_REASON, UNANSWERED, DrillLedger, DrillRuntime, Trap
 from persistence.entries import NO_NOTES, NO_STOPS
 from persistence.ledger import Claim, LedgerEntry, Step
+from persistence.stored_ledger import Write
 
 AGAIN_S = 1.0
 """After so long without an answer a halt or a resume is ordered again."""
@@ -45,6 +48,8 @@ class StopLedger(DrillLedger):
     """Says also what becomes of the stop, and whether every order has ended."""
 
     _trap: StopTrap
+    _passed_by_stops: Sequence[tuple[StopPoint, StopPoint, OrderKey]] = ()
+    """What is being committed of the stop's own life."""
 
     def _load(self) -> None:
         super()._load()
@@ -62,11 +67,23 @@ class StopLedger(DrillLedger):
         passed = [*self._of_stops(steps, claims, stops)]
         for before, _, key in passed:
             self._trap.reach(before, key)
-        after = super().write(steps, claims, now_ns, notes, stops)
+        self._passed_by_stops = passed
+        try:
+            after = super().write(steps, claims, now_ns, notes, stops)
+        except LedgerLost:
+            self._runtime.is_quiet = False  # until the next ledger has looked
+            raise
         self._look()
         for _, behind, key in passed:
             self._trap.reach(behind, key)
         return after
+
+    def _commit(self, writes: Sequence[Write]) -> None:
+        super()._commit(writes)
+        if self._trap.blow is not Blow.COMMIT_UNANSWERED:
+            return
+        if any(self._trap.reach(behind, key) for _, behind, key in self._passed_by_stops):
+            raise LedgerLost(UNANSWERED)
 
     def _of_stops(
         self, steps: Sequence[Step], claims: Sequence[Claim], stops: Sequence[Stop]
@@ -90,9 +107,14 @@ class StopLedger(DrillLedger):
                 yield StopPoint.BEFORE_ENDED, StopPoint.AFTER_ENDED, key
 
     def _look(self) -> None:
+        is_quiet = all(entry.state in FINAL_STATES for entry in self.open_entries())
+        self._runtime.is_quiet = is_quiet
+
+    @property
+    def _runtime(self) -> "StopRuntime":
         runtime = self._trap.runtime
         assert isinstance(runtime, StopRuntime)
-        runtime.is_quiet = all(entry.state in FINAL_STATES for entry in self.open_entries())
+        return runtime
 
 
 class StopRuntime(DrillRuntime):

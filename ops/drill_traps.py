@@ -55,6 +55,7 @@ _BEFORE: tuple[StrEnum, ...] = (
     *(StopPoint.BEFORE_DECLARED, StopPoint.BEFORE_ARMED, StopPoint.BEFORE_ACTED),
     *(StopPoint.BEFORE_RETRIED, StopPoint.BEFORE_ENDED),
 )
+UNANSWERED = "drill: the server was lost before it answered a commit"
 PENDING_S = 0.4
 """How long after it left a request counts as waiting for its answer."""
 
@@ -294,7 +295,7 @@ class DrillLedger(StoredLedger):
             return
         behind = [(after, key) for (_, after), key in self._passed if after in COMMITTED]
         if any(self._trap.reach(point, key) for point, key in behind):
-            raise LedgerLost("drill: the server was lost before it answered a commit")
+            raise LedgerLost(UNANSWERED)
 
 
 def _points_of(step: Step) -> tuple[Point, Point]:

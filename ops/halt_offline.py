@@ -24,7 +24,7 @@ from messages.ids import NS_PER_S, TimestampNs
 from ops.config import Config, IdempotencyBackend, VenueType, load
 from ops.live_consent import check_same_money
 from ops.logs import log_settings, set_up_logging
-from ops.one_account import check_one_account
+from ops.one_account import check_one_account, check_one_key
 from ops.run_dir import RunDir
 from ops.secret_values import cleaner, secret_variables, secrets_of
 from ops.wiring import executor_alone
@@ -219,6 +219,10 @@ def _executor(config: Config, held: "Held", stack: ExitStack) -> OperatorBoard:
     if is_live:
         check_same_money(held.run_dir.path, config.venue)
         from ops.held_account import live_venue_alone
+        from ops.lease_place import place_of
+
+        if held.lease is None:
+            check_one_key(held.run_dir.ledger, place_of(config).account)
 
         live = stack.enter_context(live_venue_alone(config, held.lease))
     elif not held.run_dir.paper_book.exists():

@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from typing import Any
 
 from actors.log import logger
 from messages.errors import LedgerUnavailable
+from messages.ids import TimestampNs
 from ops.config import Config, IdempotencyBackend
 from ops.held_ledger import EXIT_FENCED, end_at_once, ledger_opener, say
 from ops.lease import HeldAccount, Seen, hold_lease
 from ops.live_venue import LiveVenue, check_variables, open_live_venue
+from ops.one_account import OpenedBy, check_one_key, note_key
 from ops.run_dir import RunDir
 from persistence.fence import take_writing
 from persistence.ledger import Ledger, SqliteLedger
@@ -25,6 +27,7 @@ class Account:
     def __init__(self, config: Config, held: HeldAccount, *, patient: bool) -> None:
         self._config, self._held, self._patient = config, held, patient
         self._writer: int | None = None
+        self._is_first_key = False
         self._venue: LiveVenue | None = None
         self.run_dir = RunDir(
             config.run_dir,
@@ -32,6 +35,16 @@ class Account:
             former_claim=held.former_claim,
             on_taken=end_at_once,
         )
+
+    def check_key(self) -> None:
+        """Pass a run directory whose orders were sent with this key, or with none so far.
+
+        Raises:
+            ConfigError: they were sent with another one.
+        """
+        if self._config.idempotency.backend is IdempotencyBackend.SQLITE:
+            name = self._held.place.account
+            self._is_first_key = check_one_key(self.run_dir.ledger, name)
 
     def open(self, listing: Sequence[dict[str, Any]] = ()) -> None:
         """Take the ledger, then pass the venue's gate.
@@ -45,6 +58,8 @@ class Account:
         logger.info("the lease of {}: {}", self._held.claim, self._held.got.why)
         if self._config.idempotency.backend is IdempotencyBackend.SQLITE:
             self._writer = self._take_writing()
+            if self._is_first_key:
+                self._note_key()
         self._venue = open_live_venue(self._config, self._held.keeper, listing)
 
     def close(self) -> None:
@@ -75,6 +90,11 @@ class Account:
     def lease(self) -> dict[str, Any]:
         """Say how the lease stands, for `health`."""
         return self._held.keeper.snapshot()
+
+    def _note_key(self) -> None:
+        opened = OpenedBy(account=self._held.place.account, since_ns=TimestampNs(time.time_ns()))
+        with closing(SqliteLedger(self.run_dir.ledger, self._writer)) as ledger:
+            note_key(ledger, opened)
 
     def _take_writing(self) -> int:
         """Take the ledger; who stands by waits for one who was stopped in the middle of a write."""

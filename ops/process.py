@@ -84,6 +84,8 @@ def run_bot(options: StartOptions) -> int:
         run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
         place = settle_place(config, run_dir)
         check_one_account(run_dir.ledger, account_of(config, is_live=is_live))
+        if account is not None:
+            account.check_key()
         stack.enter_context(unhandled_are_logged(secrets))
         counts = _set_up_logging(options, config, run_dir, secrets, context)
         before = how_it_ended(run_dir)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _MODULES = ("actors.live_gateway", "loguru", "ops.live_venue")
 _MODULES_OF_POSTGRES = ("persistence.postgres.ledger", "persistence.postgres.session")
+_RAISED = (Exception, SystemExit)
+"""What a user's code may raise: anything, and it may call sys.exit."""
 _NEAR = 2
 """So many candles may be on their way to one that is warm."""
 _LOOK_S = 0.1
@@ -124,7 +126,7 @@ class Warming:
                 self._step()
                 pause_s, again_s = _LOOK_S, _AGAIN_S
                 self._problems.pop("standby", None)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the waiting goes on
+            except _RAISED as error:  # whatever it is, the waiting goes on
                 self._problem("standby", error)
                 pause_s, again_s = again_s, min(2 * again_s, _AGAIN_MAX_S)
             self._over.wait(pause_s)
@@ -187,10 +189,10 @@ class Warming:
             try:
                 deque(run.take_batch(batch, _now_ns), maxlen=0)  # of history: nothing comes
                 self._problems.pop(name, None)
-            except Exception as error:  # noqa: BLE001 - a user's code; a fresh one is begun with
+            except _RAISED as error:
                 self._problem(name, error)
                 run.memory.next_index = self._shown
-                with suppress(Exception):
+                with suppress(*_RAISED):  # a fresh one is begun with
                     run.warm_up()
 
     def _look_at_ledger(self) -> None:

@@ -52,6 +52,11 @@ _SETTINGS = {
     "lock_timeout": f"{_LOCK_MS}ms",
     "idle_in_transaction_session_timeout": f"{_IDLE_MS}ms",
     "client_connection_check_interval": "2s",
+    # The server, too, asks whether an idle client is there: each cut of the network would leave
+    # it sessions for two hours, until it has no room for anybody.
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
     "default_transaction_isolation": "read committed",
 }
 _FOUND = (

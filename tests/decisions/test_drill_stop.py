@@ -5,13 +5,16 @@ import pytest
 from decisions.drill import FAULTS, LEDGER_BLOWS, Blow, Outcome, Point
 from decisions.drill_stop import (
     ROAD_POINTS,
+    STOP_COMMITTED,
     STOP_FAULTS,
     STOP_POINTS,
     StopCase,
     StopPoint,
     full_stop_cases,
     is_stop_possible,
+    lost_ledger_stop_cases,
     parse_stop_case,
+    quick_lost_ledger_stop_cases,
     quick_stop_cases,
 )
 
@@ -53,7 +56,19 @@ def test_every_kind_of_outcome_and_every_blow_is_rehearsed() -> None:
     assert {case.fault for case in FULL if case.blow is Blow.NONE} == set(STOP_FAULTS)
 
 
-@pytest.mark.parametrize("case", quick_stop_cases(), ids=str)
+def test_a_ledger_is_lost_at_every_point_and_with_every_commit() -> None:
+    cases = lost_ledger_stop_cases()
+
+    assert len(set(cases)) == len(cases) == 138
+    assert {case.point for case in cases if case.blow is Blow.LEDGER_LOST} == set(ROAD_POINTS)
+    unanswered = {case.point for case in cases if case.blow is Blow.COMMIT_UNANSWERED}
+    assert unanswered == STOP_COMMITTED
+    assert set(quick_lost_ledger_stop_cases()) <= set(cases)
+    assert {case.blow for case in cases} == set(LEDGER_BLOWS)
+    assert {STOP_FAULTS[case.fault] for case in cases} == set(Outcome)
+
+
+@pytest.mark.parametrize("case", [*quick_stop_cases(), *quick_lost_ledger_stop_cases()], ids=str)
 def test_a_case_is_read_as_it_is_written(case: StopCase) -> None:
     assert parse_stop_case(str(case)) == case
     assert is_stop_possible(case)

@@ -35,11 +35,12 @@ COLD: dict[str, Any] = {
 }
 WARM = {**COLD, "is_warm": True, "candles_behind": 3, "strategies": {"s": [2, 2]},
         "ledger": {"orders": 12, "open": 1}}  # fmt: skip
-RAISES_ONCE = SEESAW.replace(
-    "        if position > 0:",
-    "        if candle.close == 13:\n            raise ValueError('an unlucky candle')\n"
-    "        if position > 0:",
-)
+
+
+def failing_once(how: str) -> str:
+    """Give the source of one that fails so at one candle."""
+    before = "        if position > 0:"
+    return SEESAW.replace(before, f"        if candle.close == 13:\n            {how}\n{before}")
 
 
 def config_of(folder: Path, strategy: str = SEESAW) -> Config:
@@ -161,13 +162,20 @@ def test_its_strategies_see_the_market_and_decide_nothing(tmp_path: Path) -> Non
     assert made._problems == {}
 
 
+@pytest.mark.parametrize(
+    ("how", "told"),
+    [
+        ("raise ValueError('an unlucky candle')", "ValueError: an unlucky candle"),
+        ("raise SystemExit('enough')", "SystemExit: enough"),
+    ],
+)
 def test_a_strategy_that_fails_is_told_of_and_the_next_candle_finds_a_fresh_one(
-    tmp_path: Path,
+    tmp_path: Path, how: str, told: str
 ) -> None:
     feed = Followed(12, 13)
-    made = warming(tmp_path, feed, RAISES_ONCE)
+    made = warming(tmp_path, feed, failing_once(how))
     made._rehearse()
-    assert made._problems == {"strategy s": "ValueError: an unlucky candle"}
+    assert made._problems == {"strategy s": told}
 
     feed._closes = (14,)
     made._rehearse()

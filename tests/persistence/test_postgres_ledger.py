@@ -50,6 +50,9 @@ def test_a_session_is_set_so_that_a_commit_is_durable_and_a_lost_client_is_found
             "idle_in_transaction_session_timeout": "5s",
             "transaction_isolation": "read committed",
             "client_connection_check_interval": "2s",
+            "tcp_keepalives_idle": "30",
+            "tcp_keepalives_interval": "10",
+            "tcp_keepalives_count": "3",
         }.items():
             assert session.say(f"SHOW {name}") == [(wanted,)]
 

@@ -48,6 +48,7 @@ class Wire:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                _notice_silence(client)
                 server = socket.create_connection(("127.0.0.1", self._to))
                 self._pairs.append((client, server))
                 threading.Thread(target=self._up, args=(client, server), daemon=True).start()
@@ -72,6 +73,17 @@ class Wire:
                 if not self.swallows:
                     client.sendall(words)
         _end(client)
+
+
+def _notice_silence(client: socket.socket) -> None:
+    """Have the kernel ask whether a client is still there: one that was cut off says nothing."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        (socket.TCP_KEEPIDLE, 10),
+        (socket.TCP_KEEPINTVL, 5),
+        (socket.TCP_KEEPCNT, 3),
+    ):
+        client.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _end(one: socket.socket) -> None:

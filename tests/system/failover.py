@@ -33,7 +33,7 @@ from messages.ids import NS_PER_MS
 from messages.values import OrderState
 from ops.client import NoAnswer, ask
 from ops.health import probe_problem
-from ops.run_files import CONTROL_SOCKET, STANDBY_SOCKET
+from ops.run_files import CONTROL_SOCKET, LOG, STANDBY_SOCKET
 from persistence.reader import LedgerReader
 from tests.persistence.postgres_server import URL_ENV, Server, why_not
 from tests.persistence.wire import Wire
@@ -117,6 +117,14 @@ class Host:
         with suppress(NoAnswer):
             return ask(self.run_dir / STANDBY_SOCKET, "health", timeout_s=LIMIT_S)
         return {}
+
+    def tells(self) -> str:
+        """Give what it says of itself, and the end of its log."""
+        words = [sys.executable, "-P", "-m", "cli", "health", "--run-dir", str(self.run_dir)]
+        health = subprocess.run(words, capture_output=True, text=True, check=False, timeout=LIMIT_S)
+        log = self.run_dir / LOG
+        lines = log.read_text().splitlines()[-40:] if log.exists() else []
+        return "\n".join([health.stdout + health.stderr, *lines])
 
     def is_ready(self) -> bool:
         with suppress(NoAnswer):
@@ -234,6 +242,16 @@ class Pair:
         requests = self.run.exchange.requests()
         return [one.ts_received_ns for one in requests if one.operation == "place"]
 
+    @contextmanager
+    def told_if_it_fails(self) -> Iterator[None]:
+        """Leave on stderr what each host says of itself, when a takeover came to nothing."""
+        try:
+            yield
+        except AssertionError:
+            for host in (self.active_host, self.passive_host):
+                sys.stderr.write(f"{host.run_dir}\n{host.tells()}\n")
+            raise
+
     def close(self) -> None:
         """Whatever happened, leave nothing running."""
         self.server.resume()
@@ -318,7 +336,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="wk-failover-") as folder, pair(Path(folder)) as two:
         for number in range(options.runs):
             for is_warm in (False, True):
-                one = two.turn(ways[number % len(ways)], is_warm=is_warm)
+                with two.told_if_it_fails():
+                    one = two.turn(ways[number % len(ways)], is_warm=is_warm)
                 found.append(one)
                 line = json.dumps(msgspec.to_builtins(one))
                 sys.stderr.write(f"{number + 1} of {options.runs}: {line}\n")

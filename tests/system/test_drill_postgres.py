@@ -18,8 +18,9 @@ from decisions.drill import (
     quick_lost_ledger_cases,
 )
 from decisions.drill_cancel import full_cancel_cases
+from decisions.drill_stop import lost_ledger_stop_cases
 from ops.config import demo_config
-from ops.drill import CANDLES, play
+from ops.drill import CANDLES, AnyCase, parse_any, play
 from ops.drill_case import Baseline, Result, Setting, find_baseline
 from ops.drill_ledger import Database
 from ops.drill_life import Nursery
@@ -97,11 +98,24 @@ def test_a_server_that_dies_before_a_claim_or_after_an_outcome_doubles_and_loses
     assert server.say("SELECT 1 FROM pg_namespace WHERE nspname LIKE 'wk_drill_%'") == []
 
 
+def test_a_server_that_dies_as_a_stop_acts_has_it_sold_once(
+    setting: Setting, baseline: Baseline
+) -> None:
+    (result,) = play(setting, baseline, [parse_any("stop/before_claim/none/ledger_lost")], 1)
+
+    assert result.passed, result.problems
+    assert (result.at_exchange, result.state) == (1, "filled")
+
+
 @only_long
 @pytest.mark.stress
 @pytest.mark.timeout(7200)
-def test_the_server_dies_at_every_point(setting: Setting, baseline: Baseline) -> None:
-    cases = lost_ledger_cases()
+@pytest.mark.parametrize(
+    "cases", [lost_ledger_cases(), lost_ledger_stop_cases()], ids=["orders", "stops"]
+)
+def test_the_server_dies_at_every_point(
+    cases: list[AnyCase], setting: Setting, baseline: Baseline
+) -> None:
 
     results = list(play(setting, baseline, cases, 1))  # one server, so one at a time
 
