@@ -159,8 +159,10 @@ class BotProcess:
 def _limits(spec: BotSpec) -> Iterator[tuple[str, Callable[[psutil.Process], object]]]:
     if spec.nice:
         yield "nice", lambda process: process.nice(spec.nice)
+    # Of its own memory, not of its address space: of that a thread's allocator sets 64 MB aside and
+    # uses some, so that a bot of 40 MB has a gigabyte.
     bounds = (
-        ("memory_mb", psutil.RLIMIT_AS, spec.memory_mb and spec.memory_mb * _MB),
+        ("memory_mb", psutil.RLIMIT_DATA, spec.memory_mb and spec.memory_mb * _MB),
         ("open_files", psutil.RLIMIT_NOFILE, spec.open_files),
     )
     for name, kind, bound in bounds:
