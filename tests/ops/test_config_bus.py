@@ -1,5 +1,6 @@
 """`[feed.nats]`, and what `publish` is asked: each mistake in one sentence, no secret in a file."""
 
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -9,11 +10,17 @@ import pytest
 
 import cli
 from exchanges.bus_address import BusAddress
+from exchanges.nats_gate import problem_of
 from messages.errors import ConfigError
-from ops.config import effective_toml, parse
+from messages.ids import ActorPath
+from ops.bus_wiring import head_for
+from ops.config import effective_toml, load, parse
 from ops.config_bus import address_of, missing_from, url_problem
+from ops.live_feed import request_of
 from ops.secret_values import secrets_of
+from strategies import check_params
 
+ROOT = Path(__file__).parents[2]
 BOT: dict[str, Any] = {"name": "x", "strategy": [{"id": "a", "uses": "sma_cross"}]}
 
 
@@ -158,6 +165,19 @@ def test_publish_says_what_is_wrong_with_its_arguments(
 
     assert cli.main(["publish", str(file), *arguments]) == 2
     assert capsys.readouterr().err.startswith(f"watchkeeper: {sentence}")
+
+
+def test_the_commands_of_the_documentation_fit_each_other() -> None:
+    text = (ROOT / "docs" / "fleet-market.md").read_text()
+    block = text.partition("```text\n")[2].partition("```")[0]
+    published, followed = re.findall(r"examples/\w+\.toml", block)
+
+    head = head_for(load(ROOT / published, {}, check_params))
+    bot = load(ROOT / followed, {}, check_params)
+    request = request_of(bot, ActorPath("feed"), 0)
+
+    assert bot.feed.nats is not None
+    assert problem_of(head, request, str(bot.feed.nats.clock), "") == ""
 
 
 def test_what_comes_over_nats_is_not_published_again(
