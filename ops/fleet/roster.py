@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from decisions.fleet import BotMemory, Do, Phase, drain, ending, recall, started
+from decisions.fleet import BotMemory, Do, Phase, changed, drain, ending, recall, started
 from ops.fleet.bots import BotProcess, starting
 from ops.fleet.config import BotSpec, FleetConfig
 from ops.fleet.facts import BotEyes
@@ -184,6 +184,7 @@ class Roster:
         if bot.next_spec is not None:
             bot.take(bot.next_spec)
             bot.next_spec = None
+            changed(bot.memory)
         return True
 
 
