@@ -16,7 +16,7 @@ from tests.system.bots import LIMIT_S
 
 SPEED = 120.0
 CANDLE_S = 60 / SPEED
-AHEAD_MS = 86_400_000
+AHEAD_MS = 30 * 86_400_000
 """The market of a compressed clock is ahead of the machine's."""
 SHORT_LEASE_MS = 6_000
 ENVIRONMENT = {**os.environ, "LOCAL_KEY": "local-key", "LOCAL_SECRET": "local-secret"}
