@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from exchanges.nats_reading import BusLost
+from exchanges.nats_reading import NotLetIn
 from messages.errors import VenueRefused
 
 _PARTS = (
@@ -27,7 +27,7 @@ def signing_with(path: str) -> dict[str, Any]:
     """Give what nats-py asks for a token and for a signature.
 
     Raises:
-        BusLost: the file cannot be read, or is no such file.
+        NotLetIn: the file cannot be read, or is no such file.
         VenueRefused: `cryptography` is not installed.
     """
     token, seed = _parts(path)
@@ -46,10 +46,10 @@ def _parts(path: str) -> tuple[bytes, bytes]:
             text = file.read(_LONGEST)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        raise BusLost(f"the credentials in {path} cannot be read: {why}") from error
+        raise NotLetIn(f"the credentials in {path} cannot be read: {why}") from error
     token, seed = (part.search(text + b"\n") for part in _PARTS)
     if token is None or seed is None:
-        raise BusLost(f"there are no credentials in {path}")
+        raise NotLetIn(f"there are no credentials in {path}")
     return token[1], seed[1]
 
 
@@ -65,5 +65,5 @@ def _key(seed: bytes, path: str) -> Any:
         raw = b""
     body, check = raw[:-_CHECK], raw[-_CHECK:]
     if len(body) != _HEAD + _SEED or binascii.crc_hqx(body, 0) != int.from_bytes(check, "little"):
-        raise BusLost(f"the key in {path} is damaged")
+        raise NotLetIn(f"the key in {path} is damaged")
     return Ed25519PrivateKey.from_private_bytes(body[_HEAD:])

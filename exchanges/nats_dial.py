@@ -13,7 +13,7 @@ from typing import Any
 
 from exchanges.bus_address import BusAddress
 from exchanges.nats_credentials import signing_with
-from exchanges.nats_reading import BusLost
+from exchanges.nats_reading import BusLost, NotLetIn
 from messages.errors import VenueRefused
 
 _GOODBYE_S, _NEVER_MET_S = 2.0, 0.2
@@ -76,30 +76,32 @@ async def dial(
         raise BusLost(f"it did not answer within {limit_s:.0f} s") from None
     except Exception as error:
         await let_go(client, _NEVER_MET_S)
-        raise BusLost(_why(client, address, heard[-1] if heard else error)) from error
+        raise _lost(client, address, heard[-1] if heard else error) from error
     except BaseException:  # cancelled in the middle
         await let_go(client, _NEVER_MET_S)
         raise
     return client
 
 
-def _why(client: Any, address: BusAddress, error: Exception) -> str:
+def _lost(client: Any, address: BusAddress, error: Exception) -> BusLost:
     """Say why we were not let in.
 
     A server that refuses a login says so and ends the connection; which of it arrives is chance.
     """
     is_cut = isinstance(error, ConnectionError | EOFError) or "authorization" in str(error).lower()
-    if not (is_cut and client._server_info.get("auth_required")):
-        return problem_of(error)
-    has_login = address.user or address.token or address.credentials
-    return "it does not take this login" if has_login else "it wants a login, and none is named"
+    if is_cut and client._server_info.get("auth_required"):
+        has_login = address.user or address.token or address.credentials
+        wants = "it does not take this login" if has_login else "it wants a login, none is named"
+        return NotLetIn(wants)
+    kind = NotLetIn if isinstance(error, ssl.SSLError) else BusLost
+    return kind(problem_of(error))
 
 
 def _login(address: BusAddress) -> dict[str, Any]:
     """Give what lets us in, and whom we let be the server.
 
     Raises:
-        BusLost: the certificates or the credentials cannot be read.
+        NotLetIn: the certificates or the credentials cannot be read.
     """
     given = {
         "user": address.user,
@@ -115,15 +117,15 @@ def trusting(ca_file: str) -> ssl.SSLContext:
     """Give what holds a server's certificate against these, or the system's where none are named.
 
     Raises:
-        BusLost: they cannot be read.
+        NotLetIn: they cannot be read.
     """
     try:
         return ssl.create_default_context(cafile=ca_file or None)
     except ssl.SSLError:
-        raise BusLost(f"there are no certificates in {ca_file}") from None
+        raise NotLetIn(f"there are no certificates in {ca_file}") from None
     except OSError as error:
         why = os.strerror(error.errno or 0).lower()
-        raise BusLost(f"the certificates in {ca_file} cannot be read: {why}") from error
+        raise NotLetIn(f"the certificates in {ca_file} cannot be read: {why}") from error
 
 
 def _encrypted(kind: Any) -> Any:

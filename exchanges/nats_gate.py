@@ -4,8 +4,10 @@ from exchanges.bus_frames import VERSION, StreamHead, head_of
 from exchanges.feed_settings import FeedRequest
 from exchanges.nats_answers import StreamFacts
 from exchanges.nats_client import NatsClient
-from exchanges.nats_reading import BusLost
+from exchanges.nats_reading import BusLost, NotLetIn
 from messages.errors import VenueRefused
+
+_NOT_THERE = "start it, or correct feed.nats.url"
 
 
 async def pass_bus_gate(
@@ -24,8 +26,9 @@ async def pass_bus_gate(
             await client.connect()
         facts = await client.facts()
     except BusLost as error:
-        text = f"the NATS server {address.place} cannot be used ({error}): start it, or correct"
-        raise VenueRefused(f"{text} feed.nats.url") from error
+        todo = "see to feed.nats" if isinstance(error, NotLetIn) else _NOT_THERE
+        text = f"the NATS server {address.place} cannot be used ({error}): {todo}"
+        raise VenueRefused(text) from error
     if facts is None:
         raise VenueRefused(
             f"there is no stream {address.stream} at {address.place}: begin with"

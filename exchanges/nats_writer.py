@@ -33,7 +33,7 @@ from exchanges.bus_under_way import Entry, UnderWay
 from exchanges.nats_answers import Ack
 from exchanges.nats_client import ANSWER_S, NatsClient
 from exchanges.nats_ownership import OwnStream
-from exchanges.nats_reading import BusLost
+from exchanges.nats_reading import BusLost, NotLetIn
 from messages.bus import BusPulse
 from messages.errors import VenueRefused
 from messages.ids import TimestampNs
@@ -41,6 +41,7 @@ from messages.market import FeedEnded, FeedGap, FeedPhase, Tick
 
 PULSE_S = 0.5
 _MOST_UNDER_WAY = 512
+_NOT_THERE = "start it, or correct --to"
 _NO_ANSWER = f"the server did not acknowledge within {ANSWER_S:.0f} s"
 
 
@@ -165,7 +166,8 @@ class NatsWriter:
         except BusLost as error:
             await self.close()
             text = f"the NATS server {self._address.place} cannot be used ({error})"
-            raise VenueRefused(f"{text}: start it, or correct --to") from error
+            todo = "see to its options" if isinstance(error, NotLetIn) else _NOT_THERE
+            raise VenueRefused(f"{text}: {todo}") from error
         except BaseException:
             await self.close()
             raise

@@ -57,7 +57,7 @@ def _is_loopback(host: str) -> bool:
 
 def _asked(config: Config, nats: NatsConfig) -> Iterator[Finding]:
     from exchanges.nats_look import look_at_bus  # of an extra that few need
-    from exchanges.nats_reading import BusLost
+    from exchanges.nats_reading import BusLost, NotLetIn
     from exchanges.venue_loop import VenueLoop
 
     loop = VenueLoop("doctor")
@@ -66,7 +66,9 @@ def _asked(config: Config, nats: NatsConfig) -> Iterator[Finding]:
         look = loop.submit(look_at_bus(address_of(nats))).result(_LIMIT_S)
     except BusLost as error:
         text = f"the NATS server {nats.url} cannot be used: {error}"
-        yield problem(_ABOUT, text, "start it, or correct feed.nats")
+        is_ours = isinstance(error, NotLetIn)
+        todo = "see to feed.nats" if is_ours else "start it, or correct its url"
+        yield problem(_ABOUT, text, todo)
         return
     except (VenueError, TookTooLong) as error:
         text = str(error) or f"{nats.url} did not answer within {_LIMIT_S:g} s"

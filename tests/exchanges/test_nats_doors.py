@@ -19,6 +19,7 @@ from exchanges.bus_frames import subject_of
 from exchanges.nats_client import NatsClient
 from exchanges.nats_reading import BusLost
 from exchanges.venue_loop import VenueLoop
+from messages.errors import VenueRefused
 from tests.exchanges.bus_run import BTC, Following, Publishing, candle
 from tests.exchanges.nats_operator import operator
 from tests.exchanges.nats_server import binary, nats_server
@@ -77,9 +78,13 @@ def test_a_user_with_the_password_is_let_in_and_nobody_else(tmp_path: Path) -> N
         comes_through(at(server.url, user="bot", password=WORD))
         wrong = refusal(at(server.url, user="bot", password="wrong-word-here"))
         none = refusal(at(server.url))
+        reader = Following(at(server.url))
+        with pytest.raises(VenueRefused, match=r"\(it wants a login, none is named\): see to feed"):
+            reader.open()
+        reader.stop()
 
     assert wrong == "it does not take this login"
-    assert none == "it wants a login, and none is named"
+    assert none == "it wants a login, none is named"
 
 
 def test_who_has_the_token_is_let_in_and_nobody_else(tmp_path: Path) -> None:
@@ -95,7 +100,7 @@ def test_credentials_in_a_file_sign_and_are_not_sent(tmp_path: Path) -> None:
         comes_through(at(server.url, credentials=str(credentials)))
         others = refusal(at(server.url))
 
-    assert others == "it wants a login, and none is named"
+    assert others == "it wants a login, none is named"
 
 
 def test_a_file_without_credentials_is_told_at_once(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_a_server_that_is_not_there_is_a_problem() -> None:
 
     assert one.level is Level.PROBLEM
     assert one.text == "the NATS server nats://127.0.0.1:1 cannot be used: connection refused"
-    assert one.todo == "start it, or correct feed.nats"
+    assert one.todo == "start it, or correct its url"
 
 
 def test_a_login_that_is_not_there_is_told_by_its_name_and_nobody_is_asked() -> None:
