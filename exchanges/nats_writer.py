@@ -7,8 +7,6 @@ done with when the server has acknowledged it; until then it is ours to send aga
 """
 
 import asyncio
-import os
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -25,7 +23,6 @@ from exchanges.bus_frames import (
     encoded,
     frame_of,
     message_id,
-    pulse_subject,
     stored_subjects,
 )
 from exchanges.bus_numbers import Numbers, Publishable, Reached
@@ -33,13 +30,11 @@ from exchanges.bus_under_way import Entry, UnderWay
 from exchanges.nats_answers import Ack
 from exchanges.nats_client import ANSWER_S, NatsClient
 from exchanges.nats_ownership import OwnStream
+from exchanges.nats_pulse import PULSE_S, Pulse
 from exchanges.nats_reading import BusLost, NotLetIn
-from messages.bus import BusPulse
 from messages.errors import VenueRefused
-from messages.ids import TimestampNs
 from messages.market import FeedEnded, FeedGap, FeedPhase, Tick
 
-PULSE_S = 0.5
 _MOST_UNDER_WAY = 512
 _NOT_THERE = "start it, or correct --to"
 _NO_ANSWER = f"the server did not acknowledge within {ANSWER_S:.0f} s"
@@ -88,7 +83,7 @@ class NatsWriter:
         self.state = WriterState()
         self._address, self._head = address, head
         self._rng, self._utc_ns, self._backoff_ms = rng, utc_ns, backoff
-        self._pulse_s = pulse_s
+        self._pulse = Pulse(writer, utc_ns, pulse_s)
         self._writer, self._key = writer, rng.randbytes(16)
         self._numbers = Numbers(address.stream, self._writer, is_replayed=head.clock == "market")
         self._own = OwnStream(
@@ -112,11 +107,9 @@ class NatsWriter:
         """Everything up to this place was looked at."""
         self._in_trouble = ""
         self._news = asyncio.Event()
-        self._feed: tuple[FeedPhase, str, int | None] = (FeedPhase.CONNECTING, "", None)
         self._is_idle = asyncio.Event()
         self._is_idle.set()
         self._has_learnt = False
-        self._is_news = asyncio.Event()
         self._tell: Callable[[WriterState], object] = lambda _: None
         self._is_open = False
 
@@ -148,8 +141,7 @@ class NatsWriter:
 
     def feed_is(self, phase: FeedPhase, reason: str, skew_ms: int | None) -> None:
         """Learn how the feed is that is published: bots are told at once, and with each pulse."""
-        self._feed = (phase, reason, skew_ms)
-        self._is_news.set()
+        self._pulse.feed_is(phase, reason, skew_ms)
 
     # ------------------------------------------------------------ life
 
@@ -205,7 +197,7 @@ class NatsWriter:
         if self._is_open and client.is_open:
             self._is_open = False
             with suppress(BusLost):
-                await self._pulse(client, FeedPhase.STOPPED, "")
+                await self._pulse.goodbye(client, self._sure)
         await client.close()
 
     # ------------------------------------------------------------ one connection
@@ -224,7 +216,8 @@ class NatsWriter:
             await client.open_acks(self._acknowledged)
             self._is_open = True
             self._phase(FeedPhase.LIVE, "")
-            jobs = (self._pump(client), self._beat(client), client.closed.wait())
+            beat = self._pulse.beat(client, lambda: self._sure, self._check_answers)
+            jobs = (self._pump(client), beat, client.closed.wait())
             tasks = [asyncio.ensure_future(job) for job in jobs]
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -384,32 +377,12 @@ class NatsWriter:
             raise Fenced(f"{text} at {self._address.place}: this one ends")
         self._under_way.found(subject, frame.sequence)
 
-    # ------------------------------------------------------------ pulse
-
-    async def _beat(self, client: NatsClient) -> None:
-        """Say that we live, and that the feed does or not.
+    def _check_answers(self) -> None:
+        """Pass while every publish is answered in time.
 
         Raises:
-            BusLost: a publish has no answer.
+            BusLost: one is not.
         """
-        while True:
-            self._is_news.clear()
-            await self._pulse(client, *self._feed[:2])
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._pulse_s):
-                    await self._is_news.wait()
-            oldest_s = self._under_way.oldest_s()
-            if oldest_s and time.monotonic() - oldest_s > ANSWER_S:
-                raise BusLost(_NO_ANSWER)
-
-    async def _pulse(self, client: NatsClient, phase: FeedPhase, reason: str) -> None:
-        pulse = BusPulse(
-            writer=self._writer,
-            who=f"process {os.getpid()} on {socket.gethostname()}",
-            ts_ns=TimestampNs(self._utc_ns()),
-            phase=phase,
-            reason=reason[:500],
-            skew_ms=self._feed[2],
-            last=self._sure,
-        )
-        await client.publish(pulse_subject(self._address.stream), encoded(pulse))
+        oldest_s = self._under_way.oldest_s()
+        if oldest_s and time.monotonic() - oldest_s > ANSWER_S:
+            raise BusLost(_NO_ANSWER)
