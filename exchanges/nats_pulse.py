@@ -1,4 +1,4 @@
-"""A publisher says that it lives, and how its own market is: twice a second, and at once on news."""
+"""A publisher says that it lives and how its own market is: twice a second, and at once on news."""
 
 import asyncio
 import os
