@@ -186,7 +186,7 @@ class ExecutorActor(Actor):
             self._cell.set_state(ActorState.RECONCILING, f"{count} orders to settle")
         elif self._stops.problem():  # of the next event it might be too late
             self._cell.set_state(ActorState.RUNNING)
-            self._show()
+        self._show()
 
     def stopping(self) -> None:
         """Wait for the answers under way, record them, close; open orders stay open.
@@ -419,6 +419,7 @@ class ExecutorActor(Actor):
 
     def _show(self) -> None:
         """Let health say what is wrong with the venue; a halt has a reason of its own."""
+        self._kept.board.stuck_stops = self._stops.stuck()
         if self._cell.state is ActorState.RUNNING:
             more = self._desk.difference or self._stops.problem()
             self._cell.problem = self._venue.text(more)

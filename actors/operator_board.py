@@ -9,7 +9,7 @@ from collections import OrderedDict
 import msgspec
 
 from decisions.halting import HaltRecord
-from messages.ids import OrderKey, TimestampNs
+from messages.ids import OrderKey, StrategyId, Symbol, TimestampNs
 
 KEPT_ANSWERS = 256
 """So many answers are kept for who asked; the oldest goes first."""
@@ -40,6 +40,16 @@ class HaltView(msgspec.Struct, frozen=True, kw_only=True):
 TRADING = HaltView(state="trading")
 
 
+class StuckStop(msgspec.Struct, frozen=True, kw_only=True):
+    """A stop that does not protect its position by itself any more."""
+
+    entry_key: OrderKey
+    strategy_id: StrategyId
+    symbol: Symbol
+    problem: str
+    """Why, and what to do about it; one sentence."""
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a person's request."""
 
@@ -60,6 +70,8 @@ class OperatorBoard:
         """Why the venue failed for good; until this process ends."""
         self.unfinished = ""
         """Why what waited at the end was left undone; the next start settles it."""
+        self.stuck_stops: tuple[StuckStop, ...] = ()
+        """Stops that need a person, oldest first."""
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -18,6 +18,7 @@ from actors.address import Address
 from actors.context import Context
 from actors.executor_kept import ExecutorKept
 from actors.log import logger
+from actors.operator_board import StuckStop
 from decisions.exact import EXACT, NOTHING
 from decisions.risk_exit import fees_in
 from decisions.stop_book import AHEAD_NS, StopBook
@@ -36,6 +37,9 @@ from persistence.ledger import Ledger, LedgerEntry
 KEEP_STOPS = TimerFired(name="keep what stops have seen")
 KEEP_EVERY_NS = 5 * NS_PER_S
 """How much of a market's way a trailing stop may forget with its process."""
+
+STUCK_AFTER = 3
+"""So often in a row an exit fails, which takes minutes, before a person is told of its stop."""
 
 MOST_TOLD = 4_096
 """So many exits are remembered as told of; then those of stops that are done are forgotten."""
@@ -99,7 +103,7 @@ class StopDesk:
         if stops:
             log = logger.bind(actor=ctx.path)
             log.info("{} stops are kept from before", len(stops))
-            if blind := self._unwatched():
+            if blind := self._said_unwatched(self._unwatched()):
                 log.error("{}", blind)
 
     def _as_seen(self, stop: Stop, *, shown_again: bool) -> Stop:
@@ -302,21 +306,44 @@ class StopDesk:
 
     def problem(self) -> str:
         """Say which stops cannot act, or have and could not leave; empty when none."""
-        return self._unwatched() or self._failed() or self._stands_in_orders()
+        return (
+            self._said_unwatched(self._unwatched())
+            or self._said_failed(self._failed())
+            or self._stands_in_orders()
+        )
 
-    def _unwatched(self) -> str:
-        """Whose market is shown to nobody: no strategy of this config trades it any more."""
+    def stuck(self) -> tuple[StuckStop, ...]:
+        """Give the stops that need a person: they cannot act, or cannot leave, by themselves.
+
+        An exit that has failed may well be filled when it is tried again; not one that the venue
+        never takes, and one that has failed `STUCK_AFTER` times in a row most likely not.
+        """
+        blind = [(stop, self._said_unwatched([stop])) for stop in self._unwatched()]
+        told = {stop.entry_key for stop, _ in blind}
+        failed = [
+            (stop, self._said_failed([stop]))
+            for stop in self._failed()
+            if stop.entry_key not in told and (stop.failed >= STUCK_AFTER or self._unsellable(stop))
+        ]
+        return tuple(_stuck(stop, said) for stop, said in (*blind, *failed))
+
+    def _unwatched(self) -> list[Stop]:
+        """Give those whose market is shown to nobody: no strategy of this config trades it."""
         if not self._symbols:
-            return ""
-        found = [s for s in self.book.stops.values() if s.symbol not in self._symbols]
+            return []
+        return [s for s in self.book.stops.values() if s.symbol not in self._symbols]
+
+    def _said_unwatched(self, found: Sequence[Stop]) -> str:
         return _said(
             found,
             "cannot act, for no strategy of this config trades that market (configure one, or close"
             " the position by hand)",
         )
 
-    def _failed(self) -> str:
-        stuck = [s for s in self.book.stops.values() if s.state is StopState.ACTED and s.failed]
+    def _failed(self) -> list[Stop]:
+        return [s for s in self.book.stops.values() if s.state is StopState.ACTED and s.failed]
+
+    def _said_failed(self, stuck: Sequence[Stop]) -> str:
         if not stuck:
             return ""
         first = stuck[0]
@@ -361,6 +388,15 @@ def _said(stops: Sequence[Stop], what: str) -> str:
     return (
         f"a stop of {first.strategy_id} on {first.symbol} {what}{more}:"
         f" look at it with `watchkeeper explain {first.entry_key}`"
+    )
+
+
+def _stuck(stop: Stop, problem: str) -> StuckStop:
+    return StuckStop(
+        entry_key=stop.entry_key,
+        strategy_id=stop.strategy_id,
+        symbol=stop.symbol,
+        problem=problem,
     )
 
 

@@ -2,8 +2,10 @@
 
 *Wire*: from just before `tell(tick)` until the body of the signed request is about to be written
 to the socket; in between it was decided, judged, made durable and fenced. *Decided*: the same
-from when the strategy's intent was made, without the way of the tick. Bare: from the call of
-`create_order` to the same hook. *Answer*: until FILLED is durable; bare: until the call returns.
+from when the strategy's intent was made, without the way of the tick. Each is measured as the
+threads fall, and with all of them on one CPU, where a run keeps them while nobody else is there
+(`runtime.one_cpu`). Bare: from the call of `create_order` to the same hook. *Answer*: until FILLED
+is durable; bare: until the call returns.
 """
 
 import asyncio
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.claims import BARE_INSERT, BARE_TABLE, BODY
-from benchmarks.common import Options, Result, median, percentile, say, scratch, wait_for
+from benchmarks.common import Options, Result, median, one_cpu, percentile, say, scratch, wait_for
 from benchmarks.exchange import Exchange, exchange
 from benchmarks.live import intent, tick
 from benchmarks.live_ccxt import Bare, LiveCcxt, at_once, live_ccxt, paced
@@ -24,6 +26,7 @@ from messages.values import OrderState
 PERIOD_NS = 20 * NS_PER_MS
 """50 orders a second: half of what the exchange allows, so that nobody waits for a turn."""
 WARM_UP = 30
+ONE_CPU_FIRST = 500_000
 FIRST = 1_000_000
 APART = 10_000
 """Each system decides at moments of its own: the same moment would be the same order."""
@@ -34,14 +37,21 @@ EXTRA_US = 500
 DECIDED = "decision -> durable -> wire"
 
 
-class Round(NamedTuple):
-    """Microseconds of one round, ours and bare."""
+class Paced(NamedTuple):
+    """Microseconds of orders that came one by one, by the clock."""
 
-    commit: list[float]
     claim: list[float]
     wire: list[float]
     decided: list[float]
     answer: list[float]
+
+
+class Round(NamedTuple):
+    """Microseconds of one round, ours and bare."""
+
+    commit: list[float]
+    ours: Paced
+    on_one_cpu: Paced
     bare_wire: list[float]
     bare_answer: list[float]
 
@@ -69,8 +79,9 @@ def run(options: Options) -> list[Result]:
         shown = {name: f"{values[-1]:,.0f}/s" for name, values in rates.items()}
         last = rounds[-1]
         say(
-            f"live_orders {count + 1}: wire {_pair(last.wire)}, bare"
-            f" {_pair(last.bare_wire)}, claim {_pair(last.claim)}, commit {_pair(last.commit)};"
+            f"live_orders {count + 1}: wire {_pair(last.ours.wire)}, one CPU"
+            f" {_pair(last.on_one_cpu.wire)}, bare {_pair(last.bare_wire)},"
+            f" claim {_pair(last.ours.claim)}, commit {_pair(last.commit)};"
             f" {shown}; settled"
             f" {median(settled):.1f} ms"
         )
@@ -98,24 +109,30 @@ def commit_us(folder: Path, count: int) -> list[float]:
 
 def _round(folder: Path, venue: Exchange, orders: int) -> Round:
     bare = asyncio.run(_bare(venue, orders))[WARM_UP:]
-    with live_ccxt(folder / "paced", venue) as system:
-        told = _tick_paced(system, orders)
-        keys = [at for at in sorted(system.durable) if at in told][WARM_UP:]
-        names = [system.names[at] for at in keys]
-        wire = [(system.wire[system.names[at]] - told[at]) / 1_000 for at in keys]
-        decided = [(system.wire[name] - system.decided[name]) / 1_000 for name in names]
-        claim = [(system.durable[at] - told[at]) / 1_000 for at in keys]
-        answers = sorted(moments[OrderState.FILLED] for moments in system.states.values())[WARM_UP:]
-        answer = [(at - told[k]) / 1_000 for at, k in zip(answers, keys, strict=True)]
+    ours = _paced(folder / "paced", venue, orders, 0)
+    with one_cpu(wanted=True):
+        on_one_cpu = _paced(folder / "one_cpu", venue, orders, ONE_CPU_FIRST)
     return Round(
         commit=commit_us(folder, orders),
-        claim=claim,
-        wire=wire,
-        decided=decided,
-        answer=answer,
+        ours=ours,
+        on_one_cpu=on_one_cpu,
         bare_wire=[one for one, _ in bare],
         bare_answer=[one for _, one in bare],
     )
+
+
+def _paced(folder: Path, venue: Exchange, orders: int, first: int) -> Paced:
+    with live_ccxt(folder, venue) as system:
+        told = _tick_paced(system, orders, first)
+        keys = [at for at in sorted(system.durable) if at in told][WARM_UP:]
+        names = [system.names[at] for at in keys]
+        answers = sorted(moments[OrderState.FILLED] for moments in system.states.values())[WARM_UP:]
+        return Paced(
+            claim=[(system.durable[at] - told[at]) / 1_000 for at in keys],
+            wire=[(system.wire[system.names[at]] - told[at]) / 1_000 for at in keys],
+            decided=[(system.wire[name] - system.decided[name]) / 1_000 for name in names],
+            answer=[(at - told[k]) / 1_000 for at, k in zip(answers, keys, strict=True)],
+        )
 
 
 async def _bare(venue: Exchange, orders: int) -> list[tuple[float, float]]:
@@ -123,12 +140,12 @@ async def _bare(venue: Exchange, orders: int) -> list[tuple[float, float]]:
         return await paced(bare, orders, PERIOD_NS)
 
 
-def _tick_paced(system: LiveCcxt, orders: int) -> dict[int, int]:
+def _tick_paced(system: LiveCcxt, orders: int, first: int) -> dict[int, int]:
     """Tell ticks by the clock, every second of which is traded; give when each was told."""
     told: dict[int, int] = {}
     tell, now_ns = system.strategy.tell, time.monotonic_ns
     due_ns = now_ns()
-    for number in range(2 * orders):
+    for number in range(first, first + 2 * orders):
         due_ns += PERIOD_NS // 2
         event = tick(number)
         while (left_ns := due_ns - now_ns()) > 0:
@@ -203,17 +220,20 @@ def _spans(system: LiveCcxt, to: OrderState) -> list[float]:
 
 def _wire(rounds: list[Round]) -> list[Result]:
     return [
-        _to_wire(rounds, name, text, percent)
+        _to_wire(rounds, where, name, f"{text}{more}", percent)
+        for where, more in (("ours", ""), ("on_one_cpu", ", one CPU"))
         for name, text in (("wire", "tick -> decision -> durable -> wire"), ("decided", DECIDED))
         for percent in (50, 99)
     ]
 
 
-def _to_wire(rounds: list[Round], name: str, text: str, percent: int) -> Result:
-    ours, bare, commit, claim = (
-        median([percentile(getattr(one, which), percent) for one in rounds])
-        for which in (name, "bare_wire", "commit", "claim")
-    )
+def _to_wire(rounds: list[Round], where: str, name: str, text: str, percent: int) -> Result:
+    def middle(spans: list[list[float]]) -> float:
+        return median([percentile(one, percent) for one in spans])
+
+    ours = middle([getattr(getattr(one, where), name) for one in rounds])
+    claim = middle([getattr(one, where).claim for one in rounds])
+    bare, commit = middle([one.bare_wire for one in rounds]), middle([one.commit for one in rounds])
     is_goal = percent == 50
     return Result(
         name=f"{text}, p{percent}",
@@ -229,11 +249,9 @@ def _to_wire(rounds: list[Round], name: str, text: str, percent: int) -> Result:
 
 
 def _answers(rounds: list[Round]) -> Result:
-    ours, bare = (
-        median([percentile(getattr(one, name), 50) for one in rounds])
-        for name in ("answer", "bare_answer")
-    )
-    p99 = median([percentile(one.answer, 99) for one in rounds])
+    ours = median([percentile(one.ours.answer, 50) for one in rounds])
+    bare = median([percentile(one.bare_answer, 50) for one in rounds])
+    p99 = median([percentile(one.ours.answer, 99) for one in rounds])
     return Result(
         name="decision -> fill durable, p50",
         value=ours,

@@ -84,7 +84,7 @@ class AlertRules:
             silent = {c.key: c for c in _silent_symbols(snapshot, self._limits)}
             found = {k: c for k, c in found.items() if k not in _waiting(snapshot, silent)}
             found |= silent
-        for rule in (_halt, _lease, _unknown, _drawdown, _disk, _writers):
+        for rule in (_halt, _lease, _unknown, _stuck_stops, _drawdown, _disk, _writers):
             found |= {c.key: c for c in rule(snapshot, self._limits, firing)}
         found |= {c.key: c for c in self._error_rate(snapshot, now_ns, firing)}
         return list(found.values())
@@ -213,6 +213,16 @@ def _unknown(
     if count and (oldest > limits.unknown_after_s or "unknown:orders" in firing):
         said = f"{count} order(s) with an unknown outcome, the oldest for {oldest:.0f} s"
         yield Condition("unknown", "unknown:orders", Severity.CRITICAL, said)
+
+
+def _stuck_stops(
+    snapshot: Snapshot, limits: AlertLimits, firing: Collection[str]
+) -> Iterator[Condition]:
+    """A position that nothing protects: each stop is a fault of its own."""
+    del limits, firing
+    for stop in snapshot.get("stuck_stops") or ():
+        key = f"stop:{stop.get('entry_key')}"
+        yield Condition("stop", key, Severity.CRITICAL, str(stop.get("problem")))
 
 
 def _drawdown(

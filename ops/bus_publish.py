@@ -91,7 +91,7 @@ def publish(options: PublishOptions) -> int:
             screen_level="WARNING",
             context=context.fields,
         )
-        runtime = ThreadRuntime(ttl_enforced=False, one_cpu=config.runtime.one_cpu)
+        runtime = ThreadRuntime(ttl_enforced=False, one_cpu=config.runtime.one_cpu is True)
         runtime.clean = cleaner(secrets)
         context.cells = runtime.cells
         facts = RunFacts(runtime.clock.monotonic_ns)

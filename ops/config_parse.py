@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from messages.errors import ConfigError
 from messages.ids import StrategyId, Symbol, quote_of
@@ -33,6 +33,7 @@ CheckParams = Callable[[str, Mapping[str, Any], str], Sequence[str]]
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _NAME_RULE = "letters, digits, '.', '_' or '-', at most 64, beginning with a letter or digit"
 _BPS_BELOW = 10_000
+_AUTO: Literal["auto"] = "auto"
 _LIVE_KEYS = {
     "api_key_env": '"BINANCE_KEY"',
     "api_secret_env": '"BINANCE_SECRET"',
@@ -280,6 +281,9 @@ def _supervision(reader: TableReader) -> SupervisionConfig:
 
 
 def _runtime(reader: TableReader) -> RuntimeConfig:
-    runtime = RuntimeConfig(one_cpu=reader.flag("one_cpu", default=False))
+    one_cpu = reader.raw("one_cpu", _AUTO)
+    if one_cpu != _AUTO and not isinstance(one_cpu, bool):
+        reader.expected("one_cpu", 'true, false or "auto"')
+        one_cpu = _AUTO
     reader.finish()
-    return runtime
+    return RuntimeConfig(one_cpu=one_cpu)

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -237,8 +237,9 @@ class SupervisionConfig(msgspec.Struct, frozen=True, kw_only=True):
 class RuntimeConfig(msgspec.Struct, frozen=True, kw_only=True):
     """`[runtime]`."""
 
-    one_cpu: bool
-    """Keep all threads on one CPU: one runs at a time anyway, and waking the next is cheaper."""
+    one_cpu: bool | Literal["auto"]
+    """Keep all threads on one CPU: one runs at a time anyway, and waking the next is cheaper.
+    With ``auto`` for as long as nobody else needs it."""
 
 
 class AlertsConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,6 +36,12 @@ def _orders(snapshot: Snapshot) -> Iterator[str]:
         "For how long the oldest of these is unknown; 0 when none is.",
         _one(unknown.get("oldest_s")),
     )
+    stuck = snapshot.get("stuck_stops")
+    yield from gauge(
+        f"{_P}stuck_stops",
+        "Stops that do not protect their positions by themselves any more.",
+        _one(None if stuck is None else len(stuck)),
+    )
 
 
 def _market(snapshot: Snapshot) -> Iterator[str]:

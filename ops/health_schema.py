@@ -63,6 +63,15 @@ class Unknown(msgspec.Struct, kw_only=True):
     oldest_s: float
 
 
+class StuckStop(msgspec.Struct, kw_only=True):
+    """A stop that needs a person."""
+
+    entry_key: str
+    strategy_id: str
+    symbol: str
+    problem: str
+
+
 class PnlNow(msgspec.Struct, kw_only=True):
     """One quote currency; money is text, exact."""
 
@@ -228,6 +237,7 @@ class Health(msgspec.Struct, kw_only=True):
     orders: dict[str, int]
     counters: Counters
     unknown: Unknown
+    stuck_stops: list[StuckStop]
     pnl: dict[str, PnlNow]
     earlier: EarlierNow
     disk: Disk

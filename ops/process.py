@@ -16,7 +16,7 @@ import msgspec
 
 from actors.log import logger, open_log
 from actors.runtime import Started
-from actors.thread_runtime import ThreadRuntime
+from actors.thread_runtime import ThreadRuntime, wake_on_time
 from messages.account import AcceptAccount
 from messages.errors import ConfigError
 from messages.ids import NS_PER_MS
@@ -26,6 +26,7 @@ from ops.alerts import Alerts
 from ops.collector import seldom_collecting
 from ops.config import Config, Mode, VenueType, effective_toml
 from ops.control import ControlServer
+from ops.cpu_keeper import cpu_keeper
 from ops.heart import Heart
 from ops.inspect_control import InspectControl
 from ops.journal import journal_for
@@ -71,6 +72,8 @@ def run_bot(options: StartOptions) -> int:
         WatchkeeperError: a user's mistake, found before anything was started; exit 2.
     """
     config = config_for(options)
+    if config.feed.is_live:
+        wake_on_time()  # before the first thread is started
     secrets, context = secrets_of(config), LogContext()
     is_live = config.venue.type is VenueType.CCXT
     urls = addresses(config.alerts.urls_env) if config.alerts.enabled else []
@@ -179,7 +182,9 @@ class _Run:
         self._mistake = ""
         self.asked = self.ended_itself = False
         self.root_exit: Exit | None = None
-        runtime = ThreadRuntime(ttl_enforced=config.feed.is_live, one_cpu=config.runtime.one_cpu)
+        runtime = ThreadRuntime(
+            ttl_enforced=config.feed.is_live, one_cpu=config.runtime.one_cpu is True
+        )
         runtime.clean = cleaner(secrets)
         self.journal = journal_for(config, run_dir, runtime.clock.utc_ns)
         if self.journal is not None:
@@ -286,6 +291,7 @@ class _Run:
         return self._stop()
 
     def _watch(self, collect_when_due: Callable[[float], None]) -> None:
+        keeper = cpu_keeper() if self.config.runtime.one_cpu == "auto" else None
         deadline = time.monotonic() + self.options.duration_s if self.options.duration_s else None
         chaos_at = time.monotonic() + CHAOS_AFTER_S if self._has_chaos() else None
         while not (self.over.is_set() or self.signal):
@@ -297,6 +303,8 @@ class _Run:
                 self.system.executor.tell(InjectCrash(reason="the demo kills its own executor"))
             self.narrator.refresh()
             collect_when_due(now)
+            if keeper is not None:
+                keeper.look(now)
             self.over.wait(0.1)
 
     def _stop(self) -> int:

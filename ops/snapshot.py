@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from actors.cell import Cell
 from actors.halt_desk import VENUE_FAILED
 from actors.operator_board import TRADING
@@ -73,6 +75,7 @@ class Snapshots:
             "orders": dict(self.order_states),
             "counters": self._counters(),
             "unknown": self.facts.unknown(),
+            "stuck_stops": [msgspec.to_builtins(one) for one in self._system.board.stuck_stops],
             "pnl": pnl_of(self.portfolio),
             "traded": traded_of(self.portfolio),
             "earlier": {"pending": self.money.is_pending, "problem": self.money.problem},

@@ -154,6 +154,19 @@ def test_health_says_that_what_is_left_is_too_little_and_how_to_end_it(desk: Sto
     )
 
 
+def test_one_whose_exit_the_venue_never_takes_needs_a_person_at_once_until_it_is_ended(
+    desk: Stopped,
+) -> None:
+    desk.enter().tell(MarketRules(instrument=RULES))
+    desk.price("94").answers(S.REJECTED, reason="Filter failure: NOTIONAL")
+
+    (stuck,) = desk.kept.board.stuck_stops
+    assert stuck.problem == desk.cell.problem
+    assert "the venue never takes it" in stuck.problem
+    end(desk)
+    assert desk.kept.board.stuck_stops == ()
+
+
 def test_without_that_it_says_why_the_last_exit_failed(desk: Stopped) -> None:
     desk.enter().price("94").answers(S.REJECTED, reason="Account has insufficient balance")
 

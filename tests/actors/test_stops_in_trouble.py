@@ -15,7 +15,7 @@ from messages.stops import StopActed, StopState
 from messages.values import OrderState as S
 from messages.values import OrderType, Side
 from persistence.ledger import SqliteLedger
-from tests.actors.order_path import BTC, fill
+from tests.actors.order_path import BTC, fill, key_of
 from tests.actors.test_stop_desk import AGE_NS, AT_95, Stopped, told
 
 FREE = RiskLimits(allow_short=False)
@@ -208,6 +208,36 @@ def test_health_says_which_stop_nobody_shows_the_market_to(desk: Told) -> None:
     desk.gateway.symbols = (BTC,)
     desk.start()
     assert desk.cell.problem == ""
+
+
+def stuck(desk: Told) -> list[str]:
+    return [one.problem for one in desk.kept.board.stuck_stops]
+
+
+def test_a_stop_that_nobody_shows_the_market_to_needs_a_person(desk: Told) -> None:
+    desk.enter()
+    desk.gateway.symbols = (Symbol("ETH/USDT"),)
+    desk.start()
+
+    (found,) = desk.kept.board.stuck_stops
+    assert (found.entry_key, found.symbol) == (key_of(0), BTC)
+    assert "cannot act" in found.problem
+    desk.gateway.symbols = (BTC,)
+    desk.start()
+    assert stuck(desk) == []
+
+
+def test_so_does_one_whose_exits_fail_again_and_again_until_one_is_filled(desk: Told) -> None:
+    desk.enter().price("94").answers(S.REJECTED).after(60).price("94").answers(S.REJECTED)
+    assert stuck(desk) == []
+
+    desk.after(120).price("94").answers(S.REJECTED)
+    assert "its exit failed 3 times" in stuck(desk)[0]
+    desk.start()
+    assert len(stuck(desk)) == 1, "the next incarnation knows it too"
+
+    desk.after(240).price("94").answers(S.FILLED, "1")
+    assert stuck(desk) == []
 
 
 def test_health_says_that_an_order_stands_in_a_stops_way(desk: Told) -> None:

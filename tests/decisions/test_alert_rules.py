@@ -88,6 +88,11 @@ def test_a_snapshot_that_says_little_wakes_nobody(snapshot: dict[str, Any]) -> N
         ("disk:status", {"status": {"problem": "no space"}}, "status.json is not written"),
         ("disk:journal", {"journal": {"problem": "no space"}}, "no space"),
         ("lease:barred", {"lease": {"barred": "it ran out"}}, "nothing may be sent: it ran out"),
+        (
+            "stop:k2",
+            {"stuck_stops": [{"entry_key": k, "problem": f"{k} is stuck"} for k in ("k1", "k2")]},
+            "k2 is stuck",
+        ),
         ("lease:problem", {"lease": {"problem": "locked"}}, "is not renewed: locked"),
     ],
 )

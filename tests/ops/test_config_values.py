@@ -33,6 +33,20 @@ def test_money_is_exact() -> None:
     assert config.risk.max_order_notional == Decimal("0.1")
 
 
+@pytest.mark.parametrize("written", ["true", "false", '"auto"'])
+def test_one_cpu_is_for_good_never_or_as_long_as_it_is_calm(written: str) -> None:
+    config = config_of(f"{BASE}[runtime]\none_cpu = {written}")
+
+    assert f"one_cpu = {written}" in effective_toml(config)
+    assert config_of(BASE).runtime.one_cpu == "auto"
+
+
+@pytest.mark.parametrize("written", ['"Auto"', "1", '"true"'])
+def test_anything_else_of_it_is_a_mistake(written: str) -> None:
+    with pytest.raises(ConfigError, match=r"runtime\.one_cpu: .* expected true, false or"):
+        config_of(f"{BASE}[runtime]\none_cpu = {written}")
+
+
 def test_balances_begin_with_ten_thousand_of_each_quote_currency() -> None:
     config = config_of(BASE + '[feed]\nsymbols = ["BTC/USDT", "ETH/EUR"]')
 

@@ -3,10 +3,11 @@
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from actors.thread_runtime import RECORDED_SWITCH_INTERVAL_S, SWITCH_INTERVAL_S
+from actors.thread_runtime import RECORDED_SWITCH_INTERVAL_S, SWITCH_INTERVAL_S, wake_on_time
 from ops.turns import LONGER_S, longer_turns
 
 
@@ -57,3 +58,24 @@ def test_a_thousand_times_leave_them_as_they_were(interval_s: float) -> None:
             assert sys.getswitchinterval() == pytest.approx(max(told_s, LONGER_S))
 
     assert sys.getswitchinterval() == told_s
+
+
+@pytest.mark.skipif(not Path("/proc/self/timerslack_ns").is_file(), reason="Linux only")
+def test_a_live_runs_threads_have_their_turn_when_it_is_due() -> None:
+    found = []
+
+    def look() -> None:
+        slack = Path(f"/proc/{threading.get_native_id()}/timerslack_ns")
+        found.append(int(slack.read_text(encoding="ascii")))
+
+    def live() -> None:
+        wake_on_time()
+        started = threading.Thread(target=look)
+        started.start()
+        started.join()
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    thread.join()
+
+    assert found == [1]
