@@ -6,8 +6,7 @@ served as by `MarketFeedActor`, but a live market can't be read again: what does
 bounded buffer is lost, and told as a gap. A connection that can wait is told how far we are.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from copy import deepcopy
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -15,13 +14,14 @@ import msgspec
 from actors.actor import Actor
 from actors.address import Address
 from actors.feed_rhythm import FeedRhythm
+from actors.live_memory import LiveKept
 from actors.log import logger
-from decisions.live_feed import LiveBuffer, Piece
-from decisions.market_feed import FlowControl, Span
+from decisions.live_feed import Piece
+from decisions.market_feed import Span
 from exchanges.feed_connection import FeedConnection
-from exchanges.source import SourceStats, total
+from exchanges.source import GapSpan, total
 from messages.errors import WatchkeeperError
-from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, Symbol
+from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, TimestampNs
 from messages.lifecycle import ActorState, TimerFired
 from messages.market import (
     Candle,
@@ -41,7 +41,6 @@ from messages.market import (
 
 CLOSE_S = 3.0
 """How long an orderly stop waits for the connection to end."""
-_NO_WINDOW = 1 << 62
 
 _STATES = {
     FeedPhase.LIVE: ActorState.RUNNING,
@@ -52,60 +51,6 @@ _STATES = {
 
 class FeedLost(WatchkeeperError):
     """The connection ended by a fault of its own code; the supervisor makes a new one."""
-
-
-class LiveMemory(msgspec.Struct, kw_only=True):
-    """What survives a restart of a live feed's actor."""
-
-    flow: FlowControl
-    buffer: LiveBuffer
-    closed_ns: dict[Symbol, int] = {}
-    """The close of the last candle of each symbol."""
-    history: int = 0
-    """How many events happened before the run."""
-    delivered: int = 0
-    place: int = 0
-    """Where the source has what was taken last."""
-    is_over: bool = False
-    """The source has told its end, as a recording does that comes over a bus."""
-
-
-def new_memory(
-    followers: Iterable[ActorPath],
-    capacity: int,
-    window: int | None = None,
-    leaders: Iterable[ActorPath] = (),
-) -> LiveMemory:
-    """Give the memory of a feed that has told nothing.
-
-    A live market waits for no follower; `window` is for one that can.
-    """
-    flow = FlowControl(followers, _NO_WINDOW if window is None else window, leaders)
-    return LiveMemory(flow=flow, buffer=LiveBuffer(capacity=capacity))
-
-
-class LiveKept:
-    """Holds what the next incarnation of a live feed inherits."""
-
-    def __init__(self, memory: LiveMemory) -> None:
-        self.memory = memory
-        self.stats: list[SourceStats] = []
-        self._connection: FeedConnection | None = None
-
-    def inherit(self) -> LiveMemory:
-        """Give a copy for the next incarnation; an abandoned one may still change the old."""
-        self.memory = deepcopy(self.memory)
-        return self.memory
-
-    def replace(self, connection: FeedConnection) -> None:
-        """Keep the connection of the present incarnation, and end that of an abandoned one."""
-        before, self._connection = self._connection, connection
-        if before is not None:
-            before.close(0)
-        if self.stats:  # the last one's connection may still be counting
-            *older, last = self.stats
-            self.stats = [total(older), last]
-        self.stats.append(connection.stats)
 
 
 class LiveFeedActor(Actor):
@@ -146,6 +91,7 @@ class LiveFeedActor(Actor):
             memory.flow.rewind(path)
         self._observe()
         self._rhythm = FeedRhythm(self.ctx)
+        self._interrupted = {} if memory.place else dict(memory.traded_ns)
         connection = self._connection = self._connect()
         self._kept.replace(connection)
         put, epoch = self._cell.mailbox.put, self.ctx.epoch
@@ -196,7 +142,7 @@ class LiveFeedActor(Actor):
             case FeedState():
                 self._phase(what)
             case FeedGap():
-                self.ctx.tell(self._metrics, what)
+                self._tell_gap(what)
             case FeedHistory():
                 memory.buffer.add_history(what.candles)
                 memory.history += len(what.candles)
@@ -214,6 +160,8 @@ class LiveFeedActor(Actor):
         memory = self._memory
         if isinstance(event, Candle):
             memory.closed_ns[event.symbol] = event.ts_event_ns
+        else:
+            self._go_on(event)
         late_ns = self._venue_now_ns() - event.ts_event_ns
         if self._max_age_ns is not None and late_ns > self._max_age_ns:
             text = "a {} of {} came {:.1f} s late: it decides nothing"
@@ -222,6 +170,33 @@ class LiveFeedActor(Actor):
         if not self._is_enough():
             memory.buffer.add(event)
         self.ctx.progress()
+
+    def _go_on(self, trade: Trade) -> None:
+        """Tell what is missing before the first trade of a connection; how many, nobody knows."""
+        symbol, memory = trade.symbol, self._memory
+        since_ns = self._interrupted.pop(symbol, None)
+        memory.traded_ns[symbol] = trade.ts_event_ns
+        if since_ns is None or since_ns >= trade.ts_event_ns:
+            return
+        self._kept.between.note_gap(GapSpan(since_ns, trade.ts_event_ns, 0))
+        self._tell_gap(
+            FeedGap(
+                feed=self.ctx.path,
+                symbol=symbol,
+                ts_from_ns=TimestampNs(since_ns),
+                ts_to_ns=trade.ts_event_ns,
+                missing=0,
+            )
+        )
+
+    def _tell_gap(self, gap: FeedGap) -> None:
+        self.ctx.tell(self._metrics, gap)
+        if self._max_age_ns is None and self._memory.place:
+            return  # a recording, whose holes are not of now
+        what = f"{gap.missing} events" if gap.missing else "trades"
+        length_s = (gap.ts_to_ns - gap.ts_from_ns) / NS_PER_S
+        text = "{}: {} are missing over {:.1f} s of the market"
+        logger.bind(actor=self.ctx.path).warning(text, gap.symbol, what, length_s)
 
     def _venue_now_ns(self) -> int:
         return self.ctx.utc_ns() + self._skew_ns
@@ -314,7 +289,7 @@ class LiveFeedActor(Actor):
     # ------------------------------------------------------------ telling
 
     def _report(self, *, ended: bool) -> None:
-        stats = total(self._kept.stats)
+        stats = total([*self._kept.stats, self._kept.between])
         report = FeedReport(
             feed=self.ctx.path,
             delivered=self._memory.delivered,

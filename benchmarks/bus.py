@@ -17,15 +17,16 @@ from typing import Any
 
 from actors.actor import Actor
 from actors.children import ChildSpec, SupervisorSpec
-from actors.live_feed import LiveFeedActor, LiveKept, new_memory
+from actors.live_feed import LiveFeedActor
+from actors.live_memory import LiveKept, new_memory
 from actors.supervisor import Supervisor
 from actors.thread_runtime import ThreadRuntime
 from benchmarks.common import Options, Result, percentile, say, scratch
 from exchanges.bus_address import BusAddress, StreamLimits
 from exchanges.bus_frames import StreamHead, subject_of
 from exchanges.feed_settings import Channel, FeedRequest
-from exchanges.nats_client import import_nats
 from exchanges.nats_connection import NatsConnection
+from exchanges.nats_dial import import_nats
 from exchanges.nats_feed import BusSettings, NatsFeed
 from exchanges.nats_writer import NatsWriter
 from exchanges.writer_connection import WriterConnection

@@ -117,6 +117,11 @@ class BotMemory(msgspec.Struct, kw_only=True):
     """Since when each rule's measure has been above its bound, by what the rule says."""
     warnings: list[str] = []
     """What its rules say now."""
+    speaks: bool = False
+    """Whether its process has said anything, which it does once it has passed its gate."""
+    has_run: bool = False
+    """Whether one before did, of the bot as it is now: what a later one is refused is then no
+    mistake of its configuration."""
 
 
 class Do(StrEnum):
@@ -133,6 +138,10 @@ _NOT_OURS = "a process that nobody here started is running in its directory"
 _NO_ROOM = "disk full: nothing is started in its run directory"
 _MUTE = "disk full: it can say nothing of itself, and could not start again"
 EXIT_CONFIG, EXIT_TAKEN_OVER = 2, 75
+_AWAY = (
+    "it is refused its start (exit 2), which it was not before: its exchange, bus or database may"
+    " be away; watchkeeper orchestrate logs says why"
+)
 _NEVER_AGAIN = {
     EXIT_CONFIG: "it refused to start (exit 2): watchkeeper orchestrate logs says why",
     EXIT_TAKEN_OVER: "another process has taken its account over (exit 75)",
@@ -166,6 +175,7 @@ def started(memory: BotMemory, now_ns: int, why: str = "") -> None:
     """Note that its process runs."""
     _enter(memory, Phase.RUNNING, why, now_ns)
     memory.over_ns, memory.warnings = {}, []
+    memory.has_run, memory.speaks = memory.has_run or memory.speaks, False
 
 
 def cannot_start(memory: BotMemory, why: str, policy: Policy, now_ns: int, rng: Random) -> None:
@@ -198,6 +208,7 @@ def drain(memory: BotMemory, then: Phase, why: str, now_ns: int) -> Do:
 def person_starts(memory: BotMemory, now_ns: int) -> Do:
     """A person wants it to run anew: what is running is drained, what was counted forgotten."""
     memory.restarts_ns, memory.attempts, memory.not_before_ns = [], 0, 0
+    changed(memory)  # who is there will see what it says
     return drain(memory, Phase.WAITING, "a person restarted it", now_ns)
 
 
@@ -223,7 +234,13 @@ def sentence(rule: Rule, facts: BotFacts) -> str:
     return f"{rule.measure} is {value:.6g}, over {rule.over:g}{held}"
 
 
+def changed(memory: BotMemory) -> None:
+    """Note that it is another one from now on: what it was let do before says nothing of it."""
+    memory.has_run = memory.speaks = False
+
+
 def _running(memory: BotMemory, facts: BotFacts, policy: Policy, now_ns: int) -> Do:
+    memory.speaks = memory.speaks or facts.said_s is not None
     if why := _hangs(facts, policy):
         if facts.is_disk_full:  # so all bots of that disk are silent together
             memory.warnings = [_MUTE]
@@ -263,12 +280,22 @@ def _ended(memory: BotMemory, facts: BotFacts, policy: Policy, now_ns: int, rng:
     if code == 0:
         _enter(memory, Phase.STOPPED, "it ended by itself (exit 0)", now_ns)
         return
+    if code == EXIT_CONFIG and memory.has_run and not memory.speaks:
+        _wait_for_what_is_away(memory, policy, now_ns, rng)
+        return
     if code in _NEVER_AGAIN:
         _enter(memory, Phase.PARKED, _NEVER_AGAIN[code], now_ns)
         return
     if now_ns - memory.since_ns >= policy.backoff.reset_after_ms * NS_PER_MS:
         memory.attempts = 0
     _again(memory, f"its process ended: {ending(code)}", policy, now_ns, rng)
+
+
+def _wait_for_what_is_away(memory: BotMemory, policy: Policy, now_ns: int, rng: Random) -> None:
+    """Try again for as long as it takes: it is no crash loop, and a person is told."""
+    memory.attempts += 1
+    memory.not_before_ns = now_ns + policy.backoff.delay_ns(memory.attempts, rng)
+    _enter(memory, Phase.WAITING, _AWAY, now_ns)
 
 
 def _again(memory: BotMemory, why: str, policy: Policy, now_ns: int, rng: Random) -> None:

@@ -15,6 +15,14 @@ class BusAddress(msgspec.Struct, frozen=True, kw_only=True):
     token: str = ""
     credentials: str = ""
     """The path of a ``.creds`` file."""
+    ca_file: str = ""
+    """The path of certificates in PEM, whose word is taken for the server's; empty for the
+    system's."""
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether nothing may be sent before the connection is encrypted."""
+        return urlsplit(self.url).scheme == "tls"
 
     @property
     def place(self) -> str:

@@ -1,11 +1,23 @@
 """Numbers what is published, and knows what the stream has already. Pure."""
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 from exchanges.bus_frames import channel_of, end_subject, subject_of
 from messages.bus import BusFrame
-from messages.ids import TimestampNs
-from messages.market import Candle, FeedEnded, FeedGap, MarketEvent, Tick
+from messages.ids import Symbol, TimestampNs
+from messages.market import Candle, FeedEnded, FeedGap, MarketEvent, Tick, Trade
 
 Publishable = MarketEvent | FeedGap | FeedEnded
+
+
+class Reached(NamedTuple):
+    """How far a stream has come: of each symbol of which it has one, the time of the newest."""
+
+    closed_ns: dict[Symbol, int]
+    """Where a candle closed."""
+    traded_ns: dict[Symbol, int]
+    """When a trade happened, or a gap between trades was over."""
 
 
 class Numbers:
@@ -24,18 +36,30 @@ class Numbers:
         self._stream, self._writer, self._is_replayed = stream, writer, is_replayed
         self._sequences: dict[str, int] = {}
         self._closed_ns: dict[str, int] = {}
+        self._traded_ns: dict[str, int] = {}
 
     def learn(self, subject: str, frame: BusFrame) -> None:
         """Take the newest frame that the stream has of a subject."""
         self._sequences[subject] = frame.sequence
-        if isinstance(frame.what, Candle):
-            self._closed_ns[subject] = frame.what.ts_event_ns
+        match frame.what:
+            case Candle():
+                self._closed_ns[subject] = frame.what.ts_event_ns
+            case Trade():
+                self._traded_ns[subject] = frame.what.ts_event_ns
+            case FeedGap():
+                self._traded_ns[subject] = frame.what.ts_to_ns
         if self._is_replayed or frame.writer == self._writer:
             self.next_index = max(self.next_index, frame.index + 1)
 
-    def closed_ns(self, subject: str) -> int:
-        """Give where the newest candle of a subject closed; 0 where there is none."""
-        return self._closed_ns.get(subject, 0)
+    def reached(self, symbols: Iterable[Symbol]) -> Reached:
+        """Say how far the stream had come when it was learnt."""
+        closed, traded = {}, {}
+        for symbol in symbols:
+            if ns := self._closed_ns.get(subject_of(self._stream, "candles", symbol)):
+                closed[symbol] = ns
+            if ns := self._traded_ns.get(subject_of(self._stream, "trades", symbol)):
+                traded[symbol] = ns
+        return Reached(closed, traded)
 
     def frame(self, event: Publishable, index: int, now_ns: int) -> tuple[str, BusFrame] | None:
         """Give what is published for an event; None where the stream has it."""

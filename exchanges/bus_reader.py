@@ -72,7 +72,7 @@ class BusReader:
             self.stats.malformed += 1
             self.stats.note(f"{subject[:80]!r}: {problem}")
             return []
-        return self._in_order(subject, frame)
+        return self._in_order(subject, frame, is_real=now_ns is not None)
 
     def _wrong(self, subject: str, frame: BusFrame, now_ns: int | None) -> str:
         """Say what makes no sense in an event; empty when it can be used."""
@@ -95,7 +95,7 @@ class BusReader:
 
     # ------------------------------------------------------------ order
 
-    def _in_order(self, subject: str, frame: BusFrame) -> list[FeedItem]:
+    def _in_order(self, subject: str, frame: BusFrame, *, is_real: bool) -> list[FeedItem]:
         line = self._lines.setdefault(subject, _Line())
         what = frame.what
         is_same = line.writer == frame.writer
@@ -105,8 +105,10 @@ class BusReader:
             self._repeated(frame, line)
             return []
         told: list[FeedItem] = []
-        missed = frame.sequence - line.sequence - 1 if line.sequence else 0
-        if missed > 0 and isinstance(what, Trade):
+        missed = max(0, frame.sequence - line.sequence - 1) if line.sequence else 0
+        # Of a real market nobody followed what happened between two publishers.
+        is_new = is_real and bool(line.writer) and not is_same
+        if isinstance(what, Trade) and (missed or is_new):
             told.append(self._gap(what.symbol, line.ts_ns, what.ts_event_ns, missed))
         self._note(line, frame, getattr(what, "ts_event_ns", line.ts_ns))
         if isinstance(what, FeedGap):

@@ -12,18 +12,18 @@ from contextlib import suppress
 from random import Random
 from typing import Any
 
-from exchanges.backoff import backoff_ms
 from exchanges.ccxt_client import CcxtSettings, close_client, open_client, recorded
 from exchanges.ccxt_feed_gate import ask_skew_ms, pass_feed_gate, stream_of
 from exchanges.ccxt_gate import check_answer, refusing
 from exchanges.ccxt_watch import Stale
 from exchanges.feed_line import Line, Tell
+from exchanges.feed_phases import FeedPhases
 from exchanges.feed_settings import Channel, FeedFacts, FeedRequest, FeedSettings
 from exchanges.rate_budget import RateBudget
 from exchanges.source import SourceStats
 from messages.errors import VenueRefused
-from messages.ids import NS_PER_MS, Symbol, TimestampNs
-from messages.market import FeedPhase, FeedState
+from messages.ids import NS_PER_MS, Symbol
+from messages.market import FeedPhase
 
 _POLL_S = 0.02
 """ccxt has no event for "connected"."""
@@ -53,16 +53,15 @@ class CcxtFeed:
         self._settings, self._request = settings, request
         self._patience = patience or FeedSettings()
         self._budget = budget or RateBudget()
-        self._rng = rng
+        backoff = (self._patience.backoff_ms, self._patience.backoff_max_ms)
+        self._phases = FeedPhases(request.path, backoff, rng, utc_ns)
         self._utc_ns, self._monotonic_ns = utc_ns, monotonic_ns
         self._client: Any = None
         self._facts: FeedFacts | None = None
-        self._skew_ms: int | None = None
         self._lines: list[Line] = []
         self._all_lines: list[Line] = []
         """With those of symbols that are not listed any more."""
         self._tell: Tell = lambda _: None
-        self._attempt = 0
 
     async def open(self) -> FeedFacts:
         """Make the client and pass the gate.
@@ -83,7 +82,7 @@ class CcxtFeed:
         except BaseException:
             await self.close()
             raise
-        self._skew_ms = self._facts.skew_ms
+        self._phases.skew_ms = self._facts.skew_ms
         return self._facts
 
     async def run(self, tell: Tell, since_ns: Mapping[Symbol, int] | None = None) -> None:
@@ -92,15 +91,15 @@ class CcxtFeed:
         `since_ns` says for each symbol where the last candle that is known closed; without it
         the last candles are told as history first.
         """
-        self._tell = tell
+        self._tell = self._phases.tell = tell
         self._lines = [self._line(symbol, since_ns or {}) for symbol in self._request.symbols]
         self._all_lines = self._lines
         try:
             while True:
-                self._attempt += 1
-                await self._backoff(await self._session())
+                self._phases.attempt += 1
+                await self._phases.back_off(await self._session())
         finally:
-            self._phase(FeedPhase.STOPPED, "")
+            self._phases.say(FeedPhase.STOPPED)
             await self.close()
 
     async def close(self) -> None:
@@ -126,7 +125,7 @@ class CcxtFeed:
 
     async def _session(self) -> str:
         """Connect and follow until something breaks; give what broke."""
-        self._phase(FeedPhase.CONNECTING, "")
+        self._phases.say(FeedPhase.CONNECTING)
         tasks: list[asyncio.Future[Any]] = []
         try:
             if self._facts is None:
@@ -143,7 +142,7 @@ class CcxtFeed:
         finally:
             await self._end(tasks)
         if isinstance(error, Stale):
-            self._phase(FeedPhase.STALE, str(error))
+            self._phases.say(FeedPhase.STALE, str(error))
         return _reason(error)
 
     async def _leave_out_unlisted(self) -> None:
@@ -249,7 +248,7 @@ class CcxtFeed:
         streams, exchange = self._streams(), self._settings.exchange
         if streams:
             await self._connected()
-        self._phase(FeedPhase.BACKFILLING, "")
+        self._phases.say(FeedPhase.BACKFILLING)
         for line in self._lines:
             await line.backfill(self._client, self._venue_now_ns)
             if Channel.TRADES in streams:
@@ -258,7 +257,7 @@ class CcxtFeed:
                 await line.poll_tick(self._client, self._utc_ns())
             for channel in streams:
                 line.heard(channel)
-        self._phase(FeedPhase.LIVE, self._left_out)
+        self._phases.say(FeedPhase.LIVE, self._left_out)
         async with asyncio.TaskGroup() as group:
             for line in self._lines:
                 group.create_task(self._keep_up(line, is_polled=Channel.CANDLES not in streams))
@@ -312,7 +311,7 @@ class CcxtFeed:
             await asyncio.sleep(patience.quiet_ms / 4_000)
             now_ns = self._monotonic_ns()
             if now_ns - began_ns > patience.stable_ms * NS_PER_MS:
-                self._attempt = 0
+                self._phases.attempt = 0
             try:
                 if now_ns - measured_ns > patience.skew_every_ms * NS_PER_MS:
                     measured_ns = now_ns
@@ -327,12 +326,12 @@ class CcxtFeed:
                     raise Stale(f"REST could not be asked {unanswered} times: {error}") from error
 
     async def _measure_skew(self) -> None:
-        before = self._skew_ms
-        self._skew_ms = await ask_skew_ms(
+        before = self._phases.skew_ms
+        self._phases.skew_ms = await ask_skew_ms(
             self._client, self._settings.exchange, self._utc_ns, self._monotonic_ns
         )
-        if before != self._skew_ms:
-            self._phase(FeedPhase.LIVE, self._left_out)
+        if before != self._phases.skew_ms:
+            self._phases.say(FeedPhase.LIVE, self._left_out)
 
     async def _compare_silent(self, streams: set[Channel], now_ns: int) -> None:
         quiet_ns = self._patience.quiet_ms * NS_PER_MS
@@ -375,26 +374,7 @@ class CcxtFeed:
         return line
 
     def _venue_now_ns(self) -> int:
-        return self._utc_ns() + (self._skew_ms or 0) * NS_PER_MS
-
-    async def _backoff(self, reason: str) -> None:
-        patience = self._patience
-        wait_ms = backoff_ms(self._attempt, patience.backoff_ms, patience.backoff_max_ms, self._rng)
-        self._phase(FeedPhase.BACKOFF, reason, retry_in_ms=wait_ms)
-        await asyncio.sleep(wait_ms / 1000)
-
-    def _phase(self, phase: FeedPhase, reason: str, retry_in_ms: int = 0) -> None:
-        self._tell(
-            FeedState(
-                feed=self._request.path,
-                phase=phase,
-                reason=reason,
-                attempt=self._attempt,
-                retry_in_ms=retry_in_ms,
-                skew_ms=self._skew_ms,
-                ts_ns=TimestampNs(self._utc_ns()),
-            )
-        )
+        return self._utc_ns() + (self._phases.skew_ms or 0) * NS_PER_MS
 
 
 def _first(error: BaseException | None) -> BaseException | None:

@@ -10,7 +10,7 @@ from exchanges.ccxt_gate import check_answer
 from exchanges.ccxt_market_rows import bars_of, tick_of, trades_of
 from exchanges.ccxt_parse import milliseconds_ns
 from exchanges.feed_settings import Channel, FeedItem, FeedRequest, FeedSettings
-from exchanges.source import SourceStats
+from exchanges.source import GapSpan, SourceStats
 from exchanges.trade_bars import TradeBars
 from messages.ids import NS_PER_MS, Symbol, TimestampNs
 from messages.market import FeedGap, FeedHistory, Tick
@@ -258,6 +258,7 @@ class Line:
         if known_ns > last_ns:
             self._trade_bars.interrupted()
             if Channel.TRADES in self._request.channels:
+                self._stats.note_gap(GapSpan(last_ns, known_ns, 0))
                 self._tell_gap(last_ns, known_ns, 0)
         missed = [
             row

@@ -1,6 +1,7 @@
 """What a NATS server says of a stream, in its own words (JSON, headers, subjects), read."""
 
 import json
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,6 +19,8 @@ class StreamFacts(msgspec.Struct, frozen=True, kw_only=True):
     created: str
     metadata: dict[str, str]
     subjects: tuple[str, ...]
+    newest_age_s: float | None = None
+    """How old the newest message is, by the server's clock; None where there is none."""
 
 
 class Stored(NamedTuple):
@@ -59,7 +62,14 @@ def facts_in(told: Any) -> StreamFacts | None:
         created=told["created"],
         metadata=config.get("metadata") or {},
         subjects=tuple(config.get("subjects") or ()),
+        newest_age_s=_age_s(told.get("ts"), state.get("last_ts")) if state["messages"] else None,
     )
+
+
+def _age_s(now: str | None, then: str | None) -> float | None:
+    if not now or not then:
+        return None
+    return (datetime.fromisoformat(now) - datetime.fromisoformat(then)).total_seconds()
 
 
 def ack_in(headers: Any, data: bytes) -> Ack:

@@ -1,4 +1,4 @@
-"""The one file that imports nats-py, and only when a connection is made.
+"""One connection to NATS JetStream: asked, read and published to in its own words.
 
 A connection that breaks is over: who uses it makes another, and says so meanwhile. JetStream is
 asked in its own words (JSON on `$JS.API`, as its ADRs describe), because what matters here, a
@@ -9,38 +9,21 @@ nats-py's own JetStream context does not let through.
 import asyncio
 import base64
 import json
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from exchanges.bus_address import BusAddress, StreamLimits
 from exchanges.nats_answers import Ack, Stored, StreamFacts, ack_in, facts_in
+from exchanges.nats_dial import dial, let_go, problem_of
 from exchanges.nats_reading import HEARTBEAT_S, BusLost, Reading
-from messages.errors import VenueRefused
 from messages.ids import NS_PER_S
 
 ANSWER_S = 5.0
 _EXPIRES_S = 30
-_GOODBYE_S = 2.0
 _NOT_FOUND = 404
 
 Handle = Callable[[str, bytes], object]
-
-
-def import_nats() -> Any:
-    """Import nats-py.
-
-    Raises:
-        VenueRefused: it is not installed.
-    """
-    try:
-        import nats.aio.client
-    except ImportError as error:
-        text = "nats-py is not installed: pip install 'watchkeeper[nats]'"
-        raise VenueRefused(text) from error
-    return nats.aio.client
 
 
 class NatsClient:
@@ -58,45 +41,17 @@ class NatsClient:
         """Connect once.
 
         Raises:
-            VenueRefused: nats-py is not installed, or the file with the credentials is no such.
+            VenueRefused: nats-py is not installed.
             BusLost: there was no server, or it did not let us in.
         """
-        client = import_nats().Client()
-        address = self.address
-        try:
-            async with asyncio.timeout(limit_s):
-                await client.connect(
-                    address.url,
-                    name=self._name,
-                    allow_reconnect=False,
-                    connect_timeout=max(1, int(limit_s)),
-                    max_reconnect_attempts=1,
-                    reconnect_time_wait=0,
-                    ping_interval=2,
-                    max_outstanding_pings=2,
-                    error_cb=self._failed,
-                    closed_cb=self._over,
-                    user=address.user or None,
-                    password=address.password or None,
-                    token=address.token or None,
-                    user_credentials=address.credentials or None,
-                )
-        except TimeoutError:
-            await _let_go(client)
-            raise BusLost(f"it did not answer within {limit_s:.0f} s") from None
-        except Exception as error:
-            await _let_go(client)
-            raise BusLost(self._error or _text(error)) from error
-        except BaseException:  # cancelled in the middle
-            await _let_go(client)
-            raise
+        client = await dial(self.address, self._name, limit_s, self._failed, self._over)
         self._nats, self._inbox = client, client.new_inbox()
 
     async def close(self) -> None:
         """Let go of the connection; what was published and not acknowledged is in doubt."""
         client, self._nats = self._nats, None
         if client is not None:
-            await _let_go(client)
+            await let_go(client)
         self.closed.set()
 
     @property
@@ -184,7 +139,7 @@ class NatsClient:
         except Exception as error:
             if type(error).__name__ == "NoRespondersError":
                 raise BusLost("this server has no JetStream: start it with -js") from error
-            raise BusLost(self._error or _text(error)) from error
+            raise BusLost(self._error or problem_of(error)) from error
         problem = told.get("error")
         if problem is None:
             return told
@@ -304,36 +259,12 @@ class NatsClient:
         except BusLost:
             raise
         except Exception as error:
-            raise BusLost(self._error or _text(error)) from error
+            raise BusLost(self._error or problem_of(error)) from error
 
     # ------------------------------------------------------------ callbacks
 
     async def _failed(self, error: Exception) -> None:
-        self._error = _text(error)
+        self._error = problem_of(error)
 
     async def _over(self) -> None:
         self.closed.set()
-
-
-def _text(error: BaseException) -> str:
-    """Say in one line what is wrong, without the library's own prefix."""
-    if isinstance(error, OSError) and (error.errno or 0) > 0:
-        return os.strerror(error.errno or 0).lower()
-    first = next(iter(str(error).splitlines()), "")
-    return (first.removeprefix("nats: ") or type(error).__name__)[:200]
-
-
-async def _let_go(client: Any) -> None:
-    try:
-        with suppress(Exception):
-            async with asyncio.timeout(_GOODBYE_S):
-                await client.close()
-    finally:
-        # A client that is ending itself, in a task that nobody waits for, lets a second `close`
-        # return at once; and when its loop ends first, its socket is never closed.
-        transport = client._transport
-        if transport is not None:
-            transport.close()
-            with suppress(Exception):
-                async with asyncio.timeout(_GOODBYE_S):
-                    await transport.wait_closed()

@@ -8,26 +8,26 @@ says that its own market is not live, makes this one stale: the bus may be well 
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from random import Random
 
 import msgspec
 
-from exchanges.backoff import backoff_ms
 from exchanges.bus_address import BusAddress
-from exchanges.bus_frames import NoFrame, pulse_of, pulse_subject
+from exchanges.bus_frames import NoFrame, pulse_subject
+from exchanges.bus_liveness import Liveness, Stale, Standing
+from exchanges.bus_past import Past
 from exchanges.bus_reader import BusReader
+from exchanges.feed_phases import FeedPhases
 from exchanges.feed_settings import FeedFacts, FeedItem, FeedRequest
 from exchanges.nats_answers import StreamFacts
 from exchanges.nats_client import NatsClient
 from exchanges.nats_gate import pass_bus_gate
 from exchanges.nats_reading import BusLost
 from exchanges.source import SourceStats
-from messages.bus import BusPulse
 from messages.errors import VenueRefused
-from messages.ids import NS_PER_MS, Symbol, TimestampNs
-from messages.market import Candle, FeedEnded, FeedHistory, FeedPhase, FeedState
+from messages.ids import NS_PER_MS, Symbol
+from messages.market import FeedEnded, FeedPhase
 
 Tell = Callable[[FeedItem], object]
 
@@ -35,10 +35,6 @@ _AT_ONCE = 256
 """Messages that are asked for together, at most."""
 _HISTORY_SLACK = 4
 """Times the wanted history is looked back for: a quiet market leaves bars out."""
-
-
-class Stale(Exception):
-    """The bus is well and nobody speaks on it."""
 
 
 class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,18 +74,18 @@ class NatsFeed:
         self.place = 0
         """Where the stream has what is told now; read it in `tell`."""
         self._address, self._request, self._settings = address, request, settings
-        self._rng, self._utc_ns, self._monotonic_ns = rng, utc_ns, monotonic_ns
+        self._utc_ns, self._monotonic_ns = utc_ns, monotonic_ns
         self._client: NatsClient | None = None
         self._facts: StreamFacts | None = None
         self._created = ""
         self._last = b""
         """What was taken last, as it was; empty where only its place is known."""
         self._reader = BusReader(address.stream, request, self.stats)
+        backoff = (settings.backoff_ms, settings.backoff_max_ms)
+        self._phases = FeedPhases(request.path, backoff, rng, utc_ns)
         self._tell: Tell = lambda _: None
-        self._attempt = 0
-        self._state: tuple[FeedPhase, str, int | None] | None = None
-        self._pulse: BusPulse | None = None
-        self._heard_ns = 0
+        self._liveness = Liveness(monotonic_ns())
+        self._standing: Standing | None = None
         self._caught_up = False
         self._has_history = False
         self._told = self._taken = 0
@@ -122,17 +118,18 @@ class NatsFeed:
         `since_ns` and `place` say what is known already; with neither, a real clock's last
         candles are told as history first.
         """
-        self._tell, self.place = self._counting(tell), place
+        self._tell = self._phases.tell = self._counting(tell)
+        self.place = place
         self._has_history = bool(since_ns or place) or self._settings.clock == "market"
         self._reader = BusReader(
             self._address.stream, self._request, self.stats, dict(since_ns or {})
         )
         try:
             while True:
-                self._attempt += 1
-                await self._backoff(await self._session())
+                self._phases.attempt += 1
+                await self._phases.back_off(await self._session())
         finally:
-            self._phase(FeedPhase.STOPPED, "")
+            self._phases.say(FeedPhase.STOPPED)
             await self.close()
 
     async def close(self) -> None:
@@ -154,9 +151,9 @@ class NatsFeed:
 
     async def _session(self) -> str:
         """Connect and follow until something breaks; give what broke."""
-        self._state = self._pulse = None
-        self._caught_up = False
-        self._phase(FeedPhase.CONNECTING, "")
+        self._standing, self._caught_up = None, False
+        self._liveness = Liveness(self._monotonic_ns())
+        self._phases.say(FeedPhase.CONNECTING)
         try:
             if self._facts is None:
                 await self.open()
@@ -178,7 +175,7 @@ class NatsFeed:
         finally:
             await self.close()
         if isinstance(error, Stale):
-            self._phase(FeedPhase.STALE, str(error))
+            self._phases.say(FeedPhase.STALE, str(error))
         return str(error)
 
     async def _follow(self) -> None:
@@ -191,11 +188,11 @@ class NatsFeed:
         elif self.place and not await self._is_where_we_were(client, facts):
             self.place = 0
         self._created = facts.created
-        self._heard_ns = self._monotonic_ns()
+        self._liveness = Liveness(self._monotonic_ns())
         await client.listen(pulse_subject(self._address.stream), self._take_pulse)
         for subject in reader.tick_subjects:
             await client.listen(subject, self._take_tick)
-        self._phase(FeedPhase.BACKFILLING, "")
+        self._phases.say(FeedPhase.BACKFILLING)
         await self._read(client)
 
     async def _is_where_we_were(self, client: NatsClient, facts: StreamFacts) -> bool:
@@ -214,7 +211,7 @@ class NatsFeed:
         reading = await client.read(
             self._reader.subjects, self._room, place=begins, since_ns=since_ns
         )
-        past = None if self._has_history else _Past(self._request)
+        past = None if self._has_history else Past(self._request)
         left = reading.pending
         if not left:
             self._is_caught_up(past)
@@ -232,7 +229,7 @@ class NatsFeed:
                 self._is_caught_up(past)
                 past = None
 
-    def _is_caught_up(self, past: "_Past | None") -> None:
+    def _is_caught_up(self, past: Past | None) -> None:
         """What the stream had when we came is told; from now on it is what happens."""
         if past is not None:
             for history in past.histories():
@@ -261,13 +258,13 @@ class NatsFeed:
 
     def _take_pulse(self, _: str, payload: bytes) -> None:
         try:
-            self._pulse = pulse_of(payload)
+            self._liveness.hear(payload, self._monotonic_ns())
         except NoFrame as error:
             self._reader.foreign += 1
             self.stats.malformed += 1
             self.stats.note(f"a pulse: {error}")
             return
-        self._heard_ns = self._monotonic_ns()
+        self._phases.skew_ms = self._liveness.skew_ms
         self._judge()
 
     def _take_tick(self, subject: str, payload: bytes) -> None:
@@ -284,34 +281,21 @@ class NatsFeed:
         while True:
             await asyncio.sleep(settings.quiet_ms / 4_000)
             now_ns = self._monotonic_ns()
-            if self._is_live and now_ns - began_ns > settings.stable_ms * NS_PER_MS:
-                self._attempt = 0
-            silent_ms = (now_ns - self._heard_ns) // NS_PER_MS if self._heard_ns else 0
-            if silent_ms > settings.quiet_ms and not self._is_over:
-                raise Stale(f"no publisher was heard for {silent_ms / 1000:.1f} s")
-
-    @property
-    def _is_live(self) -> bool:
-        return self._state is not None and self._state[0] is FeedPhase.LIVE
+            is_live = self._standing is not None and self._standing.phase is FeedPhase.LIVE
+            if is_live and now_ns - began_ns > settings.stable_ms * NS_PER_MS:
+                self._phases.attempt = 0
+            if not self._is_over:
+                self._liveness.check(now_ns, settings.quiet_ms)
 
     _is_over = False
     """A recording has told its end: nobody will be heard any more."""
 
     def _judge(self) -> None:
         """Tell a phase when it changed: what the publisher says of itself is ours too."""
-        pulse = self._pulse
-        if not self._caught_up or pulse is None:
-            return
-        phase, told = pulse.phase, pulse.reason
-        if not told and phase is not FeedPhase.LIVE:
-            told = str(phase)
-        reason = f"the publisher: {told}" if told else ""
-        if phase is FeedPhase.STOPPED:
-            phase, reason = FeedPhase.STALE, "the publisher has ended"
-        state = (phase, reason, pulse.skew_ms)
-        if state != self._state:
-            self._state = state
-            self._phase(phase, reason)
+        standing = self._liveness.standing()
+        if self._caught_up and standing is not None and standing != self._standing:
+            self._standing = standing
+            self._phases.say(standing.phase, standing.reason)
 
     # ------------------------------------------------------------ small parts
 
@@ -324,53 +308,8 @@ class NatsFeed:
 
         return told
 
-    @property
-    def _skew_ms(self) -> int | None:
-        return None if self._pulse is None else self._pulse.skew_ms
-
     def _now_ns(self) -> int | None:
         """Give the exchange's time, as far as it is known; None where the market has its own."""
         if self._settings.clock == "market":
             return None
-        return self._utc_ns() + (self._skew_ms or 0) * NS_PER_MS
-
-    async def _backoff(self, reason: str) -> None:
-        settings = self._settings
-        wait_ms = backoff_ms(self._attempt, settings.backoff_ms, settings.backoff_max_ms, self._rng)
-        self._phase(FeedPhase.BACKOFF, reason, retry_in_ms=wait_ms)
-        await asyncio.sleep(wait_ms / 1000)
-
-    def _phase(self, phase: FeedPhase, reason: str, retry_in_ms: int = 0) -> None:
-        self._tell(
-            FeedState(
-                feed=self._request.path,
-                phase=phase,
-                reason=reason,
-                attempt=self._attempt,
-                retry_in_ms=retry_in_ms,
-                skew_ms=self._skew_ms,
-                ts_ns=TimestampNs(self._utc_ns()),
-            )
-        )
-
-
-class _Past:
-    """The last candles of each symbol before we came: as many as are wanted, and no more."""
-
-    def __init__(self, request: FeedRequest) -> None:
-        self._bars: dict[Symbol, deque[Candle]] = {
-            symbol: deque(maxlen=request.history) for symbol in request.symbols
-        }
-
-    def take(self, item: FeedItem) -> None:
-        """Keep a candle; trades and gaps of the past interest nobody."""
-        if isinstance(item, Candle):
-            self._bars[item.symbol].append(item)
-
-    def histories(self) -> list[FeedHistory]:
-        """Give what is there."""
-        return [
-            FeedHistory(symbol=symbol, candles=tuple(bars))
-            for symbol, bars in self._bars.items()
-            if bars
-        ]
+        return self._utc_ns() + (self._phases.skew_ms or 0) * NS_PER_MS

@@ -4,8 +4,10 @@ from exchanges.bus_frames import VERSION, StreamHead, head_of
 from exchanges.feed_settings import FeedRequest
 from exchanges.nats_answers import StreamFacts
 from exchanges.nats_client import NatsClient
-from exchanges.nats_reading import BusLost
+from exchanges.nats_reading import BusLost, NotLetIn
 from messages.errors import VenueRefused
+
+_NOT_THERE = "start it, or correct feed.nats.url"
 
 
 async def pass_bus_gate(
@@ -24,8 +26,9 @@ async def pass_bus_gate(
             await client.connect()
         facts = await client.facts()
     except BusLost as error:
-        text = f"the NATS server {address.place} cannot be used ({error}): start it, or correct"
-        raise VenueRefused(f"{text} feed.nats.url") from error
+        todo = "see to feed.nats" if isinstance(error, NotLetIn) else _NOT_THERE
+        text = f"the NATS server {address.place} cannot be used ({error}): {todo}"
+        raise VenueRefused(text) from error
     if facts is None:
         raise VenueRefused(
             f"there is no stream {address.stream} at {address.place}: begin with"
@@ -49,7 +52,8 @@ def problem_of(head: StreamHead | None, request: FeedRequest, clock: str, source
         what = "a recorded or generated market" if head.clock == "market" else "a live market"
         return f'has {what}: set feed.nats.clock to "{head.clock}"'
     if source and head.source != source:
-        return f"comes from {head.source}, and orders go to {source.removeprefix('ccxt:')}: no"
+        exchange = source.removeprefix("ccxt:")
+        return f"comes from {head.source}, and orders go to {exchange}: publish that one's market"
     for symbol in request.symbols:
         if symbol not in head.symbols:
             known = ", ".join(head.symbols)

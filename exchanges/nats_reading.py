@@ -17,6 +17,10 @@ class BusLost(Exception):
     """The connection, or what was asked over it, is lost; the text says how."""
 
 
+class NotLetIn(BusLost):
+    """The server is there; a login, a certificate or the file with one is not as it should be."""
+
+
 class Asks(Protocol):
     """The connection that a reading is over."""
 

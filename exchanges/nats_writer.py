@@ -7,8 +7,6 @@ done with when the server has acknowledged it; until then it is ours to send aga
 """
 
 import asyncio
-import os
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -25,22 +23,20 @@ from exchanges.bus_frames import (
     encoded,
     frame_of,
     message_id,
-    pulse_subject,
     stored_subjects,
-    subject_of,
 )
-from exchanges.bus_numbers import Numbers, Publishable
+from exchanges.bus_numbers import Numbers, Publishable, Reached
+from exchanges.bus_under_way import Entry, UnderWay
 from exchanges.nats_answers import Ack
 from exchanges.nats_client import ANSWER_S, NatsClient
 from exchanges.nats_ownership import OwnStream
-from exchanges.nats_reading import BusLost
-from messages.bus import BusFrame, BusPulse
+from exchanges.nats_pulse import PULSE_S, Pulse
+from exchanges.nats_reading import BusLost, NotLetIn
 from messages.errors import VenueRefused
-from messages.ids import Symbol, TimestampNs
 from messages.market import FeedEnded, FeedGap, FeedPhase, Tick
 
-PULSE_S = 0.5
 _MOST_UNDER_WAY = 512
+_NOT_THERE = "start it, or correct --to"
 _NO_ANSWER = f"the server did not acknowledge within {ANSWER_S:.0f} s"
 
 
@@ -66,23 +62,6 @@ class WriterState(msgspec.Struct):
     waiting: int = 0
 
 
-class _Entry(msgspec.Struct):
-    """An event on its way, in the order of the feed."""
-
-    index: int
-    subject: str = ""
-    frame: BusFrame | None = None
-    """None where the stream had it."""
-    name: str = ""
-    is_stored: bool = False
-    sent_s: float = 0.0
-
-    @property
-    def sequence(self) -> int:
-        """Its number on its subject; 0 where the stream had it."""
-        return self.frame.sequence if self.frame is not None else 0
-
-
 class NatsWriter:
     """Every coroutine, and `put`, `tick` and `feed_is`, runs on one and the same loop.
 
@@ -104,7 +83,7 @@ class NatsWriter:
         self.state = WriterState()
         self._address, self._head = address, head
         self._rng, self._utc_ns, self._backoff_ms = rng, utc_ns, backoff
-        self._pulse_s = pulse_s
+        self._pulse = Pulse(writer, utc_ns, pulse_s)
         self._writer, self._key = writer, rng.randbytes(16)
         self._numbers = Numbers(address.stream, self._writer, is_replayed=head.clock == "market")
         self._own = OwnStream(
@@ -119,9 +98,7 @@ class NatsWriter:
         self._client: NatsClient | None = None
         self._has_trades = "trades" in head.channels
         self._queue: deque[tuple[Publishable, int]] = deque()
-        self._under_way: deque[_Entry] = deque()
-        self._by_token: dict[int, _Entry] = {}
-        self._token = 0
+        self._under_way = UnderWay()
         self._after = 0
         """The place in the stream that the next publish follows."""
         self._follows = ""
@@ -130,11 +107,9 @@ class NatsWriter:
         """Everything up to this place was looked at."""
         self._in_trouble = ""
         self._news = asyncio.Event()
-        self._feed: tuple[FeedPhase, str, int | None] = (FeedPhase.CONNECTING, "", None)
         self._is_idle = asyncio.Event()
         self._is_idle.set()
         self._has_learnt = False
-        self._is_news = asyncio.Event()
         self._tell: Callable[[WriterState], object] = lambda _: None
         self._is_open = False
 
@@ -166,13 +141,12 @@ class NatsWriter:
 
     def feed_is(self, phase: FeedPhase, reason: str, skew_ms: int | None) -> None:
         """Learn how the feed is that is published: bots are told at once, and with each pulse."""
-        self._feed = (phase, reason, skew_ms)
-        self._is_news.set()
+        self._pulse.feed_is(phase, reason, skew_ms)
 
     # ------------------------------------------------------------ life
 
-    async def open(self) -> dict[Symbol, int]:
-        """Connect, make or check the stream, learn what it has; give where each candle closed.
+    async def open(self) -> Reached:
+        """Connect, make or check the stream, learn what it has; give how far that is.
 
         Raises:
             VenueRefused: one sentence that says what is wrong and what to do.
@@ -184,12 +158,12 @@ class NatsWriter:
         except BusLost as error:
             await self.close()
             text = f"the NATS server {self._address.place} cannot be used ({error})"
-            raise VenueRefused(f"{text}: start it, or correct --to") from error
+            todo = "see to its options" if isinstance(error, NotLetIn) else _NOT_THERE
+            raise VenueRefused(f"{text}: {todo}") from error
         except BaseException:
             await self.close()
             raise
-        subjects = {s: subject_of(self._address.stream, "candles", s) for s in self._head.symbols}
-        return {s: ns for s, at in subjects.items() if (ns := self._numbers.closed_ns(at))}
+        return self._numbers.reached(self._head.symbols)
 
     @property
     def next_index(self) -> int:
@@ -223,7 +197,7 @@ class NatsWriter:
         if self._is_open and client.is_open:
             self._is_open = False
             with suppress(BusLost):
-                await self._pulse(client, FeedPhase.STOPPED, "")
+                await self._pulse.goodbye(client, self._sure)
         await client.close()
 
     # ------------------------------------------------------------ one connection
@@ -242,7 +216,8 @@ class NatsWriter:
             await client.open_acks(self._acknowledged)
             self._is_open = True
             self._phase(FeedPhase.LIVE, "")
-            jobs = (self._pump(client), self._beat(client), client.closed.wait())
+            beat = self._pulse.beat(client, lambda: self._sure, self._check_answers)
+            jobs = (self._pump(client), beat, client.closed.wait())
             tasks = [asyncio.ensure_future(job) for job in jobs]
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -281,60 +256,53 @@ class NatsWriter:
                 continue
             await self._news.wait()
 
-    def _next(self) -> _Entry:
+    def _next(self) -> Entry:
         event, index = self._queue.popleft()
         made = self._numbers.frame(event, index, self._utc_ns())
         is_beside = isinstance(event, FeedGap | FeedEnded)  # and no event of the feed itself
-        entry = _Entry(index=index - is_beside, is_stored=made is None)
+        entry = Entry(index=index - is_beside, is_stored=made is None)
         if made is not None:
             entry.subject, entry.frame = made
             entry.name = message_id(made[0], made[1], self._key)
-        self._under_way.append(entry)
+        self._under_way.add(entry)
         return entry
 
-    async def _send(self, client: NatsClient, entry: _Entry) -> None:
+    async def _send(self, client: NatsClient, entry: Entry) -> None:
         if entry.frame is None or entry.is_stored:
             return
-        self._token += 1
-        self._by_token[self._token] = entry
-        entry.sent_s = time.monotonic()
         await client.store(
             entry.subject,
             encoded(entry.frame),
             after=self._after,
             follows=self._follows,
             name=entry.name,
-            token=self._token,
+            token=self._under_way.sending(entry, time.monotonic()),
         )
         self._after += 1
         self._follows = entry.name
 
     async def _send_again(self, client: NatsClient) -> None:
-        self._by_token.clear()
-        for entry in list(self._under_way):
+        self._under_way.forget_answers()
+        for entry in self._under_way:
             await self._send(client, entry)
 
     # ------------------------------------------------------------ what the server says
 
     def _acknowledged(self, token: int, ack: Ack) -> None:
-        entry = self._by_token.pop(token, None)
-        if entry is None:
+        if not self._under_way.acknowledged(token, ack):
             return
         if ack.problem or ack.is_duplicate:
             self._in_trouble = ack.problem or "a message of this name was there"
-            entry.is_stored = ack.is_duplicate  # only we know its name
             if ack.problem and not ack.is_out_of_step:
                 self._in_trouble = f"lost:{ack.problem}"
         else:
-            entry.is_stored = True
             self._sure = max(self._sure, ack.place)
         self._news.set()
 
     def _settle(self) -> None:
         """Let go of what is stored, and say so."""
         state, before = self.state, self.state.next_index
-        while self._under_way and self._under_way[0].is_stored:
-            entry = self._under_way.popleft()
+        for entry in self._under_way.settled():
             state.next_index = max(state.next_index, entry.index + 1)
             state.published += entry.frame is not None
         state.repeated = self._numbers.repeated
@@ -354,7 +322,7 @@ class NatsWriter:
         """
         if self._in_trouble.startswith("lost:"):
             raise BusLost(self._in_trouble.removeprefix("lost:"))
-        while self._by_token:
+        while self._under_way.is_unanswered:
             self._news.clear()
             try:
                 async with asyncio.timeout(ANSWER_S):
@@ -407,36 +375,14 @@ class NatsWriter:
         if frame.writer != self._writer:
             text = f"another publisher writes to the stream {self._address.stream}"
             raise Fenced(f"{text} at {self._address.place}: this one ends")
-        for entry in self._under_way:
-            if entry.subject == subject and entry.sequence == frame.sequence:
-                entry.is_stored = True
+        self._under_way.found(subject, frame.sequence)
 
-    # ------------------------------------------------------------ pulse
-
-    async def _beat(self, client: NatsClient) -> None:
-        """Say that we live, and that the feed does or not.
+    def _check_answers(self) -> None:
+        """Pass while every publish is answered in time.
 
         Raises:
-            BusLost: a publish has no answer.
+            BusLost: one is not.
         """
-        while True:
-            self._is_news.clear()
-            await self._pulse(client, *self._feed[:2])
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._pulse_s):
-                    await self._is_news.wait()
-            oldest_s = min((e.sent_s for e in self._by_token.values()), default=0.0)
-            if oldest_s and time.monotonic() - oldest_s > ANSWER_S:
-                raise BusLost(_NO_ANSWER)
-
-    async def _pulse(self, client: NatsClient, phase: FeedPhase, reason: str) -> None:
-        pulse = BusPulse(
-            writer=self._writer,
-            who=f"process {os.getpid()} on {socket.gethostname()}",
-            ts_ns=TimestampNs(self._utc_ns()),
-            phase=phase,
-            reason=reason[:500],
-            skew_ms=self._feed[2],
-            last=self._sure,
-        )
-        await client.publish(pulse_subject(self._address.stream), encoded(pulse))
+        oldest_s = self._under_way.oldest_s()
+        if oldest_s and time.monotonic() - oldest_s > ANSWER_S:
+            raise BusLost(_NO_ANSWER)

@@ -12,11 +12,12 @@ MAX_GAP_SPANS = 100
 
 
 class GapSpan(msgspec.Struct, frozen=True, gc=False):
-    """Bars are missing between the close of one and the open of the next."""
+    """Bars are missing between the close of one and the open of the next, or trades between two."""
 
     ts_from_ns: int
     ts_to_ns: int
     missing: int
+    """0 where nobody knows how many."""
 
 
 class SourceStats(msgspec.Struct):

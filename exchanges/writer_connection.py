@@ -5,10 +5,10 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 
-from exchanges.bus_numbers import Publishable
+from exchanges.bus_numbers import Publishable, Reached
 from exchanges.nats_writer import NatsWriter, WriterState
 from exchanges.venue_loop import VenueLoop
-from messages.ids import ActorPath, Symbol
+from messages.ids import ActorPath
 from messages.market import FeedPhase, Tick
 
 
@@ -36,8 +36,8 @@ class WriterConnection:
         """Where a feed that is shown from its beginning may go on; after `open`."""
         return self._writer.next_index
 
-    def open(self, limit_s: float) -> dict[Symbol, int]:
-        """Pass the gate, and wait for it; give where the newest candle of each symbol closed.
+    def open(self, limit_s: float) -> Reached:
+        """Pass the gate, and wait for it; give how far the stream has come.
 
         Raises:
             VenueRefused: one sentence that says what to do.

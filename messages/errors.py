@@ -18,6 +18,7 @@
     |- LedgerError            halt trading
     |  |- LedgerConflict      the same key with another intent
     |  |- LedgerUnavailable   the disk or the database refused; nothing was promised
+    |  |  |- LedgerTooNew     a newer version wrote it; it is untouched
     |  |  |- LedgerLost       its server is away; what was under way is not known
     |  |  '- LedgerFenced     another process has taken the ledger over; this one is done
     |  '- IllegalTransition   an order was asked to take a step the table does not hold
@@ -116,6 +117,10 @@ class LedgerConflict(LedgerError):
 
 class LedgerUnavailable(LedgerError):
     """A commit failed (disk full, file gone, locked); the change is not durable."""
+
+
+class LedgerTooNew(LedgerUnavailable):
+    """A newer version of watchkeeper wrote it; it is untouched, and no restart mends that."""
 
 
 class LedgerLost(LedgerUnavailable):

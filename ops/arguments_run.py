@@ -153,6 +153,8 @@ def _add_publish(commands: "Commands") -> None:
     ):
         where = f"the variable with {text}"
         publish.add_argument(f"--{name}-env", metavar="NAME", help=where)
+    trusted = "certificates that the server's must be of (tls://)"
+    publish.add_argument("--ca-file", type=Path, metavar="FILE", help=trusted)
     publish.set_defaults(command="publish")
 
 
@@ -160,7 +162,9 @@ def _add_doctor(commands: "Commands") -> None:
     summary = "look at this machine and a config: 0 all is well, 1 a warning, 2 a problem"
     doctor = add_command(commands, "doctor", summary)
     doctor.add_argument("config", nargs="?", type=Path, metavar="CONFIG", help="a TOML file")
-    doctor.add_argument("--online", action="store_true", help="ask the exchange; places no order")
+    doctor.add_argument(
+        "--online", action="store_true", help="ask exchange and bus; places no order"
+    )
     doctor.add_argument("--json", action="store_true", help="one JSON object a finding")
     doctor.set_defaults(command="doctor")
 

@@ -16,14 +16,14 @@ import msgspec
 import strategies
 from actors.log import logger, open_log
 from actors.thread_runtime import ThreadRuntime
-from exchanges.bus_address import StreamLimits
+from exchanges.bus_address import BusAddress, StreamLimits
 from messages.errors import ConfigError
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState, Exit
 from ops.bus_wiring import Gate, Publishing, build_publisher, open_writer
 from ops.config import Config, load
 from ops.config import document_of as read_document
-from ops.config_bus import address_of, stream_problem, url_problem
+from ops.config_bus import address_of, missing_from, stream_problem, trust_problem, url_problem
 from ops.config_schema import BusClock, NatsConfig
 from ops.control import ControlServer
 from ops.heart import Heart
@@ -60,6 +60,7 @@ class PublishOptions(msgspec.Struct, frozen=True, kw_only=True):
     password_env: str | None = None
     token_env: str | None = None
     credentials_env: str | None = None
+    ca_file: Path | None = None
 
 
 def publish(options: PublishOptions) -> int:
@@ -71,6 +72,7 @@ def publish(options: PublishOptions) -> int:
     config = _config(options)
     bus = _bus(options)
     take_secret_files(bus.secret_variables)
+    address = _checked(bus)
     named = [os.environ.get(name, "") for name in bus.secret_variables]
     secrets, context = [*spellings(named), *secrets_of(config)], LogContext()
     limits = StreamLimits(
@@ -78,7 +80,7 @@ def publish(options: PublishOptions) -> int:
     )
     with clean_refusals(secrets), ExitStack() as stack:
         run_dir = stack.enter_context(RunDir(config.run_dir))
-        make, writer, closed_ns = open_writer(config, address_of(bus), limits)
+        make, writer, reached = open_writer(config, address, limits)
         stack.callback(writer.close, 3.0)
         opened = stack.enter_context(market_of(config, history=options.history))
         stack.enter_context(unhandled_are_logged(secrets))
@@ -97,7 +99,7 @@ def publish(options: PublishOptions) -> int:
             config,
             run_dir,
             runtime,
-            Gate(writer=writer, closed_ns=closed_ns, feed=opened),
+            Gate(writer=writer, reached=reached, feed=opened),
             make,
             history=options.history,
             max_events=options.max_events or 0,
@@ -135,9 +137,7 @@ def _bus(options: PublishOptions) -> NatsConfig:
         problems.append("an option that ends in -env: name a variable, not what it holds")
     if (options.user_env is None) != (options.password_env is None):
         problems.append("--user-env goes with --password-env, and the other way round")
-    if problems:
-        raise ConfigError(problems)
-    return NatsConfig(
+    nats = NatsConfig(
         url=options.url,
         stream=options.stream,
         clock=BusClock.REAL,
@@ -145,7 +145,24 @@ def _bus(options: PublishOptions) -> NatsConfig:
         password_env=options.password_env,
         token_env=options.token_env,
         credentials_env=options.credentials_env,
+        ca_file=None if options.ca_file is None else str(options.ca_file),
     )
+    if problem := trust_problem(nats):
+        problems.append(f"--ca-file: {problem}")
+    if problems:
+        raise ConfigError(problems)
+    return nats
+
+
+def _checked(bus: NatsConfig) -> BusAddress:
+    """Give the address, once all is there that lets us in.
+
+    Raises:
+        ConfigError: with one sentence for each thing that is not.
+    """
+    if problems := missing_from(bus, lambda key: f"--{key.replace('_', '-')}"):
+        raise ConfigError(problems)
+    return address_of(bus)
 
 
 class _Run:

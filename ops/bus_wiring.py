@@ -11,7 +11,8 @@ import msgspec
 from actors.address import Address
 from actors.cell import Cell
 from actors.children import ChildSpec, SupervisorSpec
-from actors.live_feed import LiveFeedActor, LiveKept, new_memory
+from actors.live_feed import LiveFeedActor
+from actors.live_memory import LiveKept, new_memory
 from actors.log import logger
 from actors.market_feed import FeedKept, FeedMemory, MarketFeedActor
 from actors.metrics import MetricsActor
@@ -23,10 +24,11 @@ from decisions.metrics import MetricsFold
 from decisions.supervisor import AutoShutdown, Backoff, Intensity, Restart
 from exchanges.bus_address import BusAddress, StreamLimits
 from exchanges.bus_frames import StreamHead
+from exchanges.bus_numbers import Reached
 from exchanges.nats_writer import NatsWriter
 from exchanges.writer_connection import WriterConnection
 from messages.errors import ConfigError, VenueRefused
-from messages.ids import ActorPath, Symbol
+from messages.ids import ActorPath
 from ops.config import Config, FeedType
 from ops.run_dir import RunDir
 from ops.sources import open_source
@@ -47,8 +49,8 @@ class Gate(msgspec.Struct, kw_only=True):
     """What has passed its gate before anything starts."""
 
     writer: WriterConnection
-    closed_ns: dict[Symbol, int]
-    """Where the newest candle of each symbol closed that the stream has."""
+    reached: Reached
+    """How far the stream has come."""
     feed: "FeedConnection | None" = None
     """Of a live market."""
 
@@ -96,8 +98,8 @@ def _source(config: Config) -> str:
 
 def open_writer(
     config: Config, address: BusAddress, limits: StreamLimits
-) -> tuple[Callable[[], WriterConnection], WriterConnection, dict[Symbol, int]]:
-    """Give what makes a connection, one that has passed the gate, and what the stream has.
+) -> tuple[Callable[[], WriterConnection], WriterConnection, Reached]:
+    """Give what makes a connection, one that has passed the gate, and how far the stream is.
 
     Raises:
         VenueRefused: one sentence that says what to do.
@@ -242,11 +244,12 @@ def _feeds(
 
 
 def _live(config: Config, gate: Gate, publisher: Address[Any], history: int) -> dict[str, Any]:
-    """An exchange's market goes on behind the candles that the stream has."""
+    """An exchange's market goes on behind what the stream has; trades between are a gap."""
     from ops.live_feed import connector
 
     memory = new_memory([publisher.path], KEPT_EVENTS, window=KEPT_EVENTS // 2)
-    memory.closed_ns.update(gate.closed_ns)
+    memory.closed_ns.update(gate.reached.closed_ns)
+    memory.traded_ns.update(gate.reached.traded_ns)
     return {
         "connect": connector(config, path_of_feed(config), history, gate.feed),
         "kept": LiveKept(memory),

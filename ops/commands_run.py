@@ -120,6 +120,7 @@ def _publish(arguments: argparse.Namespace) -> int:
         password_env=arguments.password_env,
         token_env=arguments.token_env,
         credentials_env=arguments.credentials_env,
+        ca_file=arguments.ca_file,
     )
     return publish(options)
 

@@ -36,7 +36,7 @@ def read_feed(reader: TableReader, base: Path) -> FeedConfig:
         quiet_ms=reader.integer("quiet_ms", 20_000, least=100),
         poll_ms=reader.integer("poll_ms", 5_000, least=100),
         ccxt=reader.table("ccxt").items(),
-        nats=_nats(reader, kind),
+        nats=_nats(reader, kind, base),
     )
     if feed.batch > feed.window:
         reader.expected("batch", f"at most the window ({feed.window})")
@@ -60,10 +60,10 @@ def _check_kind(reader: TableReader, feed: FeedConfig) -> None:
         reader.problem("limit", "a live market has no end; use start --max-events")
 
 
-def _nats(reader: TableReader, kind: FeedType) -> NatsConfig | None:
+def _nats(reader: TableReader, kind: FeedType, base: Path) -> NatsConfig | None:
     """Read where the bus is; another feed has none."""
     if kind is FeedType.NATS:
-        return read_nats(reader.table("nats"))
+        return read_nats(reader.table("nats"), base)
     if reader.has("nats"):
         reader.problem("nats", f'is for type "nats", and the type is "{kind}"')
     reader.raw("nats")

@@ -75,6 +75,8 @@ class NatsConfig(msgspec.Struct, frozen=True, kw_only=True):
     token_env: str | None
     credentials_env: str | None
     """The variable with the path of a ``.creds`` file."""
+    ca_file: str | None = None
+    """Certificates in PEM, whose word is taken for the server's; absolute."""
 
     @property
     def secret_variables(self) -> tuple[str, ...]:

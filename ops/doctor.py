@@ -8,6 +8,7 @@ from pathlib import Path
 from decisions.halting import reason_in
 from messages.errors import ConfigError, WatchkeeperError
 from ops.config_schema import Config
+from ops.doctor_bus import bus_findings
 from ops.doctor_database import database_findings
 from ops.doctor_disk import disk_findings
 from ops.doctor_finding import Finding, Level, ok, problem, warning
@@ -43,6 +44,7 @@ def findings(config_path: Path | None, *, online: bool) -> Iterator[Finding]:
         yield from ledger_findings(run_dir)
     if config is not None:
         yield from venue_findings(config, online=online)
+        yield from bus_findings(config, online=online)
         yield from lease_findings(config)
         yield from database_findings(config)
 

@@ -23,7 +23,7 @@ EXTRAS = {
     "optimize": ("optuna",),
     "ray": ("ray",),
     "postgres": ("psycopg",),
-    "nats": ("nats",),
+    "nats": ("nats", "cryptography"),
 }
 """What each extra of the distribution brings, by the names under which it is imported."""
 _RELEASED_S = 1_760_000_000

@@ -102,6 +102,8 @@ class Link(msgspec.Struct, kw_only=True):
     attempt: int
     skew_ms: int | None
     for_s: float
+    gaps: int
+    """Holes in the market's data since the start."""
 
 
 class Halt(msgspec.Struct, kw_only=True):

@@ -228,7 +228,8 @@ def _market_link(snapshot: Snapshot) -> Iterator[str]:
         clock = "" if skew is None else f", the exchange's clock {skew:+} ms"
         reason = f": {one_line(link.get('reason'))}" if link.get("reason") else ""
         phase, since = one_line(link.get("phase")), duration(link.get("for_s") or 0)
-        yield f"{'link':<9}{one_line(path)} {phase} for {since}{reason}{clock}"
+        holes = f", gaps since the start: {gaps}" if (gaps := link.get("gaps")) else ""
+        yield f"{'link':<9}{one_line(path)} {phase} for {since}{reason}{clock}{holes}"
 
 
 def _warm(snapshot: Snapshot) -> Iterator[str]:

@@ -3,7 +3,7 @@
 import secrets
 from pathlib import Path
 
-from messages.errors import ConfigError
+from messages.errors import ConfigError, LedgerTooNew, LedgerUnavailable
 from ops.config_schema import Config, IdempotencyBackend, VenueType
 from ops.run_dir import RunDir
 from ops.run_files import LEDGER
@@ -18,12 +18,14 @@ def settle_place(config: Config, run_dir: RunDir) -> LedgerPlace | None:
 
     Raises:
         ConfigError: the directory holds, or stands for, another ledger.
+        LedgerTooNew: a newer version wrote what it holds.
     """
     found = place_in(run_dir.ledger)
     wants = config.idempotency.backend is IdempotencyBackend.POSTGRES
     if not wants:
         if found is not None:
             raise ConfigError([_other(run_dir, f"is {found}", "postgres")])
+        _check_version(run_dir.ledger)
         return None
     if found is None and run_dir.ledger.exists():
         raise ConfigError([_other(run_dir, f"is its own {LEDGER}", "sqlite")])
@@ -38,6 +40,18 @@ def settle_place(config: Config, run_dir: RunDir) -> LedgerPlace | None:
     if found != place:
         run_dir.atomic_write(LEDGER, words_of(place))
     return place
+
+
+def _check_version(ledger: Path) -> None:
+    """Pass a file that this version can bring to its schema, or that its writer will judge."""
+    from persistence.database import open_for_reading
+
+    try:
+        open_for_reading(ledger).close()
+    except LedgerTooNew:
+        raise
+    except LedgerUnavailable:
+        return
 
 
 def _make(place: LedgerPlace) -> None:

@@ -8,15 +8,16 @@ from typing import Any, TypeVar
 
 from actors.address import Address
 from actors.children import ChildSpec
-from actors.live_feed import LiveFeedActor, LiveKept, LiveMemory, new_memory
+from actors.live_feed import LiveFeedActor
+from actors.live_memory import LiveKept, LiveMemory, new_memory
 from actors.log import logger
 from exchanges.feed_connection import FeedConnection
 from exchanges.feed_settings import Channel, FeedRequest, FeedSettings
 from exchanges.warm_feed import WarmFeed
-from messages.errors import VenueRefused
+from messages.errors import ConfigError, VenueRefused
 from messages.ids import NS_PER_MS, ActorPath
 from ops.config import Config, VenueType
-from ops.config_bus import address_of
+from ops.config_bus import address_of, missing_from
 from ops.config_schema import NatsConfig
 from ops.rate_budgets import budget_for
 
@@ -31,17 +32,26 @@ def open_live(config: Config, feed_path: ActorPath, history: int) -> FeedConnect
     """Connect to the market of a run and pass its gate; `history` is in candles per symbol.
 
     Raises:
+        ConfigError: the login that is named is not there.
         VenueRefused: one sentence that says what to do.
     """
+    _check_bus(config)
     return _opened(config, _connection(config, feed_path, history))
 
 
 def open_warm(config: Config, feed_path: ActorPath, history: int) -> WarmFeed:
     """Connect as `open_live` does, and follow the market for whoever takes the feed over."""
+    _check_bus(config)
     kind = partial(WarmFeed, keeps=history)
     connection = _opened(config, _connection(config, feed_path, history, kind))
     connection.warm()
     return connection
+
+
+def _check_bus(config: Config) -> None:
+    """Pass a config whose login to the bus, if it names one, is there."""
+    if config.feed.nats is not None and (problems := missing_from(config.feed.nats)):
+        raise ConfigError(problems)
 
 
 def _opened(config: Config, connection: F) -> F:

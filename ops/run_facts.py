@@ -11,7 +11,7 @@ from decisions.metrics import money
 from decisions.portfolio import Portfolio
 from decisions.why_no_trade import LastOrder
 from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
-from messages.market import FeedState
+from messages.market import FeedGap, FeedState
 from messages.order_states import FINAL_STATES
 from messages.orders import OrderUpdate, PriceMark
 from messages.values import OrderState
@@ -30,6 +30,7 @@ class RunFacts:
         self._last: dict[StrategyId, tuple[OrderKey, OrderState, str, int]] = {}
         self._decisions: Counter[StrategyId] = Counter()
         self._feeds: dict[ActorPath, tuple[FeedState, int]] = {}
+        self._gaps: Counter[ActorPath] = Counter()
         self._priced_ns: dict[Symbol, int] = {}
 
     def observe(self, message: Any) -> None:
@@ -42,6 +43,9 @@ class RunFacts:
         elif isinstance(message, FeedState):
             with self._lock:
                 self._feeds[message.feed] = (message, self._monotonic_ns())
+        elif isinstance(message, FeedGap):
+            with self._lock:
+                self._gaps[message.feed] += 1
 
     def begin_with(self, open_keys: Iterable[OrderKey]) -> None:
         """Count in the orders that processes before this one left open."""
@@ -79,16 +83,17 @@ class RunFacts:
         return count, LastOrder(state, reason, (self._monotonic_ns() - at_ns) / NS_PER_S)
 
     def link(self) -> dict[str, dict[str, Any]]:
-        """Say of each live feed in which phase its connection is, why, and the clocks' skew."""
+        """Say of each live feed how its connection is, why, the clocks' skew, and the holes."""
         now_ns = self._monotonic_ns()
         with self._lock:
-            feeds = dict(self._feeds)
+            feeds, gaps = dict(self._feeds), self._gaps.copy()
         return {
             path: {
                 "phase": str(state.phase),
                 "reason": state.reason,
                 "attempt": state.attempt,
                 "skew_ms": state.skew_ms,
+                "gaps": gaps[path],
                 "for_s": (now_ns - at_ns) / NS_PER_S,
             }
             for path, (state, at_ns) in feeds.items()

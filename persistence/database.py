@@ -57,6 +57,7 @@ def open_for_reading(path: Path) -> SqliteDatabase:
     """Open a second connection that can neither write nor checkpoint, for the calling thread.
 
     Raises:
+        LedgerTooNew: a newer version wrote it.
         LedgerUnavailable: there is no such file, or it is no ledger of this version.
     """
     _check_here(path)

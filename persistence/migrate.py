@@ -5,10 +5,11 @@ name in the file itself. It is imported where there is something to run.
 """
 
 from pathlib import Path
+from urllib.parse import unquote
 
 from peewee import SqliteDatabase
 
-from messages.errors import LedgerUnavailable
+from messages.errors import LedgerTooNew, LedgerUnavailable
 from persistence import schema
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -23,7 +24,7 @@ def upgrade(database: SqliteDatabase) -> list[str]:
     Two processes that open a new file at once take turns; the second finds nothing to do.
 
     Raises:
-        LedgerUnavailable: a newer version wrote this file; it is untouched.
+        LedgerTooNew: a newer version wrote this file; it is untouched.
     """
     if not _pending(database):
         return []
@@ -45,7 +46,7 @@ def check_current(database: SqliteDatabase) -> None:
     """
     if _pending(database):
         raise LedgerUnavailable(
-            f"{database.database} has no ledger, or one of an older version of watchkeeper:"
+            f"{_path(database)} has no ledger, or one of an older version of watchkeeper:"
             " start its run once with this version to upgrade it"
         )
 
@@ -75,11 +76,17 @@ def _pending(database: SqliteDatabase) -> bool:
     known = _scripts()
     unknown = sorted(set(applied) - set(known))
     if unknown:
-        raise LedgerUnavailable(
-            f"{database.database} was written by a newer version of watchkeeper"
+        raise LedgerTooNew(
+            f"{_path(database)} was written by a newer version of watchkeeper"
             f" (schema {unknown[-1]}): install that version to use this ledger"
         )
     return len(applied) < len(known)
+
+
+def _path(database: SqliteDatabase) -> str:
+    """Name the file as a person does, however it was opened."""
+    name = str(database.database)
+    return unquote(name[5:].partition("?")[0]) if name.startswith("file:") else name
 
 
 def _scripts() -> list[str]:

@@ -16,6 +16,7 @@ from ops.alerts import fact_of
 
 CLOSE_S = 5.0
 _RULE = "fleet"
+_ON_THE_WAY = (Phase.WAITING, Phase.DRAINING)
 
 
 class FleetAlerts:
@@ -69,7 +70,7 @@ def conditions(bot: str, memory: BotMemory) -> list[Condition]:
     if memory.phase is Phase.PARKED:
         said = f"{bot} is parked: {memory.why}"
         found.append(Condition(_RULE, f"{bot} parked", Severity.CRITICAL, said))
-    elif memory.restarts_ns and memory.phase in (Phase.WAITING, Phase.DRAINING):
+    elif memory.phase in _ON_THE_WAY and (memory.restarts_ns or memory.attempts):
         said = f"{bot} is being restarted: {memory.why}"
         found.append(Condition(_RULE, f"{bot} restarted", Severity.WARNING, said))
     found += [

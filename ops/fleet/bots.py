@@ -9,7 +9,8 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -38,6 +39,8 @@ class BotProcess:
         self.was_told = False
         """Whether this orchestrator has asked the process that runs to end."""
         self.was_killed = False
+        self.unlimited = ""
+        """Which of its limits the kernel does not keep, and why; empty where it keeps all."""
 
     @property
     def pid(self) -> int | None:
@@ -62,6 +65,7 @@ class BotProcess:
     def take_up(self, process: psutil.Process) -> None:
         """Take over a process that `starting` has found."""
         self._process = process
+        self._limit(process)
 
     def left(self, pid: int | None) -> None:
         """Read what a process that ended while nobody looked has left as its exit code."""
@@ -123,7 +127,10 @@ class BotProcess:
 
     def _found(self) -> int | None:
         self._process = holder(Path(self.spec.run_dir) / LOCK)
-        return None if self._process is None else self._process.pid
+        if self._process is None:
+            return None
+        self._limit(self._process)  # whoever started it may have been killed before it did that
+        return self._process.pid
 
     def _over(self, code: int | None) -> None:
         self.exit_code, self._child, self._process = code, None, None
@@ -137,15 +144,30 @@ class BotProcess:
         return code if status.get("pid") == pid and isinstance(code, int) else None
 
     def _limit(self, process: psutil.Process) -> None:
-        spec = self.spec
-        with contextlib.suppress(psutil.Error, OSError, ValueError):
-            if spec.nice:
-                process.nice(spec.nice)
-            if spec.memory_mb is not None:
-                bound = spec.memory_mb * _MB
-                process.rlimit(psutil.RLIMIT_AS, (bound, bound))
-            if spec.open_files is not None:
-                process.rlimit(psutil.RLIMIT_NOFILE, (spec.open_files, spec.open_files))
+        """Set what the kernel is to keep it to; each on its own, and what it refuses is known."""
+        refused = []
+        for name, limit in _limits(self.spec):
+            try:
+                limit(process)
+            except psutil.NoSuchProcess:
+                break
+            except (psutil.Error, OSError, ValueError) as error:
+                refused.append(f"{name} ({getattr(error, 'strerror', '') or error})")
+        self.unlimited = ", ".join(refused)
+
+
+def _limits(spec: BotSpec) -> Iterator[tuple[str, Callable[[psutil.Process], object]]]:
+    if spec.nice:
+        yield "nice", lambda process: process.nice(spec.nice)
+    # Of its own memory, not of its address space: of that a thread's allocator sets 64 MB aside and
+    # uses some, so that a bot of 40 MB has a gigabyte.
+    bounds = (
+        ("memory_mb", psutil.RLIMIT_DATA, spec.memory_mb and spec.memory_mb * _MB),
+        ("open_files", psutil.RLIMIT_NOFILE, spec.open_files),
+    )
+    for name, kind, bound in bounds:
+        if bound is not None:
+            yield name, partial(psutil.Process.rlimit, resource=kind, limits=(bound, bound))
 
 
 def holder(lock: Path) -> psutil.Process | None:

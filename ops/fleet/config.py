@@ -33,7 +33,7 @@ class BotSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Started only once these are ready."""
     nice: int = 0
     memory_mb: int | None = None
-    """The most address space its process may have."""
+    """The most memory of its own that its process may have, stacks of its threads included."""
     open_files: int | None = None
 
 
@@ -185,7 +185,7 @@ def _bot(reader: TableReader, base: Path, run_dir: Path) -> BotSpec:
         run_dir=str(base / reader.text("run_dir", str(run_dir / name))),
         after=tuple(after),
         nice=reader.integer("nice", 0, least=0),
-        memory_mb=reader.optional_integer("memory_mb", least=16),
+        memory_mb=reader.optional_integer("memory_mb", least=128),
         open_files=reader.optional_integer("open_files", least=32),
     )
     reader.finish()

@@ -204,6 +204,7 @@ class Orchestrator:
             except WatchkeeperError as error:
                 cannot_start(bot.memory, str(error), self.fleet.policy, now_ns, self._rng)
                 return
+        self._roster.tell_unlimited(bot)
         started(bot.memory, now_ns)
 
     def _tell(self, bot: Bot) -> None:

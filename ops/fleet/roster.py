@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from decisions.fleet import BotMemory, Do, Phase, drain, ending, recall, started
+from decisions.fleet import BotMemory, Do, Phase, changed, drain, ending, recall, started
 from ops.fleet.bots import BotProcess, starting
 from ops.fleet.config import BotSpec, FleetConfig
 from ops.fleet.facts import BotEyes
@@ -97,8 +97,14 @@ class Roster:
                 if bot.memory.phase is Phase.WAITING:  # its start was not noted any more
                     started(bot.memory, now_ns)
                 self._say("adopted", bot=name, pid=pid)
+                self.tell_unlimited(bot)
             elif bot.kept is not None:
                 bot.process.left(bot.kept.pid)
+
+    def tell_unlimited(self, bot: Bot) -> None:
+        """Tell which of its limits the kernel does not keep; without them it runs all the same."""
+        if bot.process.unlimited:
+            self._say("unlimited", bot=bot.spec.bot, why=bot.process.unlimited)
 
     def _by_place(self) -> list[Bot]:
         """Give one bot for each run directory: whose process was on has what runs there."""
@@ -178,6 +184,7 @@ class Roster:
         if bot.next_spec is not None:
             bot.take(bot.next_spec)
             bot.next_spec = None
+            changed(bot.memory)
         return True
 
 

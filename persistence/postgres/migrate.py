@@ -6,7 +6,7 @@ once take turns, by a lock of the server's that a dead one lets go of.
 
 from pathlib import Path
 
-from messages.errors import LedgerUnavailable
+from messages.errors import LedgerTooNew, LedgerUnavailable
 from persistence.postgres.session import Session
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -68,14 +68,14 @@ def pending(session: Session) -> bool:
     """Whether a known script is not applied yet.
 
     Raises:
-        LedgerUnavailable: an unknown one is.
+        LedgerTooNew: an unknown one is.
     """
     applied: set[str] = set()
     if is_there(session):
         applied = {name for (name,) in session.say(_APPLIED)}
     known = {path.stem for path in MIGRATIONS.glob("[0-9]*.py")}
     if unknown := sorted(applied - known):
-        raise LedgerUnavailable(
+        raise LedgerTooNew(
             f"{session.place} was written by a newer version of watchkeeper"
             f" (schema {unknown[-1]}): install that version to use this ledger"
         )

@@ -6,10 +6,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from loguru import logger
 
 from actors.actor import Actor
 from actors.children import ChildSpec, SupervisorSpec
-from actors.live_feed import LiveFeedActor, LiveKept, new_memory
+from actors.live_feed import LiveFeedActor
+from actors.live_memory import LiveKept, new_memory
 from actors.supervisor import Supervisor
 from actors.thread_runtime import ThreadRuntime
 from decisions.supervisor import IMMEDIATE, Intensity
@@ -22,13 +24,15 @@ from messages.market import (
     FeedGap,
     FeedHistory,
     FeedPhase,
+    FeedReport,
     FeedState,
     MarketAck,
     MarketBatch,
     Tick,
+    Trade,
 )
 
-BTC = Symbol("BTC/USDT")
+BTC, ONE = Symbol("BTC/USDT"), Decimal(1)
 MINUTE_NS = 60 * NS_PER_S
 LIMIT_S = 60.0
 FEED = ActorPath("feed")
@@ -188,6 +192,14 @@ def open_desk() -> Iterator[Callable[..., Desk]]:
         desk.stop()
 
 
+@pytest.fixture
+def warnings() -> Iterator[list[str]]:
+    said: list[str] = []
+    sink = logger.add(lambda line: said.append(str(line)), level="WARNING")
+    yield said
+    logger.remove(sink)
+
+
 def test_events_come_numbered_and_history_decides_nothing(open_desk: Callable[..., Desk]) -> None:
     desk = open_desk()
     past, present = [desk.now_candle(0), desk.now_candle(1)], desk.now_candle(2)
@@ -316,6 +328,51 @@ def test_what_fell_out_of_the_buffer_is_told_and_never_passed_over_in_silence(
     assert desk.seen.until_events(1)[-1] == candles[-1]
     desk.told.until(lambda: bool(desk.told.of(FeedGap)))
     assert desk.told.of(FeedGap)[0].missing == 6
+
+
+def trade_at(ns: int) -> Trade:
+    at_ns = TimestampNs(ns)
+    return Trade(symbol=BTC, price=ONE, quantity=ONE, aggressor_side=None, ts_event_ns=at_ns)
+
+
+def test_trades_between_two_connections_are_a_gap_that_is_told_and_counted(
+    open_desk: Callable[..., Desk], warnings: list[str]
+) -> None:
+    desk = open_desk()
+    now_ns = desk.runtime.clock.utc_ns()
+    desk.line(1).tell(trade_at(now_ns - 9 * NS_PER_S))
+    desk.line(1).tell(trade_at(now_ns - 8 * NS_PER_S))
+    desk.seen.until_events(2)
+    assert desk.told.of(FeedGap) == []
+
+    desk.feed.tell(InjectCrash(reason="a test"))
+    for age_s in (2, 1):
+        desk.line(2).tell(trade_at(now_ns - age_s * NS_PER_S))
+
+    desk.seen.until_events(4)
+    desk.told.until(lambda: bool(desk.told.of(FeedGap)))
+    (gap,) = desk.told.of(FeedGap)
+    assert (now_ns - gap.ts_from_ns, now_ns - gap.ts_to_ns) == (8 * NS_PER_S, 2 * NS_PER_S)
+    assert gap.missing == 0, "nobody knows how many"
+    desk.stop()
+    assert desk.told.of(FeedReport)[-1].gaps == 1
+    assert "BTC/USDT: trades are missing over 6.0 s of the market" in " ".join(warnings)
+
+
+def test_where_a_connection_goes_on_from_its_place_no_trade_is_missing(
+    open_desk: Callable[..., Desk],
+) -> None:
+    desk = open_desk()
+    desk.line(1).place = 7
+    desk.line(1).tell(trade_at(1 * NS_PER_S))
+    desk.seen.until_events(1)
+
+    desk.feed.tell(InjectCrash(reason="a test"))
+    desk.line(2).tell(trade_at(9 * NS_PER_S))
+
+    desk.seen.until_events(2)
+    desk.runtime.ask(desk.feed, Ping())
+    assert desk.told.of(FeedGap) == []
 
 
 def test_a_connection_that_ends_by_a_fault_is_made_anew(open_desk: Callable[..., Desk]) -> None:

@@ -27,6 +27,7 @@ ONE_IMPORTER = {
     "psycopg": {"persistence"},
     "ccxt": {"exchanges"},
     "nats": {"exchanges"},
+    "cryptography": {"exchanges"},
     "aiohttp": {"exchanges"},
     "loguru": {"ops", "actors"},
     "pyarrow": {"exchanges", "research"},

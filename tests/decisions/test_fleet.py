@@ -17,6 +17,7 @@ from decisions.fleet import (
     Policy,
     Rule,
     cannot_start,
+    changed,
     drain,
     judge,
     person_starts,
@@ -89,6 +90,32 @@ def test_what_another_start_cannot_heal_is_left_to_a_person(code: int, why: str)
     after(memory, ended(code))
     assert memory.phase is Phase.PARKED
     assert why in memory.why
+
+
+def test_what_ran_before_and_is_refused_its_start_now_is_tried_until_it_is_let() -> None:
+    """Its bus, database or exchange is away: after a power cut they may be up later than it."""
+    memory = running()
+    after(memory, WELL)
+    after(memory, ended(-9), 2)
+    for second in range(10, 1_000, 10):
+        assert after(memory, GONE, second) is Do.START
+        started(memory, T0 + second * NS_PER_S)
+        after(memory, ended(2), second + 0.5)
+        assert memory.phase is Phase.WAITING, second
+        assert "may be away" in memory.why
+        assert after(memory, GONE, second + 0.9) is Do.NOTHING, "after a pause"
+    assert len(memory.restarts_ns) <= 1, "it is no crash loop"
+
+
+def test_what_ran_before_a_change_of_it_says_nothing_of_what_it_is_now() -> None:
+    for begins_anew in (changed, lambda memory: person_starts(memory, T0)):
+        memory = running()
+        after(memory, WELL)
+        after(memory, ended(1), 2)
+        begins_anew(memory)
+        started(memory, T0 + 4 * NS_PER_S)
+        after(memory, ended(2), 5)
+        assert memory.phase is Phase.PARKED
 
 
 def test_one_restart_too_many_parks_it_and_a_person_begins_anew() -> None:

@@ -97,7 +97,7 @@ def test_its_command_is_one_of_the_program_and_a_drain_has_its_time(unit: Path) 
     found = settings(unit.read_text())
     binary, *words = found["ExecStart"][0].split()
     assert binary == "/opt/watchkeeper/bin/watchkeeper"
-    assert parser(words).parse_args(words).command in ("start", "orchestrate")
+    assert parser(words).parse_args(words).command in ("start", "orchestrate", "publish")
     assert int(found["TimeoutStopSec"][0]) > Policy().drain_s
     assert found["KillSignal"] == ["SIGTERM"]
 

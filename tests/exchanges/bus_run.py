@@ -51,15 +51,22 @@ def head(**changes: Any) -> StreamHead:
     return StreamHead(**fields | changes)
 
 
+def at(url: str | BusAddress) -> BusAddress:
+    """Give the address of a server that lets everybody in, or the one that is given."""
+    return url if isinstance(url, BusAddress) else BusAddress(url=url, stream="market")
+
+
 class Publishing:
     """One publisher."""
 
-    def __init__(self, url: str, about: StreamHead | None = None, writer: str = "one") -> None:
+    def __init__(
+        self, url: str | BusAddress, about: StreamHead | None = None, writer: str = "one"
+    ) -> None:
         self.problems: list[str] = []
         self.loop = VenueLoop("writer-of-a-test", self.problems.append)
         self.loop.start()
         self.writer = NatsWriter(
-            BusAddress(url=url, stream="market"),
+            at(url),
             about or head(),
             StreamLimits(),
             writer=writer,
@@ -116,7 +123,7 @@ class Following:
 
     def __init__(
         self,
-        url: str,
+        url: str | BusAddress,
         patience: BusSettings | None = None,
         utc_ns: Callable[[], int] = time.time_ns,
         **asked: Any,
@@ -135,9 +142,8 @@ class Following:
             "channels": frozenset({Channel.CANDLES}),
         }
         settings = patience or BusSettings(clock="market", quiet_ms=5_000, backoff_ms=20)
-        address = BusAddress(url=url, stream="market")
         request = FeedRequest(**fields | asked)
-        self.feed = NatsFeed(address, request, settings, rng=Random(3), utc_ns=utc_ns)
+        self.feed = NatsFeed(at(url), request, settings, rng=Random(3), utc_ns=utc_ns)
         self._run: Future[None] | None = None
 
     def open(self) -> "Following":

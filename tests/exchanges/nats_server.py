@@ -36,7 +36,7 @@ class NatsServer:
 
     @property
     def url(self) -> str:
-        return f"nats://127.0.0.1:{self.port}"
+        return f"{'tls' if '--tls' in self._arguments else 'nats'}://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int:

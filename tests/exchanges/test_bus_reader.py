@@ -105,6 +105,36 @@ def test_trades_that_are_missing_show_by_their_number_and_a_repeated_one_is_drop
     assert (made.stats.duplicate, made.stats.out_of_order) == (1, 1)
 
 
+def test_of_a_real_market_the_trades_between_two_publishers_are_told_as_a_gap_once() -> None:
+    made = reader()
+    now_ns = BEGIN_NS + MINUTE_NS
+
+    told = taken(
+        made,
+        frame(trade(1), 1),
+        frame(trade(9), 2, "next"),
+        frame(trade(10), 3, "next"),
+        frame(gap_to(30), 4, "third"),  # a publisher that knows of it has told it itself
+        frame(trade(30), 5, "third"),
+        subject=TRADES,
+        now_ns=now_ns,
+    )
+
+    gaps = [(item.ts_from_ns - BEGIN_NS, item.ts_to_ns - BEGIN_NS, item.missing) for item in told
+            if isinstance(item, FeedGap)]  # fmt: skip
+    assert gaps == [(1, 9, 0), (0, 30, 0)]
+    assert made.stats.gaps == 2
+    assert [type(item) for item in told] == [Trade, FeedGap, Trade, Trade, FeedGap, Trade]
+
+
+def test_of_a_recorded_market_the_next_publisher_goes_on_without_a_gap() -> None:
+    made = reader()
+
+    told = taken(made, frame(trade(1), 1), frame(trade(9), 2, "next"), subject=TRADES)
+
+    assert told == [trade(1), trade(9)]
+
+
 def test_what_was_known_before_is_passed_over_and_a_hole_behind_it_is_told() -> None:
     made = reader({BTC: BEGIN_NS + 2 * MINUTE_NS})
 
@@ -220,8 +250,28 @@ def test_of_a_real_market_the_time_of_a_candle_says_whether_the_stream_has_it() 
     assert numbers.next_index == 0  # another process has counted that
     assert numbers.frame(candle(4), 0, 1) is None
     assert numbers.frame(candle(5), 1, 1) is not None
-    assert numbers.closed_ns(HERE) == candle(5).ts_event_ns
+    assert numbers.frame(candle(5), 2, 1) is None
 
 
-def fields(what: Candle, **more: int) -> dict[str, Any]:
+def test_how_far_a_stream_had_come_is_known_by_its_newest_candle_and_trade() -> None:
+    numbers = Numbers("market", "next", is_replayed=False)
+    numbers.learn(HERE, BusFrame(**fields(candle(4), sequence=5, index=800)))
+    numbers.learn(TRADES, BusFrame(**fields(trade(7), sequence=9, index=801)))
+
+    assert numbers.reached((BTC, ETH)) == ({BTC: candle(4).ts_event_ns}, {BTC: BEGIN_NS + 7})
+    numbers.learn(TRADES, BusFrame(**fields(gap_to(12), sequence=10, index=802)))
+    assert numbers.reached((BTC,)).traded_ns == {BTC: BEGIN_NS + 12}
+
+
+def gap_to(at: int) -> FeedGap:
+    return FeedGap(
+        feed=ActorPath("feed"),
+        symbol=BTC,
+        ts_from_ns=TimestampNs(BEGIN_NS),
+        ts_to_ns=TimestampNs(BEGIN_NS + at),
+        missing=0,
+    )
+
+
+def fields(what: Candle | Trade | FeedGap, **more: int) -> dict[str, Any]:
     return {"writer": "before", "ts_published_ns": TimestampNs(1), "what": what} | more

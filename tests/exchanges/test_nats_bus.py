@@ -480,7 +480,7 @@ def test_the_gate_says_in_one_sentence_what_is_wrong(
         'has a recorded or generated market: set feed.nats.clock to "market"'
     )
     assert of(patience=BusSettings(clock="market", source="ccxt:okx")) == (
-        "comes from demo:7, and orders go to okx: no"
+        "comes from demo:7, and orders go to okx: publish that one's market"
     )
     both = frozenset({Channel.CANDLES, Channel.TRADES})
     assert of(channels=both).startswith("has no trades: publish them too")

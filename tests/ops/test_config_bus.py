@@ -1,5 +1,6 @@
 """`[feed.nats]`, and what `publish` is asked: each mistake in one sentence, no secret in a file."""
 
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -9,11 +10,17 @@ import pytest
 
 import cli
 from exchanges.bus_address import BusAddress
+from exchanges.nats_gate import problem_of
 from messages.errors import ConfigError
-from ops.config import effective_toml, parse
-from ops.config_bus import address_of, url_problem
+from messages.ids import ActorPath
+from ops.bus_wiring import head_for
+from ops.config import effective_toml, load, parse
+from ops.config_bus import address_of, missing_from, url_problem
+from ops.live_feed import request_of
 from ops.secret_values import secrets_of
+from strategies import check_params
 
+ROOT = Path(__file__).parents[2]
 BOT: dict[str, Any] = {"name": "x", "strategy": [{"id": "a", "uses": "sma_cross"}]}
 
 
@@ -53,6 +60,7 @@ def test_a_market_with_its_own_clock_is_decided_as_a_replay() -> None:
         ({"stream": "a.b"}, "feed.nats.stream: got "),
         ({"clock": "utc"}, "feed.nats.clock: got "),
         ({"user_env": "U"}, "feed.nats.user_env: goes with password_env"),
+        ({"ca_file": "ca.pem"}, "feed.nats.ca_file: is for tls://, and the address is not"),
         ({"token": "abc"}, "feed.nats.token: a secret must not stand in the file"),
         ({"token_env": "not a name"}, "feed.nats.token_env: expected the name of an environment"),
         ({"ulr": "x"}, 'feed.nats.ulr: unknown key; did you mean "url"?'),
@@ -82,6 +90,33 @@ def test_secrets_come_from_the_environment_and_are_known_as_such(
     assert (address.user, address.password) == ("somebody", "hunter22")
     assert "hunter22" in secrets_of(config)
     assert "hunter22" not in effective_toml(config)
+
+
+def test_certificates_are_looked_for_beside_the_file_that_names_them(tmp_path: Path) -> None:
+    nats = {"url": "tls://host:4222", "ca_file": "ca.pem"}
+    config: Any = parse(BOT | {"feed": {"type": "nats", "nats": nats}}, tmp_path)
+
+    assert address_of(config.feed.nats).ca_file == str(tmp_path / "ca.pem")
+    assert parse(tomllib.loads(effective_toml(config)), Path()) == config
+    assert missing_from(config.feed.nats) == [
+        f"feed.nats.ca_file: {tmp_path / 'ca.pem'} cannot be read: correct the path"
+    ]
+
+
+def test_a_start_without_the_login_that_its_file_names_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.toml"
+    file.write_text(
+        'name = "a"\n[feed]\ntype = "nats"\n[feed.nats]\ntoken_env = "NO_SUCH"\n'
+        '[[strategy]]\nid = "a"\nuses = "sma_cross"\nparams = {fast = 2, slow = 4}\n'
+    )
+
+    assert cli.main(["start", str(file), "--run-dir", str(tmp_path / "run")]) == 2
+    assert capsys.readouterr().err == (
+        "watchkeeper: feed.nats.token_env: the environment variable NO_SUCH is not set: export it"
+        " before the start\n"
+    )
 
 
 def test_a_live_mode_takes_a_market_on_the_real_clock_only() -> None:
@@ -114,6 +149,12 @@ def test_a_place_is_named_without_a_login() -> None:
         (["--stream", "a b"], "--stream: expected letters"),
         (["--token-env", "a b"], "an option that ends in -env: name a variable"),
         (["--user-env", "U"], "--user-env goes with --password-env"),
+        (
+            ["--token-env", "NO_SUCH"],
+            "--token-env: the environment variable NO_SUCH is not set: ex",
+        ),
+        (["--ca-file", "ca.pem"], "--ca-file: is for tls://"),
+        (["--to", "tls://h", "--ca-file", "no.pem"], "--ca-file: no.pem cannot be read: correct"),
     ],
 )
 def test_publish_says_what_is_wrong_with_its_arguments(
@@ -124,6 +165,19 @@ def test_publish_says_what_is_wrong_with_its_arguments(
 
     assert cli.main(["publish", str(file), *arguments]) == 2
     assert capsys.readouterr().err.startswith(f"watchkeeper: {sentence}")
+
+
+def test_the_commands_of_the_documentation_fit_each_other() -> None:
+    text = (ROOT / "docs" / "fleet-market.md").read_text()
+    block = text.partition("```text\n")[2].partition("```")[0]
+    published, followed = re.findall(r"examples/\w+\.toml", block)
+
+    head = head_for(load(ROOT / published, {}, check_params))
+    bot = load(ROOT / followed, {}, check_params)
+    request = request_of(bot, ActorPath("feed"), 0)
+
+    assert bot.feed.nats is not None
+    assert problem_of(head, request, str(bot.feed.nats.clock), "") == ""
 
 
 def test_what_comes_over_nats_is_not_published_again(

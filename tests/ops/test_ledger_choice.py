@@ -1,10 +1,13 @@
 """Which ledger a run directory has, without a server: what is refused, written and hidden."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import cli
 from messages.errors import ConfigError, LedgerUnavailable
 from ops.config import Config, effective_toml, parse
 from ops.config_write import to_toml
@@ -18,6 +21,7 @@ from ops.run_config import config_for
 from ops.run_dir import RunDir
 from ops.secret_values import cleaner, secrets_of
 from persistence.database import open_ledger_database
+from persistence.ledger import SqliteLedger
 from persistence.ledger_place import LedgerPlace, place_in, words_of
 from persistence.reader import LedgerReader
 
@@ -131,6 +135,26 @@ def test_what_a_newer_version_left_is_not_begun_anew(
     (tmp_path / "ledger.db").write_bytes(content)
     with pytest.raises(LedgerUnavailable, match=told):
         place_in(tmp_path / "ledger.db")
+
+
+def test_a_start_on_a_ledger_of_a_newer_version_is_refused_before_anything_is_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after a way back: whoever starts it again and again mends nothing."""
+    ledger = tmp_path / "run" / "ledger.db"
+    with RunDir(ledger.parent):
+        SqliteLedger(ledger).close()
+    with closing(sqlite3.connect(ledger)) as raw, raw:
+        raw.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_later', '')")
+    before = ledger.read_bytes()
+
+    assert cli.main(["start", "--run-dir", str(tmp_path / "run")]) == 2
+
+    assert capsys.readouterr().err == (
+        f"watchkeeper: {ledger} was written by a newer version of watchkeeper (schema 9999_later):"
+        " install that version to use this ledger\n"
+    )
+    assert ledger.read_bytes() == before
 
 
 def test_it_is_not_taken_for_a_file_of_sqlites(run_dir: RunDir) -> None:

@@ -2,9 +2,11 @@
 
 from decimal import Decimal
 
-from messages.ids import NS_PER_S, OrderKey, Symbol, TimestampNs
+from messages.ids import NS_PER_S, ActorPath, OrderKey, Symbol, TimestampNs
+from messages.market import FeedGap, FeedPhase, FeedState
 from messages.orders import PriceMark
 from messages.values import OrderState
+from ops.health_text import _market_link
 from ops.run_facts import RunFacts
 from tests.ops.test_order_log import KEY, update
 
@@ -19,6 +21,31 @@ def test_open_orders_are_those_of_processes_before_and_of_this_one() -> None:
 
     facts.observe(update(OrderState.FILLED))
     assert facts.open_orders() == 1
+
+
+def test_a_live_feed_tells_how_many_holes_its_market_has() -> None:
+    facts, feed = RunFacts(lambda: 0), ActorPath("feeds/feed:ccxt")
+    at_ns = TimestampNs(1)
+    facts.observe(
+        FeedState(
+            feed=feed,
+            phase=FeedPhase.LIVE,
+            reason="",
+            attempt=1,
+            retry_in_ms=0,
+            skew_ms=None,
+            ts_ns=at_ns,
+        )
+    )
+    assert facts.link()[feed]["gaps"] == 0
+    gap = FeedGap(
+        feed=feed, symbol=Symbol("BTC/USDT"), ts_from_ns=at_ns, ts_to_ns=TimestampNs(9), missing=0
+    )
+    facts.observe(gap)
+
+    assert facts.link()[feed]["gaps"] == 1
+    (line,) = _market_link({"link": facts.link()})
+    assert line == "link     feeds/feed:ccxt live for 0.0s, gaps since the start: 1"
 
 
 def test_each_symbol_has_an_age_of_its_own() -> None:

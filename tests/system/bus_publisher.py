@@ -23,11 +23,11 @@ HISTORY = 10
 def publisher(config: Config, url: str, folder: Path) -> Iterator[Publishing]:
     """Publish a market from its beginning, or from where the stream ends, until left."""
     address = BusAddress(url=url, stream="market")
-    make, writer, closed_ns = open_writer(config, address, StreamLimits())
+    make, writer, reached = open_writer(config, address, StreamLimits())
     opened = open_live(config, path_of_feed(config), HISTORY) if config.feed.is_live else None
     runtime = ThreadRuntime(ttl_enforced=False)
     with RunDir(folder) as run_dir:
-        gate = Gate(writer=writer, closed_ns=closed_ns, feed=opened)
+        gate = Gate(writer=writer, reached=reached, feed=opened)
         system = build_publisher(config, run_dir, runtime, gate, make, history=HISTORY)
         started = runtime.start(system.root, LIMIT_NS)
         assert not started.problem, started.problem

@@ -113,6 +113,15 @@ class Bot:
     def until_well(self) -> None:
         self.until(lambda: self.health()["verdict"] == "OK")
 
+    def market_age_ms(self) -> float:
+        """Give how old the price is that it has seen last."""
+        ages = self._snapshots.facts.market_age_s()
+        return 1_000 * max(ages.values(), default=0.0)
+
+    def until_fresh(self, limit_ms: int) -> None:
+        """Wait until a price has come of late: half of what is allowed is left for what follows."""
+        self.until(lambda: 0 < self.market_age_ms() < limit_ms / 2)
+
     def trades(self, symbol: Symbol = BTC) -> LedgerEntry:
         """Prove that an order goes through; give it."""
         order = ("0.01", "60000") if symbol == BTC else ("0.1", "3000")

@@ -247,14 +247,24 @@ def test_a_publisher_that_wakes_behind_another_one_ends_and_has_doubled_nothing(
     assert orders_at_venue(tmp_path / "bot") == wanted
 
 
-def test_a_publisher_is_a_run_like_any_other(tmp_path: Path, server: NatsServer) -> None:
+def test_a_publisher_is_a_run_like_any_other_and_its_login_stands_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     market = written(tmp_path / "p.toml", document(tmp_path / "x", None, limit=100_000, speed=600))
-    place = tmp_path / "p"
-    publishing = publish(market, "--to", server.url, "--run-dir", place)
-    told = until_published(place, publishing.pid)
-    publishing.send_signal(signal.SIGTERM)
-    _, said = publishing.communicate(timeout=LIMIT_S)
+    place, word = tmp_path / "p", "correct-horse-battery"
+    with nats_server(tmp_path / "jetstream", "--auth", word) as server:
+        monkeypatch.setenv("BUS_TOKEN", word)
+        to = ("--to", server.url, "--token-env", "BUS_TOKEN")
+        publishing = publish(market, *to, "--run-dir", place)
+        told = until_published(place, publishing.pid)
+        command = Path(f"/proc/{publishing.pid}/cmdline").read_text()
+        publishing.send_signal(signal.SIGTERM)
+        _, said = publishing.communicate(timeout=LIMIT_S)
 
+    written_down = [f.read_bytes() for f in place.rglob("*") if f.is_file() and f.stat().st_size]
+    assert len(written_down) >= 3
+    assert "BUS_TOKEN" in command
+    assert not [text for text in (command.encode(), *written_down) if word.encode() in text]
     last = json.loads((place / "status.json").read_bytes())
     assert (publishing.returncode, said) == (0, "")
     assert (told["verdict"], told["mode"], told["bus"]["phase"]) == ("OK", "publish", "live")

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,9 +38,9 @@ def told(*_: object, **__: object) -> None:
 
 
 @contextmanager
-def opened(fleet: FleetConfig) -> Iterator[Orchestrator]:
+def opened(fleet: FleetConfig, say: Callable[..., object] = told) -> Iterator[Orchestrator]:
     """What it has started is killed at the end."""
-    orchestrator = Orchestrator(fleet, told)
+    orchestrator = Orchestrator(fleet, say)
     with orchestrator:
         try:
             yield orchestrator
@@ -78,6 +78,19 @@ def test_what_was_started_and_not_noted_is_found_before_it_has_taken_its_lock(
         with opened(fleet) as orchestrator:
             assert orchestrator._roster.bots["one"].process.pid == child.pid
             assert orchestrator.memories["one"].phase is Phase.RUNNING
+
+
+def test_a_limit_that_the_kernel_does_not_keep_is_told_and_the_bot_runs(tmp_path: Path) -> None:
+    said: list[tuple[str, dict[str, object]]] = []
+    most = int(Path("/proc/sys/fs/nr_open").read_text())
+    fleet = fleet_of(tmp_path, open_files=most + 1)
+    with opened(fleet, lambda event, **facts: said.append((event, facts))) as orchestrator:
+        orchestrator.step()
+
+        assert orchestrator.memories["one"].phase is Phase.RUNNING
+    (told,) = [facts for event, facts in said if event == "unlimited"]
+    assert told["bot"] == "one"
+    assert str(told["why"]).startswith("open_files (")
 
 
 def test_every_wish_to_go_down_ends_with_the_fleet_and_none_ends_the_next(tmp_path: Path) -> None:
