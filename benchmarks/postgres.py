@@ -30,7 +30,7 @@ URL_ENV = "WATCHKEEPER_BENCH_DATABASE"
 WRITERS = (1, 4, 16)
 KINDS = ("bare sqlite3", "SQLite ledger", "bare psycopg", "PostgreSQL ledger")
 GROWTH = (10_000, 100_000, 1_000_000, 10_000_000)
-_COPY = 50_000
+_COPY = 10_000
 
 
 def run(options: Options) -> list[Result]:
