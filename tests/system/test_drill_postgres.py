@@ -78,7 +78,11 @@ def baseline(setting: Setting) -> Baseline:
 
 
 def failed(results: list[Result]) -> dict[str, tuple[str, ...]]:
-    return {result.case: result.problems for result in results if not result.passed}
+    """Give what failed, and print it: of many, pytest shows a few."""
+    wrong = {result.case: result.problems for result in results if not result.passed}
+    for case, problems in wrong.items():
+        sys.stdout.write(f"FAILED --case {case}: {'; '.join(problems)}\n")
+    return wrong
 
 
 def test_a_server_that_dies_before_a_claim_or_after_an_outcome_doubles_and_loses_nothing(
