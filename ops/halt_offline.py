@@ -220,7 +220,9 @@ def _executor(config: Config, held: "Held", stack: ExitStack) -> OperatorBoard:
         check_same_money(held.run_dir.path, config.venue)
         from ops.held_account import live_venue_alone
         from ops.lease_place import place_of
+        from ops.live_venue import check_variables
 
+        check_variables(config)
         if held.lease is None:
             check_one_key(held.run_dir.ledger, place_of(config).account)
 

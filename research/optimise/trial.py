@@ -206,12 +206,15 @@ def _blocks(
 
 
 def _silent_until(strategy: StrategyPlan, begin_ns: int) -> StrategyPlan:
+    """Have it decide nothing until then, by whichever of its handlers it is asked."""
+
     def build() -> Any:
         made: Any = strategy.build()
         _silence(made, begin_ns)
         return made
 
-    return msgspec.structs.replace(strategy, build=build)
+    until_ns = max(strategy.decided_until_ns, begin_ns)
+    return msgspec.structs.replace(strategy, build=build, decided_until_ns=until_ns)
 
 
 def _silence(strategy: Any, begin_ns: int) -> None:

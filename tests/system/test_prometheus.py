@@ -30,7 +30,7 @@ from tests.system.conftest import STRESS, config_of, run_to_end
 PROMTOOL = shutil.which("promtool")
 UNITS = (
     *("seconds", "bytes", "messages", "total", "info", "units"),
-    *("claims", "alerts", "orders", "restarts"),
+    *("claims", "alerts", "orders", "restarts", "stops"),
 )
 NO_UNIT = {
     "watchkeeper_ready",

@@ -82,8 +82,8 @@ def test_a_standby_is_warm_and_touches_nothing_until_the_account_is_its_own(
             assert WARM.search(shown["why"]), shown["why"]
             assert WARM.search(capsys.readouterr().out)
             assert shown["ledger"] == {"orders": 0, "open": 0}
-            assert seen == shown["strategies"]["s"] == [seen[0], 2]
-            assert seen[0] >= 2
+            assert shown["strategies"]["s"][0] >= seen[0] >= 2
+            assert shown["strategies"]["s"][1] == seen[1] == 2
             assert passive.events == []
             assert not (run_dir / CONTROL_SOCKET).exists()
             assert digests(run_dir) == before

@@ -185,6 +185,31 @@ def test_a_stretch_is_warmed_up_with_what_came_before_it_and_decides_nothing_the
     world.columns.close()
 
 
+@pytest.mark.parametrize("name", ["sma_cross", "ema_cross"])
+def test_one_that_decides_on_closes_alone_decides_nothing_there_either(
+    tmp_path: Path, name: str
+) -> None:
+    """A class below it with an `on_candle` of its own is asked by that, candle by candle."""
+    file, upper = tmp_path / "slow.py", "SmaCross" if name == "sma_cross" else "EmaCross"
+    file.write_text(
+        f"from strategies.{name} import {upper}\n"
+        f"class Slow({upper}):\n"
+        "    def on_candle(self, candle, position):\n"
+        "        return super().on_candle(candle, position)\n"
+    )
+    found = []
+    for uses in (name, f"{file}:Slow"):
+        folder = tmp_path / uses.rpartition(":")[2]
+        folder.mkdir()
+        world = World(folder, {"fast": 3, "slow": 25}, uses)
+        found.append(world.make(world.task(0.5, 1)))
+        world.columns.close()
+
+    quick, slow = found
+    assert quick == slow
+    assert quick.orders > 10
+
+
 def test_where_the_market_has_less_before_it_that_is_all_it_is_warmed_up_with(
     tmp_path: Path,
 ) -> None:
