@@ -74,6 +74,7 @@ def test_a_note_that_nobody_can_read_is_of_no_key_at_all(tmp_path: Path) -> None
         check_one_key(path, "binance-1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("why", "said"), [(" ", "--renewed-key: say why"), ("because", "is of no live run")]
 )
