@@ -140,10 +140,6 @@ class Context:
         letter = DeadLetter(self.cell.path, message, why, detail, self.monotonic_ns())
         self.runtime.dead_letters.add(letter)
 
-    def pause(self, limit_s: float) -> None:
-        """Wait without working, on threads; one that is fenced waits no longer."""
-        self.life.stuck.wait(limit_s)
-
     def block_forever(self) -> None:
         """Hang until fenced: the rehearsal of a call that never returns."""
         self.runtime.hang(self.life)

@@ -75,9 +75,6 @@ class Gateway(ABC):
         """Called where an order leaves for the venue; set before the start."""
         self.clean: Clean = as_it_is
         """Takes secrets out of what a venue or an error says; set before the start."""
-        self.under_way: set[OrderKey] = set()
-        """Orders that were handed over and have neither left nor been stopped, where a gateway
-        takes time for that; any thread may look whether there are any."""
         self.barred = ""
         """Why nothing may be sent now: what is queued and has not left comes back NOT_SENT."""
 

@@ -90,9 +90,7 @@ class LiveGateway(Gateway):
             self._check_leave(good_until_ns)
             self._may_send()
             self.leaving(key)
-            self.under_way.discard(key)
 
-        self.under_way.add(key)
         self._run(self._submit(epoch, key, order, fence))
 
     def find(self, epoch: Epoch, key: OrderKey, order: NewOrder, *, sent_at_ns: int) -> None:
@@ -147,15 +145,12 @@ class LiveGateway(Gateway):
         self, epoch: Epoch, key: OrderKey, order: NewOrder, fence: Callable[[], None]
     ) -> None:
         if epoch != self._epoch:
-            self.under_way.discard(key)
             logger.warning("a send of the replaced executor {} was dropped: {}", epoch, key)
             return
         try:
             report = await self._venue.submit(order, fence)
         except BaseException as error:  # noqa: BLE001 - what it proves is told
             report = self._told(order, error)
-        finally:
-            self.under_way.discard(key)
         self._executor.tell(SubmitDone(order_key=key, epoch=epoch, report=report))
 
     async def _find(self, epoch: Epoch, key: OrderKey, order: NewOrder, sent_at_ns: int) -> None:

@@ -11,7 +11,6 @@ import msgspec
 
 from actors.actor import Actor
 from actors.gathering import Gathering
-from actors.giving_way import GivingWay
 from actors.log import logger
 from decisions.metric_lines import SCHEMA
 from decisions.metrics import MetricsFold
@@ -50,10 +49,6 @@ _KINDS: dict[type, str] = {
 }
 
 
-def _at_once() -> None:
-    """Wait for nobody."""
-
-
 class LineWriter(Protocol):
     """Where metric lines go; see `persistence.lines`. A disk that refuses raises nothing."""
 
@@ -76,8 +71,7 @@ class MetricsActor(Actor):
 
     `describe` gives what only the process knows: actors, ledger states. `write_summary`
     replaces the file at once. Either may be left out; counting goes on. `settle` waits a little,
-    before the last summary, for what is still being counted. While `is_under_way` says that an
-    order is, what is counted waits a little; not where actors are stepped.
+    before the last summary, for what is still being counted.
     """
 
     gather_ms: ClassVar[int] = 20
@@ -93,7 +87,6 @@ class MetricsActor(Actor):
         observe: Callable[[Any], object] | None = None,
         gathering: Gathering | None = None,
         settle: Callable[[], object] | None = None,
-        is_under_way: Callable[[], bool] | None = None,
     ) -> None:
         super().__init__()
         self._fold = fold
@@ -104,9 +97,6 @@ class MetricsActor(Actor):
         self._observe = observe
         self._gathering, self._settle = gathering, settle
         self._interval_ns = int(interval_s * NS_PER_S)
-        self._give_way: Callable[[], object] = _at_once
-        if is_under_way is not None and self.ctx.runtime.threaded:
-            self._give_way = GivingWay(is_under_way, self.ctx.pause, self.ctx.monotonic_ns)
 
     def started(self) -> None:
         """Open the lines' file and begin the interval."""
@@ -120,7 +110,6 @@ class MetricsActor(Actor):
 
     def receive(self, message: Any) -> None:
         """Count one message; at the interval, write."""
-        self._give_way()
         kind = _KINDS.get(type(message))
         if kind is None and isinstance(message, (TimerFired, GatherNow)):
             self._gather()
@@ -150,7 +139,6 @@ class MetricsActor(Actor):
         if self._gathering is None:
             return
         for line in self._gathering.lines(self.ctx.utc_ns):
-            self._give_way()
             if self._lines is not None:
                 self._lines.write(line)
         self._fold.keeping.dropped_lines += self._gathering.newly_dropped()

@@ -164,11 +164,7 @@ class Live:
         self.executor: Address[Any] = runtime.address("execution/executor")
         self.strategy: Address[Any] = runtime.address("execution/strategies/bench")
         metrics: Address[Any] = runtime.address("metrics")
-        gateway, execution = self.make_gateway(), self.executor.cell
         metrics_arguments = {
-            "is_under_way": lambda: bool(
-                gateway.under_way or execution.handling is not None or execution.mailbox.depth()
-            ),
             "fold": self.fold,
             "open_lines": partial(RotatingLines, folder / "metrics.ndjson", 1 << 30, 1),
             "write_summary": None,
@@ -176,7 +172,7 @@ class Live:
         }
         executor_arguments = {
             "open_ledger": partial(self.open_ledger, ledger),
-            "gateway": gateway,
+            "gateway": self.make_gateway(),
             "limits": RiskLimits(),
             "max_decision_age_ns": 60 * NS_PER_S,
             "kept": ExecutorKept(),

@@ -124,16 +124,7 @@ def build(
 
     tree = SupervisorSpec(
         children=(
-            _metrics(
-                config,
-                run_dir,
-                fold,
-                describe,
-                observe,
-                gathering,
-                earlier,
-                _under_way(executor.cell, gateway) if config.feed.is_live else None,
-            ),
+            _metrics(config, run_dir, fold, describe, observe, gathering, earlier),
             execution_branch(
                 config,
                 open_ledger,
@@ -242,7 +233,6 @@ def _metrics(
     observe: Callable[[Any], object] | None,
     gathering: Gathering | None,
     earlier: EarlierExecutions,
-    is_under_way: Callable[[], bool] | None,
 ) -> ChildSpec:
     settings = config.metrics
     open_lines, write_summary = metric_writers(config, run_dir)
@@ -258,18 +248,11 @@ def _metrics(
             "observe": observe,
             "gathering": gathering,
             "settle": earlier.settle,
-            "is_under_way": is_under_way,
         },
         drain=True,
         progress_ms=60_000 + 3_000 * settings.interval_s,
         capacity=100_000,
     )
-
-
-def _under_way(executor: Cell, gateway: Gateway) -> Callable[[], bool]:
-    """Give what says whether an order is between its decision and the venue, or may be."""
-    handed_over, waiting = gateway.under_way, executor.mailbox.depth
-    return lambda: bool(handed_over or executor.handling is not None or waiting())
 
 
 def metric_writers(

@@ -227,22 +227,6 @@ def test_what_may_not_leave_at_the_last_moment_does_not(scene: Scene) -> None:
     assert scene.placed() == []
 
 
-def test_an_order_is_under_way_until_it_leaves_or_is_stopped(scene: Scene, buy: NewOrder) -> None:
-    signed: list[set[OrderKey]] = []
-    scene.on_signed = lambda: signed.append(set(scene.gateway.under_way))
-    scene.may_send = lambda: signed.append(set(scene.gateway.under_way))  # type: ignore[method-assign]  # planted
-    scene.submit(buy)
-    scene.executor.until()
-    assert (signed, scene.gateway.under_way) == ([{KEY}, {KEY}], set())
-
-    scene.stopped("halted: by hand", barred="by hand")
-    assert scene.gateway.under_way == set()
-    scene.gateway.take_over(Epoch(NOW + 1))
-    scene.submit(buy)
-    assert scene.placed() == ["wk1"]
-    assert scene.gateway.under_way == set()
-
-
 def test_the_turn_of_a_request_that_did_not_leave_is_given_back(buy: NewOrder) -> None:
     budget = Budget()
     with scene_of(budget=RateBudget(budget, monotonic_ns=lambda: 0)) as scene:  # it never fills
