@@ -14,6 +14,7 @@ from typing import Any
 from actors.account_desk import AccountSettings, AccountView
 from actors.actor import Actor
 from actors.address import Address
+from actors.cancel_desk import CancelDesk
 from actors.executions import ASK_FILLS
 from actors.executor_kept import ExecutorKept, Held
 from actors.executor_stages import ExecutorStages
@@ -26,7 +27,7 @@ from actors.order_records import claimed_update, price_of, update_of
 from actors.stop_desk import KEEP_STOPS, StopDesk
 from actors.venue_desk import VenueDesk
 from decisions.executor import Claim as ToClaim
-from decisions.executor import Duplicate, Refuse, Resend
+from decisions.executor import Duplicate, EndFirst, Refuse, Resend, Verdict
 from decisions.risk import RiskLimits, RiskState
 from messages.errors import LedgerLost
 from messages.halting import EndStop
@@ -34,8 +35,11 @@ from messages.ids import NS_PER_S, ActorPath, StrategyId, Symbol, TimestampNs
 from messages.lifecycle import ActorState
 from messages.market import Candle, MarketAck, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import (
+    CancelAgain,
+    CancelIntent,
     DuplicateFiltered,
     Fill,
+    Intent,
     LookupDone,
     MarketReports,
     MarketRules,
@@ -55,7 +59,7 @@ __all__ = ["WORKER", "ExecutorActor", "ExecutorKept"]
 GROUP_LIMIT = 256
 """How many messages share one commit at most."""
 
-GROUPED = (OrderIntent, SubmitDone, MarketReports, OrderReport)
+GROUPED = (OrderIntent, CancelIntent, SubmitDone, MarketReports, OrderReport)
 
 WORKER = "gateway"
 """The name of the worker that the gateway's jobs run on."""
@@ -106,6 +110,8 @@ class ExecutorActor(Actor):
         self._reconciled = False
         self._steps = steps_with_market and self._replayed
         self._away: LedgerAway | None = None
+        self._later: list[MarketBatch] = []
+        """Of a market that waits for us, until what is to end has ended."""
 
     # ------------------------------------------------------------ beginning and end
 
@@ -143,6 +149,13 @@ class ExecutorActor(Actor):
             on_moved=self._tell_moved,
             stops=self._stops.book,
         )
+        self._cancels = CancelDesk(
+            ctx=self.ctx,
+            ledger=ledger,
+            gateway=self._gateway,
+            desk=self._desk,
+            replacing=self._kept.replacing,
+        )
         self._judge = Judge(
             ctx=self.ctx,
             ledger=ledger,
@@ -151,6 +164,7 @@ class ExecutorActor(Actor):
             max_age_ns=self._max_age_ns,
             stages=self._stages,
             halt_reason=lambda: self._desk.halt_reason,
+            not_replacing=self._cancels.why_not,
         )
         self._operator = OperatorDesk(
             ctx=self.ctx,
@@ -158,6 +172,7 @@ class ExecutorActor(Actor):
             gateway=self._gateway,
             desk=self._desk,
             board=self._kept.board,
+            cancels=self._cancels,
             forgive=lambda: self._desk.forgive_drawdown(self._limits),
             on_resumed=self._resumed,
         )
@@ -176,6 +191,7 @@ class ExecutorActor(Actor):
         self._held, messages = self._kept.take()
         self.ctx.hand_back(messages)
         self._show_reconciling()
+        self._cancels.recover()
         self._desk.ask_all()
         if not self._replayed:
             self._desk.executions.recover(ledger)
@@ -250,7 +266,7 @@ class ExecutorActor(Actor):
 
     def _take(self, message: Any) -> None:
         match message:
-            case OrderIntent() | SubmitDone() | MarketReports() | OrderReport():
+            case OrderIntent() | CancelIntent() | SubmitDone() | MarketReports() | OrderReport():
                 self._group(message)
             case MarketBatch():
                 self._market(message)
@@ -265,6 +281,9 @@ class ExecutorActor(Actor):
                 self._gateway.live_market(message)
             case SendAgain():
                 self._desk.send_again(message.order_key)
+                self._when_settled()
+            case CancelAgain():
+                self._cancels.again(message.order_key)
                 self._when_settled()
             case _ if message == TIDY:
                 self._desk.tidy()
@@ -282,16 +301,16 @@ class ExecutorActor(Actor):
                 if isinstance(message, EndStop):
                     self._show()
 
-    def _group(self, first: OrderIntent | SubmitDone | MarketReports | OrderReport) -> None:
+    def _group(self, first: Intent | SubmitDone | MarketReports | OrderReport) -> None:
         """Work off what one drain gives: what the venue said, then what was decided."""
         in_hand = self.ctx.drain(GROUPED, GROUP_LIMIT - 1)
         if not self._kept.hold(self._held, in_hand):
             self.ctx.hand_on(in_hand)
             return
-        intents: list[OrderIntent] = []
+        intents: list[Intent] = []
         reports: list[OrderReport] = []
         for message in (first, *in_hand):
-            if isinstance(message, OrderIntent):
+            if isinstance(message, OrderIntent | CancelIntent):
                 intents.append(message)
             elif isinstance(message, SubmitDone):
                 reports.extend(self._reported(message))
@@ -316,9 +335,10 @@ class ExecutorActor(Actor):
 
     # ------------------------------------------------------------ deciding
 
-    def _work(self, reports: Sequence[OrderReport], intents: Sequence[OrderIntent]) -> None:
+    def _work(self, reports: Sequence[OrderReport], intents: Sequence[Intent]) -> None:
         moves = self._desk.orders.moves(reports, self.ctx.utc_ns())
-        verdicts = self._judge.judge(intents) if intents else []
+        orders = [intent for intent in intents if isinstance(intent, OrderIntent)]
+        verdicts = self._judge.judge(orders) if orders else []
         claims = [claim_of(v) for v in verdicts if isinstance(v, _WRITTEN)]
         stops_before = bool(self._stops.book.stops)
         self._desk.commit(moves, claims)
@@ -333,12 +353,25 @@ class ExecutorActor(Actor):
                 self._tell_duplicate(verdict)
             elif isinstance(verdict, Resend):
                 self._desk.send_again(verdict.intent.order_key)
+        self._change(intents, verdicts)
+
+    def _change(self, intents: Sequence[Intent], verdicts: Sequence[Verdict]) -> None:
+        """Begin to end what is to end, in the order in which it was decided."""
+        first = {id(verdict.intent): verdict for verdict in verdicts if type(verdict) is EndFirst}
+        if not first and len(verdicts) == len(intents):
+            return
+        for intent in intents:
+            if isinstance(intent, CancelIntent):
+                self._cancels.cancel(intent)
+            elif id(intent) in first:
+                self._cancels.end_first(first[id(intent)])
 
     # ------------------------------------------------------------ settling
 
     def _looked_up(self, answer: LookupDone) -> None:
         self._desk.looked_up(answer)
         self._operator.looked_up(answer)
+        self._cancels.looked_up(answer)
         self.ctx.progress()
         self._when_settled()
         self._show()
@@ -353,6 +386,13 @@ class ExecutorActor(Actor):
             self._cell.set_state(ActorState.RUNNING)
             self._show()
             self._work_off_stash()
+        if self._reconciled or self._operator.halted:
+            while ready := self._cancels.take_ready():
+                self._work((), ready)
+        if self._later and not self._cancels.waits:
+            later, self._later = self._later, []
+            for batch in later:
+                self._market(batch)
         if self._reconciled and self._away is None:
             self._stops.go_on(self._acknowledge)
         elif self._operator.halted:
@@ -372,7 +412,13 @@ class ExecutorActor(Actor):
     # ------------------------------------------------------------ the market
 
     def _market(self, batch: MarketBatch) -> None:
-        """Mark prices and show the venue what is new; the gateway says when it is done."""
+        """Mark prices and show the venue what is new; the gateway says when it is done.
+
+        A market that waits for us waits for what is to end too: how long that takes is chance.
+        """
+        if self._replayed and self._cancels.waits:
+            self._later.append(batch)
+            return
         latest = dict(zip(map(_SYMBOL, batch.events), batch.events, strict=True))
         for event in latest.values():
             self._mark(event)
@@ -443,6 +489,7 @@ class ExecutorActor(Actor):
 
     def _tell_moved(self, entry: LedgerEntry, fills: Sequence[Fill], late: bool) -> None:
         self._operator.saw(entry)
+        self._cancels.saw(entry)
         if not late:
             self._stages.moved(entry)
         update = update_of(entry, fills, self.ctx.utc_ns(), late=late)

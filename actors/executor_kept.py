@@ -7,7 +7,7 @@ from typing import Any
 from actors.operator_board import OperatorBoard
 from messages.base import Message
 from messages.ids import OrderKey, Symbol
-from messages.orders import OrderIntent
+from messages.orders import Intent
 from messages.stops import Stop, StopActed
 from messages.values import Instrument
 
@@ -18,7 +18,7 @@ class Held:
     def __init__(self) -> None:
         self.in_hand: list[Any] = []
         """The rest of the drain that is being worked off."""
-        self.stash: list[OrderIntent] = []
+        self.stash: list[Intent] = []
         """What waits until all is settled."""
 
 
@@ -41,6 +41,8 @@ class ExecutorKept:
         None until the first incarnation has read it."""
         self.untold: list[StopActed] = []
         """What waits for a strategy that was given up until a person revives it."""
+        self.replacing: set[OrderKey] = set()
+        """Decisions of this process that wait until another order has ended."""
         self.board = OperatorBoard()
         """What people read of the executor, and a halt that holds in this process."""
 

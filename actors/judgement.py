@@ -28,7 +28,8 @@ NO_MARKS: Mapping[Symbol, Decimal] = {}
 class Judge:
     """One incarnation's, used on its thread. `max_age_ns` is None where decisions do not age.
 
-    `halt_reason` says why nothing may be sent; empty while it may.
+    `halt_reason` says why nothing may be sent; empty while it may. `not_replacing` says why a
+    decision does not take another order's place.
     """
 
     def __init__(
@@ -41,9 +42,11 @@ class Judge:
         max_age_ns: int | None,
         stages: ExecutorStages,
         halt_reason: Callable[[], str],
+        not_replacing: Callable[[OrderIntent], Refusal | None],
     ) -> None:
         self._ctx, self._ledger, self._limits, self._risk = ctx, ledger, limits, risk
         self._max_age_ns, self._stages, self._halt_reason = max_age_ns, stages, halt_reason
+        self._not_replacing = not_replacing
         self._replayed = max_age_ns is None
         # A ledger that was restored does not know what was sent after its copy was taken.
         not_before_ns = lineage.not_before_in(ledger.note(lineage.ACCEPTED))
@@ -66,9 +69,12 @@ class Judge:
         # In a replay marks run ahead of decisions, and the market's clock waits for us.
         self._risk.now_ns = None if self._replayed else self._ctx.utc_ns()
         marks = NO_MARKS if self._replayed else self._marks
-        seen = None if self._ctx.notes is None else self._seen(intents, known, marks)
+        replaced = self._replaced(intents)
+        seen = None
+        if self._ctx.notes is not None:
+            seen = self._seen(intents, known, marks, replaced)
         verdicts = sort_intents(
-            intents, known, fingerprint, self._limits, self._risk, marks, self._barred
+            intents, known, fingerprint, self._limits, self._risk, marks, self._barred, replaced
         )
         if seen is not None:
             self._ctx.note(partial(judged_note, tuple(intents), seen, tuple(verdicts)))
@@ -84,15 +90,22 @@ class Judge:
 
     def _barred(self, intent: OrderIntent) -> Refusal | None:
         not_before_ns, now_ns = self._not_before_ns, self._risk.now_ns
-        return bar(intent, self._halt_reason(), not_before_ns, now_ns, self._max_age_ns)
+        held = bar(intent, self._halt_reason(), not_before_ns, now_ns, self._max_age_ns)
+        return held or self._not_replacing(intent)
+
+    def _replaced(self, intents: Sequence[OrderIntent]) -> Mapping[OrderKey, LedgerEntry]:
+        firsts = [intent.replaces for intent in intents if intent.replaces is not None]
+        return self._ledger.lookup(firsts) if firsts else {}
 
     def _seen(
         self,
         intents: Sequence[OrderIntent],
         known: Mapping[OrderKey, LedgerEntry],
         marks: Mapping[Symbol, Decimal],
+        replaced: Mapping[OrderKey, LedgerEntry],
     ) -> Seen:
         """Give what is known before the first is judged, for the journal."""
+        barred = {one.order_key: self._not_replacing(one) for one in intents if one.replaces}
         return seen_now(
             intents,
             known,
@@ -102,6 +115,8 @@ class Judge:
             halt_reason=self._halt_reason(),
             not_before_ns=self._not_before_ns,
             max_age_ns=self._max_age_ns,
+            replaced=replaced,
+            not_replacing={key: why for key, why in barred.items() if why is not None},
         )
 
     def _count_recent(

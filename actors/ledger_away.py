@@ -18,6 +18,8 @@ from messages.ids import NS_PER_S
 from messages.lifecycle import ActorState, TimerFired
 from messages.market import MarketBatch
 from messages.orders import (
+    CancelAgain,
+    CancelIntent,
     LookupDone,
     MarketReports,
     OrderIntent,
@@ -31,7 +33,10 @@ LOOK_NS = NS_PER_S
 MOST_WAITING = 20_000
 """Then it ends at once: memory is not for ever, and nobody is there."""
 
-_WAITS = (OrderIntent, SubmitDone, MarketReports, OrderReport, LookupDone, SendAgain)
+_WAITS = (
+    *(OrderIntent, CancelIntent, SubmitDone, MarketReports, OrderReport),
+    *(LookupDone, SendAgain, CancelAgain),
+)
 
 
 class LedgerAway:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from actors.cancel_desk import CancelDesk
 from actors.context import Context
 from actors.gateway import Gateway
 from actors.halt_desk import REPEAT, TRY_AGAIN, HaltDesk
@@ -34,10 +35,11 @@ class OperatorDesk:
         gateway: Gateway,
         desk: OrderDesk,
         board: OperatorBoard,
+        cancels: CancelDesk,
         forgive: Callable[[], bool],
         on_resumed: Callable[[], None],
     ) -> None:
-        self._ctx, self._desk = ctx, desk
+        self._ctx, self._desk, self._cancels = ctx, desk, cancels
         self._persons = PersonDesk(ctx=ctx, ledger=ledger, gateway=gateway, desk=desk, board=board)
         self._stops = StopsByHand(ctx=ctx, ledger=ledger, desk=desk, board=board)
         self._halts = HaltDesk(
@@ -101,3 +103,4 @@ class OperatorDesk:
             self._desk.commit(moves, ())
         self._halts.canceled(answer)
         self._persons.canceled(answer)
+        self._cancels.canceled(answer)

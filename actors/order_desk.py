@@ -93,6 +93,8 @@ class OrderDesk:
             ctx, gateway, self.orders, lambda moves: self.commit(moves, ())
         )
         self._recover()
+        self.more_notes: Callable[[], Mapping[str, str]] = lambda: NO_NOTES
+        """What others have to write with the next commit; asked once for each."""
         self.halt_reason = ""
         """While it is not empty, nothing is sent."""
         self.unwanted: dict[OrderKey, str] = {}
@@ -177,6 +179,8 @@ class OrderDesk:
                 raise ActorUnavailable(f"{self._ctx.path} {self._ctx.epoch} was given up")
             self._rows += len(steps) + len(claims)
             stops = self.stops.taken_changes()
+            if more := self.more_notes():
+                notes = {**notes, **more}
             return self._ledger.write(steps, claims, self._ctx.utc_ns(), notes, stops)
 
     def _count(self, moves: Sequence[Move]) -> Mapping[str, str]:

@@ -86,6 +86,7 @@ def update_of(
         decided_at_ns=entry.decided_at_ns,
         ts_event_ns=at_ns,
         late_fills=late,
+        limit_price=entry.limit_price,
     )
 
 
@@ -107,6 +108,7 @@ def claimed_update(claim: Claim, durable_ns: TimestampNs) -> OrderUpdate:
         decided_at_ns=intent.decided_at_ns,
         ts_event_ns=durable_ns,
         claim_latency_ns=max(durable_ns - intent.ts_created_ns, 0),
+        limit_price=intent.limit_price,
     )
 
 

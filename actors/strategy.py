@@ -13,7 +13,7 @@ from decisions.strategy_record import packed_memory
 from decisions.wishes import plain_instrument
 from messages.ids import AccountId, ActorPath, Epoch, StrategyId, Symbol
 from messages.market import Candle, MarketAck, MarketBatch, Tick, Trade
-from messages.orders import MarketRules, OrderIntent, OrderUpdate
+from messages.orders import Intent, MarketRules, OrderIntent, OrderUpdate
 from messages.recorded import StrategyEnded, StrategyStands
 from messages.stops import StopActed
 from messages.values import Instrument
@@ -43,7 +43,7 @@ class StrategyActor(Actor):
         account: AccountId,
         strategy_id: StrategyId,
         symbol: Symbol,
-        executor: "Address[OrderIntent]",
+        executor: "Address[Intent]",
         feeds: "Mapping[ActorPath, Address[MarketAck]]",
         symbols: Sequence[Symbol] = (),
         instrument_of: Callable[[Symbol], Instrument] = plain_instrument,
@@ -163,7 +163,9 @@ class StrategyActor(Actor):
             "strategy": run.strategy_state(self.ctx.cell.clean),
         }
 
-    def _note_decision(self, intent: OrderIntent, feed: ActorPath) -> None:
+    def _note_decision(self, intent: Intent, feed: ActorPath) -> None:
+        if not isinstance(intent, OrderIntent):
+            return
         assert self.ctx.stages is not None
         assert self._run is not None
         cell = self.ctx.cell

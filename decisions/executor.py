@@ -6,6 +6,16 @@ from typing import Protocol
 
 import msgspec
 
+from decisions.replacing import (
+    NO_FIRST,
+    FirstOrder,
+    all_filled,
+    has_ended,
+    no,
+    rest_of,
+    why_not,
+    without,
+)
 from decisions.risk import Refusal, RiskLimits, RiskState, accept, fit_exit, refusal
 from messages.ids import OrderKey, Symbol
 from messages.order_states import FINAL_STATES, LEGAL_TRANSITIONS
@@ -81,6 +91,14 @@ class Duplicate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     entry: KnownOrder
 
 
+class EndFirst(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """New, and allowed if the order that it replaces ended now: end that, then judge it again."""
+
+    intent: OrderIntent
+    fingerprint: str
+    first: FirstOrder
+
+
 class Conflict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The key is known with another intent: the decider is not deterministic. Halt."""
 
@@ -88,7 +106,7 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     entry: KnownOrder
 
 
-Verdict = Claim | Refuse | Resend | Duplicate | Conflict
+Verdict = Claim | Refuse | Resend | Duplicate | EndFirst | Conflict
 
 
 def sort_intents(
@@ -99,19 +117,29 @@ def sort_intents(
     state: RiskState,
     marks: Mapping[Symbol, Decimal],
     barred: Callable[[OrderIntent], Refusal | None] = lambda _: None,
+    replaced: Mapping[OrderKey, FirstOrder] = NO_FIRST,
 ) -> list[Verdict]:
     """Give one verdict per intent, in order. `state` counts what is claimed.
 
     The key is looked up before anything else, and earlier intents of the same drain count
     as known: what a key was once answered does not change with the state of the risk gate.
-    What is `barred` for other reasons than risk is refused before risk counts it.
+    What is `barred` for other reasons than risk is refused before risk counts it. `replaced`
+    holds the orders whose places others are to take.
     """
     decided: dict[OrderKey, KnownOrder] = {}
-    verdicts = []
+    ending: dict[OrderKey, OrderKey] = {}
+    verdicts: list[Verdict] = []
     for intent in intents:
         fingerprint = fingerprint_of(intent)
         entry = decided.get(intent.order_key) or known.get(intent.order_key)
-        if entry is None:
+        verdict: Verdict
+        if entry is None and intent.replaces is not None:
+            mark, first = marks.get(intent.symbol), replaced.get(intent.replaces)
+            bar = barred(intent) or why_not(intent, first) or _taken(intent, ending)
+            verdict = _judge_replacement(intent, fingerprint, limits, state, mark, bar, first)
+            if isinstance(verdict, EndFirst):
+                ending[intent.replaces] = intent.order_key
+        elif entry is None:
             mark = marks.get(intent.symbol)
             verdict = _judge_new(intent, fingerprint, limits, state, mark, barred(intent))
         else:
@@ -202,6 +230,46 @@ def _judge_new(
     accept(fitted, state)
     decided = None if fitted is intent else intent.quantity
     return Claim(intent=fitted, fingerprint=fingerprint, decided_quantity=decided)
+
+
+def _taken(intent: OrderIntent, ending: Mapping[OrderKey, OrderKey]) -> Refusal | None:
+    assert intent.replaces is not None
+    by = ending.get(intent.replaces, intent.order_key)
+    return None if by == intent.order_key else no(f"{by} takes the place of {intent.replaces}")
+
+
+def _judge_replacement(
+    intent: OrderIntent,
+    fingerprint: str,
+    limits: RiskLimits,
+    state: RiskState,
+    mark_price: Decimal | None,
+    bar: Refusal | None,
+    first: FirstOrder | None,
+) -> Verdict:
+    """Judge what is to be sent for the rest of another order; while that is open, only tentatively.
+
+    An order that would be refused leaves the first one where it is.
+    """
+    if bar is not None or first is None:
+        return _refused(intent, fingerprint, bar or no(f"no order {intent.replaces} is known"))
+    rest = rest_of(intent, first)
+    if not rest.quantity:
+        return _refused(intent, fingerprint, all_filled(intent, first))
+    if has_ended(first):
+        verdict = _judge_new(rest, fingerprint, limits, state, mark_price, None)
+        if isinstance(verdict, Claim) and rest is not intent:
+            return msgspec.structs.replace(verdict, decided_quantity=intent.quantity)
+        return verdict if rest is intent else msgspec.structs.replace(verdict, intent=intent)
+    after = without(first, state)
+    against = refusal(fit_exit(rest, limits, after), limits, after, mark_price)
+    if against is not None:
+        return _refused(intent, fingerprint, against)
+    return EndFirst(intent=intent, fingerprint=fingerprint, first=first)
+
+
+def _refused(intent: OrderIntent, fingerprint: str, against: Refusal) -> Refuse:
+    return Refuse(intent=intent, fingerprint=fingerprint, refusal=against)
 
 
 def _judge_known(intent: OrderIntent, fingerprint: str, entry: KnownOrder) -> Verdict:

@@ -16,12 +16,14 @@ from decisions.executor import (
     Claim,
     Conflict,
     Duplicate,
+    EndFirst,
     KnownOrder,
     Refuse,
     Resend,
     Verdict,
     sort_intents,
 )
+from decisions.replacing import NO_FIRST, First, FirstOrder
 from decisions.risk import OpenOrder, Refusal, RiskLimits, RiskState
 from decisions.risk_equity import EquityBook
 from decisions.sending import STALE, stale_text, too_old
@@ -38,6 +40,7 @@ _WORDS: Mapping[type[Verdict], str] = {
     Refuse: "refuse",
     Resend: "resend",
     Duplicate: "duplicate",
+    EndFirst: "end_first",
     Conflict: "conflict",
 }
 
@@ -47,6 +50,9 @@ class Known(msgspec.Struct, frozen=True):
 
     state: OrderState
     fingerprint: str
+
+
+NOT_BARRED: Mapping[OrderKey, Refusal] = {}
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +80,9 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     equity: EquityBook | None
     base_fees: dict[Symbol, Decimal] | None
     instruments: dict[Symbol, Instrument]
+    replaced: dict[OrderKey, First] = {}
+    not_replacing: dict[OrderKey, Refusal] = {}
+    """Decisions that do not take another order's place, by their own keys."""
 
 
 def seen_now(
@@ -86,6 +95,8 @@ def seen_now(
     halt_reason: str,
     not_before_ns: int,
     max_age_ns: int | None,
+    replaced: Mapping[OrderKey, FirstOrder] = NO_FIRST,
+    not_replacing: Mapping[OrderKey, Refusal] = NOT_BARRED,
 ) -> Seen:
     """Give what is known before the first of them is judged, which changes it: copies, no more.
 
@@ -111,7 +122,13 @@ def seen_now(
         equity=_copy(state.equity) if watches_equity else None,
         base_fees=None if state.flows is None else _of(state.flows.base_fees, symbols),
         instruments=_of(state.instruments, symbols),
+        replaced={key: _first(one) for key, one in replaced.items()},
+        not_replacing=dict(not_replacing),
     )
+
+
+def _first(order: FirstOrder) -> First:
+    return First(**{name: getattr(order, name) for name in First.__struct_fields__})
 
 
 def judged_note(
@@ -156,9 +173,19 @@ def judge_again(
     )
 
     def barred(intent: OrderIntent) -> Refusal | None:
-        return bar(intent, seen.halt_reason, seen.not_before_ns, seen.now_ns, seen.max_age_ns)
+        held = bar(intent, seen.halt_reason, seen.not_before_ns, seen.now_ns, seen.max_age_ns)
+        return held or seen.not_replacing.get(intent.order_key)
 
-    return sort_intents(intents, seen.known, fingerprint_of, seen.limits, state, seen.marks, barred)
+    return sort_intents(
+        intents,
+        seen.known,
+        fingerprint_of,
+        seen.limits,
+        state,
+        seen.marks,
+        barred,
+        seen.replaced,
+    )
 
 
 def bar(

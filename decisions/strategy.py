@@ -13,8 +13,9 @@ from decimal import Decimal
 from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
+from decisions.managed_orders import ManagedOrders
 from decisions.resample import candles_for
 from decisions.strategy_memory import MOST_TRIES, StrategyMemory, new_memory
 from decisions.strategy_wide import handler_of, handles, reference_price, show, wants_of
@@ -30,7 +31,7 @@ from decisions.wishes import (
 from messages.errors import BadDecision
 from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
-from messages.orders import OrderIntent, OrderUpdate
+from messages.orders import Intent, OrderIntent, OrderUpdate
 from messages.own_lines import line_of
 from messages.stops import StopActed
 from messages.values import BUY, Instrument
@@ -47,7 +48,7 @@ __all__ = [
     "warmup_candles",
 ]
 
-_SET_FOR_IT = ("symbols", "instruments", "positions")
+_SET_FOR_IT = ("symbols", "instruments", "positions", "open_orders")
 _FEW_EVENTS = 16
 """Fewer are shown one by one: a door costs more than it gives then."""
 _SYMBOL, _CLOSE = attrgetter("symbol"), attrgetter("close")
@@ -89,7 +90,8 @@ def warmup_candles(strategy: StrategyLike, base_ns: int) -> int:
 
 def memory_of(strategy: StrategyLike, base_ns: int, symbols: Sequence[Symbol]) -> StrategyMemory:
     """Give the memory of a strategy that has seen nothing, with room for what it declares."""
-    return new_memory(warmup_candles(strategy, base_ns) * max(len(symbols), 1))
+    events = warmup_candles(strategy, base_ns) * max(len(symbols), 1)
+    return new_memory(events, manages_orders=bool(getattr(strategy, "manages_orders", False)))
 
 
 Door = Callable[[Sequence[float], int], int]
@@ -153,12 +155,20 @@ class StrategyRun:
 
     def _make(self) -> None:
         self._strategy = strategy = self._build()
-        self._desk = Desk(*self._identity, uses_stops=bool(getattr(strategy, "uses_stops", False)))
+        if getattr(strategy, "manages_orders", False) and self.memory.managed is None:
+            self.memory.managed = ManagedOrders()
+        managed = self.memory.managed
+        self._desk = Desk(
+            *self._identity,
+            uses_stops=bool(getattr(strategy, "uses_stops", False)),
+            open_orders=None if managed is None else managed.open,
+        )
         self._wants = wants = wants_of(strategy)
         nothing = dict.fromkeys(self.symbols, Decimal(0))
         self._positions = nothing | self.memory.positions(self.symbol)
         self._wide: WideRun | None = None
-        if wants.bars or wants.timer_ns or wants.snapshots or len(self.symbols) > 1:
+        is_wide = wants.bars or wants.timer_ns or wants.snapshots or len(self.symbols) > 1
+        if is_wide or managed is not None:
             self._wide = WideRun(
                 strategy, wants, self._desk, self.memory, self._positions, self._has_problem
             )
@@ -166,6 +176,8 @@ class StrategyRun:
         self._on_close = None if self._wide is not None else close_handler(strategy)
         if hasattr(strategy, "positions"):
             strategy.positions = MappingProxyType(self._positions)
+        if managed is not None:
+            strategy.open_orders = MappingProxyType(managed.open)  # type: ignore[attr-defined]  # it says so
 
     def _has_problem(self, error: Exception) -> None:
         self.problem = error
@@ -213,7 +225,7 @@ class StrategyRun:
         wide.restoring, wide.snapshot, wide.since = False, None, []
         return False
 
-    def take(self, event: MarketEvent, created_ns: TimestampNs) -> list[OrderIntent]:
+    def take(self, event: MarketEvent, created_ns: TimestampNs) -> Sequence[Intent]:
         """Show the next event of the feed and give what the strategy decides on it.
 
         Raises:
@@ -261,7 +273,7 @@ class StrategyRun:
         is_its = event.symbol in self.symbols
         return is_its and (self._wide is not None or handles(self._wants.kinds, event))
 
-    def take_aside(self, event: MarketEvent, created_ns: TimestampNs) -> list[OrderIntent]:
+    def take_aside(self, event: MarketEvent, created_ns: TimestampNs) -> Sequence[Intent]:
         """Take an event that the feed does not number, such as a live tick; as `take` otherwise."""
         memory = self.memory
         place = memory.next_index, memory.trying, memory.tries
@@ -273,7 +285,7 @@ class StrategyRun:
 
     def take_batch(
         self, batch: MarketBatch, created_ns: Callable[[], TimestampNs]
-    ) -> Iterator[OrderIntent]:
+    ) -> Iterator[Intent]:
         """Take what is new in a batch; the intents of an event come before the next is shown.
 
         Nothing when events between are missing: the feed sends again what is not acked, unless
@@ -326,7 +338,13 @@ class StrategyRun:
         return reached
 
     def update(self, update: OrderUpdate) -> None:
-        """Tell the strategy what became of its order; a position does not change by it."""
+        """Tell the strategy what became of its order.
+
+        A position changes by it only where the strategy manages its orders.
+        """
+        managed = self.memory.managed
+        if managed is not None and (change := managed.updated(update)):
+            self._move(update.symbol, self._positions.get(update.symbol, Decimal(0)) + change)
         if not update.late_fills:
             self._strategy.on_update(update)
         if update.fills and self._wants.fills:
@@ -349,11 +367,15 @@ class StrategyRun:
         if before * acted.change >= 0:
             return
         after = before + acted.change
-        self._positions[symbol] = after if after * before > 0 else Decimal(0)
+        self._move(symbol, after if after * before > 0 else Decimal(0))
+
+    def _move(self, symbol: Symbol, position: Decimal) -> None:
+        memory = self.memory
+        self._positions[symbol] = position
         if symbol == self.symbol:
-            memory.position = self._positions[symbol]
+            memory.position = position
         elif memory.wide is not None:
-            memory.wide.others[symbol] = self._positions[symbol]
+            memory.wide.others[symbol] = position
 
     def _tell_fills(self, update: OrderUpdate) -> None:
         on_fill = getattr(self._strategy, "on_fill", None)
@@ -465,4 +487,5 @@ class StrategyRun:
             return []
         positions = {symbol: memory.position}
         decided = {(symbol, at_ns): memory.decided.get((symbol, at_ns), 0)}
-        return self._desk.intents(decisions, moment, created_ns, positions, decided)
+        intents = self._desk.intents(decisions, moment, created_ns, positions, decided)
+        return cast("list[OrderIntent]", intents)  # who manages its orders goes the other way

@@ -1,15 +1,17 @@
 """What a strategy's driver must not forget when its actor is restarted."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
+from decisions.managed_orders import ManagedOrders
 from decisions.strategy_wide import WideMemory
 from decisions.wishes import Decided
 from messages.ids import OrderKey, Symbol
 from messages.market import MarketEvent
+from messages.orders import OrderUpdate
 
 MOST_TRIES = 2
 """So often an event is shown, each time to another incarnation."""
@@ -44,6 +46,8 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     """The exits of stops that its position counts, the oldest first."""
     wide: WideMemory | None = None
     """Of a strategy that wants more than plain events of one symbol."""
+    managed: ManagedOrders | None = None
+    """Of a strategy that ends and replaces its orders."""
 
     @property
     def warmed(self) -> tuple[int, int]:
@@ -61,19 +65,26 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
             told_fills=self.told_fills.copy(),
             told_stops=self.told_stops.copy(),
             wide=wide,
+            managed=None if self.managed is None else self.managed.copy(),
         )
 
     def begin_with(
-        self, symbols: Sequence[Symbol], held: Mapping[Symbol, Decimal], decided_until_ns: int
+        self,
+        symbols: Sequence[Symbol],
+        held: Mapping[Symbol, Decimal],
+        decided_until_ns: int,
+        open_orders: Iterable[OrderUpdate] = (),
     ) -> None:
         """Go on where an earlier process ended, on a market that cannot be shown again.
 
         `held` is by symbol what that one's decisions came to; what it has decided until then is
-        not decided again.
+        not decided again. `open_orders` are those that it has left open.
         """
         first, *others = symbols
         self.position = held.get(first, Decimal(0))
         self.decided_until_ns = decided_until_ns
+        if self.managed is not None:
+            self.managed.begin_with(open_orders)
         if others:
             self.wide = WideMemory(others={one: held.get(one, Decimal(0)) for one in others})
 
@@ -83,10 +94,11 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
         return {symbol: self.position, **others}
 
 
-def new_memory(warmup_events: int) -> StrategyMemory:
+def new_memory(warmup_events: int, *, manages_orders: bool = False) -> StrategyMemory:
     """Give the memory of a strategy that has seen nothing.
 
     It holds a few events more than warm-up needs, for those that warm-up must leave out.
     """
     room = warmup_events + _SPARE_EVENTS if warmup_events else 0
-    return StrategyMemory(recent=deque(maxlen=room))
+    managed = ManagedOrders() if manages_orders else None
+    return StrategyMemory(recent=deque(maxlen=room), managed=managed)

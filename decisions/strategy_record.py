@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
+from decisions.managed_orders import ManagedOrders
 from decisions.resample import Resampler
 from decisions.strategy_memory import StrategyMemory
 from decisions.strategy_wide import Snapshot, WideMemory
@@ -53,6 +54,7 @@ class _Memory(msgspec.Struct, frozen=True):
     wide: _Wide | None
     at_door: bool = False
     told_stops: list[OrderKey] = []
+    managed: ManagedOrders | None = None
 
 
 def packed_memory(memory: StrategyMemory) -> bytes:
@@ -73,6 +75,7 @@ def packed_memory(memory: StrategyMemory) -> bytes:
             told_fills=list(memory.told_fills),
             told_stops=list(memory.told_stops),
             wide=None if memory.wide is None else _wide(memory.wide),
+            managed=memory.managed,
         )
     )
 
@@ -103,6 +106,7 @@ def memory_in(content: bytes) -> StrategyMemory:
         told_fills=dict.fromkeys(kept.told_fills),
         told_stops=dict.fromkeys(kept.told_stops),
         wide=None if kept.wide is None else _wide_memory(kept.wide),
+        managed=kept.managed,
     )
 
 

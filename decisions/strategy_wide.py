@@ -17,7 +17,7 @@ from decisions.resample import Resampler
 from decisions.wishes import Decided, Desk, Moment
 from messages.ids import NS_PER_S, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent, Tick, Trade
-from messages.orders import OrderIntent
+from messages.orders import Intent
 from messages.timeframes import timeframe_ns
 
 MOST_SINCE = 1024
@@ -114,17 +114,18 @@ class Wide:
         self._strategy, self._wants, self._desk = strategy, wants, desk
         self._decided_until_ns = decided_until_ns
         self._created: Callable[[], TimestampNs] | None = None
-        self._intents: list[OrderIntent] = []
+        self._intents: list[Intent] = []
 
     def take(
         self, event: MarketEvent, created_ns: Callable[[], TimestampNs] | None
-    ) -> list[OrderIntent]:
+    ) -> list[Intent]:
         """Show all that belongs to one event. Without `created_ns` what is decided is thrown away.
 
         Raises:
             Exception: whatever the strategy raises, or `BadDecision`; throw this object away.
         """
         self._created, self._intents = created_ns, []
+        self._desk.replaced.clear()
         ts_ns, period = event.ts_event_ns, self._wants.timer_ns
         if period:
             self._timer_before(ts_ns, period)

@@ -4,7 +4,7 @@
 any other to this.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ from decisions.strategy_wide import Wants, Wide, WideMemory, handles
 from decisions.wishes import Desk
 from messages.ids import Symbol, TimestampNs
 from messages.market import MarketBatch, MarketEvent
-from messages.orders import OrderIntent
+from messages.orders import Intent
 
 _SNAPSHOT_EVERY = 64
 """Events, where they come one by one; in batches, one is kept after each batch."""
@@ -53,12 +53,12 @@ class WideRun:
         self._wide.restore(self._kept)
         self._wide.begin(self._kept)
 
-    def take(self, event: MarketEvent, created_ns: Callable[[], TimestampNs]) -> list[OrderIntent]:
+    def take(self, event: MarketEvent, created_ns: Callable[[], TimestampNs]) -> list[Intent]:
         """See `StrategyRun.take`."""
         intents = self._decide(event, created_ns)
         if intents is None:
             return []
-        self._advance(event)
+        self._advance(event, intents)
         kept = self._kept
         if kept.snapshot is None or len(kept.since) >= _SNAPSHOT_EVERY:
             self.keep_snapshot()
@@ -66,7 +66,7 @@ class WideRun:
 
     def take_batch(
         self, batch: MarketBatch, skip: int, created_ns: Callable[[], TimestampNs]
-    ) -> Iterator[OrderIntent]:
+    ) -> Iterator[Intent]:
         """See `StrategyRun.take_batch`; the first `skip` events of the batch are not new."""
         created = None if batch.is_history else created_ns
         if self._kept.snapshot is None:
@@ -75,7 +75,7 @@ class WideRun:
             intents = self._decide(event, created)
             if intents is not None:
                 yield from intents
-                self._advance(event)
+                self._advance(event, intents)
         self.keep_snapshot()
 
     def keep_snapshot(self) -> None:
@@ -89,7 +89,7 @@ class WideRun:
 
     def _decide(
         self, event: MarketEvent, created_ns: Callable[[], TimestampNs] | None
-    ) -> list[OrderIntent] | None:
+    ) -> list[Intent] | None:
         """Give None for an event that is left behind unseen."""
         memory = self._memory
         if event.symbol not in self._symbols:
@@ -106,9 +106,11 @@ class WideRun:
                 return None
         return self._wide.take(event, created_ns)
 
-    def _advance(self, event: MarketEvent) -> None:
+    def _advance(self, event: MarketEvent, intents: Sequence[Intent]) -> None:
         memory = self._memory
         memory.next_index += 1
+        if memory.managed is not None:
+            memory.managed.decided(intents)
         if handles(self._wants.kinds, event):
             memory.recent.append(event)
         memory.position = self._positions[self._symbols[0]]

@@ -10,11 +10,13 @@ from typing import Any, Protocol
 
 import msgspec
 
+from decisions.change_wishes import held_without, is_change, order_meant, replacement
 from decisions.exact import EXACT, NOTHING, is_sane, is_sane_signed
 from decisions.order_keys import keys_of, order_key
 from messages.errors import BadDecision
-from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
-from messages.orders import OrderIntent
+from messages.ids import AccountId, OrderKey, StrategyId, Symbol, TimestampNs
+from messages.order_changes import Cancel, OrderChange
+from messages.orders import CancelIntent, Intent, OrderIntent, OrderUpdate
 from messages.values import BUY, Instrument, OrderType, Protection, Side, Target, TimeInForce
 
 Decided = dict[tuple[Symbol, TimestampNs], int]
@@ -59,7 +61,7 @@ class DecisionLike(Protocol):
         """Why, for a person."""
 
 
-Given = Sequence[DecisionLike | Target] | DecisionLike | Target | None
+Given = Sequence[DecisionLike | Target | OrderChange] | DecisionLike | Target | OrderChange | None
 """What a handler may give; None and an empty sequence are nothing."""
 
 
@@ -98,6 +100,10 @@ class Desk(msgspec.Struct, frozen=True):
     instrument_of: Callable[[Symbol], Instrument]
     uses_stops: bool = False
     """Whether the strategy has said that it attaches some (`Strategy.uses_stops`)."""
+    open_orders: Mapping[OrderKey, OrderUpdate] | None = None
+    """None where the strategy has not said that it manages them (`Strategy.manages_orders`)."""
+    replaced: set[OrderKey] = msgspec.field(default_factory=set)
+    """Of the event under way: who shows it empties this before."""
 
     def intents(
         self,
@@ -106,7 +112,7 @@ class Desk(msgspec.Struct, frozen=True):
         created_ns: TimestampNs,
         positions: dict[Symbol, Decimal],
         decided: Decided,
-    ) -> list[OrderIntent]:
+    ) -> list[Intent]:
         """Give the intents, and move `positions` and `decided` by them.
 
         Raises:
@@ -171,42 +177,100 @@ class Desk(msgspec.Struct, frozen=True):
         created_ns: TimestampNs,
         positions: dict[Symbol, Decimal],
         decided: Decided,
-    ) -> list[OrderIntent]:
-        intents = []
-        at = moment.decided_at_ns
+    ) -> list[Intent]:
+        intents: list[Intent] = []
         for wish in given if type(given) in _PLAIN else _each(given):
-            symbol = getattr(wish, "symbol", None) or moment.symbol
-            order = self._order(wish, symbol, moment, positions)
-            if order is None:
-                continue
-            ordinal = count_decisions(decided, symbol, at, 1)
-            held = positions.get(symbol, NOTHING)
-            positions[symbol] = held + order.quantity * order.side.sign
-            leaves = _leaves(order, held)
-            price = moment.prices[symbol]
-            asked = asked_protection(wish)
-            intents.append(
-                OrderIntent(
-                    order_key=order_key(self.account, self.strategy_id, symbol, at, ordinal),
-                    account=self.account,
-                    strategy_id=self.strategy_id,
-                    symbol=symbol,
-                    side=order.side,
-                    order_type=order.order_type,
-                    time_in_force=order.time_in_force,
-                    quantity=order.quantity,
-                    limit_price=order.limit_price,
-                    reference_price=price,
-                    decided_at_ns=at,
-                    ts_created_ns=created_ns,
-                    reason=order.reason,
-                    leaves=leaves,
-                    protection=None
-                    if asked is None
-                    else self._protection(asked, order, leaves, price),
-                )
-            )
+            if is_change(wish):
+                intent = self._changed(wish, moment, created_ns, positions, decided)
+            else:
+                intent = self._wished(wish, moment, created_ns, positions, decided)
+            if intent is not None:
+                intents.append(intent)
         return intents
+
+    def _wished(
+        self,
+        wish: Any,
+        moment: Moment,
+        created_ns: TimestampNs,
+        positions: dict[Symbol, Decimal],
+        decided: Decided,
+    ) -> Intent | None:
+        symbol = getattr(wish, "symbol", None) or moment.symbol
+        order = self._order(wish, symbol, moment, positions)
+        if order is None:
+            return None
+        held = positions.get(symbol, NOTHING)
+        positions[symbol] = held + order.quantity * order.side.sign
+        return self._intent(wish, order, symbol, held, moment, created_ns, decided)
+
+    def _changed(
+        self,
+        wish: OrderChange,
+        moment: Moment,
+        created_ns: TimestampNs,
+        positions: dict[Symbol, Decimal],
+        decided: Decided,
+    ) -> Intent | None:
+        first = order_meant(wish, self.open_orders)
+        if first is None or first.order_key in self.replaced:
+            return None
+        symbol, at = first.symbol, moment.decided_at_ns
+        if isinstance(wish, Cancel):
+            ordinal = count_decisions(decided, symbol, at, 1)
+            return CancelIntent(
+                order_key=order_key(self.account, self.strategy_id, symbol, at, ordinal),
+                cancels=first.order_key,
+                strategy_id=self.strategy_id,
+                symbol=symbol,
+                decided_at_ns=at,
+                ts_created_ns=created_ns,
+                reason=wish.reason,
+            )
+        if symbol not in moment.prices:
+            raise _no_price(symbol)
+        order = replacement(wish, first)
+        if problem := _problem(order):
+            raise BadDecision(problem)
+        held = held_without(first, positions)
+        positions[symbol] = held + order.quantity * order.side.sign
+        intent = self._intent(order, order, symbol, held, moment, created_ns, decided)
+        self.replaced.add(first.order_key)
+        return msgspec.structs.replace(intent, replaces=first.order_key)
+
+    def _intent(
+        self,
+        wish: Any,
+        order: DecisionLike,
+        symbol: Symbol,
+        held: Decimal,
+        moment: Moment,
+        created_ns: TimestampNs,
+        decided: Decided,
+    ) -> OrderIntent:
+        """Give the intent of one order; `held` is the position without it."""
+        at = moment.decided_at_ns
+        ordinal = count_decisions(decided, symbol, at, 1)
+        leaves = _leaves(order, held)
+        price = moment.prices[symbol]
+        asked = asked_protection(wish)
+        return OrderIntent(
+            order_key=order_key(self.account, self.strategy_id, symbol, at, ordinal),
+            account=self.account,
+            strategy_id=self.strategy_id,
+            symbol=symbol,
+            side=order.side,
+            order_type=order.order_type,
+            time_in_force=order.time_in_force,
+            quantity=order.quantity,
+            limit_price=order.limit_price,
+            reference_price=price,
+            decided_at_ns=at,
+            ts_created_ns=created_ns,
+            reason=order.reason,
+            leaves=leaves,
+            protection=None if asked is None else self._protection(asked, order, leaves, price),
+        )
 
     def _protection(
         self, asked: Protection, order: DecisionLike, leaves: Decimal, price: Decimal
@@ -349,7 +413,7 @@ def _on_grid(quantity: Decimal, step: Decimal) -> Decimal:
 def _each(given: Any) -> Sequence[Any]:
     if isinstance(given, Sequence) and not isinstance(given, str | bytes):
         return given
-    if isinstance(given, Target) or hasattr(given, "order_type"):
+    if isinstance(given, Target) or hasattr(given, "order_type") or is_change(given):
         return (given,)
     raise BadDecision(f"gave {_shown(given)}, expected decisions: a tuple or list of them")
 

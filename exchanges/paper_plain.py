@@ -18,6 +18,7 @@ from exchanges.paper_order import (
     accepted,
     advance,
     arrived,
+    canceled,
     may_skip,
 )
 from exchanges.paper_plain_funds import PlainFunds
@@ -171,6 +172,23 @@ class PlainVenue:
             place = tape.newest
         orders = self._open.get(symbol)
         return [] if orders is None else self._work_all(orders, place, event)
+
+    def cancel(self, order: NewOrder, now_ns: TimestampNs) -> Worked | None:
+        """End an order where its market stands, whose last event was then; None: it had ended."""
+        symbol = order.symbol
+        orders = self._open.get(symbol, [])
+        before = next((p for p in orders if p.order.client_order_id == order.client_order_id), None)
+        if before is None:
+            return None
+        orders.remove(before)
+        if not orders:
+            del self._open[symbol]
+        tape = self._tapes.get(symbol)
+        place = Place(now_ns, 0) if tape is None else tape.newest
+        step = canceled(before, place, self._market(symbol).terms)
+        if step.changes:
+            self._funds.book(step.progress, step.changes)
+        return Worked(step.progress, [*step.fills])
 
     def takes_at_once(self, order: AnyOrder) -> bool:
         """Whether a market order that is alone on its symbol may wait for `fill_at_once`.

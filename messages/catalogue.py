@@ -44,6 +44,8 @@ from messages.market import (
     Trade,
 )
 from messages.orders import (
+    CancelAgain,
+    CancelIntent,
     DuplicateFiltered,
     LookupDone,
     MarketReports,
@@ -75,6 +77,8 @@ MarketMessage = (
 )
 OrderMessage = (
     OrderIntent
+    | CancelIntent
+    | CancelAgain
     | OrderReport
     | SubmitDone
     | SendAgain

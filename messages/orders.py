@@ -61,6 +61,9 @@ class OrderIntent(Message, kw_only=True, frozen=True):
     really held, for some were refused, less is sent."""
     protection: Protection | None = None
     """Kept by the executor, of what this order adds to the position."""
+    replaces: OrderKey | None = None
+    """An order of the strategy that is ended first. `quantity` is then that of both together (FIX
+    OrderQty of a cancel/replace request): what the former has filled is not asked for again."""
 
     def trace_id(self) -> str:
         """The decision's own name."""
@@ -70,6 +73,50 @@ class OrderIntent(Message, kw_only=True, frozen=True):
     def notional(self) -> Decimal:
         """Quantity times limit or reference price, in quote currency, unsigned."""
         return self.quantity * (self.limit_price or self.reference_price)
+
+
+class CancelIntent(Message, kw_only=True, frozen=True):
+    """A strategy decided to end one of its orders; nothing is asked of the venue yet.
+
+    Strategy -> Executor. Kept over a restart, for ever: there is no harm in a late or a second one.
+    """
+
+    delivery: ClassVar[Delivery] = _ORDER_FACT
+
+    order_key: OrderKey
+    """The decision's own."""
+    cancels: OrderKey
+    strategy_id: StrategyId
+    symbol: Symbol
+    decided_at_ns: TimestampNs
+    """When, on the market's clock."""
+    ts_created_ns: TimestampNs
+    """When, on the runtime's clock."""
+    reason: str
+    """Why, for a person."""
+
+    def trace_id(self) -> str:
+        """The order that is to end."""
+        return self.cancels
+
+
+Intent = OrderIntent | CancelIntent
+"""What a strategy decides."""
+
+
+class CancelAgain(Message, kw_only=True, frozen=True):
+    """An order that a strategy wants ended is open still: time for the next cancel.
+
+    Executor -> itself, after a pause. Lost with its incarnation: the next one reads what is wanted.
+    """
+
+    delivery: ClassVar[Delivery] = Delivery(on_restart=OnRestart.DROP, overflow=Overflow.GROW)
+
+    order_key: OrderKey
+
+    def trace_id(self) -> str:
+        """The order that is to end."""
+        return self.order_key
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -246,6 +293,8 @@ class OrderUpdate(Message, kw_only=True, frozen=True):
     late_fills: bool = False
     """Whether this state was told before, and only `fills` are new. Of the strategy,
     only `on_fill` is told."""
+    limit_price: Decimal | None = None
+    """None for a market order."""
 
     def trace_id(self) -> str:
         """The decision that moved."""

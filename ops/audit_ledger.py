@@ -168,7 +168,7 @@ def _venue_names(key: OrderKey) -> set[str]:
     return {client_order_id(key, *shape) for shape in shapes}
 
 
-_NOT_IN_THE_LEDGER = {"ts_created_ns", "leaves", "protection"}
+_NOT_IN_THE_LEDGER = {"ts_created_ns", "leaves", "protection", "replaces"}
 
 
 def _intent(entry: LedgerEntry) -> OrderIntent:

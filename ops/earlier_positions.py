@@ -1,9 +1,10 @@
 """What the strategies of earlier processes hold, read from the ledger before theirs begin.
 
-Only where the market is live. A recording is shown again from its beginning, and a strategy
-comes to its position by deciding again; a live market is not, and what it decided while another
-process ran is in the ledger alone. Without it a strategy would believe itself flat: it would
-never leave what it holds, and buy it a second time.
+Only where the market is live, or a strategy manages its orders. A recording is shown again from its
+beginning, and any other strategy comes to its position by deciding again; a live market is not, and
+what it decided while another process ran is in the ledger alone. Without it a strategy would
+believe itself flat: it would never leave what it holds, and buy it a second time. One that manages
+its orders decides by what became of them, so that it would not decide the same again.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from actors.log import logger
+from actors.order_records import update_of
 from actors.strategy import Kept
 from decisions.exact import EXACT, NOTHING
 from decisions.risk_exit import fees_in
@@ -29,7 +31,8 @@ Held = dict[tuple[StrategyId, Symbol], Decimal]
 class EarlierPositions:
     """Of one process. Strategies start after the executor, so theirs is settled by then.
 
-    `max_age_ns`: older events decide nothing, so that older decisions need not be known.
+    `max_age_ns`: older events decide nothing, so that older decisions need not be known; None where
+    they do.
     """
 
     def __init__(
@@ -38,7 +41,7 @@ class EarlierPositions:
         kept: Mapping[StrategyId, Kept],
         strategies: tuple[StrategyConfig, ...],
         utc_ns: Callable[[], int],
-        max_age_ns: int,
+        max_age_ns: int | None,
     ) -> None:
         self._path, self._kept, self._strategies = path, kept, strategies
         self._utc_ns, self._max_age_ns = utc_ns, max_age_ns
@@ -65,10 +68,17 @@ class EarlierPositions:
 
     def _begin(self, ledger: Ledger) -> None:
         held, until = self._held(ledger), self._decided_until(ledger)
+        exits = {key for stop in ledger.stops() for key in stop.exits}
         for one in self._strategies:
             strategy = StrategyId(one.id)
             mine = {symbol: held.get((strategy, symbol), NOTHING) for symbol in one.symbols}
-            self._kept[strategy].memory.begin_with(one.symbols, mine, until.get(strategy, -1))
+            left = [
+                update_of(entry, (), entry.updated_at_ns)
+                for entry in ledger.open_entries()
+                if entry.strategy_id == strategy and entry.order_key not in exits
+            ]
+            memory = self._kept[strategy].memory
+            memory.begin_with(one.symbols, mine, until.get(strategy, -1), left)
             if told := ", ".join(f"{much} of {symbol}" for symbol, much in mine.items() if much):
                 text = "begins with what its earlier decisions hold: {}"
                 logger.bind(actor=f"execution/strategies/{one.id}").info(text, told)
@@ -90,7 +100,9 @@ class EarlierPositions:
         return held
 
     def _decided_until(self, ledger: Ledger) -> dict[StrategyId, int]:
-        since_ns = self._utc_ns() - self._max_age_ns - _SPARE_NS
+        since_ns = 0
+        if self._max_age_ns is not None:
+            since_ns = self._utc_ns() - self._max_age_ns - _SPARE_NS
         until: dict[StrategyId, int] = {}
         for entry in ledger.entries(max(since_ns, 0)):
             before = until.get(entry.strategy_id, -1)

@@ -110,11 +110,16 @@ def build(
     open_ledger = earlier.opening(open_ledger)
     asked = ask_strategies(config, live)
     replayed = not (config.feed.is_live or as_live)
-    if not replayed:
-        max_age_ns = config.risk.max_decision_age_ms * NS_PER_MS
+    begun_with = tuple(
+        one
+        for one in config.strategies
+        if not replayed or asked[StrategyId(one.id)].kept.memory.managed is not None
+    )
+    if begun_with:
+        max_age_ns = None if replayed else config.risk.max_decision_age_ms * NS_PER_MS
         memories = {name: one.kept for name, one in asked.items()}
         positions = EarlierPositions(
-            run_dir.ledger, memories, config.strategies, runtime.clock.utc_ns, max_age_ns
+            run_dir.ledger, memories, begun_with, runtime.clock.utc_ns, max_age_ns
         )
         open_ledger = positions.opening(open_ledger)
     totals = with_run_totals(describer(runtime, run_dir.ledger, figures), run_dir.ledger)

@@ -75,7 +75,7 @@ def execution_branch(
             "strategies": addresses,
             "feeds": feeds,
             "account": None if live is None else (_account_settings(config), account),
-            "steps_with_market": any(one.uses_stops for one in asked.values()),
+            "steps_with_market": any(one.steps for one in asked.values()),
         },
         drain=True,
         start_timeout_ms=45_000,  # it opens a ledger, over a network perhaps, and reads all of it

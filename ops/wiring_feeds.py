@@ -37,8 +37,8 @@ def feeds_branch(
     asked: Collection[Asked],
 ) -> ChildSpec:
     """Give the branch; the executor is the last of the followers."""
-    # With stops the executor is shown each event first, and nobody runs ahead of it.
-    leaders = followers[-1:] if any(one.uses_stops for one in asked) else []
+    # With stops or managed orders the executor is shown each event first; nobody runs ahead of it.
+    leaders = followers[-1:] if any(one.steps for one in asked) else []
     if config.feed.is_connected:
         from ops.live_feed import live_feed
 

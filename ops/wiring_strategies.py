@@ -23,8 +23,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     kept: Kept
     warmup: int
     """How many candles it must see before it decides."""
-    uses_stops: bool
-    """Whether it may attach stops."""
+    steps: bool
+    """Whether it may attach stops, or manages its orders: then the executor is shown each event of
+    a market that waits before it is."""
 
 
 def ask_strategies(config: Config, live: "LiveVenue | None" = None) -> dict[StrategyId, Asked]:
@@ -43,7 +44,7 @@ def ask_strategy(
     return Asked(
         kept=Kept(memory_of(made, base_ns, settings.symbols)),
         warmup=warmup_candles(made, base_ns),
-        uses_stops=bool(getattr(made, "uses_stops", False)),
+        steps=any(getattr(made, name, False) for name in ("uses_stops", "manages_orders")),
     )
 
 

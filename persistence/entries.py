@@ -94,7 +94,8 @@ def fingerprint(intent: OrderIntent) -> str:
     """Hash what makes the order what it is: equal money hashes equally (1.0 and 1.00).
 
     Left out: when the runtime made the message, the words of its reason, the price it was judged
-    by, how much of it leaves a position, and its stop, none of which the venue would ever see.
+    by, how much of it leaves a position, its stop, and which order it replaces, none of which the
+    venue would ever see.
     Of a stop that is reckoned anew after a warm-up the last digit may be another: the one that
     was claimed stands.
     """

@@ -6,12 +6,13 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import msgspec
 
-from messages.ids import Symbol, TimestampNs
+from messages.ids import OrderKey, Symbol, TimestampNs
 from messages.market import Candle, Tick, Trade
+from messages.order_changes import Cancel, OrderChange, Replace
 from messages.orders import Fill, OrderUpdate
 from messages.values import Instrument, OrderType, Side, Target, TimeInForce
 
-__all__ = ["Decision", "Decisions", "Strategy", "Target", "market_order"]
+__all__ = ["Cancel", "Decision", "Decisions", "Replace", "Strategy", "Target", "market_order"]
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -34,7 +35,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     trailing: Decimal | None = None
 
 
-Decisions = Sequence[Decision | Target] | Decision | Target | None
+Decisions = Sequence[Decision | Target | OrderChange] | Decision | Target | OrderChange | None
 """What a handler gives: one, several in their order, or nothing.
 
 The handlers below say Any, so that one that gives a sequence of decisions alone may say so.
@@ -67,6 +68,9 @@ class Strategy:
     """The bars that `on_bar` is told, built from the feed's candles: ``("15m", "4h")``."""
     uses_stops: bool = False
     """Whether its decisions may have a `stop_loss`, a `take_profit` or a `trailing`."""
+    manages_orders: bool = False
+    """Whether it gives `Cancel` and `Replace`. Then it has `open_orders`, and its `position` is
+    what its orders have filled or may yet fill: of one that ends, the rest counts no more."""
     timer_s: int = 0
     """How often `on_timer` is called, on the market's clock; 0 is never."""
 
@@ -76,6 +80,11 @@ class Strategy:
     """The grid of each of `symbols`; set before the constructor runs."""
     positions: Mapping[Symbol, Decimal] = {}
     """By symbol what `position` is; set after the constructor has run, read only, always as now."""
+
+    open_orders: Mapping[OrderKey, OrderUpdate] = {}
+    """Its orders that are open at the venue, as they were told last, the oldest first; of one that
+    `manages_orders`, read only, always as now. It begins with what earlier processes of the run
+    have left open."""
 
     overrides: ClassVar[frozenset[str]] = frozenset()
     """Which optional handlers the class has of its own; set by itself."""

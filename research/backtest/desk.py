@@ -15,7 +15,9 @@ from decimal import Decimal
 import msgspec
 
 from decisions.exact import NOTHING
+from decisions.executor import Claim, EndFirst, Refuse, sort_intents
 from decisions.order_keys import client_order_id
+from decisions.replacing import First
 from decisions.risk import (
     Refusal,
     RiskState,
@@ -33,10 +35,10 @@ from exchanges.event_blocks import Block
 from exchanges.paper_plain import Executed, PlainVenue, Worked
 from exchanges.protocol import NewOrder
 from messages.errors import Rejected
-from messages.ids import ClientOrderId, StrategyId, Symbol, TimestampNs
+from messages.ids import ClientOrderId, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent
 from messages.order_states import FINAL_STATES
-from messages.orders import Fill, OrderIntent, OrderUpdate
+from messages.orders import CancelIntent, Fill, Intent, OrderIntent, OrderUpdate
 from messages.stops import StopActed
 from messages.values import OrderState
 from research.backtest.plan import Plan
@@ -81,7 +83,8 @@ class Order(msgspec.Struct, kw_only=True, gc=False):
 class Desk:
     """Judges, sends, follows. `on_fills` hears of executions, `on_update` of each step.
 
-    `on_stop` hears of stops that act; None where no strategy uses any.
+    `on_stop` hears of stops that act; None where no strategy uses any. `manages_orders`: one ends
+    or replaces its orders.
     """
 
     def __init__(
@@ -90,6 +93,8 @@ class Desk:
         on_fills: Callable[[Order, Sequence[Execution]], None],
         on_update: Callable[[Order, OrderUpdate], None] | None,
         on_stop: Callable[[StopActed], None] | None = None,
+        *,
+        manages_orders: bool = False,
     ) -> None:
         self.orders: list[Order] = []
         self._limits = plan.limits
@@ -107,6 +112,12 @@ class Desk:
         self._refused: list[Order] = []
         self._on_fills, self._on_update = on_fills, on_update
         self._stops, self._on_stop = StopBook(), on_stop
+        self._steps = manages_orders or on_stop is not None
+        """Whether all that the venue did at an event is told before a strategy is shown it."""
+        self._changes: list[Intent] = []
+        self._by_key: dict[OrderKey, Order] = {}
+        """Of orders that may be ended or replaced, those that were sent."""
+        self._manages = manages_orders
         self._open: dict[Symbol, dict[ClientOrderId, Order]] = {}
         """By the names at the venue of those that were submitted; see `_alone`."""
         self._alone: dict[Symbol, Order] = {}
@@ -158,8 +169,9 @@ class Desk:
         if self.follows_equity:
             saw_market(symbol, reference_price(event), event.ts_event_ns, self._risk)
         self._show_venue(event, candles_only=candles_only)
-        if self._on_stop is not None:
+        if self._steps:
             self._count_news()
+        if self._on_stop is not None:
             self._look(event)
 
     def _show_venue(self, event: MarketEvent, *, candles_only: bool) -> None:
@@ -223,6 +235,41 @@ class Desk:
             allowed, self._allowed = self._allowed, []
             for intent in allowed:
                 self._send(intent)
+        if self._changes:
+            self._change()
+
+    def _change(self) -> None:
+        """End what is to end, then tell of each, and send what takes its place."""
+        assert self._present is not None, "decided on it"
+        changes, self._changes, now_ns = self._changes, [], self._present.ts_event_ns
+        ended = []
+        for intent in changes:
+            key = intent.cancels if isinstance(intent, CancelIntent) else intent.replaces
+            order = None if key is None else self._by_key.get(key)
+            worked = None
+            if order is not None and order.state not in FINAL_STATES:
+                worked = self._venue.cancel(_for_venue(order, None), now_ns)
+            ended.append((intent, order, worked))
+        for intent, order, worked in ended:
+            if order is not None and worked is not None:
+                self._worked(order, worked)
+            if isinstance(intent, OrderIntent):
+                self._judge_replacement(intent)
+        self.settle()
+
+    def _judge_replacement(self, intent: OrderIntent) -> None:
+        """Judge it as the executor does: while the first order is open, only tentatively."""
+        first = None if intent.replaces is None else self._by_key.get(intent.replaces)
+        replaced = {} if first is None else {first.intent.order_key: _first(first)}
+        limits, risk = self._limits, self._risk
+        for verdict in sort_intents([intent], {}, _no_name, limits, risk, {}, replaced=replaced):
+            if isinstance(verdict, EndFirst):
+                self._changes.append(intent)
+            elif isinstance(verdict, Claim):
+                self._allowed.append(verdict.intent)
+            else:
+                assert isinstance(verdict, Refuse), "its key is new"
+                self._refused.append(self._refuse(intent, verdict.refusal))
 
     def _count_news(self) -> None:
         if self._at_once:
@@ -235,13 +282,19 @@ class Desk:
                 known = worked.progress.order
                 self._worked(self._open[known.symbol][known.client_order_id], worked)
 
-    def decided(self, intents: Sequence[OrderIntent]) -> None:
+    def decided(self, intents: Sequence[Intent]) -> None:
         """Judge decisions of one moment one after another; `settle` sends what is allowed.
 
         As `decisions.executor.sort_intents` does it with keys that are all new.
         """
         limits, risk, gate = self._limits, self._risk, self._gate
         for intent in intents:
+            if type(intent) is not OrderIntent:
+                self._changes.append(intent)
+                continue
+            if intent.replaces is not None:
+                self._judge_replacement(intent)
+                continue
             if gate.lets_through(intent):
                 self._allowed.append(intent)
                 continue
@@ -266,6 +319,8 @@ class Desk:
     def _send(self, intent: OrderIntent) -> None:
         order, symbol = Order(intent=intent, state=_ACCEPTED), intent.symbol
         self.orders.append(order)
+        if self._manages:
+            self._by_key[intent.order_key] = order
         if self._on_stop is not None:
             self._stops.claimed(intent)
         self.open_of[intent.strategy_id] += 1
@@ -282,7 +337,7 @@ class Desk:
 
     def _may_wait(self, intent: OrderIntent) -> bool:
         """Whether it may be filled at once; not with stops: an exit may meet the same candle."""
-        if self._on_stop is not None or intent.limit_price is not None:
+        if self._steps or intent.limit_price is not None:
             return False
         return intent.symbol not in self._alone and self._venue.takes_at_once(intent)
 
@@ -395,6 +450,23 @@ def _for_venue(order: Order, touched_price: Decimal | None) -> NewOrder:
     )
 
 
+def _first(order: Order) -> First:
+    intent = order.intent
+    return First(
+        order_key=intent.order_key,
+        strategy_id=intent.strategy_id,
+        symbol=intent.symbol,
+        side=intent.side,
+        state=order.state,
+        quantity=intent.quantity,
+        filled_quantity=order.filled_quantity,
+    )
+
+
+def _no_name(intent: OrderIntent) -> str:  # noqa: ARG001 - nothing is decided twice here
+    return ""
+
+
 def _update(order: Order, fills: Sequence[Fill], at_ns: TimestampNs) -> OrderUpdate:
     intent = order.intent
     return OrderUpdate(
@@ -411,4 +483,5 @@ def _update(order: Order, fills: Sequence[Fill], at_ns: TimestampNs) -> OrderUpd
         reason=order.state_reason,
         decided_at_ns=intent.decided_at_ns,
         ts_event_ns=at_ns,
+        limit_price=intent.limit_price,
     )

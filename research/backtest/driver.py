@@ -15,7 +15,7 @@ from exchanges.event_blocks import Block
 from messages.errors import ConfigError
 from messages.ids import AccountId, ActorPath, TimestampNs
 from messages.market import MarketBatch, MarketEvent
-from messages.orders import OrderIntent, OrderUpdate
+from messages.orders import Intent, OrderIntent, OrderUpdate
 from messages.stops import StopActed
 from research.backtest.plan import StrategyPlan
 from research.texts import event_text
@@ -45,9 +45,10 @@ class Driver:
         self.uses_stops = bool(getattr(self.strategy, "uses_stops", False))
         """Whether its position may change without its doing: then it is shown every event."""
         is_plain = len(plan.traded) == 1 and sees_plain_events(self.strategy)
-        has_door = fast_doors and is_plain and not self.uses_stops
+        self.manages_orders = memory.managed is not None
+        has_door = fast_doors and is_plain and not (self.uses_stops or self.manages_orders)
         self._door = fast_door(self.strategy) if has_door else None
-        self.learns = learns(self.strategy)
+        self.learns = learns(self.strategy) or self.manages_orders
         """Whether it wants to know what became of its orders."""
         has_handler = self._door is not None and close_handler(self.strategy) is not None
         self.by_closes = has_handler and not self.learns
@@ -96,7 +97,7 @@ class Driver:
             raise what
         return what
 
-    def show(self, event: MarketEvent) -> Sequence[OrderIntent]:
+    def show(self, event: MarketEvent) -> Sequence[Intent]:
         """Show the event at its place, and give what it decides.
 
         Raises:
@@ -180,7 +181,7 @@ class Seat:
         self.id, self.learns = driver.id, driver.learns
         self.at = 0
 
-    def show(self, event: MarketEvent) -> Sequence[OrderIntent]:
+    def show(self, event: MarketEvent) -> Sequence[Intent]:
         """See `Driver.show`."""
         self.at += 1
         return self._driver.show(event)

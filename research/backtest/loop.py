@@ -84,7 +84,8 @@ class Backtest:
         learns = any(driver.learns for driver in drivers)
         stops = any(driver.uses_stops for driver in drivers)
         on_update, on_stop = self._updated if learns else None, self._acted if stops else None
-        self._desk = Desk(plan, self._filled, on_update, on_stop)
+        manages = any(driver.manages_orders for driver in drivers)
+        self._desk = Desk(plan, self._filled, on_update, on_stop, manages_orders=manages)
         self.meters = _meters(plan)
         self._tracks = [
             Track(

@@ -158,10 +158,15 @@ def _told(intents: Iterator[OrderIntent]) -> Iterator[Decided]:
 def _from(plan: Plan, begin: int, warmup: int) -> list[Decided]:
     """What is decided from an event on by one that was shown `warmup` events before it.
 
-    Of one with stops, those act as in a run: else it would hold its first position for ever.
+    Of one with stops, those act as in a run: else it would hold its first position for ever. One
+    that manages its orders learns of them, too.
     """
     driver = Driver(plan.strategies[0], plan.account, fast_doors=False)
-    desk = Desk(plan, _not_followed, None, driver.stop_acted) if driver.uses_stops else None
+    desk = None
+    if driver.uses_stops or driver.manages_orders:
+        on_update = (lambda _, update: driver.learn(update)) if driver.manages_orders else None
+        on_stop = driver.stop_acted if driver.uses_stops else None
+        desk = Desk(plan, _not_followed, on_update, on_stop, manages_orders=driver.manages_orders)
     decided: list[OrderIntent] = []
     for number, event in events_from(plan.markets, begin - warmup):
         if number < begin:
@@ -170,7 +175,7 @@ def _from(plan: Plan, begin: int, warmup: int) -> list[Decided]:
         if desk is not None:
             desk.market(event, candles_only=False)
         intents = driver.show(event)
-        decided += intents
+        decided += [intent for intent in intents if isinstance(intent, OrderIntent)]
         if desk is not None:
             desk.decided(intents)
             desk.settle()

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from messages.ids import OrderKey, StrategyId, Symbol
-from messages.orders import OrderIntent
+from messages.orders import CancelIntent, Intent
 from messages.values import Protection
 
 _LONGEST = 200
@@ -111,8 +111,10 @@ class Findings(msgspec.Struct, kw_only=True):
         return self.divergences.total()
 
 
-def said(intent: OrderIntent) -> str:
+def said(intent: Intent) -> str:
     """Say a decision in a line."""
+    if isinstance(intent, CancelIntent):
+        return f"end {intent.cancels} on {intent.symbol}: {intent.reason}"
     limit = "" if intent.limit_price is None else f" at {intent.limit_price}"
     kind = f"{intent.order_type} {intent.time_in_force}".lower()
     reason = f": {intent.reason}" if intent.reason else ""
@@ -127,10 +129,12 @@ def _stops(kept: Protection | None) -> str:
     return "".join(f", {name} {value}" for name, value in parts if value is not None)
 
 
-def said_apart(one: OrderIntent, other: OrderIntent) -> tuple[str, str]:
+def said_apart(one: Intent, other: Intent) -> tuple[str, str]:
     """Say two decisions that differ; what differs is in the texts of both."""
     texts = said(one), said(other)
     if texts[0] != texts[1]:
+        return texts
+    if type(one) is not type(other):
         return texts
     names = differing(one, other)
     mine, others = (
@@ -139,14 +143,14 @@ def said_apart(one: OrderIntent, other: OrderIntent) -> tuple[str, str]:
     return f"{texts[0]} [{mine}]", f"{texts[1]} [{others}]"
 
 
-def differing(
-    one: OrderIntent, other: OrderIntent, unknown: frozenset[str] = frozenset()
-) -> list[str]:
+def differing(one: Intent, other: Intent, unknown: frozenset[str] = frozenset()) -> list[str]:
     """Name what of two decisions differs; when they were made, and their words, do not count.
 
     Nor does what is unknown of the recorded one.
     """
     left_out = {"ts_created_ns", "reason", *unknown}
+    if type(one) is not type(other):
+        return ["kind"]
     names = [name for name in one.__struct_fields__ if name not in left_out]
     return [name for name in names if getattr(one, name) != getattr(other, name)]
 

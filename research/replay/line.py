@@ -14,7 +14,7 @@ from decisions.strategy_record import memory_in
 from messages.errors import CodecError, ConfigError
 from messages.ids import TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
-from messages.orders import MarketRules, OrderIntent, OrderUpdate
+from messages.orders import CancelIntent, Intent, MarketRules, OrderIntent, OrderUpdate
 from messages.recorded import StrategyStands
 from messages.stops import StopActed
 from research.patience import Hung
@@ -58,7 +58,7 @@ class Line:
         self._tally = findings.strategies.setdefault(settings.id, Compared())
         self._life = Life(settings)
         self._pending: Taken | None = None
-        self._told: list[OrderIntent] = []
+        self._told: list[Intent] = []
         self._matched: frozenset[str] = frozenset()
         """Keys that the last message gave: the run may tell of them once more, after a crash."""
         self.unknown: frozenset[str] = frozenset()
@@ -75,7 +75,7 @@ class Line:
     def take(self, message: Any, at_ns: int, place: Place) -> None:
         """Go on with the next message that stands under this strategy's name."""
         match message:
-            case OrderIntent():
+            case OrderIntent() | CancelIntent():
                 self._told.append(message)
             case StrategyStands():
                 self._stands(message)
@@ -239,7 +239,7 @@ class Line:
         self,
         showing: "Showing",
         shown: MarketBatch | MarketEvent,
-        given: Iterator[OrderIntent] | Sequence[OrderIntent],
+        given: Iterator[Intent] | Sequence[Intent],
         run: StrategyRun,
     ) -> None:
         for intent in given:

@@ -7,7 +7,7 @@ import msgspec
 
 from messages.ids import StrategyId
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
-from messages.orders import OrderIntent
+from messages.orders import Intent
 from research.replay.found import (
     HUNG,
     OTHER,
@@ -40,8 +40,8 @@ class Odd(msgspec.Struct, frozen=True):
     index: int
     """Of the event in the feed."""
     event: MarketEvent | None
-    recorded: OrderIntent | None
-    replayed: OrderIntent | None
+    recorded: Intent | None
+    replayed: Intent | None
     raised: str
     state: dict[str, str]
     has_hung: bool = False
@@ -50,7 +50,7 @@ class Odd(msgspec.Struct, frozen=True):
 class Showing:
     """What was decided on one message, as it is found again or not."""
 
-    def __init__(self, told: Sequence[OrderIntent], unknown: frozenset[str] = frozenset()) -> None:
+    def __init__(self, told: Sequence[Intent], unknown: frozenset[str] = frozenset()) -> None:
         self._unknown = unknown
         self.told = {intent.order_key: intent for intent in told}
         """Recorded, and not found again yet."""
@@ -66,7 +66,7 @@ class Showing:
 
     def gave(
         self,
-        intent: OrderIntent,
+        intent: Intent,
         index: int,
         event: MarketEvent,
         state: Callable[[], dict[str, str]],
@@ -145,7 +145,7 @@ def _piece(batch: MarketBatch, begin: int, end: int) -> MarketBatch:
     )
 
 
-def _place_of(intent: OrderIntent, events: Sequence[MarketEvent]) -> int:
+def _place_of(intent: Intent, events: Sequence[MarketEvent]) -> int:
     """Say behind which event a decision was surely made: the last one of its moment."""
     at_ns = intent.decided_at_ns
     places = [place for place, event in enumerate(events) if event.ts_event_ns == at_ns]
@@ -191,7 +191,7 @@ def divergence_of(odd: Odd, taken: Taken, who: StrategyId) -> Divergence:
     )
 
 
-def _said(intent: OrderIntent | None) -> str:
+def _said(intent: Intent | None) -> str:
     return "" if intent is None else said(intent)
 
 

@@ -6,6 +6,7 @@ from decisions.strategy import StrategyRun
 from messages.ids import ActorPath, Symbol, TimestampNs
 from messages.market import MarketBatch, MarketEvent
 from messages.orders import OrderIntent
+from tests.decisions.orders_only import orders
 
 BTC = Symbol("BTC/USDT")
 CREATED = TimestampNs(77)
@@ -17,4 +18,4 @@ def batch(events: Sequence[MarketEvent], first: int = 0) -> MarketBatch:
 
 
 def take_all(one: StrategyRun, events: Iterable[MarketEvent]) -> list[OrderIntent]:
-    return [intent for event in events for intent in one.take(event, CREATED)]
+    return [intent for event in events for intent in orders(one.take(event, CREATED))]

@@ -13,6 +13,7 @@ from messages.ids import AccountId, ClientOrderId, OrderKey, StrategyId, Symbol,
 from messages.market import Candle, MarketEvent, Tick, Trade
 from messages.orders import OrderIntent, OrderUpdate
 from messages.values import OrderState, OrderType, Side, TimeInForce
+from tests.decisions.orders_only import orders
 from tests.decisions.strategy_runs import BTC, CREATED, batch, take_all
 from tests.decisions.swinger import Swinger, Wish, candle, market, run, trade
 
@@ -45,7 +46,7 @@ def test_a_decision_on_a_tick_is_made_at_the_middle_and_keeps_its_limit() -> Non
         ts_received_ns=TimestampNs(6),
     )
 
-    (intent,) = run().take(tick, CREATED)
+    (intent,) = orders(run().take(tick, CREATED))
 
     assert (intent.reference_price, intent.limit_price) == (Decimal(100), Decimal(101))
     assert (intent.order_type, intent.time_in_force) == (OrderType.LIMIT, TimeInForce.GTC)
@@ -104,9 +105,9 @@ def test_events_of_other_symbols_are_counted_and_not_shown() -> None:
 def test_events_already_taken_are_skipped_when_a_batch_comes_again() -> None:
     one = run()
     events = market([10, 10, 20, 5])
-    first = list(one.take_batch(batch(events[:3]), lambda: CREATED))
+    first = orders(one.take_batch(batch(events[:3]), lambda: CREATED))
 
-    again = list(one.take_batch(batch(events), lambda: CREATED))
+    again = orders(one.take_batch(batch(events), lambda: CREATED))
 
     assert [intent.side for intent in first] == [Side.BUY]
     assert [intent.side for intent in again] == [Side.SELL]
@@ -123,7 +124,7 @@ def test_an_event_whose_intents_were_not_all_told_is_the_next_incarnations() -> 
 
     successor = run(abandoned.memory.inherited())
     successor.warm_up()
-    again = list(successor.take_batch(batch(events), lambda: CREATED))
+    again = orders(successor.take_batch(batch(events), lambda: CREATED))
 
     assert abandoned.memory.position == 0
     assert [intent.side for intent in again] == [Side.BUY, Side.SELL]
@@ -186,7 +187,7 @@ def test_warm_up_decides_nothing_and_leaves_the_memory_alone() -> None:
     reborn.warm_up()
 
     assert (memory.next_index, memory.position) == (3, Decimal(1))
-    assert [intent.side for intent in reborn.take(candle(5, 3), CREATED)] == [Side.SELL]
+    assert [intent.side for intent in orders(reborn.take(candle(5, 3), CREATED))] == [Side.SELL]
 
 
 def test_an_event_that_raises_only_in_warm_up_is_left_out_of_it() -> None:
@@ -197,7 +198,7 @@ def test_an_event_that_raises_only_in_warm_up_is_left_out_of_it() -> None:
     reborn.warm_up()
 
     assert [event.close for event in memory.recent if isinstance(event, Candle)] == [10, 10]
-    assert [intent.side for intent in reborn.take(candle(5, 3), CREATED)] == [Side.SELL]
+    assert [intent.side for intent in orders(reborn.take(candle(5, 3), CREATED))] == [Side.SELL]
 
 
 def test_an_event_that_a_warm_up_hung_on_is_left_out_of_the_next() -> None:
@@ -280,7 +281,7 @@ def drive(events: list[MarketEvent], cuts: set[int], crashes: dict[int, int]) ->
         start = max(0, memory.next_index - 3)
         try:
             for intent in one.take_batch(batch(events[start:stop], start), lambda: CREATED):
-                intents.append(intent)
+                intents += orders([intent])
         except ValueError:
             memory = memory.inherited()
             one = run(memory, lambda: Swinger(is_fatal))

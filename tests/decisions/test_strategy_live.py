@@ -12,6 +12,7 @@ from messages.market import Candle, MarketBatch, Tick, Trade
 from messages.orders import OrderUpdate
 from messages.stops import StopActed
 from messages.values import Side
+from tests.decisions.orders_only import orders
 from tests.decisions.strategy_runs import BTC, CREATED, FEED, batch, take_all
 from tests.decisions.swinger import Swinger, Wish, begun, candle, market, run
 
@@ -47,7 +48,7 @@ def test_history_builds_the_state_and_decides_nothing() -> None:
     assert (one.memory.next_index, one.memory.position) == (3, Decimal(0))
     assert list(one.memory.recent) == rising
 
-    (intent,) = one.take_batch(batch([candle(20, 3)], first=3), lambda: CREATED)
+    (intent,) = orders(one.take_batch(batch([candle(20, 3)], first=3), lambda: CREATED))
     assert intent.side is Side.BUY
 
 

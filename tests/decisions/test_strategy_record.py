@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from decisions.managed_orders import ManagedOrders
 from decisions.resample import Resampler
 from decisions.strategy_memory import StrategyMemory, new_memory
 from decisions.strategy_record import memory_in, packed_memory
@@ -14,7 +15,8 @@ from decisions.strategy_wide import Snapshot, WideMemory
 from messages.errors import CodecError
 from messages.ids import OrderKey, Symbol, TimestampNs
 from messages.market import Candle, Tick, Trade
-from messages.values import Side
+from messages.values import OrderState, Side
+from tests.decisions.test_managed_orders import decision, told
 
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
 AT = TimestampNs(60)
@@ -51,7 +53,18 @@ def full() -> StrategyMemory:
             since=[(CANDLE, True), (TICK, False)],
             restoring=True,
         ),
+        managed=managed(),
     )
+
+
+def managed() -> ManagedOrders:
+    """One order that is open, and one that another is to replace."""
+    made = ManagedOrders()
+    made.decided([decision(1, Side.BUY, 5), decision(2, Side.BUY, 5)])
+    made.updated(told(1, Side.BUY, 5, OrderState.ACCEPTED))
+    made.updated(told(2, Side.BUY, 5, OrderState.ACCEPTED))
+    made.decided([decision(3, Side.BUY, 4, replaces=2)])
+    return made
 
 
 @pytest.mark.parametrize("memory", [new_memory(0), new_memory(30), full()])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from messages.market import Candle
 from messages.orders import OrderIntent
 from messages.values import Target
+from tests.decisions.orders_only import orders
 from tests.decisions.plain_strategy import Timed, candle, run
 from tests.decisions.strategy_runs import CREATED, batch, take_all
 
@@ -81,12 +82,13 @@ def test_a_crash_anywhere_changes_no_intent_of_a_strategy_with_snapshots(
     while (done := one.memory.next_index) < len(events):
         stop = min([cut for cut in cuts if cut > done], default=len(events))
         try:
-            intents += one.take_batch(batch(events[done:stop], done), lambda: CREATED)
+            for intent in one.take_batch(batch(events[done:stop], done), lambda: CREATED):
+                intents += orders([intent])
         except ValueError:
             one = run(Fragile, one.memory.inherited())
             one.warm_up()
 
-    # A batch that crashed has told what came before; `+=` of a generator keeps that too.
+    # A batch that crashed has told what came before, which is kept too.
     assert intents == take_all(run(Kept), events)
 
 

@@ -12,6 +12,7 @@ from messages.errors import BadDecision
 from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.orders import OrderIntent
 from messages.values import Instrument, OrderType, Protection, Side, Target, TimeInForce
+from tests.decisions.orders_only import orders
 
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
 AT = TimestampNs(1_700_000_000_000_000_000)
@@ -39,7 +40,7 @@ DESK = Desk(AccountId("main"), StrategyId("one"), (BTC, ETH), lambda _: GRID)
 
 def intents(given: Any, held: dict[Symbol, Decimal] | None = None) -> list[OrderIntent]:
     moment = Moment(BTC, AT, PRICES, "on_candle")
-    return DESK.intents(given, moment, TimestampNs(7), {} if held is None else held, {})
+    return orders(DESK.intents(given, moment, TimestampNs(7), {} if held is None else held, {}))
 
 
 def to(target: Target, held: str = "0", price: str = "100") -> tuple[Side, Decimal] | None:
@@ -205,7 +206,7 @@ STOPPING = Desk(AccountId("main"), StrategyId("one"), (BTC, ETH), lambda _: GRID
 
 def stopping(given: Any, held: str = "0", desk: Desk = STOPPING) -> OrderIntent:
     moment = Moment(BTC, AT, PRICES, "on_candle")
-    (intent,) = desk.intents(given, moment, TimestampNs(7), {BTC: Decimal(held)}, {})
+    (intent,) = orders(desk.intents(given, moment, TimestampNs(7), {BTC: Decimal(held)}, {}))
     return intent
 
 

@@ -9,6 +9,7 @@ from messages.outside import OUTSIDE, Origin
 INSIDE = {
     *("Tick", "Trade", "Candle", "FeedHistory", "FeedGap", "FeedState", "FeedReport", "FeedEnded"),
     *("MarketAck", "OrderIntent", "OrderUpdate", "DuplicateFiltered", "PriceMark", "SendAgain"),
+    *("CancelIntent", "CancelAgain"),
     *("Exit", "TimerFired", "Supervision", "Supervise", "RetryStart", "ChildInfo", "AlertTold"),
     *("GatherNow", "Ping", "Inspect", "WhichChildren", "StopActed"),
     *("RunBegun", "StrategyStands", "StrategyEnded", "IntentsJudged"),

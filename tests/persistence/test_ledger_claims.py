@@ -14,6 +14,8 @@ from persistence.ledger import Claim, Ledger, Step, fingerprint
 
 ClaimOf = Callable[..., Claim]
 
+_NOT_KEPT = {"ts_created_ns", "leaves", "protection", "replaces"}
+
 
 def test_a_key_that_was_never_claimed_is_not_found(ledger: Ledger) -> None:
     assert ledger.lookup([OrderKey("0" * 32)]) == {}
@@ -23,7 +25,7 @@ def test_a_claimed_order_comes_back_field_by_field(ledger: Ledger, claim_of: Cla
     claim = claim_of(1, limit_price=None)
     ledger.claim([claim], 77)
     entry = ledger.lookup([claim.intent.order_key])[claim.intent.order_key]
-    for name in set(claim.intent.__struct_fields__) - {"ts_created_ns", "leaves", "protection"}:
+    for name in set(claim.intent.__struct_fields__) - _NOT_KEPT:
         assert getattr(entry, name) == getattr(claim.intent, name)
     assert (entry.fingerprint, entry.client_order_id) == (claim.fingerprint, "wk1")
     assert (entry.state, entry.filled_quantity) == (OrderState.CLAIMED, Decimal(0))

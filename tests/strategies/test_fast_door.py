@@ -16,6 +16,7 @@ from messages.values import Instrument
 from strategies.crossover import CrossParams
 from strategies.ema_cross import EmaCross
 from strategies.sma_cross import SmaCross
+from tests.decisions.orders_only import orders
 
 BTC = Symbol("BTC/USDT")
 CLASSES = [SmaCross, EmaCross]
@@ -119,9 +120,9 @@ def test_a_batch_is_decided_as_its_candles_are(cls: Any) -> None:
     for size in (200, 1, 15, 1_000, 16, 1_768):
         part = tuple(events[first : first + size])
         batch = MarketBatch(feed=ActorPath("feeds/x"), first_index=first, events=part)
-        found += list(together.take_batch(batch, lambda: TimestampNs(7)))
+        found += orders(together.take_batch(batch, lambda: TimestampNs(7)))
         for event in part:
-            singly += apart.take(event, TimestampNs(7))
+            singly += orders(apart.take(event, TimestampNs(7)))
         first += size
         assert together.memory.next_index == apart.memory.next_index == first
         assert together.memory.recent == apart.memory.recent

@@ -17,6 +17,7 @@ from messages.values import Instrument, OrderState, Side
 from persistence.entries import fingerprint
 from strategies import build, check_params
 from strategies.pairs import PairsParams
+from tests.decisions.orders_only import orders
 from tests.strategies.pair_market import (
     GRIDS,
     A,
@@ -44,7 +45,7 @@ def whole(params: dict[str, Any]) -> dict[str, Any]:
 
 def traded(params: dict[str, Any], candles: list[Candle]) -> list[OrderIntent]:
     run = run_on(memory_for(params), params)
-    return [intent for one in candles for intent in run.take(one, NOW)]
+    return [intent for one in candles for intent in orders(run.take(one, NOW))]
 
 
 # ------------------------------------------------------------ the rule
@@ -99,7 +100,7 @@ def test_a_leg_too_small_for_the_venue_keeps_both_from_being_entered() -> None:
     """It takes 5 or more, and one leg is always worth less than the other."""
     first, second = made_up_pair(1_500, 2)
     run = run_on(memory_for(SMALL), SMALL)
-    assert [intent for one in in_order(first, second) for intent in run.take(one, NOW)]
+    assert [intent for one in in_order(first, second) for intent in orders(run.take(one, NOW))]
 
     small = run_on(memory_for(SMALL), SMALL)
     small._build = lambda: make(SMALL, Decimal("5.01"))
@@ -145,7 +146,7 @@ class Venue:
         """Of which there was nothing to send."""
 
     def take(self, one: Candle) -> list[OrderIntent]:
-        intents = self.run.take(one, NOW)
+        intents = orders(self.run.take(one, NOW))
         for intent in intents:
             # As the gate does: of what leaves, no more is sent than there is.
             there = max(-intent.side.sign * self.held[intent.symbol], Decimal(0))
@@ -240,7 +241,7 @@ def test_a_new_process_that_finds_one_leg_alone_leaves_it() -> None:
     memory.begin_with((A, B), {A: Decimal("0.5"), B: Decimal(0)}, decided_until_ns=-1)
     run = run_on(memory, SMALL)
 
-    first = next(intents for one in candles if (intents := run.take(one, NOW)))
+    first = next(intents for one in candles if (intents := orders(run.take(one, NOW))))
 
     (intent,) = first
     assert (intent.symbol, intent.side, intent.quantity) == (A, Side.SELL, Decimal("0.5"))
@@ -283,7 +284,7 @@ def test_a_warm_up_makes_one_that_decides_as_an_old_one(params: dict[str, Any]) 
         for one in candles[begin - warmup : begin]:
             run._show(one)
         for one in candles[begin:]:
-            if intents := run.take(one, NOW):
+            if intents := orders(run.take(one, NOW)):
                 yield [(leg(intent), fingerprint(intent)) for intent in intents]
 
     for begin in range(2 * needed, len(candles), 301):

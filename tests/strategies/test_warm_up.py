@@ -16,6 +16,7 @@ from messages.values import Side
 from persistence.entries import fingerprint
 from strategies import Strategy, build
 from strategies.long_flat import LongFlat
+from tests.decisions.orders_only import orders
 from tests.strategies.market import BTC, MINUTE_NS, NOTIONAL, TRIED, candle, generated, make
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -63,8 +64,8 @@ def test_crashes_change_no_order(name: str) -> None:
         if place in crashes:
             shaken = run_on(shaken.memory.inherited(), name)
             shaken.warm_up()
-        expected += quiet.take(bar, TimestampNs(0))
-        made += shaken.take(bar, TimestampNs(0))
+        expected += orders(quiet.take(bar, TimestampNs(0)))
+        made += orders(shaken.take(bar, TimestampNs(0)))
 
     # What the ledger compares under one key: another one would halt all trading.
     assert [fingerprint(one) for one in made] == [fingerprint(one) for one in expected]

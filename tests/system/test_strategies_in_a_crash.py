@@ -29,6 +29,7 @@ from messages.orders import Fill, OrderIntent
 from messages.values import Liquidity, OrderState, Side
 from ops.config import Config
 from persistence.ledger import read_orders
+from tests.decisions.orders_only import orders
 from tests.strategies.market import BTC, TRIED, make, recorded
 from tests.system.conftest import DATA, STRESS, config_of, run_to_end
 
@@ -117,7 +118,7 @@ class Desk:
         self.waiting = []
         saw_market(bar.symbol, bar.close, bar.ts_event_ns, self.state)
         self.account.mark(bar)
-        for intent in self.run.take(bar, bar.ts_event_ns):
+        for intent in orders(self.run.take(bar, bar.ts_event_ns)):
             no = refusal(intent, LIMITS, self.state, bar.close)
             if no is not None:
                 self.refused[no.code] += 1

@@ -1,0 +1,216 @@
+"""What strategies want ended: canceled, proved by asking, and only then replaced.
+
+A wish is durable before the venue is asked for anything, so that it outlives this process. One
+desk belongs to one incarnation of the executor and is used on its thread.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from actors.context import Context
+from actors.gateway import Gateway
+from actors.log import logger
+from actors.order_desk import UNWANTED, OrderDesk
+from actors.order_records import new_order
+from decisions.executor import EndFirst
+from decisions.replacing import no
+from decisions.risk import Refusal
+from messages.errors import LedgerConflict
+from messages.halting import CancelDone
+from messages.ids import NS_PER_S, OrderKey
+from messages.order_states import FINAL_STATES
+from messages.orders import CancelAgain, CancelIntent, LookupDone, OrderIntent
+from messages.values import OrderState
+from persistence.entries import NO_NOTES
+from persistence.ledger import Ledger, LedgerEntry
+
+CANCELS = "cancels"
+"""The note under which the wishes lie in the ledger."""
+
+PAUSES_NS = (0, NS_PER_S, 2 * NS_PER_S, 5 * NS_PER_S, 10 * NS_PER_S)
+"""Before each cancel of one order. Then a strategy is told that it stays, and may wish again."""
+
+_AT_VENUE = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+
+
+class Wish(msgspec.Struct, kw_only=True):
+    """One order is to end."""
+
+    order_key: OrderKey
+    reason: str
+    replacement: OrderIntent | None = None
+    """What takes its place once it has."""
+    tries: int = 0
+
+
+_WISHES = msgspec.json.Decoder(list[Wish])
+
+
+class CancelDesk:
+    """`replacing` outlives incarnations: what this process lets take another order's place."""
+
+    def __init__(
+        self,
+        *,
+        ctx: Context,
+        ledger: Ledger,
+        gateway: Gateway,
+        desk: OrderDesk,
+        replacing: set[OrderKey],
+    ) -> None:
+        self._ctx, self._ledger, self._gateway = ctx, ledger, gateway
+        self._desk, self._replacing = desk, replacing
+        self._wishes: dict[OrderKey, Wish] = {}
+        self._is_kept = True
+        self._under_way: set[OrderKey] = set()
+        self._refused: dict[OrderKey, Refusal] = {}
+        """Replacements that are not to be, by their own keys."""
+        self._ready: list[OrderIntent] = []
+        desk.more_notes = self._taken_notes
+
+    @property
+    def waits(self) -> bool:
+        """Whether an order is to end, or something to take its place, and has not yet."""
+        return bool(self._wishes or self._ready)
+
+    def recover(self) -> None:
+        """Take up the wishes of before: their orders are being asked for, as all that are open.
+
+        What was to replace one in an earlier process is refused: its strategy has begun anew.
+        """
+        for wish in _WISHES.decode(self._ledger.note(CANCELS) or "[]"):
+            self._wishes[wish.order_key] = wish
+            second = wish.replacement
+            if second is not None and second.order_key not in self._replacing:
+                gone = f"its process ended before {wish.order_key} had: decide anew"
+                self._refused[second.order_key] = no(gone)
+        for key, entry in self._ledger.lookup(list(self._wishes)).items():
+            self._desk.unwanted[key] = _why(self._wishes[key])
+            if entry.state in FINAL_STATES:
+                self._end(self._wishes[key])
+                self._ctx.after(1, CancelAgain(order_key=key))  # somebody must look what is ready
+
+    def _taken_notes(self) -> Mapping[str, str]:
+        """Give what is to be written with the next commit."""
+        if self._is_kept:
+            return NO_NOTES
+        self._is_kept = True
+        return {CANCELS: msgspec.json.encode(list(self._wishes.values())).decode()}
+
+    # ------------------------------------------------------------ what strategies want
+
+    def cancel(self, intent: CancelIntent) -> None:
+        """End an order. What has ended, or is another's, is left alone.
+
+        Raises:
+            LedgerError: it could not be written down, and nothing was asked for.
+        """
+        entry = self._ledger.lookup([intent.cancels]).get(intent.cancels)
+        if entry is None or entry.strategy_id != intent.strategy_id:
+            log = logger.bind(actor=self._ctx.path)
+            log.warning("{} has no order {} to end", intent.strategy_id, intent.cancels)
+        elif entry.state not in FINAL_STATES and entry.order_key not in self._wishes:
+            self._want(entry, Wish(order_key=entry.order_key, reason=intent.reason))
+
+    def end_first(self, verdict: EndFirst) -> None:
+        """End an order, and let another one be judged again once it has.
+
+        Raises:
+            LedgerConflict: the other one was decided before, and not like this.
+            LedgerError: it could not be written down, and nothing was asked for.
+        """
+        intent, key = verdict.intent, verdict.first.order_key
+        before = self._wishes.get(key)
+        second = None if before is None else before.replacement
+        if second is not None:
+            if msgspec.structs.replace(second, ts_created_ns=intent.ts_created_ns) != intent:
+                raise LedgerConflict(f"{intent.order_key} waits already, as another intent")
+            return
+        self._replacing.add(intent.order_key)
+        reason = f"{intent.order_key} takes its place: {intent.reason}"
+        entry = self._ledger.lookup([key])[key]
+        self._want(entry, Wish(order_key=key, reason=reason, replacement=intent))
+
+    def why_not(self, intent: OrderIntent) -> Refusal | None:
+        """Say why a decision does not take another order's place; None where nothing is known."""
+        if intent.replaces is None:
+            return None
+        wish = self._wishes.get(intent.replaces)
+        other = None if wish is None else wish.replacement
+        if other is not None and other.order_key != intent.order_key:
+            return no(f"{other.order_key} takes the place of {intent.replaces} already")
+        return self._refused.get(intent.order_key)
+
+    def _want(self, entry: LedgerEntry, wish: Wish) -> None:
+        key = entry.order_key
+        self._wishes[key], self._is_kept = wish, False
+        self._desk.keep({UNWANTED + key: _why(wish)})
+        self._desk.unwanted[key] = _why(wish)
+        if entry.state in _AT_VENUE:
+            self._ask_to_cancel(entry)
+
+    def _ask_to_cancel(self, entry: LedgerEntry) -> None:
+        if entry.order_key not in self._under_way:
+            self._under_way.add(entry.order_key)
+            self._wishes[entry.order_key].tries += 1
+            self._gateway.cancel(self._ctx.epoch, entry.order_key, new_order(entry))
+
+    # ------------------------------------------------------------ what becomes of it
+
+    def saw(self, entry: LedgerEntry) -> None:
+        """An order took a step, durably: what was on its way can be canceled where it arrived."""
+        wish = self._wishes.get(entry.order_key)
+        if wish is None:
+            return
+        if entry.state in FINAL_STATES:
+            self._end(wish)
+        elif entry.state in _AT_VENUE and not wish.tries:
+            self._ask_to_cancel(entry)
+
+    def canceled(self, answer: CancelDone) -> None:
+        """Take the end of a cancel, which is recorded: an order that has not ended is asked for."""
+        self._under_way.discard(answer.order_key)
+        if answer.order_key in self._wishes:
+            self._desk.ask_for(self._ledger.lookup([answer.order_key])[answer.order_key])
+
+    def looked_up(self, answer: LookupDone) -> None:
+        """Take the venue's answer, which is recorded; a failed question is asked again."""
+        wish, shown = self._wishes.get(answer.order_key), answer.report
+        if wish is None or shown is None or answer.epoch != self._ctx.epoch:
+            return
+        if wish.tries >= len(PAUSES_NS):
+            self._give_up(wish, shown.reason or f"it is {shown.state} at the venue")
+        elif pause_ns := PAUSES_NS[wish.tries]:
+            self._ctx.after(pause_ns, CancelAgain(order_key=wish.order_key))
+        else:
+            self.again(wish.order_key)
+
+    def again(self, key: OrderKey) -> None:
+        """Cancel once more what is open still."""
+        if key in self._wishes:
+            entry = self._ledger.lookup([key])[key]
+            if entry.state in _AT_VENUE:
+                self._ask_to_cancel(entry)
+
+    def _end(self, wish: Wish) -> None:
+        del self._wishes[wish.order_key]
+        self._is_kept = False
+        if wish.replacement is not None:
+            self._ready.append(wish.replacement)
+
+    def _give_up(self, wish: Wish, why: str) -> None:
+        text = f"{wish.order_key} could not be ended in {wish.tries} tries: {why}"
+        logger.bind(actor=self._ctx.path).error(text)
+        if wish.replacement is not None:
+            self._refused[wish.replacement.order_key] = no(text)
+        self._end(wish)
+
+    def take_ready(self) -> list[OrderIntent]:
+        """Give what is to be judged again, once: its first order has ended, or never will."""
+        ready, self._ready = self._ready, []
+        return ready
+
+
+def _why(wish: Wish) -> str:
+    return f"its strategy ended it: {wish.reason}"
