@@ -11,13 +11,33 @@ from typing import Any, Protocol
 import msgspec
 
 from decisions.change_wishes import held_without, is_change, order_meant, replacement
-from decisions.exact import EXACT, NOTHING, is_sane, is_sane_signed
+from decisions.exact import NOTHING
 from decisions.order_keys import keys_of, order_key
+from decisions.targets import Order, is_there, order_to
+from decisions.wish_checks import (
+    NotADecision,
+    asked_protection,
+    decision_problem,
+    protection_problem,
+    shown,
+)
 from messages.errors import BadDecision
 from messages.ids import AccountId, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.order_changes import Cancel, OrderChange
 from messages.orders import CancelIntent, Intent, OrderIntent, OrderUpdate
 from messages.values import BUY, Instrument, OrderType, Protection, Side, Target, TimeInForce
+
+__all__ = [
+    "Decided",
+    "DecisionLike",
+    "Desk",
+    "Given",
+    "Moment",
+    "NotADecision",
+    "count_decisions",
+    "order_to",
+    "plain_instrument",
+]
 
 Decided = dict[tuple[Symbol, TimestampNs], int]
 """How many decisions a moment has had: the next one's ordinal. The moments decided last, no others.
@@ -27,10 +47,7 @@ a candle is told when it is sure, after trades and prices that are younger than 
 """
 _MOMENTS = 256
 _MARKET = OrderType.MARKET
-
-
-class NotADecision(BadDecision, AttributeError):
-    """An object without what a decision has."""
+_PLAIN = (tuple, list)
 
 
 class DecisionLike(Protocol):
@@ -63,17 +80,6 @@ class DecisionLike(Protocol):
 
 Given = Sequence[DecisionLike | Target | OrderChange] | DecisionLike | Target | OrderChange | None
 """What a handler may give; None and an empty sequence are nothing."""
-
-
-class Order(msgspec.Struct, frozen=True, gc=False):
-    """The decision that a target comes to."""
-
-    side: Side
-    order_type: OrderType
-    time_in_force: TimeInForce
-    quantity: Decimal
-    limit_price: Decimal | None
-    reason: str
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):
@@ -230,7 +236,7 @@ class Desk(msgspec.Struct, frozen=True):
         if symbol not in moment.prices:
             raise _no_price(symbol)
         order = replacement(wish, first)
-        if problem := _problem(order):
+        if problem := decision_problem(order):
             raise BadDecision(problem)
         held = held_without(first, positions)
         positions[symbol] = held + order.quantity * order.side.sign
@@ -279,7 +285,7 @@ class Desk(msgspec.Struct, frozen=True):
             raise BadDecision(
                 "attaches a stop, and its class does not say so: write uses_stops = True into it"
             )
-        if problem := problem_of(asked, order.side, order.limit_price or price):
+        if problem := protection_problem(asked, order.side, order.limit_price or price):
             raise BadDecision(problem)
         return asked if leaves < order.quantity else None
 
@@ -293,7 +299,7 @@ class Desk(msgspec.Struct, frozen=True):
             return self._order_to(wish, symbol, moment, positions)
         if symbol not in moment.prices:
             raise _no_price(symbol)
-        problem = _problem(wish)
+        problem = decision_problem(wish)
         if problem:
             raise BadDecision(problem)
         checked: DecisionLike = wish
@@ -303,38 +309,11 @@ class Desk(msgspec.Struct, frozen=True):
         self, target: Target, symbol: Symbol, moment: Moment, positions: Mapping[Symbol, Decimal]
     ) -> Order | None:
         held = positions.get(symbol, NOTHING)
-        if _is_there(target, held):
+        if is_there(target, held):
             return None
         if symbol not in moment.prices:
             raise _no_price(symbol)
         return order_to(target, held, moment.prices[symbol], self.instrument_of(symbol))
-
-
-def asked_protection(wish: Any) -> Protection | None:
-    """Give what a wish says of stops; None where it says nothing."""
-    stop = getattr(wish, "stop_loss", None)
-    goal = getattr(wish, "take_profit", None)
-    trailing = getattr(wish, "trailing", None)
-    if stop is None and goal is None and trailing is None:
-        return None
-    return Protection(stop_loss=stop, take_profit=goal, trailing=trailing)
-
-
-def problem_of(asked: Protection, side: Side, price: Decimal) -> str:
-    """Say what is wrong with a protection of an order at a price; empty when nothing is."""
-    for name in _PROTECTIONS:
-        value = getattr(asked, name)
-        if value is not None and not (isinstance(value, Decimal) and is_sane(value)):
-            return f"a {name} of {_shown(value)}, expected a Decimal above 0"
-    stop, goal, sign = asked.stop_loss, asked.take_profit, side.sign
-    below, above = ("below", "above") if side is Side.BUY else ("above", "below")
-    if stop is not None and stop * sign >= price * sign:
-        return f"a stop_loss of {stop} for a {side} at {price}: it must be {below} that"
-    if goal is not None and goal * sign <= price * sign:
-        return f"a take_profit of {goal} for a {side} at {price}: it must be {above} that"
-    if side is Side.BUY and asked.trailing is not None and asked.trailing >= price:
-        return f"a trailing of {asked.trailing} for a buy at {price}: it would never act"
-    return ""
 
 
 def _leaves(order: DecisionLike, held: Decimal) -> Decimal:
@@ -360,110 +339,9 @@ def _no_price(symbol: Symbol) -> BadDecision:
     return BadDecision(f"no price of {symbol} has been seen yet")
 
 
-def order_to(target: Target, held: Decimal, price: Decimal, grid: Instrument) -> Order | None:
-    """Give the market order from what is held to the target; None when it is there already.
-
-    Both the target and the way are rounded toward zero to the venue's step. A way that is too
-    small for the venue is none; of an exit, only the venue can say whether its worth suffices.
-
-    Raises:
-        BadDecision: the target is not a number that exists, or it needs a price and has none.
-    """
-    wanted = _wanted(target, price, grid)
-    way = EXACT.subtract(wanted, held)
-    quantity = _on_grid(abs(way), grid.quantity_step)
-    leaves = abs(wanted) < abs(held) and wanted * held >= 0
-    worth = EXACT.multiply(quantity, price)
-    if quantity < grid.min_quantity or not quantity or (worth < grid.min_notional and not leaves):
-        return None
-    return Order(
-        side=Side.BUY if way > 0 else Side.SELL,
-        order_type=OrderType.MARKET,
-        time_in_force=TimeInForce.GTC,
-        quantity=quantity,
-        limit_price=None,
-        reason=target.reason,
-    )
-
-
-def _is_there(target: Target, held: Decimal) -> bool:
-    quantity = target.quantity
-    return isinstance(quantity, Decimal) and quantity.is_finite() and quantity == held
-
-
-def _wanted(target: Target, price: Decimal, grid: Instrument) -> Decimal:
-    amount = target.notional if target.quantity is None else target.quantity
-    if not isinstance(amount, Decimal) or not is_sane_signed(amount):
-        raise BadDecision(f"a Target of {amount!r} is nothing to hold; it needs a finite Decimal")
-    if not isinstance(target.reason, str):
-        raise BadDecision(f"the reason of a Target is {target.reason!r}, expected a text")
-    if target.quantity is None and not is_sane(price):
-        raise BadDecision(f"a notional cannot be reckoned at the price {price}")
-    unit = grid.quantity_step
-    if target.quantity is None:
-        unit = EXACT.multiply(price, unit)
-    steps = EXACT.divide_int(abs(amount), unit)
-    return EXACT.multiply(steps, grid.quantity_step).copy_sign(amount)
-
-
-def _on_grid(quantity: Decimal, step: Decimal) -> Decimal:
-    return EXACT.multiply(EXACT.divide_int(quantity, step), step)
-
-
 def _each(given: Any) -> Sequence[Any]:
     if isinstance(given, Sequence) and not isinstance(given, str | bytes):
         return given
     if isinstance(given, Target) or hasattr(given, "order_type") or is_change(given):
         return (given,)
-    raise BadDecision(f"gave {_shown(given)}, expected decisions: a tuple or list of them")
-
-
-def _problem(wish: Any) -> str:
-    """Say what is wrong with a decision.
-
-    Raises:
-        NotADecision: it is none.
-    """
-    try:
-        quantity, limit = wish.quantity, wish.limit_price
-        kinds = (
-            type(wish.side) is Side
-            and type(wish.order_type) is OrderType
-            and type(wish.time_in_force) is TimeInForce
-            and isinstance(wish.reason, str)
-        )
-    except AttributeError:
-        raise NotADecision(f"gave {_shown(wish)}, expected a Decision or a Target") from None
-    if not kinds:
-        return _wrong_kind(wish)
-    # 0, and what is too small or too large to exist, is refused by risk: a decision on record.
-    if not isinstance(quantity, Decimal) or not quantity.is_finite() or quantity < 0:
-        return f"a decision with the quantity {_shown(quantity)}, expected a Decimal above 0"
-    if limit is not None and not (isinstance(limit, Decimal) and limit.is_finite() and limit > 0):
-        return f"a decision with the limit price {_shown(limit)}, expected a Decimal above 0"
-    return ""
-
-
-def _wrong_kind(wish: Any) -> str:
-    for name, kind in _KINDS:
-        value = getattr(wish, name)
-        if not isinstance(value, kind):
-            return f"a decision with the {name} {_shown(value)}, expected a {kind.__name__}"
-    return "a decision of other kinds than those of messages.values"
-
-
-_PROTECTIONS = ("stop_loss", "take_profit", "trailing")
-_PLAIN = (tuple, list)
-_KINDS = (
-    ("side", Side),
-    ("order_type", OrderType),
-    ("time_in_force", TimeInForce),
-    ("reason", str),
-)
-
-
-def _shown(value: object) -> str:
-    try:
-        return repr(value)[:80]
-    except Exception:  # noqa: BLE001 - a user's object may raise anything
-        return f"a {type(value).__name__}"
+    raise BadDecision(f"gave {shown(given)}, expected decisions: a tuple or list of them")

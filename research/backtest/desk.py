@@ -12,12 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-import msgspec
-
-from decisions.exact import NOTHING
 from decisions.executor import Claim, EndFirst, Refuse, sort_intents
-from decisions.order_keys import client_order_id
-from decisions.replacing import First
 from decisions.risk import (
     Refusal,
     RiskState,
@@ -33,7 +28,6 @@ from decisions.stop_book import StopBook
 from decisions.strategy import reference_price
 from exchanges.event_blocks import Block
 from exchanges.paper_plain import Executed, PlainVenue, Worked
-from exchanges.protocol import NewOrder
 from messages.errors import Rejected
 from messages.ids import ClientOrderId, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent
@@ -41,43 +35,10 @@ from messages.order_states import FINAL_STATES
 from messages.orders import CancelIntent, Fill, Intent, OrderIntent, OrderUpdate
 from messages.stops import StopActed
 from messages.values import OrderState
+from research.backtest.order import Execution, Order, first_of, for_venue, update_of
 from research.backtest.plan import Plan
 
-Execution = Fill | Executed
 _ACCEPTED, _FILLED = OrderState.ACCEPTED, OrderState.FILLED
-
-
-class Order(msgspec.Struct, kw_only=True, gc=False):
-    """One decision and how far its order came."""
-
-    intent: OrderIntent
-    state: OrderState
-    filled_quantity: Decimal = NOTHING
-    value: Decimal = NOTHING
-    """Of what is filled, where that came by pieces."""
-    executed: tuple[Fill, ...] | Executed = ()
-    state_reason: str = ""
-
-    @property
-    def client_order_id(self) -> ClientOrderId:
-        """Its name at the venue."""
-        return client_order_id(self.intent.order_key)
-
-    @property
-    def average_price(self) -> Decimal | None:
-        """None before anything is filled."""
-        quantity, executed = self.filled_quantity, self.executed
-        if isinstance(executed, Executed):
-            return quantity * executed.price / quantity
-        return self.value / quantity if quantity else None
-
-    @property
-    def fills(self) -> list[Fill]:
-        """What was executed of it."""
-        executed = self.executed
-        if isinstance(executed, Executed):
-            return [executed.as_fill(self.client_order_id)]
-        return list(executed)
 
 
 class Desk:
@@ -248,7 +209,7 @@ class Desk:
             order = None if key is None else self._by_key.get(key)
             worked = None
             if order is not None and order.state not in FINAL_STATES:
-                worked = self._venue.cancel(_for_venue(order, None), now_ns)
+                worked = self._venue.cancel(for_venue(order, None), now_ns)
             ended.append((intent, order, worked))
         for intent, order, worked in ended:
             if order is not None and worked is not None:
@@ -260,7 +221,7 @@ class Desk:
     def _judge_replacement(self, intent: OrderIntent) -> None:
         """Judge it as the executor does: while the first order is open, only tentatively."""
         first = None if intent.replaces is None else self._by_key.get(intent.replaces)
-        replaced = {} if first is None else {first.intent.order_key: _first(first)}
+        replaced = {} if first is None else {first.intent.order_key: first_of(first)}
         limits, risk = self._limits, self._risk
         for verdict in sort_intents([intent], {}, _no_name, limits, risk, {}, replaced=replaced):
             if isinstance(verdict, EndFirst):
@@ -345,7 +306,7 @@ class Desk:
         self, order: Order, missed: MarketEvent | None = None, *, is_new: bool = False
     ) -> None:
         """Give the venue an order; of one that was waiting, it is told already that it is there."""
-        intent, new = order.intent, _for_venue(order, self._touched(order.intent))
+        intent, new = order.intent, for_venue(order, self._touched(order.intent))
         self._open.setdefault(intent.symbol, {})[new.client_order_id] = order
         try:
             worked = self._venue.submit(new, missed)
@@ -421,7 +382,7 @@ class Desk:
 
     def _tell(self, order: Order, fills: Sequence[Fill], at_ns: TimestampNs) -> None:
         if self._on_update is not None:
-            self._on_update(order, _update(order, fills, at_ns))
+            self._on_update(order, update_of(order, fills, at_ns))
 
     def _ended(self, order: Order) -> None:
         intent = order.intent
@@ -435,53 +396,5 @@ class Desk:
         self.open_of[intent.strategy_id] -= 1
 
 
-def _for_venue(order: Order, touched_price: Decimal | None) -> NewOrder:
-    intent = order.intent
-    return NewOrder(
-        client_order_id=order.client_order_id,
-        symbol=intent.symbol,
-        side=intent.side,
-        order_type=intent.order_type,
-        time_in_force=intent.time_in_force,
-        quantity=intent.quantity,
-        limit_price=intent.limit_price,
-        decided_at_ns=intent.decided_at_ns,
-        touched_price=touched_price,
-    )
-
-
-def _first(order: Order) -> First:
-    intent = order.intent
-    return First(
-        order_key=intent.order_key,
-        strategy_id=intent.strategy_id,
-        symbol=intent.symbol,
-        side=intent.side,
-        state=order.state,
-        quantity=intent.quantity,
-        filled_quantity=order.filled_quantity,
-    )
-
-
 def _no_name(intent: OrderIntent) -> str:  # noqa: ARG001 - nothing is decided twice here
     return ""
-
-
-def _update(order: Order, fills: Sequence[Fill], at_ns: TimestampNs) -> OrderUpdate:
-    intent = order.intent
-    return OrderUpdate(
-        order_key=intent.order_key,
-        client_order_id=order.client_order_id,
-        strategy_id=intent.strategy_id,
-        symbol=intent.symbol,
-        side=intent.side,
-        state=order.state,
-        quantity=intent.quantity,
-        filled_quantity=order.filled_quantity,
-        average_price=order.average_price,
-        fills=tuple(fills),
-        reason=order.state_reason,
-        decided_at_ns=intent.decided_at_ns,
-        ts_event_ns=at_ns,
-        limit_price=intent.limit_price,
-    )

@@ -23,9 +23,10 @@ from messages.ids import StrategyId, Symbol, quote_of
 from messages.market import MarketEvent
 from messages.orders import OrderUpdate
 from messages.stops import StopActed
-from research.backtest.desk import Desk, Execution, Order
+from research.backtest.desk import Desk
 from research.backtest.driver import Driver, Seat
 from research.backtest.equity import EquityMeter
+from research.backtest.order import Execution, Order
 from research.backtest.plan import MarketPlan, Plan
 from research.backtest.track import Track, never_called
 

@@ -16,8 +16,8 @@ from decisions.tear_sheet import Part, Sheet, Trials
 from decisions.why_no_order import Hindsight, reasons_without_a_fill
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
 from messages.ids import quote_of
-from research.backtest.desk import Order
 from research.backtest.loop import MarketOutcome, Outcome
+from research.backtest.order import Order
 from research.backtest.plan import Plan
 from research.backtest.sheet import executed
 

@@ -11,9 +11,9 @@ from decisions.strategy import (
 from exchanges.event_blocks import Block, EventBlock
 from messages.market import Candle, MarketEvent, Tick, Trade
 from messages.values import BUY, Side
-from research.backtest.desk import Execution
 from research.backtest.driver import Driver, Seat
 from research.backtest.equity import EquityMeter
+from research.backtest.order import Execution
 from research.backtest.plan import MarketPlan
 from strategies.protocol import Strategy
 

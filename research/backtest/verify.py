@@ -17,9 +17,10 @@ from messages.ids import StrategyId
 from messages.market import Candle
 from messages.orders import OrderIntent
 from research.backtest.cuts import Cut, cut_off, cuts_at, events_from, moments_of, size_of
-from research.backtest.desk import Desk, Execution, Order
+from research.backtest.desk import Desk
 from research.backtest.driver import Driver
 from research.backtest.loop import Backtest
+from research.backtest.order import Execution, Order
 from research.backtest.plan import MarketPlan, Plan
 from research.texts import moment
 
