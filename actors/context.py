@@ -12,7 +12,7 @@ from actors.mailbox import FENCED
 from actors.notes import Note, Notes
 from messages.base import Message
 from messages.ids import ActorPath, Epoch, TimestampNs
-from messages.lifecycle import ExitReason
+from messages.lifecycle import ActorState, ExitReason
 
 if TYPE_CHECKING:
     import random
@@ -62,6 +62,14 @@ class Context:
         if self.life.fenced:
             return False
         return address.tell(message)
+
+    def show_state(self, state: ActorState, problem: str = "") -> None:
+        """Show what the cell does, unless another incarnation is in it now.
+
+        It is for people: one that is fenced at this very moment may still have shown its own.
+        """
+        if not self.life.fenced:
+            self.cell.set_state(state, problem)
 
     def after(self, delay_ns: int, message: Message) -> None:
         """Deliver `message` to this actor once, after a span."""

@@ -202,9 +202,9 @@ class ExecutorActor(Actor):
         count = len(self._desk.orders.unsettled)
         self._reconciled = self._reconciled or not count
         if not self._reconciled:
-            self._cell.set_state(ActorState.RECONCILING, f"{count} orders to settle")
+            self.ctx.show_state(ActorState.RECONCILING, f"{count} orders to settle")
         elif self._stops.problem():  # of the next event it might be too late
-            self._cell.set_state(ActorState.RUNNING)
+            self.ctx.show_state(ActorState.RUNNING)
         self._show()
 
     def stopping(self) -> None:
@@ -318,7 +318,7 @@ class ExecutorActor(Actor):
                 reports.append(message)
             else:
                 reports.extend(message.reports)
-        if intents and self._cell.state is ActorState.RECONCILING:
+        if intents and not self._reconciled:
             self._held.stash.extend(intents)
             intents = []
         self._work(reports, intents)
@@ -379,12 +379,16 @@ class ExecutorActor(Actor):
     def _when_settled(self) -> None:
         """Once all is settled, by whatever message: take the intents that waited.
 
-        While trading is halted they are taken, to be refused each under its key.
+        While trading is halted they are taken, to be refused each under its key. What the cell
+        shows decides nothing here: it may be what one that was abandoned has shown last.
         """
+        if self.ctx.fenced or self._away is not None:
+            return
         self._reconciled = self._reconciled or not self._desk.orders.unsettled
-        if self._cell.state is ActorState.RECONCILING and self._reconciled:
-            self._cell.set_state(ActorState.RUNNING)
-            self._show()
+        if self._reconciled:
+            if self._cell.state is ActorState.RECONCILING:
+                self.ctx.show_state(ActorState.RUNNING)
+                self._show()
             self._work_off_stash()
         if self._reconciled or self._operator.halted:
             while ready := self._cancels.take_ready():
@@ -393,14 +397,14 @@ class ExecutorActor(Actor):
             later, self._later = self._later, []
             for batch in later:
                 self._market(batch)
-        if self._reconciled and self._away is None:
+        if self._reconciled:
             self._stops.go_on(self._acknowledge)
         elif self._operator.halted:
             self._work_off_stash()
 
     def _resumed(self) -> None:
         """A person ended a halt."""
-        self._cell.set_state(ActorState.RUNNING)
+        self.ctx.show_state(ActorState.RUNNING)
         self._show_reconciling()
         self._show()
 
@@ -468,6 +472,8 @@ class ExecutorActor(Actor):
 
     def _show(self) -> None:
         """Let health say what is wrong with the venue; a halt has a reason of its own."""
+        if self.ctx.fenced:
+            return
         self._kept.board.stuck_stops = self._stops.stuck()
         if self._cell.state is ActorState.RUNNING:
             more = self._desk.difference or self._stops.problem()

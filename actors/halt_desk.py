@@ -349,7 +349,7 @@ class HaltDesk:
         view, cell = self._view(), self._ctx.cell
         self._board.halt = view
         if (cell.state, cell.problem) != (ActorState.HALTED, view.text):
-            cell.set_state(ActorState.HALTED, view.text)
+            self._ctx.show_state(ActorState.HALTED, view.text)
 
     def _view(self) -> HaltView:
         record, before = self._halt.record, self._board.halt

@@ -103,4 +103,4 @@ class LedgerAway:
     def _show(self) -> None:
         away_s = (self._ctx.monotonic_ns() - self._since_ns) // NS_PER_S
         text = f"the ledger is away for {away_s} s, nothing new is sent: {self._error}"
-        self._ctx.cell.set_state(ActorState.RECONCILING, text)
+        self._ctx.show_state(ActorState.RECONCILING, text)

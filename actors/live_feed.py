@@ -225,7 +225,7 @@ class LiveFeedActor(Actor):
             if state.reason:
                 raise FeedLost(state.reason)
             return
-        self._cell.set_state(_STATES.get(state.phase, ActorState.BACKOFF), _problem(state))
+        self.ctx.show_state(_STATES.get(state.phase, ActorState.BACKOFF), _problem(state))
         log = logger.bind(actor=self.ctx.path)
         if state.phase in (FeedPhase.STALE, FeedPhase.BACKOFF):
             log.warning("the market is not live: {}", _problem(state))

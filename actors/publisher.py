@@ -198,7 +198,7 @@ class PublisherActor(Actor):
             logger.bind(actor=self.ctx.path).warning("the bus is lost: {}", problem)
         shown = (_STATES.get(news.phase, ActorState.BACKOFF), problem)
         if shown != (self._cell.state, self._cell.problem):
-            self._cell.set_state(*shown)
+            self.ctx.show_state(*shown)
         if news.next_index > self._stored:
             self._stored = news.next_index
             ack = MarketAck(follower=self.ctx.path, next_index=news.next_index)
