@@ -60,6 +60,9 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     streams: frozenset[Stream] = frozenset(Stream)
     recv_window_parameter: str | None = None
     """What bounds how late a request may arrive and still be taken; None: nothing does."""
+    checks_orders_at: str = ""
+    """How the path ends at which an order is checked and not placed, asked for by ccxt's `test`;
+    empty: there is none, or none that this adapter was run against."""
     settle_ms: int
     """How long after the receive window an order may still come into sight."""
     page_length: int = 20
@@ -108,6 +111,7 @@ _ROWS = (
         lookup_parameter="origClientOrderId",
         id_scope=IdScope.OPEN_ORDERS,
         recv_window_parameter="recvWindow",
+        checks_orders_at="/order/test",
         settle_ms=BOUNDED_SETTLE_MS,
         page_length=500,
         tested=True,

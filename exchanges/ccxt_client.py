@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from exchanges.capabilities import Capability
-from exchanges.ccxt_guard import guard, is_guarded
+from exchanges.ccxt_guard import check_way, guard, is_guarded
 from exchanges.outcomes import Evidence, evidence_of
 from exchanges.rate_budget import RateBudget, Urgency
 from exchanges.responses import Response, response_of
@@ -61,6 +61,7 @@ class Call:
         "bytes_left",
         "cost_ms",
         "is_cleared",
+        "only_to",
         "requests",
         "response",
         "urgency",
@@ -70,8 +71,11 @@ class Call:
         self,
         urgency: Urgency,
         before_send: Callable[[], None] | None = None,
+        only_to: str = "",
     ) -> None:
         self.urgency = urgency
+        self.only_to = only_to
+        """How the path of every request must end; one that ends otherwise does not leave."""
         self.before_send = before_send
         self.is_cleared = before_send is None
         """Whether nothing stops it, or what might have has let it pass."""
@@ -120,13 +124,15 @@ _CALL: contextvars.ContextVar[Call | None] = contextvars.ContextVar("call", defa
 def recorded(
     urgency: Urgency = Urgency.DATA,
     before_send: Callable[[], None] | None = None,
+    only_to: str = "",
 ) -> Iterator[Call]:
     """Record what the client does within the block, in this task and those it starts.
 
     A request that is signed and has a connection passes `before_send` and leaves: nothing is
-    awaited in between. What it raises stops it.
+    awaited in between. What it raises stops it. A request whose path does not end with `only_to`
+    is `Misrouted`: it does not leave, by whatever way.
     """
-    call = Call(urgency, before_send)
+    call = Call(urgency, before_send, only_to)
     token = _CALL.set(call)
     try:
         yield call
@@ -303,6 +309,7 @@ def _recording(base: Any) -> Any:
             self, url: str, method: str = "GET", headers: Any = None, body: Any = None
         ) -> Any:
             call = _CALL.get()
+            _check_way(url)
             if self.may_call is not None and (call is None or call.before_send is None):
                 self.may_call()  # what sends an order asks its own fence, which is stricter
             if call is not None and self.session is not None and not is_guarded(self.session):
@@ -341,6 +348,7 @@ def _recording(base: Any) -> Any:
             return session
 
         def client(self, url: str) -> Any:
+            _check_way(url)  # a socket may carry anything
             is_new = url not in (self.clients or {})
             socket = super().client(url)
             if is_new:
@@ -396,12 +404,19 @@ def _clear() -> None:
         call.clear()
 
 
+def _check_way(url: str) -> None:
+    call = _CALL.get()
+    if call is not None:
+        check_way(url, call.only_to)
+
+
 def _trace() -> Any:
     """See the first bytes of a request leave, and stop redirects of what is no question."""
     import aiohttp
 
-    async def headers_sent(_session: Any, _context: Any, _params: Any) -> None:
+    async def headers_sent(_session: Any, _context: Any, params: Any) -> None:
         call = _CALL.get()
+        _check_way(str(params.url))
         if call is not None and not call.is_cleared:  # aiohttp asks this before it writes
             raise Unguarded("a request had a connection without having passed its fence")
         if call is not None:

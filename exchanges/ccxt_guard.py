@@ -6,8 +6,24 @@ written: so this is later than a fence in front of the HTTP client, and as sure.
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 Clear = Callable[[], None]
+
+
+class Misrouted(Exception):
+    """A request was about to go where its caller does not let it: it did not leave."""
+
+
+def check_way(url: str, only_to: str) -> None:
+    """Pass a request to an address whose path ends so; with no `only_to`, any.
+
+    Raises:
+        Misrouted: it would go elsewhere.
+    """
+    path = urlsplit(url).path
+    if only_to and not path.endswith(only_to):
+        raise Misrouted(f"to {path or 'no path'}, not to {only_to}")
 
 
 def is_guarded(session: Any) -> bool:

@@ -36,9 +36,10 @@ from exchanges.ccxt_parse import (
     request_of,
     trade_of,
 )
+from exchanges.ccxt_right import ask_right
 from exchanges.ccxt_watch import PrivateStream, StreamSettings
 from exchanges.conditions import Standing, Tell
-from exchanges.facts import AccountTrade, Balance, StreamState, VenueFacts
+from exchanges.facts import AccountTrade, Balance, StreamState, TradingRight, VenueFacts
 from exchanges.outcomes import Knowledge, error_of, judge_placement, names_only
 from exchanges.outcomes import problem_with_answer as problem_with
 from exchanges.protocol import NEVER_PROOF, SEND_WITHIN_MS, NewOrder
@@ -136,6 +137,16 @@ class CcxtVenue:
             self._take_markets,
         )
         return self._facts
+
+    async def trading_right(self) -> TradingRight:
+        """Find out whether the key may trade, without an order; see `ask_right`. Once opened.
+
+        Raises:
+            VenueRefused: it may not; the sentence says what to do.
+        """
+        assert self._facts is not None, "opened by open()"
+        market = self._facts.markets[self._symbols[0]]
+        return await ask_right(self._client, self._capability, market)
 
     def follow(self, tell: Tell, markets_changed: Callable[[Markets], object]) -> None:
         """Tell of the conditions that stand and of each change; see `LiveTrading.follow`."""

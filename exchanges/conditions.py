@@ -80,8 +80,9 @@ def key_refused(exchange: str, evidence: Evidence) -> Condition:
     return Condition(
         name=KEY,
         text=(
-            f"{exchange} refuses the key ({_said(evidence)}): see to it there that it is valid, may"
-            " trade spot and is allowed from this address; then stop this run and start it again"
+            f"{exchange} refuses the key ({told_by(evidence)}): see to it there that it is valid,"
+            " may trade spot and is allowed from this address; then stop this run and start it"
+            " again"
         ),
         halts=True,
     )
@@ -96,9 +97,9 @@ def no_funds(exchange: str, symbol: Symbol, evidence: Evidence) -> Condition:
     return Condition(
         name=FUNDS,
         text=(
-            f"{exchange} has not enough money for an order on {symbol} ({_said(evidence)}): compare"
-            f" the balances with what this run holds (fees may have been taken in {base}), lower"
-            " order_notional or add money; then stop this run and start it again"
+            f"{exchange} has not enough money for an order on {symbol} ({told_by(evidence)}):"
+            f" compare the balances with what this run holds (fees may have been taken in {base}),"
+            " lower order_notional or add money; then stop this run and start it again"
         ),
         halts=True,
     )
@@ -107,7 +108,7 @@ def no_funds(exchange: str, symbol: Symbol, evidence: Evidence) -> Condition:
 def away(exchange: str, sign: Sign, evidence: Evidence | None) -> Condition:
     """Say that nobody is in who could take an order."""
     what = "is in maintenance" if sign is Sign.MAINTENANCE else "answers with a page, not with data"
-    said = f" ({_said(evidence)})" if evidence is not None else ""
+    said = f" ({told_by(evidence)})" if evidence is not None else ""
     return Condition(
         name=AWAY,
         text=(
@@ -171,7 +172,8 @@ class Standing:
         return self._standing
 
 
-def _said(evidence: Evidence) -> str:
+def told_by(evidence: Evidence) -> str:
+    """Give what the venue said in numbers, or else the name of the error."""
     parts = (
         f"HTTP {evidence.http_status}" if evidence.http_status else "",
         f"code {evidence.code}" if evidence.code else "",

@@ -34,6 +34,24 @@ class VenueFacts(msgspec.Struct, frozen=True, kw_only=True):
     recv_window_ms: int
 
 
+class RightState(StrEnum):
+    """What is known of a key's right to trade."""
+
+    PROVED = "proved"
+    """The exchange has checked an order of this key, and placed none."""
+    NOT_ASKED = "not_asked"
+    """The exchange has no way to tell, or none that is known: the first order shows it."""
+    UNANSWERED = "unanswered"
+    """It was asked, and gave no clear answer."""
+
+
+class TradingRight(msgspec.Struct, frozen=True):
+    """Whether the key may trade, and in one sentence how that is known."""
+
+    state: RightState
+    text: str
+
+
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
     """One currency of the account: `locked` is held by open orders."""
 

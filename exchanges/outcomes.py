@@ -216,6 +216,11 @@ def names_only(answer: object, client_order_id: str) -> bool:
     return bool(answer.get("id")) and answer.get("clientOrderId") == client_order_id
 
 
+def refuses_the_key(verdict: Verdict) -> bool:
+    """Whether it is proved that the key is no good for this, and nothing else was wrong."""
+    return verdict.knowledge is Knowledge.REJECTED and verdict.reason.startswith("authentication:")
+
+
 def error_of(verdict: Verdict, *, ask_again_ns: int | None = None) -> VenueError:
     """Make the error that says this verdict."""
     kind = {

@@ -19,6 +19,8 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_ms: int | None
     has_json: bool = False
     """The body is a JSON array, or an object with something in it: not HTML, not nothing."""
+    is_empty_object: bool = False
+    """The body is ``{}``: a whole answer that has nothing to say."""
     is_page: bool = False
     """The body is HTML: written for people, by something in front of the exchange."""
 
@@ -32,6 +34,7 @@ def response_of(http_status: int, headers: Mapping[str, str], body: str) -> Resp
         code=_code(told),
         retry_after_ms=_retry_after_ms(lower.get("retry-after"), lower.get("date")),
         has_json=isinstance(told, list) or bool(told),
+        is_empty_object=isinstance(told, dict) and not told,
         is_page=body.lstrip()[:1] == "<",
     )
 

@@ -1,13 +1,13 @@
 """What a config's exchange can do, whether its keys are set, and, online, whether it lets us in."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import TimeoutError as TookTooLong
 from random import Random
 
 from exchanges.capabilities import Capability, capability_of
 from exchanges.ccxt_venue import CcxtVenue
-from exchanges.facts import VenueFacts
+from exchanges.facts import RightState, TradingRight, VenueFacts
 from exchanges.venue_loop import VenueLoop
 from messages.errors import VenueError
 from ops.config_schema import Config, FeedType, VenueType
@@ -40,7 +40,7 @@ def venue_findings(config: Config, *, online: bool) -> Iterator[Finding]:
     elif any(finding.todo for finding in keys):
         yield problem("gate", "not asked, for a key is missing", "set it, then ask again")
     else:
-        yield _gate(config)
+        yield from _online(config)
 
 
 def _capability(row: Capability) -> Finding:
@@ -69,18 +69,35 @@ def _keys(config: Config, environment: Mapping[str, str]) -> Iterator[Finding]:
             yield ok("key", f"{name} is set")
 
 
-def _gate(config: Config) -> Finding:
+def _online(config: Config) -> Iterator[Finding]:
+    """Pass the gate as a start does, and see whether the key may trade."""
     todo = "correct it: a start would be refused"
+    found: list[Finding] = []
     loop = VenueLoop("doctor")
     loop.start()
     try:
-        facts = loop.submit(_open(config)).result(_GATE_S)
+        loop.submit(_ask(config, found.append)).result(_GATE_S)
     except VenueError as error:
-        return problem("gate", str(error), todo)
+        found.append(problem("trading right" if found else "gate", str(error), todo))
     except TookTooLong:
-        return problem("gate", f"no answer within {_GATE_S:g} s", "check the network and urls")
+        text = f"no answer within {_GATE_S:g} s"
+        found.append(problem("gate", text, "check the network and urls"))
     finally:
         loop.close(_CLOSE_S)
+    yield from found
+
+
+async def _ask(config: Config, tell: Callable[[Finding], object]) -> None:
+    symbols = sorted(config.traded_symbols)
+    venue = CcxtVenue(venue_settings(config), symbols, rng=Random())  # noqa: S311 - spreads reconnects
+    try:
+        tell(_passed(await venue.open()))
+        tell(_right(await venue.trading_right()))
+    finally:
+        await venue.close()
+
+
+def _passed(facts: VenueFacts) -> Finding:
     return ok(
         "gate",
         f"{facts.exchange} takes the key and lists {', '.join(sorted(facts.markets))}; its clock"
@@ -88,10 +105,8 @@ def _gate(config: Config) -> Finding:
     )
 
 
-async def _open(config: Config) -> VenueFacts:
-    symbols = sorted(config.traded_symbols)
-    venue = CcxtVenue(venue_settings(config), symbols, rng=Random())  # noqa: S311 - spreads reconnects
-    try:
-        return await venue.open()
-    finally:
-        await venue.close()
+def _right(right: TradingRight) -> Finding:
+    if right.state is not RightState.UNANSWERED:
+        return ok("trading right", right.text)
+    todo = "a start is not stopped by it: ask again, and watch the first order"
+    return warning("trading right", right.text, todo)

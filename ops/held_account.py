@@ -12,7 +12,7 @@ from messages.ids import TimestampNs
 from ops.config import Config, IdempotencyBackend
 from ops.held_ledger import EXIT_FENCED, end_at_once, ledger_opener, say
 from ops.lease import HeldAccount, Seen, hold_lease
-from ops.live_venue import LiveVenue, check_variables, open_live_venue
+from ops.live_venue import LiveVenue, check_right, check_variables, open_live_venue
 from ops.one_account import OpenedBy, check_one_key, note_key
 from ops.run_dir import RunDir
 from persistence.fence import take_writing
@@ -47,20 +47,25 @@ class Account:
             self._is_first_key = check_one_key(self.run_dir.ledger, name)
 
     def open(self, listing: Sequence[dict[str, Any]] = ()) -> None:
-        """Take the ledger, then pass the venue's gate.
+        """Take the ledger, then pass the venue's gate with a key that may trade.
 
         `listing` is what the exchange lists, where that was asked a moment ago.
 
         Raises:
             LedgerUnavailable: the ledger cannot be written.
-            VenueRefused: the gate's one sentence.
+            VenueRefused: the gate's one sentence, or that the key may not trade.
         """
         logger.info("the lease of {}: {}", self._held.claim, self._held.got.why)
         if self._config.idempotency.backend is IdempotencyBackend.SQLITE:
             self._writer = self._take_writing()
-            if self._is_first_key:
-                self._note_key()
         self._venue = open_live_venue(self._config, self._held.keeper, listing)
+        try:
+            check_right(self._venue)
+            if self._writer is not None and self._is_first_key:
+                self._note_key()  # not before: a key that was refused here is no account's yet
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the venue; the lease is given back only if nothing can be under way."""

@@ -11,7 +11,7 @@ import msgspec
 from actors.log import logger
 from exchanges.ccxt_client import CcxtSettings
 from exchanges.ccxt_venue import CcxtVenue
-from exchanges.facts import VenueFacts
+from exchanges.facts import RightState, VenueFacts
 from exchanges.venue_loop import VenueLoop
 from messages.errors import ConfigError, VenueRefused
 from messages.ids import Symbol
@@ -86,6 +86,19 @@ def open_live_venue(
         raise
     keeper.passed_gate()
     return LiveVenue(venue, loop, facts, keeper.may_send)
+
+
+def check_right(live: LiveVenue) -> None:
+    """Refuse a key that may not trade, before anything is started; no order is placed.
+
+    Where the exchange does not tell, that is logged, and the first order will show it.
+
+    Raises:
+        VenueRefused: it may not; the sentence says what to do.
+    """
+    right = live.loop.submit(live.venue.trading_right()).result(OPEN_LIMIT_S)
+    if right.state is RightState.UNANSWERED:
+        logger.warning("{}; the first order shows it", right.text)
 
 
 def check_variables(config: Config) -> None:

@@ -32,8 +32,8 @@ from messages.values import TimeInForce
 
 SIGNED = frozenset(
     {
-        "place", "cancel", "query", "open_orders", "all_orders", "my_trades", "account",
-        "cancel_replace", "cancel_all", "subscribe", "coins",
+        "place", "test_order", "cancel", "query", "open_orders", "all_orders", "my_trades",
+        "account", "cancel_replace", "cancel_all", "subscribe", "coins",
     }
 )  # fmt: skip
 _LONGEST_WINDOW_MS, _USUAL_WINDOW_MS, _AHEAD_MS = 60_000, 5_000, 1_000
@@ -49,6 +49,7 @@ class BinanceApi:
         self._generated = 0
         self._operations: dict[str, Callable[[Call, Plan | None], Outcome]] = {
             "place": self._place,
+            "test_order": self._test_order,
             "cancel": self._cancel,
             "cancel_all": self._cancel_all,
             "cancel_replace": self._cancel_replace,
@@ -63,7 +64,7 @@ class BinanceApi:
     def client_order_id(self, call: Call) -> str | None:
         """Give the id that the request is about; a cancel's own id is not it."""
         names = ["origClientOrderId", "cancelOrigClientOrderId"]
-        if call.operation in ("place", "cancel_replace"):
+        if call.operation in ("place", "test_order", "cancel_replace"):
             names.insert(0, "newClientOrderId")
         return next((call.params[name] for name in names if call.params.get(name)), None)
 
@@ -123,6 +124,11 @@ class BinanceApi:
         placement = self._placement(params, market)
         order, trades = self._exchange.place(placement, plan)
         return self._placed(order, trades, market, params), [order.order_id]
+
+    def _test_order(self, call: Call, _plan: Plan | None) -> Outcome:
+        """Hold an order against key and filters, and forget it: the engine never has it."""
+        self._exchange.check(self._placement(call.params, self._market(call.params)))
+        return {}, []
 
     def _placed(
         self, order: Order, trades: list[Trade], market: Market, params: dict[str, str]

@@ -23,6 +23,7 @@ _CANCEL_REPLACE = {
 _READ = {
     # ccxt sends clientOrderId beside newClientOrderId over the WebSocket API.
     "place": _PLACE | {"clientOrderId"},
+    "test_order": _PLACE | {"clientOrderId"},
     "cancel": {"orderId", "origClientOrderId", "newClientOrderId"},
     "cancel_replace": _PLACE | _CANCEL_REPLACE,
 }

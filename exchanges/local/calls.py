@@ -33,7 +33,7 @@ BEFORE = frozenset(
 """The engine never sees the request."""
 
 
-TRADING = frozenset({"place", "cancel", "cancel_replace", "cancel_all"})
+TRADING = frozenset({"place", "test_order", "cancel", "cancel_replace", "cancel_all"})
 """What a key that may only read may not do."""
 
 

@@ -135,7 +135,7 @@ CATALOGUE: dict[str, str] = (
 
 ANY = "any"
 OPERATIONS = (
-    "place", "cancel", "query", "open_orders", "all_orders", "my_trades", "account",
+    "place", "test_order", "cancel", "query", "open_orders", "all_orders", "my_trades", "account",
     "cancel_replace", "cancel_all", "time", "exchange_info", "klines", "depth", "trades",
     "agg_trades", "ticker", "book_ticker", "price", "ping", "subscribe",
 )  # fmt: skip

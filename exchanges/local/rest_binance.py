@@ -21,6 +21,7 @@ ROUTES = (
     ("GET", "/api/v3/ticker/price", "price"),
     ("GET", "/api/v3/account", "account"),
     ("POST", "/api/v3/order", "place"),
+    ("POST", "/api/v3/order/test", "test_order"),
     ("DELETE", "/api/v3/order", "cancel"),
     ("GET", "/api/v3/order", "query"),
     ("POST", "/api/v3/order/cancelReplace", "cancel_replace"),

@@ -26,6 +26,7 @@ METHODS = {
     "ticker.book": "book_ticker",
     "ticker.price": "price",
     "order.place": "place",
+    "order.test": "test_order",
     "order.cancel": "cancel",
     "order.status": "query",
     "order.cancelReplace": "cancel_replace",

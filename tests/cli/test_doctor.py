@@ -200,9 +200,35 @@ def urls_of(server: Any) -> dict[str, Any]:
 def test_online_the_gate_itself_is_asked_and_no_order_is_placed(exchange: Any) -> None:
     found = list(venue_findings(live_config(**urls_of(exchange)), online=True))
 
-    assert levels(found)[-1] == ("gate", "ok")
-    assert "takes the key and lists BTC/USDT" in found[-1].text
+    assert levels(found)[-2:] == [("gate", "ok"), ("trading right", "ok")]
+    assert "takes the key and lists BTC/USDT" in found[-2].text
+    assert found[-1].text.startswith("the key may trade at binance")
     assert exchange.exchange.orders() == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("keys")
+def test_a_key_that_may_not_trade_is_a_problem(exchange: Any) -> None:
+    exchange.exchange.restrict_key()
+
+    found = list(venue_findings(live_config(**urls_of(exchange)), online=True))
+
+    assert levels(found)[-2:] == [("gate", "ok"), ("trading right", "problem")]
+    assert "may read at binance and not trade (HTTP 401, code -2015)" in found[-1].text
+    assert found[-1].todo == "correct it: a start would be refused"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("keys")
+def test_an_order_that_could_not_be_checked_is_a_warning(exchange: Any) -> None:
+    from exchanges.local.faults import Fault, Plan
+
+    exchange.exchange.arm(Plan(fault=Fault.SERVER_BUSY, operation="test_order"))
+
+    found = list(venue_findings(live_config(**urls_of(exchange)), online=True))
+
+    assert levels(found)[-2:] == [("gate", "ok"), ("trading right", "warning")]
+    assert "did not tell whether the key may trade: no_proof" in found[-1].text
 
 
 @pytest.mark.slow

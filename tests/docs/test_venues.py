@@ -12,7 +12,7 @@ from exchanges.outcomes import LOCAL_ERRORS, REFUSALS, THROTTLES, UNSURE_CODES
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "venues.md").read_text(encoding="utf-8")
-SPEAKERS = ("capabilities", "ccxt_client", "ccxt_gate")
+SPEAKERS = ("capabilities", "ccxt_client", "ccxt_gate", "ccxt_right")
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -29,20 +29,21 @@ def codes(cell: str) -> list[str]:
 def documented(row: Capability) -> list[str]:
     window_ms = DEFAULT_RECV_WINDOW_MS if row.recv_window_parameter else 0
     after = f"{(window_ms + row.settle_ms) / 1000:g} s" if row.proves_absence else "never"
-    return [row.lookup.value, str(row.id_length_max), row.id_scope.value, after, row.notes]
+    checks = "yes" if row.checks_orders_at else "no"
+    return [row.lookup.value, str(row.id_length_max), row.id_scope.value, after, checks, row.notes]
 
 
 def test_the_table_of_exchanges_is_the_data() -> None:
     told = {
-        codes(name)[0]: [codes(lookup)[0], length.split()[0], codes(scope)[0], after, notes]
-        for name, lookup, length, scope, after, _, notes in rows("Exchanges")
+        codes(name)[0]: [codes(lookup)[0], length.split()[0], codes(scope)[0], after, checks, notes]
+        for name, lookup, length, scope, after, checks, _, notes in rows("Exchanges")
     }
 
     assert told == {name: documented(row) for name, row in CAPABILITIES.items()}
 
 
 def test_the_tested_exchanges_are_named_so() -> None:
-    told = {codes(cells[0])[0] for cells in rows("Exchanges") if cells[5] == "yes"}
+    told = {codes(cells[0])[0] for cells in rows("Exchanges") if cells[6] == "yes"}
 
     assert told == {row.exchange for row in CAPABILITIES.values() if row.tested}
 

@@ -67,6 +67,14 @@ def test_what_counts_as_an_answer_at_all(body: str, is_answer: bool) -> None:
     assert response_of(200, {}, body).has_json is is_answer
 
 
+@pytest.mark.parametrize(
+    ("body", "is_empty"),
+    [("{}", True), (" { } ", True), ("[]", False), ("{", False), ("", False), ('{"a":1}', False)],
+)
+def test_an_answer_that_has_nothing_to_say_is_told_from_none(body: str, is_empty: bool) -> None:
+    assert response_of(200, {}, body).is_empty_object is is_empty
+
+
 @pytest.mark.slow
 @given(st.integers(100, 599), st.dictionaries(st.text(), st.text()), st.text())
 def test_no_response_makes_it_fail(status: int, headers: dict[str, str], body: str) -> None:

@@ -212,6 +212,7 @@ def test_orders_and_the_account(ask: Callable[..., Any]) -> None:
     check(ask("POST", "order", **LIMIT, newOrderRespType="ACK")[1], ACK)
     maker = {key: value for key, value in LIMIT.items() if key != "timeInForce"}
     check(ask("POST", "order", **maker | {"type": "LIMIT_MAKER"})[1], ACK)
+    check(ask("POST", "order/test", **LIMIT)[1], {})
     check(ask("GET", "openOrders", symbol="BTCUSDT")[1], [QUERIED])
     check(ask("GET", "openOrders")[1], [QUERIED])
     check(ask("GET", "allOrders", symbol="BTCUSDT")[1], [QUERIED])
@@ -286,13 +287,49 @@ def test_market_data(run: RunningExchange, ask: Callable[..., Any]) -> None:
         ({"type": "MARKET"}, -1106),
     ],
 )
+@pytest.mark.parametrize("path", ["order", "order/test"])
 def test_what_is_malformed_has_its_code_and_changes_nothing(
-    run: RunningExchange, ask: Callable[..., Any], changes: dict[str, str], code: int
+    run: RunningExchange, ask: Callable[..., Any], changes: dict[str, str], code: int, path: str
 ) -> None:
-    status, body = ask("POST", "order", **LIMIT | changes)
+    status, body = ask("POST", path, **LIMIT | changes)
 
     assert (status, body["code"]) == (400, code)
     assert run.exchange.orders() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "answer"),
+    [
+        ({}, (200, {})),
+        ({"quantity": "100"}, (200, {})),  # what the account has is the engine's to know
+        ({"price": "50000.001"}, (400, {"code": -1013, "msg": "Filter failure: PRICE_FILTER"})),
+        ({"quantity": "0.00001"}, (400, {"code": -1013, "msg": "Filter failure: NOTIONAL"})),
+    ],
+)
+def test_an_order_that_is_only_checked_meets_the_filters_and_is_forgotten(
+    run: RunningExchange,
+    ask: Callable[..., Any],
+    changes: dict[str, str],
+    answer: tuple[int, dict[str, Any]],
+) -> None:
+    name = {"newClientOrderId": "wk1"}
+    before = run.exchange.balances()
+
+    for _ in range(2):
+        assert ask("POST", "order/test", **LIMIT | changes | name) == answer
+    assert (run.exchange.orders(), run.exchange.balances()) == ([], before)
+    (first, _) = run.exchange.requests(operation="test_order", client_order_id="wk1")
+    assert first.order_ids == []
+
+
+def test_a_key_that_may_only_read_may_not_have_an_order_checked(
+    run: RunningExchange, ask: Callable[..., Any]
+) -> None:
+    run.exchange.restrict_key()
+
+    assert ask("GET", "account")[0] == 200
+    status, body = ask("POST", "order/test", **LIMIT)
+    assert (status, body["code"]) == (401, -2015)
 
 
 def recorded_json(folder: Path, name: str, marker: str) -> Any:
