@@ -135,8 +135,8 @@ def _ccxt_of(config: Path | None) -> dict[str, Any]:
 
 
 def _backtest(arguments: argparse.Namespace) -> int:
+    from messages.patience import LIMIT_S
     from research.backtest.command import BacktestOptions, SheetOptions, backtest
-    from research.patience import LIMIT_S
 
     sheet = SheetOptions(
         html=arguments.html,
@@ -160,8 +160,8 @@ def _backtest(arguments: argparse.Namespace) -> int:
 
 def _in_time(arguments: argparse.Namespace, asked: Callable[..., Any]) -> Any:
     """Read the configuration: that runs the strategies' files, which may loop."""
+    from messages.patience import LIMIT_S, Patience, loaded
     from ops.backtest_config import read_backtest
-    from research.patience import LIMIT_S, Patience, loaded
 
     patience = Patience(arguments.event_limit_s or LIMIT_S, work=arguments.command)
     read = partial(read_backtest, arguments.config, arguments.data, asked)
@@ -181,9 +181,9 @@ def _optimize(arguments: argparse.Namespace) -> int:
     from research.optimise.wanted import check_installed
 
     check_installed()
+    from messages.patience import LIMIT_S
     from research.optimise.command import optimize
     from research.optimise.options import OptimizeOptions
-    from research.patience import LIMIT_S
 
     target = arguments.write
     asked = partial(BacktestOptions, as_json=arguments.json, verify=False)

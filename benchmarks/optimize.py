@@ -18,6 +18,7 @@ import strategies
 from benchmarks.backtest import BTC, plan_of, walk
 from benchmarks.common import Options, Result, median, say, scratch
 from messages.ids import StrategyId
+from messages.patience import Patience
 from messages.values import Instrument
 from research.backtest.loop import Backtest
 from research.backtest.plan import Plan, StrategyPlan
@@ -28,7 +29,6 @@ from research.optimise.processes import Processes
 from research.optimise.space import Axis, Value, by_strategy
 from research.optimise.trial import Task, Work, refusal, with_params
 from research.optimise.windows import windows_of
-from research.patience import Patience
 
 AXES = (
     Axis(strategy="sma-1", name="fast", low=5, high=40, is_int=True),

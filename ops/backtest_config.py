@@ -20,6 +20,7 @@ from ops.config import (
 )
 from ops.config_feed import DEFAULT_SYMBOL
 from ops.config_risk import risk_limits
+from ops.own_code import in_time
 from ops.sources import paper_settings
 
 Options = TypeVar("Options")
@@ -66,7 +67,7 @@ def make_each(config: Config) -> None:
     problems = []
     for settings in config.strategies:
         try:
-            _strategy(settings)[2]()
+            in_time(_strategy(settings)[2], settings.uses, "made", config.supervision.hang_after_s)
         except ConfigError as error:
             problems += [f"strategy {settings.id}: {text}" for text in error.problems]
     if problems:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ from ops.config_schema import (
     VenueConfig,
     VenueType,
 )
+from ops.own_code import in_time
 from ops.secret_names import is_secret_name, is_variable_name
 
 CheckParams = Callable[[str, Mapping[str, Any], str], Sequence[str]]
@@ -55,17 +57,19 @@ def parse(
     mode = _mode(root)
     venue = _venue(root.table("venue"), feed.symbols)
     _check_live(root, mode, venue, feed)
+    supervision = _supervision(root.table("supervision"))
+    check = _in_time(check_params, supervision.hang_after_s)
     config = Config(
         name=name,
         run_dir=Path(root.text("run_dir", f"runs/{name}")),
         mode=mode,
         feed=feed,
         venue=venue,
-        strategies=_strategies(root, feed, base, check_params),
+        strategies=_strategies(root, feed, base, check),
         risk=read_risk(root.table("risk"), feed.symbols),
         idempotency=_idempotency(root.table("idempotency")),
         metrics=read_metrics(root.table("metrics")),
-        supervision=_supervision(root.table("supervision")),
+        supervision=supervision,
         runtime=_runtime(root.table("runtime")),
         logs=read_logs(root.table("logs")),
         alerts=read_alerts(root.table("alerts"), feed.symbols),
@@ -209,9 +213,24 @@ def _strategy(
     )
     reader.finish()
     if check_params is not None and len(reader.problems) == before:
-        found = check_params(strategy.uses, strategy.params, feed.timeframe)
+        try:
+            found = check_params(strategy.uses, strategy.params, feed.timeframe)
+        except ConfigError as error:  # its file did not end: the next may be the same one
+            raise ConfigError(
+                [f"{reader.path('uses')}: {text}" for text in error.problems]
+            ) from None
         reader.problems += [f"{reader.path('params')}: {sentence}" for sentence in found]
     return strategy
+
+
+def _in_time(check_params: CheckParams | None, hang_after_s: int) -> CheckParams | None:
+    if check_params is None:
+        return None
+
+    def check(uses: str, params: Mapping[str, Any], timeframe: str) -> Sequence[str]:
+        return in_time(partial(check_params, uses, params, timeframe), uses, "loaded", hang_after_s)
+
+    return check
 
 
 def _near(uses: str, base: Path) -> str:

@@ -1,6 +1,7 @@
 """How strategies are made, and what they ask for before anything is put together."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +13,7 @@ from decisions.wishes import plain_instrument
 from messages.ids import StrategyId, Symbol
 from messages.values import Instrument
 from ops.config import Config, StrategyConfig
+from ops.own_code import in_time
 
 if TYPE_CHECKING:
     from ops.live_venue import LiveVenue
@@ -39,8 +41,18 @@ def ask_strategy(
     config: Config,
     instrument_of: Callable[[Symbol], Instrument] = plain_instrument,
 ) -> Asked:
-    """Make one strategy, and ask it."""
-    made, base_ns = maker(settings, instrument_of)(), config.feed.timeframe_ns
+    """Make one strategy, and ask it.
+
+    Raises:
+        ConfigError: it cannot be made, or its own code does not come back.
+    """
+    hang_after_s = config.supervision.hang_after_s
+    ask = partial(_asked, maker(settings, instrument_of), settings, config.feed.timeframe_ns)
+    return in_time(ask, settings.uses, "made", hang_after_s)
+
+
+def _asked(make: Callable[[], StrategyLike], settings: StrategyConfig, base_ns: int) -> Asked:
+    made = make()
     return Asked(
         kept=Kept(memory_of(made, base_ns, settings.symbols)),
         warmup=warmup_candles(made, base_ns),

@@ -44,6 +44,9 @@ def _module(path: Path) -> ModuleType:
         said = error.msg if isinstance(error, SyntaxError) else error  # the rest is `where`
         what = f"{type(error).__name__}: {said}" + (f" ({where})" if where else "")
         raise ConfigError([f"{path} cannot be run: {what}"]) from error
+    except BaseException:  # interrupted: what there is of it is no module
+        del sys.modules[name]
+        raise
     return module
 
 

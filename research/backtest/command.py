@@ -23,6 +23,7 @@ from exchanges.replay import ReplaySource
 from exchanges.source import MarketSource
 from messages.errors import ConfigError
 from messages.ids import StrategyId, Symbol
+from messages.patience import LIMIT_S, Patience
 from research.backtest.about import about
 from research.backtest.files import write_equity, write_text, write_trades
 from research.backtest.loop import Backtest, Outcome
@@ -34,7 +35,6 @@ from research.backtest.sheet import Sheets, executed, page_model, sheets_of
 from research.backtest.tables import as_table
 from research.backtest.verify import verify
 from research.backtest.watched import Watched
-from research.patience import LIMIT_S, Patience
 from research.printing import printable
 
 EXIT_OK, EXIT_FAILED = 0, 1

@@ -18,8 +18,8 @@ from messages.errors import ConfigError
 from messages.ids import StrategyId
 from messages.market import Candle, Tick, Trade
 from messages.own_lines import line_of, line_of_stack
+from messages.patience import Hung, Patience, last_line
 from research.backtest.plan import Plan, StrategyPlan
-from research.patience import Hung, Patience, last_line
 from research.texts import event_text, moment
 from strategies.protocol import Strategy
 
@@ -115,6 +115,7 @@ def in_time(own: OwnCode, patience: Patience, work: Callable[[], Given]) -> Give
     try:
         return work()
     except Hung as error:
+        patience.end()  # or it would interrupt what follows, too
         text = own.where(error, patience.limit_s)
         raise ConfigError([f"{text}: mend it there, or give it longer (--event-limit-s)"]) from None
     finally:

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from messages.errors import WatchkeeperError
+from messages.patience import Patience
 from research.backtest.command import plan_of
 from research.backtest.plan import Plan
 from research.optimise.columns import ColumnFile, MappedMarket
@@ -30,7 +31,6 @@ from research.optimise.space import Axis, Declared, axes_of, by_strategy
 from research.optimise.storage import Storage, storage_of
 from research.optimise.trial import Work, capital_of, refusal, uses_of
 from research.optimise.windows import Window, windows_of
-from research.patience import Patience
 from strategies import strategy_class
 from strategies.params import bounds_of, choices_of
 

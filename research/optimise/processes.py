@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+from messages.patience import Stillness
 from research.optimise.protocol import (
     Answer,
     Done,
@@ -24,7 +25,6 @@ from research.optimise.protocol import (
     send,
 )
 from research.optimise.trial import Task, Work
-from research.patience import Stillness
 
 _READ = 65_536
 _MODULE = "research.optimise.worker"

@@ -16,6 +16,7 @@ from threading import Thread
 from typing import Any
 
 from messages.errors import ConfigError
+from messages.patience import Stillness
 from research.backtest.own_code import OwnCode
 from research.optimise.figures import Figures
 from research.optimise.protocol import (
@@ -32,7 +33,6 @@ from research.optimise.protocol import (
 )
 from research.optimise.trial import Task, Work
 from research.optimise.worker import attempt
-from research.patience import Stillness
 
 LOCAL = "local"
 _LOOK_S = 1.0

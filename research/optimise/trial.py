@@ -12,6 +12,7 @@ from exchanges.event_blocks import Block
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
 from messages.errors import ConfigError, WatchkeeperError
 from messages.ids import quote_of
+from messages.patience import LIMIT_S, Hung, Patience, last_line
 from research.backtest.equity import EquityMeter
 from research.backtest.loop import Backtest
 from research.backtest.own_code import OwnCode
@@ -19,7 +20,6 @@ from research.backtest.plan import MarketPlan, Plan, StrategyPlan
 from research.optimise.columns import MappedMarket, MarketIndex
 from research.optimise.figures import Figures, days_from
 from research.optimise.space import params_text
-from research.patience import LIMIT_S, Hung, Patience, last_line
 
 _HANDLERS = ("on_candle", "on_bar", "on_trade", "on_tick", "on_book", "on_timer")
 
@@ -67,6 +67,7 @@ def refusal(plan: Plan, params: Mapping[str, Mapping[str, Any]], patience: Patie
     except ConfigError as error:
         return "; ".join(error.problems)
     except Hung as error:
+        patience.end()  # or it would interrupt what follows, too
         return f"making it did not end within {patience.limit_s:g} s ({last_line(error)})"
     finally:
         patience.end()

@@ -19,6 +19,7 @@ from threading import Thread
 
 from messages.errors import WatchkeeperError
 from messages.own_lines import line_of
+from messages.patience import Hung, Patience
 from research.backtest.own_code import OwnCode
 from research.optimise.columns import map_file
 from research.optimise.figures import Figures
@@ -36,7 +37,6 @@ from research.optimise.protocol import (
     send,
 )
 from research.optimise.trial import GivenUp, GoOn, Refused, Task, Work, make, uses_of
-from research.patience import Hung, Patience
 
 LONGEST_REASON = 500
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 
 from messages.errors import ConfigError
+from messages.patience import LIMIT_S, Patience
 from persistence.journal import segments
-from research.patience import LIMIT_S, Patience
 from research.printing import Progress, say
 from research.replay.code import Otherwise
 from research.replay.found import Divergence

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from decisions.strategy import StrategyLike, StrategyMemory, StrategyRun, memory_of
 from messages.ids import AccountId, StrategyId, Symbol
+from messages.patience import Patience
 from messages.values import Instrument
-from research.patience import Patience
 from research.replay.found import state_of
 
 Build = Callable[[Callable[[Symbol], Instrument]], StrategyLike]

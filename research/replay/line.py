@@ -15,9 +15,9 @@ from messages.errors import CodecError, ConfigError
 from messages.ids import TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import CancelIntent, Intent, MarketRules, OrderIntent, OrderUpdate
+from messages.patience import Hung
 from messages.recorded import StrategyStands
 from messages.stops import StopActed
-from research.patience import Hung
 from research.replay.found import Compared, Divergence, Findings
 from research.replay.life import Life, LineSettings
 from research.replay.reading import Place

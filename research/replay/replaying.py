@@ -9,9 +9,9 @@ from messages.codec import from_msgpack
 from messages.errors import CodecError
 from messages.orders import OrderIntent
 from messages.outside import Origin
+from messages.patience import Patience, loaded
 from messages.recorded import RunBegun
 from persistence.frames import Frame
-from research.patience import Patience, loaded
 from research.replay.code import Cast, Otherwise, cast_of
 from research.replay.found import Divergence, Findings
 from research.replay.judging import EXECUTOR, Judging

@@ -12,7 +12,7 @@ import pytest
 import cli
 from messages.errors import ConfigError
 from messages.orders import OrderIntent
-from research.patience import Patience
+from messages.patience import Patience
 from research.replay.code import Otherwise
 from research.replay.found import HUNG, Divergence, Findings
 from research.replay.line import BEHIND_A_HANG
@@ -171,7 +171,7 @@ IN_A_PROCESS = f"""
 import os, sys, time
 from pathlib import Path
 from research.replay.code import Otherwise
-from research.patience import Patience
+from messages.patience import Patience
 from research.replay.replaying import Replay
 patience = Patience({LIMIT_S}, lambda: time.monotonic() * (os.environ["{CLOCK}"] == "runs"))
 otherwise = Otherwise(code_from=Path(sys.argv[2]))

@@ -9,6 +9,7 @@ import pytest
 
 from messages.errors import ConfigError
 from messages.ids import Symbol
+from messages.patience import Patience
 from research.backtest.loop import Backtest
 from research.optimise.columns import ColumnFile, MappedMarket
 from research.optimise.figures import Figures
@@ -22,7 +23,6 @@ from research.optimise.trial import (
     refusal,
     with_params,
 )
-from research.patience import Patience
 from tests.research.optimise.markets import plan_of, work_of, write_candles
 
 MEMORY = """

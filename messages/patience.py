@@ -1,4 +1,4 @@
-"""How long a strategy's code may take over one event: then it is interrupted, and that is told.
+"""How long a strategy's code may take, over one event or to be loaded: then it is interrupted.
 
 The kernel's timer calls in the main thread, which is where strategies run. So code that loops is
 interrupted, and so is code that waits; code that catches even that is left with its process. Only
@@ -73,10 +73,12 @@ class Patience:
         work: str = "replay",
         last_word: Callable[[str], object] | None = None,
         beat: Callable[[], object] = bool,
+        exit_code: int = LEFT_WITH_THE_PROCESS,
     ) -> None:
         self.limit_s = limit_s
         self._look_s = min(_LOOK_S, limit_s / 4)
         self._work, self._beat, self._last_word = work, beat, last_word or _to_stderr
+        self._exit_code = exit_code
         self._mark: Callable[[], object] | None = None
         self._what: Callable[[], str] = str
         self._stillness = Stillness(self._look_s, clock_s)
@@ -92,7 +94,8 @@ class Patience:
         handler = signal.signal(signal.SIGALRM, self._look)
         left_s, every_s = signal.setitimer(signal.ITIMER_REAL, look_s, look_s)
         try:
-            yield
+            with _looking():
+                yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, handler)
@@ -127,7 +130,26 @@ class Patience:
     def _leave(self) -> None:
         text = f"{self._what()} does not come back within {self.limit_s:g} s, and catches whatever"
         self._last_word(f"{text} interrupts it: the {self._work} ends here")
-        os._exit(LEFT_WITH_THE_PROCESS)
+        os._exit(self._exit_code)
+
+
+_LOOKING = 0
+"""How many are `watching` in the main thread."""
+
+
+@contextmanager
+def _looking() -> Iterator[None]:
+    global _LOOKING
+    _LOOKING += 1
+    try:
+        yield
+    finally:
+        _LOOKING -= 1
+
+
+def is_watched() -> bool:
+    """Whether somebody is `watching` the main thread, by a limit of their own."""
+    return _LOOKING > 0
 
 
 def _to_stderr(text: str) -> None:
@@ -147,6 +169,7 @@ def loaded(patience: Patience, load: Callable[[], Given], what: str = "loading i
     try:
         return load()
     except Hung as error:
+        patience.end()  # or it would interrupt what follows, too
         text = f"{told} did not end within {patience.limit_s:g} s"
         raise ConfigError([f"{text}: {last_line(error)}"]) from error
     finally:
