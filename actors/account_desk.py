@@ -33,7 +33,7 @@ from messages.ids import NS_PER_S, Symbol
 from messages.lifecycle import TimerFired
 from messages.orders import OrderReport
 from messages.values import OrderState
-from persistence.ledger import Ledger, LedgerEntry
+from persistence.ledger import Ledger
 
 ACCOUNT = "account"
 """The note under which the baselines lie in the ledger, and what health calls a difference."""
@@ -239,14 +239,10 @@ def baselines_in(text: str | None) -> tuple[list[Baseline], str]:
 def flows_of(ledger: Ledger) -> Flows:
     """Give what all executions of a ledger have moved. Cold: walks over every order."""
     flows = Flows()
-    for entry in ledger.entries():
-        for fill in _fills(entry, ledger):
+    for entry, fills in ledger.executed():
+        for fill in fills:
             record(entry.symbol, entry.side, fill, flows)
     return flows
-
-
-def _fills(entry: LedgerEntry, ledger: Ledger) -> Any:
-    return ledger.fills_of(entry.order_key) if entry.filled_quantity else ()
 
 
 def _shown(order: OrderReport) -> dict[str, Any]:

@@ -93,6 +93,9 @@ class Ledger(Protocol):
     def entries(self, since_ns: int = 0) -> Iterator[LedgerEntry]:
         """Walk the orders decided at or after a moment, by key. Cold: costs a file open."""
 
+    def executed(self) -> Iterator[tuple[LedgerEntry, list[Fill]]]:
+        """Walk the orders with something filled, by key, with what is known of that. Cold."""
+
     def states(self) -> dict[OrderState, int]:
         """Count orders by state; a state without orders is left out."""
 

@@ -117,6 +117,14 @@ class MemoryLedger:
         ordered = [self._entries[key] for key in sorted(self._entries)]
         return iter([entry for entry in ordered if entry.decided_at_ns >= since_ns])
 
+    def executed(self) -> Iterator[tuple[LedgerEntry, list[Fill]]]:
+        """See `Ledger.executed`."""
+        known: dict[OrderKey, list[Fill]] = {}
+        for (key, _), fill in self.fills.items():
+            known.setdefault(key, []).append(fill)
+        filled = (entry for entry in self.entries() if entry.filled_quantity)
+        return ((entry, known.get(entry.order_key, [])) for entry in filled)
+
     def states(self) -> dict[OrderState, int]:
         """See `Ledger.states`."""
         self._check_open()

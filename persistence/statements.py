@@ -98,6 +98,10 @@ SELECT_FILLS = (
     "SELECT trade_id, price, quantity, fee, fee_currency, liquidity, ts_event_ns FROM fills"
     " WHERE order_key = ? ORDER BY ts_event_ns, trade_id"
 )
+SELECT_FILLS_BETWEEN = (
+    "SELECT order_key, trade_id, price, quantity, fee, fee_currency, liquidity, ts_event_ns"
+    " FROM fills WHERE order_key >= ? AND order_key <= ? ORDER BY order_key, ts_event_ns, trade_id"
+)
 
 
 @cache

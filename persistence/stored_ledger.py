@@ -5,9 +5,9 @@ and what makes many statements one transaction, is all that a backend adds.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 
 from messages.errors import LedgerConflict
@@ -32,6 +32,7 @@ from persistence.transitions import Folded, fold
 
 _HALT = "halt"
 _NOTE = "note:"
+_PAGE = 1_000
 
 Write = tuple[str, sql.Row]
 """A constant statement and its parameters."""
@@ -121,6 +122,18 @@ class StoredLedger:
         """See `Ledger.lacking`."""
         return self._select(sql.SELECT_LACKING, (newest,))
 
+    def executed(self) -> Iterator[tuple[LedgerEntry, list[Fill]]]:
+        """See `Ledger.executed`. Asks once for the executions of a page of orders, not of each."""
+        filled = (entry for entry in self.entries() if entry.filled_quantity)
+        while page := list(islice(filled, _PAGE)):
+            ends = (page[0].order_key, page[-1].order_key)
+            rows = self._rows(sql.SELECT_FILLS_BETWEEN, ends)
+            known = {
+                key: sql.fills_in(row[1:] for row in of_one)
+                for key, of_one in groupby(rows, key=itemgetter(0))
+            }
+            yield from ((entry, known.get(entry.order_key, [])) for entry in page)
+
     def states(self) -> dict[OrderState, int]:
         """See `Ledger.states`."""
         ended = {OrderState(state): orders for state, orders in self._rows(sql.SELECT_ENDED)}
@@ -172,6 +185,10 @@ class StoredLedger:
         return True
 
     # ------------------------------------------------------------ what a backend adds
+
+    def entries(self, since_ns: int = 0) -> Iterator[LedgerEntry]:
+        """See `Ledger.entries`."""
+        raise NotImplementedError
 
     def _rows(self, statement: str, parameters: Sequence[object] = ()) -> list[sql.Row]:
         """Run one SELECT."""

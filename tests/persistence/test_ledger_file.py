@@ -39,6 +39,26 @@ def test_the_file_is_opened_so_that_commits_are_durable(path: Path) -> None:
         assert database.pragma("foreign_keys") == 1
 
 
+def test_the_executions_of_many_orders_are_not_asked_for_one_order_after_the_other(
+    path: Path, claim_of: ClaimOf, step_of: StepOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(SqliteLedger(path)) as ledger:
+        ledger.claim([claim_of(number) for number in range(50)], 1)
+        ledger.record([step_of(number, S.SENT) for number in range(50)])
+        ledger.record([step_of(number, S.FILLED, "1.5") for number in range(50)])
+        asked: list[str] = []
+        rows = ledger._rows
+
+        def counted(statement: str, *parameters: object) -> object:
+            asked.append(statement)
+            return rows(statement, *parameters)  # type: ignore[arg-type]  # as they came
+
+        monkeypatch.setattr(ledger, "_rows", counted)
+
+        assert len(list(ledger.executed())) == 50
+        assert len(asked) == 1
+
+
 def test_it_is_its_owners_whatever_the_directory_lets_others_see(path: Path) -> None:
     before = os.umask(0)
     try:

@@ -222,6 +222,30 @@ def test_two_of_our_orders_that_trade_with_one_another_have_an_execution_each(
     assert ledger.lacking(2) == []
 
 
+@pytest.mark.parametrize("page", [1, 2, 1_000])
+def test_what_was_executed_is_walked_with_its_orders_in_pages_of_any_length(
+    ledger: Ledger,
+    claim_of: ClaimOf,
+    step_of: StepOf,
+    fill_of: Callable[..., Fill],
+    page: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("persistence.stored_ledger._PAGE", page)
+    ledger.claim([claim_of(number) for number in range(6)], 1)
+    ledger.record([step_of(number, S.SENT) for number in range(6)])
+    for number, names in ((0, ["b", "a"]), (2, []), (3, ["a"]), (5, ["c"])):
+        fills = tuple(fill_of(name, "0.5") for name in names)
+        ledger.record([step_of(number, S.FILLED, "1.5", fills=fills)])
+
+    walked = list(ledger.executed())
+
+    keys = [claim_of(number).intent.order_key for number in (0, 2, 3, 5)]
+    assert [entry for entry, _ in walked] == [e for e in ledger.entries() if e.order_key in keys]
+    assert [fills for _, fills in walked] == [ledger.fills_of(key) for key in keys]
+    assert [len(fills) for _, fills in walked] == [2, 0, 1, 1]
+
+
 def test_what_ended_without_all_its_executions_is_found(
     ledger: Ledger, claim_of: ClaimOf, step_of: StepOf, fill_of: Callable[..., Fill]
 ) -> None:
