@@ -4,7 +4,7 @@ A wish is durable before the venue is asked for anything, so that it outlives th
 desk belongs to one incarnation of the executor and is used on its thread.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -23,10 +23,13 @@ from messages.order_states import FINAL_STATES
 from messages.orders import CancelAgain, CancelIntent, LookupDone, OrderIntent
 from messages.values import OrderState
 from persistence.entries import NO_NOTES
-from persistence.ledger import Ledger, LedgerEntry
+from persistence.ledger import Claim, Ledger, LedgerEntry
 
 CANCELS = "cancels"
 """The note under which the wishes lie in the ledger."""
+
+REPLACED = "replaced:"
+"""What the note begins with under which it lies which order was sent in the place of another."""
 
 PAUSES_NS = (0, NS_PER_S, 2 * NS_PER_S, 5 * NS_PER_S, 10 * NS_PER_S)
 """Before each cancel of one order. Then a strategy is told that it stays, and may wish again."""
@@ -40,8 +43,10 @@ class Wish(msgspec.Struct, kw_only=True):
     order_key: OrderKey
     reason: str
     replacement: OrderIntent | None = None
-    """What takes its place once it has."""
+    """What takes its place once it has: until the ledger says what became of that."""
     tries: int = 0
+    is_over: bool = False
+    """Whether it has ended, or is given up: what was to take its place is still to be judged."""
 
 
 _WISHES = msgspec.json.Decoder(list[Wish])
@@ -65,38 +70,54 @@ class CancelDesk:
         self._is_kept = True
         self._under_way: set[OrderKey] = set()
         self._refused: dict[OrderKey, Refusal] = {}
-        """Replacements that are not to be, by their own keys."""
-        self._ready: list[OrderIntent] = []
+        """Replacements that are not to be, by their own keys, until that is recorded."""
+        self._replaced: dict[str, str] = {}
+        """Notes for the next commit."""
         desk.more_notes = self._taken_notes
 
     @property
     def waits(self) -> bool:
         """Whether an order is to end, or something to take its place, and has not yet."""
-        return bool(self._wishes or self._ready)
+        return bool(self._wishes)
 
     def recover(self) -> None:
         """Take up the wishes of before: their orders are being asked for, as all that are open.
 
         What was to replace one in an earlier process is refused: its strategy has begun anew.
         """
-        for wish in _WISHES.decode(self._ledger.note(CANCELS) or "[]"):
+        for wish in self._kept():
             self._wishes[wish.order_key] = wish
             second = wish.replacement
             if second is not None and second.order_key not in self._replacing:
                 gone = f"its process ended before {wish.order_key} had: decide anew"
                 self._refused[second.order_key] = no(gone)
         for key, entry in self._ledger.lookup(list(self._wishes)).items():
-            self._desk.unwanted[key] = _why(self._wishes[key])
             if entry.state in FINAL_STATES:
                 self._end(self._wishes[key])
-                self._ctx.after(1, CancelAgain(order_key=key))  # somebody must look what is ready
+            else:
+                self._desk.unwanted[key] = _why(self._wishes[key])
+        if self.ready():
+            self._ctx.after(1, CancelAgain(order_key=OrderKey("")))  # somebody must look
+
+    def _kept(self) -> list[Wish]:
+        """Read the wishes. Unreadable ones are a person's: their orders stay where they are."""
+        text = self._ledger.note(CANCELS) or "[]"
+        try:
+            return _WISHES.decode(text)
+        except msgspec.MsgspecError as error:
+            self._desk.differs(
+                "which orders strategies wanted ended cannot be read; cancel what is not wanted"
+                f" with `watchkeeper orders cancel`: {error}: {text:.200}"
+            )
+            return []
 
     def _taken_notes(self) -> Mapping[str, str]:
         """Give what is to be written with the next commit."""
         if self._is_kept:
             return NO_NOTES
         self._is_kept = True
-        return {CANCELS: msgspec.json.encode(list(self._wishes.values())).decode()}
+        replaced, self._replaced = self._replaced, {}
+        return {CANCELS: msgspec.json.encode(list(self._wishes.values())).decode(), **replaced}
 
     # ------------------------------------------------------------ what strategies want
 
@@ -130,7 +151,10 @@ class CancelDesk:
         self._replacing.add(intent.order_key)
         reason = f"{intent.order_key} takes its place: {intent.reason}"
         entry = self._ledger.lookup([key])[key]
-        self._want(entry, Wish(order_key=key, reason=reason, replacement=intent))
+        wish = Wish(order_key=key, reason=reason, replacement=intent)
+        self._want(entry, wish)
+        if entry.state in FINAL_STATES:  # since it was judged: nobody tells of that again
+            self._end(wish)
 
     def why_not(self, intent: OrderIntent) -> Refusal | None:
         """Say why a decision does not take another order's place; None where nothing is known."""
@@ -140,7 +164,16 @@ class CancelDesk:
         other = None if wish is None else wish.replacement
         if other is not None and other.order_key != intent.order_key:
             return no(f"{other.order_key} takes the place of {intent.replaces} already")
+        taken_by = self._ledger.note(REPLACED + intent.replaces)
+        if taken_by and taken_by != intent.order_key:
+            return no(f"{taken_by} has taken the place of {intent.replaces}")
         return self._refused.get(intent.order_key)
+
+    def halted(self, reason: str) -> None:
+        """Let nothing take a place any more: what was decided before a halt is not sent after."""
+        for wish in self._wishes.values():
+            if wish.replacement is not None:
+                self._refused.setdefault(wish.replacement.order_key, no(reason))
 
     def _want(self, entry: LedgerEntry, wish: Wish) -> None:
         key = entry.order_key
@@ -151,7 +184,7 @@ class CancelDesk:
             self._ask_to_cancel(entry)
 
     def _ask_to_cancel(self, entry: LedgerEntry) -> None:
-        if entry.order_key not in self._under_way:
+        if entry.order_key not in self._under_way and not self._wishes[entry.order_key].is_over:
             self._under_way.add(entry.order_key)
             self._wishes[entry.order_key].tries += 1
             self._gateway.cancel(self._ctx.epoch, entry.order_key, new_order(entry))
@@ -161,7 +194,7 @@ class CancelDesk:
     def saw(self, entry: LedgerEntry) -> None:
         """An order took a step, durably: what was on its way can be canceled where it arrived."""
         wish = self._wishes.get(entry.order_key)
-        if wish is None:
+        if wish is None or wish.is_over:
             return
         if entry.state in FINAL_STATES:
             self._end(wish)
@@ -171,15 +204,24 @@ class CancelDesk:
     def canceled(self, answer: CancelDone) -> None:
         """Take the end of a cancel, which is recorded: an order that has not ended is asked for."""
         self._under_way.discard(answer.order_key)
-        if answer.order_key in self._wishes:
+        wish = self._wishes.get(answer.order_key)
+        if wish is not None and not wish.is_over:
             self._desk.ask_for(self._ledger.lookup([answer.order_key])[answer.order_key])
 
     def looked_up(self, answer: LookupDone) -> None:
-        """Take the venue's answer, which is recorded; a failed question is asked again."""
-        wish, shown = self._wishes.get(answer.order_key), answer.report
-        if wish is None or shown is None or answer.epoch != self._ctx.epoch:
+        """Take the venue's answer, which is recorded; a failed question is asked again.
+
+        Of an order that it had and has no more nothing is proved, and nobody asks again.
+        """
+        key, shown = answer.order_key, answer.report
+        wish = self._wishes.get(key)
+        if wish is None or wish.is_over or answer.problem or answer.epoch != self._ctx.epoch:
             return
-        if wish.tries >= len(PAUSES_NS):
+        if key in self._under_way or key in self._desk.orders.unsettled:
+            return  # whose own answer comes
+        if shown is None:
+            self._give_up(wish, "the venue has no such order (any more)")
+        elif wish.tries >= len(PAUSES_NS):
             self._give_up(wish, shown.reason or f"it is {shown.state} at the venue")
         elif pause_ns := PAUSES_NS[wish.tries]:
             self._ctx.after(pause_ns, CancelAgain(order_key=wish.order_key))
@@ -194,10 +236,10 @@ class CancelDesk:
                 self._ask_to_cancel(entry)
 
     def _end(self, wish: Wish) -> None:
-        del self._wishes[wish.order_key]
         self._is_kept = False
-        if wish.replacement is not None:
-            self._ready.append(wish.replacement)
+        wish.is_over = True
+        if wish.replacement is None:
+            del self._wishes[wish.order_key]
 
     def _give_up(self, wish: Wish, why: str) -> None:
         text = f"{wish.order_key} could not be ended in {wish.tries} tries: {why}"
@@ -206,10 +248,43 @@ class CancelDesk:
             self._refused[wish.replacement.order_key] = no(text)
         self._end(wish)
 
-    def take_ready(self) -> list[OrderIntent]:
-        """Give what is to be judged again, once: its first order has ended, or never will."""
-        ready, self._ready = self._ready, []
-        return ready
+    # ------------------------------------------------------------ what takes its place
+
+    def ready(self) -> list[OrderIntent]:
+        """Give what is to be judged again: its first order has ended, or it is not to be."""
+        return [
+            wish.replacement
+            for wish in self._wishes.values()
+            if wish.replacement is not None
+            and (wish.is_over or wish.replacement.order_key in self._refused)
+        ]
+
+    def recording(self, claims: Sequence[Claim]) -> None:
+        """Learn what is about to be written of decisions: with it goes that they wait no more."""
+        for claim in claims:
+            first = claim.intent.replaces
+            if first is not None:
+                self._answered(first, claim.intent.order_key)
+                if claim.refused is None:
+                    self._replaced[REPLACED + first] = claim.intent.order_key
+                    self._is_kept = False
+
+    def judged(self, intents: Sequence[OrderIntent]) -> None:
+        """Forget decisions of which it is recorded what became of them, now or before."""
+        for intent in intents:
+            assert intent.replaces is not None
+            self._replacing.discard(intent.order_key)
+            self._refused.pop(intent.order_key, None)
+            self._answered(intent.replaces, intent.order_key)
+
+    def _answered(self, first: OrderKey, second: OrderKey) -> None:
+        wish = self._wishes.get(first)
+        if wish is None or wish.replacement is None or wish.replacement.order_key != second:
+            return
+        self._is_kept = False
+        wish.replacement = None
+        if wish.is_over:
+            del self._wishes[first]
 
 
 def _why(wish: Wish) -> str:

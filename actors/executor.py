@@ -5,7 +5,7 @@ intents of one drain share one commit, in which each new order is CLAIMED and SE
 is called by the gateway, off this thread; answers come back as messages.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from operator import attrgetter
@@ -31,7 +31,7 @@ from decisions.executor import Duplicate, EndFirst, Refuse, Resend, Verdict
 from decisions.risk import RiskLimits, RiskState
 from messages.errors import LedgerLost
 from messages.halting import EndStop
-from messages.ids import NS_PER_S, ActorPath, StrategyId, Symbol, TimestampNs
+from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.lifecycle import ActorState
 from messages.market import Candle, MarketAck, MarketBatch, MarketEvent, Tick, Trade
 from messages.orders import (
@@ -189,9 +189,11 @@ class ExecutorActor(Actor):
             halt=self._operator.receive,
         )
         self._held, messages = self._kept.take()
+        untold, self._kept.telling = self._kept.telling, self._desk.telling
         self.ctx.hand_back(messages)
         self._show_reconciling()
         self._cancels.recover()
+        self._tell_again(untold)
         self._desk.ask_all()
         if not self._replayed:
             self._desk.executions.recover(ledger)
@@ -340,8 +342,10 @@ class ExecutorActor(Actor):
         orders = [intent for intent in intents if isinstance(intent, OrderIntent)]
         verdicts = self._judge.judge(orders) if orders else []
         claims = [claim_of(v) for v in verdicts if isinstance(v, _WRITTEN)]
+        self._cancels.recording(claims)
         stops_before = bool(self._stops.book.stops)
         self._desk.commit(moves, claims)
+        self._cancels.judged([one.intent for one in claims if one.intent.replaces is not None])
         if moves:
             self.ctx.progress()
             if stops_before:
@@ -379,8 +383,9 @@ class ExecutorActor(Actor):
     def _when_settled(self) -> None:
         """Once all is settled, by whatever message: take the intents that waited.
 
-        While trading is halted they are taken, to be refused each under its key. What the cell
-        shows decides nothing here: it may be what one that was abandoned has shown last.
+        While trading is halted they are taken, to be refused each under its key. What is to take
+        another order's place is older than they are. What the cell shows decides nothing here: it
+        may be what one that was abandoned has shown last.
         """
         if self.ctx.fenced or self._away is not None:
             return
@@ -389,10 +394,12 @@ class ExecutorActor(Actor):
             if self._cell.state is ActorState.RECONCILING:
                 self.ctx.show_state(ActorState.RUNNING)
                 self._show()
+            self._replace()
             self._work_off_stash()
+        if self._operator.halted:
+            self._cancels.halted(self._desk.halt_reason)
         if self._reconciled or self._operator.halted:
-            while ready := self._cancels.take_ready():
-                self._work((), ready)
+            self._replace()
         if self._later and not self._cancels.waits:
             later, self._later = self._later, []
             for batch in later:
@@ -401,6 +408,12 @@ class ExecutorActor(Actor):
             self._stops.go_on(self._acknowledge)
         elif self._operator.halted:
             self._work_off_stash()
+
+    def _replace(self) -> None:
+        """Judge again what takes the place of orders that have ended."""
+        while ready := self._cancels.ready():
+            self._work((), ready)
+            self._cancels.judged(ready)
 
     def _resumed(self) -> None:
         """A person ended a halt."""
@@ -420,7 +433,7 @@ class ExecutorActor(Actor):
 
         A market that waits for us waits for what is to end too: how long that takes is chance.
         """
-        if self._replayed and self._cancels.waits:
+        if self._replayed and (self._cancels.waits or any(map(_changes, self._held.stash))):
             self._later.append(batch)
             return
         latest = dict(zip(map(_SYMBOL, batch.events), batch.events, strict=True))
@@ -502,6 +515,14 @@ class ExecutorActor(Actor):
         self.ctx.tell(self._metrics, update)
         self._tell_strategy(update)
 
+    def _tell_again(self, keys: Collection[OrderKey]) -> None:
+        """Tell of the last step of orders which an incarnation may not have survived to tell of.
+
+        A strategy that manages its orders would believe in what has ended for ever.
+        """
+        for key, entry in self._book.lookup(list(keys)).items():
+            self._tell_strategy(update_of(entry, self._book.fills_of(key), self.ctx.utc_ns()))
+
     def _tell_strategy(self, update: OrderUpdate) -> None:
         strategy = self._strategies.get(update.strategy_id)
         if strategy is not None:
@@ -521,3 +542,8 @@ class ExecutorActor(Actor):
         if isinstance(entry, LedgerEntry) and entry.state is OrderState.REFUSED:
             # Who is shown a market again decides again, and hears again what was not allowed.
             self._tell_strategy(update_of(entry, (), self.ctx.utc_ns()))
+
+
+def _changes(intent: Intent) -> bool:
+    """Whether it ends an order, by itself or to take its place."""
+    return isinstance(intent, CancelIntent) or intent.replaces is not None

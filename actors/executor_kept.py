@@ -43,6 +43,9 @@ class ExecutorKept:
         """What waits for a strategy that was given up until a person revives it."""
         self.replacing: set[OrderKey] = set()
         """Decisions of this process that wait until another order has ended."""
+        self.telling: set[OrderKey] = set()
+        """Orders of which a step is being made durable, until it is told. Each incarnation has
+        one of its own."""
         self.board = OperatorBoard()
         """What people read of the executor, and a halt that holds in this process."""
 

@@ -100,6 +100,8 @@ class OrderDesk:
         self.unwanted: dict[OrderKey, str] = {}
         """Orders that are not sent again whatever is proved, and why."""
         self._recall_unwanted()
+        self.telling: set[OrderKey] = set()
+        """Orders of which a step is being made durable, until it is told."""
         self.difference = ""
         """What venue and ledger do not agree on, for a person; the last such thing."""
         self._committed_ns = 0
@@ -127,8 +129,13 @@ class OrderDesk:
 
     def _recall_unwanted(self) -> None:
         for entry in self.orders.being_asked_for():
-            if why := self._ledger.note(UNWANTED + entry.order_key):
-                self.unwanted[entry.order_key] = why
+            self.recall_unwanted(entry.order_key)
+
+    def recall_unwanted(self, key: OrderKey) -> None:
+        """Hold an order for unwanted if it is written that it is, and not otherwise."""
+        self.unwanted.pop(key, None)
+        if why := self._ledger.note(UNWANTED + key):
+            self.unwanted[key] = why
 
     def _all_fills(self) -> dict[Symbol, list[SidedFill]]:
         """Read every execution there is, in the order of time, once a loss limit is new."""
@@ -158,6 +165,9 @@ class OrderDesk:
                 self.stops.claimed(claim.intent, claim.decided_quantity)
             else:
                 self.stops.refused(claim.intent.order_key)
+        told = {move.step.order_key for move in moves}
+        told.update(claim.intent.order_key for claim in claims if claim.refused is not None)
+        self.telling |= told
         after = self._write([move.step for move in moves], claims, notes)
         durable_ns, self.durable_ns = self._ctx.utc_ns(), self._ctx.monotonic_ns()
         self._hand_over(claims)
@@ -166,6 +176,7 @@ class OrderDesk:
             self._on_claimed(claim, durable_ns)
         for move, entry in zip(moves, after, strict=True):
             self._moved(entry, move, asked=move.step.evidence == BY_ASKING)
+        self.telling -= told
 
     def _write(
         self, steps: Sequence[Step], claims: Sequence[Claim], notes: Mapping[str, str]
@@ -209,6 +220,8 @@ class OrderDesk:
     def _follow(self, entry: LedgerEntry) -> None:
         was_unsettled = entry.order_key in self.orders.unsettled
         self.orders.follow(entry)
+        if entry.state in FINAL_STATES:
+            self.unwanted.pop(entry.order_key, None)
         if self.orders.lacks_executions(entry.order_key) is not None:
             self.executions.owed()
         if was_unsettled and entry.order_key not in self.orders.unsettled:

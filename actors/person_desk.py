@@ -195,8 +195,8 @@ class PersonDesk:
 
     def _answer(self, message: Request, entry: LedgerEntry, *, ok: bool, text: str) -> None:
         del self._waiting[message.order_key], self._asks[message.order_key]
-        if isinstance(message, ResolveOrder):
-            self._desk.unwanted.pop(message.order_key, None)
+        if isinstance(message, ResolveOrder) and entry.state not in FINAL_STATES:
+            self._desk.recall_unwanted(message.order_key)
         self._tell(message, entry, ok=ok, text=text)
 
     def _tell(self, message: Request, entry: LedgerEntry, *, ok: bool, text: str) -> None:

@@ -137,7 +137,7 @@ def sort_intents(
             mark, first = marks.get(intent.symbol), replaced.get(intent.replaces)
             bar = barred(intent) or why_not(intent, first) or _taken(intent, ending)
             verdict = _judge_replacement(intent, fingerprint, limits, state, mark, bar, first)
-            if isinstance(verdict, EndFirst):
+            if isinstance(verdict, EndFirst | Claim):
                 ending[intent.replaces] = intent.order_key
         elif entry is None:
             mark = marks.get(intent.symbol)
