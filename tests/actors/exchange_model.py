@@ -93,8 +93,9 @@ class ModelExchange:
 
     def move(self, held: Held, to: S) -> OrderReport:
         """Let the market, or a person, do something to an open order."""
-        halves = {S.FILLED: 2 - len(held.fills), S.PARTIALLY_FILLED: 1}.get(to, 0)
-        to = S.FILLED if len(held.fills) + halves == 2 else to
+        left = int(held.order.quantity / HALF) - len(held.fills)
+        halves = {S.FILLED: left, S.PARTIALLY_FILLED: 1}.get(to, 0)
+        to = S.FILLED if halves == left else to
         return self._changed(held, to, halves)
 
     def _changed(self, held: Held, to: S, halves: int) -> OrderReport:

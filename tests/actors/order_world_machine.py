@@ -6,6 +6,7 @@ a choice: who goes on, what is lost, what comes late, who is killed where. A kil
 files as they are at that moment, and the exchange, and the requests that have left."""
 
 import os
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -15,20 +16,24 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from decisions.order_keys import client_order_id
 from messages.halting import CancelOrder, ResumeTrading
-from messages.ids import NS_PER_S, OrderKey
+from messages.ids import NS_PER_S, ClientOrderId, OrderKey, TimestampNs
 from messages.lifecycle import ActorState, HaltTrading, InjectCrash
 from messages.order_states import FINAL_STATES, LEGAL_TRANSITIONS
-from messages.orders import OrderIntent
+from messages.orders import CancelIntent, OrderIntent, OrderUpdate
 from messages.values import OrderState as S
 from messages.values import Side
 from persistence.ledger import LedgerEntry, read_events
-from tests.actors.exchange_model import LAG_MS, Held, ModelExchange, Request
-from tests.actors.order_path import key_of
+from tests.actors.exchange_model import HALF, LAG_MS, Held, ModelExchange, Request
+from tests.actors.order_path import ONE, key_of
 from tests.actors.order_world import Life, new_folder
 from tests.actors.stepped_loop import Task
 
 STRESS = bool(os.environ.get("WATCHKEEPER_STRESS"))
 NUMBERS = range(3)
+IN_PLACE = 10
+"""So much more is the number of a decision that takes the place of another, and of its rival twice
+as much more."""
+QUANTITIES = (HALF, ONE, ONE, ONE + HALF)
 RESTING = (S.ACCEPTED, S.PARTIALLY_FILLED)
 STEPS = st.sampled_from([None, None, None, None, 0, 1, 2])
 """How many steps our process takes then; None is as many as there are."""
@@ -44,6 +49,10 @@ RESUME = ResumeTrading(request="test", despite_open=True)
 DEATHS_MAX = 4
 
 
+def name_of(number: int) -> ClientOrderId:
+    return client_order_id(key_of(number))
+
+
 class OrderWorld(RuleBasedStateMachine):
     on_disk = STRESS
 
@@ -51,8 +60,12 @@ class OrderWorld(RuleBasedStateMachine):
         super().__init__()
         self.exchange = ModelExchange(lambda: self.now_ns)
         self.decided_ns: dict[int, int] = {}
+        self.in_place: dict[int, tuple[int, Decimal]] = {}
+        """By the number of a decision that takes another's place: whose, and its quantity."""
+        self.ended: dict[int, int] = {}
+        """What a strategy wants ended, and since when."""
         self.seen: dict[OrderKey, tuple[S, Decimal]] = {}
-        self.deaths = 0
+        self.deaths = self.kills = 0
         self.broken = False
 
     @initialize(max_age_s=st.sampled_from([None, None, 20]))
@@ -73,6 +86,7 @@ class OrderWorld(RuleBasedStateMachine):
     def something_happens(self, data: st.DataObject) -> None:
         """One of what is possible now. As rules of their own they would mostly not be."""
         weights = {
+            self.a_strategy_changes_its_mind: 2 if self.decided_ns else 0,
             self.decide: 2 if len(self.decided_ns) < len(NUMBERS) else 1,
             self.somebody_goes_on: 3 * bool(self.tasks()),
             self.questions_are_answered: 4 * bool(self.tasks(*QUESTIONS)),
@@ -101,8 +115,46 @@ class OrderWorld(RuleBasedStateMachine):
     def intent(self, number: int) -> OrderIntent:
         """The same decision whenever it is made again."""
         decided_ns = self.decided_ns.setdefault(number, self.now_ns)
-        side = Side.SELL if number % 2 else Side.BUY
-        return self.life.path.intent(number, side, decided_at_ns=decided_ns)
+        side = Side.SELL if number % IN_PLACE % 2 else Side.BUY
+        first, quantity = self.in_place.get(number, (None, ONE))
+        return self.life.path.intent(
+            number,
+            side,
+            decided_at_ns=decided_ns,
+            quantity=quantity,
+            replaces=None if first is None else key_of(first),
+        )
+
+    def a_strategy_changes_its_mind(self, data: st.DataObject) -> None:
+        """An order is to end, or another is to take its place; or two, by a bug of the strategy's.
+
+        Perhaps all at once, and perhaps with the decision itself.
+        """
+        first = data.draw(st.sampled_from(sorted(self.decided_ns)), "first")
+        told: list[Any] = [self.intent(first)] if data.draw(st.booleans(), "again") else []
+        what = data.draw(st.sampled_from(["end", "replace", "replace", "rival", "both"]), "what")
+        if what in ("end", "both"):
+            self.ended.setdefault(first, self.now_ns)
+            told.append(self.wish_to_end(first))
+        if what != "end" and first < 2 * IN_PLACE:
+            number = first + (2 * IN_PLACE if what == "rival" else IN_PLACE)
+            quantity = data.draw(st.sampled_from(QUANTITIES), "quantity")
+            self.in_place.setdefault(number, (first, quantity))
+            told.append(self.intent(number))
+        self.tell(*told)
+        self.work(data.draw(STEPS, "steps"))
+
+    def wish_to_end(self, number: int) -> CancelIntent:
+        whose = self.intent(number)
+        return CancelIntent(
+            order_key=key_of(100 + number),
+            cancels=whose.order_key,
+            strategy_id=whose.strategy_id,
+            symbol=whose.symbol,
+            decided_at_ns=TimestampNs(self.ended[number]),
+            ts_created_ns=whose.ts_created_ns,
+            reason="test",
+        )
 
     # ------------------------------------------------------------ the client and the wire
 
@@ -258,6 +310,7 @@ class OrderWorld(RuleBasedStateMachine):
 
     def _next_life(self, down_s: int) -> None:
         dead, now_ns = self.life, self.now_ns
+        self.kills += 1
         assert dead.remains is not None
         self.exchange.news.clear()  # of what was told while nobody listened
         start_ns = now_ns + down_s * NS_PER_S
@@ -271,6 +324,28 @@ class OrderWorld(RuleBasedStateMachine):
     def never_two(self) -> None:
         names = [held.order.client_order_id for held in self.exchange.held]
         self.check(len(names) == len(set(names)), names)
+
+    @invariant()
+    def one_at_a_time(self) -> None:
+        """Where an order takes the place of another, that is over before it leaves, for good."""
+        there = {held.order.client_order_id: held for held in self.exchange.held}
+        left = {request.order.client_order_id for request in self.exchange.wire} | there.keys()
+        for number, (first, _) in self.in_place.items():
+            before, second = there.get(name_of(first)), name_of(number)
+            self.check(
+                second not in left or before is None or not before.is_open,
+                f"{number} has left, and {first} is open",
+            )
+
+    @invariant()
+    def never_more_than_was_wanted(self) -> None:
+        """Of an order and all that take its place no more is filled than of the greatest."""
+        filled = {held.order.client_order_id: held.filled for held in self.exchange.held}
+        for first in {first for first, _ in self.in_place.values()}:
+            family = {n: much for n, (of, much) in self.in_place.items() if of == first}
+            family[first] = self.in_place.get(first, (0, ONE))[1]
+            total = sum((filled.get(name_of(one), Decimal(0)) for one in family), Decimal(0))
+            self.check(total <= max(family.values()), f"{total} of {family}")
 
     @invariant()
     def orders_only_go_forward(self) -> None:
@@ -306,7 +381,10 @@ class OrderWorld(RuleBasedStateMachine):
         self.life.fails = ""
         self.exchange.late_cancels.clear()
         self._until_quiet()
-        self.tell(*(self.intent(number) for number in self.decided_ns))
+        for number in sorted(self.decided_ns):
+            self.tell(self.intent(number))
+            self._until_quiet()
+        self.tell(*(self.wish_to_end(number) for number in self.ended))
         self._until_quiet()
         for held in self.exchange.held:  # the stream compares with REST when it is live again
             self.life.venue.tell(self.exchange.report(held, "open_orders", held.fills))
@@ -333,13 +411,15 @@ class OrderWorld(RuleBasedStateMachine):
     def _is_quiet(self) -> bool:
         over = (*FINAL_STATES, *RESTING)
         is_running = self.life.path.cell.state is ActorState.RUNNING
+        is_running = is_running and not self.life.path.actor._cancels.waits
         return is_running and all(entry.state in over for entry in self.entries())
 
     def _compare(self) -> None:
         self.never_two()
+        self.never_more_than_was_wanted()
         entries = {entry.client_order_id: entry for entry in self.entries()}
         for number in self.decided_ns:
-            assert client_order_id(key_of(number)) in entries, f"decision {number} was lost"
+            assert name_of(number) in entries, f"decision {number} was lost"
         held = {one.order.client_order_id: one for one in self.exchange.held}
         assert held.keys() <= entries.keys()
         for name, entry in entries.items():
@@ -350,7 +430,25 @@ class OrderWorld(RuleBasedStateMachine):
             else:
                 assert entry.state in (S.REFUSED, S.REJECTED), entry
             self._check_history(entry.order_key)
+        for number in self.ended:
+            ended = entries[name_of(number)]
+            assert ended.state in FINAL_STATES, f"to be ended, and is open: {ended}"
+        self._check_told(entries.values())
         assert self._position(entries.values()) == self._position_there()
+
+    def _check_told(self, entries: Iterable[LedgerEntry]) -> None:
+        """Its strategy was told how each order ended, whatever died in this process."""
+        if self.kills:
+            return
+        mailbox, life = self.life.path.runtime.cell("strategy").mailbox, self.life.path.cell.life
+        assert life is not None
+        told = set()
+        while (envelope := mailbox.poll(life)) is not None:
+            if isinstance(envelope.message, OrderUpdate):
+                told.add((envelope.message.order_key, envelope.message.state))
+        for entry in entries:
+            if entry.state in FINAL_STATES:
+                assert (entry.order_key, entry.state) in told, f"not told: {entry}"
 
     def _position(self, entries: Any) -> Decimal:
         return sum((entry.filled_quantity * entry.side.sign for entry in entries), Decimal(0))

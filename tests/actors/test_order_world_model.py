@@ -1,6 +1,7 @@
 """The order path, as it is wired, keeps its promises, and each bug that is planted is seen."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -11,11 +12,13 @@ from hypothesis.stateful import run_state_machine_as_test
 from actors.gateway import Gateway
 from actors.live_gateway import LiveGateway
 from actors.order_desk import OrderDesk
-from messages.errors import NotSent
-from messages.ids import Epoch, OrderKey
+from decisions import executor
+from messages.errors import NotSent, OutcomeUnknown
+from messages.ids import ClientOrderId, Epoch, OrderKey, Symbol, TimestampNs
 from messages.orders import LookupDone, OrderReport
 from messages.values import OrderState as S
 from persistence.ledger import LedgerEntry
+from tests.actors.exchange_model import ModelVenue
 from tests.actors.order_world_machine import STRESS, OrderWorld
 from tests.actors.stepped_loop import Task
 
@@ -99,9 +102,46 @@ def sent_long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LiveGateway, "find", wrong)
 
 
+def second_without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send what takes the place of an order while that is open still."""
+    monkeypatch.setattr(executor, "has_ended", lambda first: True)
+
+
+def filled_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send all of an order that takes the place of another, whatever of that has filled."""
+    monkeypatch.setattr(executor, "rest_of", lambda intent, first: intent)
+
+
+def unknown_cancel_is_canceled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take a cancel whose outcome is not known for one that worked."""
+    cancel = ModelVenue.cancel
+
+    async def sure(self: Any, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport:
+        try:
+            return await cancel(self, client_order_id, symbol)
+        except OutcomeUnknown:
+            return OrderReport(
+                client_order_id=client_order_id,
+                symbol=symbol,
+                state=S.CANCELED,
+                venue_order_id=None,
+                filled_quantity=Decimal(0),
+                average_price=None,
+                fills=(),
+                reason="",
+                evidence="cancel",
+                ts_event_ns=TimestampNs(0),
+            )
+
+    monkeypatch.setattr(ModelVenue, "cancel", sure)
+
+
 QUICK_BUGS: list[Callable[[pytest.MonkeyPatch], None]] = [
     resend_without_asking,
     unknown_is_rejected,
+    second_without_waiting,
+    filled_is_sent_again,
+    unknown_cancel_is_canceled,
 ]
 DEEP_BUGS = [send_before_commit, stale_absence, no_fence, sent_long_ago]
 """Hundreds of examples and more: under stress. The first two are tried by hand as well, below."""
