@@ -80,6 +80,11 @@ class CancelDesk:
         """Whether an order is to end, or something to take its place, and has not yet."""
         return bool(self._wishes)
 
+    def has(self, second: OrderKey) -> bool:
+        """Whether a decision waits until another order has ended."""
+        waiting = (wish.replacement for wish in self._wishes.values())
+        return any(one is not None and one.order_key == second for one in waiting)
+
     def recover(self) -> None:
         """Take up the wishes of before: their orders are being asked for, as all that are open.
 
@@ -285,6 +290,15 @@ class CancelDesk:
         wish.replacement = None
         if wish.is_over:
             del self._wishes[first]
+
+
+def waiting(ledger: Ledger) -> list[OrderIntent]:
+    """Give the decisions that wait until another order has ended; none where that is unreadable."""
+    try:
+        wishes = _WISHES.decode(ledger.note(CANCELS) or "[]")
+    except msgspec.MsgspecError:  # told of by the desk
+        return []
+    return [wish.replacement for wish in wishes if wish.replacement is not None]
 
 
 def _why(wish: Wish) -> str:

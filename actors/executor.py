@@ -23,7 +23,7 @@ from actors.judgement import Judge, claim_of
 from actors.ledger_away import LedgerAway
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
-from actors.order_records import claimed_update, price_of, update_of
+from actors.order_records import claimed_update, price_of, struck_update, update_of
 from actors.stop_desk import KEEP_STOPS, StopDesk
 from actors.venue_desk import VenueDesk
 from decisions.executor import Claim as ToClaim
@@ -194,6 +194,7 @@ class ExecutorActor(Actor):
         self._show_reconciling()
         self._cancels.recover()
         self._tell_again(untold)
+        self._tell_struck()
         self._desk.ask_all()
         if not self._replayed:
             self._desk.executions.recover(ledger)
@@ -306,7 +307,7 @@ class ExecutorActor(Actor):
     def _group(self, first: Intent | SubmitDone | MarketReports | OrderReport) -> None:
         """Work off what one drain gives: what the venue said, then what was decided."""
         in_hand = self.ctx.drain(GROUPED, GROUP_LIMIT - 1)
-        if not self._kept.hold(self._held, in_hand):
+        if not self._kept.hold(self._held, first, in_hand):
             self.ctx.hand_on(in_hand)
             return
         intents: list[Intent] = []
@@ -324,7 +325,7 @@ class ExecutorActor(Actor):
             self._held.stash.extend(intents)
             intents = []
         self._work(reports, intents)
-        self._held.in_hand = []
+        self._held.first, self._held.in_hand = None, []
         self._when_settled()
 
     def _reported(self, done: SubmitDone) -> Sequence[OrderReport]:
@@ -522,6 +523,17 @@ class ExecutorActor(Actor):
         """
         for key, entry in self._book.lookup(list(keys)).items():
             self._tell_strategy(update_of(entry, self._book.fills_of(key), self.ctx.utc_ns()))
+
+    def _tell_struck(self) -> None:
+        """Tell that nothing comes of the decision that brought an incarnation down.
+
+        It is not taken again, and is a dead letter, unless it was durable already.
+        """
+        intent, self._kept.struck_by = self._kept.struck_by, None
+        if not isinstance(intent, OrderIntent) or self._cancels.has(intent.order_key):
+            return
+        if intent.order_key not in self._book.lookup([intent.order_key]):
+            self._tell_strategy(struck_update(intent, self.ctx.utc_ns()))
 
     def _tell_strategy(self, update: OrderUpdate) -> None:
         strategy = self._strategies.get(update.strategy_id)

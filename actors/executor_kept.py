@@ -20,6 +20,8 @@ class Held:
         """The rest of the drain that is being worked off."""
         self.stash: list[Intent] = []
         """What waits until all is settled."""
+        self.first: Any = None
+        """What is being worked off, which brings its actor down if anything does."""
 
 
 class ExecutorKept:
@@ -43,6 +45,8 @@ class ExecutorKept:
         """What waits for a strategy that was given up until a person revives it."""
         self.replacing: set[OrderKey] = set()
         """Decisions of this process that wait until another order has ended."""
+        self.struck_by: Any = None
+        """What the incarnation before was working off when it was struck."""
         self.telling: set[OrderKey] = set()
         """Orders of which a step is being made durable, until it is told. Each incarnation has
         one of its own."""
@@ -53,10 +57,13 @@ class ExecutorKept:
         """Begin a hold; give all of the one before, once."""
         with self._lock:
             before, self._held = self._held, Held()
-        return self._held, [*before.stash, *before.in_hand]
+        handed = [*before.stash, *before.in_hand]
+        if before.first is not None and all(one is not before.first for one in handed):
+            self.struck_by = before.first
+        return self._held, handed
 
-    def hold(self, held: Held, messages: list[Any]) -> bool:
-        """Take messages in hand; False when a successor has taken over already."""
+    def hold(self, held: Held, first: Any, messages: list[Any]) -> bool:
+        """Take messages in hand, behind the first; False when a successor has taken over."""
         with self._lock:
-            held.in_hand = messages
+            held.first, held.in_hand = first, messages
             return held is self._held

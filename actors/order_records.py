@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import msgspec
 
+from decisions.order_keys import client_order_id
 from exchanges.protocol import NewOrder
 from messages.ids import OrderKey, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent, Trade
-from messages.orders import Fill, OrderReport, OrderUpdate
+from messages.orders import Fill, OrderIntent, OrderReport, OrderUpdate
 from messages.values import OrderState, Side
 from persistence.book import held_quantity
 from persistence.ledger import Claim, LedgerEntry, Step
@@ -108,6 +109,26 @@ def claimed_update(claim: Claim, durable_ns: TimestampNs) -> OrderUpdate:
         decided_at_ns=intent.decided_at_ns,
         ts_event_ns=durable_ns,
         claim_latency_ns=max(durable_ns - intent.ts_created_ns, 0),
+        limit_price=intent.limit_price,
+    )
+
+
+def struck_update(intent: OrderIntent, at_ns: TimestampNs) -> OrderUpdate:
+    """Tell of a decision that nobody will take: it brought its executor down."""
+    return OrderUpdate(
+        order_key=intent.order_key,
+        client_order_id=client_order_id(intent.order_key),
+        strategy_id=intent.strategy_id,
+        symbol=intent.symbol,
+        side=intent.side,
+        state=_REFUSED,
+        quantity=intent.quantity,
+        filled_quantity=_NOTHING,
+        average_price=None,
+        fills=(),
+        reason="dead letter: the executor was struck while it judged this, and nothing was sent",
+        decided_at_ns=intent.decided_at_ns,
+        ts_event_ns=at_ns,
         limit_price=intent.limit_price,
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 
+from actors.cancel_desk import waiting
 from actors.log import logger
 from actors.order_records import update_of
 from actors.strategy import Kept
@@ -104,7 +105,10 @@ class EarlierPositions:
         if self._max_age_ns is not None:
             since_ns = self._utc_ns() - self._max_age_ns - _SPARE_NS
         until: dict[StrategyId, int] = {}
+        # What waits for another order's end is no entry yet, and would be decided once more.
+        decided = [(one.strategy_id, one.decided_at_ns) for one in waiting(ledger)]
         for entry in ledger.entries(max(since_ns, 0)):
-            before = until.get(entry.strategy_id, -1)
-            until[entry.strategy_id] = max(before, entry.decided_at_ns)
+            decided.append((entry.strategy_id, entry.decided_at_ns))
+        for who, at_ns in decided:
+            until[who] = max(until.get(who, -1), at_ns)
         return until

@@ -460,3 +460,50 @@ def test_a_send_is_only_ever_of_what_is_left(desk: OrderPath) -> None:
     sent = [one.order for one in desk.gateway.sent if one.key == key_of(2)]
     assert [one.quantity for one in sent] == [Decimal("0.6")] * 2
     assert {one.client_order_id for one in sent} == {client_order_id(key_of(2))}
+
+
+# ------------------------------------------------------------ a decision that is nobody's any more
+
+
+def test_a_decision_that_struck_its_executor_is_told_to_have_come_to_nothing(
+    mortal: OrderPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or its strategy would hold the first for replaced, and never touch it again."""
+    monkeypatch.setattr(Dying, "commits", 0)
+    monkeypatch.setattr(Dying, "dies", (1, False))
+    mortal.tell(replacing(mortal))
+    told(mortal, 2)
+
+    revive(mortal)
+
+    assert told(mortal, 2) == [S.REFUSED]
+    assert key_of(2) not in mortal.orders()
+    assert told(mortal.start(), 2) == []
+
+
+@pytest.mark.parametrize("replaces", [True, False])
+def test_one_that_was_durable_by_then_is_not(
+    mortal: OrderPath, replaces: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Dying, "commits", 0)
+    monkeypatch.setattr(Dying, "dies", (1, True))
+    mortal.tell(replacing(mortal) if replaces else limit(mortal, 2, quantity=Decimal("0.1")))
+
+    revive(mortal)
+
+    assert S.REFUSED not in told(mortal, 2)
+
+
+def test_nor_is_one_that_waits_for_the_ledger_to_come_back(
+    mortal: OrderPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Dying, "error", LedgerLost)
+    monkeypatch.setattr(Dying, "commits", 0)
+    monkeypatch.setattr(Dying, "dies", (1, False))
+    mortal.tell(replacing(mortal)).after(2)
+
+    revive(mortal)
+    found(mortal, mortal.report(1, S.ACCEPTED)).after(1)
+
+    assert told(mortal, 2) == []
+    assert mortal.actor._cancels.has(key_of(2))

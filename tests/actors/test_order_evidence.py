@@ -267,12 +267,12 @@ def test_an_incarnation_that_was_given_up_neither_adds_to_nor_empties_what_the_n
     first, second, third = (desk.intent(number) for number in (1, 2, 3))
     kept = ExecutorKept()
     old, _ = kept.take()
-    assert kept.hold(old, [first])
+    assert kept.hold(old, None, [first])
     new, taken = kept.take()
     assert taken == [first]
-    assert kept.hold(new, [second])
+    assert kept.hold(new, None, [second])
 
-    assert not kept.hold(old, [third])
+    assert not kept.hold(old, None, [third])
     old.in_hand = []
 
     assert kept.take()[1] == [second]

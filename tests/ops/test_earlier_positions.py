@@ -5,8 +5,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from actors.cancel_desk import CANCELS, Wish
 from actors.strategy import Kept
 from decisions.order_keys import client_order_id
 from decisions.strategy import StrategyMemory, new_memory
@@ -133,6 +135,17 @@ def test_what_was_decided_is_not_decided_again_even_if_it_was_refused(tmp_path: 
 
     assert memories[A].decided_until_ns == T0 + 9 * NS_PER_S
     assert memories[B].decided_until_ns == -1
+
+
+def test_nor_is_what_waits_until_another_order_has_ended(tmp_path: Path) -> None:
+    """Otherwise decided, for its strategy begins anew, it would be a conflict under its key."""
+    with book(tmp_path) as run:
+        first = run.claim(1)
+        wish = Wish(order_key=first, reason="", replacement=intent(9, replaces=first))
+        note = msgspec.json.encode([wish]).decode()
+        run.ledger.write((), (), run.tick(), {CANCELS: note})
+
+    assert begun(tmp_path)[A].decided_until_ns == T0 + 9 * NS_PER_S
 
 
 def test_another_incarnation_of_the_executor_changes_no_position(tmp_path: Path) -> None:
