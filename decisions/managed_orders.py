@@ -39,12 +39,17 @@ class ManagedOrders(msgspec.Struct, kw_only=True):
     """Those that are at the venue, or may be, as they were told last, and are not replaced."""
     counted: dict[OrderKey, Counted] = {}
     replaced: dict[OrderKey, Replaced] = {}
+    untold: list[Intent] = []
+    """Of the last event: decided, and perhaps not told the executor. Asked once more its strategy
+    might decide otherwise under the same keys, for its orders have moved since."""
 
     def copy(self) -> "ManagedOrders":
         """Give a copy that an abandoned incarnation cannot change."""
         counted = {key: msgspec.structs.replace(one) for key, one in self.counted.items()}
         replaced = {key: msgspec.structs.replace(one) for key, one in self.replaced.items()}
-        return ManagedOrders(open=self.open.copy(), counted=counted, replaced=replaced)
+        return ManagedOrders(
+            open=self.open.copy(), counted=counted, replaced=replaced, untold=self.untold.copy()
+        )
 
     def begin_with(self, orders: Iterable[OrderUpdate]) -> None:
         """Take up what earlier processes have left open; the position counts it as filled."""

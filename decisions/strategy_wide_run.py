@@ -35,6 +35,9 @@ class WideRun:
         self._wide = Wide(strategy, wants, desk, positions, memory.decided_until_ns)
         self._wants, self._symbols = wants, desk.symbols
         self._memory, self._positions, self._on_problem = memory, positions, on_problem
+        managed = memory.managed
+        self._inherited = [] if managed is None else managed.untold
+        """What the incarnation before may not have told."""
 
     def show(self, event: MarketEvent) -> None:
         """Show an event of a warm-up; what is decided on it is thrown away."""
@@ -55,14 +58,24 @@ class WideRun:
 
     def take(self, event: MarketEvent, created_ns: Callable[[], TimestampNs]) -> list[Intent]:
         """See `StrategyRun.take`."""
+        inherited = self.told()
         intents = self._decide(event, created_ns)
         if intents is None:
-            return []
+            return inherited
         self._advance(event, intents)
         kept = self._kept
         if kept.snapshot is None or len(kept.since) >= _SNAPSHOT_EVERY:
             self.keep_snapshot()
+        if inherited and self._memory.managed is not None:
+            intents = self._memory.managed.untold = [*inherited, *intents]
         return intents
+
+    def told(self) -> list[Intent]:
+        """Say that all of before has been told; give what the last incarnation has not, once."""
+        inherited, self._inherited = self._inherited, []
+        if self._memory.managed is not None:
+            self._memory.managed.untold = inherited
+        return inherited
 
     def take_batch(
         self, batch: MarketBatch, skip: int, created_ns: Callable[[], TimestampNs]
@@ -71,11 +84,18 @@ class WideRun:
         created = None if batch.is_history else created_ns
         if self._kept.snapshot is None:
             self.keep_snapshot()
+        yield from self.told()
+        is_managed = self._memory.managed is not None
         for event in batch.events[skip:]:
             intents = self._decide(event, created)
-            if intents is not None:
-                yield from intents
+            if intents is None:
+                continue
+            if is_managed:  # asked once more it might decide otherwise
                 self._advance(event, intents)
+            yield from intents
+            if not is_managed:
+                self._advance(event, intents)
+        self.told()
         self.keep_snapshot()
 
     def keep_snapshot(self) -> None:
@@ -111,6 +131,7 @@ class WideRun:
         memory.next_index += 1
         if memory.managed is not None:
             memory.managed.decided(intents)
+            memory.managed.untold = list(intents)
         if handles(self._wants.kinds, event):
             memory.recent.append(event)
         memory.position = self._positions[self._symbols[0]]
