@@ -29,6 +29,13 @@ from decisions.drill_cancel import (
     parse_cancel_case,
     quick_cancel_cases,
 )
+from decisions.drill_replace import ROAD as REPLACES
+from decisions.drill_replace import (
+    ReplaceCase,
+    full_replace_cases,
+    parse_replace_case,
+    quick_replace_cases,
+)
 from decisions.drill_stop import (
     ROAD,
     StopCase,
@@ -47,7 +54,7 @@ if TYPE_CHECKING:
     from ops.drill_ledger import Database
     from ops.drill_life import Nursery
 
-AnyCase = Case | CancelCase | StopCase
+AnyCase = Case | CancelCase | StopCase | ReplaceCase
 
 EXIT_OK, EXIT_FAILED = 0, 1
 JOBS_PER_CPU = 4
@@ -129,7 +136,7 @@ def _prepared(
 ) -> "tuple[Setting, Baseline]":
     """Find out what an undisturbed run sends, in as little market as shows two orders.
 
-    Where only cancels and exits of stops are rehearsed nothing of it is needed.
+    Where only cancels, replacements and exits of stops are rehearsed nothing of it is needed.
 
     Raises:
         DataError: it sends nothing, or fails.
@@ -147,7 +154,7 @@ def _prepared(
             nursery=nursery,
             database=database,
         )
-        if all(isinstance(case, CancelCase | StopCase) for case in cases):
+        if all(isinstance(case, CancelCase | StopCase | ReplaceCase) for case in cases):
             return setting, Baseline(target=None, sent=frozenset())
         baseline = find_baseline(setting)
         if len(baseline.sent) > 1:
@@ -188,10 +195,12 @@ def _rehearser(
     """Give what plays one case, of any kind."""
     from ops.drill_cancel_case import cancel_setting, rehearse_cancel
     from ops.drill_case import find_baseline, rehearse
+    from ops.drill_replace_case import rehearse_replace, replace_setting
     from ops.drill_stop_case import rehearse_stop, stop_setting
 
     with_cancels = any(isinstance(case, CancelCase) for case in cases)
     canceling, stopping = cancel_setting(setting), stop_setting(setting)
+    replacing = replace_setting(setting)
     resting = find_baseline(canceling) if with_cancels else baseline
 
     def one(case: AnyCase) -> "Result":
@@ -199,6 +208,8 @@ def _rehearser(
             return rehearse_cancel(canceling, resting, case)
         if isinstance(case, StopCase):
             return rehearse_stop(stopping, case)
+        if isinstance(case, ReplaceCase):
+            return rehearse_replace(replacing, case)
         return rehearse(setting, baseline, case)
 
     return one
@@ -215,10 +226,10 @@ def _cases(options: DrillOptions) -> list[AnyCase]:
         if options.full:
             if in_database:
                 lost = [*lost_ledger_cases(), *lost_ledger_stop_cases()]
-            return [*full_cases(), *full_cancel_cases(), *full_stop_cases(), *lost]
+            return [*_full(), *lost]
         if in_database:
             lost = [*quick_lost_ledger_cases(), *quick_lost_ledger_stop_cases()]
-        return [*quick_cases(), *quick_cancel_cases(), *quick_stop_cases(), *lost]
+        return [*_quick(), *lost]
     cases: list[AnyCase] = []
     wrong = []
     for text in options.cases:
@@ -234,6 +245,14 @@ def _cases(options: DrillOptions) -> list[AnyCase]:
     return cases
 
 
+def _full() -> list[AnyCase]:
+    return [*full_cases(), *full_cancel_cases(), *full_stop_cases(), *full_replace_cases()]
+
+
+def _quick() -> list[AnyCase]:
+    return [*quick_cases(), *quick_cancel_cases(), *quick_stop_cases(), *quick_replace_cases()]
+
+
 def parse_any(text: str) -> AnyCase:
     """Read a case of any kind.
 
@@ -242,6 +261,8 @@ def parse_any(text: str) -> AnyCase:
     """
     if text.split("/")[0] == ROAD:
         return parse_stop_case(text)
+    if text.split("/")[0] == REPLACES:
+        return parse_replace_case(text)
     return parse_cancel_case(text) if text.count("/") == 3 else parse_case(text)
 
 

@@ -265,7 +265,7 @@ class Operator:
 
     def _take(self, order: dict[str, Any]) -> None:
         if order["command"] == "go_on":
-            self._runtime.go_on(self._events)
+            self._runtime.go_on(order.get("until", self._events))
             return
         found = self._control[order["command"]](order)
         if "request" in found:

@@ -13,6 +13,7 @@ import msgspec
 
 from decisions.drill import LEDGER_BLOWS, RESTART, Blow, Case, Point
 from decisions.drill_cancel import CancelCase, CancelPoint
+from decisions.drill_replace import ReplaceCase
 from decisions.drill_stop import StopCase
 from decisions.drill_verdict import (
     AtExchange,
@@ -124,7 +125,7 @@ class Rehearsal:
     def __init__(
         self,
         setting: Setting,
-        case: Case | CancelCase | StopCase | None,
+        case: Case | CancelCase | StopCase | ReplaceCase | None,
         baseline: Baseline | None,
     ) -> None:
         self._setting, self._case, self._baseline = setting, case, baseline

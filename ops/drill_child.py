@@ -37,6 +37,8 @@ from ops.drill_cancel_traps import (
     notice_gateway,
 )
 from ops.drill_ledger import GO_ON, watched
+from ops.drill_replace_traps import ReplaceRuntime, ReplaceTrap
+from ops.drill_replaced import PRICES, replaced_config
 from ops.drill_resting import RESTING, resting_config
 from ops.drill_stop_traps import StopLedger, StopRuntime, StopTrap
 from ops.drill_stopped import shown_from, stopped_config
@@ -91,6 +93,10 @@ class Job(msgspec.Struct, kw_only=True):
     stop_point: StopPoint | None = None
     stop_halts: bool = False
     """Whether trading is halted while that market falls."""
+    replace_begins_ms: int | None = None
+    """The same, of a replacement, with a strategy of its own; None: it is not one."""
+    first: Target | None = None
+    """The order that is replaced by the target."""
     ledger: LedgerPlace | None = None
     """None is the run directory's own file."""
 
@@ -113,6 +119,8 @@ def rehearsed(config: Config, job: Job) -> Config:
     )
     if job.cancels:
         feed = replace(feed, window=RESTING, batch=RESTING)
+    if job.replace_begins_ms is not None:
+        feed = replace(feed, window=1, batch=1)
     return replace(
         config,
         run_dir=Path(job.run_dir),
@@ -141,6 +149,9 @@ def config_of(job: Job) -> Config:
     if job.stop_begins_ms is not None:
         market = Path(job.run_dir) / MARKET
         return shown_from(market, job.stop_begins_ms, rehearsed(stopped_config(), job))
+    if job.replace_begins_ms is not None:
+        market, config = Path(job.run_dir) / MARKET, rehearsed(replaced_config(), job)
+        return shown_from(market, job.replace_begins_ms, config, PRICES)
     check = strategies.check_params
     config = demo_config({}, check) if job.config is None else load(Path(job.config), {}, check)
     return rehearsed(config, job)
@@ -155,6 +166,8 @@ def run(text: bytes) -> int:
     orders: SimpleQueue[bytes] = SimpleQueue()
     point = job.stop_point or job.cancel_point or job.point
     trap = _trap_of(job)(job.target, point, job.blow, _tell)
+    if isinstance(trap, ReplaceTrap):
+        trap.first = job.first
     threading.Thread(target=_hear_the_parent, args=(orders, trap), daemon=True).start()
     with RunDir(job.run_dir) as run_dir:
         set_up_logging(run_dir.path / LOG, secrets=[], screen_level="CRITICAL")
@@ -164,6 +177,8 @@ def run(text: bytes) -> int:
 def _trap_of(job: Job) -> type[Trap]:
     if job.stop_begins_ms is not None:
         return StopTrap
+    if job.replace_begins_ms is not None:
+        return ReplaceTrap
     return CancelTrap if job.cancels else Trap
 
 
@@ -185,7 +200,7 @@ def _run(
             runtime,
             live=live,
             open_ledger=lambda: watched(_ledger(trap), trap, job.ledger or run_dir.ledger),
-            as_live=isinstance(trap, StopTrap),
+            as_live=isinstance(trap, StopTrap | ReplaceTrap),
         )
         if isinstance(trap, CancelTrap):
             notice_gateway(system.gateway, trap)
@@ -197,7 +212,7 @@ def _run(
         followers = {address.path for address in (*system.strategies.values(), system.executor)}
         if isinstance(runtime, StopRuntime):  # which is shown the last candle before the others
             followers = {system.executor.path}
-        told: set[str] = set()
+        told, shown = set[str](), 0
         desk = Operator(system, runtime, trap, events, _tell)
         pause = threading.Event()
         while not over:
@@ -206,6 +221,9 @@ def _run(
                 _tell_once(told, "market_done")
             if trap.recovered:
                 _tell_once(told, "recovered")
+            if isinstance(runtime, ReplaceRuntime) and runtime.shown() != shown:
+                shown = runtime.shown()
+                _tell(event="shown", count=shown)
             _tell_dead(told, runtime)
             desk.work(orders)
             if isinstance(runtime, StopRuntime):
@@ -221,6 +239,8 @@ def _run(
 def _runtime(job: Job, trap: Trap, events: int) -> DrillRuntime:
     if isinstance(trap, StopTrap):
         return StopRuntime(trap, halts=job.stop_halts)
+    if isinstance(trap, ReplaceTrap):
+        return ReplaceRuntime(trap, 1)
     if isinstance(trap, CancelTrap):  # an undisturbed run shows the whole market
         return CancelRuntime(trap, events if trap.target is None else 1)
     return DrillRuntime(trap, events)

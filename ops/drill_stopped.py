@@ -80,13 +80,15 @@ def stopped_config() -> Config:
     )
 
 
-def shown_from(path: Path, begins_ms: int, config: Config) -> Config:
+def shown_from(
+    path: Path, begins_ms: int, config: Config, prices: Sequence[int] = _PRICES
+) -> Config:
     """Write the market to a file, and give the config that shows it from there."""
     minute_ms = MINUTE_NS // NS_PER_MS
     with path.open("w", newline="", encoding="utf-8") as file:
         lines = csv.writer(file)
         lines.writerow(("ts", "open", "high", "low", "close", "volume"))
-        for place, price in enumerate(_PRICES):
+        for place, price in enumerate(prices):
             lines.writerow((begins_ms + place * minute_ms, *[price] * 4, "10"))
     paths = dict.fromkeys(config.feed.symbols, path)
     feed = msgspec.structs.replace(config.feed, type=FeedType.REPLAY, paths=paths)

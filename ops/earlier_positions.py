@@ -107,8 +107,8 @@ class EarlierPositions:
         until: dict[StrategyId, int] = {}
         # What waits for another order's end is no entry yet, and would be decided once more.
         decided = [(one.strategy_id, one.decided_at_ns) for one in waiting(ledger)]
-        for entry in ledger.entries(max(since_ns, 0)):
-            decided.append((entry.strategy_id, entry.decided_at_ns))
+        entries = ledger.entries(max(since_ns, 0))
+        decided += [(entry.strategy_id, entry.decided_at_ns) for entry in entries]
         for who, at_ns in decided:
             until[who] = max(until.get(who, -1), at_ns)
         return until

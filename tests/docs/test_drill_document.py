@@ -9,8 +9,16 @@ from decisions.drill_cancel import (
     CANCEL_FAULTS,
     CANCEL_POINTS,
     ROADS,
+    CancelPoint,
     full_cancel_cases,
     quick_cancel_cases,
+)
+from decisions.drill_replace import (
+    FIRST_POINTS,
+    SECOND_FAULTS,
+    full_replace_cases,
+    name_of,
+    quick_replace_cases,
 )
 from decisions.drill_stop import (
     STOP_FAULTS,
@@ -39,15 +47,25 @@ def test_a_point_of_a_stop_is_told_as_in_the_code(point: str, sentence: str) -> 
     assert f"| `{point}` | {sentence} |" in TEXT
 
 
-@pytest.mark.parametrize("fault", sorted({*FAULTS, *CANCEL_FAULTS, *STOP_FAULTS}))
+@pytest.mark.parametrize("point", FIRST_POINTS, ids=name_of)
+def test_a_point_of_a_first_order_is_one_of_a_cancel(point: CancelPoint) -> None:
+    assert f"`{name_of(point)}`" in TEXT
+    assert point in CANCEL_POINTS
+
+
+@pytest.mark.parametrize("fault", sorted({*FAULTS, *CANCEL_FAULTS, *STOP_FAULTS, *SECOND_FAULTS}))
 def test_a_fault_is_named(fault: str) -> None:
     assert f"`{fault}`" in TEXT
 
 
 def test_the_counts_are_those_of_the_code() -> None:
     lives, cancels, stops = len(full_cases()), len(full_cancel_cases()), len(full_stop_cases())
+    replaced = len(full_replace_cases())
     quick = len(quick_cases()) + len(quick_cancel_cases()) + len(quick_stop_cases())
 
-    assert f"{quick} cases, the default" in TEXT
-    all_of_them = f"{lives} of an order's life, {cancels} of cancels and {stops} of stops"
-    assert f"{lives + cancels + stops} cases: {all_of_them}" in TEXT
+    assert f"{quick + len(quick_replace_cases())} cases, the default" in TEXT
+    all_of_them = f"{lives} of an order's life, {cancels} of cancels, {stops} of stops"
+    told = (
+        f"{lives + cancels + stops + replaced} cases: {all_of_them} and {replaced} of replacements"
+    )
+    assert told in TEXT

@@ -12,7 +12,7 @@ from actors.gateway import Gateway
 from actors.live_gateway import LiveGateway
 from actors.open_orders import Move
 from actors.order_desk import OrderDesk
-from decisions import halting
+from decisions import executor, halting
 from decisions.stop_book import StopBook
 from exchanges.ccxt_cancel import Canceler
 from exchanges.protocol import NewOrder
@@ -174,6 +174,16 @@ def stop_is_armed_again_by_a_restart() -> None:
     StopBook.load = naive  # type: ignore[method-assign]  # the planted bug
 
 
+def second_is_sent_without_waiting() -> None:
+    """Take the first for ended as soon as its end is wished."""
+    vars(executor).update(has_ended=lambda _: True)
+
+
+def what_the_first_filled_is_sent_again() -> None:
+    """Send all of the second, whatever the first has filled."""
+    vars(executor).update(rest_of=lambda intent, _: intent)
+
+
 BUGS = {
     bug.__name__: bug
     for bug in (
@@ -186,6 +196,8 @@ BUGS = {
         exit_sent_before_its_commit,
         stop_is_done_before_its_exit,
         stop_is_armed_again_by_a_restart,
+        second_is_sent_without_waiting,
+        what_the_first_filled_is_sent_again,
     )
 }
 

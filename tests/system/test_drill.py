@@ -12,6 +12,7 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 import strategies
 from decisions.drill import full_cases, parse_case, quick_cases
 from decisions.drill_cancel import full_cancel_cases, quick_cancel_cases
+from decisions.drill_replace import full_replace_cases, quick_replace_cases
 from decisions.drill_stop import full_stop_cases, quick_stop_cases
 from ops.config import demo_config, load
 from ops.drill import CANDLES, play
@@ -120,6 +121,20 @@ def test_the_full_matrix_of_stops(nursery: Nursery) -> None:
     nothing = Baseline(target=None, sent=frozenset())
     results = list(play(setting_of(nursery), nothing, cases, MATRIX_JOBS))
     sys.stdout.write(f"{len(results)} cases, of which {len(quick_stop_cases())} are quick ones\n")
+
+    assert {result.case: result.problems for result in results if not result.passed} == {}
+    assert len(results) == len(cases)
+
+
+@pytest.mark.slow
+@pytest.mark.stress
+@pytest.mark.timeout(7200)
+@pytest.mark.skipif(not STRESS, reason="the full matrix of replacements takes half an hour")
+def test_the_full_matrix_of_replacements(nursery: Nursery) -> None:
+    cases = full_replace_cases()
+    nothing = Baseline(target=None, sent=frozenset())
+    results = list(play(setting_of(nursery), nothing, cases, MATRIX_JOBS))
+    sys.stdout.write(f"{len(results)} cases, of which {len(quick_replace_cases())} are quick\n")
 
     assert {result.case: result.problems for result in results if not result.passed} == {}
     assert len(results) == len(cases)

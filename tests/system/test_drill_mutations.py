@@ -13,6 +13,7 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from decisions.drill import quick_cases
 from decisions.drill_cancel import quick_cancel_cases
+from decisions.drill_replace import quick_replace_cases
 from decisions.drill_stop import quick_stop_cases
 from ops.drill import parse_any, play
 from ops.drill_case import Baseline, find_baseline
@@ -51,7 +52,19 @@ STOPS_CAUGHT_BY = {
         "does not know this exit",
     ),
 }
-CASES = [parse_any(text) for text, _ in [*CAUGHT_BY.values(), *STOPS_CAUGHT_BY.values()]]
+REPLACEMENTS_CAUGHT_BY = {
+    "second_is_sent_without_waiting": ("replace/intent_told/hang_before/none", "was open when"),
+    "what_the_first_filled_is_sent_again": (
+        "replace/intent_told/cancel_partial_race/none",
+        "0.001 were sent, and 0.00050 of 0.001 were filled before",
+    ),
+    "unknown_cancel_is_canceled": (
+        "replace/first_cancel_replied/server_error_before/executor_crash",
+        "was open when",
+    ),
+}
+AT_ONCE = STOPS_CAUGHT_BY | REPLACEMENTS_CAUGHT_BY
+CASES = [parse_any(text) for text, _ in [*CAUGHT_BY.values(), *AT_ONCE.values()]]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +79,8 @@ def baseline(nursery: Nursery) -> Baseline:
 
 
 def test_the_cases_that_catch_them_are_quick_ones() -> None:
-    assert set(CASES) <= {*quick_cases(), *quick_cancel_cases(), *quick_stop_cases()}
+    own = {*quick_cancel_cases(), *quick_stop_cases(), *quick_replace_cases()}
+    assert set(CASES) <= {*quick_cases(), *own}
 
 
 @pytest.mark.slow
@@ -87,15 +101,14 @@ def test_a_planted_bug_is_caught_by_a_quick_case(bug: str, baseline: Baseline) -
 
 
 @pytest.mark.slow
-def test_a_planted_bug_of_stops_is_caught_by_a_quick_case() -> None:
+def test_a_planted_bug_of_stops_or_replacements_is_caught_by_a_quick_case() -> None:
     nothing = Baseline(target=None, sent=frozenset())
     with ThreadPoolExecutor() as pool:  # each takes a second of work and three of waiting
         found = {
-            bug: pool.submit(_problems_of, bug, text, nothing)
-            for bug, (text, _) in STOPS_CAUGHT_BY.items()
+            bug: pool.submit(_problems_of, bug, text, nothing) for bug, (text, _) in AT_ONCE.items()
         }
 
-    for bug, (_, problem) in STOPS_CAUGHT_BY.items():
+    for bug, (_, problem) in AT_ONCE.items():
         problems = found[bug].result()
         assert any(problem in one for one in problems), (bug, problems)
 

@@ -1,0 +1,52 @@
+"""What the crash rehearsal puts around a replacement, beside what it puts around a cancel."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any
+
+from decisions.drill import Blow
+from decisions.drill_cancel import CancelPoint
+from messages.market import MarketAck
+from ops.drill_cancel_traps import CancelRuntime, CancelTrap
+from ops.drill_traps import EXECUTOR, Target
+
+
+class ReplaceTrap(CancelTrap):
+    """Springs at a point of the first order, which is a cancel's, or at one of the second."""
+
+    first: Target | None = None
+    """Given before the start."""
+
+    def __init__(
+        self,
+        target: Target | None,
+        point: StrEnum | None,
+        blow: Blow,
+        tell: Callable[..., object],
+    ) -> None:
+        super().__init__(target, point, blow, tell)
+        self.begun = True
+
+    def is_target(self, name: str) -> bool:
+        """Whether it is of what the point is a point of."""
+        if not isinstance(self.point, CancelPoint):
+            return super().is_target(name)
+        first = self.first
+        return first is not None and name in (first.order_key, first.client_order_id)
+
+
+class ReplaceRuntime(CancelRuntime):
+    """Holds the market behind what the strategy was shown, not behind what the executor was."""
+
+    def _to_feed(self, tell: Callable[[Any], bool], message: Any) -> bool:
+        if not isinstance(message, MarketAck):
+            return tell(message)
+        self.acknowledged[message.follower] = message.next_index
+        if message.follower != EXECUTOR and message.next_index >= self.hold_at:
+            self._kept_back = (tell, message)
+            return True
+        return tell(message)
+
+    def shown(self) -> int:
+        """Give how far the slowest follower is."""
+        return min(self.acknowledged.values(), default=0)
