@@ -160,7 +160,9 @@ class Orders(RuleBasedStateMachine):
     def replace(self, first: int, quantity: int) -> int:
         if OrderKey(str(first)) not in self.managed.open:
             return first
-        number, (side, before, _) = len(self.orders), self.orders[first]
+        number, (side, before, of) = len(self.orders), self.orders[first]
+        if of is not None and of in self.ended:
+            before -= self.ended[of]  # as it was told: what was sent of it
         self.managed.decided([decision(number, side, quantity, replaces=first)])
         self.position += side.sign * (quantity - before)
         self.orders[number] = (side, quantity, first)
@@ -175,6 +177,8 @@ class Orders(RuleBasedStateMachine):
             return  # nothing is known of it but a refusal while the first is open
         if first is not None and first in self.ended and state is not S.REFUSED:
             quantity = max(quantity - self.filled.get(first, 0), 0)
+            if not quantity:
+                return  # it is refused: nothing is left to send
         filled = max(min(part, quantity), self.filled.get(number, 0))
         if state is S.REFUSED:
             filled = self.filled.get(number, 0)
