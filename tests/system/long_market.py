@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import msgspec
 import psutil
 
 import cli
+from exchanges.local.orders import OPEN
 from messages.order_states import FINAL_STATES
 from messages.values import OrderState
 from ops.client import NoAnswer, ask
@@ -29,7 +31,10 @@ from persistence.ledger import LedgerEntry, read_orders
 
 ROOT = Path(cli.__file__).parent
 SYMBOLS = ("BTC/USDT", "ETH/USDT", "SOL/USDT")
+FOLLOWED = "LTC/USDT"
+"""Of an order whose cancel is asked about nobody's on its symbol is sent: it has one of its own."""
 TRADER = Path(__file__).with_name("tick_trader.py")
+FOLLOWING = Path(__file__).with_name("following_strategies.py")
 READY_S, SETTLE_S, END_S = 120.0, 180.0, 60.0
 QUIET_S = 3.0
 """How often the plan does something."""
@@ -73,7 +78,18 @@ channels = ["ticks"]
 [risk]
 max_order_notional = "1000"
 max_orders_per_minute = 100000
+price_collar_bps = "5000"
 """
+FOLLOWER = """
+[[strategy]]
+id = "follower"
+uses = "{file}:Follower"
+symbol = "{symbol}"
+order_notional = "50"
+[strategy.params]
+every = {pace.every}
+"""
+"""It ends and replaces orders that rest: the others' are all filled at once."""
 STRATEGY = """
 [[strategy]]
 id = "trader-{number}"
@@ -154,7 +170,7 @@ class Venue:
     def __init__(self, folder: Path, seed: int, speed: float) -> None:
         self._out = (folder / "venue.json").open("wb")
         command = [sys.executable, "-P", "-m", "cli", "venue", "--json", "--seed", str(seed)]
-        command += ["--speed", str(speed), "--symbols", ",".join(SYMBOLS)]
+        command += ["--speed", str(speed), "--symbols", ",".join((*SYMBOLS, FOLLOWED))]
         command += [f"--balance={asset}=100000000" for asset in ("USDT", "SOL", "BTC", "ETH")]
         self.process = subprocess.Popen(command, stdout=self._out, stderr=self._out, cwd=ROOT)
         path = folder / "venue.json"
@@ -291,9 +307,9 @@ def _config(run_dir: Path, venue: str, pace: Pace) -> str:
         STRATEGY.format(number=number, file=TRADER, symbol=symbol, notional=notional, pace=pace)
         for number, (symbol, notional) in enumerate(zip(SYMBOLS, notionals, strict=True), 1)
     )
-    return CONFIG.format(
-        run_dir=run_dir, symbols=json.dumps(SYMBOLS), venue=venue, strategies=strategies
-    )
+    strategies += FOLLOWER.format(file=FOLLOWING, symbol=FOLLOWED, pace=pace)
+    symbols = json.dumps((*SYMBOLS, FOLLOWED))
+    return CONFIG.format(run_dir=run_dir, symbols=symbols, venue=venue, strategies=strategies)
 
 
 def _until(process: "subprocess.Popen[bytes]", is_so: Any, limit_s: float, what: str) -> Any:
@@ -446,6 +462,11 @@ def _compare(venue: Venue, bot: Bot, report: Report) -> None:
     )
     report.problems += _differences(ledger, {order["client_order_id"]: order for order in orders})
     report.problems += _lost_decisions(ledger)
+    report.problems += _two_at_once(ledger, orders)
+    if not any(
+        entry.strategy_id == "follower" and "in place of" in entry.reason for entry in ledger
+    ):
+        report.problems.append("no order has taken the place of another")
 
 
 def _differences(ledger: list[LedgerEntry], orders: Mapping[str, Any]) -> Iterator[str]:
@@ -473,10 +494,23 @@ def _lost_decisions(ledger: list[LedgerEntry]) -> Iterator[str]:
     """A strategy numbers what it decides: a number that is missing is a message that was lost."""
     numbers: dict[str, set[int]] = defaultdict(set)
     for entry in ledger:
-        decided = entry.reason.partition(";")[0]  # behind it: what fees have left to sell
+        # Before it: whose place it takes. Behind it: what fees have left to sell, or was filled.
+        decided = entry.reason.partition(";")[0].rpartition(" ")[2]
         who, _, number = decided.rpartition(":")
         numbers[f"{entry.strategy_id} {who}"].add(int(number))
     for who, seen in numbers.items():
         missing = set(range(1, max(seen) + 1)) - seen
         if missing:
             yield f"{who}: decisions {sorted(missing)} of {max(seen)} are lost"
+
+
+def _two_at_once(ledger: list[LedgerEntry], orders: list[Any]) -> Iterator[str]:
+    """Say which orders of the strategy that keeps one were at the exchange beside another."""
+    mine = {entry.client_order_id for entry in ledger if entry.strategy_id == "follower"}
+    there = sorted(
+        (order for order in orders if order["client_order_id"] in mine),
+        key=lambda order: int(order["ts_created_ns"]),
+    )
+    for before, after in pairwise(there):
+        if before["status"] in OPEN or before["ts_updated_ns"] > after["ts_created_ns"]:
+            yield f"{before['client_order_id']} was open beside {after['client_order_id']}"

@@ -53,7 +53,10 @@ STOPS_CAUGHT_BY = {
     ),
 }
 REPLACEMENTS_CAUGHT_BY = {
-    "second_is_sent_without_waiting": ("replace/intent_told/hang_before/none", "was open when"),
+    "second_is_sent_without_waiting": (
+        "replace/intent_told/cancel_partial_race/none",
+        "was open when",
+    ),
     "what_the_first_filled_is_sent_again": (
         "replace/intent_told/cancel_partial_race/none",
         "0.001 were sent, and 0.00050 of 0.001 were filled before",

@@ -1,0 +1,89 @@
+"""Strategies that end and replace their orders, for runs in processes of their own."""
+
+import os
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from messages.ids import Symbol
+from messages.market import Candle, Tick
+from messages.values import Instrument, OrderType, Side, TimeInForce
+from strategies.protocol import Cancel, Decision, Replace, Strategy
+from strategies.sizing import quantity_for_notional
+
+QUANTITY = Decimal("0.01")
+_PART = Decimal("0.85")
+
+
+class Follows(Strategy):
+    """Keeps one bid far below the market, and moves it at each candle."""
+
+    manages_orders = True
+
+    def __init__(self, *_: Any) -> None:
+        """Take whatever parameters there are."""
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Decision | Replace | None:
+        price = (candle.close * _PART).quantize(Decimal("0.01"))
+        for key in self.open_orders:
+            return Replace(order=key, limit_price=price, reason="it follows")
+        return None if position else _bid(QUANTITY, price, "it begins")
+
+
+class FollowerParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many ticks pass between two decisions."""
+
+    every: int
+    at_once: int = 1
+
+
+class Follower(Strategy):
+    """For the long market: moves a bid twice, then ends it, and sells what it has bought.
+
+    A reason ends as the other strategies' there: process, strategy, number of the order.
+    """
+
+    Params = FollowerParams
+    warmup_events = 0
+    manages_orders = True
+
+    def __init__(
+        self,
+        params: FollowerParams,
+        symbol: Symbol,
+        order_notional: Decimal,
+        instrument: Instrument,
+    ) -> None:
+        self._every, self._notional, self._instrument = params.every, order_notional, instrument
+        self._ticks = self._decided = self._moves = 0
+
+    def on_tick(self, tick: Tick, position: Decimal) -> Decision | Replace | Cancel | None:
+        self._ticks += 1
+        if self._ticks % self._every:
+            return None
+        price = (tick.bid_price * _PART).quantize(Decimal("0.01"))
+        for key in self.open_orders:
+            self._moves += 1
+            if self._moves % 3 == 0:
+                return Cancel(order=key, reason="enough")
+            return Replace(order=key, limit_price=price, reason=self._reason())
+        if position:
+            return None
+        one = quantity_for_notional(self._notional, tick.bid_price, self._instrument)
+        return _bid(one, price, self._reason())
+
+    def _reason(self) -> str:
+        self._decided += 1
+        return f"{os.getpid()}:{id(self)}:{self._decided}"
+
+
+def _bid(quantity: Decimal, price: Decimal, reason: str) -> Decision:
+    return Decision(
+        side=Side.BUY,
+        order_type=OrderType.LIMIT,
+        time_in_force=TimeInForce.GTC,
+        quantity=quantity,
+        limit_price=price,
+        reason=reason,
+    )
