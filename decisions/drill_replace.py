@@ -131,7 +131,7 @@ def quick_replace_cases() -> list[ReplaceCase]:
 
 
 def _quick() -> Iterator[ReplaceCase]:
-    yield ReplaceCase(Point.INTENT_TOLD, "hang_before", Blow.NONE)
+    yield ReplaceCase(Point.INTENT_TOLD, "server_error_before", Blow.NONE)
     yield ReplaceCase(Point.INTENT_TOLD, "cancel_partial_race", Blow.NONE)
     yield ReplaceCase(_P.BEFORE_UNWANTED, "none", Blow.EXECUTOR_CRASH)
     yield ReplaceCase(_P.AFTER_UNWANTED, "reset_before", Blow.KILL)

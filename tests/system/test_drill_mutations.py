@@ -62,7 +62,7 @@ REPLACEMENTS_CAUGHT_BY = {
         "0.001 were sent, and 0.00050 of 0.001 were filled before",
     ),
     "unknown_cancel_is_canceled": (
-        "replace/first_cancel_replied/server_error_before/executor_crash",
+        "replace/intent_told/server_error_before/none",
         "was open when",
     ),
 }
