@@ -92,6 +92,7 @@ def assert_one_at_a_time(orders: list[Order]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900 if STRESS else 300)
 @pytest.mark.parametrize("moment", MOMENTS if STRESS else IN_EVERY_RUN)
 def test_killed_at_any_moment_of_a_replacement_it_goes_on_with_one_order(
     tmp_path: Path, run: RunningExchange, start: Callable[..., Bot], moment: str
