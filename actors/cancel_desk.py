@@ -4,7 +4,7 @@ A wish is durable before the venue is asked for anything, so that it outlives th
 desk belongs to one incarnation of the executor and is used on its thread.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -12,7 +12,7 @@ from actors.context import Context
 from actors.gateway import Gateway
 from actors.log import logger
 from actors.order_desk import UNWANTED, OrderDesk
-from actors.order_records import new_order
+from actors.order_records import lost_update, new_order
 from decisions.executor import EndFirst
 from decisions.replacing import no
 from decisions.risk import Refusal
@@ -20,7 +20,7 @@ from messages.errors import LedgerConflict
 from messages.halting import CancelDone
 from messages.ids import NS_PER_S, OrderKey
 from messages.order_states import FINAL_STATES
-from messages.orders import CancelAgain, CancelIntent, LookupDone, OrderIntent
+from messages.orders import CancelAgain, CancelIntent, LookupDone, OrderIntent, OrderUpdate
 from messages.values import OrderState
 from persistence.entries import NO_NOTES
 from persistence.ledger import Ledger, LedgerEntry
@@ -41,6 +41,8 @@ class Wish(msgspec.Struct, kw_only=True):
     reason: str
     replacement: OrderIntent | None = None
     """What takes its place once it has."""
+    dropped: str = ""
+    """Why that is wanted no more; empty while it is."""
     tries: int = 0
 
 
@@ -48,7 +50,10 @@ _WISHES = msgspec.json.Decoder(list[Wish])
 
 
 class CancelDesk:
-    """`replacing` outlives incarnations: what this process lets take another order's place."""
+    """`replacing` outlives incarnations: what this process lets take another order's place.
+
+    `on_lost` tells a strategy that an order of its own never came to be.
+    """
 
     def __init__(
         self,
@@ -58,14 +63,15 @@ class CancelDesk:
         gateway: Gateway,
         desk: OrderDesk,
         replacing: set[OrderKey],
+        on_lost: Callable[[OrderUpdate], None],
     ) -> None:
         self._ctx, self._ledger, self._gateway = ctx, ledger, gateway
-        self._desk, self._replacing = desk, replacing
+        self._desk, self._replacing, self._on_lost = desk, replacing, on_lost
         self._wishes: dict[OrderKey, Wish] = {}
         self._is_kept = True
         self._under_way: set[OrderKey] = set()
         self._refused: dict[OrderKey, Refusal] = {}
-        """Replacements that are not to be, by their own keys."""
+        """Decisions that are not to be sent, by their own keys; most were to replace an order."""
         self._ready: list[OrderIntent] = []
         desk.more_notes = self._taken_notes
 
@@ -81,9 +87,10 @@ class CancelDesk:
         """
         for wish in _WISHES.decode(self._ledger.note(CANCELS) or "[]"):
             self._wishes[wish.order_key] = wish
-            second = wish.replacement
+            second, gone = wish.replacement, wish.dropped
             if second is not None and second.order_key not in self._replacing:
-                gone = f"its process ended before {wish.order_key} had: decide anew"
+                gone = gone or f"its process ended before {wish.order_key} had: decide anew"
+            if second is not None and gone:
                 self._refused[second.order_key] = no(gone)
         for key, entry in self._ledger.lookup(list(self._wishes)).items():
             self._desk.unwanted[key] = _why(self._wishes[key])
@@ -103,15 +110,30 @@ class CancelDesk:
     def cancel(self, intent: CancelIntent) -> None:
         """End an order. What has ended, or is another's, is left alone.
 
+        What waits for another one to end is not sent then. What never came here was lost on its
+        way, and would be waited for in vain: its strategy is told, and it is never sent.
+
         Raises:
             LedgerError: it could not be written down, and nothing was asked for.
         """
         entry = self._ledger.lookup([intent.cancels]).get(intent.cancels)
-        if entry is None or entry.strategy_id != intent.strategy_id:
+        if entry is None:
+            self._never_send(intent)
+        elif entry.strategy_id != intent.strategy_id:
             log = logger.bind(actor=self._ctx.path)
             log.warning("{} has no order {} to end", intent.strategy_id, intent.cancels)
         elif entry.state not in FINAL_STATES and entry.order_key not in self._wishes:
             self._want(entry, Wish(order_key=entry.order_key, reason=intent.reason))
+
+    def _never_send(self, intent: CancelIntent) -> None:
+        key = intent.cancels
+        self._refused[key] = gone = no(f"its strategy wants it no more: {intent.reason}")
+        for wish in self._wishes.values():
+            if wish.replacement is not None and wish.replacement.order_key == key:
+                wish.dropped, self._is_kept = gone.text, False
+                self._desk.keep({})
+                return
+        self._on_lost(lost_update(intent))
 
     def end_first(self, verdict: EndFirst) -> None:
         """End an order, and let another one be judged again once it has.
@@ -133,9 +155,9 @@ class CancelDesk:
         self._want(entry, Wish(order_key=key, reason=reason, replacement=intent))
 
     def why_not(self, intent: OrderIntent) -> Refusal | None:
-        """Say why a decision does not take another order's place; None where nothing is known."""
+        """Say why a decision comes to nothing here; None where nothing is known."""
         if intent.replaces is None:
-            return None
+            return self._refused.get(intent.order_key)
         wish = self._wishes.get(intent.replaces)
         other = None if wish is None else wish.replacement
         if other is not None and other.order_key != intent.order_key:

@@ -155,6 +155,7 @@ class ExecutorActor(Actor):
             gateway=self._gateway,
             desk=self._desk,
             replacing=self._kept.replacing,
+            on_lost=self._tell_strategy,
         )
         self._judge = Judge(
             ctx=self.ctx,

@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import msgspec
 
+from decisions.order_keys import client_order_id
 from exchanges.protocol import NewOrder
 from messages.ids import OrderKey, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent, Trade
-from messages.orders import Fill, OrderReport, OrderUpdate
+from messages.orders import CancelIntent, Fill, OrderReport, OrderUpdate
 from messages.values import OrderState, Side
 from persistence.book import held_quantity
 from persistence.ledger import Claim, LedgerEntry, Step
@@ -109,6 +110,25 @@ def claimed_update(claim: Claim, durable_ns: TimestampNs) -> OrderUpdate:
         ts_event_ns=durable_ns,
         claim_latency_ns=max(durable_ns - intent.ts_created_ns, 0),
         limit_price=intent.limit_price,
+    )
+
+
+def lost_update(intent: CancelIntent) -> OrderUpdate:
+    """Tell that an order that was to end never came to be: nobody here was ever told of it."""
+    return OrderUpdate(
+        order_key=intent.cancels,
+        client_order_id=client_order_id(intent.cancels),
+        strategy_id=intent.strategy_id,
+        symbol=intent.symbol,
+        side=intent.side,
+        state=_REFUSED,
+        quantity=intent.quantity,
+        filled_quantity=_NOTHING,
+        average_price=None,
+        fills=(),
+        reason="it was lost on its way to the executor, and will not be sent",
+        decided_at_ns=intent.decided_at_ns,
+        ts_event_ns=intent.ts_created_ns,
     )
 
 

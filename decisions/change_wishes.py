@@ -10,7 +10,7 @@ from messages.errors import BadDecision
 from messages.ids import OrderKey, Symbol
 from messages.order_changes import Cancel, OrderChange, Replace
 from messages.orders import OrderUpdate
-from messages.values import OrderType, Side, TimeInForce
+from messages.values import OrderState, OrderType, Side, TimeInForce
 
 _MARKET, _LIMIT = OrderType.MARKET, OrderType.LIMIT
 
@@ -32,7 +32,10 @@ class Replacement(msgspec.Struct, frozen=True, gc=False):
 def order_meant(
     wish: OrderChange, open_orders: Mapping[OrderKey, OrderUpdate] | None
 ) -> OrderUpdate | None:
-    """Give the open order that a wish is of; None where it has ended, or is being replaced.
+    """Give the open order that a wish is of; None where nothing comes of the wish.
+
+    That is where it has ended, or is being replaced, or is to be replaced and nothing was heard of
+    it yet: it may wait itself for another one to end.
 
     Raises:
         BadDecision: the wish is none.
@@ -44,7 +47,9 @@ def order_meant(
         )
     if not isinstance(wish.reason, str):
         raise BadDecision(f"the reason of a {type(wish).__name__} is no text: {wish.reason!r:.80}")
-    return open_orders.get(wish.order)
+    order = open_orders.get(wish.order)
+    is_unheard_of = order is not None and order.state is OrderState.CLAIMED
+    return None if is_unheard_of and isinstance(wish, Replace) else order
 
 
 def replacement(wish: Replace, first: OrderUpdate) -> Replacement:
