@@ -15,11 +15,10 @@ for each cell, which is bought at l[i] and sold at l[i + 1]:
 Lines are even (l[i + 1] - l[i] is one number) or in ratio (l[i + 1] / l[i] is one number, the
 lines rounded down to the price tick).
 
-An order of a strategy cannot be cancelled by it today, so that lines are not resting limit
-orders: they are crossed at closes by market orders, which pay the spread and the taker's fee
-that a resting order would have earned. A start inside the grid buys the lots above the market
-at once. A lot that the venue finds too small is not traded: `order_notional` must be `cells`
-times what it asks for.
+Lines are not resting limit orders: they are crossed at closes by market orders, which pay the
+spread and the taker's fee that a resting order would have earned. A start inside the grid buys
+the lots above the market at once. A lot that the venue finds too small is not traded:
+`order_notional` must be `cells` times what it asks for.
 """
 
 from bisect import bisect_left, bisect_right
