@@ -5,15 +5,25 @@ desk belongs to one incarnation of the executor and is used on its thread.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
 from actors.context import Context
 from actors.gateway import Gateway
 from actors.log import logger
-from actors.order_desk import UNWANTED, OrderDesk
+from actors.order_desk import OrderDesk
 from actors.order_records import lost_update, new_order
 from decisions.executor import EndFirst
+from decisions.order_wishes import (
+    CANCELS,
+    UNWANTED,
+    Wish,
+    note_of,
+    own_reason,
+    why_ended,
+    wishes_in,
+)
 from decisions.replacing import no
 from decisions.risk import Refusal
 from messages.errors import LedgerConflict
@@ -25,34 +35,17 @@ from messages.values import OrderState
 from persistence.entries import NO_NOTES
 from persistence.ledger import Ledger, LedgerEntry
 
-CANCELS = "cancels"
-"""The note under which the wishes lie in the ledger."""
-
 PAUSES_NS = (0, NS_PER_S, 2 * NS_PER_S, 5 * NS_PER_S, 10 * NS_PER_S)
 """Before each cancel of one order. Then a strategy is told that it stays, and may wish again."""
 
 _AT_VENUE = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
 
 
-class Wish(msgspec.Struct, kw_only=True):
-    """One order is to end."""
-
-    order_key: OrderKey
-    reason: str
-    replacement: OrderIntent | None = None
-    """What takes its place once it has."""
-    dropped: str = ""
-    """Why that is wanted no more; empty while it is."""
-    tries: int = 0
-
-
-_WISHES = msgspec.json.Decoder(list[Wish])
-
-
 class CancelDesk:
     """`replacing` outlives incarnations: what this process lets take another order's place.
 
-    `on_lost` tells a strategy that an order of its own never came to be.
+    `on_lost` tells a strategy that an order of its own never came to be, `on_given_up` is called
+    when `problem` says something else.
     """
 
     def __init__(
@@ -64,15 +57,19 @@ class CancelDesk:
         desk: OrderDesk,
         replacing: set[OrderKey],
         on_lost: Callable[[OrderUpdate], None],
+        on_given_up: Callable[[], None],
     ) -> None:
         self._ctx, self._ledger, self._gateway = ctx, ledger, gateway
-        self._desk, self._replacing, self._on_lost = desk, replacing, on_lost
+        self._desk, self._replacing = desk, replacing
+        self._on_lost, self._on_given_up = on_lost, on_given_up
         self._wishes: dict[OrderKey, Wish] = {}
         self._is_kept = True
         self._under_way: set[OrderKey] = set()
         self._refused: dict[OrderKey, Refusal] = {}
         """Decisions that are not to be sent, by their own keys; most were to replace an order."""
         self._ready: list[OrderIntent] = []
+        self._given_up: dict[OrderKey, str] = {}
+        """Orders that could not be ended and are open still, and why."""
         desk.more_notes = self._taken_notes
 
     @property
@@ -80,12 +77,26 @@ class CancelDesk:
         """Whether an order is to end, or something to take its place, and has not yet."""
         return bool(self._wishes or self._ready)
 
+    def problem(self) -> str:
+        """Say what could not be ended; empty where all could."""
+        given_up = list(self._given_up.values())
+        more = f" (and {len(given_up) - 1} more)" if len(given_up) > 1 else ""
+        return f"{given_up[-1]}{more}" if given_up else ""
+
+    def shown_to_people(self) -> dict[str, Any]:
+        """Give what is to end and has not, and what was given up."""
+        return {
+            "count": len(self._wishes),
+            "orders": [_shown(wish) for wish in self._wishes.values()],
+            "given_up": dict(self._given_up),
+        }
+
     def recover(self) -> None:
         """Take up the wishes of before: their orders are being asked for, as all that are open.
 
         What was to replace one in an earlier process is refused: its strategy has begun anew.
         """
-        for wish in _WISHES.decode(self._ledger.note(CANCELS) or "[]"):
+        for wish in wishes_in(self._ledger.note(CANCELS)):
             self._wishes[wish.order_key] = wish
             second, gone = wish.replacement, wish.dropped
             if second is not None and second.order_key not in self._replacing:
@@ -93,7 +104,7 @@ class CancelDesk:
             if second is not None and gone:
                 self._refused[second.order_key] = no(gone)
         for key, entry in self._ledger.lookup(list(self._wishes)).items():
-            self._desk.unwanted[key] = _why(self._wishes[key])
+            self._desk.unwanted[key] = why_ended(self._wishes[key])
             if entry.state in FINAL_STATES:
                 self._end(self._wishes[key])
                 self._ctx.after(1, CancelAgain(order_key=key))  # somebody must look what is ready
@@ -103,7 +114,7 @@ class CancelDesk:
         if self._is_kept:
             return NO_NOTES
         self._is_kept = True
-        return {CANCELS: msgspec.json.encode(list(self._wishes.values())).decode()}
+        return {CANCELS: note_of(self._wishes.values())}
 
     # ------------------------------------------------------------ what strategies want
 
@@ -150,8 +161,7 @@ class CancelDesk:
                 raise LedgerConflict(f"{intent.order_key} waits already, as another intent")
             return
         self._replacing.add(intent.order_key)
-        reason = f"{intent.order_key} takes its place: {intent.reason}"
-        entry = self._ledger.lookup([key])[key]
+        entry, reason = self._ledger.lookup([key])[key], own_reason(intent.reason)
         self._want(entry, Wish(order_key=key, reason=reason, replacement=intent))
 
     def why_not(self, intent: OrderIntent) -> Refusal | None:
@@ -167,8 +177,9 @@ class CancelDesk:
     def _want(self, entry: LedgerEntry, wish: Wish) -> None:
         key = entry.order_key
         self._wishes[key], self._is_kept = wish, False
-        self._desk.keep({UNWANTED + key: _why(wish)})
-        self._desk.unwanted[key] = _why(wish)
+        self._forget(key)
+        self._desk.keep({UNWANTED + key: why_ended(wish)})
+        self._desk.unwanted[key] = why_ended(wish)
         if entry.state in _AT_VENUE:
             self._ask_to_cancel(entry)
 
@@ -182,6 +193,8 @@ class CancelDesk:
 
     def saw(self, entry: LedgerEntry) -> None:
         """An order took a step, durably: what was on its way can be canceled where it arrived."""
+        if self._given_up and entry.state in FINAL_STATES:
+            self._forget(entry.order_key)
         wish = self._wishes.get(entry.order_key)
         if wish is None:
             return
@@ -227,6 +240,13 @@ class CancelDesk:
         if wish.replacement is not None:
             self._refused[wish.replacement.order_key] = no(text)
         self._end(wish)
+        self._given_up[wish.order_key] = text
+        self._on_given_up()
+
+    def _forget(self, key: OrderKey) -> None:
+        """It is tried again, or has ended."""
+        if self._given_up.pop(key, None) is not None:
+            self._on_given_up()
 
     def take_ready(self) -> list[OrderIntent]:
         """Give what is to be judged again, once: its first order has ended, or never will."""
@@ -234,5 +254,11 @@ class CancelDesk:
         return ready
 
 
-def _why(wish: Wish) -> str:
-    return f"its strategy ended it: {wish.reason}"
+def _shown(wish: Wish) -> dict[str, Any]:
+    second = wish.replacement
+    return {
+        "order_key": wish.order_key,
+        "reason": wish.reason,
+        "replaced_by": None if second is None else second.order_key,
+        "tries": wish.tries,
+    }

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from decisions.order_wishes import in_place_of
 from messages.errors import BadDecision
 from messages.ids import OrderKey, Symbol
 from messages.order_changes import Cancel, OrderChange, Replace
@@ -60,7 +61,7 @@ def replacement(wish: Replace, first: OrderUpdate) -> Replacement:
         time_in_force=wish.time_in_force,
         quantity=first.quantity if wish.quantity is None else wish.quantity,
         limit_price=wish.limit_price,
-        reason=f"in place of {first.order_key}: {wish.reason}",
+        reason=in_place_of(first.order_key, wish.reason),
         stop_loss=wish.stop_loss,
         take_profit=wish.take_profit,
         trailing=wish.trailing,

@@ -132,10 +132,12 @@ def test_one_that_cannot_be_ended_is_given_up_loudly_and_may_be_wished_again(
         canceled(desk, desk.report(1, S.ACCEPTED))
         found(desk, desk.report(1, S.ACCEPTED)).after(60)
     assert cancels(desk) == len(PAUSES_NS)
+    assert f"{key_of(1)} could not be ended in 5 tries" in desk.cell.problem
 
     desk.tell(ending(desk))
 
     assert cancels(desk) == len(PAUSES_NS) + 1
+    assert not desk.cell.problem
 
 
 def test_the_wish_outlives_the_executor(desk: OrderPath) -> None:
@@ -146,6 +148,24 @@ def test_the_wish_outlives_the_executor(desk: OrderPath) -> None:
 
     assert cancels(desk) == 2
     assert desk.gateway.canceled[-1].epoch != desk.gateway.canceled[0].epoch
+
+
+def test_a_person_sees_what_is_being_ended_and_what_was_given_up(desk: OrderPath) -> None:
+    desk.tell(replacing(desk))
+    (one,) = desk.actor.inspect()["ending"]["orders"]
+    assert (one["order_key"], one["replaced_by"], one["tries"]) == (key_of(1), key_of(2), 1)
+
+    for _ in PAUSES_NS:
+        canceled(desk, desk.report(1, S.ACCEPTED))
+        found(desk, desk.report(1, S.ACCEPTED)).after(60)
+    ending_now = desk.actor.inspect()["ending"]
+    assert (ending_now["count"], list(ending_now["given_up"])) == (0, [key_of(1)])
+    assert desk.cell.problem
+
+    desk.tell(desk.report(1, S.FILLED, "1"))
+
+    assert not desk.actor.inspect()["ending"]["given_up"]
+    assert not desk.cell.problem
 
 
 # ------------------------------------------------------------ another in its place
