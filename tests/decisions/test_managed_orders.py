@@ -172,7 +172,8 @@ class Orders(RuleBasedStateMachine):
         known = self.managed.open.get(OrderKey(str(first)))
         if known is None or known.state is S.CLAIMED:
             return first  # as of an order of which nothing was heard
-        number, (side, before, _) = len(self.orders), self.orders[first]
+        number, side = len(self.orders), self.orders[first][0]
+        before = known.quantity  # as it was told: of one that took a place, what was left to send
         self.managed.decided([decision(number, side, quantity, replaces=first)])
         self.position += side.sign * (quantity - before)
         self.orders[number] = (side, quantity, first)
@@ -186,7 +187,9 @@ class Orders(RuleBasedStateMachine):
         if first is not None and first not in self.ended and state is not S.REFUSED:
             return  # nothing is known of it but a refusal while the first is open
         if first is not None and first in self.ended and state is not S.REFUSED:
-            quantity = max(quantity - self.filled.get(first, 0), 0)
+            quantity -= self.filled.get(first, 0)
+            if quantity <= 0:
+                return  # nothing is left to send, and it is refused
         filled = max(min(part, quantity), self.filled.get(number, 0))
         if state is S.REFUSED:
             filled = self.filled.get(number, 0)
