@@ -4,32 +4,37 @@ A wish is durable before the venue is asked for anything, so that it outlives th
 desk belongs to one incarnation of the executor and is used on its thread.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from actors.context import Context
 from actors.gateway import Gateway
 from actors.log import logger
-from actors.order_desk import UNWANTED, OrderDesk
-from actors.order_records import new_order
+from actors.order_desk import OrderDesk
+from actors.order_records import lost_update, new_order
 from decisions.executor import EndFirst
+from decisions.order_wishes import (
+    CANCELS,
+    REPLACED,
+    UNWANTED,
+    Wish,
+    note_of,
+    own_reason,
+    why_ended,
+    wishes_in,
+)
 from decisions.replacing import no
 from decisions.risk import Refusal
 from messages.errors import LedgerConflict
 from messages.halting import CancelDone
 from messages.ids import NS_PER_S, OrderKey
 from messages.order_states import FINAL_STATES
-from messages.orders import CancelAgain, CancelIntent, LookupDone, OrderIntent
+from messages.orders import CancelAgain, CancelIntent, LookupDone, OrderIntent, OrderUpdate
 from messages.values import OrderState
 from persistence.entries import NO_NOTES
 from persistence.ledger import Claim, Ledger, LedgerEntry
-
-CANCELS = "cancels"
-"""The note under which the wishes lie in the ledger."""
-
-REPLACED = "replaced:"
-"""What the note begins with under which it lies which order was sent in the place of another."""
 
 PAUSES_NS = (0, NS_PER_S, 2 * NS_PER_S, 5 * NS_PER_S, 10 * NS_PER_S)
 """Before each cancel of one order. Then a strategy is told that it stays, and may wish again."""
@@ -37,23 +42,12 @@ PAUSES_NS = (0, NS_PER_S, 2 * NS_PER_S, 5 * NS_PER_S, 10 * NS_PER_S)
 _AT_VENUE = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
 
 
-class Wish(msgspec.Struct, kw_only=True):
-    """One order is to end."""
-
-    order_key: OrderKey
-    reason: str
-    replacement: OrderIntent | None = None
-    """What takes its place once it has: until the ledger says what became of that."""
-    tries: int = 0
-    is_over: bool = False
-    """Whether it has ended, or is given up: what was to take its place is still to be judged."""
-
-
-_WISHES = msgspec.json.Decoder(list[Wish])
-
-
 class CancelDesk:
-    """`replacing` outlives incarnations: what this process lets take another order's place."""
+    """`replacing` outlives incarnations: what this process lets take another order's place.
+
+    `on_lost` tells a strategy that an order of its own never came to be, `on_given_up` is called
+    when `problem` says something else.
+    """
 
     def __init__(
         self,
@@ -63,16 +57,22 @@ class CancelDesk:
         gateway: Gateway,
         desk: OrderDesk,
         replacing: set[OrderKey],
+        on_lost: Callable[[OrderUpdate], None],
+        on_given_up: Callable[[], None],
     ) -> None:
         self._ctx, self._ledger, self._gateway = ctx, ledger, gateway
         self._desk, self._replacing = desk, replacing
+        self._on_lost, self._on_given_up = on_lost, on_given_up
         self._wishes: dict[OrderKey, Wish] = {}
         self._is_kept = True
         self._under_way: set[OrderKey] = set()
         self._refused: dict[OrderKey, Refusal] = {}
-        """Replacements that are not to be, by their own keys, until that is recorded."""
+        """Decisions that are not to be sent, by their own keys; most were to replace an order, and
+        are kept until that is recorded."""
         self._replaced: dict[str, str] = {}
         """Notes for the next commit."""
+        self._given_up: dict[OrderKey, str] = {}
+        """Orders that could not be ended and are open still, and why."""
         desk.more_notes = self._taken_notes
 
     @property
@@ -85,6 +85,20 @@ class CancelDesk:
         waiting = (wish.replacement for wish in self._wishes.values())
         return any(one is not None and one.order_key == second for one in waiting)
 
+    def problem(self) -> str:
+        """Say what could not be ended; empty where all could."""
+        given_up = list(self._given_up.values())
+        more = f" (and {len(given_up) - 1} more)" if len(given_up) > 1 else ""
+        return f"{given_up[-1]}{more}" if given_up else ""
+
+    def shown_to_people(self) -> dict[str, Any]:
+        """Give what is to end and has not, and what was given up."""
+        return {
+            "count": len(self._wishes),
+            "orders": [_shown(wish) for wish in self._wishes.values()],
+            "given_up": dict(self._given_up),
+        }
+
     def recover(self) -> None:
         """Take up the wishes of before: their orders are being asked for, as all that are open.
 
@@ -92,23 +106,24 @@ class CancelDesk:
         """
         for wish in self._kept():
             self._wishes[wish.order_key] = wish
-            second = wish.replacement
+            second, gone = wish.replacement, wish.dropped
             if second is not None and second.order_key not in self._replacing:
-                gone = f"its process ended before {wish.order_key} had: decide anew"
+                gone = gone or f"its process ended before {wish.order_key} had: decide anew"
+            if second is not None and gone:
                 self._refused[second.order_key] = no(gone)
         for key, entry in self._ledger.lookup(list(self._wishes)).items():
             if entry.state in FINAL_STATES:
                 self._end(self._wishes[key])
             else:
-                self._desk.unwanted[key] = _why(self._wishes[key])
+                self._desk.unwanted[key] = why_ended(self._wishes[key])
         if self.ready():
             self._ctx.after(1, CancelAgain(order_key=OrderKey("")))  # somebody must look
 
     def _kept(self) -> list[Wish]:
         """Read the wishes. Unreadable ones are a person's: their orders stay where they are."""
-        text = self._ledger.note(CANCELS) or "[]"
+        text = self._ledger.note(CANCELS) or ""
         try:
-            return _WISHES.decode(text)
+            return wishes_in(text)
         except msgspec.MsgspecError as error:
             self._desk.differs(
                 "which orders strategies wanted ended cannot be read; cancel what is not wanted"
@@ -122,22 +137,37 @@ class CancelDesk:
             return NO_NOTES
         self._is_kept = True
         replaced, self._replaced = self._replaced, {}
-        return {CANCELS: msgspec.json.encode(list(self._wishes.values())).decode(), **replaced}
+        return {CANCELS: note_of(self._wishes.values()), **replaced}
 
     # ------------------------------------------------------------ what strategies want
 
     def cancel(self, intent: CancelIntent) -> None:
         """End an order. What has ended, or is another's, is left alone.
 
+        What waits for another one to end is not sent then. What never came here was lost on its
+        way, and would be waited for in vain: its strategy is told, and it is never sent.
+
         Raises:
             LedgerError: it could not be written down, and nothing was asked for.
         """
         entry = self._ledger.lookup([intent.cancels]).get(intent.cancels)
-        if entry is None or entry.strategy_id != intent.strategy_id:
+        if entry is None:
+            self._never_send(intent)
+        elif entry.strategy_id != intent.strategy_id:
             log = logger.bind(actor=self._ctx.path)
             log.warning("{} has no order {} to end", intent.strategy_id, intent.cancels)
         elif entry.state not in FINAL_STATES and entry.order_key not in self._wishes:
             self._want(entry, Wish(order_key=entry.order_key, reason=intent.reason))
+
+    def _never_send(self, intent: CancelIntent) -> None:
+        key = intent.cancels
+        self._refused[key] = gone = no(f"its strategy wants it no more: {intent.reason}")
+        for wish in self._wishes.values():
+            if wish.replacement is not None and wish.replacement.order_key == key:
+                wish.dropped, self._is_kept = gone.text, False
+                self._desk.keep({})
+                return
+        self._on_lost(lost_update(intent))
 
     def end_first(self, verdict: EndFirst) -> None:
         """End an order, and let another one be judged again once it has.
@@ -154,17 +184,16 @@ class CancelDesk:
                 raise LedgerConflict(f"{intent.order_key} waits already, as another intent")
             return
         self._replacing.add(intent.order_key)
-        reason = f"{intent.order_key} takes its place: {intent.reason}"
-        entry = self._ledger.lookup([key])[key]
+        entry, reason = self._ledger.lookup([key])[key], own_reason(intent.reason)
         wish = Wish(order_key=key, reason=reason, replacement=intent)
         self._want(entry, wish)
         if entry.state in FINAL_STATES:  # since it was judged: nobody tells of that again
             self._end(wish)
 
     def why_not(self, intent: OrderIntent) -> Refusal | None:
-        """Say why a decision does not take another order's place; None where nothing is known."""
+        """Say why a decision comes to nothing here; None where nothing is known."""
         if intent.replaces is None:
-            return None
+            return self._refused.get(intent.order_key)
         wish = self._wishes.get(intent.replaces)
         other = None if wish is None else wish.replacement
         if other is not None and other.order_key != intent.order_key:
@@ -183,8 +212,9 @@ class CancelDesk:
     def _want(self, entry: LedgerEntry, wish: Wish) -> None:
         key = entry.order_key
         self._wishes[key], self._is_kept = wish, False
-        self._desk.keep({UNWANTED + key: _why(wish)})
-        self._desk.unwanted[key] = _why(wish)
+        self._forget(key)
+        self._desk.keep({UNWANTED + key: why_ended(wish)})
+        self._desk.unwanted[key] = why_ended(wish)
         if entry.state in _AT_VENUE:
             self._ask_to_cancel(entry)
 
@@ -198,6 +228,8 @@ class CancelDesk:
 
     def saw(self, entry: LedgerEntry) -> None:
         """An order took a step, durably: what was on its way can be canceled where it arrived."""
+        if self._given_up and entry.state in FINAL_STATES:
+            self._forget(entry.order_key)
         wish = self._wishes.get(entry.order_key)
         if wish is None or wish.is_over:
             return
@@ -252,6 +284,13 @@ class CancelDesk:
         if wish.replacement is not None:
             self._refused[wish.replacement.order_key] = no(text)
         self._end(wish)
+        self._given_up[wish.order_key] = text
+        self._on_given_up()
+
+    def _forget(self, key: OrderKey) -> None:
+        """It is tried again, or has ended."""
+        if self._given_up.pop(key, None) is not None:
+            self._on_given_up()
 
     # ------------------------------------------------------------ what takes its place
 
@@ -295,11 +334,17 @@ class CancelDesk:
 def waiting(ledger: Ledger) -> list[OrderIntent]:
     """Give the decisions that wait until another order has ended; none where that is unreadable."""
     try:
-        wishes = _WISHES.decode(ledger.note(CANCELS) or "[]")
+        wishes = wishes_in(ledger.note(CANCELS))
     except msgspec.MsgspecError:  # told of by the desk
         return []
     return [wish.replacement for wish in wishes if wish.replacement is not None]
 
 
-def _why(wish: Wish) -> str:
-    return f"its strategy ended it: {wish.reason}"
+def _shown(wish: Wish) -> dict[str, Any]:
+    second = wish.replacement
+    return {
+        "order_key": wish.order_key,
+        "reason": wish.reason,
+        "replaced_by": None if second is None else second.order_key,
+        "tries": wish.tries,
+    }

@@ -155,6 +155,8 @@ class ExecutorActor(Actor):
             gateway=self._gateway,
             desk=self._desk,
             replacing=self._kept.replacing,
+            on_lost=self._tell_strategy,
+            on_given_up=self._show,
         )
         self._judge = Judge(
             ctx=self.ctx,
@@ -244,8 +246,11 @@ class ExecutorActor(Actor):
         self.ctx.hand_back(messages)
 
     def inspect(self) -> dict[str, Any]:
-        """Give the stops that are kept, and what each protects."""
-        return {"stops": self._stops.shown_to_people() if self._ledger is not None else []}
+        """Give the stops that are kept, what each protects, and the orders that are being ended."""
+        if self._ledger is None:
+            return {"stops": [], "ending": {}}
+        stops, ending = self._stops.shown_to_people(), self._cancels.shown_to_people()
+        return {"stops": stops, "ending": ending}
 
     @property
     def _book(self) -> Ledger:
@@ -490,7 +495,7 @@ class ExecutorActor(Actor):
             return
         self._kept.board.stuck_stops = self._stops.stuck()
         if self._cell.state is ActorState.RUNNING:
-            more = self._desk.difference or self._stops.problem()
+            more = self._desk.difference or self._stops.problem() or self._cancels.problem()
             self._cell.problem = self._venue.text(more)
         elif self._cell.state is ActorState.RECONCILING:
             count = len(self._desk.orders.unsettled)

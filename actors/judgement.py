@@ -29,7 +29,7 @@ class Judge:
     """One incarnation's, used on its thread. `max_age_ns` is None where decisions do not age.
 
     `halt_reason` says why nothing may be sent; empty while it may. `not_replacing` says why a
-    decision does not take another order's place.
+    decision does not take another order's place, or is not wanted any more.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Judge:
         replaced: Mapping[OrderKey, LedgerEntry],
     ) -> Seen:
         """Give what is known before the first is judged, for the journal."""
-        barred = {one.order_key: self._not_replacing(one) for one in intents if one.replaces}
+        barred = {one.order_key: self._not_replacing(one) for one in intents}
         return seen_now(
             intents,
             known,

@@ -16,6 +16,7 @@ from actors.open_orders import Move, OpenOrders
 from actors.order_records import new_order, open_part
 from decisions.account import record
 from decisions.executor import difference, settle
+from decisions.order_wishes import UNWANTED
 from decisions.risk import RiskLimits, RiskState, follow_order, release, saw_fill
 from decisions.risk_equity import (
     EquityBook,
@@ -47,9 +48,6 @@ _AWAY = 30
 
 EQUITY = "equity"
 """The note under which the risk gate's profit and loss lie in the ledger."""
-
-UNWANTED = "unwanted:"
-"""What the note begins with under which it lies that an order is not to be sent again."""
 
 TIDY = TimerFired(name="tidy the ledger")
 QUIET_NS = 250 * NS_PER_MS

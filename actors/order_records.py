@@ -9,7 +9,7 @@ from decisions.order_keys import client_order_id
 from exchanges.protocol import NewOrder
 from messages.ids import OrderKey, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent, Trade
-from messages.orders import Fill, OrderIntent, OrderReport, OrderUpdate
+from messages.orders import CancelIntent, Fill, Intent, OrderIntent, OrderReport, OrderUpdate
 from messages.values import OrderState, Side
 from persistence.book import held_quantity
 from persistence.ledger import Claim, LedgerEntry, Step
@@ -115,9 +115,22 @@ def claimed_update(claim: Claim, durable_ns: TimestampNs) -> OrderUpdate:
 
 def struck_update(intent: OrderIntent, at_ns: TimestampNs) -> OrderUpdate:
     """Tell of a decision that nobody will take: it brought its executor down."""
+    why = "dead letter: the executor was struck while it judged this, and nothing was sent"
+    return msgspec.structs.replace(
+        _never_sent(intent, intent.order_key, at_ns, why), limit_price=intent.limit_price
+    )
+
+
+def lost_update(intent: CancelIntent) -> OrderUpdate:
+    """Tell that an order that was to end never came to be: nobody here was ever told of it."""
+    why = "it was lost on its way to the executor, and will not be sent"
+    return _never_sent(intent, intent.cancels, intent.ts_created_ns, why)
+
+
+def _never_sent(intent: Intent, key: OrderKey, at_ns: TimestampNs, why: str) -> OrderUpdate:
     return OrderUpdate(
-        order_key=intent.order_key,
-        client_order_id=client_order_id(intent.order_key),
+        order_key=key,
+        client_order_id=client_order_id(key),
         strategy_id=intent.strategy_id,
         symbol=intent.symbol,
         side=intent.side,
@@ -126,10 +139,9 @@ def struck_update(intent: OrderIntent, at_ns: TimestampNs) -> OrderUpdate:
         filled_quantity=_NOTHING,
         average_price=None,
         fills=(),
-        reason="dead letter: the executor was struck while it judged this, and nothing was sent",
+        reason=why,
         decided_at_ns=intent.decided_at_ns,
         ts_event_ns=at_ns,
-        limit_price=intent.limit_price,
     )
 
 

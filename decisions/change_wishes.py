@@ -6,11 +6,12 @@ from typing import Any
 
 import msgspec
 
+from decisions.order_wishes import in_place_of
 from messages.errors import BadDecision
 from messages.ids import OrderKey, Symbol
 from messages.order_changes import Cancel, OrderChange, Replace
 from messages.orders import OrderUpdate
-from messages.values import OrderType, Side, TimeInForce
+from messages.values import OrderState, OrderType, Side, TimeInForce
 
 _MARKET, _LIMIT = OrderType.MARKET, OrderType.LIMIT
 
@@ -32,7 +33,10 @@ class Replacement(msgspec.Struct, frozen=True, gc=False):
 def order_meant(
     wish: OrderChange, open_orders: Mapping[OrderKey, OrderUpdate] | None
 ) -> OrderUpdate | None:
-    """Give the open order that a wish is of; None where it has ended, or is being replaced.
+    """Give the open order that a wish is of; None where nothing comes of the wish.
+
+    That is where it has ended, or is being replaced, or is to be replaced and nothing was heard of
+    it yet: it may wait itself for another one to end.
 
     Raises:
         BadDecision: the wish is none.
@@ -44,7 +48,9 @@ def order_meant(
         )
     if not isinstance(wish.reason, str):
         raise BadDecision(f"the reason of a {type(wish).__name__} is no text: {wish.reason!r:.80}")
-    return open_orders.get(wish.order)
+    order = open_orders.get(wish.order)
+    is_unheard_of = order is not None and order.state is OrderState.CLAIMED
+    return None if is_unheard_of and isinstance(wish, Replace) else order
 
 
 def replacement(wish: Replace, first: OrderUpdate) -> Replacement:
@@ -55,7 +61,7 @@ def replacement(wish: Replace, first: OrderUpdate) -> Replacement:
         time_in_force=wish.time_in_force,
         quantity=first.quantity if wish.quantity is None else wish.quantity,
         limit_price=wish.limit_price,
-        reason=f"in place of {first.order_key}: {wish.reason}",
+        reason=in_place_of(first.order_key, wish.reason),
         stop_loss=wish.stop_loss,
         take_profit=wish.take_profit,
         trailing=wish.trailing,

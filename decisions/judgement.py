@@ -82,7 +82,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     instruments: dict[Symbol, Instrument]
     replaced: dict[OrderKey, First] = {}
     not_replacing: dict[OrderKey, Refusal] = {}
-    """Decisions that do not take another order's place, by their own keys."""
+    """Decisions that do not take another's place, or are wanted no more, by their own keys."""
 
 
 def seen_now(

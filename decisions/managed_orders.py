@@ -10,9 +10,11 @@ from decimal import Decimal
 import msgspec
 
 from decisions.exact import EXACT, NOTHING
+from decisions.order_keys import client_order_id
 from messages.ids import OrderKey, Symbol
 from messages.order_states import FINAL_STATES
-from messages.orders import CancelIntent, Intent, OrderUpdate
+from messages.orders import CancelIntent, Intent, OrderIntent, OrderUpdate
+from messages.values import OrderState
 
 
 class Counted(msgspec.Struct):
@@ -36,7 +38,8 @@ class ManagedOrders(msgspec.Struct, kw_only=True):
     """Of one strategy; it outlives the strategy's incarnations."""
 
     open: dict[OrderKey, OrderUpdate] = {}
-    """Those that are at the venue, or may be, as they were told last, and are not replaced."""
+    """Those that are at the venue, or may come to be, and are not replaced: as they were told last;
+    `claimed` before anything was. So nobody must remember what he has decided."""
     counted: dict[OrderKey, Counted] = {}
     replaced: dict[OrderKey, Replaced] = {}
     untold: list[Intent] = []
@@ -70,6 +73,7 @@ class ManagedOrders(msgspec.Struct, kw_only=True):
                 before, told = self.counted[first], self.open.pop(first)
                 self.replaced[first] = Replaced(intent.order_key, before.quantity, told)
                 before.quantity = NOTHING
+            self.open[intent.order_key] = _on_its_way(intent)
 
     def updated(self, update: OrderUpdate) -> Decimal:
         """Take what became of an order; give by how much its symbol's position changes, signed."""
@@ -101,3 +105,22 @@ class ManagedOrders(msgspec.Struct, kw_only=True):
                 self.open[first] = replaced.told
                 return replaced.quantity
         return NOTHING
+
+
+def _on_its_way(intent: OrderIntent) -> OrderUpdate:
+    return OrderUpdate(
+        order_key=intent.order_key,
+        client_order_id=client_order_id(intent.order_key),
+        strategy_id=intent.strategy_id,
+        symbol=intent.symbol,
+        side=intent.side,
+        state=OrderState.CLAIMED,
+        quantity=intent.quantity,
+        filled_quantity=NOTHING,
+        average_price=None,
+        fills=(),
+        reason=intent.reason,
+        decided_at_ns=intent.decided_at_ns,
+        ts_event_ns=intent.decided_at_ns,
+        limit_price=intent.limit_price,
+    )

@@ -49,16 +49,25 @@ def open_quantity(order: HowFar) -> Decimal:
     return EXACT.subtract(order.quantity, order.filled_quantity)
 
 
-def what_next(state: OrderState, *, is_alive: bool, halted: str) -> str:
-    """Say what will happen with an order in this state; `is_alive` is its run's process."""
+def what_next(state: OrderState, *, is_alive: bool, halted: str, is_ending: bool = False) -> str:
+    """Say what will happen with an order in this state; `is_alive` is its run's process.
+
+    `is_ending`: its strategy wants it ended, and it has not yet.
+    """
     if state in FINAL_STATES:
         return "nothing: the order is final"
+    if is_ending and not is_alive:
+        return f"{_ASKED}; it is not sent again, and canceled where it is open: {_AT_ITS_WORD}"
     if not is_alive:
         return _AFTER_A_START[state] + _HALTED_LATER * bool(halted)
     if halted and state in (OrderState.CLAIMED, OrderState.NOT_SENT):
         return f"it is refused, for trading is halted: {halted}"
     if halted:
         return f"{_CANCELED}, for trading is halted: {halted}"
+    if is_ending and state in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED):
+        return f"{_CANCELED}: {_AT_ITS_WORD}"
+    if is_ending:
+        return f"it is asked for, not sent again, and canceled where it is open: {_AT_ITS_WORD}"
     return _WHILE_IT_RUNS[state]
 
 
@@ -87,4 +96,5 @@ _AFTER_A_START = {
     OrderState.PARTIALLY_FILLED: f"{_ASKED}; the rest stays open there meanwhile",
 }
 _CANCELED = "it is canceled, and asked for until the venue shows that it has ended"
+_AT_ITS_WORD = "its strategy wants it ended"
 _HALTED_LATER = "; trading is halted, so what is open is canceled then and nothing is sent"

@@ -20,6 +20,8 @@ class Hindsight(msgspec.Struct, frozen=True, kw_only=True):
     """What risk said of them, word for word, and how often."""
     rejections: Mapping[str, int] = {}
     """What the venue said of them."""
+    ended: int = 0
+    """Of those that were canceled: at the strategy's own word, or a person's."""
     dropped: Mapping[str, int] = {}
     """Rows of the data that were not used, by why."""
 
@@ -56,7 +58,15 @@ def _reasons(seen: Hindsight) -> Iterator[str]:
             many = f"{sum(said.values()):,} of {decided:,} decisions of {seen.strategy}"
             often = f", {said[text]:,} times" if said[text] > 1 else ""
             yield f"{who_said} {many}: {text}{often}"
+    if seen.ended:
+        yield (
+            f"orders of {seen.strategy} that were canceled by request before the market reached"
+            f" them: {seen.ended:,}"
+        )
     waiting = {s: n for s, n in seen.states.items() if s not in ("refused", "rejected") and n}
+    if "canceled" in waiting:
+        waiting["canceled"] -= seen.ended
+    waiting = {state: count for state, count in waiting.items() if count}
     if waiting:
         counted = ", ".join(
             f"{count:,} {state.replace('_', ' ')}" for state, count in waiting.items()

@@ -11,8 +11,8 @@ from messages.values import TimeInForce
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """End an order of yours that is open (FIX OrderCancelRequest).
 
-    It may still fill until the venue has ended it. One that is not among `open_orders` has ended
-    already, and nothing comes of this.
+    It may still fill until the venue has ended it. One that is on its way is ended where it is. One
+    that is not among `open_orders` has ended already, and nothing comes of this.
     """
 
     order: OrderKey
@@ -23,7 +23,7 @@ class Replace(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """End an order of yours that is open, and send another one of its symbol and side.
 
     The first is proved to have ended before the second is sent: never are both at the venue. One
-    that has ended already is replaced by nothing.
+    that has ended already is replaced by nothing, and so is one of which nothing was heard yet.
     """
 
     order: OrderKey

@@ -88,6 +88,9 @@ class CancelIntent(Message, kw_only=True, frozen=True):
     cancels: OrderKey
     strategy_id: StrategyId
     symbol: Symbol
+    side: Side
+    """This and the next one are of the order that is to end."""
+    quantity: Decimal
     decided_at_ns: TimestampNs
     """When, on the market's clock."""
     ts_created_ns: TimestampNs

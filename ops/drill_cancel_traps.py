@@ -14,9 +14,9 @@ import msgspec
 
 from actors.gateway import Gateway
 from actors.live_gateway import LiveGateway
-from actors.order_desk import UNWANTED
 from decisions.drill import Blow
 from decisions.drill_cancel import CancelPoint
+from decisions.order_wishes import UNWANTED
 from exchanges.facts import VenueFacts
 from exchanges.protocol import NewOrder
 from messages.halting import CancelDone, CancelOrder, OpenListed, ResumeTrading

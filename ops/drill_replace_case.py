@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import msgspec
 
-from actors.cancel_desk import CANCELS, Wish
 from decisions.drill import RESTART, Blow, Point
 from decisions.drill_replace import FIRST_FAULTS, SECOND, SECOND_FAULTS, ReplaceCase
+from decisions.order_wishes import CANCELS, Wish
 from exchanges.local.orders import Order
 from messages.errors import LedgerUnavailable
 from messages.order_states import FINAL_STATES

@@ -16,6 +16,8 @@ from messages.orders import Fill
 from messages.values import OrderState
 from ops.explain_text import lines_of
 from ops.metric_lines import lines_about, metric_files
+from ops.order_ends import end_of, first_in_short, waiting, waits
+from ops.order_ends_text import lines_of_waiting
 from ops.order_view import find_order, whole_row
 from ops.run_files import LEDGER
 from ops.run_state import run_state
@@ -46,13 +48,19 @@ def explain(run_dir: Path, name: str, *, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(json.dumps(story) + "\n")
     else:
-        sys.stdout.writelines(f"{line}\n" for line in lines_of(story))
+        lines = lines_of(story) if "order" in story else lines_of_waiting(story["waits"])
+        sys.stdout.writelines(f"{line}\n" for line in lines)
     return 0
 
 
 def story_of(run_dir: Path, name: str) -> dict[str, Any]:
-    """Give all of it as JSON has it: money as text, times in nanoseconds."""
+    """Give all of it as JSON has it: money as text, times in nanoseconds.
+
+    Of a decision that waits for another order to end, `waits` alone: it is no order yet.
+    """
     with LedgerReader(run_dir / LEDGER) as ledger:
+        if (wish := waiting(name, ledger)) and wish.replacement and not ledger.named(name):
+            return {"waits": waits(wish, wish.replacement)}
         key = find_order(ledger, name).order_key
         with ledger.one_moment():
             entry = ledger.lookup([key])[key]
@@ -60,18 +68,26 @@ def story_of(run_dir: Path, name: str) -> dict[str, Any]:
             halted = reason_in(ledger.halt_reason())
             stop = ledger.stop_of(key)
             told = None if stop is None else stop_row(stop, ledger)
+            end, first = end_of(entry, ledger), first_in_short(entry, ledger)
     metrics = _metrics(run_dir, key)
     is_alive = run_state(run_dir).is_alive
     return {
         "order": whole_row(entry),
         "stop": told,
+        "replaces": first,
+        "end": end,
         "risk": _risk(events),
         "decision_to_claim_ns": metrics.decision_to_claim_ns,
         "steps": _steps(events),
         "fills": [_fill(fill) for fill in fills],
         "open_quantity": str(open_quantity(entry)),
         "process_is_alive": is_alive,
-        "next": what_next(entry.state, is_alive=is_alive, halted=halted),
+        "next": what_next(
+            entry.state,
+            is_alive=is_alive,
+            halted=halted,
+            is_ending=end is not None and end["is_under_way"],
+        ),
         "metrics_are_kept": metrics.are_kept,
         "duplicates_filtered": list(metrics.duplicates),
         **_filled(entry, fills),

@@ -7,6 +7,7 @@ from typing import Any
 from messages.order_states import FINAL_STATES
 from ops.health_text import one_line
 from ops.moments import span, utc
+from ops.order_ends_text import line_of_first, lines_of_end
 from ops.stops import lines_of_stop
 
 _WIDTH = 17
@@ -23,10 +24,14 @@ def lines_of(story: Story) -> Iterator[str]:
     yield ""
     yield _line("decided", order["decided_at_ns"], f"{_said(order['reason'])} (market's clock)")
     yield _line("", None, f"reference price {order['reference_price']}")
+    for name, text in line_of_first(story["replaces"]):
+        yield _line(name, None, text)
     for name, text in lines_of_stop(story):
         yield _line(name, None, text)
     yield _line("risk", None, _risk(story))
     yield from _life(story)
+    for name, text in lines_of_end(order, story["end"]):
+        yield _line(name, None, text)
     yield ""
     yield _line("still open", None, _open(story))
     yield _line("next", None, story["next"])

@@ -8,6 +8,7 @@ from typing import Any
 from messages.errors import NotFound
 from ops.health_text import one_line
 from ops.moments import utc
+from ops.order_ends import end_of, first_in_short, waiting
 from ops.orders import KEYS, row_of
 from ops.run_files import LEDGER
 from persistence.entries import LedgerEntry
@@ -29,7 +30,9 @@ def show(run_dir: Path, name: str, *, as_json: bool) -> int:
         LedgerUnavailable: there is no ledger to read.
     """
     with LedgerReader(run_dir / LEDGER) as ledger:
-        row = whole_row(find_order(ledger, name))
+        entry = find_order(ledger, name)
+        with ledger.one_moment():
+            row = whole_row(entry) | _ends(entry, ledger)
     if as_json:
         sys.stdout.write(json.dumps(row) + "\n")
         return 0
@@ -50,6 +53,17 @@ def whole_row(entry: LedgerEntry) -> dict[str, Any]:
     return row
 
 
+def _ends(entry: LedgerEntry, ledger: LedgerReader) -> dict[str, Any]:
+    """Give what was wished of it, and the orders whose place it takes and that take its own."""
+    end, first = end_of(entry, ledger), first_in_short(entry, ledger)
+    second = None if end is None else end["replaced_by"]
+    return {
+        "replaces": None if first is None else first["order_key"],
+        "replaced_by": None if second is None else second["order_key"],
+        "end_wished": None if end is None else end["why"],
+    }
+
+
 def find_order(ledger: LedgerReader, name: str) -> LedgerEntry:
     """Give the one order with a name: its key, its id here or at the venue, or a beginning of one.
 
@@ -57,6 +71,11 @@ def find_order(ledger: LedgerReader, name: str) -> LedgerEntry:
         NotFound: none or several; the sentence names them.
     """
     found = ledger.named(name) if name else []
+    if not found and (wish := waiting(name, ledger)):
+        raise NotFound(
+            f"{one_line(name)!r} is no order yet: the decision waits for {wish.order_key} to end,"
+            " whose place it takes"
+        )
     if not found:
         raise NotFound(
             f"no order is called {one_line(name)!r}: list them with `watchkeeper orders`"

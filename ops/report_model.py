@@ -15,6 +15,7 @@ from decisions.tear_sheet_model import marks_of, sheet_model
 from decisions.tear_sheet_rows import moment, money
 from decisions.valued import Lane
 from decisions.why_no_order import Hindsight, reasons_without_a_fill
+from exchanges.paper_order import BY_REQUEST
 from messages.errors import ConfigError
 from messages.ids import Symbol, quote_of
 from ops.dashboard.equity import fee_share_of, most_in_use, start_balance
@@ -166,11 +167,13 @@ def _why(reader: RunModel) -> Iterator[str]:
     states: dict[str, Counter[str]] = defaultdict(Counter)
     refusals: dict[str, Counter[str]] = defaultdict(Counter)
     rejections: dict[str, Counter[str]] = defaultdict(Counter)
+    ended: Counter[str] = Counter()
     for row in reader.ledger.table.get("rows", []):
         states[row["strategy"]][row["state"]] += 1
         if row["state"] in ("refused", "rejected"):
             said = refusals if row["state"] == "refused" else rejections
             said[row["strategy"]][row["state_reason"]] += 1
+        ended[row["strategy"]] += row["state_reason"] == BY_REQUEST
     for one in configured if isinstance(configured, list) else []:
         if not isinstance(one, Mapping):
             continue
@@ -184,6 +187,7 @@ def _why(reader: RunModel) -> Iterator[str]:
                 states=states[name],
                 refusals=refusals[name],
                 rejections=rejections[name],
+                ended=ended[name],
             )
         )
 

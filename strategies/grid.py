@@ -15,11 +15,11 @@ for each cell, which is bought at l[i] and sold at l[i + 1]:
 Lines are even (l[i + 1] - l[i] is one number) or in ratio (l[i + 1] / l[i] is one number, the
 lines rounded down to the price tick).
 
-An order of a strategy cannot be cancelled by it today, so that lines are not resting limit
-orders: they are crossed at closes by market orders, which pay the spread and the taker's fee
-that a resting order would have earned. A start inside the grid buys the lots above the market
-at once. A lot that the venue finds too small is not traded: `order_notional` must be `cells`
-times what it asks for.
+Lines are crossed at closes by market orders, which pay the spread and the taker's fee that a
+resting order would have earned. With `resting` they are limit orders instead: see
+`strategies.grid_orders`. A start inside the grid buys the lots above the market at once. A lot
+that the venue finds too small is not traded: `order_notional` must be `cells` times what it asks
+for.
 """
 
 from bisect import bisect_left, bisect_right
@@ -31,8 +31,10 @@ import msgspec
 
 from messages.ids import Symbol
 from messages.market import Candle
+from messages.order_changes import OrderChange
 from messages.values import Instrument, Side
 from strategies.bounds import refuse
+from strategies.grid_orders import GridOrders
 from strategies.protocol import Decision, Strategy, market_order
 from strategies.sizing import quantity_for_notional, round_down
 
@@ -44,6 +46,10 @@ class GridParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     upper: Decimal
     cells: Annotated[int, msgspec.Meta(ge=1, le=500)] = 10
     spacing: Literal["even", "ratio"] = "even"
+    resting: bool = False
+    """Limit orders that rest on the lines, instead of market orders when a close is beyond one."""
+    each_side: Annotated[int, msgspec.Meta(ge=1, le=50)] = 3
+    """So many bids, and so many asks, rest at most."""
 
     def __post_init__(self) -> None:
         """Refuse a grid without room."""
@@ -54,7 +60,7 @@ class GridParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Grid(Strategy):
-    """See the module. Knows nothing but the close and the position: it needs no warm-up."""
+    """See the module. Knows nothing but the close, the position and its orders: no warm-up."""
 
     Params = GridParams
 
@@ -67,12 +73,19 @@ class Grid(Strategy):
         self._lines = lines_of(params, instrument)
         budget = order_notional / params.cells
         self._lot = quantity_for_notional(budget, params.upper, instrument)
+        self.manages_orders = params.resting
+        self._orders = GridOrders(self._lines, self._lot, params.each_side, instrument)
 
-    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:
-        """Bring the position between what the close says is the least and the most."""
+    def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision | OrderChange]:
+        """Bring the position between what the close says is the least and the most.
+
+        Or the orders onto their lines, where they rest.
+        """
         close = candle.close
         if not self._lot:
             return ()
+        if self.params.resting:
+            return self._orders.wishes(tuple(self.open_orders.values()), position, close)
         least = len(self._lines) - 1 - bisect_left(self._lines, close, 0, len(self._lines) - 1)
         most = len(self._lines) - bisect_right(self._lines, close, 1)
         if position < least * self._lot:

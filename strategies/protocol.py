@@ -82,9 +82,9 @@ class Strategy:
     """By symbol what `position` is; set after the constructor has run, read only, always as now."""
 
     open_orders: Mapping[OrderKey, OrderUpdate] = {}
-    """Its orders that are open at the venue, as they were told last, the oldest first; of one that
-    `manages_orders`, read only, always as now. It begins with what earlier processes of the run
-    have left open."""
+    """Its orders that are open at the venue or on their way, as they were told last, the oldest
+    first; of one that `manages_orders`, read only, always as now. One of which nothing was told
+    yet is `claimed`. It begins with what earlier processes of the run have left open."""
 
     overrides: ClassVar[frozenset[str]] = frozenset()
     """Which optional handlers the class has of its own; set by itself."""

@@ -14,6 +14,7 @@ from decisions.performance_trials import Deflated, deflated_sharpe
 from decisions.round_trips import round_trips
 from decisions.tear_sheet import Part, Sheet, Trials
 from decisions.why_no_order import Hindsight, reasons_without_a_fill
+from exchanges.paper_order import BY_REQUEST
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
 from messages.ids import quote_of
 from research.backtest.loop import MarketOutcome, Outcome
@@ -225,6 +226,7 @@ def _why(plan: Plan, outcome: Outcome, dropped: Mapping[str, int]) -> Iterator[s
             states=Counter(str(order.state) for order in ours),
             refusals=_said(ours, "refused"),
             rejections=_said(ours, "rejected"),
+            ended=_said(ours, "canceled")[BY_REQUEST],
             dropped={name: dropped[name] for name in ("malformed", "duplicate", "out_of_order")},
         )
         yield from reasons_without_a_fill(seen)

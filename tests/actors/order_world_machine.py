@@ -151,6 +151,8 @@ class OrderWorld(RuleBasedStateMachine):
             cancels=whose.order_key,
             strategy_id=whose.strategy_id,
             symbol=whose.symbol,
+            side=whose.side,
+            quantity=whose.quantity,
             decided_at_ns=TimestampNs(self.ended[number]),
             ts_created_ns=whose.ts_created_ns,
             reason="test",

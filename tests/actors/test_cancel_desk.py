@@ -44,6 +44,8 @@ def ending(desk: OrderPath, first: int = 1, **changes: Any) -> CancelIntent:
         "cancels": key_of(first),
         "strategy_id": StrategyId("one"),
         "symbol": BTC,
+        "side": Side.BUY,
+        "quantity": Decimal(1),
         "decided_at_ns": TimestampNs(1),
         "ts_created_ns": desk.runtime.clock.utc_ns(),
         "reason": "the market went away",
@@ -130,10 +132,12 @@ def test_one_that_cannot_be_ended_is_given_up_loudly_and_may_be_wished_again(
         canceled(desk, desk.report(1, S.ACCEPTED))
         found(desk, desk.report(1, S.ACCEPTED)).after(60)
     assert cancels(desk) == len(PAUSES_NS)
+    assert f"{key_of(1)} could not be ended in 5 tries" in desk.cell.problem
 
     desk.tell(ending(desk))
 
     assert cancels(desk) == len(PAUSES_NS) + 1
+    assert not desk.cell.problem
 
 
 def test_the_wish_outlives_the_executor(desk: OrderPath) -> None:
@@ -144,6 +148,24 @@ def test_the_wish_outlives_the_executor(desk: OrderPath) -> None:
 
     assert cancels(desk) == 2
     assert desk.gateway.canceled[-1].epoch != desk.gateway.canceled[0].epoch
+
+
+def test_a_person_sees_what_is_being_ended_and_what_was_given_up(desk: OrderPath) -> None:
+    desk.tell(replacing(desk))
+    (one,) = desk.actor.inspect()["ending"]["orders"]
+    assert (one["order_key"], one["replaced_by"], one["tries"]) == (key_of(1), key_of(2), 1)
+
+    for _ in PAUSES_NS:
+        canceled(desk, desk.report(1, S.ACCEPTED))
+        found(desk, desk.report(1, S.ACCEPTED)).after(60)
+    ending_now = desk.actor.inspect()["ending"]
+    assert (ending_now["count"], list(ending_now["given_up"])) == (0, [key_of(1)])
+    assert desk.cell.problem
+
+    desk.tell(desk.report(1, S.FILLED, "1"))
+
+    assert not desk.actor.inspect()["ending"]["given_up"]
+    assert not desk.cell.problem
 
 
 # ------------------------------------------------------------ another in its place
@@ -260,6 +282,31 @@ def test_one_whose_first_cannot_be_ended_is_refused(desk: OrderPath) -> None:
     assert (
         "could not be ended" in desk.order(2).state_reason or "stale" in desk.order(2).state_reason
     )
+
+
+def test_one_that_waits_and_is_wanted_no_more_is_not_sent_over_a_restart_too(
+    desk: OrderPath,
+) -> None:
+    desk.tell(replacing(desk)).tell(ending(desk, 2))
+    desk.start()
+
+    found(desk, desk.report(1, S.CANCELED))
+
+    assert (desk.order(2).state, desk.sends(2)) == (S.REFUSED, 0)
+    assert "wants it no more: the market went away" in desk.order(2).state_reason
+
+
+def test_one_that_was_lost_on_its_way_is_told_of_and_never_sent(desk: OrderPath) -> None:
+    """A decision that waited for seconds is dropped, and nobody says so."""
+    desk.tell(ending(desk, 5))
+
+    desk.tell(limit(desk, 5, quantity=Decimal("0.1")))
+
+    assert (desk.order(5).state, desk.sends(5)) == (S.REFUSED, 0)
+    desk.runtime.close(desk.runtime.cell("strategy"), "it listens to nobody here")
+    told = [letter.message for letter in desk.runtime.dead_letters.ring]
+    states = [one.state for one in told if one.order_key == key_of(5)]
+    assert states == [S.REFUSED, S.REFUSED]
 
 
 # ------------------------------------------------------------ deaths

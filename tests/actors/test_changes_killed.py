@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.cancel_desk import CANCELS
+from decisions.order_wishes import CANCELS
 from messages.errors import LedgerLost
 from messages.halting import CancelOrder
 from messages.lifecycle import ActorState

@@ -77,9 +77,20 @@ def test_that_holds_however_it_ends(managed: ManagedOrders, state: S) -> None:
 
 def test_an_order_that_is_being_replaced_is_nobodys_to_manage(managed: ManagedOrders) -> None:
     managed.decided([decision(2, Side.BUY, 4, replaces=1)])
-    assert not managed.open
+    assert list(managed.open) == [OrderKey("2")]
 
     managed.updated(told(1, Side.BUY, 5, S.PARTIALLY_FILLED, 1))
+
+    assert list(managed.open) == [OrderKey("2")]
+
+
+def test_an_order_is_there_from_its_decision_on_so_that_nobody_must_remember_it() -> None:
+    managed = ManagedOrders()
+    managed.decided([decision(1, Side.BUY, 5)])
+    (one,) = managed.open.values()
+    assert (one.state, one.quantity, one.limit_price) == (S.CLAIMED, Decimal(5), Decimal(100))
+
+    managed.updated(told(1, Side.BUY, 5, S.REFUSED))
 
     assert not managed.open
 
@@ -158,11 +169,11 @@ class Orders(RuleBasedStateMachine):
 
     @rule(target=keys, first=keys, quantity=st.integers(1, 9))
     def replace(self, first: int, quantity: int) -> int:
-        if OrderKey(str(first)) not in self.managed.open:
-            return first
-        number, (side, before, of) = len(self.orders), self.orders[first]
-        if of is not None and of in self.ended:
-            before -= self.ended[of]  # as it was told: what was sent of it
+        known = self.managed.open.get(OrderKey(str(first)))
+        if known is None or known.state is S.CLAIMED:
+            return first  # as of an order of which nothing was heard
+        number, side = len(self.orders), self.orders[first][0]
+        before = known.quantity  # as it was told: of one that took a place, what was left to send
         self.managed.decided([decision(number, side, quantity, replaces=first)])
         self.position += side.sign * (quantity - before)
         self.orders[number] = (side, quantity, first)
@@ -176,9 +187,9 @@ class Orders(RuleBasedStateMachine):
         if first is not None and first not in self.ended and state is not S.REFUSED:
             return  # nothing is known of it but a refusal while the first is open
         if first is not None and first in self.ended and state is not S.REFUSED:
-            quantity = max(quantity - self.filled.get(first, 0), 0)
-            if not quantity:
-                return  # it is refused: nothing is left to send
+            quantity -= self.filled.get(first, 0)
+            if quantity <= 0:
+                return  # nothing is left to send, and it is refused
         filled = max(min(part, quantity), self.filled.get(number, 0))
         if state is S.REFUSED:
             filled = self.filled.get(number, 0)
@@ -208,6 +219,14 @@ class Orders(RuleBasedStateMachine):
             expected += side.sign * counts
         assert self.position == expected
 
+    @invariant()
+    def what_has_not_ended_is_open_unless_it_is_being_replaced(self) -> None:
+        if not hasattr(self, "orders"):
+            return
+        by = {first for _, _, first in self.orders.values() if first is not None}
+        expected = {str(one) for one in self.orders if one not in self.ended and one not in by}
+        assert set(self.managed.open) == expected
+
 
 TestOrders = Orders.TestCase
 TestOrders.settings = settings(stateful_step_count=30)
@@ -221,6 +240,8 @@ def test_a_wish_to_end_counts_nothing(data: st.DataObject) -> None:
         cancels=OrderKey(data.draw(st.text())),
         strategy_id=StrategyId("one"),
         symbol=BTC,
+        side=Side.BUY,
+        quantity=Decimal(1),
         decided_at_ns=TimestampNs(1),
         ts_created_ns=TimestampNs(1),
         reason="",

@@ -39,10 +39,19 @@ def said(**seen: object) -> str:
             {"states": {"accepted": 2, "expired": 1}},
             "orders of s that the market never reached: 2 accepted, 1 expired",
         ),
+        (
+            {"states": {"accepted": 1, "canceled": 9}, "ended": 7},
+            "canceled by request before the market reached them: 7;"
+            " orders of s that the market never reached: 1 accepted, 2 canceled",
+        ),
     ],
 )
 def test_each_case_is_a_sentence(seen: dict[str, object], sentence: str) -> None:
     assert sentence in said(**seen)
+
+
+def test_what_its_strategy_ended_the_market_is_not_blamed_for() -> None:
+    assert "never reached" not in said(states={"canceled": 9}, ended=9)
 
 
 def test_there_is_always_one() -> None:

@@ -6,12 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from decisions.managed_orders import ManagedOrders
 from decisions.order_keys import order_key
 from decisions.wishes import Desk, Moment, NotADecision, order_to
 from messages.errors import BadDecision
-from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
+from messages.ids import AccountId, OrderKey, StrategyId, Symbol, TimestampNs
+from messages.order_changes import Cancel, Replace
 from messages.orders import OrderIntent
-from messages.values import Instrument, OrderType, Protection, Side, Target, TimeInForce
+from messages.values import (
+    Instrument,
+    OrderState,
+    OrderType,
+    Protection,
+    Side,
+    Target,
+    TimeInForce,
+)
 from tests.decisions.orders_only import orders
 
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
@@ -261,3 +271,37 @@ def test_a_stop_that_is_no_decimal_is_a_bad_decision() -> None:
 def test_who_attaches_a_stop_must_say_so_in_the_class() -> None:
     with pytest.raises(BadDecision, match="uses_stops = True"):
         stopping(Target(Decimal(2), stop_loss=Decimal(95)), desk=DESK)
+
+
+# ------------------------------------------------------------------ what a strategy has open
+
+
+def wished(change: Any, state: OrderState) -> list[Any]:
+    """What comes of a wish about the one order that is there, in that state."""
+    managed = ManagedOrders()
+    (bid,) = intents(Wish(limit_price=Decimal(90), order_type=OrderType.LIMIT))
+    managed.decided([bid])
+    (told,) = managed.open.values()
+    managed.updated(msgspec.structs.replace(told, state=state))
+    desk = msgspec.structs.replace(DESK, open_orders=managed.open, replaced=set())
+    moment = Moment(BTC, AT, PRICES, "on_candle")
+    return desk.intents(change(bid.order_key), moment, TimestampNs(7), {BTC: Decimal(1)}, {})
+
+
+@pytest.mark.parametrize(
+    ("state", "is_replaced", "is_ended"),
+    [
+        (OrderState.CLAIMED, False, True),
+        (OrderState.UNKNOWN, True, True),
+        (OrderState.ACCEPTED, True, True),
+        (OrderState.FILLED, False, False),
+    ],
+)
+def test_an_order_is_replaced_once_something_was_heard_of_it_and_ended_whenever(
+    state: OrderState, is_replaced: bool, is_ended: bool
+) -> None:
+    def replace(key: OrderKey) -> Replace:
+        return Replace(order=key, limit_price=Decimal(91), reason="it moved")
+
+    assert len(wished(replace, state)) == is_replaced
+    assert len(wished(lambda key: Cancel(order=key, reason="it left"), state)) == is_ended

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.cancel_desk import CANCELS, Wish
 from actors.strategy import Kept
 from decisions.order_keys import client_order_id
+from decisions.order_wishes import CANCELS, Wish
 from decisions.strategy import StrategyMemory, new_memory
 from messages.errors import LedgerUnavailable
 from messages.ids import NS_PER_S, StrategyId, Symbol

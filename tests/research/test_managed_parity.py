@@ -136,6 +136,28 @@ def test_threads_do_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert ended > 20
 
 
+@pytest.mark.slow
+def test_a_grid_that_rests_is_the_same(tmp_path: Path) -> None:
+    """Six orders at a time, in thin candles too; lines that are leapt over, parts that fill."""
+    rng, rows, last = random.Random(3), [], 100
+    for place in range(400):
+        close = min(max(last + rng.randint(-3, 3), 80), 120)
+        high, low = max(last, close) + rng.randint(0, 2), min(last, close) - rng.randint(0, 2)
+        volume = rng.choice(["0.2", "3", "900"])
+        rows.append(((28_333_334 + place) * 60_000, last, high, low, close, volume))
+        last = close
+    params = {"lower": "85", "upper": "115", "cells": 20, "resting": True, "each_side": 3}
+    grid = {"id": "g", "uses": "grid", "order_notional": "500", "params": params}
+    config = config_of(
+        tmp_path / "run", {"BTC/USDT": write(tmp_path / "a.csv", rows)}, strategy=[grid]
+    )
+
+    assert assert_the_same(config) > 100
+    _, outcome = by_loop(plan_of(config))
+    ends = Counter(order.state for order in outcome.orders)
+    assert min(ends[OrderState.CANCELED], ends[OrderState.FILLED]) > 30
+
+
 def test_what_was_filled_is_not_asked_for_again(tmp_path: Path) -> None:
     """A bid of 3 that a thin market fills by a part is moved: only the rest goes out again."""
     rows = [

@@ -20,7 +20,7 @@ def decide(close: str | Decimal, position: Decimal, grid: Grid | None = None) ->
     price = Decimal(close)
     bar = candle(TimestampNs(0), price, price, price, price, Decimal(1))
     grid = grid or Grid(FOUR, BTC.symbol, NOTIONAL, BTC)
-    return grid.on_candle(bar, position)
+    return [one for one in grid.on_candle(bar, position) if isinstance(one, Decision)]
 
 
 def lots(close: str, held: int) -> int:
