@@ -140,6 +140,11 @@ def test_a_server_that_never_answers(script: Script) -> None:
             reply(400, '{"code":-1022,"msg":"Signature for this request is not valid."}'),
             "binance refuses the key (HTTP 400, code -1022)",
         ),
+        (
+            "account",
+            reply(429, '{"code":-2015,"msg":"Invalid API-key, IP, or permissions"}'),
+            "binance refuses the key (HTTP 429, code -2015)",
+        ),
         ("account", body({"canTrade": False, "balances": []}), "the key may not trade at binance"),
         (
             "exchangeInfo",
