@@ -6,11 +6,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from exchanges.away import is_away, is_passing
 from exchanges.capabilities import Capability
 from exchanges.ccxt_client import Call, CcxtSettings, recorded
 from exchanges.ccxt_parse import Unclear, market_of
 from exchanges.facts import MarketFacts, VenueFacts
-from messages.errors import VenueRefused
+from exchanges.outcomes import Evidence
+from messages.errors import VenueAway, VenueRefused
 from messages.ids import NS_PER_MS, DurationNs, Symbol
 
 T = TypeVar("T")
@@ -172,7 +174,7 @@ def _refusal(name: str, what: str, error: Exception, call: Call) -> VenueRefused
         )
         if part
     )
-    if evidence.error in _AUTHENTICATION or evidence.code in _AUTHENTICATION_CODES:
+    if _is_of_the_key(evidence):
         text = (
             f"{name} refuses the key ({said or evidence.error}): check key, secret, the addresses"
             " it is allowed from, and that it may trade"
@@ -193,7 +195,8 @@ def _refusal(name: str, what: str, error: Exception, call: Call) -> VenueRefused
         text = f"{name} cannot be reached ({evidence.error}): check the network, the proxy and urls"
     else:
         text = f"{name} could not {what} ({said}): {evidence.text or evidence.error}; try again"
-    return VenueRefused(
+    kind = VenueAway if _is_away(evidence, error) else VenueRefused
+    return kind(
         text,
         http_status=evidence.http_status,
         code=evidence.code,
@@ -201,7 +204,24 @@ def _refusal(name: str, what: str, error: Exception, call: Call) -> VenueRefused
     )
 
 
+def _is_of_the_key(evidence: Evidence) -> bool:
+    return evidence.error in _AUTHENTICATION or evidence.code in _AUTHENTICATION_CODES
+
+
+def _is_away(evidence: Evidence, error: Exception) -> bool:
+    """Whether nothing is to be mended here: a proxy, too, may find no exchange behind it now."""
+    if _is_of_the_key(evidence):
+        return False
+    if "ClientHttpProxyError" in evidence.causes:
+        return is_passing(_proxy_status(error))
+    return is_away(evidence)
+
+
 def _proxy_said(error: Exception) -> str:
     """Give the status with which a proxy refused; its own words may hold a login."""
-    cause = error.__cause__
-    return f"HTTP {getattr(cause, 'status', 'unknown')}"
+    return f"HTTP {_proxy_status(error) or 'unknown'}"
+
+
+def _proxy_status(error: Exception) -> int | None:
+    status: int | None = getattr(error.__cause__, "status", None)
+    return status

@@ -16,12 +16,14 @@ from typing import Any
 from exchanges.bus_address import BusAddress, StreamLimits
 from exchanges.nats_answers import Ack, Stored, StreamFacts, ack_in, facts_in
 from exchanges.nats_dial import dial, let_go, problem_of
-from exchanges.nats_reading import HEARTBEAT_S, BusLost, Reading
+from exchanges.nats_reading import HEARTBEAT_S, BusLost, NotThere, Reading
 from messages.ids import NS_PER_S
 
 ANSWER_S = 5.0
 _EXPIRES_S = 30
 _NOT_FOUND = 404
+_NO_LEADER_YET = 10008
+"""JetStream's code where the servers of a cluster have not found each other yet."""
 
 Handle = Callable[[str, bytes], object]
 
@@ -139,13 +141,15 @@ class NatsClient:
         except Exception as error:
             if type(error).__name__ == "NoRespondersError":
                 raise BusLost("this server has no JetStream: start it with -js") from error
-            raise BusLost(self._error or problem_of(error)) from error
+            kind = NotThere if isinstance(error, TimeoutError) else BusLost
+            raise kind(self._error or problem_of(error)) from error
         problem = told.get("error")
         if problem is None:
             return told
         if problem.get("code") == _NOT_FOUND:
             return None
-        raise BusLost(str(problem.get("description") or problem))
+        kind = NotThere if problem.get("err_code") == _NO_LEADER_YET else BusLost
+        raise kind(str(problem.get("description") or problem))
 
     def _connected(self) -> Any:
         if self._nats is None or self.closed.is_set():

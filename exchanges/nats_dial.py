@@ -13,7 +13,7 @@ from typing import Any
 
 from exchanges.bus_address import BusAddress
 from exchanges.nats_credentials import signing_with
-from exchanges.nats_reading import BusLost, NotLetIn
+from exchanges.nats_reading import BusLost, NotLetIn, NotThere
 from messages.errors import VenueRefused
 
 _GOODBYE_S, _NEVER_MET_S = 2.0, 0.2
@@ -73,7 +73,7 @@ async def dial(
             )
     except TimeoutError:
         await let_go(client, _NEVER_MET_S)
-        raise BusLost(f"it did not answer within {limit_s:.0f} s") from None
+        raise NotThere(f"it did not answer within {limit_s:.0f} s") from None
     except Exception as error:
         await let_go(client, _NEVER_MET_S)
         raise _lost(client, address, heard[-1] if heard else error) from error
@@ -93,8 +93,13 @@ def _lost(client: Any, address: BusAddress, error: Exception) -> BusLost:
         has_login = address.user or address.token or address.credentials
         wants = "it does not take this login" if has_login else "it wants a login, none is named"
         return NotLetIn(wants)
-    kind = NotLetIn if isinstance(error, ssl.SSLError) else BusLost
-    return kind(problem_of(error))
+    return _kind_of(error)(problem_of(error))
+
+
+def _kind_of(error: Exception) -> type[BusLost]:
+    if isinstance(error, ssl.SSLError):  # an OSError too
+        return NotLetIn
+    return NotThere if isinstance(error, OSError) else BusLost
 
 
 def _login(address: BusAddress) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from exchanges.bus_frames import VERSION, StreamHead, head_of
 from exchanges.feed_settings import FeedRequest
 from exchanges.nats_answers import StreamFacts
 from exchanges.nats_client import NatsClient
-from exchanges.nats_reading import BusLost, NotLetIn
-from messages.errors import VenueRefused
+from exchanges.nats_reading import BusLost, NotLetIn, NotThere
+from messages.errors import BusAway, VenueRefused
 
 _NOT_THERE = "start it, or correct feed.nats.url"
 
@@ -28,7 +28,7 @@ async def pass_bus_gate(
     except BusLost as error:
         todo = "see to feed.nats" if isinstance(error, NotLetIn) else _NOT_THERE
         text = f"the NATS server {address.place} cannot be used ({error}): {todo}"
-        raise VenueRefused(text) from error
+        raise (BusAway if isinstance(error, NotThere) else VenueRefused)(text) from error
     if facts is None:
         raise VenueRefused(
             f"there is no stream {address.stream} at {address.place}: begin with"

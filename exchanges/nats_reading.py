@@ -21,6 +21,10 @@ class NotLetIn(BusLost):
     """The server is there; a login, a certificate or the file with one is not as it should be."""
 
 
+class NotThere(BusLost):
+    """Nobody answers at the address, or not yet."""
+
+
 class Asks(Protocol):
     """The connection that a reading is over."""
 

@@ -10,8 +10,11 @@
     |- LeaseError             the account may not be traded by this process; exits 2
     |  |- LeaseHeld           another process has its lease; the text names it
     |  '- LeaseUnavailable    the lease cannot be read or written; nothing is known
+    |     '- LeaseAway        for its database is away: an Away
     |- VenueError             named by what we know of the order
     |  |- VenueRefused        the venue may not be traded as it is set up; exits 2
+    |  |  '- VenueAway        it, or the way there, is away: an Away
+    |  |     '- BusAway       the market's bus is
     |  |- NotSent             surely not at the venue; may be sent again under the same id
     |  |- Rejected            the venue refused it; final
     |  '- OutcomeUnknown      may or may not exist; ask by client order id, never send again
@@ -20,8 +23,10 @@
     |  |- LedgerUnavailable   the disk or the database refused; nothing was promised
     |  |  |- LedgerTooNew     a newer version wrote it; it is untouched
     |  |  |- LedgerLost       its server is away; what was under way is not known
+    |  |  |  '- LedgerAway    and nothing of its configuration is known to be wrong: an Away
     |  |  '- LedgerFenced     another process has taken the ledger over; this one is done
     |  '- IllegalTransition   an order was asked to take a step the table does not hold
+    |- Away                   something beside us is away; nothing is to be mended here
     |- BadDecision            a strategy gave what is no decision; nothing was sent of that event
     |- CodecError             unknown tag, unknown field, wrong type
     '- ActorError
@@ -34,6 +39,16 @@
 
 class WatchkeeperError(Exception):
     """The base of all errors that this project raises on purpose."""
+
+
+class Away(WatchkeeperError):
+    """What was asked for is away now, and nobody need mend anything here: the same may pass later.
+
+    Only what is classified so is one: a mistake of a person that was waited for would hide itself.
+    """
+
+    what = "a service"
+    """Who is away, as a person is told."""
 
 
 class ConfigError(WatchkeeperError):
@@ -68,6 +83,12 @@ class LeaseUnavailable(LeaseError):
     """The lease cannot be read or written: it is not known who may trade, so nobody new may."""
 
 
+class LeaseAway(LeaseUnavailable, Away):
+    """The database that the lease stands in is away."""
+
+    what = "the database"
+
+
 class VenueError(WatchkeeperError):
     """A venue call failed; the subclass says what that proves about the order.
 
@@ -93,6 +114,18 @@ class VenueError(WatchkeeperError):
 
 class VenueRefused(VenueError):
     """The venue may not be traded as it is set up; the one sentence says what to do."""
+
+
+class VenueAway(VenueRefused, Away):
+    """The exchange cannot be reached now, is in maintenance, or asks for patience."""
+
+    what = "the exchange"
+
+
+class BusAway(VenueAway):
+    """The server that a market comes over cannot be reached now."""
+
+    what = "the NATS server"
 
 
 class NotSent(VenueError):
@@ -129,6 +162,12 @@ class LedgerLost(LedgerUnavailable):
     What was under way may have been carried out. Nothing of it may be sent: who opens the ledger
     again looks the keys up.
     """
+
+
+class LedgerAway(LedgerLost, Away):
+    """Its server cannot be reached, starts or ends just now, or has no room for one more."""
+
+    what = "the database"
 
 
 class LedgerFenced(LedgerUnavailable):

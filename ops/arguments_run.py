@@ -10,6 +10,7 @@ from ops.arguments_shared import (
     add_run_dir,
     add_timeout,
     count,
+    natural,
     not_negative,
     positive,
 )
@@ -61,6 +62,12 @@ def _add_start(commands: "Commands") -> None:
     )
     start.add_argument(
         "--standby", action="store_true", help="wait for an account that is traded, and take over"
+    )
+    start.add_argument(
+        "--wait-for-services",
+        type=natural,
+        metavar="SECONDS",
+        help="for an exchange, bus or database that is only away; 0 is not at all (0)",
     )
     start.add_argument("--json", action="store_true", help="write JSON lines, also on a terminal")
     start.set_defaults(command="start")

@@ -30,6 +30,7 @@ def _start(arguments: argparse.Namespace) -> int:
         chaos=arguments.chaos,
         i_understand_live=arguments.i_understand_live,
         standby=arguments.standby,
+        wait_for_services_s=arguments.wait_for_services,
         json_lines=arguments.json,
         speed=arguments.speed,
         exchange=arguments.exchange,

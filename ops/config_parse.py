@@ -304,5 +304,6 @@ def _runtime(reader: TableReader) -> RuntimeConfig:
     if one_cpu != _AUTO and not isinstance(one_cpu, bool):
         reader.expected("one_cpu", 'true, false or "auto"')
         one_cpu = _AUTO
+    wait_s = reader.integer("wait_for_services_s", 0, least=0)
     reader.finish()
-    return RuntimeConfig(one_cpu=one_cpu)
+    return RuntimeConfig(one_cpu=one_cpu, wait_for_services_s=wait_s)

@@ -240,6 +240,8 @@ class RuntimeConfig(msgspec.Struct, frozen=True, kw_only=True):
     one_cpu: bool | Literal["auto"]
     """Keep all threads on one CPU: one runs at a time anyway, and waking the next is cheaper.
     With ``auto`` for as long as nobody else needs it."""
+    wait_for_services_s: int
+    """How long a start waits for an exchange, a bus or a database that is only away."""
 
 
 class AlertsConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,6 @@ runs and does its rounds. A venue that is away and a halt feed it too: a restart
 """
 
 import os
-import socket
 import threading
 import time
 from collections import deque
@@ -15,12 +14,12 @@ from typing import Any, Self
 from actors.cell import Cell
 from messages.ids import NS_PER_S
 from messages.lifecycle import ActorState
+from ops.notify import STATUS_LIMIT, notify, notify_address
 
 BEAT_S = 0.5
 ROUND_LIMIT_S = 10.0
 """How long the root supervisor may not have done its round."""
 _BEATS_KEPT = 20
-_STATUS_LIMIT = 200
 
 Snapshot = Mapping[str, Any]
 
@@ -39,7 +38,7 @@ class Heart:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._root, self._take, self._monotonic = root, take, monotonic
-        self._address = environment.get("NOTIFY_SOCKET", "")
+        self._address = notify_address(environment)
         self._feeds = _feeds_watchdog(environment)
         self._is_ready = self._is_stopping = False
         self._late_s: deque[float] = deque([0.0], maxlen=_BEATS_KEPT)
@@ -86,7 +85,7 @@ class Heart:
         if snapshot.get("ready") and not self._is_ready:
             self._is_ready = self._notify("READY=1")
         why = str(snapshot.get("why") or "")
-        self._notify(f"STATUS={snapshot.get('verdict')} {why}"[:_STATUS_LIMIT])
+        self._notify(f"STATUS={snapshot.get('verdict')} {why}"[:STATUS_LIMIT])
 
     def _run(self) -> None:
         due = self._monotonic() + BEAT_S
@@ -100,19 +99,7 @@ class Heart:
                 continue
 
     def _notify(self, *words: str) -> bool:
-        """Send what `sd_notify(3)` describes; False when it was not taken."""
-        if not self._address:
-            return False
-        text = "\n".join(word.replace("\n", " ") for word in words)
-        place = "\0" + self._address[1:] if self._address.startswith("@") else self._address
-        try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
-                out.settimeout(0)
-                out.connect(place)
-                out.send(text.encode())
-        except OSError:
-            return False
-        return True
+        return notify(self._address, *words)
 
 
 def _feeds_watchdog(environment: Mapping[str, str]) -> bool:

@@ -10,11 +10,12 @@ from actors.log import logger
 from messages.errors import LedgerUnavailable
 from messages.ids import TimestampNs
 from ops.config import Config, IdempotencyBackend
-from ops.held_ledger import EXIT_FENCED, end_at_once, ledger_opener, say
-from ops.lease import HeldAccount, Seen, hold_lease
+from ops.held_ledger import EXIT_FENCED, end_at_once, ledger_opener
+from ops.lease import HeldAccount, Seen, Tell, hold_lease
 from ops.live_venue import LiveVenue, check_right, check_variables, open_live_venue
 from ops.one_account import OpenedBy, check_one_key, note_key
 from ops.run_dir import RunDir
+from ops.waiting import say
 from persistence.fence import take_writing
 from persistence.ledger import Ledger, SqliteLedger
 
@@ -120,18 +121,18 @@ class Account:
 
 @contextmanager
 def hold_account(
-    config: Config, *, standby: bool, seen: Seen = lambda _wait, _at: None
+    config: Config, *, standby: bool, seen: Seen = lambda _wait, _at: None, tell: Tell = say
 ) -> Iterator[Account]:
     """Hold the account of a live config; a `standby` waits for it as long as it takes.
 
-    `seen` is told what each look at a lease that another one has has shown.
+    `seen` and `tell` as in `hold_lease`.
 
     Raises:
         LeaseError: another process has it, or the lease cannot be used.
         ConfigError: a secret, or the directory of the leases, is missing.
     """
     check_variables(config)
-    with hold_lease(config, standby=standby, on_lost=end_at_once, seen=seen) as held:
+    with hold_lease(config, standby=standby, on_lost=end_at_once, seen=seen, tell=tell) as held:
         yield Account(config, held, patient=standby)
 
 

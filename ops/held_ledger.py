@@ -1,7 +1,6 @@
 """A ledger that others could open too, held: its lease first, then all that goes with it."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,10 +9,11 @@ from pathlib import Path
 from actors.log import logger
 from messages.errors import ConfigError
 from ops.config import VenueType, load
-from ops.lease import HeldAccount, hold_place
+from ops.lease import HeldAccount, Tell, hold_place
 from ops.lease_place import paper_place, place_of
 from ops.run_dir import RunDir
 from ops.secret_values import secret_variables
+from ops.waiting import say
 from persistence.ledger import Ledger
 from persistence.ledger_place import LedgerPlace, place_in
 from persistence.secret_files import take_secret_files
@@ -30,13 +30,16 @@ def ledger_opener(place: LedgerPlace, held: HeldAccount) -> Callable[[], Ledger]
 
 
 @contextmanager
-def hold_ledger(place: LedgerPlace, run_dir: Path, *, standby: bool) -> Iterator[HeldAccount]:
-    """Hold the ledger of a paper run that stands in PostgreSQL.
+def hold_ledger(
+    place: LedgerPlace, run_dir: Path, *, standby: bool, tell: Tell = say
+) -> Iterator[HeldAccount]:
+    """Hold the ledger of a paper run that stands in PostgreSQL; `tell` as in `hold_lease`.
 
     Raises:
         LeaseError: another process has it, or the database cannot be used.
     """
-    with hold_place(paper_place(place), run_dir, standby=standby, on_lost=end_at_once) as held:
+    where = paper_place(place)
+    with hold_place(where, run_dir, standby=standby, on_lost=end_at_once, tell=tell) as held:
         yield held
 
 
@@ -73,9 +76,3 @@ def end_at_once(sentence: str) -> None:
     logger.critical(sentence)
     say(sentence)
     os._exit(EXIT_FENCED)
-
-
-def say(text: str) -> None:
-    """Tell a person on the terminal."""
-    sys.stderr.write(f"watchkeeper: {text}\n")
-    sys.stderr.flush()

@@ -1,7 +1,5 @@
 """From a live config to the lease of its account, held for as long as the run lasts."""
 
-import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,8 +12,10 @@ from ops.lease_keeper import LeaseKeeper, OnLost
 from ops.lease_machine import moment, this_machine
 from ops.lease_place import Place, place_of
 from ops.lease_taking import Taken, acquire
+from ops.waiting import ended_by_sigterm, say
 
 Seen = Callable[[Wait, Moment], object]
+Tell = Callable[[str], object]
 
 
 def _unseen(_wait: Wait, _at: Moment) -> None:
@@ -24,37 +24,46 @@ def _unseen(_wait: Wait, _at: Moment) -> None:
 
 @contextmanager
 def hold_lease(
-    config: Config, *, standby: bool, on_lost: OnLost, seen: Seen = _unseen
+    config: Config, *, standby: bool, on_lost: OnLost, seen: Seen = _unseen, tell: Tell = say
 ) -> Iterator["HeldAccount"]:
     """Hold the lease of a config's account; a `standby` waits for it as long as it takes.
 
-    `seen` is told what each look at a lease that another one has has shown.
+    `seen` is told what each look at a lease that another one has has shown; `tell`, in a
+    sentence, what a person is to know of the waiting.
 
     Raises:
         LeaseError: another process has it, or its place cannot be used.
         ConfigError: the directory cannot be used.
     """
     place = place_of(config)
-    with hold_place(place, config.run_dir, standby=standby, on_lost=on_lost, seen=seen) as held:
+    with hold_place(
+        place, config.run_dir, standby=standby, on_lost=on_lost, seen=seen, tell=tell
+    ) as held:
         yield held
 
 
 @contextmanager
 def hold_place(
-    place: Place, run_dir: Path, *, standby: bool, on_lost: OnLost, seen: Seen = _unseen
+    place: Place,
+    run_dir: Path,
+    *,
+    standby: bool,
+    on_lost: OnLost,
+    seen: Seen = _unseen,
+    tell: Tell = say,
 ) -> Iterator["HeldAccount"]:
     """Hold the lease that stands in a place; see `hold_lease`."""
     machine = this_machine()
     place.prepare()
     me = machine.me(run_dir)
-    with _ended_by_sigterm():
+    with ended_by_sigterm():
         got = acquire(
             partial(place.open, flushes=True),
             place,
             machine,
             me,
             patient=standby,
-            tell=_say,
+            tell=tell,
             seen=seen,
         )
     keeper = LeaseKeeper(
@@ -72,20 +81,6 @@ def hold_place(
         yield held
     finally:
         keeper.close(give_back=held.is_quiet)
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """End in order while nothing is held yet; the first process of a container would not end."""
-
-    def leave(*_: object) -> None:
-        raise SystemExit(0)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 class HeldAccount:
@@ -111,8 +106,3 @@ class HeldAccount:
 def mark_of(lease: Lease) -> str:
     """Name one holding of an account."""
     return f"{lease.account} {lease.token}"
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"watchkeeper: {text}\n")
-    sys.stderr.flush()

@@ -14,7 +14,7 @@ from actors.log import logger
 from exchanges.feed_connection import FeedConnection
 from exchanges.feed_settings import Channel, FeedRequest, FeedSettings
 from exchanges.warm_feed import WarmFeed
-from messages.errors import ConfigError, VenueRefused
+from messages.errors import BusAway, ConfigError, VenueAway
 from messages.ids import NS_PER_MS, ActorPath
 from ops.config import Config, VenueType
 from ops.config_bus import address_of, missing_from
@@ -59,10 +59,9 @@ def _opened(config: Config, connection: F) -> F:
         connection.open(GATE_S)
     except TimeoutError:
         connection.close(0)
-        whom = config.feed.nats.url if config.feed.nats else config.venue.exchange
-        raise VenueRefused(
-            f"{whom} did not answer within {GATE_S:.0f} s: check the network"
-        ) from None
+        nats = config.feed.nats
+        whom, kind = (nats.url, BusAway) if nats else (config.venue.exchange, VenueAway)
+        raise kind(f"{whom} did not answer within {GATE_S:.0f} s: check the network") from None
     except BaseException:
         connection.close(5.0)
         raise

@@ -13,7 +13,7 @@ from exchanges.ccxt_client import CcxtSettings
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.facts import RightState, VenueFacts
 from exchanges.venue_loop import VenueLoop
-from messages.errors import ConfigError, VenueRefused
+from messages.errors import ConfigError, VenueAway
 from messages.ids import Symbol
 from messages.values import Instrument
 from ops.config import Config
@@ -78,7 +78,7 @@ def open_live_venue(
         facts = loop.submit(venue.open()).result(OPEN_LIMIT_S)
     except TimeoutError:
         loop.close(CLOSE_LIMIT_S)
-        raise VenueRefused(
+        raise VenueAway(
             f"{config.venue.exchange} did not answer within {OPEN_LIMIT_S:.0f} s: check the network"
         ) from None
     except BaseException:

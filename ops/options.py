@@ -23,6 +23,8 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
     """A person's word, once for a run directory, that real orders are sent."""
     standby: bool = False
     """Whether to wait for an account that another process trades, and take it over from it."""
+    wait_for_services_s: int | None = None
+    """How long a start waits for what is only away; see `ops.waiting`."""
     json_lines: bool = False
     speed: float | None = None
     exchange: str | None = None
@@ -37,6 +39,7 @@ class StartOptions(msgspec.Struct, frozen=True, kw_only=True):
             "idempotency.backend": self.idempotency_backend,
             "idempotency.database_url_env": self.database_url_env,
             "metrics.enabled": self.metrics_enabled,
+            "runtime.wait_for_services_s": self.wait_for_services_s,
             "feed.speed": self.speed,
             "venue.exchange": self.exchange,
             "feed.symbols": None if self.symbol is None else [self.symbol],

@@ -24,7 +24,7 @@ from messages.lifecycle import ActorState, Exit, HaltTrading, InjectCrash
 from ops.alert_addresses import addresses
 from ops.alerts import Alerts
 from ops.collector import seldom_collecting
-from ops.config import Config, Mode, VenueType, effective_toml
+from ops.config import Config, Mode
 from ops.control import ControlServer
 from ops.cpu_keeper import cpu_keeper
 from ops.heart import Heart
@@ -32,34 +32,28 @@ from ops.inspect_control import InspectControl
 from ops.journal import journal_for
 from ops.journal_head import run_begun
 from ops.late_alerts import LateAlerts
-from ops.ledger_choice import settle_place
 from ops.live_consent import check_consent
-from ops.log_context import LogContext
-from ops.logs import LogCounts, log_from_now_on, log_settings, unhandled_are_logged
-from ops.market_gate import market_of
 from ops.narrator import Narrator, narrator_for
-from ops.one_account import check_one_account
 from ops.operator_control import OperatorControl
 from ops.options import StartOptions
 from ops.order_log import OrderLog
 from ops.run_config import config_for
 from ops.run_dir import RunDir
-from ops.run_end import how_it_ended
-from ops.run_files import CONTROL_SOCKET, EFFECTIVE_CONFIG, LOG, STATUS
+from ops.run_files import CONTROL_SOCKET, STATUS
 from ops.run_totals import open_keys
 from ops.secret_values import clean_refusals, cleaner, secrets_of
 from ops.snapshot import Snapshots
 from ops.software import Software
+from ops.starting import Start
 from ops.status import StatusWriter
+from ops.waiting import Waiting
 from ops.wiring import System, build, metric_writers
-from ops.wiring_execution import account_of
 from persistence.ledger import Ledger
 
 if TYPE_CHECKING:
     from ops.held_account import Account
     from ops.lease import HeldAccount
     from ops.publishing import Publishing
-    from ops.standby import Handed
 
 EXIT_OK, EXIT_PROBLEM, EXIT_EXHAUSTED, EXIT_INTERRUPTED = 0, 1, 70, 130
 CHAOS_AFTER_S = 15.0
@@ -74,76 +68,27 @@ def run_bot(options: StartOptions) -> int:
     config = config_for(options)
     if config.feed.is_live:
         wake_on_time()  # before the first thread is started
-    secrets, context = secrets_of(config), LogContext()
-    is_live = config.venue.type is VenueType.CCXT
+    secrets = secrets_of(config)
     urls = addresses(config.alerts.urls_env) if config.alerts.enabled else []
     if config.mode is Mode.LIVE:
         check_consent(config.run_dir, config.venue, given=options.i_understand_live)
     elif options.standby:
         raise ConfigError(["--standby: only a live run has an account to take over"])
-    with clean_refusals(secrets), ExitStack() as stack:
-        account, warm = _account_of(config, stack, standby=options.standby)
-        opened = stack.enter_context(market_of(config, warm.feed if warm else None))
-        run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
-        place = settle_place(config, run_dir)
-        check_one_account(run_dir.ledger, account_of(config, is_live=is_live))
-        if account is not None:
-            account.check_key()
-        stack.enter_context(unhandled_are_logged(secrets))
-        counts = _set_up_logging(options, config, run_dir, secrets, context)
-        before = how_it_ended(run_dir)
-        if run_dir.taken_over_from:
-            logger.warning("taking over from process {}", run_dir.taken_over_from)
-        run_dir.atomic_write(EFFECTIVE_CONFIG, effective_toml(config).encode())
-        held: HeldAccount | None = None
-        if account is not None:
-            account.open(warm.listing if warm else ())
-            warm = None  # a listing is megabytes
-            stack.callback(account.close)
-        elif place is not None:
-            from ops.held_ledger import hold_ledger
-
-            held = stack.enter_context(hold_ledger(place, run_dir.path, standby=False))
-        run = _Run(options, config, run_dir, account, opened, urls, secrets, held)
-        run.snapshots.extras["errors"] = lambda: {"logged": counts.errors}
-        if before:
-            run.alerts.happened("gone", before)
-        context.cells = run.system.runtime.cells
-        return run.run()
-
-
-def _account_of(
-    config: Config, stack: ExitStack, *, standby: bool
-) -> "tuple[Account | None, Handed | None]":
-    """Hold the account of a live run; of one that stood by for it, also what was warm then."""
-    if config.venue.type is not VenueType.CCXT:
-        return None, None
-    from ops.held_account import hold_account  # an exchange's parts
-
-    if standby:
-        from ops.takeover import taken_over
-
-        return taken_over(config, stack)
-    return stack.enter_context(hold_account(config, standby=False)), None
-
-
-def _set_up_logging(
-    options: StartOptions,
-    config: Config,
-    run_dir: RunDir,
-    secrets: list[str],
-    context: LogContext,
-) -> LogCounts:
-    counts = log_from_now_on(
-        run_dir.path / LOG,
-        secrets=secrets,
-        settings=log_settings(config.logs),
-        screen_level="WARNING" if options.json_lines or not sys.stdout.isatty() else "CRITICAL",
-        context=context.fields,
-    )
-    if "asyncio" in sys.modules:  # an exchange's libraries are there, and have loggers of their own
-        open_log()
-    return counts
+    waiting = Waiting(config.runtime.wait_for_services_s, secrets)
+    with clean_refusals(secrets):
+        ready = waiting.until_there(Start(options, config, secrets, waiting).attempt)
+        with ready.holding:
+            if waiting.waited:
+                logger.info("the start was {}", waiting.waited)
+            run = _Run(
+                options, config, ready.run_dir, ready.account, ready.opened, urls, secrets,
+                ready.ledger,
+            )  # fmt: skip
+            run.snapshots.extras["errors"] = lambda: {"logged": ready.counts.errors}
+            if ready.before:
+                run.alerts.happened("gone", ready.before)
+            ready.context.cells = run.system.runtime.cells
+            return run.run()
 
 
 def _ledger_of(

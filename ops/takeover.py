@@ -6,16 +6,17 @@ from decisions.lease import Wait
 from messages.lease import Moment
 from ops.config import Config
 from ops.held_account import Account, hold_account
+from ops.lease import Tell
 from ops.lease_place import place_of
 from ops.live_venue import check_variables
 from ops.standby import Handed, standing_by
 from ops.standby_answers import StandbyView, answering
 
 
-def taken_over(config: Config, stack: ExitStack) -> tuple[Account, Handed]:
+def taken_over(config: Config, stack: ExitStack, tell: Tell) -> tuple[Account, Handed]:
     """Wait for the account of a config as long as it takes; it is the stack's to let go of.
 
-    The feed that is handed over is the caller's to close.
+    The feed that is handed over is the caller's to close. `tell` as in `hold_lease`.
 
     Raises:
         LeaseError: its orders are in another run directory.
@@ -32,5 +33,6 @@ def taken_over(config: Config, stack: ExitStack) -> tuple[Account, Handed]:
             view.seen(wait, at)
             warming.start()
 
-        account = stack.enter_context(hold_account(config, standby=True, seen=seen))
+        holding = hold_account(config, standby=True, seen=seen, tell=tell)
+        account = stack.enter_context(holding)
         return account, warming.hand_over()

@@ -198,7 +198,8 @@ def starting(specs: Iterable[BotSpec]) -> dict[str, psutil.Process]:
 
 def _command(spec: BotSpec) -> list[str]:
     run = (sys.executable, "-P", "-m", "cli", "start", spec.config)
-    return [*run, "--run-dir", spec.run_dir, "--json"]
+    # It is the orchestrator that waits: a bot that did would have no word to say, and hang for it.
+    return [*run, "--run-dir", spec.run_dir, "--json", "--wait-for-services", "0"]
 
 
 def _lives(process: psutil.Process) -> bool:

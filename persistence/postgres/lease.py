@@ -8,7 +8,7 @@ clocks are ever compared.
 from collections.abc import Callable
 from typing import Any
 
-from messages.errors import LeaseUnavailable, LedgerError
+from messages.errors import Away, LeaseAway, LeaseUnavailable, LedgerError
 from messages.lease import Holder, Lease
 from persistence.ledger_place import LedgerPlace
 from persistence.postgres.migrate import is_there, pending, upgrade
@@ -64,7 +64,7 @@ class PostgresLeases:
                 self._session.close()
                 raise
         except LedgerError as error:
-            raise LeaseUnavailable(str(error)) from error
+            raise _unusable(error) from error
 
     def read(self) -> Lease | None:
         """See `LeaseStore.read`. What is left is taken from a moment before it was asked for."""
@@ -121,16 +121,20 @@ class PostgresLeases:
         try:
             upgrade(self._session, makes=self._makes)
         except LedgerError as error:
-            raise LeaseUnavailable(str(error)) from error
+            raise _unusable(error) from error
 
     def _change(self, text: str, values: tuple[Any, ...]) -> bool:
         try:
             return self._session.change(text, values) == 1
         except LedgerError as error:
-            raise LeaseUnavailable(str(error)) from error
+            raise _unusable(error) from error
 
     def _say(self, text: str) -> list[Any]:
         try:
             return self._session.say(text)
         except LedgerError as error:
-            raise LeaseUnavailable(str(error)) from error
+            raise _unusable(error) from error
+
+
+def _unusable(error: LedgerError) -> LeaseUnavailable:
+    return (LeaseAway if isinstance(error, Away) else LeaseUnavailable)(str(error))

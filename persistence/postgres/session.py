@@ -12,9 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from peewee import PeeweeException
 
-from messages.errors import LedgerConflict, LedgerFenced, LedgerLost, LedgerUnavailable
+from messages.errors import (
+    LedgerAway,
+    LedgerConflict,
+    LedgerFenced,
+    LedgerLost,
+    LedgerUnavailable,
+)
 from persistence.ledger_place import LedgerPlace
 from persistence.postgres.address import parameters_of
+from persistence.postgres.away import is_away
 from persistence.postgres.schema import FENCED, MOVED, UNNAMED
 from persistence.postgres.words import in_values, in_words
 from persistence.statements import Row
@@ -82,7 +89,7 @@ class Session:
 
     def __init__(self, place: LedgerPlace, name: str, *, writes: bool) -> None:
         self.place = place
-        self._is_lost = self._is_closed = False
+        self._is_lost = self._is_closed = self._is_let_in = False
         parameters = {**_KERNEL, **parameters_of(place)}
         parameters["application_name"] = f"watchkeeper {name}"[:63]
         from persistence.postgres.driver import Database, cursor_of
@@ -90,6 +97,7 @@ class Session:
         self.database = Database(place.schema, parameters)
         with self.errors():
             self.database.connect()
+            self._is_let_in = True
             try:
                 self._connection: PatientConnection = self.database.connection()  # type: ignore[no-untyped-call]  # peewee has no types
                 self._cursor = cursor_of(self._connection)
@@ -167,7 +175,7 @@ class Session:
         if self._is_closed:
             raise LedgerUnavailable(f"{self.place} is closed")
         if self._is_lost:
-            raise LedgerLost(f"{self.place}: the connection was lost")
+            raise LedgerAway(f"{self.place}: the connection was lost")
         try:
             yield
         except Exception as error:
@@ -178,7 +186,7 @@ class Session:
                 raise LedgerUnavailable(f"{self.place} cannot be used: {cause}") from cause
             if not isinstance(cause, psycopg.Error):
                 raise
-            problem = _problem(self.place, cause)
+            problem = _problem(self.place, cause, is_let_in=self._is_let_in)
             self._is_lost = isinstance(problem, LedgerLost)
             raise problem from cause
 
@@ -238,7 +246,9 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def _problem(place: LedgerPlace, error: "psycopg.Error") -> LedgerUnavailable | LedgerConflict:
+def _problem(
+    place: LedgerPlace, error: "psycopg.Error", *, is_let_in: bool
+) -> LedgerUnavailable | LedgerConflict:
     state = error.sqlstate or ""
     said = (str(error).strip() or type(error).__name__).splitlines()[0]
     if state == FENCED:
@@ -255,7 +265,8 @@ def _problem(place: LedgerPlace, error: "psycopg.Error") -> LedgerUnavailable | 
     if state in _NO_LEDGER:
         return LedgerUnavailable(f"{place} is not there: has this run ever started? ({said})")
     if _comes_back(error):
-        return LedgerLost(f"{place} cannot be used now: {said}")
+        kind = LedgerAway if state or is_let_in or is_away(str(error)) else LedgerLost
+        return kind(f"{place} cannot be used now: {said}")
     return LedgerUnavailable(f"{place} cannot be used: {said}")
 
 

@@ -16,6 +16,7 @@ from messages.errors import ConfigError
 from ops.arguments import parser
 from ops.config import load
 from ops.fleet.config import load_fleet
+from ops.live_venue import OPEN_LIMIT_S
 from strategies import check_params
 
 Object = dict[str, Any]
@@ -106,6 +107,25 @@ def probes_ask_what_they_should(objects: Objects) -> list[str]:
     allowed_s = startup.get("periodSeconds", 10) * startup.get("failureThreshold", 3)
     # The term of another's lease, and the time the gate gives an exchange to answer.
     return found + told((allowed_s >= 120, f"a start may take {allowed_s} s only"))
+
+
+def waits_for_what_is_away(objects: Objects) -> list[str]:
+    """And not for longer than it is let: while it waits, nothing answers a probe.
+
+    One that stood by has answered before; an orchestrator waits by itself.
+    """
+    arguments = bot(objects)["args"]
+    words = parser(arguments).parse_args(arguments)
+    if words.command != "start":
+        return []
+    wait_s = words.wait_for_services or 0
+    name, try_s = ("liveness", 0) if words.standby else ("startup", OPEN_LIMIT_S)
+    probe = bot(objects).get(f"{name}Probe", {})
+    allowed_s = probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3)
+    return told(
+        (wait_s > 0, "a network that comes up a moment later ends it"),
+        (wait_s + try_s <= allowed_s, f"it would be killed in waiting, after {allowed_s} s"),
+    )
 
 
 def is_given_time_to_drain(objects: Objects) -> list[str]:
@@ -341,6 +361,7 @@ def is_found_by_who_scrapes_it(objects: Objects) -> list[str]:
 POLICIES: tuple[Check, ...] = (
     runs_as_nobody_and_may_do_nothing,
     probes_ask_what_they_should,
+    waits_for_what_is_away,
     is_given_time_to_drain,
     has_one_writer,
     a_node_can_be_drained_but_not_all_at_once,

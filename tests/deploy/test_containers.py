@@ -29,6 +29,7 @@ IMAGE_EXTRAS = ("exchange", "alerts", "orchestrate", "dashboard", "postgres", "n
 """What of setup.cfg is in the image."""
 PIN = re.compile(r"^([A-Za-z0-9_.-]+)(?:\[[a-z,]+\])?==(\S+?)(?: *;.*)?(?: *\\)?$", re.MULTILINE)
 UID = "10001:10001"
+A_NIGHT_S = 12 * 3_600
 
 
 def instructions(name: str) -> list[str]:
@@ -201,6 +202,7 @@ def test_the_bot_is_given_the_address_of_its_database_and_waits_for_it() -> None
     services = compose()["services"]
     words = parser(services["bot"]["command"]).parse_args(services["bot"]["command"])
     assert words.idempotency_backend == "postgres"
+    assert words.wait_for_services >= A_NIGHT_S, "a machine that comes up heeds no depends_on"
     assert f"{words.database_url_env}_FILE" in services["bot"]["environment"]
     healthy = {"condition": "service_healthy"}
     assert services["bot"]["depends_on"] == {"postgres": healthy, "feed": healthy}

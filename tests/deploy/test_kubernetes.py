@@ -139,6 +139,16 @@ def with_config(objects: list[Object]) -> None:
     data["bot.toml"] = data["bot.toml"].replace("[risk]", "[risk]\nmax_order_notionl = 1")
 
 
+def waiting_for(seconds: str) -> Fault:
+    """Let its start wait for so long."""
+
+    def plant(objects: list[Object]) -> None:
+        arguments = bot(objects)["args"]
+        arguments[arguments.index("--wait-for-services") + 1] = seconds
+
+    return plant
+
+
 BOT = ("containers", 0)
 EGRESS = ("spec", "egress")
 FAULTS: list[tuple[Check, str, Fault]] = [
@@ -171,6 +181,9 @@ FAULTS: list[tuple[Check, str, Fault]] = [
         "ha",
         put(*BOT, "startupProbe", "failureThreshold", value=3),
     ),
+    (policies.waits_for_what_is_away, "live", waiting_for("0")),
+    (policies.waits_for_what_is_away, "live", waiting_for("150")),
+    (policies.waits_for_what_is_away, "ha", waiting_for("90")),
     (policies.is_given_time_to_drain, "live", put("terminationGracePeriodSeconds", value=45)),
     (policies.is_given_time_to_drain, "fleet", deny("terminationGracePeriodSeconds")),
     (policies.has_one_writer, "live", as_deployment),

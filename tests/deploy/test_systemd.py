@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 ANALYZE = shutil.which("systemd-analyze")
 LIMIT_S = 60.0
+A_NIGHT_S = 12 * 3_600
 MOST_EXPOSED = 2.5
 """Of ten; a unit that restricts nothing has 9.6."""
 
@@ -109,6 +110,12 @@ def test_what_a_restart_does_not_mend_is_not_restarted() -> None:
     # A halted run, and a standby, never say that they are ready.
     assert found["TimeoutStartSec"] == ["infinity"]
     assert found["Type"] == ["notify"]
+
+
+def test_what_is_only_away_when_a_machine_comes_up_is_waited_for_longer_than_a_night() -> None:
+    _, *words = bot_unit()["ExecStart"][0].split()
+
+    assert parser(words).parse_args(words).wait_for_services >= A_NIGHT_S
 
 
 # ---------------------------------------------------------------- the process and its watchdog

@@ -13,7 +13,7 @@ from exchanges.capabilities import CAPABILITIES
 from exchanges.ccxt_client import CcxtSettings
 from exchanges.ccxt_gate import measure_skew
 from exchanges.ccxt_venue import CcxtVenue
-from messages.errors import VenueRefused
+from messages.errors import Away, VenueRefused
 from messages.ids import NS_PER_MS, Symbol
 from tests.exchanges.live import BTC, HANG, MARKET, Script, desk, local_config, reply
 from tests.exchanges.live import scripted as scripted_server
@@ -88,11 +88,19 @@ def script() -> Iterator[Script]:
         yield script
 
 
-def refusal(config: dict[str, Any], symbols: tuple[Symbol, ...] = (BTC,), **more: Any) -> str:
+def refusal(
+    config: dict[str, Any],
+    symbols: tuple[Symbol, ...] = (BTC,),
+    *,
+    is_away: bool = False,
+    **more: Any,
+) -> str:
+    """Give the gate's sentence; and see that it is called away only where nobody can mend it."""
     pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
     with desk(config, symbols, **more) as opened:
         with pytest.raises(VenueRefused) as raised:
             opened.call(opened.venue.open())
+        assert isinstance(raised.value, Away) == is_away
         return str(raised.value)
 
 
@@ -102,7 +110,7 @@ def body(value: Any) -> bytes:
 
 @pytest.mark.slow
 def test_a_port_where_nobody_listens(script: Script) -> None:
-    sentence = refusal(local_config(1))
+    sentence = refusal(local_config(1), is_away=True)
 
     assert sentence.startswith(
         "binance cannot be reached (ExchangeNotAvailable): check the network"
@@ -113,7 +121,7 @@ def test_a_port_where_nobody_listens(script: Script) -> None:
 def test_a_server_that_never_answers(script: Script) -> None:
     script.say("exchangeInfo", HANG)
 
-    sentence = refusal(local_config(script.port), timeout_ms=200)
+    sentence = refusal(local_config(script.port), timeout_ms=200, is_away=True)
 
     assert sentence.startswith("binance cannot be reached (RequestTimeout): check the network")
 
@@ -131,6 +139,11 @@ def test_a_server_that_never_answers(script: Script) -> None:
             "account",
             reply(400, '{"code":-1022,"msg":"Signature for this request is not valid."}'),
             "binance refuses the key (HTTP 400, code -1022)",
+        ),
+        (
+            "account",
+            reply(429, '{"code":-2015,"msg":"Invalid API-key, IP, or permissions"}'),
+            "binance refuses the key (HTTP 429, code -2015)",
         ),
         ("account", body({"canTrade": False, "balances": []}), "the key may not trade at binance"),
         (
@@ -166,7 +179,7 @@ def test_a_venue_that_does_not_pass(
 ) -> None:
     script.say(path, answer)
 
-    told = refusal(local_config(script.port))
+    told = refusal(local_config(script.port), is_away="HTTP 503" in sentence)
 
     assert told.startswith(sentence)
     assert told.isprintable()

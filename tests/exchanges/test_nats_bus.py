@@ -19,7 +19,7 @@ from exchanges.nats_feed import BusSettings
 from exchanges.venue_loop import VenueLoop
 from messages.bus import BusFrame
 from messages.codec import to_msgpack
-from messages.errors import VenueRefused
+from messages.errors import Away, VenueRefused
 from messages.ids import NS_PER_S, ActorPath, TimestampNs
 from messages.market import FeedEnded, FeedPhase, Trade
 from tests.exchanges.bus_run import (
@@ -455,9 +455,10 @@ def test_a_reader_that_takes_nothing_is_given_no_more_than_its_window(
 # ------------------------------------------------------------ the gate
 
 
-def refusal(reader: Following) -> str:
+def refusal(reader: Following, *, is_away: bool = False) -> str:
     with pytest.raises(VenueRefused) as refused:
         reader.open()
+    assert isinstance(refused.value, Away) == is_away
     return str(refused.value)
 
 
@@ -491,7 +492,7 @@ def test_the_gate_says_in_one_sentence_what_is_wrong(
 def test_a_server_that_is_not_there_is_told_in_one_sentence(
     following: Callable[..., Following],
 ) -> None:
-    text = refusal(following("nats://127.0.0.1:1"))
+    text = refusal(following("nats://127.0.0.1:1"), is_away=True)
 
     assert text == (
         "the NATS server nats://127.0.0.1:1 cannot be used (connection refused): start it, or"

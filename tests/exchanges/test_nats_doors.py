@@ -17,7 +17,7 @@ import trustme
 from exchanges.bus_address import BusAddress
 from exchanges.bus_frames import subject_of
 from exchanges.nats_client import NatsClient
-from exchanges.nats_reading import BusLost
+from exchanges.nats_reading import BusLost, NotThere
 from exchanges.venue_loop import VenueLoop
 from messages.errors import VenueRefused
 from tests.exchanges.bus_run import BTC, Following, Publishing, candle
@@ -38,7 +38,7 @@ def at(url: str, **login: str) -> BusAddress:
 
 
 def refusal(address: BusAddress) -> str:
-    """Connect; say why it was not possible, empty when it was."""
+    """Connect; say why it was not possible, empty when it was: never that nobody was there."""
     loop = VenueLoop("a-test")
     loop.start()
 
@@ -46,6 +46,8 @@ def refusal(address: BusAddress) -> str:
         client = NatsClient(address, "a test")
         try:
             await client.connect()
+        except NotThere as error:
+            return f"away: {error}"
         except BusLost as error:
             return str(error)
         finally:

@@ -11,6 +11,7 @@ from messages.errors import ConfigError
 from messages.ids import Symbol
 from ops.config import Config, FeedType, demo_config, effective_toml, load, parse
 from ops.config_write import _table
+from ops.options import StartOptions
 
 SECRET = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwC"
 BASE = 'name = "x"\n[[strategy]]\nid = "a"\nuses = "sma_cross"\n'
@@ -45,6 +46,20 @@ def test_one_cpu_is_for_good_never_or_as_long_as_it_is_calm(written: str) -> Non
 def test_anything_else_of_it_is_a_mistake(written: str) -> None:
     with pytest.raises(ConfigError, match=r"runtime\.one_cpu: .* expected true, false or"):
         config_of(f"{BASE}[runtime]\none_cpu = {written}")
+
+
+def test_a_start_waits_for_nothing_unless_it_is_asked_to_and_the_option_goes_over_the_file() -> (
+    None
+):
+    asked = f"{BASE}[runtime]\nwait_for_services_s = 900"
+    option = StartOptions(wait_for_services_s=0).overrides()
+
+    assert config_of(BASE).runtime.wait_for_services_s == 0
+    assert config_of(asked).runtime.wait_for_services_s == 900
+    assert demo_config(option).runtime.wait_for_services_s == 0
+    assert option == {"runtime.wait_for_services_s": 0}
+    with pytest.raises(ConfigError, match=r"runtime\.wait_for_services_s: "):
+        config_of(f"{BASE}[runtime]\nwait_for_services_s = -1")
 
 
 def test_balances_begin_with_ten_thousand_of_each_quote_currency() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from messages.errors import LedgerConflict, LedgerFenced, LedgerLost, LedgerUnavailable
+from messages.errors import Away, LedgerConflict, LedgerFenced, LedgerLost, LedgerUnavailable
 from messages.values import OrderState as S
 from persistence.ledger import Claim
 from persistence.ledger_place import LedgerPlace
@@ -184,6 +184,7 @@ def test_a_wrong_password_is_told_and_not_shown(
     with pytest.raises(LedgerUnavailable, match="password authentication failed") as told:
         PostgresLedger(place, patience_s=0)
     assert "hunter2" not in str(told.value)
+    assert not isinstance(told.value, Away), "nobody would ever wait for a password to change"
 
 
 # ---------------------------------------------------------------- one writer

@@ -94,6 +94,24 @@ def test_the_same_orders_as_with_the_feed_itself_and_a_next_start_doubles_none(
     assert orders_at_venue(tmp_path / "bot") == wanted
 
 
+def test_a_bus_that_comes_up_later_is_waited_for(
+    tmp_path: Path, server: NatsServer, start: Callable[..., Bot]
+) -> None:
+    with publisher(config(tmp_path / "p"), server.url, tmp_path / "p") as publishing:
+        life = publishing.root.life
+        assert life is not None
+        assert life.gone.wait(LIMIT_S), "the market does not end"
+    path = tmp_path / "bot.toml"
+    path.write_text(to_toml(document(tmp_path / "bot", server.url)))
+    server.kill()
+    bot = start(path, "--wait-for-services", "300")
+    bot.until_said("waiting for the NATS server: the NATS server nats://127.0.0.1")
+    server.start()
+
+    assert bot.end()[0] == 0
+    assert orders_at_venue(tmp_path / "bot") == direct(tmp_path)
+
+
 def test_with_the_bus_killed_in_the_middle_the_orders_are_the_same(
     tmp_path: Path, server: NatsServer
 ) -> None:

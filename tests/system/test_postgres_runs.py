@@ -47,6 +47,24 @@ def last(bot: Bot) -> dict[str, Any]:
     return bot.of("end")[-1]
 
 
+@pytest.mark.usefixtures("environment")
+def test_a_server_that_comes_up_later_is_waited_for(
+    tmp_path: Path, start: Start, server: Server
+) -> None:
+    server.kill()
+    try:
+        waits = start("--run-dir", tmp_path / "run", *BACKEND, *DEMO, "--wait-for-services", "300")
+        waits.until_said("waiting for the database: ")
+    finally:
+        server.start()
+    code, said = waits.end()
+
+    assert code == 0
+    assert said.count("waiting for the database: ") == 1
+    assert PASSWORD not in said
+    assert last(waits)["counters"]["allowed"] > 0
+
+
 def test_a_run_is_told_of_by_every_command_and_decides_nothing_twice(
     tmp_path: Path, start: Start, environment: dict[str, str]
 ) -> None:

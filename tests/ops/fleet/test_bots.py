@@ -12,7 +12,8 @@ import psutil
 import pytest
 
 from messages.errors import WatchkeeperError
-from ops.fleet.bots import MOST_OUTPUT, START_OUTPUT, BotProcess, holder
+from ops.arguments import parser
+from ops.fleet.bots import MOST_OUTPUT, START_OUTPUT, BotProcess, _command, holder
 from ops.fleet.config import BotSpec
 from ops.run_dir import RunDir
 
@@ -58,6 +59,14 @@ def test_what_a_bot_says_on_stderr_begins_anew_before_it_fills_the_disk(tmp_path
         assert output.read_bytes() == b""
         file.write(b"and on it goes")
     assert output.read_bytes() == b"and on it goes"
+
+
+def test_a_bot_of_a_fleet_waits_for_nothing_whatever_its_file_says() -> None:
+    """One that waits says no word, and would be taken for one that hangs."""
+    words = _command(BotSpec(bot="one", config="one.toml", run_dir="runs/one"))
+    words = words[words.index("start") :]
+
+    assert parser(words).parse_args(words).wait_for_services == 0
 
 
 _WAITING = """
