@@ -174,7 +174,8 @@ class OrderDesk:
             self._on_claimed(claim, durable_ns)
         for move, entry in zip(moves, after, strict=True):
             self._moved(entry, move, asked=move.step.evidence == BY_ASKING)
-        self.telling -= told
+        if not self._ctx.fenced:  # else nobody has heard of it: the next one tells
+            self.telling -= told
 
     def _write(
         self, steps: Sequence[Step], claims: Sequence[Claim], notes: Mapping[str, str]

@@ -26,6 +26,7 @@ from exchanges.facts import VenueFacts
 from exchanges.venue_loop import VenueLoop
 from messages.errors import VenueRefused
 from messages.ids import NS_PER_S
+from messages.lifecycle import ActorState
 from messages.orders import OrderIntent
 from ops.config import Config, FeedType, IdempotencyBackend, Mode, VenueType, demo_config, load
 from ops.drill_cancel_traps import (
@@ -221,7 +222,9 @@ def _run(
                 _tell_once(told, "market_done")
             if trap.recovered:
                 _tell_once(told, "recovered")
-            if isinstance(runtime, ReplaceRuntime) and runtime.shown() != shown:
+            # What was decided while the executor was reconciling is nowhere to be seen yet.
+            is_running = system.executor.cell.state is ActorState.RUNNING
+            if isinstance(runtime, ReplaceRuntime) and is_running and runtime.shown() != shown:
                 shown = runtime.shown()
                 _tell(event="shown", count=shown)
             _tell_dead(told, runtime)

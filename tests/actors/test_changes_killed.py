@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,6 +109,26 @@ def test_a_strategy_is_told_of_a_step_whose_telling_an_executor_did_not_survive(
     assert told(mortal, 1) == [S.CANCELED]
     mortal.start()
     assert told(mortal, 1) == []
+
+
+def test_nor_does_one_that_was_given_up_in_its_commit_take_it_for_told(
+    mortal: OrderPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It wakes up behind the fence, where nobody hears what it tells."""
+    moved = type(mortal.actor._desk)._moved
+
+    def behind_the_fence(desk: Any, *rest: Any, **more: Any) -> None:
+        assert mortal.cell.life is not None
+        monkeypatch.setattr(mortal.cell.life, "fenced", True)
+        moved(desk, *rest, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(mortal.actor._desk), "_moved", behind_the_fence)
+        mortal.tell(mortal.report(1, S.CANCELED, "0.4"))
+
+    mortal.start()
+
+    assert told(mortal, 1)[-1] is S.CANCELED
 
 
 def test_a_ledger_that_is_away_while_the_wish_is_written_is_waited_for(
