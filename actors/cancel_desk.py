@@ -209,6 +209,20 @@ class CancelDesk:
             if wish.replacement is not None:
                 self._refused.setdefault(wish.replacement.order_key, no(reason))
 
+    def canceled_by_a_person(self, first: OrderKey) -> None:
+        """Let nothing take the place of an order that a person wants gone.
+
+        Raises:
+            LedgerError: it could not be written down.
+        """
+        wish = self._wishes.get(first)
+        second = None if wish is None else wish.replacement
+        if wish is None or second is None or wish.dropped:
+            return
+        wish.dropped, self._is_kept = f"a person canceled {first}", False
+        self._desk.keep(NO_NOTES)
+        self._refused[second.order_key] = no(wish.dropped)
+
     def _want(self, entry: LedgerEntry, wish: Wish) -> None:
         key = entry.order_key
         self._wishes[key], self._is_kept = wish, False

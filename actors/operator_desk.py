@@ -82,6 +82,7 @@ class OperatorDesk:
             case ResumeTrading():
                 self._halts.resume(message)
             case CancelOrder():
+                self._cancels.canceled_by_a_person(message.order_key)
                 self._persons.cancel(message)
             case ResolveOrder():
                 self._persons.resolve(message)

@@ -168,8 +168,9 @@ class StrategyActor(Actor):
             return
         assert self.ctx.stages is not None
         assert self._run is not None
-        cell = self.ctx.cell
-        cause = Cause(feed, self._run.memory.next_index, intent.decided_at_ns)
+        run, cell = self._run, self.ctx.cell
+        index = run.memory.next_index if feed == NO_FEED else run.deciding_at
+        cause = Cause(feed, index, intent.decided_at_ns)
         self.ctx.stages.decided(intent, cause, cell.handling_enqueued_ns, cell.handling_since_ns)
 
     def _acknowledge(self, batch: MarketBatch, next_index: int) -> None:

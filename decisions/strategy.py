@@ -391,6 +391,15 @@ class StrategyRun:
                 on_fill(fill, update)
 
     @property
+    def deciding_at(self) -> int:
+        """The place in the feed of the event whose intents `take_batch` is giving.
+
+        One that manages its orders has left it behind then: see `WideRun.take_batch`.
+        """
+        memory = self.memory
+        return memory.next_index if memory.managed is None else memory.next_index - 1
+
+    @property
     def file(self) -> str:
         """The file that the strategy's class stands in; empty where it stands in none."""
         return str(getattr(sys.modules.get(type(self._strategy).__module__), "__file__", ""))

@@ -54,9 +54,9 @@ from ops.drill_traps import (
 from ops.live_venue import LiveVenue
 from ops.logs import set_up_logging
 from ops.run_dir import RunDir
-from ops.run_files import LOG
+from ops.run_files import LEDGER, LOG
 from ops.wiring import build
-from persistence.ledger_place import LedgerPlace
+from persistence.ledger_place import LedgerPlace, words_of
 
 TIMEOUT_MS = 1_000
 RECV_WINDOW_MS = 2_000
@@ -172,6 +172,8 @@ def run(text: bytes) -> int:
     threading.Thread(target=_hear_the_parent, args=(orders, trap), daemon=True).start()
     with RunDir(job.run_dir) as run_dir:
         set_up_logging(run_dir.path / LOG, secrets=[], screen_level="CRITICAL")
+        if job.ledger is not None:  # as a start writes it: all that reads looks there
+            run_dir.atomic_write(LEDGER, words_of(job.ledger))
         return _run(config_of(job), job, run_dir, trap, orders, over)
 
 

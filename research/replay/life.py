@@ -67,6 +67,11 @@ class Life:
         """Say at which event it is; None where none is made."""
         return None if self.run is None else self.run.memory.next_index
 
+    def stands(self) -> tuple[int, int] | None:
+        """Say at which event it is, and how often it was shown that; None where none is made."""
+        memory = None if self.run is None else self.run.memory
+        return None if memory is None else (memory.next_index, memory.tries)
+
     def state(self) -> dict[str, str]:
         """Say what it holds, as a person reads it."""
         assert self.run is not None, "asked of one that is made"

@@ -188,10 +188,15 @@ class Line:
         if isinstance(taken.message, _TOLD_OF):
             self._tell(showing, taken, until)  # nobody decides on such a message
             return
+        stood: tuple[int, int] | None = None
+        before: tuple[int, int] | None
         while True:
             try:
                 self._show(showing, taken, until)
             except _RAISED as error:
+                before, stood = stood, self._life.stands()
+                if stood == before:
+                    raise  # it comes no further, so that it is not the strategy's own
                 self._raised(showing, error)
                 if isinstance(taken.message, MarketBatch):
                     continue  # which its feed would send again
@@ -243,11 +248,11 @@ class Line:
         run: StrategyRun,
     ) -> None:
         for intent in given:
-            index = run.memory.next_index
             if isinstance(shown, MarketBatch):
-                event = shown.events[max(index - shown.first_index, 0)]
+                index = max(run.deciding_at, shown.first_index)
+                event = shown.events[index - shown.first_index]
             else:
-                event = shown
+                index, event = run.memory.next_index, shown
             showing.gave(intent, index, event, self._life.state)
 
     def _raised(self, showing: "Showing", error: BaseException) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from actors.cancel_desk import PAUSES_NS
 from decisions.risk import RiskLimits
-from messages.halting import CancelDone
+from messages.halting import CancelDone, CancelOrder
 from messages.ids import NS_PER_S, StrategyId, TimestampNs
 from messages.lifecycle import HaltTrading
 from messages.orders import CancelIntent, OrderIntent, OrderReport
@@ -307,6 +307,17 @@ def test_one_that_was_lost_on_its_way_is_told_of_and_never_sent(desk: OrderPath)
     told = [letter.message for letter in desk.runtime.dead_letters.ring]
     states = [one.state for one in told if one.order_key == key_of(5)]
     assert states == [S.REFUSED, S.REFUSED]
+
+
+def test_nothing_takes_the_place_of_one_that_a_person_cancels(desk: OrderPath) -> None:
+    """The person does not want it moved."""
+    desk.tell(replacing(desk))
+
+    desk.tell(CancelOrder(request="c", order_key=key_of(1)))
+    canceled(desk, desk.report(1, S.CANCELED))
+
+    assert (desk.order(2).state, desk.sends(2)) == (S.REFUSED, 0)
+    assert "a person canceled" in desk.order(2).state_reason
 
 
 # ------------------------------------------------------------ deaths
