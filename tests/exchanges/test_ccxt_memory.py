@@ -130,6 +130,7 @@ def test_trades_of_the_market_are_not_kept_once_they_are_told(run: RunningExchan
             run.exchange.advance(10)
             feed.until(partial(has_trades, feed, at_least))
         client = feed.feed._client
+        feed.until(lambda: BTC in client.ohlcvs)
 
         async def kept() -> int:
             return len(client.trades[BTC])

@@ -8,7 +8,7 @@ import msgspec
 
 from messages.ids import Symbol
 from messages.market import Candle, Tick
-from messages.values import Instrument, OrderType, Side, TimeInForce
+from messages.values import Instrument, OrderState, OrderType, Side, TimeInForce
 from strategies.protocol import Cancel, Decision, Replace, Strategy
 from strategies.sizing import quantity_for_notional
 
@@ -63,7 +63,9 @@ class Follower(Strategy):
         if self._ticks % self._every:
             return None
         price = (tick.bid_price * _PART).quantize(Decimal("0.01"))
-        for key in self.open_orders:
+        for key, order in self.open_orders.items():
+            if order.state is OrderState.CLAIMED:
+                return None  # nothing would come of its number
             self._moves += 1
             if self._moves % 3 == 0:
                 return Cancel(order=key, reason="enough")
