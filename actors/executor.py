@@ -167,6 +167,7 @@ class ExecutorActor(Actor):
             stages=self._stages,
             halt_reason=lambda: self._desk.halt_reason,
             not_replacing=self._cancels.why_not,
+            seen=self._kept.seen,
         )
         self._operator = OperatorDesk(
             ctx=self.ctx,

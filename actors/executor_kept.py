@@ -6,7 +6,7 @@ from typing import Any
 
 from actors.operator_board import OperatorBoard
 from messages.base import Message
-from messages.ids import OrderKey, Symbol
+from messages.ids import OrderKey, Symbol, TimestampNs
 from messages.orders import Intent
 from messages.stops import Stop, StopActed
 from messages.values import Instrument
@@ -36,6 +36,8 @@ class ExecutorKept:
         self._held = Held()
         self.instruments: dict[Symbol, Instrument] = {}
         """The markets' rules, as a real venue told them last."""
+        self.seen: dict[Symbol, tuple[Decimal, TimestampNs]] = {}
+        """The last price of each symbol, and when that was, on the market's clock."""
         self.looks: dict[OrderKey, Stop] = {}
         """The stops as they were after the last event that they were shown, by their entries."""
         self.told: dict[OrderKey, Decimal] | None = None

@@ -29,7 +29,9 @@ class Judge:
     """One incarnation's, used on its thread. `max_age_ns` is None where decisions do not age.
 
     `halt_reason` says why nothing may be sent; empty while it may. `not_replacing` says why a
-    decision does not take another order's place, or is not wanted any more.
+    decision does not take another order's place, or is not wanted any more. `seen` outlives
+    incarnations: the last price of each symbol and when it was, so that what one of before left to
+    be judged is not refused for a market that nobody has seen.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Judge:
         stages: ExecutorStages,
         halt_reason: Callable[[], str],
         not_replacing: Callable[[OrderIntent], Refusal | None],
+        seen: dict[Symbol, tuple[Decimal, TimestampNs]],
     ) -> None:
         self._ctx, self._ledger, self._limits, self._risk = ctx, ledger, limits, risk
         self._max_age_ns, self._stages, self._halt_reason = max_age_ns, stages, halt_reason
@@ -52,10 +55,15 @@ class Judge:
         not_before_ns = lineage.not_before_in(ledger.note(lineage.ACCEPTED))
         self._not_before_ns = 0 if self._replayed else not_before_ns
         self._marks: dict[Symbol, Decimal] = {}
+        self._last_seen = seen
+        if not self._replayed:  # which shows its market again
+            for symbol, (price, ts_event_ns) in list(seen.items()):
+                self.saw(symbol, price, ts_event_ns)
 
     def saw(self, symbol: Symbol, price: Decimal, ts_event_ns: TimestampNs) -> None:
         """Take the last price of a symbol."""
         self._marks[symbol] = price
+        self._last_seen[symbol] = price, ts_event_ns
         saw_market(symbol, price, ts_event_ns, self._risk)
 
     def judge(self, intents: Sequence[OrderIntent]) -> list[Verdict]:

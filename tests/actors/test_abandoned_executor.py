@@ -1,12 +1,17 @@
-"""An executor that hung and was replaced comes back to itself: nothing of it concerns the next."""
+"""What one executor leaves to the next: what it had seen, and nothing that it does afterwards."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from decisions.risk import RiskLimits
+from messages.ids import NS_PER_S, TimestampNs
 from messages.lifecycle import ActorState
+from messages.market import Trade
 from messages.values import OrderState as S
-from tests.actors.order_path import OrderPath
+from messages.values import Side
+from tests.actors.order_path import BTC, OrderPath
 
 
 @pytest.fixture
@@ -46,3 +51,26 @@ def test_a_decision_waits_until_all_is_settled_whatever_is_shown(desk: OrderPath
     desk.tell(desk.intent(2))
 
     assert desk.sends(2) == 0
+
+
+def test_the_next_one_knows_the_last_price_so_that_no_decision_is_refused_for_want_of_one(
+    tmp_path: Path,
+) -> None:
+    limits = RiskLimits(max_market_age_ms=5_000)
+    desk = OrderPath(tmp_path, limits=limits, max_decision_age_ns=10 * NS_PER_S).start()
+    now_ns = TimestampNs(desk.runtime.clock.utc_ns())
+    desk.tell(
+        Trade(
+            symbol=BTC,
+            price=Decimal(100),
+            quantity=Decimal(1),
+            aggressor_side=Side.BUY,
+            ts_event_ns=now_ns,
+        )
+    )
+    desk.start()
+
+    desk.tell(desk.intent(1)).after(6)
+    desk.tell(desk.intent(2))
+
+    assert (desk.sends(1), desk.sends(2)) == (1, 0), "the second's market is too old"
