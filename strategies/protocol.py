@@ -127,7 +127,10 @@ class Strategy:
         return ()
 
     def on_update(self, update: OrderUpdate) -> None:
-        """Learn what became of an order. When depends on the venue: remember it, decide nothing."""
+        """Learn what became of an order. When depends on the venue: remember it, decide nothing.
+
+        After a crash of the executor the last step of an order may be told once more.
+        """
 
     def on_fill(self, fill: Fill, order: OrderUpdate) -> None:
         """Learn of one execution of an order of yours, after `on_update`; decide nothing.

@@ -272,41 +272,18 @@ def test_a_halt_ends_the_first_and_refuses_the_second(desk: OrderPath) -> None:
     assert desk.order(2).state is S.REFUSED
 
 
-def test_one_whose_first_cannot_be_ended_is_refused(desk: OrderPath) -> None:
-    desk.tell(replacing(desk))
+def test_one_whose_first_cannot_be_ended_is_refused_and_the_first_stays(tmp_path: Path) -> None:
+    """Long before it is too old: what ends it is the giving up."""
+    desk = OrderPath(tmp_path, limits=OPEN, max_decision_age_ns=3_600 * NS_PER_S).start()
+    desk.tell(limit(desk, 1))
+    desk.tell(desk.submitted(1, S.ACCEPTED)).tell(replacing(desk))
     for _ in PAUSES_NS:
         canceled(desk, desk.report(1, S.ACCEPTED))
         found(desk, desk.report(1, S.ACCEPTED)).after(60)
 
+    assert (desk.order(1).state, desk.order(2).state) == (S.ACCEPTED, S.REFUSED)
+    assert "could not be ended" in desk.order(2).state_reason
     assert desk.sends(2) == 0
-    assert (
-        "could not be ended" in desk.order(2).state_reason or "stale" in desk.order(2).state_reason
-    )
-
-
-def test_one_that_waits_and_is_wanted_no_more_is_not_sent_over_a_restart_too(
-    desk: OrderPath,
-) -> None:
-    desk.tell(replacing(desk)).tell(ending(desk, 2))
-    desk.start()
-
-    found(desk, desk.report(1, S.CANCELED))
-
-    assert (desk.order(2).state, desk.sends(2)) == (S.REFUSED, 0)
-    assert "wants it no more: the market went away" in desk.order(2).state_reason
-
-
-def test_one_that_was_lost_on_its_way_is_told_of_and_never_sent(desk: OrderPath) -> None:
-    """A decision that waited for seconds is dropped, and nobody says so."""
-    desk.tell(ending(desk, 5))
-
-    desk.tell(limit(desk, 5, quantity=Decimal("0.1")))
-
-    assert (desk.order(5).state, desk.sends(5)) == (S.REFUSED, 0)
-    desk.runtime.close(desk.runtime.cell("strategy"), "it listens to nobody here")
-    told = [letter.message for letter in desk.runtime.dead_letters.ring]
-    states = [one.state for one in told if one.order_key == key_of(5)]
-    assert states == [S.REFUSED, S.REFUSED]
 
 
 def test_nothing_takes_the_place_of_one_that_a_person_cancels(desk: OrderPath) -> None:
