@@ -88,6 +88,7 @@ def _in_time(patience: Patience, work: Work, data: memoryview, task: Task, ask: 
     try:
         return attempt(work, data, task, ask, watched)
     except Hung as error:
+        patience.end()  # or it would interrupt what is said of it, too
         return Ended(task.ticket, End.FAILED, seen[0].where(error, patience.limit_s))
     finally:
         patience.end()

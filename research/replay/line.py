@@ -180,6 +180,7 @@ class Line:
         try:
             self._go_through(showing, taken, until)
         except Hung as error:
+            patience.end()  # or it would interrupt what is said of it, too
             self._hung(showing, taken, error)
         finally:
             patience.end()
@@ -287,6 +288,7 @@ class Line:
             with suppress(Hung):  # its objects' texts are its code too
                 patience.begin(lambda: None, lambda: f"strategy {self._settings.id}: what it holds")
                 state = self._life.state()
+            patience.end()
         event = event_of(taken, index)
         odd = Odd(index, event, None, None, text, state, has_hung=True)
         missing = showing.stop_at(odd)

@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 import cli
+from decisions.strategy import StrategyRun
 from messages.errors import ConfigError
 from messages.orders import OrderIntent
 from messages.patience import Patience
@@ -93,6 +95,24 @@ def test_the_event_is_named_and_what_came_before_it_is_compared(
     assert compared.events == 41
     assert findings.not_compared == {BEHIND_A_HANG: len(decided) - place}
     assert findings.judged.total() == len(decided)
+
+
+def test_what_is_said_of_it_is_not_interrupted_however_long_that_takes(
+    a_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that is busy the next look came while its line was being found."""
+    line_of, over = StrategyRun.line_of, threading.Event()
+
+    def slow(run: StrategyRun, error: BaseException) -> str:
+        over.wait(5 * LIMIT_S)
+        return line_of(run, error)
+
+    monkeypatch.setattr(StrategyRun, "line_of", slow)
+    code = new_code(tmp_path, ON_CANDLE, f"{AT_42}{HANGS}{WAYS['loops']}\n{ON_CANDLE}")
+
+    _, (found,) = replayed_by(a_run, code)
+
+    assert (found.kind, found.who) == (HUNG, "one")
 
 
 def test_one_that_hangs_as_it_is_made_is_named_too(a_run: Path, tmp_path: Path) -> None:
