@@ -1,16 +1,17 @@
 """A proxy on loopback, as a company has one: it opens every TLS connection that it passes on.
 
-A client asks it to CONNECT to the real host. The proxy leads the tunnel to itself, answers with
-a certificate of its own authority, and hands what comes out on to the local exchange. A host
+A client asks it to CONNECT to the real host. The proxy is the tunnel's other end itself, with a
+certificate of its own authority, and hands what comes out on to the local exchange. A host
 that it has no exchange for is refused; nothing is ever looked up or contacted but loopback.
 """
 
 import asyncio
 import base64
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import trustme
@@ -38,9 +39,10 @@ class TlsProxy:
         self._hosts = frozenset(hosts)
         self._loop = VenueLoop("tls-proxy")
         self._authority = trustme.CA()
-        self._pipes: set[asyncio.StreamWriter] = set()
-        self._servers: list[asyncio.Server] = []
-        self._inner_port = self._port = 0
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tunnels: set[asyncio.Task[Any]] = set()
+        self._server: asyncio.Server | None = None
+        self._port = 0
         self.asked: list[str] = []
         """Every ``host:port`` that a CONNECT named."""
         self.answer = 200
@@ -88,38 +90,43 @@ class TlsProxy:
     # ------------------------------------------------------------ on the loop
 
     async def _start(self) -> None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._authority.issue_cert(*self._hosts).configure_cert(context)
-        inner = await asyncio.start_server(self._opened, HOST, 0, ssl=context)
-        outer = await asyncio.start_server(self._asked, HOST, 0)
-        self._servers = [inner, outer]
-        self._inner_port, self._port = (one.sockets[0].getsockname()[1] for one in self._servers)
+        self._authority.issue_cert(*self._hosts).configure_cert(self._context)
+        self._server = await asyncio.start_server(self._asked, HOST, 0)
+        self._port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
-        for server in self._servers:
-            server.close()
+        if self._server is not None:
+            self._server.close()
         await self._cut()
 
     async def _cut(self) -> None:
-        for writer in list(self._pipes):
-            writer.transport.abort()
-        await asyncio.sleep(0)
+        """End what is open, a handshake under way too, and wait until nothing of it is left."""
+        for tunnel in self._tunnels:
+            tunnel.cancel()
+        await asyncio.gather(*self._tunnels, return_exceptions=True)
 
     async def _asked(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one CONNECT; then carry bytes between the client and our own TLS end."""
-        with suppress(OSError, asyncio.IncompleteReadError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            method, target, _ = head.split("\r\n", 1)[0].split(" ")
-            assert method == "CONNECT", f"not through the tunnel: {head}"
-            self.asked.append(target)
-            if self.hangs:
-                await reader.read()
-            status = self._verdict(target, head)
-            writer.write(f"HTTP/1.1 {status} X\r\n\r\n".encode())
-            await writer.drain()
-            if status == 200:
-                await self._carry(reader, writer, self._inner_port)
-        writer.close()
+        """Answer one CONNECT; then be its TLS end, and hand on what comes out."""
+        tunnel = asyncio.current_task()
+        assert tunnel is not None
+        self._tunnels.add(tunnel)
+        tunnel.add_done_callback(self._tunnels.discard)
+        async with _closing(writer):
+            if await self._answered(reader, writer):
+                await writer.start_tls(self._context)
+                await self._carry(reader, writer)
+
+    async def _answered(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        method, target, _ = head.split("\r\n", 1)[0].split(" ")
+        assert method == "CONNECT", f"not through the tunnel: {head}"
+        self.asked.append(target)
+        if self.hangs:
+            await reader.read()
+        status = self._verdict(target, head)
+        writer.write(f"HTTP/1.1 {status} X\r\n\r\n".encode())
+        await writer.drain()
+        return status == 200
 
     def _verdict(self, target: str, head: str) -> int:
         given = base64.b64encode(self.login.encode()).decode()
@@ -127,29 +134,35 @@ class TlsProxy:
             return 407
         return self.answer if target.partition(":")[0] in self._hosts else 403
 
-    async def _opened(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Hand on what came out of the TLS connection."""
-        with suppress(OSError):
-            await self._carry(reader, writer, self._exchange_port)
-        writer.close()
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        other_reader, other_writer = await asyncio.open_connection(HOST, self._exchange_port)
+        async with _closing(other_writer):
+            ways = [
+                asyncio.ensure_future(_pump(reader, other_writer)),
+                asyncio.ensure_future(_pump(other_reader, writer)),
+            ]
+            try:
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for way in ways:
+                    way.cancel()
+                await asyncio.gather(*ways, return_exceptions=True)
 
-    async def _carry(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int
-    ) -> None:
-        other_reader, other_writer = await asyncio.open_connection(HOST, port)
-        self._pipes |= {writer, other_writer}
-        ways = [
-            asyncio.ensure_future(_pump(reader, other_writer)),
-            asyncio.ensure_future(_pump(other_reader, writer)),
-        ]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
-            other_writer.close()
-            self._pipes -= {writer, other_writer}
+
+@asynccontextmanager
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
+    """Leave one end of a connection closed: in peace, or at once if it is cut."""
+    bare = writer.transport
+    try:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            yield
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+    except asyncio.CancelledError:
+        bare.abort()  # under what TLS has made of it, if it has come so far
+        for _ in range(3):  # the protocols on it hear of its end, one in each turn of the loop
+            await asyncio.sleep(0)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
