@@ -78,6 +78,7 @@ def wait_for(done: Callable[[], bool], limit_s: float = 120.0) -> None:
 @contextmanager
 def scratch(options: Options) -> Iterator[Path]:
     """Give a directory of its own, gone afterwards."""
+    options.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=options.folder, prefix="watchkeeper-bench-") as name:
         yield Path(name)
 
