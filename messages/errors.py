@@ -149,7 +149,7 @@ class LedgerConflict(LedgerError):
 
 
 class LedgerUnavailable(LedgerError):
-    """A commit failed (disk full, file gone, locked); the change is not durable."""
+    """A commit failed (disk full, file gone); the change is not durable."""
 
 
 class LedgerTooNew(LedgerUnavailable):
@@ -157,10 +157,10 @@ class LedgerTooNew(LedgerUnavailable):
 
 
 class LedgerLost(LedgerUnavailable):
-    """The ledger's server does not answer, or takes no writes now; it may come back.
+    """Its server does not answer or takes no writes now, or somebody keeps its file locked.
 
-    What was under way may have been carried out. Nothing of it may be sent: who opens the ledger
-    again looks the keys up.
+    It may come back. What was under way may have been carried out. Nothing of it may be sent: who
+    opens the ledger again looks the keys up.
     """
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from peewee import InterfaceError, PeeweeException, SqliteDatabase
 
-from messages.errors import LedgerConflict, LedgerFenced, LedgerUnavailable
+from messages.errors import LedgerConflict, LedgerFenced, LedgerLost, LedgerUnavailable
 from persistence.ledger_place import place_in
 from persistence.migrate import check_current, upgrade
 from persistence.plain_file import check_plain
@@ -18,6 +18,8 @@ FENCED = "another process has taken this ledger over"
 """What the fence says; see `persistence.fence`."""
 
 BUSY_MS = 5_000
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_PRIMARY_CODE = 0xFF
 _FULL = 2
 WAL_PAGES = 2_000
 """So long (8 MB) may the log become before a commit must copy it, which costs that one some ms.
@@ -114,6 +116,7 @@ def ledger_errors(path: Path) -> Iterator[None]:
     Raises:
         LedgerConflict: a row with this key is there already.
         LedgerFenced: this process may not write it any more.
+        LedgerLost: another process keeps it locked, and nothing was written: that passes.
         LedgerUnavailable: anything else. The change was not promised. After a failed flush
             it may yet turn up when the file is next recovered; a lookup settles it.
     """
@@ -127,6 +130,8 @@ def ledger_errors(path: Path) -> Iterator[None]:
         raise LedgerConflict(f"{path} refused a row: {error}") from error
     except (PeeweeException, sqlite3.Error) as error:
         first = first_cause(error)
+        if is_locked(first):
+            raise LedgerLost(f"another process keeps the ledger {path} locked: {first}") from first
         raise LedgerUnavailable(f"the ledger {path} cannot be used: {first}") from first
 
 
@@ -138,6 +143,12 @@ def first_cause(error: BaseException) -> BaseException:
     while isinstance(error.__context__, (PeeweeException, sqlite3.Error)):
         error = error.__context__
     return error
+
+
+def is_locked(error: BaseException | None) -> bool:
+    """Whether somebody else had what a statement wanted for itself; it has done nothing then."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & _PRIMARY_CODE in _LOCKED
 
 
 @contextmanager

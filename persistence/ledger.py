@@ -4,6 +4,7 @@ A method that changes something has it on disk when it returns. When it raises, 
 promised, nothing of it is visible, and the ledger can be used again once the cause is gone.
 """
 
+import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,12 @@ from messages.ids import ClientOrderId, OrderKey, StrategyId, Symbol
 from messages.orders import Fill
 from messages.stops import Stop
 from messages.values import OrderState
-from persistence.database import connection_of, ledger_errors, open_ledger_database
+from persistence.database import (
+    connection_of,
+    is_locked,
+    ledger_errors,
+    open_ledger_database,
+)
 from persistence.entries import NO_NOTES, NO_STOPS, Claim, LedgerEntry, Step, fingerprint
 from persistence.fence import check_writer, fence, take_writing
 from persistence.reading import read_events, read_fills, read_orders
@@ -168,6 +174,16 @@ class SqliteLedger(StoredLedger):
             if self._writer is not None:  # two that checkpoint at once: see the doctor on SQLite
                 check_writer(self._database, self._writer)
             connection_of(self._database).execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def answers(self) -> bool:
+        """See `Ledger.answers`. Asks for the lock that each commit needs, and gives it back."""
+        connection = connection_of(self._database)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            return not is_locked(error)
+        return True
 
     def close(self) -> None:
         """See `Ledger.close`."""

@@ -12,15 +12,13 @@ from typing import Protocol, TypeVar
 
 from messages.errors import LedgerUnavailable
 from persistence import statements as sql
-from persistence.database import BUSY_MS, connection_of, ledger_errors
+from persistence.database import BUSY_MS, connection_of, is_locked, ledger_errors
 from persistence.ledger import SqliteLedger
 from persistence.stored_ledger import Write
 
 _Answer = TypeVar("_Answer")
 _PAUSES_MS = (1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100)
 """SQLite's own; the last one again and again."""
-_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-_PRIMARY = 0xFF
 
 
 class Figures(Protocol):
@@ -103,6 +101,6 @@ class MeasuredLedger(SqliteLedger):
 
 def _is_busy(error: LedgerUnavailable) -> bool:
     cause = error.__cause__
-    cause = cause if isinstance(cause, sqlite3.Error) else getattr(cause, "__cause__", None)
-    code = getattr(cause, "sqlite_errorcode", None)
-    return code is not None and code & _PRIMARY in _BUSY
+    return is_locked(
+        cause if isinstance(cause, sqlite3.Error) else getattr(cause, "__cause__", None)
+    )

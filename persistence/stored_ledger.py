@@ -180,11 +180,11 @@ class StoredLedger:
     def _select(self, statement: str, parameters: Sequence[object]) -> list[LedgerEntry]:
         return [sql.entry_of(row) for row in self._rows(statement, parameters)]
 
-    def answers(self) -> bool:
-        """See `Ledger.answers`. A file is never away."""
-        return True
-
     # ------------------------------------------------------------ what a backend adds
+
+    def answers(self) -> bool:
+        """See `Ledger.answers`."""
+        raise NotImplementedError
 
     def entries(self, since_ns: int = 0) -> Iterator[LedgerEntry]:
         """See `Ledger.entries`."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from decisions.ledger_figures import LedgerFigures
-from messages.errors import LedgerUnavailable
+from messages.errors import LedgerLost, LedgerUnavailable
 from messages.values import OrderState
 from persistence import measured_ledger
 from persistence.ledger import Claim, SqliteLedger, Step
@@ -93,9 +93,11 @@ def test_who_never_gets_it_is_told_so_in_the_end(
 ) -> None:
     monkeypatch.setattr(measured_ledger, "BUSY_MS", 30)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(LedgerUnavailable, match="locked"):
+    with pytest.raises(LedgerLost, match=r"another process keeps the ledger .* locked"):
         measured.claim([claim_of(0)], 1)
+    assert not measured.answers()
     other.execute("COMMIT")
+    assert measured.answers()
     measured.claim([claim_of(0)], 1)
     assert measured.states() == {OrderState.CLAIMED: 1}
 

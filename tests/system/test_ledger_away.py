@@ -1,6 +1,8 @@
 """A ledger that is lost in a commit, before or after it was made, and comes back a while later."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,11 @@ from actors.runtime import Runtime
 from actors.step_runtime import StepRuntime
 from messages.errors import LedgerLost
 from messages.ids import NS_PER_S
+from messages.values import OrderState
 from ops.config import Config, demo_config
 from ops.run_dir import RunDir
 from ops.wiring import build
+from persistence import measured_ledger
 from persistence.ledger import SqliteLedger
 from persistence.reader import LedgerReader
 from persistence.stored_ledger import Write
@@ -95,6 +99,11 @@ def run(
     return orders_at_venue(folder)
 
 
+def states_in(path: Path) -> dict[OrderState, int]:
+    with LedgerReader(path) as ledger:
+        return ledger.states()
+
+
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Any, ...]]:
     return run(tmp_path_factory.mktemp("whole") / "run", StepRuntime(ttl_enforced=False))
@@ -133,6 +142,30 @@ def test_decisions_of_one_commit_are_judged_again_in_their_order(
 @pytest.mark.slow
 def test_the_same_on_threads(tmp_path: Path, runtime: Runtime, expected: list[Any]) -> None:
     assert run(tmp_path / "run", runtime, Server(5, 1, is_made=True)) == expected
+
+
+@pytest.mark.slow
+def test_a_file_that_another_process_keeps_locked_is_waited_for(
+    tmp_path: Path, expected: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a tool that copies it, or by somebody who looks into it and goes to lunch."""
+    monkeypatch.setattr(measured_ledger, "BUSY_MS", 30)
+    config, runtime = config_at(tmp_path / "run", **PACE), StepRuntime(ttl_enforced=False)
+    with RunDir(config.run_dir) as run_dir:
+        system = build(config, run_dir, runtime)
+        cell = system.executor.cell
+        assert runtime.start(system.root, 60 * NS_PER_S).problem == ""
+        runtime.run_until(lambda: sum(states_in(run_dir.ledger).values()) >= 3)
+        with closing(sqlite3.connect(run_dir.ledger, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            runtime.run_until(lambda: "away for 3 s" in cell.problem)
+            told = cell.problem
+        assert system.root.life is not None
+        runtime.run_until(system.root.life.gone.is_set)
+
+    assert f"another process keeps the ledger {run_dir.ledger} locked" in told
+    assert cell.restarts == 1
+    assert orders_at_venue(tmp_path / "run") == expected
 
 
 def test_an_end_that_comes_while_it_is_away_says_so_and_the_next_start_makes_it_good(
