@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from actors.mailbox import FENCED, Mailbox
 from messages.base import OnRestart, Overflow
-from tests.actors.test_mailbox import Bar, Box, Fact, Intent, Item, Level, Order, Price, Reader
+from tests.actors.mailbox.box import Bar, Box, Fact, Intent, Item, Level, Order, Price, Reader
 
 STRESS = bool(os.environ.get("WATCHKEEPER_STRESS"))
 CAPACITY = 4
