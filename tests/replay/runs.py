@@ -11,6 +11,8 @@ import strategies
 from actors.step_runtime import StepRuntime
 from messages.codec import from_msgpack, to_msgpack
 from messages.ids import NS_PER_S, StrategyId
+from messages.orders import OrderIntent
+from messages.recorded import IntentsJudged
 from ops.config import Config, demo_config
 from ops.journal import journal_for
 from ops.journal_head import run_begun
@@ -19,7 +21,7 @@ from ops.wiring import System, build
 from persistence.frames import HEADER_SIZE, SEAL, Frame, frames_of, packed
 from persistence.journal import segments
 from research.replay.code import Otherwise
-from research.replay.found import Divergence, Findings
+from research.replay.found import Compared, Divergence, Findings
 from research.replay.replaying import Replay
 from tests.replay import replayed_strategies
 
@@ -28,6 +30,8 @@ QUICK = {"backoff_min_ms": 1, "backoff_max_ms": 2, "strategy_max_restarts": 30, 
 
 ONE = StrategyId("one")
 """The strategy of `config_of`."""
+STRATEGY = "execution/strategies/one"
+"""Its path."""
 AtStart = Callable[[StepRuntime, System], object]
 
 
@@ -92,6 +96,25 @@ def replayed(run_dir: Path, **otherwise: Any) -> tuple[Findings, list[Divergence
     work.run(lambda _: None)
     assert work.findings.differs == len(divergences)
     return work.findings, divergences
+
+
+def one(findings: Findings) -> Compared:
+    """Give what was compared of the only strategy."""
+    (compared,) = findings.strategies.values()
+    return compared
+
+
+def assert_the_same(run_dir: Path, least: int = 10) -> Findings:
+    """All that the journal holds of decisions was compared, and nothing differs."""
+    findings, divergences = replayed(run_dir)
+    assert divergences == []
+    compared, decided = one(findings), messages(run_dir, OrderIntent, STRATEGY)
+    assert compared.decisions == compared.replayed == compared.same == len(decided) >= least
+    assert compared.other_words == 0
+    assert not findings.not_compared
+    judged = [j for _, _, m in messages(run_dir, IntentsJudged) for j in m.verdicts]
+    assert findings.judged.total() == len(judged) >= least
+    return findings
 
 
 # ------------------------------------------------------------------ journals changed by hand

@@ -12,10 +12,19 @@ from actors.step_runtime import StepRuntime
 from messages.lifecycle import InjectCrash, InjectHang
 from messages.orders import OrderIntent
 from ops.wiring import System
-from tests.replay.runs import ONE, changed, config_of, killed, messages, replace, replayed, run
+from tests.replay.runs import (
+    ONE,
+    STRATEGY,
+    changed,
+    config_of,
+    killed,
+    messages,
+    replace,
+    replayed,
+    run,
+)
 from tests.system.conftest import STRESS
 
-STRATEGY = "execution/strategies/one"
 NAMES = [
     "sma_cross",
     "Waves",

@@ -19,10 +19,9 @@ from research.replay.code import Otherwise
 from research.replay.found import HUNG, Divergence, Findings
 from research.replay.line import BEHIND_A_HANG
 from research.replay.replaying import Replay
-from tests.replay.runs import FILE, ONE, config_of, messages, run
+from tests.replay.runs import FILE, ONE, STRATEGY, config_of, messages, run
 
 pytestmark = pytest.mark.slow
-STRATEGY = "execution/strategies/one"
 LIMIT_S = 0.1
 CLOCK = "WATCHKEEPER_TEST_CLOCK_S"
 """What time it is for the replay's patience. A machine that is busy makes nothing hang."""

@@ -19,7 +19,6 @@ from research.replay.replaying import UNREADABLE
 from tests.replay.runs import ONE, config_of, messages, replayed, rewrite, run
 from tests.system.conftest import STRESS
 
-STRATEGY = "execution/strategies/one"
 Record = dict[str, Any]
 _decode, _encode = msgspec.msgpack.decode, msgspec.msgpack.encode
 

@@ -9,10 +9,9 @@ import pytest
 import cli
 from messages.orders import OrderIntent
 from ops import run_files
-from tests.replay.runs import FILE, config_of, messages, object_in, replayed, run
+from tests.replay.runs import FILE, STRATEGY, config_of, messages, object_in, replayed, run
 
 ROOT = Path(cli.__file__).parent
-STRATEGY = "execution/strategies/one"
 
 
 @pytest.fixture
