@@ -10,13 +10,7 @@ from messages.codec import to_msgpack
 from messages.orders import OrderIntent, OrderUpdate
 from messages.recorded import IntentsJudged, JudgedIntent, RunBegun
 from messages.values import Side
-from research.replay.found import (
-    JUDGED,
-    OTHER,
-    RAISED,
-    RECORDED_ONLY,
-    REPLAYED_ONLY,
-)
+from research.replay.found import JUDGED, OTHER, RAISED, RECORDED_ONLY, REPLAYED_ONLY
 from strategies import strategy_class
 from tests.replay.replayed_strategies import RaisesInReplay
 from tests.replay.runs import (

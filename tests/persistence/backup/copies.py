@@ -3,10 +3,7 @@
 from pathlib import Path
 
 from messages.ids import NS_PER_S, TimestampNs
-from messages.lineage import (
-    Copied,
-    reason,
-)
+from messages.lineage import Copied, reason
 from persistence.ledger import SqliteLedger
 from tests.persistence.conftest import T0, make_claim
 

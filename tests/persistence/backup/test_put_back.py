@@ -7,12 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from messages.lineage import (
-    COPIED,
-    UNKNOWN,
-    copied_in,
-    reason,
-)
+from messages.lineage import COPIED, UNKNOWN, copied_in, reason
 from persistence.backup import back_up, put_back
 from persistence.fence import take_writing
 from persistence.ledger import read_orders

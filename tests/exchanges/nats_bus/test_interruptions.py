@@ -1,0 +1,139 @@
+"""Whatever dies or is lost, no event is lost unsaid or told twice."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from exchanges.nats_client import NatsClient
+from exchanges.nats_feed import BusSettings
+from messages.market import FeedPhase
+from tests.exchanges.bus_run import BEGIN_NS, BTC, ETH, MINUTE_NS, Following, Publishing, candle
+from tests.exchanges.nats_bus.market import MARKS, raw
+from tests.exchanges.nats_server import NatsServer, nats_server
+
+pytestmark = MARKS
+
+
+def test_with_the_server_killed_the_feed_says_so_and_no_event_is_lost_or_doubled(
+    tmp_path: Path,
+    publishing: Callable[..., Publishing],
+    following: Callable[..., Following],
+) -> None:
+    wanted = [candle(i) for i in range(1_000)]
+    with nats_server(tmp_path) as server:
+        publisher = publishing(server.url).open().start()
+        reader = following(server.url).open().start()
+        publisher.put(wanted[:500])
+        reader.until_candles(150)  # in the middle of all
+        server.kill()
+        reader.until_phase(FeedPhase.BACKOFF)
+        publisher.until_phase(FeedPhase.BACKOFF)
+        publisher.put(wanted[500:], 500)
+        server.start()
+
+        assert reader.until_candles(1_000) == wanted
+        reader.until(lambda: reader.phases()[-1] is FeedPhase.LIVE)
+    assert reader.feed.stats.gaps == 0
+
+
+def test_a_next_publisher_goes_on_where_the_one_before_was_killed(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    wanted = [candle(i, symbol) for i in range(400) for symbol in (BTC, ETH)]
+    reader_of_both = {"symbols": (BTC, ETH)}
+    first = publishing(server.url, writer="first").open().start()
+    first.put(wanted[:500])
+    reader = following(server.url, **reader_of_both).open().start()
+    reader.until_candles(200)
+    first.die()
+
+    second = publishing(server.url, writer="second").open()
+    resumed = second.writer.next_index
+    second.start()
+    second.put(wanted)  # a recording is shown from its beginning
+
+    assert 0 < resumed <= 500
+    assert reader.until_candles(800) == wanted
+    second.until_stored(800)
+    assert second.writer.state.repeated == resumed
+    stats = reader.feed.stats
+    assert (stats.duplicate, stats.out_of_order, stats.gaps, stats.usable) == (0, 0, 0, 800)
+
+
+def test_a_silent_publisher_makes_the_market_stale_and_the_next_one_live(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    first = publishing(server.url).open().start()
+    quick = BusSettings(clock="market", quiet_ms=300, backoff_ms=20)
+    reader = following(server.url, quick).open().start()
+    reader.until_phase(FeedPhase.LIVE)
+
+    first.die()
+    reader.until(lambda: any("no publisher was heard for 0." in s.reason for s in reader.states()))
+    publishing(server.url, writer="next").open().start()
+    reader.until_phase(FeedPhase.LIVE, 2)
+
+    assert FeedPhase.STALE in reader.phases()
+
+
+def test_what_the_publisher_says_of_its_own_feed_is_what_the_reader_says(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    publisher = publishing(server.url).open().start()
+    reader = following(server.url).open().start()
+    reader.until_phase(FeedPhase.LIVE)
+
+    publisher.loop.call(lambda: publisher.writer.feed_is(FeedPhase.STALE, "REST had more", 3))
+    reader.until_phase(FeedPhase.STALE)
+    publisher.loop.call(lambda: publisher.writer.feed_is(FeedPhase.LIVE, "", 3))
+    reader.until_phase(FeedPhase.LIVE, 2)
+
+    stale = next(s for s in reader.states() if s.phase is FeedPhase.STALE)
+    assert stale.reason == "the publisher: REST had more"
+    assert reader.phases().count(FeedPhase.CONNECTING) == 1
+
+
+def test_what_the_stream_keeps_no_more_is_told_as_a_gap(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    publisher = publishing(server.url).open().start()
+    publisher.put([candle(i) for i in range(100)])
+    publisher.until_stored(100)
+    raw(server, lambda client: client._api("STREAM.PURGE.market", {"seq": 81}))  # 81 is the first
+
+    reader = following(server.url).open().start({BTC: BEGIN_NS + 50 * MINUTE_NS}, place=50)
+
+    assert reader.until_candles(20) == [candle(i) for i in range(80, 100)]
+    (gap,) = reader.gaps()
+    assert (gap.missing, gap.ts_from_ns) == (30, BEGIN_NS + 50 * MINUTE_NS)
+
+
+def test_where_the_server_lost_what_it_had_stored_all_is_read_again_and_nothing_told_twice(
+    server: NatsServer, publishing: Callable[..., Publishing], following: Callable[..., Following]
+) -> None:
+    publisher = publishing(server.url).open().start()
+    publisher.put([candle(i) for i in range(6)])
+    publisher.until_stored(6)
+    reader = following(server.url).open()
+    reader.feed._last = b"what was at this place before"
+
+    reader.start({BTC: BEGIN_NS + 2 * MINUTE_NS}, place=4)
+
+    assert reader.until_candles(4) == [candle(i) for i in range(2, 6)]
+    stats = reader.feed.stats
+    assert (stats.gaps, stats.duplicate, stats.out_of_order) == (0, 0, 0)
+
+
+def test_who_lets_go_of_a_client_that_is_ending_itself_closes_its_socket(
+    server: NatsServer,
+) -> None:
+    """nats-py counts as closed from its first step on, and a loop that ends cuts the others off."""
+
+    async def ask(client: NatsClient) -> Any:
+        connection = client._nats
+        connection._status = connection.CLOSED
+        writer = connection._transport._io_writer
+        await client.close()
+        return writer.transport.get_extra_info("socket").fileno()
+
+    assert raw(server, ask) == -1
