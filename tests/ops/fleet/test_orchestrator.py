@@ -16,10 +16,7 @@ from ops.fleet.config import FleetConfig, parse_fleet
 from ops.fleet.orchestrator import OK, STATE, Orchestrator
 from ops.run_dir import RunDir
 from persistence.fleet import FleetStateUnavailable, FleetStore, Kept
-
-
-class Killed(BaseException):
-    """Nothing that is caught anywhere: as if the process had ended there."""
+from tests.ops.fleet.fleets import Killed
 
 
 def fleet_of(folder: Path, **bot: Any) -> FleetConfig:
