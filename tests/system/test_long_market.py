@@ -10,7 +10,8 @@ pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from tests.system.conftest import STRESS
-from tests.system.long_market import Pace, Report, play
+from tests.system.long_market import Report, play
+from tests.system.market_config import Pace
 
 GROWTH_MB = 6.0
 """What memory may grow by from a quarter of the time to its end, and at any look between."""
