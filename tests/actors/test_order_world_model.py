@@ -19,7 +19,8 @@ from messages.orders import LookupDone, OrderReport
 from messages.values import OrderState as S
 from persistence.ledger import LedgerEntry
 from tests.actors.exchange_model import ModelVenue
-from tests.actors.order_world_machine import STRESS, OrderWorld
+from tests.actors.order_world_machine import OrderWorld
+from tests.actors.order_world_process import STRESS
 from tests.actors.stepped_loop import Task
 
 OrderWorld.TestCase.settings = settings(
