@@ -8,8 +8,8 @@ import pytest
 from actors.step_runtime import StepRuntime
 from tests.cli.conftest import Ask
 from tests.cli.runs import differing, edit
-from tests.research.test_parity import write
-from tests.research.test_stops_parity import strategy_of
+from tests.research.parity import write
+from tests.research.stopped import stopped_strategy
 from tests.system.conftest import config_of, run_to_end
 from tests.system.stop_kills import CANDLES, MINUTE_MS, ORDERS
 
@@ -92,7 +92,7 @@ def stopped_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stopped")
     rows = [((28_333_334 + n) * MINUTE_MS, *candle) for n, candle in enumerate(CANDLES)]
     paths = {"BTC/USDT": write(folder / "candles.csv", rows)}
-    strategy = strategy_of("s", "BTC/USDT", [*ORDERS, [8, "buy", "0.3", "", 50, 0, 0]])
+    strategy = stopped_strategy("s", "BTC/USDT", [*ORDERS, [8, "buy", "0.3", "", 50, 0, 0]])
     config = config_of(folder / "run", paths, strategy=[strategy])
     run_to_end(config, StepRuntime(ttl_enforced=False))
     return folder / "run"

@@ -8,8 +8,8 @@ import pytest
 
 import cli
 from actors.step_runtime import StepRuntime
-from tests.research.test_parity import write
-from tests.research.test_stops_parity import strategy_of
+from tests.research.parity import write
+from tests.research.stopped import stopped_strategy
 from tests.system.conftest import config_of, run_to_end
 
 CLOSES = [100, 100, 101, 94, 94, 95, 96]
@@ -21,7 +21,7 @@ def run(tmp_path: Path) -> str:
     """A run of which one stop has acted and one is still kept."""
     rows = [((28_333_334 + n) * 60_000, c, c, c, c, "400") for n, c in enumerate(CLOSES)]
     path = write(tmp_path / "a.csv", rows)
-    strategy = [strategy_of("s", "BTC/USDT", ORDERS)]
+    strategy = [stopped_strategy("s", "BTC/USDT", ORDERS)]
     config = config_of(tmp_path / "run", {"BTC/USDT": path}, strategy=strategy)
     run_to_end(config, StepRuntime(ttl_enforced=False))
     return str(tmp_path / "run")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from messages.ids import Symbol
@@ -47,3 +48,9 @@ class Managed(Strategy):
             return Cancel(order=key, reason="the script says so")
         much = Decimal(quantity) if quantity else None
         return Replace(order=key, limit_price=price, quantity=much, reason="the script says so")
+
+
+def managed_strategy(name: str, symbol: str, acts: Any) -> dict[str, Any]:
+    """Give one as a configuration names it."""
+    params = {"acts": acts}
+    return {"id": name, "uses": f"{Path(__file__)}:Managed", "symbol": symbol, "params": params}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from messages.ids import Symbol
@@ -49,3 +50,9 @@ class Stopped(Strategy):
             take_profit=price + way.sign * goal if goal else None,
             trailing=Decimal(trail) if trail else None,
         )
+
+
+def stopped_strategy(name: str, symbol: str, orders: Any) -> dict[str, Any]:
+    """Give one as a configuration names it."""
+    params = {"orders": orders}
+    return {"id": name, "uses": f"{Path(__file__)}:Stopped", "symbol": symbol, "params": params}

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from actors.thread_runtime import ThreadRuntime
 from messages.values import OrderState
 from tests.research import worlds
-from tests.research.test_parity import assert_the_same, markets, write
+from tests.research.managed import managed_strategy
+from tests.research.parity import Drawn, assert_the_same, drawn, restless, write
 from tests.research.worlds import by_actors, by_loop, plan_of
 from tests.system.conftest import STRESS, WEEK, config_of
 
 EXAMPLES = 300 if STRESS else 12
-MANAGED = Path(__file__).with_name("managed.py")
 
 acts = st.tuples(
     st.integers(0, 20),
@@ -30,54 +30,19 @@ acts = st.tuples(
 scripts = st.lists(acts, max_size=10).map(lambda some: [list(one) for one in sorted(some)])
 
 
-def strategy_of(name: str, symbol: str, acts: Any) -> dict[str, Any]:
-    return {"id": name, "uses": f"{MANAGED}:Managed", "symbol": symbol, "params": {"acts": acts}}
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900 if STRESS else 300)
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    first=markets(),
-    second=markets(),
-    plans=st.lists(scripts, min_size=3, max_size=3),
-    venue=st.fixed_dictionaries(
-        {
-            "balances": st.just({"USDT": "2000", "BTC": "5", "ETH": "2"}),
-            "latency_ms": st.sampled_from([0, 50, 70_000]),
-            "slippage_bps": st.sampled_from(["0", "3"]),
-        }
-    ),
-    risk=st.fixed_dictionaries(
-        {"max_order_notional": st.sampled_from(["500", "1000000"])},
-        optional={
-            "max_position_notional": st.just("600"),
-            "max_drawdown": st.just("50"),
-            "price_collar_bps": st.just("4000"),
-        },
-    ),
+    world=drawn(scripts, max_position_notional="600", max_drawdown="50", price_collar_bps="4000")
 )
 def test_generated_markets_are_the_same(
-    tmp_path_factory: pytest.TempPathFactory,
-    first: Any,
-    second: Any,
-    plans: Any,
-    venue: Any,
-    risk: Any,
+    tmp_path_factory: pytest.TempPathFactory, world: Drawn
 ) -> None:
     """Two symbols, three strategies, partial fills, too little money, orders that are late."""
     folder = tmp_path_factory.mktemp("market")
-    paths = {
-        "BTC/USDT": write(folder / "btc.csv", first),
-        "ETH/USDT": write(folder / "eth.csv", second),
-    }
-    symbols = ("BTC/USDT", "BTC/USDT", "ETH/USDT")
-    strategy = [
-        strategy_of(f"s{place}", symbol, acts)
-        for place, (symbol, acts) in enumerate(zip(symbols, plans, strict=True))
-    ]
 
-    assert_the_same(config_of(folder / "run", paths, strategy=strategy, risk=risk, venue=venue))
+    assert_the_same(world.config(folder, managed_strategy))
 
 
 @pytest.mark.slow
@@ -93,7 +58,7 @@ def test_a_recorded_week_is_the_same(tmp_path: Path) -> None:
     config = config_of(
         tmp_path / "run",
         {"BTC/USDT": WEEK},
-        strategy=[strategy_of("s", "BTC/USDT", sorted(some))],
+        strategy=[managed_strategy("s", "BTC/USDT", sorted(some))],
         risk={"price_collar_bps": "2000", "max_position_notional": "1000000"},
         venue={"balances": {"USDT": "1000000"}},
         idempotency={"backend": "sqlite"},
@@ -111,13 +76,7 @@ def test_threads_do_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(worlds, "StepRuntime", ThreadRuntime)
     rng, ended = random.Random(5), 0
     for number in range(100 if STRESS else 8):
-        rows, last = [], 100
-        for place in range(60):
-            first = last + rng.choice([0, 0, -3, 3])
-            last = max(first + rng.randint(-4, 4), 60)
-            high, low = max(first, last) + rng.randint(0, 3), min(first, last) - rng.randint(0, 3)
-            volume = rng.choice(["0.3", "5", "400"])
-            rows.append(((28_333_334 + place) * 60_000, first, high, low, last, volume))
+        rows = restless(rng)
         acts = [
             [place, rng.choice(["buy", "buy", "sell", "cancel", "replace", "replace"]),
              rng.randint(0, 1), rng.choice(["0.5", "3"]), str(rng.choice([80, 90, 97, 103, 120]))]
@@ -126,7 +85,7 @@ def test_threads_do_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         config = config_of(
             tmp_path / f"run-{number}",
             {"BTC/USDT": write(tmp_path / f"{number}.csv", rows)},
-            strategy=[strategy_of("s", "BTC/USDT", acts)],
+            strategy=[managed_strategy("s", "BTC/USDT", acts)],
             risk={"price_collar_bps": "5000"},
             venue={"balances": {"USDT": "5000", "BTC": "9"}},
         )
@@ -168,7 +127,9 @@ def test_what_was_filled_is_not_asked_for_again(tmp_path: Path) -> None:
         tmp_path / "run",
         {"BTC/USDT": write(tmp_path / "a.csv", rows)},
         strategy=[
-            strategy_of("s", "BTC/USDT", [[0, "buy", 0, "3", "90"], [3, "replace", 0, "", "95"]])
+            managed_strategy(
+                "s", "BTC/USDT", [[0, "buy", 0, "3", "90"], [3, "replace", 0, "", "95"]]
+            )
         ],
         risk={"price_collar_bps": "2000"},
     )

@@ -1,7 +1,5 @@
 """The plain loop decides, fills and earns what the whole system does on the same market."""
 
-import csv
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,67 +8,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from messages.ids import NS_PER_MS
-from tests.research.worlds import by_actors, by_loop, plan_of, symbols_of
+from tests.research.parity import (
+    MINUTE_MS,
+    STEP_BY_STEP,
+    assert_the_same,
+    markets,
+    venues,
+    write_both,
+)
 from tests.system.conftest import DATA, STRESS, WEEK, config_of
 
 EXAMPLES = 300 if STRESS else 8
 EVENTS = 3_000 if STRESS else 300
 SCRIPTED = Path(__file__).with_name("scripted.py")
 FEATURED = Path(__file__).parents[1] / "system" / "featured_strategies.py"
-MINUTE_MS = 60_000
-STEP_BY_STEP = {"batch": 1, "window": 1}
-"""A feed that waits for all after each event: then nothing depends on who is how far ahead."""
-
-
-Told = dict[str, list[tuple[int, str]]]
-"""By order: when something was told of it, and what."""
-
-
-def assert_the_same(config: Any, logs: Sequence[Path] = (), ends_ns: int = 0) -> int:
-    """Hold the two against each other, and the loop without its shortcuts too.
-
-    `logs` are those that strategies write of what they are told, on a market that ends then.
-    """
-    actors, money = by_actors(config)
-    by_order = [told_by_order(log) for log in logs]
-    for changes in ({}, {"as_events": True}, {"fast_doors": False}):
-        loop, outcome = by_loop(plan_of(config, **changes))
-        assert loop == actors
-        for told, log in zip(by_order, logs, strict=True):
-            assert_told(told, told_by_order(log), ends_ns)
-        held = {
-            symbol: (one.quantity, one.cash_flow)
-            for symbol, one in money.portfolio.holdings.items()
-        }
-        of_loop = {symbol: two for symbol, two in symbols_of(outcome).items() if symbol in held}
-        assert of_loop == held
-        for market in outcome.markets:
-            # The actors mark an event before its fills: a first fill at the last one is unmarked.
-            money.portfolio.mark(market.symbol, market.last_price)
-        for quote in outcome.meters:
-            profit = sum(m.profit for m in outcome.markets if m.symbol.endswith(quote))
-            # The portfolio's average cost is a quotient, rounded at its 28th digit.
-            assert abs(profit - money.portfolio.equity(quote)) < 1e-15
-    return len(actors)
-
-
-def told_by_order(log: Path) -> Told:
-    """Give what was told of each order in its turn, and forget it."""
-    told: Told = {}
-    for line in log.read_text().splitlines() if log.exists() else []:
-        key, ts_ns, text = line.split(" ", 2)
-        told.setdefault(key, []).append((int(ts_ns), text))
-    log.unlink(missing_ok=True)
-    return told
-
-
-def assert_told(actors: Told, loop: Told, ends_ns: int) -> None:
-    """The same, but that actors end with the market, and need not hear of its last moment."""
-    assert actors.keys() <= loop.keys()
-    for key, lines in loop.items():
-        heard = [text for _, text in actors.get(key, [])]
-        assert heard == [text for _, text in lines[: len(heard)]]
-        assert all(ts_ns >= ends_ns for ts_ns, _ in lines[len(heard) :])
 
 
 @pytest.mark.slow
@@ -127,19 +78,6 @@ def test_recorded_markets_of_two_symbols_are_the_same(tmp_path: Path, of_one_leg
     assert assert_the_same(config) > 150
 
 
-@st.composite
-def markets(draw: st.DrawFn) -> list[tuple[int, int, int, int, int, str]]:
-    """Candles of a market that jumps, stands still, and at times has no volume."""
-    rows, minute = [], 28_333_334
-    for _ in range(draw(st.integers(3, 25))):
-        minute += draw(st.sampled_from([1, 1, 1, 1, 3]))
-        low, one, two, high = sorted(draw(st.tuples(*[st.integers(80, 120)] * 4)))
-        first, last = (one, two) if draw(st.booleans()) else (two, one)
-        volume = draw(st.sampled_from(["0", "0.3", "5", "40", "400"]))
-        rows.append((minute * MINUTE_MS, first, high, low, last, volume))
-    return rows
-
-
 orders = st.tuples(
     st.integers(0, 24),
     st.sampled_from(["buy", "sell"]),
@@ -173,19 +111,6 @@ limits = st.fixed_dictionaries(
         "max_daily_loss": st.just("20"),
     },
 )
-venues = st.fixed_dictionaries(
-    {
-        "balances": st.just({"USDT": "1000", "BTC": "5", "ETH": "2"}),
-        "latency_ms": st.sampled_from([0, 50, 70_000]),
-        "slippage_bps": st.sampled_from(["0", "3"]),
-    }
-)
-
-
-def write(path: Path, rows: list[tuple[Any, ...]]) -> Path:
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows([("ts", "open", "high", "low", "close", "volume"), *rows])
-    return path
 
 
 @pytest.mark.slow
@@ -197,7 +122,7 @@ def write(path: Path, rows: list[tuple[Any, ...]]) -> Path:
     plans=st.lists(scripts, min_size=3, max_size=3),
     wide=st.lists(wide_params, min_size=2, max_size=2),
     risk=limits,
-    venue=venues,
+    venue=venues("1000"),
 )
 def test_generated_markets_are_the_same(
     tmp_path_factory: pytest.TempPathFactory,
@@ -215,10 +140,7 @@ def test_generated_markets_are_the_same(
     candles, longer bars and timers, and wants to know of each step.
     """
     folder = tmp_path_factory.mktemp("market")
-    paths = {
-        "BTC/USDT": write(folder / "btc.csv", first),
-        "ETH/USDT": write(folder / "eth.csv", second),
-    }
+    paths = write_both(folder, first, second)
     classes = ("Scripted", "Listening", "Aiming")
     symbols = ("BTC/USDT", "BTC/USDT", "ETH/USDT")
     logs = [folder / name for name in classes]

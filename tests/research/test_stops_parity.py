@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from actors.stop_desk import StopDesk
 from actors.thread_runtime import ThreadRuntime
 from tests.research import worlds
-from tests.research.test_parity import assert_the_same, markets, write
+from tests.research.parity import Drawn, assert_the_same, drawn, restless, write
+from tests.research.stopped import stopped_strategy
 from tests.research.worlds import by_actors, by_loop, plan_of
 from tests.system.conftest import STRESS, WEEK, config_of
 
 EXAMPLES = 300 if STRESS else 12
-STOPPED = Path(__file__).with_name("stopped.py")
 
 orders = st.tuples(
     st.integers(0, 20),
@@ -31,53 +31,17 @@ orders = st.tuples(
 scripts = st.lists(orders, max_size=6).map(lambda some: [list(one) for one in some])
 
 
-def strategy_of(name: str, symbol: str, orders: Any) -> dict[str, Any]:
-    params = {"orders": orders}
-    return {"id": name, "uses": f"{STOPPED}:Stopped", "symbol": symbol, "params": params}
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900 if STRESS else 300)
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    first=markets(),
-    second=markets(),
-    plans=st.lists(scripts, min_size=3, max_size=3),
-    venue=st.fixed_dictionaries(
-        {
-            "balances": st.just({"USDT": "2000", "BTC": "5", "ETH": "2"}),
-            "latency_ms": st.sampled_from([0, 50, 70_000]),
-            "slippage_bps": st.sampled_from(["0", "3"]),
-        }
-    ),
-    risk=st.fixed_dictionaries(
-        {"max_order_notional": st.sampled_from(["500", "1000000"])},
-        optional={"max_position_notional": st.just("600"), "max_drawdown": st.just("50")},
-    ),
-)
+@given(world=drawn(scripts, max_position_notional="600", max_drawdown="50"))
 def test_generated_markets_are_the_same(
-    tmp_path_factory: pytest.TempPathFactory,
-    first: Any,
-    second: Any,
-    plans: Any,
-    venue: Any,
-    risk: Any,
+    tmp_path_factory: pytest.TempPathFactory, world: Drawn
 ) -> None:
     """Two symbols, three strategies with stops of all kinds, partial fills, too little money."""
     folder = tmp_path_factory.mktemp("market")
-    paths = {
-        "BTC/USDT": write(folder / "btc.csv", first),
-        "ETH/USDT": write(folder / "eth.csv", second),
-    }
-    symbols = ("BTC/USDT", "BTC/USDT", "ETH/USDT")
-    strategy = [
-        strategy_of(f"s{place}", symbol, orders)
-        for place, (symbol, orders) in enumerate(zip(symbols, plans, strict=True))
-    ]
 
-    config = config_of(folder / "run", paths, strategy=strategy, risk=risk, venue=venue)
-
-    assert_the_same(config)
+    assert_the_same(world.config(folder, stopped_strategy))
 
 
 @pytest.mark.slow
@@ -94,7 +58,7 @@ def test_a_recorded_week_is_the_same(tmp_path: Path) -> None:
     config = config_of(
         tmp_path / "run",
         {"BTC/USDT": WEEK},
-        strategy=[strategy_of("s", "BTC/USDT", sorted(some))],
+        strategy=[stopped_strategy("s", "BTC/USDT", sorted(some))],
         idempotency={"backend": "sqlite"},
     )
 
@@ -117,7 +81,7 @@ def test_an_executor_that_dies_on_the_way_knows_how_far_a_trailing_stop_had_come
     closes = [100, 100, 110, 120, 119, 118, 117, 113, 113]
     rows = [(28_333_334 + n, c, c, c, c, "400") for n, c in enumerate(closes)]
     path = write(tmp_path / "a.csv", [(n * 60_000, *rest) for n, *rest in rows])
-    strategy = [strategy_of("s", "BTC/USDT", [[0, "buy", "1", "", 0, 0, 7]])]
+    strategy = [stopped_strategy("s", "BTC/USDT", [[0, "buy", "1", "", 0, 0, 7]])]
     config = config_of(tmp_path / "run", {"BTC/USDT": path}, strategy=strategy)
     shown, look = [0], StopDesk.look
 
@@ -141,13 +105,7 @@ def test_threads_do_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(worlds, "StepRuntime", ThreadRuntime)
     rng, acted = random.Random(5), 0
     for number in range(100 if STRESS else 8):
-        rows, last = [], 100
-        for place in range(60):
-            first = last + rng.choice([0, 0, -3, 3])
-            last = max(first + rng.randint(-4, 4), 60)
-            high, low = max(first, last) + rng.randint(0, 3), min(first, last) - rng.randint(0, 3)
-            volume = rng.choice(["0.3", "5", "400"])
-            rows.append(((28_333_334 + place) * 60_000, first, high, low, last, volume))
+        rows = restless(rng)
         orders = [
             [place, rng.choice(["buy", "buy", "sell", "flat"]), rng.choice(["0.5", "3"]), "",
              rng.choice([0, 2, 5]), rng.choice([0, 3, 6]), rng.choice([0, 0, 4])]
@@ -156,7 +114,7 @@ def test_threads_do_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         config = config_of(
             tmp_path / f"run-{number}",
             {"BTC/USDT": write(tmp_path / f"{number}.csv", rows)},
-            strategy=[strategy_of("s", "BTC/USDT", orders)],
+            strategy=[stopped_strategy("s", "BTC/USDT", orders)],
             venue={"balances": {"USDT": "5000", "BTC": "9"}},
         )
         loop, outcome = by_loop(plan_of(config))

@@ -15,8 +15,8 @@ from typing import Any
 from actors.step_runtime import StepRuntime
 from exchanges.paper_book import Book, read_book
 from persistence.ledger import SqliteLedger
-from tests.research.test_parity import write
-from tests.research.test_stops_parity import strategy_of
+from tests.research.parity import write
+from tests.research.stopped import stopped_strategy
 from tests.system.conftest import config_of, run_to_end
 
 MINUTE_MS = 60_000
@@ -44,7 +44,7 @@ ORDERS = [
 def config(folder: Path, name: str) -> Any:
     rows = [((28_333_334 + n) * MINUTE_MS, *candle) for n, candle in enumerate(CANDLES)]
     path = write(folder / "candles.csv", rows)
-    strategy = [strategy_of("s", "BTC/USDT", ORDERS)]
+    strategy = [stopped_strategy("s", "BTC/USDT", ORDERS)]
     return config_of(folder / name, {"BTC/USDT": path}, strategy=strategy)
 
 

@@ -20,7 +20,7 @@ from messages.values import OrderState
 from ops.config import Config
 from research.backtest.loop import Outcome
 from research.backtest.order import Order
-from tests.research.test_parity import STEP_BY_STEP, assert_the_same
+from tests.research.parity import STEP_BY_STEP, assert_the_same
 from tests.research.worlds import by_loop, plan_of
 from tests.system.conftest import DATA, STRESS, config_of
 
