@@ -26,7 +26,7 @@ from messages.ids import (
     TradeId,
     VenueOrderId,
 )
-from messages.market import MarketBatch, MarketEvent
+from messages.market import MarketBatch, MarketEvent, Trade
 from messages.orders import Fill, LookupDone, OrderIntent, OrderReport, SubmitDone
 from messages.values import Liquidity, OrderState, OrderType, Side, TimeInForce
 from persistence.ledger import LedgerEntry, SqliteLedger, read_orders
@@ -164,6 +164,20 @@ class OrderPath:
         for message in messages:
             self.address.tell(message)
         return self.rest()
+
+    def price(self, price: str) -> Self:
+        """Let the market trade at it, a second later."""
+        self.after(1)
+        at = self.runtime.clock.utc_ns()
+        return self.tell(
+            Trade(
+                symbol=BTC,
+                price=Decimal(price),
+                quantity=Decimal(1),
+                aggressor_side=None,
+                ts_event_ns=at,
+            )
+        )
 
     def intent(self, number: int = 0, side: Side = Side.BUY, **changes: Any) -> OrderIntent:
         now_ns = self.runtime.clock.utc_ns()

@@ -7,18 +7,13 @@ from typing import Any
 import pytest
 
 from actors.cancel_desk import PAUSES_NS
-from decisions.risk import RiskLimits
-from messages.halting import CancelDone, CancelOrder
-from messages.ids import NS_PER_S, StrategyId, TimestampNs
+from messages.halting import CancelOrder
+from messages.ids import NS_PER_S, StrategyId
 from messages.lifecycle import HaltTrading
-from messages.orders import CancelIntent, OrderIntent, OrderReport
 from messages.values import OrderState as S
-from messages.values import OrderType, Side
-from tests.actors.order_path import BTC, OrderPath, key_of
-
-AGE_NS = 10 * NS_PER_S
-OPEN = RiskLimits(max_position_notional=Decimal(150))
-"""One order of 1 at 100 fits, two do not."""
+from messages.values import Side
+from tests.actors.changing import AGE_NS, OPEN, canceled, cancels, ending, found, limit, replacing
+from tests.actors.order_path import OrderPath, key_of
 
 
 @pytest.fixture
@@ -27,44 +22,6 @@ def desk(tmp_path: Path) -> OrderPath:
     made = OrderPath(tmp_path, limits=OPEN, max_decision_age_ns=AGE_NS).start()
     made.tell(limit(made, 1))
     return made.tell(made.submitted(1, S.ACCEPTED))
-
-
-def limit(desk: OrderPath, number: int, price: str = "100", **more: Any) -> OrderIntent:
-    changes: dict[str, Any] = {"order_type": OrderType.LIMIT, "limit_price": Decimal(price)}
-    return desk.intent(number, **changes | more)
-
-
-def replacing(desk: OrderPath, number: int = 2, first: int = 1, **changes: Any) -> OrderIntent:
-    return limit(desk, number, "101", replaces=key_of(first), **changes)
-
-
-def ending(desk: OrderPath, first: int = 1, **changes: Any) -> CancelIntent:
-    fields: dict[str, Any] = {
-        "order_key": key_of(99),
-        "cancels": key_of(first),
-        "strategy_id": StrategyId("one"),
-        "symbol": BTC,
-        "side": Side.BUY,
-        "quantity": Decimal(1),
-        "decided_at_ns": TimestampNs(1),
-        "ts_created_ns": desk.runtime.clock.utc_ns(),
-        "reason": "the market went away",
-    }
-    return CancelIntent(**fields | changes)
-
-
-def canceled(desk: OrderPath, report: OrderReport | None, problem: str = "") -> OrderPath:
-    call = desk.gateway.canceled[-1]
-    done = CancelDone(order_key=call.key, epoch=call.epoch, report=report, problem=problem)
-    return desk.tell(done)
-
-
-def found(desk: OrderPath, report: OrderReport | None, problem: str = "") -> OrderPath:
-    return desk.tell(desk.answer(desk.gateway.asked[-1], report, problem))
-
-
-def cancels(desk: OrderPath, number: int = 1) -> int:
-    return sum(one.key == key_of(number) for one in desk.gateway.canceled)
 
 
 # ------------------------------------------------------------ an end

@@ -16,9 +16,7 @@ from messages.market import MarketBatch
 from messages.stops import StopState
 from messages.values import OrderState as S
 from messages.values import Protection
-from tests.actors.changing import revive, with_one
-from tests.actors.order_path import HandGateway, OrderPath, fill, key_of
-from tests.actors.test_cancel_desk import (
+from tests.actors.changing import (
     AGE_NS,
     OPEN,
     canceled,
@@ -27,7 +25,10 @@ from tests.actors.test_cancel_desk import (
     found,
     limit,
     replacing,
+    revive,
+    with_one,
 )
+from tests.actors.order_path import HandGateway, OrderPath, fill, key_of
 
 PERSON = "a person says so"
 

@@ -11,18 +11,21 @@ from messages.errors import LedgerLost
 from messages.halting import CancelOrder
 from messages.lifecycle import ActorState
 from messages.values import OrderState as S
-from tests.actors.changing import Dying, revive, told, with_one
-from tests.actors.order_path import OrderPath, key_of
-from tests.actors.test_cancel_desk import (
+from tests.actors.changing import (
     AGE_NS,
     OPEN,
+    Dying,
     canceled,
     cancels,
     ending,
     found,
     limit,
     replacing,
+    revive,
+    told,
+    with_one,
 )
+from tests.actors.order_path import OrderPath, key_of
 
 
 @pytest.fixture

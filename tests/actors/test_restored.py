@@ -13,13 +13,12 @@ from decisions.halting import HaltState
 from messages.halting import OpenListed, ResumeTrading
 from messages.ids import NS_PER_S, TimestampNs
 from messages.lineage import MARGIN_NS, Accepted, Copied
-from messages.market import Trade
 from messages.stops import StopState
 from messages.values import OrderState as S
 from messages.values import Protection, Side
 from persistence.backup import accept_copy, back_up, put_back
 from persistence.ledger import SqliteLedger
-from tests.actors.order_path import BTC, OrderPath, fill, key_of
+from tests.actors.order_path import OrderPath, fill, key_of
 
 AGE_NS = 5 * NS_PER_S
 
@@ -139,27 +138,13 @@ def test_without_the_moment_it_would_be_sent_twice(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- stops
 
 
-def falls_to(desk: OrderPath, price: str) -> None:
-    desk.after(1)
-    at = desk.runtime.clock.utc_ns()
-    desk.tell(
-        Trade(
-            symbol=BTC,
-            price=Decimal(price),
-            quantity=Decimal(1),
-            aggressor_side=None,
-            ts_event_ns=at,
-        )
-    )
-
-
 def restored_with_a_stop(tmp_path: Path) -> Path:
     """The copy has a position and its stop, which in the lost ledger has sold it."""
     desk = live(tmp_path / "run")
     desk.tell(desk.intent(0, protection=Protection(stop_loss=Decimal(95))))
     desk.tell(desk.report(0, S.FILLED, "1", (fill("t"),)))
     back_up(desk.path, tmp_path / "copy", TimestampNs(desk.runtime.clock.utc_ns()), halt)
-    falls_to(desk, "94")
+    desk.price("94")
     assert [one.order.side for one in desk.gateway.sent] == [Side.BUY, Side.SELL]
     desk.stop()
     put_back(tmp_path / "copy", desk.path, halt, desk.path.with_name("aside"))
@@ -179,7 +164,7 @@ def test_a_stop_of_a_copy_would_act_again_unless_a_person_has_ended_it(
     desk.tell(ResumeTrading(request="r", despite_open=False))
     assert answer(desk, "r")[0]
 
-    falls_to(desk, "93")
+    desk.price("93")
 
     assert len(desk.gateway.sent) == sold_again
     with closing(SqliteLedger(path)) as ledger:

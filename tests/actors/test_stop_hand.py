@@ -15,7 +15,7 @@ from messages.values import Instrument
 from messages.values import OrderState as S
 from persistence.ledger import SqliteLedger
 from tests.actors.order_path import BTC, key_of
-from tests.actors.test_stop_desk import AGE_NS, Stopped
+from tests.actors.stopped_path import AGE_NS, Stopped
 
 RULES = Instrument(
     symbol=BTC,

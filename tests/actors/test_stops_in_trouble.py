@@ -16,7 +16,8 @@ from messages.values import OrderState as S
 from messages.values import OrderType, Side
 from persistence.ledger import SqliteLedger
 from tests.actors.order_path import BTC, fill, key_of
-from tests.actors.test_stop_desk import AGE_NS, AT_95, Stopped, told
+from tests.actors.stopped_path import AGE_NS, AT_95, Stopped
+from tests.actors.test_stop_desk import told
 
 FREE = RiskLimits(allow_short=False)
 
