@@ -11,8 +11,6 @@ from persistence.ledger import LedgerEntry, SqliteLedger
 from tests.actors.order_path import BTC, OrderPath, fill, key_of
 
 AGE_NS = 10 * NS_PER_S
-
-
 AT_95 = Protection(stop_loss=Decimal(95), take_profit=Decimal(120))
 
 

@@ -12,16 +12,24 @@ from messages.ids import NS_PER_S, StrategyId
 from messages.lifecycle import HaltTrading
 from messages.values import OrderState as S
 from messages.values import Side
-from tests.actors.changing import AGE_NS, OPEN, canceled, cancels, ending, found, limit, replacing
+from tests.actors.changing import (
+    AGE_NS,
+    OPEN,
+    canceled,
+    cancels,
+    ending,
+    found,
+    limit,
+    replacing,
+    with_one,
+)
 from tests.actors.order_path import OrderPath, key_of
 
 
 @pytest.fixture
 def desk(tmp_path: Path) -> OrderPath:
     """An executor on a live market that has one order open, of 1 BTC at 100."""
-    made = OrderPath(tmp_path, limits=OPEN, max_decision_age_ns=AGE_NS).start()
-    made.tell(limit(made, 1))
-    return made.tell(made.submitted(1, S.ACCEPTED))
+    return with_one(OrderPath(tmp_path, limits=OPEN, max_decision_age_ns=AGE_NS))
 
 
 # ------------------------------------------------------------ an end

@@ -29,8 +29,10 @@ def moving_exchange(environment: pytest.MonkeyPatch) -> Iterator[RunningExchange
         yield running
 
 
-def resting_config(folder: Path, run: RunningExchange, **venue: Any) -> Path:
-    """Write a config whose one strategy sends orders that rest."""
+def moving_config(
+    folder: Path, run: RunningExchange, strategy: str, risk: dict[str, Any], **venue: Any
+) -> Path:
+    """Write a config of one strategy, at that exchange."""
     document = {
         "name": "resting",
         "run_dir": str(folder / "run"),
@@ -44,16 +46,18 @@ def resting_config(folder: Path, run: RunningExchange, **venue: Any) -> Path:
             **venue,
             "ccxt": public_config(run),
         },
-        "strategy": [{"id": "r", "uses": f"{PLUGIN}:Resting"}],
-        "risk": {
-            "max_market_age_ms": AHEAD_MS,
-            "price_collar_bps": "5000",
-            "max_position_notional": "100000",
-        },
+        "strategy": [{"id": "r", "uses": strategy}],
+        "risk": {"max_market_age_ms": AHEAD_MS, "price_collar_bps": "5000", **risk},
     }
     path = folder / "config.toml"
     path.write_text(to_toml(document))
     return path
+
+
+def resting_config(folder: Path, run: RunningExchange, **venue: Any) -> Path:
+    """Write a config whose one strategy sends orders that rest."""
+    risk = {"max_position_notional": "100000"}
+    return moving_config(folder, run, f"{PLUGIN}:Resting", risk, **venue)
 
 
 def command(*arguments: object) -> "subprocess.CompletedProcess[str]":

@@ -9,18 +9,16 @@ import pytest
 pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
-import strategies
 from decisions.drill import full_cases, parse_case, quick_cases
 from decisions.drill_cancel import full_cancel_cases, quick_cancel_cases
 from decisions.drill_replace import full_replace_cases, quick_replace_cases
 from decisions.drill_stop import full_stop_cases, quick_stop_cases
-from ops.config import demo_config, load
-from ops.drill import CANDLES, play
-from ops.drill_case import Baseline, Setting, find_baseline
+from ops.drill import play
+from ops.drill_case import Baseline, find_baseline
 from ops.drill_life import Nursery
 from tests.system.conftest import STRESS
+from tests.system.drilling import JOBS, setting_of
 
-JOBS = 3
 MATRIX_JOBS = 8
 SMOKE = (
     "intent_told/none/strategy_crash",
@@ -50,14 +48,6 @@ params = { fast = 5, slow = 15 }
 [risk]
 max_orders_per_minute = 1
 """
-
-
-def setting_of(nursery: Nursery, config_path: Path | None = None) -> Setting:
-    check = strategies.check_params
-    config = demo_config({}, check) if config_path is None else load(config_path, {}, check)
-    return Setting(
-        config_path=config_path, config=config, candles=CANDLES, seed=None, nursery=nursery
-    )
 
 
 @pytest.fixture(scope="module")

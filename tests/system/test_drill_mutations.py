@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -18,9 +17,8 @@ from decisions.drill_stop import quick_stop_cases
 from ops.drill import parse_any, play
 from ops.drill_case import Baseline, find_baseline
 from ops.drill_life import Nursery
-from tests.system.test_drill import JOBS, setting_of
+from tests.system.drilling import JOBS, MUTANTS, setting_of
 
-MUTANTS = Path(__file__).with_name("drill_mutants.py")
 CAUGHT_BY = {
     "send_before_commit": ("before_claim/reset_after/kill", "2 orders"),
     "resend_without_asking": ("answer_received/reset_after/kill", "2 orders"),

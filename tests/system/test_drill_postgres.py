@@ -10,13 +10,7 @@ import pytest
 pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
-from decisions.drill import (
-    Case,
-    full_cases,
-    lost_ledger_cases,
-    parse_case,
-    quick_lost_ledger_cases,
-)
+from decisions.drill import Case, full_cases, lost_ledger_cases, parse_case, quick_lost_ledger_cases
 from decisions.drill_cancel import full_cancel_cases
 from decisions.drill_stop import lost_ledger_stop_cases
 from ops.config import demo_config
@@ -27,7 +21,7 @@ from ops.drill_life import Nursery
 from persistence.ledger_place import LedgerPlace
 from tests.persistence.postgres_server import URL_ENV, Server, running
 from tests.system.conftest import STRESS
-from tests.system.test_drill_mutations import MUTANTS
+from tests.system.drilling import MUTANTS
 
 AWAY_S = 0.5
 MATRIX_JOBS = 8

@@ -9,21 +9,10 @@ from actors import judgement
 from actors.runtime import Runtime
 from actors.step_runtime import StepRuntime
 from decisions.order_keys import client_order_id
-from exchanges.demo import DemoSource
-from messages.ids import NS_PER_MS, Symbol
 from ops.wiring import System
 from persistence.ledger import SqliteLedger
 from tests.system.conftest import config_of, orders_at_venue, run_to_end
-
-
-def candles_in(folder: Path, count: int = 3_000) -> dict[str, Path]:
-    """So many generated candles in a file."""
-    lines = [
-        ",".join(map(str, (c.ts_open_ns // NS_PER_MS, c.open, c.high, c.low, c.close, c.volume)))
-        for c in DemoSource(Symbol("BTC/USDT"), limit=count).events()
-    ]
-    (folder / "candles.csv").write_text("\n".join(lines))
-    return {"BTC/USDT": folder / "candles.csv"}
+from tests.system.market_files import candles_in
 
 
 @pytest.mark.slow

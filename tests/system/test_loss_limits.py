@@ -10,7 +10,7 @@ from decisions.risk_equity import EquityBook
 from messages.values import OrderState
 from persistence.ledger import SqliteLedger, read_orders
 from tests.system.conftest import config_of, run_to_end
-from tests.system.test_executor_group import candles_in
+from tests.system.market_files import candles_in
 
 
 def test_after_a_drawdown_there_is_no_new_risk_and_a_restart_does_not_forget_it(

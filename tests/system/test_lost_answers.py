@@ -16,7 +16,7 @@ from messages.values import OrderState
 from ops import wiring
 from persistence.ledger import read_events, read_orders
 from tests.system.conftest import config_of, orders_at_venue, run_to_end
-from tests.system.test_executor_group import candles_in
+from tests.system.market_files import candles_in
 
 Breaks = Callable[[dict[int, PaperFault]], None]
 

@@ -13,18 +13,13 @@ from ops.metric_lines import lines_about, metric_files
 from ops.metrics_schema import schemas
 from persistence.ledger import read_orders
 from tests.system.conftest import config_of, run_to_end
+from tests.system.market_files import crossing_candles
 
 
 @pytest.fixture
 def candles(tmp_path: Path) -> Path:
     """A market that crosses itself often."""
-    rows = ["ts,open,high,low,close,volume"]
-    for minute in range(1200):
-        close = 100 + (minute % 60 if minute % 120 < 60 else 60 - minute % 60) / 10
-        rows.append(f"{1_700_000_040_000 + minute * 60_000},{close},{close},{close},{close},50")
-    path = tmp_path / "candles.csv"
-    path.write_text("\n".join(rows) + "\n")
-    return path
+    return crossing_candles(tmp_path, 1_200)
 
 
 def all_lines(run: Path) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ from ops.run_dir import RunDir
 from ops.snapshot import Snapshots
 from ops.wiring import build
 from tests.system.conftest import STRESS, config_of, run_to_end
+from tests.system.market_files import crossing_candles
 
 PROMTOOL = shutil.which("promtool")
 UNITS = (
@@ -46,13 +47,7 @@ NO_UNIT = {
 
 @pytest.fixture
 def candles(tmp_path: Path) -> Path:
-    rows = ["ts,open,high,low,close,volume"]
-    for minute in range(400):
-        close = 100 + (minute % 60 if minute % 120 < 60 else 60 - minute % 60) / 10
-        rows.append(f"{1_700_000_040_000 + minute * 60_000},{close},{close},{close},{close},50")
-    path = tmp_path / "candles.csv"
-    path.write_text("\n".join(rows) + "\n")
-    return path
+    return crossing_candles(tmp_path, 400)
 
 
 @pytest.fixture

@@ -13,13 +13,11 @@ from exchanges.local.faults import Fault, Plan
 from exchanges.local.orders import Order
 from exchanges.local.request_log import Request
 from exchanges.local.server import RunningExchange
-from ops.config_write import to_toml
-from tests.exchanges.feed_run import public_config
 from tests.system.bots import Bot
 from tests.system.conftest import STRESS
 from tests.system.following_strategies import QUANTITY
-from tests.system.live_bots import AHEAD_MS, wait_until
-from tests.system.resting_bots import command, moving_exchange
+from tests.system.live_bots import wait_until
+from tests.system.resting_bots import command, moving_config, moving_exchange
 
 PLUGIN = Path(__file__).with_name("following_strategies.py")
 MOMENTS = {
@@ -40,29 +38,8 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningExchange]:
 
 
 def following_config(folder: Path, run: RunningExchange) -> Path:
-    document = {
-        "name": "following",
-        "run_dir": str(folder / "run"),
-        "mode": "live",
-        "feed": {"type": "ccxt"},
-        "venue": {
-            "type": "ccxt",
-            "exchange": "binance",
-            "api_key_env": "LOCAL_KEY",
-            "api_secret_env": "LOCAL_SECRET",
-            "ccxt": public_config(run),
-        },
-        "strategy": [{"id": "f", "uses": f"{PLUGIN}:Follows"}],
-        "risk": {
-            "max_market_age_ms": AHEAD_MS,
-            "price_collar_bps": "5000",
-            "max_position_notional": "700",
-            "max_orders_per_minute": 1_000,
-        },
-    }
-    path = folder / "config.toml"
-    path.write_text(to_toml(document))
-    return path
+    risk = {"max_position_notional": "700", "max_orders_per_minute": 1_000}
+    return moving_config(folder, run, f"{PLUGIN}:Follows", risk)
 
 
 def until_it_moves_its_bid(run: RunningExchange, bot: Bot, times: int) -> None:

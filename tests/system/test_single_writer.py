@@ -83,6 +83,24 @@ def freeze_between_writes(bot: Bot, folder: Path) -> None:
         lease.rollback()
 
 
+def overtaker_of(first: Bot, standby: Callable[[], Bot], run: RunningExchange, folder: Path) -> Bot:
+    """Freeze one that trades, let another take over, and freeze that one too."""
+    until_orders(run, 3)
+    second = standby()
+    second.until_said("is traded by process")
+    freeze_between_writes(first, folder)
+    second.until(lambda: bool(second.of("start")))
+    until_orders(run, 3)
+    freeze_between_writes(second, folder)
+    return second
+
+
+def contents(folder: Path) -> list[bytes]:
+    """Give what only the process that holds the lease may write."""
+    files = ("status.json", "metrics.ndjson", "ledger.db-wal")
+    return [(folder / "run" / name).read_bytes() for name in files]
+
+
 @pytest.mark.longest
 def test_a_stopped_process_is_taken_over_and_sends_nothing_when_it_goes_on(
     tmp_path: Path, start: Start
@@ -202,21 +220,14 @@ def test_who_cannot_see_that_it_was_overtaken_is_as_silent(tmp_path: Path, start
     with running_exchange(seed=5, speed=SPEED) as run:
         config = live_config(tmp_path, run)
         first = live(start, config)
-        until_orders(run, 3)
-        second = live(start, config, "--standby")
-        second.until_said("is traded by process")
-        freeze_between_writes(first, tmp_path)
-        second.until(lambda: bool(second.of("start")))
-        until_orders(run, 3)
-        freeze_between_writes(second, tmp_path)
-        files = ("status.json", "metrics.ndjson", "ledger.db-wal")
-        before = last_number(run), [(tmp_path / "run" / name).read_bytes() for name in files]
+        second = overtaker_of(first, lambda: live(start, config, "--standby"), run, tmp_path)
+        before = last_number(run), contents(tmp_path)
         with closing(sqlite3.connect(lease_file(tmp_path), isolation_level=None)) as blind:
             blind.execute("PRAGMA busy_timeout = 20000")
             blind.execute("BEGIN IMMEDIATE")
             first.send(signal.SIGCONT)
             code, said = first.end()
-            after = [(tmp_path / "run" / name).read_bytes() for name in files]
+            after = contents(tmp_path)
             asked = signed(run, before[0])
             blind.execute("ROLLBACK")
         second.send(signal.SIGCONT)
@@ -237,15 +248,8 @@ def test_the_fences_hold_also_in_a_process_that_does_not_end(tmp_path: Path, sta
         config = live_config(tmp_path, run)
         more = {"PYTHONPATH": str(tmp_path)}
         first = start(config, "--i-understand-live", environment={**ENVIRONMENT, **more})
-        until_orders(run, 3)
-        second = live(start, config, "--standby")
-        second.until_said("is traded by process")
-        freeze_between_writes(first, tmp_path)
-        second.until(lambda: bool(second.of("start")))
-        until_orders(run, 3)
-        freeze_between_writes(second, tmp_path)
-        files = ("status.json", "metrics.ndjson", "ledger.db-wal")
-        before = last_number(run), [(tmp_path / "run" / name).read_bytes() for name in files]
+        second = overtaker_of(first, lambda: live(start, config, "--standby"), run, tmp_path)
+        before = last_number(run), contents(tmp_path)
         first.send(signal.SIGCONT)
         # Told by the fence, or, where its order has moved on meanwhile, by the step itself; or,
         # frozen with nothing in hand, by the clock, which lets it decide nothing more.
@@ -257,7 +261,7 @@ def test_the_fences_hold_also_in_a_process_that_does_not_end(tmp_path: Path, sta
             )
         )
         threading.Event().wait(2)
-        after = [(tmp_path / "run" / name).read_bytes() for name in files]
+        after = contents(tmp_path)
         asked = signed(run, before[0])
         is_there = first.process.poll() is None
         second.send(signal.SIGCONT)

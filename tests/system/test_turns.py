@@ -4,7 +4,7 @@ from pathlib import Path
 
 from actors.step_runtime import StepRuntime
 from tests.system.conftest import config_of, orders_at_venue, run_to_end
-from tests.system.test_executor_group import candles_in
+from tests.system.market_files import candles_in
 
 
 def test_the_orders_do_not_depend_on_the_turns(tmp_path: Path) -> None:
