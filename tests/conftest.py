@@ -31,3 +31,13 @@ def _state_of_nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Path:
+    """Give the folder of recorded market data, or skip."""
+    beside = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
+    folder = Path(os.environ.get("WATCHKEEPER_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"no recorded market data at {folder}: set WATCHKEEPER_DATA")
+    return folder

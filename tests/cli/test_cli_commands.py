@@ -11,6 +11,7 @@ import pytest
 import cli
 from messages.values import OrderState
 from persistence import ledger
+from tests.cli.runs import command
 
 ROOT = Path(cli.__file__).parent
 GOOD = 'name = "x"\n[[strategy]]\nid = "a"\nuses = "sma_cross"\nparams = { fast = 1, slow = 2 }\n'
@@ -42,17 +43,6 @@ class Entry:
     average_price = Decimal("61480.20")
     decided_at_ns = 5
     venue_order_id = "P-1"
-
-
-def run(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
 
 
 def modules_after(*arguments: str) -> set[str]:
@@ -243,29 +233,29 @@ def test_orders_without_a_ledger_are_one_sentence_and_exit_2(
 
 @pytest.mark.slow
 def test_stop_waits_until_the_process_is_gone(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", SERVER, str(tmp_path)]
+    server = [sys.executable, "-c", SERVER, str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen(server, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"
 
-        done = run("stop", "--run-dir", str(tmp_path))
+        done = command("stop", "--run-dir", str(tmp_path))
 
         assert (done.returncode, done.stdout) == (0, f"stopped process {process.pid}\n")
         assert process.wait(10) == 0
-    assert run("stop", "--run-dir", str(tmp_path)).returncode == 3
+    assert command("stop", "--run-dir", str(tmp_path)).returncode == 3
 
 
 @pytest.mark.slow
 def test_a_process_that_does_not_go_is_reported(tmp_path: Path) -> None:
     stubborn = SERVER.replace("over.set()", "pass")
-    command = [sys.executable, "-c", stubborn, str(tmp_path)]
+    server = [sys.executable, "-c", stubborn, str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen(server, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"
 
-        done = run("stop", "--run-dir", str(tmp_path), "--timeout", "0.1")
+        done = command("stop", "--run-dir", str(tmp_path), "--timeout", "0.1")
 
         process.send_signal(signal.SIGKILL)
     assert done.returncode == 1

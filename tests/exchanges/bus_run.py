@@ -16,7 +16,8 @@ from exchanges.nats_feed import BusSettings, NatsFeed
 from exchanges.nats_writer import NatsWriter, WriterState
 from exchanges.venue_loop import VenueLoop
 from messages.ids import NS_PER_S, ActorPath, Symbol, TimestampNs
-from messages.market import Candle, FeedGap, FeedHistory, FeedPhase, FeedState, Trade
+from messages.market import Candle, FeedPhase
+from tests.exchanges.told import Told
 
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
 MINUTE_NS = 60 * NS_PER_S
@@ -118,7 +119,7 @@ class Publishing:
         assert not [p for p in self.problems if "never retrieved" not in p], self.problems
 
 
-class Following:
+class Following(Told):
     """One feed over the bus."""
 
     def __init__(
@@ -128,7 +129,7 @@ class Following:
         utc_ns: Callable[[], int] = time.time_ns,
         **asked: Any,
     ) -> None:
-        self.told: list[FeedItem] = []
+        super().__init__()
         self.problems: list[str] = []
         self.takes = True
         self._news = threading.Condition()
@@ -174,31 +175,6 @@ class Following:
             while not is_so():
                 assert time.monotonic() < deadline, (self.states()[-5:], self.feed.stats)
                 self._news.wait(0.02)
-
-    def until_phase(self, phase: FeedPhase, times: int = 1) -> None:
-        self.until(lambda: self.phases().count(phase) >= times)
-
-    def until_candles(self, count: int) -> list[Candle]:
-        self.until(lambda: len(self.candles()) >= count)
-        return self.candles()
-
-    def candles(self) -> list[Candle]:
-        return [x for x in self.told if isinstance(x, Candle)]
-
-    def trades(self) -> list[Trade]:
-        return [x for x in self.told if isinstance(x, Trade)]
-
-    def history(self) -> list[Candle]:
-        return [c for x in self.told if isinstance(x, FeedHistory) for c in x.candles]
-
-    def gaps(self) -> list[FeedGap]:
-        return [x for x in self.told if isinstance(x, FeedGap)]
-
-    def states(self) -> list[FeedState]:
-        return [x for x in self.told if isinstance(x, FeedState)]
-
-    def phases(self) -> list[FeedPhase]:
-        return [state.phase for state in self.states()]
 
     def stop(self) -> None:
         if self._run is None:

@@ -1,9 +1,7 @@
 """Makers of market events and orders, and the way to recorded data."""
 
-import os
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,13 +58,3 @@ def candle() -> Callable[..., Candle]:
 def order() -> Callable[..., NewOrder]:
     """Make an order by name: buy 1 BTC at the market, decided at 0; a limit_price makes it one."""
     return _order
-
-
-@pytest.fixture(scope="session")
-def recorded() -> Path:
-    """Give the folder of recorded market data, or skip."""
-    beside = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
-    folder = Path(os.environ.get("WATCHKEEPER_DATA", beside))
-    if not folder.is_dir():
-        pytest.skip(f"no recorded market data at {folder}: set WATCHKEEPER_DATA")
-    return folder

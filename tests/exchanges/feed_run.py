@@ -13,8 +13,9 @@ from exchanges.feed_settings import Channel, FeedItem, FeedRequest, FeedSettings
 from exchanges.local.server import RunningExchange
 from exchanges.venue_loop import VenueLoop
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, Symbol
-from messages.market import Candle, FeedGap, FeedHistory, FeedPhase, FeedState, Tick, Trade
+from messages.market import Candle, FeedPhase, Tick
 from tests.exchanges.live import BTC
+from tests.exchanges.told import Told
 
 LIMIT_S = 60.0
 MINUTE_NS = 60 * NS_PER_S
@@ -38,11 +39,11 @@ def request(**changes: Any) -> FeedRequest:
     return FeedRequest(**values | changes)
 
 
-class Following:
+class Following(Told):
     """One feed, the loop it lives on, and what it told."""
 
     def __init__(self, settings: CcxtSettings, asked: FeedRequest, patience: FeedSettings) -> None:
-        self.told: list[FeedItem] = []
+        super().__init__()
         self.problems: list[str] = []
         self._news = threading.Condition()
         self.loop = VenueLoop("feed-of-a-test", self.problems.append)
@@ -66,33 +67,11 @@ class Following:
         with self._news:
             assert self._news.wait_for(is_so, LIMIT_S), self.states()
 
-    def until_phase(self, phase: FeedPhase, times: int = 1) -> None:
-        self.until(lambda: self.phases().count(phase) >= times)
-
-    def until_candles(self, count: int) -> list[Candle]:
-        self.until(lambda: len(self.candles()) >= count)
-        return self.candles()
-
     def candles(self, symbol: Symbol = BTC) -> list[Candle]:
         return [x for x in self.told if isinstance(x, Candle) and x.symbol == symbol]
 
-    def history(self) -> list[Candle]:
-        return [c for x in self.told if isinstance(x, FeedHistory) for c in x.candles]
-
-    def trades(self) -> list[Trade]:
-        return [x for x in self.told if isinstance(x, Trade)]
-
     def ticks(self) -> list[Tick]:
         return [x for x in self.told if isinstance(x, Tick)]
-
-    def gaps(self) -> list[FeedGap]:
-        return [x for x in self.told if isinstance(x, FeedGap)]
-
-    def states(self) -> list[FeedState]:
-        return [x for x in self.told if isinstance(x, FeedState)]
-
-    def phases(self) -> list[FeedPhase]:
-        return [state.phase for state in self.states()]
 
     def stop(self) -> None:
         """End as a process does: whatever it is doing, soon and without a trace."""

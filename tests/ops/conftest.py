@@ -1,6 +1,6 @@
-"""Snapshots as a process gives them, for the tests of everything that reads them."""
+"""Snapshots as a process gives them, for all that reads them; a browser for the pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -74,3 +74,15 @@ def actor() -> Callable[..., dict[str, Any]]:
 def snapshot() -> Callable[..., dict[str, Any]]:
     """Make a snapshot: actors, then what differs from a healthy one."""
     return _snapshot
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A browser for the pages of a file: its loop runs as long as it is open."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    from tests.ops.dashboard.screenshots import launched
+
+    with playwright.sync_playwright() as driver:
+        opened = launched(driver)
+        yield opened
+        opened.close()

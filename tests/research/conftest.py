@@ -1,6 +1,5 @@
 """A data directory to fill, and candles to fill it with."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,16 +28,6 @@ def ask(capsys: pytest.CaptureFixture[str]) -> Ask:
         return code, objects(capsys.readouterr().out)
 
     return run
-
-
-@pytest.fixture(scope="session")
-def recorded() -> Path:
-    """Give the folder of recorded market data, or skip."""
-    beside = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
-    folder = Path(os.environ.get("WATCHKEEPER_DATA", beside))
-    if not folder.is_dir():
-        pytest.skip(f"no recorded market data at {folder}: set WATCHKEEPER_DATA")
-    return folder
 
 
 Make = Callable[..., Path]

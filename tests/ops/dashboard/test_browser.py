@@ -12,31 +12,19 @@ import pytest
 from ops.dashboard.command import DashboardOptions, model_of
 from ops.dashboard.page import page
 from tests.cli.runs import real_run
-from tests.ops.dashboard.browsing import (
-    Seen,
-    assert_nothing_is_cut_off_on_a_phone,
-    wait_until,
-)
+from tests.ops.dashboard.browsing import Seen, assert_nothing_is_cut_off_on_a_phone, wait_until
 from tests.ops.dashboard.runs import CONFIG, LIFE, encoded, line, recorded, run_with, said
-from tests.ops.dashboard.screenshots import SIZES, launched, shoot
+from tests.ops.dashboard.screenshots import SIZES, shoot
 from tests.ops.dashboard.test_run_model import EVIL, traded
 from tests.ops.dashboard.test_serve import served
 from tests.system.conftest import STRESS
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium: apt-get install chromium"),
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        opened = launched(driver)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-import playwright.sync_api as playwright
 
 from decisions.bars import Bars
 from decisions.equity_walk import DAY_NS
@@ -31,7 +30,7 @@ from tests.ops.dashboard.browsing import (
     assert_nothing_is_cut_off_on_a_phone,
     wait_until,
 )
-from tests.ops.dashboard.screenshots import SIZES, launched, shoot
+from tests.ops.dashboard.screenshots import SIZES, shoot
 from tests.ops.dashboard.test_run_model import EVIL
 from tests.system.conftest import STRESS
 
@@ -99,14 +98,6 @@ def model_of(*symbols: Symbol, name: str = "made", split: bool = True) -> dict[s
         }},
         "facts": [["Configuration", name]], "config": f"name = {name!r}",
     }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        opened = launched(driver)
-        yield opened
-        opened.close()
 
 
 def opened_page(browser: Any, folder: Path, model: dict[str, Any], **context: Any) -> Seen:

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,9 @@ import pytest
 from ops.fleet.page import page
 from ops.fleet.standing import standing
 from tests.ops.dashboard.browsing import DESKTOP, PHONE, Seen
-from tests.ops.dashboard.screenshots import launched
 from tests.ops.fleet.test_page import EVIL, NOW_NS, said, seen
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -34,14 +32,6 @@ id = "sma"
 uses = "sma_cross"
 params = { fast = 5, slow = 15 }
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        opened = launched(driver)
-        yield opened
-        opened.close()
 
 
 def test_from_disk_it_says_who_needs_a_person_and_runs_nothing_that_a_bot_says(
