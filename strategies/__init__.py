@@ -21,6 +21,7 @@ from messages.own_lines import line_of
 from messages.values import Instrument
 from strategies.declared import declared_problems
 from strategies.from_file import class_from_file
+from strategies.handlers import handler_problems
 from strategies.params import Bound, allowed, bounds_of, nearest
 from strategies.protocol import Decision, Strategy, Target
 
@@ -89,7 +90,7 @@ def build(
         where = line_of(error, str(getattr(sys.modules.get(cls.__module__), "__file__", "")))
         text = f"{uses} could not be made: {type(error).__name__}: {error}"
         raise ConfigError([text + (f" ({where})" if where else "")]) from error
-    problems = declared_problems(strategy, uses)
+    problems = declared_problems(strategy, uses) + handler_problems(strategy, uses)
     if problems:
         raise ConfigError(problems)
     made: Strategy = strategy

@@ -29,6 +29,9 @@ class Bounded(Strategy):
 
     def __init__(self, params, symbol, order_notional, instrument):
         self.params = params
+
+    def on_candle(self, candle, position):
+        pass
 """
 
 

@@ -47,6 +47,9 @@ class Mine(Strategy):
         if params.get("broken"):
             raise RuntimeError("no such market")
 
+    def on_candle(self, candle, position):
+        pass
+
 class NotAStrategy:
     pass
 """
@@ -271,6 +274,9 @@ class Declares(Strategy):
     {}
 
     def __init__(self, params, symbol, order_notional, instrument):
+        pass
+
+    def on_candle(self, candle, position):
         pass
 """
 
