@@ -48,6 +48,8 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     position: Decimal = Decimal(0)
     decisions: int = 0
     """In this process."""
+    known: int = 0
+    """Decisions that it made again, in this process: their keys were known, so nothing was sent."""
     last: LastOrder | None = None
 
 
@@ -83,6 +85,12 @@ def _blocked(sight: Sight) -> Iterator[str]:
 
 
 def _quiet(sight: Sight) -> str:
+    if sight.last is None and sight.known:
+        times = "once" if sight.known == 1 else f"{sight.known} times"
+        return (
+            f"it decided {times}, each known already in this run directory, so nothing was sent"
+            " again (another --run-dir begins anew)"
+        )
     if sight.last is None:
         return "nothing keeps it from trading; it has not decided yet"
     return (

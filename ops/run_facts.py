@@ -13,7 +13,7 @@ from decisions.why_no_trade import LastOrder
 from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
 from messages.market import FeedGap, FeedState
 from messages.order_states import FINAL_STATES
-from messages.orders import OrderUpdate, PriceMark
+from messages.orders import DuplicateFiltered, OrderUpdate, PriceMark
 from messages.values import OrderState
 
 _MB = 1_000_000
@@ -29,6 +29,7 @@ class RunFacts:
         self._open: set[OrderKey] = set()
         self._last: dict[StrategyId, tuple[OrderKey, OrderState, str, int]] = {}
         self._decisions: Counter[StrategyId] = Counter()
+        self._known: Counter[StrategyId] = Counter()
         self._feeds: dict[ActorPath, tuple[FeedState, int]] = {}
         self._gaps: Counter[ActorPath] = Counter()
         self._priced_ns: dict[Symbol, int] = {}
@@ -38,6 +39,9 @@ class RunFacts:
         if isinstance(message, OrderUpdate):
             with self._lock:
                 self._order(message)
+        elif isinstance(message, DuplicateFiltered):
+            with self._lock:
+                self._known[message.strategy_id] += 1
         elif isinstance(message, PriceMark):
             self._priced_ns[message.symbol] = self._monotonic_ns()
         elif isinstance(message, FeedState):
@@ -81,6 +85,11 @@ class RunFacts:
             return count, None
         _, state, reason, at_ns = last
         return count, LastOrder(state, reason, (self._monotonic_ns() - at_ns) / NS_PER_S)
+
+    def known_of(self, strategy: StrategyId) -> int:
+        """Give how often a strategy has decided again what was known already."""
+        with self._lock:
+            return self._known[strategy]
 
     def link(self) -> dict[str, dict[str, Any]]:
         """Say of each live feed how its connection is, why, the clocks' skew, and the holes."""

@@ -130,7 +130,7 @@ class Snapshots:
 
     def why_nothing(self) -> dict[str, str]:
         """Say of each strategy, when the run has ended, why nothing of it was filled."""
-        return why_nothing(self._system, self._config, self.facts)
+        return why_nothing(self._system, self._config, self.facts, self._halt())
 
     def restarts(self) -> int:
         """How often an actor was started again in this process."""

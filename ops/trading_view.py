@@ -29,16 +29,23 @@ def trading_view(
     return found
 
 
-def why_nothing(system: System, config: Config, facts: RunFacts) -> dict[str, str]:
+def why_nothing(
+    system: System, config: Config, facts: RunFacts, halt: Mapping[str, Any]
+) -> dict[str, str]:
     """Say of each strategy of a run that has ended why nothing of it was filled.
 
-    That its actors are stopped by then is no reason.
+    That its actors are stopped by then is no reason; that one was halted is.
     """
     found = {}
     for one in config.strategies:
-        sight = _sight(system, config, facts, {}, one.id, one.symbol, 0)
+        sight = _sight(system, config, facts, {"halt": halt}, one.id, one.symbol, 0)
         sight = msgspec.structs.replace(
-            sight, executor="", actor="", feed="", market_age_s=0.0, market_limit_s=None
+            sight,
+            executor=_if_halted(system.executor.cell),
+            actor=_if_halted(system.strategies[one.id].cell),
+            feed=_if_halted(system.feed.cell),
+            market_age_s=0.0,
+            market_limit_s=None,
         )
         found[str(one.id)] = "; ".join(reasons(sight))
     return found
@@ -74,6 +81,7 @@ def _sight(
         unknown=facts.unknown_of(symbol),
         position=memory.position if memory is not None else Decimal(0),
         decisions=decisions,
+        known=facts.known_of(strategy),
         last=last,
     )
 
@@ -112,6 +120,10 @@ def _instead(cell: Cell, now_ns: int) -> str:
     if cell.state is ActorState.RUNNING:
         return ""
     return f"{cell.path} is {cell.state}" + (f": {cell.problem}" if cell.problem else "")
+
+
+def _if_halted(cell: Cell) -> str:
+    return _instead(cell, 0) if cell.state is ActorState.HALTED else ""
 
 
 def _phase(link: Mapping[str, Any]) -> str:

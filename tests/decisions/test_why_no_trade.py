@@ -38,6 +38,17 @@ def sight(**changes: Any) -> Sight:
         ),
         (sight(market_age_s=41.0), ["nothing keeps it from trading; it has not decided yet"]),
         (
+            sight(known=30),
+            [
+                "it decided 30 times, each known already in this run directory, so nothing was"
+                " sent again (another --run-dir begins anew)"
+            ],
+        ),
+        (
+            sight(known=30, last=LastOrder(OrderState.FILLED, "", 1.0), decisions=1),
+            ["nothing keeps it from trading; last decision 1 s ago (filled), 1 in all"],
+        ),
+        (
             sight(halt="halted by operator at 12:00: I said so"),
             ["halted by operator at 12:00: I said so"],
         ),
