@@ -5,6 +5,7 @@ module and the path of `health` import the standard library only.
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -43,6 +44,7 @@ def command_of(name: str) -> Command:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
     _open_what_is_closed()
+    _write_what_can_be_written()
     code = EXIT_OK
     try:
         code = _run(argv)
@@ -87,6 +89,15 @@ def _open_what_is_closed() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
+def _write_what_can_be_written() -> None:
+    """Have a terminal or a pipe of few letters (ASCII, Latin-1) show `?` for one that it lacks.
+
+    Else the first line with one would be the last that is told.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _sentences(error: Exception) -> list[str]:

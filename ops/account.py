@@ -109,6 +109,8 @@ def _print(found: Mapping[str, Any], *, as_json: bool) -> None:
     if foreign:
         sys.stdout.write(f"\n{len(foreign)} open orders of others, seen and left alone:\n")
         write_table(_ORDER_COLUMNS, foreign)
-    sys.stdout.write(f"\n{one_line(found.get('difference') or found.get('state') or '')}\n")
+    if rows or foreign or found.get("baseline_at_ns"):
+        sys.stdout.write("\n")
+    sys.stdout.write(f"{one_line(found.get('difference') or found.get('state') or '')}\n")
     if found.get("skipped"):
         sys.stdout.write(f"last not compared because: {one_line(found['skipped'])}\n")

@@ -1,5 +1,6 @@
 """What a run tells on stdout: JSON lines for machines, a live panel for people."""
 
+import os
 import sys
 import threading
 import time
@@ -21,6 +22,8 @@ from ops.snapshot import Snapshots
 from ops.stdout import PATIENCE_S, await_reader, give_up, is_nowhere, say, takes_more
 
 STATUS_EVERY_S = 1.0
+_CANNOT_REDRAW = ("dumb", "unknown")
+"""Terminals on which a panel would never be drawn."""
 
 
 class Narrator(Protocol):
@@ -236,7 +239,7 @@ def narrator_for(options: StartOptions, config: Config) -> Narrator:
     """Give the panel on a terminal, JSON lines anywhere else where they can be read."""
     if is_nowhere():
         return Silent()
-    if options.json_lines or not sys.stdout.isatty():
+    if options.json_lines or not sys.stdout.isatty() or os.environ.get("TERM") in _CANNOT_REDRAW:
         return Unharmed(JsonLines(config))
     from ops.panel import Panel
 

@@ -57,11 +57,10 @@ class Panel:
         """Leave the terminal as it was, and print the verdict."""
         self._take_in()
         if self._live is not None:
-            self._live.update(self._draw(self.snapshots.take()), refresh=True)
-            self._live.stop()
+            self._live.stop()  # as drawn last: that what has ended does not run is no alarm
         word = final_word(self.snapshots, self._config, reason, code)
         for line in verdict_lines(word):
-            self._console.print(line, highlight=False)
+            self._console.print(line, highlight=False, soft_wrap=True)  # a path stays in one piece
 
     # ------------------------------------------------------------ drawing
 
@@ -118,8 +117,9 @@ class Panel:
 
     def _order_table(self) -> Table:
         table = Table(title="last orders", expand=True, title_justify="left")
-        for name in ("key", "symbol", "side", "quantity", "state", "price", "why"):
-            table.add_column(name, no_wrap=True)
+        for name in ("key", "symbol", "side", "quantity", "state", "price"):
+            table.add_column(name, no_wrap=True, min_width=4)
+        table.add_column("why", no_wrap=True, ratio=1)  # what is left of a narrow terminal
         for order in reversed(self._orders.values()):
             price = "" if order.average_price is None else f"{order.average_price:.2f}"
             table.add_row(
@@ -146,8 +146,9 @@ def _headline(config: Config) -> str:
 
 def _tree(snapshot: dict[str, Any]) -> Table:
     table = Table(expand=True)
-    for name in ("actor", "state", "restarts", "mailbox", "handled", "p50/p99 us", "last error"):
+    for name in ("actor", "state", "restarts", "mailbox", "handled", "p50/p99 us"):
         table.add_column(name, no_wrap=True)
+    table.add_column("last error", no_wrap=True, ratio=1)
     for actor in snapshot["actors"]:
         depth = actor["path"].count("/") + (actor["path"] != "root")
         colour = _COLOURS.get(actor["state"], "red")

@@ -329,8 +329,17 @@ class _Run:
             "stop": self._stop_requested,
             **OperatorControl(self.system.executor, self.system.board).handlers(),
             **InspectControl(self.system.runtime).handlers(),
-            "account": lambda _: self.system.account.latest,
+            "account": lambda _: self._account(),
             "account_accept": self._account_accepted,
+        }
+
+    def _account(self) -> dict[str, Any]:
+        latest = self.system.account.latest
+        if self.config.mode is Mode.LIVE:
+            return latest
+        return {
+            **latest,
+            "state": "on paper there is no account to compare: only a live run has one",
         }
 
     def _account_accepted(self, request: dict[str, Any]) -> dict[str, Any]:

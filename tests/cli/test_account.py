@@ -1,6 +1,10 @@
 """`account` without a process: what the ledger expects. With one it is run by the documents."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,7 +15,8 @@ import cli
 from decisions.account import Flows, begin
 from messages.ids import TimestampNs
 from messages.values import OrderState
-from tests.cli.runs import book, fill
+from ops.run_files import CONTROL_SOCKET
+from tests.cli.runs import ROOT, book, command, fill
 
 
 def test_a_run_that_was_never_compared_says_so(
@@ -21,7 +26,7 @@ def test_a_run_that_was_never_compared_says_so(
         pass
 
     assert cli.main(["account", str(tmp_path / "run")]) == 3
-    assert capsys.readouterr().out == "\nnever compared\n"
+    assert capsys.readouterr().out == "never compared\n"
 
 
 def test_without_a_process_the_ledger_says_what_is_expected(
@@ -55,3 +60,25 @@ def test_nothing_is_accepted_without_a_process(
 def test_a_person_must_say_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["account", str(tmp_path), "--accept", " "]) == 2
     assert "--accept: say why" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_paper_run_says_that_it_has_no_account_to_compare(tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    bot = subprocess.Popen(
+        [sys.executable, "-P", "-m", "cli", "start", "--no-chaos", "--run-dir", str(run_dir)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        while not (run_dir / CONTROL_SOCKET).exists():
+            assert bot.poll() is None
+            time.sleep(0.05)
+        told = command("account", str(run_dir))
+    finally:
+        bot.kill()
+        bot.wait()
+
+    assert told.returncode == 1
+    assert told.stdout == "on paper there is no account to compare: only a live run has one\n"

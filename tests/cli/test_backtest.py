@@ -103,6 +103,7 @@ def test_the_bar_says_how_long_it_will_take() -> None:
     assert bar(0, 1000, 0.0) == "0 events, 0 a second"
 
 
+DECIDES_NOTHING = "def on_candle(self, *_): pass"
 MINE = """
 import sys, threading
 from strategies.protocol import Strategy
@@ -117,7 +118,7 @@ class Mine(Strategy):
 
 def backtest_of(
     tmp_path: Path,
-    body: str = "",
+    body: str = DECIDES_NOTHING,
     init: str = "pass",
     feed: str = 'type = "demo"\nlimit = 50',
     words: tuple[str, ...] = (),
@@ -215,7 +216,10 @@ ON_THE_10TH = """
             "timer_s = 60\n    def on_timer(self, *_):\n        while 1: pass",
             r"on its timer of 20.*, in on_timer",
         ),
-        ("def pass_closes(self, *_):\n        while 1: pass", "in pass_closes"),
+        (
+            "def pass_closes(self, *_):\n        while 1: pass\n    on_candle = pass_closes",
+            "in pass_closes",
+        ),
         ("def on_update(self, _):\n        while 1: pass" + BUYS, "in on_update"),
     ],
 )
@@ -260,7 +264,7 @@ APART = "\n".join(f"{1704067200000 + n * 3_600_000},100,101,99,100.5,3" for n in
 @pytest.mark.parametrize(
     ("rows", "events", "missing"), [(ONE, 1, ""), (APART, 50, "2,891 missing")]
 )
-@pytest.mark.parametrize(("body", "orders"), [("", "0"), (BUYS, "1")])
+@pytest.mark.parametrize(("body", "orders"), [(DECIDES_NOTHING, "0"), (BUYS, "1")])
 def test_no_order_one_candle_and_nothing_but_gaps_are_reported_like_any_other(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

@@ -341,6 +341,8 @@ def test_without_a_word_what_has_declared_bounds_is_searched_and_nothing_else(
         "    Params = Params\n"
         "    def __init__(self, *_):\n"
         "        pass\n"
+        "    def on_candle(self, *_):\n"
+        "        pass\n"
     )
     write_config(market, "boundless.py:Boundless", "n = 1")
 

@@ -143,6 +143,8 @@ def test_values_with_which_a_strategy_is_never_made_are_refused(tmp_path: Path) 
         "    def __init__(self, params, *_):\n"
         "        while params['n'] == 3:\n"
         "            pass\n"
+        "    def on_candle(self, *_):\n"
+        "        pass\n"
     )
     plan = plan_of(write_candles(tmp_path / "c.csv", 10), {"n": 1}, f"{file}:Made")
     patience = Patience(0.1)

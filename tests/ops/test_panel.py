@@ -1,0 +1,90 @@
+"""A run on a terminal: wide, narrow, of few letters, or one that cannot be drawn upon."""
+
+import fcntl
+import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from messages.values import OrderState
+from ops.config import demo_config
+from ops.panel import Panel
+from tests.cli.runs import ROOT
+from tests.ops.test_order_log import update
+
+
+def on_a_terminal(run_dir: Path, environment: Mapping[str, str]) -> str:
+    """Give all that a run writes to a terminal of 80 columns, from its start to its end."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    bot = subprocess.Popen(
+        [sys.executable, "-P", "-m", "cli", "start", "--max-events", "40", "--speed", "6000",
+         "--no-chaos", "--run-dir", str(run_dir)],
+        stdin=subprocess.DEVNULL,
+        stdout=its,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", **environment},
+    )  # fmt: skip
+    os.close(its)
+    told = b""
+    with suppress(OSError):  # so a terminal says that nobody has it open any more
+        while piece := os.read(ours, 65_536):
+            told += piece
+    os.close(ours)
+    assert bot.wait(60) == 0
+    return told.decode("latin-1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+def test_it_is_drawn_and_the_last_lines_are_told_whatever_letters_there_are(
+    tmp_path: Path, encoding: str
+) -> None:
+    run_dir = tmp_path / ("a-long-name-" * 8)
+
+    told = on_a_terminal(run_dir, {"PYTHONIOENCODING": encoding})
+
+    assert "last orders" in told
+    assert told.rindex("\x1b[?25h") > told.rindex("\x1b[?25l"), "the cursor is there again"
+    end = told[told.index("Ended: ") :].splitlines()
+    assert end[0] == "Ended: the market ended."
+    assert end[-1] == f"Files: {run_dir} (try: watchkeeper orders --run-dir {run_dir})."
+
+
+@pytest.mark.slow
+def test_the_end_of_a_run_that_was_well_is_no_alarm(tmp_path: Path) -> None:
+    told = on_a_terminal(tmp_path / "run", {})
+
+    assert "watchkeeper  paper  OK" in told
+    assert "CRITICAL" not in told
+    assert "not running" not in told
+
+
+@pytest.mark.slow
+def test_a_terminal_that_cannot_be_drawn_upon_gets_lines(tmp_path: Path) -> None:
+    told = on_a_terminal(tmp_path / "run", {"TERM": "dumb"})
+
+    events = [json.loads(line)["event"] for line in told.splitlines()]
+    assert (events[0], events[-1]) == ("start", "end")
+
+
+def test_of_an_order_all_but_the_reason_is_there_on_80_columns() -> None:
+    panel, console = Panel(demo_config()), Console(width=80)
+    filled = update(OrderState.FILLED)
+    panel._orders[filled.order_key] = filled
+
+    with console.capture() as shown:
+        console.print(panel._order_table())
+
+    row = shown.get().splitlines()[-2]
+    for cell in (filled.symbol, str(filled.side), str(filled.quantity), "filled"):
+        assert f" {cell} " in row
