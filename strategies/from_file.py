@@ -5,6 +5,7 @@ import sys
 from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from messages.errors import ConfigError
 from messages.own_lines import line_of
@@ -36,6 +37,7 @@ def _module(path: Path) -> ModuleType:
         raise ConfigError([f"{path} is not a Python file"])
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # before it runs: classes look themselves up there
+    vars(module)["print"] = _print_aside
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # its file may call sys.exit, and we go on
@@ -48,6 +50,11 @@ def _module(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _print_aside(*values: object, file: Any = None, **how: Any) -> None:
+    """Be the `print` of a strategy's file: stdout is for lines that programs read."""
+    print(*values, file=sys.stderr if file is None else file, **how)
 
 
 def _strategy_class(module: ModuleType, class_name: str, path_text: str) -> type[Strategy]:

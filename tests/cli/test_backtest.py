@@ -131,6 +131,19 @@ def backtest_of(
     return cli.main(["backtest", str(tmp_path / "c.toml"), *words])
 
 
+def test_what_a_strategy_prints_does_not_stand_in_what_programs_read(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    body = "def on_candle(self, *_): print('seen', end='; ')\n    print('loaded')"
+
+    assert backtest_of(tmp_path, body, words=("--json",)) == 0
+
+    told = capfd.readouterr()
+    assert json.loads(told.out)["events"] == 50
+    assert "loaded\n" in told.err
+    assert told.err.count("seen; ") == 50
+
+
 @pytest.mark.parametrize("body", ["on_book = lambda *_: None", "on_tick = lambda *_: None"])
 def test_one_that_decides_on_the_book_alone_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str
