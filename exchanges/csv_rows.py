@@ -44,7 +44,8 @@ def csv_rows(path: Path, tally: Complaints) -> Iterator[Row]:
     the rows and is counted as one malformed row.
 
     Raises:
-        DataError: the file cannot be opened or read, or its header lacks a column.
+        DataError: the file cannot be opened or read, or its header lacks a column or has none
+            that is known.
     """
     number, layout = 0, None
     try:
@@ -172,7 +173,9 @@ class _Layout:
                 raise DataError(f"{path}: the header has no column for {', '.join(missing)}")
             return cls(separator, len(names), names, number)
         separator = _separator(lines[0])
-        return cls(separator, _usual_width(lines, separator), _COLUMNS, 0)
+        width = _usual_width(lines, separator)
+        _refuse_unknown_names(path, lines[:_HEADER_WITHIN], separator, width)
+        return cls(separator, width, _COLUMNS, 0)
 
 
 def _separator(line: str) -> str:
@@ -186,6 +189,25 @@ def _usual_width(lines: Sequence[str], separator: str) -> int:
         if len(fields) >= 6 and _is_time(fields[0]):
             return len(fields)
     return 6
+
+
+def _refuse_unknown_names(path: Path, lines: Sequence[str], separator: str, width: int) -> None:
+    """Refuse a header of which nothing is known: its columns may stand in any order."""
+    for line in lines:
+        fields = [field.strip() for field in line.split(separator)]
+        if len(fields) == width and all(map(_is_word, fields)):
+            raise DataError(
+                f"{path}: its header names no columns that are known ({line.strip()[:60]}): call"
+                " them ts, open, high, low, close, volume"
+            )
+
+
+def _is_word(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return text.replace("_", "").replace(" ", "").isalpha()
+    return False
 
 
 def _is_time(text: str) -> bool:

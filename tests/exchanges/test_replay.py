@@ -203,6 +203,11 @@ def test_a_cut_gzip_gives_the_rows_before_the_cut(tmp_path: Path) -> None:
         ("header.csv", HEADER.encode(), "no usable row"),
         ("rubbish.csv", bytes(range(256)) * 9, "no usable row"),
         ("short.csv", b"ts,open,close\n1,2,3\n", "no column for high, low, volume"),
+        (
+            "names.csv",
+            b"when,c,h,l,o,v\n1704067200,105,110,90,100,7\n",
+            r"no columns that are known \(when,c,h,l,o,v\): call them ts, open, high, low, close",
+        ),
         ("rubbish.parquet", b"PAR1 not really", "not a readable Parquet file"),
     ],
 )
@@ -211,6 +216,17 @@ def test_a_file_that_cannot_be_used_is_refused_in_a_sentence(
 ) -> None:
     with pytest.raises(DataError, match=sentence):
         ReplaySource(write(tmp_path, content, name), BTC)
+
+
+@pytest.mark.parametrize(
+    "first", ["https://www.example.com/,,,,,\n", "a,note\n", "nan,1,1,1,1,1\n"]
+)
+def test_a_line_before_the_candles_that_is_no_header_is_passed_over(
+    tmp_path: Path, first: str
+) -> None:
+    source, events = read(write(tmp_path, first + ONE + TWO))
+
+    assert (len(events), source.stats.malformed) == (2, 1)
 
 
 def test_what_is_named_gz_must_be_gzip(tmp_path: Path) -> None:
