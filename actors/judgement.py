@@ -91,7 +91,8 @@ class Judge:
             raise LedgerConflict(
                 f"{conflict.intent.order_key} is known with another intent: "
                 f"{conflict.intent.strategy_id} does not decide the same way twice, or its "
-                "settings changed in a run directory that holds its earlier decisions"
+                "settings changed in a run directory that holds its earlier decisions:"
+                " start it with another --run-dir, or give it another id"
             )
         self._stages.judged(verdicts)
         return verdicts

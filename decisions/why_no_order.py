@@ -14,6 +14,8 @@ class Hindsight(msgspec.Struct, frozen=True, kw_only=True):
     """So many it was shown."""
     warmup: int
     """Before so many of them it decides nothing."""
+    is_history: bool = False
+    """Whether all of it was to be shown and not decided on."""
     states: Mapping[str, int] = {}
     """How many of its orders ended in each state."""
     refusals: Mapping[str, int] = {}
@@ -37,6 +39,11 @@ def _reasons(seen: Hindsight) -> Iterator[str]:
         dropped = sum(seen.dropped.values())
         why = f": all {dropped:,} rows were dropped" if dropped else ""
         yield f"{who} saw no market: there is no usable event of {seen.symbol}{why}"
+    elif seen.is_history and not decided:
+        yield (
+            f"{who} was to decide nothing: all {seen.events:,} events of {seen.symbol} are before"
+            " --warm-until"
+        )
     elif seen.events <= seen.warmup:
         yield (
             f"{who} never finished its warm-up: it needs {seen.warmup:,} events of {seen.symbol}"

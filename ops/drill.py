@@ -4,10 +4,13 @@ import importlib.util
 import json
 import os
 import random
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -98,8 +101,21 @@ def drill(options: DrillOptions) -> int:
     database = _database(options)
     from ops.drill_life import Nursery
 
-    with Nursery() as nursery:
+    with _ending_on_sigterm(), Nursery() as nursery:
         return _played(options, config, cases, nursery, database)
+
+
+@contextmanager
+def _ending_on_sigterm() -> Iterator[None]:
+    """Take a SIGTERM as a Ctrl-C: what is under way is ended, and its folders are removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _played(

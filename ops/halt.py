@@ -128,7 +128,8 @@ def _followed(look: Callable[[], View], left_s: Callable[[], float], told: "_Pro
     """
     while True:
         view = look()
-        told(view["text"])
+        if view["state"] != PROVED:  # which is the result, and is told as such
+            told(view["text"])
         if view["given_up"] and view["state"] != PROVED:
             raise Refused(view["given_up"])
         if view["state"] == PROVED or not left_s():

@@ -242,8 +242,10 @@ def _executor(config: Config, held: "Held", stack: ExitStack) -> OperatorBoard:
 def _followed(board: OperatorBoard, deadline: float, told: Told) -> HaltView:
     while True:
         view = board.halt
-        told(view.text)
-        if view.state == HaltState.HALTED_PROVED or time.monotonic() >= deadline:
+        is_proved = view.state == HaltState.HALTED_PROVED
+        if not is_proved:  # else it is the result, and is told as such
+            told(view.text)
+        if is_proved or time.monotonic() >= deadline:
             return view
         time.sleep(POLL_S)
 

@@ -214,6 +214,7 @@ def _why(plan: Plan, outcome: Outcome, dropped: Mapping[str, int]) -> Iterator[s
     """Say of each strategy without an execution why it has none."""
     events = {market.symbol: market.events for market in outcome.markets}
     filled = {order.intent.strategy_id for order in outcome.orders if order.fills}
+    last_ns = max((meter.walk.last_ns for meter in outcome.meters.values()), default=0)
     for one in plan.strategies:
         if one.id in filled:
             continue
@@ -223,6 +224,7 @@ def _why(plan: Plan, outcome: Outcome, dropped: Mapping[str, int]) -> Iterator[s
             symbol=one.symbol,
             events=events.get(one.symbol, 0),
             warmup=max(one.build().warmup_events, 0),
+            is_history=one.decided_until_ns >= last_ns,
             states=Counter(str(order.state) for order in ours),
             refusals=_said(ours, "refused"),
             rejections=_said(ours, "rejected"),

@@ -99,7 +99,13 @@ def _any_beginning(plan: Plan) -> Finding:
         text = f"not probed: {size} events are too few for a warm-up of {declared}"
         return Finding(strategy=strategy.id, probe="recursion", passed=None, text=text)
     text = f"the same decisions with a warm-up of {declared} events as of {more}"
-    return _compared(plan, "recursion", pairs, text)
+    return _compared(plan, "recursion", pairs, text, _what_to_declare(declared, more))
+
+
+def _what_to_declare(declared: int, more: int) -> str:
+    if not declared:
+        return "it declares no warm-up: say in warmup_events how many events a fresh one must see"
+    return f"its warm-up of {declared} events is too short, or it keeps what {more} do not tell"
 
 
 def _declared(markets: Sequence[MarketPlan], strategy: StrategyLike) -> int:
@@ -114,12 +120,17 @@ def _declared(markets: Sequence[MarketPlan], strategy: StrategyLike) -> int:
 
 
 def _compared(
-    plan: Plan, probe: str, pairs: Sequence[tuple[list[Decided], list[Decided], str]], fine: str
+    plan: Plan,
+    probe: str,
+    pairs: Sequence[tuple[list[Decided], list[Decided], str]],
+    fine: str,
+    remedy: str = "",
 ) -> Finding:
     strategy = plan.strategies[0].id
     for found, expected, where in pairs:
         if found != expected:
             text = f"other decisions {where}: {_first_difference(found, expected)}"
+            text += f"; {remedy}" if remedy else ""
             return Finding(strategy=strategy, probe=probe, passed=False, text=text)
     if not any(expected for _, expected, _ in pairs):
         text = "not probed: nothing was decided there, so there is nothing to compare"

@@ -1,6 +1,12 @@
 """The `drill` command as it is typed: its words, its exit codes, its output for machines."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +14,7 @@ pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 import cli
+from tests.cli.runs import ROOT
 
 
 def test_a_wrong_case_is_one_sentence_and_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,3 +43,24 @@ def test_its_results_are_lines_of_json(capsys: pytest.CaptureFixture[str]) -> No
     assert (result["event"], result["case"], result["passed"]) == ("case", case, True)
     assert (result["at_exchange"], result["expected"], result["placements"]) == (1, "1", 1)
     assert (end["event"], end["cases"], end["failed"]) == ("end", 1, 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_drill_that_is_asked_to_end_leaves_nothing_behind(tmp_path: Path, number: int) -> None:
+    run = subprocess.Popen(
+        [sys.executable, "-P", "-m", "cli", "drill", "--case", "on_the_loop/hang_before/kill"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        text=True,
+    )
+    while not list(tmp_path.glob("drill-on_the_loop*")):
+        assert run.poll() is None
+        time.sleep(0.05)
+
+    run.send_signal(number)
+
+    said, _ = run.communicate(timeout=60)
+    assert (run.returncode, "Traceback" in said) == (130, False), said
+    assert list(tmp_path.glob("drill-*")) == []

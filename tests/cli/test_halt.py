@@ -109,6 +109,7 @@ def test_a_living_run_is_halted_shown_to_be_and_resumed(run_dir: Path, start: St
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("proved: nothing open at ")
     assert f"to trade again: watchkeeper resume {run_dir}" in done.stdout
+    assert "proved: " not in done.stderr, "a person reads both, and would read it twice"
     assert set(states(run_dir)) <= {OrderState.CANCELED, OrderState.REFUSED}
     health = command("health", "--run-dir", str(run_dir))
     assert health.returncode == 2

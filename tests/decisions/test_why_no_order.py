@@ -17,6 +17,10 @@ def said(**seen: object) -> str:
             {},
             "s decided nothing: its rule was not met at any of 70 events of BTC/USDT after a warm",
         ),
+        (
+            {"is_history": True},
+            "s was to decide nothing: all 100 events of BTC/USDT are before --warm-until",
+        ),
         ({"warmup": 0}, "not met at any of 100 events of BTC/USDT"),
         (
             {"events": 30},

@@ -111,6 +111,9 @@ def test_a_warm_up_that_is_too_short_is_caught() -> None:
 
     assert found.keys() == {"recursion"}
     assert found["recursion"].startswith("other decisions begun at event ")
+    assert found["recursion"].endswith(
+        "; it declares no warm-up: say in warmup_events how many events a fresh one must see"
+    )
 
 
 @pytest.mark.slow
