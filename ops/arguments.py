@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 _WIDTH = 80
 """Columns, where nobody says how many."""
@@ -89,6 +89,26 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, **settings: Any) -> None:
         settings.setdefault("formatter_class", _Formatter)
         super().__init__(**settings)
+
+    def error(self, message: str) -> NoReturn:
+        """See `ArgumentParser.error`; of a word that is none of the known ones say more."""
+        super().error(message + _hint(message))
+
+
+def _hint(message: str) -> str:
+    """Say what was meant: a run where a verb stands, or a word with a slip in it."""
+    import re
+    from difflib import get_close_matches
+    from pathlib import Path
+
+    found = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
+    if found is None:
+        return ""
+    word, known = found[1], re.findall(r"[a-z][a-z-]*", found[2])
+    if Path(word).is_dir():
+        return f"; a run is named by --run-dir {word}"
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:

@@ -131,6 +131,17 @@ def backtest_of(
     return cli.main(["backtest", str(tmp_path / "c.toml"), *words])
 
 
+def test_data_that_is_all_history_is_told_as_the_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert backtest_of(tmp_path, words=("--warm-until", "2024-01-01T00:51")) == 0
+    told = capsys.readouterr().out
+    assert "all 50 events of BTC/USDT are before --warm-until" in told
+
+    assert backtest_of(tmp_path, words=("--warm-until", "2024-01-01T00:49")) == 0
+    assert "its rule was not met" in capsys.readouterr().out
+
+
 def test_what_a_strategy_prints_does_not_stand_in_what_programs_read(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """The parser that knows one command, beside the one that knows them all."""
 
 import argparse
+import re
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
@@ -110,3 +111,31 @@ def test_a_family_knows_its_own_commands_and_no_other() -> None:
     for family in set(FAMILIES.values()):
         known = import_module(f"ops.arguments_{family}").ADD
         assert set(known) == {name for name, its in FAMILIES.items() if its == family}
+
+
+def test_a_word_with_a_slip_in_it_is_told_what_was_meant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words, meant in (
+        (["strat"], "did you mean start?"),
+        (["orders", "shwo", "x"], "did you mean show?"),
+        (["data", "verfy"], "did you mean verify?"),
+        (["orders", str(tmp_path)], f"a run is named by --run-dir {tmp_path}"),
+    ):
+        assert cli.main(words) == 2
+        assert capsys.readouterr().err.endswith(f"; {meant}\n")
+
+    assert cli.main(["zzz"]) == 2
+    assert "did you mean" not in capsys.readouterr().err
+
+
+def test_the_readme_names_the_commands_that_take_no_json() -> None:
+    takes: dict[str, bool] = {}
+    for told, action in actions(parser()):
+        takes[told] = takes.get(told, False) or "--json" in action.option_strings
+    families = {told.rpartition(" ")[0] for told in takes}
+    without = [f"`{told}`" for told, does in takes.items() if not does and told not in families]
+
+    readme = " ".join((Path(__file__).parents[2] / "README.md").read_text().split())
+    (named,) = re.findall(r"All but (.*?) take `--json`", readme)
+    assert sorted(re.findall("`.*?`", named)) == sorted(without)
