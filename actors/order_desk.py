@@ -90,7 +90,6 @@ class OrderDesk:
         self.executions = Executions(
             ctx, gateway, self.orders, lambda moves: self.commit(moves, ())
         )
-        self._recover()
         self.more_notes: Callable[[], Mapping[str, str]] = lambda: NO_NOTES
         """What others have to write with the next commit; asked once for each."""
         self.halt_reason = ""
@@ -110,6 +109,7 @@ class OrderDesk:
         self._will_tidy = self._will_ask = False
         self._rounds_failed = 0
         """How often in a row the venue was asked and told of no order."""
+        self._recover()
 
     def _recover(self) -> None:
         """Give the risk gate what the ledger holds for it."""

@@ -261,6 +261,21 @@ def test_a_loss_limit_that_comes_later_knows_the_trades_from_before(tmp_path: Pa
     assert limited.actor._risk.equity.holdings[BTC].quantity == 1
 
 
+def test_a_loss_limit_that_is_taken_away_leaves_nothing_that_a_later_one_would_believe(
+    tmp_path: Path,
+) -> None:
+    """What the limit had kept is of before: nobody goes on counting."""
+    limits = RiskLimits(max_daily_loss={"USDT": Decimal(1_000)})
+    limited = OrderPath(tmp_path, limits=limits).start()
+    limited.tell(limited.intent(1)).tell(limited.submitted(1, S.ACCEPTED))
+    limited.tell(limited.report(1, S.FILLED, "1", (fill("t1", "1"),)))
+    limited.stop()
+
+    without = OrderPath(tmp_path).start()
+
+    assert not without.actor._book.note("equity")
+
+
 def test_an_incarnation_that_was_given_up_neither_adds_to_nor_empties_what_the_next_holds(
     desk: OrderPath,
 ) -> None:
