@@ -257,7 +257,7 @@ class CancelDesk:
         self._under_way.discard(answer.order_key)
         wish = self._wishes.get(answer.order_key)
         if wish is not None and not wish.is_over:
-            self._desk.ask_for(self._ledger.lookup([answer.order_key])[answer.order_key])
+            self._desk.asking.ask_for(self._ledger.lookup([answer.order_key])[answer.order_key])
 
     def looked_up(self, answer: LookupDone) -> None:
         """Take the venue's answer, which is recorded; a failed question is asked again.

@@ -14,6 +14,7 @@ from typing import Any
 from actors.account_desk import AccountSettings, AccountView
 from actors.actor import Actor
 from actors.address import Address
+from actors.asking import ASK_AGAIN
 from actors.cancel_desk import CancelDesk
 from actors.executions import ASK_FILLS
 from actors.executor_kept import ExecutorKept, Held
@@ -22,7 +23,7 @@ from actors.gateway import Gateway
 from actors.judgement import Judge, claim_of
 from actors.ledger_away import LedgerAway
 from actors.operator_desk import OperatorDesk
-from actors.order_desk import ASK_AGAIN, TIDY, OrderDesk
+from actors.order_desk import TIDY, OrderDesk
 from actors.order_records import claimed_update, price_of, struck_update, update_of
 from actors.stop_desk import KEEP_STOPS, StopDesk
 from actors.venue_desk import VenueDesk
@@ -198,7 +199,7 @@ class ExecutorActor(Actor):
         self._cancels.recover()
         self._tell_again(untold)
         self._tell_struck()
-        self._desk.ask_all()
+        self._desk.asking.ask_all()
         if not self._replayed:
             self._desk.executions.recover(ledger)
         self._operator.recover()
@@ -301,7 +302,7 @@ class ExecutorActor(Actor):
             case _ if message == ASK_FILLS:
                 self._desk.executions.ask()
             case _ if message == ASK_AGAIN:
-                self._desk.ask_all()
+                self._desk.asking.ask_all()
             case _ if self._venue.receive(message):
                 pass
             case _:
@@ -380,7 +381,7 @@ class ExecutorActor(Actor):
     # ------------------------------------------------------------ settling
 
     def _looked_up(self, answer: LookupDone) -> None:
-        self._desk.looked_up(answer)
+        self._desk.asking.looked_up(answer)
         self._operator.looked_up(answer)
         self._cancels.looked_up(answer)
         self.ctx.progress()

@@ -333,7 +333,7 @@ class HaltDesk:
         self._gateway.cancel(self._ctx.epoch, key, new_order(entry))
 
     def _ask(self, key: OrderKey) -> None:
-        self._desk.ask_for(self._ledger.lookup([key])[key])
+        self._desk.asking.ask_for(self._ledger.lookup([key])[key])
 
     # ------------------------------------------------------------ showing
 

@@ -1,4 +1,4 @@
-"""What the executor does with orders once it is decided: write, hand over, ask, settle.
+"""What the executor does with orders once it is decided: write, hand over, send again or never.
 
 One desk belongs to one incarnation and is used on its thread. Nothing reaches the gateway
 before the commit that says so has returned.
@@ -8,14 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from actors.asking import BY_ASKING, Asking
 from actors.context import Context
 from actors.executions import Executions
-from actors.gateway import Gateway, Question
+from actors.gateway import Gateway
 from actors.log import logger
 from actors.open_orders import Move, OpenOrders
 from actors.order_records import new_order, open_part
 from decisions.account import record
-from decisions.executor import difference, settle
 from decisions.order_wishes import UNWANTED
 from decisions.risk import RiskLimits, RiskState, follow_order, release, saw_fill
 from decisions.risk_equity import (
@@ -28,23 +28,14 @@ from decisions.risk_equity import (
 from decisions.sending import PAUSES_NS, REFUSED_PAUSES_NS, Again, after_absence
 from decisions.stop_book import StopBook
 from messages.errors import ActorUnavailable, LedgerUnavailable
-from messages.ids import NS_PER_MS, NS_PER_S, OrderKey, Symbol, TimestampNs
+from messages.ids import NS_PER_MS, OrderKey, Symbol, TimestampNs
 from messages.lifecycle import TimerFired
 from messages.order_states import FINAL_STATES
-from messages.orders import Fill, LookupDone, SendAgain
+from messages.orders import Fill, SendAgain
 from messages.values import OrderState
 from persistence.book import held_quantity
 from persistence.entries import NO_NOTES
 from persistence.ledger import Claim, Ledger, LedgerEntry, Step
-
-BY_ASKING = "find"
-"""The evidence of what the venue said when it was asked for an order."""
-
-ASK_AGAIN = TimerFired(name="ask the venue again")
-ASK_AGAIN_NS = (NS_PER_S, 5 * NS_PER_S)
-"""The pause before a failed question is asked again: at first, and after `_AWAY` such rounds."""
-_AWAY = 30
-"""More rounds than the proof of an absence takes at most exchanges: nobody is there."""
 
 EQUITY = "equity"
 """The note under which the risk gate's profit and loss lie in the ledger."""
@@ -87,8 +78,16 @@ class OrderDesk:
         self._on_claimed, self._on_moved = on_claimed, on_moved
         self._keeps_equity = keeps_equity
         self.orders = OpenOrders(ledger.open_entries())
-        self.executions = Executions(
-            ctx, gateway, self.orders, lambda moves: self.commit(moves, ())
+        self.executions = Executions(ctx, gateway, self.orders, self._record)
+        self.asking = Asking(
+            ctx=ctx,
+            gateway=gateway,
+            orders=self.orders,
+            executions=self.executions,
+            risk=risk,
+            record=self._record,
+            on_absent=lambda entry: self._not_sent(entry, asked=True),
+            on_difference=self.differs,
         )
         self.more_notes: Callable[[], Mapping[str, str]] = lambda: NO_NOTES
         """What others have to write with the next commit; asked once for each."""
@@ -106,9 +105,7 @@ class OrderDesk:
         """Written since the log was copied; what an earlier life left in it is not known."""
         self.durable_ns = 0
         """When the last commit had returned, before anything of it was handed over; monotonic."""
-        self._will_tidy = self._will_ask = False
-        self._rounds_failed = 0
-        """How often in a row the venue was asked and told of no order."""
+        self._will_tidy = False
         self._recover()
 
     def _recover(self) -> None:
@@ -176,6 +173,9 @@ class OrderDesk:
             self._moved(entry, move, asked=move.step.evidence == BY_ASKING)
         if not self._ctx.fenced:  # else nobody has heard of it: the next one tells
             self.telling -= told
+
+    def _record(self, moves: Sequence[Move]) -> None:
+        self.commit(moves, ())
 
     def _write(
         self, steps: Sequence[Step], claims: Sequence[Claim], notes: Mapping[str, str]
@@ -258,9 +258,7 @@ class OrderDesk:
         if is_late:
             return
         if entry.state is OrderState.UNKNOWN:
-            self.orders.unsettled[entry.order_key] = entry.client_order_id
-            self._risk.unsettled.add(entry.symbol)
-            self._ask(entry)
+            self.asking.unknown(entry)
         elif entry.state is OrderState.NOT_SENT:
             self._not_sent(entry, asked=asked)
 
@@ -314,84 +312,11 @@ class OrderDesk:
         self._step(entry, OrderState.REFUSED, reason, "executor")
 
     def _step(self, entry: LedgerEntry, to: OrderState, reason: str, evidence: str) -> None:
-        step = self._new_step(entry, to, reason, evidence)
-        self.commit([self.orders.ahead(entry, step)], ())
-
-    def _new_step(self, entry: LedgerEntry, to: OrderState, reason: str, evidence: str) -> Step:
         at_ns = self._ctx.utc_ns()
-        return Step(order_key=entry.order_key, to=to, at_ns=at_ns, reason=reason, evidence=evidence)
+        step = Step(order_key=entry.order_key, to=to, at_ns=at_ns, reason=reason, evidence=evidence)
+        self._record([self.orders.ahead(entry, step)])
 
-    # ------------------------------------------------------------ settling what is unknown
-
-    def ask_all(self) -> None:
-        """Ask the venue for every order whose outcome is not known."""
-        self._will_ask = False
-        self._ask(*self.orders.being_asked_for())
-
-    def _ask(self, *entries: LedgerEntry) -> None:
-        """Ask for orders, but not for one for which a question is under way."""
-        questions = []
-        for entry in entries:
-            if entry.order_key not in self.orders.asked:
-                self.orders.asked[entry.order_key] = self.orders.sends[entry.order_key]
-                # Of an order in any later state this is later than its send, which only waits
-                # longer.
-                questions.append(
-                    Question(entry.order_key, new_order(entry), sent_at_ns=entry.updated_at_ns)
-                )
-        self._gateway.find_all(self._ctx.epoch, questions)
-
-    def ask_for(self, entry: LedgerEntry) -> None:
-        """Ask what became of an order: now, and again and again until the venue says it.
-
-        One that is final here is asked for once, and the answer moves nothing.
-        """
-        if entry.state in FINAL_STATES:
-            sent_at_ns, order = entry.updated_at_ns, new_order(entry)
-            self._gateway.find(self._ctx.epoch, entry.order_key, order, sent_at_ns=sent_at_ns)
-        elif entry.order_key not in self.orders.unsettled:
-            self.orders.unsettled[entry.order_key] = entry.client_order_id
-            self._risk.unsettled.add(entry.symbol)
-            self._ask(entry)
-
-    def looked_up(self, answer: LookupDone) -> None:
-        """Take the venue's answer; a question that failed is asked again later.
-
-        That there is no such order is proof only if it was asked after the last send: an
-        answer from before it, or from before a restart, is void.
-        """
-        ours = answer.epoch == self._ctx.epoch
-        sends_then = self.orders.asked.pop(answer.order_key, None) if ours else None
-        entry = self.orders.asked_for(answer.order_key)
-        if entry is None:
-            self.executions.looked_up(answer)
-            return
-        if answer.problem:
-            self._ask_later()
-            return
-        self._rounds_failed = 0
-        if answer.report is None and sends_then != self.orders.sends[answer.order_key]:
-            if ours:
-                self._ask(entry)
-            return
-        del self.orders.unsettled[answer.order_key]
-        self._risk.unsettled = self.orders.unsettled_symbols()
-        steps, report = settle(entry, answer), answer.report
-        if report is not None:
-            moves = self.orders.moves_of(entry, steps, report, self._ctx.utc_ns())
-        else:
-            absent = "the venue has no such order"
-            moves = [
-                self.orders.ahead(entry, self._new_step(entry, to, absent, BY_ASKING))
-                for to in steps
-            ]
-        self.commit(moves, ())
-        if moves:
-            return
-        if entry.state is OrderState.NOT_SENT:
-            self._not_sent(entry, asked=True)
-        elif problem := difference(entry.order_key, entry, answer.report):
-            self.differs(problem)
+    # ------------------------------------------------------------ housekeeping
 
     def differs(self, problem: str) -> None:
         """Nothing is done about it and nobody is asked again: a person must look."""
@@ -399,14 +324,6 @@ class OrderDesk:
             return
         self.difference = problem
         logger.bind(actor=self._ctx.path).error("the venue and the ledger differ: {}", problem)
-
-    def _ask_later(self) -> None:
-        if not self._will_ask:
-            self._will_ask = True
-            self._rounds_failed += 1
-            self._ctx.after(ASK_AGAIN_NS[self._rounds_failed > _AWAY], ASK_AGAIN)
-
-    # ------------------------------------------------------------ housekeeping
 
     def forgive_drawdown(self, limits: RiskLimits) -> bool:
         """Begin the drawdown anew at a person's word; False when it stops nothing.

@@ -62,7 +62,7 @@ class PersonDesk:
         self._desk.never_again(entry, BY_A_PERSON)
         self._wait_for(message)
         if entry.state in _NEVER_LEFT:
-            self._desk.ask_for(entry)
+            self._desk.asking.ask_for(entry)
         else:
             self._gateway.cancel(self._ctx.epoch, entry.order_key, new_order(entry))
 
@@ -76,7 +76,7 @@ class PersonDesk:
             return
         self._desk.unwanted[entry.order_key] = "a person settles it"
         self._wait_for(message)
-        self._desk.ask_for(entry)
+        self._desk.asking.ask_for(entry)
 
     def _why_not(self, entry: LedgerEntry, message: ResolveOrder) -> str:
         to, now_ns = message.to, self._ctx.utc_ns()
@@ -94,7 +94,7 @@ class PersonDesk:
         """Take the end of a cancel: whatever it says, the order is asked for."""
         if isinstance(self._waiting.get(answer.order_key), CancelOrder):
             self._problem = answer.problem
-            self._desk.ask_for(self._ledger.lookup([answer.order_key])[answer.order_key])
+            self._desk.asking.ask_for(self._ledger.lookup([answer.order_key])[answer.order_key])
 
     def looked_up(self, answer: LookupDone) -> None:
         """Take the venue's answer, which the order desk has recorded."""

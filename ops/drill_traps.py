@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 from actors.address import Address
+from actors.asking import BY_ASKING
 from actors.cell import Cell
-from actors.order_desk import BY_ASKING
 from actors.thread_runtime import ThreadRuntime
 from decisions.drill import COMMITTED, LEDGER_BLOWS, Blow, Point
 from decisions.drill_cancel import CancelPoint

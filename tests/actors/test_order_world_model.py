@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from actors.asking import Asking
 from actors.gateway import Gateway
 from actors.live_gateway import LiveGateway
 from actors.order_desk import OrderDesk
@@ -36,19 +37,19 @@ TestOrderWorld = pytest.mark.longest(
 
 def stale_absence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take an absence for proof whenever it was asked for, and ask again while it is asked."""
-    ask, looked_up = OrderDesk._ask, OrderDesk.looked_up
+    ask, looked_up = Asking._ask, Asking.looked_up
 
-    def eager(self: OrderDesk, *entries: LedgerEntry) -> None:
+    def eager(self: Asking, *entries: LedgerEntry) -> None:
         for entry in entries:
-            self.orders.asked.pop(entry.order_key, None)
+            self._orders.asked.pop(entry.order_key, None)
         ask(self, *entries)
 
-    def gullible(self: OrderDesk, answer: LookupDone) -> None:
-        self.orders.asked[answer.order_key] = self.orders.sends[answer.order_key]
+    def gullible(self: Asking, answer: LookupDone) -> None:
+        self._orders.asked[answer.order_key] = self._orders.sends[answer.order_key]
         looked_up(self, msgspec.structs.replace(answer, epoch=self._ctx.epoch))
 
-    monkeypatch.setattr(OrderDesk, "_ask", eager)
-    monkeypatch.setattr(OrderDesk, "looked_up", gullible)
+    monkeypatch.setattr(Asking, "_ask", eager)
+    monkeypatch.setattr(Asking, "looked_up", gullible)
 
 
 def resend_without_asking(monkeypatch: pytest.MonkeyPatch) -> None:
