@@ -23,9 +23,10 @@ from actors.gateway import Gateway
 from actors.judgement import Judge, claim_of
 from actors.ledger_away import LedgerAway
 from actors.operator_desk import OperatorDesk
-from actors.order_desk import TIDY, OrderDesk
+from actors.order_desk import OrderDesk
 from actors.order_records import claimed_update, price_of, struck_update, update_of
 from actors.stop_desk import KEEP_STOPS, StopDesk
+from actors.tidying import TIDY
 from actors.venue_desk import VenueDesk
 from decisions.executor import Claim as ToClaim
 from decisions.executor import Duplicate, EndFirst, Refuse, Resend, Verdict
@@ -296,7 +297,7 @@ class ExecutorActor(Actor):
                 self._cancels.again(message.order_key)
                 self._when_settled()
             case _ if message == TIDY:
-                self._desk.tidy()
+                self._desk.tidying.tidy()
             case _ if message == KEEP_STOPS:
                 self._stops.keep_looks()
             case _ if message == ASK_FILLS:

@@ -15,6 +15,7 @@ from actors.gateway import Gateway
 from actors.log import logger
 from actors.open_orders import Move, OpenOrders
 from actors.order_records import new_order, open_part
+from actors.tidying import Tidying
 from decisions.account import record
 from decisions.order_wishes import UNWANTED
 from decisions.risk import RiskLimits, RiskState, follow_order, release, saw_fill
@@ -27,9 +28,8 @@ from decisions.risk_equity import (
 )
 from decisions.sending import PAUSES_NS, REFUSED_PAUSES_NS, Again, after_absence
 from decisions.stop_book import StopBook
-from messages.errors import ActorUnavailable, LedgerUnavailable
-from messages.ids import NS_PER_MS, OrderKey, Symbol, TimestampNs
-from messages.lifecycle import TimerFired
+from messages.errors import ActorUnavailable
+from messages.ids import OrderKey, Symbol, TimestampNs
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill, SendAgain
 from messages.values import OrderState
@@ -39,14 +39,6 @@ from persistence.ledger import Claim, Ledger, LedgerEntry, Step
 
 EQUITY = "equity"
 """The note under which the risk gate's profit and loss lie in the ledger."""
-
-TIDY = TimerFired(name="tidy the ledger")
-QUIET_NS = 250 * NS_PER_MS
-"""So long nothing was committed: a good moment for what would hold up the next commit."""
-TIDY_ROWS = 200
-"""So many rows are written before the log is copied in such a moment: under half of what it may
-hold. After each copy the log begins anew, and the next commit flushes its head too, which a
-lone order would pay for if every quiet moment were used."""
 
 OnClaimed = Callable[[Claim, TimestampNs], None]
 OnMoved = Callable[[LedgerEntry, Sequence[Fill], bool], None]
@@ -100,12 +92,9 @@ class OrderDesk:
         """Orders of which a step is being made durable, until it is told."""
         self.difference = ""
         """What venue and ledger do not agree on, for a person; the last such thing."""
-        self._committed_ns = 0
-        self._rows = TIDY_ROWS
-        """Written since the log was copied; what an earlier life left in it is not known."""
+        self.tidying = Tidying(ctx, ledger, self._write_marks)
         self.durable_ns = 0
         """When the last commit had returned, before anything of it was handed over; monotonic."""
-        self._will_tidy = False
         self._recover()
 
     def _recover(self) -> None:
@@ -166,7 +155,7 @@ class OrderDesk:
         after = self._write([move.step for move in moves], claims, notes)
         durable_ns, self.durable_ns = self._ctx.utc_ns(), self._ctx.monotonic_ns()
         self._hand_over(claims)
-        self._tidy_later()
+        self.tidying.later()
         for claim in claims:
             self._on_claimed(claim, durable_ns)
         for move, entry in zip(moves, after, strict=True):
@@ -187,7 +176,7 @@ class OrderDesk:
         with self._gateway.holding(self._ctx.epoch):
             if self._ctx.fenced:  # given up already, though nobody has taken over yet
                 raise ActorUnavailable(f"{self._ctx.path} {self._ctx.epoch} was given up")
-            self._rows += len(steps) + len(claims)
+            self.tidying.rows += len(steps) + len(claims)
             stops = self.stops.taken_changes()
             if more := self.more_notes():
                 notes = {**notes, **more}
@@ -212,6 +201,10 @@ class OrderDesk:
                 elif self._risk.flows is not None:
                     record(after.symbol, after.side, fill, self._risk.flows)
         return {EQUITY: self._equity_text()} if filled and self._keeps_equity else NO_NOTES
+
+    def _write_marks(self) -> None:
+        if self._keeps_equity:  # marks move it too; nothing but a restart asks for these
+            self._write((), (), {EQUITY: self._equity_text()})
 
     def _equity_text(self) -> str:
         return msgspec.json.encode(self._risk.equity).decode()
@@ -344,28 +337,6 @@ class OrderDesk:
         self._write((), (), {EQUITY: self._equity_text()})
         return True
 
-    def _tidy_later(self) -> None:
-        self._committed_ns = self._ctx.monotonic_ns()
-        if not self._will_tidy:
-            self._will_tidy = True
-            self._ctx.after(QUIET_NS, TIDY)
-
     def keep(self, notes: Mapping[str, str]) -> None:
         """Note something durably, unless this incarnation was given up."""
         self._write((), (), notes)
-
-    def tidy(self) -> None:
-        """Let the ledger do its housekeeping, if there is some and nothing was committed lately."""
-        left_ns = self._committed_ns + QUIET_NS - self._ctx.monotonic_ns()
-        if left_ns > 0:
-            self._ctx.after(left_ns, TIDY)
-            return
-        self._will_tidy = False
-        try:
-            if self._keeps_equity:  # marks move it too; nothing but a restart asks for these
-                self._write((), (), {EQUITY: self._equity_text()})
-            if self._rows >= TIDY_ROWS:
-                self._ledger.tidy()
-                self._rows = 0
-        except LedgerUnavailable as error:  # the next commit says whether it is serious
-            logger.bind(actor=self._ctx.path).warning("the ledger was not tidied: {}", error)

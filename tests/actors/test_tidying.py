@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.order_desk import QUIET_NS, TIDY_ROWS
+from actors.tidying import QUIET_NS, TIDY_ROWS
 from messages.errors import LedgerUnavailable
 from messages.ids import NS_PER_S
 from messages.values import OrderState
