@@ -178,7 +178,7 @@ class ExecutorActor(Actor):
             desk=self._desk,
             board=self._kept.board,
             cancels=self._cancels,
-            forgive=lambda: self._desk.forgive_drawdown(self._limits),
+            forgive=lambda: self._desk.books.forgive_drawdown(self._limits, self.ctx.utc_ns()),
             on_resumed=self._resumed,
         )
         self._venue = VenueDesk(

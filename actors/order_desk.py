@@ -6,8 +6,6 @@ before the commit that says so has returned.
 
 from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
-
 from actors.asking import BY_ASKING, Asking
 from actors.context import Context
 from actors.executions import Executions
@@ -15,30 +13,19 @@ from actors.gateway import Gateway
 from actors.log import logger
 from actors.open_orders import Move, OpenOrders
 from actors.order_records import new_order, open_part
+from actors.risk_books import RiskBooks
 from actors.tidying import Tidying
-from decisions.account import record
 from decisions.order_wishes import UNWANTED
-from decisions.risk import RiskLimits, RiskState, follow_order, release, saw_fill
-from decisions.risk_equity import (
-    EquityBook,
-    SidedFill,
-    forgive_drawdown,
-    rebuild_equity,
-    stops,
-)
+from decisions.risk import RiskState, follow_order
 from decisions.sending import PAUSES_NS, REFUSED_PAUSES_NS, Again, after_absence
 from decisions.stop_book import StopBook
 from messages.errors import ActorUnavailable
-from messages.ids import OrderKey, Symbol, TimestampNs
+from messages.ids import OrderKey, TimestampNs
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill, SendAgain
 from messages.values import OrderState
-from persistence.book import held_quantity
 from persistence.entries import NO_NOTES
 from persistence.ledger import Claim, Ledger, LedgerEntry, Step
-
-EQUITY = "equity"
-"""The note under which the risk gate's profit and loss lie in the ledger."""
 
 OnClaimed = Callable[[Claim, TimestampNs], None]
 OnMoved = Callable[[LedgerEntry, Sequence[Fill], bool], None]
@@ -48,7 +35,7 @@ OnMoved = Callable[[LedgerEntry, Sequence[Fill], bool], None]
 class OrderDesk:
     """`max_age_ns` is None where decisions do not age. The two callbacks tell the others.
 
-    `keeps_equity`: a loss limit is set, so profit and loss must survive a restart.
+    `keeps_equity`: see `RiskBooks`.
     """
 
     def __init__(
@@ -68,8 +55,15 @@ class OrderDesk:
         self._risk, self.stops = risk, stops
         self._max_age_ns = max_age_ns
         self._on_claimed, self._on_moved = on_claimed, on_moved
-        self._keeps_equity = keeps_equity
         self.orders = OpenOrders(ledger.open_entries())
+        self.books = RiskBooks(
+            ledger=ledger,
+            risk=risk,
+            orders=self.orders,
+            stops=stops,
+            keeps_equity=keeps_equity,
+            keep=self.keep,
+        )
         self.executions = Executions(ctx, gateway, self.orders, self._record)
         self.asking = Asking(
             ctx=ctx,
@@ -92,24 +86,10 @@ class OrderDesk:
         """Orders of which a step is being made durable, until it is told."""
         self.difference = ""
         """What venue and ledger do not agree on, for a person; the last such thing."""
-        self.tidying = Tidying(ctx, ledger, self._write_marks)
+        self.tidying = Tidying(ctx, ledger, self.books.keep_marks)
         self.durable_ns = 0
         """When the last commit had returned, before anything of it was handed over; monotonic."""
-        self._recover()
-
-    def _recover(self) -> None:
-        """Give the risk gate what the ledger holds for it."""
-        text = self._ledger.note(EQUITY)
-        if not self._keeps_equity:
-            if text:  # nobody keeps it up to date from now on
-                self._write((), (), {EQUITY: ""})
-        elif text:
-            self._risk.equity = msgspec.json.decode(text, type=EquityBook)
-        else:
-            self._risk.equity = rebuild_equity(self._all_fills())
-        for entry in self.orders.being_asked_for():
-            follow_order(*open_part(entry), self._risk)
-            self.orders.new_fills(entry.order_key, self._ledger.fills_of(entry.order_key))
+        self.books.recover()
 
     def _recall_unwanted(self) -> None:
         for entry in self.orders.being_asked_for():
@@ -120,17 +100,6 @@ class OrderDesk:
         self.unwanted.pop(key, None)
         if why := self._ledger.note(UNWANTED + key):
             self.unwanted[key] = why
-
-    def _all_fills(self) -> dict[Symbol, list[SidedFill]]:
-        """Read every execution there is, in the order of time, once a loss limit is new."""
-        fills: dict[Symbol, list[SidedFill]] = {}
-        for entry in self._ledger.entries():
-            if entry.filled_quantity:
-                known = self._ledger.fills_of(entry.order_key)
-                fills.setdefault(entry.symbol, []).extend((entry.side, fill) for fill in known)
-        for sided in fills.values():
-            sided.sort(key=lambda one: one[1].ts_event_ns)
-        return fills
 
     # ------------------------------------------------------------ writing and handing over
 
@@ -143,12 +112,7 @@ class OrderDesk:
         """
         if not moves and not claims:
             return
-        notes = self._count(moves)
-        for claim in claims:
-            if claim.refused is None:
-                self.stops.claimed(claim.intent, claim.decided_quantity)
-            else:
-                self.stops.refused(claim.intent.order_key)
+        notes = self.books.count(moves, claims)
         told = {move.step.order_key for move in moves}
         told.update(claim.intent.order_key for claim in claims if claim.refused is not None)
         self.telling |= told
@@ -181,33 +145,6 @@ class OrderDesk:
             if more := self.more_notes():
                 notes = {**notes, **more}
             return self._ledger.write(steps, claims, self._ctx.utc_ns(), notes, stops)
-
-    def _count(self, moves: Sequence[Move]) -> Mapping[str, str]:
-        """Feed the risk gate; give what it must find again after a restart.
-
-        What an order that ends will never fill is free again. Each fill counts once.
-        """
-        filled = False
-        for move in moves:
-            after = move.after
-            freed = held_quantity(move.before) - held_quantity(after)
-            if freed:
-                release(after.symbol, after.side, freed, self._risk, after.strategy_id)
-            self.stops.moved(after, move.fills)
-            for fill in self.orders.new_fills(after.order_key, move.fills):
-                filled = True
-                if self._keeps_equity:
-                    saw_fill(after.symbol, after.side, fill, self._risk)
-                elif self._risk.flows is not None:
-                    record(after.symbol, after.side, fill, self._risk.flows)
-        return {EQUITY: self._equity_text()} if filled and self._keeps_equity else NO_NOTES
-
-    def _write_marks(self) -> None:
-        if self._keeps_equity:  # marks move it too; nothing but a restart asks for these
-            self._write((), (), {EQUITY: self._equity_text()})
-
-    def _equity_text(self) -> str:
-        return msgspec.json.encode(self._risk.equity).decode()
 
     def _follow(self, entry: LedgerEntry) -> None:
         was_unsettled = entry.order_key in self.orders.unsettled
@@ -317,25 +254,6 @@ class OrderDesk:
             return
         self.difference = problem
         logger.bind(actor=self._ctx.path).error("the venue and the ledger differ: {}", problem)
-
-    def forgive_drawdown(self, limits: RiskLimits) -> bool:
-        """Begin the drawdown anew at a person's word; False when it stops nothing.
-
-        Raises:
-            LedgerError: it could not be written down, and a restart finds the old one.
-        """
-        equity, now_ns = self._risk.equity, self._ctx.utc_ns()
-        reached = [
-            stop
-            for quote in limits.max_drawdown
-            for stop in stops(limits, equity, quote, now_ns)
-            if stop.code == "max_drawdown"
-        ]
-        if not reached or equity.unusable:
-            return False
-        forgive_drawdown(equity)
-        self._write((), (), {EQUITY: self._equity_text()})
-        return True
 
     def keep(self, notes: Mapping[str, str]) -> None:
         """Note something durably, unless this incarnation was given up."""

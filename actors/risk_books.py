@@ -1,0 +1,128 @@
+"""What orders and executions change in the books: exposure, profit and loss, what stops protect.
+
+One incarnation's, on the executor's thread. Profit and loss must survive a restart where a loss
+limit is set, and lie in the ledger as a note, written with the executions that they come from.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from actors.open_orders import Move, OpenOrders
+from actors.order_records import open_part
+from decisions.account import record
+from decisions.risk import RiskLimits, RiskState, follow_order, release, saw_fill
+from decisions.risk_equity import (
+    EquityBook,
+    SidedFill,
+    forgive_drawdown,
+    rebuild_equity,
+    stops,
+)
+from decisions.stop_book import StopBook
+from messages.ids import Symbol, TimestampNs
+from persistence.book import held_quantity
+from persistence.entries import NO_NOTES
+from persistence.ledger import Claim, Ledger
+
+EQUITY = "equity"
+"""The note under which the risk gate's profit and loss lie in the ledger."""
+
+
+class RiskBooks:
+    """`keeps_equity`: a loss limit is set. `keep` writes a note durably."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        risk: RiskState,
+        orders: OpenOrders,
+        stops: StopBook,
+        keeps_equity: bool,
+        keep: Callable[[Mapping[str, str]], object],
+    ) -> None:
+        self._ledger, self._risk, self._orders, self._stops = ledger, risk, orders, stops
+        self._keeps_equity, self._keep = keeps_equity, keep
+
+    def recover(self) -> None:
+        """Give the risk gate what the ledger holds for it."""
+        text = self._ledger.note(EQUITY)
+        if not self._keeps_equity:
+            if text:  # nobody keeps it up to date from now on
+                self._keep({EQUITY: ""})
+        elif text:
+            self._risk.equity = msgspec.json.decode(text, type=EquityBook)
+        else:
+            self._risk.equity = rebuild_equity(self._all_fills())
+        for entry in self._orders.being_asked_for():
+            follow_order(*open_part(entry), self._risk)
+            self._orders.new_fills(entry.order_key, self._ledger.fills_of(entry.order_key))
+
+    def _all_fills(self) -> dict[Symbol, list[SidedFill]]:
+        """Read every execution there is, in the order of time, once a loss limit is new."""
+        fills: dict[Symbol, list[SidedFill]] = {}
+        for entry in self._ledger.entries():
+            if entry.filled_quantity:
+                known = self._ledger.fills_of(entry.order_key)
+                fills.setdefault(entry.symbol, []).extend((entry.side, fill) for fill in known)
+        for sided in fills.values():
+            sided.sort(key=lambda one: one[1].ts_event_ns)
+        return fills
+
+    def count(self, moves: Sequence[Move], claims: Sequence[Claim]) -> Mapping[str, str]:
+        """Count what is about to be committed; give what must be found again after a restart."""
+        filled = False
+        for move in moves:
+            filled = self._count(move) or filled
+        for claim in claims:
+            if claim.refused is None:
+                self._stops.claimed(claim.intent, claim.decided_quantity)
+            else:
+                self._stops.refused(claim.intent.order_key)
+        return {EQUITY: self._equity_text()} if filled and self._keeps_equity else NO_NOTES
+
+    def _count(self, move: Move) -> bool:
+        """Say whether there are executions that were not known.
+
+        What an order that ends will never fill is free again. Each fill counts once.
+        """
+        after = move.after
+        freed = held_quantity(move.before) - held_quantity(after)
+        if freed:
+            release(after.symbol, after.side, freed, self._risk, after.strategy_id)
+        self._stops.moved(after, move.fills)
+        fresh = self._orders.new_fills(after.order_key, move.fills)
+        for fill in fresh:
+            if self._keeps_equity:
+                saw_fill(after.symbol, after.side, fill, self._risk)
+            elif self._risk.flows is not None:
+                record(after.symbol, after.side, fill, self._risk.flows)
+        return bool(fresh)
+
+    def keep_marks(self) -> None:
+        """Write profit and loss: marks move it too, and nothing but a restart asks for these."""
+        if self._keeps_equity:
+            self._keep({EQUITY: self._equity_text()})
+
+    def forgive_drawdown(self, limits: RiskLimits, now_ns: TimestampNs) -> bool:
+        """Begin the drawdown anew at a person's word; False when it stops nothing.
+
+        Raises:
+            LedgerError: it could not be written down, and a restart finds the old one.
+        """
+        equity = self._risk.equity
+        reached = [
+            stop
+            for quote in limits.max_drawdown
+            for stop in stops(limits, equity, quote, now_ns)
+            if stop.code == "max_drawdown"
+        ]
+        if not reached or equity.unusable:
+            return False
+        forgive_drawdown(equity)
+        self._keep({EQUITY: self._equity_text()})
+        return True
+
+    def _equity_text(self) -> str:
+        return msgspec.json.encode(self._risk.equity).decode()
