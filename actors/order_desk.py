@@ -27,7 +27,8 @@ from messages.values import OrderState
 from persistence.entries import NO_NOTES
 from persistence.ledger import Claim, Ledger, LedgerEntry, Step
 
-OnClaimed = Callable[[Claim, TimestampNs], None]
+OnClaimed = Callable[[Claim, TimestampNs, int], None]
+"""The last two say when it was durable, by the wall's clock and by the monotonic one."""
 OnMoved = Callable[[LedgerEntry, Sequence[Fill], bool], None]
 """The last says whether only the executions are new."""
 
@@ -87,8 +88,6 @@ class OrderDesk:
         self.difference = ""
         """What venue and ledger do not agree on, for a person; the last such thing."""
         self.tidying = Tidying(ctx, ledger, self.books.keep_marks)
-        self.durable_ns = 0
-        """When the last commit had returned, before anything of it was handed over; monotonic."""
         self.books.recover()
 
     def _recall_unwanted(self) -> None:
@@ -117,11 +116,11 @@ class OrderDesk:
         told.update(claim.intent.order_key for claim in claims if claim.refused is not None)
         self.telling |= told
         after = self._write([move.step for move in moves], claims, notes)
-        durable_ns, self.durable_ns = self._ctx.utc_ns(), self._ctx.monotonic_ns()
+        durable_ns, durable_at_ns = self._ctx.utc_ns(), self._ctx.monotonic_ns()
         self._hand_over(claims)
         self.tidying.later()
         for claim in claims:
-            self._on_claimed(claim, durable_ns)
+            self._on_claimed(claim, durable_ns, durable_at_ns)
         for move, entry in zip(moves, after, strict=True):
             self._moved(entry, move, asked=move.step.evidence == BY_ASKING)
         if not self._ctx.fenced:  # else nobody has heard of it: the next one tells

@@ -1,0 +1,43 @@
+"""What health says of an executor. One incarnation's, on its thread."""
+
+from collections.abc import Callable
+
+from actors.cancel_desk import CancelDesk
+from actors.context import Context
+from actors.operator_board import OperatorBoard
+from actors.order_desk import OrderDesk
+from actors.stop_desk import StopDesk
+from messages.lifecycle import ActorState
+
+
+class ExecutorHealth:
+    """`venue_text` says what is wrong with the venue, or what it is given where nothing is."""
+
+    def __init__(
+        self,
+        *,
+        ctx: Context,
+        board: OperatorBoard,
+        desk: OrderDesk,
+        stops: StopDesk,
+        cancels: CancelDesk,
+        venue_text: Callable[[str], str],
+    ) -> None:
+        self._ctx, self._board, self._venue_text = ctx, board, venue_text
+        self._desk, self._stops, self._cancels = desk, stops, cancels
+
+    def show(self) -> None:
+        """Let health say what is wrong with the venue; a halt has a reason of its own."""
+        if self._ctx.fenced:
+            return
+        cell = self._ctx.cell
+        self._board.stuck_stops = self._stops.stuck()
+        if cell.state is ActorState.RUNNING:
+            more = self._desk.difference or self._stops.problem() or self._cancels.problem()
+            cell.problem = self._venue_text(more)
+        elif cell.state is ActorState.RECONCILING:
+            cell.problem = self._venue_text(self.unsettled())
+
+    def unsettled(self) -> str:
+        """Say how many orders are to be settled."""
+        return f"{len(self._desk.orders.unsettled)} orders to settle"
