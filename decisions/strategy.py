@@ -6,33 +6,24 @@ once more, to its successor: the decision's key makes that safe, and a fault tha
 event's own then costs no decision. If it brings that one down too, it is passed over.
 """
 
-import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from operator import attrgetter
-from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
+from decisions.fast_door import Doorway, close_handler, fast_door
 from decisions.managed_orders import ManagedOrders
-from decisions.resample import candles_for
+from decisions.strategy_like import StrategyLike, memory_of, warmup_candles
 from decisions.strategy_memory import MOST_TRIES, StrategyMemory, new_memory
+from decisions.strategy_object import file_of, held_by, own_line, state_of
+from decisions.strategy_told import StrategyTold
 from decisions.strategy_wide import handler_of, handles, reference_price, show, wants_of
 from decisions.strategy_wide_run import WideRun
-from decisions.wishes import (
-    DecisionLike,
-    Desk,
-    Given,
-    Moment,
-    count_decisions,
-    plain_instrument,
-)
-from messages.errors import BadDecision
+from decisions.wishes import DecisionLike, Desk, Moment, count_decisions, plain_instrument
 from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
-from messages.market import Candle, MarketBatch, MarketEvent, Tick, Trade
+from messages.market import Candle, MarketBatch, MarketEvent
 from messages.orders import Intent, OrderIntent, OrderUpdate
-from messages.own_lines import line_of
 from messages.stops import StopActed
 from messages.values import BUY, Instrument
 
@@ -42,86 +33,13 @@ __all__ = [
     "StrategyLike",
     "StrategyMemory",
     "StrategyRun",
+    "close_handler",
+    "fast_door",
     "memory_of",
     "new_memory",
     "reference_price",
     "warmup_candles",
 ]
-
-_SET_FOR_IT = ("symbols", "instruments", "positions", "open_orders")
-_FEW_EVENTS = 16
-"""Fewer are shown one by one: a door costs more than it gives then."""
-_SYMBOL, _CLOSE = attrgetter("symbol"), attrgetter("close")
-_TOLD_FILLS = 4096
-"""Executions that are remembered as told."""
-
-
-class StrategyLike(Protocol):
-    """What is driven here."""
-
-    @property
-    def warmup_events(self) -> int:
-        """How many events a fresh one must see."""
-
-    def on_candle(self, candle: Candle, position: Decimal, /) -> Given:
-        """Decide on a bar that has just closed."""
-
-    def on_trade(self, trade: Trade, position: Decimal, /) -> Given:
-        """Decide on somebody's trade."""
-
-    def on_tick(self, tick: Tick, position: Decimal, /) -> Given:
-        """Decide on a new best bid and ask."""
-
-    def on_update(self, update: OrderUpdate, /) -> None:
-        """Learn what became of an order."""
-
-
-def warmup_candles(strategy: StrategyLike, base_ns: int) -> int:
-    """Give how many candles of each symbol a fresh strategy must see: of the feed's length.
-
-    What it declares in `warmup_bars`, by timeframe, is counted in those bars. Of each of its
-    timeframes a fresh one needs the bar under way, or it would not be told that one.
-    """
-    counts = getattr(strategy, "warmup_bars", {})
-    bars = wants_of(strategy).bars
-    needed = (candles_for(counts.get(name, 0), length, base_ns) for name, length in bars)
-    return max((strategy.warmup_events, *needed))
-
-
-def memory_of(strategy: StrategyLike, base_ns: int, symbols: Sequence[Symbol]) -> StrategyMemory:
-    """Give the memory of a strategy that has seen nothing, with room for what it declares."""
-    events = warmup_candles(strategy, base_ns) * max(len(symbols), 1)
-    return new_memory(events, manages_orders=bool(getattr(strategy, "manages_orders", False)))
-
-
-Door = Callable[[Sequence[float], int], int]
-"""Takes closes from a place on while nothing is decided; gives the place that it came to."""
-
-
-CloseHandler = Callable[[Decimal, Decimal], Any]
-"""Takes a close and the position; gives what `on_candle` would."""
-
-
-def fast_door(strategy: object) -> Door | None:
-    """Give the strategy's second door, if no class below it decides otherwise than it knows."""
-    for cls in type(strategy).__mro__:
-        if "pass_closes" in vars(cls):
-            door: Door = strategy.pass_closes  # type: ignore[attr-defined]  # a class of it has one
-            return door
-        if "on_candle" in vars(cls) or "on_close" in vars(cls):
-            return None
-    return None
-
-
-def close_handler(strategy: object) -> CloseHandler | None:
-    """Give what decides on a close alone, if no class below it has another `on_candle`."""
-    for cls in type(strategy).__mro__:
-        if "on_close" in vars(cls):
-            handler: CloseHandler = strategy.on_close  # type: ignore[attr-defined]  # as above
-            return handler
-        if "on_candle" in vars(cls):
-            return None
-    return None
 
 
 class StrategyRun:
@@ -166,13 +84,17 @@ class StrategyRun:
         self._wants = wants = wants_of(strategy)
         nothing = dict.fromkeys(self.symbols, Decimal(0))
         self._positions = nothing | self.memory.positions(self.symbol)
+        self._told = StrategyTold(
+            strategy, self.memory, self._positions, self.symbol, tells_fills=wants.fills
+        )
         self._wide: WideRun | None = None
         is_wide = wants.bars or wants.timer_ns or wants.snapshots or len(self.symbols) > 1
         if is_wide or managed is not None:
             self._wide = WideRun(
                 strategy, wants, self._desk, self.memory, self._positions, self._has_problem
             )
-        self._door = None if self._wide is not None else fast_door(strategy)
+        door = None if self._wide is not None else fast_door(strategy)
+        self._doorway = None if door is None else Doorway(door, self.memory, self.symbol)
         self._on_close = None if self._wide is not None else close_handler(strategy)
         if hasattr(strategy, "positions"):
             strategy.positions = MappingProxyType(self._positions)
@@ -302,10 +224,13 @@ class StrategyRun:
             yield from self._wide.take_batch(batch, skip, created_ns)
             return
         events = batch.events[skip:]
-        closes, place = self._closes(events), 0
+        doorway, place = self._doorway, 0
+        closes = None if doorway is None else doorway.closes(events)
         while place < len(events):
-            if closes is not None and (place := self._passed(events, closes, place)) == len(events):
-                break
+            if doorway is not None and closes is not None:
+                place = doorway.passed(events, closes, place)
+                if place == len(events):
+                    break
             event, place = events[place], place + 1
             decisions = self._decide(event)
             if decisions:
@@ -315,80 +240,18 @@ class StrategyRun:
                 yield from intents
                 self._advance(event, intents)
 
-    def _closes(self, events: Sequence[MarketEvent]) -> list[float] | None:
-        """Give the closes for a fast door; None where there is none, or nothing for it."""
-        if self._door is None or self.memory.at_door or len(events) < _FEW_EVENTS:
-            return None
-        if set(map(type, events)) != {Candle} or set(map(_SYMBOL, events)) != {self.symbol}:
-            return None
-        return list(map(float, map(_CLOSE, events)))
-
-    def _passed(self, events: Sequence[MarketEvent], closes: list[float], place: int) -> int:
-        """Go by the fast door as far as nothing is decided; what was tried before, it must not."""
-        memory = self.memory
-        if self._door is None or memory.trying == memory.next_index:
-            return place
-        memory.at_door = True
-        reached = self._door(closes, place)
-        if not place <= reached <= len(closes):
-            raise ValueError(f"pass_closes went from {place} to {reached} of {len(closes)} closes")
-        memory.at_door = False
-        memory.next_index += reached - place
-        memory.recent.extend(events[place:reached])
-        return reached
-
     def update(self, update: OrderUpdate) -> None:
         """Tell the strategy what became of its order.
 
         A position changes by it only where the strategy manages its orders.
         """
-        managed = self.memory.managed
-        if managed is not None and (change := managed.updated(update)):
-            self._move(update.symbol, self._positions.get(update.symbol, Decimal(0)) + change)
-        if not update.late_fills:
-            self._strategy.on_update(update)
-        if update.fills and self._wants.fills:
-            self._tell_fills(update)
+        self._told.update(update)
         if self._wide is not None:
             self._wide.keep_snapshot()
 
     def stop_acted(self, acted: StopActed) -> None:
-        """Count what a stop has left of the position, once, and never beyond flat.
-
-        Beyond it is what the strategy has left by itself meanwhile: of that the stop had nothing.
-        """
-        memory, symbol = self.memory, acted.symbol
-        if symbol not in self._positions or acted.order_key in memory.told_stops:
-            return
-        memory.told_stops[acted.order_key] = None
-        if len(memory.told_stops) > _TOLD_FILLS:
-            del memory.told_stops[next(iter(memory.told_stops))]
-        before = self._positions[symbol]
-        if before * acted.change >= 0:
-            return
-        after = before + acted.change
-        self._move(symbol, after if after * before > 0 else Decimal(0))
-
-    def _move(self, symbol: Symbol, position: Decimal) -> None:
-        memory = self.memory
-        self._positions[symbol] = position
-        if symbol == self.symbol:
-            memory.position = position
-        elif memory.wide is not None:
-            memory.wide.others[symbol] = position
-
-    def _tell_fills(self, update: OrderUpdate) -> None:
-        on_fill = getattr(self._strategy, "on_fill", None)
-        told = self.memory.told_fills
-        if on_fill is None:
-            return
-        for fill in update.fills:
-            name = (update.order_key, fill.trade_id)
-            if name not in told:
-                told[name] = None  # before: what brings it down is not told again
-                if len(told) > _TOLD_FILLS:
-                    del told[next(iter(told))]
-                on_fill(fill, update)
+        """Count what a stop has left of the position, once, and never beyond flat."""
+        self._told.stop_acted(acted)
 
     @property
     def deciding_at(self) -> int:
@@ -402,27 +265,20 @@ class StrategyRun:
     @property
     def file(self) -> str:
         """The file that the strategy's class stands in; empty where it stands in none."""
-        return str(getattr(sys.modules.get(type(self._strategy).__module__), "__file__", ""))
+        return file_of(self._strategy)
 
     def line_of(self, error: BaseException) -> str:
         """Give the strategy's own line that an error comes from; empty when it is not its own."""
-        if isinstance(error, BadDecision):
-            handler = getattr(type(self._strategy), error.handler, None)
-            code = getattr(handler, "__code__", None)
-            name = Path(code.co_filename).name if code is not None else ""
-            return f"{name}:{code.co_firstlineno}, in {error.handler}" if code is not None else ""
-        return line_of(error, self.file)
+        return own_line(self._strategy, error)
 
     @property
     def held(self) -> dict[str, Any]:
         """What the strategy object holds of its own, not what was set for it."""
-        held = getattr(self._strategy, "__dict__", {})
-        return {name: value for name, value in held.items() if name not in _SET_FOR_IT}
+        return held_by(self._strategy)
 
     def strategy_state(self, clean: Callable[[str], str]) -> dict[str, str]:
         """What the strategy object holds, each thing as a short text, cleaned before it is cut."""
-        held = getattr(self._strategy, "__dict__", {})
-        return {name.lstrip("_"): clean(repr(value))[:200] for name, value in sorted(held.items())}
+        return state_of(self._strategy, clean)
 
     def _first_refused(self, events: deque[MarketEvent]) -> int | None:
         for place, event in enumerate(events):

@@ -1,0 +1,82 @@
+"""Tells a strategy what became of its orders and stops, and counts in its position what must be."""
+
+from decimal import Decimal
+from typing import Any
+
+from decisions.strategy_memory import StrategyMemory
+from messages.ids import Symbol
+from messages.orders import OrderUpdate
+from messages.stops import StopActed
+
+_TOLD_FILLS = 4096
+"""Executions that are remembered as told."""
+
+
+class StrategyTold:
+    """One incarnation's; `positions` are its own too, `symbol` is its first.
+
+    `tells_fills`: the strategy wants to hear of each execution.
+    """
+
+    def __init__(
+        self,
+        strategy: Any,
+        memory: StrategyMemory,
+        positions: dict[Symbol, Decimal],
+        symbol: Symbol,
+        *,
+        tells_fills: bool,
+    ) -> None:
+        self._strategy, self._memory = strategy, memory
+        self._positions, self._symbol, self._fills = positions, symbol, tells_fills
+
+    def update(self, update: OrderUpdate) -> None:
+        """Tell the strategy what became of its order.
+
+        A position changes by it only where the strategy manages its orders.
+        """
+        managed = self._memory.managed
+        if managed is not None and (change := managed.updated(update)):
+            self._move(update.symbol, self._positions.get(update.symbol, Decimal(0)) + change)
+        if not update.late_fills:
+            self._strategy.on_update(update)
+        if update.fills and self._fills:
+            self._tell_fills(update)
+
+    def stop_acted(self, acted: StopActed) -> None:
+        """Count what a stop has left of the position, once, and never beyond flat.
+
+        Beyond it is what the strategy has left by itself meanwhile: of that the stop had nothing.
+        """
+        memory, symbol = self._memory, acted.symbol
+        if symbol not in self._positions or acted.order_key in memory.told_stops:
+            return
+        memory.told_stops[acted.order_key] = None
+        if len(memory.told_stops) > _TOLD_FILLS:
+            del memory.told_stops[next(iter(memory.told_stops))]
+        before = self._positions[symbol]
+        if before * acted.change >= 0:
+            return
+        after = before + acted.change
+        self._move(symbol, after if after * before > 0 else Decimal(0))
+
+    def _move(self, symbol: Symbol, position: Decimal) -> None:
+        memory = self._memory
+        self._positions[symbol] = position
+        if symbol == self._symbol:
+            memory.position = position
+        elif memory.wide is not None:
+            memory.wide.others[symbol] = position
+
+    def _tell_fills(self, update: OrderUpdate) -> None:
+        on_fill = getattr(self._strategy, "on_fill", None)
+        told = self._memory.told_fills
+        if on_fill is None:
+            return
+        for fill in update.fills:
+            name = (update.order_key, fill.trade_id)
+            if name not in told:
+                told[name] = None  # before: what brings it down is not told again
+                if len(told) > _TOLD_FILLS:
+                    del told[next(iter(told))]
+                on_fill(fill, update)
