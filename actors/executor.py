@@ -172,7 +172,7 @@ class ExecutorActor(Actor):
         """Give the stops that are kept, what each protects, and the orders that are being ended."""
         if self._ledger is None:
             return {"stops": [], "ending": {}}
-        stops, ending = self._stops.shown_to_people(), self._cancels.shown_to_people()
+        stops, ending = self._stops.shown_to_people.rows(), self._cancels.shown_to_people()
         return {"stops": stops, "ending": ending}
 
     @property

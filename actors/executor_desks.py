@@ -148,14 +148,14 @@ class ExecutorDesks:
             ctx=ctx,
             board=kept.board,
             desk=self.orders,
-            stops=self.stops,
+            stops=self.stops.shown_to_people,
             cancels=self.cancels,
             venue_text=self.venue.text,
         )
         self.settling = Settling(
             ctx=ctx,
             desk=self.orders,
-            stops=self.stops,
+            stops=self.stops.shown_to_people,
             cancels=self.cancels,
             operator=self.operator,
             health=self.health,

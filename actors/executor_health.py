@@ -6,7 +6,7 @@ from actors.cancel_desk import CancelDesk
 from actors.context import Context
 from actors.operator_board import OperatorBoard
 from actors.order_desk import OrderDesk
-from actors.stop_desk import StopDesk
+from actors.stops_shown import StopsShown
 from messages.lifecycle import ActorState
 
 
@@ -19,7 +19,7 @@ class ExecutorHealth:
         ctx: Context,
         board: OperatorBoard,
         desk: OrderDesk,
-        stops: StopDesk,
+        stops: StopsShown,
         cancels: CancelDesk,
         venue_text: Callable[[str], str],
     ) -> None:

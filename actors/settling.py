@@ -12,7 +12,7 @@ from actors.executor_health import ExecutorHealth
 from actors.executor_kept import Held
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import OrderDesk
-from actors.stop_desk import StopDesk
+from actors.stops_shown import StopsShown
 from messages.lifecycle import ActorState
 from messages.market import MarketEvent
 from messages.orders import CancelIntent, Intent
@@ -26,7 +26,7 @@ class Settling:
         *,
         ctx: Context,
         desk: OrderDesk,
-        stops: StopDesk,
+        stops: StopsShown,
         cancels: CancelDesk,
         operator: OperatorDesk,
         health: ExecutorHealth,

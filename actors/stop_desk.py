@@ -18,28 +18,24 @@ from actors.address import Address
 from actors.context import Context
 from actors.executor_kept import ExecutorKept
 from actors.log import logger
-from actors.operator_board import StuckStop
+from actors.stops_shown import StopsShown
 from decisions.exact import EXACT, NOTHING
 from decisions.risk_exit import fees_in
 from decisions.stop_book import AHEAD_NS, StopBook
-from decisions.stop_ending import COMMAND, too_little
 from decisions.stop_exits import counted_at_first, told_changes
-from decisions.stops import begun_anew, level
+from decisions.stops import begun_anew
 from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
 from messages.lifecycle import TimerFired
 from messages.market import MarketBatch, MarketEvent
 from messages.orders import OrderIntent
-from messages.stops import MarketShown, Stop, StopActed, StopState
+from messages.stops import MarketShown, Stop, StopActed
 from messages.values import OrderState
 from persistence.ledger import Ledger, LedgerEntry
 
 KEEP_STOPS = TimerFired(name="keep what stops have seen")
 KEEP_EVERY_NS = 5 * NS_PER_S
 """How much of a market's way a trailing stop may forget with its process."""
-
-STUCK_AFTER = 3
-"""So often in a row an exit fails, which takes minutes, before a person is told of its stop."""
 
 MOST_TOLD = 4_096
 """So many exits are remembered as told of; then those of stops that are done are forgotten."""
@@ -75,7 +71,7 @@ class StopDesk:
         may_send: Callable[[], bool],
     ) -> None:
         self._ctx, self._ledger, self._replayed = ctx, ledger, replayed
-        self._strategies, self._symbols = strategies, frozenset(symbols)
+        self._strategies = strategies
         self._claim, self._keep, self._may_send = claim, keep, may_send
         self._pending: dict[ActorPath, MarketBatch] = {}
         self._looked_to: dict[ActorPath, int] = {}
@@ -85,7 +81,13 @@ class StopDesk:
         stops = ledger.stops()
         self.book = StopBook()
         self._looks, self._untold = kept.looks, kept.untold
-        self._instruments = kept.instruments
+        self.shown_to_people = StopsShown(
+            book=self.book,
+            symbols=symbols,
+            instruments=kept.instruments,
+            exits_of=self._exits_of,
+            may_send=may_send,
+        )
         self._told = kept.told = self._counted(stops, kept.told, shown_again=shown_again)
         self.book.load(
             [self._as_seen(stop, shown_again=shown_again) for stop in stops],
@@ -103,7 +105,7 @@ class StopDesk:
         if stops:
             log = logger.bind(actor=ctx.path)
             log.info("{} stops are kept from before", len(stops))
-            if blind := self._said_unwatched(self._unwatched()):
+            if blind := self.shown_to_people.unwatched():
                 log.error("{}", blind)
 
     def _as_seen(self, stop: Stop, *, shown_again: bool) -> Stop:
@@ -282,122 +284,6 @@ class StopDesk:
         self._sent = False
         self.look(batch.events[new:])
         go_on(batch, message.next_index, sent=self._sent)
-
-    # ------------------------------------------------------------ what people see
-
-    def shown_to_people(self) -> list[dict[str, Any]]:
-        """Give each stop in a few words."""
-        book, rows = self.book, []
-        for stop in list(book.stops.values()):
-            at = level(stop)
-            rows.append(
-                {
-                    "entry_key": stop.entry_key,
-                    "strategy_id": stop.strategy_id,
-                    "symbol": stop.symbol,
-                    "state": stop.state,
-                    "protects": book.protected(stop),
-                    "acts_at": None if at is None else at[0],
-                    "take_profit": stop.take_profit,
-                    "why": stop.why,
-                }
-            )
-        return rows
-
-    def problem(self) -> str:
-        """Say which stops cannot act, or have and could not leave; empty when none."""
-        return (
-            self._said_unwatched(self._unwatched())
-            or self._said_failed(self._failed())
-            or self._stands_in_orders()
-        )
-
-    def stuck(self) -> tuple[StuckStop, ...]:
-        """Give the stops that need a person: they cannot act, or cannot leave, by themselves.
-
-        An exit that has failed may well be filled when it is tried again; not one that the venue
-        never takes, and one that has failed `STUCK_AFTER` times in a row most likely not.
-        """
-        blind = [(stop, self._said_unwatched([stop])) for stop in self._unwatched()]
-        told = {stop.entry_key for stop, _ in blind}
-        failed = [
-            (stop, self._said_failed([stop]))
-            for stop in self._failed()
-            if stop.entry_key not in told and (stop.failed >= STUCK_AFTER or self._unsellable(stop))
-        ]
-        return tuple(_stuck(stop, said) for stop, said in (*blind, *failed))
-
-    def _unwatched(self) -> list[Stop]:
-        """Give those whose market is shown to nobody: no strategy of this config trades it."""
-        if not self._symbols:
-            return []
-        return [s for s in self.book.stops.values() if s.symbol not in self._symbols]
-
-    def _said_unwatched(self, found: Sequence[Stop]) -> str:
-        return _said(
-            found,
-            "cannot act, for no strategy of this config trades that market (configure one, or close"
-            " the position by hand)",
-        )
-
-    def _failed(self) -> list[Stop]:
-        return [s for s in self.book.stops.values() if s.state is StopState.ACTED and s.failed]
-
-    def _said_failed(self, stuck: Sequence[Stop]) -> str:
-        if not stuck:
-            return ""
-        first = stuck[0]
-        what = f"acted and its exit failed {first.failed} times"
-        if last := self._why_failed(first):
-            what += f" (the last: {last})"
-        if why := self._unsellable(first):
-            what += (
-                f"; the venue never takes it, for {why}:"
-                f" `{COMMAND} {first.entry_key} --reason TEXT` ends the stop"
-            )
-        return _said(stuck, what)
-
-    def _why_failed(self, stop: Stop) -> str:
-        try:
-            exits = self._exits_of(stop)
-        except LedgerUnavailable:  # what is shown does not end an incarnation
-            return ""
-        return exits[-1].state_reason if exits else ""
-
-    def _unsellable(self, stop: Stop) -> str:
-        """Say why the venue takes no order of what is left; empty when it may."""
-        price = stop.acted_price or stop.reference_price
-        return too_little(self.book.protected(stop), price, self._instruments.get(stop.symbol))
-
-    def _stands_in_orders(self) -> str:
-        found = [
-            stop
-            for stop in self.book.stops.values()
-            if stop.state is StopState.ACTED and self._may_send() and self.book.is_held_up(stop)
-        ]
-        return _said(
-            found, "acted, and what it protects stands in another open order (cancel that)"
-        )
-
-
-def _said(stops: Sequence[Stop], what: str) -> str:
-    if not stops:
-        return ""
-    first = stops[0]
-    more = f" (and {len(stops) - 1} more)" if len(stops) > 1 else ""
-    return (
-        f"a stop of {first.strategy_id} on {first.symbol} {what}{more}:"
-        f" look at it with `watchkeeper explain {first.entry_key}`"
-    )
-
-
-def _stuck(stop: Stop, problem: str) -> StuckStop:
-    return StuckStop(
-        entry_key=stop.entry_key,
-        strategy_id=stop.strategy_id,
-        symbol=stop.symbol,
-        problem=problem,
-    )
 
 
 def _acted(stop: Stop, key: Any, change: Any, at_ns: Any) -> StopActed:
