@@ -4,7 +4,6 @@ The executor's thread only hands over. What a call proves is decided in `exchang
 fenced, at the moment when the signed request is about to leave, and turned into messages.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -190,7 +189,7 @@ class LiveGateway(Gateway):
                 self._executor.tell(
                     LookupDone(order_key=one.key, epoch=epoch, report=report, problem="")
                 )
-        await asyncio.gather(*left)
+        await self._loop.together(left)
 
     async def _cancel(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
         if epoch != self._epoch:

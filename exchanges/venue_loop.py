@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -70,6 +70,11 @@ class VenueLoop:
                 self.call(partial(self._begin, coroutine))
                 return
         coroutine.close()
+
+    @staticmethod
+    async def together(coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
+        """Run several at once, in a coroutine of the loop; over when all of them are."""
+        await asyncio.gather(*coroutines)
 
     def join(self, limit_s: float) -> bool:
         """Wait until all that was spawned before this call has ended; False when it has not.

@@ -1,6 +1,6 @@
 """A venue's loop that goes on only where the test says: every wait is a choice."""
 
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from concurrent.futures import Future
 from typing import Any
 
@@ -61,6 +61,18 @@ class SteppedLoop:
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self.submit(coroutine)
+
+    @staticmethod
+    async def together(coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
+        """One after another: which is first at the exchange is chance anyway."""
+        left = [*coroutines]
+        try:
+            while left:
+                await left[0]
+                del left[0]
+        finally:
+            for one in left:  # forgotten in the middle
+                one.close()
 
     def waiting(self, *names: str) -> list[Task]:
         """Those that wait for one of these words, oldest first."""

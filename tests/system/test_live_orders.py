@@ -53,11 +53,11 @@ def venue_at(run: RunningExchange) -> Iterator[LiveVenue]:
         live.close()
 
 
-def demo_of(run_dir: Path, candles: int) -> Config:
+def demo_of(run_dir: Path, candles: int, speed: int = 0) -> Config:
     document: dict[str, Any] = {
         "name": "live",
         "run_dir": str(run_dir),
-        "feed": {"type": "demo", "symbols": ["BTC/USDT"], "limit": candles, "speed": 0},
+        "feed": {"type": "demo", "symbols": ["BTC/USDT"], "limit": candles, "speed": speed},
         "journal": {"when": "always"},
         "strategy": [{"id": "sma", "uses": "sma_cross", "params": {"fast": 10, "slow": 30}}],
     }
@@ -147,11 +147,13 @@ def test_an_order_whose_answer_is_lost_is_found_and_not_sent_again(
 
 @pytest.mark.slow
 def test_a_crashed_executor_settles_with_the_exchange_and_doubles_nothing(tmp_path: Path) -> None:
+    """The market lasts for some seconds, so that it outlives the pause before the restart."""
+
     def crash(system: System) -> None:
         system.executor.tell(InjectCrash(reason="test"))
 
     with running_exchange(seed=3, speed=0) as run:
-        config = demo_of(tmp_path / "run", 800)
+        config = demo_of(tmp_path / "run", 800, speed=12_000)
         ledger = settle(trade(config, run, at_start=crash), config, run)
 
         assert placed_at(run) == Counter(list(sent_ones(ledger)))
