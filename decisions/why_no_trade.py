@@ -27,6 +27,8 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     """Why trading is halted, since when, and by whom."""
     barred: str = ""
     """Why the lease of the account lets nothing be sent."""
+    rate: str = ""
+    """Why the exchange may be asked nothing now."""
     executor: str = ""
     """What the executor does instead of running."""
     actor: str = ""
@@ -69,7 +71,7 @@ def reasons(sight: Sight) -> list[str]:
 
 
 def _blocked(sight: Sight) -> Iterator[str]:
-    for text in (sight.halt, sight.barred, sight.executor, sight.actor, sight.feed):
+    for text in (sight.halt, sight.barred, sight.rate, sight.executor, sight.actor, sight.feed):
         if text:
             yield text
     age, limit = sight.market_age_s, sight.market_limit_s

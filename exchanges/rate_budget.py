@@ -24,6 +24,8 @@ class Urgency(IntEnum):
 DEFAULT_BURST_MS = 2_000
 DEFAULT_RESERVE_MS = 500
 _LONGEST_NAP_NS = NS_PER_S // 10
+_TOLD_FROM_MS = 5_000
+"""A shorter span is over before a person has read of it."""
 _THROTTLED = {418: 120_000, 429: 10_000}
 """How long to stay away when the exchange did not say: a ban (418) is two minutes at least."""
 
@@ -117,14 +119,24 @@ class Budget:
 
 
 class RateBudget:
-    """One per key, shared by all that use it, on any loop. A wait is the task's, not a thread's."""
+    """One per key, shared by all that use it, on any loop. A wait is the task's, not a thread's.
+
+    `on_blocked` is told the HTTP status and how many seconds nothing is asked, where those are
+    many and nobody was told of them; on the loop that heard it.
+    """
 
     def __init__(
-        self, budget: Budget | None = None, monotonic_ns: Callable[[], int] = time.monotonic_ns
+        self,
+        budget: Budget | None = None,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        on_blocked: Callable[[int, float], object] = lambda _status, _seconds: None,
     ) -> None:
         self._budget = budget or Budget()
         self._now_ns = monotonic_ns
+        self._on_blocked = on_blocked
         self._lock = threading.Lock()
+        self.blocked_by = 0
+        """The HTTP status with which the exchange last wished to be left alone; 0 for never."""
 
     async def acquire(self, cost_ms: float, urgency: Urgency) -> None:
         """Wait for a turn; a cancelled wait costs nothing."""
@@ -147,10 +159,16 @@ class RateBudget:
 
     def heard(self, http_status: int, retry_after_ms: int | None) -> None:
         """Stay away when the exchange says so (429, 418), for as long as it says."""
-        if http_status in _THROTTLED:
-            span_ms = _THROTTLED[http_status] if retry_after_ms is None else retry_after_ms
-            with self._lock:
-                self._budget.block(self._now_ns(), span_ms)
+        if http_status not in _THROTTLED:
+            return
+        span_ms = _THROTTLED[http_status] if retry_after_ms is None else retry_after_ms
+        with self._lock:
+            now_ns = self._now_ns()
+            longer_ns = span_ms * NS_PER_MS - self._budget.blocked_for_ns(now_ns)
+            self._budget.block(now_ns, span_ms)
+            self.blocked_by = http_status
+        if longer_ns >= _TOLD_FROM_MS * NS_PER_MS:
+            self._on_blocked(http_status, span_ms / 1_000)
 
     @property
     def blocked_for_ms(self) -> int:

@@ -254,6 +254,8 @@ class Health(msgspec.Struct, kw_only=True):
     ended: Ended | None
     silent_s: dict[str, float] | Unset = UNSET
     """Of a live market."""
+    rate: str | Unset = UNSET
+    """Of a run that asks an exchange: for how long that wants to hear nothing, or empty."""
     journal: JournalNow | Unset = UNSET
     prometheus: Writer | Unset = UNSET
     stacks: dict[str, Any] | Unset = UNSET

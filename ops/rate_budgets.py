@@ -1,8 +1,9 @@
 """One rate budget for all of this process that asks one exchange: its limits are an address's."""
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
+from actors.log import logger
 from exchanges.rate_budget import RateBudget
 
 
@@ -16,6 +17,27 @@ def budget_for(exchange: str, settings: dict[str, Any]) -> RateBudget:
     return _budget(exchange, repr(where))
 
 
+def blocked_text(exchange: str, settings: dict[str, Any]) -> str:
+    """Say for how long the exchange wants to hear nothing of us; empty where it does not mind.
+
+    Any thread. No stream breaks then and no order fails: without a word, nothing would happen.
+    """
+    budget = budget_for(exchange, settings)
+    left_ms = budget.blocked_for_ms
+    return _blocked(exchange, budget.blocked_by, left_ms / 1_000) if left_ms else ""
+
+
+def _blocked(exchange: str, http_status: int, seconds: float) -> str:
+    return (
+        f"{exchange} wants to hear nothing for {seconds:.0f} s (HTTP {http_status}: too many"
+        " requests from this address): no order and no question leaves before"
+    )
+
+
+def _tell(exchange: str, http_status: int, seconds: float) -> None:
+    logger.warning("{}", _blocked(exchange, http_status, seconds))
+
+
 @cache
 def _budget(exchange: str, where: str) -> RateBudget:  # noqa: ARG001 - what it is kept by
-    return RateBudget()
+    return RateBudget(on_blocked=partial(_tell, exchange))

@@ -14,7 +14,7 @@ from decisions.money_fold import MoneyFold
 from decisions.portfolio import Portfolio
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState
-from ops.config import Config
+from ops.config import Config, FeedType, VenueType
 from ops.health_text import moment
 from ops.run_facts import RunFacts, disk_of, pnl_of, traded_of
 from ops.trading_view import trading_view, why_nothing
@@ -88,6 +88,8 @@ class Snapshots:
         }
         if self._config.feed.is_live:
             snapshot["silent_s"] = self._silent_s(snapshot)
+        if asks_exchange(self._config):
+            snapshot["rate"] = rate_of(self._config)
         snapshot["trading"] = trading_view(self._system, self._config, self.facts, snapshot, now_ns)
         snapshot |= {name: extra() for name, extra in self.extras.items()}
         snapshot["verdict"], snapshot["why"] = verdict(snapshot)
@@ -195,6 +197,20 @@ def latencies_of(cell: Cell) -> dict[str, float]:
 
 def _left_s(until_ns: int | None, now_ns: int) -> float | None:
     return None if until_ns is None else max(until_ns - now_ns, 0) / NS_PER_S
+
+
+def asks_exchange(config: Config) -> bool:
+    """Whether this process asks an exchange for anything."""
+    return config.feed.type is FeedType.CCXT or config.venue.type is VenueType.CCXT
+
+
+def rate_of(config: Config) -> str:
+    """Say for how long the exchange wants to hear nothing, of orders or of its market."""
+    from ops.rate_budgets import blocked_text  # asyncio, which other runs can do without
+
+    venue, exchange = config.venue.ccxt, config.venue.exchange
+    places = [venue, config.feed.ccxt or venue]
+    return next((text for one in places if (text := blocked_text(exchange, one))), "")
 
 
 _TREE = ("root", "metrics", "execution", "feeds")

@@ -70,6 +70,7 @@ def _sight(
         symbol=symbol,
         halt=_halt(snapshot.get("halt") or {}),
         barred=_barred(snapshot.get("lease") or {}),
+        rate=snapshot.get("rate") or "",
         executor=_instead(system.executor.cell, now_ns),
         actor=_instead(cell, now_ns),
         feed=_phase(link) or _instead(feed, now_ns),

@@ -85,6 +85,8 @@ def _warnings_of_process(snapshot: Snapshot) -> Iterator[str]:
     problem = (snapshot.get("lease") or {}).get("problem")
     if problem:
         yield f"the lease is not renewed: {problem}"
+    if snapshot.get("rate"):
+        yield snapshot["rate"]
     for name, what in _WRITERS.items():
         unwritten = (snapshot.get(name) or {}).get("problem")
         if unwritten:

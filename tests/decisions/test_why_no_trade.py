@@ -53,6 +53,13 @@ def sight(**changes: Any) -> Sight:
             ["halted by operator at 12:00: I said so"],
         ),
         (
+            sight(rate="binance wants to hear nothing for 60 s", market_limit_s=30.0),
+            [
+                "binance wants to hear nothing for 60 s",
+                "the market has shown nothing of BTC/USDT yet",
+            ],
+        ),
+        (
             sight(unknown=2),
             ["2 order(s) of BTC/USDT with an unknown outcome: no new risk until settled"],
         ),

@@ -202,6 +202,21 @@ def test_an_exchange_that_says_stop_is_heard(
     assert budget.blocked_for_ms == 0
 
 
+def test_a_long_silence_is_told_once_and_again_when_it_grows(clock: Clock) -> None:
+    told: list[tuple[int, float]] = []
+    budget = RateBudget(monotonic_ns=clock, on_blocked=lambda *what: told.append(what))
+
+    budget.heard(429, 1_000)  # over before anybody has read of it
+    budget.heard(418, 60_000)
+    budget.heard(418, 60_000)  # another request that was under way
+    clock.now_ns += 30 * NS_PER_S
+    budget.heard(429, 10_000)  # inside of the longer one
+    budget.heard(418, 90_000)
+
+    assert told == [(418, 60.0), (418, 90.0)]
+    assert budget.blocked_by == 418
+
+
 def test_one_budget_serves_callers_of_two_loops() -> None:
     budget = RateBudget(Budget(burst_ms=30, reserve_ms=0))
     done: list[str] = []

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from exchanges.rate_budget import Urgency
-from ops.rate_budgets import budget_for
+from ops.rate_budgets import blocked_text, budget_for
 
 HERE = {"urls": {"api": {"public": "http://127.0.0.1:1"}}, "timeout": 5_000}
 ALSO_HERE = {"urls": {"api": {"public": "http://127.0.0.1:1"}}, "apiKey": "another"}
@@ -26,6 +26,18 @@ def test_what_the_feed_was_told_keeps_the_venue_away_too() -> None:
     feed = budget_for("binance", {"hostname": "told"})
     feed.heard(429, 3_000)
     assert budget_for("binance", {"hostname": "told"}).blocked_for_ms > 2_000
+
+
+def test_that_an_exchange_wants_to_hear_nothing_is_a_sentence() -> None:
+    banned = {"hostname": "banned"}
+    assert blocked_text("binance", banned) == ""
+
+    budget_for("binance", banned).heard(418, 3_600_000)
+
+    assert blocked_text("binance", banned) == (
+        "binance wants to hear nothing for 3600 s (HTTP 418: too many requests from this address):"
+        " no order and no question leaves before"
+    )
 
 
 @pytest.mark.slow

@@ -52,6 +52,13 @@ def test_an_order_of_unknown_outcome_is_a_warning(snapshot: Make) -> None:
     assert found == ("WARNING", "1 order(s) with an unknown outcome")
 
 
+def test_an_exchange_that_wants_to_hear_nothing_is_a_warning(snapshot: Make) -> None:
+    words = "binance wants to hear nothing for 60 s"
+
+    assert verdict(snapshot(rate=words)) == ("WARNING", words)
+    assert verdict(snapshot(rate="")) == ("OK", "")
+
+
 def test_a_starved_process_is_a_warning(snapshot: Make) -> None:
     found = verdict(snapshot(pulse={"late_ms": 2_500.0}))
 

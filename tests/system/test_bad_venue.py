@@ -297,3 +297,21 @@ def test_one_symbol_that_falls_silent_is_an_alert_of_its_own_and_is_over_when_it
         bot.until(lambda: stale() == ["stale:symbol:ETH/USDT"])
         run.exchange.stream_faults.armed.clear()
         bot.until(lambda: stale() == [])
+
+
+def test_an_exchange_that_wants_to_hear_nothing_is_told_of_and_asked_again_after_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every stream is live, no order fails, and no candle comes: nothing else tells of it."""
+    with running_exchange(seed=3) as run, live_bot(run, tmp_path / "run", monkeypatch) as bot:
+        run.exchange.arm(Plan(fault=Fault.IP_BANNED, operation="place", retry_after_s=8))
+        key = bot.decide()
+
+        why = bot.until_why("binance wants to hear nothing for")
+        assert "(HTTP 418: too many requests from this address)" in why
+        assert "wants to hear nothing" in bot.health()["trading"]["btc"]["why"][0]
+        bot.until_state(key, OrderState.REJECTED)
+        bot.until_state(key, OrderState.REJECTED)
+        bot.until_well()
+        assert bot.trades().side is Side.BUY
+        bot.assert_no_restart()
