@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from actors.context import Context
 from actors.executions import Executions
 from actors.gateway import Gateway, Question
+from actors.log import logger
 from actors.open_orders import Move, OpenOrders
 from actors.order_records import new_order
 from decisions.executor import difference, settle
@@ -55,6 +56,8 @@ class Asking:
         self._will_ask = False
         self._rounds_failed = 0
         """How often in a row the venue was asked and told of no order."""
+        self._said = ""
+        """What it said then."""
 
     def ask_all(self) -> None:
         """Ask the venue for every order whose outcome is not known."""
@@ -105,9 +108,10 @@ class Asking:
             self._executions.looked_up(answer)
             return
         if answer.problem:
+            self._said = answer.problem
             self._ask_later()
             return
-        self._rounds_failed = 0
+        self._rounds_failed, self._said = 0, ""
         if answer.report is None and sends_then != orders.sends[key]:
             if ours:
                 self._ask(entry)
@@ -139,8 +143,17 @@ class Asking:
             evidence=BY_ASKING,
         )
 
+    def unanswered(self) -> str:
+        """Say how many orders the venue says nothing of, and why; empty where it was not asked."""
+        count = len(self._orders.unsettled)
+        if not count or not self._said:
+            return ""
+        return f"the venue does not say what became of {count} order(s): {self._said}"
+
     def _ask_later(self) -> None:
         if not self._will_ask:
             self._will_ask = True
             self._rounds_failed += 1
+            if self._rounds_failed == _AWAY:
+                logger.bind(actor=self._ctx.path).warning("{}", self.unanswered())
             self._ctx.after(ASK_AGAIN_NS[self._rounds_failed > _AWAY], ASK_AGAIN)

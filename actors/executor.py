@@ -222,6 +222,7 @@ class ExecutorActor(Actor):
                 self._desk.executions.ask()
             case _ if message == ASK_AGAIN:
                 self._desk.asking.ask_all()
+                self._health.show()
             case _ if self._venue.receive(message):
                 pass
             case _:

@@ -34,10 +34,11 @@ class ExecutorHealth:
         self._board.stuck_stops = self._stops.stuck()
         if cell.state is ActorState.RUNNING:
             more = self._desk.difference or self._stops.problem() or self._cancels.problem()
-            cell.problem = self._venue_text(more)
+            cell.problem = self._venue_text(more or self._desk.asking.unanswered())
         elif cell.state is ActorState.RECONCILING:
             cell.problem = self._venue_text(self.unsettled())
 
     def unsettled(self) -> str:
-        """Say how many orders are to be settled."""
-        return f"{len(self._desk.orders.unsettled)} orders to settle"
+        """Say how many orders are to be settled, and what the venue says instead of an answer."""
+        count, unanswered = len(self._desk.orders.unsettled), self._desk.asking.unanswered()
+        return f"{count} orders to settle" + (f"; {unanswered}" if unanswered else "")

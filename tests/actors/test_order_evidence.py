@@ -291,3 +291,26 @@ def test_an_incarnation_that_was_given_up_neither_adds_to_nor_empties_what_the_n
     old.in_hand = []
 
     assert kept.take()[1] == [second]
+
+
+def test_who_waits_until_all_is_settled_says_what_the_venue_says_instead(desk: OrderPath) -> None:
+    desk.tell(desk.intent(1)).start()
+    desk.tell(desk.answer(desk.gateway.asked[-1], None, "no_answer: HTTP 500"))
+
+    assert desk.cell.problem == (
+        "1 orders to settle; the venue does not say what became of 1 order(s): no_answer: HTTP 500"
+    )
+    desk.after(1).tell(desk.answer(desk.gateway.asked[-1], None))
+    assert desk.cell.problem == ""
+
+
+def test_an_order_of_unknown_outcome_says_why_it_is_not_settled_until_it_is(
+    desk: OrderPath,
+) -> None:
+    desk.tell(desk.intent(1)).tell(desk.submitted(1, S.UNKNOWN))
+    desk.tell(desk.answer(desk.gateway.asked[-1], None, "no_answer: HTTP 500"))
+    said = desk.cell.problem
+    desk.tell(desk.submitted(1, S.FILLED, "1")).after(2)
+
+    assert said.endswith("what became of 1 order(s): no_answer: HTTP 500")
+    assert desk.cell.problem != said
