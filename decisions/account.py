@@ -14,6 +14,7 @@ import msgspec
 
 from decisions.exact import EXACT, NOTHING, is_sane, is_sane_signed
 from messages.ids import Symbol, TimestampNs, base_of, quote_of
+from messages.learning import learn
 from messages.orders import Fill
 from messages.values import Side
 
@@ -48,6 +49,9 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     fills: int
     why: str
     """What began it: the first start, or a person's words."""
+
+
+learn(Baseline)
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ import msgspec
 
 from decisions.supervisor import Backoff, Intensity
 from messages.ids import NS_PER_MS, NS_PER_S
+from messages.learning import learn
 
 
 class Phase(StrEnum):
@@ -122,6 +123,9 @@ class BotMemory(msgspec.Struct, kw_only=True):
     has_run: bool = False
     """Whether one before did, of the bot as it is now: what a later one is refused is then no
     mistake of its configuration."""
+
+
+learn(BotMemory)
 
 
 class Do(StrEnum):

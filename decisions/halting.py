@@ -26,6 +26,7 @@ from enum import StrEnum
 import msgspec
 
 from messages.ids import OrderKey, TimestampNs
+from messages.learning import learn
 
 MOST_TRIES = 5
 """How often one order is cancelled and asked for, or the list asked for, before UNPROVED."""
@@ -55,6 +56,9 @@ class HaltRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     reason: str
     ordered_by: OrderedBy
     at_ns: TimestampNs
+
+
+learn(HaltRecord)
 
 
 class Halt(msgspec.Struct, frozen=True, kw_only=True):

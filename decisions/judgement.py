@@ -29,6 +29,7 @@ from decisions.risk_equity import EquityBook
 from decisions.sending import STALE, stale_text, too_old
 from messages.errors import CodecError
 from messages.ids import OrderKey, StrategyId, Symbol, TimestampNs
+from messages.learning import learn
 from messages.orders import OrderIntent
 from messages.recorded import IntentsJudged, JudgedIntent
 from messages.values import Instrument, OrderState
@@ -83,6 +84,9 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     replaced: dict[OrderKey, First] = {}
     not_replacing: dict[OrderKey, Refusal] = {}
     """Decisions that do not take another's place, or are wanted no more, by their own keys."""
+
+
+learn(Seen)
 
 
 def seen_now(

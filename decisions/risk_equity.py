@@ -20,6 +20,7 @@ import msgspec
 from decisions.exact import EXACT, NOTHING, is_sane, is_sane_signed
 from decisions.risk_limits import RiskLimits
 from messages.ids import NS_PER_S, Symbol, TimestampNs, base_of, quote_of
+from messages.learning import learn
 from messages.orders import Fill
 from messages.values import Side
 
@@ -71,6 +72,9 @@ class EquityBook(msgspec.Struct, kw_only=True):
     quotes: dict[str, QuoteEquity] = msgspec.field(default_factory=dict)
     unusable: str = ""
     """Why the equity is not known; then a loss limit counts as reached."""
+
+
+learn(EquityBook)
 
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True):

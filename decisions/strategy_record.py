@@ -12,6 +12,7 @@ from decisions.strategy_wide import Snapshot, WideMemory
 from decisions.wishes import Decided
 from messages.errors import CodecError
 from messages.ids import OrderKey, Symbol, TimestampNs
+from messages.learning import learn
 from messages.market import Candle, Tick, Trade
 
 _Event = Tick | Trade | Candle
@@ -55,6 +56,9 @@ class _Memory(msgspec.Struct, frozen=True):
     at_door: bool = False
     told_stops: list[OrderKey] = []
     managed: ManagedOrders | None = None
+
+
+learn(_Memory)
 
 
 def packed_memory(memory: StrategyMemory) -> bytes:

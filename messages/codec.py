@@ -9,10 +9,12 @@ import msgspec
 
 from messages.catalogue import AnyMessage
 from messages.errors import CodecError
+from messages.learning import learn
 
 
 @cache
 def _decoders() -> tuple["msgspec.json.Decoder[AnyMessage]", "msgspec.msgpack.Decoder[AnyMessage]"]:
+    learn(AnyMessage)
     return msgspec.json.Decoder(AnyMessage), msgspec.msgpack.Decoder(AnyMessage)
 
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from messages.ids import NS_PER_S, TimestampNs
+from messages.learning import learn
 
 COPIED, ACCEPTED = "copied", "accepted"
 """The names of the ledger's notes."""
@@ -37,6 +38,9 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     not_before_ns: TimestampNs
     """No decision of before this moment is taken."""
     evidence: str
+
+
+learn(Copied, Accepted)
 
 
 UNKNOWN = Copied(copied_at_ns=None)

@@ -191,6 +191,7 @@ class _Run:
         """Start, wait, stop, tell."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        faulthandler.enable(file=2, all_threads=True)
         faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
         handlers = {"health": lambda _: self.take(), "stop": self._stop_requested}
         control = ControlServer(self._run_dir.path / CONTROL_SOCKET, handlers)

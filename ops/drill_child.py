@@ -26,6 +26,7 @@ from exchanges.facts import VenueFacts
 from exchanges.venue_loop import VenueLoop
 from messages.errors import VenueRefused
 from messages.ids import NS_PER_S
+from messages.learning import learn
 from messages.lifecycle import ActorState
 from messages.orders import OrderIntent
 from ops.config import Config, FeedType, IdempotencyBackend, Mode, VenueType, demo_config, load
@@ -100,6 +101,9 @@ class Job(msgspec.Struct, kw_only=True):
     """The order that is replaced by the target."""
     ledger: LedgerPlace | None = None
     """None is the run directory's own file."""
+
+
+learn(Job)
 
 
 def rehearsed(config: Config, job: Job) -> Config:

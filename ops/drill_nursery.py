@@ -19,6 +19,7 @@ import msgspec
 
 import actors.live_gateway  # noqa: F401 - imported here once, and by no life again
 from exchanges.ccxt_client import import_ccxt
+from messages.learning import learn
 from ops.drill_child import EXIT_NOT_STARTED, run
 
 REQUEST_MAX = 65_536
@@ -35,6 +36,9 @@ class Bury(msgspec.Struct, frozen=True, tag=True):
     """Say how a life that has closed its streams ended."""
 
     process_id: int
+
+
+learn(Bear | Bury)
 
 
 def main() -> int:

@@ -6,6 +6,7 @@ import msgspec
 
 from messages.errors import ConfigError, LedgerUnavailable
 from messages.ids import AccountId, TimestampNs
+from messages.learning import learn
 from persistence import statements as sql
 from persistence.ledger import Ledger
 from persistence.reader import LedgerReader
@@ -20,6 +21,9 @@ class OpenedBy(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     since_ns: TimestampNs
     why: str = ""
+
+
+learn(OpenedBy)
 
 
 def check_one_account(ledger: Path, account: AccountId) -> None:

@@ -14,6 +14,7 @@ from actors.address import Address
 from actors.operator_board import OperatorBoard
 from messages.base import Message
 from messages.halting import CancelOrder, EndStop, ResolveOrder, ResumeTrading
+from messages.learning import learn
 from messages.lifecycle import HaltTrading
 from ops.control import Handler
 
@@ -55,6 +56,7 @@ class OperatorControl:
         name = uuid.uuid4().hex
         fields = {**known, "request": name, "type": kind.__name__}
         fields |= {field: request.get(field) for field in names}
+        learn(kind)
         message = msgspec.convert(fields, kind)
         if self._given_up() or not self._executor.tell(message):
             return {"error": self._given_up() or _GONE}

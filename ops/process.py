@@ -309,6 +309,8 @@ class _Run:
     def _listen_to_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        # A library that crashes the interpreter leaves no other word.
+        faulthandler.enable(file=2, all_threads=True)
         # A process so stuck that the control thread is silent still says where.
         faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
 

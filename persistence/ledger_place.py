@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from messages.errors import ConfigError, LedgerUnavailable
+from messages.learning import learn
 from persistence.secret_files import SUFFIX, secret
 
 _HEAD = b'{"watchkeeper_ledger":'
@@ -45,6 +46,9 @@ class LedgerPlace(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"the ledger {self.schema} in PostgreSQL"
+
+
+learn(LedgerPlace)
 
 
 def place_in(path: Path) -> LedgerPlace | None:

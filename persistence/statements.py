@@ -13,11 +13,14 @@ import msgspec
 
 from messages.errors import LedgerUnavailable
 from messages.ids import NS_PER_MS, OrderKey
+from messages.learning import learn
 from messages.order_states import OPEN_STATES
 from messages.orders import Fill
 from messages.values import OrderState, OrderType, Side, TimeInForce
 from persistence.entries import LedgerEntry
 from persistence.transitions import Taken
+
+learn(Fill)
 
 Row = tuple[Any, ...]
 

@@ -6,6 +6,7 @@ import msgspec
 
 from messages.errors import IllegalTransition
 from messages.ids import OrderKey, TimestampNs
+from messages.learning import learn
 from messages.order_states import check_transition
 from messages.orders import Fill
 from messages.values import OrderState
@@ -24,6 +25,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     to_state: OrderState
     reason: str
     evidence: str
+
+
+learn(Event)
 
 
 class Taken(msgspec.Struct, frozen=True, gc=False):

@@ -17,6 +17,7 @@ import msgspec
 
 from messages.errors import ConfigError
 from messages.ids import Symbol
+from messages.learning import learn
 from messages.own_lines import line_of
 from messages.values import Instrument
 from strategies.declared import declared_problems
@@ -120,7 +121,10 @@ def _find(uses: str) -> type[Strategy]:
 def _params_struct(cls: type[Strategy]) -> type[msgspec.Struct] | None:
     struct = getattr(cls, "Params", None)
     is_struct = isinstance(struct, type) and issubclass(struct, msgspec.Struct)
-    return struct if is_struct else None
+    if not is_struct:
+        return None
+    learn(struct)
+    return struct
 
 
 def _problems(struct: type[msgspec.Struct], uses: str, params: Mapping[str, Any]) -> list[str]:

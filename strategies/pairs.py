@@ -38,6 +38,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from messages.ids import OrderKey, Symbol, TimestampNs
+from messages.learning import learn
 from messages.market import Candle
 from messages.orders import OrderUpdate
 from messages.values import Instrument
@@ -87,6 +88,9 @@ class _Kept(msgspec.Struct, array_like=True):
     unfilled: dict[Symbol, Decimal]
     counted: list[OrderKey]
     is_broken: bool
+
+
+learn(_Kept)
 
 
 class Pairs(Strategy):

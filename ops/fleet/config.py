@@ -11,6 +11,7 @@ import msgspec
 from decisions.fleet import Act, Measure, Policy, Rule
 from decisions.supervisor import Backoff, Intensity
 from messages.errors import ConfigError
+from messages.learning import learn
 from ops.config import document_of
 from ops.config_alerts import URLS_ENV
 from ops.config_metrics import read_http
@@ -35,6 +36,9 @@ class BotSpec(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: int | None = None
     """The most memory of its own that its process may have, stacks of its threads included."""
     open_files: int | None = None
+
+
+learn(BotSpec)
 
 
 class FleetConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ class Bot:
         self.events: list[dict[str, Any]] = []
         self.said = ""
         self._news = threading.Condition()
+        self._silent = 0
         readers = ((self.process.stdout, self._event), (self.process.stderr, self._words))
         self._readers = [
             threading.Thread(target=self._read, args=reader, daemon=True) for reader in readers
@@ -38,6 +39,7 @@ class Bot:
                 keep(line)
                 self._news.notify_all()
         with self._news:
+            self._silent += 1
             self._news.notify_all()
 
     def _event(self, line: str) -> None:
@@ -50,8 +52,19 @@ class Bot:
         return [event for event in self.events if event["event"] == kind]
 
     def until(self, is_so: Callable[[], bool], limit_s: float = LIMIT_S) -> None:
+        """Wait until something is so; one that has ended brings nothing about any more."""
         with self._news:
-            assert self._news.wait_for(is_so, limit_s), (self.events[-5:], self.said)
+            self._news.wait_for(lambda: is_so() or self._is_over, limit_s)
+            assert is_so(), (self._end(), self.events[-5:], self.said)
+
+    @property
+    def _is_over(self) -> bool:
+        return self._silent == len(self._readers)
+
+    def _end(self) -> str:
+        """Say whether it lives: who was killed by a signal has no last word."""
+        code = self.process.wait(LIMIT_S) if self._is_over else self.process.poll()
+        return "it lives" if code is None else f"it ended with {code}"
 
     def until_processed(self, count: int) -> None:
         self.until(lambda: any(s["counters"]["processed"] >= count for s in self.of("status")))
@@ -91,7 +104,7 @@ class Bot:
     def kill(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-            self.end()
+        self.end()
 
 
 def _state(thread: Path) -> str:
