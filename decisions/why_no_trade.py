@@ -8,6 +8,8 @@ import msgspec
 from messages.order_states import FINAL_STATES
 from messages.values import OrderState
 
+_BEHIND_S = 60.0
+"""A candle is told after the trades that are younger than its close: that is nothing to tell."""
 _REFUSED = (OrderState.REFUSED, OrderState.REJECTED)
 
 
@@ -39,6 +41,8 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     """Since the last event of its symbol; None before the first."""
     market_limit_s: float | None = None
     """From where on risk refuses for it."""
+    behind_s: float = 0.0
+    """So far the market is behind what an earlier process has decided on."""
     events: int = 0
     """What it has seen of its symbol, as far as that is kept."""
     warmup: int = 0
@@ -79,6 +83,11 @@ def _blocked(sight: Sight) -> Iterator[str]:
         yield f"the market has shown nothing of {sight.symbol} yet"
     elif limit is not None and age is not None and age > limit:
         yield f"market of {sight.symbol} stale {age:.0f} s (limit {limit:.0f} s)"
+    if sight.behind_s > _BEHIND_S:
+        yield (
+            f"the market of {sight.symbol} is {_span(sight.behind_s)} behind what an earlier"
+            " process has decided on: nothing is decided before it is there"
+        )
     if sight.unknown:
         yield (
             f"{sight.unknown} order(s) of {sight.symbol} with an unknown outcome:"
@@ -102,6 +111,10 @@ def _quiet(sight: Sight) -> str:
 
 
 def _ago(seconds: float) -> str:
+    return f"{_span(seconds)} ago"
+
+
+def _span(seconds: float) -> str:
     if seconds < 120:
-        return f"{seconds:.0f} s ago"
-    return f"{seconds / 60:.0f} min ago" if seconds < 7_200 else f"{seconds / 3_600:.0f} h ago"
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.0f} h"

@@ -79,7 +79,15 @@ class EarlierPositions:
                 if entry.strategy_id == strategy and entry.order_key not in exits
             ]
             memory = self._kept[strategy].memory
-            memory.begin_with(one.symbols, mine, until.get(strategy, -1), left)
+            decided_until_ns = until.get(strategy, -1)
+            memory.begin_with(one.symbols, mine, decided_until_ns, left)
+            ahead_s = (decided_until_ns - self._utc_ns()) / NS_PER_S
+            if self._max_age_ns is not None and ahead_s > 0:
+                text = (
+                    "decides nothing before the market is {:.0f} s ahead of this machine's clock,"
+                )
+                text += " where an earlier process has decided last"
+                logger.bind(actor=f"execution/strategies/{one.id}").info(text, ahead_s)
             if told := ", ".join(f"{much} of {symbol}" for symbol, much in mine.items() if much):
                 text = "begins with what its earlier decisions hold: {}"
                 logger.bind(actor=f"execution/strategies/{one.id}").info(text, told)

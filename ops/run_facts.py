@@ -33,6 +33,7 @@ class RunFacts:
         self._feeds: dict[ActorPath, tuple[FeedState, int]] = {}
         self._gaps: Counter[ActorPath] = Counter()
         self._priced_ns: dict[Symbol, int] = {}
+        self._market_ns: dict[Symbol, int] = {}
 
     def observe(self, message: Any) -> None:
         """Remember what one message says."""
@@ -44,6 +45,7 @@ class RunFacts:
                 self._known[message.strategy_id] += 1
         elif isinstance(message, PriceMark):
             self._priced_ns[message.symbol] = self._monotonic_ns()
+            self._market_ns[message.symbol] = message.ts_event_ns
         elif isinstance(message, FeedState):
             with self._lock:
                 self._feeds[message.feed] = (message, self._monotonic_ns())
@@ -76,6 +78,10 @@ class RunFacts:
         """Say how old the last price of each symbol is: a feed of many may lack one of them."""
         now_ns = self._monotonic_ns()
         return {symbol: (now_ns - at) / NS_PER_S for symbol, at in self._priced_ns.copy().items()}
+
+    def market_at_ns(self, symbol: str) -> int | None:
+        """Give how far the market of a symbol has come, on its own clock; None before any price."""
+        return self._market_ns.get(Symbol(symbol))
 
     def last_of(self, strategy: StrategyId) -> tuple[int, LastOrder | None]:
         """Give how often a strategy has decided, and what became of its newest decision."""

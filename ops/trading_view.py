@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 
 from actors.cell import Cell
+from decisions.strategy_memory import StrategyMemory
 from decisions.why_no_trade import Sight, reasons
 from messages.errors import WatchkeeperError
-from messages.ids import StrategyId
+from messages.ids import NS_PER_S, StrategyId
 from messages.lifecycle import ActorState
 from ops.config import Config
 from ops.run_facts import RunFacts
@@ -76,6 +77,7 @@ def _sight(
         feed=_phase(link) or _instead(feed, now_ns),
         market_age_s=(snapshot.get("market_age_s") or {}).get(symbol),
         market_limit_s=config.risk.max_market_age_ms / 1_000 if is_live else None,
+        behind_s=_behind_s(memory, facts.market_at_ns(symbol)),
         too_small=_too_small(config, strategy, cell),
         events=min(seen, needed),
         warmup=needed,
@@ -101,6 +103,12 @@ def _too_small(config: Config, strategy: StrategyId, cell: Cell) -> str:
         f"order_notional {settings.order_notional} is less than the least order of"
         f" {settings.symbol}, {least}"
     )
+
+
+def _behind_s(memory: StrategyMemory | None, market_at_ns: int | None) -> float:
+    if memory is None or market_at_ns is None:
+        return 0.0
+    return max(0, memory.decided_until_ns - market_at_ns) / NS_PER_S
 
 
 def _halt(halt: Mapping[str, Any]) -> str:

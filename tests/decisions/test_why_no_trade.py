@@ -53,6 +53,14 @@ def sight(**changes: Any) -> Sight:
             ["halted by operator at 12:00: I said so"],
         ),
         (
+            sight(behind_s=90_000.0),
+            [
+                "the market of BTC/USDT is 25 h behind what an earlier process has decided on:"
+                " nothing is decided before it is there"
+            ],
+        ),
+        (sight(behind_s=60.0), ["nothing keeps it from trading; it has not decided yet"]),
+        (
             sight(rate="binance wants to hear nothing for 60 s", market_limit_s=30.0),
             [
                 "binance wants to hear nothing for 60 s",

@@ -63,3 +63,5 @@ def test_each_symbol_has_an_age_of_its_own() -> None:
     now_s[0] = 41.0
 
     assert facts.market_age_s() == {"BTC/USDT": 41.0, "ETH/USDT": 1.0}
+    assert facts.market_at_ns("BTC/USDT") == 1
+    assert facts.market_at_ns("SOL/USDT") is None

@@ -17,6 +17,7 @@ from decisions.alert_rules import AlertLimits, AlertRules
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.faults_streams import StreamFault, StreamPlan
 from exchanges.local.server import RunningExchange, running_exchange
+from messages.ids import NS_PER_S
 from messages.lifecycle import ActorState, InjectCrash
 from messages.values import Instrument, OrderState, Side
 from strategies.from_file import class_from_file
@@ -315,3 +316,16 @@ def test_an_exchange_that_wants_to_hear_nothing_is_told_of_and_asked_again_after
         bot.until_well()
         assert bot.trades().side is Side.BUY
         bot.assert_no_restart()
+
+
+def test_a_market_that_is_behind_what_was_decided_already_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A local exchange whose market ran faster begins at the machine's time when started again."""
+    with running_exchange(seed=3) as run, live_bot(run, tmp_path / "run", monkeypatch) as bot:
+        memory = bot.system.strategies["btc"].cell.arguments["kept"].memory
+        memory.decided_until_ns = bot.system.runtime.clock.utc_ns() + 86_400 * NS_PER_S
+
+        why = bot.health()["trading"]["btc"]["why"]
+
+        assert why[0].startswith("the market of BTC/USDT is 24 h behind what an earlier process")
