@@ -5,7 +5,7 @@ a gap, and almost all are, is proved to be so in columns; any other run goes thr
 filter row by row. So the events are the same, and the counts of what was dropped.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from itertools import islice, repeat
@@ -279,7 +279,7 @@ class CandleReader:
         numbers, fields = zip(*rows, strict=True)
         try:
             times, *columns = zip(*fields, strict=True)
-            if max(len(text) for column in columns[:4] for text in column) > _EXACT_LENGTH:
+            if max(max(map(len, column)) for column in columns[:4]) > _EXACT_LENGTH:
                 return None
             floats = [list(map(float, column)) for column in columns]
             times_ns = self._times_ns(list(map(int, times)))
@@ -324,7 +324,7 @@ class CandleReader:
         self._sequencer.last_ns = times_ns[-1] - self._timeframe_ns
         stats = self._tally.stats
         if numbers[-1] > stats.reached:  # else it was counted in an earlier reading
-            stats.usable += sum(number > stats.reached for number in numbers)
+            stats.usable += len(numbers) - bisect_right(numbers, stats.reached)
             stats.reached = numbers[-1]
         return CandleBlock(self._symbol, times_ns, self._timeframe_ns, columns, floats[3])
 

@@ -42,6 +42,12 @@ class Order(msgspec.Struct, kw_only=True, gc=False):
         return self.value / quantity if quantity else None
 
     @property
+    def executions(self) -> int:
+        """How many `fills` there are; none is made for it."""
+        executed = self.executed
+        return 1 if isinstance(executed, Executed) else len(executed)
+
+    @property
     def fills(self) -> list[Fill]:
         """What was executed of it."""
         executed = self.executed

@@ -117,7 +117,7 @@ def report_on(name: str, plan: Plan, outcome: Outcome, trials: Trials | None = N
         from_ns=min((walk.first_ns for walk in walks), default=0),
         until_ns=max((walk.last_ns for walk in walks), default=0),
         orders=dict(sorted(states.items())),
-        fills=sum(len(order.fills) for order in outcome.orders),
+        fills=sum(order.executions for order in outcome.orders),
         refused=dict(sorted(refused.items())),
         rejected=dict(_said(outcome.orders, "rejected").most_common(5)),
         why=list(_why(plan, outcome, dropped)),
@@ -196,7 +196,7 @@ def _whole(quote: str, outcome: Outcome, exposure: float, turnover: Decimal, fee
 
 
 def _of_symbol(market: MarketOutcome, outcome: Outcome) -> SymbolReport:
-    fills = sum(len(one.fills) for one in outcome.orders if one.intent.symbol == market.symbol)
+    fills = sum(one.executions for one in outcome.orders if one.intent.symbol == market.symbol)
     return SymbolReport(
         symbol=market.symbol,
         events=market.events,
@@ -213,7 +213,7 @@ def _of_symbol(market: MarketOutcome, outcome: Outcome) -> SymbolReport:
 def _why(plan: Plan, outcome: Outcome, dropped: Mapping[str, int]) -> Iterator[str]:
     """Say of each strategy without an execution why it has none."""
     events = {market.symbol: market.events for market in outcome.markets}
-    filled = {order.intent.strategy_id for order in outcome.orders if order.fills}
+    filled = {order.intent.strategy_id for order in outcome.orders if order.executions}
     last_ns = max((meter.walk.last_ns for meter in outcome.meters.values()), default=0)
     for one in plan.strategies:
         if one.id in filled:
