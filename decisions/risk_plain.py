@@ -16,6 +16,7 @@ from messages.orders import OrderIntent
 from messages.values import BUY, OrderType
 
 _MARKET = OrderType.MARKET
+_add, _multiply = EXACT.add, EXACT.multiply
 
 
 class PlainGate:
@@ -40,13 +41,13 @@ class PlainGate:
 
     def lets_through(self, intent: OrderIntent) -> bool:
         """Count an order that surely passes as it is; else False, and nothing is changed."""
-        quantity, symbol = intent.quantity, intent.symbol
+        quantity, symbol, price = intent.quantity, intent.symbol, intent.reference_price
         if (
             not self.is_of_use
             or intent.order_type is not _MARKET
             or intent.limit_price is not None
             or not is_sane(quantity)
-            or not is_sane(intent.reference_price)
+            or not is_sane(price)
         ):
             return False
         state, place, at_ns = self._state, (intent.strategy_id, symbol), intent.decided_at_ns
@@ -60,13 +61,14 @@ class PlainGate:
             return False
         recent = state.decided.get(symbol)
         if enters:
-            if not self._may_enter(intent, exposure, len(recent or ())):
+            if not self._may_enter(quantity, price, exposure, 0 if recent is None else len(recent)):
                 return False
-            state.risk_added_at[symbol] = max(state.risk_added_at.get(symbol, at_ns), at_ns)
+            latest = state.risk_added_at.get(symbol, at_ns)
+            state.risk_added_at[symbol] = at_ns if at_ns >= latest else latest
         elif quantity > exposure.copy_abs():  # a part of it enters, the other way
             return False
-        state.exposure[symbol] = EXACT.add(exposure, change)
-        state.held_by[place] = EXACT.add(held, change)
+        state.exposure[symbol] = _add(exposure, change)
+        state.held_by[place] = _add(held, change)
         if recent is None:
             recent = state.decided[symbol] = deque()
         recent.append(at_ns)
@@ -74,15 +76,15 @@ class PlainGate:
             recent.popleft()
         return True
 
-    def _may_enter(self, intent: OrderIntent, exposure: Decimal, recent: int) -> bool:
-        limits, quantity, price = self._limits, intent.quantity, intent.reference_price
+    def _may_enter(self, quantity: Decimal, price: Decimal, exposure: Decimal, recent: int) -> bool:
+        limits = self._limits
         most = limits.max_order_notional
-        if most is not None and EXACT.multiply(quantity, price) > most:
+        if most is not None and _multiply(quantity, price) > most:
             return False
         most = limits.max_position_notional
         if most is not None:
-            after = EXACT.add(exposure.copy_abs(), quantity)
-            if EXACT.multiply(after, price) > most:
+            after = _add(exposure.copy_abs(), quantity)
+            if _multiply(after, price) > most:
                 return False
         per_minute = limits.max_orders_per_minute
         return (per_minute is None or recent < per_minute) and not self._state.unsettled

@@ -9,6 +9,7 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
 
 import msgspec
 
+from exchanges.event_blocks import Block
 from exchanges.matching import BPS, Terms, slipped
 from exchanges.paper_order import (
     MARKET_LOCK_MARGIN,
@@ -208,13 +209,6 @@ class PlainVenue:
         """Give when an order is at the market, on its clock."""
         return TimestampNs(order.decided_at_ns + self._latency_ns)
 
-    def surely_gives(self, order: AnyOrder, volume: float) -> bool:
-        """Whether a candle of about this volume gives an order all that it wants, without doubt.
-
-        Asked of those alone that `takes_at_once` has let wait.
-        """
-        return self._markets[order.symbol].surely_gives(order.quantity, volume)
-
     def fill_at_once(
         self, order: AnyOrder, opened: Decimal, volume: Decimal | None, ts_ns: TimestampNs
     ) -> Executed | None:
@@ -245,6 +239,22 @@ class PlainVenue:
         else:
             funds.sold(ts_ns, market.pair, quantity, value - fee)
         return Executed(price, quantity, fee, market.pair[1], ts_ns)
+
+    def surely_gives(self, order: AnyOrder, volume: float) -> bool:
+        """Whether a candle of about this volume gives an order all that it wants, without doubt.
+
+        Asked of those alone that `takes_at_once` has let wait.
+        """
+        return self._markets[order.symbol].surely_gives(order.quantity, volume)
+
+    def fill_from(
+        self, order: AnyOrder, block: Block, place: int, ts_ns: TimestampNs
+    ) -> Executed | None:
+        """Do `fill_at_once` with the candle at a place of a block."""
+        market, volume = self._markets[order.symbol], None
+        if not market.surely_gives(order.quantity, block.about_volume(place)):
+            volume = block.volume_of(place)
+        return self.fill_at_once(order, block.open_of(place), volume, ts_ns)
 
     def looks_inside(self, symbol: Symbol) -> bool:
         """Whether an open order of this symbol has a limit, which high and low may reach."""

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
-from itertools import accumulate
+from itertools import accumulate, islice
 from math import fsum, isnan, nan
 from operator import sub
 
@@ -59,19 +59,18 @@ class Sma:
         Only once `value` is a number.
         """
         series = [*self._window, *values]
-        changes = list(map(sub, values, series))
+        changes = map(sub, values, series)  # made and used one by one: no list of them is kept
         totals: list[float] = []
-        begin, total = 0, self._total
-        exact = self._countdown - 1
-        while begin < len(values):
-            some = changes[begin:exact]
-            if some:
-                some[0] = total + some[0]
-                totals += accumulate(some)
+        total, exact = self._total, self._countdown - 1
+        while len(totals) < len(values):
+            running = accumulate(islice(changes, exact - len(totals)), initial=total)
+            next(running)  # the sum before the first of them
+            totals += running
             if exact < len(values):
+                next(changes)
                 total = fsum(series[exact + 1 : exact + 1 + self._period])
                 totals.append(total)
-            begin, exact = exact + 1, exact + _EXACT_EVERY
+            exact += _EXACT_EVERY
         return totals
 
     def went_on(self, values: Iterable[float], count: int, total: float) -> None:

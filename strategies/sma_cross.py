@@ -13,10 +13,10 @@ Rule, at the close C of a bar, with SMA(n) the mean of the last n closes, the ne
 Parameters: `fast` and `slow`, in candles. Level is neither above nor below.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from itertools import repeat
-from operator import gt, lt, truediv
+from itertools import islice, repeat
+from operator import gt, indexOf, lt, truediv
 
 from messages.ids import Symbol
 from messages.values import Instrument
@@ -76,38 +76,63 @@ class _Ahead:
     stay behind until they are needed (`bring`).
     """
 
-    __slots__ = ("_above", "_below", "_brought", "_periods", "_start", "_totals", "at", "closes")
+    __slots__ = (
+        "_brought",
+        "_is_sound",
+        "_looked",
+        "_over",
+        "_periods",
+        "_ratios",
+        "_start",
+        "_totals",
+        "_under",
+        "at",
+        "closes",
+    )
 
     def __init__(self, closes: Sequence[float], start: int, fast: Sma, slow: Sma) -> None:
         rest = list(closes[start:])
         self.closes, self.at = closes, start
-        self._start = self._brought = start
+        self._start = self._brought = self._looked = start
         self._totals = fast.totals_after(rest), slow.totals_after(rest)
         self._periods = fast.period, slow.period
-        # A line wider than that of `sma_relation`, by far more than roundings: a byte for each
-        # close says whether it is on that side for sure. Below a price of 0 nothing is sure.
-        self._above = self._below = bytes(len(rest))
-        if rest and min(self._totals[1]) > 0:
-            ratios = list(map(truediv, *self._totals))
-            level = fast.period / slow.period
-            self._above = bytes(map(gt, ratios, repeat(level * (1 + 2 * DOUBT))))
-            self._below = bytes(map(lt, ratios, repeat(level * (1 - 2 * DOUBT))))
+        # A line wider than that of `sma_relation`, by far more than roundings: what is beyond it is
+        # on that side for sure. Below a price of 0 nothing is sure.
+        self._is_sound = bool(rest) and min(self._totals[1]) > 0
+        level = fast.period / slow.period
+        self._over, self._under = level * (1 + 2 * DOUBT), level * (1 - 2 * DOUBT)
+        # Of the closes from `_looked` on: each is made, looked at once, and gone.
+        self._ratios: Iterator[float] = map(truediv, *self._totals)
 
     def pass_by(self, *, above: bool) -> int:
         """Go on to the first place where the relation may be another, and give it."""
-        found = (self._above if above else self._below).find(0, self.at - self._start)
-        self.at = len(self.closes) if found < 0 else self._start + found
+        if not self._is_sound:
+            return self.at
+        if self._looked != self.at:
+            rest = (islice(totals, self.at - self._start, None) for totals in self._totals)
+            self._ratios = map(truediv, *rest)
+        if above:
+            surely = map(gt, self._ratios, repeat(self._over))
+        else:
+            surely = map(lt, self._ratios, repeat(self._under))
+        try:
+            self.at += indexOf(surely, False)  # noqa: FBT003 - it is what is looked for
+            self._looked = self.at + 1
+        except ValueError:  # all the rest is
+            self.at = self._looked = len(self.closes)
         return self.at
 
     def side_of(self, close: float) -> int | None:
         """Go on past one close, if its relation is sure and it is the one reckoned with."""
         at = self.at
-        if at == len(self.closes) or self.closes[at] != close:
+        if not self._is_sound or at == len(self.closes) or self.closes[at] != close:
             return None
+        fast, slow = self._totals
         place = at - self._start
-        if self._above[place]:
+        ratio = fast[place] / slow[place]
+        if ratio > self._over:
             side = 1
-        elif self._below[place]:
+        elif ratio < self._under:
             side = -1
         else:
             return None

@@ -36,6 +36,7 @@ from messages.orders import CancelIntent, Fill, Intent, OrderIntent, OrderUpdate
 from messages.stops import StopActed
 from messages.values import OrderState
 from research.backtest.order import Execution, Order, first_of, for_venue, update_of
+from research.backtest.plain_road import PlainRoad
 from research.backtest.plan import Plan
 
 _ACCEPTED, _FILLED = OrderState.ACCEPTED, OrderState.FILLED
@@ -86,6 +87,7 @@ class Desk:
         self._at_once: list[tuple[Order, Executed]] = []
         self.open_of: Counter[StrategyId] = Counter()
         """How many orders of each strategy may still fill."""
+        self.road = PlainRoad(self._gate, self._venue, self.orders, self._wait)
 
     def has_open(self, symbol: Symbol) -> bool:
         """Whether an order may fill at the next event of this symbol, or a stop may act."""
@@ -109,12 +111,8 @@ class Desk:
         alone = self._alone.get(symbol)
         if alone is None:
             return symbol not in self._open
-        venue, intent = self._venue, alone.intent
-        volume = None
-        if not venue.surely_gives(intent, block.about_volume(place)):
-            volume = block.volume_of(place)
         at_ns = TimestampNs(block.times_ns[place])
-        executed = venue.fill_at_once(intent, block.open_of(place), volume, at_ns)
+        executed = self._venue.fill_from(alone.intent, block, place, at_ns)
         if executed is None:
             return False
         del self._alone[symbol]
@@ -295,6 +293,10 @@ class Desk:
         if before is not None:
             self._submit(before)
         self._submit(order, missed, is_new=True)
+
+    def _wait(self, order: Order) -> None:
+        self.open_of[order.intent.strategy_id] += 1
+        self._alone[order.intent.symbol] = order
 
     def _may_wait(self, intent: OrderIntent) -> bool:
         """Whether it may be filled at once; not with stops: an exit may meet the same candle."""

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from typing import cast
 
 from decisions.strategy import (
     StrategyLike,
@@ -53,7 +54,7 @@ class Driver:
         has_handler = self._door is not None and close_handler(self.strategy) is not None
         self.by_closes = has_handler and not self.learns
         """Whether what it decides hangs on closes alone: then it decides a block ahead."""
-        self._found: deque[tuple[int, Sequence[OrderIntent] | ConfigError]] = deque()
+        self.found: deque[tuple[int, Sequence[OrderIntent] | ConfigError]] = deque()
         """What it has decided ahead, by place; or why it could not."""
         self._size = 0
 
@@ -67,11 +68,12 @@ class Driver:
             self._decide_ahead(block, closes)
 
     def _decide_ahead(self, block: Block, closes: list[float]) -> None:
-        found, take, times_ns, size = self._found, self._run.take_close, block.times_ns, len(closes)
+        found, take, close_of, size = self.found, self._run.take_close, block.close_of, len(closes)
+        times_ns = cast("Sequence[TimestampNs]", block.times_ns)
         at, error = 0, None
         try:
             while at < size and (at := self._passed(closes, at)) < size:
-                intents = take(block.close_of(at), TimestampNs(times_ns[at]))
+                intents = take(close_of(at), times_ns[at])
                 if intents:
                     found.append((at, intents))
                 at += 1
@@ -91,8 +93,8 @@ class Driver:
         Raises:
             ConfigError: the strategy raised there.
         """
-        _, what = self._found.popleft()
-        self.at = self._found[0][0] if self._found else self._size
+        _, what = self.found.popleft()
+        self.at = self.found[0][0] if self.found else self._size
         if isinstance(what, ConfigError):
             raise what
         return what
@@ -103,7 +105,7 @@ class Driver:
         Raises:
             ConfigError: the strategy raised.
         """
-        if self._found:
+        if self.found:
             return self.decided()
         self.at += 1
         run = self._run

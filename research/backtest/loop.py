@@ -148,7 +148,14 @@ class Backtest:
         """
         desk, block, symbol, size = self._desk, track.block, track.symbol, track.size
         began, times_ns = track.at, block.times_ns
-        while desk.meets_unseen(symbol, block, track.at):
+        alone, before_ns = track.alone, until[0] + (track.place < until[1])
+        while True:
+            if alone is not None and not desk.has_open(symbol):
+                desk.road.go(track, alone, before_ns)
+                if track.at >= size or times_ns[track.at] >= before_ns:
+                    return True
+            if not desk.meets_unseen(symbol, block, track.at):
+                return track.at > began
             place = track.at
             shown = track.shown_at(place)
             if shown:
@@ -157,9 +164,8 @@ class Backtest:
                 desk.settle()
             at = place + 1 if shown and desk.has_open(symbol) else track.next_shown()
             track.at = at
-            if at >= size or (times_ns[at], track.place) > until:
+            if at >= size or times_ns[at] >= before_ns:
                 return True
-        return track.at > began
 
     def _event(self, track: Track) -> None:
         place, desk, block = track.at, self._desk, track.block

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from decimal import Decimal, localcontext
+from typing import cast
 
 from decisions.exact import EXACT
 from decisions.strategy import (
@@ -35,6 +36,8 @@ class Track:
         self.place, self.symbol, self.drivers = place, market.symbol, drivers
         self.by_closes = False
         """Whether the block is of candles, and each of them may be shown closes alone."""
+        self.alone: Driver | None = None
+        """The only strategy here, where it is shown closes alone."""
         self._blocks, self._meter = market.blocks(), meter
         self.block: Block = EventBlock(())
         """The present block; `load` gives the first."""
@@ -52,13 +55,13 @@ class Track:
         self.first_price = self.last_price = Decimal(0)
         self.quantity = self.cash = self.fees = self.turnover = Decimal(0)
         self._profits: list[float] = []
-        self._trades: list[tuple[int, Side, Sequence[Execution]]] = []
+        self.trades: list[tuple[int, Side, Sequence[Execution]]] = []
 
     def load(self) -> bool:
         """Leave this block for the next one; False when there is none."""
         if self.size:
             self.settle()
-            self._reckon(self.size)
+            self._reckon(self.size, self.quantity, self.cash)
             self._meter.take(self.place, self.block.times_ns, self._profits)
             self.last_price = reference_price(self.block.event(self.size - 1))
             self.seen += self.size
@@ -71,6 +74,9 @@ class Track:
         self.block, self.is_candles = block, block.closes is not None
         self.size, self.at, self._profits = len(block.times_ns), 0, []
         self.by_closes = self.is_candles and all(driver.by_closes for driver in self.drivers)
+        self.alone = None
+        if self.by_closes and len(self.drivers) == 1:
+            self.alone = cast("Driver", self.drivers[0])
         if self.is_candles:
             self.kinds.add(Candle)
         else:
@@ -97,46 +103,45 @@ class Track:
 
     def trade(self, side: Side, fills: Sequence[Execution]) -> None:
         """Note executions of the present event; `settle` counts them."""
-        self._trades.append((self.at, side, fills))
+        self.trades.append((self.at, side, fills))
 
     def settle(self) -> None:
         """Count what was executed since the last time: held from the close of its event on.
 
         Fees are in the quote. No digit is lost.
         """
-        if not self._trades:
+        if not self.trades:
             return
-        trades, self._trades = self._trades, []
+        trades, self.trades = self.trades, []
+        held, cash, fees, turnover = self.quantity, self.cash, self.fees, self.turnover
         with localcontext(EXACT):
             for at, side, fills in trades:
-                self._reckon(at)
+                self._reckon(at, held, cash)
                 for fill in fills:
-                    self._count(side, fill)
+                    quantity, fee = fill.quantity, fill.fee
+                    value = quantity * fill.price
+                    if side is BUY:
+                        held += quantity
+                        cash = cash - value - fee
+                    else:
+                        held -= quantity
+                        cash = cash + value - fee
+                    fees += fee
+                    turnover += value
+        self.quantity, self.cash, self.fees, self.turnover = held, cash, fees, turnover
 
-    def _count(self, side: Side, fill: Execution) -> None:
-        quantity, fee = fill.quantity, fill.fee
-        value = quantity * fill.price
-        if side is BUY:
-            self.quantity += quantity
-            self.cash = self.cash - value - fee
-        else:
-            self.quantity -= quantity
-            self.cash = self.cash + value - fee
-        self.fees += fee
-        self.turnover += value
-
-    def _reckon(self, stop: int) -> None:
+    def _reckon(self, stop: int, held: Decimal, cash: Decimal) -> None:
         """Reckon the profit at each event before `stop` that it is not reckoned for yet."""
-        start = len(self._profits)
+        profits = self._profits
+        start = len(profits)
         if start >= stop:
             return
-        cash = float(self.cash)
-        if not self.quantity:
-            self._profits += [cash] * (stop - start)
+        money, quantity = float(cash), float(held)
+        if not held:
+            profits += [money] * (stop - start)
         else:
-            quantity = float(self.quantity)
             self.held_events += stop - start
-            self._profits += [cash + quantity * price for price in self._prices(start, stop)]
+            profits += [money + quantity * price for price in self._prices(start, stop)]
 
     def _prices(self, start: int, stop: int) -> Sequence[float]:
         closes = self.block.closes

@@ -98,6 +98,26 @@ def test_the_two_doors_decide_the_same(
 
 
 @pytest.mark.parametrize("cls", CLASSES)
+def test_a_door_that_is_asked_again_goes_no_further(cls: Any) -> None:
+    chance, price, closes = random.Random(7), 1_000, []
+    for _ in range(2_000):
+        price += chance.randint(-3, 3)
+        closes.append(price / 100)
+    params, place, position, found = CrossParams(fast=3, slow=8), 0, Decimal(0), []
+    strategy = cls(params, BTC, Decimal(500), Instrument(symbol=BTC))
+
+    while (place := strategy.pass_closes(closes, place)) < len(closes):
+        assert strategy.pass_closes(closes, place) == place
+        for one in strategy.on_close(Decimal(repr(closes[place])), position):
+            position += one.quantity * one.side.sign
+            found.append((place, one))
+        place += 1
+
+    assert found == decisions(cls, params, [closes], door=False)
+    assert len(found) > 100
+
+
+@pytest.mark.parametrize("cls", CLASSES)
 def test_a_batch_is_decided_as_its_candles_are(cls: Any) -> None:
     chance, price, events = random.Random(5), 1_000, []
     for place in range(3_000):
