@@ -47,12 +47,18 @@ def _misspelt(strategy: Strategy, own: list[str], uses: str) -> list[str]:
 
 
 def _not_asked_for(strategy: Strategy, own: list[str], uses: str) -> list[str]:
+    """What it says itself is its own choice, by a param perhaps: also that there shall be none."""
     problems = []
-    if "on_bar" in own and not strategy.timeframes:
+    if "on_bar" in own and not _says(strategy, "timeframes"):
         problems.append(f'{uses} has on_bar and no bars: say which, as timeframes = ("5m",)')
-    if "on_timer" in own and strategy.timer_s == 0:
+    if "on_timer" in own and not _says(strategy, "timer_s"):
         problems.append(f"{uses} has on_timer and no timer: say how often, as timer_s = 60")
     return problems
+
+
+def _says(strategy: Strategy, name: str) -> bool:
+    kinds = type(strategy).__mro__
+    return any(name in vars(one) for one in (strategy, *kinds[: kinds.index(Strategy)]))
 
 
 def _not_callable_so(handler: Any, name: str, takes: str) -> list[str]:

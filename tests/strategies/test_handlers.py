@@ -94,6 +94,7 @@ def test_a_handler_that_would_be_silent_is_one_sentence(
         "def on_book(self, book, position): pass",
         'timeframes = ("5m",)\n    def on_bar(self, bar, timeframe, position): pass',
         "timer_s = 60\n    def on_timer(self, due_ns, position): pass",
+        "timer_s = 0  # none, by its own choice\n    def on_timer(self, due_ns, position): pass",
     ],
 )
 def test_what_is_called_as_it_is_written_is_no_mistake(tmp_path: Path, body: str) -> None:
