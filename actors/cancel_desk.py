@@ -13,9 +13,10 @@ from actors.context import Context
 from actors.gateway import Gateway
 from actors.log import logger
 from actors.order_desk import OrderDesk
-from actors.order_records import lost_update, new_order
+from actors.order_records import lost_update, new_order, update_of
 from decisions.executor import EndFirst
 from decisions.order_wishes import (
+    BY_A_PERSON,
     CANCELS,
     REPLACED,
     UNWANTED,
@@ -27,7 +28,7 @@ from decisions.order_wishes import (
 )
 from decisions.replacing import no
 from decisions.risk import Refusal
-from messages.errors import LedgerConflict
+from messages.errors import LedgerConflict, LedgerLost
 from messages.halting import CancelDone
 from messages.ids import NS_PER_S, OrderKey
 from messages.order_states import FINAL_STATES
@@ -45,8 +46,8 @@ _AT_VENUE = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
 class CancelDesk:
     """`replacing` outlives incarnations: what this process lets take another order's place.
 
-    `on_lost` tells a strategy that an order of its own never came to be, `on_given_up` is called
-    when `problem` says something else.
+    `tell` tells a strategy what became of an order of its own, `on_given_up` is called when
+    `problem` says something else.
     """
 
     def __init__(
@@ -57,12 +58,12 @@ class CancelDesk:
         gateway: Gateway,
         desk: OrderDesk,
         replacing: set[OrderKey],
-        on_lost: Callable[[OrderUpdate], None],
+        tell: Callable[[OrderUpdate], None],
         on_given_up: Callable[[], None],
     ) -> None:
         self._ctx, self._ledger, self._gateway = ctx, ledger, gateway
         self._desk, self._replacing = desk, replacing
-        self._on_lost, self._on_given_up = on_lost, on_given_up
+        self._tell, self._on_given_up = tell, on_given_up
         self._wishes: dict[OrderKey, Wish] = {}
         self._is_kept = True
         self._under_way: set[OrderKey] = set()
@@ -115,7 +116,7 @@ class CancelDesk:
             if entry.state in FINAL_STATES:
                 self._end(self._wishes[key])
             else:
-                self._desk.unwanted[key] = why_ended(self._wishes[key])
+                self._desk.unwanted.setdefault(key, why_ended(self._wishes[key]))
         if self.ready():
             self._ctx.after(1, CancelAgain(order_key=OrderKey("")))  # somebody must look
 
@@ -167,7 +168,31 @@ class CancelDesk:
                 wish.dropped, self._is_kept = gone.text, False
                 self._desk.keep({})
                 return
-        self._on_lost(lost_update(intent))
+        self._tell(lost_update(intent))
+
+    def struck(self, intent: CancelIntent) -> None:
+        """Take a decision that has brought an executor down once more: no harm is in a second one.
+
+        If it fails again it is told of: to people, and to its strategy, which may wish again.
+        """
+        try:
+            self.cancel(intent)
+        except LedgerLost:
+            raise  # a server comes back: the start is tried again
+        except Exception as error:  # noqa: BLE001 - what struck one is not to strike the next, too
+            self._stays(intent.cancels, f"{type(error).__name__}: {error}")
+
+    def _stays(self, key: OrderKey, why: str) -> None:
+        self._wishes.pop(key, None)
+        self._is_kept = False
+        entry = self._ledger.lookup([key]).get(key)
+        if entry is None or entry.state in FINAL_STATES:
+            return
+        text = f"{key} was to end, and that could not be written down: {why}"
+        logger.bind(actor=self._ctx.path).error(text)
+        self._given_up[key] = text
+        self._tell(update_of(entry, (), self._ctx.utc_ns()))
+        self._on_given_up()
 
     def end_first(self, verdict: EndFirst) -> None:
         """End an order, and let another one be judged again once it has.
@@ -198,6 +223,8 @@ class CancelDesk:
         other = None if wish is None else wish.replacement
         if other is not None and other.order_key != intent.order_key:
             return no(f"{other.order_key} takes the place of {intent.replaces} already")
+        if self._ledger.note(UNWANTED + intent.replaces) == BY_A_PERSON:
+            return no(f"a person canceled {intent.replaces}")
         taken_by = self._ledger.note(REPLACED + intent.replaces)
         if taken_by and taken_by != intent.order_key:
             return no(f"{taken_by} has taken the place of {intent.replaces}")
@@ -207,7 +234,7 @@ class CancelDesk:
         """Let nothing take a place any more: what was decided before a halt is not sent after."""
         for wish in self._wishes.values():
             if wish.replacement is not None:
-                self._refused.setdefault(wish.replacement.order_key, no(reason))
+                self._drop(wish, wish.replacement, reason)
 
     def canceled_by_a_person(self, first: OrderKey) -> None:
         """Let nothing take the place of an order that a person wants gone.
@@ -227,8 +254,11 @@ class CancelDesk:
         key = entry.order_key
         self._wishes[key], self._is_kept = wish, False
         self._forget(key)
-        self._desk.keep({UNWANTED + key: why_ended(wish)})
-        self._desk.unwanted[key] = why_ended(wish)
+        why = self._ledger.note(UNWANTED + key)
+        if why != BY_A_PERSON:
+            why = why_ended(wish)
+        self._desk.keep({UNWANTED + key: why})
+        self._desk.unwanted[key] = why
         if entry.state in _AT_VENUE:
             self._ask_to_cancel(entry)
 
@@ -296,10 +326,15 @@ class CancelDesk:
         text = f"{wish.order_key} could not be ended in {wish.tries} tries: {why}"
         logger.bind(actor=self._ctx.path).error(text)
         if wish.replacement is not None:
-            self._refused[wish.replacement.order_key] = no(text)
+            self._drop(wish, wish.replacement, text)
         self._end(wish)
         self._given_up[wish.order_key] = text
         self._on_given_up()
+
+    def _drop(self, wish: Wish, second: OrderIntent, why: str) -> None:
+        """Let a decision take no place; that goes with the next commit, which may be its own."""
+        wish.dropped, self._is_kept = wish.dropped or why, False
+        self._refused.setdefault(second.order_key, no(wish.dropped))
 
     def _forget(self, key: OrderKey) -> None:
         """It is tried again, or has ended."""

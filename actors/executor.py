@@ -116,18 +116,32 @@ class ExecutorActor(Actor):
             )
         )
         self._held, messages = self._kept.take()
-        untold, self._kept.telling = self._kept.telling, self._desk.telling
+        self._desk.telling |= self._kept.telling  # until they are told: this start may fail
+        self._kept.telling = self._desk.telling
         self.ctx.hand_back(messages)
         self._settling.begin(self._held)
         self._cancels.recover()
-        self._telling.again(untold)
-        struck, self._kept.struck_by = self._kept.struck_by, None
-        if isinstance(struck, OrderIntent) and not self._cancels.has(struck.order_key):
-            self._telling.struck(struck)
+        self._tell_left()
         self._desk.asking.ask_all()
         if not self._replayed:
             self._desk.executions.recover(ledger)
         self._operator.recover()
+
+    def _tell_left(self) -> None:
+        """Tell what the one before has left untold. What struck it while it ended an order is done.
+
+        That is no risk, unlike any other decision. Until here a start may fail: nothing of it is
+        forgotten before.
+        """
+        self._telling.again(self._desk.telling)
+        struck = self._kept.struck_by
+        if isinstance(struck, CancelIntent):
+            self._cancels.struck(struck)
+        elif isinstance(struck, OrderIntent) and not self._cancels.has(struck.order_key):
+            self._telling.struck(struck)
+        if not self.ctx.fenced:
+            self._desk.telling.clear()
+            self._kept.struck_by = None
 
     def _use(self, desks: ExecutorDesks) -> None:
         self._risk, self._desk, self._judge = desks.risk, desks.orders, desks.judge

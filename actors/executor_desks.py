@@ -107,7 +107,7 @@ class ExecutorDesks:
             gateway=gateway,
             desk=self.orders,
             replacing=kept.replacing,
-            on_lost=self.telling.strategy,
+            tell=self.telling.strategy,
             on_given_up=lambda: self.health.show(),
         )
         self.judge = Judge(

@@ -58,8 +58,10 @@ class OperatorDesk:
         return self._halts.halted
 
     def recover(self) -> None:
-        """Take up a halt of before."""
+        """Take up a halt of before; what it was to keep from being sent may not be refused yet."""
         self._halts.recover()
+        if self.halted:
+            self._cancels.halted(self._desk.halt_reason)
 
     def saw(self, entry: LedgerEntry) -> None:
         """An order moved, durably."""

@@ -6,6 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from decisions.order_keys import client_order_id
+from decisions.risk_exit import fees_in
 from exchanges.protocol import NewOrder
 from messages.ids import OrderKey, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent, Trade
@@ -88,6 +89,7 @@ def update_of(
         ts_event_ns=at_ns,
         late_fills=late,
         limit_price=entry.limit_price,
+        taken_by_fees=_NOTHING if entry.decided_quantity is None else fees_in(entry.reason),
     )
 
 
@@ -110,6 +112,7 @@ def claimed_update(claim: Claim, durable_ns: TimestampNs) -> OrderUpdate:
         ts_event_ns=durable_ns,
         claim_latency_ns=max(durable_ns - intent.ts_created_ns, 0),
         limit_price=intent.limit_price,
+        taken_by_fees=_NOTHING if claim.decided_quantity is None else fees_in(intent.reason),
     )
 
 

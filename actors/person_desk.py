@@ -13,6 +13,7 @@ from actors.open_orders import Move
 from actors.operator_board import Answer, OperatorBoard
 from actors.order_desk import OrderDesk
 from actors.order_records import new_order
+from decisions.order_wishes import BY_A_PERSON
 from decisions.resolving import Resolution, resolve, why_not_resolve
 from exchanges.protocol import NEVER_PROOF, NOT_SEEN
 from messages.halting import CancelDone, CancelOrder, ResolveOrder
@@ -25,7 +26,6 @@ from persistence.ledger import Ledger, LedgerEntry, Step
 ASKS_MAX = 5
 """So often the venue is asked before a person is told that there is no proof yet."""
 
-BY_A_PERSON = "a person canceled it"
 _NEVER_LEFT = (OrderState.CLAIMED, OrderState.NOT_SENT)
 
 Request = CancelOrder | ResolveOrder

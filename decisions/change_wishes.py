@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from decisions.managed_orders import decided_quantity
 from decisions.order_wishes import in_place_of
 from messages.errors import BadDecision
 from messages.ids import OrderKey, Symbol
@@ -59,7 +60,7 @@ def replacement(wish: Replace, first: OrderUpdate) -> Replacement:
         side=first.side,
         order_type=_MARKET if wish.limit_price is None else _LIMIT,
         time_in_force=wish.time_in_force,
-        quantity=first.quantity if wish.quantity is None else wish.quantity,
+        quantity=decided_quantity(first) if wish.quantity is None else wish.quantity,
         limit_price=wish.limit_price,
         reason=in_place_of(first.order_key, wish.reason),
         stop_loss=wish.stop_loss,
@@ -70,7 +71,8 @@ def replacement(wish: Replace, first: OrderUpdate) -> Replacement:
 
 def held_without(first: OrderUpdate, positions: Mapping[Symbol, Decimal]) -> Decimal:
     """Give the position as it would be without an order that it counts as filled."""
-    return positions.get(first.symbol, Decimal(0)) - first.side.sign * first.quantity
+    held = positions.get(first.symbol, Decimal(0))
+    return held - first.side.sign * decided_quantity(first)
 
 
 def is_change(wish: Any) -> bool:

@@ -58,7 +58,7 @@ class ManagedOrders(msgspec.Struct, kw_only=True):
         """Take up what earlier processes have left open; the position counts it as filled."""
         for order in orders:
             self.open[order.order_key] = order
-            quantity = order.side.sign * order.quantity
+            quantity = order.side.sign * decided_quantity(order)
             self.counted[order.order_key] = Counted(order.symbol, quantity)
 
     def decided(self, intents: Iterable[Intent]) -> None:
@@ -88,7 +88,7 @@ class ManagedOrders(msgspec.Struct, kw_only=True):
         counted = self.counted.pop(key, None)
         if counted is None:
             return NOTHING  # a stop's, or it was told before
-        filled = update.side.sign * update.filled_quantity
+        filled = update.side.sign * _done(update)
         taken_by = self.replaced.pop(key, None)
         second = None if taken_by is None else self.counted.get(taken_by.by)
         if second is not None:
@@ -105,6 +105,17 @@ class ManagedOrders(msgspec.Struct, kw_only=True):
                 self.open[first] = replaced.told
                 return replaced.quantity
         return NOTHING
+
+
+def decided_quantity(order: OrderUpdate) -> Decimal:
+    """Give what was decided of an order, where fees had left less of it to send."""
+    return EXACT.add(order.quantity, order.taken_by_fees)
+
+
+def _done(order: OrderUpdate) -> Decimal:
+    """Give what an order has brought or left; what fees had taken of an exit is left with it."""
+    is_whole = order.state is OrderState.FILLED
+    return EXACT.add(order.filled_quantity, order.taken_by_fees if is_whole else NOTHING)
 
 
 def _on_its_way(intent: OrderIntent) -> OrderUpdate:

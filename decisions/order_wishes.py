@@ -11,6 +11,9 @@ from messages.orders import OrderIntent
 UNWANTED = "unwanted:"
 """What the note begins with under which it lies that an order is not to be sent again, and why."""
 
+BY_A_PERSON = "a person canceled it"
+"""What lies there of an order that a person wants gone: nothing takes its place any more."""
+
 CANCELS = "cancels"
 """The note under which lies what strategies want ended, and has not ended yet."""
 

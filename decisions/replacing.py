@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from decisions.exact import EXACT, NOTHING
+from decisions.risk_exit import done_by
 from decisions.risk_limits import Refusal
 from decisions.risk_state import RiskState, follow_order, release
 from messages.ids import OrderKey, StrategyId, Symbol
@@ -49,6 +50,14 @@ class FirstOrder(Protocol):
     def filled_quantity(self) -> Decimal:
         """Of it."""
 
+    @property
+    def decided_quantity(self) -> Decimal | None:
+        """What was decided, where less was sent."""
+
+    @property
+    def reason(self) -> str:
+        """Why, and what fees had left of it."""
+
 
 class First(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A `FirstOrder` as a value."""
@@ -60,6 +69,8 @@ class First(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     state: OrderState
     quantity: Decimal
     filled_quantity: Decimal
+    decided_quantity: Decimal | None = None
+    reason: str = ""
 
 
 NO_FIRST: Mapping[OrderKey, FirstOrder] = {}
@@ -89,8 +100,11 @@ def has_ended(first: FirstOrder) -> bool:
 
 
 def rest_of(intent: OrderIntent, first: FirstOrder) -> OrderIntent:
-    """Give the order for what the first has not filled; of quantity 0 when that is nothing."""
-    filled = first.filled_quantity
+    """Give the order for what the first has not filled; of quantity 0 when that is nothing.
+
+    Of an exit that has filled, what fees had taken of it is nobody's to sell any more.
+    """
+    filled = done_by(first)
     if not filled:
         return intent
     return msgspec.structs.replace(
@@ -103,7 +117,7 @@ def rest_of(intent: OrderIntent, first: FirstOrder) -> OrderIntent:
 
 def all_filled(intent: OrderIntent, first: FirstOrder) -> Refusal:
     """Say that there is nothing left to send."""
-    filled, wanted = first.filled_quantity, intent.quantity
+    filled, wanted = done_by(first), intent.quantity
     return no(f"{filled} of {wanted} were filled before {first.order_key} ended")
 
 

@@ -8,6 +8,7 @@ there is of that: a part that was bought is sold as that part, and nothing is so
 
 import re
 from decimal import Decimal
+from typing import Protocol
 
 import msgspec
 
@@ -15,12 +16,32 @@ from decisions.exact import EXACT, NOTHING
 from decisions.risk_limits import Refusal, RiskLimits
 from decisions.risk_state import RiskState, sellable
 from messages.orders import OrderIntent
-from messages.values import SELL
+from messages.values import SELL, OrderState
 
 NOTHING_HELD = "nothing_held"
 """The code of an exit of which nothing is there."""
 
 _FEES = re.compile(r"; of (\S+), fees have left (\S+)$")
+
+
+class MaybeFitted(Protocol):
+    """An order as a ledger holds it, as far as it matters here."""
+
+    @property
+    def state(self) -> OrderState:
+        """What is known of it."""
+
+    @property
+    def filled_quantity(self) -> Decimal:
+        """Cumulative."""
+
+    @property
+    def decided_quantity(self) -> Decimal | None:
+        """What was decided, where less was sent."""
+
+    @property
+    def reason(self) -> str:
+        """Why, and what fees had left of it."""
 
 
 def fit_exit(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> OrderIntent:
@@ -46,6 +67,13 @@ def fees_in(reason: str) -> Decimal:
     """Give what fees had taken of an exit, from the reason that `fit_exit` gave it; else 0."""
     found = _FEES.search(reason)
     return NOTHING if found is None else EXACT.subtract(Decimal(found[1]), Decimal(found[2]))
+
+
+def done_by(order: MaybeFitted) -> Decimal:
+    """Give what an order has filled; once that is all, with what fees had taken of it."""
+    if order.state is not OrderState.FILLED or order.decided_quantity is None:
+        return order.filled_quantity
+    return EXACT.add(order.filled_quantity, fees_in(order.reason))
 
 
 def _fit_to_held(intent: OrderIntent, state: RiskState) -> OrderIntent:

@@ -17,8 +17,8 @@ import msgspec
 
 from decisions.exact import EXACT, NOTHING
 from decisions.order_keys import exit_key
-from decisions.risk_exit import fees_in
-from decisions.stop_exits import KnownOrder, leaves, sold_by
+from decisions.risk_exit import done_by, fees_in
+from decisions.stop_exits import KnownOrder, leaves
 from decisions.stops import TOLD_GAP_NS, seen, stop_of
 from messages.ids import NS_PER_S, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.market import MarketEvent
@@ -126,7 +126,7 @@ class StopBook:
         for one in stop.exits:
             self.entry_of[one] = key
             if one in known:
-                sold = sold_by(known[one])
+                sold = done_by(known[one])
                 self._sold[key] = EXACT.add(self._sold.get(key, NOTHING), sold)
         left_over = sum(
             (

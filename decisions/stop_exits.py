@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from decisions.exact import EXACT, NOTHING
-from decisions.risk_exit import fees_in
+from decisions.risk_exit import done_by
 from messages.ids import OrderKey, StrategyId, Symbol, TimestampNs
 from messages.order_states import FINAL_STATES
 from messages.stops import Stop
@@ -81,15 +81,8 @@ def counted_at_first(exits: Iterable[KnownOrder]) -> dict[OrderKey, Decimal]:
 def leaves(order: KnownOrder) -> Decimal:
     """Give what an exit has left or may yet leave."""
     if order.state in FINAL_STATES:
-        return sold_by(order)
+        return done_by(order)
     return order.decided_quantity or order.quantity
-
-
-def sold_by(order: KnownOrder) -> Decimal:
-    """Give what an exit has left, with what fees had taken of it once it has done all it could."""
-    if order.state is not OrderState.FILLED or order.decided_quantity is None:
-        return order.filled_quantity
-    return EXACT.add(order.filled_quantity, fees_in(order.reason))
 
 
 def left_to_protect(stop: Stop, orders: Orders) -> Decimal:

@@ -298,6 +298,9 @@ class OrderUpdate(Message, kw_only=True, frozen=True):
     only `on_fill` is told."""
     limit_price: Decimal | None = None
     """None for a market order."""
+    taken_by_fees: Decimal = Decimal(0)
+    """What fees had taken of an exit: so much more was decided than is sent. It is left, too, once
+    all that was sent has filled."""
 
     def trace_id(self) -> str:
         """The decision that moved."""

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -134,6 +135,28 @@ def test_what_an_earlier_process_left_open_counts_as_filled_and_ends_as_any() ->
 
     assert list(managed.open) == [OrderKey("1")]
     assert managed.updated(told(1, Side.SELL, 5, S.CANCELED, 2)) == 3
+
+
+def exit_of_ten(state: S, filled: int = 0) -> OrderUpdate:
+    """Of 10 that were to be left, fees have left 9 to sell."""
+    update = told(1, Side.SELL, 9, state, filled)
+    return msgspec.structs.replace(update, taken_by_fees=Decimal(1))
+
+
+def test_an_exit_that_filled_has_left_what_fees_had_taken_of_it_too() -> None:
+    managed = ManagedOrders()
+    managed.decided([decision(1, Side.SELL, 10)])
+
+    assert managed.updated(exit_of_ten(S.PARTIALLY_FILLED, 5)) == 0
+    assert managed.updated(exit_of_ten(S.FILLED, 9)) == 0
+
+
+@pytest.mark.parametrize(("state", "filled", "change"), [(S.FILLED, 9, 0), (S.CANCELED, 4, 6)])
+def test_so_has_one_that_an_earlier_process_left_open(state: S, filled: int, change: int) -> None:
+    managed = ManagedOrders()
+    managed.begin_with([exit_of_ten(S.ACCEPTED)])
+
+    assert managed.updated(exit_of_ten(state, filled)) == change
 
 
 def test_a_copy_is_its_own(managed: ManagedOrders) -> None:

@@ -305,3 +305,32 @@ def test_an_order_is_replaced_once_something_was_heard_of_it_and_ended_whenever(
 
     assert len(wished(replace, state)) == is_replaced
     assert len(wished(lambda key: Cancel(order=key, reason="it left"), state)) == is_ended
+
+
+def test_what_takes_the_place_of_an_exit_is_for_all_that_was_decided() -> None:
+    """Also where fees had left less of it to send: they have left as much less of the second."""
+    managed, held = ManagedOrders(), {BTC: Decimal(2)}
+    (ask,) = intents(
+        Wish(side=Side.SELL, limit_price=Decimal(110), order_type=OrderType.LIMIT), held
+    )
+    managed.decided([ask])
+    (told,) = managed.open.values()
+    some = Decimal("0.01")
+    managed.updated(
+        msgspec.structs.replace(
+            told,
+            state=OrderState.ACCEPTED,
+            quantity=ask.quantity - some,
+            taken_by_fees=some,
+        )
+    )
+    desk = msgspec.structs.replace(DESK, open_orders=managed.open, replaced=set())
+    wish = Replace(order=ask.order_key, limit_price=Decimal(109), reason="it moved")
+    positions = {BTC: held[BTC] - ask.quantity}
+
+    (second,) = orders(
+        desk.intents(wish, Moment(BTC, AT, PRICES, "on_candle"), TimestampNs(7), positions, {})
+    )
+
+    assert (second.quantity, second.leaves) == (ask.quantity, ask.quantity)
+    assert positions == {BTC: held[BTC] - ask.quantity}
