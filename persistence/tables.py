@@ -143,7 +143,7 @@ class Flag(Model):
     value = TextField()
 
     class Meta:
-        """A handful of rows."""
+        """A handful of rows, and up to two for each order that was ended or replaced."""
 
         table_name = "flags"
         without_rowid = True

@@ -44,6 +44,12 @@ class ProcessInAWorld(RuleBasedStateMachine):
         """By the number of a decision that takes another's place: whose, and its quantity."""
         self.ended: dict[int, int] = {}
         """What a strategy wants ended, and since when."""
+        self.by_a_person: set[int] = set()
+        """Those of which it was durable at the last look that a person wants them gone."""
+        self.decided: set[int] = set()
+        """Those that the ledger knew at the last look."""
+        self.barred: set[int] = set()
+        """Those that were decided later than a person wanted their place to be empty."""
         self.seen: dict[OrderKey, tuple[S, Decimal]] = {}
         self.deaths = self.kills = 0
         self.broken = False

@@ -6,14 +6,15 @@ from typing import Any
 
 from hypothesis.stateful import invariant
 
+from decisions.order_wishes import BY_A_PERSON, UNWANTED
 from messages.halting import ResumeTrading
-from messages.ids import OrderKey
+from messages.ids import ClientOrderId, OrderKey
 from messages.lifecycle import ActorState
 from messages.order_states import FINAL_STATES, LEGAL_TRANSITIONS
 from messages.orders import OrderUpdate
 from messages.values import OrderState as S
 from persistence.ledger import LedgerEntry, read_events
-from tests.actors.order_path import ONE
+from tests.actors.order_path import ONE, key_of
 from tests.actors.order_world_process import ProcessInAWorld, name_of
 
 RESTING = (S.ACCEPTED, S.PARTIALLY_FILLED)
@@ -33,13 +34,35 @@ class KeepsPromises(ProcessInAWorld):
     def one_at_a_time(self) -> None:
         """Where an order takes the place of another, that is over before it leaves, for good."""
         there = {held.order.client_order_id: held for held in self.exchange.held}
-        left = {request.order.client_order_id for request in self.exchange.wire} | there.keys()
+        left = self.left()
         for number, (first, _) in self.in_place.items():
             before, second = there.get(name_of(first)), name_of(number)
             self.check(
                 second not in left or before is None or not before.is_open,
                 f"{number} has left, and {first} is open",
             )
+
+    def left(self) -> set[ClientOrderId]:
+        names = {held.order.client_order_id for held in self.exchange.held}
+        return names | {request.order.client_order_id for request in self.exchange.wire}
+
+    @invariant()
+    def nothing_takes_the_place_of_what_a_person_canceled(self) -> None:
+        self.barred |= {
+            number
+            for number, (first, _) in self.in_place.items()
+            if first in self.by_a_person and number not in self.decided
+        }
+        names = {name_of(number) for number in self.barred}
+        self.check(not names & self.left(), f"{self.barred} were barred")
+        if not hasattr(self, "life"):
+            return
+        known, note = {entry.order_key for entry in self.entries()}, self.life.path.actor._book.note
+        self.decided = {number for number in self.decided_ns if key_of(number) in known}
+        firsts = {first for first, _ in self.in_place.values()} | self.decided
+        self.by_a_person = {
+            number for number in firsts if note(UNWANTED + key_of(number)) == BY_A_PERSON
+        }
 
     @invariant()
     def never_more_than_was_wanted(self) -> None:

@@ -13,8 +13,8 @@ from messages.ids import NS_PER_S
 from messages.orders import Fill, MarketRules, OrderIntent, OrderUpdate
 from messages.values import Instrument, OrderType, Side
 from messages.values import OrderState as S
+from tests.actors.changing import AGE_NS, canceled
 from tests.actors.order_path import BTC, ONE, OrderPath, fill, key_of
-from tests.actors.test_cancel_desk import AGE_NS, canceled
 
 LEFT = Decimal("0.999")
 

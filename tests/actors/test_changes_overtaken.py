@@ -12,18 +12,21 @@ from messages.ids import OrderKey
 from messages.lifecycle import HaltTrading
 from messages.orders import OrderReport
 from messages.values import OrderState as S
-from tests.actors.changing import Dying, revive, told, with_one
-from tests.actors.order_path import OrderPath, key_of
-from tests.actors.test_cancel_desk import (
+from tests.actors.changing import (
     AGE_NS,
     OPEN,
+    Dying,
     canceled,
     cancels,
     ending,
     found,
     limit,
     replacing,
+    revive,
+    told,
+    with_one,
 )
+from tests.actors.order_path import OrderPath, key_of
 
 BY_A_PERSON = CancelOrder(request="test", order_key=key_of(1))
 

@@ -9,7 +9,8 @@ from typing import Any
 from messages.ids import TimestampNs
 from messages.market import Candle, Tick
 from messages.orders import Fill, OrderUpdate
-from strategies.protocol import Decisions, Strategy, Target
+from messages.values import OrderType, Side, TimeInForce
+from strategies.protocol import Cancel, Decision, Decisions, Replace, Strategy, Target
 
 STEP = Decimal("0.001")
 
@@ -61,6 +62,48 @@ class Stopped(Waves):
         if not self.seen % 4:
             return Target(STEP, "flat", trailing=near)
         return Target(STEP, "flat", stop_loss=candle.close - near, take_profit=candle.close + near)
+
+
+class Moves(Waves):
+    """Rests orders near the market, moves the oldest and ends the newest, or all in one breath."""
+
+    manages_orders = True
+    uses_stops = True
+
+    def on_candle(self, candle: Candle, position: Decimal) -> Decisions:
+        self.seen += 1
+        near, there = candle.close / 100, list(self.open_orders)
+        wishes: list[Decision | Replace | Cancel] = []
+        if len(there) < 3:
+            side = Side.BUY if self.seen % 8 or not position else Side.SELL
+            stop = candle.close - 3 * near if side is Side.BUY and not self.seen % 3 else None
+            wishes.append(
+                Decision(
+                    side=side,
+                    order_type=OrderType.LIMIT,
+                    time_in_force=TimeInForce.GTC,
+                    quantity=STEP,
+                    limit_price=candle.close - side.sign * near,
+                    reason="near",
+                    stop_loss=stop,
+                )
+            )
+        if there and self.seen % 3:
+            price = None if not self.seen % 7 else candle.close - near / 2
+            wishes.append(Replace(order=there[0], limit_price=price, reason="nearer"))
+        if len(there) > 1 and not self.seen % 4:
+            wishes.append(Cancel(order=there[-1], reason="enough"))
+        return wishes
+
+
+class MovesAndKeeps(Moves):
+    """And goes on from what it has kept."""
+
+    def snapshot(self) -> bytes:
+        return str(self.seen).encode()
+
+    def restore(self, data: bytes) -> None:
+        self.seen = int(data)
 
 
 class StoppedAndKeeps(Stopped):

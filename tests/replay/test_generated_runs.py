@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from actors.step_runtime import StepRuntime
 from messages.lifecycle import InjectCrash, InjectHang
-from messages.orders import OrderIntent
+from messages.orders import CancelIntent, OrderIntent
 from ops.wiring import System
 from tests.replay.runs import (
     ONE,
@@ -38,6 +38,8 @@ NAMES = [
     "Stopped",
     "StoppedAndKeeps",
     "StoppedPairs",
+    "Moves",
+    "MovesAndKeeps",
 ]
 BLOWS = st.tuples(
     st.integers(1, 30),
@@ -128,12 +130,13 @@ def test_a_generated_run_is_decided_again_as_it_was(
         killed(folder / "run", less)
         run(config, seed=seed, process=2)
     decided = messages(folder / "run", OrderIntent, STRATEGY)
+    ended = messages(folder / "run", CancelIntent, STRATEGY)
 
     findings, divergences = replayed(folder / "run")
 
     assert divergences == []
     assert not findings.not_compared
-    assert findings.strategies[ONE].decisions == len(decided)
+    assert findings.strategies[ONE].decisions == len(decided) + len(ended)
     if planted is not None and decided:
         segment, number, intent = decided[planted % len(decided)]
         replace(segment, number, changed(intent, quantity=intent.quantity * 3))
