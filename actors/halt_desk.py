@@ -167,12 +167,12 @@ class HaltDesk:
         if why_not:
             return False, f"{why_not}{self._doubt()}"
         after, _ = halting.resume(self._halt, by, despite_open=despite_open)
+        self._forgive()  # first, for it is written too: trading must not go on unsaid
         with self._gateway.holding(self._ctx.epoch):
             self._ledger.clear_halt()
         self._halt, self._later, self._on_disk = after, [], False
         self._bar(None)
         self._board.halt = TRADING
-        self._forgive()
         self._on_resumed()
         return True, "trading goes on"
 

@@ -1,11 +1,17 @@
 """The kill switch in the executor: a second halt, a failed venue, and the end by a person."""
 
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
+from actors.risk_books import EQUITY
+from decisions.risk import RiskLimits
 from messages.errors import LedgerUnavailable
 from messages.lifecycle import ActorState, HaltTrading, InjectCrash
 from messages.values import OrderState as S
 from persistence.ledger import SqliteLedger
+from persistence.stored_ledger import Write
 from tests.actors.halt_desk.halts import (
     HALT,
     HALTING,
@@ -16,7 +22,7 @@ from tests.actors.halt_desk.halts import (
     resume,
     state_of,
 )
-from tests.actors.order_path import OrderPath, key_of
+from tests.actors.order_path import OrderPath, fill, key_of
 
 
 def test_a_second_halt_proves_anew_and_keeps_the_first_reason(
@@ -88,6 +94,38 @@ def test_a_record_that_cannot_be_deleted_resumes_nothing(tmp_path: Path) -> None
     assert text == "the halt is still on disk, and trading stays halted: disk full"
     desk.tell(desk.intent(1))
     assert desk.order(1).state is S.REFUSED
+
+
+def test_a_resume_whose_forgiven_drawdown_cannot_be_written_resumes_nothing(
+    tmp_path: Path,
+) -> None:
+    """What the person is told and what the gate does are the same."""
+
+    class Full(SqliteLedger):
+        is_full = False
+
+        def _commit(self, writes: Sequence[Write]) -> None:
+            if self.is_full and any(EQUITY in str(values) for _, values in writes):
+                raise LedgerUnavailable("disk full")
+            super()._commit(writes)
+
+    limits = RiskLimits(max_drawdown={"USDT": Decimal(10)})
+    opened = partial(Full, tmp_path / "ledger.db")
+    desk = OrderPath(tmp_path, limits=limits, open_ledger=opened).start()
+    desk.price("100").tell(desk.intent(1))
+    desk.tell(desk.report(1, S.FILLED, "1", (fill("1-1"),))).price("80")
+    desk.tell(HALT)
+    Venue(desk).works()
+
+    Full.is_full = True
+    ok, text = resume(desk)
+
+    assert (ok, state_of(desk)) == (False, PROVED)
+    assert text == "the halt is still on disk, and trading stays halted: disk full"
+    assert record_of(desk) is not None
+    Full.is_full = False
+    assert resume(desk)[0]
+    assert desk.tell(desk.intent(2)).order(2).state is S.SENT
 
 
 def test_after_a_resume_what_was_not_settled_at_the_start_still_holds_up_intents(
