@@ -326,6 +326,8 @@ def test_a_market_that_is_behind_what_was_decided_already_is_told_of(
         memory = bot.system.strategies["btc"].cell.arguments["kept"].memory
         memory.decided_until_ns = bot.system.runtime.clock.utc_ns() + 86_400 * NS_PER_S
 
-        why = bot.health()["trading"]["btc"]["why"]
+        def says_so() -> bool:
+            text = "the market of BTC/USDT is 24 h behind what an earlier process"
+            return any(one.startswith(text) for one in bot.health()["trading"]["btc"]["why"])
 
-        assert why[0].startswith("the market of BTC/USDT is 24 h behind what an earlier process")
+        assert bot.until(says_so)
