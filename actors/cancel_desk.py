@@ -28,7 +28,7 @@ from decisions.order_wishes import (
 )
 from decisions.replacing import no
 from decisions.risk import Refusal
-from messages.errors import LedgerConflict, LedgerLost
+from messages.errors import ActorUnavailable, LedgerConflict, LedgerFenced, LedgerLost
 from messages.halting import CancelDone
 from messages.ids import NS_PER_S, OrderKey
 from messages.order_states import FINAL_STATES
@@ -177,8 +177,8 @@ class CancelDesk:
         """
         try:
             self.cancel(intent)
-        except LedgerLost:
-            raise  # a server comes back: the start is tried again
+        except (ActorUnavailable, LedgerFenced, LedgerLost):
+            raise  # another one writes now, or a server comes back: that is no fault of the wish
         except Exception as error:  # noqa: BLE001 - what struck one is not to strike the next, too
             self._stays(intent.cancels, f"{type(error).__name__}: {error}")
 

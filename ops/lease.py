@@ -12,7 +12,8 @@ from ops.lease_keeper import LeaseKeeper, OnLost
 from ops.lease_machine import moment, this_machine
 from ops.lease_place import Place, place_of
 from ops.lease_taking import Taken, acquire
-from ops.waiting import ended_by_sigterm, say
+from ops.signals import ended_by_signals
+from ops.waiting import say
 
 Seen = Callable[[Wait, Moment], object]
 Tell = Callable[[str], object]
@@ -56,7 +57,7 @@ def hold_place(
     machine = this_machine()
     place.prepare()
     me = machine.me(run_dir)
-    with ended_by_sigterm():
+    with ended_by_signals() as signals:
         got = acquire(
             partial(place.open, flushes=True),
             place,
@@ -65,6 +66,7 @@ def hold_place(
             patient=standby,
             tell=tell,
             seen=seen,
+            pause=signals.pause,
         )
     keeper = LeaseKeeper(
         got.lease,

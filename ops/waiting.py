@@ -4,7 +4,6 @@ So a try that failed leaves what any refused start leaves: the lease given back,
 let go of. Nothing is held while it waits, and another process may have the account meanwhile.
 """
 
-import signal
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -16,6 +15,7 @@ from exchanges.backoff import backoff_ms
 from messages.errors import Away, VenueError
 from ops.notify import STATUS_LIMIT, notify, notify_address
 from ops.secret_values import cleaner
+from ops.signals import Signals, ended_by_signals
 
 T = TypeVar("T")
 
@@ -61,8 +61,8 @@ class Waiting:
         """
         if not self._limit_s:
             return attempt()
-        with ended_by_sigterm():
-            return self._tried(attempt)
+        with ended_by_signals() as signals:
+            return self._tried(attempt, signals)
 
     def say_once(self, text: str) -> None:
         """Tell a person, once however many attempts say it."""
@@ -79,7 +79,7 @@ class Waiting:
         finally:
             self._until += self._monotonic() - began
 
-    def _tried(self, attempt: Callable[[], T]) -> T:
+    def _tried(self, attempt: Callable[[], T], signals: Signals) -> T:
         tries = 0
         while True:
             try:
@@ -93,6 +93,7 @@ class Waiting:
             else:
                 self._end()
                 return got
+            signals.check()
             self._pause(pause_s)
 
     def _pause_s(self, error: Away, tries: int) -> float:
@@ -116,37 +117,3 @@ class Waiting:
             self.waited = (
                 f"{self.waited}; it is there after {self._monotonic() - self._since:.0f} s"
             )
-
-
-class _Told(KeyboardInterrupt):
-    """A SIGTERM came. Not SystemExit: what catches a strategy's `sys.exit` would catch it too."""
-
-
-@contextmanager
-def ended_by_sigterm() -> Iterator[None]:
-    """End in order while nothing is traded yet; the first process of a container would not end.
-
-    Raises:
-        SystemExit: a SIGTERM came, whatever was made of it on the way out.
-    """
-    was_told = is_over = False
-
-    def leave(*_: object) -> None:
-        nonlocal was_told
-        was_told = True
-        if not is_over:
-            raise _Told
-
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        signal.signal(signal.SIGTERM, leave)
-        yield
-    except BaseException:
-        if was_told:
-            raise SystemExit(0) from None
-        raise
-    finally:
-        is_over = True
-        signal.signal(signal.SIGTERM, before)
-    if was_told:  # and somebody has swallowed it: it is for who listens now
-        signal.raise_signal(signal.SIGTERM)

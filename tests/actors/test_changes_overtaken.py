@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from messages.errors import LedgerLost
+from messages.errors import ActorUnavailable, LedgerFenced, LedgerLost
 from messages.halting import CancelOrder, ResumeTrading
 from messages.ids import OrderKey
 from messages.lifecycle import HaltTrading
@@ -165,13 +165,15 @@ def test_one_that_fails_again_is_told_of_and_may_be_wished_again(
     assert not mortal.cell.problem
 
 
+@pytest.mark.parametrize("lost_by", [LedgerLost, LedgerFenced, ActorUnavailable])
 def test_one_whose_ledger_is_lost_meanwhile_is_taken_by_the_start_after(
-    mortal: OrderPath, monkeypatch: pytest.MonkeyPatch
+    mortal: OrderPath, monkeypatch: pytest.MonkeyPatch, lost_by: type[Exception]
 ) -> None:
+    """To a server that is away, another process or a newer executor: no fault of the wish."""
     dies_at(monkeypatch, 1)
     mortal.tell(ending(mortal))
 
-    fails_to_start(mortal, monkeypatch, at="_commit")
+    fails_to_start(mortal, monkeypatch, at="_commit", error=lost_by)
     revive(mortal)
 
     assert cancels(mortal) == 1
@@ -201,7 +203,12 @@ def test_what_was_given_up_while_all_was_settled_is_refused_by_the_next_executor
 
 
 def fails_to_start(
-    desk: OrderPath, monkeypatch: pytest.MonkeyPatch, *, at: str, after: int = 0
+    desk: OrderPath,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    at: str,
+    after: int = 0,
+    error: type[Exception] = LedgerLost,
 ) -> None:
     """Begin an incarnation whose ledger is lost while it looks at what there is."""
     looks, look = [0], getattr(Dying, at)
@@ -209,7 +216,7 @@ def fails_to_start(
     def fails(ledger: Dying, *rest: Any) -> Any:
         looks[0] += 1
         if looks[0] > after:
-            raise LedgerLost("test")
+            raise error("test")
         return look(ledger, *rest)
 
     with monkeypatch.context() as patch:

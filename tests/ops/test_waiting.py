@@ -178,3 +178,51 @@ def test_a_sigterm_ends_the_waiting_in_order_and_is_as_before_afterwards(
 
     assert ended.value.code == 0
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+class LetGo:
+    """What a refused attempt leaves to be let go of: then a signal comes."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self._number)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it is dropped
+@pytest.mark.parametrize(
+    ("number", "ends_with"), [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)]
+)
+def test_a_signal_that_python_drops_ends_the_waiting_too(
+    number: int, ends_with: type[BaseException]
+) -> None:
+    world = World(300)
+    before = signal.getsignal(number)
+
+    def refused() -> str:
+        world.attempts += 1
+        kept = LetGo(number)
+        raise VenueAway(f"{REFUSED} by {type(kept).__name__}")
+
+    with pytest.raises(ends_with):
+        world.waiting.until_there(refused)
+
+    assert (world.attempts, world.pauses) == (1, [])
+    assert signal.getsignal(number) is before
+
+
+def test_a_ctrl_c_that_is_ignored_stays_ignored() -> None:
+    """As that of a run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        world = World(300)
+        there = world.up_at(20, away)
+
+        def interrupted() -> str:
+            signal.raise_signal(signal.SIGINT)
+            return there()
+
+        assert world.waiting.until_there(interrupted) == "there"
+    finally:
+        signal.signal(signal.SIGINT, before)
