@@ -35,6 +35,8 @@ class Panel:
         self._console = Console()
         self._live: Live | None = None
         self._ticks = 0
+        self._shown: dict[str, Any] | None = None
+        """What was drawn last of a run that still ran."""
 
     def observe(self, message: Any) -> None:
         """See `Narrator.observe`."""
@@ -51,13 +53,18 @@ class Panel:
         self._take_in()
         self._ticks += 1
         if self._live is not None and self._ticks % 5 == 1:
-            self._live.update(self._draw(self.snapshots.take()), refresh=True)
+            self._shown = self.snapshots.take()
+            self._live.update(self._draw(self._shown), refresh=True)
 
     def end(self, reason: str, code: int) -> None:
         """Leave the terminal as it was, and print the verdict."""
         self._take_in()
         if self._live is not None:
-            self._live.stop()  # as drawn last: that what has ended does not run is no alarm
+            if (
+                self._shown is not None
+            ):  # not of now: what has ended does not run, which is no alarm
+                self._live.update(self._draw(self._shown), refresh=True)
+            self._live.stop()
         word = final_word(self.snapshots, self._config, reason, code)
         for line in verdict_lines(word):
             self._console.print(line, highlight=False, soft_wrap=True)  # a path stays in one piece

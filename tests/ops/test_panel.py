@@ -23,11 +23,11 @@ from tests.ops.test_order_log import update
 
 
 def on_a_terminal(run_dir: Path, environment: Mapping[str, str]) -> str:
-    """Give all that a run writes to a terminal of 80 columns, from its start to its end."""
+    """Give all that a run of two seconds writes to a terminal of 80 columns, to its end."""
     ours, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     bot = subprocess.Popen(
-        [sys.executable, "-P", "-m", "cli", "start", "--max-events", "40", "--speed", "6000",
+        [sys.executable, "-P", "-m", "cli", "start", "--max-events", "200", "--speed", "6000",
          "--no-chaos", "--run-dir", str(run_dir)],
         stdin=subprocess.DEVNULL,
         stdout=its,
