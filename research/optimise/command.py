@@ -1,16 +1,13 @@
 """`optimize CONFIG`: read the market once, search, judge on what was not seen, tell."""
 
-import contextlib
 import errno
 import os
-import signal
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import msgspec
@@ -21,6 +18,7 @@ from research.backtest.command import plan_of
 from research.backtest.plan import Plan
 from research.optimise.columns import ColumnFile, MappedMarket
 from research.optimise.figures import Figures
+from research.optimise.interrupting import noted, terminated_as_interrupted
 from research.optimise.judge import run_all, seen_task, unseen_task
 from research.optimise.manifest import manifest_of
 from research.optimise.options import OptimizeOptions
@@ -50,7 +48,7 @@ def optimize(options: OptimizeOptions) -> int:
     plan = plan_of(options.backtest)
     axes = axes_of(declared_of(plan), options.params)
     capital_of(plan)  # refuses several currencies before anything is read
-    with ExitStack() as stack, _terminated_as_interrupted():
+    with ExitStack() as stack, terminated_as_interrupted():
         run = _Run(options, plan, axes, storage, name)
         stack.callback(run.close)
         return run.run()
@@ -91,7 +89,8 @@ class _Run:
             tell.what_is_there(studies)
             began_s, before = time.monotonic(), sum(study.tried() for study in studies)
             try:
-                search.run(self._progress.search, tell.failed)
+                with noted() as is_told_to_end:
+                    search.run(self._progress.search, tell.failed, is_told_to_end)
                 facts, again = self._judged(windows, studies)
             except KeyboardInterrupt:
                 self._pool.close()
@@ -234,20 +233,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM end a search as Ctrl-C does; only the main thread may say so."""
-
-    def interrupt(_: int, __: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before: Any = None
-    with contextlib.suppress(ValueError):
-        before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)

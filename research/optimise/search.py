@@ -74,14 +74,22 @@ class Search:
             if best is not None:
                 self._note(hunt, best.score.value, best.params)
 
-    def run(self, show: Callable[[State], object], failed: TellFailed = lambda *_: None) -> None:
+    def run(
+        self,
+        show: Callable[[State], object],
+        failed: TellFailed = lambda *_: None,
+        is_told_to_end: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Search until all that was asked for is tried; `failed` is told of each that failed.
 
         Raises:
             ConfigError: all that is tried fails, or nothing can be.
+            KeyboardInterrupt: it was told to end; what is under way is nobody's then.
         """
         self._failed = failed
         while True:
+            if is_told_to_end():
+                raise KeyboardInterrupt
             self._begin()
             others = 0 if self._hands else self._others()
             show(self._state(others))

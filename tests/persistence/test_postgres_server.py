@@ -30,7 +30,8 @@ def until_gone(folder: Path) -> bool:
 def cluster(folder: Path, command: str) -> "subprocess.Popen[bytes]":
     """What looks like a cluster: a process, its child, and the file that names it."""
     (folder / "data").mkdir(parents=True)
-    script = f"import subprocess as s; s.run(['sleep', '600'])  # {command}"
+    wait = "s.run(['sleep', '600']); t.sleep(600)"  # for its child may be ended before it
+    script = f"import subprocess as s, time as t; {wait}  # {command}"
     server = subprocess.Popen([sys.executable, "-c", script])
     (folder / "data" / "postmaster.pid").write_text(f"{server.pid}\n{folder}/data\n")
     return server
