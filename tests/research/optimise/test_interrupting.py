@@ -22,9 +22,8 @@ def test_one_is_noted_and_interrupts_nothing(number: int) -> None:
 @pytest.mark.parametrize("number", BOTH)
 def test_a_second_one_ends_it_at_once(number: int) -> None:
     before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt), noted():
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(number)
+    with pytest.raises(KeyboardInterrupt):
+        _interrupt_twice(number)
 
     assert signal.getsignal(number) is before
 
@@ -42,3 +41,9 @@ def test_what_is_ignored_stays_ignored() -> None:
 def test_outside_of_a_search_a_sigterm_is_a_ctrl_c() -> None:
     with pytest.raises(KeyboardInterrupt), terminated_as_interrupted():
         signal.raise_signal(signal.SIGTERM)
+
+
+def _interrupt_twice(number: int) -> None:
+    with noted():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
