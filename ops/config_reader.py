@@ -220,5 +220,6 @@ def did_you_mean(word: object, known: list[str]) -> str:
     """Give ``; did you mean "speed"?`` where something is close, else nothing."""
     from difflib import get_close_matches  # only for who has mistyped
 
-    close = get_close_matches(word.lower(), known, n=1) if isinstance(word, str) else []
-    return f'; did you mean "{close[0]}"?' if close else ""
+    folded = {name.lower(): name for name in known}
+    close = get_close_matches(word.lower(), folded, n=1) if isinstance(word, str) else []
+    return f'; did you mean "{folded[close[0]]}"?' if close else ""

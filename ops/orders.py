@@ -13,6 +13,7 @@ from messages.values import OrderState
 from ops.moments import since_ns
 from ops.run_files import LEDGER, PAPER_BOOK
 from ops.tables import write_json, write_table
+from ops.unmatched import tell_unmatched
 
 KEYS = (
     "order_key", "client_order_id", "strategy_id", "symbol", "side", "order_type", "quantity",
@@ -71,10 +72,9 @@ def orders(run_dir: Path, *, as_json: bool, venue: bool, wanted: OrderFilter = A
     wanted.check()
     from_ns = since_ns(wanted.since)
     rows = _of_venue(run_dir, wanted, from_ns) if venue else _of_ledger(run_dir, wanted, from_ns)
-    if as_json:
-        write_json(rows)
-    else:
-        write_table(_SHOWN, rows)
+    written = write_json(rows) if as_json else write_table(_SHOWN, rows)
+    if not written:
+        tell_unmatched(run_dir / LEDGER, wanted.symbol, wanted.strategy)
     return 0
 
 

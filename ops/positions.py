@@ -14,6 +14,7 @@ from ops.run_files import LEDGER
 from ops.run_state import run_state
 from ops.stops import stop_row
 from ops.tables import write_json, write_table
+from ops.unmatched import tell_unmatched
 from persistence.reader import Execution, LedgerReader, PositionRow, Wanted
 
 _SHOWN = (
@@ -71,6 +72,8 @@ def positions(
         write_json(rows)
     else:
         _print(rows)
+    if not rows:
+        tell_unmatched(run_dir / LEDGER, symbol, strategy)
     return 0
 
 

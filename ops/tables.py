@@ -14,16 +14,22 @@ _MEASURED = 1_000
 """So many rows set the widths; a table of a million is not held for its widest cell."""
 
 
-def write_json(rows: Iterable[Row]) -> None:
-    """Print one object a line."""
+def write_json(rows: Iterable[Row]) -> int:
+    """Print one object a line, and give how many."""
+    count = 0
     for row in rows:
         sys.stdout.write(json.dumps(row) + "\n")
+        count += 1
+    return count
 
 
-def write_table(columns: Sequence[str], rows: Iterable[Row]) -> None:
-    """Print the columns of the rows, aligned."""
+def write_table(columns: Sequence[str], rows: Iterable[Row]) -> int:
+    """Print the columns of the rows, aligned, and give how many rows there were."""
+    count = -1  # the heading is none
     for line in table(columns, rows):
         sys.stdout.write(line + "\n")
+        count += 1
+    return count
 
 
 def table(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Any
 from ops.moments import since_ns, utc
 from ops.run_files import LEDGER
 from ops.tables import write_json, write_table
+from ops.unmatched import tell_unmatched
 from persistence.reader import Execution, LedgerReader, Wanted
 
 _SHOWN = (
@@ -33,10 +34,9 @@ def trades(
     wanted = Wanted(symbol=symbol, strategy=strategy, since_ns=since_ns(since) or None)
     with LedgerReader(run_dir / LEDGER) as ledger:
         rows = map(row_of, ledger.newest_executions(wanted, limit))
-        if as_json:
-            write_json(rows)
-        else:
-            write_table(_SHOWN, _timed(rows))
+        written = write_json(rows) if as_json else write_table(_SHOWN, _timed(rows))
+    if not written:
+        tell_unmatched(run_dir / LEDGER, symbol, strategy)
     return 0
 
 

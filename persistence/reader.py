@@ -35,6 +35,7 @@ SELECT_EXECUTIONS = (
     " f.fee_currency, f.liquidity, f.ts_event_ns"
     " FROM fills f CROSS JOIN orders o ON o.order_key = f.order_key"
 )
+SELECT_TRADED = "SELECT DISTINCT strategy_id, symbol FROM orders"
 _OLDEST_FIRST = " ORDER BY f.ts_event_ns, f.symbol, f.trade_id, f.order_key"
 _NEWEST_FIRST = (
     " ORDER BY f.ts_event_ns DESC, f.symbol DESC, f.trade_id DESC, f.order_key DESC LIMIT ?"
@@ -200,6 +201,10 @@ class LedgerReader:
     def positions(self) -> Mapping[tuple[StrategyId, Symbol], str]:
         """Give the kept positions."""
         return {(strategy, symbol): filled for strategy, symbol, filled in self._positions()}
+
+    def traded(self) -> set[tuple[StrategyId, Symbol]]:
+        """Give who has decided an order of what; a walk over all orders."""
+        return {(strategy, symbol) for strategy, symbol in self.rows(SELECT_TRADED)}
 
     def kept_stops(self) -> list[Stop]:
         """Give the stops that are not done."""

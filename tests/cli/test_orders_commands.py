@@ -85,6 +85,42 @@ def test_a_run_without_a_ledger_is_one_sentence_and_exit_2(
     assert capsys.readouterr().err.startswith("watchkeeper: there is no ledger at")
 
 
+@pytest.mark.parametrize("command", ["positions", "trades", "orders"])
+@pytest.mark.parametrize("json_too", [[], ["--json"]])
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (["--symbol", "ETHUSDT"], '; did you mean "ETH/USDT"?'),
+        (["--strategy", "Btc"], '; did you mean "btc"?'),
+        (["--symbol", "x"], "; there is BTC/USDT, ETH/USDT"),
+    ],
+)
+def test_a_name_that_no_order_has_is_not_an_empty_list_without_a_word(
+    whole_run: Path,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    json_too: list[str],
+    option: list[str],
+    said: str,
+) -> None:
+    assert cli.main([command, *option, *json_too, "--run-dir", str(whole_run)]) == 0
+
+    captured = capsys.readouterr()
+    assert captured.err == f"watchkeeper: {' '.join(option)}: no order of this run has it{said}\n"
+    assert len(captured.out.splitlines()) == (0 if json_too else 1)
+
+
+@pytest.mark.parametrize("command", ["positions", "trades", "orders"])
+def test_a_list_that_is_empty_for_another_reason_says_nothing_of_names(
+    whole_run: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    since = [] if command == "positions" else ["--since", "2199-01-01"]
+    both = ["--symbol", "ETH/USDT", "--strategy", "btc"]
+
+    assert cli.main([command, *both, *since, "--run-dir", str(whole_run)]) == 0
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("name", ["order_key", "client_order_id", "venue_order_id"])
 def test_an_order_is_shown_by_any_of_its_names_or_a_beginning_of_it(
     whole_run: Path, ask: Ask, name: str

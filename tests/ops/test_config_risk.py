@@ -121,7 +121,12 @@ def test_each_quote_currency_has_its_own_loss_limit(key: str) -> None:
         (
             TWO,
             'max_daily_loss = { USDT = "5", BTC = "1", BTX = "1" }',
-            "risk.max_daily_loss.BTX: unknown key (known: USDT, BTC)",
+            'risk.max_daily_loss.BTX: unknown key; did you mean "BTC"?',
+        ),
+        (
+            TWO,
+            'max_daily_loss = { USDT = "5", BTC = "1", XMR = "1" }',
+            "risk.max_daily_loss.XMR: unknown key (known: USDT, BTC)",
         ),
         (
             TWO,
