@@ -6,15 +6,16 @@ For statistics only, as indicators are: money itself is the portfolio's, in Deci
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
-from heapq import merge
-from itertools import groupby
-from operator import itemgetter
+from functools import partial, reduce
+from itertools import chain, repeat
+from operator import add, sub
 
 from decisions.equity_walk import DAY_NS as DAY_NS
 from decisions.equity_walk import EquityWalk
 
 _Points = tuple[Sequence[int], Sequence[float]]
 """Times and, for each of them, profit."""
+_NO_POINTS: _Points = ((), ())
 
 
 class EquityMeter:
@@ -60,31 +61,31 @@ class EquityMeter:
         parts = {place: points for place, points in parts.items() if points[0]}
         if not parts:
             return
-        times = next(iter(parts.values()))[0]
-        if len(parts) == len(self._waiting) and all(p[0] == times for p in parts.values()):
-            sums = [sum(each) for each in zip(*(p[1] for p in parts.values()), strict=True)]
-            self._latest |= {place: points[1][-1] for place, points in parts.items()}
-            self.walk.pass_by(times, sums)
-        else:
-            self.walk.pass_by(*self._interleaved(parts))
-
-    def _interleaved(self, parts: dict[int, tuple[list[int], list[float]]]) -> _Points:
-        told = merge(*(_of(place, points) for place, points in parts.items()), key=itemgetter(0))
-        times, sums = [], []
-        for ts_ns, together in groupby(told, key=itemgetter(0)):
-            self._latest |= {place: profit for _, place, profit in together}
-            times.append(ts_ns)
-            sums.append(sum(self._latest.values()))
-        return times, sums
+        together = [points[0] for points in parts.values()]
+        times = together[0]
+        curves: list[Iterable[float]] = [points[1] for points in parts.values()]
+        if len(parts) < len(self._waiting) or any(other != times for other in together):
+            times = list(dict.fromkeys(sorted(chain.from_iterable(together))))
+            place_of = dict(zip(times, range(len(times)), strict=True))
+            curves = [
+                _stretched(latest, parts.get(place, _NO_POINTS), place_of)
+                for place, latest in self._latest.items()
+            ]
+        self._latest |= {place: points[1][-1] for place, points in parts.items()}
+        self.walk.pass_by(times, list(reduce(partial(map, add), curves)))
 
 
-def _of(place: int, points: tuple[list[int], list[float]]) -> Iterable[tuple[int, int, float]]:
-    for ts_ns, profit in zip(*points, strict=True):
-        yield ts_ns, place, profit
+def _stretched(latest: float, points: _Points, place_of: dict[int, int]) -> Iterable[float]:
+    """Give the profit of one market at each of the times of all: its last one lasts."""
+    places = list(map(place_of.__getitem__, points[0]))
+    lengths = map(sub, chain(places, (len(place_of),)), chain((0,), places))
+    return chain.from_iterable(map(repeat, chain((latest,), points[1]), lengths))
 
 
-def _cut(waiting: deque[_Points], until: int | None) -> tuple[list[int], list[float]]:
+def _cut(waiting: deque[_Points], until: int | None) -> _Points:
     """Take what is not after `until`; None takes all."""
+    if len(waiting) == 1 and (until is None or waiting[0][0][-1] <= until):
+        return waiting.popleft()  # as it is: nothing is copied
     times: list[int] = []
     profits: list[float] = []
     while waiting:

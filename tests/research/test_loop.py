@@ -3,7 +3,7 @@
 import os
 from decimal import Decimal
 from functools import partial
-from itertools import pairwise
+from itertools import accumulate
 from typing import Any, ClassVar
 
 import msgspec
@@ -146,41 +146,37 @@ def test_money_is_conserved_and_equity_is_the_curves(
         assert meter.days[day] == pytest.approx(float(value), abs=1e-9)
 
 
-@pytest.mark.slow
-@given(
-    one=st.lists(st.integers(-50, 50), min_size=1, max_size=12),
-    other=st.lists(st.integers(-50, 50), max_size=12),
-    gaps=st.lists(st.integers(1, 3), min_size=24, max_size=24),
-    sizes=st.integers(1, 5),
-)
-def test_two_markets_add_up_to_the_deepest_fall(
-    one: list[int], other: list[int], gaps: list[int], sizes: int
-) -> None:
-    meter, points = EquityMeter([0, 1]), []
-    streams = []
-    for place, profits in enumerate((one, other)):
-        times = [sum(gaps[place * 12 : place * 12 + n + 1]) for n in range(len(profits))]
-        points += [(at, place, profit) for at, profit in zip(times, profits, strict=True)]
-        starts = range(0, len(profits), sizes)
-        streams.append([(times[n : n + sizes], profits[n : n + sizes]) for n in starts])
-    for turn in range(12):
-        for place, stream in enumerate(streams):
-            if turn < len(stream):
-                meter.take(place, *stream[turn])
-            elif turn == len(stream):
-                meter.end(place)
-    meter.end(0)
-    meter.end(1)
+@st.composite
+def curves(draw: st.DrawFn) -> list[tuple[int, int]]:
+    """Times with their profits; the times of two of them are now and then all the same."""
+    gaps = draw(st.one_of(st.just([1] * 6), st.lists(st.integers(1, 3), max_size=12)))
+    profits = draw(st.lists(st.integers(-50, 50), min_size=len(gaps), max_size=len(gaps)))
+    return list(zip(accumulate(gaps), profits, strict=True))
 
-    latest, peak, deepest = {0: 0, 1: 0}, 0, 0
-    points.sort()
-    for (at, place, profit), following in pairwise([*points, (10**9, 0, 0)]):
-        latest[place] = profit
-        if following[0] != at:
-            total = sum(latest.values())
-            peak = max(peak, total)
-            deepest = max(deepest, peak - total)
+
+@pytest.mark.slow
+@given(markets=st.lists(curves(), min_size=2, max_size=4), size=st.integers(1, 5))
+def test_markets_add_up_to_the_deepest_fall(
+    markets: list[list[tuple[int, int]]], size: int
+) -> None:
+    meter = EquityMeter(range(len(markets)))
+    for turn in range(13):
+        for place, market in enumerate(markets):
+            block = market[turn * size : (turn + 1) * size]
+            meter.take(place, [at for at, _ in block], [float(profit) for _, profit in block])
+            if not block:
+                meter.end(place)
+
+    latest, total, peak, deepest = [0] * len(markets), 0, 0, 0
+    for at in sorted({at for market in markets for at, _ in market}):
+        for place, market in enumerate(markets):
+            latest[place] = dict(market).get(at, latest[place])
+        total = sum(latest)
+        peak = max(peak, total)
+        deepest = max(deepest, peak - total)
     assert meter.drawdown == deepest
+    assert meter.walk.last == total
+    assert meter.walk.events == len({at for market in markets for at, _ in market})
 
 
 def test_a_strategy_that_raises_ends_the_run_with_its_own_line() -> None:
