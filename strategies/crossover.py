@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import msgspec
 
@@ -11,6 +11,19 @@ from messages.market import Candle
 from messages.values import BUY, SELL, Instrument, Side
 from strategies.protocol import Decision, Strategy, market_order
 from strategies.sizing import quantity_for_notional
+
+
+class Mean(Protocol):
+    """What a crossover is of."""
+
+    @property
+    def missing(self) -> int:
+        """So many more values it must see before it has one."""
+        ...
+
+    def update(self, value: float, /) -> float:
+        """Take the next value and give the mean; nan until there is one."""
+        ...
 
 
 class CrossParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,6 +78,14 @@ class Crossover(Strategy):
     def on_candle(self, candle: Candle, position: Decimal) -> Sequence[Decision]:
         """Take a close; most of them only move the means."""
         return self.on_close(candle.close, position)
+
+    def warm_up(self, fast: Mean, slow: Mean, closes: Sequence[float], start: int) -> int:
+        """Take closes until the next one gives the slow mean its first value; give its place."""
+        warming = closes[start : start + slow.missing - 1]
+        for close in warming:
+            fast.update(close)
+            slow.update(close)
+        return start + len(warming)
 
     def cross(
         self, now: int, close: Decimal, position: Decimal, fast: float, slow: float

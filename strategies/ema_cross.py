@@ -52,7 +52,9 @@ class EmaCross(Crossover):
     def pass_closes(self, closes: Sequence[float], start: int) -> int:
         """Take closes up to a change of relation; see `protocol.PassesCloses`."""
         fast, slow, sign = self._fast, self._slow, self._relation
-        if not sign or slow.value != slow.value:
+        if slow.missing:
+            return self.warm_up(fast, slow, closes, start)
+        if not sign:
             return start
         fast_mean, fast_weight = fast.value, fast.weight
         slow_mean, slow_weight = slow.value, slow.weight

@@ -53,6 +53,11 @@ class Sma:
         """Of how many values it is the mean."""
         return self._period
 
+    @property
+    def missing(self) -> int:
+        """So many more values it must see before it has one."""
+        return self._period - len(self._window)
+
     def totals_after(self, values: list[float]) -> list[float]:
         """Give the running sum after each of the next values as `update` has it; takes none.
 
@@ -108,6 +113,11 @@ class Ema:
     def warmup_values(self) -> int:
         """How many values a fresh one must see to be as good as an old one."""
         return 16 * self.period
+
+    @property
+    def missing(self) -> int:
+        """So many more values it must see before it has one."""
+        return max(self.period - self._seen, 0)
 
     @property
     def weight(self) -> float:

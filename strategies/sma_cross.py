@@ -62,7 +62,9 @@ class SmaCross(Crossover):
             if ahead is not None:
                 ahead.bring(self._fast, self._slow)
                 self._ahead = None
-            if not relation or self._slow.value != self._slow.value:
+            if self._slow.missing:
+                return self.warm_up(self._fast, self._slow, closes, start)
+            if not relation:
                 return start
             ahead = self._ahead = _Ahead(closes, start, self._fast, self._slow)
         return ahead.pass_by(above=relation > 0) if relation else start
