@@ -25,7 +25,7 @@ def standing(
     evidence = [("warning" if halted else "ok", _halt(halted))]
     evidence.append(_orders(states, ledger_problem, is_alive=is_alive))
     if firing:
-        evidence.append(("warning", _count(firing, "alert is", "alerts are") + " firing."))
+        evidence.append(("warning", _alerts(firing, is_alive=is_alive)))
     evidence += _actors(status)
     worst = max((_RANK[one[0]] for one in evidence), default=0)
     if level == "ok" and worst:
@@ -78,6 +78,13 @@ def _orders(states: Mapping[str, int], problem: str, *, is_alive: bool) -> tuple
     at_venue = sum(states.get(state, 0) for state in ("accepted", "partially_filled"))
     rest = f"; {_count(at_venue, 'is', 'are')} open at the venue" if at_venue else ""
     return "ok", f"{_count(total, 'order', 'orders')}, every outcome known by evidence{rest}."
+
+
+def _alerts(firing: int, *, is_alive: bool) -> str:
+    """Nothing watches a process that has ended: its alerts are what it was ended with."""
+    if is_alive:
+        return f"{_count(firing, 'alert is', 'alerts are')} firing."
+    return f"{_count(firing, 'alert was', 'alerts were')} firing when it was last seen."
 
 
 def _actors(status: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -417,14 +417,14 @@ def test_a_live_page_draws_what_is_new_and_leaves_alone_what_has_the_focus(
 
         shown.page.focus(events)
         alert_of(one, "First.")
-        shown.page.wait_for_selector(firing.format("1 alert is"))
+        shown.page.wait_for_selector(firing.format("1 alert was"))
         assert "First." not in shown.text(events)
         assert shown.page.evaluate(f"document.activeElement.matches('{events}')")
 
         shown.page.get_by_role("tab", name="one").focus()
         shown.page.wait_for_selector(f"{events}:has-text('First.')")
         alert_of(one, "Second.")
-        shown.page.wait_for_selector(firing.format("2 alerts are"))
+        shown.page.wait_for_selector(firing.format("2 alerts were"))
         assert shown.page.evaluate("document.activeElement.textContent") == "one"
         shown.context.close()
 
