@@ -103,8 +103,10 @@ def report_of(
     )
 
 
-def fill_of(trade: Raw) -> Fill:
+def fill_of(trade: Raw, otherwise_ms: Any = None) -> Fill:
     """Read one execution. A missing fee is 0 of no currency.
+
+    `otherwise_ms`: when it happened, where it does not tell that itself.
 
     Raises:
         Unclear: no trade id, price or quantity.
@@ -121,14 +123,18 @@ def fill_of(trade: Raw) -> Fill:
         fee=number(fee.get("cost")) or ZERO,
         fee_currency=str(fee.get("currency") or ""),
         liquidity=Liquidity.MAKER if maker else Liquidity.TAKER,
-        ts_event_ns=milliseconds_ns(trade.get("timestamp")),
+        ts_event_ns=milliseconds_ns(trade.get("timestamp") or otherwise_ms),
     )
 
 
 def own_fills(order: Raw) -> tuple[Fill, ...]:
-    """Give the fills that an order's own answer carries, where they can be read at all."""
+    """Give the fills that an order's own answer carries, where they can be read at all.
+
+    Binance gives the answer to a placement one time for all that it has filled at once.
+    """
+    at_ms = order.get("lastTradeTimestamp") or order.get("timestamp")
     try:
-        return tuple(fill_of(trade) for trade in order.get("trades") or ())
+        return tuple(fill_of(trade, at_ms) for trade in order.get("trades") or ())
     except Unclear:
         return ()
 

@@ -56,24 +56,31 @@ def run_sheets(run_dir: Path, split: str, trials: Trials) -> RunSheets:
     reader = RunModel(run_dir, most_orders=_MOST_ORDERS)
     try:
         status = reader.read()
-        executions = _executions(run_dir)
-        return _sheets(run_dir, reader, status, executions, split, trials)
+        executions, undated = _executions(run_dir)
+        found = _sheets(run_dir, reader, status, executions, split, trials)
+        if undated:
+            found.notes.append(
+                f"{undated} executions tell no moment and are left out: these are not the figures"
+                " of the whole run, `watchkeeper positions` has those."
+            )
+        return found
     finally:
         reader.close()
 
 
-def _executions(run_dir: Path) -> list[Executed]:
+def _executions(run_dir: Path) -> tuple[list[Executed], int]:
+    """Give them in the order of time, and how many have no place in it."""
     with LedgerReader(run_dir / LEDGER) as ledger:
-        found: list[Executed] = [
+        sane: list[Executed] = [
             (one.fill.ts_event_ns, one.strategy_id, one.symbol, one.side, one.fill)
             for one in all_executions(ledger)
-            if 0 < one.fill.ts_event_ns < _LATEST_NS
-            and is_sane(one.fill.price)
+            if is_sane(one.fill.price)
             and is_sane(one.fill.quantity)
             and is_sane_signed(one.fill.fee)
         ]
+    found = [one for one in sane if 0 < one[0] < _LATEST_NS]
     found.sort(key=lambda one: (one[0], one[2], one[4].trade_id))
-    return found
+    return found, len(sane) - len(found)
 
 
 def _sheets(

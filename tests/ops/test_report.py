@@ -9,12 +9,13 @@ import pytest
 
 import cli
 from decisions.tear_sheet import Trials
+from messages.ids import TimestampNs
 from messages.values import OrderState
 from ops.dashboard.sheet_page import sheet_page
 from ops.metrics_schema import schemas
 from ops.report import document
 from ops.report_model import run_sheets
-from tests.cli.runs import book
+from tests.cli.runs import book, fill
 from tests.ops.dashboard.runs import CONFIG, LIFE, run_with
 from tests.ops.dashboard.test_journal_market import LIVE, candle, history, news, written
 from tests.ops.dashboard.test_run_model import EVIL, traded
@@ -61,6 +62,18 @@ def test_without_a_market_executions_alone_are_a_curve(tmp_path: Path) -> None:
     assert sheet.parts[0].figures.net == pytest.approx(19.8)
     assert len(sheet.curve.times_ns) == 2
     assert '"fills_total":2' in sheet_page(found.model)
+
+
+def test_executions_that_tell_no_moment_are_left_out_and_counted(tmp_path: Path) -> None:
+    with book(traded(run_with(tmp_path, *LIFE))) as ledger:
+        undated = fill("3", "2", ts_event_ns=TimestampNs(0))
+        ledger.step(ledger.claim(3), OrderState.FILLED, undated)
+
+    found = told(tmp_path)
+
+    assert found.sheets[0].parts[0].executions == 2
+    assert "1 executions tell no moment and are left out" in found.notes[-1]
+    assert found.model["notes"] == found.notes
 
 
 def test_a_run_that_got_nothing_says_why(tmp_path: Path) -> None:

@@ -45,6 +45,18 @@ def test_a_market_order_goes_by_quantity_and_reports_its_fills(
     assert all(f.liquidity is Liquidity.TAKER and f.fee > 0 for f in report.fills)
 
 
+def test_fills_in_the_answer_happened_when_the_venue_took_the_order(
+    run: RunningExchange, opened: Desk, taking: Callable[..., NewOrder]
+) -> None:
+    """The answer has one time for all of them, and none beside each."""
+    report = submit(opened, taking(quantity="0.003"))
+
+    trades = {str(t.trade_id): t for t in run.exchange.trades()}
+    assert report.fills
+    for fill in report.fills:
+        assert abs(fill.ts_event_ns - trades[fill.trade_id].ts_ns) < NS_PER_S
+
+
 def test_a_market_order_that_the_book_cannot_fill_expires(
     run: RunningExchange, opened: Desk, taking: Callable[..., NewOrder]
 ) -> None:
