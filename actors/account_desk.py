@@ -25,8 +25,10 @@ from decisions.account import (
     seen_of,
     sentence,
     untold,
+    write_off,
 )
 from decisions.risk import RiskState
+from decisions.risk_exit import taken_by_fees
 from decisions.risk_state import filled
 from messages.account import AcceptAccount, AccountRead
 from messages.ids import NS_PER_S, Symbol
@@ -242,6 +244,8 @@ def flows_of(ledger: Ledger) -> Flows:
     for entry, fills in ledger.executed():
         for fill in fills:
             record(entry.symbol, entry.side, fill, flows)
+        if fees := taken_by_fees(entry):
+            write_off(entry.symbol, fees, flows)
     return flows
 
 

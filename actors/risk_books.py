@@ -5,13 +5,15 @@ limit is set, and lie in the ledger as a note, written with the executions that 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 
 import msgspec
 
 from actors.open_orders import Move, OpenOrders
 from actors.order_records import open_part
 from decisions.account import record
-from decisions.risk import RiskLimits, RiskState, follow_order, release, saw_fill
+from decisions.exact import EXACT, NOTHING
+from decisions.risk import RiskLimits, RiskState, follow_order, release, saw_fill, write_off
 from decisions.risk_equity import (
     EquityBook,
     SidedFill,
@@ -19,8 +21,9 @@ from decisions.risk_equity import (
     rebuild_equity,
     stops,
 )
+from decisions.risk_exit import fees_in, taken_by_fees
 from decisions.stop_book import StopBook
-from messages.ids import Symbol, TimestampNs
+from messages.ids import StrategyId, Symbol, TimestampNs
 from persistence.book import held_quantity
 from persistence.entries import NO_NOTES
 from persistence.ledger import Claim, Ledger
@@ -47,6 +50,8 @@ class RiskBooks:
 
     def recover(self) -> None:
         """Give the risk gate what the ledger holds for it."""
+        for (strategy, symbol), fees in self._written_off().items():
+            write_off(strategy, symbol, fees, self._risk)
         text = self._ledger.note(EQUITY)
         if not self._keeps_equity:
             if text:  # nobody keeps it up to date from now on
@@ -58,6 +63,20 @@ class RiskBooks:
         for entry in self._orders.being_asked_for():
             follow_order(*open_part(entry), self._risk)
             self._orders.new_fills(entry.order_key, self._ledger.fills_of(entry.order_key))
+
+    def _written_off(self) -> dict[tuple[StrategyId, Symbol], Decimal]:
+        """Give what fees had taken of all exits that have filled, not of those that are open."""
+        taken: dict[tuple[StrategyId, Symbol], Decimal] = {}
+        if self._risk.open_orders is None or not self._risk.held_by:
+            return taken  # a recording, where none is made smaller for them; or nothing is held
+        for strategy, symbol, reason in self._ledger.fitted():
+            place = strategy, symbol
+            taken[place] = EXACT.add(taken.get(place, NOTHING), fees_in(reason))
+        for entry in self._ledger.open_entries():
+            if entry.decided_quantity is not None:
+                place, fees = (entry.strategy_id, entry.symbol), fees_in(entry.reason)
+                taken[place] = EXACT.subtract(taken.get(place, NOTHING), fees)
+        return {place: fees for place, fees in taken.items() if fees}
 
     def _all_fills(self) -> dict[Symbol, list[SidedFill]]:
         """Read every execution there is, in the order of time, once a loss limit is new."""
@@ -91,6 +110,8 @@ class RiskBooks:
         freed = held_quantity(move.before) - held_quantity(after)
         if freed:
             release(after.symbol, after.side, freed, self._risk, after.strategy_id)
+        if fees := EXACT.subtract(taken_by_fees(after), taken_by_fees(move.before)):
+            write_off(after.strategy_id, after.symbol, fees, self._risk)
         self._stops.moved(after, move.fills)
         fresh = self._orders.new_fills(after.order_key, move.fills)
         for fill in fresh:

@@ -31,9 +31,11 @@ class Flows(msgspec.Struct, kw_only=True):
     amounts: dict[str, Decimal] = msgspec.field(default_factory=dict)
     """By currency: positive when it came in. Fees are in it, in whatever currency."""
     bought: dict[Symbol, Decimal] = msgspec.field(default_factory=dict)
-    """Base currency, signed, without fees: what the ledger's filled quantities sum up to."""
+    """Base currency, signed, without fees: what the ledger's filled quantities sum up to, less
+    what was `written_off`."""
     base_fees: dict[Symbol, Decimal] = msgspec.field(default_factory=dict)
-    """Base currency: what was taken out of the very coins that were traded."""
+    """Base currency: what was taken out of the very coins that were traded, less what was
+    `written_off`. Below 0: less than a step of coins is there that counts as nobody's."""
     fills: int = 0
     without_fee: int = 0
     """Executions of which it is not known what they cost."""
@@ -106,6 +108,15 @@ def record(symbol: Symbol, side: Side, fill: Fill, flows: Flows) -> None:
         flows.base_fees[symbol] = EXACT.add(flows.base_fees.get(symbol, NOTHING), fill.fee)
     flows.bought[symbol] = EXACT.add(flows.bought.get(symbol, NOTHING), signed)
     flows.fills += 1
+
+
+def write_off(symbol: Symbol, fees: Decimal, flows: Flows) -> None:
+    """Count what fees had taken of an exit, once that has filled: of that nothing is left to sell.
+
+    What moved in the account is not touched: the fees are in it since they were told.
+    """
+    for amounts in (flows.bought, flows.base_fees):
+        amounts[symbol] = EXACT.subtract(amounts.get(symbol, NOTHING), fees)
 
 
 def begin(balances: Amounts, flows: Flows, at_ns: TimestampNs, why: str) -> Baseline:

@@ -38,6 +38,7 @@ from decisions.risk_state import (
     saw_fill,
     saw_market,
     sellable,
+    write_off,
 )
 from messages.ids import NS_PER_MS, TimestampNs, quote_of
 from messages.orders import OrderIntent
@@ -56,6 +57,7 @@ __all__ = [
     "release",
     "saw_fill",
     "saw_market",
+    "write_off",
 ]
 
 _BPS = Decimal(10_000)

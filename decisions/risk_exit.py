@@ -58,7 +58,7 @@ def nothing_held(intent: OrderIntent) -> Refusal | None:
         return None
     text = (
         f"{intent.leaves.normalize():f} were to be left, and the strategy holds nothing of that:"
-        " what was to bring it there was refused, did not fill, or was left already"
+        " what was to bring it there was refused, did not fill, went for fees, or was left already"
     )
     return Refusal(code=NOTHING_HELD, text=text)
 
@@ -74,6 +74,11 @@ def done_by(order: MaybeFitted) -> Decimal:
     if order.state is not OrderState.FILLED or order.decided_quantity is None:
         return order.filled_quantity
     return EXACT.add(order.filled_quantity, fees_in(order.reason))
+
+
+def taken_by_fees(order: MaybeFitted) -> Decimal:
+    """Give what fees had taken of an exit that has filled; else 0."""
+    return EXACT.subtract(done_by(order), order.filled_quantity)
 
 
 def _fit_to_held(intent: OrderIntent, state: RiskState) -> OrderIntent:
@@ -109,6 +114,7 @@ def _fit_to_fees(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> O
         return intent
     fits = EXACT.multiply(EXACT.divide_int(left, grid.quantity_step), grid.quantity_step)
     if fits <= NOTHING:
-        return intent
+        leaves = intent.leaves or intent.quantity
+        return msgspec.structs.replace(intent, quantity=NOTHING, leaves=leaves)
     reason = f"{intent.reason}; of {intent.quantity}, fees have left {fits.normalize():f}"
     return msgspec.structs.replace(intent, quantity=fits, reason=reason)

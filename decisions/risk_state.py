@@ -11,6 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from decisions.account import Flows, record
+from decisions.account import write_off as write_off_flows
 from decisions.exact import EXACT, NOTHING, is_sane
 from decisions.risk_equity import (
     EquityBook,
@@ -102,6 +103,18 @@ def release(
     _expose(symbol, -side.sign * unfilled, state)
     if strategy_id is not None:
         _hold(strategy_id, symbol, -side.sign * unfilled, state)
+
+
+def write_off(strategy_id: StrategyId, symbol: Symbol, fees: Decimal, state: RiskState) -> None:
+    """Count as left what fees had taken of an exit that has filled: nobody holds it any more.
+
+    Else it would stay for ever, more with each round trip: room taken from the position limit, and
+    coins of somebody else's to sell when the next buy is refused.
+    """
+    _expose(symbol, -fees, state)
+    _hold(strategy_id, symbol, -fees, state)
+    if state.flows is not None:
+        write_off_flows(symbol, fees, state.flows)
 
 
 def follow_order(

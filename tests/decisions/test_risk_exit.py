@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decisions.account import Flows
-from decisions.risk import RiskLimits, RiskState, accept, fit_exit, refusal, release, saw_fill
+from decisions.risk import (
+    RiskLimits,
+    RiskState,
+    accept,
+    fit_exit,
+    refusal,
+    release,
+    saw_fill,
+    write_off,
+)
 from decisions.risk_exit import fees_in
 from messages.ids import AccountId, OrderKey, StrategyId, Symbol, TimestampNs, TradeId
 from messages.orders import Fill, OrderIntent
@@ -60,6 +69,14 @@ def traded(state: RiskState, side: Side, quantity: Decimal, fee: Decimal, curren
         ts_event_ns=TimestampNs(number),
     )
     saw_fill(BTC, side, fill, state)
+
+
+def left(state: RiskState, quantity: str, fee: str = "0.5") -> OrderIntent:
+    """An exit of that, made to fit, filled, and written off as the executor does it."""
+    out = fit_exit(order(Side.SELL, quantity), SPOT, state)
+    traded(state, Side.SELL, out.quantity, Decimal(fee), "USDT")
+    write_off(out.strategy_id, BTC, fees_in(out.reason), state)
+    return out
 
 
 def account() -> RiskState:
@@ -148,12 +165,52 @@ def test_round_trip_after_round_trip_no_coin_is_sold_that_the_run_does_not_have(
         traded(state, Side.BUY, quantity, fee, "BTC")
         there += quantity - fee
         out = fit_exit(order(Side.SELL, quantity, 1_000), SPOT, state)
-        if out.quantity <= there:
+        if out.quantity:
             traded(state, Side.SELL, out.quantity, Decimal(1), "USDT")
+            write_off(out.strategy_id, BTC, fees_in(out.reason), state)
             there -= out.quantity
         else:
             assert there < GRID.quantity_step, "less than a step is left, and nothing fits"
+            assert refusal(out, SPOT, state, None), "nothing is sent for it"
         assert 0 <= there < 2 * GRID.quantity_step * (1 + len(trips))
+
+
+def test_what_fees_took_of_an_exit_that_filled_is_held_by_nobody(bought: RiskState) -> None:
+    """Else it would add up to a position, trip by trip: a phantom before the position limit."""
+    left(bought, "0.01")
+
+    assert bought.exposure[BTC] == bought.held_by[StrategyId("s"), BTC] == 0
+    assert bought.flows is not None
+    assert bought.flows.bought[BTC] == bought.flows.base_fees[BTC] == 0
+
+
+def test_after_a_round_trip_an_exit_of_a_buy_that_was_refused_is_refused(bought: RiskState) -> None:
+    """It was sent as what the fee had taken: coins that were there before."""
+    left(bought, "0.01")
+    again = fit_exit(leaving("0.01", "0.01"), SPOT, bought)
+
+    against = refusal(again, SPOT, bought, None)
+
+    assert against is not None
+    assert against.code == "nothing_held"
+
+
+def test_an_exit_of_which_fees_have_left_less_than_a_step_is_refused() -> None:
+    state = account()
+    traded(state, Side.BUY, Decimal("0.00001"), Decimal("0.00000001"), "BTC")
+
+    against = refusal(fit_exit(order(Side.SELL, "0.00001"), SPOT, state), SPOT, state, None)
+
+    assert against is not None
+    assert against.code == "nothing_held"
+
+
+def test_what_is_written_off_beyond_the_fee_is_there_for_the_next_fee() -> None:
+    """The first exit left 0.000009 of a step behind; so the second leaves out nothing."""
+    state = account()
+    for expected in ("0.00999", "0.01"):
+        traded(state, Side.BUY, Decimal("0.01"), Decimal("0.000001"), "BTC")
+        assert left(state, "0.01").quantity == Decimal(expected)
 
 
 # ------------------------------------------------------------------ what is really held

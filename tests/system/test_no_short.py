@@ -65,6 +65,28 @@ def test_a_whole_exit_is_sold_although_the_fee_was_taken_in_coins(
 
 
 @pytest.mark.slow
+def test_what_fees_took_in_one_round_trip_is_not_sold_after_the_next_buy_was_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The account has coins of its owner; also the next process does not touch them."""
+    limits = {"max_order_notional": "1000", "max_position_notional": "1000"}
+    with running_exchange(seed=3) as run:
+        with live_bot(run, tmp_path / "run", monkeypatch, risk=limits) as bot:
+            bot.trades()
+            assert bot.until_state(bot.decide(Side.SELL), OrderState.FILLED).quantity < Decimal(
+                "0.01"
+            )
+            after_the_trip = run.exchange.balances()["BTC"]
+            bot.until_state(bot.decide(quantity="1"), OrderState.REFUSED)
+            bot.until_state(bot.decide(Side.SELL, "0.00001"), OrderState.REFUSED)
+            bot.until_well()
+        with live_bot(run, tmp_path / "run", monkeypatch, risk=limits) as bot:
+            bot.until_state(bot.decide(Side.SELL, "0.00001"), OrderState.REFUSED)
+            assert bot.system.account.latest["state"] == "same"
+        assert run.exchange.balances()["BTC"] == after_the_trip
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", [{"allow_short": True}])
 def test_who_allows_it_sells_what_was_there_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: dict[str, Any]
