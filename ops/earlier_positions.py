@@ -7,6 +7,7 @@ believe itself flat: it would never leave what it holds, and buy it a second tim
 its orders decides by what became of them, so that it would not decide the same again.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -91,6 +92,27 @@ class EarlierPositions:
             if told := ", ".join(f"{much} of {symbol}" for symbol, much in mine.items() if much):
                 text = "begins with what its earlier decisions hold: {}"
                 logger.bind(actor=f"execution/strategies/{one.id}").info(text, told)
+        self._say_left_behind(held, ledger)
+
+    def _say_left_behind(self, held: Held, ledger: Ledger) -> None:
+        """Tell of what strategies hold, or have open, that this config has not: nobody leaves it.
+
+        Not where a recording is shown again: there what was held is no money.
+        """
+        if self._max_age_ns is None:
+            return
+        ours = {(StrategyId(one.id), symbol) for one in self._strategies for symbol in one.symbols}
+        open_here = Counter((one.strategy_id, one.symbol) for one in ledger.open_entries())
+        for who, symbol in sorted({place for place, much in held.items() if much} | {*open_here}):
+            if (who, symbol) in ours:
+                continue
+            much, count = held.get((who, symbol), NOTHING), open_here[who, symbol]
+            text = (
+                "strategy {} holds or may yet hold {} of {}, with {} orders open, and does not trade"
+                " that by this config: nobody leaves it (give it its id and symbol back, or end it"
+                " by hand and `watchkeeper account --accept` that)"
+            )
+            logger.bind(actor="execution/executor").warning(text, who, f"{much:f}", symbol, count)
 
     def _held(self, ledger: Ledger) -> Held:
         """Give what is filled and may yet be, less what fees have taken from exits.

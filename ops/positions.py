@@ -10,6 +10,7 @@ from decisions.exact import EXACT
 from decisions.metrics import money
 from decisions.portfolio import Holding, Portfolio
 from messages.ids import StrategyId, Symbol
+from ops.dashboard.facts import config_of
 from ops.run_files import LEDGER
 from ops.run_state import run_state
 from ops.stops import stop_row
@@ -66,7 +67,9 @@ def positions(
         kept, executions = ledger.holdings(wanted)
         rows = list(_rows(_wanted(kept, wanted), executions, run_state(run_dir).prices))
         kept_stops = [stop_row(stop, ledger) for stop in ledger.kept_stops()]
+    named = _named(run_dir)
     for row in rows:
+        row["in_config"] = None if named is None else _is_named(row, named)
         row["stops"] = [stop for stop in kept_stops if _is_of(row, stop)]
     if as_json:
         write_json(rows)
@@ -75,6 +78,24 @@ def positions(
     if not rows:
         tell_unmatched(run_dir / LEDGER, symbol, strategy)
     return 0
+
+
+def _named(run_dir: Path) -> set[tuple[str, str]] | None:
+    """Give which strategies trade what by the last start's config; None without one."""
+    found = config_of(run_dir)[0].get("strategy")
+    if not isinstance(found, list):
+        return None
+    return {
+        (str(one.get("id")), str(symbol))
+        for one in found
+        if isinstance(one, Mapping)
+        for symbol in one.get("symbols") or [one.get("symbol")]
+    }
+
+
+def _is_named(row: Mapping[str, Any], named: set[tuple[str, str]]) -> bool:
+    who, symbol = row["strategy_id"], row["symbol"]
+    return any(symbol == other and who in (None, one) for one, other in named)
 
 
 def _is_of(row: Mapping[str, Any], stop: Mapping[str, Any]) -> bool:
@@ -147,6 +168,11 @@ def _print(rows: list[dict[str, Any]]) -> None:
                 " filled of which no execution is known; it is not in the figures above\n"
             )
         if row["scope"] == "strategy":
+            if row["in_config"] is False and row["quantity"] != "0":
+                sys.stdout.write(
+                    f"{row['strategy_id']} {row['symbol']}: the last start's config has no such"
+                    " strategy on that market: nobody leaves this position\n"
+                )
             sys.stdout.writelines(map(_stop_line, row["stops"]))
 
 

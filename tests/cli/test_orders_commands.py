@@ -245,6 +245,24 @@ def test_positions_of_two_strategies_add_up_and_fees_are_kept_per_currency(
     assert (total["fees"], total["unrealized"]) == ({"BNB": "0.5", "USDT": "0.1"}, "10")
 
 
+def test_a_position_of_a_strategy_that_the_config_has_no_more_is_said(
+    tmp_path: Path, ask: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with book(tmp_path) as run:
+        for number, name in enumerate("ab"):
+            key = run.claim(number, strategy_id=StrategyId(name))
+            run.step(key, OrderState.FILLED, fill(name, "2"))
+    config = '[[strategy]]\nid = "b"\nsymbols = ["BTC/USDT"]\n'
+    (tmp_path / "config.effective.toml").write_text(config)
+
+    a, b, total = ask("positions", "--run-dir", tmp_path)
+
+    assert (a["in_config"], b["in_config"], total["in_config"]) == (False, True, True)
+    assert cli.main(["positions", "--run-dir", str(tmp_path)]) == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "nobody leaves" in line]
+    assert [line.partition(":")[0] for line in said] == ["a BTC/USDT"]
+
+
 def test_what_is_filled_without_a_known_execution_is_said(
     tmp_path: Path, ask: Ask, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from loguru import logger
 
 from actors.strategy import Kept
 from decisions.order_keys import client_order_id
@@ -124,6 +125,29 @@ def test_an_exit_under_way_counts_as_decided_and_one_that_was_rejected_not(
         exit_that_fees_made_smaller(run, 2, decided="2", sent="1.998", state=state)
 
     assert begun(tmp_path)[A].position == Decimal(held)
+
+
+def test_what_no_strategy_of_the_config_has_is_warned_of(tmp_path: Path) -> None:
+    """One was renamed, one lost its symbol: nobody would leave that, and nobody said so."""
+    old = StrategyId("old")
+    with book(tmp_path) as run:
+        filled(run, 1, Side.BUY, "2", strategy_id=old)
+        run.claim(2, strategy_id=old, symbol=ETH, quantity=Decimal(3))
+        filled(run, 3, Side.BUY, "5", symbol=ETH)
+        filled(run, 4, Side.BUY, "7")
+        filled(run, 5, Side.BUY, "1", strategy_id=StrategyId("out"))
+        filled(run, 6, Side.SELL, "1", strategy_id=StrategyId("out"))
+    told: list[str] = []
+    sink = logger.add(lambda message: told.append(message.record["message"]), level="WARNING")
+
+    begun(tmp_path)
+    logger.remove(sink)
+
+    assert [text.partition(" and does")[0] for text in told] == [
+        "strategy a holds or may yet hold 5 of ETH/USDT, with 0 orders open,",
+        "strategy old holds or may yet hold 2 of BTC/USDT, with 0 orders open,",
+        "strategy old holds or may yet hold 3 of ETH/USDT, with 1 orders open,",
+    ]
 
 
 def test_what_was_decided_is_not_decided_again_even_if_it_was_refused(tmp_path: Path) -> None:
