@@ -42,10 +42,10 @@ class Holding(msgspec.Struct, kw_only=True):
     @property
     def profit(self) -> Decimal:
         """What the trading on this symbol would have brought if it were closed at the mark."""
-        realized = self.cash_flow + self.quantity * self.average_cost
         if self.mark_price is None:
-            return realized + _NOTHING
-        return realized + self.quantity * (self.mark_price - self.average_cost)
+            return self.realized
+        # Not by way of the average cost, which is rounded: so no digit of it is wrong.
+        return self.cash_flow + self.quantity * self.mark_price
 
 
 class Portfolio:

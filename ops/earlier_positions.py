@@ -108,9 +108,9 @@ class EarlierPositions:
                 continue
             much, count = held.get((who, symbol), NOTHING), open_here[who, symbol]
             text = (
-                "strategy {} holds or may yet hold {} of {}, with {} orders open, and does not trade"
-                " that by this config: nobody leaves it (give it its id and symbol back, or end it"
-                " by hand and `watchkeeper account --accept` that)"
+                "strategy {} holds or may yet hold {} of {}, with {} orders open, and does not"
+                " trade that by this config: nobody leaves it (give it its id and symbol back, or"
+                " end it by hand and `watchkeeper account --accept` that)"
             )
             logger.bind(actor="execution/executor").warning(text, who, f"{much:f}", symbol, count)
 

@@ -51,6 +51,16 @@ def test_buying_more_averages_the_cost_and_selling_some_leaves_it() -> None:
     assert holding.realized == 30
 
 
+def test_equity_has_no_digit_of_an_average_cost_that_never_ends() -> None:
+    portfolio = Portfolio()
+
+    portfolio.record(BTC, BUY, fill("0.7", "59214.36"))
+    portfolio.record(BTC, BUY, fill("2.3", "59207.89"))
+    portfolio.mark(BTC, Decimal("59191.22"))
+
+    assert portfolio.equity("USDT") == Decimal("-54.539")
+
+
 def test_a_position_that_is_turned_costs_what_turned_it() -> None:
     portfolio = Portfolio()
 
