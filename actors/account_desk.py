@@ -243,9 +243,9 @@ def flows_of(ledger: Ledger) -> Flows:
     flows = Flows()
     for entry, fills in ledger.executed():
         for fill in fills:
-            record(entry.symbol, entry.side, fill, flows)
+            record(entry.symbol, entry.side, fill, flows, entry.strategy_id)
         if fees := taken_by_fees(entry):
-            write_off(entry.symbol, fees, flows)
+            write_off(entry.strategy_id, entry.symbol, fees, flows)
     return flows
 
 

@@ -116,9 +116,9 @@ class RiskBooks:
         fresh = self._orders.new_fills(after.order_key, move.fills)
         for fill in fresh:
             if self._keeps_equity:
-                saw_fill(after.symbol, after.side, fill, self._risk)
+                saw_fill(after.symbol, after.side, fill, self._risk, after.strategy_id)
             elif self._risk.flows is not None:
-                record(after.symbol, after.side, fill, self._risk.flows)
+                record(after.symbol, after.side, fill, self._risk.flows, after.strategy_id)
         return bool(fresh)
 
     def keep_marks(self) -> None:

@@ -13,7 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from decisions.exact import EXACT, NOTHING, is_sane, is_sane_signed
-from messages.ids import Symbol, TimestampNs, base_of, quote_of
+from messages.ids import StrategyId, Symbol, TimestampNs, base_of, quote_of
 from messages.learning import learn
 from messages.orders import Fill
 from messages.values import Side
@@ -36,6 +36,9 @@ class Flows(msgspec.Struct, kw_only=True):
     base_fees: dict[Symbol, Decimal] = msgspec.field(default_factory=dict)
     """Base currency: what was taken out of the very coins that were traded, less what was
     `written_off`. Below 0: less than a step of coins is there that counts as nobody's."""
+    fees_of: dict[tuple[StrategyId, Symbol], Decimal] = msgspec.field(default_factory=dict)
+    """The same, by whose orders they were taken of: nobody's exit is made smaller, or filled up
+    with somebody else's coins, for fees that are not its own."""
     fills: int = 0
     without_fee: int = 0
     """Executions of which it is not known what they cost."""
@@ -89,7 +92,9 @@ class Seen(msgspec.Struct, frozen=True):
     fills: int
 
 
-def record(symbol: Symbol, side: Side, fill: Fill, flows: Flows) -> None:
+def record(
+    symbol: Symbol, side: Side, fill: Fill, flows: Flows, strategy_id: StrategyId | None = None
+) -> None:
     """Count one execution: base one way, quote the other, the fee out of its own currency.
 
     One with numbers that make no sense is passed over, and so is missing: see `untold`.
@@ -105,18 +110,18 @@ def record(symbol: Symbol, side: Side, fill: Fill, flows: Flows) -> None:
     else:
         flows.without_fee += 1
     if fill.fee_currency == base:
-        flows.base_fees[symbol] = EXACT.add(flows.base_fees.get(symbol, NOTHING), fill.fee)
+        _charge(strategy_id, symbol, fill.fee, flows)
     flows.bought[symbol] = EXACT.add(flows.bought.get(symbol, NOTHING), signed)
     flows.fills += 1
 
 
-def write_off(symbol: Symbol, fees: Decimal, flows: Flows) -> None:
+def write_off(strategy_id: StrategyId, symbol: Symbol, fees: Decimal, flows: Flows) -> None:
     """Count what fees had taken of an exit, once that has filled: of that nothing is left to sell.
 
     What moved in the account is not touched: the fees are in it since they were told.
     """
-    for amounts in (flows.bought, flows.base_fees):
-        amounts[symbol] = EXACT.subtract(amounts.get(symbol, NOTHING), fees)
+    flows.bought[symbol] = EXACT.subtract(flows.bought.get(symbol, NOTHING), fees)
+    _charge(strategy_id, symbol, -fees, flows)
 
 
 def begin(balances: Amounts, flows: Flows, at_ns: TimestampNs, why: str) -> Baseline:
@@ -206,6 +211,13 @@ def sentence(rows: Iterable[Row], flows: Flows) -> str:
 def currencies_of(symbols: Iterable[Symbol]) -> set[str]:
     """Give the bases and the quotes."""
     return {part for symbol in symbols for part in (base_of(symbol), quote_of(symbol))}
+
+
+def _charge(strategy_id: StrategyId | None, symbol: Symbol, fee: Decimal, flows: Flows) -> None:
+    flows.base_fees[symbol] = EXACT.add(flows.base_fees.get(symbol, NOTHING), fee)
+    if strategy_id is not None:
+        place = strategy_id, symbol
+        flows.fees_of[place] = EXACT.add(flows.fees_of.get(place, NOTHING), fee)
 
 
 def _add(currency: str, amount: Decimal, amounts: dict[str, Decimal]) -> None:

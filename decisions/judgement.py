@@ -80,6 +80,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     open_orders: dict[OrderKey, OpenOrder] | None
     equity: EquityBook | None
     base_fees: dict[Symbol, Decimal] | None
+    fees_of: list[tuple[StrategyId, Symbol, Decimal]] = []
+    """Empty, too, where it was not kept: then only what is everyone's counts."""
     instruments: dict[Symbol, Instrument]
     replaced: dict[OrderKey, First] = {}
     not_replacing: dict[OrderKey, Refusal] = {}
@@ -117,7 +119,7 @@ def seen_now(
         known={key: Known(one.state, one.fingerprint) for key, one in known.items()},
         marks=_of(marks, symbols),
         exposure=_of(state.exposure, symbols),
-        held_by=[(who, one, held) for (who, one), held in state.held_by.items() if one in symbols],
+        held_by=_places(state.held_by, symbols),
         decided={one: list(at) for one, at in state.decided.items() if one in symbols},
         risk_added_at=_of(state.risk_added_at, symbols),
         market_at=_of(state.market_at, symbols),
@@ -125,6 +127,7 @@ def seen_now(
         open_orders=None if state.open_orders is None else state.open_orders.copy(),
         equity=_copy(state.equity) if watches_equity else None,
         base_fees=None if state.flows is None else _of(state.flows.base_fees, symbols),
+        fees_of=[] if state.flows is None else _places(state.flows.fees_of, symbols),
         instruments=_of(state.instruments, symbols),
         replaced={key: _first(one) for key, one in replaced.items()},
         not_replacing=dict(not_replacing),
@@ -172,7 +175,7 @@ def judge_again(
         market_at=dict(seen.market_at),
         now_ns=seen.now_ns,
         equity=seen.equity or EquityBook(),
-        flows=None if seen.base_fees is None else Flows(base_fees=dict(seen.base_fees)),
+        flows=_flows(seen),
         instruments=dict(seen.instruments),
     )
 
@@ -221,6 +224,19 @@ def told_of(verdict: Verdict) -> JudgedIntent:
         code=verdict.refusal.code if isinstance(verdict, Refuse) else "",
         quantity=verdict.intent.quantity,
     )
+
+
+def _flows(seen: Seen) -> Flows | None:
+    if seen.base_fees is None:
+        return None
+    fees_of = {(who, symbol): fees for who, symbol, fees in seen.fees_of}
+    return Flows(base_fees=dict(seen.base_fees), fees_of=fees_of)
+
+
+def _places(
+    amounts: Mapping[tuple[StrategyId, Symbol], Decimal], symbols: set[Symbol]
+) -> list[tuple[StrategyId, Symbol, Decimal]]:
+    return [(who, one, amount) for (who, one), amount in amounts.items() if one in symbols]
 
 
 def _copy(book: EquityBook) -> EquityBook:

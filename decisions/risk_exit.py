@@ -100,17 +100,19 @@ def _fit_to_fees(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> O
     """A strategy sells what it bought.
 
     Where the venue took its fee in the bought currency, that is more than there is, and would be
-    rejected, or sell coins that the run did not buy. Only at a real spot account, whose
-    executions tell their fees.
+    rejected, or sell coins that the run, or this strategy of it, did not buy. Only at a real spot
+    account, whose executions tell their fees.
     """
-    if limits.allow_short or intent.side is not SELL:
+    grid = state.instruments.get(intent.symbol)
+    if limits.allow_short or intent.side is not SELL or grid is None or state.flows is None:
         return intent
-    grid, fees = state.instruments.get(intent.symbol), NOTHING
-    if state.flows is not None:
-        fees = max(state.flows.base_fees.get(intent.symbol, NOTHING), NOTHING)
-    held = sellable(intent.symbol, state)
-    left = EXACT.subtract(held, fees)
-    if grid is None or not left < intent.quantity <= held:
+    place = intent.strategy_id, intent.symbol
+    own, everyones = state.flows.fees_of, state.flows.base_fees
+    left = min(
+        _left(intent, state.held_by.get(place, NOTHING), own.get(place, NOTHING)),
+        _left(intent, sellable(intent.symbol, state), everyones.get(intent.symbol, NOTHING)),
+    )
+    if left >= intent.quantity:
         return intent
     fits = EXACT.multiply(EXACT.divide_int(left, grid.quantity_step), grid.quantity_step)
     if fits <= NOTHING:
@@ -118,3 +120,9 @@ def _fit_to_fees(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> O
         return msgspec.structs.replace(intent, quantity=NOTHING, leaves=leaves)
     reason = f"{intent.reason}; of {intent.quantity}, fees have left {fits.normalize():f}"
     return msgspec.structs.replace(intent, quantity=fits, reason=reason)
+
+
+def _left(intent: OrderIntent, held: Decimal, fees: Decimal) -> Decimal:
+    """Give what fees have left of an exit; all of it where they are not why it is too much."""
+    left = EXACT.subtract(held, max(fees, NOTHING))
+    return left if left < intent.quantity <= held else intent.quantity

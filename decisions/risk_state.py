@@ -114,7 +114,7 @@ def write_off(strategy_id: StrategyId, symbol: Symbol, fees: Decimal, state: Ris
     _expose(symbol, -fees, state)
     _hold(strategy_id, symbol, -fees, state)
     if state.flows is not None:
-        write_off_flows(symbol, fees, state.flows)
+        write_off_flows(strategy_id, symbol, fees, state.flows)
 
 
 def follow_order(
@@ -133,11 +133,17 @@ def follow_order(
         state.open_orders.pop(order_key, None)
 
 
-def saw_fill(symbol: Symbol, side: Side, fill: Fill, state: RiskState) -> None:
+def saw_fill(
+    symbol: Symbol,
+    side: Side,
+    fill: Fill,
+    state: RiskState,
+    strategy_id: StrategyId | None = None,
+) -> None:
     """Count an execution's profit. Each trade id once; the exposure has counted it already."""
     record_fill(symbol, side, fill, state.equity)
     if state.flows is not None:
-        record(symbol, side, fill, state.flows)
+        record(symbol, side, fill, state.flows, strategy_id)
 
 
 def saw_market(symbol: Symbol, price: Decimal, ts_event_ns: TimestampNs, state: RiskState) -> None:

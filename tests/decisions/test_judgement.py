@@ -96,7 +96,15 @@ STATES = st.builds(
     market_at=st.dictionaries(SYMBOLS, MOMENTS),
     now_ns=maybe(MOMENTS),
     equity=EQUITY,
-    flows=maybe(st.builds(Flows, base_fees=st.dictionaries(SYMBOLS, st.just(Decimal("0.1"))))),
+    flows=maybe(
+        st.builds(
+            Flows,
+            base_fees=st.dictionaries(SYMBOLS, st.just(Decimal("0.1"))),
+            fees_of=st.dictionaries(
+                st.tuples(st.just(StrategyId("one")), SYMBOLS), st.just(Decimal("0.05"))
+            ),
+        )
+    ),
     instruments=st.just({}) | st.just({BTC: Instrument(symbol=BTC)}),
 )
 KNOWN = st.dictionaries(

@@ -52,10 +52,12 @@ def order(side: Side, quantity: Decimal | str, number: int = 0) -> OrderIntent:
     )
 
 
-def traded(state: RiskState, side: Side, quantity: Decimal, fee: Decimal, currency: str) -> None:
+def traded(
+    state: RiskState, side: Side, quantity: Decimal, fee: Decimal, currency: str, who: str = "s"
+) -> None:
     """An order is claimed and fills at once."""
     number = state.flows.fills if state.flows else 0
-    one = order(side, quantity, number)
+    one = msgspec.structs.replace(order(side, quantity, number), strategy_id=StrategyId(who))
     accept(one, state)
     assert state.open_orders is not None
     state.open_orders.pop(one.order_key)
@@ -68,7 +70,7 @@ def traded(state: RiskState, side: Side, quantity: Decimal, fee: Decimal, curren
         liquidity=Liquidity.TAKER,
         ts_event_ns=TimestampNs(number),
     )
-    saw_fill(BTC, side, fill, state)
+    saw_fill(BTC, side, fill, state, one.strategy_id)
 
 
 def left(state: RiskState, quantity: str, fee: str = "0.5") -> OrderIntent:
@@ -211,6 +213,23 @@ def test_what_is_written_off_beyond_the_fee_is_there_for_the_next_fee() -> None:
     for expected in ("0.00999", "0.01"):
         traded(state, Side.BUY, Decimal("0.01"), Decimal("0.000001"), "BTC")
         assert left(state, "0.01").quantity == Decimal(expected)
+
+
+def test_each_strategy_bears_its_own_fees_and_not_who_leaves_last() -> None:
+    """The large one was sold whole, with the small one's coins, and nothing was left of those."""
+    state = account()
+    for who, quantity, fee in (("large", "0.1", "0.0001"), ("small", "0.0001", "0.0000001")):
+        traded(state, Side.BUY, Decimal(quantity), Decimal(fee), "BTC", who)
+    sold = {}
+    for who, quantity in (("large", "0.1"), ("small", "0.0001")):
+        out = msgspec.structs.replace(leaving(quantity, quantity), strategy_id=StrategyId(who))
+        sold[who] = fit_exit(out, SPOT, state)
+        accept(sold[who], state)
+
+    assert {who: str(one.quantity.normalize()) for who, one in sold.items()} == {
+        "large": "0.0999",
+        "small": "0.00009",
+    }
 
 
 # ------------------------------------------------------------------ what is really held
