@@ -4,12 +4,14 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from decisions.account import Baseline, Flows, compare, record
+from decisions.metrics import money
 from messages.errors import ConfigError
 from ops.client import NoAnswer, ask
 from ops.health_text import moment, one_line
@@ -102,7 +104,7 @@ def _print(found: Mapping[str, Any], *, as_json: bool) -> None:
     if found.get("baseline_at_ns"):
         at, why = moment(found["baseline_at_ns"]), one_line(found.get("baseline_why"))
         sys.stdout.write(f"since {at} ({why}), free and locked together\n")
-    rows = [{**row, "venue": row["told"]} for row in found.get("rows") or ()]
+    rows = [_shown(row) for row in found.get("rows") or ()]
     if rows:
         write_table(_COLUMNS, rows)
     foreign = found.get("foreign_orders") or ()
@@ -114,3 +116,10 @@ def _print(found: Mapping[str, Any], *, as_json: bool) -> None:
     sys.stdout.write(f"{one_line(found.get('difference') or found.get('state') or '')}\n")
     if found.get("skipped"):
         sys.stdout.write(f"last not compared because: {one_line(found['skipped'])}\n")
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, str | None]:
+    named = {**row, "venue": row["told"]}
+    amounts = {name: named[name] for name in _COLUMNS[1:]}
+    told = {name: None if text is None else money(Decimal(text)) for name, text in amounts.items()}
+    return {"currency": row["currency"], **told}

@@ -121,9 +121,9 @@ def _fill(fill: Fill) -> dict[str, Any]:
     return {
         "trade_id": fill.trade_id,
         "ts_event_ns": fill.ts_event_ns,
-        "quantity": str(fill.quantity),
-        "price": str(fill.price),
-        "fee": str(fill.fee),
+        "quantity": f"{fill.quantity:f}",
+        "price": f"{fill.price:f}",
+        "fee": f"{fill.fee:f}",
         "fee_currency": fill.fee_currency,
         "liquidity": str(fill.liquidity),
     }

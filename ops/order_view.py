@@ -9,7 +9,7 @@ from messages.errors import NotFound
 from ops.health_text import one_line
 from ops.moments import utc
 from ops.order_ends import end_of, first_in_short, waiting
-from ops.orders import KEYS, row_of
+from ops.orders import KEYS, row_of, text_of
 from ops.run_files import LEDGER
 from persistence.entries import LedgerEntry
 from persistence.reader import LedgerReader
@@ -49,7 +49,7 @@ def whole_row(entry: LedgerEntry) -> dict[str, Any]:
     row = row_of(entry)
     for key in MORE_KEYS:
         value = getattr(entry, key)
-        row[key] = value if key in _TIMES else str(value)
+        row[key] = value if key in _TIMES else text_of(value)
     return row
 
 

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,13 @@ def row_of(entry: object) -> Row:
     row: Row = {}
     for key in KEYS:
         value = getattr(entry, key, None)
-        row[key] = value if value is None or key in _NUMBERS else str(value)
+        row[key] = value if value is None or key in _NUMBERS else text_of(value)
     return row
+
+
+def text_of(value: object) -> str:
+    """Give a word or an amount as it is read: without an exponent, which a price of 1E-7 has."""
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def _of_ledger(run_dir: Path, wanted: OrderFilter, from_ns: int) -> Iterable[Row]:

@@ -47,6 +47,24 @@ def test_without_a_process_the_ledger_says_what_is_expected(
     assert found["baseline_why"] == "a test"
 
 
+def test_amounts_are_told_without_exponents_and_zeros_at_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with book(tmp_path / "run") as written:
+        key = written.claim()
+        written.step(key, OrderState.FILLED, fill("t1", "2.00000000"))
+        now = {"USDT": Decimal("0.00000001"), "BTC": Decimal("10.00000000")}
+        flows = Flows(amounts={"USDT": Decimal("-200.1"), "BTC": Decimal("2.00000000")}, fills=1)
+        note = msgspec.json.encode([begin(now, flows, TimestampNs(1), "a test")]).decode()
+        written.ledger.write((), (), 0, {"account": note})
+
+    cli.main(["account", str(tmp_path / "run")])
+
+    _, _, btc, usdt, *_ = capsys.readouterr().out.splitlines()
+    assert btc.split() == ["BTC", "10", "0", "10", "-", "-"]
+    assert usdt.split() == ["USDT", "0.00000001", "0", "0.00000001", "-", "-"]
+
+
 def test_nothing_is_accepted_without_a_process(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -263,6 +263,24 @@ def test_a_position_of_a_strategy_that_the_config_has_no_more_is_said(
     assert [line.partition(":")[0] for line in said] == ["a BTC/USDT"]
 
 
+def test_small_amounts_have_no_exponent(
+    tmp_path: Path, ask: Ask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small, nothing = Decimal("0.0000001"), Decimal("0.00000000")
+    with book(tmp_path) as run:
+        key = run.claim(quantity=small)
+        run.step(key, OrderState.FILLED, fill("t1", str(small), "0.00000081", fee=nothing))
+
+    (trade,) = ask("trades", "--run-dir", tmp_path)
+    (order,) = ask("orders", "--run-dir", tmp_path)
+    cli.main(["explain", str(key), "--run-dir", str(tmp_path)])
+
+    assert (trade["quantity"], trade["price"]) == ("0.0000001", "0.00000081")
+    assert trade["fee"] == "0.00000000"
+    assert order["quantity"] == "0.0000001"
+    assert "0.0000001 at 0.00000081, fee 0.00000000 USDT" in capsys.readouterr().out
+
+
 def test_what_is_filled_without_a_known_execution_is_said(
     tmp_path: Path, ask: Ask, capsys: pytest.CaptureFixture[str]
 ) -> None:
