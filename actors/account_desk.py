@@ -135,7 +135,9 @@ class AccountDesk:
         under_way = [e for e in self._ledger.open_entries() if e.state not in _RESTING]
         if under_way:
             return f"{len(under_way)} orders are under way"
-        held = {symbol: filled(symbol, self._risk) for symbol in self._risk.exposure}
+        # A position that is all on sale is no exposure, and not among those after a restart.
+        symbols = {*self._risk.exposure, *self._flows.bought}
+        held = {symbol: filled(symbol, self._risk) for symbol in symbols}
         if lacking := untold(held, self._flows):
             return f"not all executions of {', '.join(lacking)} are known"
         return ""

@@ -141,6 +141,20 @@ def test_what_is_filled_without_its_executions_is_waited_for(account: Account) -
     assert account.state == "same"
 
 
+def test_a_position_that_is_all_on_sale_is_compared_after_a_restart_too(account: Account) -> None:
+    """It is no exposure: it was taken for one whose executions nobody knows, while that rests."""
+    account.bought(1, "t1")
+    account.tell(account.intent(2, Side.SELL))
+    account.tell(account.submitted(2, S.ACCEPTED))
+    account.start()
+    account.tell(account.answer(account.gateway.asked[-1], account.report(2, S.ACCEPTED)))
+
+    account.after(3)
+
+    account.says(USDT="900", BTC="6")
+    assert account.state == "same"
+
+
 def test_a_difference_is_shown_when_it_is_seen_twice_and_goes_when_it_is_gone(
     account: Account,
 ) -> None:
