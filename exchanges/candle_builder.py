@@ -63,14 +63,16 @@ class CandleBuilder:
         self._grace_ns = grace_ns
         self._forming: dict[int, Bar] = {}
         """What the stream has told of bars that were not given yet."""
-        self._newest_ns = -1
+        self.newest_ns = -1
         """The newest moment of the market, or open of a bar, that anybody has told of."""
+        self.holds_back = False
+        """Whether a bar that is over was not given when REST was last heard."""
 
     # ------------------------------------------------------------ the stream
 
     def stream(self, bar: Bar) -> None:
         """Take an update of a bar. Volume only grows, so the largest is the latest word."""
-        self._newest_ns = max(self._newest_ns, bar.open_ns)
+        self.newest_ns = max(self.newest_ns, bar.open_ns)
         self.assume_told(bar)
         known = self._forming.get(bar.open_ns)
         if self._is_new(bar.open_ns) and (known is None or bar.volume >= known.volume):
@@ -78,7 +80,7 @@ class CandleBuilder:
 
     def begun(self, ts_ns: int) -> None:
         """Learn that the market has come to a moment: bars that end before it are over."""
-        self._newest_ns = max(self._newest_ns, ts_ns)
+        self.newest_ns = max(self.newest_ns, ts_ns)
 
     def interrupted(self) -> None:
         """Forget what is forming: after a break of the stream nobody knows what was missed."""
@@ -100,27 +102,43 @@ class CandleBuilder:
         self._told = max(self._told, (bar.open_ns, bar.volume))
 
     def settle(
-        self, rows: Iterable[Bar], venue_now_ns: int, *, patient: bool = True
+        self,
+        rows: Iterable[Bar],
+        asked_ns: int,
+        *,
+        begun_ns: int | None = None,
+        patient: bool = True,
     ) -> list[Candle]:
         """Take what REST gave from the next bar on, and give the bars that are over.
 
+        An answer is as old as its question: the last bar of it may have gone on since. So
+        `asked_ns` is the exchange's time, and `begun_ns` was `newest_ns` (None: as it is now),
+        when REST was asked.
+
         REST may be behind the stream: while `patient`, a bar waits until the answer holds a later
-        one too, and no less volume than the stream has told. When patience ends REST is right,
-        and volumes are not compared again: there are exchanges where they differ. A bar that an
-        answer leaves out between two others had no trades, or is lost: a gap.
+        one too, and no less volume than the stream has told. When patience ends REST is right
+        unless its answer ends before the stream does, and volumes are not compared again: there
+        are exchanges where they differ. A bar that an answer leaves out between two others had no
+        trades, or is lost: a gap.
         """
+        begun_ns = self.newest_ns if begun_ns is None else begun_ns
         bars = self._sorted(rows)
-        newest_ns = bars[-1].open_ns if bars else -1
-        self._newest_ns = max(self._newest_ns, newest_ns)
+        last_ns = bars[-1].open_ns if bars else -1
+        self.newest_ns = max(self.newest_ns, last_ns)
         given: list[Candle] = []
         for bar in bars:
-            is_over = bar.open_ns < newest_ns or self._is_past(bar.open_ns, venue_now_ns)
-            if patient and (not is_over or self._knows_more(bar)):
-                break
-            if not self._is_over(bar.open_ns, venue_now_ns):
+            has_next = bar.open_ns < last_ns
+            is_over = has_next or self._is_past(bar.open_ns, asked_ns)
+            if not patient:
+                is_over = is_over or self._has_later(bar.open_ns, begun_ns)
+            if not is_over or (self._knows_more(bar) and (patient or not has_next)):
                 break
             self._compares = self._compares and not self._knows_more(bar)
             given.append(self._give(bar))
+        self.holds_back = any(
+            self._is_new(one) and self._is_over(one, asked_ns)
+            for one in (*self._forming, *(bar.open_ns for bar in bars))
+        )
         return given
 
     def release(self, venue_now_ns: int) -> list[Candle]:
@@ -142,8 +160,10 @@ class CandleBuilder:
         return self.next_open_ns is None or open_ns >= self.next_open_ns
 
     def _is_over(self, open_ns: int, venue_now_ns: int) -> bool:
-        has_later = self._newest_ns >= open_ns + self._timeframe_ns
-        return has_later or self._is_past(open_ns, venue_now_ns)
+        return self._has_later(open_ns, self.newest_ns) or self._is_past(open_ns, venue_now_ns)
+
+    def _has_later(self, open_ns: int, newest_ns: int) -> bool:
+        return newest_ns >= open_ns + self._timeframe_ns
 
     def _is_past(self, open_ns: int, venue_now_ns: int) -> bool:
         return venue_now_ns >= open_ns + self._timeframe_ns + self._grace_ns

@@ -69,6 +69,7 @@ class Line:
         self._trade_bars.interrupted()
         self._held = [] if self._last_trade_ns else None
         self._has_held.clear()
+        self._due_since_ns, self._missed = None, 0
 
     def heard(self, channel: Channel) -> None:
         """Note that a stream is alive."""
@@ -130,7 +131,7 @@ class Line:
 
     async def _begin(self, client: Any, venue_now_ns: Now) -> bool:
         """Ask for the candles before now and tell them as history; False when there are none."""
-        wanted = max(1, self._request.history)
+        wanted, asked_ns = max(1, self._request.history), venue_now_ns()
         rows = await self._bars(client, None, min(wanted + 2, PAGE))
         page = len(rows)
         while rows and len(rows) < wanted + 1:
@@ -140,7 +141,7 @@ class Line:
             if not older:
                 break
             rows = older + rows
-        candles = self.builder.settle(rows, venue_now_ns())
+        candles = self.builder.settle(rows, asked_ns)
         kept = tuple(candles[-self._request.history :]) if self._request.history else ()
         if candles:
             self.builder.gaps.clear()
@@ -171,13 +172,15 @@ class Line:
         try:
             found = await self._settle(client, venue_now_ns, is_patient=is_patient)
             self._missed = 0
+            if not found and not is_patient and self.builder.holds_back:
+                found = self._release(venue_now_ns())
         except Exception:
             self._missed += 1
             found = not is_patient and self._release(venue_now_ns())
             if not found and not is_patient and self._missed >= _ANSWERS_MISSED_MAX:
                 raise
-        if found or not self.builder.is_due(venue_now_ns()):
-            self._due_since_ns = None
+        if found or not (self._missed or self.builder.holds_back):
+            self._due_since_ns = None  # what nobody has seen is not waited for: the market is quiet
         return found
 
     async def _settle(self, client: Any, venue_now_ns: Now, *, is_patient: bool) -> bool:
@@ -185,8 +188,9 @@ class Line:
         if self.builder.next_open_ns is None:
             return await self._begin(client, venue_now_ns)
         while True:
+            asked_ns, begun_ns = venue_now_ns(), self.builder.newest_ns
             bars = await self._bars(client, self.builder.next_open_ns, PAGE)
-            candles = self.builder.settle(bars, venue_now_ns(), patient=is_patient)
+            candles = self.builder.settle(bars, asked_ns, begun_ns=begun_ns, patient=is_patient)
             self._tell_gaps()
             for candle in candles:
                 self.tell(candle)
@@ -197,7 +201,7 @@ class Line:
     def _release(self, venue_now_ns: int) -> bool:
         candles = self.builder.release(venue_now_ns)
         if candles:
-            self._stats.note(f"{self.symbol}: candles as streamed, since REST could not be asked")
+            self._stats.note(f"{self.symbol}: candles as streamed, since REST did not have them")
         for candle in candles:
             self.tell(candle)
         return bool(candles)

@@ -127,6 +127,38 @@ def test_an_exchange_whose_volumes_differ_costs_patience_once_only() -> None:
     assert numbers(made.settle([bar(3, "9"), bar(4)], NEVER)) == [3]
 
 
+def test_an_answer_is_as_old_as_its_question() -> None:
+    made = builder()
+    made.stream(bar(1, "3"))
+    begun_ns = made.newest_ns
+    made.stream(bar(2))
+
+    assert made.settle([bar(1, "3")], NEVER, begun_ns=begun_ns, patient=False) == []
+    assert numbers(made.settle([bar(1, "10"), bar(2)], NEVER)) == [1]
+
+
+def test_an_answer_that_ends_before_the_stream_does_is_not_right_however_long_it_stays_so() -> None:
+    made = builder()
+    made.stream(bar(1, "10", close="105"))
+    made.stream(bar(2))
+
+    assert made.settle([bar(1, "7", close="95")], 10 * MINUTE_NS, patient=False) == []
+    assert made.holds_back
+    (candle,) = made.release(NEVER)
+    assert (candle.volume, candle.close) == (Decimal(10), Decimal(105))
+
+
+def test_where_nobody_has_seen_a_bar_none_is_held_back() -> None:
+    made = builder()
+    made.stream(bar(4))
+
+    assert made.settle([bar(4)], NEVER) == []
+    assert not made.holds_back
+    made.stream(bar(5))
+    assert made.settle([bar(4)], NEVER) == []
+    assert made.holds_back
+
+
 def test_what_rest_leaves_out_is_a_gap_and_the_bar_after_it_is_given() -> None:
     made = builder()
 

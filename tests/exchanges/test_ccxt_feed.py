@@ -17,10 +17,11 @@ from exchanges.local.faults_streams import StreamFault, StreamPlan
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.local.settings import Profile
 from messages.errors import VenueRefused
-from messages.ids import Symbol
+from messages.ids import NS_PER_MS, Symbol
 from messages.market import FeedPhase
 from tests.exchanges.feed_run import (
     ALL_CHANNELS,
+    LAZY,
     MINUTE_NS,
     QUICK,
     assert_same_as_exchange,
@@ -108,6 +109,47 @@ def test_rest_that_answers_late_delays_a_candle_and_changes_none(run: RunningExc
     run.exchange.arm(Plan(fault=Fault.DELAYED_REPLY, operation="klines", delay_ms=150, times=None))
     with following(public_config(run)) as feed:
         assert_same_as_exchange(run, feed.start().until_candles(4))
+
+
+def clock_before_the_end_of_a_bar(run: RunningExchange, by_ms: int) -> int:
+    """Set the exchange's clock; give when its bar at work is over by it, in ms."""
+    minute_ms = MINUTE_NS // NS_PER_MS
+    end_ms = (run.exchange.clock.market_ns() // MINUTE_NS + 1) * minute_ms + LAZY.grace_ms
+    run.exchange.skew_clock(end_ms - by_ms - run.exchange.clock.machine_ns() // NS_PER_MS)
+    return end_ms
+
+
+@pytest.mark.slow
+def test_an_answer_that_comes_after_the_end_of_a_bar_and_was_made_before_it_ends_no_bar(
+    still: RunningExchange,
+) -> None:
+    still.exchange.advance(20)
+    end_ms = clock_before_the_end_of_a_bar(still, 1_800)
+    with following(public_config(still), history=3) as feed:
+        feed.open()
+        left_ms = end_ms - still.exchange.clock.now_ns() // NS_PER_MS
+        late = Plan(fault=Fault.DELAYED_REPLY, operation="klines", delay_ms=max(0, left_ms) + 100)
+        still.exchange.arm(late)
+        feed.start().until_phase(FeedPhase.LIVE)
+        still.exchange.advance(60)  # a trade of the old minute comes after its end
+
+        assert_same_as_exchange(still, feed.history() + feed.until_candles(1))
+
+
+@pytest.mark.slow
+def test_patience_with_rest_begins_anew_with_each_connection(run: RunningExchange) -> None:
+    """A question was under way when the connection broke: that it waited long is over, too."""
+    patience = FeedSettings(quiet_ms=60_000, confirm_ms=400, backoff_ms=800, ask_again_ms=20)
+    run.exchange.arm(Plan(fault=Fault.DELAYED_REPLY, operation="klines", delay_ms=300, times=None))
+    with following(public_config(run), patience) as feed:
+        feed.start()
+        for times in (1, 2, 3):
+            feed.until_phase(FeedPhase.LIVE, times=times)
+            feed.until_candles(len(feed.candles()) + 2)
+            run.exchange.strike_streams(StreamFault.DROP)
+        feed.until_phase(FeedPhase.LIVE, times=4)
+
+        assert_same_as_exchange(run, feed.until_candles(len(feed.candles()) + 2))
 
 
 @pytest.mark.slow
