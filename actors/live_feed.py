@@ -80,6 +80,7 @@ class LiveFeedActor(Actor):
         self._max_age_ns, self._batch, self._max_events = max_age_ns, batch, max_events
         self._connection: FeedConnection | None = None
         self._skew_ns = 0
+        self._is_live = False
         self._taken = 0
 
     # ------------------------------------------------------------ life
@@ -138,16 +139,18 @@ class LiveFeedActor(Actor):
         memory = self._memory
         match what:
             case FeedEnded():
+                self._hand_on_past()
                 memory.is_over = True
             case FeedState():
                 self._phase(what)
             case FeedGap():
                 self._tell_gap(what)
             case FeedHistory():
-                memory.buffer.add_history(what.candles)
-                memory.history += len(what.candles)
+                memory.past += what.candles
                 if what.candles:
                     memory.closed_ns[what.symbol] = what.candles[-1].ts_event_ns
+                if self._is_live:
+                    self._hand_on_past()
                 self.ctx.progress()
             case Tick():
                 for address in self._followers.values():
@@ -156,8 +159,16 @@ class LiveFeedActor(Actor):
             case Candle() | Trade():
                 self._take(what)
 
+    def _hand_on_past(self) -> None:
+        """Each symbol's history is told alone; strategies are shown it as one market."""
+        memory = self._memory
+        memory.buffer.add_history(memory.past)
+        memory.history += len(memory.past)
+        memory.past = []
+
     def _take(self, event: Candle | Trade) -> None:
         memory = self._memory
+        self._hand_on_past()
         if isinstance(event, Candle):
             memory.closed_ns[event.symbol] = event.ts_event_ns
         else:
@@ -221,6 +232,9 @@ class LiveFeedActor(Actor):
         """
         self._skew_ns = (state.skew_ms or 0) * NS_PER_MS
         self.ctx.tell(self._metrics, state)
+        self._is_live = state.phase is FeedPhase.LIVE
+        if self._is_live:
+            self._hand_on_past()
         if state.phase is FeedPhase.STOPPED:
             if state.reason:
                 raise FeedLost(state.reason)

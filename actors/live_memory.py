@@ -10,6 +10,7 @@ from decisions.market_feed import FlowControl
 from exchanges.feed_connection import FeedConnection
 from exchanges.source import SourceStats, total
 from messages.ids import ActorPath, Symbol
+from messages.market import Candle
 
 _NO_WINDOW = 1 << 62
 
@@ -23,6 +24,8 @@ class LiveMemory(msgspec.Struct, kw_only=True):
     """The close of the last candle of each symbol."""
     traded_ns: dict[Symbol, int] = {}
     """The time of the last trade of each symbol."""
+    past: list[Candle] = []
+    """What happened before the run and is not handed on yet: other symbols have theirs to tell."""
     history: int = 0
     """How many events happened before the run."""
     delivered: int = 0

@@ -46,8 +46,8 @@ class LiveBuffer(msgspec.Struct, kw_only=True):
                 self.dropped_from_ns = dropped.ts_event_ns
 
     def add_history(self, events: Iterable[MarketEvent]) -> None:
-        """Take events that happened before the run."""
-        for event in events:
+        """Take events that happened before the run, of several symbols in the order of time."""
+        for event in sorted(events, key=lambda event: event.ts_event_ns):
             self.add(event)
             self.warm_until_ns[event.symbol] = event.ts_event_ns
 

@@ -18,12 +18,12 @@ from exchanges.ccxt_gate import check_answer, refusing
 from exchanges.ccxt_watch import Stale
 from exchanges.feed_line import Line, Tell
 from exchanges.feed_phases import FeedPhases
-from exchanges.feed_settings import Channel, FeedFacts, FeedRequest, FeedSettings
+from exchanges.feed_settings import Channel, FeedFacts, FeedItem, FeedRequest, FeedSettings
 from exchanges.rate_budget import RateBudget
 from exchanges.source import SourceStats
 from messages.errors import VenueRefused
 from messages.ids import NS_PER_MS, Symbol
-from messages.market import FeedPhase
+from messages.market import Candle, FeedGap, FeedPhase, Tick, Trade
 
 _POLL_S = 0.02
 """ccxt has no event for "connected"."""
@@ -249,14 +249,7 @@ class CcxtFeed:
         if streams:
             await self._connected()
         self._phases.say(FeedPhase.BACKFILLING)
-        for line in self._lines:
-            await line.backfill(self._client, self._venue_now_ns)
-            if Channel.TRADES in streams:
-                await line.begin_trades(self._client, exchange, self._venue_now_ns)
-            if Channel.TICKS in streams:
-                await line.poll_tick(self._client, self._utc_ns())
-            for channel in streams:
-                line.heard(channel)
+        await self._backfill(streams)
         self._phases.say(FeedPhase.LIVE, self._left_out)
         async with asyncio.TaskGroup() as group:
             for line in self._lines:
@@ -264,6 +257,29 @@ class CcxtFeed:
                 joined = line.join_trades(self._client, exchange, self._venue_now_ns)
                 group.create_task(joined)
             group.create_task(self._oversee(streams))
+
+    async def _backfill(self, streams: set[Channel]) -> None:
+        """Ask for what was missed, symbol after symbol, and tell it in the order of time."""
+        told: list[FeedItem] = []
+        for line in self._lines:
+            line.tell = told.append
+        try:
+            for line in self._lines:
+                await self._backfill_one(line, streams)
+        finally:  # what was asked for is not asked for again
+            for line in self._lines:
+                line.tell = self._tell
+            for item in sorted(told, key=_moment_ns):
+                self._tell(item)
+
+    async def _backfill_one(self, line: Line, streams: set[Channel]) -> None:
+        await line.backfill(self._client, self._venue_now_ns)
+        if Channel.TRADES in streams:
+            await line.begin_trades(self._client, self._settings.exchange, self._venue_now_ns)
+        if Channel.TICKS in streams:
+            await line.poll_tick(self._client, self._utc_ns())
+        for channel in streams:
+            line.heard(channel)
 
     async def _connected(self) -> None:
         """Wait until every socket that ccxt has opened is connected."""
@@ -375,6 +391,13 @@ class CcxtFeed:
 
     def _venue_now_ns(self) -> int:
         return self._utc_ns() + (self._phases.skew_ms or 0) * NS_PER_MS
+
+
+def _moment_ns(item: FeedItem) -> int:
+    """Give when a thing is known: a history before all else, a gap where it ends."""
+    if isinstance(item, FeedGap):
+        return item.ts_to_ns
+    return item.ts_event_ns if isinstance(item, Candle | Trade | Tick) else 0
 
 
 def _first(error: BaseException | None) -> BaseException | None:

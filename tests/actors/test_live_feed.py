@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from loguru import logger
 
@@ -32,7 +33,7 @@ from messages.market import (
     Trade,
 )
 
-BTC, ONE = Symbol("BTC/USDT"), Decimal(1)
+BTC, ETH, ONE = Symbol("BTC/USDT"), Symbol("ETH/USDT"), Decimal(1)
 MINUTE_NS = 60 * NS_PER_S
 LIMIT_S = 60.0
 FEED = ActorPath("feed")
@@ -213,6 +214,47 @@ def test_events_come_numbered_and_history_decides_nothing(open_desk: Callable[..
         (0, True, 0),
         (2, False, 0),
     ]
+
+
+def test_the_histories_of_several_symbols_are_one_market_in_the_order_of_time(
+    open_desk: Callable[..., Desk],
+) -> None:
+    desk = open_desk()
+    bitcoins = [desk.now_candle(number) for number in (0, 1, 2)]
+    ethers = [msgspec.structs.replace(one, symbol=ETH) for one in bitcoins]
+
+    desk.line().tell(FeedHistory(symbol=BTC, candles=tuple(bitcoins)))
+    desk.line().tell(FeedHistory(symbol=ETH, candles=tuple(ethers)))
+    desk.line().tell(desk.state(FeedPhase.LIVE))
+
+    told = desk.seen.until_events(6)
+    assert told == [one for pair in zip(bitcoins, ethers, strict=True) for one in pair]
+    assert all(batch.is_history for batch in desk.seen.of(MarketBatch))
+
+
+def test_a_history_that_a_restart_falls_into_is_handed_on_by_the_next_one(
+    open_desk: Callable[..., Desk],
+) -> None:
+    desk = open_desk()
+    past = desk.now_candle(0)
+    desk.line(1).tell(FeedHistory(symbol=BTC, candles=(past,)))
+    desk.line(1).tell(desk.state(FeedPhase.STOPPED, "KeyError: 'BNB'"))
+
+    desk.line(2).tell(desk.state(FeedPhase.LIVE))
+
+    assert desk.seen.until_events(1) == [past]
+    assert desk.seen.of(MarketBatch)[0].is_history
+
+
+def test_the_history_of_a_symbol_that_begins_late_waits_for_nothing(
+    open_desk: Callable[..., Desk],
+) -> None:
+    desk = open_desk()
+    desk.line().tell(desk.state(FeedPhase.LIVE))
+
+    desk.line().tell(FeedHistory(symbol=BTC, candles=(desk.now_candle(0),)))
+
+    assert len(desk.seen.until_events(1)) == 1
 
 
 def test_a_candle_that_comes_too_late_to_act_on_is_history(open_desk: Callable[..., Desk]) -> None:

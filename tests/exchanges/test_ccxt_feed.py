@@ -18,7 +18,7 @@ from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.local.settings import Profile
 from messages.errors import VenueRefused
 from messages.ids import NS_PER_MS, Symbol
-from messages.market import FeedPhase
+from messages.market import Candle, FeedPhase, FeedState
 from tests.exchanges.feed_run import (
     ALL_CHANNELS,
     LAZY,
@@ -30,6 +30,7 @@ from tests.exchanges.feed_run import (
 )
 from tests.exchanges.live import BTC
 
+ETH = Symbol("ETH/USDT")
 SPEED = 300.0
 """Market seconds per second: five candles a second."""
 EVERYTHING_AT_ONCE = {
@@ -195,6 +196,24 @@ def test_a_lost_connection_is_a_state_and_loses_and_doubles_nothing(
         backoff = next(s for s in feed.states() if s.phase is FeedPhase.BACKOFF)
         assert backoff.reason
         assert backoff.retry_in_ms > 0
+
+
+@pytest.mark.slow
+def test_what_an_interruption_left_out_of_several_symbols_is_told_in_the_order_of_time(
+    run: RunningExchange,
+) -> None:
+    patience = FeedSettings(quiet_ms=60_000, backoff_ms=2_000, ask_again_ms=20)
+    with following(public_config(run), patience, symbols=(BTC, ETH)) as feed:
+        feed.start().until_candles(2)
+        run.exchange.strike_streams(StreamFault.DROP)
+        feed.until_phase(FeedPhase.LIVE, times=2)
+
+        states = [n for n, item in enumerate(feed.told) if isinstance(item, FeedState)]
+        late = [item for item in feed.told[states[-2] : states[-1]] if isinstance(item, Candle)]
+        assert {candle.symbol for candle in late} == {BTC, ETH}
+        assert len(late) >= 4
+        closed = [candle.ts_event_ns for candle in late]
+        assert closed == sorted(closed)
 
 
 @pytest.mark.slow
