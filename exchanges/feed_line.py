@@ -135,9 +135,7 @@ class Line:
         rows = await self._bars(client, None, min(wanted + 2, PAGE))
         page = len(rows)
         while rows and len(rows) < wanted + 1:
-            since_ns = rows[0].open_ns - page * self._request.timeframe_ns
-            older = await self._bars(client, since_ns, page)
-            older = [bar for bar in older if bar.open_ns < rows[0].open_ns]
+            older = await self._older(client, rows[0].open_ns, page)
             if not older:
                 break
             rows = older + rows
@@ -147,6 +145,19 @@ class Line:
             self.builder.gaps.clear()
             self.tell(FeedHistory(symbol=self.symbol, candles=kept))
         return bool(candles)
+
+    async def _older(self, client: Any, until_ns: int, page: int) -> list[Bar]:
+        """Give the bars of a page before a moment; pages of old ones may be shorter."""
+        timeframe_ns, found = self._request.timeframe_ns, list[Bar]()
+        since_ns = until_ns - page * timeframe_ns
+        while since_ns < until_ns:
+            bars = await self._bars(client, since_ns, page)
+            bars = [bar for bar in bars if since_ns <= bar.open_ns < until_ns]
+            if not bars:
+                break
+            found += bars
+            since_ns = bars[-1].open_ns + timeframe_ns
+        return found
 
     async def backfill(self, client: Any, venue_now_ns: Now) -> None:
         """Ask for the history, or for what an interruption has left out.
@@ -310,7 +321,9 @@ class Line:
         timeframe = self._request.timeframe
         rows = await _asked(client.fetch_ohlcv(self.symbol, timeframe, since_ms, limit))
         bars = sorted(bars_of(rows, self._stats), key=lambda bar: bar.open_ns)
-        self._last_bar = bars[-1] if bars else self._last_bar
+        known = self._last_bar
+        if bars and (known is None or bars[-1].open_ns >= known.open_ns):
+            self._last_bar = bars[-1]
         return bars
 
 

@@ -81,6 +81,25 @@ def test_history_may_be_longer_than_a_page(
 
 
 @pytest.mark.slow
+def test_shorter_pages_of_old_candles_leave_no_hole_in_a_history(
+    still: RunningExchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at bitget, which gives a thousand of the newest candles, and two hundred of old ones."""
+    monkeypatch.setattr("exchanges.feed_line.PAGE", 100)
+    with following(public_config(still), history=330) as feed:
+        feed.open()
+        ask = feed.feed._client.fetch_ohlcv
+
+        def ask_shortly(symbol: str, timeframe: str, since: int | None, limit: int) -> Any:
+            return ask(symbol, timeframe, since, limit if since is None else min(limit, 40))
+
+        monkeypatch.setattr(feed.feed._client, "fetch_ohlcv", ask_shortly)
+        feed.start().until(lambda: len(feed.history()) == 330)
+
+        assert_same_as_exchange(still, feed.history())
+
+
+@pytest.mark.slow
 def test_nothing_is_told_of_a_bar_that_is_not_over(still: RunningExchange) -> None:
     with following(public_config(still)) as feed:
         feed.start().until_phase(FeedPhase.LIVE)
