@@ -21,6 +21,7 @@ from exchanges.feed_phases import FeedPhases
 from exchanges.feed_settings import Channel, FeedFacts, FeedItem, FeedRequest, FeedSettings
 from exchanges.rate_budget import RateBudget
 from exchanges.source import SourceStats
+from exchanges.steady_clock import SteadyClock
 from messages.errors import VenueRefused
 from messages.ids import NS_PER_MS, Symbol
 from messages.market import Candle, FeedGap, FeedPhase, Tick, Trade
@@ -56,6 +57,7 @@ class CcxtFeed:
         backoff = (self._patience.backoff_ms, self._patience.backoff_max_ms)
         self._phases = FeedPhases(request.path, backoff, rng, utc_ns)
         self._utc_ns, self._monotonic_ns = utc_ns, monotonic_ns
+        self._clock = SteadyClock(utc_ns, monotonic_ns)
         self._client: Any = None
         self._facts: FeedFacts | None = None
         self._lines: list[Line] = []
@@ -82,7 +84,7 @@ class CcxtFeed:
         except BaseException:
             await self.close()
             raise
-        self._phases.skew_ms = self._facts.skew_ms
+        self._took_skew(self._facts.skew_ms)
         return self._facts
 
     async def run(self, tell: Tell, since_ns: Mapping[Symbol, int] | None = None) -> None:
@@ -329,7 +331,8 @@ class CcxtFeed:
             if now_ns - began_ns > patience.stable_ms * NS_PER_MS:
                 self._phases.attempt = 0
             try:
-                if now_ns - measured_ns > patience.skew_every_ms * NS_PER_MS:
+                is_old = now_ns - measured_ns > patience.skew_every_ms * NS_PER_MS
+                if is_old or self._clock.has_jumped:
                     measured_ns = now_ns
                     await self._measure_skew()
                 await self._compare_silent(streams, now_ns)
@@ -343,11 +346,16 @@ class CcxtFeed:
 
     async def _measure_skew(self) -> None:
         before = self._phases.skew_ms
-        self._phases.skew_ms = await ask_skew_ms(
+        skew_ms = await ask_skew_ms(
             self._client, self._settings.exchange, self._utc_ns, self._monotonic_ns
         )
+        self._took_skew(skew_ms)
         if before != self._phases.skew_ms:
             self._phases.say(FeedPhase.LIVE, self._left_out)
+
+    def _took_skew(self, skew_ms: int | None) -> None:
+        self._phases.skew_ms = skew_ms
+        self._clock.set((skew_ms or 0) * NS_PER_MS)
 
     async def _compare_silent(self, streams: set[Channel], now_ns: int) -> None:
         quiet_ns = self._patience.quiet_ms * NS_PER_MS
@@ -390,7 +398,7 @@ class CcxtFeed:
         return line
 
     def _venue_now_ns(self) -> int:
-        return self._utc_ns() + (self._phases.skew_ms or 0) * NS_PER_MS
+        return self._clock.now_ns()
 
 
 def _moment_ns(item: FeedItem) -> int:

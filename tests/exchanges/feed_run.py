@@ -1,6 +1,7 @@
 """A feed at a local exchange, and everything that it told."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -48,8 +49,15 @@ class Following(Told):
         self._news = threading.Condition()
         self.loop = VenueLoop("feed-of-a-test", self.problems.append)
         self.loop.start()
-        self.feed = CcxtFeed(settings, asked, rng=Random(5), patience=patience)
+        self.clock_ahead_ns = 0
+        """By how much the machine's clock is put forward."""
+        self.feed = CcxtFeed(
+            settings, asked, rng=Random(5), patience=patience, utc_ns=self._machine_ns
+        )
         self._run: Future[None] | None = None
+
+    def _machine_ns(self) -> int:
+        return time.time_ns() + self.clock_ahead_ns
 
     def open(self) -> Any:
         return self.loop.submit(self.feed.open()).result(LIMIT_S)

@@ -17,7 +17,7 @@ from exchanges.local.faults_streams import StreamFault, StreamPlan
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.local.settings import Profile
 from messages.errors import VenueRefused
-from messages.ids import NS_PER_MS, Symbol
+from messages.ids import NS_PER_MS, NS_PER_S, Symbol
 from messages.market import Candle, FeedPhase, FeedState
 from tests.exchanges.feed_run import (
     ALL_CHANNELS,
@@ -52,6 +52,14 @@ def still() -> Iterator[RunningExchange]:
     """An exchange whose market moves only when it is told to."""
     with running_exchange(seed=5, speed=0) as run:
         yield run
+
+
+def clock_before_the_end_of_a_bar(run: RunningExchange, by_ms: int) -> int:
+    """Set the exchange's clock; give when its bar at work is over by it, in ms."""
+    minute_ms = MINUTE_NS // NS_PER_MS
+    end_ms = (run.exchange.clock.market_ns() // MINUTE_NS + 1) * minute_ms + LAZY.grace_ms
+    run.exchange.skew_clock(end_ms - by_ms - run.exchange.clock.machine_ns() // NS_PER_MS)
+    return end_ms
 
 
 # ------------------------------------------------------------------ candles
@@ -101,6 +109,7 @@ def test_shorter_pages_of_old_candles_leave_no_hole_in_a_history(
 
 @pytest.mark.slow
 def test_nothing_is_told_of_a_bar_that_is_not_over(still: RunningExchange) -> None:
+    clock_before_the_end_of_a_bar(still, 30_000)  # which is the market's affair here alone
     with following(public_config(still)) as feed:
         feed.start().until_phase(FeedPhase.LIVE)
 
@@ -129,14 +138,6 @@ def test_rest_that_answers_late_delays_a_candle_and_changes_none(run: RunningExc
     run.exchange.arm(Plan(fault=Fault.DELAYED_REPLY, operation="klines", delay_ms=150, times=None))
     with following(public_config(run)) as feed:
         assert_same_as_exchange(run, feed.start().until_candles(4))
-
-
-def clock_before_the_end_of_a_bar(run: RunningExchange, by_ms: int) -> int:
-    """Set the exchange's clock; give when its bar at work is over by it, in ms."""
-    minute_ms = MINUTE_NS // NS_PER_MS
-    end_ms = (run.exchange.clock.market_ns() // MINUTE_NS + 1) * minute_ms + LAZY.grace_ms
-    run.exchange.skew_clock(end_ms - by_ms - run.exchange.clock.machine_ns() // NS_PER_MS)
-    return end_ms
 
 
 @pytest.mark.slow
@@ -192,6 +193,35 @@ def test_html_in_place_of_candles_is_no_answer(run: RunningExchange) -> None:
 
         assert_same_as_exchange(run, feed.until_candles(5))
         assert feed.gaps() == []
+
+
+@pytest.mark.slow
+def test_a_machine_whose_clock_is_put_right_ends_no_candle_early(still: RunningExchange) -> None:
+    clock_before_the_end_of_a_bar(still, 30_000)
+    with following(public_config(still), channels=ALL_CHANNELS) as feed:
+        feed.clock_ahead_ns = -600 * NS_PER_S
+        feed.start().until_phase(FeedPhase.LIVE)
+
+        feed.clock_ahead_ns = 0
+        for trades in (1, 2, 3):  # each of them is news of the bar at work
+            still.exchange.advance(5)
+            feed.until_trades(trades)
+        still.exchange.advance(60)
+
+        assert_same_as_exchange(still, feed.until_candles(1))
+
+
+@pytest.mark.slow
+def test_a_clock_that_was_set_is_compared_again_at_once(still: RunningExchange) -> None:
+    with following(public_config(still), QUICK) as feed:
+        feed.clock_ahead_ns = -600 * NS_PER_S
+        feed.start().until_phase(FeedPhase.LIVE)
+        assert feed.states()[-1].skew_ms == pytest.approx(600_000, abs=100)
+
+        feed.clock_ahead_ns = 0
+        feed.until_phase(FeedPhase.LIVE, times=2)
+
+        assert feed.states()[-1].skew_ms == pytest.approx(0, abs=100)
 
 
 # ------------------------------------------------------------------ interruptions

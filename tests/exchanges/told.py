@@ -24,6 +24,10 @@ class Told(ABC):
         self.until(lambda: len(self.candles()) >= count)
         return self.candles()
 
+    def until_trades(self, count: int) -> list[Trade]:
+        self.until(lambda: len(self.trades()) >= count)
+        return self.trades()
+
     def candles(self) -> list[Candle]:
         return [x for x in self.told if isinstance(x, Candle)]
 
