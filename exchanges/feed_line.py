@@ -268,13 +268,7 @@ class Line:
         last_ns = self._last_trade_ns
         rows = await self._trades(client, exchange)
         until_ns = milliseconds_ns(self._held[0].get("timestamp")) if self._held else None
-        found = [trade.ts_event_ns for _, trade in trades_of(rows, self.symbol, SourceStats())]
-        known_ns = min([*found, *([] if until_ns is None else [until_ns])], default=last_ns)
-        if known_ns > last_ns:
-            self._trade_bars.interrupted()
-            if Channel.TRADES in self._request.channels:
-                self._stats.note_gap(GapSpan(last_ns, known_ns, 0))
-                self._tell_gap(last_ns, known_ns, 0)
+        self._note_missed(rows, until_ns)
         missed = [
             row
             for row in rows
@@ -282,6 +276,17 @@ class Line:
             and (until_ns is None or milliseconds_ns(row.get("timestamp")) <= until_ns)
         ]
         self.take_trades(missed, now())
+
+    def _note_missed(self, rows: list[Any], until_ns: int | None = None) -> None:
+        """Tell as a gap what lies between the last trade told and the first that is known now."""
+        last_ns = self._last_trade_ns
+        found = [trade.ts_event_ns for _, trade in trades_of(rows, self.symbol, SourceStats())]
+        known_ns = min([*found, *([] if until_ns is None else [until_ns])], default=last_ns)
+        if known_ns > last_ns > 0:
+            self._trade_bars.interrupted()
+            if Channel.TRADES in self._request.channels:
+                self._stats.note_gap(GapSpan(last_ns, known_ns, 0))
+                self._tell_gap(last_ns, known_ns, 0)
 
     # ------------------------------------------------------------ is the stream alive?
 
@@ -305,7 +310,9 @@ class Line:
 
     async def poll_trades(self, client: Any, exchange: str, venue_now_ns: int) -> None:
         """Ask for the newest trades, where there is no stream of them."""
-        self.take_trades(await self._trades(client, exchange), venue_now_ns)
+        rows = await self._trades(client, exchange)
+        self._note_missed(rows)
+        self.take_trades(rows, venue_now_ns)
 
     async def poll_tick(self, client: Any, now_ns: int) -> None:
         """Ask for the best prices, where there is no stream of them."""

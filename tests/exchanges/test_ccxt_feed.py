@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from exchanges.ccxt_feed import CcxtFeed
+from exchanges.feed_line import PAGE
 from exchanges.feed_settings import Channel, FeedSettings
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.faults_streams import StreamFault, StreamPlan
@@ -391,6 +392,23 @@ def test_without_streams_everything_is_polled(run: RunningExchange) -> None:
 
         assert facts.streams == frozenset()
         assert_same_as_exchange(run, candles)
+
+
+@pytest.mark.slow
+def test_more_trades_than_an_answer_holds_between_two_polls_are_a_gap(
+    still: RunningExchange,
+) -> None:
+    still.exchange.advance(20)  # a trade a second, from the first on
+    config = public_config(still, has=EVERYTHING_AT_ONCE)
+    with following(config, QUICK, channels=frozenset({Channel.TRADES})) as feed:
+        last = feed.start().until_trades(21)[20]
+
+        still.exchange.advance(PAGE + 100)
+        first = feed.until_trades(22)[21]
+
+        assert [(gap.ts_from_ns, gap.ts_to_ns, gap.missing) for gap in feed.gaps()] == [
+            (last.ts_event_ns, first.ts_event_ns, 0)
+        ]
 
 
 @pytest.mark.slow
