@@ -9,6 +9,7 @@ from actors.cell import Cell
 from decisions.supervisor import (
     AutoShutdown,
     Backoff,
+    HangWatch,
     Intensity,
     OnExhausted,
     Restart,
@@ -78,7 +79,7 @@ class SupervisorSpec(msgspec.Struct, frozen=True, kw_only=True):
 class Child:
     """A supervisor's memory of one child; read and written by the supervisor only."""
 
-    def __init__(self, spec: ChildSpec, cell: Cell, name: str | None = None) -> None:
+    def __init__(self, spec: ChildSpec, cell: Cell, look_ns: int, name: str | None = None) -> None:
         self.spec = spec
         self.cell = cell
         self.name = name or spec.name
@@ -90,4 +91,5 @@ class Child:
         self.attempt = 0
         self.started_ns = 0
         self.late = False
+        self.hang_watch = HangWatch(look_ns)
         self.window = RestartWindow(Intensity())

@@ -52,7 +52,7 @@ class Supervisor(Parent):
         self._cell.restart_limit = self.spec.intensity.max_restarts
         self._cell.restarts_in_window = 0
         for spec in self.spec.children:
-            child = Child(spec, self._cell_for(spec.name, spec))
+            child = Child(spec, self._cell_for(spec.name, spec), self._look_ns)
             child.window = RestartWindow(self.spec.intensity)
             self.children.append(child)
         for child in self.children:
@@ -62,7 +62,11 @@ class Supervisor(Parent):
                 self._restart(child, self._init_failure(child, problem))
             elif problem:
                 raise StartFailed(f"{child.name}: {problem}")
-        self.ctx.every(self.spec.check_every_ms * NS_PER_MS, Supervise())
+        self.ctx.every(self._look_ns, Supervise())
+
+    @property
+    def _look_ns(self) -> int:
+        return self.spec.check_every_ms * NS_PER_MS
 
     def stopping(self) -> None:
         """Stop every child, last started first."""
@@ -220,9 +224,11 @@ class Supervisor(Parent):
         now_ns = self.ctx.monotonic_ns()
         for child in [c for c in self.children if c.live]:
             cell, limit_ns = child.cell, child.cell.hang_after_ns
-            if limit_ns is not None and cell.hung_for_ns(now_ns) > limit_ns:
+            since_ns = cell.handling_since_ns if cell.handling is not None else None
+            hung_ns = child.hang_watch.look(since_ns, now_ns)
+            if limit_ns is not None and hung_ns > limit_ns:
                 what = type(cell.handling).__name__
-                seconds = cell.hung_for_ns(now_ns) / NS_PER_S
+                seconds = hung_ns / NS_PER_S
                 at = cell.hung_at()
                 error = (
                     f"hung on {what} for {seconds:.1f} s{at}; its thread is abandoned and fenced"
@@ -267,7 +273,7 @@ class Supervisor(Parent):
             raise Reject(f"{request.child} is already started")
         if request.arguments:
             spec = spec.with_arguments(request.arguments)
-        child = Child(spec, self._cell_for(request.child, spec), request.child)
+        child = Child(spec, self._cell_for(request.child, spec), self._look_ns, request.child)
         child.window = RestartWindow(self.spec.intensity)
         problem = self._launch(child)
         if problem:

@@ -97,6 +97,28 @@ class RestartWindow:
         self._at_ns.clear()
 
 
+class HangWatch:
+    """For how long a child has been at one message, told by a supervisor at each of its looks.
+
+    Between two looks no more than twice their distance counts: while the process was stopped, or
+    its machine paused, nobody came on, and nobody hung.
+    """
+
+    def __init__(self, look_ns: int) -> None:
+        self._most_ns = 2 * look_ns
+        self._since_ns: int | None = None
+        self._looked_ns = self._spent_ns = 0
+
+    def look(self, since_ns: int | None, now_ns: int) -> int:
+        """Give how long it took so far; `since_ns` is when it was begun, None for no message."""
+        if since_ns != self._since_ns:
+            self._since_ns, self._spent_ns = since_ns, 0
+            self._looked_ns = now_ns if since_ns is None else since_ns
+        self._spent_ns += min(now_ns - self._looked_ns, self._most_ns)
+        self._looked_ns = now_ns
+        return 0 if since_ns is None else self._spent_ns
+
+
 def is_failure(reason: ExitReason) -> bool:
     """Whether an exit was abnormal."""
     return reason not in (ExitReason.NORMAL, ExitReason.SHUTDOWN)

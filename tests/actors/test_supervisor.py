@@ -223,7 +223,7 @@ def test_a_supervisor_that_contradicts_itself_is_refused(
 
 
 def test_a_child_remembers_nothing_at_first(world: World) -> None:
-    child = Child(A, world.cell("a"))
+    child = Child(A, world.cell("a"), look_ns=1)
 
     assert (child.live, child.waiting, child.attempt, child.name) == (False, False, 0, "a")
 

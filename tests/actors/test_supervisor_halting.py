@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from actors.actor import Reject
+from actors.clock import VirtualClock
 from decisions.supervisor import Intensity, OnExhausted, Strategy
+from messages.ids import NS_PER_S
 from messages.lifecycle import ActorState, InjectHang, RestartChild
 from tests.actors.crashes import TWICE, crash
 from tests.actors.support import Note, Probe, Raise, Script, World, branch, probe
@@ -145,6 +147,23 @@ def test_a_slow_message_within_the_limit_is_not_a_hang(threads: World, script: S
     threads.pass_time(60)
 
     assert threads.happened("hung") == []
+
+
+def test_while_the_process_was_stopped_nobody_hung(steps: World, script: Script) -> None:
+    """Time leaps over all of a laptop's sleep, with a message in hand."""
+    steps.boot(probe("a", script, hang_after_ms=5_000), check_every_ms=500)
+    steps.address("a").tell(InjectHang(reason="a message that takes its time"))
+    steps.rest()
+    clock = steps.runtime.clock
+    assert isinstance(clock, VirtualClock)
+    clock.advance_to(clock.now_ns + 3_600 * NS_PER_S)
+    steps.pass_time(3_500)
+    assert steps.happened("hung") == []
+
+    steps.pass_time(1_500)
+
+    assert len(steps.happened("hung")) == 1
+    assert "hung on InjectHang for 5." in steps.cell("a").last_error
 
 
 def test_a_hung_child_takes_down_those_that_depend_on_it(world: World, script: Script) -> None:
