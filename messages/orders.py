@@ -33,11 +33,12 @@ _ORDER_FACT = Delivery(overflow=Overflow.GROW, traced=True)
 class OrderIntent(Message, kw_only=True, frozen=True):
     """A strategy decided to trade; nothing is sent yet.
 
-    Strategy -> Executor. Kept over a restart, for seconds: a late decision is dropped,
-    not sent. Refused (a dead letter) when the Executor's mailbox is full.
+    Strategy -> Executor. Kept over a restart, however long it waits: the Executor refuses one that
+    is late, so that it is in the ledger and its strategy hears of it. Refused (a dead letter) when
+    the Executor's mailbox is full.
     """
 
-    delivery: ClassVar[Delivery] = Delivery(ttl_ms=10_000, traced=True)
+    delivery: ClassVar[Delivery] = Delivery(traced=True)
 
     order_key: OrderKey
     account: AccountId
