@@ -125,8 +125,16 @@ def _moved(entry: LedgerEntry, step: Step) -> LedgerEntry:
         filled_quantity=filled,
         average_price=average,
         venue_order_id=step.venue_order_id or entry.venue_order_id,
-        updated_at_ns=step.at_ns,
+        updated_at_ns=_not_before(entry, step),
     )
+
+
+def _not_before(entry: LedgerEntry, step: Step) -> TimestampNs:
+    """Give the moment of a step, which no clock that was set back puts before the last one.
+
+    From it is counted until when the order may still arrive: it is never before the send.
+    """
+    return max(step.at_ns, entry.updated_at_ns)
 
 
 def _learned(entry: LedgerEntry, step: Step) -> LedgerEntry:
@@ -138,14 +146,17 @@ def _learned(entry: LedgerEntry, step: Step) -> LedgerEntry:
     if venue_order_id == entry.venue_order_id and average == entry.average_price:
         return entry
     return msgspec.structs.replace(
-        entry, venue_order_id=venue_order_id, average_price=average, updated_at_ns=step.at_ns
+        entry,
+        venue_order_id=venue_order_id,
+        average_price=average,
+        updated_at_ns=_not_before(entry, step),
     )
 
 
 def _event(entry: LedgerEntry, step: Step) -> Event:
     return Event(
         order_key=entry.order_key,
-        at_ns=step.at_ns,
+        at_ns=_not_before(entry, step),
         from_state=entry.state,
         to_state=step.to,
         reason=step.reason,

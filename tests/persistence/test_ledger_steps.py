@@ -269,3 +269,14 @@ def test_only_the_newest_orders_are_searched_for_missing_executions(
     ledger.record([step_of(number, S.FILLED, "1.5") for number in range(3)])
 
     assert [entry.client_order_id for entry in ledger.lacking(2)] == ["wk1", "wk2"]
+
+
+def test_a_clock_that_was_set_back_puts_no_step_before_the_send(
+    ledger: Ledger, claim_of: ClaimOf, step_of: StepOf
+) -> None:
+    """From the last step it is counted until when an order may still arrive."""
+    ledger.claim([claim_of(1)], 7_200)
+    ledger.record([step_of(1, S.SENT, at_ns=7_201)])
+    (entry,) = ledger.record([step_of(1, S.UNKNOWN, at_ns=5)])
+
+    assert entry.updated_at_ns == stored(ledger).updated_at_ns == 7_201
