@@ -163,6 +163,9 @@ class LeaseKeeper:
     def _tell_if_barred(self) -> None:
         """Halt for what does not pass: renewals that fail, a clock that was set."""
         now = self._now()
+        if not self.problem and left_ns(self._grant, now) <= self._timing.headroom_ns:
+            self._wake.set()  # stopped since it was renewed a moment ago: that is done again first
+            return
         problem = barred(self._grant, now, self._timing, self._gate)
         lasts = not self.problem or now.boot_ns - self._failing_ns >= self._timing.renew_ns
         if self.problem and self._rides_out:

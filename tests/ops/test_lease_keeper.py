@@ -142,6 +142,19 @@ def test_a_process_that_slept_and_was_not_taken_over_goes_on(scene: Scene) -> No
     assert (scene.lost, scene.barred) == ([], [])
 
 
+def test_a_process_that_was_stopped_just_behind_a_renewal_renews_and_goes_on() -> None:
+    scene = Scene()
+    before, after = scene.now, Moment(scene.now.boot_ns + TIMING.term_ns * 3, scene.now.utc_ns)
+    asked = iter([before, before])  # for the renewal and for how long it took
+    scene.keeper._now = lambda: next(asked, after)
+    scene.keeper.start()
+    scene.store.until_turns(2)
+
+    scene.until_it_may_send()
+    assert (scene.lost, scene.barred) == ([], [])
+    scene.keeper.close(give_back=False)
+
+
 def test_who_was_taken_over_is_told_by_whom(scene: Scene) -> None:
     scene.store.passing.clear()
     scene.wait(34)
