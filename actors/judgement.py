@@ -64,7 +64,8 @@ class Judge:
         """Take the last price of a symbol."""
         self._marks[symbol] = price
         self._last_seen[symbol] = price, ts_event_ns
-        saw_market(symbol, price, ts_event_ns, self._risk)
+        now_ns = None if self._replayed else self._ctx.utc_ns()
+        saw_market(symbol, price, ts_event_ns, self._risk, now_ns)
 
     def judge(self, intents: Sequence[OrderIntent]) -> list[Verdict]:
         """Give what is to be done with each, in their order.

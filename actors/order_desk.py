@@ -64,6 +64,7 @@ class OrderDesk:
             stops=stops,
             keeps_equity=keeps_equity,
             keep=self.keep,
+            now_ns=lambda: None if max_age_ns is None else ctx.utc_ns(),
         )
         self.executions = Executions(ctx, gateway, self.orders, self._record)
         self.asking = Asking(

@@ -22,6 +22,7 @@ from decisions.risk_equity import (
     stops,
 )
 from decisions.risk_exit import fees_in, taken_by_fees
+from decisions.risk_state import not_ahead
 from decisions.stop_book import StopBook
 from messages.ids import StrategyId, Symbol, TimestampNs
 from persistence.book import held_quantity
@@ -33,7 +34,10 @@ EQUITY = "equity"
 
 
 class RiskBooks:
-    """`keeps_equity`: a loss limit is set. `keep` writes a note durably."""
+    """`keeps_equity`: a loss limit is set. `keep` writes a note durably.
+
+    `now_ns` gives our clock, by which a day ends; None where the market's own does that.
+    """
 
     def __init__(
         self,
@@ -44,9 +48,10 @@ class RiskBooks:
         stops: StopBook,
         keeps_equity: bool,
         keep: Callable[[Mapping[str, str]], object],
+        now_ns: Callable[[], TimestampNs | None],
     ) -> None:
         self._ledger, self._risk, self._orders, self._stops = ledger, risk, orders, stops
-        self._keeps_equity, self._keep = keeps_equity, keep
+        self._keeps_equity, self._keep, self._now_ns = keeps_equity, keep, now_ns
 
     def recover(self) -> None:
         """Give the risk gate what the ledger holds for it."""
@@ -81,10 +86,12 @@ class RiskBooks:
     def _all_fills(self) -> dict[Symbol, list[SidedFill]]:
         """Read every execution there is, in the order of time, once a loss limit is new."""
         fills: dict[Symbol, list[SidedFill]] = {}
+        now_ns = self._now_ns()
         for entry in self._ledger.entries():
             if entry.filled_quantity:
                 known = self._ledger.fills_of(entry.order_key)
-                fills.setdefault(entry.symbol, []).extend((entry.side, fill) for fill in known)
+                sided_fills = [(entry.side, not_ahead(fill, now_ns)) for fill in known]
+                fills.setdefault(entry.symbol, []).extend(sided_fills)
         for sided in fills.values():
             sided.sort(key=lambda one: one[1].ts_event_ns)
         return fills
@@ -116,7 +123,14 @@ class RiskBooks:
         fresh = self._orders.new_fills(after.order_key, move.fills)
         for fill in fresh:
             if self._keeps_equity:
-                saw_fill(after.symbol, after.side, fill, self._risk, after.strategy_id)
+                saw_fill(
+                    after.symbol,
+                    after.side,
+                    fill,
+                    self._risk,
+                    after.strategy_id,
+                    self._now_ns(),
+                )
             elif self._risk.flows is not None:
                 record(after.symbol, after.side, fill, self._risk.flows, after.strategy_id)
         return bool(fresh)

@@ -139,22 +139,41 @@ def saw_fill(
     fill: Fill,
     state: RiskState,
     strategy_id: StrategyId | None = None,
+    now_ns: TimestampNs | None = None,
 ) -> None:
-    """Count an execution's profit. Each trade id once; the exposure has counted it already."""
-    record_fill(symbol, side, fill, state.equity)
+    """Count an execution's profit. Each trade id once; the exposure has counted it already.
+
+    `now_ns` is the executor's clock, where the market has none of its own: see `saw_market`.
+    """
+    record_fill(symbol, side, not_ahead(fill, now_ns), state.equity)
     if state.flows is not None:
         record(symbol, side, fill, state.flows, strategy_id)
 
 
-def saw_market(symbol: Symbol, price: Decimal, ts_event_ns: TimestampNs, state: RiskState) -> None:
+def saw_market(
+    symbol: Symbol,
+    price: Decimal,
+    ts_event_ns: TimestampNs,
+    state: RiskState,
+    now_ns: TimestampNs | None = None,
+) -> None:
     """Take the price of the newest event: the market's age, and what is held at that price.
 
     What is not shown here is not known: a fall between two shown prices reaches no limit. A
-    senseless price is passed over, and does not make a market fresh.
+    senseless price is passed over, and does not make a market fresh. By `now_ns`, if it is given,
+    a day is not over because an event is stamped with tomorrow.
     """
     if is_sane(price):
         state.market_at[symbol] = ts_event_ns
-        record_mark(symbol, price, ts_event_ns, state.equity)
+        at_ns = ts_event_ns if now_ns is None else min(ts_event_ns, now_ns)
+        record_mark(symbol, price, at_ns, state.equity)
+
+
+def not_ahead(fill: Fill, now_ns: TimestampNs | None) -> Fill:
+    """Give an execution that happened by now at the latest, whatever it is stamped with."""
+    if now_ns is None or fill.ts_event_ns <= now_ns:
+        return fill
+    return msgspec.structs.replace(fill, ts_event_ns=now_ns)
 
 
 def added_quantity(intent: OrderIntent, state: RiskState) -> Decimal:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decisions.portfolio import Portfolio
-from decisions.risk import RiskLimits
+from decisions.risk import RiskLimits, RiskState, saw_fill, saw_market
 from decisions.risk_equity import (
     DAY_NS,
     EquityBook,
@@ -151,6 +151,16 @@ def test_a_clock_that_jumps_back_a_day_lifts_nothing() -> None:
     book = marked(bought(), (DAY_S + 1, 950))
 
     assert codes(book, 10) == ["max_daily_loss"]
+
+
+def test_a_stamp_of_tomorrow_ends_no_day_where_a_clock_of_ours_is_known() -> None:
+    state = RiskState(equity=marked(bought(), (10, 940)))
+
+    saw_market(BTC, Decimal(950), at(DAY_S + 1), state, now_ns=at(20))
+    saw_fill(BTC, SELL, fill("1", "950", DAY_S + 1), state, now_ns=at(20))
+
+    assert codes(state.equity, 30) == ["max_daily_loss"]
+    assert state.market_at[BTC] == at(DAY_S + 1)
 
 
 # ---------------------------------------------------------------- the drawdown
