@@ -21,7 +21,9 @@ from messages.values import SELL, OrderState
 NOTHING_HELD = "nothing_held"
 """The code of an exit of which nothing is there."""
 
-_FEES = re.compile(r"; of (\S+), fees have left (\S+)$")
+_AMOUNT = r"(\d{1,40}(?:\.\d{1,40})?(?:E[+-]\d{1,2})?)"
+_FEES = re.compile(rf"; of {_AMOUNT}, fees have left {_AMOUNT}$", re.ASCII)
+"""A strategy's own words stand before it, and may be any: what is no amount is none."""
 
 
 class MaybeFitted(Protocol):

@@ -293,3 +293,19 @@ def test_what_fees_took_is_read_back_from_the_reason(bought: RiskState) -> None:
 
     assert fees_in(fitted.reason) == Decimal("0.01") - fitted.quantity > 0
     assert fees_in("out; of 3 to leave, 2 is held") == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "fees"),
+    [
+        ("out; of 3, fees have left 2.5", "0.5"),
+        ("out; of 1E+2, fees have left 99", "1"),
+        ("out; of 3E-8, fees have left 0.00000001", "2E-8"),
+        ("out; of all, fees have left much", "0"),
+        ("out; of NaN, fees have left Infinity", "0"),
+        ("out; of 9E+999999, fees have left 1", "0"),
+        ("out; of \u0663, fees have left 1", "0"),
+    ],
+)
+def test_what_a_strategy_says_of_fees_breaks_no_restart(reason: str, fees: str) -> None:
+    assert fees_in(reason) == Decimal(fees)
