@@ -1,10 +1,12 @@
 """A signal ends what only waits, and so does one that Python has dropped.
 
-What a handler raises within a `__del__` goes nowhere, and a refused exchange leaves objects that
-have one: a Ctrl-C in the instant in which they are let go of would be lost.
+What a handler raises within a `__del__` goes nowhere but to stderr, with a traceback, and a refused
+exchange leaves objects that have one: a Ctrl-C in the instant in which they are let go of would be
+lost.
 """
 
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,7 +57,9 @@ def ended_by_signals() -> Iterator[Signals]:
     before = {signal.SIGTERM: signal.getsignal(signal.SIGTERM)}
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         before[signal.SIGINT] = signal.default_int_handler
+    hook = sys.unraisablehook
     try:
+        sys.unraisablehook = lambda lost: None if issubclass(lost.exc_type, _Told) else hook(lost)
         for number in before:
             signal.signal(number, leave)
         yield signals
@@ -69,5 +73,6 @@ def ended_by_signals() -> Iterator[Signals]:
         is_over = True
         for number, handler in before.items():
             signal.signal(number, handler)
+        sys.unraisablehook = hook
     if signals.told:  # and somebody has swallowed it: it is for who listens now
         signal.raise_signal(signals.told)

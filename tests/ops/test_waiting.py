@@ -2,9 +2,11 @@
 
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -190,13 +192,13 @@ class LetGo:
         signal.raise_signal(self._number)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it is dropped
 @pytest.mark.parametrize(
     ("number", "ends_with"), [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)]
 )
 def test_a_signal_that_python_drops_ends_the_waiting_too(
     number: int, ends_with: type[BaseException]
 ) -> None:
+    """And no traceback of it is on stderr, which here would be a warning, and so an error."""
     world = World(300)
     before = signal.getsignal(number)
 
@@ -210,6 +212,22 @@ def test_a_signal_that_python_drops_ends_the_waiting_too(
 
     assert (world.attempts, world.pauses) == (1, [])
     assert signal.getsignal(number) is before
+
+
+def test_another_error_that_python_drops_is_still_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: told.append(lost.exc_type))
+
+    class Fails:
+        def __del__(self) -> None:
+            raise ZeroDivisionError
+
+    def there() -> str:
+        Fails()
+        return "there"
+
+    assert World(300).waiting.until_there(there) == "there"
+    assert told == [ZeroDivisionError]
 
 
 def test_a_ctrl_c_that_is_ignored_stays_ignored() -> None:
