@@ -60,9 +60,7 @@ class Panel:
         """Leave the terminal as it was, and print the verdict."""
         self._take_in()
         if self._live is not None:
-            if (
-                self._shown is not None
-            ):  # not of now: what has ended does not run, which is no alarm
+            if self._shown is not None:  # that what has ended does not run is no alarm
                 self._live.update(self._draw(self._shown), refresh=True)
             self._live.stop()
         word = final_word(self.snapshots, self._config, reason, code)
