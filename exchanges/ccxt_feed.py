@@ -1,8 +1,8 @@
 """A live market through ccxt: kept up, completed by REST, and never trusted to be alive.
 
 Each connection goes through phases that are told: connecting, backfilling, live, and what ended
-it: stale or backoff. Liveness is shown by work: a stream that is silent for long is compared with
-REST, and one that had not told what REST knows is connected anew, whatever its pongs say.
+it: stale or backoff. Whether it lives is judged by `feed_oversight`; what does not is connected
+anew.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from exchanges.ccxt_feed_gate import ask_skew_ms, pass_feed_gate, stream_of
 from exchanges.ccxt_gate import check_answer, refusing
 from exchanges.ccxt_watch import Stale
 from exchanges.feed_line import Line, Tell
+from exchanges.feed_oversight import UNANSWERED_MAX, Oversight
 from exchanges.feed_phases import FeedPhases
 from exchanges.feed_settings import Channel, FeedFacts, FeedItem, FeedRequest, FeedSettings
 from exchanges.rate_budget import RateBudget
@@ -29,7 +30,6 @@ from messages.market import Candle, FeedGap, FeedPhase, Tick, Trade
 _POLL_S = 0.02
 """ccxt has no event for "connected"."""
 _BARS_AT_ONCE = 3
-_UNANSWERED_MAX = 3
 
 
 class CcxtFeed:
@@ -234,7 +234,7 @@ class CcxtFeed:
                 missed = 0
             except Exception:
                 missed += 1
-                if missed >= _UNANSWERED_MAX:
+                if missed >= UNANSWERED_MAX:
                     raise
 
     async def _poll_trades(self, line: Line) -> None:
@@ -258,7 +258,7 @@ class CcxtFeed:
                 group.create_task(self._keep_up(line, is_polled=Channel.CANDLES not in streams))
                 joined = line.join_trades(self._client, exchange, self._venue_now_ns)
                 group.create_task(joined)
-            group.create_task(self._oversee(streams))
+            group.create_task(self._oversight(streams).run())
 
     async def _backfill(self, streams: set[Channel]) -> None:
         """Ask for what was missed, symbol after symbol, and tell it in the order of time."""
@@ -320,29 +320,20 @@ class CcxtFeed:
         except TimeoutError:
             return
 
-    # ------------------------------------------------------------ is it alive?
+    # ------------------------------------------------------------ is it alive, and its clock?
 
-    async def _oversee(self, streams: set[Channel]) -> None:
-        patience, began_ns = self._patience, self._monotonic_ns()
-        measured_ns, unanswered = began_ns, 0
-        while True:
-            await asyncio.sleep(patience.quiet_ms / 4_000)
-            now_ns = self._monotonic_ns()
-            if now_ns - began_ns > patience.stable_ms * NS_PER_MS:
-                self._phases.attempt = 0
-            try:
-                is_old = now_ns - measured_ns > patience.skew_every_ms * NS_PER_MS
-                if is_old or self._clock.has_jumped:
-                    measured_ns = now_ns
-                    await self._measure_skew()
-                await self._compare_silent(streams, now_ns)
-                unanswered = 0
-            except Stale:
-                raise
-            except Exception as error:
-                unanswered += 1
-                if unanswered >= _UNANSWERED_MAX:
-                    raise Stale(f"REST could not be asked {unanswered} times: {error}") from error
+    def _oversight(self, streams: set[Channel]) -> Oversight:
+        return Oversight(
+            client=self._client,
+            exchange=self._settings.exchange,
+            lines=self._lines,
+            streams=streams,
+            patience=self._patience,
+            monotonic_ns=self._monotonic_ns,
+            measure=self._measure_skew,
+            is_clock_doubtful=lambda: self._clock.has_jumped,
+            on_stable=self._phases.stable,
+        )
 
     async def _measure_skew(self) -> None:
         before = self._phases.skew_ms
@@ -356,32 +347,6 @@ class CcxtFeed:
     def _took_skew(self, skew_ms: int | None) -> None:
         self._phases.skew_ms = skew_ms
         self._clock.set((skew_ms or 0) * NS_PER_MS)
-
-    async def _compare_silent(self, streams: set[Channel], now_ns: int) -> None:
-        quiet_ns = self._patience.quiet_ms * NS_PER_MS
-        silent = [
-            (line, channel)
-            for line in self._lines
-            for channel in streams
-            if now_ns - line.heard_ns[channel] > quiet_ns
-        ]
-        for line, channel in silent:
-            await self._compare(line, channel)
-
-    async def _compare(self, line: Line, channel: Channel) -> None:
-        """Let REST say whether a silent stream has nothing to tell, or does not tell it."""
-        heard_ns = line.heard_ns[channel]
-        news = await line.is_behind(self._client, self._settings.exchange, channel)
-        if news:
-            await asyncio.sleep(self._patience.grace_ms / 1000)
-        if line.heard_ns[channel] != heard_ns:
-            return
-        if news:
-            silent_s = (self._monotonic_ns() - heard_ns) / (1000 * NS_PER_MS)
-            raise Stale(
-                f"the stream of {channel} was silent for {silent_s:.1f} s, and REST had {news}"
-            )
-        line.heard(channel)
 
     # ------------------------------------------------------------ small parts
 

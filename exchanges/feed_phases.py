@@ -42,6 +42,10 @@ class FeedPhases:
             )
         )
 
+    def stable(self) -> None:
+        """Note that the connection is live for a while: the next one is a first attempt again."""
+        self.attempt = 0
+
     async def back_off(self, reason: str) -> None:
         """Say why the connection is over, and wait: the longer, the more attempts there were."""
         wait_ms = backoff_ms(self.attempt, *self._backoff, self._rng)
