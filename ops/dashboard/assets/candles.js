@@ -62,24 +62,28 @@ W.candles = (holder, market, symbol, openOrder) => {
   }
   draw();
   const tell = (fill) => `${fill[1] === "buy" ? "▲ Bought" : "▼ Sold"} ${fill[3]} at ${fill[2]}, ${W.moment(fill[0])}`;
+  // The chart goes to a range with its next frame: until then a second key must go on from there.
+  let going = null;
+  const ranged = () => going || chart.timeScale().getVisibleLogicalRange();
+  const show = (range) => { going = range; chart.timeScale().setVisibleLogicalRange(range); };
   let current = -1;
   const goTo = (at) => {
     if (!placed.length) return;
     current = Math.min(Math.max(at, 0), placed.length - 1);
-    const { fill, time } = placed[current], range = chart.timeScale().getVisibleLogicalRange(), index = Math.max((slots.length ? slots : times).indexOf(time), 0);
+    const { fill, time } = placed[current], range = ranged(), index = Math.max((slots.length ? slots : times).indexOf(time), 0);
     if (range && (index < range.from || index > range.to)) {
       const half = (range.to - range.from) / 2;
-      chart.timeScale().setVisibleLogicalRange({ from: index - half, to: index + half });
+      show({ from: index - half, to: index + half });
     }
     chart.setCrosshairPosition(fill[5], time, main);
     reading.textContent = tell(fill);
     W.say(`Fill ${current + 1} of ${placed.length}: ${tell(fill)}`);
   };
   const zoom = (factor) => {
-    const range = chart.timeScale().getVisibleLogicalRange();
+    const range = ranged();
     if (!range) return;
     const middle = (range.from + range.to) / 2, half = ((range.to - range.from) / 2) * factor;
-    chart.timeScale().setVisibleLogicalRange({ from: middle - half, to: middle + half });
+    show({ from: middle - half, to: middle + half });
   };
   box.addEventListener("keydown", (event) => {
     if (event.key === "ArrowRight") goTo(current + 1);
@@ -87,7 +91,7 @@ W.candles = (holder, market, symbol, openOrder) => {
     else if (event.key === "Enter" && current >= 0) openOrder(placed[current].fill[4]);
     else if (event.key === "+" || event.key === "=") zoom(0.5);
     else if (event.key === "-") zoom(2);
-    else if (event.key === "0") chart.timeScale().fitContent();
+    else if (event.key === "0") { going = null; chart.timeScale().fitContent(); }
     else return;
     event.preventDefault();
   });
@@ -103,6 +107,7 @@ W.candles = (holder, market, symbol, openOrder) => {
     if (hit) openOrder(hit.fill[4]);
   });
   chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+    going = null;
     if (!range) return;
     box.dataset.bars = String(Math.round(range.to - range.from));
     if (!box.waits) box.waits = requestAnimationFrame(() => { box.waits = 0; mark(); });
