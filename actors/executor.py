@@ -126,6 +126,7 @@ class ExecutorActor(Actor):
         if not self._replayed:
             self._desk.executions.recover(ledger)
         self._operator.recover()
+        self._desk.tidying.later()
 
     def _tell_left(self) -> None:
         """Tell what the one before has left untold. What struck it while it ended an order is done.

@@ -10,6 +10,7 @@ from actors.hops import outcomes
 from actors.runtime import Runtime
 from decisions.ledger_figures import LedgerFigures
 from persistence.ledger import Ledger, SqliteLedger
+from persistence.log_room import log_of
 from persistence.measured_ledger import MeasuredLedger
 from persistence.postgres.ledger import MeasuredPostgresLedger, PostgresLedger
 
@@ -53,7 +54,7 @@ def describer(
 def wal_bytes(ledger: Path | None) -> int:
     """Give how long a ledger's write-ahead log is now."""
     try:
-        return 0 if ledger is None else ledger.with_name(ledger.name + "-wal").stat().st_size
+        return 0 if ledger is None else log_of(ledger).stat().st_size
     except OSError:
         return 0
 

@@ -27,6 +27,7 @@ from persistence.database import (
 )
 from persistence.ledger import Ledger
 from persistence.ledger_place import place_in
+from persistence.log_room import log_of
 from persistence.plain_file import check_not_cut, check_plain
 
 HALT, NOTE = "halt", "note:"
@@ -179,7 +180,7 @@ def _set_aside(ledger: Path, aside: Path) -> None:
     """
     with _kept_log(ledger, aside) as keep:
         if _folded(ledger):
-            if _log_of(ledger).exists():
+            if log_of(ledger).exists():
                 raise LedgerUnavailable(f"somebody has {ledger} open: end that first")
         else:
             keep()
@@ -194,7 +195,7 @@ def _kept_log(ledger: Path, aside: Path) -> Iterator[Callable[[], None]]:
 
     Unless it is kept, that name goes again: what was in the log is in the ledger then.
     """
-    log, second = _log_of(ledger), aside.with_name(f"{aside.name}-wal")
+    log, second = log_of(ledger), aside.with_name(f"{aside.name}-wal")
     is_ours = log.exists() and not ledger.is_symlink()
     if is_ours:
         os.link(log, second)
@@ -231,13 +232,7 @@ def _folded(ledger: Path) -> bool:
 
 
 def _is_there(ledger: Path) -> bool:
-    return os.path.lexists(ledger) or _log_of(ledger).exists()
-
-
-def _log_of(ledger: Path) -> Path:
-    """Give where its log is: beside what a link leads to."""
-    real = ledger.resolve() if ledger.is_file() else ledger
-    return real.with_name(f"{real.name}-wal")
+    return os.path.lexists(ledger) or log_of(ledger).exists()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ promised, nothing of it is visible, and the ledger can be used again once the ca
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +23,7 @@ from persistence.database import (
 )
 from persistence.entries import NO_NOTES, NO_STOPS, Claim, LedgerEntry, Step, fingerprint
 from persistence.fence import check_writer, fence, take_writing
+from persistence.log_room import log_of, make_room
 from persistence.reading import read_events, read_fills, read_orders
 from persistence.statements import Row
 from persistence.stored_ledger import StoredLedger, Write, statements_of
@@ -169,11 +171,17 @@ class SqliteLedger(StoredLedger):
         return read_orders(self._path, since_ns)
 
     def tidy(self) -> None:
-        """See `Ledger.tidy`. Copies the write-ahead log into the file; nobody is waited for."""
+        """See `Ledger.tidy`. Copies the write-ahead log into the file; nobody is waited for.
+
+        Before that the log gets the length that it will need, which the copy flushes.
+        """
         with ledger_errors(self._path):
             if self._writer is not None:  # two that checkpoint at once: see the doctor on SQLite
                 check_writer(self._database, self._writer)
-            connection_of(self._database).execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            connection = connection_of(self._database)
+            with suppress(sqlite3.OperationalError):  # a full disk is told by who needs it
+                make_room(connection, log_of(self._path))
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def answers(self) -> bool:
         """See `Ledger.answers`. Asks for the lock that each commit needs, and gives it back."""

@@ -10,6 +10,7 @@ from messages.ids import NS_PER_S
 from messages.values import OrderState
 from persistence.database import WAL_PAGES
 from persistence.ledger import SqliteLedger
+from persistence.log_room import ROOM_BYTES
 from tests.actors.order_path import OrderPath
 
 QUIET_S = QUIET_NS / NS_PER_S
@@ -54,6 +55,14 @@ def test_what_an_earlier_life_may_have_left_is_copied_in_the_first_quiet_moment(
 
     path.after(QUIET_S)
     assert ledger.copies == 1
+
+
+def test_a_life_has_its_room_in_the_log_before_its_first_order(
+    path: OrderPath, tmp_path: Path
+) -> None:
+    path.after(QUIET_S)
+
+    assert (tmp_path / "ledger.db-wal").stat().st_size >= ROOM_BYTES
 
 
 @pytest.mark.slow
