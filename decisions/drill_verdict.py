@@ -81,6 +81,18 @@ def beyond_repair(exchange: Sequence[AtExchange], ledger: Sequence[InLedger]) ->
     )
 
 
+def came_late(ledger: Sequence[InLedger], dead_letters: Set[ClientOrderId]) -> bool:
+    """Whether a decision that was reported dead was written after all, and is not settled.
+
+    An executor that hangs in its commit is taken for dead, and the commit may yet succeed: what
+    it was about is then settled by the one that comes after it.
+    """
+    return any(
+        entry.client_order_id in dead_letters and entry.state not in FINAL_STATES | _RESTING
+        for entry in ledger
+    )
+
+
 def _doubled(by_id: Mapping[ClientOrderId, Sequence[AtExchange]]) -> list[str]:
     return [f"{one}: {len(orders)} orders" for one, orders in by_id.items() if len(orders) > 1]
 

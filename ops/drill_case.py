@@ -19,6 +19,7 @@ from decisions.drill_verdict import (
     AtExchange,
     InLedger,
     beyond_repair,
+    came_late,
     expected_at_exchange,
     problems,
 )
@@ -169,8 +170,10 @@ class Rehearsal:
         assert baseline.target is not None, "there is nothing to rehearse"
         ended = self.run(point, blow)
         while (
-            ended and self._lives < LIVES_MAX and not self._setting.over.is_set()
-        ):  # it was killed, or gave up and is started anew
+            (ended or self._came_late())
+            and self._lives < LIVES_MAX
+            and not self._setting.over.is_set()
+        ):  # it was killed, or gave up and is started anew, or ended a moment too early
             ended = self.run(None, Blow.NONE)
         seconds = time.monotonic() - self._began
         entries = self.entries()
@@ -296,6 +299,9 @@ class Rehearsal:
     ) -> list[str]:
         """Hold the exchange's book against the ledger."""
         return problems(self._at_exchange(), _in_ledger(entries), expected, frozenset(self._dead))
+
+    def _came_late(self) -> bool:
+        return came_late(_in_ledger(self.entries()), self._dead)
 
     def _is_beyond_repair(self) -> bool:
         return beyond_repair(self._at_exchange(), _in_ledger(self.entries()))

@@ -26,6 +26,7 @@ from decisions.drill_verdict import (
     AtExchange,
     InLedger,
     beyond_repair,
+    came_late,
     expected_at_exchange,
     problems,
 )
@@ -194,6 +195,15 @@ def test_what_has_ended_with_other_fills_stays_so() -> None:
         [order("a", "1")], [entry("a", OrderState.PARTIALLY_FILLED, filled="0.5")]
     )
     assert not beyond_repair([], [entry("a")])
+
+
+def test_a_dead_letter_that_was_written_after_all_is_waited_for_until_it_is_settled() -> None:
+    dead = {ClientOrderId("a")}
+    assert came_late([entry("a", OrderState.SENT)], dead)
+    assert came_late([entry("a", OrderState.UNKNOWN)], dead)
+    assert not came_late([entry("a"), entry("b", OrderState.SENT)], dead)
+    assert not came_late([entry("a", OrderState.ACCEPTED)], dead)
+    assert not came_late([], dead)
 
 
 def test_an_unknown_outcome_is_well_when_it_is_reported() -> None:
