@@ -84,6 +84,11 @@ class Context:
         """Take more messages of some classes that already wait at the head of the queue."""
         return self.cell.mailbox.drain(kinds, limit, self.life)
 
+    @property
+    def waited_for(self) -> bool:
+        """Whether more messages wait for this actor."""
+        return self.cell.mailbox.depth() > 0
+
     def hand_back(self, messages: Sequence[Message]) -> None:
         """Put messages that were taken and not handled first in the queue, in their order."""
         if not self.life.fenced:

@@ -117,6 +117,12 @@ class Gateway(ABC):
         meanwhile, it is not sent; in the former case the answer says so.
         """
 
+    def see_off(self) -> None:  # noqa: B027 - most have nothing to wait for
+        """Let the order that was handed over last leave undisturbed.
+
+        Returns when it has, or after two milliseconds, and proves nothing.
+        """
+
     @abstractmethod
     def find(self, epoch: Epoch, key: OrderKey, order: NewOrder, *, sent_at_ns: int) -> None:
         """Ask the venue for an order marked SENT at `sent_at_ns` or before; answers `LookupDone`.

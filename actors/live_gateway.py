@@ -4,6 +4,7 @@ The executor's thread only hands over. What a call proves is decided in `exchang
 fenced, at the moment when the signed request is about to leave, and turned into messages.
 """
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -32,6 +33,9 @@ from messages.orders import (
 )
 from messages.values import OrderState
 
+LEAVES_S = 0.002
+"""Longer than a signed request takes to leave; one that waits for its turn at the exchange's rate,
+say, is not waited for."""
 TOGETHER = 4
 """From so many orders of a symbol on, a list of its open orders is asked for first."""
 
@@ -56,6 +60,7 @@ class LiveGateway(Gateway):
         self._venue = venue
         self._loop = loop
         self._standing: dict[str, Condition] = {}
+        self._left = threading.Event()
         venue.follow(self._condition, self._rules)
 
     def take_over(self, epoch: Epoch) -> None:
@@ -89,8 +94,18 @@ class LiveGateway(Gateway):
             self._check_leave(good_until_ns)
             self._may_send()
             self.leaving(key)
+            self._loop.after_this(self._left.set)
 
+        self._left.clear()
         self._run(self._submit(epoch, key, order, fence))
+
+    def see_off(self) -> None:
+        """See `Gateway.see_off`.
+
+        What the executor does next can wait, and would take the interpreter away from the loop, a
+        switch interval at a time.
+        """
+        self._loop.give_way(self._left, LEAVES_S)
 
     def find(self, epoch: Epoch, key: OrderKey, order: NewOrder, *, sent_at_ns: int) -> None:
         """See `Gateway.find`."""
@@ -150,6 +165,7 @@ class LiveGateway(Gateway):
             report = await self._venue.submit(order, fence)
         except BaseException as error:  # noqa: BLE001 - what it proves is told
             report = self._told(order, error)
+        self._left.set()
         self._executor.tell(SubmitDone(order_key=key, epoch=epoch, report=report))
 
     async def _find(self, epoch: Epoch, key: OrderKey, order: NewOrder, sent_at_ns: int) -> None:

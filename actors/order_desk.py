@@ -119,6 +119,8 @@ class OrderDesk:
         after = self._write([move.step for move in moves], claims, notes)
         durable_ns, durable_at_ns = self._ctx.utc_ns(), self._ctx.monotonic_ns()
         self._hand_over(claims)
+        if len(claims) == 1 and claims[0].sent and not self._ctx.waited_for:
+            self._gateway.see_off()  # of more than one the rate counts, not the first one's time
         self.tidying.later()
         for claim in claims:
             self._on_claimed(claim, durable_ns, durable_at_ns)

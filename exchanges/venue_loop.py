@@ -60,6 +60,17 @@ class VenueLoop:
         with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._work_off)
 
+    def after_this(self, callback: Callable[[], object]) -> None:
+        """Call something when what runs now, and what it begins, has had a turn.
+
+        On the loop's thread only.
+        """
+        self._loop.call_soon(self._loop.call_soon, callback)
+
+    def give_way(self, event: threading.Event, limit_s: float) -> None:
+        """Keep the caller's thread asleep until the loop's has set an event, or for so long."""
+        event.wait(limit_s)
+
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine on the loop, of whose end nobody is told: half the price of `submit`.
 

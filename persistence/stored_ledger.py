@@ -75,6 +75,9 @@ class StoredLedger:
         stops: Sequence[Stop] = NO_STOPS,
     ) -> list[LedgerEntry]:
         """See `Ledger.write`. One transaction, one flush; none if nothing changes."""
+        if len(claims) == 1 and not (steps or notes or stops):
+            self._claim_alone(claims[0], now_ns)
+            return []
         known = self.lookup([step.order_key for step in steps]) if steps else {}
         folded = fold(known, steps)
         entries = [claimed_entry(claim, now_ns) for claim in claims]
@@ -83,16 +86,26 @@ class StoredLedger:
         filled = self._book.filled_after(folded.taken)
         # Before the commit, for one that fails may all the same have reached the disk.
         self._newest = max([self._newest, *(entry.order_key for entry in entries)])
-        try:
-            set_notes = [(sql.SET_FLAG, (_NOTE + name, text)) for name, text in notes.items()]
-            put_stops = [(PUT_STOP, stop_row(stop)) for stop in stops]
-            self._commit([*_writes(folded, filled, entries), *set_notes, *put_stops])
-        except LedgerConflict as error:
-            stored = self.lookup([entry.order_key for entry in entries])
-            raise (conflict(claims, stored) or error) from error.__cause__
+        set_notes = [(sql.SET_FLAG, (_NOTE + name, text)) for name, text in notes.items()]
+        put_stops = [(PUT_STOP, stop_row(stop)) for stop in stops]
+        self._commit_with([*_writes(folded, filled, entries), *set_notes, *put_stops], claims)
         self._book.update(known, folded.changed, filled)
         self._book.claim(entries)
         return folded.after
+
+    def _claim_alone(self, claim: Claim, now_ns: int) -> None:
+        """Do what `write` does for a lone order, which is the one that somebody waits for."""
+        entry = claimed_entry(claim, now_ns)
+        self._newest = max(self._newest, entry.order_key)
+        self._commit_with([(sql.INSERT_ORDER, sql.order_row(entry))], (claim,))
+        self._book.claim((entry,))
+
+    def _commit_with(self, writes: Sequence[Write], claims: Sequence[Claim]) -> None:
+        try:
+            self._commit(writes)
+        except LedgerConflict as error:
+            stored = self.lookup([claim.intent.order_key for claim in claims])
+            raise (conflict(claims, stored) or error) from error.__cause__
 
     def stops(self, *, done_too: bool = False) -> list[Stop]:
         """See `Ledger.stops`."""
@@ -201,6 +214,8 @@ class StoredLedger:
 
 def statements_of(writes: Sequence[Write]) -> list[Statement]:
     """Give the fewest statements that write these rows in their order."""
+    if len(writes) == 1:
+        return list(writes)
     return [
         one
         for statement, run in groupby(writes, key=itemgetter(0))

@@ -1,5 +1,6 @@
 """A venue's loop that goes on only where the test says: every wait is a choice."""
 
+import threading
 from collections.abc import Callable, Coroutine, Generator, Iterable
 from concurrent.futures import Future
 from typing import Any
@@ -61,6 +62,12 @@ class SteppedLoop:
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         self.submit(coroutine)
+
+    def after_this(self, callback: Callable[[], object]) -> None:
+        callback()
+
+    def give_way(self, event: threading.Event, limit_s: float) -> None:
+        """Nobody else could run meanwhile: one thread takes all the steps."""
 
     @staticmethod
     async def together(coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
