@@ -4,8 +4,9 @@ Up to 255 ns a bucket is one nanosecond; every doubling beyond is cut into 128 e
 """
 
 import threading
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from math import ceil, inf
@@ -24,11 +25,23 @@ _PERCENTS = (50, 95, 99, 99.9)
 class Folded(NamedTuple):
     """What was counted. Never changed, only replaced: who has it may read it at leisure."""
 
-    counts: dict[int, int]
+    buckets: "array[int]"
+    """In which something fell, ascending."""
+    counts: "array[int]"
     greatest: int
     total: int
     number: int
     """Of the buffer that goes with it, which bears it in its first place."""
+
+    @classmethod
+    def of(cls, counts: Mapping[int, int], greatest: int, total: int, number: int) -> "Folded":
+        """Give what fell into each bucket as arrays, which take a tenth of a mapping's memory."""
+        buckets = array("H", sorted(counts))
+        return cls(buckets, array("q", map(counts.__getitem__, buckets)), greatest, total, number)
+
+    def tallied(self) -> dict[int, int]:
+        """Give what fell into each bucket, to go on with."""
+        return dict(zip(self.buckets, self.counts, strict=True))
 
 
 class HistogramView:
@@ -37,14 +50,13 @@ class HistogramView:
     What waited to be counted is only sorted, not counted: that is for the thread that writes.
     """
 
-    __slots__ = ("_buckets", "_counts", "_up_to", "_waiting", "count", "max", "sum")
+    __slots__ = ("_buckets", "_folded", "_up_to", "_waiting", "count", "max", "sum")
 
     def __init__(self, folded: Folded, waiting: list[int]) -> None:
         waiting.sort()
-        counts = self._counts = folded.counts
-        self._waiting = waiting
-        self._buckets = sorted(counts)
-        self._up_to = list(accumulate(map(counts.__getitem__, self._buckets), initial=0))
+        self._folded, self._waiting = folded, waiting
+        self._buckets = folded.buckets
+        self._up_to = list(accumulate(folded.counts, initial=0))
         self.count = self._up_to[-1] + len(waiting)
         """How many were recorded."""
         self.max = max(folded.greatest, waiting[-1] if waiting else 0)
@@ -77,7 +89,7 @@ class HistogramView:
 
     def tallied(self) -> dict[int, int]:
         """Give how many fell into each bucket; see `highest_in`."""
-        counts = self._counts.copy()
+        counts = self._folded.tallied()
         _tally(self._waiting, counts)
         return counts
 
@@ -86,14 +98,15 @@ class HistogramView:
         return counted + bisect_right(self._waiting, highest_in(bucket))
 
 
-_NOTHING = Folded({}, 0, 0, 0)
+_NOTHING = Folded.of({}, 0, 0, 0)
 
 
 class LatencyHistogram:
     """Counts nanoseconds, exact in their number, off by at most `RELATIVE_ERROR` in their size.
 
     `record` only appends; 2,048 at a time are sorted and counted, which is cheaper than finding
-    the bucket of each. A bucket in which nothing fell takes no memory.
+    the bucket of each. They wait as machine words, for a bot has some sixty of these: as Python's
+    numbers they took five times as much. A bucket in which nothing fell takes no memory.
 
     Any thread may write and read at any time: one writes, another notes what that one hangs on,
     and one that was given up may come back to itself. Nobody waits for anybody. A `view` is of one
@@ -103,7 +116,7 @@ class LatencyHistogram:
     __slots__ = ("_buffer", "_folded", "_folding", "append")
 
     def __init__(self) -> None:
-        self._buffer = [0]
+        self._buffer = array("q", [0])
         self.append = self._buffer.append
         """`record` for who calls `fold_when_full` after some, and at least every `FOLD_AT`."""
         self._folded = (_NOTHING, _NOTHING)
@@ -125,14 +138,13 @@ class LatencyHistogram:
                 self._folding.release()
 
     def _fold(self) -> None:
-        ordered, before = self._buffer[1:], self._folded[-1]
-        if not ordered:
+        waiting, before = self._buffer[1:], self._folded[-1]
+        if not waiting:
             return
-        size = len(ordered)
-        ordered.sort()
-        counts = before.counts.copy()
+        size, ordered = len(waiting), sorted(waiting)
+        counts = before.tallied()
         _tally(ordered, counts)
-        after = Folded(
+        after = Folded.of(
             counts,
             max(before.greatest, ordered[-1]),
             before.total + _sum(ordered),
@@ -141,12 +153,12 @@ class LatencyHistogram:
         self._folded = (before, after)
         # In one step what was folded goes and the buffer is that of `after`; what somebody
         # appended meanwhile stays in it.
-        self._buffer[: 1 + size] = [after.number]
+        self._buffer[: 1 + size] = array("q", [after.number])
 
     def view(self) -> HistogramView:
         """Give what was recorded until now; any thread."""
         while True:  # once, unless 2,048 messages pass between its first two lines
-            waiting = self._buffer.copy()
+            waiting = self._buffer[:].tolist()
             for folded in self._folded:
                 if folded.number == waiting[0]:
                     del waiting[0]
@@ -177,11 +189,11 @@ class LatencyHistogram:
     def merge(self, other: "LatencyHistogram") -> None:
         """Add what another counted, which is not changed. Nobody may write here meanwhile."""
         view, before = other.view(), self._folded[-1]
-        counts = before.counts.copy()
+        counts = before.tallied()
         for bucket, count in view.tallied().items():
             counts[bucket] = counts.get(bucket, 0) + count
         greatest, total = max(before.greatest, view.max), before.total + view.sum
-        self._hold(Folded(counts, greatest, total, before.number))
+        self._hold(Folded.of(counts, greatest, total, before.number))
 
     def _hold(self, folded: Folded) -> None:
         self._folded = (folded, folded)
@@ -213,7 +225,12 @@ class LatencyHistogram:
         """
         greatest, total, counts = msgspec.msgpack.decode(encoded, type=_Encoded)
         histogram = cls()
-        histogram._hold(Folded(dict(counts), greatest, total, 0))
+        try:
+            histogram._hold(Folded.of(dict(counts), greatest, total, 0))
+        except OverflowError as error:
+            raise msgspec.ValidationError(
+                f"no histogram has such a bucket or count: {error}"
+            ) from error
         return histogram
 
     def since(self, before: "LatencyHistogram | None") -> "LatencyHistogram":
@@ -225,7 +242,7 @@ class LatencyHistogram:
         differences = {bucket: n - earlier.get(bucket, 0) for bucket, n in now.tallied().items()}
         counts = {bucket: n for bucket, n in differences.items() if n > 0}
         greatest = min(max(map(highest_in, counts), default=0), now.max)
-        later._hold(Folded(counts, greatest, max(now.sum - then.sum, 0), 0))
+        later._hold(Folded.of(counts, greatest, max(now.sum - then.sum, 0), 0))
         return later
 
     def copy(self) -> "LatencyHistogram":

@@ -1,4 +1,6 @@
+import random
 import sys
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -6,6 +8,7 @@ from math import ceil
 from types import CodeType, FrameType
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,6 +117,31 @@ def test_another_process_merges_what_was_encoded(one: list[int], other: list[int
 
     assert merged.summary() == filled(one + other).summary()
     assert merged.encode() == filled(one + other).encode()
+
+
+@pytest.mark.parametrize(
+    "told", [(1, 1, [(2**40, 1)]), (1, 1, [(-1, 1)]), (1, 1, [(3, 2**63)]), (1, 1, 7), {}]
+)
+def test_what_no_histogram_has_encoded_is_refused(told: object) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        LatencyHistogram.decode(msgspec.msgpack.encode(told))
+
+
+def test_sixty_that_are_full_take_two_megabytes_at_most() -> None:
+    """As many as a bot has: as Python's numbers they took six."""
+    chance = random.Random(7)
+    tracemalloc.start()
+    try:
+        made = [filled(_spread(chance, FOLD_AT)) for _ in range(60)]
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sum(one.count for one in made) == 60 * FOLD_AT
+    assert held < 2_000_000
+
+
+def _spread(chance: random.Random, count: int) -> list[int]:
+    return [int(chance.lognormvariate(11, 1)) for _ in range(count)]
 
 
 @given(before=latencies, after=latencies)
