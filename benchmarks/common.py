@@ -97,14 +97,24 @@ def one_cpu(wanted: bool) -> Iterator[None]:
         os.sched_setaffinity(0, cpus)
 
 
-def fdatasync_us(folder: Path, count: int) -> list[float]:
-    """Overwrite the same 4 kB and wait for the disk, again and again: what no commit can beat."""
+STANDS_S = 0.5
+"""So long a run stands before its first order: the ledger's first quiet moment is over by then."""
+
+
+def fdatasync_us(folder: Path, count: int, pause_s: float = 0.0) -> list[float]:
+    """Overwrite the same 4 kB and wait for the disk, again and again: what no commit can beat.
+
+    With a pause before each: what no commit at that pace can beat. A machine that has had
+    nothing to do takes longer.
+    """
     handle = os.open(folder / "probe", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         os.pwrite(handle, BLOCK, 0)
         os.fsync(handle)
         taken = []
         for _ in range(count):
+            if pause_s:
+                time.sleep(pause_s)
             begun = time.perf_counter_ns()
             os.pwrite(handle, BLOCK, 0)
             os.fdatasync(handle)

@@ -16,7 +16,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.claims import BARE_INSERT, BARE_TABLE, BODY
-from benchmarks.common import Options, Result, median, one_cpu, percentile, say, scratch, wait_for
+from benchmarks.common import (
+    STANDS_S,
+    Options,
+    Result,
+    median,
+    one_cpu,
+    percentile,
+    say,
+    scratch,
+    wait_for,
+)
 from benchmarks.exchange import Exchange, exchange
 from benchmarks.live import intent, tick
 from benchmarks.live_ccxt import Bare, LiveCcxt, at_once, live_ccxt, paced
@@ -99,7 +109,7 @@ def commit_us(folder: Path, count: int) -> list[float]:
     connection.execute(BARE_TABLE)
     taken = []
     for number in range(count):
-        time.sleep(PERIOD_NS / 4e9)
+        time.sleep(PERIOD_NS / 1e9)
         begun = time.perf_counter_ns()
         connection.execute(BARE_INSERT, (f"{number:032x}", BODY))
         taken.append((time.perf_counter_ns() - begun) / 1_000)
@@ -144,6 +154,7 @@ def _tick_paced(system: LiveCcxt, orders: int, first: int) -> dict[int, int]:
     """Tell ticks by the clock, every second of which is traded; give when each was told."""
     told: dict[int, int] = {}
     tell, now_ns = system.strategy.tell, time.monotonic_ns
+    time.sleep(STANDS_S)
     due_ns = now_ns()
     for number in range(first, first + 2 * orders):
         due_ns += PERIOD_NS // 2

@@ -25,7 +25,16 @@ from actors.context import Context
 from actors.executor import ExecutorActor
 from actors.judgement import Judge
 from actors.live_gateway import LiveGateway
-from benchmarks.common import Options, Result, fdatasync_us, median, percentile, say, scratch
+from benchmarks.common import (
+    STANDS_S,
+    Options,
+    Result,
+    fdatasync_us,
+    median,
+    percentile,
+    say,
+    scratch,
+)
 from benchmarks.common import wait_for as waits
 from benchmarks.exchange import Exchange, exchange
 from benchmarks.live import EveryOther, tick
@@ -212,6 +221,7 @@ def _ours(folder: Path, venue: Exchange, orders: int) -> list[Stamps]:
     found: dict[int, Stamps] = {}
     with _marked():
         system = MarkedLive(folder, venue)
+        time.sleep(STANDS_S)
         try:
             for number in range(orders):
                 shown = ROAD.begin("told")
