@@ -9,9 +9,7 @@ import msgspec
 from decisions.exact import EXACT
 from messages.ids import NS_PER_S, TimestampNs
 from messages.market import Candle
-
-_MONDAY_NS = 4 * 86_400 * NS_PER_S
-"""1970 began on a Thursday; a week begins on a Monday."""
+from messages.timeframes import opened_ns
 
 
 class Resampler(msgspec.Struct):
@@ -68,8 +66,7 @@ class Resampler(msgspec.Struct):
         return msgspec.structs.replace(self)
 
     def _begin(self, ts_ns: int) -> int:
-        offset = _MONDAY_NS if self.length_ns % (7 * 86_400 * NS_PER_S) == 0 else 0
-        return (ts_ns - offset) // self.length_ns * self.length_ns + offset
+        return opened_ns(ts_ns, self.length_ns)
 
     def _closed(self, bar: Candle) -> Candle:
         end_ns = TimestampNs(bar.ts_open_ns + self.length_ns)

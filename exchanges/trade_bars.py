@@ -4,6 +4,7 @@ import msgspec
 
 from exchanges.candle_builder import Bar
 from messages.market import Trade
+from messages.timeframes import opened_ns
 
 _KEPT_IDS = 20_000
 
@@ -39,7 +40,7 @@ class TradeBars:
             del self._seen[next(iter(self._seen))]
         if self._whole_from_ns is None:
             self._whole_from_ns = trade.ts_event_ns
-        open_ns = trade.ts_event_ns // self._timeframe_ns * self._timeframe_ns
+        open_ns = opened_ns(trade.ts_event_ns, self._timeframe_ns)
         return self._added(open_ns, trade_id, trade) if open_ns >= self._whole_from_ns else None
 
     def interrupted(self) -> None:

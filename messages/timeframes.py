@@ -4,8 +4,24 @@ import re
 
 from messages.ids import NS_PER_S
 
+_DAY_NS = 86_400 * NS_PER_S
+_MONDAY_NS = 4 * _DAY_NS
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _TIMEFRAME = re.compile(r"[1-9][0-9]{0,4}[smhdw]")
+
+
+def grid_shift_ns(length_ns: int) -> int:
+    """Give how long after the beginning of 1970, a Thursday, a bar of this length opened.
+
+    Exchanges begin their weeks on Mondays, and all else with a day of UTC.
+    """
+    return _MONDAY_NS if length_ns % (7 * _DAY_NS) == 0 else 0
+
+
+def opened_ns(ts_ns: int, length_ns: int) -> int:
+    """Give when the bar that a moment lies in opened."""
+    shift = grid_shift_ns(length_ns)
+    return (ts_ns - shift) // length_ns * length_ns + shift
 
 
 def timeframe_ns(timeframe: object) -> int:

@@ -13,15 +13,12 @@ import msgspec
 from exchanges.times import parse_timeframe
 from messages.errors import ConfigError, DataError
 from messages.ids import NS_PER_MS, NS_PER_S, Symbol
+from messages.timeframes import grid_shift_ns
 
 DEFAULT_DIR = Path("data")
 MONTH_NAME = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 _EXCHANGE = re.compile(r"[a-z0-9_]{1,40}")
 _SYMBOL = re.compile(r"[A-Za-z0-9.\-]{1,30}/[A-Za-z0-9.\-]{1,30}(:[A-Za-z0-9.\-]{1,30})?")
-_DAY_MS = 86_400_000
-_WEEK_MS = 7 * _DAY_MS
-_MONDAY_MS = 4 * _DAY_MS
-"""1970 began on a Thursday; exchanges begin their weeks on Mondays."""
 
 
 class Series(msgspec.Struct, frozen=True, order=True):
@@ -51,7 +48,7 @@ class Series(msgspec.Struct, frozen=True, order=True):
 
 def grid_shift_ms(length_ms: int) -> int:
     """Give how long after the beginning of 1970 a candle of this length opened."""
-    return _MONDAY_MS if length_ms % _WEEK_MS == 0 else 0
+    return grid_shift_ns(length_ms * NS_PER_MS) // NS_PER_MS
 
 
 def nothing_in(root: Path) -> str:

@@ -1,6 +1,7 @@
 """The stream says when a bar is over, REST says what it was: each once, in order, exact."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -15,6 +16,7 @@ from messages.market import Candle, Trade
 
 BTC = Symbol("BTC/USDT")
 MINUTE_NS = 60 * NS_PER_S
+DAY_NS = 24 * 60 * MINUTE_NS
 GRACE_NS = 2 * NS_PER_S
 NEVER = 0
 """A clock by which no bar is ever over."""
@@ -342,6 +344,20 @@ def test_trades_again_and_in_any_order_within_a_bar_make_the_same_bars(
 
     whole = {o: b for o, b in expected.items() if o >= first[1].ts_event_ns}
     assert made == whole
+
+
+def test_a_week_of_trades_begins_on_a_monday_as_at_the_exchanges() -> None:
+    monday_ns = int(datetime(2026, 11, 23, tzinfo=UTC).timestamp()) * NS_PER_S
+    bars = TradeBars(7 * DAY_NS)
+    bars.add("1", trade(monday_ns - DAY_NS, 100))
+
+    for number in range(7):
+        bar = bars.add(f"in {number}", trade(monday_ns + number * DAY_NS, 101))
+        assert bar is not None
+        assert bar.open_ns == monday_ns
+    after = bars.add("2", trade(monday_ns + 7 * DAY_NS, 102))
+    assert after is not None
+    assert after.open_ns == monday_ns + 7 * DAY_NS
 
 
 def test_after_an_interruption_the_bar_that_it_fell_into_is_not_made_of_trades() -> None:
