@@ -33,6 +33,7 @@ from strategies import strategy_class
 from strategies.params import bounds_of, choices_of
 
 EXIT_OK, EXIT_INTERRUPTED = 0, 130
+_TOO_EARLY = "interrupted before the first trial: nothing was added; the same command begins again"
 FOLDER = Path("studies")
 
 
@@ -48,10 +49,16 @@ def optimize(options: OptimizeOptions) -> int:
     plan = plan_of(options.backtest)
     axes = axes_of(declared_of(plan), options.params)
     capital_of(plan)  # refuses several currencies before anything is read
-    with ExitStack() as stack, terminated_as_interrupted():
-        run = _Run(options, plan, axes, storage, name)
-        stack.callback(run.close)
-        return run.run()
+    run = _Run(options, plan, axes, storage, name)
+    try:
+        with ExitStack() as stack, terminated_as_interrupted():
+            stack.callback(run.close)
+            return run.run()
+    except KeyboardInterrupt:
+        if run.has_begun:
+            raise
+    sys.stderr.write(f"{_TOO_EARLY}\n")
+    return EXIT_INTERRUPTED
 
 
 class _Run:
@@ -67,6 +74,8 @@ class _Run:
     ) -> None:
         self._options, self._plan, self._axes = options, plan, axes
         self._storage, self._name = storage, name
+        self.has_begun = False
+        """Whether there may be a trial of its own to tell of."""
         self._columns = ColumnFile()
         self._stack = ExitStack()
         self._stack.callback(self._columns.close)
@@ -88,6 +97,7 @@ class _Run:
             tell = Telling(self._options, self._axes, money, self._name, shown, self._progress)
             tell.what_is_there(studies)
             began_s, before = time.monotonic(), sum(study.tried() for study in studies)
+            self.has_begun = True
             try:
                 with noted() as is_told_to_end:
                     search.run(self._progress.search, tell.failed, is_told_to_end)

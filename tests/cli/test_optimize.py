@@ -172,6 +172,24 @@ def test_interrupted_it_tells_what_was_found_and_how_to_go_on(
     assert psutil.wait_procs(workers, timeout=10)[1] == []
 
 
+@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM], ids=str)
+@pytest.mark.usefixtures("market")
+def test_interrupted_while_it_reads_it_says_that_nothing_was_added(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, blow: signal.Signals
+) -> None:
+    def struck(*_: object) -> None:
+        signal.raise_signal(blow)
+
+    monkeypatch.setattr(ColumnFile, "add", struck)
+
+    code, report, said = optimize(capsys, "--trials", "5", *FEW)
+
+    assert (code, report) == (130, None)
+    assert said.endswith(
+        "interrupted before the first trial: nothing was added; the same command begins again\n"
+    )
+
+
 @pytest.mark.stress
 @LONG[1]
 def test_one_worker_gives_the_same_report_of_a_seed_and_another_of_another(
