@@ -170,11 +170,11 @@ class Rehearsal:
         assert baseline.target is not None, "there is nothing to rehearse"
         ended = self.run(point, blow)
         while (
-            (ended or self._came_late())
-            and self._lives < LIVES_MAX
-            and not self._setting.over.is_set()
-        ):  # it was killed, or gave up and is started anew, or ended a moment too early
+            ended and self._lives < LIVES_MAX and not self._setting.over.is_set()
+        ):  # it was killed, or gave up and is started anew
             ended = self.run(None, Blow.NONE)
+        if self._came_late() and not self._setting.over.is_set():
+            self.run(None, Blow.NONE)  # it was ended a moment too early: one start must do
         seconds = time.monotonic() - self._began
         entries = self.entries()
         wrong = self.problems(baseline.sent, entries)

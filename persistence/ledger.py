@@ -179,7 +179,7 @@ class SqliteLedger(StoredLedger):
             if self._writer is not None:  # two that checkpoint at once: see the doctor on SQLite
                 check_writer(self._database, self._writer)
             connection = connection_of(self._database)
-            with suppress(sqlite3.OperationalError):  # a full disk is told by who needs it
+            with suppress(OSError, sqlite3.OperationalError):  # it can do without
                 make_room(connection, log_of(self._path))
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 

@@ -33,7 +33,7 @@ from strategies import strategy_class
 from strategies.params import bounds_of, choices_of
 
 EXIT_OK, EXIT_INTERRUPTED = 0, 130
-_TOO_EARLY = "interrupted before the first trial: nothing was added; the same command begins again"
+_TOO_EARLY = "interrupted before the first trial: none was added; the same command begins again"
 FOLDER = Path("studies")
 
 

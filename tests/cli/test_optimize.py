@@ -174,7 +174,7 @@ def test_interrupted_it_tells_what_was_found_and_how_to_go_on(
 
 @pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM], ids=str)
 @pytest.mark.usefixtures("market")
-def test_interrupted_while_it_reads_it_says_that_nothing_was_added(
+def test_interrupted_while_it_reads_it_says_that_no_trial_was_added(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, blow: signal.Signals
 ) -> None:
     def struck(*_: object) -> None:
@@ -186,7 +186,7 @@ def test_interrupted_while_it_reads_it_says_that_nothing_was_added(
 
     assert (code, report) == (130, None)
     assert said.endswith(
-        "interrupted before the first trial: nothing was added; the same command begins again\n"
+        "interrupted before the first trial: none was added; the same command begins again\n"
     )
 
 

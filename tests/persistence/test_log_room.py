@@ -16,6 +16,7 @@ from messages.values import OrderState as S
 from persistence.database import connection_of, open_for_reading
 from persistence.ledger import Claim, SqliteLedger, Step
 from persistence.log_room import ROOM_BYTES, log_of, make_room
+from persistence.rotation import RESERVE_BYTES
 
 ClaimOf = Callable[..., Claim]
 StepOf = Callable[..., Step]
@@ -73,16 +74,67 @@ def test_what_is_in_the_ledger_stays_as_it_was_for_whoever_reads(
     assert len(list(disk.entries())) == 21
 
 
-def test_it_is_made_once_and_the_cache_is_as_large_as_before(
-    disk: SqliteLedger, raw: sqlite3.Connection, log: Path
+def test_it_is_made_once_in_a_life_and_the_settings_are_as_before(
+    disk: SqliteLedger, path: Path, log: Path
 ) -> None:
-    cached = raw.execute("PRAGMA cache_size").fetchone()
+    disk.close()  # and its log is gone, as that of any life that ended in order
+    with closing(SqliteLedger(path)) as ledger:
+        raw = connection_of(ledger._database)
+        before = settings_of(raw)
 
-    assert make_room(raw, log)
+        assert make_room(raw, log)
+        assert not make_room(raw, log)
+
+        assert settings_of(raw) == before
+        assert not raw.in_transaction
+        assert log.stat().st_size < 1.1 * ROOM_BYTES
+
+
+def settings_of(connection: sqlite3.Connection) -> list[Any]:
+    names = ("cache_size", "busy_timeout", "wal_autocheckpoint", "synchronous")
+    return [connection.execute(f"PRAGMA {name}").fetchone() for name in names]
+
+
+@pytest.mark.timeout(60)
+def test_who_is_writing_is_not_waited_for(
+    disk: SqliteLedger, raw: sqlite3.Connection, path: Path, log: Path
+) -> None:
+    size = log.stat().st_size
+    raw.execute("PRAGMA busy_timeout = 600000").fetchall()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        disk.tidy()
+    assert log.stat().st_size == size
+    disk.tidy()
+    assert log.stat().st_size >= ROOM_BYTES
+
+
+def test_a_log_that_its_name_does_not_lead_to_any_more_is_left_as_it_is(
+    tmp_path: Path, claim_of: ClaimOf
+) -> None:
+    """A link to the directory that was changed, say: what is open stays open."""
+    one, other, link = (tmp_path / name for name in ("one", "other", "link"))
+    one.mkdir()
+    other.mkdir()
+    link.symlink_to(one)
+    with closing(SqliteLedger(link / "ledger.db")) as ledger:
+        link.unlink()
+        link.symlink_to(other)
+        ledger.tidy()
+        ledger.claim([claim_of(0)], 1)
+    with closing(SqliteLedger(one / "ledger.db")) as ledger:
+        assert len(ledger.open_entries()) == 1
+
+
+def test_a_disk_on_which_little_is_left_keeps_that_for_others(
+    disk: SqliteLedger, raw: sqlite3.Connection, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size, free = log.stat().st_size, shutil.disk_usage(log.parent)
+    little = free._replace(free=RESERVE_BYTES + ROOM_BYTES // 2)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: little)
     assert not make_room(raw, log)
-
-    assert raw.execute("PRAGMA cache_size").fetchone() == cached
-    assert not raw.in_transaction
+    disk.tidy()
+    assert log.stat().st_size == size
 
 
 def test_the_log_of_a_ledger_behind_a_link_is_beside_what_it_leads_to(
