@@ -96,6 +96,8 @@ class Line:
     def take_trades(self, rows: Any, venue_now_ns: int) -> None:
         """Take trades: told if they are asked for, and bars in the making in any case."""
         self.heard(Channel.TRADES)
+        if self.builder.next_open_ns is not None:
+            self._trade_bars.align(self.builder.next_open_ns)
         for name, trade in trades_of(rows, self.symbol, self._stats):
             self.builder.begun(trade.ts_event_ns)
             bar = self._trade_bars.add(name, trade)

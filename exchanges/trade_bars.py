@@ -30,6 +30,11 @@ class TradeBars:
         self._forming: dict[int, _Forming] = {}
         self._seen: dict[str, None] = {}
         self._whole_from_ns: int | None = None
+        self._shift_ns: int | None = None
+
+    def align(self, opened_ns: int) -> None:
+        """Open bars where the exchange's own do, of which this is one: some begin on Thursdays."""
+        self._shift_ns = opened_ns % self._timeframe_ns
 
     def add(self, trade_id: str, trade: Trade) -> Bar | None:
         """Take a trade and give its bar so far; None when it was known, or the bar is not whole."""
@@ -40,7 +45,7 @@ class TradeBars:
             del self._seen[next(iter(self._seen))]
         if self._whole_from_ns is None:
             self._whole_from_ns = trade.ts_event_ns
-        open_ns = opened_ns(trade.ts_event_ns, self._timeframe_ns)
+        open_ns = opened_ns(trade.ts_event_ns, self._timeframe_ns, self._shift_ns)
         return self._added(open_ns, trade_id, trade) if open_ns >= self._whole_from_ns else None
 
     def interrupted(self) -> None:

@@ -13,14 +13,14 @@ _TIMEFRAME = re.compile(r"[1-9][0-9]{0,4}[smhdw]")
 def grid_shift_ns(length_ns: int) -> int:
     """Give how long after the beginning of 1970, a Thursday, a bar of this length opened.
 
-    Exchanges begin their weeks on Mondays, and all else with a day of UTC.
+    Most exchanges begin their weeks on Mondays, and all of them what is shorter with a day of UTC.
     """
     return _MONDAY_NS if length_ns % (7 * _DAY_NS) == 0 else 0
 
 
-def opened_ns(ts_ns: int, length_ns: int) -> int:
-    """Give when the bar that a moment lies in opened."""
-    shift = grid_shift_ns(length_ns)
+def opened_ns(ts_ns: int, length_ns: int, shift_ns: int | None = None) -> int:
+    """Give when the bar that a moment lies in opened; `shift_ns` is by how much, if it is known."""
+    shift = grid_shift_ns(length_ns) if shift_ns is None else shift_ns
     return (ts_ns - shift) // length_ns * length_ns + shift
 
 

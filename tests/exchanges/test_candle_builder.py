@@ -346,18 +346,30 @@ def test_trades_again_and_in_any_order_within_a_bar_make_the_same_bars(
     assert made == whole
 
 
-def test_a_week_of_trades_begins_on_a_monday_as_at_the_exchanges() -> None:
-    monday_ns = int(datetime(2026, 11, 23, tzinfo=UTC).timestamp()) * NS_PER_S
+@pytest.mark.parametrize(
+    ("first_day", "known"), [(23, None), (23, 16), (26, 19), (26, 26)], ids=str
+)
+def test_a_week_of_trades_begins_as_the_exchanges_own_and_else_on_a_monday(
+    first_day: int, known: int | None
+) -> None:
+    first_ns = november_ns(first_day)
     bars = TradeBars(7 * DAY_NS)
-    bars.add("1", trade(monday_ns - DAY_NS, 100))
+    if known is not None:
+        bars.align(november_ns(known))
+    bars.add("1", trade(first_ns - DAY_NS, 100))
 
     for number in range(7):
-        bar = bars.add(f"in {number}", trade(monday_ns + number * DAY_NS, 101))
+        bar = bars.add(f"in {number}", trade(first_ns + number * DAY_NS, 101))
         assert bar is not None
-        assert bar.open_ns == monday_ns
-    after = bars.add("2", trade(monday_ns + 7 * DAY_NS, 102))
+        assert bar.open_ns == first_ns
+    after = bars.add("2", trade(first_ns + 7 * DAY_NS, 102))
     assert after is not None
-    assert after.open_ns == monday_ns + 7 * DAY_NS
+    assert after.open_ns == first_ns + 7 * DAY_NS
+
+
+def november_ns(day: int) -> int:
+    """The 23rd was a Monday."""
+    return int(datetime(2026, 11, day, tzinfo=UTC).timestamp()) * NS_PER_S
 
 
 def test_after_an_interruption_the_bar_that_it_fell_into_is_not_made_of_trades() -> None:
