@@ -35,7 +35,7 @@ class Folded(NamedTuple):
 
     @classmethod
     def of(cls, counts: Mapping[int, int], greatest: int, total: int, number: int) -> "Folded":
-        """Give what fell into each bucket as arrays, which take a tenth of a mapping's memory."""
+        """Give what fell into each bucket as arrays, which take far less than a mapping."""
         buckets = array("H", sorted(counts))
         return cls(buckets, array("q", map(counts.__getitem__, buckets)), greatest, total, number)
 

@@ -1,0 +1,40 @@
+"""One symbol of a live feed, without a connection: what is made of the trades that it takes."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
+
+from exchanges.feed_line import Line
+from exchanges.source import SourceStats
+from messages.ids import NS_PER_MS, NS_PER_S, Symbol
+from tests.exchanges.feed_run import LAZY, request
+
+BTC = Symbol("BTC/USDT")
+DAY_NS = 86_400 * NS_PER_S
+
+
+def november_ns(day: int) -> int:
+    """The 26th was a Thursday."""
+    return int(datetime(2026, 11, day, tzinfo=UTC).timestamp()) * NS_PER_S
+
+
+@pytest.mark.parametrize("weekday", [19, 16], ids=["Thursday", "Monday"])
+def test_weeks_made_of_trades_open_where_the_weeks_of_the_exchanges_history_do(
+    weekday: int,
+) -> None:
+    asked = request(timeframe="1w", timeframe_ns=7 * DAY_NS)
+    opens_ns = november_ns(weekday)
+    line = Line(BTC, asked, LAZY, SourceStats(), opens_ns, lambda: 0)
+    moments = [opens_ns - DAY_NS, *(opens_ns + day * DAY_NS for day in range(7))]
+    rows = [
+        {"id": str(number), "timestamp": at_ns // NS_PER_MS, "price": 100, "amount": 1}
+        for number, at_ns in enumerate(moments)
+    ]
+
+    line.take_trades(rows, opens_ns)
+
+    week = line.builder.release(opens_ns + 8 * DAY_NS)
+    assert [(int(one.ts_open_ns), one.volume) for one in week] == [(opens_ns, Decimal(7))]
