@@ -31,8 +31,10 @@ from persistence.statements import INSERT_ORDER
 
 RATE = 20_000
 PRODUCER_LOOKS_S = 0.001
-"""How often the producer of the open loop looks what is due. One that woke up for each intent, 20,000
-times a second, was half of the load itself."""
+"""How often the producer of the open loop looks what is due.
+
+One that woke up for each intent, 20,000 times a second, was half of the load itself.
+"""
 BARE_TABLE = "CREATE TABLE claims (key TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID"
 BARE_INSERT = "INSERT OR IGNORE INTO claims VALUES (?, ?)"
 BODY = "x" * 300

@@ -4,8 +4,12 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-THRESHOLDS = (5_000, 20, 20)
-"""Containers that a young pass waits for, and passes that an older one waits for (700, 10, 10)."""
+THRESHOLDS = (5_000, 2, 200)
+"""Containers that a young pass waits for, and passes that an older one waits for (700, 10, 10).
+
+A pass of the middle age looks at what the young ones have left since the last: after twenty of
+them, while orders by the thousand stay open, it took 8 to 14 ms, after two it takes 2.
+"""
 PASS_EVERY_S = 30.0
 """A full pass comes at the latest so often, for the counts say nothing of bytes.
 
