@@ -22,7 +22,7 @@ MARGIN_MS = 1_500
 """A clock of the venue that is behind ours: 500 ms by its gate, as much for what the gate could
 not see, and as much for a step of our own since."""
 STEP_MS = 500
-"""How far the wall clock may have been set since the gate compared it with the venue's."""
+"""How far the wall clock may have been set since it was compared with the venue's."""
 SLACK_MS = 8_000
 """How long after a renewal everything may still be sent, by default."""
 LEAST_SLACK_MS = 2_000
@@ -175,21 +175,27 @@ def left_ns(grant: Grant, now: Moment) -> int:
     return grant.term_ns - gone_ns
 
 
-def barred(grant: Grant, now: Moment, timing: Timing, at_gate: Moment | None) -> str:
-    """Say why no order may leave now; empty when it may.
+def clock_step_ns(now: Moment, compared: Moment | None) -> int:
+    """Give how far the wall clock was set since it was compared; 0 where that is little.
 
-    `at_gate` is when the venue's clock was compared with ours, None before.
+    `compared` is when the venue's clock was compared with ours, None before.
     """
+    if compared is None:
+        return 0
+    step_ns = (now.utc_ns - compared.utc_ns) - (now.boot_ns - compared.boot_ns)
+    return step_ns if abs(step_ns) > STEP_MS * NS_PER_MS else 0
+
+
+def barred(grant: Grant, now: Moment, timing: Timing, compared: Moment | None) -> str:
+    """Say why no order may leave now; empty when it may. `compared`: see `clock_step_ns`."""
     left = left_ns(grant, now)
     if left <= 0:
         return f"the lease ended {-left / NS_PER_S:.1f} s ago"
     if left <= timing.headroom_ns:
         return f"the lease ends in {left / NS_PER_S:.1f} s"
-    if at_gate is not None:
-        step_ns = (now.utc_ns - at_gate.utc_ns) - (now.boot_ns - at_gate.boot_ns)
-        if abs(step_ns) > STEP_MS * NS_PER_MS:
-            return (
-                f"the clock was set by {step_ns / NS_PER_S:+.1f} s since it was compared with the"
-                " venue's"
-            )
+    if step_ns := clock_step_ns(now, compared):
+        return (
+            f"the clock was set by {step_ns / NS_PER_S:+.1f} s: it is being compared with the"
+            " venue's again, and must agree with it; if this lasts, set it with NTP"
+        )
     return ""

@@ -15,6 +15,7 @@ from exchanges.ccxt_gate import check_answer
 from exchanges.ccxt_parse import Unclear, market_of
 from exchanges.conditions import (
     AWAY,
+    CLOCK,
     FUNDS,
     KEY,
     Condition,
@@ -42,7 +43,10 @@ RELOAD_S = 60.0
 
 
 class ConditionKeeper:
-    """Of one client, on its loop. `tell_markets` gets the markets when their rules changed."""
+    """Of one client, on its loop. `tell_markets` gets the markets when their rules changed.
+
+    `doubt_clock` is called when the venue finds the time of a request wrong.
+    """
 
     def __init__(
         self,
@@ -52,12 +56,13 @@ class ConditionKeeper:
         standing: Standing,
         monotonic_ns: Callable[[], int],
         tell_markets: Callable[[Markets], object],
+        doubt_clock: Callable[[], object],
     ) -> None:
         self._client, self._exchange = client, exchange
         self._markets = dict(markets)
         self._standing = standing
         self._monotonic_ns = monotonic_ns
-        self._tell_markets = tell_markets
+        self._tell_markets, self._doubt_clock = tell_markets, doubt_clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._reloaded_ns: int | None = None
 
@@ -65,11 +70,13 @@ class ConditionKeeper:
         """Let an order pass, or say why it need not be sent.
 
         Raises:
-            NotSent: nobody is in who could take it.
+            NotSent: nobody is in who could take it, or it would find the order's time wrong.
             Rejected: the symbol is not traded, as the venue itself has said.
         """
         if why := self._standing.text(AWAY):
             raise NotSent(f"away: {why}")
+        if why := self._standing.text(CLOCK):
+            raise NotSent(f"clock: {why}")
         if why := self._standing.text(f"symbol {symbol}"):
             self._reload_soon()
             raise Rejected(f"market_closed: {why}")
@@ -106,6 +113,8 @@ class ConditionKeeper:
     def _begin(self, sign: Sign, symbol: Symbol | None, evidence: Evidence | None) -> None:
         if sign is Sign.RULES:
             self._reload_soon()
+        elif sign is Sign.CLOCK:
+            self._doubt_clock()
         elif sign in (Sign.MAINTENANCE, Sign.PAGE):
             if self._standing.begin(away(self._exchange, sign, evidence)):
                 self._run(AWAY, self._probe())

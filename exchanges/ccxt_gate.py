@@ -132,14 +132,21 @@ def _market(client: Any, name: str, symbol: Symbol) -> MarketFacts:
         raise VenueRefused(f"{name} does not say how {symbol} is to be rounded: {error}") from error
 
 
-def _check_clock(name: str, measured: Skew, limits: GateLimits) -> None:
+def difference_of(name: str, measured: Skew, limits: GateLimits) -> str:
+    """Say how our clock and the venue's differ, if by too much to trade; else nothing."""
     doubt_ns = measured.round_trip_ns // 2
-    if abs(measured.skew_ns) > limits.skew_ms * NS_PER_MS + doubt_ns:
-        way = "behind" if measured.skew_ns > 0 else "ahead of"
-        raise VenueRefused(
-            f"this clock is {abs(measured.skew_ns) // NS_PER_MS} ms {way} {name}'s, more than"
-            f" {limits.skew_ms}: set it with NTP"
-        )
+    if abs(measured.skew_ns) <= limits.skew_ms * NS_PER_MS + doubt_ns:
+        return ""
+    way = "behind" if measured.skew_ns > 0 else "ahead of"
+    return (
+        f"this clock is {abs(measured.skew_ns) // NS_PER_MS} ms {way} {name}'s, more than"
+        f" {limits.skew_ms}"
+    )
+
+
+def _check_clock(name: str, measured: Skew, limits: GateLimits) -> None:
+    if difference := difference_of(name, measured, limits):
+        raise VenueRefused(f"{difference}: set it with NTP")
 
 
 def _check_permission(name: str, account: Any) -> None:

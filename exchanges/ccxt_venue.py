@@ -4,18 +4,20 @@ Importing this needs no ccxt; opening it does.
 """
 
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from random import Random
 from typing import Any
 
 import msgspec
 
+from exchanges.absence import Absence
 from exchanges.capabilities import Capability, capability_of
 from exchanges.ccxt_asking import asking, reading
 from exchanges.ccxt_cancel import Canceler
 from exchanges.ccxt_client import Call, CcxtSettings, close_client, open_client, recorded
+from exchanges.ccxt_clock import ClockWatch, Comparing
 from exchanges.ccxt_conditions import ConditionKeeper, Markets
 from exchanges.ccxt_departure import Departure, Fenced
 from exchanges.ccxt_gate import (
@@ -38,23 +40,17 @@ from exchanges.ccxt_parse import (
 )
 from exchanges.ccxt_right import ask_right
 from exchanges.ccxt_watch import PrivateStream, StreamSettings
-from exchanges.conditions import Standing, Tell
+from exchanges.conditions import CLOCK, Standing, Tell
 from exchanges.facts import AccountTrade, Balance, StreamState, TradingRight, VenueFacts
 from exchanges.outcomes import Knowledge, error_of, judge_placement, names_only
 from exchanges.outcomes import problem_with_answer as problem_with
-from exchanges.protocol import NEVER_PROOF, SEND_WITHIN_MS, NewOrder
+from exchanges.protocol import NewOrder
 from exchanges.rate_budget import RateBudget, Urgency
 from messages.errors import NotSent, OutcomeUnknown, Rejected, VenueError
-from messages.ids import NS_PER_MS, NS_PER_S, ClientOrderId, Symbol, TimestampNs
+from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs
 from messages.order_states import FINAL_STATES
 from messages.orders import OrderReport
 from messages.values import OrderState
-
-SIGNED_MAX = 1_000
-"""So many orders of unknown outcome are remembered with the moment of their signature.
-
-What the stream settles is never asked for. Of one that is forgotten a later moment is taken.
-"""
 
 
 class CcxtVenue:
@@ -64,6 +60,7 @@ class CcxtVenue:
     `budget` is shared by all venues of one key; `rng` spreads reconnects. `capability` replaces
     the exchange's row, for one that is known to be quicker: a local one. `listing` is what the
     exchange lists, where that was asked a moment ago: the gate then does not ask it again.
+    `comparing`: see `ClockWatch`.
 
     Raises:
         VenueRefused: there is no key or symbol, or the exchange cannot find orders by our id.
@@ -81,6 +78,7 @@ class CcxtVenue:
         capability: Capability | None = None,
         may_call: Callable[[], None] = lambda: None,
         listing: Sequence[dict[str, Any]] = (),
+        comparing: Comparing = lambda: lambda: None,
         utc_ns: Callable[[], int] = time.time_ns,
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -94,15 +92,16 @@ class CcxtVenue:
         self._rng = rng
         self._may_call = may_call
         self._listing = listing
+        self._comparing = comparing
         self._utc_ns = utc_ns
         self._monotonic_ns = monotonic_ns
         self._client: Any = None
         self._facts: VenueFacts | None = None
         self._standing = Standing()
         self._keeper: ConditionKeeper | None = None
+        self._clock: ClockWatch | None = None
         self._markets_changed: Callable[[Markets], object] = lambda _: None
-        self._signed_at_ns: dict[ClientOrderId, int] = {}
-        self._in_flight: Counter[ClientOrderId] = Counter()
+        self._absence = Absence(self._capability, settings.recv_window_ms, utc_ns)
 
     async def open(self) -> VenueFacts:
         """Make the client and pass the gate; a second call asks everything again.
@@ -116,6 +115,7 @@ class CcxtVenue:
             if self._listing:
                 self._client.set_markets(self._listing)
                 self._listing = ()
+        agreed = self._comparing()
         try:
             self._facts = await pass_gate(
                 self._client,
@@ -128,15 +128,37 @@ class CcxtVenue:
         except BaseException:
             await self.close()
             raise
+        agreed()
+        self._take_skew(Skew(self._facts.skew_ns, self._facts.round_trip_ns))
+        await self._begin_watches(self._facts.markets)
+        return self._facts
+
+    async def _begin_watches(self, markets: Markets) -> None:
+        await self._end_watches()
+        self._standing.end(CLOCK)
+        self._clock = ClockWatch(
+            self._settings.exchange,
+            self._limits,
+            self._standing,
+            self._skew,
+            self._comparing,
+            self._take_skew,
+        )
+        self._clock.start()
         self._keeper = ConditionKeeper(
             self._client,
             self._settings.exchange,
-            self._facts.markets,
+            markets,
             self._standing,
             self._monotonic_ns,
             self._take_markets,
+            self._clock.doubt,
         )
-        return self._facts
+
+    def doubt_clock(self) -> None:
+        """Have the venue's clock compared with ours at once; on the loop only."""
+        if self._clock is not None:
+            self._clock.doubt()
 
     async def trading_right(self) -> TradingRight:
         """Find out whether the key may trade, without an order; see `ask_right`. Once opened.
@@ -160,14 +182,14 @@ class CcxtVenue:
     async def submit(self, order: NewOrder, fence: Callable[[], None]) -> OrderReport:
         """Send one order, exactly as it is, once; see `LiveTrading.submit`."""
         self._check(order)
-        self._in_flight[order.client_order_id] += 1
+        self._absence.leaves(order.client_order_id)
         try:
             answer = await self._send(order, self._departure(order, fence))
             if names_only(answer, order.client_order_id):
                 answer = await self._ask_after(order)
             return self._accepted(order, answer)
         finally:
-            self._landed(order.client_order_id)
+            self._absence.landed(order.client_order_id)
 
     async def _send(self, order: NewOrder, departure: Departure) -> Any:
         try:
@@ -198,17 +220,17 @@ class CcxtVenue:
     ) -> OrderReport | None:
         """Ask for an order by our id; None is proof of absence; see `LiveTrading.find`."""
         lookup = self._lookup()
-        was_in_flight = self._in_flight[client_order_id] > 0
-        provable_ns = self._provable_ns(client_order_id, sent_at_ns)
+        was_in_flight = self._absence.is_sending(client_order_id)
+        provable_ns = self._absence.provable_ns(client_order_id, sent_at_ns)
         # The clock goes first: what is asked after the moment has passed is proof.
         now_ns = await self._venue_now_ns()
         found = await lookup.look(client_order_id, symbol, sent_at_ns, closed_hint)
         if found is not None:
             report = await lookup.report(found, client_order_id, symbol)
-            self._signed_at_ns.pop(client_order_id, None)
+            self._absence.settled(client_order_id)
             return report
-        self._refuse_early_absence(now_ns, provable_ns, still_sending=was_in_flight)
-        self._signed_at_ns.pop(client_order_id, None)
+        self._absence.refuse_early(now_ns, provable_ns, still_sending=was_in_flight)
+        self._absence.settled(client_order_id)
         return None
 
     async def cancel(self, client_order_id: ClientOrderId, symbol: Symbol) -> OrderReport:
@@ -219,7 +241,7 @@ class CcxtVenue:
             lookup,
             self._capability,
             self._settings.recv_window_ms,
-            lambda: self._utc_ns() + self._ahead_ns(),
+            lambda: self._utc_ns() + self._absence.ahead_ns,
         )
         return await canceler.cancel(client_order_id, symbol)
 
@@ -285,11 +307,16 @@ class CcxtVenue:
     async def close(self) -> None:
         """Let go of connections; open orders stay as they are."""
         client, self._client, self._facts = self._client, None, None
-        keeper, self._keeper = self._keeper, None
-        if keeper is not None:
-            await keeper.close()
+        await self._end_watches()
         if client is not None:
             await close_client(client)
+
+    async def _end_watches(self) -> None:
+        watches = (self._keeper, self._clock)
+        self._keeper = self._clock = None
+        for watch in watches:
+            if watch is not None:
+                await watch.close()
 
     # ------------------------------------------------------------ placing
 
@@ -318,28 +345,19 @@ class CcxtVenue:
             )
 
     def _departure(self, order: NewOrder, fence: Callable[[], None]) -> Departure:
-        def left() -> None:
-            self._signed_at_ns[order.client_order_id] = self._utc_ns()
-            if len(self._signed_at_ns) > SIGNED_MAX:
-                del self._signed_at_ns[next(iter(self._signed_at_ns))]
-
+        left = partial(self._absence.signed, order.client_order_id)
         return Departure(fence, left, self._monotonic_ns)
-
-    def _landed(self, name: ClientOrderId) -> None:
-        """Count one send less."""
-        self._in_flight[name] -= 1
-        if not self._in_flight[name]:
-            del self._in_flight[name]
 
     def _failed(self, order: NewOrder, call: Call, error: Exception) -> VenueError:
         verdict = judge_placement(call.evidence(error))
         if self._keeper is not None:
             self._keeper.refused(order.symbol, call, error, verdict)
         if verdict.knowledge is not Knowledge.UNKNOWN:
-            self._signed_at_ns.pop(order.client_order_id, None)
+            self._absence.settled(order.client_order_id)
             return error_of(verdict)
-        known_ns = self._signed_at_ns.get(order.client_order_id, self._utc_ns())
-        return error_of(verdict, ask_again_ns=self._provable_ns(order.client_order_id, known_ns))
+        signed_ns = self._absence.signed_ns(order.client_order_id)
+        provable_ns = self._absence.provable_ns(order.client_order_id, signed_ns)
+        return error_of(verdict, ask_again_ns=provable_ns)
 
     async def _ask_after(self, order: NewOrder) -> Any:
         """Ask what became of an order that the venue has named and told no more of."""
@@ -360,26 +378,10 @@ class CcxtVenue:
             )
         except Unclear as error:
             raise OutcomeUnknown(f"no_answer: {error}; ask by client order id") from error
-        self._signed_at_ns.pop(order.client_order_id, None)
+        self._absence.settled(order.client_order_id)
         return report
 
     # ------------------------------------------------------------ asking
-
-    def _provable_ns(self, client_order_id: ClientOrderId, sent_at_ns: int) -> int:
-        """Give the moment on the venue's clock from which absence is proof.
-
-        The venue takes a request until its timestamp plus the window, and the timestamp is
-        ours. Where this process signed the request it is known; otherwise the request was
-        signed within `SEND_WITHIN_MS` of the mark, or never.
-        """
-        signed_ns = self._signed_at_ns.get(client_order_id)
-        latest_ns = sent_at_ns + SEND_WITHIN_MS * NS_PER_MS if signed_ns is None else signed_ns
-        latest_ns = max(latest_ns, sent_at_ns) + self._ahead_ns()
-        return self._capability.visible_after_ns(latest_ns, self._settings.recv_window_ms)
-
-    def _ahead_ns(self) -> int:
-        """Give by how much the venue's clock is ahead of ours; never less than nothing."""
-        return max(0, self._facts.skew_ns) if self._facts is not None else 0
 
     async def _venue_now_ns(self) -> int:
         """Give the venue's time, or 0, from which nothing can be proved, when it tells none."""
@@ -387,22 +389,6 @@ class CcxtVenue:
             return await self.server_time_ns()
         except OutcomeUnknown:
             return 0
-
-    def _refuse_early_absence(self, now_ns: int, provable_ns: int, *, still_sending: bool) -> None:
-        if still_sending:
-            raise OutcomeUnknown("not_seen: the order is being sent right now; ask again later")
-        if not self._capability.proves_absence:
-            raise OutcomeUnknown(
-                f"not_seen: {self._capability.exchange} shows no such order, which is {NEVER_PROOF}"
-                " there; look for it yourself"
-            )
-        if now_ns < provable_ns:
-            wait = f"in {(provable_ns - now_ns) / NS_PER_S:.1f} s" if now_ns else "later"
-            raise OutcomeUnknown(
-                f"not_seen: the venue shows no such order yet, which is no proof yet; ask again"
-                f" {wait}",
-                ask_again_ns=provable_ns,
-            )
 
     def _listed(self, order: Any) -> OrderReport:
         ours = self._capability.is_ours(str(order.get("clientOrderId") or ""))
@@ -422,6 +408,9 @@ class CcxtVenue:
         if self._facts is not None:
             self._facts = msgspec.structs.replace(self._facts, markets=dict(markets))
             self._markets_changed(markets)
+
+    def _take_skew(self, measured: Skew) -> None:
+        self._absence.ahead_ns = max(0, measured.skew_ns)
 
     async def _skew(self) -> Skew:
         return await measure_skew(self._client.fetch_time, self._utc_ns, self._monotonic_ns)

@@ -16,6 +16,8 @@ from messages.ids import Symbol, base_of
 class Sign(StrEnum):
     """What a failed call is a sign of."""
 
+    CLOCK = "clock"
+    """The venue finds the time of a request wrong."""
     KEY = "key"
     """The venue refuses the key, or what it asks for."""
     FUNDS = "funds"
@@ -40,7 +42,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
 
 Tell = Callable[[Condition], object]
 
-KEY, FUNDS, AWAY = "key", "funds", "away"
+KEY, FUNDS, AWAY, CLOCK = "key", "funds", "away", "clock"
 
 _KEY_ERRORS = frozenset(
     {"AccountNotEnabled", "AccountSuspended", "AuthenticationError", "PermissionDenied"}
@@ -57,6 +59,8 @@ def sign_of_question(evidence: Evidence, *, is_page: bool) -> Sign | None:
         return Sign.MAINTENANCE
     if is_page:
         return Sign.PAGE
+    if evidence.error == "InvalidNonce":
+        return Sign.CLOCK
     refused = evidence.error in _KEY_ERRORS or evidence.code in _KEY_CODES
     return Sign.KEY if refused else None
 
@@ -114,6 +118,17 @@ def away(exchange: str, sign: Sign, evidence: Evidence | None) -> Condition:
         text=(
             f"{exchange} {what}{said}: nothing is sent until it answers again, then trading goes on"
             " by itself; if it lasts, see the exchange's status page and the proxy"
+        ),
+    )
+
+
+def clocks_differ(difference: str) -> Condition:
+    """Say that our clock and the venue's do not agree, by a sentence that says how."""
+    return Condition(
+        name=CLOCK,
+        text=(
+            f"{difference}: nothing is sent until they agree, then trading goes on by itself; set"
+            " it with NTP"
         ),
     )
 

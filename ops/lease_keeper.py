@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from actors.log import logger
-from decisions.lease import Grant, Timing, barred, left_ns, named
+from decisions.lease import Grant, Timing, barred, clock_step_ns, left_ns, named
 from messages.errors import LeaseUnavailable, NotSent
 from messages.ids import NS_PER_S
 from messages.lease import Lease, Moment
@@ -46,11 +46,13 @@ class LeaseKeeper:
         self.problem = ""
         """Why it could not be renewed, while that is so."""
         self.on_barred: Callable[[str], object] = lambda _: None
+        self.on_clock_set: Callable[[], object] = lambda: None
+        """Called on its thread, at each look, while the wall clock is to be compared anew."""
         self._timing, self._open_store, self._now = timing, open_store, now
         self._on_lost, self._rides_out = on_lost, rides_out
         self._grant = Grant(lease.token, taken_at, timing.term_ns)
         self._failing_ns = 0
-        self._gate: Moment | None = None
+        self._compared: Moment | None = None
         self._told = self._over = self._gives_back = False
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
@@ -73,7 +75,7 @@ class LeaseKeeper:
         Raises:
             NotSent: another process may trade the account before this order would be refused.
         """
-        problem = barred(self._grant, self._now(), self._timing, self._gate)
+        problem = barred(self._grant, self._now(), self._timing, self._compared)
         if problem:
             self._wake.set()
             raise NotSent(f"lease: {problem}")
@@ -88,9 +90,17 @@ class LeaseKeeper:
             self._wake.set()
             raise NotSent("lease: it is over, so nothing is asked for the account")
 
-    def passed_gate(self) -> None:
-        """Note that the venue's clock was compared with ours just now."""
-        self._gate = self._now()
+    def comparing(self) -> Callable[[], None]:
+        """Say that the venue's clock is being compared with ours: to be called before it is asked.
+
+        What is given is to be called once they agree. A clock that is set meanwhile is noticed.
+        """
+        began = self._now()
+
+        def agreed() -> None:
+            self._compared = began
+
+        return agreed
 
     def snapshot(self) -> dict[str, Any]:
         """Say how it stands, for `health`."""
@@ -102,7 +112,7 @@ class LeaseKeeper:
             "pid": holder.pid,
             "host": holder.host,
             "expires_in_s": round(left_ns(self._grant, now) / NS_PER_S, 3),
-            "barred": barred(self._grant, now, self._timing, self._gate),
+            "barred": barred(self._grant, now, self._timing, self._compared),
             "problem": self.problem,
         }
 
@@ -161,12 +171,14 @@ class LeaseKeeper:
         )
 
     def _tell_if_barred(self) -> None:
-        """Halt for what does not pass: renewals that fail, a clock that was set."""
+        """Halt for renewals that fail; a clock that was set is compared anew."""
         now = self._now()
+        if clock_step_ns(now, self._compared):
+            self.on_clock_set()
         if not self.problem and left_ns(self._grant, now) <= self._timing.headroom_ns:
             self._wake.set()  # stopped since it was renewed a moment ago: that is done again first
             return
-        problem = barred(self._grant, now, self._timing, self._gate)
+        problem = barred(self._grant, now, self._timing, None)
         lasts = not self.problem or now.boot_ns - self._failing_ns >= self._timing.renew_ns
         if self.problem and self._rides_out:
             return

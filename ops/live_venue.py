@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
+from functools import partial
 from random import SystemRandom
 from typing import Any
 
@@ -71,6 +72,7 @@ def open_live_venue(
         budget=budget,
         may_call=keeper.may_call,
         listing=listing,
+        comparing=keeper.comparing,
     )
     loop = VenueLoop("venue", lambda text: logger.error("the venue's loop: {}", text))
     loop.start()
@@ -84,7 +86,7 @@ def open_live_venue(
     except BaseException:
         loop.close(CLOSE_LIMIT_S)
         raise
-    keeper.passed_gate()
+    keeper.on_clock_set = partial(loop.call, venue.doubt_clock)
     return LiveVenue(venue, loop, facts, keeper.may_send)
 
 

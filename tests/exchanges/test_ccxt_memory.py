@@ -143,7 +143,7 @@ def test_trades_of_the_market_are_not_kept_once_they_are_told(run: RunningExchan
 def test_when_orders_were_signed_is_not_remembered_for_ever(
     run: RunningExchange, order: Callable[..., NewOrder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exchanges.ccxt_venue.SIGNED_MAX", 2)
+    monkeypatch.setattr("exchanges.absence.SIGNED_MAX", 2)
     run.exchange.arm(Plan(fault=Fault.RESET_AFTER, times=4))
     with desk(run.ccxt_config()) as opened:
         opened.call(opened.venue.open())
@@ -151,11 +151,11 @@ def test_when_orders_were_signed_is_not_remembered_for_ever(
             with pytest.raises(OutcomeUnknown):
                 opened.call(opened.venue.submit(order(f"wk{number}"), free))
 
-        assert list(opened.venue._signed_at_ns) == ["wk2", "wk3"]
+        assert list(opened.venue._absence._signed_at_ns) == ["wk2", "wk3"]
         for number in range(4):
             found = opened.call(opened.venue.find(ClientOrderId(f"wk{number}"), BTC, sent_at_ns=1))
             assert found is not None
-        assert not opened.venue._signed_at_ns
+        assert not opened.venue._absence._signed_at_ns
 
 
 def test_a_page_of_old_trades_is_known_again_and_no_more_are_remembered() -> None:

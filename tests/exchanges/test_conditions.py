@@ -30,7 +30,7 @@ def evidence(error: str, http_status: int | None = 400, code: str | None = "-1")
         (evidence("ExchangeNotAvailable", 503, None), False, None),
         (evidence("RequestTimeout", None, None), False, None),
         (evidence("OrderNotFound", 400, "-2013"), False, None),
-        (evidence("InvalidNonce", 400, "-1021"), False, None),
+        (evidence("InvalidNonce", 400, "-1021"), False, Sign.CLOCK),
     ],
 )
 def test_a_failed_question_is_a_sign_of(seen: Evidence, is_page: bool, sign: Sign | None) -> None:

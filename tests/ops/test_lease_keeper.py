@@ -89,6 +89,10 @@ class Scene:
             return str(error)
         return ""
 
+    def until_renewed(self) -> None:
+        """Wait until the lease is of now; of two turns the second began after this."""
+        self.store.until_turns()
+
     def until_it_may_send(self) -> None:
         pause = threading.Event()
         for _ in range(1_000):
@@ -203,14 +207,41 @@ def test_a_clock_set_ahead_stops_sends_until_the_next_renewal(scene: Scene) -> N
     scene.until_it_may_send()
 
 
-def test_a_clock_set_since_the_gate_halts(scene: Scene) -> None:
-    scene.keeper.passed_gate()
+def test_a_clock_that_was_set_stops_sends_until_it_was_compared_again(scene: Scene) -> None:
+    asked: list[None] = []
+    scene.keeper.on_clock_set = lambda: asked.append(None)
+    scene.keeper.comparing()()
+    scene.store.until_turns()
+    assert not asked
+
     scene.wait(1, 5)
     scene.store.until_turns()
+    assert "the clock was set by +4.0 s" in scene.says(scene.keeper.may_send)
+    assert "the clock was set by +4.0 s" in scene.keeper.snapshot()["barred"]
+    assert asked
+    assert scene.says(scene.keeper.may_call) == ""
+
+    scene.keeper.comparing()()
+    assert scene.says(scene.keeper.may_send) == ""
+    assert scene.barred == []  # it passes by itself
+
+
+def test_a_clock_that_is_set_while_it_is_compared_is_compared_again(scene: Scene) -> None:
+    agreed = scene.keeper.comparing()
+    scene.wait(1, 5)
+    agreed()
+    scene.until_renewed()
 
     assert "the clock was set by +4.0 s" in scene.says(scene.keeper.may_send)
-    assert len(scene.barred) == 1
-    assert scene.says(scene.keeper.may_call) == ""
+
+
+def test_a_comparison_that_found_a_difference_lets_nothing_leave(scene: Scene) -> None:
+    scene.keeper.comparing()()
+    scene.wait(1, 5)
+    scene.until_renewed()
+    scene.keeper.comparing()  # and no word that they agree
+
+    assert "the clock was set by +4.0 s" in scene.says(scene.keeper.may_send)
 
 
 def test_it_is_given_back_only_if_nothing_is_under_way() -> None:
