@@ -133,20 +133,20 @@ def _market(client: Any, name: str, symbol: Symbol) -> MarketFacts:
 
 
 def difference_of(name: str, measured: Skew, limits: GateLimits) -> str:
-    """Say how our clock and the venue's differ, if by too much to trade; else nothing."""
+    """Say how our clock and the venue's differ, and what to do, if by too much; else nothing."""
     doubt_ns = measured.round_trip_ns // 2
     if abs(measured.skew_ns) <= limits.skew_ms * NS_PER_MS + doubt_ns:
         return ""
     way = "behind" if measured.skew_ns > 0 else "ahead of"
     return (
         f"this clock is {abs(measured.skew_ns) // NS_PER_MS} ms {way} {name}'s, more than"
-        f" {limits.skew_ms}"
+        f" {limits.skew_ms}: set it with NTP"
     )
 
 
 def _check_clock(name: str, measured: Skew, limits: GateLimits) -> None:
     if difference := difference_of(name, measured, limits):
-        raise VenueRefused(f"{difference}: set it with NTP")
+        raise VenueRefused(difference)
 
 
 def _check_permission(name: str, account: Any) -> None:

@@ -126,10 +126,7 @@ def clocks_differ(difference: str) -> Condition:
     """Say that our clock and the venue's do not agree, by a sentence that says how."""
     return Condition(
         name=CLOCK,
-        text=(
-            f"{difference}: nothing is sent until they agree, then trading goes on by itself; set"
-            " it with NTP"
-        ),
+        text=f"{difference}; nothing is sent until they agree, then trading goes on by itself",
     )
 
 

@@ -73,7 +73,10 @@ def test_nothing_is_sent_while_our_clock_is_wrong_and_then_it_goes_on(
     watched.doubt()
 
     said = watched.next_word()
-    assert "ahead of binance's, more than 500: nothing is sent until they agree" in said
+    assert (
+        "ahead of binance's, more than 500: set it with NTP; nothing is sent until they agree"
+        in said
+    )
     before = len(watched.run.exchange.requests())
     with pytest.raises(NotSent, match="clock: this clock is"):
         submit(watched.desk, resting())
