@@ -9,8 +9,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from exchanges.ccxt_client import recorded
-from exchanges.ccxt_gate import GateLimits, Skew, check_answer, difference_of
+from exchanges.ccxt_gate import GateLimits, check_answer, difference_of
 from exchanges.conditions import CLOCK, Standing, clocks_differ
+from exchanges.skew import Skew
 
 COMPARE_EVERY_S = 300.0
 AGAIN_S = 5.0
@@ -23,7 +24,7 @@ Comparing = Callable[[], Callable[[], object]]
 
 
 class ClockWatch:
-    """Of one venue, on its loop, from `start` to `close`. `took` gets a skew that is no problem."""
+    """Of one venue, on its loop, from `start` to `close`. `took` gets each skew that is small."""
 
     def __init__(
         self,

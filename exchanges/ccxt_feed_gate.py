@@ -4,8 +4,9 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any
 
-from exchanges.ccxt_gate import measure_skew, refusing
+from exchanges.ccxt_gate import refusing
 from exchanges.feed_settings import Channel, FeedFacts, FeedRequest
+from exchanges.skew import measure_skew
 from messages.errors import VenueRefused
 from messages.ids import NS_PER_MS, Symbol
 

@@ -12,12 +12,12 @@ from exchanges.ccxt_client import Call, CcxtSettings, recorded
 from exchanges.ccxt_parse import Unclear, market_of
 from exchanges.facts import MarketFacts, VenueFacts
 from exchanges.outcomes import Evidence
+from exchanges.skew import Skew
 from messages.errors import VenueAway, VenueRefused
-from messages.ids import NS_PER_MS, DurationNs, Symbol
+from messages.ids import NS_PER_MS, Symbol
 
 T = TypeVar("T")
 
-CLOCK_SAMPLES = 3
 _AUTHENTICATION = frozenset({"AuthenticationError", "PermissionDenied", "AccountNotEnabled"})
 _DISTRUST = frozenset({"ClientConnectorCertificateError", "SSLCertVerificationError"})
 _AUTHENTICATION_CODES = frozenset({"-2014", "-2015", "-1022"})
@@ -27,13 +27,6 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How far things may be off. Binance takes no request from more than 1 s ahead of it."""
 
     skew_ms: int = 500
-
-
-class Skew(msgspec.Struct, frozen=True):
-    """The venue's clock minus ours at the middle of a round trip."""
-
-    skew_ns: int
-    round_trip_ns: DurationNs
 
 
 def check_settings(settings: CcxtSettings, symbols: Sequence[Symbol]) -> None:
@@ -87,29 +80,6 @@ async def pass_gate(
     )
 
 
-async def measure_skew(
-    ask_ms: Callable[[], Awaitable[Any]],
-    utc_ns: Callable[[], int],
-    monotonic_ns: Callable[[], int],
-    samples: int = CLOCK_SAMPLES,
-) -> Skew:
-    """Compare clocks; of several round trips the quickest is believed.
-
-    Raises:
-        Unclear: the venue told no time.
-    """
-    measured: list[Skew] = []
-    for _ in range(samples):
-        began_utc_ns, began_ns = utc_ns(), monotonic_ns()
-        told_ms = await ask_ms()
-        round_trip_ns = monotonic_ns() - began_ns
-        if not isinstance(told_ms, int) or told_ms <= 0:
-            raise Unclear(f"{told_ms!r} is no time")
-        middle_ns = began_utc_ns + round_trip_ns // 2
-        measured.append(Skew(told_ms * NS_PER_MS - middle_ns, DurationNs(round_trip_ns)))
-    return min(measured, key=lambda one: one.round_trip_ns)
-
-
 def check_answer(call: Call) -> None:
     """Pass a call whose reply was an answer at all.
 
@@ -134,8 +104,7 @@ def _market(client: Any, name: str, symbol: Symbol) -> MarketFacts:
 
 def difference_of(name: str, measured: Skew, limits: GateLimits) -> str:
     """Say how our clock and the venue's differ, and what to do, if by too much; else nothing."""
-    doubt_ns = measured.round_trip_ns // 2
-    if abs(measured.skew_ns) <= limits.skew_ms * NS_PER_MS + doubt_ns:
+    if abs(measured.skew_ns) <= limits.skew_ms * NS_PER_MS + measured.doubt_ns:
         return ""
     way = "behind" if measured.skew_ns > 0 else "ahead of"
     return (

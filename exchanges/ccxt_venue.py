@@ -22,9 +22,7 @@ from exchanges.ccxt_conditions import ConditionKeeper, Markets
 from exchanges.ccxt_departure import Departure, Fenced
 from exchanges.ccxt_gate import (
     GateLimits,
-    Skew,
     check_settings,
-    measure_skew,
     pass_gate,
 )
 from exchanges.ccxt_lookup import OrderLookup
@@ -46,6 +44,7 @@ from exchanges.outcomes import Knowledge, error_of, judge_placement, names_only
 from exchanges.outcomes import problem_with_answer as problem_with
 from exchanges.protocol import NewOrder
 from exchanges.rate_budget import RateBudget, Urgency
+from exchanges.skew import Skew, measure_skew
 from messages.errors import NotSent, OutcomeUnknown, Rejected, VenueError
 from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs
 from messages.order_states import FINAL_STATES
@@ -129,7 +128,7 @@ class CcxtVenue:
             await self.close()
             raise
         agreed()
-        self._take_skew(Skew(self._facts.skew_ns, self._facts.round_trip_ns))
+        self._absence.ahead_ns = max(0, self._facts.skew_ns)
         await self._begin_watches(self._facts.markets)
         return self._facts
 

@@ -11,7 +11,6 @@ import pytest
 
 from exchanges.capabilities import CAPABILITIES
 from exchanges.ccxt_client import CcxtSettings
-from exchanges.ccxt_gate import measure_skew
 from exchanges.ccxt_venue import CcxtVenue
 from messages.errors import Away, VenueRefused
 from messages.ids import NS_PER_MS, Symbol
@@ -248,28 +247,3 @@ def test_the_gate_asks_only_what_trading_needs(script: Script) -> None:
         "time",
         "account",
     }
-
-
-# ------------------------------------------------------------------ measuring the clock
-
-
-def test_the_skew_is_taken_at_the_middle_of_the_quickest_round_trip() -> None:
-    import asyncio
-
-    now_ns = [1_000_000 * NS_PER_MS]
-    delays_ms = iter([(400, 0), (10, 10), (0, 300)])
-
-    async def ask() -> int:
-        there, back = next(delays_ms)
-        now_ns[0] += there * NS_PER_MS
-        told = now_ns[0] // NS_PER_MS + 250
-        now_ns[0] += back * NS_PER_MS
-        return told
-
-    def clock() -> int:
-        return now_ns[0]
-
-    measured = asyncio.run(measure_skew(ask, clock, clock))
-
-    assert measured.skew_ns == 250 * NS_PER_MS
-    assert measured.round_trip_ns == 20 * NS_PER_MS

@@ -1,0 +1,79 @@
+"""By how much a venue's clock is ahead of ours, from what it tells when asked for its time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from exchanges.ccxt_parse import Unclear
+from messages.ids import NS_PER_MS, NS_PER_S, DurationNs
+
+SAMPLES = 3
+SAMPLES_MAX = 9
+"""Of a clock that tells whole seconds only (Kraken's and Coinbase's, through ccxt)."""
+DOUBT_NS = NS_PER_S // 4
+"""With which such a clock is known well enough."""
+PAUSE_S = 0.3
+"""Between two questions to it: each is asked in another part of a second."""
+
+AskMs = Callable[[], Awaitable[object]]
+Clock = Callable[[], int]
+
+
+class Skew(msgspec.Struct, frozen=True):
+    """The venue's clock minus ours, and how far the truth may be from that, either way."""
+
+    skew_ns: int
+    round_trip_ns: DurationNs
+    doubt_ns: int
+
+
+class _Sample(msgspec.Struct, frozen=True):
+    told_ns: int
+    middle_ns: int
+    """Of the round trip, on our clock."""
+    round_trip_ns: int
+
+
+async def measure_skew(ask_ms: AskMs, utc_ns: Clock, monotonic_ns: Clock) -> Skew:
+    """Compare clocks; of several round trips the quickest is believed.
+
+    A time that is told in whole seconds is the beginning of one: that alone would make a clock
+    that is right look half a second ahead. Such a clock is asked until the seconds that it told
+    leave little room.
+
+    Raises:
+        Unclear: the venue told no time.
+    """
+    samples = [await _ask(ask_ms, utc_ns, monotonic_ns) for _ in range(SAMPLES)]
+    if any(one.told_ns % NS_PER_S for one in samples):
+        quickest = min(samples, key=lambda one: one.round_trip_ns)
+        doubt_ns = quickest.round_trip_ns // 2
+        skew_ns = quickest.told_ns - quickest.middle_ns
+        return Skew(skew_ns, DurationNs(quickest.round_trip_ns), doubt_ns)
+    found = _between(samples)
+    while found.doubt_ns > DOUBT_NS and len(samples) < SAMPLES_MAX:
+        await asyncio.sleep(PAUSE_S)
+        samples.append(await _ask(ask_ms, utc_ns, monotonic_ns))
+        found = _between(samples)
+    return found
+
+
+def _between(samples: list[_Sample]) -> Skew:
+    """Give what all whole seconds that were told leave possible; the last one's, if nothing is."""
+    lows = [one.told_ns - one.middle_ns - one.round_trip_ns // 2 for one in samples]
+    highs = [low + one.round_trip_ns + NS_PER_S for low, one in zip(lows, samples, strict=True)]
+    low_ns, high_ns = max(lows), min(highs)
+    if low_ns > high_ns:  # a clock was set meanwhile
+        low_ns, high_ns = lows[-1], highs[-1]
+    round_trip_ns = min(one.round_trip_ns for one in samples)
+    return Skew((low_ns + high_ns) // 2, DurationNs(round_trip_ns), (high_ns - low_ns) // 2)
+
+
+async def _ask(ask_ms: AskMs, utc_ns: Clock, monotonic_ns: Clock) -> _Sample:
+    began_utc_ns, began_ns = utc_ns(), monotonic_ns()
+    told_ms = await ask_ms()
+    round_trip_ns = monotonic_ns() - began_ns
+    if not isinstance(told_ms, int) or told_ms <= 0:
+        raise Unclear(f"{told_ms!r} is no time")
+    return _Sample(told_ms * NS_PER_MS, began_utc_ns + round_trip_ns // 2, round_trip_ns)
