@@ -284,7 +284,7 @@ class ExecutorActor(Actor):
         moves = self._desk.orders.moves(reports, self.ctx.utc_ns())
         orders = [intent for intent in intents if isinstance(intent, OrderIntent)]
         verdicts = self._judge.judge(orders) if orders else []
-        claims = [claim_of(v) for v in verdicts if isinstance(v, _WRITTEN)]
+        claims = [claim_of(v, self._gateway.name_of) for v in verdicts if isinstance(v, _WRITTEN)]
         self._cancels.recording(claims)
         stops_before = bool(self._stops.book.stops)
         self._desk.commit(moves, claims)

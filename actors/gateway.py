@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 from actors.address import Address
 from actors.cell import Clean, as_it_is
+from decisions.order_keys import client_order_id
 from exchanges.protocol import NewOrder
 from messages.account import AccountRead
 from messages.errors import ActorUnavailable, NotSent, Rejected
 from messages.halting import CancelDone, OpenListed
-from messages.ids import Epoch, OrderKey, Symbol, TimestampNs
+from messages.ids import ClientOrderId, Epoch, OrderKey, Symbol, TimestampNs
 from messages.lifecycle import HaltTrading
 from messages.market import MarketBatch, MarketEvent
 from messages.orders import (
@@ -73,6 +74,8 @@ class Gateway(ABC):
         """All that the run trades; set before the start."""
         self.leaving: Callable[[OrderKey], object] = _nobody
         """Called where an order leaves for the venue; set before the start."""
+        self.name_of: Callable[[OrderKey], ClientOrderId] = client_order_id
+        """How the venue is told of an order; set before the start."""
         self.clean: Clean = as_it_is
         """Takes secrets out of what a venue or an error says; set before the start."""
         self.barred = ""

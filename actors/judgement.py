@@ -18,7 +18,7 @@ from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
 from messages import lineage
 from messages.errors import LedgerConflict
-from messages.ids import NS_PER_MS, OrderKey, Symbol, TimestampNs
+from messages.ids import NS_PER_MS, ClientOrderId, OrderKey, Symbol, TimestampNs
 from messages.orders import OrderIntent
 from persistence.ledger import Claim, Ledger, LedgerEntry, fingerprint
 
@@ -140,14 +140,19 @@ class Judge:
                 recall(intent.symbol, decided, intent.decided_at_ns, self._risk)
 
 
-def claim_of(verdict: ToClaim | Refuse) -> Claim:
-    """Give what is written of a verdict: sent in the same commit, or refused."""
+def claim_of(
+    verdict: ToClaim | Refuse, name_of: Callable[[OrderKey], ClientOrderId] = client_order_id
+) -> Claim:
+    """Give what is written of a verdict: sent in the same commit, or refused.
+
+    `name_of`: how the venue is told of an order.
+    """
     intent = verdict.intent
     no = verdict.refusal if isinstance(verdict, Refuse) else None
     return Claim(
         intent=intent,
         fingerprint=verdict.fingerprint,
-        client_order_id=client_order_id(intent.order_key),
+        client_order_id=name_of(intent.order_key),
         refused=f"{no.code}: {no.text}" if no else None,
         sent=no is None,
         decided_quantity=None if isinstance(verdict, Refuse) else verdict.decided_quantity,

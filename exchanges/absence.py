@@ -69,11 +69,11 @@ class Absence:
         latest_ns = max(latest_ns, sent_at_ns) + self.ahead_ns
         return self._capability.visible_after_ns(latest_ns, self._recv_window_ms)
 
-    def refuse_early(self, now_ns: int, provable_ns: int, *, still_sending: bool) -> None:
+    def check(self, now_ns: int, provable_ns: int, sent_at_ns: int, *, still_sending: bool) -> None:
         """Pass where absence is proof. `now_ns` is the venue's time, 0 where it told none.
 
         Raises:
-            OutcomeUnknown: it is none, or none yet.
+            OutcomeUnknown: it is none, none yet, or none any more.
         """
         if still_sending:
             raise OutcomeUnknown("not_seen: the order is being sent right now; ask again later")
@@ -82,6 +82,11 @@ class Absence:
                 f"not_seen: {self._capability.exchange} shows no such order, which is {NEVER_PROOF}"
                 " there; look for it yourself"
             )
+        if self._is_forgotten(now_ns, sent_at_ns):
+            raise OutcomeUnknown(
+                f"not_seen: {self._capability.exchange} shows no such order, which is {NEVER_PROOF}"
+                " so long after it was sent; look for it yourself"
+            )
         if now_ns < provable_ns:
             wait = f"in {(provable_ns - now_ns) / NS_PER_S:.1f} s" if now_ns else "later"
             raise OutcomeUnknown(
@@ -89,3 +94,8 @@ class Absence:
                 f" {wait}",
                 ask_again_ns=provable_ns,
             )
+
+    def _is_forgotten(self, now_ns: int, sent_at_ns: int) -> bool:
+        """Whether it may have ended so long ago that the venue does not know it by our id."""
+        known_for_ms = self._capability.finds_ended_for_ms
+        return known_for_ms is not None and now_ns > sent_at_ns + known_for_ms * NS_PER_MS

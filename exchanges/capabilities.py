@@ -65,6 +65,12 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     empty: there is none, or none that this adapter was run against."""
     settle_ms: int
     """How long after the receive window an order may still come into sight."""
+    finds_ended_for_ms: int | None = None
+    """For how long after its end an order is found by our id; None: nobody says that this ends."""
+    cancels_by_path: bool = False
+    """Whether ccxt's `cancel_order` takes our id where it takes the exchange's."""
+    buys_at_market: bool = True
+    """Whether a market order can say how much it buys; through ccxt some take what it costs."""
     page_length: int = 20
     """How many orders one list surely holds; a full page may hide more."""
     tested: bool = False
@@ -102,6 +108,8 @@ UNBOUNDED_SETTLE_MS = 600_000
 
 _SOURCE = "ccxt 4.5.90"
 _NO_OHLCV = frozenset({Stream.ORDERS, Stream.MY_TRADES, Stream.TRADES})
+_NO_PROOF = "a search that finds nothing is never proof"
+_BY_COST = "market orders to buy are rejected, for ccxt takes what they cost"
 _LATE = "nothing bounds a late request through ccxt, so absence takes ten minutes to prove"
 
 _ROWS = (
@@ -133,8 +141,9 @@ _ROWS = (
         exchange="bitget",
         lookup=Lookup.CLIENT_ID,
         id_length_max=32,
+        buys_at_market=False,
         settle_ms=UNBOUNDED_SETTLE_MS,
-        notes=_LATE,
+        notes=f"{_BY_COST}; {_LATE}",
         source=_SOURCE,
     ),
     Capability(
@@ -163,20 +172,26 @@ _ROWS = (
     ),
     Capability(
         exchange="gate",
-        lookup=Lookup.CLIENT_ID,
+        lookup=Lookup.SCAN,
         id_length_max=28,
         id_prefix="t-wk",
+        cancels_by_path=True,
+        buys_at_market=False,
         settle_ms=UNBOUNDED_SETTLE_MS,
-        notes="ids must begin with t-; " + _LATE,
-        source=_SOURCE,
+        notes="ids begin with t-, and find an order only while it is open, so open and closed"
+        f" orders are searched; {_NO_PROOF}; {_BY_COST}",
+        source="gate.com's API v4 on the text of an order, ccxt 4.5.90",
     ),
     Capability(
         exchange="htx",
         lookup=Lookup.CLIENT_ID,
         id_length_max=64,
         id_scope=IdScope.RECENT,
+        finds_ended_for_ms=3_600_000,
+        buys_at_market=False,
         settle_ms=UNBOUNDED_SETTLE_MS,
-        notes="an id can be looked up for some hours only; " + _LATE,
+        notes="an id can be looked up for some hours only, so after one hour a search that finds"
+        f" nothing is no proof any more; {_BY_COST}; {_LATE}",
         source=_SOURCE,
     ),
     Capability(
@@ -187,7 +202,7 @@ _ROWS = (
         id_scope=IdScope.OPEN_ORDERS,
         settle_ms=UNBOUNDED_SETTLE_MS,
         notes="ccxt's fetch_order sends the id as userref, so open and closed orders are searched;"
-        " a search that finds nothing is never proof",
+        f" {_NO_PROOF}",
         source="docs.kraken.com on cl_ord_id, ccxt 4.5.90",
     ),
     Capability(

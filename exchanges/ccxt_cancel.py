@@ -75,10 +75,12 @@ class Canceler:
         )
 
     async def _send(self, client_order_id: ClientOrderId, symbol: Symbol) -> Refusal:
-        params = {self._capability.lookup_parameter: str(client_order_id)}
+        row, name = self._capability, str(client_order_id)
+        params = {} if row.cancels_by_path else {row.lookup_parameter: name}
+        place = name if row.cancels_by_path else None
         with recorded(Urgency.ORDER) as call:
             try:
-                await self._client.cancel_order(None, str(symbol), params)
+                await self._client.cancel_order(place, str(symbol), params)
             except Exception as error:  # noqa: BLE001 - whatever it was, the venue is asked now
                 verdict = judge_cancel(call.evidence(error))
                 return Refusal(verdict.reason, verdict.knowledge is not Knowledge.UNKNOWN)

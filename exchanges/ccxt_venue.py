@@ -49,7 +49,7 @@ from messages.errors import NotSent, OutcomeUnknown, Rejected, VenueError
 from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs
 from messages.order_states import FINAL_STATES
 from messages.orders import OrderReport
-from messages.values import OrderState
+from messages.values import OrderState, OrderType, Side
 
 
 class CcxtVenue:
@@ -228,7 +228,7 @@ class CcxtVenue:
             report = await lookup.report(found, client_order_id, symbol)
             self._absence.settled(client_order_id)
             return report
-        self._absence.refuse_early(now_ns, provable_ns, still_sending=was_in_flight)
+        self._absence.check(now_ns, provable_ns, sent_at_ns, still_sending=was_in_flight)
         self._absence.settled(client_order_id)
         return None
 
@@ -331,7 +331,7 @@ class CcxtVenue:
                 f"invalid_order: {self._capability.exchange} takes no client order id like"
                 f" {order.client_order_id!r}"
             )
-        problem = off_grid(order, market)
+        problem = off_grid(order, market) or self._not_at_market(order)
         if problem:
             raise Rejected(f"invalid_order: {problem}")
         if self._keeper is not None:
@@ -342,6 +342,15 @@ class CcxtVenue:
                 f"rate_limited: the venue wants to hear nothing for {blocked_ms} ms",
                 retry_after_ms=blocked_ms,
             )
+
+    def _not_at_market(self, order: NewOrder) -> str:
+        row, is_market = self._capability, order.order_type is OrderType.MARKET
+        if row.buys_at_market or not (is_market and order.side is Side.BUY):
+            return ""
+        return (
+            f"{row.exchange} takes a market order to buy by what it costs, not by how much it buys:"
+            " let the strategy buy by a limit order, IOC perhaps"
+        )
 
     def _departure(self, order: NewOrder, fence: Callable[[], None]) -> Departure:
         left = partial(self._absence.signed, order.client_order_id)

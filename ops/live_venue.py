@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 
 from actors.log import logger
+from decisions.order_keys import client_order_id
 from exchanges.ccxt_client import CcxtSettings
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.facts import RightState, VenueFacts
 from exchanges.venue_loop import VenueLoop
 from messages.errors import ConfigError, VenueAway
-from messages.ids import Symbol
+from messages.ids import ClientOrderId, OrderKey, Symbol
 from messages.values import Instrument
 from ops.config import Config
 from ops.lease_keeper import LeaseKeeper
@@ -33,6 +34,11 @@ class LiveVenue(msgspec.Struct, frozen=True):
     facts: VenueFacts
     may_send: Callable[[], None] = lambda: None
     """Raises where this process may not trade the account now; see `LeaseKeeper.may_send`."""
+
+    def name_of(self, key: OrderKey) -> ClientOrderId:
+        """Give how an order is called at this exchange: in its alphabet, as long as it allows."""
+        row = self.facts.capability
+        return client_order_id(key, row.id_prefix, row.id_length_max, row.id_alphabet)
 
     def instrument(self, symbol: Symbol) -> Instrument:
         """Give the venue's grid of a symbol, as it was read last."""

@@ -187,6 +187,7 @@ def _gateway(
 
         gateway = LiveGateway(live.venue, live.loop, executor, runtime.clock.utc_ns, live.may_send)
         gateway.clean = runtime.clean  # before it hears anything
+        gateway.name_of = live.name_of
         gateway.watch(tuple(live.facts.markets))
     else:
         gateway = PaperGateway(

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from decisions.order_keys import client_order_id
 from exchanges.capabilities import CAPABILITIES, Capability, Lookup, Stream, capability_of
 from messages.errors import VenueRefused
-from messages.ids import NS_PER_MS
+from messages.ids import NS_PER_MS, OrderKey
 
 ROWS = sorted(CAPABILITIES.values(), key=lambda row: row.exchange)
 BINANCE = CAPABILITIES["binance"]
@@ -32,7 +33,10 @@ def test_an_exchange_that_nobody_looked_at_is_refused_in_a_sentence() -> None:
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.exchange)
 def test_a_row_makes_ids_of_its_own_alphabet_with_room_for_64_bits(row: Capability) -> None:
     room = row.id_length_max - len(row.id_prefix)
+    shape = (row.id_prefix, row.id_length_max, row.id_alphabet)
+    names = [client_order_id(OrderKey(f"{number:032x}"), *shape) for number in range(200)]
 
+    assert all(row.is_ours(name) for name in names)
     assert row.allows_id(row.id_prefix)
     assert len(row.id_alphabet) ** room >= 2**64
     assert len(set(row.id_alphabet)) == len(row.id_alphabet)

@@ -31,6 +31,7 @@ BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
 LIMIT_S = 60.0
 SILENT = f"{Path(__file__).parent / 'silent_strategy.py'}:Silent"
 SECRETS = {"apiKey": "TEST_KEY", "secret": "TEST_SECRET"}
+NO_SETTINGS = {*SECRETS, "password"}
 
 
 class Bot:
@@ -151,7 +152,7 @@ def first_trade(symbol: Symbol, at_ns: int) -> Trade:
 
 
 def document_of(run: RunningExchange, run_dir: Path, symbols: tuple[Symbol, ...]) -> dict[str, Any]:
-    config = {k: v for k, v in run.ccxt_config(timeout=10_000).items() if k not in SECRETS}
+    config = {k: v for k, v in run.ccxt_config(timeout=10_000).items() if k not in NO_SETTINGS}
     return {
         "name": "live",
         "mode": "live",
@@ -187,8 +188,10 @@ def live_bot(
     **changes: dict[str, Any],
 ) -> Iterator[Bot]:
     """Start a bot at a local exchange, wait until all is well with it, and stop it in order."""
-    quick = msgspec.structs.replace(capability_of("binance"), settle_ms=500)
-    monkeypatch.setattr("exchanges.ccxt_venue.capability_of", lambda _: quick)
+    monkeypatch.setattr(
+        "exchanges.ccxt_venue.capability_of",
+        lambda name: msgspec.structs.replace(capability_of(name), settle_ms=500),
+    )
     for name, variable in SECRETS.items():
         monkeypatch.setenv(variable, run.ccxt_config()[name])
     document = document_of(run, run_dir, symbols)

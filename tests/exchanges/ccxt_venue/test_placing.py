@@ -3,15 +3,18 @@
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
+import msgspec
 import pytest
 
+from exchanges.capabilities import capability_of
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.server import RunningExchange
 from exchanges.protocol import NewOrder
 from messages.errors import NotSent, OutcomeUnknown, Rejected
 from messages.ids import NS_PER_S
-from messages.values import Liquidity, OrderState
+from messages.values import Liquidity, OrderState, Side
 from tests.exchanges.ccxt_venue.calls import WINDOW_NS, found, time_passes
 from tests.exchanges.live import Desk, desk, find, submit
 
@@ -152,3 +155,38 @@ def test_a_closed_venue_sends_nothing(
         shut.call(shut.venue.close())
         with pytest.raises(NotSent, match="not open"):
             submit(shut, resting())
+
+
+def test_where_a_market_buy_says_what_it_costs_it_is_rejected_before_any_request(
+    run: RunningExchange, taking: Callable[..., NewOrder], resting: Callable[..., NewOrder]
+) -> None:
+    row = msgspec.structs.replace(capability_of("binance"), buys_at_market=False)
+    with desk(run.ccxt_config(), capability=row) as opened:
+        opened.call(opened.venue.open())
+        before = len(run.exchange.requests())
+        with pytest.raises(Rejected, match=r"invalid_order: .* let the strategy buy by a limit"):
+            submit(opened, taking())
+        assert len(run.exchange.requests()) == before
+
+        assert submit(opened, resting()).state is OrderState.ACCEPTED
+        submit(opened, resting(side=Side.SELL, quantity="0.001", limit_price="70000"))
+
+
+def test_where_our_id_goes_by_the_path_a_cancel_names_it_there(
+    run: RunningExchange, resting: Callable[..., NewOrder]
+) -> None:
+    row = msgspec.structs.replace(capability_of("binance"), cancels_by_path=True)
+    with desk(run.ccxt_config(), capability=row) as opened:
+        opened.call(opened.venue.open())
+        client, named = opened.venue._client, []
+
+        async def cancel_order(place: str | None, *more: Any) -> None:
+            named.append((place, more))
+
+        client.cancel_order = cancel_order
+        order = resting()
+        submit(opened, order)
+        with pytest.raises(OutcomeUnknown, match="cancel_unknown"):
+            opened.call(opened.venue.cancel(order.client_order_id, order.symbol))
+
+    assert named == [(order.client_order_id, ("BTC/USDT", {}))]
