@@ -61,116 +61,154 @@ class ExecutorDesks:
         decide: Callable[[Sequence[Intent]], None],
         is_away: Callable[[], bool],
     ) -> None:
-        gateway, kept, strategies = around.gateway, around.kept, around.strategies
-        stages = ExecutorStages(ctx)
-        self.risk = RiskState(
-            exposure=ledger.exposure(),
-            held_by=ledger.strategy_exposure(),
-            open_orders=None if around.replayed else {},
-            instruments=kept.instruments,
+        self._ctx, self._ledger, self._around = ctx, ledger, around
+        self._decide, self._is_away = decide, is_away
+        self._stages = ExecutorStages(ctx)
+        # Each is given those made before it. One that it calls later is looked up by then.
+        self.risk = self._make_risk()
+        self.stops = self._make_stops()
+        self.telling = self._make_telling()
+        self.orders = self._make_orders()
+        self.cancels = self._make_cancels()
+        self.judge = self._make_judge()
+        self.operator = self._make_operator()
+        self.telling.followers = (self.operator.saw, self.cancels.saw)
+        self.venue = self._make_venue()
+        self.health = self._make_health()
+        self.settling = self._make_settling()
+        self.market = self._make_market()
+
+    def _make_risk(self) -> RiskState:
+        return RiskState(
+            exposure=self._ledger.exposure(),
+            held_by=self._ledger.strategy_exposure(),
+            open_orders=None if self._around.replayed else {},
+            instruments=self._around.kept.instruments,
         )
-        self.stops = StopDesk(
-            ctx=ctx,
-            ledger=ledger,
-            shown_again=around.steps,
-            replayed=around.replayed,
-            kept=kept,
-            strategies=strategies,
-            symbols=gateway.symbols,
-            claim=lambda intent: decide([intent]),
+
+    def _make_stops(self) -> StopDesk:
+        return StopDesk(
+            ctx=self._ctx,
+            ledger=self._ledger,
+            shown_again=self._around.steps,
+            replayed=self._around.replayed,
+            kept=self._around.kept,
+            strategies=self._around.strategies,
+            symbols=self._around.gateway.symbols,
+            claim=lambda intent: self._decide([intent]),
             keep=lambda: self.orders.keep({}),
             may_send=lambda: not self.orders.halt_reason,
         )
-        self.telling = Telling(
-            ctx=ctx,
-            ledger=ledger,
-            stages=stages,
-            metrics=around.metrics,
-            strategies=strategies,
+
+    def _make_telling(self) -> Telling:
+        return Telling(
+            ctx=self._ctx,
+            ledger=self._ledger,
+            stages=self._stages,
+            metrics=self._around.metrics,
+            strategies=self._around.strategies,
             on_sent=self.stops.claimed,
         )
-        limits = around.limits
-        self.orders = OrderDesk(
-            ctx=ctx,
-            ledger=ledger,
-            gateway=gateway,
+
+    def _make_orders(self) -> OrderDesk:
+        limits = self._around.limits
+        return OrderDesk(
+            ctx=self._ctx,
+            ledger=self._ledger,
+            gateway=self._around.gateway,
             risk=self.risk,
-            max_age_ns=around.max_age_ns,
+            max_age_ns=self._around.max_age_ns,
             keeps_equity=bool(limits.max_daily_loss or limits.max_drawdown),
             on_claimed=self.telling.claimed,
             on_moved=self.telling.moved,
             stops=self.stops.book,
         )
-        self.cancels = CancelDesk(
-            ctx=ctx,
-            ledger=ledger,
-            gateway=gateway,
+
+    def _make_cancels(self) -> CancelDesk:
+        return CancelDesk(
+            ctx=self._ctx,
+            ledger=self._ledger,
+            gateway=self._around.gateway,
             desk=self.orders,
-            replacing=kept.replacing,
+            replacing=self._around.kept.replacing,
             tell=self.telling.strategy,
             on_given_up=lambda: self.health.show(),
         )
-        self.judge = Judge(
-            ctx=ctx,
-            ledger=ledger,
-            limits=limits,
+
+    def _make_judge(self) -> Judge:
+        return Judge(
+            ctx=self._ctx,
+            ledger=self._ledger,
+            limits=self._around.limits,
             risk=self.risk,
-            max_age_ns=around.max_age_ns,
-            stages=stages,
+            max_age_ns=self._around.max_age_ns,
+            stages=self._stages,
             halt_reason=lambda: self.orders.halt_reason,
             not_replacing=self.cancels.why_not,
-            seen=kept.seen,
+            seen=self._around.kept.seen,
         )
-        self.operator = OperatorDesk(
-            ctx=ctx,
-            ledger=ledger,
-            gateway=gateway,
+
+    def _make_operator(self) -> OperatorDesk:
+        return OperatorDesk(
+            ctx=self._ctx,
+            ledger=self._ledger,
+            gateway=self._around.gateway,
             desk=self.orders,
-            board=kept.board,
+            board=self._around.kept.board,
             cancels=self.cancels,
-            forgive=lambda: self.orders.books.forgive_drawdown(limits, ctx.utc_ns()),
+            forgive=self._forgive_drawdown,
             on_resumed=lambda: self.settling.resumed(),
         )
-        self.telling.followers = (self.operator.saw, self.cancels.saw)
-        self.venue = VenueDesk(
-            ctx=ctx,
-            ledger=ledger,
-            gateway=gateway,
+
+    def _forgive_drawdown(self) -> bool:
+        return self.orders.books.forgive_drawdown(self._around.limits, self._ctx.utc_ns())
+
+    def _make_venue(self) -> VenueDesk:
+        return VenueDesk(
+            ctx=self._ctx,
+            ledger=self._ledger,
+            gateway=self._around.gateway,
             desk=self.orders,
             risk=self.risk,
-            instruments=kept.instruments,
-            strategies=tuple(strategies.values()),
-            compared=around.compared,
+            instruments=self._around.kept.instruments,
+            strategies=tuple(self._around.strategies.values()),
+            compared=self._around.compared,
             show=lambda: self.health.show(),
             halt=self.operator.receive,
         )
-        self.health = ExecutorHealth(
-            ctx=ctx,
-            board=kept.board,
+
+    def _make_health(self) -> ExecutorHealth:
+        return ExecutorHealth(
+            ctx=self._ctx,
+            board=self._around.kept.board,
             desk=self.orders,
             stops=self.stops.shown_to_people,
             cancels=self.cancels,
             venue_text=self.venue.text,
         )
-        self.settling = Settling(
-            ctx=ctx,
+
+    def _make_settling(self) -> Settling:
+        return Settling(
+            ctx=self._ctx,
             desk=self.orders,
             stops=self.stops.shown_to_people,
             cancels=self.cancels,
             operator=self.operator,
             health=self.health,
-            decide=decide,
+            decide=self._decide,
         )
-        self.market = MarketDesk(
-            ctx=ctx,
-            gateway=gateway,
+
+    def _make_market(self) -> MarketDesk:
+        return MarketDesk(
+            ctx=self._ctx,
+            gateway=self._around.gateway,
             stops=self.stops,
             settling=self.settling,
-            metrics=around.metrics,
-            feeds=around.feeds,
+            metrics=self._around.metrics,
+            feeds=self._around.feeds,
             saw=self.judge.saw,
             show=self.health.show,
-            is_away=is_away,
-            replayed=around.replayed,
-            steps=around.steps,
+            is_away=self._is_away,
+            replayed=self._around.replayed,
+            steps=self._around.steps,
         )
