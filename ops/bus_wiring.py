@@ -32,8 +32,8 @@ from messages.ids import ActorPath
 from ops.config import Config, FeedType
 from ops.run_dir import RunDir
 from ops.sources import open_source
-from ops.wiring import metric_writers
 from ops.wiring_feeds import path_of_feed
+from ops.wiring_metrics import metric_writers
 
 if TYPE_CHECKING:
     from exchanges.feed_connection import FeedConnection

@@ -47,7 +47,8 @@ from ops.software import Software
 from ops.starting import Start
 from ops.status import StatusWriter
 from ops.waiting import Waiting
-from ops.wiring import System, build, metric_writers
+from ops.wiring import System, build
+from ops.wiring_metrics import metric_writers
 from persistence.ledger import Ledger
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,36 +13,29 @@ from actors.children import ChildSpec, SupervisorSpec
 from actors.executor import WORKER, ExecutorActor, ExecutorKept
 from actors.gateway import Gateway
 from actors.gathering import Gathering
-from actors.metrics import MetricsActor
 from actors.operator_board import OperatorBoard
 from actors.paper_gateway import PaperGateway
 from actors.runtime import Runtime
 from actors.supervisor import Supervisor
 from decisions.ledger_figures import LedgerFigures
 from decisions.metrics import MetricsFold
-from decisions.supervisor import (
-    AutoShutdown,
-    Intensity,
-)
+from decisions.supervisor import AutoShutdown, Intensity
 from exchanges.paper import PaperVenue
-from messages.errors import ConfigError
-from messages.ids import NS_PER_MS, StrategyId
+from messages.ids import StrategyId
 from ops.config import Config
 from ops.config_risk import risk_limits
 from ops.describe import describer, measured
 from ops.earlier import EarlierExecutions
-from ops.earlier_positions import EarlierPositions
 from ops.run_dir import RunDir
 from ops.run_totals import with_run_totals
 from ops.sources import paper_settings
 from ops.wiring_execution import execution_branch
 from ops.wiring_feeds import feeds_branch, path_of_feed
+from ops.wiring_ledger import ledger_opener, telling_positions
+from ops.wiring_metrics import metrics_child
 from ops.wiring_strategies import ask_strategies
-from ops.wiring_tree import backoff
-from persistence.ledger import Ledger, SqliteLedger
-from persistence.lines import RotatingLines
-from persistence.memory_ledger import MemoryLedger
-from persistence.rotation import RESERVE_BYTES
+from ops.wiring_tree import Addresses, backoff
+from persistence.ledger import Ledger
 
 if TYPE_CHECKING:
     from exchanges.feed_connection import FeedConnection
@@ -89,89 +81,102 @@ def build(
     a rehearsal's. `more` goes into the summary. `as_live` treats a recorded market as one that is
     shown once, on our clock: a rehearsal's too.
     """
-    stages = runtime.note_hops(config.metrics.sample_every) if config.metrics.enabled else None
-    feed_path = path_of_feed(config)
-    executor = runtime.address("execution/executor")
-    metrics = runtime.address("metrics")
-    feed = runtime.address(feed_path)
-    addresses = {
-        StrategyId(s.id): runtime.address(f"execution/strategies/{s.id}") for s in config.strategies
-    }
-    gateway, kept = _gateway(config, run_dir, runtime, executor, live), ExecutorKept()
-    fold, account = MetricsFold(), AccountView()
-    if stages is not None:
-        gateway.leaving, fold.stages = stages.leaving, stages.fold
-    gathering = None if stages is None else Gathering(runtime.cells, stages)
-    open_ledger, figures = open_ledger or _ledger_opener(config, run_dir), None
-    if stages is not None:
-        figures = LedgerFigures()
-        open_ledger = measured(open_ledger, figures, runtime.clock.monotonic_ns)
-    earlier = EarlierExecutions(run_dir.ledger, runtime, fold.money)
-    open_ledger = earlier.opening(open_ledger)
-    asked = ask_strategies(config, live)
     replayed = not (config.feed.is_live or as_live)
-    begun_with = tuple(
-        one
-        for one in config.strategies
-        if not replayed or asked[StrategyId(one.id)].kept.memory.managed is not None
-    )
-    if begun_with:
-        max_age_ns = None if replayed else config.risk.max_decision_age_ms * NS_PER_MS
-        memories = {name: one.kept for name, one in asked.items()}
-        positions = EarlierPositions(
-            run_dir.ledger, memories, begun_with, runtime.clock.utc_ns, max_age_ns
-        )
-        open_ledger = positions.opening(open_ledger)
-    totals = with_run_totals(describer(runtime, run_dir.ledger, figures), run_dir.ledger)
-
-    def describe() -> dict[str, Any]:
-        return {**totals(), **more()}
-
-    tree = SupervisorSpec(
-        children=(
-            _metrics(config, run_dir, fold, describe, observe, gathering, earlier),
-            execution_branch(
-                config,
-                open_ledger,
-                runtime,
-                gateway,
-                kept,
-                addresses,
-                asked,
-                feed_path,
-                live,
-                account,
-                replayed=replayed,
-            ),
-            feeds_branch(
-                config,
-                feed_path,
-                [*addresses.values(), executor],
-                metrics,
-                max_events,
-                opened,
-                asked.values(),
-            ),
+    shared = _shared(config, run_dir, runtime, live)
+    addresses, gateway, kept = shared.addresses, shared.gateway, shared.kept
+    opener, figures = open_ledger or ledger_opener(config, run_dir), None
+    if config.metrics.enabled:
+        figures = LedgerFigures()
+        opener = measured(opener, figures, runtime.clock.monotonic_ns)
+    earlier = EarlierExecutions(run_dir.ledger, runtime, shared.fold.money)
+    opener = earlier.opening(opener)
+    asked = ask_strategies(config, live)
+    opener = telling_positions(opener, config, run_dir, runtime, asked, replayed=replayed)
+    describe = _describer(run_dir, runtime, figures, more)
+    children = (
+        metrics_child(config, run_dir, shared.fold, describe, observe, shared.gathering, earlier),
+        execution_branch(
+            config, opener, addresses, gateway, kept, asked, live, shared.account, replayed=replayed
         ),
+        feeds_branch(config, addresses, max_events, opened, asked.values()),
+    )
+    return System(
+        runtime=runtime,
+        root=_root(config, runtime, children, addresses.metrics),
+        fold=shared.fold,
+        feed=addresses.feed,
+        executor=addresses.executor,
+        metrics=addresses.metrics,
+        strategies=addresses.strategies,
+        gateway=gateway,
+        board=kept.board,
+        describe=describe,
+        account=shared.account,
+        ledger_figures=figures,
+    )
+
+
+class _Shared(msgspec.Struct, kw_only=True):
+    """What several actors are given, and what outlives their incarnations."""
+
+    addresses: Addresses
+    gateway: Gateway
+    kept: ExecutorKept
+    fold: MetricsFold
+    account: AccountView
+    gathering: Gathering | None = None
+    """What messages and orders go through; None with metrics off."""
+
+
+def _shared(config: Config, run_dir: RunDir, runtime: Runtime, live: "LiveVenue | None") -> _Shared:
+    # Before the first address: whoever is addressed has a cell.
+    stages = runtime.note_hops(config.metrics.sample_every) if config.metrics.enabled else None
+    addresses = _addresses(config, runtime)
+    shared = _Shared(
+        addresses=addresses,
+        gateway=_gateway(config, run_dir, runtime, addresses.executor, live),
+        kept=ExecutorKept(),
+        fold=MetricsFold(),
+        account=AccountView(),
+    )
+    if stages is not None:
+        shared.gateway.leaving, shared.fold.stages = stages.leaving, stages.fold
+        shared.gathering = Gathering(runtime.cells, stages)
+    return shared
+
+
+def _addresses(config: Config, runtime: Runtime) -> Addresses:
+    return Addresses(
+        executor=runtime.address("execution/executor"),
+        metrics=runtime.address("metrics"),
+        feed=runtime.address(path_of_feed(config)),
+        strategies={
+            StrategyId(s.id): runtime.address(f"execution/strategies/{s.id}")
+            for s in config.strategies
+        },
+    )
+
+
+def _describer(
+    run_dir: RunDir,
+    runtime: Runtime,
+    figures: LedgerFigures | None,
+    more: Callable[[], dict[str, Any]],
+) -> Callable[[], dict[str, Any]]:
+    totals = with_run_totals(describer(runtime, run_dir.ledger, figures), run_dir.ledger)
+    return lambda: {**totals(), **more()}
+
+
+def _root(
+    config: Config, runtime: Runtime, children: tuple[ChildSpec, ...], metrics: Address[Any]
+) -> Cell:
+    tree = SupervisorSpec(
+        children=children,
         intensity=Intensity(max_restarts=1, window_s=300),
         backoff=backoff(config),
         auto_shutdown=AutoShutdown.ANY_SIGNIFICANT,
     )
-    root = runtime.populate("root", Supervisor, {"spec": tree, "on_event": metrics.tell})
-    return System(
-        runtime=runtime,
-        root=root,
-        fold=fold,
-        feed=feed,
-        executor=executor,
-        metrics=metrics,
-        strategies=addresses,
-        gateway=gateway,
-        board=kept.board,
-        describe=describe,
-        account=account,
-        ledger_figures=figures,
-    )
+    return runtime.populate("root", Supervisor, {"spec": tree, "on_event": metrics.tell})
 
 
 def _gateway(
@@ -216,7 +221,7 @@ def executor_alone(
     """
     executor, kept = runtime.address("execution/executor"), ExecutorKept()
     arguments = {
-        "open_ledger": open_ledger or _ledger_opener(config, run_dir),
+        "open_ledger": open_ledger or ledger_opener(config, run_dir),
         "gateway": _gateway(config, run_dir, runtime, executor, live),
         "limits": risk_limits(config.risk, replayed=True),
         "max_decision_age_ns": None,
@@ -226,70 +231,3 @@ def executor_alone(
         "feeds": {},
     }
     return runtime.populate(executor.path, ExecutorActor, arguments, 8192), kept.board
-
-
-# ---------------------------------------------------------------- metrics
-
-
-def _metrics(
-    config: Config,
-    run_dir: RunDir,
-    fold: MetricsFold,
-    describe: Callable[[], dict[str, Any]],
-    observe: Callable[[Any], object] | None,
-    gathering: Gathering | None,
-    earlier: EarlierExecutions,
-) -> ChildSpec:
-    settings = config.metrics
-    open_lines, write_summary = metric_writers(config, run_dir)
-    return ChildSpec(
-        name="metrics",
-        actor_class=MetricsActor,
-        arguments={
-            "fold": fold,
-            "open_lines": open_lines,
-            "write_summary": write_summary,
-            "describe": describe,
-            "interval_s": settings.interval_s,
-            "observe": observe,
-            "gathering": gathering,
-            "settle": earlier.settle,
-        },
-        drain=True,
-        progress_ms=60_000 + 3_000 * settings.interval_s,
-        capacity=100_000,
-    )
-
-
-def metric_writers(
-    config: Config, run_dir: RunDir
-) -> tuple[Callable[[], RotatingLines] | None, Callable[[bytes], None] | None]:
-    """Give what opens the file of the lines, and what replaces the summary; None with metrics off.
-
-    One thread at a time may use them.
-    """
-    settings = config.metrics
-    if not settings.enabled:
-        return None, None
-    open_lines = partial(
-        RotatingLines,
-        run_dir.path / "metrics.ndjson",
-        int(settings.rotate_max_mb * 1_000_000),
-        settings.rotate_keep,
-        run_dir.fence,
-        max_lines=settings.rotate_max_lines,
-        max_age_s=settings.rotate_max_age_s,
-        reserve_bytes=RESERVE_BYTES,
-    )
-    return open_lines, partial(run_dir.atomic_write, "metrics_summary.json")
-
-
-# ---------------------------------------------------------------- small parts
-
-
-def _ledger_opener(config: Config, run_dir: RunDir) -> Callable[[], Ledger]:
-    if config.idempotency.backend == "memory":
-        return MemoryLedger().reopened
-    if config.idempotency.backend == "postgres":
-        raise ConfigError(["idempotency.backend: a ledger in PostgreSQL is opened with its lease"])
-    return partial(SqliteLedger, Path(run_dir.path) / "ledger.db")

@@ -8,7 +8,6 @@ from actors.address import Address
 from actors.children import ChildSpec, SupervisorSpec
 from actors.executor import ExecutorActor, ExecutorKept
 from actors.gateway import Gateway
-from actors.runtime import Runtime
 from actors.strategy import Kept, StrategyActor
 from decisions.strategy import StrategyRun
 from decisions.supervisor import Intensity, OnExhausted, Restart, Strategy
@@ -17,7 +16,7 @@ from messages.ids import NS_PER_MS, NS_PER_S, AccountId, ActorPath, StrategyId
 from ops.config import Config, OnDifference, StrategyConfig, VenueType
 from ops.config_risk import risk_limits
 from ops.wiring_strategies import Asked, ask_strategy, maker
-from ops.wiring_tree import backoff, progress_ms, supervisor_spec
+from ops.wiring_tree import Addresses, backoff, progress_ms, supervisor_spec
 from persistence.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -47,20 +46,17 @@ def strategy_alone(settings: StrategyConfig, config: Config) -> StrategyRun:
 def execution_branch(
     config: Config,
     open_ledger: Callable[[], Ledger],
-    runtime: Runtime,
+    addresses: Addresses,
     gateway: Gateway,
     kept: ExecutorKept,
-    addresses: dict[StrategyId, Address[Any]],
     asked: Mapping[StrategyId, Asked],
-    feed_path: ActorPath,
     live: "LiveVenue | None",
     account: AccountView,
     *,
     replayed: bool,
 ) -> ChildSpec:
     """Give the branch; `replayed`: the market begins anew each time, on a clock that waits."""
-    metrics, executor = runtime.address("metrics"), runtime.address("execution/executor")
-    feeds = {feed_path: runtime.address(feed_path)}
+    feeds = {addresses.feed.path: addresses.feed}
     risk = config.risk
     executor_spec = ChildSpec(
         name="executor",
@@ -71,8 +67,8 @@ def execution_branch(
             "limits": risk_limits(risk, replayed=replayed, live=live is not None),
             "max_decision_age_ns": None if replayed else risk.max_decision_age_ms * NS_PER_MS,
             "kept": kept,
-            "metrics": metrics,
-            "strategies": addresses,
+            "metrics": addresses.metrics,
+            "strategies": addresses.strategies,
             "feeds": feeds,
             "account": None if live is None else (_account_settings(config), account),
             "steps_with_market": any(one.steps for one in asked.values()),
@@ -86,7 +82,7 @@ def execution_branch(
     )
     strategies_spec = SupervisorSpec(
         children=tuple(
-            _strategy(s, config, asked[StrategyId(s.id)].kept, executor, feeds, live)
+            _strategy(s, config, asked[StrategyId(s.id)].kept, addresses.executor, feeds, live)
             for s in config.strategies
         ),
         intensity=Intensity(
@@ -99,14 +95,14 @@ def execution_branch(
         tolerant_start=True,
     )
     execution = SupervisorSpec(
-        children=(executor_spec, supervisor_spec("strategies", strategies_spec, metrics)),
+        children=(executor_spec, supervisor_spec("strategies", strategies_spec, addresses.metrics)),
         strategy=Strategy.REST_FOR_ONE,
         intensity=Intensity(max_restarts=3, window_s=60),
         on_exhausted=OnExhausted.HALT,
         backoff=backoff(config),
         fatal_errors=FATAL,
     )
-    return supervisor_spec("execution", execution, metrics)
+    return supervisor_spec("execution", execution, addresses.metrics)
 
 
 def _account_settings(config: Config) -> AccountSettings:

@@ -2,11 +2,10 @@
 
 from collections.abc import Collection
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.address import Address
 from actors.children import ChildSpec, SupervisorSpec
 from actors.market_feed import FeedKept, FeedMemory, MarketFeedActor
 from decisions.market_feed import FlowControl
@@ -16,7 +15,7 @@ from messages.ids import ActorPath
 from ops.config import Config
 from ops.sources import open_source
 from ops.wiring_strategies import Asked, warmup_of
-from ops.wiring_tree import backoff, progress_ms, supervisor_spec
+from ops.wiring_tree import Addresses, backoff, progress_ms, supervisor_spec
 
 if TYPE_CHECKING:
     from exchanges.feed_connection import FeedConnection
@@ -29,14 +28,14 @@ def path_of_feed(config: Config) -> ActorPath:
 
 def feeds_branch(
     config: Config,
-    feed_path: ActorPath,
-    followers: list[Address[Any]],
-    metrics: Address[Any],
+    addresses: Addresses,
     max_events: int,
     opened: "FeedConnection | None",
     asked: Collection[Asked],
 ) -> ChildSpec:
-    """Give the branch; the executor is the last of the followers."""
+    """Give the branch; its followers are the strategies and, as the last, the executor."""
+    feed_path, metrics = addresses.feed.path, addresses.metrics
+    followers = [*addresses.strategies.values(), addresses.executor]
     # With stops or managed orders the executor is shown each event first; nobody runs ahead of it.
     leaders = followers[-1:] if any(one.steps for one in asked) else []
     if config.feed.is_connected:

@@ -2,12 +2,23 @@
 
 from typing import Any
 
+import msgspec
+
 from actors.address import Address
 from actors.children import ChildSpec, SupervisorSpec
 from actors.supervisor import Supervisor
 from decisions.supervisor import Backoff
-from messages.ids import NS_PER_MS
+from messages.ids import NS_PER_MS, StrategyId
 from ops.config import Config
+
+
+class Addresses(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the actors of a run are reached, from before any of them has started."""
+
+    executor: Address[Any]
+    metrics: Address[Any]
+    feed: Address[Any]
+    strategies: dict[StrategyId, Address[Any]]
 
 
 def supervisor_spec(name: str, spec: SupervisorSpec, metrics: Address[Any]) -> ChildSpec:

@@ -12,7 +12,7 @@ from ops.options import StartOptions
 from ops.process import _Run
 from ops.run_config import config_for
 from ops.run_dir import RunDir
-from ops.wiring import metric_writers
+from ops.wiring_metrics import metric_writers
 
 
 @pytest.fixture
