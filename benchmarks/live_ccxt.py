@@ -19,7 +19,7 @@ from actors.gateway import Gateway
 from actors.live_gateway import LiveGateway
 from benchmarks.exchange import Exchange
 from benchmarks.live import QUANTITY, SYMBOL, ClockedLedger, Live
-from exchanges.ccxt_client import CcxtSettings
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.protocol import NewOrder
 from exchanges.rate_budget import Budget, RateBudget

@@ -20,7 +20,7 @@ from benchmarks.exchange import SYMBOL, Exchange, exchange
 from benchmarks.startup import ROOT, answers_ready, command
 from decisions.order_keys import client_order_id, order_key
 from exchanges.capabilities import capability_of
-from exchanges.ccxt_client import DEFAULT_RECV_WINDOW_MS
+from exchanges.ccxt_settings import DEFAULT_RECV_WINDOW_MS
 from messages.ids import (
     NS_PER_MS,
     NS_PER_S,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from exchanges.ccxt_client import Call, recorded
+from exchanges.ccxt_call import Call, recorded
 from exchanges.ccxt_gate import check_answer
 from exchanges.ccxt_parse import Unclear
 from exchanges.rate_budget import Urgency

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from exchanges.capabilities import Capability
-from exchanges.ccxt_client import recorded
+from exchanges.ccxt_call import recorded
 from exchanges.ccxt_lookup import OrderLookup
 from exchanges.outcomes import Knowledge, judge_cancel
 from exchanges.rate_budget import Urgency

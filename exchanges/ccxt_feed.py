@@ -12,9 +12,11 @@ from contextlib import suppress
 from random import Random
 from typing import Any
 
-from exchanges.ccxt_client import CcxtSettings, close_client, open_client, recorded
+from exchanges.ccxt_call import recorded
+from exchanges.ccxt_client import close_client, open_client
 from exchanges.ccxt_feed_gate import ask_skew_ms, pass_feed_gate, stream_of
 from exchanges.ccxt_gate import check_answer, refusing
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_watch import Stale
 from exchanges.feed_line import Line, Tell
 from exchanges.feed_oversight import UNANSWERED_MAX, Oversight

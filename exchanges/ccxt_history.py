@@ -11,9 +11,10 @@ import msgspec
 from exchanges.backoff import backoff_ms
 from exchanges.candle_builder import Bar
 from exchanges.ccxt_asking import asking
-from exchanges.ccxt_client import CcxtSettings, close_client, open_client
+from exchanges.ccxt_client import close_client, open_client
 from exchanges.ccxt_feed_gate import pass_feed_gate
 from exchanges.ccxt_market_rows import bars_of
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.feed_settings import FeedRequest
 from exchanges.rate_budget import RateBudget
 from exchanges.source import SourceStats

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from exchanges.capabilities import Capability, Lookup
-from exchanges.ccxt_client import Call, recorded
+from exchanges.ccxt_call import Call, recorded
 from exchanges.ccxt_parse import Raw, Unclear, fill_of, own_fills, report_of
 from exchanges.outcomes import Answer, judge_query
 from exchanges.rate_budget import Urgency

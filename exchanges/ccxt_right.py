@@ -11,7 +11,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from exchanges.capabilities import Capability
-from exchanges.ccxt_client import Call, recorded
+from exchanges.ccxt_call import Call, recorded
 from exchanges.ccxt_gate import check_answer
 from exchanges.ccxt_guard import Misrouted
 from exchanges.ccxt_parse import Unclear, number, off_grid, request_of

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from exchanges.candle_builder import Bar, CandleBuilder
-from exchanges.ccxt_client import recorded
+from exchanges.ccxt_call import recorded
 from exchanges.ccxt_gate import check_answer
 from exchanges.ccxt_market_rows import bars_of, tick_of, trades_of
 from exchanges.ccxt_parse import milliseconds_ns

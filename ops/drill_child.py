@@ -21,7 +21,7 @@ from decisions.drill_cancel import CancelPoint
 from decisions.drill_stop import StopPoint
 from decisions.order_keys import client_order_id
 from exchanges.capabilities import Capability, capability_of
-from exchanges.ccxt_client import CcxtSettings
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.facts import VenueFacts
 from exchanges.venue_loop import VenueLoop
 from messages.errors import VenueRefused

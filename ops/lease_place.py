@@ -12,7 +12,7 @@ import msgspec
 
 from decisions.lease import Timing, least_term_ms, timing_of
 from exchanges.capabilities import capability_of
-from exchanges.ccxt_client import DEFAULT_RECV_WINDOW_MS, DEFAULT_TIMEOUT_MS
+from exchanges.ccxt_settings import DEFAULT_RECV_WINDOW_MS, DEFAULT_TIMEOUT_MS
 from messages.errors import ConfigError
 from messages.lease import Holder
 from ops.config_schema import Config, IdempotencyBackend, VenueConfig

@@ -135,8 +135,8 @@ def _connection(
     if feed.nats is not None:
         over_nats: F = _bus_connection(config, feed.nats, feed_path, history, kind)
         return over_nats
-    from exchanges.ccxt_client import CcxtSettings
     from exchanges.ccxt_feed import CcxtFeed
+    from exchanges.ccxt_settings import CcxtSettings
 
     settings = CcxtSettings(
         exchange=config.venue.exchange, config=dict(feed.ccxt or config.venue.ccxt)

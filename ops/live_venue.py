@@ -11,7 +11,7 @@ import msgspec
 
 from actors.log import logger
 from decisions.order_keys import client_order_id
-from exchanges.ccxt_client import CcxtSettings
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.facts import RightState, VenueFacts
 from exchanges.venue_loop import VenueLoop

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from exchanges.candle_builder import Bar
-from exchanges.ccxt_client import CcxtSettings
 from exchanges.ccxt_history import CcxtHistory, Patience
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.times import time_ns
 from messages.errors import ConfigError, OutcomeUnknown, VenueRefused
 from messages.ids import NS_PER_MS, NS_PER_S, Symbol

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from exchanges.capabilities import CAPABILITIES, Capability
-from exchanges.ccxt_client import DEFAULT_RECV_WINDOW_MS
+from exchanges.ccxt_settings import DEFAULT_RECV_WINDOW_MS
 from exchanges.outcomes import LOCAL_ERRORS, REFUSALS, THROTTLES, UNSURE_CODES
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "venues.md").read_text(encoding="utf-8")
-SPEAKERS = ("capabilities", "ccxt_client", "ccxt_gate", "ccxt_right")
+SPEAKERS = ("capabilities", "ccxt_client", "ccxt_gate", "ccxt_right", "ccxt_settings")
 
 
 def rows(heading: str) -> list[list[str]]:

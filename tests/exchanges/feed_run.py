@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any
 
-from exchanges.ccxt_client import CcxtSettings
 from exchanges.ccxt_feed import CcxtFeed
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.feed_settings import Channel, FeedItem, FeedRequest, FeedSettings
 from exchanges.local.server import RunningExchange
 from exchanges.venue_loop import VenueLoop

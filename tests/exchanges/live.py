@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from exchanges.ccxt_client import CcxtSettings
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.local.faults import Fault
 from exchanges.protocol import NewOrder

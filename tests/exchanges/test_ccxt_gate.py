@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from exchanges.capabilities import CAPABILITIES
-from exchanges.ccxt_client import CcxtSettings
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_venue import CcxtVenue
 from messages.errors import Away, VenueRefused
 from messages.ids import NS_PER_MS, Symbol
@@ -21,7 +21,7 @@ WITHOUT_CCXT = """
 import sys
 sys.modules["ccxt"] = None
 import asyncio, random
-from exchanges.ccxt_client import CcxtSettings
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_venue import CcxtVenue
 from messages.errors import VenueRefused
 settings = CcxtSettings(exchange="binance", api_key="k", secret="s")

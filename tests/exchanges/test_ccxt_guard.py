@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
-from exchanges import ccxt_client
+from exchanges import ccxt_additions, ccxt_session
 from exchanges.protocol import NewOrder
 from messages.errors import NotSent, OutcomeUnknown
 from messages.values import OrderState
@@ -100,8 +100,8 @@ def test_a_connection_that_was_given_out_unasked_carries_no_order(
     script: Script, limit: NewOrder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Should the guard ever be passed by: aiohttp asks once more before it writes."""
-    monkeypatch.setattr(ccxt_client, "guard", lambda _session, _clear: None)
-    monkeypatch.setattr(ccxt_client, "is_guarded", lambda _session: True)
+    monkeypatch.setattr(ccxt_session, "guard", lambda _session, _clear: None)
+    monkeypatch.setattr(ccxt_additions, "is_guarded", lambda _session: True)
     with desk(local_config(script.port)) as opened:
         opened.call(opened.venue.open())
 

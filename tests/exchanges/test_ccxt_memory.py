@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
-from exchanges.ccxt_client import KEPT_BARS
+from exchanges.ccxt_config import KEPT_BARS
 from exchanges.facts import StreamPhase
 from exchanges.feed_line import KEPT_IDS, PAGE, Line
 from exchanges.feed_settings import FeedItem
@@ -105,8 +105,8 @@ def has_trades(feed: Following, at_least: int) -> bool:
 def test_ccxt_remembers_some_orders_and_trades_and_all_are_told(
     run: RunningExchange, order: Callable[..., NewOrder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("exchanges.ccxt_client.KEPT_ORDERS", 3)
-    monkeypatch.setattr("exchanges.ccxt_client.KEPT_TRADES", 2)
+    monkeypatch.setattr("exchanges.ccxt_config.KEPT_ORDERS", 3)
+    monkeypatch.setattr("exchanges.ccxt_config.KEPT_TRADES", 2)
     names = [f"wk{number}" for number in range(8)]
     with desk(run.ccxt_config(), stream=LAZY) as opened:
         opened.call(opened.venue.open())

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from exchanges import ccxt_client, ccxt_right
+from exchanges import ccxt_right
 from exchanges.capabilities import CAPABILITIES
+from exchanges.ccxt_call import recorded
 from exchanges.ccxt_guard import Misrouted
 from exchanges.ccxt_right import order_to_check
 from exchanges.facts import MarketFacts, RightState, TradingRight
@@ -278,7 +279,7 @@ def test_should_that_be_passed_by_the_address_is_looked_at_before_the_first_byte
     client = opened.venue._client
 
     async def around_it() -> None:
-        with ccxt_client.recorded(only_to="/order/test"):
+        with recorded(only_to="/order/test"):
             await client.session.post(f"http://127.0.0.1:{script.port}/api/v3/order")
 
     with pytest.raises(Misrouted, match="to /api/v3/order, not to /order/test"):

@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
-from exchanges.ccxt_client import CcxtSettings
 from exchanges.ccxt_feed import CcxtFeed
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.feed_settings import FeedItem
 from exchanges.local.server import running_exchange
 from exchanges.warm_feed import WarmFeed

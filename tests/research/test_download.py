@@ -17,8 +17,8 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 
 import cli
-from exchanges.ccxt_client import CcxtSettings
 from exchanges.ccxt_history import USUAL_PAGE, CcxtHistory, Patience, page_size
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.request_log import RequestLog
 from exchanges.local.server import RunningExchange, running_exchange

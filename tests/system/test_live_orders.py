@@ -14,7 +14,7 @@ pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from actors.thread_runtime import ThreadRuntime
-from exchanges.ccxt_client import CcxtSettings
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.server import RunningExchange, running_exchange

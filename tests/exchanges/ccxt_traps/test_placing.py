@@ -13,7 +13,8 @@ import ccxt
 import pytest
 
 from exchanges.capabilities import CAPABILITIES
-from exchanges.ccxt_client import CcxtSettings, close_client, open_client
+from exchanges.ccxt_client import close_client, open_client
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.server import RunningExchange
 from exchanges.protocol import NewOrder

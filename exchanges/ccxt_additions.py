@@ -1,0 +1,137 @@
+"""What our client has beyond ccxt's own class, whichever exchange's it is: five things.
+
+It counts and fences what leaves, records what comes back, waits for its turn in our budget instead
+of ccxt's, never follows a redirect with anything but a question, and outlives its own stream
+handlers' mistakes.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from exchanges.ccxt_call import check_current_way, current_call
+from exchanges.ccxt_guard import is_guarded
+from exchanges.ccxt_session import watch
+from exchanges.rate_budget import RateBudget, Urgency
+from exchanges.responses import response_of
+
+_Exchange: Any = object
+"""Stands for the class of an exchange, which a client puts here: ccxt's, without types."""
+
+
+class Additions(_Exchange):  # type: ignore[misc]  # ccxt has no types
+    """Comes before the exchange's class in a client's, which is so watched."""
+
+    budget: RateBudget
+    hidden: tuple[str, ...] = ()
+    """What an exchange may give back in the text of an error, and nobody is to read."""
+    may_call: Callable[[], None] | None = None
+    """Asked before any request leaves; what it raises stops it."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__(config)
+        self.opened: list[Any] = []
+        """The sockets since all were closed last, with those that ended by themselves."""
+
+    async def throttle(self, cost: float | None = None) -> None:
+        """Wait for a turn in our budget, as urgent as the call that runs."""
+        call = current_call()
+        urgency = call.urgency if call is not None else Urgency.DATA
+        cost_ms = self.rateLimit * (1 if cost is None else cost)
+        await self.budget.acquire(cost_ms, urgency)
+        if call is not None:
+            call.cost_ms = cost_ms
+
+    async def fetch(
+        self, url: str, method: str = "GET", headers: Any = None, body: Any = None
+    ) -> Any:
+        """Send a request where its call lets it go, and count it; an error shows no key."""
+        call = current_call()
+        check_current_way(url)
+        if self.may_call is not None and (call is None or call.before_send is None):
+            self.may_call()  # what sends an order asks its own fence, which is stricter
+        if call is not None and self.session is not None and not is_guarded(self.session):
+            call.clear()  # a session of somebody else's
+        if call is not None:
+            call.requests += 1
+            call.response = None
+        try:
+            return await super().fetch(url, method, headers, body)
+        except Exception as error:
+            _hide(error, self.hidden)
+            raise
+
+    def on_rest_response(
+        self, code: int, reason: str, url: str, method: str, headers: Any, body: str, *more: Any
+    ) -> Any:
+        """Record an answer, and let the budget hear what it says of our pace."""
+        seen = response_of(code, headers, body)
+        call = current_call()
+        if call is not None:
+            call.response = seen
+        self.budget.heard(seen.http_status, seen.retry_after_ms)
+        return super().on_rest_response(code, reason, url, method, headers, body, *more)
+
+    def open(self, lazy: bool = False) -> None:
+        """Make what requests need, and watch the session."""
+        fresh = self.session is None
+        super().open(lazy)
+        if fresh and self.session is not None:
+            watch(self.session)
+
+    def get_socks_proxy_session(self, proxy: str) -> Any:
+        """Give a proxy's session, watched too."""
+        session = super().get_socks_proxy_session(proxy)
+        if not is_guarded(session):
+            watch(session)
+        return session
+
+    def client(self, url: str) -> Any:
+        """Give the socket of a stream, and remember it until it is closed."""
+        check_current_way(url)  # a socket may carry anything
+        is_new = url not in (self.clients or {})
+        socket = super().client(url)
+        if is_new:
+            self.opened.append(socket)
+        return socket
+
+    async def close_ws_clients(self) -> None:
+        """Close all sockets of streams, and leave none for the cycle collector."""
+        closed, self.opened = self.opened, []
+        await super().close_ws_clients()
+        for socket in closed:
+            _let_go(socket)
+
+    def handle_message(self, client: Any, message: Any) -> None:
+        """Hand on a message; whoever waits is told that its handler failed."""
+        # Raised from here it would end ccxt's receive loop without a word: a silent stall.
+        try:
+            super().handle_message(client, message)
+        except Exception as error:  # noqa: BLE001 - whoever waits is told, and reconnects
+            client.reject(pro_error(error))
+
+
+def _let_go(socket: Any) -> None:
+    """Cut the rings in a closed socket, which hold its buffers: a third of a megabyte and more.
+
+    What ended it holds the frames that it passed, and they hold the socket. A pass of the cycle
+    collector would find that, but it counts objects and not their bytes: it comes hours later.
+    """
+    socket.ping_looper = None
+    error = socket.connection.exception() if socket.connection is not None else None
+    if error is not None:
+        error.__traceback__ = error.__context__ = None
+
+
+def _hide(error: Exception, secrets: tuple[str, ...]) -> None:
+    """Take the keys out of an error's text, before anybody writes it down."""
+    texts = [text for text in error.args if isinstance(text, str)]
+    if any(secret in text for secret in secrets for text in texts):
+        shown = list(error.args)
+        for secret in secrets:
+            shown = [a.replace(secret, "***") if isinstance(a, str) else a for a in shown]
+        error.args = tuple(shown)
+
+
+def pro_error(error: Exception) -> Exception:
+    """Say that ccxt's own handler of a stream message failed."""
+    return RuntimeError(f"a stream message broke its handler: {type(error).__name__}: {error}")
