@@ -7,19 +7,17 @@ happened, or it happens whole: `take_effects` then gives what it did, in order.
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-import msgspec
-
 from exchanges.local.account import Account
 from exchanges.local.book import Book, Resting
 from exchanges.local.cashier import Cashier, round_down
+from exchanges.local.effects import Effects
 from exchanges.local.filters import Market, check
+from exchanges.local.order_register import OrderRegister
 from exchanges.local.orders import (
     ZERO,
     BalanceEvent,
-    Event,
     Execution,
     Order,
-    OrderEvent,
     OrderKind,
     Placement,
     PublicTrade,
@@ -31,20 +29,6 @@ from messages.values import Side, TimeInForce
 
 EXCHANGE_CANCELED, UNFILLED_IOC, UNFILLED_FOK, INSUFFICIENT_LIQUIDITY = 2, 5, 6, 7
 """Why an order expired, as Binance numbers it."""
-
-
-class Effects(msgspec.Struct, kw_only=True):
-    """What operations did since somebody last asked: events to tell, rows to keep."""
-
-    events: list[Event] = []
-    orders: dict[int, Order] = {}
-    trades: list[Trade] = []
-    assets: tuple[str, ...] = ()
-
-    @property
-    def is_durable(self) -> bool:
-        """Whether there is anything that a restart must not forget."""
-        return bool(self.orders or self.trades or self.assets)
 
 
 class Engine:
@@ -62,7 +46,7 @@ class Engine:
         self.last_prices: dict[str, Decimal] = {}
         self.account = Account(balances)
         self._cashier = Cashier(self.account, self.last_prices, fees_in_bnb=fees_in_bnb)
-        self.orders: dict[int, Order] = {}
+        self.orders = OrderRegister(self.markets)
         self.trades: list[Trade] = []
         self.last_order_id = 0
         self.last_trade_id = 0
@@ -71,8 +55,6 @@ class Engine:
         self.cancels_post_only = False
         """Whether a post-only order that would take is accepted and canceled, not refused."""
         self._resting: dict[int, Resting] = {}
-        self._open: dict[str, dict[str, Order]] = {symbol: {} for symbol in self.markets}
-        self._by_client_id: dict[tuple[str, str], list[Order]] = {}
         self._effects = Effects()
 
     def take_effects(self) -> Effects:
@@ -85,7 +67,7 @@ class Engine:
         """Take up what an earlier engine left: open orders rest again, in their order."""
         self.trades = list(trades)
         for order in orders:
-            self._remember(order)
+            self.orders.add(order)
             self.last_order_id = max(self.last_order_id, order.order_id)
             if order.is_open:
                 self._rest(order)
@@ -112,7 +94,8 @@ class Engine:
             Refused: it was not accepted; nothing happened.
         """
         self.check(placement)
-        market, open_here = self.markets[placement.symbol], self._open[placement.symbol]
+        market = self.markets[placement.symbol]
+        open_here = self.orders.open_in(placement.symbol)
         if placement.kind is not OrderKind.MARKET and len(open_here) >= market.max_num_orders:
             raise Refused(Reason.MAX_NUM_ORDERS)
         if placement.client_order_id in open_here:
@@ -151,29 +134,6 @@ class Engine:
         order.cancel_id = cancel_id
         self._end(order, Status.CANCELED, Execution.CANCELED, ts_ns)
         return order
-
-    def find(
-        self, symbol: str, *, order_id: int | None = None, client_order_id: str | None = None
-    ) -> Order | None:
-        """Give an order by either id; of several with one client id the open or newest one."""
-        if order_id is not None:
-            order = self.orders.get(order_id)
-            return order if order is not None and order.symbol == symbol else None
-        same = self._by_client_id.get((symbol, client_order_id or ""), [])
-        return next((one for one in same if one.is_open), same[-1] if same else None)
-
-    def open_orders(self, symbol: str | None = None) -> list[Order]:
-        """Give what is open, oldest first."""
-        books = self._open.values() if symbol is None else [self._open.get(symbol, {})]
-        return sorted((one for book in books for one in book.values()), key=_by_id)
-
-    def orders_of(self, symbol: str) -> list[Order]:
-        """Give every order there ever was in a symbol, oldest first."""
-        return [order for order in self.orders.values() if order.symbol == symbol]
-
-    def orders_with(self, client_order_id: str) -> list[Order]:
-        """Give every order that was accepted under a client id: more than one is the disaster."""
-        return [one for one in self.orders.values() if one.client_order_id == client_order_id]
 
     def move_balance(self, asset: str, delta: Decimal, ts_ns: int) -> None:
         """Deposit, or with a negative number withdraw.
@@ -253,14 +213,9 @@ class Engine:
             ts_created_ns=ts_ns,
             ts_updated_ns=ts_ns,
         )
-        self._remember(order)
-        self._open[order.symbol][order.client_order_id] = order
-        self._note(order, Execution.NEW)
+        self.orders.add(order)
+        self._effects.note(order, Execution.NEW)
         return order
-
-    def _remember(self, order: Order) -> None:
-        self.orders[order.order_id] = order
-        self._by_client_id.setdefault((order.symbol, order.client_order_id), []).append(order)
 
     def _match(self, order: Order, ts_ns: int) -> None:
         limit = order.price or None
@@ -274,7 +229,7 @@ class Engine:
             if not order.is_open:
                 break
             if one.order_id is not None:
-                self._prevent(self.orders[one.order_id], ts_ns)
+                self._prevent(self.orders.by_id[one.order_id], ts_ns)
                 continue
             quantity = min(one.left, self._wanted(order, one.price, cap))
             if quantity <= 0:
@@ -322,7 +277,6 @@ class Engine:
     def _rest(self, order: Order) -> None:
         resting = Resting(order.price, order.left, order.order_id)
         self._resting[order.order_id] = resting
-        self._open[order.symbol][order.client_order_id] = order
         self.books[order.symbol].add(order.side, resting)
 
     def _cross(
@@ -356,7 +310,7 @@ class Engine:
 
     def _trade_resting(self, resting: Resting, quantity: Decimal, ts_ns: int) -> None:
         assert resting.order_id is not None
-        order = self.orders[resting.order_id]
+        order = self.orders.by_id[resting.order_id]
         self._trade(order, resting.price, quantity, ts_ns, is_maker=True)
         resting.left -= quantity
         if not resting.left:
@@ -391,7 +345,7 @@ class Engine:
         )
         self.trades.append(trade)
         self._effects.trades.append(trade)
-        self._note(order, Execution.TRADE, trade)
+        self._effects.note(order, Execution.TRADE, trade)
 
     def _publish(
         self, symbol: str, price: Decimal, quantity: Decimal, taker: Side, ts_ns: int
@@ -415,26 +369,17 @@ class Engine:
         order.ts_updated_ns = ts_ns
         self._close(order, status)
         self._leave(order)
-        self._note(order, execution)
+        self._effects.note(order, execution)
 
     def _close(self, order: Order, status: Status) -> None:
         order.status = status
-        self._open[order.symbol].pop(order.client_order_id, None)
+        self.orders.close(order)
         self._effects.orders[order.order_id] = order
 
     def _leave(self, order: Order) -> None:
         resting = self._resting.pop(order.order_id, None)
         if resting is not None:
             self.books[order.symbol].remove(order.side, resting)
-
-    def _note(self, order: Order, execution: Execution, trade: Trade | None = None) -> None:
-        self._effects.orders[order.order_id] = order
-        snapshot = msgspec.structs.replace(order)
-        self._effects.events.append(OrderEvent(execution=execution, order=snapshot, trade=trade))
-
-
-def _by_id(order: Order) -> int:
-    return order.order_id
 
 
 def _other(side: Side) -> Side:

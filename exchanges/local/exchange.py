@@ -7,29 +7,24 @@ state file before, where there is one.
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from itertools import chain
 from threading import RLock
 
-import msgspec
-
-from exchanges.demo import DemoSource
 from exchanges.local.cashier import FEE_ASSET
 from exchanges.local.clock import Clock
 from exchanges.local.depth import Depth
-from exchanges.local.engine import Effects, Engine
+from exchanges.local.effects import Effects
+from exchanges.local.engine import Engine
 from exchanges.local.faults import CATALOGUE, Armed, Fault, Faults, Plan
+from exchanges.local.faults_engine import Sight, fill_cap, race
 from exchanges.local.faults_streams import ArmedStream, StreamFault, StreamFaults, StreamPlan
 from exchanges.local.filters import rules_for
-from exchanges.local.market import Player, price_of
-from exchanges.local.orders import ZERO, Order, Placement, PublicTrade, Status, Trade
+from exchanges.local.market import Player
+from exchanges.local.orders import Order, Placement, PublicTrade, Trade, copied
 from exchanges.local.refusals import Reason, Refused
 from exchanges.local.request_log import Request, RequestLog
 from exchanges.local.settings import Settings
+from exchanges.local.sources import open_events
 from exchanges.local.state import State
-from exchanges.replay import ReplaySource
-from exchanges.source import MarketSource
-from messages.ids import NS_PER_S, Symbol
-from messages.market import MarketEvent
 
 _SLOW = 10
 """Up to this speed the market trades once a market second; beyond, every five."""
@@ -54,7 +49,7 @@ class LocalExchange:
         self.is_key_restricted = False
         self.page_status: int | None = None
         self._listeners: list[Listener] = []
-        events = {symbol: self._events(symbol) for symbol in _symbols(settings)}
+        events = {symbol: open_events(settings, symbol) for symbol in _symbols(settings)}
         self.engine = Engine(
             [rules_for(symbol, price) for symbol, (price, _) in events.items()],
             settings.balances,
@@ -108,10 +103,10 @@ class LocalExchange:
     def place(self, placement: Placement, plan: Plan | None = None) -> tuple[Order, list[Trade]]:
         """Place an order. See `Engine.place`."""
         with self.operation():
-            self.engine.fill_cap = self._fill_cap(placement, plan)
+            self.engine.fill_cap = fill_cap(self.engine, placement, plan)
             try:
                 order, trades = self.engine.place(placement, self.clock.now_ns())
-                return _copied(order), trades
+                return copied(order), trades
             finally:
                 self.engine.fill_cap = None
 
@@ -139,11 +134,13 @@ class LocalExchange:
             Refused: there is none, or it is not open.
         """
         with self.operation():
-            order = self.engine.find(symbol, order_id=order_id, client_order_id=client_order_id)
+            order = self.engine.orders.find(
+                symbol, order_id=order_id, client_order_id=client_order_id
+            )
             if order is None:
                 raise Refused(Reason.UNKNOWN_ORDER)
-            self._race(order, plan)
-            return _copied(self.engine.cancel(symbol, order, cancel_id, self.clock.now_ns()))
+            race(self.engine, order, plan, self.clock.now_ns())
+            return copied(self.engine.cancel(symbol, order, cancel_id, self.clock.now_ns()))
 
     def find(
         self,
@@ -159,29 +156,27 @@ class LocalExchange:
             Refused: there is none, or a stale read does not see it yet.
         """
         with self.operation():
-            order = self.engine.find(symbol, order_id=order_id, client_order_id=client_order_id)
-            if order is None or not self._is_visible(order.ts_created_ns, plan):
+            order = self.engine.orders.find(
+                symbol, order_id=order_id, client_order_id=client_order_id
+            )
+            sight = self._sight(plan)
+            if order is None or not sight.sees(order.ts_created_ns):
                 raise Refused(Reason.UNKNOWN_ORDER)
-            return self._seen(order, plan)
+            return sight.of_order(order, self.engine.trades)
 
     def open_orders(self, symbol: str | None = None, plan: Plan | None = None) -> list[Order]:
         """Give what is open, oldest first."""
         with self.operation():
-            found: Iterable[Order] = self.engine.open_orders(symbol)
+            register = self.engine.orders
+            found: Iterable[Order] = register.open(symbol)
             if plan is not None and plan.fault is Fault.LAGGING_READ:
-                found = self.engine.orders.values() if symbol is None else self.orders_of(symbol)
-            visible = [one for one in found if self._is_visible(one.ts_created_ns, plan)]
-            return [seen for one in visible if (seen := self._seen(one, plan)).is_open]
+                found = register.by_id.values() if symbol is None else self.orders_of(symbol)
+            return [seen for seen in self._seen(found, plan) if seen.is_open]
 
     def orders_of(self, symbol: str, plan: Plan | None = None) -> list[Order]:
         """Give every order of a symbol, oldest first."""
         with self.operation():
-            found = self.engine.orders_of(symbol)
-            return [
-                self._seen(order, plan)
-                for order in found
-                if self._is_visible(order.ts_created_ns, plan)
-            ]
+            return self._seen(self.engine.orders.of(symbol), plan)
 
     def depth_update_id(self, symbol: str) -> int:
         """Give the number of the newest change of a book."""
@@ -193,12 +188,12 @@ class LocalExchange:
     def orders(self) -> list[Order]:
         """Give every order that was ever accepted, oldest first."""
         with self.operation():
-            return [_copied(order) for order in self.engine.orders.values()]
+            return [copied(order) for order in self.engine.orders.by_id.values()]
 
     def orders_with(self, client_order_id: str) -> list[Order]:
         """Give every order under a client id: more than one is what must never happen."""
         with self.operation():
-            return [_copied(order) for order in self.engine.orders_with(client_order_id)]
+            return [copied(order) for order in self.engine.orders.under(client_order_id)]
 
     def doubled(self) -> dict[str, list[int]]:
         """Give each client id under which more than one order was accepted, and those orders."""
@@ -210,12 +205,7 @@ class LocalExchange:
     def trades(self, plan: Plan | None = None) -> list[Trade]:
         """Give every trade of the account, oldest first."""
         with self.operation():
-            then_ns = self._lags_behind_ns(plan)
-            return [
-                one
-                for one in self.engine.trades
-                if self._is_visible(one.ts_ns, plan) and (then_ns is None or one.ts_ns <= then_ns)
-            ]
+            return self._sight(plan).of_trades(self.engine.trades)
 
     def balances(self) -> dict[str, tuple[Decimal, Decimal]]:
         """Give what is free and what is locked of every asset."""
@@ -316,7 +306,7 @@ class LocalExchange:
         """Take a symbol off the list: its open orders expire."""
         with self.operation():
             market = self.engine.market(symbol)
-            for order in self.engine.open_orders(symbol):
+            for order in self.engine.orders.open(symbol):
                 self.engine.expire(order, self.clock.now_ns())
             market.is_listed = market.is_trading = False
             self._keep_rules()
@@ -376,16 +366,6 @@ class LocalExchange:
 
     # Inside
 
-    def _events(self, symbol: str) -> tuple[Decimal, Iterator[MarketEvent]]:
-        """Give the market that a symbol follows, and the price that it begins with."""
-        candles = self.settings.candles
-        source: MarketSource = DemoSource(Symbol(symbol), seed=self.settings.seed)
-        if candles is not None and symbol == self.settings.symbols[0]:
-            source = ReplaySource(candles, Symbol(symbol))
-        events = source.events()
-        first = next(events)
-        return price_of(first), chain([first], events)
-
     def _open_state(self) -> State | None:
         if self.settings.state is None:
             return None
@@ -414,63 +394,18 @@ class LocalExchange:
             listener(effects)
 
     def _open_order(self, client_order_id: str) -> Order:
-        for order in self.engine.orders_with(client_order_id):
+        for order in self.engine.orders.under(client_order_id):
             if order.is_open:
                 return order
         raise Refused(Reason.UNKNOWN_ORDER)
 
-    def _is_visible(self, ts_ns: int, plan: Plan | None) -> bool:
-        if plan is None or plan.fault is not Fault.STALE_READ:
-            return True
-        return self.clock.now_ns() - ts_ns >= plan.delay_s * NS_PER_S
+    def _sight(self, plan: Plan | None) -> Sight:
+        return Sight(plan, self.clock.now_ns())
 
-    def _lags_behind_ns(self, plan: Plan | None) -> int | None:
-        """Give the moment whose state a lagging read shows."""
-        if plan is None or plan.fault is not Fault.LAGGING_READ:
-            return None
-        return self.clock.now_ns() - round(plan.delay_s * NS_PER_S)
-
-    def _seen(self, order: Order, plan: Plan | None) -> Order:
-        """Give an order as a reader sees it: as it is, or as it rested some time ago."""
-        seen, then_ns = _copied(order), self._lags_behind_ns(plan)
-        if then_ns is None or order.ts_updated_ns <= then_ns:
-            return seen
-        trades = [one for one in self.engine.trades if one.order_id == order.order_id]
-        before = [one for one in trades if one.ts_ns <= then_ns]
-        seen.filled = sum((one.quantity for one in before), ZERO)
-        seen.filled_quote = sum((one.quote for one in before), ZERO)
-        seen.status = Status.PARTIALLY_FILLED if before else Status.NEW
-        seen.ts_updated_ns = max((one.ts_ns for one in before), default=order.ts_created_ns)
-        seen.cancel_id, seen.expiry_reason = "", 0
-        return seen
-
-    def _fill_cap(self, placement: Placement, plan: Plan | None) -> Decimal | None:
-        if plan is None or plan.fault not in (Fault.PARTIAL_FILL, Fault.NO_FILL):
-            return None
-        step = self.engine.market(placement.symbol).step
-        if plan.fault is Fault.NO_FILL:
-            return Decimal(0)
-        quantity = placement.quantity
-        if quantity is None:
-            quote = placement.quote_quantity or Decimal(0)
-            quantity = quote / self.engine.last_prices[placement.symbol]
-        return max(quantity / 2 // step, Decimal(1)) * step
-
-    def _race(self, order: Order, plan: Plan | None) -> None:
-        if plan is None:
-            return
-        if plan.fault is Fault.CANCEL_FILL_RACE:
-            self.engine.fill(order, order.left, self.clock.now_ns())
-        elif plan.fault is Fault.CANCEL_PARTIAL_RACE:
-            step = self.engine.market(order.symbol).step
-            half = max(order.left / 2 // step, Decimal(1)) * step
-            self.engine.fill(order, half, self.clock.now_ns())
+    def _seen(self, orders: Iterable[Order], plan: Plan | None) -> list[Order]:
+        sight, trades = self._sight(plan), self.engine.trades
+        return [sight.of_order(one, trades) for one in orders if sight.sees(one.ts_created_ns)]
 
 
 def _symbols(settings: Settings) -> list[str]:
     return list(dict.fromkeys((*settings.symbols, f"{FEE_ASSET}/USDT")))
-
-
-def _copied(order: Order) -> Order:
-    """An order as it is now: the engine goes on changing its own."""
-    return msgspec.structs.replace(order)

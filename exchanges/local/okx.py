@@ -249,7 +249,7 @@ class OkxApi:
         name, order_id = params.get("instId"), params.get("ordId")
         symbol = market_of(self._exchange, name).symbol if name else None
         found = [
-            wire.fill(trade, engine.orders[trade.order_id], engine.markets[trade.symbol])
+            wire.fill(trade, engine.orders.by_id[trade.order_id], engine.markets[trade.symbol])
             for trade in self._exchange.trades(plan)
             if symbol in (None, trade.symbol) and order_id in (None, str(trade.order_id))
         ]

@@ -91,6 +91,11 @@ class Order(msgspec.Struct, kw_only=True):
         return self.quantity - self.filled
 
 
+def copied(order: Order) -> Order:
+    """Give an order as it is now: the engine goes on changing its own."""
+    return msgspec.structs.replace(order)
+
+
 class Trade(msgspec.Struct, frozen=True, kw_only=True):
     """One execution of one of our orders."""
 

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import msgspec
 
-from exchanges.local.engine import Effects, Engine
+from exchanges.local.effects import Effects
+from exchanges.local.engine import Engine
 from exchanges.local.filters import Market
 from exchanges.local.orders import Order, Trade
 from messages.errors import DataError

@@ -5,7 +5,7 @@ from decimal import Decimal
 from exchanges.local import stream_binance as wire
 from exchanges.local.account import Balance
 from exchanges.local.candles import INTERVALS
-from exchanges.local.engine import Effects
+from exchanges.local.effects import Effects
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.faults_streams import USER
 from exchanges.local.filters import Market

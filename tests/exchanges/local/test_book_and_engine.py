@@ -155,7 +155,7 @@ def test_a_post_only_order_never_takes() -> None:
         engine.place(ask_for("a", kind=OrderKind.POST_ONLY), 1)
 
     assert refusal.value.reason is Reason.WOULD_TAKE
-    assert engine.orders == {}
+    assert engine.orders.by_id == {}
     assert engine.account.balances["USDT"].locked == 0
 
 
@@ -169,8 +169,8 @@ def test_an_id_is_unique_among_open_orders_only() -> None:
     engine.place(ask_for("filled", kind=OrderKind.MARKET), 2)
 
     assert refusal.value.reason is Reason.DUPLICATE_ID
-    assert len(engine.orders_with("resting")) == 1
-    assert len(engine.orders_with("filled")) == 2
+    assert len(engine.orders.under("resting")) == 1
+    assert len(engine.orders.under("filled")) == 2
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_what_breaks_a_rule_is_refused_whole(changes: dict[str, Any], reason: Re
         engine.place(ask_for("a", **changes), 1)
 
     assert refusal.value.reason is reason
-    assert (engine.orders, wealth(engine)) == ({}, before)
+    assert (engine.orders.by_id, wealth(engine)) == ({}, before)
 
 
 def test_only_so_many_orders_may_be_open() -> None:
@@ -290,10 +290,10 @@ def test_whatever_happens_the_balances_equal_the_trades(
 
     assert wealth(engine) == expected
     assert all(one.free >= 0 for one in engine.account.balances.values())
-    assert not any(one.kind is OrderKind.MARKET for one in engine.open_orders())
+    assert not any(one.kind is OrderKind.MARKET for one in engine.orders.open())
     assert locks(engine) == {
-        "USDT": sum((o.price * o.left for o in engine.open_orders() if o.side is Side.BUY), D(0)),
-        "BTC": sum((o.left for o in engine.open_orders() if o.side is Side.SELL), D(0)),
+        "USDT": sum((o.price * o.left for o in engine.orders.open() if o.side is Side.BUY), D(0)),
+        "BTC": sum((o.left for o in engine.orders.open() if o.side is Side.SELL), D(0)),
     }
 
 
@@ -316,8 +316,8 @@ def act(engine: Engine, number: int, step: Any) -> None:
                     ),
                     number,
                 )
-            case ("cancel", which) if which in engine.orders:
-                engine.cancel(BTC, engine.orders[which], "c", number)
+            case ("cancel", which) if which in engine.orders.by_id:
+                engine.cancel(BTC, engine.orders.by_id[which], "c", number)
             case ("quote", mid):
                 engine.quote(BTC, {D(mid - 1): D(2)}, {D(mid + 1): D(2)}, number)
             case ("print", side, price):
