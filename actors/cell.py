@@ -9,7 +9,8 @@ from typing import Any
 from actors.dead_letters import DeadLetter
 from actors.envelope import Envelope
 from actors.hops import Hops
-from actors.mailbox import Mailbox, Timer
+from actors.mailbox import Mailbox
+from actors.mailbox_protocols import Timer
 from decisions.histogram import LatencyHistogram
 from messages.base import Message
 from messages.ids import ActorPath, Epoch, TimestampNs

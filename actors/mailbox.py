@@ -11,43 +11,15 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 
 from actors.dead_letters import DeadLetter, DeadLetters
 from actors.envelope import Due, Envelope, Fact, Own, Perishable, Place, StopRequest, Told
 from actors.hops import Hops
+from actors.mailbox_protocols import Queue, Reader, Recorder, Timer
 from actors.places import Places
 from messages.base import Delivery, Message, OnRestart, Overflow
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
-
-
-class Queue(Protocol):
-    """What a mailbox needs of its user lane; `SimpleQueue` live, a run queue when stepped."""
-
-    def put(self, item: Any) -> None:
-        """Append and wake the reader."""
-
-    def get(self, block: bool = ..., timeout: float | None = ...) -> Any:
-        """Take the oldest, or raise `queue.Empty`."""
-
-    def qsize(self) -> int:
-        """How many wait."""
-
-    def empty(self) -> bool:
-        """Whether none waits."""
-
-
-Timer = tuple[int, int, Message, int]
-"""When it is due, the order of setting, what it delivers, its period or 0."""
-
-
-class Reader(Protocol):
-    """The incarnation that reads; `fenced` turns True when it was replaced."""
-
-    fenced: bool
-    timers: list[Timer]
-    """A heap; an incarnation's own, so that nothing of it fires in the next."""
-
 
 _PLAIN = Message.delivery
 """The policy of a class that declares none: bounded, kept over a restart, never too old."""
@@ -66,13 +38,6 @@ _NEVER_VOID = frozenset({Told, Fact, Envelope})
 Lanes = tuple[deque[Envelope], deque[Envelope], Callable[[], Any], Callable[[], int]]
 """The control lane and what was handed back, by reference; taking from the user lane, and how
 many wait there."""
-
-
-class Recorder(Protocol):
-    """Whoever keeps what came from outside; called on the reader's thread."""
-
-    def __call__(self, path: ActorPath, message: Any, *, is_timer: bool) -> None:
-        """Take one message; must not block, and must not raise."""
 
 
 class Mailbox:
@@ -260,7 +225,7 @@ class Mailbox:
         if self.recorder is not None:
             self._record(envelope, self.recorder)
 
-    def _record(self, envelope: Envelope, recorder: "Recorder") -> None:
+    def _record(self, envelope: Envelope, recorder: Recorder) -> None:
         kind = type(envelope)
         if kind is not Told and envelope is not FENCED and kind is not StopRequest:
             recorder(self.path, envelope.message, is_timer=kind is Due)

@@ -15,7 +15,8 @@ from actors.cell import Cell, Clean, Incarnation, as_it_is
 from actors.clock import Clock
 from actors.dead_letters import DeadLetter, DeadLetters
 from actors.hops import Hops, StageNotes
-from actors.mailbox import Mailbox, Queue, Recorder
+from actors.mailbox import Mailbox
+from actors.mailbox_protocols import Queue, Recorder
 from actors.notes import Notes
 from actors.waits import WaitGraph
 from messages.base import Message

@@ -17,7 +17,7 @@ from actors.address import Address
 from actors.cell import Cell, Incarnation
 from actors.clock import VirtualClock
 from actors.inbox import WouldBlock
-from actors.mailbox import Queue
+from actors.mailbox_protocols import Queue
 from actors.runtime import CURRENT_ASKER, Job, Runtime, Started, describe, too_slow
 from messages.errors import AskTimeout
 from messages.ids import NS_PER_S, ActorPath

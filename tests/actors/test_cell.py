@@ -4,7 +4,8 @@ from unittest.mock import patch
 
 import pytest
 
-from actors.mailbox import Mailbox, Reader
+from actors.mailbox import Mailbox
+from actors.mailbox_protocols import Reader
 from actors.step_runtime import StepRuntime
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState

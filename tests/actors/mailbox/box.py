@@ -6,7 +6,8 @@ import pykka
 
 from actors.clock import VirtualClock
 from actors.dead_letters import DeadLetters
-from actors.mailbox import Mailbox, Timer
+from actors.mailbox import Mailbox
+from actors.mailbox_protocols import Timer
 from messages.base import Delivery, Message, OnRestart, Overflow
 from messages.ids import NS_PER_MS, ActorPath
 
