@@ -13,13 +13,10 @@ from typing import Any
 
 from exchanges.capabilities import Capability
 from exchanges.ccxt_additions import Additions
-from exchanges.ccxt_call import Call, recorded
 from exchanges.ccxt_config import constructor_config
 from exchanges.ccxt_settings import CcxtSettings, refuse_unsafe
 from exchanges.rate_budget import RateBudget
 from messages.errors import VenueRefused
-
-__all__ = ["Call", "CcxtSettings", "close_client", "import_ccxt", "open_client", "recorded"]
 
 
 def open_client(settings: CcxtSettings, capability: Capability | None, budget: RateBudget) -> Any:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from exchanges.ccxt_client import recorded
+from exchanges.ccxt_call import recorded
 from exchanges.ccxt_gate import GateLimits, check_answer, difference_of
 from exchanges.conditions import CLOCK, Standing, clocks_differ
 from exchanges.skew import Skew

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
-from exchanges.ccxt_client import Call, recorded
+from exchanges.ccxt_call import Call, recorded
 from exchanges.ccxt_gate import check_answer
 from exchanges.ccxt_parse import Unclear, market_of
 from exchanges.conditions import (

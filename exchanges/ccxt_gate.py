@@ -8,8 +8,9 @@ import msgspec
 
 from exchanges.away import is_away, is_passing
 from exchanges.capabilities import Capability
-from exchanges.ccxt_client import Call, CcxtSettings, recorded
+from exchanges.ccxt_call import Call, recorded
 from exchanges.ccxt_parse import Unclear, market_of
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.facts import MarketFacts, VenueFacts
 from exchanges.outcomes import Evidence
 from exchanges.skew import Skew

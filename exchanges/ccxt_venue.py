@@ -15,8 +15,9 @@ import msgspec
 from exchanges.absence import Absence
 from exchanges.capabilities import Capability, capability_of
 from exchanges.ccxt_asking import asking, reading
+from exchanges.ccxt_call import Call, recorded
 from exchanges.ccxt_cancel import Canceler
-from exchanges.ccxt_client import Call, CcxtSettings, close_client, open_client, recorded
+from exchanges.ccxt_client import close_client, open_client
 from exchanges.ccxt_clock import ClockWatch, Comparing
 from exchanges.ccxt_conditions import ConditionKeeper, Markets
 from exchanges.ccxt_departure import Departure, Fenced
@@ -37,6 +38,7 @@ from exchanges.ccxt_parse import (
     trade_of,
 )
 from exchanges.ccxt_right import ask_right
+from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_watch import PrivateStream, StreamSettings
 from exchanges.conditions import CLOCK, Standing, Tell
 from exchanges.facts import AccountTrade, Balance, StreamState, TradingRight, VenueFacts
