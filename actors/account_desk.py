@@ -24,7 +24,9 @@ from decisions.account import (
     record,
     seen_of,
     sentence,
+    still_unlike,
     untold,
+    watched,
     write_off,
 )
 from decisions.risk import RiskState
@@ -93,6 +95,8 @@ class AccountDesk:
         self._baselines, self._lost = baselines_in(ledger.note(ACCOUNT))
         self._flows = risk.flows = flows_of(ledger)
         self._seen: Seen | None = None
+        self._unlike = 0
+        """How many readings in a row were to be seen again, and were not, without an execution."""
         self._accepting: str | None = None
         self._asked_fills: int | None = None
         """How many executions were known when the question was asked that is under way."""
@@ -127,7 +131,7 @@ class AccountDesk:
 
     def accept(self, order: AcceptAccount) -> None:
         """Make the next reading the baseline, in a person's words."""
-        self._accepting, self._seen = order.reason, None
+        self._accepting, self._seen, self._unlike = order.reason, None, 0
         self.ask()
 
     def _not_quiet(self) -> str:
@@ -164,6 +168,7 @@ class AccountDesk:
         why = answer.problem or self._not_quiet()
         if not why and asked_fills != self._flows.fills:
             why = "an execution came meanwhile"
+        why = why or self._not_told(answer.open_orders)
         if why:
             self._skip(why)
             return
@@ -174,8 +179,10 @@ class AccountDesk:
         rows = None
         if baseline is not None:
             rows = compare(baseline, self._flows, answer.balances, self._settings.symbols)
-        verdict = judge(rows, answer.balances, self._flows, self._seen)
-        self._seen = seen_of(rows, answer.balances, self._flows)
+        told = watched(answer.balances, self._flows, self._settings.symbols)
+        before, self._seen = self._seen, seen_of(rows, told, self._flows)
+        self._unlike = still_unlike(self._unlike, self._seen, before)
+        verdict = judge(rows, told, self._flows, before, self._unlike)
         if verdict is Verdict.CONFIRM:
             self._later(CONFIRM_NS)
             return
@@ -187,6 +194,21 @@ class AccountDesk:
         self._tell(rows or [], foreign)
         self._later(self._settings.interval_ns)
 
+    def _not_told(self, shown: Sequence[OrderReport]) -> str:
+        """Say which order has moved at the venue and not here, as while the stream is silent.
+
+        Its executions are in the balances already. Orders of other symbols are not listed.
+        """
+        by_name = {one.client_order_id: one for one in shown}
+        by_number = {one.venue_order_id: one for one in shown}
+        for entry in self._ledger.open_entries():
+            if entry.symbol not in self._settings.symbols:
+                continue
+            one = by_name.get(entry.client_order_id) or by_number.get(entry.venue_order_id)
+            if one is None or one.filled_quantity != entry.filled_quantity:
+                return f"order {entry.order_key} has moved, and nobody told of it"
+        return ""
+
     def _begin(self, answer: AccountRead) -> None:
         why = self._accepting or FIRST_START
         baseline = begin(answer.balances, self._flows, self._ctx.utc_ns(), why)
@@ -195,6 +217,7 @@ class AccountDesk:
         tell = self._log.warning if self._accepting else self._log.info
         tell("the account's baseline is that of now: {}", why)
         self._baselines, self._accepting, self._seen, self._lost = baselines, None, None, ""
+        self._unlike = 0
 
     def _tell(self, rows: Sequence[Row], foreign: Sequence[OrderReport]) -> None:
         text = sentence(rows, self._flows)

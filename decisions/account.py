@@ -24,6 +24,9 @@ Amounts = Mapping[str, Decimal]
 GRAIN = Decimal("0.00000001")
 """To how much venues round a balance and a fee; each execution may be off by so much."""
 
+UNLIKE_MAX = 5
+"""So many readings that follow each other are waited with because no two of them are alike."""
+
 
 class Flows(msgspec.Struct, kw_only=True):
     """What executions have moved so far. One owner, one thread; each trade id comes once."""
@@ -164,18 +167,37 @@ def compare(
     return rows
 
 
-def judge(rows: Iterable[Row] | None, told: Amounts, flows: Flows, before: Seen | None) -> Verdict:
+def watched(told: Amounts, flows: Flows, symbols: Iterable[Symbol]) -> dict[str, Decimal]:
+    """Give what of a reading is this run's business: what it trades or has paid fees in."""
+    known = currencies_of(symbols) | set(flows.amounts)
+    return {currency: amount for currency, amount in told.items() if currency in known}
+
+
+def judge(
+    rows: Iterable[Row] | None,
+    told: Amounts,
+    flows: Flows,
+    before: Seen | None,
+    unlike: int = 0,
+) -> Verdict:
     """Say what a reading comes to; `before` is the reading that it would confirm.
 
     A difference counts once it was seen twice in a row with no execution between, for an
-    execution moves a balance before it is told. So does a baseline.
+    execution moves a balance before it is told. So does a baseline. Of what somebody else moves
+    all the time no two readings are alike: `unlike` counts those before (see `still_unlike`).
     """
     seen = seen_of(rows, told, flows)
     if rows is not None and not seen.differences:
         return Verdict.SAME
-    if before != seen:
+    if before != seen and unlike < UNLIKE_MAX:
         return Verdict.CONFIRM
     return Verdict.BEGIN if rows is None else Verdict.DIFFERS
+
+
+def still_unlike(unlike: int, seen: Seen, before: Seen | None) -> int:
+    """Count a reading after which there is still something to be seen again; 0 begins anew."""
+    lasts = before is not None and before.differences and seen.differences
+    return unlike + 1 if lasts and before is not None and before.fills == seen.fills else 0
 
 
 def seen_of(rows: Iterable[Row] | None, told: Amounts, flows: Flows) -> Seen:

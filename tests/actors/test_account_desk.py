@@ -1,5 +1,6 @@
 """When a reading of the account proves something: the venue answers by hand, in virtual time."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,10 @@ from actors.account_desk import AccountSettings, AccountView
 from messages.account import AcceptAccount, AccountRead
 from messages.ids import NS_PER_S
 from messages.lifecycle import ActorState
-from messages.orders import VenueStream
+from messages.orders import OrderReport, VenueStream
 from messages.values import OrderState as S
 from messages.values import Side
-from tests.actors.order_path import BTC, OrderPath, fill
+from tests.actors.order_path import BTC, OrderPath, fill, key_of
 
 NEVER_OLD_NS = 10**18
 START = {"USDT": "1000", "BTC": "5"}
@@ -27,19 +28,34 @@ class Account(OrderPath):
         settings = AccountSettings(symbols=(BTC,), interval_ns=60 * NS_PER_S, halts=halts)
         super().__init__(folder, max_decision_age_ns=NEVER_OLD_NS, account=(settings, self.view))
 
-    def says(self, problem: str = "", **balances: str) -> "Account":
+    def says(
+        self, problem: str = "", shown: Sequence[OrderReport] | None = None, **balances: str
+    ) -> "Account":
         assert self.gateway.accounts, "nobody has asked"
-        self.tell(self.read(problem, **balances))
+        self.tell(self.read(problem, shown, **balances))
         return self
 
-    def read(self, problem: str = "", **balances: str) -> AccountRead:
+    def read(
+        self, problem: str = "", shown: Sequence[OrderReport] | None = None, **balances: str
+    ) -> AccountRead:
+        """Give an answer; the open orders are `shown`, else as the ledger knows them."""
         held = {name: Decimal(amount) for name, amount in (START | balances).items()}
         epoch = self.gateway.accounts.pop(0)
-        return AccountRead(epoch=epoch, balances=held, open_orders=(), problem=problem)
+        orders = self.resting() if shown is None else shown
+        return AccountRead(epoch=epoch, balances=held, open_orders=tuple(orders), problem=problem)
+
+    def resting(self) -> list[OrderReport]:
+        """Give the orders that the ledger has resting at the venue."""
+        return [
+            self.report(number, entry.state, str(entry.filled_quantity))
+            for number in range(10)
+            if (entry := self.orders().get(key_of(number))) is not None
+            and entry.state in (S.ACCEPTED, S.PARTIALLY_FILLED)
+        ]
 
     def says_twice(self, **balances: str) -> "Account":
-        self.says(**balances).after(3)
-        return self.says(**balances)
+        self.says("", None, **balances).after(3)
+        return self.says("", None, **balances)
 
     def next(self) -> "Account":
         self.after(61)
@@ -250,3 +266,66 @@ def test_a_baseline_that_cannot_be_read_is_told_and_none_is_made_up(account: Acc
     account.says_twice()
     assert account.cell.problem == ""
     assert account.state == "same"
+
+
+def test_a_baseline_begins_while_what_the_run_does_not_trade_moves(tmp_path: Path) -> None:
+    """Another bot trades other coins on the account: what it moves is not looked at."""
+    account = Account(tmp_path)
+    account.start()
+
+    account.says(DOGE="100").after(3)
+    account.says(DOGE="90")
+
+    assert account.state == "same"
+    assert account.view.latest["baseline_why"] == "the first start of this run directory"
+
+
+def test_a_difference_that_changes_with_each_reading_is_told(tmp_path: Path) -> None:
+    """Somebody else spends the same money all the time: no two readings are alike."""
+    account = Account(tmp_path, halts=True)
+    account.start()
+    account.says_twice()
+    account.next()
+
+    for number in range(10):
+        if account.gateway.accounts:
+            account.says(USDT=str(900 - 10 * number)).after(3)
+
+    assert account.state == "differs"
+    assert "USDT less" in account.cell.problem
+    assert account.cell.state is ActorState.HALTED
+
+
+def test_a_baseline_begins_while_somebody_else_moves_the_same_money(tmp_path: Path) -> None:
+    account = Account(tmp_path)
+    account.start()
+
+    for number in range(10):
+        if account.gateway.accounts:
+            account.says(USDT=str(1000 - 10 * number)).after(3)
+
+    assert account.state == "same"
+
+
+@pytest.mark.parametrize("filled", ["0.4", "1"])
+def test_what_a_silent_stream_has_not_told_of_is_no_difference(tmp_path: Path, filled: str) -> None:
+    """A resting order fills while the stream is away: the account shows it, and nobody tells."""
+    account = Account(tmp_path, halts=True)
+    account.start()
+    account.says_twice()
+    account.tell(account.intent(1))
+    account.tell(account.submitted(1, S.ACCEPTED))
+    account.next()
+    part = [account.report(1, S.PARTIALLY_FILLED, filled)] if filled != "1" else []
+    usdt, btc = str(1000 - Decimal(filled) * 100), str(5 + Decimal(filled))
+
+    account.says(shown=part, USDT=usdt, BTC=btc).after(3)
+    account.says(shown=part, USDT=usdt, BTC=btc).after(3)
+
+    assert account.cell.state is ActorState.RUNNING
+    assert account.state == "same"
+    assert account.view.latest["skipped"] == f"order {key_of(1)} has moved, and nobody told of it"
+    account.tell(account.report(1, S.FILLED, "1", (fill("t1"),)))
+    account.after(3).says(USDT="900", BTC="6")
+    assert account.state == "same"
+    assert account.cell.problem == ""

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decisions.account import (
+    UNLIKE_MAX,
     Baseline,
     Flows,
     Seen,
@@ -19,7 +20,9 @@ from decisions.account import (
     record,
     seen_of,
     sentence,
+    still_unlike,
     untold,
+    watched,
 )
 from messages.ids import Symbol, TimestampNs
 from messages.values import Side
@@ -177,6 +180,37 @@ def test_a_baseline_begins_with_the_second_of_two_like_readings() -> None:
     assert judge(None, told, flows, None) is Verdict.CONFIRM
     assert judge(None, told, flows, seen_of(None, told, flows)) is Verdict.BEGIN
     assert judge(None, holds(BTC="1"), flows, seen_of(None, told, flows)) is Verdict.CONFIRM
+
+
+def test_a_difference_that_is_another_each_time_counts_after_some_readings() -> None:
+    flows, unlike = Flows(), 0
+    before: Seen | None = None
+    found = []
+    for number in range(UNLIKE_MAX + 2):
+        told = holds(USDT=str(900 - number))
+        rows = compare(baseline(), flows, told, [BTC])
+        seen = seen_of(rows, told, flows)
+        unlike = still_unlike(unlike, seen, before)
+        found.append(judge(rows, told, flows, before, unlike))
+        before = seen
+
+    assert found == [Verdict.CONFIRM] * UNLIKE_MAX + [Verdict.DIFFERS] * 2
+
+
+def test_an_execution_or_a_reading_that_is_right_begins_the_count_anew() -> None:
+    off, other, right = ({"USDT": Decimal(n)} if n else {} for n in (5, 6, 0))
+
+    assert still_unlike(3, Seen(other, 1), Seen(off, 1)) == 4
+    assert still_unlike(3, Seen(other, 2), Seen(off, 1)) == 0
+    assert still_unlike(3, Seen(off, 1), Seen(right, 1)) == 0
+    assert still_unlike(3, Seen(off, 1), None) == 0
+
+
+def test_what_the_run_neither_trades_nor_pays_fees_in_is_not_watched() -> None:
+    flows = after((BUY, fill("1", "100", fee="0.01", currency="BNB")))
+    told = holds(USDT="900", BTC="3", BNB="1", DOGE="7")
+
+    assert set(watched(told, flows, [BTC])) == {"USDT", "BTC", "BNB"}
 
 
 EXECUTION = st.tuples(
