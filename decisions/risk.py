@@ -23,7 +23,7 @@ from decisions.exact import EXACT, NOTHING, is_sane
 from decisions.risk_equity import stops
 from decisions.risk_exit import fit_exit, nothing_held
 from decisions.risk_grid import off_grid
-from decisions.risk_limits import Refusal, RiskLimits
+from decisions.risk_limits import Refusal, RiskLimits, limit_of
 from decisions.risk_state import (
     MINUTE_NS,
     OpenOrder,
@@ -169,7 +169,7 @@ def _position_too_large(
     Nor need it be for the sake of the limit: what it could turn into is at most what the
     orders against it were let through for.
     """
-    limit = limits.max_position_notional
+    limit = limit_of(limits.max_position_notional, intent.symbol)
     if limit is None or (not added and filled(intent.symbol, state) * intent.side.sign <= 0):
         return None
     quantity = reach(intent, state)
@@ -187,7 +187,7 @@ def _order_too_large(
     intent: OrderIntent, limits: RiskLimits, mark_price: Decimal | None, added: Decimal
 ) -> Refusal | None:
     """Only the part that adds risk is counted: turning around is leaving and entering."""
-    limit = limits.max_order_notional
+    limit = limit_of(limits.max_order_notional, intent.symbol)
     if limit is None:
         return None
     price = intent.limit_price or intent.reference_price

@@ -8,6 +8,11 @@ from decimal import Decimal
 
 import msgspec
 
+from messages.ids import Symbol, quote_of
+
+Notional = Decimal | dict[str, Decimal]
+"""So much of each quote currency, or an amount for each of them."""
+
 
 class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an account may do; None (or no entry) is no limit. Money is in quote currency.
@@ -21,9 +26,9 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         ValueError: a limit is negative or no number: it would hold nothing back.
     """
 
-    max_order_notional: Decimal | None = None
+    max_order_notional: Notional | None = None
     """Of the part that adds risk, at the limit price, else the higher of reference and mark."""
-    max_position_notional: Decimal | None = None
+    max_position_notional: Notional | None = None
     """Per symbol, long or short, with every open order that would enlarge it counted as filled
     and, where open orders are known, every order against it counted as never filled."""
     max_open_orders: int | None = None
@@ -52,6 +57,11 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             for number in value.values() if isinstance(value, dict) else (value,):
                 if number is not None and not (Decimal(number).is_finite() and number >= 0):
                     raise ValueError(f"{name}: {number} is no limit")
+
+
+def limit_of(limit: Notional | None, symbol: Symbol) -> Decimal | None:
+    """Give what a limit comes to in the quote currency of a symbol."""
+    return limit.get(quote_of(symbol)) if isinstance(limit, dict) else limit
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,7 +36,12 @@ class PlainGate:
             or limits.max_open_orders is not None
             or limits.max_open_orders_per_symbol is not None
         )
-        knows_more = state.open_orders is not None or state.instruments
+        # What is limited by currency goes the long way: here a limit is one amount.
+        order, position = limits.max_order_notional, limits.max_position_notional
+        by_currency = isinstance(order, dict) or isinstance(position, dict)
+        self._order = None if isinstance(order, dict) else order
+        self._position = None if isinstance(position, dict) else position
+        knows_more = by_currency or state.open_orders is not None or state.instruments
         self.is_of_use = limits.allow_short and not looks_further and not knows_more
 
     def lets_through(self, intent: OrderIntent) -> bool:
@@ -78,10 +83,10 @@ class PlainGate:
 
     def _may_enter(self, quantity: Decimal, price: Decimal, exposure: Decimal, recent: int) -> bool:
         limits = self._limits
-        most = limits.max_order_notional
+        most = self._order
         if most is not None and _multiply(quantity, price) > most:
             return False
-        most = limits.max_position_notional
+        most = self._position
         if most is not None:
             after = _add(exposure.copy_abs(), quantity)
             if _multiply(after, price) > most:

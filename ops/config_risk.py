@@ -1,9 +1,9 @@
 """The `[risk]` of a configuration, and the limits that it makes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from decisions.risk_limits import RiskLimits
+from decisions.risk_limits import Notional, RiskLimits
 from messages.ids import Symbol, quote_of
 from ops.config_reader import TableReader
 from ops.config_schema import OnDifference, RiskConfig
@@ -13,8 +13,8 @@ def read_risk(reader: TableReader, symbols: tuple[Symbol, ...]) -> RiskConfig:
     """Give the limits; what is wrong with them is noted with the reader."""
     quotes = tuple(dict.fromkeys(quote_of(symbol) for symbol in symbols))
     risk = RiskConfig(
-        max_order_notional=reader.money("max_order_notional", "1000"),
-        max_position_notional=_optional_money(reader, "max_position_notional", "1000"),
+        max_order_notional=_notional(reader, "max_order_notional", quotes),
+        max_position_notional=_optional_notional(reader, "max_position_notional", quotes),
         max_open_orders=reader.integer("max_open_orders", 20, least=1),
         max_open_orders_per_symbol=reader.integer("max_open_orders_per_symbol", 10, least=1),
         max_orders_per_minute=reader.integer("max_orders_per_minute", 60, least=1),
@@ -56,10 +56,18 @@ def risk_limits(risk: RiskConfig, *, replayed: bool, live: bool = False) -> Risk
     )
 
 
-def _optional_money(reader: TableReader, key: str, example: str) -> Decimal | None:
+def _notional(reader: TableReader, key: str, quotes: tuple[str, ...]) -> Notional:
+    """Give one amount, which holds in each quote currency, or an amount for each of them."""
+    if isinstance(reader.raw(key), Mapping):
+        each = _amount_of_each(reader, key, quotes, lambda table, quote: table.money(quote, "1000"))
+        return each if len(quotes) > 1 else next(iter(each.values()), Decimal(0))
+    return reader.money(key, "1000")
+
+
+def _optional_notional(reader: TableReader, key: str, quotes: tuple[str, ...]) -> Notional | None:
     limited = reader.has(key)
     reader.raw(key)
-    return reader.money(key, example) if limited else None
+    return _notional(reader, key, quotes) if limited else None
 
 
 def _above_nothing(reader: TableReader, key: str, example: str) -> Decimal:
@@ -75,7 +83,9 @@ def read_loss(reader: TableReader, key: str, quotes: tuple[str, ...]) -> dict[st
     if value is None or not quotes:
         return {}
     if isinstance(value, Mapping):
-        return _loss_of_each(reader, key, quotes)
+        return _amount_of_each(
+            reader, key, quotes, lambda one, quote: _above_nothing(one, quote, "100")
+        )
     if len(quotes) == 1:
         return {quotes[0]: _above_nothing(reader, key, "100")}
     example = ", ".join(f'{quote} = "100"' for quote in quotes)
@@ -83,13 +93,17 @@ def read_loss(reader: TableReader, key: str, quotes: tuple[str, ...]) -> dict[st
     return {}
 
 
-def _loss_of_each(reader: TableReader, key: str, quotes: tuple[str, ...]) -> dict[str, Decimal]:
+def _amount_of_each(
+    reader: TableReader,
+    key: str,
+    quotes: tuple[str, ...],
+    read: Callable[[TableReader, str], Decimal],
+) -> dict[str, Decimal]:
     table = reader.table(key)
     if any(not table.has(quote) for quote in quotes):
         reader.expected(key, f"an amount for each of {', '.join(quotes)}")
-    losses = {
-        quote: _above_nothing(table, quote, "100") if table.has(quote) else table.raw(quote)
-        for quote in quotes
+    amounts = {
+        quote: read(table, quote) if table.has(quote) else table.raw(quote) for quote in quotes
     }
     table.finish()
-    return losses
+    return amounts

@@ -9,6 +9,7 @@ import msgspec
 
 from decisions.alert_rules import AlertLimits
 from decisions.alerting import NoticeLimits
+from decisions.risk_limits import Notional
 from messages.ids import NS_PER_S, StrategyId, Symbol
 from ops.config_records import JournalConfig, LogsConfig
 
@@ -180,8 +181,8 @@ class StrategyConfig(msgspec.Struct, frozen=True, kw_only=True):
 class RiskConfig(msgspec.Struct, frozen=True, kw_only=True):
     """`[risk]`. Money is in quote currency; None or empty is no limit."""
 
-    max_order_notional: Decimal
-    max_position_notional: Decimal | None
+    max_order_notional: Notional
+    max_position_notional: Notional | None
     max_open_orders: int
     max_open_orders_per_symbol: int
     max_orders_per_minute: int

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from decisions.risk import RiskLimits, RiskState, accept, refusal, release
 from messages.values import OrderType, Side
-from tests.decisions.risk_orders import BTC, FREE, code, holding, intent
+from tests.decisions.risk_orders import BTC, CROSS, FREE, code, holding, intent, only
 
 
 def test_without_limits_a_sane_order_is_let_through() -> None:
@@ -38,6 +38,17 @@ def test_an_order_of_just_the_allowed_notional_passes_and_a_little_more_does_not
 
     assert code(intent("10"), limits) is None
     assert code(intent("10.00001"), limits) == "max_order_notional"
+
+
+@pytest.mark.parametrize("name", ["max_order_notional", "max_position_notional"])
+def test_a_notional_is_held_to_the_amount_of_its_own_currency(name: str) -> None:
+    limits = only(name, {"USDT": Decimal(200), "BTC": Decimal("0.1")})
+    state = RiskState()
+
+    assert code(intent("2", price="100"), limits, state) is None
+    assert code(intent("2.1", price="100"), limits, state) == name
+    assert code(intent("2", price="0.05", symbol=CROSS), limits, state) is None
+    assert code(intent("2.1", price="0.05", symbol=CROSS), limits, state) == name
 
 
 def test_a_market_order_is_valued_at_the_higher_of_its_price_and_the_mark() -> None:

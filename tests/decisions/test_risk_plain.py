@@ -28,6 +28,8 @@ LOOK_FURTHER: list[RiskLimits] = [
     RiskLimits(max_daily_loss={"USDT": Decimal(1)}),
     RiskLimits(max_drawdown={"USDT": Decimal(1)}),
     RiskLimits(allow_short=False),
+    RiskLimits(max_order_notional={"USDT": Decimal(300)}),
+    RiskLimits(max_position_notional={"USDT": Decimal(300)}),
 ]
 PLAIN = ["1", "1.0", "2", "0.1234567890123456789012345678901"]
 QUANTITIES = PLAIN * 3 + ["0", "1e-19", "1e16", "NaN"]

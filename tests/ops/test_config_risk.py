@@ -81,6 +81,19 @@ def test_what_was_not_bought_is_not_sold_on_a_live_market_or_at_a_real_venue(
     assert risk_limits(asked, replayed=replayed, live=live).allow_short
 
 
+@pytest.mark.parametrize("key", ["max_order_notional", "max_position_notional"])
+def test_a_notional_may_be_an_amount_for_each_quote_currency(key: str) -> None:
+    """Of ETH/BTC beside BTC/USDT a thousand is a thousand BTC: one amount is no limit for both."""
+    config = config_of(f'{TWO}[risk]\n{key} = {{ USDT = "500", BTC = "0.01" }}')
+
+    amounts = {"USDT": Decimal(500), "BTC": Decimal("0.01")}
+    assert getattr(config.risk, key) == amounts
+    assert getattr(risk_limits(config.risk, replayed=True), key) == amounts
+    assert config_of(effective_toml(config)) == config
+    one = config_of(f'{ONE}[risk]\n{key} = {{ USDT = "500" }}')
+    assert getattr(one.risk, key) == 500
+
+
 def test_loss_limits_are_there_only_when_they_are_set() -> None:
     limits = risk_limits(config_of(ONE).risk, replayed=False)
 
@@ -107,6 +120,11 @@ def test_each_quote_currency_has_its_own_loss_limit(key: str) -> None:
         (ONE, "max_drawdown = []", "risk.max_drawdown: got a list, expected a quoted decimal"),
         (ONE, "max_daily_los = 5", 'risk.max_daily_los: unknown key; did you mean "max_daily_l'),
         (ONE, "max_position_notional = -1", "risk.max_position_notional: got -1, expected a quo"),
+        (
+            TWO,
+            'max_order_notional = { USDT = "5" }',
+            "risk.max_order_notional: got a table, expected an amount for each of USDT, BTC",
+        ),
         (
             TWO,
             'max_daily_loss = "5"',
