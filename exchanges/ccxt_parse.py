@@ -23,6 +23,9 @@ _ENDED = {
     "expired": OrderState.EXPIRED,
     "rejected": OrderState.REJECTED,
 }
+_IN_MATCH = "EXPIRED_IN_MATCH"
+"""Binance's own word, for which ccxt says no more than that the order has expired."""
+_MET_OUR_OWN = "self-trade prevention: it would have traded with another order of this account"
 _TIME_IN_FORCE = {TimeInForce.GTC: "GTC", TimeInForce.IOC: "IOC", TimeInForce.FOK: "FOK"}
 
 
@@ -97,10 +100,18 @@ def report_of(
         filled_quantity=filled,
         average_price=average if filled > ZERO and average else None,
         fills=tuple(fills),
-        reason=reason,
+        reason="; ".join(part for part in (_why_ended(order), reason) if part),
         evidence=evidence,
         ts_event_ns=milliseconds_ns(told_at or order.get("timestamp")),
     )
+
+
+def _why_ended(order: Raw) -> str:
+    """Say why the venue itself ended an order, where it tells; in streams under a short name."""
+    told = order.get("info")
+    if not isinstance(told, Mapping):
+        return ""
+    return _MET_OUR_OWN if _IN_MATCH in (told.get("status"), told.get("X")) else ""
 
 
 def fill_of(trade: Raw, otherwise_ms: Any = None) -> Fill:

@@ -16,8 +16,8 @@ from exchanges.local.faults_streams import StreamFault, StreamPlan
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.protocol import NewOrder
 from messages.orders import OrderReport
-from messages.values import OrderState
-from tests.exchanges.live import BTC, Desk, desk, free
+from messages.values import OrderState, Side
+from tests.exchanges.live import BTC, Desk, desk, find, free
 
 QUICK = StreamSettings(compare_every_ms=150, grace_ms=300, backoff_ms=20, connect_ms=5_000)
 LAZY = StreamSettings(compare_every_ms=60_000, backoff_ms=20, connect_ms=5_000)
@@ -127,6 +127,28 @@ def test_a_cancel_is_told_under_the_orders_own_id(
     opened.call(opened.venue.cancel(resting.client_order_id, BTC))
 
     assert watcher.until_state("wk1", OrderState.CANCELED).venue_order_id is not None
+
+
+@pytest.mark.slow
+def test_an_order_that_would_have_met_our_own_says_so_with_what_was_filled_before(
+    run: RunningExchange, watch: Callable[..., tuple[Desk, Watcher]], order: Callable[..., NewOrder]
+) -> None:
+    """Two strategies of one account: the exchange ends the resting one. A GTC order "expired"."""
+    opened, watcher = watch()
+    run.exchange.set_price("BTC/USDT", Decimal(60_000))
+    ask = order("wk1", side=Side.SELL, quantity="0.5", limit_price="60001")
+    submit(opened, ask)
+    run.exchange.fill_order("wk1", Decimal("0.1"))
+
+    bid = submit(opened, order("wk2", quantity="0.01", limit_price="60001"))
+
+    assert bid.state is OrderState.ACCEPTED
+    told = watcher.until_state("wk1", OrderState.EXPIRED)
+    asked = find(opened, ask)
+    assert asked is not None
+    for report in (told, asked):
+        assert (report.state, report.filled_quantity) == (OrderState.EXPIRED, Decimal("0.1"))
+        assert report.reason.startswith("self-trade prevention: ")
 
 
 @pytest.mark.slow
