@@ -16,7 +16,7 @@ from decisions.exact import EXACT, NOTHING
 from decisions.risk_limits import Refusal, RiskLimits
 from decisions.risk_state import RiskState, sellable
 from messages.orders import OrderIntent
-from messages.values import SELL, OrderState
+from messages.values import SELL, OrderState, OrderType
 
 NOTHING_HELD = "nothing_held"
 """The code of an exit of which nothing is there."""
@@ -24,6 +24,7 @@ NOTHING_HELD = "nothing_held"
 _AMOUNT = r"(\d{1,40}(?:\.\d{1,40})?(?:E[+-]\d{1,2})?)"
 _FEES = re.compile(rf"; of {_AMOUNT}, fees have left {_AMOUNT}$", re.ASCII)
 """A strategy's own words stand before it, and may be any: what is no amount is none."""
+_PART = re.compile(rf"; of {_AMOUNT}, the venue takes {_AMOUNT} in one order$", re.ASCII)
 
 
 class MaybeFitted(Protocol):
@@ -51,7 +52,10 @@ def fit_exit(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Order
 
     What it leaves counts with its strategy's open orders as if they filled, as its position does.
     """
-    return _fit_to_fees(_fit_to_held(intent, state), limits, state)
+    if not intent.quantity.is_finite():
+        return intent  # no number compares with it; the gate refuses it
+    fitted = _fit_to_fees(_fit_to_held(intent, state), limits, state)
+    return _fit_to_one_order(fitted, state)
 
 
 def nothing_held(intent: OrderIntent) -> Refusal | None:
@@ -69,6 +73,11 @@ def fees_in(reason: str) -> Decimal:
     """Give what fees had taken of an exit, from the reason that `fit_exit` gave it; else 0."""
     found = _FEES.search(reason)
     return NOTHING if found is None else EXACT.subtract(Decimal(found[1]), Decimal(found[2]))
+
+
+def is_part(reason: str) -> bool:
+    """Whether an exit is less than was to be left because the venue takes no more in one order."""
+    return _PART.search(reason) is not None
 
 
 def done_by(order: MaybeFitted) -> Decimal:
@@ -121,6 +130,25 @@ def _fit_to_fees(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> O
         leaves = intent.leaves or intent.quantity
         return msgspec.structs.replace(intent, quantity=NOTHING, leaves=leaves)
     reason = f"{intent.reason}; of {intent.quantity}, fees have left {fits.normalize():f}"
+    return msgspec.structs.replace(intent, quantity=fits, reason=reason)
+
+
+def _fit_to_one_order(intent: OrderIntent, state: RiskState) -> OrderIntent:
+    """Leave as much as the venue takes in one market order, where it takes no more.
+
+    Else it would reject the whole, again and again. What is left of a stop is left after it.
+    """
+    grid = state.instruments.get(intent.symbol)
+    most = None if grid is None else grid.max_market_quantity
+    if grid is None or most is None or intent.order_type is not OrderType.MARKET:
+        return intent
+    if not intent.leaves or not most < intent.quantity <= intent.leaves:
+        return intent
+    fits = EXACT.multiply(EXACT.divide_int(most, grid.quantity_step), grid.quantity_step)
+    if fits <= NOTHING:
+        return intent
+    whole, part = intent.quantity.normalize(), fits.normalize()
+    reason = f"{intent.reason}; of {whole:f}, the venue takes {part:f} in one order"
     return msgspec.structs.replace(intent, quantity=fits, reason=reason)
 
 

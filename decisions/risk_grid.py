@@ -30,7 +30,7 @@ def off_grid(intent: OrderIntent, grid: Instrument | None, added: Decimal) -> Re
     worth = EXACT.multiply(quantity, price or intent.reference_price)
     if worth < grid.min_notional:
         text = f"the order is worth {worth}, below the venue's minimum {grid.min_notional}"
-        return _no("min_notional", f"{text}: raise order_notional")
+        return _no("min_notional", f"{text}: raise order_notional" if added else text)
     return None
 
 

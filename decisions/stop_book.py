@@ -17,7 +17,7 @@ import msgspec
 
 from decisions.exact import EXACT, NOTHING
 from decisions.order_keys import exit_key
-from decisions.risk_exit import done_by, fees_in
+from decisions.risk_exit import done_by, fees_in, is_part
 from decisions.stop_exits import KnownOrder, leaves
 from decisions.stops import TOLD_GAP_NS, seen, stop_of
 from messages.ids import NS_PER_S, OrderKey, StrategyId, Symbol, TimestampNs
@@ -52,6 +52,8 @@ class _Part(msgspec.Struct):
     """What was to be traded, where less was sent."""
     fees: Decimal
     """What fees had taken of it: once it is filled, that is gone too."""
+    is_part: bool
+    """Whether the venue takes no more in one order: the rest follows once this is filled."""
 
     @property
     def unfilled(self) -> Decimal:
@@ -103,7 +105,9 @@ class StopBook:
             place = (order.strategy_id, order.symbol)
             decided = order.decided_quantity or order.quantity
             fees = NOTHING if order.decided_quantity is None else fees_in(order.reason)
-            part = _Part(place, order.side, order.quantity, order.filled_quantity, decided, fees)
+            quantity, filled = order.quantity, order.filled_quantity
+            in_parts = is_part(order.reason)
+            part = _Part(place, order.side, quantity, filled, decided, fees, in_parts)
             self._open[order.order_key] = part
             self._hold(place, Decimal(-order.side.sign), part.leaving)
         for stop in stops:
@@ -148,7 +152,8 @@ class StopBook:
         """
         place, quantity = (intent.strategy_id, intent.symbol), intent.quantity
         fees = NOTHING if decided is None else fees_in(intent.reason)
-        part = _Part(place, intent.side, quantity, NOTHING, decided or quantity, fees)
+        in_parts = is_part(intent.reason)
+        part = _Part(place, intent.side, quantity, NOTHING, decided or quantity, fees, in_parts)
         self._open[intent.order_key] = part
         stop = stop_of(intent)
         if stop is not None:
@@ -189,15 +194,18 @@ class StopBook:
             assert entry is not None
             self._sold[entry] = EXACT.add(self._sold.get(entry, NOTHING), more)
             if is_final:
-                self._exit_ended(entry, EXACT.subtract(part.decided, EXACT.add(filled, gone)))
+                unfilled = EXACT.subtract(part.decided, EXACT.add(filled, gone))
+                follows = part.is_part and state is OrderState.FILLED
+                self._exit_ended(entry, unfilled, follows=follows)
         self._shrink(part.place)
 
     def _hold(self, place: Place, sign: Decimal, more: Decimal) -> None:
         self._held[place] = EXACT.fma(sign, more, self._held.get(place, NOTHING))
 
-    def _exit_ended(self, entry: OrderKey, unfilled: Decimal) -> None:
+    def _exit_ended(self, entry: OrderKey, unfilled: Decimal, *, follows: bool) -> None:
         if unfilled:
             self._left_over[entry] = EXACT.add(self._left_over.get(entry, NOTHING), unfilled)
+        if unfilled and not follows:
             self._failed(entry)
         elif self.stops[entry].failed:
             self._put(msgspec.structs.replace(self.stops[entry], failed=0))

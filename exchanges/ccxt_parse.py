@@ -192,18 +192,21 @@ def market_of(market: Raw) -> MarketFacts:
     if not tick or not step:
         raise Unclear(f"{market.get('symbol')} has no price tick or no quantity step")
     amounts, costs = limits.get("amount") or {}, limits.get("cost") or {}
+    most = number(amounts.get("max"))
+    at_market = number((limits.get("market") or {}).get("max"))
     instrument = Instrument(
         symbol=Symbol(str(market["symbol"])),
         price_tick=tick,
         quantity_step=step,
         min_quantity=number(amounts.get("min")) or step,
         min_notional=number(costs.get("min")) or ZERO,
+        max_market_quantity=min((one for one in (most, at_market) if one), default=None),
     )
     return MarketFacts(
         instrument=instrument,
         base=str(market["base"]),
         quote=str(market["quote"]),
-        max_quantity=number(amounts.get("max")),
+        max_quantity=most,
         maker_fee_rate=_rate(market.get("maker")),
         taker_fee_rate=_rate(market.get("taker")),
     )

@@ -91,6 +91,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     quantity_step: Decimal = Decimal("0.00001")
     min_quantity: Decimal = Decimal("0.00001")
     min_notional: Decimal = Decimal("5")
+    max_market_quantity: Decimal | None = None
+    """Of one market order; None where it is not known."""
 
     @property
     def base(self) -> str:

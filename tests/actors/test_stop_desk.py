@@ -13,8 +13,8 @@ from messages.ids import NS_PER_S, ActorPath, TimestampNs
 from messages.lifecycle import HaltTrading
 from messages.market import MarketBatch, Trade
 from messages.stops import MarketShown, StopState
+from messages.values import Instrument, Protection, Side
 from messages.values import OrderState as S
-from messages.values import Protection, Side
 from persistence.ledger import LedgerEntry, SqliteLedger
 from tests.actors.order_path import BTC, key_of
 from tests.actors.stopped_path import AGE_NS, AT_95, Stopped
@@ -114,6 +114,24 @@ def test_an_exit_that_failed_is_tried_again_after_a_minute_and_then_two(desk: St
 
     assert [order.state for order in desk.exits] == [S.REJECTED, S.REJECTED, S.FILLED]
     assert desk.only_stop.state is StopState.DONE
+
+
+def test_what_the_venue_takes_in_one_order_leaves_at_once_and_the_rest_after_it(
+    desk: Stopped,
+) -> None:
+    """Rested into in parts, and more than a market order may be: it was rejected, for ever."""
+    desk.kept.instruments[BTC] = Instrument(symbol=BTC, max_market_quantity=Decimal("0.4"))
+    desk.enter()
+
+    for quantity in ("0.4", "0.4", "0.2"):
+        desk.price("94")
+        assert desk.exits[-1].quantity == Decimal(quantity)
+        assert desk.exits[-1].state is S.SENT
+        assert desk.cell.problem == ""
+        desk.answers(S.FILLED, quantity)
+
+    assert desk.only_stop.state is StopState.DONE
+    assert len(desk.exits) == 3
 
 
 def test_what_acts_under_a_halt_is_kept_and_leaves_once_trading_is_resumed(desk: Stopped) -> None:

@@ -1,6 +1,7 @@
 """An exit is of what was bought; where fees were taken in that, of what they have left."""
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,7 +19,7 @@ from decisions.risk import (
     saw_fill,
     write_off,
 )
-from decisions.risk_exit import fees_in
+from decisions.risk_exit import fees_in, is_part
 from messages.ids import AccountId, OrderKey, StrategyId, Symbol, TimestampNs, TradeId
 from messages.orders import Fill, OrderIntent
 from messages.values import Instrument, Liquidity, OrderType, Side, TimeInForce
@@ -111,6 +112,48 @@ def test_a_part_that_is_there_is_sold_as_it_is(bought: RiskState) -> None:
     part = order(Side.SELL, "0.00999")
 
     assert fit_exit(part, SPOT, bought) is part
+
+
+def small(most: str) -> RiskState:
+    """A venue that takes little in one market order, of which one was bought."""
+    state = RiskState(open_orders={}, flows=Flows())
+    state.instruments[BTC] = msgspec.structs.replace(GRID, max_market_quantity=Decimal(most))
+    traded(state, Side.BUY, Decimal(1), Decimal("0.001"), "BTC")
+    return state
+
+
+def all_of_it(quantity: str = "1", **changes: Any) -> OrderIntent:
+    one = msgspec.structs.replace(order(Side.SELL, quantity, 9), leaves=Decimal(quantity))
+    return msgspec.structs.replace(one, **changes)
+
+
+def test_an_exit_is_no_more_than_the_venue_takes_in_one_order() -> None:
+    state = small("0.400001")
+
+    fitted = fit_exit(all_of_it(), SPOT, state)
+
+    assert fitted.quantity == Decimal("0.4")
+    assert fitted.reason.endswith("; of 0.999, the venue takes 0.4 in one order")
+    assert is_part(fitted.reason)
+    assert fees_in(fitted.reason) == 0, "they are taken of the last part"
+
+
+def test_what_is_no_exit_at_the_market_is_not_made_to_fit_one_order() -> None:
+    resting = all_of_it(order_type=OrderType.LIMIT, limit_price=Decimal(60_000))
+
+    assert fit_exit(order(Side.BUY, "2"), SPOT, small("0.4")).quantity == 2
+    assert fit_exit(resting, SPOT, small("0.4")).quantity == Decimal("0.999")
+    assert fit_exit(all_of_it(), SPOT, small("1")).quantity == Decimal("0.999")
+
+
+@pytest.mark.parametrize("quantity", ["NaN", "sNaN", "Infinity"])
+def test_what_is_no_quantity_is_left_for_the_gate_to_refuse(quantity: str) -> None:
+    sell, state = order(Side.SELL, quantity, 9), small("0.4")
+
+    no = refusal(fit_exit(sell, SPOT, state), SPOT, state, None)
+
+    assert no is not None
+    assert no.code == "invalid_quantity"
 
 
 def test_a_fee_in_another_currency_takes_nothing_away() -> None:

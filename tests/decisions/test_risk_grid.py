@@ -54,6 +54,9 @@ def test_who_leaves_is_not_told_to_trade_more() -> None:
     said = text(intent("0.05", SELL), FREE, at_a_venue("0.1"))
 
     assert said == "0.05 is below the venue's minimum 0.1"
+    resting = intent("0.1", SELL, limit_price="100")
+    said = text(resting, FREE, at_a_venue("0.1"))
+    assert said == "the order is worth 10.0, below the venue's minimum 20"
 
 
 def test_the_sentence_names_both_numbers() -> None:

@@ -236,6 +236,25 @@ def test_a_sound_venue_gives_its_facts(script: Script) -> None:
     assert facts.capability.tested
 
 
+@pytest.mark.parametrize(
+    ("at_market", "most"), [("120.5", "120.5"), ("0.00000000", "9000"), ("10000", "9000")]
+)
+def test_what_the_venue_takes_in_one_market_order_is_read(
+    script: Script, at_market: str, most: str
+) -> None:
+    pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+    lot = {"filterType": "MARKET_LOT_SIZE", "minQty": "0", "maxQty": at_market, "stepSize": "0"}
+    filters: Any = MARKET["filters"]
+    market = MARKET | {"filters": [*filters, lot]}
+    script.say("exchangeInfo", body({"symbols": [market]}))
+
+    with desk(local_config(script.port)) as opened:
+        facts = opened.call(opened.venue.open())
+
+    assert str(facts.markets[BTC].instrument.max_market_quantity) == most
+    assert str(facts.markets[BTC].max_quantity) == "9000"
+
+
 @pytest.mark.slow
 def test_the_gate_asks_only_what_trading_needs(script: Script) -> None:
     pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
