@@ -95,15 +95,17 @@ def key_refused(exchange: str, evidence: Evidence) -> Condition:
 def no_funds(exchange: str, symbol: Symbol, evidence: Evidence) -> Condition:
     """Say that the account has less than this system believes.
 
-    Of a sale, too: a fee that is taken of what was bought leaves less of it to sell.
+    Of a sale, too: a fee that is taken of what was bought leaves less of it to sell, and so does
+    another symbol that is paid in it.
     """
     base = base_of(symbol)
     return Condition(
         name=FUNDS,
         text=(
             f"{exchange} has not enough money for an order on {symbol} ({told_by(evidence)}):"
-            f" compare the balances with what this run holds (fees may have been taken in {base}),"
-            " lower order_notional or add money; then stop this run and start it again"
+            f" compare the balances with what this run holds (fees may have been taken in {base},"
+            " or another symbol paid in it), lower order_notional or add money; then stop this run"
+            " and start it again"
         ),
         halts=True,
     )
