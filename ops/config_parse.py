@@ -13,7 +13,7 @@ from ops.config_feed import check_exchange, read_feed
 from ops.config_metrics import read_metrics
 from ops.config_reader import TableReader, is_integer, is_there, joined
 from ops.config_records import read_journal_settings, read_logs
-from ops.config_risk import read_risk
+from ops.config_risk import check_defaults, read_risk
 from ops.config_schema import (
     Config,
     FeedConfig,
@@ -75,6 +75,8 @@ def parse(
         alerts=read_alerts(root.table("alerts"), feed.symbols),
         journal=read_journal_settings(root.table("journal")),
     )
+    if mode is Mode.LIVE and not problems:
+        check_defaults(root, config.strategies)
     check_exchange(root, feed, config.venue.exchange)
     root.finish()
     if problems:

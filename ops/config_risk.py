@@ -1,12 +1,38 @@
 """The `[risk]` of a configuration, and the limits that it makes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from decisions.risk_limits import Notional, RiskLimits
 from messages.ids import Symbol, quote_of
 from ops.config_reader import TableReader
-from ops.config_schema import OnDifference, RiskConfig
+from ops.config_schema import OnDifference, RiskConfig, StrategyConfig
+
+_MAX_ORDER = "1000"
+_DEAR = ("BTC", "ETH", "BNB")
+"""Quote currencies of which the defaults, made for dollars, would be a fortune."""
+
+
+def check_defaults(root: TableReader, strategies: Sequence[StrategyConfig]) -> None:
+    """Refuse to send a hundred bitcoins because nobody said how much: with money that is real."""
+    dear = ""
+    for reader, strategy in zip(root.tables("strategy"), strategies, strict=False):
+        found = [quote for quote in map(quote_of, strategy.symbols) if quote in _DEAR]
+        dear = dear or "".join(found[:1])
+        if found and not reader.has("order_notional"):
+            reader.expected("order_notional", _said_how_much(strategy.order_notional, found[0]))
+    risk = root.table("risk")
+    if dear and not risk.has("max_order_notional"):
+        default = risk.money("max_order_notional", _MAX_ORDER)
+        risk.expected("max_order_notional", _said_how_much(default, dear))
+    quotes = dict.fromkeys(quote_of(symbol) for one in strategies for symbol in one.symbols)
+    for key in ("max_order_notional", "max_position_notional"):
+        if dear and len(quotes) > 1 and risk.has(key) and not isinstance(risk.raw(key), Mapping):
+            _expected_for_each(risk, key, tuple(quotes))
+
+
+def _said_how_much(default: Decimal, quote: str) -> str:
+    return f"a quoted decimal: the default would be {default} {quote}"
 
 
 def read_risk(reader: TableReader, symbols: tuple[Symbol, ...]) -> RiskConfig:
@@ -59,9 +85,9 @@ def risk_limits(risk: RiskConfig, *, replayed: bool, live: bool = False) -> Risk
 def _notional(reader: TableReader, key: str, quotes: tuple[str, ...]) -> Notional:
     """Give one amount, which holds in each quote currency, or an amount for each of them."""
     if isinstance(reader.raw(key), Mapping):
-        each = _amount_of_each(reader, key, quotes, lambda table, quote: table.money(quote, "1000"))
+        each = _amount_of_each(reader, key, quotes, lambda one, quote: one.money(quote, _MAX_ORDER))
         return each if len(quotes) > 1 else next(iter(each.values()), Decimal(0))
-    return reader.money(key, "1000")
+    return reader.money(key, _MAX_ORDER)
 
 
 def _optional_notional(reader: TableReader, key: str, quotes: tuple[str, ...]) -> Notional | None:
@@ -88,9 +114,13 @@ def read_loss(reader: TableReader, key: str, quotes: tuple[str, ...]) -> dict[st
         )
     if len(quotes) == 1:
         return {quotes[0]: _above_nothing(reader, key, "100")}
+    _expected_for_each(reader, key, quotes)
+    return {}
+
+
+def _expected_for_each(reader: TableReader, key: str, quotes: tuple[str, ...]) -> None:
     example = ", ".join(f'{quote} = "100"' for quote in quotes)
     reader.expected(key, f"an amount for each quote currency, such as {{ {example} }}")
-    return {}
 
 
 def _amount_of_each(

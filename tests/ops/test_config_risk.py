@@ -10,6 +10,7 @@ from decisions.risk import RiskLimits
 from messages.errors import ConfigError
 from ops.config import Config, effective_toml, parse
 from ops.config_risk import risk_limits
+from ops.config_schema import Mode
 
 ONE = 'name = "x"\n[[strategy]]\nid = "a"\nuses = "sma_cross"\n'
 TWO = ONE + '[feed]\nsymbols = ["BTC/USDT", "ETH/BTC"]\n'
@@ -92,6 +93,45 @@ def test_a_notional_may_be_an_amount_for_each_quote_currency(key: str) -> None:
     assert config_of(effective_toml(config)) == config
     one = config_of(f'{ONE}[risk]\n{key} = {{ USDT = "500" }}')
     assert getattr(one.risk, key) == 500
+
+
+def live(feed: str, more: str = "", risk: str = "") -> str:
+    venue = 'type = "ccxt"\nexchange = "binance"\napi_key_env = "K"\napi_secret_env = "S"\n'
+    head = f'name = "x"\nmode = "live"\n[venue]\n{venue}[feed]\ntype = "ccxt"\n{feed}\n'
+    tail = f'[[strategy]]\nid = "a"\nuses = "sma_cross"\n{more}\n[risk]\n{risk}\n'
+    return head + tail
+
+
+def test_live_no_default_made_for_dollars_is_taken_for_bitcoins() -> None:
+    cross = 'symbols = ["ETH/BTC"]'
+
+    assert problems_of(live(cross)) == [
+        "strategy[0].order_notional: got nothing, expected a quoted decimal: the default would be"
+        " 100 BTC",
+        "risk.max_order_notional: got nothing, expected a quoted decimal: the default would be"
+        " 1000 BTC",
+    ]
+    said = live(cross, 'order_notional = "0.01"', 'max_order_notional = "0.02"')
+    assert config_of(said).risk.max_order_notional == Decimal("0.02")
+    assert config_of(live('symbols = ["BTC/USDT"]')).strategies[0].order_notional == 100
+    assert config_of(TWO).risk.max_order_notional == 1000, "on paper nothing is lost"
+
+
+@pytest.mark.parametrize("key", ["max_order_notional", "max_position_notional"])
+def test_live_one_amount_is_not_taken_for_dollars_and_bitcoins(key: str) -> None:
+    both = 'symbols = ["BTC/USDT", "ETH/BTC"]'
+    more = 'order_notional = "0.01"\nsymbols = ["BTC/USDT", "ETH/BTC"]'
+    each = {"max_order_notional": '{ USDT = "9", BTC = "1" }'}
+
+    def said(value: str) -> str:
+        limits = "\n".join(f"{name} = {text}" for name, text in (each | {key: value}).items())
+        return live(both, more, limits)
+
+    assert problems_of(said('"5"')) == [
+        f'risk.{key}: got "5", expected an amount for each quote currency, such as'
+        ' { USDT = "100", BTC = "100" }'
+    ]
+    assert config_of(said('{ USDT = "9", BTC = "1" }')).mode is Mode.LIVE
 
 
 def test_loss_limits_are_there_only_when_they_are_set() -> None:
