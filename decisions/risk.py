@@ -135,8 +135,8 @@ def _not_held(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Refu
     if intent.quantity <= held:
         return None
     text = (
-        f"{intent.quantity} to sell, and of what this run has bought {held} is filled and not on"
-        " sale already; the rest would be coins that it did not buy ([risk] allow_short)"
+        f"{intent.quantity:f} to sell, and of what this run has bought {held:f} is filled and not"
+        " on sale already; the rest would be coins that it did not buy ([risk] allow_short)"
     )
     return Refusal(code="no_position", text=text)
 
@@ -153,7 +153,8 @@ def _off_the_collar(
     distance = EXACT.multiply(abs(EXACT.subtract(price, last)), _BPS)
     if distance <= EXACT.multiply(limit, last):
         return None
-    text = f"{price} is {distance / last:.1f} bps from the last price {last}; {limit} are allowed"
+    bps = f"{distance / last:.1f} bps"
+    text = f"{price:f} is {bps} from the last price {last:f}; {limit:f} are allowed"
     return Refusal(code="price_collar_bps", text=text)
 
 
@@ -176,7 +177,7 @@ def _position_too_large(
     price = mark_price or intent.limit_price or intent.reference_price
     if quantity <= 0 or EXACT.multiply(quantity, price) <= limit:
         return None
-    text = f"a position of {quantity * intent.side.sign} at {price} is more than {limit}"
+    text = f"a position of {quantity * intent.side.sign:f} at {price:f} is more than {limit:f}"
     return Refusal(code="max_position_notional", text=text)
 
 
@@ -195,7 +196,7 @@ def _order_too_large(
         price = max(price, mark_price)
     if EXACT.multiply(added, price) <= limit:
         return None
-    text = f"{added} at {price} is more than {limit} for one order"
+    text = f"{added:f} at {price:f} is more than {limit:f} for one order"
     return Refusal(code="max_order_notional", text=text)
 
 

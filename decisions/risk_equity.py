@@ -170,7 +170,9 @@ def _drawn_down(
     limit = limits.max_drawdown.get(quote)
     if limit is None or not (book.unusable or one.drawdown >= limit):
         return
-    text = f"down {one.drawdown} {quote} from a peak; {limit} are allowed, until a person resumes"
+    text = (
+        f"down {one.drawdown:f} {quote} from a peak; {limit:f} are allowed, until a person resumes"
+    )
     yield Stop(code="max_drawdown", quote=quote, until_ns=None, text=_unknown(book) or text)
 
 
@@ -183,7 +185,7 @@ def _lost_today(
     if limit is None or not (book.unusable or loss >= limit):
         return
     until_ns = None if book.unusable else TimestampNs((day + 1) * DAY_NS)
-    text = f"{loss} {quote} lost since 00:00 UTC; {limit} are allowed, until the day ends"
+    text = f"{loss:f} {quote} lost since 00:00 UTC; {limit:f} are allowed, until the day ends"
     yield Stop(code="max_daily_loss", quote=quote, until_ns=until_ns, text=_unknown(book) or text)
 
 

@@ -18,18 +18,18 @@ def off_grid(intent: OrderIntent, grid: Instrument | None, added: Decimal) -> Re
         return None
     quantity, price = intent.quantity, intent.limit_price
     if EXACT.remainder(quantity, grid.quantity_step):
-        return _no("off_grid", f"{quantity} is off the venue's step {grid.quantity_step}")
+        return _no("off_grid", f"{quantity:f} is off the venue's step {grid.quantity_step:f}")
     if quantity < grid.min_quantity:
-        text = f"{quantity} is below the venue's minimum {grid.min_quantity}"
+        text = f"{quantity:f} is below the venue's minimum {grid.min_quantity:f}"
         # An exit is of what is there, and cannot be made larger.
         return _no("min_quantity", f"{text}: raise order_notional" if added else text)
     if price is not None and EXACT.remainder(price, grid.price_tick):
-        return _no("off_grid", f"the price {price} is off the venue's tick {grid.price_tick}")
+        return _no("off_grid", f"the price {price:f} is off the venue's tick {grid.price_tick:f}")
     if price is None and not added:
         return None
     worth = EXACT.multiply(quantity, price or intent.reference_price)
     if worth < grid.min_notional:
-        text = f"the order is worth {worth}, below the venue's minimum {grid.min_notional}"
+        text = f"the order is worth {worth:f}, below the venue's minimum {grid.min_notional:f}"
         return _no("min_notional", f"{text}: raise order_notional" if added else text)
     return None
 

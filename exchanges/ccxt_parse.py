@@ -246,11 +246,11 @@ def off_grid(order: NewOrder, market: MarketFacts) -> str:
     if (order.order_type is OrderType.LIMIT) != (price is not None):
         return "a limit order needs a limit price, and a market order has none"
     if not _is_multiple(quantity, grid.quantity_step):
-        return f"quantity {quantity} is off the step {grid.quantity_step}"
+        return f"quantity {quantity:f} is off the step {grid.quantity_step:f}"
     if quantity < grid.min_quantity:
-        return f"quantity {quantity} is below the minimum {grid.min_quantity}"
+        return f"quantity {quantity:f} is below the minimum {grid.min_quantity:f}"
     if market.max_quantity and quantity > market.max_quantity:
-        return f"quantity {quantity} is above the maximum {market.max_quantity}"
+        return f"quantity {quantity:f} is above the maximum {market.max_quantity:f}"
     if price is None:
         return ""
     if not (price.is_finite() and price > ZERO and _is_multiple(price, grid.price_tick)):

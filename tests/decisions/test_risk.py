@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decisions.risk import RiskLimits, RiskState, accept, refusal, release
-from messages.values import OrderType, Side
-from tests.decisions.risk_orders import BTC, CROSS, FREE, code, holding, intent, only
+from messages.values import Instrument, OrderType, Side
+from tests.decisions.risk_orders import BTC, CROSS, FREE, code, holding, intent, only, text
 
 
 def test_without_limits_a_sane_order_is_let_through() -> None:
@@ -38,6 +38,18 @@ def test_an_order_of_just_the_allowed_notional_passes_and_a_little_more_does_not
 
     assert code(intent("10"), limits) is None
     assert code(intent("10.00001"), limits) == "max_order_notional"
+
+
+def test_small_and_large_numbers_are_said_as_people_write_them() -> None:
+    """Of SHIB/BTC a price is 1.1E-7 to Python, and a step of thousands 1E+3."""
+    one = intent("5E+3", price="0.00000011", limit_price="0.00000011", symbol=CROSS)
+    grid = Instrument(symbol=CROSS, price_tick=Decimal("1E-8"), quantity_step=Decimal("1E+4"))
+    at_a_venue = RiskState(instruments={CROSS: grid})
+
+    assert text(one, only("max_order_notional", Decimal("1E-5")), RiskState()) == (
+        "5000 at 0.00000011 is more than 0.00001 for one order"
+    )
+    assert text(one, FREE, at_a_venue) == "5000 is off the venue's step 10000"
 
 
 @pytest.mark.parametrize("name", ["max_order_notional", "max_position_notional"])
