@@ -163,7 +163,7 @@ def test_another_checkout_replays_by_its_own_code(
     assert (same, said.out.splitlines()[-1]) == (0, "0 divergences"), said
 
     risk = checkout / "decisions" / "risk.py"
-    limit = "limit = limits.max_order_notional"
+    limit = "limit = limit_of(limits.max_order_notional, intent.symbol)"
     assert limit in risk.read_text()
     risk.write_text(risk.read_text().replace(limit, "limit = EXACT.divide(Decimal(1), Decimal(8))"))
     other = cli.main(["replay", str(a_run), "--code-from", str(checkout), "--json"])
