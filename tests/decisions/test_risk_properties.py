@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decisions.risk import RiskLimits, RiskState, accept, refusal, saw_fill, saw_market
+from decisions.risk_limits import limit_of
 from decisions.risk_state import OpenOrder, rebuild, recall
 from messages.ids import OrderKey, Symbol
 from messages.orders import Fill, OrderIntent
@@ -117,7 +118,9 @@ class Naive:
             yield "price_collar_bps"
         end = sign * self.position(symbol) + self.waiting(symbol, order.side)
         end += Fraction(order.quantity)
-        too_large = end * (mark or price) > Fraction(limits.max_position_notional or 0)
+        too_large = end * (mark or price) > Fraction(
+            limit_of(limits.max_position_notional, symbol) or 0
+        )
         if too_large and (added > 0 or sign * self.position(symbol) > 0):
             yield "max_position_notional"
         if added > 0:
@@ -128,7 +131,7 @@ class Naive:
     ) -> Iterator[str]:
         limits, symbol = self.limits, order.symbol
         price = Fraction(order.limit_price) if order.limit_price else price
-        if added * price > Fraction(limits.max_order_notional or 0):
+        if added * price > Fraction(limit_of(limits.max_order_notional, symbol) or 0):
             yield "max_order_notional"
         if any(o.unknown and not o.is_done for o in self.on(symbol)):
             yield "unknown_outcome"
