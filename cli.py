@@ -10,14 +10,20 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from errno import EDQUOT, EFBIG, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC, EROFS
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ops.arguments import FAMILIES, parser
+from ops.stdout import give_up
+from ops.streams import STDOUT, take_streams
 
 EXIT_OK, EXIT_USAGE, EXIT_INTERRUPTED = 0, 2, 130
+EXIT_UNREAD = 141
+"""What a shell says of a process that a broken pipe has ended: its result is not known."""
+_OF_THE_MACHINE = (ENOSPC, EDQUOT, EFBIG, EIO, EROFS, EMFILE, ENFILE, ENOMEM)
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -45,18 +51,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
     _open_what_is_closed()
     _write_what_can_be_written()
-    code = EXIT_OK
+    code = EXIT_UNREAD
     try:
         code = _run(argv)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader has seen enough. Python would complain again when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up()  # the reader has seen enough
         return code
     except Exception as error:
         sentences = _sentences(error)
+        if isinstance(error, OSError) and error.filename == STDOUT:
+            give_up()  # what it still holds would be tried again at the exit
         if not sentences:
             raise
         for sentence in sentences:
@@ -68,10 +75,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def program() -> NoReturn:
     """Be a process of its own: `main`, and the end of it.
 
+    What cannot be told on stderr ends nothing.
+
     `health`, which probes run every few seconds, leaves out what Python does at its end: freeing
     each object one by one is a sixth of its processor time, and it has opened nothing that is
     not closed.
     """
+    _open_what_is_closed()
+    take_streams()
     code = main()
     if sys.argv[1:2] == ["health"]:
         for stream in (sys.stdout, sys.stderr):
@@ -110,6 +121,27 @@ def _sentences(error: Exception) -> list[str]:
         return [str(error)]
     if isinstance(error, OSError) and error.filename and error.strerror:
         return [f"{error.filename}: {error.strerror.lower()}"]
+    return _of_the_machine(error)
+
+
+def _has_working_directory() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _of_the_machine(error: Exception) -> list[str]:
+    """Say what the machine does not give: no bug, though nothing says where."""
+    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        return [f"this machine refuses it: {(error.strerror or str(error)).lower()}"]
+    if isinstance(error, MemoryError):
+        return ["there is not enough memory: free some, or raise the limit (ulimit -v)"]
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return ["no more threads can be started: raise the limit of processes or of memory"]
+    if isinstance(error, FileNotFoundError) and not _has_working_directory():
+        return ["the working directory is gone: change to one that is there (cd)"]
     return []
 
 

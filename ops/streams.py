@@ -1,0 +1,75 @@
+"""Stdout and stderr of a process of its own. Standard library only: `health` is here.
+
+A halt that cancels orders must not end in the middle of it because its progress has no reader, or
+because the file that it goes to is on a full disk.
+"""
+
+import io
+import select
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from ops.stdout import PATIENCE_S
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+STDOUT = "stdout"
+"""The file name of an error of it."""
+_PIECE = 4_096
+"""Bytes for which there is room in a pipe that has any."""
+
+
+class _Named(io.FileIO):
+    """Says of an error that it is of stdout, as a file says its path."""
+
+    def write(self, piece: "ReadableBuffer", /) -> int:
+        try:
+            return super().write(piece)
+        except OSError as error:
+            error.filename = STDOUT
+            raise
+
+
+class _Unheard(io.FileIO):
+    """Takes all that is written, whether anybody reads it or not."""
+
+    _patience_s = PATIENCE_S
+
+    def write(self, piece: "ReadableBuffer", /) -> int:
+        """Write what can be written; wait a moment, once, for who does not go on reading."""
+        whole = memoryview(piece).cast("B")
+        try:
+            for begin in range(0, len(whole), _PIECE):
+                if not self._has_room():
+                    break
+                super().write(whole[begin : begin + _PIECE])
+        except OSError:
+            pass  # nobody can be told
+        return len(whole)
+
+    def _has_room(self) -> bool:
+        waiting = select.poll()
+        waiting.register(self.fileno(), select.POLLOUT)
+        has_room = bool(waiting.poll(self._patience_s * 1_000))
+        self._patience_s = PATIENCE_S if has_room else 0.0
+        return has_room
+
+
+def take_streams() -> None:
+    """Have stdout name itself in its errors, and stderr neither raise nor wait for long."""
+    sys.stdout = _over(sys.stdout, _Named)
+    sys.stderr = _over(sys.stderr, _Unheard)
+
+
+def _over(stream: TextIO, kind: type[io.FileIO]) -> TextIO:
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    raw = kind(stream.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(
+        raw if stream.write_through else io.BufferedWriter(raw),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
