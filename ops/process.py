@@ -310,6 +310,8 @@ class _Run:
     def _listen_to_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # `nohup` has it ignored
+            signal.signal(signal.SIGHUP, self._on_signal)
         # A library that crashes the interpreter leaves no other word.
         faulthandler.enable(file=2, all_threads=True)
         # A process so stuck that the control thread is silent still says where.
@@ -322,9 +324,9 @@ class _Run:
         to wait for ever, when the thread is just inside that Event with its lock in hand.
         """
         del frame
-        if self.signal:
+        if self.signal and number != signal.SIGHUP:  # of which a terminal that goes sends two
             os._exit(128 + number)
-        self.signal = number
+        self.signal = self.signal or number
 
     def _handlers(self) -> dict[str, Any]:
         return {

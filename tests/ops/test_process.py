@@ -55,6 +55,20 @@ def test_a_second_signal_leaves_at_once(run: _Run, monkeypatch: pytest.MonkeyPat
     assert left == [128 + signal.SIGTERM]
 
 
+def test_a_terminal_that_goes_sends_two_signals_and_ends_the_run_in_order(
+    run: _Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One is the kernel's, one is the shell's."""
+    left: list[int] = []
+    monkeypatch.setattr(os, "_exit", left.append)
+
+    run._on_signal(signal.SIGHUP, None)
+    run._on_signal(signal.SIGHUP, None)
+    run.code = 0
+
+    assert (left, run._reason()) == ([], "stopped by SIGHUP")
+
+
 def test_metrics_on_a_full_disk_are_an_alert(run: _Run, tmp_path: Path) -> None:
     path = tmp_path / "metrics.ndjson"
     path.symlink_to("/dev/full")
@@ -94,6 +108,20 @@ def test_who_reads_the_lines_may_go_and_the_run_goes_on_to_its_end(tmp_path: Pat
     ended = json.loads((tmp_path / "status.json").read_text())["ended"]
     assert (ended["reason"], ended["exit_code"]) == ("the time was over", 0)
     assert "nothing more is told on stdout" in (tmp_path / "watchkeeper.log").read_text()
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_closed_ends_a_run_in_order(tmp_path: Path) -> None:
+    process = started_json(tmp_path)
+    assert process.stdout is not None
+    assert "start" in process.stdout.readline()
+
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=90)
+
+    assert process.returncode == 0
+    ended = json.loads((tmp_path / "status.json").read_text())["ended"]
+    assert (ended["reason"], ended["exit_code"]) == ("stopped by SIGHUP", 0)
 
 
 @pytest.mark.slow
