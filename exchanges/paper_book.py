@@ -184,7 +184,11 @@ def read_book(path: Path) -> Iterator[BookRow]:
     """
     if not path.is_file():
         raise DataError(f"{path}: there is no paper book here; start a paper run first")
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    try:
+        db = sqlite3.connect(uri, uri=True, isolation_level=None)
+    except sqlite3.Error as error:
+        raise DataError(f"{path}: cannot be read as a paper book: {error}") from error
     try:
         last = -1
         while page := _page_after(db, last):

@@ -57,7 +57,10 @@ class BookReader:
         if not path.is_file():
             raise DataError(f"{path}: there is no paper book here")
         uri = f"{path.resolve().as_uri()}?mode=ro"
-        self._database = sqlite3.connect(uri, uri=True, isolation_level=None)
+        try:
+            self._database = sqlite3.connect(uri, uri=True, isolation_level=None)
+        except sqlite3.Error as error:
+            raise DataError(f"{path}: cannot be read as a paper book: {error}") from error
 
     def __enter__(self) -> Self:
         return self
