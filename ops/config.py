@@ -88,7 +88,10 @@ def load(
         ConfigError: with one sentence per mistake.
     """
     document = _with_overrides(document_of(path), overrides or {})
-    return parse(document, path.parent, check_params)
+    try:
+        return parse(document, path.parent, check_params)
+    except RecursionError as error:
+        raise ConfigError([f"{path}: has tables within tables that are too deep"]) from error
 
 
 def demo_config(
@@ -118,7 +121,7 @@ def document_of(path: Path) -> dict[str, Any]:
         ConfigError: one sentence about why it cannot be read.
     """
     try:
-        return tomllib.loads(path.read_bytes().decode())
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError([f"{path}: cannot be read: {reason}"]) from error

@@ -71,6 +71,8 @@ class RunDir:
             RunDirBusy: a living process holds it; nothing was touched.
             ConfigError: it cannot be made or written.
         """
+        if not _is_text(self.path):
+            raise ConfigError([f"run_dir: {str(self.path)!a} is not UTF-8 text: name another one"])
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._alone():
@@ -198,6 +200,15 @@ def atomic_write(
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _is_text(path: Path) -> bool:
+    """Whether it can be written down, in `config.effective.toml` and in any line."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _opened(lock: Path) -> int:

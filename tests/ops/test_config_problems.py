@@ -166,6 +166,7 @@ def test_a_recording_that_is_not_there_is_named_with_the_places_that_were_search
         (b"name = ", "is not TOML: "),
         (b'name = "\xff"', "is not UTF-8 text (byte 8)"),
         (b"a = [" * 5000, "is not TOML: "),
+        (b"[feed.ccxt]\n" + b"a." * 5000 + b"a = 1", "tables within tables that are too deep"),
         (None, "cannot be read: no such file or directory"),
     ],
 )
@@ -226,3 +227,10 @@ def test_no_document_brings_anything_out_of_the_parser_but_a_config_error(
 
     assert problems
     assert all(problem.isprintable() for problem in problems)
+
+
+def test_a_byte_order_mark_as_windows_editors_write_it_is_no_problem(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+
+    assert load(path).name

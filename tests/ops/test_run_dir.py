@@ -33,6 +33,15 @@ def holder_of(path: Path, claim: str = "") -> "subprocess.Popen[bytes]":
     return process
 
 
+def test_a_name_that_is_no_text_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+
+    with pytest.raises(ConfigError, match="is not UTF-8 text: name another one"):
+        RunDir(path).open()
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_directory_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     with RunDir(tmp_path / "runs" / "x") as run:
         assert stat.S_IMODE(run.path.stat().st_mode) == 0o700
