@@ -11,6 +11,7 @@ from decisions.performance_trials import Deflated
 from decisions.tear_sheet import Part, Sheet, Trials
 from decisions.tear_sheet_rows import Row, rows_of
 from ops.health_text import one_line
+from ops.page_files import write_page
 from ops.report_model import RunSheets, run_sheets
 
 
@@ -107,7 +108,7 @@ def _written(path: Path, found: RunSheets) -> bool:
     if str(path) == "-":
         sys.stdout.write(text)
         return True
-    path.write_text(text, encoding="utf-8")
+    write_page(path, text)
     sys.stderr.write(f"{path} ({len(text.encode()) / 1024:,.0f} kB): open it in any browser\n")
     return False
 

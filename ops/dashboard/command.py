@@ -10,6 +10,7 @@ import msgspec
 
 from messages.errors import ConfigError, DataError
 from ops.dashboard.run import RunModel
+from ops.page_files import write_page
 from ops.run_files import DASHBOARD, is_run
 
 SCHEMA = 1
@@ -54,7 +55,7 @@ def dashboard(options: DashboardOptions) -> int:
     if str(path) == "-":
         sys.stdout.write(text)
         return 0
-    path.write_text(text, encoding="utf-8")
+    write_page(path, text)
     sys.stdout.write(f"{path} ({len(text.encode()) / 1024:.0f} kB): open it in any browser\n")
     return 0
 

@@ -19,6 +19,7 @@ from ops.fleet.orchestrator import OK, STATE, Orchestrator
 from ops.fleet.standing import Seen, seen_of, standing
 from ops.health_deep import one_line_kept
 from ops.health_text import duration, one_line
+from ops.page_files import write_page
 from ops.run_files import LOG
 from persistence.fleet import FleetStore, Kept
 
@@ -108,7 +109,7 @@ def _write_page(fleet: FleetConfig, bots: list[Seen], out: Path | None, *, as_js
     if str(place) == "-":
         sys.stdout.write(text)
         return EXIT_OK
-    place.write_text(text, encoding="utf-8")
+    write_page(place, text)
     sys.stdout.write(f"{place} ({len(text.encode()) / 1024:.0f} kB): open it in any browser\n")
     return EXIT_OK
 
