@@ -21,13 +21,16 @@ def take_secret_files(
 ) -> None:
     """Set each of these variables that has a file, for all that reads the environment later.
 
+    One that has none loses the white space around it: with it, a key would be another account.
+
     Raises:
         ConfigError: one sentence for each that cannot be had; see `secret`.
     """
     problems: list[str] = []
     for name in dict.fromkeys(names):
         try:
-            if value := secret(name, environment):
+            value = secret(name, environment)
+            if value or name in environment:
                 environment[name] = value
         except ConfigError as error:
             problems += error.problems
@@ -36,12 +39,15 @@ def take_secret_files(
 
 
 def secret(name: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Give the value of a variable, or what its file holds without white space around it.
+    """Give the value of a variable, or what its file holds; without white space around it.
 
     Raises:
-        ConfigError: the file cannot be read, holds no secret, or the variable says otherwise.
+        ConfigError: the file cannot be read, holds no secret, or the variable says otherwise;
+            it is no text.
     """
-    given, path = environment.get(name, ""), environment.get(name + SUFFIX, "")
+    given, path = environment.get(name, "").strip(), environment.get(name + SUFFIX, "")
+    if not _is_text(given):
+        raise ConfigError([f"{name}: it is not UTF-8 text: export it again"])
     if not path:
         return given
     try:
@@ -52,6 +58,14 @@ def secret(name: str, environment: Mapping[str, str] = os.environ) -> str:
     if given not in ("", value):
         raise ConfigError([f"{name}{SUFFIX}: {name} is set too, to something else: unset one"])
     return value
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _read(path: Path) -> str:

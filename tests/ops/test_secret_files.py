@@ -34,6 +34,31 @@ def test_a_file_gives_the_variable_its_value_without_the_line_end(tmp_path: Path
     assert "OTHER" not in environment
 
 
+@pytest.mark.parametrize("given", ["s3cret\n", "  s3cret", "s3cret\r\n"])
+def test_a_variable_loses_the_white_space_around_it(given: str) -> None:
+    """As of a here-document: with a blank, a key would have the lease of another account."""
+    environment = {"KEY": given}
+
+    take_secret_files(["KEY"], environment)
+
+    assert environment == {"KEY": "s3cret"}
+
+
+def test_a_variable_of_white_space_alone_is_empty() -> None:
+    environment = {"KEY": " \n"}
+
+    take_secret_files(["KEY"], environment)
+
+    assert environment == {"KEY": ""}
+
+
+def test_a_variable_that_is_no_text_refuses_the_start_and_is_not_shown() -> None:
+    with pytest.raises(ConfigError) as caught:
+        take_secret_files(["KEY"], {"KEY": "s3\udcffcret"})
+
+    assert caught.value.problems == ["KEY: it is not UTF-8 text: export it again"]
+
+
 def test_a_variable_without_a_file_is_left_alone() -> None:
     environment = {"KEY": "plain"}
     take_secret_files(["KEY"], environment)
