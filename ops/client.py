@@ -14,6 +14,7 @@ _LONGEST_ADDRESS = 100
 _LARGEST_REPLY = 64 * 1024 * 1024
 _CHUNK = 65_536
 _RETRY_S = 0.01
+_OPEN_FILES = Path("/proc/self/fd")
 
 
 class NoAnswer(ConnectionError):
@@ -54,6 +55,21 @@ def short_address(path: Path) -> Iterator[str]:
     if len(os.fsencode(path)) <= _LONGEST_ADDRESS:
         yield str(path)
         return
+    folder_fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        folder = _OPEN_FILES / str(folder_fd)
+        if folder.exists():
+            yield str(folder / path.name)
+            return
+    finally:
+        os.close(folder_fd)
+    with _linked(path) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def _linked(path: Path) -> Iterator[str]:
+    """Where no /proc is: it takes a /tmp that can be written."""
     import tempfile  # costs a probe ten milliseconds and is rarely needed
 
     with tempfile.TemporaryDirectory(prefix="wk-", dir="/tmp") as place:

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import socket
@@ -153,6 +154,31 @@ def test_a_path_longer_than_a_socket_address_works(tmp_path: Path) -> None:
     with ControlServer(place / "control.sock", {}):
         assert ask(place / "control.sock", "ping") == {"pid": os.getpid()}
     assert list(place.iterdir()) == []
+
+
+def test_a_long_path_works_where_no_temporary_file_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A halt must reach a run though /tmp has become full, or is read-only."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    place = tmp_path / ("d" * 120)
+    place.mkdir()
+    monkeypatch.setattr("tempfile.TemporaryDirectory", full)
+
+    with ControlServer(place / "control.sock", {}):
+        assert ask(place / "control.sock", "ping") == {"pid": os.getpid()}
+
+
+def test_a_long_path_works_without_proc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / ("d" * 120)
+    place.mkdir()
+    monkeypatch.setattr("ops.client._OPEN_FILES", tmp_path / "proc")
+
+    with ControlServer(place / "control.sock", {}):
+        assert ask(place / "control.sock", "ping") == {"pid": os.getpid()}
 
 
 def test_after_the_close_nothing_is_left_and_nobody_answers(tmp_path: Path) -> None:
