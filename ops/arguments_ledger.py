@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.arguments_shared import add_command, add_timeout
+from ops.arguments_shared import a_directory, add_command, add_timeout
 
 if TYPE_CHECKING:
     from ops.arguments_shared import Add, Commands
@@ -28,7 +28,7 @@ def _add_ledger(commands: "Commands") -> None:
 def _add_backup(commands: "Commands") -> None:
     summary = "copy the ledger of a run, alive or not, into one file: 0 done, 3 no such run"
     backup = add_command(commands, "backup", summary)
-    backup.add_argument("run_dir", type=Path, metavar="RUN_DIR", help=_RUN)
+    backup.add_argument("run_dir", type=a_directory, metavar="RUN_DIR", help=_RUN)
     backup.add_argument("file", type=Path, metavar="FILE", help="which is not there yet")
     backup.add_argument("--json", action="store_true", help="one JSON object")
     backup.set_defaults(command="ledger_backup")
@@ -38,7 +38,7 @@ def _add_restore(commands: "Commands") -> None:
     summary = "make a copy the ledger of a run that has no process; it is halted then"
     restore = add_command(commands, "restore", summary)
     restore.add_argument("file", type=Path, metavar="FILE", help="what `backup` made")
-    restore.add_argument("run_dir", type=Path, metavar="RUN_DIR", help=_RUN)
+    restore.add_argument("run_dir", type=a_directory, metavar="RUN_DIR", help=_RUN)
     restore.add_argument(
         "--replace",
         action="store_true",
@@ -53,7 +53,7 @@ def _add_mark(commands: "Commands") -> None:
         "say of a ledger that was restored by other means that it is a copy; it is halted then"
     )
     mark = add_command(commands, "mark", summary)
-    mark.add_argument("run_dir", type=Path, metavar="RUN_DIR", help=_RUN)
+    mark.add_argument("run_dir", type=a_directory, metavar="RUN_DIR", help=_RUN)
     mark.add_argument("--json", action="store_true", help="one JSON object")
     mark.set_defaults(command="ledger_mark")
 
@@ -61,7 +61,7 @@ def _add_mark(commands: "Commands") -> None:
 def _add_accept(commands: "Commands") -> None:
     summary = "ask the venue, then go on with a copy: 0 it may be resumed, 1 nothing is proved"
     accept = add_command(commands, "accept", summary)
-    accept.add_argument("run_dir", type=Path, metavar="RUN_DIR", help=_RUN)
+    accept.add_argument("run_dir", type=a_directory, metavar="RUN_DIR", help=_RUN)
     accept.add_argument(
         "--evidence", required=True, metavar="TEXT", help="what you have compared; kept for ever"
     )
@@ -84,7 +84,7 @@ def _add_accept(commands: "Commands") -> None:
 def _add_migrate(commands: "Commands") -> None:
     summary = "move the orders of a run that has ended into PostgreSQL, or back; rows are compared"
     migrate = add_command(commands, "migrate", summary)
-    migrate.add_argument("run_dir", type=Path, metavar="RUN_DIR", help=_RUN)
+    migrate.add_argument("run_dir", type=a_directory, metavar="RUN_DIR", help=_RUN)
     migrate.add_argument(
         "--to", choices=("postgres", "sqlite"), required=True, help="where they go"
     )

@@ -4,7 +4,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops.arguments_shared import add_command, add_run, add_run_dir, add_timeout, count, port
+from ops.arguments_shared import (
+    a_directory,
+    add_command,
+    add_run,
+    add_run_dir,
+    add_timeout,
+    count,
+    port,
+)
 
 if TYPE_CHECKING:
     from ops.arguments_shared import Add, Commands
@@ -79,7 +87,7 @@ def _add_one_order(command: argparse.ArgumentParser) -> None:
     # What stands before the word `show` must not be undone by a default that comes after it.
     newest, one = "default: the newest in runs/", "one JSON object"
     command.add_argument(
-        "--run-dir", type=Path, metavar="DIR", default=argparse.SUPPRESS, help=newest
+        "--run-dir", type=a_directory, metavar="DIR", default=argparse.SUPPRESS, help=newest
     )
     command.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=one)
 
@@ -143,7 +151,9 @@ def _add_journal(commands: "Commands") -> None:
 def _add_dashboard(commands: "Commands") -> None:
     summary = "write one HTML page that shows runs, or serve it live"
     dashboard = add_command(commands, "dashboard", summary)
-    dashboard.add_argument("runs", nargs="*", type=Path, metavar="RUN_DIR", help="as --run-dir")
+    dashboard.add_argument(
+        "runs", nargs="*", type=a_directory, metavar="RUN_DIR", help="as --run-dir"
+    )
     add_run_dir(dashboard)
     dashboard.add_argument(
         "--out", type=Path, metavar="FILE", help="default: dashboard.html in RUN_DIR; - is stdout"

@@ -16,9 +16,22 @@ def add_command(commands: "Commands", name: str, summary: str) -> argparse.Argum
     return commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
 
 
+def a_directory(text: str) -> Path:
+    """Read the path of a directory. An empty one would be where the command happens to be.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError(
+            "it is empty (a variable that is not set?): name a directory"
+        )
+    return Path(text)
+
+
 def add_run(command: argparse.ArgumentParser) -> None:
     """Take the run directory as a word or as an option: `run`, `run_dir`."""
-    command.add_argument("run", nargs="?", type=Path, metavar="RUN_DIR", help="as --run-dir")
+    command.add_argument("run", nargs="?", type=a_directory, metavar="RUN_DIR", help="as --run-dir")
     add_run_dir(command)
 
 
@@ -26,7 +39,7 @@ def add_run_dir(
     command: argparse.ArgumentParser, text: str = "default: the newest in runs/"
 ) -> None:
     """Take the run directory as an option: `run_dir`."""
-    command.add_argument("--run-dir", type=Path, metavar="DIR", help=text)
+    command.add_argument("--run-dir", type=a_directory, metavar="DIR", help=text)
 
 
 def add_event_limit(command: argparse.ArgumentParser) -> None:

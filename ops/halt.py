@@ -162,8 +162,11 @@ def _no_run(run_dir: Path) -> int:
 
 
 def _silent(run_dir: Path, problem: NoAnswer) -> int:
+    then = "kill it, then halt again"
+    if isinstance(problem.__cause__, PermissionError):
+        then = "do it as the user that the process is of"
     sys.stderr.write(
         f"watchkeeper: the process of {run_dir} does not answer ({problem}): nothing is known to be"
-        " halted; kill it, then halt again\n"
+        f" halted; {then}\n"
     )
     return EXIT_NO_RUN

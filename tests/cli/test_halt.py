@@ -270,3 +270,45 @@ def test_a_name_that_nobody_bears_is_said_to_be_none(
     assert cli.main(["orders", "cancel", "beef", "--run-dir", str(tmp_path / "run")]) == 2
 
     assert "no order is called 'beef'" in capsys.readouterr().err
+
+
+def test_a_run_of_another_user_is_not_to_be_killed_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run").mkdir()
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("ops.client._connected", refuse)
+    assert cli.main(["halt", str(tmp_path / "run")]) == 3
+
+    said = capsys.readouterr().err
+    assert "nothing is known to be halted; do it as the user that the process is of" in said
+    assert "kill" not in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["start", "--run-dir", ""],
+        ["halt", ""],
+        ["health", "--run-dir", ""],
+        ["dashboard", "--run-dir", ""],
+        ["dashboard", ""],
+        ["ledger", "backup", "", "copy.db"],
+    ],
+    ids=" ".join,
+)
+def test_a_run_directory_without_a_name_is_refused(
+    words: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a shell writes one whose variable is not set; it was the directory that one stood in."""
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words) == 2
+
+    assert "it is empty (a variable that is not set?): name a directory" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
