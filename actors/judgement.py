@@ -13,7 +13,6 @@ from actors.executor_stages import ExecutorStages
 from decisions.executor import Claim as ToClaim
 from decisions.executor import Conflict, Refuse, Verdict, sort_intents
 from decisions.judgement import Seen, bar, judged_note, seen_now
-from decisions.order_keys import client_order_id
 from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
 from messages import lineage
@@ -140,9 +139,7 @@ class Judge:
                 recall(intent.symbol, decided, intent.decided_at_ns, self._risk)
 
 
-def claim_of(
-    verdict: ToClaim | Refuse, name_of: Callable[[OrderKey], ClientOrderId] = client_order_id
-) -> Claim:
+def claim_of(verdict: ToClaim | Refuse, name_of: Callable[[OrderKey], ClientOrderId]) -> Claim:
     """Give what is written of a verdict: sent in the same commit, or refused.
 
     `name_of`: how the venue is told of an order.

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from actors import judgement
 from actors.runtime import Runtime
 from actors.step_runtime import StepRuntime
 from decisions.order_keys import client_order_id
@@ -41,13 +40,12 @@ def test_what_waits_in_a_failing_executor_is_handed_back(
 
 @pytest.mark.slow
 def test_what_a_hung_executor_had_in_hand_goes_to_its_successor(
-    tmp_path: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, runtime: Runtime
 ) -> None:
     paths = candles_in(tmp_path)
     run_to_end(config_of(tmp_path / "whole", paths), StepRuntime(ttl_enforced=False))
     claimed: list[Any] = []
     systems: list[System] = []
-    name_of = client_order_id
 
     def hang_once(key: Any) -> Any:
         claimed.append(key)
@@ -55,11 +53,14 @@ def test_what_a_hung_executor_had_in_hand_goes_to_its_successor(
             life = systems[0].executor.cell.life
             assert life is not None
             runtime.hang(life)
-        return name_of(key)
+        return client_order_id(key)
 
-    monkeypatch.setattr(judgement, "client_order_id", hang_once)
+    def at_start(system: System) -> None:
+        systems.append(system)
+        system.gateway.name_of = hang_once
+
     config = config_of(tmp_path / "hung", paths, supervision={"hang_after_s": 1})
-    run_to_end(config, runtime, at_start=systems.append)
+    run_to_end(config, runtime, at_start=at_start)
 
     whole, hung = orders_at_venue(tmp_path / "whole"), orders_at_venue(tmp_path / "hung")
     # As above: without the buy there is nothing to sell.
