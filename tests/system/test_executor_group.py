@@ -1,10 +1,12 @@
 """The executor fails or hangs with a group of decisions in hand: at most one is lost to it."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from actors import gateway
 from actors.runtime import Runtime
 from actors.step_runtime import StepRuntime
 from decisions.order_keys import client_order_id
@@ -40,16 +42,18 @@ def test_what_waits_in_a_failing_executor_is_handed_back(
 
 @pytest.mark.slow
 def test_what_a_hung_executor_had_in_hand_goes_to_its_successor(
-    tmp_path: Path, runtime: Runtime
+    tmp_path: Path, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = candles_in(tmp_path)
     run_to_end(config_of(tmp_path / "whole", paths), StepRuntime(ttl_enforced=False))
     claimed: list[Any] = []
     systems: list[System] = []
+    wired = threading.Event()
 
     def hang_once(key: Any) -> Any:
         claimed.append(key)
         if len(claimed) == 1:
+            assert wired.wait(60)
             life = systems[0].executor.cell.life
             assert life is not None
             runtime.hang(life)
@@ -57,8 +61,9 @@ def test_what_a_hung_executor_had_in_hand_goes_to_its_successor(
 
     def at_start(system: System) -> None:
         systems.append(system)
-        system.gateway.name_of = hang_once
+        wired.set()
 
+    monkeypatch.setattr(gateway, "client_order_id", hang_once)
     config = config_of(tmp_path / "hung", paths, supervision={"hang_after_s": 1})
     run_to_end(config, runtime, at_start=at_start)
 
