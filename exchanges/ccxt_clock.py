@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from exchanges.ccxt_call import recorded
-from exchanges.ccxt_gate import GateLimits, check_answer, difference_of
+from exchanges.ccxt_gate import GateLimits, check_answer, difference_of, vagueness_of
+from exchanges.ccxt_parse import Unclear
 from exchanges.conditions import CLOCK, Standing, clocks_differ
 from exchanges.skew import Skew
 
@@ -71,11 +72,13 @@ class ClockWatch:
         with recorded() as call:
             measured = await self._measure()
             check_answer(call)
-        difference = difference_of(self._exchange, measured, self._limits)
-        self._is_doubtful = bool(difference)
-        if difference:
+        if difference := difference_of(self._exchange, measured, self._limits):
+            self._is_doubtful = True
             self._standing.begin(clocks_differ(difference))
             return
+        if vagueness := vagueness_of(self._exchange, measured, self._limits):
+            raise Unclear(vagueness)
+        self._is_doubtful = False
         self._took(measured)
         agreed()
         self._standing.end(CLOCK)

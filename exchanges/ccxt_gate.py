@@ -28,6 +28,8 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How far things may be off. Binance takes no request from more than 1 s ahead of it."""
 
     skew_ms: int = 500
+    unseen_ms: int = 500
+    """So much more the clocks may differ than was seen; `decisions.lease` pays for no more."""
 
 
 def check_settings(settings: CcxtSettings, symbols: Sequence[Symbol]) -> None:
@@ -114,9 +116,25 @@ def difference_of(name: str, measured: Skew, limits: GateLimits) -> str:
     )
 
 
+def vagueness_of(name: str, measured: Skew, limits: GateLimits) -> str:
+    """Say that an answer took too long to show that the clocks agree; nothing where it does.
+
+    The venue read its clock at some moment of the round trip, perhaps at its very end.
+    """
+    most_ns = (limits.skew_ms + limits.unseen_ms) * NS_PER_MS
+    if abs(measured.skew_ns) + measured.doubt_ns <= most_ns:
+        return ""
+    return (
+        f"{name} took {measured.round_trip_ns // NS_PER_MS} ms to tell its time, too long to"
+        " compare this clock with it: check the network, try again"
+    )
+
+
 def _check_clock(name: str, measured: Skew, limits: GateLimits) -> None:
     if difference := difference_of(name, measured, limits):
         raise VenueRefused(difference)
+    if vagueness := vagueness_of(name, measured, limits):
+        raise VenueAway(vagueness)
 
 
 def _check_permission(name: str, account: Any) -> None:

@@ -197,6 +197,23 @@ def test_a_clock_that_is_off_is_refused(off_ms: int, way: str, script: Script) -
 
 
 @pytest.mark.slow
+def test_a_time_that_takes_seconds_to_come_shows_no_agreement(script: Script) -> None:
+    """Its middle may be off by half of that: more than a lease pays for."""
+    began_ms = time.time_ns() // NS_PER_MS
+    script.answers["time"] = lambda: body({"serverTime": time.time_ns() // NS_PER_MS})
+    ticks = iter(range(0, 10**9, 4_000))
+
+    told = refusal(
+        local_config(script.port),
+        is_away=True,
+        utc_ns=lambda: (began_ms - 2_000) * NS_PER_MS,
+        monotonic_ns=lambda: next(ticks) * NS_PER_MS,
+    )
+
+    assert told.startswith("binance took 4000 ms to tell its time, too long to compare this clock")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{"maxRetriesOnFailure": 2}, {"order": {"maxRetriesOnFailure": 1}}]
 )
