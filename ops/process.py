@@ -324,9 +324,12 @@ class _Run:
         to wait for ever, when the thread is just inside that Event with its lock in hand.
         """
         del frame
-        if self.signal and number != signal.SIGHUP:  # of which a terminal that goes sends two
+        if number == signal.SIGHUP:  # a terminal that goes sends two, and a session's end one more
+            self.signal = self.signal or number
+            return
+        if self.signal not in (0, signal.SIGHUP):
             os._exit(128 + number)
-        self.signal = self.signal or number
+        self.signal = number
 
     def _handlers(self) -> dict[str, Any]:
         return {

@@ -69,6 +69,25 @@ def test_a_terminal_that_goes_sends_two_signals_and_ends_the_run_in_order(
     assert (left, run._reason()) == ([], "stopped by SIGHUP")
 
 
+@pytest.mark.parametrize(
+    "order", [(signal.SIGTERM, signal.SIGHUP), (signal.SIGHUP, signal.SIGTERM)]
+)
+def test_the_end_of_a_session_sends_two_signals_and_ends_the_run_in_order(
+    run: _Run, monkeypatch: pytest.MonkeyPatch, order: tuple[signal.Signals, ...]
+) -> None:
+    """systemd sends SIGTERM, then SIGHUP; Python shows the lower number first."""
+    left: list[int] = []
+    monkeypatch.setattr(os, "_exit", left.append)
+
+    for number in order:
+        run._on_signal(number, None)
+    run.code = 0
+
+    assert (left, run._reason()) == ([], "stopped by SIGTERM")
+    run._on_signal(signal.SIGTERM, None)
+    assert left == [128 + signal.SIGTERM]
+
+
 def test_metrics_on_a_full_disk_are_an_alert(run: _Run, tmp_path: Path) -> None:
     path = tmp_path / "metrics.ndjson"
     path.symlink_to("/dev/full")
