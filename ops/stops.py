@@ -7,9 +7,9 @@ from typing import Any
 
 from decisions.exact import EXACT, NOTHING
 from decisions.metrics import money
+from decisions.risk_exit import done_by
 from decisions.stops import level
 from messages.stops import Stop, StopState
-from messages.values import OrderState
 from ops.health_text import one_line
 from ops.run_files import LEDGER
 from ops.tables import write_json, write_table
@@ -73,10 +73,7 @@ def protected(stop: Stop, ledger: LedgerReader) -> Decimal:
     left = known[stop.entry_key].filled_quantity if stop.entry_key in known else NOTHING
     for key in stop.exits:
         if key in known:
-            one = known[key]
-            is_whole = one.state is OrderState.FILLED and one.decided_quantity is not None
-            sold = one.decided_quantity if is_whole else one.filled_quantity
-            left = EXACT.subtract(left, sold or NOTHING)
+            left = EXACT.subtract(left, done_by(known[key]))
     return max(EXACT.subtract(left, stop.released), NOTHING)
 
 

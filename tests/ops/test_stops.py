@@ -1,6 +1,7 @@
 """What people see of stops: what each protects, of which entry, and why it acted."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,12 @@ import pytest
 
 import cli
 from actors.step_runtime import StepRuntime
+from decisions.risk import RiskLimits
+from messages.values import Instrument, OrderState
+from ops.stops import protected
+from persistence.reader import LedgerReader
+from tests.actors.order_path import BTC
+from tests.actors.stopped_path import AGE_NS, Stopped
 from tests.research.parity import write
 from tests.research.stopped import stopped_strategy
 from tests.system.conftest import config_of, run_to_end
@@ -77,3 +84,16 @@ def test_explain_leads_from_the_entry_to_the_exit_and_back(
 
 def test_an_audit_finds_nothing_wrong(run: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "differ" not in said(capsys, "audit", "--run-dir", run).split("names")[0]
+
+
+def test_of_an_exit_in_parts_only_what_is_sold_is_not_protected_any_more(tmp_path: Path) -> None:
+    """The rest follows in an order of its own; until then it was shown as protected by nothing."""
+    desk = Stopped(tmp_path, max_decision_age_ns=AGE_NS, limits=RiskLimits(allow_short=False))
+    desk.start()
+    desk.kept.instruments[BTC] = Instrument(symbol=BTC, max_market_quantity=Decimal("0.4"))
+    desk.enter()
+    desk.price("94")
+    desk.answers(OrderState.FILLED, "0.4")
+
+    with LedgerReader(desk.path) as ledger:
+        assert protected(desk.only_stop, ledger) == Decimal("0.6")
