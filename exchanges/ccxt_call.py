@@ -10,6 +10,10 @@ from exchanges.rate_budget import Urgency
 from exchanges.responses import Response
 
 
+def _nothing() -> None:
+    pass
+
+
 class Call:
     """What one call of ours did on the wire: filled in while it runs."""
 
@@ -18,6 +22,7 @@ class Call:
         "bytes_left",
         "cost_ms",
         "is_cleared",
+        "leaving",
         "only_to",
         "requests",
         "response",
@@ -36,6 +41,8 @@ class Call:
         self.before_send = before_send
         self.is_cleared = before_send is None
         """Whether nothing stops it, or what might have has let it pass."""
+        self.leaving: Callable[[], object] = _nothing
+        """Called where a request has its turn and its connection, and nothing stops it any more."""
         self.cost_ms = 0.0
         """What its turns have taken from the budget."""
         self.requests = 0
@@ -47,6 +54,7 @@ class Call:
         if self.before_send is not None:
             self.before_send()
         self.is_cleared = True
+        self.leaving()
 
     @property
     def has_answer(self) -> bool:

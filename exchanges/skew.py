@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from exchanges.ccxt_call import current_call
 from exchanges.ccxt_parse import Unclear
 from messages.ids import NS_PER_MS, NS_PER_S, DurationNs
 
@@ -13,8 +14,9 @@ SAMPLES_MAX = 9
 """Of a clock that tells whole seconds only (Kraken's and Coinbase's, through ccxt)."""
 DOUBT_NS = NS_PER_S // 4
 """With which such a clock is known well enough."""
-PAUSE_S = 0.3
-"""Between two questions to it: each is asked in another part of a second."""
+PAUSE_S = 1.3
+"""Between two questions to it: each is asked in another part of a second, even where the budget
+lets one go in a second (Kraken's)."""
 
 AskMs = Callable[[], Awaitable[object]]
 Clock = Callable[[], int]
@@ -72,6 +74,14 @@ def _between(samples: list[_Sample]) -> Skew:
 
 async def _ask(ask_ms: AskMs, utc_ns: Clock, monotonic_ns: Clock) -> _Sample:
     began_utc_ns, began_ns = utc_ns(), monotonic_ns()
+
+    def leaving() -> None:
+        nonlocal began_utc_ns, began_ns
+        began_utc_ns, began_ns = utc_ns(), monotonic_ns()
+
+    call = current_call()
+    if call is not None:  # a question that waits for its turn is not on its way yet
+        call.leaving = leaving
     told_ms = await ask_ms()
     round_trip_ns = monotonic_ns() - began_ns
     if not isinstance(told_ms, int) or told_ms <= 0:

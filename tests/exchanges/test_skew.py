@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exchanges.ccxt_call import clear_current, recorded
 from exchanges.ccxt_parse import Unclear
 from exchanges.skew import SAMPLES, SAMPLES_MAX, Skew, measure_skew
 from messages.ids import NS_PER_MS, NS_PER_S
@@ -105,3 +106,51 @@ def test_what_is_no_time_is_no_comparison(told: object) -> None:
 
     with pytest.raises(Unclear, match="is no time"):
         asyncio.run(measure_skew(ask, lambda: 1, lambda: 1))
+
+
+class Paced(World):
+    """One where a question waits for its turn, which comes once in a second, before it leaves."""
+
+    turn_ns = 0
+
+    def measure(self, round_trips_ms: Iterable[tuple[int, int]] = ()) -> Skew:
+        assert not round_trips_ms
+        self.turn_ns = self.now_ns + NS_PER_S
+
+        async def ask() -> int:
+            self.asked += 1
+            self.now_ns = max(self.now_ns, self.turn_ns)
+            self.turn_ns = self.now_ns + NS_PER_S
+            clear_current()  # it has its turn and its connection
+            self.pass_ms(20)
+            told_ms = self.now_ns // NS_PER_MS + self.ahead_ms
+            self.pass_ms(20)
+            return told_ms // self.counts_in_ms * self.counts_in_ms
+
+        async def sleep(seconds: float) -> None:
+            self.pass_ms(1_000 * seconds)
+
+        with pytest.MonkeyPatch.context() as patch, recorded():
+            patch.setattr("exchanges.skew.asyncio.sleep", sleep)
+            return asyncio.run(measure_skew(ask, self.clock, self.clock))
+
+
+@given(at_ms=st.integers(1_700_000_000_000, 1_700_000_002_000), ahead_ms=st.integers(-400, 400))
+def test_what_waits_for_its_turn_is_not_on_its_way(at_ms: int, ahead_ms: int) -> None:
+    measured = Paced(ahead_ms, 1, at_ms).measure()
+
+    assert measured.round_trip_ns == 40 * NS_PER_MS
+    assert abs(measured.skew_ns - ahead_ms * NS_PER_MS) <= NS_PER_MS
+
+
+@given(at_ms=st.integers(1_700_000_000_000, 1_700_000_002_000), ahead_ms=st.integers(-400, 400))
+def test_whole_seconds_are_told_apart_where_one_may_ask_once_a_second(
+    at_ms: int, ahead_ms: int
+) -> None:
+    """As at Kraken, through our budget: each question fell into the same part of a second."""
+    world = Paced(ahead_ms, 1_000, at_ms)
+    measured = world.measure()
+
+    assert measured.doubt_ns <= NS_PER_S // 4
+    assert abs(measured.skew_ns - ahead_ms * NS_PER_MS) <= measured.doubt_ns + NS_PER_MS
+    assert world.asked < SAMPLES_MAX
