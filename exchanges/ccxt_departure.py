@@ -1,9 +1,16 @@
-"""How one signed order leaves: it asks the fence, and is gone."""
+"""How one signed order leaves: it asks the fence, and is gone.
+
+It bears the time of its signature, which is a little before that. A clock that was set in between,
+and compared since, would pass the fence with a time that nobody has compared.
+"""
 
 from collections.abc import Callable
 
 from exchanges.protocol import SEND_WITHIN_MS
 from messages.ids import NS_PER_MS
+
+SET_MS = 500
+"""Further than this the wall clock does not move by itself while an order waits."""
 
 
 class Fenced(Exception):
@@ -18,9 +25,11 @@ class Departure:
         fence: Callable[[], None],
         left: Callable[[], None],
         monotonic_ns: Callable[[], int],
+        utc_ns: Callable[[], int],
     ) -> None:
-        self._fence, self._left, self._monotonic_ns = fence, left, monotonic_ns
-        self._began_ns = monotonic_ns()
+        self._fence, self._left = fence, left
+        self._monotonic_ns, self._utc_ns = monotonic_ns, utc_ns
+        self._began_ns, self._began_utc_ns = monotonic_ns(), utc_ns()
 
     def leave(self) -> None:
         """Decide at the last moment, the request signed, whether it leaves.
@@ -28,9 +37,13 @@ class Departure:
         Raises:
             Fenced: it does not.
         """
-        waited_ms = (self._monotonic_ns() - self._began_ns) // NS_PER_MS
+        waited_ns = self._monotonic_ns() - self._began_ns
+        waited_ms = waited_ns // NS_PER_MS
         if waited_ms > SEND_WITHIN_MS:
             raise Fenced(f"it waited {waited_ms} ms for its turn, too long to be sent")
+        set_by_ms = (self._utc_ns() - self._began_utc_ns - waited_ns) // NS_PER_MS
+        if abs(set_by_ms) > SET_MS:
+            raise Fenced(f"the clock was set while it waited, by {set_by_ms:+} ms")
         try:
             self._fence()
         except Exception as error:

@@ -356,7 +356,7 @@ class CcxtVenue:
 
     def _departure(self, order: NewOrder, fence: Callable[[], None]) -> Departure:
         left = partial(self._absence.signed, order.client_order_id)
-        return Departure(fence, left, self._monotonic_ns)
+        return Departure(fence, left, self._monotonic_ns, self._utc_ns)
 
     def _failed(self, order: NewOrder, call: Call, error: Exception) -> VenueError:
         verdict = judge_placement(call.evidence(error))
