@@ -5,11 +5,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors.account_desk import AccountSettings, AccountView
 from messages.account import AcceptAccount, AccountRead
-from messages.ids import NS_PER_S
+from messages.ids import NS_PER_S, ClientOrderId
 from messages.lifecycle import ActorState
 from messages.orders import OrderReport, VenueStream
 from messages.values import OrderState as S
@@ -329,3 +330,34 @@ def test_what_a_silent_stream_has_not_told_of_is_no_difference(tmp_path: Path, f
     account.after(3).says(USDT="900", BTC="6")
     assert account.state == "same"
     assert account.cell.problem == ""
+
+
+def test_an_order_that_is_listed_under_the_venues_own_number_alone_has_not_moved(
+    account: Account,
+) -> None:
+    account.tell(account.intent(1))
+    account.tell(account.submitted(1, S.ACCEPTED))
+    account.next()
+    (resting,) = account.resting()
+    nameless = msgspec.structs.replace(resting, client_order_id=ClientOrderId(""))
+
+    account.says(shown=[nameless])
+
+    assert account.state == "same"
+    assert "skipped" not in account.view.latest
+
+
+def test_what_is_accepted_after_many_unlike_readings_is_seen_twice_all_the_same(
+    account: Account,
+) -> None:
+    account.next()
+    for number in range(6):
+        account.says(USDT=str(900 - 10 * number)).after(61)
+    assert account.state == "differs"
+
+    account.tell(AcceptAccount(reason="another bot"))
+    account.says(USDT="500").after(3)
+    assert account.state == "differs", "one reading is no baseline"
+    account.says(USDT="500")
+
+    assert account.state == "same"

@@ -134,6 +134,20 @@ def test_what_the_venue_takes_in_one_order_leaves_at_once_and_the_rest_after_it(
     assert len(desk.exits) == 3
 
 
+@pytest.mark.parametrize("state", [S.CANCELED, S.EXPIRED])
+def test_a_part_that_the_venue_ended_has_failed_and_nothing_follows_it_at_once(
+    desk: Stopped, state: S
+) -> None:
+    desk.kept.instruments[BTC] = Instrument(symbol=BTC, max_market_quantity=Decimal("0.4"))
+    desk.enter().price("94")
+    desk.answers(state, "0.1").price("93")
+
+    assert told(desk.exits) == [(Side.SELL, "0.4", state)]
+    assert "its exit failed 1 times" in desk.cell.problem
+    desk.after(60).price("93")
+    assert told(desk.exits)[1:] == [(Side.SELL, "0.4", S.SENT)]
+
+
 def test_what_acts_under_a_halt_is_kept_and_leaves_once_trading_is_resumed(desk: Stopped) -> None:
     desk.enter()
     desk.tell(HaltTrading(reason="a person", durable=True, request="1"))

@@ -82,3 +82,11 @@ def test_where_an_id_is_forgotten_it_is_none_any_more() -> None:
 def test_where_lists_are_searched_it_never_is() -> None:
     with pytest.raises(OutcomeUnknown, match=f"which is {NEVER_PROOF} there"):
         absence(GATE).check(SENT_NS + HOUR_NS, SENT_NS, SENT_NS, still_sending=False)
+
+
+def test_a_mark_that_is_newer_than_the_signature_counts() -> None:
+    """Our clock was set between both, or the same name is marked as sent once more."""
+    orders = absence(now_ns=SENT_NS - HOUR_NS)
+    orders.signed(NAME)
+
+    assert orders.provable_ns(NAME, SENT_NS) == BINANCE.visible_after_ns(SENT_NS, WINDOW_MS)

@@ -77,3 +77,27 @@ def test_an_answer_that_took_too_long_shows_no_agreement(skew_ms: int, round_tri
     assert (done.agreed, done.taken) == (0, [])
     assert done.is_doubtful, "it is asked again soon"
     assert not done.standing.text(CLOCK), "nor is it known that they differ"
+
+
+def test_whoever_doubts_without_end_does_not_have_it_asked_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("exchanges.ccxt_clock.LEAST_S", 0.05)
+    asked = 0
+
+    async def measure() -> Skew:
+        nonlocal asked
+        asked += 1
+        watch.doubt()
+        raise OSError("no answer")
+
+    async def doubt() -> None:
+        watch.start()
+        watch.doubt()
+        await asyncio.sleep(0.12)
+        await watch.close()
+
+    watch = ClockWatch("binance", LIMITS, Standing(), measure, lambda: lambda: None, lambda _: None)
+    asyncio.run(doubt())
+
+    assert 1 <= asked <= 3

@@ -109,10 +109,10 @@ def test_metrics_on_a_full_disk_are_an_alert(run: _Run, tmp_path: Path) -> None:
     assert run.snapshots.take()["metrics"]["dropped_lines"] == 1
 
 
-def started_json(run_dir: Path) -> "subprocess.Popen[str]":
+def started_json(run_dir: Path, *before: str) -> "subprocess.Popen[str]":
     words = ["start", "--run-dir", str(run_dir), "--duration", "3", "--no-chaos", "--json"]
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "cli", *words], stdout=subprocess.PIPE, text=True
+        [*before, sys.executable, "-P", "-m", "cli", *words], stdout=subprocess.PIPE, text=True
     )
 
 
@@ -161,3 +161,16 @@ def test_each_end_is_made_whatever_another_raises(
     assert run.root_exit is not None, "the actors were left running"
     ended = json.loads((run.run_dir.path / "status.json").read_text())["ended"]
     assert ended["reason"] == "a mistake of watchkeeper's own: RuntimeError: planted"
+
+
+@pytest.mark.slow
+def test_nohup_keeps_a_run_that_a_terminal_has_left(tmp_path: Path) -> None:
+    process = started_json(tmp_path, "nohup")
+    assert process.stdout is not None
+    assert "start" in process.stdout.readline()
+
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=90)
+
+    ended = json.loads((tmp_path / "status.json").read_text())["ended"]
+    assert (ended["reason"], process.returncode) == ("the time was over", 0)

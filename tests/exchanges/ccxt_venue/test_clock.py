@@ -159,6 +159,28 @@ def test_a_venue_that_is_closed_or_opened_again_has_one_watch_at_most(watched: W
     assert watched.desk.problems == []
 
 
+def test_what_was_said_of_the_clock_is_over_once_a_gate_has_been_passed_again(
+    watched: Watched, resting: Callable[..., NewOrder]
+) -> None:
+    watched.set_by_ns = 3 * NS_PER_S
+    watched.doubt()
+    assert "ahead of binance's" in watched.next_word()
+
+    watched.set_by_ns = 0
+    watched.desk.call(watched.desk.venue.close())
+    watched.news.queue.clear()
+    watched.desk.call(watched.desk.venue.open())
+
+    assert submit(watched.desk, resting()).state is OrderState.ACCEPTED
+
+
+def test_the_gate_says_from_when_on_absence_is_proof(watched: Watched) -> None:
+    watched.run.exchange.skew_clock(300)
+    watched.desk.call(watched.desk.venue.open())
+
+    assert 200 * NS_PER_MS < watched.desk.venue._absence.ahead_ns <= 310 * NS_PER_MS
+
+
 def until(is_so: Callable[[], bool]) -> None:
     for _ in range(6_000):
         if is_so():
