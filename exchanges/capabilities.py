@@ -73,6 +73,12 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a market order can say how much it buys; through ccxt some take what it costs."""
     page_length: int = 20
     """How many orders one list surely holds; a full page may hide more."""
+    trades_oldest_first: bool = False
+    """Whether a full page of executions is followed by the next later ones; if not, by none."""
+    trades_by_symbol: bool = True
+    """Whether a page of executions is of one symbol only, as it was asked for."""
+    trades_reach_ms: int | None = None
+    """How far back one question for executions reaches; None: as far as it is asked."""
     tested: bool = False
     notes: str = ""
     source: str
@@ -107,9 +113,13 @@ UNBOUNDED_SETTLE_MS = 600_000
 """Where nothing bounds a late request: by then every connection on its way has died. Assumed."""
 
 _SOURCE = "ccxt 4.5.90"
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 _NO_OHLCV = frozenset({Stream.ORDERS, Stream.MY_TRADES, Stream.TRADES})
+_NO_FEES = frozenset({Stream.ORDERS, Stream.TRADES, Stream.OHLCV})
 _NO_PROOF = "a search that finds nothing is never proof"
 _BY_COST = "market orders to buy are rejected, for ccxt takes what they cost"
+_FORGETS = "after {} a search that finds nothing is no proof any more"
 _LATE = "nothing bounds a late request through ccxt, so absence takes ten minutes to prove"
 
 _ROWS = (
@@ -122,6 +132,7 @@ _ROWS = (
         checks_orders_at="/order/test",
         settle_ms=BOUNDED_SETTLE_MS,
         page_length=500,
+        trades_oldest_first=True,
         tested=True,
         notes="a market order sent again under its id fills again",
         source="binance-spot-api-docs a5e0bc3, ccxt 4.5.90",
@@ -134,6 +145,7 @@ _ROWS = (
         recv_window_parameter="recvWindow",
         settle_ms=BOUNDED_SETTLE_MS,
         page_length=500,
+        trades_oldest_first=True,
         notes="taken to be as binance, whose code ccxt shares",
         source=_SOURCE,
     ),
@@ -141,9 +153,12 @@ _ROWS = (
         exchange="bitget",
         lookup=Lookup.CLIENT_ID,
         id_length_max=32,
+        finds_ended_for_ms=DAY_MS,
         buys_at_market=False,
+        trades_reach_ms=90 * DAY_MS,
         settle_ms=UNBOUNDED_SETTLE_MS,
-        notes=f"{_BY_COST}; {_LATE}",
+        notes=f"{_BY_COST}; {_LATE}; nobody says for how long an ended order is found, so"
+        f" {_FORGETS.format('a day')}",
         source=_SOURCE,
     ),
     Capability(
@@ -177,6 +192,7 @@ _ROWS = (
         id_prefix="t-wk",
         cancels_by_path=True,
         buys_at_market=False,
+        trades_reach_ms=30 * DAY_MS,
         settle_ms=UNBOUNDED_SETTLE_MS,
         notes="ids begin with t-, and find an order only while it is open, so open and closed"
         f" orders are searched; {_NO_PROOF}; {_BY_COST}",
@@ -187,11 +203,12 @@ _ROWS = (
         lookup=Lookup.CLIENT_ID,
         id_length_max=64,
         id_scope=IdScope.RECENT,
-        finds_ended_for_ms=3_600_000,
+        finds_ended_for_ms=HOUR_MS,
         buys_at_market=False,
+        trades_reach_ms=2 * DAY_MS,
         settle_ms=UNBOUNDED_SETTLE_MS,
-        notes="an id can be looked up for some hours only, so after one hour a search that finds"
-        f" nothing is no proof any more; {_BY_COST}; {_LATE}",
+        notes=f"an id can be looked up for some hours only, so {_FORGETS.format('one hour')};"
+        f" {_BY_COST}; its refusals come in an HTTP 200, so they are unknown until asked; {_LATE}",
         source=_SOURCE,
     ),
     Capability(
@@ -200,35 +217,50 @@ _ROWS = (
         lookup_parameter="clientOrderId",
         id_length_max=18,
         id_scope=IdScope.OPEN_ORDERS,
+        trades_by_symbol=False,
         settle_ms=UNBOUNDED_SETTLE_MS,
         notes="ccxt's fetch_order sends the id as userref, so open and closed orders are searched;"
-        f" {_NO_PROOF}",
+        f" {_NO_PROOF}; its refusals come in an HTTP 200, so an order that it refused stays unknown"
+        " until a person has looked",
         source="docs.kraken.com on cl_ord_id, ccxt 4.5.90",
     ),
     Capability(
         exchange="kucoin",
         lookup=Lookup.CLIENT_ID,
         id_length_max=40,
+        finds_ended_for_ms=DAY_MS,
+        streams=_NO_FEES,
+        trades_reach_ms=7 * DAY_MS,
         settle_ms=UNBOUNDED_SETTLE_MS,
-        notes=_LATE,
+        notes="nobody says for how long a canceled order is found, so"
+        f" {_FORGETS.format('a day')}; its stream of trades tells no fees, so they are asked for;"
+        f" its refusals come in an HTTP 200, so they are unknown until asked; {_LATE}",
         source=_SOURCE,
     ),
     Capability(
         exchange="mexc",
         lookup=Lookup.CLIENT_ID,
         id_length_max=32,
-        recv_window_parameter="recvWindow",
-        settle_ms=BOUNDED_SETTLE_MS,
-        source=_SOURCE,
+        finds_ended_for_ms=DAY_MS,
+        trades_reach_ms=30 * DAY_MS,
+        settle_ms=UNBOUNDED_SETTLE_MS,
+        notes="an order that was placed a moment ago is often said not to exist, so absence takes"
+        f" ten minutes to prove; {_FORGETS.format('a day')}; its streams need protobuf"
+        " (pip install protobuf)",
+        source="github.com/ccxt/ccxt/issues/21614, ccxt 4.5.90",
     ),
     Capability(
         exchange="okx",
         lookup=Lookup.CLIENT_ID,
         id_alphabet=digits + ascii_letters,
         id_length_max=32,
+        finds_ended_for_ms=HOUR_MS,
+        trades_reach_ms=90 * DAY_MS,
         settle_ms=UNBOUNDED_SETTLE_MS,
         tested=True,
-        notes="its refusals come in an HTTP 200, so they are unknown until asked; " + _LATE,
+        notes="its refusals come in an HTTP 200, so they are unknown until asked; one that was"
+        " canceled with nothing filled is found for two hours, so"
+        f" {_FORGETS.format('one hour')}; {_LATE}",
         source=_SOURCE,
     ),
     Capability(

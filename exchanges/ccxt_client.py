@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import Any
 
 from exchanges.capabilities import Capability
@@ -17,6 +18,8 @@ from exchanges.ccxt_config import constructor_config
 from exchanges.ccxt_settings import CcxtSettings, refuse_unsafe
 from exchanges.rate_budget import RateBudget
 from messages.errors import VenueRefused
+
+_IN_PROTOBUF = frozenset({"mexc"})
 
 
 def open_client(settings: CcxtSettings, capability: Capability | None, budget: RateBudget) -> Any:
@@ -41,6 +44,25 @@ def open_client(settings: CcxtSettings, capability: Capability | None, budget: R
     if "urls" in settings.config:
         _judge_as_if_at_home(client)
     return client
+
+
+def check_decoder(exchange: str) -> None:
+    """Refuse a stream that could not be read: ccxt would connect it again and again.
+
+    Raises:
+        VenueRefused: what reads it is not installed.
+    """
+    if exchange in _IN_PROTOBUF and not _has_protobuf():
+        raise VenueRefused(
+            f"{exchange} streams in protobuf, which is not installed: pip install protobuf==5.29.5"
+        )
+
+
+def _has_protobuf() -> bool:
+    try:
+        return find_spec("google.protobuf") is not None
+    except ModuleNotFoundError:  # there is not even a package `google`
+        return False
 
 
 def import_ccxt() -> Any:

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from exchanges.ccxt_call import recorded
-from exchanges.ccxt_client import close_client, open_client
+from exchanges.ccxt_client import check_decoder, close_client, open_client
 from exchanges.ccxt_feed_gate import ask_skew_ms, pass_feed_gate, stream_of
 from exchanges.ccxt_gate import check_answer, refusing
 from exchanges.ccxt_settings import CcxtSettings
@@ -73,6 +73,7 @@ class CcxtFeed:
         Raises:
             VenueRefused: one sentence that says what is missing or wrong and what to do.
         """
+        check_decoder(self._settings.exchange)
         if self._client is None:
             self._client = open_client(self._settings, None, self._budget)
         try:

@@ -8,6 +8,7 @@ import msgspec
 
 from exchanges.away import is_away, is_passing
 from exchanges.capabilities import Capability
+from exchanges.ccxt_account import questions_of
 from exchanges.ccxt_call import Call, recorded
 from exchanges.ccxt_parse import Unclear, market_of
 from exchanges.ccxt_settings import CcxtSettings
@@ -70,6 +71,9 @@ async def pass_gate(
     with refusing(name, "tell its time"):
         measured = await skew()
     _check_clock(name, measured, limits)
+    for ask in questions_of(client, name):
+        with refusing(name, "tell what kind of account it is"):
+            await ask(client)
     with refusing(name, "show the account"):
         account = await client.fetch_balance()
     _check_permission(name, account)

@@ -17,6 +17,8 @@ from messages.ids import NS_PER_MS, ClientOrderId, Symbol
 from messages.orders import Fill, OrderReport
 
 _LOOK_BACK_MS = 60_000
+_NO_ID = ""
+"""For the venue's id, where ours is asked for: with None ccxt cannot say that there is none."""
 _PAGES_MAX = 200
 
 
@@ -78,10 +80,23 @@ class OrderLookup:
         with recorded(Urgency.DATA) as call:
             order = await self._answer(
                 f"ask for {client_order_id}",
-                lambda: self._client.fetch_order(None, str(symbol), params),
+                lambda: self._client.fetch_order(_NO_ID, str(symbol), params),
                 call,
             )
         return self._sound(order, client_order_id)
+
+    async def by_given_id(
+        self, venue_order_id: str, client_order_id: ClientOrderId, symbol: Symbol
+    ) -> dict[str, Any] | None:
+        """Ask for the order that a placement was answered with; None: not shown, or not ours.
+
+        Raises:
+            OutcomeUnknown: the question failed.
+        """
+        if self._capability.lookup is Lookup.CLIENT_ID:
+            return await self.by_id(client_order_id, symbol)
+        order = await self.by_venue_id(venue_order_id, symbol)
+        return order if order is not None and _carries(order, client_order_id) else None
 
     async def by_venue_id(self, venue_order_id: str, symbol: Symbol) -> dict[str, Any] | None:
         """Ask for an order by the venue's own id; None: it shows none.
@@ -143,18 +158,26 @@ class OrderLookup:
         Raises:
             OutcomeUnknown: a question failed, or there are more than can be paged through.
         """
-        length, since_ms = self._capability.page_length, max(0, since_ns // NS_PER_MS)
+        row, since_ms = self._capability, max(0, since_ns // NS_PER_MS)
+        length, reach_ms = row.page_length, row.trades_reach_ms
+        if reach_ms is not None and since_ms < self._client.milliseconds() - reach_ms:
+            raise OutcomeUnknown(
+                f"too_many: {row.exchange} lists no trades of more than {reach_ms // 3_600_000} h"
+                f" at once; ask for less of those of {symbol}"
+            )
+        # Of all symbols, nothing is cut off after the exchange has cut its page off.
+        asked = (str(symbol), length) if row.trades_by_symbol else (None, None)
         found: dict[str, dict[str, Any]] = {}
         for _ in range(_PAGES_MAX):
             page = await self._ask_list(
                 f"list trades of {symbol}",
-                partial(self._client.fetch_my_trades, str(symbol), since_ms, length),
+                partial(self._client.fetch_my_trades, asked[0], since_ms, asked[1]),
             )
             before = len(found)
             found.update((str(trade.get("id")), trade) for trade in page)
             if len(page) < length:
-                return list(found.values())
-            if len(found) == before:
+                return [one for one in found.values() if one.get("symbol") == symbol]
+            if len(found) == before or not row.trades_oldest_first:
                 break
             since_ms = max(trade.get("timestamp") or since_ms for trade in page)
         raise OutcomeUnknown(f"too_many: trades of {symbol} do not end; ask for less of them")
@@ -216,7 +239,8 @@ class OrderLookup:
 
     async def _trades_of(self, order: Raw, symbol: Symbol) -> Sequence[Raw]:
         identity = str(order["id"])
-        if self._client.has.get("fetchOrderTrades"):
+        # "emulated" (Kraken) needs what only some of the answers hold: the ids of the trades.
+        if self._client.has.get("fetchOrderTrades") is True:
             trades = await self._ask_list(
                 f"list fills of {identity}",
                 lambda: self._client.fetch_order_trades(identity, str(symbol)),

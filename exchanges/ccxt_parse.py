@@ -23,6 +23,7 @@ _ENDED = {
     "expired": OrderState.EXPIRED,
     "rejected": OrderState.REJECTED,
 }
+_FILLED_IN_ALL = ("accBaseVolume", "cum_qty")
 _IN_MATCH = "EXPIRED_IN_MATCH"
 """Binance's own word, for which ccxt says no more than that the order has expired."""
 _MET_OUR_OWN = "self-trade prevention: it would have traded with another order of this account"
@@ -64,14 +65,58 @@ def state_of(order: Raw) -> OrderState:
         Unclear: the status is missing, or none that ccxt documents.
     """
     status = order.get("status")
-    filled, amount = number(order.get("filled")) or ZERO, number(order.get("amount"))
+    filled, amount = filled_of(order), number(order.get("amount"))
     if status in _OPEN:
         return OrderState.PARTIALLY_FILLED if filled > ZERO else OrderState.ACCEPTED
     if status == "closed":
         return OrderState.FILLED if amount is None or filled >= amount else OrderState.CANCELED
+    if status == "canceled" and _is_active(order):
+        return OrderState.PARTIALLY_FILLED if filled > ZERO else OrderState.ACCEPTED
     if status in _ENDED:
         return _ENDED[status]
+    if status and _has_ended(order):
+        return OrderState.CANCELED
     raise Unclear(f"order status {status!r}")
+
+
+def _is_active(order: Raw) -> bool:
+    """Whether the exchange says that an order can still fill: KuCoin's with a part canceled."""
+    told = order.get("info")
+    return isinstance(told, Mapping) and True in (told.get("active"), told.get("isActive"))
+
+
+def _has_ended(order: Raw) -> bool:
+    """Whether the exchange's own word says so where ccxt has none: Gate's of a killed FOK."""
+    told = order.get("info")
+    if not isinstance(told, Mapping):
+        return False
+    return told.get("status") in ("canceled", "cancelled") or told.get("event") == "finish"
+
+
+def filled_of(order: Raw) -> Decimal:
+    """Give how much of an order is filled, all in all.
+
+    Of two streams ccxt does not say it: Bitget's tells the last fill beside it, Kraken's is passed
+    over, but for an order that is filled entirely.
+
+    Raises:
+        Unclear: it is not a number.
+    """
+    told = order.get("info")
+    own = told if isinstance(told, Mapping) else {}
+    for name in _FILLED_IN_ALL:
+        if own.get(name) not in (None, ""):
+            return number(str(own[name])) or ZERO
+    return number(order.get("filled")) or ZERO
+
+
+def _name_of(order: Raw) -> str:
+    """Give our id; ccxt takes Kraken's number of the user for it in streams, HTX's not at all."""
+    told = order.get("info")
+    own = told if isinstance(told, Mapping) else {}
+    if "order_userref" in own:
+        return str(own.get("cl_ord_id") or "")
+    return str(order.get("clientOrderId") or own.get("clientOrderId") or "")
 
 
 def report_of(
@@ -87,13 +132,13 @@ def report_of(
     Raises:
         Unclear: no id, symbol or status.
     """
-    named = client_order_id or order.get("clientOrderId") or ""
+    named = client_order_id or _name_of(order)
     if not order.get("id") or not order.get("symbol"):
         raise Unclear("an order without id or symbol")
-    filled, average = number(order.get("filled")) or ZERO, number(order.get("average"))
+    filled, average = filled_of(order), number(order.get("average"))
     told_at = order.get("lastUpdateTimestamp") or order.get("lastTradeTimestamp")
     return OrderReport(
-        client_order_id=ClientOrderId(str(named)),
+        client_order_id=ClientOrderId(named),
         symbol=Symbol(str(order["symbol"])),
         state=state_of(order),
         venue_order_id=VenueOrderId(str(order["id"])),
@@ -125,7 +170,7 @@ def fill_of(trade: Raw, otherwise_ms: Any = None) -> Fill:
     price, quantity = number(trade.get("price")), number(trade.get("amount"))
     if not trade.get("id") or price is None or quantity is None:
         raise Unclear("a trade without id, price or quantity")
-    fee = trade.get("fee") or {}
+    fee = _fee_of(trade)
     maker = trade.get("takerOrMaker") == "maker"
     return Fill(
         trade_id=TradeId(str(trade["id"])),
@@ -136,6 +181,17 @@ def fill_of(trade: Raw, otherwise_ms: Any = None) -> Fill:
         liquidity=Liquidity.MAKER if maker else Liquidity.TAKER,
         ts_event_ns=milliseconds_ns(trade.get("timestamp") or otherwise_ms),
     )
+
+
+def _fee_of(trade: Raw) -> Raw:
+    """Give the one fee of a trade; where several are told, the first that is not nothing.
+
+    Gate tells that of the currency bought, 0, and that of the tokens it was paid in.
+    """
+    fee: Raw = trade.get("fee") or {}
+    if fee.get("cost") is not None:
+        return fee
+    return next((one for one in trade.get("fees") or () if number(one.get("cost"))), fee)
 
 
 def own_fills(order: Raw) -> tuple[Fill, ...]:

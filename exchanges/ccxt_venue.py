@@ -42,7 +42,13 @@ from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_watch import PrivateStream, StreamSettings
 from exchanges.conditions import CLOCK, Standing, Tell
 from exchanges.facts import AccountTrade, Balance, StreamState, TradingRight, VenueFacts
-from exchanges.outcomes import Knowledge, error_of, judge_placement, names_only
+from exchanges.outcomes import (
+    Knowledge,
+    error_of,
+    gives_an_id_only,
+    judge_placement,
+    names_only,
+)
 from exchanges.outcomes import problem_with_answer as problem_with
 from exchanges.protocol import NewOrder
 from exchanges.rate_budget import RateBudget, Urgency
@@ -186,8 +192,8 @@ class CcxtVenue:
         self._absence.leaves(order.client_order_id)
         try:
             answer = await self._send(order, self._departure(order, fence))
-            if names_only(answer, order.client_order_id):
-                answer = await self._ask_after(order)
+            if names_only(answer, order.client_order_id) or gives_an_id_only(answer):
+                answer = await self._ask_after(order, str(answer["id"]))
             return self._accepted(order, answer)
         finally:
             self._absence.landed(order.client_order_id)
@@ -369,9 +375,10 @@ class CcxtVenue:
         provable_ns = self._absence.provable_ns(order.client_order_id, signed_ns)
         return error_of(verdict, ask_again_ns=provable_ns)
 
-    async def _ask_after(self, order: NewOrder) -> Any:
+    async def _ask_after(self, order: NewOrder, venue_order_id: str) -> Any:
         """Ask what became of an order that the venue has named and told no more of."""
-        return await self._lookup().by_id(order.client_order_id, order.symbol)
+        lookup = self._lookup()
+        return await lookup.by_given_id(venue_order_id, order.client_order_id, order.symbol)
 
     def _accepted(self, order: NewOrder, answer: Any) -> OrderReport:
         problem = problem_with(answer, order.client_order_id)

@@ -20,7 +20,7 @@ from exchanges.ccxt_parse import Unclear, report_of, trade_of
 from exchanges.facts import StreamPhase, StreamState
 from exchanges.order_stream import OrderStream
 from messages.errors import OutcomeUnknown, VenueRefused
-from messages.ids import ClientOrderId, Symbol, TimestampNs
+from messages.ids import ClientOrderId, Symbol, TimestampNs, VenueOrderId
 from messages.order_states import FINAL_STATES
 from messages.orders import OrderReport
 
@@ -214,11 +214,17 @@ class PrivateStream:
 
     def _order(self, order: Any) -> None:
         try:
-            report = report_of(order, evidence="stream")
+            report = report_of(self._with_symbol(order), evidence="stream")
         except Unclear:
             return
         self._streamed.tell(report, by_rest=False)
         self._pass_on(self._known.tell(report, by_rest=False))
+
+    def _with_symbol(self, order: Any) -> Any:
+        """Give an order its symbol where only its first event told it: Kraken's are changes."""
+        if order.get("symbol") or not order.get("id"):
+            return order
+        return order | {"symbol": self._known.symbol_of(VenueOrderId(str(order["id"])))}
 
     def _trade(self, trade: Any) -> None:
         try:

@@ -67,6 +67,11 @@ class OrderStream:
         known = self._orders.get((symbol, venue_order_id))
         return known.report if known is not None else None
 
+    def symbol_of(self, venue_order_id: VenueOrderId) -> Symbol | None:
+        """Give the symbol of an order that was told of; None where that is not certain."""
+        found = [symbol for symbol, identity in self._orders if identity == venue_order_id]
+        return found[0] if len(found) == 1 else None
+
     def open_orders(self) -> list[OrderReport]:
         """Give every order that is not known to have ended."""
         return [k.report for k in self._orders.values() if k.report.state not in FINAL_STATES]

@@ -121,13 +121,21 @@ _REVOKED_KEY_CODES = frozenset({"-2014", "-2015"})
 # The venue itself says that it does not know, whatever class they are mapped to.
 UNSURE_CODES = frozenset({"-1000", "-1001", "-1006", "-1007", "-1008", "-1099"})
 _UNSURE_STATUSES = frozenset({408, 425, 499})
-_DUPLICATE_CODES = frozenset({"51016", "126044", "170141", "10014", "12141"})
+# Says "try again later", or that the request was there before, and ccxt calls it a bad request:
+# KuCoin's network timeout; MEXC's 513 and 603.
+_AGAIN_CODES = frozenset({"408000", "513", "603"})
+_DUPLICATE_CODES = frozenset({"51016", "126044", "170141", "10014", "12141", "REPEATED_CREATION"})
 _DUPLICATE_TEXT = re.compile(r"duplicate|already exist", re.IGNORECASE)
 
 # ccxt writes the whole address into its errors, signature and all.
 _QUERY = re.compile(r"(https?://[^\s?]*)\?\S*")
 
 _ABSENT_ERRORS = frozenset({"OrderNotFound"})
+# MEXC says so in Binance's number, for which ccxt has no class there.
+_ABSENT_CODES = frozenset({"-2013"})
+_NO_CLASS = "ExchangeError"
+# KuCoin's, of which one meaning is that parameters were wrong: only its words say which it was.
+_MANY_MEANINGS = {"100001": re.compile(r"not.?exist", re.IGNORECASE)}
 
 
 def evidence_of(
@@ -189,9 +197,16 @@ def judge_cancel(evidence: Evidence) -> Verdict:
 def judge_query(evidence: Evidence) -> Answer:
     """Say what a failed question about an order says."""
     understood = evidence.http_status is not None and 200 <= evidence.http_status < 500
-    if evidence.error in _ABSENT_ERRORS and understood and evidence.code not in UNSURE_CODES:
+    absent = evidence.error in _ABSENT_ERRORS and _means_absent(evidence)
+    absent = absent or (evidence.error == _NO_CLASS and evidence.code in _ABSENT_CODES)
+    if absent and understood and evidence.code not in UNSURE_CODES:
         return Answer.NO_SUCH_ORDER
     return Answer.NOTHING
+
+
+def _means_absent(evidence: Evidence) -> bool:
+    words = _MANY_MEANINGS.get(evidence.code or "")
+    return words is None or bool(words.search(evidence.text))
 
 
 def problem_with_answer(answer: Mapping[str, object] | object, client_order_id: str) -> str:
@@ -214,6 +229,13 @@ def names_only(answer: object, client_order_id: str) -> bool:
     if not isinstance(answer, Mapping) or answer.get("status"):
         return False
     return bool(answer.get("id")) and answer.get("clientOrderId") == client_order_id
+
+
+def gives_an_id_only(answer: object) -> bool:
+    """Whether a reply gives an id of the venue's and names no order of anybody's, as some do."""
+    if not isinstance(answer, Mapping) or answer.get("status"):
+        return False
+    return bool(answer.get("id")) and not answer.get("clientOrderId")
 
 
 def refuses_the_key(verdict: Verdict) -> bool:
@@ -266,7 +288,7 @@ def _refused(evidence: Evidence) -> str:
         return ""
     if evidence.error in THROTTLES and status in _THROTTLE_STATUSES:
         return "rate_limited"
-    if code is None or code in UNSURE_CODES or status in _UNSURE_STATUSES:
+    if code is None or code in UNSURE_CODES | _AGAIN_CODES or status in _UNSURE_STATUSES:
         return ""
     if evidence.error in THROTTLES:
         if code in _REVOKED_KEY_CODES:

@@ -7,7 +7,8 @@ from functools import cache
 import msgspec
 
 _LONGEST_RETRY_S = 4 * 86_400
-_CODE_NAMES = ("code", "retCode", "ret_code")
+_CODE_NAMES = ("code", "retCode", "ret_code", "label")
+"""Gate's code is a word, its label."""
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
