@@ -59,7 +59,7 @@ def trades_of(
             stats.malformed += 1
             stats.note(f"{symbol}: a trade that cannot be read: {row.get('id')!r}")
             continue
-        name = str(row.get("id") or f"{at_ns}:{price}:{quantity}:{row.get('side')}")
+        name = _identity(row, f"{price.normalize():f}:{quantity.normalize():f}:{row.get('side')}")
         trade = Trade(
             symbol=symbol,
             price=price,
@@ -68,6 +68,19 @@ def trades_of(
             ts_event_ns=at_ns,
         )
         yield name, trade
+
+
+def _identity(row: Mapping[str, Any], what: str) -> str:
+    """Name a trade, alike by the stream and by REST, whose ids ccxt takes from two places.
+
+    KuCoin's REST tells no id and the time in ns; HTX tells two ids under three names; MEXC none.
+    """
+    told = row.get("info")
+    own = told if isinstance(told, Mapping) else {}
+    if "sequence" in own and own.get("time"):
+        return f"{own['time']}:{what}"
+    name = own.get("trade-id") or own.get("tradeId") or row.get("id")
+    return str(name or f"{row.get('timestamp')}:{what}")
 
 
 def tick_of(row: Mapping[str, Any], symbol: Symbol, now_ns: int) -> Tick | None:

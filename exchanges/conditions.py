@@ -48,6 +48,8 @@ _KEY_ERRORS = frozenset(
     {"AccountNotEnabled", "AccountSuspended", "AuthenticationError", "PermissionDenied"}
 )
 _KEY_CODES = frozenset({"-2014", "-2015"})
+_CLOCK_CODES = frozenset({"REQUEST_EXPIRED"})
+"""Gate's, which ccxt takes for one of the key."""
 _RULE_ERRORS = frozenset(
     {"BadRequest", "BadSymbol", "InvalidOrder", "MarketClosed", "OperationRejected"}
 )
@@ -59,7 +61,7 @@ def sign_of_question(evidence: Evidence, *, is_page: bool) -> Sign | None:
         return Sign.MAINTENANCE
     if is_page:
         return Sign.PAGE
-    if evidence.error == "InvalidNonce":
+    if evidence.error == "InvalidNonce" or evidence.code in _CLOCK_CODES:
         return Sign.CLOCK
     refused = evidence.error in _KEY_ERRORS or evidence.code in _KEY_CODES
     return Sign.KEY if refused else None

@@ -133,6 +133,8 @@ _QUERY = re.compile(r"(https?://[^\s?]*)\?\S*")
 _ABSENT_ERRORS = frozenset({"OrderNotFound"})
 # MEXC says so in Binance's number, for which ccxt has no class there.
 _ABSENT_CODES = frozenset({"-2013"})
+# The same, to a cancel that was perhaps the second: MEXC's and Gate's, by classes of refusals.
+_GONE_CODES = frozenset({"-2011", "ORDER_CLOSED", "ORDER_CANCELLED", "ORDER_FINISHED"})
 _NO_CLASS = "ExchangeError"
 # KuCoin's, of which one meaning is that parameters were wrong: only its words say which it was.
 _MANY_MEANINGS = {"100001": re.compile(r"not.?exist", re.IGNORECASE)}
@@ -185,7 +187,7 @@ def judge_cancel(evidence: Evidence) -> Verdict:
     word = _not_sent(evidence, repeated_by_client=True)
     if word:
         return _verdict(evidence, Knowledge.NOT_SENT, f"{word}: {_what(evidence)}")
-    if evidence.error in _ABSENT_ERRORS:
+    if evidence.error in _ABSENT_ERRORS or evidence.code in _ABSENT_CODES | _GONE_CODES:
         told = "gone: it may be filled, canceled by us a moment ago, or unknown; ask for it"
         return _verdict(evidence, Knowledge.UNKNOWN, told)
     word = _refused(evidence) if evidence.requests == 1 else ""

@@ -19,17 +19,21 @@ from exchanges.capabilities import CAPABILITIES, Stream
 from exchanges.ccxt_account import questions_of
 from exchanges.ccxt_additions import Additions
 from exchanges.ccxt_call import current_call, recorded
+from exchanges.ccxt_config import constructor_config
 from exchanges.ccxt_gate import GateLimits, pass_gate, refusing
 from exchanges.ccxt_lookup import OrderLookup
+from exchanges.ccxt_market_rows import trades_of
 from exchanges.ccxt_parse import fill_of, market_of, report_of
 from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.ccxt_watch import PrivateStream, StreamSettings
+from exchanges.conditions import Sign, sign_of_question
 from exchanges.facts import StreamState, VenueFacts
-from exchanges.outcomes import Answer, Knowledge, judge_placement, judge_query
+from exchanges.outcomes import Answer, Knowledge, judge_cancel, judge_placement, judge_query
 from exchanges.rate_budget import RateBudget
 from exchanges.responses import response_of
 from exchanges.skew import Skew
+from exchanges.source import SourceStats
 from messages.errors import OutcomeUnknown, VenueRefused
 from messages.ids import ClientOrderId, DurationNs
 from messages.orders import OrderReport
@@ -615,6 +619,27 @@ def test_a_code_of_kucoins_with_two_meanings_is_known_by_its_words(
     assert judge_query(seen) is answer
 
 
+@pytest.mark.parametrize(
+    ("exchange", "answer"),
+    [
+        ("mexc", {"code": -2011, "msg": "Unknown order sent."}),
+        ("gate", {"label": "ORDER_CANCELLED", "message": "order cancelled"}),
+        ("gate", {"label": "ORDER_CLOSED", "message": "order closed"}),
+    ],
+)
+def test_a_cancel_that_found_the_order_gone_was_perhaps_the_second(
+    exchange: str, answer: dict[str, Any]
+) -> None:
+    """The HTTP client repeats a lost DELETE by itself."""
+    assert judge_cancel(evidence(exchange, 400, answer)).knowledge is Knowledge.UNKNOWN
+
+
+def test_a_request_that_is_too_old_for_gate_is_no_sign_of_a_bad_key() -> None:
+    seen = evidence("gate", 403, {"label": "REQUEST_EXPIRED", "message": "gap exceeds 60"})
+
+    assert sign_of_question(seen, is_page=False) is Sign.CLOCK
+
+
 # ------------------------------------------------------------------ what kind of account it is
 
 
@@ -695,3 +720,64 @@ def test_a_market_whose_stream_could_not_be_read_is_refused(
     ccxt_client.check_decoder("kraken")
     with pytest.raises(VenueRefused, match="mexc streams in protobuf, which is not installed"):
         ccxt_client.check_decoder("mexc")
+
+
+KUCOIN_TRADE = {
+    "sequence": "1568787654360",
+    "side": "buy",
+    "size": "0.0053",
+    "price": "9345",
+    "time": 1580559434436443257,
+}
+KUCOIN_EVENT = KUCOIN_TRADE | {
+    "symbol": "BTC-USDT",
+    "time": "1580559434436443257",
+    "type": "match",
+    "tradeId": "5e356c4aeefabd62c62a1ece",
+}
+HTX_TRADE = {
+    "amount": 0.0104,
+    "trade-id": 102090736910,
+    "ts": 1583497692182,
+    "id": 10500517034273194594947,
+    "price": 9096.05,
+    "direction": "sell",
+}
+HTX_EVENT = {
+    "amount": 0.0104,
+    "tradeId": 102090736910,
+    "ts": 1583497692182,
+    "id": 10500517034273194594947,
+    "price": 9096.05,
+    "direction": "sell",
+}
+MEXC_TRADE = {
+    "a": None,
+    "p": "20382.7",
+    "q": "0.0438",
+    "T": 1678593222456,
+    "m": False,
+    "M": True,
+}
+MEXC_EVENT = {"price": "20382.70", "quantity": "0.043800", "tradeType": 1, "time": "1678593222456"}
+
+
+@pytest.mark.parametrize(
+    ("exchange", "by_rest", "by_stream", "parse"),
+    [
+        ("kucoin", KUCOIN_TRADE, KUCOIN_EVENT, "parse_trade"),
+        ("htx", HTX_TRADE, HTX_EVENT, "parse_trade"),
+        ("mexc", MEXC_TRADE, MEXC_EVENT, "parse_ws_trade"),
+    ],
+)
+def test_a_trade_has_one_name_by_rest_and_by_the_stream(
+    exchange: str, by_rest: dict[str, Any], by_stream: dict[str, Any], parse: str
+) -> None:
+    client = client_of(CAPABILITIES[exchange])
+    client.options |= constructor_config(CcxtSettings(exchange=exchange), None)["options"]
+    place = client.market(BTC)
+    rows = [client.parse_trade(by_rest, place), getattr(client, parse)(by_stream, place)]
+
+    first, second = trades_of(rows, BTC, SourceStats())
+
+    assert first == second
