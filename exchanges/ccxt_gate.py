@@ -64,6 +64,10 @@ async def pass_gate(
         VenueRefused: one sentence that says what is wrong and what to do.
     """
     name = settings.exchange
+    # First, for ccxt asks Bitget by itself when it asks for the markets.
+    for ask in questions_of(client, name):
+        with refusing(name, "tell what kind of account it is"):
+            await ask(client)
     if not client.markets:
         with refusing(name, "list its markets"):
             await client.load_markets()
@@ -71,9 +75,6 @@ async def pass_gate(
     with refusing(name, "tell its time"):
         measured = await skew()
     _check_clock(name, measured, limits)
-    for ask in questions_of(client, name):
-        with refusing(name, "tell what kind of account it is"):
-            await ask(client)
     with refusing(name, "show the account"):
         account = await client.fetch_balance()
     _check_permission(name, account)

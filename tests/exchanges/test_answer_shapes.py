@@ -678,12 +678,17 @@ def test_a_lost_answer_is_not_taken_for_the_older_kind_of_account(
     assert learn(exchange, {path: (200, newer)})[option] is True
 
 
+@pytest.mark.parametrize("is_listed", [True, False])
 @pytest.mark.parametrize(
     ("exchange", "path"), [("bitget", "/account/settings"), ("gate", "/account/detail")]
 )
-def test_the_gate_does_not_pass_before_it_knows_the_kind(exchange: str, path: str) -> None:
+def test_the_gate_does_not_pass_before_it_knows_the_kind(
+    exchange: str, path: str, is_listed: bool
+) -> None:
     balances: Any = [] if exchange == "gate" else {"code": "00000", "data": []}
     client = answering(exchange, {path: (0, LOST), "": (200, balances)})
+    if not is_listed:
+        client.markets = None
 
     async def no_skew() -> Skew:
         call = current_call()
