@@ -192,6 +192,7 @@ _ROWS = (
         id_prefix="t-wk",
         cancels_by_path=True,
         buys_at_market=False,
+        streams=_NO_OHLCV,
         trades_reach_ms=30 * DAY_MS,
         settle_ms=UNBOUNDED_SETTLE_MS,
         notes="ids begin with t-, and find an order only while it is open, so open and closed"

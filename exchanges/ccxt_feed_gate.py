@@ -16,6 +16,8 @@ WATCHES = {
     Channel.TICKS: ("watchBidsAsks", "watchOrderBook"),
 }
 """What ccxt calls the streams of a channel; the first that an exchange has is used."""
+_QUOTE_VOLUMES = frozenset({"gate", "gateio"})
+"""Whose candles ccxt streams with what was paid for their volume: trades stand in for them."""
 FETCHES = {
     Channel.CANDLES: "fetchOHLCV",
     Channel.TRADES: "fetchTrades",
@@ -64,6 +66,8 @@ async def ask_skew_ms(
 
 def stream_of(client: Any, channel: Channel) -> str | None:
     """Give ccxt's name of the stream for a channel; None where it has to be polled."""
+    if channel is Channel.CANDLES and client.id in _QUOTE_VOLUMES:
+        return None
     return next((name for name in WATCHES[channel] if client.has.get(name) is True), None)
 
 

@@ -20,6 +20,7 @@ from exchanges.ccxt_account import questions_of
 from exchanges.ccxt_additions import Additions
 from exchanges.ccxt_call import current_call, recorded
 from exchanges.ccxt_config import constructor_config
+from exchanges.ccxt_feed_gate import stream_of
 from exchanges.ccxt_gate import GateLimits, pass_gate, refusing
 from exchanges.ccxt_lookup import OrderLookup
 from exchanges.ccxt_market_rows import trades_of
@@ -29,6 +30,7 @@ from exchanges.ccxt_venue import CcxtVenue
 from exchanges.ccxt_watch import PrivateStream, StreamSettings
 from exchanges.conditions import Sign, sign_of_question
 from exchanges.facts import StreamState, VenueFacts
+from exchanges.feed_settings import Channel
 from exchanges.outcomes import Answer, Knowledge, judge_cancel, judge_placement, judge_query
 from exchanges.rate_budget import RateBudget
 from exchanges.responses import response_of
@@ -786,3 +788,21 @@ def test_a_trade_has_one_name_by_rest_and_by_the_stream(
     first, second = trades_of(rows, BTC, SourceStats())
 
     assert first == second
+
+
+def test_gates_candles_are_streamed_with_what_was_paid_so_trades_stand_in() -> None:
+    client = client_of(CAPABILITIES["gate"])
+    event = {
+        "t": "1606292580",
+        "v": "24516.7",
+        "c": "19128.1",
+        "h": "19128.1",
+        "l": "19128.1",
+        "o": "19128.1",
+        "n": "1m_BTC_USDT",
+        "a": "1.281699",
+    }
+
+    assert client.parse_ohlcv(event)[5] == event["v"]
+    assert stream_of(client, Channel.CANDLES) is None
+    assert stream_of(client, Channel.TRADES) == "watchTrades"
