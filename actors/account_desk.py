@@ -45,6 +45,8 @@ ACCOUNT = "account"
 COMPARE = TimerFired(name="compare the account")
 CONFIRM_NS = 2 * NS_PER_S
 """After a reading that is to be seen again, and while orders are under way."""
+UNTOLD_MAX = 30
+"""So many readings in a row, a minute and more, may show an order that has moved unheard."""
 FIRST_START = "the first start of this run directory"
 
 _RESTING = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
@@ -97,6 +99,8 @@ class AccountDesk:
         self._seen: Seen | None = None
         self._unlike = 0
         """How many readings in a row were to be seen again, and were not, without an execution."""
+        self._untold = 0
+        """How many readings in a row showed an order that has moved, and nobody told of it."""
         self._accepting: str | None = None
         self._asked_fills: int | None = None
         """How many executions were known when the question was asked that is under way."""
@@ -168,7 +172,9 @@ class AccountDesk:
         why = answer.problem or self._not_quiet()
         if not why and asked_fills != self._flows.fills:
             why = "an execution came meanwhile"
-        why = why or self._not_told(answer.open_orders)
+        if not why:
+            why = self._not_told(answer.open_orders)
+            self._count_untold(why)
         if why:
             self._skip(why)
             return
@@ -208,6 +214,17 @@ class AccountDesk:
             if one is None or one.filled_quantity != entry.filled_quantity:
                 return f"order {entry.order_key} has moved, and nobody told of it"
         return ""
+
+    def _count_untold(self, why: str) -> None:
+        """Let health say what does not pass: for so long nothing of the account is compared."""
+        self._untold = self._untold + 1 if why else 0
+        if self._untold == UNTOLD_MAX:
+            text = (
+                f"the account is not compared, for {why}: look for it at the venue, then"
+                " `watchkeeper orders resolve`"
+            )
+            self._log.warning("{}", text)
+            self._show(text)
 
     def _begin(self, answer: AccountRead) -> None:
         why = self._accepting or FIRST_START

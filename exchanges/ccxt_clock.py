@@ -17,8 +17,8 @@ from exchanges.skew import Skew
 COMPARE_EVERY_S = 300.0
 AGAIN_S = 5.0
 """While there is a doubt: they differ, or were to be compared and the venue gave no answer."""
-LEAST_S = 1.0
-"""Between two comparisons, however often the clock is doubted."""
+LEAST_S = 5.0
+"""Between two comparisons, however often the clock is doubted: each asks three times and more."""
 
 Comparing = Callable[[], Callable[[], object]]
 """Called before the venue is asked; what it gives is called once the clocks agree."""

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.account_desk import AccountSettings, AccountView
+from actors.account_desk import UNTOLD_MAX, AccountSettings, AccountView
 from messages.account import AcceptAccount, AccountRead
 from messages.ids import NS_PER_S, ClientOrderId
 from messages.lifecycle import ActorState
@@ -328,6 +328,30 @@ def test_what_a_silent_stream_has_not_told_of_is_no_difference(tmp_path: Path, f
     assert account.view.latest["skipped"] == f"order {key_of(1)} has moved, and nobody told of it"
     account.tell(account.report(1, S.FILLED, "1", (fill("t1"),)))
     account.after(3).says(USDT="900", BTC="6")
+    assert account.state == "same"
+    assert account.cell.problem == ""
+
+
+def test_an_order_that_the_venue_never_shows_again_is_told_and_not_waited_for_in_silence(
+    tmp_path: Path,
+) -> None:
+    """Nothing of the account is compared for as long as that is so: a person must know."""
+    account = Account(tmp_path, halts=True)
+    account.start()
+    account.says_twice()
+    account.tell(account.intent(1))
+    account.tell(account.submitted(1, S.ACCEPTED))
+    account.next()
+
+    for _ in range(UNTOLD_MAX - 1):
+        account.says(shown=[]).after(3)
+    assert account.cell.problem == ""
+
+    account.says(shown=[]).after(3)
+    assert "the account is not compared, for order" in account.cell.problem
+    assert "`watchkeeper orders resolve`" in account.cell.problem
+
+    account.says().after(3)
     assert account.state == "same"
     assert account.cell.problem == ""
 
