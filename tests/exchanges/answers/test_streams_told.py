@@ -1,0 +1,166 @@
+"""What a stream of the account tells of an order, exchange by exchange."""
+
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+
+pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+
+from exchanges.capabilities import CAPABILITIES, Stream
+from exchanges.ccxt_lookup import OrderLookup
+from exchanges.ccxt_parse import report_of
+from exchanges.ccxt_watch import PrivateStream, StreamSettings
+from exchanges.facts import StreamState
+from messages.orders import OrderReport
+from messages.values import OrderState
+from tests.exchanges.answers.answering import OURS, report
+from tests.exchanges.test_request_shapes import BTC, client_of
+
+pytestmark = pytest.mark.slow
+
+
+def bitget_event(**changes: str) -> dict[str, Any]:
+    """Give an event of ccxt's source, of an order of 1 that is filled in two parts."""
+    return {
+        "instId": "BTCUSDT",
+        "orderId": "1171779081105780739",
+        "clientOid": OURS,
+        "newSize": "1",
+        "price": "50000",
+        "orderType": "limit",
+        "force": "gtc",
+        "side": "buy",
+        "fillPrice": "50000",
+        "tradeId": "1171779081105780740",
+        "baseVolume": "0.4",
+        "fillTime": "1715227500000",
+        "accBaseVolume": "1",
+        "priceAvg": "50000",
+        "status": "filled",
+        "cTime": "1715227439000",
+        "uTime": "1715227500000",
+        "feeDetail": [{"feeCoin": "BTC", "fee": "-0.0004"}],
+    } | changes
+
+
+def test_bitgets_stream_tells_the_last_fill_beside_all_of_them() -> None:
+    filled = report("bitget", bitget_event(), "parse_ws_order")
+    half = report(
+        "bitget",
+        bitget_event(status="partially_filled", baseVolume="0.2", accBaseVolume="0.6"),
+        "parse_ws_order",
+    )
+
+    assert (filled.state, filled.filled_quantity) == (OrderState.FILLED, Decimal(1))
+    assert (half.state, half.filled_quantity) == (OrderState.PARTIALLY_FILLED, Decimal("0.6"))
+
+
+KRAKEN = {
+    "order_id": "OK4GJX-KSTLS-7DZZO5",
+    "cl_ord_id": OURS,
+    "order_userref": 0,
+    "symbol": BTC,
+    "order_qty": 0.005,
+    "cum_qty": 0.002,
+    "cum_cost": 53.0,
+    "avg_price": 26500.0,
+    "time_in_force": "GTC",
+    "exec_type": "canceled",
+    "side": "sell",
+    "order_type": "limit",
+    "limit_price": 26500.0,
+    "order_status": "canceled",
+    "fee_usd_equiv": 0.0,
+    "timestamp": "2023-09-22T10:33:05.709950Z",
+}
+
+
+def test_krakens_stream_names_our_order_and_what_of_it_was_filled() -> None:
+    told = report("kraken", KRAKEN, "parse_ws_order")
+
+    assert told.client_order_id == OURS
+    assert (told.state, told.filled_quantity) == (OrderState.CANCELED, Decimal("0.002"))
+
+
+def test_a_number_of_krakens_user_is_not_our_id() -> None:
+    told = report("kraken", {**KRAKEN, "cl_ord_id": None}, "parse_ws_order")
+
+    assert told.client_order_id == ""
+
+
+def test_a_change_of_krakens_that_names_no_symbol_is_told() -> None:
+    client, told = client_of(CAPABILITIES["kraken"]), list[OrderReport | StreamState]()
+    row = CAPABILITIES["kraken"]
+    stream = PrivateStream(
+        client, OrderLookup(client, row), row, StreamSettings(), Random(1), lambda: 1
+    )
+    stream._tell = told.append
+    first = {**KRAKEN, "order_status": "new", "exec_type": "new", "cum_qty": 0}
+    ended = {
+        name: KRAKEN[name]
+        for name in ("timestamp", "order_status", "exec_type", "order_userref", "order_id")
+    } | {"cum_qty": 0, "cum_cost": 0}
+
+    for event in (first, ended):
+        stream._order(client.parse_ws_order(event))
+
+    states = [(one.client_order_id, one.state) for one in told if isinstance(one, OrderReport)]
+    assert states == [(OURS, OrderState.ACCEPTED), (OURS, OrderState.CANCELED)]
+
+
+def test_htxs_event_of_a_trade_names_our_order() -> None:
+    client = client_of(CAPABILITIES["htx"])
+    told: list[Any] = []
+    socket: Any = type("Socket", (), {"resolve": lambda _s, value, _n: told.extend(value)})()
+    trade = {
+        "ch": "orders#btcusdt",
+        "data": {
+            "tradePrice": "50000",
+            "tradeVolume": "0.4",
+            "tradeId": 301,
+            "tradeTime": 1583854188883,
+            "aggressor": True,
+            "remainAmt": "0.6",
+            "execAmt": "0.4",
+            "orderId": 27163536,
+            "type": "sell-limit",
+            "clientOrderId": OURS,
+            "orderSource": "spot-api",
+            "orderPrice": "50000",
+            "orderSize": "1",
+            "orderStatus": "partial-filled",
+            "symbol": "btcusdt",
+            "eventType": "trade",
+        },
+    }
+    client.handle_order(socket, trade)
+
+    read = report_of(told[0], evidence="stream")
+    assert (read.client_order_id, read.state) == (OURS, OrderState.PARTIALLY_FILLED)
+    assert read.filled_quantity == Decimal("0.4")
+
+
+def test_kucoins_stream_of_trades_tells_no_fee_so_it_is_not_taken() -> None:
+    client = client_of(CAPABILITIES["kucoin"])
+    event = {
+        "symbol": "BTC-USDT",
+        "orderType": "limit",
+        "side": "buy",
+        "liquidity": "taker",
+        "type": "match",
+        "orderId": "5efab07953bdea00089965fa",
+        "clientOid": OURS,
+        "tradeId": "5efab07a4ee4c7000a82d6d9",
+        "size": "0.1",
+        "filledSize": "0.1",
+        "matchSize": "0.1",
+        "matchPrice": "50000",
+        "price": "50000",
+        "status": "match",
+        "ts": 1670329987311000000,
+    }
+
+    assert client.parse_ws_trade(event)["fee"]["cost"] is None
+    assert Stream.MY_TRADES not in CAPABILITIES["kucoin"].streams
