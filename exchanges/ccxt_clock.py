@@ -16,9 +16,8 @@ from exchanges.skew import Skew
 
 COMPARE_EVERY_S = 300.0
 AGAIN_S = 5.0
-"""While there is a doubt: they differ, or were to be compared and the venue gave no answer."""
-LEAST_S = 5.0
-"""Between two comparisons, however often the clock is doubted: each asks three times and more."""
+"""While there is a doubt: they differ, or were to be compared and the venue gave no answer. Never
+sooner, however often the clock is doubted: each comparison asks three times and more."""
 
 Comparing = Callable[[], Callable[[], object]]
 """Called before the venue is asked; what it gives is called once the clocks agree."""
@@ -59,13 +58,13 @@ class ClockWatch:
 
     async def _run(self) -> None:
         while True:
-            pause_s = AGAIN_S if self._is_doubtful else COMPARE_EVERY_S
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._doubt.wait(), pause_s)
+            if not self._is_doubtful:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._doubt.wait(), COMPARE_EVERY_S)
             self._doubt.clear()
             with suppress(Exception):  # no answer: asked again in a while
                 await self._compare()
-            await asyncio.sleep(LEAST_S)
+            await asyncio.sleep(AGAIN_S)
 
     async def _compare(self) -> None:
         agreed = self._comparing()

@@ -308,15 +308,21 @@ def test_a_baseline_begins_while_somebody_else_moves_the_same_money(tmp_path: Pa
     assert account.state == "same"
 
 
-@pytest.mark.parametrize("filled", ["0.4", "1"])
-def test_what_a_silent_stream_has_not_told_of_is_no_difference(tmp_path: Path, filled: str) -> None:
-    """A resting order fills while the stream is away: the account shows it, and nobody tells."""
+def with_one_resting(tmp_path: Path) -> Account:
+    """A run that halts on a difference, its baseline taken, with one order that rests."""
     account = Account(tmp_path, halts=True)
     account.start()
     account.says_twice()
     account.tell(account.intent(1))
     account.tell(account.submitted(1, S.ACCEPTED))
     account.next()
+    return account
+
+
+@pytest.mark.parametrize("filled", ["0.4", "1"])
+def test_what_a_silent_stream_has_not_told_of_is_no_difference(tmp_path: Path, filled: str) -> None:
+    """A resting order fills while the stream is away: the account shows it, and nobody tells."""
+    account = with_one_resting(tmp_path)
     part = [account.report(1, S.PARTIALLY_FILLED, filled)] if filled != "1" else []
     usdt, btc = str(1000 - Decimal(filled) * 100), str(5 + Decimal(filled))
 
@@ -336,12 +342,7 @@ def test_an_order_that_the_venue_never_shows_again_is_told_and_not_waited_for_in
     tmp_path: Path,
 ) -> None:
     """Nothing of the account is compared for as long as that is so: a person must know."""
-    account = Account(tmp_path, halts=True)
-    account.start()
-    account.says_twice()
-    account.tell(account.intent(1))
-    account.tell(account.submitted(1, S.ACCEPTED))
-    account.next()
+    account = with_one_resting(tmp_path)
 
     for _ in range(UNTOLD_MAX - 1):
         account.says(shown=[]).after(3)

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from exchanges.ccxt_call import current_call
-from exchanges.ccxt_clock import ClockWatch
+from exchanges.ccxt_clock import AGAIN_S, COMPARE_EVERY_S, ClockWatch
 from exchanges.ccxt_gate import GateLimits
 from exchanges.conditions import CLOCK, Standing
 from exchanges.responses import response_of
@@ -56,6 +57,43 @@ class Compared:
         await watch.close()
 
 
+def test_clocks_that_differ_are_compared_again_without_another_sign(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In one pause and not in two; then it is over, and the next is far off."""
+    pauses: list[float] = []
+    skews = iter([3_000, 3_000, 0])
+    over = asyncio.Event()
+
+    async def measure() -> Skew:
+        call = current_call()
+        assert call is not None
+        call.response = response_of(200, {}, '{"serverTime": 1}')
+        return Skew(next(skews) * NS_PER_MS, DurationNs(0), 0)
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async def wait_for(what: Any, seconds: float) -> Any:
+        pauses.append(seconds)
+        return await real_wait_for(what, seconds)
+
+    real_wait_for = asyncio.wait_for
+
+    async def differ() -> None:
+        monkeypatch.setattr("exchanges.ccxt_clock.asyncio.sleep", sleep)
+        monkeypatch.setattr("exchanges.ccxt_clock.asyncio.wait_for", wait_for)
+        watch.start()
+        watch.doubt()
+        await over.wait()
+        await watch.close()
+
+    watch = ClockWatch("binance", LIMITS, Standing(), measure, lambda: over.set, lambda _: None)
+    asyncio.run(differ())
+
+    assert pauses == [AGAIN_S, AGAIN_S, AGAIN_S, COMPARE_EVERY_S]
+
+
 @pytest.mark.parametrize(
     ("skew_ms", "round_trip_ms"), [(0, 20), (-500, 20), (740, 500), (0, 1_990)]
 )
@@ -82,7 +120,7 @@ def test_an_answer_that_took_too_long_shows_no_agreement(skew_ms: int, round_tri
 def test_whoever_doubts_without_end_does_not_have_it_asked_without_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("exchanges.ccxt_clock.LEAST_S", 0.05)
+    monkeypatch.setattr("exchanges.ccxt_clock.AGAIN_S", 0.05)
     asked = 0
 
     async def measure() -> Skew:

@@ -1,5 +1,6 @@
 """A clock that is set or drifts while the run lasts: orders wait, and go on by themselves."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from queue import Queue
@@ -27,18 +28,28 @@ class Watched:
         self.set_by_ns = 0
         self.news: Queue[Condition] = Queue()
         self.begun = self.agreed = 0
+        self.changed = threading.Condition()
         self.desk: Desk
 
     def utc_ns(self) -> int:
         return time.time_ns() + self.set_by_ns
 
     def comparing(self) -> Callable[[], object]:
-        self.begun += 1
+        with self.changed:
+            self.begun += 1
+            self.changed.notify_all()
 
         def agreed() -> None:
-            self.agreed += 1
+            with self.changed:
+                self.agreed += 1
+                self.changed.notify_all()
 
         return agreed
+
+    def until(self, is_so: Callable[[], bool]) -> None:
+        """Wait for what begins or ends a comparison."""
+        with self.changed:
+            assert self.changed.wait_for(is_so, LIMIT_S)
 
     def doubt(self) -> None:
         self.desk.loop.call(self.desk.venue.doubt_clock)
@@ -52,7 +63,7 @@ class Watched:
 
 @pytest.fixture
 def watched(run: RunningExchange, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
-    for name, pause_s in (("AGAIN_S", 0.05), ("LEAST_S", 0.01), ("COMPARE_EVERY_S", 3_600.0)):
+    for name, pause_s in (("AGAIN_S", 0.05), ("COMPARE_EVERY_S", 3_600.0)):
         monkeypatch.setattr(f"exchanges.ccxt_clock.{name}", pause_s)
     scene = Watched(run)
     more: dict[str, Any] = {"utc_ns": scene.utc_ns, "comparing": scene.comparing}
@@ -108,7 +119,7 @@ def test_a_refusal_while_the_clocks_agree_changes_nothing(
     watched.run.exchange.arm(Plan(fault=Fault.CLOCK_REFUSED))
     with pytest.raises(Rejected, match="clock: InvalidNonce"):
         submit(watched.desk, resting())
-    until(lambda: watched.agreed == 2)
+    watched.until(lambda: watched.agreed == 2)
 
     assert watched.news.empty()
     assert submit(watched.desk, resting()).state is OrderState.ACCEPTED
@@ -127,18 +138,18 @@ def test_without_an_answer_it_is_asked_again_and_trading_is_as_before(
 
     client.fetch_time = fetch_time
     watched.doubt()
-    until(lambda: watched.begun >= 3)
+    watched.until(lambda: watched.begun >= 3)
     assert (watched.agreed, watched.news.empty()) == (1, True)
     assert submit(watched.desk, resting()).state is OrderState.ACCEPTED
 
     failing = False
-    until(lambda: watched.agreed == 2)
+    watched.until(lambda: watched.agreed == 2)
 
 
 def test_from_when_on_absence_is_proof_follows_the_newest_comparison(watched: Watched) -> None:
     watched.run.exchange.skew_clock(300)
     watched.doubt()
-    until(lambda: watched.agreed == 2)
+    watched.until(lambda: watched.agreed == 2)
 
     assert 200 * NS_PER_MS < watched.desk.venue._absence.ahead_ns <= 310 * NS_PER_MS
 
@@ -181,23 +192,15 @@ def test_the_gate_says_from_when_on_absence_is_proof(watched: Watched) -> None:
     assert 200 * NS_PER_MS < watched.desk.venue._absence.ahead_ns <= 310 * NS_PER_MS
 
 
-def until(is_so: Callable[[], bool]) -> None:
-    for _ in range(6_000):
-        if is_so():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it did not come to pass")
-
-
 def test_it_is_compared_without_a_sign_too(
     run: RunningExchange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("exchanges.ccxt_clock.COMPARE_EVERY_S", 0.05)
-    monkeypatch.setattr("exchanges.ccxt_clock.LEAST_S", 0.01)
+    monkeypatch.setattr("exchanges.ccxt_clock.AGAIN_S", 0.01)
     scene = Watched(run)
     with desk(run.ccxt_config(), comparing=scene.comparing) as scene.desk:
         scene.desk.call(scene.desk.venue.open())
-        until(lambda: scene.agreed >= 3)
+        scene.until(lambda: scene.agreed >= 3)
 
 
 def test_a_fence_and_the_watch_together_let_an_order_go_only_once_the_clocks_were_compared(
@@ -214,6 +217,6 @@ def test_a_fence_and_the_watch_together_let_an_order_go_only_once_the_clocks_wer
     order = resting()
     with pytest.raises(NotSent, match="fenced: NotSent: lease: the clock was set"):
         watched.desk.call(watched.desk.venue.submit(order, fence))
-    until(lambda: watched.agreed > compared)
+    watched.until(lambda: watched.agreed > compared)
     report = watched.desk.call(watched.desk.venue.submit(order, fence))
     assert report.state is OrderState.ACCEPTED
