@@ -182,8 +182,8 @@ def test_an_exchange_that_was_only_read_about_is_a_warning() -> None:
 
 @pytest.fixture
 def exchange() -> Iterator[Any]:
-    pytest.importorskip("ccxt")
-    pytest.importorskip("aiohttp")
+    pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+    pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
     from exchanges.local.server import running_exchange
 
     with running_exchange() as server:
@@ -248,7 +248,7 @@ def test_a_key_that_the_exchange_refuses_is_a_problem_and_not_shown(
 @pytest.mark.slow
 @pytest.mark.usefixtures("keys")
 def test_an_exchange_that_cannot_be_reached_is_a_problem() -> None:
-    pytest.importorskip("ccxt")
+    pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
     from exchanges.local.server import running_exchange
 
     with running_exchange() as server:

@@ -20,7 +20,7 @@ def told(
 ) -> "subprocess.CompletedProcess[str]":
     """Run a command with these streams; the others are read."""
     given = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
-    return subprocess.run(  # type: ignore[call-overload, no-any-return]
+    return subprocess.run(  # type: ignore[call-overload, no-any-return]  # whatever a test gives
         [sys.executable, "-P", "-m", "cli", *arguments],
         text=True,
         check=False,

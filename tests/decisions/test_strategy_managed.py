@@ -104,7 +104,7 @@ def test_what_was_decided_is_told_by_the_next_incarnation_and_not_decided_again(
 
     assert given[0] == replacement
     assert isinstance(given[1], CancelIntent)
-    assert (given[0].replaces, given[1].cancels) == (first, second)  # type: ignore[union-attr]
+    assert (given[0].replaces, given[1].cancels) == (first, second)  # type: ignore[union-attr]  # one of each
     assert all(one.decided_at_ns == 2 * MINUTE for one in given[:2])
     assert successor.memory.position == 1 + sum(
         one.quantity for one in given[2:] if isinstance(one, OrderIntent)
@@ -138,4 +138,4 @@ def test_an_update_comes_to_the_orders_of_an_event_that_is_being_told(
 
     ends(resting, replacement, S.ACCEPTED)
 
-    assert replacement.order_key in resting.memory.managed.open  # type: ignore[union-attr]
+    assert replacement.order_key in resting.memory.managed.open  # type: ignore[union-attr]  # it manages

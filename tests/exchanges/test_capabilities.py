@@ -62,7 +62,7 @@ def test_absence_is_proof_after_window_engine_and_lag() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.exchange)
 def test_a_row_does_not_claim_more_than_ccxt_has(row: Capability) -> None:
-    pytest.importorskip("ccxt")
+    pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
     exchange: Any = getattr(importlib.import_module("ccxt.pro"), row.exchange)()
     claimed = {WATCH[stream] for stream in row.streams}
     if row.lookup is Lookup.CLIENT_ID:

@@ -125,7 +125,7 @@ def test_a_long_file_is_columns_except_where_it_is_not_whole(tmp_path: Path) -> 
 
 
 def test_parquet_is_read_the_same_way(tmp_path: Path) -> None:
-    pa = pytest.importorskip("pyarrow")
+    pa = pytest.importorskip("pyarrow", reason="the extra `parquet` is not installed")
     from pyarrow import parquet
 
     times = [START_MS + n * 60_000 for n in range(40)]

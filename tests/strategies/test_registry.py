@@ -338,7 +338,7 @@ def test_each_says_where_its_rule_is_from_what_it_is_and_in_which_units(name: st
     assert "\nRule, at the close" in told or "\nRule, when both" in told
     for name_of_rule in ("buy ", "sell ") if name not in ("grid", "time_series_momentum") else ():
         assert name_of_rule in told
-    params: Any = type(make(name, NEEDED.get(name, {}))).Params  # type: ignore[attr-defined]
+    params: Any = type(make(name, NEEDED.get(name, {}))).Params  # type: ignore[attr-defined]  # those here have some
     units = f"{told} {params.__doc__}"
     assert any(unit in units for unit in ("in candles", "in moments", "in quote currency"))
     for field in msgspec.structs.fields(params):

@@ -80,7 +80,7 @@ def test_killed_at_any_moment_of_a_replacement_it_goes_on_with_one_order(
     for _ in range(5 if STRESS else 1):
         before = len(struck(run, plan))
         run.exchange.arm(plan)
-        wait_until(lambda seen=before: len(struck(run, plan)) > seen)  # type: ignore[misc]
+        wait_until(lambda seen=before: len(struck(run, plan)) > seen)  # type: ignore[misc]  # its type follows from the default
         bot.kill()
         run.exchange.disarm()
 

@@ -119,7 +119,9 @@ def test_files_that_make_no_sense_say_nothing_and_keep_nothing_away(
 
 
 def families(text: str) -> Any:
-    parser = pytest.importorskip("prometheus_client.parser")
+    parser = pytest.importorskip(
+        "prometheus_client.parser", reason="prometheus-client, of tests only, is not installed"
+    )
     return {family.name: family for family in parser.text_string_to_metric_families(text)}
 
 
