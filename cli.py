@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from ops.arguments import FAMILIES, parser
 from ops.stdout import give_up
-from ops.streams import STDOUT, take_streams
+from ops.streams import STDOUT, forget_no_size, take_streams
 
 EXIT_OK, EXIT_USAGE, EXIT_INTERRUPTED = 0, 2, 130
 EXIT_UNREAD = 141
@@ -83,6 +83,7 @@ def program() -> NoReturn:
     """
     _open_what_is_closed()
     take_streams()
+    forget_no_size()
     code = main()
     if sys.argv[1:2] == ["health"]:
         for stream in (sys.stdout, sys.stderr):

@@ -47,6 +47,9 @@ __all__ = [
     "parse",
 ]
 
+_LONGEST_BYTES = 1_000_000
+"""Of a config; a recording or a device that is named in its place need not be read to its end."""
+
 _DEMO = """
 name = "demo"
 
@@ -121,7 +124,11 @@ def document_of(path: Path) -> dict[str, Any]:
         ConfigError: one sentence about why it cannot be read.
     """
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        with path.open("rb") as file:
+            written = file.read(_LONGEST_BYTES + 1)
+        if len(written) > _LONGEST_BYTES:
+            raise ConfigError([f"{path}: is longer than {_LONGEST_BYTES} bytes: no config is"])
+        return tomllib.loads(written.decode("utf-8-sig"))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError([f"{path}: cannot be read: {reason}"]) from error

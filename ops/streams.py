@@ -5,6 +5,7 @@ because the file that it goes to is on a full disk.
 """
 
 import io
+import os
 import select
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -60,6 +61,13 @@ def take_streams() -> None:
     """Have stdout name itself in its errors, and stderr neither raise nor wait for long."""
     sys.stdout = _over(sys.stdout, _Named)
     sys.stderr = _over(sys.stderr, _Unheard)
+
+
+def forget_no_size() -> None:
+    """Have a terminal that is said to have no columns or lines (`COLUMNS=0`) be asked itself."""
+    for name in ("COLUMNS", "LINES"):
+        if not os.environ.get(name, "").strip("0"):
+            os.environ.pop(name, None)
 
 
 def _over(stream: TextIO, kind: type[io.FileIO]) -> TextIO:

@@ -167,6 +167,7 @@ def test_a_recording_that_is_not_there_is_named_with_the_places_that_were_search
         (b'name = "\xff"', "is not UTF-8 text (byte 8)"),
         (b"a = [" * 5000, "is not TOML: "),
         (b"[feed.ccxt]\n" + b"a." * 5000 + b"a = 1", "tables within tables that are too deep"),
+        (b"#" * 1_000_001, "is longer than 1000000 bytes: no config is"),
         (None, "cannot be read: no such file or directory"),
     ],
 )

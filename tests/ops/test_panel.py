@@ -70,6 +70,14 @@ def test_the_end_of_a_run_that_was_well_is_no_alarm(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_terminal_that_is_said_to_have_no_columns_is_asked_itself(tmp_path: Path) -> None:
+    told = on_a_terminal(tmp_path / "run", {"COLUMNS": "0", "LINES": "0"})
+
+    assert "last orders" in told
+    assert "Ended: the market ended." in told
+
+
+@pytest.mark.slow
 def test_a_terminal_that_cannot_be_drawn_upon_gets_lines(tmp_path: Path) -> None:
     told = on_a_terminal(tmp_path / "run", {"TERM": "dumb"})
 
