@@ -15,7 +15,6 @@ from actors.live_feed import LiveFeedActor
 from actors.live_memory import LiveKept, new_memory
 from actors.log import logger
 from actors.market_feed import FeedKept, FeedMemory, MarketFeedActor
-from actors.metrics import MetricsActor
 from actors.publisher import PublisherActor, PublisherKept
 from actors.runtime import Runtime
 from actors.supervisor import Supervisor
@@ -33,7 +32,7 @@ from ops.config import Config, FeedType
 from ops.run_dir import RunDir
 from ops.sources import open_source
 from ops.wiring_feeds import path_of_feed
-from ops.wiring_metrics import metric_writers
+from ops.wiring_metrics import metrics_child
 
 if TYPE_CHECKING:
     from exchanges.feed_connection import FeedConnection
@@ -143,7 +142,7 @@ def build_publisher(
     connect = partial(_next_of, ready, make)
     tree = SupervisorSpec(
         children=(
-            _metrics(config, run_dir, fold, kept, observe),
+            metrics_child(config, run_dir, fold, lambda: {"bus": kept.summary()}, observe),
             ChildSpec(
                 name=PUBLISHER,
                 actor_class=PublisherActor,
@@ -182,30 +181,6 @@ def _next_of(
     ready: list[WriterConnection], make: Callable[[], WriterConnection]
 ) -> WriterConnection:
     return ready.pop() if ready else make()
-
-
-def _metrics(
-    config: Config,
-    run_dir: RunDir,
-    fold: MetricsFold,
-    kept: PublisherKept,
-    observe: Callable[[Any], object] | None,
-) -> ChildSpec:
-    open_lines, write_summary = metric_writers(config, run_dir)
-    return ChildSpec(
-        name="metrics",
-        actor_class=MetricsActor,
-        arguments={
-            "fold": fold,
-            "open_lines": open_lines,
-            "write_summary": write_summary,
-            "describe": lambda: {"bus": kept.summary()},
-            "interval_s": config.metrics.interval_s,
-            "observe": observe,
-        },
-        drain=True,
-        capacity=100_000,
-    )
 
 
 def _feeds(

@@ -94,7 +94,9 @@ def build(
     opener = telling_positions(opener, config, run_dir, runtime, asked, replayed=replayed)
     describe = _describer(run_dir, runtime, figures, more)
     children = (
-        metrics_child(config, run_dir, shared.fold, describe, observe, shared.gathering, earlier),
+        metrics_child(
+            config, run_dir, shared.fold, describe, observe, shared.gathering, earlier.settle
+        ),
         execution_branch(
             config, opener, addresses, gateway, kept, asked, live, shared.account, replayed=replayed
         ),

@@ -9,7 +9,6 @@ from actors.gathering import Gathering
 from actors.metrics import MetricsActor
 from decisions.metrics import MetricsFold
 from ops.config import Config
-from ops.earlier import EarlierExecutions
 from ops.run_dir import RunDir
 from persistence.lines import RotatingLines
 from persistence.rotation import RESERVE_BYTES
@@ -21,10 +20,10 @@ def metrics_child(
     fold: MetricsFold,
     describe: Callable[[], dict[str, Any]],
     observe: Callable[[Any], object] | None,
-    gathering: Gathering | None,
-    earlier: EarlierExecutions,
+    gathering: Gathering | None = None,
+    settle: Callable[[], object] | None = None,
 ) -> ChildSpec:
-    """Give the actor; before its last summary it waits a little for what `earlier` reads."""
+    """Give the actor; before its last summary it calls `settle`, which may wait a little."""
     settings = config.metrics
     open_lines, write_summary = metric_writers(config, run_dir)
     return ChildSpec(
@@ -38,7 +37,7 @@ def metrics_child(
             "interval_s": settings.interval_s,
             "observe": observe,
             "gathering": gathering,
-            "settle": earlier.settle,
+            "settle": settle,
         },
         drain=True,
         progress_ms=60_000 + 3_000 * settings.interval_s,
