@@ -160,8 +160,9 @@ class ExecutorDesks:
             on_resumed=lambda: self.settling.resumed(),
         )
 
-    def _forgive_drawdown(self) -> bool:
-        return self.orders.books.forgive_drawdown(self._around.limits, self._ctx.utc_ns())
+    def _forgive_drawdown(self, write: Callable[[Mapping[str, str]], None]) -> bool:
+        limits = self._around.limits
+        return self.orders.books.forgive_drawdown(limits, self._ctx.utc_ns(), write)
 
     def _make_venue(self) -> VenueDesk:
         return VenueDesk(

@@ -7,7 +7,7 @@ it is. A venue that failed for good halts too, and no more than that: open order
 they are, for there is nobody to ask, and a person's halt on top cancels them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 
 from actors.context import Context
@@ -39,7 +39,10 @@ from messages.lifecycle import ActorState, HaltTrading, TimerFired
 from messages.order_states import FINAL_STATES
 from messages.orders import LookupDone, OrderReport
 from messages.values import OrderState
+from persistence.entries import NO_NOTES
 from persistence.ledger import Ledger, LedgerEntry
+
+Forgive = Callable[[Callable[[Mapping[str, str]], None]], bool]
 
 PAUSE_NS = NS_PER_S
 """Before a question or a cancel is repeated."""
@@ -55,7 +58,7 @@ _SHOWN_AT_MOST = 3
 
 
 class HaltDesk:
-    """`forgive` begins a drawdown anew, and says whether one stopped anything.
+    """`forgive` begins a drawdown anew with what it is given to write, if one stopped anything.
 
     `on_resumed` is called once trading may go on.
     """
@@ -68,7 +71,7 @@ class HaltDesk:
         gateway: Gateway,
         desk: OrderDesk,
         board: OperatorBoard,
-        forgive: Callable[[], bool],
+        forgive: Forgive,
         on_resumed: Callable[[], None],
     ) -> None:
         self._ctx, self._ledger, self._gateway = ctx, ledger, gateway
@@ -161,20 +164,24 @@ class HaltDesk:
             return False, f"the venue failed ({failed}): stop the run and start it again"
         if copied := lineage.copied_in(self._ledger.note(lineage.COPIED)):
             return False, lineage.why_not_resume(copied)
-        if self._halt.may_send and self._forgive():
+        if self._halt.may_send and self._forgive(self._desk.keep):
             return True, "the drawdown begins anew at the present equity"
         why_not = halting.why_not_resume(self._halt, by, despite_open=despite_open)
         if why_not:
             return False, f"{why_not}{self._doubt()}"
         after, _ = halting.resume(self._halt, by, despite_open=despite_open)
-        self._forgive()  # first, for it is written too: trading must not go on unsaid
-        with self._gateway.holding(self._ctx.epoch):
-            self._ledger.clear_halt()
+        if not self._forgive(self._end_on_disk):
+            self._end_on_disk(NO_NOTES)
         self._halt, self._later, self._on_disk = after, [], False
         self._bar(None)
         self._board.halt = TRADING
         self._on_resumed()
         return True, "trading goes on"
+
+    def _end_on_disk(self, notes: Mapping[str, str]) -> None:
+        """End it in the commit that writes the notes: there is no half of a resume."""
+        with self._gateway.holding(self._ctx.epoch):
+            self._ledger.clear_halt(notes)
 
     def _bar(self, record: HaltRecord | None) -> None:
         """Let nothing leave, or everything again: before the disk is asked, and after."""

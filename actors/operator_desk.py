@@ -6,7 +6,7 @@ from typing import Any
 from actors.cancel_desk import CancelDesk
 from actors.context import Context
 from actors.gateway import Gateway
-from actors.halt_desk import REPEAT, TRY_AGAIN, HaltDesk
+from actors.halt_desk import REPEAT, TRY_AGAIN, Forgive, HaltDesk
 from actors.operator_board import OperatorBoard
 from actors.order_desk import OrderDesk
 from actors.person_desk import PersonDesk
@@ -36,7 +36,7 @@ class OperatorDesk:
         desk: OrderDesk,
         board: OperatorBoard,
         cancels: CancelDesk,
-        forgive: Callable[[], bool],
+        forgive: Forgive,
         on_resumed: Callable[[], None],
     ) -> None:
         self._ctx, self._desk, self._cancels = ctx, desk, cancels

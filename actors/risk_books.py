@@ -140,11 +140,13 @@ class RiskBooks:
         if self._keeps_equity:
             self._keep({EQUITY: self._equity_text()})
 
-    def forgive_drawdown(self, limits: RiskLimits, now_ns: TimestampNs) -> bool:
-        """Begin the drawdown anew at a person's word; False when it stops nothing.
+    def forgive_drawdown(
+        self, limits: RiskLimits, now_ns: TimestampNs, write: Callable[[Mapping[str, str]], None]
+    ) -> bool:
+        """Begin the drawdown anew at a person's word, once it is written; False: it stops nothing.
 
         Raises:
-            LedgerError: it could not be written down, and a restart finds the old one.
+            LedgerError: `write` could not; the drawdown is as it was.
         """
         equity = self._risk.equity
         reached = [
@@ -155,9 +157,15 @@ class RiskBooks:
         ]
         if not reached or equity.unusable:
             return False
-        forgive_drawdown(equity)
-        self._keep({EQUITY: self._equity_text()})
+        after = msgspec.json.decode(self._equity_text(), type=EquityBook)
+        forgive_drawdown(after)
+        write({EQUITY: _text_of(after)})
+        self._risk.equity = after
         return True
 
     def _equity_text(self) -> str:
-        return msgspec.json.encode(self._risk.equity).decode()
+        return _text_of(self._risk.equity)
+
+
+def _text_of(equity: EquityBook) -> str:
+    return msgspec.json.encode(equity).decode()

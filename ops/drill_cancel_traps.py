@@ -147,10 +147,10 @@ class CancelLedger(DrillLedger):
         super().set_halt(reason)
         self._trap.reach(CancelPoint.AFTER_HALT_KEPT, None)
 
-    def clear_halt(self) -> None:
+    def clear_halt(self, notes: Mapping[str, str] = NO_NOTES) -> None:
         """See `Ledger.clear_halt`."""
         self._trap.reach(CancelPoint.BEFORE_HALT_DROPPED, None)
-        super().clear_halt()
+        super().clear_halt(notes)
         self._trap.reach(CancelPoint.AFTER_HALT_DROPPED, None)
 
 

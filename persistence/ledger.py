@@ -125,8 +125,8 @@ class Ledger(Protocol):
     def set_halt(self, reason: str) -> None:
         """Halt trading, durably; a later reason replaces an earlier one."""
 
-    def clear_halt(self) -> None:
-        """End the halt, durably."""
+    def clear_halt(self, notes: Mapping[str, str] = NO_NOTES) -> None:
+        """End the halt, durably, and write the notes in the same transaction."""
 
     def tidy(self) -> None:
         """Do now what would otherwise hold up a later write; for a moment with nothing to do."""

@@ -165,10 +165,11 @@ class MemoryLedger:
         self._check_open()
         self._halt = reason
 
-    def clear_halt(self) -> None:
+    def clear_halt(self, notes: Mapping[str, str] = NO_NOTES) -> None:
         """See `Ledger.clear_halt`."""
         self._check_open()
         self._halt = None
+        self._notes |= notes
 
     def tidy(self) -> None:
         """See `Ledger.tidy`."""

@@ -86,9 +86,10 @@ class StoredLedger:
         filled = self._book.filled_after(folded.taken)
         # Before the commit, for one that fails may all the same have reached the disk.
         self._newest = max([self._newest, *(entry.order_key for entry in entries)])
-        set_notes = [(sql.SET_FLAG, (_NOTE + name, text)) for name, text in notes.items()]
         put_stops = [(PUT_STOP, stop_row(stop)) for stop in stops]
-        self._commit_with([*_writes(folded, filled, entries), *set_notes, *put_stops], claims)
+        self._commit_with(
+            [*_writes(folded, filled, entries), *_set_notes(notes), *put_stops], claims
+        )
         self._book.update(known, folded.changed, filled)
         self._book.claim(entries)
         return folded.after
@@ -178,9 +179,9 @@ class StoredLedger:
         """See `Ledger.set_halt`."""
         self._commit([(sql.SET_FLAG, (_HALT, reason))])
 
-    def clear_halt(self) -> None:
+    def clear_halt(self, notes: Mapping[str, str] = NO_NOTES) -> None:
         """See `Ledger.clear_halt`."""
-        self._commit([(sql.DELETE_FLAG, (_HALT,))])
+        self._commit([(sql.DELETE_FLAG, (_HALT,)), *_set_notes(notes)])
 
     def _load(self) -> None:
         positions = self._rows(sql.SELECT_POSITIONS)
@@ -221,6 +222,10 @@ def statements_of(writes: Sequence[Write]) -> list[Statement]:
         for statement, run in groupby(writes, key=itemgetter(0))
         for one in together(statement, [row for _, row in run])
     ]
+
+
+def _set_notes(notes: Mapping[str, str]) -> list[Write]:
+    return [(sql.SET_FLAG, (_NOTE + name, text)) for name, text in notes.items()]
 
 
 def _writes(

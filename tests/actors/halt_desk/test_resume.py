@@ -1,6 +1,7 @@
 """The kill switch in the executor: a second halt, a failed venue, and the end by a person."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from decisions.risk import RiskLimits
 from messages.errors import LedgerUnavailable
 from messages.lifecycle import ActorState, HaltTrading, InjectCrash
 from messages.values import OrderState as S
+from persistence.entries import NO_NOTES
 from persistence.ledger import SqliteLedger
 from persistence.stored_ledger import Write
 from tests.actors.halt_desk.halts import (
@@ -57,6 +59,19 @@ def test_a_proved_halt_ends_at_a_persons_word_and_trading_goes_on(
     assert desk.start().cell.state is ActorState.RECONCILING
 
 
+def down_by_twenty(folder: Path, opened: Callable[[], SqliteLedger]) -> OrderPath:
+    """Lose twice what the limit allows."""
+    limits = RiskLimits(max_drawdown={"USDT": Decimal(10)})
+    desk = OrderPath(folder, limits=limits, open_ledger=opened).start()
+    desk.price("100").tell(desk.intent(1))
+    return desk.tell(desk.report(1, S.FILLED, "1", (fill("1-1"),))).price("80")
+
+
+def kept_equity(desk: OrderPath) -> str | None:
+    with closing(SqliteLedger(desk.path)) as ledger:
+        return ledger.note(EQUITY)
+
+
 def test_without_a_proof_it_ends_only_when_the_person_accepts_it(
     desk: OrderPath, venue: Venue
 ) -> None:
@@ -81,7 +96,7 @@ def test_there_is_nothing_to_resume_while_trading(desk: OrderPath) -> None:
 
 def test_a_record_that_cannot_be_deleted_resumes_nothing(tmp_path: Path) -> None:
     class Sticky(SqliteLedger):
-        def clear_halt(self) -> None:
+        def clear_halt(self, notes: Mapping[str, str] = NO_NOTES) -> None:
             raise LedgerUnavailable("disk full")
 
     desk = OrderPath(tmp_path, open_ledger=lambda: Sticky(tmp_path / "ledger.db")).start()
@@ -94,6 +109,24 @@ def test_a_record_that_cannot_be_deleted_resumes_nothing(tmp_path: Path) -> None
     assert text == "the halt is still on disk, and trading stays halted: disk full"
     desk.tell(desk.intent(1))
     assert desk.order(1).state is S.REFUSED
+
+
+def test_a_resume_that_fails_forgives_no_drawdown(tmp_path: Path) -> None:
+    class Sticky(SqliteLedger):
+        def clear_halt(self, notes: Mapping[str, str] = NO_NOTES) -> None:
+            raise LedgerUnavailable("disk full")
+
+    opened = partial(Sticky, tmp_path / "ledger.db")
+    desk = down_by_twenty(tmp_path, opened)
+    desk.tell(HALT)
+    Venue(desk).works()
+    before = kept_equity(desk)
+
+    assert not resume(desk)[0]
+
+    assert kept_equity(desk) == before
+    desk.stop()  # which keeps the marks, and what else is known of the equity
+    assert kept_equity(desk) == before
 
 
 def test_a_resume_whose_forgiven_drawdown_cannot_be_written_resumes_nothing(
@@ -109,11 +142,7 @@ def test_a_resume_whose_forgiven_drawdown_cannot_be_written_resumes_nothing(
                 raise LedgerUnavailable("disk full")
             super()._commit(writes)
 
-    limits = RiskLimits(max_drawdown={"USDT": Decimal(10)})
-    opened = partial(Full, tmp_path / "ledger.db")
-    desk = OrderPath(tmp_path, limits=limits, open_ledger=opened).start()
-    desk.price("100").tell(desk.intent(1))
-    desk.tell(desk.report(1, S.FILLED, "1", (fill("1-1"),))).price("80")
+    desk = down_by_twenty(tmp_path, partial(Full, tmp_path / "ledger.db"))
     desk.tell(HALT)
     Venue(desk).works()
 
