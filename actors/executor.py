@@ -14,7 +14,7 @@ from actors.address import Address
 from actors.asking import ASK_AGAIN
 from actors.executions import ASK_FILLS
 from actors.executor_desks import ExecutorDesks, Surroundings
-from actors.executor_kept import ExecutorKept, Held
+from actors.executor_kept import GROUP_LIMIT, ExecutorKept, Held
 from actors.gateway import Gateway
 from actors.judgement import claim_of
 from actors.ledger_away import LedgerAway
@@ -44,9 +44,6 @@ from messages.values import OrderState
 from persistence.ledger import Ledger
 
 __all__ = ["WORKER", "ExecutorActor", "ExecutorKept"]
-
-GROUP_LIMIT = 256
-"""How many messages share one commit at most."""
 
 GROUPED = (OrderIntent, CancelIntent, SubmitDone, MarketReports, OrderReport)
 

@@ -11,6 +11,9 @@ from messages.orders import Intent
 from messages.stops import Stop, StopActed
 from messages.values import Instrument
 
+GROUP_LIMIT = 256
+"""How many messages share one commit at most."""
+
 
 class Held:
     """Messages that one incarnation has taken and not finished."""

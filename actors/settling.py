@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from actors.cancel_desk import CancelDesk
 from actors.context import Context
 from actors.executor_health import ExecutorHealth
-from actors.executor_kept import Held
+from actors.executor_kept import GROUP_LIMIT, Held
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import OrderDesk
 from actors.stops_shown import StopsShown
@@ -94,9 +94,9 @@ class Settling:
 
     def work_off(self) -> None:
         """Take the intents that waited; while trading is halted, each is refused under its key."""
-        if self._held.stash:
-            self._decide(self._held.stash)
-            self._held.stash = []
+        while group := self._held.stash[:GROUP_LIMIT]:
+            self._decide(group)
+            self._held.stash = self._held.stash[len(group) :]
 
     def _replace(self) -> None:
         """Judge again what takes the place of orders that have ended."""

@@ -1,16 +1,20 @@
 """What one executor leaves to the next: what it had seen, and nothing that it does afterwards."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from actors.executor_kept import GROUP_LIMIT
 from decisions.risk import RiskLimits
 from messages.ids import NS_PER_S, TimestampNs
 from messages.lifecycle import ActorState
 from messages.market import Trade
 from messages.values import OrderState as S
 from messages.values import Side
+from persistence.ledger import Claim, LedgerEntry, SqliteLedger
 from tests.actors.order_path import BTC, OrderPath
 
 
@@ -42,6 +46,27 @@ def test_decisions_that_wait_are_sent_once_all_is_settled_whatever_is_shown(
     desk.tell(desk.answer(desk.gateway.asked[-1], desk.report(1, S.ACCEPTED)))
 
     assert desk.sends(2) == 1
+
+
+def test_many_decisions_that_waited_are_written_in_groups_as_any_others_are(
+    tmp_path: Path,
+) -> None:
+    written: list[int] = []
+
+    class Watched(SqliteLedger):
+        def write(self, steps: Any, claims: Sequence[Claim], *more: Any) -> list[LedgerEntry]:
+            written.append(len(claims))
+            return super().write(steps, claims, *more)
+
+    desk = OrderPath(tmp_path, open_ledger=lambda: Watched(tmp_path / "ledger.db"))
+    desk.start().tell(desk.intent(1)).start()
+    for number in range(2, 602):
+        desk.tell(desk.intent(number))
+    written.clear()
+
+    desk.tell(desk.answer(desk.gateway.asked[-1], desk.report(1, S.ACCEPTED)))
+
+    assert [count for count in written if count] == [GROUP_LIMIT, GROUP_LIMIT, 88]
 
 
 def test_a_decision_waits_until_all_is_settled_whatever_is_shown(desk: OrderPath) -> None:
