@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from functools import reduce
 
 import msgspec
 
 from actors.order_records import ahead_of, fills_step, step_from
+from decisions.exact import EXACT, NOTHING
 from decisions.executor import steps_to
 from messages.ids import ClientOrderId, OrderKey, Symbol, TradeId
 from messages.order_states import FINAL_STATES
@@ -96,7 +98,8 @@ class OpenOrders:
 
     def _lacks(self, entry: LedgerEntry) -> bool:
         """Whether more is filled than the executions that are known."""
-        return entry.filled_quantity > sum(self._fills.get(entry.order_key, {}).values())
+        known = self._fills.get(entry.order_key, {}).values()
+        return entry.filled_quantity > reduce(EXACT.add, known, NOTHING)
 
     def new_fills(self, key: OrderKey, fills: Iterable[Fill]) -> list[Fill]:
         """Give the executions of an order that were not given before: a lookup tells of all."""

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
+from decisions.exact import EXACT
 from decisions.order_keys import client_order_id
 from decisions.risk_exit import fees_in
 from exchanges.protocol import NewOrder
@@ -159,5 +160,5 @@ def price_of(event: MarketEvent) -> Decimal:
 
 def open_part(entry: LedgerEntry) -> tuple[OrderKey, Symbol, Side, Decimal]:
     """Give what of an order may still fill, as the risk gate follows it."""
-    unfilled = held_quantity(entry) - entry.filled_quantity
+    unfilled = EXACT.subtract(held_quantity(entry), entry.filled_quantity)
     return entry.order_key, entry.symbol, entry.side, unfilled

@@ -114,7 +114,7 @@ class RiskBooks:
         What an order that ends will never fill is free again. Each fill counts once.
         """
         after = move.after
-        freed = held_quantity(move.before) - held_quantity(after)
+        freed = EXACT.subtract(held_quantity(move.before), held_quantity(after))
         if freed:
             release(after.symbol, after.side, freed, self._risk, after.strategy_id)
         if fees := EXACT.subtract(taken_by_fees(after), taken_by_fees(move.before)):

@@ -124,7 +124,7 @@ def write_off(strategy_id: StrategyId, symbol: Symbol, fees: Decimal, flows: Flo
     What moved in the account is not touched: the fees are in it since they were told.
     """
     flows.bought[symbol] = EXACT.subtract(flows.bought.get(symbol, NOTHING), fees)
-    _charge(strategy_id, symbol, -fees, flows)
+    _charge(strategy_id, symbol, fees.copy_negate(), flows)
 
 
 def begin(balances: Amounts, flows: Flows, at_ns: TimestampNs, why: str) -> Baseline:

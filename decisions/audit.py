@@ -102,7 +102,7 @@ class Totals:
         """Count one order."""
         self.states[order.state] += 1
         place = (order.strategy_id, order.symbol)
-        signed = order.side.sign * order.filled_quantity
+        signed = order.side.signed(order.filled_quantity)
         self.filled[place] = EXACT.add(self.filled.get(place, NOTHING), signed)
 
 

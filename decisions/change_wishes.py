@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from decisions.exact import EXACT
 from decisions.managed_orders import decided_quantity
 from decisions.order_wishes import in_place_of
 from messages.errors import BadDecision
@@ -72,7 +73,7 @@ def replacement(wish: Replace, first: OrderUpdate) -> Replacement:
 def held_without(first: OrderUpdate, positions: Mapping[Symbol, Decimal]) -> Decimal:
     """Give the position as it would be without an order that it counts as filled."""
     held = positions.get(first.symbol, Decimal(0))
-    return held - first.side.sign * decided_quantity(first)
+    return EXACT.subtract(held, first.side.signed(decided_quantity(first)))
 
 
 def is_change(wish: Any) -> bool:

@@ -132,5 +132,5 @@ def _positions(exchange: Sequence[AtExchange], ledger: Sequence[InLedger]) -> li
 def _totals(orders: Sequence[AtExchange] | Sequence[InLedger]) -> dict[Symbol, Decimal]:
     totals: dict[Symbol, Decimal] = {}
     for order in orders:
-        totals[order.symbol] = totals.get(order.symbol, ZERO) + order.filled * order.side.sign
+        totals[order.symbol] = totals.get(order.symbol, ZERO) + order.side.signed(order.filled)
     return totals

@@ -58,7 +58,7 @@ class ManagedOrders(msgspec.Struct, kw_only=True):
         """Take up what earlier processes have left open; the position counts it as filled."""
         for order in orders:
             self.open[order.order_key] = order
-            quantity = order.side.sign * decided_quantity(order)
+            quantity = order.side.signed(decided_quantity(order))
             self.counted[order.order_key] = Counted(order.symbol, quantity)
 
     def decided(self, intents: Iterable[Intent]) -> None:
@@ -66,7 +66,7 @@ class ManagedOrders(msgspec.Struct, kw_only=True):
         for intent in intents:
             if isinstance(intent, CancelIntent):
                 continue
-            quantity = intent.side.sign * intent.quantity
+            quantity = intent.side.signed(intent.quantity)
             self.counted[intent.order_key] = Counted(intent.symbol, quantity)
             first = intent.replaces
             if first is not None and first in self.counted and first in self.open:
@@ -88,7 +88,7 @@ class ManagedOrders(msgspec.Struct, kw_only=True):
         counted = self.counted.pop(key, None)
         if counted is None:
             return NOTHING  # a stop's, or it was told before
-        filled = update.side.sign * _done(update)
+        filled = update.side.signed(_done(update))
         taken_by = self.replaced.pop(key, None)
         second = None if taken_by is None else self.counted.get(taken_by.by)
         if second is not None:

@@ -69,7 +69,7 @@ class Portfolio:
         if holding is None:
             holding = self.holdings[symbol] = Holding()
         before = holding.profit
-        _move(holding, side.sign * fill.quantity, fill.price)
+        _move(holding, side.signed(fill.quantity), fill.price)
         self._charge(holding, symbol, fill)
         if holding.mark_price is None:
             holding.mark_price = fill.price

@@ -171,13 +171,13 @@ def _position_too_large(
     orders against it were let through for.
     """
     limit = limit_of(limits.max_position_notional, intent.symbol)
-    if limit is None or (not added and filled(intent.symbol, state) * intent.side.sign <= 0):
+    if limit is None or (not added and intent.side.signed(filled(intent.symbol, state)) <= 0):
         return None
     quantity = reach(intent, state)
     price = mark_price or intent.limit_price or intent.reference_price
     if quantity <= 0 or EXACT.multiply(quantity, price) <= limit:
         return None
-    text = f"a position of {quantity * intent.side.sign:f} at {price:f} is more than {limit:f}"
+    text = f"a position of {intent.side.signed(quantity):f} at {price:f} is more than {limit:f}"
     return Refusal(code="max_position_notional", text=text)
 
 

@@ -97,9 +97,9 @@ def record_fill(symbol: Symbol, side: Side, fill: Fill, book: EquityBook) -> Non
         return
     holding = book.holdings.setdefault(symbol, Holding())
     before = holding.worth
-    bought = side.sign * fill.quantity
+    bought = side.signed(fill.quantity)
     holding.quantity = EXACT.add(holding.quantity, bought)
-    holding.cash = EXACT.fma(-bought, fill.price, holding.cash)
+    holding.cash = EXACT.fma(bought.copy_negate(), fill.price, holding.cash)
     if fill.fee_currency == quote_of(symbol):
         holding.cash = EXACT.subtract(holding.cash, fill.fee)
     elif fill.fee_currency == base_of(symbol):

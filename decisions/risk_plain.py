@@ -59,9 +59,9 @@ class PlainGate:
         exposure = state.exposure.get(symbol, NOTHING)
         held = state.held_by.get(place, NOTHING)
         if intent.side is BUY:
-            enters, leavable, change = exposure >= 0, held.copy_negate(), +quantity
+            enters, leavable, change = exposure >= 0, held.copy_negate(), quantity
         else:
-            enters, leavable, change = exposure <= 0, held, -quantity
+            enters, leavable, change = exposure <= 0, held, quantity.copy_negate()
         if intent.leaves and intent.leaves > leavable:
             return False
         recent = state.decided.get(symbol)

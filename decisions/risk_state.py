@@ -76,7 +76,7 @@ def accept(intent: OrderIntent, state: RiskState) -> None:
     if added_quantity(intent, state):
         latest = state.risk_added_at.get(symbol, intent.decided_at_ns)
         state.risk_added_at[symbol] = max(latest, intent.decided_at_ns)
-    change = intent.side.sign * intent.quantity
+    change = intent.side.signed(intent.quantity)
     _expose(symbol, change, state)
     _hold(intent.strategy_id, symbol, change, state)
     recent = state.decided.get(symbol)
@@ -100,9 +100,10 @@ def release(
     strategy_id: StrategyId | None = None,
 ) -> None:
     """Give back what an order that ended will never fill (it stays in the last minute)."""
-    _expose(symbol, -side.sign * unfilled, state)
+    change = side.signed(unfilled).copy_negate()
+    _expose(symbol, change, state)
     if strategy_id is not None:
-        _hold(strategy_id, symbol, -side.sign * unfilled, state)
+        _hold(strategy_id, symbol, change, state)
 
 
 def write_off(strategy_id: StrategyId, symbol: Symbol, fees: Decimal, state: RiskState) -> None:
@@ -111,8 +112,8 @@ def write_off(strategy_id: StrategyId, symbol: Symbol, fees: Decimal, state: Ris
     Else it would stay for ever, more with each round trip: room taken from the position limit, and
     coins of somebody else's to sell when the next buy is refused.
     """
-    _expose(symbol, -fees, state)
-    _hold(strategy_id, symbol, -fees, state)
+    _expose(symbol, fees.copy_negate(), state)
+    _hold(strategy_id, symbol, fees.copy_negate(), state)
     if state.flows is not None:
         write_off_flows(strategy_id, symbol, fees, state.flows)
 
@@ -255,9 +256,9 @@ def rebuild(
     state.equity = rebuild_equity(known, marks, resumed_at_ns)
     for symbol, sided in known.items():
         for side, fill in sided:
-            _expose(symbol, side.sign * fill.quantity, state)
+            _expose(symbol, side.signed(fill.quantity), state)
     for order in open_orders.values():
-        _expose(order.symbol, order.side.sign * order.unfilled, state)
+        _expose(order.symbol, order.side.signed(order.unfilled), state)
     return state
 
 

@@ -128,8 +128,8 @@ class RoundTrips:
         base, quote = base_of(key[1]), quote_of(key[1])
         fee = share if fill.fee_currency == quote else _NOTHING
         in_base = share if fill.fee_currency == base else _NOTHING
-        trip.cash -= side.sign * quantity * fill.price + fee
-        trip.held += (side.sign * quantity - in_base) * trip.side.sign
+        trip.cash -= side.signed(quantity) * fill.price + fee
+        trip.held += trip.side.signed(side.signed(quantity) - in_base)
         trip.fees += fee + in_base * fill.price
         trip.most = max(trip.most, trip.held)
         trip.executions += 1
@@ -152,7 +152,7 @@ class RoundTrips:
             number=self.begun,
             opened_ns=ts_ns,
             side=side,
-            held=rest * side.sign,
+            held=side.signed(rest),
             cash=-rest * at,
         )
 
@@ -160,7 +160,7 @@ class RoundTrips:
         self.ended.append(_told(key, trip, ts_ns, price))
         self._open.pop(key, None)
         if trip.held:
-            self._rest[key] = (trip.held * trip.side.sign, price)
+            self._rest[key] = (trip.side.signed(trip.held), price)
 
 
 def _told(
@@ -176,7 +176,7 @@ def _told(
         exit=_average(trip.closed_value, trip.closed, price),
         opened_ns=trip.opened_ns,
         closed_ns=closed_ns,
-        profit=trip.cash + trip.held * trip.side.sign * price,
+        profit=trip.cash + trip.side.signed(trip.held) * price,
         fees=trip.fees,
         executions=trip.executions,
     )

@@ -75,11 +75,11 @@ def begun_anew(stop: Stop) -> Stop:
 
 def level(stop: Stop) -> tuple[Decimal, Cause] | None:
     """Give the price that it acts at, and by which part: of fixed and trailing the nearer."""
-    fixed, sign = stop.stop_loss, stop.side.sign
+    fixed, signed = stop.stop_loss, stop.side.signed
     if stop.trails_by is None:
         return None if fixed is None else (fixed, Cause.STOP_LOSS)
-    follows = EXACT.fma(stop.trails_by, Decimal(-sign), stop.best_price)
-    if fixed is not None and fixed * sign >= follows * sign:
+    follows = EXACT.subtract(stop.best_price, signed(stop.trails_by))
+    if fixed is not None and signed(fixed) >= signed(follows):
         return fixed, Cause.STOP_LOSS
     return follows, Cause.TRAILING
 
@@ -122,17 +122,17 @@ def _reached(
     stop: Stop, prices: _Prices, *, is_first: bool
 ) -> tuple[Cause, Decimal, Decimal] | None:
     """Give which part acts, the price that could be had, and the one that was reached."""
-    sign, hard = stop.side.sign, level(stop)
-    if hard is not None and prices.worst * sign <= hard[0] * sign:
+    signed, hard = stop.side.signed, level(stop)
+    if hard is not None and signed(prices.worst) <= signed(hard[0]):
         price, cause = hard
-        gone_past = prices.first * sign <= price * sign
+        gone_past = signed(prices.first) <= signed(price)
         return cause, prices.first if gone_past else price, price
     goal = stop.take_profit
-    if goal is None or prices.best * sign < goal * sign:
+    if goal is None or signed(prices.best) < signed(goal):
         return None
     if is_first and stop.is_limit and prices.is_whole:
         return None
-    gone_past = prices.first * sign >= goal * sign
+    gone_past = signed(prices.first) >= signed(goal)
     return Cause.TAKE_PROFIT, prices.first if gone_past else goal, goal
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, cast
 
+from decisions.exact import EXACT
 from decisions.fast_door import Doorway, close_handler, fast_door
 from decisions.managed_orders import ManagedOrders
 from decisions.strategy_like import StrategyLike, memory_of, warmup_candles
@@ -327,7 +328,8 @@ class StrategyRun:
         memory = self.memory
         if intents:
             for intent in intents:
-                memory.position += intent.quantity * intent.side.sign
+                change = intent.side.signed(intent.quantity)
+                memory.position = EXACT.add(memory.position, change)
             count_decisions(memory.decided, self.symbol, decided_at_ns, len(intents))
             self._positions[self.symbol] = memory.position
 

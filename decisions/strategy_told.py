@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from decisions.exact import EXACT
 from decisions.strategy_memory import StrategyMemory
 from messages.ids import Symbol
 from messages.orders import OrderUpdate
@@ -57,7 +58,7 @@ class StrategyTold:
         before = self._positions[symbol]
         if before * acted.change >= 0:
             return
-        after = before + acted.change
+        after = EXACT.add(before, acted.change)
         self._move(symbol, after if after * before > 0 else Decimal(0))
 
     def _move(self, symbol: Symbol, position: Decimal) -> None:

@@ -28,11 +28,11 @@ def protection_problem(asked: Protection, side: Side, price: Decimal) -> str:
         value = getattr(asked, name)
         if value is not None and not (isinstance(value, Decimal) and is_sane(value)):
             return f"a {name} of {shown(value)}, expected a Decimal above 0"
-    stop, goal, sign = asked.stop_loss, asked.take_profit, side.sign
+    stop, goal, signed = asked.stop_loss, asked.take_profit, side.signed
     below, above = ("below", "above") if side is Side.BUY else ("above", "below")
-    if stop is not None and stop * sign >= price * sign:
+    if stop is not None and signed(stop) >= signed(price):
         return f"a stop_loss of {stop} for a {side} at {price}: it must be {below} that"
-    if goal is not None and goal * sign <= price * sign:
+    if goal is not None and signed(goal) <= signed(price):
         return f"a take_profit of {goal} for a {side} at {price}: it must be {above} that"
     if side is Side.BUY and asked.trailing is not None and asked.trailing >= price:
         return f"a trailing of {asked.trailing} for a buy at {price}: it would never act"

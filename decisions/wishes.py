@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from decisions.change_wishes import held_without, is_change, order_meant, replacement
-from decisions.exact import NOTHING
+from decisions.exact import EXACT, NOTHING
 from decisions.order_keys import keys_of, order_key
 from decisions.targets import Order, is_there, order_to
 from decisions.wish_checks import (
@@ -207,7 +207,7 @@ class Desk(msgspec.Struct, frozen=True):
         if order is None:
             return None
         held = positions.get(symbol, NOTHING)
-        positions[symbol] = held + order.quantity * order.side.sign
+        positions[symbol] = EXACT.add(held, order.side.signed(order.quantity))
         return self._intent(wish, order, symbol, held, moment, created_ns, decided)
 
     def _changed(
@@ -241,7 +241,7 @@ class Desk(msgspec.Struct, frozen=True):
         if problem := decision_problem(order):
             raise BadDecision(problem)
         held = held_without(first, positions)
-        positions[symbol] = held + order.quantity * order.side.sign
+        positions[symbol] = EXACT.add(held, order.side.signed(order.quantity))
         intent = self._intent(order, order, symbol, held, moment, created_ns, decided)
         self.replaced.add(first.order_key)
         return msgspec.structs.replace(intent, replaces=first.order_key)

@@ -24,6 +24,13 @@ class Side(StrEnum):
     def __init__(self, name: str) -> None:
         self.sign = 1 if name == "buy" else -1
 
+    def signed(self, amount: Decimal) -> Decimal:
+        """Give what so much of it does to the position.
+
+        `sign * amount` would round it to the 28 digits of the default context.
+        """
+        return amount if self.sign > 0 else amount.copy_negate()
+
     __hash__ = str.__hash__
 
 

@@ -44,7 +44,7 @@ class _Account:
         self.fees[fill.fee_currency] = EXACT.add(
             self.fees.get(fill.fee_currency, _NOTHING), fill.fee
         )
-        self.filled = EXACT.add(self.filled, one.side.sign * fill.quantity)
+        self.filled = EXACT.add(self.filled, one.side.signed(fill.quantity))
         self.executions += 1
         self.last_price = fill.price
 

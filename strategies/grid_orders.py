@@ -34,7 +34,7 @@ class GridOrders:
 
     def wishes(self, orders: Sequence[OrderUpdate], position: Decimal, close: Decimal) -> Wishes:
         """Say what is to be sent, moved and ended; nothing where all is as it should be."""
-        held = position - _sum(one.side.sign * one.quantity for one in orders)
+        held = position - _sum(one.side.signed(one.quantity) for one in orders)
         bids = [one for one in orders if one.side is Side.BUY]
         asks = [one for one in orders if one.side is Side.SELL]
         coming = [one for one in bids if one.limit_price is None or one.limit_price >= close]

@@ -32,7 +32,7 @@ class Unfilled:
         if len(self._counted) > _REMEMBERED:
             del self._counted[next(iter(self._counted))]
         before = self.by_symbol.get(update.symbol, _NOTHING)
-        self.by_symbol[update.symbol] = before + update.side.sign * missing
+        self.by_symbol[update.symbol] = before + update.side.signed(missing)
         return True
 
     def of(self, symbol: Symbol) -> Decimal:

@@ -116,7 +116,7 @@ def most_in_use(quote: str, executions: Sequence[Execution]) -> Decimal:
         if quote_of(symbol) != quote:
             continue
         quantity, cost = held.get(symbol, (_NOTHING, _NOTHING))
-        change = side.sign * fill.quantity
+        change = side.signed(fill.quantity)
         after = quantity + change
         if quantity * change >= 0:
             new_cost = cost + fill.quantity * fill.price
