@@ -284,7 +284,8 @@ class CancelDesk:
 
     def canceled(self, answer: CancelDone) -> None:
         """Take the end of a cancel, which is recorded: an order that has not ended is asked for."""
-        self._under_way.discard(answer.order_key)
+        if answer.epoch == self._ctx.epoch:  # else our own is under way still
+            self._under_way.discard(answer.order_key)
         wish = self._wishes.get(answer.order_key)
         if wish is not None and not wish.is_over:
             self._desk.asking.ask_for(self._ledger.lookup([answer.order_key])[answer.order_key])

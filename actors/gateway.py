@@ -142,7 +142,8 @@ class Gateway(ABC):
     def cancel(self, epoch: Epoch, key: OrderKey, order: NewOrder) -> None:
         """Cancel one order at the venue; answers `CancelDone`.
 
-        When the executor was replaced meanwhile nothing is done and nothing answered.
+        When the executor was replaced before it began nothing is done and nothing answered; what
+        the venue says to one that had begun is told, under the epoch that asked.
         """
 
     @abstractmethod

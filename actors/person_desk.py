@@ -47,7 +47,8 @@ class PersonDesk:
         self._desk, self._board = desk, board
         self._waiting: dict[OrderKey, Request] = {}
         self._asks: dict[OrderKey, int] = {}
-        self._problem = ""
+        self._problems: dict[OrderKey, str] = {}
+        """What the venue said of a cancel that it did not do."""
 
     # ------------------------------------------------------------ what is wanted
 
@@ -93,7 +94,7 @@ class PersonDesk:
     def canceled(self, answer: CancelDone) -> None:
         """Take the end of a cancel: whatever it says, the order is asked for."""
         if isinstance(self._waiting.get(answer.order_key), CancelOrder):
-            self._problem = answer.problem
+            self._problems[answer.order_key] = answer.problem
             self._desk.asking.ask_for(self._ledger.lookup([answer.order_key])[answer.order_key])
 
     def looked_up(self, answer: LookupDone) -> None:
@@ -113,7 +114,8 @@ class PersonDesk:
             doubt = f"; asked once more it said nothing ({answer.problem})" * bool(answer.problem)
             self._answer(message, entry, ok=True, text=f"{_end(entry)}{doubt}")
         elif shown is not None:
-            why = shown.reason or self._problem or "the venue did not say why"
+            said = self._problems.get(message.order_key)
+            why = shown.reason or said or "the venue did not say why"
             text = f"it is still open at the venue ({shown.state}): {why}"
             self._answer(message, entry, ok=False, text=text)
         elif self._asked_often(answer):
@@ -195,6 +197,7 @@ class PersonDesk:
 
     def _answer(self, message: Request, entry: LedgerEntry, *, ok: bool, text: str) -> None:
         del self._waiting[message.order_key], self._asks[message.order_key]
+        self._problems.pop(message.order_key, None)
         if isinstance(message, ResolveOrder) and entry.state not in FINAL_STATES:
             self._desk.recall_unwanted(message.order_key)
         self._tell(message, entry, ok=ok, text=text)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from actors.cancel_desk import PAUSES_NS
-from messages.halting import CancelOrder
+from messages.halting import CancelDone, CancelOrder
 from messages.ids import NS_PER_S, StrategyId
 from messages.lifecycle import HaltTrading
 from messages.values import OrderState as S
@@ -113,6 +113,21 @@ def test_the_wish_outlives_the_executor(desk: OrderPath) -> None:
 
     assert cancels(desk) == 2
     assert desk.gateway.canceled[-1].epoch != desk.gateway.canceled[0].epoch
+
+
+def test_an_answer_to_the_executor_before_is_none_to_this_ones_cancel(desk: OrderPath) -> None:
+    desk.tell(ending(desk))
+    before = desk.gateway.canceled[-1]
+    desk.start()
+    found(desk, desk.report(1, S.ACCEPTED)).after(3)
+    assert cancels(desk) == 2
+
+    late = CancelDone(order_key=before.key, epoch=before.epoch, report=None, problem="late")
+    found(desk.tell(late), desk.report(1, S.ACCEPTED)).after(30)
+
+    assert cancels(desk) == 2, "its own is under way"
+    canceled(desk, desk.report(1, S.CANCELED))
+    assert desk.order(1).state is S.CANCELED
 
 
 def test_a_person_sees_what_is_being_ended_and_what_was_given_up(desk: OrderPath) -> None:

@@ -26,8 +26,8 @@ def desk(tmp_path: Path) -> OrderPath:
     return OrderPath(tmp_path).start()
 
 
-def cancel(desk: OrderPath, number: int = 1) -> None:
-    desk.tell(CancelOrder(request="c", order_key=key_of(number)))
+def cancel(desk: OrderPath, number: int = 1, request: str = "c") -> None:
+    desk.tell(CancelOrder(request=request, order_key=key_of(number)))
 
 
 def canceled(desk: OrderPath, report: OrderReport | None, problem: str = "") -> None:
@@ -110,6 +110,22 @@ def test_an_order_that_is_still_open_is_said_to_be(desk: OrderPath) -> None:
     ok, text = answer(desk, "c")
     assert not ok
     assert "still open at the venue (accepted): OutcomeUnknown: the cancel may still" in text
+
+
+def test_each_order_has_its_own_reason_why_it_is_still_open(desk: OrderPath) -> None:
+    accepted(desk)
+    desk.tell(desk.intent(2)).tell(desk.submitted(2, S.ACCEPTED))
+    cancel(desk)
+    canceled(desk, None, "the first one's reason")
+    first = desk.gateway.asked[-1]
+    cancel(desk, 2, "d")
+    canceled(desk, None, "the second one's reason")
+
+    found(desk, desk.report(2, S.ACCEPTED))
+    desk.tell(desk.answer(first, desk.report(1, S.ACCEPTED)))
+
+    assert answer(desk, "c")[1].endswith("the first one's reason")
+    assert answer(desk, "d")[1].endswith("the second one's reason")
 
 
 def test_a_venue_that_says_nothing_proves_nothing(desk: OrderPath) -> None:
