@@ -173,10 +173,6 @@ class Gateway(ABC):
     def flush(self, timeout_ns: int) -> bool:
         """Wait until what is under way has been answered; False when some of it has not."""
 
-    @abstractmethod
-    def close(self, done: Callable[[], object]) -> None:
-        """Let go of the venue after all that is under way, then call `done`."""
-
     def _all_symbols(self, more: Iterable[Symbol]) -> tuple[Symbol, ...]:
         return tuple(dict.fromkeys((*self.symbols, *more)))
 

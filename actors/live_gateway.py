@@ -145,11 +145,6 @@ class LiveGateway(Gateway):
         """See `Gateway.flush`."""
         return self._loop.join(timeout_ns / NS_PER_S)
 
-    def close(self, done: Callable[[], object]) -> None:
-        """See `Gateway.close`."""
-        future = self._loop.submit(self._venue.close())
-        future.add_done_callback(lambda _: done())
-
     # ------------------------------------------------------------ on the venue's loop
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:

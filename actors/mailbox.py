@@ -90,7 +90,8 @@ class Mailbox:
         """Queue a message by the policy of its class; never blocks, never raises.
 
         Returns:
-            False when the message ended as a dead letter instead.
+            False when the message ended as a dead letter instead. Of one that a newer one may
+            replace, True says no more than that it waited.
         """
         policy = message.delivery
         if self.closed:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from actors.actor import Reject
 from actors.cancel_desk import CancelDesk
 from actors.context import Context
 from actors.gateway import Gateway
@@ -98,6 +99,8 @@ class OperatorDesk:
                 self._halts.repeat()
             case _ if message == TRY_AGAIN:
                 self._halts.try_again()
+            case _:
+                raise Reject(f"an executor does not take {type(message).__name__}")
 
     def _canceled(self, answer: CancelDone) -> None:
         """Record what the venue showed, then ask: an answer to a cancel is a hint."""

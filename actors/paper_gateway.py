@@ -85,10 +85,6 @@ class PaperGateway(Gateway):
         """See `Gateway.flush`."""
         return self._flush(timeout_ns)
 
-    def close(self, done: Callable[[], object]) -> None:
-        """See `Gateway.close`."""
-        self._enqueue(lambda: self._close(done))
-
     # ------------------------------------------------------------ on the worker's thread
 
     def _submit(
@@ -170,12 +166,6 @@ class PaperGateway(Gateway):
         if why != self._halted:
             self._halted = why
             self._executor.tell(HaltTrading(reason=f"the venue failed: {why}", durable=False))
-
-    def _close(self, done: Callable[[], object]) -> None:
-        if self._venue is not None:
-            self._venue.close()
-            self._venue = None
-        done()
 
     def _trading(self) -> Trading:
         if self._venue is None:

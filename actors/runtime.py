@@ -256,7 +256,8 @@ class Runtime(ABC):
     def worker(self, name: str) -> Callable[[Job], None]:
         """Give the queue of a thread that works off jobs in order; one per name.
 
-        Jobs must not raise: a job reports its failure as a message.
+        A job reports its failure as a message. One that raises has a bug, which is logged, and
+        the next one is worked off.
         """
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ import pykka
 from actors.address import Address
 from actors.cell import Cell, Incarnation
 from actors.clock import SystemClock
+from actors.log import logger
 from actors.mailbox_protocols import Queue
 from actors.runtime import CURRENT_ASKER, Job, Runtime, Started, describe, too_slow
 from messages.errors import AskTimeout
@@ -119,4 +121,9 @@ def wake_on_time() -> None:
 
 def _work(jobs: "SimpleQueue[Job]") -> None:
     while True:
-        jobs.get()()
+        job = jobs.get()
+        try:
+            job()
+        except Exception:  # noqa: BLE001 - whoever has the next job is not to wait for ever
+            name, why = threading.current_thread().name, traceback.format_exc()
+            logger.critical("a job of the thread {} failed: {}", name, why)

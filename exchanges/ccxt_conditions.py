@@ -30,6 +30,7 @@ from exchanges.conditions import (
 )
 from exchanges.facts import MarketFacts
 from exchanges.outcomes import Evidence, Verdict
+from exchanges.venue_loop import report_fault
 from messages.errors import NotSent, Rejected
 from messages.ids import NS_PER_S, Symbol
 
@@ -134,9 +135,12 @@ class ConditionKeeper:
         while self._standing.text(AWAY):
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, PROBE_MAX_S)
+            answers = False
             with suppress(Exception), recorded() as call:
                 await self._client.fetch_time()
                 check_answer(call)
+                answers = True
+            if answers:
                 self._standing.end(AWAY)
 
     def _reload_soon(self) -> None:
@@ -149,10 +153,12 @@ class ConditionKeeper:
     async def _reload(self) -> None:
         """See what the venue lists now; while a symbol is blocked, look again in a while."""
         while True:
-            before = dict(self._client.markets)
+            before, is_new = dict(self._client.markets), False
             with suppress(Exception), recorded() as call:
                 await self._client.load_markets(reload=True)
                 check_answer(call)
+                is_new = True
+            if is_new:
                 self._compare(before)
             if not any(name.startswith("symbol ") for name in self._standing.all):
                 return
@@ -183,7 +189,8 @@ class ConditionKeeper:
         if running is not None and not running.done():
             work.close()
             return
-        self._tasks[name] = asyncio.ensure_future(work)
+        task = self._tasks[name] = asyncio.ensure_future(work)
+        task.add_done_callback(report_fault)
 
     async def close(self) -> None:
         """End what is being asked."""

@@ -25,6 +25,7 @@ from exchanges.feed_settings import Channel, FeedFacts, FeedItem, FeedRequest, F
 from exchanges.rate_budget import RateBudget
 from exchanges.source import SourceStats
 from exchanges.steady_clock import SteadyClock
+from exchanges.venue_loop import faults_of
 from messages.errors import VenueRefused
 from messages.ids import NS_PER_MS, Symbol
 from messages.market import Candle, FeedGap, FeedPhase, Tick, Trade
@@ -138,9 +139,11 @@ class CcxtFeed:
             for line in self._lines:
                 line.interrupted()
             tasks = [asyncio.ensure_future(one) for one in [*self._followers(), self._live()]]
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            error = _first(next(iter(done)).exception())
-            if "BadSymbol" in (type(error).__name__, type(getattr(error, "__cause__", 0)).__name__):
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            faults = [_first(fault) for fault in faults_of(tasks)]
+            unlisted = next(filter(_is_of_a_symbol, faults), None)
+            error = unlisted or next(iter(faults), None)
+            if unlisted is not None:
                 await self._leave_out_unlisted()
         except VenueRefused as refusal:
             error = refusal
@@ -376,10 +379,14 @@ def _moment_ns(item: FeedItem) -> int:
     return item.ts_event_ns if isinstance(item, Candle | Trade | Tick) else 0
 
 
-def _first(error: BaseException | None) -> BaseException | None:
+def _first(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _is_of_a_symbol(error: BaseException) -> bool:
+    return "BadSymbol" in (type(error).__name__, type(error.__cause__).__name__)
 
 
 def _reason(error: BaseException | None) -> str:

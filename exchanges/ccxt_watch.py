@@ -19,6 +19,7 @@ from exchanges.ccxt_lookup import Found, OrderLookup
 from exchanges.ccxt_parse import Unclear, report_of, trade_of
 from exchanges.facts import StreamPhase, StreamState
 from exchanges.order_stream import OrderStream
+from exchanges.venue_loop import faults_of
 from messages.errors import OutcomeUnknown, VenueRefused
 from messages.ids import ClientOrderId, Symbol, TimestampNs, VenueOrderId
 from messages.order_states import FINAL_STATES
@@ -93,10 +94,12 @@ class PrivateStream:
         overseer = asyncio.ensure_future(self._oversee(symbols))
         tasks = [*followers, overseer]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            error = next(iter(done)).exception()
-            if isinstance(error, Stale):
-                self._phase(StreamPhase.STALE, str(error))
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            faults = faults_of(tasks)
+            stale = next((one for one in faults if isinstance(one, Stale)), None)
+            error = stale or next(iter(faults), None)
+            if stale is not None:
+                self._phase(StreamPhase.STALE, str(stale))
             return f"{type(error).__name__}: {error}" if error is not None else "it ended"
         finally:
             for task in tasks:

@@ -32,6 +32,7 @@ from exchanges.nats_client import ANSWER_S, NatsClient
 from exchanges.nats_ownership import OwnStream
 from exchanges.nats_pulse import PULSE_S, Pulse
 from exchanges.nats_reading import BusLost, NotLetIn
+from exchanges.venue_loop import faults_of
 from messages.errors import VenueRefused
 from messages.market import FeedEnded, FeedGap, FeedPhase, Tick
 
@@ -220,8 +221,9 @@ class NatsWriter:
             jobs = (self._pump(client), beat, client.closed.wait())
             tasks = [asyncio.ensure_future(job) for job in jobs]
             try:
-                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                next(iter(done)).result()
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for fault in faults_of(tasks):
+                    raise fault
                 return client.reason
             finally:
                 for task in tasks:

@@ -12,6 +12,19 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
+def faults_of(tasks: Iterable["asyncio.Future[Any]"]) -> list[BaseException]:
+    """Give what has ended those that are over, in the order of the tasks; cancelled ones apart."""
+    over = [task for task in tasks if task.done() and not task.cancelled()]
+    return [fault for task in over if (fault := task.exception()) is not None]
+
+
+def report_fault(task: "asyncio.Future[Any]") -> None:
+    """Tell the loop at once, as a done-callback, of what has ended a task that nobody awaits."""
+    for fault in faults_of([task]):
+        context = {"message": "a task failed", "exception": fault, "future": task}
+        task.get_loop().call_exception_handler(context)
+
+
 class VenueLoop:
     """Runs coroutines on a thread of its own. Methods may be called from any thread.
 
@@ -129,6 +142,7 @@ class VenueLoop:
         task = self._loop.create_task(coroutine)
         self._spawned.add(task)
         task.add_done_callback(self._spawned.discard)
+        task.add_done_callback(report_fault)
 
     def _tell_when_over(self, ended: threading.Event) -> None:
         left = set(self._spawned)

@@ -138,14 +138,15 @@ class ControlServer:
     def _answer(self, line: bytes) -> bytes:
         try:
             request = json.loads(line)
+        except (ValueError, RecursionError):
+            return _encoded({"error": "the request is not one line of JSON"})
+        try:
             command = request.get("command") if isinstance(request, dict) else None
             handler = self._handlers.get(command) if isinstance(command, str) else None
             if handler is None:
                 known = ", ".join(sorted(self._handlers))
                 return _encoded({"error": f"unknown command; known: {known}"})
             return _encoded(handler(request))
-        except (ValueError, RecursionError):
-            return _encoded({"error": "the request is not one line of JSON"})
         except Exception as error:  # noqa: BLE001 - a handler's bug must not silence health
             return _encoded({"error": f"{type(error).__name__}: {error}"})
 

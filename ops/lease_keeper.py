@@ -63,7 +63,8 @@ class LeaseKeeper:
 
     def close(self, *, give_back: bool) -> None:
         """End; `give_back` says that nothing is under way any more, so that another may begin."""
-        self._over, self._gives_back = True, give_back
+        self._gives_back = give_back  # first: its thread may look the moment that it is over
+        self._over = True
         self._wake.set()
         self._thread.join(_CLOSE_LIMIT_S)
 

@@ -90,9 +90,6 @@ class HandGateway(Gateway):
     def flush(self, timeout_ns: int) -> bool:
         return True
 
-    def close(self, done: Callable[[], object]) -> None:
-        done()
-
 
 class OrderPath:
     """One executor cell on a ledger file, from one incarnation to the next."""

@@ -10,7 +10,7 @@ from actors.person_desk import ASKS_MAX
 from decisions.resolving import WAIT_NS
 from messages.halting import CancelDone, CancelOrder, OpenListed, ResolveOrder
 from messages.ids import NS_PER_S
-from messages.lifecycle import HaltTrading
+from messages.lifecycle import HaltTrading, TimerFired
 from messages.orders import OrderIntent, OrderReport
 from messages.values import OrderState as S
 from persistence.ledger import read_events
@@ -172,6 +172,15 @@ def test_an_order_that_waits_to_be_sent_again_is_refused(desk: OrderPath) -> Non
 
     assert answer(desk, "c") == (True, "refused, 0 of 1 filled")
     assert desk.sends(1) == 1
+
+
+def test_a_message_that_is_not_for_an_executor_is_counted_and_harms_nobody(
+    desk: OrderPath,
+) -> None:
+    desk.tell(TimerFired(name="of nobody"))
+
+    assert dict(desk.runtime.dead_letters.counts) == {(desk.cell.path, "rejected"): 1}
+    assert desk.cell.epoch == 1
 
 
 def test_nobody_has_such_an_order(desk: OrderPath) -> None:

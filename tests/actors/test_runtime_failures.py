@@ -3,6 +3,7 @@
 import pytest
 
 from actors.actor import Reject
+from actors.thread_runtime import ThreadRuntime
 from decisions.supervisor import Restart
 from messages.errors import ActorCrashed
 from messages.ids import NS_PER_S
@@ -157,6 +158,17 @@ def test_a_rejected_ask_answers_with_the_error_and_nobody_dies(
         world.ask("a", Refuse())
 
     assert world.ask("a", Note(text="alive")) == ("alive", 1)
+
+
+def test_a_job_with_a_bug_is_not_the_last_one_of_its_thread() -> None:
+    runtime, done = ThreadRuntime(), list[str]()
+    submit = runtime.worker("of a test")
+
+    submit(lambda: done.append(str(1 / 0)))
+    submit(lambda: done.append("the next one"))
+
+    assert runtime.flush("of a test", 10 * NS_PER_S)
+    assert done == ["the next one"]
 
 
 def test_a_rejected_tell_is_a_dead_letter_and_nobody_dies(world: World, script: Script) -> None:

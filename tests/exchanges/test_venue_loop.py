@@ -1,7 +1,6 @@
 """The venue's loop: nobody who submits to it is blocked, and it ends in time."""
 
 import asyncio
-import gc
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
@@ -9,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exchanges.venue_loop import VenueLoop
+from exchanges.venue_loop import VenueLoop, faults_of
 
 LIMIT_S = 60.0
 
@@ -225,6 +224,22 @@ def test_after_closing_nothing_spawned_runs_and_nobody_waits_for_it(loop: VenueL
     assert ran == []
 
 
+def test_of_tasks_that_are_over_the_faults_are_given_in_their_order(loop: VenueLoop) -> None:
+    async def fail(error: Exception) -> None:
+        raise error
+
+    async def several() -> list[str]:
+        work = [fail(KeyError()), asyncio.sleep(0), fail(OSError()), never(), fail(ValueError())]
+        tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(one) for one in work]
+        tasks[4].cancel()
+        await asyncio.sleep(0.01)
+        kinds = [type(one).__name__ for one in faults_of(tasks)]
+        tasks[3].cancel()
+        return kinds
+
+    assert loop.submit(several()).result(LIMIT_S) == ["KeyError", "OSError"]
+
+
 @pytest.mark.slow
 def test_what_a_spawned_coroutine_raises_is_told() -> None:
     told: list[str] = []
@@ -236,7 +251,6 @@ def test_what_a_spawned_coroutine_raises_is_told() -> None:
 
     loop.spawn(fail())
     assert loop.join(LIMIT_S)
-    gc.collect()  # asyncio says so when the task is gone
     assert loop.submit(answer(1)).result(LIMIT_S) == 1
     loop.close(LIMIT_S)
 

@@ -25,6 +25,7 @@ HANDLERS = {
     "echo": lambda request: {"said": request.get("word")},
     "big": lambda _: BIG,
     "broken": broken,
+    "odd": lambda _: {"number": int("odd")},
 }
 
 
@@ -76,11 +77,15 @@ def test_rubbish_gets_an_error_and_the_next_client_an_answer(path: Path, rubbish
 
 
 def test_an_unknown_command_is_told_the_known_ones(path: Path) -> None:
-    assert "known: big, broken, echo, ping, stacks" in ask(path, "helth")["error"]
+    assert "known: big, broken, echo, odd, ping, stacks" in ask(path, "helth")["error"]
 
 
 def test_a_failing_handler_is_an_error_reply(path: Path) -> None:
     assert ask(path, "broken") == {"error": "KeyError: 'nothing here'"}
+
+
+def test_a_handlers_own_bad_value_is_not_taken_for_a_bad_request(path: Path) -> None:
+    assert ask(path, "odd")["error"].startswith("ValueError: invalid literal")
 
 
 def test_a_request_without_end_is_cut_off(path: Path) -> None:
