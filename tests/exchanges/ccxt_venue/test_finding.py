@@ -67,9 +67,9 @@ def test_our_own_clock_proves_nothing(
 def test_a_request_that_arrives_late_is_found_after_it_was_not(
     run: RunningExchange, resting: Callable[..., NewOrder]
 ) -> None:
-    """Asked at once the venue has no such order, a second later it has."""
+    """Asked at once the venue has no such order, a while later it has."""
     order = resting()
-    run.exchange.arm(Plan(fault=Fault.DELAYED_DELIVERY, operation="place", delay_ms=900))
+    run.exchange.arm(Plan(fault=Fault.DELAYED_DELIVERY, operation="place", delay_ms=1_800))
     with desk(run.ccxt_config()) as hasty:
         hasty.call(hasty.venue.open())
         with hasty.within(300), pytest.raises(OutcomeUnknown):
