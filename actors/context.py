@@ -1,6 +1,6 @@
 """An actor's only reach into the world: time, timers, sends, its own end."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from actors.address import Address
@@ -156,7 +156,3 @@ class Context:
     def block_forever(self) -> None:
         """Hang until fenced: the rehearsal of a call that never returns."""
         self.runtime.hang(self.life)
-
-    def spawn_worker(self, name: str) -> "Callable[[Callable[[], None]], None]":
-        """Give a queue of jobs that one thread beside the actors works off in order."""
-        return self.runtime.worker(name)

@@ -1,11 +1,11 @@
 """What the risk gate remembers, and how it is fed. One owner, one thread.
 
 Nothing here is kept for its own sake: every part can be rebuilt from what the ledger and the
-market already hold, by `rebuild` and `recall`.
+market already hold: equity by `rebuild_equity`, the order rate and the cooldown by `recall`.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
@@ -15,9 +15,6 @@ from decisions.account import write_off as write_off_flows
 from decisions.exact import EXACT, NOTHING, is_sane
 from decisions.risk_equity import (
     EquityBook,
-    Mark,
-    SidedFill,
-    rebuild_equity,
     record_fill,
     record_mark,
 )
@@ -237,29 +234,6 @@ def recall(symbol: Symbol, decided_at_ns: Iterable[int], before_ns: int, state: 
     state.decided[symbol] = deque(at for at in earlier if at > before_ns - MINUTE_NS)
     if earlier:
         state.risk_added_at[symbol] = earlier[-1]
-
-
-def rebuild(
-    fills: Mapping[Symbol, Iterable[SidedFill]],
-    open_orders: Mapping[OrderKey, OpenOrder],
-    *,
-    marks: Mapping[Symbol, Iterable[Mark]] | None = None,
-    resumed_at_ns: TimestampNs | None = None,
-) -> RiskState:
-    """Give the state that living through all this would have left: exposure, open orders, equity.
-
-    For the order of `fills` and `marks`, and for what marks are good for, see
-    `rebuild_equity`; `recall` adds the order rate and the cooldown.
-    """
-    known = {symbol: tuple(sided) for symbol, sided in fills.items()}
-    state = RiskState(open_orders=dict(open_orders))
-    state.equity = rebuild_equity(known, marks, resumed_at_ns)
-    for symbol, sided in known.items():
-        for side, fill in sided:
-            _expose(symbol, side.signed(fill.quantity), state)
-    for order in open_orders.values():
-        _expose(order.symbol, order.side.signed(order.unfilled), state)
-    return state
 
 
 def _expose(symbol: Symbol, change: Decimal, state: RiskState) -> None:

@@ -14,7 +14,7 @@ from decisions.months import month_of, monthly_profit, monthly_returns
 from decisions.portfolio import Portfolio
 from decisions.round_trips import RoundTrip
 from decisions.tear_sheet import CURVE, Part, Sheet, Trials
-from decisions.tear_sheet_rows import money, percent, ratio, rows_of, sharpe_text, span
+from decisions.tear_sheet_rows import money, percent, ratio, rows_of, span
 from messages.ids import StrategyId
 
 Model = dict[str, Any]
@@ -271,12 +271,3 @@ def _strategies(sheet: Sheet) -> Iterator[list[Any]]:
 
 def _hit_rate(ended: Sequence[RoundTrip]) -> float | None:
     return sum(one.profit > 0 for one in ended) / len(ended) if ended else None
-
-
-def summary_line(sheet: Sheet) -> str:
-    """Give one sentence on how it went, for who hears it only."""
-    found = sheet.parts[0].figures
-    share = f" ({percent(found.net_share, signed=True)})" if found.net_share is not None else ""
-    sharpe = sharpe_text(found.annual)
-    tail = f"; Sharpe {sharpe}" if found.annual is not None else f"; {found.too_short}"
-    return f"{money(found.net, sheet.quote, signed=True)}{share}{tail}"

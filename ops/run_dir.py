@@ -53,7 +53,6 @@ class RunDir:
         self.metrics = self.path / run_files.METRICS
         self.metrics_summary = self.path / run_files.METRICS_SUMMARY
         self.status = self.path / run_files.STATUS
-        self.control_socket = self.path / run_files.CONTROL_SOCKET
         self.log = self.path / run_files.LOG
         self.effective_config = self.path / run_files.EFFECTIVE_CONFIG
         self.dashboard = self.path / run_files.DASHBOARD

@@ -1,1 +1,1 @@
-"""Floor 3: market-data files and the backtest; replay, optimise and report will live here."""
+"""Floor 3: market-data files, the backtest, the replay and the search for parameters."""

@@ -58,4 +58,4 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     limits: RiskLimits
     account: AccountId = PAPER_ACCOUNT
     fast_doors: bool = True
-    """Whether strategies that have one are shown closes by it (`strategies.PassesCloses`)."""
+    """Whether strategies that have one are shown closes by it; see `strategies.protocol`."""

@@ -7,7 +7,6 @@ import msgspec
 
 from decisions.performance import DAYS_A_YEAR, Sharpe, daily_returns, moments, sharpe
 
-OBJECTIVES = ("sharpe", "return", "calmar")
 DAY_NS = 86_400_000_000_000
 
 

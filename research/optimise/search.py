@@ -42,7 +42,6 @@ class Hunt(msgspec.Struct, kw_only=True):
     """Trials that were tried, this process's and those before."""
     failed: int = 0
     """Of this process."""
-    last_failure: str = ""
     is_full: bool = False
 
 
@@ -144,7 +143,7 @@ class Search:
         hunt.over += outcome.how != REFUSED
         if outcome.how == FAILED:
             self._failed(hunt.window.number, hand.row.number, hand.params, outcome.reason)
-            hunt.failed, hunt.last_failure = hunt.failed + 1, outcome.reason
+            hunt.failed += 1
             if hunt.failed >= LEAST_FAILED and hunt.failed == hunt.over:
                 raise ConfigError([all_failed(hunt.failed, outcome.reason)])
         if outcome.score is not None:

@@ -23,8 +23,6 @@ from research.optimise.outcome import DONE, FAILED, TRIED, Outcome, PassedOver
 from research.optimise.rows import Row, Rows, frozen, state_of
 from research.optimise.space import Axis, Value, key_of, nearest, sets
 
-SAMPLERS = ("tpe", "random", "grid")
-PRUNERS = ("median", "halving", "none")
 MOST_IN_A_ROW = 1_000
 """So many proposals without one that can be tried end a search."""
 MOST_BY_SAMPLER, MOST_BY_CHANCE = 5, 20
