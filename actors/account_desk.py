@@ -46,7 +46,8 @@ COMPARE = TimerFired(name="compare the account")
 CONFIRM_NS = 2 * NS_PER_S
 """After a reading that is to be seen again, and while orders are under way."""
 UNTOLD_MAX = 30
-"""So many readings in a row, a minute and more, may show an order that has moved unheard."""
+"""After this many readings in a row (over a minute) that show an unreported order change, health
+says so."""
 FIRST_START = "the first start of this run directory"
 
 _RESTING = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
@@ -220,7 +221,7 @@ class AccountDesk:
         self._untold = self._untold + 1 if why else 0
         if self._untold == UNTOLD_MAX:
             text = (
-                f"the account is not compared, for {why}: look for it at the venue, then"
+                f"the account cannot be compared: {why}. Check that order at the venue, then run"
                 " `watchkeeper orders resolve`"
             )
             self._log.warning("{}", text)

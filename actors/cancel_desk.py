@@ -46,8 +46,8 @@ _AT_VENUE = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
 class CancelDesk:
     """`replacing` outlives incarnations: what this process lets take another order's place.
 
-    `tell` tells a strategy what became of an order of its own, `on_given_up` is called when
-    `problem` says something else.
+    `tell` informs the strategy that owns an order; `on_given_up` is called when `problem()`
+    changes.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class CancelDesk:
         self._tell(lost_update(intent))
 
     def struck(self, intent: CancelIntent) -> None:
-        """Take a decision that has brought an executor down once more: no harm is in a second one.
+        """Retry once the cancel that crashed an executor; canceling twice is harmless.
 
         If it fails again it is told of: to people, and to its strategy, which may wish again.
         """
@@ -231,7 +231,7 @@ class CancelDesk:
         return self._refused.get(intent.order_key)
 
     def halted(self, reason: str) -> None:
-        """Let nothing take a place any more: what was decided before a halt is not sent after."""
+        """Drop every pending replacement: nothing decided before a halt may be sent after it."""
         for wish in self._wishes.values():
             if wish.replacement is not None:
                 self._drop(wish, wish.replacement, reason)
@@ -354,7 +354,7 @@ class CancelDesk:
         ]
 
     def recording(self, claims: Sequence[Claim]) -> None:
-        """Learn what is about to be written of decisions: with it goes that they wait no more."""
+        """Note the claims about to be committed; that commit takes them off the waiting list."""
         for claim in claims:
             first = claim.intent.replaces
             if first is not None:
@@ -364,7 +364,7 @@ class CancelDesk:
                     self._is_kept = False
 
     def judged(self, intents: Sequence[OrderIntent]) -> None:
-        """Forget decisions of which it is recorded what became of them, now or before."""
+        """Forget decisions whose outcome is now in the ledger."""
         for intent in intents:
             assert intent.replaces is not None
             self._replacing.discard(intent.order_key)

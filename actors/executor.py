@@ -126,10 +126,10 @@ class ExecutorActor(Actor):
         self._desk.tidying.later()
 
     def _tell_left(self) -> None:
-        """Tell what the one before has left untold. What struck it while it ended an order is done.
+        """Tell what the previous incarnation left untold; finish the cancel that brought it down.
 
-        That is no risk, unlike any other decision. Until here a start may fail: nothing of it is
-        forgotten before.
+        A cancel is no risk, unlike any other decision. Until here a start may fail: nothing of it
+        is forgotten before.
         """
         self._telling.again(self._desk.telling)
         struck = self._kept.struck_by

@@ -47,9 +47,10 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExecutorDesks:
-    """`decide` judges decisions, and claims and sends them or records why not, before it returns.
+    """`decide` judges decisions and, before returning, claims and sends each or notes its refusal.
 
-    `is_away` says whether the ledger is. None of the desks is called before all are made.
+    `is_away()` says whether the ledger cannot be written. None of the desks is called before all
+    are made.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class ExecutorDesks:
         self._ctx, self._ledger, self._around = ctx, ledger, around
         self._decide, self._is_away = decide, is_away
         self._stages = ExecutorStages(ctx)
-        # Each is given those made before it. One that it calls later is looked up by then.
+        # Each desk receives those built before it; links to later ones are resolved when called.
         self.risk = self._make_risk()
         self.stops = self._make_stops()
         self.telling = self._make_telling()

@@ -44,8 +44,8 @@ class ExecutorKept:
         self.looks: dict[OrderKey, Stop] = {}
         """The stops as they were after the last event that they were shown, by their entries."""
         self.told: dict[OrderKey, Decimal] | None = None
-        """By the key of a stop's exit, how much of its strategy's position counts as left by it;
-        None until the first incarnation has read it."""
+        """For each stop exit, the part of the position the strategy already counts as sold; None
+        until first read."""
         self.untold: list[StopActed] = []
         """What waits for a strategy that was given up until a person revives it."""
         self.replacing: set[OrderKey] = set()

@@ -27,7 +27,8 @@ class MarketDesk:
     """`saw` takes a price for risk, `show` is called where a stop has acted.
 
     `replayed`: the market waits for us. `steps`: its feed shows an event to nobody else before it
-    is acknowledged here. While `is_away` the ledger is, and nothing could be claimed.
+    is acknowledged here. While `is_away()` is true the ledger cannot be written, so no exit can be
+    claimed.
     """
 
     def __init__(

@@ -107,7 +107,7 @@ class OrderDesk:
         """Make all of it durable at once; then hand over what is to be sent, then tell.
 
         Raises:
-            LedgerError: nothing of it is durable, or the ledger contradicts it.
+            LedgerError: nothing of it was promised, or the ledger contradicts it.
             ActorUnavailable: a newer incarnation writes the ledger now.
         """
         if not moves and not claims:
@@ -135,7 +135,7 @@ class OrderDesk:
     def _write(
         self, steps: Sequence[Step], claims: Sequence[Claim], notes: Mapping[str, str]
     ) -> list[LedgerEntry]:
-        """Write, unless this incarnation was given up: even its notes would be of before.
+        """Write, unless this incarnation was given up: even its notes would be stale.
 
         What became of stops by it goes with it: no entry is durable without the one it brings.
         """

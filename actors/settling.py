@@ -19,7 +19,7 @@ from messages.orders import CancelIntent, Intent
 
 
 class Settling:
-    """`decide` judges decisions, and claims and sends them or records why not."""
+    """`decide` judges decisions, and claims and sends each or records its refusal."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Settling:
         return self._cancels.waits or any(map(_changes, self._held.stash))
 
     def settled(self, events: Sequence[MarketEvent]) -> Sequence[MarketEvent]:
-        """Leave out the symbols of which it is not known what there is of them."""
+        """Leave out events of symbols that still have an unsettled order."""
         if self.reconciled:
             return events
         unsettled = self._desk.orders.unsettled_symbols()

@@ -215,7 +215,10 @@ class StopDesk:
         self._tell(_acted(stop, intent.order_key, change, intent.decided_at_ns))
 
     def _say_rest_stays(self, intent: OrderIntent, decided: Decimal) -> None:
-        """Of a strategy's own exit nothing follows, and its position may count all as left."""
+        """Say that no second order follows a strategy's own partial exit.
+
+        Its position may already count all of it as sold.
+        """
         logger.bind(actor=self._ctx.path, order_key=intent.order_key).warning(
             "an exit of {} {} is sent as {}, for the venue takes no more in one order: the rest"
             " stays held, until {} leaves again or a person sells it",
@@ -251,8 +254,9 @@ class StopDesk:
 
     def _say_waiting(self, *, may_send: bool) -> None:
         if not may_send:
-            text = "a stop acted while nothing may be sent; it is left once trading is resumed"
-            logger.bind(actor=self._ctx.path).error(text)
+            logger.bind(actor=self._ctx.path).error(
+                "a stop triggered while sending is barred; its exit is sent once trading resumes"
+            )
 
     def keep_looks(self) -> None:
         """Write how far trailing stops have come."""

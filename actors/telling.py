@@ -29,7 +29,7 @@ ToStrategy = Address[OrderUpdate | MarketRules | StopActed]
 
 
 class Telling:
-    """`on_sent` is called with each claim that is on its way, and how much of it was decided."""
+    """`on_sent` gets each claim that was sent and, if less was sent, the quantity decided."""
 
     def __init__(
         self,

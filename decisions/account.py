@@ -25,7 +25,8 @@ GRAIN = Decimal("0.00000001")
 """To how much venues round a balance and a fee; each execution may be off by so much."""
 
 UNLIKE_MAX = 5
-"""So many readings that follow each other are waited with because no two of them are alike."""
+"""How many consecutive, mutually different readings are tolerated before a difference is
+reported."""
 
 
 class Flows(msgspec.Struct, kw_only=True):
@@ -35,10 +36,10 @@ class Flows(msgspec.Struct, kw_only=True):
     """By currency: positive when it came in. Fees are in it, in whatever currency."""
     bought: dict[Symbol, Decimal] = msgspec.field(default_factory=dict)
     """Base currency, signed, without fees: what the ledger's filled quantities sum up to, less
-    what was `written_off`."""
+    what `write_off` counted."""
     base_fees: dict[Symbol, Decimal] = msgspec.field(default_factory=dict)
-    """Base currency: what was taken out of the very coins that were traded, less what was
-    `written_off`. Below 0: less than a step of coins is there that counts as nobody's."""
+    """Base currency: what was taken out of the very coins that were traded, less what
+    `write_off` counted. Below 0: less than a step of coins is there that counts as nobody's."""
     fees_of: dict[tuple[StrategyId, Symbol], Decimal] = msgspec.field(default_factory=dict)
     """The same, by whose orders they were taken of: nobody's exit is made smaller, or filled up
     with somebody else's coins, for fees that are not its own."""

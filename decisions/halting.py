@@ -1,4 +1,4 @@
-"""The kill switch: what a halt consists of, step by step, until nothing is proved to be open.
+"""The kill switch: what a halt consists of, step by step, until it is proved that nothing is open.
 
 ::
 
@@ -179,7 +179,7 @@ def why_not_resume(before: Halt, by: OrderedBy, *, despite_open: bool = False) -
     if before.state is HaltState.HALTED_PROVED or despite_open:
         return ""
     doubt = f"{len(before.open)} orders" if before.open else "orders"
-    return f"{doubt} may still be open; wait for the proof, or say that you accept it"
+    return f"{doubt} may still be open; wait for the proof, or resume with --despite-open"
 
 
 def resume(before: Halt, by: OrderedBy, *, despite_open: bool = False) -> Step:

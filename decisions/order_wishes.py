@@ -9,7 +9,7 @@ from messages.ids import OrderKey
 from messages.orders import OrderIntent
 
 UNWANTED = "unwanted:"
-"""What the note begins with under which it lies that an order is not to be sent again, and why."""
+"""Prefix of the note saying why an order must not be resent."""
 
 BY_A_PERSON = "a person canceled it"
 """What lies there of an order that a person wants gone: nothing takes its place any more."""
@@ -18,7 +18,7 @@ CANCELS = "cancels"
 """The note under which lies what strategies want ended, and has not ended yet."""
 
 REPLACED = "replaced:"
-"""What the note begins with under which it lies which order was sent in the place of another."""
+"""Prefix of the note naming the order sent in its place."""
 
 _STRATEGY = "its strategy ended it"
 _SECOND = re.compile(rf"{_STRATEGY} for ([0-9a-f]{{32}}): ")

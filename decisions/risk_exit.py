@@ -103,7 +103,8 @@ def _fit_to_held(intent: OrderIntent, state: RiskState) -> OrderIntent:
     quantity = EXACT.add(EXACT.subtract(intent.quantity, leaves), there)
     if not quantity:
         return msgspec.structs.replace(intent, quantity=quantity)
-    reason = f"{intent.reason}; of {leaves.normalize():f} to leave, {there.normalize():f} is held"
+    asked, only = leaves.normalize(), there.normalize()
+    reason = f"{intent.reason}; asked to exit {asked:f}, only {only:f} is held"
     return msgspec.structs.replace(intent, quantity=quantity, leaves=there, reason=reason)
 
 

@@ -362,7 +362,7 @@ class StopBook:
         return max(EXACT.subtract(self._filled.get(key, NOTHING), gone), NOTHING)
 
     def due(self, stop: Stop) -> Decimal:
-        """Give what an exit of it could be of now."""
+        """Give the quantity that an exit of this stop may trade now."""
         own = sum((part.leaving for part in self._exits_of(stop.entry_key)), start=NOTHING)
         against = sum(
             (

@@ -21,7 +21,7 @@ What the stream settles is never asked for. Of one that is forgotten a later mom
 
 
 class Absence:
-    """The orders that this process has sent, and from when on it is proof that one is not shown.
+    """Orders sent by this process, and from when their absence at the venue is proof.
 
     `ahead_ns` is by how much the venue's clock was ahead of ours when they were last compared.
     """

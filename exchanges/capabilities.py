@@ -54,7 +54,7 @@ class Capability(msgspec.Struct, frozen=True, kw_only=True):
     id_alphabet: str = digits + ascii_letters + "-_"
     id_length_max: int = 36
     id_prefix: str = "wk"
-    """With which ids of this system begin; what begins otherwise is foreign."""
+    """The prefix of this system's ids; any other order is foreign."""
     id_scope: IdScope = IdScope.UNPROVEN
     post_only: bool = True
     streams: frozenset[Stream] = frozenset(Stream)

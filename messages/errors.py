@@ -149,7 +149,7 @@ class LedgerConflict(LedgerError):
 
 
 class LedgerUnavailable(LedgerError):
-    """A commit failed (disk full, file gone); the change is not durable."""
+    """A commit failed (disk full, file gone); the change was not promised, and may yet turn up."""
 
 
 class LedgerTooNew(LedgerUnavailable):

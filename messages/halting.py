@@ -69,7 +69,7 @@ class ResolveOrder(Message, kw_only=True, frozen=True):
 class EndStop(Message, kw_only=True, frozen=True):
     """End a stop: what it protects is a person's from now on. No order comes of it.
 
-    Operator -> Executor. Never lost; its answer is, with its incarnation: ask again.
+    Operator -> Executor. Never lost; the answer is lost with its incarnation, so ask again.
     """
 
     delivery: ClassVar[Delivery] = _ORDER

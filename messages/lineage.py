@@ -17,7 +17,7 @@ COPIED, ACCEPTED = "copied", "accepted"
 """The names of the ledger's notes."""
 NEVER_NS = TimestampNs((1 << 63) - 1)
 MARGIN_NS = NS_PER_S
-"""So much may the clock that stamps decisions, the exchange's, be ahead of this machine's."""
+"""How far the exchange's clock, which stamps decisions, may be ahead of this machine's."""
 
 
 class Copied(msgspec.Struct, frozen=True, kw_only=True):

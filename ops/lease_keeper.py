@@ -27,8 +27,8 @@ class LeaseKeeper:
 
     `on_lost` is called on its thread, with a sentence, when another process has the account: it
     should end the process and not return. `on_barred` is called there, at most once, when
-    nothing may be sent any more for a reason that will not pass by itself. `rides_out`: that its
-    place cannot be used is such a reason no more: a server comes back, a broken disk does not.
+    nothing may be sent any more for a reason that will not pass by itself. With `rides_out`, an
+    unusable store does not bar for good: a server comes back, a broken disk does not.
     """
 
     def __init__(

@@ -19,8 +19,8 @@ from messages.lifecycle import HaltTrading
 from ops.control import Handler
 
 _GONE = (
-    "the executor takes no orders any more: stop the process, then do it again, for `halt` works"
-    " without one"
+    "the executor has given up: stop the process and repeat the command; `halt` works without a"
+    " process"
 )
 
 

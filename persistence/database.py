@@ -22,7 +22,7 @@ _LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _PRIMARY_CODE = 0xFF
 _FULL = 2
 WAL_PAGES = 2_000
-"""So long (8 MB) may the log become before a commit must copy it, which costs that one some ms.
+"""Log length (8 MB) at which a commit must checkpoint, costing that commit a few milliseconds.
 
 The executor has it copied earlier, when there is nothing else to do.
 """

@@ -1,7 +1,8 @@
 """The ledger: what is claimed here, and only that, may be sent to a venue.
 
 A method that changes something has it on disk when it returns. When it raises, nothing was
-promised, nothing of it is visible, and the ledger can be used again once the cause is gone.
+promised, and the ledger can be used again once the cause is gone. After a failed flush the change
+may yet turn up when the file is next recovered: a lookup settles it.
 """
 
 import sqlite3

@@ -349,7 +349,7 @@ def test_an_order_that_the_venue_never_shows_again_is_told_and_not_waited_for_in
     assert account.cell.problem == ""
 
     account.says(shown=[]).after(3)
-    assert "the account is not compared, for order" in account.cell.problem
+    assert "the account cannot be compared: order" in account.cell.problem
     assert "`watchkeeper orders resolve`" in account.cell.problem
 
     account.says().after(3)

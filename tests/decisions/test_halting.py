@@ -221,7 +221,7 @@ def test_nothing_but_a_person_ends_a_halt() -> None:
 def test_without_a_proof_a_person_must_say_that_he_accepts_it() -> None:
     assert resume(given_up(), PERSON) == (given_up(), ())
     assert why_not_resume(given_up(), PERSON) == (
-        "1 orders may still be open; wait for the proof, or say that you accept it"
+        "1 orders may still be open; wait for the proof, or resume with --despite-open"
     )
     assert resume(given_up(), PERSON, despite_open=True)[0].may_send
 

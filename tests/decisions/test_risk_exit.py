@@ -335,7 +335,7 @@ def test_what_fees_took_is_read_back_from_the_reason(bought: RiskState) -> None:
     fitted = fit_exit(order(Side.SELL, "0.01"), SPOT, bought)
 
     assert fees_in(fitted.reason) == Decimal("0.01") - fitted.quantity > 0
-    assert fees_in("out; of 3 to leave, 2 is held") == 0
+    assert fees_in("out; asked to exit 3, only 2 is held") == 0
 
 
 @pytest.mark.parametrize(
