@@ -35,8 +35,8 @@ from decisions.risk_state import filled
 from messages.account import AcceptAccount, AccountRead
 from messages.ids import NS_PER_S, Symbol
 from messages.lifecycle import TimerFired
+from messages.order_states import RESTING_STATES
 from messages.orders import OrderReport
-from messages.values import OrderState
 from persistence.ledger import Ledger
 
 ACCOUNT = "account"
@@ -49,8 +49,6 @@ UNTOLD_MAX = 30
 """After this many readings in a row (over a minute) that show an unreported order change, health
 says so."""
 FIRST_START = "the first start of this run directory"
-
-_RESTING = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
 
 
 class AccountSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,7 +139,7 @@ class AccountDesk:
 
     def _not_quiet(self) -> str:
         """Say why a reading would prove nothing; resting orders do not matter."""
-        under_way = [e for e in self._ledger.open_entries() if e.state not in _RESTING]
+        under_way = [e for e in self._ledger.open_entries() if e.state not in RESTING_STATES]
         if under_way:
             return f"{len(under_way)} orders are under way"
         # A position that is all on sale is no exposure, and not among those after a restart.

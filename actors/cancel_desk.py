@@ -31,16 +31,13 @@ from decisions.risk import Refusal
 from messages.errors import ActorUnavailable, LedgerConflict, LedgerFenced, LedgerLost
 from messages.halting import CancelDone
 from messages.ids import NS_PER_S, OrderKey
-from messages.order_states import FINAL_STATES
+from messages.order_states import FINAL_STATES, RESTING_STATES
 from messages.orders import CancelAgain, CancelIntent, LookupDone, OrderIntent, OrderUpdate
-from messages.values import OrderState
 from persistence.entries import NO_NOTES
 from persistence.ledger import Claim, Ledger, LedgerEntry
 
 PAUSES_NS = (0, NS_PER_S, 2 * NS_PER_S, 5 * NS_PER_S, 10 * NS_PER_S)
 """Before each cancel of one order. Then a strategy is told that it stays, and may wish again."""
-
-_AT_VENUE = (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
 
 
 class CancelDesk:
@@ -259,7 +256,7 @@ class CancelDesk:
             why = why_ended(wish)
         self._desk.keep({UNWANTED + key: why})
         self._desk.unwanted[key] = why
-        if entry.state in _AT_VENUE:
+        if entry.state in RESTING_STATES:
             self._ask_to_cancel(entry)
 
     def _ask_to_cancel(self, entry: LedgerEntry) -> None:
@@ -279,7 +276,7 @@ class CancelDesk:
             return
         if entry.state in FINAL_STATES:
             self._end(wish)
-        elif entry.state in _AT_VENUE and not wish.tries:
+        elif entry.state in RESTING_STATES and not wish.tries:
             self._ask_to_cancel(entry)
 
     def canceled(self, answer: CancelDone) -> None:
@@ -314,7 +311,7 @@ class CancelDesk:
         """Cancel once more what is open still."""
         if key in self._wishes:
             entry = self._ledger.lookup([key])[key]
-            if entry.state in _AT_VENUE:
+            if entry.state in RESTING_STATES:
                 self._ask_to_cancel(entry)
 
     def _end(self, wish: Wish) -> None:

@@ -36,7 +36,7 @@ from messages.errors import ActorUnavailable, LedgerLost, LedgerUnavailable
 from messages.halting import CancelDone, OpenListed, ResumeTrading
 from messages.ids import NS_PER_S, OrderKey
 from messages.lifecycle import ActorState, HaltTrading, TimerFired
-from messages.order_states import FINAL_STATES
+from messages.order_states import FINAL_STATES, UNSENT_STATES
 from messages.orders import LookupDone, OrderReport
 from messages.values import OrderState
 from persistence.entries import NO_NOTES
@@ -53,7 +53,6 @@ REPEAT = TimerFired(name="repeat what a halt asked for")
 TRY_AGAIN = TimerFired(name="try again to prove a halt")
 
 VENUE_FAILED = "venue_failed"
-_NEVER_LEFT = (OrderState.CLAIMED, OrderState.NOT_SENT)
 _SHOWN_AT_MOST = 3
 
 
@@ -199,7 +198,7 @@ class HaltDesk:
         key = entry.order_key
         if entry.state is OrderState.REFUSED:
             self._take(halting.looked_up(self._halt, key, is_open=False))
-        elif entry.state not in FINAL_STATES and entry.state not in _NEVER_LEFT:
+        elif entry.state not in FINAL_STATES and entry.state not in UNSENT_STATES:
             self._take(halting.order_seen(self._halt, key))
 
     def reported(self, reports: Iterable[OrderReport]) -> None:
@@ -334,7 +333,7 @@ class HaltDesk:
 
     def _cancel(self, key: OrderKey) -> None:
         entry = self._ledger.lookup([key])[key]
-        if entry.state in _NEVER_LEFT:  # nothing to cancel; it is asked for all the same
+        if entry.state in UNSENT_STATES:  # nothing to cancel; it is asked for all the same
             self._take(halting.cancel_done(self._halt, key))
             return
         self._gateway.cancel(self._ctx.epoch, key, new_order(entry))

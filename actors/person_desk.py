@@ -18,15 +18,13 @@ from decisions.resolving import Resolution, resolve, why_not_resolve
 from exchanges.protocol import NEVER_PROOF, NOT_SEEN
 from messages.halting import CancelDone, CancelOrder, ResolveOrder
 from messages.ids import OrderKey, TradeId, quote_of
-from messages.order_states import FINAL_STATES
+from messages.order_states import FINAL_STATES, UNSENT_STATES
 from messages.orders import Fill, LookupDone
-from messages.values import Liquidity, OrderState
+from messages.values import Liquidity
 from persistence.ledger import Ledger, LedgerEntry, Step
 
 ASKS_MAX = 5
 """So often the venue is asked before a person is told that there is no proof yet."""
-
-_NEVER_LEFT = (OrderState.CLAIMED, OrderState.NOT_SENT)
 
 Request = CancelOrder | ResolveOrder
 
@@ -62,7 +60,7 @@ class PersonDesk:
             return
         self._desk.never_again(entry, BY_A_PERSON)
         self._wait_for(message)
-        if entry.state in _NEVER_LEFT:
+        if entry.state in UNSENT_STATES:
             self._desk.asking.ask_for(entry)
         else:
             self._gateway.cancel(self._ctx.epoch, entry.order_key, new_order(entry))

@@ -9,7 +9,7 @@ import msgspec
 
 from decisions.exact import EXACT, NOTHING
 from messages.ids import NS_PER_MS, StrategyId, Symbol
-from messages.order_states import FINAL_STATES, LEGAL_TRANSITIONS
+from messages.order_states import ABSENT_STATES, FINAL_STATES, LEGAL_TRANSITIONS
 from messages.orders import Fill
 from messages.values import OrderState, Side
 
@@ -19,7 +19,6 @@ _FIRST = {OrderState.CLAIMED, OrderState.SENT, OrderState.REFUSED}
 """SENT: claimed and sent in one commit."""
 _PRICE_DOUBT = Decimal("1e-9")
 """Of the value: venues round the mean price that they tell."""
-NEVER_THERE = {OrderState.CLAIMED, OrderState.NOT_SENT, OrderState.REFUSED}
 SURELY_THERE = {
     OrderState.ACCEPTED,
     OrderState.PARTIALLY_FILLED,
@@ -163,7 +162,7 @@ def venue_problem(order: Counted, there: AtVenue | None) -> str | None:
     if there is None:
         is_missing = order.state in SURELY_THERE
         return f"it is {order.state}, and the venue has no such order" if is_missing else None
-    if order.state in NEVER_THERE or order.state is OrderState.REJECTED:
+    if order.state in ABSENT_STATES or order.state is OrderState.REJECTED:
         return f"it is {order.state}, and the venue has it as {there.state}"
     if (there.symbol, there.side, there.quantity) != (order.symbol, order.side, order.quantity):
         return f"the venue has {there.side} {there.quantity} {there.symbol} under its name"

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
-from decisions.audit import NEVER_THERE, SURELY_THERE, Outcome
+from decisions.audit import SURELY_THERE, Outcome
 from messages.ids import ClientOrderId, TradeId, VenueOrderId
-from messages.order_states import FINAL_STATES
+from messages.order_states import ABSENT_STATES, FINAL_STATES
 from messages.orders import Fill, OrderReport
 from messages.values import OrderState
 
@@ -54,7 +54,7 @@ def outcome_problem(
 
 
 def _agree(state: OrderState, told: OrderState) -> bool:
-    if state in NEVER_THERE and told in SURELY_THERE:
+    if state in ABSENT_STATES and told in SURELY_THERE:
         return False
     if told not in FINAL_STATES or state is told:
         return True

@@ -6,12 +6,10 @@ from decimal import Decimal
 import msgspec
 
 from messages.ids import ClientOrderId, Symbol
-from messages.order_states import FINAL_STATES
+from messages.order_states import ABSENT_STATES, FINAL_STATES, RESTING_STATES
 from messages.values import OrderState, Side
 
 ZERO = Decimal(0)
-_RESTING = frozenset({OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED})
-_NEVER_THERE = frozenset({OrderState.REFUSED, OrderState.NOT_SENT, OrderState.CLAIMED})
 
 
 class AtExchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +62,7 @@ def problems(
 
 def expected_at_exchange(entry: InLedger | None) -> str:
     """Say how many orders the exchange should have, going by what the ledger claims."""
-    if entry is None or entry.state in _NEVER_THERE:
+    if entry is None or entry.state in ABSENT_STATES:
         return "0"
     if entry.state in (OrderState.UNKNOWN, OrderState.SENT):
         return "0..1"
@@ -88,7 +86,7 @@ def came_late(ledger: Sequence[InLedger], dead_letters: Set[ClientOrderId]) -> b
     it was about is then settled by the one that comes after it.
     """
     return any(
-        entry.client_order_id in dead_letters and entry.state not in FINAL_STATES | _RESTING
+        entry.client_order_id in dead_letters and entry.state not in FINAL_STATES | RESTING_STATES
         for entry in ledger
     )
 
@@ -103,7 +101,7 @@ def _differs(entry: InLedger, by_id: Mapping[ClientOrderId, Sequence[AtExchange]
     orders = by_id.get(name, ())
     if state is OrderState.UNKNOWN:
         return [] if entry.reason else [f"{name}: UNKNOWN without a reason"]
-    if state not in FINAL_STATES | _RESTING:
+    if state not in FINAL_STATES | RESTING_STATES:
         return [f"{name}: still {state}"]
     there = expected_at_exchange(entry) == "1"
     if there is not bool(orders):
@@ -112,7 +110,7 @@ def _differs(entry: InLedger, by_id: Mapping[ClientOrderId, Sequence[AtExchange]
     filled = sum((order.filled for order in orders), ZERO)
     if filled != entry.filled:
         return [f"{name}: filled {filled:f} at the exchange, {entry.filled:f} in the ledger"]
-    if orders and (state in _RESTING) is not any(order.is_open for order in orders):
+    if orders and (state in RESTING_STATES) is not any(order.is_open for order in orders):
         return [f"{name}: the ledger says {state}, which the exchange's order is not"]
     return []
 

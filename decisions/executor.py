@@ -18,11 +18,10 @@ from decisions.replacing import (
 )
 from decisions.risk import Refusal, RiskLimits, RiskState, accept, fit_exit, refusal
 from messages.ids import OrderKey, Symbol
-from messages.order_states import FINAL_STATES, LEGAL_TRANSITIONS
+from messages.order_states import FINAL_STATES, LEGAL_TRANSITIONS, REPORTED_STATES
 from messages.orders import LookupDone, OrderIntent, OrderReport
 from messages.values import OrderState
 
-_REPORTABLE = LEGAL_TRANSITIONS[OrderState.SENT] - {OrderState.UNKNOWN, OrderState.NOT_SENT}
 _BEFORE_ANY_ANSWER = (OrderState.CLAIMED, OrderState.SENT, OrderState.UNKNOWN)
 
 
@@ -174,7 +173,7 @@ def steps_to(entry: OrderInProgress, report: OrderReport) -> tuple[OrderState, .
     if after is not None:
         return (after,)
     sendable = OrderState.SENT in LEGAL_TRANSITIONS[entry.state]
-    if sendable and report.state in _REPORTABLE:
+    if sendable and report.state in REPORTED_STATES:
         return (OrderState.SENT, report.state)
     return ()
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from decisions.exact import EXACT, NOTHING
 from decisions.sending import PAUSES_NS
 from messages.ids import NS_PER_S
-from messages.order_states import FINAL_STATES
+from messages.order_states import FINAL_STATES, RESTING_STATES, UNSENT_STATES
 from messages.values import OrderState
 
 
@@ -60,11 +60,11 @@ def what_next(state: OrderState, *, is_alive: bool, halted: str, is_ending: bool
         return f"{_ASKED}; it is not sent again, and canceled where it is open: {_AT_ITS_WORD}"
     if not is_alive:
         return _AFTER_A_START[state] + _HALTED_LATER * bool(halted)
-    if halted and state in (OrderState.CLAIMED, OrderState.NOT_SENT):
+    if halted and state in UNSENT_STATES:
         return f"it is refused, for trading is halted: {halted}"
     if halted:
         return f"{_CANCELED}, for trading is halted: {halted}"
-    if is_ending and state in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED):
+    if is_ending and state in RESTING_STATES:
         return f"{_CANCELED}: {_AT_ITS_WORD}"
     if is_ending:
         return f"it is asked for, not sent again, and canceled where it is open: {_AT_ITS_WORD}"

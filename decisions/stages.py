@@ -18,6 +18,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from decisions.histogram import LatencyHistogram
+from messages.order_states import RESTING_STATES
 from messages.values import OrderState
 
 STAGES = ("feed", "strategy", "risk", "claim", "send", "ack", "fill")
@@ -111,12 +112,11 @@ class OrderStages:
             clock = OrderClock(None, at_ns)
         if state in _FILL_ENDS:
             records.append(_fill(order, at_ns, clock, state))
-        elif clock is not None and state in _AT_VENUE:
+        elif clock is not None and state in RESTING_STATES:
             self._clocks[key] = clock
         return records
 
 
-_AT_VENUE = {OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED}
 _FILL_ENDS = {
     OrderState.FILLED: OK,
     OrderState.CANCELED: DROPPED,

@@ -14,14 +14,24 @@ state that the venue can report. Final states have no way out.
 from messages.errors import IllegalTransition
 from messages.values import OrderState as S
 
-_AT_VENUE = {S.ACCEPTED, S.PARTIALLY_FILLED, S.FILLED, S.CANCELED, S.REJECTED, S.EXPIRED}
+RESTING_STATES = frozenset({S.ACCEPTED, S.PARTIALLY_FILLED})
+"""Open at the venue, and known to be."""
+
+REPORTED_STATES = RESTING_STATES | {S.FILLED, S.CANCELED, S.REJECTED, S.EXPIRED}
+"""What a venue can say of an order."""
+
+UNSENT_STATES = frozenset({S.CLAIMED, S.NOT_SENT})
+"""Not handed over yet, or proved absent: it may still be sent."""
+
+ABSENT_STATES = UNSENT_STATES | {S.REFUSED}
+"""No venue has the order."""
 
 LEGAL_TRANSITIONS: dict[S, frozenset[S]] = {
     S.CLAIMED: frozenset({S.SENT, S.REFUSED, S.NOT_SENT}),
-    S.SENT: frozenset(_AT_VENUE | {S.UNKNOWN, S.NOT_SENT}),
-    S.UNKNOWN: frozenset(_AT_VENUE | {S.NOT_SENT}),
+    S.SENT: REPORTED_STATES | {S.UNKNOWN, S.NOT_SENT},
+    S.UNKNOWN: REPORTED_STATES | {S.NOT_SENT},
     S.NOT_SENT: frozenset({S.SENT, S.REFUSED}),
-    S.ACCEPTED: frozenset(_AT_VENUE - {S.ACCEPTED}),
+    S.ACCEPTED: REPORTED_STATES - {S.ACCEPTED},
     S.PARTIALLY_FILLED: frozenset({S.PARTIALLY_FILLED, S.FILLED, S.CANCELED, S.EXPIRED}),
     S.FILLED: frozenset(),
     S.CANCELED: frozenset(),

@@ -7,6 +7,7 @@ import msgspec
 from decisions.drill import Blow
 from decisions.drill_cancel import CANCEL_FAULTS, CancelCase, Kind, Road
 from messages.ids import ClientOrderId
+from messages.order_states import RESTING_STATES
 from messages.values import OrderState
 from ops.drill_cancel_faults import UNSEEN, arm_placing, disturb
 from ops.drill_case import Baseline, Rehearsal, Result, Setting
@@ -15,7 +16,7 @@ from ops.drill_person import CancelingPerson, HaltingPerson, Stage
 from ops.drill_resting import CANDLES, RESTING, resting_config
 from persistence.ledger import LedgerEntry
 
-_AT_REST = frozenset({OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.REFUSED})
+_AT_REST = RESTING_STATES | {OrderState.REFUSED}
 _ON_ITS_WAY = {
     "place_absent": frozenset({OrderState.UNKNOWN}),
     "place_late": frozenset({OrderState.SENT, OrderState.UNKNOWN}),

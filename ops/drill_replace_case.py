@@ -13,7 +13,7 @@ from decisions.drill_replace import FIRST_FAULTS, SECOND, SECOND_FAULTS, Replace
 from decisions.order_wishes import CANCELS, Wish
 from exchanges.local.orders import Order
 from messages.errors import LedgerUnavailable
-from messages.order_states import FINAL_STATES
+from messages.order_states import FINAL_STATES, RESTING_STATES
 from messages.values import OrderState
 from ops.drill_cancel_faults import SEEN_BY_STREAM, UNSEEN, disturb
 from ops.drill_case import CALM_S, Baseline, Rehearsal, Result, Setting
@@ -26,7 +26,7 @@ from persistence.ledger import LedgerEntry
 from persistence.reader import LedgerReader
 
 ZERO = Decimal(0)
-_AT_REST = FINAL_STATES | {OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED}
+_AT_REST = FINAL_STATES | RESTING_STATES
 
 
 def replace_setting(setting: Setting) -> Setting:

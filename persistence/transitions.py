@@ -7,13 +7,12 @@ import msgspec
 from messages.errors import IllegalTransition
 from messages.ids import OrderKey, TimestampNs
 from messages.learning import learn
-from messages.order_states import check_transition
+from messages.order_states import ABSENT_STATES, check_transition
 from messages.orders import Fill
 from messages.values import OrderState
 from persistence.entries import LedgerEntry, Step
 
 _CLAIMED, _SENT = OrderState.CLAIMED, OrderState.SENT
-_NEVER_THERE = {OrderState.NOT_SENT, OrderState.REFUSED}
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -106,7 +105,7 @@ def _check(entry: LedgerEntry, step: Step, *, grows: bool) -> None:
             f" {entry.filled_quantity} that are known"
         )
     filled = step.filled_quantity or entry.filled_quantity
-    if step.to in _NEVER_THERE and filled:
+    if step.to in ABSENT_STATES and filled:
         raise IllegalTransition(
             f"order {entry.order_key}: {step.to} is disproved by the {filled} that are filled"
         )
