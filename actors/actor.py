@@ -176,7 +176,7 @@ class Actor(pykka.ThreadingActor):
             if kind is Fact and (hops is not None or mailbox.drained):
                 if hops is not None:
                     hops.due = due - handled
-                cell.handled(envelope, begun_ns, ended_ns)
+                cell.count_handled(envelope, begun_ns, ended_ns)
                 if hops is not None:
                     due = hops.due + handled
                 cell.handling = None
@@ -230,14 +230,14 @@ class Actor(pykka.ThreadingActor):
             if self.ctx.fenced:
                 return self._came_back()
             outcome = REJECTED if isinstance(error, Reject) else ERROR
-            cell.failed(envelope, begun_ns, self._now(), outcome, error)
+            cell.count_failed(envelope, begun_ns, self._now(), outcome, error)
             if isinstance(error, Reject):
                 return self._rejected(envelope, error)
             self._poisoned(envelope, error)
             raise ActorCrashed(f"{cell.path} failed on {type(message).__name__}") from error
         if self.ctx.fenced:
             return self._came_back()
-        cell.handled(envelope, begun_ns, self._now())
+        cell.count_handled(envelope, begun_ns, self._now())
         cell.handling = None
         return answer
 
@@ -251,7 +251,7 @@ class Actor(pykka.ThreadingActor):
         """Sealed: the supervisor is told."""
         cause = getattr(exception_value, "__cause__", None) or exception_value
         if not self._life.fenced:
-            self._cell.handle(STOPPING)
+            self._cell.show_handling(STOPPING)
         self.let_go()
         self._cell.end_life(self._life, ExitReason.CRASHED, cause)
 
@@ -262,7 +262,7 @@ class Actor(pykka.ThreadingActor):
         if self._life.fenced:
             return
         reason, problem = self.ctx.stop_reason, None
-        self._cell.handle(STOPPING)
+        self._cell.show_handling(STOPPING)
         try:
             self.stopping()
         except StuckInHandler:
@@ -274,7 +274,7 @@ class Actor(pykka.ThreadingActor):
 
     def _fail(self, error: BaseException) -> None:
         if not self._life.fenced:
-            self._cell.fail(error)
+            self._cell.remember_error(error)
         self.let_go()
 
     def let_go(self) -> None:
@@ -319,7 +319,7 @@ class Actor(pykka.ThreadingActor):
 
     def _poisoned(self, envelope: Envelope, error: BaseException) -> None:
         """Answer whoever asked, then let Pykka take the failure path as for a tell."""
-        self._cell.fail(error)
+        self._cell.remember_error(error)
         self.ctx.dead_letter(envelope.message, "poison", self._cell.last_traceback)
         if envelope.reply_to is not None:
             problem = ActorCrashed(f"{self._cell.path}: {self._cell.last_error}")

@@ -26,7 +26,7 @@ from decisions.order_wishes import (
     why_ended,
     wishes_in,
 )
-from decisions.replacing import no
+from decisions.replacing import not_replaced
 from decisions.risk import Refusal
 from messages.errors import ActorUnavailable, LedgerConflict, LedgerFenced, LedgerLost
 from messages.halting import CancelDone
@@ -108,7 +108,7 @@ class CancelDesk:
             if second is not None and second.order_key not in self._replacing:
                 gone = gone or f"its process ended before {wish.order_key} had: decide anew"
             if second is not None and gone:
-                self._refused[second.order_key] = no(gone)
+                self._refused[second.order_key] = not_replaced(gone)
         for key, entry in self._ledger.lookup(list(self._wishes)).items():
             if entry.state in FINAL_STATES:
                 self._end(self._wishes[key])
@@ -159,7 +159,7 @@ class CancelDesk:
 
     def _never_send(self, intent: CancelIntent) -> None:
         key = intent.cancels
-        self._refused[key] = gone = no(f"its strategy wants it no more: {intent.reason}")
+        self._refused[key] = gone = not_replaced(f"its strategy wants it no more: {intent.reason}")
         for wish in self._wishes.values():
             if wish.replacement is not None and wish.replacement.order_key == key:
                 wish.dropped, self._is_kept = gone.text, False
@@ -219,12 +219,12 @@ class CancelDesk:
         wish = self._wishes.get(intent.replaces)
         other = None if wish is None else wish.replacement
         if other is not None and other.order_key != intent.order_key:
-            return no(f"{other.order_key} takes the place of {intent.replaces} already")
+            return not_replaced(f"{other.order_key} takes the place of {intent.replaces} already")
         if self._ledger.note(UNWANTED + intent.replaces) == BY_A_PERSON:
-            return no(f"a person canceled {intent.replaces}")
+            return not_replaced(f"a person canceled {intent.replaces}")
         taken_by = self._ledger.note(REPLACED + intent.replaces)
         if taken_by and taken_by != intent.order_key:
-            return no(f"{taken_by} has taken the place of {intent.replaces}")
+            return not_replaced(f"{taken_by} has taken the place of {intent.replaces}")
         return self._refused.get(intent.order_key)
 
     def halted(self, reason: str) -> None:
@@ -245,7 +245,7 @@ class CancelDesk:
             return
         wish.dropped, self._is_kept = f"a person canceled {first}", False
         self._desk.keep(NO_NOTES)
-        self._refused[second.order_key] = no(wish.dropped)
+        self._refused[second.order_key] = not_replaced(wish.dropped)
 
     def _want(self, entry: LedgerEntry, wish: Wish) -> None:
         key = entry.order_key
@@ -332,7 +332,7 @@ class CancelDesk:
     def _drop(self, wish: Wish, second: OrderIntent, why: str) -> None:
         """Let a decision take no place; that goes with the next commit, which may be its own."""
         wish.dropped, self._is_kept = wish.dropped or why, False
-        self._refused.setdefault(second.order_key, no(wish.dropped))
+        self._refused.setdefault(second.order_key, not_replaced(wish.dropped))
 
     def _forget(self, key: OrderKey) -> None:
         """It is tried again, or has ended."""

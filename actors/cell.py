@@ -176,7 +176,7 @@ class Cell:
         life = self.life
         return life is not None and not life.runs_on and not life.gone.is_set()
 
-    def handled(self, envelope: Envelope, begun_ns: int, ended_ns: int) -> None:
+    def count_handled(self, envelope: Envelope, begun_ns: int, ended_ns: int) -> None:
         """Count a message that went well, and those that were drained to go with it."""
         drained = self.mailbox.drained
         for _ in range(drained):
@@ -186,19 +186,19 @@ class Cell:
             self.hops.handled(envelope.message, envelope.enqueued_ns, begun_ns, ended_ns)
         self.processed += 1 + drained
 
-    def handle(self, what: Any) -> None:
+    def show_handling(self, what: Any) -> None:
         """Show what is being handled from now on."""
         self.handling_since_ns = self.monotonic_ns()
         self.handling = what
 
-    def given_up(self, message: Message, why: str, detail: str) -> DeadLetter:
-        """Count the present message, whose incarnation was fenced. Whoever fences it."""
+    def count_given_up(self, message: Message, why: str, detail: str) -> DeadLetter:
+        """Count the present message, whose incarnation was fenced; called by whoever fences it."""
         now_ns, begun_ns = self.monotonic_ns(), self.handling_since_ns
         self.latency.append(now_ns - begun_ns)
         times = (now_ns, self.handling_enqueued_ns, begun_ns)
         return DeadLetter(self.path, message, why, detail, *times)
 
-    def failed(
+    def count_failed(
         self, envelope: Envelope, begun_ns: int, ended_ns: int, outcome: str, error: BaseException
     ) -> None:
         """Count a message that did not go well: it took its time all the same."""
@@ -207,7 +207,7 @@ class Cell:
             times = (envelope.enqueued_ns, begun_ns, ended_ns)
             self.hops.failed(envelope.message, *times, outcome, error)
 
-    def fail(self, error: BaseException) -> None:
+    def remember_error(self, error: BaseException) -> None:
         """Remember an error for health."""
         # Whole and then cut: of a secret that goes over lines a part would not be known.
         notes = " ".join(f"({note})" for note in getattr(error, "__notes__", ()))

@@ -112,7 +112,7 @@ class Context:
                 begun_ns = self.monotonic_ns()
                 self.cell.mailbox.drained = 0
                 yield envelope.message
-                self.cell.handled(envelope, begun_ns, self.monotonic_ns())
+                self.cell.count_handled(envelope, begun_ns, self.monotonic_ns())
 
     @property
     def stages(self) -> StageNotes | None:

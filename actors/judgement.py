@@ -11,7 +11,7 @@ from functools import partial
 from actors.context import Context
 from actors.executor_stages import ExecutorStages
 from decisions.executor import Claim as ToClaim
-from decisions.executor import Conflict, Refuse, Verdict, sort_intents
+from decisions.executor import Conflict, Refuse, Verdict, judge_intents
 from decisions.judgement import Seen, bar, judged_note, seen_now
 from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
 from decisions.risk_state import MINUTE_NS
@@ -81,7 +81,7 @@ class Judge:
         seen = None
         if self._ctx.notes is not None:
             seen = self._seen(intents, known, marks, replaced)
-        verdicts = sort_intents(
+        verdicts = judge_intents(
             intents, known, fingerprint, self._limits, self._risk, marks, self._barred, replaced
         )
         if seen is not None:

@@ -18,8 +18,8 @@ from decisions.risk_equity import (
     EquityBook,
     SidedFill,
     forgive_drawdown,
+    reached_limits,
     rebuild_equity,
-    stops,
 )
 from decisions.risk_exit import fees_in, taken_by_fees
 from decisions.risk_state import not_ahead
@@ -150,10 +150,10 @@ class RiskBooks:
         """
         equity = self._risk.equity
         reached = [
-            stop
+            one
             for quote in limits.max_drawdown
-            for stop in stops(limits, equity, quote, now_ns)
-            if stop.code == "max_drawdown"
+            for one in reached_limits(limits, equity, quote, now_ns)
+            if one.code == "max_drawdown"
         ]
         if not reached or equity.unusable:
             return False

@@ -142,7 +142,7 @@ class Runtime(ABC):
             with self._spawning(cell, life):
                 self._launch(cell, life)
         except BaseException as error:  # noqa: BLE001 - a constructor's failure is an outcome
-            cell.fail(error)
+            cell.remember_error(error)
             cell.end_life(life, ExitReason.INIT_FAILED, error)
         return self._await_start(cell, life, timeout_ns)
 
@@ -187,7 +187,7 @@ class Runtime(ABC):
         if stuck or handled is not None:
             cell.abandon(life)
         if isinstance(handled, Message):
-            self.dead_letters.add(cell.given_up(handled, why, detail))
+            self.dead_letters.add(cell.count_given_up(handled, why, detail))
         if life.actor_ref is not None:
             life.actor_ref.actor_inbox.fail(ActorCrashed(f"{cell.path} was given up: {why}"))
         self.waits.end(cell.path)

@@ -157,7 +157,7 @@ class StopDesk:
         for stop in stops:
             for order in self._exits_of(stop):
                 if order.order_key not in self._told and order.state is not OrderState.REFUSED:
-                    change = self.book.change_of(order, order.decided_quantity)
+                    change = self.book.take_position_change(order, order.decided_quantity)
                     self._tell(_acted(stop, order.order_key, change, order.decided_at_ns))
 
     def _exits_of(self, stop: Stop) -> list[LedgerEntry]:
@@ -202,7 +202,7 @@ class StopDesk:
                 self._say_rest_stays(intent, decided)
             return
         self._sent = True
-        change = self.book.change_of(intent, decided)
+        change = self.book.take_position_change(intent, decided)
         log = logger.bind(actor=self._ctx.path, order_key=intent.order_key)
         log.warning(
             "a stop acted: {} {} {} for {}: {}",
@@ -260,7 +260,7 @@ class StopDesk:
 
     def keep_looks(self) -> None:
         """Write how far trailing stops have come."""
-        if self.book.looked():
+        if self.book.take_looks():
             self._keep()
 
     def end(self) -> None:

@@ -143,7 +143,7 @@ class StrategyActor(Actor):
             return
         where = run.line_of(error)
         error.add_note("its snapshot is not used" + (f"; {where}" if where else ""))
-        self._cell.fail(error)
+        self._cell.remember_error(error)
         log = logger.bind(actor=self.ctx.path)
         log.warning("the snapshot of the strategy is not used: {}", self._cell.last_error)
 

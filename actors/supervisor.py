@@ -191,9 +191,9 @@ class Supervisor(Parent):
 
     def _give_up(self, child: Child, why: str) -> None:
         """Exhausted or fatal: park what failed, or end and let the one above decide."""
-        fatal_halt = self.spec.on_exhausted is OnExhausted.HALT
+        halts = self.spec.on_exhausted is OnExhausted.HALT
         self._log.critical("{} gives up on {}: {}", self._cell.path, child.name, why)
-        if not fatal_halt:
+        if not halts:
             self._tell("gave_up", child, why)
             self._cell.set_state(ActorState.STOPPED, why)
             self._stop_all()

@@ -11,7 +11,7 @@ from decisions.replacing import (
     FirstOrder,
     all_filled,
     has_ended,
-    no,
+    not_replaced,
     rest_of,
     why_not,
     without,
@@ -108,7 +108,7 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 Verdict = Claim | Refuse | Resend | Duplicate | EndFirst | Conflict
 
 
-def sort_intents(
+def judge_intents(
     intents: Iterable[OrderIntent],
     known: Mapping[OrderKey, KnownOrder],
     fingerprint_of: Callable[[OrderIntent], str],
@@ -234,7 +234,9 @@ def _judge_new(
 def _taken(intent: OrderIntent, ending: Mapping[OrderKey, OrderKey]) -> Refusal | None:
     assert intent.replaces is not None
     by = ending.get(intent.replaces, intent.order_key)
-    return None if by == intent.order_key else no(f"{by} takes the place of {intent.replaces}")
+    if by == intent.order_key:
+        return None
+    return not_replaced(f"{by} takes the place of {intent.replaces}")
 
 
 def _judge_replacement(
@@ -251,7 +253,8 @@ def _judge_replacement(
     An order that would be refused leaves the first one where it is.
     """
     if bar is not None or first is None:
-        return _refused(intent, fingerprint, bar or no(f"no order {intent.replaces} is known"))
+        bar = bar or not_replaced(f"no order {intent.replaces} is known")
+        return _refused(intent, fingerprint, bar)
     rest = rest_of(intent, first)
     if not rest.quantity:
         return _refused(intent, fingerprint, all_filled(intent, first))

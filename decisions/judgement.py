@@ -21,7 +21,7 @@ from decisions.executor import (
     Refuse,
     Resend,
     Verdict,
-    sort_intents,
+    judge_intents,
 )
 from decisions.replacing import NO_FIRST, First, FirstOrder
 from decisions.risk import OpenOrder, Refusal, RiskLimits, RiskState
@@ -183,7 +183,7 @@ def judge_again(
         held = bar(intent, seen.halt_reason, seen.not_before_ns, seen.now_ns, seen.max_age_ns)
         return held or seen.not_replacing.get(intent.order_key)
 
-    return sort_intents(
+    return judge_intents(
         intents,
         seen.known,
         fingerprint_of,

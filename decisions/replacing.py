@@ -79,17 +79,17 @@ NO_FIRST: Mapping[OrderKey, FirstOrder] = {}
 def why_not(intent: OrderIntent, first: FirstOrder | None) -> Refusal | None:
     """Refuse what can never take the place of the order that it names."""
     if first is None:
-        return no(f"the ledger has no order {intent.replaces}")
+        return not_replaced(f"the ledger has no order {intent.replaces}")
     of_both = (intent.strategy_id, intent.symbol, intent.side)
     if of_both != (first.strategy_id, first.symbol, first.side):
-        return no(
+        return not_replaced(
             f"{first.order_key} is a {first.side} of {first.symbol} by {first.strategy_id}, and an"
             " order takes the place of one of its own strategy, symbol and side alone"
         )
     return None
 
 
-def no(text: str) -> Refusal:
+def not_replaced(text: str) -> Refusal:
     """Say why an order does not take the place of another."""
     return Refusal(code=NOT_REPLACED, text=text)
 
@@ -118,7 +118,7 @@ def rest_of(intent: OrderIntent, first: FirstOrder) -> OrderIntent:
 def all_filled(intent: OrderIntent, first: FirstOrder) -> Refusal:
     """Say that there is nothing left to send."""
     filled, wanted = done_by(first), intent.quantity
-    return no(f"{filled} of {wanted} were filled before {first.order_key} ended")
+    return not_replaced(f"{filled} of {wanted} were filled before {first.order_key} ended")
 
 
 def without(first: FirstOrder, state: RiskState) -> RiskState:

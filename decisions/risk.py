@@ -20,7 +20,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from decisions.exact import EXACT, NOTHING, is_sane
-from decisions.risk_equity import stops
+from decisions.risk_equity import reached_limits
 from decisions.risk_exit import fit_exit, nothing_held
 from decisions.risk_grid import off_grid
 from decisions.risk_limits import Refusal, RiskLimits, limit_of
@@ -210,8 +210,9 @@ def _unknown_outcome(intent: OrderIntent, state: RiskState) -> Refusal | None:
 def _lost_too_much(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Refusal | None:
     if not (limits.max_daily_loss or limits.max_drawdown):
         return None
-    for stop in stops(limits, state.equity, quote_of(intent.symbol), _clock(intent, state)):
-        return Refusal(code=stop.code, text=stop.text)
+    quote, now_ns = quote_of(intent.symbol), _clock(intent, state)
+    for reached in reached_limits(limits, state.equity, quote, now_ns):
+        return Refusal(code=reached.code, text=reached.text)
     return None
 
 

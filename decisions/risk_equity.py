@@ -77,7 +77,7 @@ class EquityBook(msgspec.Struct, kw_only=True):
 learn(EquityBook)
 
 
-class Stop(msgspec.Struct, frozen=True, kw_only=True):
+class ReachedLimit(msgspec.Struct, frozen=True, kw_only=True):
     """A loss limit that was reached: no new risk in this quote currency."""
 
     code: str
@@ -152,9 +152,9 @@ def rebuild_equity(
     return book
 
 
-def stops(
+def reached_limits(
     limits: RiskLimits, book: EquityBook, quote: str, now_ns: TimestampNs
-) -> tuple[Stop, ...]:
+) -> tuple[ReachedLimit, ...]:
     """Give the loss limits that were reached in one currency, the longest lasting first.
 
     Reached is reached: a market that came back does not lift it. The daily one ends with the
@@ -166,19 +166,19 @@ def stops(
 
 def _drawn_down(
     limits: RiskLimits, book: EquityBook, quote: str, one: QuoteEquity
-) -> Iterator[Stop]:
+) -> Iterator[ReachedLimit]:
     limit = limits.max_drawdown.get(quote)
     if limit is None or not (book.unusable or one.drawdown >= limit):
         return
     text = (
         f"down {one.drawdown:f} {quote} from a peak; {limit:f} are allowed, until a person resumes"
     )
-    yield Stop(code="max_drawdown", quote=quote, until_ns=None, text=_unknown(book) or text)
+    yield ReachedLimit(code="max_drawdown", quote=quote, until_ns=None, text=_unknown(book) or text)
 
 
 def _lost_today(
     limits: RiskLimits, book: EquityBook, quote: str, one: QuoteEquity, now_ns: TimestampNs
-) -> Iterator[Stop]:
+) -> Iterator[ReachedLimit]:
     limit = limits.max_daily_loss.get(quote)
     day = max(now_ns // DAY_NS, one.day)
     loss = one.day_loss if day == one.day else NOTHING
@@ -186,7 +186,8 @@ def _lost_today(
         return
     until_ns = None if book.unusable else TimestampNs((day + 1) * DAY_NS)
     text = f"{loss:f} {quote} lost since 00:00 UTC; {limit:f} are allowed, until the day ends"
-    yield Stop(code="max_daily_loss", quote=quote, until_ns=until_ns, text=_unknown(book) or text)
+    text = _unknown(book) or text
+    yield ReachedLimit(code="max_daily_loss", quote=quote, until_ns=until_ns, text=text)
 
 
 def _unknown(book: EquityBook) -> str:

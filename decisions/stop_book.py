@@ -381,10 +381,10 @@ class StopBook:
             return False
         return self.protected(stop) > NOTHING
 
-    def change_of(
+    def take_position_change(
         self, intent: OrderIntent | KnownOrder, decided: Decimal | None = None
     ) -> Decimal:
-        """Give what a claimed exit does to its strategy's position, signed; to be asked once.
+        """Give, once, what a claimed exit does to its strategy's position, signed.
 
         What an earlier exit of the stop was to leave and did not was told with that one. Of what
         fees have left less of, all counts that was `decided`: the rest is nobody's position.
@@ -420,8 +420,8 @@ class StopBook:
         """Whether something is to be written."""
         return bool(self._changed)
 
-    def looked(self) -> bool:
-        """Whether a best price has moved that is not written; count it to what is to be."""
+    def take_looks(self) -> bool:
+        """Count best prices that have moved to what is to be written; whether anything is."""
         for key in self._looked:
             if key in self.stops:
                 self._changed.setdefault(key, self.stops[key])

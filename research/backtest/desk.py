@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from decisions.executor import Claim, EndFirst, Refuse, sort_intents
+from decisions.executor import Claim, EndFirst, Refuse, judge_intents
 from decisions.risk import (
     Refusal,
     RiskState,
@@ -176,7 +176,7 @@ class Desk:
             entry_key=stop.entry_key,
             strategy_id=stop.strategy_id,
             symbol=stop.symbol,
-            change=self._stops.change_of(intent),
+            change=self._stops.take_position_change(intent),
             cause=stop.cause,
             why=stop.why,
             ts_event_ns=intent.decided_at_ns,
@@ -221,7 +221,7 @@ class Desk:
         first = None if intent.replaces is None else self._by_key.get(intent.replaces)
         replaced = {} if first is None else {first.intent.order_key: first_of(first)}
         limits, risk = self._limits, self._risk
-        for verdict in sort_intents([intent], {}, _no_name, limits, risk, {}, replaced=replaced):
+        for verdict in judge_intents([intent], {}, _no_name, limits, risk, {}, replaced=replaced):
             if isinstance(verdict, EndFirst):
                 self._changes.append(intent)
             elif isinstance(verdict, Claim):
@@ -244,7 +244,7 @@ class Desk:
     def decided(self, intents: Sequence[Intent]) -> None:
         """Judge decisions of one moment one after another; `settle` sends what is allowed.
 
-        As `decisions.executor.sort_intents` does it with keys that are all new.
+        As `decisions.executor.judge_intents` does it with keys that are all new.
         """
         limits, risk, gate = self._limits, self._risk, self._gate
         for intent in intents:

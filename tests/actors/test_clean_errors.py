@@ -37,7 +37,7 @@ def test_what_a_cell_remembers_of_an_error_is_clean() -> None:
     runtime.clean = clean
     runtime.note_hops(1)
     cell = runtime.populate("one", Probe, {"script": Script()})
-    cell.fail(FAULT)
+    cell.remember_error(FAULT)
 
     assert cell.last_error == TOLD
     assert KEY not in cell.last_traceback

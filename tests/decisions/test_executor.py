@@ -14,9 +14,9 @@ from decisions.executor import (
     Refuse,
     Resend,
     Verdict,
+    judge_intents,
     next_step,
     settle,
-    sort_intents,
 )
 from decisions.risk import RiskLimits, RiskState
 from messages.ids import (
@@ -75,7 +75,7 @@ def sort(
     limits: RiskLimits | None = None,
     state: RiskState | None = None,
 ) -> list[Verdict]:
-    return sort_intents(
+    return judge_intents(
         intents, ledger or {}, fingerprint, limits or RiskLimits(), state or RiskState(), {}
     )
 

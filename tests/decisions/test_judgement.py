@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from decisions.account import Flows
-from decisions.executor import sort_intents
+from decisions.executor import judge_intents
 from decisions.judgement import (
     Known,
     Seen,
@@ -150,7 +150,7 @@ def test_it_is_judged_again_as_it_was(
     )
     now_ns = state.now_ns
 
-    judged = sort_intents(
+    judged = judge_intents(
         intents,
         known,
         by_quantity,

@@ -17,10 +17,10 @@ from decisions.risk_equity import (
     EquityBook,
     QuoteEquity,
     forgive_drawdown,
+    reached_limits,
     rebuild_equity,
     record_fill,
     record_mark,
-    stops,
 )
 from messages.ids import Symbol, TimestampNs, quote_of
 from messages.values import Side
@@ -42,7 +42,7 @@ def marked(book: EquityBook, *marks: tuple[float, int], symbol: Symbol = BTC) ->
 
 
 def codes(book: EquityBook, second: float, limits: RiskLimits = LIMITS) -> list[str]:
-    return [stop.code for stop in stops(limits, book, "USDT", at(second))]
+    return [reached.code for reached in reached_limits(limits, book, "USDT", at(second))]
 
 
 def usdt(book: EquityBook) -> QuoteEquity:
@@ -123,9 +123,9 @@ def test_a_daily_loss_once_reached_stays_reached_when_the_market_comes_back() ->
 
 def test_a_daily_loss_ends_with_the_utc_day_though_nothing_happens() -> None:
     book = marked(bought(), (1, 950))
-    (stop,) = stops(LIMITS, book, "USDT", at(2))
+    (reached,) = reached_limits(LIMITS, book, "USDT", at(2))
 
-    assert stop.until_ns == DAY_NS
+    assert reached.until_ns == DAY_NS
     assert codes(book, DAY_S - 1) == ["max_daily_loss"]
     assert codes(book, DAY_S) == []
 
@@ -176,9 +176,9 @@ def test_a_drawdown_is_from_the_peak_of_equity_over_days() -> None:
 
 def test_a_drawdown_lasts_until_a_person_resumes() -> None:
     book = marked(bought(), (1, 900), (2, 2000), (3, 1950))
-    stop = stops(LIMITS, book, "USDT", at(30 * DAY_S))[0]
+    reached = reached_limits(LIMITS, book, "USDT", at(30 * DAY_S))[0]
 
-    assert (stop.code, stop.until_ns) == ("max_drawdown", None)
+    assert (reached.code, reached.until_ns) == ("max_drawdown", None)
 
     forgive_drawdown(book)
     assert codes(book, 30 * DAY_S) == []
@@ -214,8 +214,8 @@ def test_a_fill_that_makes_no_sense_stops_new_risk_for_good(broken: Any) -> None
     record_fill(BTC, BUY, broken, book)
     marked(book, (1, 5000))
 
-    found = stops(LIMITS, book, "USDT", at(9 * DAY_S))
-    assert [(stop.code, stop.until_ns) for stop in found] == [
+    found = reached_limits(LIMITS, book, "USDT", at(9 * DAY_S))
+    assert [(reached.code, reached.until_ns) for reached in found] == [
         ("max_drawdown", None),
         ("max_daily_loss", None),
     ]
@@ -371,8 +371,8 @@ def loss_on(book: EquityBook, quote: str, now_ns: TimestampNs) -> Fraction:
     loss = one.day_loss if one.day == now_ns // DAY_NS else Decimal(0)
     limits = RiskLimits(max_daily_loss={quote: loss})
     above = RiskLimits(max_daily_loss={quote: loss + Decimal("1e-9")})
-    assert stops(limits, book, quote, now_ns)
-    assert not stops(above, book, quote, now_ns)
+    assert reached_limits(limits, book, quote, now_ns)
+    assert not reached_limits(above, book, quote, now_ns)
     return Fraction(loss)
 
 

@@ -140,7 +140,7 @@ def test_a_strategy_is_flat_after_an_exit_that_fees_made_smaller() -> None:
     sent = fitted(intent)
     book.claimed(sent, WHOLE)
 
-    assert book.change_of(sent, WHOLE) == -WHOLE
+    assert book.take_position_change(sent, WHOLE) == -WHOLE
     book.moved_to(sent.order_key, LEFT, OrderState.FILLED, ())
     assert book.stops == {}
 
@@ -152,7 +152,7 @@ def test_what_an_exit_did_not_leave_is_told_once_in_however_small_parts() -> Non
         (intent,) = book.look(trade(second, "90"), TimestampNs(0))
         sent = msgspec.structs.replace(intent, quantity=Decimal(quantity))
         book.claimed(sent)
-        changes.append(book.change_of(sent))
+        changes.append(book.take_position_change(sent))
         book.moved_to(sent.order_key, ZERO, OrderState.REJECTED, ())
 
     assert changes == [-1, 0, 0]

@@ -108,7 +108,7 @@ class Stops(RuleBasedStateMachine):
         self.book.claimed(intent)
         self.commit()
         if entry is not None:
-            self.told[intent.order_key] = abs(self.book.change_of(intent))
+            self.told[intent.order_key] = abs(self.book.take_position_change(intent))
 
     # ---------------------------------------------------------------- what happens
 
