@@ -16,13 +16,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from messages.exit_codes import EXIT_INTERRUPTED, EXIT_NOTHING_THERE, EXIT_UNREAD, EXIT_USAGE
 from ops.arguments import FAMILIES, parser
 from ops.stdout import give_up
 from ops.streams import STDOUT, forget_no_size, take_streams
 
-EXIT_OK, EXIT_USAGE, EXIT_INTERRUPTED = 0, 2, 130
-EXIT_UNREAD = 141
-"""What a shell says of a process that a broken pipe has ended: its result is not known."""
 _OF_THE_MACHINE = (ENOSPC, EDQUOT, EFBIG, EIO, EROFS, EMFILE, ENFILE, ENOMEM)
 
 Command = Callable[[argparse.Namespace], int]
@@ -268,11 +266,11 @@ def _moment(option: str, text: str | None) -> int:
 def _replay(arguments: argparse.Namespace) -> int:
     from ops.run_named import named_run_of
     from research.replay.code import Otherwise
-    from research.replay.command import EXIT_NO_JOURNAL, ReplayOptions, replay
+    from research.replay.command import ReplayOptions, replay
 
     run_dir = named_run_of(arguments)
     if run_dir is None:
-        return EXIT_NO_JOURNAL
+        return EXIT_NOTHING_THERE
     otherwise = Otherwise(
         params=tuple(arguments.param),
         code_from=arguments.code_from,

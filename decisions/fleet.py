@@ -12,6 +12,7 @@ from random import Random
 import msgspec
 
 from decisions.supervisor import Backoff, Intensity
+from messages.exit_codes import EXIT_TAKEN_OVER, EXIT_USAGE
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.learning import learn
 
@@ -141,13 +142,12 @@ NOTHING = Do.NOTHING
 _NOT_OURS = "a process that nobody here started is running in its directory"
 _NO_ROOM = "disk full: nothing is started in its run directory"
 _MUTE = "disk full: it can say nothing of itself, and could not start again"
-EXIT_CONFIG, EXIT_TAKEN_OVER = 2, 75
 _AWAY = (
     "it is refused its start (exit 2), which it was not before: its exchange, bus or database may"
     " be away; watchkeeper orchestrate logs says why"
 )
 _NEVER_AGAIN = {
-    EXIT_CONFIG: "it refused to start (exit 2): watchkeeper orchestrate logs says why",
+    EXIT_USAGE: "it refused to start (exit 2): watchkeeper orchestrate logs says why",
     EXIT_TAKEN_OVER: "another process has taken its account over (exit 75)",
 }
 
@@ -284,7 +284,7 @@ def _ended(memory: BotMemory, facts: BotFacts, policy: Policy, now_ns: int, rng:
     if code == 0:
         _enter(memory, Phase.STOPPED, "it ended by itself (exit 0)", now_ns)
         return
-    if code == EXIT_CONFIG and memory.has_run and not memory.speaks:
+    if code == EXIT_USAGE and memory.has_run and not memory.speaks:
         _wait_for_what_is_away(memory, policy, now_ns, rng)
         return
     if code in _NEVER_AGAIN:

@@ -13,13 +13,13 @@ import msgspec
 from decisions.account import Baseline, Flows, compare, record
 from decisions.metrics import money
 from messages.errors import ConfigError
+from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
 from ops.client import NoAnswer, ask
 from ops.health_text import moment, one_line
 from ops.run_files import CONTROL_SOCKET, LEDGER
 from ops.tables import write_table
 from persistence.reader import LedgerReader
 
-EXIT_SAME, EXIT_DIFFERS, EXIT_NO_PROCESS = 0, 1, 3
 _ANSWER_S = 5.0
 _ACCEPT_S = 60.0
 _POLL_S = 0.2
@@ -43,12 +43,12 @@ def account(run_dir: Path, *, as_json: bool, accept: str | None) -> int:
     except NoAnswer as problem:
         if accept is not None:
             sys.stderr.write(f"watchkeeper: {problem} in {run_dir}: start the run, then accept\n")
-            return EXIT_NO_PROCESS
+            return EXIT_NOTHING_THERE
         found = _left_behind(run_dir)
         _print(found, as_json=as_json)
-        return EXIT_NO_PROCESS
+        return EXIT_NOTHING_THERE
     _print(found, as_json=as_json)
-    return EXIT_SAME if found.get("state") == "same" else EXIT_DIFFERS
+    return EXIT_OK if found.get("state") == "same" else EXIT_FAILED
 
 
 def _accept(run_dir: Path, why: str, *, as_json: bool) -> int:
@@ -57,20 +57,20 @@ def _accept(run_dir: Path, why: str, *, as_json: bool) -> int:
     before = ask(socket, "account", timeout_s=_ANSWER_S).get("baseline_at_ns")
     if not ask(socket, "account_accept", timeout_s=_ANSWER_S, reason=why).get("told"):
         sys.stderr.write("watchkeeper: nobody takes it: the executor has ended; see health\n")
-        return EXIT_DIFFERS
+        return EXIT_FAILED
     deadline = time.monotonic() + _ACCEPT_S
     while time.monotonic() < deadline:
         found = ask(socket, "account", timeout_s=_ANSWER_S)
         if found.get("baseline_at_ns") != before and found.get("baseline_why") == why:
             _print(found, as_json=as_json)
-            return EXIT_SAME if found.get("state") == "same" else EXIT_DIFFERS
+            return EXIT_OK if found.get("state") == "same" else EXIT_FAILED
         time.sleep(_POLL_S)
     skipped = found.get("skipped") or found.get("state")
     sys.stderr.write(
         f"watchkeeper: the account could not be read within {_ACCEPT_S:g} s ({skipped}): it is"
         " accepted at its next reading; look again with `watchkeeper account`\n"
     )
-    return EXIT_DIFFERS
+    return EXIT_FAILED
 
 
 def _left_behind(run_dir: Path) -> dict[str, Any]:

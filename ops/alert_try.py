@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from messages.errors import ConfigError
+from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.alert_addresses import addresses, shown
 from ops.alert_sender import Letter, apprise_sender
 from ops.config_alerts import URLS_ENV
@@ -31,7 +32,7 @@ def alert_try(config_path: Path | None, *, as_json: bool) -> int:
         problem = apprise_sender(url)(letter)
         failed += bool(problem)
         _say(place, shown(url), problem, as_json=as_json)
-    return 1 if failed else 0
+    return EXIT_FAILED if failed else EXIT_OK
 
 
 def _say(place: int, address: str, problem: str, *, as_json: bool) -> None:

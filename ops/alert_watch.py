@@ -18,6 +18,7 @@ import msgspec
 
 from decisions.alerting import AlertFold, Condition, Notice, NoticeLimits, Severity, Stage
 from messages.errors import ConfigError
+from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from messages.ids import NS_PER_S, TimestampNs
 from ops.alert_addresses import addresses, shown
 from ops.alert_outbox import Outbox, Post
@@ -28,7 +29,6 @@ from ops.health import HealthOptions, look
 from ops.health_text import duration
 from ops.run_files import EFFECTIVE_CONFIG
 
-EXIT_OK, EXIT_PROBLEM = 0, 1
 _TICK_S = 0.1
 _RULE = "gone"
 
@@ -64,7 +64,7 @@ def alert_watch(options: WatchOptions) -> int:
         watch.look()
     watch.close()
     is_bad = watch.wrong or watch.unseen or watch.undelivered
-    return EXIT_PROBLEM if options.once and is_bad else EXIT_OK
+    return EXIT_FAILED if options.once and is_bad else EXIT_OK
 
 
 class _Signals:

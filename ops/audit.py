@@ -10,6 +10,7 @@ from typing import Any
 from decisions.audit import ahead_problem, run_totals, totals_problem
 from exchanges.paper_reading import BookReader
 from messages.errors import DataError, LedgerUnavailable
+from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.audit_check import Check
 from ops.audit_journal import JournalAudit
 from ops.audit_ledger import LedgerAudit
@@ -34,7 +35,7 @@ def audit(run_dir: Path, *, as_json: bool) -> int:
     checks = list(audit_run(run_dir))
     for check in checks:
         sys.stdout.writelines(f"{line}\n" for line in _lines(check, as_json=as_json))
-    return 1 if any(check.differ for check in checks) else 0
+    return EXIT_FAILED if any(check.differ for check in checks) else EXIT_OK
 
 
 def audit_run(run_dir: Path) -> Iterator[Check]:

@@ -18,6 +18,7 @@ from actors.log import logger, open_log
 from actors.thread_runtime import ThreadRuntime
 from exchanges.bus_address import BusAddress, StreamLimits
 from messages.errors import ConfigError
+from messages.exit_codes import EXIT_EXHAUSTED, EXIT_INTERRUPTED, EXIT_OK
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState, Exit
 from ops.bus_wiring import Gate, Publishing, build_publisher, open_writer
@@ -39,8 +40,6 @@ from ops.snapshot import actor_view, latencies_of
 from ops.status import StatusWriter
 from ops.verdict import verdict
 from persistence.secret_files import take_secret_files
-
-EXIT_OK, EXIT_EXHAUSTED, EXIT_INTERRUPTED = 0, 70, 130
 
 
 class PublishOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,12 +4,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from messages.exit_codes import EXIT_NOTHING_THERE, EXIT_USAGE
 from ops.run_named import Command, named_run_of, of_run, run_dir_of
 
 if TYPE_CHECKING:
     from ops.orders import OrderFilter
-
-EXIT_USAGE, EXIT_NO_PROCESS = 2, 3
 
 
 @of_run(run_dir_of, EXIT_USAGE)
@@ -46,14 +45,14 @@ def _orders_show(arguments: argparse.Namespace, run_dir: Path) -> int:
     return show(run_dir, arguments.order, as_json=arguments.json)
 
 
-@of_run(run_dir_of, EXIT_NO_PROCESS)
+@of_run(run_dir_of, EXIT_NOTHING_THERE)
 def _orders_cancel(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.order_commands import cancel
 
     return cancel(run_dir, arguments.order, as_json=arguments.json, timeout_s=arguments.timeout)
 
 
-@of_run(run_dir_of, EXIT_NO_PROCESS)
+@of_run(run_dir_of, EXIT_NOTHING_THERE)
 def _orders_resolve(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.order_commands import resolve
 
@@ -70,7 +69,7 @@ def _orders_resolve(arguments: argparse.Namespace, run_dir: Path) -> int:
     )
 
 
-@of_run(run_dir_of, EXIT_NO_PROCESS)
+@of_run(run_dir_of, EXIT_NOTHING_THERE)
 def _orders_end_stop(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.stop_commands import end_stop
 

@@ -7,9 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
 from ops.run_named import Command, named_run_of, of_run
-
-EXIT_OK, EXIT_FAILED, EXIT_NO_PROCESS = 0, 1, 3
 
 
 def _start(arguments: argparse.Namespace) -> int:
@@ -45,7 +44,7 @@ def _health(arguments: argparse.Namespace) -> int:
 
     run_dir = named_run_of(arguments)
     if run_dir is None:
-        return EXIT_FAILED if arguments.probe else EXIT_NO_PROCESS
+        return EXIT_FAILED if arguments.probe else EXIT_NOTHING_THERE
     options = HealthOptions(
         run_dir=run_dir,
         as_json=arguments.json,
@@ -59,14 +58,14 @@ def _health(arguments: argparse.Namespace) -> int:
     return health(options)
 
 
-@of_run(named_run_of, EXIT_NO_PROCESS)
+@of_run(named_run_of, EXIT_NOTHING_THERE)
 def _stop(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.stop import stop
 
     return stop(run_dir, arguments.timeout)
 
 
-@of_run(named_run_of, EXIT_NO_PROCESS)
+@of_run(named_run_of, EXIT_NOTHING_THERE)
 def _halt(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.halt import halt
 
@@ -79,7 +78,7 @@ def _halt(arguments: argparse.Namespace, run_dir: Path) -> int:
     )
 
 
-@of_run(named_run_of, EXIT_NO_PROCESS)
+@of_run(named_run_of, EXIT_NOTHING_THERE)
 def _resume(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.halt import resume
 
@@ -138,7 +137,7 @@ def _alert_test(arguments: argparse.Namespace) -> int:
     return alert_try(arguments.config, as_json=arguments.json)
 
 
-@of_run(named_run_of, EXIT_NO_PROCESS)
+@of_run(named_run_of, EXIT_NOTHING_THERE)
 def _alert_watch(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.alert_watch import WatchOptions, alert_watch
 

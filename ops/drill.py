@@ -49,6 +49,7 @@ from decisions.drill_stop import (
     quick_stop_cases,
 )
 from messages.errors import ConfigError, DataError
+from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.config import Config, demo_config, load
 from persistence.secret_files import take_secret_files
 
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
 
 AnyCase = Case | CancelCase | StopCase | ReplaceCase
 
-EXIT_OK, EXIT_FAILED = 0, 1
 JOBS_PER_CPU = 4
 CANDLES = 100
 ENOUGH = (CANDLES, 4 * CANDLES, 16 * CANDLES)

@@ -27,10 +27,11 @@ from exchanges.local.faults import Fault
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.local.settings import DEFAULT_BALANCES, Settings
 from messages.errors import DataError, LedgerUnavailable
+from messages.exit_codes import EXIT_EXHAUSTED
 from messages.ids import ClientOrderId, Symbol, base_of, quote_of
 from messages.values import OrderState
 from ops.config import Config
-from ops.drill_child import EXIT_NOT_STARTED, Job
+from ops.drill_child import Job
 from ops.drill_faults import arm
 from ops.drill_ledger import Database
 from ops.drill_life import Life, Nursery
@@ -224,7 +225,7 @@ class Rehearsal:
         finally:
             life.stop(0 if self._setting.over.is_set() else STOP_LIMIT_S)
         self._reached = life.has("reached") if point is not None else self._reached
-        if life.returncode == EXIT_NOT_STARTED or life.errors:
+        if life.returncode == EXIT_EXHAUSTED or life.errors:
             self._failed = f"a process failed: {life.errors[-300:] or 'it did not start'}"
         return ended
 

@@ -25,6 +25,7 @@ from exchanges.ccxt_settings import CcxtSettings
 from exchanges.facts import VenueFacts
 from exchanges.venue_loop import VenueLoop
 from messages.errors import VenueRefused
+from messages.exit_codes import EXIT_EXHAUSTED, EXIT_OK
 from messages.ids import NS_PER_S
 from messages.learning import learn
 from messages.lifecycle import ActorState
@@ -68,7 +69,6 @@ be, at most this."""
 OPENINGS_MAX = 5
 AWAY_S = 15
 """Who waits for a server that is gone does not hang."""
-EXIT_OK, EXIT_NOT_STARTED = 0, 70
 MARKET = "market.csv"
 
 
@@ -215,7 +215,7 @@ def _run(
         started = runtime.start(system.root, 60 * NS_PER_S)
         if started.problem:
             _tell(event="failed", problem=started.problem)
-            return EXIT_NOT_STARTED
+            return EXIT_EXHAUSTED
         followers = {address.path for address in (*system.strategies.values(), system.executor)}
         if isinstance(runtime, StopRuntime):  # which is shown the last candle before the others
             followers = {system.executor.path}
@@ -301,7 +301,7 @@ def _hear_the_parent(orders: "SimpleQueue[bytes]", trap: Trap) -> None:
                 trap.gone_on.set()
             else:
                 orders.put(line)
-    os._exit(EXIT_NOT_STARTED)
+    os._exit(EXIT_EXHAUSTED)
 
 
 def _tell(**facts: Any) -> None:

@@ -19,8 +19,9 @@ import msgspec
 
 import actors.live_gateway  # noqa: F401 - imported here once, and by no life again
 from exchanges.ccxt_client import import_ccxt
+from messages.exit_codes import EXIT_EXHAUSTED
 from messages.learning import learn
-from ops.drill_child import EXIT_NOT_STARTED, run
+from ops.drill_child import run
 
 REQUEST_MAX = 65_536
 STREAMS = 3
@@ -69,7 +70,7 @@ def _serve(requests: socket.socket, data: bytes, streams: list[int]) -> int:
 
 def _live(job: bytes, streams: list[int]) -> Any:
     """Be that life, and never come back."""
-    code = EXIT_NOT_STARTED
+    code = EXIT_EXHAUSTED
     try:
         for place, stream in enumerate(streams):
             os.dup2(stream, place)

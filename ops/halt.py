@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
 from ops.operator_client import NoAnswer, OperatorClient, Refused
 from ops.run_files import LEDGER
 
-EXIT_PROVED, EXIT_UNPROVED, EXIT_NO_RUN = 0, 1, 3
 PROVED = "halted_proved"
 _POLL_S = 0.1
 
@@ -100,7 +100,7 @@ def say(answer: View, *, as_json: bool) -> int:
         sys.stdout.write(f"{answer['text']}\n")
     else:
         sys.stderr.write(f"watchkeeper: {answer['text']}\n")
-    return EXIT_PROVED if answer["ok"] else EXIT_UNPROVED
+    return EXIT_OK if answer["ok"] else EXIT_FAILED
 
 
 def finish(view: View, run_dir: Path, *, as_json: bool) -> int:
@@ -117,7 +117,7 @@ def finish(view: View, run_dir: Path, *, as_json: bool) -> int:
             stream.write(f"to trade again: watchkeeper resume {run_dir}\n")
         else:
             stream.write(f"nothing is sent meanwhile; ask again: watchkeeper halt {run_dir}\n")
-    return EXIT_PROVED if is_proved else EXIT_UNPROVED
+    return EXIT_OK if is_proved else EXIT_FAILED
 
 
 def _followed(look: Callable[[], View], left_s: Callable[[], float], told: "_Progress") -> View:
@@ -153,12 +153,12 @@ class _Progress:
 
 def _failed(text: str) -> int:
     sys.stderr.write(f"watchkeeper: {text}\n")
-    return EXIT_UNPROVED
+    return EXIT_FAILED
 
 
 def _no_run(run_dir: Path) -> int:
     sys.stderr.write(f"watchkeeper: there is no run in {run_dir}: no process, and no ledger\n")
-    return EXIT_NO_RUN
+    return EXIT_NOTHING_THERE
 
 
 def _silent(run_dir: Path, problem: NoAnswer) -> int:
@@ -169,4 +169,4 @@ def _silent(run_dir: Path, problem: NoAnswer) -> int:
         f"watchkeeper: the process of {run_dir} does not answer ({problem}): nothing is known to be"
         f" halted; {then}\n"
     )
-    return EXIT_NO_RUN
+    return EXIT_NOTHING_THERE

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.client import NoAnswer, ask
 from ops.health_text import duration, moment, one_line, painted, render, wants_colour
 from ops.run_files import CONTROL_SOCKET, STANDBY_SOCKET, STATUS
@@ -175,7 +176,7 @@ def _probe(options: HealthOptions, question: str) -> int:
     answer = {"probe": question, "ok": not reason, "why": reason}
     text = f"{question}: no: {one_line(reason)}" if reason else f"{question}: yes"
     _print(json.dumps(answer) if options.as_json else text)
-    return 1 if reason else 0
+    return EXIT_FAILED if reason else EXIT_OK
 
 
 def probe_problem(question: str, snapshot: Snapshot) -> str:

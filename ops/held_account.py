@@ -10,7 +10,7 @@ from actors.log import logger
 from messages.errors import LedgerUnavailable
 from messages.ids import TimestampNs
 from ops.config import Config, IdempotencyBackend
-from ops.held_ledger import EXIT_FENCED, end_at_once, ledger_opener
+from ops.held_ledger import end_at_once, ledger_opener
 from ops.lease import HeldAccount, Seen, Tell, hold_lease
 from ops.live_venue import LiveVenue, check_right, check_variables, open_live_venue
 from ops.one_account import OpenedBy, check_one_key, note_key
@@ -19,7 +19,7 @@ from ops.waiting import say
 from persistence.fence import take_writing
 from persistence.ledger import Ledger, SqliteLedger
 
-__all__ = ["EXIT_FENCED", "Account", "hold_account", "live_venue_alone"]
+__all__ = ["Account", "hold_account", "live_venue_alone"]
 
 
 class Account:

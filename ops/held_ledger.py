@@ -8,6 +8,7 @@ from pathlib import Path
 
 from actors.log import logger
 from messages.errors import ConfigError
+from messages.exit_codes import EXIT_TAKEN_OVER
 from ops.config import VenueType, load
 from ops.lease import HeldAccount, Tell, hold_place
 from ops.lease_place import paper_place, place_of
@@ -17,9 +18,6 @@ from ops.waiting import say
 from persistence.ledger import Ledger
 from persistence.ledger_place import LedgerPlace, place_in
 from persistence.secret_files import take_secret_files
-
-EXIT_FENCED = 75
-"""Another process trades the account: sysexits.h's "try again later"."""
 
 
 def ledger_opener(place: LedgerPlace, held: HeldAccount) -> Callable[[], Ledger]:
@@ -75,4 +73,4 @@ def end_at_once(sentence: str) -> None:
     """End at once: every orderly step would write into what is another process's now."""
     logger.critical(sentence)
     say(sentence)
-    os._exit(EXIT_FENCED)
+    os._exit(EXIT_TAKEN_OVER)

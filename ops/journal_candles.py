@@ -6,11 +6,12 @@ from pathlib import Path
 
 from messages.codec import from_msgpack
 from messages.errors import CodecError, ConfigError
+from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from messages.ids import NS_PER_MS
 from messages.market import Candle, FeedHistory, FeedNews, MarketBatch
 from messages.outside import Origin
 from messages.recorded import RunBegun
-from ops.journal_command import EXIT_DAMAGED, EXIT_OK, journal_of
+from ops.journal_command import journal_of
 from ops.moments import utc
 from persistence.journal import Found, read_journal
 
@@ -47,12 +48,12 @@ class CandleReader:
     def _all(self) -> Iterator[tuple[Candle, bool]]:
         for item in read_journal(self._folder):
             if isinstance(item, Found):
-                self.code = self.code if item.damage.is_torn else EXIT_DAMAGED
+                self.code = self.code if item.damage.is_torn else EXIT_FAILED
             elif item.origin in (Origin.MARKET, Origin.INSIDE):
                 try:
                     yield from self._of(from_msgpack(item.payload))
                 except CodecError:
-                    self.code = EXIT_DAMAGED
+                    self.code = EXIT_FAILED
 
     def _of(self, message: object) -> Iterator[tuple[Candle, bool]]:
         told: tuple[object, ...] = ()

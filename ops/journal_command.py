@@ -10,13 +10,13 @@ import msgspec
 
 from messages.codec import from_msgpack
 from messages.errors import CodecError, ConfigError
+from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from messages.outside import Origin
 from ops.health_text import moment, one_line
 from ops.run_files import JOURNAL
 from persistence.frames import LOST, Frame, Lost, lost_of
 from persistence.journal import Found, read_journal, segments, torn_tails
 
-EXIT_OK, EXIT_DAMAGED = 0, 1
 _GAPS_SHOWN = 10
 _KEPT_WHEN = 'one is kept of a live market, or of any with journal.when = "always"'
 
@@ -53,7 +53,7 @@ def _lines(folder: Path) -> int:
             _print(json.dumps({"damage": _row(item)}, sort_keys=True))
         else:
             row = _message(item)
-            code = max(code, EXIT_DAMAGED if "problem" in row else EXIT_OK)
+            code = max(code, EXIT_FAILED if "problem" in row else EXIT_OK)
             _print(json.dumps(row, sort_keys=True))
     for tail in torn_tails(folder):
         _print(json.dumps({"torn": {"file": tail.name, "bytes": _size(tail)}}))
@@ -80,7 +80,7 @@ def _summary(folder: Path) -> int:
         counts[message["origin"]] += message.get("lost", 1)
         types[str((message.get("message") or {}).get("type", "?"))] += 1
     if problems:
-        code = EXIT_DAMAGED
+        code = EXIT_FAILED
         _print(f"damage  {len(problems)} message(s) cannot be read: {one_line(problems[0])}")
     for tail in torn_tails(folder):
         _print(f"torn    {tail.name}: {_size(tail)} bytes, cut off at a start")
@@ -136,7 +136,7 @@ def _row(found: Found) -> dict[str, Any]:
 
 
 def _code(found: Found) -> int:
-    return EXIT_OK if found.damage.is_torn else EXIT_DAMAGED
+    return EXIT_OK if found.damage.is_torn else EXIT_FAILED
 
 
 def _print(text: str) -> None:

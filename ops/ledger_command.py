@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from messages.errors import ConfigError, LedgerUnavailable
+from messages.exit_codes import EXIT_OK
 from ops.config import IdempotencyBackend, load
 from ops.config_schema import Config, IdempotencyConfig
 from ops.held_ledger import hold_of
@@ -27,7 +28,6 @@ from persistence.ledger_place import LedgerPlace, place_in, words_of
 from persistence.read_connection import open_reading
 from persistence.transfer import Moved, compare, copy, is_empty
 
-EXIT_OK = 0
 FORMER = "ledger.before-postgres.db"
 """The file that a run had before its orders went into a database."""
 _NEW = ".ledger.db.migrating"

@@ -16,6 +16,7 @@ from typing import Any
 from decisions import halting
 from decisions.halting import HaltRecord, HaltState, OrderedBy
 from messages.errors import ConfigError
+from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
 from messages.ids import TimestampNs
 from messages.lineage import COPIED, MARGIN_NS, UNKNOWN, Accepted, Copied, copied_in, reason
 from messages.stops import Stop
@@ -23,7 +24,6 @@ from ops.halt_offline import Held, Told, held_dir, held_run, proved
 from ops.run_files import LEDGER
 from persistence.backup import accept_copy, back_up, mark_copy, put_back
 
-EXIT_OK, EXIT_FAILED, EXIT_NO_RUN = 0, 1, 3
 _ASIDE = "before-a-copy"
 _NAMED = 3
 """So many stops are told by name."""
@@ -198,7 +198,7 @@ def _progress(text: str) -> None:
 
 def _no_run(run_dir: Path) -> int:
     sys.stderr.write(f"watchkeeper: there is no ledger in {run_dir}\n")
-    return EXIT_NO_RUN
+    return EXIT_NOTHING_THERE
 
 
 def _now_ns() -> TimestampNs:

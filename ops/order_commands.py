@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from messages.errors import ConfigError
+from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE
 from messages.values import OrderState
 from ops.halt import say
 from ops.operator_client import NoAnswer, OperatorClient, Refused
@@ -14,7 +15,6 @@ from ops.run_files import LEDGER
 from persistence.entries import LedgerEntry
 from persistence.reader import LedgerReader
 
-EXIT_FAILED, EXIT_NO_PROCESS = 1, 3
 ENDS = {
     "filled": OrderState.FILLED,
     "canceled": OrderState.CANCELED,
@@ -83,7 +83,7 @@ def _ask(
     except Refused as problem:
         return _failed(str(problem), EXIT_FAILED)
     except NoAnswer as problem:
-        return _failed(_silent(run_dir, problem), EXIT_NO_PROCESS)
+        return _failed(_silent(run_dir, problem), EXIT_NOTHING_THERE)
     if answer is None:
         key = fields["order_key"]
         text = (

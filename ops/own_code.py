@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from messages.errors import ConfigError
+from messages.exit_codes import EXIT_USAGE
 from messages.own_lines import line_of, line_of_stack
 from messages.patience import LIMIT_S, Hung, Patience, is_watched, last_line
 
-EXIT_MISTAKE = 2
 Given = TypeVar("Given")
 
 
@@ -29,7 +29,7 @@ def in_time(work: Callable[[], Given], uses: str, was: str, hang_after_s: int) -
         return work()
     file = str(Path(uses.rpartition(":")[0] or uses).resolve())
     patience = Patience(
-        max(LIMIT_S, hang_after_s), work="command", last_word=_say, exit_code=EXIT_MISTAKE
+        max(LIMIT_S, hang_after_s), work="command", last_word=_say, exit_code=EXIT_USAGE
     )
     with patience.watching():
         patience.begin(lambda: None, lambda: _stuck(uses, line_of_stack(sys._getframe(), file)))

@@ -19,6 +19,7 @@ from actors.runtime import Started
 from actors.thread_runtime import ThreadRuntime, wake_on_time
 from messages.account import AcceptAccount
 from messages.errors import ConfigError
+from messages.exit_codes import EXIT_EXHAUSTED, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 from messages.ids import NS_PER_MS
 from messages.lifecycle import ActorState, Exit, HaltTrading, InjectCrash
 from ops.alert_addresses import addresses
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from ops.lease import HeldAccount
     from ops.publishing import Publishing
 
-EXIT_OK, EXIT_PROBLEM, EXIT_EXHAUSTED, EXIT_INTERRUPTED = 0, 1, 70, 130
 CHAOS_AFTER_S = 15.0
 
 
@@ -265,7 +265,7 @@ class _Run:
         if self._exhausted():
             return EXIT_EXHAUSTED
         self.halted = self.halted or self._halted()
-        return EXIT_PROBLEM if self.halted else EXIT_OK
+        return EXIT_FAILED if self.halted else EXIT_OK
 
     def _exhausted(self) -> bool:
         cells = self.system.runtime.cells
@@ -288,7 +288,7 @@ class _Run:
             return f"stopped by {signal.Signals(self.signal).name}"
         if code == EXIT_EXHAUSTED:
             return "supervision exhausted: " + (self.system.root.problem or "see health")
-        if code == EXIT_PROBLEM:
+        if code == EXIT_FAILED:
             return f"halted: {self.halted}"
         if self.ended_itself:
             return "the market ended"

@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
 from ops.client import NoAnswer, ask
 from ops.run_files import CONTROL_SOCKET
 
-EXIT_STOPPED, EXIT_NOT_YET, EXIT_NO_PROCESS = 0, 1, 3
 _ANSWER_S = 5.0
 _POLL_S = 0.05
 
@@ -28,15 +28,15 @@ def stop(run_dir: Path, timeout_s: float) -> int:
             gone = _wait(handle, socket, deadline)
     except NoAnswer as problem:
         sys.stderr.write(f"watchkeeper: nothing to stop in {run_dir}: {problem}\n")
-        return EXIT_NO_PROCESS
+        return EXIT_NOTHING_THERE
     if gone:
         sys.stdout.write(f"stopped process {pid}\n")
-        return EXIT_STOPPED
+        return EXIT_OK
     sys.stderr.write(
         f"watchkeeper: process {pid} was asked to stop and is not gone after {timeout_s:g} s;"
         " it still settles its orders, so look at health before you kill it\n"
     )
-    return EXIT_NOT_YET
+    return EXIT_FAILED
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from messages.errors import ConfigError, NotFound
+from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE
 from messages.halting import EndStop
 from messages.ids import OrderKey, TimestampNs
 from messages.stops import Stop
@@ -19,8 +20,6 @@ from ops.operator_client import NoAnswer, OperatorClient, Refused
 from ops.order_view import find_order
 from ops.run_files import LEDGER
 from persistence.reader import LedgerReader
-
-EXIT_FAILED, EXIT_NO_PROCESS = 1, 3
 
 
 def end_stop(run_dir: Path, name: str, reason: str, *, as_json: bool, timeout_s: float) -> int:
@@ -45,7 +44,7 @@ def end_stop(run_dir: Path, name: str, reason: str, *, as_json: bool, timeout_s:
     except NoAnswer as problem:
         if not problem.gone:
             text = f"the process of {run_dir} does not answer: {problem}"
-            return _failed(text, EXIT_NO_PROCESS)
+            return _failed(text, EXIT_NOTHING_THERE)
         answer = _without_process(run_dir, wish, timeout_s)
     if answer is None:
         text = f"the executor gave no answer within {timeout_s:g} s: ask again"

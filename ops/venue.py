@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from messages.errors import ConfigError
+from messages.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from ops.config_write import to_toml
 
 if TYPE_CHECKING:
     from exchanges.local.server import RunningExchange
     from exchanges.local.settings import Settings
 
-EXIT_OK, EXIT_INTERRUPTED = 0, 130
 KEY_ENV, SECRET_ENV, PASSWORD_ENV = "LOCAL_KEY", "LOCAL_SECRET", "LOCAL_PASSWORD"
 
 

@@ -17,6 +17,7 @@ from exchanges.ccxt_history import CcxtHistory, Patience
 from exchanges.ccxt_settings import CcxtSettings
 from exchanges.times import time_ns
 from messages.errors import ConfigError, OutcomeUnknown, VenueRefused
+from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
 from messages.ids import NS_PER_MS, NS_PER_S, Symbol
 from research.candle_row import StoredRow, row_of
 from research.holes import Hole, holes
@@ -27,7 +28,6 @@ from research.printing import Progress, say, write_line
 from research.series import DEFAULT_DIR, Series, checked_series, moment_text
 from research.store import SeriesWriter
 
-EXIT_OK, EXIT_FAILED, EXIT_NO_ANSWER = 0, 1, 3
 _GATE_S = 60.0
 _EARLIEST_NS = 1_000_000_000 * NS_PER_S
 """Before 2001 there are no candles; a bare year would be read as seconds since 1970."""
@@ -103,7 +103,7 @@ async def _download(
     result.malformed += history.stats.malformed
     _tell(result, series, history, options)
     if result.stopped:
-        return EXIT_NO_ANSWER
+        return EXIT_NOTHING_THERE
     return EXIT_FAILED if result.merged.kept or result.malformed else EXIT_OK
 
 

@@ -16,6 +16,7 @@ from exchanges.replay import WANTED_COLUMNS
 from exchanges.row_filter import Complaints
 from exchanges.times import time_ns
 from messages.errors import ConfigError, DataError
+from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from messages.ids import NS_PER_MS
 from research.candle_row import StoredRow, row_of
 from research.merging import Conflict, Merged
@@ -24,7 +25,6 @@ from research.printing import Progress, say, write_line, write_table
 from research.series import DEFAULT_DIR, Series, checked_series, moment_text
 from research.store import SeriesWriter
 
-EXIT_OK, EXIT_FAILED = 0, 1
 AT_ONCE = 20_000
 """So many rows are held; a file may be of any length, and in any order."""
 _LOOKED_AT, _ENOUGH = 100, 10

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from messages.exit_codes import EXIT_OK
 from research.month_file import import_parquet
 from research.printing import say, write_line, write_table
 from research.series import Series, moment_text, nothing_in
 from research.store import footers, series_in
 
-EXIT_OK = 0
 _COLUMNS = (
     "exchange",
     "symbol",

@@ -8,6 +8,7 @@ import msgspec
 
 from exchanges.replay import ReplaySource
 from messages.errors import ConfigError, DataError
+from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from messages.ids import NS_PER_MS, Symbol
 from messages.market import Candle, MarketEvent
 from research.candle_row import StoredRow, exact_text
@@ -18,7 +19,6 @@ from research.printing import say, write_line
 from research.series import DEFAULT_DIR, Series, checked_series, grid_shift_ms, moment_text
 from research.store import SeriesWriter, footers
 
-EXIT_OK, EXIT_FAILED = 0, 1
 _EXACT = Context(prec=60, traps=[Inexact])
 _KEPT_PARTIAL, _SHOWN = 1_000, 20
 

@@ -9,6 +9,7 @@ import msgspec
 from exchanges.recordings import Recording
 from exchanges.times import parse_timeframe
 from messages.errors import ConfigError, DataError
+from messages.exit_codes import EXIT_OK
 from messages.ids import NS_PER_MS
 from research.checking import SPIKE, Checker, Finding, Kind
 from research.importing import FileReport, first_times_ms, usual_step_ms
@@ -16,7 +17,7 @@ from research.month_file import read_footer
 from research.printing import Progress, say, write_line
 from research.series import DEFAULT_DIR, moment_text, nothing_in
 
-EXIT_OK, EXIT_WARNED, EXIT_BROKEN = 0, 1, 2
+EXIT_WARNED, EXIT_BROKEN = 1, 2
 _SHOWN = 20
 """Of one kind in one file, for people; --json has all of them."""
 _SUFFIXES = (".parquet", ".pq", ".feather", ".json", ".json.gz", ".csv", ".csv.gz", ".zip")

@@ -12,6 +12,7 @@ import msgspec
 import psutil
 
 from decisions.fleet import BotMemory, Phase, ending
+from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
 from ops.fleet.bots import START_OUTPUT, BotProcess, holder
 from ops.fleet.config import BotSpec, FleetConfig, load_fleet
 from ops.fleet.fleet_lock import FLEET_LOCK
@@ -23,7 +24,6 @@ from ops.page_files import write_page
 from ops.run_files import LOG
 from persistence.fleet import FleetStore, Kept
 
-EXIT_OK, EXIT_FAILED, EXIT_NO_PROCESS = 0, 1, 3
 PAGE = "fleet.html"
 Told = TypeVar("Told")
 _POLL_S = 0.1
@@ -62,7 +62,7 @@ def _asked(fleet: FleetConfig, verb: str, bot: str, timeout_s: float) -> tuple[i
             _take_down(fleet)
             return EXIT_OK, done
         up = f"watchkeeper orchestrate up {fleet.path}"
-        return EXIT_NO_PROCESS, f"nobody runs this fleet: {up}"
+        return EXIT_NOTHING_THERE, f"nobody runs this fleet: {up}"
     with closing(FleetStore(fleet.run_dir / STATE)) as store:
         answer = _answer(store, store.ask(verb, bot, time.time_ns()), timeout_s)
     if answer == OK:
@@ -121,7 +121,7 @@ def _showing(
     up = f"watchkeeper orchestrate up {fleet.path}"
     if not (fleet.run_dir / STATE).is_file():
         _complain(f"this fleet was never up: {up}")
-        return EXIT_NO_PROCESS
+        return EXIT_NOTHING_THERE
     with closing(FleetStore(fleet.run_dir / STATE)) as store:
         try:
             told = [take(kept) for kept in store.bots()]

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 import msgspec
 
+from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.alert_addresses import addresses
 from ops.fleet.alerts import FleetAlerts
 from ops.fleet.config import FleetConfig, load_fleet
@@ -20,7 +21,6 @@ from ops.fleet.roster import Say
 from ops.fleet.serving import FleetView, serving
 from ops.health_text import one_line
 
-EXIT_OK, EXIT_LEFT = 0, 1
 _TICK_S = 0.05
 
 
@@ -62,14 +62,14 @@ def up(path: Path, *, as_json: bool, http: str | None = None) -> int:
         while not orchestrator.is_over:
             if signals.count > 1:
                 say("left", why="a second signal: what still runs goes on")
-                return EXIT_LEFT
+                return EXIT_FAILED
             if signals.count:
                 orchestrator.end()
             try:
                 orchestrator.step()
             except FleetGone as error:
                 say("left", why=str(error))
-                return EXIT_LEFT
+                return EXIT_FAILED
             view.leave(orchestrator.seen)
             _tell(alerts, orchestrator, say)
             _wait(signals, orchestrator.fleet.look_s)

@@ -22,6 +22,7 @@ from exchanges.paper_settings import PaperSettings
 from exchanges.replay import ReplaySource
 from exchanges.source import MarketSource
 from messages.errors import ConfigError
+from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from messages.ids import StrategyId, Symbol
 from messages.patience import LIMIT_S, Patience
 from research.backtest.about import about
@@ -37,7 +38,6 @@ from research.backtest.verify import verify
 from research.backtest.watched import Watched
 from research.printing import printable
 
-EXIT_OK, EXIT_FAILED = 0, 1
 _WORDS = {True: "ok    ", False: "FAILED", None: "skip  "}
 """Of a probe; the last one: nothing was probed, and its text says why."""
 

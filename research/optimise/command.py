@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from messages.errors import WatchkeeperError
+from messages.exit_codes import EXIT_INTERRUPTED, EXIT_OK
 from messages.patience import Patience
 from research.backtest.command import plan_of
 from research.backtest.plan import Plan
@@ -32,7 +33,6 @@ from research.optimise.windows import Window, windows_of
 from strategies import strategy_class
 from strategies.params import bounds_of, choices_of
 
-EXIT_OK, EXIT_INTERRUPTED = 0, 130
 _TOO_EARLY = "interrupted before the first trial: none was added; the same command begins again"
 FOLDER = Path("studies")
 

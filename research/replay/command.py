@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from messages.errors import ConfigError
+from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
 from messages.patience import LIMIT_S, Patience
 from persistence.journal import segments
 from research.printing import Progress, say
@@ -17,7 +18,6 @@ from research.replay.found import Divergence
 from research.replay.replaying import Replay
 from research.replay.report import as_lines, as_object, divergence_lines
 
-EXIT_SAME, EXIT_DIFFERS, EXIT_USAGE, EXIT_NO_JOURNAL = 0, 1, 2, 3
 JOURNAL = "journal"
 ROOT = Path(__file__).parents[2]
 _ITS_OWN = Path("research", "replay", "command.py")
@@ -46,7 +46,7 @@ def replay(options: ReplayOptions) -> int:
     folder = options.run_dir / JOURNAL
     if not segments(folder):
         sys.stderr.write(f"watchkeeper: {_nothing_in(options.run_dir)}\n")
-        return EXIT_NO_JOURNAL
+        return EXIT_NOTHING_THERE
     source = options.otherwise.code_from
     if source is not None and (source / _ITS_OWN).is_file():
         return _by_checkout(source.absolute(), options)
@@ -90,8 +90,8 @@ def _here(options: ReplayOptions, folder: Path) -> int:
     speed = f"{events / took_s:,.0f} events/s" if events else "nothing to show"
     sys.stderr.write(f"{reader.frames:,} messages, {events:,} events in {took_s:.2f} s: {speed}\n")
     if findings.is_nothing:
-        return EXIT_NO_JOURNAL
-    return EXIT_DIFFERS if findings.differs else EXIT_SAME
+        return EXIT_NOTHING_THERE
+    return EXIT_FAILED if findings.differs else EXIT_OK
 
 
 def _by_checkout(checkout: Path, options: ReplayOptions) -> int:

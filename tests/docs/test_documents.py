@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from messages import exit_codes
 from messages.order_states import LEGAL_TRANSITIONS
 from messages.values import OrderState
 from ops.arguments import FAMILIES
@@ -178,6 +179,13 @@ def test_the_documented_order_states_and_steps_are_the_table() -> None:
     }
 
     assert documented == LEGAL_TRANSITIONS
+
+
+def test_the_documented_exit_codes_are_those_that_commands_end_with() -> None:
+    codes = [value for name, value in vars(exit_codes).items() if name.startswith("EXIT_")]
+    text = text_of("docs/health.md").split("\n## Verdicts and exit codes\n")[1].split("\n## ")[0]
+
+    assert [int(code) for code in re.findall(r"^\| `(\d+)` \|", text, re.MULTILINE)] == codes
 
 
 def test_ci_runs_the_test_command_of_the_readme() -> None:

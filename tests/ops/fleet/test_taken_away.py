@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from decisions.fleet import Phase
-from ops.fleet.command import EXIT_LEFT, up
+from messages.exit_codes import EXIT_FAILED
+from ops.fleet.command import up
 from ops.fleet.config import BotSpec, load_fleet
 from ops.fleet.fleet_lock import FleetBusy, FleetGone, FleetLock
 from ops.fleet.orchestrator import Orchestrator
@@ -59,7 +60,7 @@ def test_up_says_that_its_directory_was_deleted_and_leaves(
 
     monkeypatch.setattr("ops.fleet.command._Signals", NoSignals)  # pytest has its own
     monkeypatch.setattr(FleetLock, "look", gone)
-    assert up(fleet_file(tmp_path, "one"), as_json=True) == EXIT_LEFT
+    assert up(fleet_file(tmp_path, "one"), as_json=True) == EXIT_FAILED
     assert '"event":"left","why":"fleet.lock was taken away"' in capsys.readouterr().out
 
 
