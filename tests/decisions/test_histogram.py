@@ -155,9 +155,7 @@ def test_what_came_since_a_copy_is_counted_apart(before: list[int], after: list[
 
     assert since.tallied() == filled(after).tallied()
     assert (since.count, since.sum) == (len(after), sum(after))
-    assert max(after) <= since.max <= max(after) * (1 + RELATIVE_ERROR) or since.max == max(
-        before + after
-    )
+    assert max(after) <= since.max <= max(after) * (1 + RELATIVE_ERROR)
 
 
 @pytest.mark.slow

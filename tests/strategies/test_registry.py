@@ -334,7 +334,7 @@ def test_each_says_where_its_rule_is_from_what_it_is_and_in_which_units(name: st
     told = module.__doc__ or ""
 
     assert "\nSource: " in told
-    assert "No\nedge is claimed" in told or "No edge is claimed" in told or "No edge\nis" in told
+    assert "No edge is claimed" in " ".join(told.split())
     assert "\nRule, at the close" in told or "\nRule, when both" in told
     for name_of_rule in ("buy ", "sell ") if name not in ("grid", "time_series_momentum") else ():
         assert name_of_rule in told

@@ -176,7 +176,7 @@ def test_a_killed_process_is_taken_over_at_once(tmp_path: Path, start: Start) ->
         assert second.end(signal.SIGTERM)[0] == 0
 
         assert max(placed(run).values()) == 1
-        # The second knew what the first held: in and out by turns, but for a way out that was
+        # The second knew what the first held: in and out by turns, but for each way out that was
         # claimed and never left, and was too old when that was proved.
         sides = [order.side for order in run.exchange.orders()]
         lost = [
@@ -184,7 +184,7 @@ def test_a_killed_process_is_taken_over_at_once(tmp_path: Path, start: Start) ->
             for one in read_orders(tmp_path / "run/ledger.db")
             if one.side is Side.SELL and one.state is OrderState.REFUSED
         ]
-        assert lost or all(one != other for one, other in pairwise(sides))
+        assert sum(one == other for one, other in pairwise(sides)) <= len(lost)
 
 
 def test_of_two_that_stand_by_one_takes_over_and_then_the_other(
