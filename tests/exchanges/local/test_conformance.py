@@ -1,198 +1,30 @@
-"""Every reply and frame, field by field: against Binance's documentation and recordings.
+"""Every reply and frame, field by field, against Binance's documentation."""
 
-The tables are the payloads that the documentation shows for spot orders without stops,
-icebergs and lists. A field that the documentation does not have is as wrong as a missing one.
-"""
-
-import gzip
-import hashlib
-import hmac
-import json
-import lzma
-import re
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
 from exchanges.local import stream_binance as stream
-from exchanges.local.candles import flat_bar
-from exchanges.local.depth import Diff
-from exchanges.local.filters import Market
-from exchanges.local.orders import OrderEvent, PublicTrade
+from exchanges.local.orders import OrderEvent
 from exchanges.local.server import RunningExchange
-
-MARKET = Market(symbol="BTC/USDT")
-ONE, TWO = Decimal(1), Decimal(2)
-TRADE = PublicTrade(
-    trade_id=7, symbol="BTC/USDT", price=ONE, quantity=TWO, is_buyer_maker=True, ts_ns=0
+from tests.exchanges.local.documented import (
+    ACCOUNT,
+    ACK,
+    CANCELED,
+    DAY,
+    EXECUTION_REPORT,
+    FULL,
+    LEVELS,
+    MONEY,
+    MY_TRADE,
+    QUERIED,
+    REPLACED,
+    RESULT,
+    check,
+    flaws,
 )
-
-MONEY = "money: text with eight decimals"
-LEVELS = "levels: price and quantity, as money"
-Shape = dict[str, Any]
-
-AMOUNTS: Shape = {
-    "price": MONEY,
-    "origQty": MONEY,
-    "executedQty": MONEY,
-    "origQuoteOrderQty": MONEY,
-    "cummulativeQuoteQty": MONEY,
-    "status": str,
-    "timeInForce": str,
-    "type": str,
-    "side": str,
-}
-ACK: Shape = {
-    "symbol": str,
-    "orderId": int,
-    "orderListId": int,
-    "clientOrderId": str,
-    "transactTime": int,
-}
-RESULT: Shape = ACK | AMOUNTS | {"workingTime": int, "selfTradePreventionMode": str}
-FILL: Shape = {
-    "price": MONEY,
-    "qty": MONEY,
-    "commission": MONEY,
-    "commissionAsset": str,
-    "tradeId": int,
-}
-FULL: Shape = RESULT | {"fills": [FILL]}
-CANCELED: Shape = ACK | AMOUNTS | {"origClientOrderId": str, "selfTradePreventionMode": str}
-QUERIED: Shape = (
-    {key: kind for key, kind in ACK.items() if key != "transactTime"}
-    | AMOUNTS
-    | {
-        "stopPrice": MONEY,
-        "icebergQty": MONEY,
-        "time": int,
-        "updateTime": int,
-        "isWorking": bool,
-        "workingTime": int,
-        "selfTradePreventionMode": str,
-    }
-)
-MY_TRADE: Shape = {
-    "symbol": str,
-    "id": int,
-    "orderId": int,
-    "orderListId": int,
-    "price": MONEY,
-    "qty": MONEY,
-    "quoteQty": MONEY,
-    "commission": MONEY,
-    "commissionAsset": str,
-    "time": int,
-    "isBuyer": bool,
-    "isMaker": bool,
-    "isBestMatch": bool,
-}
-ACCOUNT: Shape = {
-    "makerCommission": int,
-    "takerCommission": int,
-    "buyerCommission": int,
-    "sellerCommission": int,
-    "commissionRates": {"maker": MONEY, "taker": MONEY, "buyer": MONEY, "seller": MONEY},
-    "canTrade": bool,
-    "canWithdraw": bool,
-    "canDeposit": bool,
-    "brokered": bool,
-    "requireSelfTradePrevention": bool,
-    "preventSor": bool,
-    "updateTime": int,
-    "accountType": str,
-    "balances": [{"asset": str, "free": MONEY, "locked": MONEY}],
-    "permissions": [str],
-    "uid": int,
-}
-REPLACED: Shape = {
-    "cancelResult": str,
-    "newOrderResult": str,
-    "cancelResponse": CANCELED,
-    "newOrderResponse": FULL | {"fills": []},
-}
-DAY: Shape = {
-    "symbol": str,
-    **dict.fromkeys(
-        ("priceChange", "weightedAvgPrice", "prevClosePrice", "lastPrice", "lastQty", "bidPrice",
-         "bidQty", "askPrice", "askQty", "openPrice", "highPrice", "lowPrice", "volume",
-         "quoteVolume"),
-        MONEY,
-    ),
-    "priceChangePercent": str,
-    **dict.fromkeys(("openTime", "closeTime", "firstId", "lastId", "count"), int),
-}  # fmt: skip
-EXECUTION_REPORT: Shape = {
-    **dict.fromkeys("eEgiTtIOW", int),
-    **dict.fromkeys("escSofCxXrV", str),
-    **dict.fromkeys("qpPFlzLZYQ", MONEY),
-    "n": str,
-    "N": None,
-    "w": bool,
-    "m": bool,
-    "M": bool,
-}
-
-
-def flaws(value: Any, shape: Any, place: str = "") -> Iterator[str]:
-    """Say where a value is not of a shape."""
-    if isinstance(shape, dict):
-        if not isinstance(value, dict) or set(value) != set(shape):
-            yield f"{place}: {sorted(set(value) ^ set(shape))}"
-            return
-        for key, inner in shape.items():
-            yield from flaws(value[key], inner, f"{place}.{key}")
-    elif isinstance(shape, list):
-        if not isinstance(value, list) or bool(value) != bool(shape):
-            yield f"{place}: {value}"
-        for item in value:
-            yield from flaws(item, shape[0], f"{place}[]")
-    elif shape == LEVELS:
-        for price, quantity in value:
-            yield from flaws(price, MONEY, place)
-            yield from flaws(quantity, MONEY, place)
-    elif shape == MONEY:
-        if not isinstance(value, str) or not re.fullmatch(r"-?\d+\.\d{8}", value):
-            yield f"{place}: {value!r} is not money"
-    elif shape is None:
-        if value is not None and not isinstance(value, str):
-            yield f"{place}: {value!r}"
-    elif type(value) is not shape:
-        yield f"{place}: {value!r} is no {shape.__name__}"
-
-
-def check(value: Any, shape: Any) -> None:
-    assert list(flaws(value, shape)) == []
-
-
-@pytest.fixture
-def ask(run: RunningExchange) -> Callable[..., Any]:
-    """Send a signed request as the documentation writes it, and give status and body."""
-
-    def send(method: str, path: str, **params: Any) -> tuple[int, Any]:
-        settings = run.exchange.settings
-        query = urlencode(params | {"timestamp": run.exchange.clock.now_ns() // 1_000_000})
-        digest = hmac.new(settings.api_secret.encode(), query.encode(), hashlib.sha256)
-        request = urllib.request.Request(
-            f"{run.urls.http}/api/v3/{path}?{query}&signature={digest.hexdigest()}",
-            headers={"X-MBX-APIKEY": settings.api_key},
-            method=method,
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=60) as reply:
-                return reply.status, json.load(reply)
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, json.load(error)
-
-    return send
-
 
 LIMIT = {
     "symbol": "BTCUSDT",
@@ -330,85 +162,6 @@ def test_a_key_that_may_only_read_may_not_have_an_order_checked(
     assert ask("GET", "account")[0] == 200
     status, body = ask("POST", "order/test", **LIMIT)
     assert (status, body["code"]) == (401, -2015)
-
-
-def recorded_json(folder: Path, name: str, marker: str) -> Any:
-    """Give the first payload with `marker` of a recording, whichever way it is packed."""
-    path = folder / "l2" / name
-    unpack: Any = lzma.open if path.suffix == ".xz" else gzip.open
-    with unpack(path, "rt") as lines:
-        line = next(line for line in lines if marker in line)
-    found = json.loads(line[line.index("{") :])
-    return found.get("data", found)
-
-
-def outline(value: Any) -> Any:
-    """A value without what it says: its keys, and of what kind each is."""
-    if isinstance(value, dict):
-        return {key: outline(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [outline(value[0])] if value else []
-    return type(value).__name__
-
-
-RECORDED = [
-    (
-        "cryptofeed/BINANCE.ws.1.0.xz",
-        '"aggTrade"',
-        lambda: stream.agg_trade(TRADE, MARKET),
-    ),
-    (
-        "cryptofeed/BINANCE.ws.1.0.xz",
-        '"kline"',
-        lambda: stream.kline(flat_bar(0, Decimal(1)), MARKET, "1m", 0, is_closed=True),
-    ),
-    (
-        "cryptofeed/BINANCE.ws.1.0.xz",
-        '"b":[["0.35170000","4265.00000000"]],"a":[["0.35290000"',
-        lambda: stream.depth(Diff(1, 2, {ONE: TWO}, {TWO: ONE}), MARKET, 0),
-    ),
-    (
-        "hftbacktest/spot_btcusdt_20240808.gz",
-        '"e":"trade"',
-        lambda: stream.trade(TRADE, MARKET),
-    ),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "marker", "make"), RECORDED, ids=[one[1] for one in RECORDED])
-def test_frames_are_as_recorded(
-    recorded: Path, name: str, marker: str, make: Callable[[], Any]
-) -> None:
-    assert outline(make()) == outline(recorded_json(recorded, name, marker))
-
-
-def test_the_best_prices_and_the_snapshot_are_as_recorded(
-    recorded: Path, run: RunningExchange, ask: Callable[..., Any]
-) -> None:
-    theirs = recorded_json(recorded, "cryptofeed/BINANCE.http.0.0.xz", "lastUpdateId")
-    ours = ask("GET", "depth", symbol="BTCUSDT", limit=1000)[1]
-    best = recorded_json(recorded, "hftbacktest/spot_btcusdt_20240808.gz", "bookTicker")
-
-    assert outline(ours) == outline(theirs)
-    assert outline(best) == dict.fromkeys("sbBaA", "str") | {"u": "int"}
-
-
-def test_the_listing_has_what_the_recorded_one_has(
-    recorded: Path, run: RunningExchange, ask: Callable[..., Any]
-) -> None:
-    theirs = recorded_json(recorded, "cryptofeed/BINANCE.0.xz", "exchangeInfo")
-    ours = ask("GET", "exchangeInfo")[1]
-    symbol, recorded_symbol = ours["symbols"][0], theirs["symbols"][0]
-
-    assert set(ours) == set(theirs)
-    assert set(recorded_symbol) <= set(symbol)
-    for one in symbol["filters"]:
-        same = [f for f in recorded_symbol["filters"] if f["filterType"] == one["filterType"]]
-        assert all(outline(one) == outline(other) for other in same), one
-    assert {one["filterType"] for one in symbol["filters"]} >= {
-        "PRICE_FILTER", "LOT_SIZE", "MARKET_LOT_SIZE", "NOTIONAL", "PERCENT_PRICE_BY_SIDE",
-        "MAX_NUM_ORDERS",
-    }  # fmt: skip
 
 
 def test_what_the_user_hears_is_as_documented(
