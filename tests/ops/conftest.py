@@ -1,9 +1,11 @@
-"""Snapshots as a process gives them, for all that reads them; a browser for the pages."""
+"""Snapshots as a process gives them, a receiver of alerts, and a browser for the pages."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
+from tests.ops.receiver import Receiver, receiver
 
 CAPTURED_AT_NS = 1_700_000_000_000_000_000
 
@@ -74,6 +76,13 @@ def actor() -> Callable[..., dict[str, Any]]:
 def snapshot() -> Callable[..., dict[str, Any]]:
     """Make a snapshot: actors, then what differs from a healthy one."""
     return _snapshot
+
+
+@pytest.fixture
+def there() -> Iterator[Receiver]:
+    """A receiver of alerts."""
+    with receiver() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
