@@ -18,21 +18,24 @@ from exchanges.conditions import (
     CLOCK,
     FUNDS,
     KEY,
-    Condition,
     Sign,
     Standing,
     away,
     key_refused,
-    no_funds,
+    money,
+    no_coins,
+    no_money,
     not_traded,
     sign_of_placement,
     sign_of_question,
 )
 from exchanges.facts import MarketFacts
 from exchanges.outcomes import Evidence, Verdict
+from exchanges.protocol import NewOrder
 from exchanges.venue_loop import report_fault
 from messages.errors import NotSent, Rejected
 from messages.ids import NS_PER_S, Symbol
+from messages.values import Side
 
 Markets = Mapping[Symbol, MarketFacts]
 
@@ -41,6 +44,8 @@ PROBE_S, PROBE_MAX_S = 0.5, 15.0
 """Between two questions whether a venue that is away is back; each pause is twice the last."""
 RELOAD_S = 60.0
 """Between two loads of the markets, which are heavy: the venue's whole list."""
+MONEY_S = 60.0
+"""Between two buys that are tried while the account could not pay for the last."""
 
 
 class ConditionKeeper:
@@ -66,14 +71,18 @@ class ConditionKeeper:
         self._tell_markets, self._doubt_clock = tell_markets, doubt_clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._reloaded_ns: int | None = None
+        self._tried_ns: dict[str, int] = {}
+        """When a buy was refused last for want of money, by its condition."""
 
-    def check(self, symbol: Symbol) -> None:
+    def check(self, order: NewOrder) -> None:
         """Let an order pass, or say why it need not be sent.
 
         Raises:
             NotSent: nobody is in who could take it, or it would find the order's time wrong.
-            Rejected: the symbol is not traded, as the venue itself has said.
+            Rejected: the symbol is not traded, or a buy of it cannot be paid for, as the venue
+                itself has said.
         """
+        symbol = order.symbol
         if why := self._standing.text(AWAY):
             raise NotSent(f"away: {why}")
         if why := self._standing.text(CLOCK):
@@ -81,6 +90,15 @@ class ConditionKeeper:
         if why := self._standing.text(f"symbol {symbol}"):
             self._reload_soon()
             raise Rejected(f"market_closed: {why}")
+        if order.side is Side.BUY and (why := self._standing.text(money(symbol))):
+            self._pay_again(money(symbol), why)
+
+    def _pay_again(self, name: str, why: str) -> None:
+        """Let one buy pass in a while: that it is taken is how one learns that there is money."""
+        now_ns, pause_ns = self._monotonic_ns(), int(MONEY_S * NS_PER_S)
+        if now_ns - self._tried_ns.get(name, now_ns) < pause_ns:
+            raise Rejected(f"insufficient_funds: {why}")
+        self._tried_ns[name] = now_ns
 
     # ------------------------------------------------------------ what calls tell
 
@@ -96,22 +114,24 @@ class ConditionKeeper:
             self._standing.end(AWAY)
             self._standing.end(KEY)
 
-    def refused(self, symbol: Symbol, call: Call, error: BaseException, verdict: Verdict) -> None:
+    def refused(self, order: NewOrder, call: Call, error: BaseException, verdict: Verdict) -> None:
         """Learn from a placement that failed."""
         evidence = call.evidence(error)
         sign = sign_of_placement(evidence, is_page=call.is_page, is_duplicate=verdict.adopt)
         if sign is not None:
-            self._begin(sign, symbol, evidence)
+            self._begin(sign, order, evidence)
 
-    def answered(self, call: Call, *, accepted: bool) -> None:
+    def answered(self, order: NewOrder, call: Call, *, accepted: bool) -> None:
         """Learn from a placement that did not fail; its answer may be no order all the same."""
         if call.is_page:
             self._begin(Sign.PAGE, None, None)
         elif accepted:
             for name in (AWAY, KEY, FUNDS):
                 self._standing.end(name)
+            if order.side is Side.BUY:
+                self._standing.end(money(order.symbol))
 
-    def _begin(self, sign: Sign, symbol: Symbol | None, evidence: Evidence | None) -> None:
+    def _begin(self, sign: Sign, order: NewOrder | None, evidence: Evidence | None) -> None:
         if sign is Sign.RULES:
             self._reload_soon()
         elif sign is Sign.CLOCK:
@@ -119,13 +139,18 @@ class ConditionKeeper:
         elif sign in (Sign.MAINTENANCE, Sign.PAGE):
             if self._standing.begin(away(self._exchange, sign, evidence)):
                 self._run(AWAY, self._probe())
+        elif sign is Sign.FUNDS and order is not None and evidence is not None:
+            self._short(order, evidence)
         elif evidence is not None:
-            self._standing.begin(self._halting(sign, symbol, evidence))
+            self._standing.begin(key_refused(self._exchange, evidence))
 
-    def _halting(self, sign: Sign, symbol: Symbol | None, evidence: Evidence) -> Condition:
-        if sign is Sign.FUNDS and symbol is not None:
-            return no_funds(self._exchange, symbol, evidence)
-        return key_refused(self._exchange, evidence)
+    def _short(self, order: NewOrder, evidence: Evidence) -> None:
+        """The account has less than an order needs."""
+        if order.side is Side.SELL:
+            self._standing.begin(no_coins(self._exchange, order.symbol, evidence))
+            return
+        self._tried_ns[money(order.symbol)] = self._monotonic_ns()
+        self._standing.begin(no_money(self._exchange, order.symbol, evidence))
 
     # ------------------------------------------------------------ whether it is over
 

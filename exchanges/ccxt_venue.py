@@ -214,7 +214,8 @@ class CcxtVenue:
             except Exception as error:
                 raise self._failed(order, call, error) from error
         if self._keeper is not None:
-            self._keeper.answered(call, accepted=not problem_with(answer, order.client_order_id))
+            accepted = not problem_with(answer, order.client_order_id)
+            self._keeper.answered(order, call, accepted=accepted)
         return answer
 
     async def find(
@@ -343,7 +344,7 @@ class CcxtVenue:
         if problem:
             raise Rejected(f"invalid_order: {problem}")
         if self._keeper is not None:
-            self._keeper.check(order.symbol)
+            self._keeper.check(order)
         blocked_ms = self._budget.blocked_for_ms
         if blocked_ms:
             raise NotSent(
@@ -367,7 +368,7 @@ class CcxtVenue:
     def _failed(self, order: NewOrder, call: Call, error: Exception) -> VenueError:
         verdict = judge_placement(call.evidence(error))
         if self._keeper is not None:
-            self._keeper.refused(order.symbol, call, error, verdict)
+            self._keeper.refused(order, call, error, verdict)
         if verdict.knowledge is not Knowledge.UNKNOWN:
             self._absence.settled(order.client_order_id)
             return error_of(verdict)

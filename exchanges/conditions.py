@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from exchanges.outcomes import Evidence
-from messages.ids import Symbol, base_of
+from messages.ids import Symbol, base_of, quote_of
 
 
 class Sign(StrEnum):
@@ -94,20 +94,38 @@ def key_refused(exchange: str, evidence: Evidence) -> Condition:
     )
 
 
-def no_funds(exchange: str, symbol: Symbol, evidence: Evidence) -> Condition:
-    """Say that the account has less than this system believes.
+def no_money(exchange: str, symbol: Symbol, evidence: Evidence) -> Condition:
+    """Say that the account cannot pay for a buy: what is held is still watched over, and sold."""
+    quote = quote_of(symbol)
+    return Condition(
+        name=money(symbol),
+        text=(
+            f"the account at {exchange} has too little {quote} for a buy of {symbol}"
+            f" ({told_by(evidence)}): buys paid in {quote} are tried once a minute until one is"
+            f" taken, and sales and stops go on; add {quote}, or lower order_notional"
+        ),
+    )
 
-    Of a sale, too: a fee that is taken of what was bought leaves less of it to sell, and so does
-    another symbol that is paid in it.
+
+def money(symbol: Symbol) -> str:
+    """Name the condition that there is too little to buy a symbol with."""
+    return f"{FUNDS} {quote_of(symbol)}"
+
+
+def no_coins(exchange: str, symbol: Symbol, evidence: Evidence) -> Condition:
+    """Say that the account has less to sell than this system has bought.
+
+    A fee that is taken of what was bought leaves less of it to sell, and so does another symbol
+    that is paid in it.
     """
     base = base_of(symbol)
     return Condition(
         name=FUNDS,
         text=(
-            f"{exchange} has not enough money for an order on {symbol} ({told_by(evidence)}):"
-            f" compare the balances with what this run holds (fees may have been taken in {base},"
-            " or another symbol paid in it), lower order_notional or add money; then stop this run"
-            " and start it again"
+            f"the account at {exchange} has too little {base} for a sale of {symbol}"
+            f" ({told_by(evidence)}): compare the balances with what this run holds (fees may have"
+            f" been taken in {base}, or another symbol paid in it); then stop this run and start"
+            " it again"
         ),
         halts=True,
     )

@@ -220,17 +220,39 @@ def test_a_minimum_that_is_raised_while_running_costs_one_order(
         assert placements(run) == 1
 
 
-def test_a_balance_that_is_gone_rejects_the_order_and_halts_trading(
+def test_a_buy_that_cannot_be_paid_for_stops_no_sale_and_no_other_thing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_exchange(seed=3) as run, live_bot(run, tmp_path / "run", monkeypatch) as bot:
-        run.exchange.deposit("USDT", Decimal(-999_990))
+        bot.trades()
+        run.exchange.deposit("USDT", -run.exchange.balances()["USDT"][0])
         rejected = bot.until_state(bot.decide(), OrderState.REJECTED)
+        bot.until_why("too little USDT for a buy of BTC/USDT")
+        assert rejected.state_reason.startswith("insufficient_funds: ")
+        assert bot.health()["verdict"] == "WARNING"
+
+        again = bot.until_state(bot.decide(), OrderState.REJECTED)
+        assert "tried once a minute" in again.state_reason
+        assert placements(run) == 2, "the third was not sent"
+        bot.until_state(bot.decide(side=Side.SELL), OrderState.FILLED)
+
+        run.exchange.deposit("USDT", Decimal(100_000))
+        monkeypatch.setattr("exchanges.ccxt_conditions.MONEY_S", 0.0)  # the minute is over
+        assert bot.trades()
+        bot.until(lambda: "too little USDT" not in bot.health()["why"])
+
+
+def test_a_sale_of_more_than_the_account_has_halts_until_a_person_has_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running_exchange(seed=3) as run, live_bot(run, tmp_path / "run", monkeypatch) as bot:
+        bot.trades()
+        run.exchange.deposit("BTC", -run.exchange.balances()["BTC"][0])
+        rejected = bot.until_state(bot.decide(side=Side.SELL), OrderState.REJECTED)
 
         assert rejected.state_reason.startswith("insufficient_funds: ")
-        assert_halted(bot, "has not enough money for an order on BTC/USDT", "balances")
+        assert_halted(bot, "too little BTC for a sale of BTC/USDT", "compare the balances")
         assert_refused(bot, "halted")
-        assert placements(run) == 1
 
 
 @pytest.mark.parametrize("page", [None, 200, 403, 502] if STRESS else [None, 200])
