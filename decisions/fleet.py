@@ -124,6 +124,9 @@ class BotMemory(msgspec.Struct, kw_only=True):
     has_run: bool = False
     """Whether one before did, of the bot as it is now: what a later one is refused is then no
     mistake of its configuration."""
+    begun_with: str = ""
+    """The fingerprint of its config and its strategies' files as its last process was started;
+    empty while none was."""
 
 
 learn(BotMemory)
@@ -241,6 +244,7 @@ def sentence(rule: Rule, facts: BotFacts) -> str:
 def changed(memory: BotMemory) -> None:
     """Note that it is another one from now on: what it was let do before says nothing of it."""
     memory.has_run = memory.speaks = False
+    memory.begun_with = ""
 
 
 def _running(memory: BotMemory, facts: BotFacts, policy: Policy, now_ns: int) -> Do:

@@ -204,7 +204,7 @@ def _add_orchestrate(commands: "Commands") -> None:
         ("page", "write how the fleet stands as one HTML file"),
         ("restart", "drain one bot and start it again, also a parked one"),
         ("drain", "end one bot in order and leave it so"),
-        ("reload", "read the fleet file again; bots that are as they were are not touched"),
+        ("reload", "read the fleet file and the bots' configs again; only what changed is touched"),
         ("down", "end all bots in order, then the orchestrator"),
         ("logs", "print the end of one bot's log"),
     ):

@@ -17,6 +17,7 @@ from ops.fleet.bots import START_OUTPUT, BotProcess, holder
 from ops.fleet.config import BotSpec, FleetConfig, load_fleet
 from ops.fleet.fleet_lock import FLEET_LOCK
 from ops.fleet.orchestrator import OK, STATE, Orchestrator
+from ops.fleet.reloading import Reloaded
 from ops.fleet.standing import Seen, seen_of, standing
 from ops.health_deep import one_line_kept
 from ops.health_text import duration, one_line
@@ -44,10 +45,16 @@ def ask(path: Path, verb: str, bot: str, timeout_s: float, *, as_json: bool) -> 
     one, this process ends them.
     """
     fleet = load_fleet(path)
-    code, said = _asked(fleet, verb, bot, timeout_s)
+    code, said, bots = _asked(fleet, verb, bot, timeout_s)
     if as_json:
-        told = {"verb": verb, "bot": bot or None, "done": code == EXIT_OK, "text": said}
-        sys.stdout.write(json.dumps(told, sort_keys=True) + "\n")
+        told: dict[str, Any] = {
+            "verb": verb,
+            "bot": bot or None,
+            "done": code == EXIT_OK,
+            "text": said,
+        }
+        told |= {} if bots is None else {"bots": bots}
+        sys.stdout.write(json.dumps(told, sort_keys=True, default=msgspec.structs.asdict) + "\n")
     elif code == EXIT_OK:
         sys.stdout.write(f"{said}\n")
     else:
@@ -55,19 +62,25 @@ def ask(path: Path, verb: str, bot: str, timeout_s: float, *, as_json: bool) -> 
     return code
 
 
-def _asked(fleet: FleetConfig, verb: str, bot: str, timeout_s: float) -> tuple[int, str]:
+def _asked(
+    fleet: FleetConfig, verb: str, bot: str, timeout_s: float
+) -> tuple[int, str, Reloaded | None]:
+    """Give the exit code, the sentence, and what became of whom where the file was read again."""
     done = _DONE[verb].format(bot=bot)
     if holder(fleet.run_dir / FLEET_LOCK) is None:
         if verb == "down":
             _take_down(fleet)
-            return EXIT_OK, done
+            return EXIT_OK, done, None
         up = f"watchkeeper orchestrate up {fleet.path}"
-        return EXIT_NOTHING_THERE, f"nobody runs this fleet: {up}"
+        return EXIT_NOTHING_THERE, f"nobody runs this fleet: {up}", None
     with closing(FleetStore(fleet.run_dir / STATE)) as store:
         answer = _answer(store, store.ask(verb, bot, time.time_ns()), timeout_s)
     if answer == OK:
-        return EXIT_OK, done
-    return EXIT_FAILED, answer or f"no answer in {timeout_s:g} s; it is still asked for"
+        return EXIT_OK, done, None
+    if answer.startswith(f"{OK} {{"):
+        reloaded = msgspec.json.decode(answer.removeprefix(OK), type=Reloaded)
+        return EXIT_OK, f"{done}: {reloaded}", reloaded
+    return EXIT_FAILED, answer or f"no answer in {timeout_s:g} s; it is still asked for", None
 
 
 def ps(path: Path, *, as_json: bool) -> int:

@@ -11,17 +11,22 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any, Self
 
+import msgspec
+
 from decisions.fleet import BotMemory, Do, Phase, cannot_start, drain, judge, person_starts, started
 from messages.errors import ConfigError, WatchkeeperError
 from messages.ids import NS_PER_S
+from ops.fleet.bot_files import fingerprint
 from ops.fleet.config import FleetConfig, load_fleet
 from ops.fleet.fleet_lock import FleetLock
+from ops.fleet.reloading import compare, mistakes
 from ops.fleet.roster import Bot, Roster, Say
 from ops.fleet.standing import Seen
 from persistence.fleet import FleetStore, Request
 
 STATE = "fleet.db"
 OK = "done"
+"""Of `reload` with what it did behind it, as JSON."""
 _LEFT = "the orchestrator left before all had ended"
 
 
@@ -194,6 +199,7 @@ class Orchestrator:
 
     def _start(self, bot: Bot, now_ns: int) -> None:
         self._last_start_ns = now_ns
+        bot.memory.begun_with = fingerprint(bot.spec.config)  # before the bot reads them
         if pid := bot.process.adopt():
             self._say("adopted", bot=bot.spec.bot, pid=pid)
             bot.eyes.begin(is_new=False)
@@ -249,9 +255,12 @@ class Orchestrator:
             return "; ".join(error.problems)
         if (fleet.name, fleet.run_dir) != (self.fleet.name, self.fleet.run_dir):
             return "name and run_dir cannot change while the fleet is up: take it down first"
+        if problems := mistakes(self._roster.bots, fleet):
+            return "; ".join(problems)
         self.fleet = fleet
+        told = msgspec.json.encode(compare(self._roster.bots, fleet)).decode()
         self._apply(fleet)
-        return OK
+        return f"{OK} {told}"
 
     def _apply(self, fleet: FleetConfig) -> None:
         now_ns = self._now_ns()

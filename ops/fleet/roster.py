@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from decisions.fleet import BotMemory, Do, Phase, changed, drain, ending, recall, started
+from ops.fleet.bot_files import fingerprint
 from ops.fleet.bots import BotProcess, starting
 from ops.fleet.config import BotSpec, FleetConfig
 from ops.fleet.facts import BotEyes
@@ -31,12 +32,20 @@ class Bot:
         self.leaves = False
         """Taken out of the fleet file: forgotten once it has ended."""
         self.next_spec: BotSpec | None = None
-        """Changed in the fleet file: taken up once it has ended."""
+        """Changed in the fleet file, or in a file of its own: taken up once it has ended."""
 
     def take(self, spec: BotSpec) -> None:
         """Be of this spec; nothing of it runs yet, as far as is known."""
         self.spec = spec
         self.process, self.eyes = BotProcess(spec), BotEyes(Path(spec.run_dir))
+
+    def differs(self, spec: BotSpec) -> bool:
+        """Whether this spec, or what its files have in them now, is not what it was begun with."""
+        return spec != self.spec or self.has_other_files(spec)
+
+    def has_other_files(self, spec: BotSpec) -> bool:
+        """Whether the files of this spec have something else in them than it was begun with."""
+        return self.memory.begun_with not in ("", fingerprint(spec.config))
 
     @property
     def is_on(self) -> bool:
@@ -94,6 +103,7 @@ class Roster:
                 bot.process.take_up(begun[name])
             if pid := bot.process.pid:
                 bot.eyes.begin(is_new=False)
+                bot.memory.begun_with = bot.memory.begun_with or fingerprint(bot.spec.config)
                 if bot.memory.phase is Phase.WAITING:  # its start was not noted any more
                     started(bot.memory, now_ns)
                 self._say("adopted", bot=name, pid=pid)
@@ -191,7 +201,7 @@ class Roster:
 def _changed(bot: Bot, spec: BotSpec, now_ns: int) -> Do:
     """Give what is to be done for it to be as the file says; one that a person stopped stays so."""
     memory = bot.memory
-    bot.next_spec = spec if spec != bot.spec else None  # it may be again what it was
+    bot.next_spec = spec if bot.differs(spec) else None  # it may be again what it was
     will_be = memory.then if memory.phase is Phase.DRAINING else memory.phase
     if bot.next_spec is None or will_be not in (Phase.RUNNING, Phase.PARKED):
         return Do.NOTHING

@@ -1,0 +1,123 @@
+"""What `reload` takes for changed: a bot's table, its config, the file of its own strategy."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from decisions.fleet import Phase
+from ops.fleet import asking
+from ops.fleet.config import BotSpec
+from ops.fleet.orchestrator import Orchestrator
+from persistence.fleet import FleetStore
+from tests.ops.fleet.fleets import fleet_file, open_fleet, running, until
+from tests.ops.fleet.stubs import stub
+
+Asked = Callable[[Orchestrator], dict[str, Any]]
+CONFIG = """
+name = "one"
+[feed]
+type = "demo"
+symbols = ["BTC/USDT"]
+[[strategy]]
+id = "own"
+uses = "own.py:Own"
+params = { fast = 5 }
+"""
+
+
+@pytest.fixture
+def own_files(tmp_path: Path) -> Path:
+    """A fleet of `one`, whose config names a strategy of its own, and `two`."""
+    path = fleet_file(tmp_path, "one", "two")
+    (tmp_path / "two.toml").write_text('name = "two"\n')
+    path.write_text(path.read_text().replace('"two"\nconfig = "one', '"two"\nconfig = "two'))
+    (tmp_path / "one.toml").write_text(CONFIG)
+    (tmp_path / "own.py").write_text("class Own: ...\n")
+    return path
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Asked:
+    """What `reload --json` prints; while it waits, the orchestrator goes on."""
+
+    def reload(orchestrator: Orchestrator) -> dict[str, Any]:
+        def answer(store: FleetStore, number: int, _: float) -> str:
+            orchestrator.step()
+            return store.answer_to(number)
+
+        monkeypatch.setattr(asking, "_answer", answer)
+        asking.ask(orchestrator.fleet.path, "reload", "", 0, as_json=True)
+        found: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return found
+
+    return reload
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("one.toml", CONFIG.replace("5", "6")), ("own.py", "class Own:\n    fast = 6\n")],
+)
+def test_a_bot_is_changed_when_its_config_or_its_own_strategy_has_other_contents(
+    own_files: Path,
+    starts: list[BotSpec],
+    asked: Asked,
+    file: str,
+    content: str,
+) -> None:
+    folder = own_files.parent
+    with stub(folder / "runs" / "one") as bot, open_fleet(own_files) as orchestrator:
+        running(orchestrator, "one", bot)
+        (folder / file).write_text(content)
+        assert asked(orchestrator)["bots"] == {
+            "changed": ["one"],
+            "begun": [],
+            "ended": [],
+            "left_alone": ["two"],
+        }
+        assert bot.gone() == 0
+        until(orchestrator, "one", Phase.RUNNING)
+        assert "one" in [spec.bot for spec in starts]
+        assert asked(orchestrator)["text"] == (
+            "the fleet file was read again: left alone one, two"
+        ), "it was started with what is there"
+
+
+def test_a_changed_config_with_a_mistake_drains_nobody(
+    own_files: Path, starts: list[BotSpec], asked: Asked
+) -> None:
+    folder = own_files.parent
+    with stub(folder / "runs" / "one") as bot, open_fleet(own_files) as orchestrator:
+        running(orchestrator, "one", bot)
+        (folder / "one.toml").write_text(CONFIG.replace('"demo"', '"dmeo"'))
+        told = asked(orchestrator)
+        assert not told["done"]
+        assert told["text"].startswith(f"{folder / 'one.toml'}: feed.type: ")
+        assert orchestrator.memories["one"].phase is Phase.RUNNING
+        assert bot.process.poll() is None
+
+
+def test_an_orchestrator_finds_what_was_changed_while_nobody_was_there(
+    own_files: Path, starts: list[BotSpec]
+) -> None:
+    folder = own_files.parent
+    with stub(folder / "runs" / "one") as bot:
+        with open_fleet(own_files) as orchestrator:
+            running(orchestrator, "one", bot)
+        (folder / "own.py").write_text("class Own:\n    fast = 6\n")
+        with open_fleet(own_files) as orchestrator:
+            assert orchestrator.memories["one"].why == "it was changed"
+        assert bot.gone() == 0
+
+
+def test_a_reload_names_who_is_new_and_who_is_gone(
+    tmp_path: Path, starts: list[BotSpec], asked: Asked
+) -> None:
+    path = fleet_file(tmp_path, "one", "two")
+    with open_fleet(path) as orchestrator:
+        fleet_file(tmp_path, "two nice = 5", "three")
+        assert asked(orchestrator)["text"] == (
+            "the fleet file was read again: changed two; begun three; ended one"
+        )
