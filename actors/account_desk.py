@@ -132,6 +132,10 @@ class AccountDesk:
         self._asked_fills = self._flows.fills
         self._gateway.ask_account(self._ctx.epoch)
 
+    def away(self, why: str) -> None:
+        """Show that the venue is not there: what was read last is of before."""
+        self._view.latest = self._view.latest | {"away": why}
+
     def accept(self, order: AcceptAccount) -> None:
         """Make the next reading the baseline, in a person's words."""
         self._accepting, self._seen, self._unlike = order.reason, None, 0
@@ -168,6 +172,7 @@ class AccountDesk:
         if answer.epoch != self._ctx.epoch or self._asked_fills is None:
             return
         asked_fills, self._asked_fills = self._asked_fills, None
+        self.away(answer.problem)
         why = answer.problem or self._not_quiet()
         if not why and asked_fills != self._flows.fills:
             why = "an execution came meanwhile"
@@ -241,7 +246,9 @@ class AccountDesk:
         self._view.latest = {
             "state": "differs" if text else "same",
             "difference": text,
-            "compared_at_ns": self._ctx.utc_ns(),
+            "read_at_ns": self._ctx.utc_ns(),
+            "interval_s": self._settings.interval_ns // NS_PER_S,
+            "away": "",
             "baseline_at_ns": self._baselines[-1].at_ns,
             "baseline_why": self._baselines[-1].why,
             "rows": [msgspec.to_builtins(row) for row in rows],

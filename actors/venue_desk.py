@@ -9,7 +9,7 @@ from actors.context import Context
 from actors.gateway import Gateway
 from actors.log import logger
 from actors.order_desk import OrderDesk
-from actors.venue_notices import VenueNotices
+from actors.venue_notices import VenueNotices, stream_text
 from decisions.risk_state import RiskState
 from messages.account import AcceptAccount, AccountRead
 from messages.ids import Symbol
@@ -89,10 +89,16 @@ class VenueDesk:
     def _stream(self, news: VenueStream) -> None:
         self._notices.stream(news)
         log = logger.bind(actor=self._ctx.path)
-        tell = log.info if news.phase == "live" else log.warning
-        tell("venue stream {}: {}", news.phase, news.reason)
-        if news.phase == "live" and self._account is not None:
-            self._account.ask()
+        # The first connection of a start has no reason: nothing was lost.
+        tell = log.info if news.phase == "live" or not news.reason else log.warning
+        tell("{}", stream_text(news))
+        if self._account is None:
+            return
+        if news.phase != "live":
+            self._account.away(stream_text(news))
+            return
+        self._account.away("")
+        self._account.ask()
 
     def _account_says(self, news: AccountRead | AcceptAccount) -> None:
         if self._account is None:

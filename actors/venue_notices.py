@@ -3,6 +3,12 @@
 from messages.orders import VenueNotice, VenueStream
 
 
+def stream_text(news: VenueStream) -> str:
+    """Give the phase, and the reason where there is one."""
+    reason = f": {news.reason}" if news.reason else ""
+    return f"venue stream {news.phase}{reason}"
+
+
 class VenueNotices:
     """The newest word on each thing; what is over is forgotten."""
 
@@ -12,7 +18,7 @@ class VenueNotices:
 
     def stream(self, news: VenueStream) -> None:
         """Take in how far the venue's stream can be relied on."""
-        self._stream = "" if news.phase == "live" else f"venue stream {news.phase}: {news.reason}"
+        self._stream = "" if news.phase == "live" else stream_text(news)
 
     def notice(self, news: VenueNotice) -> None:
         """Take in what lasts, or that it is over."""

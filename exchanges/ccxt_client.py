@@ -18,6 +18,7 @@ from exchanges.ccxt_config import constructor_config
 from exchanges.ccxt_settings import CcxtSettings, refuse_unsafe
 from exchanges.rate_budget import RateBudget
 from messages.errors import VenueRefused
+from messages.extras import how_to_install
 
 _IN_PROTOBUF = frozenset({"mexc"})
 
@@ -75,7 +76,7 @@ def import_ccxt() -> Any:
         with _without_a_pass():
             import ccxt.pro
     except ImportError as error:
-        raise VenueRefused("ccxt is not installed: pip install 'watchkeeper[exchange]'") from error
+        raise VenueRefused(f"ccxt is not installed: {how_to_install('exchange')}") from error
     return ccxt.pro
 
 

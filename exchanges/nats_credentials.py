@@ -12,6 +12,7 @@ from typing import Any
 
 from exchanges.nats_reading import NotLetIn
 from messages.errors import VenueRefused
+from messages.extras import how_to_install
 
 _PARTS = (
     re.compile(rb"-BEGIN NATS USER JWT-+\s+(\S+)\s"),
@@ -57,7 +58,7 @@ def _key(seed: bytes, path: str) -> Any:
     try:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     except ImportError as error:
-        text = "cryptography is not installed: pip install 'watchkeeper[nats]'"
+        text = f"cryptography is not installed: {how_to_install('nats')}"
         raise VenueRefused(text) from error
     try:
         raw = base64.b32decode(seed + b"=" * (-len(seed) % 8))

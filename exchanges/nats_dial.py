@@ -15,6 +15,7 @@ from exchanges.bus_address import BusAddress
 from exchanges.nats_credentials import signing_with
 from exchanges.nats_reading import BusLost, NotLetIn, NotThere
 from messages.errors import VenueRefused
+from messages.extras import how_to_install
 
 _GOODBYE_S, _NEVER_MET_S = 2.0, 0.2
 """How long an end is waited for; and that of a connection that never was one."""
@@ -30,7 +31,7 @@ def import_nats() -> Any:
     try:
         import nats.aio.client
     except ImportError as error:
-        text = "nats-py is not installed: pip install 'watchkeeper[nats]'"
+        text = f"nats-py is not installed: {how_to_install('nats')}"
         raise VenueRefused(text) from error
     return nats.aio.client
 

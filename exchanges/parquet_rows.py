@@ -9,6 +9,7 @@ from typing import Any
 from exchanges.csv_rows import COLUMN_NAMES
 from exchanges.row_filter import Complaints, Row
 from messages.errors import DataError
+from messages.extras import how_to_install
 from messages.ids import Symbol
 
 _BATCH = 8192
@@ -125,7 +126,7 @@ class ParquetTable:
             from pyarrow import parquet
         except ImportError as error:
             raise DataError(
-                f"{self._path}: it takes pyarrow to read: pip install 'watchkeeper[parquet]'"
+                f"{self._path}: it takes pyarrow to read: {how_to_install('parquet')}"
             ) from error
         is_feather = self._path.suffix.lower() == FEATHER_SUFFIX
         try:

@@ -14,15 +14,19 @@ from decisions.account import Baseline, Flows, compare, record
 from decisions.metrics import money
 from messages.errors import ConfigError
 from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
+from messages.ids import NS_PER_S
 from ops.client import NoAnswer, ask
-from ops.health_text import moment, one_line
+from ops.health_text import duration, moment, one_line
 from ops.run_files import CONTROL_SOCKET, LEDGER
+from ops.run_state import NO_ACCOUNT, trades_on_paper
 from ops.tables import write_table
 from persistence.reader import LedgerReader
 
 _ANSWER_S = 5.0
 _ACCEPT_S = 60.0
 _POLL_S = 0.2
+_STALE_LEAST_S = 10.0
+"""A reading is never stale sooner: one that is to be seen again takes a few seconds."""
 _COLUMNS = ("currency", "baseline", "traded", "expected", "venue", "difference")
 _ORDER_COLUMNS = ("symbol", "venue_order_id", "client_order_id", "state", "filled_quantity")
 
@@ -47,8 +51,25 @@ def account(run_dir: Path, *, as_json: bool, accept: str | None) -> int:
         found = _left_behind(run_dir)
         _print(found, as_json=as_json)
         return EXIT_NOTHING_THERE
-    _print(found, as_json=as_json)
-    return EXIT_OK if found.get("state") == "same" else EXIT_FAILED
+    return _judge(found, as_json=as_json)
+
+
+def _judge(found: dict[str, Any], *, as_json: bool) -> int:
+    """Print it with the age of its reading; only a fresh one that is the same proves anything."""
+    dated = _dated(found)
+    _print(dated, as_json=as_json)
+    is_now = not dated.get("stale") and not dated.get("away")
+    return EXIT_OK if dated.get("state") == "same" and is_now else EXIT_FAILED
+
+
+def _dated(found: dict[str, Any]) -> dict[str, Any]:
+    """Add how old the last reading is, and whether another should have come since."""
+    read_at_ns = found.get("read_at_ns")
+    if read_at_ns is None:
+        return found
+    age_s = max(time.time_ns() - read_at_ns, 0) / NS_PER_S
+    limit_s = max(2 * found.get("interval_s", 0), _STALE_LEAST_S)
+    return {**found, "age_s": round(age_s, 3), "stale": age_s > limit_s}
 
 
 def _accept(run_dir: Path, why: str, *, as_json: bool) -> int:
@@ -62,8 +83,7 @@ def _accept(run_dir: Path, why: str, *, as_json: bool) -> int:
     while time.monotonic() < deadline:
         found = ask(socket, "account", timeout_s=_ANSWER_S)
         if found.get("baseline_at_ns") != before and found.get("baseline_why") == why:
-            _print(found, as_json=as_json)
-            return EXIT_OK if found.get("state") == "same" else EXIT_FAILED
+            return _judge(found, as_json=as_json)
         time.sleep(_POLL_S)
     skipped = found.get("skipped") or found.get("state")
     sys.stderr.write(
@@ -75,6 +95,8 @@ def _accept(run_dir: Path, why: str, *, as_json: bool) -> int:
 
 def _left_behind(run_dir: Path) -> dict[str, Any]:
     """Give what the ledger expects; what the venue says only a running process asks."""
+    if trades_on_paper(run_dir):
+        return {"state": NO_ACCOUNT, "rows": [], "foreign_orders": []}
     flows = Flows()
     with LedgerReader(run_dir / LEDGER) as ledger, ledger.one_moment():
         text = ledger.note("account")
@@ -113,9 +135,22 @@ def _print(found: Mapping[str, Any], *, as_json: bool) -> None:
         write_table(_ORDER_COLUMNS, foreign)
     if rows or foreign or found.get("baseline_at_ns"):
         sys.stdout.write("\n")
-    sys.stdout.write(f"{one_line(found.get('difference') or found.get('state') or '')}\n")
-    if found.get("skipped"):
+    sys.stdout.write(
+        f"{one_line(found.get('difference') or found.get('state') or '')}{_as_of(found)}\n"
+    )
+    if found.get("away"):
+        sys.stdout.write(f"the venue is away: {one_line(found['away'])}\n")
+    elif found.get("skipped"):
         sys.stdout.write(f"last not compared because: {one_line(found['skipped'])}\n")
+
+
+def _as_of(found: Mapping[str, Any]) -> str:
+    """Say of when it is, where a reading is behind it."""
+    if found.get("read_at_ns") is None:
+        return ""
+    age = f"{duration(found['age_s'])} ago"
+    too_old = f", too old: it is read every {found['interval_s']} s" if found["stale"] else ""
+    return f", as of {moment(found['read_at_ns'])} ({age}{too_old})"
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, str | None]:

@@ -4,6 +4,7 @@ import importlib.util
 from urllib.parse import urlsplit
 
 from messages.errors import ConfigError
+from messages.extras import how_to_install
 from ops.secret_names import MASK
 from ops.secret_values import is_place
 from persistence.secret_files import secret
@@ -21,7 +22,7 @@ def addresses(variable: str) -> list[str]:
         raise ConfigError(
             [
                 f"alerts: {variable} is set and apprise is not installed:"
-                " pip install 'watchkeeper[alerts]', or unset it"
+                f" {how_to_install('alerts')}, or unset it"
             ]
         )
     return found

@@ -155,8 +155,9 @@ def _orchestrate(arguments: argparse.Namespace) -> int:
 
     if find_spec("psutil") is None:
         from messages.errors import ConfigError
+        from messages.extras import how_to_install
 
-        raise ConfigError(["orchestrate needs psutil: pip install 'watchkeeper[orchestrate]'"])
+        raise ConfigError([f"orchestrate needs psutil: {how_to_install('orchestrate')}"])
     if arguments.verb == "up":
         from ops.fleet.command import up
 

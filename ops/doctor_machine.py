@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 
+from messages.extras import how_to_install
 from ops.doctor_finding import Finding, ok, problem, warning
 from ops.moments import utc
 
@@ -42,7 +43,7 @@ def machine_findings() -> Iterator[Finding]:
         missing = [name for name in modules if find_spec(name) is None]
         if missing:
             text = f"{extra} is not installed ({', '.join(missing)})"
-            yield ok("extra", f"{text}; if you need it: pip install 'watchkeeper[{extra}]'")
+            yield ok("extra", f"{text}; if you need it: {how_to_install(extra)}")
         else:
             yield ok("extra", f"{extra} is installed ({', '.join(modules)})")
 

@@ -50,6 +50,7 @@ from decisions.drill_stop import (
 )
 from messages.errors import ConfigError, DataError
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
+from messages.extras import how_to_install
 from ops.config import Config, demo_config, load
 from persistence.secret_files import take_secret_files
 
@@ -94,7 +95,7 @@ def drill(options: DrillOptions) -> int:
         DataError: the strategy sends no order, or an undisturbed run fails already.
     """
     if any(importlib.util.find_spec(name) is None for name in ("aiohttp", "ccxt")):
-        raise ConfigError(["the drill needs aiohttp and ccxt: pip install 'watchkeeper[exchange]'"])
+        raise ConfigError([f"the drill needs aiohttp and ccxt: {how_to_install('exchange')}"])
     if options.keep is not None and options.keep.is_dir() and any(options.keep.iterdir()):
         raise ConfigError([f"--keep: {options.keep} is not empty: name a new directory"])
     cases, config = _cases(options), _config(options)

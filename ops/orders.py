@@ -28,6 +28,11 @@ _SHOWN = (
 _TOGETHER = 500
 """So many of the venue's orders are looked up in the ledger at once."""
 
+_NO_BOOK = (
+    "--venue: this run trades live, so it has no paper venue: `watchkeeper orders --run-dir {0}`"
+    " lists its orders as the exchange told of them, `watchkeeper account {0}` the balances and"
+    " the open orders of others"
+)
 Row = dict[str, Any]
 
 
@@ -68,7 +73,7 @@ def orders(run_dir: Path, *, as_json: bool, venue: bool, wanted: OrderFilter = A
 
     Raises:
         LedgerUnavailable, DataError: there is nothing to read in this run directory.
-        ConfigError: the filter makes no sense.
+        ConfigError: the filter makes no sense, or a live run is asked for its paper venue.
     """
     wanted.check()
     from_ns = since_ns(wanted.since)
@@ -114,7 +119,10 @@ def _newest(path: Path, wanted: OrderFilter, from_ns: int, limit: int) -> Iterat
 def _of_venue(run_dir: Path, wanted: OrderFilter, from_ns: int) -> Iterable[Row]:
     """The venue knows neither decisions nor strategies: those are the ledger's, if there."""
     from exchanges.paper_book import read_book
+    from ops.run_state import trades_live
 
+    if trades_live(run_dir):
+        raise ConfigError([_NO_BOOK.format(run_dir)])
     book = read_book(run_dir / PAPER_BOOK)
     first = next(book, None)  # raises here, before anything is printed
     entries = () if first is None else chain([first], book)

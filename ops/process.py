@@ -41,6 +41,7 @@ from ops.order_log import OrderLog
 from ops.run_config import config_for
 from ops.run_dir import RunDir
 from ops.run_files import CONTROL_SOCKET, STATUS
+from ops.run_state import NO_ACCOUNT
 from ops.run_totals import open_keys
 from ops.secret_values import clean_refusals, cleaner, secrets_of
 from ops.snapshot import Snapshots
@@ -345,10 +346,7 @@ class _Run:
         latest = self.system.account.latest
         if self.config.mode is Mode.LIVE:
             return latest
-        return {
-            **latest,
-            "state": "on paper there is no account to compare: only a live run has one",
-        }
+        return {**latest, "state": NO_ACCOUNT}
 
     def _account_accepted(self, request: dict[str, Any]) -> dict[str, Any]:
         reason = str(request.get("reason") or "").strip()

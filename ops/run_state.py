@@ -16,6 +16,8 @@ from ops.run_files import CONTROL_SOCKET, STATUS
 MOST_BYTES = 64_000_000
 """No small file of a run comes near it."""
 _ASK_S = 1.0
+NO_ACCOUNT = "only live runs are compared: this one trades on paper and has no account"
+"""What `account` says of a run on paper, with a process or without one."""
 
 
 class RunState(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +50,16 @@ def run_state(run_dir: Path) -> RunState:
         started_at_ns=started if isinstance(started, int) else None,
         prices=_prices(status.get("market")),
     )
+
+
+def trades_live(run_dir: Path) -> bool:
+    """Whether its last process said that it trades a real account; where none said, no."""
+    return read_object(run_dir / STATUS).get("mode") == "live"
+
+
+def trades_on_paper(run_dir: Path) -> bool:
+    """Whether its last process said that it trades on paper; where none said, no."""
+    return read_object(run_dir / STATUS).get("mode") == "paper"
 
 
 def read_object(path: Path) -> dict[str, Any]:

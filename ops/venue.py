@@ -15,6 +15,7 @@ import msgspec
 
 from messages.errors import ConfigError
 from messages.exit_codes import EXIT_INTERRUPTED, EXIT_OK
+from messages.extras import how_to_install
 from ops.config_write import to_toml
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def venue(options: VenueOptions) -> int:
         DataError: the state file or the recording cannot be used.
     """
     if importlib.util.find_spec("aiohttp") is None:
-        raise ConfigError(["the local exchange needs aiohttp: pip install 'watchkeeper[exchange]'"])
+        raise ConfigError([f"the local exchange needs aiohttp: {how_to_install('exchange')}"])
     from exchanges.local.server import serve_until
 
     settings = _settings(options)

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from messages.errors import DataError
+from messages.extras import how_to_install
 from research.candle_row import StoredRow
 from research.merging import Merged, merge
 from research.series import Series
@@ -242,5 +243,5 @@ def import_parquet() -> Any:
     try:
         from pyarrow import parquet
     except ImportError as error:
-        raise DataError("data needs pyarrow: pip install 'watchkeeper[parquet]'") from error
+        raise DataError(f"data needs pyarrow: {how_to_install('parquet')}") from error
     return parquet

@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from messages.errors import ConfigError
+from messages.extras import how_to_install
 from ops.dashboard.board import LiveBoard
 from ops.dashboard.run import RunModel
 
@@ -41,10 +42,7 @@ def serve(options: "DashboardOptions") -> int:
         from ops.dashboard.app import make_app
     except ImportError as error:
         raise ConfigError(
-            [
-                "dashboard --serve needs starlette and uvicorn:"
-                " install them with `pip install 'watchkeeper[dashboard]'`"
-            ]
+            [f"dashboard --serve needs starlette and uvicorn: {how_to_install('dashboard')}"]
         ) from error
     token = _token(options.host)
     listener = _listener(options.host, options.port)

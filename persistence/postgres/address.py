@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from messages.errors import LedgerUnavailable
+from messages.extras import how_to_install
 from persistence.ledger_place import LedgerPlace
 
-MISSING = "a ledger in PostgreSQL needs psycopg: pip install 'watchkeeper[postgres]'"
+MISSING = f"a ledger in PostgreSQL needs psycopg: {how_to_install('postgres')}"
 
 _NOWHERE = "/nowhere-at-all"
 """A directory of sockets that is not there: whoever is led to it has read all of the address."""

@@ -16,6 +16,7 @@ from threading import Thread
 from typing import Any
 
 from messages.errors import ConfigError
+from messages.extras import how_to_install
 from messages.patience import Stillness
 from research.backtest.own_code import OwnCode
 from research.optimise.figures import Figures
@@ -129,7 +130,7 @@ class RayPool:
         limit_s: float | None = None,
     ) -> None:
         if find_spec("ray") is None:
-            text = "--ray takes Ray, which is not installed: pip install 'watchkeeper[ray]'"
+            text = f"--ray takes Ray, which is not installed: {how_to_install('ray')}"
             raise ConfigError([text])
         import ray
 

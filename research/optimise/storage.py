@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 
 from messages.errors import ConfigError
+from messages.extras import how_to_install
 
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 _SQLITE = "sqlite:///"
@@ -64,7 +65,7 @@ def _of_url(url: str) -> Storage:
         )
         raise ConfigError([text])
     if find_spec("psycopg") is None:
-        text = "a study in PostgreSQL takes psycopg: pip install 'watchkeeper[postgres]'"
+        text = f"a study in PostgreSQL takes psycopg: {how_to_install('postgres')}"
         raise ConfigError([text])
     parts = urlsplit(f"postgresql://{rest}")
     shown = f"postgresql://{parts.hostname or ''}{parts.path}"

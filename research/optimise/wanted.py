@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 
 from messages.errors import ConfigError
+from messages.extras import how_to_install
 
 
 def check_installed() -> None:
@@ -12,5 +13,5 @@ def check_installed() -> None:
         ConfigError: it is not.
     """
     if find_spec("optuna") is None:
-        text = "optimize takes Optuna, which is not installed: pip install 'watchkeeper[optimize]'"
+        text = f"optimize takes Optuna, which is not installed: {how_to_install('optimize')}"
         raise ConfigError([text])

@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from loguru import logger
 
 from actors.account_desk import UNTOLD_MAX, AccountSettings, AccountView
 from messages.account import AcceptAccount, AccountRead
-from messages.ids import NS_PER_S, ClientOrderId
+from messages.ids import NS_PER_S, ClientOrderId, TimestampNs
 from messages.lifecycle import ActorState
 from messages.orders import OrderReport, VenueStream
 from messages.values import OrderState as S
@@ -74,6 +75,11 @@ class Account(OrderPath):
         return str(self.view.latest["state"])
 
 
+def stream(phase: str, reason: str = "") -> VenueStream:
+    """Give the stream's word of its phase."""
+    return VenueStream(phase=phase, reason=reason, attempt=0, retry_in_ms=0, ts_ns=TimestampNs(1))
+
+
 @pytest.fixture
 def account(tmp_path: Path) -> Account:
     """A started executor whose account was read twice: the baseline is there."""
@@ -92,6 +98,37 @@ def test_the_account_is_asked_at_once_and_then_every_interval(account: Account) 
     account.after(2)
 
     assert account.gateway.accounts == [account.cell.epoch]
+
+
+def test_a_stream_that_is_not_live_and_a_question_without_an_answer_are_a_venue_that_is_away(
+    account: Account,
+) -> None:
+    assert account.view.latest["away"] == ""
+    assert account.view.latest["interval_s"] == 60
+    assert account.view.latest["read_at_ns"] > 0
+
+    account.tell(stream("backoff", "no route"))
+    assert account.view.latest["away"] == "venue stream backoff: no route"
+    account.tell(stream("live"))
+    assert account.view.latest["away"] == ""
+
+    account.says("OutcomeUnknown: no answer")
+    assert account.view.latest["away"] == "OutcomeUnknown: no answer"
+    account.after(3)
+    account.says()
+    assert account.view.latest["away"] == ""
+
+
+def test_a_stream_that_connects_for_the_first_time_is_no_warning(account: Account) -> None:
+    said: list[tuple[str, str]] = []
+    sink = logger.add(lambda m: said.append((m.record["level"].name, m.record["message"])))
+
+    account.tell(stream("connecting"))
+    account.tell(stream("connecting", "no route"))
+    logger.remove(sink)
+
+    assert ("INFO", "venue stream connecting") in said
+    assert ("WARNING", "venue stream connecting: no route") in said
 
 
 def test_an_execution_that_comes_while_the_venue_is_asked_voids_the_reading(
@@ -248,9 +285,7 @@ def test_what_a_person_accepts_is_the_baseline_after_two_like_readings_and_a_res
 
 
 def test_the_account_is_asked_when_the_stream_is_back(account: Account) -> None:
-    live = VenueStream(phase="live", reason="", attempt=0, retry_in_ms=0, ts_ns=1)  # type: ignore[arg-type]  # a plain number does
-
-    account.tell(live)
+    account.tell(stream("live"))
 
     assert len(account.gateway.accounts) == 1
 

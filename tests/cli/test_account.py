@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,10 +15,69 @@ import pytest
 
 import cli
 from decisions.account import Flows, begin
-from messages.ids import TimestampNs
+from messages.ids import NS_PER_S, TimestampNs
 from messages.values import OrderState
 from ops.run_files import CONTROL_SOCKET
 from tests.cli.runs import ROOT, book, command, fill
+
+ON_PAPER = "only live runs are compared: this one trades on paper and has no account\n"
+READ = {
+    "state": "same",
+    "interval_s": 60,
+    "away": "",
+    "rows": [],
+    "foreign_orders": [],
+}
+"""What a process says of its account, but for when it read it."""
+
+
+@pytest.fixture
+def process_says(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have a process answer that it read the account so many seconds ago."""
+
+    def says(ago_s: int, **more: str) -> None:
+        read_at_ns = time.time_ns() - ago_s * NS_PER_S
+        answer = READ | {"read_at_ns": read_at_ns} | more
+        monkeypatch.setattr("ops.account.ask", lambda *_, **__: answer)
+
+    return says
+
+
+def test_the_same_is_said_of_a_moment(
+    tmp_path: Path, process_says: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    process_says(42)
+
+    assert cli.main(["account", str(tmp_path)]) == 0
+    assert re.fullmatch(r"same, as of [-0-9]+ [:0-9]+ UTC \(42s ago\)\n", capsys.readouterr().out)
+
+    assert cli.main(["account", str(tmp_path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["read_at_ns"] > 0
+    assert 42 <= found["age_s"] < 60
+    assert found["stale"] is False
+
+
+def test_a_reading_older_than_twice_its_interval_proves_nothing(
+    tmp_path: Path, process_says: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    process_says(119)
+    assert cli.main(["account", str(tmp_path)]) == 0
+    capsys.readouterr()
+
+    process_says(121)
+    assert cli.main(["account", str(tmp_path)]) == 1
+    assert "(2m01s ago, too old: it is read every 60 s)" in capsys.readouterr().out
+
+
+def test_nothing_is_proved_while_the_venue_is_away(
+    tmp_path: Path, process_says: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    process_says(20, away="venue stream backoff: no route", skipped="no answer")
+
+    assert cli.main(["account", str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert out.endswith("the venue is away: venue stream backoff: no route\n")
 
 
 def test_a_run_that_was_never_compared_says_so(
@@ -99,4 +160,5 @@ def test_a_paper_run_says_that_it_has_no_account_to_compare(tmp_path: Path) -> N
         bot.wait()
 
     assert told.returncode == 1
-    assert told.stdout == "on paper there is no account to compare: only a live run has one\n"
+    assert told.stdout == ON_PAPER
+    assert command("account", str(run_dir)).stdout == ON_PAPER, "without its process, too"

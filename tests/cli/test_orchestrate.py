@@ -97,4 +97,4 @@ def test_without_psutil_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "psutil", None)
 
     assert cli.main(words("ps", fleet)) == 2
-    assert "pip install 'watchkeeper[orchestrate]'" in capsys.readouterr().err
+    assert "pip install '.[orchestrate]' from the checkout" in capsys.readouterr().err

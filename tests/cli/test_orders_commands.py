@@ -9,6 +9,7 @@ import pytest
 import cli
 from messages.ids import NS_PER_S, StrategyId, Symbol
 from messages.values import OrderState, Side
+from ops.run_files import STATUS
 from tests.cli.conftest import Ask
 from tests.cli.runs import BTC, T0, book, edit, fill
 
@@ -53,6 +54,18 @@ def test_the_venues_orders_can_be_filtered_by_what_only_the_ledger_knows(
     rows = ask("orders", "--venue", "--strategy", "eth", "--run-dir", whole_run)
 
     assert {row["symbol"] for row in rows} == {"ETH/USDT"}
+
+
+def test_a_live_run_has_no_paper_venue_and_says_where_to_look_instead(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with book(tmp_path):
+        (tmp_path / STATUS).write_text('{"mode": "live"}')
+
+    assert cli.main(["orders", "--venue", "--run-dir", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert "this run trades live" in told
+    assert f"`watchkeeper account {tmp_path}`" in told
 
 
 @pytest.mark.parametrize(

@@ -77,5 +77,5 @@ def test_what_is_not_installed_is_one_sentence_with_the_extra_that_brings_it(
 ) -> None:
     code, text = said[words]
     assert code == 2
-    assert f"pip install 'watchkeeper[{WORDS[words]}]'" in text
+    assert f"pip install '.[{WORDS[words]}]' from the checkout" in text
     assert (text.count("\n"), text.startswith("watchkeeper: ")) == (1, True)

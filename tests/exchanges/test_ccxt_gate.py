@@ -43,7 +43,9 @@ def python(code: str) -> str:
 
 @pytest.mark.slow
 def test_without_ccxt_the_venue_says_what_to_install() -> None:
-    assert python(WITHOUT_CCXT) == "ccxt is not installed: pip install 'watchkeeper[exchange]'"
+    assert (
+        python(WITHOUT_CCXT) == "ccxt is not installed: pip install '.[exchange]' from the checkout"
+    )
 
 
 @pytest.mark.slow

@@ -207,5 +207,5 @@ def test_without_nats_py_one_sentence_says_what_to_install(
 
     assert cli.main([command, str(file), "--run-dir", str(tmp_path / "run")]) == 2
     assert capsys.readouterr().err == (
-        "watchkeeper: nats-py is not installed: pip install 'watchkeeper[nats]'\n"
+        "watchkeeper: nats-py is not installed: pip install '.[nats]' from the checkout\n"
     )

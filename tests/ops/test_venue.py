@@ -105,7 +105,7 @@ def test_a_taken_port_is_refused_with_a_sentence() -> None:
 def test_without_aiohttp_it_says_what_to_install() -> None:
     code = "import sys; sys.modules['aiohttp'] = None; import cli; sys.exit(cli.main(['venue']))"
 
-    assert "pip install 'watchkeeper[exchange]'" in refused(code=code)
+    assert "pip install '.[exchange]' from the checkout" in refused(code=code)
 
 
 @pytest.mark.slow

