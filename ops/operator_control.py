@@ -66,7 +66,7 @@ class OperatorControl:
         """Say that nobody is there who could do anything; empty when somebody is, or will be."""
         if not self._executor.is_out:
             return ""
-        return f"{_GONE} (it was given up: {self._executor.cell.problem})"
+        return f"{_GONE} (why: {self._executor.cell.problem})"
 
     def _state(self) -> dict[str, Any]:
         view: dict[str, Any] = msgspec.to_builtins(self._board.halt)

@@ -80,6 +80,6 @@ def test_an_executor_that_was_given_up_is_said_to_be(process: Process) -> None:
 
     said = process.ask("halt", reason="enough")["error"]
 
-    assert "stop the process, then do it again" in said
-    assert "it was given up: disk full" in said
-    assert "given up" in process.ask("halt_state")["given_up"]
+    assert "stop the process and repeat the command" in said
+    assert "why: disk full" in said
+    assert "has given up" in process.ask("halt_state")["given_up"]
