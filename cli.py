@@ -14,7 +14,7 @@ from errno import EDQUOT, EFBIG, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC, EROFS
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from messages.exit_codes import EXIT_INTERRUPTED, EXIT_NOTHING_THERE, EXIT_UNREAD, EXIT_USAGE
 from ops.arguments import FAMILIES, parser
@@ -24,6 +24,7 @@ from ops.streams import STDOUT, forget_no_size, take_streams
 _OF_THE_MACHINE = (ENOSPC, EDQUOT, EFBIG, EIO, EROFS, EMFILE, ENFILE, ENOMEM)
 
 Command = Callable[[argparse.Namespace], int]
+Options = TypeVar("Options")
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -200,7 +201,7 @@ def _backtest(arguments: argparse.Namespace) -> int:
     return backtest(_in_time(arguments, asked))
 
 
-def _in_time(arguments: argparse.Namespace, asked: Callable[..., Any]) -> Any:
+def _in_time(arguments: argparse.Namespace, asked: Callable[..., Options]) -> Options:
     """Read the configuration: that runs the strategies' files, which may loop."""
     from messages.patience import LIMIT_S, Patience, loaded
     from ops.backtest_config import read_backtest

@@ -25,7 +25,7 @@ from decisions.stop_book import AHEAD_NS, StopBook
 from decisions.stop_exits import counted_at_first, told_changes
 from decisions.stops import begun_anew
 from messages.errors import ActorUnavailable, LedgerUnavailable
-from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
+from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.lifecycle import TimerFired
 from messages.market import MarketBatch, MarketEvent
 from messages.orders import OrderIntent
@@ -303,7 +303,7 @@ class StopDesk:
         go_on(batch, message.next_index, sent=self._sent)
 
 
-def _acted(stop: Stop, key: Any, change: Any, at_ns: Any) -> StopActed:
+def _acted(stop: Stop, key: OrderKey, change: Decimal, at_ns: TimestampNs) -> StopActed:
     return StopActed(
         order_key=key,
         entry_key=stop.entry_key,

@@ -15,10 +15,11 @@ from typing import Any, cast
 from decisions.exact import EXACT
 from decisions.fast_door import Doorway, close_handler, fast_door
 from decisions.managed_orders import ManagedOrders
-from decisions.strategy_like import StrategyLike, memory_of, warmup_candles
+from decisions.strategy_like import StrategyLike, WideStrategy
 from decisions.strategy_memory import MOST_TRIES, StrategyMemory, new_memory
 from decisions.strategy_object import file_of, held_by, own_line, state_of
 from decisions.strategy_told import StrategyTold
+from decisions.strategy_warmup import memory_of, warmup_candles
 from decisions.strategy_wide import handler_of, handles, reference_price, show, wants_of
 from decisions.strategy_wide_run import WideRun
 from decisions.wishes import DecisionLike, Desk, Moment, count_decisions, plain_instrument
@@ -92,7 +93,12 @@ class StrategyRun:
         is_wide = wants.bars or wants.timer_ns or wants.snapshots or len(self.symbols) > 1
         if is_wide or managed is not None:
             self._wide = WideRun(
-                strategy, wants, self._desk, self.memory, self._positions, self._has_problem
+                cast("WideStrategy", strategy),
+                wants,
+                self._desk,
+                self.memory,
+                self._positions,
+                self._has_problem,
             )
         door = None if self._wide is not None else fast_door(strategy)
         self._doorway = None if door is None else Doorway(door, self.memory, self.symbol)

@@ -1,14 +1,10 @@
-"""What is driven as a strategy, and how much of its past a fresh one must see."""
+"""What is driven as a strategy."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from decisions.resample import candles_for
-from decisions.strategy_memory import StrategyMemory, new_memory
-from decisions.strategy_wide import wants_of
 from decisions.wishes import Given
-from messages.ids import Symbol
+from messages.ids import TimestampNs
 from messages.market import Candle, Tick, Trade
 from messages.orders import OrderUpdate
 
@@ -33,19 +29,17 @@ class StrategyLike(Protocol):
         """Learn what became of an order."""
 
 
-def warmup_candles(strategy: StrategyLike, base_ns: int) -> int:
-    """Give how many candles of each symbol a fresh strategy must see: of the feed's length.
+class WideStrategy(StrategyLike, Protocol):
+    """One that declares that it wants more; only what it declares is called."""
 
-    What it declares in `warmup_bars`, by timeframe, is counted in those bars. Of each of its
-    timeframes a fresh one needs the bar under way, or it would not be told that one.
-    """
-    counts = getattr(strategy, "warmup_bars", {})
-    bars = wants_of(strategy).bars
-    needed = (candles_for(counts.get(name, 0), length, base_ns) for name, length in bars)
-    return max((strategy.warmup_events, *needed))
+    def on_bar(self, bar: Candle, timeframe: str, position: Decimal, /) -> Given:
+        """Decide on a bar of one of its timeframes."""
 
+    def on_timer(self, due_ns: TimestampNs, position: Decimal, /) -> Given:
+        """Decide at a moment."""
 
-def memory_of(strategy: StrategyLike, base_ns: int, symbols: Sequence[Symbol]) -> StrategyMemory:
-    """Give the memory of a strategy that has seen nothing, with room for what it declares."""
-    events = warmup_candles(strategy, base_ns) * max(len(symbols), 1)
-    return new_memory(events, manages_orders=bool(getattr(strategy, "manages_orders", False)))
+    def snapshot(self) -> object:
+        """Give bytes that `restore` can go on from, or None."""
+
+    def restore(self, data: bytes, /) -> None:
+        """Go back to a snapshot."""

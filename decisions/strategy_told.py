@@ -1,9 +1,9 @@
 """Tells a strategy what became of its orders and stops, and counts in its position what must be."""
 
 from decimal import Decimal
-from typing import Any
 
 from decisions.exact import EXACT
+from decisions.strategy_like import StrategyLike
 from decisions.strategy_memory import StrategyMemory
 from messages.ids import Symbol
 from messages.orders import OrderUpdate
@@ -21,7 +21,7 @@ class StrategyTold:
 
     def __init__(
         self,
-        strategy: Any,
+        strategy: StrategyLike,
         memory: StrategyMemory,
         positions: dict[Symbol, Decimal],
         symbol: Symbol,

@@ -8,13 +8,13 @@ all of it is done again by the next incarnation, or passed over, together.
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
 from decisions.exact import NOTHING
 from decisions.resample import Resampler
-from decisions.wishes import Decided, Desk, Moment
+from decisions.strategy_like import StrategyLike, WideStrategy
+from decisions.wishes import Decided, Desk, Given, Moment
 from messages.ids import NS_PER_S, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent, Tick, Trade
 from messages.orders import Intent
@@ -36,7 +36,7 @@ class Wants(msgspec.Struct, frozen=True):
     """The handlers that it has of its own; None when that is not known."""
 
 
-def wants_of(strategy: Any) -> Wants:
+def wants_of(strategy: StrategyLike) -> Wants:
     """Read what a strategy declares.
 
     Raises:
@@ -96,7 +96,7 @@ class Wide:
 
     def __init__(
         self,
-        strategy: Any,
+        strategy: WideStrategy,
         wants: Wants,
         desk: Desk,
         positions: dict[Symbol, Decimal],
@@ -167,7 +167,7 @@ class Wide:
         given = self._strategy.on_timer(due, self.positions.get(first, NOTHING))
         self._decided(given, first, due, "on_timer")
 
-    def _decided(self, given: Any, symbol: Symbol, at_ns: TimestampNs, handler: str) -> None:
+    def _decided(self, given: Given, symbol: Symbol, at_ns: TimestampNs, handler: str) -> None:
         if given and self._created is not None and at_ns > self._decided_until_ns:
             moment = Moment(symbol, at_ns, self.prices, handler)
             created_ns = self._created()
@@ -248,7 +248,7 @@ def _never() -> TimestampNs:
     return TimestampNs(0)
 
 
-def show(strategy: Any, event: MarketEvent, position: Decimal) -> Any:
+def show(strategy: StrategyLike, event: MarketEvent, position: Decimal) -> Given:
     """Call the handler of an event's kind."""
     if isinstance(event, Candle):
         return strategy.on_candle(event, position)

@@ -6,8 +6,8 @@ any other to this.
 
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any
 
+from decisions.strategy_like import WideStrategy
 from decisions.strategy_memory import MOST_TRIES, StrategyMemory
 from decisions.strategy_wide import Wants, Wide, WideMemory, handles
 from decisions.wishes import Desk
@@ -24,7 +24,7 @@ class WideRun:
 
     def __init__(
         self,
-        strategy: Any,
+        strategy: WideStrategy,
         wants: Wants,
         desk: Desk,
         memory: StrategyMemory,

@@ -19,7 +19,7 @@ from actors.thread_runtime import ThreadRuntime
 from exchanges.bus_address import BusAddress, StreamLimits
 from messages.errors import ConfigError
 from messages.exit_codes import EXIT_EXHAUSTED, EXIT_INTERRUPTED, EXIT_OK
-from messages.ids import NS_PER_MS, NS_PER_S
+from messages.ids import NS_PER_MS, NS_PER_S, ActorPath
 from messages.lifecycle import ActorState, Exit
 from ops.bus_wiring import Gate, Publishing, build_publisher, open_writer
 from ops.config import Config, load
@@ -263,7 +263,7 @@ class _Run:
 
     def _problem(self) -> str:
         cells = self._system.runtime.cells
-        found = (cells[path].problem for path in ("root", "feeds") if path in cells)
+        found = (cells[path].problem for path in map(ActorPath, ("root", "feeds")) if path in cells)
         return next(filter(None, found), "")
 
     def _reason(self) -> str:

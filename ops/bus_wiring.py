@@ -57,7 +57,7 @@ class Gate(msgspec.Struct, kw_only=True):
 class Publishing(msgspec.Struct, kw_only=True):
     """A wired publisher that has not started."""
 
-    runtime: Any
+    runtime: Runtime
     root: Cell
     publisher: Cell
     feed: Address[Any]

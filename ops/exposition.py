@@ -94,7 +94,7 @@ class Exposition:
 
     def _actors(self) -> Iterator[str]:
         cells = sorted(self._system.runtime.cells.copy().items())
-        labelled = [({"actor": path}, cell) for path, cell in cells]
+        labelled = [({"actor": str(path)}, cell) for path, cell in cells]
         yield from durations(
             f"{PREFIX}actor_message_duration_seconds",
             "From taking a message up until it is done with.",

@@ -20,7 +20,7 @@ from actors.thread_runtime import ThreadRuntime, wake_on_time
 from messages.account import AcceptAccount
 from messages.errors import ConfigError
 from messages.exit_codes import EXIT_EXHAUSTED, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
-from messages.ids import NS_PER_MS
+from messages.ids import NS_PER_MS, ActorPath
 from messages.lifecycle import ActorState, Exit, HaltTrading, InjectCrash
 from ops.alert_addresses import addresses
 from ops.alerts import Alerts
@@ -54,6 +54,7 @@ from ops.wiring_metrics import metric_writers
 from persistence.ledger import Ledger
 
 if TYPE_CHECKING:
+    from exchanges.feed_connection import FeedConnection
     from ops.held_account import Account
     from ops.lease import HeldAccount
     from ops.publishing import Publishing
@@ -115,7 +116,7 @@ class _Run:
         config: Config,
         run_dir: RunDir,
         account: "Account | None" = None,
-        opened: Any = None,
+        opened: "FeedConnection | None" = None,
         urls: Sequence[str] = (),
         secrets: Sequence[str] = (),
         held: "HeldAccount | None" = None,
@@ -270,7 +271,7 @@ class _Run:
 
     def _exhausted(self) -> bool:
         cells = self.system.runtime.cells
-        return any(cells[p].problem for p in ("root", "feeds") if p in cells)
+        return any(cells[p].problem for p in map(ActorPath, ("root", "feeds")) if p in cells)
 
     def _halted(self) -> str:
         cells = self.system.runtime.cells.values()

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 class System(msgspec.Struct, kw_only=True):
     """A wired system that has not started. `root` is started and stopped by the runtime."""
 
-    runtime: Any
+    runtime: Runtime
     root: Cell
     fold: MetricsFold
     feed: Address[Any]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from actors.thread_runtime import ThreadRuntime
+from messages.ids import ActorPath
 from messages.lifecycle import ActorState, InjectCrash, InjectHang
 from ops.config import Config
 from ops.wiring import System
@@ -52,7 +53,7 @@ def healthy(week: Path, tmp_path: Path) -> list[Any]:
 
 def cell_of(system: System, name: str) -> Any:
     """The cell of one strategy."""
-    return system.runtime.cells[f"execution/strategies/{name}"]
+    return system.runtime.cells[ActorPath(f"execution/strategies/{name}")]
 
 
 @pytest.mark.slow
@@ -108,4 +109,4 @@ def test_an_actor_that_dies_in_the_middle_changes_no_order(
 
     assert [order[:-1] for order in orders_at_venue(tmp_path / "run")] == healthy
     if (victim, how) != ("metrics", InjectHang):  # nobody waits for it: the run is over first
-        assert system.runtime.cells[victim].restarts >= 1
+        assert system.runtime.cells[ActorPath(victim)].restarts >= 1
