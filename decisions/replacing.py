@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Protocol
 
 import msgspec
 
 from decisions.exact import EXACT, NOTHING
+from decisions.order_like import OrderLike
 from decisions.risk_exit import done_by
 from decisions.risk_limits import Refusal
 from decisions.risk_state import RiskState, follow_order, release
@@ -19,44 +19,8 @@ NOT_REPLACED = "not_replaced"
 """The code of a decision whose order could not take the place of the first."""
 
 
-class FirstOrder(Protocol):
-    """What the ledger knows of the order that is to be replaced."""
-
-    @property
-    def order_key(self) -> OrderKey:
-        """Of its decision."""
-
-    @property
-    def strategy_id(self) -> StrategyId:
-        """Whose it is."""
-
-    @property
-    def symbol(self) -> Symbol:
-        """What it trades."""
-
-    @property
-    def side(self) -> Side:
-        """Which way."""
-
-    @property
-    def state(self) -> OrderState:
-        """What is known of it."""
-
-    @property
-    def quantity(self) -> Decimal:
-        """Base currency, unsigned."""
-
-    @property
-    def filled_quantity(self) -> Decimal:
-        """Of it."""
-
-    @property
-    def decided_quantity(self) -> Decimal | None:
-        """What was decided, where less was sent."""
-
-    @property
-    def reason(self) -> str:
-        """Why, and what fees had left of it."""
+FirstOrder = OrderLike
+"""What the ledger knows of the order that is to be replaced."""
 
 
 class First(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -8,11 +8,11 @@ there is of that: a part that was bought is sold as that part, and nothing is so
 
 import re
 from decimal import Decimal
-from typing import Protocol
 
 import msgspec
 
 from decisions.exact import EXACT, NOTHING
+from decisions.order_like import MaybeFitted
 from decisions.risk_limits import Refusal, RiskLimits
 from decisions.risk_state import RiskState, sellable
 from messages.orders import OrderIntent
@@ -25,26 +25,6 @@ _AMOUNT = r"(\d{1,40}(?:\.\d{1,40})?(?:E[+-]\d{1,2})?)"
 _FEES = re.compile(rf"; of {_AMOUNT}, fees have left {_AMOUNT}$", re.ASCII)
 """A strategy's own words stand before it, and may be any: what is no amount is none."""
 _PART = re.compile(rf"; of {_AMOUNT}, the venue takes {_AMOUNT} in one order$", re.ASCII)
-
-
-class MaybeFitted(Protocol):
-    """An order as a ledger holds it, as far as it matters here."""
-
-    @property
-    def state(self) -> OrderState:
-        """What is known of it."""
-
-    @property
-    def filled_quantity(self) -> Decimal:
-        """Cumulative."""
-
-    @property
-    def decided_quantity(self) -> Decimal | None:
-        """What was decided, where less was sent."""
-
-    @property
-    def reason(self) -> str:
-        """Why, and what fees had left of it."""
 
 
 def fit_exit(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> OrderIntent:

@@ -5,55 +5,20 @@ from decimal import Decimal
 from typing import Protocol
 
 from decisions.exact import EXACT, NOTHING
+from decisions.order_like import OrderLike
 from decisions.risk_exit import done_by
-from messages.ids import OrderKey, StrategyId, Symbol, TimestampNs
+from messages.ids import OrderKey, TimestampNs
 from messages.order_states import FINAL_STATES
 from messages.stops import Stop
-from messages.values import OrderState, Side
+from messages.values import OrderState
 
 
-class KnownOrder(Protocol):
+class KnownOrder(OrderLike, Protocol):
     """An order as a ledger holds it."""
-
-    @property
-    def order_key(self) -> OrderKey:
-        """Its key."""
-
-    @property
-    def strategy_id(self) -> StrategyId:
-        """Whose."""
-
-    @property
-    def symbol(self) -> Symbol:
-        """Of what."""
-
-    @property
-    def side(self) -> Side:
-        """Which way."""
-
-    @property
-    def quantity(self) -> Decimal:
-        """Sent."""
-
-    @property
-    def filled_quantity(self) -> Decimal:
-        """Cumulative."""
-
-    @property
-    def state(self) -> OrderState:
-        """What is known of it."""
-
-    @property
-    def decided_quantity(self) -> Decimal | None:
-        """What was decided, where less was sent."""
 
     @property
     def decided_at_ns(self) -> TimestampNs:
         """When."""
-
-    @property
-    def reason(self) -> str:
-        """Why, and what fees had left of it."""
 
 
 Orders = Mapping[OrderKey, KnownOrder]

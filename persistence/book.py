@@ -93,7 +93,7 @@ def held_quantity(entry: LedgerEntry) -> Decimal:
 
 
 def _held(entry: LedgerEntry) -> Decimal:
-    quantity = entry.quantity if entry.state in OPEN_STATES else entry.filled_quantity
+    quantity = held_quantity(entry)
     return quantity if entry.side is BUY else quantity.copy_negate()
 
 

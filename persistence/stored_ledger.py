@@ -4,6 +4,7 @@ It speaks constant SQL in SQLite's words (`persistence.statements`); how one con
 and what makes many statements one transaction, is all that a backend adds.
 """
 
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -38,7 +39,7 @@ Write = tuple[str, sql.Row]
 """A constant statement and its parameters."""
 
 
-class StoredLedger:
+class StoredLedger(ABC):
     """See `persistence.ledger.Ledger`. A backend opens itself, then calls `_load`."""
 
     def __init__(self) -> None:
@@ -196,21 +197,21 @@ class StoredLedger:
 
     # ------------------------------------------------------------ what a backend adds
 
+    @abstractmethod
     def answers(self) -> bool:
         """See `Ledger.answers`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def entries(self, since_ns: int = 0) -> Iterator[LedgerEntry]:
         """See `Ledger.entries`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _rows(self, statement: str, parameters: Sequence[object] = ()) -> list[sql.Row]:
         """Run one SELECT."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _commit(self, writes: Sequence[Write]) -> None:
         """Run all of it as one transaction, durable when it returns."""
-        raise NotImplementedError
 
 
 def statements_of(writes: Sequence[Write]) -> list[Statement]:

@@ -5,7 +5,6 @@ import os
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from messages.errors import DataError
 from research.candle_row import StoredRow
@@ -59,12 +58,7 @@ class SeriesWriter:
     def __enter__(self) -> "SeriesWriter":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         os.close(self._lock)
 
     def add(self, rows: Iterable[StoredRow], *, replace: bool = False) -> Merged:

@@ -1,7 +1,6 @@
 """A bar with the time that is left; on a terminal only."""
 
 import time
-from types import TracebackType
 from typing import Self, TextIO
 
 _WIDTH = 30
@@ -20,12 +19,7 @@ class Progress:
         """Begin."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Wipe the line."""
         if self._shown:
             self._stream.write("\r\033[K")

@@ -2,7 +2,6 @@
 
 import shutil
 import time
-from types import TracebackType
 from typing import Self, TextIO
 
 from research.optimise.search import State
@@ -24,12 +23,7 @@ class Progress:
         """Begin."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Wipe the line."""
         self.wipe()
 
