@@ -25,9 +25,12 @@ BY_ASKING = "find"
 """The evidence of what the venue said when it was asked for an order."""
 
 ASK_AGAIN = TimerFired(name="ask the venue again")
-ASK_AGAIN_NS = (NS_PER_S, 5 * NS_PER_S)
-"""The pause before a failed question is asked again: at first, and after `_AWAY` such rounds."""
+ASK_AGAIN_NS = NS_PER_S
+"""The pause before a failed question is asked again."""
 _AWAY = 30
+"""After so many rounds that failed, the venue is away."""
+ASK_AWAY_NS = 5 * NS_PER_S
+"""The pause from then on."""
 """More rounds than the proof of an absence takes at most exchanges: nobody is there."""
 
 
@@ -156,4 +159,5 @@ class Asking:
             self._rounds_failed += 1
             if self._rounds_failed == _AWAY:
                 logger.bind(actor=self._ctx.path).warning("{}", self.unanswered())
-            self._ctx.after(ASK_AGAIN_NS[self._rounds_failed > _AWAY], ASK_AGAIN)
+            pause_ns = ASK_AWAY_NS if self._rounds_failed > _AWAY else ASK_AGAIN_NS
+            self._ctx.after(pause_ns, ASK_AGAIN)

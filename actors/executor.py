@@ -235,13 +235,17 @@ class ExecutorActor(Actor):
             case _ if message == ASK_AGAIN:
                 self._desk.asking.ask_all()
                 self._health.show()
-            case _ if self._venue.receive(message):
-                pass
             case _:
-                self._operator.receive(message)
-                self._when_settled()
-                if isinstance(message, EndStop):
-                    self._health.show()
+                self._take_other(message)
+
+    def _take_other(self, message: Any) -> None:
+        """Leave it to the venue's desk, or to the operator's."""
+        if self._venue.receive(message):
+            return
+        self._operator.receive(message)
+        self._when_settled()
+        if isinstance(message, EndStop):
+            self._health.show()
 
     def _group(self, first: Intent | SubmitDone | MarketReports | OrderReport) -> None:
         """Work off what one drain gives: what the venue said, then what was decided."""

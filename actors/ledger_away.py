@@ -34,8 +34,14 @@ MOST_WAITING = 20_000
 """Then it ends at once: memory is not for ever, and nobody is there."""
 
 _WAITS = (
-    *(OrderIntent, CancelIntent, SubmitDone, MarketReports, OrderReport),
-    *(LookupDone, SendAgain, CancelAgain),
+    OrderIntent,
+    CancelIntent,
+    SubmitDone,
+    MarketReports,
+    OrderReport,
+    LookupDone,
+    SendAgain,
+    CancelAgain,
 )
 
 

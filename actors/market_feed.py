@@ -7,7 +7,7 @@ again what it had not finished. Where it stands outlives its incarnations in a `
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from itertools import islice, repeat, starmap
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -192,7 +192,8 @@ class MarketFeedActor(Actor):
         if floor is None:
             return
         done = max(min(floor - self._base, len(self._buffer)), 0)
-        deque(starmap(self._buffer.popleft, repeat((), done)), maxlen=0)
+        for _ in range(done):
+            self._buffer.popleft()
         self._base += done
 
     @property

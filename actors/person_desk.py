@@ -109,8 +109,10 @@ class PersonDesk:
     def _prove(self, message: CancelOrder, entry: LedgerEntry, answer: LookupDone) -> None:
         shown = answer.report
         if entry.state in FINAL_STATES:
-            doubt = f"; asked once more it said nothing ({answer.problem})" * bool(answer.problem)
-            self._answer(message, entry, ok=True, text=f"{_end(entry)}{doubt}")
+            text = _end(entry)
+            if answer.problem:
+                text += f"; asked once more it said nothing ({answer.problem})"
+            self._answer(message, entry, ok=True, text=text)
         elif shown is not None:
             said = self._problems.get(message.order_key)
             why = shown.reason or said or "the venue did not say why"

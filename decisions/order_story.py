@@ -59,7 +59,7 @@ def what_next(state: OrderState, *, is_alive: bool, halted: str, is_ending: bool
     if is_ending and not is_alive:
         return f"{_ASKED}; it is not sent again, and canceled where it is open: {_AT_ITS_WORD}"
     if not is_alive:
-        return _AFTER_A_START[state] + _HALTED_LATER * bool(halted)
+        return _AFTER_A_START[state] + (_HALTED_LATER if halted else "")
     if halted and state in UNSENT_STATES:
         return f"it is refused, for trading is halted: {halted}"
     if halted:

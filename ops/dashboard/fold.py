@@ -197,7 +197,8 @@ class RunFold:
         elif one.phase:
             self._happened(outer.at_ns, "feed", one.feed, _joined(one.phase, one.reason))
         elif one.missing:
-            text = f"{one.missing} events missing" + f" of {one.symbol}" * bool(one.symbol)
+            of = f" of {one.symbol}" if one.symbol else ""
+            text = f"{one.missing} events missing{of}"
             self._happened(outer.at_ns, "gap", one.feed, text)
 
     def _progress(self, feed: str, at_ns: int, delivered: int) -> None:
