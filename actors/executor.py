@@ -142,7 +142,7 @@ class ExecutorActor(Actor):
             self._kept.struck_by = None
 
     def _use(self, desks: ExecutorDesks) -> None:
-        self._risk, self._desk, self._judge = desks.risk, desks.orders, desks.judge
+        self._desk, self._judge = desks.orders, desks.judge
         self._stops, self._cancels, self._operator = desks.stops, desks.cancels, desks.operator
         self._settling, self._market, self._venue = desks.settling, desks.market, desks.venue
         self._telling, self._health = desks.telling, desks.health

@@ -55,9 +55,8 @@ from exchanges.rate_budget import RateBudget, Urgency
 from exchanges.skew import Skew, measure_skew
 from messages.errors import NotSent, OutcomeUnknown, Rejected, VenueError
 from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs
-from messages.order_states import FINAL_STATES
 from messages.orders import OrderReport
-from messages.values import OrderState, OrderType, Side
+from messages.values import OrderType, Side
 
 
 class CcxtVenue:
@@ -252,30 +251,6 @@ class CcxtVenue:
             lambda: self._utc_ns() + self._absence.ahead_ns,
         )
         return await canceler.cancel(client_order_id, symbol)
-
-    async def cancel_replace(
-        self,
-        client_order_id: ClientOrderId,
-        symbol: Symbol,
-        order: NewOrder,
-        fence: Callable[[], None],
-    ) -> tuple[OrderReport, OrderReport | None]:
-        """Cancel, prove it, then send: two steps, since no lost reply may leave both live."""
-        self._check(order)
-        try:
-            canceled = await self.cancel(client_order_id, symbol)
-        except OutcomeUnknown as error:
-            error.code = "cancel"
-            raise
-        if canceled.state not in FINAL_STATES:
-            raise OutcomeUnknown(
-                f"cancel_refused: the first order is still open, the second was not sent:"
-                f" {canceled.reason}",
-                code="cancel",
-            )
-        if canceled.state is OrderState.FILLED:
-            return canceled, None
-        return canceled, await self.submit(order, fence)
 
     async def open_orders(self, symbol: Symbol) -> list[OrderReport]:
         """Give every open order; the reason of one that is not ours begins with ``foreign``."""

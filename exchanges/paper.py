@@ -157,10 +157,6 @@ class PaperVenue:
         """Give what the account owns by currency, locked or free."""
         return dict(self._funds.totals)
 
-    def free_balances(self) -> dict[str, Decimal]:
-        """Give what a new order may still lock, by currency."""
-        return dict(self._funds.free)
-
     def _safely(self, call: Callable[[], T], error_class: type[VenueError]) -> T:
         """Run a step; if it fails the book is the truth, and is read again before the next."""
         try:

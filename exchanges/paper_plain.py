@@ -265,10 +265,6 @@ class PlainVenue:
         """Give what the account owns by currency, locked or free."""
         return dict(self._funds.totals)
 
-    def free_balances(self) -> dict[str, Decimal]:
-        """Give what a new order may still lock, by currency."""
-        return dict(self._funds.free)
-
     def _fund(self, symbol: Symbol) -> None:
         quote = self._market(symbol).pair[1]
         if quote not in self._funds.totals:

@@ -144,23 +144,6 @@ class LiveTrading(Protocol):
         """
         ...
 
-    async def cancel_replace(
-        self,
-        client_order_id: ClientOrderId,
-        symbol: Symbol,
-        order: NewOrder,
-        fence: Callable[[], None],
-    ) -> tuple[OrderReport, OrderReport | None]:
-        """Cancel one order and, once it is proved final, send another: never both live.
-
-        The second report is None when the first order was filled before it could be canceled.
-
-        Raises:
-            OutcomeUnknown: from the cancel, nothing was sent; from the send, as `submit` says.
-                `code` tells them apart: ``cancel`` for the former.
-        """
-        ...
-
     async def open_orders(self, symbol: Symbol) -> list[OrderReport]:
         """Give every open order of the account, also those that are not of this system."""
         ...

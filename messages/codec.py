@@ -1,6 +1,6 @@
-"""Messages to bytes and back: strict JSON for people and journals, msgpack for speed.
+"""Messages to bytes and back, as the journal and the bus carry them: MessagePack.
 
-Both refuse an unknown tag, an unknown field and a wrong type. Money travels as strings.
+An unknown tag, an unknown field and a wrong type are refused. Money travels as strings.
 """
 
 from functools import cache
@@ -13,23 +13,9 @@ from messages.learning import learn
 
 
 @cache
-def _decoders() -> tuple["msgspec.json.Decoder[AnyMessage]", "msgspec.msgpack.Decoder[AnyMessage]"]:
+def _decoder() -> "msgspec.msgpack.Decoder[AnyMessage]":
     learn(AnyMessage)
-    return msgspec.json.Decoder(AnyMessage), msgspec.msgpack.Decoder(AnyMessage)
-
-
-def to_json(message: AnyMessage) -> bytes:
-    """Give one line of JSON, keys sorted, without the newline."""
-    return msgspec.json.encode(message, order="sorted")
-
-
-def from_json(line: bytes) -> AnyMessage:
-    """Read what `to_json` gave.
-
-    Raises:
-        CodecError: these bytes are not one message of the catalogue; nothing is known.
-    """
-    return _decode(_decoders()[0], line)
+    return msgspec.msgpack.Decoder(AnyMessage)
 
 
 def to_msgpack(message: AnyMessage) -> bytes:
@@ -43,13 +29,7 @@ def from_msgpack(frame: bytes) -> AnyMessage:
     Raises:
         CodecError: these bytes are not one message of the catalogue; nothing is known.
     """
-    return _decode(_decoders()[1], frame)
-
-
-def _decode(
-    decoder: "msgspec.json.Decoder[AnyMessage] | msgspec.msgpack.Decoder[AnyMessage]", raw: bytes
-) -> AnyMessage:
     try:
-        return decoder.decode(raw)
+        return _decoder().decode(frame)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise CodecError(f"not a message of the catalogue: {error}") from error

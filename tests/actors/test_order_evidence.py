@@ -165,7 +165,7 @@ def test_fewer_fills_than_known_move_nothing(desk: OrderPath) -> None:
 
     desk.tell(desk.report(1, S.CANCELED, "0.3"))
 
-    ledger, risk = desk.actor._book, desk.actor._risk
+    ledger, risk = desk.actor._book, desk.actor._desk._risk
     assert desk.order(1).state is S.PARTIALLY_FILLED
     assert risk.exposure == ledger.exposure()
 
@@ -240,7 +240,7 @@ def test_executions_that_are_told_after_the_order_is_are_counted_once(
     desk.tell(told, told)
     desk.tell(told)
 
-    ledger, risk = desk.actor._book, desk.actor._risk
+    ledger, risk = desk.actor._book, desk.actor._desk._risk
     assert [one.trade_id for one in ledger.fills_of(key_of(1))] == ["t1"]
     assert risk.equity.holdings[BTC].quantity == Decimal(filled)
     assert risk.exposure == ledger.exposure()
@@ -258,7 +258,7 @@ def test_a_loss_limit_that_comes_later_knows_the_trades_from_before(tmp_path: Pa
     limits = RiskLimits(max_daily_loss={"USDT": Decimal(1_000)})
     limited = OrderPath(tmp_path, limits=limits).start()
 
-    assert limited.actor._risk.equity.holdings[BTC].quantity == 1
+    assert limited.actor._desk._risk.equity.holdings[BTC].quantity == 1
 
 
 def test_a_loss_limit_that_is_taken_away_leaves_nothing_that_a_later_one_would_believe(

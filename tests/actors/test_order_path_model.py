@@ -216,7 +216,7 @@ class OrderPathMachine(RuleBasedStateMachine):
 
     @invariant()
     def memory_is_the_disk(self) -> None:
-        ledger, risk = self.desk.actor._book, self.desk.actor._risk
+        ledger, risk = self.desk.actor._book, self.desk.actor._desk._risk
         held = {symbol: amount for symbol, amount in risk.exposure.items() if amount}
         assert held == ledger.exposure()
         entries = list(ledger.entries())
@@ -255,7 +255,7 @@ class OrderPathMachine(RuleBasedStateMachine):
     @invariant()
     def what_is_unknown_blocks_and_nothing_else(self) -> None:
         actor = self.desk.actor
-        blocked, unknown = actor._risk.unsettled, actor._desk.orders.unsettled_symbols()
+        blocked, unknown = actor._desk._risk.unsettled, actor._desk.orders.unsettled_symbols()
         if actor._settling.reconciled:
             assert blocked == unknown
         else:  # nothing is decided yet

@@ -87,7 +87,7 @@ def test_an_open_order_is_canceled_and_the_venue_is_asked_before_it_is_said(
     found(desk, report)
 
     assert answer(desk, "c") == (True, "canceled, 0.25 of 1 filled")
-    assert desk.actor._risk.exposure == {BTC: Decimal("0.25")}
+    assert desk.actor._desk._risk.exposure == {BTC: Decimal("0.25")}
     desk.tell(desk.intent(2))
     assert desk.order(2).state is S.SENT, "trading goes on"
 
@@ -205,7 +205,7 @@ def test_what_the_venue_can_never_settle_is_settled_on_a_persons_evidence(
     assert steps == [(S.NOT_SENT, said), (S.REFUSED, said)]
     desk.tell(decided).after(60)
     assert desk.sends(1) == 1, "a resolution never leads to a send"
-    assert desk.actor._risk.exposure.get(BTC, 0) == 0
+    assert desk.actor._desk._risk.exposure.get(BTC, 0) == 0
 
 
 def test_a_resolved_fill_is_an_execution_and_part_of_the_position(desk: OrderPath) -> None:
@@ -219,7 +219,7 @@ def test_a_resolved_fill_is_an_execution_and_part_of_the_position(desk: OrderPat
     assert order.average_price == Decimal(103)
     fills = desk.actor._book.fills_of(key_of(1))
     assert sum(one.quantity for one in fills) == 1
-    assert desk.actor._risk.exposure == {BTC: Decimal(1)}
+    assert desk.actor._desk._risk.exposure == {BTC: Decimal(1)}
 
 
 def test_what_the_venue_settles_is_not_a_persons_to_settle(desk: OrderPath) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from exchanges.demo import DemoSource
 from exchanges.paper import PaperVenue
+from exchanges.paper_plain import PlainVenue
 from exchanges.protocol import NewOrder
 from messages.ids import ClientOrderId, Symbol
 from messages.market import Candle
@@ -34,6 +35,11 @@ def orders_after(candle: Candle, number: int) -> Iterator[NewOrder]:
         limit_price=limit,
         decided_at_ns=candle.ts_event_ns,
     )
+
+
+def free_in(venue: PaperVenue | PlainVenue) -> dict[str, Decimal]:
+    """Give what a new order may still lock, by currency."""
+    return dict(venue._funds.free)
 
 
 def drive(venue: PaperVenue) -> Iterator[int]:

@@ -15,6 +15,7 @@ from messages.errors import DataError, NotSent, OutcomeUnknown, Rejected, VenueE
 from messages.ids import ClientOrderId, Symbol, TimestampNs
 from messages.market import Candle
 from messages.values import Instrument, OrderState, Side, TimeInForce
+from tests.exchanges.paper_run import free_in
 
 MINUTE_NS = 60_000_000_000
 BTC = Symbol("BTC/USDT")
@@ -113,7 +114,7 @@ def test_what_may_not_rest_ends_with_the_first_bar(
     (report,) = venue.on_market([candle(0, volume="100"), candle(1)])
 
     assert (report.state, report.filled_quantity) == (state, Decimal(filled))
-    assert venue.free_balances() == venue.balances()
+    assert free_in(venue) == venue.balances()
 
 
 @pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
@@ -137,7 +138,7 @@ def test_a_resting_order_locks_what_it_may_need(
 
     assert locked.state is OrderState.ACCEPTED
     assert refused.state is OrderState.REJECTED
-    assert venue.free_balances()["USDT"] == 10_000 - Decimal("8008")
+    assert free_in(venue)["USDT"] == 10_000 - Decimal("8008")
 
 
 def test_a_market_order_that_outgrows_its_lock_buys_what_it_can_and_ends(
@@ -150,7 +151,7 @@ def test_a_market_order_that_outgrows_its_lock_buys_what_it_can_and_ends(
 
     assert (report.state, report.reason) == (OrderState.CANCELED, "insufficient funds")
     assert 10 < report.filled_quantity < 20
-    assert venue.free_balances() == venue.balances()
+    assert free_in(venue) == venue.balances()
 
 
 def test_funds_are_those_of_the_moment_of_the_order(

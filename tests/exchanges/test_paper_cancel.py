@@ -19,6 +19,7 @@ from messages.market import Candle
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill
 from messages.values import OrderState
+from tests.exchanges.paper_run import free_in
 
 MINUTE_NS = 60_000_000_000
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
@@ -33,7 +34,7 @@ def test_what_a_canceled_order_had_locked_is_free_again(
     venue = PaperVenue(None)
     venue.submit(order("a", quantity="100", limit_price="80"))
     venue.on_market([candle(0)])
-    assert venue.free_balances()["USDT"] < venue.balances()["USDT"]
+    assert free_in(venue)["USDT"] < venue.balances()["USDT"]
 
     report = venue.cancel(A, BTC)
 
@@ -43,7 +44,7 @@ def test_what_a_canceled_order_had_locked_is_free_again(
         "cancel",
     )
     assert report.ts_event_ns == MINUTE_NS
-    assert venue.free_balances() == venue.balances()
+    assert free_in(venue) == venue.balances()
 
 
 def test_a_part_that_was_filled_before_stays_and_the_rest_is_free(
@@ -57,7 +58,7 @@ def test_a_part_that_was_filled_before_stays_and_the_rest_is_free(
 
     assert (report.state, report.filled_quantity) == (OrderState.CANCELED, Decimal(10))
     assert [fill.quantity for fill in report.fills] == [10]
-    assert venue.free_balances() == venue.balances()
+    assert free_in(venue) == venue.balances()
     assert venue.on_market([candle(1, volume="100")]) == []
 
 
@@ -95,7 +96,7 @@ def test_a_cancel_outlives_the_process_and_the_market_that_is_shown_again(
     assert again.on_market([*market, candle(5, low="70")]) == []
 
     assert [row.state for row in read_book(tmp_path / "paper.db")] == [OrderState.CANCELED]
-    assert again.free_balances() == again.balances()
+    assert free_in(again) == again.balances()
     again.close()
 
 
@@ -113,7 +114,7 @@ def test_after_a_restart_an_order_is_canceled_before_the_market_is_shown(
 
     assert (report.state, report.ts_event_ns) == (OrderState.CANCELED, MINUTE_NS)
     assert again.on_market([candle(0), candle(1, low="70")]) == []
-    assert again.free_balances() == again.balances()
+    assert free_in(again) == again.balances()
     again.close()
 
 
@@ -168,7 +169,7 @@ def test_money_adds_up_whatever_is_canceled_when(
     spent = sum((fill.price * fill.quantity + fill.fee for fill in fills), Decimal(0))
     assert venue.balances()["USDT"] == 10_000 - spent
     if not venue.open_orders(BTC):
-        assert venue.free_balances() == venue.balances()
+        assert free_in(venue) == venue.balances()
     for at, number in cancels:
         report = reports[number]
         assert report is not None

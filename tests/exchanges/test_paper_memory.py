@@ -8,7 +8,7 @@ from exchanges.demo import DemoSource
 from exchanges.paper import PaperVenue
 from exchanges.paper_settings import PaperSettings
 from messages.orders import OrderReport
-from tests.exchanges.paper_run import BTC, EVENTS, STEP, orders_after
+from tests.exchanges.paper_run import BTC, EVENTS, STEP, free_in, orders_after
 
 RICH = PaperSettings(balances={"USDT": Decimal(1_000_000), "BTC": Decimal(3)})
 
@@ -33,15 +33,15 @@ def test_with_and_without_a_file_the_answers_are_the_same(tmp_path: Path) -> Non
 
     assert everything_said(in_memory) == everything_said(on_disk)
     assert in_memory.balances() == on_disk.balances()
-    assert in_memory.free_balances() == on_disk.free_balances()
+    assert free_in(in_memory) == free_in(on_disk)
     on_disk.close()
 
 
 def test_after_a_failure_the_book_is_read_again_as_from_a_file() -> None:
     venue = PaperVenue(None, RICH)
     everything_said(venue)
-    before = (venue.balances(), venue.free_balances())
+    before = (venue.balances(), free_in(venue))
 
     venue._restore()
 
-    assert (venue.balances(), venue.free_balances()) == before
+    assert (venue.balances(), free_in(venue)) == before

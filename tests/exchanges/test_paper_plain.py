@@ -16,6 +16,7 @@ from messages.errors import Rejected
 from messages.ids import ClientOrderId, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent, Tick, Trade
 from messages.values import Instrument, OrderState, OrderType, Side, TimeInForce
+from tests.exchanges.paper_run import free_in
 
 SYMBOLS = (Symbol("BTC/USDT"), Symbol("ETH/USDT"), Symbol("ETH/BTC"))
 MS = 1_000_000
@@ -122,7 +123,7 @@ def test_the_two_venues_are_one(world: list[Any], terms: PaperSettings) -> None:
             of_plain += sorted(map(_worked, plain.on_market(one)))
         assert of_plain == of_paper
         assert _there(plain.balances()) == _there(paper.balances())
-        assert _there(plain.free_balances()) == _there(paper.free_balances())
+        assert _there(free_in(plain)) == _there(free_in(paper))
 
 
 @pytest.mark.slow

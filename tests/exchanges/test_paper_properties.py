@@ -16,6 +16,7 @@ from exchanges.protocol import NewOrder
 from messages.ids import NS_PER_S, ClientOrderId, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent, Tick, Trade
 from messages.values import OrderState, OrderType, Side, TimeInForce
+from tests.exchanges.paper_run import free_in
 
 EXAMPLES = settings(
     max_examples=2000 if os.environ.get("WATCHKEEPER_STRESS") else 60, deadline=None
@@ -111,7 +112,7 @@ Outcome = tuple[list[BookRow], dict[str, Decimal], dict[str, Decimal]]
 
 
 def outcome(venue: PaperVenue, path: Path) -> Outcome:
-    found = list(read_book(path)), venue.balances(), venue.free_balances()
+    found = list(read_book(path)), venue.balances(), free_in(venue)
     venue.close()
     return found
 

@@ -49,7 +49,7 @@ def test_what_is_open_is_canceled_and_the_proof_is_an_empty_list(
     assert state_of(desk) == PROVED
     assert (desk.order(1).state, desk.order(2).state) == (S.CANCELED, S.CANCELED)
     assert desk.order(2).filled_quantity == Decimal("0.25")
-    assert desk.actor._risk.exposure == {BTC: Decimal("0.25")}
+    assert desk.actor._desk._risk.exposure == {BTC: Decimal("0.25")}
     assert desk.cell.state is ActorState.HALTED
     assert desk.cell.problem.startswith("proved: nothing open at ")
     assert [e.evidence for e in read_events(desk.path, key_of(1))][-1] == "test"

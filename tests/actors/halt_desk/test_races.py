@@ -39,7 +39,7 @@ def test_a_cancel_that_lost_the_race_to_a_fill_counts_the_fill(
     venue.works()
 
     assert desk.order(1).state is S.FILLED
-    assert desk.actor._risk.exposure == {BTC: Decimal(1)}
+    assert desk.actor._desk._risk.exposure == {BTC: Decimal(1)}
     assert state_of(desk) == PROVED
 
 

@@ -11,7 +11,7 @@ from exchanges.protocol import NewOrder
 from messages.errors import OutcomeUnknown
 from messages.orders import OrderReport
 from messages.values import OrderState
-from tests.exchanges.live import BTC, Desk, free, submit
+from tests.exchanges.live import Desk, submit
 
 pytestmark = pytest.mark.slow
 
@@ -91,53 +91,6 @@ def test_a_cancel_of_what_nobody_knows_is_unknown(
 ) -> None:
     with pytest.raises(OutcomeUnknown, match="shows no order to cancel"):
         cancel(opened, resting())
-
-
-def test_a_replacement_leaves_only_when_the_first_is_proved_final(
-    run: RunningExchange, opened: Desk, resting: Callable[..., NewOrder]
-) -> None:
-    first, second = resting(), resting(limit_price="50001")
-    submit(opened, first)
-
-    canceled, placed = opened.call(
-        opened.venue.cancel_replace(first.client_order_id, BTC, second, free)
-    )
-
-    assert canceled.state is OrderState.CANCELED
-    assert placed is not None
-    assert placed.state is OrderState.ACCEPTED
-    assert [o.client_order_id for o in run.exchange.open_orders("BTC/USDT")] == [
-        second.client_order_id
-    ]
-
-
-def test_a_replacement_of_a_filled_order_is_not_sent(
-    run: RunningExchange, opened: Desk, resting: Callable[..., NewOrder]
-) -> None:
-    first, second = resting(), resting()
-    submit(opened, first)
-    run.exchange.arm(Plan(fault=Fault.CANCEL_FILL_RACE, operation="cancel"))
-
-    canceled, placed = opened.call(
-        opened.venue.cancel_replace(first.client_order_id, BTC, second, free)
-    )
-
-    assert (canceled.state, placed) == (OrderState.FILLED, None)
-    assert run.exchange.orders_with(second.client_order_id) == []
-
-
-def test_a_replacement_is_not_sent_when_the_cancel_is_unknown(
-    run: RunningExchange, opened: Desk, resting: Callable[..., NewOrder]
-) -> None:
-    first, second = resting(), resting()
-    submit(opened, first)
-    run.exchange.arm(Plan(fault=Fault.HANG_BEFORE, operation="cancel"))
-
-    with opened.facing(Fault.HANG_BEFORE), pytest.raises(OutcomeUnknown) as raised:
-        opened.call(opened.venue.cancel_replace(first.client_order_id, BTC, second, free))
-
-    assert raised.value.code == "cancel"
-    assert run.exchange.orders_with(second.client_order_id) == []
 
 
 def test_a_cancel_that_the_venue_refused_leaves_the_order_open_and_says_why(
