@@ -14,10 +14,9 @@ from decisions.executor import Claim as ToClaim
 from decisions.executor import Conflict, Refuse, Verdict, judge_intents
 from decisions.judgement import Seen, bar, judged_note, seen_now
 from decisions.risk import Refusal, RiskLimits, RiskState, recall, saw_market
-from decisions.risk_state import MINUTE_NS
 from messages import lineage
 from messages.errors import LedgerConflict
-from messages.ids import NS_PER_MS, ClientOrderId, OrderKey, Symbol, TimestampNs
+from messages.ids import MINUTE_NS, NS_PER_MS, ClientOrderId, OrderKey, Symbol, TimestampNs
 from messages.orders import OrderIntent
 from persistence.ledger import Claim, Ledger, LedgerEntry, fingerprint
 

@@ -8,8 +8,8 @@ from functools import reduce
 import msgspec
 
 from actors.order_records import ahead_of, fills_step, step_from
-from decisions.exact import EXACT, NOTHING
 from decisions.executor import steps_to
+from messages.exact import EXACT, NOTHING
 from messages.ids import ClientOrderId, OrderKey, Symbol, TradeId
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill, OrderReport

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import msgspec
 
-from decisions.exact import EXACT
 from decisions.order_keys import client_order_id
 from decisions.risk_exit import fees_in
 from exchanges.protocol import NewOrder
+from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent, Trade
 from messages.orders import CancelIntent, Fill, Intent, OrderIntent, OrderReport, OrderUpdate
@@ -16,7 +16,6 @@ from messages.values import OrderState, Side
 from persistence.book import held_quantity
 from persistence.ledger import Claim, LedgerEntry, Step
 
-_NOTHING = Decimal(0)
 _SENT, _REFUSED, _CLAIMED = OrderState.SENT, OrderState.REFUSED, OrderState.CLAIMED
 
 
@@ -90,7 +89,7 @@ def update_of(
         ts_event_ns=at_ns,
         late_fills=late,
         limit_price=entry.limit_price,
-        taken_by_fees=_NOTHING if entry.decided_quantity is None else fees_in(entry.reason),
+        taken_by_fees=NOTHING if entry.decided_quantity is None else fees_in(entry.reason),
     )
 
 
@@ -105,7 +104,7 @@ def claimed_update(claim: Claim, durable_ns: TimestampNs) -> OrderUpdate:
         side=intent.side,
         state=_REFUSED if claim.refused else _CLAIMED,
         quantity=intent.quantity,
-        filled_quantity=_NOTHING,
+        filled_quantity=NOTHING,
         average_price=None,
         fills=(),
         reason=claim.refused or intent.reason,
@@ -113,7 +112,7 @@ def claimed_update(claim: Claim, durable_ns: TimestampNs) -> OrderUpdate:
         ts_event_ns=durable_ns,
         claim_latency_ns=max(durable_ns - intent.ts_created_ns, 0),
         limit_price=intent.limit_price,
-        taken_by_fees=_NOTHING if claim.decided_quantity is None else fees_in(intent.reason),
+        taken_by_fees=NOTHING if claim.decided_quantity is None else fees_in(intent.reason),
     )
 
 
@@ -140,7 +139,7 @@ def _never_sent(intent: Intent, key: OrderKey, at_ns: TimestampNs, why: str) -> 
         side=intent.side,
         state=_REFUSED,
         quantity=intent.quantity,
-        filled_quantity=_NOTHING,
+        filled_quantity=NOTHING,
         average_price=None,
         fills=(),
         reason=why,

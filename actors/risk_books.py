@@ -12,7 +12,6 @@ import msgspec
 from actors.open_orders import Move, OpenOrders
 from actors.order_records import open_part
 from decisions.account import record
-from decisions.exact import EXACT, NOTHING
 from decisions.risk import RiskLimits, RiskState, follow_order, release, saw_fill, write_off
 from decisions.risk_equity import (
     EquityBook,
@@ -24,6 +23,7 @@ from decisions.risk_equity import (
 from decisions.risk_exit import fees_in, taken_by_fees
 from decisions.risk_state import not_ahead
 from decisions.stop_book import StopBook
+from messages.exact import EXACT, NOTHING
 from messages.ids import StrategyId, Symbol, TimestampNs
 from persistence.book import held_quantity
 from persistence.entries import NO_NOTES

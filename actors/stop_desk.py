@@ -19,12 +19,12 @@ from actors.context import Context
 from actors.executor_kept import ExecutorKept
 from actors.log import logger
 from actors.stops_shown import StopsShown
-from decisions.exact import EXACT, NOTHING
 from decisions.risk_exit import fees_in, is_part
 from decisions.stop_book import AHEAD_NS, StopBook
 from decisions.stop_exits import counted_at_first, told_changes
 from decisions.stops import begun_anew
 from messages.errors import ActorUnavailable, LedgerUnavailable
+from messages.exact import EXACT, NOTHING
 from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.lifecycle import TimerFired
 from messages.market import MarketBatch, MarketEvent

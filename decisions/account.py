@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
-from decisions.exact import EXACT, NOTHING, is_sane, is_sane_signed
+from messages.exact import EXACT, NOTHING, is_sane, is_sane_signed
 from messages.ids import StrategyId, Symbol, TimestampNs, base_of, quote_of
 from messages.learning import learn
 from messages.orders import Fill

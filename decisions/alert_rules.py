@@ -12,14 +12,13 @@ from typing import Any
 import msgspec
 
 from decisions.alerting import Condition, Severity
-from messages.ids import NS_PER_S
+from messages.ids import MINUTE_NS, NS_PER_S
 from messages.lifecycle import Supervision
 
 Snapshot = Mapping[str, Any]
 
 PULSE_S = 60.0
 """How long something that happened, and does not last, counts as wrong."""
-_MINUTE_NS = 60 * NS_PER_S
 _CRASHES = ("crashed", "init_failed")
 _CALMER = {"disk": Decimal("1.1"), "drawdown": Decimal("0.9"), "errors": Decimal("0.5")}
 """Where a rule that holds lets go, in parts of its limit."""
@@ -94,7 +93,7 @@ class AlertRules:
     ) -> Iterator[Condition]:
         total = (snapshot.get("errors") or {}).get("logged") or 0
         total += (snapshot.get("counters") or {}).get("errors") or 0
-        while self._errors and self._errors[0][0] <= now_ns - _MINUTE_NS:
+        while self._errors and self._errors[0][0] <= now_ns - MINUTE_NS:
             self._errors.popleft()
         before = self._errors[0][1] if self._errors else total
         self._errors.append((now_ns, total))

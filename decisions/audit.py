@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from decisions.exact import EXACT, NOTHING
+from messages.exact import EXACT, NOTHING
 from messages.ids import NS_PER_MS, StrategyId, Symbol
 from messages.order_states import ABSENT_STATES, FINAL_STATES, LEGAL_TRANSITIONS
 from messages.orders import Fill

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
-from decisions.exact import EXACT, NOTHING
 from decisions.order_keys import exit_key
 from decisions.stop_exits import KnownOrder, Orders, leaves, left_to_protect
+from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, StrategyId, Symbol
 from messages.order_states import FINAL_STATES
 from messages.stops import Stop, StopState

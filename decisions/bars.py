@@ -3,13 +3,12 @@
 from itertools import pairwise
 
 from decisions.quiet import quiet_after
-from messages.ids import NS_PER_S
+from messages.ids import MINUTE_NS, NS_PER_S
 
 _MOST_GAPS = 200
-_MINUTE = 60 * NS_PER_S
 _WIDTHS_NS = (
-    NS_PER_S, 5 * NS_PER_S, 15 * NS_PER_S, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, 60 * _MINUTE,
-    240 * _MINUTE, 1_440 * _MINUTE, 10_080 * _MINUTE,
+    NS_PER_S, 5 * NS_PER_S, 15 * NS_PER_S, MINUTE_NS, 5 * MINUTE_NS, 15 * MINUTE_NS, 60 * MINUTE_NS,
+    240 * MINUTE_NS, 1_440 * MINUTE_NS, 10_080 * MINUTE_NS,
 )  # fmt: skip
 """Each a whole number of the one before it."""
 

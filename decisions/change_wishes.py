@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from decisions.exact import EXACT
 from decisions.managed_orders import decided_quantity
 from decisions.order_wishes import in_place_of
 from messages.errors import BadDecision
+from messages.exact import EXACT
 from messages.ids import OrderKey, Symbol
 from messages.order_changes import Cancel, OrderChange, Replace
 from messages.orders import OrderUpdate

@@ -5,11 +5,10 @@ from decimal import Decimal
 
 import msgspec
 
+from messages.exact import NOTHING
 from messages.ids import ClientOrderId, Symbol
 from messages.order_states import ABSENT_STATES, FINAL_STATES, RESTING_STATES
 from messages.values import OrderState, Side
-
-ZERO = Decimal(0)
 
 
 class AtExchange(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +106,7 @@ def _differs(entry: InLedger, by_id: Mapping[ClientOrderId, Sequence[AtExchange]
     if there is not bool(orders):
         has = "has" if orders else "does not have"
         return [f"{name}: the ledger says {state}, the exchange {has} it"]
-    filled = sum((order.filled for order in orders), ZERO)
+    filled = sum((order.filled for order in orders), NOTHING)
     if filled != entry.filled:
         return [f"{name}: filled {filled:f} at the exchange, {entry.filled:f} in the ledger"]
     if orders and (state in RESTING_STATES) is not any(order.is_open for order in orders):
@@ -120,15 +119,15 @@ def _positions(exchange: Sequence[AtExchange], ledger: Sequence[InLedger]) -> li
     unknown = {entry.symbol for entry in ledger if entry.state is OrderState.UNKNOWN}
     real, told = _totals(exchange), _totals(ledger)
     return [
-        f"{symbol}: the position is {real.get(symbol, ZERO):f}, the ledger explains"
-        f" {told.get(symbol, ZERO):f}"
+        f"{symbol}: the position is {real.get(symbol, NOTHING):f}, the ledger explains"
+        f" {told.get(symbol, NOTHING):f}"
         for symbol in sorted({*real, *told})
-        if real.get(symbol, ZERO) != told.get(symbol, ZERO) and symbol not in unknown
+        if real.get(symbol, NOTHING) != told.get(symbol, NOTHING) and symbol not in unknown
     ]
 
 
 def _totals(orders: Sequence[AtExchange] | Sequence[InLedger]) -> dict[Symbol, Decimal]:
     totals: dict[Symbol, Decimal] = {}
     for order in orders:
-        totals[order.symbol] = totals.get(order.symbol, ZERO) + order.side.signed(order.filled)
+        totals[order.symbol] = totals.get(order.symbol, NOTHING) + order.side.signed(order.filled)
     return totals

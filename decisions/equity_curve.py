@@ -9,11 +9,11 @@ from decimal import Decimal
 import msgspec
 
 from decisions.portfolio import Portfolio
+from messages.exact import NOTHING
 from messages.ids import Symbol, quote_of
 from messages.orders import Fill
 from messages.values import Side
 
-_NOTHING = Decimal(0)
 _ONE = Decimal(1)
 
 PricePoint = tuple[int, Symbol, Decimal]
@@ -31,7 +31,7 @@ class Curve(msgspec.Struct):
     drawdown: list[Decimal] = []
     """How far profit stands below its peak: 0 or more. The beginning is a peak."""
     hold_drawdown: list[Decimal] = []
-    capital: Decimal = _NOTHING
+    capital: Decimal = NOTHING
     """What holding had to spend."""
     symbols: list[Symbol] = []
     executions: int = 0
@@ -41,12 +41,12 @@ class Curve(msgspec.Struct):
     @property
     def deepest(self) -> Decimal:
         """The greatest drawdown."""
-        return max(self.drawdown, default=_NOTHING)
+        return max(self.drawdown, default=NOTHING)
 
     @property
     def deepest_of_hold(self) -> Decimal:
         """The greatest drawdown of holding."""
-        return max(self.hold_drawdown, default=_NOTHING)
+        return max(self.hold_drawdown, default=NOTHING)
 
 
 def curve(
@@ -55,7 +55,7 @@ def curve(
     executions: Iterable[Execution],
     *,
     capital: Decimal,
-    fee_share: Decimal = _NOTHING,
+    fee_share: Decimal = NOTHING,
 ) -> Curve:
     """Value one currency's executions at each price and at each execution.
 
@@ -72,11 +72,11 @@ class _Curve:
         self._portfolio = Portfolio()
         self._kept = _ONE - fee_share
         self._curve = Curve(capital=capital)
-        self._cash = _NOTHING
+        self._cash = NOTHING
         self._quantity: dict[Symbol, Decimal] = {}
         self._price: dict[Symbol, Decimal] = {}
         self._first: dict[Symbol, Decimal] = {}
-        self._peak = self._hold_peak = _NOTHING
+        self._peak = self._hold_peak = NOTHING
 
     def over(self, prices: Iterable[PricePoint], executions: Iterable[Execution]) -> Curve:
         ours: dict[Symbol, bool] = {}
@@ -108,7 +108,7 @@ class _Curve:
         self._portfolio.record(symbol, side, fill)
         self._curve.executions += 1
         holdings = self._portfolio.holdings
-        self._cash = sum((one.cash_flow for one in holdings.values()), start=_NOTHING)
+        self._cash = sum((one.cash_flow for one in holdings.values()), start=NOTHING)
         self._quantity[symbol] = holdings[symbol].quantity
         self._mark(symbol, fill.price)
         self._note(ts_ns)
@@ -137,6 +137,6 @@ class _Curve:
     def _hold(self) -> Decimal:
         growth = [self._price[symbol] / first for symbol, first in self._first.items() if first]
         if not growth:
-            return _NOTHING
+            return NOTHING
         capital = self._curve.capital
-        return capital * self._kept * sum(growth, start=_NOTHING) / len(growth) - capital
+        return capital * self._kept * sum(growth, start=NOTHING) / len(growth) - capital

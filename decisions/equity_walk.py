@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate, compress, islice, repeat
 from operator import add, not_, sub, truediv
 
-DAY_NS = 86_400_000_000_000
+from messages.ids import DAY_NS
 
 
 class EquityWalk:

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import msgspec
 
-from decisions.exact import EXACT, NOTHING
 from decisions.order_keys import client_order_id
+from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, Symbol
 from messages.order_states import FINAL_STATES
 from messages.orders import CancelIntent, Intent, OrderIntent, OrderUpdate

@@ -16,6 +16,7 @@ from decisions.histogram import LatencyHistogram
 from decisions.money_fold import MoneyFold
 from decisions.portfolio import Holding, Portfolio
 from decisions.stages import StageFold
+from messages.exact import NOTHING
 from messages.ids import ActorPath, OrderKey
 from messages.lifecycle import ExitReason, Supervision
 from messages.market import FeedEnded, FeedReport
@@ -33,7 +34,6 @@ _STAGES = {
     OrderState.UNKNOWN: "send",
 }
 _CLAIMED, _FILLED, _NOT_SENT = OrderState.CLAIMED, OrderState.FILLED, OrderState.NOT_SENT
-_NOTHING = Decimal(0)
 _NONE: Counter[str] = Counter()
 _REFUSALS = (OrderState.REFUSED, OrderState.REJECTED)
 
@@ -217,11 +217,11 @@ def _pnl(all_money: MoneyFold, quote: str) -> dict[str, str]:
     holdings = portfolio.of_quote(quote)
     return {
         "equity": money(portfolio.equity(quote)),
-        "fees": money(sum((one.fees for one in holdings), start=_NOTHING)),
+        "fees": money(sum((one.fees for one in holdings), start=NOTHING)),
         "max_drawdown_since_start": money(portfolio.max_drawdown(quote)),
-        "realized": money(sum((one.realized for one in holdings), start=_NOTHING)),
+        "realized": money(sum((one.realized for one in holdings), start=NOTHING)),
         "since_start": money(all_money.since_start(quote)),
-        "unrealized": money(sum((one.unrealized for one in holdings), start=_NOTHING)),
+        "unrealized": money(sum((one.unrealized for one in holdings), start=NOTHING)),
     }
 
 

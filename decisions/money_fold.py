@@ -10,6 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from decisions.portfolio import Portfolio
+from messages.exact import NOTHING
 from messages.ids import OrderKey, Symbol, TradeId
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill, OrderUpdate
@@ -17,7 +18,6 @@ from messages.values import Side
 
 ENDED_KEPT = 1_000
 """So many ended orders are remembered, for an execution that is told late or again."""
-_NOTHING = Decimal(0)
 
 SidedExecution = tuple[OrderKey, Symbol, Side, Fill]
 
@@ -85,7 +85,7 @@ class MoneyFold:
 
         What was held then is valued at the price of its last execution.
         """
-        return self.portfolio.equity(quote) - self._at_start.get(quote, _NOTHING)
+        return self.portfolio.equity(quote) - self._at_start.get(quote, NOTHING)
 
     def order(self, update: OrderUpdate) -> None:
         """Count each execution once: a lookup tells of all of an order's again."""

@@ -5,8 +5,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Protocol
 
-from decisions.exact import EXACT, NOTHING
 from decisions.sending import PAUSES_NS
+from messages.exact import EXACT, NOTHING
 from messages.ids import NS_PER_S
 from messages.order_states import FINAL_STATES, RESTING_STATES, UNSENT_STATES
 from messages.values import OrderState

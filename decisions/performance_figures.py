@@ -22,9 +22,10 @@ from math import fsum, isfinite, sqrt
 
 import msgspec
 
-from decisions.equity_walk import DAY_NS, EquityWalk
+from decisions.equity_walk import EquityWalk
 from decisions.performance import DAYS_A_YEAR, Sharpe, daily_returns, moments, sharpe
 from decisions.performance_trials import probability_above
+from messages.ids import DAY_NS
 
 LEAST_DAYS_ANNUAL = 30
 """A shorter time compounded to a year is a fantasy, whatever it says."""

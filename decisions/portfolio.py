@@ -8,22 +8,21 @@ from decimal import Decimal
 
 import msgspec
 
+from messages.exact import NOTHING
 from messages.ids import Symbol, base_of, quote_of
 from messages.orders import Fill
 from messages.values import Side
-
-_NOTHING = Decimal(0)
 
 
 class Holding(msgspec.Struct, kw_only=True):
     """One symbol. Amounts in its quote currency, `quantity` in its base currency."""
 
-    quantity: Decimal = _NOTHING
-    average_cost: Decimal = _NOTHING
+    quantity: Decimal = NOTHING
+    average_cost: Decimal = NOTHING
     """Per unit, fees left out; 0 when flat."""
-    cash_flow: Decimal = _NOTHING
+    cash_flow: Decimal = NOTHING
     """Money in less money out since the beginning, quote fees included."""
-    fees: Decimal = _NOTHING
+    fees: Decimal = NOTHING
     """Paid in quote or base currency, valued at the price of their fill."""
     mark_price: Decimal | None = None
 
@@ -36,7 +35,7 @@ class Holding(msgspec.Struct, kw_only=True):
     def unrealized(self) -> Decimal:
         """Profit of what is open, at the mark; 0 before there is one."""
         if self.mark_price is None:
-            return _NOTHING
+            return NOTHING
         return self.quantity * (self.mark_price - self.average_cost)
 
     @property
@@ -86,15 +85,15 @@ class Portfolio:
 
     def equity(self, quote: str) -> Decimal:
         """Give the profit in one currency: 0 at the beginning, whatever the account holds."""
-        return self._equity.get(quote, _NOTHING)
+        return self._equity.get(quote, NOTHING)
 
     def max_drawdown(self, quote: str) -> Decimal:
         """Give the deepest fall of `equity` from a peak before it; the beginning is a peak."""
-        return self._drawdown.get(quote, _NOTHING)
+        return self._drawdown.get(quote, NOTHING)
 
     def drawdown(self, quote: str) -> Decimal:
         """Give how far `equity` is below its highest now; 0 at a peak."""
-        return self._peak.get(quote, _NOTHING) - self.equity(quote)
+        return self._peak.get(quote, NOTHING) - self.equity(quote)
 
     def begin_drawdown(self) -> None:
         """Let the present equity be the highest and the beginning: there was no fall yet."""
@@ -113,27 +112,27 @@ class Portfolio:
             holding.cash_flow -= fill.fee
             holding.fees += fill.fee
         elif fill.fee_currency == base_of(symbol):
-            _move(holding, -fill.fee, _NOTHING)
+            _move(holding, -fill.fee, NOTHING)
             holding.fees += fill.fee * fill.price
         else:
-            so_far = self.other_fees.get(fill.fee_currency, _NOTHING)
+            so_far = self.other_fees.get(fill.fee_currency, NOTHING)
             self.other_fees[fill.fee_currency] = so_far + fill.fee
 
     def _follow(self, symbol: Symbol, profit_before: Decimal) -> None:
         quote = quote_of(symbol)
-        before = self._equity.get(quote, _NOTHING)
+        before = self._equity.get(quote, NOTHING)
         equity = before + self.holdings[symbol].profit - profit_before
-        peak = max(self._peak.get(quote, _NOTHING), equity)
+        peak = max(self._peak.get(quote, NOTHING), equity)
         self._equity[quote] = equity
         self._peak[quote] = peak
-        self._drawdown[quote] = max(self._drawdown.get(quote, _NOTHING), peak - equity)
+        self._drawdown[quote] = max(self._drawdown.get(quote, NOTHING), peak - equity)
 
 
 def _move(holding: Holding, change: Decimal, price: Decimal) -> None:
     before = holding.quantity
     after = before + change
     if not after:
-        holding.average_cost = _NOTHING
+        holding.average_cost = NOTHING
     elif before * change >= 0:
         holding.average_cost = (before * holding.average_cost + change * price) / after
     elif before * after < 0:

@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import msgspec
 
-from decisions.exact import EXACT, NOTHING
 from decisions.order_like import OrderLike
 from decisions.risk_exit import done_by
 from decisions.risk_limits import Refusal
 from decisions.risk_state import RiskState, follow_order, release
+from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, StrategyId, Symbol
 from messages.order_states import FINAL_STATES
 from messages.orders import OrderIntent

@@ -6,7 +6,7 @@ it holds less, and a bar of which there was no candle is not told at all.
 
 import msgspec
 
-from decisions.exact import EXACT
+from messages.exact import EXACT
 from messages.ids import NS_PER_S, TimestampNs
 from messages.market import Candle
 from messages.timeframes import opened_ns

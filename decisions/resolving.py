@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from decisions.exact import EXACT, NOTHING, is_sane
+from messages.exact import EXACT, NOTHING, is_sane
 from messages.ids import NS_PER_S
 from messages.order_states import FINAL_STATES, LEGAL_TRANSITIONS
 from messages.values import OrderState as S

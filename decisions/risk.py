@@ -19,13 +19,11 @@ market that is too old, or over the open orders, the order rate or the cooldown.
 from collections.abc import Callable
 from decimal import Decimal
 
-from decisions.exact import EXACT, NOTHING, is_sane
 from decisions.risk_equity import reached_limits
 from decisions.risk_exit import fit_exit, nothing_held
 from decisions.risk_grid import off_grid
 from decisions.risk_limits import Refusal, RiskLimits, limit_of
 from decisions.risk_state import (
-    MINUTE_NS,
     OpenOrder,
     RiskState,
     accept,
@@ -40,7 +38,8 @@ from decisions.risk_state import (
     sellable,
     write_off,
 )
-from messages.ids import NS_PER_MS, TimestampNs, quote_of
+from messages.exact import EXACT, NOTHING, is_sane
+from messages.ids import MINUTE_NS, NS_PER_MS, TimestampNs, quote_of
 from messages.orders import OrderIntent
 from messages.values import SELL, OrderType
 

@@ -17,14 +17,12 @@ from operator import itemgetter
 
 import msgspec
 
-from decisions.exact import EXACT, NOTHING, is_sane, is_sane_signed
 from decisions.risk_limits import RiskLimits
-from messages.ids import NS_PER_S, Symbol, TimestampNs, base_of, quote_of
+from messages.exact import EXACT, NOTHING, is_sane, is_sane_signed
+from messages.ids import DAY_NS, Symbol, TimestampNs, base_of, quote_of
 from messages.learning import learn
 from messages.orders import Fill
 from messages.values import Side
-
-DAY_NS = 86_400 * NS_PER_S
 
 SidedFill = tuple[Side, Fill]
 Mark = tuple[TimestampNs, Decimal]

@@ -11,10 +11,10 @@ from decimal import Decimal
 
 import msgspec
 
-from decisions.exact import EXACT, NOTHING
 from decisions.order_like import MaybeFitted
 from decisions.risk_limits import Refusal, RiskLimits
 from decisions.risk_state import RiskState, sellable
+from messages.exact import EXACT, NOTHING
 from messages.orders import OrderIntent
 from messages.values import SELL, OrderState, OrderType
 

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from decisions.exact import EXACT
 from decisions.risk_limits import Refusal
+from messages.exact import EXACT
 from messages.orders import OrderIntent
 from messages.values import Instrument
 

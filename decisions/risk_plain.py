@@ -9,9 +9,10 @@ pass there as it is, and that both count alike.
 from collections import deque
 from decimal import Decimal
 
-from decisions.exact import EXACT, NOTHING, is_sane
 from decisions.risk_limits import RiskLimits
-from decisions.risk_state import MINUTE_NS, RiskState
+from decisions.risk_state import RiskState
+from messages.exact import EXACT, NOTHING, is_sane
+from messages.ids import MINUTE_NS
 from messages.orders import OrderIntent
 from messages.values import BUY, OrderType
 

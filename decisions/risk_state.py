@@ -12,17 +12,15 @@ import msgspec
 
 from decisions.account import Flows, record
 from decisions.account import write_off as write_off_flows
-from decisions.exact import EXACT, NOTHING, is_sane
 from decisions.risk_equity import (
     EquityBook,
     record_fill,
     record_mark,
 )
-from messages.ids import NS_PER_S, OrderKey, StrategyId, Symbol, TimestampNs
+from messages.exact import EXACT, NOTHING, is_sane
+from messages.ids import MINUTE_NS, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.orders import Fill, OrderIntent
 from messages.values import BUY, SELL, Instrument, Side
-
-MINUTE_NS = 60 * NS_PER_S
 
 
 class OpenOrder(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,12 +11,11 @@ from decimal import Decimal, localcontext
 
 import msgspec
 
-from decisions.exact import EXACT
+from messages.exact import EXACT, NOTHING
 from messages.ids import StrategyId, Symbol, base_of, quote_of
 from messages.orders import Fill
 from messages.values import Side
 
-_NOTHING = Decimal(0)
 _REST = Decimal("0.005")
 
 Executed = tuple[int, StrategyId, Symbol, Side, Fill]
@@ -59,15 +58,15 @@ class _Trip(msgspec.Struct, kw_only=True):
     number: int
     opened_ns: int
     side: Side
-    held: Decimal = _NOTHING
+    held: Decimal = NOTHING
     """Unsigned."""
-    most: Decimal = _NOTHING
-    cash: Decimal = _NOTHING
-    fees: Decimal = _NOTHING
-    opened: Decimal = _NOTHING
-    opened_value: Decimal = _NOTHING
-    closed: Decimal = _NOTHING
-    closed_value: Decimal = _NOTHING
+    most: Decimal = NOTHING
+    cash: Decimal = NOTHING
+    fees: Decimal = NOTHING
+    opened: Decimal = NOTHING
+    opened_value: Decimal = NOTHING
+    closed: Decimal = NOTHING
+    closed_value: Decimal = NOTHING
     executions: int = 0
 
 
@@ -102,7 +101,7 @@ class RoundTrips:
         """Give what is open, valued at the last prices, and what was left over."""
         with localcontext(EXACT):
             return [
-                _told(key, trip, None, prices.get(key[1], _NOTHING))
+                _told(key, trip, None, prices.get(key[1], NOTHING))
                 for key, trip in self._open.items()
             ]
 
@@ -114,7 +113,7 @@ class RoundTrips:
                     quantity * (prices.get(key[1], price) - price)
                     for key, (quantity, price) in self._rest.items()
                 ),
-                start=_NOTHING,
+                start=NOTHING,
             )
 
     def _part(
@@ -126,8 +125,8 @@ class RoundTrips:
             trip = self._open[key] = self._begun(key, ts_ns, side, fill.price)
         share = fill.fee if quantity == fill.quantity else fill.fee * quantity / fill.quantity
         base, quote = base_of(key[1]), quote_of(key[1])
-        fee = share if fill.fee_currency == quote else _NOTHING
-        in_base = share if fill.fee_currency == base else _NOTHING
+        fee = share if fill.fee_currency == quote else NOTHING
+        in_base = share if fill.fee_currency == base else NOTHING
         trip.cash -= side.signed(quantity) * fill.price + fee
         trip.held += trip.side.signed(side.signed(quantity) - in_base)
         trip.fees += fee + in_base * fill.price
@@ -146,7 +145,7 @@ class RoundTrips:
     def _begun(
         self, key: tuple[StrategyId, Symbol], ts_ns: int, side: Side, price: Decimal
     ) -> _Trip:
-        rest, at = self._rest.pop(key, (_NOTHING, price))
+        rest, at = self._rest.pop(key, (NOTHING, price))
         self.begun += 1
         return _Trip(
             number=self.begun,

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from decisions.equity_walk import DAY_NS
+from messages.ids import DAY_NS
 
 _FEWEST_DAYS = 10
 """Of a longer run the split is moved to a midnight, so that no day is in both parts."""

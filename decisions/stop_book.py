@@ -15,11 +15,11 @@ from decimal import Decimal
 
 import msgspec
 
-from decisions.exact import EXACT, NOTHING
 from decisions.order_keys import exit_key
 from decisions.risk_exit import done_by, fees_in, is_part
 from decisions.stop_exits import KnownOrder, leaves
 from decisions.stops import TOLD_GAP_NS, seen, stop_of
+from messages.exact import EXACT, NOTHING
 from messages.ids import NS_PER_S, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.market import MarketEvent
 from messages.order_states import FINAL_STATES

@@ -4,8 +4,8 @@ from decimal import ROUND_DOWN, Decimal
 
 import msgspec
 
-from decisions.exact import EXACT, NOTHING
 from decisions.stop_exits import Orders, left_to_protect
+from messages.exact import EXACT, NOTHING
 from messages.order_states import FINAL_STATES
 from messages.stops import Stop, StopState
 from messages.values import Instrument

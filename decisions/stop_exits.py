@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from decisions.exact import EXACT, NOTHING
 from decisions.order_like import OrderLike
 from decisions.risk_exit import done_by
+from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, TimestampNs
 from messages.order_states import FINAL_STATES
 from messages.stops import Stop

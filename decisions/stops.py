@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from decisions.exact import EXACT, is_sane
+from messages.exact import EXACT, is_sane
 from messages.ids import NS_PER_S
 from messages.market import Candle, MarketEvent, Trade
 from messages.orders import OrderIntent

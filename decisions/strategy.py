@@ -12,7 +12,6 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, cast
 
-from decisions.exact import EXACT
 from decisions.fast_door import Doorway, close_handler, fast_door
 from decisions.managed_orders import ManagedOrders
 from decisions.strategy_like import StrategyLike, WideStrategy
@@ -23,6 +22,7 @@ from decisions.strategy_warmup import memory_of, warmup_candles
 from decisions.strategy_wide import handler_of, handles, reference_price, show, wants_of
 from decisions.strategy_wide_run import WideRun
 from decisions.wishes import DecisionLike, Desk, Moment, count_decisions, plain_instrument
+from messages.exact import EXACT
 from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent
 from messages.orders import Intent, OrderIntent, OrderUpdate

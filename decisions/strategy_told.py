@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from decisions.exact import EXACT
 from decisions.strategy_like import StrategyLike
 from decisions.strategy_memory import StrategyMemory
+from messages.exact import EXACT
 from messages.ids import Symbol
 from messages.orders import OrderUpdate
 from messages.stops import StopActed

@@ -11,10 +11,10 @@ from decimal import Decimal
 
 import msgspec
 
-from decisions.exact import NOTHING
 from decisions.resample import Resampler
 from decisions.strategy_like import StrategyLike, WideStrategy
 from decisions.wishes import Decided, Desk, Given, Moment
+from messages.exact import NOTHING
 from messages.ids import NS_PER_S, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent, Tick, Trade
 from messages.orders import Intent

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import msgspec
 
-from decisions.exact import EXACT, is_sane, is_sane_signed
 from messages.errors import BadDecision
+from messages.exact import EXACT, is_sane, is_sane_signed
 from messages.values import Instrument, OrderType, Side, Target, TimeInForce
 
 

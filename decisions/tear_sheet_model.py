@@ -9,13 +9,12 @@ from typing import Any
 
 from decisions.bars import Bars
 from decisions.chart_numbers import drawn, seconds
-from decisions.equity_walk import DAY_NS
 from decisions.months import month_of, monthly_profit, monthly_returns
 from decisions.portfolio import Portfolio
 from decisions.round_trips import RoundTrip
 from decisions.tear_sheet import CURVE, Part, Sheet, Trials
 from decisions.tear_sheet_rows import money, percent, ratio, rows_of, span
-from messages.ids import StrategyId
+from messages.ids import DAY_NS, StrategyId
 
 Model = dict[str, Any]
 

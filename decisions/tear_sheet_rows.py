@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import msgspec
 
-from decisions.equity_walk import DAY_NS
 from decisions.performance_figures import LEAST_DAYS_TAIL, Annual, Daily, Figures
 from decisions.performance_trials import Deflated
 from decisions.tear_sheet import Part
+from messages.ids import DAY_NS
 
 UNKNOWN = "-"
 _S, _MINUTE, _HOUR = 10**9, 60 * 10**9, 3_600 * 10**9

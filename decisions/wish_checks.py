@@ -3,8 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
-from decisions.exact import is_sane
 from messages.errors import BadDecision
+from messages.exact import is_sane
 from messages.values import OrderType, Protection, Side, TimeInForce
 
 

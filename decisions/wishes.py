@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import msgspec
 
 from decisions.change_wishes import held_without, is_change, order_meant, replacement
-from decisions.exact import EXACT, NOTHING
 from decisions.order_keys import keys_of, order_key
 from decisions.targets import Order, is_there, order_to
 from decisions.wish_checks import (
@@ -22,6 +21,7 @@ from decisions.wish_checks import (
     shown,
 )
 from messages.errors import BadDecision
+from messages.exact import EXACT, NOTHING
 from messages.ids import AccountId, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.order_changes import Cancel, OrderChange
 from messages.orders import CancelIntent, Intent, OrderIntent, OrderUpdate

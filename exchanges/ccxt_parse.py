@@ -9,13 +9,13 @@ from typing import Any
 
 from exchanges.facts import AccountTrade, Balance, MarketFacts
 from exchanges.protocol import NewOrder
+from messages.exact import NOTHING
 from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs, TradeId, VenueOrderId
 from messages.orders import Fill, OrderReport
 from messages.values import Instrument, Liquidity, OrderState, OrderType, Side, TimeInForce
 
 Raw = Mapping[str, Any]
 
-ZERO = Decimal(0)
 
 _OPEN = frozenset({"open", "canceling"})
 _ENDED = {
@@ -67,11 +67,11 @@ def state_of(order: Raw) -> OrderState:
     status = order.get("status")
     filled, amount = filled_of(order), number(order.get("amount"))
     if status in _OPEN:
-        return OrderState.PARTIALLY_FILLED if filled > ZERO else OrderState.ACCEPTED
+        return OrderState.PARTIALLY_FILLED if filled > NOTHING else OrderState.ACCEPTED
     if status == "closed":
         return OrderState.FILLED if amount is None or filled >= amount else OrderState.CANCELED
     if status == "canceled" and _is_active(order):
-        return OrderState.PARTIALLY_FILLED if filled > ZERO else OrderState.ACCEPTED
+        return OrderState.PARTIALLY_FILLED if filled > NOTHING else OrderState.ACCEPTED
     if status in _ENDED:
         return _ENDED[status]
     if status and _has_ended(order):
@@ -106,8 +106,8 @@ def filled_of(order: Raw) -> Decimal:
     own = told if isinstance(told, Mapping) else {}
     for name in _FILLED_IN_ALL:
         if own.get(name) not in (None, ""):
-            return number(str(own[name])) or ZERO
-    return number(order.get("filled")) or ZERO
+            return number(str(own[name])) or NOTHING
+    return number(order.get("filled")) or NOTHING
 
 
 def _name_of(order: Raw) -> str:
@@ -143,7 +143,7 @@ def report_of(
         state=state_of(order),
         venue_order_id=VenueOrderId(str(order["id"])),
         filled_quantity=filled,
-        average_price=average if filled > ZERO and average else None,
+        average_price=average if filled > NOTHING and average else None,
         fills=tuple(fills),
         reason="; ".join(part for part in (_why_ended(order), reason) if part),
         evidence=evidence,
@@ -176,7 +176,7 @@ def fill_of(trade: Raw, otherwise_ms: Any = None) -> Fill:
         trade_id=TradeId(str(trade["id"])),
         price=price,
         quantity=quantity,
-        fee=number(fee.get("cost")) or ZERO,
+        fee=number(fee.get("cost")) or NOTHING,
         fee_currency=str(fee.get("currency") or ""),
         liquidity=Liquidity.MAKER if maker else Liquidity.TAKER,
         ts_event_ns=milliseconds_ns(trade.get("timestamp") or otherwise_ms),
@@ -231,7 +231,7 @@ def balances_of(answer: Raw) -> dict[str, Balance]:
     found: dict[str, Balance] = {}
     for currency, free in (answer.get("free") or {}).items():
         used = (answer.get("used") or {}).get(currency)
-        balance = Balance(free=number(free) or ZERO, locked=number(used) or ZERO)
+        balance = Balance(free=number(free) or NOTHING, locked=number(used) or NOTHING)
         if balance.free or balance.locked:
             found[currency] = balance
     return found
@@ -255,7 +255,7 @@ def market_of(market: Raw) -> MarketFacts:
         price_tick=tick,
         quantity_step=step,
         min_quantity=number(amounts.get("min")) or step,
-        min_notional=number(costs.get("min")) or ZERO,
+        min_notional=number(costs.get("min")) or NOTHING,
         max_market_quantity=min((one for one in (most, at_market) if one), default=None),
     )
     return MarketFacts(
@@ -297,7 +297,7 @@ def plain(value: Decimal) -> str:
 def off_grid(order: NewOrder, market: MarketFacts) -> str:
     """Say why the order is not one that the venue could take as it is; empty when it is."""
     grid, quantity, price = market.instrument, order.quantity, order.limit_price
-    if not (quantity.is_finite() and quantity > ZERO):
+    if not (quantity.is_finite() and quantity > NOTHING):
         return f"quantity {quantity} is not more than 0"
     if (order.order_type is OrderType.LIMIT) != (price is not None):
         return "a limit order needs a limit price, and a market order has none"
@@ -309,7 +309,7 @@ def off_grid(order: NewOrder, market: MarketFacts) -> str:
         return f"quantity {quantity:f} is above the maximum {market.max_quantity:f}"
     if price is None:
         return ""
-    if not (price.is_finite() and price > ZERO and _is_multiple(price, grid.price_tick)):
+    if not (price.is_finite() and price > NOTHING and _is_multiple(price, grid.price_tick)):
         return f"limit price {price} is off the tick {grid.price_tick}"
     if quantity * price < grid.min_notional:
         return f"the order is worth {plain(quantity * price)}, less than {grid.min_notional}"

@@ -11,7 +11,7 @@ from decimal import Decimal
 from random import Random
 
 from exchanges.source import GapSpan, SourceStats
-from messages.ids import NS_PER_S, Symbol, TimestampNs, base_of
+from messages.ids import MINUTE_NS, NS_PER_S, Symbol, TimestampNs, base_of
 from messages.market import Candle
 
 START_NS = TimestampNs(1_704_067_200 * NS_PER_S)
@@ -20,7 +20,6 @@ START_NS = TimestampNs(1_704_067_200 * NS_PER_S)
 DEFAULT_SEED = 13
 """Chosen because a 5/15 average crossing on BTC/USDT buys within the first forty candles."""
 
-_MINUTE_NS = 60 * NS_PER_S
 _START_TICKS = {"BTC": 60_000_00, "ETH": 3_000_00}
 _OTHER_START_TICKS = 100_00
 _LOWEST_TICKS = 100
@@ -70,10 +69,10 @@ class DemoSource:
             missing = market.missing_bars() if index else 0
             index += 1
             self._count(index, open_ns, missing)
-            open_ns += (missing + 1) * _MINUTE_NS
+            open_ns += (missing + 1) * MINUTE_NS
             bar = market.next_bar()
             if index > start_index:
-                yield _candle(self._symbol, bar, open_ns - _MINUTE_NS)
+                yield _candle(self._symbol, bar, open_ns - MINUTE_NS)
 
     def _count(self, number: int, open_ns: int, missing: int) -> None:
         stats = self._stats
@@ -81,7 +80,7 @@ class DemoSource:
             return
         stats.reached = stats.usable = number
         if missing:
-            stats.note_gap(GapSpan(open_ns, open_ns + missing * _MINUTE_NS, missing))
+            stats.note_gap(GapSpan(open_ns, open_ns + missing * MINUTE_NS, missing))
 
 
 _Bar = tuple[int, int, int, int, int]
@@ -147,7 +146,7 @@ def _candle(symbol: Symbol, bar: _Bar, open_ns: int) -> Candle:
         close=_price(closed),
         volume=Decimal(volume).scaleb(-5),
         ts_open_ns=TimestampNs(open_ns),
-        ts_event_ns=TimestampNs(open_ns + _MINUTE_NS),
+        ts_event_ns=TimestampNs(open_ns + MINUTE_NS),
     )
 
 

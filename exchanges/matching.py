@@ -23,11 +23,11 @@ from functools import cached_property
 import msgspec
 
 from exchanges.protocol import NewOrder
+from messages.exact import NOTHING
 from messages.market import Candle, MarketEvent, Tick, Trade
 from messages.values import BUY, Instrument, Liquidity, Side
 
 BPS = Decimal("0.0001")
-_ZERO = Decimal(0)
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -74,7 +74,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @cached_property
     def taker_lock(self) -> Decimal:
         """What must be free for 1 of notional: a rebate is not there before the trade."""
-        return 1 + max(self.taker_fee_rate, _ZERO)
+        return 1 + max(self.taker_fee_rate, NOTHING)
 
     @cached_property
     def grid(self) -> Decimal:

@@ -10,12 +10,12 @@ from decimal import Decimal
 import msgspec
 
 from exchanges.facts import AccountTrade
+from messages.exact import NOTHING
 from messages.ids import Symbol, TradeId, VenueOrderId
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill, OrderReport
 from messages.values import OrderState
 
-ZERO = Decimal(0)
 _RANK = {OrderState.ACCEPTED: 0, OrderState.PARTIALLY_FILLED: 1}
 _ENDED = 2
 # A last resort that only makes the result independent of who spoke first.
@@ -79,7 +79,7 @@ class OrderStream:
     def without_fills(self) -> list[OrderReport]:
         """Give every ended order of which more is filled than its known fills sum up to."""
         reports = (known.report for known in self._orders.values())
-        return [r for r in reports if r.state in FINAL_STATES and _missing(r) > ZERO]
+        return [r for r in reports if r.state in FINAL_STATES and _missing(r) > NOTHING]
 
     def _remember(self, name: OrderName, before: Known | None, after: Known) -> OrderReport | None:
         self._orders[name] = after
@@ -125,11 +125,11 @@ def _whole(report: OrderReport, more: dict[TradeId, Fill]) -> OrderReport:
     """Add fills; what they sum up to is filled at least, and then the average is theirs."""
     fills = {fill.trade_id: fill for fill in report.fills} | more
     ordered = tuple(sorted(fills.values(), key=lambda fill: (fill.ts_event_ns, fill.trade_id)))
-    summed = sum((fill.quantity for fill in ordered), ZERO)
+    summed = sum((fill.quantity for fill in ordered), NOTHING)
     filled = max(report.filled_quantity, summed)
     average = report.average_price
     if filled and summed == filled:
-        average = sum((fill.price * fill.quantity for fill in ordered), ZERO) / summed
+        average = sum((fill.price * fill.quantity for fill in ordered), NOTHING) / summed
     state = report.state
     if state is OrderState.ACCEPTED and filled:
         state = OrderState.PARTIALLY_FILLED
@@ -139,7 +139,7 @@ def _whole(report: OrderReport, more: dict[TradeId, Fill]) -> OrderReport:
 
 
 def _missing(report: OrderReport) -> Decimal:
-    return report.filled_quantity - sum((fill.quantity for fill in report.fills), ZERO)
+    return report.filled_quantity - sum((fill.quantity for fill in report.fills), NOTHING)
 
 
 def _news(before: OrderReport | None, after: OrderReport) -> OrderReport | None:

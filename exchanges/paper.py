@@ -21,7 +21,6 @@ from exchanges.paper_faults import PaperFaults, fail_after, fail_before
 from exchanges.paper_funds import Funds, Posting, deposit
 from exchanges.paper_memory import MemoryBook
 from exchanges.paper_order import (
-    ZERO,
     Place,
     Progress,
     Step,
@@ -36,6 +35,7 @@ from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE, PaperSettings, probl
 from exchanges.paper_tape import Tape
 from exchanges.protocol import NewOrder
 from messages.errors import OutcomeUnknown, Rejected, VenueError
+from messages.exact import NOTHING
 from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs
 from messages.market import MarketEvent
 from messages.orders import Fill, OrderReport
@@ -271,7 +271,7 @@ class PaperVenue:
         if may_skip(before, event) or not arrived(before, event, place):
             return before
         terms = self._terms_for(event.symbol)
-        free = ZERO
+        free = NOTHING
         if not before.started:
             free = self._funds.free_for(before, locks(before.order, terms), place)
         step = advance(before, event, place, terms, free)

@@ -13,7 +13,8 @@ from decimal import Decimal
 
 import msgspec
 
-from exchanges.paper_order import ZERO, Change, Kind, Place, Progress
+from exchanges.paper_order import Change, Kind, Place, Progress
+from messages.exact import NOTHING
 from messages.ids import Symbol
 
 MEMORY = 8192
@@ -69,19 +70,19 @@ class Funds:
         for posting in postings:
             change = posting.change
             currency = change.currency
-            totals[currency] = totals.get(currency, ZERO) + change.total
-            free[currency] = free.get(currency, ZERO) + change.free
+            totals[currency] = totals.get(currency, NOTHING) + change.total
+            free[currency] = free.get(currency, NOTHING) + change.free
             self._remember(posting)
 
     def free_for(self, order: Progress, currency: str, place: Place) -> Decimal:
         """Give what the order may lock at its turn: the least that is free from then on."""
         recent = self._recent.get(currency)
         if not recent or recent[-1].place.ts_ns < place.ts_ns:
-            return self.free.get(currency, ZERO)
+            return self.free.get(currency, NOTHING)
         since = self._since(currency, place.ts_ns)
-        running = self.free.get(currency, ZERO) - sum(p.change.free for p in since)
+        running = self.free.get(currency, NOTHING) - sum(p.change.free for p in since)
         now = [p for p in since if p.place.ts_ns == place.ts_ns]
-        seen = [p for p in now if p.change.free < ZERO or p.precedes(place, order)]
+        seen = [p for p in now if p.change.free < NOTHING or p.precedes(place, order)]
         running += sum(p.change.free for p in seen)
         least = running
         for posting in (p for p in since if p not in seen):

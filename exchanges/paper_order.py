@@ -12,13 +12,12 @@ import msgspec
 
 from exchanges.matching import Offer, Terms, offer, round_down, taker_price, volume_for
 from exchanges.protocol import NewOrder
+from messages.exact import NOTHING
 from messages.ids import TimestampNs, TradeId
 from messages.market import Candle, MarketEvent
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill
 from messages.values import BUY, SELL, Liquidity, OrderState, TimeInForce
-
-ZERO = Decimal(0)
 
 MARKET_LOCK_MARGIN = Decimal("1.05")
 """A market buy locks up to this times its first price: later candles may be dearer."""
@@ -42,11 +41,11 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     arrival_ns: int
     state: OrderState = OrderState.ACCEPTED
     reason: str = ""
-    filled: Decimal = ZERO
-    value: Decimal = ZERO
+    filled: Decimal = NOTHING
+    value: Decimal = NOTHING
     """The sum of price times quantity of its fills."""
     fill_count: int = 0
-    locked: Decimal = ZERO
+    locked: Decimal = NOTHING
     """Still locked: quote currency for a buy, base for a sell."""
     started: bool = False
     """It has met its first event."""
@@ -140,7 +139,7 @@ def filled_whole(
     """
     order, quantity = before.order, before.order.quantity
     volume = volume_for(event, terms)
-    if (volume is not None and quantity > volume) or ZERO + quantity != quantity:
+    if (volume is not None and quantity > volume) or NOTHING + quantity != quantity:
         return None  # too much of it, or too many digits
     price = taker_price(order, event, terms)
     value = quantity * price
@@ -153,19 +152,19 @@ def filled_whole(
         paid = value + fee
         left = locked - paid
         changes: tuple[Change, ...] = (
-            Change(_LOCK, terms.quote, ZERO, -locked),
-            Change(_TRADE, terms.quote, -paid, ZERO),
+            Change(_LOCK, terms.quote, NOTHING, -locked),
+            Change(_TRADE, terms.quote, -paid, NOTHING),
             Change(_TRADE, terms.base, quantity, quantity),
         )
         if left:
-            changes = (*changes, Change(_RELEASE, terms.quote, ZERO, left))
+            changes = (*changes, Change(_RELEASE, terms.quote, NOTHING, left))
     elif quantity > free:
         return None
     else:
         income, left = value - fee, quantity - quantity
         changes = (
-            Change(_LOCK, terms.base, ZERO, -quantity),
-            Change(_TRADE, terms.base, -quantity, ZERO),
+            Change(_LOCK, terms.base, NOTHING, -quantity),
+            Change(_TRADE, terms.base, -quantity, NOTHING),
             Change(_TRADE, terms.quote, income, income),
         )
     fill = Fill(
@@ -182,10 +181,10 @@ def filled_whole(
         order=order,
         arrival_ns=before.arrival_ns,
         state=_FILLED,
-        filled=ZERO + quantity,
-        value=ZERO + value,
+        filled=NOTHING + quantity,
+        value=NOTHING + value,
         fill_count=1,
-        locked=ZERO if left else left,
+        locked=NOTHING if left else left,
         started=True,
         cursor=place,
     )
@@ -220,7 +219,7 @@ def _lock(step: Step, event: MarketEvent, terms: Terms, free: Decimal) -> Step:
     if needed > free:
         return _with(step, state=OrderState.REJECTED, reason=NO_FUNDS)
     locked = min(wanted, free)
-    change = Change(Kind.LOCK, locks(order, terms), ZERO, -locked)
+    change = Change(Kind.LOCK, locks(order, terms), NOTHING, -locked)
     return Step(msgspec.structs.replace(step.progress, locked=locked), (), (change,))
 
 
@@ -229,7 +228,7 @@ def _needs(order: NewOrder, event: MarketEvent, terms: Terms) -> tuple[Decimal, 
     if order.side is SELL:
         return order.quantity, order.quantity
     if order.limit_price is not None:
-        fee_rate = max(terms.maker_fee_rate, terms.taker_fee_rate, ZERO)
+        fee_rate = max(terms.maker_fee_rate, terms.taker_fee_rate, NOTHING)
         cost = order.quantity * order.limit_price * (1 + fee_rate)
         return cost, cost
     price = taker_price(order, event, terms)
@@ -244,7 +243,7 @@ def _take(step: Step, offered: Offer, ts_ns: TimestampNs, terms: Terms) -> Step:
     if order.time_in_force is TimeInForce.FOK and quantity < remaining:
         return step
     affordable = min(quantity, _affordable(step.progress, offered, terms, quantity))
-    if affordable > ZERO:
+    if affordable > NOTHING:
         step = _fill(step, offered, affordable, ts_ns, terms)
     if affordable < quantity:
         return _with(step, state=OrderState.CANCELED, reason=NO_FUNDS)
@@ -291,12 +290,12 @@ def _paid(order: NewOrder, fill: Fill, terms: Terms) -> tuple[Change, Change]:
     value = fill.price * fill.quantity
     if order.side is BUY:
         return (
-            Change(Kind.TRADE, quote, -(value + fill.fee), ZERO),
+            Change(Kind.TRADE, quote, -(value + fill.fee), NOTHING),
             Change(Kind.TRADE, base, fill.quantity, fill.quantity),
         )
     income = value - fill.fee
     return (
-        Change(Kind.TRADE, base, -fill.quantity, ZERO),
+        Change(Kind.TRADE, base, -fill.quantity, NOTHING),
         Change(Kind.TRADE, quote, income, income),
     )
 
@@ -317,8 +316,8 @@ def _release(step: Step, terms: Terms) -> Step:
     locked = step.progress.locked
     if not locked:
         return step
-    change = Change(Kind.RELEASE, locks(step.progress.order, terms), ZERO, locked)
-    after = msgspec.structs.replace(step.progress, locked=ZERO)
+    change = Change(Kind.RELEASE, locks(step.progress.order, terms), NOTHING, locked)
+    after = msgspec.structs.replace(step.progress, locked=NOTHING)
     return Step(after, step.fills, (*step.changes, change))
 
 

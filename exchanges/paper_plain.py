@@ -13,7 +13,6 @@ from exchanges.event_blocks import Block
 from exchanges.matching import BPS, Terms, slipped
 from exchanges.paper_order import (
     MARKET_LOCK_MARGIN,
-    ZERO,
     Place,
     Progress,
     accepted,
@@ -27,6 +26,7 @@ from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE, PaperSettings, probl
 from exchanges.paper_tape import Tape
 from exchanges.protocol import NewOrder
 from messages.errors import Rejected
+from messages.exact import NOTHING
 from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs, TradeId
 from messages.market import Candle, MarketEvent
 from messages.orders import Fill, OrderIntent
@@ -297,7 +297,7 @@ class PlainVenue:
         if may_skip(before, event) or not arrived(before, event, place):
             return before
         market = self._market(event.symbol)
-        free = ZERO
+        free = NOTHING
         if not before.started:
             currency = market.pair[before.order.side is BUY]
             free = self._funds.free_for(before, currency, place)
@@ -335,7 +335,7 @@ def _market_of(terms: Terms) -> _Market:
         pair=(instrument.base, instrument.quote),
         dearer=1 + slippage,
         cheaper=1 - slippage,
-        cost=1 + max(rate, ZERO),
+        cost=1 + max(rate, NOTHING),
         with_fee=1 + rate,
         grid=Decimal((0, (0,), coarser)),
     )

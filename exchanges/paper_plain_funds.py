@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from exchanges.paper_order import ZERO, Change, Place, Progress
+from exchanges.paper_order import Change, Place, Progress
+from messages.exact import NOTHING
 
 
 class PlainFunds:
@@ -38,8 +39,8 @@ class PlainFunds:
         released = locked - spent
         totals[quote] -= spent
         free[quote] = free[quote] - locked + released
-        totals[base] = totals.get(base, ZERO) + quantity
-        free[base] = free.get(base, ZERO) + quantity
+        totals[base] = totals.get(base, NOTHING) + quantity
+        free[base] = free.get(base, NOTHING) + quantity
         self._clear_before(ts_ns)
         self._posted_now += (None, base, quantity), (None, quote, released)
 
@@ -48,14 +49,14 @@ class PlainFunds:
         (base, quote), totals, free = pair, self.totals, self.free
         totals[base] -= quantity
         free[base] -= quantity
-        totals[quote] = totals.get(quote, ZERO) + income
-        free[quote] = free.get(quote, ZERO) + income
+        totals[quote] = totals.get(quote, NOTHING) + income
+        free[quote] = free.get(quote, NOTHING) + income
         self._clear_before(ts_ns)
         self._posted_now.append((None, quote, income))
 
     def _book(self, order: Progress, currency: str, total: Decimal, free: Decimal) -> None:
-        self.totals[currency] = self.totals.get(currency, ZERO) + total
-        self.free[currency] = self.free.get(currency, ZERO) + free
+        self.totals[currency] = self.totals.get(currency, NOTHING) + total
+        self.free[currency] = self.free.get(currency, NOTHING) + free
         self._clear_before(order.cursor.ts_ns)
         self._posted_now.append((order, currency, free))
 
@@ -66,15 +67,17 @@ class PlainFunds:
 
     def free_at(self, currency: str, ts_ns: int) -> Decimal:
         """Give what an order that is alone on its symbol may lock then; see `free_for`."""
-        running = self.free.get(currency, ZERO)
+        running = self.free.get(currency, NOTHING)
         if ts_ns != self._now_ns:
             return running
-        later = [free for _, moved, free in self._posted_now if moved == currency and free >= ZERO]
-        return running - sum(later, start=ZERO)
+        later = [
+            free for _, moved, free in self._posted_now if moved == currency and free >= NOTHING
+        ]
+        return running - sum(later, start=NOTHING)
 
     def free_for(self, order: Progress, currency: str, place: Place) -> Decimal:
         """Give what the order may lock at its turn: the least that is free from then on."""
-        running = self.free.get(currency, ZERO)
+        running = self.free.get(currency, NOTHING)
         if place.ts_ns != self._now_ns:
             return running
         mine = (place, order.arrival_ns, order.row)
@@ -82,7 +85,7 @@ class PlainFunds:
             free
             for other, moved, free in self._posted_now
             if moved == currency
-            and free >= ZERO
+            and free >= NOTHING
             and (
                 other is None
                 or other.order.symbol != order.order.symbol
@@ -90,4 +93,4 @@ class PlainFunds:
             )
         ]
         # What is later and frees money is not there yet; all that locks some is.
-        return running - sum(later, start=ZERO)
+        return running - sum(later, start=NOTHING)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from exchanges.source import GapSpan, SourceStats
 from exchanges.times import time_ns
+from messages.exact import NOTHING
 from messages.ids import DurationNs, Symbol, TimestampNs
 from messages.market import Candle, Trade
 from messages.values import Side
@@ -18,7 +19,6 @@ from messages.values import Side
 Row = tuple[int, Sequence[str]]
 """A row's number in its file, from 1, and its fields as text."""
 
-_ZERO = Decimal(0)
 _SMALLEST = Decimal("1e-18")
 _LARGEST = Decimal("1e18")
 _YEAR_NS = 366 * 86_400_000_000_000
@@ -179,7 +179,7 @@ def candles(
             o, h, lo, c = Decimal(opened), Decimal(high), Decimal(low), Decimal(close)
             v = Decimal(volume)
             sound = (
-                _SMALLEST <= lo <= o <= h <= _LARGEST and lo <= c <= h and _ZERO <= v <= _LARGEST
+                _SMALLEST <= lo <= o <= h <= _LARGEST and lo <= c <= h and NOTHING <= v <= _LARGEST
             )
         except (ValueError, InvalidOperation):
             sound = False
@@ -266,7 +266,7 @@ def why_not_a_candle(fields: Sequence[str]) -> str:
     if wrong:
         return wrong
     opened, high, low, close, volume = (Decimal(text) for text in fields[1:])
-    if min(opened, high, low, close) <= _ZERO or volume < _ZERO:
+    if min(opened, high, low, close) <= NOTHING or volume < NOTHING:
         return "a price is not more than 0, or the volume is negative"
     if high < low:
         return f"high {high} is below low {low}"

@@ -25,6 +25,9 @@ def quote_of(symbol: str) -> str:
 AccountId = NewType("AccountId", str)
 """One balance at one venue; orders of one account never share an order key."""
 
+PAPER_ACCOUNT = AccountId("paper")
+"""That of every run without an exchange: part of the key of each of its orders."""
+
 StrategyId = NewType("StrategyId", str)
 """The ``id`` of a ``[[strategy]]`` block; unique within a run."""
 
@@ -44,7 +47,10 @@ TradeId = NewType("TradeId", str)
 """One execution (FIX ExecID); unique per venue and symbol; a repeated one is ignored."""
 
 ActorPath = NewType("ActorPath", str)
-"""Where an actor stands in the tree: ``execution/executor``. Stable over restarts."""
+"""Where an actor stands in the tree. Stable over restarts."""
+
+EXECUTOR = ActorPath("execution/executor")
+"""Whom decisions are sent to; so its journal calls it too."""
 
 Epoch = NewType("Epoch", int)
 """Which incarnation of an actor: 1 for the first, one more at each restart."""
@@ -57,3 +63,5 @@ DurationNs = NewType("DurationNs", int)
 
 NS_PER_S = 1_000_000_000
 NS_PER_MS = 1_000_000
+MINUTE_NS = 60 * NS_PER_S
+DAY_NS = 86_400 * NS_PER_S

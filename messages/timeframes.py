@@ -2,10 +2,9 @@
 
 import re
 
-from messages.ids import NS_PER_S
+from messages.ids import DAY_NS, NS_PER_S
 
-_DAY_NS = 86_400 * NS_PER_S
-_MONDAY_NS = 4 * _DAY_NS
+_MONDAY_NS = 4 * DAY_NS
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _TIMEFRAME = re.compile(r"[1-9][0-9]{0,4}[smhdw]")
 
@@ -15,7 +14,7 @@ def grid_shift_ns(length_ns: int) -> int:
 
     Most exchanges begin their weeks on Mondays, and all of them what is shorter with a day of UTC.
     """
-    return _MONDAY_NS if length_ns % (7 * _DAY_NS) == 0 else 0
+    return _MONDAY_NS if length_ns % (7 * DAY_NS) == 0 else 0
 
 
 def opened_ns(ts_ns: int, length_ns: int, shift_ns: int | None = None) -> int:

@@ -21,7 +21,7 @@ from decisions.audit_journal import (
 from messages.codec import from_msgpack
 from messages.errors import CodecError
 from messages.halting import CancelDone, ResolveOrder
-from messages.ids import ClientOrderId, OrderKey, TradeId
+from messages.ids import EXECUTOR, ClientOrderId, OrderKey, TradeId
 from messages.order_states import FINAL_STATES
 from messages.orders import LookupDone, MarketReports, OrderReport, SubmitDone
 from messages.outside import Origin
@@ -42,7 +42,6 @@ from persistence.journal import segments
 from persistence.journal_cover import CoverReader
 from persistence.reader import LedgerReader
 
-EXECUTOR = "execution/executor"
 _TOGETHER = 2_000
 _KEYS_KEPT = 50_000
 _ORIGINS = (Origin.VENUE, Origin.COMMAND)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from messages.ids import OrderKey
+from messages.ids import EXECUTOR, OrderKey
 from ops.audit_check import Check
 from ops.metric_lines import all_lines
 from ops.run_state import RunState
@@ -72,7 +72,7 @@ class MetricsAudit:
 
     def _was_restarted(self) -> bool:
         restarts = self._summary.get("restarts")
-        return isinstance(restarts, Mapping) and "execution/executor" in restarts
+        return isinstance(restarts, Mapping) and EXECUTOR in restarts
 
     def _number(self, *path: str) -> int | None:
         found: Any = self._summary

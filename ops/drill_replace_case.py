@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from decimal import Decimal
 from enum import StrEnum
 from itertools import pairwise
 
@@ -13,6 +12,7 @@ from decisions.drill_replace import FIRST_FAULTS, SECOND, SECOND_FAULTS, Replace
 from decisions.order_wishes import CANCELS, Wish
 from exchanges.local.orders import Order
 from messages.errors import LedgerUnavailable
+from messages.exact import NOTHING
 from messages.order_states import FINAL_STATES, RESTING_STATES
 from messages.values import OrderState
 from ops.drill_cancel_faults import SEEN_BY_STREAM, UNSEEN, disturb
@@ -25,7 +25,6 @@ from ops.drill_stop_case import AHEAD_MS
 from persistence.ledger import LedgerEntry
 from persistence.reader import LedgerReader
 
-ZERO = Decimal(0)
 _AT_REST = FINAL_STATES | RESTING_STATES
 
 
@@ -174,7 +173,7 @@ class ReplaceRehearsal(Rehearsal):
             for before, after in pairwise(orders)
             if _ended_ns(before) is None or after.ts_created_ns < (_ended_ns(before) or 0)
         ]
-        filled = ZERO
+        filled = NOTHING
         for order in orders:
             if filled + order.quantity > QUANTITY:
                 wrong.append(

@@ -6,9 +6,10 @@ from typing import Any
 
 from decisions.drill import Blow
 from decisions.drill_cancel import CancelPoint
+from messages.ids import EXECUTOR
 from messages.market import MarketAck
 from ops.drill_cancel_traps import CancelRuntime, CancelTrap
-from ops.drill_traps import EXECUTOR, Target
+from ops.drill_traps import Target
 
 
 class ReplaceTrap(CancelTrap):

@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from decisions.order_keys import client_order_id, order_key
-from messages.ids import NS_PER_MS, AccountId, StrategyId, TimestampNs
+from messages.ids import MINUTE_NS, NS_PER_MS, AccountId, StrategyId, TimestampNs
 from messages.market import Candle
 from messages.values import OrderType, Side, TimeInForce
 from ops.config import Config
-from ops.drill_stopped import MINUTE_NS, stopped_config
+from ops.drill_stopped import stopped_config
 from ops.drill_traps import EXCHANGE, Target
 from strategies.protocol import Decision, Replace, Strategy
 

@@ -12,6 +12,7 @@ from decisions.drill import RESTART, Blow, Point
 from decisions.drill_stop import ENTRY_LOST, HALTED, StopCase, StopPoint
 from decisions.risk_exit import NOTHING_HELD
 from messages.errors import LedgerUnavailable
+from messages.exact import NOTHING
 from messages.ids import ClientOrderId
 from messages.stops import Stop, StopState
 from messages.values import OrderState, Side
@@ -24,7 +25,6 @@ from ops.drill_traps import Target
 from persistence.ledger import LedgerEntry
 from persistence.reader import LedgerReader
 
-ZERO = Decimal(0)
 AHEAD_MS = 60_000
 """How far ahead of our clock its market begins: what was before the entry is filled is nothing to
 its stop, and a price of more than an hour ahead is not believed."""
@@ -155,13 +155,13 @@ class StopRehearsal(Rehearsal):
 
     def _traded(self) -> tuple[Decimal, Decimal, Decimal]:
         """Give what was bought, what was sold, and what open orders may yet sell."""
-        bought = sold = selling = ZERO
+        bought = sold = selling = NOTHING
         for order in self._exchange.exchange.orders():
             if order.side is Side.BUY:
                 bought += order.filled
             else:
                 sold += order.filled
-                selling += order.quantity - order.filled if order.is_open else ZERO
+                selling += order.quantity - order.filled if order.is_open else NOTHING
         return bought, sold, selling
 
     def _stops(self) -> list[Stop]:

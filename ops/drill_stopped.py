@@ -10,8 +10,8 @@ import msgspec
 
 from decisions.order_keys import client_order_id, exit_key, order_key
 from messages.ids import (
+    MINUTE_NS,
     NS_PER_MS,
-    NS_PER_S,
     AccountId,
     ClientOrderId,
     StrategyId,
@@ -30,7 +30,6 @@ HOLDS = (2, 5)
 candles after the one that it is decided on. A decision that doubles it is made in these."""
 FALL = HOLDS[0]
 """The first candle that reaches the stop."""
-MINUTE_NS = 60 * NS_PER_S
 STOP = Decimal(59_000)
 _PLENTY = Decimal(1_000_000)
 _HOUR_MS = 3_600_000

@@ -25,7 +25,7 @@ from decisions.drill_stop import StopPoint
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.protocol import NewOrder
 from messages.errors import LedgerLost
-from messages.ids import ClientOrderId, OrderKey, Symbol
+from messages.ids import EXECUTOR, ClientOrderId, OrderKey, Symbol
 from messages.lifecycle import ActorState, InjectCrash, InjectHang
 from messages.market import MarketAck
 from messages.orders import LookupDone, OrderIntent, OrderReport, OrderUpdate, SubmitDone
@@ -39,7 +39,6 @@ HALT_REASON = "the drill halts"
 """Why trading is halted where it is."""
 EXCHANGE = "binance"
 """Which one is played; decisions are keyed by it."""
-EXECUTOR = "execution/executor"
 METRICS = "metrics"
 HELD_S = 20.0
 """How long a struck thread waits for its executor's successor at most."""

@@ -16,9 +16,9 @@ from actors.cancel_desk import waiting
 from actors.log import logger
 from actors.order_records import update_of
 from actors.strategy import Kept
-from decisions.exact import EXACT, NOTHING
 from decisions.risk_exit import fees_in
-from messages.ids import NS_PER_S, StrategyId, Symbol
+from messages.exact import EXACT, NOTHING
+from messages.ids import EXECUTOR, NS_PER_S, StrategyId, Symbol
 from ops.config import StrategyConfig
 from persistence import statements as sql
 from persistence.ledger import Ledger
@@ -112,7 +112,7 @@ class EarlierPositions:
                 " trade that by this config: nobody leaves it (give it its id and symbol back, or"
                 " end it by hand and `watchkeeper account --accept` that)"
             )
-            logger.bind(actor="execution/executor").warning(text, who, f"{much:f}", symbol, count)
+            logger.bind(actor=EXECUTOR).warning(text, who, f"{much:f}", symbol, count)
 
     def _held(self, ledger: Ledger) -> Held:
         """Give what is filled and may yet be, less what fees have taken from exits.

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from decisions.exact import EXACT, NOTHING
 from decisions.halting import reason_in
 from decisions.metrics import money
 from decisions.order_story import open_quantity, spans_ns, what_next
+from messages.exact import EXACT, NOTHING
 from messages.orders import Fill
 from messages.values import OrderState
 from ops.explain_text import lines_of

@@ -3,11 +3,11 @@
 from typing import Any
 
 from actors.log import logger
+from messages.ids import EXECUTOR
 from messages.orders import DuplicateFiltered, OrderUpdate
 from messages.values import OrderState
 from ops.config import Config
 
-_ACTOR = "execution/executor"
 _LEVELS = {
     OrderState.CLAIMED: "DEBUG",
     OrderState.SENT: "DEBUG",
@@ -48,4 +48,4 @@ class OrderLog:
 
 
 def _bound(key: str, strategy_id: str) -> Any:
-    return logger.bind(actor=_ACTOR, trace_id=key, order_key=key, strategy_id=strategy_id)
+    return logger.bind(actor=EXECUTOR, trace_id=key, order_key=key, strategy_id=strategy_id)

@@ -6,9 +6,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from decisions.exact import EXACT
 from decisions.metrics import money
 from decisions.portfolio import Holding, Portfolio
+from messages.exact import EXACT, NOTHING
 from messages.ids import StrategyId, Symbol
 from ops.dashboard.facts import config_of
 from ops.run_files import LEDGER
@@ -22,7 +22,6 @@ _SHOWN = (
     "strategy_id", "symbol", "quantity", "average_cost", "mark_price", "realized", "unrealized",
     "fees", "executions",
 )  # fmt: skip
-_NOTHING = Decimal(0)
 
 
 class _Account:
@@ -33,7 +32,7 @@ class _Account:
         self.portfolio = Portfolio()
         self.fees: dict[str, Decimal] = {}
         self.executions = 0
-        self.filled = _NOTHING
+        self.filled = NOTHING
         """Signed, without what fees in base currency took."""
         self.last_price: Decimal | None = None
 
@@ -42,7 +41,7 @@ class _Account:
         fill = one.fill
         self.portfolio.record(self.symbol, one.side, fill)
         self.fees[fill.fee_currency] = EXACT.add(
-            self.fees.get(fill.fee_currency, _NOTHING), fill.fee
+            self.fees.get(fill.fee_currency, NOTHING), fill.fee
         )
         self.filled = EXACT.add(self.filled, one.side.signed(fill.quantity))
         self.executions += 1
@@ -122,13 +121,13 @@ def _rows(
     for strategy, where, text in kept:
         amount = Decimal(text)
         filled[strategy, where] = amount
-        totals[where] = EXACT.add(totals.get(where, _NOTHING), amount)
+        totals[where] = EXACT.add(totals.get(where, NOTHING), amount)
         of_strategy.setdefault((strategy, where), _Account(where))
         of_symbol.setdefault(where, _Account(where))
     for place, account in sorted(of_strategy.items()):
-        yield _row("strategy", place[0], account, filled.get(place, _NOTHING), prices)
+        yield _row("strategy", place[0], account, filled.get(place, NOTHING), prices)
     for symbol, account in sorted(of_symbol.items()):
-        yield _row("total", None, account, totals.get(symbol, _NOTHING), prices)
+        yield _row("total", None, account, totals.get(symbol, NOTHING), prices)
 
 
 def _row(

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from decisions.exact import is_sane, is_sane_signed
 from decisions.round_trips import Executed
 from decisions.split_sample import split_ns
 from decisions.tear_sheet import Sheet, Trials, sheet_of
@@ -17,6 +16,7 @@ from decisions.valued import Lane
 from decisions.why_no_order import Hindsight, reasons_without_a_fill
 from exchanges.paper_order import BY_REQUEST
 from messages.errors import ConfigError
+from messages.exact import is_sane, is_sane_signed
 from messages.ids import Symbol, quote_of
 from ops.dashboard.equity import fee_share_of, most_in_use, start_balance
 from ops.dashboard.facts import facts, toml_text

@@ -5,10 +5,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from decisions.exact import EXACT, NOTHING
 from decisions.metrics import money
 from decisions.risk_exit import done_by
 from decisions.stops import level
+from messages.exact import EXACT, NOTHING
 from messages.stops import Stop, StopState
 from ops.health_text import one_line
 from ops.run_files import LEDGER

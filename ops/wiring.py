@@ -21,7 +21,7 @@ from decisions.ledger_figures import LedgerFigures
 from decisions.metrics import MetricsFold
 from decisions.supervisor import AutoShutdown, Intensity
 from exchanges.paper import PaperVenue
-from messages.ids import StrategyId
+from messages.ids import EXECUTOR, StrategyId
 from ops.config import Config
 from ops.config_risk import risk_limits
 from ops.describe import describer, measured
@@ -149,7 +149,7 @@ def _shared(config: Config, run_dir: RunDir, runtime: Runtime, live: "LiveVenue 
 
 def _addresses(config: Config, runtime: Runtime) -> Addresses:
     return Addresses(
-        executor=runtime.address("execution/executor"),
+        executor=runtime.address(EXECUTOR),
         metrics=runtime.address("metrics"),
         feed=runtime.address(path_of_feed(config)),
         strategies={
@@ -221,7 +221,7 @@ def executor_alone(
     To be started only under a halt that is on disk: without one it would settle, and so
     perhaps send again, as any start does.
     """
-    executor, kept = runtime.address("execution/executor"), ExecutorKept()
+    executor, kept = runtime.address(EXECUTOR), ExecutorKept()
     arguments = {
         "open_ledger": open_ledger or ledger_opener(config, run_dir),
         "gateway": _gateway(config, run_dir, runtime, executor, live),

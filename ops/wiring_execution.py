@@ -12,7 +12,7 @@ from actors.strategy import Kept, StrategyActor
 from decisions.strategy import StrategyRun
 from decisions.supervisor import Intensity, OnExhausted, Restart, Strategy
 from decisions.wishes import plain_instrument
-from messages.ids import NS_PER_MS, NS_PER_S, AccountId, ActorPath, StrategyId
+from messages.ids import NS_PER_MS, NS_PER_S, PAPER_ACCOUNT, AccountId, ActorPath, StrategyId
 from ops.config import Config, OnDifference, StrategyConfig, VenueType
 from ops.config_risk import risk_limits
 from ops.wiring_strategies import Asked, ask_strategy, maker
@@ -22,7 +22,6 @@ from persistence.ledger import Ledger
 if TYPE_CHECKING:
     from ops.live_venue import LiveVenue
 
-PAPER_ACCOUNT = AccountId("paper")
 FATAL = frozenset({"LedgerConflict", "LedgerFenced", "LedgerUnavailable", "IllegalTransition"})
 
 

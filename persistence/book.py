@@ -4,8 +4,9 @@ It only ever follows the disk: changes are put in after their commit.
 """
 
 from collections.abc import Iterable, Mapping
-from decimal import Context, Decimal
+from decimal import Decimal
 
+from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, StrategyId, Symbol
 from messages.order_states import FINAL_STATES, OPEN_STATES
 from messages.values import BUY
@@ -13,11 +14,6 @@ from persistence.entries import LedgerEntry
 from persistence.transitions import Taken
 
 StrategySymbol = tuple[StrategyId, Symbol]
-
-EXACT = Context(prec=100)
-"""Sums of money in it lose no digit; the default context rounds to 28."""
-
-_NOTHING = Decimal(0)
 
 
 class Book:
@@ -67,7 +63,7 @@ class Book:
             before, after = step.before, step.after
             if after.filled_quantity != before.filled_quantity:
                 place = (after.strategy_id, after.symbol)
-                totals.setdefault(place, self.filled.get(place, _NOTHING))
+                totals.setdefault(place, self.filled.get(place, NOTHING))
                 more = EXACT.subtract(_signed_filled(after), _signed_filled(before))
                 totals[place] = EXACT.add(totals[place], more)
         return totals
@@ -80,7 +76,7 @@ class Book:
         """Give what is not zero, over all strategies."""
         totals: dict[Symbol, Decimal] = {}
         for (_, symbol), held in self._exposure.items():
-            totals[symbol] = EXACT.add(totals.get(symbol, _NOTHING), held)
+            totals[symbol] = EXACT.add(totals.get(symbol, NOTHING), held)
         return {symbol: held for symbol, held in totals.items() if held}
 
 
@@ -104,4 +100,4 @@ def _signed_filled(entry: LedgerEntry) -> Decimal:
 
 def _add(totals: dict[StrategySymbol, Decimal], entry: LedgerEntry, more: Decimal) -> None:
     place = (entry.strategy_id, entry.symbol)
-    totals[place] = EXACT.add(totals.get(place, _NOTHING), more)
+    totals[place] = EXACT.add(totals.get(place, NOTHING), more)

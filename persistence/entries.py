@@ -7,6 +7,7 @@ from hashlib import blake2b
 import msgspec
 
 from messages.errors import LedgerConflict
+from messages.exact import NOTHING
 from messages.ids import (
     AccountId,
     ClientOrderId,
@@ -84,7 +85,6 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     fills: tuple[Fill, ...] = ()
 
 
-_NOTHING = Decimal(0)
 _CLAIMED, _SENT, _REFUSED = OrderState.CLAIMED, OrderState.SENT, OrderState.REFUSED
 NO_NOTES: Mapping[str, str] = {}
 NO_STOPS: Sequence[Stop] = ()
@@ -134,7 +134,7 @@ def claimed_entry(claim: Claim, now_ns: int) -> LedgerEntry:
         reason=intent.reason,
         state=_first_state(claim),
         state_reason=claim.refused or "",
-        filled_quantity=_NOTHING,
+        filled_quantity=NOTHING,
         average_price=None,
         venue_order_id=None,
         updated_at_ns=TimestampNs(now_ns),

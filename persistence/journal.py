@@ -12,6 +12,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
+from messages.ids import DAY_NS
 from persistence.frames import (
     HEADER_SIZE,
     SEAL,
@@ -26,7 +27,6 @@ from persistence.frames import (
 from persistence.rotation import check_room
 
 SUFFIX, TORN = ".wkj", ".torn"
-_DAY_NS = 86_400 * 1_000_000_000
 
 
 class Retention(NamedTuple):
@@ -226,7 +226,7 @@ class JournalWriter:
         kept = self._retention
         old = [(path, path.stat()) for path in segments(self._folder)[:-1]]
         total = sum(stat.st_size for _, stat in old)
-        oldest_ns = self._utc_ns() - kept.days * _DAY_NS
+        oldest_ns = self._utc_ns() - kept.days * DAY_NS
         for place, (path, stat) in enumerate(old):
             is_too_much = total > kept.megabytes * 1_000_000
             is_too_many = len(old) - place > kept.segments - 1

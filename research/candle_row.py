@@ -5,6 +5,7 @@ from decimal import Decimal, InvalidOperation
 
 from exchanges.row_filter import why_not_a_candle
 from exchanges.times import time_ns
+from messages.exact import NOTHING
 from messages.ids import NS_PER_MS
 from research.series import grid_shift_ms
 
@@ -14,7 +15,6 @@ StoredRow = tuple[int, str, str, str, str, str]
 Numbers = tuple[int, Decimal, Decimal, Decimal, Decimal, Decimal]
 """Open time in ns; open, high, low, close, volume."""
 
-_ZERO = Decimal(0)
 _SMALLEST, _LARGEST = Decimal("1e-18"), Decimal("1e18")
 
 
@@ -39,7 +39,7 @@ def candle_of(fields: Sequence[str]) -> Numbers:
         is_sound = (
             _SMALLEST <= low <= opened <= high <= _LARGEST
             and low <= close <= high
-            and _ZERO <= volume <= _LARGEST
+            and NOTHING <= volume <= _LARGEST
         )
     except (ValueError, InvalidOperation):
         is_sound = False

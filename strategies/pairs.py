@@ -37,6 +37,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from messages.exact import NOTHING
 from messages.ids import OrderKey, Symbol, TimestampNs
 from messages.learning import learn
 from messages.market import Candle
@@ -51,7 +52,6 @@ from strategies.sizing import price_to_float, quantity_for_notional
 from strategies.unfilled import Unfilled
 
 _LEAST_BETA, _MOST_BETA = 0.2, 5.0
-_NOTHING = Decimal(0)
 _LEGS = 2
 
 Score = Annotated[float, msgspec.Meta(gt=0, le=20)]
@@ -167,7 +167,7 @@ class Pairs(Strategy):
         )
 
     def _leave(self, reason: str) -> Sequence[Target]:
-        return tuple(Target(_NOTHING, reason, symbol=symbol) for symbol in self.symbols)
+        return tuple(Target(NOTHING, reason, symbol=symbol) for symbol in self.symbols)
 
     def _must_mend(self) -> bool:
         """Whether something counts as held that is not, or is held and is no pair."""
@@ -183,7 +183,7 @@ class Pairs(Strategy):
         """
         reason = "a leg did not fill" if self._is_broken else "one leg is alone"
         return tuple(
-            Target(self._unfilled.of(one) if self._held(one) else _NOTHING, reason, symbol=one)
+            Target(self._unfilled.of(one) if self._held(one) else NOTHING, reason, symbol=one)
             for one in self.symbols
         )
 

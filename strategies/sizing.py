@@ -7,9 +7,8 @@ Money, prices and quantities are Decimal; indicators are float. A value crosses 
 from decimal import ROUND_DOWN, Decimal
 from math import isfinite
 
+from messages.exact import NOTHING
 from messages.values import Instrument
-
-NOTHING = Decimal(0)
 
 price_to_float = float
 """Give a Decimal price as the nearest float, for indicators only (its own name, no wrapper:

@@ -7,12 +7,12 @@ must know what is really held, because half of it is worse than nothing, keeps t
 from collections.abc import Mapping
 from decimal import Decimal
 
+from messages.exact import NOTHING
 from messages.ids import OrderKey, Symbol
 from messages.order_states import FINAL_STATES
 from messages.orders import OrderUpdate
 
 _REMEMBERED = 4_096
-_NOTHING = Decimal(0)
 
 
 class Unfilled:
@@ -31,13 +31,13 @@ class Unfilled:
         self._counted[update.order_key] = None
         if len(self._counted) > _REMEMBERED:
             del self._counted[next(iter(self._counted))]
-        before = self.by_symbol.get(update.symbol, _NOTHING)
+        before = self.by_symbol.get(update.symbol, NOTHING)
         self.by_symbol[update.symbol] = before + update.side.signed(missing)
         return True
 
     def of(self, symbol: Symbol) -> Decimal:
         """Give what `position` counts of a symbol and nobody holds."""
-        return self.by_symbol.get(symbol, _NOTHING)
+        return self.by_symbol.get(symbol, NOTHING)
 
     def dump(self) -> tuple[dict[Symbol, Decimal], list[OrderKey]]:
         """Give it as plain data, for a snapshot."""

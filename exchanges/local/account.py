@@ -6,8 +6,8 @@ from decimal import ROUND_DOWN, Decimal
 import msgspec
 
 from exchanges.local.refusals import Reason, Refused
+from messages.exact import NOTHING
 
-ZERO = Decimal(0)
 SATOSHI = Decimal("0.00000001")
 BNB_DISCOUNT = Decimal("0.75")
 
@@ -15,8 +15,8 @@ BNB_DISCOUNT = Decimal("0.75")
 class Balance(msgspec.Struct):
     """One asset; open orders hold what is locked."""
 
-    free: Decimal = ZERO
-    locked: Decimal = ZERO
+    free: Decimal = NOTHING
+    locked: Decimal = NOTHING
 
     @property
     def total(self) -> Decimal:
@@ -34,7 +34,7 @@ class Account:
 
     def free(self, asset: str) -> Decimal:
         """What can be spent."""
-        return self.balances[asset].free if asset in self.balances else ZERO
+        return self.balances[asset].free if asset in self.balances else NOTHING
 
     def restore(self, asset: str, free: Decimal, locked: Decimal) -> None:
         """Take up a balance as it was left."""

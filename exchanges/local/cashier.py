@@ -6,8 +6,9 @@ from decimal import ROUND_DOWN, Decimal
 from exchanges.local.account import Account, fee_in_bnb, fee_of
 from exchanges.local.book import Book
 from exchanges.local.filters import Market
-from exchanges.local.orders import ZERO, Order, OrderKind, Placement
+from exchanges.local.orders import Order, OrderKind, Placement
 from exchanges.local.refusals import Reason, Refused
+from messages.exact import NOTHING
 from messages.values import Side
 
 FEE_ASSET = "BNB"
@@ -92,7 +93,7 @@ def _market_need(placement: Placement, market: Market, book: Book) -> tuple[str,
         return market.quote, placement.quote_quantity
     if placement.side is Side.SELL and placement.quantity is not None:
         return market.base, placement.quantity
-    wanted, budget, cost, base = placement.quantity, placement.quote_quantity, ZERO, ZERO
+    wanted, budget, cost, base = placement.quantity, placement.quote_quantity, NOTHING, NOTHING
     for one in book.of_the_world(placement.side, None):
         take = one.left if wanted is None else min(one.left, wanted - base)
         if budget is not None:

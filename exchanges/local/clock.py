@@ -2,9 +2,7 @@
 
 import time
 
-from messages.ids import NS_PER_MS, NS_PER_S
-
-_MINUTE_NS = 60 * NS_PER_S
+from messages.ids import MINUTE_NS, NS_PER_MS, NS_PER_S
 
 
 class Clock:
@@ -20,7 +18,7 @@ class Clock:
         self._began_ns = time.monotonic_ns()
         now_ns = time.time_ns()
         # A market that stands begins on a minute: what is due then does not depend on the second.
-        self._base_ns = now_ns if speed else now_ns // _MINUTE_NS * _MINUTE_NS
+        self._base_ns = now_ns if speed else now_ns // MINUTE_NS * MINUTE_NS
         self._advanced_ns = 0
 
     def machine_ns(self) -> int:

@@ -14,7 +14,6 @@ from exchanges.local.effects import Effects
 from exchanges.local.filters import Market, check
 from exchanges.local.order_register import OrderRegister
 from exchanges.local.orders import (
-    ZERO,
     BalanceEvent,
     Execution,
     Order,
@@ -25,6 +24,7 @@ from exchanges.local.orders import (
     Trade,
 )
 from exchanges.local.refusals import Reason, Refused
+from messages.exact import NOTHING
 from messages.values import Side, TimeInForce
 
 EXCHANGE_CANCELED, UNFILLED_IOC, UNFILLED_FOK, INSUFFICIENT_LIQUIDITY = 2, 5, 6, 7
@@ -207,9 +207,9 @@ class Engine:
             side=placement.side,
             kind=placement.kind,
             time_in_force=placement.time_in_force,
-            price=placement.price or ZERO,
-            quantity=placement.quantity or ZERO,
-            quote_quantity=placement.quote_quantity or ZERO,
+            price=placement.price or NOTHING,
+            quantity=placement.quantity or NOTHING,
+            quote_quantity=placement.quote_quantity or NOTHING,
             ts_created_ns=ts_ns,
             ts_updated_ns=ts_ns,
         )
@@ -221,7 +221,7 @@ class Engine:
         limit = order.price or None
         book = self.books[order.symbol]
         if order.time_in_force is TimeInForce.FOK:
-            there = sum((one.left for one in book.of_the_world(order.side, limit)), ZERO)
+            there = sum((one.left for one in book.of_the_world(order.side, limit)), NOTHING)
             if min(there, self._cap(there)) < order.quantity:
                 return
         cap = self._cap(order.quantity or None)

@@ -7,7 +7,8 @@ import msgspec
 
 from exchanges.local.engine import Engine
 from exchanges.local.faults import Fault, Plan
-from exchanges.local.orders import ZERO, Order, Placement, Status, Trade, copied
+from exchanges.local.orders import Order, Placement, Status, Trade, copied
+from messages.exact import NOTHING
 from messages.ids import NS_PER_S
 
 
@@ -37,8 +38,8 @@ class Sight(msgspec.Struct, frozen=True):
             return seen
         its = (one for one in trades if one.order_id == order.order_id)
         before = [one for one in its if one.ts_ns <= then_ns]
-        seen.filled = sum((one.quantity for one in before), ZERO)
-        seen.filled_quote = sum((one.quote for one in before), ZERO)
+        seen.filled = sum((one.quantity for one in before), NOTHING)
+        seen.filled_quote = sum((one.quote for one in before), NOTHING)
         seen.status = Status.PARTIALLY_FILLED if before else Status.NEW
         seen.ts_updated_ns = max((one.ts_ns for one in before), default=order.ts_created_ns)
         seen.cancel_id, seen.expiry_reason = "", 0

@@ -5,9 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
+from messages.exact import NOTHING
 from messages.values import Side, TimeInForce
-
-ZERO = Decimal(0)
 
 
 class OrderKind(StrEnum):
@@ -71,8 +70,8 @@ class Order(msgspec.Struct, kw_only=True):
     quantity: Decimal
     """0 until a market order in quote currency has been matched."""
     quote_quantity: Decimal
-    filled: Decimal = ZERO
-    filled_quote: Decimal = ZERO
+    filled: Decimal = NOTHING
+    filled_quote: Decimal = NOTHING
     status: Status = Status.NEW
     cancel_id: str = ""
     """The id of the cancel that ended it."""

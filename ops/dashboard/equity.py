@@ -7,15 +7,14 @@ from typing import Any
 from decisions.chart_numbers import drawn, seconds, shown
 from decisions.decimate import kept_indices
 from decisions.equity_curve import Curve, Execution, PricePoint, curve
-from decisions.exact import is_sane, is_sane_signed
 from decisions.metrics import money
 from decisions.quiet import quiet_after
+from messages.exact import NOTHING, is_sane, is_sane_signed
 from messages.ids import quote_of
 
 _COLUMNS = 500
 _MOST_QUOTES = 12
 _MOST_GAPS = 100
-_NOTHING = Decimal(0)
 _BPS = Decimal(10_000)
 
 
@@ -76,8 +75,8 @@ def _drawn(whole: Curve) -> dict[str, Any]:
 
 
 def _headline(whole: Curve) -> dict[str, Any]:
-    profit = whole.profit[-1] if whole.profit else _NOTHING
-    hold = whole.hold[-1] if whole.hold else _NOTHING
+    profit = whole.profit[-1] if whole.profit else NOTHING
+    hold = whole.hold[-1] if whole.hold else NOTHING
     return {
         "final": money(profit),
         "final_shown": shown(profit),
@@ -111,11 +110,11 @@ def _basis(quote: str, start: Decimal | None, in_use: Decimal, whole: Curve) -> 
 def most_in_use(quote: str, executions: Sequence[Execution]) -> Decimal:
     """Give the greatest sum of what the open positions had cost."""
     held: dict[str, tuple[Decimal, Decimal]] = {}
-    in_use = most = _NOTHING
+    in_use = most = NOTHING
     for _, symbol, side, fill in executions:
         if quote_of(symbol) != quote:
             continue
-        quantity, cost = held.get(symbol, (_NOTHING, _NOTHING))
+        quantity, cost = held.get(symbol, (NOTHING, NOTHING))
         change = side.signed(fill.quantity)
         after = quantity + change
         if quantity * change >= 0:
@@ -144,7 +143,7 @@ def fee_share_of(config: Mapping[str, Any]) -> Decimal:
     """Give the taker fee as a part of the notional; 0 where it is not known."""
     venue = config.get("venue")
     fee = _decimal(venue.get("taker_fee_bps")) if isinstance(venue, Mapping) else None
-    return fee / _BPS if fee is not None and is_sane_signed(fee) and fee < _BPS else _NOTHING
+    return fee / _BPS if fee is not None and is_sane_signed(fee) and fee < _BPS else NOTHING
 
 
 def _decimal(text: object) -> Decimal | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from decisions.bars import Bars
 from decisions.equity_curve import PricePoint
-from decisions.exact import is_sane
+from messages.exact import NOTHING, is_sane
 from messages.ids import NS_PER_S, Symbol
 from messages.market import (
     Candle,
@@ -22,7 +22,6 @@ from ops.dashboard.journal_tail import JournalTail
 MOST_POINTS = 200_000
 _MOST_SYMBOLS = 40
 _LATEST_NS = 8 * 10**18
-_NOTHING = Decimal(0)
 _BEST_FIRST = (Candle, Trade, Tick)
 _NAMES = {Candle: "candles", Trade: "trades", Tick: "quotes"}
 
@@ -163,7 +162,7 @@ def _time(point: PricePoint) -> int:
 def _is_money(event: MarketEvent) -> bool:
     if isinstance(event, Candle):
         prices = (event.open, event.high, event.low, event.close)
-        is_sound = event.volume == _NOTHING or is_sane(event.volume)
+        is_sound = event.volume == NOTHING or is_sane(event.volume)
         return is_sound and 0 <= event.ts_open_ns < _LATEST_NS and all(map(is_sane, prices))
     if isinstance(event, Trade):
         return is_sane(event.price) and is_sane(event.quantity)

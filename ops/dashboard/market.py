@@ -14,12 +14,12 @@ import msgspec
 
 from decisions.bars import Bars
 from decisions.equity_curve import PricePoint
-from decisions.exact import is_sane
 from exchanges.demo import DemoSource
 from exchanges.merge import LimitedSource, MergedSource
 from exchanges.replay import ReplaySource
 from exchanges.source import MarketSource
 from messages.errors import DataError, WatchkeeperError
+from messages.exact import is_sane
 from messages.ids import Symbol
 from messages.market import Candle, MarketEvent, Tick
 from ops.health_text import one_line

@@ -9,11 +9,11 @@ import msgspec
 
 from decisions.chart_numbers import drawn, seconds
 from decisions.equity_curve import Execution as Traded
-from decisions.exact import is_sane, is_sane_signed
 from decisions.halting import reason_in
 from decisions.metrics import money
 from decisions.order_story import open_quantity, spans_ns, what_next
 from messages.errors import LedgerUnavailable
+from messages.exact import is_sane, is_sane_signed
 from messages.ids import OrderKey
 from messages.orders import Fill
 from messages.values import OrderState

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 import psutil
 
-from decisions.exact import is_sane_signed
 from decisions.fleet import BotMemory, Phase
+from messages.exact import is_sane_signed
 from messages.ids import NS_PER_S
 from ops.fleet.facts import is_of_process
 from ops.run_files import METRICS_SUMMARY, STATUS

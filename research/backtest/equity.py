@@ -10,7 +10,6 @@ from functools import partial, reduce
 from itertools import chain, repeat
 from operator import add, sub
 
-from decisions.equity_walk import DAY_NS as DAY_NS
 from decisions.equity_walk import EquityWalk
 
 _Points = tuple[Sequence[int], Sequence[float]]

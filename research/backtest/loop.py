@@ -17,8 +17,8 @@ from heapq import heapify, heappop, heapreplace
 
 import msgspec
 
-from decisions.exact import EXACT
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE
+from messages.exact import EXACT
 from messages.ids import StrategyId, Symbol, quote_of
 from messages.market import MarketEvent
 from messages.orders import OrderUpdate

@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import msgspec
 
-from decisions.exact import NOTHING
 from decisions.order_keys import client_order_id
 from decisions.replacing import First
 from exchanges.paper_plain import Executed
 from exchanges.protocol import NewOrder
+from messages.exact import NOTHING
 from messages.ids import ClientOrderId, TimestampNs
 from messages.orders import Fill, OrderIntent, OrderUpdate
 from messages.values import OrderState

@@ -9,9 +9,8 @@ from decisions.strategy import StrategyLike
 from exchanges.event_blocks import Block
 from exchanges.paper_settings import PaperSettings
 from exchanges.source import SourceStats
-from messages.ids import AccountId, StrategyId, Symbol
+from messages.ids import PAPER_ACCOUNT, AccountId, StrategyId, Symbol
 
-PAPER_ACCOUNT = AccountId("paper")
 """That of a run on the paper venue: it is in every order's key."""
 
 

@@ -4,12 +4,12 @@ from collections.abc import Collection, Sequence
 from decimal import Decimal, localcontext
 from typing import cast
 
-from decisions.exact import EXACT
 from decisions.strategy import (
     StrategyLike,
     reference_price,
 )
 from exchanges.event_blocks import Block, EventBlock
+from messages.exact import EXACT
 from messages.market import Candle, MarketEvent, Tick, Trade
 from messages.values import BUY, Side
 from research.backtest.driver import Driver, Seat

@@ -6,8 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from decisions.performance import DAYS_A_YEAR, Sharpe, daily_returns, moments, sharpe
-
-DAY_NS = 86_400_000_000_000
+from messages.ids import DAY_NS
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):

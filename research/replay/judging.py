@@ -10,7 +10,6 @@ from persistence.ledger import fingerprint
 from research.replay.found import JUDGED, Divergence, Findings, said
 from research.replay.reading import Place
 
-EXECUTOR = "execution/executor"
 BY_EXECUTOR = "that the executor made by itself: its own state is not in the journal"
 WITHOUT_HELD = "judged by an older version, which did not keep what each strategy held"
 

@@ -7,6 +7,7 @@ import msgspec
 
 from messages.codec import from_msgpack
 from messages.errors import CodecError
+from messages.ids import EXECUTOR
 from messages.orders import OrderIntent
 from messages.outside import Origin
 from messages.patience import Patience, loaded
@@ -14,7 +15,7 @@ from messages.recorded import RunBegun
 from persistence.frames import Frame
 from research.replay.code import Cast, Otherwise, cast_of
 from research.replay.found import Divergence, Findings
-from research.replay.judging import EXECUTOR, Judging
+from research.replay.judging import Judging
 from research.replay.life import LineSettings
 from research.replay.line import Line
 from research.replay.reading import Break, JournalReader, Place

@@ -5,7 +5,8 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decisions.equity_walk import DAY_NS, EquityWalk
+from decisions.equity_walk import EquityWalk
+from messages.ids import DAY_NS
 
 profits = st.lists(st.integers(-40, 40), min_size=1, max_size=25)
 gaps = st.lists(st.sampled_from([0, 1, 7, DAY_NS // 3, 2 * DAY_NS]), min_size=25, max_size=25)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decisions.equity_walk import DAY_NS, EquityWalk
+from decisions.equity_walk import EquityWalk
 from decisions.performance_figures import (
     Figures,
     autocorrelation,
@@ -16,6 +16,7 @@ from decisions.performance_figures import (
     growth_a_year,
     lo_factor,
 )
+from messages.ids import DAY_NS
 
 CAPITAL = 1_000.0
 

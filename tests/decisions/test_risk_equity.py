@@ -7,7 +7,6 @@ import pytest
 
 from decisions.risk import RiskLimits, RiskState, saw_fill, saw_market
 from decisions.risk_equity import (
-    DAY_NS,
     EquityBook,
     QuoteEquity,
     forgive_drawdown,

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decisions.exact import EXACT
 from decisions.risk import RiskLimits, RiskState, accept, refusal, saw_fill, saw_market
 from decisions.risk_equity import Mark, SidedFill, rebuild_equity
 from decisions.risk_state import OpenOrder, recall
+from messages.exact import EXACT
 from messages.ids import OrderKey, Symbol
 from messages.orders import OrderIntent
 from messages.values import Side

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decisions.exact import EXACT
 from decisions.performance_of_trades import trade_figures
 from decisions.round_trips import Executed, RoundTrip, round_trips
+from messages.exact import EXACT
 from messages.ids import StrategyId, Symbol, TimestampNs, TradeId
 from messages.orders import Fill
 from messages.values import Liquidity, Side

@@ -2,8 +2,8 @@
 
 import pytest
 
-from decisions.equity_walk import DAY_NS
 from decisions.split_sample import split_ns
+from messages.ids import DAY_NS
 
 HOUR_NS = DAY_NS // 24
 FROM_NS = 19_700 * DAY_NS + 5 * HOUR_NS  # 2023-12-09

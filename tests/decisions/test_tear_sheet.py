@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 from decisions.bars import Bars
 from decisions.equity_curve import curve
-from decisions.equity_walk import DAY_NS
 from decisions.round_trips import Executed
 from decisions.tear_sheet import CURVE, Sheet, Trials, sheet_of
 from decisions.tear_sheet_model import MOST_MARKS, MOST_TRIPS, marks_of, sheet_model
 from decisions.valued import Lane
-from messages.ids import StrategyId, Symbol, TimestampNs, TradeId
+from messages.ids import DAY_NS, StrategyId, Symbol, TimestampNs, TradeId
 from messages.orders import Fill
 from messages.values import Liquidity, Side
 

@@ -16,14 +16,14 @@ from decisions.risk_limits import RiskLimits
 from exchanges.event_blocks import event_blocks
 from exchanges.paper_settings import PaperSettings
 from messages.errors import ConfigError
-from messages.ids import StrategyId, Symbol, TimestampNs
+from messages.ids import DAY_NS, PAPER_ACCOUNT, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketEvent
 from messages.orders import Fill, OrderUpdate
 from messages.values import Instrument, OrderState
 from research.backtest.driver import Driver
-from research.backtest.equity import DAY_NS, EquityMeter
+from research.backtest.equity import EquityMeter
 from research.backtest.loop import Backtest, Outcome
-from research.backtest.plan import PAPER_ACCOUNT, MarketPlan, Plan, StrategyPlan
+from research.backtest.plan import MarketPlan, Plan, StrategyPlan
 from research.backtest.report import as_json, report_on
 from strategies.protocol import Strategy
 from tests.research.scripted import Scripted

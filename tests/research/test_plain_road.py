@@ -16,13 +16,13 @@ from decisions.risk_limits import RiskLimits
 from exchanges.event_blocks import Block, CandleBlock
 from exchanges.paper_settings import PaperSettings
 from messages.errors import ConfigError
-from messages.ids import DurationNs, StrategyId, Symbol
+from messages.ids import PAPER_ACCOUNT, DurationNs, StrategyId, Symbol
 from messages.orders import OrderUpdate
 from messages.values import Instrument
 from research.backtest.desk import Desk
 from research.backtest.driver import Driver
 from research.backtest.loop import Backtest, Outcome
-from research.backtest.plan import PAPER_ACCOUNT, MarketPlan, Plan, StrategyPlan
+from research.backtest.plan import MarketPlan, Plan, StrategyPlan
 from strategies.crossover import CrossParams
 from strategies.protocol import Decision
 from strategies.sma_cross import SmaCross

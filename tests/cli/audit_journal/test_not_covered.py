@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from messages.codec import to_msgpack
+from messages.ids import EXECUTOR
 from messages.lifecycle import TimerFired
 from messages.outside import Origin
 from messages.values import OrderState
 from persistence.frames import Frame, lost_frame
 from persistence.journal import segments
 from tests.cli.audit_journal.journals import (
-    EXECUTOR,
     answer,
     checks,
     ended_in_order,

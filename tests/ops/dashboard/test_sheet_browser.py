@@ -15,12 +15,11 @@ pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 
 from decisions.bars import Bars
-from decisions.equity_walk import DAY_NS
 from decisions.round_trips import Executed
 from decisions.tear_sheet import Trials, sheet_of
 from decisions.tear_sheet_model import marks_of, sheet_model
 from decisions.valued import Lane
-from messages.ids import StrategyId, Symbol, TimestampNs, TradeId
+from messages.ids import DAY_NS, StrategyId, Symbol, TimestampNs, TradeId
 from messages.orders import Fill
 from messages.values import Liquidity, Side
 from ops.dashboard.sheet_page import SHEET, sheet_page

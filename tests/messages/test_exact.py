@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from decisions.exact import is_sane, is_sane_signed
+from messages.exact import is_sane, is_sane_signed
 
 
 @pytest.mark.parametrize("text", ["nan", "snan", "inf", "9e999999999", "1e16"])
