@@ -14,7 +14,7 @@ from decisions.risk_equity import (
     record_fill,
     record_mark,
 )
-from messages.ids import Symbol, quote_of
+from messages.ids import DAY_NS, Symbol, quote_of
 from tests.decisions.risk_orders import BTC, BUY, CROSS, DAY_S, ETH, SELL, at, fill
 
 LIMITS = RiskLimits(max_daily_loss={"USDT": Decimal(50)}, max_drawdown={"USDT": Decimal(80)})

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from decisions.portfolio import Portfolio
 from decisions.risk import RiskLimits
 from decisions.risk_equity import (
-    DAY_NS,
     EquityBook,
     QuoteEquity,
     forgive_drawdown,
@@ -22,7 +21,7 @@ from decisions.risk_equity import (
     record_fill,
     record_mark,
 )
-from messages.ids import Symbol, TimestampNs, quote_of
+from messages.ids import DAY_NS, Symbol, TimestampNs, quote_of
 from messages.values import Side
 from tests.decisions.risk_orders import BTC, CROSS, DAY_S, ETH, at, fill
 
