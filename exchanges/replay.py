@@ -68,6 +68,21 @@ class ReplaySource:
         guesses = [one.row_guess() for one in self._recordings]
         return None if None in guesses else sum(filter(None, guesses))
 
+    @property
+    def first_path(self) -> Path:
+        """The file that is read first."""
+        return self._paths[0]
+
+    def first_times(self, count: int) -> list[int]:
+        """Give when the candles in the first file's first rows open; none of a file of trades."""
+        first, times = self._recordings[0], list[int]()
+        if first.has_trades:
+            return times
+        for _, fields in islice(first.candle_rows(Tally(SourceStats(), "")), count):
+            with suppress(ValueError):
+                times.append(time_ns(fields[0]) if fields else 0)
+        return times
+
     def _events(self, stats: SourceStats, start_index: int) -> Iterator[MarketEvent]:
         tally = Tally(stats, self._paths[0].name)
         if self._recordings[0].has_trades:
@@ -108,15 +123,9 @@ class ReplaySource:
 
     def _check_order(self) -> None:
         """Refuse what would be one event and a thousand dropped ones."""
-        first = self._recordings[0]
-        if first.has_trades:
-            return
-        times = []
-        for _, fields in islice(first.candle_rows(Tally(SourceStats(), "")), _LOOKED_AT):
-            with suppress(ValueError):
-                times.append(time_ns(fields[0]) if fields else 0)
+        times = self.first_times(_LOOKED_AT)
         if len(times) >= _FEWEST and all(after < before for before, after in pairwise(times)):
             text = (
                 "its newest candle comes first: sort it by time, oldest first, as data import does"
             )
-            raise DataError(f"{first.path}: {text}")
+            raise DataError(f"{self.first_path}: {text}")

@@ -12,7 +12,7 @@ def open_source(config: Config) -> MarketSource:
     """Open the market of a run; several symbols become one market in the order of time.
 
     Raises:
-        DataError: a file is missing, unreadable, or holds no usable row.
+        DataError: a file is missing, unreadable, holds no usable row, or candles of another length.
     """
     feed = config.feed
     sources: list[MarketSource] = []
@@ -25,10 +25,10 @@ def open_source(config: Config) -> MarketSource:
 
 
 def _recording(config: Config, symbol: Symbol) -> MarketSource:
-    from exchanges.replay import ReplaySource  # which a demo can start without
+    from exchanges.fitting import open_fitting  # which a demo can start without
 
     feed = config.feed
-    source = ReplaySource(feed.paths[symbol], symbol, feed.timeframe)
+    source = open_fitting(feed.paths[symbol], symbol, feed.timeframe)
     return source if feed.limit is None else LimitedSource(source, feed.limit)
 
 

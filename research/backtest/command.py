@@ -17,9 +17,9 @@ from decisions.strategy import StrategyLike
 from decisions.tear_sheet import Trials
 from exchanges.demo import DemoSource
 from exchanges.event_blocks import Block, event_blocks
+from exchanges.fitting import open_fitting
 from exchanges.merge import LimitedSource
 from exchanges.paper_settings import PaperSettings
-from exchanges.replay import ReplaySource
 from exchanges.source import MarketSource
 from messages.errors import ConfigError
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
@@ -203,7 +203,7 @@ def _market(options: BacktestOptions, symbol: Symbol) -> MarketPlan:
     if path is None:
         generated = DemoSource(symbol, seed=options.seed, limit=options.limit)
         return _of_events(generated, symbol, options.limit)
-    source = ReplaySource(path, symbol, options.timeframe)
+    source = open_fitting(path, symbol, options.timeframe)
     if options.limit is not None:
         return _of_events(LimitedSource(source, options.limit), symbol, options.limit)
     return MarketPlan(

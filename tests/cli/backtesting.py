@@ -11,7 +11,8 @@ BUYS = """
         from strategies.protocol import Target
         return Target(notional=Decimal(30), reason="now")
 """
-APART = "\n".join(f"{1704067200000 + n * 3_600_000},100,101,99,100.5,3" for n in range(50))
+MINUTES_APART = [60 * n + 30 * (n % 3 == 2) for n in range(50)]
+APART = "\n".join(f"{1704067200000 + n * 60_000},100,101,99,100.5,3" for n in MINUTES_APART)
 """Candles of a minute, an hour apart."""
 MINE = """
 import sys, threading
