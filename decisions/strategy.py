@@ -338,6 +338,7 @@ class StrategyRun:
                 memory.position = EXACT.add(memory.position, change)
             count_decisions(memory.decided, self.symbol, decided_at_ns, len(intents))
             self._positions[self.symbol] = memory.position
+            memory.decided_on(intents)
 
     def _show(self, event: MarketEvent) -> Any:
         if self._wide is not None:

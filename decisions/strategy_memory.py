@@ -1,17 +1,17 @@
 """What a strategy's driver must not forget when its actor is restarted."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
-from decisions.managed_orders import ManagedOrders
+from decisions.managed_orders import ManagedOrders, decided_quantity
 from decisions.strategy_wide import WideMemory
 from decisions.wishes import Decided
 from messages.ids import OrderKey, Symbol
 from messages.market import MarketEvent
-from messages.orders import OrderUpdate
+from messages.orders import Intent, OrderIntent, OrderUpdate
 
 MOST_TRIES = 2
 """So often an event is shown, each time to another incarnation."""
@@ -48,6 +48,10 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     """Of a strategy that wants more than plain events of one symbol."""
     managed: ManagedOrders | None = None
     """Of a strategy that ends and replaces its orders."""
+    protected: dict[OrderKey, Decimal] = {}
+    """Entries that bring a stop and have not ended: what the position counts of each, signed."""
+    from_ledger: bool = False
+    """Whether it began with what a ledger holds: what was before is not shown to it again."""
 
     @property
     def warmed(self) -> tuple[int, int]:
@@ -64,6 +68,7 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
             decided=self.decided.copy(),
             told_fills=self.told_fills.copy(),
             told_stops=self.told_stops.copy(),
+            protected=self.protected.copy(),
             wide=wide,
             managed=None if self.managed is None else self.managed.copy(),
         )
@@ -74,19 +79,34 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
         held: Mapping[Symbol, Decimal],
         decided_until_ns: int,
         open_orders: Iterable[OrderUpdate] = (),
+        entries: Collection[OrderKey] = (),
     ) -> None:
         """Go on where an earlier process ended, on a market that cannot be shown again.
 
         `held` is by symbol what that one's decisions came to; what it has decided until then is
-        not decided again. `open_orders` are those that it has left open.
+        not decided again. `open_orders` are those that it has left open; `entries` are the keys
+        of those that bring a stop.
         """
         first, *others = symbols
         self.position = held.get(first, Decimal(0))
         self.decided_until_ns = decided_until_ns
         if self.managed is not None:
             self.managed.begin_with(open_orders)
+        else:
+            self.protected = {
+                order.order_key: order.side.signed(decided_quantity(order))
+                for order in open_orders
+                if order.order_key in entries
+            }
         if others:
             self.wide = WideMemory(others={one: held.get(one, Decimal(0)) for one in others})
+
+    def decided_on(self, intents: Iterable[Intent]) -> None:
+        """Remember what a position counts that a stop alone would leave."""
+        if self.managed is None:
+            for intent in intents:
+                if isinstance(intent, OrderIntent) and intent.protection is not None:
+                    self.protected[intent.order_key] = intent.side.signed(intent.quantity)
 
     def positions(self, symbol: Symbol) -> dict[Symbol, Decimal]:
         """Give all positions, `symbol` being the strategy's first."""

@@ -56,6 +56,8 @@ class _Memory(msgspec.Struct, frozen=True):
     at_door: bool = False
     told_stops: list[OrderKey] = []
     managed: ManagedOrders | None = None
+    protected: dict[OrderKey, Decimal] = {}
+    from_ledger: bool = False
 
 
 learn(_Memory)
@@ -80,6 +82,8 @@ def packed_memory(memory: StrategyMemory) -> bytes:
             told_stops=list(memory.told_stops),
             wide=None if memory.wide is None else _wide(memory.wide),
             managed=memory.managed,
+            protected=memory.protected,
+            from_ledger=memory.from_ledger,
         )
     )
 
@@ -111,6 +115,8 @@ def memory_in(content: bytes) -> StrategyMemory:
         told_stops=dict.fromkeys(kept.told_stops),
         wide=None if kept.wide is None else _wide_memory(kept.wide),
         managed=kept.managed,
+        protected=kept.protected,
+        from_ledger=kept.from_ledger,
     )
 
 

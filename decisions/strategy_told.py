@@ -4,10 +4,12 @@ from decimal import Decimal
 
 from decisions.strategy_like import StrategyLike
 from decisions.strategy_memory import StrategyMemory
-from messages.exact import EXACT
+from messages.exact import EXACT, NOTHING
 from messages.ids import Symbol
+from messages.order_states import FINAL_STATES
 from messages.orders import OrderUpdate
 from messages.stops import StopActed
+from messages.values import OrderState
 
 _TOLD_FILLS = 4096
 """Executions that are remembered as told."""
@@ -34,15 +36,33 @@ class StrategyTold:
     def update(self, update: OrderUpdate) -> None:
         """Tell the strategy what became of its order.
 
-        A position changes by it only where the strategy manages its orders.
+        A position changes by it only where the strategy manages its orders, or where an entry
+        ends that only a stop would leave.
         """
         managed = self._memory.managed
         if managed is not None and (change := managed.updated(update)):
-            self._move(update.symbol, self._positions.get(update.symbol, Decimal(0)) + change)
+            before = self._positions.get(update.symbol, NOTHING)
+            self._move(update.symbol, EXACT.add(before, change))
+        elif update.state in FINAL_STATES:
+            self._entry_ended(update)
         if not update.late_fills:
             self._strategy.on_update(update)
         if update.fills and self._fills:
             self._tell_fills(update)
+
+    def _entry_ended(self, update: OrderUpdate) -> None:
+        """Take back what an entry with a stop has not brought: its stop leaves nothing of it.
+
+        The strategy would wait for ever to be out again. Where it is shown the market again, only
+        what risk refused counts: that it hears at the same place each time, and how an order ends
+        at the venue it does not.
+        """
+        counted = self._memory.protected.pop(update.order_key, None)
+        if counted is None:
+            return
+        if self._memory.from_ledger or update.state is OrderState.REFUSED:
+            done = update.side.signed(update.filled_quantity)
+            self._leave(update.symbol, EXACT.subtract(done, counted))
 
     def stop_acted(self, acted: StopActed) -> None:
         """Count what a stop has left of the position, once, and never beyond flat.
@@ -55,11 +75,15 @@ class StrategyTold:
         memory.told_stops[acted.order_key] = None
         if len(memory.told_stops) > _TOLD_FILLS:
             del memory.told_stops[next(iter(memory.told_stops))]
-        before = self._positions[symbol]
-        if before * acted.change >= 0:
+        self._leave(symbol, acted.change)
+
+    def _leave(self, symbol: Symbol, change: Decimal) -> None:
+        """Make a position smaller, and never beyond flat."""
+        before = self._positions.get(symbol, NOTHING)
+        if before * change >= 0:
             return
-        after = EXACT.add(before, acted.change)
-        self._move(symbol, after if after * before > 0 else Decimal(0))
+        after = EXACT.add(before, change)
+        self._move(symbol, after if after * before > 0 else NOTHING)
 
     def _move(self, symbol: Symbol, position: Decimal) -> None:
         memory = self._memory

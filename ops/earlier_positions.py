@@ -70,7 +70,9 @@ class EarlierPositions:
 
     def _begin(self, ledger: Ledger) -> None:
         held, until = self._held(ledger), self._decided_until(ledger)
-        exits = {key for stop in ledger.stops() for key in stop.exits}
+        stops = ledger.stops()
+        entries = {stop.entry_key for stop in stops}
+        exits = {key for stop in stops for key in stop.exits}
         for one in self._strategies:
             strategy = StrategyId(one.id)
             mine = {symbol: held.get((strategy, symbol), NOTHING) for symbol in one.symbols}
@@ -81,7 +83,8 @@ class EarlierPositions:
             ]
             memory = self._kept[strategy].memory
             decided_until_ns = until.get(strategy, -1)
-            memory.begin_with(one.symbols, mine, decided_until_ns, left)
+            memory.begin_with(one.symbols, mine, decided_until_ns, left, entries)
+            memory.from_ledger = True
             ahead_s = (decided_until_ns - self._utc_ns()) / NS_PER_S
             if self._max_age_ns is not None and ahead_s > 0:
                 text = (

@@ -49,7 +49,7 @@ class Driver:
         self.manages_orders = memory.managed is not None
         has_door = fast_doors and is_plain and not (self.uses_stops or self.manages_orders)
         self._door = fast_door(self.strategy) if has_door else None
-        self.learns = learns(self.strategy) or self.manages_orders
+        self.learns = learns(self.strategy) or self.manages_orders or self.uses_stops
         """Whether it wants to know what became of its orders."""
         has_handler = self._door is not None and close_handler(self.strategy) is not None
         self.by_closes = has_handler and not self.learns

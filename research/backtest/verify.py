@@ -176,9 +176,14 @@ def _from(plan: Plan, begin: int, warmup: int) -> list[Decided]:
     driver = Driver(plan.strategies[0], plan.account, fast_doors=False)
     desk = None
     if driver.uses_stops or driver.manages_orders:
-        on_update = (lambda _, update: driver.learn(update)) if driver.manages_orders else None
         on_stop = driver.stop_acted if driver.uses_stops else None
-        desk = Desk(plan, _not_followed, on_update, on_stop, manages_orders=driver.manages_orders)
+        desk = Desk(
+            plan,
+            _not_followed,
+            lambda _, update: driver.learn(update),
+            on_stop,
+            manages_orders=driver.manages_orders,
+        )
     decided: list[OrderIntent] = []
     for number, event in events_from(plan.markets, begin - warmup):
         if number < begin:

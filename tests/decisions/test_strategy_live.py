@@ -7,11 +7,11 @@ import msgspec
 import pytest
 
 from decisions.strategy import StrategyRun, new_memory
-from messages.ids import AccountId, OrderKey, StrategyId, Symbol, TimestampNs
+from messages.ids import AccountId, ClientOrderId, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketBatch, Tick, Trade
 from messages.orders import OrderUpdate
 from messages.stops import StopActed
-from messages.values import Side
+from messages.values import OrderState, Side
 from tests.decisions.orders_only import orders
 from tests.decisions.strategy_runs import BTC, CREATED, FEED, batch, take_all
 from tests.decisions.swinger import Swinger, Wish, begun, candle, market, run
@@ -117,6 +117,67 @@ def test_an_exit_that_is_told_twice_counts_once_over_a_restart_too() -> None:
     assert memory.position == 1
     run.stop_acted(acted("-1", "z", Symbol("ETH/USDT")))
     assert memory.position == 1
+
+
+def told_of(key: str, state: OrderState, filled: str) -> OrderUpdate:
+    return OrderUpdate(
+        order_key=OrderKey(key),
+        client_order_id=ClientOrderId(key),
+        strategy_id=StrategyId("one"),
+        symbol=BTC,
+        side=Side.BUY,
+        state=state,
+        quantity=Decimal(2),
+        filled_quantity=Decimal(filled),
+        average_price=None,
+        fills=(),
+        reason="",
+        decided_at_ns=TimestampNs(1),
+        ts_event_ns=TimestampNs(2),
+    )
+
+
+def protected(*, from_ledger: bool, position: str = "0") -> StrategyRun:
+    """One that counts an entry of 2, which a stop protects, beside what it has."""
+    one = run()
+    one.memory.position = Decimal(position) + 2
+    one.memory.protected[OrderKey("entry")] = Decimal(2)
+    one.memory.from_ledger = from_ledger
+    return StrategyRun(Swinger, one.memory, AccountId("main"), StrategyId("one"), BTC)
+
+
+@pytest.mark.parametrize(
+    ("state", "filled", "from_ledger", "position", "after"),
+    [
+        (OrderState.REFUSED, "0", False, "0", "0"),
+        (OrderState.REFUSED, "0", False, "1", "1"),
+        (OrderState.REFUSED, "0", True, "0", "0"),
+        (OrderState.REJECTED, "0", True, "0", "0"),
+        (OrderState.CANCELED, "0.5", True, "1", "1.5"),
+        (OrderState.FILLED, "2", True, "0", "2"),
+        (OrderState.REFUSED, "0", True, "-2", "0"),  # left by itself meanwhile: nothing is left
+        (OrderState.REFUSED, "0", True, "-3", "-1"),
+        (OrderState.REJECTED, "0", False, "0", "2"),  # it may be shown this market again
+        (OrderState.ACCEPTED, "0", True, "0", "2"),
+    ],
+)
+def test_of_an_entry_that_a_stop_would_leave_the_position_counts_what_it_brought(
+    state: OrderState, filled: str, from_ledger: bool, position: str, after: str
+) -> None:
+    one = protected(from_ledger=from_ledger, position=position)
+
+    one.update(told_of("entry", state, filled))
+    one.update(told_of("entry", state, filled))
+
+    assert one.memory.position == Decimal(after)
+
+
+def test_an_order_without_a_stop_counts_as_filled_whatever_becomes_of_it() -> None:
+    one = protected(from_ledger=True)
+
+    one.update(told_of("another", OrderState.REFUSED, "0"))
+
+    assert one.memory.position == 2
 
 
 class Doored:

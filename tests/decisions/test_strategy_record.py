@@ -54,6 +54,8 @@ def full() -> StrategyMemory:
             restoring=True,
         ),
         managed=managed(),
+        protected={OrderKey("e"): P},
+        from_ledger=True,
     )
 
 

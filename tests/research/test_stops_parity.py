@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 
 from actors.stop_desk import StopDesk
 from actors.thread_runtime import ThreadRuntime
+from messages.values import OrderState, Side
+from persistence.ledger import read_orders
+from tests.cli.runs import ROOT
 from tests.research import worlds
 from tests.research.parity import Drawn, assert_the_same, drawn, restless, write
 from tests.research.stopped import stopped_strategy
@@ -97,6 +100,49 @@ def test_an_executor_that_dies_on_the_way_knows_how_far_a_trailing_stop_had_come
     assert actors == by_loop(plan_of(config))[0]
     assert shown[0] == len(closes) + 1
     assert actors[-1][-1][0][2] == Decimal("112.98")
+
+
+LIMITS: list[dict[str, Any]] = [
+    {"cooldown_ms": 600_000},
+    {"max_orders_per_minute": 1},
+    {"max_daily_loss": "5"},
+]
+
+
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: next(iter(limit)))
+def test_one_whose_entry_was_refused_enters_again_and_decides_the_same_if_shown_again(
+    tmp_path: Path, limit: dict[str, Any]
+) -> None:
+    """It has no exit of its own: to go on counting the entry would silence it for good."""
+    rng, price, rows = random.Random(11), 1_000.0, []
+    for minute in range(24_900_000, 24_903_000):  # over two midnights
+        close = price * (1 + rng.gauss(0, 0.002))
+        rows.append((minute * 60_000, price, max(price, close), min(price, close), close, "400"))
+        price = close
+    bot = {
+        "id": "bot",
+        "uses": f"{ROOT}/examples/stopped_bot.py:StoppedBot",
+        "symbol": "BTC/USDT",
+        "params": {"lookback": 5, "stop": 0.004, "target": 0.008},
+        "order_notional": "100",
+    }
+    path = write(tmp_path / "market.csv", rows)
+    config = config_of(
+        tmp_path / "run",
+        {"BTC/USDT": path},
+        strategy=[bot],
+        idempotency={"backend": "sqlite"},
+        risk=limit,
+    )
+
+    assert_the_same(config)
+
+    before = list(read_orders(tmp_path / "run/ledger.db"))
+    first = min(one.decided_at_ns for one in before if one.state is OrderState.REFUSED)
+    entries = [one.decided_at_ns for one in before if one.side is Side.BUY and one.filled_quantity]
+    assert sum(at_ns > first for at_ns in entries) > 3
+    by_actors(config)
+    assert list(read_orders(tmp_path / "run/ledger.db")) == before, "nothing new is decided"
 
 
 @pytest.mark.slow
