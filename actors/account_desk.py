@@ -5,6 +5,7 @@ in the ledger as a note, so that it has the ledger's lock, flush and fence.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -251,7 +252,7 @@ class AccountDesk:
             "away": "",
             "baseline_at_ns": self._baselines[-1].at_ns,
             "baseline_why": self._baselines[-1].why,
-            "rows": [msgspec.to_builtins(row) for row in rows],
+            "rows": [_row(row) for row in rows],
             "foreign_orders": [_shown(order) for order in foreign],
         }
         if text != before:
@@ -297,12 +298,18 @@ def flows_of(ledger: Ledger) -> Flows:
     return flows
 
 
+def _row(row: Row) -> dict[str, Any]:
+    """Give the amounts exactly, and without an exponent."""
+    told: dict[str, Any] = msgspec.structs.asdict(row)
+    return {name: f"{one:f}" if isinstance(one, Decimal) else one for name, one in told.items()}
+
+
 def _shown(order: OrderReport) -> dict[str, Any]:
     return {
         "symbol": order.symbol,
         "venue_order_id": order.venue_order_id,
         "client_order_id": order.client_order_id,
         "state": str(order.state),
-        "filled_quantity": str(order.filled_quantity),
+        "filled_quantity": f"{order.filled_quantity:f}",
         "note": order.reason,
     }

@@ -20,6 +20,7 @@ from actors.executor_kept import ExecutorKept
 from actors.log import logger
 from actors.stops_shown import StopsShown
 from decisions.risk_exit import fees_in, is_part
+from decisions.spoken import spoken_quantity
 from decisions.stop_book import AHEAD_NS, StopBook
 from decisions.stop_exits import counted_at_first, told_changes
 from decisions.stops import begun_anew
@@ -204,14 +205,9 @@ class StopDesk:
         self._sent = True
         change = self.book.take_position_change(intent, decided)
         log = logger.bind(actor=self._ctx.path, order_key=intent.order_key)
-        log.warning(
-            "a stop acted: {} {} {} for {}: {}",
-            intent.side,
-            f"{intent.quantity:f}",
-            intent.symbol,
-            intent.strategy_id,
-            intent.reason,
-        )
+        # It did what it is for: news, and no warning.
+        what = f"{intent.side} {spoken_quantity(intent.quantity)} {intent.symbol}"
+        log.info("a stop acted: {} for {}: {}", what, intent.strategy_id, stop.why)
         self._tell(_acted(stop, intent.order_key, change, intent.decided_at_ns))
 
     def _say_rest_stays(self, intent: OrderIntent, decided: Decimal) -> None:

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import msgspec
 
+from decisions.spoken import spoken_quantity
 from messages.exact import EXACT, NOTHING, is_sane, is_sane_signed
 from messages.ids import StrategyId, Symbol, TimestampNs, base_of, quote_of
 from messages.learning import learn
@@ -217,8 +218,9 @@ def untold(held: Mapping[Symbol, Decimal], flows: Flows) -> list[Symbol]:
 def sentence(rows: Iterable[Row], flows: Flows) -> str:
     """Say in words what differs, and what a person does about it; empty when nothing does."""
     parts = [
-        f"{abs(row.difference):f} {row.currency} {'more' if row.difference > 0 else 'less'}"
-        f" ({row.told:f}, expected {row.expected:f})"
+        f"{spoken_quantity(abs(row.difference))} {row.currency}"
+        f" {'more' if row.difference > 0 else 'less'}"
+        f" ({spoken_quantity(row.told)}, expected {spoken_quantity(row.expected)})"
         for row in rows
         if row.difference
     ]

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from decisions.alerting import Condition, Severity
+from decisions.spoken import spoken_money
 from messages.ids import MINUTE_NS, NS_PER_S
 from messages.lifecycle import Supervision
 
@@ -231,7 +232,9 @@ def _drawdown(
         fallen = _decimal(((snapshot.get("pnl") or {}).get(quote) or {}).get("drawdown"))
         key = f"drawdown:{quote}"
         if fallen is not None and fallen >= _limit("drawdown", amount, firing, key):
-            said = f"the equity is {fallen:f} {quote} below its highest (limit {amount:f})"
+            said = (
+                f"the equity is {spoken_money(fallen)} {quote} below its highest (limit {amount:f})"
+            )
             yield Condition("drawdown", key, Severity.CRITICAL, said)
 
 

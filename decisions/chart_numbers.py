@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from decisions.spoken import places_of_money
 from messages.ids import NS_PER_S
 
 _DIGITS = 7
@@ -21,8 +22,5 @@ def shown(amount: Decimal, most: int = 8) -> str:
     """Give an amount of money for a person: two digits after the point, more if it is small."""
     if not amount.is_finite():
         return str(amount)
-    places = 2
-    while places < most and amount and abs(amount) < Decimal(1).scaleb(1 - places):
-        places += 1
-    text = f"{amount:,.{places}f}"
+    text = f"{amount:,.{places_of_money(amount, most)}f}"
     return text.lstrip("-") if not text.strip("-0.,") else text

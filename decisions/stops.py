@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from decisions.spoken import spoken_price
 from messages.exact import EXACT, is_sane
 from messages.ids import NS_PER_S
 from messages.market import Candle, MarketEvent, Trade
@@ -114,7 +115,7 @@ def seen(stop: Stop, event: MarketEvent, first_fill_ns: int = 0, told: str = "")
         acted_at_ns=at_ns,
         acted_price=at,
         is_inside=prices.is_whole,
-        why=f"{cause} at {_digits(reached)}: the market was at {_digits(at)}{told}",
+        why=f"{cause} at {spoken_price(reached)}: the market was at {spoken_price(at)}{told}",
     )
 
 
@@ -150,7 +151,3 @@ def _prices(stop: Stop, event: MarketEvent) -> _Prices:
     else:
         one = event.bid_price if stop.side is Side.BUY else event.ask_price
     return _Prices(one, one, one, is_whole=False)
-
-
-def _digits(price: Decimal) -> str:
-    return f"{price.normalize():f}"

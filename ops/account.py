@@ -4,14 +4,13 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from decisions.account import Baseline, Flows, compare, record
-from decisions.metrics import money
+from decisions.spoken import spoken_quantity
 from messages.errors import ConfigError
 from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
 from messages.ids import NS_PER_S
@@ -156,5 +155,5 @@ def _as_of(found: Mapping[str, Any]) -> str:
 def _shown(row: Mapping[str, Any]) -> dict[str, str | None]:
     named = {**row, "venue": row["told"]}
     amounts = {name: named[name] for name in _COLUMNS[1:]}
-    told = {name: None if text is None else money(Decimal(text)) for name, text in amounts.items()}
+    told = {name: None if text is None else spoken_quantity(text) for name, text in amounts.items()}
     return {"currency": row["currency"], **told}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+from decisions.spoken import spoken_price, spoken_quantity
 from messages.order_states import FINAL_STATES
 from ops.health_text import one_line
 from ops.moments import span, utc
@@ -70,7 +71,8 @@ def _step(story: Story, step: dict[str, Any], *, is_first: bool) -> str:
 def _fills(story: Story) -> Iterator[str]:
     for number, fill in enumerate(story["fills"], 1):
         text = (
-            f"{fill['quantity']} at {fill['price']}, fee {fill['fee']} {fill['fee_currency']},"
+            f"{spoken_quantity(fill['quantity'])} at {spoken_price(fill['price'])},"
+            f" fee {spoken_quantity(fill['fee'])} {fill['fee_currency']},"
             f" {fill['liquidity']} (venue's clock) [trade {one_line(fill['trade_id'])}]"
         )
         yield _line(f"  fill {number}", fill["ts_event_ns"], text)
@@ -98,7 +100,7 @@ def _why(order: dict[str, Any]) -> str:
 def _done(order: dict[str, Any]) -> str:
     if not Decimal(order["filled_quantity"]):
         return ""
-    at = f" at {order['average_price']}" if order["average_price"] else ""
+    at = f" at {spoken_price(order['average_price'])}" if order["average_price"] else ""
     return f", {order['filled_quantity']} of {order['quantity']} filled{at}"
 
 

@@ -257,6 +257,8 @@ def _footer(snapshot: Snapshot, previous: Snapshot | None) -> Iterator[str]:
     for name, strategy in (snapshot.get("trading") or {}).items():
         reasons = "; ".join(one_line(reason) for reason in strategy.get("why") or ())
         yield f"{'trading':<9}{one_line(name)} {one_line(strategy.get('symbol'))}: {reasons}"
+    from decisions.spoken import spoken_price  # a probe shows nothing
+
     firing = (snapshot.get("alerts") or {}).get("firing") or ()
     for alert in firing:
         since = moment(alert["since_ns"]) if alert.get("since_ns") else "?"
@@ -267,7 +269,8 @@ def _footer(snapshot: Snapshot, previous: Snapshot | None) -> Iterator[str]:
     }
     for title in ("halt", "market", "orders", "counters"):
         values, noted = (snapshot.get(title) or {}).items(), notes.get(title, {})
-        pairs = [f"{one_line(k)} {one_line(v)}{noted.get(k, '')}" for k, v in values if v]
+        how = spoken_price if title == "market" else str
+        pairs = [f"{one_line(k)} {one_line(how(str(v)))}{noted.get(k, '')}" for k, v in values if v]
         if pairs:
             yield f"{title:<9}" + ", ".join(pairs)
     yield from _sums(snapshot)
@@ -292,6 +295,8 @@ def _rates(snapshot: Snapshot, previous: Snapshot | None) -> dict[str, str]:
 
 def _sums(snapshot: Snapshot) -> Iterator[str]:
     """Say what is open, what was made and what is held, and whether threads get their turn."""
+    from decisions.spoken import spoken_money, spoken_quantity  # a probe shows nothing
+
     if snapshot.get("open_orders") is not None:
         unknown = snapshot.get("unknown") or {}
         oldest = duration(unknown.get("oldest_s") or 0)
@@ -299,12 +304,15 @@ def _sums(snapshot: Snapshot) -> Iterator[str]:
         doubt = f", {count} of unknown outcome, the oldest for {oldest}" if count else ""
         yield f"{'open':<9}{snapshot['open_orders']} orders{doubt}"
     parts = [
-        f"{one_line(quote)} {one_line(one.get('equity'))},"
-        f" {one_line(one.get('drawdown'))} below its highest since the start"
+        f"{one_line(quote)} {one_line(spoken_money(str(one.get('equity'))))},"
+        f" {one_line(spoken_money(str(one.get('drawdown'))))} below its highest since the start"
         for quote, one in (snapshot.get("pnl") or {}).items()
     ]
     traded = (snapshot.get("traded") or {}).items()
-    parts += [f"net {one_line(quantity)} {one_line(symbol)}" for symbol, quantity in traded]
+    parts += [
+        f"net {one_line(spoken_quantity(str(quantity)))} {one_line(symbol)}"
+        for symbol, quantity in traded
+    ]
     earlier = snapshot.get("earlier") or {}
     if earlier.get("pending"):
         yield f"{'money':<9}not known yet: what was executed before this start is being read"

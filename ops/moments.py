@@ -48,6 +48,11 @@ def utc(ts_ns: int) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}.{ts_ns % NS_PER_S // NS_PER_MS:03d}"
 
 
+def utc_with_zone(ts_ns: int) -> str:
+    """Give it for a table, in which nothing else says that it is UTC."""
+    return f"{utc(ts_ns)}Z"
+
+
 def span(ns: int) -> str:
     """Give a length of time with three digits at the most, in the unit that suits it."""
     for unit, size in (("ns", 1), ("us", 1_000), ("ms", NS_PER_MS)):

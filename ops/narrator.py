@@ -111,7 +111,7 @@ class Observations:
         """Keep one message, and keep the snapshot's prices and order states in step."""
         match message:
             case PriceMark():
-                snapshots.prices[message.symbol] = str(message.price)
+                snapshots.prices[message.symbol] = f"{message.price:f}"
             case OrderUpdate():
                 self._order(message, snapshots)
             case Supervision():
@@ -131,7 +131,10 @@ class Observations:
 
 
 class JsonLines:
-    """One JSON object a line: start, orders, supervision, a status each second, the end."""
+    """One JSON object a line: start, orders, supervision, a status each second, the end.
+
+    Each has its time; an order also that of its decision, on the market's clock.
+    """
 
     snapshots: Snapshots
 
@@ -187,7 +190,9 @@ class JsonLines:
                 self._print({"event": "supervision", **_supervision_line(told.popleft())})
 
     def _print(self, fields: dict[str, Any]) -> None:
-        say(msgspec.json.encode(fields).decode())
+        """Say it, with when it was so, or else with now: UTC by our own clock."""
+        timed = {"event": fields["event"], "at_ns": fields.get("at_ns", time.time_ns()), **fields}
+        say(msgspec.json.encode(timed).decode())
 
 
 class Silent:
@@ -214,20 +219,23 @@ class Silent:
 
 def _order_line(update: OrderUpdate) -> dict[str, Any]:
     return {
+        "at_ns": update.ts_event_ns,
+        "decided_at_ns": update.decided_at_ns,
         "order_key": update.order_key,
         "strategy_id": update.strategy_id,
         "symbol": update.symbol,
         "side": update.side,
         "state": update.state,
-        "quantity": str(update.quantity),
-        "filled_quantity": str(update.filled_quantity),
-        "average_price": None if update.average_price is None else str(update.average_price),
+        "quantity": f"{update.quantity:f}",
+        "filled_quantity": f"{update.filled_quantity:f}",
+        "average_price": None if update.average_price is None else f"{update.average_price:f}",
         "reason": update.reason,
     }
 
 
 def _supervision_line(report: Supervision) -> dict[str, Any]:
     return {
+        "at_ns": report.ts_ns,
         "child": report.child,
         "what": report.event,
         "reason": report.reason,

@@ -60,7 +60,7 @@ def waits(wish: Wish, second: OrderIntent) -> dict[str, Any]:
         "strategy_id": second.strategy_id,
         "symbol": second.symbol,
         "side": str(second.side),
-        "quantity": str(second.quantity),
+        "quantity": f"{second.quantity:f}",
         "limit_price": None if limit is None else str(limit),
         "account": second.account,
         "decided_at_ns": second.decided_at_ns,
@@ -86,6 +86,6 @@ def _in_short(key: OrderKey, ledger: LedgerReader) -> dict[str, Any]:
         "order_key": key,
         "state": None if entry is None else str(entry.state),
         "state_reason": "" if entry is None else entry.state_reason,
-        "quantity": None if entry is None else str(entry.quantity),
-        "filled_quantity": None if entry is None else str(entry.filled_quantity),
+        "quantity": None if entry is None else f"{entry.quantity:f}",
+        "filled_quantity": None if entry is None else f"{entry.filled_quantity:f}",
     }

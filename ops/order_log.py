@@ -3,6 +3,7 @@
 from typing import Any
 
 from actors.log import logger
+from decisions.spoken import spoken_price, spoken_quantity
 from messages.ids import EXECUTOR
 from messages.orders import DuplicateFiltered, OrderUpdate
 from messages.values import OrderState
@@ -35,11 +36,11 @@ class OrderLog:
                 bound.info("decided again, and it is {}: nothing is sent", message.state)
 
     def _step(self, update: OrderUpdate) -> None:
-        text = f"{update.side} {update.quantity} {update.symbol} is {update.state}"
+        text = f"{update.side} {spoken_quantity(update.quantity)} {update.symbol} is {update.state}"
         if update.filled_quantity:
-            text += f", filled {update.filled_quantity}"
+            text += f", filled {spoken_quantity(update.filled_quantity)}"
         if update.average_price is not None:
-            text += f" at {update.average_price}"
+            text += f" at {spoken_price(update.average_price)}"
         if update.reason:
             text += f": {update.reason}"
         bound = _bound(update.order_key, update.strategy_id)

@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
+from decisions.spoken import spoken_price, spoken_quantity
 from messages.errors import ConfigError, LedgerUnavailable
 from messages.values import OrderState
-from ops.moments import since_ns
+from ops.moments import since_ns, utc_with_zone
 from ops.run_files import LEDGER, PAPER_BOOK
-from ops.tables import write_json, write_table
+from ops.tables import spoken, write_json, write_table
 from ops.unmatched import tell_unmatched
 
 KEYS = (
@@ -22,9 +23,15 @@ KEYS = (
 )  # fmt: skip
 _NUMBERS = ("decided_at_ns",)
 _SHOWN = (
-    "order_key", "strategy_id", "symbol", "side", "order_type", "quantity", "limit_price", "state",
-    "filled_quantity", "average_price",
+    "decided_at", "order_key", "strategy_id", "symbol", "side", "order_type", "quantity",
+    "limit_price", "state", "filled_quantity", "average_price",
 )  # fmt: skip
+ROUNDING = {
+    "quantity": spoken_quantity,
+    "limit_price": spoken_price,
+    "filled_quantity": spoken_quantity,
+    "average_price": spoken_price,
+}
 _TOGETHER = 500
 """So many of the venue's orders are looked up in the ledger at once."""
 
@@ -78,7 +85,7 @@ def orders(run_dir: Path, *, as_json: bool, venue: bool, wanted: OrderFilter = A
     wanted.check()
     from_ns = since_ns(wanted.since)
     rows = _of_venue(run_dir, wanted, from_ns) if venue else _of_ledger(run_dir, wanted, from_ns)
-    written = write_json(rows) if as_json else write_table(_SHOWN, rows)
+    written = write_json(rows) if as_json else write_table(_SHOWN, spoken(_timed(rows), ROUNDING))
     if not written:
         tell_unmatched(run_dir / LEDGER, wanted.symbol, wanted.strategy)
     return 0
@@ -96,6 +103,12 @@ def row_of(entry: object) -> Row:
 def text_of(value: object) -> str:
     """Give a word or an amount as it is read: without an exponent, which a price of 1E-7 has."""
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def _timed(rows: Iterable[Row]) -> Iterator[Row]:
+    """Add when each was decided, on the market's clock."""
+    for row in rows:
+        yield {"decided_at": utc_with_zone(row["decided_at_ns"]), **row}
 
 
 def _of_ledger(run_dir: Path, wanted: OrderFilter, from_ns: int) -> Iterable[Row]:

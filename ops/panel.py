@@ -11,6 +11,7 @@ from rich.panel import Panel as Box
 from rich.table import Table
 from rich.text import Text
 
+from decisions.spoken import spoken_money, spoken_price, spoken_quantity
 from messages.ids import base_of, quote_of
 from messages.lifecycle import Supervision
 from messages.orders import OrderUpdate
@@ -91,8 +92,9 @@ class Panel:
 
     def _market(self, snapshot: dict[str, Any]) -> Box:
         counters = snapshot["counters"]
-        prices = "  ".join(f"{s} {p}" for s, p in snapshot["market"].items()) or "no price yet"
-        pnl = " ".join(f"{v:+.2f} {q}" for q, v in self._profit().items()) or "0"
+        market, profit = snapshot["market"].items(), self._profit().items()
+        prices = "  ".join(f"{s} {spoken_price(p)}" for s, p in market) or "no price yet"
+        pnl = " ".join(f"{'+' * (v > 0)}{spoken_money(v)} {q}" for q, v in profit) or "0"
         text = (
             f"{prices}   position {self._positions()}   profit {pnl}\n"
             f"candles {counters['processed']}  orders {counters['allowed']}  "
@@ -114,7 +116,7 @@ class Panel:
 
     def _positions(self) -> str:
         held = [
-            f"{holding.quantity} {base_of(symbol)}"
+            f"{spoken_quantity(holding.quantity)} {base_of(symbol)}"
             for symbol, holding in list(self.snapshots.portfolio.holdings.items())
             if holding.quantity
         ]
@@ -126,12 +128,12 @@ class Panel:
             table.add_column(name, no_wrap=True, min_width=4)
         table.add_column("why", no_wrap=True, ratio=1)  # what is left of a narrow terminal
         for order in reversed(self._orders.values()):
-            price = "" if order.average_price is None else f"{order.average_price:.2f}"
+            price = "" if order.average_price is None else spoken_price(order.average_price)
             table.add_row(
                 order.order_key[:18],
                 order.symbol,
                 order.side,
-                str(order.quantity),
+                spoken_quantity(order.quantity),
                 order.state,
                 price,
                 order.reason,

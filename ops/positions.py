@@ -8,18 +8,29 @@ from typing import Any
 
 from decisions.metrics import money
 from decisions.portfolio import Holding, Portfolio
+from decisions.spoken import spoken_money, spoken_price, spoken_quantity
 from messages.exact import EXACT, NOTHING
-from messages.ids import StrategyId, Symbol
+from messages.ids import StrategyId, Symbol, quote_of
 from ops.dashboard.facts import config_of
 from ops.run_files import LEDGER
 from ops.run_state import run_state
+from ops.stops import ROUNDING as STOP_ROUNDING
 from ops.stops import stop_row
-from ops.tables import write_json, write_table
+from ops.tables import spoken, write_json, write_table
 from ops.unmatched import tell_unmatched
 from persistence.reader import Execution, LedgerReader, PositionRow, Wanted
 
+_NET = "realized (net)"
+"""Fees are taken from it already; they stand beside it to be seen."""
+_ROUNDING = {
+    "quantity": spoken_quantity,
+    "average_cost": spoken_price,
+    "mark_price": spoken_price,
+    _NET: spoken_money,
+    "unrealized": spoken_money,
+}
 _SHOWN = (
-    "strategy_id", "symbol", "quantity", "average_cost", "mark_price", "realized", "unrealized",
+    "strategy_id", "symbol", "quantity", "average_cost", "mark_price", _NET, "unrealized",
     "fees", "executions",
 )  # fmt: skip
 
@@ -159,11 +170,13 @@ def _row(
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    write_table(_SHOWN, map(_shown, rows))
+    write_table(_SHOWN, spoken(map(_shown, rows), _ROUNDING))
+    sys.stdout.writelines(_in_all(rows))
     for row in rows:
         if row["scope"] == "strategy" and row["filled_without_executions"] != "0":
+            unexplained = spoken_quantity(row["filled_without_executions"])
             sys.stdout.write(
-                f"{row['strategy_id']} {row['symbol']}: {row['filled_without_executions']} is"
+                f"{row['strategy_id']} {row['symbol']}: {unexplained} is"
                 " filled of which no execution is known; it is not in the figures above\n"
             )
         if row["scope"] == "strategy":
@@ -177,6 +190,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
 
 def _stop_line(stop: Mapping[str, Any]) -> str:
     """Say what stands behind a position: at which prices it is left, or why it is being left."""
+    (stop,) = spoken([stop], STOP_ROUNDING)
     names = ("stop_loss", "take_profit", "trailing")
     prices = ", ".join(f"{name} {stop[name]}" for name in names if stop[name] is not None)
     how = f"acts at {stop['acts_at']}" if stop["acts_at"] is not None else stop["why"] or "waits"
@@ -187,5 +201,23 @@ def _stop_line(stop: Mapping[str, Any]) -> str:
 
 
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    fees = ", ".join(f"{fee} {currency}" for currency, fee in row["fees"].items())
-    return {**row, "strategy_id": row["strategy_id"] or "(all)", "fees": fees or "0"}
+    fees = ", ".join(f"{spoken_money(fee)} {currency}" for currency, fee in row["fees"].items())
+    named = {"strategy_id": row["strategy_id"] or "(all)", "fees": fees or "0"}
+    return {**row, **named, _NET: row["realized"]}
+
+
+def _in_all(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Give a line for each quote currency: what all of it came to."""
+    sums: dict[str, tuple[Decimal, Decimal]] = {}
+    for row in rows:
+        if row["scope"] == "total":
+            realized, open_ = sums.get(quote_of(row["symbol"]), (NOTHING, NOTHING))
+            sums[quote_of(row["symbol"])] = (
+                EXACT.add(realized, Decimal(row["realized"])),
+                EXACT.add(open_, Decimal(row["unrealized"])),
+            )
+    for quote, (realized, open_) in sorted(sums.items()):
+        yield (
+            f"in all {spoken_money(EXACT.add(realized, open_))} {quote} net of fees: realized"
+            f" {spoken_money(realized)}, unrealized {spoken_money(open_)}\n"
+        )

@@ -7,18 +7,28 @@ from typing import Any
 
 from decisions.metrics import money
 from decisions.risk_exit import done_by
+from decisions.spoken import spoken_price, spoken_quantity
 from decisions.stops import level
 from messages.exact import EXACT, NOTHING
 from messages.stops import Stop, StopState
 from ops.health_text import one_line
 from ops.run_files import LEDGER
-from ops.tables import write_json, write_table
+from ops.tables import spoken, write_json, write_table
 from persistence.reader import LedgerReader
 
 _SHOWN = (
     "entry_key", "strategy_id", "symbol", "protects", "stop_loss", "take_profit", "trailing",
     "acts_at", "state", "why",
 )  # fmt: skip
+
+ROUNDING = {
+    "protects": spoken_quantity,
+    "stop_loss": spoken_price,
+    "take_profit": spoken_price,
+    "trailing": spoken_price,
+    "acts_at": spoken_price,
+    "best_price": spoken_price,
+}
 
 
 def stops(run_dir: Path, *, as_json: bool, symbol: str | None, strategy: str | None) -> int:
@@ -36,7 +46,7 @@ def stops(run_dir: Path, *, as_json: bool, symbol: str | None, strategy: str | N
     if as_json:
         write_json(rows)
     else:
-        write_table(_SHOWN, rows)
+        write_table(_SHOWN, spoken(rows, ROUNDING))
     return 0
 
 
@@ -85,6 +95,7 @@ def lines_of_stop(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if key != stop["entry_key"]:
         yield "decided by", f"the stop of {stop['entry_key']}: {one_line(stop['why'] or '')}"
         return
+    (stop,) = spoken([stop], ROUNDING)
     parts = [f"{name} {stop[name]}" for name in _NAMES if stop[name] is not None]
     yield "stop", f"{', '.join(parts)}: {stop['state']}, protects {stop['protects']}"
     if stop["acts_at"] is not None:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -12,6 +12,16 @@ Row = Mapping[str, Any]
 
 _MEASURED = 1_000
 """So many rows set the widths; a table of a million is not held for its widest cell."""
+
+Rounding = Mapping[str, Callable[[str], str]]
+"""How a person reads the amount of a column."""
+
+
+def spoken(rows: Iterable[Row], rounding: Rounding) -> Iterator[Row]:
+    """Give rows as a person reads them; what is not there stays so."""
+    for row in rows:
+        told = {key: how(row[key]) for key, how in rounding.items() if row[key] is not None}
+        yield {**row, **told}
 
 
 def write_json(rows: Iterable[Row]) -> int:

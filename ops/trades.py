@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ops.moments import since_ns, utc
+from decisions.spoken import spoken_price, spoken_quantity
+from ops.moments import since_ns, utc_with_zone
 from ops.run_files import LEDGER
-from ops.tables import write_json, write_table
+from ops.tables import spoken, write_json, write_table
 from ops.unmatched import tell_unmatched
 from persistence.reader import Execution, LedgerReader, Wanted
 
@@ -14,6 +15,8 @@ _SHOWN = (
     "time", "strategy_id", "symbol", "side", "quantity", "price", "fee", "fee_currency",
     "liquidity", "order_key",
 )  # fmt: skip
+
+_ROUNDING = {"quantity": spoken_quantity, "price": spoken_price, "fee": spoken_quantity}
 
 
 def trades(
@@ -34,7 +37,8 @@ def trades(
     wanted = Wanted(symbol=symbol, strategy=strategy, since_ns=since_ns(since) or None)
     with LedgerReader(run_dir / LEDGER) as ledger:
         rows = map(row_of, ledger.newest_executions(wanted, limit))
-        written = write_json(rows) if as_json else write_table(_SHOWN, _timed(rows))
+        shown = spoken(_timed(rows), _ROUNDING)
+        written = write_json(rows) if as_json else write_table(_SHOWN, shown)
     if not written:
         tell_unmatched(run_dir / LEDGER, symbol, strategy)
     return 0
@@ -60,4 +64,4 @@ def row_of(execution: Execution) -> dict[str, Any]:
 
 def _timed(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for row in rows:
-        yield {"time": utc(row["ts_event_ns"]), **row}
+        yield {"time": utc_with_zone(row["ts_event_ns"]), **row}

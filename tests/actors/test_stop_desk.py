@@ -149,6 +149,21 @@ def test_a_part_that_the_venue_ended_has_failed_and_nothing_follows_it_at_once(
     assert told(desk.exits)[1:] == [(Side.SELL, "0.4", S.SENT)]
 
 
+def test_a_stop_that_acts_is_news_in_one_short_line(desk: Stopped) -> None:
+    said: list[tuple[str, str]] = []
+    desk.enter()
+    sink = logger.add(lambda m: said.append((m.record["level"].name, m.record["message"])))
+
+    desk.price("94")
+
+    logger.remove(sink)
+    (acted,) = [line for line in said if "a stop acted" in line[1]]
+    assert acted == (
+        "INFO",
+        "a stop acted: sell 1 BTC/USDT for one: stop_loss at 95: the market was at 94",
+    )
+
+
 def test_what_a_strategy_leaves_in_part_is_told_for_the_rest_does_not_follow(desk: Stopped) -> None:
     """It counts all as left: nobody would look for what is still held, at no stop."""
     desk.kept.instruments[BTC] = Instrument(symbol=BTC, max_market_quantity=Decimal("0.4"))

@@ -291,7 +291,7 @@ def test_small_amounts_have_no_exponent(
     assert (trade["quantity"], trade["price"]) == ("0.0000001", "0.00000081")
     assert trade["fee"] == "0.00000000"
     assert order["quantity"] == "0.0000001"
-    assert "0.0000001 at 0.00000081, fee 0.00000000 USDT" in capsys.readouterr().out
+    assert "0.0000001 at 0.00000081, fee 0 USDT" in capsys.readouterr().out
 
 
 def test_what_is_filled_without_a_known_execution_is_said(
@@ -307,6 +307,34 @@ def test_what_is_filled_without_a_known_execution_is_said(
     assert (row["quantity"], row["filled_without_executions"]) == ("0", "2")
     assert cli.main(["positions", "--run-dir", str(tmp_path)]) == 0
     assert "a BTC/USDT: 2 is filled of which no execution is known" in capsys.readouterr().out
+
+
+def test_tables_are_rounded_for_people_and_say_when_and_what_it_came_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with book(tmp_path) as run:
+        run.step(run.claim(1), OrderState.FILLED, fill("t1", "1"), fill("t2", "2", "101"))
+        sold = run.claim(2, side=Side.SELL, quantity=Decimal(1))
+        run.step(sold, OrderState.FILLED, fill("t3", "1", "102.123456789"))
+
+    def table(*words: str) -> list[str]:
+        assert cli.main([*words, "--run-dir", str(tmp_path)]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    head, bought, _ = table("orders")
+    assert head.startswith("DECIDED_AT ")
+    assert bought.startswith("2023-11-14 22:13:21.000Z  ")
+    assert bought.endswith("  100.66667")
+
+    head, newest, *_ = table("trades")
+    assert newest.startswith("2023-11-14 22:13:30.000Z  ")
+    assert " 102.12346 " in newest
+
+    head, of_a, of_all, in_all = table("positions")
+    assert "REALIZED (NET)" in head
+    assert of_a.split()[2:] == ["2", "100.66667", "102.12346", "1.16", "2.91", "0.30", "USDT", "3"]
+    assert of_all.startswith("(all) ")
+    assert in_all == "in all 4.07 USDT net of fees: realized 1.16, unrealized 2.91"
 
 
 def test_positions_take_the_last_known_price_of_the_market(tmp_path: Path, ask: Ask) -> None:

@@ -81,7 +81,7 @@ def test_a_snapshot_that_says_little_wakes_nobody(snapshot: dict[str, Any]) -> N
             actor(progress_age_s=91.0, progress_limit_s=90.0),
             "made no progress for 91 s",
         ),
-        ("drawdown:USDT", {"pnl": {"USDT": {"drawdown": "100"}}}, "100 USDT below its highest"),
+        ("drawdown:USDT", {"pnl": {"USDT": {"drawdown": "100"}}}, "100.00 USDT below its highest"),
         ("disk", {"disk": {"free_mb": 499}}, "499 MB are free"),
         ("disk:metrics", {"metrics": {"problem": "no space"}}, "metrics are not written: no space"),
         ("disk:prometheus", {"prometheus": {"problem": "no space"}}, "prometheus is not written"),

@@ -86,7 +86,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
 
-    with pytest.raises(ConfigError, match=r"pip install 'watchkeeper\[exchange\]'"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[exchange\]'"):
         drill(DrillOptions())
 
 

@@ -79,7 +79,7 @@ def test_the_foot_of_the_page_says_what_is_open_made_and_late(actor: Make, snaps
         "orders   filled 2",
         "counters processed 7",
         "open     3 orders, 1 of unknown outcome, the oldest for 1m02s",
-        "money    of this run directory: USDT -0.53, 1.2 below its highest since the start;"
+        "money    of this run directory: USDT -0.53, 1.20 below its highest since the start;"
         " net 0.0016 BTC/USDT",
         "pulse    1500 ms late",
     ]

@@ -4,20 +4,25 @@ import json
 import os
 import sys
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from messages.ids import ActorPath, Epoch, Symbol, TimestampNs
 from messages.lifecycle import Supervision
 from messages.orders import PriceMark
+from messages.values import OrderState
 from ops.narrator import Narrator, narrator_for
 from ops.options import StartOptions
 from ops.run_config import config_for
 from ops.stdout import say
+from tests.ops.test_order_log import update
 
 STATUS = {"verdict": "OK", "why": "", "counters": {}, "market": {}, "uptime_s": 1}
 
@@ -117,6 +122,28 @@ def test_what_nobody_reads_for_a_while_is_told_later(narrator: Narrator, pipe: P
         ("supervision", "a"),
         ("status", None),
     ]
+
+
+def test_each_line_has_its_time_and_an_order_that_of_its_decision_too(
+    narrator: Narrator, pipe: Pipe
+) -> None:
+    pipe.is_stdout()
+    before_ns = time.time_ns()
+    tiny = msgspec.structs.replace(
+        update(OrderState.SENT), filled_quantity=Decimal("0E-8"), average_price=Decimal("1.1E-7")
+    )
+    narrator.snapshots.order_states = Counter()
+    narrator.begin()
+    narrator.observe(crashed("a"))
+    narrator.observe(tiny)
+    narrator.refresh()
+
+    start, order, supervision, status = map(json.loads, pipe.read().splitlines())
+
+    assert before_ns <= start["at_ns"] <= status["at_ns"] <= time.time_ns()
+    assert (order["at_ns"], order["decided_at_ns"]) == (tiny.ts_event_ns, tiny.decided_at_ns)
+    assert supervision["at_ns"] == 1
+    assert (order["filled_quantity"], order["average_price"]) == ("0.00000000", "0.00000011")
 
 
 def test_the_end_waits_a_moment_for_who_does_not_read_and_goes_on(

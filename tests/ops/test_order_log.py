@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from loguru import logger
 
@@ -47,6 +48,18 @@ def update(state: OrderState, reason: str = "") -> OrderUpdate:
         decided_at_ns=TimestampNs(1),
         ts_event_ns=TimestampNs(2),
     )
+
+
+def test_amounts_are_rounded_for_people(lines: list[Any]) -> None:
+    part = Decimal("0.003333333333333333333333333333")
+    filled = msgspec.structs.replace(
+        update(OrderState.FILLED), filled_quantity=part, average_price=Decimal(200) / 3
+    )
+
+    order_log(1).observe(filled)
+
+    (line,) = lines
+    assert line["message"] == "buy 0.01 BTC/USDT is filled, filled 0.0033333333 at 66.666667"
 
 
 def test_a_step_is_bound_with_the_order_and_its_trace(lines: list[Any]) -> None:

@@ -76,7 +76,7 @@ def test_a_deposit_is_a_warning_until_a_person_accepts_it(
     ):
         until_compared(bot)
         run.exchange.deposit("USDT", Decimal(500))
-        why = bot.until_why("the account holds 500.00000000 USDT more")
+        why = bot.until_why("the account holds 500 USDT more")
         assert "account --accept" in why
         assert bot.health()["verdict"] == "WARNING"
         assert bot.trades()
@@ -99,7 +99,7 @@ def test_a_difference_and_a_baseline_outlive_the_process(
             bot.trades()
         run.exchange.deposit("BTC", Decimal(-1))
         with live_bot(run, tmp_path / "run", monkeypatch, venue=OFTEN, is_well=False) as bot:
-            bot.until_why("1.00000000 BTC less")
+            bot.until_why("1 BTC less")
             assert latest(bot)["baseline_why"] == "the first start of this run directory"
 
 
@@ -115,7 +115,7 @@ def test_a_difference_halts_where_that_is_asked_for(
         run.exchange.deposit("BTC", Decimal(1))
         bot.until(lambda: bot.executor.state is ActorState.HALTED)
 
-        assert "1.00000000 BTC more" in bot.health()["why"]
+        assert "1 BTC more" in bot.health()["why"]
 
 
 def test_open_orders_of_others_are_seen_and_left_alone(
@@ -169,7 +169,7 @@ def test_the_account_is_compared_after_the_stream_is_back(
         run.exchange.deposit("USDT", Decimal(7))
         run.exchange.strike_streams(StreamFault.DROP, "user")
 
-        bot.until_why("7.00000000 USDT more")
+        bot.until_why("7 USDT more")
 
 
 def test_a_crashed_executor_takes_up_the_baseline_it_left(

@@ -67,6 +67,14 @@ W.quiet = (gaps, what) => {
   const [from, until] = gaps.reduce((a, b) => (b[1] - b[0] > a[1] - a[0] ? b : a));
   return `Left blank: ${gaps.length === 1 ? "a time" : `${W.count(gaps.length)} times`} without ${what}${gaps.length === 1 ? "" : ", the longest"} from ${W.moment(from)} to ${W.moment(until)} (${W.span(until - from)}).`;
 };
+// Two digits after the point, more of what is small: as `spoken_money` has it.
+W.money = (text) => {
+  const amount = Number(text);
+  let places = 2;
+  while (places < 8 && amount && Math.abs(amount) < 10 ** (1 - places)) places++;
+  const told = amount.toFixed(places);
+  return Number.isFinite(amount) ? (/[1-9]/.test(told) ? told : told.replace("-", "")) : text;
+};
 W.signed = (text) => (/^[-−]/.test(text) ? text.replace("-", "−") : /[1-9]/.test(text) ? `+${text}` : text);
 W.say = (text) => { document.getElementById("said").textContent = text; };
 

@@ -28,7 +28,7 @@ const figure = (label, value, ...under) => W.el("div", {}, W.el("dt", { text: la
 
 W.fleet = (body, model) => {
   const [how, word, text] = verdict(model), totals = model.totals, phases = model.phases;
-  const figures = Object.entries(totals.equity).slice(0, 3).map(([quote, amount]) => figure("Profit of all, net of fees", [W.signed(amount), W.el("small", { text: ` ${quote}` })]));
+  const figures = Object.entries(totals.equity).slice(0, 3).map(([quote, amount]) => figure("Profit of all, net of fees", [W.signed(W.money(amount)), W.el("small", { text: ` ${quote}` })]));
   figures.push(
     figure("Bots", `${W.count(phases.running)} of ${W.count(model.bots.length)} run`, ["parked", "waiting", "draining", "stopped"].filter((name) => phases[name]).map((name) => `${phases[name]} ${name}`).join(", ")),
     figure("Orders filled", W.count(totals.filled), `${W.count(totals.allowed)} claimed, ${W.count(totals.rejected)} refused`),
@@ -46,7 +46,7 @@ const phase = (bot) => {
   const [mark, how] = PHASES[bot.phase] || ["?", "unknown"];
   return W.el("span", { class: "state" }, W.el("i", { class: how, "aria-hidden": "true", text: mark }), bot.phase);
 };
-const money = (bot) => Object.entries(bot.pnl).map(([quote, one]) => `${W.signed(one.equity)} ${quote}`).join(", ") || "–";
+const money = (bot) => Object.entries(bot.pnl).map(([quote, one]) => `${W.signed(W.money(one.equity))} ${quote}`).join(", ") || "–";
 const number = (value, show = W.count) => W.el("td", { class: "num", text: value === null || value === undefined ? "–" : show(value) });
 
 W.bots = (body, model) => {
