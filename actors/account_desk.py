@@ -45,7 +45,7 @@ ACCOUNT = "account"
 
 COMPARE = TimerFired(name="compare the account")
 CONFIRM_NS = 2 * NS_PER_S
-"""After a reading that is to be seen again, and while orders are under way."""
+"""The pause before a reading is confirmed, and while orders are under way."""
 UNTOLD_MAX = 30
 """After this many readings in a row (over a minute) that show an unreported order change, health
 says so."""
@@ -98,12 +98,12 @@ class AccountDesk:
         self._flows = risk.flows = flows_of(ledger)
         self._seen: Seen | None = None
         self._unlike = 0
-        """How many readings in a row were to be seen again, and were not, without an execution."""
+        """How many readings in a row were not confirmed, with no execution between them."""
         self._untold = 0
         """How many readings in a row showed an order that has moved, and nobody told of it."""
         self._accepting: str | None = None
         self._asked_fills: int | None = None
-        """How many executions were known when the question was asked that is under way."""
+        """How many executions were known when the question under way was asked."""
         self._foreign: frozenset[str] = frozenset()
         self._log = logger.bind(actor=ctx.path)
         if self._lost:
@@ -134,7 +134,7 @@ class AccountDesk:
         self._gateway.ask_account(self._ctx.epoch)
 
     def away(self, why: str) -> None:
-        """Show that the venue is not there: what was read last is of before."""
+        """Show that the venue is away: the last reading is from before."""
         self._view.latest = self._view.latest | {"away": why}
 
     def accept(self, order: AcceptAccount) -> None:
@@ -147,7 +147,7 @@ class AccountDesk:
         under_way = [e for e in self._ledger.open_entries() if e.state not in RESTING_STATES]
         if under_way:
             return f"{len(under_way)} orders are under way"
-        # A position that is all on sale is no exposure, and not among those after a restart.
+        # A position that is wholly on sale is no exposure: after a restart it would be missing.
         symbols = {*self._risk.exposure, *self._flows.bought}
         held = {symbol: filled(symbol, self._risk) for symbol in symbols}
         if lacking := untold(held, self._flows):
@@ -160,7 +160,7 @@ class AccountDesk:
         self._later(CONFIRM_NS)
 
     def _later(self, after_ns: int) -> None:
-        """Ask again after that, or sooner where that was said before."""
+        """Ask again after that time, unless it is due sooner anyway."""
         due_ns = self._ctx.monotonic_ns() + after_ns
         if self._due_ns is None or due_ns < self._due_ns:
             self._due_ns = due_ns
@@ -206,7 +206,7 @@ class AccountDesk:
         self._later(self._settings.interval_ns)
 
     def _not_told(self, shown: Sequence[OrderReport]) -> str:
-        """Say which order has moved at the venue and not here, as while the stream is silent.
+        """Say which order has moved at the venue and not here, as it may while the stream is mute.
 
         Its executions are in the balances already. Orders of other symbols are not listed.
         """
@@ -221,7 +221,7 @@ class AccountDesk:
         return ""
 
     def _count_untold(self, why: str) -> None:
-        """Let health say what does not pass: for so long nothing of the account is compared."""
+        """Let health say what does not pass: until it does, nothing of the account is compared."""
         self._untold = self._untold + 1 if why else 0
         if self._untold == UNTOLD_MAX:
             text = (
@@ -278,7 +278,7 @@ class AccountDesk:
 def baselines_in(text: str | None) -> tuple[list[Baseline], str]:
     """Read the note of the baselines, oldest first; or say that it cannot be read.
 
-    Then nothing is compared, and none is made up, until a person says what is right.
+    Then nothing is compared, and no baseline is made up, until a person says what is right.
     """
     try:
         return (msgspec.json.decode(text, type=list[Baseline]) if text else []), ""

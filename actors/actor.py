@@ -52,8 +52,8 @@ class Actor(pykka.ThreadingActor):
     gather_ms: ClassVar[int] = 0
     """How long messages may wait for others, so that one wake-up serves them all.
 
-    For who is told much and never waited for: each wake-up takes the interpreter from
-    somebody who is. Threads only; an order to stop does not wait.
+    For an actor that is told much and never waited for: each wake-up takes the interpreter
+    from one that is. Threads only; an order to stop does not wait.
     """
 
     def __init__(self) -> None:
@@ -127,9 +127,9 @@ class Actor(pykka.ThreadingActor):
     def _handle_plain(self) -> Envelope | None:
         """Handle told messages one after another: what `on_receive` does when all goes well.
 
-        Gives the message that did not go well, which is then failed once more where Pykka
-        sees it; None when something else than a told message is due, or may be. One loop with
-        its names at hand, for it is run for every message there is.
+        Give the message that failed, which then fails once more where Pykka sees it; None when
+        something other than a told message is due, or may be. One loop with local names, since
+        it runs for every message there is.
         """
         cell, inbox, now = self._cell, self._inbox, self._now
         life: Any = self._life  # others fence it at any moment

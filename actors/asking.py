@@ -28,17 +28,16 @@ ASK_AGAIN = TimerFired(name="ask the venue again")
 ASK_AGAIN_NS = NS_PER_S
 """The pause before a failed question is asked again."""
 _AWAY = 30
-"""After so many rounds that failed, the venue is away."""
+"""More failed rounds than the proof of an absence takes at most exchanges: nobody is there."""
 ASK_AWAY_NS = 5 * NS_PER_S
-"""The pause from then on."""
-"""More rounds than the proof of an absence takes at most exchanges: nobody is there."""
+"""The pause after `_AWAY` such rounds."""
 
 
 class Asking:
     """`record` makes moves durable, and does what the new states ask for.
 
-    `on_absent` is called where an order that was proved not to be there is still not, and
-    `on_difference` with what a person must look at.
+    `on_absent` is called where an order that was proved absent still is, `on_difference` with what
+    a person must look at.
     """
 
     def __init__(

@@ -37,7 +37,8 @@ from persistence.entries import NO_NOTES
 from persistence.ledger import Claim, Ledger, LedgerEntry
 
 PAUSES_NS = (0, NS_PER_S, 2 * NS_PER_S, 5 * NS_PER_S, 10 * NS_PER_S)
-"""Before each cancel of one order. Then a strategy is told that it stays, and may wish again."""
+"""The pause before each cancel of one order. After the last its strategy is told that it stays,
+and may wish again."""
 
 
 class CancelDesk:
@@ -98,7 +99,7 @@ class CancelDesk:
         }
 
     def recover(self) -> None:
-        """Take up the wishes of before: their orders are being asked for, as all that are open.
+        """Take up earlier wishes: their orders are being asked for, as all open ones are.
 
         What was to replace one in an earlier process is refused: its strategy has begun anew.
         """
@@ -118,7 +119,7 @@ class CancelDesk:
             self._ctx.after(1, CancelAgain(order_key=OrderKey("")))  # somebody must look
 
     def _kept(self) -> list[Wish]:
-        """Read the wishes. Unreadable ones are a person's: their orders stay where they are."""
+        """Read the wishes. Unreadable ones are for a person: their orders stay where they are."""
         text = self._ledger.note(CANCELS) or ""
         try:
             return wishes_in(text)
@@ -140,10 +141,10 @@ class CancelDesk:
     # ------------------------------------------------------------ what strategies want
 
     def cancel(self, intent: CancelIntent) -> None:
-        """End an order. What has ended, or is another's, is left alone.
+        """End an order; one that has ended, or is another strategy's, is left alone.
 
-        What waits for another one to end is not sent then. What never came here was lost on its
-        way, and would be waited for in vain: its strategy is told, and it is never sent.
+        One that waits for another to end is then not sent. One that never came here was lost on
+        its way, and would be waited for in vain: its strategy is told, and it is never sent.
 
         Raises:
             LedgerError: it could not be written down, and nothing was asked for.
@@ -170,13 +171,13 @@ class CancelDesk:
     def struck(self, intent: CancelIntent) -> None:
         """Retry once the cancel that crashed an executor; canceling twice is harmless.
 
-        If it fails again it is told of: to people, and to its strategy, which may wish again.
+        If it fails again, people are told, and so is its strategy, which may wish again.
         """
         try:
             self.cancel(intent)
         except (ActorUnavailable, LedgerFenced, LedgerLost):
             raise  # another one writes now, or a server comes back: that is no fault of the wish
-        except Exception as error:  # noqa: BLE001 - what struck one is not to strike the next, too
+        except Exception as error:  # noqa: BLE001 - what brought one down must not bring the next down
             self._stays(intent.cancels, f"{type(error).__name__}: {error}")
 
     def _stays(self, key: OrderKey, why: str) -> None:
@@ -290,14 +291,14 @@ class CancelDesk:
     def looked_up(self, answer: LookupDone) -> None:
         """Take the venue's answer, which is recorded; a failed question is asked again.
 
-        Of an order that it had and has no more nothing is proved, and nobody asks again.
+        Nothing is proved of an order that it had and no longer has, and nobody asks again.
         """
         key, shown = answer.order_key, answer.report
         wish = self._wishes.get(key)
         if wish is None or wish.is_over or answer.problem or answer.epoch != self._ctx.epoch:
             return
         if key in self._under_way or key in self._desk.orders.unsettled:
-            return  # whose own answer comes
+            return  # its own answer is on its way
         if shown is None:
             self._give_up(wish, "the venue has no such order (any more)")
         elif wish.tries >= len(PAUSES_NS):
@@ -330,19 +331,19 @@ class CancelDesk:
         self._on_given_up()
 
     def _drop(self, wish: Wish, second: OrderIntent, why: str) -> None:
-        """Let a decision take no place; that goes with the next commit, which may be its own."""
+        """Drop a replacement; the next commit, which may be its own, records that."""
         wish.dropped, self._is_kept = wish.dropped or why, False
         self._refused.setdefault(second.order_key, not_replaced(wish.dropped))
 
     def _forget(self, key: OrderKey) -> None:
-        """It is tried again, or has ended."""
+        """Forget that it was given up: it is tried again, or has ended."""
         if self._given_up.pop(key, None) is not None:
             self._on_given_up()
 
     # ------------------------------------------------------------ what takes its place
 
     def ready(self) -> list[OrderIntent]:
-        """Give what is to be judged again: its first order has ended, or it is not to be."""
+        """Give the replacements to judge again: the first order has ended, or they were refused."""
         return [
             wish.replacement
             for wish in self._wishes.values()

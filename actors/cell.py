@@ -107,7 +107,7 @@ class Cell:
         self.handling: Any = None
         self.handling_since_ns = 0
         self.handling_enqueued_ns = monotonic_ns()
-        """Since when the message that is handled was queued, or the last one that was."""
+        """When the message being handled, or the last one handled, was queued."""
         self.progress_ns = monotonic_ns()
         self.progress_on: type | None = None
         """The message that the last useful work was done for; None before any."""
@@ -209,7 +209,7 @@ class Cell:
 
     def remember_error(self, error: BaseException) -> None:
         """Remember an error for health."""
-        # Whole and then cut: of a secret that goes over lines a part would not be known.
+        # Cleaned whole, then cut: a part of a secret that spans lines would not be recognized.
         notes = " ".join(f"({note})" for note in getattr(error, "__notes__", ()))
         told = self.clean(f"{type(error).__name__}: {error}").split("\n", 1)[0]
         if notes:  # whose line it is, where that is known

@@ -17,7 +17,7 @@ from persistence.ledger import Ledger
 
 ASK_FILLS = TimerFired(name="ask for executions")
 PAUSE_NS = 30 * NS_PER_S
-"""So long a stream may take. Each round of asking doubles it, up to an hour."""
+"""How long a stream may take; each round of asking doubles it, up to an hour."""
 DOUBLINGS = 7
 MOST_ASKED = 50
 """Orders that one round asks for."""
@@ -44,7 +44,7 @@ class Executions:
         self.ask()
 
     def ask(self) -> None:
-        """Ask for all that is owed, the newest orders first to be asked for."""
+        """Ask for what is owed; where that is too much for one round, of the newest orders."""
         self._will_ask = False
         owing = self._orders.lacking()[-MOST_ASKED:]
         for entry in owing:
@@ -55,7 +55,7 @@ class Executions:
         self._rounds = min(self._rounds + 1, DOUBLINGS)
 
     def owed(self) -> None:
-        """An order has just ended so: wait first, for the stream tells it most of the time."""
+        """Learn that an order has just ended so: wait first, since mostly the stream tells it."""
         self._rounds = 0
         self._ask_later()
 

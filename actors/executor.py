@@ -150,7 +150,7 @@ class ExecutorActor(Actor):
     def stopping(self) -> None:
         """Wait for the answers under way, record them, close; open orders stay open.
 
-        What still waits until all is settled is the next one's, or becomes dead letters.
+        What still waits for all to be settled goes to the next one, or becomes dead letters.
         """
         waits = True
         while waits:
@@ -169,7 +169,7 @@ class ExecutorActor(Actor):
     def crashed(self) -> None:
         """Hand back what waited in here, and let go of the ledger: the next one is its writer.
 
-        Handed back twice is no harm: a decision that was claimed already is a duplicate.
+        Handing back twice does no harm: a decision that was claimed already is a duplicate.
         """
         if not self.ctx.fenced:
             self._give_back()

@@ -11,7 +11,7 @@ from messages.lifecycle import ActorState
 
 
 class ExecutorHealth:
-    """`venue_text` says what is wrong with the venue, or what it is given where nothing is."""
+    """`venue_text` says what is wrong with the venue; where nothing is, what it is given."""
 
     def __init__(
         self,

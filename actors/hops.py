@@ -30,14 +30,14 @@ STAGES_CAPACITY = 65_536
 """Stages that may wait: an order has seven, and all orders of a process share one buffer."""
 
 MUCH = 8_192
-"""So many in one buffer and metrics is asked to come at once: it needs a while to get there."""
+"""With this many in one buffer metrics is asked to come at once: it needs a while to get there."""
 
 
 class Nudge:
     """Asks metrics to come before its time: once, until it has come. Any thread.
 
-    Two threads may both ask, which costs a message; that nobody asks cannot be, for metrics says
-    that it comes before it looks.
+    Two threads may both ask, which costs a message; it cannot happen that nobody asks, since
+    metrics says that it comes before it looks.
     """
 
     __slots__ = ("_is_asked", "ask")

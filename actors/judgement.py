@@ -28,8 +28,8 @@ class Judge:
 
     `halt_reason` says why nothing may be sent; empty while it may. `not_replacing` says why a
     decision does not take another order's place, or is not wanted any more. `seen` outlives
-    incarnations: the last price of each symbol and when it was, so that what one of before left to
-    be judged is not refused for a market that nobody has seen.
+    incarnations: the last price of each symbol and its time, so that a decision which an earlier
+    one left to be judged is not refused for a market that nobody has seen.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ from messages.orders import (
 LOOK = TimerFired(name="look for the ledger")
 LOOK_NS = NS_PER_S
 MOST_WAITING = 20_000
-"""Then it ends at once: memory is not for ever, and nobody is there."""
+"""With more it ends at once: memory is finite, and nobody is there."""
 
 _WAITS = (
     OrderIntent,
@@ -48,7 +48,7 @@ _WAITS = (
 class LedgerAway:
     """Of one incarnation, from the moment it lost its ledger until it ends.
 
-    `answers` is the ledger's. `waiting` is what its executor was at, which that hands to its
+    `answers` is the ledger's. `waiting` is what its executor was working on and hands to its
     successor; what comes is added. `replayed`: the market waits for us too.
     """
 
@@ -71,7 +71,7 @@ class LedgerAway:
 
     @property
     def left_undone(self) -> str:
-        """Say what an end leaves undone that comes before the ledger is back."""
+        """Say what stays undone if the end comes before the ledger is back."""
         return (
             f"the ledger was away at the end and {len(self._waiting)} messages waited for it; start"
             f" again when it is back, which settles them: {self._error}"

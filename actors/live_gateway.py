@@ -37,7 +37,7 @@ LEAVES_S = 0.002
 """Longer than a signed request takes to leave; one that waits for its turn at the exchange's rate,
 say, is not waited for."""
 TOGETHER = 4
-"""From so many orders of a symbol on, a list of its open orders is asked for first."""
+"""With this many orders of a symbol or more, a list of its open orders is asked for first."""
 
 
 class LiveGateway(Gateway):

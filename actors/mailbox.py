@@ -221,7 +221,7 @@ class Mailbox:
                 return accepted
 
     def note_taken(self, envelope: Envelope) -> None:
-        """Do for a fact that was taken from the user lane itself what `take` does."""
+        """Do what `take` does, for a fact that was taken straight from the user lane."""
         self.drained = 0
         if self.recorder is not None:
             self._record(envelope, self.recorder)

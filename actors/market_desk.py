@@ -50,7 +50,7 @@ class MarketDesk:
         self._metrics, self._feeds, self._saw, self._show = metrics, feeds, saw, show
         self._is_away, self._replayed, self._steps = is_away, replayed, steps
         self._later: list[MarketBatch] = []
-        """Of a market that waits for us, until what is to end has ended."""
+        """Batches of a market that waits for us, until what is to end has ended."""
 
     def batch(self, batch: MarketBatch) -> None:
         """Mark prices and show the venue what is new; the gateway says when it is done.
@@ -99,9 +99,9 @@ class MarketDesk:
             address.tell(MarketAck(follower=self._ctx.path, next_index=next_index))
 
     def _look(self, events: Sequence[MarketEvent]) -> None:
-        """Let stops act on what is new, once it is known what there is of it to protect.
+        """Let stops act on what is new, once it is known how much there is to protect.
 
-        One symbol whose orders cannot be settled, for it is delisted perhaps, leaves the others
+        A symbol whose orders cannot be settled, perhaps because it is delisted, leaves the others
         protected. While the ledger is away the next incarnation looks.
         """
         if not self._is_away() and self._stops.look(self._settling.settled(events)):

@@ -7,7 +7,7 @@ from messages.base import Message
 from messages.ids import ActorPath
 
 Note = Message | Callable[[], Message]
-"""What is noted, or what makes it, of what does not change any more, on a thread that has time."""
+"""What is noted; or what makes it later, from what no longer changes, on a thread that has time."""
 
 
 class Notes(Protocol):

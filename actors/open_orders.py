@@ -17,7 +17,7 @@ from messages.values import OrderState
 from persistence.ledger import LedgerEntry, Step
 
 LACKING_MAX = 1_000
-"""So many ended orders are remembered for executions that have not been told of yet."""
+"""How many ended orders are remembered for executions that have not been told of yet."""
 
 
 class Move(msgspec.Struct, frozen=True, gc=False):
@@ -50,7 +50,7 @@ class OpenOrders:
         self.sends: Counter[OrderKey] = Counter()
         """How often each order was sent by this incarnation."""
         self.asked: dict[OrderKey, int] = {}
-        """How often it had been when the question was asked that is under way for it."""
+        """How often each had been sent when the question under way for it was asked."""
 
     def being_asked_for(self) -> list[LedgerEntry]:
         """Give the orders whose outcome is not known."""

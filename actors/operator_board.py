@@ -12,7 +12,7 @@ from decisions.halting import HaltRecord
 from messages.ids import OrderKey, StrategyId, Symbol, TimestampNs
 
 KEPT_ANSWERS = 256
-"""So many answers are kept for who asked; the oldest goes first."""
+"""How many answers are kept for whoever asked; the oldest goes first."""
 
 
 class HaltView(msgspec.Struct, frozen=True, kw_only=True):

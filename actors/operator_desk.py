@@ -59,7 +59,7 @@ class OperatorDesk:
         return self._halts.halted
 
     def recover(self) -> None:
-        """Take up a halt of before; what it was to keep from being sent may not be refused yet."""
+        """Take up an earlier halt; what it was to keep from being sent may not be refused yet."""
         self._halts.recover()
         if self.halted:
             self._cancels.halted(self._desk.halt_reason)

@@ -96,7 +96,7 @@ class OrderDesk:
             self.recall_unwanted(entry.order_key)
 
     def recall_unwanted(self, key: OrderKey) -> None:
-        """Hold an order for unwanted if it is written that it is, and not otherwise."""
+        """Take an order as unwanted if that is written, and not otherwise."""
         self.unwanted.pop(key, None)
         if why := self._ledger.note(UNWANTED + key):
             self.unwanted[key] = why
@@ -120,7 +120,7 @@ class OrderDesk:
         durable_ns, durable_at_ns = self._ctx.utc_ns(), self._ctx.monotonic_ns()
         self._hand_over(claims)
         if len(claims) == 1 and claims[0].sent and not self._ctx.waited_for:
-            self._gateway.see_off()  # of more than one the rate counts, not the first one's time
+            self._gateway.see_off()  # with more than one the rate counts, not when the first leaves
         self.tidying.later()
         for claim in claims:
             self._on_claimed(claim, durable_ns, durable_at_ns)
@@ -137,7 +137,7 @@ class OrderDesk:
     ) -> list[LedgerEntry]:
         """Write, unless this incarnation was given up: even its notes would be stale.
 
-        What became of stops by it goes with it: no entry is durable without the one it brings.
+        What it changes of stops goes with it: no entry is durable without the stop that it brings.
         """
         with self._gateway.holding(self._ctx.epoch):
             if self._ctx.fenced:  # given up already, though nobody has taken over yet
@@ -251,7 +251,7 @@ class OrderDesk:
     # ------------------------------------------------------------ housekeeping
 
     def differs(self, problem: str) -> None:
-        """Nothing is done about it and nobody is asked again: a person must look."""
+        """Do nothing about it and ask nobody again: a person must look."""
         if problem == self.difference:
             return
         self.difference = problem

@@ -1,7 +1,7 @@
 """One order at a person's word: canceled and proved, or settled on the person's own evidence.
 
 Both ask the venue in the end, and only then answer. One desk belongs to one incarnation of the
-executor and is used on its thread; who waits for an answer of a dead one asks again.
+executor and is used on its thread; whoever waits for an answer from a dead one asks again.
 """
 
 from decimal import Decimal
@@ -24,7 +24,7 @@ from messages.values import Liquidity
 from persistence.ledger import Ledger, LedgerEntry, Step
 
 ASKS_MAX = 5
-"""So often the venue is asked before a person is told that there is no proof yet."""
+"""How often the venue is asked before a person is told that there is no proof yet."""
 
 Request = CancelOrder | ResolveOrder
 

@@ -1,4 +1,4 @@
-"""What waits until it is known what became of all orders that an incarnation of the executor found.
+"""What waits until all orders that an incarnation of the executor found are settled.
 
 One incarnation's, on the executor's thread. What is to take another order's place waits here too,
 until that has ended.
@@ -47,7 +47,7 @@ class Settling:
         self.reconciled = self.reconciled or not self._desk.orders.unsettled
         if not self.reconciled:
             self._ctx.show_state(ActorState.RECONCILING, self._health.unsettled())
-        elif self._stops.problem():  # of the next event it might be too late
+        elif self._stops.problem():  # with the next event it might be too late
             self._ctx.show_state(ActorState.RUNNING)
         self._health.show()
 
@@ -76,9 +76,8 @@ class Settling:
     def go_on(self) -> None:
         """Once all is settled, take the intents that waited.
 
-        What is to take another order's place is older than they are, and goes on under a halt as
-        well, to be refused. What the cell shows decides nothing here: it may be what one that was
-        abandoned has shown last.
+        Replacements are older than they are, and go on under a halt as well, to be refused. What
+        the cell shows decides nothing here: an abandoned incarnation may have shown it.
         """
         self.reconciled = self.reconciled or not self._desk.orders.unsettled
         if self.reconciled:

@@ -36,10 +36,10 @@ from persistence.ledger import Ledger, LedgerEntry
 
 KEEP_STOPS = TimerFired(name="keep what stops have seen")
 KEEP_EVERY_NS = 5 * NS_PER_S
-"""How much of a market's way a trailing stop may forget with its process."""
+"""How much of the market's course a trailing stop may forget when its process dies."""
 
 MOST_TOLD = 4_096
-"""So many exits are remembered as told of; then those of stops that are done are forgotten."""
+"""How many exits are remembered as told of; with more, those of stops that are done go."""
 
 
 class GoOn(Protocol):
@@ -138,7 +138,7 @@ class StopDesk:
     def _counted(
         self, stops: Sequence[Stop], told: dict[OrderKey, Decimal] | None, *, shown_again: bool
     ) -> dict[OrderKey, Decimal]:
-        """Give how much of positions counts as left by which exit.
+        """Give by exit how much of a position counts as left.
 
         On a live market a strategy begins with what the ledger holds; where it is shown the
         market again, it will be told all that it was told before.
@@ -154,7 +154,7 @@ class StopDesk:
         return counted
 
     def _tell_missed(self, stops: Sequence[Stop]) -> None:
-        """Tell of exits that the incarnation before claimed and did not live to tell of."""
+        """Tell of exits that the previous incarnation claimed and did not live to tell of."""
         for stop in stops:
             for order in self._exits_of(stop):
                 if order.order_key not in self._told and order.state is not OrderState.REFUSED:
@@ -233,7 +233,7 @@ class StopDesk:
             self._tell_now(message)
 
     def _tell_now(self, message: StopActed) -> None:
-        """Tell it, or once the strategy is there again: its position would be wrong for ever."""
+        """Tell it now, or once the strategy is back: else its position would be wrong for ever."""
         strategy = self._strategies.get(message.strategy_id)
         if strategy is None:
             return
@@ -260,7 +260,7 @@ class StopDesk:
             self._keep()
 
     def end(self) -> None:
-        """Write it once more in an orderly end; failing that, it is as if the process had died."""
+        """Write it once more in an orderly end; if that fails, it is as if the process had died."""
         try:
             self.keep_looks()
         except (LedgerUnavailable, ActorUnavailable) as error:
@@ -270,7 +270,7 @@ class StopDesk:
     # ------------------------------------------------------------ step by step
 
     def show_later(self, batch: MarketBatch) -> None:
-        """Remember a batch until the venue has done what it gives it to do."""
+        """Remember a batch until the venue has done its part of it."""
         self._pending[batch.feed] = batch
 
     def tell_shown(self, feed: ActorPath) -> Callable[[int], object]:

@@ -17,7 +17,7 @@ from messages.values import Instrument
 from persistence.ledger import LedgerEntry
 
 STUCK_AFTER = 3
-"""So often in a row an exit fails, which takes minutes, before a person is told of its stop."""
+"""How often in a row an exit fails, which takes minutes, before a person is told of its stop."""
 
 
 class StopsShown:
@@ -64,8 +64,8 @@ class StopsShown:
     def stuck(self) -> tuple[StuckStop, ...]:
         """Give the stops that need a person: they cannot act, or cannot leave, by themselves.
 
-        An exit that has failed may well be filled when it is tried again; not one that the venue
-        never takes, and one that has failed `STUCK_AFTER` times in a row most likely not.
+        An exit that has failed may well fill when it is tried again, but not one that the venue
+        never takes, and hardly one that has failed `STUCK_AFTER` times in a row.
         """
         blind = [(stop, self._said_unwatched([stop])) for stop in self._unwatched()]
         told = {stop.entry_key for stop, _ in blind}

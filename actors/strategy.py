@@ -55,7 +55,7 @@ class StrategyActor(Actor):
         self._executor, self._feeds = executor, feeds
         self._run: StrategyRun | None = None
         self._stretch = 0
-        """Of the notes: the one in which it was last said how this strategy stands."""
+        """Which of the notes last said how this strategy stands."""
 
     def started(self) -> None:
         """Make the strategy and show it the events before now; they decide nothing."""

@@ -69,7 +69,7 @@ class Telling:
     def again(self, keys: Collection[OrderKey]) -> None:
         """Tell of the last step of orders which an incarnation may not have survived to tell of.
 
-        A strategy that manages its orders would believe in what has ended for ever.
+        A strategy that manages its orders would for ever believe in what has ended.
         """
         for key, entry in self._ledger.lookup(list(keys)).items():
             self.strategy(update_of(entry, self._ledger.fills_of(key), self._ctx.utc_ns()))

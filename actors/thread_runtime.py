@@ -110,8 +110,8 @@ def stay_on_one_cpu() -> None:
 def wake_on_time() -> None:
     """Let waits of the calling thread, and of all it starts from now on, end when they are due.
 
-    Linux lets each end up to 50 us later, which is a whole turn of the interpreter: who waits for
-    one beside a busy thread had it after 100 us instead of 50.
+    Linux lets each end up to 50 us later, which is a whole turn of the interpreter: a thread that
+    waits for one beside a busy thread got it after 100 us instead of 50.
     """
     with suppress(OSError):  # another system, or one that does not say so
         slack = Path(f"/proc/{threading.get_native_id()}/timerslack_ns")

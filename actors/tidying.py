@@ -14,9 +14,9 @@ from persistence.ledger import Ledger
 
 TIDY = TimerFired(name="tidy the ledger")
 QUIET_NS = 250 * NS_PER_MS
-"""So long nothing was committed: a good moment for what would hold up the next commit."""
+"""How long nothing is committed before it is a good moment for what would hold up a commit."""
 TIDY_ROWS = 200
-"""So many rows are written before the log is copied in such a moment: under half of what it may
+"""How many rows are written before the log is copied in such a moment: under half of what it may
 hold. After each copy the log begins anew, and the next commit flushes its head too, which a
 lone order would pay for if every quiet moment were used."""
 

@@ -6,7 +6,7 @@ from actors.log import logger
 from messages.ids import NS_PER_MS, NS_PER_S
 
 JUMP_NS = 100 * NS_PER_MS
-"""By so much a wall clock is set, or a machine sleeps; less is the noise of reading two clocks."""
+"""More is a clock that was set, or a machine that slept; less is the noise of reading both."""
 _TRUSTED_NS = 10 * NS_PER_MS
 """A reading that took longer was interrupted between the clocks."""
 
@@ -15,7 +15,7 @@ class UtcOffset:
     """UTC minus the monotonic clock, in nanoseconds. One thread uses it.
 
     It stays as it was read first. Only when the wall clock jumps does it follow, and says so: lines
-    after that may be dated before those ahead of them.
+    after that may be dated before those that precede them.
     """
 
     def __init__(self, utc_ns: Callable[[], int], monotonic_ns: Callable[[], int]) -> None:

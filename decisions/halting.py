@@ -9,12 +9,12 @@
                            HALTED_UNPROVED ------ a person, despite it --> TRADING
 
 A halt is written down before anything else, so it outlives the process; whoever starts next
-begins it anew, for a proof is of its moment. It fails closed: a record that cannot be read is
-a halt. It ends by a person's word only.
+begins it anew, for a proof holds for its moment only. It fails closed: a record that cannot be
+read is a halt. It ends by a person's word only.
 
 The answer to a cancel proves nothing, received or lost: what counts is what the venue says
 when it is asked for the order, and at the end for all that is open. So every order that is
-seen is cancelled, asked for, and, once all of them are closed, the list is asked for again;
+seen is canceled and asked for, and once all of them are closed the list is asked for again;
 the proof is a list with nothing on it, asked for after the last order was seen.
 
 Every function takes a `Halt` and gives the next one with what must be done, in order.
@@ -29,7 +29,7 @@ from messages.ids import OrderKey, TimestampNs
 from messages.learning import learn
 
 MOST_TRIES = 5
-"""How often one order is cancelled and asked for, or the list asked for, before UNPROVED."""
+"""How often one order is canceled and asked for, or the list asked for, before UNPROVED."""
 
 
 class HaltState(StrEnum):
@@ -122,7 +122,7 @@ Step = tuple[Halt, tuple[Effect, ...]]
 
 
 def halt(before: Halt, record: HaltRecord) -> Step:
-    """Halt. Halted already: prove it anew, and the first reason stays, for it is the cause."""
+    """Halt. If halted already, prove it anew; the first reason stays, for it is the cause."""
     if before.record is not None:
         return try_again(before)
     after, asked = _asking(_with(before, state=HaltState.HALTING, record=record))

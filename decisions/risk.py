@@ -69,7 +69,7 @@ def refusal(
     """Give the first reason against an order, or None. Changes nothing.
 
     `mark_price` is the last price of the symbol. Give None where there is none, and in a replay
-    that runs ahead: there the mark may be of after the decision, and the price that was
+    that runs ahead: there the mark may be later than the decision, and the price that was
     decided at stands in for it. A mark that makes no sense holds no exit back.
     """
     unusable = nothing_held(intent) or _unusable(intent)
@@ -164,10 +164,10 @@ def _position_too_large(
     mark_price: Decimal | None,
     added: Decimal,
 ) -> Refusal | None:
-    """An order that only makes the position smaller is not judged, however large that is.
+    """Judge what the position could become, but not where the order only makes it smaller.
 
-    Nor need it be for the sake of the limit: what it could turn into is at most what the
-    orders against it were let through for.
+    That needs no limit: what it could turn into is at most what the orders against it were let
+    through for.
     """
     limit = limit_of(limits.max_position_notional, intent.symbol)
     if limit is None or (not added and intent.side.signed(filled(intent.symbol, state)) <= 0):

@@ -1,6 +1,6 @@
 """How much of a position can be left: what is really held of it, and what fees have left of that.
 
-A strategy's own position is of its decisions alone, so that it decides the same on the same
+A strategy's own position follows from its decisions alone, so that it decides the same on the same
 market however fast a venue is. Where some of them were refused or never filled, less is held than
 it believes. So an exit says how much of it leaves (`OrderIntent.leaves`), and is sent as what
 there is of that: a part that was bought is sold as that part, and nothing is sold short by it.
@@ -23,7 +23,7 @@ NOTHING_HELD = "nothing_held"
 
 _AMOUNT = r"(\d{1,40}(?:\.\d{1,40})?(?:E[+-]\d{1,2})?)"
 _FEES = re.compile(rf"; of {_AMOUNT}, fees have left {_AMOUNT}$", re.ASCII)
-"""A strategy's own words stand before it, and may be any: what is no amount is none."""
+"""A strategy's own words stand before it, and may be anything: what is no amount is none."""
 _PART = re.compile(rf"; of {_AMOUNT}, the venue takes {_AMOUNT} in one order$", re.ASCII)
 
 
@@ -39,12 +39,12 @@ def fit_exit(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Order
 
 
 def nothing_held(intent: OrderIntent) -> Refusal | None:
-    """Refuse an exit that was made to fit, and nothing is left of it."""
+    """Refuse an exit of which nothing was left when it was made to fit."""
     if intent.quantity or not intent.leaves:
         return None
     text = (
-        f"{intent.leaves.normalize():f} were to be left, and the strategy holds nothing of that:"
-        " what was to bring it there was refused, did not fill, went for fees, or was left already"
+        f"an exit of {intent.leaves.normalize():f} was asked for, but the strategy holds nothing of"
+        " it: its entry was refused, did not fill, went for fees, or has been left already"
     )
     return Refusal(code=NOTHING_HELD, text=text)
 
@@ -89,11 +89,11 @@ def _fit_to_held(intent: OrderIntent, state: RiskState) -> OrderIntent:
 
 
 def _fit_to_fees(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> OrderIntent:
-    """A strategy sells what it bought.
+    """Sell no more than fees have left of what the strategy bought.
 
-    Where the venue took its fee in the bought currency, that is more than there is, and would be
-    rejected, or sell coins that the run, or this strategy of it, did not buy. Only at a real spot
-    account, whose executions tell their fees.
+    Where the venue took its fee in the bought currency, all of it is more than there is: the order
+    would be rejected, or sell coins that this run, or this strategy, did not buy. Only at a real
+    spot account, whose executions tell their fees.
     """
     grid = state.instruments.get(intent.symbol)
     if limits.allow_short or intent.side is not SELL or grid is None or state.flows is None:
@@ -115,9 +115,9 @@ def _fit_to_fees(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> O
 
 
 def _fit_to_one_order(intent: OrderIntent, state: RiskState) -> OrderIntent:
-    """Leave as much as the venue takes in one market order, where it takes no more.
+    """Cut an exit to what the venue takes in one market order.
 
-    Else it would reject the whole, again and again. What is left of a stop is left after it.
+    Else it would reject the whole, again and again. The rest of a stop's exit follows in another.
     """
     grid = state.instruments.get(intent.symbol)
     most = None if grid is None else grid.max_market_quantity
@@ -134,6 +134,6 @@ def _fit_to_one_order(intent: OrderIntent, state: RiskState) -> OrderIntent:
 
 
 def _left(intent: OrderIntent, held: Decimal, fees: Decimal) -> Decimal:
-    """Give what fees have left of an exit; all of it where they are not why it is too much."""
+    """Give what fees have left of an exit; all of it unless they are why it is too much."""
     left = EXACT.subtract(held, max(fees, NOTHING))
     return left if left < intent.quantity <= held else intent.quantity

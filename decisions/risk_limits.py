@@ -11,7 +11,7 @@ import msgspec
 from messages.ids import Symbol, quote_of
 
 Notional = Decimal | dict[str, Decimal]
-"""So much of each quote currency, or an amount for each of them."""
+"""One amount for every quote currency, or an amount for each of them."""
 
 
 class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,7 +51,7 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """False at a real spot venue: what was not bought here is somebody's, and is not sold."""
 
     def __post_init__(self) -> None:
-        """Refuse a limit that compares with nothing."""
+        """Refuse a limit that is no number, or below 0."""
         for name in self.__struct_fields__:
             value = getattr(self, name)
             for number in value.values() if isinstance(value, dict) else (value,):

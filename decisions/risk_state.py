@@ -1,7 +1,7 @@
 """What the risk gate remembers, and how it is fed. One owner, one thread.
 
-Nothing here is kept for its own sake: every part can be rebuilt from what the ledger and the
-market already hold: equity by `rebuild_equity`, the order rate and the cooldown by `recall`.
+Nothing here is kept for its own sake, since every part can be rebuilt from what the ledger and
+the market already hold: equity by `rebuild_equity`, the order rate and the cooldown by `recall`.
 """
 
 from collections import deque
@@ -38,7 +38,7 @@ class RiskState(msgspec.Struct, kw_only=True):
     exposure: dict[Symbol, Decimal] = msgspec.field(default_factory=dict)
     """Base currency, signed: filled quantity and what is still open, as if it filled."""
     held_by: dict[tuple[StrategyId, Symbol], Decimal] = msgspec.field(default_factory=dict)
-    """The same for each strategy: what one may leave of it."""
+    """The same for each strategy: how much of it that one may leave."""
     decided: dict[Symbol, deque[TimestampNs]] = msgspec.field(default_factory=dict)
     """When the orders of the last minute were decided, oldest first."""
     unsettled: set[Symbol] = msgspec.field(default_factory=set)
@@ -104,8 +104,8 @@ def release(
 def write_off(strategy_id: StrategyId, symbol: Symbol, fees: Decimal, state: RiskState) -> None:
     """Count as left what fees had taken of an exit that has filled: nobody holds it any more.
 
-    Else it would stay for ever, more with each round trip: room taken from the position limit, and
-    coins of somebody else's to sell when the next buy is refused.
+    Else it would stay for ever and grow with each round trip: it would take room from the position
+    limit, and sell somebody else's coins when the next buy is refused.
     """
     _expose(symbol, fees.copy_negate(), state)
     _hold(strategy_id, symbol, fees.copy_negate(), state)
@@ -156,8 +156,8 @@ def saw_market(
     """Take the price of the newest event: the market's age, and what is held at that price.
 
     What is not shown here is not known: a fall between two shown prices reaches no limit. A
-    senseless price is passed over, and does not make a market fresh. By `now_ns`, if it is given,
-    a day is not over because an event is stamped with tomorrow.
+    senseless price is passed over, and does not make a market fresh. With `now_ns` a
+    day is not over because an event is stamped with tomorrow.
     """
     if is_sane(price):
         state.market_at[symbol] = ts_event_ns

@@ -28,8 +28,8 @@ from messages.stops import Stop, StopState
 from messages.values import OrderState, OrderType, Side, TimeInForce
 
 RETRY_NS = 60 * NS_PER_S
-"""How long, on the market's clock, an exit is not tried again after one that failed; doubled with
-each that fails after it."""
+"""How long, on the market's clock, no exit is tried after one that failed; doubled with each that
+fails after it."""
 _MOST_DOUBLINGS = 6
 
 AHEAD_NS = 3_600 * NS_PER_S
@@ -61,7 +61,7 @@ class _Part(msgspec.Struct):
 
     @property
     def leaving(self) -> Decimal:
-        """What it may yet leave: what fees had taken is no second exit's either."""
+        """What it may yet leave: what fees had taken is not there for a second exit either."""
         return EXACT.add(self.unfilled, self.fees)
 
 
@@ -97,7 +97,7 @@ class StopBook:
     ) -> None:
         """Begin with what a ledger holds; `exposure` is what is filled or may yet be.
 
-        It is less what fees have taken of exits, filled or open.
+        What fees have taken of exits, filled or open, is not in it.
         `told`: how much of its position a strategy counts as left by which exit, unsigned.
         """
         self._held = dict(exposure)
@@ -282,7 +282,7 @@ class StopBook:
         for key in [key for key, stop in self.stops.items() if stop.symbol == event.symbol]:
             stop = self.stops.get(key)
             if stop is None:
-                continue  # what the exit before it was claimed of was its own too
+                continue  # the exit before it has taken what this one protected
             if until_ns is not None:
                 stop = self._dated(stop, created_ns, until_ns)
             if stop.state is StopState.ARMED and self.protected(stop):
@@ -293,7 +293,7 @@ class StopBook:
                     yield intent
 
     def _dated(self, stop: Stop, now_ns: TimestampNs, until_ns: int) -> Stop:
-        """Begin now with what was decided or filled at a wrong time, or it would act then."""
+        """Count what was decided or filled at a wrong time from now: it would wait until then."""
         key = stop.entry_key
         if self._first_fill.get(key, 0) > until_ns:
             self._first_fill[key] = now_ns
@@ -333,7 +333,7 @@ class StopBook:
             return None
         key = exit_key(stop.entry_key, len(stop.exits), at_ns)
         self.entry_of[key] = stop.entry_key
-        # From now on counts how long it is not tried again, if it fails.
+        # If it fails, the pause before the next one counts from now.
         self._put(msgspec.structs.replace(stop, exits=(*stop.exits, key), looked_at_ns=at_ns))
         assert stop.acted_price is not None
         return OrderIntent(

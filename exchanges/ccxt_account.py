@@ -1,9 +1,9 @@
 """What kind of account it is, where an exchange has two whose orders are found in two places.
 
-By itself ccxt asks within the first call that needs it. Of Bitget and Gate it takes every failure,
-a lost answer too, for the older kind, for as long as the client lives; KuCoin's it asks only where
-it asks for the markets. Orders would then be looked for where none are, and not to find them would
-look like proof. So the gate asks, and lets nothing pass without an answer.
+By itself ccxt asks within the first call that needs it. At Bitget and Gate it takes every failure,
+even a lost answer, for the older kind, for as long as the client lives; at KuCoin it asks only when
+it loads the markets. Orders would then be looked for where there are none, and not finding them
+would look like proof. So the gate asks, and lets nothing pass without an answer.
 """
 
 from collections.abc import Awaitable, Callable

@@ -19,18 +19,18 @@ _Exchange: Any = object
 
 
 class Additions(_Exchange):  # type: ignore[misc]  # ccxt has no types
-    """Comes before the exchange's class in a client's, which is so watched."""
+    """Comes before the exchange's class in a client's bases, so that the client is watched."""
 
     budget: RateBudget
     hidden: tuple[str, ...] = ()
-    """What an exchange may give back in the text of an error, and nobody is to read."""
+    """What an exchange may repeat in the text of an error, and nobody may read."""
     may_call: Callable[[], None] | None = None
     """Asked before any request leaves; what it raises stops it."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)
         self.opened: list[Any] = []
-        """The sockets since all were closed last, with those that ended by themselves."""
+        """The sockets opened since all were last closed, with those that ended by themselves."""
 
     async def throttle(self, cost: float | None = None) -> None:
         """Wait for a turn in our budget, as urgent as the call that runs."""

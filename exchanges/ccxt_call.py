@@ -40,7 +40,7 @@ class Call:
         """How the path of every request must end; one that ends otherwise does not leave."""
         self.before_send = before_send
         self.is_cleared = before_send is None
-        """Whether nothing stops it, or what might have has let it pass."""
+        """Whether nothing could stop it, or what could has let it pass."""
         self.leaving: Callable[[], object] = _nothing
         """Called where a request has its turn and its connection, and nothing stops it any more."""
         self.cost_ms = 0.0

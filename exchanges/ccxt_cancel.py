@@ -18,7 +18,7 @@ from messages.orders import OrderReport
 
 ASKS_MAX = 4
 PAUSE_MS = 250
-"""A query may lag behind the cancel it follows; only that often is it asked again at once."""
+"""A query may lag behind the cancel it follows; it is repeated at once only this often."""
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -16,7 +16,7 @@ from exchanges.skew import Skew
 
 COMPARE_EVERY_S = 300.0
 AGAIN_S = 5.0
-"""While there is a doubt: they differ, or were to be compared and the venue gave no answer. Never
+"""The pause while in doubt: they differ, or the venue gave no answer when it was asked. Never
 sooner, however often the clock is doubted: each comparison asks three times and more."""
 
 Comparing = Callable[[], Callable[[], object]]

@@ -41,7 +41,7 @@ Markets = Mapping[Symbol, MarketFacts]
 
 
 PROBE_S, PROBE_MAX_S = 0.5, 15.0
-"""Between two questions whether a venue that is away is back; each pause is twice the last."""
+"""The pause before a venue that is away is asked again, doubled each time; and the longest."""
 RELOAD_S = 60.0
 """Between two loads of the markets, which are heavy: the venue's whole list."""
 MONEY_S = 60.0
@@ -94,7 +94,7 @@ class ConditionKeeper:
             self._pay_again(money(symbol), why)
 
     def _pay_again(self, name: str, why: str) -> None:
-        """Let one buy pass in a while: that it is taken is how one learns that there is money."""
+        """Let a buy pass now and then: only one that is taken shows that there is money again."""
         now_ns, pause_ns = self._monotonic_ns(), int(MONEY_S * NS_PER_S)
         if now_ns - self._tried_ns.get(name, now_ns) < pause_ns:
             raise Rejected(f"insufficient_funds: {why}")
@@ -195,7 +195,7 @@ class ConditionKeeper:
         for symbol in known:
             market = (self._client.markets or {}).get(symbol)
             if market is None:
-                # Its orders are still to be asked for, which ccxt does of a known market only.
+                # Its orders must still be asked for, which ccxt does for known markets only.
                 gone = before[symbol] | {"active": False}
                 self._client.set_markets([*self._client.markets.values(), gone])
             if market is None or market.get("active") is False:

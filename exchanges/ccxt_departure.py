@@ -10,7 +10,7 @@ from exchanges.protocol import SEND_WITHIN_MS
 from messages.ids import NS_PER_MS
 
 SET_MS = 500
-"""Further than this the wall clock does not move by itself while an order waits."""
+"""The wall clock does not move by more than this by itself while an order waits."""
 
 
 class Fenced(Exception):

@@ -1,8 +1,7 @@
 """A live market through ccxt: kept up, completed by REST, and never trusted to be alive.
 
 Each connection goes through phases that are told: connecting, backfilling, live, and what ended
-it: stale or backoff. Whether it lives is judged by `feed_oversight`; what does not is connected
-anew.
+it: stale or backoff. Whether it lives is judged by `feed_oversight`; one that does not is replaced.
 """
 
 import asyncio
@@ -65,7 +64,7 @@ class CcxtFeed:
         self._facts: FeedFacts | None = None
         self._lines: list[Line] = []
         self._all_lines: list[Line] = []
-        """With those of symbols that are not listed any more."""
+        """Also those of symbols that are not listed any more."""
         self._tell: Tell = lambda _: None
 
     async def open(self) -> FeedFacts:

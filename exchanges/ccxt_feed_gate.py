@@ -17,7 +17,7 @@ WATCHES = {
 }
 """What ccxt calls the streams of a channel; the first that an exchange has is used."""
 _QUOTE_VOLUMES = frozenset({"gate", "gateio"})
-"""Whose candles ccxt streams with what was paid for their volume: trades stand in for them."""
+"""Where ccxt streams candles with what was paid for their volume: trades stand in for them."""
 FETCHES = {
     Channel.CANDLES: "fetchOHLCV",
     Channel.TRADES: "fetchTrades",

@@ -30,7 +30,7 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     skew_ms: int = 500
     unseen_ms: int = 500
-    """So much more the clocks may differ than was seen; `decisions.lease` pays for no more."""
+    """How much more the clocks may differ than was seen; `decisions.lease` allows for no more."""
 
 
 def check_settings(settings: CcxtSettings, symbols: Sequence[Symbol]) -> None:
@@ -64,7 +64,7 @@ async def pass_gate(
         VenueRefused: one sentence that says what is wrong and what to do.
     """
     name = settings.exchange
-    # First, for ccxt asks Bitget by itself when it asks for the markets.
+    # This comes first, since ccxt itself asks Bitget when it loads the markets.
     for ask in questions_of(client, name):
         with refusing(name, "tell what kind of account it is"):
             await ask(client)

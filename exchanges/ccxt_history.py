@@ -25,14 +25,14 @@ from messages.ids import NS_PER_MS, ActorPath, Symbol
 USUAL_PAGE = 100
 """No exchange is known to give less; more is asked for where ccxt knows how many there may be."""
 _SETTLE_MS = 1_000
-"""So long after its end a candle is not taken for over: the exchange may still be at it."""
+"""How long after its end a candle still counts as open: the exchange may be working on it."""
 
 _UNKNOWN_MS = 60_000
 """The same where the exchange tells no time, and this clock may be ahead of it."""
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
-    """How often a page is asked for, and how long is waited in between: doubling, half chance."""
+    """How often a page is asked for, and the pauses between: doubling, half of each by chance."""
 
     tries: int = 8
     backoff_ms: int = 500
@@ -54,7 +54,7 @@ class CcxtHistory:
         monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.stats = SourceStats()
-        """Of rows that could not be read."""
+        """What is counted of rows that could not be read."""
         self.retries = 0
         """How many questions had to be asked again."""
         self.page_size = USUAL_PAGE

@@ -24,9 +24,9 @@ from messages.ids import ClientOrderId, TimestampNs
 from messages.values import OrderType, Side, TimeInForce
 
 RIGHT_LIMIT_S = 5.0
-"""Whoever has not answered by then is not waited for: a start, or a takeover, goes on."""
+"""How long an answer is waited for; then a start, or a takeover, goes on without it."""
 _OF_THE_MARKET = Decimal("0.9")
-"""Below what is asked for, and within what exchanges take for a price at all."""
+"""How much of the price is bid: below the market, and within what exchanges accept as a price."""
 
 
 async def ask_right(client: Any, capability: Capability, market: MarketFacts) -> TradingRight:

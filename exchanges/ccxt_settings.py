@@ -8,7 +8,7 @@ import msgspec
 from messages.errors import VenueRefused
 
 DEFAULT_RECV_WINDOW_MS = 2_500
-"""Short, because absence is proof only when it is over; long enough for a slow round trip."""
+"""Short, since absence is proof only after it is over; long enough for a slow round trip."""
 DEFAULT_TIMEOUT_MS = 10_000
 
 

@@ -1,6 +1,6 @@
 """The account's private stream: kept up, compared with REST, and never trusted to be alive.
 
-A socket that still answers pings may have stopped to tell anything. So liveness is shown by work:
+A socket that still answers pings may have stopped telling anything. So liveness is shown by work:
 every so often REST is asked for the open orders, and a stream that had not told what REST knows is
 stale and is connected anew. After each connection REST is asked once before the stream is live,
 since nothing is replayed.
