@@ -261,7 +261,7 @@ def test_parquet_without_pyarrow_is_refused_in_a_sentence(
 
     monkeypatch.setattr(builtins, "__import__", no_pyarrow)
 
-    with pytest.raises(DataError, match=r"pip install 'watchkeeper\[parquet\]'"):
+    with pytest.raises(DataError, match=r"pip install '\.\[parquet\]'"):
         ReplaySource(write(tmp_path, b"", "candles.parquet"), BTC)
 
 
