@@ -12,6 +12,7 @@ from ops.config import Config, StrategyConfig, VenueType
 from ops.config_write import to_toml
 from ops.software import installed
 from ops.wiring_execution import account_of
+from strategies.siblings import code_of
 
 
 def run_begun(config: Config, started_ns: int) -> RunBegun:
@@ -38,10 +39,13 @@ def _settings(one: StrategyConfig) -> StrategySettings:
 
 
 def code_hash(uses: str) -> str:
-    """Hash the file that a strategy's class stands in; empty where it stands in none."""
+    """Hash the file that a strategy's class stands in, and what it imports from beside it.
+
+    Empty where it stands in none.
+    """
     try:
         module = strategies.strategy_class(uses).__module__
         file = getattr(sys.modules.get(module), "__file__", None)
-        return blake2b(Path(file).read_bytes(), digest_size=8).hexdigest() if file else ""
+        return blake2b(code_of(Path(file)), digest_size=8).hexdigest() if file else ""
     except (ConfigError, OSError):
         return ""

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+from contextlib import redirect_stdout
 from hashlib import blake2b
 from pathlib import Path
 from types import ModuleType
@@ -10,6 +11,7 @@ from typing import Any
 from messages.errors import ConfigError
 from messages.own_lines import line_of
 from strategies.protocol import Strategy
+from strategies.siblings import code_files, reach
 
 
 def class_from_file(uses: str) -> type[Strategy]:
@@ -35,11 +37,13 @@ def _module(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ConfigError([f"{path} is not a Python file"])
+    reach(path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # before it runs: classes look themselves up there
     vars(module)["print"] = _print_aside
     try:
-        spec.loader.exec_module(module)
+        with redirect_stdout(sys.stderr):  # what it imports may print, too
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:  # its file may call sys.exit, and we go on
         del sys.modules[name]
         where = line_of(error, str(path))
@@ -49,7 +53,16 @@ def _module(path: Path) -> ModuleType:
     except BaseException:  # interrupted: what there is of it is no module
         del sys.modules[name]
         raise
+    _print_all_aside(path)
     return module
+
+
+def _print_all_aside(path: Path) -> None:
+    """Take the `print` of what it imported from beside it, too."""
+    beside = {str(one) for one in code_files(path)[1:]}
+    for module in list(sys.modules.values()) if beside else ():
+        if getattr(module, "__dict__", {}).get("__file__") in beside:
+            vars(module).setdefault("print", _print_aside)
 
 
 def _print_aside(*values: object, file: Any = None, **how: Any) -> None:

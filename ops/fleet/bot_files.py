@@ -7,15 +7,18 @@ from typing import Any
 
 from messages.errors import ConfigError
 from ops.config import document_of, load
+from strategies.siblings import code_files
 
 
 def fingerprint(config: str) -> str:
     """Give a name to the contents of a bot's files: other bytes give another one.
 
-    What a strategy's file imports is not looked at, and what cannot be read counts as empty.
+    What a strategy's file imports is not looked at, but for what lies beside it; what cannot be
+    read counts as empty.
     """
     hashed = blake2b(digest_size=16, person=b"bot files")
-    for path in (Path(config), *_strategy_files(Path(config))):
+    own = [one for file in _strategy_files(Path(config)) for one in code_files(file)]
+    for path in (Path(config), *own):
         content = _content(path)
         hashed.update(len(content).to_bytes(8, "big") + content)
     return hashed.hexdigest()

@@ -11,6 +11,7 @@ from research.backtest.plan import Plan
 from research.optimise.space import Axis
 from research.optimise.trial import size_of, uses_of
 from research.optimise.windows import Window
+from strategies.siblings import code_of
 
 
 def manifest_of(
@@ -18,7 +19,8 @@ def manifest_of(
 ) -> dict[str, str]:
     """Give a name for each thing that results depend on, by what it is called.
 
-    A strategy in a file of its own is known by the file's bytes; what it imports is not looked at.
+    A strategy in a file of its own is known by the file's bytes and those of what it imports from
+    beside it; what else it imports is not looked at.
     """
     return {
         "data": digest,
@@ -38,7 +40,7 @@ def _strategy(strategy: Any, axes: Sequence[Axis]) -> list[Any]:
     fixed = {name: value for name, value in params.items() if name not in searched}
     file, is_file, name = uses.partition(".py:")
     if is_file:
-        code = blake2b(Path(f"{file}.py").read_bytes(), digest_size=16).hexdigest()
+        code = blake2b(code_of(Path(f"{file}.py")), digest_size=16).hexdigest()
         return [strategy.id, strategy.traded, name, code, fixed]
     return [strategy.id, strategy.traded, uses, "", fixed]
 

@@ -17,6 +17,7 @@ from messages.ids import StrategyId, Symbol
 from messages.recorded import RunBegun, StrategySettings
 from messages.values import Instrument
 from strategies.protocol import Strategy
+from strategies.siblings import code_of
 
 
 class Otherwise(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +106,7 @@ def _cast(ran: StrategySettings, uses: str, changes: Mapping[str, Any]) -> Cast:
 def _hash(uses: str) -> str:
     module = strategies.strategy_class(uses).__module__
     file = getattr(sys.modules.get(module), "__file__", None)
-    return blake2b(Path(file).read_bytes(), digest_size=8).hexdigest() if file else ""
+    return blake2b(code_of(Path(file)), digest_size=8).hexdigest() if file else ""
 
 
 # ---------------------------------------------------------------- parameters
