@@ -16,10 +16,47 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from messages.exit_codes import EXIT_INTERRUPTED, EXIT_NOTHING_THERE, EXIT_UNREAD, EXIT_USAGE
-from ops.arguments import FAMILIES, parser
-from ops.stdout import give_up
-from ops.streams import STDOUT, forget_no_size, take_streams
+_OURS = (
+    "actors",
+    "decisions",
+    "exchanges",
+    "messages",
+    "ops",
+    "persistence",
+    "research",
+    "strategies",
+)
+
+
+def _hidden() -> list[str]:
+    """Name a package of somebody else's that was imported in the place of one of ours."""
+    here = Path(__file__).resolve().parent
+    for name in _OURS:
+        module: Any = sys.modules.get(name)
+        found = getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), "")
+        if found and not Path(found).resolve().is_relative_to(here / name):
+            return [
+                f"another package called {name} ({found}) hides watchkeeper's: rename it, or leave"
+                " its folder out of PYTHONPATH, which no strategy needs: see docs/strategies.md"
+            ]
+    return []
+
+
+try:  # here, and not where they are used: even these may be somebody else's
+    from messages.exit_codes import (
+        EXIT_INTERRUPTED,
+        EXIT_NOTHING_THERE,
+        EXIT_UNREAD,
+        EXIT_USAGE,
+    )
+    from ops.arguments import FAMILIES, parser
+    from ops.stdout import give_up
+    from ops.streams import STDOUT, forget_no_size, take_streams
+except ImportError:
+    if not _hidden():
+        raise
+    print(f"watchkeeper: {_hidden()[0]}", file=sys.stderr)
+    sys.exit(2)  # EXIT_USAGE, which cannot be had
 
 _OF_THE_MACHINE = (ENOSPC, EDQUOT, EFBIG, EIO, EROFS, EMFILE, ENFILE, ENOMEM)
 
@@ -121,6 +158,8 @@ def _sentences(error: Exception) -> list[str]:
         return [str(error)]
     if isinstance(error, OSError) and error.filename and error.strerror:
         return [f"{error.filename}: {error.strerror.lower()}"]
+    if isinstance(error, ImportError | AttributeError):
+        return _hidden()
     return _of_the_machine(error)
 
 
