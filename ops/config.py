@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from messages.errors import ConfigError
-from ops.config_parse import CheckParams, parse
+from ops.config_parse import parse
 from ops.config_schema import (
     Config,
     FeedConfig,
@@ -22,6 +22,7 @@ from ops.config_schema import (
     VenueConfig,
     VenueType,
 )
+from ops.config_strategies import CheckParams
 from ops.config_write import effective_toml
 
 __all__ = [

@@ -1,17 +1,16 @@
 """From a TOML document to a `Config`, or to every mistake in it at once."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from messages.errors import ConfigError
-from messages.ids import StrategyId, Symbol, quote_of
+from messages.ids import Symbol, quote_of
 from ops.config_alerts import read_alerts
 from ops.config_feed import check_exchange, read_feed
 from ops.config_metrics import read_metrics
-from ops.config_reader import TableReader, is_integer, is_there, joined
+from ops.config_reader import TableReader, is_integer, joined
 from ops.config_records import read_journal_settings, read_logs
 from ops.config_risk import check_defaults, read_risk
 from ops.config_schema import (
@@ -21,19 +20,13 @@ from ops.config_schema import (
     IdempotencyConfig,
     Mode,
     RuntimeConfig,
-    StrategyConfig,
     SupervisionConfig,
     VenueConfig,
     VenueType,
 )
-from ops.own_code import in_time
+from ops.config_strategies import NAME, NAME_RULE, CheckParams, Checks, read_strategies
 from ops.secret_names import is_secret_name, is_variable_name
 
-CheckParams = Callable[[str, Mapping[str, Any], str], Sequence[str]]
-"""Takes a strategy's `uses` and `params` and the feed's timeframe; gives a sentence per mistake."""
-
-_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-_NAME_RULE = "letters, digits, '.', '_' or '-', at most 64, beginning with a letter or digit"
 _BPS_BELOW = 10_000
 _AUTO: Literal["auto"] = "auto"
 _LIVE_KEYS = {
@@ -52,20 +45,21 @@ def parse(
     """
     problems = _literal_secrets(document, "")
     root = TableReader(document, "", problems)
-    name = root.matching("name", None, _NAME, _NAME_RULE)
+    name = root.matching("name", None, NAME, NAME_RULE)
     feed = read_feed(root.table("feed"), base)
     mode = _mode(root)
     venue = _venue(root.table("venue"), feed.symbols)
     _check_live(root, mode, venue, feed)
     supervision = _supervision(root.table("supervision"))
-    check = _in_time(check_params, supervision.hang_after_s)
     config = Config(
         name=name,
         run_dir=Path(root.text("run_dir", f"runs/{name}")),
         mode=mode,
         feed=feed,
         venue=venue,
-        strategies=_strategies(root, feed, base, check),
+        strategies=read_strategies(
+            root, feed, base, Checks(check_params, supervision.hang_after_s)
+        ),
         risk=read_risk(root.table("risk"), feed.symbols),
         idempotency=_idempotency(root.table("idempotency")),
         metrics=read_metrics(root.table("metrics")),
@@ -75,7 +69,7 @@ def parse(
         alerts=read_alerts(root.table("alerts"), feed.symbols),
         journal=read_journal_settings(root.table("journal")),
     )
-    if mode is Mode.LIVE and not problems:
+    if mode is Mode.LIVE and not any(one.startswith(("strategy", "risk")) for one in problems):
         check_defaults(root, config.strategies)
     check_exchange(root, feed, config.venue.exchange)
     root.finish()
@@ -181,92 +175,6 @@ def _participation(reader: TableReader) -> Decimal:
     if not 0 < value <= 1:
         reader.expected("participation", 'a quoted decimal above "0" and at most "1"')
     return value
-
-
-def _strategies(
-    root: TableReader, feed: FeedConfig, base: Path, check_params: CheckParams | None
-) -> tuple[StrategyConfig, ...]:
-    readers = root.tables("strategy")
-    if not readers and not root.has("strategy"):
-        root.problem("strategy", "got none, expected at least one [[strategy]]")
-    first_place: dict[str, int] = {}
-    strategies = []
-    for place, reader in enumerate(readers):
-        strategy = _strategy(reader, feed, base, check_params)
-        strategies.append(strategy)
-        if first_place.setdefault(strategy.id, place) != place:
-            taken = f"strategy[{first_place[strategy.id]}]"
-            reader.problem("id", f'"{strategy.id}" is already the id of {taken}')
-    return tuple(strategies)
-
-
-def _strategy(
-    reader: TableReader, feed: FeedConfig, base: Path, check_params: CheckParams | None
-) -> StrategyConfig:
-    before = len(reader.problems)
-    symbols = _traded_symbols(reader, feed)
-    strategy = StrategyConfig(
-        id=StrategyId(reader.matching("id", None, _NAME, _NAME_RULE)),
-        uses=_near(reader.text("uses", None, 'a strategy, such as "sma_cross"'), base),
-        symbol=symbols[0],
-        symbols=symbols,
-        order_notional=reader.money("order_notional", "100"),
-        params=reader.table("params").items(),
-    )
-    reader.finish()
-    if check_params is not None and len(reader.problems) == before:
-        try:
-            found = check_params(strategy.uses, strategy.params, feed.timeframe)
-        except ConfigError as error:  # its file did not end: the next may be the same one
-            raise ConfigError(
-                [f"{reader.path('uses')}: {text}" for text in error.problems]
-            ) from None
-        reader.problems += [f"{reader.path('params')}: {sentence}" for sentence in found]
-    return strategy
-
-
-def _in_time(check_params: CheckParams | None, hang_after_s: int) -> CheckParams | None:
-    if check_params is None:
-        return None
-
-    def check(uses: str, params: Mapping[str, Any], timeframe: str) -> Sequence[str]:
-        return in_time(partial(check_params, uses, params, timeframe), uses, "loaded", hang_after_s)
-
-    return check
-
-
-def _near(uses: str, base: Path) -> str:
-    """A strategy's file stands beside the config's, like its market data."""
-    file, colon, name = uses.rpartition(":")
-    beside = base / file
-    return f"{beside.absolute()}{colon}{name}" if colon and is_there(beside) else uses
-
-
-def _traded_symbols(reader: TableReader, feed: FeedConfig) -> tuple[Symbol, ...]:
-    """Give all symbols of a strategy; `symbol`, where it stands too, is the first of `symbols`."""
-    default = feed.symbols[0] if feed.symbols else Symbol("BTC/USDT")
-    several = reader.raw("symbols")
-    if several is None:
-        return (_traded(reader, feed, "symbol", default),)
-    if not (isinstance(several, list) and several):
-        reader.expected("symbols", 'a list such as ["BTC/USDT", "ETH/USDT"]')
-        return (default,)
-    keyed = {f"symbols[{place}]": value for place, value in enumerate(several)}
-    items = reader.beside(keyed)
-    symbols = tuple(_traded(items, feed, key, default) for key in keyed)
-    if len(set(symbols)) < len(symbols):
-        reader.expected("symbols", "each symbol once")
-    if reader.has("symbol") and reader.raw("symbol") != symbols[0]:
-        reader.expected("symbol", f"the first of its symbols, {symbols[0]}, or nothing")
-    reader.raw("symbol")
-    return symbols
-
-
-def _traded(reader: TableReader, feed: FeedConfig, key: str, default: Symbol) -> Symbol:
-    symbol = Symbol(reader.text(key, default))
-    if feed.symbols and symbol not in feed.symbols:
-        reader.expected(key, f"one of the feed's: {', '.join(feed.symbols)}")
-    return symbol
 
 
 def _idempotency(reader: TableReader) -> IdempotencyConfig:

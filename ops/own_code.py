@@ -16,6 +16,10 @@ from messages.patience import LIMIT_S, Hung, Patience, is_watched, last_line
 Given = TypeVar("Given")
 
 
+class DidNotEnd(ConfigError):
+    """A strategy's own code loops or waits."""
+
+
 def in_time(work: Callable[[], Given], uses: str, was: str, hang_after_s: int) -> Given:
     """Do what runs a strategy's file: as it `was` "loaded", or "made".
 
@@ -23,7 +27,7 @@ def in_time(work: Callable[[], Given], uses: str, was: str, hang_after_s: int) -
     somebody else's limit, a backtest's, that one holds.
 
     Raises:
-        ConfigError: it loops or waits; or what `work` raises.
+        DidNotEnd: it loops or waits; or what `work` raises.
     """
     if is_watched():
         return work()
@@ -38,7 +42,7 @@ def in_time(work: Callable[[], Given], uses: str, was: str, hang_after_s: int) -
         except Hung as error:
             patience.end()  # or it would interrupt what follows, too
             line = line_of(error, file) or last_line(error)
-            raise ConfigError([_told(uses, was, patience.limit_s, line)]) from None
+            raise DidNotEnd([_told(uses, was, patience.limit_s, line)]) from None
         finally:
             patience.end()
 

@@ -53,11 +53,11 @@ def check_params(uses: str, params: Mapping[str, Any], timeframe: str = "") -> l
     """Give one sentence per mistake; none when `build` will work. Runs a strategy's file.
 
     `timeframe` is that of the feed's candles, where it is known.
+
+    Raises:
+        ConfigError: there is no such strategy, or its file cannot be used.
     """
-    try:
-        cls = _find(uses)
-    except ConfigError as error:
-        return error.problems
+    cls = _find(uses)
     fields = _params_struct(cls)
     wrong = [] if fields is None else _problems(fields, uses, params)
     return wrong + declared_problems(cls, uses, timeframe)

@@ -97,7 +97,10 @@ def cast_of(begun: RunBegun, otherwise: Otherwise) -> tuple[Cast, ...]:
 
 def _cast(ran: StrategySettings, uses: str, changes: Mapping[str, Any]) -> Cast:
     params = {**_params(ran), **changes}
-    wrong = strategies.check_params(uses, params)
+    try:
+        wrong = strategies.check_params(uses, params)
+    except ConfigError as error:
+        wrong = error.problems
     if wrong:
         raise ConfigError([f"strategy {ran.id}: {sentence}" for sentence in wrong])
     return Cast(ran, uses, params)

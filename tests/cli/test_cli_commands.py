@@ -136,8 +136,7 @@ def test_check_prints_every_mistake_on_stderr_and_exits_2(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines() == [
-        'watchkeeper: strategy[0].params: there is no strategy "sma_cros"; '
-        'did you mean "sma_cross"?',
+        'watchkeeper: strategy[0].uses: there is no strategy "sma_cros"; did you mean "sma_cross"?',
         'watchkeeper: rsk: unknown key; did you mean "risk"?',
     ]
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messages.errors import ConfigError
+from ops import own_code
 from ops.config import demo_config, load, parse
 from strategies import check_params
 
@@ -60,7 +61,7 @@ def test_five_mistakes_in_one_file_are_all_reported_with_their_keys_and_suggesti
         'feed.spede: unknown key; did you mean "speed"?',
         'mode: got "papr", expected one of paper, live; did you mean "paper"?',
         'venue.taker_fee_bps: got 0.1, expected it quoted, to be exact: "0.1"',
-        'strategy[0].params: there is no strategy "sma_cros"; did you mean "sma_cross"?',
+        'strategy[0].uses: there is no strategy "sma_cros"; did you mean "sma_cross"?',
         'risk.max_orders_per_minute: got "many", expected a whole number of 1 or more',
     ]
 
@@ -144,6 +145,109 @@ def test_parameters_are_checked_by_the_strategy_itself() -> None:
     found = problems_of(GOOD.replace("fast = 5", "fast = 20"))
 
     assert found == ["strategy[0].params: slow must be greater than fast (20), not 15"]
+
+
+def strategies_of(*tables: str, feed: str = "") -> list[str]:
+    """Give what is wrong with strategies of such tables."""
+    listed = "".join(f"[[strategy]]\nid = 's{n}'\n{one}\n" for n, one in enumerate(tables))
+    return problems_of(f'name = "x"\n[feed]\ntype = "demo"\n{feed}\n{listed}')
+
+
+@pytest.mark.parametrize(
+    ("uses", "sentence"),
+    [
+        ("sma_cros", 'there is no strategy "sma_cros"; did you mean "sma_cross"?'),
+        ("no.py:Mine", "there is no strategy file no.py"),
+        ("mine.py", '"mine.py" must look like path/to/file.py:ClassName'),
+        ("broken.py:Mine", "cannot be run: ZeroDivisionError: division by zero (broken.py:1)"),
+        ("empty.py:Mine", 'has no class "Mine"'),
+    ],
+)
+def test_what_is_wrong_with_the_strategy_itself_has_the_key_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uses: str, sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.py").write_text("1 / 0\n")
+    (tmp_path / "empty.py").touch()
+
+    (problem,) = strategies_of(f"uses = '{uses}'")
+
+    assert problem.startswith("strategy[0].uses: ")
+    assert problem.endswith(sentence)
+
+
+def test_a_mistake_beside_them_hides_none_of_a_strategys_name_symbol_and_parameters() -> None:
+    wrong = 'symbol = "X/Y"\norder_notional = "-1"\ntypo = 1\n'
+
+    found = strategies_of(
+        wrong + 'uses = "sma_cros"', wrong + 'uses = "sma_cross"\nparams = { fast = 9, slow = 3 }'
+    )
+
+    same = [
+        'symbol: got "X/Y", expected one of the feed\'s: BTC/USDT',
+        'order_notional: got "-1", expected a quoted decimal of 0 or more, such as "100"',
+        "typo: unknown key (known: symbols, symbol, id, uses, order_notional, params)",
+    ]
+    assert found == [
+        *(f"strategy[0].{one}" for one in same),
+        'strategy[0].uses: there is no strategy "sma_cros"; did you mean "sma_cross"?',
+        *(f"strategy[1].{one}" for one in same),
+        "strategy[1].params: slow must be greater than fast (9), not 3",
+    ]
+
+
+def test_of_a_wrong_table_or_timeframe_nothing_else_is_said() -> None:
+    """What would be looked at are not the parameters, or the bars, that somebody has written."""
+    assert strategies_of('uses = "sma_cross"\nparams = 7') == [
+        "strategy[0].params: got 7, expected a table, written [strategy[0].params]"
+    ]
+    assert strategies_of("params = { x = 1 }") == [
+        'strategy[0].uses: got nothing, expected a strategy, such as "sma_cross"'
+    ]
+
+
+def test_bars_are_held_against_a_timeframe_that_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "bars.py"
+    path.write_text(
+        "from strategies.protocol import Strategy\nclass Bars(Strategy):\n"
+        "    timeframes = ('5m',)\n    def on_bar(self, *_): pass\n"
+    )
+    uses = f"uses = '{path}:Bars'"
+
+    (fits_not,) = strategies_of(uses, feed='timeframe = "1h"')
+    (no_timeframe,) = strategies_of(uses, feed='timeframe = "1x"')
+
+    assert "needs bars of 5m" in fits_not
+    assert no_timeframe.startswith("feed.timeframe: ")
+
+
+@pytest.mark.slow
+def test_after_a_file_that_does_not_end_the_rest_is_told_and_no_other_file_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_code, "LIMIT_S", 0.05)
+    path = tmp_path / "hangs.py"
+    path.write_text("while True: pass\n")
+    uses = f"uses = '{path}:Mine'"
+
+    stuck, typo, risk = strategies_of(
+        uses, f"{uses}\ntypo = 1\n[risk]\nmax_open_orders = 0\n[supervision]\nhang_after_s = 1"
+    )
+
+    assert f"strategy[0].uses: {path}:Mine did not come back within" in stuck
+    assert typo.startswith("strategy[1].typo: ")
+    assert risk.startswith("risk.max_open_orders: ")
+
+
+def test_with_real_money_an_unsaid_amount_is_told_beside_other_mistakes() -> None:
+    live = GOOD.replace('type = "demo"', 'type = "ccxt"\nsymbols = ["ETH/BTC"]')
+
+    found = problems_of(
+        f'mode = "live"\n{live}\n[venue]\ntype = "ccxt"\nexchange = "binance"\n[risk]\n'
+    )
+
+    assert "strategy[0].order_notional: got nothing, expected a quoted decimal: the" in str(found)
+    assert 'venue.api_key_env: is needed for type "ccxt"' in str(found)
 
 
 def test_a_run_without_a_strategy_is_refused() -> None:

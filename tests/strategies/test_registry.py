@@ -55,6 +55,13 @@ class NotAStrategy:
 """
 
 
+def mistakes(uses: str, params: dict[str, Any]) -> list[str]:
+    try:
+        return check_params(uses, params)
+    except ConfigError as error:
+        return error.problems
+
+
 def make(uses: str, params: dict[str, Any]) -> Strategy:
     others = {ETH.symbol: ETH} if uses == "pairs" else None
     return build(uses, params, BTC.symbol, Decimal(100), BTC, others)
@@ -195,7 +202,7 @@ def test_a_registered_strategy_is_built_from_its_table() -> None:
 def test_every_mistake_in_a_strategy_block_is_a_sentence(
     uses: str, params: dict[str, Any], problems: list[str]
 ) -> None:
-    assert check_params(uses, params) == problems
+    assert mistakes(uses, params) == problems
 
 
 def test_building_with_mistakes_raises_all_of_them() -> None:
@@ -221,24 +228,24 @@ def test_a_strategy_in_a_file_gets_its_table_as_it_is(mine: Path) -> None:
 def test_a_file_without_such_a_strategy_is_a_clear_mistake(
     mine: Path, class_name: str, part: str
 ) -> None:
-    (problem,) = check_params(f"{mine}:{class_name}", {})
+    (problem,) = mistakes(f"{mine}:{class_name}", {})
 
     assert part in problem
 
 
 def test_a_file_that_is_not_there_is_a_clear_mistake() -> None:
-    assert check_params("no/such.py:Mine", {}) == ["there is no strategy file no/such.py"]
+    assert mistakes("no/such.py:Mine", {}) == ["there is no strategy file no/such.py"]
 
 
 def test_a_file_without_a_class_name_is_a_clear_mistake() -> None:
-    assert check_params("mine.py", {}) == ['"mine.py" must look like path/to/file.py:ClassName']
+    assert mistakes("mine.py", {}) == ['"mine.py" must look like path/to/file.py:ClassName']
 
 
 def test_a_file_that_fails_when_run_is_a_mistake_with_its_error(tmp_path: Path) -> None:
     path = tmp_path / "bad.py"
     path.write_text("1 / 0")
 
-    (problem,) = check_params(f"{path}:Mine", {})
+    (problem,) = mistakes(f"{path}:Mine", {})
 
     assert "cannot be run: ZeroDivisionError" in problem
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import strategies
+from messages.errors import ConfigError
 from messages.ids import Symbol
 from messages.values import Instrument
 from ops.fleet.bot_files import fingerprint
@@ -103,10 +104,11 @@ def test_two_folders_with_a_module_of_one_name_are_refused(tmp_path: Path) -> No
     alone = mine(tmp_path / "c", "", "3", same_helpers="ONE = 3")
 
     assert made(first) == 1
-    (problem,) = strategies.check_params(other, {})
+    with pytest.raises(ConfigError) as refused:
+        strategies.check_params(other, {})
     assert made(alone) == 3, "it does not import its own"
 
-    assert problem == (
+    assert str(refused.value) == (
         f"{tmp_path}/b/mine.py imports same_helpers, and {tmp_path}/a has a module of that name"
         " too, which is taken for it in this process: call one of them otherwise"
     )
