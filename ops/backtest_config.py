@@ -20,6 +20,7 @@ from ops.config import (
 )
 from ops.config_feed import DEFAULT_SYMBOL
 from ops.config_risk import risk_limits
+from ops.doubts import tell_doubts
 from ops.own_code import in_time
 from ops.sources import paper_settings
 
@@ -44,6 +45,7 @@ def read_backtest(path: Path, data: Sequence[str], options: Callable[..., Option
         raise ConfigError([text])
     if problems := _problems(config):
         raise ConfigError(problems)
+    tell_doubts(config)
     return options(
         name=config.name,
         config_text=effective_toml(config),

@@ -93,12 +93,15 @@ def _resume(arguments: argparse.Namespace, run_dir: Path) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     from ops.backtest_config import make_each
-    from ops.config import effective_toml, load
+    from ops.config import load
+    from ops.doubts import tell_doubts
+    from ops.effective import effective_text
     from strategies import check_params
 
     config = load(arguments.config, {}, check_params)
     make_each(config)
-    sys.stdout.write(effective_toml(config))
+    sys.stdout.write(effective_text(config))
+    tell_doubts(config)
     return EXIT_OK
 
 

@@ -28,6 +28,7 @@ from ops.collector import seldom_collecting
 from ops.config import Config, Mode
 from ops.control import ControlServer
 from ops.cpu_keeper import cpu_keeper
+from ops.doubts import tell_doubts
 from ops.heart import Heart
 from ops.inspect_control import InspectControl
 from ops.journal import journal_for
@@ -69,6 +70,7 @@ def run_bot(options: StartOptions) -> int:
         WatchkeeperError: a user's mistake, found before anything was started; exit 2.
     """
     config = config_for(options)
+    tell_doubts(config)
     if config.feed.is_live:
         wake_on_time()  # before the first thread is started
     secrets = secrets_of(config)

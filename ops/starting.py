@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from actors.log import logger, open_log
-from ops.config import Config, VenueType, effective_toml
+from ops.config import Config, VenueType
+from ops.effective import effective_text
 from ops.ledger_choice import settle_place
 from ops.log_context import LogContext
 from ops.logs import LogCounts, log_from_now_on, log_settings, unhandled_are_logged
@@ -79,7 +80,7 @@ class Start:
         self._before = self._before or how_it_ended(run_dir)
         if run_dir.taken_over_from:
             logger.warning("taking over from process {}", run_dir.taken_over_from)
-        run_dir.atomic_write(EFFECTIVE_CONFIG, effective_toml(config).encode())
+        run_dir.atomic_write(EFFECTIVE_CONFIG, effective_text(config).encode())
         if account is not None:
             account.open(warm.listing if warm else ())
             stack.callback(account.close)

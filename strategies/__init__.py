@@ -26,7 +26,16 @@ from strategies.handlers import handler_problems
 from strategies.params import Bound, allowed, bounds_of, nearest
 from strategies.protocol import Decision, Strategy, Target
 
-__all__ = ["Decision", "Strategy", "Target", "build", "check_params", "names", "strategy_class"]
+__all__ = [
+    "Decision",
+    "Strategy",
+    "Target",
+    "all_params",
+    "build",
+    "check_params",
+    "names",
+    "strategy_class",
+]
 
 _REGISTERED = {
     "bollinger_reversion": "BollingerReversion",
@@ -61,6 +70,43 @@ def check_params(uses: str, params: Mapping[str, Any], timeframe: str = "") -> l
     fields = _params_struct(cls)
     wrong = [] if fields is None else _problems(fields, uses, params)
     return wrong + declared_problems(cls, uses, timeframe)
+
+
+def all_params(uses: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Give parameters that `check_params` has nothing against, and the defaults of the others.
+
+    They mean the same. What cannot be written down, such as None, is left out.
+
+    Raises:
+        ConfigError: there is no such strategy, or its file cannot be used.
+    """
+    struct = _params_struct(_find(uses))
+    if struct is None:
+        return dict(params)
+    made = msgspec.convert(dict(params), struct)
+    told = {
+        field.encode_name: _plain(getattr(made, field.name))
+        for field in msgspec.structs.fields(struct)
+    }
+    return {**params, **{name: value for name, value in told.items() if value is not None}}
+
+
+def _plain(value: Any) -> Any:
+    try:
+        return _without_none(msgspec.to_builtins(value))
+    except (TypeError, ValueError, RecursionError):
+        return None
+
+
+def _without_none(value: Any) -> Any:
+    """Raises ValueError where one stands in a list, whose other places it would move."""
+    if isinstance(value, dict):
+        return {key: _without_none(one) for key, one in value.items() if one is not None}
+    if isinstance(value, list | tuple):
+        if None in value:
+            raise ValueError
+        return [_without_none(one) for one in value]
+    return value
 
 
 def build(
