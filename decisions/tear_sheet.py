@@ -41,7 +41,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Of those that ended in it."""
     executions: int
     exposure: float
-    """The part of all prices after which something was held."""
+    """The part of all moments with a price after which something was held, of any symbol."""
     turnover: Decimal
     """The value of all that was bought and sold."""
     fees: Decimal
@@ -84,11 +84,13 @@ def sheet_of(
     curve = Thinned(len(CURVE))
     is_split = split_ns is not None
     walks, holds = _Walks(capital, is_split=is_split), _Walks(capital, is_split=is_split)
-    for times_ns, (profit, hold, held) in _split(
+    held_events = [0, 0]
+    for times_ns, (profit, hold, held, symbols) in _split(
         added_up([one.values() for one in lanes]), split_ns
     ):
         part = 0 if split_ns is None or times_ns[0] <= split_ns else 1
         falls, hold_falls = walks.take(part, times_ns, profit), holds.take(part, times_ns, hold)
+        held_events[part] += len(symbols) - symbols.count(0.0)
         curve.take(times_ns, [profit, falls, hold, hold_falls, held])
     trips = RoundTrips()
     trip_of = [trips.take(one) for one in executions]
@@ -108,7 +110,7 @@ def sheet_of(
         still_open=trips.open(prices),
         other_fees=_other_fees(lanes),
     )
-    found.parts = list(_parts(found, walks, holds))
+    found.parts = list(_parts(found, walks, holds, held_events))
     return found
 
 
@@ -141,9 +143,12 @@ def _split(blocks: Iterator[Values], split_ns: int | None) -> Iterator[Values]:
             yield times_ns[start:stop], [column[start:stop] for column in columns]
 
 
-def _parts(sheet: Sheet, walks: _Walks, holds: _Walks) -> Iterator[Part]:
-    both = [_both(*lane.stretches) for lane in sheet.lanes]
-    yield _part("whole", walks.whole, holds.whole, both, sheet.trips.ended, len(sheet.still_open))
+def _parts(
+    sheet: Sheet, walks: _Walks, holds: _Walks, held_events: Sequence[int]
+) -> Iterator[Part]:
+    both, trips = [_both(*lane.stretches) for lane in sheet.lanes], sheet.trips.ended
+    all_held, still = sum(held_events), len(sheet.still_open)
+    yield _part("whole", walks.whole, holds.whole, all_held, both, trips, still)
     if sheet.split_ns is None:
         return
     for number, name in enumerate(("in sample", "out of sample")):
@@ -161,24 +166,24 @@ def _parts(sheet: Sheet, walks: _Walks, holds: _Walks) -> Iterator[Part]:
             for one in (*sheet.trips.ended, *sheet.still_open)
         )
         still = len(sheet.still_open) if number else open_then
-        yield _part(name, walk, hold, stretches, ended, still)
+        yield _part(name, walk, hold, held_events[number], stretches, ended, still)
 
 
 def _part(
     name: str,
     walk: EquityWalk,
     hold: EquityWalk,
+    held_events: int,
     stretches: Sequence[Stretch],
     ended: Sequence[RoundTrip],
     still_open: int,
 ) -> Part:
-    events = sum(one.events for one in stretches)
     return Part(
         name=name,
         figures=figures(walk),
         trades=trade_figures(ended, still_open),
         executions=sum(one.executions for one in stretches),
-        exposure=sum(one.held_events for one in stretches) / events if events else 0.0,
+        exposure=held_events / walk.events if walk.events else 0.0,
         turnover=sum((one.turnover for one in stretches), start=Decimal(0)),
         fees=sum((one.fees for one in stretches), start=Decimal(0)),
         hold=figures(hold),

@@ -19,9 +19,10 @@ from messages.ids import Symbol
 Prices = Iterable[tuple[Sequence[int], Sequence[float]]]
 """Blocks of times (UTC nanoseconds, in order) and prices."""
 Values = tuple[Sequence[int], list[list[float]]]
-"""Times, and a column each of profit, of what holding made, and of what was held, signed."""
+"""Times, and a column each of profit, of what holding made, of what was held, signed, and of how
+many symbols something was held of."""
 
-COLUMNS = 3
+COLUMNS = 4
 _BLOCK = 4096
 
 
@@ -81,7 +82,7 @@ class Lane:
 
     def _block(self, part: int, times_ns: Sequence[int], prices: Sequence[float]) -> Values:
         stretch, profit, value = self.stretches[part], list[float](), list[float]()
-        start, count, before = 0, len(times_ns), self._profit
+        start, count, before, is_held = 0, len(times_ns), self._profit, list[float]()
         while start < count:
             self._execute(times_ns[start], stretch)
             stop = count
@@ -96,6 +97,7 @@ class Lane:
             else:
                 value += [0.0] * (stop - start)
                 profit += [cash] * (stop - start)
+            is_held += [1.0 if quantity else 0.0] * (stop - start)
             start = stop
         stretch.events += count
         self._profit, self.last_price = profit[-1], prices[-1]
@@ -104,7 +106,7 @@ class Lane:
         holding = [hold * (price / first) - self._hold for price in prices] if first else []
         holding = holding or [0.0] * count
         self.holding = holding[-1]
-        return times_ns, [profit, holding, value]
+        return times_ns, [profit, holding, value, is_held]
 
     def _execute(self, until_ns: int, stretch: Stretch) -> None:
         """Count what was executed up to a price; one of the same moment comes before it."""

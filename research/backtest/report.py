@@ -45,7 +45,7 @@ class QuoteReport(msgspec.Struct, frozen=True, kw_only=True):
     max_drawdown: float
     """The deepest fall from a peak, at the prices of all events."""
     exposure: float
-    """The part of all events after which something was held."""
+    """The part of all moments with a price after which something was held, of any symbol."""
     buy_and_hold: Decimal
     """What the capital would have won, spent in equal parts at the first prices, a fee paid."""
     sharpe: Sharpe | None
@@ -160,8 +160,7 @@ def _of_quote(quote: str, plan: Plan, outcome: Outcome, trials: Trials) -> Quote
     capital = plan.venue.balances.get(quote, DEFAULT_QUOTE_BALANCE)
     net = _sum(market.profit for market in markets)
     meter = outcome.meters[quote]
-    events = sum(market.events for market in markets)
-    exposure = sum(market.held_events for market in markets) / events if events else 0.0
+    exposure = meter.held_events / meter.walk.events if meter.walk.events else 0.0
     returns = daily_returns(meter.days, float(capital))
     turnover, fees = _sum(m.turnover for m in markets), _sum(m.fees for m in markets)
     return QuoteReport(

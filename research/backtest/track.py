@@ -55,6 +55,8 @@ class Track:
         self.first_price = self.last_price = Decimal(0)
         self.quantity = self.cash = self.fees = self.turnover = Decimal(0)
         self._profits: list[float] = []
+        self._held = bytearray()
+        """Of each event of the block that is reckoned: 1 where it ended with a position, else 0."""
         self.trades: list[tuple[int, Side, Sequence[Execution]]] = []
 
     def load(self) -> bool:
@@ -62,7 +64,9 @@ class Track:
         if self.size:
             self.settle()
             self._reckon(self.size, self.quantity, self.cash)
-            self._meter.take(self.place, self.block.times_ns, self._profits)
+            held = bytes(self._held)
+            self.held_events += held.count(1)
+            self._meter.take(self.place, self.block.times_ns, self._profits, held)
             self.last_price = reference_price(self.block.event(self.size - 1))
             self.seen += self.size
         block = next(self._blocks, None)
@@ -73,6 +77,7 @@ class Track:
             self.first_price = reference_price(block.event(0))
         self.block, self.is_candles = block, block.closes is not None
         self.size, self.at, self._profits = len(block.times_ns), 0, []
+        self._held.clear()
         self.by_closes = self.is_candles and all(driver.by_closes for driver in self.drivers)
         self.alone = None
         if self.by_closes and len(self.drivers) == 1:
@@ -137,10 +142,10 @@ class Track:
         if start >= stop:
             return
         money, quantity = float(cash), float(held)
+        self._held += (b"\1" if held else b"\0") * (stop - start)
         if not held:
             profits += [money] * (stop - start)
         else:
-            self.held_events += stop - start
             profits += [money + quantity * price for price in self._prices(start, stop)]
 
     def _prices(self, start: int, stop: int) -> Sequence[float]:

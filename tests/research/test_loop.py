@@ -163,19 +163,23 @@ def test_markets_add_up_to_the_deepest_fall(
     for turn in range(13):
         for place, market in enumerate(markets):
             block = market[turn * size : (turn + 1) * size]
-            meter.take(place, [at for at, _ in block], [float(profit) for _, profit in block])
+            profits = [float(profit) for _, profit in block]
+            held = bytes(profit > 0 for profit in profits)
+            meter.take(place, [at for at, _ in block], profits, held)
             if not block:
                 meter.end(place)
 
-    latest, total, peak, deepest = [0] * len(markets), 0, 0, 0
+    latest, total, peak, deepest, held_events = [0] * len(markets), 0, 0, 0, 0
     for at in sorted({at for market in markets for at, _ in market}):
         for place, market in enumerate(markets):
             latest[place] = dict(market).get(at, latest[place])
         total = sum(latest)
+        held_events += any(profit > 0 for profit in latest)
         peak = max(peak, total)
         deepest = max(deepest, peak - total)
     assert meter.drawdown == deepest
     assert meter.walk.last == total
+    assert meter.held_events == held_events
     assert meter.walk.events == len({at for market in markets for at, _ in market})
 
 

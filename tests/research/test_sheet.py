@@ -146,6 +146,16 @@ def test_the_table_has_a_line_for_each_symbol_and_a_column_for_each_part() -> No
     ]
 
 
+def test_the_exposure_of_two_symbols_counts_a_moment_at_which_one_of_them_is_held() -> None:
+    """BTC after candles 5 to 10 and 32 to 59; ETH, which begins at the sixth, after 10 to 15."""
+    report, sheets = run(two_symbols())
+
+    assert [one.exposure for one in report.markets] == [34 / 59, 6 / 54]
+    assert report.quotes[0].exposure == (6 + 5 + 28) / 59
+    (sheet,) = sheets.by_quote.values()
+    assert sheet.parts[0].exposure == report.quotes[0].exposure
+
+
 def test_a_strategy_without_an_order_says_why() -> None:
     plan = plan_of({BTC: candles(BTC, SOME)}, {BTC: []})
 
