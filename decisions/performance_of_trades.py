@@ -11,6 +11,7 @@ from math import fsum
 
 import msgspec
 
+from decisions.exit_reasons import ExitFigures, exit_figures
 from decisions.round_trips import RoundTrip
 
 
@@ -35,6 +36,8 @@ class TradeFigures(msgspec.Struct, frozen=True, kw_only=True):
     """The most losers one after another, by when they ended."""
     average_held_ns: int
     longest_held_ns: int
+    exits: list[ExitFigures]
+    """By how they ended, the most frequent first; the sums of their trades are `ended`."""
 
 
 def trade_figures(ended: Sequence[RoundTrip], still_open: int) -> TradeFigures:
@@ -60,6 +63,7 @@ def trade_figures(ended: Sequence[RoundTrip], still_open: int) -> TradeFigures:
         losing_streak=max(streaks, default=0),
         average_held_ns=sum(held) // len(held) if held else 0,
         longest_held_ns=max(held, default=0),
+        exits=exit_figures(ended),
     )
 
 

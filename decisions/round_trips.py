@@ -8,6 +8,7 @@ between the two. What is open at the end is valued at the last price, and is no 
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, localcontext
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,8 +19,17 @@ from messages.values import Side
 
 _REST = Decimal("0.005")
 
-Executed = tuple[int, StrategyId, Symbol, Side, Fill]
-"""When on the market's clock, by whom, of what."""
+
+class Executed(NamedTuple):
+    """When on the market's clock, by whom, of what, and why."""
+
+    ts_ns: int
+    strategy: StrategyId
+    symbol: Symbol
+    side: Side
+    fill: Fill
+    reason: str = ""
+    """Of the decision: its order's."""
 
 
 class RoundTrip(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +54,10 @@ class RoundTrip(msgspec.Struct, frozen=True, kw_only=True):
     """All fees paid; of an open one, at the last price."""
     fees: Decimal
     executions: int
+    entry_reason: str
+    """Of the order that opened it."""
+    exit_reason: str
+    """Of the order that closed it; empty while it is open."""
 
     @property
     def share(self) -> float:
@@ -68,6 +82,7 @@ class _Trip(msgspec.Struct, kw_only=True):
     closed: Decimal = NOTHING
     closed_value: Decimal = NOTHING
     executions: int = 0
+    entry_reason: str
 
 
 class RoundTrips:
@@ -83,14 +98,13 @@ class RoundTrips:
 
     def take(self, executed: Executed) -> int:
         """Count one execution; give the number of the trade that it is of, the later of two."""
-        ts_ns, strategy, symbol, side, fill = executed
-        key = (strategy, symbol)
+        key = (executed.strategy, executed.symbol)
         with localcontext(EXACT):
-            trip, left = self._open.get(key), fill.quantity
-            if trip is not None and trip.side is not side and left > trip.held:
+            trip, left = self._open.get(key), executed.fill.quantity
+            if trip is not None and trip.side is not executed.side and left > trip.held:
                 left -= trip.held
-                self._part(key, ts_ns, side, fill, trip.held)
-            return self._part(key, ts_ns, side, fill, left)
+                self._part(key, executed, trip.held)
+            return self._part(key, executed, left)
 
     @property
     def still_open(self) -> int:
@@ -101,7 +115,7 @@ class RoundTrips:
         """Give what is open, valued at the last prices, and what was left over."""
         with localcontext(EXACT):
             return [
-                _told(key, trip, None, prices.get(key[1], NOTHING))
+                _told(key, trip, None, prices.get(key[1], NOTHING), "")
                 for key, trip in self._open.items()
             ]
 
@@ -116,13 +130,11 @@ class RoundTrips:
                 start=NOTHING,
             )
 
-    def _part(
-        self, key: tuple[StrategyId, Symbol], ts_ns: int, side: Side, fill: Fill, quantity: Decimal
-    ) -> int:
+    def _part(self, key: tuple[StrategyId, Symbol], executed: Executed, quantity: Decimal) -> int:
         """Count as much of an execution as is of one trade; the fee is shared by quantity."""
-        trip = self._open.get(key)
+        trip, side, fill = self._open.get(key), executed.side, executed.fill
         if trip is None:
-            trip = self._open[key] = self._begun(key, ts_ns, side, fill.price)
+            trip = self._open[key] = self._begun(key, executed)
         share = fill.fee if quantity == fill.quantity else fill.fee * quantity / fill.quantity
         base, quote = base_of(key[1]), quote_of(key[1])
         fee = share if fill.fee_currency == quote else NOTHING
@@ -139,31 +151,35 @@ class RoundTrips:
             trip.closed += quantity
             trip.closed_value += quantity * fill.price
         if trip.held <= trip.most * _REST:
-            self._end(key, trip, ts_ns, fill.price)
+            self._end(key, trip, executed)
         return trip.number
 
-    def _begun(
-        self, key: tuple[StrategyId, Symbol], ts_ns: int, side: Side, price: Decimal
-    ) -> _Trip:
-        rest, at = self._rest.pop(key, (NOTHING, price))
+    def _begun(self, key: tuple[StrategyId, Symbol], executed: Executed) -> _Trip:
+        rest, at = self._rest.pop(key, (NOTHING, executed.fill.price))
         self.begun += 1
         return _Trip(
             number=self.begun,
-            opened_ns=ts_ns,
-            side=side,
-            held=side.signed(rest),
+            opened_ns=executed.ts_ns,
+            side=executed.side,
+            held=executed.side.signed(rest),
             cash=-rest * at,
+            entry_reason=executed.reason,
         )
 
-    def _end(self, key: tuple[StrategyId, Symbol], trip: _Trip, ts_ns: int, price: Decimal) -> None:
-        self.ended.append(_told(key, trip, ts_ns, price))
+    def _end(self, key: tuple[StrategyId, Symbol], trip: _Trip, executed: Executed) -> None:
+        price = executed.fill.price
+        self.ended.append(_told(key, trip, executed.ts_ns, price, executed.reason))
         self._open.pop(key, None)
         if trip.held:
             self._rest[key] = (trip.side.signed(trip.held), price)
 
 
 def _told(
-    key: tuple[StrategyId, Symbol], trip: _Trip, closed_ns: int | None, price: Decimal
+    key: tuple[StrategyId, Symbol],
+    trip: _Trip,
+    closed_ns: int | None,
+    price: Decimal,
+    exit_reason: str,
 ) -> RoundTrip:
     return RoundTrip(
         number=trip.number,
@@ -178,6 +194,8 @@ def _told(
         profit=trip.cash + trip.side.signed(trip.held) * price,
         fees=trip.fees,
         executions=trip.executions,
+        entry_reason=trip.entry_reason,
+        exit_reason=exit_reason,
     )
 
 

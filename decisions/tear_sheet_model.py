@@ -9,6 +9,7 @@ from typing import Any
 
 from decisions.bars import Bars
 from decisions.chart_numbers import drawn, seconds
+from decisions.exit_reasons import short_reason
 from decisions.months import month_of, monthly_profit, monthly_returns
 from decisions.portfolio import Portfolio
 from decisions.round_trips import RoundTrip
@@ -20,6 +21,8 @@ Model = dict[str, Any]
 
 MOST_TRIPS = 1_000
 MOST_MARKS = 2_000
+_MOST_REASON = 80
+"""Letters of a reason in the page."""
 _NOTABLE = 50
 """So many of the best trades and of the worst are always told."""
 
@@ -95,7 +98,7 @@ def _thinned(sheet: Sheet, places: Sequence[int], notable: set[int]) -> list[int
 
 
 def _mark(sheet: Sheet, at: int) -> list[Any]:
-    ts_ns, _, _, side, fill = sheet.executions[at]
+    ts_ns, _, _, side, fill, _ = sheet.executions[at]
     price, quantity = f"{fill.price.normalize():f}", f"{fill.quantity.normalize():f}"
     return [seconds(ts_ns), side.value, price, quantity, sheet.trip_of[at], drawn(fill.price)]
 
@@ -181,7 +184,7 @@ def _months(sheet: Sheet) -> Iterator[list[Any]]:
     """Month, net, executions, ended trades, turnover, fees; those that have a price."""
     executions, ended = Counter[tuple[int, int]](), Counter[tuple[int, int]]()
     turnover: dict[tuple[int, int], Decimal] = defaultdict(Decimal)
-    for ts_ns, _, _, _, fill in sheet.executions:
+    for ts_ns, _, _, _, fill, _ in sheet.executions:
         month = _month(ts_ns)
         executions[month] += 1
         turnover[month] += fill.price * fill.quantity
@@ -217,7 +220,14 @@ def _trip(one: RoundTrip) -> list[Any]:
         drawn(one.profit),
         percent(one.share, signed=True),
         one.executions,
+        _reason(one.entry_reason),
+        _reason(one.exit_reason),
     ]
+
+
+def _reason(text: str) -> str:
+    shown = short_reason(text)
+    return shown if len(shown) <= _MOST_REASON else f"{shown[: _MOST_REASON - 1]}…"
 
 
 def _plain(amount: Decimal) -> str:
@@ -250,7 +260,7 @@ def _strategies(sheet: Sheet) -> Iterator[list[Any]]:
     last = {lane.symbol: Decimal(repr(lane.last_price)) for lane in sheet.lanes}
     books: dict[StrategyId, Portfolio] = {}
     executions = Counter[StrategyId]()
-    for _, strategy, symbol, side, fill in sheet.executions:
+    for _, strategy, symbol, side, fill, _ in sheet.executions:
         books.setdefault(strategy, Portfolio()).record(symbol, side, fill)
         executions[strategy] += 1
     for strategy, book in sorted(books.items()):

@@ -1,11 +1,13 @@
 """The figures of a sheet as rows of text, the same on a page and on a terminal. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import chain
 
 import msgspec
 
+from decisions.exit_reasons import ExitFigures
 from decisions.performance_figures import LEAST_DAYS_TAIL, Annual, Daily, Figures
 from decisions.performance_trials import Deflated
 from decisions.tear_sheet import Part
@@ -33,6 +35,7 @@ def rows_of(quote: str, parts: list[Part], deflated: Deflated | None) -> Iterato
     yield from _of_a_year(parts, deflated)
     yield from _of_days(parts)
     yield from _of_trades(quote, parts)
+    yield from _of_exits(quote, parts)
 
 
 def money(amount: float | Decimal | None, unit: str = "", *, signed: bool = False) -> str:
@@ -298,4 +301,26 @@ def _of_trades(quote: str, parts: list[Part]) -> Iterator[Row]:
         "Held on average",
         [span(t.average_held_ns) if t.ended else UNKNOWN for t in trades],
         "From the first execution of a trade to its last.",
+    )
+
+
+def _of_exits(quote: str, parts: list[Part]) -> Iterator[Row]:
+    for reason, found in exits_by_reason(parts):
+        values = [exit_text(one, quote) for one in found]
+        yield Row("Exits", reason, values, "", "Ended trades of this reason, and their profit.")
+
+
+def exits_by_reason(parts: Sequence[Part]) -> Iterator[tuple[str, list[ExitFigures | None]]]:
+    """Give each kind of exit that a part has, the most frequent of the first part first."""
+    by_reason = [{one.reason: one for one in part.trades.exits} for part in parts]
+    for reason in dict.fromkeys(chain.from_iterable(by_reason)):
+        yield reason, [found.get(reason) for found in by_reason]
+
+
+def exit_text(found: ExitFigures | None, quote: str) -> str:
+    """Give how many trades ended so, and what they brought."""
+    return (
+        UNKNOWN
+        if found is None
+        else f"{found.trades:,} ({money(found.profit, quote, signed=True)})"
     )

@@ -74,8 +74,8 @@ class Lane:
                 yield self._block(part, times_ns[start:stop], prices[start:stop])
         while self._taken < len(self._executions):
             # Nothing is known of the market any more: it is worth what was paid for it.
-            ts_ns, _, _, _, fill = self._executions[self._taken]
-            price = float(fill.price)
+            ts_ns = self._executions[self._taken].ts_ns
+            price = float(self._executions[self._taken].fill.price)
             self.first_price = self.first_price or price
             ((part, _, _),) = parted([ts_ns], self._split_ns)
             yield self._block(part, [ts_ns], [price])
@@ -111,9 +111,9 @@ class Lane:
     def _execute(self, until_ns: int, stretch: Stretch) -> None:
         """Count what was executed up to a price; one of the same moment comes before it."""
         while self._taken < len(self._executions) and (
-            self._executions[self._taken][0] <= until_ns
+            self._executions[self._taken].ts_ns <= until_ns
         ):
-            _, _, symbol, side, fill = self._executions[self._taken]
+            _, _, symbol, side, fill, _ = self._executions[self._taken]
             fees = self.portfolio.holdings[symbol].fees if self.portfolio.holdings else Decimal(0)
             self.portfolio.record(symbol, side, fill)
             holding = self.portfolio.holdings[symbol]

@@ -72,7 +72,9 @@ def _executions(run_dir: Path) -> tuple[list[Executed], int]:
     """Give them in the order of time, and how many have no place in it."""
     with LedgerReader(run_dir / LEDGER) as ledger:
         sane: list[Executed] = [
-            (one.fill.ts_event_ns, one.strategy_id, one.symbol, one.side, one.fill)
+            Executed(
+                one.fill.ts_event_ns, one.strategy_id, one.symbol, one.side, one.fill, one.reason
+            )
             for one in all_executions(ledger)
             if is_sane(one.fill.price)
             and is_sane(one.fill.quantity)
@@ -153,9 +155,7 @@ def _capital(
     start = start_balance(config, quote)
     if start is not None:
         return float(start), ""
-    used = most_in_use(
-        quote, [(ts, symbol, side, fill) for ts, _, symbol, side, fill in executions]
-    )
+    used = most_in_use(quote, [(one.ts_ns, one.symbol, one.side, one.fill) for one in executions])
     if not used:
         return 0.0, ""
     text = f"{money(used)} {quote}, the most that was in use at once"

@@ -81,19 +81,20 @@ def all_executions(ledger: LedgerReader) -> Iterator[Execution]:
         rows = ledger.rows(_EXECUTIONS, (*place, _FILLS_PAGE))
         for row in rows:
             try:
-                (fill,) = sql.fills_in([row[4:]])
+                (fill,) = sql.fills_in([row[5:]])
                 yield Execution(
                     order_key=row[0],
                     strategy_id=row[1],
                     symbol=row[2],
                     side=Side(row[3]),
+                    reason=row[4],
                     fill=fill,
                 )
             except (LedgerUnavailable, ValueError):
                 continue
         if len(rows) < _FILLS_PAGE:
             return
-        place = (rows[-1][0], rows[-1][4])
+        place = (rows[-1][0], rows[-1][5])
 
 
 def _lives(

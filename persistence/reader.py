@@ -30,8 +30,8 @@ _NAMES = ("order_key", "client_order_id", "venue_order_id")
 _AFTER_ALL = "\U0010ffff"
 _ALL = 2**62
 SELECT_EXECUTIONS = (
-    "SELECT f.order_key, o.strategy_id, f.symbol, o.side, f.trade_id, f.price, f.quantity, f.fee,"
-    " f.fee_currency, f.liquidity, f.ts_event_ns"
+    "SELECT f.order_key, o.strategy_id, f.symbol, o.side, o.reason, f.trade_id, f.price,"
+    " f.quantity, f.fee, f.fee_currency, f.liquidity, f.ts_event_ns"
     " FROM fills f CROSS JOIN orders o ON o.order_key = f.order_key"
 )
 SELECT_TRADED = "SELECT DISTINCT strategy_id, symbol FROM orders"
@@ -52,6 +52,8 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     strategy_id: StrategyId
     symbol: Symbol
     side: Side
+    reason: str
+    """Why its order was decided."""
     fill: Fill
 
 
@@ -262,8 +264,15 @@ def _where(conditions: Sequence[str]) -> str:
 
 
 def _executions(rows: Sequence[sql.Row]) -> list[Execution]:
-    fills = sql.fills_in([row[4:] for row in rows])
+    fills = sql.fills_in([row[5:] for row in rows])
     return [
-        Execution(order_key=row[0], strategy_id=row[1], symbol=row[2], side=Side(row[3]), fill=fill)
+        Execution(
+            order_key=row[0],
+            strategy_id=row[1],
+            symbol=row[2],
+            side=Side(row[3]),
+            reason=row[4],
+            fill=fill,
+        )
         for row, fill in zip(rows, fills, strict=True)
     ]

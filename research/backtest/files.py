@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from decisions.exit_reasons import short_reason
 from decisions.round_trips import Executed, RoundTrip, round_trips
 from messages.ids import Symbol, quote_of
 from research.backtest.loop import MarketOutcome
@@ -16,7 +17,7 @@ from research.backtest.loop import MarketOutcome
 _EPOCH = date(1970, 1, 1).toordinal()
 TRADES = (
     "number", "strategy", "symbol", "side", "quantity", "entry", "exit", "opened", "closed",
-    "profit", "fees", "quote", "executions",
+    "profit", "fees", "quote", "executions", "entry_reason", "exit_reason",
 )  # fmt: skip
 
 
@@ -73,7 +74,7 @@ def _trade(one: RoundTrip) -> list[Any]:
     money = [_plain(one.profit), _plain(one.fees), quote_of(one.symbol)]
     return [
         one.number, one.strategy, one.symbol, side, *amounts, _moment(one.opened_ns), closed,
-        *money, one.executions,
+        *money, one.executions, one.entry_reason, short_reason(one.exit_reason),
     ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ The loop keeps no curve, for most runs need none. Its executions and the market 
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -34,9 +35,9 @@ class Sheets(msgspec.Struct, frozen=True, kw_only=True):
 def executed(outcome: Outcome) -> list[Executed]:
     """Give every execution of a run in the order of time."""
     found: list[Executed] = [
-        (fill.ts_event_ns, order.intent.strategy_id, order.intent.symbol, order.intent.side, fill)
+        Executed(fill.ts_event_ns, what.strategy_id, what.symbol, what.side, fill, what.reason)
         for order in outcome.orders
-        for fill in order.fills
+        for fill, what in zip(order.fills, repeat(order.intent), strict=False)
     ]
     found.sort(key=lambda one: one[0])
     return found

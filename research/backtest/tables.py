@@ -3,7 +3,17 @@
 from collections.abc import Iterator, Sequence
 
 from decisions.tear_sheet import Part
-from decisions.tear_sheet_rows import UNKNOWN, moment, money, percent, ratio, sharpe_text, span
+from decisions.tear_sheet_rows import (
+    UNKNOWN,
+    exit_text,
+    exits_by_reason,
+    moment,
+    money,
+    percent,
+    ratio,
+    sharpe_text,
+    span,
+)
 from messages.ids import quote_of
 from research.backtest.report import QuoteReport, Report
 
@@ -133,6 +143,10 @@ def _trade_rows(parts: Sequence[Part], quote: str) -> Iterator[_Row]:
         "win and loss",
         [f"{money(t.average_win, quote)}, {money(t.average_loss, quote)}" for t in trades],
     )
+    label = "exits"
+    for reason, found in exits_by_reason(parts):
+        yield label, [f"{reason} {exit_text(one, quote)}" if one else UNKNOWN for one in found]
+        label = ""
 
 
 def _markets(report: Report) -> Iterator[str]:

@@ -6,12 +6,15 @@ import os
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import cli
+
+STOPPED = Path(__file__).parents[2] / "examples" / "stopped_bot.toml"
 
 
 def backtest(*words: str) -> int:
@@ -64,6 +67,39 @@ def test_trades_and_days_are_files_of_commas(
     days = list(csv.DictReader(Path("days.csv").read_text().splitlines()))
     assert days[0]["day"] == "2024-01-01"
     assert float(days[-1]["USDT"]) == pytest.approx(whole["figures"]["net"])
+
+
+def test_a_trade_says_why_it_was_entered_and_left_and_the_exits_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["backtest", str(STOPPED), "--trades", "trades.csv", "--html", "page.html"]
+    assert cli.main([*words, "--json"]) == 0
+
+    report = json.loads(capsys.readouterr().out)
+    ended = [
+        one for one in csv.DictReader(Path("trades.csv").read_text().splitlines()) if one["closed"]
+    ]
+    assert all(one["entry_reason"].startswith("close ") for one in ended)
+    profits: dict[str, list[float]] = defaultdict(list)
+    for one in ended:
+        profits[one["exit_reason"]].append(float(one["profit"]))
+    assert profits.keys() == {"stop_loss", "take_profit"}
+    exits = report["quotes"][0]["parts"][0]["trades"]["exits"]
+    assert [(one["reason"], one["trades"], one["profit"]) for one in exits] == [
+        (reason, len(some), pytest.approx(sum(some)))
+        for reason, some in sorted(profits.items(), key=lambda kind: (-len(kind[1]), kind[0]))
+    ]
+    (sheet,) = data_of(Path("page.html").read_text())["sheets"]
+    assert [row[-1] for row in sheet["trips"]][: len(ended)] == [
+        one["exit_reason"] for one in ended
+    ]
+    rows = [row[1] for row in sheet["rows"] if row[0] == "Exits"]
+    assert rows == [one["reason"] for one in exits]
+
+    assert cli.main(["backtest", str(STOPPED)]) == 0
+    first, table = exits[0], capsys.readouterr().out
+    assert re.search(rf"^  exits +{first['reason']} {first['trades']} \(.* USDT\)$", table, re.M)
 
 
 def test_the_number_of_trials_is_what_you_tell(

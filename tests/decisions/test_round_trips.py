@@ -29,7 +29,7 @@ def execution(
         liquidity=Liquidity.TAKER,
         ts_event_ns=TimestampNs(at),
     )
-    return at, ONE, BTC, Side(side), fill
+    return Executed(at, ONE, BTC, Side(side), fill, f"{side} at {price}")
 
 
 def told(trip: RoundTrip) -> tuple[str, str, str, str, str, int]:
@@ -68,6 +68,10 @@ def test_a_turn_ends_one_and_begins_another_and_the_fee_is_shared() -> None:
         ("short", "2", "110", "105", "8", 2),
     ]
     assert [one.number for one in found.ended] == [1, 2]
+    assert [(one.entry_reason, one.exit_reason) for one in found.ended] == [
+        ("buy at 100", "sell at 110"),
+        ("sell at 110", "buy at 105"),
+    ]
 
 
 def test_what_a_fee_in_the_base_currency_leaves_over_goes_to_the_next_trade() -> None:
@@ -92,6 +96,7 @@ def test_one_that_is_open_is_valued_at_the_last_price() -> None:
     (one,) = found.open({BTC: Decimal(90)})
     assert told(one) == ("short", "2", "100", "90", "19", 1)
     assert one.closed_ns is None
+    assert (one.entry_reason, one.exit_reason) == ("sell at 100", "")
 
 
 executions = st.lists(
@@ -119,7 +124,7 @@ def test_no_money_is_lost(some: list[tuple[str, str, str, str, str]]) -> None:
 
     with localcontext(EXACT):
         cash = held = Decimal(0)
-        for _, _, _, side, fill in made:
+        for _, _, _, side, fill, _ in made:
             held += side.sign * fill.quantity
             cash -= side.sign * fill.quantity * fill.price
             if fill.fee_currency == "USDT":

@@ -37,7 +37,7 @@ def execution(at: int, side: str, quantity: str, price: int, symbol: Symbol = BT
         liquidity=Liquidity.TAKER,
         ts_event_ns=TimestampNs(at),
     )
-    return at, StrategyId("one"), symbol, Side(side), fill
+    return Executed(at, StrategyId("one"), symbol, Side(side), fill)
 
 
 def sheet(
@@ -92,7 +92,7 @@ def test_one_symbol_is_the_exact_curve(data: st.DataObject, size: int) -> None:
     exact = curve(
         "USDT",
         [(at, BTC, Decimal(price)) for at, price in prices],
-        [(at, symbol, side, fill) for at, _, symbol, side, fill in executions],
+        [(one.ts_ns, one.symbol, one.side, one.fill) for one in executions],
         capital=Decimal(1_000),
         fee_share=Decimal("0.001"),
     )
@@ -129,7 +129,8 @@ def test_parts_and_symbols_add_up_to_the_whole(data: st.DataObject, split: int) 
     if parts[0].name == "in sample":
         at_split = [e for e in executions if e[0] <= split]
         held = [
-            sum(s.sign * f.quantity for _, _, x, s, f in at_split if x == y) for y in (BTC, ETH)
+            sum(one.side.sign * one.fill.quantity for one in at_split if one.symbol == symbol)
+            for symbol in (BTC, ETH)
         ]
         assert parts[0].trades.open == sum(map(bool, held))
     assert whole.figures.max_drawdown >= max(p.figures.max_drawdown for p in parts) - 1e-9
@@ -138,7 +139,7 @@ def test_parts_and_symbols_add_up_to_the_whole(data: st.DataObject, split: int) 
     closes = {BTC: one[-1][1], ETH: other[-1][1]}
     exact = sum(
         side.sign * fill.quantity * (closes[symbol] - fill.price) - fill.fee
-        for _, _, symbol, side, fill in executions
+        for _, _, symbol, side, fill, _ in executions
     )
     assert isclose(whole.figures.net, float(exact), abs_tol=1e-9)
 

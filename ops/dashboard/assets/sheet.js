@@ -4,7 +4,7 @@
   const model = JSON.parse(document.getElementById("data").textContent);
   const body = (id) => document.querySelector(`#${id} .body`) || document.getElementById(id);
   const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-  const TRIP = { number: 0, strategy: 1, symbol: 2, side: 3, quantity: 4, entry: 5, exit: 6, opened: 7, closed: 8, held: 9, profit: 10, amount: 11, share: 12, executions: 13 };
+  const TRIP = { number: 0, strategy: 1, symbol: 2, side: 3, quantity: 4, entry: 5, exit: 6, opened: 7, closed: 8, held: 9, profit: 10, amount: 11, share: 12, executions: 13, entered: 14, left: 15 };
   const PAGE = 25;
   let sheet = model.sheets[0], waiting = [];
   const later = (act) => waiting.push(act);
@@ -121,12 +121,12 @@
     if (!rows.length) { W.fill(place, W.card(null, null, W.empty(model.why.length ? model.why.join(" ") : "Nothing was traded."))); W.openTrip = () => {}; return; }
     const several = (at) => new Set(rows.map((row) => row[at])).size > 1;
     const columns = [["number", "No.", "num"], ["opened", "Opened", ""], ...(several(TRIP.symbol) || sheet.symbols.length > 1 ? [["symbol", "Symbol", ""]] : []), ...(several(TRIP.strategy) ? [["strategy", "Strategy", ""]] : []),
-      ["side", "Side", ""], ["quantity", "Quantity", "num"], ["entry", "Entry", "num"], ["exit", "Exit", "num"], ["amount", `Profit, ${sheet.quote}`, "num"], ["share", "Return", "num"], ["held", "Held", "num"], ["executions", "Executions", "num"]];
+      ["side", "Side", ""], ["quantity", "Quantity", "num"], ["entry", "Entry", "num"], ["exit", "Exit", "num"], ["amount", `Profit, ${sheet.quote}`, "num"], ["share", "Return", "num"], ["held", "Held", "num"], ["executions", "Executions", "num"], ["entered", "Entry reason", ""], ["left", "Exit reason", ""]];
     const KINDS = [["all", "All", () => true], ["won", "Won", (row) => row[TRIP.amount] > 0], ["lost", "Lost", (row) => row[TRIP.amount] <= 0], ["open", "Open", (row) => row[TRIP.closed] === null]];
     let sort = "number", down = true, kind = "all", shown = PAGE;
     const holder = W.el("table", {}), more = W.el("div", { class: "more" });
     const number = (row, key) => (key === "held" ? (row[TRIP.closed] === null ? Infinity : row[TRIP.closed] - row[TRIP.opened]) : key === "share" ? row[TRIP.amount] / Math.max(Number(row[TRIP.quantity]) * Number(row[TRIP.entry]), 1e-12) : Number(row[TRIP[key]]));
-    const isText = (key) => ["symbol", "strategy", "side"].includes(key);
+    const isText = (key) => ["symbol", "strategy", "side", "entered", "left"].includes(key);
     const before = (a, b) => { const [x, y] = isText(sort) ? [a[TRIP[sort]], b[TRIP[sort]]] : [number(a, sort), number(b, sort)]; return x < y ? -1 : x > y ? 1 : a[0] - b[0]; };
     const cell = (row, key) => {
       if (key === "opened") return W.moment(row[TRIP.opened]);

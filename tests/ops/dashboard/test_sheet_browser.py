@@ -55,7 +55,7 @@ def execution(at: int, side: str, price: float, symbol: Symbol, strategy: str) -
         liquidity=Liquidity.TAKER,
         ts_event_ns=TimestampNs(at),
     )
-    return at, StrategyId(strategy), symbol, Side(side), fill
+    return Executed(at, StrategyId(strategy), symbol, Side(side), fill, f"{side} by chance")
 
 
 def model_of(*symbols: Symbol, name: str = "made", split: bool = True) -> dict[str, Any]:
@@ -118,9 +118,11 @@ def test_it_draws_everything_and_asks_nobody(shown: Seen) -> None:
     assert shown.text("h1") == "made"
     assert shown.count("#equity canvas") == 3
     assert shown.count("#market canvas") > 0
-    assert shown.count("#figures tbody.group") == 5
+    assert shown.count("#figures tbody.group") == 6
     assert shown.count(".heat tbody tr") == 1
     assert shown.count("#trades tbody tr") == 25
+    reasons = shown.page.locator("#trades tbody tr td:nth-last-child(-n+2)").all_inner_texts()
+    assert {"buy by chance", "sell by chance"} <= set(reasons)
     assert shown.said == []
     assert [url for url in shown.asked if not url.startswith(("file:", "data:"))] == []
 
