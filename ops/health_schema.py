@@ -18,6 +18,8 @@ class Actor(msgspec.Struct, kw_only=True):
     epoch: int
     """Which life this is."""
     uptime_s: float
+    """Of the incarnation; 0 when there is none."""
+    state_s: float
     """In this state."""
     restarts: int
     restarts_in_window: int
@@ -40,6 +42,8 @@ class Actor(msgspec.Struct, kw_only=True):
     last_error_at_ns: int | None
     progress_age_s: float | None
     progress_limit_s: float | None
+    progress_on: str | None
+    """The class of the message that the progress was made on."""
     zombies: int
     problem: str
 
@@ -49,6 +53,8 @@ class Counters(msgspec.Struct, kw_only=True):
 
     processed: int
     allowed: int
+    sent: int
+    accepted: int
     rejected: int
     filled: int
     errors: int

@@ -90,7 +90,7 @@ def _summary(folder: Path) -> int:
     if first is not None and last is not None:
         _print(f"from {moment(first)} to {moment(last)}")
     for gap in gaps[:_GAPS_SHOWN]:
-        since = f"from {moment(gap['since_ns'])} " if "since_ns" in gap else ""
+        since = f"from {moment(gap['from_ns'])} " if "from_ns" in gap else ""
         _print(f"missing {gap['lost']} messages {since}to {moment(gap['at_ns'])}")
     if len(gaps) > _GAPS_SHOWN:
         _print(f"missing in {len(gaps) - _GAPS_SHOWN} more places")
@@ -120,7 +120,7 @@ def _size(path: Path) -> int:
 
 
 def _lost(lost: Lost) -> dict[str, int]:
-    since = {} if lost.since_ns is None else {"since_ns": lost.since_ns}
+    since = {} if lost.since_ns is None else {"from_ns": lost.since_ns}
     return {"lost": lost.messages, **since}
 
 

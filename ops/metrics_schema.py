@@ -13,6 +13,7 @@ from messages.lifecycle import Supervision
 from messages.market import FeedEnded, FeedGap, FeedReport, FeedState
 from messages.orders import DuplicateFiltered, OrderUpdate
 from ops.health_schema import Health, NoRun
+from ops.lines_schema import START_LINES, OrderRow, PositionRow, StopRow, TradeRow
 from ops.report import RunReport
 
 Counts = dict[str, int]
@@ -251,6 +252,11 @@ def schemas() -> dict[str, dict[str, Any]]:
         "metrics_line.schema.json": schema_of("one line of metrics.ndjson", LINES),
         "health.schema.json": schema_of("status.json and health --json", (Health, NoRun)),
         "report.schema.json": schema_of("report --json", (RunReport,)),
+        "orders_line.schema.json": schema_of("one line of orders --json", (OrderRow,)),
+        "stops_line.schema.json": schema_of("one line of orders --stops --json", (StopRow,)),
+        "trades_line.schema.json": schema_of("one line of trades --json", (TradeRow,)),
+        "positions_line.schema.json": schema_of("one line of positions --json", (PositionRow,)),
+        "start_line.schema.json": schema_of("one line of start --json", START_LINES),
     }
 
 

@@ -52,14 +52,14 @@ class Compared(msgspec.Struct, kw_only=True):
     same: int = 0
     other_words: int = 0
     """The same decisions for reasons that are worded in another way."""
-    since_ns: int | None = None
+    from_ns: int | None = None
     until_ns: int | None = None
     is_warmed: bool = False
     """Whether it was begun in the middle: with a warm-up where the run had none."""
 
     def took(self, at_ns: int, events: int) -> None:
         """Count a message that was replayed."""
-        self.since_ns = at_ns if self.since_ns is None else self.since_ns
+        self.from_ns = at_ns if self.from_ns is None else self.from_ns
         self.until_ns = at_ns
         self.events += events
 
@@ -103,7 +103,7 @@ class Findings(msgspec.Struct, kw_only=True):
     def is_nothing(self) -> bool:
         """Whether no strategy could be compared, and nothing else differs."""
         strategies = self.strategies.values()
-        return not self.differs and all(one.since_ns is None for one in strategies)
+        return not self.differs and all(one.from_ns is None for one in strategies)
 
     @property
     def differs(self) -> int:

@@ -57,9 +57,9 @@ def _compared(one: Compared) -> str:
         text += f", {one.replayed} replayed, {one.same} the same"
     if one.other_words:
         text += f", {one.other_words} with other words"
-    if one.since_ns is None:
+    if one.from_ns is None:
         return f"{text}; nothing of it could be compared"
-    text += f"; compared from {moment(one.since_ns)} to {moment(one.until_ns)}"
+    text += f"; compared from {moment(one.from_ns)} to {moment(one.until_ns)}"
     return text + (", after a warm-up that the run did not have" if one.is_warmed else "")
 
 
@@ -83,7 +83,7 @@ def as_object(
         "segments": reader.segments,
         "messages": reader.frames,
         "from_ns": reader.first_ns,
-        "to_ns": reader.last_ns,
+        "until_ns": reader.last_ns,
         "strategies": {
             name: msgspec.structs.asdict(one) for name, one in findings.strategies.items()
         },

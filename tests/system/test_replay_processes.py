@@ -218,7 +218,7 @@ def test_without_its_oldest_segments_a_long_run_is_compared_from_the_next_one_on
     compared = found["strategies"]["s"]
     assert compared["is_warmed"]
     assert 10 < compared["same"] < whole["strategies"]["s"]["same"]
-    assert compared["since_ns"] > whole["strategies"]["s"]["since_ns"]
+    assert compared["from_ns"] > whole["strategies"]["s"]["from_ns"]
     assert compared["until_ns"] == whole["strategies"]["s"]["until_ns"]
 
 

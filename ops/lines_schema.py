@@ -1,0 +1,188 @@
+"""The JSON schemas of lines: of `orders`, `trades`, `positions`, and of `start`'s stdout.
+
+`ops.metrics_schema` writes them down. Money is text, exact. A line has these keys and no other.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from messages.stops import Cause, StopState
+from messages.values import Liquidity, OrderState, OrderType, Side
+
+
+class _Line(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """No other keys."""
+
+
+class OrderRow(_Line, kw_only=True):
+    """One order, as `orders` has it."""
+
+    order_key: str | None
+    """Null of an order of the paper venue that the ledger has no decision of."""
+    client_order_id: str
+    strategy_id: str | None
+    symbol: str
+    side: Side
+    order_type: OrderType
+    quantity: str
+    limit_price: str | None
+    state: OrderState
+    filled_quantity: str
+    average_price: str | None
+    decided_at_ns: int
+    """The market's clock."""
+    venue_order_id: str | None
+
+
+class StopRow(_Line, kw_only=True):
+    """One stop, as `orders --stops` has it; prices in the quote currency."""
+
+    entry_key: str
+    strategy_id: str
+    symbol: str
+    side: Side
+    """The entry's."""
+    state: StopState
+    protects: str
+    stop_loss: str | None
+    take_profit: str | None
+    trailing: str | None
+    best_price: str
+    acts_at: str | None
+    cause: Cause | None
+    acted_at_ns: int | None
+    """The market's clock."""
+    acted_price: str | None
+    released: str
+    exits: list[str]
+    failed: int
+    why: str | None
+
+
+class TradeRow(_Line, kw_only=True):
+    """One execution, as `trades` has it."""
+
+    trade_id: str
+    order_key: str
+    strategy_id: str
+    symbol: str
+    side: Side
+    price: str
+    quantity: str
+    fee: str
+    fee_currency: str
+    liquidity: Liquidity
+    ts_event_ns: int
+    """The market's clock."""
+
+
+class PositionRow(_Line, kw_only=True):
+    """What a strategy holds of a symbol, or all of them, as `positions` has it."""
+
+    scope: Literal["strategy", "total"]
+    strategy_id: str | None
+    """Null of a total."""
+    symbol: str
+    quantity: str
+    """Signed: base currency."""
+    average_cost: str
+    realized: str
+    unrealized: str
+    mark_price: str | None
+    mark_source: Literal["market", "last_fill"] | None
+    fees: dict[str, str]
+    """By currency."""
+    executions: int
+    filled_without_executions: str
+    in_config: bool | None
+    """Null where no start's configuration is known."""
+    stops: list[StopRow]
+
+
+class LineCounters(_Line, kw_only=True):
+    """Of this process."""
+
+    processed: int
+    allowed: int
+    sent: int
+    accepted: int
+    rejected: int
+    filled: int
+    errors: int
+    retries: int
+    dupes_filtered: int
+
+
+class StartLine(_Line, kw_only=True, tag_field="event", tag="start"):
+    """The first line: what runs."""
+
+    name: str
+    mode: Literal["paper", "live"]
+    feed: str
+    venue: str
+    symbols: list[str]
+    strategies: list[str]
+    run_dir: str
+
+
+class StatusLine(_Line, kw_only=True, tag_field="event", tag="status"):
+    """Once a second."""
+
+    verdict: Literal["OK", "WARNING", "CRITICAL", "UNKNOWN"]
+    why: str
+    counters: LineCounters
+    market: dict[str, str]
+    """The last price by symbol."""
+    uptime_s: float
+
+
+class OrderLine(_Line, kw_only=True, tag_field="event", tag="order"):
+    """A step of an order."""
+
+    order_key: str
+    strategy_id: str
+    symbol: str
+    side: Side
+    state: OrderState
+    quantity: str
+    filled_quantity: str
+    average_price: str | None
+    reason: str
+
+
+class SupervisionLine(_Line, kw_only=True, tag_field="event", tag="supervision"):
+    """An actor was started, ended, restarted, or was given up."""
+
+    child: str
+    what: str
+    reason: str
+    epoch: int
+
+
+class VenueEnd(_Line, kw_only=True):
+    """The paper venue's book against the ledger."""
+
+    orders: int
+    doubled: int
+    unexplained: int
+
+
+class EndLine(_Line, kw_only=True, tag_field="event", tag="end"):
+    """The last line: what came of it."""
+
+    reason: str
+    exit_code: int
+    counters: LineCounters
+    rejects_by_reason: dict[str, int]
+    why_nothing: dict[str, str]
+    profit: dict[str, str]
+    """By quote currency, since this process began; rounded to two digits."""
+    profit_since_beginning: dict[str, str] | None
+    """Of the run directory; null where it is not known."""
+    restarts: int
+    venue: VenueEnd | None
+    run_dir: str
+
+
+START_LINES: tuple[type, ...] = (StartLine, StatusLine, OrderLine, SupervisionLine, EndLine)
