@@ -84,6 +84,8 @@ class AlertRules:
             silent = {c.key: c for c in _silent_symbols(snapshot, self._limits)}
             found = {k: c for k, c in found.items() if k not in _waiting(snapshot, silent)}
             found |= silent
+        for key in _of_the_halt(snapshot):
+            found.pop(key, None)
         for rule in (_halt, _lease, _unknown, _stuck_stops, _drawdown, _disk, _writers):
             found |= {c.key: c for c in rule(snapshot, self._limits, firing)}
         found |= {c.key: c for c in self._error_rate(snapshot, now_ns, firing)}
@@ -192,6 +194,15 @@ def _halt(snapshot: Snapshot, limits: AlertLimits, firing: Collection[str]) -> I
     if halt:
         said = f"trading is halted ({halt.get('state')}): {halt.get('reason')}"
         yield Condition("halt", "halt:trading", Severity.CRITICAL, said)
+
+
+def _of_the_halt(snapshot: Snapshot) -> Iterator[str]:
+    """Give the faults of actors that stand still because trading is halted: that is one fault."""
+    reason = (snapshot.get("halt") or {}).get("reason")
+    for actor in snapshot.get("actors") or ():
+        path, problem = actor.get("path") or "root", str(actor.get("problem"))
+        if reason and actor.get("state") == "halted" and problem.endswith(reason):
+            yield f"halt:{path}"
 
 
 def _lease(snapshot: Snapshot, limits: AlertLimits, firing: Collection[str]) -> Iterator[Condition]:

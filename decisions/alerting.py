@@ -67,7 +67,7 @@ class Fault(msgspec.Struct):
 
     condition: Condition
     since_ns: TimestampNs
-    """When it was first seen, UTC."""
+    """Since when it has been there at every look, UTC."""
     seen_ns: int
     """When it was last seen, on the clock of the fold."""
     told: bool = False
@@ -99,7 +99,6 @@ class AlertFold:
         self, conditions: Iterable[Condition], now_ns: int, utc_ns: TimestampNs
     ) -> list[Notice]:
         """Look once: give the notices that are due, what is critical first."""
-        self._now_ns = now_ns
         self._see(conditions, now_ns, utc_ns)
         self._forget(now_ns)
         due = sorted((f for f in self._faults.values() if self._is_due(f, now_ns)), key=_urgency)
@@ -109,18 +108,18 @@ class AlertFold:
         self, conditions: Collection[Condition], now_ns: int, utc_ns: TimestampNs
     ) -> list[Notice]:
         """Give a notice of each that was not told, whatever the limits say: there is no later."""
-        self._now_ns = now_ns
         self._see(conditions, now_ns, utc_ns)
         faults = {c.key: self._faults[c.key] for c in conditions}
         return [self._tell(fault) for fault in faults.values() if not fault.told]
 
     def _see(self, conditions: Iterable[Condition], now_ns: int, utc_ns: TimestampNs) -> None:
+        last_ns, self._now_ns = self._now_ns, now_ns
         for condition in conditions:
             fault = self._faults.get(condition.key)
             if fault is None:
                 self._faults[condition.key] = Fault(condition, utc_ns, now_ns)
             else:
-                if self._is_over(fault, now_ns):  # and its end is untold yet: a new one
+                if fault.seen_ns < last_ns:  # it was away, though not for long enough to be told
                     fault.since_ns = utc_ns
                 fault.condition, fault.seen_ns = condition, now_ns
 

@@ -142,6 +142,8 @@ class Do(StrEnum):
 
 
 NOTHING = Do.NOTHING
+HALTED = "halted"
+"""What the warning of a halt begins with."""
 _NOT_OURS = "a process that nobody here started is running in its directory"
 _NO_ROOM = "disk full: nothing is started in its run directory"
 _MUTE = "disk full: it can say nothing of itself, and could not start again"
@@ -241,6 +243,14 @@ def sentence(rule: Rule, facts: BotFacts) -> str:
     return f"{rule.measure} is {value:.6g}, over {rule.over:g}{held}"
 
 
+def kind_of(warning: str) -> str:
+    """Name a warning without what changes in it: ``drawdown``, ``disk full``."""
+    if warning == _NOT_OURS:
+        return "not ours"
+    head, colon, _ = warning.partition(":")
+    return head if colon else warning.partition(" ")[0]
+
+
 def changed(memory: BotMemory) -> None:
     """Note that it is another one from now on: what it was let do before says nothing of it."""
     memory.has_run = memory.speaks = False
@@ -257,7 +267,7 @@ def _running(memory: BotMemory, facts: BotFacts, policy: Policy, now_ns: int) ->
     crossed = broken(policy.rules, memory, facts, now_ns)
     memory.warnings = [sentence(rule, facts) for rule in crossed]
     if facts.halt:
-        memory.warnings.append(f"halted: {facts.halt}")
+        memory.warnings.append(f"{HALTED}: {facts.halt}")
     for rule in crossed:
         if rule.act is Act.PARK:
             return drain(memory, Phase.PARKED, sentence(rule, facts), now_ns)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 from decisions.alerting import AlertFold, Condition, Notice, NoticeLimits, Severity, Stage
-from decisions.fleet import BotMemory, Phase
+from decisions.fleet import HALTED, BotMemory, Phase, kind_of
 from messages.ids import TimestampNs
 from ops.alert_addresses import shown
 from ops.alert_outbox import Outbox, Post
@@ -65,7 +65,10 @@ class FleetAlerts:
 
 
 def conditions(bot: str, memory: BotMemory) -> list[Condition]:
-    """Give what is wrong with one bot; pure. One that a person stopped is as it should be."""
+    """Give what is wrong with one bot and it does not tell by itself; pure.
+
+    One that a person stopped is as it should be, and of its halt a bot tells.
+    """
     found = []
     if memory.phase is Phase.PARKED:
         said = f"{bot} is parked: {memory.why}"
@@ -74,8 +77,9 @@ def conditions(bot: str, memory: BotMemory) -> list[Condition]:
         said = f"{bot} is being restarted: {memory.why}"
         found.append(Condition(_RULE, f"{bot} restarted", Severity.WARNING, said))
     found += [
-        Condition(_RULE, f"{bot} {said.partition(' ')[0]}", Severity.WARNING, f"{bot}: {said}")
+        Condition(_RULE, f"{bot} {kind_of(said)}", Severity.WARNING, f"{bot}: {said}")
         for said in memory.warnings
+        if kind_of(said) != HALTED
     ]
     return found
 

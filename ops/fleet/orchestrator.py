@@ -13,7 +13,17 @@ from typing import Any, Self
 
 import msgspec
 
-from decisions.fleet import BotMemory, Do, Phase, cannot_start, drain, judge, person_starts, started
+from decisions.fleet import (
+    BotMemory,
+    Do,
+    Phase,
+    cannot_start,
+    drain,
+    judge,
+    kind_of,
+    person_starts,
+    started,
+)
 from messages.errors import ConfigError, WatchkeeperError
 from messages.ids import NS_PER_S
 from ops.fleet.bot_files import fingerprint
@@ -270,4 +280,4 @@ class Orchestrator:
 
 def _standing(memory: BotMemory) -> tuple[object, ...]:
     """Give what is told when it changes: of a warning which it is, not its figure now."""
-    return memory.phase, memory.why, *(said.partition(" ")[0] for said in memory.warnings)
+    return memory.phase, memory.why, *map(kind_of, memory.warnings)

@@ -115,6 +115,18 @@ def test_the_age_of_a_feed_can_be_set_and_then_is_its_own() -> None:
     assert "stale:feeds/feed:ccxt" in look(stale, limits=AlertLimits(stale_after_s=10))
 
 
+def test_a_halt_of_trading_is_one_fault_and_an_executor_that_was_given_up_another() -> None:
+    """The executor stands still for it and says why; a reason of its own is no part of the halt."""
+    halt = {"state": "halted_proved", "reason": "I said so"}
+    why = "proved: nothing open at 19:15:49 UTC: I said so"
+    halted = actor(state="halted", problem=why)
+    given_up = actor(state="halted", problem="3 restarts used up")
+
+    assert look({**halted, "halt": halt}).keys() == {"halt:trading"}
+    assert look({**given_up, "halt": halt}).keys() == {"halt:trading", "halt:execution/executor"}
+    assert look(halted).keys() == {"halt:execution/executor"}
+
+
 @pytest.mark.parametrize("state", ["stopped", "halted"])
 def test_who_does_not_run_need_not_progress(state: str) -> None:
     assert "stale:x" not in look(

@@ -51,6 +51,15 @@ def test_what_comes_and_goes_is_one_fault() -> None:
     assert [one.condition.key for one in watched.fold.firing] == ["disk"]
 
 
+def test_a_fault_that_comes_back_before_its_end_is_told_is_there_since_then() -> None:
+    watched = Watched()
+    for at_s, found in ((0, [fault()]), (5, [fault()]), (10, []), (17, [fault()]), (18, [fault()])):
+        watched.look(at_s, *found)
+
+    assert [notice.state for _, notice in watched.told] == [Stage.FIRING]
+    assert [one.since_ns for one in watched.fold.firing] == [17 * NS_PER_S]
+
+
 def test_one_key_is_told_so_often_in_an_hour_and_again_in_the_next() -> None:
     watched = Watched()
     for at_s in range(0, 2 * HOUR_S, 100):

@@ -25,10 +25,25 @@ PARKED = BotMemory(phase=Phase.PARKED, why="more than 5 restarts in 300 s")
             BotMemory(phase=Phase.RUNNING, warnings=["drawdown is 6, over 5"]),
             ["a: drawdown is 6, over 5"],
         ),
+        (BotMemory(phase=Phase.RUNNING, warnings=["halted: a person said so"]), []),
     ],
 )
 def test_what_is_wrong_with_a_bot(memory: BotMemory, said: list[str]) -> None:
     assert [one.sentence for one in conditions("a", memory)] == said
+
+
+@pytest.mark.parametrize(
+    ("warning", "key"),
+    [
+        ("drawdown is 6, over 5", "a drawdown"),
+        ("disk full: nothing is started in its run directory", "a disk full"),
+        ("a process that nobody here started is running in its directory", "a not ours"),
+    ],
+)
+def test_a_fault_is_named_by_what_it_is(warning: str, key: str) -> None:
+    memory = BotMemory(phase=Phase.RUNNING, warnings=[warning])
+
+    assert [one.key for one in conditions("a", memory)] == [key]
 
 
 def test_a_parked_bot_is_told_once_and_so_is_its_end() -> None:

@@ -185,10 +185,11 @@ def test_a_bot_that_does_not_hear_is_killed_after_the_time_it_has(tmp_path: Path
         assert here.memory.phase is Phase.PARKED
 
 
-def test_a_halt_is_told_and_left_to_a_person(tmp_path: Path) -> None:
+def test_a_halt_is_shown_told_by_the_bot_itself_and_left_to_a_person(tmp_path: Path) -> None:
     with desk(tmp_path) as here:
         here.bot.says(halt={"state": "halted", "reason": "max_drawdown"})
-        assert here.look() == ["one: halted: max_drawdown"]
+        assert here.look() == []
+        assert here.memory.warnings == ["halted: max_drawdown"]
         assert here.memory.phase is Phase.RUNNING
 
 
