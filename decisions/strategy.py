@@ -27,7 +27,7 @@ from messages.ids import AccountId, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketBatch, MarketEvent
 from messages.orders import Intent, OrderIntent, OrderUpdate
 from messages.stops import StopActed
-from messages.values import BUY, Instrument
+from messages.values import Instrument
 
 __all__ = [
     "MOST_TRIES",
@@ -188,8 +188,8 @@ class StrategyRun:
             if (symbol, ts_event_ns) not in memory.decided:
                 only = self._desk.plain(decisions[0], ts_event_ns, ts_event_ns, close, held)
             if only is not None:
-                change = +only.quantity if only.side is BUY else -only.quantity  # as a product is
-                memory.position = self._positions[symbol] = held + change
+                change = only.side.signed(only.quantity)
+                memory.position = self._positions[symbol] = EXACT.add(held, change)
                 count_decisions(memory.decided, symbol, ts_event_ns, 1)
                 return (only,)
         moment = Moment(symbol, ts_event_ns, {symbol: close}, "on_close")

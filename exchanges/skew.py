@@ -48,17 +48,26 @@ async def measure_skew(ask_ms: AskMs, utc_ns: Clock, monotonic_ns: Clock) -> Ske
         Unclear: the venue told no time.
     """
     samples = [await _ask(ask_ms, utc_ns, monotonic_ns) for _ in range(SAMPLES)]
-    if any(one.told_ns % NS_PER_S for one in samples):
-        quickest = min(samples, key=lambda one: one.round_trip_ns)
-        doubt_ns = quickest.round_trip_ns // 2
-        skew_ns = quickest.told_ns - quickest.middle_ns
-        return Skew(skew_ns, DurationNs(quickest.round_trip_ns), doubt_ns)
-    found = _between(samples)
-    while found.doubt_ns > DOUBT_NS and len(samples) < SAMPLES_MAX:
+    while _tells_seconds(samples) and len(samples) < SAMPLES_MAX:
+        if (found := _between(samples)).doubt_ns <= DOUBT_NS:
+            return found
         await asyncio.sleep(PAUSE_S)
         samples.append(await _ask(ask_ms, utc_ns, monotonic_ns))
-        found = _between(samples)
-    return found
+    return _between(samples) if _tells_seconds(samples) else _quickest(samples)
+
+
+def _tells_seconds(samples: list[_Sample]) -> bool:
+    """Whether all that was told are whole seconds.
+
+    By chance it is so, too, of a clock that tells more and was asked in one part of a second.
+    """
+    return not any(one.told_ns % NS_PER_S for one in samples)
+
+
+def _quickest(samples: list[_Sample]) -> Skew:
+    best = min(samples, key=lambda one: one.round_trip_ns)
+    skew_ns, round_trip_ns = best.told_ns - best.middle_ns, best.round_trip_ns
+    return Skew(skew_ns, DurationNs(round_trip_ns), round_trip_ns // 2)
 
 
 def _between(samples: list[_Sample]) -> Skew:
