@@ -15,6 +15,11 @@ class _Line(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """No other keys."""
 
 
+class _TimedLine(_Line, kw_only=True):
+    at_ns: int
+    """When it was so: UTC nanoseconds by the clock of the process."""
+
+
 class OrderRow(_Line, kw_only=True):
     """One order, as `orders` has it."""
 
@@ -114,7 +119,7 @@ class LineCounters(_Line, kw_only=True):
     dupes_filtered: int
 
 
-class StartLine(_Line, kw_only=True, tag_field="event", tag="start"):
+class StartLine(_TimedLine, kw_only=True, tag_field="event", tag="start"):
     """The first line: what runs."""
 
     name: str
@@ -126,7 +131,7 @@ class StartLine(_Line, kw_only=True, tag_field="event", tag="start"):
     run_dir: str
 
 
-class StatusLine(_Line, kw_only=True, tag_field="event", tag="status"):
+class StatusLine(_TimedLine, kw_only=True, tag_field="event", tag="status"):
     """Once a second."""
 
     verdict: Literal["OK", "WARNING", "CRITICAL", "UNKNOWN"]
@@ -137,9 +142,11 @@ class StatusLine(_Line, kw_only=True, tag_field="event", tag="status"):
     uptime_s: float
 
 
-class OrderLine(_Line, kw_only=True, tag_field="event", tag="order"):
+class OrderLine(_TimedLine, kw_only=True, tag_field="event", tag="order"):
     """A step of an order."""
 
+    decided_at_ns: int
+    """The market's clock."""
     order_key: str
     strategy_id: str
     symbol: str
@@ -151,7 +158,7 @@ class OrderLine(_Line, kw_only=True, tag_field="event", tag="order"):
     reason: str
 
 
-class SupervisionLine(_Line, kw_only=True, tag_field="event", tag="supervision"):
+class SupervisionLine(_TimedLine, kw_only=True, tag_field="event", tag="supervision"):
     """An actor was started, ended, restarted, or was given up."""
 
     child: str
@@ -168,7 +175,7 @@ class VenueEnd(_Line, kw_only=True):
     unexplained: int
 
 
-class EndLine(_Line, kw_only=True, tag_field="event", tag="end"):
+class EndLine(_TimedLine, kw_only=True, tag_field="event", tag="end"):
     """The last line: what came of it."""
 
     reason: str
