@@ -20,7 +20,7 @@ def split_ns(asked: str, from_ns: int, until_ns: int) -> int:
         moment_ns = _moment_ns(asked)
     else:
         if not 0 < share < 1:
-            raise ValueError(f"{asked!r} is no part of it: more than 0 and less than 1")
+            raise ValueError(f"{asked!r} is no share of the run: give more than 0 and less than 1")
         moment_ns = _at_midnight(from_ns + int((until_ns - from_ns) * share), from_ns, until_ns)
     if not from_ns <= moment_ns < until_ns:
         inside = f"{_said(from_ns)} and before {_said(until_ns)}"
@@ -38,8 +38,8 @@ def _moment_ns(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        example = "0.7, or a date as 2024-03-01"
-        raise ValueError(f"{text!r} is neither a part nor a date: give {example}") from None
+        example = "0.7, or a date such as 2024-03-01"
+        raise ValueError(f"{text!r} is neither a share nor a date: give {example}") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return int(moment.timestamp()) * 1_000_000_000

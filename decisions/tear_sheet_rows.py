@@ -203,7 +203,7 @@ def _of_a_year(parts: list[Part], deflated: Deflated | None) -> Iterator[Row]:
         "Lo (2002): the same, where one day tells of the next.",
     )
     yield row(
-        "Above 0 surely",
+        "Chance that Sharpe > 0",
         [percent(y.skill) if y else UNKNOWN for y in years],
         percent(kept.skill) if kept else "",
         "The probability that the true Sharpe ratio is above 0 (PSR, Bailey and Lopez de Prado"
@@ -211,7 +211,7 @@ def _of_a_year(parts: list[Part], deflated: Deflated | None) -> Iterator[Row]:
     )
     if deflated is not None and deflated.trials > 1:
         yield row(
-            f"Best of {deflated.trials:,} surely",
+            f"Chance, best of {deflated.trials:,}",
             [percent(deflated.probability), *[""] * (len(parts) - 1)],
             "",
             f"Deflated Sharpe (2014): the probability that the true ratio is above"

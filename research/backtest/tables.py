@@ -128,8 +128,9 @@ def _annual_rows(one: QuoteReport, parts: Sequence[Part]) -> Iterator[_Row]:
     yield "Calmar", [ratio(y.calmar) if y else UNKNOWN for y in years]
     found = one.deflated
     if found is not None and found.trials > 1:
-        text = f"{percent(found.probability)} sure to be above {ratio(found.threshold)}, which"
-        yield "deflated", [f"{text} the best of {found.trials:,} trials shows without skill"]
+        text = f"a chance of {percent(found.probability)} that the true Sharpe is above"
+        text = f"{text} {ratio(found.threshold)}, which the best of {found.trials:,} trials"
+        yield "deflated", [f"{text} shows without any skill"]
 
 
 def _trade_rows(parts: Sequence[Part], quote: str) -> Iterator[_Row]:

@@ -8,7 +8,9 @@ is shown them; so a cut may leave the first symbol's candle of a moment and not 
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 
@@ -31,6 +33,15 @@ LEAST_LONGER = 256
 
 Decided = tuple[int, int, str, str, str, str]
 """When, how many before it at that moment, symbol, side, quantity and limit."""
+
+
+class _Pair(NamedTuple):
+    """Decisions that should be the same, and whose they are, for a sentence."""
+
+    found: list[Decided]
+    expected: list[Decided]
+    this: str
+    that: str
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,14 +69,19 @@ def _same_twice(plan: Plan, whole: list[Decided]) -> Finding:
     again = _decisions(plan)
     by_one_door = _decisions(msgspec.structs.replace(plan, fast_doors=False))
     text = f"{len(whole)} decisions, the same in a second run and candle by candle"
-    return _compared(plan, "repeat", [(again, whole, ""), (by_one_door, whole, "")], text)
+    pairs = [
+        _Pair(again, whole, "the second run", "the first"),
+        _Pair(by_one_door, whole, "the run candle by candle", "the first"),
+    ]
+    return _compared(plan, "repeat", pairs, text)
 
 
 def _no_future(plan: Plan, whole: list[Decided]) -> Finding:
     pairs = []
     for cut in _cuts(plan, whole):
         seen = _decisions(msgspec.structs.replace(plan, markets=cut_off(plan.markets, cut)))
-        pairs.append((seen, _until(cut, seen, whole), f"without event {cut.count} on"))
+        this = f"the run that ends before event {cut.count}"
+        pairs.append(_Pair(seen, _until(cut, seen, whole), this, "the whole one"))
     text = f"the same decisions with the future cut off at {len(pairs)} places"
     return _compared(plan, "look-ahead", pairs, text)
 
@@ -94,7 +110,8 @@ def _any_beginning(plan: Plan) -> Finding:
     for begin in begins:
         short = _from(plan, begin, declared)
         longer = _from(plan, begin, more)
-        pairs.append((short, longer, f"begun at event {begin}"))
+        this = f"begun at event {begin} after a warm-up of {declared} events, it"
+        pairs.append(_Pair(short, longer, this, f"after one of {more}"))
     if not pairs:
         text = f"not probed: {size} events are too few for a warm-up of {declared}"
         return Finding(strategy=strategy.id, probe="recursion", passed=None, text=text)
@@ -122,34 +139,33 @@ def _declared(markets: Sequence[MarketPlan], strategy: StrategyLike) -> int:
 def _compared(
     plan: Plan,
     probe: str,
-    pairs: Sequence[tuple[list[Decided], list[Decided], str]],
+    pairs: Sequence[_Pair],
     fine: str,
     remedy: str = "",
 ) -> Finding:
     strategy = plan.strategies[0].id
-    for found, expected, where in pairs:
-        if found != expected:
-            text = f"other decisions {where}: {_first_difference(found, expected)}"
+    for pair in pairs:
+        if pair.found != pair.expected:
+            text = _first_difference(pair)
             text += f"; {remedy}" if remedy else ""
             return Finding(strategy=strategy, probe=probe, passed=False, text=text)
-    if not any(expected for _, expected, _ in pairs):
+    if not any(pair.expected for pair in pairs):
         text = "not probed: nothing was decided there, so there is nothing to compare"
         return Finding(strategy=strategy, probe=probe, passed=None, text=text)
     return Finding(strategy=strategy, probe=probe, passed=True, text=fine)
 
 
-def _first_difference(found: list[Decided], expected: list[Decided]) -> str:
-    for one, other in zip(found, expected, strict=False):
-        if one != other:
-            return f"{_said(one)}, and {_said(other)} before"
-    if len(found) > len(expected):
-        return f"{_said(found[len(expected)])}, and nothing before"
-    return f"nothing, and {_said(expected[len(found)])} before"
+def _first_difference(pair: _Pair) -> str:
+    both = zip_longest(pair.found, pair.expected)
+    one, other = next((one, other) for one, other in both if one != other)
+    return f"{pair.this} decides {_said(one)} where {pair.that} decides {_said(other)}"
 
 
-def _said(decided: Decided) -> str:
+def _said(decided: Decided | None) -> str:
+    if decided is None:
+        return "nothing more"
     ts_ns, _, symbol, side, quantity, limit = decided
-    return f"{side} {quantity} of {symbol}{f' at {limit}' if limit else ''} at {moment(ts_ns)}"
+    return f"{side} {quantity} of {symbol}{f', limit {limit},' if limit else ''} at {moment(ts_ns)}"
 
 
 def _decisions(plan: Plan) -> list[Decided]:

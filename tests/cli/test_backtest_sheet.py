@@ -144,8 +144,8 @@ def test_the_variance_of_trials_is_told_annualised_and_kept_of_one_day(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--split", "2"], "--split: '2' is no part of it"),
-        (["--split", "soon"], "--split: 'soon' is neither a part nor a date"),
+        (["--split", "2"], "--split: '2' is no share of the run"),
+        (["--split", "soon"], "--split: 'soon' is neither a share nor a date"),
         (["--split", "1999-01-01"], "outside of the data: give a moment from 2024-01-01"),
         (["--html", "no/such/folder/x.html"], "no/such/folder/x.html: no such file or directory"),
         (["--trials-variance", "1"], "say with --trials how many"),

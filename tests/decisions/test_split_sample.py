@@ -34,11 +34,11 @@ def test_a_date_is_its_midnight_in_utc(asked: str, after_ns: int) -> None:
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
-        ("0", "no part of it"),
-        ("1", "no part of it"),
-        ("nan", "no part of it"),
-        ("-0.5", "no part of it"),
-        ("yesterday", "neither a part nor a date"),
+        ("0", "no share of the run"),
+        ("1", "no share of the run"),
+        ("nan", "no share of the run"),
+        ("-0.5", "no share of the run"),
+        ("yesterday", "neither a share nor a date"),
         ("2020-01-01", "outside of the data: give a moment from 2023-12-09 05:00 and before"),
         ("2030-01-01", "outside of the data"),
     ],

@@ -273,6 +273,16 @@ def test_contributing_names_every_environment_and_variable_of_tox() -> None:
     assert variables <= set(re.findall(r"^\| `(\w+)` \|", text_of("CONTRIBUTING.md"), re.MULTILINE))
 
 
+@pytest.mark.parametrize("name", ["quickstart.md", "tutorial.md"])
+def test_a_newcomers_commands_leave_nothing_that_git_would_add(name: str) -> None:
+    blocks = "".join(text for _, text in sh_blocks(ROOT / "docs" / name))
+    written = re.findall(r"> *([\w./-]+)", blocks)
+
+    assert written
+    assert all(re.fullmatch(r"[\w-]+\.ndjson", target) for target in written)
+    assert "/*.ndjson" in text_of(".gitignore").splitlines()
+
+
 def test_the_code_of_the_tutorial_is_the_example_that_its_commands_run() -> None:
     text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
     (shown,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)

@@ -137,7 +137,7 @@ def test_a_page_is_written_beside_the_table(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["--split", "nan"], "is no part of it"),
+        (["--split", "nan"], "is no share of the run"),
         (["--split", "1970-01-01"], "outside of the data"),
         (["--trials", "0"], "is not a whole number above 0"),
         (["--html", "no/such/x.html"], "no/such/x.html: no such file or directory"),

@@ -29,7 +29,7 @@
       W.el("p", { class: "claim", text: `${model.claim[0].toUpperCase()}${model.claim.slice(1)}. ${model.trials}` }),
       list("Why there is no execution", model.why, "why-not"), choose,
       W.el("dl", { class: "figures sheetfigures" }, figures),
-      W.el("p", {}), list("To be known when reading it", notes, ""));
+      W.el("p", {}), list("Notes", notes, ""));
   };
 
   const equity = (place) => {
