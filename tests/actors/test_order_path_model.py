@@ -174,7 +174,9 @@ class OrderPathMachine(RuleBasedStateMachine):
         for place in [place for place in range(len(asked)) if place not in self.looked]:
             self.looked.add(place)
             call = asked[place]
-            if all(self.desk.gateway.sent[at].key != call.key for at in self.pending()):
+            if any(self.desk.gateway.sent[at].key == call.key for at in self.pending()):
+                self.tell(self.desk.answer(call, None, "no answer"))
+            else:
                 self.tell(self.desk.answer(call, self.report_of(call)))
 
     # ------------------------------------------------------------ what goes wrong
