@@ -5,7 +5,7 @@ intents of one drain share one commit, in which each new order is CLAIMED and SE
 is called by the gateway, off this thread; answers come back as messages.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from actors.account_desk import AccountSettings, AccountView
@@ -61,7 +61,8 @@ class ExecutorActor(Actor):
 
     `max_decision_age_ns` is None where the market's clock is not the wall's: in a replay a
     decision does not age while it waits. `steps_with_market`: the feed shows an event to nobody
-    else before it is acknowledged here, so that stops act at the same event each time.
+    else before it is acknowledged here, so that stops act at the same event each time. `managed`:
+    the strategies that manage their orders.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class ExecutorActor(Actor):
         feeds: Mapping[ActorPath, Address[MarketAck]],
         account: tuple[AccountSettings, AccountView] | None = None,
         steps_with_market: bool = False,
+        managed: Collection[StrategyId] = (),
     ) -> None:
         super().__init__()
         self._open_ledger = open_ledger
@@ -90,6 +92,7 @@ class ExecutorActor(Actor):
             feeds=feeds,
             compared=account,
             steps=steps_with_market and max_decision_age_ns is None,
+            managed=frozenset(managed),
         )
         self._gateway, self._kept = gateway, kept
         self._replayed = self._around.replayed
@@ -144,6 +147,7 @@ class ExecutorActor(Actor):
     def _use(self, desks: ExecutorDesks) -> None:
         self._desk, self._judge = desks.orders, desks.judge
         self._stops, self._cancels, self._operator = desks.stops, desks.cancels, desks.operator
+        self._exits = desks.exits
         self._settling, self._market, self._venue = desks.settling, desks.market, desks.venue
         self._telling, self._health = desks.telling, desks.health
 
@@ -160,6 +164,7 @@ class ExecutorActor(Actor):
                 waits = True
                 self.receive(message)
         if self._away is None:
+            self._exits.end()
             self._stops.end()
         else:
             self._kept.board.unfinished = self._away.left_undone
@@ -183,9 +188,9 @@ class ExecutorActor(Actor):
     def inspect(self) -> dict[str, Any]:
         """Give the stops that are kept, what each protects, and the orders that are being ended."""
         if self._ledger is None:
-            return {"stops": [], "ending": {}}
+            return {"stops": [], "ending": {}, "leaving": []}
         stops, ending = self._stops.shown_to_people.rows(), self._cancels.shown_to_people()
-        return {"stops": stops, "ending": ending}
+        return {"stops": stops, "ending": ending, "leaving": self._exits.rows()}
 
     @property
     def _book(self) -> Ledger:
@@ -284,7 +289,7 @@ class ExecutorActor(Actor):
     def _work(self, reports: Sequence[OrderReport], intents: Sequence[Intent]) -> None:
         moves = self._desk.orders.moves(reports, self.ctx.utc_ns())
         orders = [intent for intent in intents if isinstance(intent, OrderIntent)]
-        verdicts = self._judge.judge(orders) if orders else []
+        verdicts = self._exits.taken(self._judge.judge(orders)) if orders else []
         claims = [claim_of(v, self._gateway.name_of) for v in verdicts if isinstance(v, _WRITTEN)]
         self._cancels.recording(claims)
         stops_before = bool(self._stops.book.stops)
@@ -330,6 +335,8 @@ class ExecutorActor(Actor):
             return
         self._settling.go_on()
         self._market.go_on()
+        if self._settling.reconciled or self._operator.halted:
+            self._exits.go_on(halted=self._operator.halted)
         if self._settling.reconciled:
             self._stops.go_on(self._market.acknowledge)
         elif self._operator.halted:

@@ -11,6 +11,7 @@ from actors.context import Context
 from actors.executor_health import ExecutorHealth
 from actors.executor_kept import ExecutorKept
 from actors.executor_stages import ExecutorStages
+from actors.exit_desk import ExitDesk
 from actors.gateway import Gateway
 from actors.judgement import Judge
 from actors.market_desk import MarketDesk
@@ -39,6 +40,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     feeds: Mapping[ActorPath, Address[MarketAck]]
     compared: tuple[AccountSettings, AccountView] | None
     steps: bool
+    managed: frozenset[StrategyId] = frozenset()
+    """Strategies that manage their orders."""
 
     @property
     def replayed(self) -> bool:
@@ -68,12 +71,13 @@ class ExecutorDesks:
         # Each desk receives those built before it; links to later ones are resolved when called.
         self.risk = self._make_risk()
         self.stops = self._make_stops()
+        self.exits = self._make_exits()
         self.telling = self._make_telling()
         self.orders = self._make_orders()
         self.cancels = self._make_cancels()
         self.judge = self._make_judge()
         self.operator = self._make_operator()
-        self.telling.followers = (self.operator.saw, self.cancels.saw)
+        self.telling.followers = (self.operator.saw, self.cancels.saw, self.exits.saw)
         self.venue = self._make_venue()
         self.health = self._make_health()
         self.settling = self._make_settling()
@@ -99,6 +103,18 @@ class ExecutorDesks:
             claim=lambda intent: self._decide([intent]),
             keep=lambda: self.orders.keep({}),
             may_send=lambda: not self.orders.halt_reason,
+        )
+
+    def _make_exits(self) -> ExitDesk:
+        return ExitDesk(
+            ctx=self._ctx,
+            ledger=self._ledger,
+            risk=self.risk,
+            kept=self._around.kept,
+            managed=self._around.managed,
+            stops=self.stops.book,
+            decide=self._decide,
+            show=lambda: self.health.show(),
         )
 
     def _make_telling(self) -> Telling:
@@ -186,6 +202,7 @@ class ExecutorDesks:
             desk=self.orders,
             stops=self.stops.shown_to_people,
             cancels=self.cancels,
+            exits=self.exits,
             venue_text=self.venue.text,
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from actors.cancel_desk import CancelDesk
 from actors.context import Context
+from actors.exit_desk import ExitDesk
 from actors.operator_board import OperatorBoard
 from actors.order_desk import OrderDesk
 from actors.stops_shown import StopsShown
@@ -21,10 +22,12 @@ class ExecutorHealth:
         desk: OrderDesk,
         stops: StopsShown,
         cancels: CancelDesk,
+        exits: ExitDesk,
         venue_text: Callable[[str], str],
     ) -> None:
         self._ctx, self._board, self._venue_text = ctx, board, venue_text
-        self._desk, self._stops, self._cancels = desk, stops, cancels
+        self._desk, self._stops = desk, stops
+        self._cancels, self._exits = cancels, exits
 
     def show(self) -> None:
         """Let health say what is wrong with the venue; a halt has a reason of its own."""
@@ -33,10 +36,18 @@ class ExecutorHealth:
         cell = self._ctx.cell
         self._board.stuck_stops = self._stops.stuck()
         if cell.state is ActorState.RUNNING:
-            more = self._desk.difference or self._stops.problem() or self._cancels.problem()
-            cell.problem = self._venue_text(more or self._desk.asking.unanswered())
+            cell.problem = self._venue_text(self._problem())
         elif cell.state is ActorState.RECONCILING:
             cell.problem = self._venue_text(self.unsettled())
+
+    def _problem(self) -> str:
+        return (
+            self._desk.difference
+            or self._stops.problem()
+            or self._exits.problem()
+            or self._cancels.problem()
+            or self._desk.asking.unanswered()
+        )
 
     def unsettled(self) -> str:
         """Say how many orders are to be settled, and what the venue says instead of an answer."""

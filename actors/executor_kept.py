@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from actors.operator_board import OperatorBoard
+from decisions.exit_book import ExitBook
 from messages.base import Message
 from messages.ids import OrderKey, Symbol, TimestampNs
 from messages.orders import Intent
@@ -48,6 +49,8 @@ class ExecutorKept:
         until first read."""
         self.untold: list[StopActed] = []
         """What waits for a strategy that was given up until a person revives it."""
+        self.exits = ExitBook()
+        """What waits and what follows of exits, and what failed."""
         self.replacing: set[OrderKey] = set()
         """Decisions of this process that wait until another order has ended."""
         self.struck_by: Any = None

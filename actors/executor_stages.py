@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from actors.context import Context
-from decisions.executor import Duplicate, EndFirst, Refuse, Verdict
+from decisions.executor import Duplicate, EndFirst, Refuse, Verdict, Wait
 from decisions.stages import DUPLICATE, OK, REJECTED, OrderStages, StageRecord
 from persistence.ledger import Claim, LedgerEntry
 
@@ -22,7 +22,7 @@ class ExecutorStages:
             return
         at_ns = self._judged_ns = self._ctx.monotonic_ns()
         for verdict in verdicts:
-            if isinstance(verdict, EndFirst):
+            if isinstance(verdict, EndFirst | Wait):
                 continue  # it is judged once more
             intent = verdict.intent
             outcome, reason = _outcome(verdict)

@@ -158,7 +158,7 @@ class OrderDesk:
         if was_unsettled and entry.order_key not in self.orders.unsettled:
             self._risk.unsettled = self.orders.unsettled_symbols()
         if self._risk.open_orders is not None:
-            follow_order(*open_part(entry), self._risk)
+            follow_order(*open_part(entry), self._risk, entry.strategy_id)
 
     def _hand_over(self, claims: Sequence[Claim]) -> None:
         keys = [claim.intent.order_key for claim in claims if claim.sent]

@@ -66,7 +66,7 @@ class RiskBooks:
         else:
             self._risk.equity = rebuild_equity(self._all_fills())
         for entry in self._orders.being_asked_for():
-            follow_order(*open_part(entry), self._risk)
+            follow_order(*open_part(entry), self._risk, entry.strategy_id)
             self._orders.new_fills(entry.order_key, self._ledger.fills_of(entry.order_key))
 
     def _written_off(self) -> dict[tuple[StrategyId, Symbol], Decimal]:

@@ -19,7 +19,7 @@ from actors.context import Context
 from actors.executor_kept import ExecutorKept
 from actors.log import logger
 from actors.stops_shown import StopsShown
-from decisions.risk_exit import fees_in, is_part
+from decisions.risk_exit import fees_in
 from decisions.spoken import spoken_quantity
 from decisions.stop_book import AHEAD_NS, StopBook
 from decisions.stop_exits import counted_at_first, told_changes
@@ -199,8 +199,6 @@ class StopDesk:
         """An order is claimed and on its way: if it is a stop's exit, tell of it."""
         stop = self.book.stop_of_exit(intent.order_key)
         if stop is None:
-            if decided is not None and is_part(intent.reason):
-                self._say_rest_stays(intent, decided)
             return
         self._sent = True
         change = self.book.take_position_change(intent, decided)
@@ -209,20 +207,6 @@ class StopDesk:
         what = f"{intent.side} {spoken_quantity(intent.quantity)} {intent.symbol}"
         log.info("a stop acted: {} for {}: {}", what, intent.strategy_id, stop.why)
         self._tell(_acted(stop, intent.order_key, change, intent.decided_at_ns))
-
-    def _say_rest_stays(self, intent: OrderIntent, decided: Decimal) -> None:
-        """Say that no second order follows a strategy's own partial exit.
-
-        Its position may already count all of it as sold.
-        """
-        logger.bind(actor=self._ctx.path, order_key=intent.order_key).warning(
-            "an exit of {} {} is sent as {}, for the venue takes no more in one order: the rest"
-            " stays held, until {} leaves again or a person sells it",
-            f"{decided.normalize():f}",
-            intent.symbol,
-            f"{intent.quantity.normalize():f}",
-            intent.strategy_id,
-        )
 
     def _tell(self, message: StopActed) -> None:
         if not self._ctx.fenced:

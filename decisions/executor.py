@@ -17,6 +17,7 @@ from decisions.replacing import (
     without,
 )
 from decisions.risk import Refusal, RiskLimits, RiskState, accept, fit_exit, refusal
+from decisions.risk_exit import NOTHING_HELD, Rest, may_wait, rest_of_exit
 from messages.ids import OrderKey, Symbol
 from messages.order_states import FINAL_STATES, LEGAL_TRANSITIONS, REPORTED_STATES
 from messages.orders import LookupDone, OrderIntent, OrderReport
@@ -66,6 +67,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     intent: OrderIntent
     fingerprint: str
     decided_quantity: Decimal | None = None
+    rest: Rest | None = None
+    """What an exit was to leave, too, and cannot in this order."""
 
 
 class Refuse(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -98,6 +101,17 @@ class EndFirst(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     first: FirstOrder
 
 
+class Wait(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """New, an exit, and nothing of its entry has filled yet: judge it again once that has moved.
+
+    `refusal` is what it would be told by whoever cannot wait.
+    """
+
+    intent: OrderIntent
+    fingerprint: str
+    refusal: Refusal
+
+
 class Conflict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The key is known with another intent: the decider is not deterministic. Halt."""
 
@@ -105,7 +119,7 @@ class Conflict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     entry: KnownOrder
 
 
-Verdict = Claim | Refuse | Resend | Duplicate | EndFirst | Conflict
+Verdict = Claim | Refuse | Resend | Duplicate | EndFirst | Wait | Conflict
 
 
 def judge_intents(
@@ -225,10 +239,15 @@ def _judge_new(
     fitted = fit_exit(intent, limits, state)
     against = bar or refusal(fitted, limits, state, mark_price)
     if against is not None:
+        if against.code == NOTHING_HELD and may_wait(intent, state):
+            return Wait(intent=intent, fingerprint=fingerprint, refusal=against)
         return Refuse(intent=intent, fingerprint=fingerprint, refusal=against)
+    if fitted is intent:
+        accept(fitted, state)
+        return Claim(intent=fitted, fingerprint=fingerprint)
+    decided, rest = intent.quantity, rest_of_exit(intent, fitted, state)
     accept(fitted, state)
-    decided = None if fitted is intent else intent.quantity
-    return Claim(intent=fitted, fingerprint=fingerprint, decided_quantity=decided)
+    return Claim(intent=fitted, fingerprint=fingerprint, decided_quantity=decided, rest=rest)
 
 
 def _taken(intent: OrderIntent, ending: Mapping[OrderKey, OrderKey]) -> Refusal | None:

@@ -21,6 +21,7 @@ from decisions.executor import (
     Refuse,
     Resend,
     Verdict,
+    Wait,
     judge_intents,
 )
 from decisions.replacing import NO_FIRST, First, FirstOrder
@@ -42,6 +43,7 @@ _WORDS: Mapping[type[Verdict], str] = {
     Resend: "resend",
     Duplicate: "duplicate",
     EndFirst: "end_first",
+    Wait: "wait",
     Conflict: "conflict",
 }
 

@@ -78,6 +78,16 @@ def exit_key(entry_key: OrderKey, ordinal: int, decided_at_ns: TimestampNs) -> O
     return OrderKey(f"{decided_at_ns // NS_PER_MS:0{_MS_HEX_DIGITS}x}{hashed}")
 
 
+def rest_key(exit_of: OrderKey, ordinal: int) -> OrderKey:
+    """Name a further order for what an exit could not take: of its key, and which of them it is.
+
+    In the moment of the exit: it is one decision.
+    """
+    text = b"%d:%b%d" % (len(exit_of), exit_of.encode(), ordinal)
+    hashed = blake2b(text, digest_size=10, person=b"rest-key").hexdigest()
+    return OrderKey(exit_of[:_MS_HEX_DIGITS] + hashed)
+
+
 PREFIX = "wk"
 """What every client order id of this system begins with."""
 

@@ -30,6 +30,7 @@ from decisions.risk_state import (
     added_quantity,
     filled,
     follow_order,
+    free_to_leave,
     reach,
     recall,
     release,
@@ -132,10 +133,24 @@ def _not_held(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Refu
         return None
     held = max(sellable(intent.symbol, state), NOTHING)
     if intent.quantity <= held:
-        return None
+        return _not_its_own(intent, state)
     text = (
         f"{intent.quantity:f} to sell, and of what this run has bought {held:f} is filled and not"
         " on sale already; the rest would be coins that it did not buy ([risk] allow_short)"
+    )
+    return Refusal(code="no_position", text=text)
+
+
+def _not_its_own(intent: OrderIntent, state: RiskState) -> Refusal | None:
+    """What a strategy leaves before it has filled would be another strategy's coins."""
+    if not intent.leaves or state.open_orders is None:
+        return None
+    own = free_to_leave(intent.strategy_id, intent.symbol, intent.side, state)
+    if intent.leaves <= own:
+        return None
+    text = (
+        f"{intent.leaves:f} to leave, and of what its strategy has bought {own:f} is filled and not"
+        " on sale already; the rest would be another strategy's coins"
     )
     return Refusal(code="no_position", text=text)
 

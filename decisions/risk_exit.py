@@ -13,10 +13,11 @@ import msgspec
 
 from decisions.order_like import MaybeFitted
 from decisions.risk_limits import Refusal, RiskLimits
-from decisions.risk_state import RiskState, sellable
+from decisions.risk_state import RiskState, entering, free_to_leave, sellable
 from messages.exact import EXACT, NOTHING
+from messages.ids import OrderKey
 from messages.orders import OrderIntent
-from messages.values import SELL, OrderState, OrderType
+from messages.values import SELL, OrderState, OrderType, TimeInForce
 
 NOTHING_HELD = "nothing_held"
 """The code of an exit of which nothing is there."""
@@ -26,16 +27,52 @@ _FEES = re.compile(rf"; of {_AMOUNT}, fees have left {_AMOUNT}$", re.ASCII)
 """A strategy's own words stand before it, and may be anything: what is no amount is none."""
 _PART = re.compile(rf"; of {_AMOUNT}, the venue takes {_AMOUNT} in one order$", re.ASCII)
 
+_AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
+
+
+class Rest(msgspec.Struct, frozen=True, kw_only=True):
+    """What an exit was to leave and was not sent for: base currency, unsigned."""
+
+    quantity: Decimal
+    free: Decimal
+    """How much of it is held already: the venue takes no more in one order."""
+    entering: dict[OrderKey, Decimal]
+    """The strategy's open entries, with what of each has not filled: the others of it."""
+
 
 def fit_exit(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> OrderIntent:
     """Give an exit of no more than there is to leave; any other order as it is.
 
-    What it leaves counts with its strategy's open orders as if they filled, as its position does.
+    What it leaves counts with its strategy's open orders as if they filled, as its position does;
+    but one that trades at once can sell only what has filled: what has not may never fill.
     """
     if not intent.quantity.is_finite():
         return intent  # no number compares with it; the gate refuses it
-    fitted = _fit_to_fees(_fit_to_held(intent, state), limits, state)
-    return _fit_to_one_order(fitted, state)
+    held = _fit_to_filled(_fit_to_held(intent, state), state)
+    return _fit_to_one_order(_fit_to_fees(held, limits, state), state)
+
+
+def may_wait(intent: OrderIntent, state: RiskState) -> bool:
+    """Whether an exit of which nothing is there may find something there later."""
+    return intent.order_type is OrderType.MARKET and bool(_coming(intent, state))
+
+
+def rest_of_exit(intent: OrderIntent, fitted: OrderIntent, state: RiskState) -> Rest | None:
+    """Give what follows an exit at the market, once there is more; None where nothing does.
+
+    `state` does not count it yet.
+    """
+    leaves = intent.leaves
+    if not leaves or state.open_orders is None or intent.order_type is not OrderType.MARKET:
+        return None
+    sent = EXACT.subtract(fitted.quantity, EXACT.subtract(intent.quantity, leaves))
+    wanted = min(leaves, _held(intent, state))
+    left = EXACT.subtract(EXACT.subtract(wanted, sent), fees_in(fitted.reason))
+    if sent <= NOTHING or left <= NOTHING:
+        return None
+    there = free_to_leave(intent.strategy_id, intent.symbol, intent.side, state)
+    free = max(min(left, EXACT.subtract(there, sent)), NOTHING)
+    return Rest(quantity=left, free=free, entering=_coming(intent, state))
 
 
 def nothing_held(intent: OrderIntent) -> Refusal | None:
@@ -44,7 +81,7 @@ def nothing_held(intent: OrderIntent) -> Refusal | None:
         return None
     text = (
         f"an exit of {intent.leaves.normalize():f} was asked for, but the strategy holds nothing of"
-        " it: its entry was refused, did not fill, went for fees, or has been left already"
+        " it: its entry was refused, has not filled, went for fees, or has been left already"
     )
     return Refusal(code=NOTHING_HELD, text=text)
 
@@ -76,16 +113,41 @@ def _fit_to_held(intent: OrderIntent, state: RiskState) -> OrderIntent:
     leaves = intent.leaves
     if not leaves:
         return intent
-    held = state.held_by.get((intent.strategy_id, intent.symbol), NOTHING)
-    there = max(held if intent.side is SELL else held.copy_negate(), NOTHING)
-    if leaves <= there:
+    there = _held(intent, state)
+    return intent if leaves <= there else _cut(intent, there, "held")
+
+
+def _fit_to_filled(intent: OrderIntent, state: RiskState) -> OrderIntent:
+    """Leave what has filled of entries that are open; what rests can wait for the others.
+
+    Counted as filled they are sold all the same: coins of another strategy, or short.
+    """
+    trades_at_once = intent.order_type is OrderType.MARKET or intent.time_in_force in _AT_ONCE
+    if not intent.leaves or not trades_at_once or not _coming(intent, state):
         return intent
+    there = free_to_leave(intent.strategy_id, intent.symbol, intent.side, state)
+    return intent if intent.leaves <= there else _cut(intent, there, "filled")
+
+
+def _cut(intent: OrderIntent, there: Decimal, how: str) -> OrderIntent:
+    """Give an exit of less; one of which nothing is there keeps what it was to leave."""
+    leaves = intent.leaves
     quantity = EXACT.add(EXACT.subtract(intent.quantity, leaves), there)
     if not quantity:
         return msgspec.structs.replace(intent, quantity=quantity)
     asked, only = leaves.normalize(), there.normalize()
-    reason = f"{intent.reason}; asked to exit {asked:f}, only {only:f} is held"
+    reason = f"{intent.reason}; asked to exit {asked:f}, only {only:f} is {how}"
     return msgspec.structs.replace(intent, quantity=quantity, leaves=there, reason=reason)
+
+
+def _held(intent: OrderIntent, state: RiskState) -> Decimal:
+    """Give what its strategy holds that it could leave, open orders as if they filled."""
+    held = state.held_by.get((intent.strategy_id, intent.symbol), NOTHING)
+    return max(held if intent.side is SELL else held.copy_negate(), NOTHING)
+
+
+def _coming(intent: OrderIntent, state: RiskState) -> dict[OrderKey, Decimal]:
+    return entering(intent.strategy_id, intent.symbol, intent.side, state)
 
 
 def _fit_to_fees(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> OrderIntent:

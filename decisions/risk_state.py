@@ -30,6 +30,8 @@ class OpenOrder(msgspec.Struct, frozen=True, kw_only=True):
     side: Side
     unfilled: Decimal
     """Base currency, unsigned."""
+    strategy_id: StrategyId | None = None
+    """Whose; None where it was not kept, as in journals of before."""
 
 
 class RiskState(msgspec.Struct, kw_only=True):
@@ -83,7 +85,10 @@ def accept(intent: OrderIntent, state: RiskState) -> None:
         recent.popleft()
     if state.open_orders is not None:
         state.open_orders[intent.order_key] = OpenOrder(
-            symbol=symbol, side=intent.side, unfilled=intent.quantity
+            symbol=symbol,
+            side=intent.side,
+            unfilled=intent.quantity,
+            strategy_id=intent.strategy_id,
         )
 
 
@@ -114,7 +119,12 @@ def write_off(strategy_id: StrategyId, symbol: Symbol, fees: Decimal, state: Ris
 
 
 def follow_order(
-    order_key: OrderKey, symbol: Symbol, side: Side, unfilled: Decimal, state: RiskState
+    order_key: OrderKey,
+    symbol: Symbol,
+    side: Side,
+    unfilled: Decimal,
+    state: RiskState,
+    strategy_id: StrategyId | None = None,
 ) -> None:
     """Say what of an order may still fill: 0 once it is filled or ended. Safe to repeat.
 
@@ -124,7 +134,9 @@ def follow_order(
     if state.open_orders is None:
         return
     if unfilled:
-        state.open_orders[order_key] = OpenOrder(symbol=symbol, side=side, unfilled=unfilled)
+        state.open_orders[order_key] = OpenOrder(
+            symbol=symbol, side=side, unfilled=unfilled, strategy_id=strategy_id
+        )
     else:
         state.open_orders.pop(order_key, None)
 
@@ -205,6 +217,33 @@ def sellable(symbol: Symbol, state: RiskState) -> Decimal:
         if order.symbol == symbol and order.side is SELL:
             left = EXACT.subtract(left, order.unfilled)
     return left
+
+
+def entering(
+    strategy_id: StrategyId, symbol: Symbol, exit_side: Side, state: RiskState
+) -> dict[OrderKey, Decimal]:
+    """Give a strategy's own open orders against an exit, with what of each may still fill."""
+    return {
+        key: order.unfilled
+        for key, order in (state.open_orders or {}).items()
+        if order.strategy_id == strategy_id
+        and order.symbol == symbol
+        and order.side is not exit_side
+    }
+
+
+def free_to_leave(
+    strategy_id: StrategyId, symbol: Symbol, exit_side: Side, state: RiskState
+) -> Decimal:
+    """Give what a strategy surely holds and has in no open exit; as far as open orders are known.
+
+    What may yet fill of its entries is not there: it may never come.
+    """
+    held = EXACT.multiply(
+        state.held_by.get((strategy_id, symbol), NOTHING), Decimal(-exit_side.sign)
+    )
+    coming = sum(entering(strategy_id, symbol, exit_side, state).values(), start=NOTHING)
+    return max(EXACT.subtract(held, coming), NOTHING)
 
 
 def reach(intent: OrderIntent, state: RiskState) -> Decimal:

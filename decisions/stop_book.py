@@ -361,6 +361,11 @@ class StopBook:
         gone = EXACT.add(self._sold.get(key, NOTHING), stop.released)
         return max(EXACT.subtract(self._filled.get(key, NOTHING), gone), NOTHING)
 
+    def protects(self, place: Place) -> Decimal:
+        """Give how much of a strategy's position its stops protect; base currency, unsigned."""
+        mine = (self.protected(stop) for stop in self.stops.values() if _place(stop) == place)
+        return sum(mine, start=NOTHING)
+
     def due(self, stop: Stop) -> Decimal:
         """Give the quantity that an exit of this stop may trade now."""
         own = sum((part.leaving for part in self._exits_of(stop.entry_key)), start=NOTHING)

@@ -14,6 +14,7 @@ from decisions.order_story import open_quantity, spans_ns, what_next
 from messages.exact import EXACT, NOTHING
 from messages.orders import Fill
 from messages.values import OrderState
+from ops.exit_rests import followers
 from ops.explain_text import lines_of
 from ops.metric_lines import lines_about, metric_files
 from ops.order_ends import end_of, first_in_short, waiting, waits
@@ -68,6 +69,7 @@ def story_of(run_dir: Path, name: str) -> dict[str, Any]:
             halted = reason_in(ledger.halt_reason())
             stop = ledger.stop_of(key)
             told = None if stop is None else stop_row(stop, ledger)
+            followed_by = followers(entry, ledger)
             end, first = end_of(entry, ledger), first_in_short(entry, ledger)
     metrics = _metrics(run_dir, key)
     is_alive = run_state(run_dir).is_alive
@@ -75,6 +77,7 @@ def story_of(run_dir: Path, name: str) -> dict[str, Any]:
         "order": whole_row(entry),
         "stop": told,
         "replaces": first,
+        "followed_by": followed_by,
         "end": end,
         "risk": _risk(events),
         "decision_to_claim_ns": metrics.decision_to_claim_ns,

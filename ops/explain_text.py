@@ -6,6 +6,7 @@ from typing import Any
 
 from decisions.spoken import spoken_price, spoken_quantity
 from messages.order_states import FINAL_STATES
+from ops.exit_rests import line_of_follower
 from ops.health_text import one_line
 from ops.moments import span, utc
 from ops.order_ends_text import line_of_first, lines_of_end
@@ -33,6 +34,8 @@ def lines_of(story: Story) -> Iterator[str]:
     yield from _life(story)
     for name, text in lines_of_end(order, story["end"]):
         yield _line(name, None, text)
+    for follower in story["followed_by"]:
+        yield _line("followed by", None, line_of_follower(follower))
     yield ""
     yield _line("still open", None, _open(story))
     yield _line("next", None, story["next"])

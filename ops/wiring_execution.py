@@ -71,6 +71,9 @@ def execution_branch(
             "feeds": feeds,
             "account": None if live is None else (_account_settings(config), account),
             "steps_with_market": any(one.steps for one in asked.values()),
+            "managed": frozenset(
+                one for one, of in asked.items() if of.kept.memory.managed is not None
+            ),
         },
         drain=True,
         start_timeout_ms=45_000,  # it opens a ledger, over a network perhaps, and reads all of it

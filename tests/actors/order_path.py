@@ -1,6 +1,6 @@
 """An executor whose venue is the test: what it sends and asks is written down, answered by hand."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -104,6 +104,7 @@ class OrderPath:
         account: tuple[AccountSettings, AccountView] | None = None,
         make_gateway: Callable[[Address[Any], Callable[[], TimestampNs]], Any] = HandGateway,
         start_ns: int = 1_000_000 * NS_PER_S,
+        managed: Collection[StrategyId] = (),
     ) -> None:
         self.runtime: Runtime = StepRuntime(start_ns=start_ns, ttl_enforced=False)
         self.path = folder / "ledger.db"
@@ -124,6 +125,7 @@ class OrderPath:
                 "strategies": {StrategyId("one"): strategy},
                 "feeds": {},
                 "account": account,
+                "managed": managed,
             },
         )
 

@@ -164,23 +164,6 @@ def test_a_stop_that_acts_is_news_in_one_short_line(desk: Stopped) -> None:
     )
 
 
-def test_what_a_strategy_leaves_in_part_is_told_for_the_rest_does_not_follow(desk: Stopped) -> None:
-    """It counts all as left: nobody would look for what is still held, at no stop."""
-    desk.kept.instruments[BTC] = Instrument(symbol=BTC, max_market_quantity=Decimal("0.4"))
-    desk.tell(desk.intent(0))
-    desk.fills(0, "1", S.FILLED)
-    said: list[str] = []
-    sink = logger.add(lambda line: said.append(str(line)), level="WARNING")
-
-    desk.tell(desk.intent(1, side=Side.SELL, leaves=Decimal(1)))
-
-    logger.remove(sink)
-    assert [order.quantity for order in desk.orders().values()] == [Decimal(1), Decimal("0.4")]
-    (line,) = said
-    assert "an exit of 1 BTC/USDT is sent as 0.4" in line
-    assert "the rest stays held" in line
-
-
 def test_what_acts_under_a_halt_is_kept_and_leaves_once_trading_is_resumed(desk: Stopped) -> None:
     desk.enter()
     desk.tell(HaltTrading(reason="a person", durable=True, request="1"))

@@ -84,7 +84,8 @@ def opened(*orders: OrderIntent, state: RiskState | None = None) -> RiskState:
 def filled_by(order: OrderIntent, quantity: str, state: RiskState) -> None:
     """The order fills up to this quantity, as its ledger row would say."""
     unfilled = order.quantity - Decimal(quantity)
-    follow_order(order.order_key, order.symbol, order.side, unfilled, state)
+    key, owner = order.order_key, order.strategy_id
+    follow_order(key, order.symbol, order.side, unfilled, state, owner)
 
 
 def canceled(order: OrderIntent, state: RiskState, filled: str = "0") -> None:

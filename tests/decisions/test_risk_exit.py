@@ -14,12 +14,13 @@ from decisions.risk import (
     RiskState,
     accept,
     fit_exit,
+    follow_order,
     refusal,
     release,
     saw_fill,
     write_off,
 )
-from decisions.risk_exit import fees_in, is_part
+from decisions.risk_exit import Rest, fees_in, is_part, rest_of_exit
 from messages.ids import AccountId, OrderKey, StrategyId, Symbol, TimestampNs, TradeId
 from messages.orders import Fill, OrderIntent
 from messages.values import Instrument, Liquidity, OrderType, Side, TimeInForce
@@ -112,6 +113,42 @@ def test_a_part_that_is_there_is_sold_as_it_is(bought: RiskState) -> None:
     part = order(Side.SELL, "0.00999")
 
     assert fit_exit(part, SPOT, bought) is part
+
+
+def test_nothing_follows_what_fees_have_taken(bought: RiskState) -> None:
+    whole = msgspec.structs.replace(order(Side.SELL, "0.01"), leaves=Decimal("0.01"))
+
+    assert rest_of_exit(whole, fit_exit(whole, SPOT, bought), bought) is None
+
+
+def test_while_an_entry_fills_what_has_filled_is_left_and_the_rest_follows() -> None:
+    state = RiskState(open_orders={}, instruments={BTC: GRID})
+    entry = order(Side.BUY, "1")
+    accept(entry, state)
+    follow_order(entry.order_key, BTC, Side.BUY, Decimal("0.7"), state, entry.strategy_id)
+    whole = msgspec.structs.replace(order(Side.SELL, "1", 1), leaves=Decimal(1))
+
+    fitted = fit_exit(whole, RiskLimits(), state)
+
+    assert (fitted.quantity, fitted.reason) == (
+        Decimal("0.3"),
+        "out; asked to exit 1, only 0.3 is filled",
+    )
+    assert rest_of_exit(whole, fitted, state) == Rest(
+        quantity=Decimal("0.7"), free=Decimal(0), entering={entry.order_key: Decimal("0.7")}
+    )
+
+
+def test_the_part_that_turns_a_position_around_waits_for_nothing() -> None:
+    """It is new risk. For what has not filled nothing follows: what fills of that is covered."""
+    state = RiskState(open_orders={})
+    accept(order(Side.BUY, "1"), state)
+    both = msgspec.structs.replace(order(Side.SELL, "3", 1), leaves=Decimal(1))
+
+    fitted = fit_exit(both, RiskLimits(), state)
+
+    assert (fitted.quantity, fitted.leaves) == (Decimal(2), Decimal(0))
+    assert rest_of_exit(both, fitted, state) is None
 
 
 def small(most: str) -> RiskState:

@@ -260,6 +260,7 @@ def open_in(naive: Naive) -> dict[OrderKey, OpenOrder]:
             symbol=order.intent.symbol,
             side=order.intent.side,
             unfilled=order.intent.quantity - sum((f.quantity for f in order.fills), Decimal(0)),
+            strategy_id=order.intent.strategy_id,
         )
         for order in naive.orders
         if not order.is_done

@@ -1,0 +1,166 @@
+"""Exits that strategies decide by themselves: what waits of them, what follows, and what failed.
+
+What is done about it is `decisions.exit_book`. One desk belongs to one incarnation and is used on
+its thread; its book outlives it. On a market that is shown again there is nothing of it: a position
+is of decisions alone there, so that it comes out the same each time.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from decimal import Decimal
+
+import msgspec
+
+from actors.context import Context
+from actors.executor_kept import ExecutorKept
+from actors.log import logger
+from decisions.executor import Claim, Refuse, Verdict, Wait
+from decisions.exit_book import AnyOrder, Place, Short
+from decisions.risk import RiskState
+from decisions.risk_state import free_to_leave
+from decisions.stop_book import StopBook
+from messages.errors import ActorUnavailable, LedgerUnavailable
+from messages.exact import EXACT
+from messages.ids import StrategyId, Symbol
+from messages.orders import OrderIntent
+from messages.values import Side
+from persistence.ledger import Ledger, LedgerEntry
+
+
+class ExitDesk:
+    """`decide` judges, and claims and sends or records why not, before it returns.
+
+    `managed`: the strategies that manage their orders. `show` lets health say what has changed.
+    """
+
+    def __init__(
+        self,
+        *,
+        ctx: Context,
+        ledger: Ledger,
+        risk: RiskState,
+        kept: ExecutorKept,
+        managed: Collection[StrategyId],
+        stops: StopBook,
+        decide: Callable[[Sequence[OrderIntent]], None],
+        show: Callable[[], None],
+    ) -> None:
+        self._ctx, self._risk, self._book = ctx, risk, kept.exits
+        self._instruments, self._seen = kept.instruments, kept.seen
+        self._managed, self._stops = frozenset(managed), stops
+        self._decide, self._show = decide, show
+        self._said: dict[Place, Short] = {}
+        self._ends = False
+        self._is_live = risk.open_orders is not None
+        if self._is_live:
+            others = (one for one in ledger.open_entries() if not self._is_anothers(one))
+            self._book.begin(others, risk.held_by)
+            self._book.recover(ledger.lookup)
+
+    def taken(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
+        """Take in what is about to be written; give it, with a refusal for what cannot wait."""
+        if not self._is_live or self._ctx.fenced:
+            return list(verdicts)
+        return [self._taken(verdict) for verdict in verdicts]
+
+    def _taken(self, verdict: Verdict) -> Verdict:
+        intent = verdict.intent
+        is_here = intent.leaves and not self._is_anothers(intent)
+        if isinstance(verdict, Wait):
+            if is_here and not self._ends:
+                self._wait(intent)
+                return verdict
+            return Refuse(intent=intent, fingerprint=verdict.fingerprint, refusal=verdict.refusal)
+        if is_here and isinstance(verdict, Claim):
+            self._book.claimed(intent, verdict.rest)
+        elif is_here and isinstance(verdict, Refuse):
+            self._book.refused(intent, verdict.refusal)
+        return verdict
+
+    def _is_anothers(self, exit_: AnyOrder) -> bool:
+        return exit_.strategy_id in self._managed or exit_.order_key in self._stops.entry_of
+
+    def _wait(self, intent: OrderIntent) -> None:
+        if intent.order_key not in self._book.waiting:
+            logger.bind(actor=self._ctx.path, order_key=intent.order_key).info(
+                "an exit of {} {} for {} waits until something of its entry has filled",
+                f"{intent.leaves.normalize():f}",
+                intent.symbol,
+                intent.strategy_id,
+            )
+        self._book.wait(intent)
+
+    def saw(self, entry: LedgerEntry) -> None:
+        """Follow a step of an order."""
+        if self._is_live and not self._ctx.fenced:
+            self._book.moved(entry)
+
+    def go_on(self, *, halted: bool) -> None:
+        """Judge what waited and what follows now. Under a halt it is refused, as all that goes on.
+
+        Once all is settled: what became of entries and exits is known then.
+        """
+        if not self._is_live or self._ctx.fenced:
+            return
+        now_ns = self._ctx.utc_ns()
+        if ready := self._book.ready(all_of_them=halted):
+            self._decide([msgspec.structs.replace(one, ts_created_ns=now_ns) for one in ready])
+        for intent in self._book.due(self._instruments, self._seen, now_ns):
+            self._decide([intent])
+        if self._book.short or self._said:
+            self._say()
+
+    def end(self) -> None:
+        """Refuse what waits still, in an orderly end: each decision ends in the ledger.
+
+        Of a process that is killed there is no row. The next one's strategy begins with what it
+        holds and may yet hold, and decides anew in both cases.
+        """
+        self._ends = True
+        waiting = list(self._book.waiting.values())
+        if not waiting or not self._is_live:
+            return
+        try:
+            self._decide(waiting)
+        except (LedgerUnavailable, ActorUnavailable) as error:
+            log = logger.bind(actor=self._ctx.path)
+            log.warning("{} exits that waited are in no ledger: {}", len(waiting), error)
+
+    def _say(self) -> None:
+        before, self._said = self._said, dict(self._still_held())
+        if before == self._said:
+            return
+        self._show()
+        for place, short in self._said.items():
+            if place not in before or before[place].key != short.key:
+                log = logger.bind(actor=self._ctx.path, order_key=short.key)
+                log.warning("{}", _sentence(place, short))
+
+    def problem(self) -> str:
+        """Say what strategies count as left and hold; empty when nothing."""
+        found = [_sentence(place, short) for place, short in self._still_held()]
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        return f"{found[0]}{more}" if found else ""
+
+    def _still_held(self) -> list[tuple[Place, Short]]:
+        return self._book.still_held(self._free, self._is_flat)
+
+    def _free(self, strategy_id: StrategyId, symbol: Symbol, side: Side) -> Decimal:
+        """Give what is held at no stop: what one protects, it leaves."""
+        free = free_to_leave(strategy_id, symbol, side, self._risk)
+        return EXACT.subtract(free, self._stops.protects((strategy_id, symbol)))
+
+    def _is_flat(self, place: Place) -> bool:
+        return not self._risk.held_by.get(place)
+
+    def rows(self) -> list[dict[str, object]]:
+        """Give what waits and what is to follow, for a person."""
+        return self._book.rows()
+
+
+def _sentence(place: Place, short: Short) -> str:
+    strategy_id, symbol = place
+    return (
+        f"{strategy_id} counts as left and holds {short.quantity.normalize():f} {symbol}: its exit"
+        f" {short.key} was {short.why}; sell it by hand, or start the run again, and it is in the"
+        f" strategy's position: look at it with `watchkeeper explain {short.key}`"
+    )

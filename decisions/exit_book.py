@@ -1,0 +1,320 @@
+"""Exits that strategies decide by themselves, until each has left what it was to leave. Pure.
+
+A strategy's position counts an exit as left when it decides it, and does not ask again. So what
+one order could not take follows it: in further orders where the venue takes no more in one, and as
+fast as entries fill that were open when it was decided. Each of them follows once the one before
+has filled. What failed is not tried again: that it is still held is told.
+
+A strategy that manages its orders is told what became of them and decides anew; an exit of a stop
+is the stop's. Neither is here. One owner, one thread; it outlives the owner's incarnations.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Protocol
+
+import msgspec
+
+from decisions.order_keys import rest_key
+from decisions.order_like import OrderLike
+from decisions.risk_exit import NOTHING_HELD, Rest
+from decisions.risk_limits import Refusal
+from decisions.stop_ending import too_little
+from messages.exact import EXACT, NOTHING
+from messages.ids import OrderKey, StrategyId, Symbol, TimestampNs
+from messages.order_states import FINAL_STATES
+from messages.orders import OrderIntent
+from messages.values import Instrument, OrderState, Side
+
+_OF_AN_ORDER = re.compile(r"; (?:of|asked to exit) \d")
+
+Place = tuple[StrategyId, Symbol]
+Lookup = Callable[[list[OrderKey]], Mapping[OrderKey, "MovingOrder"]]
+
+
+class AnyOrder(Protocol):
+    """A decision, or an order as a ledger holds it."""
+
+    @property
+    def order_key(self) -> OrderKey:
+        """Its key."""
+
+    @property
+    def strategy_id(self) -> StrategyId:
+        """Whose."""
+
+    @property
+    def symbol(self) -> Symbol:
+        """Of what."""
+
+    @property
+    def side(self) -> Side:
+        """Which way."""
+
+
+class MovingOrder(OrderLike, Protocol):
+    """An order as a ledger holds it, with why it is in its state."""
+
+    @property
+    def state_reason(self) -> str:
+        """In words, the venue's or ours."""
+
+
+class Short(msgspec.Struct, frozen=True, kw_only=True):
+    """What a strategy counts as left, and an exit has failed to leave: unsigned."""
+
+    key: OrderKey
+    """The last exit that failed."""
+    side: Side
+    quantity: Decimal
+    why: str
+
+
+class _Leaving(msgspec.Struct, frozen=True):
+    """An exit that is under way."""
+
+    exit: AnyOrder
+    quantity: Decimal
+    """What of it leaves."""
+    of: OrderKey
+    """The decision that it is, or whose rest."""
+
+
+class _Follows(msgspec.Struct):
+    """What follows an exit: of `quantity`, which is in no order yet, so much is there now."""
+
+    intent: OrderIntent
+    quantity: Decimal
+    free: Decimal
+    entering: dict[OrderKey, Decimal]
+    parts: int = 0
+    under_way: bool = True
+
+
+class ExitBook:
+    """One account's. What is `waiting` was not judged to the end: nothing of it is there yet."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[OrderKey, OrderIntent] = {}
+        self.short: dict[Place, Short] = {}
+        self._leaving: dict[OrderKey, _Leaving] = {}
+        self._follows: dict[OrderKey, _Follows] = {}
+        self._given: dict[OrderKey, tuple[OrderKey, Decimal]] = {}
+        """Of a further order, until it is judged: whose rest it is, and how much of that."""
+        self._moved: set[Place] = set()
+        self._has_begun = False
+
+    def begin(self, open_orders: Iterable[MovingOrder], held_by: Mapping[Place, Decimal]) -> None:
+        """Take up what an earlier process has left open, once: what is against what is held.
+
+        Its strategy begins with a position that counts it as filled.
+        """
+        if self._has_begun:
+            return
+        self._has_begun = True
+        for order in open_orders:
+            place = order.strategy_id, order.symbol
+            unfilled = EXACT.subtract(order.quantity, order.filled_quantity)
+            after = EXACT.multiply(held_by.get(place, NOTHING), Decimal(-order.side.sign))
+            leaves = min(unfilled, EXACT.add(after, unfilled))
+            if leaves > NOTHING:
+                quantity = EXACT.add(order.filled_quantity, leaves)
+                self._leaving[order.order_key] = _Leaving(order, quantity, order.order_key)
+
+    # ------------------------------------------------------------ what was decided
+
+    def wait(self, intent: OrderIntent) -> None:
+        """Keep an exit of which nothing has filled until its entry moves."""
+        self.waiting[intent.order_key] = intent
+
+    def claimed(self, intent: OrderIntent, rest: Rest | None) -> None:
+        """Take in an exit that is about to be claimed, as it is sent, and what is to follow it."""
+        key = intent.order_key
+        self.waiting.pop(key, None)
+        of, _ = self._given.pop(key, (key, NOTHING))
+        self._leaving[key] = _Leaving(intent, min(intent.quantity, intent.leaves), of)
+        follows = self._follows.get(of)
+        if follows is not None and of != key:
+            if rest is not None:  # the venue takes no more in one order
+                follows.quantity = EXACT.add(follows.quantity, rest.free)
+                follows.free = EXACT.add(follows.free, rest.free)
+        elif rest is not None:
+            entering = dict(rest.entering)
+            self._follows[key] = _Follows(intent, rest.quantity, rest.free, entering)
+
+    def refused(self, intent: OrderIntent, refusal: Refusal) -> None:
+        """Take in an exit that will not be sent. Where nothing was held, nothing stays held."""
+        self.waiting.pop(intent.order_key, None)
+        of, _ = self._given.pop(intent.order_key, (intent.order_key, NOTHING))
+        if refusal.code != NOTHING_HELD:
+            self._fails(intent, of, intent.leaves, f"refused ({refusal.code}: {refusal.text})")
+        else:
+            self._follows.pop(of, None)
+
+    # ------------------------------------------------------------ what became of it
+
+    def moved(self, order: MovingOrder) -> None:
+        """Follow a step of any order. Safe to repeat."""
+        self._moved.add((order.strategy_id, order.symbol))
+        is_final = order.state in FINAL_STATES
+        for key, follows in list(self._follows.items()):
+            if order.order_key in follows.entering:
+                _entered(follows, order, is_final=is_final)
+                self._end_if_done(key)
+        leaving = self._leaving.get(order.order_key)
+        if leaving is None or not is_final:
+            return
+        del self._leaving[order.order_key]
+        if order.state is OrderState.FILLED:
+            if leaving.of in self._follows:
+                self._follows[leaving.of].under_way = False
+                self._end_if_done(leaving.of)
+            return
+        missing = max(EXACT.subtract(leaving.quantity, order.filled_quantity), NOTHING)
+        why = f"{order.state} ({order.state_reason})" if order.state_reason else str(order.state)
+        self._fails(leaving.exit, leaving.of, missing, why)
+
+    def recover(self, lookup: Lookup) -> None:
+        """Go on after an incarnation that may have died between a decision and its commit."""
+        keys = list(self._leaving)
+        keys += [key for one in self._follows.values() for key in one.entering]
+        known = lookup(keys)
+        sent = {key: (one.of, one.quantity) for key, one in self._leaving.items()}
+        for key, (of, quantity) in {**self._given, **sent}.items():
+            if key not in known:
+                self._never_claimed(key, of, quantity)
+        for order in known.values():
+            self.moved(order)
+
+    def _never_claimed(self, key: OrderKey, of: OrderKey, quantity: Decimal) -> None:
+        """A decision is taken again, with its rest; what follows one is this book's to repeat."""
+        self._leaving.pop(key, None)
+        self._given.pop(key, None)
+        follows = self._follows.get(of)
+        if follows is None:
+            return
+        if key == of:
+            del self._follows[of]
+            return
+        follows.under_way = False
+        follows.free = EXACT.add(follows.free, quantity)
+        follows.quantity = EXACT.add(follows.quantity, quantity)
+
+    def _end_if_done(self, key: OrderKey) -> None:
+        follows = self._follows[key]
+        if not (follows.under_way or follows.entering or follows.free > NOTHING):
+            del self._follows[key]
+
+    def _fails(self, exit_: AnyOrder, of: OrderKey, missing: Decimal, why: str) -> None:
+        """Nothing follows what has failed, and is not tried again."""
+        follows = self._follows.pop(of, None)
+        if follows is not None:
+            missing = EXACT.add(missing, follows.quantity)
+        place = exit_.strategy_id, exit_.symbol
+        before = self.short.get(place)
+        if before is not None:
+            missing = EXACT.add(missing, before.quantity)
+        if missing:
+            self.short[place] = Short(
+                key=exit_.order_key, side=exit_.side, quantity=missing, why=why
+            )
+
+    # ------------------------------------------------------------ what is to be done
+
+    def ready(self, *, all_of_them: bool = False) -> list[OrderIntent]:
+        """Give the exits that waited for what has moved since, to be judged again; once."""
+        moved, self._moved = self._moved, set()
+        return [
+            one
+            for one in self.waiting.values()
+            if all_of_them or (one.strategy_id, one.symbol) in moved
+        ]
+
+    def due(
+        self,
+        grids: Mapping[Symbol, Instrument],
+        prices: Mapping[Symbol, tuple[Decimal, TimestampNs]],
+        now_ns: TimestampNs,
+    ) -> Iterator[OrderIntent]:
+        """Give what follows now, one by one: judge each before the next is asked for."""
+        for of in list(self._follows):
+            follows = self._follows.get(of)
+            if follows is None or follows.under_way or follows.free <= NOTHING:
+                continue
+            symbol = follows.intent.symbol
+            price, _ = prices.get(symbol, (follows.intent.reference_price, now_ns))
+            less = too_little(follows.free, price, grids.get(symbol))
+            if less and not follows.entering:
+                self._fails(follows.intent, of, NOTHING, f"filled, and of the rest {less}")
+            elif not less:
+                yield self._next(of, follows, price, now_ns)
+
+    def _next(
+        self, of: OrderKey, follows: _Follows, price: Decimal, now_ns: TimestampNs
+    ) -> OrderIntent:
+        quantity = follows.free
+        follows.parts += 1
+        follows.under_way = True
+        follows.quantity, follows.free = EXACT.subtract(follows.quantity, quantity), NOTHING
+        key = rest_key(of, follows.parts)
+        self._given[key] = of, quantity
+        return msgspec.structs.replace(
+            follows.intent,
+            order_key=key,
+            quantity=quantity,
+            leaves=quantity,
+            protection=None,
+            reference_price=price,
+            decided_at_ns=now_ns,
+            ts_created_ns=now_ns,
+            reason=f"the rest of {of}: {_own(follows.intent.reason)}",
+        )
+
+    # ------------------------------------------------------------ what is told
+
+    def still_held(
+        self, free: Callable[[StrategyId, Symbol, Side], Decimal], is_flat: Callable[[Place], bool]
+    ) -> list[tuple[Place, Short]]:
+        """Give what failed exits have left held, each no more than there is; forget the rest."""
+        for place in [place for place in self.short if is_flat(place)]:
+            del self.short[place]
+        held = [
+            (place, min(short.quantity, free(*place, short.side)), short)
+            for place, short in self.short.items()
+        ]
+        return [
+            (place, msgspec.structs.replace(short, quantity=quantity))
+            for place, quantity, short in held
+            if quantity > NOTHING
+        ]
+
+    def rows(self) -> list[dict[str, object]]:
+        """Give what waits and what is to follow, in a few words, for a person."""
+        waiting = [(key, one, one.leaves) for key, one in self.waiting.items()]
+        follows = [(key, one.intent, one.quantity) for key, one in self._follows.items()]
+        return [
+            {
+                "order_key": key,
+                "strategy_id": intent.strategy_id,
+                "symbol": intent.symbol,
+                "to_leave": quantity,
+            }
+            for key, intent, quantity in (*waiting, *follows)
+        ]
+
+
+def _entered(follows: _Follows, order: MovingOrder, *, is_final: bool) -> None:
+    """Count what has filled of an entry since it was looked at last."""
+    key = order.order_key
+    before = EXACT.subtract(order.quantity, follows.entering[key])
+    more = max(EXACT.subtract(order.filled_quantity, before), NOTHING)
+    follows.free = min(EXACT.add(follows.free, more), follows.quantity)
+    follows.entering[key] = EXACT.subtract(order.quantity, order.filled_quantity)
+    if is_final:
+        del follows.entering[key]
+
+
+def _own(reason: str) -> str:
+    """Give a reason without what was said of the order that it was of."""
+    return _OF_AN_ORDER.split(reason)[0]

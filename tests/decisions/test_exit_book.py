@@ -1,0 +1,191 @@
+"""What follows an exit: as much as there is, and once, whoever dies before it is durable."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from decisions.exit_book import ExitBook
+from decisions.order_keys import rest_key
+from decisions.risk_exit import Rest
+from decisions.risk_limits import Refusal
+from messages.ids import OrderKey, StrategyId, Symbol, TimestampNs
+from messages.orders import OrderIntent
+from messages.values import Instrument, OrderState, Side
+from tests.decisions.risk_orders import BTC, intent
+
+S = OrderState
+PLACE = (StrategyId("one"), BTC)
+OUT = msgspec.structs.replace(intent("1", Side.SELL, key="0" * 32), leaves=Decimal(1))
+ENTRY = OrderKey("e")
+NOW = TimestampNs(1)
+
+
+class Order(msgspec.Struct, frozen=True):
+    """A row of the ledger."""
+
+    order_key: OrderKey
+    state: OrderState
+    filled_quantity: Decimal
+    quantity: Decimal = Decimal(1)
+    state_reason: str = ""
+    strategy_id: StrategyId = PLACE[0]
+    symbol: Symbol = BTC
+    side: Side = Side.SELL
+    decided_quantity: Decimal | None = None
+    reason: str = ""
+
+
+def entry(filled: str, state: OrderState = S.PARTIALLY_FILLED) -> Order:
+    return Order(ENTRY, state, Decimal(filled), side=Side.BUY)
+
+
+def after_an_exit_of(sent: str) -> ExitBook:
+    """Of 1 bought, as much had filled, and is sold."""
+    book, part = ExitBook(), Decimal(sent)
+    book.claimed(
+        msgspec.structs.replace(OUT, quantity=part, leaves=part),
+        Rest(quantity=1 - part, free=Decimal(0), entering={ENTRY: 1 - part}),
+    )
+    book.moved(Order(OUT.order_key, S.FILLED, part, quantity=part))
+    return book
+
+
+def due(book: ExitBook, **grid: Any) -> list[OrderIntent]:
+    grids = {BTC: Instrument(symbol=BTC, **grid)} if grid else {}
+    return list(book.due(grids, {}, NOW))
+
+
+def sizes(intents: list[OrderIntent]) -> list[str]:
+    return [f"{one.quantity:f}" for one in intents]
+
+
+def test_a_step_that_is_told_twice_frees_nothing_twice() -> None:
+    book = after_an_exit_of("0.3")
+    book.moved(entry("0.5"))
+    book.moved(entry("0.5"))
+
+    assert sizes(due(book)) == ["0.2"]
+
+
+def test_what_follows_is_named_by_its_exit_and_adds_to_nothing() -> None:
+    book = after_an_exit_of("0.3")
+    book.moved(entry("0.5"))
+
+    (part,) = due(book)
+
+    assert part.order_key == rest_key(OUT.order_key, 1)
+    assert part.leaves == part.quantity
+    assert part.protection is None
+    assert part.reason == f"the rest of {OUT.order_key}: "
+
+
+def test_one_that_was_judged_and_never_durable_is_given_again_by_another_name() -> None:
+    book = after_an_exit_of("0.3")
+    book.moved(entry("0.5"))
+    (part,) = due(book)
+    book.claimed(part, None)
+
+    book.recover(lambda _: {})
+
+    (again,) = due(book)
+    assert again.quantity == part.quantity
+    assert again.order_key == rest_key(OUT.order_key, 2)
+
+
+def test_one_that_was_given_and_never_judged_is_given_again() -> None:
+    book = after_an_exit_of("0.3")
+    book.moved(entry("0.5"))
+    due(book)
+
+    book.recover(lambda _: {})
+
+    assert sizes(due(book)) == ["0.2"]
+
+
+def test_one_that_is_durable_is_not_given_again() -> None:
+    book = after_an_exit_of("0.3")
+    book.moved(entry("0.5"))
+    (part,) = due(book)
+    book.claimed(part, None)
+
+    book.recover(lambda _: {part.order_key: Order(part.order_key, S.SENT, Decimal(0))})
+
+    assert due(book) == []
+
+
+def test_nothing_follows_a_decision_that_was_never_durable() -> None:
+    """Who decided it decides it again."""
+    book, part = ExitBook(), Decimal("0.3")
+    book.claimed(
+        msgspec.structs.replace(OUT, quantity=part, leaves=part),
+        Rest(quantity=1 - part, free=Decimal(0), entering={ENTRY: 1 - part}),
+    )
+
+    book.recover(lambda _: {})
+    book.moved(entry("1", S.FILLED))
+
+    assert due(book) == []
+    assert book.rows() == []
+
+
+def test_less_than_the_venue_takes_waits_for_more_and_is_told_when_none_comes() -> None:
+    book = after_an_exit_of("0.3")
+    book.moved(entry("0.35"))
+    assert due(book, min_quantity=Decimal("0.1")) == []
+    book.moved(entry("0.4"))
+    assert sizes(due(book, min_quantity=Decimal("0.1"))) == ["0.10"]
+
+    book = after_an_exit_of("0.3")
+    book.moved(entry("0.35", S.CANCELED))
+    assert due(book, min_quantity=Decimal("0.1")) == []
+
+    assert "less than the 0.1 that it takes" in book.short[PLACE].why
+
+
+def test_what_is_told_is_no_more_than_is_held_and_over_once_nothing_is() -> None:
+    book = ExitBook()
+    book.refused(OUT, Refusal(code="halted", text="a person"))
+
+    ((_, told),) = book.still_held(lambda *_: Decimal("0.3"), lambda _: False)
+    assert (told.quantity, told.key) == (Decimal("0.3"), OUT.order_key)
+    assert book.still_held(lambda *_: Decimal(0), lambda _: False) == []
+    assert book.still_held(lambda *_: Decimal(1), lambda _: True) == []
+
+    assert book.short == {}
+
+
+def test_what_follows_is_never_more_than_was_to_be_left() -> None:
+    book, part = ExitBook(), Decimal("0.2")
+    sent = msgspec.structs.replace(OUT, quantity=part, leaves=part)
+    book.claimed(sent, Rest(quantity=1 - part, free=Decimal(0), entering={ENTRY: Decimal(2)}))
+    book.moved(Order(OUT.order_key, S.FILLED, part, quantity=part))
+
+    book.moved(Order(ENTRY, S.FILLED, Decimal(2), quantity=Decimal(2), side=Side.BUY))
+
+    assert sizes(due(book)) == ["0.8"]
+    assert due(book) == []
+
+
+def test_no_part_is_given_while_one_is_under_way() -> None:
+    book = after_an_exit_of("0.3")
+    book.moved(entry("0.5"))
+    (part,) = due(book)
+    book.claimed(part, None)
+
+    book.moved(entry("0.9"))
+
+    assert due(book) == []
+    book.moved(Order(part.order_key, S.FILLED, part.quantity, quantity=part.quantity))
+    assert sizes(due(book)) == ["0.4"]
+
+
+def test_with_a_part_that_fails_all_is_told_that_is_in_no_other_order() -> None:
+    book = after_an_exit_of("0.3")
+    book.moved(entry("0.5"))
+    (part,) = due(book)
+    book.claimed(part, None)
+
+    book.moved(Order(part.order_key, S.REJECTED, Decimal(0), quantity=part.quantity))
+
+    assert book.short[PLACE].quantity == Decimal("0.7")
