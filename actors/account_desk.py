@@ -75,7 +75,8 @@ class AccountView:
 class AccountDesk:
     """`show` gets the difference in words, empty when there is none; `halt` the same to halt for.
 
-    `keep` writes a note, durably, unless this incarnation was given up.
+    `keep` writes a note, durably, unless this incarnation was given up. `known` says what is known
+    already that may be why.
     """
 
     def __init__(
@@ -90,10 +91,11 @@ class AccountDesk:
         keep: Callable[[Mapping[str, str]], object],
         show: Callable[[str], object],
         halt: Callable[[str], object],
+        known: Callable[[], str],
     ) -> None:
         self._ctx, self._ledger, self._gateway, self._risk = ctx, ledger, gateway, risk
         self._settings, self._view = settings, view
-        self._keep, self._show, self._halt = keep, show, halt
+        self._keep, self._show, self._halt, self._known = keep, show, halt, known
         self._baselines, self._lost = baselines_in(ledger.note(ACCOUNT))
         self._flows = risk.flows = flows_of(ledger)
         self._seen: Seen | None = None
@@ -242,7 +244,7 @@ class AccountDesk:
         self._unlike = 0
 
     def _tell(self, rows: Sequence[Row], foreign: Sequence[OrderReport]) -> None:
-        text = sentence(rows, self._flows)
+        text = sentence(rows, self._flows, self._known())
         before = self._view.latest.get("difference", "")
         self._view.latest = {
             "state": "differs" if text else "same",

@@ -37,7 +37,8 @@ class Asking:
     """`record` makes moves durable, and does what the new states ask for.
 
     `on_absent` is called where an order that was proved absent still is, `on_difference` with what
-    a person must look at.
+    a person must look at. `on_final` is given what is said of an order that is not being asked for,
+    as most have ended.
     """
 
     def __init__(
@@ -51,10 +52,12 @@ class Asking:
         record: Callable[[Sequence[Move]], None],
         on_absent: Callable[[LedgerEntry], None],
         on_difference: Callable[[str], None],
+        on_final: Callable[[LookupDone], None],
     ) -> None:
         self._ctx, self._gateway, self._risk = ctx, gateway, risk
         self._orders, self._executions = orders, executions
-        self._record, self._on_absent, self._on_difference = record, on_absent, on_difference
+        self._record, self._on_absent = record, on_absent
+        self._on_difference, self._on_final = on_difference, on_final
         self._will_ask = False
         self._rounds_failed = 0
         """How often in a row the venue was asked and told of no order."""
@@ -108,6 +111,7 @@ class Asking:
         entry = orders.asked_for(key)
         if entry is None:
             self._executions.looked_up(answer)
+            self._on_final(answer)
             return
         if answer.problem:
             self._said = answer.problem

@@ -80,6 +80,7 @@ class ExecutorDesks:
         self.telling.followers = (self.operator.saw, self.cancels.saw, self.exits.saw)
         self.venue = self._make_venue()
         self.health = self._make_health()
+        self.orders.late.on_new = self.health.show
         self.settling = self._make_settling()
         self.market = self._make_market()
 
@@ -210,7 +211,6 @@ class ExecutorDesks:
         return Settling(
             ctx=self._ctx,
             desk=self.orders,
-            stops=self.stops.shown_to_people,
             cancels=self.cancels,
             operator=self.operator,
             health=self.health,

@@ -36,13 +36,15 @@ class ExecutorHealth:
         cell = self._ctx.cell
         self._board.stuck_stops = self._stops.stuck()
         if cell.state is ActorState.RUNNING:
-            cell.problem = self._venue_text(self._problem())
+            cell.problem = self._venue_text(self.problem())
         elif cell.state is ActorState.RECONCILING:
             cell.problem = self._venue_text(self.unsettled())
 
-    def _problem(self) -> str:
+    def problem(self) -> str:
+        """Say what a person must look at first; empty where there is nothing."""
         return (
             self._desk.difference
+            or self._desk.late.problem()
             or self._stops.problem()
             or self._exits.problem()
             or self._cancels.problem()

@@ -1,7 +1,7 @@
 """The orders that are not final, as the executor follows them between two commits."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import reduce
 
@@ -15,6 +15,9 @@ from messages.order_states import FINAL_STATES
 from messages.orders import Fill, OrderReport
 from messages.values import OrderState
 from persistence.ledger import LedgerEntry, Step
+
+ENDED_MAX = 1_000
+"""So many orders that have ended are remembered for what the venue may say of them yet."""
 
 LACKING_MAX = 1_000
 """How many ended orders are remembered for executions that have not been told of yet."""
@@ -47,6 +50,9 @@ class OpenOrders:
         self._fills: dict[OrderKey, dict[TradeId, Decimal]] = {}
         self._lacking: dict[OrderKey, ClientOrderId] = {}
         """Those that ended before all of their executions were told of, oldest first."""
+        self._ended: dict[ClientOrderId, LedgerEntry] = {}
+        self.on_final: Callable[[LedgerEntry, OrderReport], object] = lambda *_: None
+        """Is told what the venue says of an order that has ended."""
         self.sends: Counter[OrderKey] = Counter()
         """How often each order was sent by this incarnation."""
         self.asked: dict[OrderKey, int] = {}
@@ -72,6 +78,9 @@ class OpenOrders:
             self.unsettled.pop(entry.order_key, None)
             self.sends.pop(entry.order_key, None)
             self._lacking[entry.order_key] = entry.client_order_id
+            self._ended[entry.client_order_id] = entry
+            if len(self._ended) > ENDED_MAX:
+                del self._ended[next(iter(self._ended))]
             if not self._lacks(entry):
                 self._forget(entry.order_key)
             elif len(self._lacking) > LACKING_MAX:
@@ -120,7 +129,10 @@ class OpenOrders:
         """
         moves = []
         for report in reports:
-            entry = self._by_client_id.get(report.client_order_id)
+            name = report.client_order_id
+            if name in self._ended:
+                self.on_final(self._ended[name], report)
+            entry = self._by_client_id.get(name)
             if entry is not None:
                 moves += self.moves_of(entry, steps_to(entry, report), report, at_ns)
         return moves

@@ -10,6 +10,7 @@ from actors.asking import BY_ASKING, Asking
 from actors.context import Context
 from actors.executions import Executions
 from actors.gateway import Gateway
+from actors.late_fills import LateFills
 from actors.log import logger
 from actors.open_orders import Move, OpenOrders
 from actors.order_records import new_order, open_part
@@ -66,6 +67,8 @@ class OrderDesk:
             keep=self.keep,
             now_ns=lambda: None if max_age_ns is None else ctx.utc_ns(),
         )
+        self.late = LateFills(ctx, ledger, self.keep)
+        self.orders.on_final = self.late.saw
         self.executions = Executions(ctx, gateway, self.orders, self._record)
         self.asking = Asking(
             ctx=ctx,
@@ -76,6 +79,7 @@ class OrderDesk:
             record=self._record,
             on_absent=lambda entry: self._not_sent(entry, asked=True),
             on_difference=self.differs,
+            on_final=self.late.looked_up,
         )
         self.more_notes: Callable[[], Mapping[str, str]] = lambda: NO_NOTES
         """What others have to write with the next commit; asked once for each."""

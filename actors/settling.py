@@ -12,7 +12,6 @@ from actors.executor_health import ExecutorHealth
 from actors.executor_kept import GROUP_LIMIT, Held
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import OrderDesk
-from actors.stops_shown import StopsShown
 from messages.lifecycle import ActorState
 from messages.market import MarketEvent
 from messages.orders import CancelIntent, Intent
@@ -26,13 +25,12 @@ class Settling:
         *,
         ctx: Context,
         desk: OrderDesk,
-        stops: StopsShown,
         cancels: CancelDesk,
         operator: OperatorDesk,
         health: ExecutorHealth,
         decide: Callable[[Sequence[Intent]], None],
     ) -> None:
-        self._ctx, self._desk, self._stops, self._cancels = ctx, desk, stops, cancels
+        self._ctx, self._desk, self._cancels = ctx, desk, cancels
         self._operator, self._health, self._decide = operator, health, decide
         self._held = Held()
         self.reconciled = False
@@ -47,7 +45,7 @@ class Settling:
         self.reconciled = self.reconciled or not self._desk.orders.unsettled
         if not self.reconciled:
             self._ctx.show_state(ActorState.RECONCILING, self._health.unsettled())
-        elif self._stops.problem():  # with the next event it might be too late
+        elif self._health.problem():  # with the next event it might be too late
             self._ctx.show_state(ActorState.RUNNING)
         self._health.show()
 

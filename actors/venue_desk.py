@@ -59,6 +59,7 @@ class VenueDesk:
                 keep=desk.keep,
                 show=lambda text: self.receive(VenueNotice(name=ACCOUNT, text=text)),
                 halt=self._halt_for_account,
+                known=desk.late.known,
             )
 
     def text(self, otherwise: str) -> str:
@@ -107,6 +108,7 @@ class VenueDesk:
             self._account.read(news)
         else:
             self._account.accept(news)
+            self._desk.late.accepted()
 
     def _halt_for_account(self, difference: str) -> None:
         if not self._desk.halt_reason:

@@ -215,8 +215,11 @@ def untold(held: Mapping[Symbol, Decimal], flows: Flows) -> list[Symbol]:
     return [s for s in symbols if held.get(s, NOTHING) != flows.bought.get(s, NOTHING)]
 
 
-def sentence(rows: Iterable[Row], flows: Flows) -> str:
-    """Say in words what differs, and what a person does about it; empty when nothing does."""
+def sentence(rows: Iterable[Row], flows: Flows, known: str = "") -> str:
+    """Say in words what differs, and what a person does about it; empty when nothing does.
+
+    `known` is what may be why.
+    """
     parts = [
         f"{spoken_quantity(abs(row.difference))} {row.currency}"
         f" {'more' if row.difference > 0 else 'less'}"
@@ -227,9 +230,10 @@ def sentence(rows: Iterable[Row], flows: Flows) -> str:
     if not parts:
         return ""
     fees = f"; {flows.without_fee} executions came without their fee" if flows.without_fee else ""
+    why = f"; {known}" if known else ""
     return (
-        f"the account holds {', '.join(parts)} than this run's executions explain{fees}: find out"
-        ' why, then `watchkeeper account --accept "WHY"`'
+        f"the account holds {', '.join(parts)} than this run's executions explain{fees}{why}:"
+        ' find out why, then `watchkeeper account --accept "WHY"`'
     )
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from decisions.order_like import OrderLike
 from decisions.replacing import (
     NO_FIRST,
     FirstOrder,
@@ -19,9 +20,10 @@ from decisions.replacing import (
 from decisions.risk import Refusal, RiskLimits, RiskState, accept, fit_exit, refusal
 from decisions.risk_exit import NOTHING_HELD, Rest, may_wait, rest_of_exit
 from messages.ids import OrderKey, Symbol
+from messages.learning import learn
 from messages.order_states import FINAL_STATES, LEGAL_TRANSITIONS, REPORTED_STATES
 from messages.orders import LookupDone, OrderIntent, OrderReport
-from messages.values import OrderState
+from messages.values import OrderState, Side
 
 _BEFORE_ANY_ANSWER = (OrderState.CLAIMED, OrderState.SENT, OrderState.UNKNOWN)
 
@@ -225,6 +227,35 @@ def contradiction(key: OrderKey, entry: OrderInProgress, shown: OrderReport) -> 
     return (
         f"order {key} is {entry.state} with {entry.filled_quantity} filled here;"
         f" at the venue it is open, with {shown.filled_quantity} filled"
+    )
+
+
+class GrownLate(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that has ended here with less filled than the venue said later."""
+
+    order_key: OrderKey
+    symbol: Symbol
+    state: OrderState
+    is_buy: bool
+    here: Decimal
+    there: Decimal
+
+
+learn(GrownLate)
+
+
+def grown_late(entry: OrderLike, report: OrderReport) -> GrownLate | None:
+    """Give in what a report contradicts an order that has ended; None where it does not."""
+    here, there = entry.filled_quantity, report.filled_quantity
+    if entry.state not in FINAL_STATES or there <= here:
+        return None
+    return GrownLate(
+        order_key=entry.order_key,
+        symbol=entry.symbol,
+        state=entry.state,
+        is_buy=entry.side is Side.BUY,
+        here=here,
+        there=there,
     )
 
 

@@ -421,3 +421,22 @@ def test_what_is_accepted_after_many_unlike_readings_is_seen_twice_all_the_same(
     account.says(USDT="500")
 
     assert account.state == "same"
+
+
+def test_what_an_order_filled_after_its_end_stands_beside_the_difference(account: Account) -> None:
+    """The exchange told of its end too early, and the ledger holds to that; a person ends it."""
+    account.tell(account.intent(0))
+    account.tell(account.submitted(0, S.ACCEPTED))
+    account.tell(account.report(0, S.CANCELED))
+    account.tell(account.report(0, S.CANCELED, "0.5"))
+
+    account.next().says_twice(USDT="950", BTC="5.5")
+
+    told = account.view.latest["difference"]
+    assert (
+        f"; order {key_of(0)} is canceled with 0 filled here, and the venue says 0.5: find" in told
+    )
+    account.tell(AcceptAccount(reason="seen"))
+    account.says_twice(USDT="950", BTC="5.5")
+    assert account.state == "same"
+    assert account.cell.problem == ""

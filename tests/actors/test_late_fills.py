@@ -1,0 +1,94 @@
+"""What a venue says of an order after its end: it moves nothing, and a person is told."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from decisions.risk import RiskLimits
+from messages.orders import LookupDone
+from messages.values import OrderState as S
+from messages.values import Side
+from tests.actors.order_path import Asked, key_of
+from tests.actors.stopped_path import AGE_NS, Stopped
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Stopped:
+    return path(tmp_path)
+
+
+def path(folder: Path) -> Stopped:
+    limits = RiskLimits(allow_short=False)
+    return Stopped(folder, max_decision_age_ns=AGE_NS, limits=limits).start()
+
+
+def ended(desk: Stopped, side: Side = Side.BUY) -> Stopped:
+    """Canceled, with 0.3 of 1 filled."""
+    desk.tell(desk.intent(0, side))
+    desk.fills(0, "0.3")
+    desk.fills(0, "0.3", S.CANCELED)
+    return desk
+
+
+def test_an_order_that_fills_after_its_end_is_a_warning_that_says_what_to_do(
+    desk: Stopped,
+) -> None:
+    """Its ledger row stays; nobody would know that more is held than any exit sells."""
+    ended(desk).fills(0, "0.5", S.CANCELED)
+
+    assert desk.order(0).filled_quantity == Decimal("0.3")
+    problem = desk.cell.problem
+    assert f"order {key_of(0)} is canceled with 0.3 filled here, and the venue says 0.5" in problem
+    assert "what was bought after its end is in no position here" in problem
+    assert 'watchkeeper account --accept "WHY"' in problem
+
+
+def test_what_says_it_again_says_nothing_new(desk: Stopped) -> None:
+    ended(desk).fills(0, "0.3", S.CANCELED)
+    desk.fills(0, "0.2")
+
+    assert desk.cell.problem == ""
+
+
+def test_the_answer_to_a_question_is_held_against_its_end_too(desk: Stopped) -> None:
+    """A person's cancel, a halt, and executions that are owed ask for orders that have ended."""
+    ended(desk)
+    question = Asked(desk.actor.ctx.epoch, key_of(0), desk.gateway.sent[0].order)
+
+    desk.tell(desk.answer(question, desk.report(0, S.FILLED, "1")))
+
+    assert "and the venue says 1" in desk.cell.problem
+
+
+def test_no_order_and_a_question_that_failed_say_nothing_of_it(desk: Stopped) -> None:
+    ended(desk)
+    for problem in ("", "no answer"):
+        answer = LookupDone(
+            order_key=key_of(0), epoch=desk.actor.ctx.epoch, report=None, problem=problem
+        )
+        desk.tell(answer)
+
+    assert desk.cell.problem == ""
+
+
+def test_it_is_told_by_the_next_process_too(tmp_path: Path) -> None:
+    before = ended(path(tmp_path))
+    before.fills(0, "0.5", S.CANCELED)
+    before.stop()
+
+    after = path(tmp_path)
+
+    assert "and the venue says 0.5" in after.cell.problem
+
+
+def test_it_ends_with_a_persons_word(tmp_path: Path) -> None:
+    desk = ended(path(tmp_path))
+    desk.fills(0, "0.5", S.CANCELED)
+
+    desk.actor._desk.late.accepted()
+    desk.actor._health.show()
+
+    assert desk.cell.problem == ""
+    desk.stop()
+    assert path(tmp_path).actor._desk.late.known() == ""
