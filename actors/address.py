@@ -34,5 +34,10 @@ class Address(Generic[M_contra]):
         """Whether nobody will read the mailbox before a person acts."""
         return self.cell.mailbox.closed in ("halted", "ended")
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a message that makes no room for itself would be refused now."""
+        return self.cell.mailbox.is_full()
+
     def __repr__(self) -> str:
         return f"Address({self.path})"

@@ -158,12 +158,13 @@ class Mailbox:
             self._user.put(WAKE)
 
     def _put_replaceable(self, message: Message) -> None:
-        gone = self._places.enter(message, self._now(), self._is_full, self._put_place)
+        gone = self._places.enter(message, self._now(), self.is_full, self._put_place)
         if gone is not None:
             oldest, since_ns = gone
             self._dead(oldest, None, "oldest", since_ns)
 
-    def _is_full(self) -> bool:
+    def is_full(self) -> bool:
+        """Whether as many messages wait as there is room for."""
         return self._user.qsize() + len(self._front) - self._woken >= self.capacity
 
     def _put_place(self, place: Place) -> None:

@@ -124,6 +124,14 @@ def struck_update(intent: OrderIntent, at_ns: TimestampNs) -> OrderUpdate:
     )
 
 
+def crowded_out_update(intent: OrderIntent, at_ns: TimestampNs) -> OrderUpdate:
+    """Tell of a decision that the executor did not take: its mailbox is full, or it has ended."""
+    why = "dead letter: the executor did not take this, and nothing was sent"
+    return msgspec.structs.replace(
+        _never_sent(intent, intent.order_key, at_ns, why), limit_price=intent.limit_price
+    )
+
+
 def lost_update(intent: CancelIntent) -> OrderUpdate:
     """Tell that an order that was to end never came to be: nobody here was ever told of it."""
     why = "it was lost on its way to the executor, and will not be sent"

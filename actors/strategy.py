@@ -1,5 +1,6 @@
 """The shell around one strategy: events in, intents to the Executor, acks to the feed."""
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from actors.actor import Actor
 from actors.address import Address
 from actors.log import logger
+from actors.outbox import OFFER_AGAIN, Outbox
 from decisions.stages import Cause
 from decisions.strategy import StrategyLike, StrategyMemory, StrategyRun
 from decisions.strategy_record import packed_memory
@@ -30,6 +32,8 @@ class Kept:
 
     def __init__(self, memory: StrategyMemory) -> None:
         self.memory = memory
+        self.waiting: deque[Intent] = deque()
+        """Decisions that the executor had no room for."""
 
 
 class StrategyActor(Actor):
@@ -54,12 +58,15 @@ class StrategyActor(Actor):
         self._build, self._kept = build, kept
         self._executor, self._feeds = executor, feeds
         self._run: StrategyRun | None = None
+        self._outbox: Outbox | None = None
         self._stretch = 0
         """Which of the notes last said how this strategy stands."""
 
     def started(self) -> None:
         """Make the strategy and show it the events before now; they decide nothing."""
         memory = self._kept.memory = self._kept.memory.inherited()
+        self._outbox = Outbox(self.ctx, self._executor, self._kept.waiting)
+        self._kept.waiting = self._outbox.waiting
         self._run = run = StrategyRun(
             self._build,
             memory,
@@ -73,7 +80,9 @@ class StrategyActor(Actor):
         self._tell_problem(run)
 
     def stopping(self) -> None:
-        """Say that all that was taken is done."""
+        """Say that all that was taken is done, and hand over what waits."""
+        if self._outbox is not None:
+            self._outbox.end()
         if self._run is not None and self.ctx.notes is not None:
             index = self._run.memory.next_index
             self.ctx.note(StrategyEnded(epoch=self.ctx.epoch, next_index=index))
@@ -83,12 +92,16 @@ class StrategyActor(Actor):
 
         What it raises goes on with the strategy's own line beside it.
         """
-        run, notes = self._run, self.ctx.notes
+        run, notes, outbox = self._run, self.ctx.notes, self._outbox
         assert run is not None
+        assert outbox is not None
+        if message == OFFER_AGAIN:
+            outbox.go_on()
+            return
         if notes is not None and notes.stretch != self._stretch:
             self._note_standing(run, has_begun=False)
         try:
-            self._receive(run, message)
+            self._receive(run, message, outbox)
         except BaseException as error:
             where = run.line_of(error)
             if where:
@@ -98,14 +111,14 @@ class StrategyActor(Actor):
             self._tell_problem(run)
         self.ctx.progress()
 
-    def _receive(self, run: StrategyRun, message: Any) -> None:
+    def _receive(self, run: StrategyRun, message: Any, outbox: Outbox) -> None:
         match message:
             case MarketBatch():
                 for intent in run.take_batch(message, self.ctx.utc_ns):
                     self.ctx.note(intent)
                     if self.ctx.stages is not None:
                         self._note_decision(intent, message.feed)
-                    self.ctx.tell(self._executor, intent)
+                    outbox.send(intent)
                     if self.ctx.fenced:
                         return  # its event is the successor's, who decides it again by one key
                 self._acknowledge(message, run.memory.next_index)
@@ -116,7 +129,7 @@ class StrategyActor(Actor):
                     self.ctx.note(intent)
                     if self.ctx.stages is not None:
                         self._note_decision(intent, NO_FEED)
-                    self.ctx.tell(self._executor, intent)
+                    outbox.send(intent)
             case OrderUpdate():
                 self.ctx.note(message)
                 run.update(message)

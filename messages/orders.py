@@ -34,8 +34,8 @@ class OrderIntent(Message, kw_only=True, frozen=True):
     """A strategy decided to trade; nothing is sent yet.
 
     Strategy -> Executor. Kept over a restart, however long it waits: the Executor refuses one that
-    is late, so that it is in the ledger and its strategy hears of it. Refused (a dead letter) when
-    the Executor's mailbox is full.
+    is late, so that it is in the ledger and its strategy hears of it. While the Executor's mailbox
+    is full it waits with its strategy; of 1024 that wait, one more is refused (a dead letter).
     """
 
     delivery: ClassVar[Delivery] = Delivery(traced=True)

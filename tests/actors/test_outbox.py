@@ -1,0 +1,147 @@
+"""Decisions that the executor has no room for end under their keys, or their strategy knows."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from actors import outbox
+from actors.cell import Cell
+from actors.strategy import Kept, StrategyActor
+from decisions.strategy import new_memory
+from messages.ids import AccountId, StrategyId
+from messages.market import Trade
+from messages.orders import OrderUpdate
+from messages.values import OrderState as S
+from messages.values import Side
+from strategies.protocol import Decision, Strategy, market_order
+from tests.actors.order_path import BTC, PATIENCE_NS, OrderPath
+from tests.actors.stopped_path import AGE_NS
+
+
+class Eager(Strategy):
+    """Buys one at each trade, and writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[OrderUpdate] = []
+
+    def on_trade(self, trade: Trade, position: Decimal) -> Sequence[Decision]:
+        return [market_order(Side.BUY, Decimal(1), "eager")]
+
+    def on_update(self, update: OrderUpdate) -> None:
+        self.told.append(update)
+
+
+class Crowded(OrderPath):
+    """An executor that has not begun, with room for two messages, and a strategy that has."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, max_decision_age_ns=AGE_NS)
+        self.cell.mailbox.capacity = 2
+        self.eager = Eager()
+        self.memory = Kept(new_memory(0))
+        self.strategy: Cell = self.runtime.populate(
+            "strategy",
+            StrategyActor,
+            {
+                "build": lambda: self.eager,
+                "kept": self.memory,
+                "account": AccountId("main"),
+                "strategy_id": StrategyId("one"),
+                "symbol": BTC,
+                "executor": self.address,
+                "feeds": {},
+            },
+        )
+        self.runtime.start(self.strategy)
+
+    def trades(self, count: int) -> "Crowded":
+        for _ in range(count):
+            self.after(0.01)
+            self.runtime.address("strategy").tell(self._trade())
+            self.rest()
+        return self
+
+    def _trade(self) -> Trade:
+        return Trade(
+            symbol=BTC,
+            price=Decimal(100),
+            quantity=Decimal(1),
+            aggressor_side=None,
+            ts_event_ns=self.runtime.clock.utc_ns(),
+        )
+
+    def lost(self) -> int:
+        return self.runtime.dead_letters.lost(self.cell.path)
+
+    def states(self) -> list[S]:
+        return [order.state for order in self.orders().values()]
+
+
+@pytest.fixture
+def crowded(tmp_path: Path) -> Crowded:
+    return Crowded(tmp_path)
+
+
+def test_what_finds_no_room_waits_and_is_sent_once_there_is(crowded: Crowded) -> None:
+    """It was a dead letter, in no ledger, and its strategy took it for filled."""
+    crowded.trades(5)
+    assert "3 decisions wait for room" in crowded.strategy.problem
+
+    crowded.start().after(1)
+
+    assert crowded.states() == [S.SENT] * 5
+    assert [one.key for one in crowded.gateway.sent] == sorted(crowded.orders())
+    assert crowded.strategy.problem == ""
+    assert crowded.lost() == 0
+
+
+def test_what_has_waited_too_long_is_refused_under_its_key_and_told(crowded: Crowded) -> None:
+    crowded.trades(5).after(60)
+
+    crowded.start().after(1)
+
+    assert crowded.states() == [S.REFUSED] * 5
+    assert all(order.state_reason.startswith("stale") for order in crowded.orders().values())
+    assert [update.state for update in crowded.eager.told] == [S.REFUSED] * 5
+
+
+def test_a_strategy_that_begins_anew_hands_over_what_the_one_before_could_not(
+    crowded: Crowded,
+) -> None:
+    crowded.trades(5)
+
+    crowded.runtime.start(crowded.strategy)
+    crowded.start().after(1)
+
+    assert crowded.states() == [S.SENT] * 5
+
+
+def test_more_than_can_wait_is_told_as_lost_to_people_and_to_the_strategy(
+    crowded: Crowded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "MOST_WAITING", 2)
+
+    crowded.trades(5)
+
+    assert crowded.lost() == 1
+    (update,) = crowded.eager.told
+    assert (update.state, update.reason[:11]) == (S.REFUSED, "dead letter")
+
+
+def test_in_an_orderly_end_all_is_handed_over(crowded: Crowded) -> None:
+    crowded.trades(5)
+    crowded.cell.mailbox.capacity = 100
+
+    crowded.runtime.stop(crowded.strategy, PATIENCE_NS, drain=True)
+    crowded.start()
+
+    assert crowded.states() == [S.SENT] * 5
+
+
+def test_what_finds_room_waits_for_nothing(crowded: Crowded) -> None:
+    crowded.start().trades(3)
+
+    assert crowded.states() == [S.SENT] * 3
+    assert crowded.strategy.problem == ""
