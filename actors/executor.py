@@ -26,7 +26,7 @@ from decisions.executor import Duplicate, EndFirst, Refuse, Resend, Verdict
 from decisions.risk import RiskLimits
 from messages.errors import LedgerLost
 from messages.halting import EndStop
-from messages.ids import NS_PER_S, ActorPath, StrategyId
+from messages.ids import NS_PER_S, ActorPath, StrategyId, Symbol
 from messages.market import Candle, MarketAck, MarketBatch, Tick, Trade
 from messages.orders import (
     CancelAgain,
@@ -62,7 +62,8 @@ class ExecutorActor(Actor):
     `max_decision_age_ns` is None where the market's clock is not the wall's: in a replay a
     decision does not age while it waits. `steps_with_market`: the feed shows an event to nobody
     else before it is acknowledged here, so that stops act at the same event each time. `managed`:
-    the strategies that manage their orders.
+    the strategies that manage their orders. `traded`: what those of this config trade; empty where
+    a position of any other is no money.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class ExecutorActor(Actor):
         account: tuple[AccountSettings, AccountView] | None = None,
         steps_with_market: bool = False,
         managed: Collection[StrategyId] = (),
+        traded: Collection[tuple[StrategyId, Symbol]] = (),
     ) -> None:
         super().__init__()
         self._open_ledger = open_ledger
@@ -93,6 +95,7 @@ class ExecutorActor(Actor):
             compared=account,
             steps=steps_with_market and max_decision_age_ns is None,
             managed=frozenset(managed),
+            traded=frozenset(traded),
         )
         self._gateway, self._kept = gateway, kept
         self._replayed = self._around.replayed

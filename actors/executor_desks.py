@@ -17,12 +17,13 @@ from actors.judgement import Judge
 from actors.market_desk import MarketDesk
 from actors.operator_desk import OperatorDesk
 from actors.order_desk import OrderDesk
+from actors.orphans import Orphans
 from actors.settling import Settling
 from actors.stop_desk import StopDesk
 from actors.telling import Telling, ToMetrics, ToStrategy
 from actors.venue_desk import VenueDesk
 from decisions.risk import RiskLimits, RiskState
-from messages.ids import ActorPath, StrategyId
+from messages.ids import ActorPath, StrategyId, Symbol
 from messages.market import MarketAck
 from messages.orders import Intent
 from persistence.ledger import Ledger
@@ -42,6 +43,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     steps: bool
     managed: frozenset[StrategyId] = frozenset()
     """Strategies that manage their orders."""
+    traded: frozenset[tuple[StrategyId, Symbol]] = frozenset()
+    """What the strategies of this config trade, where it is money."""
 
     @property
     def replayed(self) -> bool:
@@ -74,6 +77,7 @@ class ExecutorDesks:
         self.exits = self._make_exits()
         self.telling = self._make_telling()
         self.orders = self._make_orders()
+        self.orphans = Orphans(ledger, self.risk, around.traded, self.orders.keep)
         self.cancels = self._make_cancels()
         self.judge = self._make_judge()
         self.operator = self._make_operator()
@@ -194,6 +198,7 @@ class ExecutorDesks:
             compared=self._around.compared,
             show=lambda: self.health.show(),
             halt=self.operator.receive,
+            on_accepted=(self.orders.late.accepted, self.orphans.accepted),
         )
 
     def _make_health(self) -> ExecutorHealth:
@@ -204,6 +209,7 @@ class ExecutorDesks:
             stops=self.stops.shown_to_people,
             cancels=self.cancels,
             exits=self.exits,
+            orphans=self.orphans,
             venue_text=self.venue.text,
         )
 

@@ -7,6 +7,7 @@ from actors.context import Context
 from actors.exit_desk import ExitDesk
 from actors.operator_board import OperatorBoard
 from actors.order_desk import OrderDesk
+from actors.orphans import Orphans
 from actors.stops_shown import StopsShown
 from messages.lifecycle import ActorState
 
@@ -23,11 +24,12 @@ class ExecutorHealth:
         stops: StopsShown,
         cancels: CancelDesk,
         exits: ExitDesk,
+        orphans: Orphans,
         venue_text: Callable[[str], str],
     ) -> None:
         self._ctx, self._board, self._venue_text = ctx, board, venue_text
         self._desk, self._stops = desk, stops
-        self._cancels, self._exits = cancels, exits
+        self._cancels, self._exits, self._orphans = cancels, exits, orphans
 
     def show(self) -> None:
         """Let health say what is wrong with the venue; a halt has a reason of its own."""
@@ -49,6 +51,7 @@ class ExecutorHealth:
             or self._exits.problem()
             or self._cancels.problem()
             or self._desk.asking.unanswered()
+            or self._orphans.problem()
         )
 
     def unsettled(self) -> str:

@@ -1,6 +1,6 @@
 """What the executor is told of the venue itself: its stream, its rules, its account, what lasts."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from actors.account_desk import ACCOUNT, COMPARE, AccountDesk, AccountSettings, AccountView
@@ -41,10 +41,11 @@ class VenueDesk:
         compared: tuple[AccountSettings, AccountView] | None,
         show: Callable[[], None],
         halt: Callable[[HaltTrading], None],
+        on_accepted: Sequence[Callable[[], object]],
     ) -> None:
         self._ctx, self._desk = ctx, desk
         self._instruments, self._strategies = instruments, strategies
-        self._show, self._halt = show, halt
+        self._show, self._halt, self._on_accepted = show, halt, on_accepted
         self._notices = VenueNotices()
         self._account: AccountDesk | None = None
         if compared is not None:
@@ -108,7 +109,9 @@ class VenueDesk:
             self._account.read(news)
         else:
             self._account.accept(news)
-            self._desk.late.accepted()
+            for accepted in self._on_accepted:
+                accepted()
+            self._show()
 
     def _halt_for_account(self, difference: str) -> None:
         if not self._desk.halt_reason:

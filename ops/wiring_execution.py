@@ -71,6 +71,11 @@ def execution_branch(
             "feeds": feeds,
             "account": None if live is None else (_account_settings(config), account),
             "steps_with_market": any(one.steps for one in asked.values()),
+            "traded": frozenset(
+                (StrategyId(one.id), symbol)
+                for one in (() if live is None else config.strategies)
+                for symbol in one.symbols
+            ),
             "managed": frozenset(
                 one for one, of in asked.items() if of.kept.memory.managed is not None
             ),

@@ -105,6 +105,7 @@ class OrderPath:
         make_gateway: Callable[[Address[Any], Callable[[], TimestampNs]], Any] = HandGateway,
         start_ns: int = 1_000_000 * NS_PER_S,
         managed: Collection[StrategyId] = (),
+        traded: Collection[tuple[StrategyId, Symbol]] = (),
     ) -> None:
         self.runtime: Runtime = StepRuntime(start_ns=start_ns, ttl_enforced=False)
         self.path = folder / "ledger.db"
@@ -126,6 +127,7 @@ class OrderPath:
                 "feeds": {},
                 "account": account,
                 "managed": managed,
+                "traded": traded,
             },
         )
 

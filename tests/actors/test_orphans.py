@@ -1,0 +1,70 @@
+"""What a strategy holds that the config has no more is told, until a person says that he knows."""
+
+from pathlib import Path
+
+import pytest
+
+from actors.account_desk import AccountSettings, AccountView
+from messages.account import AcceptAccount
+from messages.ids import NS_PER_S, StrategyId, Symbol
+from messages.values import OrderState as S
+from messages.values import Side
+from tests.actors.order_path import BTC
+from tests.actors.stopped_path import AGE_NS, Stopped
+
+ONE, ETH = StrategyId("one"), Symbol("ETH/USDT")
+
+
+def path(folder: Path, *traded: tuple[StrategyId, Symbol]) -> Stopped:
+    settings = AccountSettings(symbols=(BTC,), interval_ns=60 * NS_PER_S, halts=False)
+    return Stopped(
+        folder,
+        max_decision_age_ns=AGE_NS,
+        account=(settings, AccountView()),
+        traded=traded,
+    ).start()
+
+
+@pytest.fixture
+def bought(tmp_path: Path) -> Path:
+    """One bitcoin, by `one`."""
+    desk = path(tmp_path, (ONE, BTC))
+    desk.tell(desk.intent(0))
+    desk.fills(0, "1", S.FILLED)
+    assert desk.cell.problem == ""
+    desk.stop()
+    return tmp_path
+
+
+@pytest.mark.parametrize("trades", [(StrategyId("new"), BTC), (ONE, ETH)], ids=["id", "symbol"])
+def test_what_nobody_trades_any_more_is_a_warning(
+    bought: Path, trades: tuple[StrategyId, Symbol]
+) -> None:
+    """The log said so once, at the start."""
+    problem = path(bought, trades).cell.problem
+
+    assert "one holds or may yet hold 1 BTC/USDT and does not trade that by this config" in problem
+    assert "give it its id and symbol back" in problem
+
+
+def test_where_the_config_has_it_there_is_nothing_to_tell(bought: Path) -> None:
+    assert path(bought, (ONE, BTC)).cell.problem == ""
+
+
+def test_on_a_played_venue_it_is_no_money(bought: Path) -> None:
+    assert path(bought).cell.problem == ""
+
+
+def test_a_person_who_knows_is_not_told_again_until_it_changes(bought: Path) -> None:
+    desk = path(bought, (ONE, ETH))
+
+    desk.tell(AcceptAccount(reason="they are mine now"))
+    assert desk.cell.problem == ""
+    desk.stop()
+    desk = path(bought, (ONE, ETH))
+    assert desk.cell.problem == ""
+    desk.tell(desk.intent(1, Side.BUY))
+
+    desk.fills(1, "1", S.FILLED)
+    desk.actor._health.show()
+    assert "may yet hold 2 BTC/USDT" in desk.cell.problem
