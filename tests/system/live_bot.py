@@ -62,6 +62,7 @@ class Bot:
         symbol: Symbol = BTC,
         limit_price: str | None = None,
         reference_price: str = "60000",
+        leaves: str = "0",
     ) -> OrderKey:
         """Let the strategy of a symbol decide; give the decision's key."""
         at_ns = self.system.runtime.clock.utc_ns()
@@ -82,6 +83,7 @@ class Bot:
             decided_at_ns=TimestampNs(at_ns),
             ts_created_ns=TimestampNs(at_ns),
             reason="a test",
+            leaves=Decimal(leaves),
         )
         assert self.system.executor.tell(intent)
         return key
