@@ -35,7 +35,8 @@ def open_client(settings: CcxtSettings, capability: Capability | None, budget: R
     if settings.exchange not in pro.exchanges or kind is None:
         near = get_close_matches(settings.exchange, pro.exchanges, 1)
         hint = f"did you mean {near[0]!r}? Correct" if near else "correct"
-        raise VenueRefused(f"ccxt has no exchange {settings.exchange!r}: {hint} venue.exchange")
+        text = f"ccxt has no exchange {settings.exchange!r}: {hint} --exchange, or venue.exchange"
+        raise VenueRefused(f"{text} where a file says it")
     refuse_unsafe(settings.config)
     client = _with_additions(kind)(constructor_config(settings, capability))
     client.budget = budget

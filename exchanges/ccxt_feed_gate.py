@@ -1,7 +1,6 @@
 """The gate of a live feed: what must be true of an exchange before its market can be followed."""
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any
 
 from exchanges.ccxt_gate import refusing
@@ -9,6 +8,7 @@ from exchanges.feed_settings import Channel, FeedFacts, FeedRequest
 from exchanges.skew import measure_skew
 from messages.errors import VenueRefused
 from messages.ids import NS_PER_MS, Symbol
+from messages.nearness import near_symbol
 
 WATCHES = {
     Channel.CANDLES: ("watchOHLCV",),
@@ -88,8 +88,8 @@ def _check_offer(client: Any, exchange: str, request: FeedRequest) -> None:
 def _check_symbol(client: Any, exchange: str, symbol: Symbol) -> None:
     market = (client.markets or {}).get(symbol)
     if market is None:
-        near = get_close_matches(symbol, client.markets or (), 1)
-        hint = f"did you mean {near[0]}?" if near else "correct the symbol"
+        near = near_symbol(symbol, client.markets or ())
+        hint = f"did you mean {near}?" if near else "correct the symbol"
         raise VenueRefused(f"{exchange} has no market {symbol}: {hint}")
     if market.get("active") is False:
         raise VenueRefused(f"{exchange} does not trade {symbol} now: wait, or take another symbol")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from messages.errors import LedgerUnavailable
 from messages.ids import StrategyId, Symbol
+from messages.nearness import near_symbol
 from ops.config_reader import did_you_mean
 from persistence.reader import LedgerReader
 
@@ -32,7 +33,14 @@ def _tell(traded: set[tuple[StrategyId, Symbol]], symbol: str | None, strategy: 
 def _sentence(option: str, wanted: str, names: list[str]) -> str:
     if not names:
         return f"{option} {wanted}: there is no order at all in this run"
-    close = did_you_mean(wanted, names)
+    close = _did_you_mean(option, wanted, names)
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     there = close or f"; there is {', '.join(names[:_NAMED])}{more}"
     return f"{option} {wanted}: no order of this run has it{there}"
+
+
+def _did_you_mean(option: str, wanted: str, names: list[str]) -> str:
+    if option != "--symbol":
+        return did_you_mean(wanted, names)
+    near = near_symbol(wanted, names)
+    return f'; did you mean "{near}"?' if near else ""

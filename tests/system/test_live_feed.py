@@ -158,7 +158,8 @@ def test_the_gate_refuses_with_one_sentence_and_exit_code_2(
         unknown = start("--exchange", "binanec", "--run-dir", tmp_path / "a")
         symbol = start(config_file(tmp_path, run, symbols=["BTC/USDX"]))
         assert refused(unknown) == (
-            "ccxt has no exchange 'binanec': did you mean 'binance'? Correct venue.exchange"
+            "ccxt has no exchange 'binanec': did you mean 'binance'? Correct --exchange, or"
+            " venue.exchange where a file says it"
         )
         assert refused(symbol) == "binance has no market BTC/USDX: did you mean BTC/USDT?"
         path = config_file(tmp_path, run)

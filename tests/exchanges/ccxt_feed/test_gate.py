@@ -32,13 +32,14 @@ def test_the_gate_says_in_one_sentence_what_is_wrong_and_what_to_do(
     config = public_config(still)
 
     assert refused(config, exchange="binanec") == (
-        "ccxt has no exchange 'binanec': did you mean 'binance'? Correct venue.exchange"
+        "ccxt has no exchange 'binanec': did you mean 'binance'? Correct --exchange, or"
+        " venue.exchange where a file says it"
     )
     assert refused(config, symbols=(Symbol("BTC/USDTT"),)) == (
         "binance has no market BTC/USDTT: did you mean BTC/USDT?"
     )
-    assert refused(config, symbols=(Symbol("QQ/ZZ"),)) == (
-        "binance has no market QQ/ZZ: correct the symbol"
+    assert refused(config, symbols=(Symbol("FOO/USDT"),)) == (
+        "binance has no market FOO/USDT: correct the symbol"
     )
     assert refused(config, timeframe="7m").startswith(
         "binance has no candles of 7m: set the timeframe to one of 1s, 1m,"
