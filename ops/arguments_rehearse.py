@@ -33,6 +33,8 @@ def _add_venue(commands: "Commands") -> None:
         "--balance", action="append", default=[], metavar="ASSET=AMOUNT", help="again and again"
     )
     venue.add_argument("--fees-in-bnb", action="store_true", help="as with Binance's discount")
+    what = "a new file for what it prints of a configuration"
+    venue.add_argument("--write", type=Path, metavar="FILE", help=what)
     venue.add_argument("--json", action="store_true", help="one JSON object")
     venue.set_defaults(command="venue")
 

@@ -18,6 +18,7 @@ def _venue(arguments: argparse.Namespace) -> int:
         candles=arguments.candles,
         balances=tuple(arguments.balance),
         fees_in_bnb=arguments.fees_in_bnb,
+        write=arguments.write,
         as_json=arguments.json,
     )
     return venue(options)

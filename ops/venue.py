@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 KEY_ENV, SECRET_ENV, PASSWORD_ENV = "LOCAL_KEY", "LOCAL_SECRET", "LOCAL_PASSWORD"
 
+_REHEARSED_S = 7 * 86_400
+"""So long may a rehearsal take, in seconds of the machine's clock."""
+_FASTEST = 1e6
+"""Of what is faster, the limit need not say more."""
+
 
 class VenueOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says."""
@@ -39,6 +44,8 @@ class VenueOptions(msgspec.Struct, frozen=True, kw_only=True):
     balances: tuple[str, ...]
     """Each ``ASSET=AMOUNT``."""
     fees_in_bnb: bool
+    write: Path | None
+    """Where its part of a configuration goes, beside stdout."""
     as_json: bool
 
 
@@ -46,7 +53,8 @@ def venue(options: VenueOptions) -> int:
     """Serve until somebody ends it, and give the exit code.
 
     Raises:
-        ConfigError: aiohttp is missing, an option means nothing, or a port is taken.
+        ConfigError: aiohttp is missing, an option means nothing, a port is taken, or the file to
+            write is there.
         DataError: the state file or the recording cannot be used.
     """
     if importlib.util.find_spec("aiohttp") is None:
@@ -54,6 +62,8 @@ def venue(options: VenueOptions) -> int:
     from exchanges.local.server import serve_until
 
     settings = _settings(options)
+    if options.write is not None and options.write.exists():
+        raise ConfigError([_is_there(options.write)])
     over, codes = asyncio.Event(), [EXIT_OK]
 
     def end(code: int) -> None:
@@ -115,6 +125,8 @@ def _balances(texts: tuple[str, ...]) -> tuple[dict[str, Decimal], list[str]]:
 def _tell(options: VenueOptions) -> Any:
     def tell(run: "RunningExchange") -> None:
         facts = _facts(run)
+        if options.write is not None:
+            _write(options.write, _part_of_a_config(facts))
         text = json.dumps(facts) + "\n" if options.as_json else _text(facts)
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -140,14 +152,41 @@ def _facts(run: "RunningExchange") -> dict[str, Any]:
         "seed": settings.seed,
         "symbols": [*run.exchange.engine.markets],
         "environment": environment,
-        "toml": to_toml({"venue": section}),
+        "toml": _risk(settings.speed) + to_toml({"venue": section}),
     }
 
 
+def _risk(speed: float) -> str:
+    """Give what a bot there needs whose market does not keep the time of the machine's clock."""
+    if speed == 1:
+        return ""
+    how = f"runs {speed:g} times as fast as" if speed else "stands, and does not keep up with"
+    most_ms = int(min(max(speed, 1), _FASTEST) * _REHEARSED_S * 1000)
+    return (
+        f"# The market {how} this machine's clock: with less, every entry would be refused.\n"
+        f"[risk]\nmax_market_age_ms = {most_ms}\n\n"
+    )
+
+
 def _text(facts: dict[str, Any]) -> str:
-    exports = " ".join(f"{name}={value}" for name, value in facts["environment"].items())
     return (
         f"A local {facts['profile']} at {facts['http']} ({', '.join(facts['symbols'])});"
-        f" its control port is {facts['control']}. Ctrl-C ends it.\n\n"
-        f"# export {exports}\n{facts['toml']}"
+        f" its control port is {facts['control']}. Ctrl-C ends it.\n\n{_part_of_a_config(facts)}"
     )
+
+
+def _part_of_a_config(facts: dict[str, Any]) -> str:
+    exports = " ".join(f"{name}={value}" for name, value in facts["environment"].items())
+    return f"# export {exports}\n{facts['toml']}"
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ConfigError([_is_there(path)]) from None
+
+
+def _is_there(path: Path) -> str:
+    return f"--write: {path} is there, and is not replaced: name another file, or remove it"

@@ -9,13 +9,18 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ops.config import parse
+from ops.venue import _risk
+
 pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 ccxt = pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
+BOT = {"name": "x", "strategy": [{"id": "a", "uses": "sma_cross"}]}
 COMMAND = [sys.executable, "-P", "-m", "cli", "venue"]
 
 
@@ -75,6 +80,41 @@ def test_what_it_says_to_a_person_can_be_pasted() -> None:
     assert "Ctrl-C ends it" in first
     assert lines[1] == "# export LOCAL_KEY=local-key LOCAL_SECRET=local-secret\n"
     assert lines[2] == "[venue]\n"
+
+
+@pytest.mark.parametrize("speed", [60.0, 0.0, 0.5, 1e300])
+def test_where_the_market_keeps_another_time_its_config_lets_a_bot_enter(speed: float) -> None:
+    """A week of rehearsing ahead of the clock, or behind it, is no market that is stale."""
+    text = _risk(speed)
+
+    limits = parse({**tomllib.loads(text), **BOT}, Path()).risk
+    week_ms = 7 * 86_400_000
+    assert limits.max_market_age_ms >= abs(min(speed, 1e6) - 1) * week_ms
+    assert text.startswith("# The market ")
+    assert "every entry would be refused" in text
+
+
+def test_where_it_keeps_the_clocks_time_the_limit_is_left_alone() -> None:
+    assert _risk(1.0) == ""
+
+
+@pytest.mark.slow
+def test_what_it_prints_of_a_configuration_is_written_to_a_new_file(tmp_path: Path) -> None:
+    path = tmp_path / "venue.toml"
+
+    with venue("--speed", "60", "--write", str(path)) as said:
+        first = said.readline()
+        lines = [said.readline() for _ in range(9)]
+
+    written = path.read_text()
+    assert first.startswith("A local binance at ")
+    assert "".join(lines) == f"\n{written}"[: len("".join(lines))]
+    assert tomllib.loads(written)["venue"]["type"] == "ccxt"
+    assert tomllib.loads(written)["risk"].keys() == {"max_market_age_ms"}
+    assert refused("--write", str(path)).endswith(
+        f"--write: {path} is there, and is not replaced: name another file, or remove it\n"
+    )
+    assert path.read_text() == written
 
 
 @pytest.mark.slow

@@ -83,7 +83,8 @@ class Bot:
     def __init__(self, folder: Path, venue: Venue, pace: Pace) -> None:
         self.run_dir = folder / "run"
         self._config = folder / "config.toml"
-        self._config.write_text(config_text(self.run_dir, venue.facts["toml"], pace))
+        _, table, section = venue.facts["toml"].partition("[venue]")  # its limits are our own
+        self._config.write_text(config_text(self.run_dir, table + section, pace))
         self._out = (folder / "bot.log").open("wb")
         if pace.settle_ms is not None:
             (folder / "sitecustomize.py").write_text(SETTLE.format(pace=pace))

@@ -1,9 +1,12 @@
 """The document of the local exchange names every fault and condition as the code does."""
 
+import json
 import re
+from inspect import signature
 from pathlib import Path
 
 from exchanges.local.control import COMMANDS, READS
+from exchanges.local.exchange import LocalExchange
 from exchanges.local.faults import CATALOGUE, OPERATIONS
 
 TEXT = (Path(__file__).parents[3] / "docs" / "venue.md").read_text(encoding="utf-8")
@@ -21,3 +24,14 @@ def test_every_operation_and_method_is_named() -> None:
     missing = [name for name in (*OPERATIONS, *COMMANDS, *READS) if f"`{name}" not in TEXT]
 
     assert missing == []
+
+
+def test_what_undoes_a_condition_is_what_its_method_takes() -> None:
+    section = TEXT.split("\n## Conditions\n")[1].split("\n| Method")[0]
+    undoing = re.findall(r"`(\{.+?\})` for\s+`(\w+)`", section, re.DOTALL)
+
+    assert [name for _, name in undoing] == [
+        "revoke_key", "restrict_key", "halt", "set_maintenance", "set_page"
+    ]  # fmt: skip
+    for body, name in undoing:
+        signature(getattr(LocalExchange, name)).bind(None, **json.loads(body))
