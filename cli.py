@@ -43,13 +43,9 @@ def _hidden() -> list[str]:
 
 
 try:  # here, and not where they are used: even these may be somebody else's
-    from messages.exit_codes import (
-        EXIT_INTERRUPTED,
-        EXIT_NOTHING_THERE,
-        EXIT_UNREAD,
-        EXIT_USAGE,
-    )
+    from messages.exit_codes import EXIT_INTERRUPTED, EXIT_UNREAD, EXIT_USAGE
     from ops.arguments import FAMILIES, parser
+    from ops.run_named import named_run_of, of_run
     from ops.stdout import give_up
     from ops.streams import STDOUT, forget_no_size, take_streams
 except ImportError:
@@ -303,14 +299,11 @@ def _moment(option: str, text: str | None) -> int:
         raise ConfigError([f"{option}: {error}; write it as 2024-01-31T12:00"]) from error
 
 
-def _replay(arguments: argparse.Namespace) -> int:
-    from ops.run_named import named_run_of
+@of_run(named_run_of)
+def _replay(arguments: argparse.Namespace, run_dir: Path) -> int:
     from research.replay.code import Otherwise
     from research.replay.command import ReplayOptions, replay
 
-    run_dir = named_run_of(arguments)
-    if run_dir is None:
-        return EXIT_NOTHING_THERE
     otherwise = Otherwise(
         params=tuple(arguments.param),
         code_from=arguments.code_from,

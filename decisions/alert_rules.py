@@ -102,7 +102,9 @@ class AlertRules:
         self._errors.append((now_ns, total))
         limit = _limit("errors", self._limits.errors_per_minute, firing)
         if total - before > limit:
-            sentence = f"{total - before} errors within a minute: see the log"
+            sentence = (
+                f"{total - before} error{'s' * (total - before != 1)} within a minute: see the log"
+            )
             yield Condition("errors", "errors", Severity.WARNING, sentence)
 
 

@@ -90,6 +90,21 @@ class _Parser(argparse.ArgumentParser):
         settings.setdefault("formatter_class", _Formatter)
         super().__init__(**settings)
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """See `ArgumentParser`; what nobody knows is told by the command that it was said to."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """See `ArgumentParser`; where a run may stand, a word is one unless it is a slip."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            if not getattr(action, "takes_a_run", False) or "did you mean" in _hint(str(error)):
+                raise
+
     def error(self, message: str) -> NoReturn:
         """See `ArgumentParser.error`; of a word that is none of the known ones say more."""
         super().error(message + _hint(message))
@@ -107,7 +122,7 @@ def _hint(message: str) -> str:
     word, known = found[1], re.findall(r"[a-z][a-z-]*", found[2])
     if Path(word).is_dir():
         return f"; a run is named by --run-dir {word}"
-    close = get_close_matches(word, known, n=1)
+    close = [] if "/" in word else get_close_matches(word, known, n=1)
     return f"; did you mean {close[0]}?" if close else ""
 
 

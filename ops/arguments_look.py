@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops.arguments_shared import (
+    CommandsOrRun,
     a_directory,
     add_command,
     add_run,
@@ -32,7 +33,11 @@ def _add_orders(commands: "Commands") -> None:
     orders.add_argument("--state", metavar="STATES", help=states)
     _add_filters(orders, "of them the newest N")
     orders.set_defaults(command="orders")
-    of_one = orders.add_subparsers(metavar="show|cancel|resolve|end-stop ORDER")
+    of_one = orders.add_subparsers(
+        action=CommandsOrRun,
+        metavar="RUN_DIR|show|cancel|resolve|end-stop",
+        help="the run, as --run-dir, or what to do with one order",
+    )
     _add_orders_show(of_one)
     _add_orders_cancel(of_one)
     _add_orders_resolve(of_one)

@@ -4,7 +4,7 @@ import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -27,6 +27,35 @@ def a_directory(text: str) -> Path:
             "it is empty (a variable that is not set?): name a directory"
         )
     return Path(text)
+
+
+class CommandsOrRun(argparse._SubParsersAction):  # type: ignore[type-arg]  # generic for mypy alone
+    """Commands of a command that takes a run directory in their place: `run_dir`.
+
+    A directory with the name of one of them needs `./`.
+    """
+
+    takes_a_run = True
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Read what is left by the command that begins it, or by this one behind a run."""
+        word, *rest = values
+        if word in self.choices:
+            super().__call__(parser, namespace, values, option_string)
+            return
+        if namespace.run_dir is not None:
+            parser.error(f"{word}: a run is named already: {namespace.run_dir}")
+        try:
+            namespace.run_dir = a_directory(word)
+        except argparse.ArgumentTypeError as error:
+            parser.error(str(error))
+        parser.parse_known_args(rest, namespace)
 
 
 def add_run(command: argparse.ArgumentParser) -> None:

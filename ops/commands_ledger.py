@@ -2,12 +2,22 @@
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
+
+from ops.run_named import of_run
 
 
-def _backup(arguments: argparse.Namespace) -> int:
+def _run_of(arguments: argparse.Namespace) -> Path:
+    """Give the run directory, which these commands are always told."""
+    run_dir: Path = arguments.run_dir
+    return run_dir
+
+
+@of_run(_run_of)
+def _backup(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.ledger_copies import backup
 
-    return backup(arguments.run_dir, arguments.file, as_json=arguments.json)
+    return backup(run_dir, arguments.file, as_json=arguments.json)
 
 
 def _restore(arguments: argparse.Namespace) -> int:
@@ -18,17 +28,19 @@ def _restore(arguments: argparse.Namespace) -> int:
     )
 
 
-def _mark(arguments: argparse.Namespace) -> int:
+@of_run(_run_of)
+def _mark(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.ledger_copies import mark
 
-    return mark(arguments.run_dir, as_json=arguments.json)
+    return mark(run_dir, as_json=arguments.json)
 
 
-def _accept(arguments: argparse.Namespace) -> int:
+@of_run(_run_of)
+def _accept(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.ledger_copies import accept
 
     return accept(
-        arguments.run_dir,
+        run_dir,
         arguments.evidence,
         config_path=arguments.config,
         despite_open=arguments.despite_open,
@@ -38,12 +50,11 @@ def _accept(arguments: argparse.Namespace) -> int:
     )
 
 
-def _migrate(arguments: argparse.Namespace) -> int:
+@of_run(_run_of)
+def _migrate(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.ledger_command import ledger_migrate
 
-    return ledger_migrate(
-        arguments.run_dir, arguments.to, arguments.database_url_env, as_json=arguments.json
-    )
+    return ledger_migrate(run_dir, arguments.to, arguments.database_url_env, as_json=arguments.json)
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {

@@ -4,14 +4,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from messages.exit_codes import EXIT_NOTHING_THERE, EXIT_USAGE
-from ops.run_named import Command, named_run_of, of_run, run_dir_of
+from messages.exit_codes import EXIT_NOTHING_THERE
+from ops.run_files import is_run
+from ops.run_named import Command, named_run_of, of_run, run_dir_of, say_no_run
 
 if TYPE_CHECKING:
     from ops.orders import OrderFilter
 
 
-@of_run(run_dir_of, EXIT_USAGE)
+@of_run(run_dir_of)
 def _orders(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.orders import orders
 
@@ -38,21 +39,21 @@ def _filter(arguments: argparse.Namespace) -> "OrderFilter":
     )
 
 
-@of_run(run_dir_of, EXIT_USAGE)
+@of_run(run_dir_of)
 def _orders_show(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.order_view import show
 
     return show(run_dir, arguments.order, as_json=arguments.json)
 
 
-@of_run(run_dir_of, EXIT_NOTHING_THERE)
+@of_run(run_dir_of)
 def _orders_cancel(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.order_commands import cancel
 
     return cancel(run_dir, arguments.order, as_json=arguments.json, timeout_s=arguments.timeout)
 
 
-@of_run(run_dir_of, EXIT_NOTHING_THERE)
+@of_run(run_dir_of)
 def _orders_resolve(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.order_commands import resolve
 
@@ -69,7 +70,7 @@ def _orders_resolve(arguments: argparse.Namespace, run_dir: Path) -> int:
     )
 
 
-@of_run(run_dir_of, EXIT_NOTHING_THERE)
+@of_run(run_dir_of)
 def _orders_end_stop(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.stop_commands import end_stop
 
@@ -82,7 +83,7 @@ def _orders_end_stop(arguments: argparse.Namespace, run_dir: Path) -> int:
     )
 
 
-@of_run(named_run_of, EXIT_USAGE)
+@of_run(named_run_of)
 def _positions(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.positions import positions
 
@@ -91,7 +92,7 @@ def _positions(arguments: argparse.Namespace, run_dir: Path) -> int:
     )
 
 
-@of_run(named_run_of, EXIT_USAGE)
+@of_run(named_run_of)
 def _trades(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.trades import trades
 
@@ -105,14 +106,14 @@ def _trades(arguments: argparse.Namespace, run_dir: Path) -> int:
     )
 
 
-@of_run(run_dir_of, EXIT_USAGE)
+@of_run(run_dir_of)
 def _explain(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.explain import explain
 
     return explain(run_dir, arguments.order, as_json=arguments.json)
 
 
-@of_run(named_run_of, EXIT_USAGE)
+@of_run(named_run_of)
 def _account(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.account import account
 
@@ -123,7 +124,7 @@ def _account(arguments: argparse.Namespace, run_dir: Path) -> int:
     return account(run_dir, as_json=arguments.json, accept=arguments.accept)
 
 
-@of_run(named_run_of, EXIT_USAGE)
+@of_run(named_run_of)
 def _audit(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.audit import audit
 
@@ -136,7 +137,12 @@ def _dashboard(arguments: argparse.Namespace) -> int:
     run_dir = arguments.run_dir if arguments.runs else run_dir_of(arguments)
     runs = (*arguments.runs, *([] if run_dir is None else [run_dir]))
     if not runs:
-        return EXIT_USAGE
+        return EXIT_NOTHING_THERE
+    # One that is being waited for has a page too, where that is not written into it.
+    may_come = arguments.serve or arguments.out is not None
+    for run in runs:
+        if not (is_run(run) or (may_come and run.is_dir())):
+            return say_no_run(run)
     options = DashboardOptions(
         runs=runs,
         out=arguments.out,
@@ -149,7 +155,7 @@ def _dashboard(arguments: argparse.Namespace) -> int:
     return dashboard(options)
 
 
-@of_run(named_run_of, EXIT_USAGE)
+@of_run(named_run_of)
 def _report(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.report import ReportOptions, report
 
@@ -163,7 +169,7 @@ def _report(arguments: argparse.Namespace, run_dir: Path) -> int:
     return report(options)
 
 
-@of_run(named_run_of, EXIT_USAGE)
+@of_run(named_run_of)
 def _journal(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.journal_command import journal
 

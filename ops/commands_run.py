@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
-from ops.run_named import Command, named_run_of, of_run
+from ops.run_named import Command, acted_upon, named_run_of, of_run
 
 
 def _start(arguments: argparse.Namespace) -> int:
@@ -58,14 +58,14 @@ def _health(arguments: argparse.Namespace) -> int:
     return health(options)
 
 
-@of_run(named_run_of, EXIT_NOTHING_THERE)
+@of_run(acted_upon)
 def _stop(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.stop import stop
 
     return stop(run_dir, arguments.timeout)
 
 
-@of_run(named_run_of, EXIT_NOTHING_THERE)
+@of_run(acted_upon)
 def _halt(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.halt import halt
 
@@ -78,7 +78,7 @@ def _halt(arguments: argparse.Namespace, run_dir: Path) -> int:
     )
 
 
-@of_run(named_run_of, EXIT_NOTHING_THERE)
+@of_run(acted_upon)
 def _resume(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.halt import resume
 
@@ -140,9 +140,12 @@ def _alert_test(arguments: argparse.Namespace) -> int:
     return alert_try(arguments.config, as_json=arguments.json)
 
 
-@of_run(named_run_of, EXIT_NOTHING_THERE)
-def _alert_watch(arguments: argparse.Namespace, run_dir: Path) -> int:
+def _alert_watch(arguments: argparse.Namespace) -> int:
     from ops.alert_watch import WatchOptions, alert_watch
+
+    run_dir = named_run_of(arguments)
+    if run_dir is None:
+        return EXIT_NOTHING_THERE  # one that is named and not there yet is waited for
 
     options = WatchOptions(
         run_dir=run_dir,

@@ -38,6 +38,8 @@ def findings(config_path: Path | None, *, online: bool) -> Iterator[Finding]:
     if config_path is not None:
         config, problems = _config(config_path)
         yield from problems
+        if config is None:
+            return  # nobody knows which run was meant
     run_dir = find_latest() if config is None else config.run_dir
     yield from disk_findings(run_dir or Path("runs"))
     if run_dir is not None:

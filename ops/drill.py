@@ -66,6 +66,8 @@ CANDLES = 100
 ENOUGH = (CANDLES, 4 * CANDLES, 16 * CANDLES)
 """How much market is tried until a strategy sends two orders."""
 
+_TELL_EVERY_S = 5.0
+
 
 class DrillOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says."""
@@ -311,16 +313,22 @@ def _config(options: DrillOptions) -> Config:
 
 
 def _progress(total: int, screen: TextIO) -> "Callable[[Result], None]":
-    """Count on a terminal, and nowhere else."""
+    """Count on a terminal; anywhere else say now and then how far it is, and which case failed."""
     done = failed = 0
+    told_s = time.monotonic()
 
     def show(result: "Result") -> None:
-        nonlocal done, failed
+        nonlocal done, failed, told_s
         done += 1
         failed += not result.passed
         if screen.isatty():
             end = "\n" if done == total else ""
             screen.write(f"\r\x1b[K{done}/{total} cases, {failed} failed: {result.case}{end}")
+            screen.flush()
+        elif done == total or not result.passed or time.monotonic() - told_s >= _TELL_EVERY_S:
+            told_s = time.monotonic()
+            end = "" if result.passed else f": {result.case} FAILED"
+            screen.write(f"{done}/{total} cases, {failed} failed{end}\n")
             screen.flush()
 
     return show

@@ -157,7 +157,7 @@ def _failed(text: str) -> int:
 
 
 def _no_run(run_dir: Path) -> int:
-    sys.stderr.write(f"watchkeeper: there is no run in {run_dir}: no process, and no ledger\n")
+    sys.stderr.write(f"watchkeeper: there is neither a process nor a ledger in {run_dir}\n")
     return EXIT_NOTHING_THERE
 
 

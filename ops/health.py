@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.client import NoAnswer, ask
 from ops.health_text import duration, moment, one_line, painted, render, wants_colour
-from ops.run_files import CONTROL_SOCKET, STANDBY_SOCKET, STATUS
+from ops.run_files import CONTROL_SOCKET, STANDBY_SOCKET, STATUS, no_run
 from ops.verdict import verdict
 
 EXIT_CODES = {"OK": 0, "WARNING": 1, "CRITICAL": 2, "UNKNOWN": 3}
@@ -102,7 +102,7 @@ def _left_behind(run_dir: Path, problem: NoAnswer) -> Snapshot:
     except (OSError, ValueError):
         last = None
     if not isinstance(last, dict):
-        why = f"there is no run in {run_dir}" if problem.gone else str(problem)
+        why = no_run(run_dir) if problem.gone else str(problem)
         return {"verdict": "UNKNOWN", "why": why}
     why = _obituary(last) if problem.gone else f"process {last.get('pid')}: {problem}"
     judged = {"last_verdict": last.get("verdict"), "verdict": "UNKNOWN", "why": why}

@@ -39,8 +39,6 @@ def journal_of(run_dir: Path) -> Path:
     """
     folder = run_dir / JOURNAL
     if not segments(folder):
-        if not run_dir.is_dir():
-            raise ConfigError([f"there is no run directory {run_dir}: name one of a run"])
         raise ConfigError([f"{run_dir} has no journal: {_KEPT_WHEN}"])
     return folder
 

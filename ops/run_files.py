@@ -15,12 +15,25 @@ LOG = "watchkeeper.log"
 EFFECTIVE_CONFIG = "config.effective.toml"
 DASHBOARD = "dashboard.html"
 LOCK = "run.lock"
+_SIGNS = frozenset({
+    LOCK, STATUS, LEDGER, METRICS, METRICS_SUMMARY, JOURNAL, EFFECTIVE_CONFIG, PAPER_BOOK,
+    CONTROL_SOCKET, STANDBY_SOCKET,
+})  # fmt: skip
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a run ever was in this directory."""
-    signs = (LOCK, STATUS, LEDGER, METRICS, METRICS_SUMMARY, JOURNAL, EFFECTIVE_CONFIG)
-    return any((folder / name).exists() for name in signs)
+    """Whether a run ever was in this directory; of one that may not be looked into, it may be."""
+    try:
+        return not _SIGNS.isdisjoint(one.name for one in folder.iterdir())
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+
+
+def no_run(place: str | Path) -> str:
+    """Say that no run ever was there, wherever one was to be looked at."""
+    return f"there is no run in {place}: name the directory of one, as `watchkeeper start` makes it"
 
 
 def find_latest(root: str | Path = "runs") -> Path | None:

@@ -5,6 +5,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from messages.exit_codes import EXIT_NOTHING_THERE
+from ops.run_files import find_latest, is_run, no_run
+
 Command = Callable[[argparse.Namespace], int]
 """From the command line to the exit code of the process."""
 OfRun = Callable[[argparse.Namespace, Path], int]
@@ -12,11 +15,9 @@ OfRun = Callable[[argparse.Namespace, Path], int]
 
 def run_dir_of(arguments: argparse.Namespace) -> Path | None:
     """Give the run directory that was named, or the newest; None after saying there is none."""
-    from ops.run_files import find_latest
-
     run_dir: Path | None = arguments.run_dir or find_latest()
     if run_dir is None:
-        sys.stderr.write("watchkeeper: there is no run in ./runs; name one with --run-dir\n")
+        say_no_run("./runs")
     return run_dir
 
 
@@ -26,16 +27,31 @@ def named_run_of(arguments: argparse.Namespace) -> Path | None:
     return run_dir_of(arguments)
 
 
-def of_run(
-    find: Callable[[argparse.Namespace], Path | None], otherwise: int
-) -> Callable[[OfRun], Command]:
-    """Make a command of what is done with a run directory; `otherwise` is the code without one."""
+def acted_upon(arguments: argparse.Namespace) -> Path | None:
+    """Give the run directory of what changes a run; say which, where nobody has named it."""
+    is_named = arguments.run or arguments.run_dir
+    run_dir = named_run_of(arguments)
+    if run_dir is not None and not is_named:
+        sys.stderr.write(f"watchkeeper: no run is named: this is about the newest, {run_dir}\n")
+    return run_dir
+
+
+def of_run(find: Callable[[argparse.Namespace], Path | None]) -> Callable[[OfRun], Command]:
+    """Make a command of what is done with a run directory; where there is no run it says so."""
 
     def command_of(do: OfRun) -> Command:
         def command(arguments: argparse.Namespace) -> int:
             run_dir = find(arguments)
-            return otherwise if run_dir is None else do(arguments, run_dir)
+            if run_dir is None:
+                return EXIT_NOTHING_THERE
+            return do(arguments, run_dir) if is_run(run_dir) else say_no_run(run_dir)
 
         return command
 
     return command_of
+
+
+def say_no_run(place: str | Path) -> int:
+    """Say it, and give the exit code of every command that looks for a run and finds none."""
+    sys.stderr.write(f"watchkeeper: {no_run(place)}\n")
+    return EXIT_NOTHING_THERE

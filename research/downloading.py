@@ -220,7 +220,11 @@ def _tell(
             write_line(conflict_event(one))
         write_line({"event": "end", **counts, "stopped": result.stopped or None})
         return
-    say(f"{series.symbol} {series.timeframe}: {merged.added} of {result.wanted} candles added")
+    what = f"{series.symbol} {series.timeframe}"
+    if result.wanted:
+        say(f"{what}: {merged.added} of {result.wanted} candles added")
+    elif not result.stopped:
+        say(f"{what}: all of it is there already")
     for one in merged.conflicts[:_SHOWN]:
         say(conflict_text(one))
     if merged.kept:

@@ -20,6 +20,11 @@ def say(text: str) -> None:
     sys.stdout.write(printable(text) + "\n")
 
 
+def counted(number: int, what: str) -> str:
+    """Give a number of things: one of them has no plural."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def write_table(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     """Print the columns of the rows, aligned."""
     texts = [[key.upper().replace("_", " ") for key in columns]]

@@ -14,7 +14,7 @@ from messages.ids import NS_PER_MS
 from research.checking import SPIKE, Checker, Finding, Kind
 from research.importing import FileReport, first_times_ms, usual_step_ms
 from research.month_file import read_footer
-from research.printing import Progress, say, write_line
+from research.printing import Progress, counted, say, write_line
 from research.series import DEFAULT_DIR, moment_text, nothing_in
 
 EXIT_WARNED, EXIT_BROKEN = 1, 2
@@ -160,5 +160,6 @@ def _end(counts: "Counter[tuple[str, Kind]]", files: int, rows: int, *, as_json:
         for (file, kind), count in counts.items():
             if count > _SHOWN:
                 say(f"{file}: {kind}: {count - _SHOWN} more")
-        say(f"{files} files, {rows} rows: {errors} errors, {warnings} warnings")
+        sums = counted(errors, "error"), counted(warnings, "warning")
+        say(f"{counted(files, 'file')}, {counted(rows, 'row')}: {', '.join(sums)}")
     return EXIT_BROKEN if errors else EXIT_WARNED if warnings else EXIT_OK

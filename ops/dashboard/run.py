@@ -20,7 +20,7 @@ from ops.dashboard.lines import LineTail
 from ops.dashboard.market import MOST_EVENTS, Market, feed_of
 from ops.dashboard.orders import Ledgered, read_ledger
 from ops.dashboard.standing import standing
-from ops.run_files import JOURNAL, METRICS, METRICS_SUMMARY, STATUS
+from ops.run_files import JOURNAL, METRICS, METRICS_SUMMARY, STATUS, no_run
 from ops.run_state import read_object, run_state
 from persistence.ledger_place import place_in
 
@@ -46,7 +46,7 @@ class RunModel:
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         if not run_dir.is_dir():
-            raise DataError(f"{run_dir} is no run directory: name one that `start` has made")
+            raise DataError(no_run(run_dir))
         self._run_dir, self._most_orders, self._now_ns = run_dir, most_orders, now_ns
         self._tail, self._fold = LineTail(run_dir), RunFold()
         self._config, self._config_problem = config_of(run_dir)

@@ -56,8 +56,6 @@ def replay(options: ReplayOptions) -> int:
 
 
 def _nothing_in(run_dir: Path) -> str:
-    if not run_dir.is_dir():
-        return f"there is no run directory {run_dir}: name one of a run"
     kept_when = 'one is kept of a live market, or of any with journal.when = "always"'
     return f"{run_dir} has no journal: {kept_when}"
 

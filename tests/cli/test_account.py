@@ -32,8 +32,10 @@ READ = {
 
 
 @pytest.fixture
-def process_says(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def process_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Have a process answer that it read the account so many seconds ago."""
+
+    (tmp_path / CONTROL_SOCKET).touch()
 
     def says(ago_s: int, **more: str) -> None:
         read_at_ns = time.time_ns() - ago_s * NS_PER_S
@@ -137,6 +139,8 @@ def test_nothing_is_accepted_without_a_process(
 
 
 def test_a_person_must_say_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / CONTROL_SOCKET).touch()
+
     assert cli.main(["account", str(tmp_path), "--accept", " "]) == 2
     assert "--accept: say why" in capsys.readouterr().err
 

@@ -162,7 +162,7 @@ def test_wrong_usage_exits_2(arguments: list[str], capsys: pytest.CaptureFixture
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(["health"], 3), (["stop"], 3), (["health", "--probe", "ready"], 1), (["orders"], 2)],
+    [(["health"], 3), (["stop"], 3), (["health", "--probe", "ready"], 1), (["orders"], 3)],
 )
 def test_where_nothing_ever_ran_one_sentence_says_so(
     tmp_path: Path,
@@ -181,6 +181,7 @@ def test_orders_are_one_json_object_a_line_with_money_as_strings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(ledger, "read_orders", lambda _: iter([Entry(), Entry()]))
+    (tmp_path / "ledger.db").touch()
 
     assert cli.main(["orders", "--json", "--run-dir", str(tmp_path)]) == 0
 
@@ -227,6 +228,8 @@ def test_orders_of_the_venue_need_no_ledger(
 def test_orders_without_a_ledger_are_one_sentence_and_exit_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "status.json").touch()
+
     assert cli.main(["orders", "--run-dir", str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith("watchkeeper: there is no ledger")
 

@@ -61,6 +61,7 @@ def test_the_mistakes_of_a_config_are_problems(
     code, rows = run(capsys, tmp_path / "c.toml")
 
     assert code == 2
+    assert not {"ledger", "disk"} & {row["finding"] for row in rows}, "of another run"
     assert of(rows, "config")["todo"] == f"correct it, then watchkeeper check {tmp_path / 'c.toml'}"
 
 

@@ -194,15 +194,15 @@ def test_one_order_is_canceled_by_the_beginning_of_its_name(run_dir: Path, start
     assert "which is final: nothing is left to resolve" in refused.stderr
 
 
-def test_where_there_is_no_run_there_is_nothing_to_halt(
+def test_where_there_is_neither_a_process_nor_a_ledger_there_is_nothing_to_halt(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "status.json").touch()
     for name in ("halt", "resume"):
-        assert cli.main([name, str(tmp_path / "none")]) == 3
+        assert cli.main([name, str(tmp_path)]) == 3
         assert capsys.readouterr().err == (
-            f"watchkeeper: there is no run in {tmp_path / 'none'}: no process, and no ledger\n"
+            f"watchkeeper: there is neither a process nor a ledger in {tmp_path}\n"
         )
-    assert not (tmp_path / "none").exists()
 
 
 def test_a_run_without_a_config_is_halted_on_disk(
@@ -276,6 +276,7 @@ def test_a_run_of_another_user_is_not_to_be_killed_for_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "control.sock").touch()
 
     def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied")

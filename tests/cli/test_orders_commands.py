@@ -94,6 +94,8 @@ def test_a_mistake_is_one_sentence_and_exit_2(
 def test_a_run_without_a_ledger_is_one_sentence_and_exit_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
+    (tmp_path / STATUS).touch()
+
     assert cli.main([command, "--run-dir", str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith("watchkeeper: there is no ledger at")
 

@@ -87,6 +87,50 @@ def test_every_option_and_word_says_what_it_is() -> None:
     assert silent == []
 
 
+def test_orders_take_a_run_where_a_command_of_theirs_may_stand() -> None:
+    def read(*words: str) -> argparse.Namespace:
+        return parser(["orders", *words]).parse_args(["orders", *words])
+
+    assert read("x").run_dir == read("--run-dir", "x").run_dir == Path("x")
+    filtered = read("--limit", "3", "x", "--json", "--state", "filled")
+    assert (filtered.run_dir, filtered.limit, filtered.json) == (Path("x"), 3, True)
+    assert filtered.command == "orders"
+    shown = read("x", "show", "key")
+    assert (shown.command, shown.run_dir, shown.order) == ("orders_show", Path("x"), "key")
+    assert read("./show").run_dir == Path("show")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["x", "y"], "y: a run is named already: x"),
+        (["--run-dir", "x", "y"], "y: a run is named already: x"),
+        ([""], "it is empty"),
+        (["x", "--nonsense"], "unrecognized arguments: --nonsense"),
+    ],
+)
+def test_orders_take_one_run(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["orders", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        (["stop", "--nonsense"], "usage: watchkeeper stop "),
+        (["orders", "show", "x", "--nonsense"], "usage: watchkeeper orders show "),
+        (["--nonsense"], "usage: watchkeeper "),
+    ],
+)
+def test_an_option_that_nobody_knows_is_told_with_the_usage_of_its_command(
+    words: list[str], usage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == 2
+    assert capsys.readouterr().err.startswith(usage)
+
+
 @pytest.mark.parametrize("name", ["health", "stop", "positions", "trades", "audit", "replay"])
 def test_a_run_is_named_by_a_word_or_by_an_option(name: str) -> None:
     by_word, by_option = (
@@ -102,6 +146,7 @@ def test_a_list_of_stops_is_not_one_of_orders(
     assert cli.main(["orders", "--stops", "--venue"]) == 2
     assert "not allowed with" in capsys.readouterr().err
 
+    (tmp_path / "status.json").touch()
     for words in (["--limit", "3"], ["--state", "filled"], ["--since", "2h"]):
         assert cli.main(["orders", "--run-dir", str(tmp_path), "--stops", *words]) == 2
         assert "--symbol and --strategy" in capsys.readouterr().err
@@ -120,7 +165,7 @@ def test_a_word_with_a_slip_in_it_is_told_what_was_meant(
         (["strat"], "did you mean start?"),
         (["orders", "shwo", "x"], "did you mean show?"),
         (["data", "verfy"], "did you mean verify?"),
-        (["orders", str(tmp_path)], f"a run is named by --run-dir {tmp_path}"),
+        (["ledger", str(tmp_path)], f"a run is named by --run-dir {tmp_path}"),
     ):
         assert cli.main(words) == 2
         assert capsys.readouterr().err.endswith(f"; {meant}\n")

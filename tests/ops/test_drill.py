@@ -1,5 +1,6 @@
 """The parts of the crash rehearsal that need no process: its faults, its words, its refusals."""
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,24 @@ FAILED = Result(
 
 def placing(name: str) -> list[Plan]:
     return [plan for plan in plans_of(name, NAME) if plan.operation == "place"]
+
+
+def test_where_nobody_has_a_terminal_the_end_and_each_failure_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter([0.0, 1.0, 2.0, 8.0, 8.0, 9.0, 9.0, 9.0])
+    monkeypatch.setattr("ops.drill.time.monotonic", lambda: next(clock))
+    screen = StringIO()
+    show = command._progress(5, screen)
+
+    for result in (PASSED, FAILED, PASSED, PASSED, PASSED):
+        show(result)
+
+    assert screen.getvalue().splitlines() == [
+        "2/5 cases, 1 failed: in_fence/none/kill FAILED",
+        "3/5 cases, 1 failed",
+        "5/5 cases, 1 failed",
+    ]
 
 
 @pytest.mark.parametrize("name", list(FAULTS))

@@ -259,6 +259,16 @@ def test_an_exchange_that_stops_answering_is_3_and_the_next_run_goes_on(
     assert asked(still) - before == -(-(len(truth(still)) - 180) // 60)
 
 
+def test_what_is_there_is_said_to_be_there(
+    still: RunningExchange, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert download(options(still, data, as_json=False)) == 0
+    assert "candles added" in capsys.readouterr().out
+
+    assert download(options(still, data, as_json=False)) == 0
+    assert capsys.readouterr().out.endswith(": all of it is there already\n")
+
+
 def test_killed_in_the_middle_it_loses_no_more_than_the_page_in_hand(
     still: RunningExchange, config: Path, data: Path, ask: Ask
 ) -> None:

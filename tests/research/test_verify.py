@@ -206,7 +206,7 @@ def test_a_person_is_told_of_each_kind_twenty_times_at_most(
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 22
     assert lines[0] == f"{path}:2: 2024-01-01T00:48:00Z disorder: older than the row before"
-    assert lines[-2:] == [f"{path}: disorder: 29 more", "1 files, 50 rows: 49 errors, 0 warnings"]
+    assert lines[-2:] == [f"{path}: disorder: 29 more", "1 file, 50 rows: 49 errors, 0 warnings"]
 
 
 @pytest.mark.parametrize("words", [["nowhere.csv"], [], ["--timeframe", "1y", "."]])

@@ -129,7 +129,7 @@ def test_an_empty_directory_says_all_that_is_missing(tmp_path: Path) -> None:
 
 
 def test_no_directory_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="is no run directory"):
+    with pytest.raises(DataError, match="there is no run in"):
         RunModel(tmp_path / "none", most_orders=1)
 
 
