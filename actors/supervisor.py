@@ -260,8 +260,9 @@ class Supervisor(Parent):
         child.late = late
 
     def _show_window(self, child: Child, count: int) -> None:
-        child.cell.restarts_in_window = count
+        # The attempt that was one too many is no restart: none came of it.
         child.cell.restart_limit = self.spec.intensity.max_restarts
+        child.cell.restarts_in_window = min(count, child.cell.restart_limit)
 
     # ------------------------------------------------------------ an operator's questions
 

@@ -136,6 +136,8 @@ def _restarts(actor: Snapshot, path: str) -> Iterator[Condition]:
     if count >= max(1, limit - 1):
         left = limit - count
         more = f"{left} more and it is given up" if left > 0 else "the next one is one too many"
+        if left <= 0 and actor.get("state") == "halted":
+            more = "it is given up"
         said = f"{path} used {count} of {limit} restarts: {more}"
         yield Condition("intensity", f"intensity:{path}", Severity.CRITICAL, said)
 

@@ -73,6 +73,8 @@ def test_each_child_may_have_an_intensity_of_its_own(world: World, script: Scrip
     assert world.ask("b", Note(text="well")) == ("well", 3)
     assert world.root.state is ActorState.RUNNING
     assert world.dead("a") == {"poison": 3}
+    shown = world.cell("a").restarts_in_window
+    assert shown == world.cell("a").restarts == 2, "the third attempt was one too many, and none"
 
 
 def test_escalation_restarts_the_supervisor_by_the_rules_of_the_one_above(

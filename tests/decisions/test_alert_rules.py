@@ -72,6 +72,11 @@ def test_a_snapshot_that_says_little_wakes_nobody(snapshot: dict[str, Any]) -> N
         ("unknown:orders", {"unknown": {"count": 2, "oldest_s": 31.0}}, "2 order(s)"),
         ("unknown:reconciling", actor(state="reconciling", state_s=31.0), "still settles"),
         (
+            "intensity:a",
+            actor("a", state="halted", restarts_in_window=3, last_error="Boom: x"),
+            "a used 3 of 3 restarts: it is given up",
+        ),
+        (
             "stale:feeds/feed:ccxt",
             actor("feeds/feed:ccxt", progress_age_s=91.0, progress_limit_s=90.0),
             "no market event for 91 s",
