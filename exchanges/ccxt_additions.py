@@ -6,6 +6,7 @@ handlers' mistakes.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from exchanges.ccxt_call import check_current_way, current_call
@@ -13,6 +14,7 @@ from exchanges.ccxt_guard import is_guarded
 from exchanges.ccxt_session import watch
 from exchanges.rate_budget import RateBudget, Urgency
 from exchanges.responses import response_of
+from exchanges.venue_loop import faults_of
 
 _Exchange: Any = object
 """Stands for the class of an exchange, which a client puts here: ccxt's, without types."""
@@ -92,6 +94,7 @@ class Additions(_Exchange):  # type: ignore[misc]  # ccxt has no types
         socket = super().client(url)
         if is_new:
             self.opened.append(socket)
+            socket.reject = partial(_reject, socket, socket.reject)
         return socket
 
     async def close_ws_clients(self) -> None:
@@ -110,6 +113,22 @@ class Additions(_Exchange):  # type: ignore[misc]  # ccxt has no types
             client.reject(pro_error(error))
 
 
+def _reject(
+    socket: Any, reject: Callable[..., Any], error: Any, message_hash: str | None = None
+) -> Any:
+    """Reject what waits for a message, and see to it that each of them was looked at.
+
+    For its subscriptions ccxt makes futures that nobody awaits. That they failed too is no error of
+    the loop, to be told at each attempt to connect: who follows the stream is told of it.
+    """
+    waiting = (
+        [*socket.futures.values()] if message_hash is None else [socket.futures.get(message_hash)]
+    )
+    result = reject(error, message_hash)
+    faults_of(one for one in waiting if one is not None)
+    return result
+
+
 def _let_go(socket: Any) -> None:
     """Cut the rings in a closed socket, which hold its buffers: a third of a megabyte and more.
 
@@ -117,6 +136,7 @@ def _let_go(socket: Any) -> None:
     collector would find that, but it counts objects and not their bytes: it comes hours later.
     """
     socket.ping_looper = None
+    vars(socket).pop("reject", None)
     error = socket.connection.exception() if socket.connection is not None else None
     if error is not None:
         error.__traceback__ = error.__context__ = None

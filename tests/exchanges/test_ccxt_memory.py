@@ -1,5 +1,6 @@
 """What a live client holds on to does not grow with its orders, its trades and its connections."""
 
+import asyncio
 import gc
 import threading
 import weakref
@@ -57,6 +58,28 @@ async def ends_of(client: Any) -> list[threading.Event]:
             found.append(threading.Event())
             weakref.finalize(one, found[-1].set)
     return found
+
+
+async def complaints_of_a_lost_socket(client: Any) -> list[str]:
+    """Give what the loop says where a socket is lost; one waits for it, and one was forgotten."""
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: told.append(what["message"]))
+    socket = client.client("wss://127.0.0.1:1/ws")
+    socket.future("nobody waits for it")
+    awaited = socket.future("somebody does")
+
+    socket.reject(ConnectionError("it is gone"))
+
+    with pytest.raises(ConnectionError, match="it is gone"):
+        await awaited
+    gc.collect()
+    return told
+
+
+def test_what_ccxt_forgets_to_await_is_no_error_of_the_loop(run: RunningExchange) -> None:
+    with desk(run.ccxt_config()) as opened:
+        opened.call(opened.venue.open())
+        assert opened.call(complaints_of_a_lost_socket(opened.venue._client)) == []
 
 
 @pytest.mark.slow
