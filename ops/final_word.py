@@ -6,7 +6,7 @@ from typing import Any
 from decisions.money_fold import MoneyFold
 from exchanges.paper_book import read_book
 from messages.errors import WatchkeeperError
-from ops.config import Config
+from ops.config import Config, FeedType
 from ops.snapshot import Snapshots
 from persistence.ledger import read_orders
 
@@ -36,7 +36,13 @@ def final_word(snapshots: Snapshots, config: Config, reason: str, code: int) -> 
     }
 
 
-def verdict_lines(word: dict[str, Any]) -> list[str]:
+def is_demonstration(config: Config) -> bool:
+    """Whether it is the project's own market, or its own strategies alone, that earned."""
+    is_ours = all(":" not in strategy.uses for strategy in config.strategies)
+    return is_ours or config.feed.type is FeedType.DEMO
+
+
+def verdict_lines(word: dict[str, Any], *, is_demonstration: bool) -> list[str]:
     """Give the six lines that a person reads at the end, and why if nothing was filled."""
     counters, venue = word["counters"], word["venue"]
     profit, of_all = _amounts(word["profit"]), word["profit_since_beginning"]
@@ -58,10 +64,19 @@ def verdict_lines(word: dict[str, Any]) -> list[str]:
         f"{_by_reason(word['rejects_by_reason'])}, "
         f"{counters['dupes_filtered']} duplicates filtered, {counters['filled']} filled.",
         *nothing,
-        f"Profit net of fees: {profit} (a demonstration; no edge claimed).",
-        f"Survived: {word['restarts']} restarts; {proof}.",
+        f"Profit net of fees: {profit}{' (a demonstration; no edge claimed)' * is_demonstration}.",
+        f"Survived: {_crashes(word)}; {proof}.",
         f"Files: {word['run_dir']} (try: watchkeeper orders --run-dir {word['run_dir']}).",
     ]
+
+
+def _crashes(word: dict[str, Any]) -> str:
+    """Say how often something broke, and how many actors that took: some go down with another."""
+    crashes, restarts = word["counters"]["errors"], word["restarts"]
+    told = f"{crashes} crash" if crashes == 1 else f"{crashes} crashes"
+    if not restarts:
+        return told
+    return f"{told} ({restarts} {'actor was' if restarts == 1 else 'actors were'} started again)"
 
 
 def _by_reason(refused: dict[str, int]) -> str:

@@ -16,7 +16,7 @@ from messages.ids import base_of, quote_of
 from messages.lifecycle import Supervision
 from messages.orders import OrderUpdate
 from ops.config import Config, FeedType
-from ops.final_word import final_word, verdict_lines
+from ops.final_word import final_word, is_demonstration, verdict_lines
 from ops.narrator import Observations
 from ops.snapshot import Snapshots
 
@@ -65,7 +65,7 @@ class Panel:
                 self._live.update(self._draw(self._shown), refresh=True)
             self._live.stop()
         word = final_word(self.snapshots, self._config, reason, code)
-        for line in verdict_lines(word):
+        for line in verdict_lines(word, is_demonstration=is_demonstration(self._config)):
             self._console.print(line, highlight=False, soft_wrap=True)  # a path stays in one piece
 
     # ------------------------------------------------------------ drawing

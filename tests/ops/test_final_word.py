@@ -1,11 +1,13 @@
 """What is left on the screen when a run has ended; above all when nothing came of it."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from ops.final_word import verdict_lines
+from ops.config import parse
+from ops.final_word import is_demonstration, verdict_lines
 from tests.cli.runs import command
 
 CONFIG = """
@@ -44,7 +46,7 @@ def test_a_run_in_which_nothing_was_filled_says_of_each_strategy_why(tmp_path: P
     assert "its last decision was refused" in why["dear"]
     assert why["slow"] == "warm-up: 150 of 4000 events"
     assert why["poor"] == "order_notional 1 is less than the least order of BTC/USDT, 5"
-    lines = verdict_lines(word)
+    lines = verdict_lines(word, is_demonstration=True)
     assert "refused (max_order_notional " in lines[2]
     assert lines[4:6] == [f"No fill: {name}: {why[name]}." for name in ("slow", "poor")]
 
@@ -91,6 +93,7 @@ def test_a_run_that_is_begun_again_says_that_all_was_known(tmp_path: Path) -> No
 
 def test_of_a_run_that_traded_six_lines_are_left_and_no_excuse() -> None:
     counters = {"processed": 9, "allowed": 2, "rejected": 3, "dupes_filtered": 0, "filled": 2}
+    counters["errors"] = 0
     word = {
         "reason": "the market ended",
         "counters": counters,
@@ -102,6 +105,60 @@ def test_of_a_run_that_traded_six_lines_are_left_and_no_excuse() -> None:
         "venue": None,
         "run_dir": "runs/x",
     }
-    lines = verdict_lines(word)
+    lines = verdict_lines(word, is_demonstration=False)
     assert len(lines) == 6
     assert lines[2] == ("Decisions: 2 sent, 3 refused (b 2, a 1), 0 duplicates filtered, 2 filled.")
+    assert lines[3] == "Profit net of fees: 1.00 USDT."
+
+
+@pytest.mark.parametrize(
+    ("errors", "restarts", "said"),
+    [
+        (0, 0, "0 crashes"),
+        (1, 1, "1 crash (1 actor was started again)"),
+        (1, 2, "1 crash (2 actors were started again)"),
+        (2, 0, "2 crashes"),
+    ],
+)
+def test_an_actor_that_is_taken_down_with_another_is_no_second_crash(
+    errors: int, restarts: int, said: str
+) -> None:
+    counters = dict.fromkeys(("processed", "allowed", "rejected", "dupes_filtered", "filled"), 0)
+    word = {
+        "reason": "the market ended",
+        "counters": {**counters, "errors": errors},
+        "rejects_by_reason": {},
+        "why_nothing": {},
+        "profit": {},
+        "profit_since_beginning": {},
+        "restarts": restarts,
+        "venue": None,
+        "run_dir": "runs/x",
+    }
+
+    lines = verdict_lines(word, is_demonstration=True)
+
+    assert lines[3] == "Profit net of fees: 0 (a demonstration; no edge claimed)."
+    assert lines[4].startswith(f"Survived: {said}; ")
+
+
+@pytest.mark.parametrize(
+    ("uses", "market", "is_ours"),
+    [
+        ("sma_cross", 'type = "demo"', True),
+        ("sma_cross", 'path = "own.csv"', True),
+        ("own.py:Own", 'type = "demo"', True),
+        ("own.py:Own", 'path = "own.csv"', False),
+    ],
+)
+def test_of_a_persons_own_strategy_on_an_own_market_nothing_is_claimed_or_denied(
+    tmp_path: Path, uses: str, market: str, is_ours: bool
+) -> None:
+    (tmp_path / "own.csv").touch()
+    text = f'name = "x"\n[feed]\n{market}\n[[strategy]]\nid = "a"\nuses = "{uses}"\n'
+    if "path" in market:
+        text = text.replace(
+            "[feed]", '[feed]\ntype = "replay"\nsymbols = ["BTC/USDT"]\ntimeframe = "1m"'
+        )
+
+    assert is_demonstration(parse(tomllib.loads(text), tmp_path)) is is_ours

@@ -103,7 +103,7 @@ def test_what_was_bought_before_a_restart_and_sold_after_it_is_flat(
     config = config_of(folder, {"BTC/USDT": whole})
     word = final_word(Snapshots(again, config), config, "", 0)
     assert word["profit_since_beginning"] == {"USDT": f"{held.profit:.2f}"}
-    assert "since this start" in verdict_lines(word)[3]
+    assert "since this start" in verdict_lines(word, is_demonstration=True)[3]
     ended(folder)
     assert not {"money", "stages"} & {*differing(folder)}
     told = summary(folder)
