@@ -30,6 +30,7 @@ class ExecutorHealth:
         self._ctx, self._board, self._venue_text = ctx, board, venue_text
         self._desk, self._stops = desk, stops
         self._cancels, self._exits, self._orphans = cancels, exits, orphans
+        board.open_stops = stops.count
 
     def show(self) -> None:
         """Let health say what is wrong with the venue; a halt has a reason of its own."""

@@ -5,6 +5,7 @@ Written by the executor's thread, read by any: every value is replaced as a whol
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 
 import msgspec
 
@@ -72,6 +73,8 @@ class OperatorBoard:
         """Why what waited at the end was left undone; the next start settles it."""
         self.stuck_stops: tuple[StuckStop, ...] = ()
         """Stops that need a person, oldest first."""
+        self.open_stops: Callable[[], int] = lambda: 0
+        """How many stops are kept now, by the newest incarnation."""
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._lock = threading.Lock()
 

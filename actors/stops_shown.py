@@ -38,6 +38,10 @@ class StopsShown:
         self._book, self._symbols, self._instruments = book, frozenset(symbols), instruments
         self._exits_of, self._may_send = exits_of, may_send
 
+    def count(self) -> int:
+        """Say how many stops are kept; on any thread."""
+        return len(self._book.stops)
+
     def rows(self) -> list[dict[str, Any]]:
         """Give each stop in a few words."""
         book, rows = self._book, []

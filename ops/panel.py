@@ -17,6 +17,7 @@ from messages.lifecycle import Supervision
 from messages.orders import OrderUpdate
 from ops.config import Config, FeedType
 from ops.final_word import final_word, is_demonstration, verdict_lines
+from ops.moments import utc
 from ops.narrator import Observations
 from ops.snapshot import Snapshots
 
@@ -36,8 +37,6 @@ class Panel:
         self._console = Console()
         self._live: Live | None = None
         self._ticks = 0
-        self._shown: dict[str, Any] | None = None
-        """What was drawn last of a run that still ran."""
 
     def observe(self, message: Any) -> None:
         """See `Narrator.observe`."""
@@ -54,15 +53,15 @@ class Panel:
         self._take_in()
         self._ticks += 1
         if self._live is not None and self._ticks % 5 == 1:
-            self._shown = self.snapshots.take()
-            self._live.update(self._draw(self._shown), refresh=True)
+            self._live.update(self._draw(self.snapshots.take()), refresh=True)
 
     def end(self, reason: str, code: int) -> None:
         """Leave the terminal as it was, and print the verdict."""
         self._take_in()
         if self._live is not None:
-            if self._shown is not None:  # that what has ended does not run is no alarm
-                self._live.update(self._draw(self._shown), refresh=True)
+            # Nothing: what is drawn last is drawn whole, and of what is higher than the screen the
+            # top would stay on it.
+            self._live.update(Text(""), refresh=True)
             self._live.stop()
         word = final_word(self.snapshots, self._config, reason, code)
         for line in verdict_lines(word, is_demonstration=is_demonstration(self._config)):
@@ -95,17 +94,22 @@ class Panel:
         market, profit = snapshot["market"].items(), self._profit().items()
         prices = "  ".join(f"{s} {spoken_price(p)}" for s, p in market) or "no price yet"
         pnl = " ".join(f"{'+' * (v > 0)}{spoken_money(v)} {q}" for q, v in profit) or "0"
+        why = f"{snapshot['why']}\n" if snapshot["why"] else ""
         text = (
-            f"{prices}   position {self._positions()}   profit {pnl}\n"
+            f"{why}{self._market_time()}{prices}   position {self._positions()}"
+            f"   stops {self.snapshots.open_stops()}   profit {pnl}\n"
             f"candles {counters['processed']}  orders {counters['allowed']}  "
             f"filled {counters['filled']}  refused {counters['rejected']}  "
             f"duplicates filtered {counters['dupes_filtered']}"
         )
         colour = {"OK": "green", "WARNING": "yellow"}.get(snapshot["verdict"], "red")
-        title = (
-            f"watchkeeper  {snapshot['mode']}  {snapshot['verdict']}  {snapshot['why']}".rstrip()
-        )
-        return Box(text, title=title, border_style=colour)
+        title = f"watchkeeper  {snapshot['mode']}  {snapshot['verdict']}"
+        return Box(Text(text), title=title, border_style=colour)
+
+    def _market_time(self) -> str:
+        """Say which day it is in a market of another time than ours."""
+        at_ns = None if self._config.feed.is_live else self.snapshots.market_at_ns()
+        return "" if at_ns is None else f"market of {utc(at_ns)[:16]}Z\n"
 
     def _profit(self) -> dict[str, Decimal]:
         totals: dict[str, Decimal] = {}
@@ -123,13 +127,16 @@ class Panel:
         return ", ".join(held) or "flat"
 
     def _order_table(self) -> Table:
-        table = Table(title="last orders", expand=True, title_justify="left")
-        for name in ("key", "symbol", "side", "quantity", "state", "price"):
+        table = Table(
+            title="last orders", expand=True, title_justify="left", box=None, padding=(0, 1, 0, 0)
+        )
+        for name in ("decided", "key", "symbol", "side", "quantity", "state", "price"):
             table.add_column(name, no_wrap=True, min_width=4)
         table.add_column("why", no_wrap=True, ratio=1)  # what is left of a narrow terminal
         for order in reversed(self._orders.values()):
             price = "" if order.average_price is None else spoken_price(order.average_price)
             table.add_row(
+                f"{utc(order.decided_at_ns)[11:19]}Z",
                 order.order_key[:18],
                 order.symbol,
                 order.side,

@@ -134,6 +134,15 @@ class Snapshots:
         """Say of each strategy, when the run has ended, why nothing of it was filled."""
         return why_nothing(self._system, self._config, self.facts, self._halt())
 
+    def open_stops(self) -> int:
+        """How many stops the executor keeps."""
+        return self._system.board.open_stops()
+
+    def market_at_ns(self) -> int | None:
+        """How far the market has come, by its own clock; None before any price."""
+        found = (self.facts.market_at_ns(symbol) for symbol in self._config.feed.symbols)
+        return max((at_ns for at_ns in found if at_ns is not None), default=None)
+
     def restarts(self) -> int:
         """How often an actor was started again in this process."""
         return sum(cell.restarts for cell in self._system.runtime.cells.copy().values())

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from decisions.portfolio import Portfolio
 from messages.values import OrderState
 from ops.config import demo_config
 from ops.panel import Panel
@@ -93,6 +95,43 @@ def test_of_an_order_all_but_the_reason_is_there_on_80_columns() -> None:
     with console.capture() as shown:
         console.print(panel._order_table())
 
-    row = shown.get().splitlines()[-2]
-    for cell in (filled.symbol, str(filled.side), str(filled.quantity), "filled"):
+    row = shown.get().splitlines()[-1]
+    for cell in (filled.order_key[:18], filled.symbol, str(filled.side), "0.01", "filled"):
         assert f" {cell} " in row
+    assert row.startswith("00:00:00Z ")
+
+
+class Shown:
+    """What the panel asks of a run, planted."""
+
+    portfolio = Portfolio()
+
+    def open_stops(self) -> int:
+        return 2
+
+    def market_at_ns(self) -> int:
+        return 1_704_096_000_000_000_000
+
+
+def test_the_head_says_the_markets_day_its_stops_and_the_whole_verdict() -> None:
+    panel, console = Panel(demo_config()), Console(width=80)
+    panel.snapshots = Shown()  # type: ignore[assignment]  # planted
+    why = "execution/executor was restarted recently (1 of 3); " * 3
+    counters = dict.fromkeys(("processed", "allowed", "filled", "rejected", "dupes_filtered"), 0)
+    snapshot = {"mode": "paper", "verdict": "WARNING", "why": why, "counters": counters}
+
+    with console.capture() as shown:
+        console.print(panel._market({**snapshot, "market": {"BTC/USDT": "60109.73"}}))
+
+    text = " ".join(shown.get().replace("│", " ").split())
+    assert why.strip() in text
+    assert "market of 2024-01-01 08:00Z BTC/USDT 60109.73 position flat stops 2 profit 0" in text
+
+
+@pytest.mark.slow
+def test_nothing_that_is_higher_than_the_screen_is_left_on_it(tmp_path: Path) -> None:
+    told = on_a_terminal(tmp_path / "run", {})
+
+    frames = re.split(r"(?:\x1b\[1A\x1b\[2K)+|\r\x1b\[2K", told[: told.index("Ended: ")])
+    assert len(frames) > 2
+    assert max(frame.count("\n") for frame in frames) < 24
