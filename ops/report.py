@@ -16,10 +16,10 @@ from ops.report_model import RunSheets, run_sheets
 
 
 class QuoteReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What was won or lost in one currency; statistics, in floats."""
+    """What was won or lost in one currency; its parts are statistics, in floats."""
 
     quote: str
-    capital: float
+    capital: Decimal
     """What there was at the beginning; of a live run, the most that was in use at once."""
     parts: list[Part]
     """The whole, and with `--split` what was before and what after."""
@@ -89,7 +89,7 @@ def document(found: RunSheets) -> RunReport:
         quotes=[
             QuoteReport(
                 quote=sheet.quote,
-                capital=sheet.capital,
+                capital=Decimal(repr(sheet.capital)),
                 parts=sheet.parts,
                 split_ns=sheet.split_ns,
                 deflated=sheet.deflated,

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,8 @@ def test_the_report_of_a_real_run_is_the_sheet_of_its_backtest(
     tested = json.loads(capsys.readouterr().out)
 
     assert real["mode"] == "paper"
+    capitals = [report["quotes"][0]["capital"] for report in (real, tested)]
+    assert all(isinstance(one, str) and Decimal(one) == 10_000 for one in capitals)
     ours, theirs = real["quotes"][0]["parts"], tested["quotes"][0]["parts"]
     assert [part["name"] for part in ours] == ["whole", "in sample", "out of sample"]
     for one, other in zip(ours, theirs, strict=True):
