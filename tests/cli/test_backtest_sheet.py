@@ -187,7 +187,8 @@ def test_the_report_of_a_real_run_is_the_sheet_of_its_backtest(
 
     assert real["mode"] == "paper"
     capitals = [report["quotes"][0]["capital"] for report in (real, tested)]
-    assert all(isinstance(one, str) and Decimal(one) == 10_000 for one in capitals)
+    assert [type(one) for one in capitals] == [str, str]
+    assert Decimal(capitals[0]) == Decimal(capitals[1]) > 0
     ours, theirs = real["quotes"][0]["parts"], tested["quotes"][0]["parts"]
     assert [part["name"] for part in ours] == ["whole", "in sample", "out of sample"]
     for one, other in zip(ours, theirs, strict=True):
