@@ -121,7 +121,7 @@
     if (!rows.length) { W.fill(place, W.card(null, null, W.empty(model.why.length ? model.why.join(" ") : "Nothing was traded."))); W.openTrip = () => {}; return; }
     const several = (at) => new Set(rows.map((row) => row[at])).size > 1;
     const columns = [["number", "No.", "num"], ["opened", "Opened", ""], ...(several(TRIP.symbol) || sheet.symbols.length > 1 ? [["symbol", "Symbol", ""]] : []), ...(several(TRIP.strategy) ? [["strategy", "Strategy", ""]] : []),
-      ["side", "Side", ""], ["quantity", "Quantity", "num"], ["entry", "Entry", "num"], ["exit", "Exit", "num"], ["amount", `Profit, ${sheet.quote}`, "num"], ["share", "Return", "num"], ["held", "Held", "num"], ["executions", "Executions", "num"], ["entered", "Entry reason", ""], ["left", "Exit reason", ""]];
+      ["side", "Side", ""], ["quantity", "Quantity", "num"], ["entry", "Entry", "num"], ["exit", "Exit", "num"], ["amount", `Profit, ${sheet.quote}`, "num"], ["share", "Return", "num"], ["held", "Held", "num"], ["left", "Exit reason", ""], ["executions", "Executions", "num"], ["entered", "Entry reason", ""]];
     const KINDS = [["all", "All", () => true], ["won", "Won", (row) => row[TRIP.amount] > 0], ["lost", "Lost", (row) => row[TRIP.amount] <= 0], ["open", "Open", (row) => row[TRIP.closed] === null]];
     let sort = "number", down = true, kind = "all", shown = PAGE;
     const holder = W.el("table", {}), more = W.el("div", { class: "more" });
