@@ -5,7 +5,6 @@ in the ledger as a note, so that it has the ledger's lock, flush and fence.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -23,6 +22,7 @@ from decisions.account import (
     compare,
     judge,
     record,
+    row_of,
     seen_of,
     sentence,
     still_unlike,
@@ -254,7 +254,7 @@ class AccountDesk:
             "away": "",
             "baseline_at_ns": self._baselines[-1].at_ns,
             "baseline_why": self._baselines[-1].why,
-            "rows": [_row(row) for row in rows],
+            "rows": [row_of(row) for row in rows],
             "foreign_orders": [_shown(order) for order in foreign],
         }
         if text != before:
@@ -298,12 +298,6 @@ def flows_of(ledger: Ledger) -> Flows:
         if fees := taken_by_fees(entry):
             write_off(entry.strategy_id, entry.symbol, fees, flows)
     return flows
-
-
-def _row(row: Row) -> dict[str, Any]:
-    """Give the amounts exactly, and without an exponent."""
-    told: dict[str, Any] = msgspec.structs.asdict(row)
-    return {name: f"{one:f}" if isinstance(one, Decimal) else one for name, one in told.items()}
 
 
 def _shown(order: OrderReport) -> dict[str, Any]:

@@ -9,6 +9,7 @@ reported and never made to fit: only a person's word moves the baseline.
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -213,6 +214,12 @@ def untold(held: Mapping[Symbol, Decimal], flows: Flows) -> list[Symbol]:
     """Give the symbols in which more (or less) is filled than the known executions sum up to."""
     symbols = sorted({*held, *flows.bought})
     return [s for s in symbols if held.get(s, NOTHING) != flows.bought.get(s, NOTHING)]
+
+
+def row_of(row: Row) -> dict[str, Any]:
+    """Give it as JSON has it: the amounts are text, exact and without an exponent."""
+    told: dict[str, Any] = msgspec.structs.asdict(row)
+    return {name: f"{one:f}" if isinstance(one, Decimal) else one for name, one in told.items()}
 
 
 def sentence(rows: Iterable[Row], flows: Flows, known: str = "") -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from decisions.account import Baseline, Flows, compare, record
+from decisions.account import Baseline, Flows, compare, record, row_of
 from decisions.spoken import spoken_quantity
 from messages.errors import ConfigError
 from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
@@ -106,7 +106,7 @@ def _left_behind(run_dir: Path) -> dict[str, Any]:
     if not baselines:
         return {"state": "never compared", "rows": [], "foreign_orders": []}
     rows = [
-        {**msgspec.to_builtins(row), "told": None, "difference": None}
+        {**row_of(row), "told": None, "difference": None}
         for row in compare(baselines[-1], flows, {}, symbols)
     ]
     return {

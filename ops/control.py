@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
@@ -205,7 +206,12 @@ class _Connection:
 
 
 def _encoded(reply: dict[str, Any]) -> bytes:
-    return json.dumps(reply, default=str).encode() + b"\n"
+    return json.dumps(reply, default=_text).encode() + b"\n"
+
+
+def _text(value: object) -> str:
+    """Give an amount without an exponent, and anything else as it says itself."""
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def _ping(_: dict[str, Any]) -> dict[str, Any]:

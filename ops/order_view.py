@@ -9,8 +9,9 @@ from messages.errors import NotFound
 from ops.health_text import one_line
 from ops.moments import utc
 from ops.order_ends import end_of, first_in_short, waiting
-from ops.orders import KEYS, row_of, text_of
+from ops.orders import KEYS, ROUNDING, row_of, text_of
 from ops.run_files import LEDGER
+from ops.tables import spoken
 from persistence.entries import LedgerEntry
 from persistence.reader import LedgerReader
 
@@ -37,7 +38,8 @@ def show(run_dir: Path, name: str, *, as_json: bool) -> int:
         sys.stdout.write(json.dumps(row) + "\n")
         return 0
     width = max(map(len, row))
-    for key, value in row.items():
+    (shown,) = spoken([row], ROUNDING)
+    for key, value in shown.items():
         text = "-" if value is None else one_line(value)
         more = f"  ({utc(value)} UTC)" if key in _TIMES else ""
         sys.stdout.write(f"{key.ljust(width)}  {text}{more}\n")

@@ -124,6 +124,8 @@ def test_amounts_are_told_without_exponents_and_zeros_at_the_end(
     cli.main(["account", str(tmp_path / "run")])
 
     _, _, btc, usdt, *_ = capsys.readouterr().out.splitlines()
+    assert cli.main(["account", str(tmp_path / "run"), "--json"]) == 3
+    assert "E-" not in capsys.readouterr().out
     assert btc.split() == ["BTC", "10", "0", "10", "-", "-"]
     assert usdt.split() == ["USDT", "0.00000001", "0", "0.00000001", "-", "-"]
 

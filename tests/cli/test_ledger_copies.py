@@ -137,6 +137,7 @@ def test_no_evidence_is_none(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_without_a_ledger_there_is_nothing_to_copy_or_accept(tmp_path: Path) -> None:
+    (tmp_path / "status.json").touch()
     done = command("ledger", "backup", str(tmp_path), str(tmp_path / "copy"))
     assert (done.returncode, "no ledger in" in done.stderr) == (3, True)
     done = command("ledger", "accept", str(tmp_path), "--evidence", "x")

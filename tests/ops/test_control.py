@@ -6,6 +6,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ HANDLERS = {
     "echo": lambda request: {"said": request.get("word")},
     "big": lambda _: BIG,
     "broken": broken,
+    "small": lambda _: {"amount": Decimal("0E-8")},
     "odd": lambda _: {"number": int("odd")},
 }
 
@@ -51,6 +53,10 @@ def reply_to(path: Path, request: bytes) -> dict[str, Any]:
 
 def test_a_request_reaches_its_handler(path: Path) -> None:
     assert ask(path, "echo", word="hello") == {"said": "hello"}
+
+
+def test_an_amount_is_text_without_an_exponent(path: Path) -> None:
+    assert ask(path, "small") == {"amount": "0.00000000"}
 
 
 def test_ping_names_the_process(path: Path) -> None:
