@@ -108,6 +108,7 @@ def test_a_run_without_a_ledger_is_one_sentence_and_exit_2(
         (["--symbol", "ETHUSDT"], '; did you mean "ETH/USDT"?'),
         (["--strategy", "Btc"], '; did you mean "btc"?'),
         (["--symbol", "x"], "; there is BTC/USDT, ETH/USDT"),
+        (["--symbol", "FOO/USDT"], "; there is BTC/USDT, ETH/USDT"),
     ],
 )
 def test_a_name_that_no_order_has_is_not_an_empty_list_without_a_word(
