@@ -83,7 +83,7 @@ def test_rubbish_gets_an_error_and_the_next_client_an_answer(path: Path, rubbish
 
 
 def test_an_unknown_command_is_told_the_known_ones(path: Path) -> None:
-    assert "known: big, broken, echo, odd, ping, stacks" in ask(path, "helth")["error"]
+    assert "known: big, broken, echo, odd, ping, small, stacks" in ask(path, "helth")["error"]
 
 
 def test_a_failing_handler_is_an_error_reply(path: Path) -> None:
