@@ -38,7 +38,7 @@ def about(
 def _trials(report: Report) -> str:
     if report.trials > 1:
         return (
-            f"{report.trials:,} trials were told of. The best of many is good by luck too: the"
+            f"{report.trials:,} trials were declared. The best of many is good by luck too: the"
             " deflated Sharpe ratio counts that in."
         )
     return (
