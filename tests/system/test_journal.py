@@ -389,5 +389,7 @@ def test_a_kill_leaves_whole_messages_and_the_next_start_goes_on(
 
 
 def test_a_run_without_one_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "status.json").touch()
+
     assert cli.main(["journal", str(tmp_path)]) == 2
     assert "has no journal" in capsys.readouterr().err
