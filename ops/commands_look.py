@@ -20,6 +20,8 @@ def _orders(arguments: argparse.Namespace, run_dir: Path) -> int:
         from messages.errors import ConfigError
         from ops.stops import stops
 
+        if arguments.venue:  # argparse sees only one side of a run's name
+            raise ConfigError(["--stops: the paper venue knows none, leave out --venue"])
         if arguments.state or arguments.since or arguments.limit:
             raise ConfigError(["--stops: say which by --symbol and --strategy, nothing else"])
         wanted = {"symbol": arguments.symbol, "strategy": arguments.strategy}

@@ -147,6 +147,8 @@ def test_a_list_of_stops_is_not_one_of_orders(
     assert "not allowed with" in capsys.readouterr().err
 
     (tmp_path / "status.json").touch()
+    assert cli.main(["orders", "--venue", str(tmp_path), "--stops"]) == 2
+    assert "leave out --venue" in capsys.readouterr().err
     for words in (["--limit", "3"], ["--state", "filled"], ["--since", "2h"]):
         assert cli.main(["orders", "--run-dir", str(tmp_path), "--stops", *words]) == 2
         assert "--symbol and --strategy" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from decisions.spoken import spoken_money
 from ops.fleet.page import page
 from ops.fleet.standing import standing
 from tests.ops.dashboard.browsing import DESKTOP, PHONE, Seen
@@ -32,6 +33,18 @@ id = "sma"
 uses = "sma_cross"
 params = { fast = 5, slow = 15 }
 """
+
+
+def test_money_is_rounded_as_everywhere_else(browser: Any, tmp_path: Path) -> None:
+    file = tmp_path / "fleet.html"
+    file.write_text(page(standing("desk", 9, [], NOW_NS)), encoding="utf-8")
+    amounts = ["-0.4057123412", "4.123456789", "0.00166", "-0.000000001", "0E-8", "1500"]
+    shown = Seen(browser, file.as_uri(), DESKTOP)
+
+    told = shown.page.evaluate("amounts => amounts.map(W.money)", amounts)
+
+    assert told == [spoken_money(amount) for amount in amounts]
+    shown.context.close()
 
 
 def test_from_disk_it_says_who_needs_a_person_and_runs_nothing_that_a_bot_says(
