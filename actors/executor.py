@@ -15,6 +15,7 @@ from actors.asking import ASK_AGAIN
 from actors.executions import ASK_FILLS
 from actors.executor_desks import ExecutorDesks, Surroundings
 from actors.executor_kept import GROUP_LIMIT, ExecutorKept, Held
+from actors.exit_desk import GO_ON
 from actors.gateway import Gateway
 from actors.judgement import claim_of
 from actors.ledger_away import LedgerAway
@@ -129,6 +130,7 @@ class ExecutorActor(Actor):
         if not self._replayed:
             self._desk.executions.recover(ledger)
         self._operator.recover()
+        self._exits.later()
         self._desk.tidying.later()
 
     def _tell_left(self) -> None:
@@ -236,6 +238,8 @@ class ExecutorActor(Actor):
                 self._when_settled()
             case _ if message == TIDY:
                 self._desk.tidying.tidy()
+            case _ if message == GO_ON:
+                self._when_settled()
             case _ if message == KEEP_STOPS:
                 self._stops.keep_looks()
             case _ if message == ASK_FILLS:

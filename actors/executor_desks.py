@@ -166,7 +166,7 @@ class ExecutorDesks:
             max_age_ns=self._around.max_age_ns,
             stages=self._stages,
             halt_reason=lambda: self.orders.halt_reason,
-            not_replacing=self.cancels.why_not,
+            not_replacing=lambda one: self.cancels.why_not(one) or self.exits.why_not(one),
             seen=self._around.kept.seen,
         )
 

@@ -15,15 +15,18 @@ from actors.executor_kept import ExecutorKept
 from actors.log import logger
 from decisions.executor import Claim, Refuse, Verdict, Wait
 from decisions.exit_book import AnyOrder, Place, Short
-from decisions.risk import RiskState
-from decisions.risk_state import free_to_leave
+from decisions.risk import Refusal, RiskState
+from decisions.risk_state import entering, free_to_leave
 from decisions.stop_book import StopBook
 from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.exact import EXACT
-from messages.ids import StrategyId, Symbol
+from messages.ids import OrderKey, StrategyId, Symbol
+from messages.lifecycle import TimerFired
 from messages.orders import OrderIntent
 from messages.values import Side
 from persistence.ledger import Ledger, LedgerEntry
+
+GO_ON = TimerFired(name="go on with exits")
 
 
 class ExitDesk:
@@ -73,8 +76,16 @@ class ExitDesk:
         if is_here and isinstance(verdict, Claim):
             self._book.claimed(intent, verdict.rest)
         elif is_here and isinstance(verdict, Refuse):
-            self._book.refused(intent, verdict.refusal)
+            is_entering = bool(self._entering(intent))
+            self._book.refused(intent, verdict.refusal, is_entering=is_entering)
         return verdict
+
+    def _entering(self, intent: OrderIntent) -> dict[OrderKey, Decimal]:
+        return entering(intent.strategy_id, intent.symbol, intent.side, self._risk)
+
+    def why_not(self, intent: OrderIntent) -> Refusal | None:
+        """Say why an exit that waits is not to be sent yet."""
+        return self._book.why_not(intent)
 
     def _is_anothers(self, exit_: AnyOrder) -> bool:
         return exit_.strategy_id in self._managed or exit_.order_key in self._stops.entry_of
@@ -87,7 +98,12 @@ class ExitDesk:
                 intent.symbol,
                 intent.strategy_id,
             )
-        self._book.wait(intent)
+        self._book.wait(intent, self._entering(intent))
+
+    def later(self) -> None:
+        """Go on with what an incarnation has left to do, though nothing may be open any more."""
+        if self._is_live and self._book.rows():
+            self._ctx.after(0, GO_ON)
 
     def saw(self, entry: LedgerEntry) -> None:
         """Follow a step of an order."""

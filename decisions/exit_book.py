@@ -10,7 +10,7 @@ is the stop's. Neither is here. One owner, one thread; it outlives the owner's i
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Protocol
 
@@ -25,9 +25,11 @@ from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, StrategyId, Symbol, TimestampNs
 from messages.order_states import FINAL_STATES
 from messages.orders import OrderIntent
-from messages.values import Instrument, OrderState, Side
+from messages.values import Instrument, OrderState, OrderType, Side
 
 _OF_AN_ORDER = re.compile(r"; (?:of|asked to exit) \d")
+
+_NOT_FILLED = "its entry has not filled, and what is held was bought after this was decided"
 
 Place = tuple[StrategyId, Symbol]
 Lookup = Callable[[list[OrderKey]], Mapping[OrderKey, "MovingOrder"]]
@@ -102,6 +104,10 @@ class ExitBook:
         self._follows: dict[OrderKey, _Follows] = {}
         self._given: dict[OrderKey, tuple[OrderKey, Decimal]] = {}
         """Of a further order, until it is judged: whose rest it is, and how much of that."""
+        self._judged: dict[OrderKey, OrderIntent] = {}
+        """Of what waited, what was judged last, until it is sure that this was written."""
+        self._hopes: dict[OrderKey, Mapping[OrderKey, Decimal]] = {}
+        """Of what waits, what had not filled of each entry then; until one has filled more."""
         self._moved: set[Place] = set()
         self._has_begun = False
 
@@ -124,39 +130,60 @@ class ExitBook:
 
     # ------------------------------------------------------------ what was decided
 
-    def wait(self, intent: OrderIntent) -> None:
-        """Keep an exit of which nothing has filled until its entry moves."""
-        self.waiting[intent.order_key] = intent
+    def wait(self, intent: OrderIntent, entering: Mapping[OrderKey, Decimal]) -> None:
+        """Keep an exit of which nothing has filled until its entry moves: one that is open now."""
+        key = intent.order_key
+        if key not in self.waiting and key not in self._given:
+            self._hopes[key] = entering
+        self.waiting[key] = intent
+
+    def why_not(self, intent: OrderIntent) -> Refusal | None:
+        """Say why what waits is not sent yet: what is there was bought after it was decided."""
+        if intent.order_key not in self._hopes:
+            return None
+        return Refusal(code=NOTHING_HELD, text=_NOT_FILLED)
 
     def claimed(self, intent: OrderIntent, rest: Rest | None) -> None:
         """Take in an exit that is about to be claimed, as it is sent, and what is to follow it."""
         key = intent.order_key
-        self.waiting.pop(key, None)
+        self._no_longer_waits(key)
         of, _ = self._given.pop(key, (key, NOTHING))
         self._leaving[key] = _Leaving(intent, min(intent.quantity, intent.leaves), of)
         follows = self._follows.get(of)
         if follows is not None and of != key:
-            if rest is not None:  # the venue takes no more in one order
-                follows.quantity = EXACT.add(follows.quantity, rest.free)
+            if rest is not None:  # the venue takes no more, or another exit took it meanwhile
+                follows.quantity = EXACT.add(follows.quantity, rest.quantity)
                 follows.free = EXACT.add(follows.free, rest.free)
+                follows.entering |= rest.entering
+        elif rest is not None and intent.order_type is not OrderType.MARKET:
+            self._fails(intent, key, rest.quantity, "sent for what had filled, at once or never")
         elif rest is not None:
             entering = dict(rest.entering)
             self._follows[key] = _Follows(intent, rest.quantity, rest.free, entering)
 
-    def refused(self, intent: OrderIntent, refusal: Refusal) -> None:
-        """Take in an exit that will not be sent. Where nothing was held, nothing stays held."""
-        self.waiting.pop(intent.order_key, None)
+    def refused(self, intent: OrderIntent, refusal: Refusal, *, is_entering: bool = False) -> None:
+        """Take in an exit that will not be sent. Where nothing was held, nothing stays held.
+
+        `is_entering`: what is not held may yet be, by entries that are open.
+        """
+        self._no_longer_waits(intent.order_key)
         of, _ = self._given.pop(intent.order_key, (intent.order_key, NOTHING))
-        if refusal.code != NOTHING_HELD:
+        if refusal.code != NOTHING_HELD or is_entering:
             self._fails(intent, of, intent.leaves, f"refused ({refusal.code}: {refusal.text})")
         else:
             self._follows.pop(of, None)
+
+    def _no_longer_waits(self, key: OrderKey) -> None:
+        waited = self.waiting.pop(key, None)
+        if waited is not None:
+            self._judged[key] = waited
 
     # ------------------------------------------------------------ what became of it
 
     def moved(self, order: MovingOrder) -> None:
         """Follow a step of any order. Safe to repeat."""
         self._moved.add((order.strategy_id, order.symbol))
+        self._hopes = {key: of for key, of in self._hopes.items() if not _has_grown(order, of)}
         is_final = order.state in FINAL_STATES
         for key, follows in list(self._follows.items()):
             if order.order_key in follows.entering:
@@ -177,9 +204,11 @@ class ExitBook:
 
     def recover(self, lookup: Lookup) -> None:
         """Go on after an incarnation that may have died between a decision and its commit."""
-        keys = list(self._leaving)
+        keys = [*self._leaving, *self._judged, *self.waiting]
         keys += [key for one in self._follows.values() for key in one.entering]
+        keys += [key for entries in self._hopes.values() for key in entries]
         known = lookup(keys)
+        self._wait_again(known)
         sent = {key: (one.of, one.quantity) for key, one in self._leaving.items()}
         for key, (of, quantity) in {**self._given, **sent}.items():
             if key not in known:
@@ -187,10 +216,19 @@ class ExitBook:
         for order in known.values():
             self.moved(order)
 
+    def _wait_again(self, known: Collection[OrderKey]) -> None:
+        """Wait with what no row tells of; what it waits for may have moved untold."""
+        waited = self._judged | self.waiting
+        self._judged = {}
+        self.waiting = {key: one for key, one in waited.items() if key not in known}
+        self._moved.update((one.strategy_id, one.symbol) for one in self.waiting.values())
+
     def _never_claimed(self, key: OrderKey, of: OrderKey, quantity: Decimal) -> None:
         """A decision is taken again, with its rest; what follows one is this book's to repeat."""
         self._leaving.pop(key, None)
         self._given.pop(key, None)
+        if key != of:
+            self.waiting.pop(key, None)
         follows = self._follows.get(of)
         if follows is None:
             return
@@ -213,8 +251,10 @@ class ExitBook:
             missing = EXACT.add(missing, follows.quantity)
         place = exit_.strategy_id, exit_.symbol
         before = self.short.get(place)
-        if before is not None:
+        if before is not None and before.key != exit_.order_key:
             missing = EXACT.add(missing, before.quantity)
+        elif before is not None:  # judged again, since that was not written
+            missing = max(missing, before.quantity)
         if missing:
             self.short[place] = Short(
                 key=exit_.order_key, side=exit_.side, quantity=missing, why=why
@@ -224,7 +264,8 @@ class ExitBook:
 
     def ready(self, *, all_of_them: bool = False) -> list[OrderIntent]:
         """Give the exits that waited for what has moved since, to be judged again; once."""
-        moved, self._moved = self._moved, set()
+        moved, self._moved, self._judged = self._moved, set(), {}
+        self._hopes = {key: of for key, of in self._hopes.items() if key in self.waiting}
         return [
             one
             for one in self.waiting.values()
@@ -313,6 +354,12 @@ def _entered(follows: _Follows, order: MovingOrder, *, is_final: bool) -> None:
     follows.entering[key] = EXACT.subtract(order.quantity, order.filled_quantity)
     if is_final:
         del follows.entering[key]
+
+
+def _has_grown(order: MovingOrder, before: Mapping[OrderKey, Decimal]) -> bool:
+    """Whether it is one of these and has filled more than then."""
+    unfilled = EXACT.subtract(order.quantity, order.filled_quantity)
+    return unfilled < before.get(order.order_key, NOTHING)
 
 
 def _own(reason: str) -> str:

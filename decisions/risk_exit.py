@@ -58,12 +58,12 @@ def may_wait(intent: OrderIntent, state: RiskState) -> bool:
 
 
 def rest_of_exit(intent: OrderIntent, fitted: OrderIntent, state: RiskState) -> Rest | None:
-    """Give what follows an exit at the market, once there is more; None where nothing does.
+    """Give what an exit that trades at once cannot leave now; None where that is nothing.
 
     `state` does not count it yet.
     """
     leaves = intent.leaves
-    if not leaves or state.open_orders is None or intent.order_type is not OrderType.MARKET:
+    if not leaves or state.open_orders is None or not _trades_at_once(intent):
         return None
     sent = EXACT.subtract(fitted.quantity, EXACT.subtract(intent.quantity, leaves))
     wanted = min(leaves, _held(intent, state))
@@ -122,11 +122,14 @@ def _fit_to_filled(intent: OrderIntent, state: RiskState) -> OrderIntent:
 
     Counted as filled they are sold all the same: coins of another strategy, or short.
     """
-    trades_at_once = intent.order_type is OrderType.MARKET or intent.time_in_force in _AT_ONCE
-    if not intent.leaves or not trades_at_once or not _coming(intent, state):
+    if not intent.leaves or not _trades_at_once(intent) or not _coming(intent, state):
         return intent
     there = free_to_leave(intent.strategy_id, intent.symbol, intent.side, state)
     return intent if intent.leaves <= there else _cut(intent, there, "filled")
+
+
+def _trades_at_once(intent: OrderIntent) -> bool:
+    return intent.order_type is OrderType.MARKET or intent.time_in_force in _AT_ONCE
 
 
 def _cut(intent: OrderIntent, there: Decimal, how: str) -> OrderIntent:

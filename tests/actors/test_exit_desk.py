@@ -10,10 +10,12 @@ import pytest
 
 from decisions.order_keys import rest_key
 from decisions.risk import RiskLimits
+from messages.errors import LedgerUnavailable
 from messages.ids import NS_PER_S, OrderKey, StrategyId
 from messages.lifecycle import HaltTrading
 from messages.values import Instrument, OrderType, Side, TimeInForce
 from messages.values import OrderState as S
+from persistence.ledger import SqliteLedger
 from tests.actors.order_path import BTC, OrderPath, key_of
 from tests.actors.stopped_path import AGE_NS, AT_95, Stopped
 
@@ -208,6 +210,103 @@ def test_a_strategy_that_manages_its_orders_is_told_and_nothing_follows(tmp_path
     assert desk.cell.problem == ""
 
 
+# ---------------------------------------------------------------- more entries and exits than one
+
+
+def test_what_waits_is_not_sold_from_what_is_bought_after_it(desk: Stopped) -> None:
+    """Its entry may never fill, and the later one would be left as soon as it is there."""
+    desk.tell(desk.intent(0))
+    leave(desk)
+    desk.tell(desk.intent(2))
+
+    desk.fills(2, "1", S.FILLED)
+    assert sold(desk) == []
+    desk.fills(0, "0", S.CANCELED)
+
+    assert sold(desk) == []
+    assert desk.order(1).state_reason.startswith("nothing_held: its entry has not filled")
+    assert desk.actor.inspect()["leaving"] == []
+
+
+def two_exits(desk: Stopped) -> None:
+    """The rest of the first has nothing to sell, for the second has taken it."""
+    desk.tell(desk.intent(0))
+    desk.fills(0, "0.3")
+    leave(desk)
+    desk.answers(S.FILLED, "0.3")
+    desk.tell(desk.intent(2))
+    leave(desk, 3)
+    desk.fills(0, "0.5")
+
+
+def test_what_two_exits_take_from_each_other_is_left_by_both_in_the_end(desk: Stopped) -> None:
+    """Of a part that was sent for less than it was to leave the rest was forgotten."""
+    two_exits(desk)
+    desk.fills(2, "0.1")
+    desk.fills(2, "1", S.FILLED)
+    desk.fills(0, "1", S.FILLED)
+
+    while answer_one(desk, Random(0), fails=False):
+        pass
+
+    assert could_be_sold(desk) == 2
+    assert desk.actor.inspect()["leaving"] == []
+
+
+def test_a_part_that_waits_is_to_leave_as_much_whichever_incarnation_looks(desk: Stopped) -> None:
+    two_exits(desk)
+    before = to_leave(desk)
+
+    begin_anew(desk)
+    begin_anew(desk)
+
+    assert to_leave(desk) == before
+
+
+def to_leave(desk: Stopped) -> Decimal:
+    leaving = desk.actor.inspect()["leaving"]
+    return sum((one["to_leave"] for one in leaving), start=Decimal(0))
+
+
+class Failing(SqliteLedger):
+    """Fails in the write that is next but so many, before it is on disk or after."""
+
+    left, is_late = 0, False
+
+    def write(self, *args: Any, **more: Any) -> Any:
+        self.left -= 1
+        if self.left:
+            return super().write(*args, **more)
+        if self.is_late:
+            super().write(*args, **more)
+        raise LedgerUnavailable("disk full")
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("brings", "then"), [("1", [("1", S.SENT)]), ("0", [])])
+def test_what_waited_survives_the_commit_that_failed(
+    tmp_path: Path, brings: str, then: list[tuple[str, S]], is_late: bool
+) -> None:
+    """It was in no row and waited no more, and nobody else would have left it."""
+    where = tmp_path / "ledger.db"
+    ledger = Failing(where)
+    opened = iter([ledger])
+    desk = path(tmp_path, open_ledger=lambda: next(opened, None) or SqliteLedger(where))
+    desk.tell(desk.intent(0))
+    leave(desk)
+    ledger.left, ledger.is_late = 2, is_late
+
+    desk.fills(0, brings, S.FILLED if brings != "0" else S.CANCELED)
+    desk.start()
+    for asked in desk.gateway.asked:
+        if asked.key == key_of(1):
+            desk.tell(desk.answer(asked, None))
+
+    assert sold(desk) == then
+    assert desk.order(1).state is (S.SENT if then else S.REFUSED)
+    assert desk.actor.inspect()["leaving"] == []
+
+
 # ---------------------------------------------------------------- more than one order takes
 
 
@@ -283,6 +382,29 @@ def test_where_a_part_fails_the_rest_is_told_with_it(desk: Stopped) -> None:
 
     assert sold(desk) == [("0.4", S.FILLED), ("0.4", S.REJECTED)]
     assert "holds 0.6 BTC/USDT" in desk.cell.problem
+
+
+@pytest.mark.parametrize("filled", ["0", "0.3"])
+def test_what_a_limit_order_could_not_sell_at_once_is_told_as_it_fills(
+    desk: Stopped, filled: str
+) -> None:
+    desk.tell(desk.intent(0))
+    if filled != "0":
+        desk.fills(0, filled)
+    leave(
+        desk,
+        order_type=OrderType.LIMIT,
+        limit_price=Decimal(99),
+        time_in_force=TimeInForce.IOC,
+    )
+    if filled != "0":
+        desk.answers(S.FILLED, filled)
+    assert desk.cell.problem == ""
+
+    desk.fills(0, "1", S.FILLED)
+
+    held = Decimal(1) - Decimal(filled)
+    assert f"one counts as left and holds {held} BTC/USDT" in desk.cell.problem
 
 
 def test_an_exit_that_a_halt_refuses_is_told_with_what_is_held(desk: Stopped) -> None:
