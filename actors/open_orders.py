@@ -129,13 +129,20 @@ class OpenOrders:
         """
         moves = []
         for report in reports:
-            name = report.client_order_id
-            if name in self._ended:
-                self.on_final(self._ended[name], report)
-            entry = self._by_client_id.get(name)
+            entry = self._by_client_id.get(report.client_order_id)
             if entry is not None:
                 moves += self.moves_of(entry, steps_to(entry, report), report, at_ns)
         return moves
+
+    def ended(self, reports: Sequence[OrderReport]) -> None:
+        """Tell what reports say of orders that have ended, by one of them perhaps.
+
+        Once the moves are committed: until then none of these has.
+        """
+        for report in reports:
+            entry = self._ended.get(report.client_order_id)
+            if entry is not None:
+                self.on_final(entry, report)
 
     def moves_of(
         self, entry: LedgerEntry, steps: Sequence[OrderState], report: OrderReport, at_ns: int

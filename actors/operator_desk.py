@@ -107,6 +107,7 @@ class OperatorDesk:
         if answer.report is not None:
             moves = self._desk.orders.moves((answer.report,), self._ctx.utc_ns())
             self._desk.commit(moves, ())
+            self._desk.orders.ended((answer.report,))
         self._halts.canceled(answer)
         self._persons.canceled(answer)
         self._cancels.canceled(answer)

@@ -44,6 +44,16 @@ def test_an_order_that_fills_after_its_end_is_a_warning_that_says_what_to_do(
     assert 'watchkeeper account --accept "WHY"' in problem
 
 
+def test_an_end_and_more_than_that_in_one_commit_is_told_too(desk: Stopped) -> None:
+    """A stream tells of both within a moment."""
+    desk.tell(desk.intent(0))
+
+    desk.tell(desk.report(0, S.CANCELED, "0.3"), desk.report(0, S.CANCELED, "0.5"))
+
+    assert desk.order(0).filled_quantity == Decimal("0.3")
+    assert "and the venue says 0.5" in desk.cell.problem
+
+
 def test_what_says_it_again_says_nothing_new(desk: Stopped) -> None:
     ended(desk).fills(0, "0.3", S.CANCELED)
     desk.fills(0, "0.2")
