@@ -10,11 +10,12 @@ from typing import Any
 
 from actors.address import Address
 from actors.context import Context
+from actors.dead_letters import DeadLetter
 from actors.log import logger
 from actors.order_records import crowded_out_update
 from messages.ids import NS_PER_MS
 from messages.lifecycle import ActorState, TimerFired
-from messages.orders import Intent, OrderIntent
+from messages.orders import CancelIntent, Intent, OrderIntent
 
 OFFER_AGAIN = TimerFired(name="offer the executor what waits")
 PAUSE_NS = 100 * NS_PER_MS
@@ -33,13 +34,17 @@ class Outbox:
             ctx.after(PAUSE_NS, OFFER_AGAIN)
 
     def send(self, intent: Intent) -> None:
-        """Hand a decision over, behind those that wait."""
+        """Hand a decision over, behind those that wait.
+
+        The end of an order keeps its place however many wait: to an executor that begins anew
+        between the two it means nothing before its order.
+        """
         if not self.waiting and not self._executor.is_full:
             self._hand_over(intent)
-        elif len(self.waiting) < MOST_WAITING:
+        elif len(self.waiting) < MOST_WAITING or isinstance(intent, CancelIntent):
             self._wait(intent)
         else:
-            self._hand_over(intent)
+            self._lose(intent)
 
     def _wait(self, intent: Intent) -> None:
         if not self.waiting:
@@ -69,7 +74,17 @@ class Outbox:
 
     def _hand_over(self, intent: Intent) -> None:
         """What is refused all the same is a dead letter already: let the strategy know of it."""
-        if self._ctx.tell(self._executor, intent) or self._ctx.fenced:
+        if not self._ctx.tell(self._executor, intent) and not self._ctx.fenced:
+            self._tell_lost(intent)
+
+    def _lose(self, intent: OrderIntent) -> None:
+        """Make it a dead letter: offered now it might overtake what waits."""
+        if self._ctx.fenced:
             return
+        path, now_ns = self._executor.path, self._ctx.monotonic_ns()
+        self._ctx.runtime.dead_letters.add(DeadLetter(path, intent, "full", "", now_ns))
+        self._tell_lost(intent)
+
+    def _tell_lost(self, intent: Intent) -> None:
         if isinstance(intent, OrderIntent):
             self._myself.tell(crowded_out_update(intent, self._ctx.utc_ns()))

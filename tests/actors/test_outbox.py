@@ -8,15 +8,16 @@ import pytest
 
 from actors import outbox
 from actors.cell import Cell
+from actors.step_runtime import StepRuntime
 from actors.strategy import Kept, StrategyActor
 from decisions.strategy import new_memory
 from messages.ids import AccountId, StrategyId
 from messages.market import Trade
-from messages.orders import OrderUpdate
+from messages.orders import CancelIntent, OrderUpdate
 from messages.values import OrderState as S
 from messages.values import Side
 from strategies.protocol import Decision, Strategy, market_order
-from tests.actors.order_path import BTC, PATIENCE_NS, OrderPath
+from tests.actors.order_path import BTC, PATIENCE_NS, OrderPath, key_of
 from tests.actors.stopped_path import AGE_NS
 
 
@@ -128,6 +129,50 @@ def test_more_than_can_wait_is_told_as_lost_to_people_and_to_the_strategy(
     assert crowded.lost() == 1
     (update,) = crowded.eager.told
     assert (update.state, update.reason[:11]) == (S.REFUSED, "dead letter")
+
+
+def test_what_is_one_too_many_overtakes_nothing(
+    crowded: Crowded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is room by then, and those before it have not been offered again."""
+    monkeypatch.setattr(outbox, "MOST_WAITING", 2)
+    crowded.trades(4)
+    crowded.cell.mailbox.capacity = 100
+
+    crowded.trades(1).start().after(1)
+
+    assert crowded.states() == [S.SENT] * 4
+    assert crowded.lost() == 1
+    assert [update.reason[:11] for update in crowded.eager.told if update.reason] == ["dead letter"]
+
+
+def test_the_end_of_an_order_that_waits_waits_behind_it_however_many_there_are(
+    crowded: Crowded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a cancel that came before its order an executor that began anew knew nothing."""
+    monkeypatch.setattr(outbox, "MOST_WAITING", 2)
+    crowded.trades(4)
+    assert isinstance(crowded.runtime, StepRuntime)
+    actor, _ = crowded.runtime._actors[crowded.strategy.path]
+    assert isinstance(actor, StrategyActor)
+    kept = actor._kept.waiting
+    now_ns = crowded.runtime.clock.utc_ns()
+    end = CancelIntent(
+        order_key=key_of(9),
+        cancels=kept[-1].order_key,
+        strategy_id=StrategyId("one"),
+        symbol=BTC,
+        side=Side.BUY,
+        quantity=Decimal(1),
+        decided_at_ns=now_ns,
+        ts_created_ns=now_ns,
+        reason="",
+    )
+
+    assert actor._outbox is not None
+    actor._outbox.send(end)
+
+    assert kept[-1] is end
 
 
 def test_in_an_orderly_end_all_is_handed_over(crowded: Crowded) -> None:
