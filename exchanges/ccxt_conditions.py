@@ -71,8 +71,8 @@ class ConditionKeeper:
         self._tell_markets, self._doubt_clock = tell_markets, doubt_clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._reloaded_ns: int | None = None
-        self._tried_ns: dict[str, int] = {}
-        """When a buy was refused last for want of money, by its condition."""
+        self._tried_ns: dict[Symbol, int] = {}
+        """When a buy was refused last for want of money: one of another symbol may cost less."""
 
     def check(self, order: NewOrder) -> None:
         """Let an order pass, or say why it need not be sent.
@@ -91,14 +91,15 @@ class ConditionKeeper:
             self._reload_soon()
             raise Rejected(f"market_closed: {why}")
         if order.side is Side.BUY and (why := self._standing.text(money(symbol))):
-            self._pay_again(money(symbol), why)
+            self._pay_again(symbol, why)
 
-    def _pay_again(self, name: str, why: str) -> None:
+    def _pay_again(self, symbol: Symbol, why: str) -> None:
         """Let a buy pass now and then: only one that is taken shows that there is money again."""
         now_ns, pause_ns = self._monotonic_ns(), int(MONEY_S * NS_PER_S)
-        if now_ns - self._tried_ns.get(name, now_ns) < pause_ns:
+        tried_ns = self._tried_ns.get(symbol)
+        if tried_ns is not None and now_ns - tried_ns < pause_ns:
             raise Rejected(f"insufficient_funds: {why}")
-        self._tried_ns[name] = now_ns
+        self._tried_ns[symbol] = now_ns
 
     # ------------------------------------------------------------ what calls tell
 
@@ -130,6 +131,8 @@ class ConditionKeeper:
                 self._standing.end(name)
             if order.side is Side.BUY:
                 self._standing.end(money(order.symbol))
+            else:
+                self._tried_ns.clear()  # a sale brings money
 
     def _begin(self, sign: Sign, order: NewOrder | None, evidence: Evidence | None) -> None:
         if sign is Sign.RULES:
@@ -149,7 +152,7 @@ class ConditionKeeper:
         if order.side is Side.SELL:
             self._standing.begin(no_coins(self._exchange, order.symbol, evidence))
             return
-        self._tried_ns[money(order.symbol)] = self._monotonic_ns()
+        self._tried_ns[order.symbol] = self._monotonic_ns()
         self._standing.begin(no_money(self._exchange, order.symbol, evidence))
 
     # ------------------------------------------------------------ whether it is over

@@ -101,8 +101,9 @@ def no_money(exchange: str, symbol: Symbol, evidence: Evidence) -> Condition:
         name=money(symbol),
         text=(
             f"the account at {exchange} has too little {quote} for a buy of {symbol}"
-            f" ({told_by(evidence)}): buys paid in {quote} are tried once a minute until one is"
-            f" taken, and sales and stops go on; add {quote}, or lower order_notional"
+            f" ({told_by(evidence)}): buys paid in {quote} are tried once a minute for each"
+            f" symbol, and after a sale, until one is taken; sales and stops go on; add {quote}, or"
+            " lower order_notional"
         ),
     )
 
