@@ -185,7 +185,7 @@ class StrategyRun:
             return ()
         if type(decisions) is tuple and len(decisions) == 1:
             only = None
-            if (symbol, ts_event_ns) not in memory.decided:
+            if (symbol, ts_event_ns) not in memory.decided and not memory.protected:
                 only = self._desk.plain(decisions[0], ts_event_ns, ts_event_ns, close, held)
             if only is not None:
                 change = only.side.signed(only.quantity)
@@ -338,7 +338,7 @@ class StrategyRun:
                 memory.position = EXACT.add(memory.position, change)
             count_decisions(memory.decided, self.symbol, decided_at_ns, len(intents))
             self._positions[self.symbol] = memory.position
-            memory.decided_on(intents)
+            memory.decided_on(intents, self._positions)
 
     def _show(self, event: MarketEvent) -> Any:
         if self._wide is not None:

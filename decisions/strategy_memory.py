@@ -2,20 +2,42 @@
 
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from copy import deepcopy
 from decimal import Decimal
+from functools import reduce
 
 import msgspec
 
 from decisions.managed_orders import ManagedOrders, decided_quantity
 from decisions.strategy_wide import WideMemory
 from decisions.wishes import Decided
+from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, Symbol
 from messages.market import MarketEvent
 from messages.orders import Intent, OrderIntent, OrderUpdate
+from messages.values import Side
 
 MOST_TRIES = 2
 """So often an event is shown, each time to another incarnation."""
 _SPARE_EVENTS = 8
+
+
+class Protected(msgspec.Struct):
+    """An entry that brings a stop and has not ended: what the position counts of it, signed."""
+
+    symbol: Symbol
+    counted: Decimal
+    left: Decimal = NOTHING
+    """How much of that has been left since, unsigned."""
+
+    def after_end(self, filled: Decimal) -> Decimal:
+        """Give by how much the position is another, now that no more than this has filled.
+
+        What was left of it first was what had filled, and what no entry brought nobody can leave.
+        """
+        there = EXACT.subtract(abs(self.counted), self.left)
+        brought = max(EXACT.subtract(filled, self.left), NOTHING)
+        return EXACT.subtract(brought, there).copy_sign(self.counted.copy_negate())
 
 
 class StrategyMemory(msgspec.Struct, kw_only=True):
@@ -48,8 +70,8 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
     """Of a strategy that wants more than plain events of one symbol."""
     managed: ManagedOrders | None = None
     """Of a strategy that ends and replaces its orders."""
-    protected: dict[OrderKey, Decimal] = {}
-    """Entries that bring a stop and have not ended: what the position counts of each, signed."""
+    protected: dict[OrderKey, Protected] = {}
+    """The entries that bring a stop and have not ended, the oldest first."""
     from_ledger: bool = False
     """Whether it began with what a ledger holds: what was before is not shown to it again."""
 
@@ -68,7 +90,7 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
             decided=self.decided.copy(),
             told_fills=self.told_fills.copy(),
             told_stops=self.told_stops.copy(),
-            protected=self.protected.copy(),
+            protected=deepcopy(self.protected),
             wide=wide,
             managed=None if self.managed is None else self.managed.copy(),
         )
@@ -94,19 +116,38 @@ class StrategyMemory(msgspec.Struct, kw_only=True):
             self.managed.begin_with(open_orders)
         else:
             self.protected = {
-                order.order_key: order.side.signed(decided_quantity(order))
+                order.order_key: Protected(order.symbol, order.side.signed(decided_quantity(order)))
                 for order in open_orders
                 if order.order_key in entries
             }
         if others:
             self.wide = WideMemory(others={one: held.get(one, Decimal(0)) for one in others})
 
-    def decided_on(self, intents: Iterable[Intent]) -> None:
-        """Remember what a position counts that a stop alone would leave."""
-        if self.managed is None:
-            for intent in intents:
-                if isinstance(intent, OrderIntent) and intent.protection is not None:
-                    self.protected[intent.order_key] = intent.side.signed(intent.quantity)
+    def decided_on(self, intents: Sequence[Intent], positions: Mapping[Symbol, Decimal]) -> None:
+        """Remember what a position counts that a stop alone would leave; `positions` count all."""
+        orders = [one for one in intents if isinstance(one, OrderIntent)]
+        if self.managed is not None or not (self.protected or any(o.protection for o in orders)):
+            return
+        for place, intent in enumerate(orders):
+            symbol, change = intent.symbol, intent.side.signed(intent.quantity)
+            if intent.protection is not None:
+                self.protected[intent.order_key] = Protected(symbol, change)
+            later = [one for one in orders[place + 1 :] if one.symbol == symbol]
+            changes = [one.side.signed(one.quantity) for one in later]
+            self.left(symbol, reduce(EXACT.subtract, changes, positions.get(symbol, NOTHING)))
+
+    def left(self, symbol: Symbol, position: Decimal) -> None:
+        """Count as left what a position is less than its entries brought: of the oldest first.
+
+        As the stops themselves do it.
+        """
+        mine = [one for one in self.protected.values() if one.symbol == symbol]
+        for side in Side:
+            there = max(side.signed(position), NOTHING)
+            for one in reversed([one for one in mine if side.signed(one.counted) > NOTHING]):
+                keeps = min(EXACT.subtract(abs(one.counted), one.left), there)
+                one.left = EXACT.subtract(abs(one.counted), keeps)
+                there = EXACT.subtract(there, keeps)
 
     def positions(self, symbol: Symbol) -> dict[Symbol, Decimal]:
         """Give all positions, `symbol` being the strategy's first."""

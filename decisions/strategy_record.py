@@ -7,7 +7,7 @@ import msgspec
 
 from decisions.managed_orders import ManagedOrders
 from decisions.resample import Resampler
-from decisions.strategy_memory import StrategyMemory
+from decisions.strategy_memory import Protected, StrategyMemory
 from decisions.strategy_wide import Snapshot, WideMemory
 from decisions.wishes import Decided
 from messages.errors import CodecError
@@ -56,7 +56,7 @@ class _Memory(msgspec.Struct, frozen=True):
     at_door: bool = False
     told_stops: list[OrderKey] = []
     managed: ManagedOrders | None = None
-    protected: dict[OrderKey, Decimal] = {}
+    protected: dict[OrderKey, Protected] = {}
     from_ledger: bool = False
 
 

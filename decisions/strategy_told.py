@@ -57,12 +57,11 @@ class StrategyTold:
         what risk refused counts: that it hears at the same place each time, and how an order ends
         at the venue it does not.
         """
-        counted = self._memory.protected.pop(update.order_key, None)
-        if counted is None:
+        entry = self._memory.protected.pop(update.order_key, None)
+        if entry is None:
             return
         if self._memory.from_ledger or update.state is OrderState.REFUSED:
-            done = update.side.signed(update.filled_quantity)
-            self._leave(update.symbol, EXACT.subtract(done, counted))
+            self._leave(update.symbol, entry.after_end(update.filled_quantity))
 
     def stop_acted(self, acted: StopActed) -> None:
         """Count what a stop has left of the position, once, and never beyond flat.
@@ -88,6 +87,7 @@ class StrategyTold:
     def _move(self, symbol: Symbol, position: Decimal) -> None:
         memory = self._memory
         self._positions[symbol] = position
+        memory.left(symbol, position)
         if symbol == self._symbol:
             memory.position = position
         elif memory.wide is not None:

@@ -129,7 +129,7 @@ class WideRun:
     def _advance(self, event: MarketEvent, intents: Sequence[Intent]) -> None:
         memory = self._memory
         memory.next_index += 1
-        memory.decided_on(intents)
+        memory.decided_on(intents, self._positions)
         if memory.managed is not None:
             memory.managed.decided(intents)
             memory.managed.untold = list(intents)

@@ -7,14 +7,16 @@ import msgspec
 import pytest
 
 from decisions.strategy import StrategyRun, new_memory
+from decisions.strategy_memory import Protected
 from messages.ids import AccountId, ClientOrderId, OrderKey, StrategyId, Symbol, TimestampNs
 from messages.market import Candle, MarketBatch, Tick, Trade
-from messages.orders import OrderUpdate
+from messages.orders import OrderIntent, OrderUpdate
 from messages.stops import StopActed
-from messages.values import OrderState, Side
+from messages.values import OrderState, Protection, Side
 from tests.decisions.orders_only import orders
 from tests.decisions.strategy_runs import BTC, CREATED, FEED, batch, take_all
 from tests.decisions.swinger import Swinger, Wish, begun, candle, market, run
+from tests.decisions.test_managed_orders import decision
 
 
 def test_one_that_goes_on_from_an_earlier_process_leaves_what_that_one_bought() -> None:
@@ -141,7 +143,7 @@ def protected(*, from_ledger: bool, position: str = "0") -> StrategyRun:
     """One that counts an entry of 2, which a stop protects, beside what it has."""
     one = run()
     one.memory.position = Decimal(position) + 2
-    one.memory.protected[OrderKey("entry")] = Decimal(2)
+    one.memory.protected[OrderKey("entry")] = Protected(BTC, Decimal(2))
     one.memory.from_ledger = from_ledger
     return StrategyRun(Swinger, one.memory, AccountId("main"), StrategyId("one"), BTC)
 
@@ -170,6 +172,48 @@ def test_of_an_entry_that_a_stop_would_leave_the_position_counts_what_it_brought
     one.update(told_of("entry", state, filled))
 
     assert one.memory.position == Decimal(after)
+
+
+@pytest.mark.parametrize(
+    ("least", "position", "filled", "after"),
+    [
+        ("0", "3", "0", "3"),  # all left, and 3 are another entry's
+        ("0", "3", "0.5", "3"),
+        ("1", "1", "0", "0"),  # 1 of 2 left: of the other 1 nothing has filled
+        ("1", "1", "0.5", "0"),  # what has filled went first
+        ("1", "1", "1.5", "0.5"),
+        ("3", "3", "0.5", "1.5"),  # nothing of it left, but what was held before
+    ],
+)
+def test_what_was_left_of_it_before_its_end_is_not_taken_back_once_more(
+    least: str, position: str, filled: str, after: str
+) -> None:
+    """An exit sold what had filled of it; what was entered since is another entry's."""
+    one = protected(from_ledger=True)
+    one.memory.left(BTC, Decimal(least))
+    one.memory.position = Decimal(position)
+    again = StrategyRun(Swinger, one.memory, AccountId("main"), StrategyId("one"), BTC)
+
+    again.update(told_of("entry", OrderState.CANCELED, filled))
+
+    assert again.memory.position == Decimal(after)
+
+
+def entry(number: int, stop: Protection) -> OrderIntent:
+    return msgspec.structs.replace(decision(number, Side.BUY, 1), protection=stop)
+
+
+def test_an_exit_leaves_the_oldest_entries_whatever_is_entered_with_it() -> None:
+    memory = new_memory(0)
+    stop = Protection(stop_loss=Decimal(1))
+    first = entry(1, stop)
+    out = msgspec.structs.replace(decision(2, Side.SELL, 1), leaves=Decimal(1))
+    second = entry(3, stop)
+
+    memory.decided_on([first], {BTC: Decimal(1)})
+    memory.decided_on([out, second], {BTC: Decimal(1)})
+
+    assert [one.left for one in memory.protected.values()] == [Decimal(1), Decimal(0)]
 
 
 def test_an_order_without_a_stop_counts_as_filled_whatever_becomes_of_it() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from decisions.managed_orders import ManagedOrders
 from decisions.resample import Resampler
-from decisions.strategy_memory import StrategyMemory, new_memory
+from decisions.strategy_memory import Protected, StrategyMemory, new_memory
 from decisions.strategy_record import memory_in, packed_memory
 from decisions.strategy_wide import Snapshot, WideMemory
 from messages.errors import CodecError
@@ -54,7 +54,7 @@ def full() -> StrategyMemory:
             restoring=True,
         ),
         managed=managed(),
-        protected={OrderKey("e"): P},
+        protected={OrderKey("e"): Protected(BTC, P, P)},
         from_ledger=True,
     )
 
