@@ -1,0 +1,141 @@
+"""Entries and exits that overlap, in any order of events, over commits that fail and new starts."""
+
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from messages.errors import LedgerUnavailable
+from messages.ids import OrderKey
+from messages.lifecycle import ActorState
+from messages.order_states import FINAL_STATES
+from messages.values import OrderState as S
+from messages.values import Side
+from persistence.ledger import SqliteLedger
+from tests.actors.order_path import key_of
+from tests.actors.stopped_path import Stopped
+from tests.actors.test_exit_desk import MARGIN, SPOT, answer_of, leave, path, with_most
+
+MOST_ENTRIES = 4
+
+
+class Failing(SqliteLedger):
+    """Fails in the write that is next but so many, before it is on disk or after."""
+
+    left, is_late = 0, False
+
+    def write(self, *args: Any, **more: Any) -> Any:
+        Failing.left -= 1
+        if Failing.left:
+            return super().write(*args, **more)
+        if self.is_late:
+            super().write(*args, **more)
+        raise LedgerUnavailable("disk full")
+
+
+class Trader:
+    """A strategy that is in or out, and its venue, which knows what became of each order."""
+
+    def __init__(self, folder: Path, chance: Random) -> None:
+        Failing.left = 0
+        self.chance, self.number, self.is_in = chance, 0, False
+        self.desk: Stopped = path(
+            folder,
+            chance.choice([SPOT, MARGIN]),
+            open_ledger=lambda: Failing(folder / "ledger.db"),
+        )
+        with_most(self.desk, chance.choice(["0.3", "10"]))
+        self.bought: dict[int, Decimal] = {}
+        self.truth: dict[OrderKey, tuple[S, Decimal]] = {}
+
+    def decide(self) -> None:
+        if self.is_in:
+            leave(self.desk, self.number)
+        elif len(self.bought) < MOST_ENTRIES:
+            self.desk.tell(self.desk.intent(self.number))
+            self.bought[self.number] = Decimal(0)
+        self.is_in = self.number in self.bought
+        self.number += 1
+
+    def open_entries(self) -> list[int]:
+        told = ((one, self.truth.get(key_of(one))) for one in self.bought)
+        return [one for one, then in told if then is None or then[0] not in FINAL_STATES]
+
+    def fill_some(self) -> None:
+        if not (entries := self.open_entries()):
+            return
+        entry = self.chance.choice(entries)
+        more = Decimal(self.chance.randint(1, 6)) / 10
+        filled = self.bought[entry] = min(self.bought[entry] + more, Decimal(1))
+        is_last = self.chance.random() < 0.15
+        state = S.FILLED if filled == 1 else S.CANCELED if is_last else S.PARTIALLY_FILLED
+        self.say(key_of(entry), state, filled)
+
+    def answer_exit(self) -> bool:
+        for call in self.desk.gateway.sent:
+            order = self.desk.orders()[call.key]
+            if order.side is Side.SELL and call.key not in self.truth:
+                self.say(call.key, S.FILLED, order.quantity)
+                return True
+        return False
+
+    def say(self, key: OrderKey, state: S, filled: Decimal) -> None:
+        self.truth[key] = state, filled
+        self.desk.tell(answer_of(self.desk, key, state, f"{filled}"))
+        while self.desk.cell.state not in {ActorState.RUNNING, ActorState.RECONCILING}:
+            self.begin_anew()
+
+    def begin_anew(self) -> None:
+        desk, seen = self.desk, len(self.desk.gateway.asked)
+        desk.start()
+        for asked in desk.gateway.asked[seen:]:
+            state, filled = self.truth.get(asked.key, (S.ACCEPTED, Decimal(0)))
+            is_there = any(call.key == asked.key for call in desk.gateway.sent)
+            report = answer_of(desk, asked.key, state, f"{filled}") if is_there else None
+            desk.tell(desk.answer(asked, report))
+
+    def step(self) -> None:
+        what = self.chance.random()
+        if what < 0.3:
+            self.decide()
+            return
+        if self.chance.random() < 0.3:
+            Failing.left, Failing.is_late = self.chance.randint(1, 3), self.chance.random() < 0.5
+        if what < 0.75:
+            self.fill_some()
+        elif what < 0.95:
+            self.answer_exit()
+        else:
+            self.begin_anew()
+        Failing.left = 0
+
+    def end(self) -> None:
+        for entry in self.open_entries():
+            self.say(key_of(entry), S.CANCELED, self.bought[entry])
+        while self.answer_exit():
+            pass
+
+    def sold(self) -> Decimal:
+        """What was, and may yet be."""
+        sales = [one for one in self.desk.orders().values() if one.side is Side.SELL]
+        left = [one.quantity for one in sales if one.state is not S.REFUSED]
+        return sum(left, start=Decimal(0))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_all_that_is_left_is_sold_once_whatever_overlaps_and_fails(
+    tmp_path: Path, seed: int
+) -> None:
+    trader = Trader(tmp_path, Random(seed))
+    for _ in range(25):
+        trader.step()
+        assert trader.sold() <= sum(trader.bought.values())
+
+    trader.end()
+
+    sent = [call.key for call in trader.desk.gateway.sent]
+    assert len(sent) == len(set(sent))
+    assert trader.desk.actor.inspect()["leaving"] == []
+    assert trader.is_in or trader.sold() == sum(trader.bought.values())
