@@ -13,7 +13,6 @@ from actors.stop_desk import StopDesk
 from actors.thread_runtime import ThreadRuntime
 from messages.values import OrderState, Side
 from persistence.ledger import read_orders
-from tests.cli.runs import ROOT
 from tests.research import worlds
 from tests.research.parity import Drawn, assert_the_same, drawn, restless, write
 from tests.research.stopped import stopped_strategy
@@ -102,6 +101,7 @@ def test_an_executor_that_dies_on_the_way_knows_how_far_a_trailing_stop_had_come
     assert actors[-1][-1][0][2] == Decimal("112.98")
 
 
+EXAMPLE = Path(__file__).parents[2] / "examples/stopped_bot.py"
 LIMITS: list[dict[str, Any]] = [
     {"cooldown_ms": 600_000},
     {"max_orders_per_minute": 1},
@@ -121,7 +121,7 @@ def test_one_whose_entry_was_refused_enters_again_and_decides_the_same_if_shown_
         price = close
     bot = {
         "id": "bot",
-        "uses": f"{ROOT}/examples/stopped_bot.py:StoppedBot",
+        "uses": f"{EXAMPLE}:StoppedBot",
         "symbol": "BTC/USDT",
         "params": {"lookback": 5, "stop": 0.004, "target": 0.008},
         "order_notional": "100",
