@@ -8,6 +8,7 @@ the venue's loop, which `close` ends.
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
 from exchanges.ccxt_call import Call, recorded
@@ -71,8 +72,9 @@ class ConditionKeeper:
         self._tell_markets, self._doubt_clock = tell_markets, doubt_clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._reloaded_ns: int | None = None
-        self._tried_ns: dict[Symbol, int] = {}
-        """When a buy was refused last for want of money: one of another symbol may cost less."""
+        self._tried: dict[Symbol, tuple[int, Decimal]] = {}
+        """When a buy was refused last for want of money, and of how much: a smaller one, or one of
+        another symbol, may cost less than there is."""
 
     def check(self, order: NewOrder) -> None:
         """Let an order pass, or say why it need not be sent.
@@ -91,15 +93,15 @@ class ConditionKeeper:
             self._reload_soon()
             raise Rejected(f"market_closed: {why}")
         if order.side is Side.BUY and (why := self._standing.text(money(symbol))):
-            self._pay_again(symbol, why)
+            self._pay_again(order, why)
 
-    def _pay_again(self, symbol: Symbol, why: str) -> None:
+    def _pay_again(self, order: NewOrder, why: str) -> None:
         """Let a buy pass now and then: only one that is taken shows that there is money again."""
         now_ns, pause_ns = self._monotonic_ns(), int(MONEY_S * NS_PER_S)
-        tried_ns = self._tried_ns.get(symbol)
-        if tried_ns is not None and now_ns - tried_ns < pause_ns:
+        tried = self._tried.get(order.symbol)
+        if tried is not None and order.quantity >= tried[1] and now_ns - tried[0] < pause_ns:
             raise Rejected(f"insufficient_funds: {why}")
-        self._tried_ns[symbol] = now_ns
+        self._tried[order.symbol] = now_ns, order.quantity
 
     # ------------------------------------------------------------ what calls tell
 
@@ -132,7 +134,7 @@ class ConditionKeeper:
             if order.side is Side.BUY:
                 self._standing.end(money(order.symbol))
             else:
-                self._tried_ns.clear()  # a sale brings money
+                self._tried.clear()  # a sale brings money
 
     def _begin(self, sign: Sign, order: NewOrder | None, evidence: Evidence | None) -> None:
         if sign is Sign.RULES:
@@ -152,7 +154,7 @@ class ConditionKeeper:
         if order.side is Side.SELL:
             self._standing.begin(no_coins(self._exchange, order.symbol, evidence))
             return
-        self._tried_ns[order.symbol] = self._monotonic_ns()
+        self._tried[order.symbol] = self._monotonic_ns(), order.quantity
         self._standing.begin(no_money(self._exchange, order.symbol, evidence))
 
     # ------------------------------------------------------------ whether it is over

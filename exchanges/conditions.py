@@ -101,7 +101,7 @@ def no_money(exchange: str, symbol: Symbol, evidence: Evidence) -> Condition:
         name=money(symbol),
         text=(
             f"the account at {exchange} has too little {quote} for a buy of {symbol}"
-            f" ({told_by(evidence)}): buys paid in {quote} are tried once a minute for each"
+            f" ({told_by(evidence)}): one as large is tried once a minute for each"
             f" symbol, and after a sale, until one is taken; sales and stops go on; add {quote}, or"
             " lower order_notional"
         ),

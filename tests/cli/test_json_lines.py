@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.runs import EXAMPLES, ROOT, command
+from tests.cli.runs import EXAMPLES, command
 
-SCHEMAS = ROOT / "docs" / "schemas"
+SCHEMAS = EXAMPLES.parent / "docs" / "schemas"
 COMMANDS = {
     "orders_line": ("orders", "--run-dir"),
     "stops_line": ("orders", "--stops", "--run-dir"),

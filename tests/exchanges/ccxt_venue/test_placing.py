@@ -72,11 +72,17 @@ def test_a_market_order_that_the_book_cannot_fill_expires(
 def test_too_little_money_is_rejected_with_its_word(
     run: RunningExchange, opened: Desk, resting: Callable[..., NewOrder]
 ) -> None:
+    sent = len(run.exchange.requests(operation="place"))
     with pytest.raises(Rejected) as raised:
         submit(opened, resting(quantity="100"))
 
     assert str(raised.value).startswith("insufficient_funds: ")
     assert (raised.value.http_status, raised.value.code) == (400, "-2010")
+
+    with pytest.raises(Rejected, match=r"insufficient_funds: .* tried once a minute"):
+        submit(opened, resting(quantity="100"))
+    assert len(run.exchange.requests(operation="place")) == sent + 1, "which was not sent"
+    assert submit(opened, resting()).state is OrderState.ACCEPTED, "a smaller one is"
 
 
 LOST_AFTER = [
