@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from decisions.exit_book import rest_of
+from decisions.order_keys import rest_key
 from messages.exact import EXACT, NOTHING
 from messages.ids import NS_PER_MS, StrategyId, Symbol
 from messages.order_states import ABSENT_STATES, FINAL_STATES, LEGAL_TRANSITIONS
@@ -17,6 +19,7 @@ StrategySymbol = tuple[StrategyId, Symbol]
 
 _FIRST = {OrderState.CLAIMED, OrderState.SENT, OrderState.REFUSED}
 """SENT: claimed and sent in one commit."""
+_MOST_RESTS = 1_000
 _PRICE_DOUBT = Decimal("1e-9")
 """Of the value: venues round the mean price that they tell."""
 SURELY_THERE = {
@@ -78,6 +81,14 @@ class Counted(Outcome, Protocol):
     @property
     def decided_at_ns(self) -> int:
         """When, on the market's clock."""
+
+
+class Decided(Counted, Protocol):
+    """An order, with why it was decided."""
+
+    @property
+    def reason(self) -> str:
+        """In words."""
 
 
 class AtVenue(msgspec.Struct, frozen=True):
@@ -148,10 +159,19 @@ def fills_problem(order: Counted, fills: Sequence[Fill], *, all_known: bool) -> 
     return None
 
 
-def key_problem(order: Counted) -> str | None:
+def key_problem(order: Decided) -> str | None:
     """Hold the key against the moment of the decision that it begins with."""
     floor = f"{max(order.decided_at_ns, 0) // NS_PER_MS:012x}"
-    return None if order.order_key.startswith(floor) else "its key is of another moment"
+    is_named = order.order_key.startswith(floor) or _is_rest(order)
+    return None if is_named else "its key is of another moment"
+
+
+def _is_rest(order: Decided) -> bool:
+    """Whether it follows an exit that could not take all: its key is of the exit's moment."""
+    exit_of = rest_of(order.reason)
+    if exit_of is None:
+        return False
+    return any(rest_key(exit_of, number) == order.order_key for number in range(1, _MOST_RESTS))
 
 
 def venue_problem(order: Counted, there: AtVenue | None) -> str | None:

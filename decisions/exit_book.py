@@ -27,6 +27,7 @@ from messages.order_states import FINAL_STATES
 from messages.orders import OrderIntent
 from messages.values import Instrument, OrderState, OrderType, Side
 
+_REST_OF = re.compile(r"the rest of ([0-9a-f]{32}): ")
 _OF_AN_ORDER = re.compile(r"; (?:of|asked to exit) \d")
 
 _NOT_FILLED = "its entry has not filled, and what is held was bought after this was decided"
@@ -360,6 +361,12 @@ def _has_grown(order: MovingOrder, before: Mapping[OrderKey, Decimal]) -> bool:
     """Whether it is one of these and has filled more than then."""
     unfilled = EXACT.subtract(order.quantity, order.filled_quantity)
     return unfilled < before.get(order.order_key, NOTHING)
+
+
+def rest_of(reason: str) -> OrderKey | None:
+    """Give the exit that an order is a rest of, by why it was decided; None for any other."""
+    said = _REST_OF.match(reason)
+    return None if said is None else OrderKey(said[1])
 
 
 def _own(reason: str) -> str:

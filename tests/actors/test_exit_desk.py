@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from decisions.audit import key_problem
 from decisions.order_keys import rest_key
 from decisions.risk import RiskLimits
 from messages.errors import LedgerUnavailable
@@ -66,6 +67,20 @@ def test_an_exit_sells_what_has_filled_and_then_what_fills_later(
 
     assert sold(desk) == [("0.3", S.FILLED), ("0.5", S.FILLED), ("0.2", S.FILLED)]
     assert desk.cell.problem == ""
+
+
+def test_an_audit_knows_the_exit_by_whose_moment_a_further_order_is_named(desk: Stopped) -> None:
+    desk.tell(desk.intent(0))
+    desk.fills(0, "0.3")
+    leave(desk)
+    desk.answers(S.FILLED, "0.3").after(5)
+    desk.fills(0, "0.8")
+
+    rest = desk.orders()[rest_key(key_of(1), 1)]
+    told = msgspec.structs.replace(rest, reason=f"the rest of {key_of(2)}: out")
+    assert key_problem(rest) is None
+    assert key_problem(told) == "its key is of another moment"
+    assert key_problem(msgspec.structs.replace(rest, reason="out")) is not None
 
 
 def test_what_an_entry_never_fills_is_never_sold(desk: Stopped) -> None:
