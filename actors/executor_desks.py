@@ -22,10 +22,10 @@ from actors.settling import Settling
 from actors.stop_desk import StopDesk
 from actors.telling import Telling, ToMetrics, ToStrategy
 from actors.venue_desk import VenueDesk
-from decisions.risk import RiskLimits, RiskState
+from decisions.risk import Refusal, RiskLimits, RiskState
 from messages.ids import ActorPath, StrategyId, Symbol
 from messages.market import MarketAck
-from messages.orders import Intent
+from messages.orders import Intent, OrderIntent
 from persistence.ledger import Ledger
 
 
@@ -166,9 +166,13 @@ class ExecutorDesks:
             max_age_ns=self._around.max_age_ns,
             stages=self._stages,
             halt_reason=lambda: self.orders.halt_reason,
-            not_replacing=lambda one: self.cancels.why_not(one) or self.exits.why_not(one),
+            not_replacing=self._not_replacing,
             seen=self._around.kept.seen,
         )
+
+    def _not_replacing(self, intent: OrderIntent) -> Refusal | None:
+        why = self.cancels.why_not(intent)
+        return why or (self.exits.why_not(intent) if intent.leaves else None)
 
     def _make_operator(self) -> OperatorDesk:
         return OperatorDesk(

@@ -59,10 +59,11 @@ class ExitDesk:
             self._book.begin(others, risk.held_by)
             self._book.recover(ledger.lookup)
 
-    def taken(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    def taken(self, verdicts: list[Verdict]) -> list[Verdict]:
         """Take in what is about to be written; give it, with a refusal for what cannot wait."""
-        if not self._is_live or self._ctx.fenced:
-            return list(verdicts)
+        has_exits = self._is_live and any(verdict.intent.leaves for verdict in verdicts)
+        if not has_exits or self._ctx.fenced:
+            return verdicts
         return [self._taken(verdict) for verdict in verdicts]
 
     def _taken(self, verdict: Verdict) -> Verdict:
@@ -115,7 +116,8 @@ class ExitDesk:
 
         Once all is settled: what became of entries and exits is known then.
         """
-        if not self._is_live or self._ctx.fenced:
+        is_idle = self._book.is_idle and not self._said
+        if is_idle or not self._is_live or self._ctx.fenced:
             return
         now_ns = self._ctx.utc_ns()
         if ready := self._book.ready(all_of_them=halted):

@@ -183,8 +183,9 @@ class ExitBook:
 
     def moved(self, order: MovingOrder) -> None:
         """Follow a step of any order. Safe to repeat."""
-        self._moved.add((order.strategy_id, order.symbol))
-        self._hopes = {key: of for key, of in self._hopes.items() if not _has_grown(order, of)}
+        if self.waiting:
+            self._moved.add((order.strategy_id, order.symbol))
+            self._hopes = {key: of for key, of in self._hopes.items() if not _has_grown(order, of)}
         is_final = order.state in FINAL_STATES
         for key, follows in list(self._follows.items()):
             if order.order_key in follows.entering:
@@ -262,6 +263,11 @@ class ExitBook:
             )
 
     # ------------------------------------------------------------ what is to be done
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits, follows or has failed: then nothing is to be done."""
+        return not (self.waiting or self._follows or self.short or self._judged or self._moved)
 
     def ready(self, *, all_of_them: bool = False) -> list[OrderIntent]:
         """Give the exits that waited for what has moved since, to be judged again; once."""

@@ -46,6 +46,8 @@ def fit_exit(intent: OrderIntent, limits: RiskLimits, state: RiskState) -> Order
     What it leaves counts with its strategy's open orders as if they filled, as its position does;
     but one that trades at once can sell only what has filled: what has not may never fill.
     """
+    if not intent.leaves and intent.side is not SELL:
+        return intent  # it enters, as most do that somebody waits for
     if not intent.quantity.is_finite():
         return intent  # no number compares with it; the gate refuses it
     held = _fit_to_filled(_fit_to_held(intent, state), state)
