@@ -6,7 +6,6 @@ Importing this needs no ccxt; opening it does.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from random import Random
 from typing import Any
 
@@ -15,12 +14,11 @@ import msgspec
 from exchanges.absence import Absence
 from exchanges.capabilities import Capability, capability_of
 from exchanges.ccxt_asking import asking, reading
-from exchanges.ccxt_call import Call, recorded
+from exchanges.ccxt_call import Call
 from exchanges.ccxt_cancel import Canceler
 from exchanges.ccxt_client import close_client, open_client
 from exchanges.ccxt_clock import ClockWatch, Comparing
 from exchanges.ccxt_conditions import ConditionKeeper, Markets
-from exchanges.ccxt_departure import Departure, Fenced
 from exchanges.ccxt_gate import (
     GateLimits,
     check_settings,
@@ -30,33 +28,21 @@ from exchanges.ccxt_lookup import OrderLookup
 from exchanges.ccxt_parse import (
     Unclear,
     balances_of,
-    number,
-    off_grid,
-    own_fills,
     report_of,
-    request_of,
     trade_of,
 )
+from exchanges.ccxt_placing import Placing
 from exchanges.ccxt_right import ask_right
 from exchanges.ccxt_settings import CcxtSettings
 from exchanges.ccxt_watch import PrivateStream, StreamSettings
 from exchanges.conditions import CLOCK, Standing, Tell
 from exchanges.facts import AccountTrade, Balance, StreamState, TradingRight, VenueFacts
-from exchanges.outcomes import (
-    Knowledge,
-    error_of,
-    gives_an_id_only,
-    judge_placement,
-    names_only,
-)
-from exchanges.outcomes import problem_with_answer as problem_with
 from exchanges.protocol import NewOrder
-from exchanges.rate_budget import RateBudget, Urgency
+from exchanges.rate_budget import RateBudget
 from exchanges.skew import Skew, measure_skew
-from messages.errors import NotSent, OutcomeUnknown, Rejected, VenueError
+from messages.errors import NotSent, OutcomeUnknown
 from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs
 from messages.orders import OrderReport
-from messages.values import OrderType, Side
 
 
 class CcxtVenue:
@@ -105,6 +91,7 @@ class CcxtVenue:
         self._facts: VenueFacts | None = None
         self._standing = Standing()
         self._keeper: ConditionKeeper | None = None
+        self._placing: Placing | None = None
         self._clock: ClockWatch | None = None
         self._markets_changed: Callable[[Markets], object] = lambda _: None
         self._absence = Absence(self._capability, settings.recv_window_ms, utc_ns)
@@ -160,6 +147,17 @@ class CcxtVenue:
             self._take_markets,
             self._clock.doubt,
         )
+        self._placing = Placing(
+            self._client,
+            self._capability,
+            self._budget,
+            self._absence,
+            self._keeper,
+            self.markets,
+            self._lookup(),
+            utc_ns=self._utc_ns,
+            monotonic_ns=self._monotonic_ns,
+        )
 
     def doubt_clock(self) -> None:
         """Have the venue's clock compared with ours at once; on the loop only."""
@@ -187,35 +185,9 @@ class CcxtVenue:
 
     async def submit(self, order: NewOrder, fence: Callable[[], None]) -> OrderReport:
         """Send one order, exactly as it is, once; see `LiveTrading.submit`."""
-        self._check(order)
-        self._absence.leaves(order.client_order_id)
-        try:
-            answer = await self._send(order, self._departure(order, fence))
-            if names_only(answer, order.client_order_id) or gives_an_id_only(answer):
-                answer = await self._ask_after(order, str(answer["id"]))
-            return self._accepted(order, answer)
-        finally:
-            self._absence.landed(order.client_order_id)
-
-    async def _send(self, order: NewOrder, departure: Departure) -> Any:
-        try:
-            return await self._request(order, departure)
-        except Fenced as error:
-            raise NotSent(f"fenced: {error}") from error.__cause__
-
-    async def _request(self, order: NewOrder, departure: Departure) -> Any:
-        with recorded(Urgency.ORDER, departure.leave) as call:
-            try:
-                answer = await self._client.create_order(*request_of(order))
-            except Fenced:
-                self._budget.give_back(call.cost_ms)
-                raise
-            except Exception as error:
-                raise self._failed(order, call, error) from error
-        if self._keeper is not None:
-            accepted = not problem_with(answer, order.client_order_id)
-            self._keeper.answered(order, call, accepted=accepted)
-        return answer
+        if self._placing is None:
+            raise NotSent("closed: the venue is not open; open it first")
+        return await self._placing.submit(order, fence)
 
     async def find(
         self,
@@ -296,83 +268,10 @@ class CcxtVenue:
 
     async def _end_watches(self) -> None:
         watches = (self._keeper, self._clock)
-        self._keeper = self._clock = None
+        self._keeper = self._clock = self._placing = None
         for watch in watches:
             if watch is not None:
                 await watch.close()
-
-    # ------------------------------------------------------------ placing
-
-    def _check(self, order: NewOrder) -> None:
-        """Refuse, before any I/O, what the venue would refuse or what could not be found again."""
-        if self._facts is None:
-            raise NotSent("closed: the venue is not open; open it first")
-        market = self._facts.markets.get(order.symbol)
-        if market is None:
-            raise NotSent(f"bad_symbol: {order.symbol} was not named when the venue was opened")
-        if not self._capability.allows_id(order.client_order_id):
-            raise Rejected(
-                f"invalid_order: {self._capability.exchange} takes no client order id like"
-                f" {order.client_order_id!r}"
-            )
-        problem = off_grid(order, market) or self._not_at_market(order)
-        if problem:
-            raise Rejected(f"invalid_order: {problem}")
-        if self._keeper is not None:
-            self._keeper.check(order)
-        blocked_ms = self._budget.blocked_for_ms
-        if blocked_ms:
-            raise NotSent(
-                f"rate_limited: the venue wants to hear nothing for {blocked_ms} ms",
-                retry_after_ms=blocked_ms,
-            )
-
-    def _not_at_market(self, order: NewOrder) -> str:
-        row, is_market = self._capability, order.order_type is OrderType.MARKET
-        if row.buys_at_market or not (is_market and order.side is Side.BUY):
-            return ""
-        return (
-            f"{row.exchange} takes a market order to buy by what it costs, not by how much it buys:"
-            " let the strategy buy by a limit order, IOC perhaps"
-        )
-
-    def _departure(self, order: NewOrder, fence: Callable[[], None]) -> Departure:
-        left = partial(self._absence.signed, order.client_order_id)
-        return Departure(fence, left, self._monotonic_ns, self._utc_ns)
-
-    def _failed(self, order: NewOrder, call: Call, error: Exception) -> VenueError:
-        verdict = judge_placement(call.evidence(error))
-        if self._keeper is not None:
-            self._keeper.refused(order, call, error, verdict)
-        if verdict.knowledge is not Knowledge.UNKNOWN:
-            self._absence.settled(order.client_order_id)
-            return error_of(verdict)
-        signed_ns = self._absence.signed_ns(order.client_order_id)
-        provable_ns = self._absence.provable_ns(order.client_order_id, signed_ns)
-        return error_of(verdict, ask_again_ns=provable_ns)
-
-    async def _ask_after(self, order: NewOrder, venue_order_id: str) -> Any:
-        """Ask what became of an order that the venue has named and told no more of."""
-        lookup = self._lookup()
-        return await lookup.by_given_id(venue_order_id, order.client_order_id, order.symbol)
-
-    def _accepted(self, order: NewOrder, answer: Any) -> OrderReport:
-        problem = problem_with(answer, order.client_order_id)
-        if problem:
-            raise OutcomeUnknown(f"{problem}; ask by client order id")
-        try:
-            asked, has = order.quantity, number(answer.get("amount"))
-            report = report_of(
-                answer,
-                evidence="submit",
-                fills=own_fills(answer),
-                reason="" if has in (None, asked) else f"quantity: asked {asked}, it has {has}",
-                client_order_id=order.client_order_id,
-            )
-        except Unclear as error:
-            raise OutcomeUnknown(f"no_answer: {error}; ask by client order id") from error
-        self._absence.settled(order.client_order_id)
-        return report
 
     # ------------------------------------------------------------ asking
 

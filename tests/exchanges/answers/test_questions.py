@@ -1,23 +1,25 @@
 """What is asked of an exchange, and what its answer is taken for."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from decimal import Decimal
-from random import Random
 from typing import Any
 
 import pytest
 
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
+from exchanges.absence import Absence
 from exchanges.capabilities import CAPABILITIES
+from exchanges.ccxt_client import close_client
+from exchanges.ccxt_conditions import ConditionKeeper
 from exchanges.ccxt_lookup import OrderLookup
 from exchanges.ccxt_parse import market_of
-from exchanges.ccxt_settings import CcxtSettings
-from exchanges.ccxt_venue import CcxtVenue
-from exchanges.facts import VenueFacts
+from exchanges.ccxt_placing import Placing
+from exchanges.conditions import Standing
+from exchanges.rate_budget import RateBudget
 from messages.errors import OutcomeUnknown
-from messages.ids import DurationNs
 from messages.orders import OrderReport
 from messages.values import OrderState
 from tests.exchanges.answers.answering import OURS, Reply, answering, run
@@ -117,21 +119,24 @@ def test_an_order_that_is_answered_with_an_id_alone_is_asked_for_at_once(
 
     async def submit(name: str) -> OrderReport:
         client = answering(exchange, replies(name))
-        settings = CcxtSettings(exchange=exchange, api_key="k", secret="s")
-        venue = CcxtVenue(settings, [BTC], rng=Random(1))
-        venue._client = client
-        venue._facts = VenueFacts(
-            exchange=exchange,
-            skew_ns=0,
-            round_trip_ns=DurationNs(1),
-            markets={BTC: market_of(client.market(BTC))},
-            capability=row,
-            recv_window_ms=0,
+        markets, standing = {BTC: market_of(client.market(BTC))}, Standing()
+        placing = Placing(
+            client,
+            row,
+            RateBudget(),
+            Absence(row, 0, time.time_ns),
+            ConditionKeeper(
+                client, exchange, markets, standing, time.monotonic_ns, print, lambda: None
+            ),
+            lambda: markets,
+            OrderLookup(client, row, lambda *_: None),
+            utc_ns=time.time_ns,
+            monotonic_ns=time.monotonic_ns,
         )
         try:
-            return await venue.submit(new, lambda: None)
+            return await placing.submit(new, lambda: None)
         finally:
-            await venue.close()
+            await close_client(client)
 
     told = asyncio.run(submit(new.client_order_id))
     assert (told.state, told.filled_quantity) == (OrderState.FILLED, new.quantity)
