@@ -14,13 +14,13 @@ from actors.context import Context
 from actors.executor_kept import ExecutorKept
 from actors.log import logger
 from decisions.executor import Claim, Refuse, Verdict, Wait
-from decisions.exit_book import AnyOrder, Place, Short
+from decisions.exit_book import AnyOrder, Short
 from decisions.risk import Refusal, RiskState
 from decisions.risk_state import entering, free_to_leave
 from decisions.stop_book import StopBook
 from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.exact import EXACT
-from messages.ids import OrderKey, StrategyId, Symbol
+from messages.ids import OrderKey, StrategyId, StrategySymbol, Symbol
 from messages.lifecycle import TimerFired
 from messages.orders import OrderIntent
 from messages.values import Side
@@ -51,7 +51,7 @@ class ExitDesk:
         self._instruments, self._seen = kept.instruments, kept.seen
         self._managed, self._stops = frozenset(managed), stops
         self._decide, self._show = decide, show
-        self._said: dict[Place, Short] = {}
+        self._said: dict[StrategySymbol, Short] = {}
         self._ends = False
         self._is_live = risk.open_orders is not None
         if self._is_live:
@@ -159,7 +159,7 @@ class ExitDesk:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         return f"{found[0]}{more}" if found else ""
 
-    def _still_held(self) -> list[tuple[Place, Short]]:
+    def _still_held(self) -> list[tuple[StrategySymbol, Short]]:
         return self._book.still_held(self._free, self._is_flat)
 
     def _free(self, strategy_id: StrategyId, symbol: Symbol, side: Side) -> Decimal:
@@ -167,7 +167,7 @@ class ExitDesk:
         free = free_to_leave(strategy_id, symbol, side, self._risk)
         return EXACT.subtract(free, self._stops.protects((strategy_id, symbol)))
 
-    def _is_flat(self, place: Place) -> bool:
+    def _is_flat(self, place: StrategySymbol) -> bool:
         return not self._risk.held_by.get(place)
 
     def rows(self) -> list[dict[str, object]]:
@@ -175,7 +175,7 @@ class ExitDesk:
         return self._book.rows()
 
 
-def _sentence(place: Place, short: Short) -> str:
+def _sentence(place: StrategySymbol, short: Short) -> str:
     strategy_id, symbol = place
     return (
         f"{strategy_id} counts as left and holds {short.quantity.normalize():f} {symbol}: its exit"

@@ -11,13 +11,11 @@ from typing import Any
 import msgspec
 
 from decisions.risk import RiskState
-from messages.ids import StrategyId, Symbol
+from messages.ids import StrategySymbol
 from persistence.ledger import Ledger
 
 ORPHANS = "orphans"
 """The note under which lies what a person has accepted of them."""
-
-Place = tuple[StrategyId, Symbol]
 
 
 class Orphans:
@@ -30,14 +28,14 @@ class Orphans:
         self,
         ledger: Ledger,
         risk: RiskState,
-        traded: Collection[Place],
+        traded: Collection[StrategySymbol],
         keep: Callable[[Mapping[str, str]], Any],
     ) -> None:
         self._risk, self._traded, self._keep = risk, frozenset(traded), keep
         text = ledger.note(ORPHANS)
         self._accepted = msgspec.json.decode(text, type=list[list[str]]) if text else []
 
-    def _held(self) -> list[tuple[Place, Decimal]]:
+    def _held(self) -> list[tuple[StrategySymbol, Decimal]]:
         if not self._traded:
             return []
         places = sorted(place for place, held in self._risk.held_by.items() if held)
@@ -68,5 +66,5 @@ class Orphans:
             self._keep({ORPHANS: msgspec.json.encode(held).decode()})
 
 
-def _named(place: Place, held: Decimal) -> list[str]:
+def _named(place: StrategySymbol, held: Decimal) -> list[str]:
     return [*place, f"{held.normalize():f}"]

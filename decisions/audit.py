@@ -10,12 +10,10 @@ import msgspec
 from decisions.exit_book import rest_of
 from decisions.order_keys import rest_key
 from messages.exact import EXACT, NOTHING
-from messages.ids import NS_PER_MS, StrategyId, Symbol
+from messages.ids import NS_PER_MS, StrategyId, StrategySymbol, Symbol
 from messages.order_states import ABSENT_STATES, FINAL_STATES, LEGAL_TRANSITIONS
 from messages.orders import Fill
 from messages.values import OrderState, Side
-
-StrategySymbol = tuple[StrategyId, Symbol]
 
 _FIRST = {OrderState.CLAIMED, OrderState.SENT, OrderState.REFUSED}
 """SENT: claimed and sent in one commit."""

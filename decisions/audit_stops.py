@@ -7,12 +7,11 @@ from decimal import Decimal
 from decisions.order_keys import exit_key
 from decisions.stop_exits import KnownOrder, Orders, leaves, left_to_protect
 from messages.exact import EXACT, NOTHING
-from messages.ids import OrderKey, StrategyId, Symbol
+from messages.ids import OrderKey, StrategyId, StrategySymbol, Symbol
 from messages.order_states import FINAL_STATES
 from messages.stops import Stop, StopState
 from messages.values import Side
 
-Place = tuple[StrategyId, Symbol]
 _PROTECTS = re.compile(r"\[protects ([0-9a-f]{32})\]")
 
 
@@ -43,7 +42,7 @@ def exit_problem(order: KnownOrder, stops: Mapping[OrderKey, Stop]) -> str | Non
 
 
 def unheld(
-    stops: Iterable[Stop], orders: Orders, held: Mapping[Place, Decimal]
+    stops: Iterable[Stop], orders: Orders, held: Mapping[StrategySymbol, Decimal]
 ) -> Iterator[tuple[str, str]]:
     """Give the positions that are smaller than what their open stops protect together.
 

@@ -22,7 +22,7 @@ from decisions.risk_exit import NOTHING_HELD, Rest
 from decisions.risk_limits import Refusal
 from decisions.stop_ending import too_little
 from messages.exact import EXACT, NOTHING
-from messages.ids import OrderKey, StrategyId, Symbol, TimestampNs
+from messages.ids import OrderKey, StrategyId, StrategySymbol, Symbol, TimestampNs
 from messages.order_states import FINAL_STATES
 from messages.orders import OrderIntent
 from messages.values import Instrument, OrderState, OrderType, Side
@@ -32,7 +32,6 @@ _OF_AN_ORDER = re.compile(r"; (?:of|asked to exit) \d")
 
 _NOT_FILLED = "its entry has not filled, and what is held was bought after this was decided"
 
-Place = tuple[StrategyId, Symbol]
 Lookup = Callable[[list[OrderKey]], Mapping[OrderKey, "MovingOrder"]]
 
 
@@ -100,7 +99,7 @@ class ExitBook:
 
     def __init__(self) -> None:
         self.waiting: dict[OrderKey, OrderIntent] = {}
-        self.short: dict[Place, Short] = {}
+        self.short: dict[StrategySymbol, Short] = {}
         self._leaving: dict[OrderKey, _Leaving] = {}
         self._follows: dict[OrderKey, _Follows] = {}
         self._given: dict[OrderKey, tuple[OrderKey, Decimal]] = {}
@@ -109,10 +108,12 @@ class ExitBook:
         """Of what waited, what was judged last, until it is sure that this was written."""
         self._hopes: dict[OrderKey, Mapping[OrderKey, Decimal]] = {}
         """Of what waits, what had not filled of each entry then; until one has filled more."""
-        self._moved: set[Place] = set()
+        self._moved: set[StrategySymbol] = set()
         self._has_begun = False
 
-    def begin(self, open_orders: Iterable[MovingOrder], held_by: Mapping[Place, Decimal]) -> None:
+    def begin(
+        self, open_orders: Iterable[MovingOrder], held_by: Mapping[StrategySymbol, Decimal]
+    ) -> None:
         """Take up what an earlier process has left open, once: what is against what is held.
 
         Its strategy begins with a position that counts it as filled.
@@ -322,8 +323,10 @@ class ExitBook:
     # ------------------------------------------------------------ what is told
 
     def still_held(
-        self, free: Callable[[StrategyId, Symbol, Side], Decimal], is_flat: Callable[[Place], bool]
-    ) -> list[tuple[Place, Short]]:
+        self,
+        free: Callable[[StrategyId, Symbol, Side], Decimal],
+        is_flat: Callable[[StrategySymbol], bool],
+    ) -> list[tuple[StrategySymbol, Short]]:
         """Give what failed exits have left held, each no more than there is; forget the rest."""
         for place in [place for place in self.short if is_flat(place)]:
             del self.short[place]

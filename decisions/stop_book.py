@@ -15,14 +15,14 @@ from decimal import Decimal
 
 import msgspec
 
+from decisions.open_parts import OpenParts
 from decisions.order_keys import exit_key
-from decisions.risk_exit import done_by, fees_in, is_part
+from decisions.risk_exit import done_by
 from decisions.stop_exits import KnownOrder, leaves
 from decisions.stops import TOLD_GAP_NS, seen, stop_of
 from messages.exact import EXACT, NOTHING
-from messages.ids import NS_PER_S, OrderKey, StrategyId, Symbol, TimestampNs
+from messages.ids import NS_PER_S, OrderKey, StrategySymbol, Symbol, TimestampNs
 from messages.market import MarketEvent
-from messages.order_states import FINAL_STATES
 from messages.orders import Fill, OrderIntent
 from messages.stops import Stop, StopState
 from messages.values import OrderState, OrderType, Side, TimeInForce
@@ -35,34 +35,7 @@ _MOST_DOUBLINGS = 6
 AHEAD_NS = 3_600 * NS_PER_S
 """An event that is more than this ahead of our clock has a wrong time; its price counts."""
 
-Place = tuple[StrategyId, Symbol]
-
-
 Lookup = Callable[[Sequence[OrderKey]], Mapping[OrderKey, KnownOrder]]
-
-
-class _Part(msgspec.Struct):
-    """An order that may still fill."""
-
-    place: Place
-    side: Side
-    quantity: Decimal
-    filled: Decimal
-    decided: Decimal
-    """What was to be traded, where less was sent."""
-    fees: Decimal
-    """What fees had taken of it: once it is filled, that is gone too."""
-    is_part: bool
-    """Whether the venue takes no more in one order: the rest follows once this is filled."""
-
-    @property
-    def unfilled(self) -> Decimal:
-        return EXACT.subtract(self.quantity, self.filled)
-
-    @property
-    def leaving(self) -> Decimal:
-        """What it may yet leave: what fees had taken is not there for a second exit either."""
-        return EXACT.add(self.unfilled, self.fees)
 
 
 class StopBook:
@@ -73,8 +46,7 @@ class StopBook:
         """Those that are not done, by their entries' keys, oldest first."""
         self.entry_of: dict[OrderKey, OrderKey] = {}
         """By the key of an exit."""
-        self._held: dict[Place, Decimal] = {}
-        self._open: dict[OrderKey, _Part] = {}
+        self._parts = OpenParts()
         self._filled: dict[OrderKey, Decimal] = {}
         self._sold: dict[OrderKey, Decimal] = {}
         self._first_fill: dict[OrderKey, int] = {}
@@ -89,7 +61,7 @@ class StopBook:
     def load(
         self,
         stops: Iterable[Stop],
-        exposure: Mapping[Place, Decimal],
+        exposure: Mapping[StrategySymbol, Decimal],
         open_orders: Iterable[KnownOrder],
         lookup: Lookup,
         fills_of: Callable[[OrderKey], Sequence[Fill]],
@@ -100,16 +72,7 @@ class StopBook:
         What fees have taken of exits, filled or open, is not in it.
         `told`: how much of its position a strategy counts as left by which exit, unsigned.
         """
-        self._held = dict(exposure)
-        for order in open_orders:
-            place = (order.strategy_id, order.symbol)
-            decided = order.decided_quantity or order.quantity
-            fees = NOTHING if order.decided_quantity is None else fees_in(order.reason)
-            quantity, filled = order.quantity, order.filled_quantity
-            in_parts = is_part(order.reason)
-            part = _Part(place, order.side, quantity, filled, decided, fees, in_parts)
-            self._open[order.order_key] = part
-            self._hold(place, Decimal(-order.side.sign), part.leaving)
+        self._parts.load(exposure, open_orders)
         for stop in stops:
             self._load(stop, lookup, fills_of, told or {})
 
@@ -150,11 +113,7 @@ class StopBook:
 
         `decided` is what was decided, where less is sent.
         """
-        place, quantity = (intent.strategy_id, intent.symbol), intent.quantity
-        fees = NOTHING if decided is None else fees_in(intent.reason)
-        in_parts = is_part(intent.reason)
-        part = _Part(place, intent.side, quantity, NOTHING, decided or quantity, fees, in_parts)
-        self._open[intent.order_key] = part
+        self._parts.claimed(intent, decided)
         stop = stop_of(intent)
         if stop is not None:
             self._filled[stop.entry_key] = NOTHING
@@ -174,16 +133,9 @@ class StopBook:
         self, key: OrderKey, filled: Decimal, state: OrderState, fills: Sequence[Fill]
     ) -> None:
         """Follow a step of an order; of a filled exit all counts that was to be left."""
-        part = self._open.get(key)
-        if part is None:
+        step = self._parts.moved_to(key, filled, state)
+        if step is None:
             return
-        gone = part.fees if state is OrderState.FILLED else NOTHING
-        more = EXACT.add(EXACT.subtract(filled, part.filled), gone)
-        part.filled = filled
-        self._hold(part.place, Decimal(part.side.sign), more)
-        is_final = state in FINAL_STATES
-        if is_final:
-            del self._open[key]
         if key in self.stops:
             self._filled[key] = filled
             if filled:
@@ -192,15 +144,11 @@ class StopBook:
         entry = self.entry_of.get(key)
         if entry in self.stops:
             assert entry is not None
-            self._sold[entry] = EXACT.add(self._sold.get(entry, NOTHING), more)
-            if is_final:
-                unfilled = EXACT.subtract(part.decided, EXACT.add(filled, gone))
-                follows = part.is_part and state is OrderState.FILLED
-                self._exit_ended(entry, unfilled, follows=follows)
-        self._shrink(part.place)
-
-    def _hold(self, place: Place, sign: Decimal, more: Decimal) -> None:
-        self._held[place] = EXACT.fma(sign, more, self._held.get(place, NOTHING))
+            self._sold[entry] = EXACT.add(self._sold.get(entry, NOTHING), step.more)
+            if step.undone is not None:
+                follows = step.part.is_part and state is OrderState.FILLED
+                self._exit_ended(entry, step.undone, follows=follows)
+        self._shrink(step.part.place)
 
     def _exit_ended(self, entry: OrderKey, unfilled: Decimal, *, follows: bool) -> None:
         if unfilled:
@@ -216,7 +164,7 @@ class StopBook:
         self._retry_at[entry] = stop.looked_at_ns + RETRY_NS * 2**doublings
         self._put(msgspec.structs.replace(stop, failed=stop.failed + 1))
 
-    def _shrink(self, place: Place) -> None:
+    def _shrink(self, place: StrategySymbol) -> None:
         """Take from the oldest stops what the position does not hold any more, and end them."""
         if not self.stops:
             return
@@ -224,7 +172,7 @@ class StopBook:
             mine = [s for s in self.stops.values() if s.side is side and _place(s) == place]
             if not mine:
                 continue
-            there = max(EXACT.multiply(self._held.get(place, NOTHING), Decimal(side.sign)), NOTHING)
+            there = max(self._parts.held(place, side), NOTHING)
             total = sum(map(self.protected, mine), start=NOTHING)
             excess = EXACT.subtract(total, there)
             for stop in mine:
@@ -237,7 +185,7 @@ class StopBook:
 
     def _end_if_done(self, key: OrderKey) -> None:
         stop = self.stops[key]
-        if key in self._open or self.protected(stop) or any(self._exits_of(key)):
+        if key in self._parts or self.protected(stop) or any(self._parts.among(stop.exits)):
             return
         why = stop.why or (
             "the strategy left by itself" if stop.released else "nothing of its entry was filled"
@@ -361,28 +309,20 @@ class StopBook:
         gone = EXACT.add(self._sold.get(key, NOTHING), stop.released)
         return max(EXACT.subtract(self._filled.get(key, NOTHING), gone), NOTHING)
 
-    def protects(self, place: Place) -> Decimal:
+    def protects(self, place: StrategySymbol) -> Decimal:
         """Give how much of a strategy's position its stops protect; base currency, unsigned."""
         mine = (self.protected(stop) for stop in self.stops.values() if _place(stop) == place)
         return sum(mine, start=NOTHING)
 
     def due(self, stop: Stop) -> Decimal:
         """Give the quantity that an exit of this stop may trade now."""
-        own = sum((part.leaving for part in self._exits_of(stop.entry_key)), start=NOTHING)
-        against = sum(
-            (
-                part.leaving
-                for part in self._open.values()
-                if part.place == _place(stop) and part.side is not stop.side
-            ),
-            start=NOTHING,
-        )
-        held = EXACT.multiply(self._held.get(_place(stop), NOTHING), Decimal(stop.side.sign))
-        return min(EXACT.subtract(self.protected(stop), own), EXACT.subtract(held, against))
+        own = sum((part.leaving for part in self._parts.among(stop.exits)), start=NOTHING)
+        free = self._parts.free(_place(stop), stop.side)
+        return min(EXACT.subtract(self.protected(stop), own), free)
 
     def is_held_up(self, stop: Stop) -> bool:
         """Whether something is to be left, and all of it stands in orders of the strategy's own."""
-        if any(self._exits_of(stop.entry_key)) or self.due(stop) > NOTHING:
+        if any(self._parts.among(stop.exits)) or self.due(stop) > NOTHING:
             return False
         return self.protected(stop) > NOTHING
 
@@ -433,15 +373,9 @@ class StopBook:
         self._looked.clear()
         return bool(self._changed)
 
-    def _exits_of(self, key: OrderKey) -> Iterator[_Part]:
-        for one in self.stops[key].exits:
-            part = self._open.get(one)
-            if part is not None:
-                yield part
-
     def _put(self, stop: Stop) -> None:
         self.stops[stop.entry_key] = self._changed[stop.entry_key] = stop
 
 
-def _place(stop: Stop) -> Place:
+def _place(stop: Stop) -> StrategySymbol:
     return stop.strategy_id, stop.symbol

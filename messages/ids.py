@@ -30,6 +30,8 @@ PAPER_ACCOUNT = AccountId("paper")
 
 StrategyId = NewType("StrategyId", str)
 """The ``id`` of a ``[[strategy]]`` block; unique within a run."""
+StrategySymbol = tuple[StrategyId, Symbol]
+"""Whose, of what: by this what is held is told apart."""
 
 OrderKey = NewType("OrderKey", str)
 """The name of one decision: 32 hex digits, of which the first 12 are its millisecond.

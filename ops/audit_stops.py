@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from decisions.audit import StrategySymbol
 from decisions.audit_stops import exit_problem, protected_entry, stop_problem, unheld
 from decisions.risk_exit import fees_in
 from messages.errors import LedgerUnavailable
 from messages.exact import EXACT, NOTHING
-from messages.ids import OrderKey
+from messages.ids import OrderKey, StrategySymbol
 from messages.stops import Stop, StopState
 from messages.values import OrderState
 from ops.audit_check import Check

@@ -7,13 +7,11 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from messages.exact import EXACT, NOTHING
-from messages.ids import OrderKey, StrategyId, Symbol
+from messages.ids import OrderKey, StrategySymbol, Symbol
 from messages.order_states import FINAL_STATES, OPEN_STATES
 from messages.values import BUY
 from persistence.entries import LedgerEntry
 from persistence.transitions import Taken
-
-StrategySymbol = tuple[StrategyId, Symbol]
 
 
 class Book:

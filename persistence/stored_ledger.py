@@ -12,12 +12,12 @@ from itertools import groupby, islice
 from operator import itemgetter
 
 from messages.errors import LedgerConflict
-from messages.ids import ClientOrderId, OrderKey, StrategyId, Symbol
+from messages.ids import ClientOrderId, OrderKey, StrategyId, StrategySymbol, Symbol
 from messages.orders import Fill
 from messages.stops import Stop
 from messages.values import OrderState
 from persistence import statements as sql
-from persistence.book import Book, StrategySymbol
+from persistence.book import Book
 from persistence.entries import (
     NO_NOTES,
     NO_STOPS,
