@@ -14,7 +14,8 @@ from actors.context import Context
 from actors.executor_kept import ExecutorKept
 from actors.log import logger
 from decisions.executor import Claim, Refuse, Verdict, Wait
-from decisions.exit_book import AnyOrder, Short
+from decisions.exit_book import Short
+from decisions.order_like import NamedOrder
 from decisions.risk import Refusal, RiskState
 from decisions.risk_state import entering, free_to_leave
 from decisions.stop_book import StopBook
@@ -86,13 +87,13 @@ class ExitDesk:
 
     def why_not(self, intent: OrderIntent) -> Refusal | None:
         """Say why an exit that waits is not to be sent yet."""
-        return self._book.why_not(intent)
+        return self._book.waiting.why_not(intent)
 
-    def _is_anothers(self, exit_: AnyOrder) -> bool:
+    def _is_anothers(self, exit_: NamedOrder) -> bool:
         return exit_.strategy_id in self._managed or exit_.order_key in self._stops.entry_of
 
     def _wait(self, intent: OrderIntent) -> None:
-        if intent.order_key not in self._book.waiting:
+        if intent.order_key not in self._book.waiting.exits:
             logger.bind(actor=self._ctx.path, order_key=intent.order_key).info(
                 "an exit of {} {} for {} waits until something of its entry has filled",
                 f"{intent.leaves.normalize():f}",
@@ -120,7 +121,7 @@ class ExitDesk:
         if is_idle or not self._is_live or self._ctx.fenced:
             return
         now_ns = self._ctx.utc_ns()
-        if ready := self._book.ready(all_of_them=halted):
+        if ready := self._book.waiting.ready(all_of_them=halted):
             self._decide([msgspec.structs.replace(one, ts_created_ns=now_ns) for one in ready])
         for intent in self._book.due(self._instruments, self._seen, now_ns):
             self._decide([intent])
@@ -134,7 +135,7 @@ class ExitDesk:
         holds and may yet hold, and decides anew in both cases.
         """
         self._ends = True
-        waiting = list(self._book.waiting.values())
+        waiting = list(self._book.waiting.exits.values())
         if not waiting or not self._is_live:
             return
         try:

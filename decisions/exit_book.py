@@ -10,17 +10,18 @@ is the stop's. Neither is here. One owner, one thread; it outlives the owner's i
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Protocol
 
 import msgspec
 
 from decisions.order_keys import rest_key
-from decisions.order_like import OrderLike
+from decisions.order_like import NamedOrder, OrderLike
 from decisions.risk_exit import NOTHING_HELD, Rest
 from decisions.risk_limits import Refusal
 from decisions.stop_ending import too_little
+from decisions.waiting_exits import WaitingExits
 from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, StrategyId, StrategySymbol, Symbol, TimestampNs
 from messages.order_states import FINAL_STATES
@@ -30,29 +31,7 @@ from messages.values import Instrument, OrderState, OrderType, Side
 _REST_OF = re.compile(r"the rest of ([0-9a-f]{32}): ")
 _OF_AN_ORDER = re.compile(r"; (?:of|asked to exit) \d")
 
-_NOT_FILLED = "its entry has not filled, and what is held was bought after this was decided"
-
 Lookup = Callable[[list[OrderKey]], Mapping[OrderKey, "MovingOrder"]]
-
-
-class AnyOrder(Protocol):
-    """A decision, or an order as a ledger holds it."""
-
-    @property
-    def order_key(self) -> OrderKey:
-        """Its key."""
-
-    @property
-    def strategy_id(self) -> StrategyId:
-        """Whose."""
-
-    @property
-    def symbol(self) -> Symbol:
-        """Of what."""
-
-    @property
-    def side(self) -> Side:
-        """Which way."""
 
 
 class MovingOrder(OrderLike, Protocol):
@@ -76,7 +55,7 @@ class Short(msgspec.Struct, frozen=True, kw_only=True):
 class _Leaving(msgspec.Struct, frozen=True):
     """An exit that is under way."""
 
-    exit: AnyOrder
+    exit: NamedOrder
     quantity: Decimal
     """What of it leaves."""
     of: OrderKey
@@ -98,17 +77,12 @@ class ExitBook:
     """One account's. What is `waiting` was not judged to the end: nothing of it is there yet."""
 
     def __init__(self) -> None:
-        self.waiting: dict[OrderKey, OrderIntent] = {}
+        self.waiting = WaitingExits()
         self.short: dict[StrategySymbol, Short] = {}
         self._leaving: dict[OrderKey, _Leaving] = {}
         self._follows: dict[OrderKey, _Follows] = {}
         self._given: dict[OrderKey, tuple[OrderKey, Decimal]] = {}
         """Of a further order, until it is judged: whose rest it is, and how much of that."""
-        self._judged: dict[OrderKey, OrderIntent] = {}
-        """Of what waited, what was judged last, until it is sure that this was written."""
-        self._hopes: dict[OrderKey, Mapping[OrderKey, Decimal]] = {}
-        """Of what waits, what had not filled of each entry then; until one has filled more."""
-        self._moved: set[StrategySymbol] = set()
         self._has_begun = False
 
     def begin(
@@ -134,21 +108,12 @@ class ExitBook:
 
     def wait(self, intent: OrderIntent, entering: Mapping[OrderKey, Decimal]) -> None:
         """Keep an exit of which nothing has filled until its entry moves: one that is open now."""
-        key = intent.order_key
-        if key not in self.waiting and key not in self._given:
-            self._hopes[key] = entering
-        self.waiting[key] = intent
-
-    def why_not(self, intent: OrderIntent) -> Refusal | None:
-        """Say why what waits is not sent yet: what is there was bought after it was decided."""
-        if intent.order_key not in self._hopes:
-            return None
-        return Refusal(code=NOTHING_HELD, text=_NOT_FILLED)
+        self.waiting.add(intent, None if intent.order_key in self._given else entering)
 
     def claimed(self, intent: OrderIntent, rest: Rest | None) -> None:
         """Take in an exit that is about to be claimed, as it is sent, and what is to follow it."""
         key = intent.order_key
-        self._no_longer_waits(key)
+        self.waiting.judged(key)
         of, _ = self._given.pop(key, (key, NOTHING))
         self._leaving[key] = _Leaving(intent, min(intent.quantity, intent.leaves), of)
         follows = self._follows.get(of)
@@ -168,25 +133,18 @@ class ExitBook:
 
         `is_entering`: what is not held may yet be, by entries that are open.
         """
-        self._no_longer_waits(intent.order_key)
+        self.waiting.judged(intent.order_key)
         of, _ = self._given.pop(intent.order_key, (intent.order_key, NOTHING))
         if refusal.code != NOTHING_HELD or is_entering:
             self._fails(intent, of, intent.leaves, f"refused ({refusal.code}: {refusal.text})")
         else:
             self._follows.pop(of, None)
 
-    def _no_longer_waits(self, key: OrderKey) -> None:
-        waited = self.waiting.pop(key, None)
-        if waited is not None:
-            self._judged[key] = waited
-
     # ------------------------------------------------------------ what became of it
 
     def moved(self, order: MovingOrder) -> None:
         """Follow a step of any order. Safe to repeat."""
-        if self.waiting:
-            self._moved.add((order.strategy_id, order.symbol))
-            self._hopes = {key: of for key, of in self._hopes.items() if not _has_grown(order, of)}
+        self.waiting.moved(order)
         is_final = order.state in FINAL_STATES
         for key, follows in list(self._follows.items()):
             if order.order_key in follows.entering:
@@ -207,11 +165,10 @@ class ExitBook:
 
     def recover(self, lookup: Lookup) -> None:
         """Go on after an incarnation that may have died between a decision and its commit."""
-        keys = [*self._leaving, *self._judged, *self.waiting]
+        keys = [*self._leaving, *self.waiting.named]
         keys += [key for one in self._follows.values() for key in one.entering]
-        keys += [key for entries in self._hopes.values() for key in entries]
         known = lookup(keys)
-        self._wait_again(known)
+        self.waiting.recover(known)
         sent = {key: (one.of, one.quantity) for key, one in self._leaving.items()}
         for key, (of, quantity) in {**self._given, **sent}.items():
             if key not in known:
@@ -219,19 +176,12 @@ class ExitBook:
         for order in known.values():
             self.moved(order)
 
-    def _wait_again(self, known: Collection[OrderKey]) -> None:
-        """Wait with what no row tells of; what it waits for may have moved untold."""
-        waited = self._judged | self.waiting
-        self._judged = {}
-        self.waiting = {key: one for key, one in waited.items() if key not in known}
-        self._moved.update((one.strategy_id, one.symbol) for one in self.waiting.values())
-
     def _never_claimed(self, key: OrderKey, of: OrderKey, quantity: Decimal) -> None:
         """A decision is taken again, with its rest; what follows one is this book's to repeat."""
         self._leaving.pop(key, None)
         self._given.pop(key, None)
         if key != of:
-            self.waiting.pop(key, None)
+            self.waiting.forget(key)
         follows = self._follows.get(of)
         if follows is None:
             return
@@ -247,7 +197,7 @@ class ExitBook:
         if not (follows.under_way or follows.entering or follows.free > NOTHING):
             del self._follows[key]
 
-    def _fails(self, exit_: AnyOrder, of: OrderKey, missing: Decimal, why: str) -> None:
+    def _fails(self, exit_: NamedOrder, of: OrderKey, missing: Decimal, why: str) -> None:
         """Nothing follows what has failed, and is not tried again."""
         follows = self._follows.pop(of, None)
         if follows is not None:
@@ -268,17 +218,7 @@ class ExitBook:
     @property
     def is_idle(self) -> bool:
         """Whether nothing waits, follows or has failed: then nothing is to be done."""
-        return not (self.waiting or self._follows or self.short or self._judged or self._moved)
-
-    def ready(self, *, all_of_them: bool = False) -> list[OrderIntent]:
-        """Give the exits that waited for what has moved since, to be judged again; once."""
-        moved, self._moved, self._judged = self._moved, set(), {}
-        self._hopes = {key: of for key, of in self._hopes.items() if key in self.waiting}
-        return [
-            one
-            for one in self.waiting.values()
-            if all_of_them or (one.strategy_id, one.symbol) in moved
-        ]
+        return self.waiting.is_idle and not (self._follows or self.short)
 
     def due(
         self,
@@ -342,7 +282,7 @@ class ExitBook:
 
     def rows(self) -> list[dict[str, object]]:
         """Give what waits and what is to follow, in a few words, for a person."""
-        waiting = [(key, one, one.leaves) for key, one in self.waiting.items()]
+        waiting = [(key, one, one.leaves) for key, one in self.waiting.exits.items()]
         follows = [(key, one.intent, one.quantity) for key, one in self._follows.items()]
         return [
             {
@@ -364,12 +304,6 @@ def _entered(follows: _Follows, order: MovingOrder, *, is_final: bool) -> None:
     follows.entering[key] = EXACT.subtract(order.quantity, order.filled_quantity)
     if is_final:
         del follows.entering[key]
-
-
-def _has_grown(order: MovingOrder, before: Mapping[OrderKey, Decimal]) -> bool:
-    """Whether it is one of these and has filled more than then."""
-    unfilled = EXACT.subtract(order.quantity, order.filled_quantity)
-    return unfilled < before.get(order.order_key, NOTHING)
 
 
 def rest_of(reason: str) -> OrderKey | None:

@@ -27,8 +27,8 @@ class MaybeFitted(Protocol):
         """Why, and what fees had left of it."""
 
 
-class OrderLike(MaybeFitted, Protocol):
-    """One with its name and what it trades."""
+class NamedOrder(Protocol):
+    """A decision, or an order: its name and what it trades."""
 
     @property
     def order_key(self) -> OrderKey:
@@ -45,6 +45,10 @@ class OrderLike(MaybeFitted, Protocol):
     @property
     def side(self) -> Side:
         """Which way."""
+
+
+class OrderLike(NamedOrder, MaybeFitted, Protocol):
+    """One that was sent."""
 
     @property
     def quantity(self) -> Decimal:
