@@ -72,7 +72,7 @@ class CancelDesk:
         """Notes for the next commit."""
         self._given_up: dict[OrderKey, str] = {}
         """Orders that could not be ended and are open still, and why."""
-        desk.more_notes = self._taken_notes
+        desk.more_notes.append(self._taken_notes)
 
     @property
     def waits(self) -> bool:

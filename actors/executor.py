@@ -301,6 +301,7 @@ class ExecutorActor(Actor):
         self._cancels.recording(claims)
         stops_before = bool(self._stops.book.stops)
         self._desk.commit(moves, claims)
+        self._exits.keep()
         self._desk.orders.ended(reports)
         self._cancels.judged([one.intent for one in claims if one.intent.replaces is not None])
         if moves:

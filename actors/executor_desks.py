@@ -77,6 +77,7 @@ class ExecutorDesks:
         self.exits = self._make_exits()
         self.telling = self._make_telling()
         self.orders = self._make_orders()
+        self.orders.more_notes.append(self.exits.notes)
         self.orphans = Orphans(ledger, self.risk, around.traded, self.orders.keep)
         self.cancels = self._make_cancels()
         self.judge = self._make_judge()
@@ -120,6 +121,7 @@ class ExecutorDesks:
             stops=self.stops.book,
             decide=self._decide,
             show=lambda: self.health.show(),
+            keep=lambda: self.orders.keep({}),
         )
 
     def _make_telling(self) -> Telling:

@@ -5,7 +5,7 @@ its thread; its book outlives it. On a market that is shown again there is nothi
 is of decisions alone there, so that it comes out the same each time.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
@@ -13,18 +13,21 @@ import msgspec
 from actors.context import Context
 from actors.executor_kept import ExecutorKept
 from actors.log import logger
+from actors.noted_exits import NotedExits
 from decisions.executor import Claim, Refuse, Verdict, Wait
 from decisions.exit_book import Short
 from decisions.order_like import NamedOrder
 from decisions.risk import Refusal, RiskState
 from decisions.risk_state import entering, free_to_leave
 from decisions.stop_book import StopBook
+from decisions.unfinished_exits import Following
 from messages.errors import ActorUnavailable, LedgerUnavailable
-from messages.exact import EXACT
+from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, StrategyId, StrategySymbol, Symbol
 from messages.lifecycle import TimerFired
 from messages.orders import OrderIntent
 from messages.values import Side
+from persistence.entries import NO_NOTES
 from persistence.ledger import Ledger, LedgerEntry
 
 GO_ON = TimerFired(name="go on with exits")
@@ -34,6 +37,7 @@ class ExitDesk:
     """`decide` judges, and claims and sends or records why not, before it returns.
 
     `managed`: the strategies that manage their orders. `show` lets health say what has changed.
+    `keep` has written what `notes` gives.
     """
 
     def __init__(
@@ -47,18 +51,39 @@ class ExitDesk:
         stops: StopBook,
         decide: Callable[[Sequence[OrderIntent]], None],
         show: Callable[[], None],
+        keep: Callable[[], object],
     ) -> None:
         self._ctx, self._risk, self._book = ctx, risk, kept.exits
         self._instruments, self._seen = kept.instruments, kept.seen
         self._managed, self._stops = frozenset(managed), stops
-        self._decide, self._show = decide, show
+        self._decide, self._show, self._keep = decide, show, keep
         self._said: dict[StrategySymbol, Short] = {}
         self._ends = False
         self._is_live = risk.open_orders is not None
+        self._noted = NotedExits(ctx, ledger, self._book)
         if self._is_live:
-            others = (one for one in ledger.open_entries() if not self._is_anothers(one))
-            self._book.begin(others, risk.held_by)
+            if not self._book.has_begun:
+                self._begin(ledger)
             self._book.recover(ledger.lookup)
+
+    def _begin(self, ledger: Ledger) -> None:
+        others = (one for one in ledger.open_entries() if not self._is_anothers(one))
+        left = self._noted.of_an_earlier_process()
+        self._book.begin(others, self._risk.held_by, left.waiting)
+        for following in left.following:
+            self._tell_unfinished(following)
+
+    def _tell_unfinished(self, left: Following) -> None:
+        held = _against(left.side, self._risk.held_by.get((left.strategy_id, left.symbol), NOTHING))
+        if min(held, left.quantity) > NOTHING:
+            logger.bind(actor=self._ctx.path, order_key=left.order_key).warning(
+                "{} of {} was to follow the exit {} of {} when its process ended: that is in its"
+                " strategy's position again, which decides anew",
+                f"{min(held, left.quantity).normalize():f}",
+                left.symbol,
+                left.order_key,
+                left.strategy_id,
+            )
 
     def taken(self, verdicts: list[Verdict]) -> list[Verdict]:
         """Take in what is about to be written; give it, with a refusal for what cannot wait."""
@@ -117,9 +142,13 @@ class ExitDesk:
 
         Once all is settled: what became of entries and exits is known then.
         """
-        is_idle = self._book.is_idle and not self._said
-        if is_idle or not self._is_live or self._ctx.fenced:
+        if not self._is_live or self._ctx.fenced:
             return
+        if not self._book.is_idle or self._said:
+            self._judge_what_is_ready(halted=halted)
+        self.keep()
+
+    def _judge_what_is_ready(self, *, halted: bool) -> None:
         now_ns = self._ctx.utc_ns()
         if ready := self._book.waiting.ready(all_of_them=halted):
             self._decide([msgspec.structs.replace(one, ts_created_ns=now_ns) for one in ready])
@@ -128,11 +157,22 @@ class ExitDesk:
         if self._book.short or self._said:
             self._say()
 
+    # ------------------------------------------------------------ for the next process
+
+    def notes(self) -> Mapping[str, str]:
+        """Give what is to be written with the next commit."""
+        return self._noted.taken() if self._is_live else NO_NOTES
+
+    def keep(self) -> None:
+        """See to it that what exits have still to do is noted, where no commit has done so."""
+        if self._is_live and not self._ctx.fenced and self._noted.differs:
+            self._keep()
+
     def end(self) -> None:
         """Refuse what waits still, in an orderly end: each decision ends in the ledger.
 
-        Of a process that is killed there is no row. The next one's strategy begins with what it
-        holds and may yet hold, and decides anew in both cases.
+        After a kill the next process does. Its strategies begin with what they hold and may yet
+        hold, and decide anew in both cases.
         """
         self._ends = True
         waiting = list(self._book.waiting.exits.values())
@@ -142,7 +182,7 @@ class ExitDesk:
             self._decide(waiting)
         except (LedgerUnavailable, ActorUnavailable) as error:
             log = logger.bind(actor=self._ctx.path)
-            log.warning("{} exits that waited are in no ledger: {}", len(waiting), error)
+            log.warning("{} exits that waited have no row yet: {}", len(waiting), error)
 
     def _say(self) -> None:
         before, self._said = self._said, dict(self._still_held())
@@ -174,6 +214,11 @@ class ExitDesk:
     def rows(self) -> list[dict[str, object]]:
         """Give what waits and what is to follow, for a person."""
         return self._book.rows()
+
+
+def _against(side: Side, held: Decimal) -> Decimal:
+    """Give what an order of that side would leave of a position."""
+    return EXACT.multiply(held, Decimal(-side.sign))
 
 
 def _sentence(place: StrategySymbol, short: Short) -> str:

@@ -25,7 +25,6 @@ from messages.ids import OrderKey, TimestampNs
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill, SendAgain
 from messages.values import OrderState
-from persistence.entries import NO_NOTES
 from persistence.ledger import Claim, Ledger, LedgerEntry, Step
 
 OnClaimed = Callable[[Claim, TimestampNs, int], None]
@@ -81,8 +80,8 @@ class OrderDesk:
             on_difference=self.differs,
             on_final=self.late.looked_up,
         )
-        self.more_notes: Callable[[], Mapping[str, str]] = lambda: NO_NOTES
-        """What others have to write with the next commit; asked once for each."""
+        self.more_notes: list[Callable[[], Mapping[str, str]]] = []
+        """What others have to write with the next commit; each is asked once for each."""
         self.halt_reason = ""
         """While it is not empty, nothing is sent."""
         self.unwanted: dict[OrderKey, str] = {}
@@ -148,8 +147,9 @@ class OrderDesk:
                 raise ActorUnavailable(f"{self._ctx.path} {self._ctx.epoch} was given up")
             self.tidying.rows += len(steps) + len(claims)
             stops = self.stops.taken_changes()
-            if more := self.more_notes():
-                notes = {**notes, **more}
+            for more_notes in self.more_notes:
+                if more := more_notes():
+                    notes = {**notes, **more}
             return self._ledger.write(steps, claims, self._ctx.utc_ns(), notes, stops)
 
     def _follow(self, entry: LedgerEntry) -> None:

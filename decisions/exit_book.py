@@ -21,6 +21,7 @@ from decisions.order_like import NamedOrder, OrderLike
 from decisions.risk_exit import NOTHING_HELD, Rest
 from decisions.risk_limits import Refusal
 from decisions.stop_ending import too_little
+from decisions.unfinished_exits import Following, Unfinished
 from decisions.waiting_exits import WaitingExits
 from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, StrategyId, StrategySymbol, Symbol, TimestampNs
@@ -83,18 +84,22 @@ class ExitBook:
         self._follows: dict[OrderKey, _Follows] = {}
         self._given: dict[OrderKey, tuple[OrderKey, Decimal]] = {}
         """Of a further order, until it is judged: whose rest it is, and how much of that."""
-        self._has_begun = False
+        self.has_begun = False
+        """Whether what an earlier process has left was taken up."""
 
     def begin(
-        self, open_orders: Iterable[MovingOrder], held_by: Mapping[StrategySymbol, Decimal]
+        self,
+        open_orders: Iterable[MovingOrder],
+        held_by: Mapping[StrategySymbol, Decimal],
+        waiting: Iterable[OrderIntent],
     ) -> None:
-        """Take up what an earlier process has left open, once: what is against what is held.
+        """Take up what an earlier process has left, once: open orders against what is held.
 
-        Its strategy begins with a position that counts it as filled.
+        Its strategy begins with a position that counts these as filled, and counts nothing of the
+        exits that were `waiting`, of which the ledger has no row.
         """
-        if self._has_begun:
-            return
-        self._has_begun = True
+        self.has_begun = True
+        self.waiting.inherit(waiting)
         for order in open_orders:
             place = order.strategy_id, order.symbol
             unfilled = EXACT.subtract(order.quantity, order.filled_quantity)
@@ -135,6 +140,8 @@ class ExitBook:
         """
         self.waiting.judged(intent.order_key)
         of, _ = self._given.pop(intent.order_key, (intent.order_key, NOTHING))
+        if self.waiting.is_inherited(intent.order_key):
+            return
         if refusal.code != NOTHING_HELD or is_entering:
             self._fails(intent, of, intent.leaves, f"refused ({refusal.code}: {refusal.text})")
         else:
@@ -261,6 +268,23 @@ class ExitBook:
         )
 
     # ------------------------------------------------------------ what is told
+
+    def unfinished(self) -> Unfinished:
+        """Give what the next process is told, should this one be killed now."""
+        return Unfinished(
+            waiting=tuple(self.waiting.exits.values()),
+            following=tuple(
+                Following(
+                    order_key=key,
+                    strategy_id=one.intent.strategy_id,
+                    symbol=one.intent.symbol,
+                    side=one.intent.side,
+                    quantity=one.quantity,
+                )
+                for key, one in self._follows.items()
+                if one.quantity
+            ),
+        )
 
     def still_held(
         self,

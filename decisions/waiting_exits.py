@@ -4,12 +4,13 @@ What waits is judged again once its strategy's orders on that symbol have moved.
 was open when it was decided has filled more, what is held was bought after it, and is not its own.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
 from decisions.order_like import OrderLike
 from decisions.risk_exit import NOTHING_HELD
 from decisions.risk_limits import Refusal
+from decisions.unfinished_exits import process_ended
 from messages.exact import EXACT, NOTHING
 from messages.ids import OrderKey, StrategySymbol
 from messages.orders import OrderIntent
@@ -27,6 +28,8 @@ class WaitingExits:
         self._hopes: dict[OrderKey, Mapping[OrderKey, Decimal]] = {}
         """What had not filled of each entry then; until one of them has filled more."""
         self._moved: set[StrategySymbol] = set()
+        self._inherited: set[OrderKey] = set()
+        """Those that an earlier process left: to be refused."""
 
     def add(self, intent: OrderIntent, entering: Mapping[OrderKey, Decimal] | None) -> None:
         """Keep one, with the entries that are open now; None of what follows an exit."""
@@ -34,8 +37,21 @@ class WaitingExits:
             self._hopes[intent.order_key] = entering
         self.exits[intent.order_key] = intent
 
+    def inherit(self, intents: Iterable[OrderIntent]) -> None:
+        """Take what an earlier process left without a row, to be judged at once, and refused."""
+        for intent in intents:
+            self.exits[intent.order_key] = intent
+            self._inherited.add(intent.order_key)
+            self._moved.add((intent.strategy_id, intent.symbol))
+
+    def is_inherited(self, key: OrderKey) -> bool:
+        """Whether its strategy knows nothing of it, and counts what it was to leave as held."""
+        return key in self._inherited
+
     def why_not(self, intent: OrderIntent) -> Refusal | None:
-        """Say why it is not sent yet though something is held."""
+        """Say why it is not sent, or not yet, though something is held."""
+        if intent.order_key in self._inherited:
+            return process_ended()
         if intent.order_key not in self._hopes:
             return None
         return Refusal(code=NOTHING_HELD, text=_NOT_FILLED)

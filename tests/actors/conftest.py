@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 
 import pykka
 import pytest
+from loguru import logger
 
 from actors.runtime import Runtime
 from actors.step_runtime import StepRuntime
 from actors.thread_runtime import ThreadRuntime
 from tests.actors.order_path import OPENED
-from tests.actors.support import Script, World
+from tests.actors.support import Lines, Script, World
 
 RUNTIMES: dict[str, Callable[[], Runtime]] = {"threads": ThreadRuntime, "steps": StepRuntime}
 
@@ -58,3 +59,12 @@ def script() -> Script:
 def stepped() -> Callable[[int | None], World]:
     """Worlds on steps, each with a schedule of its own seed."""
     return lambda seed: World(StepRuntime(seed))
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    """What is logged meanwhile."""
+    said = Lines()
+    sink = logger.add(lambda m: said.append((m.record["level"].name, m.record["message"])))
+    yield said
+    logger.remove(sink)

@@ -72,6 +72,13 @@ Hook = str | None
 """What a hook does: None is nothing, "hang" hangs, the rest are names of `ERRORS`."""
 
 
+class Lines(list[tuple[str, str]]):
+    """What is logged: levels and sentences."""
+
+    def of(self, level: str) -> list[str]:
+        return [text for said, text in self if said == level]
+
+
 class Script:
     """What the incarnations of one cell do at their hooks, and what they wrote down."""
 

@@ -14,9 +14,9 @@ from messages.order_states import FINAL_STATES
 from messages.values import OrderState as S
 from messages.values import Side
 from persistence.ledger import SqliteLedger
+from tests.actors.exit_path import MARGIN, SPOT, answer_of, leave, path, with_most
 from tests.actors.order_path import key_of
 from tests.actors.stopped_path import Stopped
-from tests.actors.test_exit_desk import MARGIN, SPOT, answer_of, leave, path, with_most
 
 MOST_ENTRIES = 4
 
@@ -41,18 +41,29 @@ class Trader:
     def __init__(self, folder: Path, chance: Random) -> None:
         Failing.left = 0
         self.chance, self.number, self.is_in = chance, 0, False
-        self.desk: Stopped = path(
-            folder,
-            chance.choice([SPOT, MARGIN]),
-            open_ledger=lambda: Failing(folder / "ledger.db"),
-        )
-        with_most(self.desk, chance.choice(["0.3", "10"]))
+        self.folder, self.limits = folder, chance.choice([SPOT, MARGIN])
+        self.most = chance.choice(["0.3", "10"])
+        self.sent_before: list[OrderKey] = []
+        """By processes that were killed."""
+        self.desk = self.process()
+        self.exits: list[int] = []
         self.bought: dict[int, Decimal] = {}
         self.truth: dict[OrderKey, tuple[S, Decimal]] = {}
 
-    def decide(self) -> None:
+    def process(self) -> Stopped:
+        where = self.folder / "ledger.db"
+        desk = path(self.folder, self.limits, open_ledger=lambda: Failing(where))
+        with_most(desk, self.most)
+        return desk
+
+    @property
+    def sent(self) -> list[OrderKey]:
+        return [*self.sent_before, *(call.key for call in self.desk.gateway.sent)]
+
+    def decide(self, quantity: str = "1") -> None:
         if self.is_in:
-            leave(self.desk, self.number)
+            self.exits.append(self.number)
+            leave(self.desk, self.number, quantity)
         elif len(self.bought) < MOST_ENTRIES:
             self.desk.tell(self.desk.intent(self.number))
             self.bought[self.number] = Decimal(0)
@@ -74,10 +85,10 @@ class Trader:
         self.say(key_of(entry), state, filled)
 
     def answer_exit(self) -> bool:
-        for call in self.desk.gateway.sent:
-            order = self.desk.orders()[call.key]
-            if order.side is Side.SELL and call.key not in self.truth:
-                self.say(call.key, S.FILLED, order.quantity)
+        for key in self.sent:
+            order = self.desk.orders()[key]
+            if order.side is Side.SELL and key not in self.truth:
+                self.say(key, S.FILLED, order.quantity)
                 return True
         return False
 
@@ -88,13 +99,32 @@ class Trader:
             self.begin_anew()
 
     def begin_anew(self) -> None:
-        desk, seen = self.desk, len(self.desk.gateway.asked)
-        desk.start()
+        seen = len(self.desk.gateway.asked)
+        self.desk.start()
+        self.settle(seen)
+
+    def settle(self, seen: int) -> None:
+        desk = self.desk
         for asked in desk.gateway.asked[seen:]:
             state, filled = self.truth.get(asked.key, (S.ACCEPTED, Decimal(0)))
-            is_there = any(call.key == asked.key for call in desk.gateway.sent)
+            is_there = asked.key in self.sent
             report = answer_of(desk, asked.key, state, f"{filled}") if is_there else None
             desk.tell(desk.answer(asked, report))
+
+    def die(self) -> None:
+        """The process is killed; the next one's strategy begins with what it holds."""
+        self.sent_before = self.sent
+        self.desk = self.process()
+        self.settle(0)
+        self.is_in = bool(self.held())
+
+    def held(self) -> Decimal:
+        """What is, or may yet be."""
+        held = Decimal(0)
+        for one in self.desk.orders().values():
+            much = one.filled_quantity if one.state in FINAL_STATES else one.quantity
+            held += much if one.side is Side.BUY else -much
+        return held
 
     def step(self) -> None:
         what = self.chance.random()
@@ -135,7 +165,33 @@ def test_all_that_is_left_is_sold_once_whatever_overlaps_and_fails(
 
     trader.end()
 
-    sent = [call.key for call in trader.desk.gateway.sent]
-    assert len(sent) == len(set(sent))
+    assert len(trader.sent) == len(set(trader.sent))
     assert trader.desk.actor.inspect()["leaving"] == []
     assert trader.is_in or trader.sold() == sum(trader.bought.values())
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_process_that_is_killed_sells_nothing_twice_and_leaves_each_decision_in_the_ledger(
+    tmp_path: Path, seed: int
+) -> None:
+    """What waited is refused by the next one, whose strategy decides anew."""
+    trader = Trader(tmp_path, Random(seed))
+    for _ in range(30):
+        if trader.chance.random() < 0.2:
+            trader.die()
+        elif trader.is_in and trader.chance.random() < 0.3:
+            trader.decide(f"{trader.held()}")
+        else:
+            trader.step()
+        assert trader.sold() <= sum(trader.bought.values())
+
+    trader.end()
+    if trader.held():
+        trader.is_in = True
+        trader.decide(f"{trader.held()}")
+        trader.end()
+
+    assert len(trader.sent) == len(set(trader.sent))
+    assert trader.desk.actor.inspect()["leaving"] == []
+    assert {key_of(number) for number in trader.exits} <= set(trader.desk.orders())
+    assert trader.sold() == sum(trader.bought.values())

@@ -1,0 +1,51 @@
+"""What exits have still to do, noted in the ledger for the process after this one.
+
+One incarnation's, on the executor's thread. The note goes with the commit that changes it; nothing
+is written while no exit waits and nothing follows one, as in most runs.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from actors.context import Context
+from actors.log import logger
+from decisions.exit_book import ExitBook
+from decisions.unfinished_exits import LEAVING, NOTHING_LEFT, Unfinished, note_of, unfinished_in
+from persistence.entries import NO_NOTES
+from persistence.ledger import Ledger
+
+
+class NotedExits:
+    """`book` says what there is to note."""
+
+    def __init__(self, ctx: Context, ledger: Ledger, book: ExitBook) -> None:
+        self._ctx, self._book = ctx, book
+        self._noted = ledger.note(LEAVING) or ""
+
+    def of_an_earlier_process(self) -> Unfinished:
+        """Give what was noted, before anything of this process is."""
+        try:
+            return unfinished_in(self._noted)
+        except msgspec.MsgspecError as error:
+            logger.bind(actor=self._ctx.path).error(
+                "what exits of an earlier process had still to do cannot be read; look at what your"
+                " strategies hold with `watchkeeper positions`: {}: {}",
+                error,
+                self._noted[:200],
+            )
+            return NOTHING_LEFT
+
+    @property
+    def differs(self) -> bool:
+        """Whether there is something else to note than what is."""
+        if self._book.is_idle and not self._noted:
+            return False
+        return note_of(self._book.unfinished()) != self._noted
+
+    def taken(self) -> Mapping[str, str]:
+        """Give what is to be written with the next commit, which ends this incarnation or holds."""
+        if not self.differs:
+            return NO_NOTES
+        self._noted = note_of(self._book.unfinished())
+        return {LEAVING: self._noted}

@@ -1,0 +1,127 @@
+"""What the next process makes of exits that waited, or had something to follow."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from decisions.unfinished_exits import LEAVING, NOTHING_LEFT, Unfinished, unfinished_in
+from messages.values import OrderState as S
+from persistence.ledger import SqliteLedger
+from tests.actors.exit_path import (
+    SPOT,
+    answer_of,
+    leave,
+    path,
+    sold,
+)
+from tests.actors.order_path import key_of
+from tests.actors.stopped_path import AGE_NS, Stopped
+from tests.actors.support import Lines
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Stopped:
+    return path(tmp_path)
+
+
+def another_process(desk: Stopped) -> Stopped:
+    """The one before was killed: it said and wrote nothing more."""
+    return path(desk.path.parent)
+
+
+def test_an_exit_that_an_earlier_process_left_open_is_told_if_it_fails(tmp_path: Path) -> None:
+    """The position that its strategy begins with counts it as filled."""
+    before = path(tmp_path)
+    before.tell(before.intent(0))
+    before.fills(0, "1", S.FILLED)
+    leave(before)
+    before.stop()
+
+    desk = Stopped(tmp_path, max_decision_age_ns=AGE_NS, limits=SPOT).start()
+    desk.tell(desk.answer(desk.gateway.asked[-1], desk.report(1, S.CANCELED)))
+
+    assert "holds 1 BTC/USDT" in desk.cell.problem
+
+
+def test_one_that_waited_when_its_process_was_killed_is_refused_by_the_next(desk: Stopped) -> None:
+    """Its strategy begins with what it holds, so it is nobody's to send any more."""
+    desk.tell(desk.intent(0))
+    leave(desk)
+
+    after = another_process(desk)
+    after.tell(after.answer(after.gateway.asked[-1], after.report(0, S.FILLED, "1"))).rest()
+
+    assert after.order(1).state is S.REFUSED
+    assert after.order(1).state_reason.startswith("process_ended: ")
+    assert after.actor.inspect()["leaving"] == []
+    assert after.cell.problem == ""
+    assert sold(after) == []
+    assert left_to_do(after) == NOTHING_LEFT
+
+
+def test_it_is_refused_once_however_often_the_next_process_dies(desk: Stopped) -> None:
+    desk.tell(desk.intent(0))
+    leave(desk)
+
+    between = another_process(desk)  # killed before it has settled the entry
+    assert key_of(1) not in between.orders()
+    after = another_process(between)
+    after.tell(after.answer(after.gateway.asked[-1], after.report(0, S.FILLED, "1"))).rest()
+
+    assert after.order(1).state_reason.startswith("process_ended: ")
+    assert after.cell.problem == ""
+
+
+def test_what_was_to_follow_is_told_by_the_next_process_as_far_as_it_is_held(
+    desk: Stopped, lines: Lines
+) -> None:
+    desk.tell(desk.intent(0))
+    desk.fills(0, "0.3")
+    leave(desk)
+    desk.answers(S.FILLED, "0.3")
+    desk.fills(0, "0.5")
+    assert left_to_do(desk).following[0].quantity == Decimal("0.5")
+
+    after = another_process(desk)
+
+    (told,) = [line for line in lines.of("WARNING") if "was to follow" in line]
+    assert told.startswith(f"0.5 of BTC/USDT was to follow the exit {key_of(1)} of ")
+    for asked in list(after.gateway.asked):
+        found = after.orders()[asked.key]
+        after.tell(after.answer(asked, answer_of(after, asked.key, S.FILLED, f"{found.quantity}")))
+    assert sold(after) == []
+    assert left_to_do(after) == NOTHING_LEFT
+
+
+def test_nothing_is_noted_of_exits_that_are_done_at_once(desk: Stopped) -> None:
+    desk.enter()
+    leave(desk)
+    desk.answers(S.FILLED, "1")
+
+    assert note_of_exits(desk) is None
+
+
+def test_a_note_that_nobody_can_read_stops_nobody(desk: Stopped, lines: Lines) -> None:
+    ledger = SqliteLedger(desk.path)
+    ledger.write((), (), 0, {LEAVING: '{"waiting":"all"}'})
+    ledger.close()
+
+    after = another_process(desk)
+    after.tell(after.intent(0))
+
+    assert after.order(0).state is S.SENT
+    assert any("watchkeeper positions" in line for line in lines.of("ERROR"))
+    assert left_to_do(after) == NOTHING_LEFT
+
+
+def left_to_do(desk: Stopped) -> Unfinished:
+    return unfinished_in(note_of_exits(desk))
+
+
+def note_of_exits(desk: Stopped) -> str | None:
+    ledger = SqliteLedger(desk.path)
+    try:
+        return ledger.note(LEAVING)
+    finally:
+        ledger.close()

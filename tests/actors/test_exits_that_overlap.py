@@ -1,0 +1,155 @@
+"""More entries and exits than one, in whatever order, over commits that fail."""
+
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from messages.errors import LedgerUnavailable
+from messages.values import OrderState as S
+from persistence.ledger import SqliteLedger
+from tests.actors.exit_path import (
+    MARGIN,
+    SPOT,
+    answer_one,
+    begin_anew,
+    could_be_sold,
+    leave,
+    path,
+    sold,
+    with_most,
+)
+from tests.actors.order_path import key_of
+from tests.actors.stopped_path import Stopped
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Stopped:
+    return path(tmp_path)
+
+
+def two_exits(desk: Stopped) -> None:
+    """The rest of the first has nothing to sell, for the second has taken it."""
+    desk.tell(desk.intent(0))
+    desk.fills(0, "0.3")
+    leave(desk)
+    desk.answers(S.FILLED, "0.3")
+    desk.tell(desk.intent(2))
+    leave(desk, 3)
+    desk.fills(0, "0.5")
+
+
+def test_what_waits_is_not_sold_from_what_is_bought_after_it(desk: Stopped) -> None:
+    """Its entry may never fill, and the later one would be left as soon as it is there."""
+    desk.tell(desk.intent(0))
+    leave(desk)
+    desk.tell(desk.intent(2))
+
+    desk.fills(2, "1", S.FILLED)
+    assert sold(desk) == []
+    desk.fills(0, "0", S.CANCELED)
+
+    assert sold(desk) == []
+    assert desk.order(1).state_reason.startswith("nothing_held: its entry has not filled")
+    assert desk.actor.inspect()["leaving"] == []
+
+
+def test_what_two_exits_take_from_each_other_is_left_by_both_in_the_end(desk: Stopped) -> None:
+    """Of a part that was sent for less than it was to leave the rest was forgotten."""
+    two_exits(desk)
+    desk.fills(2, "0.1")
+    desk.fills(2, "1", S.FILLED)
+    desk.fills(0, "1", S.FILLED)
+
+    while answer_one(desk, Random(0), fails=False):
+        pass
+
+    assert could_be_sold(desk) == 2
+    assert desk.actor.inspect()["leaving"] == []
+
+
+def test_a_part_that_waits_is_to_leave_as_much_whichever_incarnation_looks(desk: Stopped) -> None:
+    two_exits(desk)
+    before = to_leave(desk)
+
+    begin_anew(desk)
+    begin_anew(desk)
+
+    assert to_leave(desk) == before
+
+
+def to_leave(desk: Stopped) -> Decimal:
+    leaving = desk.actor.inspect()["leaving"]
+    return sum((one["to_leave"] for one in leaving), start=Decimal(0))
+
+
+class Failing(SqliteLedger):
+    """Fails in the write that is next but so many, before it is on disk or after."""
+
+    left, is_late = 0, False
+
+    def write(self, *args: Any, **more: Any) -> Any:
+        self.left -= 1
+        if self.left:
+            return super().write(*args, **more)
+        if self.is_late:
+            super().write(*args, **more)
+        raise LedgerUnavailable("disk full")
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("brings", "then"), [("1", [("1", S.SENT)]), ("0", [])])
+def test_what_waited_survives_the_commit_that_failed(
+    tmp_path: Path, brings: str, then: list[tuple[str, S]], is_late: bool
+) -> None:
+    """It was in no row and waited no more, and nobody else would have left it."""
+    where = tmp_path / "ledger.db"
+    ledger = Failing(where)
+    opened = iter([ledger])
+    desk = path(tmp_path, open_ledger=lambda: next(opened, None) or SqliteLedger(where))
+    desk.tell(desk.intent(0))
+    leave(desk)
+    ledger.left, ledger.is_late = 2, is_late
+
+    desk.fills(0, brings, S.FILLED if brings != "0" else S.CANCELED)
+    desk.start()
+    for asked in desk.gateway.asked:
+        if asked.key == key_of(1):
+            desk.tell(desk.answer(asked, None))
+
+    assert sold(desk) == then
+    assert desk.order(1).state is (S.SENT if then else S.REFUSED)
+    assert desk.actor.inspect()["leaving"] == []
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_comes_in_whatever_order_no_more_is_sold_than_was_bought(
+    tmp_path: Path, seed: int
+) -> None:
+    """And all of it is, where no exit fails; the executor may begin anew at any moment."""
+    chance = Random(seed)
+    desk = path(tmp_path, chance.choice([SPOT, MARGIN]))
+    with_most(desk, chance.choice(["0.3", "10"]))
+    bought, fails, last = Decimal(0), seed % 4 == 0, False
+    desk.tell(desk.intent(0))
+    leaving = chance.randrange(6)
+    for step in range(12):
+        if step == leaving:
+            leave(desk)
+        if not last and chance.random() < 0.5:
+            bought = min(bought + Decimal(chance.randint(1, 5)) / 10, Decimal(1))
+            last = bought == 1 or chance.random() < 0.1
+            state = S.FILLED if bought == 1 else S.CANCELED if last else S.PARTIALLY_FILLED
+            desk.fills(0, f"{bought}", state)
+        else:
+            answer_one(desk, chance, fails=fails)
+        if chance.random() < 0.1:
+            begin_anew(desk)
+        assert could_be_sold(desk) <= bought
+    desk.fills(0, f"{bought}", S.CANCELED)
+    while answer_one(desk, chance, fails=False):
+        pass
+
+    assert could_be_sold(desk) == bought or (fails and "counts as left" in desk.cell.problem)
