@@ -30,6 +30,8 @@ Told = TypeVar("Told")
 _POLL_S = 0.1
 _LINE_BYTES, _MOST_BYTES = 1_024, 16_000_000
 """Of a log that is read from its end: so long may lines be on the average, so much may all be."""
+_GONE = "gone"
+"""Instead of an answer."""
 _DONE = {
     "restart": "{bot} is being started anew",
     "drain": "{bot} is being ended, and stays so",
@@ -66,15 +68,14 @@ def _asked(
     fleet: FleetConfig, verb: str, bot: str, timeout_s: float
 ) -> tuple[int, str, Reloaded | None]:
     """Give the exit code, the sentence, and what became of whom where the file was read again."""
-    done = _DONE[verb].format(bot=bot)
-    if holder(fleet.run_dir / FLEET_LOCK) is None:
-        if verb == "down":
-            _take_down(fleet)
-            return EXIT_OK, done, None
+    done, lock = _DONE[verb].format(bot=bot), fleet.run_dir / FLEET_LOCK
+    answer = _GONE if holder(lock) is None else _answered(fleet, verb, bot, timeout_s)
+    if answer == _GONE and verb == "down":
+        _take_down(fleet)
+        return EXIT_OK, done, None
+    if answer == _GONE:
         up = f"watchkeeper orchestrate up {fleet.path}"
         return EXIT_NOTHING_THERE, f"nobody runs this fleet: {up}", None
-    with closing(FleetStore(fleet.run_dir / STATE)) as store:
-        answer = _answer(store, store.ask(verb, bot, time.time_ns()), timeout_s)
     if answer == OK:
         return EXIT_OK, done, None
     if answer.startswith(f"{OK} {{"):
@@ -169,10 +170,22 @@ def _take_down(fleet: FleetConfig) -> None:
             time.sleep(_POLL_S)
 
 
-def _answer(store: FleetStore, number: int, timeout_s: float) -> str:
-    deadline = time.monotonic() + timeout_s
-    while not (answer := store.answer_to(number)) and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
+def _answered(fleet: FleetConfig, verb: str, bot: str, timeout_s: float) -> str:
+    """Give the orchestrator's answer; empty where none came, `_GONE` where it ended without one.
+
+    Nobody takes up what was asked of one that has ended: the next must not find it.
+    """
+    deadline, lock = time.monotonic() + timeout_s, fleet.run_dir / FLEET_LOCK
+    with closing(FleetStore(fleet.run_dir / STATE)) as store:
+        number = store.ask(verb, bot, time.time_ns())
+        is_there = True
+        while not (answer := store.answer_to(number)) and is_there and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+            is_there = holder(lock) is not None
+        if not (answer or is_there):
+            store.answer(number, answer := _GONE)
+    while answer == OK and verb == "down" and holder(lock) and time.monotonic() < deadline:
+        time.sleep(_POLL_S / 10)  # it answers with its last breath, and another may be started now
     return answer
 
 

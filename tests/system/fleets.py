@@ -98,6 +98,11 @@ class Fleet:
             kept = store.bots()
         return {one.bot: msgspec.json.decode(one.memory, type=BotMemory) for one in kept}
 
+    def open_requests(self) -> list[str]:
+        """What was asked for, and is not answered."""
+        with closing(FleetStore(self.folder / "runs" / STATE)) as store:
+            return [one.verb for one in store.open_requests()]
+
     def memory(self, name: str) -> BotMemory:
         return self.memories()[name]
 

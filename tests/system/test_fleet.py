@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -158,3 +159,24 @@ def test_a_crash_loop_is_parked_and_a_person_starts_it_again(tmp_path: Path) -> 
         assert fleet.run("restart", "nobody").returncode == 1
         assert fleet.run("down").returncode == 0
         assert fleet.run("restart", "bot0").returncode == 3
+
+
+def test_who_asks_an_orchestrator_that_dies_hears_of_it_and_the_next_does_not_take_it_up(
+    tmp_path: Path,
+) -> None:
+    with ended_at_last(Fleet(tmp_path, 1)) as fleet:
+        orchestrator = fleet.up()
+        until(lambda: fleet.pid("bot0"))
+        orchestrator.send_signal(signal.SIGSTOP)
+        answers: list[subprocess.CompletedProcess[str]] = []
+        asking = threading.Thread(target=lambda: answers.append(fleet.run("drain", "bot0")))
+        asking.start()
+        until(lambda: fleet.open_requests() == ["drain"])
+
+        orchestrator.kill()
+        asking.join(30)
+
+        (answer,) = answers
+        assert (answer.returncode, answer.stderr[:31]) == (3, "watchkeeper: nobody runs this f")
+        assert fleet.open_requests() == []
+        assert fleet.run("down").returncode == 0
