@@ -4,7 +4,7 @@ One incarnation's, on the executor's thread. The note goes with the commit that 
 is written while no exit waits and nothing follows one, as in most runs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from actors.context import Context
 from actors.log import logger
 from decisions.exit_book import ExitBook
 from decisions.unfinished_exits import LEAVING, NOTHING_LEFT, Unfinished, note_of, unfinished_in
+from messages.orders import OrderIntent
 from persistence.entries import NO_NOTES
 from persistence.ledger import Ledger
 
@@ -49,3 +50,11 @@ class NotedExits:
             return NO_NOTES
         self._noted = note_of(self._book.unfinished())
         return {LEAVING: self._noted}
+
+
+def waiting_exits(ledger: Ledger) -> Sequence[OrderIntent]:
+    """Give the exits that wait, and are in no row; none where that cannot be read."""
+    try:
+        return unfinished_in(ledger.note(LEAVING)).waiting
+    except msgspec.MsgspecError:  # told of by the desk
+        return ()

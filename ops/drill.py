@@ -17,49 +17,22 @@ from typing import TYPE_CHECKING, TextIO
 import msgspec
 
 import strategies
-from decisions.drill import (
-    LEDGER_BLOWS,
-    Case,
-    full_cases,
-    lost_ledger_cases,
-    parse_case,
-    quick_cases,
-    quick_lost_ledger_cases,
-)
-from decisions.drill_cancel import (
-    CancelCase,
-    full_cancel_cases,
-    parse_cancel_case,
-    quick_cancel_cases,
-)
-from decisions.drill_replace import ROAD as REPLACES
-from decisions.drill_replace import (
-    ReplaceCase,
-    full_replace_cases,
-    parse_replace_case,
-    quick_replace_cases,
-)
-from decisions.drill_stop import (
-    ROAD,
-    StopCase,
-    full_stop_cases,
-    lost_ledger_stop_cases,
-    parse_stop_case,
-    quick_lost_ledger_stop_cases,
-    quick_stop_cases,
-)
+from decisions.drill import LEDGER_BLOWS, Case
+from decisions.drill_cancel import CancelCase
+from decisions.drill_exit import ExitCase
+from decisions.drill_replace import ReplaceCase
+from decisions.drill_stop import StopCase
 from messages.errors import ConfigError, DataError
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from messages.extras import how_to_install
 from ops.config import Config, demo_config, load
+from ops.drill_cases import AnyCase, chosen_cases, parse_any
 from persistence.secret_files import take_secret_files
 
 if TYPE_CHECKING:
     from ops.drill_case import Baseline, Result, Setting
     from ops.drill_ledger import Database
     from ops.drill_life import Nursery
-
-AnyCase = Case | CancelCase | StopCase | ReplaceCase
 
 JOBS_PER_CPU = 4
 CANDLES = 100
@@ -155,7 +128,7 @@ def _prepared(
 ) -> "tuple[Setting, Baseline]":
     """Find out what an undisturbed run sends, in as little market as shows two orders.
 
-    Where only cancels, replacements and exits of stops are rehearsed nothing of it is needed.
+    Cases of other roads than an order's own need nothing of it.
 
     Raises:
         DataError: it sends nothing, or fails.
@@ -173,7 +146,7 @@ def _prepared(
             nursery=nursery,
             database=database,
         )
-        if all(isinstance(case, CancelCase | StopCase | ReplaceCase) for case in cases):
+        if not any(isinstance(case, Case) for case in cases):
             return setting, Baseline(target=None, sent=frozenset())
         baseline = find_baseline(setting)
         if len(baseline.sent) > 1:
@@ -191,7 +164,7 @@ def play(
 ) -> "Iterator[Result]":
     """Play some cases at once, each at an exchange of its own; give each when it has ended.
 
-    `baseline` is for the cases of an order's life: those of cancels and of stops have their own.
+    `baseline` is for the cases of an order's life: those of other roads have their own.
     """
     rehearse = _rehearser(setting, baseline, cases)
     shuffled = list(cases)  # those that wait long are spread among those that do not
@@ -214,21 +187,25 @@ def _rehearser(
     """Give what plays one case, of any kind."""
     from ops.drill_cancel_case import cancel_setting, rehearse_cancel
     from ops.drill_case import find_baseline, rehearse
+    from ops.drill_exit_case import exit_setting, rehearse_exit
     from ops.drill_replace_case import rehearse_replace, replace_setting
     from ops.drill_stop_case import rehearse_stop, stop_setting
 
     with_cancels = any(isinstance(case, CancelCase) for case in cases)
     canceling, stopping = cancel_setting(setting), stop_setting(setting)
-    replacing = replace_setting(setting)
+    replacing, leaving = replace_setting(setting), exit_setting(setting)
     resting = find_baseline(canceling) if with_cancels else baseline
 
     def one(case: AnyCase) -> "Result":
-        if isinstance(case, CancelCase):
-            return rehearse_cancel(canceling, resting, case)
-        if isinstance(case, StopCase):
-            return rehearse_stop(stopping, case)
-        if isinstance(case, ReplaceCase):
-            return rehearse_replace(replacing, case)
+        match case:
+            case CancelCase():
+                return rehearse_cancel(canceling, resting, case)
+            case StopCase():
+                return rehearse_stop(stopping, case)
+            case ReplaceCase():
+                return rehearse_replace(replacing, case)
+            case ExitCase():
+                return rehearse_exit(leaving, case)
         return rehearse(setting, baseline, case)
 
     return one
@@ -240,15 +217,8 @@ def _usual_jobs() -> int:
 
 def _cases(options: DrillOptions) -> list[AnyCase]:
     in_database = options.database_url_env is not None
-    lost: list[AnyCase] = []
     if not options.cases:
-        if options.full:
-            if in_database:
-                lost = [*lost_ledger_cases(), *lost_ledger_stop_cases()]
-            return [*_full(), *lost]
-        if in_database:
-            lost = [*quick_lost_ledger_cases(), *quick_lost_ledger_stop_cases()]
-        return [*_quick(), *lost]
+        return chosen_cases(full=options.full, in_database=in_database)
     cases: list[AnyCase] = []
     wrong = []
     for text in options.cases:
@@ -262,27 +232,6 @@ def _cases(options: DrillOptions) -> list[AnyCase]:
     if wrong:
         raise ConfigError(wrong)
     return cases
-
-
-def _full() -> list[AnyCase]:
-    return [*full_cases(), *full_cancel_cases(), *full_stop_cases(), *full_replace_cases()]
-
-
-def _quick() -> list[AnyCase]:
-    return [*quick_cases(), *quick_cancel_cases(), *quick_stop_cases(), *quick_replace_cases()]
-
-
-def parse_any(text: str) -> AnyCase:
-    """Read a case of any kind.
-
-    Raises:
-        ValueError: the sentence says which part is wrong and what it may be.
-    """
-    if text.split("/")[0] == ROAD:
-        return parse_stop_case(text)
-    if text.split("/")[0] == REPLACES:
-        return parse_replace_case(text)
-    return parse_cancel_case(text) if text.count("/") == 3 else parse_case(text)
 
 
 def _database(options: DrillOptions) -> "Database | None":

@@ -13,6 +13,7 @@ import msgspec
 
 from decisions.drill import LEDGER_BLOWS, RESTART, Blow, Case, Point
 from decisions.drill_cancel import CancelCase, CancelPoint
+from decisions.drill_exit import ExitCase
 from decisions.drill_replace import ReplaceCase
 from decisions.drill_stop import StopCase
 from decisions.drill_verdict import (
@@ -27,9 +28,10 @@ from exchanges.local.faults import Fault
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.local.settings import DEFAULT_BALANCES, Settings
 from messages.errors import DataError, LedgerUnavailable
+from messages.exact import NOTHING
 from messages.exit_codes import EXIT_EXHAUSTED
 from messages.ids import ClientOrderId, Symbol, base_of, quote_of
-from messages.values import OrderState
+from messages.values import OrderState, Side
 from ops.config import Config
 from ops.drill_child import Job
 from ops.drill_faults import arm
@@ -127,7 +129,7 @@ class Rehearsal:
     def __init__(
         self,
         setting: Setting,
-        case: Case | CancelCase | StopCase | ReplaceCase | None,
+        case: Case | CancelCase | StopCase | ReplaceCase | ExitCase | None,
         baseline: Baseline | None,
     ) -> None:
         self._setting, self._case, self._baseline = setting, case, baseline
@@ -318,6 +320,17 @@ class Rehearsal:
             )
             for order in self._exchange.exchange.orders()
         ]
+
+    def traded(self) -> tuple[Decimal, Decimal, Decimal]:
+        """Give what was bought, what was sold, and what open orders may yet sell."""
+        bought = sold = selling = NOTHING
+        for order in self._exchange.exchange.orders():
+            if order.side is Side.BUY:
+                bought += order.filled
+            else:
+                sold += order.filled
+                selling += order.quantity - order.filled if order.is_open else NOTHING
+        return bought, sold, selling
 
     def entries(self) -> list[LedgerEntry]:
         """Read the ledger as it is now."""

@@ -18,6 +18,7 @@ import msgspec
 import strategies
 from decisions.drill import LEDGER_BLOWS, Blow, Point
 from decisions.drill_cancel import CancelPoint
+from decisions.drill_exit import ExitPoint
 from decisions.drill_stop import StopPoint
 from decisions.order_keys import client_order_id
 from exchanges.capabilities import Capability, capability_of
@@ -26,7 +27,7 @@ from exchanges.facts import VenueFacts
 from exchanges.venue_loop import VenueLoop
 from messages.errors import VenueRefused
 from messages.exit_codes import EXIT_EXHAUSTED, EXIT_OK
-from messages.ids import NS_PER_S
+from messages.ids import MINUTE_NS, NS_PER_MS, NS_PER_S
 from messages.learning import learn
 from messages.lifecycle import ActorState
 from messages.orders import OrderIntent
@@ -39,6 +40,10 @@ from ops.drill_cancel_traps import (
     Operator,
     notice_gateway,
 )
+from ops.drill_exit_traps import ExitLedger, ExitRuntime, ExitTrap
+from ops.drill_leaving import PRICES as LEAVING_PRICES
+from ops.drill_leaving import leaving_config
+from ops.drill_led_traps import LedRuntime
 from ops.drill_ledger import GO_ON, watched
 from ops.drill_replace_traps import ReplaceRuntime, ReplaceTrap
 from ops.drill_replaced import PRICES, replaced_config
@@ -97,8 +102,15 @@ class Job(msgspec.Struct, kw_only=True):
     """Whether trading is halted while that market falls."""
     replace_begins_ms: int | None = None
     """The same, of a replacement, with a strategy of its own; None: it is not one."""
+    exit_begins_ms: int | None = None
+    """The same, of an exit that its entry has to fill for; None: it is not one."""
+    exit_skips: int = 0
+    """How many of its candles an earlier life has seen: a live market shows nothing again."""
+    exit_point: ExitPoint | None = None
     first: Target | None = None
-    """The order that is replaced by the target."""
+    """The order that is replaced by the target, or the entry of the exit."""
+    leaves: Target | None = None
+    """The exit, which the target is or follows."""
     ledger: LedgerPlace | None = None
     """None is the run directory's own file."""
 
@@ -124,7 +136,7 @@ def rehearsed(config: Config, job: Job) -> Config:
     )
     if job.cancels:
         feed = replace(feed, window=RESTING, batch=RESTING)
-    if job.replace_begins_ms is not None:
+    if job.replace_begins_ms is not None or job.exit_begins_ms is not None:
         feed = replace(feed, window=1, batch=1)
     return replace(
         config,
@@ -157,6 +169,11 @@ def config_of(job: Job) -> Config:
     if job.replace_begins_ms is not None:
         market, config = Path(job.run_dir) / MARKET, rehearsed(replaced_config(), job)
         return shown_from(market, job.replace_begins_ms, config, PRICES)
+    if job.exit_begins_ms is not None:
+        market, config = Path(job.run_dir) / MARKET, rehearsed(leaving_config(), job)
+        skips = job.exit_skips
+        begins_ms = job.exit_begins_ms + skips * MINUTE_NS // NS_PER_MS
+        return shown_from(market, begins_ms, config, LEAVING_PRICES[skips:])
     check = strategies.check_params
     config = demo_config({}, check) if job.config is None else load(Path(job.config), {}, check)
     return rehearsed(config, job)
@@ -169,10 +186,12 @@ def run(text: bytes) -> int:
     signal.signal(signal.SIGTERM, lambda number, _: over.append(number))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's business
     orders: SimpleQueue[bytes] = SimpleQueue()
-    point = job.stop_point or job.cancel_point or job.point
+    point = job.stop_point or job.cancel_point or job.exit_point or job.point
     trap = _trap_of(job)(job.target, point, job.blow, _tell)
     if isinstance(trap, ReplaceTrap):
         trap.first = job.first
+    elif isinstance(trap, ExitTrap):
+        trap.entry, trap.exit = job.first, job.leaves
     threading.Thread(target=_hear_the_parent, args=(orders, trap), daemon=True).start()
     with RunDir(job.run_dir) as run_dir:
         set_up_logging(run_dir.path / LOG, secrets=[], screen_level="CRITICAL")
@@ -186,6 +205,8 @@ def _trap_of(job: Job) -> type[Trap]:
         return StopTrap
     if job.replace_begins_ms is not None:
         return ReplaceTrap
+    if job.exit_begins_ms is not None:
+        return ExitTrap
     return CancelTrap if job.cancels else Trap
 
 
@@ -207,7 +228,7 @@ def _run(
             runtime,
             live=live,
             open_ledger=lambda: watched(_ledger(trap), trap, job.ledger or run_dir.ledger),
-            as_live=isinstance(trap, StopTrap | ReplaceTrap),
+            as_live=isinstance(trap, StopTrap | ReplaceTrap | ExitTrap),
         )
         if isinstance(trap, CancelTrap):
             notice_gateway(system.gateway, trap)
@@ -230,9 +251,11 @@ def _run(
                 _tell_once(told, "recovered")
             # What was decided while the executor was reconciling is nowhere to be seen yet.
             is_running = system.executor.cell.state is ActorState.RUNNING
-            if isinstance(runtime, ReplaceRuntime) and is_running and runtime.shown() != shown:
+            if isinstance(runtime, LedRuntime) and is_running and runtime.shown() != shown:
                 shown = runtime.shown()
                 _tell(event="shown", count=shown)
+            if "counts as left and holds" in system.executor.cell.problem:
+                _tell_once(told, "short")
             _tell_dead(told, runtime)
             desk.work(orders)
             if isinstance(runtime, StopRuntime):
@@ -250,6 +273,8 @@ def _runtime(job: Job, trap: Trap, events: int) -> DrillRuntime:
         return StopRuntime(trap, halts=job.stop_halts)
     if isinstance(trap, ReplaceTrap):
         return ReplaceRuntime(trap, 1)
+    if isinstance(trap, ExitTrap):
+        return ExitRuntime(trap, 1)
     if isinstance(trap, CancelTrap):  # an undisturbed run shows the whole market
         return CancelRuntime(trap, events if trap.target is None else 1)
     return DrillRuntime(trap, events)
@@ -258,6 +283,8 @@ def _runtime(job: Job, trap: Trap, events: int) -> DrillRuntime:
 def _ledger(trap: Trap) -> type[DrillLedger]:
     if isinstance(trap, StopTrap):
         return StopLedger
+    if isinstance(trap, ExitTrap):
+        return ExitLedger
     return CancelLedger if isinstance(trap, CancelTrap) else DrillLedger
 
 

@@ -13,19 +13,18 @@ from decisions.order_wishes import CANCELS, Wish
 from exchanges.local.orders import Order
 from messages.errors import LedgerUnavailable
 from messages.exact import NOTHING
-from messages.order_states import FINAL_STATES, RESTING_STATES
+from messages.order_states import FINAL_STATES
 from messages.values import OrderState
 from ops.drill_cancel_faults import SEEN_BY_STREAM, UNSEEN, disturb
-from ops.drill_case import CALM_S, Baseline, Rehearsal, Result, Setting
+from ops.drill_case import Baseline, Result, Setting
 from ops.drill_child import Job
 from ops.drill_faults import plans_of, silence
+from ops.drill_led_case import AT_REST, LedRehearsal
 from ops.drill_life import Life
 from ops.drill_replaced import CANDLES, QUANTITY, decided_at, replaced_config, target_of
 from ops.drill_stop_case import AHEAD_MS
 from persistence.ledger import LedgerEntry
 from persistence.reader import LedgerReader
-
-_AT_REST = FINAL_STATES | RESTING_STATES
 
 
 def replace_setting(setting: Setting) -> Setting:
@@ -44,24 +43,18 @@ def rehearse_replace(setting: Setting, case: ReplaceCase) -> Result:
         return rehearsal.play()
 
 
-class ReplaceRehearsal(Rehearsal):
-    """Besides what is true of any order: never are two of them at the exchange at one time.
-
-    The market is shown as a live one is, a candle each time that all is at rest.
-    """
+class ReplaceRehearsal(LedRehearsal):
+    """Besides what is true of any order: never are two of them at the exchange at one time."""
 
     _case: ReplaceCase
 
     def __init__(
         self, setting: Setting, case: ReplaceCase, baseline: Baseline, begins_ms: int
     ) -> None:
-        super().__init__(setting, case, baseline)
-        self._begins_ms = begins_ms
+        super().__init__(setting, case, baseline, begins_ms=begins_ms, candles=CANDLES)
         self._first = target_of(setting.config, begins_ms, 0)
         self._rested = False
         """Whether the first has come to rest, and what strikes its cancel was armed."""
-        self._life: Life | None = None
-        self._shown, self._calm_since = 1, 0.0
 
     def play(self) -> Result:
         """Play the case."""
@@ -85,45 +78,25 @@ class ReplaceRehearsal(Rehearsal):
 
     # ------------------------------------------------------------ the market
 
-    def _is_settled(self, life: Life, blow: Blow) -> bool:
-        if life is not self._life:
-            self._life, self._shown, self._calm_since = life, 1, 0.0
-        self._lead(life, blow)
-        if self._shown < CANDLES or not super()._is_settled(life, blow):
-            return False
-        return not self._wrong_besides(self.entries())
-
-    def _lead(self, life: Life, blow: Blow) -> None:
-        """Show the next candle, once all of the last has come to rest."""
-        if self._shown == CANDLES or not self._is_at_rest(life, blow):
-            self._calm_since = 0.0
-            return
-        now = time.monotonic()
-        self._calm_since = self._calm_since or now
-        if now - self._calm_since < CALM_S:
-            return
+    def _moves(self) -> bool:
         if not self._rested:
             self._rested = True
             if self._case.fault in FIRST_FAULTS:
                 disturb(self._local, self._case.fault, self._first.client_order_id, QUANTITY)
-        self._shown, self._calm_since = self._shown + 1, 0.0
-        life.say(command="go_on", until=self._shown, number=0)
+        return False
 
-    def _is_at_rest(self, life: Life, blow: Blow) -> bool:
-        shown = life.last("shown")
-        if shown is None or shown["count"] < self._shown:
-            return False
-        entries = {entry.client_order_id: entry for entry in self.entries()}
-        first = entries.get(self._first.client_order_id)
+    def _is_at_rest(self, life: Life, blow: Blow, entries: Sequence[LedgerEntry]) -> bool:
+        known = {entry.client_order_id: entry for entry in entries}
+        first = known.get(self._first.client_order_id)
         if first is None or not (self._rested or first.state is OrderState.ACCEPTED):
             return False
         if self._shown > 1 and self._lives == 1:
             name = self._second.client_order_id
-            if name not in entries and name not in self._dead:
+            if name not in known and name not in self._dead:
                 return False  # it is decided in the first life, whatever becomes of it
             if blow is not Blow.NONE and life.has("reached") and not life.has("recovered"):
                 return False
-        return all(entry.state in _AT_REST for entry in entries.values()) and not self._waits()
+        return all(entry.state in AT_REST for entry in entries) and not self._waits()
 
     def _waits(self) -> bool:
         """Whether an order is to end, or something to take its place.

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any
 
 from decisions.drill import Blow
 from decisions.drill_cancel import CancelPoint
-from messages.ids import EXECUTOR
-from messages.market import MarketAck
 from ops.drill_cancel_traps import CancelRuntime, CancelTrap
+from ops.drill_led_traps import LedRuntime
 from ops.drill_traps import Target
 
 
@@ -36,18 +34,7 @@ class ReplaceTrap(CancelTrap):
         return first is not None and name in (first.order_key, first.client_order_id)
 
 
-class ReplaceRuntime(CancelRuntime):
-    """Holds the market behind what the strategy was shown, not behind what the executor was."""
+class ReplaceRuntime(LedRuntime, CancelRuntime):
+    """Notices what a cancel's does, on a market that is led."""
 
-    def _to_feed(self, tell: Callable[[Any], bool], message: Any) -> bool:
-        if not isinstance(message, MarketAck):
-            return tell(message)
-        self.acknowledged[message.follower] = message.next_index
-        if message.follower != EXECUTOR and message.next_index >= self.hold_at:
-            self._kept_back = (tell, message)
-            return True
-        return tell(message)
-
-    def shown(self) -> int:
-        """Give how far the slowest follower is."""
-        return min(self.acknowledged.values(), default=0)
+    trap: ReplaceTrap

@@ -12,7 +12,6 @@ from decisions.drill import RESTART, Blow, Point
 from decisions.drill_stop import ENTRY_LOST, HALTED, StopCase, StopPoint
 from decisions.risk_exit import NOTHING_HELD
 from messages.errors import LedgerUnavailable
-from messages.exact import NOTHING
 from messages.ids import ClientOrderId
 from messages.stops import Stop, StopState
 from messages.values import OrderState, Side
@@ -126,7 +125,7 @@ class StopRehearsal(Rehearsal):
         return wrong
 
     def _wrong_sums(self) -> list[str]:
-        bought, sold, selling = self._traded()
+        bought, sold, selling = self.traded()
         if not bought:
             return ["nothing was bought: nothing was rehearsed"]
         left = bought - bought * FEE - sold
@@ -137,7 +136,7 @@ class StopRehearsal(Rehearsal):
         return []
 
     def _is_hopeless(self) -> bool:
-        bought, sold, selling = self._traded()
+        bought, sold, selling = self.traded()
         return sold + selling > bought or super()._is_hopeless() or self._has_ended_wrong()
 
     def _has_ended_wrong(self) -> bool:
@@ -152,17 +151,6 @@ class StopRehearsal(Rehearsal):
 
     def _is_settled(self, life: Life, blow: Blow) -> bool:
         return super()._is_settled(life, blow) and not self._wrong_besides(self.entries())
-
-    def _traded(self) -> tuple[Decimal, Decimal, Decimal]:
-        """Give what was bought, what was sold, and what open orders may yet sell."""
-        bought = sold = selling = NOTHING
-        for order in self._exchange.exchange.orders():
-            if order.side is Side.BUY:
-                bought += order.filled
-            else:
-                sold += order.filled
-                selling += order.quantity - order.filled if order.is_open else NOTHING
-        return bought, sold, selling
 
     def _stops(self) -> list[Stop]:
         try:

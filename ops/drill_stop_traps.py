@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 from actors.address import Address
 from actors.operator_board import TRADING, OperatorBoard
-from decisions.drill import Blow
 from decisions.drill_stop import StopPoint
 from decisions.halting import HaltState
 from messages.errors import LedgerLost
@@ -20,10 +20,9 @@ from messages.order_states import FINAL_STATES
 from messages.stops import Stop, StopState
 from messages.values import OrderState
 from ops.drill_stopped import HOLDS, STOP
-from ops.drill_traps import HALT_REASON, UNANSWERED, DrillLedger, DrillRuntime, Trap
+from ops.drill_traps import HALT_REASON, DrillLedger, DrillRuntime, Trap
 from persistence.entries import NO_NOTES, NO_STOPS
 from persistence.ledger import Claim, LedgerEntry, Step
-from persistence.stored_ledger import Write
 
 AGAIN_S = 1.0
 """After so long without an answer a halt or a resume is ordered again."""
@@ -48,8 +47,6 @@ class StopLedger(DrillLedger):
     """Says also what becomes of the stop, and whether every order has ended."""
 
     _trap: StopTrap
-    _passed_by_stops: Sequence[tuple[StopPoint, StopPoint, OrderKey]] = ()
-    """What is being committed of the stop's own life."""
 
     def _load(self) -> None:
         super()._load()
@@ -64,31 +61,23 @@ class StopLedger(DrillLedger):
         stops: Sequence[Stop] = NO_STOPS,
     ) -> list[LedgerEntry]:
         """See `Ledger.write`."""
-        passed = [*self._of_stops(steps, claims, stops)]
-        for before, _, key in passed:
-            self._trap.reach(before, key)
-        self._passed_by_stops = passed
         try:
             after = super().write(steps, claims, now_ns, notes, stops)
         except LedgerLost:
             self._runtime.is_quiet = False  # until the next ledger has looked
             raise
         self._look()
-        for _, behind, key in passed:
-            self._trap.reach(behind, key)
         return after
 
-    def _commit(self, writes: Sequence[Write]) -> None:
-        super()._commit(writes)
-        if self._trap.blow is not Blow.COMMIT_UNANSWERED:
-            return
-        if any(self._trap.reach(behind, key) for _, behind, key in self._passed_by_stops):
-            raise LedgerLost(UNANSWERED)
-
-    def _of_stops(
-        self, steps: Sequence[Step], claims: Sequence[Claim], stops: Sequence[Stop]
-    ) -> Iterator[tuple[StopPoint, StopPoint, OrderKey]]:
+    def _of_own_road(
+        self,
+        steps: Sequence[Step],
+        claims: Sequence[Claim],
+        notes: Mapping[str, str],
+        stops: Sequence[Stop],
+    ) -> Iterator[tuple[StrEnum, StrEnum, OrderKey]]:
         """Give what a commit is of the stop's own life, by the key of its entry."""
+        del notes
         for claim in claims:
             if claim.sent and self._trap.is_entry(claim.intent.order_key):
                 key = claim.intent.order_key

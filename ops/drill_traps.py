@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -19,8 +19,9 @@ from actors.address import Address
 from actors.asking import BY_ASKING
 from actors.cell import Cell
 from actors.thread_runtime import ThreadRuntime
-from decisions.drill import COMMITTED, LEDGER_BLOWS, Blow, Point
+from decisions.drill import LEDGER_BLOWS, Blow, Point
 from decisions.drill_cancel import CancelPoint
+from decisions.drill_exit import ExitPoint
 from decisions.drill_stop import StopPoint
 from exchanges.ccxt_venue import CcxtVenue
 from exchanges.protocol import NewOrder
@@ -53,6 +54,7 @@ _BEFORE: tuple[StrEnum, ...] = (
     CancelPoint.BEFORE_HALT_DROPPED,
     *(StopPoint.BEFORE_DECLARED, StopPoint.BEFORE_ARMED, StopPoint.BEFORE_ACTED),
     *(StopPoint.BEFORE_RETRIED, StopPoint.BEFORE_ENDED),
+    *(ExitPoint.BEFORE_NOTED, ExitPoint.BEFORE_FILLED),
 )
 UNANSWERED = "drill: the server was lost before it answered a commit"
 PENDING_S = 0.4
@@ -88,7 +90,7 @@ class Trap:
         """Who was struck, and the epoch that it was in."""
         self.gone_on = threading.Event()
         """Set when the parent has taken the ledger's server away."""
-        self._tell = tell
+        self.say = tell
         self._lock = threading.Lock()
         self._sprung = False
 
@@ -146,7 +148,7 @@ class Trap:
         with self._lock:
             first, self._sprung = not self._sprung, True
         if first:
-            self._tell(event="reached", point=point)
+            self.say(event="reached", point=point)
         return first
 
     def _strike(self) -> None:
@@ -254,8 +256,8 @@ class DrillLedger(StoredLedger):
     """Says what is about to be committed, and what has been; see `ops.drill_ledger.watched`."""
 
     _trap: Trap
-    _passed: Sequence[tuple[tuple[Point, Point], OrderKey]] = ()
-    """What is being committed."""
+    _passed: Sequence[tuple[StrEnum, StrEnum, OrderKey]] = ()
+    """The points before and behind what is being committed, and of which order they are."""
 
     def lookup(self, keys: Sequence[OrderKey]) -> dict[OrderKey, LedgerEntry]:
         """See `Ledger.lookup`."""
@@ -274,26 +276,36 @@ class DrillLedger(StoredLedger):
         stops: Sequence[Stop] = NO_STOPS,
     ) -> list[LedgerEntry]:
         """See `Ledger.write`."""
-        passed = [(_points_of(step), step.order_key) for step in steps]
-        sent = (Point.BEFORE_CLAIM, Point.AFTER_CLAIM)
-        passed += [(sent, claim.intent.order_key) for claim in claims if claim.sent]
-        for (before, _), key in passed:
+        passed = [*self._of_own_road(steps, claims, notes, stops)]
+        passed += [(*_points_of(step), step.order_key) for step in steps]
+        sent = [claim.intent.order_key for claim in claims if claim.sent]
+        passed += [(Point.BEFORE_CLAIM, Point.AFTER_CLAIM, key) for key in sent]
+        for before, _, key in passed:
             self._trap.reach(before, key)
         self._passed = passed
         after = super().write(steps, claims, now_ns, notes, stops)
-        for (_, behind), key in passed:
+        for _, behind, key in passed:
             self._trap.reach(behind, key)
         for step in steps:
             if step.to is OrderState.NOT_SENT:
                 self._trap.reach(Point.ABSENCE_RECORDED, step.order_key)
         return after
 
+    def _of_own_road(
+        self,
+        steps: Sequence[Step],  # noqa: ARG002 - for those of another kind
+        claims: Sequence[Claim],  # noqa: ARG002 - the same
+        notes: Mapping[str, str],  # noqa: ARG002 - the same
+        stops: Sequence[Stop],  # noqa: ARG002 - the same
+    ) -> Iterable[tuple[StrEnum, StrEnum, OrderKey]]:
+        """Give the points before and behind a commit that are of no order in general."""
+        return ()
+
     def _commit(self, writes: Sequence[Write]) -> None:
         super()._commit(writes)  # type: ignore[safe-super]  # mixed into a ledger that has it
         if self._trap.blow is not Blow.COMMIT_UNANSWERED:
             return
-        behind = [(after, key) for (_, after), key in self._passed if after in COMMITTED]
-        if any(self._trap.reach(point, key) for point, key in behind):
+        if any(self._trap.reach(behind, key) for _, behind, key in self._passed):
             raise LedgerLost(UNANSWERED)
 
 

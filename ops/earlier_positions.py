@@ -14,6 +14,7 @@ from pathlib import Path
 
 from actors.cancel_desk import waiting
 from actors.log import logger
+from actors.noted_exits import waiting_exits
 from actors.order_records import update_of
 from actors.strategy import Kept
 from decisions.risk_exit import fees_in
@@ -138,8 +139,9 @@ class EarlierPositions:
         if self._max_age_ns is not None:
             since_ns = self._utc_ns() - self._max_age_ns - _SPARE_NS
         until: dict[StrategyId, int] = {}
-        # What waits for another order's end is no entry yet, and would be decided once more.
-        decided = [(one.strategy_id, one.decided_at_ns) for one in waiting(ledger)]
+        # What waits for another order is no entry yet, and would be decided once more.
+        no_entries = [*waiting(ledger), *waiting_exits(ledger)]
+        decided = [(one.strategy_id, one.decided_at_ns) for one in no_entries]
         entries = ledger.entries(max(since_ns, 0))
         decided += [(entry.strategy_id, entry.decided_at_ns) for entry in entries]
         for who, at_ns in decided:

@@ -8,7 +8,7 @@ from typing import Any
 from messages.errors import NotFound
 from ops.health_text import one_line
 from ops.moments import utc
-from ops.order_ends import end_of, first_in_short, waiting
+from ops.order_ends import end_of, first_in_short, waiting, waiting_exit
 from ops.orders import KEYS, ROUNDING, row_of, text_of
 from ops.run_files import LEDGER
 from ops.tables import spoken
@@ -77,6 +77,11 @@ def find_order(ledger: LedgerReader, name: str) -> LedgerEntry:
         raise NotFound(
             f"{one_line(name)!r} is no order yet: the decision waits for {wish.order_key} to end,"
             " whose place it takes"
+        )
+    if not found and (leaves := waiting_exit(name, ledger)):
+        raise NotFound(
+            f"{one_line(name)!r} is no order yet: the exit of {leaves.leaves.normalize():f}"
+            f" {leaves.symbol} waits until something of its entry has filled"
         )
     if not found:
         raise NotFound(

@@ -65,6 +65,8 @@ class StreamPlan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A shell pattern: ``user``, ``btcusdt@trade``, ``*@depth*``."""
     event: str = "*"
     """A shell pattern for the kind of event, ``executionReport``."""
+    client_order_id: str = "*"
+    """A shell pattern; of an event that is about no order it is empty."""
     nth: int = 1
     times: int | None = 1
     delay_ms: int = 1_000
@@ -97,7 +99,7 @@ class StreamFaults:
     def __init__(self) -> None:
         self.armed: list[ArmedStream] = []
 
-    def on_event(self, stream: str, event: str) -> StreamPlan | None:
+    def on_event(self, stream: str, event: str, client_order_id: str = "") -> StreamPlan | None:
         """Give the plan that strikes an event."""
         return self._strike(
             one
@@ -105,6 +107,7 @@ class StreamFaults:
             if one.plan.fault not in AT_SUBSCRIBE
             and fnmatchcase(stream, one.plan.stream)
             and fnmatchcase(event, one.plan.event)
+            and fnmatchcase(client_order_id, one.plan.client_order_id)
             and (one.plan.fault is not StreamFault.DEPTH_GAP or event == "depthUpdate")
         )
 

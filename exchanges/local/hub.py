@@ -120,7 +120,7 @@ class Hub:
     def _tell(self, stream: str, event: dict[str, Any]) -> None:
         key = (stream, str(event.get("e", "bookTicker")))
         with self.exchange.lock:
-            plan = self.exchange.stream_faults.on_event(*key)
+            plan = self.exchange.stream_faults.on_event(*key, _order_of(event))
         fault = plan.fault if plan else None
         if fault is StreamFault.OUT_OF_ORDER:
             self._held.setdefault(key, []).append(event)
@@ -184,3 +184,8 @@ class Hub:
         connection.put(f'{{"subscriptionId":0,"event":{event}}}')
         connection.streams.discard(USER)
         self.note(connection)
+
+
+def _order_of(event: dict[str, Any]) -> str:
+    """Give the client order id that an event is about: of a cancel, the order's own."""
+    return str(event.get("C") or event.get("c") or "")

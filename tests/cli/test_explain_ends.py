@@ -15,6 +15,7 @@ from messages.orders import OrderReport
 from messages.values import OrderState as S
 from messages.values import OrderType
 from ops.control import ControlServer
+from tests.actors.exit_path import leave, path
 from tests.actors.order_path import OrderPath, key_of
 from tests.cli.conftest import Ask
 
@@ -42,6 +43,19 @@ def read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Read:
         return {line[:17].strip(): line[18:].strip() for line in lines if line[18:].strip()}
 
     return told
+
+
+def test_an_exit_that_waits_for_its_entry_is_no_order_yet(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk = path(tmp_path)
+    desk.tell(desk.intent(0))
+    leave(desk)
+
+    assert cli.main(["orders", "show", key_of(1), "--run-dir", str(tmp_path)]) == 2
+
+    told = capsys.readouterr().err
+    assert "is no order yet: the exit of 1 BTC/USDT waits until something of its entry" in told
 
 
 def canceled(desk: OrderPath, report: OrderReport) -> OrderPath:

@@ -13,6 +13,7 @@ from actors.strategy import Kept
 from decisions.order_keys import client_order_id
 from decisions.order_wishes import CANCELS, Wish
 from decisions.strategy import StrategyMemory, new_memory
+from decisions.unfinished_exits import LEAVING, Unfinished, note_of
 from messages.errors import LedgerUnavailable
 from messages.ids import NS_PER_S, StrategyId, Symbol
 from messages.values import OrderState, Side
@@ -168,6 +169,16 @@ def test_nor_is_what_waits_until_another_order_has_ended(tmp_path: Path) -> None
         wish = Wish(order_key=first, reason="", replacement=intent(9, replaces=first))
         note = msgspec.json.encode([wish]).decode()
         run.ledger.write((), (), run.tick(), {CANCELS: note})
+
+    assert begun(tmp_path)[A].decided_until_ns == T0 + 9 * NS_PER_S
+
+
+def test_nor_is_an_exit_that_waits_for_its_entry(tmp_path: Path) -> None:
+    """Decided again it would be one that its new process has refused already, and nobody's."""
+    with book(tmp_path) as run:
+        run.claim(1)
+        leaves = intent(9, side=Side.SELL, leaves=Decimal(1))
+        run.ledger.write((), (), run.tick(), {LEAVING: note_of(Unfinished(waiting=(leaves,)))})
 
     assert begun(tmp_path)[A].decided_until_ns == T0 + 9 * NS_PER_S
 

@@ -8,11 +8,13 @@ from typing import Any
 
 import msgspec
 
+from actors import noted_exits
 from actors.gateway import Gateway
 from actors.live_gateway import LiveGateway
 from actors.open_orders import Move
 from actors.order_desk import OrderDesk
-from decisions import executor, halting
+from decisions import executor, halting, risk
+from decisions.exit_book import ExitBook
 from decisions.stop_book import StopBook
 from exchanges.ccxt_cancel import Canceler
 from exchanges.protocol import NewOrder
@@ -184,6 +186,22 @@ def what_the_first_filled_is_sent_again() -> None:
     vars(executor).update(rest_of=lambda intent, _: intent)
 
 
+def what_waits_is_not_noted() -> None:
+    """Keep exits that wait in memory alone."""
+    vars(noted_exits).update(note_of=lambda _: "")
+
+
+def the_rest_is_forgotten() -> None:
+    """Take an exit for done with the part that was there."""
+    ExitBook.due = lambda *_: iter(())  # type: ignore[method-assign]  # the planted bug
+
+
+def all_is_sold_at_once() -> None:
+    """Sell what has not filled yet of the entry, too: coins of its owner."""
+    vars(executor).update(fit_exit=lambda intent, *_: intent)
+    vars(risk).update(_not_held=lambda *_: None)
+
+
 BUGS = {
     bug.__name__: bug
     for bug in (
@@ -198,6 +216,9 @@ BUGS = {
         stop_is_armed_again_by_a_restart,
         second_is_sent_without_waiting,
         what_the_first_filled_is_sent_again,
+        what_waits_is_not_noted,
+        the_rest_is_forgotten,
+        all_is_sold_at_once,
     )
 }
 

@@ -1,7 +1,7 @@
 """The crash rehearsal, played: a few cases in every run, the whole matrix under stress."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,11 +10,13 @@ pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from decisions.drill import full_cases, parse_case, quick_cases
-from decisions.drill_cancel import full_cancel_cases, quick_cancel_cases
-from decisions.drill_replace import full_replace_cases, quick_replace_cases
-from decisions.drill_stop import full_stop_cases, quick_stop_cases
+from decisions.drill_cancel import full_cancel_cases
+from decisions.drill_exit import full_exit_cases
+from decisions.drill_replace import full_replace_cases
+from decisions.drill_stop import full_stop_cases
 from ops.drill import play
 from ops.drill_case import Baseline, find_baseline
+from ops.drill_cases import AnyCase
 from ops.drill_life import Nursery
 from tests.system.conftest import STRESS
 from tests.system.drilling import JOBS, setting_of
@@ -91,40 +93,16 @@ def test_the_users_own_strategies_and_limits_are_rehearsed(
 @pytest.mark.slow
 @pytest.mark.stress
 @pytest.mark.timeout(7200)
-@pytest.mark.skipif(not STRESS, reason="the full matrix of cancels takes half an hour")
-def test_the_full_matrix_of_cancels(nursery: Nursery) -> None:
-    cases = full_cancel_cases()
+@pytest.mark.skipif(not STRESS, reason="a full matrix takes a quarter of an hour to half of one")
+@pytest.mark.parametrize(
+    "cases",
+    [full_cancel_cases(), full_stop_cases(), full_replace_cases(), full_exit_cases()],
+    ids=["cancels", "stops", "replacements", "exits"],
+)
+def test_the_full_matrix_of(nursery: Nursery, cases: Sequence[AnyCase]) -> None:
     nothing = Baseline(target=None, sent=frozenset())
     results = list(play(setting_of(nursery), nothing, cases, MATRIX_JOBS))
-    sys.stdout.write(f"{len(results)} cases, of which {len(quick_cancel_cases())} are quick ones\n")
-
-    assert {result.case: result.problems for result in results if not result.passed} == {}
-    assert len(results) == len(cases)
-
-
-@pytest.mark.slow
-@pytest.mark.stress
-@pytest.mark.timeout(7200)
-@pytest.mark.skipif(not STRESS, reason="the full matrix of stops takes a quarter of an hour")
-def test_the_full_matrix_of_stops(nursery: Nursery) -> None:
-    cases = full_stop_cases()
-    nothing = Baseline(target=None, sent=frozenset())
-    results = list(play(setting_of(nursery), nothing, cases, MATRIX_JOBS))
-    sys.stdout.write(f"{len(results)} cases, of which {len(quick_stop_cases())} are quick ones\n")
-
-    assert {result.case: result.problems for result in results if not result.passed} == {}
-    assert len(results) == len(cases)
-
-
-@pytest.mark.slow
-@pytest.mark.stress
-@pytest.mark.timeout(7200)
-@pytest.mark.skipif(not STRESS, reason="the full matrix of replacements takes half an hour")
-def test_the_full_matrix_of_replacements(nursery: Nursery) -> None:
-    cases = full_replace_cases()
-    nothing = Baseline(target=None, sent=frozenset())
-    results = list(play(setting_of(nursery), nothing, cases, MATRIX_JOBS))
-    sys.stdout.write(f"{len(results)} cases, of which {len(quick_replace_cases())} are quick\n")
+    sys.stdout.write(f"{len(results)} cases\n")
 
     assert {result.case: result.problems for result in results if not result.passed} == {}
     assert len(results) == len(cases)

@@ -14,8 +14,9 @@ from decisions.drill import Case, full_cases, lost_ledger_cases, parse_case, qui
 from decisions.drill_cancel import full_cancel_cases
 from decisions.drill_stop import lost_ledger_stop_cases
 from ops.config import demo_config
-from ops.drill import CANDLES, AnyCase, parse_any, play
+from ops.drill import CANDLES, play
 from ops.drill_case import Baseline, Result, Setting, find_baseline
+from ops.drill_cases import AnyCase, parse_any
 from ops.drill_ledger import Database
 from ops.drill_life import Nursery
 from persistence.ledger_place import LedgerPlace

@@ -89,6 +89,27 @@ def test_a_broken_stream_is_an_error_and_the_next_call_subscribes_again(
     assert [one["clientOrderId"] for one in live(story)] == ["seen"]
 
 
+def test_of_one_order_alone_nothing_is_told(run: RunningExchange, client: Any) -> None:
+    plan = StreamPlan(
+        fault=StreamFault.DROPPED_EVENT, stream="user", client_order_id="a*", times=None
+    )
+    run.exchange.arm_stream(plan)
+
+    async def story() -> Any:
+        async with user_socket(run) as ws:
+            for name in ("a1", "b"):
+                client.create_order(BTC, "limit", "buy", 0.01, 50_000, {"clientOrderId": name})
+            client.cancel_order(None, BTC, {"clientOrderId": "a1"})
+            client.cancel_order(None, BTC, {"clientOrderId": "b"})
+            told: list[Any] = []
+            while not told or told[-1] != "CANCELED":
+                event = (await ws.receive_json(timeout=60))["event"]
+                told += [event["x"]] if event["e"] == "executionReport" else []
+            return told
+
+    assert asyncio.run(story()) == ["NEW", "CANCELED"]
+
+
 @pytest.mark.parametrize(
     ("fault", "fills"),
     [

@@ -1,6 +1,7 @@
 """What `reload` takes for changed: a bot's table, its config, the file of its own strategy."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ from decisions.fleet import Phase
 from ops.fleet import asking
 from ops.fleet.config import BotSpec
 from ops.fleet.orchestrator import Orchestrator
-from persistence.fleet import FleetStore
 from tests.ops.fleet.fleets import fleet_file, open_fleet, running, until
 from tests.ops.fleet.stubs import stub
 
@@ -44,12 +44,8 @@ def asked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     """What `reload --json` prints; while it waits, the orchestrator goes on."""
 
     def reload(orchestrator: Orchestrator) -> dict[str, Any]:
-        def answer(store: FleetStore, number: int, _: float) -> str:
-            orchestrator.step()
-            return store.answer_to(number)
-
-        monkeypatch.setattr(asking, "_answer", answer)
-        asking.ask(orchestrator.fleet.path, "reload", "", 0, as_json=True)
+        monkeypatch.setattr(time, "sleep", lambda _: orchestrator.step())
+        asking.ask(orchestrator.fleet.path, "reload", "", 60, as_json=True)
         found: dict[str, Any] = json.loads(capsys.readouterr().out)
         return found
 
