@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loguru import logger
 
 from decisions.risk import RiskLimits
 from messages.errors import LedgerLost
@@ -19,6 +18,7 @@ from messages.values import OrderState as S
 from persistence.ledger import LedgerEntry, SqliteLedger
 from tests.actors.order_path import BTC, key_of
 from tests.actors.stopped_path import AGE_NS, AT_95, Stopped
+from tests.actors.support import Lines
 
 FEED = ActorPath("feeds/feed")
 
@@ -149,15 +149,12 @@ def test_a_part_that_the_venue_ended_has_failed_and_nothing_follows_it_at_once(
     assert told(desk.exits)[1:] == [(Side.SELL, "0.4", S.SENT)]
 
 
-def test_a_stop_that_acts_is_news_in_one_short_line(desk: Stopped) -> None:
-    said: list[tuple[str, str]] = []
+def test_a_stop_that_acts_is_news_in_one_short_line(desk: Stopped, lines: Lines) -> None:
     desk.enter()
-    sink = logger.add(lambda m: said.append((m.record["level"].name, m.record["message"])))
 
     desk.price("94")
 
-    logger.remove(sink)
-    (acted,) = [line for line in said if "a stop acted" in line[1]]
+    (acted,) = [line for line in lines if "a stop acted" in line[1]]
     assert acted == (
         "INFO",
         "a stop acted: sell 1 BTC/USDT for one: stop_loss at 95: the market was at 94",
