@@ -8,10 +8,10 @@ they are, for there is nobody to ask, and a person's halt on top cancels them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
 
 from actors.context import Context
 from actors.gateway import Gateway
+from actors.halt_shown import doubted, failed_view, halt_view
 from actors.log import logger
 from actors.operator_board import TRADING, Answer, HaltView, OperatorBoard
 from actors.order_desk import OrderDesk
@@ -51,9 +51,6 @@ TRY_AGAIN_NS = 5 * NS_PER_S
 
 REPEAT = TimerFired(name="repeat what a halt asked for")
 TRY_AGAIN = TimerFired(name="try again to prove a halt")
-
-VENUE_FAILED = "venue_failed"
-_SHOWN_AT_MOST = 3
 
 
 class HaltDesk:
@@ -167,7 +164,8 @@ class HaltDesk:
             return True, "the drawdown begins anew at the present equity"
         why_not = halting.why_not_resume(self._halt, by, despite_open=despite_open)
         if why_not:
-            return False, f"{why_not}{self._doubt()}"
+            doubt = "" if self._halt.may_send else doubted(self._may_be_open(), self._problem)
+            return False, f"{why_not}{doubt}"
         after, _ = halting.resume(self._halt, by, despite_open=despite_open)
         if not self._forgive(self._end_on_disk):
             self._end_on_disk(NO_NOTES)
@@ -360,52 +358,22 @@ class HaltDesk:
     def _view(self) -> HaltView:
         record, before = self._halt.record, self._board.halt
         if record is None:
-            failed = self._board.venue_failure
-            text = f"{failed}; open orders are left as they are"
-            return HaltView(state=VENUE_FAILED, reason=failed, text=text)
-        proved_at_ns = None
-        if self._halt.state is HaltState.HALTED_PROVED:
+            return failed_view(self._board.venue_failure)
+        state, proved_at_ns = self._halt.state, None
+        if state is HaltState.HALTED_PROVED:
             proved_at_ns = before.proved_at_ns or self._ctx.utc_ns()
-        return HaltView(
-            state=str(self._halt.state),
-            reason=record.reason,
-            ordered_by=str(record.ordered_by),
-            at_ns=record.at_ns,
-            on_disk=self._on_disk,
-            open=tuple(sorted(self._halt.open)),
-            foreign=self._foreign,
+        return halt_view(
+            self._halt,
+            record,
             proved_at_ns=proved_at_ns,
-            problem="" if proved_at_ns else self._problem,
-            text=self._text(proved_at_ns),
+            is_on_disk=self._on_disk,
+            foreign=self._foreign,
+            problem=self._problem,
+            may_be_open=self._may_be_open() if state is HaltState.HALTED_UNPROVED else (),
         )
 
-    def _text(self, proved_at_ns: int | None) -> str:
-        record = self._halt.record
-        assert record is not None
-        parts = [self._progress(proved_at_ns)]
-        if self._foreign:
-            parts.append(f"{len(self._foreign)} orders of others were seen and left alone")
-        if not self._on_disk:
-            parts.append("NOT on disk: it ends with this process")
-        return f"{'; '.join(parts)}: {record.reason}"
-
-    def _progress(self, proved_at_ns: int | None) -> str:
-        count = len(self._halt.open)
-        if proved_at_ns is not None:
-            at = datetime.fromtimestamp(proved_at_ns // NS_PER_S, UTC).strftime("%H:%M:%S")
-            return f"proved: nothing open at {at} UTC"
-        if self._halt.state is HaltState.HALTED_UNPROVED:
-            return f"NOT proved{self._doubt()}"
-        why = f" ({self._problem})" if self._problem else ""
-        if count:
-            return f"halting: {count} order{'s' * (count != 1)} to be closed{why}"
-        return f"halting: the venue is asked what is open{why}"
-
-    def _doubt(self) -> str:
-        """Name what may be open; empty when nothing of it is known by name."""
-        keys = sorted(self._halt.open) or [e.order_key for e in self._ledger.open_entries()]
-        named = ", ".join(keys[:_SHOWN_AT_MOST])
-        more = f" and {len(keys) - _SHOWN_AT_MOST} more" if len(keys) > _SHOWN_AT_MOST else ""
-        doubt = f": {named}{more} may be open" if keys else ""
-        why = f" ({self._problem})" if self._problem else ""
-        return f"{doubt}{why}" if not self._halt.may_send else ""
+    def _may_be_open(self) -> list[OrderKey]:
+        """Give what may be open while that is not proved; nothing where trading goes on."""
+        if self._halt.may_send:
+            return []
+        return sorted(self._halt.open) or [e.order_key for e in self._ledger.open_entries()]

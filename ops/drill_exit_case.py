@@ -108,7 +108,7 @@ class ExitRehearsal(LedRehearsal):
         entry = known.get(self._entry.client_order_id)
         if entry is None or entry.filled_quantity != self._filled:
             return False
-        if self._shown > 1:
+        if self._skips + self._shown > 1:
             if self._lives == 1 and not life.has("decided"):
                 return False
             if blow is not Blow.NONE and life.has("reached") and not life.has("recovered"):
@@ -117,7 +117,7 @@ class ExitRehearsal(LedRehearsal):
 
     def _moves(self) -> bool:
         """Fill another part of the entry, once its exit was decided."""
-        if self._shown == 1 or self._filled == QUANTITY:
+        if self._skips + self._shown == 1 or self._filled == QUANTITY:
             return False
         self._filled += PART
         self._exchange.exchange.fill_order(self._entry.client_order_id, PART)

@@ -32,8 +32,8 @@ class LedRehearsal(Rehearsal):
         return not self._wrong_besides(self.entries())
 
     def _lead(self, life: Life, blow: Blow) -> None:
-        """Show the next candle, once all of the last has come to rest."""
-        if self._shown == self._candles or not self._has_rested(life, blow):
+        """Let the exchange move, or show the next candle, once all of the last has come to rest."""
+        if not self._has_rested(life, blow):
             self._calm_since = 0.0
             return
         now = time.monotonic()
@@ -41,7 +41,7 @@ class LedRehearsal(Rehearsal):
         if now - self._calm_since < CALM_S:
             return
         self._calm_since = 0.0
-        if not self._moves():
+        if not self._moves() and self._shown < self._candles:
             self._shown += 1
             life.say(command="go_on", until=self._shown, number=0)
 

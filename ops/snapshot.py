@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from actors.cell import Cell
-from actors.halt_desk import VENUE_FAILED
+from actors.halt_shown import VENUE_FAILED
 from actors.operator_board import TRADING
 from decisions.money_fold import MoneyFold
 from decisions.portfolio import Portfolio
