@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 
 from decisions.risk import RiskLimits
+from messages.errors import LedgerUnavailable
 from messages.ids import OrderKey
 from messages.values import Instrument, Side
 from messages.values import OrderState as S
+from persistence.ledger import SqliteLedger
 from tests.actors.order_path import BTC, OrderPath
 from tests.actors.stopped_path import AGE_NS, Stopped
 
@@ -72,3 +74,18 @@ def could_be_sold(desk: Stopped) -> Decimal:
     sales = [order for order in desk.orders().values() if order.side is Side.SELL]
     ended = {S.REJECTED, S.REFUSED}
     return sum((one.quantity for one in sales if one.state not in ended), start=Decimal(0))
+
+
+class Failing(SqliteLedger):
+    """Fails in the write that is next but so many, before it is on disk or after."""
+
+    left, is_late = 0, False
+    """Of all of them: an incarnation opens another one."""
+
+    def write(self, *args: Any, **more: Any) -> Any:
+        Failing.left -= 1
+        if Failing.left:
+            return super().write(*args, **more)
+        if Failing.is_late:
+            super().write(*args, **more)
+        raise LedgerUnavailable("disk full")

@@ -3,36 +3,19 @@
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
-from messages.errors import LedgerUnavailable
 from messages.ids import OrderKey
 from messages.lifecycle import ActorState
 from messages.order_states import FINAL_STATES
 from messages.values import OrderState as S
 from messages.values import Side
-from persistence.ledger import SqliteLedger
-from tests.actors.exit_path import MARGIN, SPOT, answer_of, leave, path, with_most
+from tests.actors.exit_path import MARGIN, SPOT, Failing, answer_of, leave, path, with_most
 from tests.actors.order_path import key_of
 from tests.actors.stopped_path import Stopped
 
 MOST_ENTRIES = 4
-
-
-class Failing(SqliteLedger):
-    """Fails in the write that is next but so many, before it is on disk or after."""
-
-    left, is_late = 0, False
-
-    def write(self, *args: Any, **more: Any) -> Any:
-        Failing.left -= 1
-        if Failing.left:
-            return super().write(*args, **more)
-        if self.is_late:
-            super().write(*args, **more)
-        raise LedgerUnavailable("disk full")
 
 
 class Trader:

@@ -3,16 +3,14 @@
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
-from messages.errors import LedgerUnavailable
 from messages.values import OrderState as S
-from persistence.ledger import SqliteLedger
 from tests.actors.exit_path import (
     MARGIN,
     SPOT,
+    Failing,
     answer_one,
     begin_anew,
     could_be_sold,
@@ -85,20 +83,6 @@ def to_leave(desk: Stopped) -> Decimal:
     return sum((one["to_leave"] for one in leaving), start=Decimal(0))
 
 
-class Failing(SqliteLedger):
-    """Fails in the write that is next but so many, before it is on disk or after."""
-
-    left, is_late = 0, False
-
-    def write(self, *args: Any, **more: Any) -> Any:
-        self.left -= 1
-        if self.left:
-            return super().write(*args, **more)
-        if self.is_late:
-            super().write(*args, **more)
-        raise LedgerUnavailable("disk full")
-
-
 @pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize(("brings", "then"), [("1", [("1", S.SENT)]), ("0", [])])
 def test_what_waited_survives_the_commit_that_failed(
@@ -106,12 +90,10 @@ def test_what_waited_survives_the_commit_that_failed(
 ) -> None:
     """It was in no row and waited no more, and nobody else would have left it."""
     where = tmp_path / "ledger.db"
-    ledger = Failing(where)
-    opened = iter([ledger])
-    desk = path(tmp_path, open_ledger=lambda: next(opened, None) or SqliteLedger(where))
+    desk = path(tmp_path, open_ledger=lambda: Failing(where))
     desk.tell(desk.intent(0))
     leave(desk)
-    ledger.left, ledger.is_late = 2, is_late
+    Failing.left, Failing.is_late = 2, is_late
 
     desk.fills(0, brings, S.FILLED if brings != "0" else S.CANCELED)
     desk.start()
