@@ -12,6 +12,7 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from decisions.drill import Case, full_cases, lost_ledger_cases, parse_case, quick_lost_ledger_cases
 from decisions.drill_cancel import full_cancel_cases
+from decisions.drill_exit import lost_ledger_exit_cases
 from decisions.drill_stop import lost_ledger_stop_cases
 from ops.config import demo_config
 from ops.drill import CANDLES, play
@@ -110,7 +111,9 @@ def test_a_server_that_dies_as_a_stop_acts_has_it_sold_once(
 @pytest.mark.stress
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize(
-    "cases", [lost_ledger_cases(), lost_ledger_stop_cases()], ids=["orders", "stops"]
+    "cases",
+    [lost_ledger_cases(), lost_ledger_stop_cases(), lost_ledger_exit_cases()],
+    ids=["orders", "stops", "exits"],
 )
 def test_the_server_dies_at_every_point(
     cases: list[AnyCase], setting: Setting, baseline: Baseline
