@@ -20,10 +20,12 @@ from tests.system.conftest import orders_at_venue, run_to_end
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 FILE = Path(featured_strategies.__file__)
-QUICK = {"backoff_min_ms": 1, "backoff_max_ms": 2, "strategy_max_restarts": 3, "hang_after_s": 1}
+QUICK = {"backoff_min_ms": 1, "backoff_max_ms": 2, "strategy_max_restarts": 3}
 
 
-def config(run_dir: Path, name: str, symbols: tuple[str, ...] = ("BTC/USDT",)) -> Config:
+def config(
+    run_dir: Path, name: str, symbols: tuple[str, ...] = ("BTC/USDT",), hang_after_s: int = 30
+) -> Config:
     overrides: dict[str, object] = {
         "run_dir": str(run_dir),
         "feed.speed": 0,
@@ -34,7 +36,7 @@ def config(run_dir: Path, name: str, symbols: tuple[str, ...] = ("BTC/USDT",)) -
         "strategy": [
             {"id": "one", "uses": f"{FILE}:{name}", "symbols": list(symbols), "params": {}}
         ],
-        "supervision": QUICK,
+        "supervision": {**QUICK, "hang_after_s": hang_after_s},
         "idempotency.backend": "sqlite",
     }
     return demo_config(overrides, strategies.check_params)
@@ -122,7 +124,7 @@ def test_a_strategy_that_gives_nonsense_sends_nothing_is_halted_and_its_line_is_
 def test_a_strategy_that_takes_for_ever_is_replaced_and_the_line_it_hangs_in_is_named(
     tmp_path: Path,
 ) -> None:
-    settings = config(tmp_path, "TakesForEver")
+    settings = config(tmp_path, "TakesForEver", hang_after_s=1)
     once = msgspec.structs.replace(settings.supervision, strategy_max_restarts=0)
     settings = msgspec.structs.replace(settings, supervision=once)
 
