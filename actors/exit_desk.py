@@ -94,7 +94,7 @@ class ExitDesk:
 
     def _taken(self, verdict: Verdict) -> Verdict:
         intent = verdict.intent
-        is_here = intent.leaves and not self._is_anothers(intent)
+        is_here = intent.leaves and (self._is_left(intent) or not self._is_anothers(intent))
         if isinstance(verdict, Wait):
             if is_here and not self._ends:
                 self._wait(intent)
@@ -113,6 +113,10 @@ class ExitDesk:
     def why_not(self, intent: OrderIntent) -> Refusal | None:
         """Say why an exit that waits is not to be sent yet."""
         return self._book.waiting.why_not(intent)
+
+    def _is_left(self, intent: OrderIntent) -> bool:
+        """Whether it is of an earlier process, where its strategy may have managed nothing."""
+        return self._book.waiting.is_inherited(intent.order_key)
 
     def _is_anothers(self, exit_: NamedOrder) -> bool:
         return exit_.strategy_id in self._managed or exit_.order_key in self._stops.entry_of

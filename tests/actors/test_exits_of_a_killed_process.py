@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from decisions.unfinished_exits import LEAVING, NOTHING_LEFT, Unfinished, unfinished_in
+from messages.ids import StrategyId
 from messages.values import OrderState as S
 from persistence.ledger import SqliteLedger
 from tests.actors.exit_path import (
@@ -57,6 +58,19 @@ def test_one_that_waited_when_its_process_was_killed_is_refused_by_the_next(desk
     assert after.actor.inspect()["leaving"] == []
     assert after.cell.problem == ""
     assert sold(after) == []
+    assert left_to_do(after) == NOTHING_LEFT
+
+
+def test_so_it_is_where_its_strategy_manages_its_orders_by_now(desk: Stopped) -> None:
+    """It was shown as leaving for as long as that process lived, and judged at each step."""
+    desk.tell(desk.intent(0))
+    leave(desk)
+
+    after = path(desk.path.parent, managed=[StrategyId("one")])
+    after.tell(after.answer(after.gateway.asked[-1], after.report(0, S.FILLED, "1"))).rest()
+
+    assert after.order(1).state_reason.startswith("process_ended: ")
+    assert after.actor.inspect()["leaving"] == []
     assert left_to_do(after) == NOTHING_LEFT
 
 
