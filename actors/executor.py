@@ -27,7 +27,7 @@ from decisions.executor import Duplicate, EndFirst, Refuse, Resend, Verdict
 from decisions.risk import RiskLimits
 from messages.errors import LedgerLost
 from messages.halting import EndStop
-from messages.ids import NS_PER_S, ActorPath, StrategyId, Symbol
+from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
 from messages.market import Candle, MarketAck, MarketBatch, Tick, Trade
 from messages.orders import (
     CancelAgain,
@@ -143,11 +143,14 @@ class ExecutorActor(Actor):
         struck = self._kept.struck_by
         if isinstance(struck, CancelIntent):
             self._cancels.struck(struck)
-        elif isinstance(struck, OrderIntent) and not self._cancels.has(struck.order_key):
+        elif isinstance(struck, OrderIntent) and not self._waits(struck.order_key):
             self._telling.struck(struck)
         if not self.ctx.fenced:
             self._desk.telling.clear()
             self._kept.struck_by = None
+
+    def _waits(self, key: OrderKey) -> bool:
+        return self._cancels.has(key) or self._exits.has(key)
 
     def _use(self, desks: ExecutorDesks) -> None:
         self._desk, self._judge = desks.orders, desks.judge

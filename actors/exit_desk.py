@@ -110,6 +110,10 @@ class ExitDesk:
     def _entering(self, intent: OrderIntent) -> dict[OrderKey, Decimal]:
         return entering(intent.strategy_id, intent.symbol, intent.side, self._risk)
 
+    def has(self, key: OrderKey) -> bool:
+        """Whether a decision waits until its entry has filled."""
+        return key in self._book.waiting.exits
+
     def why_not(self, intent: OrderIntent) -> Refusal | None:
         """Say why an exit that waits is not to be sent yet."""
         return self._book.waiting.why_not(intent)

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from messages.values import OrderState as S
+from tests.actors.changing import told
 from tests.actors.exit_path import (
     MARGIN,
     SPOT,
@@ -104,6 +105,24 @@ def test_what_waited_survives_the_commit_that_failed(
     assert sold(desk) == then
     assert desk.order(1).state is (S.SENT if then else S.REFUSED)
     assert desk.actor.inspect()["leaving"] == []
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
+def test_one_that_waits_is_not_told_to_have_come_to_nothing(tmp_path: Path, is_late: bool) -> None:
+    """Its executor died as it noted that it waits; it waits all the same, and is sent."""
+    where = tmp_path / "ledger.db"
+    ledger = Failing(where)
+    opened = iter([ledger])
+    desk = path(tmp_path, open_ledger=lambda: next(opened, None) or SqliteLedger(where))
+    desk.tell(desk.intent(0))
+    ledger.left, ledger.is_late = 1, is_late
+
+    leave(desk)
+    desk.start()
+    desk.tell(desk.answer(desk.gateway.asked[-1], desk.report(0, S.FILLED, "1")))
+
+    assert S.REFUSED not in told(desk, 1)
+    assert sold(desk) == [("1", S.SENT)]
 
 
 @pytest.mark.parametrize("seed", range(40))
