@@ -70,16 +70,21 @@ class ExitDesk:
         others = (one for one in ledger.open_entries() if not self._is_anothers(one))
         left = self._noted.of_an_earlier_process()
         self._book.begin(others, self._risk.held_by, left.waiting)
+        held = dict(self._risk.held_by)
         for following in left.following:
-            self._tell_unfinished(following)
+            self._tell_unfinished(following, held)
 
-    def _tell_unfinished(self, left: Following) -> None:
-        held = _against(left.side, self._risk.held_by.get((left.strategy_id, left.symbol), NOTHING))
-        if min(held, left.quantity) > NOTHING:
+    def _tell_unfinished(self, left: Following, held: dict[StrategySymbol, Decimal]) -> None:
+        """Tell what is held of it, and take that from `held`: of two exits it is the first's."""
+        place = left.strategy_id, left.symbol
+        there = held.get(place, NOTHING)
+        quantity = min(_against(left.side, there), left.quantity)
+        if quantity > NOTHING:
+            held[place] = EXACT.add(there, left.side.signed(quantity))
             logger.bind(actor=self._ctx.path, order_key=left.order_key).warning(
                 "{} of {} was to follow the exit {} of {} when its process ended: that is in its"
                 " strategy's position again, which decides anew",
-                f"{min(held, left.quantity).normalize():f}",
+                f"{quantity.normalize():f}",
                 left.symbol,
                 left.order_key,
                 left.strategy_id,

@@ -15,6 +15,7 @@ from tests.actors.exit_path import (
     leave,
     path,
     sold,
+    with_most,
 )
 from tests.actors.order_path import key_of
 from tests.actors.stopped_path import AGE_NS, Stopped
@@ -106,6 +107,21 @@ def test_what_was_to_follow_is_told_by_the_next_process_as_far_as_it_is_held(
         after.tell(after.answer(asked, answer_of(after, asked.key, S.FILLED, f"{found.quantity}")))
     assert sold(after) == []
     assert left_to_do(after) == NOTHING_LEFT
+
+
+def test_of_two_exits_that_were_to_go_on_no_more_is_told_than_is_held(
+    desk: Stopped, lines: Lines
+) -> None:
+    with_most(desk, "0.3")
+    desk.enter()
+    leave(desk, 1, "0.8")
+    leave(desk, 2, "1")
+    assert [one.quantity for one in left_to_do(desk).following] == [Decimal("0.5"), Decimal("0.4")]
+
+    another_process(desk)
+
+    told = [line.split()[0] for line in lines.of("WARNING") if "was to follow" in line]
+    assert told == ["0.4"]
 
 
 def test_nothing_is_noted_of_exits_that_are_done_at_once(desk: Stopped) -> None:
