@@ -104,7 +104,8 @@ class ExitDesk:
             if is_here and not self._ends:
                 self._wait(intent)
                 return verdict
-            return Refuse(intent=intent, fingerprint=verdict.fingerprint, refusal=verdict.refusal)
+            why = verdict.refusal
+            verdict = Refuse(intent=intent, fingerprint=verdict.fingerprint, refusal=why)
         if is_here and isinstance(verdict, Claim):
             self._book.claimed(intent, verdict.rest)
         elif is_here and isinstance(verdict, Refuse):

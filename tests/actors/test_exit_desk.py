@@ -152,6 +152,18 @@ def test_one_that_waits_when_the_run_ends_in_order_is_in_the_ledger(desk: Stoppe
     assert "has not filled" in desk.order(1).state_reason
 
 
+def test_so_it_is_where_its_strategy_lives_on_and_what_fills_then_is_told(desk: Stopped) -> None:
+    """A branch that gave up is ended in order, and a person may start it again."""
+    desk.tell(desk.intent(0))
+    leave(desk)
+    desk.stop()
+
+    desk.start()
+    desk.tell(desk.answer(desk.gateway.asked[-1], desk.report(0, S.FILLED, "1")))
+
+    assert "counts as left and holds 1 BTC/USDT" in desk.cell.problem
+
+
 def test_a_limit_order_that_rests_is_refused_before_it_is_another_strategys_coins(
     desk: Stopped,
 ) -> None:

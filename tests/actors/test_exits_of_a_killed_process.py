@@ -132,6 +132,16 @@ def test_nothing_is_noted_of_exits_that_are_done_at_once(desk: Stopped) -> None:
     assert note_of_exits(desk) is None
 
 
+def test_nothing_is_noted_any_more_of_what_an_orderly_end_has_refused(desk: Stopped) -> None:
+    desk.tell(desk.intent(0))
+    leave(desk)
+
+    desk.stop()
+
+    assert desk.order(1).state is S.REFUSED
+    assert left_to_do(desk) == NOTHING_LEFT
+
+
 def test_a_note_that_nobody_can_read_stops_nobody(desk: Stopped, lines: Lines) -> None:
     ledger = SqliteLedger(desk.path)
     ledger.write((), (), 0, {LEAVING: '{"waiting":"all"}'})
