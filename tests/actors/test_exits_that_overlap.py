@@ -111,11 +111,9 @@ def test_what_waited_survives_the_commit_that_failed(
 def test_one_that_waits_is_not_told_to_have_come_to_nothing(tmp_path: Path, is_late: bool) -> None:
     """Its executor died as it noted that it waits; it waits all the same, and is sent."""
     where = tmp_path / "ledger.db"
-    ledger = Failing(where)
-    opened = iter([ledger])
-    desk = path(tmp_path, open_ledger=lambda: next(opened, None) or SqliteLedger(where))
+    desk = path(tmp_path, open_ledger=lambda: Failing(where))
     desk.tell(desk.intent(0))
-    ledger.left, ledger.is_late = 1, is_late
+    Failing.left, Failing.is_late = 1, is_late
 
     leave(desk)
     desk.start()
