@@ -18,6 +18,7 @@ from decisions.executor import Claim, Refuse, Verdict, Wait
 from decisions.exit_book import Short
 from decisions.order_like import NamedOrder
 from decisions.risk import Refusal, RiskState
+from decisions.risk_exit import NOTHING_HELD
 from decisions.risk_state import entering, free_to_leave
 from decisions.stop_book import StopBook
 from decisions.unfinished_exits import Following
@@ -31,6 +32,9 @@ from persistence.entries import NO_NOTES
 from persistence.ledger import Ledger, LedgerEntry
 
 GO_ON = TimerFired(name="go on with exits")
+_ENDED = Refusal(
+    code=NOTHING_HELD, text="the run ended before it was known that its entry has filled"
+)
 
 
 class ExitDesk:
@@ -121,8 +125,9 @@ class ExitDesk:
         return key in self._book.waiting.exits
 
     def why_not(self, intent: OrderIntent) -> Refusal | None:
-        """Say why an exit that waits is not to be sent yet."""
-        return self._book.waiting.why_not(intent)
+        """Say why an exit that waits is not to be sent yet, or no more."""
+        why = self._book.waiting.why_not(intent)
+        return why or (_ENDED if self._ends and self.has(intent.order_key) else None)
 
     def _is_left(self, intent: OrderIntent) -> bool:
         """Whether it is of an earlier process, where its strategy may have managed nothing."""
@@ -165,11 +170,16 @@ class ExitDesk:
     def _judge_what_is_ready(self, *, halted: bool) -> None:
         now_ns = self._ctx.utc_ns()
         if ready := self._book.waiting.ready(all_of_them=halted):
-            self._decide([msgspec.structs.replace(one, ts_created_ns=now_ns) for one in ready])
+            self._decide_now(ready)
         for intent in self._book.due(self._instruments, self._seen, now_ns):
             self._decide([intent])
         if self._book.short or self._said:
             self._say()
+
+    def _decide_now(self, waiting: Sequence[OrderIntent]) -> None:
+        """Judge what has waited, which does not age it."""
+        now_ns = self._ctx.utc_ns()
+        self._decide([msgspec.structs.replace(one, ts_created_ns=now_ns) for one in waiting])
 
     # ------------------------------------------------------------ for the next process
 
@@ -193,7 +203,7 @@ class ExitDesk:
         if not waiting or not self._is_live:
             return
         try:
-            self._decide(waiting)
+            self._decide_now(waiting)
         except (LedgerUnavailable, ActorUnavailable) as error:
             log = logger.bind(actor=self._ctx.path)
             log.warning("{} exits that waited have no row yet: {}", len(waiting), error)

@@ -142,14 +142,32 @@ def test_a_waiting_exit_outlives_its_executor_and_is_sent_once(desk: Stopped) ->
     assert sold(desk) == [("1", S.SENT)]
 
 
-def test_one_that_waits_when_the_run_ends_in_order_is_in_the_ledger(desk: Stopped) -> None:
+@pytest.mark.parametrize("seconds", [0, 3_600])
+def test_one_that_waits_when_the_run_ends_in_order_is_in_the_ledger(
+    desk: Stopped, seconds: int
+) -> None:
+    """However long it has waited, that is not why nothing comes of it."""
     desk.tell(desk.intent(0))
     leave(desk)
+    desk.after(seconds)
 
     desk.stop()
 
     assert desk.order(1).state is S.REFUSED
     assert "has not filled" in desk.order(1).state_reason
+
+
+def test_nothing_is_sent_as_a_run_ends_that_does_not_know_yet_what_is_open(desk: Stopped) -> None:
+    """As no decision is before all is settled: the next run's strategy decides by what it holds."""
+    desk.tell(desk.intent(0), desk.intent(2, strategy_id=StrategyId("two")))
+    leave(desk)
+    desk.start()
+    desk.fills(0, "0.4")
+
+    desk.stop()
+
+    assert desk.order(1).state is S.REFUSED
+    assert sold(desk) == []
 
 
 def test_so_it_is_where_its_strategy_lives_on_and_what_fills_then_is_told(desk: Stopped) -> None:
