@@ -195,18 +195,22 @@ class ExitDesk:
     def end(self) -> None:
         """Refuse what waits still, in an orderly end: each decision ends in the ledger.
 
-        After a kill the next process does. Its strategies begin with what they hold and may yet
+        What was to follow an exit, also where it waits, is for the next process to tell. After a
+        kill that one refuses what waits, too. Its strategies begin with what they hold and may yet
         hold, and decide anew in both cases.
         """
         self._ends = True
-        waiting = list(self._book.waiting.exits.values())
-        if not waiting or not self._is_live:
+        if not self._is_live:
             return
+        self._book.take_back()
+        waiting = list(self._book.waiting.exits.values())
         try:
-            self._decide_now(waiting)
+            if waiting:
+                self._decide_now(waiting)
+            self.keep()
         except (LedgerUnavailable, ActorUnavailable) as error:
             log = logger.bind(actor=self._ctx.path)
-            log.warning("{} exits that waited have no row yet: {}", len(waiting), error)
+            log.warning("{} exits that waited may have no row yet: {}", len(waiting), error)
 
     def _say(self) -> None:
         before, self._said = self._said, dict(self._still_held())

@@ -183,6 +183,11 @@ class ExitBook:
         for order in known.values():
             self.moved(order)
 
+    def take_back(self) -> None:
+        """Take back the further orders that wait: what they were of is to follow again."""
+        for key, (of, quantity) in list(self._given.items()):
+            self._never_claimed(key, of, quantity)
+
     def _never_claimed(self, key: OrderKey, of: OrderKey, quantity: Decimal) -> None:
         """A decision is taken again, with its rest; what follows one is this book's to repeat."""
         self._leaving.pop(key, None)

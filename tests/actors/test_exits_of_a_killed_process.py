@@ -142,6 +142,27 @@ def test_nothing_is_noted_any_more_of_what_an_orderly_end_has_refused(desk: Stop
     assert left_to_do(desk) == NOTHING_LEFT
 
 
+def test_a_further_order_that_waits_at_an_orderly_end_is_what_was_to_follow_again(
+    desk: Stopped, lines: Lines
+) -> None:
+    with_most(desk, "0.3")
+    desk.tell(desk.intent(0))
+    desk.fills(0, "0.5")
+    leave(desk)
+    leave(desk, 2, "0.2")  # takes what was free for the next one
+    desk.tell(answer_of(desk, key_of(1), S.FILLED, "0.3"))
+    assert left_to_do(desk).waiting
+
+    desk.stop()
+
+    (following,) = left_to_do(desk).following
+    assert left_to_do(desk).waiting == ()
+    assert following.quantity == Decimal("0.7")
+    assert len(desk.orders()) == 3
+    another_process(desk)
+    assert any(line.startswith("0.5 of BTC/USDT was to") for line in lines.of("WARNING"))
+
+
 def test_a_note_that_nobody_can_read_stops_nobody(desk: Stopped, lines: Lines) -> None:
     ledger = SqliteLedger(desk.path)
     ledger.write((), (), 0, {LEAVING: '{"waiting":"all"}'})
