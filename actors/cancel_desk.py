@@ -70,9 +70,11 @@ class CancelDesk:
         are kept until that is recorded."""
         self._replaced: dict[str, str] = {}
         """Notes for the next commit."""
+        self._taken: dict[str, str] = {}
+        """The same, of the last."""
         self._given_up: dict[OrderKey, str] = {}
         """Orders that could not be ended and are open still, and why."""
-        desk.more_notes.append(self._taken_notes)
+        desk.noting.append(self)
 
     @property
     def waits(self) -> bool:
@@ -130,13 +132,18 @@ class CancelDesk:
             )
             return []
 
-    def _taken_notes(self) -> Mapping[str, str]:
-        """Give what is to be written with the next commit."""
+    def taken_notes(self) -> Mapping[str, str]:
+        """See `Noting`."""
         if self._is_kept:
             return NO_NOTES
         self._is_kept = True
-        replaced, self._replaced = self._replaced, {}
-        return {CANCELS: note_of(self._wishes.values()), **replaced}
+        self._taken, self._replaced = self._replaced, {}
+        return {CANCELS: note_of(self._wishes.values()), **self._taken}
+
+    def notes_failed(self) -> None:
+        """See `Noting`."""
+        self._is_kept = False
+        self._replaced = {**self._taken, **self._replaced}
 
     # ------------------------------------------------------------ what strategies want
 

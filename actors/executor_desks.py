@@ -77,7 +77,7 @@ class ExecutorDesks:
         self.exits = self._make_exits()
         self.telling = self._make_telling()
         self.orders = self._make_orders()
-        self.orders.more_notes.append(self.exits.notes)
+        self.orders.noting.append(self.exits)
         self.orphans = Orphans(ledger, self.risk, around.traded, self.orders.keep)
         self.cancels = self._make_cancels()
         self.judge = self._make_judge()

@@ -41,7 +41,7 @@ class ExitDesk:
     """`decide` judges, and claims and sends or records why not, before it returns.
 
     `managed`: the strategies that manage their orders. `show` lets health say what has changed.
-    `keep` has written what `notes` gives.
+    `keep` has written what `taken_notes` gives.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class ExitDesk:
 
     def later(self) -> None:
         """Go on with what an incarnation has left to do, though nothing may be open any more."""
-        if self._is_live and self._book.rows():
+        if self._is_live and (self._book.rows() or self._noted.differs):
             self._ctx.after(0, GO_ON)
 
     def saw(self, entry: LedgerEntry) -> None:
@@ -183,9 +183,13 @@ class ExitDesk:
 
     # ------------------------------------------------------------ for the next process
 
-    def notes(self) -> Mapping[str, str]:
-        """Give what is to be written with the next commit."""
+    def taken_notes(self) -> Mapping[str, str]:
+        """See `Noting`."""
         return self._noted.taken() if self._is_live else NO_NOTES
+
+    def notes_failed(self) -> None:
+        """See `Noting`."""
+        self._noted.failed()
 
     def keep(self) -> None:
         """See to it that what exits have still to do is noted, where no commit has done so."""

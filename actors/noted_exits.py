@@ -22,7 +22,8 @@ class NotedExits:
 
     def __init__(self, ctx: Context, ledger: Ledger, book: ExitBook) -> None:
         self._ctx, self._book = ctx, book
-        self._noted = ledger.note(LEAVING) or ""
+        self._noted: str | None = ledger.note(LEAVING) or ""
+        """None where it is not known whether the last was written."""
 
     def of_an_earlier_process(self) -> Unfinished:
         """Give what was noted, before anything of this process is."""
@@ -33,23 +34,27 @@ class NotedExits:
                 "what exits of an earlier process had still to do cannot be read; look at what your"
                 " strategies hold with `watchkeeper positions`: {}: {}",
                 error,
-                self._noted[:200],
+                (self._noted or "")[:200],
             )
             return NOTHING_LEFT
 
     @property
     def differs(self) -> bool:
         """Whether there is something else to note than what is."""
-        if self._book.is_idle and not self._noted:
+        if self._noted == "" and self._book.is_idle:
             return False
         return note_of(self._book.unfinished()) != self._noted
 
     def taken(self) -> Mapping[str, str]:
-        """Give what is to be written with the next commit, which ends this incarnation or holds."""
+        """Give what is to be written with the next commit; nothing where it is what is noted."""
         if not self.differs:
             return NO_NOTES
-        self._noted = note_of(self._book.unfinished())
-        return {LEAVING: self._noted}
+        self._noted = text = note_of(self._book.unfinished())
+        return {LEAVING: text}
+
+    def failed(self) -> None:
+        """What was taken last may not be written."""
+        self._noted = None
 
 
 def waiting_exits(ledger: Ledger) -> Sequence[OrderIntent]:

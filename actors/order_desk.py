@@ -5,6 +5,7 @@ before the commit that says so has returned.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from actors.asking import BY_ASKING, Asking
 from actors.context import Context
@@ -20,7 +21,7 @@ from decisions.order_wishes import UNWANTED
 from decisions.risk import RiskState, follow_order
 from decisions.sending import PAUSES_NS, REFUSED_PAUSES_NS, Again, after_absence
 from decisions.stop_book import StopBook
-from messages.errors import ActorUnavailable
+from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.ids import OrderKey, TimestampNs
 from messages.order_states import FINAL_STATES
 from messages.orders import Fill, SendAgain
@@ -31,6 +32,16 @@ OnClaimed = Callable[[Claim, TimestampNs, int], None]
 """The last two say when it was durable, by the wall's clock and by the monotonic one."""
 OnMoved = Callable[[LedgerEntry, Sequence[Fill], bool], None]
 """The last says whether only the executions are new."""
+
+
+class Noting(Protocol):
+    """Who keeps something in a note, and has it written with the commit that comes next."""
+
+    def taken_notes(self) -> Mapping[str, str]:
+        """Give what is to be written; nothing where that is written already."""
+
+    def notes_failed(self) -> None:
+        """What was taken last may not be written."""
 
 
 class OrderDesk:
@@ -80,8 +91,8 @@ class OrderDesk:
             on_difference=self.differs,
             on_final=self.late.looked_up,
         )
-        self.more_notes: list[Callable[[], Mapping[str, str]]] = []
-        """What others have to write with the next commit; each is asked once for each."""
+        self.noting: list[Noting] = []
+        """Who has something to write with the next commit; each is asked once for each."""
         self.halt_reason = ""
         """While it is not empty, nothing is sent."""
         self.unwanted: dict[OrderKey, str] = {}
@@ -147,10 +158,18 @@ class OrderDesk:
                 raise ActorUnavailable(f"{self._ctx.path} {self._ctx.epoch} was given up")
             self.tidying.rows += len(steps) + len(claims)
             stops = self.stops.taken_changes()
-            for more_notes in self.more_notes:
-                if more := more_notes():
+            noting = []
+            for one in self.noting:
+                if more := one.taken_notes():
                     notes = {**notes, **more}
-            return self._ledger.write(steps, claims, self._ctx.utc_ns(), notes, stops)
+                    noting.append(one)
+            try:
+                return self._ledger.write(steps, claims, self._ctx.utc_ns(), notes, stops)
+            except LedgerUnavailable:  # who goes on all the same has it to write still
+                self.stops.put_back(stops)
+                for one in noting:
+                    one.notes_failed()
+                raise
 
     def _follow(self, entry: LedgerEntry) -> None:
         was_unsettled = entry.order_key in self.orders.unsettled

@@ -360,6 +360,10 @@ class StopBook:
         changed, self._changed = self._changed, {}
         return list(changed.values())
 
+    def put_back(self, stops: Iterable[Stop]) -> None:
+        """Have what was taken to be written still; it may not be, though nobody died of that."""
+        self._changed = {stop.entry_key: stop for stop in stops} | self._changed
+
     @property
     def is_changed(self) -> bool:
         """Whether something is to be written."""

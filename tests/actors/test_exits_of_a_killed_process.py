@@ -124,6 +124,26 @@ def test_of_two_exits_that_were_to_go_on_no_more_is_told_than_is_held(
     assert told == ["0.4"]
 
 
+def test_it_is_told_once_where_nothing_is_open_any_more(desk: Stopped, lines: Lines) -> None:
+    desk.tell(desk.intent(0))
+    desk.fills(0, "0.3")
+    leave(desk)
+    ledger = SqliteLedger(desk.path)
+    noted = ledger.note(LEAVING)
+    ledger.close()
+    desk.answers(S.FILLED, "0.3")
+    desk.fills(0, "0.5", S.CANCELED)
+    desk.answers(S.EXPIRED)
+    ledger = SqliteLedger(desk.path)
+    ledger.write((), (), 0, {LEAVING: noted or ""})  # as if it had been killed a step earlier
+    ledger.close()
+
+    another_process(desk)
+    another_process(desk)
+
+    assert len([line for line in lines.of("WARNING") if "was to follow" in line]) == 1
+
+
 def test_nothing_is_noted_of_exits_that_are_done_at_once(desk: Stopped) -> None:
     desk.enter()
     leave(desk)
