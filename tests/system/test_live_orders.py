@@ -21,6 +21,7 @@ from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.venue_loop import VenueLoop
 from messages.ids import NS_PER_S, Symbol
 from messages.lifecycle import InjectCrash
+from messages.order_states import FINAL_STATES
 from messages.values import OrderState
 from ops.audit import audit_run
 from ops.config import Config, parse
@@ -93,14 +94,15 @@ def placed_at(run: RunningExchange) -> Counter[str]:
 
 
 def settle(ledger: list[LedgerEntry], config: Config, run: RunningExchange) -> list[LedgerEntry]:
-    """Start again until nothing waits for its turn: the market may end within the pause.
+    """Start again until all have ended: the market may end within the pause, or a busy machine
+    may have sent nothing by then.
 
     An exchange that answered with a page is away; what is queued then is not sent, and waits. A
     start asks for it before all else, and its absence is proved when its window is over (20 s).
     """
     pause = threading.Event()
     for _ in range(45):
-        if all(order.state is not OrderState.NOT_SENT for order in ledger):
+        if all(order.state in FINAL_STATES for order in ledger):
             return ledger
         pause.wait(1)
         ledger = trade(config, run)
