@@ -142,8 +142,9 @@ class ExitRehearsal(LedRehearsal):
         left = self._unfinished()
         if left != NOTHING_LEFT:
             wrong.append(f"exits have something to do still: {left}")
-        name = self._leaves.client_order_id
-        dies_with_it = self._case.blow is Blow.KILL and self._case.place.point in BEGINS
+        name, place = self._leaves.client_order_id, self._case.place
+        begins = place.point in BEGINS and not place.of_rest
+        dies_with_it = begins and self._case.blow is Blow.KILL
         known = {entry.client_order_id for entry in entries}
         if name not in known and name not in self._dead and not dies_with_it:
             wrong.append(f"{name}: the exit was decided, and is in no row")
