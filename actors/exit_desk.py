@@ -41,7 +41,7 @@ class ExitDesk:
     """`decide` judges, and claims and sends or records why not, before it returns.
 
     `managed`: the strategies that manage their orders. `show` lets health say what has changed.
-    `keep` has written what `taken_notes` gives.
+    `keep` writes what `taken_notes` gives, in a commit of its own.
     """
 
     def __init__(
@@ -113,8 +113,8 @@ class ExitDesk:
         if is_here and isinstance(verdict, Claim):
             self._book.claimed(intent, verdict.rest)
         elif is_here and isinstance(verdict, Refuse):
-            is_entering = bool(self._entering(intent))
-            self._book.refused(intent, verdict.refusal, is_entering=is_entering)
+            may_be_held = verdict.refusal is _ENDED or bool(self._entering(intent))
+            self._book.refused(intent, verdict.refusal, may_be_held=may_be_held)
         return verdict
 
     def _entering(self, intent: OrderIntent) -> dict[OrderKey, Decimal]:
@@ -199,9 +199,9 @@ class ExitDesk:
     def end(self) -> None:
         """Refuse what waits still, in an orderly end: each decision ends in the ledger.
 
-        What was to follow an exit, also where it waits, is for the next process to tell. After a
-        kill that one refuses what waits, too. Its strategies begin with what they hold and may yet
-        hold, and decide anew in both cases.
+        What was to follow an exit is not refused, also where it waits already: the next process
+        tells of it. After a kill the next process refuses what waited, too. In both cases its
+        strategies begin with what they hold and may yet hold, and decide anew.
         """
         self._ends = True
         if not self._is_live:

@@ -373,7 +373,5 @@ class HaltDesk:
         )
 
     def _may_be_open(self) -> list[OrderKey]:
-        """Give what may be open while that is not proved; nothing where trading goes on."""
-        if self._halt.may_send:
-            return []
+        """Give what may be open while a halt is not proved."""
         return sorted(self._halt.open) or [e.order_key for e in self._ledger.open_entries()]

@@ -61,7 +61,7 @@ def _progress(
 
 
 def doubted(may_be_open: Sequence[OrderKey], problem: str) -> str:
-    """Name what may be open; empty when nothing of it is known by name."""
+    """Name what may be open, and why the venue was asked in vain; empty where neither is known."""
     named, others = ", ".join(may_be_open[:_SHOWN_AT_MOST]), len(may_be_open) - _SHOWN_AT_MOST
     more = f" and {others} more" if others > 0 else ""
     doubt = f": {named}{more} may be open" if may_be_open else ""

@@ -1,10 +1,11 @@
 """What exits have still to do, noted in the ledger for the process after this one.
 
-One incarnation's, on the executor's thread. The note goes with the commit that changes it; nothing
-is written while no exit waits and nothing follows one, as in most runs.
+One incarnation's, on the executor's thread. What is added goes with the commit that makes it so;
+what is done is taken off with a later one. Nothing is written while no exit waits and nothing
+follows one, as in most runs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
@@ -12,7 +13,6 @@ from actors.context import Context
 from actors.log import logger
 from decisions.exit_book import ExitBook
 from decisions.unfinished_exits import LEAVING, NOTHING_LEFT, Unfinished, note_of, unfinished_in
-from messages.orders import OrderIntent
 from persistence.entries import NO_NOTES
 from persistence.ledger import Ledger
 
@@ -53,13 +53,5 @@ class NotedExits:
         return {LEAVING: text}
 
     def failed(self) -> None:
-        """What was taken last may not be written."""
+        """Give again, next time, what was taken last: it is not sure that it was written."""
         self._noted = None
-
-
-def waiting_exits(ledger: Ledger) -> Sequence[OrderIntent]:
-    """Give the exits that wait, and are in no row; none where that cannot be read."""
-    try:
-        return unfinished_in(ledger.note(LEAVING)).waiting
-    except msgspec.MsgspecError:  # told of by the desk
-        return ()

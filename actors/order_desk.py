@@ -41,7 +41,7 @@ class Noting(Protocol):
         """Give what is to be written; nothing where that is written already."""
 
     def notes_failed(self) -> None:
-        """What was taken last may not be written."""
+        """Give again, next time, what was taken last: it is not sure that it was written."""
 
 
 class OrderDesk:

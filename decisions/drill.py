@@ -135,7 +135,7 @@ COMMITTED = frozenset(
     {Point.AFTER_CLAIM, Point.AFTER_OUTCOME, Point.AFTER_SETTLED, Point.AFTER_RESEND}
 )
 """A commit of the order's has just been carried out."""
-_ONE_OF_EACH = ("none", "reset_after", "reset_before", "late_inside", "too_many_requests")
+ONE_OF_EACH = ("none", "reset_after", "reset_before", "late_inside", "too_many_requests")
 """One fault of each outcome; the others differ only in how an answer is lost."""
 
 
@@ -205,7 +205,7 @@ def lost_ledger_cases() -> list[Case]:
     return [
         case
         for point in Point
-        for fault in (*_ONE_OF_EACH, "hang_after")
+        for fault in (*ONE_OF_EACH, "hang_after")
         for blow in LEDGER_BLOWS
         if (fault != "hang_after" or point is Point.ANSWER_PENDING)
         and is_possible(case := Case(point, fault, blow))

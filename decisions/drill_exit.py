@@ -2,8 +2,8 @@
 
 A case is exit/POINT/FAULT/BLOW. An entry rests at the exchange and nothing of it has filled when
 its strategy leaves: the exit waits. The entry fills in parts; the exit is sent for the first, and
-further orders for what fills later. The exit comes by the points of any order; the first of those
-that follow it comes by the same, which are called by `rest_` and their names.
+further orders for what fills later. The exit comes by the points of any order. So does the first
+order that follows it; the names of its points begin with `rest_`.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from decisions.drill import (
     COMMITTED,
     FAULTS,
     LEDGER_BLOWS,
+    ONE_OF_EACH,
     Blow,
     Case,
     Outcome,
@@ -76,7 +77,6 @@ EXIT_FAULTS: dict[str, Outcome] = {
     )
 }
 """What becomes of the placement of the exit, or of what follows it: one of each kind."""
-_ONE_OF_EACH = ("none", "reset_after", "reset_before", "late_inside", "too_many_requests")
 _BLOWS = (Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG)
 _OTHERS = (Blow.STRATEGY_CRASH, Blow.STRATEGY_HANG, Blow.FEED_CRASH, Blow.METRICS_CRASH)
 _OF_OTHERS = (
@@ -90,7 +90,10 @@ EXIT_COMMITTED = COMMITTED | {ExitPoint.AFTER_NOTED, ExitPoint.AFTER_FILLED}
 
 
 class ExitCase(msgspec.Struct, frozen=True, order=True):
-    """One rehearsal. The fault strikes the order that the place is one of; else the exit."""
+    """One rehearsal.
+
+    The fault strikes the first order that follows if the place is one of its points, else the exit.
+    """
 
     place: Place
     fault: str
@@ -111,7 +114,7 @@ def is_exit_possible(case: ExitCase) -> bool:
 
 
 def _is_worth(case: ExitCase) -> bool:
-    """Before anything is sent, and of what follows, it is one fault of each kind or none."""
+    """Ahead of the exit's claim two faults do; of what follows, one of each kind, and a hang."""
     if case.blow in _OTHERS:
         return case.place in _OF_OTHERS and case.fault == "none"
     if case.blow is Blow.NONE:
@@ -119,7 +122,7 @@ def _is_worth(case: ExitCase) -> bool:
     if isinstance(case.place.point, ExitPoint) or case.place.point in DECIDED:
         return case.fault in ("none", "reset_after")
     if case.place.of_rest:
-        return case.fault in (*_ONE_OF_EACH, "hang_after")
+        return case.fault in (*ONE_OF_EACH, "hang_after")
     return True
 
 

@@ -13,6 +13,7 @@ from decisions.drill import (
     COMMITTED,
     FAULTS,
     LEDGER_BLOWS,
+    ONE_OF_EACH,
     RESTART,
     Blow,
     Case,
@@ -86,7 +87,6 @@ _ENTRY = (
 )
 _OTHERS = (Blow.STRATEGY_CRASH, Blow.STRATEGY_HANG, Blow.FEED_CRASH, Blow.METRICS_CRASH)
 _NEAR = ("none", "reset_after", "too_many_requests", ENTRY_LOST, HALTED)
-_ONE_OF_EACH = ("none", "reset_after", "reset_before", "late_inside", "too_many_requests")
 STOP_COMMITTED: frozenset[StopPoint | Point] = COMMITTED | {
     StopPoint.AFTER_DECLARED,
     StopPoint.AFTER_ARMED,
@@ -143,7 +143,7 @@ def lost_ledger_stop_cases() -> list[StopCase]:
     return [
         case
         for point in ROAD_POINTS
-        for fault in (*_ONE_OF_EACH, "hang_after", ENTRY_LOST, HALTED)
+        for fault in (*ONE_OF_EACH, "hang_after", ENTRY_LOST, HALTED)
         for blow in LEDGER_BLOWS
         if _is_near(point, fault) and is_stop_possible(case := StopCase(point, fault, blow))
     ]

@@ -133,16 +133,16 @@ class ExitBook:
             entering = dict(rest.entering)
             self._follows[key] = _Follows(intent, rest.quantity, rest.free, entering)
 
-    def refused(self, intent: OrderIntent, refusal: Refusal, *, is_entering: bool = False) -> None:
+    def refused(self, intent: OrderIntent, refusal: Refusal, *, may_be_held: bool = False) -> None:
         """Take in an exit that will not be sent. Where nothing was held, nothing stays held.
 
-        `is_entering`: what is not held may yet be, by entries that are open.
+        `may_be_held`: what is not known to be held may be, or may yet be.
         """
         self.waiting.judged(intent.order_key)
         of, _ = self._given.pop(intent.order_key, (intent.order_key, NOTHING))
         if self.waiting.is_inherited(intent.order_key):
             return
-        if refusal.code != NOTHING_HELD or is_entering:
+        if refusal.code != NOTHING_HELD or may_be_held:
             self._fails(intent, of, intent.leaves, f"refused ({refusal.code}: {refusal.text})")
         else:
             self._follows.pop(of, None)

@@ -361,7 +361,10 @@ class StopBook:
         return list(changed.values())
 
     def put_back(self, stops: Iterable[Stop]) -> None:
-        """Have what was taken to be written still; it may not be, though nobody died of that."""
+        """Take back what `taken_changes` gave: it is not sure that it was written.
+
+        It goes with the next commit.
+        """
         self._changed = {stop.entry_key: stop for stop in stops} | self._changed
 
     @property

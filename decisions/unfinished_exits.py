@@ -51,6 +51,17 @@ def unfinished_in(note: str | None) -> Unfinished:
     return _DECODER.decode(note) if note else NOTHING_LEFT
 
 
+def waiting_in(note: str | None) -> tuple[OrderIntent, ...]:
+    """Give the exits that wait, and are in no row; none where the note cannot be read.
+
+    The executor tells of that.
+    """
+    try:
+        return unfinished_in(note).waiting
+    except msgspec.MsgspecError:
+        return ()
+
+
 def note_of(unfinished: Unfinished) -> str:
     """Give what `unfinished_in` reads: empty where nothing is left to do."""
     return "" if unfinished == NOTHING_LEFT else msgspec.json.encode(unfinished).decode()
@@ -59,7 +70,7 @@ def note_of(unfinished: Unfinished) -> str:
 def process_ended() -> Refusal:
     """Refuse an exit that waited when its process ended."""
     text = (
-        "its process ended before its entry had filled, and its strategy begins with what it"
+        "its process ended while it waited for its entry, and its strategy begins with what it"
         " holds: decide anew"
     )
     return Refusal(code=PROCESS_ENDED, text=text)

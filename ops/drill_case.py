@@ -38,7 +38,9 @@ from ops.drill_faults import arm
 from ops.drill_ledger import Database
 from ops.drill_life import Life, Nursery
 from ops.drill_traps import Target
+from ops.run_files import LEDGER
 from persistence.ledger import LedgerEntry, read_orders
+from persistence.ledger_place import LedgerPlace
 
 SETTLE_LIMIT_S = 45.0
 STOP_LIMIT_S = 40.0
@@ -332,10 +334,14 @@ class Rehearsal:
                 selling += order.quantity - order.filled if order.is_open else NOTHING
         return bought, sold, selling
 
+    @property
+    def _ledger_at(self) -> Path | LedgerPlace:
+        return self._place or self._run_dir / LEDGER
+
     def entries(self) -> list[LedgerEntry]:
         """Read the ledger as it is now."""
         try:
-            return list(read_orders(self._place or self._run_dir / "ledger.db"))
+            return list(read_orders(self._ledger_at))
         except LedgerUnavailable:
             return []  # killed before there was one
 

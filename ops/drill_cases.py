@@ -1,4 +1,4 @@
-"""The cases of the crash rehearsal of every kind: the choices of ours, and one by its name."""
+"""All cases of the crash rehearsal, of every road: the full and the quick choice, one by name."""
 
 from decisions import drill_cancel, drill_exit, drill_replace, drill_stop
 from decisions.drill import (

@@ -125,7 +125,7 @@ class ExitRehearsal(LedRehearsal):
 
     def _unfinished(self) -> Unfinished:
         try:
-            with LedgerReader(self._place or self._run_dir / "ledger.db") as ledger:
+            with LedgerReader(self._ledger_at) as ledger:
                 return unfinished_in(ledger.note(LEAVING))
         except LedgerUnavailable:
             return NOTHING_LEFT  # killed before there was one

@@ -3,11 +3,12 @@
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 from decisions.drill import Blow
+from decisions.drill_exit import ExitCase
+from decisions.drill_replace import ReplaceCase
 from messages.order_states import FINAL_STATES, RESTING_STATES
-from ops.drill_case import CALM_S, Rehearsal
+from ops.drill_case import CALM_S, Baseline, Rehearsal, Setting
 from ops.drill_life import Life
 from persistence.ledger import LedgerEntry
 
@@ -17,8 +18,16 @@ AT_REST = FINAL_STATES | RESTING_STATES
 class LedRehearsal(Rehearsal):
     """The market is shown as a live one is. `begins_ms`: its first moment, on its own clock."""
 
-    def __init__(self, *of_any: Any, begins_ms: int, candles: int) -> None:
-        super().__init__(*of_any)
+    def __init__(
+        self,
+        setting: Setting,
+        case: ReplaceCase | ExitCase,
+        baseline: Baseline,
+        *,
+        begins_ms: int,
+        candles: int,
+    ) -> None:
+        super().__init__(setting, case, baseline)
         self._begins_ms, self._candles = begins_ms, candles
         self._life: Life | None = None
         self._shown, self._calm_since = 1, 0.0

@@ -104,7 +104,7 @@ class ReplaceRehearsal(LedRehearsal):
         The note is written with commits: what has ended since the last one stands in it still.
         """
         try:
-            with LedgerReader(self._place or self._run_dir / "ledger.db") as ledger:
+            with LedgerReader(self._ledger_at) as ledger:
                 wishes = msgspec.json.decode(ledger.note(CANCELS) or "[]", type=list[Wish])
         except LedgerUnavailable:
             return False  # killed before there was one

@@ -154,7 +154,7 @@ class StopRehearsal(Rehearsal):
 
     def _stops(self) -> list[Stop]:
         try:
-            with LedgerReader(self._place or self._run_dir / "ledger.db") as ledger:
+            with LedgerReader(self._ledger_at) as ledger:
                 return ledger.all_stops()
         except LedgerUnavailable:
             return []  # killed before there was one

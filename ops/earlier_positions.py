@@ -14,10 +14,10 @@ from pathlib import Path
 
 from actors.cancel_desk import waiting
 from actors.log import logger
-from actors.noted_exits import waiting_exits
 from actors.order_records import update_of
 from actors.strategy import Kept
 from decisions.risk_exit import fees_in
+from decisions.unfinished_exits import LEAVING, waiting_in
 from messages.exact import EXACT, NOTHING
 from messages.ids import EXECUTOR, NS_PER_S, StrategyId, Symbol
 from ops.config import StrategyConfig
@@ -140,7 +140,7 @@ class EarlierPositions:
             since_ns = self._utc_ns() - self._max_age_ns - _SPARE_NS
         until: dict[StrategyId, int] = {}
         # What waits for another order is no entry yet, and would be decided once more.
-        no_entries = [*waiting(ledger), *waiting_exits(ledger)]
+        no_entries = [*waiting(ledger), *waiting_in(ledger.note(LEAVING))]
         decided = [(one.strategy_id, one.decided_at_ns) for one in no_entries]
         entries = ledger.entries(max(since_ns, 0))
         decided += [(entry.strategy_id, entry.decided_at_ns) for entry in entries]

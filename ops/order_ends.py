@@ -13,7 +13,7 @@ from decisions.order_wishes import (
     second_of,
     wishes_in,
 )
-from decisions.unfinished_exits import LEAVING, unfinished_in
+from decisions.unfinished_exits import LEAVING, waiting_in
 from messages.ids import OrderKey
 from messages.orders import OrderIntent
 from persistence.entries import LedgerEntry
@@ -55,13 +55,8 @@ def waiting(name: str, ledger: LedgerReader) -> Wish | None:
 
 def waiting_exit(name: str, ledger: LedgerReader) -> OrderIntent | None:
     """Give the exit whose key begins so, and that waits for its entry to fill."""
-    try:
-        unfinished = unfinished_in(ledger.note(LEAVING))
-    except msgspec.MsgspecError:  # the executor tells of it
-        return None
-    return next(
-        (one for one in unfinished.waiting if name and one.order_key.startswith(name)), None
-    )
+    waiting = waiting_in(ledger.note(LEAVING))
+    return next((one for one in waiting if name and one.order_key.startswith(name)), None)
 
 
 def waits(wish: Wish, second: OrderIntent) -> dict[str, Any]:

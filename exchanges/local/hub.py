@@ -187,5 +187,7 @@ class Hub:
 
 
 def _order_of(event: dict[str, Any]) -> str:
-    """Give the client order id that an event is about: of a cancel, the order's own."""
-    return str(event.get("C") or event.get("c") or "")
+    """Give the client order id that an event is about (of a cancel, the order's own); else ""."""
+    if event.get("e") != "executionReport":
+        return ""
+    return str(event["C"] or event["c"])

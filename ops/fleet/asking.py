@@ -171,9 +171,10 @@ def _take_down(fleet: FleetConfig) -> None:
 
 
 def _answered(fleet: FleetConfig, verb: str, bot: str, timeout_s: float) -> str:
-    """Give the orchestrator's answer; empty where none came, `_GONE` where it ended without one.
+    """Give the orchestrator's answer; empty where none came in time, `_GONE` where it ended first.
 
-    Nobody takes up what was asked of one that has ended: the next must not find it.
+    What one that ended has not answered is withdrawn, so that the next does not do it. `down` is
+    answered once the orchestrator has ended, or the time is over.
     """
     deadline, lock = time.monotonic() + timeout_s, fleet.run_dir / FLEET_LOCK
     with closing(FleetStore(fleet.run_dir / STATE)) as store:

@@ -9,6 +9,7 @@ from loguru import logger
 from actors.runtime import Runtime
 from actors.step_runtime import StepRuntime
 from actors.thread_runtime import ThreadRuntime
+from tests.actors.exit_path import Failing
 from tests.actors.order_path import OPENED
 from tests.actors.support import Lines, Script, World
 
@@ -23,6 +24,13 @@ def _nobody_is_left() -> Iterator[None]:
         pykka.ActorRegistry.unregister(ref)
     while OPENED:
         OPENED.pop().close()
+
+
+@pytest.fixture(autouse=True)
+def _no_write_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless a test says so; what it says ends with it."""
+    monkeypatch.setattr(Failing, "left", 0)
+    monkeypatch.setattr(Failing, "is_late", False)
 
 
 @pytest.fixture(params=list(RUNTIMES))

@@ -7,6 +7,7 @@ import pytest
 
 from messages.account import AcceptAccount
 from messages.lifecycle import ActorState
+from persistence.ledger import SqliteLedger
 from tests.actors.account_path import Account, started
 
 
@@ -32,7 +33,9 @@ def test_what_a_person_accepts_is_the_baseline_after_two_like_readings_and_a_res
 
 
 def test_a_baseline_that_cannot_be_read_is_told_and_none_is_made_up(account: Account) -> None:
-    account.actor._desk.keep({"account": "nonsense"})
+    ledger = SqliteLedger(account.path)
+    ledger.write((), (), 0, {"account": "nonsense"})
+    ledger.close()
     account.start().after(200)
 
     assert account.cell.state is ActorState.RUNNING

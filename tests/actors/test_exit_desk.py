@@ -182,6 +182,19 @@ def test_so_it_is_where_its_strategy_lives_on_and_what_fills_then_is_told(desk: 
     assert "counts as left and holds 1 BTC/USDT" in desk.cell.problem
 
 
+def test_so_is_what_its_entry_had_filled_by_the_end(desk: Stopped) -> None:
+    desk.tell(desk.intent(0), desk.intent(2, strategy_id=StrategyId("two")))
+    leave(desk)
+    desk.start()
+    desk.fills(0, "1", S.FILLED)
+    desk.stop()
+
+    desk.start()
+    desk.tell(desk.answer(desk.gateway.asked[-1], desk.report(2, S.FILLED, "1")))
+
+    assert "one counts as left and holds 1 BTC/USDT" in desk.cell.problem
+
+
 def test_a_limit_order_that_rests_is_refused_before_it_is_another_strategys_coins(
     desk: Stopped,
 ) -> None:

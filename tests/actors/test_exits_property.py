@@ -22,7 +22,6 @@ class Trader:
     """A strategy that is in or out, and its venue, which knows what became of each order."""
 
     def __init__(self, folder: Path, chance: Random) -> None:
-        Failing.left = 0
         self.chance, self.number, self.is_in = chance, 0, False
         self.folder, self.limits = folder, chance.choice([SPOT, MARGIN])
         self.most = chance.choice(["0.3", "10"])

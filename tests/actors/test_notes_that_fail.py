@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from actors.noted_exits import NotedExits
 from decisions.order_wishes import CANCELS, wishes_in
 from decisions.risk import RiskLimits
 from decisions.unfinished_exits import LEAVING
@@ -48,13 +49,15 @@ def test_what_exits_have_still_to_do_is_given_again_where_it_may_not_be_written(
     desk = path(tmp_path)
     desk.tell(desk.intent(0))
     leave(desk)
-    exits = desk.actor._exits
-    assert exits.taken_notes() == {}
+    ledger = SqliteLedger(desk.path)
+    noted = NotedExits(desk.actor.ctx, ledger, desk.kept.exits)
+    ledger.close()
+    assert noted.taken() == {}
 
-    exits.notes_failed()
+    noted.failed()
 
-    assert exits.taken_notes() == {LEAVING: note(desk, LEAVING)}
-    assert exits.taken_notes() == {}
+    assert noted.taken() == {LEAVING: note(desk, LEAVING)}
+    assert noted.taken() == {}
 
 
 def note(desk: OrderPath, name: str) -> str | None:

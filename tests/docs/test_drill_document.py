@@ -12,7 +12,7 @@ from decisions.drill_cancel import (
     CancelPoint,
     full_cancel_cases,
 )
-from decisions.drill_exit import EXIT_FAULTS, EXIT_POINTS, full_exit_cases
+from decisions.drill_exit import EXIT_FAULTS, EXIT_POINTS, full_exit_cases, lost_ledger_exit_cases
 from decisions.drill_replace import FIRST_POINTS, SECOND_FAULTS, full_replace_cases, name_of
 from decisions.drill_stop import STOP_FAULTS, STOP_POINTS, full_stop_cases
 from ops.drill_cases import chosen_cases
@@ -66,3 +66,4 @@ def test_the_counts_are_those_of_the_code() -> None:
         f"{len(everything)} cases: {lives} of an order's life, {cancels} of cancels, {stops} of"
         f" stops, {replaced} of replacements and {exits} of exits"
     ) in TEXT
+    assert f"and {len(lost_ledger_exit_cases())} of an exit" in TEXT

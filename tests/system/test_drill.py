@@ -93,7 +93,7 @@ def test_the_users_own_strategies_and_limits_are_rehearsed(
 @pytest.mark.slow
 @pytest.mark.stress
 @pytest.mark.timeout(7200)
-@pytest.mark.skipif(not STRESS, reason="a full matrix takes a quarter of an hour to half of one")
+@pytest.mark.skipif(not STRESS, reason="a full matrix takes a quarter of an hour to half an hour")
 @pytest.mark.parametrize(
     "cases",
     [full_cancel_cases(), full_stop_cases(), full_replace_cases(), full_exit_cases()],
