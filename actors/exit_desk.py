@@ -74,6 +74,15 @@ class ExitDesk:
         others = (one for one in ledger.open_entries() if not self._is_anothers(one))
         left = self._noted.of_an_earlier_process()
         self._book.begin(others, self._risk.held_by, left.waiting)
+        for waiting in left.waiting:
+            logger.bind(actor=self._ctx.path, order_key=waiting.order_key).warning(
+                "the exit {} of {} {} by {} waited for its entry when its process ended: it is"
+                " refused, and its strategy begins with what it holds, and decides anew",
+                waiting.order_key,
+                f"{waiting.leaves.normalize():f}",
+                waiting.symbol,
+                waiting.strategy_id,
+            )
         held = dict(self._risk.held_by)
         for following in left.following:
             self._tell_unfinished(following, held)

@@ -46,7 +46,9 @@ def test_an_exit_that_an_earlier_process_left_open_is_told_if_it_fails(tmp_path:
     assert "holds 1 BTC/USDT" in desk.cell.problem
 
 
-def test_one_that_waited_when_its_process_was_killed_is_refused_by_the_next(desk: Stopped) -> None:
+def test_one_that_waited_when_its_process_was_killed_is_refused_by_the_next(
+    desk: Stopped, lines: Lines
+) -> None:
     """Its strategy begins with what it holds, so it is nobody's to send any more."""
     desk.tell(desk.intent(0))
     leave(desk)
@@ -54,6 +56,8 @@ def test_one_that_waited_when_its_process_was_killed_is_refused_by_the_next(desk
     after = another_process(desk)
     after.tell(after.answer(after.gateway.asked[-1], after.report(0, S.FILLED, "1"))).rest()
 
+    (told,) = lines.of("WARNING")
+    assert told.startswith(f"the exit {key_of(1)} of 1 BTC/USDT by one waited for its entry when")
     assert after.order(1).state is S.REFUSED
     assert after.order(1).state_reason.startswith("process_ended: ")
     assert after.actor.inspect()["leaving"] == []

@@ -19,6 +19,7 @@ from messages.ids import NS_PER_S, TimestampNs
 from messages.values import OrderState
 from ops.run_files import CONTROL_SOCKET
 from tests.cli.runs import ROOT, book, command, fill
+from tests.waiting import until
 
 ON_PAPER = "only live runs are compared: this one trades on paper and has no account\n"
 READ = {
@@ -157,9 +158,7 @@ def test_a_paper_run_says_that_it_has_no_account_to_compare(tmp_path: Path) -> N
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     try:
-        while not (run_dir / CONTROL_SOCKET).exists():
-            assert bot.poll() is None
-            time.sleep(0.05)
+        until((run_dir / CONTROL_SOCKET).exists)
         told = command("account", str(run_dir))
     finally:
         bot.kill()

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 import cli
 from tests.cli.runs import ROOT
+from tests.waiting import until
 
 
 def test_a_wrong_case_is_one_sentence_and_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,9 +55,7 @@ def test_a_drill_that_is_asked_to_end_leaves_nothing_behind(tmp_path: Path, numb
         env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
         text=True,
     )
-    while not list(tmp_path.glob("drill-on_the_loop*")):
-        assert run.poll() is None
-        time.sleep(0.05)
+    until(lambda: list(tmp_path.glob("drill-on_the_loop*")))
 
     run.send_signal(number)
 

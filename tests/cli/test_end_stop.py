@@ -16,7 +16,7 @@ from persistence.reader import LedgerReader
 from tests.cli.conftest import Ask
 from tests.cli.runs import ROOT, book, command, differing
 from tests.cli.test_audit_stops import stopped_run
-from tests.cli.test_halt import until
+from tests.waiting import until
 
 __all__ = ["stopped_run"]
 

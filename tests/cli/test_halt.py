@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from messages.values import OrderState
 from ops.run_dir import RunDir
 from persistence.ledger import read_orders
 from tests.cli.runs import ROOT, book, command, objects
+from tests.waiting import until
 
 PLUGIN = Path(__file__).parents[1] / "system" / "halting_strategies.py"
 LIMIT_S = 60.0
@@ -69,15 +69,6 @@ def start(tmp_path: Path, run_dir: Path) -> Iterator[Start]:
         bot.wait()
 
 
-def until(is_so: Callable[[], bool]) -> None:
-    wait = threading.Event()
-    for _ in range(int(LIMIT_S / 0.05)):
-        if is_so():
-            return
-        wait.wait(0.05)
-    raise AssertionError("it did not come to that")
-
-
 def states(run_dir: Path) -> list[OrderState]:
     try:
         return [order.state for order in read_orders(run_dir / "ledger.db")]
@@ -86,7 +77,7 @@ def states(run_dir: Path) -> list[OrderState]:
 
 
 def until_open(run_dir: Path, count: int = 2) -> None:
-    until(lambda: states(run_dir).count(OrderState.ACCEPTED) >= count)
+    until(lambda: states(run_dir).count(OrderState.ACCEPTED) >= count, LIMIT_S)
 
 
 def killed(bot: "subprocess.Popen[str]") -> None:

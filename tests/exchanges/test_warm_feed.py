@@ -25,6 +25,7 @@ from tests.exchanges.feed_run import (
     request,
 )
 from tests.exchanges.live import BTC
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 KEEPS = 6
@@ -58,15 +59,6 @@ def made(config: dict[str, Any]) -> WarmFeed:
     return WarmFeed(
         lambda: CcxtFeed(settings, asked, rng=Random(5), patience=QUICK), PATH, keeps=KEEPS
     )
-
-
-def until(is_so: Any) -> None:
-    pause = threading.Event()
-    for _ in range(int(LIMIT_S / 0.01)):
-        if is_so():
-            return
-        pause.wait(0.01)
-    raise AssertionError("it did not come to that")
 
 
 def test_what_closed_before_is_history_and_what_closes_after_follows_without_a_break() -> None:

@@ -92,6 +92,11 @@ class Fleet:
         found = holder(self.run_dir(name) / "run.lock")
         return None if found is None else found.pid
 
+    def pid_besides(self, name: str, old: int) -> int | None:
+        """Give the process that has taken an old one's place."""
+        found = self.pid(name)
+        return None if found == old else found
+
     def memories(self) -> dict[str, BotMemory]:
         """How each bot stood when its orchestrator last wrote it down."""
         with closing(FleetStore(self.folder / "runs" / STATE)) as store:
@@ -128,15 +133,6 @@ class Fleet:
             name: [pid for pid in pids if _has_open(pid, self.run_dir(name) / "ledger.db")]
             for name, pids in self.processes().items()
         }
-
-
-def until(what: Any, limit_s: float = 60.0) -> Any:
-    """Wait for something true, and give it."""
-    tick, deadline = threading.Event(), time.monotonic() + limit_s
-    while not (found := what()):
-        assert time.monotonic() < deadline, "it did not come"
-        tick.wait(0.05)
-    return found
 
 
 @contextmanager

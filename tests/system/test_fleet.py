@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ from exchanges.paper_book import read_book
 from ops.audit import audit_run
 from persistence.ledger import read_orders
 from tests.system.conftest import STRESS
-from tests.system.fleets import Fleet, costs, ended_at_last, table, until
+from tests.system.fleets import Fleet, costs, ended_at_last, table
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -67,11 +69,11 @@ def test_bots_and_orchestrators_are_killed_at_random_and_no_bot_ever_runs_twice(
                 orchestrator = fleet.up()
             left = [name for name in fleet.names if kills[name] <= RESTARTS]
             victim = rng.choice(left[: UNLUCKY if rng.random() < 0.4 else None])
-            old = until(lambda name=victim: fleet.pid(name))
+            old = until(partial(fleet.pid, victim))
             os.kill(old, signal.SIGKILL)
             kills[victim] += 1
             if kills[victim] <= RESTARTS:
-                until(lambda name=victim, old=old: fleet.pid(name) not in (None, old), 120)
+                until(partial(fleet.pid_besides, victim, old), 120)
         parked = {name for name, count in kills.items() if count > RESTARTS}
         until(lambda: {n for n, m in fleet.memories().items() if m.phase is Phase.PARKED} == parked)
         assert twice == []
