@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from tests.deploy import policies
-from tests.deploy.policies import POLICIES, Check, Object, Objects, bot, kinds, pod, workload
+from tests.deploy.manifests import Check, Object, Objects, bot, kinds, pod, workload
+from tests.deploy.network_policies import is_found_by_who_scrapes_it, talks_to_few
+from tests.deploy.policies import POLICIES
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
 
@@ -208,20 +210,20 @@ FAULTS: list[tuple[Check, str, Fault]] = [
         "live",
         of_kind("PodDisruptionBudget", "spec", "maxUnavailable", value=0),
     ),
-    (policies.talks_to_few, "live", without("NetworkPolicy")),
-    (policies.talks_to_few, "live", with_label_in_every_selector),
+    (talks_to_few, "live", without("NetworkPolicy")),
+    (talks_to_few, "live", with_label_in_every_selector),
     (
-        policies.talks_to_few,
+        talks_to_few,
         "live",
         of_kind("NetworkPolicy", "spec", "policyTypes", value=["Ingress"]),
     ),
-    (policies.talks_to_few, "paper", of_kind("NetworkPolicy", "spec", "egress", value=[{}])),
+    (talks_to_few, "paper", of_kind("NetworkPolicy", "spec", "egress", value=[{}])),
     (
-        policies.talks_to_few,
+        talks_to_few,
         "paper",
         of_kind("NetworkPolicy", *EGRESS, 1, "to", 0, "ipBlock", "except", value=["10.0.0.0/8"]),
     ),
-    (policies.talks_to_few, "ha", of_kind("NetworkPolicy", "spec", "ingress", 0, "from", value=[])),
+    (talks_to_few, "ha", of_kind("NetworkPolicy", "spec", "ingress", 0, "from", value=[])),
     (policies.holds_no_secret_and_gets_each, "live", with_secret),
     (
         policies.holds_no_secret_and_gets_each,
@@ -265,12 +267,12 @@ FAULTS: list[tuple[Check, str, Fault]] = [
         put(*BOT, "image", value="watchkeeper:latest"),
     ),
     (
-        policies.is_found_by_who_scrapes_it,
+        is_found_by_who_scrapes_it,
         "live",
         of_kind("Service", "spec", "selector", value={"app": "watchkeeper"}),
     ),
     (
-        policies.is_found_by_who_scrapes_it,
+        is_found_by_who_scrapes_it,
         "paper",
         of_kind("ServiceMonitor", "spec", "endpoints", 0, "port", value="http"),
     ),
