@@ -53,17 +53,27 @@ Moments = dict[int, int]
 """By the market time of the decision: the monotonic moment of an event in our process."""
 
 
+HELD = 50
+"""How many buys come first, so that what is sold later is there whatever the venue does."""
+
+
 class EveryOther(Strategy):
-    """Trades on every second tick, buying and selling in turn, so that nothing is held."""
+    """Trades on every second tick: buys first, then sells and buys in turn.
+
+    What it sells has filled long ago. An exit whose entry still fills waits for that, and to
+    measure it would be to measure the venue.
+    """
 
     def __init__(self) -> None:
-        self.seen = 0
+        self.seen = self.decided = 0
 
     def on_tick(self, tick: Tick, position: Decimal) -> Sequence[Decision]:
         self.seen += 1
         if self.seen % 2:
             return ()
-        side = Side.SELL if position > 0 else Side.BUY
+        self.decided += 1
+        is_sale = self.decided > HELD and self.decided % 2
+        side = Side.SELL if is_sale else Side.BUY
         return (market_order(side, QUANTITY, "every other tick"),)
 
 
