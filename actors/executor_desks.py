@@ -217,6 +217,7 @@ class ExecutorDesks:
             exits=self.exits,
             orphans=self.orphans,
             venue_text=self.venue.text,
+            venue_matters=self.venue.matters,
         )
 
     def _make_settling(self) -> Settling:

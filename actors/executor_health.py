@@ -5,7 +5,7 @@ from collections.abc import Callable
 from actors.cancel_desk import CancelDesk
 from actors.context import Context
 from actors.exit_desk import ExitDesk
-from actors.operator_board import OperatorBoard
+from actors.operator_board import Matter, OperatorBoard
 from actors.order_desk import OrderDesk
 from actors.orphans import Orphans
 from actors.stops_shown import StopsShown
@@ -26,8 +26,10 @@ class ExecutorHealth:
         exits: ExitDesk,
         orphans: Orphans,
         venue_text: Callable[[str], str],
+        venue_matters: Callable[[], dict[str, str]],
     ) -> None:
-        self._ctx, self._board, self._venue_text = ctx, board, venue_text
+        self._ctx, self._board = ctx, board
+        self._venue_text, self._venue_matters = venue_text, venue_matters
         self._desk, self._stops = desk, stops
         self._cancels, self._exits, self._orphans = cancels, exits, orphans
         board.open_stops = stops.count
@@ -38,10 +40,13 @@ class ExecutorHealth:
             return
         cell = self._ctx.cell
         self._board.stuck_stops = self._stops.stuck()
-        if cell.state is ActorState.RUNNING:
-            cell.problem = self._venue_text(self.problem())
-        elif cell.state is ActorState.RECONCILING:
+        if cell.state is ActorState.RECONCILING:
             cell.problem = self._venue_text(self.unsettled())
+            return  # what it finds wrong is not known before all is settled
+        problem = self.problem()
+        self._board.matters = self._matters(has_problem=bool(problem))
+        if cell.state is ActorState.RUNNING:
+            cell.problem = self._venue_text(problem)
 
     def problem(self) -> str:
         """Say what a person must look at first; empty where there is nothing."""
@@ -53,6 +58,29 @@ class ExecutorHealth:
             or self._cancels.problem()
             or self._desk.asking.unanswered()
             or self._orphans.problem()
+        )
+
+    def _matters(self, *, has_problem: bool) -> tuple[Matter, ...]:
+        """Give what a person must look at, stops apart. What asking may settle is none of it."""
+        found = self._venue_matters()
+        if has_problem:
+            found |= {
+                "order": self._desk.difference,
+                "filled_late": self._desk.late.problem(),
+                "still_held": self._exits.problem(),
+                "not_ended": self._cancels.problem(),
+                "not_traded": self._orphans.problem(),
+            }
+        if not found:
+            return ()
+        since, now_ns = (
+            {one.kind: one.since_ns for one in self._board.matters},
+            self._ctx.monotonic_ns(),
+        )
+        return tuple(
+            Matter(kind=kind, problem=said, since_ns=since.get(kind, now_ns))
+            for kind, said in found.items()
+            if said
         )
 
     def unsettled(self) -> str:

@@ -51,6 +51,18 @@ class StuckStop(msgspec.Struct, frozen=True, kw_only=True):
     """Why, and what to do about it; one sentence."""
 
 
+class Matter(msgspec.Struct, frozen=True, kw_only=True):
+    """Something of orders, positions, account or venue that a person must look at."""
+
+    kind: str
+    """One of `order`, `account`, `filled_late`, `still_held`, `not_ended`, `not_traded`, or `venue`
+    and what of it is wrong."""
+    problem: str
+    """What it is, and what to do about it; one sentence."""
+    since_ns: int
+    """When it was first seen, monotonic."""
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a person's request."""
 
@@ -73,6 +85,8 @@ class OperatorBoard:
         """Why what waited at the end was left undone; the next start settles it."""
         self.stuck_stops: tuple[StuckStop, ...] = ()
         """Stops that need a person, oldest first."""
+        self.matters: tuple[Matter, ...] = ()
+        """What else needs a person, each kind once."""
         self.open_stops: Callable[[], int] = lambda: 0
         """How many stops are kept now, by the newest incarnation."""
         self._answers: OrderedDict[str, Answer] = OrderedDict()

@@ -67,6 +67,13 @@ class VenueDesk:
         """Say what is wrong with the venue; `otherwise` where nothing is."""
         return self._notices.text(otherwise)
 
+    def matters(self) -> dict[str, str]:
+        """Give what of the venue and of the account lasts, by kind."""
+        lasting = self._notices.lasting()
+        if not lasting:
+            return {}
+        return {name if name == ACCOUNT else f"venue {name}": lasting[name] for name in lasting}
+
     def receive(self, news: Any) -> bool:
         """Take in what is new; False when it is not about the venue."""
         match news:

@@ -1,5 +1,7 @@
 """What the executor shows of its venue: the stream, and all that lasts. One thread's."""
 
+from collections.abc import Mapping
+
 from messages.orders import VenueNotice, VenueStream
 
 
@@ -26,6 +28,10 @@ class VenueNotices:
             self._lasting[news.name] = news.text
         else:
             self._lasting.pop(news.name, None)
+
+    def lasting(self) -> Mapping[str, str]:
+        """Give what lasts, by what it is about; the stream apart, for REST is asked without it."""
+        return self._lasting
 
     def text(self, *more: str) -> str:
         """Give all of it in one line, with what else there is to say."""

@@ -86,7 +86,7 @@ class AlertRules:
             found |= silent
         for key in _of_the_halt(snapshot):
             found.pop(key, None)
-        for rule in (_halt, _lease, _unknown, _stuck_stops, _drawdown, _disk, _writers):
+        for rule in (_halt, _lease, _unknown, _stuck_stops, _matters, _drawdown, _disk, _writers):
             found |= {c.key: c for c in rule(snapshot, self._limits, firing)}
         found |= {c.key: c for c in self._error_rate(snapshot, now_ns, firing)}
         return list(found.values())
@@ -238,6 +238,22 @@ def _stuck_stops(
     for stop in snapshot.get("stuck_stops") or ():
         key = f"stop:{stop.get('entry_key')}"
         yield Condition("stop", key, Severity.CRITICAL, str(stop.get("problem")))
+
+
+def _matters(
+    snapshot: Snapshot, limits: AlertLimits, firing: Collection[str]
+) -> Iterator[Condition]:
+    """What a person must look at: each kind is a fault of its own.
+
+    What is wrong with the venue is mostly over soon; and where it halts trading that is told.
+    """
+    del firing
+    reason = str((snapshot.get("halt") or {}).get("reason"))
+    for matter in snapshot.get("matters") or ():
+        kind, said = str(matter.get("kind")), str(matter.get("problem"))
+        passes = kind.startswith("venue") and (matter.get("for_s") or 0) <= limits.unknown_after_s
+        if said not in reason and not passes:
+            yield Condition("matter", f"matter:{kind}", Severity.WARNING, said)
 
 
 def _drawdown(

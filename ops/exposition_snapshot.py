@@ -42,6 +42,12 @@ def _orders(snapshot: Snapshot) -> Iterator[str]:
         "Stops that do not protect their positions by themselves any more.",
         _one(None if stuck is None else len(stuck)),
     )
+    matters = snapshot.get("matters")
+    yield from gauge(
+        f"{_P}matters",
+        "What of orders, positions, account and venue a person must look at.",
+        _one(None if matters is None else len(matters)),
+    )
 
 
 def _market(snapshot: Snapshot) -> Iterator[str]:

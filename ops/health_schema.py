@@ -78,6 +78,14 @@ class StuckStop(msgspec.Struct, kw_only=True):
     problem: str
 
 
+class Matter(msgspec.Struct, kw_only=True):
+    """Something of orders, positions, account or venue that a person must look at."""
+
+    kind: str
+    problem: str
+    for_s: float
+
+
 class PnlNow(msgspec.Struct, kw_only=True):
     """One quote currency; money is text, exact."""
 
@@ -244,6 +252,7 @@ class Health(msgspec.Struct, kw_only=True):
     counters: Counters
     unknown: Unknown
     stuck_stops: list[StuckStop]
+    matters: list[Matter]
     pnl: dict[str, PnlNow]
     earlier: EarlierNow
     disk: Disk

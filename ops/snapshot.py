@@ -9,7 +9,7 @@ import msgspec
 
 from actors.cell import Cell
 from actors.halt_shown import VENUE_FAILED
-from actors.operator_board import TRADING
+from actors.operator_board import TRADING, Matter
 from decisions.money_fold import MoneyFold
 from decisions.portfolio import Portfolio
 from messages.ids import NS_PER_MS, NS_PER_S
@@ -76,6 +76,7 @@ class Snapshots:
             "counters": self._counters(),
             "unknown": self.facts.unknown(),
             "stuck_stops": [msgspec.to_builtins(one) for one in self._system.board.stuck_stops],
+            "matters": [_matter(one, now_ns) for one in self._system.board.matters],
             "pnl": pnl_of(self.portfolio),
             "traded": traded_of(self.portfolio),
             "earlier": {"pending": self.money.is_pending, "problem": self.money.problem},
@@ -223,6 +224,11 @@ def rate_of(config: Config) -> str:
 
 
 _TREE = ("root", "metrics", "execution", "feeds")
+
+
+def _matter(matter: Matter, now_ns: int) -> dict[str, Any]:
+    for_s = (now_ns - matter.since_ns) / NS_PER_S
+    return {"kind": matter.kind, "problem": matter.problem, "for_s": for_s}
 
 
 def _start_order(cell: Cell) -> tuple[int, str]:

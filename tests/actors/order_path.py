@@ -239,6 +239,10 @@ class OrderPath:
     def orders(self) -> Mapping[OrderKey, LedgerEntry]:
         return {entry.order_key: entry for entry in read_orders(self.path)}
 
+    def matters(self) -> dict[str, str]:
+        """Give what a person must settle, by kind."""
+        return {one.kind: one.problem for one in self.kept.board.matters}
+
     def sends(self, number: int) -> int:
         return sum(one.key == key_of(number) for one in self.gateway.sent)
 

@@ -143,11 +143,13 @@ def test_a_difference_is_shown_when_it_is_seen_twice_and_goes_when_it_is_gone(
     account.after(3)
     account.says(USDT="1500")
     assert "500 USDT more" in account.cell.problem
+    assert account.matters() == {"account": account.cell.problem}
 
     account.next()
     account.says()
 
     assert account.cell.problem == ""
+    assert account.matters() == {}
     assert account.state == "same"
 
 

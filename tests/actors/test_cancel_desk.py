@@ -98,11 +98,13 @@ def test_one_that_cannot_be_ended_is_given_up_loudly_and_may_be_wished_again(
         found(desk, desk.report(1, S.ACCEPTED)).after(60)
     assert cancels(desk) == len(PAUSES_NS)
     assert f"{key_of(1)} could not be ended in 5 tries" in desk.cell.problem
+    assert desk.matters() == {"not_ended": desk.cell.problem}
 
     desk.tell(ending(desk))
 
     assert cancels(desk) == len(PAUSES_NS) + 1
     assert not desk.cell.problem
+    assert not desk.matters()
 
 
 def test_the_wish_outlives_the_executor(desk: OrderPath) -> None:

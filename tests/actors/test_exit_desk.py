@@ -193,6 +193,7 @@ def test_so_is_what_its_entry_had_filled_by_the_end(desk: Stopped) -> None:
     desk.tell(desk.answer(desk.gateway.asked[-1], desk.report(2, S.FILLED, "1")))
 
     assert "one counts as left and holds 1 BTC/USDT" in desk.cell.problem
+    assert desk.matters() == {"still_held": desk.cell.problem}
 
 
 def test_a_limit_order_that_rests_is_refused_before_it_is_another_strategys_coins(

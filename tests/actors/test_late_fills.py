@@ -42,6 +42,7 @@ def test_an_order_that_fills_after_its_end_is_a_warning_that_says_what_to_do(
     assert f"order {key_of(0)} is canceled with 0.3 filled here, and the venue says 0.5" in problem
     assert "what was bought after its end is in no position here" in problem
     assert 'watchkeeper account --accept "WHY"' in problem
+    assert desk.matters() == {"filled_late": problem}
 
 
 def test_an_end_and_more_than_that_in_one_commit_is_told_too(desk: Stopped) -> None:

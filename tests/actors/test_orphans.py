@@ -41,10 +41,12 @@ def test_what_nobody_trades_any_more_is_a_warning(
     bought: Path, trades: tuple[StrategyId, Symbol]
 ) -> None:
     """The log said so once, at the start."""
-    problem = path(bought, trades).cell.problem
+    desk = path(bought, trades)
 
+    problem = desk.cell.problem
     assert "one holds or may yet hold 1 BTC/USDT and does not trade that by this config" in problem
     assert "give it its id and symbol back" in problem
+    assert desk.matters() == {"not_traded": problem}
 
 
 def test_where_the_config_has_it_there_is_nothing_to_tell(bought: Path) -> None:

@@ -98,6 +98,16 @@ def test_a_snapshot_that_says_little_wakes_nobody(snapshot: dict[str, Any]) -> N
             {"stuck_stops": [{"entry_key": k, "problem": f"{k} is stuck"} for k in ("k1", "k2")]},
             "k2 is stuck",
         ),
+        (
+            "matter:still_held",
+            {"matters": [{"kind": k, "problem": f"{k}!"} for k in ("account", "still_held")]},
+            "still_held!",
+        ),
+        (
+            "matter:venue away",
+            {"matters": [{"kind": "venue away", "problem": "it is closed", "for_s": 30.1}]},
+            "it is closed",
+        ),
         ("lease:problem", {"lease": {"problem": "locked"}}, "is not renewed: locked"),
     ],
 )
@@ -130,6 +140,17 @@ def test_a_halt_of_trading_is_one_fault_and_an_executor_that_was_given_up_anothe
     assert look({**halted, "halt": halt}).keys() == {"halt:trading"}
     assert look({**given_up, "halt": halt}).keys() == {"halt:trading", "halt:execution/executor"}
     assert look(halted).keys() == {"halt:execution/executor"}
+
+
+def test_a_venue_that_was_away_for_a_moment_is_no_fault() -> None:
+    brief = {"kind": "venue away", "problem": "it is closed", "for_s": 30.0}
+    assert look({"matters": [brief]}) == {}
+
+
+def test_what_halts_trading_is_told_as_the_halt_alone() -> None:
+    halt = {"state": "halted_open", "reason": "the account differs: 1 BTC more"}
+    matters = [{"kind": "account", "problem": "1 BTC more", "for_s": 2.0}]
+    assert look({"matters": matters, "halt": halt}).keys() == {"halt:trading"}
 
 
 @pytest.mark.parametrize("state", ["stopped", "halted"])
