@@ -235,14 +235,16 @@ class HaltDesk:
         """Take the answer to a question for all that is open."""
         if answer.epoch != self._ctx.epoch:
             return
+        ours, foreign = self._sorted(answer.reports)
+        keys = [*ours, *(entry.order_key for entry in self._ledger.open_entries())]
         if answer.problem:
             self._problem = answer.problem
-            self._take(halting.list_failed(self._halt, answer.question), pause=True)
+            fresh = any(key not in self._halt.open for key in keys)
+            step = halting.list_failed(self._halt, answer.question, keys)
+            self._take(step, pause=not fresh)
             return
-        ours, foreign = self._sorted(answer.reports)
-        not_final = [entry.order_key for entry in self._ledger.open_entries()]
         self._foreign, self._problem = foreign, ""
-        self._take(halting.listed(self._halt, answer.question, [*ours, *not_final]))
+        self._take(halting.listed(self._halt, answer.question, keys))
 
     def _sorted(self, reports: Iterable[OrderReport]) -> tuple[list[OrderKey], tuple[str, ...]]:
         """Tell this ledger's orders, ended ones too, from those of anybody else."""

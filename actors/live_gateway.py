@@ -213,13 +213,15 @@ class LiveGateway(Gateway):
         self._executor.tell(CancelDone(order_key=key, epoch=epoch, report=report, problem=problem))
 
     async def _list_open(self, epoch: Epoch, question: int, symbols: Sequence[Symbol]) -> None:
+        """One symbol that cannot be asked for keeps none of the others from being seen."""
         reports: list[OrderReport] = []
-        problem = ""
-        try:
-            for symbol in symbols:
+        problems = []
+        for symbol in symbols:
+            try:
                 reports += await self._venue.open_orders(symbol)
-        except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
-            problem = self._said(error)
+            except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
+                problems.append(self._said(error))
+        problem = "; ".join(dict.fromkeys(problems))
         if epoch == self._epoch:
             self._executor.tell(
                 OpenListed(question=question, epoch=epoch, reports=tuple(reports), problem=problem)

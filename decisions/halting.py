@@ -212,11 +212,13 @@ def listed(before: Halt, question: int, open_keys: Iterable[OrderKey]) -> Step:
     return _settled(after, effects)
 
 
-def list_failed(before: Halt, question: int) -> Step:
-    """The venue did not say what is open."""
-    if not before.listing or question != before.question:
-        return before, ()
-    return _settled(_with(before, listing=False), ())
+def list_failed(before: Halt, question: int, open_keys: Iterable[OrderKey] = ()) -> Step:
+    """The venue did not say all that is open; what it did say, and the ledger, is canceled."""
+    answers = before.listing and question == before.question
+    after, effects = _seen(before, open_keys)
+    if not answers:
+        return after, effects
+    return _settled(_with(after, listing=False), effects)
 
 
 def order_seen(before: Halt, key: OrderKey) -> Step:

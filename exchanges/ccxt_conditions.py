@@ -71,6 +71,7 @@ class ConditionKeeper:
         self._monotonic_ns = monotonic_ns
         self._tell_markets, self._doubt_clock = tell_markets, doubt_clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._gone: set[Symbol] = set()
         self._reloaded_ns: int | None = None
         self._tried: dict[Symbol, tuple[int, Decimal]] = {}
         """When a buy was refused last for want of money, and of how much: a smaller one, or one of
@@ -108,6 +109,8 @@ class ConditionKeeper:
     def question(self, call: Call, error: BaseException | None) -> None:
         """Learn from a signed question that ended, well or not."""
         evidence = None if error is None else call.evidence(error)
+        if evidence is not None and evidence.error == "BadSymbol":
+            self._reload_soon()
         sign = Sign.PAGE if call.is_page else None
         if evidence is not None:
             sign = sign_of_question(evidence, is_page=call.is_page)
@@ -116,6 +119,10 @@ class ConditionKeeper:
         elif call.has_answer and call.response is not None and call.response.http_status < 500:
             self._standing.end(AWAY)
             self._standing.end(KEY)
+
+    def is_gone(self, symbol: Symbol) -> bool:
+        """Whether the venue did not list the symbol when that was last looked at."""
+        return symbol in self._gone or symbol not in (self._client.markets or {})
 
     def refused(self, order: NewOrder, call: Call, error: BaseException, verdict: Verdict) -> None:
         """Learn from a placement that failed."""
@@ -199,7 +206,9 @@ class ConditionKeeper:
         known = dict(self._markets)
         for symbol in known:
             market = (self._client.markets or {}).get(symbol)
+            self._gone.discard(symbol)
             if market is None:
+                self._gone.add(symbol)
                 # Its orders must still be asked for, which ccxt does for known markets only.
                 gone = before[symbol] | {"active": False}
                 self._client.set_markets([*self._client.markets.values(), gone])

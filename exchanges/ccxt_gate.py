@@ -55,10 +55,13 @@ async def pass_gate(
     capability: Capability,
     limits: GateLimits,
     skew: Callable[[], Awaitable[Skew]],
+    *,
+    to_trade: bool = True,
 ) -> VenueFacts:
     """Ask the venue for its markets, its clock and our account.
 
-    A client that was given the markets is not asked for them.
+    A client that was given the markets is not asked for them. Where nothing is to be traded, a
+    symbol may be blocked, and others than the last may be gone.
 
     Raises:
         VenueRefused: one sentence that says what is wrong and what to do.
@@ -71,7 +74,8 @@ async def pass_gate(
     if not client.markets:
         with refusing(name, "list its markets"):
             await client.load_markets()
-    markets = {symbol: _market(client, name, symbol) for symbol in symbols}
+    find = _to_trade if to_trade else _to_look_at
+    markets = find(client, name, symbols)
     with refusing(name, "tell its time"):
         measured = await skew()
     _check_clock(name, measured, limits)
@@ -98,12 +102,29 @@ def check_answer(call: Call) -> None:
         raise Unclear("the reply is empty or no JSON")
 
 
+def _to_trade(client: Any, name: str, symbols: Sequence[Symbol]) -> dict[Symbol, MarketFacts]:
+    found = {symbol: _market(client, name, symbol) for symbol in symbols}
+    for symbol in symbols:
+        if client.markets[symbol].get("active") is False:
+            raise VenueRefused(f"{name} does not trade {symbol} now: wait, or take another symbol")
+    return found
+
+
+def _to_look_at(client: Any, name: str, symbols: Sequence[Symbol]) -> dict[Symbol, MarketFacts]:
+    found: dict[Symbol, MarketFacts] = {}
+    for symbol in symbols:
+        try:
+            found[symbol] = _market(client, name, symbol)
+        except VenueRefused:
+            if not found and symbol == symbols[-1]:
+                raise
+    return found
+
+
 def _market(client: Any, name: str, symbol: Symbol) -> MarketFacts:
     market = (client.markets or {}).get(symbol)
     if market is None or not market.get("spot"):
         raise VenueRefused(f"{name} has no spot market {symbol}: correct the strategy's symbol")
-    if market.get("active") is False:
-        raise VenueRefused(f"{name} does not trade {symbol} now: wait, or take another symbol")
     try:
         return market_of(market)
     except (Unclear, KeyError) as error:

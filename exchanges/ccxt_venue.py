@@ -39,6 +39,7 @@ from exchanges.conditions import CLOCK, Standing, Tell
 from exchanges.facts import AccountTrade, Balance, StreamState, TradingRight, VenueFacts
 from exchanges.protocol import NewOrder
 from exchanges.rate_budget import RateBudget
+from exchanges.rest_answers import RestAnswers
 from exchanges.skew import Skew, measure_skew
 from messages.errors import NotSent, OutcomeUnknown
 from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs
@@ -52,6 +53,7 @@ class CcxtVenue:
     `budget` is shared by all venues of one key; `rng` spreads reconnects. `capability` replaces
     the exchange's row, for one that is known to be quicker: a local one. `listing` is what the
     exchange lists, where that was asked a moment ago: the gate then does not ask it again.
+    Without `to_trade` it is opened to look and to cancel, so symbols may be blocked or gone.
     `comparing`: see `ClockWatch`.
 
     Raises:
@@ -68,6 +70,7 @@ class CcxtVenue:
         limits: GateLimits | None = None,
         stream: StreamSettings | None = None,
         capability: Capability | None = None,
+        to_trade: bool = True,
         may_call: Callable[[], None] = lambda: None,
         listing: Sequence[dict[str, Any]] = (),
         comparing: Comparing = lambda: lambda: None,
@@ -76,7 +79,7 @@ class CcxtVenue:
     ) -> None:
         self._capability = capability or capability_of(settings.exchange)
         check_settings(settings, symbols)
-        self._settings = settings
+        self._settings, self._to_trade = settings, to_trade
         self._symbols = tuple(symbols)
         self._budget = budget or RateBudget()
         self._limits = limits or GateLimits()
@@ -94,6 +97,7 @@ class CcxtVenue:
         self._placing: Placing | None = None
         self._clock: ClockWatch | None = None
         self._markets_changed: Callable[[Markets], object] = lambda _: None
+        self._answers = RestAnswers()
         self._absence = Absence(self._capability, settings.recv_window_ms, utc_ns)
 
     async def open(self) -> VenueFacts:
@@ -117,6 +121,7 @@ class CcxtVenue:
                 self._capability,
                 self._limits,
                 self._skew,
+                to_trade=self._to_trade,
             )
         except BaseException:
             await self.close()
@@ -187,7 +192,7 @@ class CcxtVenue:
         """Send one order, exactly as it is, once; see `LiveTrading.submit`."""
         if self._placing is None:
             raise NotSent("closed: the venue is not open; open it first")
-        return await self._placing.submit(order, fence)
+        return self._answers.heard(await self._placing.submit(order, fence))
 
     async def find(
         self,
@@ -207,7 +212,7 @@ class CcxtVenue:
         if found is not None:
             report = await lookup.report(found, client_order_id, symbol)
             self._absence.settled(client_order_id)
-            return report
+            return self._answers.heard(report)
         self._absence.check(now_ns, provable_ns, sent_at_ns, still_sending=was_in_flight)
         self._absence.settled(client_order_id)
         return None
@@ -222,13 +227,27 @@ class CcxtVenue:
             self._settings.recv_window_ms,
             lambda: self._utc_ns() + self._absence.ahead_ns,
         )
-        return await canceler.cancel(client_order_id, symbol)
+        return self._answers.heard(await canceler.cancel(client_order_id, symbol))
 
     async def open_orders(self, symbol: Symbol) -> list[OrderReport]:
         """Give every open order; the reason of one that is not ours begins with ``foreign``."""
-        orders = await self._lookup().open_orders(symbol)
+        orders = await self._open_orders(symbol)
         with reading("an open order"):
-            return [self._listed(order) for order in orders]
+            return [self._answers.heard(self._listed(order)) for order in orders]
+
+    async def _open_orders(self, symbol: Symbol) -> list[dict[str, Any]]:
+        """List them; there are none where the venue knows no such market and lists none.
+
+        Either alone may be a mistake of a moment. A question that failed for want of the market has
+        the list loaded again.
+        """
+        try:
+            return await self._lookup().open_orders(symbol)
+        except OutcomeUnknown as error:
+            is_unknown = type(error.__cause__).__name__ == "BadSymbol"
+            if is_unknown and self._keeper is not None and self._keeper.is_gone(symbol):
+                return []
+            raise
 
     async def trades(self, symbol: Symbol, since_ns: int) -> list[AccountTrade]:
         """Give the account's executions since then, oldest first."""
@@ -255,7 +274,14 @@ class CcxtVenue:
     ) -> None:
         """Tell of orders and of the stream until cancelled; see `LiveTrading.watch`."""
         stream = PrivateStream(
-            self._client, self._lookup(), self._capability, self._stream, self._rng, self._utc_ns
+            self._client,
+            self._lookup(),
+            self._open_orders,
+            self._answers,
+            self._capability,
+            self._stream,
+            self._rng,
+            self._utc_ns,
         )
         await stream.run(symbols, tell)
 

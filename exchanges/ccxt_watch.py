@@ -3,11 +3,12 @@
 A socket that still answers pings may have stopped telling anything. So liveness is shown by work:
 every so often REST is asked for the open orders, and a stream that had not told what REST knows is
 stale and is connected anew. After each connection REST is asked once before the stream is live,
-since nothing is replayed.
+since nothing is replayed; and while there is no stream it is asked as often.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -19,13 +20,16 @@ from exchanges.ccxt_lookup import Found, OrderLookup
 from exchanges.ccxt_parse import Unclear, report_of, trade_of
 from exchanges.facts import StreamPhase, StreamState
 from exchanges.order_stream import OrderStream
+from exchanges.rest_answers import RestAnswers
 from exchanges.venue_loop import faults_of
 from messages.errors import OutcomeUnknown, VenueRefused
 from messages.ids import ClientOrderId, Symbol, TimestampNs, VenueOrderId
 from messages.order_states import FINAL_STATES
 from messages.orders import OrderReport
 
+OrderName = tuple[Symbol, str]
 Tell = Callable[[OrderReport | StreamState], None]
+OpenOrders = Callable[[Symbol], Awaitable[list[dict[str, Any]]]]
 
 
 class StreamSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,12 +55,17 @@ class Stale(Exception):
 
 
 class PrivateStream:
-    """One run of the account's stream, on the loop of its client."""
+    """One run of the account's stream, on the loop of its client.
+
+    `open_orders` lists those of a symbol; `answers` is what REST has said of orders otherwise.
+    """
 
     def __init__(
         self,
         client: Any,
         lookup: OrderLookup,
+        open_orders: OpenOrders,
+        answers: RestAnswers,
         capability: Capability,
         settings: StreamSettings,
         rng: Random,
@@ -65,7 +74,7 @@ class PrivateStream:
         if Stream.ORDERS not in capability.streams:
             raise VenueRefused(f"{capability.exchange} has no stream of orders: poll it instead")
         self._client = client
-        self._lookup = lookup
+        self._lookup, self._open_orders, self._answers = lookup, open_orders, answers
         self._has_trades = Stream.MY_TRADES in capability.streams
         self._settings = settings
         self._rng = rng
@@ -76,6 +85,7 @@ class PrivateStream:
         self._tell: Tell = lambda _: None
         self._attempt = 0
         self._asked: dict[str, int] = {}
+        self._compared_s = float("-inf")
 
     async def run(self, symbols: Sequence[Symbol], tell: Tell) -> None:
         """Tell until cancelled. `tell` is called on the loop and must neither block nor raise."""
@@ -84,6 +94,7 @@ class PrivateStream:
             while True:
                 self._attempt += 1
                 await self._backoff(await self._session(symbols))
+                await self._ask_without_stream(symbols)
         finally:
             self._phase(StreamPhase.STOPPED, "")
 
@@ -164,38 +175,72 @@ class PrivateStream:
             for socket in self._client.clients.values()
         )
 
+    async def _ask_without_stream(self, symbols: Sequence[Symbol]) -> None:
+        """Ask REST as often as a stream that is there is compared with it."""
+        passed_s = asyncio.get_running_loop().time() - self._compared_s
+        if passed_s >= self._settings.compare_every_ms / 1000:
+            with suppress(OutcomeUnknown, Unclear):
+                await self._compare(symbols)
+
     async def _compare(self, symbols: Sequence[Symbol]) -> list[OrderReport]:
         """Ask REST for all that may be open and tell what is new; give that.
 
         Raises:
-            OutcomeUnknown, Unclear: a question failed, which shows nothing of the stream.
+            OutcomeUnknown, Unclear: no list was answered, which shows nothing of the stream.
         """
+        self._compared_s = asyncio.get_running_loop().time()
+        found: dict[OrderName, OrderReport] = {}
+        failed = [await self._problem_of(self._see_open(symbol, found)) for symbol in symbols]
+        for name, known in self._may_have_ended().items():
+            if name not in found:
+                await self._problem_of(self._see_ended(name, known, found))
         changes = []
-        for report in await self._ask_all(symbols):
-            news = self._known.tell(report, by_rest=True)
+        for report in found.values():
+            news = self._known.tell(self._answers.heard(report), by_rest=True)
             if news is not None:
                 self._tell(news)
                 changes.append(report)
+        if failed and all(failed):
+            raise failed[0]  # type: ignore[misc]  # none of them is None
         return changes
 
-    async def _ask_all(self, symbols: Sequence[Symbol]) -> list[OrderReport]:
-        found: dict[tuple[Symbol, str], OrderReport] = {}
-        for symbol in symbols:
-            for order in await self._lookup.open_orders(symbol):
-                report = report_of(order, evidence="open_orders")
-                if report.filled_quantity:
-                    name = ClientOrderId(report.client_order_id)
-                    report = await self._lookup.report(Found(order), name, symbol)
-                found[symbol, str(report.venue_order_id)] = report
-        for known in [*self._known.open_orders(), *self._to_complete()]:
-            if (known.symbol, str(known.venue_order_id)) in found:
-                continue
-            ended = await self._lookup.by_venue_id(str(known.venue_order_id), known.symbol)
-            if ended is not None:
-                name = known.client_order_id
-                report = await self._lookup.report(Found(ended), name, known.symbol)
-                found[known.symbol, str(known.venue_order_id)] = report
-        return list(found.values())
+    async def _problem_of(self, question: Awaitable[None]) -> Exception | None:
+        """Give why a question failed: it keeps no other from being asked."""
+        try:
+            await question
+        except (OutcomeUnknown, Unclear) as error:
+            return error
+        return None
+
+    async def _see_open(self, symbol: Symbol, found: dict[OrderName, OrderReport]) -> None:
+        for order in await self._open_orders(symbol):
+            report = report_of(order, evidence="open_orders")
+            if report.filled_quantity:
+                name = ClientOrderId(report.client_order_id)
+                report = await self._lookup.report(Found(order), name, symbol)
+            found[symbol, str(report.venue_order_id)] = report
+
+    async def _see_ended(
+        self, name: OrderName, known: OrderReport, found: dict[OrderName, OrderReport]
+    ) -> None:
+        symbol, venue_order_id = name
+        ended = await self._lookup.by_venue_id(venue_order_id, symbol)
+        if ended is not None:
+            found[name] = await self._lookup.report(Found(ended), known.client_order_id, symbol)
+
+    def _may_have_ended(self) -> dict[OrderName, OrderReport]:
+        """Give those that no list of open orders shows once they have ended."""
+        told = [*self._known.open_orders(), *self._to_complete()]
+        untold = [one for one in self._answers.may_be_open() if not self._is_ended(one)]
+        return {(one.symbol, str(one.venue_order_id)): one for one in [*untold, *told]}
+
+    def _is_ended(self, report: OrderReport) -> bool:
+        assert report.venue_order_id is not None
+        known = self._known.whole(report.symbol, report.venue_order_id)
+        if known is None or known.state not in FINAL_STATES:
+            return False
+        self._answers.heard(known)
+        return True
 
     def _to_complete(self) -> list[OrderReport]:
         """Give ended orders whose fills the stream lost; each is asked about a few times only."""

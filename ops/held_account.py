@@ -152,7 +152,7 @@ def live_venue_alone(config: Config, already: HeldAccount | None = None) -> Iter
         held = already or stack.enter_context(
             hold_lease(config, standby=False, on_lost=end_at_once)
         )
-        venue = open_live_venue(config, held.keeper)
+        venue = open_live_venue(config, held.keeper, to_trade=False)
         try:
             yield venue
         finally:

@@ -57,11 +57,16 @@ class LiveVenue(msgspec.Struct, frozen=True):
 
 
 def open_live_venue(
-    config: Config, keeper: LeaseKeeper, listing: Sequence[dict[str, Any]] = ()
+    config: Config,
+    keeper: LeaseKeeper,
+    listing: Sequence[dict[str, Any]] = (),
+    *,
+    to_trade: bool = True,
 ) -> LiveVenue:
     """Make the client and pass the gate, off every actor; `keeper` holds the account's lease.
 
-    `listing` is what the exchange lists, where a market feed of this process has asked it.
+    `listing` is what the exchange lists, where a market feed of this process has asked it. Without
+    `to_trade` it is to look and to cancel.
 
     Raises:
         ConfigError: an environment variable that the config names is not set.
@@ -79,6 +84,7 @@ def open_live_venue(
         may_call=keeper.may_call,
         listing=listing,
         comparing=keeper.comparing,
+        to_trade=to_trade,
     )
     loop = VenueLoop("venue", lambda text: logger.error("the venue's loop: {}", text))
     loop.start()

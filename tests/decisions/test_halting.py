@@ -123,6 +123,26 @@ def test_a_list_that_never_comes_is_no_proof() -> None:
     assert try_again(after)[1] == (ListOpen(MOST_TRIES + 1),)
 
 
+def test_what_is_known_to_be_open_is_canceled_though_the_list_never_comes() -> None:
+    """One symbol that cannot be asked for left all orders of the others open."""
+    before, _ = halt(TRADING, RECORD)
+
+    after, effects = list_failed(before, before.question, [A, B])
+
+    assert (after.state, set(after.open)) == (HALTING, {A, B})
+    assert effects == (Cancel(A), Cancel(B))
+
+
+def test_and_so_it_is_by_an_answer_to_an_earlier_question() -> None:
+    before, _ = halt(TRADING, RECORD)
+
+    after, effects = list_failed(before, before.question - 1, [A])
+
+    assert effects == (Cancel(A),)
+    assert list_failed(TRADING, 0, [A]) == (TRADING, ())
+    assert after.state is HALTING
+
+
 def test_an_order_that_turns_up_after_the_proof_ends_it() -> None:
     after, effects = order_seen(halted(), A)
 

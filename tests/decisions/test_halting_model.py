@@ -123,7 +123,7 @@ class HaltsAtAVenue(RuleBasedStateMachine):
                     self.in_ledger.discard(key)
                 self.take(looked_up(self.switch, key, is_open=is_open))
             case (ListOpen(question), None):
-                self.take(list_failed(self.switch, question))
+                self.take(list_failed(self.switch, question, sorted(self.in_ledger)))
             case (ListOpen(question), keys):
                 self.take(listed(self.switch, question, sorted(keys | self.in_ledger)))
 

@@ -59,6 +59,9 @@ def venue(**changes: Any) -> CcxtVenue:
     return CcxtVenue(CcxtSettings(**settings), symbols, rng=msgspec.NODEFAULT)  # type: ignore[arg-type]  # it is refused before any chance
 
 
+ETH = Symbol("ETH/USDT")
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
@@ -107,6 +110,26 @@ def refusal(
 
 def body(value: Any) -> bytes:
     return reply(200, msgspec.json.encode(value))
+
+
+@pytest.mark.slow
+def test_to_look_and_to_cancel_a_market_may_be_blocked_and_others_gone(script: Script) -> None:
+    """A kill switch that refuses because one market is gone cancels nothing in the others."""
+    script.say("exchangeInfo", body({"symbols": [MARKET | {"status": "BREAK"}]}))
+    with desk(local_config(script.port), (ETH, BTC), to_trade=False) as opened:
+        facts = opened.call(opened.venue.open())
+
+        assert list(facts.markets) == [BTC]
+        assert opened.call(opened.venue.open_orders(ETH)) == []
+
+
+@pytest.mark.slow
+def test_where_none_is_left_it_is_refused_all_the_same(script: Script) -> None:
+    script.say("exchangeInfo", body({"symbols": []}))
+
+    told = refusal(local_config(script.port), (ETH, BTC), to_trade=False)
+
+    assert told.startswith("binance has no spot market BTC/USDT")
 
 
 @pytest.mark.slow

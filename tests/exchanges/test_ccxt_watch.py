@@ -15,6 +15,7 @@ from exchanges.local.faults import Fault, Plan
 from exchanges.local.faults_streams import StreamFault, StreamPlan
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.protocol import NewOrder
+from messages.ids import Symbol
 from messages.orders import OrderReport
 from messages.values import OrderState, Side
 from tests.exchanges.live import BTC, Desk, desk, find, free
@@ -27,10 +28,10 @@ LIMIT_S = 60.0
 class Watcher:
     """One watch, and all that it told."""
 
-    def __init__(self, opened: Desk) -> None:
+    def __init__(self, opened: Desk, symbols: tuple[Symbol, ...] = (BTC,)) -> None:
         self.told: list[OrderReport | StreamState] = []
         self._news = threading.Condition()
-        self._future = opened.loop.submit(opened.venue.watch((BTC,), self._tell))
+        self._future = opened.loop.submit(opened.venue.watch(symbols, self._tell))
 
     def _tell(self, one: OrderReport | StreamState) -> None:
         with self._news:

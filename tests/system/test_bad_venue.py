@@ -14,11 +14,12 @@ pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from decisions.alert_rules import AlertLimits, AlertRules
+from decisions.halting import HaltState
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.faults_streams import StreamFault, StreamPlan
 from exchanges.local.server import RunningExchange, running_exchange
 from messages.ids import NS_PER_S
-from messages.lifecycle import ActorState, InjectCrash
+from messages.lifecycle import ActorState, HaltTrading, InjectCrash
 from messages.values import Instrument, OrderState, Side
 from strategies.from_file import class_from_file
 from tests.system.conftest import STRESS
@@ -152,6 +153,25 @@ def test_a_symbol_that_is_delisted_is_blocked_and_others_trade_on(
         bot.until_why("feeds/feed:ccxt says: without BTC/USDT: not listed any more")
         assert bot.trades(ETH)
         bot.assert_no_restart()
+
+
+def test_a_halt_cancels_the_orders_of_the_others_and_is_proved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first symbol that could not be listed had kept all of them from being canceled."""
+    with (
+        running_exchange(seed=3) as run,
+        live_bot(run, tmp_path / "run", monkeypatch, BOTH) as bot,
+    ):
+        key = bot.decide(symbol=ETH, quantity="0.01", limit_price="2000")
+        bot.until_state(key, OrderState.ACCEPTED)
+        run.exchange.delist("BTC/USDT")
+
+        bot.system.executor.tell(HaltTrading(reason="a test", durable=True, request="h"))
+
+        bot.until(lambda: bot.system.board.halt.state == HaltState.HALTED_PROVED)
+        bot.until_state(key, OrderState.CANCELED)
+        assert run.exchange.open_orders("ETH/USDT") == []
 
 
 def test_a_symbol_that_is_halted_is_blocked_until_it_trades_again(

@@ -66,6 +66,10 @@ def open_at(run: RunningExchange) -> list[str]:
     return [order.client_order_id for order in run.exchange.open_orders("BTC/USDT")]
 
 
+def is_open(order: LedgerEntry) -> bool:
+    return order.state in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED)
+
+
 def engine_canceled(run: RunningExchange) -> set[str | None]:
     asked = run.exchange.requests(operation="cancel")
     return {one.client_order_id for one in asked if one.engine == "done"}
@@ -135,6 +139,25 @@ def test_killed_before_anything_was_canceled_it_is_halted_and_proved_without_a_p
     assert command("resume", run_dir).stdout.startswith("the next start trades")
 
 
+def test_without_a_process_a_symbol_that_is_gone_keeps_no_other_from_being_canceled(
+    tmp_path: Path, run: RunningExchange, start: Callable[..., Bot]
+) -> None:
+    run_dir, config = tmp_path / "run", resting_config(tmp_path, run)
+    bot = start(config, "--i-understand-live")
+    until_resting(bot)
+    bot.kill()
+    other = '\n[[strategy]]\nid = "other"\nuses = "sma_cross"\nsymbol = "ETH/USDT"\n'
+    effective = run_dir / "config.effective.toml"
+    text = effective.read_text().replace('["BTC/USDT"]', '["BTC/USDT", "ETH/USDT"]')
+    effective.write_text(text + other)
+    run.exchange.delist("ETH/USDT")
+
+    code, view = halt(run_dir)
+
+    assert (code, view["proved"]) == (0, True), view["text"]
+    assert open_at(run) == []
+
+
 def test_a_venue_that_is_down_is_tried_again_until_it_is_proved(
     tmp_path: Path, run: RunningExchange, start: Callable[..., Bot]
 ) -> None:
@@ -145,7 +168,10 @@ def test_a_venue_that_is_down_is_tried_again_until_it_is_proved(
 
     code, view = halt(run_dir, "--timeout", "5")
     assert (code, view["proved"], view["proved_at_ns"]) == (1, False, None)
-    assert "no_answer: could not list open orders" in view["text"]
+    assert "no_answer: could not" in view["text"]
+    assert all(
+        order.order_key in view["text"] for order in ledger(run_dir).values() if is_open(order)
+    )
     refused = command("resume", run_dir)
     assert refused.returncode == 1
     assert "may still be open" in refused.stderr

@@ -30,6 +30,8 @@ class Venue:
         self.foreign: tuple[OrderReport, ...] = ()
         self.stubborn = False
         """Whether cancels do not take place."""
+        self.down = False
+        """Whether nothing is answered but that nobody is there."""
         self._done = {"canceled": 0, "asked": 0, "listed": 0}
 
     def takes(self, number: int, filled: str = "0") -> None:
@@ -65,7 +67,9 @@ class Venue:
 
     def _cancel(self, call: Asked) -> None:
         number = number_of(call)
-        report = self.open.get(number) if self.stubborn else self.ends(number)
+        report = None
+        if not self.down:
+            report = self.open.get(number) if self.stubborn else self.ends(number)
         problem = "" if report else "OutcomeUnknown: no such order"
         done = CancelDone(order_key=call.key, epoch=call.epoch, report=report, problem=problem)
         self.desk.tell(done)
@@ -79,12 +83,14 @@ class Venue:
 
     def _find(self, call: Asked) -> None:
         number = number_of(call)
-        report = self.open.get(number) or self.ended.get(number)
-        self.desk.tell(self.desk.answer(call, report))
+        report = None if self.down else self.open.get(number) or self.ended.get(number)
+        self.desk.tell(self.desk.answer(call, report, "venue down" if self.down else ""))
 
     def _list(self, call: tuple[Any, int, Any]) -> None:
-        reports = (*self.open.values(), *self.foreign)
-        self.desk.tell(OpenListed(question=call[1], epoch=call[0], reports=reports, problem=""))
+        reports = () if self.down else (*self.open.values(), *self.foreign)
+        problem = "venue down" if self.down else ""
+        listed = OpenListed(question=call[1], epoch=call[0], reports=reports, problem=problem)
+        self.desk.tell(listed)
 
 
 def number_of(call: Asked) -> int:

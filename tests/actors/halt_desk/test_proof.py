@@ -55,6 +55,36 @@ def test_what_is_open_is_canceled_and_the_proof_is_an_empty_list(
     assert [e.evidence for e in read_events(desk.path, key_of(1))][-1] == "test"
 
 
+def test_what_the_ledger_knows_is_canceled_though_the_venue_lists_nothing(
+    desk: OrderPath, venue: Venue
+) -> None:
+    """One symbol that could not be asked for left the orders of all others open."""
+    desk.tell(desk.intent(1))
+    venue.accepts(1)
+    desk.tell(HALT)
+    epoch, question, _ = desk.gateway.listed[0]
+
+    desk.tell(OpenListed(question=question, epoch=epoch, reports=(), problem="no such market"))
+
+    assert [one.key for one in desk.gateway.canceled] == [key_of(1)]
+    assert state_of(desk) == HALTING
+
+
+def test_and_so_is_what_ended_here_and_is_open_by_the_part_that_it_did_list(
+    desk: OrderPath, venue: Venue
+) -> None:
+    desk.tell(desk.intent(1))
+    venue.accepts(1)
+    desk.tell(desk.report(1, S.CANCELED, "0"))
+    desk.tell(HALT)
+    epoch, question, _ = desk.gateway.listed[0]
+    shown = (desk.report(1, S.ACCEPTED, "0"),)
+
+    desk.tell(OpenListed(question=question, epoch=epoch, reports=shown, problem="no such market"))
+
+    assert [one.key for one in desk.gateway.canceled] == [key_of(1)]
+
+
 def test_the_list_is_asked_for_on_every_symbol_of_the_run_and_of_open_orders(
     desk: OrderPath, venue: Venue
 ) -> None:

@@ -13,6 +13,7 @@ from exchanges.ccxt_lookup import OrderLookup
 from exchanges.ccxt_parse import report_of
 from exchanges.ccxt_watch import PrivateStream, StreamSettings
 from exchanges.facts import StreamState
+from exchanges.rest_answers import RestAnswers
 from messages.orders import OrderReport
 from messages.values import OrderState
 from tests.exchanges.answers.answering import OURS, report
@@ -94,7 +95,14 @@ def test_a_change_of_krakens_that_names_no_symbol_is_told() -> None:
     client, told = client_of(CAPABILITIES["kraken"]), list[OrderReport | StreamState]()
     row = CAPABILITIES["kraken"]
     stream = PrivateStream(
-        client, OrderLookup(client, row), row, StreamSettings(), Random(1), lambda: 1
+        client,
+        lookup := OrderLookup(client, row),
+        lookup.open_orders,
+        RestAnswers(),
+        row,
+        StreamSettings(),
+        Random(1),
+        lambda: 1,
     )
     stream._tell = told.append
     first = {**KRAKEN, "order_status": "new", "exec_type": "new", "cum_qty": 0}

@@ -1,0 +1,30 @@
+"""What REST has answered of orders that may be open still: a private stream may not know of them.
+
+An order that was accepted, or found, while the stream was not there is told of by nobody when it
+fills: nothing is replayed, and no list of open orders shows what has ended.
+"""
+
+from messages.ids import Symbol, VenueOrderId
+from messages.order_states import FINAL_STATES
+from messages.orders import OrderReport
+
+
+class RestAnswers:
+    """Of one client, on its loop; what is known to have ended is forgotten."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[Symbol, VenueOrderId], OrderReport] = {}
+
+    def heard(self, report: OrderReport) -> OrderReport:
+        """Take in an answer, and give it on."""
+        if report.venue_order_id is not None:
+            name = (report.symbol, report.venue_order_id)
+            if report.state in FINAL_STATES:
+                self._open.pop(name, None)
+            else:
+                self._open[name] = report
+        return report
+
+    def may_be_open(self) -> list[OrderReport]:
+        """Give the orders of which no answer has shown an end, as they were answered last."""
+        return list(self._open.values())

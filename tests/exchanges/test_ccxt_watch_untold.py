@@ -1,0 +1,167 @@
+"""Orders of which the private stream never told: REST knew them, and is asked what they became."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from time import monotonic, sleep
+
+import msgspec
+import pytest
+
+pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
+
+from exchanges.ccxt_watch import StreamSettings
+from exchanges.facts import StreamPhase
+from exchanges.local.faults_streams import StreamFault, StreamPlan
+from exchanges.local.server import RunningExchange, running_exchange
+from exchanges.protocol import NewOrder
+from messages.errors import OutcomeUnknown
+from messages.ids import Symbol
+from messages.values import OrderState
+from tests.exchanges.live import BTC, Desk, desk, find, submit
+from tests.exchanges.test_ccxt_watch import Watcher
+
+pytestmark = pytest.mark.slow
+
+ETH = Symbol("ETH/USDT")
+BOTH = (BTC, ETH)
+RARE = StreamSettings(compare_every_ms=60_000, backoff_ms=20, connect_ms=5_000)
+"""REST is asked as a stream goes live, and then not for the length of a test."""
+OFTEN = StreamSettings(compare_every_ms=150, grace_ms=300, backoff_ms=20, connect_ms=5_000)
+
+
+@pytest.fixture
+def run() -> Iterator[RunningExchange]:
+    with running_exchange(seed=5, speed=0) as run:
+        yield run
+
+
+@pytest.fixture
+def resting(order: Callable[..., NewOrder]) -> NewOrder:
+    return order("wk1", quantity="0.002", limit_price="50000")
+
+
+@contextmanager
+def opened(run: RunningExchange, stream: StreamSettings) -> Iterator[Desk]:
+    with desk(run.ccxt_config(), BOTH, stream=stream) as found:
+        found.call(found.venue.open())
+        yield found
+
+
+@contextmanager
+def watching(here: Desk) -> Iterator[Watcher]:
+    watcher = Watcher(here, BOTH)
+    try:
+        yield watcher
+    finally:
+        watcher.stop()
+
+
+def without_stream(run: RunningExchange, times: int | None = None) -> None:
+    plan = StreamPlan(fault=StreamFault.SUBSCRIBE_REFUSED, stream="user", times=times)
+    run.exchange.arm_stream(plan)
+
+
+def test_what_fills_before_the_stream_is_there_is_told_once_it_is(
+    run: RunningExchange, resting: NewOrder
+) -> None:
+    with opened(run, RARE) as here:
+        submit(here, resting)
+        run.exchange.fill_order("wk1")
+
+        with watching(here) as watcher:
+            filled = watcher.until_state("wk1", OrderState.FILLED)
+
+            assert filled.filled_quantity == Decimal("0.002")
+            assert len(watcher.fills("wk1")) == 1
+
+
+def test_so_it_is_of_an_order_of_an_earlier_process_that_was_found_open(
+    run: RunningExchange, resting: NewOrder
+) -> None:
+    with opened(run, RARE) as earlier:
+        submit(earlier, resting)
+    with opened(run, RARE) as here:
+        assert find(here, resting) is not None
+        run.exchange.fill_order("wk1")
+
+        with watching(here) as watcher:
+            watcher.until_state("wk1", OrderState.FILLED)
+
+
+def test_what_fills_while_no_stream_comes_up_is_asked_for(
+    run: RunningExchange, resting: NewOrder
+) -> None:
+    without_stream(run)
+    with opened(run, OFTEN) as here, watching(here) as watcher:
+        watcher.until_phase(StreamPhase.BACKOFF)
+        submit(here, resting)
+        run.exchange.fill_order("wk1")
+
+        watcher.until_state("wk1", OrderState.FILLED)
+
+        assert StreamPhase.LIVE not in watcher.phases()
+
+
+def test_what_has_ended_is_asked_for_no_more(run: RunningExchange, resting: NewOrder) -> None:
+    with opened(run, OFTEN) as here, watching(here) as watcher:
+        watcher.until_phase(StreamPhase.LIVE)
+        submit(here, resting)
+        run.exchange.fill_order("wk1")
+        watcher.until_state("wk1", OrderState.FILLED)
+        watcher.until(lambda: len(watcher.fills("wk1")) == 1)
+
+        compared(run, 2)
+        asked = len(run.exchange.requests(operation="query"))
+        compared(run, 3)
+
+        assert len(run.exchange.requests(operation="query")) == asked
+
+
+def compared(run: RunningExchange, times: int) -> None:
+    """Wait until REST has been asked for the open orders so many times more."""
+    before, until_s = len(run.exchange.requests(operation="open_orders")), monotonic() + 60
+    while len(run.exchange.requests(operation="open_orders")) < before + times * len(BOTH):
+        assert monotonic() < until_s
+        sleep(0.02)
+
+
+def test_a_symbol_that_is_delisted_breaks_the_stream_of_no_other(
+    run: RunningExchange, resting: NewOrder
+) -> None:
+    """It was connected anew for ever, and no order of any symbol was told of."""
+    with opened(run, OFTEN) as here, watching(here) as watcher:
+        watcher.until_phase(StreamPhase.LIVE)
+        run.exchange.delist(BTC)
+        compared(run, 6)
+        price, quantity = Decimal(2000), Decimal("0.01")
+        other = msgspec.structs.replace(resting, symbol=ETH, limit_price=price, quantity=quantity)
+        submit(here, other)
+        run.exchange.fill_order("wk1")
+
+        watcher.until_state("wk1", OrderState.FILLED)
+
+        assert watcher.phases() == [StreamPhase.CONNECTING, StreamPhase.LIVE]
+
+
+def test_a_market_that_is_not_known_and_not_listed_has_no_open_orders(
+    run: RunningExchange,
+) -> None:
+    """Refused alone proves nothing: the list of markets must say so too."""
+    with opened(run, RARE) as here:
+        run.exchange.delist(BTC)
+        with pytest.raises(OutcomeUnknown, match="BadSymbol"):
+            here.call(here.venue.open_orders(BTC))
+
+        assert listed(here) == []
+        assert here.call(here.venue.open_orders(ETH)) == []
+
+
+def listed(here: Desk) -> list[object]:
+    until_s = monotonic() + 60
+    while True:
+        try:
+            return list(here.call(here.venue.open_orders(BTC)))
+        except OutcomeUnknown:
+            assert monotonic() < until_s
+            sleep(0.05)
