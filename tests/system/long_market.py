@@ -81,7 +81,6 @@ def play(folder: Path, seed: int, pace: Pace) -> Report:
         _play(venue, bot, pace, report, rng)
         report.venue_late_mb = resident_mb(venue.process.pid)
         report.struck = sum(one["struck"] for one in venue.ask("armed"))
-        _restart(bot, signal.SIGKILL, report)
         _settle(venue, bot, report)
         report.seconds = round(time.monotonic() - began, 1)
         _compare(venue, bot, report)
@@ -153,7 +152,10 @@ def _note(health: Mapping[str, Any], report: Report) -> None:
 
 
 def _settle(venue: Venue, bot: Bot, report: Report) -> None:
-    """Nothing is broken any more: the last decisions are settled, and the bot ends in order."""
+    """Nothing is broken any more: the last decisions are settled, and the bot ends in order.
+
+    No new start is needed for that, which would ask for each order.
+    """
     venue.do("disarm")
     calm_ns = time.time_ns()
     bot.until(lambda: _is_settled(bot, calm_ns), SETTLE_S, "settling")
