@@ -50,6 +50,9 @@ _POLL_S = 0.02
 """ccxt has no event for "subscribed"."""
 
 
+_STUMBLES = (LookupError, TypeError, AttributeError)
+
+
 class Stale(Exception):
     """REST knew what the stream had not told in time."""
 
@@ -111,7 +114,7 @@ class PrivateStream:
             error = stale or next(iter(faults), None)
             if stale is not None:
                 self._phase(StreamPhase.STALE, str(stale))
-            return f"{type(error).__name__}: {error}" if error is not None else "it ended"
+            return _said(error)
         finally:
             for task in tasks:
                 task.cancel()
@@ -302,3 +305,11 @@ class PrivateStream:
                 ts_ns=TimestampNs(self._utc_ns()),
             )
         )
+
+
+def _said(error: BaseException | None) -> str:
+    """Say what broke; where ccxt stumbles over an answer, its own words say nothing."""
+    if error is None:
+        return "it ended"
+    said = f"{type(error).__name__}: {error}"
+    return f"ccxt could not read what came ({said})" if isinstance(error, _STUMBLES) else said

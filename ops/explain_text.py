@@ -64,10 +64,11 @@ def _step(story: Story, step: dict[str, Any], *, is_first: bool) -> str:
         parts.append(f"durable {span(story['decision_to_claim_ns'])} after the decision")
     if step["after_ns"] is not None:
         parts.append(f"{span(step['after_ns'])} later")
-    # The claim repeats the decision's reason, which stands above.
-    if step["reason"] and step["reason"] != story["order"]["reason"]:
-        parts.append(one_line(step["reason"]))
-    evidence = f" [{one_line(step['evidence'])}]" if step["evidence"] else ""
+    reason, evidence = step["reason"] or "", step["evidence"] or ""
+    # The claim repeats the decision's reason, which stands above, and some evidence its own.
+    if reason and reason != story["order"]["reason"] and reason not in evidence:
+        parts.append(one_line(reason))
+    evidence = f" [{one_line(evidence)}]" if evidence else ""
     return (", ".join(parts) + evidence).lstrip()
 
 

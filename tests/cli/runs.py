@@ -109,7 +109,14 @@ class Book:
         self.ledger.claim([Claim(wish, fingerprint(wish), name, refused, sent)], self.tick())
         return wish.order_key
 
-    def step(self, key: OrderKey, to: OrderState, *fills: Fill, reason: str = "") -> None:
+    def step(
+        self,
+        key: OrderKey,
+        to: OrderState,
+        *fills: Fill,
+        reason: str = "",
+        evidence: str = "submit",
+    ) -> None:
         done = self.ledger.fills_of(key) + list(fills)
         filled = sum((one.quantity for one in done), start=Decimal(0))
         value = sum((one.quantity * one.price for one in done), start=Decimal(0))
@@ -121,7 +128,7 @@ class Book:
                     to=to,
                     at_ns=self.tick(),
                     reason=reason,
-                    evidence="submit",
+                    evidence=evidence,
                     venue_order_id=VenueOrderId(f"V{key[-4:]}") if at_venue else None,
                     filled_quantity=filled if filled else None,
                     average_price=value / filled if filled else None,

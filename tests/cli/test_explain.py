@@ -56,6 +56,21 @@ def test_a_person_reads_times_spans_fills_and_what_comes_next(
     assert shown["duplicates"].strip() == "not known: the run kept no metrics"
 
 
+def test_a_reason_that_is_its_own_evidence_is_said_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with book(tmp_path) as run:
+        key = run.claim()
+        why = "the answer was lost"
+        run.step(key, OrderState.UNKNOWN, reason=why, evidence=f"submit: {why}")
+
+    assert cli.main(["explain", key[:20], "--run-dir", str(tmp_path)]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [one for one in lines if one.startswith("unknown")]
+    assert line.count(why) == 1
+
+
 def test_a_refused_order_says_what_refused_it(tmp_path: Path, ask: Ask) -> None:
     why = "max_order_notional: 200 is more than 100"
     with book(tmp_path) as run:

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("ccxt", reason="the extra `exchange` is not installed")
 
 from exchanges.ccxt_watch import StreamSettings
-from exchanges.facts import StreamPhase
+from exchanges.facts import StreamPhase, StreamState
 from exchanges.local.faults_streams import StreamFault, StreamPlan
 from exchanges.local.server import RunningExchange, running_exchange
 from exchanges.protocol import NewOrder
@@ -101,6 +101,8 @@ def test_what_fills_while_no_stream_comes_up_is_asked_for(
         watcher.until_state("wk1", OrderState.FILLED)
 
         assert StreamPhase.LIVE not in watcher.phases()
+        told = [one.reason for one in watcher.told if isinstance(one, StreamState) and one.reason]
+        assert all(reason.startswith("ccxt could not read what came (") for reason in told), told
 
 
 def test_what_has_ended_is_asked_for_no_more(run: RunningExchange, resting: NewOrder) -> None:
