@@ -4,7 +4,7 @@ It sends numbered batches and keeps what is not acknowledged by all; whoever res
 again what it had not finished. Where it stands outlives its incarnations in a `FeedMemory`.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from itertools import islice
@@ -30,7 +30,7 @@ class FeedMemory(msgspec.Struct, kw_only=True):
     flow: FlowControl
     delivered: int = 0
     """Events that every follower has been sent."""
-    gaps_told: int = 0
+    gaps_told: Counter[Symbol] = msgspec.field(default_factory=Counter)
     first_ts: TimestampNs | None = None
     started_ns: int = 0
 
@@ -206,10 +206,17 @@ class MarketFeedActor(Actor):
         stats = self._source.stats
         report = _report(self.ctx.path, self._memory.delivered, stats, ended)
         self._rhythm.tell(self._metrics, report)
-        told = self._memory.gaps_told
-        for span in stats.gap_spans[told:]:
+        for span in self._new_gaps(stats):
             self.ctx.tell(self._metrics, _gap(self.ctx.path, span))
-        self._memory.gaps_told = len(stats.gap_spans)
+
+    def _new_gaps(self, stats: SourceStats) -> Iterator[GapSpan]:
+        """Give those that were not told; of each symbol apart, for each has its own order."""
+        told, seen = self._memory.gaps_told, Counter[Symbol]()
+        for span in stats.gap_spans:
+            seen[span.symbol] += 1
+            if seen[span.symbol] > told[span.symbol]:
+                told[span.symbol] += 1
+                yield span
 
 
 def _report(feed: ActorPath, delivered: int, stats: SourceStats, ended: bool) -> FeedReport:
@@ -222,6 +229,7 @@ def _report(feed: ActorPath, delivered: int, stats: SourceStats, ended: bool) ->
         gaps=stats.gaps,
         missing=stats.missing,
         first_problems=tuple(stats.problems),
+        cut_off=tuple(stats.cut_off),
         ended=ended,
     )
 
@@ -229,8 +237,9 @@ def _report(feed: ActorPath, delivered: int, stats: SourceStats, ended: bool) ->
 def _gap(feed: ActorPath, span: GapSpan) -> FeedGap:
     return FeedGap(
         feed=feed,
-        symbol=Symbol(""),
+        symbol=span.symbol,
         ts_from_ns=TimestampNs(span.ts_from_ns),
         ts_to_ns=TimestampNs(span.ts_to_ns),
         missing=span.missing,
+        place=span.place,
     )

@@ -170,7 +170,7 @@ class PublisherActor(Actor):
             case FeedState():
                 self._kept.feed_state = message
                 self._pass_on(message)
-            case FeedGap() if message.symbol and self._connection is not None:
+            case FeedGap() if not self._is_recorded and self._connection is not None:
                 self._connection.put((message,), self._next_index)
             case FeedEnded():
                 self._kept.has_ended = True

@@ -67,7 +67,7 @@ def csv_rows(path: Path, tally: Complaints) -> Iterator[Row]:
             raise DataError(f"{path}: is named .gz but is not gzip") from error
         if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
             raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-        tally.malformed(number + 1, f"the compressed data is cut or damaged here: {error}")
+        tally.cut_off(number + 1, f"the compressed data is cut or damaged here: {error}")
 
 
 def csv_row_guess(path: Path) -> int | None:

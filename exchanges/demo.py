@@ -80,7 +80,8 @@ class DemoSource:
             return
         stats.reached = stats.usable = number
         if missing:
-            stats.note_gap(GapSpan(open_ns, open_ns + missing * MINUTE_NS, missing))
+            until_ns = open_ns + missing * MINUTE_NS
+            stats.note_gap(GapSpan(open_ns, until_ns, missing, self._symbol))
 
 
 _Bar = tuple[int, int, int, int, int]

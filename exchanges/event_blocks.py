@@ -242,10 +242,10 @@ class CandleReader:
         """Read rows of text; `held` has what their reader told of rows that are not there."""
         rest = iter(rows)
         while (some := list(islice(rest, BLOCK_EVENTS))) or held.told:
-            for row, why in held.told:
+            for row, why, tell in held.told:
                 before = bisect_left(some, row, key=itemgetter(0))
                 yield from self._of_some(some[:before])
-                self._tally.malformed(row, why)
+                tell(self._tally, row, why)
                 del some[:before]
             held.told.clear()
             yield from self._of_some(some)

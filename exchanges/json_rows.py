@@ -50,12 +50,12 @@ def json_rows(path: Path, tally: Complaints) -> Iterator[Row]:
     except (EOFError, zlib.error, OSError, zipfile.BadZipFile) as error:
         if isinstance(error, gzip.BadGzipFile) and not number:
             raise DataError(f"{path}: is named .gz but is not gzip") from error
-        tally.malformed(number + 1, f"the rest cannot be read: {error}")
+        tally.cut_off(number + 1, f"the rest cannot be read: {error}")
         return
     if not is_begun:
         _opened(path, rest)
     if rest.strip() != "]":
-        tally.malformed(number + 1, "the list is cut off here")
+        tally.cut_off(number + 1, "the list is cut off here")
 
 
 def _opened(path: Path, text: str) -> str:

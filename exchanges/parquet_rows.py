@@ -112,7 +112,7 @@ class ParquetTable:
                 try:
                     batch = next(batches, None)
                 except (OSError, ValueError) as error:
-                    tally.malformed(number + 1, f"the rest cannot be read: {error}")
+                    tally.cut_off(number + 1, f"the rest cannot be read: {error}")
                     return
                 if batch is None:
                     return

@@ -53,7 +53,7 @@ class ReplaySource:
 
     def blocks(self) -> Iterator[Block]:
         """Give the same events, counted in the same way, in blocks of columns."""
-        tally = Tally(self._stats, self._paths[0].name)
+        tally = Tally(self._stats, self._paths[0].name, self._symbol)
         first = self._recordings[0]
         if first.has_trades:
             return event_blocks(self._events(self._stats, 0))
@@ -84,7 +84,7 @@ class ReplaySource:
         return times
 
     def _events(self, stats: SourceStats, start_index: int) -> Iterator[MarketEvent]:
-        tally = Tally(stats, self._paths[0].name)
+        tally = Tally(stats, self._paths[0].name, self._symbol)
         if self._recordings[0].has_trades:
             rows = self._rows(tally, tally, self._read_trades)
             return trades(rows, self._symbol, tally, start_index)

@@ -5,9 +5,11 @@ the row after it passes. A row that claims a time more than a year after the one
 malformed, unless the next row agrees: one wild timestamp must not make the rest out of order.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Protocol
+
+import msgspec
 
 from exchanges.source import GapSpan, SourceStats
 from exchanges.times import time_ns
@@ -23,17 +25,18 @@ _SMALLEST = Decimal("1e-18")
 _LARGEST = Decimal("1e18")
 _YEAR_NS = 366 * 86_400_000_000_000
 _LONGEST_FIELD = 64
+_ANY = Symbol("")
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 
 
 class Tally:
     """Counts what is beyond the furthest row reached so far, and names the places."""
 
-    __slots__ = ("_parts", "stats")
+    __slots__ = ("_parts", "_symbol", "stats")
 
-    def __init__(self, stats: SourceStats, file: str) -> None:
+    def __init__(self, stats: SourceStats, file: str, symbol: Symbol = _ANY) -> None:
         self.stats = stats
-        self._parts = [(0, file)]
+        self._parts, self._symbol = [(0, file)], symbol
 
     def begin(self, file: str, before: int) -> None:
         """Name the rows after so many by another file, from its own first row on."""
@@ -50,6 +53,14 @@ class Tally:
         if self._is_new(row, why):
             self.stats.malformed += 1
 
+    def cut_off(self, row: int, why: str) -> None:
+        """Count all from a row to the file's end as one malformed row, and say which file it is."""
+        if self._is_new(row, why):
+            self.stats.malformed += 1
+            file, line = self._place(row)
+            text = f"{file} is cut off or damaged after line {line - 1}: get it again"
+            self.stats.cut_off.append(text)
+
     def duplicate(self, row: int, why: str) -> None:
         """Count a row that was there already."""
         if self._is_new(row, why):
@@ -63,16 +74,22 @@ class Tally:
     def gap(self, row: int, span: GapSpan) -> None:
         """Count what is missing before a row that is fine itself."""
         if row > self.stats.reached:
-            self.stats.note_gap(span)
+            file, line = self._place(row)
+            found = msgspec.structs.replace(span, symbol=self._symbol, place=f"{file}:{line}")
+            self.stats.note_gap(found)
 
     def _is_new(self, row: int, why: str) -> bool:
         if row <= self.stats.reached:
             return False
         self.stats.reached = row
+        file, line = self._place(row)
+        self.stats.note(f"{file}:{line}: {why}")
+        return True
+
+    def _place(self, row: int) -> tuple[str, int]:
         # A reader may be rows ahead of who judges them, in the next file already.
         before, file = next(part for part in reversed(self._parts) if part[0] < row)
-        self.stats.note(f"{file}:{row - before}: {why}")
-        return True
+        return file, row - before
 
 
 class PartTally:
@@ -89,12 +106,21 @@ class PartTally:
         self.furthest = max(self.furthest, row)
         self._whole.malformed(row + self._before, why)
 
+    def cut_off(self, row: int, why: str) -> None:
+        """Count a file whose end cannot be read."""
+        self.furthest = max(self.furthest, row)
+        self._whole.cut_off(row + self._before, why)
+
 
 class Complaints(Protocol):
     """Whom a reader tells of rows that are not there or cannot be read."""
 
     def malformed(self, row: int, why: str) -> None:
         """Count a row that makes no sense."""
+        ...
+
+    def cut_off(self, row: int, why: str) -> None:
+        """Count a file whose end, from this row on, cannot be read."""
         ...
 
 
@@ -104,11 +130,16 @@ class Held:
     __slots__ = ("told",)
 
     def __init__(self) -> None:
-        self.told: list[tuple[int, str]] = []
+        self.told: list[tuple[int, str, Callable[[Tally, int, str], None]]] = []
+        """Each with what is to be called of it."""
 
     def malformed(self, row: int, why: str) -> None:
         """Keep it."""
-        self.told.append((row, why))
+        self.told.append((row, why, Tally.malformed))
+
+    def cut_off(self, row: int, why: str) -> None:
+        """Keep it."""
+        self.told.append((row, why, Tally.cut_off))
 
 
 class Sequencer:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from messages.ids import Symbol
 from messages.market import MarketEvent
 
 MAX_PROBLEMS = 20
@@ -18,6 +19,9 @@ class GapSpan(msgspec.Struct, frozen=True, gc=False):
     ts_to_ns: int
     missing: int
     """0 where nobody knows how many."""
+    symbol: Symbol = Symbol("")
+    place: str = ""
+    """``file:line`` of the row after it; empty of what has no rows."""
 
 
 class SourceStats(msgspec.Struct):
@@ -37,6 +41,8 @@ class SourceStats(msgspec.Struct):
     """The first twenty, each ``file:line: sentence``."""
     gap_spans: list[GapSpan] = []
     """The first hundred."""
+    cut_off: list[str] = []
+    """A sentence for each file whose end cannot be read; each is one malformed row besides."""
     reached: int = 0
     """The furthest row, from 1."""
 
@@ -84,5 +90,6 @@ def total(parts: Iterable[SourceStats]) -> SourceStats:
         whole.missing += part.missing
         whole.problems = [*whole.problems, *part.problems][:MAX_PROBLEMS]
         whole.gap_spans = [*whole.gap_spans, *part.gap_spans][:MAX_GAP_SPANS]
+        whole.cut_off = [*whole.cut_off, *part.cut_off]
         whole.reached += part.reached
     return whole

@@ -120,6 +120,8 @@ class FeedReport(Message, kw_only=True, frozen=True):
     """Bars that the gaps left out."""
     first_problems: tuple[str, ...]
     """The first few, each with its file and line."""
+    cut_off: tuple[str, ...] = ()
+    """A sentence for each file whose end cannot be read; each is counted as malformed too."""
     ended: bool
 
     def conflation_key(self) -> ActorPath:
@@ -138,6 +140,8 @@ class FeedGap(Message, kw_only=True, frozen=True):
     ts_from_ns: TimestampNs
     ts_to_ns: TimestampNs
     missing: int
+    place: str = ""
+    """``file:line`` of the row after it; empty of a market that is no recording."""
 
 
 class FeedEnded(Message, kw_only=True, frozen=True):

@@ -27,6 +27,7 @@ from ops.config import document_of as read_document
 from ops.config_bus import address_of, missing_from, stream_problem, trust_problem, url_problem
 from ops.config_schema import BusClock, NatsConfig
 from ops.control import ControlServer
+from ops.dropped_log import DroppedLog
 from ops.heart import Heart
 from ops.log_context import LogContext
 from ops.logs import log_from_now_on, log_settings, unhandled_are_logged
@@ -93,7 +94,13 @@ def publish(options: PublishOptions) -> int:
         runtime = ThreadRuntime(ttl_enforced=False, one_cpu=config.runtime.one_cpu is True)
         runtime.clean = cleaner(secrets)
         context.cells = runtime.cells
-        facts = RunFacts(runtime.clock.monotonic_ns)
+        facts, dropped = RunFacts(runtime.clock.monotonic_ns), DroppedLog()
+
+        def observe(message: Any) -> None:
+            facts.observe(message)
+            if not config.feed.is_connected:
+                dropped.observe(message)
+
         system = build_publisher(
             config,
             run_dir,
@@ -102,8 +109,9 @@ def publish(options: PublishOptions) -> int:
             make,
             history=options.history,
             max_events=options.max_events or 0,
-            observe=facts.observe,
+            observe=observe,
         )
+        stack.callback(dropped.close)
         return _Run(options, config, run_dir, system, facts).run()
 
 
@@ -235,6 +243,7 @@ class _Run:
                 **system.kept.summary(),
             },
             "link": self._facts.link(),
+            "dropped": {} if self._config.feed.is_connected else self._facts.dropped(),
             "pulse": self._heart.pulse(),
             "ended": None,
         }

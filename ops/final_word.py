@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from decisions.dropped_rows import dropped_text
 from decisions.money_fold import MoneyFold
 from exchanges.paper_book import read_book
 from messages.errors import WatchkeeperError
@@ -27,6 +28,7 @@ def final_word(snapshots: Snapshots, config: Config, reason: str, code: int) -> 
         "exit_code": code,
         "counters": counters,
         "rejects_by_reason": snapshots.refusals(),
+        "dropped": snapshots.dropped(),
         "why_nothing": {} if counters["filled"] else snapshots.why_nothing(),
         "profit": _since_start(snapshots.money),
         "profit_since_beginning": _since_beginning(snapshots.money),
@@ -43,7 +45,7 @@ def is_demonstration(config: Config) -> bool:
 
 
 def verdict_lines(word: dict[str, Any], *, is_demonstration: bool) -> list[str]:
-    """Give the six lines that a person reads at the end, and why if nothing was filled."""
+    """Give the six lines that a person reads at the end; more of rows dropped, or of no fill."""
     counters, venue = word["counters"], word["venue"]
     profit, of_all = _amounts(word["profit"]), word["profit_since_beginning"]
     if of_all is None:
@@ -60,6 +62,7 @@ def verdict_lines(word: dict[str, Any], *, is_demonstration: bool) -> list[str]:
     return [
         f"Ended: {word['reason']}.",
         f"Market: {counters['processed']} events processed.",
+        *(f"Data: {dropped_text(one)}." for one in word["dropped"].values()),
         f"Decisions: {counters['allowed']} sent, {counters['rejected']} refused"
         f"{_by_reason(word['rejects_by_reason'])}, "
         f"{counters['dupes_filtered']} duplicates filtered, {counters['filled']} filled.",

@@ -120,6 +120,18 @@ class Link(msgspec.Struct, kw_only=True):
     """Holes in the market's data since the start."""
 
 
+class Dropped(msgspec.Struct, kw_only=True):
+    """What one feed could not use of its recording."""
+
+    malformed: int
+    duplicate: int
+    out_of_order: int
+    cut_off: list[str]
+    """A sentence for each file whose end cannot be read; each is one of the malformed."""
+    first: list[str]
+    """The first few rows, each ``file:line: sentence``."""
+
+
 class Halt(msgspec.Struct, kw_only=True):
     """How far a halt is; empty while trading."""
 
@@ -258,6 +270,8 @@ class Health(msgspec.Struct, kw_only=True):
     disk: Disk
     open_orders: int
     link: dict[str, Link]
+    dropped: dict[str, Dropped]
+    """By feed; empty where every row was used."""
     halt: Halt
     lease: Lease | None
     trading: dict[str, Trading]

@@ -232,6 +232,13 @@ def _market_link(snapshot: Snapshot) -> Iterator[str]:
         yield f"{'link':<9}{one_line(path)} {phase} for {since}{reason}{clock}{holes}"
 
 
+def _dropped(snapshot: Snapshot) -> Iterator[str]:
+    for path, dropped in (snapshot.get("dropped") or {}).items():
+        from decisions.dropped_rows import dropped_text  # of a recording, where something is wrong
+
+        yield f"{'dropped':<9}{one_line(path)} {one_line(dropped_text(dropped))}"
+
+
 def _warm(snapshot: Snapshot) -> Iterator[str]:
     """Say what a standby has seen."""
     for name, (seen, wanted) in (snapshot.get("strategies") or {}).items():
@@ -254,6 +261,7 @@ def _footer(snapshot: Snapshot, previous: Snapshot | None) -> Iterator[str]:
     if snapshot.get("standby"):
         yield from _warm(snapshot)
     yield from _market_link(snapshot)
+    yield from _dropped(snapshot)
     for name, strategy in (snapshot.get("trading") or {}).items():
         reasons = "; ".join(one_line(reason) for reason in strategy.get("why") or ())
         yield f"{'trading':<9}{one_line(name)} {one_line(strategy.get('symbol'))}: {reasons}"

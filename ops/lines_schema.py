@@ -175,6 +175,18 @@ class VenueEnd(_Line, kw_only=True):
     unexplained: int
 
 
+class DroppedRows(_Line, kw_only=True):
+    """What one feed could not use of its recording."""
+
+    malformed: int
+    duplicate: int
+    out_of_order: int
+    cut_off: list[str]
+    """A sentence for each file whose end cannot be read; each is one of the malformed."""
+    first: list[str]
+    """The first few rows, each ``file:line: sentence``."""
+
+
 class EndLine(_TimedLine, kw_only=True, tag_field="event", tag="end"):
     """The last line: what came of it."""
 
@@ -183,6 +195,8 @@ class EndLine(_TimedLine, kw_only=True, tag_field="event", tag="end"):
     counters: LineCounters
     rejects_by_reason: dict[str, int]
     why_nothing: dict[str, str]
+    dropped: dict[str, DroppedRows]
+    """By feed; empty where every row was used."""
     profit: dict[str, str]
     """By quote currency, since this process began; rounded to two digits."""
     profit_since_beginning: dict[str, str] | None

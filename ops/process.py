@@ -29,6 +29,7 @@ from ops.config import Config, Mode
 from ops.control import ControlServer
 from ops.cpu_keeper import cpu_keeper
 from ops.doubts import tell_doubts
+from ops.dropped_log import DroppedLog
 from ops.heart import Heart
 from ops.inspect_control import InspectControl
 from ops.journal import journal_for
@@ -141,7 +142,10 @@ class _Run:
             runtime.recorder, runtime.notes = self.journal.record, self.journal
             self.journal.begun = run_begun(config, runtime.clock.utc_ns())
         self.narrator: Narrator = narrator_for(options, config)
+        self.dropped = DroppedLog()
         self.observers = [self.narrator.observe, OrderLog(config).observe]
+        if not config.feed.is_connected:
+            self.observers.append(self.dropped.observe)
         self.alerts = Alerts(config, list(urls), secrets=secrets)
         self.system: System = build(
             config,
@@ -187,6 +191,7 @@ class _Run:
             last.callback(publishing.close)
             last.callback(lambda: self.narrator.end(self._reason(), self.code))
             last.callback(self._tell_of_the_end)
+            last.callback(self.dropped.close)
             control.start()
             status.start()
             if self.journal is not None:

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from decisions.dropped_rows import dropped_of
 from decisions.metrics import money
 from decisions.portfolio import Portfolio
 from decisions.why_no_trade import LastOrder
 from messages.ids import NS_PER_S, ActorPath, OrderKey, StrategyId, Symbol
-from messages.market import FeedGap, FeedState
+from messages.market import FeedGap, FeedReport, FeedState
 from messages.order_states import FINAL_STATES
 from messages.orders import DuplicateFiltered, OrderUpdate, PriceMark
 from messages.values import OrderState
@@ -32,6 +35,7 @@ class RunFacts:
         self._known: Counter[StrategyId] = Counter()
         self._feeds: dict[ActorPath, tuple[FeedState, int]] = {}
         self._gaps: Counter[ActorPath] = Counter()
+        self._reports: dict[ActorPath, FeedReport] = {}
         self._priced_ns: dict[Symbol, int] = {}
         self._market_ns: dict[Symbol, int] = {}
 
@@ -49,6 +53,8 @@ class RunFacts:
         elif isinstance(message, FeedState):
             with self._lock:
                 self._feeds[message.feed] = (message, self._monotonic_ns())
+        elif isinstance(message, FeedReport):
+            self._reports[message.feed] = message
         elif isinstance(message, FeedGap):
             with self._lock:
                 self._gaps[message.feed] += 1
@@ -113,6 +119,11 @@ class RunFacts:
             }
             for path, (state, at_ns) in feeds.items()
         }
+
+    def dropped(self) -> dict[str, dict[str, Any]]:
+        """Say of each feed that could not use every row how many, why, and the first of them."""
+        found = {path: dropped_of(report) for path, report in self._reports.copy().items()}
+        return {path: msgspec.to_builtins(one) for path, one in found.items() if one is not None}
 
     def _order(self, update: OrderUpdate) -> None:
         key, now_ns = update.order_key, self._monotonic_ns()

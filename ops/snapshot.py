@@ -83,6 +83,7 @@ class Snapshots:
             "disk": disk_of(self._config.run_dir),
             "open_orders": self.facts.open_orders(),
             "link": self.facts.link(),
+            "dropped": self.dropped(),
             "halt": self._halt(),
             "lease": None if self._lease is None else self._lease(),
             "ended": None,
@@ -134,6 +135,10 @@ class Snapshots:
     def why_nothing(self) -> dict[str, str]:
         """Say of each strategy, when the run has ended, why nothing of it was filled."""
         return why_nothing(self._system, self._config, self.facts, self._halt())
+
+    def dropped(self) -> dict[str, dict[str, Any]]:
+        """Say what of a recording could not be used; what comes over a connection is no file."""
+        return {} if self._config.feed.is_connected else self.facts.dropped()
 
     def open_stops(self) -> int:
         """How many stops the executor keeps."""

@@ -94,6 +94,8 @@ def _warnings_of_process(snapshot: Snapshot) -> Iterator[str]:
     late_ms = (snapshot.get("pulse") or {}).get("late_ms") or 0
     if late_ms > _STARVED_MS:
         yield f"a thread that wakes twice a second came {late_ms / 1_000:.1f} s late: starved"
+    for dropped in (snapshot.get("dropped") or {}).values():
+        yield from dropped.get("cut_off") or ()
     yield from _warnings_of_alerts(snapshot.get("alerts") or {})
     if not snapshot.get("ready", True):
         yield "not ready"

@@ -136,6 +136,10 @@ class Checker:
         self._now_ms = None
         self.note(row, Kind.UNREADABLE, why)
 
+    def cut_off(self, row: int, why: str) -> None:
+        """Note that the rest of the file cannot be read."""
+        self.malformed(row, why)
+
     def broken(self, kind: Kind, why: str) -> None:
         """Note that a file cannot be used at all."""
         self._now_ms = None

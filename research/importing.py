@@ -59,6 +59,10 @@ class FileReport(msgspec.Struct):
         if len(self.problems) < _KEPT_PROBLEMS:
             self.problems.append(f"{self.path}:{row}: {why}")
 
+    def cut_off(self, row: int, why: str) -> None:
+        """Count the rest of a file that cannot be read as one row."""
+        self.malformed(row, why)
+
     @property
     def is_clean(self) -> bool:
         """Whether every row is in the store now, as the file has it."""

@@ -50,6 +50,7 @@ def _trials(report: Report) -> str:
 def _notes(report: Report) -> Iterator[str]:
     if dropped := {name: n for name, n in report.dropped.items() if n}:
         yield f"The data is not whole: {counted(dropped)}."
+    yield from (f"{sentence}." for sentence in report.cut_off)
     if report.refused:
         yield f"Risk refused decisions: {counted(report.refused)}."
     for sentence, many in report.rejected.items():

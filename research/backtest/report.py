@@ -93,6 +93,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The last moment of what is in sample."""
     dropped: dict[str, int]
     """Rows of the data that were not used, by why, and the bars that are missing."""
+    cut_off: list[str]
+    """A sentence for each file whose end cannot be read; each is one of the malformed."""
     never_called: dict[str, list[str]]
     """By strategy: handlers that it has, and no event of its markets was for."""
     trials: int
@@ -126,6 +128,7 @@ def report_on(name: str, plan: Plan, outcome: Outcome, trials: Trials | None = N
         never_called={name: list(found) for name, found in outcome.never_called.items()},
         split_ns=None,
         dropped=dropped,
+        cut_off=[text for market in plan.markets for text in market.stats().cut_off],
         trials=told.count,
         is_told=told.is_told,
         claim=claim(told.count),

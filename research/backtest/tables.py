@@ -57,6 +57,8 @@ def _head(report: Report) -> Iterator[_Row]:
         yield "rejected", [f"{many:,}: {sentence}"]
     if dropped := {name: count for name, count in report.dropped.items() if count}:
         yield "data", [counted(dropped)]
+    for sentence in report.cut_off:
+        yield "not whole", [sentence]
     for strategy, handlers in report.never_called.items():
         yield "never called", [f"{' and '.join(handlers)} of {strategy}: {_NO_SUCH_DATA}"]
 

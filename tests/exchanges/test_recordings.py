@@ -151,6 +151,7 @@ def test_a_cut_list_gives_what_is_before_the_cut(tmp_path: Path) -> None:
 
     assert (len(candles), source.stats.malformed) == (8_999, 1)
     assert source.stats.problems == ["a.json:9000: the list is cut off here"]
+    assert source.stats.cut_off == ["a.json is cut off or damaged after line 8999: get it again"]
 
 
 ONE, TWO = f"[{line(0)}]", f"[{line(1)}]"

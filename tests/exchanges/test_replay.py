@@ -155,6 +155,7 @@ def test_a_duplicate_and_an_old_row_are_dropped_and_a_gap_passes(tmp_path: Path)
     assert len(events) == 2
     assert (stats.duplicate, stats.out_of_order, stats.gaps, stats.missing) == (1, 1, 1, 5)
     assert stats.gap_spans[0].ts_to_ns == 1_704_067_680_000_000_000
+    assert (stats.gap_spans[0].symbol, stats.gap_spans[0].place) == (BTC, "candles.csv:4")
 
 
 def test_a_true_leap_of_years_loses_one_row_only(tmp_path: Path) -> None:
@@ -193,6 +194,40 @@ def test_a_cut_gzip_gives_the_rows_before_the_cut(tmp_path: Path) -> None:
     assert 30_000 < len(events) < 50_000
     assert source.stats.malformed == 1
     assert "cut or damaged" in source.stats.problems[0]
+    last = len(events)
+    assert source.stats.cut_off == [
+        f"candles.csv.gz is cut off or damaged after line {last}: get it again"
+    ]
+
+
+def test_of_several_files_the_one_that_is_cut_off_is_named(tmp_path: Path) -> None:
+    first = write(tmp_path, HEADER + ONE + TWO + "x" * 5_000, "a.csv.gz")
+    first.write_bytes(first.read_bytes()[:-9])
+    second = write(tmp_path, HEADER + THREE, "b.csv")
+
+    source = ReplaySource([first, second], BTC)
+
+    assert len(list(source.events())) == 3, "what is there is used"
+    assert source.stats.cut_off == ["a.csv.gz is cut off or damaged after line 3: get it again"]
+
+
+def test_a_parquet_file_that_is_damaged_in_its_middle_is_cut_off_there(tmp_path: Path) -> None:
+    times = [1_704_067_200_000 + n * 60_000 for n in range(30_000)]
+    names = ("open", "high", "low", "close", "volume")
+    columns: dict[str, list[Any]] = {"ts": list(times)}
+    columns |= {name: [1.0 + n / 7 for n in range(30_000)] for name in names}
+    raw = bytearray(parquet(columns, rows_of_a_group=10_000))
+    place = len(raw) * 2 // 3
+    raw[place : place + 64] = bytes(64)
+
+    source, events = read(write(tmp_path, bytes(raw), "x.parquet"))
+
+    stats = source.stats
+    assert 0 < len(events) < 30_000
+    assert (stats.malformed, len(stats.cut_off)) == (1, 1)
+    assert stats.cut_off[0] == (
+        f"x.parquet is cut off or damaged after line {len(events)}: get it again"
+    )
 
 
 @pytest.mark.parametrize(
@@ -265,12 +300,14 @@ def test_parquet_without_pyarrow_is_refused_in_a_sentence(
         ReplaySource(write(tmp_path, b"", "candles.parquet"), BTC)
 
 
-def parquet(columns: dict[str, list[Any]]) -> bytes:
+def parquet(columns: dict[str, list[Any]], rows_of_a_group: int | None = None) -> bytes:
     pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     from pyarrow import parquet as pq
 
     buffer = io.BytesIO()
-    pq.write_table(pa.table(columns), buffer)
+    pq.write_table(
+        pa.table(columns), buffer, row_group_size=rows_of_a_group, write_page_checksum=True
+    )
     return buffer.getvalue()
 
 

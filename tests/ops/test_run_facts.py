@@ -6,8 +6,9 @@ from messages.ids import NS_PER_S, ActorPath, OrderKey, Symbol, TimestampNs
 from messages.market import FeedGap, FeedPhase, FeedState
 from messages.orders import PriceMark
 from messages.values import OrderState
-from ops.health_text import _market_link
+from ops.health_text import _market_link, render
 from ops.run_facts import RunFacts
+from tests.decisions.test_dropped_rows import report
 from tests.ops.test_order_log import KEY, update
 
 
@@ -46,6 +47,26 @@ def test_a_live_feed_tells_how_many_holes_its_market_has() -> None:
     assert facts.link()[feed]["gaps"] == 1
     (line,) = _market_link({"link": facts.link()})
     assert line == "link     feeds/feed:ccxt live for 0.0s, gaps since the start: 1"
+
+
+def test_what_a_recording_could_not_use_is_known_and_shown() -> None:
+    facts, feed = RunFacts(lambda: 0), ActorPath("feeds/feed:replay")
+    facts.observe(report())
+    assert facts.dropped() == {}
+
+    facts.observe(report(malformed=2, problems=("a.csv:3: bad",)))
+
+    assert facts.dropped()[feed] == {
+        "malformed": 2,
+        "duplicate": 0,
+        "out_of_order": 0,
+        "cut_off": [],
+        "first": ["a.csv:3: bad"],
+    }
+    assert (
+        "dropped  feeds/feed:replay 2 rows were not used (2 malformed), the first at a.csv:3"
+        in (render({"dropped": facts.dropped()}))
+    )
 
 
 def test_each_symbol_has_an_age_of_its_own() -> None:

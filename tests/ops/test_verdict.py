@@ -52,6 +52,16 @@ def test_an_order_of_unknown_outcome_is_a_warning(snapshot: Make) -> None:
     assert found == ("WARNING", "1 order(s) with an unknown outcome")
 
 
+def test_a_file_that_is_cut_off_is_a_warning_and_rows_that_are_dropped_are_none(
+    snapshot: Make,
+) -> None:
+    assert verdict(snapshot(dropped={"feeds/feed:replay": {"cut_off": []}})) == ("OK", "")
+
+    cut = "a.csv.gz is cut off or damaged after line 9: get it again"
+    found = verdict(snapshot(dropped={"feeds/feed:replay": {"cut_off": [cut]}}))
+    assert found == ("WARNING", cut)
+
+
 def test_an_exchange_that_wants_to_hear_nothing_is_a_warning(snapshot: Make) -> None:
     words = "binance wants to hear nothing for 60 s"
 

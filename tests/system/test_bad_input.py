@@ -1,5 +1,6 @@
 """Bad input and bad days: a clear sentence, the right exit code, nothing lost."""
 
+import gzip
 import json
 import resource
 import subprocess
@@ -68,6 +69,47 @@ def test_rubbish_lines_are_counted_named_and_never_traded_on(tmp_path: Path) -> 
     assert (feed["malformed"], feed["duplicate"], feed["out_of_order"]) == (3, 1, 1)
     assert "candles.csv:101" in (tmp_path / "dirty/metrics.ndjson").read_text()
     assert orders_at_venue(tmp_path / "dirty") == orders_at_venue(tmp_path / "clean")
+
+
+@pytest.mark.slow
+def test_rubbish_lines_are_told_where_a_person_looks_with_metrics_off_too(tmp_path: Path) -> None:
+    lines = recorded(tmp_path / "candles.csv", 200)
+    lines[100:100] = ["rubbish", "1,2,3", lines[99]]
+    (tmp_path / "candles.csv").write_text("\n".join(lines))
+
+    run = start(config(tmp_path), "--disable-metrics")
+
+    told = (
+        "3 rows were not used (2 malformed, 1 duplicate), the first at"
+        " candles.csv:101: not the columns that the other rows have"
+    )
+    assert run.returncode == 0
+    assert run.stderr.count(told) == 1
+    assert (tmp_path / "run/watchkeeper.log").read_text().count(told) == 1
+    word = last_line(run)["dropped"]["feeds/feed:replay"]
+    assert (word["malformed"], word["duplicate"], word["out_of_order"]) == (2, 1, 0)
+    assert word["first"][0].startswith("candles.csv:101: ")
+    assert json.loads((tmp_path / "run/status.json").read_text())["dropped"] == {
+        "feeds/feed:replay": word
+    }
+
+
+@pytest.mark.slow
+def test_a_file_that_is_cut_off_is_traded_on_and_told_as_what_it_is(tmp_path: Path) -> None:
+    recorded(tmp_path / "candles.csv", 400)
+    packed = gzip.compress((tmp_path / "candles.csv").read_bytes())
+    (tmp_path / "candles.csv.gz").write_bytes(packed[:-2_000])
+    path = config(tmp_path)
+    path.write_text(path.read_text().replace("candles.csv", "candles.csv.gz"))
+
+    run = start(path)
+
+    assert run.returncode == 0
+    (told,) = last_line(run)["dropped"]["feeds/feed:replay"]["cut_off"]
+    assert told.startswith("candles.csv.gz is cut off or damaged after line ")
+    assert told in run.stderr
+    status = json.loads((tmp_path / "run/status.json").read_text())
+    assert status["dropped"]["feeds/feed:replay"]["cut_off"] == [told]
 
 
 @pytest.mark.slow
