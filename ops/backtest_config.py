@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import strategies
-from decisions.strategy import StrategyLike
 from messages.errors import ConfigError
 from messages.ids import StrategyId, Symbol, quote_of
 from messages.values import Instrument
@@ -23,6 +22,8 @@ from ops.config_risk import risk_limits
 from ops.doubts import tell_doubts
 from ops.own_code import in_time
 from ops.sources import paper_settings
+from ops.unserved import refuse_unserved
+from strategies import Strategy
 
 Options = TypeVar("Options")
 
@@ -45,6 +46,7 @@ def read_backtest(path: Path, data: Sequence[str], options: Callable[..., Option
         raise ConfigError([text])
     if problems := _problems(config):
         raise ConfigError(problems)
+    check_served(config)
     tell_doubts(config)
     return options(
         name=config.name,
@@ -69,11 +71,25 @@ def make_each(config: Config) -> None:
     problems = []
     for settings in config.strategies:
         try:
-            in_time(_strategy(settings)[2], settings.uses, "made", config.supervision.hang_after_s)
+            _made(config, settings)
         except ConfigError as error:
             problems += [f"strategy {settings.id}: {text}" for text in error.problems]
     if problems:
         raise ConfigError(problems)
+
+
+def check_served(config: Config) -> None:
+    """Hold what each strategy decides on against what the recordings show.
+
+    Raises:
+        ConfigError: with a sentence for each that would never trade.
+    """
+    refuse_unserved(config, partial(_made, config))
+
+
+def _made(config: Config, settings: StrategyConfig) -> Strategy:
+    hang_after_s = config.supervision.hang_after_s
+    return in_time(_strategy(settings)[2], settings.uses, "made", hang_after_s)
 
 
 def _problems(config: Config) -> list[str]:
@@ -166,7 +182,7 @@ def _strategy_tables(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _strategy(
     settings: StrategyConfig,
-) -> tuple[StrategyId, tuple[Symbol, ...], Callable[[], StrategyLike]]:
+) -> tuple[StrategyId, tuple[Symbol, ...], Callable[[], Strategy]]:
     first, *others = settings.symbols
     build = partial(
         strategies.build,

@@ -92,7 +92,7 @@ def _resume(arguments: argparse.Namespace, run_dir: Path) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from ops.backtest_config import make_each
+    from ops.backtest_config import check_served, make_each
     from ops.config import load
     from ops.doubts import tell_doubts
     from ops.effective import effective_text
@@ -100,6 +100,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
     config = load(arguments.config, {}, check_params)
     make_each(config)
+    check_served(config)
     sys.stdout.write(effective_text(config))
     tell_doubts(config)
     return EXIT_OK

@@ -25,7 +25,7 @@ from messages.lifecycle import ActorState, Exit, HaltTrading, InjectCrash
 from ops.alert_addresses import addresses
 from ops.alerts import Alerts
 from ops.collector import seldom_collecting
-from ops.config import Config, Mode
+from ops.config import Config, FeedType, Mode
 from ops.control import ControlServer
 from ops.cpu_keeper import cpu_keeper
 from ops.doubts import tell_doubts
@@ -72,6 +72,10 @@ def run_bot(options: StartOptions) -> int:
     """
     config = config_for(options)
     tell_doubts(config)
+    if config.feed.type is FeedType.REPLAY:
+        from ops.backtest_config import check_served  # which others can start without
+
+        check_served(config)
     if config.feed.is_live:
         wake_on_time()  # before the first thread is started
     secrets = secrets_of(config)

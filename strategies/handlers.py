@@ -20,6 +20,12 @@ _DECIDE = tuple(name for name in _TAKES if name not in ("on_update", "on_fill"))
 _AS_GOOD_AS_THE_SAME = 0.8
 
 
+def decides_on(strategy: Strategy | type[Strategy]) -> frozenset[str]:
+    """Name the handlers by which an object, or a class, decides; `on_timer` only with a timer."""
+    own = {name for name in _DECIDE if _is_own(strategy, name)}
+    return frozenset(own if strategy.timer_s else own - {"on_timer"})
+
+
 def handler_problems(strategy: Strategy, uses: str) -> list[str]:
     """Give one sentence for each handler of an object that would not be called, or not as it is."""
     own = [name for name in _TAKES if _is_own(strategy, name)]
@@ -31,7 +37,7 @@ def handler_problems(strategy: Strategy, uses: str) -> list[str]:
     return problems
 
 
-def _is_own(strategy: Strategy, name: str) -> bool:
+def _is_own(strategy: Strategy | type[Strategy], name: str) -> bool:
     handler = getattr(strategy, name)
     return getattr(handler, "__func__", handler) is not getattr(Strategy, name)
 
