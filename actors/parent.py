@@ -3,7 +3,7 @@
 When it does so is decided in `actors.supervisor`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from actors.actor import Actor, Reject
 from actors.cell import Cell
@@ -74,10 +74,28 @@ class Parent(Actor):
         """
         if self.ctx.fenced:
             return
-        for child in reversed(self.children):
-            self._terminate(child)
+        for child in self._take_down(self.children):
             if self._is_dynamic or self._cell.supervisor is None:
                 self.ctx.runtime.close(child.cell, "stopped")
+
+    def _take_down(self, children: list[Child]) -> Iterator[Child]:
+        """Terminate them, last started first; give each before the next one's turn.
+
+        Dynamic children do not need each other: they end side by side, and are given afterwards.
+        """
+        down = list(reversed(children))
+        if self.spec.template is not None:
+            self._terminate_together(down, self.spec.template)
+        for child in down:
+            self._terminate(child)
+            yield child
+
+    def _terminate_together(self, children: list[Child], template: ChildSpec) -> None:
+        living = [child for child in children if child.live]
+        for child in living:
+            child.live = False
+        cells = [child.cell for child in living]
+        self.ctx.runtime.stop_together(cells, template.shutdown_ns, drain=template.drain)
 
     @property
     def _is_dynamic(self) -> bool:

@@ -3,7 +3,7 @@
 import random
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -158,13 +158,42 @@ class Runtime(ABC):
         if life is None or life.gone.is_set():
             cell.set_state(ActorState.STOPPED, cell.problem)
             return life.outcome if life and life.outcome else ExitReason.SHUTDOWN
-        if timeout_ns != 0 and life.actor_ref is not None:
-            life.actor_ref.actor_inbox.drain_on_stop = drain
-            life.actor_ref.stop(block=False)
-            if self._await_gone(cell, life, timeout_ns):
-                return life.outcome or ExitReason.SHUTDOWN
+        if self._ask_to_stop(life, timeout_ns, drain=drain) and self._await_gone(
+            cell, life, timeout_ns
+        ):
+            return life.outcome or ExitReason.SHUTDOWN
         self.fence(cell)
         return ExitReason.KILLED
+
+    def stop_together(
+        self, cells: Iterable[Cell], timeout_ns: int | None, *, drain: bool = False
+    ) -> None:
+        """As `stop`, side by side: all are asked, then all have the same `timeout_ns` to go."""
+        begun_ns = self.clock.monotonic_ns()
+        going: list[tuple[Cell, Incarnation]] = []
+        for cell in cells:
+            life = cell.life
+            if life is None or life.gone.is_set():
+                continue
+            if self._ask_to_stop(life, timeout_ns, drain=drain):
+                going.append((cell, life))
+            else:
+                self.fence(cell)
+        # On steps a wait lets time pass for all of them: whoever needs none of it goes first.
+        late = [(cell, life) for cell, life in going if not self._await_gone(cell, life, 0)]
+        for cell, life in late:
+            spent_ns = self.clock.monotonic_ns() - begun_ns
+            left_ns = None if timeout_ns is None else max(timeout_ns - spent_ns, 0)
+            if not self._await_gone(cell, life, left_ns):
+                self.fence(cell)
+
+    def _ask_to_stop(self, life: Incarnation, timeout_ns: int | None, *, drain: bool) -> bool:
+        """Ask for an orderly end; False where there is no time for one, or nobody to ask."""
+        if timeout_ns == 0 or life.actor_ref is None:
+            return False
+        life.actor_ref.actor_inbox.drain_on_stop = drain
+        life.actor_ref.stop(block=False)
+        return True
 
     def fence(self, cell: Cell, why: str = "killed", detail: str = "") -> None:
         """Abandon the incarnation: a Python thread cannot be killed, but it can be ignored.

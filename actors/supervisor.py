@@ -1,8 +1,8 @@
 """The supervisor: OTP's rules on cells. Its decisions are in `decisions.supervisor`.
 
 It starts its children from top to bottom, each only when the one before is up, and stops
-them from bottom to top, each within its own time. What it waits for blocks it, as in OTP;
-backoff does not: that is a timer in its own mailbox.
+them from bottom to top, each within its own time, dynamic ones all at once. What it waits
+for blocks it, as in OTP; backoff does not: that is a timer in its own mailbox.
 """
 
 from typing import Any, ClassVar
@@ -200,8 +200,7 @@ class Supervisor(Parent):
             self.ctx.stop(ExitReason.SHUTDOWN)
             return
         alone = self.spec.intensity_per_child
-        for parked in [child] if alone else list(reversed(self.children)):
-            self._terminate(parked)
+        for parked in self._take_down([child] if alone else self.children):
             self.ctx.runtime.close(parked.cell, "halted")
             parked.cell.set_state(ActorState.HALTED, why if parked is child else "halted with it")
         if not alone:
