@@ -9,7 +9,8 @@ from actors.actor import Actor, Reject
 from actors.cell import Cell
 from actors.children import Child, ChildSpec, SupervisorSpec
 from actors.log import logger
-from decisions.supervisor import AutoShutdown, Restart, RestartWindow, Strategy
+from actors.spec_guard import guard
+from decisions.supervisor import Restart, RestartWindow, Strategy
 from messages.ids import NS_PER_MS
 from messages.lifecycle import ActorState, ChildInfo, ExitReason, Supervision
 
@@ -137,25 +138,3 @@ class Parent(Actor):
                     ts_ns=self.ctx.utc_ns(),
                 )
             )
-
-
-def guard(spec: SupervisorSpec) -> None:
-    """Refuse a supervisor that contradicts itself, before anything starts.
-
-    Raises:
-        ValueError: a sentence that says what to change.
-    """
-    if (spec.template is None) is (spec.strategy is Strategy.SIMPLE_ONE_FOR_ONE):
-        raise ValueError("a template goes with simple_one_for_one, and only with it")
-    if spec.template is not None and spec.children:
-        raise ValueError("simple_one_for_one starts without children; add them by StartChild")
-    if spec.intensity_per_child and spec.strategy in (Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE):
-        raise ValueError("intensity_per_child needs a strategy under which children are apart")
-    names = [child.name for child in spec.children]
-    if len(set(names)) != len(names):
-        raise ValueError("two children of one supervisor have the same name")
-    for child in (*spec.children, *([spec.template] if spec.template is not None else [])):
-        if child.significant and spec.auto_shutdown is AutoShutdown.NEVER:
-            raise ValueError(f"{child.name} is significant but auto_shutdown is never")
-        if child.significant and child.restart is Restart.PERMANENT:
-            raise ValueError(f"{child.name} is permanent and cannot be significant")

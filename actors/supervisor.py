@@ -12,6 +12,7 @@ import msgspec
 from actors.actor import Reject
 from actors.children import Child
 from actors.parent import Parent
+from actors.spec_guard import NAME
 from decisions.supervisor import (
     OnExhausted,
     Restart,
@@ -269,6 +270,8 @@ class Supervisor(Parent):
         spec = self.spec.template
         if spec is None:
             return self._revive(request.child)
+        if not NAME.allows(request.child):
+            raise Reject(f"the name of a child must be {NAME.words}")
         if any(c.name == request.child for c in self.children):
             raise Reject(f"{request.child} is already started")
         if request.arguments:

@@ -1,12 +1,22 @@
 """What the supervisor does beyond OTP, and the corners of what OTP does."""
 
+from collections.abc import Mapping
+
+import msgspec
 import pytest
 
 from actors.actor import Reject
 from actors.children import Child, ChildSpec, SupervisorSpec
-from actors.parent import guard
+from actors.spec_guard import (
+    BACKOFF_RULES,
+    CHILD_RULES,
+    INTENSITY_RULES,
+    SUPERVISOR_RULES,
+    Rule,
+    guard,
+)
 from actors.supervisor import Supervisor
-from decisions.supervisor import AutoShutdown, Restart, Strategy
+from decisions.supervisor import AutoShutdown, Backoff, Intensity, Restart, Strategy
 from messages.errors import ActorUnavailable
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import (
@@ -236,3 +246,30 @@ def test_a_transient_child_that_ended_well_is_out_for_good(world: World, script:
 
     assert world.names() == ["a"]
     assert world.cell("a").epoch == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "rules"),
+    [
+        (ChildSpec, CHILD_RULES),
+        (SupervisorSpec, SUPERVISOR_RULES),
+        (Intensity, INTENSITY_RULES),
+        (Backoff, BACKOFF_RULES),
+    ],
+)
+def test_every_field_of_a_specification_is_looked_at(
+    spec: type[msgspec.Struct], rules: Mapping[str, Rule]
+) -> None:
+    assert list(rules) == list(spec.__struct_fields__)
+
+
+@pytest.mark.parametrize("name", ["", "a/b"])
+def test_a_dynamic_child_is_not_added_under_a_name_that_is_no_name(
+    world: World, script: Script, name: str
+) -> None:
+    world.boot(template=probe("any", script), strategy=Strategy.SIMPLE_ONE_FOR_ONE)
+
+    with pytest.raises(Reject, match="the name of a child must be a text without /"):
+        world.ask("root", StartChild(child=name))
+
+    assert world.names() == []

@@ -78,3 +78,16 @@ def test_sup_start_map_simple(world: World, script: Script) -> None:
     pool(world, script, 2)
 
     assert [(c.child, c.is_supervisor) for c in world.children()] == [("n0", False), ("n1", False)]
+
+
+def test_sup_start_map_faulty_specs(world: World, script: Script) -> None:
+    """What misses a part, or has one that nobody knows, is no spec; nothing is started."""
+    nameless, classless = {"actor_class": Probe}, {"name": "a"}
+    for parts in (nameless, classless, {**nameless, **classless, "silly_flag": True}):
+        with pytest.raises(TypeError, match="argument"):
+            ChildSpec(**parts)
+    started = world.boot(probe("a", script), "b")  # type: ignore[arg-type]  # what is refused
+
+    assert started.outcome is ExitReason.INIT_FAILED
+    assert "children of a supervisor must be a tuple of ChildSpec" in started.problem
+    assert script.lives == []
