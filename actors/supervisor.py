@@ -196,7 +196,7 @@ class Supervisor(Parent):
         self._log.critical("{} gives up on {}: {}", self._cell.path, child.name, why)
         if not halts:
             self._tell("gave_up", child, why)
-            self._cell.set_state(ActorState.STOPPED, why)
+            self._cell.set_state(ActorState.STOPPED, f"gave up on {child.name}: {why}")
             self._stop_all()
             self.ctx.stop(ExitReason.SHUTDOWN)
             return

@@ -272,8 +272,8 @@ class _Run:
 
     def _problem(self) -> str:
         cells = self._system.runtime.cells
-        found = (cells[path].problem for path in map(ActorPath, ("root", "feeds")) if path in cells)
-        return next(filter(None, found), "")
+        told = (cells[path] for path in map(ActorPath, ("root", "feeds")) if path in cells)
+        return next((f"{cell.path} {cell.problem}" for cell in told if cell.problem), "")
 
     def _reason(self) -> str:
         if self._signal:

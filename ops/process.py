@@ -134,7 +134,7 @@ class _Run:
         self.signal = 0
         self.halted = ""
         self.code = EXIT_EXHAUSTED
-        self._mistake = ""
+        self._mistake = self._unstarted = ""
         self.asked = self.ended_itself = False
         self.root_exit: Exit | None = None
         runtime = ThreadRuntime(
@@ -280,9 +280,11 @@ class _Run:
         self.halted = self.halted or self._halted()
         return EXIT_FAILED if self.halted else EXIT_OK
 
-    def _exhausted(self) -> bool:
+    def _exhausted(self) -> str:
+        """Say who gave up, and why; empty when neither did that no run goes on without."""
         cells = self.system.runtime.cells
-        return any(cells[p].problem for p in map(ActorPath, ("root", "feeds")) if p in cells)
+        told = (cells[p] for p in map(ActorPath, ("root", "feeds")) if p in cells)
+        return next((f"{cell.path} {cell.problem}" for cell in told if cell.problem), "")
 
     def _halted(self) -> str:
         cells = self.system.runtime.cells.values()
@@ -290,7 +292,8 @@ class _Run:
         return next(told, self.system.board.halt.text or self.system.board.unfinished)
 
     def _failed(self, started: Started) -> int:
-        sys.stderr.write(f"watchkeeper: it did not start: {started.problem}\n")
+        self._unstarted = f"it did not start: {started.problem}"
+        sys.stderr.write(f"watchkeeper: {self._unstarted}\n")
         return EXIT_EXHAUSTED
 
     def _reason(self) -> str:
@@ -300,7 +303,8 @@ class _Run:
         if self.signal:
             return f"stopped by {signal.Signals(self.signal).name}"
         if code == EXIT_EXHAUSTED:
-            return "supervision exhausted: " + (self.system.root.problem or "see health")
+            why = self._exhausted() or "see health"
+            return self._unstarted or f"supervision exhausted: {why}"
         if code == EXIT_FAILED:
             return f"halted: {self.halted}"
         if self.ended_itself:

@@ -17,7 +17,9 @@ def test_one_restart_too_many_ends_the_supervisor(world: World, script: Script) 
     world.until_ended()
 
     assert world.outcome() is ExitReason.SHUTDOWN
-    assert world.root.problem == "2 restarts in 60 s used up; last: ValueError: ValueError"
+    assert world.root.problem == (
+        "gave up on a: 2 restarts in 60 s used up; last: ValueError: ValueError"
+    )
     assert world.happened("gave_up")[0].child == "a"
     assert world.outcome("b") is ExitReason.SHUTDOWN
 

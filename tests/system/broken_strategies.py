@@ -1,8 +1,12 @@
 """Strategies that misbehave, each in its own way, around an sma_cross that does not."""
 
+import os
 import sys
 import threading
 from decimal import Decimal
+from pathlib import Path
+
+import pykka
 
 from messages.market import Candle
 from strategies.protocol import Decision
@@ -59,3 +63,27 @@ class FailsToStart(SmaCross):
         if FailsToStart.made > 1:
             raise RuntimeError("not today")
         super().__init__(*arguments)  # type: ignore[arg-type]  # whatever the base takes
+
+
+class FailsAlways(SmaCross):
+    """Raises on every candle."""
+
+    def on_candle(self, candle: Candle, position: Decimal) -> "tuple[Decision, ...]":
+        raise RuntimeError("no candle suits me")
+
+
+class LosesTheMarket(SmaCross):
+    """Takes away the part of the market that was not read yet, as a disk that goes does."""
+
+    def on_candle(self, candle: Candle, position: Decimal) -> "tuple[Decision, ...]":
+        Path(os.environ["LOST_FILE"]).unlink(missing_ok=True)
+        return tuple(super().on_candle(candle, position))
+
+
+class StopsTheMetrics(SmaCross):
+    """Stops another actor on every candle, as code in the same process can."""
+
+    def on_candle(self, candle: Candle, position: Decimal) -> "tuple[Decision, ...]":
+        for ref in pykka.ActorRegistry.get_by_class_name("MetricsActor"):
+            ref.stop(block=False)
+        return tuple(super().on_candle(candle, position))
