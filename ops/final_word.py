@@ -33,7 +33,7 @@ def final_word(snapshots: Snapshots, config: Config, reason: str, code: int) -> 
         "profit": _since_start(snapshots.money),
         "profit_since_beginning": _since_beginning(snapshots.money),
         "restarts": snapshots.restarts(),
-        "venue": _against_venue(config.run_dir),
+        "venue": against_venue(config.run_dir),
         "run_dir": str(config.run_dir),
     }
 
@@ -46,18 +46,12 @@ def is_demonstration(config: Config) -> bool:
 
 def verdict_lines(word: dict[str, Any], *, is_demonstration: bool) -> list[str]:
     """Give the six lines that a person reads at the end; more of rows dropped, or of no fill."""
-    counters, venue = word["counters"], word["venue"]
+    counters = word["counters"]
     profit, of_all = _amounts(word["profit"]), word["profit_since_beginning"]
     if of_all is None:
         profit += " in this process"
     elif of_all != word["profit"]:
         profit += f" since this start, {_amounts(of_all)} since the run directory's beginning"
-    proof = "the venue's book could not be compared"
-    if venue is not None:
-        proof = (
-            f"{venue['orders']} orders at the venue, {venue['doubled']} doubled, "
-            f"{venue['unexplained']} without a decision"
-        )
     nothing = [f"No fill: {name}: {why}." for name, why in word["why_nothing"].items()]
     return [
         f"Ended: {word['reason']}.",
@@ -68,9 +62,19 @@ def verdict_lines(word: dict[str, Any], *, is_demonstration: bool) -> list[str]:
         f"{counters['dupes_filtered']} duplicates filtered, {counters['filled']} filled.",
         *nothing,
         f"Profit net of fees: {profit}{' (a demonstration; no edge claimed)' * is_demonstration}.",
-        f"Survived: {_crashes(word)}; {proof}.",
+        f"Survived: {_crashes(word)}; {proof_of(word['venue'])}.",
         f"Files: {word['run_dir']} (try: watchkeeper orders --run-dir {word['run_dir']}).",
     ]
+
+
+def proof_of(venue: dict[str, int] | None) -> str:
+    """Say what `against_venue` counted, for a person."""
+    if venue is None:
+        return "the venue's book could not be compared"
+    return (
+        f"{venue['orders']} orders at the venue, {venue['doubled']} doubled, "
+        f"{venue['unexplained']} without a decision"
+    )
 
 
 def _crashes(word: dict[str, Any]) -> str:
@@ -102,11 +106,15 @@ def _since_beginning(money: MoneyFold) -> dict[str, str] | None:
     return {quote: f"{portfolio.equity(quote):.2f}" for quote in portfolio.quotes()}
 
 
-def _against_venue(run_dir: Path) -> dict[str, int] | None:
-    """Count the venue's orders, and how many the ledger has no sent decision for."""
+def against_venue(run_dir: Path) -> dict[str, int] | None:
+    """Count the venue's orders, and how many the ledger has no sent decision for.
+
+    Also while the run goes on: the book is read first, and of what is in it the claim was there
+    before. None where one of them cannot be read.
+    """
     try:
-        decided = {entry.client_order_id for entry in read_orders(run_dir / "ledger.db")}
         book = [row.client_order_id for row in read_book(run_dir / "paper.db")]
+        decided = {entry.client_order_id for entry in read_orders(run_dir / "ledger.db")}
     except (WatchkeeperError, OSError):
         return None
     return {

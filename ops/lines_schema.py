@@ -167,6 +167,13 @@ class SupervisionLine(_TimedLine, kw_only=True, tag_field="event", tag="supervis
     epoch: int
 
 
+class DemoKillLine(_TimedLine, kw_only=True, tag_field="event", tag="demo_kill"):
+    """The demo kills an actor of its own, on purpose; what supervision does about it follows."""
+
+    actor: str
+    reason: str
+
+
 class VenueEnd(_Line, kw_only=True):
     """The paper venue's book against the ledger."""
 
@@ -206,4 +213,6 @@ class EndLine(_TimedLine, kw_only=True, tag_field="event", tag="end"):
     run_dir: str
 
 
-START_LINES: tuple[type, ...] = (StartLine, StatusLine, OrderLine, SupervisionLine, EndLine)
+START_LINES: tuple[type, ...] = (
+    StartLine, StatusLine, OrderLine, SupervisionLine, DemoKillLine, EndLine,
+)  # fmt: skip

@@ -34,6 +34,9 @@ class Narrator(Protocol):
     def observe(self, message: Any) -> None:
         """Remember one message; must not block."""
 
+    def killed(self, actor: str, reason: str) -> None:
+        """The demo kills an actor on purpose, now; must not block."""
+
     def begin(self) -> None:
         """The run starts."""
 
@@ -67,6 +70,10 @@ class Unharmed:
     def observe(self, message: Any) -> None:
         """See `Narrator.observe`; this is needed by others, and keeps bounded memory."""
         self._narrator.observe(message)
+
+    def killed(self, actor: str, reason: str) -> None:
+        """See `Narrator.killed`."""
+        self._narrator.killed(actor, reason)
 
     def begin(self) -> None:
         """See `Narrator.begin`."""
@@ -131,7 +138,7 @@ class Observations:
 
 
 class JsonLines:
-    """One JSON object a line: start, orders, supervision, a status each second, the end.
+    """One JSON object a line: start, orders, the demo's kill, supervision, a status, the end.
 
     Each has its time; an order also that of its decision, on the market's clock.
     """
@@ -141,11 +148,16 @@ class JsonLines:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._seen = Observations()
+        self._kills: deque[dict[str, Any]] = deque()
         self._next_status = 0.0
 
     def observe(self, message: Any) -> None:
         """See `Narrator.observe`."""
         self._seen.take(message, self.snapshots)
+
+    def killed(self, actor: str, reason: str) -> None:
+        """See `Narrator.killed`; told with what comes next."""
+        self._kills.append({"at_ns": time.time_ns(), "actor": actor, "reason": reason})
 
     def begin(self) -> None:
         """Say what runs."""
@@ -185,6 +197,9 @@ class JsonLines:
         for _ in range(len(orders)):
             if takes_more(patience_s):
                 self._print({"event": "order", **_order_line(orders.popleft())})
+        for _ in range(len(self._kills)):
+            if takes_more(patience_s):
+                self._print({"event": "demo_kill", **self._kills.popleft()})
         for _ in range(len(told)):
             if takes_more(patience_s):
                 self._print({"event": "supervision", **_supervision_line(told.popleft())})
@@ -206,6 +221,9 @@ class Silent:
     def observe(self, message: Any) -> None:
         """See `Narrator.observe`."""
         self._seen.take(message, self.snapshots)
+
+    def killed(self, actor: str, reason: str) -> None:
+        """See `Narrator`."""
 
     def begin(self) -> None:
         """See `Narrator`."""

@@ -16,12 +16,14 @@ from messages.ids import base_of, quote_of
 from messages.lifecycle import Supervision
 from messages.orders import OrderUpdate
 from ops.config import Config, FeedType
+from ops.demo_kill import KillShown
 from ops.final_word import final_word, is_demonstration, verdict_lines
 from ops.moments import utc
 from ops.narrator import Observations
 from ops.snapshot import Snapshots
 
 _COLOURS = {"running": "green", "backoff": "yellow", "starting": "yellow", "reconciling": "yellow"}
+_PROOF = {True: "bold green", False: "bold red", None: "yellow"}
 
 
 class Panel:
@@ -37,10 +39,16 @@ class Panel:
         self._console = Console()
         self._live: Live | None = None
         self._ticks = 0
+        self._kill: KillShown | None = None
 
     def observe(self, message: Any) -> None:
         """See `Narrator.observe`."""
         self._seen.take(message, self.snapshots)
+
+    def killed(self, actor: str, reason: str) -> None:
+        """See `Narrator.killed`; from now on, what came of it is shown."""
+        del actor, reason
+        self._kill = KillShown(self._config.run_dir)
 
     def begin(self) -> None:
         """Say in one line what this is, then draw."""
@@ -95,8 +103,12 @@ class Panel:
         prices = "  ".join(f"{s} {spoken_price(p)}" for s, p in market) or "no price yet"
         pnl = " ".join(f"{'+' * (v > 0)}{spoken_money(v)} {q}" for q, v in profit) or "0"
         why = f"{snapshot['why']}\n" if snapshot["why"] else ""
-        text = (
-            f"{why}{self._market_time()}{prices}   position {self._positions()}"
+        text = Text(why)
+        if self._kill is not None:  # below the alarm that it raised
+            told = self._kill.sentence()
+            text.append(f"{told}\n", style=_PROOF[self._kill.is_well])
+        text.append(
+            f"{self._market_time()}{prices}   position {self._positions()}"
             f"   stops {self.snapshots.open_stops()}   profit {pnl}\n"
             f"candles {counters['processed']}  orders {counters['allowed']}  "
             f"filled {counters['filled']}  refused {counters['rejected']}  "
@@ -104,7 +116,7 @@ class Panel:
         )
         colour = {"OK": "green", "WARNING": "yellow"}.get(snapshot["verdict"], "red")
         title = f"watchkeeper  {snapshot['mode']}  {snapshot['verdict']}"
-        return Box(Text(text), title=title, border_style=colour)
+        return Box(text, title=title, border_style=colour)
 
     def _market_time(self) -> str:
         """Say which day it is in a market of another time than ours."""

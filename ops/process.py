@@ -21,13 +21,14 @@ from messages.account import AcceptAccount
 from messages.errors import ConfigError
 from messages.exit_codes import EXIT_EXHAUSTED, EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 from messages.ids import NS_PER_MS, ActorPath
-from messages.lifecycle import ActorState, Exit, HaltTrading, InjectCrash
+from messages.lifecycle import ActorState, Exit, HaltTrading
 from ops.alert_addresses import addresses
 from ops.alerts import Alerts
 from ops.collector import seldom_collecting
 from ops.config import Config, FeedType, Mode
 from ops.control import ControlServer
 from ops.cpu_keeper import cpu_keeper
+from ops.demo_kill import DemoKill
 from ops.doubts import tell_doubts
 from ops.dropped_log import DroppedLog
 from ops.heart import Heart
@@ -60,8 +61,6 @@ if TYPE_CHECKING:
     from ops.held_account import Account
     from ops.lease import HeldAccount
     from ops.publishing import Publishing
-
-CHAOS_AFTER_S = 15.0
 
 
 def run_bot(options: StartOptions) -> int:
@@ -252,14 +251,13 @@ class _Run:
     def _watch(self, collect_when_due: Callable[[float], None]) -> None:
         keeper = cpu_keeper() if self.config.runtime.one_cpu == "auto" else None
         deadline = time.monotonic() + self.options.duration_s if self.options.duration_s else None
-        chaos_at = time.monotonic() + CHAOS_AFTER_S if self._has_chaos() else None
+        kill = DemoKill(self.system.executor, self.narrator) if self._has_chaos() else None
         while not (self.over.is_set() or self.signal):
             now = time.monotonic()
             if deadline is not None and now >= deadline:
                 break
-            if chaos_at is not None and now >= chaos_at:
-                chaos_at = None
-                self.system.executor.tell(InjectCrash(reason="the demo kills its own executor"))
+            if kill is not None:
+                kill.look(now)
             self.narrator.refresh()
             collect_when_due(now)
             if keeper is not None:

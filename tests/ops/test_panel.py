@@ -113,17 +113,23 @@ class Shown:
         return 1_704_096_000_000_000_000
 
 
-def test_the_head_says_the_markets_day_its_stops_and_the_whole_verdict() -> None:
-    panel, console = Panel(demo_config()), Console(width=80)
+def head_of(panel: Panel, console: Console, why: str) -> str:
+    """Give the head of a panel as one line, without its frame."""
     panel.snapshots = Shown()  # type: ignore[assignment]  # planted
-    why = "execution/executor was restarted recently (1 of 3); " * 3
     counters = dict.fromkeys(("processed", "allowed", "filled", "rejected", "dupes_filtered"), 0)
     snapshot = {"mode": "paper", "verdict": "WARNING", "why": why, "counters": counters}
 
     with console.capture() as shown:
         console.print(panel._market({**snapshot, "market": {"BTC/USDT": "60109.73"}}))
 
-    text = " ".join(shown.get().replace("│", " ").split())
+    return " ".join(shown.get().replace("│", " ").split())
+
+
+def test_the_head_says_the_markets_day_its_stops_and_the_whole_verdict() -> None:
+    why = "execution/executor was restarted recently (1 of 3); " * 3
+
+    text = head_of(Panel(demo_config()), Console(width=80), why)
+
     assert why.strip() in text
     assert "market of 2024-01-01 08:00Z BTC/USDT 60109.73 position flat stops 2 profit 0" in text
 
