@@ -320,7 +320,8 @@ class Actor(pykka.ThreadingActor):
     def _poisoned(self, envelope: Envelope, error: BaseException) -> None:
         """Answer whoever asked, then let Pykka take the failure path as for a tell."""
         self._cell.remember_error(error)
-        self.ctx.dead_letter(envelope.message, "poison", self._cell.last_traceback)
+        if type(envelope.message) is not InjectCrash:  # of which nobody misses anything
+            self.ctx.dead_letter(envelope.message, "poison", self._cell.last_traceback)
         if envelope.reply_to is not None:
             problem = ActorCrashed(f"{self._cell.path}: {self._cell.last_error}")
             problem.__cause__ = error

@@ -232,6 +232,19 @@ def test_an_injected_crash_is_a_crash(world: World, script: Script) -> None:
     world.until_running("a", 2)
 
     assert "crash injected: drill" in world.cell("a").last_error
+    assert "crash injected: drill" in world.cell("a").last_traceback
+
+
+def test_an_injected_crash_loses_no_message_of_anybodys(world: World, script: Script) -> None:
+    world.boot(probe("a", script))
+
+    world.address("a").tell(InjectCrash(reason="drill"))
+    world.address("a").tell(Note(text="behind it"))
+    world.until_running("a", 2)
+    world.ask("a", Ping())
+
+    assert script.notes == ["behind it"]
+    assert world.dead("a") == {}
 
 
 @pytest.mark.parametrize("stage", ["started", "receive", "stopping"])

@@ -12,7 +12,7 @@ import cli
 import strategies
 from actors.thread_runtime import ThreadRuntime
 from messages.ids import NS_PER_S, ActorPath
-from messages.lifecycle import HaltTrading, InjectCrash, InjectHang
+from messages.lifecycle import HaltTrading, InjectCrash, InjectHang, TimerFired
 from ops.config import demo_config
 from ops.control import ControlServer
 from ops.inspect_control import InspectControl
@@ -104,12 +104,15 @@ def test_the_last_errors_come_with_their_tracebacks(
     assert "no actor has had an error" in running.health(capsys, "--errors")
     running.system.strategies["sma-1"].tell(InjectCrash(reason="a rehearsal"))  # type: ignore[index]  # by its id
     running.until(lambda s: any(a["last_error"] for a in s["actors"]))
+    running.system.executor.tell(TimerFired(name="of nobody"))
+    running.until(lambda s: any(a["dead_letters"] for a in s["actors"]))
 
     page = running.health(capsys, "--errors")
     assert f"{STRATEGY}  20" in page
     assert "ActorCrashed: crash injected: a rehearsal" in page
     assert "Traceback (most recent call last)" in page
-    assert "InjectCrash  poison" in page
+    assert "TimerFired  rejected" in page
+    assert "InjectCrash" not in page[page.index("dead letters, the newest last") :]
 
 
 def test_a_page_says_why_nothing_is_traded(
