@@ -9,7 +9,7 @@ import os
 import sqlite3
 import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ _PUT_POSTING = "INSERT INTO postings VALUES (?,?,?,?,?,?,?,?,?)"
 _PUT_BALANCE = "INSERT OR REPLACE INTO balances VALUES (?,?,?)"
 _FILLS = "SELECT * FROM fills WHERE order_id = ? ORDER BY number"
 _ORDERS_AFTER = "SELECT * FROM orders WHERE id > ? ORDER BY id LIMIT ?"
+_DEPOSITS = "SELECT currency, total FROM postings WHERE kind = ?"
 _PAGE = 500
 
 
@@ -182,22 +183,38 @@ def read_book(path: Path) -> Iterator[BookRow]:
     Raises:
         DataError: there is no such book or it cannot be read.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: there is no paper book here; start a paper run first")
-    uri = f"{path.resolve().as_uri()}?mode=ro"
-    try:
-        db = sqlite3.connect(uri, uri=True, isolation_level=None)
-    except sqlite3.Error as error:
-        raise DataError(f"{path}: cannot be read as a paper book: {error}") from error
-    try:
+    with _reading(path) as db:
         last = -1
         while page := _page_after(db, last):
             last = page[-1][0]
             yield from (row for _, row in page)
+
+
+def read_deposits(path: Path) -> dict[str, Decimal]:
+    """Give what the account of a book began with, by currency, as `read_book` gives its orders.
+
+    Raises:
+        DataError: there is no such book or it cannot be read.
+    """
+    with _reading(path) as db:
+        rows = db.execute(_DEPOSITS, (Kind.DEPOSIT,)).fetchall()
+    return {currency: Decimal(amount) for currency, amount in rows}
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    if not path.is_file():
+        raise DataError(f"{path}: there is no paper book here; start a paper run first")
+    db = None
+    try:
+        uri = f"{path.resolve().as_uri()}?mode=ro"
+        db = sqlite3.connect(uri, uri=True, isolation_level=None)
+        yield db
     except sqlite3.Error as error:
         raise DataError(f"{path}: cannot be read as a paper book: {error}") from error
     finally:
-        db.close()
+        if db is not None:
+            db.close()
 
 
 def _page_after(db: sqlite3.Connection, last: int) -> list[tuple[int, BookRow]]:

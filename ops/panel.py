@@ -20,6 +20,7 @@ from ops.demo_kill import KillShown
 from ops.final_word import final_word, is_demonstration, verdict_lines
 from ops.moments import utc
 from ops.narrator import Observations
+from ops.paper_equity import PaperEquity
 from ops.snapshot import Snapshots
 
 _COLOURS = {"running": "green", "backoff": "yellow", "starting": "yellow", "reconciling": "yellow"}
@@ -39,6 +40,7 @@ class Panel:
         self._console = Console()
         self._live: Live | None = None
         self._ticks = 0
+        self._equity = PaperEquity(config)
         self._kill: KillShown | None = None
 
     def observe(self, message: Any) -> None:
@@ -99,9 +101,9 @@ class Panel:
 
     def _market(self, snapshot: dict[str, Any]) -> Box:
         counters = snapshot["counters"]
-        market, profit = snapshot["market"].items(), self._profit().items()
+        market, profit = snapshot["market"].items(), self._profit()
         prices = "  ".join(f"{s} {spoken_price(p)}" for s, p in market) or "no price yet"
-        pnl = " ".join(f"{'+' * (v > 0)}{spoken_money(v)} {q}" for q, v in profit) or "0"
+        pnl = " ".join(f"{'+' * (v > 0)}{spoken_money(v)} {q}" for q, v in profit.items()) or "0"
         why = f"{snapshot['why']}\n" if snapshot["why"] else ""
         text = Text(why)
         if self._kill is not None:  # below the alarm that it raised
@@ -109,7 +111,7 @@ class Panel:
             text.append(f"{told}\n", style=_PROOF[self._kill.is_well])
         text.append(
             f"{self._market_time()}{prices}   position {self._positions()}"
-            f"   stops {self.snapshots.open_stops()}   profit {pnl}\n"
+            f"   stops {self.snapshots.open_stops()}   profit {pnl}{self._worth(profit)}\n"
             f"candles {counters['processed']}  orders {counters['allowed']}  "
             f"filled {counters['filled']}  refused {counters['rejected']}  "
             f"duplicates filtered {counters['dupes_filtered']}"
@@ -129,6 +131,11 @@ class Panel:
             quote = quote_of(symbol)
             totals[quote] = totals.get(quote, Decimal(0)) + holding.profit
         return totals
+
+    def _worth(self, profit: dict[str, Decimal]) -> str:
+        equity = self._equity.of(profit) if self.snapshots.money.is_whole else {}
+        told = " ".join(f"{spoken_money(amount)} {quote}" for quote, amount in equity.items())
+        return f"   equity {told}" if told else ""
 
     def _positions(self) -> str:
         held = [

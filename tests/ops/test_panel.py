@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from decisions.money_fold import MoneyFold
 from decisions.portfolio import Portfolio
 from messages.values import OrderState
 from ops.config import demo_config
@@ -105,6 +106,7 @@ class Shown:
     """What the panel asks of a run, planted."""
 
     portfolio = Portfolio()
+    money = MoneyFold()
 
     def open_stops(self) -> int:
         return 2
@@ -113,16 +115,16 @@ class Shown:
         return 1_704_096_000_000_000_000
 
 
-def head_of(panel: Panel, console: Console, why: str) -> str:
+def head_of(panel: Panel, console: Console, why: str, shown: Shown | None = None) -> str:
     """Give the head of a panel as one line, without its frame."""
-    panel.snapshots = Shown()  # type: ignore[assignment]  # planted
+    panel.snapshots = shown or Shown()  # type: ignore[assignment]  # planted
     counters = dict.fromkeys(("processed", "allowed", "filled", "rejected", "dupes_filtered"), 0)
     snapshot = {"mode": "paper", "verdict": "WARNING", "why": why, "counters": counters}
 
-    with console.capture() as shown:
+    with console.capture() as drawn:
         console.print(panel._market({**snapshot, "market": {"BTC/USDT": "60109.73"}}))
 
-    return " ".join(shown.get().replace("│", " ").split())
+    return " ".join(drawn.get().replace("│", " ").split())
 
 
 def test_the_head_says_the_markets_day_its_stops_and_the_whole_verdict() -> None:
