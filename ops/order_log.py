@@ -17,23 +17,44 @@ _LEVELS = {
 }
 
 
+_FIRST = 20
+"""So many warnings of a process are written where the market goes as fast as possible."""
+
+
 class OrderLog:
-    """Told of all that Metrics sees, on its thread. A line costs some 25 us."""
+    """Told of all that Metrics sees, on its thread. A line costs some 25 us.
+
+    As fast as possible, a replay decides thousands of times a second, and the ledger has them: then
+    only warnings are written, and of those the first.
+    """
 
     def __init__(self, config: Config) -> None:
-        # As fast as possible, a replay decides thousands of times a second; the ledger has them.
-        self._is_on = config.feed.is_live or config.feed.speed > 0
+        self._writes_all = config.feed.is_live or config.feed.speed > 0
+        self._run_dir = config.run_dir
+        self._warned = 0
 
     def observe(self, message: Any) -> None:
         """Write the line of an order's step."""
-        if not self._is_on:
-            return
         match message:
             case OrderUpdate():
-                self._step(message)
-            case DuplicateFiltered():
+                if self._writes_all or self._is_due(message.state):
+                    self._step(message)
+            case DuplicateFiltered() if self._writes_all:
                 bound = _bound(message.order_key, message.strategy_id)
                 bound.info("decided again, and it is {}: nothing is sent", message.state)
+
+    def _is_due(self, state: OrderState) -> bool:
+        """Whether it is one of the first warnings; of the next, say that it is not written."""
+        if _LEVELS.get(state) != "WARNING":
+            return False
+        self._warned += 1
+        if self._warned == _FIRST + 1:
+            logger.bind(actor=EXECUTOR).warning(
+                "further orders that are rejected or unknown are not logged: "
+                "watchkeeper orders --run-dir {} --state rejected,unknown shows them",
+                self._run_dir,
+            )
+        return self._warned <= _FIRST
 
     def _step(self, update: OrderUpdate) -> None:
         text = f"{update.side} {spoken_quantity(update.quantity)} {update.symbol} is {update.state}"

@@ -82,7 +82,46 @@ def test_a_decision_made_again_has_a_line(lines: list[Any]) -> None:
     assert lines[0]["extra"]["order_key"] == KEY
 
 
-def test_a_replay_as_fast_as_possible_writes_none(lines: list[Any]) -> None:
-    order_log(0).observe(update(OrderState.FILLED))
+def test_a_replay_as_fast_as_possible_writes_no_step_that_is_as_it_should_be(
+    lines: list[Any],
+) -> None:
+    quiet = order_log(0)
+    for state in OrderState:
+        if state not in (OrderState.REJECTED, OrderState.UNKNOWN):
+            quiet.observe(update(state))
+    quiet.observe(
+        DuplicateFiltered(order_key=KEY, strategy_id=StrategyId("a"), state=OrderState.FILLED)
+    )
 
     assert lines == []
+
+
+@pytest.mark.parametrize("state", [OrderState.REJECTED, OrderState.UNKNOWN])
+def test_it_writes_what_went_wrong(lines: list[Any], state: OrderState) -> None:
+    order_log(0).observe(update(state, "0.01 BTC is more than 0 free"))
+
+    (line,) = lines
+    assert line["level"].name == "WARNING"
+    assert line["message"] == f"buy 0.01 BTC/USDT is {state}: 0.01 BTC is more than 0 free"
+
+
+def test_after_twenty_of_them_it_says_once_where_the_others_are(lines: list[Any]) -> None:
+    quiet = order_log(0)
+    for _ in range(25):
+        quiet.observe(update(OrderState.REJECTED))
+
+    assert [line["message"] for line in lines[:20]] == ["buy 0.01 BTC/USDT is rejected"] * 20
+    (last,) = lines[20:]
+    assert last["level"].name == "WARNING"
+    assert last["message"] == (
+        "further orders that are rejected or unknown are not logged: "
+        f"watchkeeper orders --run-dir {quiet._run_dir} --state rejected,unknown shows them"
+    )
+
+
+def test_where_the_market_goes_by_the_clock_all_are_written(lines: list[Any]) -> None:
+    slow = order_log(1)
+    for _ in range(25):
+        slow.observe(update(OrderState.REJECTED))
+
+    assert len(lines) == 25
