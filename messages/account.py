@@ -27,7 +27,7 @@ class AccountRead(Message, kw_only=True, frozen=True):
 class AcceptAccount(Message, kw_only=True, frozen=True):
     """A person knows why the account differs: from its next reading on that is right.
 
-    Operator -> Executor. Kept for a minute, then it has to be said again.
+    Operator -> Executor. Kept for a minute while there is room, then it has to be said again.
     """
 
     delivery: ClassVar[Delivery] = Delivery(ttl_ms=60_000)

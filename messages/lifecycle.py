@@ -131,7 +131,7 @@ class InjectHang(Message, kw_only=True, frozen=True):
 class Ping(Message, kw_only=True, frozen=True):
     """Answer with your path: proof that the loop turns.
 
-    Anyone -> any actor, by ask. May be lost.
+    Anyone -> any actor, by ask. May be lost: dropped at a restart, and by a full mailbox.
     """
 
     delivery: ClassVar[Delivery] = Delivery(on_restart=OnRestart.DROP)
@@ -140,7 +140,8 @@ class Ping(Message, kw_only=True, frozen=True):
 class Inspect(Message, kw_only=True, frozen=True):
     """Say what you hold: a small table for a person.
 
-    Operator -> any actor, by ask; before everything that waits. May be lost.
+    Operator -> any actor, by ask; before everything that waits. May be lost: dropped at a
+    restart, and by a full mailbox.
     """
 
     delivery: ClassVar[Delivery] = Delivery(on_restart=OnRestart.DROP, control=True)
@@ -170,7 +171,8 @@ class RetryStart(Message, kw_only=True, frozen=True):
 class StartChild(Message, kw_only=True, frozen=True):
     """Add a child to a living supervisor, or revive a known one.
 
-    Operator, tests -> Supervisor, by ask; answers a `ChildInfo`. `child` is the name of a
+    Operator, tests -> Supervisor, by ask; answers a `ChildInfo`. Kept over a restart, however
+    many wait; whoever asked is told when the Supervisor ends for good. `child` is the name of a
     spec that the supervisor was given, or of its template with `arguments`.
     """
 
@@ -183,7 +185,8 @@ class StartChild(Message, kw_only=True, frozen=True):
 class RestartChild(Message, kw_only=True, frozen=True):
     """Start a terminated or halted child again; its restart count begins anew.
 
-    Operator, tests -> Supervisor, by ask.
+    Operator, tests -> Supervisor, by ask. Kept over a restart, however many wait; whoever asked
+    is told when the Supervisor ends for good.
     """
 
     delivery: ClassVar[Delivery] = _CONTROL
@@ -194,7 +197,8 @@ class RestartChild(Message, kw_only=True, frozen=True):
 class TerminateChild(Message, kw_only=True, frozen=True):
     """Stop a child and keep its spec.
 
-    Operator, tests -> Supervisor, by ask.
+    Operator, tests -> Supervisor, by ask. Kept over a restart, however many wait; whoever asked
+    is told when the Supervisor ends for good.
     """
 
     delivery: ClassVar[Delivery] = _CONTROL
@@ -205,7 +209,8 @@ class TerminateChild(Message, kw_only=True, frozen=True):
 class DeleteChild(Message, kw_only=True, frozen=True):
     """Forget the spec of a terminated child.
 
-    Operator, tests -> Supervisor, by ask.
+    Operator, tests -> Supervisor, by ask. Kept over a restart, however many wait; whoever asked
+    is told when the Supervisor ends for good.
     """
 
     delivery: ClassVar[Delivery] = _CONTROL
@@ -216,7 +221,8 @@ class DeleteChild(Message, kw_only=True, frozen=True):
 class WhichChildren(Message, kw_only=True, frozen=True):
     """List the children in start order, each a `ChildInfo`.
 
-    Anyone -> Supervisor, by ask.
+    Anyone -> Supervisor, by ask. Kept over a restart, however many wait; whoever asked is told
+    when the Supervisor ends for good.
     """
 
     delivery: ClassVar[Delivery] = _CONTROL
@@ -225,7 +231,7 @@ class WhichChildren(Message, kw_only=True, frozen=True):
 class ChildInfo(Message, kw_only=True, frozen=True):
     """One row of a supervisor's list.
 
-    Supervisor -> whoever asked.
+    Supervisor -> whoever asked. Lost where they wait no longer: ask again.
     """
 
     child: str

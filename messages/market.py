@@ -13,7 +13,7 @@ class Tick(Message, kw_only=True, frozen=True):
     """The best bid and ask changed.
 
     MarketFeed -> Strategy, Executor. May be conflated to the newest per symbol, and is
-    dropped at a restart: a stale price is worse than none.
+    dropped at a restart and after 2 s in a queue: a stale price is worse than none.
     """
 
     delivery: ClassVar[Delivery] = Delivery(
@@ -147,7 +147,7 @@ class FeedGap(Message, kw_only=True, frozen=True):
 class FeedEnded(Message, kw_only=True, frozen=True):
     """The recording is over and every follower has finished it.
 
-    MarketFeed -> Metrics. Not lost.
+    MarketFeed -> Metrics. Not lost while there is room.
     """
 
     feed: ActorPath

@@ -328,7 +328,7 @@ class DuplicateFiltered(Message, kw_only=True, frozen=True):
 class PriceMark(Message, kw_only=True, frozen=True):
     """The last price of a symbol, for valuing positions.
 
-    Executor -> Metrics. Only the newest matters.
+    Executor -> Metrics. Only the newest matters; dropped at a restart.
     """
 
     delivery: ClassVar[Delivery] = Delivery(on_restart=OnRestart.DROP, overflow=Overflow.CONFLATE)
