@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from loguru import Logger
+    from loguru import Record as Record
 
 _opening = threading.RLock()
 _set_up: list[Callable[[], object]] = []
@@ -62,10 +63,16 @@ def set_up_with(set_up: Callable[[], object]) -> None:
         _set_up[:] = [set_up]
 
 
-def open_log() -> "Logger":
-    """Give loguru's own logger, set up."""
+def bare_log() -> "Logger":
+    """Give loguru's own logger as it is, for who sets it up."""
     from loguru import logger as loguru
 
+    return loguru
+
+
+def open_log() -> "Logger":
+    """Give loguru's own logger, set up."""
+    loguru = bare_log()
     if _set_up:
         with _opening:
             try:

@@ -13,12 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from actors.log import open_log, set_up_with
+from actors.log import bare_log, open_log, set_up_with
 from ops.config_records import LogFormat, LogsConfig
 from ops.secret_values import cleaner
 
 if TYPE_CHECKING:
-    from loguru import Record
+    from actors.log import Record
 
 _STANDARD_LOGGERS = ("pykka", "ccxt", "asyncio", "aiohttp", "apprise", "py.warnings")
 """What of them is news goes to the file. Of all others, warnings do."""
@@ -76,8 +76,7 @@ def set_up_logging(
     Raises:
         OSError: the file cannot be opened; what is logged goes to the screen, secrets to neither.
     """
-    from loguru import logger
-
+    logger = bare_log()
     counts = counts or LogCounts()
     logger.remove()
     cleaned = partial(
