@@ -1,4 +1,9 @@
-"""Every actor test runs on threads and on steps."""
+"""On which runtime an actor test runs.
+
+Cells, mailboxes and supervision run on both (`world`); what only one of them can show runs there
+alone (`threads`, `steps`). An order's road, which is `order_path.py` and what is built on it, is
+driven by hand in virtual time, on steps alone: on threads it runs in whole systems, `tests/system`.
+"""
 
 from collections.abc import Callable, Iterator
 
