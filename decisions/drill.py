@@ -9,6 +9,8 @@ from enum import StrEnum
 
 import msgspec
 
+from decisions.drill_faults import ASKED_INTO, EVERYWHERE, FAULTS, SENT_INTO, WAITS, Outcome
+
 
 class Point(StrEnum):
     """A durable step or a message boundary in the life of an order, in their order."""
@@ -28,6 +30,7 @@ class Point(StrEnum):
     AFTER_OUTCOME = "after_outcome"
     FIND_ASKED = "find_asked"
     FIND_ANSWERED = "find_answered"
+    FIND_TOLD = "find_told"
     BEFORE_SETTLED = "before_settled"
     AFTER_SETTLED = "after_settled"
     ABSENCE_RECORDED = "absence_recorded"
@@ -53,6 +56,7 @@ POINTS: dict[Point, str] = {
     Point.AFTER_OUTCOME: "the answer is durable; nothing has been done about it",
     Point.FIND_ASKED: "the venue is about to be asked for an order of unknown outcome",
     Point.FIND_ANSWERED: "the venue has said what it has; the executor has not been told",
+    Point.FIND_TOLD: "the executor has that in its mailbox",
     Point.BEFORE_SETTLED: "what the venue has is about to be committed",
     Point.AFTER_SETTLED: "what the venue has is durable; nothing has been done about it",
     Point.ABSENCE_RECORDED: "it is durable that the venue does not have it; not sent again yet",
@@ -73,63 +77,28 @@ class Blow(StrEnum):
     STRATEGY_CRASH = "strategy_crash"
     STRATEGY_HANG = "strategy_hang"
     FEED_CRASH = "feed_crash"
+    FEED_HANG = "feed_hang"
     METRICS_CRASH = "metrics_crash"
+    METRICS_HANG = "metrics_hang"
     LEDGER_LOST = "ledger_lost"
     """Of a ledger in PostgreSQL: its server is gone at the point, and back in a moment."""
     COMMIT_UNANSWERED = "commit_unanswered"
     """The same, after a commit was carried out and before that is told."""
 
 
-class Outcome(StrEnum):
-    """What a fault does to one order."""
-
-    ANSWERED = "answered"
-    TAKEN = "taken"
-    """The venue has it and the answer is lost."""
-    LATE = "late"
-    """The venue will have it, after the sender has given up waiting."""
-    ABSENT = "absent"
-    """The venue does not have it, and the answer does not prove that."""
-    REFUSED = "refused"
-    """The venue says that it does not take it; final."""
-
-
-FAULTS: dict[str, Outcome] = {
-    "none": Outcome.ANSWERED,
-    "reset_after": Outcome.TAKEN,
-    "reset_before": Outcome.ABSENT,
-    "hang_after": Outcome.TAKEN,
-    "hang_before": Outcome.ABSENT,
-    "close_after": Outcome.TAKEN,
-    "close_before": Outcome.ABSENT,
-    "empty_body": Outcome.TAKEN,
-    "empty_object": Outcome.TAKEN,
-    "html_body": Outcome.TAKEN,
-    "half_json": Outcome.TAKEN,
-    "server_error_after": Outcome.TAKEN,
-    "server_error_before": Outcome.ABSENT,
-    "timeout_code_after": Outcome.TAKEN,
-    "timeout_code_before": Outcome.ABSENT,
-    "late_inside": Outcome.LATE,
-    "late_outside": Outcome.ABSENT,
-    "too_many_requests": Outcome.REFUSED,
-    "stale_read": Outcome.TAKEN,
-    "query_reset": Outcome.TAKEN,
-    "query_html": Outcome.TAKEN,
-    "query_429": Outcome.TAKEN,
-    "streamed": Outcome.TAKEN,
-}
-"""Each strikes one order once. The last five: its answer is lost, and then the questions see
-too old a state, are reset, are answered with HTML or with 429, or the stream tells first."""
-
-_ASKED = (Point.FIND_ASKED, Point.FIND_ANSWERED, Point.BEFORE_SETTLED, Point.AFTER_SETTLED)
+_ASKED = (
+    *(Point.FIND_ASKED, Point.FIND_ANSWERED, Point.FIND_TOLD),
+    *(Point.BEFORE_SETTLED, Point.AFTER_SETTLED),
+)
 _AGAIN = (Point.ABSENCE_RECORDED, Point.BEFORE_RESEND, Point.AFTER_RESEND)
 RESTART = (Point.RESTART_ASKED, Point.RESTART_ANSWERED)
 """In a second life, after a first was killed when the answer had come."""
-_WAITS = frozenset({"hang_after", "hang_before", "late_inside", "late_outside"})
 _LOST = (Outcome.TAKEN, Outcome.LATE, Outcome.ABSENT)
-_OTHERS = (Blow.STRATEGY_CRASH, Blow.STRATEGY_HANG, Blow.FEED_CRASH, Blow.METRICS_CRASH)
-_BLOWS = (Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG)
+OTHERS = (Blow.STRATEGY_CRASH, Blow.STRATEGY_HANG, Blow.FEED_CRASH, Blow.METRICS_CRASH)
+OF_OTHERS = (Point.INTENT_TOLD, Point.AFTER_CLAIM, Point.ANSWER_PENDING)
+"""Where those die."""
+STILL = (Blow.FEED_HANG, Blow.METRICS_HANG)
+"""As if it had crashed, after a second in which it does nothing."""
 LEDGER_BLOWS = (Blow.LEDGER_LOST, Blow.COMMIT_UNANSWERED)
 COMMITTED = frozenset(
     {Point.AFTER_CLAIM, Point.AFTER_OUTCOME, Point.AFTER_SETTLED, Point.AFTER_RESEND}
@@ -160,7 +129,7 @@ def is_possible(case: Case) -> bool:
     if case.fault == "streamed" and point in (*_ASKED, *RESTART):
         return False  # the stream tells what the questions would
     if point is Point.ANSWER_PENDING:
-        return case.fault in _WAITS
+        return case.fault in WAITS
     if point in _ASKED:
         return outcome in _LOST
     if point in _AGAIN:
@@ -214,9 +183,46 @@ def lost_ledger_cases() -> list[Case]:
 
 def _is_worth(case: Case) -> bool:
     """The other actors hold no order: they die where an order has just been made or sent."""
-    if case.blow in _OTHERS:
-        return case.point in (Point.INTENT_TOLD, Point.AFTER_CLAIM, Point.ANSWER_PENDING)
+    if case.fault in SENT_INTO:
+        return case.blow is Blow.NONE or case.point in _of_sending(case.fault, case.blow)
+    if case.fault in ASKED_INTO:
+        return case.blow is Blow.NONE or case.point in _ASKING.get(case.blow, ())
+    if case.blow in (*OTHERS, *STILL):
+        near = case.fault in (*ONE_OF_EACH, "hang_after")
+        return case.point in OF_OTHERS and (near or case.blow in OTHERS)
     return True
+
+
+_ASKING: dict[Blow, tuple[Point, ...]] = {
+    Blow.KILL: (
+        Point.BEFORE_OUTCOME,  # the next process asks first, and meets the fault as it starts
+        *(Point.FIND_ANSWERED, Point.FIND_TOLD),  # it asks for what has failed once
+        Point.RESTART_ANSWERED,  # and so does the third
+    ),
+    Blow.EXECUTOR_CRASH: (Point.FIND_ANSWERED,),
+}
+"""Where questions that fail can matter: who asks again, and whom a late answer reaches."""
+
+
+def _of_sending(fault: str, blow: Blow) -> tuple[Point, ...]:
+    """Give where somebody dies under a fault that a placement meets."""
+    if blow is Blow.EXECUTOR_CRASH:  # its successor gets an answer that it has not asked for
+        return (Point.PAST_FENCE, Point.ANSWER_PENDING, Point.ANSWER_RECEIVED)
+    if blow is not Blow.KILL:
+        return ()
+    # Past the fence the second send meets it, by the process that found the order absent.
+    sent = (Point.PAST_FENCE, Point.ANSWER_PENDING, Point.ANSWER_RECEIVED, Point.BEFORE_OUTCOME)
+    match SENT_INTO[fault]:
+        case Outcome.ANSWERED:
+            return (*sent, Point.RESTART_ASKED)
+        case Outcome.TAKEN:
+            return (*sent, Point.FIND_ASKED)
+        case Outcome.LATE:
+            return (*sent, Point.FIND_ASKED, Point.RESTART_ASKED)
+        case Outcome.ABSENT:
+            return (*sent, Point.FIND_ASKED, Point.BEFORE_RESEND)
+        case Outcome.REFUSED:
+            return (*sent, Point.AFTER_OUTCOME)
 
 
 def quick_lost_ledger_cases() -> list[Case]:
@@ -243,6 +249,8 @@ def _every_point() -> Iterator[Case]:
             fault = "reset_before"
         elif point in (Point.INTENT_TOLD, Point.INTENT_TAKEN, Point.ANSWER_TOLD):
             fault = "none"
+        elif point is Point.FIND_TOLD:
+            fault = "query_maintenance"
         yield Case(point, fault, Blow.KILL)
 
 
@@ -254,12 +262,13 @@ _LIKE_OTHERS = frozenset(
 
 
 def _every_fault() -> Iterator[Case]:
-    for fault in FAULTS:
+    for fault in EVERYWHERE:
         if fault in ("none", "late_inside", "stale_read", "too_many_requests", "hang_before"):
             continue
         if fault not in _LIKE_OTHERS:
             yield Case(Point.INTENT_TOLD, fault, Blow.NONE)
     yield Case(Point.INTENT_TOLD, "none", Blow.NONE)
+    yield Case(Point.ANSWER_RECEIVED, "key_revoked", Blow.EXECUTOR_CRASH)
     yield Case(Point.AFTER_OUTCOME, "stale_read", Blow.KILL)
     yield Case(Point.ANSWER_PENDING, "late_inside", Blow.KILL)
     yield Case(Point.ANSWER_RECEIVED, "too_many_requests", Blow.KILL)

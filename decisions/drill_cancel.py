@@ -10,6 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from decisions.drill import Blow
+from decisions.drill_faults import ASKED_INTO, OF_PLACING, SENT_INTO, WAITS
 
 
 class Road(StrEnum):
@@ -101,6 +102,18 @@ class Kind(StrEnum):
     """The order's own placement has no known outcome yet when the cancel falls."""
 
 
+_AS_ORDERS: dict[str, Kind] = {
+    **{
+        name: Kind.WAIT if name in WAITS else Kind.CANCEL
+        for name in SENT_INTO
+        if name not in OF_PLACING
+    },
+    **dict.fromkeys(ASKED_INTO, Kind.ASKING),
+}
+FEW_POINTS = frozenset(_AS_ORDERS)
+"""What strikes an order at few points does so with a cancel: where its answer is read, where the
+order is asked for, and on either road without a blow."""
+
 CANCEL_FAULTS: dict[str, Kind] = {
     "none": Kind.CANCEL,
     "reset_after": Kind.CANCEL,
@@ -139,6 +152,7 @@ CANCEL_FAULTS: dict[str, Kind] = {
     "list_429": Kind.LIST,
     "place_absent": Kind.PLACING,
     "place_late": Kind.PLACING,
+    **_AS_ORDERS,
 }
 """Each strikes one order's cancel once, but those of kinds that say otherwise."""
 
@@ -163,6 +177,15 @@ ROADS: dict[Road, tuple[CancelPoint, ...]] = {
 """By which points each leads."""
 
 _BLOWS = (Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG)
+_FEW = {
+    (Road.HALT, _P.CANCEL_PENDING, Blow.KILL): (Kind.WAIT,),
+    # The next process does not know what became of the cancel.
+    (Road.HALT, _P.CANCEL_REPLIED, Blow.KILL): (Kind.CANCEL, Kind.WAIT, Kind.ASKING),
+    # The successor is told what it has not asked for.
+    (Road.HALT, _P.CANCEL_SHOWN, Blow.EXECUTOR_CRASH): (Kind.CANCEL, Kind.WAIT, Kind.ASKING),
+    # Nobody answers the person, who orders it again; asking is as in a halt.
+    (Road.CANCEL, _P.CANCEL_REPLIED, Blow.KILL): (Kind.CANCEL, Kind.WAIT),
+}
 _SETTLED = frozenset({"none", "cancel_partial_race"})
 """What is left to tell once all is settled: a fill that came with the cancel, or nothing."""
 _ONE_OF_EACH = frozenset(
@@ -199,6 +222,9 @@ def is_cancel_possible(case: CancelCase) -> bool:
 
 
 def _is_worth(case: CancelCase) -> bool:
+    if case.fault in FEW_POINTS:
+        place = (case.road, case.point, case.blow)
+        return case.blow is Blow.NONE or CANCEL_FAULTS[case.fault] in _FEW.get(place, ())
     if case.point in (*_HALT_LAST, *_CANCEL_LAST):
         return case.fault in _SETTLED
     early = case.point in (*_HALT_FIRST, *_CANCEL_FIRST)

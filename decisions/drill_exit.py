@@ -13,15 +13,15 @@ import msgspec
 
 from decisions.drill import (
     COMMITTED,
-    FAULTS,
     LEDGER_BLOWS,
     ONE_OF_EACH,
+    OTHERS,
     Blow,
     Case,
-    Outcome,
     Point,
     is_possible,
 )
+from decisions.drill_faults import FAULTS, Outcome
 
 ROAD = "exit"
 REST = "rest_"
@@ -78,7 +78,6 @@ EXIT_FAULTS: dict[str, Outcome] = {
 }
 """What becomes of the placement of the exit, or of what follows it: one of each kind."""
 _BLOWS = (Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG)
-_OTHERS = (Blow.STRATEGY_CRASH, Blow.STRATEGY_HANG, Blow.FEED_CRASH, Blow.METRICS_CRASH)
 _OF_OTHERS = (
     Place(Point.INTENT_TOLD),
     Place(ExitPoint.AFTER_NOTED),
@@ -115,7 +114,7 @@ def is_exit_possible(case: ExitCase) -> bool:
 
 def _is_worth(case: ExitCase) -> bool:
     """Ahead of the exit's claim two faults do; of what follows, one of each kind, and a hang."""
-    if case.blow in _OTHERS:
+    if case.blow in OTHERS:
         return case.place in _OF_OTHERS and case.fault == "none"
     if case.blow is Blow.NONE:
         return True
@@ -132,7 +131,7 @@ def full_exit_cases() -> list[ExitCase]:
         case
         for place in PLACES
         for fault in EXIT_FAULTS
-        for blow in (Blow.NONE, *_BLOWS, *_OTHERS)
+        for blow in (Blow.NONE, *_BLOWS, *OTHERS)
         if is_exit_possible(case := ExitCase(place, fault, blow)) and _is_worth(case)
     ]
 

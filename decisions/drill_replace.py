@@ -10,8 +10,9 @@ from collections.abc import Iterator
 
 import msgspec
 
-from decisions.drill import FAULTS, Blow, Case, Outcome, Point, is_possible
-from decisions.drill_cancel import CANCEL_FAULTS, CancelPoint, Kind
+from decisions.drill import Blow, Case, Point, is_possible
+from decisions.drill_cancel import CANCEL_FAULTS, FEW_POINTS, CancelPoint, Kind
+from decisions.drill_faults import FAULTS, WHERE_IT_RESTS, Outcome
 
 ROAD = "replace"
 FIRST, SECOND = "first_", "second_"
@@ -33,17 +34,29 @@ ROAD_POINTS: tuple[CancelPoint | Point, ...] = (
 )
 
 FIRST_FAULTS: dict[str, Kind] = {
-    name: kind for name, kind in CANCEL_FAULTS.items() if kind not in (Kind.LIST, Kind.PLACING)
+    name: kind
+    for name, kind in CANCEL_FAULTS.items()
+    if kind not in (Kind.LIST, Kind.PLACING) and name not in FEW_POINTS
 }
-"""What strikes the first's cancel: an order that is replaced is known to be there."""
+"""What strikes the first's cancel: an order that is replaced is known to be there. What cancels
+are struck by at few points tells nothing more here."""
 SECOND_FAULTS: dict[str, Outcome] = {
-    SECOND + name: FAULTS[name]
-    for name in (
-        *("reset_after", "reset_before", "hang_after", "server_error_after", "late_inside"),
-        *("too_many_requests", "stale_read", "query_html"),
-    )
+    **{
+        SECOND + name: FAULTS[name]
+        for name in (
+            *("reset_after", "reset_before", "hang_after", "server_error_after", "late_inside"),
+            *("too_many_requests", "stale_read", "query_html"),
+        )
+    },
+    **{SECOND + name: outcome for name, outcome in WHERE_IT_RESTS.items()},
 }
 """What strikes the second's placement."""
+_TWICE = frozenset(SECOND + name for name in WHERE_IT_RESTS)
+_TAKEN_TWICE = {
+    Blow.KILL: (Point.ANSWER_RECEIVED, Point.BEFORE_OUTCOME),
+    Blow.EXECUTOR_CRASH: (Point.ANSWER_RECEIVED,),
+}
+"""Where it may matter that its request came twice: while its answer is not durable."""
 REPLACE_FAULTS: tuple[str, ...] = (*FIRST_FAULTS, *SECOND_FAULTS)
 
 _ENDS_WHOLE = frozenset({"filled_unseen", "cancel_fill_race"})
@@ -98,7 +111,8 @@ def is_replace_possible(case: ReplaceCase) -> bool:
     if point not in DECIDED and fault in _ENDS_WHOLE:
         return False
     placed = fault.removeprefix(SECOND) if fault in SECOND_FAULTS else "none"
-    return is_possible(Case(point, placed, case.blow))
+    as_order = placed if placed in FAULTS else "none"
+    return is_possible(Case(point, as_order, case.blow))
 
 
 def _is_worth(case: ReplaceCase) -> bool:
@@ -107,6 +121,8 @@ def _is_worth(case: ReplaceCase) -> bool:
         return True
     if case.blow in _OTHERS:
         return point in _OF_STRATEGY and fault == "none"
+    if fault in _TWICE:
+        return point in _TAKEN_TWICE.get(case.blow, ())
     if isinstance(point, Point) and point not in DECIDED:
         return fault in SECOND_FAULTS or fault in _BEHIND
     if fault in SECOND_FAULTS:

@@ -11,16 +11,17 @@ import msgspec
 
 from decisions.drill import (
     COMMITTED,
-    FAULTS,
     LEDGER_BLOWS,
     ONE_OF_EACH,
+    OTHERS,
     RESTART,
+    STILL,
     Blow,
     Case,
-    Outcome,
     Point,
     is_possible,
 )
+from decisions.drill_faults import FAULTS, Outcome
 
 ROAD = "stop"
 
@@ -85,7 +86,6 @@ _ENTRY = (
     *(StopPoint.BEFORE_DECLARED, StopPoint.AFTER_DECLARED),
     *(StopPoint.BEFORE_ARMED, StopPoint.AFTER_ARMED),
 )
-_OTHERS = (Blow.STRATEGY_CRASH, Blow.STRATEGY_HANG, Blow.FEED_CRASH, Blow.METRICS_CRASH)
 _NEAR = ("none", "reset_after", "too_many_requests", ENTRY_LOST, HALTED)
 STOP_COMMITTED: frozenset[StopPoint | Point] = COMMITTED | {
     StopPoint.AFTER_DECLARED,
@@ -132,7 +132,7 @@ def full_stop_cases() -> list[StopCase]:
         for point in ROAD_POINTS
         for fault in STOP_FAULTS
         for blow in Blow
-        if blow not in LEDGER_BLOWS
+        if blow not in (*LEDGER_BLOWS, *STILL)
         and is_stop_possible(case := StopCase(point, fault, blow))
         and _is_worth(case)
     ]
@@ -165,7 +165,7 @@ def _is_worth(case: StopCase) -> bool:
 
     Before the exit is sent it is one fault of each kind, and after it nothing but the way there.
     """
-    if case.blow in _OTHERS:
+    if case.blow in OTHERS:
         return case.point in (StopPoint.TOUCHED, Point.AFTER_CLAIM)
     if case.fault in (ENTRY_LOST, HALTED) and case.point in RESTART:
         return False

@@ -10,6 +10,9 @@ from messages.ids import ClientOrderId, Symbol
 from messages.order_states import ABSENT_STATES, FINAL_STATES, RESTING_STATES
 from messages.values import OrderState, Side
 
+KEY_REFUSED = "trading is halted: binance refuses the key (HTTP 401, code -2015)"
+"""What a process says that hears of a key which is not valid any more."""
+
 
 class AtExchange(msgspec.Struct, frozen=True, kw_only=True):
     """One order as the exchange has it."""
@@ -88,6 +91,19 @@ def came_late(ledger: Sequence[InLedger], dead_letters: Set[ClientOrderId]) -> b
         entry.client_order_id in dead_letters and entry.state not in FINAL_STATES | RESTING_STATES
         for entry in ledger
     )
+
+
+def wrong_words(errors: str, *, key_refused: bool) -> str:
+    """Say what is wrong with what a process wrote to its standard error; nothing when all is well.
+
+    One whose key was refused must say that it has halted for it. No other may, and none may say
+    anything else.
+    """
+    lines = errors.splitlines()
+    wrong = [line for line in lines if not (key_refused and KEY_REFUSED in line)]
+    if key_refused and len(wrong) == len(lines):
+        wrong.append("the key was refused, and nobody said that trading is halted")
+    return "\n".join(wrong)
 
 
 def _doubled(by_id: Mapping[ClientOrderId, Sequence[AtExchange]]) -> list[str]:

@@ -1,6 +1,7 @@
 """One case of the rehearsal of cancels: orders rest, a halt or a cancel falls, somebody dies."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 import msgspec
 
@@ -75,6 +76,10 @@ class CancelRehearsal(Rehearsal):
             wrong.append(f"{self._case.fault} did not strike: nothing was rehearsed")
         return wrong
 
+    def run(self, point: StrEnum | None, blow: Blow) -> bool:
+        """See `Rehearsal.run`; one whose key was refused is to be started again."""
+        return super().run(point, blow) or self._has_heard()
+
     def _is_hopeless(self) -> bool:
         told_wrong = bool(self._person.problems)
         return told_wrong or super()._is_hopeless() or self._is_beyond_repair()
@@ -97,7 +102,10 @@ class CancelRehearsal(Rehearsal):
         if not self._rests:
             self._rests = self._has_come_to_rest()
             return False
-        self._person.attend(life)
+        restarts = self._has_heard()
+        self._person.attend(life, goes_on=not restarts)
+        if restarts:  # what it says of its key is to start it again, once what was ordered is done
+            return self._person.stage is not Stage.ORDERED
         return self._person.stage is Stage.TRADING and super()._is_settled(life, blow)
 
     def _has_come_to_rest(self) -> bool:

@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.faults_streams import USER, StreamFault, StreamPlan
@@ -31,7 +33,7 @@ UNSEEN = frozenset({"filled_unseen", "part_unseen", "expired_unseen"})
 def arm_placing(exchange: LocalExchange, fault: str, name: ClientOrderId) -> None:
     """Arm, before the start, what strikes the order's own placement, and silence the stream."""
     if fault in _OF_PLACING:
-        exchange.arm(_with(_OF_PLACING[fault], client_order_id=name))
+        exchange.arm(replace(_OF_PLACING[fault], client_order_id=name))
     if fault not in SEEN_BY_STREAM:
         exchange.arm_stream(StreamPlan(fault=StreamFault.DROPPED_EVENT, stream=USER, times=None))
 
@@ -63,7 +65,7 @@ def cancel_plans(fault: str, name: ClientOrderId) -> list[Plan]:
     plans = plans_of(fault, name, "cancel")
     if fault == "stale_read":
         return [
-            _with(plan, delay_ms=STALE_MS) if plan.fault is Fault.STALE_READ else plan
+            replace(plan, delay_ms=STALE_MS) if plan.fault is Fault.STALE_READ else plan
             for plan in plans
         ]
     return plans
@@ -74,14 +76,3 @@ def _lagging() -> list[Plan]:
         Plan(fault=Fault.LAGGING_READ, operation=operation, delay_ms=LAG_MS, times=None)
         for operation in ("query", _LIST, "all_orders", "my_trades")
     ]
-
-
-def _with(plan: Plan, *, client_order_id: str | None = None, delay_ms: int | None = None) -> Plan:
-    return Plan(
-        fault=plan.fault,
-        operation=plan.operation,
-        times=plan.times,
-        client_order_id=client_order_id or plan.client_order_id,
-        delay_ms=delay_ms or plan.delay_ms,
-        retry_after_s=plan.retry_after_s,
-    )

@@ -1,5 +1,6 @@
 """One case of the crash rehearsal: an exchange, a bot that is struck, a restart, the verdict."""
 
+import signal
 import tempfile
 import threading
 import time
@@ -14,6 +15,7 @@ import msgspec
 from decisions.drill import LEDGER_BLOWS, RESTART, Blow, Case, Point
 from decisions.drill_cancel import CancelCase, CancelPoint
 from decisions.drill_exit import ExitCase
+from decisions.drill_faults import ASKED_INTO, EVERYWHERE, HALTING
 from decisions.drill_replace import ReplaceCase
 from decisions.drill_stop import StopCase
 from decisions.drill_verdict import (
@@ -23,6 +25,7 @@ from decisions.drill_verdict import (
     came_late,
     expected_at_exchange,
     problems,
+    wrong_words,
 )
 from exchanges.local.faults import Fault
 from exchanges.local.server import RunningExchange, running_exchange
@@ -48,6 +51,7 @@ CALM_S = 0.3
 """How long all must have been well before it is believed."""
 LIVES_MAX = 4
 _POLL_S = 0.1
+_DELAYED = frozenset({Fault.DELAYED_DELIVERY, Fault.DELAYED_ENGINE})
 _PLENTY = Decimal(1_000_000_000)
 
 
@@ -139,6 +143,7 @@ class Rehearsal:
         self._reached = False
         self._began = time.monotonic()
         self._failed = ""
+        self._revoked_before = 0
         self._place = setting.database.place() if setting.database else None
         self._dead: set[ClientOrderId] = set()
         """Decisions that some life reported as dead letters."""
@@ -197,8 +202,14 @@ class Rehearsal:
         return target.client_order_id
 
     def _wrong_besides(self, entries: Sequence[LedgerEntry]) -> list[str]:  # noqa: ARG002 - for those of another kind
-        """Say what else is wrong at the end, in a case of a kind of its own."""
-        return []
+        """Say what else is wrong at the end."""
+        case = self._case
+        if not isinstance(case, Case) or case.fault in EVERYWHERE:
+            return []  # some of those are at points that lie ahead of any request
+        plans = self._exchange.exchange.armed()[: 2 if case.fault in ASKED_INTO else 1]
+        if all(armed.struck for armed in plans):
+            return []
+        return [f"{case.fault} did not strike: nothing was rehearsed"]
 
     def _result(
         self, name: ClientOrderId, entry: InLedger | None, wrong: Sequence[str], seconds: float
@@ -223,15 +234,35 @@ class Rehearsal:
     def run(self, point: StrEnum | None, blow: Blow) -> bool:
         """Start the bot; give whether it ended by itself instead of settling."""
         self._lives += 1
+        self._revoked_before = self._revoked()
         life = self._setting.nursery.bear(self._job(point, blow), self._dead)
         try:
             ended = self._watch(life, blow)
         finally:
             life.stop(0 if self._setting.over.is_set() else STOP_LIMIT_S)
         self._reached = life.has("reached") if point is not None else self._reached
-        if life.returncode == EXIT_EXHAUSTED or life.errors:
-            self._failed = f"a process failed: {life.errors[-300:] or 'it did not start'}"
+        heard = self._has_heard() and life.returncode != -signal.SIGKILL
+        wrong = wrong_words(life.errors, key_refused=heard)
+        if life.returncode == EXIT_EXHAUSTED or wrong:
+            self._failed = f"a process failed: {wrong[-300:] or 'it did not start'}"
         return ended
+
+    def _has_heard(self) -> bool:
+        """Whether this life has been told that its key is refused, and must halt."""
+        return self._revoked() > self._revoked_before
+
+    def _revoked(self) -> int:
+        """Count how often the key was refused where it halts, if the case expects that it is.
+
+        A cancel that is refused does not halt: the question that follows it would tell.
+        """
+        if self._case is None or self._case.fault not in HALTING:
+            return 0
+        return sum(
+            armed.struck
+            for armed in self._exchange.exchange.armed()
+            if armed.plan.fault is Fault.KEY_REVOKED and armed.plan.operation != "cancel"
+        )
 
     def _watch(self, life: Life, blow: Blow) -> bool:
         limit = time.monotonic() + self._setting.settle_limit_s
@@ -269,7 +300,7 @@ class Rehearsal:
         on_its_way = [
             request
             for request in self._exchange.exchange.requests(operation="place")
-            if request.fault == Fault.DELAYED_DELIVERY and request.engine == "not reached"
+            if request.fault in _DELAYED and request.engine == "not reached"
         ]
         expected = self._baseline.sent if self._baseline else frozenset()
         if on_its_way:

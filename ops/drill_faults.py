@@ -1,5 +1,9 @@
 """The crash rehearsal's faults as plans of the local exchange. Needs the extra `exchange`."""
 
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
 from decisions.drill import RESTART, Case
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.faults_streams import USER, StreamFault, StreamPlan
@@ -11,31 +15,53 @@ INSIDE_MS, OUTSIDE_MS = 1_500, 2_600
 LAG_MS = 1_000
 """How old a state the questions see."""
 
+_LOST = Plan(fault=Fault.RESET_AFTER)
+_QUESTIONS: dict[str, Plan] = {
+    "query_reset": Plan(fault=Fault.RESET_BEFORE, times=2),
+    "query_html": Plan(fault=Fault.HTML_BODY, times=2),
+    "query_429": Plan(fault=Fault.TOO_MANY_REQUESTS, retry_after_s=1),
+    "query_hang": Plan(fault=Fault.HANG_BEFORE, times=2),
+    "query_close": Plan(fault=Fault.CLOSE_BEFORE, times=2),
+    "query_empty": Plan(fault=Fault.EMPTY_OBJECT, times=2),
+    "query_half": Plan(fault=Fault.HALF_JSON, times=2),
+    "query_truncated": Plan(fault=Fault.TRUNCATED_CHUNKED, times=2),
+    "query_502": Plan(fault=Fault.SERVER_ERROR_BEFORE, status=502, times=2),
+    "query_504": Plan(fault=Fault.GATEWAY_TIMEOUT_BEFORE, times=2),
+    "query_busy": Plan(fault=Fault.SERVER_BUSY, times=2),
+    "query_unknown_code": Plan(fault=Fault.UNKNOWN_CODE_AFTER, times=2),
+    "query_firewall": Plan(fault=Fault.FIREWALL, times=2),
+    "query_maintenance": Plan(fault=Fault.MAINTENANCE, times=2),
+    "query_banned": Plan(fault=Fault.IP_BANNED, retry_after_s=1),
+    "query_clock": Plan(fault=Fault.CLOCK_REFUSED, times=2),
+    "query_revoked": Plan(fault=Fault.KEY_REVOKED),
+    "query_delayed": Plan(fault=Fault.DELAYED_REPLY, delay_ms=INSIDE_MS, times=2),
+}
+"""What becomes of the first questions for an order whose answer is lost."""
+
+
+def _asked_in_vain() -> dict[str, tuple[Plan, ...]]:
+    return {name: (_LOST, replace(plan, operation="query")) for name, plan in _QUESTIONS.items()}
+
+
+def _reads(fault: Fault) -> Iterator[Plan]:
+    """Let all that is asked see too old a state, for ever."""
+    for operation in ("query", "open_orders", "all_orders", "my_trades"):
+        yield Plan(fault=fault, operation=operation, delay_ms=LAG_MS, times=None)
+
+
 _PLANS: dict[str, tuple[Plan, ...]] = {
     "none": (),
     "late_inside": (Plan(fault=Fault.DELAYED_DELIVERY, delay_ms=INSIDE_MS),),
     "late_outside": (Plan(fault=Fault.DELAYED_DELIVERY, delay_ms=OUTSIDE_MS),),
-    "stale_read": (
-        Plan(fault=Fault.RESET_AFTER),
-        *(
-            Plan(fault=Fault.STALE_READ, operation=operation, delay_ms=LAG_MS, times=None)
-            for operation in ("query", "open_orders", "all_orders", "my_trades")
-        ),
-    ),
-    "query_reset": (
-        Plan(fault=Fault.RESET_AFTER),
-        Plan(fault=Fault.RESET_BEFORE, operation="query", times=2),
-    ),
-    "query_html": (
-        Plan(fault=Fault.RESET_AFTER),
-        Plan(fault=Fault.HTML_BODY, operation="query", times=2),
-    ),
-    "query_429": (
-        Plan(fault=Fault.RESET_AFTER),
-        Plan(fault=Fault.TOO_MANY_REQUESTS, operation="query", retry_after_s=1),
-    ),
-    "streamed": (Plan(fault=Fault.RESET_AFTER),),
+    "stale_read": (_LOST, *_reads(Fault.STALE_READ)),
+    "query_lagging": (_LOST, *_reads(Fault.LAGGING_READ)),
+    **_asked_in_vain(),
+    "streamed": (_LOST,),
     "too_many_requests": (Plan(fault=Fault.TOO_MANY_REQUESTS, retry_after_s=1),),
+    "ip_banned": (Plan(fault=Fault.IP_BANNED, retry_after_s=1),),
+    "delayed_engine": (Plan(fault=Fault.DELAYED_ENGINE, delay_ms=INSIDE_MS),),
+    "delayed_engine_outside": (Plan(fault=Fault.DELAYED_ENGINE, delay_ms=OUTSIDE_MS),),
+    "delayed_reply": (Plan(fault=Fault.DELAYED_REPLY, delay_ms=INSIDE_MS),),
 }
 _LISTS = frozenset({"open_orders", "all_orders", "my_trades"})
 
@@ -51,14 +77,8 @@ def plans_of(fault: str, client_order_id: ClientOrderId, operation: str = "place
 def _aimed(plan: Plan, client_order_id: ClientOrderId, operation: str) -> Plan:
     # A list names no order.
     name = None if plan.operation in _LISTS else client_order_id
-    return Plan(
-        fault=plan.fault,
-        operation=operation if plan.operation == "place" else plan.operation,
-        times=plan.times,
-        client_order_id=name,
-        delay_ms=plan.delay_ms,
-        retry_after_s=plan.retry_after_s,
-    )
+    own = plan.operation == "place"
+    return replace(plan, operation=operation if own else plan.operation, client_order_id=name)
 
 
 def arm(run: RunningExchange, case: Case, client_order_id: ClientOrderId) -> None:

@@ -49,13 +49,16 @@ class Person(ABC):
         self._asked_at, self._command = 0.0, ""
         self._going_on: Life | None = None
 
-    def attend(self, life: Life) -> None:
-        """Hear what a life has to say, and order what is to be ordered."""
+    def attend(self, life: Life, *, goes_on: bool = True) -> None:
+        """Hear what a life has to say, and order what is to be ordered.
+
+        `goes_on`: whether the market may go on in this life, once it is time for that.
+        """
         view = life.last("halt")
         if view is None:
             return  # it is only starting
         self._attend(life, view)
-        if self.stage is Stage.TRADING and self._going_on is not life:
+        if goes_on and self.stage is Stage.TRADING and self._going_on is not life:
             self._going_on = life
             life.say(command="go_on", number=0)
 

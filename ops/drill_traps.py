@@ -56,6 +56,7 @@ _BEFORE: tuple[StrEnum, ...] = (
     *(StopPoint.BEFORE_RETRIED, StopPoint.BEFORE_ENDED),
     *(ExitPoint.BEFORE_NOTED, ExitPoint.BEFORE_FILLED),
 )
+_HANGS = (Blow.EXECUTOR_HANG, Blow.STRATEGY_HANG, Blow.FEED_HANG, Blow.METRICS_HANG)
 UNANSWERED = "drill: the server was lost before it answered a commit"
 PENDING_S = 0.4
 """How long after it left a request counts as waiting for its answer."""
@@ -161,7 +162,7 @@ class Trap:
             self.victims[cell] = cell.epoch
             life = cell.life
             own = life is not None and life.thread is threading.current_thread()
-            if self.blow in (Blow.EXECUTOR_HANG, Blow.STRATEGY_HANG):
+            if self.blow in _HANGS:
                 if own and life is not None:
                     life.stuck.wait(HELD_S)
                     time.sleep(ZOMBIE_S)
@@ -179,9 +180,9 @@ class Trap:
                 return [self.runtime.address(EXECUTOR)]
             case Blow.STRATEGY_CRASH | Blow.STRATEGY_HANG:
                 return self.strategies
-            case Blow.METRICS_CRASH:
+            case Blow.METRICS_CRASH | Blow.METRICS_HANG:
                 return [self.runtime.address(METRICS)]
-            case Blow.FEED_CRASH:
+            case Blow.FEED_CRASH | Blow.FEED_HANG:
                 return [self.feed] if self.feed is not None else []
         return []
 
@@ -235,6 +236,8 @@ class DrillRuntime(ThreadRuntime):
             self.trap.reach(Point.INTENT_TOLD, message.order_key)
         elif isinstance(message, SubmitDone):
             self.trap.reach(Point.ANSWER_TOLD, message.order_key)
+        elif isinstance(message, LookupDone):
+            self.trap.reach(Point.FIND_TOLD, message.order_key)
         return told
 
     def _to_metrics(self, tell: Callable[[Any], bool], message: Any) -> bool:

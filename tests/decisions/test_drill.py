@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from decisions.drill import (
     COMMITTED,
-    FAULTS,
     LEDGER_BLOWS,
+    OF_OTHERS,
+    OTHERS,
     POINTS,
+    STILL,
     Blow,
     Case,
     Point,
@@ -22,13 +24,16 @@ from decisions.drill import (
     quick_cases,
     quick_lost_ledger_cases,
 )
+from decisions.drill_faults import ASKED_INTO, EVERYWHERE, FAULTS, HALTING, SENT_INTO
 from decisions.drill_verdict import (
+    KEY_REFUSED,
     AtExchange,
     InLedger,
     beyond_repair,
     came_late,
     expected_at_exchange,
     problems,
+    wrong_words,
 )
 from messages.ids import ClientOrderId, Symbol
 from messages.values import OrderState, Side
@@ -76,7 +81,7 @@ def test_the_quick_cases_kill_at_every_point_and_let_every_blow_fall() -> None:
     quick = quick_cases()
 
     assert {case.point for case in quick if case.blow is Blow.KILL} == set(Point)
-    assert {case.blow for case in quick} == set(Blow) - set(LEDGER_BLOWS)
+    assert {case.blow for case in quick} == set(Blow) - {*LEDGER_BLOWS, *STILL}
     assert {FAULTS[case.fault] for case in quick} == set(FAULTS.values())
 
 
@@ -84,14 +89,57 @@ def test_the_full_cases_strike_every_point_under_every_possible_fault() -> None:
     full = set(full_cases())
 
     for point in Point:
-        for fault in FAULTS:
-            case = Case(point, fault, Blow.KILL)
-            assert (case in full) is is_possible(case)
+        for fault in EVERYWHERE:
+            for blow in (Blow.KILL, Blow.EXECUTOR_CRASH, Blow.EXECUTOR_HANG):
+                case = Case(point, fault, blow)
+                assert (case in full) is is_possible(case)
+
+
+def test_no_case_is_played_twice() -> None:
+    assert len(set(full_cases())) == len(full_cases())
+
+
+@pytest.mark.parametrize("fault", list(SENT_INTO))
+def test_what_a_placement_meets_is_played_where_it_leaves_and_where_its_answer_is_read(
+    fault: str,
+) -> None:
+    killed = points_of(fault, Blow.KILL)
+
+    assert points_of(fault, Blow.NONE) == {Point.INTENT_TOLD}
+    assert killed > {Point.PAST_FENCE, Point.ANSWER_RECEIVED, Point.BEFORE_OUTCOME}
+    assert points_of(fault, Blow.EXECUTOR_CRASH) >= {Point.PAST_FENCE, Point.ANSWER_RECEIVED}
+    assert len(killed) < 8, "not everywhere"
+
+
+@pytest.mark.parametrize("fault", list(ASKED_INTO))
+def test_what_a_question_meets_is_played_where_an_order_is_asked_for(fault: str) -> None:
+    killed = {Point.BEFORE_OUTCOME, Point.FIND_ANSWERED, Point.FIND_TOLD, Point.RESTART_ANSWERED}
+
+    assert points_of(fault, Blow.NONE) == {Point.INTENT_TOLD}
+    assert points_of(fault, Blow.KILL) == killed
+    assert points_of(fault, Blow.EXECUTOR_CRASH) == {Point.FIND_ANSWERED}
+
+
+def test_a_key_that_is_refused_is_heard_of_by_a_placement_and_by_a_question() -> None:
+    assert set(FAULTS) >= HALTING
+    assert HALTING & set(SENT_INTO)
+    assert HALTING & set(ASKED_INTO)
+
+
+def test_other_actors_than_the_executor_die_at_three_points_alone() -> None:
+    others = [case for case in full_cases() if case.blow in (*OTHERS, *STILL)]
+
+    assert {case.point for case in others} == set(OF_OTHERS)
+    assert {case.blow for case in others} == {*OTHERS, *STILL}
+
+
+def points_of(fault: str, blow: Blow) -> set[Point]:
+    return {case.point for case in full_cases() if (case.fault, case.blow) == (fault, blow)}
 
 
 def test_the_sizes_are_what_the_documents_say() -> None:
-    assert (len(quick_cases()), len(full_cases())) == (46, 1489)
-    assert (len(quick_lost_ledger_cases()), len(lost_ledger_cases())) == (4, 101)
+    assert (len(quick_cases()), len(full_cases())) == (48, 1841)
+    assert (len(quick_lost_ledger_cases()), len(lost_ledger_cases())) == (4, 104)
 
 
 def test_a_ledger_is_lost_at_every_point_and_with_every_commit() -> None:
@@ -115,6 +163,8 @@ def test_a_case_is_read_as_it_is_written(case: Case) -> None:
         ("in_fence", "is not POINT/FAULT/BLOW"),
         ("in_fense/none/kill", "'in_fense' is none of: intent_told, "),
         ("in_fence/nothing/kill", "'nothing' is none of: none, reset_after"),
+        ("find_told/partial_fill/kill", "does not surely come by that point"),
+        ("answer_pending/server_busy/kill", "does not surely come by that point"),
         ("in_fence/none/die", "'die' is none of: none, kill"),
         ("after_settled/none/kill", "does not surely come by that point"),
         ("absence_recorded/reset_after/kill", "does not surely come by that point"),
@@ -240,6 +290,26 @@ def test_what_the_ledger_says_is_at_the_exchange(state: OrderState, expected: st
 
 def test_of_a_decision_that_is_not_in_the_ledger_nothing_may_be_at_the_exchange() -> None:
     assert expected_at_exchange(None) == "0"
+
+
+HALTED = f"02:11:16 CRITICAL {KEY_REFUSED}: see to it there actor=execution/executor"
+OTHER = "02:11:17 CRITICAL trading is halted: something else"
+
+
+def test_a_process_that_says_nothing_of_an_error_is_well() -> None:
+    assert not wrong_words("", key_refused=False)
+    assert wrong_words("Traceback", key_refused=False) == "Traceback"
+
+
+def test_one_whose_key_was_refused_must_say_that_it_has_halted_and_nothing_else() -> None:
+    assert not wrong_words(HALTED + "\n", key_refused=True)
+    assert not wrong_words(f"{HALTED}\n{HALTED}\n", key_refused=True)
+    assert "nobody said" in wrong_words("", key_refused=True)
+    assert wrong_words(f"{HALTED}\n{OTHER}\n", key_refused=True) == OTHER
+
+
+def test_nobody_else_may_say_that_its_key_was_refused() -> None:
+    assert wrong_words(HALTED, key_refused=False) == HALTED
 
 
 NAMES = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=8, unique=True)

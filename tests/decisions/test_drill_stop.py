@@ -2,7 +2,8 @@
 
 import pytest
 
-from decisions.drill import FAULTS, LEDGER_BLOWS, Blow, Outcome, Point
+from decisions.drill import LEDGER_BLOWS, STILL, Blow, Point
+from decisions.drill_faults import FAULTS, Outcome
 from decisions.drill_stop import (
     ROAD_POINTS,
     STOP_COMMITTED,
@@ -32,7 +33,7 @@ def test_no_two_points_are_called_alike() -> None:
 
 
 def test_the_sizes_are_what_the_documents_say() -> None:
-    assert (len(quick_stop_cases()), len(FULL)) == (12, 930)
+    assert (len(quick_stop_cases()), len(FULL)) == (12, 954)
 
 
 def test_no_case_is_played_twice() -> None:
@@ -52,14 +53,14 @@ def test_every_point_is_struck_by_everyone(point: StopPoint | Point) -> None:
 
 def test_every_kind_of_outcome_and_every_blow_is_rehearsed() -> None:
     assert {STOP_FAULTS[case.fault] for case in FULL} == set(FAULTS.values()) == set(Outcome)
-    assert {case.blow for case in FULL} == set(Blow) - set(LEDGER_BLOWS)
+    assert {case.blow for case in FULL} == set(Blow) - {*LEDGER_BLOWS, *STILL}
     assert {case.fault for case in FULL if case.blow is Blow.NONE} == set(STOP_FAULTS)
 
 
 def test_a_ledger_is_lost_at_every_point_and_with_every_commit() -> None:
     cases = lost_ledger_stop_cases()
 
-    assert len(set(cases)) == len(cases) == 138
+    assert len(set(cases)) == len(cases) == 141
     assert {case.point for case in cases if case.blow is Blow.LEDGER_LOST} == set(ROAD_POINTS)
     unanswered = {case.point for case in cases if case.blow is Blow.COMMIT_UNANSWERED}
     assert unanswered == STOP_COMMITTED

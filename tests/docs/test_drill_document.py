@@ -4,17 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from decisions.drill import FAULTS, POINTS, full_cases
+from decisions.drill import OF_OTHERS, POINTS, full_cases
 from decisions.drill_cancel import (
     CANCEL_FAULTS,
     CANCEL_POINTS,
+    FEW_POINTS,
     ROADS,
     CancelPoint,
     full_cancel_cases,
 )
 from decisions.drill_exit import EXIT_FAULTS, EXIT_POINTS, full_exit_cases, lost_ledger_exit_cases
+from decisions.drill_faults import ASKED_INTO, EVERYWHERE, FAULTS, SENT_INTO
 from decisions.drill_replace import FIRST_POINTS, SECOND_FAULTS, full_replace_cases, name_of
 from decisions.drill_stop import STOP_FAULTS, STOP_POINTS, full_stop_cases
+from ops.arguments_rehearse import _FULL
 from ops.drill_cases import chosen_cases
 
 TEXT = (Path(__file__).parents[2] / "docs" / "drill.md").read_text(encoding="utf-8")
@@ -67,3 +70,24 @@ def test_the_counts_are_those_of_the_code() -> None:
         f" stops, {replaced} of replacements and {exits} of exits"
     ) in TEXT
     assert f"and {len(lost_ledger_exit_cases())} of an exit" in TEXT
+
+
+def test_what_is_in_the_matrix_is_counted_as_in_the_code() -> None:
+    few = {*SENT_INTO, *ASKED_INTO}
+
+    assert (
+        f"at each of the {len(POINTS)} [points](#points), under each of the {len(EVERYWHERE)}"
+        in TEXT
+    )
+    assert f"under the {len(few)} faults that are played [at few points]" in TEXT
+    assert f"under each of the {len(FAULTS)} once with nobody dying" in TEXT
+    assert f"at three points ({', '.join(f'`{point}`' for point in OF_OTHERS)})" in TEXT
+    assert f"Of the {len(CANCEL_FAULTS) - len(FEW_POINTS)} other faults" in TEXT
+
+
+def test_the_help_says_who_dies_where() -> None:
+    said = " ".join(_FULL.split())
+
+    assert (
+        f"strategies, feed and metrics die at {len(OF_OTHERS)} of an order's {len(POINTS)}" in said
+    )

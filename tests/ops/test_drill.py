@@ -7,13 +7,15 @@ import pytest
 
 pytest.importorskip("aiohttp", reason="the extra `exchange` is not installed")
 
-from decisions.drill import FAULTS, Outcome
+from decisions.drill_cancel import CANCEL_FAULTS, Kind
+from decisions.drill_faults import FAULTS, Outcome
 from exchanges.local.calls import BEFORE
 from exchanges.local.faults import Fault, Plan
 from messages.errors import ConfigError, DataError
 from messages.ids import ClientOrderId
 from ops import drill as command
 from ops.drill import DrillOptions, drill
+from ops.drill_cancel_faults import cancel_plans
 from ops.drill_case import Result
 from ops.drill_child import RECV_WINDOW_MS, SETTLE_MS, TIMEOUT_MS
 from ops.drill_faults import INSIDE_MS, LAG_MS, OUTSIDE_MS, plans_of
@@ -39,6 +41,10 @@ FAILED = Result(
     seconds=4.2,
     problems=("wk1: 2 orders",),
 )
+
+
+IN_TIME = ("late_inside", "late_outside", "delayed_engine", "delayed_engine_outside")
+"""When it arrives decides what becomes of it."""
 
 
 def placing(name: str) -> list[Plan]:
@@ -71,7 +77,7 @@ def test_a_fault_strikes_one_placement_of_the_target_and_no_other_order(name: st
     assert all(plan.client_order_id == NAME and plan.times == 1 for plan in plans)
 
 
-@pytest.mark.parametrize("name", [name for name in FAULTS if not name.startswith(("late", "none"))])
+@pytest.mark.parametrize("name", [name for name in FAULTS if name not in (*IN_TIME, "none")])
 def test_a_fault_does_to_the_order_what_the_matrix_says(name: str) -> None:
     (plan,) = placing(name)
 
@@ -89,8 +95,28 @@ def test_the_shortened_window_covers_what_the_exchange_is_told_to_delay() -> Non
 
 def test_every_other_fault_is_one_of_the_exchanges_own() -> None:
     own = {fault.value for fault in Fault}
-    ours = {"none", "late_inside", "late_outside", "streamed"}
+    ours = {"none", "streamed", *IN_TIME}
     assert {name for name in FAULTS if not name.startswith("query_")} - ours <= own
+
+
+def test_every_fault_of_requests_that_the_exchange_knows_is_in_the_matrix() -> None:
+    plans = [plan for name in FAULTS for plan in plans_of(name, NAME)]
+    cancels = [name for name, kind in CANCEL_FAULTS.items() if kind is not Kind.PLACING]
+    plans += [plan for name in cancels for plan in cancel_plans(name, NAME)]
+
+    assert {plan.fault for plan in plans} == set(Fault)
+
+
+@pytest.mark.parametrize("name", [name for name in FAULTS if name.startswith("query_")])
+def test_a_fault_of_questions_strikes_those_for_the_target(name: str) -> None:
+    lost, asked, *_ = plans_of(name, NAME)
+
+    assert lost.fault is Fault.RESET_AFTER
+    assert (asked.operation, asked.client_order_id) == ("query", NAME)
+
+
+def test_a_fault_keeps_the_status_that_it_is_to_have() -> None:
+    assert plans_of("query_502", NAME)[1].status == 502
 
 
 def test_a_wrong_case_is_refused_before_anything_starts() -> None:

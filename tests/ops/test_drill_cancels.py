@@ -134,6 +134,24 @@ def test_a_person_halts_resumes_once_it_is_proved_and_lets_the_market_go_on(
     assert (person.stage, person.problems) == (Stage.TRADING, [])
 
 
+def test_where_the_process_is_to_be_started_again_the_market_waits_for_the_next_one(
+    exchange: LocalExchange,
+) -> None:
+    person = CancelingPerson(exchange, KEY, NAME)
+    told, then = Told(), Told()
+    told.halt("trading", on_disk=False)
+    attended(person, told)
+    cancel(exchange)
+    told.answer(ok=True)
+
+    person.attend(cast("Life", told), goes_on=False)
+    assert (person.stage, told.commands) == (Stage.TRADING, ["cancel_order"])
+
+    then.halt("trading", on_disk=False)
+    attended(person, then)
+    assert then.commands == ["go_on"]
+
+
 def test_a_halt_that_calls_itself_proved_while_an_order_is_open_is_told(
     exchange: LocalExchange,
 ) -> None:
