@@ -175,12 +175,13 @@ def _is_rest(order: Decided) -> bool:
 def venue_problem(order: Counted, there: AtVenue | None) -> str | None:
     """Hold an order against the venue's book, which was read after it.
 
-    The book may be ahead of an order that is not final; a final one can change no more.
+    The book may be ahead of an order that is not final; a final one can change no more. An order
+    that was rejected may be in the book, as such: it is, unless it was refused at the door.
     """
     if there is None:
         is_missing = order.state in SURELY_THERE
         return f"it is {order.state}, and the venue has no such order" if is_missing else None
-    if order.state in ABSENT_STATES or order.state is OrderState.REJECTED:
+    if order.state in ABSENT_STATES:
         return f"it is {order.state}, and the venue has it as {there.state}"
     if (there.symbol, there.side, there.quantity) != (order.symbol, order.side, order.quantity):
         return f"the venue has {there.side} {there.quantity} {there.symbol} under its name"

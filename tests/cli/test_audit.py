@@ -193,6 +193,27 @@ def test_a_run_that_ended_in_order_agrees(copied_run: Path, ask: Ask) -> None:
     assert (checked["files"], checked["positions"], checked["run_totals"]) == (2, 2, 1)
 
 
+@pytest.mark.slow
+def test_a_run_whose_orders_the_venue_rejects_agrees(tmp_path: Path, ask: Ask) -> None:
+    path = tmp_path / "poor.toml"
+    path.write_text(
+        f'name = "poor"\nrun_dir = "{tmp_path / "run"}"\n'
+        '[feed]\ntype = "demo"\nspeed = 0\nsymbols = ["BTC/USDT"]\n'
+        '[[strategy]]\nid = "one"\nuses = "sma_cross"\n[strategy.params]\nfast = 5\nslow = 15\n'
+        '[venue.balances]\nUSDT = "50"\n'
+    )
+    run = command("start", str(path), "--max-events", "600", "--json")
+    assert run.returncode == 0, run.stderr
+
+    rows = ask("audit", "--run-dir", tmp_path / "run")
+
+    assert differing(rows) == set()
+    book = tmp_path / "run/paper.db"
+    with closing(sqlite3.connect(book)) as database:
+        states = {state for (state,) in database.execute("SELECT state FROM orders")}
+    assert "rejected" in states
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_caught_by_its_check(copied_run: Path, ask: Ask, fault: str) -> None:
     name, statements, caught = FAULTS[fault]
