@@ -186,6 +186,7 @@ class ExecutorDesks:
             cancels=self.cancels,
             forgive=self._forgive_drawdown,
             on_resumed=lambda: self.settling.resumed(),
+            replayed=self._around.replayed,
         )
 
     def _forgive_drawdown(self, write: Callable[[Mapping[str, str]], None]) -> bool:

@@ -4,7 +4,8 @@ One desk belongs to one incarnation of the executor and is used on its thread. A
 gateway first, so that nothing leaves any more, then is written down, then cancels and asks.
 What it repeats it repeats after a pause; what was not proved is tried again by a timer, until
 it is. A venue that failed for good halts too, and no more than that: open orders are left as
-they are, for there is nobody to ask, and a person's halt on top cancels them.
+they are, for there is nobody to ask, and a person's halt on top cancels them. On a recording
+it ends the executor: what is decided once is refused for good, also in the next run.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -32,7 +33,7 @@ from decisions.halting import (
 )
 from decisions.order_keys import PREFIX
 from messages import lineage
-from messages.errors import ActorUnavailable, LedgerLost, LedgerUnavailable
+from messages.errors import ActorUnavailable, LedgerLost, LedgerUnavailable, VenueFailed
 from messages.halting import CancelDone, OpenListed, ResumeTrading
 from messages.ids import NS_PER_S, OrderKey
 from messages.lifecycle import ActorState, HaltTrading, TimerFired
@@ -56,7 +57,7 @@ TRY_AGAIN = TimerFired(name="try again to prove a halt")
 class HaltDesk:
     """`forgive` begins a drawdown anew with what it is given to write, if one stopped anything.
 
-    `on_resumed` is called once trading may go on.
+    `on_resumed` is called once trading may go on. `replayed`: the market will be shown again.
     """
 
     def __init__(
@@ -69,8 +70,10 @@ class HaltDesk:
         board: OperatorBoard,
         forgive: Forgive,
         on_resumed: Callable[[], None],
+        replayed: bool,
     ) -> None:
         self._ctx, self._ledger, self._gateway = ctx, ledger, gateway
+        self._replayed = replayed
         self._desk, self._board = desk, board
         self._forgive, self._on_resumed = forgive, on_resumed
         self._halt = halting.TRADING
@@ -88,7 +91,12 @@ class HaltDesk:
     # ------------------------------------------------------------ beginning and end
 
     def recover(self) -> None:
-        """Take up the halt that is on disk, or was in this process. Unreadable is halted."""
+        """Take up the halt that is on disk, or was in this process. Unreadable is halted.
+
+        Raises:
+            VenueFailed: as `order` did.
+        """
+        self._end_with_venue()
         now_ns = self._ctx.utc_ns()
         copied = None
         try:
@@ -113,12 +121,17 @@ class HaltDesk:
         self._show()
 
     def order(self, message: HaltTrading) -> None:
-        """Halt: durably at a person's word, for as long as this process lives otherwise."""
+        """Halt: durably at a person's word, for as long as this process lives otherwise.
+
+        Raises:
+            VenueFailed: it did, on a recording: no decision may be judged in this process.
+        """
         logger.bind(actor=self._ctx.path).critical("trading is halted: {}", message.reason)
         if not message.durable:
             self._board.venue_failure = message.reason
             self._bar(self._halt.record)
             self._show()
+            self._end_with_venue()
             return
         by = OrderedBy.PERSON if message.request else OrderedBy.RULE
         record = HaltRecord(reason=message.reason, ordered_by=by, at_ns=self._ctx.utc_ns())
@@ -132,6 +145,10 @@ class HaltDesk:
             self._ctx.hand_on([message])  # a newer incarnation has taken over
             raise
         self._board.tell(message.request, Answer(ok=self._on_disk, text=self._board.halt.text))
+
+    def _end_with_venue(self) -> None:
+        if self._replayed and self._board.venue_failure:
+            raise VenueFailed(self._board.venue_failure)
 
     def resume(self, message: ResumeTrading) -> None:
         """Trade on at a person's word, once the record is gone from the disk."""

@@ -39,6 +39,7 @@ class OperatorDesk:
         cancels: CancelDesk,
         forgive: Forgive,
         on_resumed: Callable[[], None],
+        replayed: bool,
     ) -> None:
         self._ctx, self._desk, self._cancels = ctx, desk, cancels
         self._persons = PersonDesk(ctx=ctx, ledger=ledger, gateway=gateway, desk=desk, board=board)
@@ -51,6 +52,7 @@ class OperatorDesk:
             board=board,
             forgive=forgive,
             on_resumed=on_resumed,
+            replayed=replayed,
         )
 
     @property

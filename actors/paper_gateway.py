@@ -11,7 +11,7 @@ from actors.gateway import ExecutorAddress, Gateway
 from actors.log import logger
 from actors.runtime import Job
 from exchanges.protocol import NewOrder, Trading
-from messages.errors import VenueError
+from messages.errors import NotSent, OutcomeUnknown, Rejected, VenueError, VenueFailed
 from messages.halting import CancelDone, OpenListed
 from messages.ids import ActorPath, Epoch, OrderKey, Symbol, TimestampNs
 from messages.lifecycle import HaltTrading
@@ -22,7 +22,9 @@ from messages.orders import LookupDone, MarketReports, OrderReport, SubmitDone
 class PaperGateway(Gateway):
     """`open_venue` runs on the worker's thread, at the first job.
 
-    `enqueue` gives a job to the worker, `flush` waits until it has done all given so far.
+    `enqueue` gives a job to the worker, `flush` waits until it has done all given so far. Once the
+    venue itself has failed nothing is submitted any more, as long as the process lives: a sale
+    that was kept would be without the purchase before it, which was not.
     """
 
     def __init__(
@@ -97,7 +99,10 @@ class PaperGateway(Gateway):
             self._check_leave(good_until_ns)
             self.leaving(key)
             report = self._trading().submit(order)
+        except (NotSent, Rejected, OutcomeUnknown) as error:
+            report = self._told(order, error)
         except BaseException as error:  # noqa: BLE001 - what it proves is told
+            self._halt(self._why(error))
             report = self._told(order, error)
         self._executor.tell(SubmitDone(order_key=key, epoch=epoch, report=report))
 
@@ -119,6 +124,8 @@ class PaperGateway(Gateway):
             report = self._trading().cancel(order.client_order_id, order.symbol)
         except BaseException as error:  # noqa: BLE001 - a failed cancel proves nothing
             problem = self._said(error)
+            if isinstance(error, VenueFailed):
+                self._halt(self._why(error))
         self._executor.tell(CancelDone(order_key=key, epoch=epoch, report=report, problem=problem))
 
     def _list_open(self, epoch: Epoch, question: int, symbols: Sequence[Symbol]) -> None:
@@ -151,21 +158,27 @@ class PaperGateway(Gateway):
     def _market(self, events: Sequence[MarketEvent]) -> bool:
         try:
             reports = self._trading().on_market(events)
-        except VenueError as error:
-            self._halt(self.clean(str(error)))
-            return False
         except Exception as error:  # noqa: BLE001 - a broken venue must not kill its thread
-            self._halt(self._said(error))
+            self._halt(self._why(error))
             return False
         if reports:
             self._executor.tell(MarketReports(reports=tuple(reports)))
         return True
 
+    def _check_leave(self, good_until_ns: int | None) -> None:
+        if self._halted:
+            raise VenueFailed(f"it did not leave, for the venue had failed: {self._halted}")
+        super()._check_leave(good_until_ns)
+
     def _halt(self, why: str) -> None:
-        """The venue cannot go on: say so once; the events stay unacknowledged."""
-        if why != self._halted:
+        """The venue cannot go on: say so once, before any order is told of; events stay unread."""
+        if not self._halted:
             self._halted = why
             self._executor.tell(HaltTrading(reason=f"the venue failed: {why}", durable=False))
+
+    def _why(self, error: BaseException) -> str:
+        text = str(error) if isinstance(error, VenueError) else ""
+        return self.clean(text) or self._said(error)
 
     def _trading(self) -> Trading:
         if self._venue is None:

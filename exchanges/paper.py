@@ -34,7 +34,7 @@ from exchanges.paper_order import (
 from exchanges.paper_settings import DEFAULT_QUOTE_BALANCE, PaperSettings, problem_with
 from exchanges.paper_tape import Tape
 from exchanges.protocol import NewOrder
-from messages.errors import OutcomeUnknown, Rejected, VenueError
+from messages.errors import OutcomeUnknown, Rejected, VenueError, VenueFailed
 from messages.exact import NOTHING
 from messages.ids import NS_PER_MS, ClientOrderId, Symbol, TimestampNs
 from messages.market import MarketEvent
@@ -84,13 +84,13 @@ class PaperVenue:
 
         Raises:
             Rejected: the order is malformed, or its id belongs to another order.
-            OutcomeUnknown: the book could not be written, or a fault was scripted.
-            NotSent: a fault was scripted.
+            VenueFailed: the book could not be written; nothing else may be submitted after that.
+            OutcomeUnknown, NotSent: a fault was scripted.
         """
         fault = self._faults.next_submit()
         if fault is not None:
             fail_before(fault)
-        report = self._safely(lambda: self._submit(order), OutcomeUnknown)
+        report = self._safely(lambda: self._submit(order), VenueFailed)
         if fault is not None:
             fail_after(fault)
         return report
@@ -112,13 +112,13 @@ class PaperVenue:
         After a restart the market stands, until it is shown, where the order's own events end.
 
         Raises:
-            OutcomeUnknown: the book could not be written, a fault was scripted, or there is no
-                such order.
+            VenueFailed: the book could not be written; nothing may be submitted after that.
+            OutcomeUnknown: a fault was scripted, or there is no such order.
             NotSent, Rejected: a fault was scripted.
         """
         fault = self._faults.next_cancel()
         fail_before(fault)
-        report = self._safely(lambda: self._cancel(client_order_id, symbol), OutcomeUnknown)
+        report = self._safely(lambda: self._cancel(client_order_id, symbol), VenueFailed)
         fail_after(fault)
         return report
 

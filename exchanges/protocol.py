@@ -53,6 +53,7 @@ class Trading(Protocol):
             NotSent: the venue surely does not have it; the same id may be sent again.
             Rejected: the venue refused it; final.
             OutcomeUnknown: ask with `find`; never send again on a guess.
+            VenueFailed: the same, and nothing else may be submitted: the venue is out of order.
         """
         ...
 
@@ -72,6 +73,7 @@ class Trading(Protocol):
 
         Raises:
             OutcomeUnknown: the cancel may have worked, or there is no such order; use `find`.
+            VenueFailed: the venue is out of order; nothing may be submitted after that.
         """
         ...
 

@@ -17,7 +17,8 @@
     |  |     '- BusAway       the market's bus is
     |  |- NotSent             surely not at the venue; may be sent again under the same id
     |  |- Rejected            the venue refused it; final
-    |  '- OutcomeUnknown      may or may not exist; ask by client order id, never send again
+    |  |- OutcomeUnknown      may or may not exist; ask by client order id, never send again
+    |  '- VenueFailed         the venue itself is out of order: the same, and nothing more is sent
     |- LedgerError            halt trading
     |  |- LedgerConflict      the same key with another intent
     |  |- LedgerUnavailable   the disk or the database refused; nothing was promised
@@ -138,6 +139,14 @@ class Rejected(VenueError):
 
 class OutcomeUnknown(VenueError):
     """The order may or may not exist; ask by client order id until there is evidence."""
+
+
+class VenueFailed(VenueError):
+    """The venue itself is out of order, such as a played one that cannot keep its book.
+
+    Of what was under way nothing is known. Nothing more is sent in this process: what came after
+    would be there without what came before it.
+    """
 
 
 class LedgerError(WatchkeeperError):

@@ -22,7 +22,9 @@ from persistence.ledger import Ledger
 if TYPE_CHECKING:
     from ops.live_venue import LiveVenue
 
-FATAL = frozenset({"LedgerConflict", "LedgerFenced", "LedgerUnavailable", "IllegalTransition"})
+FATAL = frozenset(
+    {"LedgerConflict", "LedgerFenced", "LedgerUnavailable", "IllegalTransition", "VenueFailed"}
+)
 
 
 def account_of(config: Config, *, is_live: bool) -> AccountId:

@@ -78,6 +78,6 @@ def test_evidence_and_answers_of_a_venue_are_clean() -> None:
     gateway.cancel(Epoch(1), key, ORDER)
     gateway.list_open(Epoch(1), 1, [ORDER.symbol])
 
-    assert len(told) == 4
+    assert len(told) == 5, "the venue failed, which is told first"
     assert KEY not in repr(told)
-    assert repr(told).count("it does not take ***") == 5, "one is a reason and evidence"
+    assert repr(told).count("it does not take ***") == 6, "one is a reason and evidence"

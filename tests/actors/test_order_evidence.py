@@ -138,7 +138,7 @@ def test_what_waited_for_reconciling_is_refused_by_name_when_trading_is_halted(
 ) -> None:
     desk.tell(desk.intent(1)).start()
     desk.tell(desk.intent(2))
-    desk.tell(HaltTrading(reason="a person", durable=False))
+    desk.tell(HaltTrading(reason="a person", durable=True))
 
     desk.tell(desk.answer(desk.gateway.asked[-1], desk.report(1, S.FILLED, "1")))
 

@@ -13,7 +13,7 @@ from exchanges.paper import PaperVenue
 from exchanges.paper_book import read_book
 from exchanges.paper_order import BY_REQUEST
 from exchanges.protocol import NewOrder
-from messages.errors import OutcomeUnknown
+from messages.errors import OutcomeUnknown, VenueFailed
 from messages.ids import ClientOrderId, Symbol, TimestampNs
 from messages.market import Candle
 from messages.order_states import FINAL_STATES
@@ -130,7 +130,7 @@ def test_a_cancel_that_could_not_be_written_did_not_happen(
 
     with monkeypatch.context() as patch:
         patch.setattr(venue._book, "write", full)
-        with pytest.raises(OutcomeUnknown, match="disk is full"):
+        with pytest.raises(VenueFailed, match="disk is full"):
             venue.cancel(A, BTC)
 
     (still_open,) = venue.open_orders(BTC)

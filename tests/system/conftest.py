@@ -15,6 +15,7 @@ from exchanges.paper_book import read_book
 from ops.config import Config, parse
 from ops.run_dir import RunDir
 from ops.wiring import System, build
+from persistence.ledger import read_orders
 from tests.system.bots import Bot
 
 STRESS = bool(os.environ.get("WATCHKEEPER_STRESS"))
@@ -93,6 +94,14 @@ def orders_at_venue(run_dir: Path) -> list[tuple[Any, ...]]:
             row.client_order_id,
         )
         for row in read_book(run_dir / "paper.db")
+    )
+
+
+def orders_in_ledger(run_dir: Path) -> list[tuple[Any, ...]]:
+    """What the run itself believes of its orders."""
+    return sorted(
+        (order.order_key, str(order.state), order.filled_quantity, order.average_price)
+        for order in read_orders(run_dir / "ledger.db")
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from actors.risk_books import EQUITY
 from decisions.risk import RiskLimits
 from messages.errors import LedgerUnavailable
+from messages.ids import NS_PER_S
 from messages.lifecycle import ActorState, HaltTrading, InjectCrash
 from messages.values import OrderState as S
 from persistence.entries import NO_NOTES
@@ -25,6 +26,8 @@ from tests.actors.halt_desk.halts import (
     state_of,
 )
 from tests.actors.order_path import OrderPath, fill, key_of
+
+FAILED = HaltTrading(reason="the venue failed: x", durable=False)
 
 
 def test_a_second_halt_proves_anew_and_keeps_the_first_reason(
@@ -170,12 +173,16 @@ def test_after_a_resume_what_was_not_settled_at_the_start_still_holds_up_intents
     assert key_of(2) not in desk.orders()
 
 
-def test_a_failed_venue_halts_and_leaves_open_orders_as_they_are(
-    desk: OrderPath, venue: Venue
-) -> None:
+def on_a_live_market(folder: Path) -> OrderPath:
+    """An executor whose decisions age: what it refuses is not decided again."""
+    return OrderPath(folder, max_decision_age_ns=30 * NS_PER_S).start()
+
+
+def test_a_failed_venue_halts_and_leaves_open_orders_as_they_are(tmp_path: Path) -> None:
+    desk = on_a_live_market(tmp_path)
     desk.tell(desk.intent(1))
-    venue.accepts(1)
-    desk.tell(HaltTrading(reason="the venue failed: x", durable=False))
+    Venue(desk).accepts(1)
+    desk.tell(FAILED)
 
     assert desk.gateway.canceled == []
     assert desk.gateway.listed == []
@@ -189,10 +196,37 @@ def test_a_failed_venue_halts_and_leaves_open_orders_as_they_are(
     assert desk.cell.state is ActorState.HALTED, "it lasts as long as the process"
 
 
-def test_a_persons_halt_on_top_of_a_failed_venue_cancels(desk: OrderPath, venue: Venue) -> None:
+def test_a_venue_that_fails_on_a_recording_ends_the_executor_and_nothing_is_refused_for_it(
+    desk: OrderPath, venue: Venue
+) -> None:
+    """The market is shown again: what would be refused now could not be decided then."""
     desk.tell(desk.intent(1))
     venue.accepts(1)
-    desk.tell(HaltTrading(reason="the venue failed: x", durable=False), HALT)
+    desk.tell(desk.intent(2), FAILED, desk.intent(3))
+
+    assert desk.cell.life is not None
+    assert desk.cell.life.gone.is_set()
+    assert set(desk.orders()) == {key_of(1)}
+    assert desk.gateway.canceled == []
+    assert desk.kept.board.halt.reason == "the venue failed: x"
+
+
+def test_an_executor_does_not_begin_again_on_a_recording_whose_venue_failed(
+    desk: OrderPath,
+) -> None:
+    desk.tell(FAILED)
+
+    started = desk.runtime.start(desk.cell)
+
+    assert "VenueFailed: the venue failed: x" in started.problem
+
+
+def test_a_persons_halt_on_top_of_a_failed_venue_cancels(tmp_path: Path) -> None:
+    desk = on_a_live_market(tmp_path)
+    venue = Venue(desk)
+    desk.tell(desk.intent(1))
+    venue.accepts(1)
+    desk.tell(FAILED, HALT)
     venue.works()
 
     assert desk.order(1).state is S.CANCELED
