@@ -7,7 +7,8 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors.log import bare_log, open_log, set_up_with
 from ops.config_records import LogFormat, LogsConfig
+from ops.log_file import LogFile, open_log_file
 from ops.secret_values import cleaner
 
 if TYPE_CHECKING:
@@ -94,16 +96,18 @@ def set_up_logging(
     )
     # Not enqueued: a queue costs the caller five times as much and loses the last lines.
     logger.add(
-        path,
+        LogFile(
+            path,
+            rotate_bytes=settings.rotate_bytes,
+            keep=settings.keep,
+            tell=partial(_tell_screen, as_json=settings.as_json),
+        ),
         level=settings.level,
         format=_JSON_LINE if settings.as_json else _FILE_LINE,
-        rotation=settings.rotate_bytes,
-        retention=settings.keep,
+        colorize=False,
         backtrace=False,
         diagnose=False,
         enqueue=False,
-        encoding="utf-8",
-        opener=_owner_only,
     )
     logging.captureWarnings(capture=True)
     _intercept(logging.getLogger(), logging.WARNING)
@@ -126,7 +130,7 @@ def log_from_now_on(
         OSError: the file cannot be opened.
     """
     counts = LogCounts()
-    os.close(_owner_only(str(path), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC))
+    os.close(open_log_file(path))
     set_up_with(
         partial(
             set_up_logging,
@@ -173,6 +177,17 @@ def quiet_standard_loggers(*names: str) -> None:
     for name in names:
         logging.getLogger(name).addHandler(logging.NullHandler())
         logging.getLogger(name).propagate = False
+
+
+def _tell_screen(text: str, *, as_json: bool) -> None:
+    """Say something of the log itself, past Loguru, which is in the middle of a line of it."""
+    at = datetime.now().astimezone()
+    line = f"{at:%H:%M:%S} WARNING  {text}"
+    if as_json:
+        line = json.dumps({**_moment(at), "level": "warning", "message": text}, sort_keys=True)
+    with suppress(OSError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
 
 
 def _is_ours(record: "Record") -> bool:
@@ -232,11 +247,9 @@ def _text_line(record: "Record", fields: Mapping[str, str], trace: str) -> str:
 
 
 def _json_line(record: "Record", fields: Mapping[str, str], trace: str) -> str:
-    at = record["time"]
     line = {
         **fields,
-        "at": at.isoformat(),
-        "at_ns": int(at.timestamp()) * 1_000_000_000 + at.microsecond * 1_000,
+        **_moment(record["time"]),
         "level": record["level"].name.lower(),
         "message": record["message"],
         **({"traceback": trace} if trace else {}),
@@ -244,9 +257,10 @@ def _json_line(record: "Record", fields: Mapping[str, str], trace: str) -> str:
     return json.dumps(line, sort_keys=True)
 
 
+def _moment(at: datetime) -> dict[str, Any]:
+    at_ns = int(at.timestamp()) * 1_000_000_000 + at.microsecond * 1_000
+    return {"at": at.isoformat(), "at_ns": at_ns}
+
+
 def _without(text: str, secrets: Collection[str]) -> str:
     return cleaner(secrets)(text)
-
-
-def _owner_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -178,6 +178,26 @@ def test_the_file_is_its_owners_alone(log: Path) -> None:
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_disk_that_is_full_costs_one_line_on_the_screen_and_no_traceback(
+    capsys: pytest.CaptureFixture[str], log: Path, *, as_json: bool
+) -> None:
+    log.symlink_to("/dev/full")
+    set_up_logging(log, secrets=[SECRET], settings=LogSettings(as_json=as_json))
+
+    for number in range(3):
+        logger.info("quiet {}", number)
+        logger.warning("loud {} {}", number, SECRET)
+
+    first, *rest = capsys.readouterr().err.splitlines()
+    said = "watchkeeper.log cannot be written, lines are left out: No space left on device"
+    assert (json.loads(first)["message"] if as_json else first[9:]) == (
+        said if as_json else f"WARNING  {said}"
+    )
+    assert len(rest) == 3
+    assert all(f"loud {number} ***" in line for number, line in enumerate(rest))
+
+
 def test_a_full_file_is_rotated(log: Path) -> None:
     set_up_logging(log, settings=LogSettings(rotate_bytes=1_000, keep=2))
 

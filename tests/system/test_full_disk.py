@@ -117,5 +117,7 @@ def test_a_disk_that_is_really_full_costs_no_order_and_no_fill(
 
     assert (full.returncode, after.returncode) == (1, 0), full.stdout
     assert "database or disk is full" in commands.last_line(full)["reason"]
+    assert "Traceback" not in full.stderr
+    assert full.stderr.count("watchkeeper.log cannot be written") <= 1
     assert orders_at_venue(on_disk) == orders_at_venue(tmp_path / "whole")
     assert orders_in_ledger(on_disk) == orders_in_ledger(tmp_path / "whole")
