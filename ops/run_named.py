@@ -44,11 +44,22 @@ def of_run(find: Callable[[argparse.Namespace], Path | None]) -> Callable[[OfRun
             run_dir = find(arguments)
             if run_dir is None:
                 return EXIT_NOTHING_THERE
-            return do(arguments, run_dir) if is_run(run_dir) else say_no_run(run_dir)
+            return _done(do, arguments, run_dir) if is_run(run_dir) else say_no_run(run_dir)
 
         return command
 
     return command_of
+
+
+def _done(do: OfRun, arguments: argparse.Namespace, run_dir: Path) -> int:
+    try:
+        return do(arguments, run_dir)
+    except Exception as error:
+        from ops.forgotten_ledger import said_of  # more than the standard library
+
+        if (sentence := said_of(error, run_dir)) is None:
+            raise
+        raise sentence from error
 
 
 def say_no_run(place: str | Path) -> int:
