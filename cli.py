@@ -64,10 +64,23 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         words = sys.argv[1:] if argv is None else argv
         arguments = parser(words).parse_args(words)
+        make_readable(arguments)
         code = command_of(arguments.command)(arguments)
     except SystemExit as end:  # argparse's way out of --help and of wrong usage
         return end.code if isinstance(end.code, int) else EXIT_USAGE
     return code
+
+
+def make_readable(arguments: argparse.Namespace) -> None:
+    """Have each word that is no path be text, whatever bytes the terminal has sent.
+
+    What cannot be written as UTF-8 would fail where it is written down: a halt's reason did, in the
+    executor, and nothing was canceled.
+    """
+    for name, word in vars(arguments).items():
+        if isinstance(word, str):
+            text = word.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            setattr(arguments, name, text)
 
 
 def command_of(name: str) -> Command:

@@ -302,7 +302,9 @@ class CcxtFeed:
         patience, pause_ms = self._patience, self._patience.ask_again_ms
         while True:
             await self._until_due(line, is_polled=is_polled)
-            if await line.catch_up(self._client, self._venue_now_ns):
+            # A poll before a bar's end may find nothing: it must not put off the one at the end.
+            is_early = is_polled and not line.builder.is_due(self._venue_now_ns())
+            if await line.catch_up(self._client, self._venue_now_ns) or is_early:
                 pause_ms = patience.ask_again_ms
                 continue
             await asyncio.sleep(pause_ms / 1000)

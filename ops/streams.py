@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 STDOUT = "stdout"
 """The file name of an error of it."""
+_REPLACED: list[TextIO] = []
+"""What was there before. With its last reference such a stream would close the number, which the
+next file that is opened then has: all that is printed would go into it."""
 _PIECE = 4_096
 """Bytes for which there is room in a pipe that has any."""
 
@@ -73,6 +76,7 @@ def forget_no_size() -> None:
 def _over(stream: TextIO, kind: type[io.FileIO]) -> TextIO:
     if not isinstance(stream, io.TextIOWrapper):
         return stream
+    _REPLACED.append(stream)
     raw = kind(stream.fileno(), "w", closefd=False)
     return io.TextIOWrapper(
         raw if stream.write_through else io.BufferedWriter(raw),

@@ -1,3 +1,4 @@
+import argparse
 import json
 import os
 import signal
@@ -301,6 +302,30 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 def test_the_version_is_looked_up_only_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("watchkeeper ")
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_command_whose_stream_is_closed_runs_as_a_process(closed: str, tmp_path: Path) -> None:
+    """The number was closed with the first stream, and the next file had it."""
+    command = f"exec '{sys.executable}' -P -m cli check --json nowhere.toml {closed}"
+    environment = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent)}
+
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, env=environment, capture_output=True, check=False
+    )
+
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_word_that_is_no_text_in_the_terminals_bytes_is_made_text() -> None:
+    """A halt with such a reason killed the executor that was to write it down."""
+    words = argparse.Namespace(reason="pr\udce9cis", umlaut="\udcc3\udc9cber", count=3, none=None)
+
+    cli.make_readable(words)
+
+    assert (words.reason, words.umlaut) == ("pr\ufffdcis", "Über")
+    assert (words.count, words.none) == (3, None)
 
 
 def test_a_process_that_was_given_no_streams_does_its_work(

@@ -30,7 +30,7 @@ from tests.system.market_files import crossing_candles
 
 PROMTOOL = shutil.which("promtool")
 UNITS = (
-    *("seconds", "bytes", "messages", "total", "info", "units"),
+    *("seconds", "bytes", "matters", "messages", "total", "info", "units"),
     *("claims", "alerts", "orders", "restarts", "stops"),
 )
 NO_UNIT = {
