@@ -15,7 +15,7 @@ import msgspec
 from decisions.drill import LEDGER_BLOWS, RESTART, Blow, Case, Point
 from decisions.drill_cancel import CancelCase, CancelPoint
 from decisions.drill_exit import ExitCase
-from decisions.drill_faults import ASKED_INTO, EVERYWHERE, HALTING
+from decisions.drill_faults import EVERYWHERE, HALTING
 from decisions.drill_replace import ReplaceCase
 from decisions.drill_stop import StopCase
 from decisions.drill_verdict import (
@@ -206,8 +206,8 @@ class Rehearsal:
         case = self._case
         if not isinstance(case, Case) or case.fault in EVERYWHERE:
             return []  # some of those are at points that lie ahead of any request
-        plans = self._exchange.exchange.armed()[: 2 if case.fault in ASKED_INTO else 1]
-        if all(armed.struck for armed in plans):
+        sent, *asked = self._exchange.exchange.armed()  # a list may tell what a question would
+        if sent.struck and (not asked or any(armed.struck for armed in asked)):
             return []
         return [f"{case.fault} did not strike: nothing was rehearsed"]
 
