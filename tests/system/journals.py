@@ -57,7 +57,7 @@ def run_stepped(config: Config, run_dir: RunDir, journal: Journal, seen: list[An
     life = system.root.life
     assert life is not None
     runtime.run_until(lambda: system.executor.cell.processed >= 1)
-    system.executor.tell(HaltTrading(reason="for the journal", durable=False))
+    system.executor.tell(HaltTrading(reason="for the journal", durable=True))
     runtime.run_until(life.gone.is_set)
     return system
 
