@@ -129,6 +129,9 @@ class ProcessInAWorld(RuleBasedStateMachine):
             life = self.life.path.cell.life
             if life is not None and not life.gone.is_set() and self.life.remains is None:
                 return
+            if self.life.path.kept.board.venue_failure and self.life.remains is None:
+                self.life.kill()  # what a failed venue has ended is started with its process
+                continue
             self.life.fails = ""
             self.life.path.runtime.start(self.life.path.cell)
             self.life.path.rest()
