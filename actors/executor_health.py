@@ -73,10 +73,8 @@ class ExecutorHealth:
             }
         if not found:
             return ()
-        since, now_ns = (
-            {one.kind: one.since_ns for one in self._board.matters},
-            self._ctx.monotonic_ns(),
-        )
+        since = {one.kind: one.since_ns for one in self._board.matters}
+        now_ns = self._ctx.monotonic_ns()
         return tuple(
             Matter(kind=kind, problem=said, since_ns=since.get(kind, now_ns))
             for kind, said in found.items()

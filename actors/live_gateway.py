@@ -219,8 +219,11 @@ class LiveGateway(Gateway):
         for symbol in symbols:
             try:
                 reports += await self._venue.open_orders(symbol)
-            except BaseException as error:  # noqa: BLE001 - a failed question proves nothing
+            except Exception as error:  # noqa: BLE001 - a failed question proves nothing
                 problems.append(self._said(error))
+            except BaseException as error:  # noqa: BLE001 - the loop ends, and nobody is asked more
+                problems.append(self._said(error))
+                break
         problem = "; ".join(dict.fromkeys(problems))
         if epoch == self._epoch:
             self._executor.tell(

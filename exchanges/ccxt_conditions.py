@@ -72,6 +72,8 @@ class ConditionKeeper:
         self._tell_markets, self._doubt_clock = tell_markets, doubt_clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._gone: set[Symbol] = set()
+        self._lists = 0
+        """How often the markets were loaded since the venue was opened."""
         self._reloaded_ns: int | None = None
         self._tried: dict[Symbol, tuple[int, Decimal]] = {}
         """When a buy was refused last for want of money, and of how much: a smaller one, or one of
@@ -121,8 +123,9 @@ class ConditionKeeper:
             self._standing.end(KEY)
 
     def is_gone(self, symbol: Symbol) -> bool:
-        """Whether the venue did not list the symbol when that was last looked at."""
-        return symbol in self._gone or symbol not in (self._client.markets or {})
+        """Whether the venue lists the symbol no more: it once did, or two lists agree."""
+        is_unlisted = self._lists > 0 and symbol not in (self._client.markets or {})
+        return symbol in self._gone or is_unlisted
 
     def refused(self, order: NewOrder, call: Call, error: BaseException, verdict: Verdict) -> None:
         """Learn from a placement that failed."""
@@ -196,6 +199,7 @@ class ConditionKeeper:
                 check_answer(call)
                 is_new = True
             if is_new:
+                self._lists += 1
                 self._compare(before)
             if not any(name.startswith("symbol ") for name in self._standing.all):
                 return

@@ -61,7 +61,7 @@ async def pass_gate(
     """Ask the venue for its markets, its clock and our account.
 
     A client that was given the markets is not asked for them. Where nothing is to be traded, a
-    symbol may be blocked, and others than the last may be gone.
+    symbol may be blocked or gone, as long as one is left.
 
     Raises:
         VenueRefused: one sentence that says what is wrong and what to do.
@@ -112,12 +112,14 @@ def _to_trade(client: Any, name: str, symbols: Sequence[Symbol]) -> dict[Symbol,
 
 def _to_look_at(client: Any, name: str, symbols: Sequence[Symbol]) -> dict[Symbol, MarketFacts]:
     found: dict[Symbol, MarketFacts] = {}
+    refused: list[VenueRefused] = []
     for symbol in symbols:
         try:
             found[symbol] = _market(client, name, symbol)
-        except VenueRefused:
-            if not found and symbol == symbols[-1]:
-                raise
+        except VenueRefused as error:
+            refused.append(error)
+    if not found:
+        raise refused[0]
     return found
 
 

@@ -239,7 +239,7 @@ class CcxtVenue:
         """List them; there are none where the venue knows no such market and lists none.
 
         Either alone may be a mistake of a moment. A question that failed for want of the market has
-        the list loaded again.
+        the list loaded again; of one that was never listed here two lists must say so.
         """
         try:
             return await self._lookup().open_orders(symbol)

@@ -17,6 +17,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
+import msgspec
+
 from ops.client import short_address
 from ops.stacks import thread_stacks
 
@@ -138,8 +140,10 @@ class ControlServer:
 
     def _answer(self, line: bytes) -> bytes:
         try:
-            request = json.loads(line)
-        except (ValueError, RecursionError):
+            request = msgspec.json.decode(
+                line
+            )  # strict: a text that UTF-8 has no bytes for is none
+        except (msgspec.DecodeError, ValueError, RecursionError):
             return _encoded({"error": "the request is not one line of JSON"})
         try:
             command = request.get("command") if isinstance(request, dict) else None

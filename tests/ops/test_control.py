@@ -75,7 +75,11 @@ def test_only_the_owner_may_ask(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "rubbish",
-    [b"\n", b"\xff\xfe\n", b"[1]\n", b"null\n", b'{"command": []}\n', b"[" * 20_000 + b"\n"],
+    [
+        *(b"\n", b"\xff\xfe\n", b"[1]\n", b"null\n", b'{"command": []}\n', b"[" * 20_000 + b"\n"),
+        b'{"command": "ping", "reason": "\\udce9"}\n',
+        b'{"command": "ping", "reason": "\xe9"}\n',
+    ],
 )
 def test_rubbish_gets_an_error_and_the_next_client_an_answer(path: Path, rubbish: bytes) -> None:
     assert "error" in reply_to(path, rubbish)
