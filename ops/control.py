@@ -140,9 +140,8 @@ class ControlServer:
 
     def _answer(self, line: bytes) -> bytes:
         try:
-            request = msgspec.json.decode(
-                line
-            )  # strict: a text that UTF-8 has no bytes for is none
+            # Strict: a text that UTF-8 has no bytes for could not be written down.
+            request = msgspec.json.decode(line)
         except (msgspec.DecodeError, ValueError, RecursionError):
             return _encoded({"error": "the request is not one line of JSON"})
         try:
