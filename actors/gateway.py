@@ -65,6 +65,9 @@ def _nobody(key: OrderKey) -> None:
 class Gateway(ABC):
     """What the executor needs of any venue. Its thread calls every method but `close`."""
 
+    shows_again = False
+    """Whether a recording begins anew, this venue with it, once a failed venue is mended."""
+
     def __init__(self, executor: ExecutorAddress, utc_ns: Callable[[], TimestampNs]) -> None:
         self._executor = executor
         self._utc_ns = utc_ns

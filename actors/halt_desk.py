@@ -147,7 +147,8 @@ class HaltDesk:
         self._board.tell(message.request, Answer(ok=self._on_disk, text=self._board.halt.text))
 
     def _end_with_venue(self) -> None:
-        if self._replayed and self._board.venue_failure:
+        is_over = self._replayed and self._gateway.shows_again
+        if is_over and self._board.venue_failure:
             raise VenueFailed(self._board.venue_failure)
 
     def resume(self, message: ResumeTrading) -> None:

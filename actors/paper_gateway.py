@@ -27,6 +27,8 @@ class PaperGateway(Gateway):
     that was kept would be without the purchase before it, which was not.
     """
 
+    shows_again = True
+
     def __init__(
         self,
         open_venue: Callable[[], Trading],

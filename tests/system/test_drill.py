@@ -32,6 +32,10 @@ SMOKE = (
     "find_answered/html_body/executor_crash",
     "restart_asked/reset_after/kill",
 )
+REFUSED = (
+    "answer_received/key_revoked/executor_crash",
+    "answer_received/clock_refused/executor_crash",
+)
 LIMITS = """
 name = "mine"
 [feed]
@@ -73,6 +77,16 @@ def test_an_order_that_is_struck_is_neither_doubled_nor_lost(
 
     assert {result.case: result.problems for result in results} == dict.fromkeys(SMOKE, ())
     assert {(result.at_exchange, result.state) for result in results} == {(1, "filled")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_the_exchange_refuses_is_rejected_and_a_key_that_it_refuses_halts(
+    nursery: Nursery, baseline: Baseline, case: str
+) -> None:
+    (result,) = play(setting_of(nursery), baseline, [parse_case(case)], 1)
+
+    assert (result.problems, result.at_exchange, result.state) == ((), 0, "rejected")
 
 
 @pytest.mark.slow

@@ -200,6 +200,7 @@ def test_a_venue_that_fails_on_a_recording_ends_the_executor_and_nothing_is_refu
     desk: OrderPath, venue: Venue
 ) -> None:
     """The market is shown again: what would be refused now could not be decided then."""
+    desk.gateway.shows_again = True
     desk.tell(desk.intent(1))
     venue.accepts(1)
     desk.tell(desk.intent(2), FAILED, desk.intent(3))
@@ -211,9 +212,23 @@ def test_a_venue_that_fails_on_a_recording_ends_the_executor_and_nothing_is_refu
     assert desk.kept.board.halt.reason == "the venue failed: x"
 
 
+def test_an_exchange_that_fails_halts_on_a_recording_too(desk: OrderPath, venue: Venue) -> None:
+    """It does not begin anew with the market: what it may have of ours is settled by asking."""
+    desk.tell(desk.intent(1))
+    venue.accepts(1)
+    desk.tell(FAILED)
+
+    desk.tell(desk.intent(2))
+
+    assert desk.cell.state is ActorState.HALTED
+    assert desk.order(1).state is S.ACCEPTED
+    assert desk.order(2).state_reason == "halted: the venue failed: x"
+
+
 def test_an_executor_does_not_begin_again_on_a_recording_whose_venue_failed(
     desk: OrderPath,
 ) -> None:
+    desk.gateway.shows_again = True
     desk.tell(FAILED)
 
     started = desk.runtime.start(desk.cell)
