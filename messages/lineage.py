@@ -66,6 +66,14 @@ def not_before_in(text: str | None) -> TimestampNs:
         return NEVER_NS
 
 
+def accepted_at_ns_in(text: str | None) -> int:
+    """Read when a person accepted the ledger as it is; 0 where nobody can be seen to have."""
+    try:
+        return msgspec.json.decode(text, type=Accepted).accepted_at_ns if text else 0
+    except (msgspec.MsgspecError, UnicodeError):
+        return 0
+
+
 def text_of(mark: Copied | Accepted) -> str:
     """Give it as it is kept."""
     return msgspec.json.encode(mark).decode()

@@ -48,10 +48,11 @@ def halt(
     except NoAnswer as problem:
         if not problem.gone:
             return _silent(run_dir, problem)
-        if not (run_dir / LEDGER).exists():
-            return _no_run(run_dir)
         from ops.halt_offline import halt_offline
+        from ops.lost_ledger import names_orders
 
+        if not (run_dir / LEDGER).exists() and not names_orders(run_dir):
+            return _no_run(run_dir)
         view = halt_offline(
             run_dir, reason, timeout_s=timeout_s, told=told, config_path=config_path
         )

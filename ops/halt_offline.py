@@ -24,6 +24,7 @@ from messages.ids import NS_PER_S, TimestampNs
 from ops.config import Config, IdempotencyBackend, VenueType, load
 from ops.live_consent import check_same_money
 from ops.logs import log_settings, set_up_logging
+from ops.lost_ledger import said_of_loss
 from ops.one_account import check_one_account, check_one_key
 from ops.run_dir import RunDir
 from ops.secret_values import cleaner, secret_variables, secrets_of
@@ -60,9 +61,11 @@ def halt_offline(
     """
     deadline = time.monotonic() + timeout_s
     with held_run(run_dir, deadline) as held:
+        lost = said_of_loss(run_dir)  # before the ledger is opened, which makes it where it is gone
         record = _record(held, reason)
         told(f"the halt is on disk; the venue is asked now: {record.reason}")
-        return proved(held, record, deadline, told, config_path)
+        view = proved(held, record, deadline, told, config_path)
+    return _unproved(view, lost) if lost else view
 
 
 def resume_offline(
@@ -149,6 +152,12 @@ def held_run(run_dir: Path, deadline: float) -> Iterator[Held]:
 
         with hold_of(place, held) as lease:
             yield Held(held, ledger_opener(place, lease), lease)
+
+
+def _unproved(view: View, lost: str) -> View:
+    """Say of a ledger that has lost something that what it does not know may be open."""
+    text = f"halted on disk, NOT proved: {lost}"
+    return {**view, "state": str(HaltState.HALTED_UNPROVED), "problem": lost, "text": text}
 
 
 def _record(held: "Held", reason: str) -> HaltRecord:

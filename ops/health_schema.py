@@ -269,6 +269,8 @@ class Health(msgspec.Struct, kw_only=True):
     earlier: EarlierNow
     disk: Disk
     open_orders: int
+    newest_claim: str | None
+    """An order that the ledger holds: the next start looks for it."""
     link: dict[str, Link]
     dropped: dict[str, Dropped]
     """By feed; empty where every row was used."""

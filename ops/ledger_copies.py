@@ -21,6 +21,7 @@ from messages.ids import TimestampNs
 from messages.lineage import COPIED, MARGIN_NS, UNKNOWN, Accepted, Copied, copied_in, reason
 from messages.stops import Stop
 from ops.halt_offline import Held, Told, held_dir, held_run, proved
+from ops.lost_ledger import names_orders
 from ops.run_files import LEDGER
 from persistence.backup import accept_copy, back_up, mark_copy, put_back
 
@@ -61,11 +62,13 @@ def restore(copy: Path, run_dir: Path, *, replace: bool, as_json: bool) -> int:
 def mark(run_dir: Path, *, as_json: bool) -> int:
     """Mark a ledger that was put back by other means, such as a database's; 3 no such run.
 
+    One that was lost without a copy is begun anew, and marked: an empty one lacks the most.
+
     Raises:
         RunDirBusy: a process has the directory.
         LedgerUnavailable: it cannot be written.
     """
-    if not lexists(run_dir / LEDGER):
+    if not (lexists(run_dir / LEDGER) or names_orders(run_dir)):
         return _no_run(run_dir)
     with held_run(run_dir, time.monotonic()) as place, closing(place.open_ledger()) as ledger:
         mark_copy(ledger, UNKNOWN, _halt_text)

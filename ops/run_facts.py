@@ -30,6 +30,8 @@ class RunFacts:
         self._lock = threading.Lock()
         self._unknown: dict[OrderKey, tuple[int, Symbol]] = {}
         self._open: set[OrderKey] = set()
+        self.newest_claim: OrderKey | None = None
+        """The last order that was told of as claimed: durable before anybody was told."""
         self._last: dict[StrategyId, tuple[OrderKey, OrderState, str, int]] = {}
         self._decisions: Counter[StrategyId] = Counter()
         self._known: Counter[StrategyId] = Counter()
@@ -131,6 +133,8 @@ class RunFacts:
             self._unknown.setdefault(key, (now_ns, update.symbol))
         else:
             self._unknown.pop(key, None)
+        if update.state is not OrderState.REFUSED:  # what nobody took is refused, and in no row
+            self.newest_claim = key
         if update.state in FINAL_STATES:
             self._open.discard(key)
         else:

@@ -14,7 +14,7 @@ from decisions.money_fold import MoneyFold
 from decisions.portfolio import Portfolio
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState
-from ops.config import Config, FeedType, VenueType
+from ops.config import Config, FeedType, IdempotencyBackend, VenueType
 from ops.health_text import moment
 from ops.run_facts import RunFacts, disk_of, pnl_of, traded_of
 from ops.trading_view import trading_view, why_nothing
@@ -82,6 +82,7 @@ class Snapshots:
             "earlier": {"pending": self.money.is_pending, "problem": self.money.problem},
             "disk": disk_of(self._config.run_dir),
             "open_orders": self.facts.open_orders(),
+            "newest_claim": self._newest_claim(),
             "link": self.facts.link(),
             "dropped": self.dropped(),
             "halt": self._halt(),
@@ -96,6 +97,11 @@ class Snapshots:
         snapshot |= {name: extra() for name, extra in self.extras.items()}
         snapshot["verdict"], snapshot["why"] = verdict(snapshot)
         return snapshot
+
+    def _newest_claim(self) -> str | None:
+        """Name an order that the next process must find in the ledger; see `ops.lost_ledger`."""
+        is_kept = self._config.idempotency.backend is not IdempotencyBackend.MEMORY
+        return self.facts.newest_claim if is_kept else None
 
     def _silent_s(self, snapshot: Mapping[str, Any]) -> dict[str, float]:
         """Say how long each symbol of a live market shows nothing, also one that never did."""

@@ -12,6 +12,7 @@ from ops.effective import effective_text
 from ops.ledger_choice import settle_place
 from ops.log_context import LogContext
 from ops.logs import LogCounts, log_from_now_on, log_settings, unhandled_are_logged
+from ops.lost_ledger import check_not_lost
 from ops.market_gate import market_of
 from ops.one_account import check_one_account
 from ops.options import StartOptions
@@ -23,6 +24,7 @@ from ops.wiring_execution import account_of
 
 if TYPE_CHECKING:
     from exchanges.feed_connection import FeedConnection
+    from messages.ids import OrderKey
     from ops.held_account import Account
     from ops.lease import HeldAccount
     from ops.standby import Handed
@@ -42,6 +44,8 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     """Of a market that comes over a connection."""
     counts: LogCounts
     context: LogContext
+    newest_claim: "OrderKey | None"
+    """An order that its ledger held when the process before this one was last seen."""
     before: str
     """How the process before this one ended, where it did not in order."""
 
@@ -74,6 +78,7 @@ class Start:
         run_dir = stack.enter_context(account.run_dir if account else RunDir(config.run_dir))
         place = settle_place(config, run_dir)
         check_one_account(run_dir.ledger, account_of(config, is_live=is_live))
+        newest_claim = check_not_lost(run_dir.path)
         if account is not None:
             account.check_key()
         counts = self._log(stack, run_dir, context)
@@ -91,6 +96,7 @@ class Start:
             opened=opened,
             counts=counts,
             context=context,
+            newest_claim=newest_claim,
             before=self._before,
             holding=stack.pop_all(),
         )

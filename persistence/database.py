@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -76,6 +76,24 @@ def open_for_reading(path: Path) -> SqliteDatabase:
         database.connect()
         check_current(database)
     return database
+
+
+def has_tables(path: Path) -> bool:
+    """Whether anything was ever made in a file; of one that SQLite cannot read, it may have been.
+
+    Raises:
+        LedgerUnavailable: what stands there is no plain file.
+    """
+    check_plain(path)
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with suppress(sqlite3.Error), closing(_connected_to_look(path)) as connection:
+        return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+    return True
+
+
+def _connected_to_look(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)
 
 
 def _make_for_its_owner(path: Path) -> None:

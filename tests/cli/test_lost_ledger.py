@@ -1,0 +1,39 @@
+"""A run whose ledger was deleted: not started, halted without a claim to proof, and begun anew."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.runs import EXAMPLES, command, real_run
+
+pytestmark = pytest.mark.slow
+
+
+def start(run_dir: Path) -> "subprocess.CompletedProcess[str]":
+    config = str(EXAMPLES / "demo.toml")
+    return command("start", config, "--run-dir", str(run_dir), "--max-events", "300", "--json")
+
+
+def test_a_deleted_ledger_is_traded_on_only_after_a_persons_word(tmp_path: Path) -> None:
+    run_dir = real_run(tmp_path / "run", "demo", 300)
+    assert start(run_dir).returncode == 0, "nothing is lost"
+    (run_dir / "ledger.db").unlink()
+
+    for words in (["orders", "--run-dir", str(run_dir)], ["audit", str(run_dir)]):
+        looked = command(*words)
+        assert (looked.returncode, "does not know order" in looked.stderr) == (2, True)
+    refused = start(run_dir)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"watchkeeper ledger mark {run_dir}" in refused.stderr
+
+    halted = command("halt", str(run_dir))
+    assert (halted.returncode, "NOT proved" in halted.stdout + halted.stderr) == (1, True)
+    assert start(run_dir).returncode == 2, "the halt has made an empty one, which lacks as much"
+
+    assert command("ledger", "mark", str(run_dir)).returncode == 0
+    assert start(run_dir).returncode == 1, "halted from its beginning to its end"
+    accepted = command("ledger", "accept", str(run_dir), "--evidence", "looked at the venue")
+    assert accepted.returncode == 0, accepted.stderr
+    assert command("resume", str(run_dir)).returncode == 0
+    assert start(run_dir).returncode == 0
