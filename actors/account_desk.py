@@ -34,7 +34,7 @@ from decisions.risk import RiskState
 from decisions.risk_exit import taken_by_fees
 from decisions.risk_state import filled
 from messages.account import AcceptAccount, AccountRead
-from messages.ids import NS_PER_S, Symbol
+from messages.ids import MINUTE_NS, NS_PER_S, Symbol
 from messages.lifecycle import TimerFired
 from messages.order_states import RESTING_STATES
 from messages.orders import OrderReport
@@ -46,6 +46,8 @@ ACCOUNT = "account"
 COMPARE = TimerFired(name="compare the account")
 CONFIRM_NS = 2 * NS_PER_S
 """The pause before a reading is confirmed, and while orders are under way."""
+UNCOMPARED_NS = 10 * MINUTE_NS
+"""After this long without a moment that is quiet enough to compare in, health says so."""
 UNTOLD_MAX = 30
 """After this many readings in a row (over a minute) that show an unreported order change, health
 says so."""
@@ -112,6 +114,9 @@ class AccountDesk:
             self._view.latest = {**self._view.latest, "state": "differs", "difference": self._lost}
             self._log.error("the account: {}", self._lost)
         self._due_ns: int | None = None
+        self._quiet_ns = ctx.monotonic_ns()
+        """When it was compared last, or the venue was away."""
+        self._cannot_said = ""
         self._later(0)
 
     # ------------------------------------------------------------ when
@@ -160,6 +165,8 @@ class AccountDesk:
         self._log.debug("the account is not compared now: {}", why)
         self._view.latest = self._view.latest | {"skipped": why}
         self._later(CONFIRM_NS)
+        if not self._cannot_said and self._ctx.monotonic_ns() - self._quiet_ns >= UNCOMPARED_NS:
+            self._cannot(f"for {UNCOMPARED_NS // MINUTE_NS} minutes {why}")
 
     def _later(self, after_ns: int) -> None:
         """Ask again after that time, unless it is due sooner anyway."""
@@ -176,6 +183,8 @@ class AccountDesk:
             return
         asked_fills, self._asked_fills = self._asked_fills, None
         self.away(answer.problem)
+        if answer.problem:  # which is said as what it is
+            self._quiet_ns = self._ctx.monotonic_ns()
         why = answer.problem or self._not_quiet()
         if not why and asked_fills != self._flows.fills:
             why = "an execution came meanwhile"
@@ -226,12 +235,17 @@ class AccountDesk:
         """Let health say what does not pass: until it does, nothing of the account is compared."""
         self._untold = self._untold + 1 if why else 0
         if self._untold == UNTOLD_MAX:
-            text = (
-                f"the account cannot be compared: {why}. Check that order at the venue, then run"
-                " `watchkeeper orders resolve`"
+            self._cannot(
+                f"{why}. Check that order at the venue, then run `watchkeeper orders resolve`"
             )
+
+    def _cannot(self, why: str) -> None:
+        """Say that nothing is compared; once for each reason."""
+        text = f"the account cannot be compared: {why}"
+        if text != self._cannot_said:
             self._log.warning("{}", text)
-            self._show(text)
+        self._cannot_said = text
+        self._show(text)
 
     def _begin(self, answer: AccountRead) -> None:
         why = self._accepting or FIRST_START
@@ -244,6 +258,7 @@ class AccountDesk:
         self._unlike = 0
 
     def _tell(self, rows: Sequence[Row], foreign: Sequence[OrderReport]) -> None:
+        self._quiet_ns, self._cannot_said = self._ctx.monotonic_ns(), ""
         text = sentence(rows, self._flows, self._known())
         before = self._view.latest.get("difference", "")
         self._view.latest = {

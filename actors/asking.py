@@ -12,6 +12,7 @@ from actors.gateway import Gateway, Question
 from actors.log import logger
 from actors.open_orders import Move, OpenOrders
 from actors.order_records import new_order
+from decisions.doubled import is_another
 from decisions.executor import difference, settle
 from decisions.risk import RiskState
 from messages.ids import NS_PER_S
@@ -133,7 +134,9 @@ class Asking:
         else:
             moves = [self._orders.ahead(entry, self._absence(entry, to)) for to in steps]
         self._record(moves)
-        if moves:
+        if report is not None:
+            self._orders.on_another(entry, report)
+        if moves or (report is not None and is_another(entry, report)):
             return
         if entry.state is OrderState.NOT_SENT:
             self._on_absent(entry)

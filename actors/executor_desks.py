@@ -85,7 +85,7 @@ class ExecutorDesks:
         self.telling.followers = (self.operator.saw, self.cancels.saw, self.exits.saw)
         self.venue = self._make_venue()
         self.health = self._make_health()
-        self.orders.late.on_new = self.health.show
+        self.orders.late.on_new = self.orders.doubled.on_new = self.health.show
         self.settling = self._make_settling()
         self.market = self._make_market()
 
@@ -205,7 +205,11 @@ class ExecutorDesks:
             compared=self._around.compared,
             show=lambda: self.health.show(),
             halt=self.operator.receive,
-            on_accepted=(self.orders.late.accepted, self.orphans.accepted),
+            on_accepted=(
+                self.orders.doubled.accepted,
+                self.orders.late.accepted,
+                self.orphans.accepted,
+            ),
         )
 
     def _make_health(self) -> ExecutorHealth:

@@ -51,7 +51,8 @@ class ExecutorHealth:
     def problem(self) -> str:
         """Say what a person must look at first; empty where there is nothing."""
         return (
-            self._desk.difference
+            self._desk.doubled.problem()
+            or self._desk.difference
             or self._desk.late.problem()
             or self._stops.problem()
             or self._exits.problem()
@@ -65,6 +66,7 @@ class ExecutorHealth:
         found = self._venue_matters()
         if has_problem:
             found |= {
+                "doubled": self._desk.doubled.problem(),
                 "order": self._desk.difference,
                 "filled_late": self._desk.late.problem(),
                 "still_held": self._exits.problem(),

@@ -16,7 +16,7 @@ from actors.context import Context
 from actors.log import logger
 from decisions.executor import GrownLate, grown_late
 from messages.ids import OrderKey
-from messages.orders import LookupDone, OrderReport
+from messages.orders import OrderReport
 from persistence.ledger import Ledger, LedgerEntry
 
 LATE_FILLS = "late_fills"
@@ -29,7 +29,7 @@ class LateFills:
     def __init__(
         self, ctx: Context, ledger: Ledger, keep: Callable[[Mapping[str, str]], Any]
     ) -> None:
-        self._ctx, self._ledger, self._keep = ctx, ledger, keep
+        self._ctx, self._keep = ctx, keep
         self.on_new: Callable[[], object] = lambda: None
         """Lets health say it."""
         text = ledger.note(LATE_FILLS)
@@ -53,14 +53,6 @@ class LateFills:
         log = logger.bind(actor=self._ctx.path, order_key=entry.order_key)
         log.error("{}", self.problem())
         self.on_new()
-
-    def looked_up(self, answer: LookupDone) -> None:
-        """Take an answer about an order that nothing is owed of, as it may have ended."""
-        if answer.report is None:
-            return
-        entry = self._ledger.lookup([answer.order_key]).get(answer.order_key)
-        if entry is not None:
-            self.saw(entry, answer.report)
 
     def accepted(self) -> None:
         """A person knows of them, and has made the account's present state the right one."""

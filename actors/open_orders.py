@@ -8,6 +8,7 @@ from functools import reduce
 import msgspec
 
 from actors.order_records import ahead_of, fills_step, step_from
+from decisions.doubled import is_another
 from decisions.executor import steps_to
 from messages.exact import EXACT, NOTHING
 from messages.ids import ClientOrderId, OrderKey, Symbol, TradeId
@@ -53,6 +54,8 @@ class OpenOrders:
         self._ended: dict[ClientOrderId, LedgerEntry] = {}
         self.on_final: Callable[[LedgerEntry, OrderReport], object] = lambda *_: None
         """Is told what the venue says of an order that has ended."""
+        self.on_another: Callable[[LedgerEntry, OrderReport], object] = lambda *_: None
+        """Is told of what bears the id of an order and is not the one that is followed."""
         self.sends: Counter[OrderKey] = Counter()
         """How often each order was sent by this incarnation."""
         self.asked: dict[OrderKey, int] = {}
@@ -135,13 +138,18 @@ class OpenOrders:
         return moves
 
     def ended(self, reports: Sequence[OrderReport]) -> None:
-        """Tell what reports say of orders that have ended, by one of them perhaps.
+        """Tell what reports say of orders that have ended, by one of them perhaps; and of others.
 
         Once the moves are committed: until then none of these has.
         """
         for report in reports:
-            entry = self._ended.get(report.client_order_id)
-            if entry is not None:
+            name = report.client_order_id
+            entry = self._ended.get(name) or self._by_client_id.get(name)
+            if entry is None:
+                continue
+            if report.namesakes or is_another(entry, report):
+                self.on_another(entry, report)
+            if entry.state in FINAL_STATES:
                 self.on_final(entry, report)
 
     def moves_of(
@@ -149,8 +157,11 @@ class OpenOrders:
     ) -> list[Move]:
         """Give the moves to these states; without any, what the report only adds in executions.
 
-        A stream tells of an order and of its trades apart, and of the order first.
+        A stream tells of an order and of its trades apart, and of the order first. Of another
+        order that bears the same id nothing is taken.
         """
+        if is_another(entry, report):
+            return []
         moves: list[Move] = []
         for to in steps:
             moves.append(self.ahead(entry, step_from(entry, to, report, at_ns)))

@@ -55,8 +55,8 @@ class Matter(msgspec.Struct, frozen=True, kw_only=True):
     """Something of orders, positions, account or venue that a person must look at."""
 
     kind: str
-    """One of `order`, `account`, `filled_late`, `still_held`, `not_ended`, `not_traded`, or `venue`
-    and what of it is wrong."""
+    """One of `doubled`, `order`, `account`, `filled_late`, `still_held`, `not_ended`, `not_traded`,
+    or `venue` and what of it is wrong."""
     problem: str
     """What it is, and what to do about it; one sentence."""
     since_ns: int

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from actors.asking import BY_ASKING, Asking
 from actors.context import Context
+from actors.doubled_orders import DoubledOrders
 from actors.executions import Executions
 from actors.gateway import Gateway
 from actors.late_fills import LateFills
@@ -24,7 +25,7 @@ from decisions.stop_book import StopBook
 from messages.errors import ActorUnavailable, LedgerUnavailable
 from messages.ids import OrderKey, TimestampNs
 from messages.order_states import FINAL_STATES
-from messages.orders import Fill, SendAgain
+from messages.orders import Fill, LookupDone, SendAgain
 from messages.values import OrderState
 from persistence.ledger import Claim, Ledger, LedgerEntry, Step
 
@@ -78,7 +79,9 @@ class OrderDesk:
             now_ns=lambda: None if max_age_ns is None else ctx.utc_ns(),
         )
         self.late = LateFills(ctx, ledger, self.keep)
+        self.doubled = DoubledOrders(ctx, ledger, self.keep)
         self.orders.on_final = self.late.saw
+        self.orders.on_another = self.doubled.saw
         self.executions = Executions(ctx, gateway, self.orders, self._record)
         self.asking = Asking(
             ctx=ctx,
@@ -89,7 +92,7 @@ class OrderDesk:
             record=self._record,
             on_absent=lambda entry: self._not_sent(entry, asked=True),
             on_difference=self.differs,
-            on_final=self.late.looked_up,
+            on_final=self._looked_up,
         )
         self.noting: list[Noting] = []
         """Who has something to write with the next commit; each is asked once for each."""
@@ -272,6 +275,13 @@ class OrderDesk:
         self._record([self.orders.ahead(entry, step)])
 
     # ------------------------------------------------------------ housekeeping
+
+    def _looked_up(self, answer: LookupDone) -> None:
+        """Take an answer about an order that nothing is owed of, as it may have ended."""
+        entry = self._ledger.lookup([answer.order_key]).get(answer.order_key)
+        if answer.report is not None and entry is not None:
+            self.doubled.saw(entry, answer.report)
+            self.late.saw(entry, answer.report)
 
     def differs(self, problem: str) -> None:
         """Do nothing about it and ask nobody again: a person must look."""

@@ -66,7 +66,10 @@ def fills_step(
 def ahead_of(entry: LedgerEntry, step: Step) -> LedgerEntry:
     """Give the row as it will be once `step` is recorded, for judging the next report."""
     filled = step.filled_quantity if step.filled_quantity is not None else entry.filled_quantity
-    return msgspec.structs.replace(entry, state=step.to, filled_quantity=filled)
+    name = step.venue_order_id or entry.venue_order_id
+    return msgspec.structs.replace(
+        entry, state=step.to, filled_quantity=filled, venue_order_id=name
+    )
 
 
 def update_of(

@@ -60,7 +60,7 @@ class VenueDesk:
                 keep=desk.keep,
                 show=lambda text: self.receive(VenueNotice(name=ACCOUNT, text=text)),
                 halt=self._halt_for_account,
-                known=desk.late.known,
+                known=lambda: "; ".join(filter(None, (desk.doubled.known(), desk.late.known()))),
             )
 
     def text(self, otherwise: str) -> str:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from decisions.doubled import KnownAtVenue, is_another
 from decisions.order_like import OrderLike
 from decisions.replacing import (
     NO_FIRST,
@@ -244,10 +245,14 @@ class GrownLate(msgspec.Struct, frozen=True, kw_only=True):
 learn(GrownLate)
 
 
-def grown_late(entry: OrderLike, report: OrderReport) -> GrownLate | None:
+class SentOrder(OrderLike, KnownAtVenue, Protocol):
+    """One that was sent, and what the venue calls it."""
+
+
+def grown_late(entry: SentOrder, report: OrderReport) -> GrownLate | None:
     """Give in what a report contradicts an order that has ended; None where it does not."""
     here, there = entry.filled_quantity, report.filled_quantity
-    if entry.state not in FINAL_STATES or there <= here:
+    if entry.state not in FINAL_STATES or there <= here or is_another(entry, report):
         return None
     return GrownLate(
         order_key=entry.order_key,

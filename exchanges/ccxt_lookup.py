@@ -13,7 +13,7 @@ from exchanges.ccxt_parse import Raw, Unclear, fill_of, own_fills, report_of
 from exchanges.outcomes import Answer, judge_query
 from exchanges.rate_budget import Urgency
 from messages.errors import OutcomeUnknown
-from messages.ids import NS_PER_MS, ClientOrderId, Symbol
+from messages.ids import NS_PER_MS, ClientOrderId, Symbol, VenueOrderId
 from messages.orders import Fill, OrderReport
 
 _LOOK_BACK_MS = 60_000
@@ -27,6 +27,8 @@ class Found(msgspec.Struct, frozen=True):
 
     order: dict[str, Any]
     note: str = ""
+    others: tuple[str, ...] = ()
+    """The venue's ids of what bears our id besides."""
 
 
 class OrderLookup:
@@ -135,6 +137,9 @@ class OrderLookup:
             )
         except Unclear as error:
             raise OutcomeUnknown(f"no_proof: the venue's order cannot be read: {error}") from error
+        if found.others:
+            others = tuple(map(VenueOrderId, found.others))
+            report = msgspec.structs.replace(report, namesakes=others)
         missing = report.filled_quantity - sum((f.quantity for f in fills), Decimal(0))
         if missing > 0 and not problem:
             note = f"fills for {missing:f} are not shown yet"
@@ -214,7 +219,7 @@ class OrderLookup:
         note = _note(order, others, sent_at_ns)
         if len(listed) >= self._capability.page_length:
             note = "; ".join(part for part in (note, "not all orders since then were seen") if part)
-        return Found(order, note)
+        return Found(order, note, tuple(others))
 
     async def _open(self, symbol: Symbol, _since_ns: int | None) -> list[dict[str, Any]]:
         return await self.open_orders(symbol)
@@ -292,7 +297,8 @@ def _first_of(same: list[dict[str, Any]], sent_at_ns: int | None) -> Found:
     """Take the oldest, which the send made if any of them did, and name the others."""
     unique = {str(one["id"]): one for one in same}
     first = min(unique.values(), key=lambda one: (one.get("timestamp") or 0, str(one["id"])))
-    return Found(first, _note(first, sorted(set(unique) - {str(first["id"])}), sent_at_ns))
+    others = sorted(set(unique) - {str(first["id"])})
+    return Found(first, _note(first, others, sent_at_ns), tuple(others))
 
 
 def _note(order: Raw, others: list[str], sent_at_ns: int | None) -> str:

@@ -155,6 +155,8 @@ class OrderReport(Message, kw_only=True, frozen=True):
     evidence: str
     """Where this is known from: ``submit``, ``find``, ``market``, ``error: ...``."""
     ts_event_ns: TimestampNs
+    namesakes: tuple[VenueOrderId, ...] = ()
+    """Other orders that the venue showed under the same client order id, where it was seen."""
 
 
 class SubmitDone(Message, kw_only=True, frozen=True):

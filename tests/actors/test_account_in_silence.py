@@ -101,3 +101,18 @@ def test_what_an_order_filled_after_its_end_stands_beside_the_difference(account
     account.says_twice(USDT="950", BTC="5.5")
     assert account.state == "same"
     assert account.cell.problem == ""
+
+
+def test_an_account_that_is_never_quiet_enough_to_be_compared_is_told(account: Account) -> None:
+    account.tell(account.intent(1))
+    account.tell(account.submitted(1, S.UNKNOWN))
+    account.after(500)
+    assert "cannot be compared" not in str(account.matters().get("account"))
+
+    account.after(200)
+
+    told = "the account cannot be compared: for 10 minutes 1 orders are under way"
+    assert account.matters()["account"] == told
+    account.tell(account.report(1, S.FILLED, "1", (fill("t1"),)))
+    account.after(3).says(USDT="900", BTC="6")
+    assert "account" not in account.matters()

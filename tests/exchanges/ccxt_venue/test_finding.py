@@ -131,6 +131,8 @@ def test_several_orders_of_one_id_are_named_not_guessed(
     report = found(opened, order)
 
     assert "2 orders have this id" in report.reason
+    assert len(report.namesakes) == 1
+    assert report.venue_order_id not in report.namesakes
     assert str(first.venue_order_id) in report.reason
     assert str(second.venue_order_id) in report.reason
 
