@@ -33,6 +33,7 @@ def final_word(snapshots: Snapshots, config: Config, reason: str, code: int) -> 
         "profit": _since_start(snapshots.money),
         "profit_since_beginning": _since_beginning(snapshots.money),
         "restarts": snapshots.restarts(),
+        "left": snapshots.left,
         "venue": against_venue(config.run_dir),
         "run_dir": str(config.run_dir),
     }
@@ -45,7 +46,7 @@ def is_demonstration(config: Config) -> bool:
 
 
 def verdict_lines(word: dict[str, Any], *, is_demonstration: bool) -> list[str]:
-    """Give the six lines that a person reads at the end; more of rows dropped, or of no fill."""
+    """Give the six lines that a person reads at the end; more of what is left or was missing."""
     counters = word["counters"]
     profit, of_all = _amounts(word["profit"]), word["profit_since_beginning"]
     if of_all is None:
@@ -63,6 +64,7 @@ def verdict_lines(word: dict[str, Any], *, is_demonstration: bool) -> list[str]:
         *nothing,
         f"Profit net of fees: {profit}{' (a demonstration; no edge claimed)' * is_demonstration}.",
         f"Survived: {_crashes(word)}; {proof_of(word['venue'])}.",
+        *(f"Left open: {text}." for text in (word["left"] or {}).get("texts", ())),
         f"Files: {word['run_dir']} (try: watchkeeper orders --run-dir {word['run_dir']}).",
     ]
 

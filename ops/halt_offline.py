@@ -22,6 +22,7 @@ from messages import lineage
 from messages.errors import ConfigError, RunDirBusy, WatchkeeperError
 from messages.ids import NS_PER_S, TimestampNs
 from ops.config import Config, IdempotencyBackend, VenueType, load
+from ops.last_word import note_halt, note_resumed
 from ops.live_consent import check_same_money
 from ops.logs import log_settings, set_up_logging
 from ops.lost_ledger import said_of_loss
@@ -63,9 +64,13 @@ def halt_offline(
     with held_run(run_dir, deadline) as held:
         lost = said_of_loss(run_dir)  # before the ledger is opened, which makes it where it is gone
         record = _record(held, reason)
+        note_halt(held.run_dir, unproved(record))  # whatever asking the venue comes to
         told(f"the halt is on disk; the venue is asked now: {record.reason}")
-        view = proved(held, record, deadline, told, config_path)
-    return _unproved(view, lost) if lost else view
+        view = _asked(held, record, deadline, told, config_path)
+        if lost:
+            view = _with_loss(view, lost)
+        note_halt(held.run_dir, view)
+        return _fields(view)
 
 
 def resume_offline(
@@ -97,6 +102,7 @@ def resume_offline(
                 return {"ok": False, "text": f"{view['text']}; wait, or say --despite-open"}
         with closing(held.open_ledger()) as ledger:
             ledger.clear_halt()
+        note_resumed(held.run_dir)
         return {"ok": True, "text": f"the next start trades (it was halted: {reason})"}
 
 
@@ -154,10 +160,10 @@ def held_run(run_dir: Path, deadline: float) -> Iterator[Held]:
             yield Held(held, ledger_opener(place, lease), lease)
 
 
-def _unproved(view: View, lost: str) -> View:
+def _with_loss(view: HaltView, lost: str) -> HaltView:
     """Say of a ledger that has lost something that what it does not know may be open."""
-    text = f"halted on disk, NOT proved: {lost}"
-    return {**view, "state": str(HaltState.HALTED_UNPROVED), "problem": lost, "text": text}
+    text, state = f"halted on disk, NOT proved: {lost}", str(HaltState.HALTED_UNPROVED)
+    return msgspec.structs.replace(view, state=state, proved_at_ns=None, problem=lost, text=text)
 
 
 def _record(held: "Held", reason: str) -> HaltRecord:
@@ -188,6 +194,17 @@ def proved(
 
     Without `config_path` the venue is that of the last start.
     """
+    return _fields(_asked(held, record, deadline, told, config_path))
+
+
+def _fields(view: HaltView) -> View:
+    fields: View = msgspec.to_builtins(view)
+    return fields
+
+
+def _asked(
+    held: "Held", record: HaltRecord, deadline: float, told: Told, config_path: Path | None
+) -> HaltView:
     try:
         with ExitStack() as stack:
             config = held.config(config_path)
@@ -200,20 +217,23 @@ def proved(
                 screen_level="CRITICAL",
             )
             board = _executor(config, held, stack)
-            return msgspec.to_builtins(_followed(board, deadline, told))  # type: ignore[no-any-return]  # a mapping, of a struct
+            return _followed(board, deadline, told)
     except WatchkeeperError as error:
         text = f"halted on disk, NOT proved, for the venue could not be asked ({error})"
-        view = HaltView(
-            state=str(HaltState.HALTED_UNPROVED),
-            reason=record.reason,
-            ordered_by=str(record.ordered_by),
-            at_ns=record.at_ns,
-            on_disk=True,
-            problem=str(error),
-            text=f"{text}: {record.reason}",
-        )
-        found: View = msgspec.to_builtins(view)
-        return found
+        return unproved(record, problem=str(error), text=f"{text}: {record.reason}")
+
+
+def unproved(record: HaltRecord, *, problem: str = "", text: str = "") -> HaltView:
+    """Show a halt that is on disk, of which the venue was not asked, or in vain."""
+    return HaltView(
+        state=str(HaltState.HALTED_UNPROVED),
+        reason=record.reason,
+        ordered_by=str(record.ordered_by),
+        at_ns=record.at_ns,
+        on_disk=True,
+        problem=problem,
+        text=text,
+    )
 
 
 def _executor(config: Config, held: "Held", stack: ExitStack) -> OperatorBoard:

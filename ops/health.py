@@ -8,7 +8,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -104,7 +104,9 @@ def _left_behind(run_dir: Path, problem: NoAnswer) -> Snapshot:
     if not isinstance(last, dict):
         why = no_run(run_dir) if problem.gone else str(problem)
         return {"verdict": "UNKNOWN", "why": why}
-    why = _obituary(last) if problem.gone else f"process {last.get('pid')}: {problem}"
+    why = f"process {last.get('pid')}: {problem}"
+    if problem.gone:
+        why = "; ".join((_obituary(last), *_still_so(last)))
     judged = {"last_verdict": last.get("verdict"), "verdict": "UNKNOWN", "why": why}
     return {**last, **judged, "gone": problem.gone}
 
@@ -112,6 +114,8 @@ def _left_behind(run_dir: Path, problem: NoAnswer) -> Snapshot:
 def _obituary(last: Snapshot) -> str:
     ended = last.get("ended")
     pid, name = last.get("pid", "?"), last.get("name", "?")
+    if "pid" not in last:
+        return "no process has left a word here"
     if not isinstance(ended, Mapping):
         seen = _when(last.get("captured_at_ns"))
         return f"process {pid} ({name}) was killed: last seen {seen}, and it said no goodbye"
@@ -120,9 +124,33 @@ def _obituary(last: Snapshot) -> str:
     return f"process {pid} ({name}) {how} {_when(ended.get('at_ns'))}: {reason} (exit code {code})"
 
 
+def _still_so(last: Snapshot) -> Iterator[str]:
+    """Say what did not end with the process: its halt, orders at the exchange, stops."""
+    if _is_halted(last):
+        halt = last["halt"]
+        yield (
+            f"trading is halted ({halt.get('reason')}): the next start trades nothing before"
+            f" `{halt.get('ends_with')}`"
+        )
+    left = last.get("left")
+    texts = left.get("texts") if isinstance(left, Mapping) else None
+    yield from map(str, texts if isinstance(texts, list) else ())
+
+
+def _is_halted(last: Snapshot) -> bool:
+    """Whether a halt outlives the process."""
+    halt = last.get("halt")
+    return isinstance(halt, Mapping) and halt.get("on_disk") is True
+
+
 def _ended_well(last: Snapshot) -> bool:
     ended = last.get("ended")
     return isinstance(ended, Mapping) and ended.get("exit_code") == 0
+
+
+def _is_worth_seeing(last: Snapshot) -> bool:
+    """Whether the last page is shown: of a run that ended in order only a halt is."""
+    return not _ended_well(last) or (bool(last.get("gone")) and _is_halted(last))
 
 
 def _when(ts_ns: object) -> str:
@@ -140,7 +168,7 @@ def _show(snapshot: Snapshot, previous: Snapshot | None, options: HealthOptions)
         sys.stdout.write("\x1b[2J\x1b[H")
     if snapshot["verdict"] == "UNKNOWN":
         _print(f"{painted('UNKNOWN', 'UNKNOWN', colour=colour)}  {one_line(snapshot['why'])}")
-        if isinstance(snapshot.get("actors"), list) and not _ended_well(snapshot):
+        if isinstance(snapshot.get("actors"), list) and _is_worth_seeing(snapshot):
             seen = {**snapshot, "verdict": snapshot.get("last_verdict"), "why": ""}
             _print(f"last known:\n{render(seen, colour=colour)}")
         return

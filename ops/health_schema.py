@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from messages.lifecycle import ActorState
+from ops.left_open import Left
 
 Unset = msgspec.UnsetType
 UNSET = msgspec.UNSET
@@ -298,6 +299,8 @@ class Health(msgspec.Struct, kw_only=True):
     last_verdict: str | Unset | None = UNSET
     """Of the last one that the process wrote; the verdict is UNKNOWN then."""
     gone: bool | Unset = UNSET
+    left: Left | Unset | None = UNSET
+    """Of a live run that has ended: what it left at the exchange. Null until then, and on paper."""
 
 
 class NoRun(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

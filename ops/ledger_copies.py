@@ -20,7 +20,8 @@ from messages.exit_codes import EXIT_FAILED, EXIT_NOTHING_THERE, EXIT_OK
 from messages.ids import TimestampNs
 from messages.lineage import COPIED, MARGIN_NS, UNKNOWN, Accepted, Copied, copied_in, reason
 from messages.stops import Stop
-from ops.halt_offline import Held, Told, held_dir, held_run, proved
+from ops.halt_offline import Held, Told, held_dir, held_run, proved, unproved
+from ops.last_word import note_halt
 from ops.lost_ledger import names_orders
 from ops.run_files import LEDGER
 from persistence.backup import accept_copy, back_up, mark_copy, put_back
@@ -51,6 +52,7 @@ def restore(copy: Path, run_dir: Path, *, replace: bool, as_json: bool) -> int:
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
         aside = place.ledger.with_name(f"{LEDGER}.{_ASIDE}-{stamp}") if replace else None
         copied = put_back(copy, place.ledger, _halt_text, aside)
+        note_halt(place, unproved(_record(copied)))
     left = f"; what was there is {aside.name}" if aside is not None and aside.exists() else ""
     text = (
         f"{run_dir} has the ledger of {copy}{left}. It is halted: {reason(copied)}. Next:"
@@ -72,6 +74,7 @@ def mark(run_dir: Path, *, as_json: bool) -> int:
         return _no_run(run_dir)
     with held_run(run_dir, time.monotonic()) as place, closing(place.open_ledger()) as ledger:
         mark_copy(ledger, UNKNOWN, _halt_text)
+        note_halt(place.run_dir, unproved(_record(UNKNOWN)))
     text = (
         f"the ledger of {run_dir} is marked as a copy, and halted. Next:"
         f" watchkeeper ledger accept {run_dir} --evidence TEXT"
@@ -111,7 +114,7 @@ def accept(
             return _refuse(
                 f"the ledger of {run_dir} is no copy: there is nothing to accept", as_json=as_json
             )
-        record = HaltRecord(reason=reason(copied), ordered_by=OrderedBy.RULE, at_ns=_now_ns())
+        record = _record(copied)
         view = proved(place, record, deadline, told, config_path)
         kept = _stops(place)
         if why := _why_not(view, despite_open=despite_open) or _unsaid(kept, stops):
@@ -170,8 +173,11 @@ def _copied(held: Held) -> Copied | None:
 
 
 def _halt_text(copied: Copied) -> str:
-    record = HaltRecord(reason=reason(copied), ordered_by=OrderedBy.RULE, at_ns=_now_ns())
-    return halting.text_of(record)
+    return halting.text_of(_record(copied))
+
+
+def _record(copied: Copied) -> HaltRecord:
+    return HaltRecord(reason=reason(copied), ordered_by=OrderedBy.RULE, at_ns=_now_ns())
 
 
 def _say(text: str, *, as_json: bool, **facts: object) -> int:

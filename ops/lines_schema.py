@@ -9,6 +9,7 @@ import msgspec
 
 from messages.stops import Cause, StopState
 from messages.values import Liquidity, OrderState, OrderType, Side
+from ops.left_open import Left
 
 
 class _Line(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -209,6 +210,8 @@ class EndLine(_TimedLine, kw_only=True, tag_field="event", tag="end"):
     profit_since_beginning: dict[str, str] | None
     """Of the run directory; null where it is not known."""
     restarts: int
+    left: Left | None
+    """Of a live run: what may still fill, and which stops nobody keeps; null on paper."""
     venue: VenueEnd | None
     run_dir: str
 

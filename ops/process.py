@@ -36,6 +36,7 @@ from ops.inspect_control import InspectControl
 from ops.journal import journal_for
 from ops.journal_head import run_begun
 from ops.late_alerts import LateAlerts
+from ops.left_open import left_fields
 from ops.live_consent import check_consent
 from ops.narrator import Narrator, narrator_for
 from ops.operator_control import OperatorControl
@@ -195,6 +196,7 @@ class _Run:
             last.callback(publishing.close)
             last.callback(lambda: self.narrator.end(self._reason(), self.code))
             last.callback(self._tell_of_the_end)
+            last.callback(self._look_at_what_is_left)
             last.callback(self.dropped.close)
             control.start()
             status.start()
@@ -217,6 +219,13 @@ class _Run:
     def _observe(self, message: Any) -> None:
         for observe in self.observers:
             observe(message)
+
+    def _look_at_what_is_left(self) -> None:
+        if self.config.mode is not Mode.LIVE:
+            return
+        self.snapshots.left = left_fields(self.config.run_dir)
+        for text in self.snapshots.left["texts"]:
+            logger.warning("{}", text)
 
     def _tell_of_the_end(self) -> None:
         late = LateAlerts(self.system, *metric_writers(self.config, self.run_dir))

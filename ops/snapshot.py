@@ -8,14 +8,13 @@ from typing import Any
 import msgspec
 
 from actors.cell import Cell
-from actors.halt_shown import VENUE_FAILED
 from actors.operator_board import TRADING, Matter
 from decisions.money_fold import MoneyFold
 from decisions.portfolio import Portfolio
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState
 from ops.config import Config, FeedType, IdempotencyBackend, VenueType
-from ops.health_text import moment
+from ops.last_word import halt_fields
 from ops.run_facts import RunFacts, disk_of, pnl_of, traded_of
 from ops.trading_view import trading_view, why_nothing
 from ops.verdict import verdict
@@ -44,6 +43,8 @@ class Snapshots:
         self.extras: dict[str, Callable[[], Any]] = {}
         self._started_ns = self._clock.utc_ns()
         self._begun_ns = self._clock.monotonic_ns()
+        self.left: dict[str, Any] | None = None
+        """What a live run leaves at its end; None until then, and of a run on paper."""
         self.order_states: Counter[str] = Counter()
         self.prices: dict[str, str] = {}
 
@@ -87,6 +88,7 @@ class Snapshots:
             "dropped": self.dropped(),
             "halt": self._halt(),
             "lease": None if self._lease is None else self._lease(),
+            "left": self.left,
             "ended": None,
         }
         if self._config.feed.is_live:
@@ -111,18 +113,7 @@ class Snapshots:
     def _halt(self) -> dict[str, Any]:
         """Say how far a halt is, and how it ends; empty while trading."""
         view = self._system.board.halt
-        if view is TRADING:
-            return {}
-        is_persons = view.state != VENUE_FAILED
-        return {
-            "state": view.state,
-            "reason": view.reason,
-            "ordered_by": view.ordered_by,
-            "since": moment(view.at_ns) if view.at_ns else None,
-            "on_disk": view.on_disk,
-            "proved_at": moment(view.proved_at_ns) if view.proved_at_ns else None,
-            "ends_with": f"watchkeeper resume {self._config.run_dir}" if is_persons else "stop",
-        }
+        return {} if view is TRADING else halt_fields(view, self._config.run_dir)
 
     @property
     def portfolio(self) -> Portfolio:

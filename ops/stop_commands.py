@@ -56,6 +56,7 @@ def _without_process(run_dir: Path, wish: EndStop, timeout_s: float) -> dict[str
     """Hold the run directory, and its ledger's lease, and write it down oneself."""
     from actors.stop_hand import end_in, no_such, told
     from ops.halt_offline import held_run
+    from ops.last_word import note_ended_stop
 
     with (
         held_run(run_dir, time.monotonic() + timeout_s) as held,
@@ -66,6 +67,7 @@ def _without_process(run_dir: Path, wish: EndStop, timeout_s: float) -> dict[str
         ended = end_in(ledger, kept[0], wish, now_ns) if kept else no_such(ledger, wish)
         if isinstance(ended, Stop):
             ledger.write((), (), now_ns, {}, [ended])
+            note_ended_stop(held.run_dir)
             ended = told(ended)
     answer: dict[str, Any] = msgspec.to_builtins(ended)
     return answer

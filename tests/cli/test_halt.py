@@ -15,6 +15,7 @@ import cli
 from messages.errors import LedgerUnavailable
 from messages.values import OrderState
 from ops.run_dir import RunDir
+from ops.run_state import read_object
 from persistence.ledger import read_orders
 from tests.cli.runs import ROOT, book, command, objects
 from tests.waiting import until
@@ -143,6 +144,56 @@ def test_a_killed_run_is_halted_without_a_process_and_the_next_start_stays_halte
 
 
 @pytest.mark.slow
+def test_health_of_a_run_that_was_halted_without_a_process_says_so_until_it_is_resumed(
+    run_dir: Path, start: Start
+) -> None:
+    bot = start()
+    until_open(run_dir)
+    until(lambda: read_object(run_dir / "status.json").get("verdict") == "OK", LIMIT_S)
+    killed(bot)
+    before = one(command("health", "--run-dir", str(run_dir), "--json").stdout)
+    assert (before["last_verdict"], before["halt"]) == ("OK", {})
+
+    assert command("halt", str(run_dir), "--reason", "it died").returncode == 0
+
+    shown = command("health", "--run-dir", str(run_dir))
+    assert shown.returncode == 3, "there is no process"
+    first, _, page = shown.stdout.partition("last known:\n")
+    ends = f"watchkeeper resume {run_dir}"
+    assert "was killed" in first
+    assert f"trading is halted (it died): the next start trades nothing before `{ends}`" in first
+    assert page.startswith("CRITICAL  ")
+    assert f"ends_with {ends}" in page
+    after = one(command("health", "--run-dir", str(run_dir), "--json").stdout)
+    assert (after["last_verdict"], after["halt"]["state"]) == ("CRITICAL", "halted_proved")
+    assert (after["pid"], after["ended"]) == (before["pid"], None), "all else is its process's"
+
+    assert command("resume", str(run_dir)).returncode == 0
+
+    resumed = one(command("health", "--run-dir", str(run_dir), "--json").stdout)
+    assert (resumed["last_verdict"], resumed["halt"]) == ("OK", {})
+    assert "halted" not in resumed["why"]
+
+
+@pytest.mark.slow
+def test_health_of_a_run_that_ended_in_order_and_was_halted_then_is_not_silent(
+    run_dir: Path, start: Start
+) -> None:
+    bot = start()
+    until_open(run_dir)
+    bot.terminate()
+    assert bot.wait(LIMIT_S) == 0
+    (run_dir / "paper.db").unlink()  # its venue cannot be asked
+
+    assert command("halt", str(run_dir), "--reason", "a holiday").returncode == 1
+
+    shown = command("health", "--run-dir", str(run_dir)).stdout
+    assert "ended in order" in shown
+    assert "trading is halted (a holiday)" in shown
+    assert "last known:\nCRITICAL  " in shown
+
+
+@pytest.mark.slow
 def test_without_the_venues_book_the_halt_is_on_disk_and_nothing_is_proved(
     run_dir: Path, start: Start
 ) -> None:
@@ -205,6 +256,8 @@ def test_a_run_without_a_config_is_halted_on_disk(
     assert cli.main(["halt", str(tmp_path / "run")]) == 1
 
     assert "halted on disk, NOT proved" in capsys.readouterr().err
+    assert cli.main(["health", "--run-dir", str(tmp_path / "run")]) == 3
+    assert "no process has left a word here; trading is halted (" in capsys.readouterr().out
     with book(tmp_path / "run") as opened:
         assert opened.ledger.halt_reason() is not None
 

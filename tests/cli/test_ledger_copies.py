@@ -47,6 +47,8 @@ def test_from_a_copy_to_trading_again(run_dir: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "It is halted: this ledger is a copy of " in done.stdout
     assert len(list(run_dir.glob("ledger.db.before-a-copy-*"))) == 1
+    shown = command("health", "--run-dir", str(run_dir))
+    assert "; trading is halted (this ledger is a copy of " in shown.stdout
 
     resumed = command("resume", str(run_dir), "--despite-open")
     assert resumed.returncode == 1

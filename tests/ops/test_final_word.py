@@ -103,11 +103,15 @@ def test_of_a_run_that_traded_six_lines_are_left_and_no_excuse() -> None:
         "profit": {"USDT": "1.00"},
         "profit_since_beginning": {"USDT": "1.00"},
         "restarts": 0,
+        "left": None,
         "venue": None,
         "run_dir": "runs/x",
     }
     lines = verdict_lines(word, is_demonstration=False)
     assert len(lines) == 6
+    left = {"texts": ["1 order may still fill"]}
+    more = verdict_lines(word | {"left": left}, is_demonstration=False)
+    assert more[-2:] == ["Left open: 1 order may still fill.", lines[-1]]
     assert lines[2] == ("Decisions: 2 sent, 3 refused (b 2, a 1), 0 duplicates filtered, 2 filled.")
     assert lines[3] == "Profit net of fees: 1.00 USDT."
 
@@ -134,6 +138,7 @@ def test_an_actor_that_is_taken_down_with_another_is_no_second_crash(
         "profit": {},
         "profit_since_beginning": {},
         "restarts": restarts,
+        "left": None,
         "venue": None,
         "run_dir": "runs/x",
     }
