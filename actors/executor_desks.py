@@ -78,7 +78,8 @@ class ExecutorDesks:
         self.telling = self._make_telling()
         self.orders = self._make_orders()
         self.orders.noting.append(self.exits)
-        self.orphans = Orphans(ledger, self.risk, around.traded, self.orders.keep)
+        protects = self.stops.shown_to_people.leaves
+        self.orphans = Orphans(ledger, self.risk, around.traded, self.orders.keep, protects)
         self.cancels = self._make_cancels()
         self.judge = self._make_judge()
         self.operator = self._make_operator()

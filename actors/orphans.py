@@ -1,4 +1,4 @@
-"""Positions of strategies that the config has no more: nobody leaves them, and no stop may act.
+"""Positions of strategies that the config has no more: none of them leaves these any more.
 
 Of money alone: where the account of a real venue is compared. One incarnation's, on the executor's
 thread.
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from decisions.risk import RiskState
+from decisions.who_leaves import who_leaves
 from messages.ids import StrategySymbol
 from persistence.ledger import Ledger
 
@@ -21,7 +22,7 @@ ORPHANS = "orphans"
 class Orphans:
     """`traded`: what the strategies of this config trade; empty where nobody looks.
 
-    `keep` writes a note durably.
+    `keep` writes a note durably; `protects` gives how much of a position its stops would leave.
     """
 
     def __init__(
@@ -30,7 +31,9 @@ class Orphans:
         risk: RiskState,
         traded: Collection[StrategySymbol],
         keep: Callable[[Mapping[str, str]], Any],
+        protects: Callable[[StrategySymbol], Decimal],
     ) -> None:
+        self._protects = protects
         self._risk, self._traded, self._keep = risk, frozenset(traded), keep
         text = ledger.note(ORPHANS)
         self._accepted = msgspec.json.decode(text, type=list[list[str]]) if text else []
@@ -52,9 +55,10 @@ class Orphans:
             return ""
         ((strategy_id, symbol), held), more = found[0], len(found) - 1
         others = f" (and {more} more)" if more else ""
+        who = who_leaves(held, self._protects((strategy_id, symbol)))
         return (
             f"{strategy_id} holds or may yet hold {held.normalize():f} {symbol} and does not trade"
-            f" that by this config{others}: nobody leaves it; give it its id and symbol back, or"
+            f" that by this config{others}: {who}; give it its id and symbol back, or"
             ' end it by hand, then `watchkeeper account --accept "WHY"`'
         )
 

@@ -4,6 +4,7 @@ One incarnation's, on the executor's thread.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from actors.operator_board import StuckStop
@@ -11,7 +12,8 @@ from decisions.stop_book import StopBook
 from decisions.stop_ending import COMMAND, too_little
 from decisions.stops import level
 from messages.errors import LedgerUnavailable
-from messages.ids import Symbol
+from messages.exact import NOTHING
+from messages.ids import StrategySymbol, Symbol
 from messages.stops import Stop, StopState
 from messages.values import Instrument
 from persistence.ledger import LedgerEntry
@@ -79,6 +81,19 @@ class StopsShown:
             if stop.entry_key not in told and (stop.failed >= STUCK_AFTER or self._unsellable(stop))
         ]
         return tuple(_stuck(stop, said) for stop, said in (*blind, *failed))
+
+    def leaves(self, place: StrategySymbol) -> Decimal:
+        """Give how much of a strategy's position its stops would leave; base currency, unsigned.
+
+        Those that need a person, as `stuck` says, would not.
+        """
+        stuck = {one.entry_key for one in self.stuck()}
+        mine = (
+            self._book.protected(stop)
+            for stop in self._book.stops.values()
+            if (stop.strategy_id, stop.symbol) == place and stop.entry_key not in stuck
+        )
+        return sum(mine, start=NOTHING)
 
     def unwatched(self) -> str:
         """Say which stops cannot act; empty when all can."""

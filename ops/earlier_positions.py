@@ -8,7 +8,7 @@ its orders decides by what became of them, so that it would not decide the same 
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,9 +17,12 @@ from actors.log import logger
 from actors.order_records import update_of
 from actors.strategy import Kept
 from decisions.risk_exit import fees_in
+from decisions.stop_exits import left_to_protect
 from decisions.unfinished_exits import LEAVING, waiting_in
+from decisions.who_leaves import who_leaves
 from messages.exact import EXACT, NOTHING
 from messages.ids import EXECUTOR, NS_PER_S, StrategyId, Symbol
+from messages.stops import Stop
 from ops.config import StrategyConfig
 from persistence import statements as sql
 from persistence.ledger import Ledger
@@ -96,10 +99,10 @@ class EarlierPositions:
             if told := ", ".join(f"{much} of {symbol}" for symbol, much in mine.items() if much):
                 text = "begins with what its earlier decisions hold: {}"
                 logger.bind(actor=f"execution/strategies/{one.id}").info(text, told)
-        self._say_left_behind(held, ledger)
+        self._say_left_behind(held, ledger, stops)
 
-    def _say_left_behind(self, held: Held, ledger: Ledger) -> None:
-        """Tell of what strategies hold, or have open, that this config has not: nobody leaves it.
+    def _say_left_behind(self, held: Held, ledger: Ledger, stops: Sequence[Stop]) -> None:
+        """Tell of what strategies hold, or have open, that this config has not, and who leaves it.
 
         Not where a recording is shown again: there what was held is no money.
         """
@@ -111,12 +114,26 @@ class EarlierPositions:
             if (who, symbol) in ours:
                 continue
             much, count = held.get((who, symbol), NOTHING), open_here[who, symbol]
+            who_does = who_leaves(much, self._protected(who, symbol, ledger, stops))
             text = (
                 "strategy {} holds or may yet hold {} of {}, with {} orders open, and does not"
-                " trade that by this config: nobody leaves it (give it its id and symbol back, or"
+                " trade that by this config: {} (give it its id and symbol back, or"
                 " end it by hand and `watchkeeper account --accept` that)"
             )
-            logger.bind(actor=EXECUTOR).warning(text, who, f"{much:f}", symbol, count)
+            logger.bind(actor=EXECUTOR).warning(text, who, f"{much:f}", symbol, count, who_does)
+
+    def _protected(
+        self, who: StrategyId, symbol: Symbol, ledger: Ledger, stops: Sequence[Stop]
+    ) -> Decimal:
+        """Give what stops leave of it: they act where some strategy of this config trades that."""
+        if not any(symbol in one.symbols for one in self._strategies):
+            return NOTHING
+        left = NOTHING
+        for stop in stops:
+            if (stop.strategy_id, stop.symbol) == (who, symbol):
+                known = ledger.lookup([stop.entry_key, *stop.exits])
+                left = EXACT.add(left, max(left_to_protect(stop, known), NOTHING))
+        return left
 
     def _held(self, ledger: Ledger) -> Held:
         """Give what is filled and may yet be, less what fees have taken from exits.

@@ -62,17 +62,17 @@ def story_of(run_dir: Path, name: str) -> dict[str, Any]:
     with LedgerReader(run_dir / LEDGER) as ledger:
         if (wish := waiting(name, ledger)) and wish.replacement and not ledger.named(name):
             return {"waits": waits(wish, wish.replacement)}
-        key = find_order(ledger, name).order_key
+        key, state = find_order(ledger, name).order_key, run_state(run_dir)
         with ledger.one_moment():
             entry = ledger.lookup([key])[key]
             events, fills = ledger.events(key), ledger.fills(key)
             halted = reason_in(ledger.halt_reason())
             stop = ledger.stop_of(key)
-            told = None if stop is None else stop_row(stop, ledger)
+            told = None if stop is None else stop_row(stop, ledger, state.stuck)
             followed_by = followers(entry, ledger)
             end, first = end_of(entry, ledger), first_in_short(entry, ledger)
     metrics = _metrics(run_dir, key)
-    is_alive = run_state(run_dir).is_alive
+    is_alive = state.is_alive
     return {
         "order": whole_row(entry),
         "stop": told,

@@ -64,6 +64,8 @@ class StopRow(_Line, kw_only=True):
     exits: list[str]
     failed: int
     why: str | None
+    problem: str | None
+    """Why it cannot act, or leave, by itself, as `health` says; null where it can."""
 
 
 class TradeRow(_Line, kw_only=True):

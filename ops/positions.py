@@ -9,13 +9,15 @@ from typing import Any
 from decisions.metrics import money
 from decisions.portfolio import Holding, Portfolio
 from decisions.spoken import spoken_money, spoken_price, spoken_quantity
+from decisions.who_leaves import who_leaves
 from messages.exact import EXACT, NOTHING
 from messages.ids import StrategyId, Symbol, quote_of
 from ops.dashboard.facts import config_of
+from ops.health_text import one_line
 from ops.run_files import LEDGER
 from ops.run_state import run_state
 from ops.stops import ROUNDING as STOP_ROUNDING
-from ops.stops import stop_row
+from ops.stops import stop_row, tell_unkept
 from ops.tables import spoken, write_json, write_table
 from ops.unmatched import tell_unmatched
 from persistence.reader import Execution, LedgerReader, PositionRow, Wanted
@@ -72,11 +74,11 @@ def positions(
     Raises:
         LedgerUnavailable: there is no ledger to read.
     """
-    wanted = Wanted(symbol=symbol, strategy=strategy)
+    wanted, state = Wanted(symbol=symbol, strategy=strategy), run_state(run_dir)
     with LedgerReader(run_dir / LEDGER) as ledger:
         kept, executions = ledger.holdings(wanted)
-        rows = list(_rows(_wanted(kept, wanted), executions, run_state(run_dir).prices))
-        kept_stops = [stop_row(stop, ledger) for stop in ledger.kept_stops()]
+        rows = list(_rows(_wanted(kept, wanted), executions, state.prices))
+        kept_stops = [stop_row(stop, ledger, state.stuck) for stop in ledger.kept_stops()]
     named = _named(run_dir)
     for row in rows:
         row["in_config"] = None if named is None else _is_named(row, named)
@@ -85,6 +87,7 @@ def positions(
         write_json(rows)
     else:
         _print(rows)
+        tell_unkept(run_dir, kept_stops, is_alive=state.is_alive)
     if not rows:
         tell_unmatched(run_dir / LEDGER, symbol, strategy)
     return 0
@@ -183,9 +186,14 @@ def _print(rows: list[dict[str, Any]]) -> None:
             if row["in_config"] is False and row["quantity"] != "0":
                 sys.stdout.write(
                     f"{row['strategy_id']} {row['symbol']}: the last start's config has no such"
-                    " strategy on that market: nobody leaves this position\n"
+                    f" strategy on that market: {_who_leaves(row)}\n"
                 )
             sys.stdout.writelines(map(_stop_line, row["stops"]))
+
+
+def _who_leaves(row: Mapping[str, Any]) -> str:
+    stops = (Decimal(one["protects"]) for one in row["stops"] if not one["problem"])
+    return who_leaves(Decimal(row["quantity"]), sum(stops, start=NOTHING))
 
 
 def _stop_line(stop: Mapping[str, Any]) -> str:
@@ -193,9 +201,12 @@ def _stop_line(stop: Mapping[str, Any]) -> str:
     (stop,) = spoken([stop], STOP_ROUNDING)
     names = ("stop_loss", "take_profit", "trailing")
     prices = ", ".join(f"{name} {stop[name]}" for name in names if stop[name] is not None)
+    place = f"{stop['strategy_id']} {stop['symbol']}"
+    if stop["problem"]:
+        return f"{place}: {stop['protects']} NOT protected: {one_line(stop['problem'])}\n"
     how = f"acts at {stop['acts_at']}" if stop["acts_at"] is not None else stop["why"] or "waits"
     return (
-        f"{stop['strategy_id']} {stop['symbol']}: {stop['protects']} protected by the stop of"
+        f"{place}: {stop['protects']} protected by the stop of"
         f" {stop['entry_key']} ({prices}), {stop['state']}: {how}\n"
     )
 

@@ -31,6 +31,8 @@ class RunState(msgspec.Struct, frozen=True, kw_only=True):
     """When the last process began."""
     prices: dict[str, Decimal]
     """The last known price by symbol."""
+    stuck: dict[str, str] = {}
+    """Why a stop that is kept cannot act or leave, as `health` says; by its entry's key."""
 
     @property
     def ended_in_order(self) -> bool:
@@ -49,6 +51,7 @@ def run_state(run_dir: Path) -> RunState:
         seen_at_ns=seen if isinstance(seen, int) else None,
         started_at_ns=started if isinstance(started, int) else None,
         prices=_prices(status.get("market")),
+        stuck=_stuck(status.get("stuck_stops")),
     )
 
 
@@ -90,6 +93,15 @@ def _is_alive(run_dir: Path) -> bool:
     except NoAnswer as problem:
         return not problem.gone
     return True
+
+
+def _stuck(stops: object) -> dict[str, str]:
+    listed = stops if isinstance(stops, list) else []
+    return {
+        str(one.get("entry_key")): str(one.get("problem"))
+        for one in listed
+        if isinstance(one, dict)
+    }
 
 
 def _prices(market: object) -> dict[str, Decimal]:

@@ -1,6 +1,7 @@
 """What is told of stops: which protects what of which entry, and why it acted."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from messages.exact import EXACT, NOTHING
 from messages.stops import Stop, StopState
 from ops.health_text import one_line
 from ops.run_files import LEDGER
+from ops.run_state import run_state, trades_live
 from ops.tables import spoken, write_json, write_table
 from persistence.reader import LedgerReader
 
@@ -21,6 +23,7 @@ _SHOWN = (
     "acts_at", "state", "why",
 )  # fmt: skip
 
+NONE_STUCK: Mapping[str, str] = {}
 ROUNDING = {
     "protects": spoken_quantity,
     "stop_loss": spoken_price,
@@ -37,22 +40,45 @@ def stops(run_dir: Path, *, as_json: bool, symbol: str | None, strategy: str | N
     Raises:
         LedgerUnavailable: there is no ledger to read.
     """
+    state = run_state(run_dir)
     with LedgerReader(run_dir / LEDGER) as ledger, ledger.one_moment():
         rows = [
-            stop_row(stop, ledger)
+            stop_row(stop, ledger, state.stuck)
             for stop in ledger.all_stops()
             if symbol in (None, stop.symbol) and strategy in (None, stop.strategy_id)
         ]
     if as_json:
         write_json(rows)
     else:
-        write_table(_SHOWN, spoken(rows, ROUNDING))
+        write_table(_SHOWN, spoken(map(_in_short, rows), ROUNDING))
+        tell_unkept(run_dir, rows, is_alive=state.is_alive)
     return 0
 
 
-def stop_row(stop: Stop, ledger: LedgerReader) -> dict[str, Any]:
-    """Give a stop as JSON has it: money as text; what it protects is read from its orders."""
-    acts_at = level(stop) if stop.state is StopState.ARMED else None
+def _in_short(row: dict[str, Any]) -> dict[str, Any]:
+    """Give it as a table has it: why it is stuck, and not how to look at it, which one does."""
+    if row["problem"] is None:
+        return row
+    why = row["problem"].partition(": look at it")[0]
+    return {**row, "state": f"{row['state']} (stuck)", "why": why}
+
+
+def tell_unkept(run_dir: Path, rows: Iterable[Mapping[str, Any]], *, is_alive: bool) -> None:
+    """Say of a live run without a process that its stops act no more, where one would."""
+    kept = any(row["state"] != StopState.DONE for row in rows)
+    if kept and not is_alive and trades_live(run_dir):
+        sys.stdout.write("no process runs: no stop acts before the next start\n")
+
+
+def stop_row(
+    stop: Stop, ledger: LedgerReader, stuck: Mapping[str, str] = NONE_STUCK
+) -> dict[str, Any]:
+    """Give a stop as JSON has it: money as text; what it protects is read from its orders.
+
+    `stuck` says which cannot act, or leave, by themselves, and why: by the keys of their entries.
+    """
+    problem = stuck.get(stop.entry_key) if stop.state is not StopState.DONE else None
+    acts_at = level(stop) if stop.state is StopState.ARMED and problem is None else None
     return {
         "entry_key": stop.entry_key,
         "strategy_id": stop.strategy_id,
@@ -72,6 +98,7 @@ def stop_row(stop: Stop, ledger: LedgerReader) -> dict[str, Any]:
         "exits": list(stop.exits),
         "failed": stop.failed,
         "why": stop.why or None,
+        "problem": problem,
     }
 
 
@@ -102,6 +129,8 @@ def lines_of_stop(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"acts at {stop['acts_at']}; best price so far {stop['best_price']}"
     if stop["why"]:
         yield "", one_line(stop["why"])
+    if stop["problem"]:
+        yield "", one_line(stop["problem"])
     for one in stop["exits"]:
         yield "  exit", one
 

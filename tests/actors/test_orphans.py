@@ -70,3 +70,36 @@ def test_a_person_who_knows_is_not_told_again_until_it_changes(bought: Path) -> 
     desk.fills(1, "1", S.FILLED)
     desk.actor._health.show()
     assert "may yet hold 2 BTC/USDT" in desk.cell.problem
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("0", "its stops alone leave it"),
+        ("0.5", "its stops alone leave 1 of it, and nobody the rest"),
+    ],
+)
+def test_what_a_stop_would_leave_is_not_said_to_be_left_by_nobody(
+    tmp_path: Path, more: str, said: str
+) -> None:
+    """Another strategy trades the market, so that the stop is shown it."""
+    desk = path(tmp_path, (ONE, BTC)).enter()
+    if more != "0":
+        desk.tell(desk.intent(1))
+        desk.fills(1, more, S.PARTIALLY_FILLED)
+        desk.fills(1, more, S.CANCELED)
+    desk.stop()
+
+    problem = path(tmp_path, (StrategyId("new"), BTC)).cell.problem
+
+    assert f"does not trade that by this config: {said}; give it its id" in problem
+
+
+def test_a_stop_whose_market_nobody_sees_leaves_nothing(tmp_path: Path) -> None:
+    path(tmp_path, (ONE, BTC)).enter().stop()
+
+    desk = path(tmp_path, (ONE, ETH))
+    desk.gateway.symbols = (ETH,)
+    desk.start()
+
+    assert "nobody leaves it" in desk.matters()["not_traded"]

@@ -12,11 +12,12 @@ from loguru import logger
 from actors.strategy import Kept
 from decisions.order_keys import client_order_id
 from decisions.order_wishes import CANCELS, Wish
+from decisions.stops import stop_of
 from decisions.strategy import StrategyMemory, new_memory
 from decisions.unfinished_exits import LEAVING, Unfinished, note_of
 from messages.errors import LedgerUnavailable
 from messages.ids import NS_PER_S, StrategyId, Symbol
-from messages.values import OrderState, Side
+from messages.values import OrderState, Protection, Side
 from ops.config import parse
 from ops.earlier_positions import EarlierPositions
 from persistence.entries import fingerprint
@@ -149,6 +150,30 @@ def test_what_no_strategy_of_the_config_has_is_warned_of(tmp_path: Path) -> None
         "strategy old holds or may yet hold 2 of BTC/USDT, with 0 orders open,",
         "strategy old holds or may yet hold 3 of ETH/USDT, with 1 orders open,",
     ]
+
+
+def test_what_a_stop_would_leave_is_not_said_to_be_left_by_nobody(tmp_path: Path) -> None:
+    """Its strategy was renamed; `a` trades its market, so that the stop acts."""
+    with book(tmp_path) as run:
+        wish: dict[str, Any] = {
+            "quantity": Decimal(2),
+            "strategy_id": StrategyId("old"),
+            "protection": Protection(stop_loss=Decimal(90)),
+        }
+        filled(run, 2, Side.BUY, "2", strategy_id=StrategyId("bare"))
+        key = run.claim(1, **wish)
+        stop = stop_of(intent(1, **wish))
+        assert stop is not None
+        run.ledger.write((), (), run.tick(), {}, [stop])
+        run.step(key, OrderState.FILLED, fill("t1", "2"))
+    told: list[str] = []
+    sink = logger.add(lambda message: told.append(message.record["message"]), level="WARNING")
+
+    begun(tmp_path)
+    logger.remove(sink)
+
+    assert ["nobody leaves it" in text for text in told] == [True, False]
+    assert "does not trade that by this config: its stops alone leave it (give" in told[1]
 
 
 def test_what_was_decided_is_not_decided_again_even_if_it_was_refused(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from ops.stops import protected
 from persistence.reader import LedgerReader
 from tests.actors.order_path import BTC
 from tests.actors.stopped_path import AGE_NS, Stopped
+from tests.cli.runs import command
 from tests.research.parity import write
 from tests.research.stopped import stopped_strategy
 from tests.system.conftest import config_of, run_to_end
@@ -65,6 +66,82 @@ def test_positions_show_what_stands_behind_them(
     assert f"s BTC/USDT: 0.5 protected by the stop of {entry} (stop_loss 91, trailing 2)" in text
     rows = said(capsys, "positions", "--json", "--run-dir", run).splitlines()
     assert [[one["entry_key"] for one in json.loads(row)["stops"]] for row in rows] == [[entry]] * 2
+
+
+MOVED = """
+name = "moved"
+run_dir = "{run_dir}"
+[feed]
+type = "demo"
+symbols = ["{symbol}"]
+speed = 0
+[[strategy]]
+id = "{id}"
+uses = "{plugin}:{uses}"
+[risk]
+price_collar_bps = "5000"
+"""
+PLUGIN = Path(__file__).parents[1] / "system" / "halting_strategies.py"
+
+
+def played(folder: Path, symbol: str, strategy: str, uses: str) -> None:
+    """One start in the same run directory, to the end of its market."""
+    given = {"run_dir": folder / "run", "symbol": symbol, "id": strategy, "uses": uses}
+    (folder / "bot.toml").write_text(MOVED.format(**given, plugin=PLUGIN))
+    done = command("start", str(folder / "bot.toml"), "--max-events", "30", "--json")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_of_a_stop_that_cannot_act_all_commands_say_what_health_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its market is shown to nobody: it was called armed, and to act at its price."""
+    played(tmp_path, "BTC/USDT", "old", "Leaving")
+    run = str(tmp_path / "run")
+    (armed,) = stops_of(run, capsys)
+    assert (armed["problem"], armed["acts_at"]) == (None, armed["stop_loss"])
+
+    played(tmp_path, "ETH/USDT", "new", "Resting")
+
+    (told,) = json.loads((tmp_path / "run" / "status.json").read_bytes())["stuck_stops"]
+    (stop,) = stops_of(run, capsys)
+    assert (stop["problem"], stop["acts_at"]) == (told["problem"], None)
+    (row,) = said(capsys, "orders", "--stops", "--run-dir", run).splitlines()[1:]
+    assert "armed (stuck)  a stop of old on BTC/USDT cannot act, for no strategy" in row
+    lines = said(capsys, "positions", "--run-dir", run).splitlines()
+    assert lines[-2].endswith("no such strategy on that market: nobody leaves it")
+    assert lines[-1] == f"old BTC/USDT: 0.001 NOT protected: {told['problem']}"
+    assert told["problem"] in said(capsys, "explain", stop["entry_key"], "--run-dir", run)
+
+
+@pytest.mark.slow
+def test_a_position_that_its_stop_would_leave_is_not_said_to_be_left_by_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another strategy trades its market: the stop is shown that, and acts."""
+    played(tmp_path, "BTC/USDT", "old", "Leaving")
+    played(tmp_path, "BTC/USDT", "new", "Resting")
+    run = str(tmp_path / "run")
+
+    lines = said(capsys, "positions", "--run-dir", run).splitlines()
+
+    assert lines[-2] == (
+        "old BTC/USDT: the last start's config has no such strategy on that market: its stops alone"
+        " leave it"
+    )
+    assert ", armed: acts at " in lines[-1]
+    assert "no process runs" not in lines[-1], "on paper there is nothing to lose"
+
+
+def test_a_live_run_without_a_process_says_that_no_stop_acts(
+    run: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (Path(run) / "status.json").write_text('{"mode": "live"}')
+
+    for words in (["positions"], ["orders", "--stops"]):
+        last = said(capsys, *words, "--run-dir", run).splitlines()[-1]
+        assert last == "no process runs: no stop acts before the next start"
 
 
 def test_explain_leads_from_the_entry_to_the_exit_and_back(
