@@ -241,13 +241,15 @@ class StopBook:
                     yield intent
 
     def _dated(self, stop: Stop, now_ns: TimestampNs, until_ns: int) -> Stop:
-        """Count what was decided or filled at a wrong time from now: it would wait until then."""
+        """Count what was decided or filled at a wrong time from now: it would wait until then.
+
+        The moment of the decision stays what it was: by that its entry is known.
+        """
         key = stop.entry_key
         if self._first_fill.get(key, 0) > until_ns:
             self._first_fill[key] = now_ns
-        if max(stop.placed_at_ns, stop.looked_at_ns) > until_ns:
-            placed, looked = min(stop.placed_at_ns, now_ns), min(stop.looked_at_ns, now_ns)
-            stop = msgspec.structs.replace(stop, placed_at_ns=placed, looked_at_ns=looked)
+        if stop.looked_at_ns > until_ns:
+            stop = msgspec.structs.replace(stop, looked_at_ns=now_ns)
             self.stops[key] = stop
         return stop
 
@@ -257,7 +259,7 @@ class StopBook:
         gap_ns = event.ts_event_ns - stop.looked_at_ns
         if believed and key in self._loaded and gap_ns > TOLD_GAP_NS:
             told = f"; nobody looked at it for the {gap_ns / NS_PER_S:.0f} s before"
-        after = seen(stop, event, self._first_fill.get(key, 0), told)
+        after = _seen(stop, event, self._first_fill.get(key, 0), told)
         if after is not stop:
             if not believed:
                 after = msgspec.structs.replace(after, looked_at_ns=stop.looked_at_ns)
@@ -382,6 +384,17 @@ class StopBook:
 
     def _put(self, stop: Stop) -> None:
         self.stops[stop.entry_key] = self._changed[stop.entry_key] = stop
+
+
+def _seen(stop: Stop, event: MarketEvent, first_fill_ns: int, told: str) -> Stop:
+    """See `seen`. The moment of a decision counts for nothing where it was a wrong time."""
+    if stop.looked_at_ns >= stop.placed_at_ns:
+        return seen(stop, event, first_fill_ns, told)
+    undated = msgspec.structs.replace(stop, placed_at_ns=TimestampNs(0))
+    after = seen(undated, event, first_fill_ns, told)
+    if after is undated:
+        return stop
+    return msgspec.structs.replace(after, placed_at_ns=stop.placed_at_ns)
 
 
 def _place(stop: Stop) -> StrategySymbol:

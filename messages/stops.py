@@ -55,7 +55,10 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     best_price: Decimal
     """The highest price since the entry, of a short one the lowest: what trails hangs from it."""
     looked_at_ns: TimestampNs
-    """The market's time up to which it is surely known not to have acted."""
+    """The market's time up to which it is surely known not to have acted.
+
+    Before `placed_at_ns` where that lies too far ahead of our clock to be a right time.
+    """
     released: Decimal = Decimal(0)
     """What was filled of the entry and the strategy has left by itself."""
     exits: tuple[OrderKey, ...] = ()

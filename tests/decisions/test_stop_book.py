@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from decisions.account import Flows
+from decisions.audit_stops import stop_problem
 from decisions.risk import RiskLimits, RiskState, fit_exit
 from decisions.stop_book import StopBook
 from decisions.stop_exits import told_changes
@@ -46,7 +47,8 @@ def order(second: int, side: Side, quantity: Decimal, **more: object) -> OrderIn
     return OrderIntent(**fields | more)  # type: ignore[arg-type]  # fields by name
 
 
-ENTRY = order(1, Side.BUY, WHOLE, protection=Protection(stop_loss=Decimal(95)))
+AT_95 = Protection(stop_loss=Decimal(95))
+ENTRY = order(1, Side.BUY, WHOLE, protection=AT_95)
 
 FILLED = Row(
     order_key=ENTRY.order_key,
@@ -191,3 +193,40 @@ def loaded(stop: Stop) -> StopBook:
     book = StopBook()
     book.load([stop], {PLACE: WHOLE}, [], lambda _: {ENTRY.order_key: FILLED}, lambda _: [])
     return book
+
+
+HOUR = 3_600
+
+
+def test_a_decision_of_a_market_that_runs_ahead_keeps_its_moment_and_its_stop_acts() -> None:
+    """As in a rehearsal on a compressed clock; an audit knows the entry by that moment."""
+    book, entry = StopBook(), order(3 * HOUR, Side.BUY, WHOLE, protection=AT_95)
+    row = msgspec.structs.replace(
+        FILLED, order_key=entry.order_key, decided_at_ns=entry.decided_at_ns
+    )
+    book.claimed(entry)
+    book.moved_to(entry.order_key, WHOLE, OrderState.FILLED, ())
+    now, until = TimestampNs(10 * NS_PER_S), (10 + HOUR) * NS_PER_S
+
+    assert not [*book.look(trade(3 * HOUR + 1, "99"), now, until_ns=until)]
+    (stop,) = book.stops.values()
+    assert stop_problem(stop, {entry.order_key: row}) is None
+
+    (out,) = book.look(trade(3 * HOUR + 2, "94"), now, until_ns=until)
+    (stop,) = book.stops.values()
+    left = msgspec.structs.replace(
+        row, order_key=out.order_key, side=Side.SELL, decided_at_ns=out.decided_at_ns
+    )
+    known = {entry.order_key: row, out.order_key: left}
+    assert stop_problem(stop, known) == "it is acted, and nothing is left of its entry"
+
+
+def test_after_a_decision_at_a_wrong_time_each_price_of_one_moment_is_looked_at() -> None:
+    """The market's clock is right again, and far behind the decision's moment."""
+    book, entry = StopBook(), order(3 * HOUR, Side.BUY, WHOLE, protection=AT_95)
+    book.claimed(entry)
+    book.moved_to(entry.order_key, WHOLE, OrderState.FILLED, ())
+    now, until = TimestampNs(10 * NS_PER_S), (10 + HOUR) * NS_PER_S
+
+    assert not [*book.look(trade(11, "99"), now, until_ns=until)]
+    assert [*book.look(trade(11, "94"), now, until_ns=until)]
