@@ -243,6 +243,8 @@ class LiveFeedActor(Actor):
         log = logger.bind(actor=self.ctx.path)
         if state.phase in (FeedPhase.STALE, FeedPhase.BACKOFF):
             log.warning("the market is not live: {}", _problem(state))
+        elif state.phase is FeedPhase.LIVE and state.reason:
+            log.warning("the market is live, but {}", state.reason)
         elif state.phase is FeedPhase.LIVE:
             log.info("the market is live; clock difference {} ms", state.skew_ms)
 

@@ -63,6 +63,8 @@ class CandleBuilder:
         self._grace_ns = grace_ns
         self._forming: dict[int, Bar] = {}
         """What the stream has told of bars that were not given yet."""
+        self._shown_ns: int | None = None
+        """The moment of the market, or the open of a bar, that the stream has told of last."""
         self.newest_ns = -1
         """The newest moment of the market, or open of a bar, that anybody has told of."""
         self.holds_back = False
@@ -72,6 +74,7 @@ class CandleBuilder:
 
     def stream(self, bar: Bar) -> None:
         """Take an update of a bar. Volume only grows, so the largest is the latest word."""
+        self._shown_ns = bar.open_ns
         self.newest_ns = max(self.newest_ns, bar.open_ns)
         self.assume_told(bar)
         known = self._forming.get(bar.open_ns)
@@ -80,17 +83,29 @@ class CandleBuilder:
 
     def begun(self, ts_ns: int) -> None:
         """Learn that the market has come to a moment: bars that end before it are over."""
+        self._shown_ns = ts_ns
         self.newest_ns = max(self.newest_ns, ts_ns)
 
     def interrupted(self) -> None:
         """Forget what is forming: after a break of the stream nobody knows what was missed."""
         self._forming.clear()
+        self._shown_ns = None
 
     # ------------------------------------------------------------ what is over
 
     def is_due(self, venue_now_ns: int) -> bool:
         """Whether a bar is over that was not given yet; on the exchange's clock."""
         return self.next_open_ns is None or self._is_over(self.next_open_ns, venue_now_ns)
+
+    @property
+    def has_gone_back(self) -> bool:
+        """Whether the stream is more than a whole bar before the last that was given.
+
+        A late word on that one, or on the one before it, is none of this.
+        """
+        if self.next_open_ns is None or self._shown_ns is None:
+            return False
+        return self._shown_ns < self.next_open_ns - 2 * self._timeframe_ns
 
     def is_behind(self, bar: Bar) -> bool:
         """Whether a bar from REST is news to the stream: newer than all it told, or fuller."""

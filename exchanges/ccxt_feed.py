@@ -57,6 +57,8 @@ class CcxtFeed:
         self._patience = patience or FeedSettings()
         self._budget = budget or RateBudget()
         backoff = (self._patience.backoff_ms, self._patience.backoff_max_ms)
+        self._fallen_back = ""
+        """Which markets show again what was told already, in words."""
         self._phases = FeedPhases(request.path, backoff, rng, utc_ns)
         self._utc_ns, self._monotonic_ns = utc_ns, monotonic_ns
         self._clock = SteadyClock(utc_ns, monotonic_ns)
@@ -131,6 +133,7 @@ class CcxtFeed:
     async def _session(self) -> str:
         """Connect and follow until something breaks; give what broke."""
         self._phases.say(FeedPhase.CONNECTING)
+        self._fallen_back = ""
         tasks: list[asyncio.Future[Any]] = []
         try:
             if self._facts is None:
@@ -162,6 +165,11 @@ class CcxtFeed:
             check_answer(call)
             listed = [line for line in self._all_lines if line.symbol in self._client.markets]
             self._lines = listed or self._all_lines
+
+    @property
+    def _lacks(self) -> str:
+        """Say what of a live market is not told; empty where all is."""
+        return "; ".join(filter(None, (self._left_out, self._fallen_back)))
 
     @property
     def _left_out(self) -> str:
@@ -257,7 +265,7 @@ class CcxtFeed:
             await self._connected()
         self._phases.say(FeedPhase.BACKFILLING)
         await self._backfill(streams)
-        self._phases.say(FeedPhase.LIVE, self._left_out)
+        self._phases.say(FeedPhase.LIVE, self._lacks)
         async with asyncio.TaskGroup() as group:
             for line in self._lines:
                 group.create_task(self._keep_up(line, is_polled=Channel.CANDLES not in streams))
@@ -340,7 +348,13 @@ class CcxtFeed:
             measure=self._measure_skew,
             is_clock_doubtful=lambda: self._clock.has_jumped,
             on_stable=self._phases.stable,
+            on_fallen_back=self._note_fallen_back,
         )
+
+    def _note_fallen_back(self, text: str) -> None:
+        if text != self._fallen_back:
+            self._fallen_back = text
+            self._phases.say(FeedPhase.LIVE, self._lacks)
 
     async def _measure_skew(self) -> None:
         before = self._phases.skew_ms
@@ -349,7 +363,7 @@ class CcxtFeed:
         )
         self._took_skew(skew_ms)
         if before != self._phases.skew_ms:
-            self._phases.say(FeedPhase.LIVE, self._left_out)
+            self._phases.say(FeedPhase.LIVE, self._lacks)
 
     def _took_skew(self, skew_ms: int | None) -> None:
         self._phases.skew_ms = skew_ms

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from exchanges.candle_builder import Bar, CandleBuilder
@@ -12,7 +13,7 @@ from exchanges.ccxt_parse import milliseconds_ns
 from exchanges.feed_settings import Channel, FeedItem, FeedRequest, FeedSettings
 from exchanges.source import GapSpan, SourceStats
 from exchanges.trade_bars import TradeBars
-from messages.ids import NS_PER_MS, Symbol, TimestampNs
+from messages.ids import NS_PER_MS, NS_PER_S, Symbol, TimestampNs
 from messages.market import FeedGap, FeedHistory, Tick
 
 PAGE = 500
@@ -60,6 +61,7 @@ class Line:
         self._has_held = asyncio.Event()
         self._due_since_ns: int | None = None
         self._missed = 0
+        self._back_since_ns: int | None = None
         self._last_bar: Bar | None = None
         """The newest that REST has shown."""
 
@@ -291,6 +293,25 @@ class Line:
                 self._tell_gap(last_ns, known_ns, 0)
 
     # ------------------------------------------------------------ is the stream alive?
+
+    def fallen_back(self, after_ns: int) -> str:
+        """Say that the market shows times that were told already, once it has for so long.
+
+        Empty where it does not: then the stream being alive means that there is news.
+        """
+        next_ns, now_ns = self.builder.next_open_ns, self._monotonic_ns()
+        if next_ns is None or not self.builder.has_gone_back:
+            self._back_since_ns = None
+            return ""
+        if self._back_since_ns is None:
+            self._back_since_ns = now_ns
+        if now_ns - self._back_since_ns < after_ns:
+            return ""
+        was = datetime.fromtimestamp(next_ns // NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        return (
+            f"the market of {self.symbol} has gone back to times that were told already: no candle"
+            f" of it is told before {was}, where it was"
+        )
 
     async def is_behind(self, client: Any, exchange: str, channel: Channel) -> str:
         """Say what REST knows that the stream has not told; empty when it is merely quiet."""

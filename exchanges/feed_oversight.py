@@ -20,6 +20,7 @@ UNANSWERED_MAX = 3
 class Oversight:
     """Of one connection; its coroutines run on the feed's loop.
 
+    `on_fallen_back` is told, at each look, which markets show what was told already; empty: none.
     `measure` compares the exchange's clock with ours, at times and whenever `is_clock_doubtful`.
     """
 
@@ -35,7 +36,9 @@ class Oversight:
         measure: Callable[[], Awaitable[None]],
         is_clock_doubtful: Callable[[], bool],
         on_stable: Callable[[], None],
+        on_fallen_back: Callable[[str], None],
     ) -> None:
+        self._on_fallen_back = on_fallen_back
         self._client, self._exchange = client, exchange
         self._lines, self._streams, self._patience = lines, streams, patience
         self._monotonic_ns, self._measure = monotonic_ns, measure
@@ -52,6 +55,9 @@ class Oversight:
         while True:
             await asyncio.sleep(patience.quiet_ms / 4_000)
             now_ns = self._monotonic_ns()
+            quiet_ns = patience.quiet_ms * NS_PER_MS
+            back = [text for line in self._lines if (text := line.fallen_back(quiet_ns))]
+            self._on_fallen_back("; ".join(back))
             if now_ns - began_ns > patience.stable_ms * NS_PER_MS:
                 self._on_stable()
             try:

@@ -74,7 +74,7 @@ def _sight(
         rate=snapshot.get("rate") or "",
         executor=_instead(system.executor.cell, now_ns),
         actor=_instead(cell, now_ns),
-        feed=_phase(link) or _instead(feed, now_ns),
+        feed=_phase(link, symbol) or _instead(feed, now_ns),
         market_age_s=(snapshot.get("market_age_s") or {}).get(symbol),
         market_limit_s=config.risk.max_market_age_ms / 1_000 if is_live else None,
         behind_s=_behind_s(memory, facts.market_at_ns(symbol)),
@@ -135,8 +135,12 @@ def _if_halted(cell: Cell) -> str:
     return _instead(cell, 0) if cell.state is ActorState.HALTED else ""
 
 
-def _phase(link: Mapping[str, Any]) -> str:
-    if not link or link["phase"] == "live":
+def _phase(link: Mapping[str, Any], symbol: str) -> str:
+    """Say why the market of a symbol is not told; of another's in the same feed, nothing."""
+    if not link:
         return ""
+    if link["phase"] == "live":
+        named = (word.strip(",:;") for word in link["reason"].split())
+        return link["reason"] if symbol in named else ""
     reason = f": {link['reason']}" if link["reason"] else ""
     return f"the market is {link['phase']} for {link['for_s']:.0f} s{reason}"

@@ -56,6 +56,21 @@ def test_a_bar_is_over_when_a_later_one_begins() -> None:
     assert numbers(made.settle([bar(1), bar(2)], NEVER)) == [1]
 
 
+def test_a_stream_goes_back_where_it_is_more_than_a_late_word_behind_what_was_given() -> None:
+    """As one of an exchange whose market began anew: it lives, and tells nothing new."""
+    made = builder(next_bar=4)
+    back = [made.has_gone_back]  # nothing was told yet
+    for number in (3, 2, 1, 4):  # the newest again, a late word, an old one, a new one
+        made.stream(bar(number))
+        back.append(made.has_gone_back)
+    made.begun(1 * MINUTE_NS)  # a trade
+    back.append(made.has_gone_back)
+    made.interrupted()  # what the next connection tells is not known yet
+    back.append(made.has_gone_back)
+
+    assert back == [False, False, False, True, False, True, False]
+
+
 def test_a_bar_is_over_a_grace_after_its_end_by_the_exchanges_clock() -> None:
     made = builder()
 

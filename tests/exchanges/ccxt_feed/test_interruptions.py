@@ -13,7 +13,7 @@ from exchanges.feed_settings import FeedSettings
 from exchanges.local.faults import Fault, Plan
 from exchanges.local.faults_streams import StreamFault, StreamPlan
 from exchanges.local.server import RunningExchange, running_exchange
-from messages.ids import Symbol
+from messages.ids import NS_PER_MS, Symbol
 from messages.market import Candle, FeedPhase, FeedState
 from tests.exchanges.ccxt_feed.conftest import SPEED
 from tests.exchanges.feed_run import (
@@ -22,6 +22,7 @@ from tests.exchanges.feed_run import (
     QUICK,
     assert_same_as_exchange,
     following,
+    klines,
     public_config,
 )
 from tests.exchanges.live import BTC
@@ -178,3 +179,22 @@ def test_bars_that_the_exchange_has_no_more_are_a_gap(still: RunningExchange) ->
         gap = late.gaps()[0]
         assert gap.ts_from_ns == last_ns - 5_000 * MINUTE_NS
         assert gap.missing == 5_000 - len(late.candles())
+
+
+@pytest.mark.slow
+def test_a_market_that_goes_back_in_time_is_not_called_live_without_a_word(
+    run: RunningExchange,
+) -> None:
+    """As a compressed exchange that was started again: its stream lives, and tells nothing new."""
+    ahead_ns = max(bar[0] for bar in klines(run, 0, 1_000_000)) * NS_PER_MS + 20 * MINUTE_NS
+    with following(public_config(run), QUICK) as feed:
+        feed.start({BTC: ahead_ns})
+        feed.until(lambda: any("has gone back" in state.reason for state in feed.states()))
+
+        told = next(state for state in feed.states() if state.reason)
+        assert (told.phase, feed.candles()) == (FeedPhase.LIVE, [])
+        assert told.reason.startswith("the market of BTC/USDT has gone back to times that were")
+        feed.until_candles(2)
+        feed.until_phase(FeedPhase.LIVE, times=3)
+        assert feed.states()[-1].reason == "", "it is there again"
+        assert FeedPhase.BACKOFF not in feed.phases(), "a new connection would not mend it"
