@@ -8,14 +8,15 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
 from ops.client import NoAnswer, ask
-from ops.health_text import duration, moment, one_line, painted, render, wants_colour
-from ops.run_files import CONTROL_SOCKET, STANDBY_SOCKET, STATUS, no_run
+from ops.health_text import one_line, painted, render, wants_colour
+from ops.left_behind import is_worth_seeing, last_page, left_behind
+from ops.run_files import CONTROL_SOCKET, STANDBY_SOCKET
 from ops.verdict import verdict
 
 EXIT_CODES = {"OK": 0, "WARNING": 1, "CRITICAL": 2, "UNKNOWN": 3}
@@ -56,7 +57,7 @@ def look(options: HealthOptions) -> Snapshot:
     try:
         snapshot = _asked(options)
     except NoAnswer as problem:
-        return _left_behind(options.run_dir, problem)
+        return left_behind(options.run_dir, problem)
     if not snapshot.get("standby") and (options.run_dir / STANDBY_SOCKET).exists():
         with contextlib.suppress(NoAnswer):
             snapshot["standing_by"] = _standby(options, NoAnswer("", gone=True))
@@ -96,69 +97,6 @@ def _standby(options: HealthOptions, problem: NoAnswer) -> Snapshot:
         raise problem from None
 
 
-def _left_behind(run_dir: Path, problem: NoAnswer) -> Snapshot:
-    try:
-        last = json.loads((run_dir / STATUS).read_bytes())
-    except (OSError, ValueError):
-        last = None
-    if not isinstance(last, dict):
-        why = no_run(run_dir) if problem.gone else str(problem)
-        return {"verdict": "UNKNOWN", "why": why}
-    why = f"process {last.get('pid')}: {problem}"
-    if problem.gone:
-        why = "; ".join((_obituary(last), *_still_so(last)))
-    judged = {"last_verdict": last.get("verdict"), "verdict": "UNKNOWN", "why": why}
-    return {**last, **judged, "gone": problem.gone}
-
-
-def _obituary(last: Snapshot) -> str:
-    ended = last.get("ended")
-    pid, name = last.get("pid", "?"), last.get("name", "?")
-    if "pid" not in last:
-        return "no process has left a word here"
-    if not isinstance(ended, Mapping):
-        seen = _when(last.get("captured_at_ns"))
-        return f"process {pid} ({name}) was killed: last seen {seen}, and it said no goodbye"
-    how = "ended in order" if _ended_well(last) else "ended by itself"
-    reason, code = ended.get("reason"), ended.get("exit_code")
-    return f"process {pid} ({name}) {how} {_when(ended.get('at_ns'))}: {reason} (exit code {code})"
-
-
-def _still_so(last: Snapshot) -> Iterator[str]:
-    """Say what did not end with the process: its halt, orders at the exchange, stops."""
-    if _is_halted(last):
-        halt = last["halt"]
-        yield (
-            f"trading is halted ({halt.get('reason')}): the next start trades nothing before"
-            f" `{halt.get('ends_with')}`"
-        )
-    left = last.get("left")
-    texts = left.get("texts") if isinstance(left, Mapping) else None
-    yield from map(str, texts if isinstance(texts, list) else ())
-
-
-def _is_halted(last: Snapshot) -> bool:
-    """Whether a halt outlives the process."""
-    halt = last.get("halt")
-    return isinstance(halt, Mapping) and halt.get("on_disk") is True
-
-
-def _ended_well(last: Snapshot) -> bool:
-    ended = last.get("ended")
-    return isinstance(ended, Mapping) and ended.get("exit_code") == 0
-
-
-def _is_worth_seeing(last: Snapshot) -> bool:
-    """Whether the last page is shown: of a run that ended in order only a halt is."""
-    return not _ended_well(last) or (bool(last.get("gone")) and _is_halted(last))
-
-
-def _when(ts_ns: object) -> str:
-    if not isinstance(ts_ns, int):
-        return "at an unknown time"
-    return f"at {moment(ts_ns)}, {duration((time.time_ns() - ts_ns) / 1e9)} ago"
-
-
 def _show(snapshot: Snapshot, previous: Snapshot | None, options: HealthOptions) -> None:
     if options.as_json:
         _print(json.dumps(snapshot, sort_keys=True))
@@ -168,9 +106,8 @@ def _show(snapshot: Snapshot, previous: Snapshot | None, options: HealthOptions)
         sys.stdout.write("\x1b[2J\x1b[H")
     if snapshot["verdict"] == "UNKNOWN":
         _print(f"{painted('UNKNOWN', 'UNKNOWN', colour=colour)}  {one_line(snapshot['why'])}")
-        if isinstance(snapshot.get("actors"), list) and _is_worth_seeing(snapshot):
-            seen = {**snapshot, "verdict": snapshot.get("last_verdict"), "why": ""}
-            _print(f"last known:\n{render(seen, colour=colour)}")
+        if is_worth_seeing(snapshot):
+            _print(last_page(snapshot, colour=colour))
         return
     _print(render(snapshot, previous, colour=colour))
     _show_stacks(snapshot.get("stacks") or {})

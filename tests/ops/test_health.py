@@ -1,4 +1,5 @@
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -238,6 +239,74 @@ def test_a_damaged_status_file_is_no_run(
 
     assert health(options(tmp_path)) == 3
     assert "there is no run in" in capsys.readouterr().out
+
+
+def test_of_a_run_whose_status_file_is_damaged_it_is_not_said_that_there_is_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ledger.db").touch()
+    for content in ('{"half', "[" * 100_000, None, ""):
+        (tmp_path / "status.json").unlink(missing_ok=True)
+        if content is None:
+            os.mkfifo(tmp_path / "status.json")  # on which a reader would wait for ever
+        elif content:
+            (tmp_path / "status.json").write_text(content)
+
+        assert health(options(tmp_path)) == 3
+        said = capsys.readouterr().out
+        assert said.startswith(f"UNKNOWN  no process runs in {tmp_path}, and its status.json is")
+        assert "`watchkeeper orders`" in said
+
+
+def test_the_last_word_of_a_killed_process_does_not_read_as_if_it_lived(
+    tmp_path: Path, actor: Make, snapshot: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    well = snapshot(actor("x"), captured_at_ns=time.time_ns() - 3 * 86_400 * 10**9)
+    assert (well["verdict"], well["ready"], well["root_alive"]) == ("OK", True, True)
+    (tmp_path / "status.json").write_text(json.dumps(well))
+
+    assert health(options(tmp_path)) == 3
+    first, last, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("UNKNOWN  process 812 (btc-sma) was killed: last seen at ")
+    assert last.startswith("last known: at ")
+    assert last.endswith(", 3d00h ago")
+    health(options(tmp_path, as_json=True))
+    told = json.loads(capsys.readouterr().out)
+    assert (told["verdict"], told["last_verdict"]) == ("UNKNOWN", "OK")
+    assert (told["gone"], told["ready"], told["root_alive"]) == (True, False, False)
+
+
+@pytest.mark.parametrize(
+    ("at_ns", "said"),
+    [
+        (10**30, "last seen at an unknown time,"),
+        (-(10**25), "last seen at an unknown time,"),
+        (0, "last seen at an unknown time,"),
+        (4 * 10**18, "last seen at 2096-10-02 07:06:40 UTC, by a clock that was ahead of ours,"),
+    ],
+)
+def test_a_time_that_cannot_be_is_not_told(
+    tmp_path: Path, snapshot: Make, capsys: pytest.CaptureFixture[str], at_ns: int, said: str
+) -> None:
+    assert said in left_behind(tmp_path, capsys, snapshot(captured_at_ns=at_ns))
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"uptime_s": "q"},
+        {"actors": [{"path": 5, "progress_age_s": "x", "progress_limit_s": 3}]},
+        {"counters": [1], "trading": 3, "pnl": "z"},
+        {"halt": {"on_disk": True}, "left": {"texts": 7}, "market": "x"},
+    ],
+)
+def test_a_page_that_cannot_be_shown_hides_no_end(
+    tmp_path: Path, snapshot: Make, capsys: pytest.CaptureFixture[str], strange: dict[str, Any]
+) -> None:
+    out = left_behind(tmp_path, capsys, snapshot() | strange)
+
+    assert "was killed: last seen at " in out
+    assert "status.json is damaged: there is no page to show" in out
 
 
 @pytest.mark.parametrize(
