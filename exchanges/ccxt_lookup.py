@@ -157,6 +157,14 @@ class OrderLookup:
             f"list open orders of {symbol}", lambda: self._client.fetch_open_orders(str(symbol))
         )
 
+    async def newest_orders(self, symbol: Symbol) -> list[dict[str, Any]]:
+        """List one page of the account's newest orders; where ccxt has no such list, ended ones.
+
+        Raises:
+            OutcomeUnknown: the question failed.
+        """
+        return await self._closed(symbol, None)
+
     async def trades(self, symbol: Symbol, since_ns: int) -> list[dict[str, Any]]:
         """List all of the account's executions since a moment of the venue's clock.
 

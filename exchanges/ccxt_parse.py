@@ -110,8 +110,11 @@ def filled_of(order: Raw) -> Decimal:
     return number(order.get("filled")) or NOTHING
 
 
-def _name_of(order: Raw) -> str:
-    """Give our id; ccxt takes Kraken's number of the user for it in streams, HTX's not at all."""
+def name_of(order: Raw) -> str:
+    """Give our id, or nothing where none is told.
+
+    ccxt takes Kraken's number of the user for it in streams, HTX's not at all.
+    """
     told = order.get("info")
     own = told if isinstance(told, Mapping) else {}
     if "order_userref" in own:
@@ -132,7 +135,7 @@ def report_of(
     Raises:
         Unclear: no id, symbol or status.
     """
-    named = client_order_id or _name_of(order)
+    named = client_order_id or name_of(order)
     if not order.get("id") or not order.get("symbol"):
         raise Unclear("an order without id or symbol")
     filled, average = filled_of(order), number(order.get("average"))

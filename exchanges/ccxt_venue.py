@@ -34,6 +34,7 @@ from exchanges.ccxt_parse import (
 from exchanges.ccxt_placing import Placing
 from exchanges.ccxt_right import ask_right
 from exchanges.ccxt_settings import CcxtSettings
+from exchanges.ccxt_shown import Looker
 from exchanges.ccxt_watch import PrivateStream, StreamSettings
 from exchanges.conditions import CLOCK, Standing, Tell
 from exchanges.facts import AccountTrade, Balance, StreamState, TradingRight, VenueFacts
@@ -255,6 +256,14 @@ class CcxtVenue:
         with reading("a trade"):
             found = [trade_of(trade) for trade in trades]
         return sorted(found, key=lambda one: (one.fill.ts_event_ns, one.fill.trade_id))
+
+    def looker(self) -> Looker:
+        """Give what shows orders and executions, and can do nothing else. Once opened.
+
+        Raises:
+            OutcomeUnknown: the venue is not open.
+        """
+        return Looker(self._lookup(), self._capability)
 
     async def balances(self) -> dict[str, Balance]:
         """Give what the account holds, by currency."""

@@ -18,6 +18,9 @@ from ops.arguments_shared import (
 if TYPE_CHECKING:
     from ops.arguments_shared import Add, Commands
 
+_NEWEST = 200
+"""So many orders an audit asks the exchange about, unless another number is given."""
+
 
 def _add_orders(commands: "Commands") -> None:
     summary = "list the orders of a run; show, cancel or resolve one, end its stop"
@@ -140,6 +143,12 @@ def _add_audit(commands: "Commands") -> None:
     audit = add_command(commands, "audit", summary)
     add_run(audit)
     audit.add_argument("--json", action="store_true", help="one JSON object a check")
+    audit.add_argument("--offline", action="store_true", help="do not ask the exchange")
+    newest = f"ask the exchange about the newest N orders ({_NEWEST})"
+    audit.add_argument("--newest", type=count, default=_NEWEST, metavar="N", help=newest)
+    audit.add_argument(
+        "--config", type=Path, metavar="CONFIG", help="where the run's last start left none"
+    )
     audit.set_defaults(command="audit")
 
 

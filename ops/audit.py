@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from decisions.audit import ahead_problem, run_totals, totals_problem
 from exchanges.paper_reading import BookReader
 from messages.errors import DataError, LedgerUnavailable
 from messages.exit_codes import EXIT_FAILED, EXIT_OK
+from ops.audit_asking import Asking
 from ops.audit_check import Check
 from ops.audit_journal import JournalAudit
 from ops.audit_ledger import LedgerAudit
@@ -19,27 +20,29 @@ from ops.audit_money import money_check
 from ops.audit_venue import VenueAudit
 from ops.health_text import one_line
 from ops.run_files import LEDGER, METRICS_SUMMARY, PAPER_BOOK
-from ops.run_state import RunState, read_object, run_state
+from ops.run_state import RunState, read_object, run_state, trades_live
 from persistence.reader import LedgerReader
 
 _WALKS = 3
 """Of a living run: an order may be written behind a walk, never behind three."""
 
 
-def audit(run_dir: Path, *, as_json: bool) -> int:
+def audit(run_dir: Path, *, as_json: bool, asking: Asking) -> int:
     """Print a line per check; give 0 when all agree, 1 when something differs.
+
+    `asking`: how the exchange may be asked, where the run traded at a real one.
 
     Raises:
         LedgerUnavailable: there is no ledger to check.
     """
-    checks = list(audit_run(run_dir))
+    checks = list(audit_run(run_dir, asking))
     for check in checks:
         sys.stdout.writelines(f"{line}\n" for line in _lines(check, as_json=as_json))
     return EXIT_FAILED if any(check.differ for check in checks) else EXIT_OK
 
 
-def audit_run(run_dir: Path) -> Iterator[Check]:
-    """Make every check.
+def audit_run(run_dir: Path, asking: Asking | None = None) -> Iterator[Check]:
+    """Make every check; without `asking` those that the run directory is enough for.
 
     What was told is read before what it tells of, so that a living run is never behind.
 
@@ -61,6 +64,7 @@ def audit_run(run_dir: Path) -> Iterator[Check]:
             told = MetricsAudit(run_dir, summary, state).run(ledger)
             is_paper = book is not None
             recorded = JournalAudit(run_dir, summary, state, is_paper=is_paper).run(ledger)
+            exchange = _exchange(run_dir, state, asking, ledger)
         except (LedgerUnavailable, DataError) as error:
             files.differs(str(error))
             yield files
@@ -72,6 +76,22 @@ def audit_run(run_dir: Path) -> Iterator[Check]:
     yield money
     yield from told
     yield from recorded
+    yield from exchange
+
+
+def _exchange(
+    run_dir: Path, state: RunState, asking: Asking | None, ledger: LedgerReader
+) -> Sequence[Check]:
+    """Ask the exchange of a run that traded at one, or say why it is not asked."""
+    if asking is None or (run_dir / PAPER_BOOK).is_file():
+        return ()
+    if asking.config is None and not trades_live(run_dir):
+        return ()
+    from ops.audit_exchange import ExchangeAudit  # an exchange's client, which a paper run lacks
+
+    audit = ExchangeAudit(run_dir, state, asking)
+    audit.run(ledger)
+    return list(audit.checks())
 
 
 def _check_files(check: Check, ledger: LedgerReader, book: BookReader | None) -> None:
@@ -114,10 +134,11 @@ def _lines(check: Check, *, as_json: bool) -> Iterator[str]:
     if as_json:
         yield json.dumps(check.row())
         return
-    verdict = "differs" if check.differ else "ok"
+    verdict = "differs" if check.differ else "ok" if check.is_made else "unasked"
     how_many = f"{check.differ} of {check.checked}" if check.differ else f"{check.checked} checked"
-    note = f"; {check.note}" if check.note else ""
-    yield f"{verdict:8}{check.name:13} {check.about} ({how_many}{note})"
+    parts = [how_many] if check.is_made else []
+    said = "; ".join([*parts, one_line(check.note)] if check.note else parts)
+    yield f"{verdict:8}{check.name:13} {check.about} ({said})"
     yield from (f"          {one_line(example)}" for example in check.examples)
     if check.differ > len(check.examples):
         yield f"          and {check.differ - len(check.examples)} more"

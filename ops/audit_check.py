@@ -17,6 +17,8 @@ class Check(msgspec.Struct):
     differ: int = 0
     examples: list[str] = []
     note: str = ""
+    is_made: bool = True
+    """False: nothing was looked at, for what the note says. That is no difference."""
 
     def see(self, subject: str, problem: str | None) -> None:
         """Count one thing that was looked at."""
@@ -35,6 +37,7 @@ class Check(msgspec.Struct):
         return {
             "check": self.name,
             "ok": not self.differ,
+            "made": self.is_made,
             "checked": self.checked,
             "differences": self.differ,
             "examples": self.examples,

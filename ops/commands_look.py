@@ -129,8 +129,10 @@ def _account(arguments: argparse.Namespace, run_dir: Path) -> int:
 @of_run(named_run_of)
 def _audit(arguments: argparse.Namespace, run_dir: Path) -> int:
     from ops.audit import audit
+    from ops.audit_asking import Asking
 
-    return audit(run_dir, as_json=arguments.json)
+    asking = Asking(is_offline=arguments.offline, config=arguments.config, newest=arguments.newest)
+    return audit(run_dir, as_json=arguments.json, asking=asking)
 
 
 def _dashboard(arguments: argparse.Namespace) -> int:
