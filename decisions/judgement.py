@@ -167,7 +167,23 @@ def judge_again(
     intents: Iterable[OrderIntent], seen: Seen, fingerprint_of: Callable[[OrderIntent], str]
 ) -> list[Verdict]:
     """Judge as the executor does, by what it knew then."""
-    state = RiskState(
+    return _judge(intents, seen, _state_in(seen), fingerprint_of)
+
+
+def state_before(
+    note: IntentsJudged, place: int, seen: Seen, fingerprint_of: Callable[[OrderIntent], str]
+) -> RiskState:
+    """Give what the risk gate knew just before it judged the intent at `place` of a note.
+
+    Those that were judged before it, in the same turn, are counted as they were then.
+    """
+    state = _state_in(seen)
+    _judge(note.intents[:place], seen, state, fingerprint_of)
+    return state
+
+
+def _state_in(seen: Seen) -> RiskState:
+    return RiskState(
         exposure=dict(seen.exposure),
         held_by={(who, symbol): held for who, symbol, held in seen.held_by or ()},
         decided={symbol: deque(at) for symbol, at in seen.decided.items()},
@@ -181,6 +197,13 @@ def judge_again(
         instruments=dict(seen.instruments),
     )
 
+
+def _judge(
+    intents: Iterable[OrderIntent],
+    seen: Seen,
+    state: RiskState,
+    fingerprint_of: Callable[[OrderIntent], str],
+) -> list[Verdict]:
     def barred(intent: OrderIntent) -> Refusal | None:
         held = bar(intent, seen.halt_reason, seen.not_before_ns, seen.now_ns, seen.max_age_ns)
         return held or seen.not_replacing.get(intent.order_key)

@@ -19,6 +19,7 @@ from ops.explain_text import lines_of
 from ops.metric_lines import lines_about, metric_files
 from ops.order_ends import end_of, first_in_short, waiting, waits
 from ops.order_ends_text import lines_of_waiting
+from ops.order_journal import OfJournal, of_journal, row_of_event
 from ops.order_view import find_order, whole_row
 from ops.run_files import LEDGER
 from ops.run_state import run_state
@@ -71,6 +72,9 @@ def story_of(run_dir: Path, name: str) -> dict[str, Any]:
             told = None if stop is None else stop_row(stop, ledger, state.stuck)
             followed_by = followers(entry, ledger)
             end, first = end_of(entry, ledger), first_in_short(entry, ledger)
+        claimed_at_ns = events[0].at_ns if events else entry.updated_at_ns
+        journal = of_journal(run_dir, entry, claimed_at_ns)
+        checked = _checked(journal, run_dir, ledger, entry, claimed_at_ns)
     metrics = _metrics(run_dir, key)
     is_alive = state.is_alive
     return {
@@ -79,7 +83,10 @@ def story_of(run_dir: Path, name: str) -> dict[str, Any]:
         "replaces": first,
         "followed_by": followed_by,
         "end": end,
+        "tick": row_of_event(journal),
+        "journal_is_kept": journal.is_kept,
         "risk": _risk(events),
+        "risk_check": checked,
         "decision_to_claim_ns": metrics.decision_to_claim_ns,
         "steps": _steps(events),
         "fills": [_fill(fill) for fill in fills],
@@ -104,6 +111,23 @@ def _risk(events: Sequence[Event]) -> dict[str, Any]:
         "passed": None if first is None else not is_refused,
         "reason": first.reason if first is not None and is_refused else "",
     }
+
+
+def _checked(
+    journal: OfJournal,
+    run_dir: Path,
+    ledger: LedgerReader,
+    entry: LedgerEntry,
+    claimed_at_ns: int,
+) -> dict[str, Any]:
+    """Give the risk check's values: as they were judged by, or else recomputed."""
+    if journal.risk is not None:
+        return {"source": "journal", "note": "", **msgspec.to_builtins(journal.risk)}
+    from ops.risk_recomputed import recomputed  # reads a config, which a journal makes needless
+
+    found = recomputed(run_dir, ledger, entry, claimed_at_ns)
+    view = {} if found.view is None else msgspec.to_builtins(found.view)
+    return {"source": "ledger", "note": found.note, **view}
 
 
 def _steps(events: Sequence[Event]) -> list[dict[str, Any]]:

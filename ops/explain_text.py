@@ -24,6 +24,7 @@ def lines_of(story: Story) -> Iterator[str]:
     yield f"  here {order['client_order_id']}, at the venue {order['venue_order_id'] or '-'}"
     yield f"  now {order['state']}{_why(order)}{_done(order)}"
     yield ""
+    yield _line("tick", (story["tick"] or {}).get("ts_event_ns"), _tick(story))
     yield _line("decided", order["decided_at_ns"], f"{_said(order['reason'])} (market's clock)")
     yield _line("", None, f"reference price {order['reference_price']}")
     for name, text in line_of_first(story["replaces"]):
@@ -31,6 +32,8 @@ def lines_of(story: Story) -> Iterator[str]:
     for name, text in lines_of_stop(story):
         yield _line(name, None, text)
     yield _line("risk", None, _risk(story))
+    for text in _checked(story["risk_check"]):
+        yield _line("", None, text)
     yield from _life(story)
     for name, text in lines_of_end(order, story["end"]):
         yield _line(name, None, text)
@@ -90,6 +93,35 @@ def _risk(story: Story) -> str:
     if risk["passed"] is None:
         return "not known: the order has no history"
     return "passed" if risk["passed"] else f"refused: {one_line(risk['reason'])}"
+
+
+def _tick(story: Story) -> str:
+    tick = story["tick"]
+    if tick is None:
+        gone = "the journal does not hold it (any more)"
+        return f"not known: {gone if story['journal_is_kept'] else 'the run keeps no journal'}"
+    at = f" (market's clock), taken at {utc(tick['taken_at_ns'])}"
+    symbol = tick["symbol"]
+    if tick["type"] == "candle":
+        prices = f"{tick['open']}, {tick['high']}, {tick['low']}, {tick['close']}"
+        return f"candle of {symbol}: open, high, low, close {prices}{at}"
+    if tick["type"] == "trade":
+        return f"trade of {symbol}: {tick['quantity']} at {tick['price']}{at}"
+    return f"quote of {symbol}: bid {tick['bid_price']}, ask {tick['ask_price']}{at}"
+
+
+def _checked(check: dict[str, Any]) -> Iterator[str]:
+    """The numbers that were compared, and where they are from."""
+    if "compared" in check:
+        of = "as judged" if check["source"] == "journal" else "recomputed from the ledger"
+        adds = f"{check['adds']} of it adds risk" if Decimal(check["adds"]) else "an exit"
+        count = check["open_orders"]
+        is_open = "open orders not counted" if count is None else f"{count} orders open"
+        yield f"{of}: position {check['position']} before it, {adds}, {is_open}"
+        for one in check["compared"]:
+            yield f"{one['limit']} {one['value']} of {one['allowed']} ({one['about']})"
+    if check["note"]:
+        yield one_line(check["note"])
 
 
 def _wanted(order: dict[str, Any]) -> str:

@@ -18,6 +18,7 @@ from persistence.frames import (
     SEAL,
     Damage,
     Frame,
+    Header,
     frames_of,
     header_of,
     packed,
@@ -48,6 +49,16 @@ def segments(folder: Path) -> list[Path]:
     """Give the segments, oldest first."""
     named = [p for p in folder.glob(f"*{SUFFIX}") if p.stem.isascii() and p.stem.isdigit()]
     return sorted(named, key=lambda path: int(path.stem))
+
+
+def begun_at(path: Path) -> int | None:
+    """Say when a segment begins; None when nobody can, or it was removed meanwhile."""
+    try:
+        with path.open("rb") as file:
+            header = header_of(file.read(HEADER_SIZE))
+    except FileNotFoundError:
+        return None
+    return header.begun_ns if isinstance(header, Header) else None
 
 
 def read_segment(path: Path, *, seals: bool = False) -> Iterator[Frame | Found]:

@@ -13,17 +13,8 @@ from typing import NamedTuple
 import msgspec
 
 from messages.outside import Origin
-from persistence.frames import (
-    HEADER_SIZE,
-    LOST,
-    SEAL,
-    Frame,
-    Header,
-    header_of,
-    lost_of,
-    next_begun_ns,
-)
-from persistence.journal import Found, read_segment, segments
+from persistence.frames import LOST, SEAL, Frame, lost_of, next_begun_ns
+from persistence.journal import Found, begun_at, read_segment, segments
 
 _FIRST = 1
 _AMID = (Origin.VENUE, Origin.INSIDE)
@@ -117,7 +108,7 @@ class CoverReader:
 
     def _enter(self, path: Path, *, is_new: bool) -> None:
         """Go on with the span if the same process did, or begin one where a process did."""
-        begun_ns = _begun_ns(path)
+        begun_ns = begun_at(path)
         if self._next_begun_ns is None or begun_ns != self._next_begun_ns:
             self._end()
         if begun_ns is not None:
@@ -175,13 +166,3 @@ class CoverReader:
             return False
         self.spans.append(Span(since_ns, self._until_ns))
         return True
-
-
-def _begun_ns(path: Path) -> int | None:
-    """Say when a segment begins; None when nobody can, or it was removed meanwhile."""
-    try:
-        with path.open("rb") as file:
-            header = header_of(file.read(HEADER_SIZE))
-    except FileNotFoundError:
-        return None
-    return header.begun_ns if isinstance(header, Header) else None
