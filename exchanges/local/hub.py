@@ -10,9 +10,11 @@ from typing import Any
 import msgspec
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
+from exchanges.local import stream_binance as wire
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.faults_streams import ON_CONNECTIONS, USER, StreamFault, StreamPlan
 from exchanges.local.harm import reset
+from messages.ids import NS_PER_MS
 
 POLICY_VIOLATION = WSCloseCode.POLICY_VIOLATION
 
@@ -161,29 +163,38 @@ class Hub:
                 self._strike_one(connection, plan.fault)
 
     def _strike_one(self, connection: Connection, fault: StreamFault) -> None:
-        now_ms = self.exchange.clock.now_ns() // 1_000_000
+        now_ms = self.exchange.clock.now_ns() // NS_PER_MS
         match fault:
             case StreamFault.DROP:
                 connection.drop()
             case StreamFault.CLOSE:
                 connection.outbox.put_nowait(None)
             case StreamFault.SERVER_SHUTDOWN:
-                event = f'{{"e":"serverShutdown","E":{now_ms}}}'
-                connection.put(f'{{"event":{event}}}' if connection.is_api else event)
+                event = wire.server_shutdown(
+                    now_ms, is_api=connection.is_api, is_combined=connection.wraps
+                )
+                connection.put(msgspec.json.encode(event).decode())
                 connection.outbox.put_nowait(None)
             case StreamFault.STALL | StreamFault.STALL_WITH_PONGS:
                 connection.is_stalled = True
                 connection.answers_pings = fault is StreamFault.STALL_WITH_PONGS
             case StreamFault.STREAM_TERMINATED if USER in connection.streams:
-                self._tell_end(connection, now_ms)
+                self.end_user_stream(connection)
             case _:
                 return
 
-    def _tell_end(self, connection: Connection, now_ms: int) -> None:
-        event = f'{{"e":"eventStreamTerminated","E":{now_ms}}}'
-        connection.put(f'{{"subscriptionId":0,"event":{event}}}')
+    def end_user_stream(self, connection: Connection) -> None:
+        """Tell a connection that the user's events end, and end them; nothing where it has none."""
+        if USER not in connection.streams:
+            return
+        event = wire.stream_terminated(self.exchange.clock.now_ns() // NS_PER_MS)
+        connection.put(_of_user(event))
         connection.streams.discard(USER)
         self.note(connection)
+
+
+def _of_user(event: dict[str, Any]) -> str:
+    return msgspec.json.encode({"subscriptionId": 0, "event": event}).decode()
 
 
 def _order_of(event: dict[str, Any]) -> str:

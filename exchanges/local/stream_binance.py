@@ -1,5 +1,6 @@
 """Binance's words for what its streams tell."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from exchanges.local.account import Balance
@@ -10,6 +11,8 @@ from exchanges.local.orders import Execution, Order, OrderEvent, OrderKind, Publ
 from exchanges.local.wire_binance import PREVENTION, TYPES, Json, levels, ms, status, text
 
 ZERO_TEXT = text(Decimal(0))
+Levels = Sequence[tuple[Decimal, Decimal]]
+_NOTHING = (Decimal(0), Decimal(0))
 
 
 def trade(one: PublicTrade, market: Market) -> Json:
@@ -84,6 +87,19 @@ def mini_ticker(day: Bar, market: Market, now_ms: int) -> Json:
         "l": text(day.low),
         "v": text(day.volume),
         "q": text(day.quote_volume),
+    }
+
+
+def book_ticker(bids: Levels, asks: Levels, market: Market, update_id: int) -> Json:
+    """``<symbol>@bookTicker``: of each side the best level, or nothing."""
+    (bid, bid_left), (ask, ask_left) = (side[0] if side else _NOTHING for side in (bids, asks))
+    return {
+        "u": update_id,
+        "s": market.venue_id,
+        "b": text(bid),
+        "B": text(bid_left),
+        "a": text(ask),
+        "A": text(ask_left),
     }
 
 
@@ -163,3 +179,16 @@ def position(balances: dict[str, Balance], now_ms: int) -> Json:
 def balance_update(asset: str, delta: Decimal, ts_ms: int) -> Json:
     """A deposit or a withdrawal."""
     return {"e": "balanceUpdate", "E": ts_ms, "a": asset, "d": text(delta), "T": ts_ms}
+
+
+def server_shutdown(now_ms: int, *, is_api: bool, is_combined: bool) -> Json:
+    """The server is about to go; told on every connection, whatever it has subscribed to."""
+    event = {"e": "serverShutdown", "E": now_ms}
+    if is_api:
+        return {"event": event}
+    return {"stream": "!serverShutdown", "data": event} if is_combined else event
+
+
+def stream_terminated(now_ms: int) -> Json:
+    """The user's stream has ended; the connection goes on."""
+    return {"e": "eventStreamTerminated", "E": now_ms}

@@ -1,7 +1,5 @@
 """From what the exchange does to what its streams tell, in Binance's words."""
 
-from decimal import Decimal
-
 from exchanges.local import stream_binance as wire
 from exchanges.local.account import Balance
 from exchanges.local.candles import INTERVALS
@@ -11,7 +9,6 @@ from exchanges.local.faults_streams import USER
 from exchanges.local.filters import Market
 from exchanges.local.hub import Hub
 from exchanges.local.orders import BalanceEvent, Event, OrderEvent, PublicTrade
-from exchanges.local.wire_binance import text
 from messages.ids import NS_PER_MS
 from messages.values import Side
 
@@ -83,19 +80,8 @@ class Streams:
         if (bids, asks) == self._told.get(stream):
             return
         self._told[stream] = (bids, asks)
-        nothing = (Decimal(0), Decimal(0))
-        (bid, bid_left), (ask, ask_left) = (side[0] if side else nothing for side in (bids, asks))
-        self._hub.post(
-            stream,
-            {
-                "u": self._exchange.depth_update_id(market.symbol),
-                "s": market.venue_id,
-                "b": text(bid),
-                "B": text(bid_left),
-                "a": text(ask),
-                "A": text(ask_left),
-            },
-        )
+        update_id = self._exchange.depth_update_id(market.symbol)
+        self._hub.post(stream, wire.book_ticker(bids, asks, market, update_id))
 
     def _flush_mini(self, stream: str, market: Market) -> None:
         now_ms = self._exchange.clock.machine_ns() // NS_PER_MS

@@ -149,9 +149,8 @@ class Sockets:
     async def _on_api_frame(self, connection: Connection, frame: Frame) -> None:
         method = str(frame.get("method"))
         if method == "userDataStream.unsubscribe":
-            connection.streams.discard(USER)
-            self._hub.note(connection)
             connection.put(_text({**_id(frame), "status": 200, "result": {}}))
+            self._hub.end_user_stream(connection)
             return
         if method not in METHODS:
             said = {"code": -1020, "msg": "This operation is not supported."}

@@ -113,6 +113,63 @@ EXECUTION_REPORT: Shape = {
     "m": bool,
     "M": bool,
 }
+POSITION: Shape = {"e": str, "E": int, "u": int, "B": [{"a": str, "f": MONEY, "l": MONEY}]}
+BALANCE_UPDATE: Shape = {"e": str, "E": int, "a": str, "d": MONEY, "T": int}
+STREAM_TERMINATED: Shape = {"e": str, "E": int}
+SERVER_SHUTDOWN: Shape = {"e": str, "E": int}
+TRADE: Shape = {
+    **dict.fromkeys("es", str),
+    **dict.fromkeys("EtT", int),
+    **dict.fromkeys("pq", MONEY),
+    **dict.fromkeys("mM", bool),
+}
+AGG_TRADE: Shape = {
+    **dict.fromkeys("es", str),
+    **dict.fromkeys("EaflT", int),
+    **dict.fromkeys("pq", MONEY),
+    **dict.fromkeys("mM", bool),
+}
+KLINE: Shape = {
+    "e": str,
+    "E": int,
+    "s": str,
+    "k": {
+        **dict.fromkeys("tTfLn", int),
+        **dict.fromkeys("siB", str),
+        **dict.fromkeys("ochlvqVQ", MONEY),
+        "x": bool,
+    },
+}
+MINI_TICKER: Shape = {"e": str, "E": int, "s": str, **dict.fromkeys("cohlvq", MONEY)}
+BOOK_TICKER: Shape = {"u": int, "s": str, **dict.fromkeys("bBaA", MONEY)}
+DEPTH_UPDATE: Shape = {
+    **dict.fromkeys("es", str),
+    **dict.fromkeys("EUu", int),
+    **dict.fromkeys("ba", LEVELS),
+}
+STREAMS: dict[str, tuple[str, Shape]] = {
+    "trade": ("trade", TRADE),
+    "aggTrade": ("aggTrade", AGG_TRADE),
+    "kline_1m": ("kline", KLINE),
+    "miniTicker": ("24hrMiniTicker", MINI_TICKER),
+    "bookTicker": ("", BOOK_TICKER),
+    "depth": ("depthUpdate", DEPTH_UPDATE),
+    "depth@100ms": ("depthUpdate", DEPTH_UPDATE),
+}
+"""What follows the symbol in the name of each market stream that is played; its `e`, and its shape.
+
+The best prices alone have no `e`.
+"""
+
+
+def of_user(event: Shape) -> Shape:
+    """An event of the user's stream as the WebSocket API sends it."""
+    return {"subscriptionId": int, "event": event}
+
+
+def of_combined(event: Shape) -> Shape:
+    """An event as a combined stream sends it."""
+    return {"stream": str, "data": event}
 
 
 def flaws(value: Any, shape: Any, place: str = "") -> Iterator[str]:
@@ -129,6 +186,9 @@ def flaws(value: Any, shape: Any, place: str = "") -> Iterator[str]:
         for item in value:
             yield from flaws(item, shape[0], f"{place}[]")
     elif shape == LEVELS:
+        if not isinstance(value, list):
+            yield f"{place}: {value!r} is no list of levels"
+            return
         for price, quantity in value:
             yield from flaws(price, MONEY, place)
             yield from flaws(quantity, MONEY, place)

@@ -8,6 +8,7 @@ from pathlib import Path
 from exchanges.local.control import COMMANDS, READS
 from exchanges.local.exchange import LocalExchange
 from exchanges.local.faults import CATALOGUE, OPERATIONS
+from tests.exchanges.local.documented import STREAMS
 
 TEXT = (Path(__file__).parents[3] / "docs" / "venue.md").read_text(encoding="utf-8")
 
@@ -35,3 +36,21 @@ def test_what_undoes_a_condition_is_what_its_method_takes() -> None:
     ]  # fmt: skip
     for body, name in undoing:
         signature(getattr(LocalExchange, name)).bind(None, **json.loads(body))
+
+
+def test_every_frame_that_is_sent_is_in_the_table_and_no_other() -> None:
+    section = TEXT.split("\n## What streams send\n")[1].split("\n## ")[0]
+    sent, not_sent = section.split("These are not sent.")
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|", sent, re.MULTILINE)[1:]
+
+    of_market = {
+        name.partition("@")[2] for names, _ in rows for name in re.findall("`(.+?)`", names)
+    }
+    assert {name.replace("<interval>", "1m") for name in of_market} == set(STREAMS)
+    frames = {frame for _, told in rows for frame in re.findall(r"`(\w{2,})`", told)}
+    of_streams = {name for name, _ in STREAMS.values() if name}
+    assert frames == of_streams | {
+        "executionReport", "outboundAccountPosition", "balanceUpdate", "eventStreamTerminated",
+        "serverShutdown",
+    }  # fmt: skip
+    assert {"listStatus", "externalLockUpdate"} <= set(re.findall(r"`(\w+)`", not_sent))
