@@ -14,7 +14,7 @@ import pykka
 
 from actors.address import Address
 from actors.cell import Cell, Incarnation
-from actors.clock import SystemClock
+from actors.clock import Clock, SystemClock
 from actors.log import logger
 from actors.mailbox_protocols import Queue
 from actors.runtime import CURRENT_ASKER, Job, Runtime, Started, describe, too_slow
@@ -29,12 +29,22 @@ RECORDED_SWITCH_INTERVAL_S = 2e-3
 
 
 class ThreadRuntime(Runtime):
-    """Daemon threads: a hung one cannot keep the process alive after an orderly stop."""
+    """Daemon threads: a hung one cannot keep the process alive after an orderly stop.
+
+    On another `clock` than the machine's, whoever moves it wakes the mailboxes.
+    """
 
     threaded = True
 
-    def __init__(self, seed: int = 0, *, ttl_enforced: bool = True, one_cpu: bool = False) -> None:
-        super().__init__(SystemClock(), seed, ttl_enforced=ttl_enforced)
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        ttl_enforced: bool = True,
+        one_cpu: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        super().__init__(clock or SystemClock(), seed, ttl_enforced=ttl_enforced)
         if one_cpu:
             stay_on_one_cpu()
         if ttl_enforced:

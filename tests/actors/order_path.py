@@ -1,16 +1,15 @@
 """An executor whose venue is the test: what it sends and asks is written down, answered by hand."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import nullcontext
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from actors.account_desk import AccountSettings, AccountView
 from actors.address import Address
 from actors.executor import ExecutorActor, ExecutorKept
 from actors.gateway import Gateway
-from actors.runtime import Runtime
-from actors.step_runtime import StepRuntime
 from decisions.order_keys import client_order_id, order_key
 from decisions.risk import RiskLimits
 from exchanges.protocol import NewOrder
@@ -30,12 +29,24 @@ from messages.market import MarketBatch, MarketEvent, Trade
 from messages.orders import Fill, LookupDone, OrderIntent, OrderReport, SubmitDone
 from messages.values import Liquidity, OrderState, OrderType, Side, TimeInForce
 from persistence.ledger import LedgerEntry, SqliteLedger, read_orders
+from tests.actors.hand_runtime import DRIVEN, Driven, HandRuntime
 
 BTC = Symbol("BTC/USDT")
 ONE = Decimal(1)
 PATIENCE_NS = 60 * NS_PER_S
 OPENED: list[Any] = []
-"""Ledgers that a test has opened; closed after it (`conftest`)."""
+"""Ledgers that a test has opened; closed after it (`close_all`)."""
+
+RUNNING: list[HandRuntime] = []
+"""Threads that a test has begun; ended after it."""
+
+
+def close_all() -> None:
+    """Threads before ledgers: what runs may yet use one."""
+    while RUNNING:
+        RUNNING.pop().end()
+    while OPENED:
+        OPENED.pop().close()
 
 
 class Asked(NamedTuple):
@@ -94,6 +105,9 @@ class HandGateway(Gateway):
 class OrderPath:
     """One executor cell on a ledger file, from one incarnation to the next."""
 
+    runs_on: ClassVar[str] = "steps"
+    """Which of `DRIVEN` a path is made on; an actor test says (`conftest`)."""
+
     def __init__(
         self,
         folder: Path,
@@ -107,7 +121,9 @@ class OrderPath:
         managed: Collection[StrategyId] = (),
         traded: Collection[tuple[StrategyId, Symbol]] = (),
     ) -> None:
-        self.runtime: Runtime = StepRuntime(start_ns=start_ns, ttl_enforced=False)
+        self.runtime: Driven = DRIVEN[self.runs_on](start_ns=start_ns, ttl_enforced=False)
+        if isinstance(self.runtime, HandRuntime):
+            RUNNING.append(self.runtime)
         self.path = folder / "ledger.db"
         self.address = self.runtime.address("executor")
         self.gateway: HandGateway = make_gateway(self.address, self.runtime.clock.utc_ns)
@@ -149,12 +165,10 @@ class OrderPath:
 
     def rest(self) -> Self:
         """Let everybody work until nothing waits; time stands still."""
-        assert isinstance(self.runtime, StepRuntime)
         self.runtime.run_until_idle()
         return self
 
     def after(self, seconds: float) -> Self:
-        assert isinstance(self.runtime, StepRuntime)
         self.runtime.run_for(int(seconds * NS_PER_S))
         return self
 
@@ -162,8 +176,10 @@ class OrderPath:
 
     def tell(self, *messages: Message) -> Self:
         """Put all of them in the mailbox before any is worked off."""
-        for message in messages:
-            self.address.tell(message)
+        held = self.runtime.held() if isinstance(self.runtime, HandRuntime) else nullcontext()
+        with held:
+            for message in messages:
+                self.address.tell(message)
         return self.rest()
 
     def price(self, price: str) -> Self:
@@ -228,10 +244,18 @@ class OrderPath:
 
     @property
     def actor(self) -> ExecutorActor:
-        assert isinstance(self.runtime, StepRuntime)
-        actor, _ = self.runtime._actors[self.cell.path]
+        """Only while all rest; what holds the ledger is looked at `inside`."""
+        assert self.cell.life is not None
+        actor = self.cell.life.actor_ref._actor_weakref()
         assert isinstance(actor, ExecutorActor)
         return actor
+
+    def inside(self, look: Callable[[ExecutorActor], Any]) -> Any:
+        """Look at the executor where it runs: on threads its ledger answers no other thread."""
+        actor = self.actor
+        if isinstance(self.runtime, HandRuntime):
+            return self.runtime.inside(self.cell, lambda: look(actor))
+        return look(actor)
 
     def order(self, number: int) -> LedgerEntry:
         return self.orders()[key_of(number)]
@@ -245,6 +269,18 @@ class OrderPath:
 
     def sends(self, number: int) -> int:
         return sum(one.key == key_of(number) for one in self.gateway.sent)
+
+
+class OnSteps(OrderPath):
+    """Where no fixture says it: in the machines of Hypothesis."""
+
+    runs_on = "steps"
+
+
+class OnThreads(OrderPath):
+    """The same on threads."""
+
+    runs_on = "threads"
 
 
 def key_of(number: int) -> OrderKey:

@@ -15,7 +15,7 @@ from messages.errors import LedgerUnavailable
 from messages.ids import TimestampNs
 from persistence.ledger import SqliteLedger
 from tests.actors.exchange_model import ModelExchange, ModelVenue
-from tests.actors.order_path import BTC, OPENED, OrderPath
+from tests.actors.order_path import BTC, OPENED, OnSteps
 from tests.actors.stepped_loop import SteppedLoop
 
 LIMITS = RiskLimits(max_daily_loss={"USDT": Decimal(10**9)})
@@ -39,7 +39,7 @@ class Life:
         """What happens at the next commit: ``fail`` or ``kill``, ``before`` or ``after``."""
         self.remains: Path | None = None
         """What it left on the disk, once it was killed."""
-        self.path = OrderPath(
+        self.path = OnSteps(
             folder,
             limits=LIMITS,
             max_decision_age_ns=max_age_ns,

@@ -13,13 +13,13 @@ from actors.address import Address
 from actors.cell import Cell
 from actors.children import ChildSpec, SupervisorSpec
 from actors.runtime import Runtime, Started
-from actors.step_runtime import StepRuntime
 from actors.supervisor import Supervisor
 from actors.thread_runtime import ThreadRuntime
 from decisions.supervisor import IMMEDIATE, Backoff, Intensity
 from messages.base import Message
 from messages.ids import NS_PER_MS, NS_PER_S
 from messages.lifecycle import ActorState, ExitReason, InjectHang, Supervision, WhichChildren
+from tests.actors.hand_runtime import Driven
 
 PATIENCE_S = 20.0
 OFTEN = Intensity(max_restarts=1000, window_s=5)
@@ -153,8 +153,8 @@ class World:
         return not self.runtime.threaded
 
     def settle(self, done: Callable[[], bool], what: str = "") -> None:
-        """Let actors run until `done()`; on steps, virtual time passes as needed."""
-        if isinstance(self.runtime, StepRuntime):
+        """Let actors run until `done()`; where a test moves time, it passes as needed."""
+        if isinstance(self.runtime, Driven):
             self.runtime.run_until(done, 3600 * NS_PER_S)
         else:
             pause, left = threading.Event(), int(PATIENCE_S / 0.001)
@@ -165,14 +165,14 @@ class World:
 
     def pass_time(self, ms: int) -> None:
         """Let a span pass."""
-        if isinstance(self.runtime, StepRuntime):
+        if isinstance(self.runtime, Driven):
             self.runtime.run_for(ms * NS_PER_MS)
         else:
             threading.Event().wait(ms / 1000)
 
     def rest(self) -> None:
         """Let everything that can happen now happen."""
-        if isinstance(self.runtime, StepRuntime):
+        if isinstance(self.runtime, Driven):
             self.runtime.run_until_idle()
         else:
             cells = list(self.runtime.cells.values())

@@ -121,8 +121,7 @@ def test_nor_does_one_that_was_given_up_in_its_commit_take_it_for_told(
     moved = type(mortal.actor._desk)._moved
 
     def behind_the_fence(desk: Any, *rest: Any, **more: Any) -> None:
-        assert mortal.cell.life is not None
-        monkeypatch.setattr(mortal.cell.life, "fenced", True)
+        mortal.runtime.fence(mortal.cell)
         moved(desk, *rest, **more)
 
     with monkeypatch.context() as patch:
@@ -194,7 +193,7 @@ def test_a_note_that_cannot_be_read_is_a_difference_and_nothing_is_sent(
     desk: OrderPath, tmp_path: Path
 ) -> None:
     desk.tell(replacing(desk))
-    desk.actor._book.write((), (), 1, {CANCELS: '[{"order_key": 5}]'})
+    desk.inside(lambda one: one._book.write((), (), 1, {CANCELS: '[{"order_key": 5}]'}))
 
     later = OrderPath(tmp_path, limits=OPEN, max_decision_age_ns=AGE_NS).start()
     found(later, later.report(1, S.ACCEPTED))

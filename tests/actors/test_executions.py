@@ -26,7 +26,7 @@ def desk(tmp_path: Path) -> OrderPath:
 
 
 def known(desk: OrderPath, number: int = 1) -> list[str]:
-    return [one.trade_id for one in desk.actor._book.fills_of(key_of(number))]
+    return [one.trade_id for one in desk.inside(lambda it: it._book.fills_of(key_of(number)))]
 
 
 def filled_by(desk: OrderPath, *trades: tuple[str, str]) -> None:
@@ -56,7 +56,7 @@ def test_a_next_process_asks_for_what_the_last_one_was_owed(
     filled_by(later, ("t1", "0.4"), ("t2", "0.6"))
 
     assert known(later) == ["t1", "t2"]
-    assert later.actor._book.exposure() == {BTC: 1}
+    assert later.inside(lambda it: it._book.exposure()) == {BTC: 1}
 
 
 def test_once_all_is_told_nobody_is_asked(desk: OrderPath, tmp_path: Path) -> None:

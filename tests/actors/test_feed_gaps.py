@@ -1,16 +1,17 @@
 """Each gap of a recording is told once, with its symbol and the line after it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from actors.address import Address
 from actors.market_feed import FeedKept, FeedMemory, MarketFeedActor
-from actors.step_runtime import StepRuntime
 from decisions.market_feed import FlowControl
 from exchanges.merge import MergedSource
 from exchanges.replay import ReplaySource
 from messages.ids import NS_PER_S, ActorPath, Symbol
 from messages.market import FeedGap
+from tests.actors.hand_runtime import Driven
 from tests.actors.test_feed_rhythm import Listener
 
 BTC, ETH = Symbol("BTC/USDT"), Symbol("ETH/USDT")
@@ -22,9 +23,9 @@ def recorded(path: Path, minutes: list[int]) -> Path:
     return path
 
 
-def told(source: MergedSource, window: int) -> list[FeedGap]:
+def told(runtime: Driven, source: MergedSource, window: int) -> list[FeedGap]:
     """Show all of it, a report after every event, in virtual time."""
-    runtime, heard = StepRuntime(), list[Any]()
+    heard: list[Any] = []
     feed = runtime.address(ActorPath("feed"))
     follower: Address[Any] = runtime.address(ActorPath("follower"))
     for path in ("metrics", "follower"):
@@ -43,12 +44,14 @@ def told(source: MergedSource, window: int) -> list[FeedGap]:
     return [one for one in heard if isinstance(one, FeedGap)]
 
 
-def test_a_gap_is_told_once_also_where_two_markets_are_one(tmp_path: Path) -> None:
+def test_a_gap_is_told_once_also_where_two_markets_are_one(
+    tmp_path: Path, driven: Callable[..., Driven]
+) -> None:
     bitcoin = recorded(tmp_path / "btc.csv", [0, 1, 5, 6, 9, 20])
     ether = recorded(tmp_path / "eth.csv", [0, 3, 4, 8, 20])
     source = MergedSource([ReplaySource(bitcoin, BTC), ReplaySource(ether, ETH)])
 
-    gaps = told(source, window=4)
+    gaps = told(driven(), source, window=4)
 
     found = sorted((one.symbol, one.place, one.missing) for one in gaps)
     assert found == [

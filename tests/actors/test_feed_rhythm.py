@@ -1,5 +1,6 @@
 """A feed wakes seldom where nothing happens, and soon where somebody is to be served."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,11 +9,11 @@ from actors.actor import Actor
 from actors.address import Address
 from actors.cell import Cell
 from actors.market_feed import FeedKept, FeedMemory, MarketFeedActor
-from actors.step_runtime import StepRuntime
 from decisions.market_feed import FlowControl
 from exchanges.demo import DemoSource
 from messages.ids import NS_PER_MS, NS_PER_S, ActorPath, Symbol
 from messages.market import FeedReport, MarketAck, MarketBatch
+from tests.actors.hand_runtime import Driven
 
 
 class Listener(Actor):
@@ -32,8 +33,8 @@ class Listener(Actor):
 class Market:
     """A candle a minute, in virtual time, for one follower."""
 
-    def __init__(self, *, acks: bool = True) -> None:
-        self.runtime = StepRuntime()
+    def __init__(self, runtime: Driven, *, acks: bool = True) -> None:
+        self.runtime = runtime
         self.reports: list[Any] = []
         self.seen: list[Any] = []
         feed = self.runtime.address(ActorPath("feed"))
@@ -62,14 +63,16 @@ class Market:
         return self.feed.processed - before
 
 
-def test_between_two_candles_a_feed_wakes_twice_a_second() -> None:
-    market = Market()
+def test_between_two_candles_a_feed_wakes_twice_a_second(driven: Callable[..., Driven]) -> None:
+    market = Market(driven())
     market.runtime.run_for(NS_PER_S)
     assert market.woken(30) == 60
 
 
-def test_what_is_told_already_is_told_again_every_five_seconds() -> None:
-    market = Market()
+def test_what_is_told_already_is_told_again_every_five_seconds(
+    driven: Callable[..., Driven],
+) -> None:
+    market = Market(driven())
     market.runtime.run_for(50 * NS_PER_S)
     reports = [one for one in market.reports if isinstance(one, FeedReport)]
     assert 9 <= len(reports) <= 12
@@ -77,8 +80,10 @@ def test_what_is_told_already_is_told_again_every_five_seconds() -> None:
 
 
 @pytest.mark.parametrize("acks", [True, False])
-def test_who_is_started_anew_is_sent_soon_what_it_had_not_finished(*, acks: bool) -> None:
-    market = Market(acks=acks)
+def test_who_is_started_anew_is_sent_soon_what_it_had_not_finished(
+    driven: Callable[..., Driven], *, acks: bool
+) -> None:
+    market = Market(driven(), acks=acks)
     market.runtime.run_for(10 * NS_PER_S)
     market.seen.clear()
     market.runtime.fence(market.follower)
@@ -87,8 +92,10 @@ def test_who_is_started_anew_is_sent_soon_what_it_had_not_finished(*, acks: bool
     assert len(market.seen) == (0 if acks else 1)
 
 
-def test_who_runs_when_the_feed_begins_is_sent_nothing_twice() -> None:
+def test_who_runs_when_the_feed_begins_is_sent_nothing_twice(
+    driven: Callable[..., Driven],
+) -> None:
     """Which incarnations there are is known before anything is sent."""
-    market = Market(acks=False)
+    market = Market(driven(), acks=False)
     market.runtime.run_for(10 * NS_PER_S)
     assert len(market.seen) == 1

@@ -1,6 +1,5 @@
 """The order path's model, and in it a kill switch: a proof is true, and it comes in the end."""
 
-import os
 from decimal import Decimal
 from typing import Any
 
@@ -15,8 +14,14 @@ from messages.ids import OrderKey
 from messages.lifecycle import HaltTrading
 from messages.orders import OrderReport, SubmitDone
 from messages.values import OrderState as S
-from tests.actors.order_path import fill
-from tests.actors.test_order_path_model import AMOUNT, WORKING, FailingLedger, OrderPathMachine
+from tests.actors.order_path import OnThreads, fill
+from tests.actors.test_order_path_model import (
+    AMOUNT,
+    STRESS,
+    WORKING,
+    FailingLedger,
+    OrderPathMachine,
+)
 
 PROVED = str(HaltState.HALTED_PROVED)
 
@@ -153,8 +158,19 @@ class HaltMachine(OrderPathMachine):
 
 
 HaltMachine.TestCase.settings = settings(
-    max_examples=1_000 if os.environ.get("WATCHKEEPER_STRESS") else 40,
+    max_examples=1_000 if STRESS else 40,
     stateful_step_count=30,
     deadline=None,
 )
+
+
+class HaltOnThreads(HaltMachine):
+    path_class = OnThreads
+
+
+HaltOnThreads.TestCase.settings = settings(
+    HaltMachine.TestCase.settings, max_examples=300 if STRESS else 20
+)
+
+TestHaltOnThreads = pytest.mark.slow(HaltOnThreads.TestCase)
 TestHalt = pytest.mark.slow(HaltMachine.TestCase)

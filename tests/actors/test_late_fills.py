@@ -97,8 +97,8 @@ def test_it_ends_with_a_persons_word(tmp_path: Path) -> None:
     desk = ended(path(tmp_path))
     desk.fills(0, "0.5", S.CANCELED)
 
-    desk.actor._desk.late.accepted()
-    desk.actor._health.show()
+    desk.inside(lambda it: it._desk.late.accepted())
+    desk.inside(lambda it: it._health.show())
 
     assert desk.cell.problem == ""
     desk.stop()

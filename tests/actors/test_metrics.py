@@ -2,16 +2,17 @@
 
 import errno
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from actors.metrics import MetricsActor
-from actors.step_runtime import StepRuntime
 from decisions.metrics import MetricsFold
 from messages.ids import NS_PER_S, ActorPath
 from messages.lifecycle import ActorState
 from messages.market import FeedEnded
 from persistence.lines import RotatingLines
+from tests.actors.hand_runtime import Driven
 
 ENDED = FeedEnded(feed=ActorPath("feeds/x"), delivered=3)
 
@@ -30,10 +31,12 @@ class Disk:
         self.summaries.append(json.loads(text))
 
 
-def test_what_the_process_alone_knows_is_asked_for_once_an_interval(tmp_path: Path) -> None:
+def test_what_the_process_alone_knows_is_asked_for_once_an_interval(
+    tmp_path: Path, driven: Callable[..., Driven]
+) -> None:
     """It opens the ledger and counts there; the line and the file say the same."""
     path, disk, asked = tmp_path / "metrics.ndjson", Disk(), list[int]()
-    runtime = StepRuntime()
+    runtime = driven()
 
     def describe() -> dict[str, Any]:
         asked.append(runtime.clock.now_ns)
@@ -55,11 +58,13 @@ def test_what_the_process_alone_knows_is_asked_for_once_an_interval(tmp_path: Pa
     runtime.stop(runtime.cells[ActorPath("metrics")], NS_PER_S)
 
 
-def test_a_full_disk_stops_metrics_and_nothing_else(tmp_path: Path) -> None:
+def test_a_full_disk_stops_metrics_and_nothing_else(
+    tmp_path: Path, driven: Callable[..., Driven]
+) -> None:
     path, disk, fold = tmp_path / "metrics.ndjson", Disk(), MetricsFold()
     path.symlink_to("/dev/full")
     disk.is_full = True
-    runtime = StepRuntime()
+    runtime = driven()
     arguments = {
         "fold": fold,
         "open_lines": lambda: RotatingLines(path, 10**9, 1),
@@ -93,11 +98,11 @@ def test_a_full_disk_stops_metrics_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_lines_that_the_disk_refuses_at_the_very_end_are_a_problem_of_the_last_summary(
-    tmp_path: Path,
+    tmp_path: Path, driven: Callable[..., Driven]
 ) -> None:
     path, disk = tmp_path / "metrics.ndjson", Disk()
     path.symlink_to("/dev/full")
-    runtime = StepRuntime()
+    runtime = driven()
     arguments = {
         "fold": MetricsFold(),
         "open_lines": lambda: RotatingLines(path, 10**9, 1),

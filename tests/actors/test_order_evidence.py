@@ -165,9 +165,8 @@ def test_fewer_fills_than_known_move_nothing(desk: OrderPath) -> None:
 
     desk.tell(desk.report(1, S.CANCELED, "0.3"))
 
-    ledger, risk = desk.actor._book, desk.actor._desk._risk
     assert desk.order(1).state is S.PARTIALLY_FILLED
-    assert risk.exposure == ledger.exposure()
+    assert desk.actor._desk._risk.exposure == desk.inside(lambda one: one._book.exposure())
 
 
 def test_a_partial_fill_that_fills_nothing_more_harms_nobody(desk: OrderPath) -> None:
@@ -240,11 +239,13 @@ def test_executions_that_are_told_after_the_order_is_are_counted_once(
     desk.tell(told, told)
     desk.tell(told)
 
-    ledger, risk = desk.actor._book, desk.actor._desk._risk
-    assert [one.trade_id for one in ledger.fills_of(key_of(1))] == ["t1"]
+    risk = desk.actor._desk._risk
+    fills, exposure, note = desk.inside(
+        lambda one: (one._book.fills_of(key_of(1)), one._book.exposure(), one._book.note("equity"))
+    )
+    assert [one.trade_id for one in fills] == ["t1"]
     assert risk.equity.holdings[BTC].quantity == Decimal(filled)
-    assert risk.exposure == ledger.exposure()
-    note = ledger.note("equity")
+    assert risk.exposure == exposure
     assert note is not None
     assert msgspec.json.decode(note, type=type(risk.equity)) == risk.equity
 
@@ -273,7 +274,7 @@ def test_a_loss_limit_that_is_taken_away_leaves_nothing_that_a_later_one_would_b
 
     without = OrderPath(tmp_path).start()
 
-    assert not without.actor._book.note("equity")
+    assert not without.inside(lambda it: it._book.note("equity"))
 
 
 def test_an_incarnation_that_was_given_up_neither_adds_to_nor_empties_what_the_next_holds(

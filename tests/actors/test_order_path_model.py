@@ -26,6 +26,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from actors.executor import ExecutorActor
 from decisions.risk import RiskLimits
 from messages.errors import LedgerUnavailable
 from messages.ids import OrderKey
@@ -35,8 +36,9 @@ from messages.orders import LookupDone, OrderReport, SendAgain, SubmitDone
 from messages.values import OrderState as S
 from messages.values import Side
 from persistence.ledger import SqliteLedger
-from tests.actors.order_path import Asked, OrderPath, fill, key_of
+from tests.actors.order_path import Asked, OnSteps, OnThreads, OrderPath, fill, key_of
 
+STRESS = bool(os.environ.get("WATCHKEEPER_STRESS"))
 NUMBERS = range(4)
 ANY = st.integers(0, 11)
 """Which of those that there are; as many kinds of draw as Hypothesis likes to repeat and shrink."""
@@ -63,11 +65,13 @@ class FailingLedger(SqliteLedger):
 
 
 class OrderPathMachine(RuleBasedStateMachine):
+    path_class: type[OrderPath] = OnSteps
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         FailingLedger.fails = ""
-        self.desk = OrderPath(
+        self.desk = self.path_class(
             self.folder,
             limits=RiskLimits(max_daily_loss={"USDT": Decimal(10**9)}),
             open_ledger=lambda: FailingLedger(self.folder / "ledger.db"),
@@ -218,7 +222,11 @@ class OrderPathMachine(RuleBasedStateMachine):
 
     @invariant()
     def memory_is_the_disk(self) -> None:
-        ledger, risk = self.desk.actor._book, self.desk.actor._desk._risk
+        self.desk.inside(self.compare_with_the_disk)
+
+    @staticmethod
+    def compare_with_the_disk(actor: ExecutorActor) -> None:
+        ledger, risk = actor._book, actor._desk._risk
         held = {symbol: amount for symbol, amount in risk.exposure.items() if amount}
         assert held == ledger.exposure()
         entries = list(ledger.entries())
@@ -245,7 +253,7 @@ class OrderPathMachine(RuleBasedStateMachine):
         waiting = {m.order_key for m in self.mail if isinstance(m, SubmitDone)}
         life: Any = self.desk.cell.life
         again = {t[2].order_key for t in life.timers if isinstance(t[2], SendAgain)}
-        for entry in self.desk.actor._book.open_entries():
+        for entry in self.desk.inside(lambda one: one._book.open_entries()):
             key = entry.order_key
             known = key in orders.unsettled or key in under_way | waiting | again
             never_told = entry.state is S.SENT
@@ -268,8 +276,19 @@ class OrderPathMachine(RuleBasedStateMachine):
 
 
 OrderPathMachine.TestCase.settings = settings(
-    max_examples=600 if os.environ.get("WATCHKEEPER_STRESS") else 60,
+    max_examples=600 if STRESS else 60,
     stateful_step_count=40,
     deadline=None,
 )
+
+
+class OrderPathOnThreads(OrderPathMachine):
+    path_class = OnThreads
+
+
+OrderPathOnThreads.TestCase.settings = settings(
+    OrderPathMachine.TestCase.settings, max_examples=300 if STRESS else 30
+)
+
+TestOrderPathOnThreads = pytest.mark.slow(OrderPathOnThreads.TestCase)
 TestOrderPath = pytest.mark.longest(pytest.mark.slow(OrderPathMachine.TestCase))

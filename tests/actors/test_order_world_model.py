@@ -24,6 +24,10 @@ from tests.actors.order_world_machine import OrderWorld
 from tests.actors.order_world_process import STRESS
 from tests.actors.stepped_loop import Task
 
+pytestmark = pytest.mark.steps_only(
+    "what is told, sent and killed falls between two steps of its choice"
+)
+
 OrderWorld.TestCase.settings = settings(
     max_examples=5_000 if STRESS else 100,
     stateful_step_count=50,

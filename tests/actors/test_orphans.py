@@ -68,7 +68,7 @@ def test_a_person_who_knows_is_not_told_again_until_it_changes(bought: Path) -> 
     desk.tell(desk.intent(1, Side.BUY))
 
     desk.fills(1, "1", S.FILLED)
-    desk.actor._health.show()
+    desk.inside(lambda it: it._health.show())
     assert "may yet hold 2 BTC/USDT" in desk.cell.problem
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from actors import outbox
 from actors.cell import Cell
-from actors.step_runtime import StepRuntime
 from actors.strategy import Kept, StrategyActor
 from decisions.strategy import new_memory
 from messages.ids import AccountId, StrategyId
@@ -152,8 +151,8 @@ def test_the_end_of_an_order_that_waits_waits_behind_it_however_many_there_are(
     """Of a cancel that came before its order an executor that began anew knew nothing."""
     monkeypatch.setattr(outbox, "MOST_WAITING", 2)
     crowded.trades(4)
-    assert isinstance(crowded.runtime, StepRuntime)
-    actor, _ = crowded.runtime._actors[crowded.strategy.path]
+    assert crowded.strategy.life is not None
+    actor = crowded.strategy.life.actor_ref._actor_weakref()
     assert isinstance(actor, StrategyActor)
     kept = actor._kept.waiting
     now_ns = crowded.runtime.clock.utc_ns()

@@ -217,7 +217,7 @@ def test_a_resolved_fill_is_an_execution_and_part_of_the_position(desk: OrderPat
     order = desk.order(1)
     assert (order.state, order.filled_quantity) == (S.FILLED, Decimal(1))
     assert order.average_price == Decimal(103)
-    fills = desk.actor._book.fills_of(key_of(1))
+    fills = desk.inside(lambda one: one._book.fills_of(key_of(1)))
     assert sum(one.quantity for one in fills) == 1
     assert desk.actor._desk._risk.exposure == {BTC: Decimal(1)}
 

@@ -1,13 +1,14 @@
 """A live feed's gap is published; a recording's is of its candles, and shows by their times."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from actors.publisher import PublisherActor, PublisherKept
-from actors.step_runtime import StepRuntime
 from messages.ids import ActorPath, Symbol, TimestampNs
 from messages.market import FeedGap
+from tests.actors.hand_runtime import Driven
 
 GAP = FeedGap(
     feed=ActorPath("feed"),
@@ -36,8 +37,10 @@ class Connection:
 
 
 @pytest.mark.parametrize(("is_recorded", "published"), [(True, []), (False, [GAP])])
-def test_only_a_live_feeds_gap_is_published(*, is_recorded: bool, published: list[FeedGap]) -> None:
-    runtime, connection = StepRuntime(), Connection()
+def test_only_a_live_feeds_gap_is_published(
+    driven: Callable[..., Driven], *, is_recorded: bool, published: list[FeedGap]
+) -> None:
+    runtime, connection = driven(), Connection()
     arguments = {
         "connect": lambda: connection,
         "kept": PublisherKept(),

@@ -114,31 +114,31 @@ def test_a_child_that_does_not_come_up_when_revived_stays_halted(
     assert world.ask("root", RestartChild(child="a")).state is ActorState.RUNNING
 
 
-def test_missing_progress_is_told_once_until_there_is_some(steps: World, script: Script) -> None:
+def test_missing_progress_is_told_once_until_there_is_some(timed: World, script: Script) -> None:
     class Works(Probe):
         def receive(self, message: Any) -> Any:
             self.ctx.progress()
 
-    steps.boot(probe("a", script, actor_class=Works, progress_ms=1000), check_every_ms=100)
+    timed.boot(probe("a", script, actor_class=Works, progress_ms=1000), check_every_ms=100)
 
-    steps.pass_time(5_000)
-    assert len(steps.happened("no_progress")) == 1
-    steps.address("a").tell(Note(text="work"))
-    steps.pass_time(900)
-    assert len(steps.happened("no_progress")) == 1
-    steps.pass_time(5_000)
-    assert len(steps.happened("no_progress")) == 2
-    assert steps.cell("a").epoch == 1
+    timed.pass_time(5_000)
+    assert len(timed.happened("no_progress")) == 1
+    timed.address("a").tell(Note(text="work"))
+    timed.pass_time(900)
+    assert len(timed.happened("no_progress")) == 1
+    timed.pass_time(5_000)
+    assert len(timed.happened("no_progress")) == 2
+    assert timed.cell("a").epoch == 1
 
 
-def test_a_restart_begins_a_new_deadline(steps: World, script: Script) -> None:
-    steps.boot(probe("a", script, progress_ms=1000), check_every_ms=100)
-    steps.pass_time(900)
+def test_a_restart_begins_a_new_deadline(timed: World, script: Script) -> None:
+    timed.boot(probe("a", script, progress_ms=1000), check_every_ms=100)
+    timed.pass_time(900)
 
-    crash(steps, "a")
-    steps.pass_time(900)
+    crash(timed, "a")
+    timed.pass_time(900)
 
-    assert steps.happened("no_progress") == []
+    assert timed.happened("no_progress") == []
 
 
 def test_a_slow_message_within_the_limit_is_not_a_hang(threads: World, script: Script) -> None:
@@ -149,21 +149,21 @@ def test_a_slow_message_within_the_limit_is_not_a_hang(threads: World, script: S
     assert threads.happened("hung") == []
 
 
-def test_while_the_process_was_stopped_nobody_hung(steps: World, script: Script) -> None:
+def test_while_the_process_was_stopped_nobody_hung(timed: World, script: Script) -> None:
     """Time leaps over all of a laptop's sleep, with a message in hand."""
-    steps.boot(probe("a", script, hang_after_ms=5_000), check_every_ms=500)
-    steps.address("a").tell(InjectHang(reason="a message that takes its time"))
-    steps.rest()
-    clock = steps.runtime.clock
+    timed.boot(probe("a", script, hang_after_ms=5_000), check_every_ms=500)
+    timed.address("a").tell(InjectHang(reason="a message that takes its time"))
+    timed.rest()
+    clock = timed.runtime.clock
     assert isinstance(clock, VirtualClock)
     clock.advance_to(clock.now_ns + 3_600 * NS_PER_S)
-    steps.pass_time(3_500)
-    assert steps.happened("hung") == []
+    timed.pass_time(3_500)
+    assert timed.happened("hung") == []
 
-    steps.pass_time(1_500)
+    timed.pass_time(1_500)
 
-    assert len(steps.happened("hung")) == 1
-    assert "hung on InjectHang for 5." in steps.cell("a").last_error
+    assert len(timed.happened("hung")) == 1
+    assert "hung on InjectHang for 5." in timed.cell("a").last_error
 
 
 def test_a_hung_child_takes_down_those_that_depend_on_it(world: World, script: Script) -> None:

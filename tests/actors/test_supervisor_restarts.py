@@ -35,27 +35,27 @@ def test_attempts_that_fail_to_start_count(world: World, script: Script) -> None
 
 
 @pytest.mark.slow
-def test_restarts_outside_the_window_are_forgotten(steps: World, script: Script) -> None:
-    steps.boot(probe("a", script), intensity=TWICE)
+def test_restarts_outside_the_window_are_forgotten(timed: World, script: Script) -> None:
+    timed.boot(probe("a", script), intensity=TWICE)
 
     for _ in range(10):
-        crash(steps, "a")
-        steps.pass_time(31_000)
+        crash(timed, "a")
+        timed.pass_time(31_000)
 
-    assert steps.cell("a").epoch == 11
-    assert steps.root.state is ActorState.RUNNING
+    assert timed.cell("a").epoch == 11
+    assert timed.root.state is ActorState.RUNNING
 
 
-def test_the_restarts_of_the_window_are_shown_and_fade(steps: World, script: Script) -> None:
-    steps.boot(probe("a", script), intensity=TWICE)
+def test_the_restarts_of_the_window_are_shown_and_fade(timed: World, script: Script) -> None:
+    timed.boot(probe("a", script), intensity=TWICE)
 
-    crash(steps, "a", 2)
-    during = steps.cell("a").restarts_in_window
-    steps.pass_time(61_000)
+    crash(timed, "a", 2)
+    during = timed.cell("a").restarts_in_window
+    timed.pass_time(61_000)
 
-    assert (during, steps.cell("a").restarts_in_window) == (2, 0)
-    assert steps.cell("a").restart_limit == 2
-    assert steps.cell("a").restarts == 2
+    assert (during, timed.cell("a").restarts_in_window) == (2, 0)
+    assert timed.cell("a").restart_limit == 2
+    assert timed.cell("a").restarts == 2
 
 
 def test_each_child_may_have_an_intensity_of_its_own(world: World, script: Script) -> None:
@@ -120,20 +120,20 @@ def test_a_supervisor_that_gave_up_ends_with_shutdown(
 
 
 def test_backoff_doubles_has_half_jitter_and_begins_again_after_a_good_life(
-    steps: World, script: Script
+    timed: World, script: Script
 ) -> None:
-    steps.boot(probe("a", script), backoff=Backoff(min_ms=1000, max_ms=8000, reset_after_ms=60_000))
+    timed.boot(probe("a", script), backoff=Backoff(min_ms=1000, max_ms=8000, reset_after_ms=60_000))
     waits: list[float] = []
 
     def wait_of_a_crash() -> float:
-        epoch, crashed = steps.cell("a").epoch, len(steps.happened("exited"))
-        steps.address("a").tell(Raise())
-        steps.until_running("a", epoch + 1)
-        ended = steps.happened("exited")[crashed].ts_ns
-        return (steps.happened("restarted")[-1].ts_ns - ended) / NS_PER_S
+        epoch, crashed = timed.cell("a").epoch, len(timed.happened("exited"))
+        timed.address("a").tell(Raise())
+        timed.until_running("a", epoch + 1)
+        ended = timed.happened("exited")[crashed].ts_ns
+        return (timed.happened("restarted")[-1].ts_ns - ended) / NS_PER_S
 
     waits = [wait_of_a_crash() for _ in range(6)]
-    steps.pass_time(60_001)
+    timed.pass_time(60_001)
     fresh = wait_of_a_crash()
 
     for wait, ceiling in zip(waits, [1, 2, 4, 8, 8, 8], strict=True):
@@ -166,26 +166,26 @@ def test_mail_that_comes_during_a_backoff_is_handled_after_it(world: World, scri
 
 
 def test_a_later_sibling_never_starts_before_the_one_it_waits_for(
-    steps: World, script: Script
+    timed: World, script: Script
 ) -> None:
     """`b` waits for its own restart when `a`, which it depends on, fails too."""
-    steps.boot(
+    timed.boot(
         *(probe(n, script) for n in "abc"),
         strategy=Strategy.REST_FOR_ONE,
         backoff=Backoff(min_ms=1000, max_ms=1000),
     )
     for late in range(20):
-        epoch = steps.cell("a").epoch
-        steps.address("b").tell(Raise())
-        steps.settle(lambda: steps.cell("b").state is ActorState.BACKOFF)
-        steps.pass_time(10 * late)
+        epoch = timed.cell("a").epoch
+        timed.address("b").tell(Raise())
+        timed.settle(lambda: timed.cell("b").state is ActorState.BACKOFF)
+        timed.pass_time(10 * late)
         script.lives.clear()
-        steps.address("a").tell(Raise())
-        steps.until_running("a", epoch + 1)
-        steps.settle(lambda: steps.cell("c").state is ActorState.RUNNING)
+        timed.address("a").tell(Raise())
+        timed.until_running("a", epoch + 1)
+        timed.settle(lambda: timed.cell("c").state is ActorState.RUNNING)
         assert [line for line in script.lives if line.startswith("start")] == [
             "start a",
             "start b",
             "start c",
         ]
-        steps.pass_time(2000)
+        timed.pass_time(2000)

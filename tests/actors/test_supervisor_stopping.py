@@ -89,13 +89,13 @@ def test_dynamic_children_that_are_killed_at_once_handle_nothing_more(
 
 
 def test_draining_dynamic_children_first_handle_what_is_queued(
-    steps: World, script: Script
+    timed: World, script: Script
 ) -> None:
-    pool(steps, probe("any", script, drain=True), 2)
+    pool(timed, probe("any", script, drain=True), 2)
     for n in range(2):
-        steps.address(f"n{n}").tell(Note(text=f"of n{n}"))
+        timed.address(f"n{n}").tell(Note(text=f"of n{n}"))
 
-    stop(steps)
+    stop(timed)
 
     assert sorted(script.notes) == ["of n0", "of n1"]
 
