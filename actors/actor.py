@@ -65,6 +65,7 @@ class Actor(pykka.ThreadingActor):
         self._inbox: Inbox = self.actor_inbox  # type: ignore[assignment]  # Pykka calls it a queue
         self._now = cell.monotonic_ns
         self._failure: BaseException | None = None
+        self._has_let_go = False
         self._inbox.handle_plain = self._handle_plain
 
     # ------------------------------------------------------------ for subclasses
@@ -108,6 +109,7 @@ class Actor(pykka.ThreadingActor):
         if self.ctx.fenced:
             pykka.ActorRegistry.unregister(self.actor_ref)
             self.actor_stopped.set()
+            self._has_let_go = True  # of what it never took
             return
         try:
             self.started()
@@ -265,12 +267,20 @@ class Actor(pykka.ThreadingActor):
         self._cell.show_handling(STOPPING)
         try:
             self.stopping()
+            self._has_let_go = True
         except StuckInHandler:
             return
         except BaseException as error:  # noqa: BLE001 - the firewall: it becomes an Exit
             self._fail(error)
             reason, problem = ExitReason.CRASHED, error
         self._cell.end_life(self._life, reason, problem)
+
+    @final
+    def _actor_loop_teardown(self) -> None:
+        """Let go where Pykka's loop saw the fence first: nothing is handed to it any more."""
+        super()._actor_loop_teardown()
+        if self._life.fenced and not self._has_let_go:
+            self.let_go()
 
     def _fail(self, error: BaseException) -> None:
         if not self._life.fenced:
@@ -279,6 +289,7 @@ class Actor(pykka.ThreadingActor):
 
     def let_go(self) -> None:
         """Give the next incarnation what it needs; whatever that raises is of no use to anybody."""
+        self._has_let_go = True
         with suppress(BaseException):
             self.crashed()
 

@@ -42,7 +42,10 @@ RUNNING: list[HandRuntime] = []
 
 
 def close_all() -> None:
-    """Threads before ledgers: what runs may yet use one."""
+    """Threads before ledgers: what runs may yet use one, and is to close it.
+
+    A ledger that the thread of its incarnation has left open refuses to be closed by another.
+    """
     while RUNNING:
         RUNNING.pop().end()
     while OPENED:

@@ -3,8 +3,10 @@
 import threading
 from typing import Any
 
+import pykka
 import pytest
 
+from actors.cell import Cell
 from decisions.supervisor import Strategy
 from messages.errors import ActorCrashed, ActorUnavailable, AskTimeout, WouldDeadlock
 from messages.ids import NS_PER_MS, NS_PER_S
@@ -19,6 +21,7 @@ from messages.lifecycle import (
 )
 from tests.actors.support import (
     SLOW_RETRY,
+    End,
     Note,
     Pass,
     Probe,
@@ -130,6 +133,52 @@ def test_an_idle_actor_that_is_killed_leaves_its_mailbox_at_once(
     handled = [int(text) for text in script.notes if text not in killed]
     assert handled == sorted(set(handled))
     assert {str(n) for n in range(sent)} == {*script.notes, *killed}
+
+
+class Holder(Probe):
+    """Holds what the next one needs, as an executor its ledger and a feed its connection."""
+
+    def crashed(self) -> None:
+        self.script.lives.append("let go")
+
+
+def holder(world: World, script: Script) -> Cell:
+    cell = world.runtime.populate("a", Holder, {"script": script})
+    assert not world.runtime.start(cell).problem
+    return cell
+
+
+def test_who_is_given_up_right_after_a_message_lets_go_and_once(
+    world: World, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is handed to it any more: Pykka's loop looks first whether it was stopped."""
+    cell = holder(world, script)
+    monkeypatch.setattr(cell, "count_handled", lambda *_: world.runtime.fence(cell))
+
+    world.address("a").tell(Ping())
+
+    world.settle(lambda: script.lives[1:] != [])
+    life = cell.life
+    assert life is not None
+    world.settle(lambda: world.steps or not life.runs_on)
+    assert script.lives == ["start a", "let go"]
+
+
+def test_who_is_given_up_with_its_stop_in_hand_lets_go(
+    world: World, script: Script, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cell, forget = holder(world, script), pykka.ActorRegistry.unregister
+
+    def given_up(ref: Any) -> None:
+        forget(ref)
+        monkeypatch.setattr(pykka.ActorRegistry, "unregister", forget)
+        world.runtime.fence(cell)
+
+    monkeypatch.setattr(pykka.ActorRegistry, "unregister", given_up)
+    world.address("a").tell(End())
+
+    world.settle(lambda: script.lives[1:] != [])
+    assert script.lives == ["start a", "let go"]
 
 
 def test_a_stop_that_came_too_late_does_not_stop_the_next_incarnation(
