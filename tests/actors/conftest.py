@@ -51,6 +51,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if takes_the_road(metafunc.module):
         on_threads = pytest.param("threads", marks=pytest.mark.on_threads)
         runtimes = ["steps"] if alone else ["steps", on_threads]
+        if metafunc.definition.get_closest_marker("on_threads"):
+            runtimes = ["threads"]
         metafunc.parametrize("_runs_on", runtimes, indirect=True)
 
 
