@@ -2,15 +2,37 @@
 
 import ast
 import sys
-from collections.abc import Iterator
-from importlib.machinery import ModuleSpec
+from collections.abc import Iterator, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 from messages.errors import ConfigError
 
 _OURS = Path(__file__).parents[1]
-_reached: set[Path] = set()
+_reached: dict[Path, None] = {}
+"""The folders of the strategies' files, in the order in which they were met."""
+
+
+class _Beside(MetaPathFinder):
+    """Finds what no other finder does: nothing of ours or of a library is hidden.
+
+    A folder at the end of `sys.path` would not do: what is installed for editing, and other
+    things too, are found by finders of their own, after the whole of that path.
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Look for a module of no package in the folders; see `MetaPathFinder`."""
+        if path is not None:
+            return None
+        return PathFinder.find_spec(fullname, [str(folder) for folder in _reached], target)
+
+
+_BESIDE = _Beside()
 
 
 def reach(path: Path) -> None:
@@ -20,9 +42,9 @@ def reach(path: Path) -> None:
         ConfigError: it would get a module that lies beside another strategy's file.
     """
     folder = path.parent
-    if folder not in _reached:
-        sys.path.append(str(folder))  # the last: nothing of ours or of a library is hidden
-        _reached.add(folder)
+    _reached[folder] = None
+    others = [finder for finder in sys.meta_path if finder is not _BESIDE]
+    sys.meta_path[:] = [*others, _BESIDE]  # the last, also of those that came since
     for name in sorted(_siblings_of(path)):
         found = _folder_of(name)
         if found != folder and found in _reached:

@@ -3,10 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from hashlib import blake2b
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -36,8 +40,8 @@ class Mine(Strategy):
 @pytest.fixture(autouse=True)
 def _nothing_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = set(sys.modules)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(siblings, "_reached", set())
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    monkeypatch.setattr(siblings, "_reached", {})
     yield
     for name in set(sys.modules) - before:
         del sys.modules[name]
@@ -95,6 +99,36 @@ def test_what_has_the_name_of_ours_or_of_the_standard_library_is_not_found(tmp_p
     assert [one.name for one in found] == ["colorsys.py", "__init__.py"]
     assert not any(one.is_relative_to(tmp_path) for one in found)
     assert code_files(tmp_path / "mine.py") == [tmp_path / "mine.py"]
+
+
+class Hook(MetaPathFinder):
+    """Finds one module, as what is installed for editing is found: after all of `sys.path`."""
+
+    def __init__(self, name: str, file: Path) -> None:
+        self.name, self.file = name, file
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return spec_from_file_location(fullname, self.file) if fullname == self.name else None
+
+
+def test_what_a_finder_of_its_own_finds_is_not_hidden_either(tmp_path: Path) -> None:
+    installed = tmp_path / "installed.py"
+    installed.write_text("WHERE = 'installed'\n")
+    sys.meta_path.append(Hook("edited_library", installed))
+    folder = tmp_path / "own"
+
+    found = made(
+        mine(
+            folder,
+            "from edited_library import WHERE",
+            "WHERE",
+            edited_library="WHERE = 'beside'\n",
+        )
+    )
+
+    assert found == "installed"
 
 
 def test_two_folders_with_a_module_of_one_name_are_refused(tmp_path: Path) -> None:
