@@ -84,7 +84,8 @@ def build(
     replayed = not (config.feed.is_live or as_live)
     shared = _shared(config, run_dir, runtime, live)
     addresses, gateway, kept = shared.addresses, shared.gateway, shared.kept
-    opener, figures = open_ledger or ledger_opener(config, run_dir), None
+    opener = open_ledger or ledger_opener(config, run_dir, runtime.clock.utc_ns)
+    figures = None
     if config.metrics.enabled:
         figures = LedgerFigures()
         opener = measured(opener, figures, runtime.clock.monotonic_ns)
@@ -223,7 +224,7 @@ def executor_alone(
     """
     executor, kept = runtime.address(EXECUTOR), ExecutorKept()
     arguments = {
-        "open_ledger": open_ledger or ledger_opener(config, run_dir),
+        "open_ledger": open_ledger or ledger_opener(config, run_dir, runtime.clock.utc_ns),
         "gateway": _gateway(config, run_dir, runtime, executor, live),
         "limits": risk_limits(config.risk, replayed=True),
         "max_decision_age_ns": None,

@@ -18,8 +18,10 @@ from persistence.ledger import Ledger, SqliteLedger
 from persistence.memory_ledger import MemoryLedger
 
 
-def ledger_opener(config: Config, run_dir: RunDir) -> Callable[[], Ledger]:
-    """Give what opens the ledger that the config asks for.
+def ledger_opener(
+    config: Config, run_dir: RunDir, utc_ns: Callable[[], int]
+) -> Callable[[], Ledger]:
+    """Give what opens the ledger that the config asks for; `utc_ns` is the run's clock.
 
     Raises:
         ConfigError: it is one in PostgreSQL, which is opened with its lease and not here.
@@ -28,7 +30,7 @@ def ledger_opener(config: Config, run_dir: RunDir) -> Callable[[], Ledger]:
         return MemoryLedger().reopened
     if config.idempotency.backend == "postgres":
         raise ConfigError(["idempotency.backend: a ledger in PostgreSQL is opened with its lease"])
-    return partial(SqliteLedger, Path(run_dir.path) / "ledger.db")
+    return partial(SqliteLedger, Path(run_dir.path) / "ledger.db", utc_ns=utc_ns)
 
 
 def telling_positions(

@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -35,10 +36,11 @@ _PRAGMAS = {
 }
 
 
-def open_ledger_database(path: Path) -> SqliteDatabase:
+def open_ledger_database(path: Path, utc_ns: Callable[[], int] = time.time_ns) -> SqliteDatabase:
     """Open the one writing connection, creating or upgrading the file if need be.
 
-    It belongs to the calling thread: SQLite's driver refuses any other.
+    `utc_ns` says when that was. The connection belongs to the calling thread: SQLite's driver
+    refuses any other.
 
     Raises:
         LedgerUnavailable: the file cannot be a durable ledger here; the text says why.
@@ -51,7 +53,7 @@ def open_ledger_database(path: Path) -> SqliteDatabase:
     with ledger_errors(path), _closed_on_error(database):
         database.connect()
         _check_pragmas(database)
-        upgrade(database)
+        upgrade(database, utc_ns)
     return database
 
 

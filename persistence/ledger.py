@@ -6,7 +6,8 @@ may yet turn up when the file is next recovered: a lookup settles it.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
@@ -147,17 +148,24 @@ class SqliteLedger(StoredLedger):
     """The ledger in one SQLite file, which this process alone writes.
 
     `writer` is what `take_writing` gave: then what another process does about it is noticed in
-    the very statement that writes. None where the lock of the run directory is enough.
+    the very statement that writes. None where the lock of the run directory is enough. `utc_ns`
+    is the clock by which a file is made or upgraded.
 
     Raises:
         LedgerFenced: another process has taken it over; so does every method that writes.
     """
 
-    def __init__(self, path: Path, writer: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        writer: int | None = None,
+        *,
+        utc_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
         self._path = path
         self._writer = writer
         super().__init__()
-        self._database = open_ledger_database(path)
+        self._database = open_ledger_database(path, utc_ns)
         try:
             if writer is not None:
                 with ledger_errors(path):

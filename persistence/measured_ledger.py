@@ -47,9 +47,10 @@ class MeasuredLedger(SqliteLedger):
         *,
         figures: Figures,
         now_ns: Callable[[], int] = time.perf_counter_ns,
+        utc_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._figures, self._now_ns = figures, now_ns  # first: opening reads, and may wait
-        super().__init__(path, writer)
+        super().__init__(path, writer, utc_ns=utc_ns)
         with ledger_errors(path):
             connection_of(self._database).execute("PRAGMA busy_timeout = 0")
 

@@ -4,6 +4,7 @@ The scripts are `migrations/NNNN_name.py`, run by peewee's own runner, which rec
 name in the file itself. It is imported where there is something to run.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -18,10 +19,12 @@ _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 _APPLIED = "SELECT name FROM schema_migration"
 
 
-def upgrade(database: SqliteDatabase) -> list[str]:
+def upgrade(database: SqliteDatabase, utc_ns: Callable[[], int]) -> list[str]:
     """Apply what is missing, all of it or nothing, and give the names.
 
-    Two processes that open a new file at once take turns; the second finds nothing to do.
+    The file says that each was applied at the moment that `utc_ns` gives: the caller's clock, so
+    that a run in virtual time leaves nothing of the wall clock behind. Two processes that open a
+    new file at once take turns; the second finds nothing to do.
 
     Raises:
         LedgerTooNew: a newer version wrote this file; it is untouched.
@@ -32,8 +35,9 @@ def upgrade(database: SqliteDatabase) -> list[str]:
     database.pragma("foreign_keys", 0)
     try:
         with database.atomic("EXCLUSIVE"):
-            made = _make(database)
-            return [*made, *_run(database)] if _pending(database) else made
+            at_ns = utc_ns()
+            made = _make(database, at_ns)
+            return [*made, *_run(database, at_ns)] if _pending(database) else made
     finally:
         database.pragma("foreign_keys", 1)
 
@@ -51,7 +55,7 @@ def check_current(database: SqliteDatabase) -> None:
         )
 
 
-def _make(database: SqliteDatabase) -> list[str]:
+def _make(database: SqliteDatabase, at_ns: int) -> list[str]:
     """Give an empty file the schema at once; leave any other as it is."""
     names = [*schema.NAMES]
     if _rows(database, _TABLES) or _scripts()[: len(names)] != names:
@@ -59,14 +63,17 @@ def _make(database: SqliteDatabase) -> list[str]:
     for statement in schema.STATEMENTS:
         database.execute_sql(statement)  # type: ignore[no-untyped-call]  # peewee has no types
     for name in names:
-        database.execute_sql(schema.RECORD, (name,))  # type: ignore[no-untyped-call]  # peewee has no types
+        database.execute_sql(schema.RECORD, (at_ns, name))  # type: ignore[no-untyped-call]  # peewee has no types
     return names
 
 
-def _run(database: SqliteDatabase) -> list[str]:
+def _run(database: SqliteDatabase, at_ns: int) -> list[str]:
     from playhouse.migrations import Runner
 
-    return list(Runner(database, str(MIGRATIONS)).up())
+    names = list(Runner(database, str(MIGRATIONS)).up())
+    for name in names:
+        database.execute_sql(schema.RECORDED, (at_ns, name))  # type: ignore[no-untyped-call]  # peewee has no types
+    return names
 
 
 def _pending(database: SqliteDatabase) -> bool:

@@ -14,9 +14,10 @@ NAMES = (
 )
 """The scripts that are in it."""
 
-RECORD = """
-INSERT INTO schema_migration (name, applied) VALUES (?, strftime('%Y-%m-%d %H:%M:%f', 'now'))
-"""
+_MOMENT = "strftime('%Y-%m-%d %H:%M:%f', ? / 1e9, 'unixepoch')"
+RECORD = f"INSERT INTO schema_migration (applied, name) VALUES ({_MOMENT}, ?)"  # noqa: S608 - constant
+RECORDED = f"UPDATE schema_migration SET applied = {_MOMENT} WHERE name = ?"  # noqa: S608 - constant
+"""With a moment in nanoseconds: what a script's runner has noted is by its own clock."""
 
 STATEMENTS = (
     """

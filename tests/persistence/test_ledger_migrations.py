@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from importlib import import_module
@@ -79,10 +80,28 @@ def test_a_script_that_is_newer_than_the_schema_is_run_after_it(
     monkeypatch.setattr("persistence.migrate.MIGRATIONS", scripts)
 
     with closing(open_ledger_database(path)) as database:
-        assert upgrade(database) == []
+        assert upgrade(database, time.time_ns) == []
 
     assert ("table", "more", "CREATE TABLE more (x)") in schema_of(path)
     assert ("table", "orders") in {entry[:2] for entry in schema_of(path)}
+
+
+@pytest.mark.parametrize("back_to", [None, "0004_claims_once"])
+def test_when_a_script_was_applied_is_by_the_clock_of_who_opens(
+    path: Path, back_to: str | None
+) -> None:
+    """Or a run in virtual time could not leave the same bytes twice."""
+    with closing(open_ledger_database(path, lambda: 1_700_000_000_123_456_789)) as database:
+        applied = Runner(database, str(MIGRATIONS)).applied()
+        if back_to is not None:
+            Runner(database, str(MIGRATIONS)).down(back_to)
+    with closing(open_ledger_database(path, lambda: 1_800_000_000 * 10**9)) as database:
+        now = Runner(database, str(MIGRATIONS)).applied()
+
+    assert {str(at) for at in applied.values()} == {"2023-11-14 22:13:20.123000"}
+    again = [name for name in NAMES if now[name] != applied[name]]
+    assert again == [name for name in NAMES if back_to is not None and name >= back_to]
+    assert {str(now[name]) for name in again} <= {"2027-01-15 08:00:00"}
 
 
 def test_the_verbs_of_the_ledger_are_part_of_the_file(path: Path) -> None:
@@ -201,7 +220,7 @@ def test_every_migration_can_be_taken_back(path: Path) -> None:
 
 def test_an_up_to_date_file_is_not_touched(path: Path) -> None:
     with closing(open_ledger_database(path)) as database:
-        assert upgrade(database) == []
+        assert upgrade(database, time.time_ns) == []
         assert database.pragma("foreign_keys") == 1
 
 
