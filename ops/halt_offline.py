@@ -23,7 +23,7 @@ from messages.errors import ConfigError, RunDirBusy, WatchkeeperError
 from messages.ids import NS_PER_S, TimestampNs
 from ops.config import Config, IdempotencyBackend, VenueType, load
 from ops.last_word import note_halt, note_resumed
-from ops.live_consent import check_same_money
+from ops.live_consent import UnreadableConsent, check_same_money
 from ops.logs import log_settings, set_up_logging
 from ops.lost_ledger import said_of_loss
 from ops.one_account import check_one_account, check_one_key
@@ -216,7 +216,7 @@ def _asked(
                 settings=settings,
                 screen_level="CRITICAL",
             )
-            board = _executor(config, held, stack)
+            board = _executor(config, held, stack, told)
             return _followed(board, deadline, told)
     except WatchkeeperError as error:
         text = f"halted on disk, NOT proved, for the venue could not be asked ({error})"
@@ -236,7 +236,7 @@ def unproved(record: HaltRecord, *, problem: str = "", text: str = "") -> HaltVi
     )
 
 
-def _executor(config: Config, held: "Held", stack: ExitStack) -> OperatorBoard:
+def _executor(config: Config, held: "Held", stack: ExitStack, told: Told) -> OperatorBoard:
     """Start an executor that stays until `stack` ends; give what it leaves to be read.
 
     Raises:
@@ -246,7 +246,7 @@ def _executor(config: Config, held: "Held", stack: ExitStack) -> OperatorBoard:
     live, is_live = None, config.venue.type is VenueType.CCXT
     check_one_account(held.run_dir.ledger, account_of(config, is_live=is_live))
     if is_live:
-        check_same_money(held.run_dir.path, config.venue)
+        _check_money(held, config, told)
         from ops.held_account import live_venue_alone
         from ops.lease_place import place_of
         from ops.live_venue import check_variables
@@ -266,6 +266,18 @@ def _executor(config: Config, held: "Held", stack: ExitStack) -> OperatorBoard:
         raise WatchkeeperError(f"its executor does not start: {started.problem}")
     stack.callback(runtime.stop, cell, STOP_LIMIT_NS, drain=True)
     return board
+
+
+def _check_money(held: "Held", config: Config, told: Told) -> None:
+    """Stop where the venue is known to be another's; say it where nobody knows.
+
+    For what is canceled there can be asked for in no other way, and the last start ran on the venue
+    that its config names only because the word was read then. The next start asks for it again.
+    """
+    try:
+        check_same_money(held.run_dir.path, config.venue)
+    except UnreadableConsent as problem:
+        told(f"it is taken to be of {config.venue.exchange}, as the config says: {problem}")
 
 
 def _followed(board: OperatorBoard, deadline: float, told: Told) -> HaltView:

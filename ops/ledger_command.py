@@ -21,7 +21,7 @@ from ops.config import IdempotencyBackend, load
 from ops.config_schema import Config, IdempotencyConfig
 from ops.held_ledger import hold_of
 from ops.ledger_choice import wanted_place
-from ops.run_dir import RunDir, atomic_write
+from ops.run_dir import RunDir, atomic_write, sync_folder
 from ops.run_files import LEDGER
 from persistence.database import open_ledger_database
 from persistence.ledger_place import LedgerPlace, place_in, words_of
@@ -114,7 +114,7 @@ def _turn_to_file(held: RunDir, new: Path) -> None:
     with new.open("rb+") as file:
         os.fsync(file.fileno())
     new.rename(held.ledger)
-    _sync(held.path)
+    sync_folder(held.path)
 
 
 def _leave(place: LedgerPlace, token: int) -> None:
@@ -134,7 +134,7 @@ def _set_aside(held: RunDir) -> None:
     former = held.path / FORMER
     former.unlink(missing_ok=True)
     os.link(held.ledger, former)
-    _sync(held.path)
+    sync_folder(held.path)
 
 
 def _check_whole(file: Path) -> None:
@@ -185,11 +185,3 @@ class _Tell:
             self._next = time.monotonic() + _TELL_S
             sys.stderr.write(f"{table}: {rows} rows\n")
             sys.stderr.flush()
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

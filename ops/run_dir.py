@@ -13,7 +13,7 @@ from messages.errors import ConfigError, RunDirBusy
 from ops import run_files
 from ops.run_files import find_latest
 
-__all__ = ["RunDir", "atomic_write", "find_latest"]
+__all__ = ["RunDir", "atomic_write", "find_latest", "sync_folder"]
 
 _TAKE_LIMIT_S = 5.0
 
@@ -193,6 +193,19 @@ def atomic_write(
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk know which files are in it: what was replaced there outlives a power cut.
+
+    Raises:
+        OSError: it may not.
+    """
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _is_text(path: Path) -> bool:

@@ -13,6 +13,8 @@ STANDBY_SOCKET = "standby.sock"
 """Of a process that waits for the account that this run trades."""
 LOG = "watchkeeper.log"
 EFFECTIVE_CONFIG = "config.effective.toml"
+LIVE_CONSENT = "live.consent"
+"""Remembers that a person agreed to trade real money, and on which exchange."""
 DASHBOARD = "dashboard.html"
 LOCK = "run.lock"
 _SIGNS = frozenset({

@@ -18,6 +18,7 @@ import pytest
 from messages import exit_codes
 from messages.order_states import LEGAL_TRANSITIONS
 from messages.values import OrderState
+from ops import run_files
 from ops.arguments import FAMILIES
 from ops.config import Config, effective_toml, parse
 from ops.doctor_machine import EXTRAS
@@ -170,6 +171,14 @@ def test_the_documented_defaults_are_the_defaults() -> None:
 
 def is_same_money(actual: object, documented: object) -> bool:
     return isinstance(actual, str) and str(documented) == actual == str(Decimal(actual))
+
+
+def test_every_file_of_a_run_directory_is_documented() -> None:
+    documented = text_of("docs/files.md").partition("\n## ")[0]
+    names = [value for name, value in vars(run_files).items() if name.isupper() and name[0] != "_"]
+
+    assert names
+    assert [name for name in names if f"`{name}" not in documented] == []
 
 
 def test_the_documented_order_states_and_steps_are_the_table() -> None:

@@ -1,6 +1,8 @@
 """Real money asks for two deliberate acts; this is the second."""
 
+import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -8,7 +10,8 @@ import pytest
 
 from messages.errors import ConfigError
 from ops.config import demo_config
-from ops.live_consent import CONSENT, check_consent, check_same_money
+from ops.live_consent import UnreadableConsent, check_consent, check_same_money
+from ops.run_files import LIVE_CONSENT
 
 REAL = msgspec.structs.replace(demo_config({}).venue, exchange="binance")
 PLAY = msgspec.structs.replace(REAL, ccxt={"sandbox": True})
@@ -52,5 +55,77 @@ def test_a_word_for_play_money_is_none_for_real_money_and_neither_is_its_ledger(
 
 
 def test_a_word_of_an_earlier_version_names_no_exchange_and_still_holds(tmp_path: Path) -> None:
-    (tmp_path / CONSENT).write_text("agreed at 2026-01-01 00:00:00 UTC\n")
+    (tmp_path / LIVE_CONSENT).write_text("agreed at 2026-01-01 00:00:00 UTC\n")
     check_consent(tmp_path, REAL, given=False)
+
+
+WHOLE = b"agreed at 2026-01-01 00:00:00 UTC\non binance\n"
+
+
+@pytest.mark.parametrize(
+    ("left", "problem"),
+    [
+        (b"", "it is empty, or cut off, or another file's"),
+        *((WHOLE[:size], "it is empty, or cut off") for size in (1, 12, 33, 36, len(WHOLE) - 1)),
+        (WHOLE + b"more", "another file's"),
+        (b"yes\n", "another file's"),
+        (b"\xff\xfe\x00", "it is no text"),
+        (WHOLE * 1_000, "no file of ours"),
+    ],
+)
+@pytest.mark.parametrize("given", [False, True])
+def test_a_word_that_cannot_be_read_whole_is_none_and_is_not_written_over(
+    tmp_path: Path, left: bytes, problem: str, given: bool
+) -> None:
+    """What the ledger beside it was bought with would be anybody's guess."""
+    (tmp_path / LIVE_CONSENT).write_bytes(left)
+
+    with pytest.raises(UnreadableConsent) as refused:
+        check_consent(tmp_path, REAL, given=given)
+
+    (sentence,) = refused.value.problems
+    assert problem in sentence
+    assert "traded is binance, delete it and start once with --i-understand-live" in sentence
+    assert (tmp_path / LIVE_CONSENT).read_bytes() == left
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["a directory", "a pipe"])
+def test_what_is_no_file_is_no_word(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    make(tmp_path / LIVE_CONSENT)
+
+    for given in (False, True):
+        with pytest.raises(UnreadableConsent, match="does not say what was agreed to"):
+            check_consent(tmp_path, REAL, given=given)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read all")
+def test_what_may_not_be_read_is_no_word(tmp_path: Path) -> None:
+    check_consent(tmp_path, REAL, given=True)
+    (tmp_path / LIVE_CONSENT).chmod(0)
+
+    with pytest.raises(UnreadableConsent, match="permission denied"):
+        check_consent(tmp_path, REAL, given=False)
+
+
+def test_the_word_is_the_owners_alone_whole_and_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut right behind the start may not leave a part of it, or its name alone."""
+    synced: list[str] = []
+    really = os.fsync
+
+    def noted(fd: int) -> None:
+        synced.append("folder" if stat.S_ISDIR(os.fstat(fd).st_mode) else "file")
+        really(fd)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    (tmp_path / LIVE_CONSENT).write_bytes(WHOLE)
+    former = (tmp_path / LIVE_CONSENT).open("rb")
+
+    check_consent(tmp_path, REAL, given=True)
+
+    assert synced == ["file", "folder"]
+    with former:
+        assert former.read() == WHOLE, "a new file took the place of the old one"
+    assert stat.S_IMODE((tmp_path / LIVE_CONSENT).stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == [LIVE_CONSENT]

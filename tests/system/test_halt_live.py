@@ -139,6 +139,27 @@ def test_killed_before_anything_was_canceled_it_is_halted_and_proved_without_a_p
     assert command("resume", run_dir).stdout.startswith("the next start trades")
 
 
+def test_without_a_process_a_consent_that_nobody_can_read_keeps_nothing_from_being_canceled(
+    tmp_path: Path, run: RunningExchange, start: Callable[..., Bot]
+) -> None:
+    run_dir = tmp_path / "run"
+    config = resting_config(tmp_path, run)
+    bot = start(config, "--i-understand-live")
+    until_resting(bot)
+    bot.kill()
+    (run_dir / "live.consent").write_bytes(b"\xff\xfe")
+
+    halted = command("halt", run_dir)
+
+    assert halted.returncode == 0, halted.stderr
+    assert "it is taken to be of binance, as the config says: " in halted.stderr
+    assert open_at(run) == []
+    assert command("resume", run_dir).returncode == 0
+    refused = command("start", config)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr
+    assert "live.consent does not say what was agreed to" in refused.stderr
+
+
 def test_without_a_process_a_symbol_that_is_gone_keeps_no_other_from_being_canceled(
     tmp_path: Path, run: RunningExchange, start: Callable[..., Bot]
 ) -> None:
