@@ -7,7 +7,6 @@ is gone through again and again, made into blocks as they are asked for: what gr
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ import msgspec
 
 import strategies
 from benchmarks.backtest import walk
-from benchmarks.common import Options, Result, say
+from benchmarks.common import Options, Result, peak_mb, say
 from decisions.risk_limits import RiskLimits
 from exchanges.event_blocks import BLOCK_EVENTS, Block, CandleBlock
 from exchanges.paper_settings import PaperSettings
@@ -218,8 +217,7 @@ def main(words: list[str]) -> None:
     began = time.process_time()
     outcome = Backtest(plan).run()
     seconds = time.process_time() - began
-    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    told = {"seconds": seconds, "peak_mb": peak_kb / 1024, "orders": len(outcome.orders)}
+    told = {"seconds": seconds, "peak_mb": peak_mb(), "orders": len(outcome.orders)}
     print(json.dumps(told))
 
 

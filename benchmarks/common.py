@@ -75,6 +75,17 @@ def wait_for(done: Callable[[], bool], limit_s: float = 120.0) -> None:
         time.sleep(0.002)
 
 
+def peak_mb(pid: int | str = "self") -> float:
+    """Give the most memory that a process has held: of it, and not of who started it.
+
+    `ru_maxrss` is handed down to whatever is started. Needs `/proc`.
+    """
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1_024
+    raise RuntimeError("this system does not tell how large a process is")
+
+
 @contextmanager
 def scratch(options: Options) -> Iterator[Path]:
     """Give a directory of its own, gone afterwards."""

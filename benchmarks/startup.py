@@ -13,7 +13,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.common import Options, Result, median, percentile, say, scratch
+from benchmarks.common import Options, Result, median, peak_mb, percentile, say, scratch
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("bare interpreter", "--help", "paper ready", "health", "resident memory")
@@ -60,7 +60,7 @@ class Paper:
                 time.sleep(0.005)
             self.ready_ms = (time.perf_counter() - begun) * 1_000
             time.sleep(2.0)
-            self.rss_mb = _peak_mb(process.pid)
+            self.rss_mb = peak_mb(process.pid)
             health = command("health", "--run-dir", str(run_dir))
             self.health_ms = [wall_ms(health, folder, environment) for _ in range(3)]
         finally:
@@ -80,13 +80,6 @@ def answers_ready(path: Path) -> bool:
     except OSError:
         return False
     return b'"ready":true' in answer.replace(b" ", b"")
-
-
-def _peak_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1_024
-    raise RuntimeError("this system does not tell how large a process is")
 
 
 def run(options: Options) -> list[Result]:

@@ -106,12 +106,12 @@ class Unharmed:
 
 
 class Observations:
-    """What narrators keep of what they observe; bounded."""
+    """What narrators keep of what they observe: so much at most, and nothing if it is not told."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_told: bool = True) -> None:
         self.lock = threading.Lock()
-        self.orders: deque[OrderUpdate] = deque(maxlen=10_000)
-        self.supervision: deque[Supervision] = deque(maxlen=1_000)
+        self.orders: deque[OrderUpdate] = deque(maxlen=10_000 if is_told else 0)
+        self.supervision: deque[Supervision] = deque(maxlen=1_000 if is_told else 0)
         self.last_state: dict[str, OrderState] = {}
 
     def take(self, message: Any, snapshots: Snapshots) -> None:
@@ -216,7 +216,7 @@ class Silent:
     snapshots: Snapshots
 
     def __init__(self) -> None:
-        self._seen = Observations()
+        self._seen = Observations(is_told=False)
 
     def observe(self, message: Any) -> None:
         """See `Narrator.observe`."""

@@ -198,8 +198,27 @@ def test_the_null_device_is_told_nothing_and_costs_no_snapshot(
     assert narrator.snapshots.prices == {"BTC/USDT": "7"}
 
 
+def test_for_the_null_device_no_order_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten thousand of them were kept for nobody, some fifteen megabytes."""
+    options = StartOptions(run_dir=tmp_path / "run", json_lines=True)
+    with Path(os.devnull).open("w") as nowhere:
+        monkeypatch.setattr(sys, "stdout", nowhere)
+        narrator = narrator_for(options, config_for(options))
+    narrator.snapshots = Dear()  # type: ignore[assignment]  # it has the states that are counted
+    order = update(OrderState.CLAIMED)
+    held = sys.getrefcount(order)
+
+    narrator.observe(order)
+
+    assert sys.getrefcount(order) == held
+    assert narrator.snapshots.order_states == {OrderState.CLAIMED: 1}
+
+
 class Dear:
     """What may not be asked for; what it keeps is for `health`."""
 
     def __init__(self) -> None:
         self.prices: dict[str, str] = {}
+        self.order_states: Counter[OrderState] = Counter()

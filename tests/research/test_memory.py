@@ -1,15 +1,13 @@
 """Peak memory of the data commands, and of a backtest, does not grow with the candles."""
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.runs import ROOT
+from tests.peak_memory import measured
 from tests.research.candles import NAMED, T0_MS
 
 FEW, MANY = 120_000, 1_200_000
@@ -41,15 +39,6 @@ entry = 10000
 exit = 10000
 """
 
-MEASURED = """
-import resource, sys
-import cli
-code = cli.main(sys.argv[1:])
-sys.stdout.flush()
-print(f'\\n{{"peak_kb": {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}}}')
-sys.exit(code)
-"""
-
 
 def rows(count: int) -> Iterator[str]:
     for number in range(count):
@@ -72,17 +61,8 @@ def peaks_kb(folder: Path, count: int) -> dict[str, int]:
 
 
 def peak_kb(folder: Path, *words: str) -> int:
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", MEASURED, *words],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=True,
-    )
-    peak: int = json.loads(done.stdout.splitlines()[-1])["peak_kb"]
-    return peak
+    here = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return measured(*words, cwd=folder, env=here, timeout=900).peak_kb
 
 
 @pytest.mark.slow

@@ -1,26 +1,16 @@
 """Peak memory does not grow with the number of rows."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.peak_memory import measured
 from tests.system.conftest import STRESS
 
 FEW, MANY = (50_000, 1_000_000) if STRESS else (10_000, 60_000)
 ALLOWED_GROWTH_KB = 32_000
 """What the venue keeps to look back (bounded) and what the allocator does not give back."""
-
-MEASURED = """
-import resource, sys
-import cli
-code = cli.main(sys.argv[1:])
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(f'{{"peak_kb": {peak}}}')
-sys.exit(code)
-"""
 
 
 def peak_kb(folder: Path, rows: int) -> int:
@@ -34,11 +24,9 @@ def peak_kb(folder: Path, rows: int) -> int:
         '[[strategy]]\nid = "sma-1"\nuses = "sma_cross"\n'
         "[strategy.params]\nfast = 10\nslow = 30\n"
     )
-    command = [sys.executable, "-P", "-c", MEASURED, "start", str(config), "--json"]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=900, check=True)
-    end, measured = map(json.loads, run.stdout.splitlines()[-2:])
-    assert end["counters"]["processed"] == rows
-    return int(measured["peak_kb"])
+    said, peak = measured("start", str(config), "--json", timeout=900)
+    assert json.loads(said.splitlines()[-1])["counters"]["processed"] == rows
+    return peak
 
 
 @pytest.mark.slow

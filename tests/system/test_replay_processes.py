@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import partial
@@ -39,6 +37,7 @@ from persistence.journal import JournalWriter, segments
 from persistence.ledger import read_orders
 from research.backtest.command import BacktestOptions, plan_of
 from research.backtest.loop import Backtest
+from tests.peak_memory import measured
 from tests.replay.runs import FILE, messages, object_in
 from tests.system.bots import Bot
 from tests.system.conftest import STRESS
@@ -302,19 +301,9 @@ def batches(symbol: Symbol, events: int) -> Iterator[MarketBatch]:
 
 def peak_of(run_dir: Path, events: int) -> int:
     """Replay it in a process of its own; give the most memory that it held, in KB."""
-    code = (
-        "import resource, sys, cli; code = cli.main(['replay', sys.argv[1], '--json']);"
-        "sys.stderr.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)); sys.exit(code)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", code, str(run_dir)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent)},
-    )
-    assert done.returncode == 0, done.stderr
-    compared = object_in(done.stdout)["strategies"]["s"]
+    here = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parent)}
+    said, peak_kb = measured("replay", str(run_dir), "--json", env=here)
+    compared = object_in(said)["strategies"]["s"]
     assert compared["events"] == events
     assert compared["same"] == compared["decisions"] > events / 5
-    return int(done.stderr.splitlines()[-1])
+    return peak_kb
